@@ -1,0 +1,1 @@
+"""The pipeline: sources, stages, execution, statistics, command line."""

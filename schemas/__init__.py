@@ -1,0 +1,1 @@
+"""What flows through stepmill: records, their Arrow schemas, and errors. No I/O, nothing of ours imported."""

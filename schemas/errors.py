@@ -1,0 +1,54 @@
+"""Every error stepmill raises on purpose.
+
+    StepmillError
+    ├── ConfigError          the recipe, an option or the output directory is unusable: exit 2, before work starts
+    ├── BuildError           the build cannot go on (disk, lock, changed inputs): exit 1
+    ├── IntegrityError       files on disk are not what their report says: exit 1
+    ├── MissingExtra         an optional package is not installed: names the extra
+    └── RecordError          one record cannot be read: quarantined with its bytes, the build goes on
+        └── PageError        one page cannot be read: its step is dropped, the workflow goes on
+
+A RecordError's ``reason`` is a short snake_case word that statistics group by;
+its ``detail`` says what was wrong in this one case.
+"""
+
+from __future__ import annotations
+
+
+class StepmillError(Exception):
+    """Base of all errors raised on purpose; its text says what, where, why and what to do next."""
+
+
+class ConfigError(StepmillError):
+    """The configuration is unusable; nothing has been built."""
+
+
+class BuildError(StepmillError):
+    """The build cannot go on; running the same command again continues it."""
+
+
+class IntegrityError(StepmillError):
+    """A file on disk does not match its report."""
+
+
+class MissingExtra(StepmillError):
+    """An optional package is needed but not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the package {package}: pip install 'stepmill[{extra}]'")
+
+
+class RecordError(StepmillError):
+    """One record cannot be read. ``reason`` is the word it is counted under."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type[RecordError], tuple[str, str]]:
+        return type(self), (self.reason, self.detail)
+
+
+class PageError(RecordError):
+    """One page cannot be read or its target cannot be found; only this step is concerned."""

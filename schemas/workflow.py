@@ -1,0 +1,106 @@
+"""Recorded workflows: the records every source yields, and their JSON form (our interchange format).
+
+One workflow as JSON (one object a line in JSONL; the same columns in Parquet)::
+
+    {"workflow_id": "a1", "objective": "Order two mugs", "website": "shop.example", "topic": "",
+     "reward": 1.0,
+     "steps": [{"step_id": "0", "url": "https://shop.example/", "html": "<html>...</html>",
+                "action": {"kind": "click", "value": "", "description": "Click Add to cart"},
+                "target": [{"kind": "css", "value": "#add"},
+                           {"kind": "attribute", "name": "data-id", "value": "42"}],
+                "error": ""}]}
+
+Only ``workflow_id``, ``objective``, ``steps`` and each step's ``html`` and ``action.kind`` are required.
+``html`` is the page before the action. An empty ``target`` means that the action has no element.
+``error`` is what the recorder reported about this action; empty means that it is not known to have failed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import pyarrow as pa
+
+LocatorKind = Literal["css", "xpath", "attribute", "node", "markup"]
+LOCATOR_KINDS: Final[tuple[LocatorKind, ...]] = ("css", "xpath", "attribute", "node", "markup")
+
+
+@dataclass(frozen=True, slots=True)
+class Locator:
+    """One way to find an element in a page as it was written.
+
+    kind: ``css``, ``xpath``, ``attribute`` (``name`` holds the attribute's name, ``value`` its exact value),
+    ``node`` (our own id: the element's index counted from the end of document order) or
+    ``markup`` (the element's start tag; attribute order and quoting do not matter).
+    """
+
+    kind: LocatorKind
+    value: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What was done: ``kind`` (click, type, select, press, scroll, navigate, ...), ``value`` typed or chosen,
+    ``description`` as the recorder or an annotator put it."""
+
+    kind: str
+    value: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One observation (``url``, ``html``) and the action taken on it; ``target`` lists locators, best first."""
+
+    step_id: str
+    url: str
+    html: str
+    action: Action
+    target: tuple[Locator, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """One recording. ``source`` names the format it was read from, ``origin`` the file and record (for messages
+    and ``explain``; not part of the content hash)."""
+
+    workflow_id: str
+    objective: str
+    steps: tuple[Step, ...]
+    website: str = ""
+    topic: str = ""
+    reward: float | None = None
+    source: str = "workflows"
+    origin: str = ""
+
+    @property
+    def uid(self) -> str:
+        """The id that is unique across formats: ``source:workflow_id``."""
+        return f"{self.source}:{self.workflow_id}"
+
+
+LOCATOR_TYPE: Final = pa.struct([("kind", pa.string()), ("name", pa.string()), ("value", pa.string())])
+ACTION_TYPE: Final = pa.struct([("kind", pa.string()), ("value", pa.string()), ("description", pa.string())])
+STEP_TYPE: Final = pa.struct(
+    [
+        ("step_id", pa.string()),
+        ("url", pa.string()),
+        ("html", pa.large_string()),
+        ("action", ACTION_TYPE),
+        ("target", pa.list_(LOCATOR_TYPE)),
+        ("error", pa.string()),
+    ]
+)
+WORKFLOW_SCHEMA: Final = pa.schema(
+    [
+        ("workflow_id", pa.string()),
+        ("objective", pa.string()),
+        ("website", pa.string()),
+        ("topic", pa.string()),
+        ("reward", pa.float64()),
+        ("steps", pa.list_(STEP_TYPE)),
+    ]
+)
