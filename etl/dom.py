@@ -8,20 +8,23 @@ closes up to the nearest open element of its name and is ignored where there is 
 `read` splits the page at ``<``, which the C library does at gigabytes per second, and looks every piece (one markup
 token and the text after it) up in a memo: recorded pages repeat. A piece that is not known is parsed once; what does
 not stand alone (comments, raw text, quoted ``<``) is joined first. `read_plain` is the same function written with a
-WHATWG tokenizer library throughout; tests hold the two equal, and `read` hands over to it for the two constructs
-whose extent depends on more than their own text (escaped scripts, ``plaintext``).
+WHATWG tokenizer library throughout; tests hold the two equal, and `read` hands over to it for what would take it more
+than linear time, and for ``plaintext``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from typing import Final
 
 import turbohtml
+from cssselect import HTMLTranslator, SelectorError
+from lxml import etree
 from turbohtml import TokenType
+
+from schemas.errors import PageError
 
 OTHER: Final = 0  # comment, doctype, leading text: only the text after it matters
 START: Final = 1
@@ -132,6 +135,154 @@ class Page:
     def node(self, element: int) -> int:
         """Our id of an element given by its index in document order: counted from the end, the last one is 0."""
         return self.elements - 1 - element
+
+    def position(self, element: int) -> int:
+        """Where in ``tokens`` the start tag of an element is."""
+        seen = -1
+        for position, token in enumerate(self.tokens):
+            seen += token.element
+            if seen == element:
+                return position
+        raise IndexError(f"element {element} of {self.elements}")
+
+    def text_of(self, element: int, limit: int) -> str:
+        """The text inside an element, white space collapsed, cut at ``limit`` characters."""
+        position = self.position(element)
+        opener = self.tokens[position]
+        if opener.kind != START or opener.literal:
+            return ""
+        parts: list[str] = []
+        size, depth = 0, 1
+        for token in self.tokens[position:]:
+            if token.tag == opener.tag and token is not opener:
+                depth += (token.kind == START) - (token.kind == END)
+            if depth == 0 or size > limit:
+                break
+            text = "" if token.literal else " ".join(token.text.split())
+            if text:
+                parts.append(text)
+                size += len(text) + 1
+        return " ".join(parts)[:limit]
+
+
+def find_attribute(page: Page, name: str, value: str) -> list[int]:
+    """Indices of the elements whose attribute ``name`` is exactly ``value``."""
+    # A value that holds nothing to escape stands in the markup as it is: most elements need no closer look.
+    needle = value if value and not _ESCAPABLE.search(value) else name
+    found: list[int] = []
+    element = -1
+    for token in page.tokens:
+        if token.element:
+            element += 1
+            if needle in token.markup and token.attributes().get(name) == value:
+                found.append(element)
+    return found
+
+
+def find_markup(page: Page, markup: str) -> list[int]:
+    """Indices of the elements with this start tag: same name, same attributes whatever their order and quotes."""
+    wanted = next((token for token in read(markup.strip()).tokens if token.element), None)
+    if wanted is None:
+        raise PageError("invalid_markup", f"{markup[:200]!r} is not a start tag")
+    attributes = wanted.attributes()
+    found: list[int] = []
+    element = -1
+    for token in page.tokens:
+        if token.element:
+            element += 1
+            if token.tag == wanted.tag and token.attributes() == attributes:
+                found.append(element)
+    return found
+
+
+def find_css(page: Page, selector: str) -> list[int]:
+    """Indices of the elements a CSS selector matches. Raises `PageError` ("invalid_css") for anything else."""
+    try:
+        path = _css_to_xpath(selector)
+    except SelectorError as error:
+        raise PageError("invalid_css", f"{selector[:200]!r}: {error}") from error
+    return _elements(page, path, "invalid_css")
+
+
+def find_xpath(page: Page, path: str) -> list[int]:
+    """Indices of the elements an XPath selects. Raises `PageError` ("invalid_xpath") for anything else."""
+    path = path.strip()
+    if path.startswith("/") and not path.startswith("//"):
+        path = "." + path  # the tree hangs under a root of ours
+    elif path.startswith("//"):
+        path = "." + path
+    return _elements(page, path, "invalid_xpath")
+
+
+@lru_cache(maxsize=4096)
+def _css_to_xpath(selector: str) -> str:
+    return str(HTMLTranslator().css_to_xpath(selector, prefix="descendant::"))
+
+
+def _elements(page: Page, path: str, reason: str) -> list[int]:
+    root = tree(page)
+    try:
+        found = root.xpath(path, smart_strings=False)
+    except (etree.XPathError, ValueError) as error:
+        raise PageError(reason, f"{path[:200]!r}: {error}") from error
+    if not isinstance(found, list) or any(not isinstance(item, etree._Element) for item in found):
+        raise PageError(reason, f"{path[:200]!r} selects no elements but a {type(found).__name__}")
+    return sorted(int(item.get(_INDEX)) for item in found if item is not root)
+
+
+_INDEX: Final = "stepmill-index"
+_ROOT: Final = "stepmill-page"
+_NOT_XML: Final = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_XML_NAME: Final = re.compile(r"[A-Za-z_][\w.-]*")
+_ESCAPABLE: Final = re.compile(r"[&<>\"'\s]")
+
+
+def tree(page: Page) -> etree._Element:
+    """The page as an lxml tree for selectors: same elements, same order, under a root of our own.
+
+    Attributes whose names XML does not allow are left out, characters that it does not allow become U+FFFD.
+    """
+    root = etree.Element(_ROOT)
+    stack = [root]
+    names = [""]
+    element = -1
+    for token in page.tokens:
+        if token.kind == END:
+            if token.tag in names:
+                while names.pop() != token.tag:
+                    stack.pop()
+                last = stack.pop()
+                _add_text(stack[-1], last, token.text)
+            else:
+                _add_text(stack[-1], None, token.text)
+            continue
+        if not token.element:
+            _add_text(stack[-1], None, token.text)
+            continue
+        element += 1
+        attributes = {
+            name: _NOT_XML.sub("\ufffd", value) for name, value in token.attributes().items() if _XML_NAME.fullmatch(name)
+        }
+        attributes[_INDEX] = str(element)
+        tag = token.tag if _XML_NAME.fullmatch(token.tag) else "stepmill-unnameable"
+        child = etree.SubElement(stack[-1], tag, attributes)
+        if token.kind == START:
+            stack.append(child)
+            names.append(token.tag)
+        _add_text(stack[-1], None if token.kind == START else child, token.text)
+    return root
+
+
+def _add_text(parent: etree._Element, after: etree._Element | None, text: str) -> None:
+    if not text:
+        return
+    text = _NOT_XML.sub("\ufffd", text)
+    if after is None and len(parent):
+        after = parent[-1]
+    if after is None:
+        parent.text = (parent.text or "") + text
+    else:
+        after.tail = (after.tail or "") + text
 
 
 class _Memo(dict[str, Token]):
@@ -280,18 +431,25 @@ def _raw_text(token: Token, rest: Iterator[str], tokens: list[Token]) -> None:
     """Take the text of a raw element and its end tag from ``rest``."""
     closing = "/" + token.tag
     size = len(closing)
+    is_script = token.tag == "script"
+    escaped = doubly = False  # the standard's script data escaped states: a script inside a comment inside a script
     text = [token.raw_text]
     end: str | None = None
     for piece in rest:
         if piece[:size].lower() == closing and piece[size : size + 1] in _AFTER_NAME:
-            end = piece
-            break
+            if not doubly:
+                end = piece
+                break
+            doubly = False
+        elif is_script and piece.startswith("!--"):
+            escaped = True
+        elif escaped and piece[:6].lower() == "script" and piece[6:7] in _AFTER_NAME:
+            doubly = True
+        if escaped and "-->" in piece[1:]:
+            escaped = doubly = False
         text.append(piece)
-    content = "<".join(text)
-    if token.tag == "script" and "<!--" in content and "<script" in content.lower():
-        raise _NeedsPlain
     literal = token.tag not in REFERENCE_TAGS
-    tokens[-1] = Token(START, token.tag, token.markup, content, token.odd, literal)
+    tokens[-1] = Token(START, token.tag, token.markup, "<".join(text), token.odd, literal)
     if end is not None:
         known = _MEMO.get(end) or _parse(end, rest, tokens)
         if known is not None:

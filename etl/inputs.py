@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, cast
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
@@ -23,6 +25,9 @@ HEAD_BYTES: Final = 64 * 1024
 CHUNK_BYTES: Final = 256 * 1024
 GZIP_MAGIC: Final = b"\x1f\x8b"
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+ZSTD_SKIPPABLE: Final = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")  # what pzstd puts before its first frame
+ZSTD_PIECE: Final = 4 * 1024  # compressed bytes fed at once: repeated pages shrink 1,000-fold, and come out at once
+BOM: Final = b"\xef\xbb\xbf"
 
 
 class Truncated(RecordError):
@@ -36,10 +41,12 @@ class Truncated(RecordError):
 def open_input(path: str | Path) -> IO[bytes]:
     """Open a file for reading, decompressed; gzip and zstandard are recognised by their magic, not by name."""
     raw = Path(path).open("rb")
-    magic = raw.peek(4)[:4]  # type: ignore[attr-defined]
+    magic = raw.peek(4)[:4]
     if magic[:2] == GZIP_MAGIC:
-        return gzip.GzipFile(fileobj=raw)
-    if magic == ZSTD_MAGIC:
+        unzipped = gzip.GzipFile(fileobj=raw)
+        unzipped.myfileobj = raw  # type: ignore[assignment]  # so that closing it closes the file too
+        return cast("IO[bytes]", unzipped)
+    if magic == ZSTD_MAGIC or ZSTD_SKIPPABLE.fullmatch(magic):
         decompressor = zstandard.ZstdDecompressor(max_window_size=2**31)
         return io.BufferedReader(_Zstd(raw, decompressor), CHUNK_BYTES)
     return raw
@@ -64,7 +71,7 @@ class _Zstd(io.RawIOBase):
             if self._frame.eof:
                 self._frame = self._decompressor.decompressobj()
                 self._in_frame = False
-            chunk = chunk or self._raw.read(CHUNK_BYTES)
+            chunk = chunk or self._raw.read(ZSTD_PIECE)
             if not chunk:
                 if self._in_frame:
                     raise Truncated("truncated_zstd", "the zstandard frame has no end")
@@ -96,22 +103,29 @@ def chunks(path: str | Path) -> Iterator[bytes]:
             yield chunk
 
 
-def lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
-    """(line number from 1, bytes without the line break) of each line.
+def lines(path: str | Path, *, keep_breaks: bool = False) -> Iterator[tuple[int, bytes]]:
+    """(line number from 1, bytes) of each line, without a byte order mark and, unless asked for, its line break.
 
     Raises `Truncated` (``raw``: the incomplete last line) after all complete lines of a broken stream.
     """
+    for number, line in _broken_lines(path):
+        whole = line.removeprefix(BOM) if number == 1 else line
+        yield number, whole if keep_breaks else whole.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def _broken_lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
+    """(line number from 1, bytes with the line break) of each line."""
     number = 0
     parts: list[bytes] = []
     try:
         for chunk in chunks(path):
-            *complete, rest = chunk.split(b"\n")
-            for line in complete:
+            for line in chunk.splitlines(keepends=True):
+                if not line.endswith(b"\n"):
+                    parts.append(line)
+                    continue
                 number += 1
-                yield number, b"".join((*parts, line)).removesuffix(b"\r") if parts else line.removesuffix(b"\r")
+                yield number, b"".join((*parts, line)) if parts else line
                 parts = []
-            if rest:
-                parts.append(rest)
     except Truncated as error:
         error.raw = b"".join(parts)
         raise
@@ -119,83 +133,121 @@ def lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
         yield number + 1, b"".join(parts)
 
 
-_JSON_STOP: Final = re.compile(rb'[{}\[\],"]')
-_JSON_STRING_END: Final = re.compile(rb'["\\]')
+_JSON_STRING: Final = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
+_JSON_REST_OF_STRING: Final = re.compile(_JSON_STRING, re.DOTALL)
+_JSON_TO_COMMA: Final = re.compile(rb'(?:[^"{}\[\],]++|"' + _JSON_STRING + rb'")*+', re.DOTALL)
+_JSON_TO_BRACKET: Final = re.compile(rb'(?:[^"{}\[\]]++|"' + _JSON_STRING + rb'")*+', re.DOTALL)
+
+
+class _Elements:
+    """Splits what follows the opening bracket of a JSON list into elements; looks only at brackets and strings."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._position = 0
+        self._in_string = False
+        self.depth = 1  # brackets open at the position; 0 after the end of the list
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """The elements that ``chunk`` completes."""
+        self._buffer += chunk
+        start = 0
+        while self.depth and (mark := self._next_mark()):
+            if (mark == b"," and self.depth == 1) or not self.depth:
+                item = bytes(self._buffer[start : self._position - 1]).strip()
+                if item or self.depth:
+                    yield item
+                start = self._position
+        del self._buffer[:start]
+        self._position -= start
+
+    def rest(self) -> tuple[bytes, bool]:
+        """What no element has taken, and whether it is an element that only lacks the comma or bracket behind it."""
+        item = bytes(self._buffer).strip()
+        return item, self.depth == 1 and not self._in_string and item[-1:] in {b"}", b"]", b'"'}
+
+    def _next_mark(self) -> bytes:
+        """Move behind the next comma or bracket and return it; empty: more input is needed."""
+        while True:
+            between = _JSON_TO_COMMA if self.depth == 1 else _JSON_TO_BRACKET
+            self._skip(_JSON_REST_OF_STRING if self._in_string else between)
+            mark = bytes(self._buffer[self._position : self._position + 1])
+            if not mark or mark == b"\\":  # what the backslash escapes has not been read yet
+                return b""
+            self._position += 1
+            if mark == b'"':  # the end of a string, or the beginning of one whose end has not been read yet
+                self._in_string = not self._in_string
+                continue
+            if mark != b",":
+                self.depth += 1 if mark in b"{[" else -1
+            return mark
+
+    def _skip(self, pattern: re.Pattern[bytes]) -> None:
+        if hit := pattern.match(self._buffer, self._position):
+            self._position = hit.end()
 
 
 def json_items(path: str | Path) -> Iterator[tuple[int, bytes]]:
     """(index from 0, bytes) of each element of a top-level JSON list, or of the one value that is no list.
 
     Only brackets and strings are looked at; each element is parsed by the caller, so that a broken element costs
-    itself alone. Raises `Truncated` (``raw``: the incomplete element) when the input ends inside the list.
+    itself alone. Raises `Truncated` (``raw``: the incomplete element) when the input ends inside the list, after
+    every element that is complete.
     """
-    buffer = bytearray()
     source = chunks(path)
-    depth = 0  # brackets open around the current position
-    index = start = position = 0
-    in_string = is_list = seen = False
+    first = b""
     try:
         for chunk in source:
-            buffer += chunk
-            if not seen:
-                stripped = bytes(buffer).lstrip(b"\xef\xbb\xbf \t\r\n")
-                if not stripped:
-                    continue
-                seen = True
-                is_list = stripped[:1] == b"["
-                del buffer[: len(buffer) - len(stripped)]
-                if is_list:
-                    start = position = depth = 1
-            if not is_list:
-                continue
-            while True:
-                if in_string:
-                    hit = _JSON_STRING_END.search(buffer, position)
-                    if hit is None:
-                        position = len(buffer)
-                        break
-                    if hit[0] == b"\\":
-                        if hit.end() == len(buffer):
-                            position = hit.start()
-                            break
-                        position = hit.end() + 1
-                        continue
-                    in_string = False
-                    position = hit.end()
-                    continue
-                hit = _JSON_STOP.search(buffer, position)
-                if hit is None:
-                    position = len(buffer)
-                    break
-                position = hit.end()
-                mark = hit[0]
-                if mark == b'"':
-                    in_string = True
-                elif mark in b"{[":
-                    depth += 1
-                elif mark in b"}]":
-                    depth -= 1
-                if (mark == b"," and depth == 1) or depth == 0:
-                    item = bytes(buffer[start : position - 1]).strip()
-                    if item or depth:
-                        yield index, item
-                        index += 1
-                    start = position
-                    if depth == 0:
-                        rest = bytes(buffer[position:]) + b"".join(source)
-                        if rest.strip():
-                            raise Truncated("broken_json", "text after the end of the list", rest.strip())
-                        return
-            del buffer[:start]
-            position -= start
-            start = 0
+            first += chunk
+            if first.removeprefix(BOM).strip() and not BOM.startswith(first):
+                break
+        first = first.removeprefix(BOM).lstrip()
     except Truncated as error:
-        error.raw = error.raw or bytes(buffer)
+        error.raw = first
         raise
-    if is_list:
-        raise Truncated("truncated_json", "the list has no end", bytes(buffer).strip())
-    if bytes(buffer).strip():
-        yield 0, bytes(buffer).strip()
+    if first[:1] == b"[":
+        yield from _list_items(first[1:], source)
+    else:
+        yield from _single_item(first, source)
+
+
+def _list_items(first: bytes, source: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
+    """The elements of the list whose opening bracket has been taken off ``first``."""
+    elements = _Elements()
+    numbers = itertools.count()
+    try:
+        for chunk in itertools.chain((first,), source):
+            for item in elements.feed(chunk):
+                yield next(numbers), item
+            if not elements.depth:
+                break
+        else:
+            raise Truncated("truncated_json", "the list has no end")
+    except Truncated as error:
+        item, complete = elements.rest()
+        if complete:
+            yield next(numbers), item
+        error.raw = b"" if complete else item
+        raise
+    behind = elements.rest()[0]
+    for chunk in source:  # kept up to one chunk: what is behind the list may be of any length
+        behind = behind or chunk.strip()
+        if behind:
+            break
+    if behind:
+        raise Truncated("broken_json", "text after the end of the list", behind)
+
+
+def _single_item(first: bytes, source: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
+    """The one value of an input that is no list."""
+    parts = [first]
+    try:
+        parts.extend(source)
+    except Truncated as error:
+        error.raw = b"".join(parts).strip()
+        raise
+    if item := b"".join(parts).strip():
+        yield 0, item
 
 
 @dataclass(frozen=True)
@@ -229,4 +281,7 @@ class InputHead:
         """Column names if this is a Parquet file, else empty."""
         if self.start[:4] != b"PAR1":
             return frozenset()
-        return frozenset(pq.read_schema(self.path).names)
+        try:
+            return frozenset(pq.read_schema(self.path).names)
+        except (pa.ArrowException, OSError, ValueError):
+            return frozenset()  # cut off or compressed as a whole: reported when the file is read

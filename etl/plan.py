@@ -1,19 +1,33 @@
-"""The heart: what a stage, a source and a plan are.
+"""The heart: what a source, a stage and a plan are.
 
-A `Plan` is a source, a tuple of stages and the type of the rows that come out. `Plan.build` runs it over one
-input shard: the unit of work, of resume and of failure. Everything read is entered in the shard's `Tally`;
-whatever does not reach the output leaves through it too, with a reason.
+A `Plan` is the sources it can read and a tuple of stages from `Trail` to `Sample`. `Plan.build` runs it over one input
+shard: the unit of work, of resume and of failure. Everything read is entered in the shard's `Tally`; whatever does not
+reach the output leaves through it too, with a reason.
 
-A stage is a callable from rows to rows. Row-wise stages (the default) are run over one row at a time, so that
-an exception costs exactly that row, which is quarantined; a stage with ``rowwise = False`` sees the whole stream.
+A stage is a callable from rows to rows, run over one workflow at a time, so that an exception costs exactly that
+workflow: it is quarantined with its content, and the build goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol
+import hashlib
+import traceback
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar, Final, Literal, Protocol
 
+import orjson
+import pyarrow as pa
+import xxhash
+
+from etl.domains import domain_of
+from etl.shards import ArrowWriter, atomic, write_json, write_table
+from schemas.errors import RecordError
+from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
+from schemas.samples import SAMPLE_SCHEMA, Sample
+from schemas.trail import Mark, Trail
 from schemas.workflow import Workflow
 
 Unit = Literal["record", "workflow", "step", "sample"]
@@ -32,6 +46,11 @@ class InputShard:
     format: str
     size: int
     sha256: str
+
+    @property
+    def key(self) -> str:
+        """Name of the shard's files in the work folder: a hash of its name and content."""
+        return hashlib.blake2b(f"{self.name}\0{self.sha256}".encode(), digest_size=10).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +97,19 @@ class Tally:
         """Something that was read goes no further; it must have been entered with `read`."""
         self.entries.append(Entry(unit, id, parent, self.stage, reason, detail, domain))
 
+    def drop_workflow(self, trail: Trail, reason: str, detail: str = "") -> None:
+        """A whole workflow goes no further, and its remaining steps with it."""
+        uid = trail.uid
+        self.drop("workflow", uid, reason, detail, "", trail.domain)
+        for mark in trail.marks:
+            self.drop("step", trail.step_id(mark), reason, "its workflow was dropped", uid, trail.domain)
+
+    def quarantine_workflow(self, trail: Trail, reason: str, detail: str) -> None:
+        """A workflow that was read cannot be built: dropped, and kept as JSON in our interchange format."""
+        self.drop_workflow(trail, reason, detail)
+        raw = orjson.dumps(asdict(trail.workflow))
+        self.quarantined.append(Quarantined(trail.uid, self.stage, reason, detail, raw))
+
     def quarantine(self, id: str, reason: str, detail: str, raw: bytes) -> None:
         """One record cannot be read. Enters it, drops it and keeps its bytes; do not call `read` for it as well."""
         self.entries.append(Entry("record", id))
@@ -103,9 +135,20 @@ class Source(Protocol):
 class Head(Protocol):
     """The beginning of an input, for recognising its format."""
 
-    name: str  # file or folder name without .gz and .zst
-    start: bytes  # the first 64 KiB after decompression; empty for a folder
-    entries: tuple[str, ...]  # names in the folder; empty for a file
+    @property
+    def name(self) -> str:
+        """File or folder name without ``.gz`` and ``.zst``."""
+        ...
+
+    @property
+    def start(self) -> bytes:
+        """The first 64 KiB after decompression; empty for a folder."""
+        ...
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """Names in the folder; empty for a file."""
+        ...
 
     def parquet_columns(self) -> frozenset[str]:
         """Column names if this is a Parquet file, else empty."""
@@ -119,3 +162,162 @@ class Stage(Protocol):
     version: ClassVar[int]  # raised when its output changes
 
     def __call__(self, rows: Iterator[Any], tally: Tally) -> Iterator[Any]: ...
+
+
+@dataclass(frozen=True)
+class ShardReport:
+    """What was written for one shard; a pure function of the shard and the plan."""
+
+    key: str
+    name: str
+    rows: int
+    drops: tuple[tuple[str, str, str, str, int], ...]  # unit, stage, reason, domain, how many
+    files: dict[str, str]  # path under the work folder -> sha256
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sources by format name, and the stages that a workflow goes through."""
+
+    sources: Mapping[str, Source]
+    stages: tuple[Stage, ...]
+
+    def build(self, shard: InputShard, work: Path) -> ShardReport:
+        """Read, filter, locate, prune and unroll one input shard to ``work/samples``, ``ledger`` and ``quarantine``."""
+        tally = Tally()
+        with atomic(work / "samples" / f"{shard.key}.arrow") as stream:
+            writer = ArrowWriter(stream, SAMPLE_SCHEMA)
+            for sample in self._samples(shard, tally):
+                writer.add((getattr(sample, name) for name in _SAMPLE_FIELDS), len(sample.observation) + 1024)
+            writer.close()
+        files = {f"samples/{shard.key}.arrow": stream.sha256.hexdigest()}
+        for folder, rows, schema in (
+            ("ledger", tally.entries, LEDGER_SCHEMA),
+            ("quarantine", tally.quarantined, QUARANTINE_SCHEMA),
+        ):
+            name = f"{folder}/{shard.key}.arrow"
+            if rows:
+                columns = {column: [getattr(row, column) for row in rows] for column in schema.names}
+                files[name] = write_table(work / name, pa.table(columns, schema=schema))
+            else:  # of an earlier try
+                (work / name).unlink(missing_ok=True)
+        drops = Counter((e.unit, e.stage, e.reason, e.domain) for e in tally.entries if e.reason)
+        counted = tuple((*what, count) for what, count in sorted(drops.items()))
+        report = ShardReport(shard.key, shard.name, writer.rows, counted, files)
+        write_json(work / "samples" / f"{shard.key}.json", asdict(report))
+        return report
+
+    def _samples(self, shard: InputShard, tally: Tally) -> Iterator[Sample]:
+        seen: dict[str, str] = {}
+        rows = self.sources[shard.format].read(shard, tally.at("read"))
+        while True:
+            try:
+                workflow = next(rows, None)
+            except Exception as error:
+                # A defect of ours, not of the record: sources quarantine what they cannot read.
+                tally.at("read").quarantine(shard.name, "source_crashed", _described(error), b"")
+                return
+            if workflow is None:
+                return
+            trail = enter(workflow, tally.at("read"), seen)
+            known = seen[workflow.uid]
+            if trail.uid == workflow.uid:
+                yield from self._through(trail, tally)
+            elif known == trail.content_hash:
+                tally.at("read").drop_workflow(trail, "duplicate_workflow", "the same recording came before in this file")
+            else:
+                detail = "a workflow with the same id and other content came before in this file"
+                tally.at("read").quarantine_workflow(trail, "conflicting_id", detail)
+
+    def _through(self, trail: Trail, tally: Tally) -> list[Sample]:
+        """One workflow through all stages; an exception takes back what they entered for it."""
+        entered = len(tally.entries)
+        marks = list(trail.marks)
+        rows: Iterator[Any] = iter((trail,))
+        for stage in self.stages:
+            rows = stage(rows, tally.at(stage.name))
+        try:
+            return list(rows)
+        except Exception as error:
+            del tally.entries[entered:]
+            trail.marks = marks
+            reason = error.reason if isinstance(error, RecordError) else "stage_crashed"
+            tally.at(self._stage_of(error)).quarantine_workflow(trail, reason, _described(error))
+            return []
+
+    def _stage_of(self, error: Exception) -> str:
+        """The stage whose code was running."""
+        modules = {type(stage).__module__: stage.name for stage in self.stages}
+        names = [modules.get(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+        return next((name for name in reversed(names) if name), "read")
+
+    def settings(self) -> dict[str, Any]:
+        """Everything of the plan that decides its output, for the fingerprint: versions and fields."""
+        parts = {f"source {name}": source for name, source in sorted(self.sources.items())}
+        parts |= {f"stage {stage.name}": stage for stage in self.stages}
+        return {
+            name: {"version": part.version} | {field.name: plain(getattr(part, field.name)) for field in fields(part)}
+            for name, part in parts.items()
+        }
+
+
+_SAMPLE_FIELDS: Final = tuple(SAMPLE_SCHEMA.names)
+
+
+def plain(value: Any) -> Any:
+    """A setting as JSON knows it; what is named by a hash of its content stands for itself by that."""
+    if hasattr(value, "sha256"):
+        return value.sha256
+    if hasattr(value, "__dataclass_fields__"):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    return value
+
+
+def enter(workflow: Workflow, tally: Tally, seen: dict[str, str]) -> Trail:
+    """Enter a workflow and its steps in the ledger, with their domains.
+
+    seen: content hash by uid of the shard's earlier workflows. One whose id came before gets an id of its own in the
+    ledger (``uid~2``), so that every line of the ledger is about one thing.
+    """
+    marks = [Mark(number, step) for number, step in enumerate(workflow.steps, 1)]
+    domains = [domain_of(step.url, workflow.website) for step in workflow.steps]
+    trail = Trail(workflow, marks, content_hash(workflow), " ".join(workflow.objective.split()), workflow.uid)
+    while trail.uid in seen:
+        repeat = int(trail.uid.removeprefix(workflow.uid).removeprefix("~") or 1)
+        trail.uid = f"{workflow.uid}~{repeat + 1}"
+    seen[trail.uid] = trail.content_hash
+    trail.domains = [tuple(domain) for domain in domains]
+    trail.domain = next((d.domain for d in domains if d.domain_from != "none"), "unknown")
+    tally.read("workflow", trail.uid, "", trail.domain)
+    for mark, domain in zip(marks, domains, strict=True):
+        tally.read("step", trail.step_id(mark), trail.uid, domain.domain)
+    return trail
+
+
+def content_hash(workflow: Workflow) -> str:
+    """Hash of what a workflow says, without ids and where it was read: equal for the same recording in two formats."""
+    digest = xxhash.xxh3_128()
+    for text in (workflow.objective, workflow.website, workflow.topic, repr(workflow.reward)):
+        _add(digest, text)
+    for step in workflow.steps:
+        action = step.action
+        for text in (step.url, step.html, action.kind, action.value, action.description, step.error):
+            _add(digest, text)
+        for locator in step.target:
+            _add(digest, f"{locator.kind}\0{locator.name}\0{locator.value}")
+    return digest.hexdigest()
+
+
+def _add(digest: xxhash.xxh3_128, text: str) -> None:
+    data = text.encode("utf-8", "surrogatepass")
+    digest.update(len(data).to_bytes(8, "little"))
+    digest.update(data)
+
+
+def _described(error: Exception) -> str:
+    """One line: the exception and where in our code it came from; no path, which would differ between machines."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}, {frames[-1].name})" if frames else ""
+    return f"{type(error).__name__}: {error}"[:500] + place

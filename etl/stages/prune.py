@@ -1,351 +1,100 @@
-"""Prune: from a recorded page to the text a model sees.
+"""Prune: every page becomes the text a model sees (rules: `etl.pruner`), every target its start tag there.
 
-The rules are the reference pipeline's (ScribeAgent, arXiv 2411.15004); which tags and attributes they name is the
-recipe's. Every element is numbered (``node``: its index counted from the end of document order). Dropped with their
-content: the recipe's ``dropped_with_content`` tags, comments, and text inside ``template``. Other tags off the
-allow-list are unwrapped. Of the attributes only the listed ones stay, minus what reads like a hash: a class token, or
-another value over 32 characters, with at most ``min_chars_per_token`` characters a token. Event handlers are emptied.
-Elements left empty are removed from the leaves up, unless their tag or an attribute says that they matter. Tags and
-texts are joined by single spaces; inside ``pre`` and ``textarea`` nothing is added.
-
-Two departures from the reference. NUL characters vanish, as they do in a browser. Recorder markers are removed
-whatever the recipe's lists say: they tell the answer.
-
-One pass over the page's tokens. What a token contributes does not depend on where it stands, so it is worked out once
-and kept (`_Piece`): recorded pages repeat. An empty element is dropped by truncating the output when it closes.
+A target that the rules remove (an unlisted tag, an empty element) is not forced to stay: an element that is in the
+observation only because it was the target tells the answer, and is not there when a model is asked. Such a step is not
+trained on (``target_pruned``) and stays in the history. ``keep_target`` forces it to stay all the same.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from functools import lru_cache
+from typing import ClassVar, Final
 
 from etl import dom
-from etl.dom import EMPTY, END, OTHER, START, Page, Token
+from etl.plan import Tally
+from etl.pruner import Pruner, PruneRules
+from schemas.trail import Mark, Trail
+from tokenization.vocabulary import Vocabulary
 
-RECORDER_MARKERS: Final = re.compile(
-    r"(?i)data_pw_testid_buckeye|__playwright_|^bid$|^ref$|^backend_node_id$|^data-webtasks-id$|^data-scrapy-annotate$"
-    r"|^browsergym_|^data-stepmill-"
-)
-"""Attributes that recorders put into pages; they mark the target or number the elements."""
-
-PIECES_BYTES: Final = 96 * 2**20
-"""Bound of the memo of what tokens contribute; when it is reached the memo starts again empty."""
-
-_PIECE_OVERHEAD: Final = 500  # measured bytes of a _Piece, its strings' headers, and the Token it keeps alive
-_LITERAL_TAGS: Final = frozenset(("pre", "textarea"))
-_WHITE_SPACE: Final = re.compile(r"\s+")
-
-# Operations of a piece.
-_TEXT, _OPEN, _OPEN_REMOVABLE, _UNWRAP, _SINGLE, _CLOSE, _DROP, _LITERAL, _LITERAL_REMOVABLE, _TEMPLATE = range(10)
-# Marks of an open element; otherwise the length of the output after its start tag: it goes if nothing was added.
-_KEPT, _UNWRAPPED, _DROPPED = -1, -2, -3  # _DROPPED - n: the output is cut back to n when it closes
-
-
-class _Piece(NamedTuple):
-    """What one token contributes: an operation, its start tag around the node id, and the text after it."""
-
-    op: int
-    tag: str
-    before_node: str
-    after_node: str
-    text: str
-    token: Token
+_LABEL_CHARS: Final = 80
+_LABEL_ATTRIBUTES: Final = ("aria-label", "aria_label", "title", "placeholder", "alt", "value", "name")
+_VERBS: Final = {"click": "Click", "double_click": "Double click", "right_click": "Right click", "hover": "Hover over",
+                 "focus": "Focus", "clear": "Clear", "drag": "Drag", "upload": "Upload to", "scroll": "Scroll"}
 
 
 @dataclass(frozen=True)
-class PruneRules:
-    """Which markup stays. Lists as in the recipe; see the module docstring for what each does."""
+class Prune:
+    """rules: which markup stays. vocabulary: for the characters-per-token rule. keep_target: see the module."""
 
-    kept_tags: frozenset[str]
-    dropped_with_content: frozenset[str]
-    kept_attributes: frozenset[str]
-    never_filtered_attributes: frozenset[str]
-    kept_when_empty_tags: frozenset[str]
-    kept_when_empty_attributes: frozenset[str]
-    style_kept_only_as: str
-    min_chars_per_token: float
+    name: ClassVar[str] = "prune"
+    version: ClassVar[int] = 1
 
+    rules: PruneRules
+    vocabulary: Vocabulary
+    keep_target: bool = False
 
-class Pruned(NamedTuple):
-    """A pruned page: the observation, and the start tag of each element asked for (empty if it is not in there)."""
+    def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
+        """Sets ``observation``, ``start_tag`` and ``description`` of each step; releases the pages."""
+        pruner = _pruner(self.rules, self.vocabulary)
+        for trail in rows:
+            for mark in trail.marks:
+                self._prune(mark, pruner)
+            yield trail
 
-    observation: str
-    start_tag: str
-
-
-class Pruner:
-    """Prunes pages by fixed rules; keeps what tokens contribute for the next page.
-
-    count_tokens: the number of tokens of a string under the vocabulary that the characters-per-token rule uses.
-    """
-
-    def __init__(self, rules: PruneRules, count_tokens: Callable[[str], int]) -> None:
-        self.rules = rules
-        self._count_tokens = count_tokens
-        self._pieces: dict[Token, _Piece] = {}
-        self._size = 0
-        self._readable: dict[str, bool] = {}
-
-    def prune(self, page: Page, element: int | None = None) -> Pruned:
-        """The observation of a page, and the start tag as it stands there of the element with this index.
-
-        Linear in the page.
-        """
-        known = self._pieces.get
-        pieces = [known(token) or self._learn(token) for token in page.tokens]
-        writer = _Writer(page.elements)
-        writer.run(iter(pieces))
-        observation = writer.observation()
-        start_tag = "" if element is None else writer.start_tag(page, element, pieces)
-        return Pruned(observation, start_tag)
-
-    def _learn(self, token: Token) -> _Piece:
-        piece = self._piece(token)
-        cost = _PIECE_OVERHEAD + len(piece.before_node) + len(piece.after_node) + 2 * len(piece.text)
-        cost += len(token.markup) + 2 * len(token.raw_text)
-        if cost < PIECES_BYTES // 64:
-            self._size += cost
-            if self._size > PIECES_BYTES:
-                self._pieces.clear()
-                self._readable.clear()
-                self._size = cost
-            self._pieces[token] = piece
-        return piece
-
-    def _piece(self, token: Token) -> _Piece:
-        kind, tag, rules = token.kind, token.tag, self.rules
-        text = _escape(" ".join(token.text.replace("\0", "").split()))
-        text = text + " " if text else ""
-        if kind == OTHER:
-            return _Piece(_TEXT, "", "", "", text, token)
-        if kind == END:
-            return _Piece(_CLOSE, tag, "", "", text, token)
-        if tag in rules.dropped_with_content:
-            return _Piece(_DROP, tag, "", "", "", token) if kind == START else _Piece(_SINGLE, tag, "", "", text, token)
-        if tag not in rules.kept_tags:
-            op = _TEMPLATE if tag == "template" else _UNWRAP
-            return _Piece(op if kind == START else _SINGLE, tag, "", "", text, token)
-        before, after, matters = self._attributes(token)
-        before = f"<{tag}{before} node=\""
-        removable = tag not in rules.kept_when_empty_tags and not matters
-        if kind == EMPTY:
-            if removable:
-                return _Piece(_SINGLE, tag, "", "", text, token)
-            end = f'"{after}/> ' if tag in dom.VOID_TAGS else f'"{after}> </{tag}> '
-            return _Piece(_SINGLE, tag, before, end, text, token)
-        if tag in _LITERAL_TAGS:
-            op = _LITERAL_REMOVABLE if removable else _LITERAL
+    def _prune(self, mark: Mark, pruner: Pruner) -> None:
+        step = mark.step
+        if mark.reason and mark.element < 0:
+            mark.description = described(mark, None)
+            return
+        page = dom.read(step.html)
+        mark.description = described(mark, page)
+        if mark.element < 0:
+            mark.observation = pruner.prune(page).observation
+        elif mark.reason:
+            mark.start_tag = pruner.start_tag(page, mark.element)
         else:
-            op = _OPEN_REMOVABLE if removable else _OPEN
-        return _Piece(op, tag, before, f'"{after}> ', text, token)
-
-    def _attributes(self, token: Token) -> tuple[str, str, bool]:
-        """The attributes that stay, in order of their names: those before ``node``, those after it, and whether one
-        of them keeps the element when it is empty."""
-        before: list[str] = []
-        after: list[str] = []
-        matters = False
-        for name, value in sorted(token.attributes().items()):
-            kept = self._attribute(name, value)
-            if kept is None:
-                continue
-            matters = matters or name in self.rules.kept_when_empty_attributes
-            (before if name < "node" else after).append(f" {name}={_quoted(kept)}")
-        return "".join(before), "".join(after), matters
-
-    def _attribute(self, name: str, value: str) -> str | None:
-        """The value that stays, or None if the attribute goes."""
-        rules = self.rules
-        if name not in rules.kept_attributes:
-            if name == "style" and rules.style_kept_only_as:
-                return value if value == rules.style_kept_only_as else None
-            if not (name.startswith("on") or "jsaction" in name) or "script" in name:
-                return None
-            return None if len(value) > 32 and not self._reads(value) else ""
-        if name == "node" or RECORDER_MARKERS.search(name):
-            return None
-        if name in rules.never_filtered_attributes:
-            return value
-        if not value or value == "none":
-            return None
-        if name == "class":
-            return " ".join(token for token in value.split() if self._reads(token)) or None
-        return None if len(value) > 32 and not self._reads(value) else value
-
-    def _reads(self, text: str) -> bool:
-        """Whether a string reads like words: more characters a token than the rule's minimum."""
-        readable = self._readable.get(text)
-        if readable is None:
-            readable = len(text) > self.rules.min_chars_per_token * self._count_tokens(text)
-            if len(text) <= 64:
-                self._size += 150
-                self._readable[text] = readable
-        return readable
+            mark.observation, mark.start_tag = pruner.prune(page, mark.element, self.keep_target)
+            if not mark.start_tag:
+                mark.start_tag = pruner.start_tag(page, mark.element)
+                mark.observation = ""
+                mark.drop("target_pruned", f"the rules remove {mark.start_tag[:200]}")
 
 
-def _escape(text: str) -> str:
-    """Text as it stands in markup."""
-    if "&" in text:
-        text = text.replace("&", "&amp;")
-    if "<" in text or ">" in text:
-        text = text.replace("<", "&lt;").replace(">", "&gt;")
-    return text
+@lru_cache(maxsize=2)
+def _pruner(rules: PruneRules, vocabulary: Vocabulary) -> Pruner:
+    return Pruner(rules, vocabulary.count)
 
 
-def _quoted(value: str) -> str:
-    """An attribute's value with its quotes: double ones, unless it holds some and no single ones."""
-    value = _WHITE_SPACE.sub(" ", _escape(value.replace("\0", "")))
-    if '"' not in value:
-        return f'"{value}"'
-    if "'" not in value:
-        return f"'{value}'"
-    return '"' + value.replace('"', "&quot;") + '"'
+def described(mark: Mark, page: dom.Page | None) -> str:
+    """One line in words for an action: the recording's, else verb, value, and the target's label.
 
-
-class _Writer:
-    """The state of one traversal: what is open, and the output so far.
-
-    `run` is the loop that pages spend their time in; it writes out the common operations and leaves what is inside
-    ``pre``, ``textarea`` and ``template`` to `step`, which knows them all. Tests hold ``run`` equal to ``step``.
+    What was typed or pressed is always in it, because the completion has no other place for it.
     """
+    action = mark.step.action
+    if action.description:
+        said = action.kind not in ("type", "press") or action.value in action.description
+        return action.description if said else f'{action.description}: "{action.value}"'
+    label = _label(page, mark.element) if page is not None and mark.element >= 0 else ""
+    quoted = f' "{label}"' if label else ""
+    if action.kind == "type":
+        return f'Type "{action.value}"' + (f" in{quoted}" if label else "")
+    if action.kind == "select":
+        return f'Select "{action.value}"' + (f" in{quoted}" if label else "")
+    if action.kind == "press":
+        return f'Press "{action.value}"' + (f" in{quoted}" if label else "")
+    verb = _VERBS.get(action.kind, action.kind.replace("_", " ").capitalize())
+    value = f" {action.value}" if action.value and mark.element < 0 else ""
+    return f"{verb}{quoted}{value}"
 
-    __slots__ = ("literal", "marks", "names", "node", "out", "template", "was_literal")
 
-    def __init__(self, elements: int) -> None:
-        self.out: list[str] = []
-        self.names: list[str] = []  # the open elements
-        self.marks: list[int] = []
-        self.node = elements
-        self.literal = 0  # depth of the open element in which white space counts, 0 if none
-        self.template = 0  # open templates
-        self.was_literal = False
-
-    def run(self, pieces: Iterator[_Piece]) -> None:
-        """Write all pieces and close what is open."""
-        out, names, marks, node = self.out, self.names, self.marks, self.node
-        append = out.append
-        for piece in pieces:
-            op, tag, before, after, text, _ = piece
-            if op == _CLOSE:
-                if names and names[-1] == tag:
-                    names.pop()
-                    mark = marks.pop()
-                    if mark == _KEPT:
-                        append(f"</{tag}> ")
-                    elif mark == len(out):
-                        out.pop()
-                    elif mark >= 0:
-                        append(f"</{tag}> ")
-                    elif mark <= _DROPPED:
-                        del out[_DROPPED - mark :]
-                elif tag in names:
-                    self._close(tag)
-            elif op == _OPEN_REMOVABLE:
-                node -= 1
-                append(f"{before}{node}{after}")
-                names.append(tag)
-                marks.append(len(out))
-            elif op == _OPEN:
-                node -= 1
-                append(f"{before}{node}{after}")
-                names.append(tag)
-                marks.append(_KEPT)
-            elif op == _UNWRAP:
-                node -= 1
-                names.append(tag)
-                marks.append(_UNWRAPPED)
-            elif op == _SINGLE:
-                node -= 1
-                if before:
-                    append(f"{before}{node}{after}")
-            elif op != _TEXT:
-                self.node = node
-                self.step(piece)
-                while (self.literal or self.template) and (following := next(pieces, None)) is not None:
-                    self.step(following)
-                node = self.node
-                continue
-            if text:
-                append(text)
-        self.node = node
-        while names:
-            self._close(names[-1])
-
-    def step(self, piece: _Piece) -> None:
-        """Write one piece, whatever is open."""
-        op, tag, before, after, text, token = piece
-        if op == _CLOSE:
-            if tag in self.names:
-                self._close(tag)
-        elif op == _SINGLE:
-            self.node -= 1
-            if before:
-                self._append(f"{before}{self.node}{after}")
-        elif op != _TEXT:
-            self.node -= 1
-            self._open(op, tag, f"{before}{self.node}{after}")
-        if self.literal and op != _DROP:
-            raw = token.text.replace("\0", "")
-            text = "" if raw.isspace() else _escape(raw)
-        if text and not self.template:
-            self.out.append(text)
-
-    def _append(self, markup: str) -> None:
-        self.out.append(markup.rstrip(" ").replace("> </", "></") if self.literal else markup)
-
-    def _open(self, op: int, tag: str, start_tag: str) -> None:
-        mark = _KEPT
-        if op == _DROP:
-            mark = _DROPPED - len(self.out)
-        elif op in (_UNWRAP, _TEMPLATE):
-            mark = _UNWRAPPED
-            self.template += op == _TEMPLATE
-        else:
-            if op in (_LITERAL, _LITERAL_REMOVABLE):
-                self.literal = self.literal or len(self.names) + 1
-                self.was_literal = True
-            self._append(start_tag)
-            if op in (_OPEN_REMOVABLE, _LITERAL_REMOVABLE):
-                mark = len(self.out)
-        self.names.append(tag)
-        self.marks.append(mark)
-
-    def _close(self, tag: str) -> None:
-        """Close up to the innermost open element of this name, which exists."""
-        name = ""
-        while name != tag:
-            name, mark = self.names.pop(), self.marks.pop()
-            end_of_literal = self.literal > len(self.names)
-            if mark == len(self.out):
-                self.out.pop()
-            elif mark <= _DROPPED:
-                del self.out[_DROPPED - mark :]
-            elif mark == _UNWRAPPED:
-                self.template -= name == "template"
-            else:
-                self._append(f"</{name}> ")
-                if end_of_literal:
-                    self.out.append(" ")
-            if end_of_literal:
-                self.literal = 0
-
-    def observation(self) -> str:
-        """The page as written so far: single spaces, one at the end."""
-        text = "".join(self.out)
-        if self.was_literal and text:
-            return " ".join(text.split()) + " "
-        return text
-
-    def start_tag(self, page: Page, element: int, pieces: list[_Piece]) -> str:
-        """The start tag of an element as it stands in the output, empty if it does not."""
-        openers = [piece for piece in pieces if piece.token.element]
-        piece = openers[element]
-        if not piece.before_node:
-            return ""
-        markup = f"{piece.before_node}{page.node(element)}{piece.after_node}"
-        start_tag = markup[: markup.index(">") + 1]
-        standing = any(part.startswith(start_tag) for part in self.out)
-        return start_tag if standing else ""
+def _label(page: dom.Page, element: int) -> str:
+    attributes = page.tokens[page.position(element)].attributes()
+    text = page.text_of(element, _LABEL_CHARS)
+    labels = [attributes.get(name, "") for name in _LABEL_ATTRIBUTES]
+    for label in (*labels[:2], text, *labels[2:]):
+        label = " ".join(label.replace("\0", "").split())[:_LABEL_CHARS]
+        if label:
+            return label
+    return ""

@@ -1,0 +1,380 @@
+"""Pruning: from a recorded page to the text a model sees.
+
+The rules are the reference pipeline's (ScribeAgent, arXiv 2411.15004); which tags and attributes they name is the
+recipe's. Every element is numbered (``node``: its index counted from the end of document order). Dropped with their
+content: the recipe's ``dropped_with_content`` tags, comments, and text inside ``template``. Other tags off the
+allow-list are unwrapped. Of the attributes only the listed ones stay, minus what reads like a hash: a class token, or
+another value over 32 characters, with at most ``min_chars_per_token`` characters a token. Event handlers are emptied.
+Elements left empty are removed from the leaves up, unless their tag or an attribute says that they matter. Tags and
+texts are joined by single spaces; inside ``pre`` and ``textarea`` nothing is added.
+
+Two departures from the reference. NUL characters vanish, as they do in a browser. Recorder markers are removed
+whatever the recipe's lists say: they tell the answer.
+
+One pass over the page's tokens. What a token contributes does not depend on where it stands, so it is worked out once
+and kept (`_Piece`): recorded pages repeat. An empty element is dropped by truncating the output when it closes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from etl import dom
+from etl.dom import EMPTY, END, OTHER, START, Page, Token
+
+RECORDER_MARKERS: Final = re.compile(
+    r"(?i)data_pw_testid_buckeye|__playwright_|^bid$|^ref$|^backend_node_id$|^data-webtasks-id$|^data-scrapy-annotate$"
+    r"|^browsergym_|^data-stepmill-"
+)
+"""Attributes that recorders put into pages; they mark the target or number the elements."""
+
+PIECES_BYTES: Final = 96 * 2**20
+"""Bound of the memo of what tokens contribute; when it is reached the memo starts again empty."""
+
+_PIECE_OVERHEAD: Final = 500  # measured bytes of a _Piece, its strings' headers, and the Token it keeps alive
+_LITERAL_TAGS: Final = frozenset(("pre", "textarea"))
+_WHITE_SPACE: Final = re.compile(r"\s+")
+_OTHER_SPACE: Final = re.compile(r"[^\S ]|  ")
+
+# Operations of a piece.
+_TEXT, _OPEN, _OPEN_REMOVABLE, _UNWRAP, _SINGLE, _CLOSE, _DROP, _LITERAL, _LITERAL_REMOVABLE, _TEMPLATE = range(10)
+# Marks of an open element; otherwise the length of the output after its start tag: it goes if nothing was added.
+_KEPT, _UNWRAPPED, _DROPPED = -1, -2, -3  # _DROPPED - n: the output is cut back to n when it closes
+
+
+_Piece = tuple[int, str, str, str, str, Token]
+"""What one token contributes: an operation, the tag, its start tag before and after the node id, the text after it."""
+
+
+@dataclass(frozen=True)
+class PruneRules:
+    """Which markup stays. Lists as in the recipe; see the module docstring for what each does.
+
+    style_kept_only_as: the one value of ``style`` that stays. min_chars_per_token: of class tokens and of values over
+    32 characters, more than this.
+    """
+
+    kept_tags: frozenset[str]
+    dropped_with_content: frozenset[str]
+    kept_attributes: frozenset[str]
+    never_filtered_attributes: frozenset[str]
+    kept_when_empty_tags: frozenset[str]
+    kept_when_empty_attributes: frozenset[str]
+    style_kept_only_as: str
+    min_chars_per_token: float
+
+
+class Pruned(NamedTuple):
+    """A pruned page: the observation, and the start tag of the element asked for (empty if it is not in there)."""
+
+    observation: str
+    start_tag: str
+
+
+class Pruner:
+    """Prunes pages by fixed rules; keeps what tokens contribute for the next page.
+
+    count_tokens: the number of tokens of a string under the vocabulary that the characters-per-token rule uses.
+    """
+
+    def __init__(self, rules: PruneRules, count_tokens: Callable[[str], int]) -> None:
+        self.rules = rules
+        self._count_tokens = count_tokens
+        self._pieces: dict[Token, _Piece] = {}
+        self._size = 0
+        self._tags: dict[tuple[str, str, int], tuple[int, str, str]] = {}
+        self._readable: dict[str, bool] = {}
+
+    def prune(self, page: Page, element: int | None = None, keep: bool = False) -> Pruned:
+        """The observation of a page, and the start tag as it stands there of the element with this index.
+
+        keep: that element stays whatever the rules say (unless something around it is dropped with its content).
+        Linear in the page.
+        """
+        known = self._pieces.get
+        pieces = [known(token) or self._learn(token) for token in page.tokens]
+        if element is not None and keep:
+            at = page.position(element)
+            pieces[at] = self._kept(page.tokens[at])
+        writer = _Writer(page.elements)
+        writer.run(iter(pieces))
+        start_tag = ""
+        if element is not None:
+            start_tag = self._rendered(pieces[page.position(element)], page.node(element))
+            if not any(part.startswith(start_tag) for part in writer.out):
+                start_tag = ""
+        return Pruned(writer.observation(), start_tag)
+
+    def start_tag(self, page: Page, element: int) -> str:
+        """The start tag of one element as the rules leave it, whether or not it would stay in the observation."""
+        return self._rendered(self._kept(page.tokens[page.position(element)]), page.node(element))
+
+    def _kept(self, token: Token) -> _Piece:
+        op, tag, before, after, text, _ = self._piece(token)
+        if not before:
+            _, before, after = self._start_tag(token, removable=False)
+        single = token.kind == EMPTY
+        return (op if op == _LITERAL else _SINGLE if single else _OPEN, tag or token.tag, before, after, text, token)
+
+    @staticmethod
+    def _rendered(piece: _Piece, node: int) -> str:
+        _, _, before, after, _, _ = piece
+        markup = f"{before}{node}{after}"
+        return markup[: markup.index(">") + 1] if before else "\0"
+
+    def _learn(self, token: Token) -> _Piece:
+        piece = self._piece(token)
+        cost = _PIECE_OVERHEAD + 2 * (len(token.markup) + len(token.raw_text))
+        if cost < PIECES_BYTES // 64:
+            self._size += cost
+            if self._size > PIECES_BYTES:
+                self._pieces.clear()
+                self._tags.clear()
+                self._readable.clear()
+                self._size = cost
+            self._pieces[token] = piece
+        return piece
+
+    def _piece(self, token: Token) -> _Piece:
+        kind, tag, text = token.kind, token.tag, token.raw_text
+        if text:
+            text = "" if text.isspace() else _one_line(token.text)
+        if kind == END:
+            return (_CLOSE, tag, "", "", text, token)
+        if kind == OTHER:
+            return (_TEXT, "", "", "", text, token)
+        if tag not in self.rules.kept_tags:
+            if tag in self.rules.dropped_with_content and kind == START:
+                return (_DROP, tag, "", "", "", token)
+            op = _SINGLE if kind == EMPTY else _TEMPLATE if tag == "template" else _UNWRAP
+            return (op, tag, "", "", text, token)
+        key = tag, token.markup, kind
+        known = self._tags.get(key)
+        if known is None:
+            known = self._tags[key] = self._start_tag(token, tag not in self.rules.kept_when_empty_tags)
+            self._size += _PIECE_OVERHEAD + len(token.markup)
+        op, before, after = known
+        return (op, tag, before, after, text, token)
+
+    def _start_tag(self, token: Token, removable: bool) -> tuple[int, str, str]:
+        """The operation of a kept element's start tag, and its markup before and after the node id.
+
+        removable: the tag does not keep it when it is empty; an attribute may.
+        """
+        tag, rules = token.tag, self.rules
+        before, after = f"<{tag}", '"'
+        if token.markup:
+            for name, value in sorted(token.attributes().items()):
+                kept = self._attribute(name, value)
+                if kept is None:
+                    continue
+                if name in rules.kept_when_empty_attributes:
+                    removable = False
+                if name < "node":
+                    before = f"{before} {name}={_quoted(kept)}"
+                else:
+                    after = f"{after} {name}={_quoted(kept)}"
+        before += ' node="'
+        if token.kind == EMPTY:
+            if removable:
+                return _SINGLE, "", ""
+            return _SINGLE, before, f"{after}/> " if tag in dom.VOID_TAGS else f"{after}> </{tag}> "
+        if tag in _LITERAL_TAGS:
+            return (_LITERAL_REMOVABLE if removable else _LITERAL), before, after + "> "
+        return (_OPEN_REMOVABLE if removable else _OPEN), before, after + "> "
+
+    def _attribute(self, name: str, value: str) -> str | None:
+        """The value that stays, or None if the attribute goes."""
+        rules = self.rules
+        if name in rules.kept_attributes:
+            if name in rules.never_filtered_attributes:
+                return None if name == "node" else value
+            if not value or value == "none":
+                return None
+            if name == "class":
+                return self._classes(value)
+            return None if len(value) > 32 and not self._reads(value) else value
+        if name.startswith("on") or "jsaction" in name:
+            return None if "script" in name or (len(value) > 32 and not self._reads(value)) else ""
+        if name == "style" and value == rules.style_kept_only_as:
+            return value
+        return None
+
+    def _classes(self, value: str) -> str | None:
+        known = self._readable
+        kept = [token for token in value.split() if (known[token] if token in known else self._reads(token))]
+        return " ".join(kept) or None
+
+    def _reads(self, text: str) -> bool:
+        """Whether a string reads like words: more characters a token than the rule's minimum."""
+        readable = self._readable.get(text)
+        if readable is None:
+            readable = len(text) > self.rules.min_chars_per_token * self._count_tokens(text)
+            if len(text) <= 64:
+                self._size += 150
+                self._readable[text] = readable
+        return readable
+
+
+def _escape(text: str) -> str:
+    """Text as it stands in markup."""
+    if "&" in text:
+        text = text.replace("&", "&amp;")
+    if "<" in text or ">" in text:
+        text = text.replace("<", "&lt;").replace(">", "&gt;")
+    return text
+
+
+def _one_line(text: str) -> str:
+    """Text as it stands between tags: white space collapsed, escaped, one space at the end; empty if there is none."""
+    text = _escape(" ".join(text.replace("\0", "").split()))
+    return text + " " if text else ""
+
+
+def _quoted(value: str) -> str:
+    """An attribute's value with its quotes: double ones, unless it holds some and no single ones."""
+    if not value.isalnum():
+        value = _escape(value.replace("\0", ""))
+        if _OTHER_SPACE.search(value):
+            value = _WHITE_SPACE.sub(" ", value)
+        if '"' in value:
+            return f"'{value}'" if "'" not in value else '"' + value.replace('"', "&quot;") + '"'
+    return f'"{value}"'
+
+
+class _Writer:
+    """The state of one traversal: what is open, and the output so far.
+
+    `run` is the loop that pages spend their time in; it writes out the common operations and leaves what is inside
+    ``pre``, ``textarea`` and ``template`` to `step`, which knows them all. Tests hold ``run`` equal to ``step``.
+    """
+
+    __slots__ = ("literal", "marks", "names", "node", "out", "template", "was_literal")
+
+    def __init__(self, elements: int) -> None:
+        self.out: list[str] = []
+        self.names: list[str] = []  # the open elements
+        self.marks: list[int] = []
+        self.node = elements
+        self.literal = 0  # depth of the open element in which white space counts, 0 if none
+        self.template = 0  # open templates
+        self.was_literal = False
+
+    def run(self, pieces: Iterator[_Piece]) -> None:
+        """Write all pieces and close what is open."""
+        out, names, marks, node = self.out, self.names, self.marks, self.node
+        append = out.append
+        for piece in pieces:
+            op, tag, before, after, text, _ = piece
+            if op == _CLOSE:
+                if names and names[-1] == tag:
+                    names.pop()
+                    mark = marks.pop()
+                    if mark == _KEPT:
+                        append(f"</{tag}> ")
+                    elif mark == len(out):
+                        out.pop()
+                    elif mark >= 0:
+                        append(f"</{tag}> ")
+                    elif mark <= _DROPPED:
+                        del out[_DROPPED - mark :]
+                elif tag in names:
+                    self._close(tag)
+            elif op == _OPEN_REMOVABLE:
+                node -= 1
+                append(f"{before}{node}{after}")
+                names.append(tag)
+                marks.append(len(out))
+            elif op == _OPEN:
+                node -= 1
+                append(f"{before}{node}{after}")
+                names.append(tag)
+                marks.append(_KEPT)
+            elif op == _UNWRAP:
+                node -= 1
+                names.append(tag)
+                marks.append(_UNWRAPPED)
+            elif op == _SINGLE:
+                node -= 1
+                if before:
+                    append(f"{before}{node}{after}")
+            elif op != _TEXT:
+                self.node = node
+                self.step(piece)
+                while (self.literal or self.template) and (following := next(pieces, None)) is not None:
+                    self.step(following)
+                node = self.node
+                continue
+            if text:
+                append(text)
+        self.node = node
+        while names:
+            self._close(names[-1])
+
+    def step(self, piece: _Piece) -> None:
+        """Write one piece, whatever is open."""
+        op, tag, before, after, text, token = piece
+        if op == _CLOSE:
+            if tag in self.names:
+                self._close(tag)
+        elif op == _SINGLE:
+            self.node -= 1
+            if before:
+                self._append(f"{before}{self.node}{after}")
+        elif op != _TEXT:
+            self.node -= 1
+            self._open(op, tag, f"{before}{self.node}{after}")
+        if self.literal and op != _DROP:
+            raw = token.text.replace("\0", "")
+            text = "" if raw.isspace() else _escape(raw)
+        if text and not self.template:
+            self.out.append(text)
+
+    def _append(self, markup: str) -> None:
+        self.out.append(markup.rstrip(" ").replace("> </", "></") if self.literal else markup)
+
+    def _open(self, op: int, tag: str, start_tag: str) -> None:
+        mark = _KEPT
+        if op == _DROP:
+            mark = _DROPPED - len(self.out)
+        elif op in (_UNWRAP, _TEMPLATE):
+            mark = _UNWRAPPED
+            self.template += op == _TEMPLATE
+        else:
+            if op in (_LITERAL, _LITERAL_REMOVABLE):
+                self.literal = self.literal or len(self.names) + 1
+                self.was_literal = True
+            self._append(start_tag)
+            if op in (_OPEN_REMOVABLE, _LITERAL_REMOVABLE):
+                mark = len(self.out)
+        self.names.append(tag)
+        self.marks.append(mark)
+
+    def _close(self, tag: str) -> None:
+        """Close up to the innermost open element of this name, which exists."""
+        name = ""
+        while name != tag:
+            name, mark = self.names.pop(), self.marks.pop()
+            end_of_literal = self.literal > len(self.names)
+            if mark == len(self.out):
+                self.out.pop()
+            elif mark <= _DROPPED:
+                del self.out[_DROPPED - mark :]
+            elif mark == _UNWRAPPED:
+                self.template -= name == "template"
+            else:
+                self._append(f"</{name}> ")
+                if end_of_literal:
+                    self.out.append(" ")
+            if end_of_literal:
+                self.literal = 0
+
+    def observation(self) -> str:
+        """The page as written so far: single spaces, one at the end."""
+        text = "".join(self.out)
+        if self.was_literal and text:
+            return " ".join(text.split()) + " "
+        return text

@@ -1,0 +1,153 @@
+"""Atomic files: written as ``.part``, synced, renamed; a shard's report last, so that its presence means complete.
+
+Arrow files are in the IPC file format, without compression: they are mapped, not read, so a column or a row costs what
+it weighs. Batches are flushed by bytes, because one page can weigh 4 MB.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Final
+
+import orjson
+import pyarrow as pa
+
+from schemas.errors import IntegrityError
+
+BATCH_BYTES: Final = 2 * 2**20
+
+
+class _Hashed:
+    """A file that is hashed while it is written."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.sha256 = hashlib.sha256()
+        self.size = 0
+        self.closed = False
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data)
+        self._stream.write(view)
+        self.sha256.update(view)
+        self.size += view.nbytes
+        return view.nbytes
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[_Hashed]:
+    """Write a file that is there whole or not at all; an exception leaves nothing under its name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as stream:
+            hashed = _Hashed(stream)
+            yield hashed
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+        _sync_folder(path.parent)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON with sorted keys, atomically."""
+    with atomic(path) as stream:
+        stream.write(orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON. Raises `IntegrityError` if the file is not JSON."""
+    try:
+        return orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise IntegrityError(f"{path}: not valid JSON ({error}); remove it and build again") from error
+
+
+class ArrowWriter:
+    """Rows to one Arrow file, in batches of about `BATCH_BYTES`.
+
+    rows: how many were written. Use inside `atomic`; call `close` before it ends.
+    """
+
+    def __init__(self, stream: _Hashed, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._writer = pa.ipc.new_file(pa.PythonFile(stream, mode="w"), schema)
+        self._columns: list[list[Any]] = [[] for _ in schema]
+        self._waiting = 0
+        self._bytes = 0
+        self.rows = 0
+
+    def add(self, values: Iterable[Any], size: int) -> None:
+        """Append one row, its values in the schema's order. size: about how many bytes it weighs."""
+        for column, value in zip(self._columns, values, strict=True):
+            column.append(value)
+        self.rows += 1
+        self._waiting += 1
+        self._bytes += size
+        if self._bytes >= BATCH_BYTES:
+            self._flush()
+
+    def add_batch(self, batch: pa.RecordBatch) -> None:
+        """Append a batch made elsewhere."""
+        self._flush()
+        self._writer.write_batch(batch)
+        self.rows += batch.num_rows
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        arrays = [pa.array(column, field.type) for column, field in zip(self._columns, self._schema, strict=True)]
+        self._writer.write_batch(pa.record_batch(arrays, schema=self._schema))
+        self._columns = [[] for _ in self._schema]
+        self._waiting = self._bytes = 0
+
+    def close(self) -> None:
+        """Write what is left and the file's footer."""
+        self._flush()
+        self._writer.close()
+
+
+def write_table(path: Path, table: pa.Table) -> str:
+    """Write a table as one Arrow file, atomically; returns its sha256."""
+    with atomic(path) as stream:
+        writer = pa.ipc.new_file(pa.PythonFile(stream, mode="w"), table.schema)
+        writer.write_table(table, max_chunksize=65536)
+        writer.close()
+    return stream.sha256.hexdigest()
+
+
+def open_arrow(path: Path) -> pa.ipc.RecordBatchFileReader:
+    """Map an Arrow file. Raises `IntegrityError` if it is not one."""
+    try:
+        return pa.ipc.open_file(pa.memory_map(str(path)))
+    except pa.ArrowInvalid as error:
+        raise IntegrityError(f"{path}: not a whole Arrow file ({error}); remove it and build again") from error
+
+
+def sha256_of(path: Path, progress: Callable[[int], None] | None = None) -> str:
+    """sha256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as stream:
+        while chunk := stream.read(2**20):
+            digest.update(chunk)
+            if progress is not None:
+                progress(len(chunk))
+    return digest.hexdigest()

@@ -1,0 +1,420 @@
+"""BrowserGym and AgentLab episodes: a folder of ``step_N.pkl.gz`` as recorded, or a JSONL with one step a line.
+
+One episode is one workflow, named like its folder or file; both forms of one episode give the same content.
+Record N holds the observation before action N, so what is known of an action stands in the record after it:
+
+- ``error`` is the next record's ``obs.last_action_error``; empty when that record is missing or has no observation.
+- ``reward`` is the sum of all records' rewards (BrowserGym's own ``cum_reward``; only the last is ever not 0);
+  None when the records do not reach the end of the episode, where it is given.
+- A record without an action is no step (the end of the episode): dropped as ``end_state``.
+- A record with ``obs`` null but an action is a step with empty html and url: nothing to learn, but true history.
+- The objective is the last user message in the first record that has one: at the end of an episode the task itself
+  speaks as the user ("Nice work, thank you!"). Without one it is the text of ``goal_object``, else ``goal``.
+
+A hole makes all later history untrue. A record that cannot be read is quarantined, a readable one whose number is
+not its predecessor's plus 1 (from 0) is dropped as ``step_out_of_order``; either ends the episode with the steps so
+far, and what follows is dropped as ``after_broken_record``. An episode without any step is quarantined
+(``workflow_without_steps``) with the bytes of its readable records.
+
+The action is free text with one fenced call, ```` ```click('a405')``` ````, or a bare call; `parse_action` reads it.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Final, TypeVar
+
+from etl.inputs import Truncated, lines
+from etl.plan import Head, InputShard, Tally
+from etl.sources.pickles import STEP_INFO, Instance, load, plain
+from schemas.errors import RecordError
+from schemas.workflow import Action, Locator, Step, Workflow
+
+CALLS: Final = {
+    "click": ("click", "bid button= modifiers="),
+    "dblclick": ("double_click", "bid button= modifiers="),
+    "hover": ("hover", "bid"),
+    "fill": ("type", "bid value enable_autocomplete_menu="),
+    "check": ("check", "bid"),
+    "uncheck": ("uncheck", "bid"),
+    "select_option": ("select", "bid options"),
+    "press": ("press", "bid key_comb"),
+    "focus": ("focus", "bid"),
+    "clear": ("clear", "bid"),
+    "drag_and_drop": ("drag", "from_bid to_bid"),
+    "upload_file": ("upload", "bid file"),
+    "scroll": ("scroll", "delta_x delta_y"),
+    "mouse_move": ("mouse_move", "x y"),
+    "mouse_up": ("mouse_up", "x y button="),
+    "mouse_down": ("mouse_down", "x y button="),
+    "mouse_click": ("mouse_click", "x y button="),
+    "mouse_dblclick": ("mouse_double_click", "x y button="),
+    "mouse_drag_and_drop": ("mouse_drag", "from_x from_y to_x to_y"),
+    "mouse_upload_file": ("mouse_upload", "x y file"),
+    "keyboard_press": ("press", "key"),
+    "keyboard_up": ("key_up", "key"),
+    "keyboard_down": ("key_down", "key"),
+    "keyboard_type": ("type", "text"),
+    "keyboard_insert_text": ("type", "text"),
+    "goto": ("navigate", "url"),
+    "go_back": ("go_back", ""),
+    "go_forward": ("go_forward", ""),
+    "new_tab": ("new_tab", ""),
+    "tab_close": ("close_tab", ""),
+    "tab_focus": ("focus_tab", "index"),
+    "send_msg_to_user": ("message", "text"),
+    "report_infeasible": ("report_infeasible", "reason"),
+    "noop": ("wait", "wait_ms?"),
+}
+"""BrowserGym's calls: our kind, and their parameters.
+
+``bid`` or ``from_bid`` is the target; a call without one concerns the page. The others make the value, joined by a
+space (a list as JSON). ``?`` may be left out; ``=`` may be left out, and appears in the value as ``name=value``
+unless it is one of `_DEFAULTS`."""
+
+CODE: Final = "code"  # kind of an action that is Python, but not one call of CALLS with literal arguments
+UNPARSED: Final = "unparsed"  # kind of an action in which no call can be read; the value of both is their text
+_DEFAULTS: Final[tuple[Any, ...]] = ("left", [], False)
+MAX_CALL_CHARS: Final = 1_000_000
+
+Input = TypeVar("Input")
+Output = TypeVar("Output")
+_FENCE: Final = re.compile(r"```(?:[A-Za-z]*\n)?(.*?)```", re.DOTALL)
+_STEP_FILE: Final = re.compile(r"step_([0-9]{1,9})\.pkl\.gz")
+_GOAL_FILE: Final = "goal_object.pkl.gz"
+_KEYS: Final = frozenset({"step", "obs", "action"})
+_OBS_KEYS: Final = frozenset({"chat_messages", "open_pages_urls", "last_action_error", "axtree_txt", "pruned_html"})
+_JSON_TOKEN: Final = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|[{}\[\]"]', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class BrowserGym:
+    """BrowserGym episodes, pickled or as JSONL."""
+
+    name: ClassVar[str] = "browsergym"
+    version: ClassVar[int] = 1
+
+    def recognise(self, head: Head) -> bool:
+        """A folder with ``step_N.pkl.gz``, or a first line that is an object with the keys step, obs and action.
+
+        If ``head`` ends inside that line: an object whose ``obs`` has begun with a key of BrowserGym's observations.
+        """
+        if any(_STEP_FILE.fullmatch(entry) for entry in head.entries):
+            return True
+        keys, obs_keys, complete = _keys(head.start)
+        return keys >= _KEYS or (not complete and bool(obs_keys & _OBS_KEYS))
+
+    def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
+        """The shard's one episode. Held: the workflow, and the bytes of the records before its first step."""
+        workflow_id = re.sub(r"(\.(jsonl|gz|zst))+$", "", shard.name.rsplit("/", 1)[-1])
+        path = Path(shard.path)
+        episode = _Episode(tally, f"{self.name}:{workflow_id}")
+        for id, raw, record in _folder(path, shard.name) if path.is_dir() else _file(path, shard.name):
+            episode.add(id, raw, record)
+        objective = episode.objective
+        if path.is_dir():
+            objective = _other_files(path, shard.name, episode) or objective
+        if episode.steps:
+            reward = math.fsum(episode.rewards) if episode.ended and not episode.broken else None
+            yield Workflow(
+                workflow_id, objective, tuple(episode.steps), reward=reward, source=self.name, origin=shard.name
+            )
+        else:
+            tally.quarantine(shard.name, "workflow_without_steps", "no record has an action", b"\n".join(episode.held))
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What we take from one line or pickle; ``action`` is None where there was none."""
+
+    number: int
+    action: str | None
+    url: str = ""
+    html: str = ""
+    objective: str = ""
+    error: str = ""
+    reward: float = 0.0
+
+
+class _Episode:
+    """Turns records, in order, into steps and enters them in the tally."""
+
+    def __init__(self, tally: Tally, uid: str) -> None:
+        self.tally = tally
+        self.uid = uid
+        self.steps: list[Step] = []
+        self.rewards: list[float] = []
+        self.held: list[bytes] = []  # readable records of an episode that has no step yet
+        self.objective = ""
+        self.broken = False
+        self.ended = False  # the last record was no step
+        self._count = 0
+
+    def add(self, id: str, raw: bytes, record: _Record | RecordError) -> None:
+        if isinstance(record, RecordError):
+            self.tally.quarantine(id, record.reason, record.detail, raw)
+            self.broken = True
+            return
+        self.tally.read("record", id, parent=self.uid)
+        if not self.steps:
+            self.held.append(raw)
+        if self.broken:
+            self.drop(id, "after_broken_record")
+        elif record.number != self._count:
+            self.broken = True
+            self.drop(id, "step_out_of_order", f"step {record.number} where {self._count} was expected")
+        else:
+            self._accept(id, record)
+
+    def drop(self, id: str, reason: str, detail: str = "") -> None:
+        self.tally.drop("record", id, reason, detail, parent=self.uid)
+
+    def _accept(self, id: str, record: _Record) -> None:
+        if self.steps and not self.ended:
+            self.steps[-1] = replace(self.steps[-1], error=record.error)
+        self._count += 1
+        self.rewards.append(record.reward)
+        self.objective = self.objective or record.objective
+        self.ended = record.action is None
+        if record.action is None:
+            self.drop(id, "end_state")
+        else:
+            action, target = parse_action(record.action)
+            self.steps.append(Step(str(record.number), record.url, record.html, action, target))
+            self.held.clear()
+
+
+def _file(path: Path, name: str) -> Iterator[tuple[str, bytes, _Record | RecordError]]:
+    """(id, bytes, record or why there is none) of each line that is not blank."""
+    number = 0
+    try:
+        for number, raw in lines(path):
+            if raw.strip():
+                yield f"{name}#line={number}", raw, _attempt(_from_json, raw)
+    except Truncated as error:
+        yield f"{name}#line={number + 1}", error.raw, error
+
+
+def _folder(path: Path, name: str) -> Iterator[tuple[str, bytes, _Record | RecordError]]:
+    """(id, bytes, record or why there is none) of each step file, by number."""
+    numbered = [(int(match[1]), match[0]) for entry in path.iterdir() if (match := _STEP_FILE.fullmatch(entry.name))]
+    for _, entry_name in sorted(numbered):
+        file = path / entry_name
+        yield f"{name}/{entry_name}", file.read_bytes(), _attempt(_from_pickle, file)
+
+
+def _other_files(path: Path, name: str, episode: _Episode) -> str:
+    """The objective, if only ``goal_object.pkl.gz`` holds it; every other file is dropped as ``not_a_step``."""
+    objective = ""
+    for file in sorted(path.iterdir()):
+        if _STEP_FILE.fullmatch(file.name) or not file.is_file():
+            continue
+        id = f"{name}/{file.name}"
+        if file.name == _GOAL_FILE and not episode.objective:
+            goal = _attempt(_from_goal, file)
+            if isinstance(goal, RecordError):
+                episode.tally.quarantine(id, goal.reason, goal.detail, file.read_bytes())
+                continue
+            objective = goal
+        episode.tally.read("record", id, parent=episode.uid)
+        if not objective or file.name != _GOAL_FILE:
+            episode.drop(id, "not_a_step")
+    return objective
+
+
+def _attempt(read: Callable[[Input], Output], value: Input) -> Output | RecordError:
+    try:
+        return read(value)
+    except RecordError as error:
+        return error
+
+
+def _from_json(raw: bytes) -> _Record:
+    """One line. Raises RecordError ``invalid_utf8``, ``broken_json`` or as `_record`."""
+    try:
+        fields = json.loads(raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise RecordError("invalid_utf8", str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise RecordError("broken_json", str(error)) from error
+    return _record(fields)
+
+
+def _from_pickle(file: Path) -> _Record:
+    """One step file. Raises RecordError as `etl.sources.pickles.load` or `_record`."""
+    value = load(file)
+    if not isinstance(value, Instance) or value.name != STEP_INFO:
+        raise RecordError("wrong_type", "the pickle is no StepInfo")
+    return _record(value.state)
+
+
+def _from_goal(file: Path) -> str:
+    """The goal file's text. Raises RecordError as `etl.sources.pickles.load` or `_text`."""
+    return _goal_text(load(file))
+
+
+def _record(fields: Any) -> _Record:
+    """Raises RecordError ``missing_field``, ``wrong_type`` or ``lone_surrogate``."""
+    if not isinstance(fields, dict):
+        raise RecordError("wrong_type", "the record is no object")
+    if missing := _KEYS - fields.keys():
+        raise RecordError("missing_field", ", ".join(sorted(missing)))
+    number, obs, reward = plain(fields["step"]), fields["obs"], _reward(plain(fields.get("reward")))
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise RecordError("wrong_type", "step is no whole number")
+    action = None if fields["action"] is None else _text(fields["action"], "action")
+    if obs is None:
+        return _Record(number, action, reward=reward)
+    if not isinstance(obs, dict):
+        raise RecordError("wrong_type", "obs is no object")
+    if "pruned_html" not in obs:
+        raise RecordError("missing_field", "obs.pruned_html")
+    return _Record(
+        number,
+        action,
+        _url(obs),
+        _text(obs["pruned_html"], "obs.pruned_html"),
+        _objective(obs),
+        _text(obs.get("last_action_error") or "", "obs.last_action_error"),
+        reward,
+    )
+
+
+def _reward(value: Any) -> float:
+    """A reward that is missing or no finite number counts as 0, as BrowserGym starts it."""
+    try:
+        return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
+    except OverflowError:
+        return 0.0
+
+
+def _text(value: Any, field: str) -> str:
+    """Raises RecordError ``wrong_type``, or ``lone_surrogate`` for what cannot be written as UTF-8."""
+    if not isinstance(value, str):
+        raise RecordError("wrong_type", f"{field} is no text")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise RecordError("lone_surrogate", f"{field} at character {error.start}") from error
+    return value
+
+
+def _url(obs: dict[str, Any]) -> str:
+    """The active page's URL; empty if the pages or the index are missing or do not fit."""
+    urls, index = obs.get("open_pages_urls"), plain(obs.get("active_page_index"))
+    if isinstance(index, list) and len(index) == 1:  # the pickles hold an array of one number
+        index = index[0]
+    if not isinstance(urls, list | tuple) or not isinstance(index, int) or not 0 <= index < len(urls):
+        return ""
+    return _text(urls[index], "obs.open_pages_urls")
+
+
+def _objective(obs: dict[str, Any]) -> str:
+    messages = obs.get("chat_messages")
+    for message in reversed(messages) if isinstance(messages, list | tuple) else ():
+        if isinstance(message, dict) and message.get("role") == "user" and isinstance(message.get("message"), str):
+            return _text(message["message"], "obs.chat_messages")
+    return _goal_text(obs.get("goal_object")) or _text(obs.get("goal") or "", "obs.goal")
+
+
+def _goal_text(goal: Any) -> str:
+    """The texts of a goal object, a list of ``{"type": "text", "text": ...}``, one a line."""
+    parts = goal if isinstance(goal, list | tuple) else ()
+    texts = [part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)]
+    return _text("\n".join(texts), "goal_object")
+
+
+def parse_action(text: str) -> tuple[Action, tuple[Locator, ...]]:
+    """The action and its target's locators, none for the page itself.
+
+    Never guesses: several fences or calls, an unknown call, and arguments that are wrong or no literals
+    make an action of kind `CODE`; a text without a readable call one of kind `UNPARSED`.
+    """
+    fences = _FENCE.findall(text)
+    code = ("\n".join(fences) or text).strip()
+    if len(code) > MAX_CALL_CHARS:
+        return Action(UNPARSED, code), ()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a backslash in a typed text is not our affair
+            tree = ast.parse(code)
+        if not any(isinstance(node, ast.Call) for node in ast.walk(tree)):
+            return Action(UNPARSED, code), ()
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Action(UNPARSED, code), ()
+    call = tree.body[0].value if len(tree.body) == 1 and isinstance(tree.body[0], ast.Expr) else None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id not in CALLS:
+        return Action(CODE, code), ()
+    kind, parameters = CALLS[call.func.id]
+    try:
+        bid, value = _arguments(call, parameters.split())
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return Action(CODE, code), ()
+    return Action(kind, value), () if bid is None else (Locator("attribute", bid, "bid"),)
+
+
+def _arguments(call: ast.Call, parameters: list[str]) -> tuple[str | None, str]:
+    """The bid, if the call has one, and the value. Raises ValueError, TypeError or LookupError for a wrong call."""
+    names = [parameter.rstrip("?=") for parameter in parameters]
+    given = dict(zip(names, call.args, strict=False))
+    named = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg in names}
+    if len(given) + len(named) != len(call.args) + len(call.keywords) or given.keys() & named.keys():
+        raise TypeError("unknown or repeated arguments")
+    literals = {name: ast.literal_eval(node) for name, node in (given | named).items()}
+    bid: str | None = None
+    values = []
+    for parameter, name in zip(parameters, names, strict=True):
+        if name not in literals and parameter != name:
+            continue
+        literal = literals[name]
+        if name in ("bid", "from_bid"):
+            if not isinstance(literal, str):
+                raise TypeError("BrowserGym takes bids as text only")
+            bid = literal
+        elif not parameter.endswith("="):
+            values.append(_written(literal))
+        elif literal not in _DEFAULTS:
+            values.append(f"{name}={_written(literal)}")
+    value = " ".join(values)
+    (value + (bid or "")).encode()  # an escape in the call may have made a lone surrogate: a ValueError
+    return bid, value
+
+
+def _written(literal: Any) -> str:
+    """Raises TypeError for what no call takes."""
+    if isinstance(literal, list) and all(isinstance(item, str) for item in literal):
+        return json.dumps(literal, ensure_ascii=False)
+    if not isinstance(literal, str | int | float):
+        raise TypeError(literal)
+    return str(literal)
+
+
+def _keys(start: bytes) -> tuple[frozenset[str], frozenset[str], bool]:
+    """(top-level keys, keys of ``obs``, whether the object ends) of the JSON object that ``start`` begins with."""
+    start = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    keys: list[str] = []
+    obs_keys: list[str] = []
+    depth = 0
+    for token in _JSON_TOKEN.finditer(start) if start[:1] == b"{" else ():
+        mark = token[0]
+        if mark == b'"':  # a text that does not end
+            break
+        if mark in b"{[":
+            depth += 1
+        elif mark in b"}]":
+            depth -= 1
+            if not depth:
+                return frozenset(keys), frozenset(obs_keys), True
+        elif token[2]:
+            if depth == 1:
+                keys.append(token[1].decode("utf-8", "replace"))
+            elif depth == 2 and keys[-1:] == ["obs"]:
+                obs_keys.append(token[1].decode("utf-8", "replace"))
+    return frozenset(keys), frozenset(obs_keys), False

@@ -1,0 +1,289 @@
+"""Recordings that are records of named fields: JSON, JSON lines and Parquet read alike, rows put together.
+
+A JSON file is one object or a list of objects; JSON lines hold one object a line; a Parquet file one record a row.
+A record is identified as ``<file>#item=<index from 0>``, ``#line=<number from 1>`` or ``#row=<number from 1>``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from etl.inputs import BOM, InputHead, Truncated, json_items, lines
+from etl.plan import Head, InputShard, Tally
+from schemas.errors import RecordError
+from schemas.workflow import Workflow
+
+BATCH_BYTES: Final = 16 * 1024 * 1024
+MAX_BATCH_ROWS: Final = 1024
+
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record: its ``fields``, or the ``problem`` why it cannot be read (``fields`` then hold what could be).
+
+    raw: its bytes as they were; None for a row of Parquet, whose bytes are its fields as JSON.
+    """
+
+    id: str
+    fields: Fields = field(default_factory=dict)
+    raw: bytes | None = None
+    problem: RecordError | None = None
+
+    def checked(self) -> Fields:
+        """The fields. Raises the problem, if there is one."""
+        if self.problem is not None:
+            raise self.problem
+        return self.fields
+
+    def quarantine(self, tally: Tally, error: RecordError) -> None:
+        """Enter this record as one that cannot be read."""
+        raw = orjson.dumps(self.fields, default=str) if self.raw is None else self.raw
+        tally.quarantine(self.id, error.reason, error.detail, raw)
+
+
+def records(shard: InputShard, columns: Collection[str] | None = None) -> Iterator[Record]:
+    """The records of a JSON, JSON lines or Parquet file in order; a broken one carries its problem.
+
+    columns: what is read of Parquet; all columns by default.
+    """
+    start = InputHead.of(Path(shard.path)).start
+    if start[:4] == b"PAR1":
+        return _parquet(shard, columns)
+    if _is_lines(start):
+        return _json(shard, "line", ((n, line) for n, line in lines(shard.path) if line.strip()))
+    return _json(shard, "item", json_items(shard.path))
+
+
+def parse(raw: bytes | str) -> Any:
+    """JSON to Python. Raises RecordError: invalid_utf8, truncated_json (it breaks off at its end), broken_json."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        if isinstance(raw, bytes):
+            try:
+                raw = raw.decode()
+            except UnicodeDecodeError as broken:
+                raise RecordError("invalid_utf8", f"byte {broken.start}: {broken.reason}") from error
+        cut_off = raw and error.pos >= len(raw) and "unexpected end" in error.msg
+        raise RecordError("truncated_json" if cut_off else "broken_json", str(error)) from error
+
+
+def type_name(value: object) -> str:
+    """What JSON calls the type of ``value``."""
+    names = {str: "a string", bool: "a boolean", int: "a number", float: "a number", dict: "an object", list: "a list"}
+    return "null" if value is None else names.get(type(value), type(value).__name__)
+
+
+def text(fields: Fields, key: str, path: str = "", *, required: bool = False) -> str:
+    """The string ``fields[key]``; absent or null: the empty string.
+
+    Raises RecordError: wrong_type, or missing_field if it is required and absent, null or empty.
+    """
+    value = fields.get(key)
+    if isinstance(value, str) and (value or not required):
+        return value
+    if value is not None and not isinstance(value, str):
+        raise RecordError("wrong_type", f"{path}{key}: {type_name(value)}, expected a string")
+    if required:
+        raise RecordError("missing_field", f"{path}{key}: {'missing' if value is None else 'empty'}")
+    return ""
+
+
+def _is_lines(start: bytes) -> bool:
+    """Whether this is the beginning of JSON lines rather than of one JSON value.
+
+    A value over several lines breaks off within its first line, and no line but the first begins with ``{`` in the
+    first column. A first line longer than ``start`` is read as a line: one value on one line is a line too.
+    """
+    first, _, rest = start.removeprefix(BOM).lstrip().partition(b"\n")
+    return first[:1] == b"{" and (not rest or first.rstrip()[-1:] == b"}" or rest[:1] == b"{")
+
+
+def _json(shard: InputShard, unit: str, parts: Iterator[tuple[int, bytes]]) -> Iterator[Record]:
+    number = -1 if unit == "item" else 0
+    try:
+        for number, raw in parts:
+            yield _object(f"{shard.name}#{unit}={number}", raw)
+    except Truncated as error:
+        last = _object(f"{shard.name}#{unit}={number + 1}", error.raw)
+        if last.problem is None and error.reason != "broken_json":  # only what came behind it is missing
+            yield last
+            last = Record(f"{shard.name}#{unit}={number + 2}", raw=b"")
+        yield replace(last, problem=error)
+
+
+def _object(record_id: str, raw: bytes) -> Record:
+    try:
+        value = parse(raw)
+    except RecordError as error:
+        return Record(record_id, raw=raw, problem=error)
+    if isinstance(value, dict):
+        return Record(record_id, value, raw)
+    return Record(record_id, raw=raw, problem=RecordError("wrong_type", f"{type_name(value)}, expected an object"))
+
+
+def _parquet(shard: InputShard, columns: Collection[str] | None) -> Iterator[Record]:
+    number = 0
+    try:
+        with pq.ParquetFile(shard.path) as file:
+            names = [name for name in file.schema_arrow.names if columns is None or name in columns]
+            row_bytes = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
+            rows = BATCH_BYTES * file.metadata.num_rows // max(row_bytes, 1)
+            for batch in file.iter_batches(min(max(rows, 1), MAX_BATCH_ROWS), columns=names):
+                for index in range(batch.num_rows):
+                    number += 1
+                    yield _row(f"{shard.name}#row={number}", batch.slice(index, 1))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        detail = str(error).replace(shard.path, shard.name)
+        yield Record(f"{shard.name}#row={number + 1}", raw=b"", problem=RecordError("broken_parquet", detail))
+
+
+def _row(record_id: str, row: pa.RecordBatch) -> Record:
+    try:
+        return Record(record_id, row.to_pylist()[0])
+    except (ValueError, OverflowError) as error:  # no JSON can hold the row: it is kept as Arrow holds it
+        reason = "invalid_utf8" if isinstance(error, UnicodeDecodeError) else "wrong_type"
+        problem = RecordError(reason, str(error))
+        return Record(record_id, raw=row.serialize().to_pybytes(), problem=problem)
+
+
+_TOKEN: Final = re.compile(rb'"((?:[^"\\]++|\\.)*+)("?)(\s*+:)?|[{}\[\]]', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What the beginning of an input tells about its records.
+
+    top: names of fields. nested: names of the fields of the objects in their lists, as ``field.name``.
+    cut: not even the first record is complete in it.
+    """
+
+    top: frozenset[str]
+    nested: frozenset[str] = frozenset()
+    cut: bool = False
+
+    @classmethod
+    def of(cls, head: Head) -> Keys:
+        """Of JSON, JSON lines and Parquet; everything else has no keys."""
+        if columns := head.parquet_columns():
+            return cls(columns)
+        start = head.start.removeprefix(BOM).lstrip()
+        if start[:1] not in {b"{", b"["}:
+            return cls(frozenset())
+        top: set[str] = set()
+        nested: set[str] = set()
+        complete = False
+        # line by line, so that a broken line costs its own keys alone
+        for part in start.split(b"\n") if _is_lines(start) else (start,):
+            complete |= _scan(part, top, nested)
+        return cls(frozenset(top), frozenset(nested), not complete)
+
+
+def _scan(start: bytes, top: set[str], nested: set[str]) -> bool:
+    """Collect the keys in ``start``; returns whether it holds a complete record."""
+    base = 2 if start[:1] == b"[" else 1  # brackets open within a record
+    depth = 0
+    parent = ""
+    complete = False
+    for token in _TOKEN.finditer(start):
+        if token[1] is None:
+            depth += 1 if token[0] in b"{[" else -1
+            complete |= token[0] == b"}" and depth == base - 1
+        elif not token[2]:
+            break  # the string has no end here; what looks like a bracket in it is none
+        elif token[3] and depth == base:
+            parent = token[1].decode(errors="replace")
+            top.add(parent)
+        elif token[3] and depth == base + 2:
+            nested.add(f"{parent}.{token[1].decode(errors='replace')}")
+    return complete
+
+
+Part = tuple[int | None, Workflow]
+"""The number of a step, where the row tells it, and the workflow with that one step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Workflows out of records that hold one step each; the rows of a workflow need not be together.
+
+    read: the records, from the beginning each time it is called. part: one record to its part; raises RecordError.
+    workflow_id: of a record that cannot be read, if that much of it can; else empty.
+
+    The records are read twice: first for the last row of each workflow, then for the rows, so that memory holds the
+    workflows that are open at a time. A workflow's steps are in the order of their numbers if all of its rows have
+    one, equal ones and all others in the order of its rows; it comes out at its last row.
+
+    A row that cannot be read ends its workflow: the rows before it stay, those behind it are quarantined
+    (after_broken_row), because their history would lack a step and say nothing about it. Whose row it is, is told by
+    its id or by the rows before and behind it being of one workflow; otherwise no workflow is ended. Where the
+    input is cut off, every workflow keeps its rows: nothing comes behind the cut.
+    """
+
+    read: Callable[[], Iterator[Record]]
+    part: Callable[[Fields], Part]
+    workflow_id: Callable[[Fields], str]
+
+    def workflows(self, tally: Tally) -> Iterator[Workflow]:
+        """The workflows; every record is entered in ``tally``."""
+        last, gaps = self._survey()
+        parts: dict[str, list[Part]] = {}
+        for number, record in enumerate(self.read()):
+            try:
+                part = self.part(record.checked())
+                workflow = part[1]
+                gap = gaps.get(workflow.workflow_id, "")
+                if number > last.get(workflow.workflow_id, -1):
+                    raise RecordError("after_broken_row", f"{gap} of this workflow cannot be read")
+            except RecordError as error:
+                record.quarantine(tally, error)
+                continue
+            tally.read("record", record.id, parent=workflow.uid)
+            origin = workflow.origin or record.id
+            parts.setdefault(workflow.workflow_id, []).append((part[0], replace(workflow, origin=origin)))
+            if last[workflow.workflow_id] == number:
+                yield _together(parts.pop(workflow.workflow_id))
+
+    def _survey(self) -> tuple[dict[str, int], dict[str, str]]:
+        """The position of each workflow's last row, and the record that cannot be read of those that have one."""
+        last: dict[str, int] = {}
+        gaps: dict[str, str] = {}
+        previous = ""
+        unknown = ""  # a broken record since the previous row, if it does not tell its workflow
+        for number, record in enumerate(self.read()):
+            try:
+                workflow_id = self.part(record.checked())[1].workflow_id
+            except RecordError:
+                if workflow_id := self.workflow_id(record.fields):
+                    gaps.setdefault(workflow_id, record.id)
+                else:
+                    unknown = unknown or record.id
+                continue
+            if unknown and workflow_id == previous:
+                gaps.setdefault(workflow_id, unknown)
+            if workflow_id not in gaps:
+                last[workflow_id] = number
+            previous, unknown = workflow_id, ""
+        return last, gaps
+
+
+def _together(parts: list[Part]) -> Workflow:
+    if all(number is not None for number, _ in parts):
+        parts = sorted(parts, key=lambda part: part[0] or 0)
+    workflows = [workflow for _, workflow in parts]
+    steps = (step for workflow in workflows for step in workflow.steps)
+    return replace(
+        workflows[0],
+        objective=next((workflow.objective for workflow in workflows if workflow.objective), ""),
+        steps=tuple(step if step.step_id else replace(step, step_id=str(i)) for i, step in enumerate(steps)),
+    )

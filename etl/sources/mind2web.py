@@ -1,0 +1,191 @@
+"""Mind2Web: tasks with their actions, as JSON (one task or a list), JSON lines or Parquet.
+
+A record is a task with its ``actions``, or one action with its task's fields beside it (Multimodal-Mind2Web's
+Parquet, SeeAct's queries), told apart by the beginning of the file; operations, candidates and their attributes may
+be objects or strings of JSON. Of an action's rows with one ``action_uid`` the first counts.
+
+The page is ``raw_html``, or ``cleaned_html`` where that is missing. There is no URL, only the website's name.
+The target is ``backend_node_id`` of the positive candidates: the element that was hit, its top-level ancestor, the
+others. The attribute ``data_pw_testid_buckeye``, which marks the element in the page, is the label itself: unused.
+
+An action's kind is ``original_op`` (``op`` calls HOVER and ENTER clicks): CLICK click, TYPE type, SELECT select, HOVER
+hover, ENTER press with the value ``Enter``. Its description is the annotators' line put into a sentence:
+``[searchbox]  Find a location -> TYPE: Boston`` is ``Type "Boston" in the searchbox "Find a location"``; empty if
+there are not as many lines as actions, since nobody knows then which line is whose.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from etl.inputs import InputHead
+from etl.plan import Head, InputShard, Tally
+from etl.sources.columns import Fields, Keys, Part, Rows, parse, records, text, type_name
+from schemas.errors import RecordError
+from schemas.workflow import Action, Locator, Step, Workflow
+
+PAGE_FIELDS: Final = frozenset({"action_uid", "raw_html", "cleaned_html", "pos_candidates", "neg_candidates"})
+ACTION_FIELDS: Final = PAGE_FIELDS | {"operation", "target_action_index", "target_action_reprs"}
+TASK_FIELDS: Final = frozenset({"annotation_id", "confirmed_task", "action_reprs"})
+COLUMNS: Final = ACTION_FIELDS - {"neg_candidates"} | TASK_FIELDS | {"website", "domain", "subdomain", "actions"}
+
+KINDS: Final = {"CLICK": "click", "TYPE": "type", "SELECT": "select", "HOVER": "hover", "ENTER": "press"}
+
+
+@dataclass(frozen=True)
+class Mind2Web:
+    """Mind2Web's tasks, whole or one row an action."""
+
+    name: ClassVar[str] = "mind2web"
+    version: ClassVar[int] = 1
+
+    def recognise(self, head: Head) -> bool:
+        """Two of the names that only Mind2Web has; where the first record is cut off, one may have to do."""
+        keys = Keys.of(head)
+        names = (keys.top & (PAGE_FIELDS | TASK_FIELDS)) | {
+            name for name in PAGE_FIELDS if f"actions.{name}" in keys.nested
+        }
+        return len(names) >= 2 or (keys.cut and bool(names) and keys.top <= COLUMNS | PAGE_FIELDS)
+
+    def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
+        """The tasks; those of flat records at their last row."""
+        if _is_flat(shard):
+            rows = Rows(partial(records, shard, COLUMNS), _part, lambda fields: str(fields.get("annotation_id") or ""))
+            yield from map(_once, rows.workflows(tally))
+            return
+        for record in records(shard, COLUMNS):
+            try:
+                workflow = _workflow(record.checked(), record.id)
+            except RecordError as error:
+                record.quarantine(tally, error)
+                continue
+            tally.read("record", record.id, parent=workflow.uid)
+            yield workflow
+
+
+def _is_flat(shard: InputShard) -> bool:
+    keys = Keys.of(InputHead.of(Path(shard.path)))
+    return bool(keys.top & ACTION_FIELDS) and "actions" not in keys.top
+
+
+def _workflow(task: Fields, origin: str) -> Workflow:
+    actions = task.get("actions")
+    if actions is not None and not isinstance(actions, list):
+        raise RecordError("wrong_type", f"actions: {type_name(actions)}, expected a list")
+    if not actions:
+        raise RecordError("workflow_without_steps", f"actions: {'missing' if actions is None else 'empty'}")
+    reprs = task.get("action_reprs")
+    if not isinstance(reprs, list) or len(reprs) != len(actions):
+        reprs = [""] * len(actions)
+    steps = tuple(
+        _step(_object(action, f"actions[{i}]"), str(i), line, f"actions[{i}].")
+        for i, (action, line) in enumerate(zip(actions, reprs, strict=True))
+    )
+    return _task(task, steps, origin)
+
+
+def _part(row: Fields) -> Part:
+    """One action with its task's fields."""
+    index = row.get("target_action_index")
+    number = int(str(index)) if re.fullmatch("[0-9]{1,9}", str(index)) else None
+    line = row.get("target_action_reprs")
+    reprs = row.get("action_reprs")
+    if line is None and number is not None and isinstance(reprs, list) and number < len(reprs):
+        line = reprs[number]
+    return number, _task(row, (_step(row, "" if number is None else str(number), line, ""),))
+
+
+def _once(workflow: Workflow) -> Workflow:
+    """Without the repetitions of an action."""
+    steps = {step.step_id: step for step in reversed(workflow.steps)}
+    return replace(workflow, steps=tuple(reversed(steps.values())))
+
+
+def _task(task: Fields, steps: tuple[Step, ...], origin: str = "") -> Workflow:
+    return Workflow(
+        workflow_id=text(task, "annotation_id", required=True),
+        objective=text(task, "confirmed_task"),
+        steps=steps,
+        website=text(task, "website"),
+        topic=text(task, "domain"),
+        source=Mind2Web.name,
+        origin=origin,
+    )
+
+
+def _step(action: Fields, number: str, line: object, path: str) -> Step:
+    operation = _object(action.get("operation"), f"{path}operation")
+    recorded = text(operation, "original_op", f"{path}operation.") or text(
+        operation, "op", f"{path}operation.", required=True
+    )
+    kind = KINDS.get(recorded.upper(), recorded.lower())
+    value = text(operation, "value", f"{path}operation.")
+    return Step(
+        step_id=text(action, "action_uid", path) or number,
+        url="",
+        html=text(action, "raw_html", path) or text(action, "cleaned_html", path),
+        action=Action(kind, value or ("Enter" if kind == "press" else ""), _sentence(line)),
+        target=_target(action, path),
+    )
+
+
+def _target(action: Fields, path: str) -> tuple[Locator, ...]:
+    candidates = action.get("pos_candidates") or []
+    if not isinstance(candidates, list):
+        raise RecordError("wrong_type", f"{path}pos_candidates: {type_name(candidates)}, expected a list")
+    ranked: list[tuple[bool, bool, str]] = []
+    for i, item in enumerate(candidates):
+        where = f"{path}pos_candidates[{i}]"
+        candidate = _object(item, where)
+        node = candidate.get("backend_node_id")
+        if node is None and candidate.get("attributes") is not None:
+            node = _object(candidate["attributes"], f"{where}.attributes").get("backend_node_id")
+        if node is None or node == "":
+            raise RecordError("missing_field", f"{where}.backend_node_id: missing")
+        first = candidate.get("is_original_target") is True
+        ranked.append((not first, candidate.get("is_top_level_target") is not True, str(node)))
+    ranked.sort(key=lambda entry: entry[:2])
+    return tuple(Locator("attribute", node, "backend_node_id") for node in dict.fromkeys(node for *_, node in ranked))
+
+
+def _object(value: Any, path: str) -> Fields:
+    """An object, or a string of JSON that is one."""
+    if isinstance(value, str):
+        try:
+            value = parse(value)
+        except RecordError as error:
+            raise RecordError(error.reason, f"{path}: {error.detail}") from error
+    if value is None:
+        raise RecordError("missing_field", f"{path}: missing")
+    if not isinstance(value, dict):
+        raise RecordError("wrong_type", f"{path}: {type_name(value)}, expected an object")
+    return value
+
+
+_LINE: Final = re.compile(
+    r"\[(?P<role>[^\]]*)\](?P<name>.*?)->\s*(?P<op>CLICK|TYPE|SELECT|HOVER|ENTER)(?::(?P<value>.*))?", re.DOTALL
+)
+_SENTENCES: Final = {
+    "CLICK": "Click {element}",
+    "TYPE": 'Type "{value}" in {element}',
+    "SELECT": 'Select "{value}" in {element}',
+    "HOVER": "Hover over {element}",
+    "ENTER": "Press Enter on {element}",
+}
+
+
+def _sentence(line: object) -> str:
+    """The annotators' line as a sentence; a line of another shape as it is."""
+    if not isinstance(line, str):
+        return ""
+    parts = _LINE.fullmatch(line.strip())
+    if parts is None:
+        return line.strip()
+    role, name = (" ".join(parts[key].split()) for key in ("role", "name"))
+    element = f'the {role or "element"} "{name}"' if name else f"the {role or 'element'}"
+    return _SENTENCES[parts["op"]].format(element=element, value=(parts["value"] or "").strip())

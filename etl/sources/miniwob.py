@@ -1,0 +1,175 @@
+"""MiniWoB++ human demonstrations: one JSON file a demo, ``{taskName?, utterance, states, reward, rawReward, fields?}``.
+
+- One demo is one workflow; its steps are merged from raw browser events (`miniwob_merge`) on pages rendered from
+  the recorded trees (`miniwob_dom`). A step's id is the index of the state that it observes.
+- ``objective`` is the utterance, ``website`` the task, ``url`` empty: there was one page, served from a file.
+- The task is ``taskName``; where absent (1 of 3) the part of the file's name before the worker's id, else the name of
+  the folder. ``workflow_id`` is ``<task>/<file name without extensions>``, whatever root the file was given under.
+  Published copies of one demo in two folders (10 of 918, equal to the byte) get one id: one workflow read twice.
+- ``reward`` is ``rawReward`` (the outcome, -1 to 1); the recorded ``reward`` is that times the share of the time
+  limit that was left, and is taken only without ``rawReward``.
+
+A record is one element of ``states``. It is consumed by a step or dropped: ``no_action`` (the DOM at the start),
+``unknown_event``, or as `miniwob_merge` says. A demo is read as a whole or quarantined as a whole, with its
+decompressed bytes: ``broken_json``, ``invalid_utf8``, ``truncated_zstd`` and the like, ``missing_field``,
+``wrong_type``, ``workflow_without_steps``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar, Final
+
+import orjson
+
+from etl.inputs import HEAD_BYTES, Truncated, chunks
+from etl.plan import Head, InputShard, Tally
+from etl.sources.miniwob_dom import check, need, read_page
+from etl.sources.miniwob_events import Event
+from etl.sources.miniwob_merge import Merger
+from schemas.errors import RecordError
+from schemas.workflow import Action, Step, Workflow
+
+EVENTS: Final = frozenset("mousedown mouseup click dblclick keydown keypress keyup scroll".split())
+NUMBER: Final = (int, float)
+_JSON_MARK: Final = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|[{}\[\]]', re.DOTALL)
+_FILE_NAME: Final = re.compile(r"(.+?)_[0-9A-Z]+(?:_d[0-9]+)?")
+
+
+@dataclass(frozen=True)
+class MiniWob:
+    """The MiniWoB++ source."""
+
+    name: ClassVar[str] = "miniwob"
+    version: ClassVar[int] = 1
+
+    def recognise(self, head: Head) -> bool:
+        """A JSON object with the names of a demo at its top level; the keys come in any order, the end may be cut."""
+        names = top_level_names(head.start)
+        if "states" in names and len(head.start) >= HEAD_BYTES:  # states came first and filled the head
+            return all(mark in head.start for mark in (b'"dom"', b'"action"', b'"ref"', b'"tag"'))
+        return len(names & {"utterance", "states", "rawReward"}) >= 2
+
+    def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
+        """The one workflow of this demo. A demo that cannot be read is quarantined; nothing is raised for content."""
+        parts: list[bytes] = []
+        try:
+            parts.extend(chunks(shard.path))
+            demo = parse(b"".join(parts))
+            workflow, dropped, count = read_demo(demo, shard)
+        except Truncated as error:
+            tally.quarantine(shard.name, error.reason, error.detail, b"".join(parts) + error.raw)
+        except RecordError as error:
+            tally.quarantine(shard.name, error.reason, error.detail, b"".join(parts))
+        else:
+            for index in range(count):
+                tally.read("record", f"{shard.name}#state={index}", parent=workflow.uid)
+            for index, reason in sorted(dropped.items()):
+                tally.drop("record", f"{shard.name}#state={index}", reason, parent=workflow.uid)
+            yield workflow
+
+
+def top_level_names(start: bytes) -> frozenset[str]:
+    """The keys of a JSON object that can be seen at its beginning; none if it is no object."""
+    names = set()
+    depth = 0
+    start = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    for mark in _JSON_MARK.finditer(start) if start[:1] == b"{" else ():
+        if mark[0] in (b"{", b"["):
+            depth += 1
+        elif mark[0] in (b"}", b"]"):
+            depth -= 1
+        elif depth == 1 and mark[2]:
+            names.add(mark[1].decode("utf-8", "replace"))
+    return frozenset(names)
+
+
+def parse(raw: bytes) -> dict[str, Any]:
+    """The demo. Raises `RecordError`: ``invalid_utf8``, ``broken_json``, ``wrong_type``."""
+    try:
+        demo = orjson.loads(raw.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError as error:
+        try:
+            raw.decode("utf-8")
+        except UnicodeDecodeError as bad:
+            raise RecordError("invalid_utf8", f"byte {bad.start}: {bad.reason}") from bad
+        raise RecordError("broken_json", str(error)) from error
+    checked: dict[str, Any] = check(demo, dict, "the demo")
+    return checked
+
+
+def read_demo(demo: dict[str, Any], shard: InputShard) -> tuple[Workflow, dict[int, str], int]:
+    """The workflow, why each unused state was dropped, and how many states there are. Raises `RecordError`."""
+    states = need(demo, "states", list, "")
+    objective = need(demo, "utterance", str, "")
+    task, stem = task_of(demo, shard)
+    merger = merge(states)
+    pages = merger.pages
+    if not merger.drafts:
+        raise RecordError("workflow_without_steps", f"{len(states)} states, none with an action that makes a step")
+    steps = tuple(
+        Step(
+            step_id=str(draft.first),
+            url="",
+            html=pages[draft.first].render(),
+            action=Action(draft.kind, draft.value),
+            target=() if draft.target is None else (pages[draft.first].locator(draft.target),),
+        )
+        for draft in merger.drafts
+    )
+    workflow = Workflow(f"{task}/{stem}", objective, steps, task, "", _reward(demo), MiniWob.name, shard.name)
+    return workflow, merger.dropped, len(states)
+
+
+def merge(states: list[Any]) -> Merger:
+    """The drafts of the steps that these states make, and why each state in no draft was dropped."""
+    pages = []
+    for index, state in enumerate(states):
+        where = f"states[{index}]"
+        pages.append(read_page(need(check(state, dict, where), "dom", dict, where), f"{where}.dom"))
+    merger = Merger(pages)
+    merger.run(list(_events(states, merger)))
+    return merger
+
+
+def task_of(demo: dict[str, Any], shard: InputShard) -> tuple[str, str]:
+    """(task, the file's name without extensions)."""
+    stem = PurePosixPath(shard.name).name.partition(".json")[0]
+    named = _FILE_NAME.fullmatch(stem)
+    task = check(demo["taskName"], str, "taskName") if "taskName" in demo else ""
+    return task or (named[1] if named else Path(shard.path).resolve().parent.name), stem
+
+
+def _reward(demo: dict[str, Any]) -> float | None:
+    for name in ("rawReward", "reward"):
+        if demo.get(name) is not None:
+            return float(check(demo[name], NUMBER, name))
+    return None
+
+
+def _events(states: list[dict[str, Any]], merger: Merger) -> Iterator[Event]:
+    """One event for its one or two states; states without an event that we know are dropped."""
+    open_events: dict[str, list[Event]] = {}
+    for index, state in enumerate(states):
+        where = f"states[{index}]"
+        action = need(state, "action", (dict, type(None)), where)
+        time = need(state, "time", NUMBER, where)
+        if action is None:
+            merger.dropped[index] = "no_action"
+            continue
+        kind = need(action, "type", str, f"{where}.action")
+        for name, kinds in (("x", NUMBER), ("y", NUMBER), ("keyCode", int), ("charCode", int)):
+            check(action.get(name, 0), kinds, f"{where}.action.{name}")
+        waiting = open_events.setdefault(kind, [])
+        if kind not in EVENTS:
+            merger.dropped[index] = "unknown_event"
+        elif action.get("timing") == 3 and waiting:
+            waiting.pop().states.append(index)
+        else:
+            event = Event(kind, [index], time, action, merger.pages[index].target)
+            if action.get("timing") == 1:
+                waiting.append(event)
+            yield event

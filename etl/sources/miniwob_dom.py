@@ -1,0 +1,193 @@
+"""The pages of a MiniWoB++ demo: a tree of JSON objects, read into a `Page` and rendered as markup of our own.
+
+A recorded node is ``{tag, ref, id, classes, text, value, children, ...}``. It is rendered as written here:
+
+- ``tag`` in lower case; ``INPUT_text`` is ``<input type="text">``; a node ``t`` is the text between elements.
+- Attributes in this order, left out when empty: ``id``, ``class``, ``type``, ``value`` (also when empty, if the node
+  has one), ``checked`` (check boxes and radio buttons), and always ``ref``, the recorder's number of the element.
+- ``text`` (of an element without element children) is the element's text; a text area's value is its content.
+- Void elements have no end tag. Nothing is added between tags. No ``<html>``: the recorder starts at ``<body>``.
+- Geometry and colours are dropped, and so is what the recorder knows of the action: ``recordingTarget``, ``focused``
+  and ``tampered`` (the person has touched this field) would tell a model where to act.
+
+A ref is not unique in a page: 5% of the recorded pages hold two elements with one number, the target's in
+1 of 4 of those. In document order the second element 7 is rendered as ``ref="7-2"``. Across the pages of a demo an
+element is therefore known by (ref, tag).
+
+All walks keep their own stack: no depth limit beyond orjson's 1,024 levels.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, Final, TypeAlias
+
+from schemas.errors import RecordError
+from schemas.workflow import Locator
+
+Node: TypeAlias = dict[str, Any]
+Key: TypeAlias = tuple[int, str]
+
+VOID: Final = frozenset("area base br col embed hr img input link meta source track wbr".split())
+NO_TEXT_INPUT: Final = frozenset("button checkbox file hidden image radio range reset submit color".split())
+_TAG: Final = re.compile(r"[A-Za-z][A-Za-z0-9_:.-]*")
+
+
+@dataclass(slots=True)
+class Page:
+    """One state's DOM. target: the element that the event was fired on; None where the recorder left it out of the
+    tree (it has no size). doubled: some ref stands for two elements."""
+
+    body: Node
+    elements: dict[Key, Node] = field(default_factory=dict)
+    target: Node | None = None
+    doubled: bool = False
+
+    def value(self, key: Key) -> str | None:
+        """What a text field holds; None when there is no such field in this page."""
+        node = self.elements.get(key)
+        return None if node is None else text_value(node)
+
+    def list_of(self, option: Node) -> Node | None:
+        """The <select> that holds this option; itself if it is one."""
+        for (_, tag), node in self.elements.items():
+            if tag == "SELECT" and any(inner is option for inner in walk(node)):
+                return node
+        return None
+
+    def locator(self, node: Node) -> Locator:
+        """The attribute that finds this element, and no other, in the rendered page."""
+        return Locator("attribute", self._refs().get(id(node), str(node["ref"])), name="ref")
+
+    def render(self) -> str:
+        """The page as markup."""
+        refs = self._refs()
+        out: list[str] = []
+        todo: list[Node | str] = [self.body]
+        while todo:
+            node = todo.pop()
+            if isinstance(node, str):
+                out.append(node)
+            elif node["tag"] == "t":
+                out.append(escape(node.get("text") or "", quote=False))
+            else:
+                name = _open(node, refs, out)
+                if name not in VOID:
+                    todo.append(f"</{name}>")
+                todo.extend(reversed(node.get("children") or ()))
+        return "".join(out)
+
+    def _refs(self) -> dict[int, str]:
+        """The ref of each element whose number was used before in this page, by the identity of its node."""
+        refs: dict[int, str] = {}
+        if self.doubled:
+            counts: dict[int, int] = {}
+            for node in walk(self.body):
+                if node["tag"] != "t":
+                    count = counts[node["ref"]] = counts.get(node["ref"], 0) + 1
+                    if count > 1:
+                        refs[id(node)] = f"{node['ref']}-{count}"
+        return refs
+
+
+def read_page(dom: object, where: str) -> Page:
+    """Check and index one DOM. Raises `RecordError` (``missing_field``, ``wrong_type``) on a tree that is none."""
+    page = Page(check(dom, dict, where))
+    refs: set[int] = set()
+    for node in walk(page.body):
+        try:
+            tag, ref, children = node["tag"], node["ref"], node.get("children", [])
+            good = type(tag) is str and type(ref) is int and type(children) is list
+        except (KeyError, TypeError):
+            good = False
+        if not good or not isinstance(node.get("text", ""), str):
+            raise _fault(node, f"{where}: a node")
+        if tag == "t":
+            continue
+        if not _TAG.fullmatch(tag):
+            raise RecordError("wrong_type", f"{where}: {tag[:40]!r} is no tag")
+        if ref in refs:
+            page.doubled = True
+        refs.add(ref)
+        page.elements.setdefault((ref, tag), node)
+        if node.get("recordingTarget") and page.target is None:
+            page.target = node
+    return page
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and all below it, in document order."""
+    todo = [node]
+    while todo:
+        node = todo.pop()
+        yield node
+        children = node.get("children")
+        if children:
+            todo.extend(reversed(children))
+
+
+def key_of(node: Node | None) -> Key | None:
+    """What an element is known by across the pages of a demo."""
+    return None if node is None else (node["ref"], node["tag"])
+
+
+def text_value(node: Node) -> str | None:
+    """What a text field holds; None for any other element."""
+    name, _, kind = node["tag"].lower().partition("_")
+    value = node.get("value")
+    if type(value) is str and (name == "textarea" or (name == "input" and kind not in NO_TEXT_INPUT)):
+        return value
+    return None
+
+
+def check(value: object, kind: type | tuple[type, ...], where: str) -> Any:
+    """The value, if it is of this JSON type. Raises `RecordError` ``wrong_type``; true and false are no numbers."""
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise RecordError("wrong_type", f"{where} is {_named(value)}")
+    return value
+
+
+def need(record: dict[str, Any], name: str, kind: type | tuple[type, ...], where: str) -> Any:
+    """``record[name]``, checked. Raises `RecordError` ``missing_field`` or ``wrong_type``."""
+    if name not in record:
+        raise RecordError("missing_field", f"{where}.{name} is missing" if where else f"{name} is missing")
+    return check(record[name], kind, f"{where}.{name}" if where else name)
+
+
+def _fault(node: Node, where: str) -> RecordError:
+    """Say what is wrong with this node."""
+    try:
+        check(node, dict, where)
+        need(node, "tag", str, where)
+        need(node, "ref", int, where)
+        check(node.get("children", []), list, f"{where}.children")
+        check(node.get("text", ""), str, f"{where}.text")
+    except RecordError as error:
+        return error
+    raise AssertionError("called for a node that has no fault")
+
+
+def _named(value: object) -> str:
+    return "null" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
+
+
+def _open(node: Node, refs: dict[int, str], out: list[str]) -> str:
+    """Write the start tag and the element's own text; return the element's name."""
+    name, kind = str(node["tag"]).lower(), ""
+    if name.startswith("input_"):
+        name, kind = "input", name[6:]
+    value, text = node.get("value"), node.get("text") or ""
+    attributes = [("id", node.get("id")), ("class", node.get("classes")), ("type", kind)]
+    parts = [name, *(f'{key}="{escape(said)}"' for key, said in attributes if said and isinstance(said, str))]
+    if isinstance(value, bool):
+        parts += ["checked"] if value else []
+    elif isinstance(value, str) and name == "textarea":
+        text = value
+    elif isinstance(value, str):
+        parts.append(f'value="{escape(value)}"')
+    parts.append(f'ref="{refs.get(id(node), node["ref"])}"')
+    out.append(f"<{' '.join(parts)}>{escape(text, quote=False)}")
+    return name

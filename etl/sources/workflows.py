@@ -1,0 +1,141 @@
+"""Our own interchange format (`schemas.workflow`): JSON lines, JSON or Parquet, checked strictly.
+
+A record with a field that the format does not have is refused: a misspelt ``target`` would otherwise silently
+become an action without element. An optional field may be null. Errors carry the path of the value:
+``steps[3].target[0].kind: "csss" is none of css, xpath, attribute, node, markup``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+import orjson
+
+from etl.plan import Head, InputShard, Tally
+from etl.sources.columns import Fields, Keys, records, text, type_name
+from schemas.errors import RecordError
+from schemas.workflow import LOCATOR_KINDS, Action, Locator, Step, Workflow
+
+WORKFLOW: Final = ("workflow_id", "objective", "website", "topic", "reward", "steps")
+STEP: Final = ("step_id", "url", "html", "action", "target", "error")
+ACTION: Final = ("kind", "value", "description")
+LOCATOR: Final = ("kind", "name", "value")
+REQUIRED: Final = frozenset({"workflow_id", "objective", "steps"})
+
+
+@dataclass(frozen=True)
+class Workflows:
+    """The interchange format: one workflow a record."""
+
+    name: ClassVar[str] = "workflows"
+    version: ClassVar[int] = 1
+
+    def recognise(self, head: Head) -> bool:
+        """The required fields are there; where the first record is cut off, nothing but fields of this format."""
+        keys = Keys.of(head)
+        if keys.top >= REQUIRED:
+            return True
+        of_ours = bool(keys.nested) and keys.nested <= {f"steps.{name}" for name in STEP}
+        return keys.cut and of_ours and keys.top <= set(WORKFLOW)
+
+    def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
+        """One workflow a record."""
+        for record in records(shard):
+            try:
+                workflow = _workflow(record.checked(), record.id)
+            except RecordError as error:
+                record.quarantine(tally, error)
+                continue
+            tally.read("record", record.id, parent=workflow.uid)
+            yield workflow
+
+
+def _workflow(fields: Fields, origin: str) -> Workflow:
+    _closed(fields, WORKFLOW, "")
+    workflow_id = text(fields, "workflow_id", required=True)
+    objective = _present(fields, "objective", "")
+    steps = _list(fields, "steps", "", required=True)
+    if not steps:
+        raise RecordError("workflow_without_steps", "steps: empty")
+    reward = fields.get("reward")
+    if isinstance(reward, bool) or not (reward is None or isinstance(reward, int | float)):
+        raise RecordError("wrong_type", f"reward: {type_name(reward)}, expected a number")
+    return Workflow(
+        workflow_id=workflow_id,
+        objective=objective,
+        steps=tuple(_step(_object(step, f"steps[{i}]"), i) for i, step in enumerate(steps)),
+        website=text(fields, "website"),
+        topic=text(fields, "topic"),
+        reward=None if reward is None else float(reward),
+        source=Workflows.name,
+        origin=origin,
+    )
+
+
+def _step(fields: Fields, index: int) -> Step:
+    path = f"steps[{index}]."
+    _closed(fields, STEP, path)
+    html = _present(fields, "html", path)
+    if fields.get("action") is None:
+        raise RecordError("missing_field", f"{path}action: missing")
+    action = _object(fields["action"], f"{path}action")
+    _closed(action, ACTION, f"{path}action.")
+    return Step(
+        step_id=text(fields, "step_id", path) or str(index),
+        url=text(fields, "url", path),
+        html=html,
+        action=Action(
+            kind=text(action, "kind", f"{path}action.", required=True),
+            value=text(action, "value", f"{path}action."),
+            description=text(action, "description", f"{path}action."),
+        ),
+        target=tuple(
+            _locator(_object(locator, f"{path}target[{i}]"), f"{path}target[{i}].")
+            for i, locator in enumerate(_list(fields, "target", path))
+        ),
+        error=text(fields, "error", path),
+    )
+
+
+def _locator(fields: Fields, path: str) -> Locator:
+    _closed(fields, LOCATOR, path)
+    kind = text(fields, "kind", path, required=True)
+    for known in LOCATOR_KINDS:
+        if kind == known:
+            name = text(fields, "name", path, required=known == "attribute")
+            return Locator(known, _present(fields, "value", path), name)
+    raise RecordError(
+        "unknown_locator", f"{path}kind: {orjson.dumps(kind).decode()} is none of {', '.join(LOCATOR_KINDS)}"
+    )
+
+
+def _closed(fields: Fields, names: tuple[str, ...], path: str) -> None:
+    for name in fields:
+        if name not in names:
+            raise RecordError("unknown_field", f"{path}{name}: none of {', '.join(names)}")
+
+
+def _present(fields: Fields, key: str, path: str) -> str:
+    """A required string that may be empty."""
+    if fields.get(key) is None:
+        raise RecordError("missing_field", f"{path}{key}: missing")
+    return text(fields, key, path)
+
+
+def _list(fields: Fields, key: str, path: str, *, required: bool = False) -> list[Any]:
+    value = fields.get(key)
+    if isinstance(value, list):
+        return value
+    if value is not None:
+        raise RecordError("wrong_type", f"{path}{key}: {type_name(value)}, expected a list")
+    if required:
+        raise RecordError("missing_field", f"{path}{key}: missing")
+    return []
+
+
+def _object(value: Any, path: str) -> Fields:
+    if not isinstance(value, dict):
+        raise RecordError("wrong_type", f"{path}: {type_name(value)}, expected an object")
+    return value

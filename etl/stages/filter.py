@@ -1,0 +1,123 @@
+"""Filter: the reference pipeline's rules for what is worth training on, each a switch with its own reason.
+
+Whole workflows go for: ``section_or_stack`` (one of their rows has that kind), ``no_objective``, ``not_english``
+(the objective's language), ``non_ascii`` (the share of such letters in the objective), ``low_reward``, ``no_steps_left``.
+Steps go, and leave no trace in the history, for: ``instruction`` rows and exact duplicates (``duplicate_step``: every
+field equal, its id included). Steps stay in the history but are not trained on for: ``missing_description`` (off by
+default: most formats have none, and the unroll stage writes one), ``missing_dom``, ``failed_action``.
+
+English is told by py3langid, a naive Bayes model over byte n-grams that the package bundles; the stored
+``language_score`` is its probability of English. The limit is low on purpose: names and codes make short English
+objectives look foreign (no objective of 3,300 English ones of Mind2Web, WebArena and MiniWoB scores under 0.019), while
+sentences in other languages score under 0.003.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar, Final
+
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+from etl.plan import Tally
+from schemas.trail import Mark, Trail
+
+_LAYOUT_KINDS: Final = frozenset(("section", "stack"))
+
+
+@dataclass(frozen=True)
+class Filter:
+    """The rules as switches. ``min_english``: least probability of English, 0 turns the rule off;
+    ``max_non_ascii``: greatest share of non-ASCII letters, 1 turns it off; ``min_reward``: workflows with a known
+    reward under it go, None turns it off."""
+
+    name: ClassVar[str] = "filter"
+    version: ClassVar[int] = 1
+
+    section_or_stack: bool = True
+    instruction: bool = True
+    duplicate_steps: bool = True
+    no_objective: bool = True
+    missing_description: bool = False
+    missing_dom: bool = True
+    failed_actions: bool = True
+    min_english: float = 0.01
+    max_non_ascii: float = 0.3
+    min_reward: float | None = None
+
+    def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
+        """Rows in, rows out; drops are entered in the tally."""
+        for trail in rows:
+            trail.language_score = english(trail.objective) if trail.objective else -1.0
+            reason, detail = self._reason(trail)
+            if reason:
+                tally.drop_workflow(trail, reason, detail)
+                continue
+            self._thin(trail, tally)
+            if not trail.marks:
+                tally.drop_workflow(trail, "no_steps_left", "no step is left after filtering")
+                continue
+            for mark in trail.marks:
+                self._judge(mark)
+            yield trail
+
+    def _reason(self, trail: Trail) -> tuple[str, str]:
+        kinds = {mark.step.action.kind for mark in trail.marks}
+        if self.section_or_stack and kinds & _LAYOUT_KINDS:
+            return "section_or_stack", f"it has rows of kind {', '.join(sorted(kinds & _LAYOUT_KINDS))}"
+        if self.no_objective and not trail.objective:
+            return "no_objective", ""
+        if trail.objective and trail.language_score < self.min_english:
+            return "not_english", f"probability of English {trail.language_score:.4f}"
+        share = non_ascii_share(trail.objective)
+        if share > self.max_non_ascii:
+            return "non_ascii", f"{share:.2f} of the objective's letters are not ASCII"
+        reward = trail.workflow.reward
+        if self.min_reward is not None and reward is not None and reward < self.min_reward:
+            return "low_reward", f"reward {reward}"
+        return "", ""
+
+    def _thin(self, trail: Trail, tally: Tally) -> None:
+        """Remove the steps that leave no trace in the history."""
+        seen: set[object] = set()
+        kept: list[Mark] = []
+        for mark in trail.marks:
+            reason = ""
+            if self.instruction and mark.step.action.kind == "instruction":
+                reason = "instruction"
+            elif self.duplicate_steps:
+                if mark.step in seen:
+                    reason = "duplicate_step"
+                seen.add(mark.step)
+            if reason:
+                tally.drop("step", trail.step_id(mark), reason, "", trail.uid, trail.domain)
+            else:
+                kept.append(mark)
+        trail.marks = kept
+
+    def _judge(self, mark: Mark) -> None:
+        if self.missing_dom and not mark.step.html:
+            mark.drop("missing_dom", "the recording has no page for this step")
+        if self.missing_description and not mark.step.action.description:
+            mark.drop("missing_description")
+        if self.failed_actions and mark.step.error:
+            mark.drop("failed_action", mark.step.error[:500])
+
+
+@lru_cache(maxsize=1)
+def _identifier() -> LanguageIdentifier:
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+
+
+@lru_cache(maxsize=4096)
+def english(text: str) -> float:
+    """Probability that a text is English, rounded to 6 digits so that it does not depend on the machine."""
+    return round(float(dict(_identifier().rank(text)).get("en", 0.0)), 6)
+
+
+def non_ascii_share(text: str) -> float:
+    """Share of the letters of a text that are not ASCII; 0 for a text without letters."""
+    letters = [char for char in text if char.isalpha()]
+    return sum(not char.isascii() for char in letters) / len(letters) if letters else 0.0

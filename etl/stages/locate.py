@@ -1,0 +1,118 @@
+"""Locate: find the element each action was taken on, in the page as it was written.
+
+The locators of a step are tried in order; the first that finds exactly one element counts. None does: the step is not
+trained on, for ``target_ambiguous`` if one found several, ``target_absent`` if all found none, else for what is wrong
+with them (``invalid_css``, ``invalid_xpath``, ``invalid_markup``, ``invalid_node``). Never a guess. An action without
+locators is ``no_element``: a page action; ``target_unknown`` where its kind cannot do without an element. A page
+without elements is ``empty_page``. These reasons come before what the filter said of the step.
+
+The reference drops a whole workflow for one target it does not find; ``drop_workflow`` does so here (``unlocated_target``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from etl import dom
+from etl.plan import Tally
+from schemas.errors import PageError
+from schemas.trail import Mark, Trail
+from schemas.workflow import Locator
+
+_ELEMENT_KINDS: Final = frozenset(("click", "double_click", "right_click", "hover", "select", "clear", "drag", "focus", "upload"))
+
+
+@dataclass(frozen=True)
+class Locate:
+    """drop_workflow: a target that is not found drops its workflow. train_without_element: page actions are trained
+    on too, as samples without node and target."""
+
+    name: ClassVar[str] = "locate"
+    version: ClassVar[int] = 1
+
+    drop_workflow: bool = False
+    train_without_element: bool = False
+
+    def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
+        """Sets ``element`` and ``node`` of each step whose target was found."""
+        for trail in rows:
+            lost = next((mark for mark in trail.marks if not self._locate(mark)), None)
+            if lost is not None and self.drop_workflow:
+                detail = f"step {lost.number}: {lost.reason}: {lost.detail}"
+                tally.drop_workflow(trail, "unlocated_target", detail)
+                continue
+            yield trail
+
+    def _locate(self, mark: Mark) -> bool:
+        """Whether the step has its target, or needs none."""
+        step = mark.step
+        if not step.target:
+            if step.action.kind in _ELEMENT_KINDS:
+                mark.reason, mark.detail = "target_unknown", f"a {step.action.kind} without any locator"
+            elif not self.train_without_element:
+                mark.drop("no_element", step.action.kind)
+            elif step.html:
+                self._read(mark)
+            return True
+        if not step.html:
+            mark.drop("missing_dom", "the recording has no page for this step")
+            return False
+        page = self._read(mark)
+        if page is None:
+            return False
+        reason, detail, element = find(page, step.target)
+        if reason:
+            mark.reason, mark.detail = reason, detail
+            return False
+        mark.element, mark.node = element, page.node(element)
+        return True
+
+    def _read(self, mark: Mark) -> dom.Page | None:
+        page = dom.read(mark.step.html)
+        if page.elements:
+            return page
+        mark.reason, mark.detail = "empty_page", f"{len(mark.step.html)} characters without an element"
+        return None
+
+
+def find(page: dom.Page, target: tuple[Locator, ...]) -> tuple[str, str, int]:
+    """(reason, detail, element): the element that the first unequivocal locator finds, or why there is none."""
+    failures: list[tuple[str, str]] = []
+    for locator in target:
+        shown = f"{locator.kind} {locator.name + '=' if locator.name else ''}{locator.value[:200]!r}"
+        try:
+            found = _FINDERS[locator.kind](page, locator)
+        except PageError as error:
+            failures.append((error.reason, error.detail))
+            continue
+        if len(found) == 1:
+            return "", "", found[0]
+        failures.append(
+            ("target_ambiguous", f"{shown} matches {len(found)} elements")
+            if found
+            else ("target_absent", f"{shown} matches none of {page.elements} elements")
+        )
+    reasons = [reason for reason, _ in failures]
+    for reason in ("target_ambiguous", "target_absent"):
+        if reason in reasons:
+            return reason, failures[reasons.index(reason)][1], -1
+    return *failures[0], -1
+
+
+def _find_node(page: dom.Page, locator: Locator) -> list[int]:
+    try:
+        node = int(locator.value)
+    except ValueError as error:
+        raise PageError("invalid_node", f"{locator.value[:200]!r} is not a number") from error
+    return [page.elements - 1 - node] if 0 <= node < page.elements else []
+
+
+_FINDERS: Final[dict[str, Callable[[dom.Page, Locator], list[int]]]] = {
+    "css": lambda page, locator: dom.find_css(page, locator.value),
+    "xpath": lambda page, locator: dom.find_xpath(page, locator.value),
+    "attribute": lambda page, locator: dom.find_attribute(page, locator.name, locator.value),
+    "node": _find_node,
+    "markup": lambda page, locator: dom.find_markup(page, locator.value),
+}

@@ -1,0 +1,73 @@
+"""Unroll: one sample for every step that is trained on, with the steps before it as its history.
+
+The history holds every recorded step that the filter left, trained on or not, in the words of the recipe's prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from etl.plan import Tally
+from schemas.samples import Sample
+from schemas.trail import Mark, Trail
+from tokenization.prompt import step_text
+
+
+@dataclass(frozen=True)
+class Unroll:
+    """max_history: at most so many of the latest steps; 0 for all."""
+
+    name: ClassVar[str] = "unroll"
+    version: ClassVar[int] = 1
+
+    max_history: int = 0
+
+    def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Sample]:
+        """Trails in, samples out; every step that becomes none is dropped with its reason."""
+        for trail in rows:
+            uid, samples = trail.uid, 0
+            history: list[str] = []
+            for mark in trail.marks:
+                step_id = trail.step_id(mark)
+                domain = trail.domains[mark.number - 1]
+                if mark.reason:
+                    tally.drop("step", step_id, mark.reason, mark.detail, uid, domain[0])
+                else:
+                    samples += 1
+                    tally.read("sample", step_id, uid, domain[0])
+                    yield _sample(trail, mark, tuple(history[-self.max_history :]), domain)
+                history.append(
+                    step_text(mark.number, mark.description, mark.step.action.kind, mark.node, mark.start_tag)
+                )
+            if not samples:
+                tally.drop("workflow", uid, "no_samples", "none of its steps is trained on", "", trail.domain)
+
+
+def _sample(trail: Trail, mark: Mark, history: tuple[str, ...], domain: tuple[str, ...]) -> Sample:
+    workflow, step = trail.workflow, mark.step
+    return Sample(
+        sample_id=trail.step_id(mark),
+        workflow=trail.uid,
+        step=mark.number,
+        source=workflow.source,
+        origin=workflow.origin,
+        workflow_hash=trail.content_hash,
+        objective=trail.objective,
+        website=workflow.website,
+        topic=workflow.topic,
+        url=step.url,
+        domain=domain[0],
+        subdomain=domain[1],
+        domain_from=domain[2],
+        observation=mark.observation,
+        history=history,
+        action_kind=step.action.kind,
+        action_value=step.action.value,
+        description=mark.description,
+        node=mark.node,
+        target_html=mark.start_tag,
+        raw_chars=len(step.html),
+        language_score=trail.language_score,
+    )

@@ -1,0 +1,63 @@
+"""The files beside the data: what was read and what became of it, and what could not be read."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyarrow as pa
+
+LEDGER_SCHEMA: Final = pa.schema(
+    [
+        ("unit", pa.string()),  # record, workflow, step, sample
+        ("id", pa.string()),
+        ("parent", pa.string()),  # uid of the workflow it belongs to, if any
+        ("stage", pa.string()),
+        ("reason", pa.string()),  # empty: it was read here; else why it went no further
+        ("detail", pa.string()),
+        ("domain", pa.string()),
+    ]
+)
+"""Everything that was read has one row without a reason; everything that was dropped has one more, with one."""
+
+QUARANTINE_SCHEMA: Final = pa.schema(
+    [
+        ("id", pa.string()),
+        ("stage", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("raw", pa.large_binary()),  # the record's bytes as they were
+    ]
+)
+
+INDEX_SCHEMA: Final = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("workflow", pa.string()),
+        ("domain", pa.string()),
+        ("shard", pa.string()),  # name of the samples file
+        ("row", pa.int64()),  # row in that file
+        ("split", pa.string()),
+        ("home", pa.int32()),  # number of the output shard within its split
+        ("order", pa.uint64()),  # hash that orders the rows of an output shard
+        ("reason", pa.string()),  # empty: kept
+        ("detail", pa.string()),
+    ]
+)
+
+FITTED_SCHEMA: Final = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("domain", pa.string()),
+        ("subdomain", pa.string()),
+        ("source", pa.string()),
+        ("action_kind", pa.string()),
+        ("chunk", pa.int32()),
+        ("chunks", pa.int32()),
+        ("prompt_tokens", pa.int32()),
+        ("completion_tokens", pa.int32()),
+        ("row", pa.int64()),  # row of the packed shard it lies in; -1 if it was dropped
+        ("reason", pa.string()),  # empty: it is in the dataset
+        ("detail", pa.string()),
+    ]
+)
+"""What phase 3 made of each sample of an output shard."""

@@ -1,0 +1,50 @@
+"""A workflow on its way through the stages: `Trail`, and its steps with what has been found out about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from schemas.workflow import Step, Workflow
+
+
+@dataclass(slots=True)
+class Mark:
+    """A step and what the stages found out about it.
+
+    number: within the workflow, from 1, counting every recorded step. reason: why it is not trained on (empty: it
+    is); it stays in the history all the same. element: the target's index in document order. node: our id of it,
+    counted from the end. start_tag: as it stands in the observation. All are -1 or empty until a stage sets them.
+    """
+
+    number: int
+    step: Step
+    reason: str = ""
+    detail: str = ""
+    element: int = -1
+    node: int = -1
+    start_tag: str = ""
+    observation: str = ""
+    description: str = ""
+
+    def drop(self, reason: str, detail: str = "") -> None:
+        """Not trained on; the first reason counts."""
+        if not self.reason:
+            self.reason, self.detail = reason, detail
+
+
+@dataclass(slots=True)
+class Trail:
+    """A workflow and the marks of its steps; domain and the rest are worked out when it is entered."""
+
+    workflow: Workflow
+    marks: list[Mark]
+    content_hash: str
+    objective: str
+    uid: str  # the workflow's, or one of its own if that came before
+    domain: str = "unknown"
+    language_score: float = -1.0
+    domains: list[tuple[str, ...]] = field(default_factory=list)  # (domain, subdomain, domain_from) a mark
+
+    def step_id(self, mark: Mark) -> str:
+        """The id of a step, and of the sample made of it."""
+        return f"{self.uid}/{mark.number}"

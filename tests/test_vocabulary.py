@@ -1,0 +1,419 @@
+"""Vocabularies: ids are tiktoken's, whichever engine finds them; text is only ever text."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import json
+import pickle
+import random
+import re
+import unicodedata
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.errors import BuildError, ConfigError, MissingExtra
+from tokenization import engines, splits, vocabulary
+from tokenization.engines import CachedTiktoken, Gigatoken, Oracle
+from tokenization.families import FAMILIES, SCHEMES, Family
+from tokenization.huggingface import TokenizersOracle, exact_ranks
+from tokenization.splits import (
+    LONG_RUN,
+    NODE_CLOSE,
+    NODE_OPEN,
+    has_long_run,
+    split_at_nodes,
+    split_at_tags,
+    split_long_runs,
+    tag_starts,
+)
+from tokenization.vocabulary import Vocabulary, load
+
+HAS_GIGATOKEN = importlib.util.find_spec("gigatoken") is not None
+ENGINES = ["tiktoken", pytest.param("gigatoken", marks=pytest.mark.skipif(not HAS_GIGATOKEN, reason="extra fast"))]
+PATTERNS = sorted(SCHEMES, key=len)
+
+fragments = st.sampled_from(
+    [
+        *(
+            " <div",
+            "<",
+            ">",
+            "\n",
+            "\r\n",
+            " ",
+            "  ",
+            "\t",
+            "\n <a",
+            ' node="12"',
+            ' node="1234567" ',
+            'node="',
+            '"',
+            "</",
+        ),
+        *("<|im_end|>", "<|endoftext|>", "<tool_call>", "[INST]", "</s>", "<|", "|>"),
+        *("don't", "I'LL", "'s", "e\u0301", "\u00e9", "\u1e9b\u0323", "\ud7a3", "\u1100\u1161\u11a8", "<\u0338"),
+        *("\u00a0", "\u2003", "\u3000", "\x1c", "\x1f", "\x85", "\u200b", "\ufeff", "\x00", "\u180e", "\u2028"),
+        *(
+            "\U0001f469\u200d\U0001f4bb",
+            "字",
+            "ไทย",
+            "العربية",
+            "١٢٣",
+            "²",
+            "½",
+            "Ⅷ",
+            "ǅ",
+            "ʰ",
+            "\u0301",
+            "////",
+            "...",
+        ),
+        *(" " * 100, "a" * 200, "=" * 90, "\n" * 50, "\t" * 33, "7" * 20, "A1b2" * 30),
+    ]
+)
+texts = st.lists(st.one_of(fragments, st.text(max_size=8)), max_size=25).map("".join)
+
+
+@functools.cache
+def qwen(engine: str = "auto") -> Vocabulary:
+    return load(engine=engine)  # type: ignore[arg-type]
+
+
+@functools.cache
+def oracle(pattern: str) -> Oracle:
+    """The oracle with Qwen's ranks and any pattern."""
+    ranks = qwen()._ranks
+    return Oracle(ranks, {}, pattern)
+
+
+@functools.cache
+def fast(pattern: str) -> Gigatoken:
+    return Gigatoken(qwen()._ranks, pattern)
+
+
+def page(seed: int, tags: int = 300) -> str:
+    """A pruned page, much like a real one."""
+    rng = random.Random(seed)
+    words = ["Search", "results", "Add", "to", "cart", "Sign in", "Help", "Über", "uns", "Preis", "12,99", "€", "Größe"]
+    parts = []
+    for i in range(tags, 0, -1):
+        name = rng.choice(["div", "a", "span", "li", "button"])
+        attributes = f'class="{rng.choice(words)}-{rng.randrange(40)} row" ' if rng.random() < 0.5 else ""
+        parts.append(f'<{name} {attributes}node="{i}"> {" ".join(rng.choices(words, k=rng.randrange(5)))} </{name}>')
+    return " ".join(parts)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@settings(max_examples=150, deadline=None)
+@given(text=texts)
+def test_decode_gives_back_the_normalised_text(engine: str, text: str) -> None:
+    """decode(encode(x)) == NFC(x) for any text without lone surrogates, with every engine."""
+    voc = qwen(engine)
+    ids = voc.encode(text)
+    assert ids.dtype == np.int32
+    assert voc.decode(ids) == unicodedata.normalize("NFC", text) == voc.normalise(text)
+    assert voc.count(text) == len(ids)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@settings(max_examples=200, deadline=None)
+@given(text=texts)
+def test_every_engine_gives_tiktokens_ids(pattern: str, text: str) -> None:
+    """The chunk cache and gigatoken return tiktoken's ids for adversarial text, under every pattern we claim."""
+    expected = oracle(pattern).ids(text)
+    assert CachedTiktoken(oracle(pattern)).encode(text).tolist() == expected
+    if HAS_GIGATOKEN:
+        assert fast(pattern).encode(text).tolist() == expected
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_gives_tiktokens_ids_on_pages(engine: str) -> None:
+    """On pages whose node ids shift between snapshots the engines agree with tiktoken, cold and warm."""
+    voc = load(engine=engine)  # type: ignore[arg-type]
+    for seed in range(8):
+        text = page(seed % 4)
+        text = re.sub(r'node="(\d+)"', lambda m: f'node="{int(m[1]) + seed}"', text)  # noqa: B023
+        assert voc.encode(text).tolist() == oracle(voc.pattern).ids(voc.normalise(text))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_special_looking_text_is_text(engine: str) -> None:
+    """A page that spells a special token gets ordinary ids, whose bytes are the spelling."""
+    voc = qwen(engine)
+    for token, special in voc.special_tokens.items():
+        ids = voc.encode(f"a{token}b")
+        assert special not in ids
+        assert voc.decode(ids) == f"a{token}b"
+    assert max(voc.special_tokens.values()) == 151664
+    assert min(voc.special_tokens.values()) == len(voc._ranks) == 151643
+
+
+def test_nfc_only_where_the_vocabulary_has_it() -> None:
+    """Qwen composes before encoding; a family without NFC keeps what it is given."""
+    plain = Vocabulary("plain", qwen().file, FAMILIES["cl100k"])
+    assert qwen().encode("e\u0301").tolist() == qwen().encode("\u00e9").tolist()
+    assert plain.decode(plain.encode("e\u0301")) == "e\u0301"
+    assert qwen().sha256 != plain.sha256
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_surrogates_become_what_tiktoken_makes_of_them(engine: str) -> None:
+    """A surrogate pair is its character, a lone surrogate U+FFFD, as tiktoken itself repairs them."""
+    assert qwen(engine).decode(qwen(engine).encode("a\ud83d\ude00b\ud800c")) == "a\U0001f600b\ufffdc"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("unit", [" ", "\t", "\u00a0", " \u2003\t"])
+def test_a_million_blanks_are_encoded_exactly(engine: str, unit: str) -> None:
+    """A run on which tiktoken's regex engine panics is encoded whole: its bytes come back, and its ids are those of
+    tiktoken's own merge of the run; next to it, nothing changes.
+    """
+    voc = qwen(engine)
+    run = unit * (1_000_000 // len(unit))
+    text = f"<pre>{run}x\n</pre>"
+    ids = voc.encode(text).tolist()
+    assert voc.decode(ids) == text
+    merged = voc._oracle.encode_pretoken(run[:-1]).tolist()
+    assert ids == [*voc.encode("<pre>"), *merged, *voc.encode(f"{run[-1]}x\n</pre>")]
+    assert voc.encode(f" \n{run}").tolist() == [*voc.encode(" \n"), *voc._oracle.encode_pretoken(run)]
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@settings(max_examples=150, deadline=None)
+@given(
+    before=texts,
+    run=st.text(st.sampled_from(" \t\u00a0\u2003\x0b"), min_size=1, max_size=400),
+    after=st.one_of(st.just(""), texts),
+)
+def test_long_runs_are_cut_where_pretokens_end(pattern: str, before: str, run: str, after: str) -> None:
+    """With the threshold lowered so that tiktoken can answer too, cutting runs out changes no id."""
+    with pytest.MonkeyPatch.context() as patch:
+        lowered = splits._BLANKS.pattern.replace(f"{{{LONG_RUN},}}", "{3,}")
+        patch.setattr(splits, "_BLANKS", re.compile(lowered))
+        parts = list(split_long_runs(before + run + after))
+    assert "".join(part for part, _ in parts) == before + run + after
+    base = oracle(pattern)
+    ids = [base.encode_pretoken(part) if single else base.encode(part) for part, single in parts]
+    assert np.concatenate(ids or [np.empty(0, np.int32)]).tolist() == base.ids(before + run + after)
+
+
+@pytest.mark.parametrize("size", [1_000, 10_000, 50_000, 300_000])
+@pytest.mark.parametrize("unit", [" ", "\t", "a", "=", "\n", "é", "\u3000", " \n", "ab "])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_runs_that_tiktoken_can_answer_agree(engine: str, unit: str, size: int) -> None:
+    """Long runs of one character have tiktoken's ids, on both sides of the threshold."""
+    text = f"x{unit * (size // len(unit))}y"
+    assert qwen(engine).encode(text).tolist() == oracle(qwen().pattern).ids(text)
+
+
+@given(before=st.integers(0, 3 * LONG_RUN), length=st.integers(LONG_RUN, LONG_RUN + 100))
+@settings(max_examples=50, deadline=None)
+def test_no_long_run_is_overlooked(before: int, length: int) -> None:
+    """Wherever a run of `LONG_RUN` blanks stands, the few probes meet it; text without one is not cut."""
+    text = "x" * before + " " * length + "y"
+    assert has_long_run(text)
+    assert [part for part, single in split_long_runs(text) if single] == [" " * (length - 1)]
+    assert not has_long_run(("x" * 50 + " ") * 5000)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@settings(max_examples=200, deadline=None)
+@given(text=texts)
+def test_split_places_are_exact(pattern: str, text: str) -> None:
+    """Cutting before tags or around node ids loses no text and changes no id."""
+    base = oracle(pattern)
+    tags = split_at_tags(text)
+    assert "".join(tags) == text
+    assert [i for part in tags for i in base.ids(part)] == base.ids(text)
+    nodes = split_at_nodes(text)
+    for i in range(1, len(nodes), 2):
+        nodes[i - 1] += NODE_OPEN
+        nodes[i + 1] = NODE_CLOSE + nodes[i + 1]
+    assert "".join(nodes) == text
+    assert [i for part in nodes for i in base.ids(part)] == base.ids(text)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@settings(max_examples=200, deadline=None)
+@given(text=texts)
+def test_tag_starts_in_bytes_are_exact(pattern: str, text: str) -> None:
+    """The places `fit` cuts at, found in UTF-8, are exact too."""
+    raw, base = text.encode(), oracle(pattern)
+    starts = [match.end() for match in re.finditer(rb"(?<=\S) (?=<)", raw)]
+    assert tag_starts(raw).tolist() == starts
+    places = [0, *(start - 1 for start in starts), len(raw)]
+    parts = [raw[a:b].decode() for a, b in pairwise(places)]
+    assert [i for part in parts for i in base.ids(part)] == base.ids(text)
+
+
+def test_caches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chunk cache that is over its bound, and a gigatoken that is renewed, go on giving the same ids."""
+    monkeypatch.setattr(engines, "CACHE_BYTES", 2000)
+    monkeypatch.setattr(engines, "RENEW_BYTES", 20_000)
+    cached = CachedTiktoken(oracle(qwen().pattern))
+    tested: list[Any] = [cached, Gigatoken(qwen()._ranks, qwen().pattern)] if HAS_GIGATOKEN else [cached]
+    for seed in range(3):
+        for engine in tested:
+            assert engine.encode(page(seed, 100)).tolist() == oracle(qwen().pattern).ids(page(seed, 100))
+    memo: Any = vars(cached)["_between"].__self__
+    assert sum(len(key) + len(value) for key, value in memo.items()) <= 2000
+
+
+def test_a_disagreement_stops_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the engine's ids differ from the oracle's in the checked sample, the error names the text's hash."""
+    voc = load(engine="tiktoken")
+    monkeypatch.setattr(vocabulary, "CHECK_ONE_IN", 1)
+    voc.encode("fine")
+    monkeypatch.setattr(voc._engine, "encode", lambda _: np.array([1], np.int32))
+    with pytest.raises(BuildError, match=hashlib.blake2b(b"fine", digest_size=16).hexdigest()):
+        voc.encode("fine")
+
+
+def test_vocabularies_travel_to_workers() -> None:
+    """A pickled vocabulary is small, names the same vocabulary and gives the same ids; making one reads no ranks."""
+    used, fresh = qwen(), load()
+    data = pickle.dumps(used)
+    copy = pickle.loads(data)
+    assert len(data) < 4000
+    assert (copy.sha256, copy.encode("a b").tolist()) == (used.sha256, used.encode("a b").tolist())
+    assert "_ranks" not in vars(fresh)
+
+
+def test_the_engine_is_no_part_of_the_hash() -> None:
+    """The fingerprint names what decides ids: ranks, pattern, special tokens, normalisation; not how they are found."""
+    assert load(engine="tiktoken").sha256 == load(engine="auto").sha256
+
+
+def test_what_cannot_be_had_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Unknown names, missing files, wrong files and missing extras are configuration errors that name the way out."""
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
+    with pytest.raises(ConfigError, match="TIKTOKEN_CACHE_DIR"):
+        load("cl100k")
+    with pytest.raises(ConfigError, match="give its path as `file`"):
+        load("llama3")
+    with pytest.raises(ConfigError, match="family"):
+        load("mine", file=qwen().file.path)
+    damaged = tmp_path / "qwen.tiktoken"
+    damaged.write_bytes(qwen().file.content()[:-20])
+    with pytest.raises(ConfigError, match="expected b2b1b8df"):
+        load(file=str(damaged))
+    damaged.write_bytes(b"not ranks")
+    with pytest.raises(ConfigError, match="tiktoken format"):
+        load("mine", file=str(damaged), family=Family("x")).encode("a")
+    with pytest.raises(ConfigError, match="No such file"):
+        load(file=str(tmp_path / "none.tiktoken"))
+
+
+def test_missing_packages_name_their_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the package, gigatoken and the Mistral vocabularies name the extra to install; auto works without."""
+    monkeypatch.setitem(__import__("sys").modules, "gigatoken.gigatoken_rs", None)
+    with pytest.raises(MissingExtra, match=r"stepmill\[fast\]"):
+        load(engine="gigatoken").encode("a")
+    auto = load()
+    auto.encode("a")
+    assert isinstance(auto._engine, CachedTiktoken)
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "mistral_common" else found(name))
+    with pytest.raises(MissingExtra, match=r"stepmill\[mistral\]"):
+        load("mistral-v3-tekken")
+
+
+def test_a_rank_file_with_its_own_family() -> None:
+    """A `.tiktoken` file with pattern and special tokens given works under any name; an unknown pattern is not cut."""
+    voc = load("mine", file=qwen().file.path, family=Family(r"\S+|\s+", {"<end>": 200_000}))
+    assert not voc.exact
+    assert voc.decode([*voc.encode("a b <end>").tolist(), 200_000]) == "a b <end><end>"
+
+
+@pytest.mark.parametrize("name", ["mistral-v3-tekken", "mistral-v3-tekken-vision"])
+def test_tekken_is_mistral_commons(name: str) -> None:
+    """Ids and special tokens are those of mistral-common, with either engine."""
+    mistral: Any = pytest.importorskip("mistral_common.tokens.tokenizers.mistral")
+    theirs = mistral.MistralTokenizer.v3(is_tekken=True, is_mm=name.endswith("vision")).instruct_tokenizer.tokenizer
+    for engine in ("tiktoken", "gigatoken") if HAS_GIGATOKEN else ("tiktoken",):
+        voc = load(name, engine=engine)
+        for text in (page(1), "[INST] </s> e\u0301 don't 12345 \n\n ÄÖ字", ""):
+            assert voc.encode(text).tolist() == theirs.encode(text, bos=False, eos=False)
+        assert voc.exact
+    assert all(theirs.get_special_token(token) == i for token, i in voc.special_tokens.items())
+
+
+def _trained(pattern: str) -> dict[str, Any]:
+    """A small byte-level BPE trained by tokenizers, as its tokenizer.json."""
+    tokenizers = pytest.importorskip("tokenizers")
+    tok = tokenizers.Tokenizer(tokenizers.models.BPE())
+    split = tokenizers.pre_tokenizers.Split(tokenizers.Regex(pattern), "isolated")
+    level = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tok.pre_tokenizer = tokenizers.pre_tokenizers.Sequence([split, level])
+    tok.normalizer = tokenizers.normalizers.NFC()
+    tok.decoder = tokenizers.decoders.ByteLevel()
+    alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=900, special_tokens=["<|end|>"], initial_alphabet=alphabet, show_progress=False
+    )
+    tok.train_from_iterator([page(seed) for seed in range(3)], trainer)
+    document: dict[str, Any] = json.loads(tok.to_str())
+    return document
+
+
+def _all_splits(vocab: dict[str, int]) -> list[list[str]]:
+    """Every way to make every token of two, as converters from tiktoken write it."""
+    tokens = sorted((token for token in vocab if not token.startswith("<|")), key=vocab.__getitem__)
+    ways = ((token[:i], token[i:]) for token in tokens for i in range(1, len(token)))
+    return [[left, right] for left, right in ways if left in vocab and right in vocab]
+
+
+@functools.cache
+def _hugging_face(pattern: str) -> dict[str, Any]:
+    return _trained(pattern)
+
+
+def test_tokenizer_json_becomes_ranks_where_exact(tmp_path: Path) -> None:
+    """A byte-level BPE in tokenizer.json gives the ids of the package tokenizers, through ranks and our engines."""
+    pattern = FAMILIES["qwen2.5"].pattern
+    document = _hugging_face(pattern)
+    file = tmp_path / "tokenizer.json"
+    file.write_text(json.dumps(document))
+    voc = load("mine", file=str(file))
+    theirs = TokenizersOracle(file.read_bytes(), voc.special_tokens)
+    assert (voc.exact, voc.family.nfc, voc.special_tokens) == (True, True, {"<|end|>": 0})
+
+    @settings(max_examples=100, deadline=None)
+    @given(texts)
+    def agree(text: str) -> None:
+        assert voc.encode(text).tolist() == theirs.encode(voc.normalise(text)).tolist()
+
+    agree()
+    assert voc.encode(page(7)).tolist() == theirs.encode(page(7)).tolist()
+
+
+def test_tokenizer_json_that_no_ranks_express_goes_through_tokenizers(tmp_path: Path) -> None:
+    """Merges out of order, a token no merge makes, or an unknown pattern: no ranks, but the file works, as text."""
+    document = _hugging_face(FAMILIES["qwen2.5"].pattern)
+    swapped = json.loads(json.dumps(document))
+    swapped["model"]["merges"].reverse()
+    assert exact_ranks(document) is not None
+    assert exact_ranks(swapped) is None
+    every = json.loads(json.dumps(document))
+    every["model"]["merges"] = _all_splits(every["model"]["vocab"])
+    assert exact_ranks(every) == exact_ranks(document)
+    orphan = json.loads(json.dumps(document))
+    orphan["model"]["vocab"]["zzqqzz"] = 5000
+    assert exact_ranks(orphan) is None
+    file = tmp_path / "tokenizer.json"
+    file.write_text(json.dumps(orphan))
+    voc = load("mine", file=str(file))
+    ids = voc.encode("a <|end|> b")
+    assert not voc.exact
+    assert 0 not in ids
+    assert voc.decode([*ids.tolist(), 0]) == "a <|end|> b<|end|>"
+    with pytest.raises(ConfigError, match="tiktoken format"):
+        load("mine", file=str(file.rename(tmp_path / "x.tiktoken")), family=Family("x")).encode("a")

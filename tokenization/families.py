@@ -1,0 +1,106 @@
+"""What a rank file does not carry: each vocabulary family's split pattern, special tokens and normalisation.
+
+A byte-level BPE vocabulary is its ranks plus a pattern that first cuts text into pretokens. The patterns and ids
+are facts published with each model: Qwen2.5 (tokenizer_config.json), tiktoken (openai_public.py), Llama 3
+(tokenizer.py), Mistral's tekken (inside the rank file itself, repeated here to recognise it).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+QWEN_PATTERN: Final = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+CL100K_PATTERN: Final = (
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]"
+    r"|\s+(?!\S)|\s"
+)
+LLAMA3_PATTERN: Final = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+    r"|\s+(?!\S)|\s+"
+)
+O200K_PATTERN: Final = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+TEKKEN_PATTERN: Final = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+    r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+SCHEMES: Final[dict[str, str]] = {
+    QWEN_PATTERN: "qwen2",
+    CL100K_PATTERN: "gpt4",
+    LLAMA3_PATTERN: "gpt4",
+    O200K_PATTERN: "o200k",
+    TEKKEN_PATTERN: "nemotron",
+}
+"""Pattern -> gigatoken's name of the same pretokens. These are also the patterns `splits` is exact for: for any
+other, text is encoded whole and by tiktoken alone. Llama 3's differs from cl100k's in spelling only."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Pattern, special tokens (text -> id), whether text is brought to NFC first, and the pinned rank file.
+
+    sha256: of the one rank file that is this vocabulary; empty where several are in use.
+    cached_as: the file's name in tiktoken's cache folder (its own key: the sha1 of where it downloads from).
+    """
+
+    pattern: str
+    special_tokens: dict[str, int] = field(default_factory=dict)
+    nfc: bool = False
+    sha256: str = ""
+    cached_as: str = ""
+
+
+def _numbered(start: int, *names: str) -> dict[str, int]:
+    return {name: start + i for i, name in enumerate(names)}
+
+
+# fmt: off
+QWEN_SPECIAL: Final = _numbered(
+    151643, "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>",
+    "<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>",
+    "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>", "<tool_call>", "</tool_call>", "<|fim_prefix|>",
+    "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>",
+)
+LLAMA3_SPECIAL: Final = _numbered(
+    128000, "<|begin_of_text|>", "<|end_of_text|>", "<|reserved_special_token_0|>", "<|reserved_special_token_1|>",
+    "<|reserved_special_token_2|>", "<|reserved_special_token_3|>", "<|start_header_id|>", "<|end_header_id|>",
+    "<|reserved_special_token_4|>", "<|eot_id|>",
+)
+TEKKEN_SPECIAL: Final = _numbered(
+    0, "<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]",
+    "[/TOOL_RESULTS]", "[TOOL_CALLS]", "[IMG]", "<pad>", "[IMG_BREAK]", "[IMG_END]", "[PREFIX]", "[MIDDLE]",
+    "[SUFFIX]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[TOOL_CONTENT]",
+)
+# fmt: on
+
+FAMILIES: Final[dict[str, Family]] = {
+    "qwen2.5": Family(
+        QWEN_PATTERN,
+        QWEN_SPECIAL,
+        nfc=True,
+        sha256="b2b1b8dfb5cc5f024bafc373121c6aba3f66f9a5a0269e243470a1de16a33186",
+    ),
+    "cl100k": Family(
+        CL100K_PATTERN,
+        {"<|endofprompt|>": 100276}
+        | _numbered(100257, "<|endoftext|>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>"),
+        sha256="223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
+        cached_as="9b5ad71b2ce5302211f9c61530b329a4922fc6a4",
+    ),
+    "o200k": Family(
+        O200K_PATTERN,
+        {"<|endoftext|>": 199999, "<|endofprompt|>": 200018},
+        sha256="446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
+        cached_as="fb374d419588a4632f3f557e76b4b70aebbca790",
+    ),
+    "llama3": Family(LLAMA3_PATTERN, LLAMA3_SPECIAL),
+    "tekken": Family(TEKKEN_PATTERN, TEKKEN_SPECIAL),
+}

@@ -1,0 +1,195 @@
+"""A vocabulary: text to ids and back, exactly as tiktoken does it and as fast as the machine allows.
+
+`load` finds one by name or file. Text is always ordinary: what looks like a special token in a page is encoded as
+the characters it is made of; special tokens are put in by id, by `chat`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import xxhash
+
+from schemas.errors import BuildError, ConfigError, MissingExtra
+from schemas.samples import Tokens
+from tokenization import ranks
+from tokenization.engines import CachedTiktoken, Engine, Gigatoken, Oracle
+from tokenization.families import FAMILIES, SCHEMES, Family
+from tokenization.huggingface import TokenizersOracle, family_of
+from tokenization.ranks import RankFile
+from tokenization.splits import has_long_run, split_long_runs
+
+EngineName = Literal["auto", "tiktoken", "gigatoken"]
+
+CHECK_ONE_IN: Final = 256
+"""One text in this many, chosen by its hash, is encoded by the oracle as well and compared."""
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """Ranks, pattern, special tokens and normalisation; make one with `load`.
+
+    Cheap to make and to pickle: the file is read and the engine built at the first use in each process.
+    engine: how ids are found, never which; so it is not part of `sha256`.
+    """
+
+    name: str
+    file: RankFile
+    family: Family
+    engine: EngineName = "auto"
+
+    @property
+    def special_tokens(self) -> dict[str, int]:
+        """Text of each special token -> id."""
+        return self.family.special_tokens
+
+    @property
+    def pattern(self) -> str:
+        """The regular expression that cuts text into pretokens; empty where only `tokenizers` can do it."""
+        return self.family.pattern
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of everything that decides ids: the rank file's bytes, pattern, special tokens, normalisation."""
+        settings = [self.file.sha256(), self.file.format, self.pattern, self.special_tokens, self.family.nfc]
+        if self.family.nfc:
+            settings.append(unicodedata.unidata_version)
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def exact(self) -> bool:
+        """Whether text can be cut at the places in `splits` without changing its ids."""
+        return self.pattern in SCHEMES
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: self.__dict__[name] for name in ("name", "file", "family", "engine")}
+
+    def encode(self, text: str) -> Tokens:
+        """The ids of ``text`` as ordinary text, int32.
+
+        Errors: BuildError if an engine disagrees with tiktoken on this text; RecordError ``tokenizer_panic`` for a
+        pattern we do not know, on runs too long for tiktoken.
+        """
+        text = self.normalise(text)
+        if self.exact and has_long_run(text):
+            parts = [
+                self._oracle.encode_pretoken(part) if is_pretoken else self._engine.encode(part)
+                for part, is_pretoken in split_long_runs(text)
+            ]
+            return np.concatenate(parts) if parts else np.empty(0, np.int32)
+        ids = self._engine.encode(text)
+        if xxhash.xxh3_64_intdigest(text.encode()) % CHECK_ONE_IN == 0:
+            self.check(text, ids)
+        return ids
+
+    def encode_batch(self, texts: Iterable[str]) -> list[Tokens]:
+        """`encode` of each text."""
+        return [self.encode(text) for text in texts]
+
+    def count(self, text: str) -> int:
+        """How many tokens ``text`` has."""
+        return len(self.encode(text))
+
+    def check(self, text: str, ids: Tokens) -> None:
+        """Compare ``ids`` with the oracle's for ``text`` (normalised). Errors: BuildError naming the text's hash."""
+        if not np.array_equal(ids, self._oracle.encode(text)):
+            digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+            raise BuildError(
+                f"vocabulary {self.name}: {type(self._engine).__name__} and tiktoken disagree on a text of {len(text)} "
+                f"characters (blake2b {digest}); build with engine tiktoken, and report it"
+            )
+
+    def decode_bytes(self, ids: Sequence[int] | Tokens) -> bytes:
+        """The bytes ``ids`` stand for, special tokens as their text. Errors: KeyError for an unknown id."""
+        return self._oracle.decode(ids.tolist() if isinstance(ids, np.ndarray) else list(ids))
+
+    def decode(self, ids: Sequence[int] | Tokens) -> str:
+        """The text ``ids`` stand for; bytes that are no UTF-8 become U+FFFD."""
+        return self.decode_bytes(ids).decode("utf-8", errors="replace")
+
+    def normalise(self, text: str) -> str:
+        """``text`` as it is encoded: surrogate pairs joined, lone ones U+FFFD (as tiktoken has it), then NFC."""
+        if text.isascii():
+            return text
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return unicodedata.normalize("NFC", text) if self.family.nfc else text
+
+    @cached_property
+    def lengths(self) -> Tokens:
+        """Bytes of each ordinary token by id; 0 for ids that are none. Only where `exact`."""
+        table = np.zeros(max(self._ranks.values()) + 1, np.int32)
+        for token, i in self._ranks.items():
+            table[i] = len(token)
+        return table
+
+    @cached_property
+    def _ranks(self) -> ranks.Ranks:
+        found = self.file.ranks()
+        if found is None:
+            raise ConfigError(f"vocabulary {self.name}: {self.file.path} cannot be expressed as ranks")
+        return found
+
+    @cached_property
+    def _oracle(self) -> Oracle | TokenizersOracle:
+        if not self.pattern:
+            return TokenizersOracle(self.file.content(), self.special_tokens)
+        return Oracle(self._ranks, self.special_tokens, self.pattern)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        if not self.exact:
+            return self._oracle
+        if self.engine != "tiktoken":
+            try:
+                return Gigatoken(self._ranks, self.pattern)
+            except ImportError as error:
+                if self.engine == "gigatoken":
+                    raise MissingExtra("gigatoken", "fast", "the tokenizer engine gigatoken") from error
+        assert isinstance(self._oracle, Oracle)
+        return CachedTiktoken(self._oracle)
+
+
+def load(
+    name: str = "qwen2.5",
+    *,
+    file: str = "",
+    engine: EngineName = "auto",
+    family: Family | None = None,
+    download: bool = False,
+) -> Vocabulary:
+    """A vocabulary by name, or by name and file.
+
+    name: ``qwen2.5``, ``mistral-v3-tekken``, ``mistral-v3-tekken-vision``, ``cl100k``, ``o200k``; with a file also
+    ``llama3`` and ``tekken``, or any name where the file is a ``tokenizer.json`` or ``family`` is given.
+    file: a ``.tiktoken`` rank file, a ``tekken*.json`` or a Hugging Face ``tokenizer.json``.
+    family: pattern and special tokens for a rank file of your own. download: let tiktoken fetch cl100k or o200k.
+    Errors: ConfigError for an unknown name or a file that is missing or not the pinned one; MissingExtra.
+    """
+    if not file:
+        rank_file, found = ranks.find(name, download)
+    elif Path(file).name.endswith(".json") and "tekken" not in Path(file).name:
+        rank_file = RankFile(file, "huggingface")
+        found = family_of(json.loads(rank_file.content()))
+    else:
+        rank_file = RankFile(file, "tekken" if file.endswith(".json") else "tiktoken")
+        found = FAMILIES["tekken"] if rank_file.format == "tekken" else FAMILIES.get(name, Family(""))
+    found = family or found
+    if rank_file.format != "huggingface" and not found.pattern:
+        raise ConfigError(f"vocabulary {name} is not known ({', '.join(FAMILIES)}): give its `family` as well")
+    if found.sha256 and rank_file.sha256() != found.sha256:
+        raise ConfigError(
+            f"vocabulary {name}: {rank_file.path} has sha256 {rank_file.sha256()}, expected {found.sha256}; "
+            "it is another version or damaged"
+        )
+    return Vocabulary(name, rank_file, found, engine)
