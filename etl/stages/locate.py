@@ -38,9 +38,9 @@ class Locate:
     def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
         """Sets ``element`` and ``node`` of each step whose target was found."""
         for trail in rows:
-            lost = next((mark for mark in trail.marks if not self._locate(mark)), None)
-            if lost is not None and self.drop_workflow:
-                detail = f"step {lost.number}: {lost.reason}: {lost.detail}"
+            lost = [mark for mark in trail.marks if not self._locate(mark)]
+            if lost and self.drop_workflow:
+                detail = f"step {lost[0].number}: {lost[0].reason}: {lost[0].detail}"
                 tally.drop_workflow(trail, "unlocated_target", detail)
                 continue
             yield trail

@@ -1,8 +1,9 @@
 """Prune: every page becomes the text a model sees (rules: `etl.pruner`), every target its start tag there.
 
-A target that the rules remove (an unlisted tag, an empty element) is not forced to stay: an element that is in the
-observation only because it was the target tells the answer, and is not there when a model is asked. Such a step is not
-trained on (``target_pruned``) and stays in the history. ``keep_target`` forces it to stay all the same.
+A target stays whatever the rules say of its tag and its content (``keep_target``), so that a step whose element was
+found becomes a sample. An element that is there only because it was the target tells the answer, though, and is not
+there when a model is asked: with ``keep_target = false`` such a step is not trained on (``target_pruned``) and stays in
+the history.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Prune:
 
     rules: PruneRules
     vocabulary: Vocabulary
-    keep_target: bool = False
+    keep_target: bool = True
 
     def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
         """Sets ``observation``, ``start_tag`` and ``description`` of each step; releases the pages."""
