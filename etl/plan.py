@@ -14,7 +14,7 @@ import hashlib
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Protocol
 
@@ -197,7 +197,7 @@ class Plan:
         ):
             name = f"{folder}/{shard.key}.arrow"
             if rows:
-                columns = {column: [getattr(row, column) for row in rows] for column in schema.names}
+                columns = {column: [getattr(row, column, shard.key) for row in rows] for column in schema.names}
                 files[name] = write_table(work / name, pa.table(columns, schema=schema))
             else:  # of an earlier try
                 (work / name).unlink(missing_ok=True)
@@ -211,6 +211,7 @@ class Plan:
         seen: dict[str, str] = {}
         rows = self.sources[shard.format].read(shard, tally.at("read"))
         while True:
+            entered = len(tally.entries)
             try:
                 workflow = next(rows, None)
             except Exception as error:
@@ -220,6 +221,8 @@ class Plan:
             if workflow is None:
                 return
             trail = enter(workflow, tally.at("read"), seen)
+            if trail.uid != workflow.uid:
+                _reparent(tally.entries, entered, workflow.uid, trail.uid)
             known = seen[workflow.uid]
             if trail.uid == workflow.uid:
                 yield from self._through(trail, tally)
@@ -294,6 +297,13 @@ def enter(workflow: Workflow, tally: Tally, seen: dict[str, str]) -> Trail:
     for mark, domain in zip(marks, domains, strict=True):
         tally.read("step", trail.step_id(mark), trail.uid, domain.domain)
     return trail
+
+
+def _reparent(entries: list[Entry], start: int, old: str, new: str) -> None:
+    """Records of a workflow whose id came before belong to the id that it has in the ledger."""
+    for position in range(start, len(entries)):
+        if entries[position].unit == "record" and entries[position].parent == old:
+            entries[position] = replace(entries[position], parent=new)
 
 
 def content_hash(workflow: Workflow) -> str:

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 LEDGER_SCHEMA: Final = pa.schema(
     [
+        ("shard", pa.string()),  # key of the input shard it was read from
         ("unit", pa.string()),  # record, workflow, step, sample
         ("id", pa.string()),
         ("parent", pa.string()),  # uid of the workflow it belongs to, if any
@@ -17,7 +18,8 @@ LEDGER_SCHEMA: Final = pa.schema(
         ("domain", pa.string()),
     ]
 )
-"""Everything that was read has one row without a reason; everything that was dropped has one more, with one."""
+"""Everything that was read has one row without a reason; everything that was dropped has one more, with one.
+A thing is named by (shard, unit, id)."""
 
 QUARANTINE_SCHEMA: Final = pa.schema(
     [
@@ -34,8 +36,10 @@ INDEX_SCHEMA: Final = pa.schema(
         ("sample_id", pa.string()),
         ("workflow", pa.string()),
         ("domain", pa.string()),
-        ("shard", pa.string()),  # name of the samples file
-        ("row", pa.int64()),  # row in that file
+        ("step", pa.int32()),
+        ("shard", pa.string()),  # key of the input shard: the samples file it lies in
+        ("row", pa.int64()),  # its row there
+        ("chars", pa.int64()),  # of observation and history
         ("split", pa.string()),
         ("home", pa.int32()),  # number of the output shard within its split
         ("order", pa.uint64()),  # hash that orders the rows of an output shard

@@ -1,0 +1,193 @@
+"""Phase 3: one output shard at a time, samples of the index to packed rows of tokens.
+
+Gather (rows of mapped samples files, in the index's order) -> fit -> encode -> pack -> ``dataset/data``. Beside each
+shard stands, under ``work/fitted``, what became of each of its samples; its report comes last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from etl.shards import ArrowWriter, atomic, open_arrow, write_json
+from schemas.ledger import FITTED_SCHEMA
+from schemas.samples import PACKED_SCHEMA, Encoded, Packed, Sample, sample_from_row
+from tokenization.encode import Encoder
+from tokenization.fit import Drop, Fit
+from tokenization.pack import pack, unpacked
+
+GENERATION: Final = "g0001"
+_BATCH_TOKENS: Final = 2**19
+_OPEN_FILES: Final = 64
+
+
+@dataclass(frozen=True)
+class OutputShard:
+    """One file of the dataset: its split and number, and the (input shard, row, sample id) it is made of.
+
+    rows: a Polars frame with the columns shard, row, sample_id, in the order of the output.
+    """
+
+    split: str
+    number: int
+    total: int
+    rows: pl.DataFrame
+
+    @property
+    def name(self) -> str:
+        """``train-00000-of-00012``."""
+        return f"{self.split}-{self.number:05d}-of-{self.total:05d}"
+
+    def content_hash(self) -> str:
+        """Hash of the list of what it is made of."""
+        digest = hashlib.blake2b(digest_size=20)
+        for shard, row, sample_id in self.rows.select("shard", "row", "sample_id").iter_rows():
+            digest.update(f"{shard} {row} {sample_id}\n".encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class PackedReport:
+    """What was written for one output shard; a pure function of its rows and the settings."""
+
+    name: str
+    content: str  # hash of what it is made of
+    rows: int
+    samples: int
+    tokens: int
+    loss_tokens: int
+    files: dict[str, str]  # path under the output folder -> sha256
+    bytes: int
+
+
+def output_shards(index: pl.DataFrame) -> list[OutputShard]:
+    """The files of the dataset, in order; a shard that no sample fell into does not exist."""
+    kept = index.filter(pl.col("reason") == "")
+    groups = [(str(key[0]), rows) for key, rows in kept.group_by("split", "home", maintain_order=True)]
+    totals = {split: sum(name == split for name, _ in groups) for split, _ in groups}
+    numbers = dict.fromkeys(totals, 0)
+    shards = []
+    for split, rows in groups:
+        shards.append(OutputShard(split, numbers[split], totals[split], rows.select("shard", "row", "sample_id")))
+        numbers[split] += 1
+    return shards
+
+
+@dataclass(frozen=True)
+class PackPlan:
+    """encoder: samples to tokens. fits: the chunk policy of each split. packing: several samples a row, or one."""
+
+    encoder: Encoder
+    fits: dict[str, Fit]
+    packing: bool
+    window: int
+
+    def build(self, shard: OutputShard, out: Path) -> PackedReport:
+        """Write one file of the dataset, ``work/fitted`` for it, and its report."""
+        fit = self.fits[shard.split]
+        fitted: dict[str, dict[str, Any]] = {}
+        data = f"dataset/data/{GENERATION}/{shard.name}.arrow"
+        samples = gather(shard.rows, out / "work" / "samples")
+        encoded = self._fitted(samples, fit, fitted)
+        rows = pack(encoded, fit.context, self.window) if self.packing else unpacked(encoded, fit.context)
+        with atomic(out / data) as stream:
+            writer = ArrowWriter(stream, PACKED_SCHEMA)
+            counts = _write(rows, writer, fitted)
+            writer.close()
+        columns = {name: [row[name] for row in fitted.values()] for name in FITTED_SCHEMA.names}
+        path = f"work/fitted/{shard.name}.parquet"
+        with atomic(out / path) as table:
+            pq.write_table(pa.table(columns, schema=FITTED_SCHEMA), pa.PythonFile(table, mode="w"), compression="zstd")
+        files = {data: stream.sha256.hexdigest(), path: table.sha256.hexdigest()}
+        report = PackedReport(shard.name, shard.content_hash(), writer.rows, *counts, files, stream.size)
+        write_json(out / "work" / "fitted" / f"{shard.name}.json", asdict(report))
+        return report
+
+    def _fitted(self, samples: Iterator[Sample], fit: Fit, fitted: dict[str, dict[str, Any]]) -> Iterator[Encoded]:
+        """The samples' chunks; enters what became of each sample."""
+        for sample in samples:
+            result = fit(sample, self.encoder)
+            entry: dict[str, Any] = {name: getattr(sample, name) for name in _OF_SAMPLE}
+            entry |= {"chunk": 0, "chunks": 0, "prompt_tokens": 0, "completion_tokens": 0, "row": -1}
+            entry |= {"reason": "", "detail": ""}
+            fitted[sample.sample_id] = entry
+            if isinstance(result, Drop):
+                entry |= {"reason": result.reason, "detail": result.detail}
+                continue
+            entry |= {"chunk": result[0].chunk, "chunks": result[0].chunks}
+            entry["prompt_tokens"] = sum(chunk.prompt_tokens for chunk in result)
+            entry["completion_tokens"] = sum(len(chunk.input_ids) - chunk.prompt_tokens for chunk in result)
+            yield from result
+
+
+_OF_SAMPLE: Final = ("sample_id", "domain", "subdomain", "source", "action_kind")
+
+
+def _write(rows: Iterator[Packed], writer: ArrowWriter, fitted: dict[str, dict[str, Any]]) -> tuple[int, int, int]:
+    """Write packed rows in batches of about `_BATCH_TOKENS`; returns (samples, tokens, tokens with loss)."""
+    samples = tokens = loss = number = 0
+    waiting: list[Packed] = []
+    size = 0
+    for row in rows:
+        for sample_id in row.sample_ids:
+            if fitted[sample_id]["row"] < 0:
+                fitted[sample_id]["row"] = number
+        number += 1
+        samples += len(row.sample_ids)
+        tokens += len(row.input_ids)
+        loss += int(np.count_nonzero(row.labels >= 0))
+        waiting.append(row)
+        size += len(row.input_ids)
+        if size >= _BATCH_TOKENS:
+            writer.add_batch(_batch(waiting))
+            waiting, size = [], 0
+    if waiting:
+        writer.add_batch(_batch(waiting))
+    return samples, tokens, loss
+
+
+def _batch(rows: list[Packed]) -> pa.RecordBatch:
+    """Rows as one Arrow batch; the tokens are views of numpy arrays, never Python lists."""
+    columns = [_lists([getattr(row, name) for row in rows]) for name in ("input_ids", "labels", "seq_lengths")]
+    columns.append(pa.array([list(row.sample_ids) for row in rows], PACKED_SCHEMA.field("sample_ids").type))
+    return pa.record_batch(columns, schema=PACKED_SCHEMA)
+
+
+def _lists(arrays: list[np.ndarray[Any, np.dtype[np.int32]]]) -> pa.ListArray:
+    offsets = np.zeros(len(arrays) + 1, np.int32)
+    np.cumsum([len(array) for array in arrays], out=offsets[1:])
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.concatenate(arrays), pa.int32()))
+
+
+class _Reader:
+    """Rows of one samples file by number."""
+
+    def __init__(self, path: Path) -> None:
+        reader = open_arrow(path)
+        self._batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+        self._starts = np.cumsum([0, *(batch.num_rows for batch in self._batches)])
+
+    def row(self, number: int) -> Sample:
+        at = int(np.searchsorted(self._starts, number, side="right")) - 1
+        row = self._batches[at].slice(number - int(self._starts[at]), 1)
+        return sample_from_row({name: row.column(i)[0].as_py() for i, name in enumerate(row.schema.names)})
+
+
+def gather(rows: pl.DataFrame, folder: Path) -> Iterator[Sample]:
+    """The samples at (shard, row), in this order; the latest `_OPEN_FILES` files stay mapped."""
+    readers: OrderedDict[str, _Reader] = OrderedDict()
+    for shard, row in rows.select("shard", "row").iter_rows():
+        reader = readers.pop(shard, None) or _Reader(folder / f"{shard}.arrow")
+        readers[shard] = reader
+        if len(readers) > _OPEN_FILES:
+            readers.popitem(last=False)
+        yield reader.row(row)

@@ -1,0 +1,301 @@
+"""Recipes: TOML files that say which stages run with which settings.
+
+A recipe may extend a shipped one (``extends = "scribeagent-32k"``); every section and key is checked before work
+starts, and a misspelt one is answered with the nearest name. Sections and keys are the fields of the stages.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from etl.index import Index, Split
+from etl.packing import PackPlan
+from etl.plan import Plan, plain
+from etl.pruner import PruneRules
+from etl.sources import SOURCES
+from etl.stages.augment import Augment
+from etl.stages.filter import Filter
+from etl.stages.locate import Locate
+from etl.stages.prune import Prune
+from etl.stages.unroll import Unroll
+from schemas.errors import ConfigError
+from tokenization import vocabulary as vocabularies
+from tokenization.encode import Encoder
+from tokenization.fit import Fit
+from tokenization.pack import WINDOW
+from tokenization.prompt import REPEATS, SYSTEM, Prompt
+
+
+@dataclass(frozen=True)
+class VocabularySettings:
+    """name: of a known vocabulary; file: a rank file or tokenizer.json of your own; engine: auto, tiktoken, gigatoken."""
+
+    name: str = "qwen2.5"
+    file: str = ""
+    engine: Literal["auto", "tiktoken", "gigatoken"] = "auto"
+
+
+@dataclass(frozen=True)
+class PruneSettings:
+    """The lists of `etl.pruner.PruneRules`; ratio_vocabulary: of the characters-per-token rule."""
+
+    kept_tags: frozenset[str]
+    dropped_with_content: frozenset[str]
+    kept_attributes: frozenset[str]
+    never_filtered_attributes: frozenset[str]
+    kept_when_empty_tags: frozenset[str]
+    kept_when_empty_attributes: frozenset[str]
+    style_kept_only_as: str = ""
+    min_chars_per_token: float = 2.0
+    ratio_vocabulary: str = "qwen2.5"
+    keep_target: bool = True
+
+
+@dataclass(frozen=True)
+class PromptSettings:
+    """system: the chat's system message. node_repeats: of the node id in the completion. chat: the template."""
+
+    system: str = SYSTEM
+    node_repeats: int = REPEATS
+    chat: str = "chatml"
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """context: tokens of a row. train, test: what is kept of a sample that is longer (target, first, all, drop).
+    max_chunks: of a training sample; more drop it."""
+
+    context: int = 32768
+    train: Literal["target", "first", "all", "drop"] = "target"
+    test: Literal["target", "first", "all", "drop"] = "first"
+    max_chunks: int = 32
+
+
+@dataclass(frozen=True)
+class PackSettings:
+    """packing: several samples a row. window: samples looked at together. shard_mb: size of an output file."""
+
+    packing: bool = True
+    window: int = WINDOW
+    shard_mb: int = 256
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """See `etl.index.Split`. held_out: a file of workflow ids, one a line."""
+
+    key: Literal["workflow", "domain", "website", "objective", "template"] = "workflow"
+    test: float = 0.05
+    held_out: str = ""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class CardSettings:
+    """What the data card says: pretty_name, license (an SPDX-like id of the Hub), language."""
+
+    pretty_name: str = "Web workflows"
+    license: str = "unknown"
+    language: str = "en"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All settings of a build."""
+
+    prune: PruneSettings
+    name: str = "custom"
+    filter: Filter = field(default_factory=Filter)
+    augment: Augment = field(default_factory=Augment)
+    locate: Locate = field(default_factory=Locate)
+    unroll: Unroll = field(default_factory=Unroll)
+    vocabulary: VocabularySettings = field(default_factory=VocabularySettings)
+    prompt: PromptSettings = field(default_factory=PromptSettings)
+    fit: FitSettings = field(default_factory=FitSettings)
+    pack: PackSettings = field(default_factory=PackSettings)
+    split: SplitSettings = field(default_factory=SplitSettings)
+    card: CardSettings = field(default_factory=CardSettings)
+
+    @cached_property
+    def samples(self) -> Plan:
+        """Phase 1."""
+        settings = self.prune
+        rules = PruneRules(**{rule.name: getattr(settings, rule.name) for rule in fields(PruneRules)})
+        prune = Prune(rules, vocabularies.load(settings.ratio_vocabulary), settings.keep_target)
+        return Plan(dict(SOURCES), (self.filter, self.augment, self.locate, prune, self.unroll))
+
+    @cached_property
+    def index(self) -> Index:
+        """Phase 2."""
+        held_out = frozenset(_lines(self.split.held_out)) if self.split.held_out else frozenset()
+        split = Split(self.split.key, self.split.test, held_out, self.split.seed)
+        return Index(split, self.fit.context, self.pack.shard_mb * 2**20)
+
+    @cached_property
+    def packed(self) -> PackPlan:
+        """Phase 3."""
+        vocabulary = vocabularies.load(self.vocabulary.name, file=self.vocabulary.file, engine=self.vocabulary.engine)
+        encoder = Encoder(vocabulary, Prompt(self.prompt.system, self.prompt.node_repeats), self.prompt.chat)
+        fits = {
+            "train": Fit(self.fit.context, self.fit.train, self.fit.max_chunks),
+            "test": Fit(self.fit.context, self.fit.test, 0),
+        }
+        return PackPlan(encoder, fits, self.pack.packing, self.pack.window)
+
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides the output, by phase, as JSON knows it."""
+        index = plain(self.index)
+        packed = {
+            "vocabulary": self.packed.encoder.vocabulary.sha256,
+            "prompt": plain(self.packed.encoder.prompt),
+            "chat": self.prompt.chat,
+            "fits": {split: plain(fit) for split, fit in self.packed.fits.items()},
+            "packing": self.pack.packing,
+            "window": self.pack.window,
+        }
+        return {"samples": self.samples.settings(), "index": index, "packed": packed, "card": plain(self.card)}
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return [line.strip() for line in Path(path).read_text("utf-8").splitlines() if line.strip()]
+    except OSError as error:
+        raise ConfigError(f"split.held_out: cannot read {path}: {error.strerror}") from error
+
+
+def shipped() -> dict[str, str]:
+    """Names of the shipped recipes, and the first line of each one's description."""
+    found: dict[str, str] = {}
+    for file in sorted(resources.files("etl").joinpath("recipes").iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".toml"):
+            found[file.name.removesuffix(".toml")] = str(_parse(file.read_text("utf-8"), file.name).get("about", ""))
+    return found
+
+
+def load(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe by the name of a shipped one or by file, with ``section.key=value`` settings on top.
+
+    Raises `ConfigError` for anything unknown or of the wrong type.
+    """
+    return from_tables(_tables(name_or_file), overrides)
+
+
+def from_tables(tables: Mapping[str, Any], overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe of parsed TOML tables."""
+    tables = _extended(tables, ())
+    for override in overrides:
+        tables = _merged(tables, _override(override))
+    sections = {section.name: section for section in fields(Recipe)}
+    values: dict[str, Any] = {}
+    hints = get_type_hints(Recipe)
+    for name, value in tables.items():
+        if name == "about":
+            continue
+        if name not in sections:
+            raise ConfigError(f"recipe: there is no section [{name}]{_nearest(name, sections)}")
+        values[name] = _checked(value, hints[name], name)
+    if "prune" not in values:
+        raise ConfigError('recipe: no section [prune]; begin with: extends = "scribeagent-32k"')
+    return Recipe(**values)
+
+
+def _tables(name_or_file: str) -> dict[str, Any]:
+    if name_or_file.endswith(".toml"):
+        path = Path(name_or_file)
+        try:
+            return _parse(path.read_text("utf-8"), name_or_file)
+        except OSError as error:
+            raise ConfigError(f"recipe {name_or_file}: {error.strerror}") from error
+    if name_or_file not in shipped():
+        raise ConfigError(f"there is no recipe {name_or_file!r}{_nearest(name_or_file, shipped())}. See: stepmill recipes")
+    file = resources.files("etl").joinpath("recipes", f"{name_or_file}.toml")
+    return _parse(file.read_text("utf-8"), f"{name_or_file}.toml")
+
+
+def _parse(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"recipe {name}: {error}") from error
+
+
+def _extended(tables: Mapping[str, Any], seen: tuple[str, ...]) -> dict[str, Any]:
+    tables = dict(tables)
+    base = tables.pop("extends", None)
+    if base is None:
+        return tables
+    if base in seen:
+        raise ConfigError(f"recipe: {base!r} extends itself")
+    return _merged(_extended(_tables(str(base)), (*seen, str(base))), tables)
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _override(text: str) -> dict[str, Any]:
+    path, equals, value = text.partition("=")
+    section, dot, key = path.strip().partition(".")
+    if not equals or not dot or not key:
+        raise ConfigError(f"--set {text}: write section.key=value, for example --set fit.context=65536")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value  # a bare word is a string
+    return {section: {key: parsed}}
+
+
+def _checked(value: Any, hint: Any, path: str) -> Any:
+    """A TOML value as the type a field asks for."""
+    if hasattr(hint, "__dataclass_fields__"):
+        return _section(value, hint, path)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        if value not in arguments:
+            raise ConfigError(f"{path} = {value!r}: choose one of {', '.join(map(str, arguments))}")
+        return value
+    if origin in (Union, types.UnionType):
+        chosen = next(argument for argument in arguments if argument is not type(None))
+        return None if value is None else _checked(value, chosen, path)
+    if origin is frozenset:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ConfigError(f"{path}: expected a list of strings, got {value!r}")
+        return frozenset(value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise ConfigError(f"{path} = {value!r}: expected {hint.__name__}, got {type(value).__name__}")
+    return value
+
+
+def _section(value: Any, hint: Any, path: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{path}: expected a table [{path}], got {value!r}")
+    known = {key.name: key for key in fields(hint)}
+    hints = get_type_hints(hint)
+    for key in value:
+        if key not in known:
+            raise ConfigError(f"{path}.{key}: there is no such setting{_nearest(key, known)}")
+    missing = [
+        key for key, f in known.items() if key not in value and f.default is MISSING and f.default_factory is MISSING
+    ]
+    if missing:
+        raise ConfigError(f"[{path}]: {', '.join(missing)} must be given")
+    return hint(**{key: _checked(item, hints[key], f"{path}.{key}") for key, item in value.items()})
+
+
+def _nearest(name: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f"; did you mean {close[0]!r}?" if close else f" (there are: {', '.join(known)})"
