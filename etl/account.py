@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from etl.shards import open_arrow
-from schemas.ledger import LEDGER_SCHEMA
+from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
 
 UNITS: Final = ("record", "workflow", "step", "sample")
 _KEY: Final = ("shard", "unit", "id")
@@ -39,6 +39,14 @@ def fitted(out: Path) -> pl.DataFrame:
         for path in sorted((out / "work" / "fitted").glob("*.parquet"))
     ]
     return pl.concat(frames) if frames else pl.DataFrame(schema={"sample_id": pl.String, "packed": pl.String})
+
+
+def quarantined(out: Path) -> pl.DataFrame:
+    """All quarantined records, bytes included: `schemas.ledger.QUARANTINE_SCHEMA`."""
+    tables = [open_arrow(path).read_all() for path in sorted((out / "work" / "quarantine").glob("*.arrow"))]
+    frame = pl.from_arrow(pa.concat_tables(tables) if tables else QUARANTINE_SCHEMA.empty_table())
+    assert isinstance(frame, pl.DataFrame)
+    return frame
 
 
 def kept_index(out: Path) -> pl.DataFrame:

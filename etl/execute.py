@@ -28,6 +28,8 @@ from etl.recipe import Recipe
 from etl.shards import read_json, write_json
 from schemas.errors import BuildError, ConfigError
 
+_OF_SOURCE: Final = "samples.source "
+
 T = TypeVar("T")
 R = TypeVar("R")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -152,15 +154,20 @@ class Build(Generic[T]):
         """Everything that is not published."""
         return self.out / "work"
 
-    def run(self) -> dict[str, Any]:
+    def run(self, order: Mapping[str, Any] | None = None, retry: bool = False) -> dict[str, Any]:
         """Build, or go on with a build; returns the manifest.
+
+        order: how to ask for this build again, kept in the work folder for ``retry`` and ``inspect``. retry: read input
+        shards with quarantined records again; only then may a source's version have changed since.
 
         Raises `ConfigError` before work starts, `BuildError` where it cannot go on.
         """
         from etl import finish  # noqa: PLC0415 - only a whole build needs Polars' statistics
 
         settings = self.settings()
-        self._check_settings(settings)
+        self._check_settings(settings, retry)
+        if order is not None:
+            write_json(self.work / "order.json", order)
         shards = self._discover()
         reports = self._samples(shards)
         self.forget(shards)
@@ -173,10 +180,15 @@ class Build(Generic[T]):
         libraries = {name: metadata.version(name) for name in _SHAPING_LIBRARIES}
         return {**self.recipe.settings(), "libraries": libraries}
 
-    def _check_settings(self, settings: dict[str, Any]) -> None:
+    def _check_settings(self, settings: dict[str, Any], retry: bool) -> None:
         path = self.work / "settings.json"
         if path.exists():
             changes = differences(read_json(path), settings)
+            if retry:
+                self._forget_reports(changes)
+                changes = [change for change in changes if not change.startswith(_OF_SOURCE)]
+                if not changes:
+                    write_json(path, settings)
             if changes:
                 raise ConfigError(
                     f"{self.out} was built with other settings:\n  "
@@ -187,6 +199,14 @@ class Build(Generic[T]):
         if self.out.exists() and any(self.out.iterdir()) and not self.work.exists():
             raise ConfigError(f"{self.out} is not empty and holds no build; choose another folder with --out")
         write_json(path, settings)
+
+    def _forget_reports(self, changes: Sequence[str]) -> None:
+        """Phase 1 is done again for input shards with quarantined records, or whose source has changed."""
+        formats = {change.removeprefix(_OF_SOURCE).split(".")[0] for change in changes if change.startswith(_OF_SOURCE)}
+        for path in sorted((self.work / "samples").glob("*.json")):
+            report = read_json(path)
+            if report["format"] in formats or f"quarantine/{report['key']}.arrow" in report["files"]:
+                path.unlink()
 
     def _discover(self) -> list[InputShard]:
         found = discover.find(self.inputs, self.recipe.samples.sources)

@@ -53,9 +53,10 @@ def finish(
         "splits": _splits(packed, recipe),
         "totals": stats.totals(tables),
         "accounting": accounting,
-        "quarantined": _quarantined(out),
+        "quarantined": account.quarantined(out).height,
     }
-    write_json(out / "dataset" / "stats" / "stats.json", {name: table.to_dicts() for name, table in tables.items()})
+    statistics = {name: table.to_dicts() for name, table in tables.items()}
+    files["dataset/stats/stats.json"] = write_json(out / "dataset" / "stats" / "stats.json", statistics)
     with atomic(out / "dataset" / "README.md") as stream:
         stream.write(card.render(manifest, tables).encode())
     files["dataset/README.md"] = stream.sha256.hexdigest()
@@ -80,11 +81,3 @@ def _splits(packed: Sequence[PackedReport], recipe: Recipe) -> dict[str, Any]:
     for split in splits.values():
         split["fill"] = split["tokens"] / (split["rows"] * recipe.fit.context) if split["rows"] else 0.0
     return dict(sorted(splits.items(), key=lambda item: item[0] != "train"))
-
-
-def _quarantined(out: Path) -> int:
-    count = 0
-    for path in sorted((out / "work" / "quarantine").glob("*.arrow")):
-        with pa.memory_map(str(path)) as source:
-            count += pa.ipc.open_file(source).read_all().num_rows
-    return count

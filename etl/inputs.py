@@ -12,8 +12,9 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, Final, Literal, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -88,12 +89,15 @@ class _Zstd(io.RawIOBase):
         super().close()
 
 
-def chunks(path: str | Path) -> Iterator[bytes]:
-    """The decompressed bytes of a file. Raises `Truncated` where the compressed stream is broken or has no end."""
+def chunks(path: str | Path, size: int = CHUNK_BYTES) -> Iterator[bytes]:
+    """The decompressed bytes of a file, at most ``size`` at once.
+
+    Raises `Truncated` where the compressed stream is broken or has no end.
+    """
     with open_input(path) as stream:
         while True:
             try:
-                chunk = stream.read1(CHUNK_BYTES)  # type: ignore[attr-defined]
+                chunk = stream.read1(size)  # type: ignore[attr-defined]
             except EOFError as error:
                 raise Truncated("truncated_gzip", "the gzip stream has no end") from error
             except (zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
@@ -103,34 +107,31 @@ def chunks(path: str | Path) -> Iterator[bytes]:
             yield chunk
 
 
-def lines(path: str | Path, *, keep_breaks: bool = False) -> Iterator[tuple[int, bytes]]:
-    """(line number from 1, bytes) of each line, without a byte order mark and, unless asked for, its line break.
+def lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
+    """(line number from 1, bytes) of each line, without its line break and the byte order mark.
 
     Raises `Truncated` (``raw``: the incomplete last line) after all complete lines of a broken stream.
     """
-    for number, line in _broken_lines(path):
-        whole = line.removeprefix(BOM) if number == 1 else line
-        yield number, whole if keep_breaks else whole.removesuffix(b"\n").removesuffix(b"\r")
-
-
-def _broken_lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
-    """(line number from 1, bytes with the line break) of each line."""
     number = 0
     parts: list[bytes] = []
     try:
         for chunk in chunks(path):
             for line in chunk.splitlines(keepends=True):
-                if not line.endswith(b"\n"):
-                    parts.append(line)
-                    continue
-                number += 1
-                yield number, b"".join((*parts, line)) if parts else line
-                parts = []
+                parts.append(line)
+                if line.endswith(b"\n"):
+                    number += 1
+                    yield number, _bare(number, parts)
+                    parts = []
     except Truncated as error:
         error.raw = b"".join(parts)
         raise
     if parts:
-        yield number + 1, b"".join(parts)
+        yield number + 1, _bare(number + 1, parts)
+
+
+def _bare(number: int, parts: list[bytes]) -> bytes:
+    line = b"".join(parts)
+    return (line.removeprefix(BOM) if number == 1 else line).removesuffix(b"\n").removesuffix(b"\r")
 
 
 _JSON_STRING: Final = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
@@ -250,6 +251,78 @@ def _single_item(first: bytes, source: Iterator[bytes]) -> Iterator[tuple[int, b
         yield 0, item
 
 
+Form = Literal["", "objects", "list", "table"]
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Names of the fields of a file's first records, by which its format is recognised.
+
+    top: of the records themselves. nested: ``field.name``, of an object, or of the objects in a list, in a field.
+    cut: no record ends within the head, so that others may follow. form: an object or lines of them; a list of them;
+    Parquet; empty: none of these.
+    """
+
+    top: frozenset[str] = frozenset()
+    nested: frozenset[str] = frozenset()
+    cut: bool = False
+    form: Form = ""
+
+    @classmethod
+    def of(cls, start: bytes) -> Keys:
+        """Of the beginning of JSON or JSON lines; a broken line costs its own keys alone."""
+        start = start.removeprefix(BOM).lstrip()
+        if start[:1] not in {b"{", b"["}:
+            return cls()
+        top: set[str] = set()
+        nested: set[str] = set()
+        complete = [_scan(part, top, nested) for part in (start.split(b"\n") if is_lines(start) else (start,))]
+        return cls(frozenset(top), frozenset(nested), not any(complete), "list" if start[:1] == b"[" else "objects")
+
+
+def is_lines(start: bytes) -> bool:
+    """Whether this is the beginning of JSON lines rather than of one JSON value.
+
+    A value over several lines breaks off within its first line, and no line but the first begins with ``{`` in the
+    first column. A first line longer than ``start`` is read as a line: one value on one line is a line too.
+    """
+    first, _, rest = start.removeprefix(BOM).lstrip().partition(b"\n")
+    return first[:1] == b"{" and (not rest or first.rstrip()[-1:] == b"}" or rest[:1] == b"{")
+
+
+_JSON_TOKEN: Final = re.compile(rb'"(' + _JSON_STRING + rb')("?)(\s*+:)?|[{}\[\]]', re.DOTALL)
+
+
+def _scan(start: bytes, top: set[str], nested: set[str]) -> bool:
+    """Collect the keys in ``start``; returns whether it holds a complete record.
+
+    Where no key is wanted only brackets are looked at, which is several times faster.
+    """
+    base = 2 if start[:1] == b"[" else 1  # brackets open within a record
+    opened = bytearray()
+    position = 0
+    parent = ""
+    complete = False
+    while True:
+        depth = len(opened)
+        if depth > base + 2 or (depth == base + 2 and opened[-2:] != b"[{"):
+            position = hit.end() if (hit := _JSON_TO_BRACKET.match(start, position)) else position
+        token = _JSON_TOKEN.search(start, position)
+        if token is None or (token[1] is not None and not token[2]):
+            return complete  # what looks like a bracket in a string without end is none
+        position = token.end()
+        if token[0] in b"{[":
+            opened += token[0]
+        elif token[0] in b"}]":
+            del opened[-1:]
+            complete |= token[0] == b"}" and len(opened) == base - 1
+        elif token[3] and depth == base:
+            parent = token[1].decode(errors="replace")
+            top.add(parent)
+        elif token[3] and (opened[base:] == b"{" or opened[base:] == b"[{"):
+            nested.add(f"{parent}.{token[1].decode(errors='replace')}")
+
+
 @dataclass(frozen=True)
 class InputHead:
     """`etl.plan.Head` of a file or folder on disk."""
@@ -266,7 +339,7 @@ class InputHead:
             return cls(path, path.name, entries=tuple(sorted(entry.name for entry in path.iterdir())))
         start = b""
         try:
-            for chunk in chunks(path):
+            for chunk in chunks(path, HEAD_BYTES):
                 start += chunk
                 if len(start) >= HEAD_BYTES:
                     break
@@ -277,11 +350,12 @@ class InputHead:
             name = name.removesuffix(suffix)
         return cls(path, name, start[:HEAD_BYTES])
 
-    def parquet_columns(self) -> frozenset[str]:
-        """Column names if this is a Parquet file, else empty."""
+    @cached_property
+    def keys(self) -> Keys:
+        """The names of the fields; none for anything but JSON, JSON lines and Parquet."""
         if self.start[:4] != b"PAR1":
-            return frozenset()
+            return Keys.of(self.start)
         try:
-            return frozenset(pq.read_schema(self.path).names)
+            return Keys(frozenset(pq.read_schema(self.path).names), form="table")
         except (pa.ArrowException, OSError, ValueError):
-            return frozenset()  # cut off or compressed as a whole: reported when the file is read
+            return Keys()  # cut off or compressed as a whole: reported when the file is read

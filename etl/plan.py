@@ -23,6 +23,7 @@ import pyarrow as pa
 import xxhash
 
 from etl.domains import domain_of
+from etl.inputs import Keys
 from etl.shards import ArrowWriter, atomic, write_json, write_table
 from schemas.errors import RecordError
 from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
@@ -150,8 +151,9 @@ class Head(Protocol):
         """Names in the folder; empty for a file."""
         ...
 
-    def parquet_columns(self) -> frozenset[str]:
-        """Column names if this is a Parquet file, else empty."""
+    @property
+    def keys(self) -> Keys:
+        """Names of the fields of the first records, in JSON, JSON lines or Parquet; else none."""
         ...
 
 
@@ -170,6 +172,7 @@ class ShardReport:
 
     key: str
     name: str
+    format: str
     rows: int
     drops: tuple[tuple[str, str, str, str, int], ...]  # unit, stage, reason, domain, how many
     files: dict[str, str]  # path under the work folder -> sha256
@@ -203,7 +206,7 @@ class Plan:
                 (work / name).unlink(missing_ok=True)
         drops = Counter((e.unit, e.stage, e.reason, e.domain) for e in tally.entries if e.reason)
         counted = tuple((*what, count) for what, count in sorted(drops.items()))
-        report = ShardReport(shard.key, shard.name, writer.rows, counted, files)
+        report = ShardReport(shard.key, shard.name, shard.format, writer.rows, counted, files)
         write_json(work / "samples" / f"{shard.key}.json", asdict(report))
         return report
 

@@ -67,10 +67,11 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write JSON with sorted keys, atomically."""
+def write_json(path: Path, value: object) -> str:
+    """Write JSON with sorted keys, atomically; returns its sha256."""
     with atomic(path) as stream:
         stream.write(orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    return stream.sha256.hexdigest()
 
 
 def read_json(path: Path) -> Any:

@@ -16,8 +16,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.inputs import BOM, InputHead, Truncated, json_items, lines
-from etl.plan import Head, InputShard, Tally
+from etl.inputs import InputHead, Truncated, is_lines, json_items, lines
+from etl.plan import InputShard, Tally
 from schemas.errors import RecordError
 from schemas.workflow import Workflow
 
@@ -59,7 +59,7 @@ def records(shard: InputShard, columns: Collection[str] | None = None) -> Iterat
     start = InputHead.of(Path(shard.path)).start
     if start[:4] == b"PAR1":
         return _parquet(shard, columns)
-    if _is_lines(start):
+    if is_lines(start):
         return _json(shard, "line", ((n, line) for n, line in lines(shard.path) if line.strip()))
     return _json(shard, "item", json_items(shard.path))
 
@@ -97,16 +97,6 @@ def text(fields: Fields, key: str, path: str = "", *, required: bool = False) ->
     if required:
         raise RecordError("missing_field", f"{path}{key}: {'missing' if value is None else 'empty'}")
     return ""
-
-
-def _is_lines(start: bytes) -> bool:
-    """Whether this is the beginning of JSON lines rather than of one JSON value.
-
-    A value over several lines breaks off within its first line, and no line but the first begins with ``{`` in the
-    first column. A first line longer than ``start`` is read as a line: one value on one line is a line too.
-    """
-    first, _, rest = start.removeprefix(BOM).lstrip().partition(b"\n")
-    return first[:1] == b"{" and (not rest or first.rstrip()[-1:] == b"}" or rest[:1] == b"{")
 
 
 def _json(shard: InputShard, unit: str, parts: Iterator[tuple[int, bytes]]) -> Iterator[Record]:
@@ -155,58 +145,6 @@ def _row(record_id: str, row: pa.RecordBatch) -> Record:
         reason = "invalid_utf8" if isinstance(error, UnicodeDecodeError) else "wrong_type"
         problem = RecordError(reason, str(error))
         return Record(record_id, raw=row.serialize().to_pybytes(), problem=problem)
-
-
-_TOKEN: Final = re.compile(rb'"((?:[^"\\]++|\\.)*+)("?)(\s*+:)?|[{}\[\]]', re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """What the beginning of an input tells about its records.
-
-    top: names of fields. nested: names of the fields of the objects in their lists, as ``field.name``.
-    cut: not even the first record is complete in it.
-    """
-
-    top: frozenset[str]
-    nested: frozenset[str] = frozenset()
-    cut: bool = False
-
-    @classmethod
-    def of(cls, head: Head) -> Keys:
-        """Of JSON, JSON lines and Parquet; everything else has no keys."""
-        if columns := head.parquet_columns():
-            return cls(columns)
-        start = head.start.removeprefix(BOM).lstrip()
-        if start[:1] not in {b"{", b"["}:
-            return cls(frozenset())
-        top: set[str] = set()
-        nested: set[str] = set()
-        complete = False
-        # line by line, so that a broken line costs its own keys alone
-        for part in start.split(b"\n") if _is_lines(start) else (start,):
-            complete |= _scan(part, top, nested)
-        return cls(frozenset(top), frozenset(nested), not complete)
-
-
-def _scan(start: bytes, top: set[str], nested: set[str]) -> bool:
-    """Collect the keys in ``start``; returns whether it holds a complete record."""
-    base = 2 if start[:1] == b"[" else 1  # brackets open within a record
-    depth = 0
-    parent = ""
-    complete = False
-    for token in _TOKEN.finditer(start):
-        if token[1] is None:
-            depth += 1 if token[0] in b"{[" else -1
-            complete |= token[0] == b"}" and depth == base - 1
-        elif not token[2]:
-            break  # the string has no end here; what looks like a bracket in it is none
-        elif token[3] and depth == base:
-            parent = token[1].decode(errors="replace")
-            top.add(parent)
-        elif token[3] and depth == base + 2:
-            nested.add(f"{parent}.{token[1].decode(errors='replace')}")
-    return complete
 
 
 Part = tuple[int | None, Workflow]

@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Final
 
 from etl.inputs import InputHead
 from etl.plan import Head, InputShard, Tally
-from etl.sources.columns import Fields, Keys, Part, Rows, parse, records, text, type_name
+from etl.sources.columns import Fields, Part, Rows, parse, records, text, type_name
 from schemas.errors import RecordError
 from schemas.workflow import Action, Locator, Step, Workflow
 
@@ -46,7 +46,7 @@ class Mind2Web:
 
     def recognise(self, head: Head) -> bool:
         """Two of the names that only Mind2Web has; where the first record is cut off, one may have to do."""
-        keys = Keys.of(head)
+        keys = head.keys
         names = (keys.top & (PAGE_FIELDS | TASK_FIELDS)) | {
             name for name in PAGE_FIELDS if f"actions.{name}" in keys.nested
         }
@@ -69,7 +69,7 @@ class Mind2Web:
 
 
 def _is_flat(shard: InputShard) -> bool:
-    keys = Keys.of(InputHead.of(Path(shard.path)))
+    keys = InputHead.of(Path(shard.path)).keys
     return bool(keys.top & ACTION_FIELDS) and "actions" not in keys.top
 
 

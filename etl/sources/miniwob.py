@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Final
 
 import orjson
 
-from etl.inputs import HEAD_BYTES, Truncated, chunks
+from etl.inputs import Truncated, chunks
 from etl.plan import Head, InputShard, Tally
 from etl.sources.miniwob_dom import check, need, read_page
 from etl.sources.miniwob_events import Event
@@ -35,7 +35,6 @@ from schemas.workflow import Action, Step, Workflow
 
 EVENTS: Final = frozenset("mousedown mouseup click dblclick keydown keypress keyup scroll".split())
 NUMBER: Final = (int, float)
-_JSON_MARK: Final = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|[{}\[\]]', re.DOTALL)
 _FILE_NAME: Final = re.compile(r"(.+?)_[0-9A-Z]+(?:_d[0-9]+)?")
 
 
@@ -48,10 +47,10 @@ class MiniWob:
 
     def recognise(self, head: Head) -> bool:
         """A JSON object with the names of a demo at its top level; the keys come in any order, the end may be cut."""
-        names = top_level_names(head.start)
-        if "states" in names and len(head.start) >= HEAD_BYTES:  # states came first and filled the head
-            return all(mark in head.start for mark in (b'"dom"', b'"action"', b'"ref"', b'"tag"'))
-        return len(names & {"utterance", "states", "rawReward"}) >= 2
+        keys = head.keys
+        named = len(keys.top & {"utterance", "states", "rawReward"}) >= 2
+        # else the states may have come first and filled the head
+        return keys.form == "objects" and (named or (keys.cut and keys.nested >= {"states.dom", "states.action"}))
 
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
         """The one workflow of this demo. A demo that cannot be read is quarantined; nothing is raised for content."""
@@ -70,21 +69,6 @@ class MiniWob:
             for index, reason in sorted(dropped.items()):
                 tally.drop("record", f"{shard.name}#state={index}", reason, parent=workflow.uid)
             yield workflow
-
-
-def top_level_names(start: bytes) -> frozenset[str]:
-    """The keys of a JSON object that can be seen at its beginning; none if it is no object."""
-    names = set()
-    depth = 0
-    start = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    for mark in _JSON_MARK.finditer(start) if start[:1] == b"{" else ():
-        if mark[0] in (b"{", b"["):
-            depth += 1
-        elif mark[0] in (b"}", b"]"):
-            depth -= 1
-        elif depth == 1 and mark[2]:
-            names.add(mark[1].decode("utf-8", "replace"))
-    return frozenset(names)
 
 
 def parse(raw: bytes) -> dict[str, Any]:

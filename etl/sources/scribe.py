@@ -25,7 +25,7 @@ from typing import ClassVar, Final
 
 from etl.inputs import BOM, InputHead, Truncated, chunks
 from etl.plan import Head, InputShard, Tally
-from etl.sources.columns import Fields, Keys, Part, Record, Rows, records, type_name
+from etl.sources.columns import Fields, Part, Record, Rows, records, type_name
 from schemas.errors import RecordError
 from schemas.workflow import Action, Locator, Step, Workflow
 
@@ -58,7 +58,7 @@ class Scribe:
 
     def recognise(self, head: Head) -> bool:
         """Columns for the workflow, the kind and the page; of a record that is cut off, no others than known ones."""
-        keys = Keys.of(head)
+        keys = head.keys
         columns = keys.top or _header(head.start)
         needed = (NAMES["workflow_id"], NAMES["kind"], NAMES["html"])
         if all(columns & set(names) for names in needed):
@@ -67,9 +67,8 @@ class Scribe:
 
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
         """One workflow for each id, at its last row."""
-        start = InputHead.of(Path(shard.path)).start
-        is_csv = start[:4] != b"PAR1" and start.removeprefix(BOM).lstrip()[:1] not in {b"{", b"["}
-        read = partial(_csv_records, shard) if is_csv else partial(records, shard, COLUMNS)
+        form = InputHead.of(Path(shard.path)).keys.form
+        read = partial(records, shard, COLUMNS) if form else partial(_csv_records, shard)
         return Rows(read, _part, _workflow_id).workflows(tally)
 
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 import orjson
 
 from etl.plan import Head, InputShard, Tally
-from etl.sources.columns import Fields, Keys, records, text, type_name
+from etl.sources.columns import Fields, records, text, type_name
 from schemas.errors import RecordError
 from schemas.workflow import LOCATOR_KINDS, Action, Locator, Step, Workflow
 
@@ -34,7 +34,7 @@ class Workflows:
 
     def recognise(self, head: Head) -> bool:
         """The required fields are there; where the first record is cut off, nothing but fields of this format."""
-        keys = Keys.of(head)
+        keys = head.keys
         if keys.top >= REQUIRED:
             return True
         of_ours = bool(keys.nested) and keys.nested <= {f"steps.{name}" for name in STEP}

@@ -1,0 +1,300 @@
+"""The command line. stdout carries data only; progress and messages go to stderr.
+
+Exit codes: 0 done; 1 finished or stopped with something wrong; 2 unusable arguments or configuration.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import orjson
+
+from schemas.errors import ConfigError, StepmillError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="stepmill")
+def cli() -> None:
+    """Turn recorded web workflows into train-ready token datasets.
+
+    \b
+    stepmill check recordings/                     what is in there
+    stepmill build recordings/ --out dataset/      build (the same command again goes on or does nothing)
+    stepmill inspect dataset/                      look at the result
+    """
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        _stop("stopped; run the same command again to go on", 1)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except ConfigError as error:
+        _stop(str(error), 2)
+    except StepmillError as error:
+        _stop(str(error), 1)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        _stop(f"{error.filename or 'file system'}: {error.strerror or error}; mend it and run the same command again", 1)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    click.echo(f"stepmill: {message}", err=True)
+    sys.exit(code)
+
+
+def _json(value: object) -> None:
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a build is asked to do, from the command line or a build file."""
+
+    inputs: tuple[str, ...]
+    out: Path
+    recipe: str | dict[str, Any]
+    overrides: tuple[str, ...]
+
+
+_recipe_option = click.option("--recipe", default="scribeagent-32k", show_default=True, help="Name of a recipe, or a TOML file.")
+_set_option = click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable.")
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_dir = click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+
+
+@cli.command()
+@click.argument("inputs", nargs=-1, required=True)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the build.")
+@_recipe_option
+@_set_option
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@_json_option
+def build(
+    inputs: tuple[str, ...], out: Path | None, recipe: str, overrides: tuple[str, ...], workers: int, as_json: bool
+) -> None:
+    """Build a dataset from files, folders or globs; or from one build file with a [build] table.
+
+    Running the same command again completes an interrupted build and changes nothing in a finished one.
+
+    \b
+    stepmill build recordings/ --out dataset/
+    stepmill build a.jsonl.zst 'more/*.csv' --out dataset/ --recipe scribeagent-64k --workers 8
+    stepmill build recordings/ --out dataset/ --set fit.context=16384 --set split.key=domain
+    stepmill build nightly.toml
+    """
+    job = _job(inputs, out, recipe, overrides)
+    manifest = _run(job, workers)
+    if as_json:
+        _json({key: manifest[key] for key in ("recipe", "fingerprint", "splits", "totals", "quarantined")})
+    else:
+        totals = manifest["totals"]
+        click.echo(
+            f"{totals['samples']:,} samples, {totals['tokens']:,} tokens, {manifest['quarantined']:,} records quarantined; "
+            f"look at it with: stepmill inspect {job.out}",
+            err=True,
+        )
+
+
+def _job(inputs: tuple[str, ...], out: Path | None, recipe: str, overrides: tuple[str, ...]) -> _Job:
+    if len(inputs) == 1 and inputs[0].endswith(".toml"):
+        return _build_file(Path(inputs[0]), out, overrides)
+    if out is None:
+        raise ConfigError("say where to build: --out DIR")
+    return _Job(inputs, out, recipe, overrides)
+
+
+def _build_file(path: Path, out: Path | None, overrides: tuple[str, ...]) -> _Job:
+    """A recipe with a [build] table: ``inputs`` (a list) and ``out``, relative to the file."""
+    try:
+        tables = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    settings = tables.pop("build", None)
+    if not isinstance(settings, dict) or not settings.get("inputs"):
+        raise ConfigError(f'{path}: no [build] table with inputs = ["folder"] and out = "folder"')
+    unknown = sorted(set(settings) - {"inputs", "out"})
+    if unknown:
+        raise ConfigError(f"{path}: [build] has no setting {', '.join(unknown)} (there are: inputs, out)")
+    if out is None and "out" not in settings:
+        raise ConfigError(f"{path}: [build] says no out, and there is no --out")
+    inputs = tuple(str(path.parent / item) for item in settings["inputs"])
+    tables.setdefault("extends", "scribeagent-32k")
+    return _Job(inputs, out or path.parent / settings["out"], tables, overrides)
+
+
+def _load(source: str | dict[str, Any], overrides: Sequence[str]) -> Any:
+    from etl import recipe  # noqa: PLC0415 - help and completion stay fast without the pipeline's libraries
+
+    return recipe.load(source, overrides) if isinstance(source, str) else recipe.from_tables(source, overrides)
+
+
+def _run(job: _Job, workers: int, retry: bool = False) -> dict[str, Any]:
+    from etl.execute import Build  # noqa: PLC0415
+
+    build = Build(_load(job.recipe, job.overrides), job.inputs, job.out, workers)
+    order = {"inputs": [str(Path(item).absolute()) for item in job.inputs], "recipe": job.recipe, "overrides": job.overrides}
+    return build.run(order, retry)
+
+
+@cli.command()
+@click.argument("inputs", nargs=-1, required=True)
+@_json_option
+def check(inputs: tuple[str, ...], as_json: bool) -> None:
+    """Say what is in recordings: formats, counts, first errors. Builds nothing.
+
+    \b
+    stepmill check recordings/
+    """
+    from etl import inspect  # noqa: PLC0415
+
+    report = inspect.check(inputs)
+    _json(report) if as_json else click.echo(inspect.check_text(report))
+
+
+@cli.command()
+@_dir
+@click.option("--domains", is_flag=True, help="All domains instead of the largest.")
+@click.option("--sample", metavar="ID", help="One sample: prompt and completion, the part with loss coloured.")
+@_json_option
+def inspect(directory: Path, domains: bool, sample: str | None, as_json: bool) -> None:
+    """Summary of a build: splits, accounting, domains; or one sample as the model sees it.
+
+    \b
+    stepmill inspect dataset/
+    stepmill inspect dataset/ --domains
+    stepmill inspect dataset/ --sample mind2web:7bda9645/3
+    stepmill inspect dataset/ --json
+    """
+    from etl import inspect as views  # noqa: PLC0415
+
+    if sample:
+        view = views.sample(directory, sample)
+        _json(view) if as_json else click.echo(views.sample_text(view))
+        return
+    summary = views.summary(directory)
+    _json(summary) if as_json else click.echo(views.summary_text(summary, None if domains else 10))
+
+
+@cli.command()
+@_dir
+@click.argument("id")
+@_json_option
+def explain(directory: Path, id: str, as_json: bool) -> None:
+    """The way of a workflow, step or sample through every stage, with reasons.
+
+    ID is a workflow's, a step's or sample's (workflow/number), or a record's; the part after the colon is enough
+    where it is unequivocal.
+
+    \b
+    stepmill explain dataset/ shop-01
+    stepmill explain dataset/ shop-01/3
+    """
+    from etl import inspect as views  # noqa: PLC0415
+
+    found = views.explain(directory, id)
+    _json(found) if as_json else click.echo(views.explain_text(found))
+
+
+@cli.command()
+@_dir
+@_json_option
+def verify(directory: Path, as_json: bool) -> None:
+    """Check a build against its manifest: hashes, counts, schema, accounting. Exit code 1 if anything is off.
+
+    \b
+    stepmill verify dataset/
+    """
+    from etl import verify as checks  # noqa: PLC0415
+
+    problems = checks.verify(directory)
+    if as_json:
+        _json({"problems": problems})
+    else:
+        click.echo("\n".join(problems) if problems else f"{directory}: all files, counts and accounts are as they should be")
+    if problems:
+        raise click.exceptions.Exit(1)
+
+
+@cli.command()
+@_dir
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+def retry(directory: Path, workers: int) -> None:
+    """Read what was quarantined again, with the sources as they are now, and build what has become readable.
+
+    \b
+    stepmill retry dataset/
+    """
+    from etl.shards import read_json  # noqa: PLC0415
+
+    path = directory / "work" / "order.json"
+    if not path.exists():
+        raise ConfigError(f"{directory}: no build of stepmill ({path} is missing)")
+    order = read_json(path)
+    before = _quarantined(directory)
+    manifest = _run(_Job(tuple(order["inputs"]), directory, order["recipe"], tuple(order["overrides"])), workers, retry=True)
+    click.echo(f"{before:,} records were quarantined, {manifest['quarantined']:,} are now", err=True)
+
+
+def _quarantined(directory: Path) -> int:
+    from etl import account  # noqa: PLC0415
+
+    return account.quarantined(directory).height
+
+
+@cli.command()
+@_json_option
+def formats(as_json: bool) -> None:
+    """The recording formats that can be read.
+
+    \b
+    stepmill formats
+    """
+    from etl.sources import SOURCES  # noqa: PLC0415
+
+    known = {name: _first_line(source) for name, source in SOURCES.items() if name != "unknown"}
+    _json(known) if as_json else click.echo("\n".join(f"{name:<12} {about}" for name, about in known.items()))
+
+
+def _first_line(source: object) -> str:
+    module = sys.modules[type(source).__module__]
+    return (module.__doc__ or "").strip().splitlines()[0]
+
+
+@cli.command()
+@click.argument("name", required=False)
+@_json_option
+def recipes(name: str | None, as_json: bool) -> None:
+    """The shipped recipes, or all settings of one.
+
+    \b
+    stepmill recipes
+    stepmill recipes scribeagent-32k
+    """
+    from etl import recipe  # noqa: PLC0415
+
+    if name:
+        settings = recipe.load(name).settings()
+        _json(settings)
+        return
+    known = recipe.shipped()
+    _json(known) if as_json else click.echo("\n".join(f"{name:<18} {about}" for name, about in known.items()))
+
+

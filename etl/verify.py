@@ -1,0 +1,96 @@
+"""Check a build against its manifest: every file's hash, every count, the schema, and the accounting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from etl import account
+from etl.shards import open_arrow, read_json, sha256_of
+from schemas.errors import ConfigError, IntegrityError
+from schemas.samples import NO_LOSS, PACKED_SCHEMA
+
+
+def verify(out: Path) -> list[str]:
+    """What is wrong, one line each; empty if nothing is.
+
+    Raises `ConfigError` if there is no finished build.
+    """
+    path = out / "dataset" / "manifest.json"
+    if not path.exists():
+        raise ConfigError(f"{out}: no finished build ({path} is missing); run the build command again")
+    manifest = read_json(path)
+    problems = _files(out, manifest)
+    for name in sorted(name for name in manifest["files"] if name.endswith(".arrow")):
+        if (out / name).exists():
+            problems += _rows(out / name, name, manifest["settings"]["index"]["context"])
+    if not problems:
+        problems += _counts(out, manifest)
+        problems += _accounts(out, manifest)
+    return problems
+
+
+def _files(out: Path, manifest: dict[str, Any]) -> list[str]:
+    problems: list[str] = []
+    for name, digest in manifest["files"].items():
+        path = out / name
+        if not path.exists():
+            problems.append(f"{name}: missing")
+        elif sha256_of(path) != digest:
+            problems.append(f"{name}: its content is not what the manifest says (sha256)")
+    known = {*manifest["files"], "dataset/manifest.json"}
+    for path in sorted((out / "dataset").rglob("*")):
+        name = path.relative_to(out).as_posix()
+        if path.is_file() and name not in known:
+            problems.append(f"{name}: not in the manifest")
+    return problems
+
+
+def _rows(path: Path, name: str, context: int) -> list[str]:
+    """The invariants of packed rows."""
+    try:
+        reader = open_arrow(path)
+    except IntegrityError as error:
+        return [str(error)]
+    if not reader.schema.equals(PACKED_SCHEMA):
+        return [f"{name}: schema {reader.schema} is not {PACKED_SCHEMA}"]
+    problems: list[str] = []
+    for number in range(reader.num_record_batches):
+        batch = reader.get_batch(number)
+        for row in range(batch.num_rows):
+            ids, labels, lengths = (batch.column(i)[row].values.to_numpy() for i in range(3))
+            count = len(batch.column(3)[row])
+            where = f"{name}: batch {number}, row {row}"
+            if len(ids) > context:
+                problems.append(f"{where}: {len(ids)} tokens, context {context}")
+            if lengths.sum() != len(ids) or len(labels) != len(ids) or len(lengths) != count:
+                problems.append(f"{where}: lengths of its columns do not agree")
+            elif not np.array_equal(labels[labels != NO_LOSS], ids[labels != NO_LOSS]):
+                problems.append(f"{where}: a label is neither -100 nor its token")
+    return problems
+
+
+def _counts(out: Path, manifest: dict[str, Any]) -> list[str]:
+    problems: list[str] = []
+    for split, counts in manifest["splits"].items():
+        paths = sorted((out / "dataset" / "data").rglob(f"{split}-*.arrow"))
+        readers = [open_arrow(path) for path in paths]
+        rows = sum(reader.get_batch(i).num_rows for reader in readers for i in range(reader.num_record_batches))
+        if (len(paths), rows) != (counts["files"], counts["rows"]):
+            said = f"{counts['files']} files with {counts['rows']} rows"
+            problems.append(f"{split}: {len(paths)} files with {rows} rows, the manifest says {said}")
+    return problems
+
+
+def _accounts(out: Path, manifest: dict[str, Any]) -> list[str]:
+    problems: list[str] = []
+    for unit, counts in account.account(out).items():
+        for what, found in counts["errors"].items():
+            problems.append(f"accounting: {found['count']} {unit}s are {what}, for example {found['first']}")
+        said = manifest["accounting"][unit]
+        for key in ("read", "kept", "dropped"):
+            if counts[key] != said[key]:
+                problems.append(f"accounting: {counts[key]} {unit}s {key}, the manifest says {said[key]}")
+    return problems
