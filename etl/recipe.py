@@ -11,7 +11,7 @@ import tomllib
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -32,6 +32,7 @@ from tokenization.encode import Encoder
 from tokenization.fit import Fit
 from tokenization.pack import WINDOW
 from tokenization.prompt import REPEATS, SYSTEM, Prompt
+from tokenization.vocabulary import EngineName, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ class Recipe:
         """Phase 1."""
         settings = self.prune
         rules = PruneRules(**{rule.name: getattr(settings, rule.name) for rule in fields(PruneRules)})
-        prune = Prune(rules, vocabularies.load(settings.ratio_vocabulary), settings.keep_target)
+        prune = Prune(rules, _vocabulary(settings.ratio_vocabulary), settings.keep_target)
         return Plan(dict(SOURCES), (self.filter, self.augment, self.locate, prune, self.unroll))
 
     @cached_property
@@ -142,7 +143,7 @@ class Recipe:
     @cached_property
     def packed(self) -> PackPlan:
         """Phase 3."""
-        vocabulary = vocabularies.load(self.vocabulary.name, file=self.vocabulary.file, engine=self.vocabulary.engine)
+        vocabulary = _vocabulary(self.vocabulary.name, self.vocabulary.file, self.vocabulary.engine)
         encoder = Encoder(vocabulary, Prompt(self.prompt.system, self.prompt.node_repeats), self.prompt.chat)
         fits = {
             "train": Fit(self.fit.context, self.fit.train, self.fit.max_chunks),
@@ -162,6 +163,12 @@ class Recipe:
             "window": self.pack.window,
         }
         return {"samples": self.samples.settings(), "index": index, "packed": packed, "card": plain(self.card)}
+
+
+@lru_cache(maxsize=4)
+def _vocabulary(name: str, file: str = "", engine: EngineName = "auto") -> Vocabulary:
+    """One object for both phases that need the same vocabulary: its ranks take a moment to read."""
+    return vocabularies.load(name, file=file, engine=engine)
 
 
 def _lines(path: str) -> list[str]:
