@@ -9,13 +9,13 @@ closes up to the nearest open element of its name and is ignored where there is 
 token and the text after it) up in a memo: recorded pages repeat. A piece that is not known is parsed once; what does
 not stand alone (comments, raw text, quoted ``<``) is joined first. `read_plain` is the same function written with a
 WHATWG tokenizer library throughout; tests hold the two equal, and `read` hands over to it for what would take it more
-than linear time, and for ``plaintext``.
+than linear time.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -37,16 +37,16 @@ VOID_TAGS: Final = frozenset(
 )
 """Elements without content: the standard's, and the obsolete ones that the reference parser also treats so."""
 
-RAW_TAGS: Final = frozenset(("script", "style", "title", "textarea", "xmp", "noembed", "noframes"))
-"""Elements whose content is text up to their end tag."""
+RAW_TAGS: Final = frozenset(("script", "style", "title", "textarea", "xmp", "noembed", "noframes", "plaintext"))
+"""Elements whose content is text up to their end tag; that of ``plaintext``, up to the end of the page."""
 
 REFERENCE_TAGS: Final = frozenset(("title", "textarea"))
 """Raw elements in whose text character references count."""
 
-MEMO_BYTES: Final = 96 * 2**20
+MEMO_BYTES: Final = 192 * 2**20
 """Bound of the memo of known pieces; when it is reached the memo starts again empty."""
 
-_PIECE_OVERHEAD: Final = 400  # measured bytes of a Token, its dict slot and its strings' headers
+_PIECE_OVERHEAD: Final = 600  # measured bytes of a Token, its note, its dict slot and their strings' headers
 _JOIN_LIMIT: Final = 64  # pieces joined into one tag before the plain reader, which is linear, takes over
 
 # A start or end tag whose extent cannot be misread: every quote belongs to a complete attribute value.
@@ -66,15 +66,22 @@ _ASCII_UPPER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") +
 _AFTER_NAME: Final = frozenset(" \t\n\f\r/>")
 
 
+Note = tuple[int, str, str, str, str, object]
+"""What `etl.pruner` has worked out about a token; the last item is the pruner."""
+
+_NO_NOTE: Final[Note] = (0, "", "", "", "", None)
+
+
 class Token:
     """One markup token and the text that follows it.
 
     kind: `OTHER`, `START`, `EMPTY` or `END`; tag: lower case; markup: the attributes as written (``odd``: the whole
     tag, which only the library can read); raw_text: what follows up to the next markup, references unresolved;
-    literal: references do not count in it. Tokens are shared between pages and compared by identity.
+    literal: references do not count in it; note: a place for the pruner, so that it needs no memo of its own. Tokens are
+    shared between pages and compared by identity.
     """
 
-    __slots__ = ("element", "kind", "literal", "markup", "odd", "opens_raw", "raw_text", "tag")
+    __slots__ = ("element", "kind", "literal", "markup", "note", "odd", "opens_raw", "raw_text", "tag")
 
     def __init__(
         self, kind: int, tag: str = "", markup: str = "", raw_text: str = "", odd: bool = False, literal: bool = False
@@ -85,6 +92,7 @@ class Token:
         self.raw_text = raw_text
         self.odd = odd
         self.literal = literal
+        self.note = _NO_NOTE
         self.element = 1 if kind == START or kind == EMPTY else 0
         self.opens_raw = kind == START and tag in RAW_TAGS
 
@@ -97,8 +105,11 @@ class Token:
         text = self.raw_text
         return turbohtml.unescape(text) if "&" in text and not self.literal else text
 
-    def attributes(self) -> dict[str, str]:
-        """Attributes in the order written, names in lower case, references resolved; the first of a name counts."""
+    def attributes(self, skip: Container[str] = ()) -> dict[str, str]:
+        """Attributes in the order written, names in lower case, references resolved; the first of a name counts.
+
+        skip: names, as written, that may be left out.
+        """
         attributes: dict[str, str] = {}
         if not self.element or not self.markup:
             return attributes
@@ -107,6 +118,8 @@ class Token:
                 attributes.setdefault(name, value)
             return attributes
         for name, double, single, bare in _ATTRIBUTE.findall(self.markup):
+            if name in skip:
+                continue
             value = double or single or bare
             if not name.islower():
                 name = name.translate(_ASCII_UPPER)
@@ -292,7 +305,7 @@ class _Memo(dict[str, Token]):
         self.size = 0
 
     def keep(self, piece: str, token: Token) -> Token:
-        cost = 2 * len(piece) + _PIECE_OVERHEAD
+        cost = 3 * len(piece) + _PIECE_OVERHEAD
         if cost > MEMO_BYTES // 64:
             return token
         self.size += cost
@@ -348,8 +361,6 @@ def _parse(piece: str, rest: Iterator[str], tokens: list[Token]) -> Token | None
         text = piece[plain.end() :]
         if slash:
             return _MEMO.keep(piece, Token(END, tag, "", text))
-        if tag == "plaintext":
-            raise _NeedsPlain
         return _MEMO.keep(piece, Token(EMPTY if closed or tag in VOID_TAGS else START, tag, markup, text))
     head = piece[:1]
     if head == "/":
@@ -421,8 +432,6 @@ def _library_token(token: turbohtml.Token, text: str) -> Token:
     tag = token.tag or ""
     if token.type == TokenType.END_TAG:
         return Token(END, tag, "", text)
-    if tag == "plaintext":
-        raise _NeedsPlain
     closed = token.self_closing or tag in VOID_TAGS
     return Token(EMPTY if closed else START, tag, token.source or "", text, odd=True)
 
@@ -436,7 +445,7 @@ def _raw_text(token: Token, rest: Iterator[str], tokens: list[Token]) -> None:
     text = [token.raw_text]
     end: str | None = None
     for piece in rest:
-        if piece[:size].lower() == closing and piece[size : size + 1] in _AFTER_NAME:
+        if piece[:size].lower() == closing and piece[size : size + 1] in _AFTER_NAME and token.tag != "plaintext":
             if not doubly:
                 end = piece
                 break
@@ -457,9 +466,7 @@ def _raw_text(token: Token, rest: Iterator[str], tokens: list[Token]) -> None:
 
 
 _RENAMED: Final = ("iframe", "noscript")  # the library reads their content as text; snapshots hold markup there
-
-
-_CONTENT_TAGS: Final = RAW_TAGS | {"plaintext"}
+_FIRST_CHUNK: Final = 4096
 
 
 def read_plain(html: str) -> Page:
@@ -484,9 +491,7 @@ def read_plain(html: str) -> Page:
                 tokens.append(Token(OTHER, raw_text=text, literal=True))
             continue
         kind = OTHER
-        tag = token.tag or ""
-        if tag.startswith(prefix) and tag[len(prefix) :].startswith(_RENAMED):
-            tag = tag[len(prefix) :]
+        tag = restored("<" + (token.tag or ""))[1:]
         if token.type == TokenType.START_TAG:
             kind = EMPTY if token.self_closing or tag in VOID_TAGS else START
             elements += 1
@@ -497,14 +502,24 @@ def read_plain(html: str) -> Page:
 
 
 def _library_tokens(html: str) -> Iterator[turbohtml.Token]:
-    """The library's tokens of a page with LF line ends; the content of a self-closed raw element is markup."""
-    start = 0
-    while True:
-        line_starts = [start, *(start + hit.end() for hit in re.finditer("\n", html[start:]))]
-        for token in turbohtml.tokenize(html[start:], capture_source=True):
-            yield token
-            if token.type == TokenType.START_TAG and token.self_closing and token.tag in _CONTENT_TAGS:
-                start = line_starts[token.line - 1] + token.col + len(token.source or "")
-                break
-        else:
-            return
+    """The library's tokens of a page with LF line ends; the content of a self-closed raw element is markup.
+
+    Where such a tag ends the library starts anew. Chunks that double from there keep that linear.
+    """
+    start: int | None = 0
+    while start is not None:
+        line_starts = [start]
+        size = _FIRST_CHUNK
+        tokenizer = turbohtml.Tokenizer(capture_source=True)
+        fed, start = start, None
+        while start is None and fed < len(html):
+            chunk = html[fed : fed + size]
+            line_starts.extend(fed + hit.end() for hit in re.finditer("\n", chunk))
+            fed, size = fed + size, 2 * size
+            for token in tokenizer.feed(chunk):
+                yield token
+                if token.type == TokenType.START_TAG and token.self_closing and token.tag in RAW_TAGS:
+                    start = line_starts[token.line - 1] + token.col + len(token.source or "")
+                    break
+    tokenizer.close()
+    yield from tokenizer

@@ -41,7 +41,7 @@ class Truncated(RecordError):
 
 def open_input(path: str | Path) -> IO[bytes]:
     """Open a file for reading, decompressed; gzip and zstandard are recognised by their magic, not by name."""
-    raw = Path(path).open("rb")
+    raw = Path(path).open("rb")  # noqa: SIM115 -- the caller closes what is returned, and that closes this
     magic = raw.peek(4)[:4]
     if magic[:2] == GZIP_MAGIC:
         unzipped = gzip.GzipFile(fileobj=raw)

@@ -29,6 +29,7 @@ from etl.stages.unroll import Unroll
 from schemas.errors import ConfigError
 from tokenization import vocabulary as vocabularies
 from tokenization.encode import Encoder
+from tokenization.families import Family
 from tokenization.fit import Fit
 from tokenization.pack import WINDOW
 from tokenization.prompt import REPEATS, SYSTEM, Prompt
@@ -37,11 +38,18 @@ from tokenization.vocabulary import EngineName, Vocabulary
 
 @dataclass(frozen=True)
 class VocabularySettings:
-    """name: of a known vocabulary; file: a rank file or tokenizer.json of your own; engine: auto, tiktoken, gigatoken."""
+    """name: of a known vocabulary; file: a rank file or tokenizer.json of your own; engine: auto, tiktoken, gigatoken.
+
+    For a rank file that no known name fits: pattern (a regular expression that cuts text into pretokens),
+    special_tokens (text -> id), nfc (normalise text first).
+    """
 
     name: str = "qwen2.5"
     file: str = ""
     engine: Literal["auto", "tiktoken", "gigatoken"] = "auto"
+    pattern: str = ""
+    special_tokens: dict[str, int] = field(default_factory=dict)
+    nfc: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,7 +151,9 @@ class Recipe:
     @cached_property
     def packed(self) -> PackPlan:
         """Phase 3."""
-        vocabulary = _vocabulary(self.vocabulary.name, self.vocabulary.file, self.vocabulary.engine)
+        chosen = self.vocabulary
+        family = (chosen.pattern, tuple(sorted(chosen.special_tokens.items())), chosen.nfc) if chosen.pattern else None
+        vocabulary = _vocabulary(chosen.name, chosen.file, chosen.engine, family)
         encoder = Encoder(vocabulary, Prompt(self.prompt.system, self.prompt.node_repeats), self.prompt.chat)
         fits = {
             "train": Fit(self.fit.context, self.fit.train, self.fit.max_chunks),
@@ -166,9 +176,15 @@ class Recipe:
 
 
 @lru_cache(maxsize=4)
-def _vocabulary(name: str, file: str = "", engine: EngineName = "auto") -> Vocabulary:
+def _vocabulary(
+    name: str,
+    file: str = "",
+    engine: EngineName = "auto",
+    family: tuple[str, tuple[tuple[str, int], ...], bool] | None = None,
+) -> Vocabulary:
     """One object for both phases that need the same vocabulary: its ranks take a moment to read."""
-    return vocabularies.load(name, file=file, engine=engine)
+    own = Family(family[0], dict(family[1]), family[2]) if family else None
+    return vocabularies.load(name, file=file, engine=engine, family=own)
 
 
 def _lines(path: str) -> list[str]:
@@ -280,6 +296,10 @@ def _checked(value: Any, hint: Any, path: str) -> Any:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ConfigError(f"{path}: expected a list of strings, got {value!r}")
         return frozenset(value)
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{path}: expected a table, got {value!r}")
+        return {key: _checked(item, arguments[1], f"{path}.{key}") for key, item in value.items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import datasets
 import numpy as np
 
 from etl import account
@@ -29,6 +30,7 @@ def verify(out: Path) -> list[str]:
     if not problems:
         problems += _counts(out, manifest)
         problems += _accounts(out, manifest)
+        problems += _loads(out, manifest)
     return problems
 
 
@@ -81,6 +83,28 @@ def _counts(out: Path, manifest: dict[str, Any]) -> list[str]:
         if (len(paths), rows) != (counts["files"], counts["rows"]):
             said = f"{counts['files']} files with {counts['rows']} rows"
             problems.append(f"{split}: {len(paths)} files with {rows} rows, the manifest says {said}")
+    return problems
+
+
+def _loads(out: Path, manifest: dict[str, Any]) -> list[str]:
+    """What the library that will read it sees: splits, row counts, features, and a first row of each split."""
+    datasets.disable_progress_bars()
+    path = str(out / "dataset")
+    if not manifest["splits"]:
+        return []
+    try:
+        info = datasets.load_dataset_builder(path).info
+        first = {name: next(iter(rows)) for name, rows in datasets.load_dataset(path, streaming=True).items()}
+    except Exception as error:  # noqa: BLE001 - whatever the library says is what a user would meet
+        return [f"datasets.load_dataset cannot read it: {type(error).__name__}: {error}"]
+    problems: list[str] = []
+    declared = {name: split.num_examples for name, split in (info.splits or {}).items()}
+    expected = {name: counts["rows"] for name, counts in manifest["splits"].items()}
+    if declared != expected:
+        problems.append(f"the card declares {declared}, the manifest says {expected}")
+    for name, row in first.items():
+        if set(row) != set(PACKED_SCHEMA.names):
+            problems.append(f"{name}: loaded rows have the columns {sorted(row)}")
     return problems
 
 

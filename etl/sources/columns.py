@@ -6,7 +6,6 @@ A record is identified as ``<file>#item=<index from 0>``, ``#line=<number from 1
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path

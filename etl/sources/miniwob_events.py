@@ -50,6 +50,7 @@ class Event:
 
     @property
     def code(self) -> int:
+        """The key's code; 0 for the mouse."""
         return int(self.action.get("keyCode") or 0)
 
 
@@ -64,24 +65,30 @@ class Act:
 
     @property
     def first(self) -> int:
+        """Index of its first state."""
         return self.events[0].states[0]
 
     @property
     def states(self) -> list[int]:
+        """Indexes of all its states."""
         return [state for event in self.events for state in event.states]
 
     @property
     def target(self) -> Node | None:
+        """What its first event was fired on."""
         return self.events[0].target
 
     @property
     def code(self) -> int:
+        """The code of the key that was pressed."""
         return self.events[0].code
 
     def has(self, name: str) -> bool:
+        """Whether one of its events is of this type."""
         return any(event.type == name for event in self.events)
 
     def get(self, name: str) -> Event | None:
+        """Its first event of this type."""
         return next((event for event in self.events if event.type == name), None)
 
 
@@ -95,6 +102,7 @@ class Grouper:
     down: dict[int, Act] = field(default_factory=dict)
 
     def add(self, event: Event) -> None:
+        """Take the next event."""
         getattr(self, f"_{event.type}")(event)
 
     def _start(self, kind: Kind, event: Event) -> Act:
