@@ -169,6 +169,9 @@ class Build(Generic[T]):
         if order is not None:
             write_json(self.work / "order.json", order)
         shards = self._discover()
+        done = self._finished(fingerprint(settings, shards), retry)
+        if done is not None:
+            return done
         reports = self._samples(shards)
         self.forget(shards)
         index = self.recipe.index.build(shards, self.recipe.samples.sources, self.work)
@@ -199,6 +202,17 @@ class Build(Generic[T]):
         if self.out.exists() and any(self.out.iterdir()) and not self.work.exists():
             raise ConfigError(f"{self.out} is not empty and holds no build; choose another folder with --out")
         write_json(path, settings)
+
+    def _finished(self, fingerprint: str, retry: bool) -> dict[str, Any] | None:
+        """The manifest, if it is of this very build and its files are there; one of another build is removed."""
+        path = self.out / "dataset" / "manifest.json"
+        if not path.exists():
+            return None
+        manifest: dict[str, Any] = read_json(path)
+        if not retry and manifest["fingerprint"] == fingerprint and all((self.out / name).exists() for name in manifest["files"]):
+            return manifest
+        path.unlink()  # what is there is in the making from here on
+        return None
 
     def _forget_reports(self, changes: Sequence[str]) -> None:
         """Phase 1 is done again for input shards with quarantined records, or whose source has changed."""
