@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from etl.shards import open_arrow
-from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
+from schemas.ledger import FITTED_SCHEMA, LEDGER_SCHEMA, QUARANTINE_SCHEMA
 
 UNITS: Final = ("record", "workflow", "step", "sample")
 _KEY: Final = ("shard", "unit", "id")
@@ -38,7 +38,11 @@ def fitted(out: Path) -> pl.DataFrame:
         pl.read_parquet(path).with_columns(pl.lit(path.stem).alias("packed"))
         for path in sorted((out / "work" / "fitted").glob("*.parquet"))
     ]
-    return pl.concat(frames) if frames else pl.DataFrame(schema={"sample_id": pl.String, "packed": pl.String})
+    if frames:
+        return pl.concat(frames)
+    empty = pl.from_arrow(FITTED_SCHEMA.empty_table())
+    assert isinstance(empty, pl.DataFrame)
+    return empty.with_columns(pl.lit("", pl.String).alias("packed"))
 
 
 def quarantined(out: Path) -> pl.DataFrame:

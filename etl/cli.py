@@ -147,10 +147,15 @@ def _load(source: str | dict[str, Any], overrides: Sequence[str]) -> Any:
 
 
 def _run(job: _Job, workers: int, retry: bool = False) -> dict[str, Any]:
+    from etl import recipe  # noqa: PLC0415
     from etl.execute import Build  # noqa: PLC0415
 
     build = Build(_load(job.recipe, job.overrides), job.inputs, job.out, workers)
-    order = {"inputs": [str(Path(item).absolute()) for item in job.inputs], "recipe": job.recipe, "overrides": job.overrides}
+    order = {
+        "inputs": [str(Path(item).absolute()) for item in job.inputs],
+        "recipe": recipe.tables_of(job.recipe) if isinstance(job.recipe, str) else job.recipe,
+        "overrides": job.overrides,
+    }
     return build.run(order, retry)
 
 

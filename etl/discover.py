@@ -31,8 +31,11 @@ class Found(NamedTuple):
     files: tuple[Path, ...]
 
 
-def find(inputs: Sequence[str], sources: Mapping[str, Source]) -> list[Found]:
-    """Every file (or folder that is one recording) under ``inputs``, with its format.
+def find(inputs: Sequence[str], sources: Mapping[str, Source], without: Path | None = None) -> list[Found]:
+    """Every file (or folder that is one recording) under ``inputs``, with its format. What is given twice, by itself
+    and within a folder, counts once, under the longer name.
+
+    without: a folder that is not looked into: the build's own.
 
     Raises `ConfigError` for an input that does not exist, a glob without match, and a file given by name that no
     format recognises.
@@ -40,11 +43,12 @@ def find(inputs: Sequence[str], sources: Mapping[str, Source]) -> list[Found]:
     found: dict[Path, Found] = {}
     for given in inputs:
         for root in _expand(given):
-            for item in _walk(root, root, sources):
+            for item in _walk(root, root, sources, without and without.resolve()):
                 if item.format == UNKNOWN and item.path == root:
                     names = ", ".join(sorted(sources))
                     raise ConfigError(f"{root}: not in any known format ({names}). See: stepmill formats")
-                found.setdefault(item.path.resolve(), item)
+                path = item.path.resolve()
+                found[path] = max(found.get(path, item), item, key=lambda item: (len(item.name), item.name))
     if not found:
         raise ConfigError(f"no files in {', '.join(inputs)}")
     return list(found.values())
@@ -60,16 +64,18 @@ def _expand(given: str) -> list[Path]:
     return [Path(match) for match in matches]
 
 
-def _walk(path: Path, root: Path, sources: Mapping[str, Source]) -> Iterator[Found]:
-    name = path.name if path == root else path.relative_to(root).as_posix()
+def _walk(path: Path, root: Path, sources: Mapping[str, Source], without: Path | None) -> Iterator[Found]:
+    name = path.resolve().name if path == root else path.relative_to(root).as_posix()
     if path.is_dir():
+        if path.resolve() == without:
+            return
         format_name = _recognise(InputHead.of(path), sources)
         children = sorted(child for child in path.iterdir() if not child.name.startswith("."))
         if format_name != UNKNOWN:
             yield Found(path, name, format_name, tuple(child for child in children if child.is_file()))
         else:
             for child in children:
-                yield from _walk(child, root, sources)
+                yield from _walk(child, root, sources, without)
     else:
         yield Found(path, name, _recognise(InputHead.of(path), sources), (path,))
 

@@ -223,7 +223,7 @@ class Build(Generic[T]):
                 path.unlink()
 
     def _discover(self) -> list[InputShard]:
-        found = discover.find(self.inputs, self.recipe.samples.sources)
+        found = discover.find(self.inputs, self.recipe.samples.sources, without=self.out)
         total = sum(file.stat().st_size for item in found for file in item.files)
         progress = self.progress("hashing inputs", total, "MB")
         shards = discover.shards(found, progress.advance)

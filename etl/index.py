@@ -8,7 +8,7 @@ split, its place (output shard and order), or the reason why it is dropped. What
 - ``conflicting_id``: the id came before with other content; the workflow is quarantined with its content.
 
 Split: hash(seed, split key) against the share of the test split, so that a key's rows stay together and new data never
-move old rows. Place: output shard by range of hash(seed, sample id), in the order of that hash.
+move old rows. A domain is the step's own: a workflow over several domains may have rows in both splits. Place: output shard by range of hash(seed, sample id), in the order of that hash.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import numpy as np
 import orjson
 import polars as pl
 import pyarrow as pa
@@ -36,14 +37,17 @@ SPLIT_KEYS: Final = ("workflow", "domain", "website", "objective", "template")
 SPLITS: Final = ("train", "test")
 
 _COLUMNS: Final = ("sample_id", "workflow", "step", "workflow_hash", "domain", "website", "objective")
-_CHARS_PER_TOKEN: Final = 2.9  # of pruned pages under Qwen2.5; only to plan how many shards there are
+_TEXTS: Final = ("observation", "objective", "url", "description", "target_html")
+_FRAME_CHARS: Final = 300  # of prompt and chat around a sample's own texts
+_CHARS_PER_TOKEN: Final = 3.0  # of samples under Qwen2.5; only to plan how many shards there are
 _TOKEN_BYTES: Final = 8  # input id and label
 _VARIABLE: Final = re.compile(r'"[^"]*"|\'[^\']*\'|\d+')
 
 
 @dataclass(frozen=True)
 class Split:
-    """key: what stays together; ``template`` is the objective with digits and quoted values masked.
+    """key: what stays together; ``template`` is the objective with digits and quoted values masked; ``website`` is the
+    domain where a recording names none.
 
     test: share of keys in the test split. held_out: workflow ids that are the test split instead (``source:id`` or
     the recording's own id). seed: of every hash of this phase.
@@ -123,14 +127,15 @@ class Index:
 
     def _placed(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Sets split, home and order, and brings the rows in the order of the output."""
-        keys = rows.select("workflow", self._key().alias("key")).unique(maintain_order=True)
-        splits = pl.Series("split", [self.split.of(*pair) for pair in keys.select("key", "workflow").iter_rows()], pl.String)
-        by_workflow = keys.with_columns(splits).unique("workflow", keep="first", maintain_order=True)
-        rows = rows.join(by_workflow.select("workflow", "split"), on="workflow", how="left", maintain_order="left")
+        rows = rows.with_columns(self._key().alias("key"))
+        keys = rows.select("key", "workflow").unique(maintain_order=True)
+        splits = pl.Series("split", [self.split.of(*pair) for pair in keys.iter_rows()], pl.String)
+        rows = rows.join(keys.with_columns(splits), on=["key", "workflow"], how="left", maintain_order="left")
         order = pl.Series("order", [self.split.hash(sample_id) for sample_id in rows["sample_id"]], pl.UInt64)
         rows = rows.with_columns(order)
         planned = _CHARS_PER_TOKEN * self.context
-        kept = rows.filter(pl.col("reason") == "").group_by("split").agg(pl.col("chars").clip(upper_bound=planned).sum())
+        chars = (pl.col("chars") + _FRAME_CHARS).clip(upper_bound=planned)
+        kept = rows.filter(pl.col("reason") == "").group_by("split").agg(chars.sum())
         bytes_of = {split: chars / _CHARS_PER_TOKEN * _TOKEN_BYTES for split, chars in kept.iter_rows()}
         width = {split: -(-(2**64) // max(1, round(size / self.shard_bytes))) for split, size in bytes_of.items()}
         home = [value // width.get(split, 2**64) for split, value in rows.select("split", "order").iter_rows()]
@@ -139,6 +144,8 @@ class Index:
     def _key(self) -> pl.Expr:
         if self.split.key == "template":
             return pl.col("objective").map_elements(lambda text: _VARIABLE.sub("#", text), return_dtype=pl.String)
+        if self.split.key == "website":
+            return pl.when(pl.col("website") == "").then("domain").otherwise("website")
         return pl.col(self.split.key)
 
 
@@ -151,7 +158,7 @@ def _samples(shards: Sequence[InputShard], work: Path) -> pl.DataFrame:
         for batch in (reader.get_batch(i) for i in range(reader.num_record_batches)):
             count = batch.num_rows
             columns: dict[str, Any] = {name: batch.column(name) for name in _COLUMNS}
-            columns["chars"] = pc.cast(pc.utf8_length(batch.column("observation")), pa.int64())
+            columns["chars"] = _chars(batch)
             columns["shard"] = pa.array([shard.key] * count, pa.string())
             columns["shard_name"] = pa.array([shard.name] * count, pa.string())
             columns["position"] = pa.array([position] * count, pa.int64())
@@ -167,6 +174,17 @@ def _samples(shards: Sequence[InputShard], work: Path) -> pl.DataFrame:
     frame = pl.from_arrow(pa.concat_tables(tables))
     assert isinstance(frame, pl.DataFrame)
     return frame
+
+
+def _chars(batch: pa.RecordBatch) -> pa.Array:
+    """Characters of each sample's texts, its history included."""
+    history = batch.column("history")
+    ends = np.concatenate([[0], np.cumsum(pc.utf8_length(history.flatten()).to_numpy(zero_copy_only=False))])
+    offsets = history.offsets.to_numpy() - history.offsets[0].as_py()
+    total = np.diff(ends[offsets]).astype(np.int64)
+    for name in _TEXTS:
+        total = total + pc.utf8_length(batch.column(name)).to_numpy()
+    return pa.array(total, pa.int64())
 
 
 def _write_ledger(rows: pl.DataFrame, work: Path) -> None:

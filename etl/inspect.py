@@ -149,7 +149,7 @@ def _matching(ids: pl.DataFrame, wanted: str) -> pl.DataFrame:
 
 
 def explain(out: Path, wanted: str) -> dict[str, Any]:
-    """Everything known about an id: where it was read, what dropped it and why, where it lies in the dataset.
+    """The way of a record, workflow, step or sample through every stage, for each time it was read.
 
     Raises `ConfigError` if nothing of that id was read.
     """
@@ -157,54 +157,92 @@ def explain(out: Path, wanted: str) -> dict[str, Any]:
     of_id = _matching(rows, wanted)
     if of_id.height == 0:
         raise ConfigError(f"{wanted}: nothing of that id was read in {out}. The ids of a build: stepmill inspect {out} --json")
-    names = {item["key"]: item["name"] for item in _inputs(out)}
-    entries = [{**entry, "input": names.get(entry["shard"], "")} for entry in of_id.to_dicts()]
-    workflows = {entry["id"] for entry in entries if entry["unit"] == "workflow"}
-    steps = rows.filter((pl.col("unit") == "step") & pl.col("parent").is_in(list(workflows))).to_dicts()
-    ids = list({entry["id"] for entry in entries if entry["unit"] in ("sample", "step")} | {step["id"] for step in steps})
-    index = pl.read_parquet(out / "work" / "index.parquet").filter(pl.col("sample_id").is_in(ids))
-    fitted = account.fitted(out).filter(pl.col("sample_id").is_in(ids))
-    return {"id": wanted, "entries": entries, "steps": steps, "index": index.to_dicts(), "fitted": fitted.to_dicts()}
+    names = {report["key"]: report["name"] for report in map(read_json, (out / "work" / "samples").glob("*.json"))}
+    index = pl.read_parquet(out / "work" / "index.parquet")
+    fitted = {row["sample_id"]: row for row in account.fitted(out).iter_rows(named=True)}
+    occurrences = []
+    for shard in of_id["shard"].unique(maintain_order=True):
+        here = of_id.filter(pl.col("shard") == shard)
+        ledger = rows.filter(pl.col("shard") == shard)
+        for unit in [name for name in account.UNITS if name != "sample" and name in here["unit"]]:
+            ids = here.filter(pl.col("unit") == unit)["id"].unique(maintain_order=True)
+            for thing in ids:
+                found = _thing(ledger, unit, thing)
+                if unit == "workflow":
+                    steps = ledger.filter((pl.col("unit") == "step") & (pl.col("parent") == thing) & (pl.col("reason") == ""))
+                    found["steps"] = [_step(out, ledger, index, fitted, shard, step) for step in steps["id"]]
+                elif unit == "step":
+                    found = _step(out, ledger, index, fitted, shard, thing)
+                occurrences.append({"input": names.get(shard, ""), **found})
+    return {"id": wanted, "occurrences": occurrences}
 
 
-def _inputs(out: Path) -> list[dict[str, Any]]:
-    return [read_json(path) for path in sorted((out / "work" / "samples").glob("*.json"))]
+def _thing(ledger: pl.DataFrame, unit: str, id: str) -> dict[str, Any]:
+    """What the ledger of one input shard says about one thing."""
+    lines = ledger.filter((pl.col("unit") == unit) & (pl.col("id") == id)).to_dicts()
+    drops = [{key: line[key] for key in ("stage", "reason", "detail")} for line in lines if line["reason"]]
+    parent = next((line["parent"] for line in lines if line["parent"]), "")
+    return {"unit": unit, "id": id, "parent": parent, "domain": lines[0]["domain"], "drops": drops}
+
+
+def _step(
+    out: Path, ledger: pl.DataFrame, index: pl.DataFrame, fitted: dict[str, dict[str, Any]], shard: str, id: str
+) -> dict[str, Any]:
+    """A step, and the sample made of it, if one was."""
+    found = _thing(ledger, "step", id)
+    row = index.filter((pl.col("shard") == shard) & (pl.col("sample_id") == id))
+    if row.height:
+        made = next(gather(row, out / "work" / "samples"))
+        found["sample"] = {
+            "action": made.action_kind,
+            "language_score": made.language_score,
+            "node": made.node,
+            "target": made.target_html,
+            "raw_chars": made.raw_chars,
+            "pruned_chars": len(made.observation),
+            "history": len(made.history),
+            "split": row["split"][0],
+        }
+        if not row["reason"][0] and id in fitted:
+            keys = ("chunk", "chunks", "prompt_tokens", "completion_tokens", "packed", "row")
+            found["sample"] |= {key: fitted[id][key] for key in keys}
+    return found
 
 
 def explain_text(view: dict[str, Any]) -> str:
-    """`explain` as text: one line a stage."""
-    fitted = {row["sample_id"]: row for row in view["fitted"]}
-    index = {(row["shard"], row["sample_id"]): row for row in view["index"]}
+    """`explain` as text: what was read, then one line a stage that did something to it."""
     lines: list[str] = []
-    for entry in view["entries"]:
-        lines.append(f"{entry['unit']} {entry['id']}: {_told(entry)}")
-        if entry["unit"] == "sample" and not entry["reason"]:
-            lines += _placed(index.get((entry["shard"], entry["id"])), fitted.get(entry["id"]))
-    for step in view["steps"]:
-        place = fitted.get(step["id"])
-        row = f" -> row {place['row']} of {place['packed']}" if place and place["row"] >= 0 and not step["reason"] else ""
-        lines.append(f"  step {step['id']}: {_told(step)}{row}")
+    for found in view["occurrences"]:
+        lines.append(f"{found['unit']} {found['id']}, read from {found['input']}, domain {found['domain'] or 'unknown'}")
+        if found["unit"] == "record" and found["parent"]:
+            lines.append(f"  belongs to {found['parent']}")
+        lines += _stages(found, "  ")
+        for step in found.get("steps", ()):
+            lines += [f"  step {step['id']}", *_stages(step, "    ")]
     return "\n".join(lines)
 
 
-def _told(entry: dict[str, Any]) -> str:
-    if not entry["reason"]:
-        return f"read from {entry['input']}" if entry.get("input") else "read"
-    detail = f": {entry['detail']}" if entry["detail"] else ""
-    return f"dropped in {entry['stage']}: {entry['reason']}{detail}"
-
-
-def _placed(index: dict[str, Any] | None, fitted: dict[str, Any] | None) -> list[str]:
+def _stages(found: dict[str, Any], margin: str) -> list[str]:
     lines: list[str] = []
-    if index is not None:
-        lines.append(f"  index: split {index['split']}" + (f", dropped: {index['reason']}" if index["reason"] else ""))
-    if fitted is not None and not fitted["reason"]:
-        chunk = f", chunk {fitted['chunk']} of {fitted['chunks']}" if fitted["chunks"] > 1 else ""
-        lines.append(f"  fit: {fitted['prompt_tokens']:,} prompt and {fitted['completion_tokens']:,} completion tokens{chunk}")
-        lines.append(f"  packed: row {fitted['row']} of {fitted['packed']}")
-    elif fitted is not None:
-        lines.append(f"  fit: dropped: {fitted['reason']}: {fitted['detail']}")
-    return lines
+    made = found.get("sample")
+    if made:
+        target = f"node {made['node']}: {made['target']}" if made["node"] >= 0 else f"{made['action']} without element"
+        lines += [
+            f"filter   kept, probability of English {made['language_score']}",
+            f"locate   {target}",
+            f"prune    {made['raw_chars']:,} -> {made['pruned_chars']:,} characters",
+            f"unroll   a sample with {made['history']} steps of history",
+            f"index    split {made['split']}",
+        ]
+    for drop in found["drops"]:
+        detail = f": {drop['detail']}" if drop["detail"] else ""
+        lines = [line for line in lines if line.split()[0] != drop["stage"]]
+        lines.append(f"{drop['stage']:<8} dropped, {drop['reason']}{detail}")
+    if made and "packed" in made and not found["drops"]:
+        chunk = f", chunk {made['chunk']} of {made['chunks']} from the right" if made["chunks"] > 1 else ""
+        lines.append(f"fit      {made['prompt_tokens']:,} prompt and {made['completion_tokens']:,} completion tokens{chunk}")
+        lines.append(f"pack     row {made['row']} of {made['packed']}")
+    return [margin + line for line in lines]
 
 
 def sample(out: Path, wanted: str) -> dict[str, Any]:
@@ -212,7 +250,7 @@ def sample(out: Path, wanted: str) -> dict[str, Any]:
 
     Raises `ConfigError` if it is not in the dataset.
     """
-    fitted = account.fitted(out).filter((pl.col("reason") == "") if "reason" in account.fitted(out).columns else pl.lit(False))
+    fitted = account.fitted(out).filter(pl.col("reason") == "")
     found = _matching(fitted.with_columns(id=pl.col("sample_id")), wanted)
     if found.height == 0:
         raise ConfigError(f"{wanted}: no such sample in the dataset. Why not: stepmill explain {out} {wanted}")

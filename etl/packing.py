@@ -28,13 +28,14 @@ from tokenization.pack import pack, unpacked
 GENERATION: Final = "g0001"
 _BATCH_TOKENS: Final = 2**19
 _OPEN_FILES: Final = 64
+_MADE_OF: Final = ("shard", "row", "sample_id", "workflow_hash")
 
 
 @dataclass(frozen=True)
 class OutputShard:
-    """One file of the dataset: its split and number, and the (input shard, row, sample id) it is made of.
+    """One file of the dataset: its split and number, and the samples it is made of.
 
-    rows: a Polars frame with the columns shard, row, sample_id, in the order of the output.
+    rows: a Polars frame with the columns `_MADE_OF`, in the order of the output.
     """
 
     split: str
@@ -50,8 +51,8 @@ class OutputShard:
     def content_hash(self) -> str:
         """Hash of the list of what it is made of."""
         digest = hashlib.blake2b(digest_size=20)
-        for shard, row, sample_id in self.rows.select("shard", "row", "sample_id").iter_rows():
-            digest.update(f"{shard} {row} {sample_id}\n".encode())
+        for made_of in self.rows.select(_MADE_OF).iter_rows():
+            digest.update(" ".join(map(str, made_of)).encode() + b"\n")
         return digest.hexdigest()
 
 
@@ -77,7 +78,7 @@ def output_shards(index: pl.DataFrame) -> list[OutputShard]:
     numbers = dict.fromkeys(totals, 0)
     shards = []
     for split, rows in groups:
-        shards.append(OutputShard(split, numbers[split], totals[split], rows.select("shard", "row", "sample_id")))
+        shards.append(OutputShard(split, numbers[split], totals[split], rows.select(_MADE_OF)))
         numbers[split] += 1
     return shards
 

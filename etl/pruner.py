@@ -12,7 +12,8 @@ Two departures from the reference. NUL characters vanish, as they do in a browse
 whatever the recipe's lists say: they tell the answer.
 
 One pass over the page's tokens. What a token contributes does not depend on where it stands, so it is worked out once
-and kept (`_Piece`): recorded pages repeat. An empty element is dropped by truncating the output when it closes.
+and noted on the token, which `etl.dom` keeps: recorded pages repeat. An empty element is dropped by truncating the
+output when it closes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from etl import dom
-from etl.dom import EMPTY, END, OTHER, START, Page, Token
+from etl.dom import EMPTY, END, OTHER, START, Note, Page, Token
 
 RECORDER_MARKERS: Final = re.compile(
     r"(?i)data_pw_testid_buckeye|__playwright_|^bid$|^ref$|^backend_node_id$|^data-webtasks-id$|^data-scrapy-annotate$"
@@ -31,10 +32,10 @@ RECORDER_MARKERS: Final = re.compile(
 )
 """Attributes that recorders put into pages; they mark the target or number the elements."""
 
-PIECES_BYTES: Final = 96 * 2**20
-"""Bound of the memo of what tokens contribute; when it is reached the memo starts again empty."""
+MEMO_BYTES: Final = 64 * 2**20
+"""Bound of the memos of start tags and of attribute values; when it is reached they start again empty."""
 
-_PIECE_OVERHEAD: Final = 500  # measured bytes of a _Piece, its strings' headers, and the Token it keeps alive
+_ENTRY_OVERHEAD: Final = 400  # measured bytes of an entry: key, value, their strings' headers, the slot
 _LITERAL_TAGS: Final = frozenset(("pre", "textarea"))
 _WHITE_SPACE: Final = re.compile(r"\s+")
 _OTHER_SPACE: Final = re.compile(r"[^\S ]|  ")
@@ -45,7 +46,7 @@ _TEXT, _OPEN, _OPEN_REMOVABLE, _UNWRAP, _SINGLE, _CLOSE, _DROP, _LITERAL, _LITER
 _KEPT, _UNWRAPPED, _DROPPED = -1, -2, -3  # _DROPPED - n: the output is cut back to n when it closes
 
 
-_Piece = tuple[int, str, str, str, str, Token]
+_Piece = tuple[int, str, str, str, str]
 """What one token contributes: an operation, the tag, its start tag before and after the node id, the text after it."""
 
 
@@ -83,10 +84,11 @@ class Pruner:
     def __init__(self, rules: PruneRules, count_tokens: Callable[[str], int]) -> None:
         self.rules = rules
         self._count_tokens = count_tokens
-        self._pieces: dict[Token, _Piece] = {}
-        self._size = 0
         self._tags: dict[tuple[str, str, int], tuple[int, str, str]] = {}
         self._readable: dict[str, bool] = {}
+        self._classes: dict[str, str] = {}
+        self._dropped: set[str] = set()  # names of attributes
+        self._size = 0
 
     def prune(self, page: Page, element: int | None = None, keep: bool = False) -> Pruned:
         """The observation of a page, and the start tag as it stands there of the element with this index.
@@ -94,89 +96,104 @@ class Pruner:
         keep: that element stays whatever the rules say (unless something around it is dropped with its content).
         Linear in the page.
         """
-        known = self._pieces.get
-        pieces = [known(token) or self._learn(token) for token in page.tokens]
-        if element is not None and keep:
-            at = page.position(element)
-            pieces[at] = self._kept(page.tokens[at])
-        writer = _Writer(page.elements)
-        writer.run(iter(pieces))
-        start_tag = ""
-        if element is not None:
-            start_tag = self._rendered(pieces[page.position(element)], page.node(element))
-            if not any(part.startswith(start_tag) for part in writer.out):
-                start_tag = ""
-        return Pruned(writer.observation(), start_tag)
+        writer = _Writer(self, page.elements)
+        if element is None:
+            writer.run(iter(page.tokens))
+            return Pruned(writer.observation(), "")
+        at = page.position(element)
+        piece = self.piece(page.tokens[at])
+        tokens = page.tokens
+        if keep:
+            piece = self._kept(tokens[at])
+            writer.kept = tokens[at].copy()
+            writer.kept_piece = piece
+            tokens = [*tokens[:at], writer.kept, *tokens[at + 1 :]]
+        writer.run(iter(tokens))
+        observation = writer.observation()
+        start_tag = self._rendered(piece, page.node(element))
+        return Pruned(observation, start_tag if start_tag in observation else "")
 
     def start_tag(self, page: Page, element: int) -> str:
         """The start tag of one element as the rules leave it, whether or not it would stay in the observation."""
         return self._rendered(self._kept(page.tokens[page.position(element)]), page.node(element))
 
     def _kept(self, token: Token) -> _Piece:
-        op, tag, before, after, text, _ = self._piece(token)
+        op, tag, before, after, text = self.piece(token)
         if not before:
             _, before, after = self._start_tag(token, removable=False)
         single = token.kind == EMPTY
-        return (op if op == _LITERAL else _SINGLE if single else _OPEN, tag or token.tag, before, after, text, token)
+        return (op if op == _LITERAL else _SINGLE if single else _OPEN, tag or token.tag, before, after, text)
 
     @staticmethod
     def _rendered(piece: _Piece, node: int) -> str:
-        _, _, before, after, _, _ = piece
+        _, _, before, after, _ = piece
         markup = f"{before}{node}{after}"
         return markup[: markup.index(">") + 1] if before else "\0"
 
-    def _learn(self, token: Token) -> _Piece:
-        piece = self._piece(token)
-        cost = _PIECE_OVERHEAD + 2 * (len(token.markup) + len(token.raw_text))
-        if cost < PIECES_BYTES // 64:
-            self._size += cost
-            if self._size > PIECES_BYTES:
-                self._pieces.clear()
-                self._tags.clear()
-                self._readable.clear()
-                self._size = cost
-            self._pieces[token] = piece
-        return piece
+    def note(self, token: Token) -> Note:
+        """Work out what a token contributes, in the form that `_Writer.run` takes, and note it on the token.
 
-    def _piece(self, token: Token) -> _Piece:
+        What is written together is one string there: an end tag and the text after it, a start tag and its text.
+        An element that holds text is never empty.
+        """
+        op, tag, before, after, text = self.piece(token)
+        if op == _CLOSE:
+            after = f"</{tag}> {text}"
+        elif op == _OPEN or (op == _OPEN_REMOVABLE and text):
+            op, after, text = _OPEN, after + text, ""
+        token.note = op, tag, before, after, text, self
+        return token.note
+
+    def piece(self, token: Token) -> _Piece:
+        """What a token contributes."""
         kind, tag, text = token.kind, token.tag, token.raw_text
         if text:
             text = "" if text.isspace() else _one_line(token.text)
         if kind == END:
-            return (_CLOSE, tag, "", "", text, token)
+            return _CLOSE, tag, "", "", text
         if kind == OTHER:
-            return (_TEXT, "", "", "", text, token)
+            return _TEXT, "", "", "", text
         if tag not in self.rules.kept_tags:
             if tag in self.rules.dropped_with_content and kind == START:
-                return (_DROP, tag, "", "", "", token)
-            op = _SINGLE if kind == EMPTY else _TEMPLATE if tag == "template" else _UNWRAP
-            return (op, tag, "", "", text, token)
+                return _DROP, tag, "", "", ""
+            return _SINGLE if kind == EMPTY else _TEMPLATE if tag == "template" else _UNWRAP, tag, "", "", text
         key = tag, token.markup, kind
         known = self._tags.get(key)
         if known is None:
-            known = self._tags[key] = self._start_tag(token, tag not in self.rules.kept_when_empty_tags)
-            self._size += _PIECE_OVERHEAD + len(token.markup)
+            known = self._start_tag(token, tag not in self.rules.kept_when_empty_tags)
+            self._grow(len(token.markup))
+            self._tags[key] = known
         op, before, after = known
-        return (op, tag, before, after, text, token)
+        return op, tag, before, after, text
+
+    def _grow(self, characters: int) -> None:
+        """A memo is about to hold one entry more."""
+        self._size += _ENTRY_OVERHEAD + 2 * characters
+        if self._size > MEMO_BYTES:
+            for memo in (self._tags, self._readable, self._classes, self._dropped):
+                memo.clear()
+            self._size = 0
 
     def _start_tag(self, token: Token, removable: bool) -> tuple[int, str, str]:
         """The operation of a kept element's start tag, and its markup before and after the node id.
 
         removable: the tag does not keep it when it is empty; an attribute may.
         """
-        tag, rules = token.tag, self.rules
+        tag = token.tag
         before, after = f"<{tag}", '"'
         if token.markup:
-            for name, value in sorted(token.attributes().items()):
-                kept = self._attribute(name, value)
-                if kept is None:
-                    continue
-                if name in rules.kept_when_empty_attributes:
+            kept = {}
+            for name, value in token.attributes(self._dropped).items():
+                shown = self._attribute(name, value)
+                if shown is not None:
+                    kept[name] = shown
+            for name in sorted(kept):
+                if name in self.rules.kept_when_empty_attributes:
                     removable = False
                 if name < "node":
-                    before = f"{before} {name}={_quoted(kept)}"
+                    before = f"{before} {name}={kept[name]}"
                 else:
-                    after = f"{after} {name}={_quoted(kept)}"
+                    after = f"{after} {name}={kept[name]}"
         before += ' node="'
         if token.kind == EMPTY:
             if removable:
@@ -187,26 +204,35 @@ class Pruner:
         return (_OPEN_REMOVABLE if removable else _OPEN), before, after + "> "
 
     def _attribute(self, name: str, value: str) -> str | None:
-        """The value that stays, or None if the attribute goes."""
+        """The value that stays, with its quotes, or None if the attribute goes."""
         rules = self.rules
         if name in rules.kept_attributes:
             if name in rules.never_filtered_attributes:
-                return None if name == "node" else value
+                return None if name == "node" else _quoted(value)
             if not value or value == "none":
                 return None
             if name == "class":
-                return self._classes(value)
-            return None if len(value) > 32 and not self._reads(value) else value
+                return self._class(value)
+            return None if len(value) > 32 and not self._reads(value) else _quoted(value)
         if name.startswith("on") or "jsaction" in name:
-            return None if "script" in name or (len(value) > 32 and not self._reads(value)) else ""
-        if name == "style" and value == rules.style_kept_only_as:
-            return value
+            return None if "script" in name or (len(value) > 32 and not self._reads(value)) else '""'
+        if name == "style":
+            return _quoted(value) if value == rules.style_kept_only_as else None
+        if len(name) <= 64:
+            self._grow(0)
+            self._dropped.add(name)
         return None
 
-    def _classes(self, value: str) -> str | None:
-        known = self._readable
-        kept = [token for token in value.split() if (known[token] if token in known else self._reads(token))]
-        return " ".join(kept) or None
+    def _class(self, value: str) -> str | None:
+        kept = self._classes.get(value)
+        if kept is None:
+            known = self._readable
+            tokens = [token for token in value.split() if (known[token] if token in known else self._reads(token))]
+            kept = _quoted(" ".join(tokens)) if tokens else ""
+            if len(value) <= 1024:
+                self._grow(len(value))
+                self._classes[value] = kept
+        return kept or None
 
     def _reads(self, text: str) -> bool:
         """Whether a string reads like words: more characters a token than the rule's minimum."""
@@ -214,7 +240,7 @@ class Pruner:
         if readable is None:
             readable = len(text) > self.rules.min_chars_per_token * self._count_tokens(text)
             if len(text) <= 64:
-                self._size += 150
+                self._grow(len(text))
                 self._readable[text] = readable
         return readable
 
@@ -252,9 +278,12 @@ class _Writer:
     ``pre``, ``textarea`` and ``template`` to `step`, which knows them all. Tests hold ``run`` equal to ``step``.
     """
 
-    __slots__ = ("literal", "marks", "names", "node", "out", "template", "was_literal")
+    __slots__ = ("kept", "kept_piece", "literal", "marks", "names", "node", "out", "pruner", "template", "was_literal")
 
-    def __init__(self, elements: int) -> None:
+    def __init__(self, pruner: Pruner, elements: int) -> None:
+        self.pruner = pruner
+        self.kept: Token | None = None  # stays as `kept_piece` has it
+        self.kept_piece: _Piece | None = None
         self.out: list[str] = []
         self.names: list[str] = []  # the open elements
         self.marks: list[int] = []
@@ -263,36 +292,47 @@ class _Writer:
         self.template = 0  # open templates
         self.was_literal = False
 
-    def run(self, pieces: Iterator[_Piece]) -> None:
-        """Write all pieces and close what is open."""
-        out, names, marks, node = self.out, self.names, self.marks, self.node
+    def run(self, tokens: Iterator[Token]) -> None:
+        """Write all tokens and close what is open."""
+        out, names, marks, node, pruner, kept = self.out, self.names, self.marks, self.node, self.pruner, self.kept
         append = out.append
-        for piece in pieces:
-            op, tag, before, after, text, _ = piece
+        for token in tokens:
+            op, tag, before, after, text, owner = token.note
+            if owner is not pruner:
+                if token is kept:
+                    self.node = node
+                    self.step(token)
+                    node = self.node
+                    continue
+                op, tag, before, after, text, _ = pruner.note(token)
             if op == _CLOSE:
                 if names and names[-1] == tag:
                     names.pop()
                     mark = marks.pop()
                     if mark == _KEPT:
-                        append(f"</{tag}> ")
-                    elif mark == len(out):
+                        append(after)
+                        continue
+                    if mark == len(out):
                         out.pop()
                     elif mark >= 0:
-                        append(f"</{tag}> ")
+                        append(after)
+                        continue
                     elif mark <= _DROPPED:
                         del out[_DROPPED - mark :]
                 elif tag in names:
                     self._close(tag)
-            elif op == _OPEN_REMOVABLE:
-                node -= 1
-                append(f"{before}{node}{after}")
-                names.append(tag)
-                marks.append(len(out))
             elif op == _OPEN:
                 node -= 1
                 append(f"{before}{node}{after}")
                 names.append(tag)
                 marks.append(_KEPT)
+                continue
+            elif op == _OPEN_REMOVABLE:
+                node -= 1
+                append(f"{before}{node}{after}")
+                names.append(tag)
+                marks.append(len(out))
+                continue
             elif op == _UNWRAP:
                 node -= 1
                 names.append(tag)
@@ -303,8 +343,8 @@ class _Writer:
                     append(f"{before}{node}{after}")
             elif op != _TEXT:
                 self.node = node
-                self.step(piece)
-                while (self.literal or self.template) and (following := next(pieces, None)) is not None:
+                self.step(token)
+                while (self.literal or self.template) and (following := next(tokens, None)) is not None:
                     self.step(following)
                 node = self.node
                 continue
@@ -314,9 +354,10 @@ class _Writer:
         while names:
             self._close(names[-1])
 
-    def step(self, piece: _Piece) -> None:
-        """Write one piece, whatever is open."""
-        op, tag, before, after, text, token = piece
+    def step(self, token: Token) -> None:
+        """Write one token, whatever is open."""
+        piece = self.kept_piece if token is self.kept else None
+        op, tag, before, after, text = piece or self.pruner.piece(token)
         if op == _CLOSE:
             if tag in self.names:
                 self._close(tag)

@@ -19,7 +19,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from etl.index import Index, Split
 from etl.packing import PackPlan
 from etl.plan import Plan, plain
-from etl.pruner import PruneRules
+from etl.pruner import RECORDER_MARKERS, PruneRules
 from etl.sources import SOURCES
 from etl.stages.augment import Augment
 from etl.stages.filter import Filter
@@ -66,6 +66,11 @@ class PruneSettings:
     min_chars_per_token: float = 2.0
     ratio_vocabulary: str = "qwen2.5"
     keep_target: bool = True
+
+    def __post_init__(self) -> None:
+        marks = sorted(name for name in self.kept_attributes if RECORDER_MARKERS.search(name))
+        if marks:
+            raise ConfigError(f"prune.kept_attributes: {', '.join(marks)} would tell the target: recorders mark it so")
 
 
 @dataclass(frozen=True)
@@ -209,6 +214,11 @@ def load(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
     Raises `ConfigError` for anything unknown or of the wrong type.
     """
     return from_tables(_tables(name_or_file), overrides)
+
+
+def tables_of(name_or_file: str) -> str | dict[str, Any]:
+    """What asks for the same recipe later and from anywhere: a shipped one's name, or the tables of a file."""
+    return _tables(name_or_file) if name_or_file.endswith(".toml") else name_or_file
 
 
 def from_tables(tables: Mapping[str, Any], overrides: Sequence[str] = ()) -> Recipe:

@@ -27,8 +27,6 @@ def statistics(out: Path) -> dict[str, pl.DataFrame]:
     """
     ledger = account.ledger(out)
     fitted = account.fitted(out)
-    if fitted.height == 0:
-        fitted = _no_samples()
     kept = fitted.filter(pl.col("reason") == "")
     characters = _characters(out)
     domains = _by("domain", kept, ledger, characters)
@@ -41,12 +39,6 @@ def statistics(out: Path) -> dict[str, pl.DataFrame]:
         .sort("unit", "stage", "domain", "reason")
     )
     return {"domains": domains, "subdomains": subdomains, "actions": actions, "drops": drops}
-
-
-def _no_samples() -> pl.DataFrame:
-    texts = ("sample_id", "domain", "subdomain", "source", "action_kind", "reason", "packed")
-    numbers = ("prompt_tokens", "completion_tokens", "chunks")
-    return pl.DataFrame(schema={**dict.fromkeys(texts, pl.String), **dict.fromkeys(numbers, pl.Int32)})
 
 
 def _characters(out: Path) -> pl.DataFrame:

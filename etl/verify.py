@@ -7,6 +7,8 @@ from typing import Any
 
 import datasets
 import numpy as np
+import polars as pl
+import pyarrow as pa
 
 from etl import account
 from etl.shards import open_arrow, read_json, sha256_of
@@ -24,14 +26,16 @@ def verify(out: Path) -> list[str]:
         raise ConfigError(f"{out}: no finished build ({path} is missing); run the build command again")
     manifest = read_json(path)
     problems = _files(out, manifest)
+    if problems:  # the rest is about whole files
+        return problems
     for name in sorted(name for name in manifest["files"] if name.endswith(".arrow")):
-        if (out / name).exists():
-            problems += _rows(out / name, name, manifest["settings"]["index"]["context"])
-    if not problems:
-        problems += _counts(out, manifest)
+        problems += _rows(out / name, name, manifest["settings"]["index"]["context"])
+    problems += _counts(out, manifest)
+    try:
         problems += _accounts(out, manifest)
-        problems += _loads(out, manifest)
-    return problems
+    except (IntegrityError, OSError, pa.ArrowException, pl.exceptions.PolarsError) as error:
+        problems.append(f"accounting: a file under {out / 'work'} cannot be read ({error}); build again into a new folder")
+    return problems or _loads(out, manifest)
 
 
 def _files(out: Path, manifest: dict[str, Any]) -> list[str]:
@@ -39,9 +43,9 @@ def _files(out: Path, manifest: dict[str, Any]) -> list[str]:
     for name, digest in manifest["files"].items():
         path = out / name
         if not path.exists():
-            problems.append(f"{name}: missing")
+            problems.append(f"{name}: missing; run the build command again")
         elif sha256_of(path) != digest:
-            problems.append(f"{name}: its content is not what the manifest says (sha256)")
+            problems.append(f"{name}: not the content that the manifest says (sha256); remove it and build again")
     known = {*manifest["files"], "dataset/manifest.json"}
     for path in sorted((out / "dataset").rglob("*")):
         name = path.relative_to(out).as_posix()

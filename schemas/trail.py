@@ -12,12 +12,13 @@ class Mark:
     """A step and what the stages found out about it.
 
     number: within the workflow, from 1, counting every recorded step. reason: why it is not trained on (empty: it
-    is); it stays in the history all the same. element: the target's index in document order. node: our id of it,
+    is), found by ``stage``; it stays in the history all the same. element: the target's index in document order. node: our id of it,
     counted from the end. start_tag: as it stands in the observation. All are -1 or empty until a stage sets them.
     """
 
     number: int
     step: Step
+    stage: str = ""
     reason: str = ""
     detail: str = ""
     element: int = -1
@@ -26,10 +27,10 @@ class Mark:
     observation: str = ""
     description: str = ""
 
-    def drop(self, reason: str, detail: str = "") -> None:
-        """Not trained on; the first reason counts."""
-        if not self.reason:
-            self.reason, self.detail = reason, detail
+    def drop(self, stage: str, reason: str, detail: str = "", override: bool = False) -> None:
+        """Not trained on; the first reason counts, unless a later one says more (``override``)."""
+        if override or not self.reason:
+            self.stage, self.reason, self.detail = stage, reason, detail
 
 
 @dataclass(slots=True)

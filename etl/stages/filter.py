@@ -99,11 +99,11 @@ class Filter:
 
     def _judge(self, mark: Mark) -> None:
         if self.missing_dom and not mark.step.html:
-            mark.drop("missing_dom", "the recording has no page for this step")
+            mark.drop(self.name, "missing_dom", "the recording has no page for this step")
         if self.missing_description and not mark.step.action.description:
-            mark.drop("missing_description")
+            mark.drop(self.name, "missing_description")
         if self.failed_actions and mark.step.error:
-            mark.drop("failed_action", mark.step.error[:500])
+            mark.drop(self.name, "failed_action", mark.step.error[:500])
 
 
 @lru_cache(maxsize=1)

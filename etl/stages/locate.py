@@ -50,21 +50,21 @@ class Locate:
         step = mark.step
         if not step.target:
             if step.action.kind in _ELEMENT_KINDS:
-                mark.reason, mark.detail = "target_unknown", f"a {step.action.kind} without any locator"
+                mark.drop(self.name, "target_unknown", f"a {step.action.kind} without any locator", override=True)
             elif not self.train_without_element:
-                mark.drop("no_element", step.action.kind)
+                mark.drop(self.name, "no_element", step.action.kind)
             elif step.html:
                 self._read(mark)
             return True
         if not step.html:
-            mark.drop("missing_dom", "the recording has no page for this step")
+            mark.drop(self.name, "missing_dom", "the recording has no page for this step")
             return False
         page = self._read(mark)
         if page is None:
             return False
         reason, detail, element = find(page, step.target)
         if reason:
-            mark.reason, mark.detail = reason, detail
+            mark.drop(self.name, reason, detail, override=True)
             return False
         mark.element, mark.node = element, page.node(element)
         return True
@@ -73,7 +73,7 @@ class Locate:
         page = dom.read(mark.step.html)
         if page.elements:
             return page
-        mark.reason, mark.detail = "empty_page", f"{len(mark.step.html)} characters without an element"
+        mark.drop(self.name, "empty_page", f"{len(mark.step.html)} characters without an element", override=True)
         return None
 
 

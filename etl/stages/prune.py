@@ -60,7 +60,7 @@ class Prune:
             if not mark.start_tag:
                 mark.start_tag = pruner.start_tag(page, mark.element)
                 mark.observation = ""
-                mark.drop("target_pruned", f"the rules remove {mark.start_tag[:200]}")
+                mark.drop(self.name, "target_pruned", f"the rules remove {mark.start_tag[:200]}")
 
 
 @lru_cache(maxsize=2)

@@ -33,7 +33,7 @@ class Unroll:
                 step_id = trail.step_id(mark)
                 domain = trail.domains[mark.number - 1]
                 if mark.reason:
-                    tally.drop("step", step_id, mark.reason, mark.detail, uid, domain[0])
+                    tally.at(mark.stage).drop("step", step_id, mark.reason, mark.detail, uid, domain[0])
                 else:
                     samples += 1
                     tally.read("sample", step_id, uid, domain[0])
