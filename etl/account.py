@@ -96,7 +96,8 @@ def _late(out: Path, early: pl.DataFrame) -> pl.DataFrame:
 def account(out: Path) -> dict[str, dict[str, Any]]:
     """For each unit: how many were read, are in the dataset, were dropped (by reason), and what does not add up.
 
-    ``errors`` is empty when everything does: ids read twice, dropped twice, both kept and dropped, neither, or not read.
+    ``errors`` is empty when everything does: ids read twice, dropped twice, both kept and dropped, neither, or not read;
+    and workflows that were made of no record.
     """
     rows = ledger(out)
     present = in_dataset(out)
@@ -114,7 +115,15 @@ def account(out: Path) -> dict[str, dict[str, Any]]:
             kept[unit], followed = _records(read, dropped, kept["workflow"])
             dropped = pl.concat([dropped, followed])
         result[unit] = _balance(read, kept[unit], dropped)
+    result["workflow"]["errors"] |= _errors({"made of no record": _unfounded(rows)})
     return result
+
+
+def _unfounded(rows: pl.DataFrame) -> pl.DataFrame:
+    """Workflows that were read, though no record of theirs was."""
+    read = rows.filter(pl.col("reason") == "")
+    records = read.filter(pl.col("unit") == "record").select("shard", pl.col("parent").alias("id"))
+    return read.filter(pl.col("unit") == "workflow").join(records, on=["shard", "id"], how="anti")
 
 
 def _records(read: pl.DataFrame, dropped: pl.DataFrame, workflows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -137,17 +146,18 @@ def _balance(read: pl.DataFrame, kept: pl.DataFrame, dropped: pl.DataFrame) -> d
         "dropped but never read": dropped.join(read, on=key, how="anti"),
         "read but neither in the dataset nor dropped": read.join(kept, on=key, how="anti").join(dropped, on=key, how="anti"),
     }
-    errors = {
-        what: {"count": rows.height, "first": rows["id"][0]} for what, rows in checks.items() if rows.height
-    }
     reasons = dropped.group_by("stage", "reason").len().sort("len", "stage", "reason", descending=[True, False, False])
     return {
         "read": read.height,
         "kept": kept.height,
         "dropped": dropped.height,
         "reasons": [{"stage": stage, "reason": reason, "count": count} for stage, reason, count in reasons.iter_rows()],
-        "errors": errors,
+        "errors": _errors(checks),
     }
+
+
+def _errors(checks: dict[str, pl.DataFrame]) -> dict[str, dict[str, Any]]:
+    return {what: {"count": rows.height, "first": rows["id"][0]} for what, rows in checks.items() if rows.height}
 
 
 def _repeated(rows: pl.DataFrame, key: list[str]) -> pl.DataFrame:

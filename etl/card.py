@@ -67,7 +67,8 @@ def _yaml(manifest: dict[str, Any]) -> dict[str, Any]:
         "dataset_info": {
             "features": _FEATURES,
             "splits": [
-                {"name": name, "num_bytes": split["bytes"], "num_examples": split["rows"]} for name, split in splits.items()
+                {"name": name, "num_bytes": split["bytes"], "num_examples": split["rows"]}
+                for name, split in splits.items()
             ],
             "download_size": sum(split["bytes"] for split in splits.values()),
             "dataset_size": sum(split["bytes"] for split in splits.values()),
@@ -82,7 +83,8 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 def _splits(manifest: dict[str, Any]) -> str:
     rows = [
-        [name, f"{s['rows']:,}", f"{s['samples']:,}", f"{s['tokens']:,}", f"{s['fill']:.1%}"] for name, s in manifest["splits"].items()
+        [name, f"{s['rows']:,}", f"{s['samples']:,}", f"{s['tokens']:,}", f"{s['fill']:.1%}"]
+        for name, s in manifest["splits"].items()
     ]
     return _table(["split", "rows", "samples", "tokens", "full"], rows)
 

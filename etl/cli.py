@@ -50,7 +50,9 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        _stop(f"{error.filename or 'file system'}: {error.strerror or error}; mend it and run the same command again", 1)
+        _stop(
+            f"{error.filename or 'file system'}: {error.strerror or error}; mend it and run the same command again", 1
+        )
 
 
 def _stop(message: str, code: int) -> NoReturn:
@@ -72,8 +74,12 @@ class _Job:
     overrides: tuple[str, ...]
 
 
-_recipe_option = click.option("--recipe", default="scribeagent-32k", show_default=True, help="Name of a recipe, or a TOML file.")
-_set_option = click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable.")
+_recipe_option = click.option(
+    "--recipe", default="scribeagent-32k", show_default=True, help="Name of a recipe, or a TOML file."
+)
+_set_option = click.option(
+    "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."
+)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _dir = click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
 
@@ -105,8 +111,8 @@ def build(
     else:
         totals = manifest["totals"]
         click.echo(
-            f"{totals['samples']:,} samples, {totals['tokens']:,} tokens, {manifest['quarantined']:,} records quarantined; "
-            f"look at it with: stepmill inspect {job.out}",
+            f"{totals['samples']:,} samples, {totals['tokens']:,} tokens, {manifest['quarantined']:,} records "
+            f"quarantined; look at it with: stepmill inspect {job.out}",
             err=True,
         )
 
@@ -141,14 +147,14 @@ def _build_file(path: Path, out: Path | None, overrides: tuple[str, ...]) -> _Jo
 
 
 def _load(source: str | dict[str, Any], overrides: Sequence[str]) -> Any:
-    from etl import recipe  # noqa: PLC0415 - help and completion stay fast without the pipeline's libraries
+    from etl import recipe
 
     return recipe.load(source, overrides) if isinstance(source, str) else recipe.from_tables(source, overrides)
 
 
 def _run(job: _Job, workers: int, retry: bool = False) -> dict[str, Any]:
-    from etl import recipe  # noqa: PLC0415
-    from etl.execute import Build  # noqa: PLC0415
+    from etl import recipe
+    from etl.execute import Build
 
     build = Build(_load(job.recipe, job.overrides), job.inputs, job.out, workers)
     order = {
@@ -168,7 +174,7 @@ def check(inputs: tuple[str, ...], as_json: bool) -> None:
     \b
     stepmill check recordings/
     """
-    from etl import inspect  # noqa: PLC0415
+    from etl import inspect
 
     report = inspect.check(inputs)
     _json(report) if as_json else click.echo(inspect.check_text(report))
@@ -188,7 +194,7 @@ def inspect(directory: Path, domains: bool, sample: str | None, as_json: bool) -
     stepmill inspect dataset/ --sample mind2web:7bda9645/3
     stepmill inspect dataset/ --json
     """
-    from etl import inspect as views  # noqa: PLC0415
+    from etl import inspect as views
 
     if sample:
         view = views.sample(directory, sample)
@@ -212,7 +218,7 @@ def explain(directory: Path, id: str, as_json: bool) -> None:
     stepmill explain dataset/ shop-01
     stepmill explain dataset/ shop-01/3
     """
-    from etl import inspect as views  # noqa: PLC0415
+    from etl import inspect as views
 
     found = views.explain(directory, id)
     _json(found) if as_json else click.echo(views.explain_text(found))
@@ -227,13 +233,15 @@ def verify(directory: Path, as_json: bool) -> None:
     \b
     stepmill verify dataset/
     """
-    from etl import verify as checks  # noqa: PLC0415
+    from etl import verify as checks
 
     problems = checks.verify(directory)
     if as_json:
         _json({"problems": problems})
     else:
-        click.echo("\n".join(problems) if problems else f"{directory}: all files, counts and accounts are as they should be")
+        click.echo(
+            "\n".join(problems) if problems else f"{directory}: all files, counts and accounts are as they should be"
+        )
     if problems:
         raise click.exceptions.Exit(1)
 
@@ -247,19 +255,21 @@ def retry(directory: Path, workers: int) -> None:
     \b
     stepmill retry dataset/
     """
-    from etl.shards import read_json  # noqa: PLC0415
+    from etl.shards import read_json
 
     path = directory / "work" / "order.json"
     if not path.exists():
         raise ConfigError(f"{directory}: no build of stepmill ({path} is missing)")
     order = read_json(path)
     before = _quarantined(directory)
-    manifest = _run(_Job(tuple(order["inputs"]), directory, order["recipe"], tuple(order["overrides"])), workers, retry=True)
+    manifest = _run(
+        _Job(tuple(order["inputs"]), directory, order["recipe"], tuple(order["overrides"])), workers, retry=True
+    )
     click.echo(f"{before:,} records were quarantined, {manifest['quarantined']:,} are now", err=True)
 
 
 def _quarantined(directory: Path) -> int:
-    from etl import account  # noqa: PLC0415
+    from etl import account
 
     return account.quarantined(directory).height
 
@@ -272,7 +282,7 @@ def formats(as_json: bool) -> None:
     \b
     stepmill formats
     """
-    from etl.sources import SOURCES  # noqa: PLC0415
+    from etl.sources import SOURCES
 
     known = {name: _first_line(source) for name, source in SOURCES.items() if name != "unknown"}
     _json(known) if as_json else click.echo("\n".join(f"{name:<12} {about}" for name, about in known.items()))
@@ -293,7 +303,7 @@ def recipes(name: str | None, as_json: bool) -> None:
     stepmill recipes
     stepmill recipes scribeagent-32k
     """
-    from etl import recipe  # noqa: PLC0415
+    from etl import recipe
 
     if name:
         settings = recipe.load(name).settings()
@@ -301,5 +311,3 @@ def recipes(name: str | None, as_json: bool) -> None:
         return
     known = recipe.shipped()
     _json(known) if as_json else click.echo("\n".join(f"{name:<18} {about}" for name, about in known.items()))
-
-

@@ -15,7 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import orjson
 import polars as pl
@@ -42,7 +42,9 @@ _SHAPING_LIBRARIES: Final = ("turbohtml", "cssselect", "lxml", "publicsuffixlist
 class Worker(Protocol[T_contra, R_co]):
     """What a pool runs: a picklable callable of one task."""
 
-    def __call__(self, task: T_contra) -> R_co: ...
+    def __call__(self, task: T_contra) -> R_co:
+        """Do one task."""
+        ...
 
 
 Pool = Callable[[Worker[T, R], Iterable[T]], Iterator[R]]
@@ -140,7 +142,7 @@ class Processes:
 
 
 @dataclass(frozen=True)
-class Build(Generic[T]):
+class Build:
     """A recipe, its inputs as given, the output folder, and how many processes work on it."""
 
     recipe: Recipe
@@ -162,7 +164,7 @@ class Build(Generic[T]):
 
         Raises `ConfigError` before work starts, `BuildError` where it cannot go on.
         """
-        from etl import finish  # noqa: PLC0415 - only a whole build needs Polars' statistics
+        from etl import finish
 
         settings = self.settings()
         self._check_settings(settings, retry)
@@ -209,7 +211,11 @@ class Build(Generic[T]):
         if not path.exists():
             return None
         manifest: dict[str, Any] = read_json(path)
-        if not retry and manifest["fingerprint"] == fingerprint and all((self.out / name).exists() for name in manifest["files"]):
+        if (
+            not retry
+            and manifest["fingerprint"] == fingerprint
+            and all((self.out / name).exists() for name in manifest["files"])
+        ):
             return manifest
         path.unlink()  # what is there is in the making from here on
         return None

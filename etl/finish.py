@@ -47,7 +47,13 @@ def finish(
         "fingerprint": fingerprint,
         "settings": settings,
         "inputs": [
-            {"name": shard.name, "format": shard.format, "size": shard.size, "sha256": shard.sha256, "samples": report.rows}
+            {
+                "name": shard.name,
+                "format": shard.format,
+                "size": shard.size,
+                "sha256": shard.sha256,
+                "samples": report.rows,
+            }
             for shard, report in zip(shards, reports, strict=True)
         ],
         "splits": _splits(packed, recipe),
@@ -67,14 +73,18 @@ def finish(
 
 def _parquet(path: Path, table: pl.DataFrame) -> str:
     with atomic(path) as stream:
-        pq.write_table(table.to_arrow(compat_level=pl.CompatLevel.oldest()), pa.PythonFile(stream, mode="w"), compression="zstd")
+        pq.write_table(
+            table.to_arrow(compat_level=pl.CompatLevel.oldest()), pa.PythonFile(stream, mode="w"), compression="zstd"
+        )
     return stream.sha256.hexdigest()
 
 
 def _splits(packed: Sequence[PackedReport], recipe: Recipe) -> dict[str, Any]:
     splits: dict[str, Any] = {}
     for report in packed:
-        split = splits.setdefault(report.name.split("-")[0], {"files": 0, "rows": 0, "samples": 0, "tokens": 0, "loss_tokens": 0, "bytes": 0})
+        split = splits.setdefault(
+            report.name.split("-")[0], {"files": 0, "rows": 0, "samples": 0, "tokens": 0, "loss_tokens": 0, "bytes": 0}
+        )
         split["files"] += 1
         for key in ("rows", "samples", "tokens", "loss_tokens", "bytes"):
             split[key] += getattr(report, key)

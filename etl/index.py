@@ -8,7 +8,7 @@ split, its place (output shard and order), or the reason why it is dropped. What
 - ``conflicting_id``: the id came before with other content; the workflow is quarantined with its content.
 
 Split: hash(seed, split key) against the share of the test split, so that a key's rows stay together and new data never
-move old rows. A domain is the step's own: a workflow over several domains may have rows in both splits. Place: output shard by range of hash(seed, sample id), in the order of that hash.
+move old rows. Place: output shard by range of hash(seed, sample id), in the order of that hash.
 """
 
 from __future__ import annotations
@@ -139,7 +139,9 @@ class Index:
         bytes_of = {split: chars / _CHARS_PER_TOKEN * _TOKEN_BYTES for split, chars in kept.iter_rows()}
         width = {split: -(-(2**64) // max(1, round(size / self.shard_bytes))) for split, size in bytes_of.items()}
         home = [value // width.get(split, 2**64) for split, value in rows.select("split", "order").iter_rows()]
-        return rows.with_columns(pl.Series("home", home, pl.Int32)).sort("split", "home", "order", "sample_id", "position")
+        return rows.with_columns(pl.Series("home", home, pl.Int32)).sort(
+            "split", "home", "order", "sample_id", "position"
+        )
 
     def _key(self) -> pl.Expr:
         if self.split.key == "template":
@@ -169,7 +171,8 @@ def _samples(shards: Sequence[InputShard], work: Path) -> pl.DataFrame:
         names = (*_COLUMNS, "shard", "shard_name")
         empty = {name: pl.Series(name, [], pl.String) for name in names}
         return pl.DataFrame(empty).with_columns(
-            pl.col("step").cast(pl.Int32), *(pl.lit(None, pl.Int64).alias(name) for name in ("chars", "position", "row"))
+            pl.col("step").cast(pl.Int32),
+            *(pl.lit(None, pl.Int64).alias(name) for name in ("chars", "position", "row")),
         )
     frame = pl.from_arrow(pa.concat_tables(tables))
     assert isinstance(frame, pl.DataFrame)
@@ -200,7 +203,9 @@ def _entries(dropped: pl.DataFrame, unit: str) -> pl.DataFrame:
         ids = [pl.col("workflow").alias("id"), pl.lit("").alias("parent")]
     else:
         ids = [pl.col("sample_id").alias("id"), pl.col("workflow").alias("parent")]
-    return dropped.select("shard", pl.lit(unit).alias("unit"), *ids, pl.lit("index").alias("stage"), "reason", "detail", "domain")
+    return dropped.select(
+        "shard", pl.lit(unit).alias("unit"), *ids, pl.lit("index").alias("stage"), "reason", "detail", "domain"
+    )
 
 
 def _write_quarantine(

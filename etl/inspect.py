@@ -30,7 +30,16 @@ def check(inputs: Sequence[str]) -> dict[str, Any]:
     for shard in discover.shards(discover.find(inputs, SOURCES)):
         counts = formats.setdefault(
             shard.format,
-            {"files": 0, "bytes": 0, "workflows": 0, "steps": 0, "with_target": 0, "failed": 0, "errors": Counter(), "first": []},
+            {
+                "files": 0,
+                "bytes": 0,
+                "workflows": 0,
+                "steps": 0,
+                "with_target": 0,
+                "failed": 0,
+                "errors": Counter(),
+                "first": [],
+            },
         )
         counts["files"] += 1
         counts["bytes"] += shard.size
@@ -90,7 +99,10 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns aligned: the first to the left, the others to the right."""
     widths = [max(len(line[i]) for line in (head, *rows)) for i in range(len(head))]
     return [
-        "  ".join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(line, widths, strict=True))).rstrip()
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
         for line in (head, *rows)
     ]
 
@@ -99,10 +111,11 @@ def summary_text(view: dict[str, Any], limit: int | None) -> str:
     """`summary` as text, with the ``limit`` largest domains."""
     totals = view["totals"]
     ratio = f" ({totals['pruned_chars'] / totals['raw_chars']:.0%} of the page stays)" if totals["raw_chars"] else ""
+    counts = {"samples": totals["samples"], "tokens": totals["tokens"], "with loss": totals["completion_tokens"]}
+    counts |= {"domains": totals["domains"], "subdomains": totals["subdomains"]}
     lines = [
         f"recipe {view['recipe']}, fingerprint {view['fingerprint']}",
-        f"{totals['samples']:,} samples, {totals['tokens']:,} tokens, {totals['completion_tokens']:,} with loss, "
-        f"{totals['domains']:,} domains, {totals['subdomains']:,} subdomains{ratio}",
+        ", ".join(f"{count:,} {what}" for what, count in counts.items()) + ratio,
         "",
     ]
     head = ["split", "files", "rows", "samples", "tokens", "full"]
@@ -112,12 +125,19 @@ def summary_text(view: dict[str, Any], limit: int | None) -> str:
     ]
     lines += [*table(head, rows), ""]
     rows = [
-        [f"{unit}s", *(f"{counts[key]:,}" for key in ("read", "kept", "dropped")), "ERROR" if counts["errors"] else "adds up"]
+        [
+            f"{unit}s",
+            *(f"{counts[key]:,}" for key in ("read", "kept", "dropped")),
+            "ERROR" if counts["errors"] else "adds up",
+        ]
         for unit, counts in view["accounting"].items()
     ]
     lines += [*table(["", "read", "in dataset", "dropped", ""], rows), ""]
     for unit, counts in view["accounting"].items():
-        lines += [f"  {unit}s: {what}: {found['count']:,}, for example {found['first']}" for what, found in counts["errors"].items()]
+        lines += [
+            f"  {unit}s: {what}: {found['count']:,}, for example {found['first']}"
+            for what, found in counts["errors"].items()
+        ]
     rows = [
         [f"{unit}s", drop["stage"], drop["reason"], f"{drop['count']:,}"]
         for unit, counts in view["accounting"].items()
@@ -127,7 +147,10 @@ def summary_text(view: dict[str, Any], limit: int | None) -> str:
         lines += [*table(["dropped", "stage", "reason", "count"], rows), ""]
     lines += _domains_text(view["domains"], limit)
     if view["quarantined"]:
-        lines += ["", f"{view['quarantined']:,} records are quarantined with their bytes; read them again with: stepmill retry"]
+        lines += [
+            "",
+            f"{view['quarantined']:,} records are quarantined with their bytes; read them again with: stepmill retry",
+        ]
     return "\n".join(lines)
 
 
@@ -156,7 +179,9 @@ def explain(out: Path, wanted: str) -> dict[str, Any]:
     rows = account.ledger(out)
     of_id = _matching(rows, wanted)
     if of_id.height == 0:
-        raise ConfigError(f"{wanted}: nothing of that id was read in {out}. The ids of a build: stepmill inspect {out} --json")
+        raise ConfigError(
+            f"{wanted}: nothing of that id was read in {out}. The ids of a build: stepmill inspect {out} --json"
+        )
     names = {report["key"]: report["name"] for report in map(read_json, (out / "work" / "samples").glob("*.json"))}
     index = pl.read_parquet(out / "work" / "index.parquet")
     fitted = {row["sample_id"]: row for row in account.fitted(out).iter_rows(named=True)}
@@ -169,7 +194,9 @@ def explain(out: Path, wanted: str) -> dict[str, Any]:
             for thing in ids:
                 found = _thing(ledger, unit, thing)
                 if unit == "workflow":
-                    steps = ledger.filter((pl.col("unit") == "step") & (pl.col("parent") == thing) & (pl.col("reason") == ""))
+                    steps = ledger.filter(
+                        (pl.col("unit") == "step") & (pl.col("parent") == thing) & (pl.col("reason") == "")
+                    )
                     found["steps"] = [_step(out, ledger, index, fitted, shard, step) for step in steps["id"]]
                 elif unit == "step":
                     found = _step(out, ledger, index, fitted, shard, thing)
@@ -213,7 +240,9 @@ def explain_text(view: dict[str, Any]) -> str:
     """`explain` as text: what was read, then one line a stage that did something to it."""
     lines: list[str] = []
     for found in view["occurrences"]:
-        lines.append(f"{found['unit']} {found['id']}, read from {found['input']}, domain {found['domain'] or 'unknown'}")
+        lines.append(
+            f"{found['unit']} {found['id']}, read from {found['input']}, domain {found['domain'] or 'unknown'}"
+        )
         if found["unit"] == "record" and found["parent"]:
             lines.append(f"  belongs to {found['parent']}")
         lines += _stages(found, "  ")
@@ -240,7 +269,9 @@ def _stages(found: dict[str, Any], margin: str) -> list[str]:
         lines.append(f"{drop['stage']:<8} dropped, {drop['reason']}{detail}")
     if made and "packed" in made and not found["drops"]:
         chunk = f", chunk {made['chunk']} of {made['chunks']} from the right" if made["chunks"] > 1 else ""
-        lines.append(f"fit      {made['prompt_tokens']:,} prompt and {made['completion_tokens']:,} completion tokens{chunk}")
+        lines.append(
+            f"fit      {made['prompt_tokens']:,} prompt and {made['completion_tokens']:,} completion tokens{chunk}"
+        )
         lines.append(f"pack     row {made['row']} of {made['packed']}")
     return [margin + line for line in lines]
 
@@ -264,9 +295,17 @@ def sample(out: Path, wanted: str) -> dict[str, Any]:
     start = 0
     for end in range(1, len(ids) + 1):
         if end == len(ids) or (labels[end] == NO_LOSS) != (labels[start] == NO_LOSS):
-            runs.append({"loss": labels[start] != NO_LOSS, "tokens": end - start, "text": vocabulary.decode(ids[start:end])})
+            runs.append(
+                {"loss": labels[start] != NO_LOSS, "tokens": end - start, "text": vocabulary.decode(ids[start:end])}
+            )
             start = end
-    return {"sample_id": place["sample_id"], "place": place, "objective": fields.objective, "url": fields.url, "runs": runs}
+    return {
+        "sample_id": place["sample_id"],
+        "place": place,
+        "objective": fields.objective,
+        "url": fields.url,
+        "runs": runs,
+    }
 
 
 def _tokens(out: Path, place: dict[str, Any]) -> tuple[list[int], list[int]]:
@@ -286,7 +325,7 @@ def _tokens(out: Path, place: dict[str, Any]) -> tuple[list[int], list[int]]:
 
 
 def _vocabulary(out: Path) -> Any:
-    from etl import recipe  # noqa: PLC0415 - only this view decodes
+    from etl import recipe
 
     order = read_json(out / "work" / "order.json")
     source, overrides = order["recipe"], order["overrides"]

@@ -135,14 +135,13 @@ _OF_SAMPLE: Final = ("sample_id", "domain", "subdomain", "source", "action_kind"
 
 def _write(rows: Iterator[Packed], writer: ArrowWriter, fitted: dict[str, dict[str, Any]]) -> tuple[int, int, int]:
     """Write packed rows in batches of about `_BATCH_TOKENS`; returns (samples, tokens, tokens with loss)."""
-    samples = tokens = loss = number = 0
+    samples = tokens = loss = 0
     waiting: list[Packed] = []
     size = 0
-    for row in rows:
+    for number, row in enumerate(rows):
         for sample_id in row.sample_ids:
             if fitted[sample_id]["row"] < 0:
                 fitted[sample_id]["row"] = number
-        number += 1
         samples += len(row.sample_ids)
         tokens += len(row.input_ids)
         loss += int(np.count_nonzero(row.labels >= 0))

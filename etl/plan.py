@@ -163,7 +163,9 @@ class Stage(Protocol):
     name: ClassVar[str]
     version: ClassVar[int]  # raised when its output changes
 
-    def __call__(self, rows: Iterator[Any], tally: Tally) -> Iterator[Any]: ...
+    def __call__(self, rows: Iterator[Any], tally: Tally) -> Iterator[Any]:
+        """Rows in, rows out; what goes no further is entered in ``tally``."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -230,7 +232,9 @@ class Plan:
             if trail.uid == workflow.uid:
                 yield from self._through(trail, tally)
             elif known == trail.content_hash:
-                tally.at("read").drop_workflow(trail, "duplicate_workflow", "the same recording came before in this file")
+                tally.at("read").drop_workflow(
+                    trail, "duplicate_workflow", "the same recording came before in this file"
+                )
             else:
                 detail = "a workflow with the same id and other content came before in this file"
                 tally.at("read").quarantine_workflow(trail, "conflicting_id", detail)
@@ -254,7 +258,9 @@ class Plan:
     def _stage_of(self, error: Exception) -> str:
         """The stage whose code was running."""
         modules = {type(stage).__module__: stage.name for stage in self.stages}
-        names = [modules.get(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+        names = [
+            modules.get(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(error.__traceback__)
+        ]
         return next((name for name in reversed(names) if name), "read")
 
     def settings(self) -> dict[str, Any]:

@@ -47,7 +47,10 @@ class Progress:
         digits = 1 if scale > 1 else 0
         rate = self._done / elapsed
         share = f"{100 * self._done / self._total:3.0f}%" if self._total else "100%"
-        parts = [f"{self._label} {share}", f"{self._done / scale:,.{digits}f} of {self._total / scale:,.{digits}f} {self._unit}"]
+        parts = [
+            f"{self._label} {share}",
+            f"{self._done / scale:,.{digits}f} of {self._total / scale:,.{digits}f} {self._unit}",
+        ]
         parts.append(f"{rate / scale:,.1f} {self._unit}/s")
         if self._records:
             parts.append(f"{self._records:,} samples")

@@ -85,7 +85,8 @@ class PromptSettings:
 @dataclass(frozen=True)
 class FitSettings:
     """context: tokens of a row. train, test: what is kept of a sample that is longer (target, first, all, drop).
-    max_chunks: of a training sample; more drop it."""
+    max_chunks: of a training sample; more drop it.
+    """
 
     context: int = 32768
     train: Literal["target", "first", "all", "drop"] = "target"
@@ -248,7 +249,9 @@ def _tables(name_or_file: str) -> dict[str, Any]:
         except OSError as error:
             raise ConfigError(f"recipe {name_or_file}: {error.strerror}") from error
     if name_or_file not in shipped():
-        raise ConfigError(f"there is no recipe {name_or_file!r}{_nearest(name_or_file, shipped())}. See: stepmill recipes")
+        raise ConfigError(
+            f"there is no recipe {name_or_file!r}{_nearest(name_or_file, shipped())}. See: stepmill recipes"
+        )
     file = resources.files("etl").joinpath("recipes", f"{name_or_file}.toml")
     return _parse(file.read_text("utf-8"), f"{name_or_file}.toml")
 

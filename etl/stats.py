@@ -13,8 +13,20 @@ import polars as pl
 from etl import account
 from etl.shards import open_arrow
 
-_LOCATED: Final = frozenset(("target_absent", "target_ambiguous", "target_pruned", "target_unknown", "empty_page",
-                             "missing_dom", "invalid_css", "invalid_xpath", "invalid_markup", "invalid_node"))
+_LOCATED: Final = frozenset(
+    (
+        "target_absent",
+        "target_ambiguous",
+        "target_pruned",
+        "target_unknown",
+        "empty_page",
+        "missing_dom",
+        "invalid_css",
+        "invalid_xpath",
+        "invalid_markup",
+        "invalid_node",
+    )
+)
 """Reasons for which an element action has no target in the observation."""
 
 
@@ -106,6 +118,16 @@ def _with_read(table: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
 def totals(tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
     """Sums over all domains."""
     domains = tables["domains"]
-    names = ("workflows", "steps", "samples", "tokens", "prompt_tokens", "completion_tokens", "chunked", "raw_chars", "pruned_chars")
+    names = (
+        "workflows",
+        "steps",
+        "samples",
+        "tokens",
+        "prompt_tokens",
+        "completion_tokens",
+        "chunked",
+        "raw_chars",
+        "pruned_chars",
+    )
     sums = {name: int(domains[name].sum() or 0) if name in domains.columns else 0 for name in names}
     return {"domains": domains.height, "subdomains": tables["subdomains"].height, **sums}

@@ -1,4 +1,4 @@
-"""Check a build against its manifest: every file's hash, every count, the schema, and the accounting."""
+"""Check a build against its manifest and reports: every file's hash, every count, the schema, and the accounting."""
 
 from __future__ import annotations
 
@@ -46,12 +46,23 @@ def _files(out: Path, manifest: dict[str, Any]) -> list[str]:
             problems.append(f"{name}: missing; run the build command again")
         elif sha256_of(path) != digest:
             problems.append(f"{name}: not the content that the manifest says (sha256); remove it and build again")
+    for name, digest in _work_files(out).items():
+        path = out / "work" / name
+        if not path.exists() or sha256_of(path) != digest:
+            problems.append(f"work/{name}: not what its report says (sha256); build again into a new folder")
     known = {*manifest["files"], "dataset/manifest.json"}
     for path in sorted((out / "dataset").rglob("*")):
         name = path.relative_to(out).as_posix()
         if path.is_file() and name not in known:
             problems.append(f"{name}: not in the manifest")
     return problems
+
+
+def _work_files(out: Path) -> dict[str, str]:
+    """Hashes of the files that the accounting stands on, from the reports: by path under the work folder."""
+    reports = [read_json(path) for folder in ("samples", "fitted") for path in sorted((out / "work" / folder).glob("*.json"))]
+    files = {name.removeprefix("work/"): digest for report in reports for name, digest in report["files"].items()}
+    return {name: digest for name, digest in files.items() if name.startswith(("ledger/", "quarantine/", "fitted/"))}
 
 
 def _rows(path: Path, name: str, context: int) -> list[str]:

@@ -39,7 +39,7 @@ INDEX_SCHEMA: Final = pa.schema(
         ("step", pa.int32()),
         ("shard", pa.string()),  # key of the input shard: the samples file it lies in
         ("row", pa.int64()),  # its row there
-        ("chars", pa.int64()),  # of observation and history
+        ("chars", pa.int64()),  # of its texts: observation, history and the rest
         ("split", pa.string()),
         ("home", pa.int32()),  # number of the output shard within its split
         ("order", pa.uint64()),  # hash that orders the rows of an output shard

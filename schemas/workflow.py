@@ -43,7 +43,8 @@ class Locator:
 @dataclass(frozen=True, slots=True)
 class Action:
     """What was done: ``kind`` (click, type, select, press, scroll, navigate, ...), ``value`` typed or chosen,
-    ``description`` as the recorder or an annotator put it."""
+    ``description`` as the recorder or an annotator put it.
+    """
 
     kind: str
     value: str = ""
@@ -65,7 +66,8 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Workflow:
     """One recording. ``source`` names the format it was read from, ``origin`` the file and record (for messages
-    and ``explain``; not part of the content hash)."""
+    and ``explain``; not part of the content hash).
+    """
 
     workflow_id: str
     objective: str

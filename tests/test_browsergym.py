@@ -27,7 +27,8 @@ import zstandard
 from etl.inputs import InputHead
 from etl.plan import InputShard, Tally
 from etl.sources import pickles
-from etl.sources.browsergym import CALLS, BrowserGym, parse_action
+from etl.sources.browsergym import BrowserGym
+from etl.sources.browsergym_calls import CALLS, parse_action
 from etl.sources.pickles import Instance, loads, plain
 from schemas.errors import RecordError
 from schemas.workflow import Locator, Workflow
@@ -551,7 +552,7 @@ def gadgets(sentinel: Path) -> dict[str, tuple[Any, str]]:
         "os.system": (Call(os.system, command), system),
         "eval": (Call(builtins.eval, script), "builtins.eval"),
         "exec": (Call(builtins.exec, script), "builtins.exec"),
-        "open": (Call(open, str(sentinel), "w"), "io.open"),
+        "open": (Call(open, str(sentinel), "w"), f"{open.__module__}.open"),
         "getattr": (Call(getattr, os.PathLike, "mro"), "builtins.getattr"),
         "nested reduce": ([{"obs": (1, Call(Call(operator.attrgetter, "x"), "y"))}], "operator.attrgetter"),
         "partial": (Call(partial(os.system, command)), "functools.partial"),

@@ -43,7 +43,10 @@ def kept(result: list[Encoded] | Drop) -> list[Encoded]:
 
 
 def long_sample(tags: int = 300, node: int = 8, seed: int = 0) -> Sample:
-    return sample(observation=page(seed, tags), node=node, target_html=f'<a node="{node}">')
+    """A page too long for the contexts below, and a target in it."""
+    observation = page(seed, tags)
+    (tag,) = re.findall(rf'<[^<>]* node="{node}"[^<>]*>', observation)
+    return sample(observation=observation, node=node, target_html=tag)
 
 
 def test_what_fits_is_one_chunk() -> None:
@@ -145,7 +148,7 @@ def test_nothing_is_cut_silently() -> None:
     assert Fit(1000)(replace(one, history=("long history " * 2000,)), enc)[0] == "over_context"
     endless = replace(one, observation="<p> " + "word " * 5000 + '</p> <a node="8"> x </a>')
     assert Fit(1000, "first")(endless, enc)[0] == "over_context"
-    assert Fit(1000)(replace(one, node=9999), enc)[0] == "target_not_in_observation"
+    assert Fit(1000)(replace(one, node=9999, target_html='<a node="9999">'), enc)[0] == "target_not_in_observation"
 
 
 def test_drops_name_the_numbers() -> None:

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etl import inputs
-from etl.inputs import InputHead, Truncated, json_items, lines
+from etl.inputs import InputHead, Keys, Truncated, json_items, lines
 
 DATA = b"".join(b'{"n": %d, "text": "some text that is not the same %d"}\n' % (n, n * n) for n in range(20_000))
 BOM = b"\xef\xbb\xbf"
@@ -63,7 +63,7 @@ def test_frames_one_behind_another(tmp_path: Path) -> None:
     frames = skippable + zstd(DATA[:100]) + skippable + zstd(b"") + zstd(DATA[100:]) + skippable
     members = gzip.compress(DATA[:100]) + gzip.compress(DATA[100:])
     for data in (frames, members):
-        assert b"".join(line for _, line in lines(write(tmp_path / "x", data), keep_breaks=True)) == DATA
+        assert [line for _, line in lines(write(tmp_path / "x", data))] == DATA.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,6 @@ def test_line_breaks(tmp_path: Path) -> None:
     """LF and CRLF end lines, CR and other separators do not; the byte order mark is no part of the first line."""
     path = write(tmp_path / "x", BOM + b"a\r\n\nb\rc\x0b\x1cd\xe2\x80\xa8\ne\r\nf")
     assert list(lines(path)) == [(1, b"a"), (2, b""), (3, b"b\rc\x0b\x1cd\xe2\x80\xa8"), (4, b"e"), (5, b"f")]
-    assert b"".join(line for _, line in lines(path, keep_breaks=True)) == path.read_bytes()[3:]
 
 
 @tmp_path_is_reused
@@ -233,11 +232,50 @@ def test_head_of_a_file(tmp_path: Path) -> None:
     assert InputHead.of(tmp_path).entries == ("a.gz", "a.jsonl.zst")
 
 
-def test_parquet_columns(tmp_path: Path) -> None:
+def test_keys_of_parquet(tmp_path: Path) -> None:
     """A Parquet file tells its columns; one that is cut off or compressed as a whole has none and is no error."""
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table({"a": [1], "b": ["x"]}), path)
-    assert InputHead.of(path).parquet_columns() == {"a", "b"}
+    assert InputHead.of(path).keys == Keys(frozenset("ab"), form="table")
     whole = path.read_bytes()
-    for data in (whole[:-9], gzip.compress(whole), b"PAR1", b'{"a": 1}'):
-        assert InputHead.of(write(tmp_path / "y", data)).parquet_columns() == frozenset()
+    for data in (whole[:-9], gzip.compress(whole), b"PAR1", b"a,b\n1,2\n"):
+        assert InputHead.of(write(tmp_path / "y", data)).keys == Keys()
+
+
+@pytest.mark.parametrize(
+    ("start", "top", "nested", "cut", "form"),
+    [
+        (b'{"a": {"b": {"c": 1}}, "d": [{"e": [{"f": 1}]}], "g": [[{"h": 1}]]}', "a d g", "a.b d.e", False, "objects"),
+        (BOM + b' [{"a": [1, {"b": "}"}]}, {"c": [{"b": 1', "a c", "a.b c.b", False, "list"),
+        (b'{"a": 1}\n{"b": {"c": 1}}\n{"d', "a b", "b.c", False, "objects"),
+        (b'{"a": oops\n{"b": 1}\n', "a b", "", False, "objects"),
+        (b'{\n  "a": [{"b": "\\"{"},\n {"c": "}', "a", "a.b a.c", True, "objects"),
+        (b'{"a": {"b": [[["x", {"y": "]', "a", "a.b", True, "objects"),
+        (b"}}{{", "", "", False, ""),
+        (b"[]]}}", "", "", True, "list"),
+    ],
+)
+def test_keys_of_json(start: bytes, top: str, nested: str, cut: bool, form: str) -> None:
+    """Names of fields and, one level down, of the objects in them; deeper ones and texts are no names."""
+    keys = Keys.of(start)
+    assert (set(keys.top), set(keys.nested), keys.cut, keys.form) == (set(top.split()), set(nested.split()), cut, form)
+
+
+json_values = st.recursive(
+    st.none() | st.integers() | st.text('"\\{}[]:, a\n', max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('ab"\\{[', max_size=3), inner, max_size=3),
+    max_leaves=25,
+)
+
+
+@given(st.dictionaries(st.text("abcd", max_size=2), json_values, max_size=4), st.booleans(), st.booleans())
+def test_keys_are_those_a_parser_finds(record: dict[str, Any], in_list: bool, indent: bool) -> None:
+    """Of a whole record the keys are the ones that parsing it gives, however deep and odd the rest is."""
+    nested = set()
+    for name, value in record.items():
+        for inner in value if isinstance(value, list) else [value]:
+            keys = [json.dumps(key)[1:-1] for key in inner] if isinstance(inner, dict) else []
+            nested |= {f"{name}.{key}" for key in keys}
+    text = json.dumps([record] if in_list else record, indent=2 if indent else None)
+    form: Any = "list" if in_list else "objects"
+    assert Keys.of(text.encode()) == Keys(frozenset(record), frozenset(nested), False, form)

@@ -62,7 +62,10 @@ def test_the_recipes_table_is_the_list_of_recipes() -> None:
     """Every shipped recipe has a row with its context, and every row a recipe."""
     assert table("recipe") == sorted(recipe.shipped(), key=lambda name: recipe.load(name).fit.context)
     for name in recipe.shipped():
-        assert f"| `{name}` | {recipe.load(name).fit.context:,} tokens" in README or f"at {recipe.load(name).fit.context:,} |" in README
+        assert (
+            f"| `{name}` | {recipe.load(name).fit.context:,} tokens" in README
+            or f"at {recipe.load(name).fit.context:,} |" in README
+        )
 
 
 def test_the_build_file_shown_is_a_valid_recipe() -> None:

@@ -50,9 +50,7 @@ def action_name(kind: str) -> str:
     return ACTIONS.get(kind) or (kind if kind.endswith("_action") else f"{one_line(kind)}_action")
 
 
-def step_text(  # noqa: PLR0913 - a step has that many parts
-    number: int, description: str, kind: str, node: int, target_html: str, repeats: int = 1
-) -> str:
+def step_text(number: int, description: str, kind: str, node: int, target_html: str, repeats: int = 1) -> str:
     """One step as text, ending in a line break.
 
     number: from 1. node: -1 for an action without element, which has no Node and no Target line.

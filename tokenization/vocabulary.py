@@ -95,7 +95,9 @@ class Vocabulary:
         return [self.encode(text) for text in texts]
 
     def count(self, text: str) -> int:
-        """How many tokens ``text`` has."""
+        """How many tokens ``text`` has. Quick for short ones: pruning counts the tokens of every class it meets."""
+        if len(text) < 1024 and text.isascii():  # nothing to normalise, no run to split
+            return len(self._engine.encode(text))
         return len(self.encode(text))
 
     def check(self, text: str, ids: Tokens) -> None:

@@ -39,7 +39,8 @@ _TAG: Final = re.compile(r"[A-Za-z][A-Za-z0-9_:.-]*")
 @dataclass(slots=True)
 class Page:
     """One state's DOM. target: the element that the event was fired on; None where the recorder left it out of the
-    tree (it has no size). doubled: some ref stands for two elements."""
+    tree (it has no size). doubled: some ref stands for two elements.
+    """
 
     body: Node
     elements: dict[Key, Node] = field(default_factory=dict)

@@ -185,10 +185,12 @@ def character(act: Act) -> str:
 
 
 def prints(act: Act) -> bool:
+    """Whether the key writes a character where it is pressed."""
     return act.code in PRINTING or bool(character(act))
 
 
 def is_shortcut(act: Act) -> bool:
+    """Whether the key was pressed with Control, Alt or Meta and wrote nothing."""
     return not character(act) and any(code in COMBINING for code in act.held)
 
 

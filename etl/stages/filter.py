@@ -1,7 +1,7 @@
 """Filter: the reference pipeline's rules for what is worth training on, each a switch with its own reason.
 
-Whole workflows go for: ``section_or_stack`` (one of their rows has that kind), ``no_objective``, ``not_english``
-(the objective's language), ``non_ascii`` (the share of such letters in the objective), ``low_reward``, ``no_steps_left``.
+Whole workflows go for: ``section_or_stack`` (one of their rows has that kind), ``no_objective``, ``not_english`` (the
+objective's language), ``non_ascii`` (the share of such letters in the objective), ``low_reward``, ``no_steps_left``.
 Steps go, and leave no trace in the history, for: ``instruction`` rows and exact duplicates (``duplicate_step``: every
 field equal, its id included). Steps stay in the history but are not trained on for: ``missing_description`` (off by
 default: most formats have none, and the unroll stage writes one), ``missing_dom``, ``failed_action``.
@@ -31,7 +31,8 @@ _LAYOUT_KINDS: Final = frozenset(("section", "stack"))
 class Filter:
     """The rules as switches. ``min_english``: least probability of English, 0 turns the rule off;
     ``max_non_ascii``: greatest share of non-ASCII letters, 1 turns it off; ``min_reward``: workflows with a known
-    reward under it go, None turns it off."""
+    reward under it go, None turns it off.
+    """
 
     name: ClassVar[str] = "filter"
     version: ClassVar[int] = 1

@@ -6,7 +6,8 @@ with them (``invalid_css``, ``invalid_xpath``, ``invalid_markup``, ``invalid_nod
 locators is ``no_element``: a page action; ``target_unknown`` where its kind cannot do without an element. A page
 without elements is ``empty_page``. These reasons come before what the filter said of the step.
 
-The reference drops a whole workflow for one target it does not find; ``drop_workflow`` does so here (``unlocated_target``).
+The reference drops a whole workflow for one target it does not find; ``drop_workflow`` does so here
+(``unlocated_target``).
 """
 
 from __future__ import annotations
@@ -21,13 +22,16 @@ from schemas.errors import PageError
 from schemas.trail import Mark, Trail
 from schemas.workflow import Locator
 
-_ELEMENT_KINDS: Final = frozenset(("click", "double_click", "right_click", "hover", "select", "clear", "drag", "focus", "upload"))
+_ELEMENT_KINDS: Final = frozenset(
+    ("click", "double_click", "right_click", "hover", "select", "clear", "drag", "focus", "upload")
+)
 
 
 @dataclass(frozen=True)
 class Locate:
     """drop_workflow: a target that is not found drops its workflow. train_without_element: page actions are trained
-    on too, as samples without node and target."""
+    on too, as samples without node and target.
+    """
 
     name: ClassVar[str] = "locate"
     version: ClassVar[int] = 1

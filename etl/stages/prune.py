@@ -21,8 +21,17 @@ from tokenization.vocabulary import Vocabulary
 
 _LABEL_CHARS: Final = 80
 _LABEL_ATTRIBUTES: Final = ("aria-label", "aria_label", "title", "placeholder", "alt", "value", "name")
-_VERBS: Final = {"click": "Click", "double_click": "Double click", "right_click": "Right click", "hover": "Hover over",
-                 "focus": "Focus", "clear": "Clear", "drag": "Drag", "upload": "Upload to", "scroll": "Scroll"}
+_VERBS: Final = {
+    "click": "Click",
+    "double_click": "Double click",
+    "right_click": "Right click",
+    "hover": "Hover over",
+    "focus": "Focus",
+    "clear": "Clear",
+    "drag": "Drag",
+    "upload": "Upload to",
+    "scroll": "Scroll",
+}
 
 
 @dataclass(frozen=True)

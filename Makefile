@@ -1,0 +1,55 @@
+# All that a machine needs is Python 3.11 or later and make: `make demo` builds a dataset of the recordings shipped
+# with the project, `make test` checks everything. Both install into .venv, once.
+
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt
+
+.PHONY: help demo test clean
+
+help:
+	@echo "make demo   build a dataset of the recordings shipped with the project, and show it"
+	@echo "make test   lint, check types and run all tests"
+	@echo "make clean  remove what these two have made"
+
+demo: $(VENV)/installed-demo
+	rm -rf demo-out
+	$(BIN)/stepmill build tests/recordings/data --out demo-out
+	$(BIN)/stepmill inspect demo-out
+	@echo
+	@echo "The dataset is in demo-out/dataset; its card is demo-out/dataset/README.md. What to do next:"
+	@echo "  $(BIN)/python -c \"import datasets; print(datasets.load_dataset('demo-out/dataset'))\""
+	@echo "  $(BIN)/stepmill inspect demo-out --sample ID   one sample as a model sees it"
+	@echo "  $(BIN)/stepmill build YOUR_RECORDINGS --out OUT   your own; formats: $(BIN)/stepmill formats"
+
+test: $(VENV)/installed-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+$(VENV)/installed-demo: $(VENV)/created pyproject.toml constraints.txt
+	@echo "installing stepmill into $(VENV)"
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/created pyproject.toml constraints.txt
+	@echo "installing stepmill and what its tests need into $(VENV)"
+	@$(INSTALL) --editable '.[test]'
+	@touch $(VENV)/installed-demo $@
+
+$(VENV)/created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "stepmill needs Python 3.11 or later; name one: make PYTHON=python3.13 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "$(PYTHON) has no venv and pip; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --constraint constraints.txt pip
+	@touch $@
+
+clean:
+	rm -rf $(VENV) demo-out build dist .mypy_cache .pytest_cache .ruff_cache
