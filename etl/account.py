@@ -55,7 +55,9 @@ def quarantined(out: Path) -> pl.DataFrame:
 
 def kept_index(out: Path) -> pl.DataFrame:
     """Rows of the index that phase 2 kept: sample id, workflow, input shard."""
-    index = pl.read_parquet(out / "work" / "index.parquet", columns=["sample_id", "workflow", "shard", "domain", "reason"])
+    index = pl.read_parquet(
+        out / "work" / "index.parquet", columns=["sample_id", "workflow", "shard", "domain", "reason"]
+    )
     return index.filter(pl.col("reason") == "").drop("reason")
 
 
@@ -73,22 +75,35 @@ def in_dataset(out: Path) -> pl.DataFrame:
 def _late(out: Path, early: pl.DataFrame) -> pl.DataFrame:
     """Drops of phase 3 as ledger rows: samples, their steps, and workflows of which nothing is left."""
     table = fitted(out)
-    columns = [name for name in LEDGER_SCHEMA.names]
+    columns = list(LEDGER_SCHEMA.names)
     if table.height == 0:
         return early.clear()
     index = kept_index(out)
     dropped = table.filter(pl.col("reason") != "").join(index.drop("domain"), on="sample_id", how="left")
     samples = dropped.select(
-        "shard", pl.lit("sample").alias("unit"), pl.col("sample_id").alias("id"), pl.col("workflow").alias("parent"),
-        pl.lit("fit").alias("stage"), "reason", "detail", "domain",
+        "shard",
+        pl.lit("sample").alias("unit"),
+        pl.col("sample_id").alias("id"),
+        pl.col("workflow").alias("parent"),
+        pl.lit("fit").alias("stage"),
+        "reason",
+        "detail",
+        "domain",
     )
     kept = table.filter(pl.col("reason") == "").join(index.drop("domain"), on="sample_id", how="left")
     survivors = kept.select("shard", "workflow").unique()
-    empty = dropped.unique(["shard", "workflow"], maintain_order=True).join(survivors, on=["shard", "workflow"], how="anti")
+    empty = dropped.unique(["shard", "workflow"], maintain_order=True).join(
+        survivors, on=["shard", "workflow"], how="anti"
+    )
     workflows = empty.select(
-        "shard", pl.lit("workflow").alias("unit"), pl.col("workflow").alias("id"), pl.lit("").alias("parent"),
-        pl.lit("fit").alias("stage"), pl.lit("no_samples").alias("reason"),
-        pl.lit("all of its samples were dropped").alias("detail"), "domain",
+        "shard",
+        pl.lit("workflow").alias("unit"),
+        pl.col("workflow").alias("id"),
+        pl.lit("").alias("parent"),
+        pl.lit("fit").alias("stage"),
+        pl.lit("no_samples").alias("reason"),
+        pl.lit("all of its samples were dropped").alias("detail"),
+        "domain",
     )
     return pl.concat([samples, samples.with_columns(unit=pl.lit("step")), workflows]).select(columns)
 
@@ -96,8 +111,8 @@ def _late(out: Path, early: pl.DataFrame) -> pl.DataFrame:
 def account(out: Path) -> dict[str, dict[str, Any]]:
     """For each unit: how many were read, are in the dataset, were dropped (by reason), and what does not add up.
 
-    ``errors`` is empty when everything does: ids read twice, dropped twice, both kept and dropped, neither, or not read;
-    and workflows that were made of no record.
+    ``errors`` is empty when everything does: ids read twice, dropped twice, both kept and dropped, neither, or not
+    read; and workflows that were made of no record.
     """
     rows = ledger(out)
     present = in_dataset(out)
@@ -144,7 +159,9 @@ def _balance(read: pl.DataFrame, kept: pl.DataFrame, dropped: pl.DataFrame) -> d
         "both in the dataset and dropped": kept.join(dropped, on=key, how="semi"),
         "in the dataset but never read": kept.join(read, on=key, how="anti"),
         "dropped but never read": dropped.join(read, on=key, how="anti"),
-        "read but neither in the dataset nor dropped": read.join(kept, on=key, how="anti").join(dropped, on=key, how="anti"),
+        "read but neither in the dataset nor dropped": read.join(kept, on=key, how="anti").join(
+            dropped, on=key, how="anti"
+        ),
     }
     reasons = dropped.group_by("stage", "reason").len().sort("len", "stage", "reason", descending=[True, False, False])
     return {

@@ -6,6 +6,7 @@ because loading a declared split without a file fails; counts in the YAML are ex
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from string import Template
 from typing import Any, Final
@@ -21,6 +22,7 @@ _FEATURES: Final = [
 ]
 _SIZES: Final = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 _TOP: Final = 50
+_MARKUP: Final = re.compile(r"[\\`*\[\]<>|&]")
 
 
 def render(manifest: dict[str, Any], tables: dict[str, pl.DataFrame]) -> str:
@@ -81,6 +83,12 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
+def _cell(text: str) -> str:
+    """A name from a recording as plain text in a table, whatever markup it holds."""
+    text = " ".join(text.split())
+    return _MARKUP.sub(lambda char: f"&#{ord(char[0])};", text if len(text) <= 80 else text[:79] + "…")
+
+
 def _splits(manifest: dict[str, Any]) -> str:
     rows = [
         [name, f"{s['rows']:,}", f"{s['samples']:,}", f"{s['tokens']:,}", f"{s['fill']:.1%}"]
@@ -96,7 +104,7 @@ def _domains(domains: pl.DataFrame) -> str:
         ratio = f"{row['pruned_chars'] / row['raw_chars']:.0%}" if row["raw_chars"] else ""
         survival = "" if row["survival"] is None else f"{row['survival']:.1%}"
         counts = [f"{row[name]:,}" for name in ("workflows", "steps", "samples", "tokens")]
-        rows.append([row["domain"].replace("|", "\\|"), *counts, f"{row['share']:.1%}", ratio, survival])
+        rows.append([_cell(row["domain"]), *counts, f"{row['share']:.1%}", ratio, survival])
     more = domains.height - _TOP
     return _table(head, rows) + (f"\n\nand {more:,} more in `stats/domains.parquet`" if more > 0 else "")
 

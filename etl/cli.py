@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import os
 import sys
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 import orjson
 
 from schemas.errors import ConfigError, StepmillError
+
+DEFAULT_RECIPE: Final = "scribeagent-32k"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -34,11 +35,9 @@ def cli() -> None:
 def main() -> None:
     """The console script."""
     try:
-        cli(standalone_mode=False)
+        sys.exit(cli(standalone_mode=False))  # click returns the code of an Exit
     except click.exceptions.Abort:
         _stop("stopped; run the same command again to go on", 1)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
@@ -46,9 +45,6 @@ def main() -> None:
         _stop(str(error), 2)
     except StepmillError as error:
         _stop(str(error), 1)
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except OSError as error:
         _stop(
             f"{error.filename or 'file system'}: {error.strerror or error}; mend it and run the same command again", 1
@@ -60,8 +56,16 @@ def _stop(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def _print(text: str) -> None:
+    """Data on stdout. A reader of a pipe that has seen enough is no error: the rest goes nowhere."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _json(value: object) -> None:
-    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+    _print(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class _Job:
 
 
 _recipe_option = click.option(
-    "--recipe", default="scribeagent-32k", show_default=True, help="Name of a recipe, or a TOML file."
+    "--recipe", default=DEFAULT_RECIPE, show_default=True, help="Name of a recipe, or a TOML file."
 )
 _set_option = click.option(
     "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."
@@ -119,6 +123,8 @@ def build(
 
 def _job(inputs: tuple[str, ...], out: Path | None, recipe: str, overrides: tuple[str, ...]) -> _Job:
     if len(inputs) == 1 and inputs[0].endswith(".toml"):
+        if recipe != DEFAULT_RECIPE:
+            raise ConfigError(f'{inputs[0]} is a recipe itself: write extends = "{recipe}" there instead of --recipe')
         return _build_file(Path(inputs[0]), out, overrides)
     if out is None:
         raise ConfigError("say where to build: --out DIR")
@@ -127,12 +133,9 @@ def _job(inputs: tuple[str, ...], out: Path | None, recipe: str, overrides: tupl
 
 def _build_file(path: Path, out: Path | None, overrides: tuple[str, ...]) -> _Job:
     """A recipe with a [build] table: ``inputs`` (a list) and ``out``, relative to the file."""
-    try:
-        tables = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    from etl import recipe
+
+    tables = recipe.tables_of(path)
     settings = tables.pop("build", None)
     if not isinstance(settings, dict) or not settings.get("inputs"):
         raise ConfigError(f'{path}: no [build] table with inputs = ["folder"] and out = "folder"')
@@ -141,9 +144,12 @@ def _build_file(path: Path, out: Path | None, overrides: tuple[str, ...]) -> _Jo
         raise ConfigError(f"{path}: [build] has no setting {', '.join(unknown)} (there are: inputs, out)")
     if out is None and "out" not in settings:
         raise ConfigError(f"{path}: [build] says no out, and there is no --out")
-    inputs = tuple(str(path.parent / item) for item in settings["inputs"])
-    tables.setdefault("extends", "scribeagent-32k")
-    return _Job(inputs, out or path.parent / settings["out"], tables, overrides)
+    given, folder = settings["inputs"], settings.get("out", "")
+    if not isinstance(given, list) or not all(isinstance(item, str) for item in [*given, folder]):
+        raise ConfigError(f"{path}: [build] inputs is a list of strings, out a string")
+    inputs = tuple(str(path.parent / item) for item in given)
+    tables.setdefault("extends", DEFAULT_RECIPE)
+    return _Job(inputs, out or path.parent / folder, tables, overrides)
 
 
 def _load(source: str | dict[str, Any], overrides: Sequence[str]) -> Any:
@@ -156,13 +162,12 @@ def _run(job: _Job, workers: int, retry: bool = False) -> dict[str, Any]:
     from etl import recipe
     from etl.execute import Build
 
-    build = Build(_load(job.recipe, job.overrides), job.inputs, job.out, workers)
-    order = {
-        "inputs": [str(Path(item).absolute()) for item in job.inputs],
-        "recipe": recipe.tables_of(job.recipe) if isinstance(job.recipe, str) else job.recipe,
-        "overrides": job.overrides,
-    }
-    return build.run(order, retry)
+    asked = job.recipe
+    if isinstance(asked, str) and asked.endswith(".toml"):  # the file may be another one later
+        asked = recipe.tables_of(Path(asked))
+    build = Build(_load(asked, job.overrides), job.inputs, job.out, workers)
+    inputs = [str(Path(item).absolute()) for item in job.inputs]
+    return build.run({"inputs": inputs, "recipe": asked, "overrides": job.overrides}, retry)
 
 
 @cli.command()
@@ -177,7 +182,7 @@ def check(inputs: tuple[str, ...], as_json: bool) -> None:
     from etl import inspect
 
     report = inspect.check(inputs)
-    _json(report) if as_json else click.echo(inspect.check_text(report))
+    _json(report) if as_json else _print(inspect.check_text(report))
 
 
 @cli.command()
@@ -198,10 +203,10 @@ def inspect(directory: Path, domains: bool, sample: str | None, as_json: bool) -
 
     if sample:
         view = views.sample(directory, sample)
-        _json(view) if as_json else click.echo(views.sample_text(view))
+        _json(view) if as_json else _print(views.sample_text(view))
         return
     summary = views.summary(directory)
-    _json(summary) if as_json else click.echo(views.summary_text(summary, None if domains else 10))
+    _json(summary) if as_json else _print(views.summary_text(summary, None if domains else 10))
 
 
 @cli.command()
@@ -221,7 +226,7 @@ def explain(directory: Path, id: str, as_json: bool) -> None:
     from etl import inspect as views
 
     found = views.explain(directory, id)
-    _json(found) if as_json else click.echo(views.explain_text(found))
+    _json(found) if as_json else _print(views.explain_text(found))
 
 
 @cli.command()
@@ -239,7 +244,7 @@ def verify(directory: Path, as_json: bool) -> None:
     if as_json:
         _json({"problems": problems})
     else:
-        click.echo(
+        _print(
             "\n".join(problems) if problems else f"{directory}: all files, counts and accounts are as they should be"
         )
     if problems:
@@ -285,7 +290,7 @@ def formats(as_json: bool) -> None:
     from etl.sources import SOURCES
 
     known = {name: _first_line(source) for name, source in SOURCES.items() if name != "unknown"}
-    _json(known) if as_json else click.echo("\n".join(f"{name:<12} {about}" for name, about in known.items()))
+    _json(known) if as_json else _print("\n".join(f"{name:<12} {about}" for name, about in known.items()))
 
 
 def _first_line(source: object) -> str:
@@ -310,4 +315,4 @@ def recipes(name: str | None, as_json: bool) -> None:
         _json(settings)
         return
     known = recipe.shipped()
-    _json(known) if as_json else click.echo("\n".join(f"{name:<18} {about}" for name, about in known.items()))
+    _json(known) if as_json else _print("\n".join(f"{name:<18} {about}" for name, about in known.items()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -43,11 +44,11 @@ def find(inputs: Sequence[str], sources: Mapping[str, Source], without: Path | N
     found: dict[Path, Found] = {}
     for given in inputs:
         for root in _expand(given):
-            for item in _walk(root, root, sources, without and without.resolve()):
+            for item in _walk(root, root, sources, frozenset((without.resolve(),) if without else ())):
                 if item.format == UNKNOWN and item.path == root:
                     names = ", ".join(sorted(sources))
                     raise ConfigError(f"{root}: not in any known format ({names}). See: stepmill formats")
-                path = item.path.resolve()
+                path = Path(os.path.realpath(item.path))  # resolve() refuses a link to itself
                 found[path] = max(found.get(path, item), item, key=lambda item: (len(item.name), item.name))
     if not found:
         raise ConfigError(f"no files in {', '.join(inputs)}")
@@ -64,10 +65,13 @@ def _expand(given: str) -> list[Path]:
     return [Path(match) for match in matches]
 
 
-def _walk(path: Path, root: Path, sources: Mapping[str, Source], without: Path | None) -> Iterator[Found]:
-    name = path.resolve().name if path == root else path.relative_to(root).as_posix()
+def _walk(path: Path, root: Path, sources: Mapping[str, Source], without: frozenset[Path]) -> Iterator[Found]:
+    """What is in a folder. without: folders that are not looked into: the build's own, and those that ``path`` is in,
+    which a link may lead back to.
+    """
+    name = _name(path, root)
     if path.is_dir():
-        if path.resolve() == without:
+        if path.resolve() in without:
             return
         format_name = _recognise(InputHead.of(path), sources)
         children = sorted(child for child in path.iterdir() if not child.name.startswith("."))
@@ -75,9 +79,17 @@ def _walk(path: Path, root: Path, sources: Mapping[str, Source], without: Path |
             yield Found(path, name, format_name, tuple(child for child in children if child.is_file()))
         else:
             for child in children:
-                yield from _walk(child, root, sources, without)
-    else:
+                yield from _walk(child, root, sources, without | {path.resolve()})
+    elif path.is_file():
         yield Found(path, name, _recognise(InputHead.of(path), sources), (path,))
+    else:
+        yield Found(path, name, UNKNOWN, ())  # a pipe would have its reader wait for ever
+
+
+def _name(path: Path, root: Path) -> str:
+    if path != root:
+        return path.relative_to(root).as_posix()
+    return path.resolve().name if path.name in {"", ".."} else path.name
 
 
 def _recognise(head: InputHead, sources: Mapping[str, Source]) -> str:

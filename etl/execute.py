@@ -9,9 +9,12 @@ from __future__ import annotations
 import gc
 import hashlib
 import multiprocessing
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -113,11 +116,25 @@ _WORKER: Any = None  # of this process, set once: pickled with its vocabulary on
 def _start(worker: Any) -> None:
     global _WORKER  # noqa: PLW0603 - the executor's initializer has no other way to hand something to the tasks
     _WORKER = worker
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # on Ctrl-C the first process speaks for all
     _calm_collector()
 
 
 def _work(task: Any) -> Any:
     return _WORKER(task)
+
+
+@contextmanager
+def _without_interrupt() -> Iterator[None]:
+    """Processes started inside are deaf to Ctrl-C until `_start`: while they import, they would print a traceback."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @dataclass(frozen=True)
@@ -130,7 +147,8 @@ class Processes:
         """Results as they come. Raises `BuildError` if a worker dies."""
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(self.workers, context, _start, (worker,)) as executor:
-            futures = [executor.submit(_work, task) for task in tasks]
+            with _without_interrupt():
+                futures = [executor.submit(_work, task) for task in tasks]
             try:
                 for future in as_completed(futures):
                     yield future.result()

@@ -174,8 +174,9 @@ def _matching(ids: pl.DataFrame, wanted: str) -> pl.DataFrame:
 def explain(out: Path, wanted: str) -> dict[str, Any]:
     """The way of a record, workflow, step or sample through every stage, for each time it was read.
 
-    Raises `ConfigError` if nothing of that id was read.
+    Raises `ConfigError` if nothing of that id was read, or there is no finished build.
     """
+    _manifest(out)
     rows = account.ledger(out)
     of_id = _matching(rows, wanted)
     if of_id.height == 0:

@@ -18,7 +18,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from etl.plan import described
 from etl.shards import ArrowWriter, atomic, open_arrow, write_json
+from schemas.errors import RecordError, StepmillError
 from schemas.ledger import FITTED_SCHEMA
 from schemas.samples import PACKED_SCHEMA, Encoded, Packed, Sample, sample_from_row
 from tokenization.encode import Encoder
@@ -113,10 +115,21 @@ class PackPlan:
         write_json(out / "work" / "fitted" / f"{shard.name}.json", asdict(report))
         return report
 
+    def _fit(self, sample: Sample, fit: Fit) -> list[Encoded] | Drop:
+        """Like ``fit``; an exception costs this sample, unless it was raised to stop the build."""
+        try:
+            return fit(sample, self.encoder)
+        except RecordError as error:
+            return Drop(error.reason, error.detail)
+        except (StepmillError, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 - as in etl.plan
+            return Drop("stage_crashed", described(error))
+
     def _fitted(self, samples: Iterator[Sample], fit: Fit, fitted: dict[str, dict[str, Any]]) -> Iterator[Encoded]:
         """The samples' chunks; enters what became of each sample."""
         for sample in samples:
-            result = fit(sample, self.encoder)
+            result = self._fit(sample, fit)
             entry: dict[str, Any] = {name: getattr(sample, name) for name in _OF_SAMPLE}
             entry |= {"chunk": 0, "chunks": 0, "prompt_tokens": 0, "completion_tokens": 0, "row": -1}
             entry |= {"reason": "", "detail": ""}

@@ -220,16 +220,18 @@ class Plan:
             try:
                 workflow = next(rows, None)
             except Exception as error:
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise  # of the disk: to go on would leave out what is there
                 # A defect of ours, not of the record: sources quarantine what they cannot read.
-                tally.at("read").quarantine(shard.name, "source_crashed", _described(error), b"")
+                tally.at("read").quarantine(shard.name, "source_crashed", described(error), b"")
                 return
             if workflow is None:
                 return
+            known = seen.get(workflow.uid, "")
             trail = enter(workflow, tally.at("read"), seen)
             if trail.uid != workflow.uid:
                 _reparent(tally.entries, entered, workflow.uid, trail.uid)
-            known = seen[workflow.uid]
-            if trail.uid == workflow.uid:
+            if not known:
                 yield from self._through(trail, tally)
             elif known == trail.content_hash:
                 tally.at("read").drop_workflow(
@@ -252,7 +254,7 @@ class Plan:
             del tally.entries[entered:]
             trail.marks = marks
             reason = error.reason if isinstance(error, RecordError) else "stage_crashed"
-            tally.at(self._stage_of(error)).quarantine_workflow(trail, reason, _described(error))
+            tally.at(self._stage_of(error)).quarantine_workflow(trail, reason, described(error))
             return []
 
     def _stage_of(self, error: Exception) -> str:
@@ -265,7 +267,7 @@ class Plan:
 
     def settings(self) -> dict[str, Any]:
         """Everything of the plan that decides its output, for the fingerprint: versions and fields."""
-        parts = {f"source {name}": source for name, source in sorted(self.sources.items())}
+        parts: dict[str, Any] = {f"source {name}": source for name, source in sorted(self.sources.items())}
         parts |= {f"stage {stage.name}": stage for stage in self.stages}
         return {
             name: {"version": part.version} | {field.name: plain(getattr(part, field.name)) for field in fields(part)}
@@ -291,7 +293,7 @@ def enter(workflow: Workflow, tally: Tally, seen: dict[str, str]) -> Trail:
     """Enter a workflow and its steps in the ledger, with their domains.
 
     seen: content hash by uid of the shard's earlier workflows. One whose id came before gets an id of its own in the
-    ledger (``uid~2``), so that every line of the ledger is about one thing.
+    ledger (``uid~2``), so that every line of the ledger is about one thing; it stands there with an empty hash.
     """
     marks = [Mark(number, step) for number, step in enumerate(workflow.steps, 1)]
     domains = [domain_of(step.url, workflow.website) for step in workflow.steps]
@@ -299,7 +301,7 @@ def enter(workflow: Workflow, tally: Tally, seen: dict[str, str]) -> Trail:
     while trail.uid in seen:
         repeat = int(trail.uid.removeprefix(workflow.uid).removeprefix("~") or 1)
         trail.uid = f"{workflow.uid}~{repeat + 1}"
-    seen[trail.uid] = trail.content_hash
+    seen[trail.uid] = trail.content_hash if trail.uid == workflow.uid else ""
     trail.domains = [tuple(domain) for domain in domains]
     trail.domain = next((d.domain for d in domains if d.domain_from != "none"), "unknown")
     tally.read("workflow", trail.uid, "", trail.domain)
@@ -335,7 +337,7 @@ def _add(digest: xxhash.xxh3_128, text: str) -> None:
     digest.update(data)
 
 
-def _described(error: Exception) -> str:
+def described(error: Exception) -> str:
     """One line: the exception and where in our code it came from; no path, which would differ between machines."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}, {frames[-1].name})" if frames else ""

@@ -217,9 +217,14 @@ def load(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
     return from_tables(_tables(name_or_file), overrides)
 
 
-def tables_of(name_or_file: str) -> str | dict[str, Any]:
-    """What asks for the same recipe later and from anywhere: a shipped one's name, or the tables of a file."""
-    return _tables(name_or_file) if name_or_file.endswith(".toml") else name_or_file
+def tables_of(path: Path) -> dict[str, Any]:
+    """The tables of a recipe file. Raises `ConfigError` if it cannot be read."""
+    try:
+        return _parse(path.read_text("utf-8"), str(path))
+    except OSError as error:
+        raise ConfigError(f"recipe {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"recipe {path}: not UTF-8 ({error.reason} at byte {error.start})") from error
 
 
 def from_tables(tables: Mapping[str, Any], overrides: Sequence[str] = ()) -> Recipe:
@@ -243,11 +248,7 @@ def from_tables(tables: Mapping[str, Any], overrides: Sequence[str] = ()) -> Rec
 
 def _tables(name_or_file: str) -> dict[str, Any]:
     if name_or_file.endswith(".toml"):
-        path = Path(name_or_file)
-        try:
-            return _parse(path.read_text("utf-8"), name_or_file)
-        except OSError as error:
-            raise ConfigError(f"recipe {name_or_file}: {error.strerror}") from error
+        return tables_of(Path(name_or_file))
     if name_or_file not in shipped():
         raise ConfigError(
             f"there is no recipe {name_or_file!r}{_nearest(name_or_file, shipped())}. See: stepmill recipes"

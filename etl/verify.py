@@ -34,7 +34,9 @@ def verify(out: Path) -> list[str]:
     try:
         problems += _accounts(out, manifest)
     except (IntegrityError, OSError, pa.ArrowException, pl.exceptions.PolarsError) as error:
-        problems.append(f"accounting: a file under {out / 'work'} cannot be read ({error}); build again into a new folder")
+        problems.append(
+            f"accounting: a file under {out / 'work'} cannot be read ({error}); build again into a new folder"
+        )
     return problems or _loads(out, manifest)
 
 
@@ -60,7 +62,9 @@ def _files(out: Path, manifest: dict[str, Any]) -> list[str]:
 
 def _work_files(out: Path) -> dict[str, str]:
     """Hashes of the files that the accounting stands on, from the reports: by path under the work folder."""
-    reports = [read_json(path) for folder in ("samples", "fitted") for path in sorted((out / "work" / folder).glob("*.json"))]
+    reports = [
+        read_json(path) for folder in ("samples", "fitted") for path in sorted((out / "work" / folder).glob("*.json"))
+    ]
     files = {name.removeprefix("work/"): digest for report in reports for name, digest in report["files"].items()}
     return {name: digest for name, digest in files.items() if name.startswith(("ledger/", "quarantine/", "fitted/"))}
 
@@ -126,8 +130,10 @@ def _loads(out: Path, manifest: dict[str, Any]) -> list[str]:
 def _accounts(out: Path, manifest: dict[str, Any]) -> list[str]:
     problems: list[str] = []
     for unit, counts in account.account(out).items():
-        for what, found in counts["errors"].items():
-            problems.append(f"accounting: {found['count']} {unit}s are {what}, for example {found['first']}")
+        problems += [
+            f"accounting: {found['count']} {unit}s are {what}, for example {found['first']}"
+            for what, found in counts["errors"].items()
+        ]
         said = manifest["accounting"][unit]
         for key in ("read", "kept", "dropped"):
             if counts[key] != said[key]:

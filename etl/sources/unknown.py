@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from etl.plan import Head, InputShard, Tally
@@ -12,7 +13,7 @@ from schemas.workflow import Workflow
 
 @dataclass(frozen=True)
 class Unknown:
-    """Reads nothing: drops the file as one record, ``unknown_format``."""
+    """Reads nothing: drops the file as one record, ``unknown_format`` or ``not_a_file``."""
 
     name: ClassVar[str] = "unknown"
     version: ClassVar[int] = 1
@@ -24,5 +25,8 @@ class Unknown:
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
         """No workflows."""
         tally.read("record", shard.name)
-        tally.drop("record", shard.name, "unknown_format", f"{shard.size} bytes; no source recognises it")
+        if Path(shard.path).is_file():
+            tally.drop("record", shard.name, "unknown_format", f"{shard.size} bytes; no source recognises it")
+        else:
+            tally.drop("record", shard.name, "not_a_file", "a pipe, socket, device, or a link that leads nowhere")
         yield from ()

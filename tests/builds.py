@@ -1,0 +1,157 @@
+"""What the tests of whole builds share: build in this process or by the command line, and read the result back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from etl.execute import Build
+from etl.packing import gather
+from etl.progress import Progress
+from etl.recipe import Recipe, load
+from etl.shards import open_arrow, read_json, write_table
+from schemas.samples import Sample, Tokens
+
+ROOT: Final = Path(__file__).parents[1]
+RECORDINGS: Final = ROOT / "tests" / "recordings" / "data"
+ASKED: Final = ("mind2web", "browsergym_workarena", "browsergym_webarena", "miniwob_demos")
+"""The shared folders that one build must take together."""
+
+
+class Quiet(Progress):
+    """Says nothing."""
+
+    def _show(self, line: str, last: bool = False) -> None:
+        pass
+
+
+def build(
+    inputs: Sequence[str | Path], out: Path, *overrides: str, workers: int = 1, recipe: Recipe | None = None
+) -> dict[str, Any]:
+    """Build in this process, as the command line does; returns the manifest."""
+    given = tuple(map(str, inputs))
+    chosen = recipe or load("scribeagent-32k", overrides)
+    order = {"inputs": given, "recipe": "scribeagent-32k", "overrides": overrides}
+    return Build(chosen, given, out, workers, Quiet).run(order)
+
+
+def command(
+    *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None, umask: int = -1
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "etl", *map(str, arguments)],
+        cwd=cwd,
+        env=environment(env),
+        umask=umask,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a process that finds this checkout and downloads nothing."""
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1", **(changes or {})}
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """sha256 of every file under a folder, by path."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def stamps(folder: Path) -> dict[str, tuple[int, int]]:
+    """Inode and time of the last change of every file under a folder, by path."""
+    return {
+        path.relative_to(folder).as_posix(): (path.stat().st_ino, path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def rewrite(path: Path, keep: pa.Table) -> None:
+    """Put another table in the place of an Arrow file."""
+    path.unlink()
+    write_table(path, keep)
+
+
+def without_row(path: Path, row: int) -> None:
+    """Remove one row of an Arrow file by hand."""
+    table = open_arrow(path).read_all()
+    rewrite(path, pa.concat_tables([table.slice(0, row), table.slice(row + 1)]))
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """One sample as it lies in the dataset."""
+
+    split: str
+    sample_id: str
+    input_ids: Tokens
+    labels: Tokens
+
+
+def emitted(out: Path) -> Iterator[Emitted]:
+    """Every sample of the data files, in their order."""
+    for path in sorted((out / "dataset" / "data").rglob("*.arrow")):
+        reader = open_arrow(path)
+        for number in range(reader.num_record_batches):
+            batch = reader.get_batch(number)
+            for row in range(batch.num_rows):
+                ids, labels, lengths = (batch.column(i)[row].values.to_numpy() for i in range(3))
+                ends = np.cumsum(lengths)
+                names = batch.column(3)[row].as_py()
+                assert len(names) == len(lengths)
+                assert ends[-1] == len(ids) == len(labels)
+                for name, start, end in zip(names, ends - lengths, ends, strict=True):
+                    yield Emitted(path.name.split("-")[0], name, ids[start:end], labels[start:end])
+
+
+def samples(out: Path) -> dict[str, Sample]:
+    """Every sample that the index kept, by id."""
+    index = pl.read_parquet(out / "work" / "index.parquet").filter(pl.col("reason") == "")
+    return {sample.sample_id: sample for sample in gather(index, out / "work" / "samples")}
+
+
+def inputs_of(out: Path) -> dict[str, dict[str, Any]]:
+    """The report of each input shard, by its key."""
+    return {path.stem: read_json(path) for path in sorted((out / "work" / "samples").glob("*.json"))}
+
+
+def workflow(number: int, steps: int = 1, **fields: Any) -> dict[str, Any]:
+    """A workflow in the interchange format; no two with other numbers say the same."""
+    pages = [
+        {
+            "url": f"https://www.shop{number % 7}.example/item/{number}",
+            "html": f'<html><body><h1>Item {number}</h1><button id="b{step}">Order {step}</button></body></html>',
+            "action": {"kind": "click", "description": f"Order {step} of item {number}"},
+            "target": [{"kind": "css", "value": f"#b{step}"}],
+        }
+        for step in range(steps)
+    ]
+    objective = f"Order item {number} in the shop and pay for it"
+    return {"workflow_id": f"w{number}", "objective": objective, "steps": pages, **fields}
+
+
+def write_workflows(path: Path, *records: Mapping[str, Any]) -> Path:
+    """A JSONL file of workflows."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path
