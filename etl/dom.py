@@ -14,13 +14,18 @@ than linear time.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Container, Iterator
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator
 from functools import lru_cache
-from typing import Final
+from itertools import islice
+from typing import Final, NamedTuple, cast
 
 import turbohtml
-from cssselect import HTMLTranslator, SelectorError
+from cssselect import ExpressionError, HTMLTranslator, SelectorError
+from cssselect import parse as parse_css
+from cssselect.parser import Attrib, Class, CombinedSelector, Element, Function, Hash
 from lxml import etree
 from turbohtml import TokenType
 
@@ -30,6 +35,7 @@ OTHER: Final = 0  # comment, doctype, leading text: only the text after it matte
 START: Final = 1
 EMPTY: Final = 2  # an element that is complete with its start tag
 END: Final = 3
+_IS_ELEMENT: Final = (0, 1, 1, 0)
 
 VOID_TAGS: Final = frozenset(
     "area base br col embed hr img input link meta param source track wbr "
@@ -43,11 +49,16 @@ RAW_TAGS: Final = frozenset(("script", "style", "title", "textarea", "xmp", "noe
 REFERENCE_TAGS: Final = frozenset(("title", "textarea"))
 """Raw elements in whose text character references count."""
 
-MEMO_BYTES: Final = 192 * 2**20
+MEMO_BYTES: Final = 320 * 2**20
 """Bound of the memo of known pieces; when it is reached the memo starts again empty."""
 
+PAGES_CHARACTERS: Final = 16 * 2**20
+"""Bound of the latest pages that are kept whole."""
+
 _PIECE_OVERHEAD: Final = 600  # measured bytes of a Token, its note, its dict slot and their strings' headers
+_LONGEST_PIECE: Final = 2**20
 _JOIN_LIMIT: Final = 64  # pieces joined into one tag before the plain reader, which is linear, takes over
+_JOINED_TEXT_LIMIT: Final = 25_000  # characters of text joined before it does
 
 # A start or end tag whose extent cannot be misread: every quote belongs to a complete attribute value.
 # Groups: slash, name, attributes, closing slash. White space is HTML's, which is less than \s.
@@ -60,9 +71,22 @@ _PLAIN_TAG: Final = re.compile(
 _ATTRIBUTE: Final = re.compile(
     r"""([^ \t\n\f\r=]++)(?:[ \t\n\f\r]*+=[ \t\n\f\r]*+(?:"([^"]*+)"|'([^']*+)'|([^ \t\n\f\r]++)))?+"""
 )
+_TAG_NAME: Final = re.compile("/?[a-zA-Z]")
+LOCATOR_LIMIT: Final = 16_384
+"""Characters of the longest CSS selector or XPath that is tried."""
+
+CSS_LIMIT: Final = 1e9
+"""Nodes that a CSS selector may have libxml2 look at: some ten seconds."""
+
+XPATH_LIMIT: Final = 1e10
+"""The same of an XPath, as `_cost` has it: higher, because that is generous."""
+
 _COMMENT_END: Final = re.compile(r"--!?>")
+_NUMERIC_REFERENCE: Final = re.compile("(&#(?:[0-9]+|[xX][0-9a-fA-F]+);?)")
 _OPEN_REFERENCE: Final = re.compile(r"&[a-zA-Z][a-zA-Z0-9]*+(?!;)")
 _ASCII_UPPER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+_NAMES_LIMIT: Final = 20_000
+_NAMES: Final[dict[str, str]] = {}  # what stands before a quoted value, `` name=``, and the name in lower case
 _AFTER_NAME: Final = frozenset(" \t\n\f\r/>")
 
 
@@ -77,8 +101,8 @@ class Token:
 
     kind: `OTHER`, `START`, `EMPTY` or `END`; tag: lower case; markup: the attributes as written (``odd``: the whole
     tag, which only the library can read); raw_text: what follows up to the next markup, references unresolved;
-    literal: references do not count in it; note: a place for the pruner, so that it needs no memo of its own. Tokens are
-    shared between pages and compared by identity.
+    literal: references do not count in it; note: a place for the pruner, so that it needs no memo of its own.
+    Tokens are shared between pages and compared by identity.
     """
 
     __slots__ = ("element", "kind", "literal", "markup", "note", "odd", "opens_raw", "raw_text", "tag")
@@ -93,8 +117,12 @@ class Token:
         self.odd = odd
         self.literal = literal
         self.note = _NO_NOTE
-        self.element = 1 if kind == START or kind == EMPTY else 0
+        self.element = _IS_ELEMENT[kind]
         self.opens_raw = kind == START and tag in RAW_TAGS
+
+    def copy(self) -> Token:
+        """The same token under another identity."""
+        return Token(self.kind, self.tag, self.markup, self.raw_text, self.odd, self.literal)
 
     def __repr__(self) -> str:
         return f"Token({self.kind}, {self.tag!r}, {self.markup!r}, {self.raw_text!r})"
@@ -103,12 +131,12 @@ class Token:
     def text(self) -> str:
         """The text after the markup with character references resolved."""
         text = self.raw_text
-        return turbohtml.unescape(text) if "&" in text and not self.literal else text
+        return _resolve(text) if "&" in text and not self.literal else text
 
     def attributes(self, skip: Container[str] = ()) -> dict[str, str]:
         """Attributes in the order written, names in lower case, references resolved; the first of a name counts.
 
-        skip: names, as written, that may be left out.
+        skip: names that are left out.
         """
         attributes: dict[str, str] = {}
         if not self.element or not self.markup:
@@ -117,33 +145,58 @@ class Token:
             for name, value in next(iter(turbohtml.tokenize(self.markup))).attrs or ():
                 attributes.setdefault(name, value)
             return attributes
-        for name, double, single, bare in _ATTRIBUTE.findall(self.markup):
-            if name in skip:
-                continue
-            value = double or single or bare
-            if not name.islower():
-                name = name.translate(_ASCII_UPPER)
-            if name not in attributes:
+        for name, value in self._pairs():
+            if name not in skip and name not in attributes:
                 attributes[name] = _resolve_in_attribute(value) if "&" in value else value
         return attributes
+
+    def _pairs(self) -> Iterable[tuple[str, str]]:
+        """Names in lower case and values of a plain tag."""
+        parts = self.markup.split('"')  # nearly all hold nothing but name="value", with one space before
+        if not parts[-1]:
+            names = [*map(_NAMES.get, parts[:-1:2])]
+            if None not in names:
+                return zip(names, parts[1::2], strict=True)  # type: ignore[arg-type]
+        pairs = []
+        for name, double, single, bare in _ATTRIBUTE.findall(self.markup):
+            lower = name if name.islower() else name.translate(_ASCII_UPPER)
+            if double and len(_NAMES) < _NAMES_LIMIT:
+                _NAMES[f" {name}="] = lower
+            pairs.append((lower, double or single or bare))
+        return pairs
+
+
+def _resolve(text: str) -> str:
+    """Resolve references as in text. The library's ``unescape`` drops some numbers that its tokenizer keeps."""
+    if "&#" not in text:
+        return turbohtml.unescape(text)
+    parts = _NUMERIC_REFERENCE.split(text)
+    parts[::2] = map(turbohtml.unescape, parts[::2])
+    parts[1::2] = [next(iter(turbohtml.tokenize(reference))).data or "" for reference in parts[1::2]]
+    return "".join(parts)
 
 
 def _resolve_in_attribute(value: str) -> str:
     """Resolve references as in an attribute: a named one without ``;`` before ``=`` or a letter or digit stays."""
     if _OPEN_REFERENCE.search(value) is None:
-        return turbohtml.unescape(value)
+        return _resolve(value)
     attrs = next(iter(turbohtml.tokenize('<a b="' + value.replace('"', "&quot;") + '">'))).attrs
     return attrs[0][1] if attrs else value
 
 
 class Page:
-    """A page as written: its tokens in order, and how many elements it has."""
+    """A page as written: its tokens in order, and how many elements it has. Not to be changed: `read` shares pages.
 
-    __slots__ = ("elements", "tokens")
+    note: a place for the pruner, as on tokens.
+    """
+
+    __slots__ = ("_positions", "elements", "note", "tokens")
 
     def __init__(self, tokens: list[Token], elements: int) -> None:
         self.tokens = tokens
         self.elements = elements
+        self.note: tuple[str, object] = "", None
+        self._positions: list[int] = []
 
     def node(self, element: int) -> int:
         """Our id of an element given by its index in document order: counted from the end, the last one is 0."""
@@ -151,12 +204,11 @@ class Page:
 
     def position(self, element: int) -> int:
         """Where in ``tokens`` the start tag of an element is."""
-        seen = -1
-        for position, token in enumerate(self.tokens):
-            seen += token.element
-            if seen == element:
-                return position
-        raise IndexError(f"element {element} of {self.elements}")
+        if not 0 <= element < self.elements:
+            raise IndexError(f"element {element} of {self.elements}")
+        if not self._positions:
+            self._positions = [at for at, token in enumerate(self.tokens) if token.element]
+        return self._positions[element]
 
     def text_of(self, element: int, limit: int) -> str:
         """The text inside an element, white space collapsed, cut at ``limit`` characters."""
@@ -187,7 +239,7 @@ def find_attribute(page: Page, name: str, value: str) -> list[int]:
     for token in page.tokens:
         if token.element:
             element += 1
-            if needle in token.markup and token.attributes().get(name) == value:
+            if (needle in token.markup or "&" in token.markup) and token.attributes().get(name) == value:
                 found.append(element)
     return found
 
@@ -209,43 +261,258 @@ def find_markup(page: Page, markup: str) -> list[int]:
 
 
 def find_css(page: Page, selector: str) -> list[int]:
-    """Indices of the elements a CSS selector matches. Raises `PageError` ("invalid_css") for anything else."""
+    """Indices of the elements a CSS selector matches. Raises `PageError` ("invalid_css") for anything else, and
+    "costly_css" for what would take minutes on this page.
+
+    What stands between combinators is looked up in the whole page, and the combinators are decided on what was found:
+    linear in the page, where libxml2 takes hours for ``div div a`` on a deep one. What recorders write (`_Simple`) is
+    looked up in the page's tokens, everything else in its `tree`.
+    """
     try:
-        path = _css_to_xpath(selector)
-    except SelectorError as error:
+        chains = _chains(selector)
+    except (SelectorError, RecursionError) as error:
         raise PageError("invalid_css", f"{selector[:200]!r}: {error}") from error
-    return _elements(page, path, "invalid_css")
+    links = [link for chain in chains for link in chain]
+    hard = [link.path for link in links if link.simple is None]
+    positions = sum("-sibling::" in path for path in hard)
+    related = len(links) > len(chains) or any(link.simple and link.simple.nth for link in links)
+    kin = _kin(page) if positions or related else _Kin([], [], 0, 0)
+    if len(hard) * page.elements * 10 + positions * kin.pairs_beside > CSS_LIMIT:
+        raise PageError("costly_css", f"{selector[:200]!r} on {page.elements} elements")
+    root = tree(page) if hard else None
+    matched: set[int] = set()
+    for chain in chains:
+        found: set[int] = set()
+        for link in chain:
+            if link.simple is not None:
+                candidates = _scan(page, link.simple, kin)
+            elif root is not None:
+                indices = cast("list[str]", root.xpath(f"{link.path}/@{_INDEX}", smart_strings=False))
+                candidates = [int(index) for index in indices]
+            up = kin.parents if link.combinator in " >" else kin.before
+            far = link.combinator in " ~"
+            found = _led(candidates, found, up, far) if link.combinator else set(candidates)
+        matched |= found
+    return sorted(matched)
 
 
-def find_xpath(page: Page, path: str) -> list[int]:
-    """Indices of the elements an XPath selects. Raises `PageError` ("invalid_xpath") for anything else."""
-    path = path.strip()
-    if path.startswith("/") and not path.startswith("//"):
-        path = "." + path  # the tree hangs under a root of ours
-    elif path.startswith("//"):
-        path = "." + path
-    return _elements(page, path, "invalid_xpath")
+class _Simple(NamedTuple):
+    """A part of a selector without combinators, as recorders write them; ``nth``: of its type, 0 for any."""
+
+    tag: str
+    attributes: tuple[tuple[str, str], ...]
+    classes: tuple[str, ...]
+    nth: int
+
+
+class _Link(NamedTuple):
+    """A part of a selector: the combinator before it, its XPath, and its conditions if they are simple ones."""
+
+    combinator: str
+    path: str
+    simple: _Simple | None
 
 
 @lru_cache(maxsize=4096)
-def _css_to_xpath(selector: str) -> str:
-    return str(HTMLTranslator().css_to_xpath(selector, prefix="descendant::"))
+def _chains(selector: str) -> tuple[tuple[_Link, ...], ...]:
+    """Of each selector of a list: its parts from the left."""
+    if len(selector) > LOCATOR_LIMIT:
+        raise ExpressionError(f"{len(selector)} characters, at most {LOCATOR_LIMIT}")
+    translator = HTMLTranslator()
+    chains: list[tuple[_Link, ...]] = []
+    for parsed in parse_css(selector):
+        if parsed.pseudo_element is not None:
+            raise ExpressionError("a pseudo-element is no element")
+        part = parsed.parsed_tree
+        links: list[_Link] = []
+        while isinstance(part, CombinedSelector):
+            last = part.subselector
+            links.append(_Link(part.combinator, f"descendant::{translator.xpath(last)}", _simple(last)))
+            part = part.selector
+        links.append(_Link("", f"descendant::{translator.xpath(part)}", _simple(part)))
+        chains.append(tuple(reversed(links)))
+    return tuple(chains)
 
 
-def _elements(page: Page, path: str, reason: str) -> list[int]:
-    root = tree(page)
+def _simple(part: object) -> _Simple | None:
+    """The conditions of a part, if it has only simple ones."""
+    attributes: list[tuple[str, str]] = []
+    classes: list[str] = []
+    nth = 0
+    while not isinstance(part, Element):
+        if isinstance(part, Hash):
+            attributes.append(("id", part.id))
+        elif isinstance(part, Class):
+            classes.append(part.class_name)
+        elif isinstance(part, Attrib) and part.operator == "=" and not part.namespace and part.value:
+            attributes.append((part.attrib.lower(), part.value.value or ""))
+        elif isinstance(part, Function) and part.name == "nth-of-type" and not nth:
+            if part.argument_types() != ["NUMBER"] or not part.arguments[0].value.isdigit():
+                return None
+            nth = int(part.arguments[0].value)
+            if not nth:
+                return None
+        else:
+            return None
+        part = part.selector
+    if part.namespace or (nth and not part.element):
+        return None
+    return _Simple((part.element or "").lower(), tuple(attributes), tuple(classes), nth)
+
+
+def _scan(page: Page, simple: _Simple, kin: _Kin) -> list[int]:
+    """Indices of the elements that meet simple conditions."""
+    tag, wanted, classes, nth = simple
+    # A value that holds nothing to escape stands in the markup as it is: most elements need no closer look.
+    needle = next((value for _, value in wanted if value and not _ESCAPABLE.search(value)), "")
+    conditions = bool(wanted or classes)
+    counts: Counter[int] = Counter()  # elements of this tag by the one around them
+    found: list[int] = []
+    element = -1
+    for token in page.tokens:
+        if not token.element:
+            continue
+        element += 1
+        if tag and token.tag != tag:
+            continue
+        if nth:
+            counts[kin.parents[element]] += 1
+            if counts[kin.parents[element]] != nth:
+                continue
+        if conditions:
+            if needle not in token.markup and "&" not in token.markup:
+                continue
+            attributes = token.attributes()
+            if any(attributes.get(name) != value for name, value in wanted):
+                continue
+            if classes and not {*_CLASS_SPACE.split(attributes.get("class", ""))}.issuperset(classes):
+                continue
+        found.append(element)
+    return found
+
+
+def _led(found: list[int], to: set[int], up: list[int], far: bool) -> set[int]:
+    """Those of ``found`` from which ``up`` leads ``to`` one of these: in one step, or ``far`` in any number of them."""
+    if not far:
+        return {element for element in found if up[element] in to}
+    leads = {-1: False}
+    kept: set[int] = set()
+    for element in found:
+        way: list[int] = []
+        at = up[element]
+        while at not in leads and at not in to:
+            way.append(at)
+            at = up[at]
+        leads.update(dict.fromkeys(way, arrived := at in to or leads[at]))
+        if arrived:
+            kept.add(element)
+    return kept
+
+
+def find_xpath(page: Page, path: str) -> list[int]:
+    """Indices of the elements an XPath selects. Raises `PageError` ("invalid_xpath") for anything else, and
+    "costly_xpath" for one that would take libxml2 minutes on this page.
+    """
+    written = path = path.strip()
+    if len(path) > LOCATOR_LIMIT or _cost(page, path) > XPATH_LIMIT:
+        raise PageError("costly_xpath", f"{path[:200]!r} on {page.elements} elements")
+    if path.startswith("/"):
+        path = "." + path  # the tree hangs under a root of ours
+    return _elements(tree(page), path, written, "invalid_xpath")
+
+
+_XPATH_MARK: Final = re.compile(
+    r"""(?:"[^"]*+"|'[^']*+')|(?P<open>\[)|(?P<close>\])|(?P<everywhere>(?<=[\[(,=<>|+\s])/|\b(?:following|preceding)\s*::)|"""
+    r"""(?P<beside>-sibling\s*::)|(?P<around>//|\b(?:ancestor|descendant)|\b(?:contains|string|normalize-space|starts-with|count)\b)"""
+)
+
+
+def _cost(page: Page, path: str) -> float:
+    """About how many nodes libxml2 looks at for an XPath.
+
+    What stands in brackets is worked out for each element before them, so their costs are multiplied. Generous by far:
+    nothing that recorders write comes near the limit on a page that people see.
+    """
+    kin = _kin(page)
+    elements = max(page.elements, 1)
+    costs = {
+        "everywhere": float(elements), "beside": kin.pairs_beside / elements, "around": kin.pairs_around / elements
+    }  # fmt: skip
+    levels: dict[int, list[float]] = {0: []}
+    level = 0
+    for mark in _XPATH_MARK.finditer(path):
+        if mark.lastgroup in costs:
+            # from within brackets a path from the root is followed, and its set made, again and again
+            slower = 10 if level and mark.lastgroup == "everywhere" else 1
+            levels.setdefault(level, []).append(slower * costs[mark.lastgroup])
+        elif mark.lastgroup:
+            level += 1 if mark["open"] else -1
+    top = levels.pop(0)
+    cost = elements * max(top, default=1 / elements)
+    if len(top) == 1:
+        cost = float(elements)
+    elif top:  # the sets that several elements find are merged without an index
+        cost = max(cost, kin.pairs_around * elements**0.5)
+    # lxml looks around each element that it hands out
+    return max(kin.pairs_around, cost * math.prod(max(inner, default=1.0) for inner in levels.values()))
+
+
+class _Kin(NamedTuple):
+    """By element: the one around it and the one before it in the same parent, -1 for none. And how many pairs there are
+    of an element and any around it, and of an element and any before it in the same parent.
+    """
+
+    parents: list[int]
+    before: list[int]
+    pairs_around: int
+    pairs_beside: int
+
+
+def _kin(page: Page) -> _Kin:
+    parents: list[int] = []
+    before: list[int] = []
+    around = beside = 0
+    opened = [[-1, -1, 0]]  # of each open element: its index, that of its last child, how many children
+    names = [""]
+    open_names: Counter[str] = Counter()
+    for token in page.tokens:
+        if token.element:
+            parent = opened[-1]
+            around += len(opened)
+            beside += parent[2]
+            parents.append(parent[0])
+            before.append(parent[1])
+            parent[1] = len(parents) - 1
+            parent[2] += 1
+            if token.kind == START:
+                opened.append([len(parents) - 1, -1, 0])
+                names.append(token.tag)
+                open_names[token.tag] += 1
+        elif token.kind == END and open_names[token.tag]:
+            name = ""
+            while name != token.tag:
+                name = names.pop()
+                opened.pop()
+                open_names[name] -= 1
+    return _Kin(parents, before, around, beside)
+
+
+def _elements(root: etree._Element, path: str, written: str, reason: str) -> list[int]:
     try:
         found = root.xpath(path, smart_strings=False)
     except (etree.XPathError, ValueError) as error:
-        raise PageError(reason, f"{path[:200]!r}: {error}") from error
-    if not isinstance(found, list) or any(not isinstance(item, etree._Element) for item in found):
-        raise PageError(reason, f"{path[:200]!r} selects no elements but a {type(found).__name__}")
-    return sorted(int(item.get(_INDEX)) for item in found if item is not root)
+        raise PageError(reason, f"{written[:200]!r}: {error}") from error
+    elements = [item for item in found if isinstance(item, etree._Element)] if isinstance(found, list) else []
+    if not isinstance(found, list) or len(elements) < len(found):
+        raise PageError(reason, f"{written[:200]!r} selects no elements but a {type(found).__name__}")
+    return sorted(int(item.get(_INDEX, "-1")) for item in elements if item is not root)
 
 
 _INDEX: Final = "stepmill-index"
 _ROOT: Final = "stepmill-page"
+_MAX_ATTRIBUTES: Final = 1_000  # of an element of the tree: lxml compares each with those before it
 _NOT_XML: Final = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_CLASS_SPACE: Final = re.compile("[ \t\r\n]+")
 _XML_NAME: Final = re.compile(r"[A-Za-z_][\w.-]*")
 _ESCAPABLE: Final = re.compile(r"[&<>\"'\s]")
 
@@ -258,62 +525,68 @@ def tree(page: Page) -> etree._Element:
     root = etree.Element(_ROOT)
     stack = [root]
     names = [""]
+    open_names: Counter[str] = Counter()
+    text: list[str] = []  # what has come since the last element began or ended
+    after: etree._Element | None = None  # the element that it follows; None: it is the first in its parent
     element = -1
     for token in page.tokens:
-        if token.kind == END:
-            if token.tag in names:
-                while names.pop() != token.tag:
-                    stack.pop()
-                last = stack.pop()
-                _add_text(stack[-1], last, token.text)
-            else:
-                _add_text(stack[-1], None, token.text)
-            continue
-        if not token.element:
-            _add_text(stack[-1], None, token.text)
-            continue
-        element += 1
-        attributes = {
-            name: _NOT_XML.sub("\ufffd", value) for name, value in token.attributes().items() if _XML_NAME.fullmatch(name)
-        }
-        attributes[_INDEX] = str(element)
-        tag = token.tag if _XML_NAME.fullmatch(token.tag) else "stepmill-unnameable"
-        child = etree.SubElement(stack[-1], tag, attributes)
-        if token.kind == START:
-            stack.append(child)
-            names.append(token.tag)
-        _add_text(stack[-1], None if token.kind == START else child, token.text)
+        if token.element:
+            _put(text, stack[-1], after)
+            element += 1
+            after = etree.SubElement(stack[-1], *_named(token, element))
+            if token.kind == START:
+                stack.append(after)
+                names.append(token.tag)
+                open_names[token.tag] += 1
+                after = None
+        elif token.kind == END and open_names[token.tag]:
+            _put(text, stack[-1], after)
+            name = ""
+            while name != token.tag:
+                name, after = names.pop(), stack.pop()
+                open_names[name] -= 1
+        if token.raw_text:
+            text.append(token.text)
+    _put(text, stack[-1], after)
     return root
 
 
-def _add_text(parent: etree._Element, after: etree._Element | None, text: str) -> None:
-    if not text:
-        return
-    text = _NOT_XML.sub("\ufffd", text)
-    if after is None and len(parent):
-        after = parent[-1]
-    if after is None:
-        parent.text = (parent.text or "") + text
-    else:
-        after.tail = (after.tail or "") + text
+def _named(token: Token, element: int) -> tuple[str, dict[str, str]]:
+    """Tag and attributes of an element of the tree."""
+    attributes = {
+        name: _NOT_XML.sub("\ufffd", value)
+        for name, value in islice(token.attributes().items(), _MAX_ATTRIBUTES)
+        if _XML_NAME.fullmatch(name)
+    }
+    attributes[_INDEX] = str(element)
+    return (token.tag if _XML_NAME.fullmatch(token.tag) else "stepmill-unnameable"), attributes
+
+
+def _put(text: list[str], parent: etree._Element, after: etree._Element | None) -> None:
+    """Hang collected text into the tree."""
+    if text:
+        joined = _NOT_XML.sub("\ufffd", "".join(text))
+        text.clear()
+        if after is None:
+            parent.text = joined
+        else:
+            after.tail = joined
 
 
 class _Memo(dict[str, Token]):
-    """Known pieces, bounded by bytes."""
+    """Known pieces, bounded by bytes. new: those that are not in the size yet."""
 
     def __init__(self) -> None:
+        self.new: list[str] = []
         self.size = 0
 
-    def keep(self, piece: str, token: Token) -> Token:
-        cost = 3 * len(piece) + _PIECE_OVERHEAD
-        if cost > MEMO_BYTES // 64:
-            return token
-        self.size += cost
+    def grow(self) -> None:
+        """Enter the new pieces into the size; over the bound the memo starts again empty."""
+        self.size += 3 * sum(map(len, self.new)) + _PIECE_OVERHEAD * len(self.new)
+        self.new.clear()
         if self.size > MEMO_BYTES:
             self.clear()
-            self.size = cost
-        self[piece] = token
-        return token
+            self.size = 0
 
 
 _MEMO: Final = _Memo()
@@ -323,8 +596,44 @@ class _NeedsPlain(Exception):
     """The fast reader met a construct that only the plain one reads."""
 
 
+class _Pages(dict[tuple[int, str, str], tuple[str, Page]]):
+    """The latest pages, bounded by their characters: stages read a page one after the other, recordings repeat it.
+
+    The key is a sample of the page, because hashing all of it takes as long as a good part of reading it.
+    """
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def key(self, html: str) -> tuple[int, str, str]:
+        middle = len(html) // 2
+        return len(html), html[middle : middle + 64], html[-64:]
+
+    def keep(self, html: str, page: Page) -> None:
+        self.size += len(html)
+        while self and self.size > PAGES_CHARACTERS:
+            self.size -= len(self.pop(next(iter(self)))[0])
+        if len(html) <= PAGES_CHARACTERS:
+            key = self.key(html)
+            if key in self:
+                self.size -= len(html)
+            self[key] = html, page
+
+
+_PAGES: Final = _Pages()
+
+
 def read(html: str) -> Page:
     """Read a page as written. Equal to `read_plain` for every string."""
+    known = _PAGES.get(_PAGES.key(html))
+    if known is not None and known[0] == html:
+        return known[1]
+    page = _read(html)
+    _PAGES.keep(html, page)
+    return page
+
+
+def _read(html: str) -> Page:
     if "\r" in html:  # as in the standard's preprocessing
         html = html.replace("\r\n", "\n").replace("\r", "\n")
     pieces = html.split("<")
@@ -344,11 +653,15 @@ def read(html: str) -> Page:
                 if token is None:
                     continue
             append(token)
-            elements += token.element
-            if token.opens_raw:
-                _raw_text(token, rest, tokens)
+            if token.element:
+                elements += 1
+                if token.opens_raw:
+                    _raw_text(token, rest, tokens)
     except _NeedsPlain:
         return read_plain(html)
+    finally:
+        if _MEMO.new:
+            _MEMO.grow()
     return Page(tokens, elements)
 
 
@@ -358,33 +671,33 @@ def _parse(piece: str, rest: Iterator[str], tokens: list[Token]) -> Token | None
     if plain is not None:
         slash, name, markup, closed = plain.groups()
         tag = name if name.islower() else name.translate(_ASCII_UPPER)
-        text = piece[plain.end() :]
-        if slash:
-            return _MEMO.keep(piece, Token(END, tag, "", text))
-        return _MEMO.keep(piece, Token(EMPTY if closed or tag in VOID_TAGS else START, tag, markup, text))
-    head = piece[:1]
-    if head == "/":
-        head = piece[1:2]
-        if head == ">":
-            return Token(OTHER, raw_text=piece[2:])  # "</>" says nothing
-        opens_markup = bool(head)
-    else:
-        opens_markup = head in ("!", "?") or (head.isascii() and head.isalpha())
-    if opens_markup:
-        if head.isascii() and head.isalpha():
-            return _odd_tag(piece, rest)
-        return _comment(piece, rest) if piece.startswith("!--") else _declaration(piece, rest)
-    return _merge_text(piece, tokens)
+        kind = END if slash else EMPTY if closed or tag in VOID_TAGS else START
+        token = Token(kind, tag, "" if slash else markup, piece[plain.end() :])
+        if len(piece) < _LONGEST_PIECE:
+            _MEMO[piece] = token
+            _MEMO.new.append(piece)
+        return token
+    if _TAG_NAME.match(piece):
+        return _odd_tag(piece, rest)
+    if piece.startswith("!--"):
+        return _comment(piece, rest)
+    if piece.startswith("/>"):
+        return _merge_text(piece[2:], tokens)  # "</>" says nothing
+    if piece == "/" and (more := next(rest, None)) is not None:  # at the end of the page it is text
+        return _declaration(more, rest)
+    if piece != "/" and piece.startswith(("!", "?", "/")):
+        return _declaration(piece, rest)
+    return _merge_text("<" + piece, tokens)  # a "<" that opens no markup
 
 
-def _merge_text(piece: str, tokens: list[Token]) -> Token | None:
-    """A ``<`` that opens no markup is text and belongs to the text before it."""
+def _merge_text(text: str, tokens: list[Token]) -> Token | None:
+    """Text that belongs to the text before it."""
     if not tokens:
-        return Token(OTHER, raw_text="<" + piece)
+        return Token(OTHER, raw_text=text)
     before = tokens.pop()
-    if len(before.raw_text) > _PIECE_OVERHEAD * _JOIN_LIMIT:
-        raise _NeedsPlain  # joining again and again would be quadratic
-    merged = Token(before.kind, before.tag, before.markup, f"{before.raw_text}<{piece}", before.odd, before.literal)
+    if len(before.raw_text) > _JOINED_TEXT_LIMIT or ("&" in before.raw_text and text[:1] != "<"):
+        raise _NeedsPlain  # joining again and again would be quadratic; half a reference must not become one
+    merged = Token(before.kind, before.tag, before.markup, before.raw_text + text, before.odd, before.literal)
     tokens.append(merged)
     return None
 
@@ -458,7 +771,8 @@ def _raw_text(token: Token, rest: Iterator[str], tokens: list[Token]) -> None:
             escaped = doubly = False
         text.append(piece)
     literal = token.tag not in REFERENCE_TAGS
-    tokens[-1] = Token(START, token.tag, token.markup, "<".join(text), token.odd, literal)
+    content = "<".join(text).replace("\0", "\ufffd")  # as the standard has it for raw text alone
+    tokens[-1] = Token(START, token.tag, token.markup, content, token.odd, literal)
     if end is not None:
         known = _MEMO.get(end) or _parse(end, rest, tokens)
         if known is not None:

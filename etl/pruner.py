@@ -19,6 +19,7 @@ output when it closes.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -33,12 +34,13 @@ RECORDER_MARKERS: Final = re.compile(
 """Attributes that recorders put into pages; they mark the target or number the elements."""
 
 MEMO_BYTES: Final = 64 * 2**20
-"""Bound of the memos of start tags and of attribute values; when it is reached they start again empty."""
+"""Bound of the memos of attribute values; when it is reached they start again empty."""
 
 _ENTRY_OVERHEAD: Final = 400  # measured bytes of an entry: key, value, their strings' headers, the slot
 _LITERAL_TAGS: Final = frozenset(("pre", "textarea"))
 _WHITE_SPACE: Final = re.compile(r"\s+")
-_OTHER_SPACE: Final = re.compile(r"[^\S ]|  ")
+
+_DEEP: Final = 512  # open elements, more than any page that people see has
 
 # Operations of a piece.
 _TEXT, _OPEN, _OPEN_REMOVABLE, _UNWRAP, _SINGLE, _CLOSE, _DROP, _LITERAL, _LITERAL_REMOVABLE, _TEMPLATE = range(10)
@@ -84,7 +86,7 @@ class Pruner:
     def __init__(self, rules: PruneRules, count_tokens: Callable[[str], int]) -> None:
         self.rules = rules
         self._count_tokens = count_tokens
-        self._tags: dict[tuple[str, str, int], tuple[int, str, str]] = {}
+        self._kept_attributes = {name for name in rules.kept_attributes if not RECORDER_MARKERS.search(name)}
         self._readable: dict[str, bool] = {}
         self._classes: dict[str, str] = {}
         self._dropped: set[str] = set()  # names of attributes
@@ -96,39 +98,37 @@ class Pruner:
         keep: that element stays whatever the rules say (unless something around it is dropped with its content).
         Linear in the page.
         """
-        writer = _Writer(self, page.elements)
-        if element is None:
+        observation, owner = page.note
+        if owner is not self:
+            writer = _Writer(self, page.elements)
             writer.run(iter(page.tokens))
-            return Pruned(writer.observation(), "")
+            observation = writer.observation()
+            page.note = observation, self
+        if element is None:
+            return Pruned(observation, "")
+        start_tag = self.start_tag(page, element)
+        if start_tag in observation:
+            return Pruned(observation, start_tag)
+        if not keep:
+            return Pruned(observation, "")
         at = page.position(element)
-        piece = self.piece(page.tokens[at])
-        tokens = page.tokens
-        if keep:
-            piece = self._kept(tokens[at])
-            writer.kept = tokens[at].copy()
-            writer.kept_piece = piece
-            tokens = [*tokens[:at], writer.kept, *tokens[at + 1 :]]
-        writer.run(iter(tokens))
+        writer = _Writer(self, page.elements)
+        writer.kept = page.tokens[at].copy()
+        writer.run(iter([*page.tokens[:at], writer.kept, *page.tokens[at + 1 :]]))
         observation = writer.observation()
-        start_tag = self._rendered(piece, page.node(element))
         return Pruned(observation, start_tag if start_tag in observation else "")
 
     def start_tag(self, page: Page, element: int) -> str:
         """The start tag of one element as the rules leave it, whether or not it would stay in the observation."""
-        return self._rendered(self._kept(page.tokens[page.position(element)]), page.node(element))
+        _, _, before, after, _ = self.kept(page.tokens[page.position(element)])
+        markup = f"{before}{page.node(element)}{after}"
+        return markup[: markup.index(">") + 1]
 
-    def _kept(self, token: Token) -> _Piece:
-        op, tag, before, after, text = self.piece(token)
-        if not before:
-            _, before, after = self._start_tag(token, removable=False)
-        single = token.kind == EMPTY
-        return (op if op == _LITERAL else _SINGLE if single else _OPEN, tag or token.tag, before, after, text)
-
-    @staticmethod
-    def _rendered(piece: _Piece, node: int) -> str:
-        _, _, before, after, _ = piece
-        markup = f"{before}{node}{after}"
-        return markup[: markup.index(">") + 1] if before else "\0"
+    def kept(self, token: Token) -> _Piece:
+        """What a token contributes if its element stays whatever the rules say."""
+        _, _, _, _, text = self.piece(token)
+        op, before, after = self._start_tag(token, removable=False)
+        return op, token.tag, before, after, text
 
     def note(self, token: Token) -> Note:
         """Work out what a token contributes, in the form that `_Writer.run` takes, and note it on the token.
@@ -147,6 +147,8 @@ class Pruner:
     def piece(self, token: Token) -> _Piece:
         """What a token contributes."""
         kind, tag, text = token.kind, token.tag, token.raw_text
+        if kind == START and tag in self.rules.dropped_with_content:
+            return _DROP, tag, "", "", ""
         if text:
             text = "" if text.isspace() else _one_line(token.text)
         if kind == END:
@@ -154,23 +156,15 @@ class Pruner:
         if kind == OTHER:
             return _TEXT, "", "", "", text
         if tag not in self.rules.kept_tags:
-            if tag in self.rules.dropped_with_content and kind == START:
-                return _DROP, tag, "", "", ""
             return _SINGLE if kind == EMPTY else _TEMPLATE if tag == "template" else _UNWRAP, tag, "", "", text
-        key = tag, token.markup, kind
-        known = self._tags.get(key)
-        if known is None:
-            known = self._start_tag(token, tag not in self.rules.kept_when_empty_tags)
-            self._grow(len(token.markup))
-            self._tags[key] = known
-        op, before, after = known
+        op, before, after = self._start_tag(token, tag not in self.rules.kept_when_empty_tags)
         return op, tag, before, after, text
 
     def _grow(self, characters: int) -> None:
         """A memo is about to hold one entry more."""
         self._size += _ENTRY_OVERHEAD + 2 * characters
         if self._size > MEMO_BYTES:
-            for memo in (self._tags, self._readable, self._classes, self._dropped):
+            for memo in (self._readable, self._classes, self._dropped):
                 memo.clear()
             self._size = 0
 
@@ -206,7 +200,7 @@ class Pruner:
     def _attribute(self, name: str, value: str) -> str | None:
         """The value that stays, with its quotes, or None if the attribute goes."""
         rules = self.rules
-        if name in rules.kept_attributes:
+        if name in self._kept_attributes:
             if name in rules.never_filtered_attributes:
                 return None if name == "node" else _quoted(value)
             if not value or value == "none":
@@ -214,7 +208,7 @@ class Pruner:
             if name == "class":
                 return self._class(value)
             return None if len(value) > 32 and not self._reads(value) else _quoted(value)
-        if name.startswith("on") or "jsaction" in name:
+        if (name.startswith("on") or "jsaction" in name) and not RECORDER_MARKERS.search(name):
             return None if "script" in name or (len(value) > 32 and not self._reads(value)) else '""'
         if name == "style":
             return _quoted(value) if value == rules.style_kept_only_as else None
@@ -256,19 +250,22 @@ def _escape(text: str) -> str:
 
 def _one_line(text: str) -> str:
     """Text as it stands between tags: white space collapsed, escaped, one space at the end; empty if there is none."""
-    text = _escape(" ".join(text.replace("\0", "").split()))
-    return text + " " if text else ""
+    text = text.strip()
+    if not text.isprintable() or "  " in text:  # of white space only " " is printable
+        text = " ".join(text.replace("\0", "").split())
+    return _escape(text) + " " if text else ""
 
 
 def _quoted(value: str) -> str:
     """An attribute's value with its quotes: double ones, unless it holds some and no single ones."""
-    if not value.isalnum():
-        value = _escape(value.replace("\0", ""))
-        if _OTHER_SPACE.search(value):
-            value = _WHITE_SPACE.sub(" ", value)
-        if '"' in value:
-            return f"'{value}'" if "'" not in value else '"' + value.replace('"', "&quot;") + '"'
-    return f'"{value}"'
+    if value.isalnum():
+        return f'"{value}"'
+    if not value.isprintable() or "  " in value:
+        value = _WHITE_SPACE.sub(" ", value.replace("\0", ""))
+    value = _escape(value)
+    if '"' not in value:
+        return f'"{value}"'
+    return f"'{value}'" if "'" not in value else '"' + value.replace('"', "&quot;") + '"'
 
 
 class _Writer:
@@ -278,14 +275,26 @@ class _Writer:
     ``pre``, ``textarea`` and ``template`` to `step`, which knows them all. Tests hold ``run`` equal to ``step``.
     """
 
-    __slots__ = ("kept", "kept_piece", "literal", "marks", "names", "node", "out", "pruner", "template", "was_literal")
+    __slots__ = (
+        "counts",
+        "kept",
+        "kept_piece",
+        "literal",
+        "marks",
+        "names",
+        "node",
+        "out",
+        "pruner",
+        "template",
+        "was_literal",
+    )
 
     def __init__(self, pruner: Pruner, elements: int) -> None:
         self.pruner = pruner
-        self.kept: Token | None = None  # stays as `kept_piece` has it
-        self.kept_piece: _Piece | None = None
+        self.kept: Token | None = None  # stays whatever the rules say
         self.out: list[str] = []
         self.names: list[str] = []  # the open elements
+        self.counts: Counter[str] | None = None  # how many of each name, once they are very many
         self.marks: list[int] = []
         self.node = elements
         self.literal = 0  # depth of the open element in which white space counts, 0 if none
@@ -300,11 +309,9 @@ class _Writer:
             op, tag, before, after, text, owner = token.note
             if owner is not pruner:
                 if token is kept:
-                    self.node = node
-                    self.step(token)
-                    node = self.node
-                    continue
-                op, tag, before, after, text, _ = pruner.note(token)
+                    op = _TEMPLATE  # one that only `step` knows
+                else:
+                    op, tag, before, after, text, _ = pruner.note(token)
             if op == _CLOSE:
                 if names and names[-1] == tag:
                     names.pop()
@@ -319,6 +326,14 @@ class _Writer:
                         continue
                     elif mark <= _DROPPED:
                         del out[_DROPPED - mark :]
+                elif len(names) > _DEEP:  # looking for the tag among so many, again and again, would be quadratic
+                    self.node = node
+                    self.counts = Counter(names)
+                    self.step(token)
+                    for behind in tokens:
+                        self.step(behind)
+                    node = self.node
+                    continue
                 elif tag in names:
                     self._close(tag)
             elif op == _OPEN:
@@ -356,10 +371,9 @@ class _Writer:
 
     def step(self, token: Token) -> None:
         """Write one token, whatever is open."""
-        piece = self.kept_piece if token is self.kept else None
-        op, tag, before, after, text = piece or self.pruner.piece(token)
+        op, tag, before, after, text = (self.pruner.kept if token is self.kept else self.pruner.piece)(token)
         if op == _CLOSE:
-            if tag in self.names:
+            if tag in (self.names if self.counts is None else self.counts):
                 self._close(tag)
         elif op == _SINGLE:
             self.node -= 1
@@ -393,12 +407,18 @@ class _Writer:
                 mark = len(self.out)
         self.names.append(tag)
         self.marks.append(mark)
+        if self.counts is not None:
+            self.counts[tag] += 1
 
     def _close(self, tag: str) -> None:
         """Close up to the innermost open element of this name, which exists."""
         name = ""
         while name != tag:
             name, mark = self.names.pop(), self.marks.pop()
+            if self.counts is not None:
+                self.counts[name] -= 1
+                if not self.counts[name]:
+                    del self.counts[name]
             end_of_literal = self.literal > len(self.names)
             if mark == len(self.out):
                 self.out.pop()

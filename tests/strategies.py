@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from hypothesis import strategies as st
 
@@ -20,8 +20,11 @@ GOLDENS: Final = Path(__file__).parent / "goldens"
 @lru_cache(maxsize=1)
 def rules() -> PruneRules:
     """The reference's rules as `goldens/rules.json` has them."""
-    lists = json.loads((GOLDENS / "rules.json").read_text())
-    return PruneRules(**{name: frozenset(value) if isinstance(value, list) else value for name, value in lists.items()})
+    lists: dict[str, Any] = json.loads((GOLDENS / "rules.json").read_text())
+    settings: dict[str, Any] = {
+        name: frozenset(value) if isinstance(value, list) else value for name, value in lists.items()
+    }
+    return PruneRules(**settings)
 
 
 @lru_cache(maxsize=1)
@@ -43,7 +46,7 @@ def trail(*steps: Step, objective: str = "Order two mugs in the shop and pay for
     return Trail(flow, marks, "hash", " ".join(objective.split()), flow.uid, "shop.example", domains=domains)
 
 
-def step(html: str = "<p>Hello</p>", *target: Locator, kind: str = "click", number: int = 0, **fields: str) -> Step:
+def step(html: str = "<p>Hello</p>", *target: Locator, kind: str = "click", number: int = 0, **fields: Any) -> Step:
     """A step; fields: ``value``, ``description``, ``error``."""
     action = Action(kind, fields.get("value", ""), fields.get("description", ""))
     return Step(str(number), "https://www.shop.example/", html, action, target, fields.get("error", ""))
@@ -56,16 +59,84 @@ NAMES: Final = (
 
 _name = st.sampled_from(NAMES)
 _space = st.sampled_from([" ", "\n", "\t", "\f", "  ", "\r\n", "\r"])
-_words = st.sampled_from(["save", "Order now", "a b\n c", "42", "ß", "\u00a0x", "", "\u2028", "x" * 40, "k3kd9Zq0Lw-xx81"])
-_entities = st.sampled_from(["&amp;", "&lt;", "&gt;", "&quot;", "&nbsp;", "&copy", "&notin", "&#0;", "&#x41;", "&", "&foo;", "&lt"])
+_words = st.sampled_from(
+    ["save", "Order now", "a b\n c", "42", "ß", "\u00a0x", "", "\u2028", "x" * 40, "k3kd9Zq0Lw-xx81"]
+)
+_entities = st.sampled_from(
+    ["&amp;", "&lt;", "&gt;", "&quot;", "&nbsp;", "&copy", "&notin", "&#0;", "&#x41;", "&", "&foo;", "&lt"]
+)
 _awkward = st.sampled_from(
-    ["<", ">", "</", "</>", "<!", "<?", "<!-", "<!--", "-->", "--!>", "<!-->", "<!--->", "\0", "\r", "\r\n", "'", '"', "=",
-     "/", "/>", "< ", "<3", "<\u00e9", "</ ", "<a", "<a ", "<a b", "<a b=", '<a b="', "<a b='", "<a b=c", "<![CDATA[x]]>",
-     "<!doctype html>", "<?php a > b ?>", "</script", "</style ", "</textarea/", "]]>", "<iframe", "</noscript", "\ufeff",
-     "<!-- <script> ", " </script> -->"]
-)  # fmt: skip
+    [
+        "<",
+        ">",
+        "</",
+        "</>",
+        "<!",
+        "<?",
+        "<!-",
+        "<!--",
+        "-->",
+        "--!>",
+        "<!-->",
+        "<!--->",
+        "\0",
+        "\r",
+        "\r\n",
+        "'",
+        '"',
+        "=",
+        "/",
+        "/>",
+        "< ",
+        "<3",
+        "<\u00e9",
+        "</ ",
+        "<a",
+        "<a ",
+        "<a b",
+        "<a b=",
+        '<a b="',
+        "<a b='",
+        "<a b=c",
+        "<![CDATA[x]]>",
+        "<!doctype html>",
+        "<?php a > b ?>",
+        "</script",
+        "</style ",
+        "</textarea/",
+        "]]>",
+        "<iframe",
+        "</noscript",
+        "\ufeff",
+        "<!-- <script> ",
+        " </script> -->",
+    ]
+)
 _attribute_name = st.sampled_from(
-    "id class title alt href name onclick style value bid ID Class aria-label jsaction data-x script-src b< b' b\" = 1 é".split()
+    [
+        "id",
+        "class",
+        "title",
+        "alt",
+        "href",
+        "name",
+        "onclick",
+        "style",
+        "value",
+        "bid",
+        "ID",
+        "Class",
+        "aria-label",
+        "jsaction",
+        "data-x",
+        "script-src",
+        "b<",
+        "b'",
+        'b"',
+        "=",
+        "1",
+        "é",
+    ]
 )
 _bare = st.sampled_from(["x", "a/b", "1", "a=b", "é", "&amp;", "x&y", "a'b", "none"])
 _inside = st.lists(st.one_of(_words, _entities, _awkward), max_size=3).map("".join)
@@ -103,7 +174,9 @@ soups: Final = st.lists(
 """Anything a recorder, a template engine or an attacker may write."""
 
 _element_names = st.sampled_from("div p span a button ul li pre textarea template x-card svg path h1 b title".split())
-_sane = st.lists(st.one_of(_words, st.sampled_from(["&amp;", "&lt;b&gt;", "a < b", "\0", "x"])), max_size=2).map(" ".join)
+_sane = st.lists(st.one_of(_words, st.sampled_from(["&amp;", "&lt;b&gt;", "a < b", "\0", "x"])), max_size=2).map(
+    " ".join
+)
 
 
 @st.composite

@@ -109,7 +109,8 @@ def pre_for_textarea(html: str) -> str:
 @dataclass(frozen=True)
 class Difference:
     """Why our output is not the reference's, and the proof: with the page mended and both outputs seen through
-    ``view``, they are equal to the byte."""
+    ``view``, they are equal to the byte.
+    """
 
     why: str
     mend: Callable[[str], str] = same
@@ -126,7 +127,9 @@ VOIDS = Difference(
     "slash open, and closes it with its parent: only the closing differs",
     view=void_closing_ignored,
 )
-DUPLICATES = Difference("an attribute stands twice in a tag: HTML takes the first, the reference the last", last_duplicate)
+DUPLICATES = Difference(
+    "an attribute stands twice in a tag: HTML takes the first, the reference the last", last_duplicate
+)
 BOTH = Difference("VOIDS and DUPLICATES", last_duplicate, void_closing_ignored)
 
 DIFFERENCES: Final[dict[str, Difference]] = {
@@ -191,7 +194,8 @@ def test_no_observation_is_far_off(reference: dict[str, tuple[Case, Result]]) ->
 
 def test_soup_passes_the_same_goldens(reference: dict[str, tuple[Case, Result]]) -> None:
     """The BeautifulSoup rendition that benchmarks compare with follows the same rules: byte-equal observations, but
-    where BeautifulSoup's or Python's parser has changed since (void elements; tags in a textarea)."""
+    where BeautifulSoup's or Python's parser has changed since (void elements; tags in a textarea).
+    """
     soup = Soup(rules(), vocabulary().count)
     different = {case.name for case, _ in reference.values() if soup.prune(case.html)[0] != case.observation}
     assert different <= {name for name, why in DIFFERENCES.items() if why is not DUPLICATES}

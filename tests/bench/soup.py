@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 
-from bs4 import BeautifulSoup, NavigableString, Tag
+from bs4 import BeautifulSoup
+from bs4.element import NavigableString, Tag
 
 from etl.pruner import PruneRules
 
@@ -22,7 +23,7 @@ class Soup:
     def __init__(self, rules: PruneRules, count_tokens: Callable[[str], int]) -> None:
         self.rules = rules
 
-        @lru_cache(maxsize=None)
+        @cache
         def reads(text: str) -> bool:
             return len(text) > rules.min_chars_per_token * count_tokens(text)
 
@@ -50,7 +51,7 @@ class Soup:
             element.attrs = self._attributes(element)  # type: ignore[assignment]
         for element in list(soup.find_all(True, recursive=False)):
             self._remove_empty(element)
-        found = soup.find(attrs={"node": node})
+        found = soup.find(True, node=node)
         start_tag = str(found).split(">", 1)[0] + ">" if found is not None else ""
         return re.sub(r"\s+", " ", soup.prettify()).lstrip(), start_tag, int(node)
 
@@ -84,7 +85,9 @@ class Soup:
         for child in list(element.find_all(True, recursive=False)):
             self._remove_empty(child)
         rules = self.rules
-        if element.name in rules.kept_when_empty_tags or any(a in element.attrs for a in rules.kept_when_empty_attributes):
+        if element.name in rules.kept_when_empty_tags or any(
+            a in element.attrs for a in rules.kept_when_empty_attributes
+        ):
             return
         if element.find(True) is None and not element.get_text(strip=True):
             element.decompose()

@@ -1,0 +1,135 @@
+"""Benchmarks: rates are printed, ratios are the claim. Everything is measured in the same run, one core.
+
+    python -m tests.bench                                        all of it, on the recordings shipped with the project
+    python -m tests.bench prune --workload once --input DIR      one, on a folder of recordings or saved pages
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.bench import measure
+from tests.bench.workloads import NAMES, SHIPPED, make, pages_of
+
+CLAIMS: Final[dict[tuple[str, str, str], float]] = {
+    ("prune", "changing", "soup"): 15,
+    ("prune", "recorded", "soup"): 10,
+    ("prune", "once", "soup"): 7,
+    ("prune", "changing", "lexbor"): 1 / 5,
+    ("prune", "recorded", "lexbor"): 1 / 5,
+    ("prune", "once", "lexbor"): 1 / 5,
+    ("tokenize", "changing", "tiktoken"): 3,
+    ("chain", "recorded", "lexbor"): 1 / 8,
+    ("chain", "changing", "lexbor"): 1 / 4,
+}
+"""(measurement, workload, peer): at least so many times the peer's rate."""
+
+MEMORY_LIMIT_MIB: Final = 1024
+MEMORY_GROWTH: Final = 1.15
+
+
+@dataclass(frozen=True)
+class Line:
+    """One comparison: our rate, the peer's, how many times that is, and what is claimed."""
+
+    what: str
+    workload: str
+    mb: float
+    rate: float
+    peer: str
+    peer_rate: float
+    ratio: float
+    claim: float
+
+    @property
+    def holds(self) -> bool:
+        return self.ratio >= self.claim
+
+    def __str__(self) -> str:
+        verdict = "" if not self.claim else f"   claim {self.claim:g}: {'holds' if self.holds else 'FAILS'}"
+        return (
+            f"{self.what:9} {self.workload:9} {self.mb:7.1f} MB  {self.rate:7.1f} MB/s"
+            f"   {self.peer:8} {self.peer_rate:7.1f} MB/s   x {self.ratio:.3g}{verdict}"
+        )
+
+
+def compare(what: str, workload: str, rounds: list[measure.Rates]) -> Iterator[Line]:
+    """A line for each peer that was measured beside us."""
+    rates = measure.middle(rounds)
+    for peer in ("soup", "lexbor", "tiktoken"):
+        if peer in rates:
+            times = measure.ratio(rounds, "ours", peer)
+            claim = CLAIMS.get((what, workload, peer), 0.0)
+            yield Line(what, workload, rates["mb"], rates["ours"], peer, rates[peer], times, claim)
+
+
+def prune(workload: str, folder: Path, rounds: int, limit: int) -> Iterator[Line]:
+    pages = pages_of(make(workload, folder, limit))
+    found = [measure.apart(measure.prune_rates, pages, True) for _ in range(rounds)]
+    yield from compare("prune", workload, found)
+
+
+def tokenize(workload: str, folder: Path, rounds: int, limit: int) -> Iterator[Line]:
+    texts = measure.apart(measure.observations, pages_of(make(workload, folder, limit)))
+    yield from compare("tokenize", workload, [measure.apart(measure.tokenize_rates, texts) for _ in range(rounds)])
+
+
+def chain(workload: str, folder: Path, rounds: int, limit: int) -> Iterator[Line]:
+    found = [measure.apart(measure.chain_rates, workload, folder, limit) for _ in range(rounds)]
+    yield from compare("chain", workload, found)
+
+
+def memory(folder: Path, mb: float) -> tuple[float, float]:
+    """Peak MiB of pruning so many MB of never-seen values, and twice as many."""
+    once, twice = (measure.apart(measure.memory_of_pruning, size, folder)["peak_mib"] for size in (mb, 2 * mb))
+    return once, twice
+
+
+def main() -> int:
+    """Measure what is asked for; 1 if a claim fails."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.split("\n")[0])
+    parser.add_argument("what", nargs="*", choices=[[], "prune", "tokenize", "chain", "memory"], default=[])
+    parser.add_argument("--workload", action="append", choices=NAMES)
+    parser.add_argument("--input", type=Path, default=SHIPPED, help="folder of recordings, or of saved pages")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--limit-mb", type=int, default=400, help="about so much of a workload at most")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    asked = options.what or ["prune", "tokenize", "chain", "memory"]
+    lines: list[Line] = []
+    for what, run, usual in (
+        ("prune", prune, NAMES),
+        ("tokenize", tokenize, ("changing",)),
+        ("chain", chain, ("recorded", "changing")),
+    ):
+        for workload in (options.workload or usual) if what in asked else ():
+            for line in run(workload, options.input, options.rounds, options.limit_mb * 1_000_000):
+                lines.append(line)
+                if not options.json:
+                    print(line, flush=True)
+    failed = not all(line.holds for line in lines)
+    report: dict[str, object] = {"comparisons": [asdict(line) for line in lines]}
+    if "memory" in asked:
+        once, twice = memory(options.input, 150)
+        build = measure.apart(
+            measure.memory_of_build, "changing", options.input, options.limit_mb * 1_000_000
+        )["peak_mib"]
+        holds = max(once, twice, build) < MEMORY_LIMIT_MIB and twice < MEMORY_GROWTH * once
+        failed |= not holds
+        report["memory"] = {"pruning_mib": once, "pruning_twice_mib": twice, "build_mib": build}
+        if not options.json:
+            print(f"memory    pruning 150 MB of new values {once:.0f} MiB, 300 MB {twice:.0f} MiB; build {build:.0f} MiB")
+            print(f"          claim under {MEMORY_LIMIT_MIB} MiB and not growing: {'holds' if holds else 'FAILS'}")
+    if options.json:
+        print(json.dumps(report, indent=2))
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,191 @@
+"""The measurements, each in a process of its own, ours and its peers' in turns in the same process.
+
+Rates are MB of UTF-8 a second of processor time on one core. The cyclic garbage collector is off, for all.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import multiprocessing
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from statistics import median
+from typing import Any, Final, TypeVar
+
+from tests.bench.workloads import changed, make, megabytes, page_workflows, pages_of, write
+
+T = TypeVar("T")
+Rates = dict[str, float]
+
+SOUP_MB: Final = 3.0  # BeautifulSoup gets so much of a workload: it would take minutes for all
+
+
+def apart(work: Callable[..., T], *arguments: Any) -> T:
+    """The result of a function, called in a new process."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+        return executor.submit(work, *arguments).result()
+
+
+def seconds(work: Callable[[str], object], texts: Iterable[str]) -> float:
+    """Processor time of a function over texts."""
+    began = time.process_time()
+    for text in texts:
+        work(text)
+    return time.process_time() - began
+
+
+def spread(texts: Sequence[str], mb: float) -> list[str]:
+    """About so many MB of texts, taken evenly; at least one."""
+    step = max(1, round(megabytes(texts) / mb))
+    return list(texts[::step])
+
+
+def _lexbor(html: str) -> object:
+    from selectolax.lexbor import LexborHTMLParser
+
+    return LexborHTMLParser(html).html
+
+
+def prune_rates(pages: list[str], with_soup: bool) -> Rates:
+    """Pruning, with nothing seen before; lexbor's parse and serialise; BeautifulSoup on a part of the pages."""
+    from etl import dom
+    from tests.bench.soup import Soup
+    from tests.strategies import pruner, rules, vocabulary
+
+    _lexbor("<p>")
+    count = vocabulary().count
+    count("loaded")
+    ours = pruner()
+    soup = Soup(rules(), count)
+    part = spread(pages, SOUP_MB)
+    gc.disable()
+    before = seconds(_lexbor, pages)
+    pruning = seconds(lambda html: ours.prune(dom.read(html)), pages)
+    after = seconds(_lexbor, pages)
+    mb = megabytes(pages)
+    rates = {"mb": mb, "ours": mb / pruning, "lexbor": 2 * mb / (before + after)}
+    if with_soup:
+        rates["soup"] = megabytes(part) / seconds(soup.prune, part)
+    return rates
+
+
+def observations(pages: list[str]) -> list[str]:
+    """Pages as the tokenizer gets them."""
+    from etl import dom
+    from tests.strategies import pruner
+
+    ours = pruner()
+    return [ours.prune(dom.read(html)).observation for html in pages]
+
+
+def tokenize_rates(texts: list[str]) -> Rates:
+    """Tokenizing pruned pages, with nothing seen before, as a build does it; tiktoken as it is."""
+    from tests.strategies import vocabulary
+
+    found = vocabulary()
+    part = spread(texts, 10.0)
+    found.encode("loaded")
+    found.check("loaded", found.encode("loaded"))
+    plain = found._oracle
+    gc.disable()
+    before = seconds(plain.encode, part)
+    mb = megabytes(texts)
+    ours = mb / seconds(found.encode, texts)
+    after = seconds(plain.encode, part)
+    return {"mb": mb, "ours": ours, "tiktoken": 2 * megabytes(part) / (before + after)}
+
+
+def chain_rates(name: str, folder: Path, limit: int) -> Rates:
+    """The whole chain, from zstandard JSONL to packed shards on disk, one worker; lexbor on the same pages.
+
+    A process loads its vocabularies and its language model once, in a second or two; a build of one page does that
+    before the clock starts.
+    """
+    from etl.execute import Build
+    from etl.progress import Progress
+    from etl.recipe import load
+
+    found = make(name, folder, limit)
+    pages = pages_of(found)
+    mb = megabytes(pages)
+    _lexbor("<p>")
+    recipe = load("scribeagent-32k")
+    with tempfile.TemporaryDirectory() as scratch:
+        source, first = (Path(scratch) / name / "workflows.jsonl.zst" for name in ("in", "first"))
+        write(found, source)
+        write(page_workflows(["<p>first</p>"]), first)
+        Build(recipe, (str(first),), Path(scratch) / "warm", 1, _quiet(Progress)).run()
+        before = seconds(_lexbor, pages)
+        began = time.process_time()
+        manifest = Build(recipe, (str(source),), Path(scratch) / "out", 1, _quiet(Progress)).run()
+        spent = time.process_time() - began
+        after = seconds(_lexbor, pages)
+        written = sum(path.stat().st_size for path in Path(scratch).glob("out/dataset/data/**/*.arrow"))
+    assert manifest and written
+    return {"mb": mb, "ours": mb / spent, "lexbor": 2 * mb / (before + after), "written_mb": written / 1e6}
+
+
+def _quiet(progress: type[Any]) -> type[Any]:
+    return type("Quiet", (progress,), {"_show": lambda *_, **__: None})
+
+
+def memory_of_pruning(mb: float, folder: Path) -> Rates:
+    """Peak memory of a process that prunes so many MB in which every start tag has a value never seen before."""
+    from etl import dom
+    from tests.strategies import pruner
+
+    distinct = pages_of(make("once", folder, 20_000_000))
+    chance = random.Random(int(mb))
+    ours = pruner()
+    gc.disable()
+    done = 0.0
+    for html in itertools.cycle(distinct):
+        page = changed(html, chance, 1.0)
+        ours.prune(dom.read(page))
+        done += len(page) / 1e6
+        if done >= mb:
+            break
+    return {"mb": done, "peak_mib": peak_mib()}
+
+
+def memory_of_build(name: str, folder: Path, limit: int) -> Rates:
+    """Peak memory of a process that builds a workload, everything in one process."""
+    from etl.execute import Build
+    from etl.progress import Progress
+    from etl.recipe import load
+
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Path(scratch) / "in" / "workflows.jsonl.zst"
+        mb = apart(_write_workload, name, folder, limit, source)
+        Build(load("scribeagent-32k"), (str(source),), Path(scratch) / "out", 1, _quiet(Progress)).run()
+        return {"mb": mb, "peak_mib": peak_mib()}
+
+
+def _write_workload(name: str, folder: Path, limit: int, path: Path) -> float:
+    found = make(name, folder, limit)
+    write(found, path)
+    return megabytes(pages_of(found))
+
+
+def peak_mib() -> float:
+    """Peak resident memory of this process; not its parent's, which getrusage would count in."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("no VmHWM in /proc/self/status")
+
+
+def ratio(rounds: Sequence[Rates], of: str, to: str) -> float:
+    """Median over rounds of how many times one rate is another of the same round."""
+    return median(rates[of] / rates[to] for rates in rounds if to in rates)
+
+
+def middle(rounds: Sequence[Rates]) -> Rates:
+    """Median of each rate."""
+    names = {name: None for rates in rounds for name in rates}
+    return {name: median(rates[name] for rates in rounds if name in rates) for name in names}

@@ -1,0 +1,55 @@
+"""A short form of the benchmarks: ratios to peers measured in the same process, never absolute times."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bench import measure
+from tests.bench.__main__ import CLAIMS, MEMORY_GROWTH, MEMORY_LIMIT_MIB, chain, memory, prune, tokenize
+from tests.bench.workloads import NAMES, SHIPPED
+
+LIMIT = 20_000_000
+
+
+@pytest.mark.parametrize("workload", NAMES)
+def test_pruning(workload: str) -> None:
+    """Pruning is as many times as fast as the BeautifulSoup rendition, and as lexbor's parse and serialise, as
+    claimed for the workload.
+    """
+    lines = {line.peer: line for line in prune(workload, SHIPPED, 3, LIMIT)}
+    assert set(lines) == {"soup", "lexbor"}
+    for line in lines.values():
+        assert line.claim
+        assert line.holds, str(line)
+
+
+def test_tokenizing() -> None:
+    """Tokenizing pruned pages is three times as fast as tiktoken where pages repeat."""
+    (line,) = tokenize("changing", SHIPPED, 3, LIMIT)
+    assert line.claim == CLAIMS["tokenize", "changing", "tiktoken"]
+    assert line.holds, str(line)
+
+
+@pytest.mark.parametrize("workload", ["recorded", "changing"])
+def test_whole_chain(workload: str) -> None:
+    """From compressed recordings to packed shards on disk, one worker keeps up with the claimed share of lexbor."""
+    (line,) = chain(workload, SHIPPED, 3, LIMIT)
+    assert line.claim
+    assert line.holds, str(line)
+
+
+def test_memory() -> None:
+    """A worker's peak memory is under 1 GiB, and does not grow when the input doubles with other values."""
+    once, twice = memory(SHIPPED, 60)
+    assert twice < MEMORY_LIMIT_MIB
+    assert twice < MEMORY_GROWTH * once
+
+
+def test_failing_claims_are_seen() -> None:
+    """A comparison that misses its claim does not hold."""
+    slow = {"mb": 1.0, "ours": 1.0, "lexbor": 5.01, "soup": 0.1}
+    from tests.bench.__main__ import compare
+
+    held = {line.peer: line.holds for line in compare("prune", "recorded", [slow])}
+    assert held == {"soup": True, "lexbor": False}
+    assert measure.ratio([slow, slow, {**slow, "ours": 9.0}], "ours", "lexbor") == 1 / 5.01
