@@ -22,6 +22,7 @@ from etl.plan import Plan, plain
 from etl.pruner import RECORDER_MARKERS, PruneRules
 from etl.sources import SOURCES
 from etl.stages.augment import Augment
+from etl.stages.augment import Mapping as TextMapping
 from etl.stages.filter import Filter
 from etl.stages.locate import Locate
 from etl.stages.prune import Prune
@@ -71,6 +72,15 @@ class PruneSettings:
         marks = sorted(name for name in self.kept_attributes if RECORDER_MARKERS.search(name))
         if marks:
             raise ConfigError(f"prune.kept_attributes: {', '.join(marks)} would tell the target: recorders mark it so")
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """objectives, descriptions: JSON files of texts by id, made by ``stepmill augment``. only_bare: see `Augment`."""
+
+    objectives: str = ""
+    descriptions: str = ""
+    only_bare: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,7 +139,7 @@ class Recipe:
     prune: PruneSettings
     name: str = "custom"
     filter: Filter = field(default_factory=Filter)
-    augment: Augment = field(default_factory=Augment)
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
     locate: Locate = field(default_factory=Locate)
     unroll: Unroll = field(default_factory=Unroll)
     vocabulary: VocabularySettings = field(default_factory=VocabularySettings)
@@ -145,7 +155,11 @@ class Recipe:
         settings = self.prune
         rules = PruneRules(**{rule.name: getattr(settings, rule.name) for rule in fields(PruneRules)})
         prune = Prune(rules, _vocabulary(settings.ratio_vocabulary), settings.keep_target)
-        return Plan(dict(SOURCES), (self.filter, self.augment, self.locate, prune, self.unroll))
+        objectives, descriptions = (
+            TextMapping(path) if path else None for path in (self.augment.objectives, self.augment.descriptions)
+        )
+        augment = Augment(objectives, descriptions, self.augment.only_bare)
+        return Plan(dict(SOURCES), (self.filter, augment, self.locate, prune, self.unroll))
 
     @cached_property
     def index(self) -> Index:

@@ -1,25 +1,111 @@
-"""Augment: objectives and descriptions rewritten, from JSON mappings of id to text."""
+"""Augment: objectives and descriptions rewritten, from JSON mappings of id to text.
+
+A stage is a pure function of its inputs, so this one only reads: ``stepmill augment`` (`etl.rewrite`) fills mappings
+with a language model. An objective is found by its workflow's uid (``source:id``) or the recording's own workflow id, a
+description by ``<workflow uid>/<number>`` or the recording's own step id. What is in no mapping stays as it is.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import orjson
 
 from etl.plan import Tally
-from schemas.trail import Trail
+from schemas.errors import BuildError, ConfigError
+from schemas.trail import Mark, Trail
+
+_BARE: Final = re.compile(r"\W*(?:(?:double|right)[- ])?click(?:\s+(?:on\s+)?(?:here|this|that|it))?\W*", re.IGNORECASE)
+
+
+def is_bare(description: str) -> bool:
+    """Whether a description says nothing of its element: ``Click here``, as recorders write where they know no name."""
+    return _BARE.fullmatch(description) is not None
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A JSON object of texts by id in a file; stands in the fingerprint by the hash of its content.
+
+    Read at first use in each process. Raises `ConfigError` if there is no such file or it holds anything else.
+    """
+
+    path: str
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the file's bytes, which are checked by it."""
+        raw = self._raw()
+        self._parsed(raw)
+        return hashlib.sha256(raw).hexdigest()
+
+    @cached_property
+    def texts(self) -> dict[str, str]:
+        """The texts by id. Raises `BuildError` if the file has changed since the build began."""
+        raw = self._raw()
+        if hashlib.sha256(raw).hexdigest() != self.sha256:
+            raise BuildError(f"{self.path} has changed while the build ran; run the same command again")
+        return self._parsed(raw)
+
+    def __getstate__(self) -> dict[str, str]:
+        return {"path": self.path, "sha256": self.sha256}
+
+    def _raw(self) -> bytes:
+        try:
+            return Path(self.path).read_bytes()
+        except OSError as error:
+            raise ConfigError(f"[augment] cannot read {self.path}: {error.strerror}") from error
+
+    def _parsed(self, raw: bytes) -> dict[str, str]:
+        try:
+            texts: Any = orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise ConfigError(f"[augment] {self.path}: not valid JSON: {error}") from error
+        if not isinstance(texts, dict):
+            raise ConfigError(f"[augment] {self.path}: not an object of texts by id")
+        for id, text in texts.items():
+            if not isinstance(text, str) or not text.strip():
+                raise ConfigError(f"[augment] {self.path}: the text of {id!r} is empty or no string")
+        return texts
 
 
 @dataclass(frozen=True)
 class Augment:
-    """objectives: JSON file of workflow id -> objective. descriptions: JSON file of step id -> description."""
+    """objectives, descriptions: texts by id. only_bare: of the descriptions, only bare ones (`is_bare`) are rewritten,
+    as in the reference.
+    """
 
     name: ClassVar[str] = "augment"
     version: ClassVar[int] = 1
 
-    objectives: str = ""
-    descriptions: str = ""
+    objectives: Mapping | None = None
+    descriptions: Mapping | None = None
+    only_bare: bool = False
 
     def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
-        """Rows in, rows out."""
-        yield from rows
+        """Sets ``objective`` and the descriptions of the steps' actions."""
+        for trail in rows:
+            if self.objectives is not None:
+                ids = (trail.workflow.uid, trail.workflow.workflow_id)
+                trail.objective = _found(self.objectives, ids) or trail.objective
+            if self.descriptions is not None:
+                for mark in trail.marks:
+                    self._describe(trail, mark, self.descriptions)
+            yield trail
+
+    def _describe(self, trail: Trail, mark: Mark, descriptions: Mapping) -> None:
+        action = mark.step.action
+        text = _found(descriptions, (f"{trail.workflow.uid}/{mark.number}", mark.step.step_id))
+        if text and (not self.only_bare or is_bare(action.description)):
+            mark.step = replace(mark.step, action=replace(action, description=text))
+
+
+def _found(mapping: Mapping, ids: tuple[str, str]) -> str:
+    """The text under the first of the ids that has one, as one line; empty if none has."""
+    return " ".join(next((mapping.texts[id] for id in ids if id in mapping.texts), "").split())

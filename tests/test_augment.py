@@ -1,0 +1,364 @@
+"""Augment: texts by id replace objectives and descriptions; a language model fills them, one call an id, once."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etl import recipe
+from etl.execute import Build
+from etl.plan import Tally
+from etl.rewrite import CallFailed, Endpoint, rewrite
+from etl.stages.augment import Augment, Mapping, is_bare
+from schemas.errors import BuildError, ConfigError
+from schemas.trail import Trail
+from tests import strategies
+from tests.hostile import build, good, step, workflow, write
+
+
+def mapping(path: Path, texts: Any) -> Mapping:
+    path.write_text(texts if isinstance(texts, str) else json.dumps(texts))
+    return Mapping(str(path))
+
+
+def trail(*descriptions: str) -> Trail:
+    steps = [strategies.step(number=10 + i, description=text) for i, text in enumerate(descriptions)]
+    return strategies.trail(*steps, objective="Order mugs")
+
+
+def descriptions(rows: Iterator[Trail]) -> list[str]:
+    return [mark.step.action.description for row in rows for mark in row.marks]
+
+
+@pytest.mark.parametrize("id", ["workflows:w1", "w1"])
+def test_objective_by_id(tmp_path: Path, id: str) -> None:
+    """An objective is replaced by the text under its workflow's uid or own id, as one line."""
+    stage = Augment(objectives=mapping(tmp_path / "o.json", {id: "Order two\n blue mugs ", "other": "x"}))
+    (row,) = stage(iter([trail("Click Save")]), Tally())
+    assert row.objective == "Order two blue mugs"
+
+
+@pytest.mark.parametrize("id", ["workflows:w1/2", "11"])
+def test_description_by_id(tmp_path: Path, id: str) -> None:
+    """A description is replaced by the text under its step's id here or in the recording; the others stay."""
+    stage = Augment(descriptions=mapping(tmp_path / "d.json", {id: "Click Buy"}))
+    rows = list(stage(iter([trail("Click Save", "Click here", "Click it")]), Tally()))
+    assert descriptions(iter(rows)) == ["Click Save", "Click Buy", "Click it"]
+    assert rows[0].objective == "Order mugs"
+
+
+def test_only_bare(tmp_path: Path) -> None:
+    """With only_bare, descriptions that name their element stay."""
+    stage = Augment(descriptions=mapping(tmp_path / "d.json", {"10": "A", "11": "B"}), only_bare=True)
+    assert descriptions(stage(iter([trail("Click Save", "Click here")]), Tally())) == ["Click Save", "B"]
+
+
+@pytest.mark.parametrize(
+    "text", ["Click here", "click", "Click on this.", "CLICK  IT", " Double-click here ", "Right click"]
+)
+def test_bare(text: str) -> None:
+    """Descriptions that name nothing are bare."""
+    assert is_bare(text)
+
+
+@pytest.mark.parametrize("text", ["", "Click Save", "Click here to save", 'Click "here"x', "Type here", "Clicker"])
+def test_not_bare(text: str) -> None:
+    """Empty descriptions, which the prune stage writes, and those that name something are not bare."""
+    assert not is_bare(text)
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [("[1", "not valid JSON"), ([], "not an object"), ({"a": 1}, "no string"), ({"a": " "}, "is empty")],
+)
+def test_malformed_mapping_stops_before_work(tmp_path: Path, texts: Any, told: str) -> None:
+    """A mapping that is none is a ConfigError before anything is built."""
+    file = mapping(tmp_path / "m.json", texts)
+    folder = write(tmp_path / "in", [good("a")]).parent
+    with pytest.raises(ConfigError, match=told):
+        build(tmp_path / "out", folder, settings=(f"augment.objectives={file.path}",))
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_mapping_stops_before_work(tmp_path: Path) -> None:
+    """A mapping that is not there is a ConfigError before anything is built."""
+    folder = write(tmp_path / "in", [good("a")]).parent
+    with pytest.raises(ConfigError, match="No such file"):
+        build(tmp_path / "out", folder, settings=("augment.descriptions=absent.json",))
+    assert not (tmp_path / "out").exists()
+
+
+def test_fingerprint_is_the_content(tmp_path: Path) -> None:
+    """The same content under another name is the same build; other content is not."""
+    mapping(tmp_path / "a.json", {"good": "Buy"})
+    mapping(tmp_path / "b.json", {"good": "Buy"})
+    mapping(tmp_path / "c.json", {"good": "Sell"})
+    settings = [recipe.load("scribeagent-32k", (f"augment.objectives={tmp_path}/{x}.json",)).settings() for x in "abc"]
+    assert settings[0] == settings[1] != settings[2]
+    folder = write(tmp_path / "in", [good("good")]).parent
+    built = build(tmp_path / "out", folder, settings=(f"augment.objectives={tmp_path}/a.json",))
+    assert "\nObjective: Buy\nURL: " in built.decoded("workflows:good/1")
+    again = build(tmp_path / "out", folder, settings=(f"augment.objectives={tmp_path}/b.json",))
+    assert again.manifest == built.manifest
+    with pytest.raises(ConfigError, match=r"stage augment\.objectives"):
+        build(tmp_path / "out", folder, settings=(f"augment.objectives={tmp_path}/c.json",))
+
+
+def test_mapping_that_changes_meanwhile(tmp_path: Path) -> None:
+    """A worker that finds another mapping than the build began with stops the build."""
+    file = mapping(tmp_path / "m.json", {"a": "b"})
+    assert file.sha256
+    sent = pickle.dumps(file)
+    assert pickle.loads(sent).texts == {"a": "b"}
+    mapping(tmp_path / "m.json", {"a": "c"})
+    with pytest.raises(BuildError, match="has changed"):
+        _ = pickle.loads(sent).texts
+
+
+@dataclass
+class Model:
+    """A loopback endpoint: ``plan`` says what the next calls get (a status, ``hang``, or a body), then it answers."""
+
+    plan: list[int | str] = field(default_factory=list)
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    delay: float = 0.0
+    url: str = ""
+
+
+@pytest.fixture
+def model() -> Iterator[Model]:
+    """An OpenAI-compatible server on the loopback interface."""
+    state = Model()
+    stop = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            state.calls.append({"path": self.path, "key": self.headers["Authorization"], **body})
+            what = state.plan.pop(0) if state.plan else 200
+            time.sleep(state.delay)
+            if what == "hang":
+                stop.wait(5)
+                return
+            user = body["messages"][1]["content"]
+            text = f'"Rewritten {user.splitlines()[0]}"'
+            answer = {"choices": [{"message": {"content": text}}]}
+            data = what.encode() if isinstance(what, str) else json.dumps(answer).encode()
+            self.send_response(what if isinstance(what, int) else 200)
+            self.send_header("Content-Length", str(len(data)))
+            if what == 302:
+                self.send_header("Location", f"{state.url}/elsewhere")
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    state.url = f"http://127.0.0.1:{server.server_port}/v1"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield state
+    stop.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+BARE = step(action={"kind": "click", "description": "Click here"})
+
+
+def recordings(folder: Path, count: int = 2) -> Path:
+    """Workflows of one step that names its element and one that does not."""
+    return write(
+        folder / "in", [workflow(f"w{i}", step(), BARE, objective=f"Search mug number {i}") for i in range(count)]
+    ).parent
+
+
+def run(folder: Path, model: Model, **options: Any) -> dict[str, Any]:
+    endpoint = Endpoint(model.url, "m1", "secret", timeout=0.5, attempts=3, pause=0.01)
+    chosen = recipe.load("scribeagent-32k")
+    return rewrite([str(folder / "in")], folder / "out", chosen, options.pop("endpoint", endpoint), **options)
+
+
+def mappings(folder: Path) -> dict[str, Any]:
+    return {name: json.loads((folder / "out" / f"{name}.json").read_text()) for name in ("objectives", "descriptions")}
+
+
+def test_objectives_and_bare_descriptions_are_asked_for(tmp_path: Path, model: Model) -> None:
+    """One call a workflow and one a bare description, with what the model needs; the mappings feed a build."""
+    recordings(tmp_path)
+    assert run(tmp_path, model) == {"asked": 4, "cached": 0}
+    assert mappings(tmp_path) == {
+        "objectives": {f"workflows:w{i}": f"Rewritten Objective: Search mug number {i}" for i in range(2)},
+        "descriptions": {f"workflows:w{i}/2": f"Rewritten Objective: Search mug number {i}" for i in range(2)},
+    }
+    asked = {call["messages"][1]["content"] for call in model.calls}
+    assert "Objective: Search mug number 0\nSteps:\n1. Click the button\n2. Click here" in asked
+    assert any('Action: click\nElement: <button id="go">\nText inside: Search' in text for text in asked)
+    assert {(call["path"], call["key"], call["model"]) for call in model.calls} == {
+        ("/v1/chat/completions", "Bearer secret", "m1")
+    }
+    settings = [f"augment.{name}={tmp_path}/out/{name}.json" for name in ("objectives", "descriptions")]
+    built = build(tmp_path / "built", tmp_path / "in", settings=settings)
+    text = built.decoded("workflows:w1/2")
+    assert "\nObjective: Rewritten Objective: Search mug number 1\n" in text
+    assert "Description: Rewritten Objective: Search mug number 1\nAction: mouse_click_action\nNode: 0 0" in text
+
+
+def test_second_run_asks_nothing(tmp_path: Path, model: Model) -> None:
+    """What was answered once is not asked again, and the mappings are the same bytes; another model is asked anew."""
+    recordings(tmp_path)
+    run(tmp_path, model)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    model.calls.clear()
+    assert run(tmp_path, model) == {"cached": 4}
+    assert model.calls == []
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+    assert run(tmp_path, model, endpoint=Endpoint(model.url, "m2"))["asked"] == 4
+    assert model.calls[0]["key"] is None
+
+
+def test_only_objectives(tmp_path: Path, model: Model) -> None:
+    """Asked for one kind, the other is neither asked nor written."""
+    recordings(tmp_path)
+    assert run(tmp_path, model, what="objectives") == {"asked": 2, "cached": 0}
+    assert not (tmp_path / "out" / "descriptions.json").exists()
+
+
+@pytest.mark.parametrize(
+    "trouble", [429, 500, 503, "hang", "not json", '{"choices": []}', '{"choices": [{"message": null}]}']
+)
+def test_trouble_is_tried_again(tmp_path: Path, model: Model, trouble: int | str) -> None:
+    """A busy or broken server, a timeout, and an answer that is none are tried again."""
+    recordings(tmp_path, 1)
+    model.plan = [trouble, trouble]
+    assert run(tmp_path, model, what="objectives") == {"asked": 1, "cached": 0}
+    assert len(model.calls) == 3
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason", "calls"),
+    [(500, "http_500", 3), ("hang", "timeout", 3), ("no", "bad_answer", 3), (400, "http_400", 1), (302, "http_302", 1)],
+)
+def test_original_stays_where_no_answer_comes(
+    tmp_path: Path, model: Model, trouble: int | str, reason: str, calls: int
+) -> None:
+    """After all attempts the original text stays, counted by reason; the next run asks for it again. No redirect
+    is followed: it would take the key elsewhere.
+    """
+    recordings(tmp_path, 1)
+    model.plan = [trouble] * calls
+    assert run(tmp_path, model, what="objectives") == {"cached": 0, f"failed: {reason}": 1}
+    assert json.loads((tmp_path / "out" / "objectives.json").read_text()) == {}
+    assert [call["path"] for call in model.calls] == ["/v1/chat/completions"] * calls
+    assert run(tmp_path, model, what="objectives") == {"asked": 1, "cached": 0}
+
+
+def test_nobody_there() -> None:
+    """An address where nobody answers fails with its reason."""
+    with pytest.raises(CallFailed, match="no_answer"):
+        Endpoint("http://127.0.0.1:9/v1", "m", attempts=2, pause=0.01)("a", "b")
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_wrong_key_or_address_stops(tmp_path: Path, model: Model, status: int) -> None:
+    """Where no call can succeed the run stops at once; the key is in no message and no file."""
+    recordings(tmp_path, 5)
+    model.plan = [status] * 20
+    with pytest.raises(ConfigError, match=f"{status}.*check address, model and key") as error:
+        run(tmp_path, model, parallel=1)
+    assert "secret" not in str(error.value) + repr(Endpoint(model.url, "m", "secret"))
+    assert all(b"secret" not in path.read_bytes() for path in (tmp_path / "out").iterdir())
+    assert len(model.calls) < 10
+
+
+def test_address_must_be_http() -> None:
+    """An address that is no http is refused: urllib would open files."""
+    with pytest.raises(ConfigError, match="not an http address"):
+        Endpoint("file:///etc/passwd", "m")
+
+
+def test_killed_run_goes_on(tmp_path: Path, model: Model) -> None:
+    """A run killed in the middle keeps what was answered; half a last line is cut off, and only the rest is asked."""
+    recordings(tmp_path, 20)
+    model.delay = 0.05
+    out = tmp_path / "out"
+    command = [
+        sys.executable,
+        "-c",
+        "from etl.cli import main; main()",
+        "augment",
+        str(tmp_path / "in"),
+        "--out",
+        str(out),
+    ]
+    command += ["--base-url", model.url, "--model", "m1", "--what", "objectives", "--parallel", "1"]
+    root = Path(__file__).parents[1]
+    with subprocess.Popen(command, cwd=root, stderr=subprocess.DEVNULL) as process:
+        cache = out / "cache.jsonl"
+        deadline = time.monotonic() + 30
+        while not (cache.exists() and cache.read_bytes().count(b"\n") >= 3):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert not (out / "objectives.json").exists()
+    kept = cache.read_bytes().count(b"\n")
+    assert 3 <= kept < 20
+    with cache.open("ab") as stream:
+        stream.write(b'{"kind":"objectives","id":"work')
+    time.sleep(0.2)  # for the call that was under way
+    model.calls.clear()
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    assert done.stderr.endswith(f"{20 - kept} asked, {kept} cached\n")
+    assert len(model.calls) == 20 - kept
+    assert len(json.loads((out / "objectives.json").read_text())) == 20
+    assert all(json.loads(line)["text"] for line in cache.read_text().splitlines())
+
+
+def test_broken_cache_is_named(tmp_path: Path, model: Model) -> None:
+    """A line within the cache that is no answer is named, not skipped."""
+    recordings(tmp_path)
+    run(tmp_path, model)
+    cache = tmp_path / "out" / "cache.jsonl"
+    cache.write_bytes(b"{}\n" + cache.read_bytes())
+    with pytest.raises(ConfigError, match=r"cache\.jsonl, line 1"):
+        run(tmp_path, model)
+
+
+def test_failures_are_the_exit_code(tmp_path: Path, model: Model) -> None:
+    """The command says what failed and ends with 1; the key comes from the named environment variable."""
+    recordings(tmp_path, 1)
+    model.plan = [400]
+    command = [sys.executable, "-c", "from etl.cli import main; main()", "augment", str(tmp_path / "in")]
+    command += ["--out", str(tmp_path / "out"), "--base-url", model.url, "--model", "m", "--what", "objectives"]
+    environment = {"PATH": "/usr/bin:/bin", "MY_KEY": "hidden"}
+    root = Path(__file__).parents[1]
+    done = subprocess.run(
+        [*command, "--key-env", "MY_KEY"], cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "0 cached, 1 failed: http_400\n")
+    assert model.calls[0]["key"] == "Bearer hidden"
+
+
+def test_no_build_ever_calls(tmp_path: Path, model: Model) -> None:
+    """Without mappings a build rewrites nothing, and with them it calls nobody: the stage only reads."""
+    folder = recordings(tmp_path)
+    built = build(tmp_path / "built", folder)
+    assert built.samples()["workflows:w0/2"]["description"] == "Click here"
+    assert model.calls == []
+    assert Build(recipe.load("scribeagent-32k"), (str(folder),), tmp_path / "x").recipe.augment.objectives == ""
