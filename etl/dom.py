@@ -347,11 +347,10 @@ def _simple(part: object) -> _Simple | None:
         elif isinstance(part, Attrib) and part.operator == "=" and not part.namespace and part.value:
             attributes.append((part.attrib.lower(), part.value.value or ""))
         elif isinstance(part, Function) and part.name == "nth-of-type" and not nth:
-            if part.argument_types() != ["NUMBER"] or not part.arguments[0].value.isdigit():
+            number = part.arguments[0].value or ""
+            if part.argument_types() != ["NUMBER"] or not number.isdigit() or not int(number):
                 return None
-            nth = int(part.arguments[0].value)
-            if not nth:
-                return None
+            nth = int(number)
         else:
             return None
         part = part.selector
@@ -610,14 +609,13 @@ class _Pages(dict[tuple[int, str, str], tuple[str, Page]]):
         return len(html), html[middle : middle + 64], html[-64:]
 
     def keep(self, html: str, page: Page) -> None:
-        self.size += len(html)
-        while self and self.size > PAGES_CHARACTERS:
+        if len(html) > PAGES_CHARACTERS:
+            return
+        key = self.key(html)
+        self.size += len(html) if key not in self else 0
+        self[key] = html, page
+        while self.size > PAGES_CHARACTERS:
             self.size -= len(self.pop(next(iter(self)))[0])
-        if len(html) <= PAGES_CHARACTERS:
-            key = self.key(html)
-            if key in self:
-                self.size -= len(html)
-            self[key] = html, page
 
 
 _PAGES: Final = _Pages()

@@ -120,7 +120,10 @@ class Pruner:
 
     def start_tag(self, page: Page, element: int) -> str:
         """The start tag of one element as the rules leave it, whether or not it would stay in the observation."""
-        _, _, before, after, _ = self.kept(page.tokens[page.position(element)])
+        token = page.tokens[page.position(element)]
+        _, _, before, after, _, owner = token.note
+        if owner is not self or not before:
+            _, _, before, after, _ = self.kept(token)
         markup = f"{before}{page.node(element)}{after}"
         return markup[: markup.index(">") + 1]
 
@@ -436,6 +439,7 @@ class _Writer:
     def observation(self) -> str:
         """The page as written so far: single spaces, one at the end."""
         text = "".join(self.out)
-        if self.was_literal and text:
-            return " ".join(text.split()) + " "
+        if self.was_literal and (not text.isprintable() or "  " in text or text[:1] == " " or text[-1:] != " "):
+            words = text.split()
+            return " ".join(words) + " " if words else ""
         return text

@@ -28,9 +28,10 @@ def flat(page: Page) -> list[tuple[int, str, list[tuple[str, str]], str]]:
 
 
 def assert_same(html: str) -> None:
-    fast, plain = dom.read(html), dom.read_plain(html)
+    fast, plain = dom._read(html), dom.read_plain(html)
     assert flat(fast) == flat(plain)
     assert fast.elements == plain.elements == sum(token.element for token in fast.tokens)
+    assert dom.read(html) is dom.read(html)
 
 
 @settings(max_examples=2000, deadline=None)
@@ -108,6 +109,28 @@ def test_memo_is_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = len(dom._MEMO)
     dom.read("<b>" + "x" * 2 * 2**20)
     assert len(dom._MEMO) == kept
+
+
+def test_latest_pages_are_bounded_by_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page read again comes back as it is; no more characters are kept than the bound, and no page above it."""
+    monkeypatch.setattr(dom, "PAGES_CHARACTERS", 10_000)
+    dom._PAGES.clear()
+    dom._PAGES.size = 0
+    for number in range(500):
+        html = f"<p>{number}" + "x" * (number * 37 % 3000)
+        assert dom.read(html) is dom.read(html)
+        assert dom._PAGES.size == sum(len(kept) for kept, _ in dom._PAGES.values()) <= 10_000
+    dom.read("<p>" + "x" * 10_000)
+    assert dom._PAGES.size == sum(len(kept) for kept, _ in dom._PAGES.values()) > 5_000
+
+
+def test_pages_that_look_alike_are_told_apart() -> None:
+    """Two pages of one length that differ anywhere are two pages."""
+    page = "<p>" + "a" * 1000 + "</p>"
+    for at in range(3, 1003):
+        other = page[:at] + "b" + page[at + 1 :]
+        assert dom.read(other).tokens[0].text == other[3:-4]
+        assert dom.read(page).tokens[0].text == page[3:-4]
 
 
 # ---- what stands where
@@ -245,7 +268,7 @@ def test_css_equals_the_tree(html: str, selector: str) -> None:
     path = HTMLTranslator().css_to_xpath(selector, prefix="descendant::")
     expected = dom.tree(page).xpath(path, smart_strings=False)
     assert isinstance(expected, list)
-    assert dom.find_css(page, selector) == sorted({int(item.get("stepmill-index")) for item in expected})  # type: ignore[union-attr, arg-type]
+    assert dom.find_css(page, selector) == sorted({int(item.get("stepmill-index")) for item in expected})
 
 
 def test_selectors_see_structure_and_text() -> None:
@@ -348,7 +371,7 @@ def test_reading_is_linear(name: str) -> None:
         for _ in range(3):
             dom._MEMO.clear()
             began = time.process_time()
-            dom.read(html)
+            dom._read(html)
             best = min(best, time.process_time() - began)
         return best
 

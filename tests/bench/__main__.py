@@ -1,7 +1,7 @@
 """Benchmarks: rates are printed, ratios are the claim. Everything is measured in the same run, one core.
 
-    python -m tests.bench                                        all of it, on the recordings shipped with the project
-    python -m tests.bench prune --workload once --input DIR      one, on a folder of recordings or saved pages
+python -m tests.bench                                        all of it, on the recordings shipped with the project
+python -m tests.bench prune --workload once --input DIR      one, on a folder of recordings or saved pages
 """
 
 from __future__ import annotations
@@ -117,14 +117,16 @@ def main() -> int:
     report: dict[str, object] = {"comparisons": [asdict(line) for line in lines]}
     if "memory" in asked:
         once, twice = memory(options.input, 150)
-        build = measure.apart(
-            measure.memory_of_build, "changing", options.input, options.limit_mb * 1_000_000
-        )["peak_mib"]
+        build = measure.apart(measure.memory_of_build, "changing", options.input, options.limit_mb * 1_000_000)[
+            "peak_mib"
+        ]
         holds = max(once, twice, build) < MEMORY_LIMIT_MIB and twice < MEMORY_GROWTH * once
         failed |= not holds
         report["memory"] = {"pruning_mib": once, "pruning_twice_mib": twice, "build_mib": build}
         if not options.json:
-            print(f"memory    pruning 150 MB of new values {once:.0f} MiB, 300 MB {twice:.0f} MiB; build {build:.0f} MiB")
+            print(
+                f"memory    pruning 150 MB of new values {once:.0f} MiB, 300 MB {twice:.0f} MiB; build {build:.0f} MiB"
+            )
             print(f"          claim under {MEMORY_LIMIT_MIB} MiB and not growing: {'holds' if holds else 'FAILS'}")
     if options.json:
         print(json.dumps(report, indent=2))

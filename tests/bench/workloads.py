@@ -8,7 +8,8 @@ once
     different pages, each once, in a process that has seen none
 
 Made of the recordings shipped with the project, or of any folder of recordings or saved pages. The shipped ones are
-small; `recorded` goes through them several times, each time changed like the snapshots of `changing`.
+small: `recorded` goes through them several times, each time changed like the snapshots of `changing`, whose pages are
+made of several.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ from typing import Final
 import orjson
 import zstandard
 
-from etl import discover
+from etl import discover, dom
 from etl.plan import Tally
 from etl.sources import SOURCES
 from schemas.workflow import Action, Locator, Step, Workflow
 
 SHIPPED: Final = Path(__file__).parents[1] / "recordings" / "data"
 NAMES: Final = ("recorded", "changing", "once")
+URL: Final = "https://www.pages.example/"
 SMALL: Final = 40_000_000  # characters under which recordings are gone through again
 
 _START_TAG: Final = re.compile(r"<[a-zA-Z][^\s<>/]*")
@@ -63,12 +65,17 @@ def saved_pages(folder: Path) -> Iterator[str]:
 
 
 def page_workflows(pages: Sequence[str]) -> list[Workflow]:
-    """Saved pages as workflows of one step, a click on the last element."""
-    click, last = Action("click"), (Locator("node", "0"),)
+    """Saved pages as workflows of one step: a click on the link in the middle."""
     return [
-        Workflow(f"page-{number}", "Read the page to the end", (Step("0", "", html, click, last),))
+        Workflow(f"page-{number}", "Read the page to the end", (Step("0", URL, html, Action("click"), _link(html)),))
         for number, html in enumerate(pages)
     ]
+
+
+def _link(html: str) -> tuple[Locator, ...]:
+    page = dom.read(html)
+    links = dom.find_css(page, "a") or range(page.elements) or [0]
+    return (Locator("node", str(page.node(links[len(links) // 2]))),)
 
 
 def make(name: str, folder: Path = SHIPPED, limit: int = 10**12) -> list[Workflow]:
@@ -82,10 +89,10 @@ def make(name: str, folder: Path = SHIPPED, limit: int = 10**12) -> list[Workflo
         size = sum(len(step.html) for flow in found for step in flow.steps)
         rounds = max(1, min(SMALL, limit) // size)
         return list(_up_to(limit, (_again(flow, number, chance) for number in range(rounds) for flow in found)))
-    chosen = [flow for flow in _distinct(found) if flow.steps[0].html]
-    chosen = chosen[:: max(1, len(chosen) // 40)][:40]
-    if sum(len(flow.steps[0].html) for flow in chosen) * 10 > limit:
-        chosen = list(_up_to(limit // 10, chosen))
+    pages = pages_of(list(_distinct(found)))
+    if sum(map(len, pages)) // len(pages) < 50_000:
+        pages = ["".join(f"<div>{page}</div>" for page in pages[first::40]) for first in range(40)]
+    chosen = list(_up_to(limit // 10, page_workflows(pages[:: max(1, len(pages) // 40)][:40])))
     return [_again(flow, number, chance) for flow in chosen for number in range(1, 11)]
 
 
