@@ -395,8 +395,10 @@ def test_stopped_by_hand(tmp_path: Path, workers: str) -> None:
         records = [builds.workflow(1000 * number + i, steps=4) for i in range(150)]
         builds.write_workflows(tmp_path / "in" / f"{number}.jsonl", *records)
     arguments = ["build", str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--workers", workers]
+    # where the tests run in the background, Ctrl-C is ignored, and so it would be here
+    heard = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     process = subprocess.Popen(
-        [sys.executable, "-m", "etl", *arguments],
+        [sys.executable, "-c", heard + "runpy.run_module('etl', run_name='__main__')", *arguments],
         env=builds.environment(), start_new_session=True, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     deadline = time.monotonic() + 60

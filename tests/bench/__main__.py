@@ -1,7 +1,9 @@
 """Benchmarks: rates are printed, ratios are the claim. Everything is measured in the same run, one core.
 
-python -m tests.bench                                        all of it, on the recordings shipped with the project
-python -m tests.bench prune --workload once --input DIR      one, on a folder of recordings or saved pages
+::
+
+    python -m tests.bench                                    all of it, on the recordings shipped with the project
+    python -m tests.bench prune --workload once --input DIR  one, on a folder of recordings or saved pages
 """
 
 from __future__ import annotations
