@@ -189,7 +189,7 @@ class Plan:
 
     def build(self, shard: InputShard, work: Path) -> ShardReport:
         """Read, filter, locate, prune and unroll one input shard to ``work/samples``, ``ledger`` and ``quarantine``."""
-        tally = Tally()
+        tally, key = Tally(), shard.key
         with atomic(work / "samples" / f"{shard.key}.arrow") as stream:
             writer = ArrowWriter(stream, SAMPLE_SCHEMA)
             for sample in self._samples(shard, tally):
@@ -202,7 +202,7 @@ class Plan:
         ):
             name = f"{folder}/{shard.key}.arrow"
             if rows:
-                columns = {column: [getattr(row, column, shard.key) for row in rows] for column in schema.names}
+                columns = {column: [getattr(row, column, key) for row in rows] for column in schema.names}
                 files[name] = write_table(work / name, pa.table(columns, schema=schema))
             else:  # of an earlier try
                 (work / name).unlink(missing_ok=True)
