@@ -21,6 +21,16 @@ LISTS: Final = (
 )  # fmt: skip
 
 
+def test_own_goldens_go_by_the_shipped_rules() -> None:
+    """The rules that the goldens of our own are made with are those of scribeagent-32k."""
+    shipped = recipe.load("scribeagent-32k").prune
+    rules = json.loads((Path(__file__).parent / "goldens" / "rules.json").read_text("utf-8"))
+    assert {*LISTS} < rules.keys()
+    assert {name: frozenset(rule) if isinstance(rule, list) else rule for name, rule in rules.items()} == {
+        name: getattr(shipped, name) for name in rules
+    }
+
+
 @pytest.mark.parametrize("name", recipe.shipped())
 def test_every_shipped_recipe_loads(name: str) -> None:
     """It has a description, its own name, and settings that are JSON; its plans can be handed to other processes."""
