@@ -50,9 +50,6 @@ class Worker(Protocol[T_contra, R_co]):
         ...
 
 
-Pool = Callable[[Worker[T, R], Iterable[T]], Iterator[R]]
-
-
 @dataclass(frozen=True)
 class SamplesWorker:
     """Phase 1 of one input shard."""
