@@ -7,12 +7,14 @@ record if the workflow it belongs to is; a record of a dropped workflow went wit
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 import pyarrow as pa
 
+from etl import index, state
 from etl.shards import open_arrow
 from schemas.ledger import FITTED_SCHEMA, LEDGER_SCHEMA, QUARANTINE_SCHEMA
 
@@ -22,21 +24,26 @@ _KEY: Final = ("shard", "unit", "id")
 
 def ledger(out: Path) -> pl.DataFrame:
     """All ledgers of a build, those of phase 3 included, with the schema `LEDGER_SCHEMA`."""
-    tables = [_table(path) for path in sorted((out / "work" / "ledger").glob("*.arrow"))]
+    tables = [open_arrow(path).read_all() for path in _of_inputs(out, "ledger")]
     frame = pl.from_arrow(pa.concat_tables(tables) if tables else LEDGER_SCHEMA.empty_table())
     assert isinstance(frame, pl.DataFrame)
     return pl.concat([frame, _late(out, frame)])
 
 
-def _table(path: Path) -> pa.Table:
-    return open_arrow(path).read_all().select(LEDGER_SCHEMA.names)
+def _of_inputs(out: Path, folder: str) -> Iterator[Path]:
+    """The Arrow files of a work folder that belong to the build's inputs, in their order, and that of the index."""
+    for key in (*state.keys(out / "work"), "index"):
+        path = out / "work" / folder / f"{key}.arrow"
+        if path.exists():
+            yield path
 
 
 def fitted(out: Path) -> pl.DataFrame:
     """What phase 3 made of each sample: `schemas.ledger.FITTED_SCHEMA` and the packed shard's name."""
+    folder = out / "work" / "fitted"
     frames = [
-        pl.read_parquet(path).with_columns(pl.lit(path.stem).alias("packed"))
-        for path in sorted((out / "work" / "fitted").glob("*.parquet"))
+        pl.read_parquet(path).with_columns(pl.lit(path.relative_to(folder).with_suffix("").as_posix()).alias("packed"))
+        for path in sorted(folder.rglob("*.parquet"))
     ]
     if frames:
         return pl.concat(frames)
@@ -47,7 +54,7 @@ def fitted(out: Path) -> pl.DataFrame:
 
 def quarantined(out: Path) -> pl.DataFrame:
     """All quarantined records, bytes included: `schemas.ledger.QUARANTINE_SCHEMA`."""
-    tables = [open_arrow(path).read_all() for path in sorted((out / "work" / "quarantine").glob("*.arrow"))]
+    tables = [open_arrow(path).read_all() for path in _of_inputs(out, "quarantine")]
     frame = pl.from_arrow(pa.concat_tables(tables) if tables else QUARANTINE_SCHEMA.empty_table())
     assert isinstance(frame, pl.DataFrame)
     return frame
@@ -55,10 +62,8 @@ def quarantined(out: Path) -> pl.DataFrame:
 
 def kept_index(out: Path) -> pl.DataFrame:
     """Rows of the index that phase 2 kept: sample id, workflow, input shard."""
-    index = pl.read_parquet(
-        out / "work" / "index.parquet", columns=["sample_id", "workflow", "shard", "domain", "reason"]
-    )
-    return index.filter(pl.col("reason") == "").drop("reason")
+    kept = index.scan(out / "work").filter(pl.col("reason") == "")
+    return kept.select("sample_id", "workflow", "shard", "domain").collect()
 
 
 def in_dataset(out: Path) -> pl.DataFrame:
@@ -78,8 +83,8 @@ def _late(out: Path, early: pl.DataFrame) -> pl.DataFrame:
     columns = list(LEDGER_SCHEMA.names)
     if table.height == 0:
         return early.clear()
-    index = kept_index(out)
-    dropped = table.filter(pl.col("reason") != "").join(index.drop("domain"), on="sample_id", how="left")
+    kept_by_index = kept_index(out).drop("domain")
+    dropped = table.filter(pl.col("reason") != "").join(kept_by_index, on="sample_id", how="left")
     samples = dropped.select(
         "shard",
         pl.lit("sample").alias("unit"),
@@ -90,7 +95,7 @@ def _late(out: Path, early: pl.DataFrame) -> pl.DataFrame:
         "detail",
         "domain",
     )
-    kept = table.filter(pl.col("reason") == "").join(index.drop("domain"), on="sample_id", how="left")
+    kept = table.filter(pl.col("reason") == "").join(kept_by_index, on="sample_id", how="left")
     survivors = kept.select("shard", "workflow").unique()
     empty = dropped.unique(["shard", "workflow"], maintain_order=True).join(
         survivors, on=["shard", "workflow"], how="anti"

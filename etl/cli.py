@@ -6,16 +6,20 @@ Exit codes: 0 done; 1 finished or stopped with something wrong; 2 unusable argum
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 import orjson
 
 from schemas.errors import ConfigError, StepmillError
+
+if TYPE_CHECKING:
+    from etl.execute import Build
 
 DEFAULT_RECIPE: Final = "scribeagent-32k"
 
@@ -34,6 +38,7 @@ def cli() -> None:
 
 def main() -> None:
     """The console script."""
+    signal.signal(signal.SIGTERM, _interrupted)
     try:
         sys.exit(cli(standalone_mode=False))  # click returns the code of an Exit
     except click.exceptions.Abort:
@@ -49,6 +54,11 @@ def main() -> None:
         _stop(
             f"{error.filename or 'file system'}: {error.strerror or error}; mend it and run the same command again", 1
         )
+
+
+def _interrupted(_number: int, _frame: object) -> NoReturn:
+    """A batch system's way to end a job is a user's Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 def _stop(message: str, code: int) -> NoReturn:
@@ -86,6 +96,9 @@ _set_option = click.option(
     "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."
 )
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_workers_option = click.option(
+    "--workers", type=click.IntRange(0), help="Processes; all cores unless given; 0 works in this process."
+)
 _dir = click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
 
 
@@ -94,23 +107,46 @@ _dir = click.argument("directory", type=click.Path(exists=True, file_okay=False,
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the build.")
 @_recipe_option
 @_set_option
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@_workers_option
+@click.option("--redo", is_flag=True, help="Where settings have changed, do again the phases they are about.")
+@click.option(
+    "--generations",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Build by the generations of this manifest.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done: settings, inputs, files, reasons.")
 @_json_option
 def build(
-    inputs: tuple[str, ...], out: Path | None, recipe: str, overrides: tuple[str, ...], workers: int, as_json: bool
+    inputs: tuple[str, ...],
+    out: Path | None,
+    recipe: str,
+    overrides: tuple[str, ...],
+    workers: int | None,
+    redo: bool,
+    generations: Path | None,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Build a dataset from files, folders or globs; or from one build file with a [build] table.
 
-    Running the same command again completes an interrupted build and changes nothing in a finished one.
+    Running the same command again completes an interrupted build and changes nothing in a finished one. Over inputs
+    that grew, it does what is new or changed, as a new generation.
 
     \b
     stepmill build recordings/ --out dataset/
     stepmill build a.jsonl.zst 'more/*.csv' --out dataset/ --recipe scribeagent-64k --workers 8
     stepmill build recordings/ --out dataset/ --set fit.context=16384 --set split.key=domain
     stepmill build nightly.toml
+    stepmill build nightly.toml --dry-run
     """
     job = _job(inputs, out, recipe, overrides)
-    manifest = _run(job, workers)
+    if dry_run:
+        from etl.foresee import foresee
+
+        seen = foresee(_prepared(job, workers, redo=redo, given=generations)[0])
+        _json(seen.as_json()) if as_json else _print(seen.as_text())
+        return
+    manifest = _run(job, workers, redo=redo, given=generations)
     if as_json:
         _json({key: manifest[key] for key in ("recipe", "fingerprint", "splits", "totals", "quarantined")})
     else:
@@ -159,16 +195,41 @@ def _load(source: str | dict[str, Any], overrides: Sequence[str]) -> Any:
     return recipe.load(source, overrides) if isinstance(source, str) else recipe.from_tables(source, overrides)
 
 
-def _run(job: _Job, workers: int, retry: bool = False) -> dict[str, Any]:
-    from etl import recipe
+def _prepared(
+    job: _Job, workers: int | None, redo: bool = False, compact: bool = False, given: Path | None = None
+) -> tuple[Build, dict[str, Any]]:
+    """A build, and how to ask for it again."""
+    from etl import pools, recipe
     from etl.execute import Build
+    from etl.generations import Generations
+    from etl.shards import read_json
 
     asked = job.recipe
     if isinstance(asked, str) and asked.endswith(".toml"):  # the file may be another one later
         asked = recipe.tables_of(Path(asked))
-    build = Build(_load(asked, job.overrides), job.inputs, job.out, workers)
+    loaded = _load(asked, job.overrides)
+    pool = pools.inline if workers == 0 else pools.Processes(workers or _cores(), loaded.limits.page_seconds)
+    generations = Generations.from_json(read_json(given).get("generations")) if given else None
     inputs = [str(Path(item).absolute()) for item in job.inputs]
-    return build.run({"inputs": inputs, "recipe": asked, "overrides": job.overrides}, retry)
+    build = Build(loaded, job.inputs, job.out, pool, redo=redo, compact=compact, given=generations)
+    return build, {"inputs": inputs, "recipe": asked, "overrides": job.overrides}
+
+
+def _run(
+    job: _Job,
+    workers: int | None,
+    retry: bool = False,
+    redo: bool = False,
+    compact: bool = False,
+    given: Path | None = None,
+) -> dict[str, Any]:
+    build, order = _prepared(job, workers, redo, compact, given)
+    return build.run(order, retry)
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cli.command()
@@ -254,24 +315,60 @@ def verify(directory: Path, as_json: bool) -> None:
 
 @cli.command()
 @_dir
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
-def retry(directory: Path, workers: int) -> None:
+@_workers_option
+def retry(directory: Path, workers: int | None) -> None:
     """Read what was quarantined again, with the sources as they are now, and build what has become readable.
 
     \b
     stepmill retry dataset/
     """
+    job = _ordered(directory)
+    before = _quarantined(directory)
+    manifest = _run(job, workers, retry=True)
+    click.echo(f"{before:,} records were quarantined, {manifest['quarantined']:,} are now", err=True)
+
+
+@cli.command()
+@_dir
+@_workers_option
+def compact(directory: Path, workers: int | None) -> None:
+    """Make one generation of all: shuffled as a whole, packed in full. Every file of the dataset is written anew.
+
+    \b
+    stepmill compact dataset/
+    """
+    manifest = _run(_ordered(directory), workers, compact=True)
+    files = sum(split["files"] for split in manifest["splits"].values())
+    click.echo(f"{manifest['totals']['samples']:,} samples in {files:,} files of one generation", err=True)
+
+
+@cli.command()
+@_dir
+@click.option("--dry-run", is_flag=True, help="Say what would be removed.")
+def clean(directory: Path, dry_run: bool) -> None:
+    """Remove work files that nothing uses: of inputs that are gone, and what an interruption left behind.
+
+    \b
+    stepmill clean dataset/ --dry-run
+    """
+    from etl import lock, state
+
+    with lock.hold(directory / "work" / "locks"):
+        for path in state.stale(directory):
+            _print(str(path))
+            if not dry_run:
+                path.unlink()
+
+
+def _ordered(directory: Path) -> _Job:
+    """The build as it was asked for last."""
     from etl.shards import read_json
 
     path = directory / "work" / "order.json"
     if not path.exists():
         raise ConfigError(f"{directory}: no build of stepmill ({path} is missing)")
     order = read_json(path)
-    before = _quarantined(directory)
-    manifest = _run(
-        _Job(tuple(order["inputs"]), directory, order["recipe"], tuple(order["overrides"])), workers, retry=True
-    )
-    click.echo(f"{before:,} records were quarantined, {manifest['quarantined']:,} are now", err=True)
+    return _Job(tuple(order["inputs"]), directory, order["recipe"], tuple(order["overrides"]))
 
 
 def _quarantined(directory: Path) -> int:

@@ -1,53 +1,34 @@
 """Run a build: three phases, each resumable, each a pure function of its inputs.
 
-A pool maps a function over tasks and yields results as they come; pools differ in nothing else, and nothing that is
-written depends on the order of completion. A task whose report is there, for the same content, is not done again.
+What is written depends neither on the pool nor on the order of completion. A task whose report is there, made of the
+same content with the same settings, is not done again; so an interrupted build is completed by the same command, and a
+build over a folder that grew does only what is new (`etl.generations`).
 """
 
 from __future__ import annotations
 
-import gc
-import hashlib
-import multiprocessing
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, TypeVar
 
-import orjson
 import polars as pl
 
-from etl import discover
-from etl.packing import OutputShard, PackedReport, PackPlan, output_shards
-from etl.plan import InputShard, Plan, ShardReport
+from etl import discover, lock, state
+from etl.generations import Generations
+from etl.index import OutputShard
+from etl.packing import PackedReport, PackPlan
+from etl.plan import InputShard, Plan, Refused, ShardReport, Watch, digest
+from etl.pools import Pool, inline
 from etl.progress import Progress
 from etl.recipe import Recipe
-from etl.shards import read_json, write_json
-from schemas.errors import BuildError, ConfigError
+from etl.shards import open_arrow, read_json, write_json
+from etl.takedown import Takedown
+from schemas.errors import ConfigError
 
-_OF_SOURCE: Final = "samples.source "
-
-T = TypeVar("T")
 R = TypeVar("R")
-T_contra = TypeVar("T_contra", contravariant=True)
-R_co = TypeVar("R_co", covariant=True)
 
-_SHAPING_LIBRARIES: Final = ("turbohtml", "cssselect", "lxml", "publicsuffixlist", "py3langid", "pyarrow")
-"""Libraries whose version can change the output; part of the fingerprint. Vocabularies are in it by their hash."""
-
-
-class Worker(Protocol[T_contra, R_co]):
-    """What a pool runs: a picklable callable of one task."""
-
-    def __call__(self, task: T_contra) -> R_co:
-        """Do one task."""
-        ...
+_OF_SOURCE = "samples.source "
 
 
 @dataclass(frozen=True)
@@ -56,16 +37,42 @@ class SamplesWorker:
 
     plan: Plan
     work: Path
+    takedown: Takedown
 
-    def __call__(self, task: InputShard) -> ShardReport:
-        """Build it, unless its report says that it is there."""
-        path = self.work / "samples" / f"{task.key}.json"
-        if path.exists():
-            report = _report(ShardReport, read_json(path))
-            if all((self.work / name).exists() for name in report.files):
-                return report
-        path.unlink(missing_ok=True)
-        return self.plan.build(task, self.work)
+    def __call__(self, item: InputShard, refused: tuple[Refused, ...], watch: Watch) -> ShardReport:
+        """Build it, unless it is there as it should be."""
+        found = self.finished(item)
+        if isinstance(found, ShardReport):
+            return found
+        (self.work / "samples" / f"{item.key}.json").unlink(missing_ok=True)
+        return self.plan.build(item, self.work, self.takedown, refused, watch)
+
+    def finished(self, item: InputShard) -> ShardReport | str:
+        """The report of an input shard that is there as it should be; else why it must be built."""
+        path = self.work / "samples" / f"{item.key}.json"
+        if not path.exists():
+            return "not built yet"
+        report = _report(ShardReport, read_json(path))
+        if report.settings != self.plan.fingerprints[item.format]:
+            return "other settings"
+        missing = [name for name in report.files if not (self.work / name).exists()]
+        if missing:
+            return f"{missing[0]} is missing"
+        if report.takedown != self.takedown.fingerprint and self._touched(report):
+            return "takedown"
+        return report
+
+    def _touched(self, report: ShardReport) -> bool:
+        """Whether another takedown list than the one it was built under makes a difference to it."""
+        tables = {}
+        for folder in ("ledger", "quarantine"):
+            path = self.work / folder / f"{report.key}.arrow"
+            tables[folder] = open_arrow(path).read_all() if path.exists() else None
+        ledger = pl.from_arrow(tables["ledger"]) if tables["ledger"] is not None else pl.DataFrame()
+        assert isinstance(ledger, pl.DataFrame)
+        records = tables["quarantine"]
+        raws = records.select(["id", "reason", "raw"]).to_pylist() if records is not None else []
+        return self.takedown.differs(ledger, ((row["id"], row["reason"], row["raw"]) for row in raws))
 
 
 @dataclass(frozen=True)
@@ -75,15 +82,26 @@ class PackedWorker:
     plan: PackPlan
     out: Path
 
-    def __call__(self, task: OutputShard) -> PackedReport:
-        """Build it, unless its report says that it is there, made of the same samples."""
-        path = self.out / "work" / "fitted" / f"{task.name}.json"
-        if path.exists():
-            report = _report(PackedReport, read_json(path))
-            if report.content == task.content_hash() and all((self.out / name).exists() for name in report.files):
-                return report
-        path.unlink(missing_ok=True)
-        return self.plan.build(task, self.out)
+    def __call__(self, item: OutputShard, refused: tuple[Refused, ...], watch: Watch) -> PackedReport:
+        """Build it, unless it is there as it should be."""
+        found = self.finished(item)
+        if isinstance(found, PackedReport):
+            return found
+        (self.out / "work" / "fitted" / f"{item.name}.json").unlink(missing_ok=True)
+        return self.plan.build(item, self.out, refused, watch)
+
+    def finished(self, item: OutputShard) -> PackedReport | str:
+        """The report of an output shard that is there as it should be; else why it must be built."""
+        path = self.out / "work" / "fitted" / f"{item.name}.json"
+        if not path.exists():
+            return "not built yet"
+        report = _report(PackedReport, read_json(path))
+        if report.settings != self.plan.fingerprint:
+            return "other settings"
+        if report.content != item.content:
+            return "other samples"
+        missing = [name for name in report.files if not (self.out / name).exists()]
+        return f"{missing[0]} is missing" if missing else report
 
 
 def _report(kind: type[R], values: dict[str, Any]) -> R:
@@ -92,79 +110,22 @@ def _report(kind: type[R], values: dict[str, Any]) -> R:
     return kind(**values)
 
 
-def _calm_collector() -> None:
-    """Let the cyclic garbage collector run seldom: the memos hold millions of objects and no cycles."""
-    gc.set_threshold(100_000, 50, 1000)
-
-
-def inline(worker: Worker[T, R], tasks: Iterable[T]) -> Iterator[R]:
-    """One task after the other, in this process."""
-    thresholds = gc.get_threshold()
-    _calm_collector()
-    try:
-        yield from map(worker, tasks)
-    finally:
-        gc.set_threshold(*thresholds)
-
-
-_WORKER: Any = None  # of this process, set once: pickled with its vocabulary once, not once a task
-
-
-def _start(worker: Any) -> None:
-    global _WORKER  # noqa: PLW0603 - the executor's initializer has no other way to hand something to the tasks
-    _WORKER = worker
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # on Ctrl-C the first process speaks for all
-    _calm_collector()
-
-
-def _work(task: Any) -> Any:
-    return _WORKER(task)
-
-
-@contextmanager
-def _without_interrupt() -> Iterator[None]:
-    """Processes started inside are deaf to Ctrl-C until `_start`: while they import, they would print a traceback."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@dataclass(frozen=True)
-class Processes:
-    """A pool of ``workers`` processes, started fresh: a fork would copy the threads of Arrow and Polars half."""
-
-    workers: int
-
-    def __call__(self, worker: Worker[T, R], tasks: Iterable[T]) -> Iterator[R]:
-        """Results as they come. Raises `BuildError` if a worker dies."""
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(self.workers, context, _start, (worker,)) as executor:
-            with _without_interrupt():
-                futures = [executor.submit(_work, task) for task in tasks]
-            try:
-                for future in as_completed(futures):
-                    yield future.result()
-            except BrokenProcessPool as error:
-                raise BuildError("a worker process died; run the same command again to go on") from error
-            finally:
-                for future in futures:
-                    future.cancel()
-
-
 @dataclass(frozen=True)
 class Build:
-    """A recipe, its inputs as given, the output folder, and how many processes work on it."""
+    """A recipe, its inputs as given, the output folder, and the pool that does the work.
+
+    redo: where settings have changed, do again the phases that they are about. compact: make one generation of all.
+    given: the generations to build by, instead of those that the folder remembers.
+    """
 
     recipe: Recipe
     inputs: tuple[str, ...]
     out: Path
-    workers: int = 1
+    pool: Pool = inline
     progress: Callable[[str, int, str], Progress] = field(default=Progress)
+    redo: bool = False
+    compact: bool = False
+    given: Generations | None = None
 
     @property
     def work(self) -> Path:
@@ -174,76 +135,75 @@ class Build:
     def run(self, order: Mapping[str, Any] | None = None, retry: bool = False) -> dict[str, Any]:
         """Build, or go on with a build; returns the manifest.
 
-        order: how to ask for this build again, kept in the work folder for ``retry`` and ``inspect``. retry: read input
+        order: how to ask for this build again, kept in the work folder for ``retry`` and ``finish``. retry: read input
         shards with quarantined records again; only then may a source's version have changed since.
 
-        Raises `ConfigError` before work starts, `BuildError` where it cannot go on.
+        Raises `ConfigError` before work starts, `BuildError` where it cannot go on, `GateError` at the end.
         """
         from etl import finish
 
-        settings = self.settings()
-        self._check_settings(settings, retry)
-        if order is not None:
-            write_json(self.work / "order.json", order)
-        shards = self._discover()
-        done = self._finished(fingerprint(settings, shards), retry)
-        if done is not None:
-            return done
-        reports = self._samples(shards)
-        self.forget(shards)
-        index = self.recipe.index.build(shards, self.recipe.samples.sources, self.work)
-        packed = self._packed(index)
-        return finish.finish(self.out, self.recipe, settings, fingerprint(settings, shards), shards, reports, packed)
+        self._check_folder()
+        with lock.hold(self.work / "locks"):
+            settings = self._settled(retry)
+            if order is not None:
+                write_json(self.work / "order.json", order)
+            shards = self.discovered()
+            generations = self.generations(shards)
+            done = None if retry else self.finished(settings, generations)
+            if done is not None:
+                return done
+            state.withdraw(self.out)
+            self._sweep()
+            reports = self._samples(shards)
+            state.save_inputs(self.work, shards, generations)
+            if self.recipe.taken_down:
+                self.clean()  # what is left of inputs that are gone may be what was taken down
+            generations, outputs = self.recipe.index.build(shards, generations, self.recipe.samples.sources, self.work)
+            packed = self._packed(outputs)
+            self._sweep()
+            fingerprint = self.fingerprint(settings, generations)
+            return finish.finish(self.out, self.recipe, settings, fingerprint, generations, shards, reports, packed)
 
-    def settings(self) -> dict[str, Any]:
-        """The fingerprint of everything but the inputs."""
-        libraries = {name: metadata.version(name) for name in _SHAPING_LIBRARIES}
-        return {**self.recipe.settings(), "libraries": libraries}
-
-    def _check_settings(self, settings: dict[str, Any], retry: bool) -> None:
-        path = self.work / "settings.json"
-        if path.exists():
-            changes = differences(read_json(path), settings)
-            if retry:
-                self._forget_reports(changes)
-                changes = [change for change in changes if not change.startswith(_OF_SOURCE)]
-                if not changes:
-                    write_json(path, settings)
-            if changes:
-                raise ConfigError(
-                    f"{self.out} was built with other settings:\n  "
-                    + "\n  ".join(changes)
-                    + "\nBuild into a new folder with --out, or remove this one."
-                )
-            return
+    def _check_folder(self) -> None:
         if self.out.exists() and any(self.out.iterdir()) and not self.work.exists():
             raise ConfigError(f"{self.out} is not empty and holds no build; choose another folder with --out")
-        write_json(path, settings)
 
-    def _finished(self, fingerprint: str, retry: bool) -> dict[str, Any] | None:
-        """The manifest, if it is of this very build and its files are there; one of another build is removed."""
-        path = self.out / "dataset" / "manifest.json"
-        if not path.exists():
-            return None
-        manifest: dict[str, Any] = read_json(path)
-        if (
-            not retry
-            and manifest["fingerprint"] == fingerprint
-            and all((self.out / name).exists() for name in manifest["files"])
-        ):
-            return manifest
-        path.unlink()  # what is there is in the making from here on
-        return None
+    def settings(self) -> dict[str, Any]:
+        """What decides the output, by phase."""
+        return self.recipe.settings()
 
-    def _forget_reports(self, changes: Sequence[str]) -> None:
-        """Phase 1 is done again for input shards with quarantined records, or whose source has changed."""
-        formats = {change.removeprefix(_OF_SOURCE).split(".")[0] for change in changes if change.startswith(_OF_SOURCE)}
+    def changes(self) -> list[state.Change]:
+        """What is not as it was when the folder's contents were made."""
+        path = self.work / "settings.json"
+        return state.changes(read_json(path), self.settings()) if path.exists() else []
+
+    def _settled(self, retry: bool) -> dict[str, Any]:
+        """The settings, once it is clear that the folder may be built into with them."""
+        settings = self.settings()
+        changes = self.changes()
+        if retry:
+            changes = [change for change in changes if not change.path.startswith(_OF_SOURCE)]
+            self._forget_quarantined()
+        if changes and not self.redo:
+            raise ConfigError(
+                f"{self.out} was built with other settings:\n"
+                + "\n".join(state.consequences(changes))
+                + "\nDo that with --redo, or build into a new folder with --out."
+            )
+        path = self.work / "settings.json"
+        if not path.exists() or read_json(path) != settings:
+            write_json(path, settings)
+        return settings
+
+    def _forget_quarantined(self) -> None:
+        """Phase 1 is done again for input shards with quarantined records."""
         for path in sorted((self.work / "samples").glob("*.json")):
             report = read_json(path)
-            if report["format"] in formats or f"quarantine/{report['key']}.arrow" in report["files"]:
+            if f"quarantine/{report['key']}.arrow" in report["files"]:
                 path.unlink()
 
-    def _discover(self) -> list[InputShard]:
+    def discovered(self) -> list[InputShard]:
+        """The input shards, hashed."""
         found = discover.find(self.inputs, self.recipe.samples.sources, without=self.out)
         total = sum(file.stat().st_size for item in found for file in item.files)
         progress = self.progress("hashing inputs", total, "MB")
@@ -251,63 +211,72 @@ class Build:
         progress.finish()
         return shards
 
-    def _pool(self, worker: Worker[T, R], tasks: Sequence[T]) -> Iterator[R]:
-        workers = min(self.workers, len(tasks))
-        return Processes(workers)(worker, tasks) if workers > 1 else inline(worker, tasks)
+    def generations(self, shards: Sequence[InputShard]) -> Generations:
+        """The generations of this build; the newest is open if there is something new."""
+        inputs = {shard.name: shard.sha256 for shard in shards}
+        before = state.generations(self.work) if self.given is None else self.given
+        if self.compact:
+            return before.compacted(inputs)
+        return before.advanced(inputs)
 
-    def _samples(self, shards: list[InputShard]) -> list[ShardReport]:
+    def fingerprint(self, settings: Mapping[str, Any], generations: Generations) -> str:
+        """One hash of all that the dataset is a function of."""
+        return digest([settings, generations.as_json(), self.recipe.taken_down.fingerprint])
+
+    def finished(self, settings: Mapping[str, Any], generations: Generations) -> dict[str, Any] | None:
+        """The manifest, if it is of this very build and its files are there."""
+        path = self.out / state.MANIFEST
+        if not path.exists():
+            return None
+        manifest: dict[str, Any] = read_json(path)
+        if manifest["fingerprint"] != self.fingerprint(settings, generations):
+            return None
+        return manifest if all((self.out / name).exists() for name in manifest["files"]) else None
+
+    def _sweep(self) -> None:
+        """Remove what a process that died left half-written."""
+        for path in state.stale(self.out):
+            if path.name.endswith(".part"):
+                path.unlink()
+
+    def clean(self) -> list[Path]:
+        """Remove files that nothing uses; returns them."""
+        gone = state.stale(self.out)
+        for path in gone:
+            path.unlink()
+        return gone
+
+    def samples_worker(self) -> SamplesWorker:
+        """What phase 1 does with one input shard."""
+        return SamplesWorker(self.recipe.samples, self.work, self.recipe.taken_down)
+
+    def packed_worker(self) -> PackedWorker:
+        """What phase 3 does with one output shard."""
+        return PackedWorker(self.recipe.packed, self.out)
+
+    def _samples(self, shards: Sequence[InputShard]) -> list[ShardReport]:
         sizes = {shard.key: shard.size for shard in shards}
         progress = self.progress("samples", sum(sizes.values()), "MB")
         reports: dict[str, ShardReport] = {}
         largest_first = sorted(shards, key=lambda shard: (-shard.size, shard.name))
-        for report in self._pool(SamplesWorker(self.recipe.samples, self.work), largest_first):
+        for report in self.pool(self.samples_worker(), largest_first):
             reports[report.key] = report
             progress.advance(sizes[report.key], report.rows)
         progress.finish()
         return [reports[shard.key] for shard in shards]
 
-    def forget(self, shards: list[InputShard]) -> None:
-        """Remove what belongs to inputs that are gone, so that everything under ``work`` is about this dataset."""
-        keys = {shard.key for shard in shards} | {"index"}
-        for folder in ("samples", "ledger", "quarantine"):
-            for path in (self.work / folder).glob("*"):
-                if path.name.split(".")[0] not in keys:
-                    path.unlink()
-
-    def _packed(self, index: pl.DataFrame) -> list[PackedReport]:
-        shards = output_shards(index)
-        progress = self.progress("packing", sum(shard.rows.height for shard in shards), "samples")
+    def _packed(self, outputs: Sequence[OutputShard]) -> list[PackedReport]:
+        progress = self.progress("packing", sum(shard.samples for shard in outputs), "samples")
         reports: dict[str, PackedReport] = {}
-        for report in self._pool(PackedWorker(self.recipe.packed, self.out), shards):
+        largest_first = sorted(outputs, key=lambda shard: (-shard.samples, shard.name))
+        for report in self.pool(self.packed_worker(), largest_first):
             reports[report.name] = report
             progress.advance(report.samples)
         progress.finish()
         for folder in (self.out / "dataset" / "data", self.work / "fitted"):
-            for path in folder.rglob("*"):
-                if path.is_file() and path.name.split(".")[0] not in reports:
+            for path in sorted(folder.rglob("*"), reverse=True):
+                if path.is_dir() and not any(path.iterdir()):
+                    path.rmdir()
+                elif path.is_file() and path.relative_to(folder).as_posix().partition(".")[0] not in reports:
                     path.unlink()
-        return [reports[shard.name] for shard in shards]
-
-
-def differences(old: Any, new: Any, path: str = "") -> list[str]:
-    """What differs between two settings, one line a field."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        lines: list[str] = []
-        for key in sorted({*old, *new}):
-            lines += differences(old.get(key), new.get(key), f"{path}.{key}" if path else key)
-        return lines
-    if old == new:
-        return []
-    if isinstance(old, list) and isinstance(new, list):
-        gone, come = [item for item in old if item not in new], [item for item in new if item not in old]
-        return [f"{path}: without {gone}, with {come}"]
-    return [f"{path}: {old!r} is now {new!r}"]
-
-
-def fingerprint(settings: Mapping[str, Any], inputs: Sequence[InputShard]) -> str:
-    """One hash of settings and inputs."""
-    digest = hashlib.blake2b(digest_size=20)
-    digest.update(orjson.dumps(settings, option=orjson.OPT_SORT_KEYS))
-    for shard in inputs:
-        digest.update(f"{shard.name}\0{shard.sha256}\n".encode())
-    return digest.hexdigest()
+        return [reports[shard.name] for shard in outputs]

@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl import account, card, stats
+from etl import account, card, state, stats
+from etl.figures import figures
+from etl.generations import Generations
 from etl.packing import PackedReport
 from etl.plan import InputShard, ShardReport
 from etl.recipe import Recipe
 from etl.shards import atomic, write_json
-from schemas.errors import IntegrityError
-
-MANIFEST: Final = "dataset/manifest.json"
+from schemas.errors import GateError, IntegrityError
 
 
 def finish(
     out: Path,
     recipe: Recipe,
-    settings: dict[str, Any],
+    settings: Mapping[str, Any],
     fingerprint: str,
+    generations: Generations,
     shards: Sequence[InputShard],
     reports: Sequence[ShardReport],
     packed: Sequence[PackedReport],
 ) -> dict[str, Any]:
     """Write statistics, card and manifest; returns the manifest.
 
-    Raises `IntegrityError` if the accounting recomputed from the files does not add up.
+    Raises `IntegrityError` if the accounting recomputed from the files does not add up, `GateError` if a gate fails.
     """
     accounting = account.account(out)
     errors = {unit: counts["errors"] for unit, counts in accounting.items() if counts["errors"]}
@@ -42,22 +43,15 @@ def finish(
     for name, table in tables.items():
         files[f"dataset/stats/{name}.parquet"] = _parquet(out / "dataset" / "stats" / f"{name}.parquet", table)
     manifest: dict[str, Any] = {
-        "format": 1,
+        "format": 2,
         "recipe": recipe.name,
         "fingerprint": fingerprint,
         "settings": settings,
-        "inputs": [
-            {
-                "name": shard.name,
-                "format": shard.format,
-                "size": shard.size,
-                "sha256": shard.sha256,
-                "samples": report.rows,
-            }
-            for shard, report in zip(shards, reports, strict=True)
-        ],
+        "generations": generations.as_json(),
+        "inputs": _inputs(shards, reports),
         "splits": _splits(packed, recipe),
         "totals": stats.totals(tables),
+        "figures": figures(accounting, tables),
         "accounting": accounting,
         "quarantined": account.quarantined(out).height,
     }
@@ -67,8 +61,25 @@ def finish(
         stream.write(card.render(manifest, tables).encode())
     files["dataset/README.md"] = stream.sha256.hexdigest()
     manifest["files"] = dict(sorted(files.items()))
-    write_json(out / MANIFEST, manifest)
+    failures = recipe.gates.failures(manifest["figures"], state.previous(out / "work"))
+    if failures:
+        raise GateError(out, failures)
+    write_json(out / "work" / "generations.json", generations.as_json())
+    write_json(out / state.MANIFEST, manifest)
     return manifest
+
+
+def _inputs(shards: Sequence[InputShard], reports: Sequence[ShardReport]) -> list[dict[str, Any]]:
+    """One entry an input, whatever parts it was read in."""
+    inputs: dict[str, dict[str, Any]] = {}
+    for shard, report in zip(shards, reports, strict=True):
+        entry = inputs.setdefault(
+            shard.name,
+            {"name": shard.name, "format": shard.format, "size": 0, "sha256": shard.sha256, "samples": 0},
+        )
+        entry["size"] += shard.size
+        entry["samples"] += report.rows
+    return list(inputs.values())
 
 
 def _parquet(path: Path, table: pl.DataFrame) -> str:
@@ -83,7 +94,7 @@ def _splits(packed: Sequence[PackedReport], recipe: Recipe) -> dict[str, Any]:
     splits: dict[str, Any] = {}
     for report in packed:
         split = splits.setdefault(
-            report.name.split("-")[0], {"files": 0, "rows": 0, "samples": 0, "tokens": 0, "loss_tokens": 0, "bytes": 0}
+            report.split, {"files": 0, "rows": 0, "samples": 0, "tokens": 0, "loss_tokens": 0, "bytes": 0}
         )
         split["files"] += 1
         for key in ("rows", "samples", "tokens", "loss_tokens", "bytes"):

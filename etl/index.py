@@ -1,43 +1,50 @@
 """The index: every decision that looks at other rows. Phase 2 of a build: global, and light.
 
-Reads ids, hashes and lengths of all samples (never a page) and writes ``work/index.parquet``, one row a sample: its
-split, its place (output shard and order), or the reason why it is dropped. What was read twice is decided in the order
-(hash(seed, workflow id), input shard): the first is kept, later ones name it.
+Reads the light columns of all samples (ids, hashes, lengths; never a page) and writes ``work/index/``, one row a
+sample: its split, its place (output shard and order), or the reason why it is dropped. What was read twice is decided
+in the order (generation, hash(seed, workflow id), input): the first is kept, later ones name it, so that new data never
+change an old decision.
 
 - ``duplicate_workflow``: the recording's content came before, under this id or another.
 - ``conflicting_id``: the id came before with other content; the workflow is quarantined with its content.
 
 Split: hash(seed, split key) against the share of the test split, so that a key's rows stay together and new data never
-move old rows. Place: output shard by range of hash(seed, sample id), in the order of that hash.
+move old rows. Place: output shard by range of hash(seed, sample id) within the generation, in the order of that hash.
+
+Memory: workflows are held at once (two ids and two numbers each), samples are not. They are spread over files by the
+first bits of their hash, so many that each holds about a million, and each file is sorted by itself.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import numpy as np
 import orjson
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 
+from etl.generations import Generations
 from etl.plan import InputShard, Source, Tally
-from etl.shards import atomic, open_arrow, write_table
+from etl.shards import ArrowWriter, atomic, open_arrow, write_table
 from schemas.errors import ConfigError
-from schemas.ledger import INDEX_SCHEMA, LEDGER_SCHEMA, QUARANTINE_SCHEMA
+from schemas.ledger import INDEX_SCHEMA, LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
 
 SplitKey = Literal["workflow", "domain", "website", "objective", "template"]
 SPLIT_KEYS: Final = ("workflow", "domain", "website", "objective", "template")
 SPLITS: Final = ("train", "test")
 
-_COLUMNS: Final = ("sample_id", "workflow", "step", "workflow_hash", "domain", "website", "objective")
-_TEXTS: Final = ("observation", "objective", "url", "description", "target_html")
+_COLUMNS: Final = ("sample_id", "workflow", "step", "sample_hash", "domain", "website", "objective", "chars")
+_DECIDED: Final = {"position": pl.Int32, "workflow": pl.String, "reason": pl.String, "detail": pl.String}
+_GROUP_ROWS: Final = 100_000  # samples whose rows are worked out together
+_PART_ROWS: Final = 1_000_000  # about so many rows of the index are sorted together
 _FRAME_CHARS: Final = 300  # of prompt and chat around a sample's own texts
 _CHARS_PER_TOKEN: Final = 3.0  # of samples under Qwen2.5; only to plan how many shards there are
 _TOKEN_BYTES: Final = 8  # input id and label
@@ -76,6 +83,33 @@ class Split:
 
 
 @dataclass(frozen=True)
+class OutputShard:
+    """One file of the dataset: where in the index the samples stand that it is made of.
+
+    number: within generation and split, of ``total``. parts: files under ``work/index`` that hold its rows. samples:
+    how many. content: hash of their ids and hashes, in order.
+    """
+
+    generation: int
+    split: str
+    number: int
+    total: int
+    parts: tuple[str, ...]
+    samples: int
+    content: str
+
+    @property
+    def name(self) -> str:
+        """``g0001/train-00000-of-00012``."""
+        return f"g{self.generation:04d}/{self.split}-{self.number:05d}-of-{self.total:05d}"
+
+    def rows(self, work: Path) -> pl.DataFrame:
+        """The index rows of its samples, in the order of the output."""
+        mine = (pl.col("home") == self.number) & (pl.col("reason") == "")
+        return pl.concat([pl.scan_parquet(work / "index" / part).filter(mine) for part in self.parts]).collect()
+
+
+@dataclass(frozen=True)
 class Index:
     """split: see `Split`. context: tokens of a row; shard_bytes: planned size of an output shard."""
 
@@ -83,65 +117,103 @@ class Index:
     context: int
     shard_bytes: int
 
-    def build(self, shards: Sequence[InputShard], sources: Mapping[str, Source], work: Path) -> pl.DataFrame:
-        """Decide on all samples under ``work/samples`` and write index, ledger and quarantine of this phase."""
-        rows = self._decided(_samples(shards, work))
-        rows = self._placed(rows)
-        table = rows.select(INDEX_SCHEMA.names).to_arrow().cast(INDEX_SCHEMA)
-        with atomic(work / "index.parquet") as stream:
-            pq.write_table(table, pa.PythonFile(stream, mode="w"), compression="zstd")
-        _write_ledger(rows, work)
-        _write_quarantine(rows, shards, sources, work)
-        return rows
+    def build(
+        self,
+        shards: Sequence[InputShard],
+        generations: Generations,
+        sources: Mapping[str, Source],
+        work: Path,
+        into: Path | None = None,
+    ) -> tuple[Generations, list[OutputShard]]:
+        """Decide on all samples of these input shards and write index, ledger and quarantine of this phase.
 
-    def _decided(self, samples: pl.DataFrame) -> pl.DataFrame:
-        """Sets reason and detail of the samples of workflows that were read before."""
-        workflows = samples.unique(["shard", "workflow"], maintain_order=True)
-        order = pl.Series("decided", [self.split.hash(uid) for uid in workflows["workflow"]], pl.UInt64)
-        workflows = workflows.with_columns(order).sort("decided", "workflow", "position")
+        into: another folder than ``work`` for index and ledger, to see what would be.
+
+        Returns the generations with their numbers of output shards, and the output shards that are not empty, in order.
+        """
+        folder = into or work
+        number_of = generations.of_inputs()
+        dropped = self._dropped(shards, [number_of[shard.name] for shard in shards], work)
+        totals: dict[int, Mapping[str, int]] = {}
+        made: list[OutputShard] = []
+        with atomic(folder / "ledger" / "index.arrow") as stream:
+            ledger = ArrowWriter(stream, LEDGER_SCHEMA)
+            for generation in generations.every:
+                mine = [at for at, shard in enumerate(shards) if number_of[shard.name] == generation.number]
+                spread = _Spread(folder / "index", generation.number, sum(_rows_of(work, shards[at]) for at in mine))
+                for group in _groups(mine, shards, work):
+                    rows = self._decided(group, dropped)
+                    spread.add(rows)
+                    for batch in _ledger_rows(rows.filter(pl.col("reason") != "")):
+                        ledger.add_batch(batch)
+                totals[generation.number] = generation.shards or self._planned(spread.chars)
+                made += spread.sorted(totals[generation.number])
+            ledger.close()
+        for path in (folder / "index").glob("*"):
+            if path.name.partition("-")[0] not in {generation.name for generation in generations.every}:
+                path.unlink()  # of a generation that is no more
+        if into is None:
+            _write_quarantine(dropped, shards, sources, work)
+        return generations.closed(totals), made
+
+    def _dropped(self, shards: Sequence[InputShard], numbers: Sequence[int], work: Path) -> pl.DataFrame:
+        """The workflows that were read before, of all generations: columns `_DECIDED`."""
+        frames = []
+        for position, (shard, number) in enumerate(zip(shards, numbers, strict=True)):
+            light = _light(work, shard, ("workflow", "workflow_hash")).unique(maintain_order=True)
+            if light.height:
+                order = pl.Series("decided", map(self.split.hash, light["workflow"]), pl.UInt64)
+                place = (pl.lit(position, pl.Int32).alias("position"), pl.lit(number, pl.Int32).alias("generation"))
+                frames.append(light.with_columns(order, *place))
+        if not frames:
+            return pl.DataFrame(schema=_DECIDED)
+        every = pl.concat(frames).sort("generation", "decided", "workflow", "position")
         same_id = pl.col("workflow").cum_count().over("workflow") > 1
         first_hash = pl.col("workflow_hash").first().over("workflow")
-        workflows = workflows.with_columns(
+        every = every.with_columns(
             reason=pl.when(same_id & (pl.col("workflow_hash") == first_hash))
             .then(pl.lit("duplicate_workflow"))
             .when(same_id)
             .then(pl.lit("conflicting_id"))
             .otherwise(pl.lit("")),
-            earlier=pl.col("shard_name").first().over("workflow"),
+            earlier=pl.col("position").first().over("workflow"),
         )
         kept = pl.col("reason") == ""
         repeated = kept & (kept.cast(pl.Int32).cum_sum().over("workflow_hash") > 1)
         first_uid = pl.col("workflow").filter(kept).first().over("workflow_hash")
-        workflows = workflows.with_columns(
-            reason=pl.when(repeated).then(pl.lit("duplicate_workflow")).otherwise("reason"),
-            detail=pl.when(repeated)
-            .then(pl.format("the same recording as {}", first_uid))
-            .when(pl.col("reason") == "duplicate_workflow")
-            .then(pl.format("the same recording came before in {}", "earlier"))
-            .when(pl.col("reason") == "conflicting_id")
-            .then(pl.format("a workflow with the same id and other content came before in {}", "earlier"))
-            .otherwise(pl.lit("")),
+        dropped = every.with_columns(same_as=pl.when(repeated).then(first_uid)).filter(
+            (pl.col("reason") != "") | pl.col("same_as").is_not_null()
         )
-        decisions = workflows.select("shard", "workflow", "reason", "detail")
-        return samples.join(decisions, on=["shard", "workflow"], how="left", maintain_order="left")
+        earlier = pl.Series("earlier", [shards[at].name for at in dropped["earlier"]], pl.String)
+        return (
+            dropped.with_columns(earlier)
+            .with_columns(
+                reason=pl.when(pl.col("same_as").is_not_null()).then(pl.lit("duplicate_workflow")).otherwise("reason"),
+                detail=pl.when(pl.col("same_as").is_not_null())
+                .then(pl.format("the same recording as {}", "same_as"))
+                .when(pl.col("reason") == "duplicate_workflow")
+                .then(pl.format("the same recording came before in {}", "earlier"))
+                .otherwise(pl.format("a workflow with the same id and other content came before in {}", "earlier")),
+            )
+            .select(*_DECIDED)
+        )
 
-    def _placed(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Sets split, home and order, and brings the rows in the order of the output."""
-        rows = rows.with_columns(self._key().alias("key"))
+    def _decided(self, rows: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFrame:
+        """Sets reason, detail, split and order of light rows."""
+        rows = rows.join(dropped, on=["position", "workflow"], how="left", maintain_order="left")
+        rows = rows.with_columns(pl.col("reason", "detail").fill_null(""), self._key().alias("key"))
         keys = rows.select("key", "workflow").unique(maintain_order=True)
         splits = pl.Series("split", [self.split.of(*pair) for pair in keys.iter_rows()], pl.String)
         rows = rows.join(keys.with_columns(splits), on=["key", "workflow"], how="left", maintain_order="left")
-        order = pl.Series("order", [self.split.hash(sample_id) for sample_id in rows["sample_id"]], pl.UInt64)
-        rows = rows.with_columns(order)
-        planned = _CHARS_PER_TOKEN * self.context
-        chars = (pl.col("chars") + _FRAME_CHARS).clip(upper_bound=planned)
-        kept = rows.filter(pl.col("reason") == "").group_by("split").agg(chars.sum())
-        bytes_of = {split: chars / _CHARS_PER_TOKEN * _TOKEN_BYTES for split, chars in kept.iter_rows()}
-        width = {split: -(-(2**64) // max(1, round(size / self.shard_bytes))) for split, size in bytes_of.items()}
-        home = [value // width.get(split, 2**64) for split, value in rows.select("split", "order").iter_rows()]
-        return rows.with_columns(pl.Series("home", home, pl.Int32)).sort(
-            "split", "home", "order", "sample_id", "position"
+        return rows.with_columns(
+            pl.Series("order", map(self.split.hash, rows["sample_id"]), pl.UInt64),
+            planned=(pl.col("chars") + _FRAME_CHARS).clip(upper_bound=_CHARS_PER_TOKEN * self.context),
         )
+
+    def _planned(self, chars: Mapping[str, float]) -> dict[str, int]:
+        """How many output shards a generation gets for so many characters in each split."""
+        bytes_of = {split: chars.get(split, 0) / _CHARS_PER_TOKEN * _TOKEN_BYTES for split in SPLITS}
+        return {split: max(1, round(size / self.shard_bytes)) for split, size in bytes_of.items()}
 
     def _key(self) -> pl.Expr:
         if self.split.key == "template":
@@ -151,69 +223,131 @@ class Index:
         return pl.col(self.split.key)
 
 
-def _samples(shards: Sequence[InputShard], work: Path) -> pl.DataFrame:
-    """The light columns of all samples, in the order of shards and rows."""
-    tables: list[pa.Table] = []
-    for position, shard in enumerate(shards):
-        reader = open_arrow(work / "samples" / f"{shard.key}.arrow")
-        row = 0
-        for batch in (reader.get_batch(i) for i in range(reader.num_record_batches)):
-            count = batch.num_rows
-            columns: dict[str, Any] = {name: batch.column(name) for name in _COLUMNS}
-            columns["chars"] = _chars(batch)
-            columns["shard"] = pa.array([shard.key] * count, pa.string())
-            columns["shard_name"] = pa.array([shard.name] * count, pa.string())
-            columns["position"] = pa.array([position] * count, pa.int64())
-            columns["row"] = pa.array(range(row, row + count), pa.int64())
-            tables.append(pa.table(columns))
-            row += count
-    if not tables:
-        names = (*_COLUMNS, "shard", "shard_name")
-        empty = {name: pl.Series(name, [], pl.String) for name in names}
-        return pl.DataFrame(empty).with_columns(
-            pl.col("step").cast(pl.Int32),
-            *(pl.lit(None, pl.Int64).alias(name) for name in ("chars", "position", "row")),
-        )
-    frame = pl.from_arrow(pa.concat_tables(tables))
+class _Spread:
+    """The index rows of one generation: spread over files by split and the first bits of their order, then sorted."""
+
+    def __init__(self, folder: Path, number: int, rows: int) -> None:
+        self.chars: Counter[str] = Counter()  # of what is kept, by split, as the planning has it
+        self._folder, self._number = folder, number
+        self._bits = (rows // _PART_ROWS).bit_length()
+        self._files: dict[str, tuple[pa.OSFile, pa.RecordBatchStreamWriter]] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Rows of some input shards."""
+        kept = rows.filter(pl.col("reason") == "").group_by("split").agg(pl.col("planned").sum())
+        self.chars.update(dict(kept.iter_rows()))
+        first_bits = pl.col("order") // 2 ** (64 - self._bits) if self._bits else pl.lit(0, pl.UInt64)
+        rows = rows.with_columns(part=first_bits, generation=pl.lit(self._number, pl.Int32), home=pl.lit(0, pl.Int32))
+        for (split, part), group in rows.group_by("split", "part", maintain_order=True):
+            name = f"g{self._number:04d}-{split}-{part:05d}.parquet"
+            if name not in self._files:
+                stream = pa.OSFile(str(self._folder / f"{name}.part"), "wb")
+                self._files[name] = stream, pa.ipc.new_stream(stream, INDEX_SCHEMA)
+            self._files[name][1].write_table(group.select(INDEX_SCHEMA.names).to_arrow().cast(INDEX_SCHEMA))
+
+    def sorted(self, totals: Mapping[str, int]) -> list[OutputShard]:
+        """Write the index files. totals: output shards by split. Returns those that are not empty."""
+        found: dict[tuple[str, int], _Content] = {}
+        for name, (stream, writer) in sorted(self._files.items()):
+            writer.close()
+            stream.close()
+            part = self._folder / f"{name}.part"
+            with pa.memory_map(str(part)) as spread:
+                rows = pl.from_arrow(pa.ipc.open_stream(spread).read_all())
+            assert isinstance(rows, pl.DataFrame)
+            split = name.split("-")[1]
+            width = -(-(2**64) // totals[split])
+            home = pl.lit(0) if totals[split] == 1 else pl.col("order") // width
+            rows = rows.with_columns(home=home.cast(pl.Int32)).sort("order", "sample_id", "shard", "row")
+            with atomic(self._folder / name) as written:
+                table = rows.to_arrow().cast(INDEX_SCHEMA)
+                pq.write_table(table, pa.PythonFile(written, mode="w"), compression="zstd", row_group_size=2**16)
+            part.unlink()
+            for (number,), group in rows.filter(pl.col("reason") == "").group_by("home", maintain_order=True):
+                found.setdefault((split, int(str(number))), _Content()).add(name, group)
+        for path in self._folder.glob(f"g{self._number:04d}-*"):
+            if path.name not in self._files:
+                path.unlink()
+        return [
+            OutputShard(self._number, split, number, totals[split], (*of.parts,), of.samples, of.digest.hexdigest())
+            for (split, number), of in sorted(found.items())
+        ]
+
+
+class _Content:
+    """What an output shard is made of, as it is found."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.samples = 0
+        self.digest = hashlib.blake2b(digest_size=20)
+
+    def add(self, part: str, rows: pl.DataFrame) -> None:
+        self.parts.append(part)
+        self.samples += rows.height
+        lines = rows.select(pl.concat_str("sample_id", "sample_hash", separator=" ")).to_series()
+        self.digest.update("".join(f"{line}\n" for line in lines).encode())
+
+
+def _light(work: Path, shard: InputShard, columns: Sequence[str]) -> pl.DataFrame:
+    """Columns of the light rows of one input shard."""
+    reader = open_arrow(work / "light" / f"{shard.key}.arrow")
+    batches = [reader.get_batch(i).select(list(columns)) for i in range(reader.num_record_batches)]
+    schema = pa.schema([LIGHT_SCHEMA.field(name) for name in columns])
+    frame = pl.from_arrow(pa.Table.from_batches(batches, schema))
     assert isinstance(frame, pl.DataFrame)
     return frame
 
 
-def _chars(batch: pa.RecordBatch) -> pa.Array:
-    """Characters of each sample's texts, its history included."""
-    history = batch.column("history")
-    ends = np.concatenate([[0], np.cumsum(pc.utf8_length(history.flatten()).to_numpy(zero_copy_only=False))])
-    offsets = history.offsets.to_numpy() - history.offsets[0].as_py()
-    total = np.diff(ends[offsets]).astype(np.int64)
-    for name in _TEXTS:
-        total = total + pc.utf8_length(batch.column(name)).to_numpy()
-    return pa.array(total, pa.int64())
+def _rows_of(work: Path, shard: InputShard) -> int:
+    reader = open_arrow(work / "light" / f"{shard.key}.arrow")
+    return sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches))
 
 
-def _write_ledger(rows: pl.DataFrame, work: Path) -> None:
-    dropped = rows.filter(pl.col("reason") != "").sort("position", "row")
-    entries = [_entries(dropped, unit) for unit in ("sample", "step", "workflow")]
-    table = pl.concat(entries).select(LEDGER_SCHEMA.names).to_arrow().cast(LEDGER_SCHEMA)
-    write_table(work / "ledger" / "index.arrow", table)
+def _groups(positions: Iterable[int], shards: Sequence[InputShard], work: Path) -> Iterator[pl.DataFrame]:
+    """The light rows of these input shards, some `_GROUP_ROWS` at a time, and where they were read."""
+    waiting: list[pl.DataFrame] = []
+    size = 0
+    for position in positions:
+        rows = _light(work, shards[position], _COLUMNS).with_row_index("row")
+        place = (pl.lit(position, pl.Int32).alias("position"), pl.lit(shards[position].key).alias("shard"))
+        waiting.append(rows.with_columns(*place, pl.col("row").cast(pl.Int64)))
+        size += rows.height
+        if size >= _GROUP_ROWS:
+            yield pl.concat(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield pl.concat(waiting)
 
 
-def _entries(dropped: pl.DataFrame, unit: str) -> pl.DataFrame:
-    if unit == "workflow":
-        dropped = dropped.unique(["shard", "workflow"], keep="first", maintain_order=True)
-        ids = [pl.col("workflow").alias("id"), pl.lit("").alias("parent")]
-    else:
-        ids = [pl.col("sample_id").alias("id"), pl.col("workflow").alias("parent")]
-    return dropped.select(
-        "shard", pl.lit(unit).alias("unit"), *ids, pl.lit("index").alias("stage"), "reason", "detail", "domain"
-    )
+def _ledger_rows(dropped: pl.DataFrame) -> Iterator[pa.RecordBatch]:
+    """What the ledger says of dropped rows: samples, their steps, their workflows."""
+    for unit in ("sample", "step", "workflow"):
+        rows, ids = dropped, [pl.col("sample_id").alias("id"), pl.col("workflow").alias("parent")]
+        if unit == "workflow":
+            rows = dropped.unique(["shard", "workflow"], keep="first", maintain_order=True)
+            ids = [pl.col("workflow").alias("id"), pl.lit("").alias("parent")]
+        said = rows.with_columns(*ids, unit=pl.lit(unit), stage=pl.lit("index")).select(LEDGER_SCHEMA.names)
+        yield from said.to_arrow().cast(LEDGER_SCHEMA).to_batches()
+
+
+def scan(work: Path) -> pl.LazyFrame:
+    """All rows of the index of a build, with `INDEX_SCHEMA`."""
+    paths = sorted((work / "index").glob("*.parquet"))
+    if paths:
+        return pl.scan_parquet(paths)
+    empty = pl.from_arrow(INDEX_SCHEMA.empty_table())
+    assert isinstance(empty, pl.DataFrame)
+    return empty.lazy()
 
 
 def _write_quarantine(
-    rows: pl.DataFrame, shards: Sequence[InputShard], sources: Mapping[str, Source], work: Path
+    dropped: pl.DataFrame, shards: Sequence[InputShard], sources: Mapping[str, Source], work: Path
 ) -> None:
     """Keep the content of workflows with a conflicting id; their input shards are read once more for it."""
-    conflicts = rows.filter(pl.col("reason") == "conflicting_id").unique(["shard", "workflow"], maintain_order=True)
-    details = {(shard, uid): text for shard, uid, text in conflicts.select("shard", "workflow", "detail").iter_rows()}
+    conflicts = dropped.filter(pl.col("reason") == "conflicting_id").select("position", "workflow", "detail")
+    details = {(position, uid): text for position, uid, text in conflicts.iter_rows()}
     path = work / "quarantine" / "index.arrow"
     if not details:
         path.unlink(missing_ok=True)
@@ -224,15 +358,14 @@ def _write_quarantine(
 
 
 def _contents(
-    details: Mapping[tuple[str, str], str], shards: Sequence[InputShard], sources: Mapping[str, Source]
+    details: Mapping[tuple[int, str], str], shards: Sequence[InputShard], sources: Mapping[str, Source]
 ) -> Iterator[dict[str, Any]]:
-    for shard in shards:
-        wanted = {uid for key, uid in details if key == shard.key}
-        if not wanted:
-            continue
+    for position in sorted({position for position, _ in details}):
+        wanted = {uid for at, uid in details if at == position}
+        shard = shards[position]
         for workflow in sources[shard.format].read(shard, Tally()):
             if workflow.uid in wanted:
                 wanted.discard(workflow.uid)
-                detail = details[shard.key, workflow.uid]
+                detail = details[position, workflow.uid]
                 raw = orjson.dumps(workflow)
                 yield {"id": workflow.uid, "stage": "index", "reason": "conflicting_id", "detail": detail, "raw": raw}

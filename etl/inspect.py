@@ -14,6 +14,7 @@ import click
 import polars as pl
 
 from etl import account, discover
+from etl.index import scan
 from etl.packing import gather
 from etl.plan import Tally
 from etl.shards import open_arrow, read_json
@@ -183,8 +184,8 @@ def explain(out: Path, wanted: str) -> dict[str, Any]:
         raise ConfigError(
             f"{wanted}: nothing of that id was read in {out}. The ids of a build: stepmill inspect {out} --json"
         )
-    names = {report["key"]: report["name"] for report in map(read_json, (out / "work" / "samples").glob("*.json"))}
-    index = pl.read_parquet(out / "work" / "index.parquet")
+    names = {row["key"]: row["name"] for row in read_json(out / "work" / "inputs.json")}
+    index = scan(out / "work").collect()
     fitted = {row["sample_id"]: row for row in account.fitted(out).iter_rows(named=True)}
     occurrences = []
     for shard in of_id["shard"].unique(maintain_order=True):
@@ -287,7 +288,7 @@ def sample(out: Path, wanted: str) -> dict[str, Any]:
     if found.height == 0:
         raise ConfigError(f"{wanted}: no such sample in the dataset. Why not: stepmill explain {out} {wanted}")
     place = found.to_dicts()[0]
-    index = pl.read_parquet(out / "work" / "index.parquet")
+    index = scan(out / "work").collect()
     row = index.filter((pl.col("sample_id") == place["sample_id"]) & (pl.col("reason") == ""))
     fields = next(gather(row, out / "work" / "samples"))
     ids, labels = _tokens(out, place)
@@ -310,7 +311,7 @@ def sample(out: Path, wanted: str) -> dict[str, Any]:
 
 
 def _tokens(out: Path, place: dict[str, Any]) -> tuple[list[int], list[int]]:
-    path = next((out / "dataset" / "data").rglob(f"{place['packed']}.arrow"))
+    path = out / "dataset" / "data" / f"{place['packed']}.arrow"
     reader = open_arrow(path)
     number = place["row"]
     for i in range(reader.num_record_batches):

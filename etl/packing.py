@@ -6,10 +6,10 @@ shard stands, under ``work/fitted``, what became of each of its samples; its rep
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +18,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.plan import described
+from etl.index import OutputShard
+from etl.plan import Refused, Watch, described, digest, known_as, unwatched
 from etl.shards import ArrowWriter, atomic, open_arrow, write_json
 from schemas.errors import RecordError, StepmillError
 from schemas.ledger import FITTED_SCHEMA
@@ -27,43 +28,18 @@ from tokenization.encode import Encoder
 from tokenization.fit import Drop, Fit
 from tokenization.pack import pack, unpacked
 
-GENERATION: Final = "g0001"
 _BATCH_TOKENS: Final = 2**19
 _OPEN_FILES: Final = 64
-_MADE_OF: Final = ("shard", "row", "sample_id", "workflow_hash")
-
-
-@dataclass(frozen=True)
-class OutputShard:
-    """One file of the dataset: its split and number, and the samples it is made of.
-
-    rows: a Polars frame with the columns `_MADE_OF`, in the order of the output.
-    """
-
-    split: str
-    number: int
-    total: int
-    rows: pl.DataFrame
-
-    @property
-    def name(self) -> str:
-        """``train-00000-of-00012``."""
-        return f"{self.split}-{self.number:05d}-of-{self.total:05d}"
-
-    def content_hash(self) -> str:
-        """Hash of the list of what it is made of."""
-        digest = hashlib.blake2b(digest_size=20)
-        for made_of in self.rows.select(_MADE_OF).iter_rows():
-            digest.update(" ".join(map(str, made_of)).encode() + b"\n")
-        return digest.hexdigest()
 
 
 @dataclass(frozen=True)
 class PackedReport:
-    """What was written for one output shard; a pure function of its rows and the settings."""
+    """What was written for one output shard; a pure function of its samples and the settings."""
 
     name: str
-    content: str  # hash of what it is made of
+    split: str
+    content: str  # hash of the samples it is made of
+    settings: str  # hash of what it was made with
     rows: int
     samples: int
     tokens: int
@@ -72,35 +48,36 @@ class PackedReport:
     bytes: int
 
 
-def output_shards(index: pl.DataFrame) -> list[OutputShard]:
-    """The files of the dataset, in order; a shard that no sample fell into does not exist."""
-    kept = index.filter(pl.col("reason") == "")
-    groups = [(str(key[0]), rows) for key, rows in kept.group_by("split", "home", maintain_order=True)]
-    totals = {split: sum(name == split for name, _ in groups) for split, _ in groups}
-    numbers = dict.fromkeys(totals, 0)
-    shards = []
-    for split, rows in groups:
-        shards.append(OutputShard(split, numbers[split], totals[split], rows.select(_MADE_OF)))
-        numbers[split] += 1
-    return shards
-
-
 @dataclass(frozen=True)
 class PackPlan:
-    """encoder: samples to tokens. fits: the chunk policy of each split. packing: several samples a row, or one."""
+    """encoder: samples to tokens. fits: the chunk policy of each split. packing: several samples a row, or one.
+
+    settings: of all this as JSON knows them.
+    """
 
     encoder: Encoder
     fits: dict[str, Fit]
     packing: bool
     window: int
+    settings: dict[str, Any]
 
-    def build(self, shard: OutputShard, out: Path) -> PackedReport:
-        """Write one file of the dataset, ``work/fitted`` for it, and its report."""
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the settings, noted in every report."""
+        return digest(self.settings)
+
+    def build(
+        self, shard: OutputShard, out: Path, refused: Sequence[Refused] = (), watch: Watch = unwatched
+    ) -> PackedReport:
+        """Write one file of the dataset, ``work/fitted`` for it, and its report.
+
+        refused: samples that are dropped untried. watch: told the sample worked on.
+        """
         fit = self.fits[shard.split]
         fitted: dict[str, dict[str, Any]] = {}
-        data = f"dataset/data/{GENERATION}/{shard.name}.arrow"
-        samples = gather(shard.rows, out / "work" / "samples")
-        encoded = self._fitted(samples, fit, fitted)
+        data = f"dataset/data/{shard.name}.arrow"
+        samples = gather(shard.rows(out / "work"), out / "work" / "samples")
+        encoded = self._fitted(samples, fit, fitted, {r.name: r for r in refused}, watch)
         rows = pack(encoded, fit.context, self.window) if self.packing else unpacked(encoded, fit.context)
         with atomic(out / data) as stream:
             writer = ArrowWriter(stream, PACKED_SCHEMA)
@@ -111,7 +88,8 @@ class PackPlan:
         with atomic(out / path) as table:
             pq.write_table(pa.table(columns, schema=FITTED_SCHEMA), pa.PythonFile(table, mode="w"), compression="zstd")
         files = {data: stream.sha256.hexdigest(), path: table.sha256.hexdigest()}
-        report = PackedReport(shard.name, shard.content_hash(), writer.rows, *counts, files, stream.size)
+        made_of = (shard.name, shard.split, shard.content, self.fingerprint)
+        report = PackedReport(*made_of, writer.rows, *counts, files, stream.size)
         write_json(out / "work" / "fitted" / f"{shard.name}.json", asdict(report))
         return report
 
@@ -126,10 +104,22 @@ class PackPlan:
         except Exception as error:  # noqa: BLE001 - as in etl.plan
             return Drop("stage_crashed", described(error))
 
-    def _fitted(self, samples: Iterator[Sample], fit: Fit, fitted: dict[str, dict[str, Any]]) -> Iterator[Encoded]:
+    def _fitted(
+        self,
+        samples: Iterator[Sample],
+        fit: Fit,
+        fitted: dict[str, dict[str, Any]],
+        refused: Mapping[str, Refused],
+        watch: Watch,
+    ) -> Iterator[Encoded]:
         """The samples' chunks; enters what became of each sample."""
         for sample in samples:
-            result = self._fit(sample, fit)
+            name = known_as(sample.sample_id)
+            if name in refused:
+                result: list[Encoded] | Drop = Drop(refused[name].reason, refused[name].detail)
+            else:
+                watch(name)
+                result = self._fit(sample, fit)
             entry: dict[str, Any] = {name: getattr(sample, name) for name in _OF_SAMPLE}
             entry |= {"chunk": 0, "chunks": 0, "prompt_tokens": 0, "completion_tokens": 0, "row": -1}
             entry |= {"reason": "", "detail": ""}

@@ -11,10 +11,12 @@ workflow: it is quarantined with its content, and the build goes on.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Protocol
 
@@ -25,13 +27,18 @@ import xxhash
 from etl.domains import domain_of
 from etl.inputs import Keys
 from etl.shards import ArrowWriter, atomic, write_json, write_table
+from etl.takedown import REASON as TAKEN_DOWN
+from etl.takedown import Takedown
 from schemas.errors import RecordError
-from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
+from schemas.ledger import LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
 from schemas.samples import SAMPLE_SCHEMA, Sample
 from schemas.trail import Mark, Trail
 from schemas.workflow import Workflow
 
 Unit = Literal["record", "workflow", "step", "sample"]
+
+PAGE_CHARS: Final = 256 * 2**20
+NOTHING: Final = Takedown()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +175,43 @@ class Stage(Protocol):
         ...
 
 
+Watch = Callable[[str], None]
+"""Told what is worked on now, by a name that `Refused` knows."""
+
+
+def known_as(id: str) -> str:
+    """The name by which a workflow or sample is watched and refused: of a very long id a hash."""
+    return id if len(id) <= 128 else digest(id)
+
+
+def unwatched(name: str) -> None:
+    """Nobody is told."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Something that is not tried again: it killed its worker, or took too long.
+
+    name: of a workflow's uid or a sample's id (`known_as`); ``#3`` is reading on after the third workflow of an input.
+    """
+
+    name: str
+    reason: str
+    detail: str
+
+
 @dataclass(frozen=True)
 class ShardReport:
-    """What was written for one shard; a pure function of the shard and the plan."""
+    """What was written for one shard; a pure function of the shard, the plan and the takedown list.
+
+    settings, takedown: hashes of what it was made with.
+    """
 
     key: str
     name: str
     format: str
+    settings: str
+    takedown: str
     rows: int
     drops: tuple[tuple[str, str, str, str, int], ...]  # unit, stage, reason, domain, how many
     files: dict[str, str]  # path under the work folder -> sha256
@@ -182,23 +219,45 @@ class ShardReport:
 
 @dataclass(frozen=True)
 class Plan:
-    """Sources by format name, and the stages that a workflow goes through."""
+    """Sources by format name, and the stages that a workflow goes through.
+
+    libraries: versions of those that shape the output. page_chars: a workflow with a longer page is quarantined.
+    """
 
     sources: Mapping[str, Source]
     stages: tuple[Stage, ...]
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    page_chars: int = PAGE_CHARS
 
-    def build(self, shard: InputShard, work: Path) -> ShardReport:
-        """Read, filter, locate, prune and unroll one input shard to ``work/samples``, ``ledger`` and ``quarantine``."""
+    def build(
+        self,
+        shard: InputShard,
+        work: Path,
+        takedown: Takedown = NOTHING,
+        refused: Sequence[Refused] = (),
+        watch: Watch = unwatched,
+    ) -> ShardReport:
+        """Read, filter, locate, prune and unroll one input shard to ``work/samples``, ``ledger`` and ``quarantine``.
+
+        takedown: what must not be kept. refused: what is quarantined untried. watch: told the workflow worked on.
+        """
         tally, key = Tally(), shard.key
-        with atomic(work / "samples" / f"{shard.key}.arrow") as stream:
-            writer = ArrowWriter(stream, SAMPLE_SCHEMA)
-            for sample in self._samples(shard, tally):
+        samples, light = f"samples/{key}.arrow", f"light/{key}.arrow"
+        with atomic(work / samples) as stream, atomic(work / light) as light_stream:
+            writer, light_writer = ArrowWriter(stream, SAMPLE_SCHEMA), ArrowWriter(light_stream, LIGHT_SCHEMA)
+            for sample in self._samples(shard, tally, takedown, {r.name: r for r in refused}, watch):
                 writer.add((getattr(sample, name) for name in _SAMPLE_FIELDS), len(sample.observation) + 1024)
+                light_writer.add(light_row(sample), 256)
             writer.close()
-        files = {f"samples/{shard.key}.arrow": stream.sha256.hexdigest()}
+            light_writer.close()
+        quarantined = [
+            replace(q, raw=b"", reason=TAKEN_DOWN, detail="") if takedown.in_record(q.id, q.raw) else q
+            for q in tally.quarantined
+        ]
+        files = {samples: stream.sha256.hexdigest(), light: light_stream.sha256.hexdigest()}
         for folder, rows, schema in (
             ("ledger", tally.entries, LEDGER_SCHEMA),
-            ("quarantine", tally.quarantined, QUARANTINE_SCHEMA),
+            ("quarantine", quarantined, QUARANTINE_SCHEMA),
         ):
             name = f"{folder}/{shard.key}.arrow"
             if rows:
@@ -208,15 +267,23 @@ class Plan:
                 (work / name).unlink(missing_ok=True)
         drops = Counter((e.unit, e.stage, e.reason, e.domain) for e in tally.entries if e.reason)
         counted = tuple((*what, count) for what, count in sorted(drops.items()))
-        report = ShardReport(shard.key, shard.name, shard.format, writer.rows, counted, files)
+        made_with = (self.fingerprints[shard.format], takedown.fingerprint)
+        report = ShardReport(key, shard.name, shard.format, *made_with, writer.rows, counted, files)
         write_json(work / "samples" / f"{shard.key}.json", asdict(report))
         return report
 
-    def _samples(self, shard: InputShard, tally: Tally) -> Iterator[Sample]:
+    def _samples(
+        self, shard: InputShard, tally: Tally, takedown: Takedown, refused: Mapping[str, Refused], watch: Watch
+    ) -> Iterator[Sample]:
         seen: dict[str, str] = {}
         rows = self.sources[shard.format].read(shard, tally.at("read"))
-        while True:
+        for count in itertools.count():
             entered = len(tally.entries)
+            place = f"#{count}"
+            watch(place)
+            if place in refused:
+                tally.at("read").quarantine(shard.name, refused[place].reason, refused[place].detail, b"")
+                return
             try:
                 workflow = next(rows, None)
             except Exception as error:
@@ -231,15 +298,28 @@ class Plan:
             trail = enter(workflow, tally.at("read"), seen)
             if trail.uid != workflow.uid:
                 _reparent(tally.entries, entered, workflow.uid, trail.uid)
-            if not known:
-                yield from self._through(trail, tally)
+            at_read = tally.at("read")
+            if takedown.covers(trail):
+                at_read.drop_workflow(trail, TAKEN_DOWN)
             elif known == trail.content_hash:
-                tally.at("read").drop_workflow(
-                    trail, "duplicate_workflow", "the same recording came before in this file"
-                )
-            else:
+                at_read.drop_workflow(trail, "duplicate_workflow", "the same recording came before in this file")
+            elif known:
                 detail = "a workflow with the same id and other content came before in this file"
-                tally.at("read").quarantine_workflow(trail, "conflicting_id", detail)
+                at_read.quarantine_workflow(trail, "conflicting_id", detail)
+            elif (refusal := refused.get(known_as(trail.uid))) is not None:
+                at_read.quarantine_workflow(trail, refusal.reason, refusal.detail)
+            elif (large := self._too_large(trail)) is not None:
+                at_read.quarantine_workflow(trail, "page_too_large", large)
+            else:
+                watch(known_as(trail.uid))
+                yield from self._through(trail, tally)
+
+    def _too_large(self, trail: Trail) -> str | None:
+        """Which page is over the limit, if one is."""
+        for mark in trail.marks:
+            if len(mark.step.html) > self.page_chars:
+                return f"step {mark.number}: a page of {len(mark.step.html):,} characters, at most {self.page_chars:,}"
+        return None
 
     def _through(self, trail: Trail, tally: Tally) -> list[Sample]:
         """One workflow through all stages; an exception takes back what they entered for it."""
@@ -266,16 +346,48 @@ class Plan:
         return next((name for name in reversed(names) if name), "read")
 
     def settings(self) -> dict[str, Any]:
-        """Everything of the plan that decides its output, for the fingerprint: versions and fields."""
+        """Everything of the plan that decides its output: versions and fields."""
         parts: dict[str, Any] = {f"source {name}": source for name, source in sorted(self.sources.items())}
         parts |= {f"stage {stage.name}": stage for stage in self.stages}
-        return {
+        settings: dict[str, Any] = {
             name: {"version": part.version} | {field.name: plain(getattr(part, field.name)) for field in fields(part)}
             for name, part in parts.items()
         }
+        return settings | {"libraries": dict(self.libraries), "page_chars": self.page_chars}
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """By format, the hash of all settings that decide what becomes of an input in it."""
+        settings = self.settings()
+        shared = {name: value for name, value in settings.items() if not name.startswith("source ")}
+        return {name: digest({**shared, "source": settings[f"source {name}"]}) for name in self.sources}
 
 
 _SAMPLE_FIELDS: Final = tuple(SAMPLE_SCHEMA.names)
+
+
+def light_row(sample: Sample) -> tuple[Any, ...]:
+    """What the index and the statistics ask of a sample: a row with `LIGHT_SCHEMA`."""
+    texts = (sample.observation, sample.objective, sample.url, sample.description, sample.target_html, *sample.history)
+    return (
+        sample.sample_id,
+        sample.workflow,
+        sample.step,
+        sample.workflow_hash,
+        xxhash.xxh3_128_hexdigest(orjson.dumps(sample)),
+        sample.domain,
+        sample.subdomain,
+        sample.website,
+        sample.objective,
+        sum(map(len, texts)),
+        sample.raw_chars,
+        len(sample.observation),
+    )
+
+
+def digest(value: Any) -> str:
+    """A hash of settings as JSON knows them."""
+    return hashlib.blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=20).hexdigest()
 
 
 def plain(value: Any) -> Any:

@@ -12,13 +12,14 @@ import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cached_property, lru_cache
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
+from etl.gates import Gates
 from etl.index import Index, Split
 from etl.packing import PackPlan
-from etl.plan import Plan, plain
+from etl.plan import PAGE_CHARS, Plan, plain
 from etl.pruner import RECORDER_MARKERS, PruneRules
 from etl.sources import SOURCES
 from etl.stages.augment import Augment
@@ -27,6 +28,7 @@ from etl.stages.filter import Filter
 from etl.stages.locate import Locate
 from etl.stages.prune import Prune
 from etl.stages.unroll import Unroll
+from etl.takedown import Takedown, parse
 from schemas.errors import ConfigError
 from tokenization import vocabulary as vocabularies
 from tokenization.encode import Encoder
@@ -35,6 +37,10 @@ from tokenization.fit import Fit
 from tokenization.pack import WINDOW
 from tokenization.prompt import REPEATS, SYSTEM, Prompt
 from tokenization.vocabulary import EngineName, Vocabulary
+
+_SHAPING_SAMPLES: Final = ("turbohtml", "cssselect", "lxml", "publicsuffixlist", "py3langid", "pyarrow")
+_SHAPING_PACKED: Final = ("pyarrow",)
+"""Libraries whose version can change what a phase writes. Vocabularies stand in the settings by their hash."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +139,25 @@ class CardSettings:
 
 
 @dataclass(frozen=True)
+class LimitSettings:
+    """What a page may cost before its workflow is quarantined. page_mb: characters, in 2**20. page_seconds: of one
+    workflow in the first phase or one sample in the third; only where a process of its own does it.
+    """
+
+    page_mb: int = PAGE_CHARS // 2**20
+    page_seconds: float = 600.0
+
+
+@dataclass(frozen=True)
+class TakedownSettings:
+    """See `etl.takedown`. workflows, domains: what is taken down; file: more of it."""
+
+    workflows: frozenset[str] = field(default_factory=frozenset)
+    domains: frozenset[str] = field(default_factory=frozenset)
+    file: str = ""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """All settings of a build."""
 
@@ -148,6 +173,9 @@ class Recipe:
     pack: PackSettings = field(default_factory=PackSettings)
     split: SplitSettings = field(default_factory=SplitSettings)
     card: CardSettings = field(default_factory=CardSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    takedown: TakedownSettings = field(default_factory=TakedownSettings)
+    gates: Gates = field(default_factory=Gates)
 
     @cached_property
     def samples(self) -> Plan:
@@ -159,7 +187,14 @@ class Recipe:
             TextMapping(path) if path else None for path in (self.augment.objectives, self.augment.descriptions)
         )
         augment = Augment(objectives, descriptions, self.augment.only_bare)
-        return Plan(dict(SOURCES), (self.filter, augment, self.locate, prune, self.unroll))
+        stages = (self.filter, augment, self.locate, prune, self.unroll)
+        return Plan(dict(SOURCES), stages, _versions(_SHAPING_SAMPLES), self.limits.page_mb * 2**20)
+
+    @cached_property
+    def taken_down(self) -> Takedown:
+        """The takedown list."""
+        given = parse(self.takedown.file) if self.takedown.file else Takedown()
+        return Takedown(given.workflows | self.takedown.workflows, given.domains | self.takedown.domains)
 
     @cached_property
     def index(self) -> Index:
@@ -179,20 +214,29 @@ class Recipe:
             "train": Fit(self.fit.context, self.fit.train, self.fit.max_chunks),
             "test": Fit(self.fit.context, self.fit.test, 0),
         }
-        return PackPlan(encoder, fits, self.pack.packing, self.pack.window)
+        settings = {
+            "vocabulary": vocabulary.sha256,
+            "prompt": plain(encoder.prompt),
+            "chat": self.prompt.chat,
+            "fits": {split: plain(fit) for split, fit in fits.items()},
+            "packing": self.pack.packing,
+            "window": self.pack.window,
+            "libraries": _versions(_SHAPING_PACKED),
+        }
+        return PackPlan(encoder, fits, self.pack.packing, self.pack.window, settings)
 
     def settings(self) -> dict[str, Any]:
         """Everything that decides the output, by phase, as JSON knows it."""
-        index = plain(self.index)
-        packed = {
-            "vocabulary": self.packed.encoder.vocabulary.sha256,
-            "prompt": plain(self.packed.encoder.prompt),
-            "chat": self.prompt.chat,
-            "fits": {split: plain(fit) for split, fit in self.packed.fits.items()},
-            "packing": self.pack.packing,
-            "window": self.pack.window,
+        return {
+            "samples": self.samples.settings(),
+            "index": plain(self.index),
+            "packed": self.packed.settings,
+            "card": plain(self.card),
         }
-        return {"samples": self.samples.settings(), "index": index, "packed": packed, "card": plain(self.card)}
+
+
+def _versions(libraries: Sequence[str]) -> dict[str, str]:
+    return {name: metadata.version(name) for name in libraries}
 
 
 @lru_cache(maxsize=4)

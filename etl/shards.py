@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +46,7 @@ class _Hashed:
 def atomic(path: Path) -> Iterator[_Hashed]:
     """Write a file that is there whole or not at all; an exception leaves nothing under its name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")  # never two writers in one file
     try:
         with part.open("wb") as stream:
             hashed = _Hashed(stream)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from etl import account
+from etl import account, state
 from etl.shards import open_arrow
 
 _LOCATED: Final = frozenset(
@@ -55,14 +55,12 @@ def statistics(out: Path) -> dict[str, pl.DataFrame]:
 
 def _characters(out: Path) -> pl.DataFrame:
     """(sample_id, characters raw and pruned) of all samples that were made."""
+    columns = ["sample_id", "raw_chars", "pruned_chars"]
     frames: list[pl.DataFrame] = []
-    for path in sorted((out / "work" / "samples").glob("*.arrow")):
-        reader = open_arrow(path)
-        for number in range(reader.num_record_batches):
-            batch = pl.from_arrow(reader.get_batch(number).select(["sample_id", "raw_chars", "observation"]))
-            assert isinstance(batch, pl.DataFrame)
-            pruned = pl.col("observation").str.len_chars().cast(pl.Int64).alias("pruned_chars")
-            frames.append(batch.select(pl.lit(path.stem).alias("shard"), "sample_id", "raw_chars", pruned))
+    for key in state.keys(out / "work"):
+        light = pl.from_arrow(open_arrow(out / "work" / "light" / f"{key}.arrow").read_all().select(columns))
+        assert isinstance(light, pl.DataFrame)
+        frames.append(light.select(pl.lit(key).alias("shard"), *columns))
     if frames:
         every = pl.concat(frames)
     else:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from etl import account
+from etl import account, state
 from etl.shards import open_arrow, read_json, sha256_of
 from schemas.errors import ConfigError, IntegrityError
 from schemas.samples import NO_LOSS, PACKED_SCHEMA
@@ -62,11 +62,11 @@ def _files(out: Path, manifest: dict[str, Any]) -> list[str]:
 
 def _work_files(out: Path) -> dict[str, str]:
     """Hashes of the files that the accounting stands on, from the reports: by path under the work folder."""
-    reports = [
-        read_json(path) for folder in ("samples", "fitted") for path in sorted((out / "work" / folder).glob("*.json"))
-    ]
+    work = out / "work"
+    reports = [read_json(work / "samples" / f"{key}.json") for key in state.keys(work)]
+    reports += [read_json(path) for path in sorted((work / "fitted").rglob("*.json"))]
     files = {name.removeprefix("work/"): digest for report in reports for name, digest in report["files"].items()}
-    return {name: digest for name, digest in files.items() if name.startswith(("ledger/", "quarantine/", "fitted/"))}
+    return {name: digest for name, digest in files.items() if not name.startswith(("samples/", "dataset/"))}
 
 
 def _rows(path: Path, name: str, context: int) -> list[str]:

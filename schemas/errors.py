@@ -3,6 +3,7 @@
     StepmillError
     ├── ConfigError          the recipe, an option or the output directory is unusable: exit 2, before work starts
     ├── BuildError           the build cannot go on (disk, lock, changed inputs): exit 1
+    ├── GateError            the build is done, and fails a gate of its recipe: exit 1
     ├── IntegrityError       files on disk are not what their report says: exit 1
     ├── MissingExtra         an optional package is not installed: names the extra
     └── RecordError          one record cannot be read: quarantined with its bytes, the build goes on
@@ -13,6 +14,8 @@ its ``detail`` says what was wrong in this one case.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class StepmillError(Exception):
@@ -25,6 +28,19 @@ class ConfigError(StepmillError):
 
 class BuildError(StepmillError):
     """The build cannot go on; running the same command again continues it."""
+
+
+class GateError(StepmillError):
+    """A build fails gates of its recipe. failures: a line each, with figure and limit."""
+
+    def __init__(self, where: object, failures: Sequence[str]) -> None:
+        lines = "".join(f"\n  {line}" for line in failures)
+        super().__init__(f"{where}: the dataset is not marked complete, because gates fail:{lines}")
+        self.failures = list(failures)
+        self._where = where
+
+    def __reduce__(self) -> tuple[type[GateError], tuple[object, Sequence[str]]]:
+        return type(self), (self._where, self.failures)
 
 
 class IntegrityError(StepmillError):

@@ -31,6 +31,24 @@ QUARANTINE_SCHEMA: Final = pa.schema(
     ]
 )
 
+LIGHT_SCHEMA: Final = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("workflow", pa.string()),
+        ("step", pa.int32()),
+        ("workflow_hash", pa.string()),
+        ("sample_hash", pa.string()),  # of everything that the sample says
+        ("domain", pa.string()),
+        ("subdomain", pa.string()),
+        ("website", pa.string()),
+        ("objective", pa.string()),
+        ("chars", pa.int64()),  # of its texts: observation, history and the rest
+        ("raw_chars", pa.int64()),  # of the page as recorded
+        ("pruned_chars", pa.int64()),  # of the observation
+    ]
+)
+"""Beside each samples file, row by row: all that the index and the statistics ask of a sample; never a page."""
+
 INDEX_SCHEMA: Final = pa.schema(
     [
         ("sample_id", pa.string()),
@@ -39,9 +57,11 @@ INDEX_SCHEMA: Final = pa.schema(
         ("step", pa.int32()),
         ("shard", pa.string()),  # key of the input shard: the samples file it lies in
         ("row", pa.int64()),  # its row there
+        ("sample_hash", pa.string()),
         ("chars", pa.int64()),  # of its texts: observation, history and the rest
+        ("generation", pa.int32()),
         ("split", pa.string()),
-        ("home", pa.int32()),  # number of the output shard within its split
+        ("home", pa.int32()),  # number of the output shard within its generation and split
         ("order", pa.uint64()),  # hash that orders the rows of an output shard
         ("reason", pa.string()),  # empty: kept
         ("detail", pa.string()),

@@ -16,7 +16,10 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from etl import pools
 from etl.execute import Build
+from etl.generations import Generations
+from etl.index import scan
 from etl.packing import gather
 from etl.progress import Progress
 from etl.recipe import Recipe, load
@@ -36,14 +39,26 @@ class Quiet(Progress):
         pass
 
 
-def build(
-    inputs: Sequence[str | Path], out: Path, *overrides: str, workers: int = 1, recipe: Recipe | None = None
-) -> dict[str, Any]:
-    """Build in this process, as the command line does; returns the manifest."""
-    given = tuple(map(str, inputs))
+def prepared(
+    inputs: Sequence[str | Path],
+    out: Path,
+    *overrides: str,
+    workers: int = 1,
+    recipe: Recipe | None = None,
+    redo: bool = False,
+    compact: bool = False,
+    given: Generations | None = None,
+) -> Build:
+    """A build in this process, or by ``workers`` other ones if they are several."""
+    pool = pools.Processes(workers) if workers > 1 else pools.inline
     chosen = recipe or load("scribeagent-32k", overrides)
-    order = {"inputs": given, "recipe": "scribeagent-32k", "overrides": overrides}
-    return Build(chosen, given, out, workers, Quiet).run(order)
+    return Build(chosen, tuple(map(str, inputs)), out, pool, Quiet, redo, compact, given)
+
+
+def build(inputs: Sequence[str | Path], out: Path, *overrides: str, **options: Any) -> dict[str, Any]:
+    """Build as the command line does; returns the manifest. options: of `prepared`."""
+    order = {"inputs": list(map(str, inputs)), "recipe": "scribeagent-32k", "overrides": overrides}
+    return prepared(inputs, out, *overrides, **options).run(order)
 
 
 def command(
@@ -126,7 +141,7 @@ def emitted(out: Path) -> Iterator[Emitted]:
 
 def samples(out: Path) -> dict[str, Sample]:
     """Every sample that the index kept, by id."""
-    index = pl.read_parquet(out / "work" / "index.parquet").filter(pl.col("reason") == "")
+    index = scan(out / "work").filter(pl.col("reason") == "").collect()
     return {sample.sample_id: sample for sample in gather(index, out / "work" / "samples")}
 
 

@@ -127,21 +127,21 @@ def test_a_sample_of_another_build_is_found(out: Path) -> None:
 
 def test_a_lost_reason_of_packing_is_found(out: Path) -> None:
     """Remove the row that says why packing dropped a sample: it is neither there nor dropped."""
-    (path,) = (out / "work" / "fitted").glob("train-*.parquet")
+    (path,) = (out / "work" / "fitted").rglob("train-*.parquet")
     table = pq.read_table(path)
     pq.write_table(table.filter(pc.not_equal(table["reason"], "over_context")), path)
     missing = "read but neither in the dataset nor dropped"
     assert errors(out) == {("workflow", missing): 1, ("step", missing): 1, ("sample", missing): 1}
 
 
-@pytest.mark.parametrize("files", ["ledger/*.arrow", "fitted/*.parquet"])
+@pytest.mark.parametrize("files", ["ledger/*.arrow", "light/*.arrow", "fitted/*/*.parquet"])
 def test_verify_names_the_work_file_that_is_not_what_it_was(out: Path, files: str) -> None:
     """`verify` fails on a file behind the accounting that was cut, and names it."""
     path = max((out / "work").glob(files), key=lambda path: path.stat().st_size)
     path.write_bytes(path.read_bytes()[:-100])
     result = CliRunner().invoke(cli, ["verify", str(out)])
     assert result.exit_code == 1, result.output
-    assert f"work/{path.parent.name}/{path.name}: not what its report says" in result.output
+    assert f"{path.relative_to(out)}: not what its report says" in result.output
 
 
 def test_inspect_prints_the_accounts(whole: Path) -> None:

@@ -21,7 +21,7 @@ import click
 import pyarrow as pa
 import pytest
 
-from etl import cli, progress
+from etl import cli, progress, state
 from etl.shards import open_arrow, read_json
 from etl.sources import workflows
 from schemas.errors import RecordError
@@ -86,7 +86,7 @@ def examples() -> list[str]:
 
 def test_every_command_has_help_with_an_example(run: Run) -> None:
     """--help and -h of the group and of every command print usage and an example, and end with 0."""
-    assert COMMANDS == ["augment", "build", "check", "explain", "formats", "inspect", "recipes", "retry", "verify"]
+    assert " ".join(COMMANDS) == "augment build check clean compact explain formats inspect recipes retry verify"
     for arguments in ([], *([name] for name in COMMANDS)):
         for flag in ("--help", "-h"):
             done = run(*arguments, flag)
@@ -167,7 +167,7 @@ ERRORS: Final[dict[str, tuple[list[str], list[str]]]] = {
     "output folder of something else": (["build", "in", "--out", "in"], ["in is not empty and holds no build"]),
     "no output folder": (["build", "in"], ["say where to build: --out DIR"]),
     "no input": (["build"], ["Missing argument 'INPUTS...'"]),
-    "no workers": (["build", "in", "--out", "new", "--workers", "0"], ["0 is not in the range"]),
+    "less than no workers": (["build", "in", "--out", "new", "--workers", "-1"], ["-1 is not in the range"]),
     "build file that is not there": (["build", "nightly.toml"], ["nightly.toml: No such file"]),
     "build file without build": (["build", "recipe.toml"], ["recipe.toml: no [build] table with inputs"]),
     "build file that is no TOML": (["build", "broken.toml"], ["broken.toml: "]),
@@ -246,7 +246,13 @@ def test_changed_settings_are_named_field_by_field(small: Path, run: Run) -> Non
         "packed.fits.train.context: 32768 is now 4096",
         "samples.stage filter.failed_actions: True is now False",
     }
-    assert "Build into a new folder with --out, or remove this one." in lines
+    assert {line for line in lines if line.startswith("->")} == {
+        "-> all phases are done again for the inputs it is about",
+        "-> index and packing are done again",
+        "-> packing is done again",
+        "-> the card is written again",
+    }
+    assert "Do that with --redo, or build into a new folder with --out." in lines
     assert builds.stamps(small / "out") == before
 
 
@@ -306,7 +312,7 @@ def test_the_views_say_what_is_there(small: Path, run: Run) -> None:
     assert "shop6.example" in run("inspect", small / "out", "--domains").out
     explained = run("explain", small / "out", "w3/2").out
     assert explained.startswith("step workflows:w3/2, read from a.jsonl, domain shop3.example\n")
-    assert re.search(r"^  pack     row \d+ of train-00000-of-00001$", explained, re.MULTILINE)
+    assert re.search(r"^  pack     row \d+ of g0001/train-00000-of-00001$", explained, re.MULTILINE)
     sample = run("inspect", small / "out", "--sample", "w3/2").out
     assert "[loss, " in sample
     assert "Target: <button" in sample.split("[loss, ")[1].split("[end of loss]")[0]
@@ -446,7 +452,7 @@ def test_retry_reads_a_mended_input(tmp_path: Path, run: Run) -> None:
     done = run("retry", out)
     assert done.code == 0
     assert done.err.splitlines()[-1] == "1 records were quarantined, 0 are now"
-    builds.build([path.parent], tmp_path / "fresh")
+    builds.build([path.parent], tmp_path / "fresh", given=state.generations(out / "work"))
     assert builds.contents(out / "dataset") == builds.contents(tmp_path / "fresh" / "dataset")
 
 

@@ -14,12 +14,14 @@ import polars as pl
 import pytest
 
 from etl import account
-from etl.index import SPLIT_KEYS, Index, Split
-from etl.plan import InputShard
+from etl.generations import Generations
+from etl.index import SPLIT_KEYS, Index, Split, scan
+from etl.plan import InputShard, light_row
 from etl.shards import ArrowWriter, atomic
 from etl.sources import SOURCES
 from schemas.errors import ConfigError
-from schemas.samples import SAMPLE_SCHEMA, Sample
+from schemas.ledger import LIGHT_SCHEMA
+from schemas.samples import Sample
 from tests import builds
 
 BLANK = Sample(
@@ -43,13 +45,13 @@ def indexed(work: Path, shards: Mapping[str, Sequence[Sample]], index: Index) ->
     for name, samples in sorted(shards.items()):
         shard = InputShard(name, "", "workflows", 1, name)
         found.append(shard)
-        with atomic(work / "samples" / f"{shard.key}.arrow") as stream:
-            writer = ArrowWriter(stream, SAMPLE_SCHEMA)
+        with atomic(work / "light" / f"{shard.key}.arrow") as stream:
+            writer = ArrowWriter(stream, LIGHT_SCHEMA)
             for row in samples:
-                writer.add((getattr(row, column) for column in SAMPLE_SCHEMA.names), len(row.observation))
+                writer.add(light_row(row), 256)
             writer.close()
-    index.build(found, SOURCES, work)
-    return pl.read_parquet(work / "index.parquet")
+    index.build(found, Generations().advanced({shard.name: shard.sha256 for shard in found}), SOURCES, work)
+    return scan(work).collect()
 
 
 def place(rows: pl.DataFrame) -> dict[str, tuple[str, int]]:
@@ -234,9 +236,11 @@ def test_real_shards_are_within_a_quarter_of_the_set_size(
     shards = [InputShard(row["name"], "", row["format"], 1, "") for row in reports.values()]
     keys = {shard.name: key for shard, key in zip(shards, reports, strict=True)}
     monkeypatch.setattr(InputShard, "key", property(lambda shard: keys[shard.name]))
-    (tmp_path / "samples").symlink_to(shared_build / "work" / "samples")
+    (tmp_path / "light").symlink_to(shared_build / "work" / "light")
     shard_bytes = 16 * 2**20
-    rows = Index(Split(), 32768, shard_bytes).build(shards, SOURCES, tmp_path)
+    generations = Generations().advanced({shard.name: shard.sha256 for shard in shards})
+    Index(Split(), 32768, shard_bytes).build(shards, generations, SOURCES, tmp_path)
+    rows = scan(tmp_path).collect()
     tokens = account.fitted(shared_build).select(
         "sample_id", tokens=pl.col("prompt_tokens") + pl.col("completion_tokens")
     )

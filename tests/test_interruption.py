@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import orjson
+import polars as pl
 import pytest
 
+from etl import account, state
 from etl.shards import read_json
 from tests import builds
 
 HEAD: Final = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test in the background is deaf to it
 from pathlib import Path
 import etl.execute, etl.finish, etl.index, etl.packing, etl.plan
 from etl.cli import main
@@ -67,16 +74,23 @@ def killed(tmp_path: Path, patch: str, *arguments: str | Path) -> subprocess.Com
 def finished(out: Path) -> set[str]:
     """The files, by path under ``out``, that a report says are complete."""
     reports = [(path, "work/") for path in (out / "work" / "samples").glob("*.json")]
-    reports += [(path, "") for path in (out / "work" / "fitted").glob("*.json")]
+    reports += [(path, "") for path in (out / "work" / "fitted").rglob("*.json")]
     named = {head + name for path, head in reports for name in read_json(path)["files"]}
     return named | {path.relative_to(out).as_posix() for path, _ in reports}
 
 
+NOTES: Final = ("work/order.json", "work/previous.json", "work/locks/.guard")
+"""Of how it was asked for, which has paths, and of what was there before."""
+
+
 def comparable(out: Path) -> dict[str, str]:
-    """All files of a build by hash, but for the note of how it was asked for, which has paths."""
-    files = builds.contents(out)
-    files.pop("work/order.json")
-    return files
+    """All files of a build by hash, but for notes."""
+    return {name: digest for name, digest in builds.contents(out).items() if name not in NOTES}
+
+
+def whole(part: str) -> str:
+    """The file that a ``.part`` is on its way to."""
+    return re.sub(r"(\.[0-9a-f]{8})?\.part$", "", part)
 
 
 @pytest.mark.parametrize("where", POINTS)
@@ -85,21 +99,21 @@ def test_a_killed_build_is_completed(own_build: Path, tmp_path: Path, where: str
     interruption, in the work folder too; shards that were finished are left alone; nothing partial stays.
     """
     out = tmp_path / "out"
-    arguments = ("build", builds.RECORDINGS, "--out", out)
+    arguments = ("build", builds.RECORDINGS, "--out", out, "--workers", "0")
     done = killed(tmp_path, POINTS[where], *arguments)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert not (out / "dataset" / "manifest.json").exists()
 
     before = builds.stamps(out)
-    parts = {name for name in before if name.endswith(".part")}
+    parts = {whole(name) for name in before if name.endswith(".part")}
     complete = finished(out)
     samples = {name for name in before if name.startswith("work/samples/") and name.endswith(".arrow")}
     reached = {
-        "in a samples shard": 0 < len(complete & samples) < 6 and len(parts) == 1 and "work/samples/" in min(parts),
+        "in a samples shard": 0 < len(complete & samples) < 6
+        and {name.split("/")[1] for name in parts} == {"samples", "light"},
         "between rename and report": len(complete & samples) == 2 and len(samples) == 3 and not parts,
-        "in the index": len(complete & samples) == 6 and parts == {"work/index.parquet.part"},
-        "in packing": {"dataset/data/g0001/test-00000-of-00001.arrow"} < complete
-        and parts == {"dataset/data/g0001/train-00000-of-00001.arrow.part"},
+        "in the index": len(complete & samples) == 6 and "work/index/g0001-train-00000.parquet" in parts,
+        "in packing": parts == {"dataset/data/g0001/train-00000-of-00001.arrow"},
         "before the manifest": "dataset/README.md" in before and not parts,
     }
     assert reached[where], sorted(before)
@@ -134,15 +148,140 @@ def test_two_workers_killed_together(files: Path, tmp_path: Path) -> None:
     assert comparable(out) == comparable(tmp_path / "expected")
 
 
-def test_a_dead_worker_ends_the_build_with_a_word(files: Path, tmp_path: Path) -> None:
-    """If the system kills one worker, the build says so and how to go on, with exit code 1; going on completes it."""
+ALONE: Final = """
+os.killpg = lambda group, number: os.kill(os.getpid(), number)
+"""
+ONCE: Final = """
+once = Path(sys.argv[sys.argv.index("--out") + 1]).with_name("killed")
+def first(*arguments):
+    try:
+        once.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+"""
+
+
+def test_a_dead_worker_is_replaced(files: Path, tmp_path: Path) -> None:
+    """If the system kills one worker, another does its work again, and the build completes with the same bytes."""
     out = tmp_path / "out"
-    alone = "os.killpg = lambda group, number: os.kill(os.getpid(), number)\n"
-    arguments = ("build", files, "--out", out, "--workers", "2")
-    done = killed(tmp_path, alone + "ArrowWriter.add = kill_at(50, ArrowWriter.add)", *arguments)
-    assert done.returncode == 1
-    assert "a worker process died; run the same command again to go on" in done.stderr
+    patch = ALONE + ONCE + "ArrowWriter.add = kill_at(1, ArrowWriter.add, when=first)"
+    done = killed(tmp_path, patch, "build", files, "--out", out, "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "killed").exists()
     assert "Traceback" not in done.stderr
+    assert comparable(out) == comparable(tmp_path / "expected")
+
+
+KILLS: Final = """
+import etl.stages.unroll, tokenization.fit
+made, fit = etl.stages.unroll._sample, tokenization.fit.Fit.__call__
+def sample(trail, mark, *rest):
+    if trail.uid == "workflows:w101":
+        AT_SAMPLE
+    return made(trail, mark, *rest)
+def fitted(self, sample, encoder):
+    if sample.sample_id == "workflows:w203/2":
+        AT_FIT
+    return fit(self, sample, encoder)
+etl.stages.unroll._sample = sample
+tokenization.fit.Fit.__call__ = fitted
+"""
+
+
+@pytest.mark.parametrize(
+    ("deed", "setting", "reason"),
+    [
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "limits.page_seconds=60", "killed_worker"),
+        ("import time; time.sleep(600)", "limits.page_seconds=2", "over_time"),
+    ],
+)
+def test_what_kills_or_blocks_its_worker_is_left_out(
+    files: Path, tmp_path: Path, deed: str, setting: str, reason: str
+) -> None:
+    """A workflow that kills its worker every time, or takes too long, is quarantined with its content; a sample that
+    does so in packing is dropped; all others come out as in a build without these two, and the accounts add up.
+    """
+    out = tmp_path / "out"
+    patch = KILLS.replace("AT_SAMPLE", deed).replace("AT_FIT", deed)
+    done = killed(tmp_path, patch, "build", files, "--out", out, "--workers", "2", "--set", setting)
+    assert done.returncode == 0, done.stderr
+    (row,) = account.quarantined(out).to_dicts()
+    assert (row["id"], row["stage"], row["reason"]) == ("workflows:w101", "read", reason)
+    assert len(orjson.loads(row["raw"])["steps"]) == 2
+    dropped = account.fitted(out).filter(pl.col("reason") != "")
+    assert dropped.select("sample_id", "reason").rows() == [("workflows:w203/2", reason)]
+    expected = {row.sample_id: row.input_ids.tobytes() for row in builds.emitted(tmp_path / "expected")}
+    for name in ("workflows:w101/1", "workflows:w101/2", "workflows:w203/2"):
+        del expected[name]
+    assert {row.sample_id: row.input_ids.tobytes() for row in builds.emitted(out)} == expected
+    assert builds.command("verify", out).returncode == 0
+
+
+def test_workers_that_cannot_start_end_the_build(files: Path, tmp_path: Path) -> None:
+    """Workers that die before they have begun end the build with a message, not in a loop."""
+    patch = "if __name__ != '__main__':\n    os._exit(3)"
+    done = killed(tmp_path, patch, "build", files, "--out", tmp_path / "out", "--workers", "2")
+    assert done.returncode == 1
+    assert "worker processes die as they start (exit code 3)" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_page_over_the_size_limit_is_quarantined(tmp_path: Path) -> None:
+    """A workflow with a page over limits.page_mb is quarantined, with its content and the step's number."""
+    large = builds.workflow(1, steps=2)
+    large["steps"][1]["html"] = "x" * (2**20 + 1)
+    path = builds.write_workflows(tmp_path / "in.jsonl", builds.workflow(0), large)
+    out = tmp_path / "out"
+    builds.build([path], out, "limits.page_mb=1")
+    (row,) = account.quarantined(out).to_dicts()
+    assert (row["id"], row["reason"]) == ("workflows:w1", "page_too_large")
+    assert row["detail"] == "step 2: a page of 1,048,577 characters, at most 1,048,576"
+    assert [row.sample_id for row in builds.emitted(out)] == ["workflows:w0/1"]
+
+
+def alive(group: int) -> list[str]:
+    """The processes of a group that run, by their command."""
+    stats = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            name, _, rest = path.read_text().partition("(")[2].rpartition(")")
+            state, _, its_group = rest.split()[:3]
+            if state != "Z" and int(its_group) == group:
+                stats.append(name)
+    return stats
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_an_interrupt_ends_the_build_at_once(files: Path, tmp_path: Path, number: signal.Signals, workers: str) -> None:
+    """SIGINT and SIGTERM end a build within two seconds, workers included, with exit code 1 and how to go on; the same
+    command completes it.
+    """
+    out = tmp_path / "out"
+    driver = tmp_path / "driver.py"
+    deed = "import time; time.sleep(600)"
+    driver.write_text(HEAD + KILLS.replace("AT_SAMPLE", deed).replace("AT_FIT", "pass") + TAIL)
+    arguments = ["build", str(files), "--out", str(out), "--workers", workers]
+    with subprocess.Popen(
+        [sys.executable, str(driver), *arguments], env=builds.environment(), start_new_session=True,
+        stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        deadline = time.monotonic() + 60
+        while len(list((out / "work" / "samples").glob("*.json"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(number)
+        began = time.monotonic()
+        assert process.stderr is not None
+        text = process.stderr.read()
+        assert process.wait() == 1
+        assert time.monotonic() - began < 2
+    assert text.endswith("stepmill: stopped; run the same command again to go on\n"), text
+    assert "Traceback" not in text
+    deadline = time.monotonic() + 2
+    while alive(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive(process.pid)
     assert builds.command(*arguments).returncode == 0
     assert comparable(out) == comparable(tmp_path / "expected")
 
@@ -152,12 +291,9 @@ def test_a_finished_build_is_left_alone(tmp_path: Path) -> None:
     path = builds.write_workflows(tmp_path / "in.jsonl", *(builds.workflow(number) for number in range(9)))
     out = tmp_path / "out"
     assert builds.command("build", path, "--out", out).returncode == 0
-    before = builds.stamps(out)
-    del before["work/order.json"]
+    before = {name: stamp for name, stamp in builds.stamps(out).items() if name not in NOTES}
     assert builds.command("build", path, "--out", out, "--workers", "2").returncode == 0
-    after = builds.stamps(out)
-    assert {name: after[name] for name in before} == before
-    assert len(after) == len(before) + 1
+    assert {name: stamp for name, stamp in builds.stamps(out).items() if name not in NOTES} == before
 
 
 def test_a_removed_file_is_made_again(tmp_path: Path) -> None:
@@ -178,11 +314,11 @@ def test_a_removed_file_is_made_again(tmp_path: Path) -> None:
 
 def test_another_input_withdraws_the_manifest(tmp_path: Path) -> None:
     """While new inputs are built into a finished build there is no manifest: what it said is no longer there. What was
-    not touched is not read again, and the result is that of a build from nothing.
+    not touched is not read again, and the result is that of a build from nothing by the same generations.
     """
     first = builds.write_workflows(tmp_path / "in" / "a.jsonl", *(builds.workflow(number) for number in range(9)))
     out = tmp_path / "out"
-    arguments = ("build", first.parent, "--out", out)
+    arguments = ("build", first.parent, "--out", out, "--workers", "0")
     assert builds.command(*arguments).returncode == 0
     before = builds.stamps(out / "work" / "samples")
     builds.write_workflows(tmp_path / "in" / "b.jsonl", *(builds.workflow(number) for number in range(20, 30)))
@@ -192,16 +328,5 @@ def test_another_input_withdraws_the_manifest(tmp_path: Path) -> None:
     assert builds.command(*arguments).returncode == 0
     after = builds.stamps(out / "work" / "samples")
     assert {name: after[name] for name in before} == before
-    builds.build([first.parent], tmp_path / "fresh")
+    builds.build([first.parent], tmp_path / "fresh", given=state.generations(out / "work"))
     assert comparable(out) == comparable(tmp_path / "fresh")
-
-
-def test_an_input_that_is_gone_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Without one of its inputs a build holds what a build from nothing holds."""
-    first = builds.write_workflows(tmp_path / "in" / "a.jsonl", *(builds.workflow(number) for number in range(9)))
-    second = builds.write_workflows(tmp_path / "in" / "b.jsonl", *(builds.workflow(number) for number in range(20, 30)))
-    builds.build([first.parent], tmp_path / "out")
-    second.unlink()
-    builds.build([first.parent], tmp_path / "out")
-    builds.build([first.parent], tmp_path / "fresh")
-    assert comparable(tmp_path / "out") == comparable(tmp_path / "fresh")

@@ -174,7 +174,7 @@ def test_a_wrong_file_is_refused(tmp_path: Path, text: str, says: str) -> None:
 
 def test_every_setting_is_in_the_fingerprint() -> None:
     """Whatever setting is changed, the settings that a build is compared by change too; only the tokenizer's engine,
-    which never changes an id, and the recipe's own name do not.
+    which never changes an id, gates, time limits, the takedown list and the recipe's own name do not.
     """
     plain = recipe.load("scribeagent-32k")
     changes = [
@@ -186,13 +186,21 @@ def test_every_setting_is_in_the_fingerprint() -> None:
         "unroll.max_history=3", "prompt.system=x", "prompt.node_repeats=1", "prompt.chat=plain", "fit.context=5",
         "fit.train=all", "fit.test=all", "fit.max_chunks=3", "pack.packing=false", "pack.window=5", "pack.shard_mb=5",
         "split.key=domain", "split.test=0.5", "split.seed=1", "card.pretty_name=x", "card.license=x", "card.language=x",
+        "limits.page_mb=5",
     ]  # fmt: skip
     for change in changes:
         assert recipe.load("scribeagent-32k", [change]).settings() != plain.settings(), change
     covered = {change.split("=")[0] for change in changes}
     sections = [section.name for section in fields(Recipe) if section.name != "name"]
     settings = {f"{name}.{key.name}" for name in sections for key in fields(getattr(plain, name))}
-    assert {name for name in settings - covered if not name.startswith(("vocabulary.", "augment."))} == {
-        "prune.ratio_vocabulary", "split.held_out",
+    apart = ("vocabulary.", "augment.", "gates.", "takedown.")
+    assert {name for name in settings - covered if not name.startswith(apart)} == {
+        "prune.ratio_vocabulary", "split.held_out", "limits.page_seconds",
     }  # fmt: skip
-    assert recipe.load("scribeagent-32k", ["vocabulary.engine=tiktoken"]).settings() == plain.settings()
+    same = [
+        "vocabulary.engine=tiktoken",
+        "limits.page_seconds=5",
+        "gates.min_samples=5",
+        'takedown.domains=["a.example"]',
+    ]
+    assert recipe.load("scribeagent-32k", same).settings() == plain.settings()

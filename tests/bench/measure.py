@@ -119,12 +119,12 @@ def chain_rates(name: str, folder: Path, limit: int) -> Rates:
         source, first = (Path(scratch) / name / "workflows.jsonl.zst" for name in ("in", "first"))
         write(found, source)
         write(page_workflows(['<a class="first">first</a>']), first)
-        Build(recipe, (str(first),), Path(scratch) / "warm", 1, _quiet(Progress)).run()
+        Build(recipe, (str(first),), Path(scratch) / "warm", progress=_quiet(Progress)).run()
         vocabulary = recipe.packed.encoder.vocabulary
         vocabulary.check("first", vocabulary.encode("first"))  # one text in some hundreds is compared with tiktoken
         before = seconds(_lexbor, pages)
         began = time.process_time()
-        manifest = Build(recipe, (str(source),), Path(scratch) / "out", 1, _quiet(Progress)).run()
+        manifest = Build(recipe, (str(source),), Path(scratch) / "out", progress=_quiet(Progress)).run()
         spent = time.process_time() - began
         after = seconds(_lexbor, pages)
         written = sum(path.stat().st_size for path in Path(scratch).glob("out/dataset/data/**/*.arrow"))
@@ -165,7 +165,7 @@ def memory_of_build(name: str, folder: Path, limit: int) -> Rates:
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "in" / "workflows.jsonl.zst"
         mb = apart(_write_workload, name, folder, limit, source)
-        Build(load("scribeagent-32k"), (str(source),), Path(scratch) / "out", 1, _quiet(Progress)).run()
+        Build(load("scribeagent-32k"), (str(source),), Path(scratch) / "out", progress=_quiet(Progress)).run()
         return {"mb": mb, "peak_mib": peak_mib()}
 
 

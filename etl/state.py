@@ -1,0 +1,109 @@
+"""What a build remembers in its work folder from one run to the next, beside what it has made.
+
+- ``settings.json``: what decides the output, by phase, as it was when the folder's contents were made.
+- ``inputs.json``: the input shards of the build in the making or made last, each with its key and generation. The files
+  of other keys are of inputs that are gone; nothing reads them, and ``stepmill clean`` removes them.
+- ``generations.json``: the generations of the last complete build.
+- ``previous.json``: the figures of the last complete build, while another one is in the making.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from etl.generations import Generations
+from etl.plan import InputShard
+from etl.shards import read_json, write_json
+
+MANIFEST: Final = "dataset/manifest.json"
+FOLDERS: Final = ("samples", "light", "ledger", "quarantine")
+"""Under the work folder, with files named by the key of an input shard."""
+
+_PHASES: Final = {
+    "samples": "all phases are done again for the inputs it is about",
+    "index": "index and packing are done again",
+    "packed": "packing is done again",
+    "card": "the card is written again",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """A setting that is not what it was: its phase and path, and a line about it."""
+
+    phase: str
+    path: str
+    line: str
+
+
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+    """What differs between two settings, field by field."""
+    return [Change(path.partition(".")[0], path, line) for path, line in _differences(old, new, "")]
+
+
+def _differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in sorted({*old, *new}):
+            yield from _differences(old.get(key), new.get(key), f"{path}.{key}" if path else key)
+    elif isinstance(old, list) and isinstance(new, list) and old != new:
+        gone, come = [item for item in old if item not in new], [item for item in new if item not in old]
+        yield path, f"{path}: without {gone}, with {come}"
+    elif old != new:
+        yield path, f"{path}: {old!r} is now {new!r}"
+
+
+def consequences(found: Sequence[Change]) -> list[str]:
+    """The changes with what each phase that they are about would have to do."""
+    lines: list[str] = []
+    for phase, effect in _PHASES.items():
+        of_phase = [f"  {change.line}" for change in found if change.phase == phase]
+        lines += [*of_phase, f"    -> {effect}"] if of_phase else []
+    return lines
+
+
+def save_inputs(work: Path, shards: Sequence[InputShard], generations: Generations) -> None:
+    """Note which input shards the build is made of."""
+    number_of = generations.of_inputs()
+    write_json(
+        work / "inputs.json",
+        [{"key": s.key, "name": s.name, "format": s.format, "generation": number_of[s.name]} for s in shards],
+    )
+
+
+def keys(work: Path) -> list[str]:
+    """Keys of the input shards that the build is made of, in order."""
+    path = work / "inputs.json"
+    return [row["key"] for row in read_json(path)] if path.exists() else []
+
+
+def generations(work: Path) -> Generations:
+    """Those of the last complete build."""
+    path = work / "generations.json"
+    return Generations.from_json(read_json(path)) if path.exists() else Generations()
+
+
+def withdraw(out: Path) -> None:
+    """The dataset is in the making from here on: no manifest. What it said is kept to compare with."""
+    path = out / MANIFEST
+    if path.exists():
+        manifest = read_json(path)
+        write_json(out / "work" / "previous.json", {"figures": manifest["figures"], "totals": manifest["totals"]})
+        path.unlink()
+
+
+def previous(work: Path) -> dict[str, Any] | None:
+    """Figures of the last complete build before the one in the making, if there was one."""
+    path = work / "previous.json"
+    return read_json(path)["figures"] if path.exists() else None
+
+
+def stale(out: Path) -> list[Path]:
+    """Files under the work folder that nothing uses: of inputs that are gone, and what an interruption left."""
+    work = out / "work"
+    known = {*keys(work), "index"}
+    old = [path for folder in FOLDERS for path in (work / folder).glob("*") if path.name.split(".")[0] not in known]
+    parts = [path for path in out.rglob("*.part") if path.is_file() and path not in old]
+    return sorted([*old, *parts])
