@@ -287,8 +287,8 @@ class Plan:
             try:
                 workflow = next(rows, None)
             except Exception as error:
-                if isinstance(error, OSError) and error.errno is not None:
-                    raise  # of the disk: to go on would leave out what is there
+                if of_the_machine(error):
+                    raise
                 # A defect of ours, not of the record: sources quarantine what they cannot read.
                 tally.at("read").quarantine(shard.name, "source_crashed", described(error), b"")
                 return
@@ -331,6 +331,8 @@ class Plan:
         try:
             return list(rows)
         except Exception as error:
+            if of_the_machine(error):
+                raise
             del tally.entries[entered:]
             trail.marks = marks
             reason = error.reason if isinstance(error, RecordError) else "stage_crashed"
@@ -447,6 +449,11 @@ def _add(digest: xxhash.xxh3_128, text: str) -> None:
     data = text.encode("utf-8", "surrogatepass")
     digest.update(len(data).to_bytes(8, "little"))
     digest.update(data)
+
+
+def of_the_machine(error: Exception) -> bool:
+    """Whether an error is of the disk or the like, and not of a record: to go on would leave out what is good."""
+    return isinstance(error, OSError) and error.errno is not None
 
 
 def described(error: Exception) -> str:

@@ -6,40 +6,61 @@ it weighs. Batches are flushed by bytes, because one page can weigh 4 MB.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
 import orjson
 import pyarrow as pa
 
-from schemas.errors import IntegrityError
+from schemas.errors import BuildError, IntegrityError
 
 BATCH_BYTES: Final = 2 * 2**20
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class _Hashed:
     """A file that is hashed while it is written."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
+    def __init__(self, stream: IO[bytes], path: Path) -> None:
+        self._stream, self._path = stream, path
         self.sha256 = hashlib.sha256()
         self.size = 0
         self.closed = False
 
     def write(self, data: Any) -> int:
         view = memoryview(data)
-        self._stream.write(view)
+        try:
+            self._stream.write(view)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            raise self._no_room(error, view.nbytes) from error
         self.sha256.update(view)
         self.size += view.nbytes
         return view.nbytes
 
     def flush(self) -> None:
-        self._stream.flush()
+        """Hand on what the stream holds back."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            raise self._no_room(error, 1) from error
+
+    def _no_room(self, error: OSError, more: int) -> BuildError:
+        usage = os.statvfs(self._path.parent)
+        return BuildError(
+            f"{self._path}: {error.strerror}: it needs {self.size + more:,} bytes or more, {self.size:,} of them are "
+            f"written; {usage.f_bavail * usage.f_frsize:,} bytes are free there. Make room and run the same command "
+            "again"
+        )
 
 
 @contextmanager
@@ -47,15 +68,18 @@ def atomic(path: Path) -> Iterator[_Hashed]:
     """Write a file that is there whole or not at all; an exception leaves nothing under its name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")  # never two writers in one file
+    stream = part.open("wb")
     try:
-        with part.open("wb") as stream:
-            hashed = _Hashed(stream)
-            yield hashed
-            stream.flush()
-            os.fsync(stream.fileno())
+        hashed = _Hashed(stream, path)
+        yield hashed
+        hashed.flush()
+        os.fsync(stream.fileno())
+        stream.close()
         part.replace(path)
         _sync_folder(path.parent)
     except BaseException:
+        with suppress(OSError):  # on a full disk closing fails again
+            stream.close()
         part.unlink(missing_ok=True)
         raise
 
