@@ -7,6 +7,7 @@ build over a folder that grew does only what is new (`etl.generations`).
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ from etl.progress import Progress
 from etl.recipe import Recipe
 from etl.shards import open_arrow, read_json, write_json
 from etl.takedown import Takedown
-from schemas.errors import ConfigError
+from schemas.errors import BuildError, ConfigError
 
 R = TypeVar("R")
 
@@ -111,6 +112,34 @@ def _report(kind: type[R], values: dict[str, Any]) -> R:
 
 
 @dataclass(frozen=True)
+class Slice:
+    """One of ``of`` equal shares of a phase's work, from 1, for processes that share nothing but the folder."""
+
+    number: int
+    of: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.of:
+            raise ConfigError(f"--shard {self.number}/{self.of}: the first number counts from 1 to the second")
+
+    @property
+    def name(self) -> str:
+        """``2-of-8``."""
+        return f"{self.number}-of-{self.of}"
+
+    def of_items(self, items: Sequence[R], size: Callable[[R], int]) -> list[R]:
+        """Its share: items, largest first, each to the slice that has the least so far."""
+        loads = [(0, number) for number in range(1, self.of + 1)]
+        mine: list[R] = []
+        for item in sorted(items, key=size, reverse=True):
+            load, number = heapq.heappop(loads)
+            heapq.heappush(loads, (load + size(item), number))
+            if number == self.number:
+                mine.append(item)
+        return mine
+
+
+@dataclass(frozen=True)
 class Build:
     """A recipe, its inputs as given, the output folder, and the pool that does the work.
 
@@ -144,9 +173,7 @@ class Build:
 
         self._check_folder()
         with lock.hold(self.work / "locks"):
-            settings = self._settled(retry)
-            if order is not None:
-                write_json(self.work / "order.json", order)
+            settings = self._settled(retry, order)
             shards = self.discovered()
             generations = self.generations(shards)
             done = None if retry else self.finished(settings, generations)
@@ -155,14 +182,47 @@ class Build:
             state.withdraw(self.out)
             self._sweep()
             reports = self._samples(shards)
-            state.save_inputs(self.work, shards, generations)
             if self.recipe.taken_down:
+                state.save_inputs(self.work, shards, generations)
                 self.clean()  # what is left of inputs that are gone may be what was taken down
-            generations, outputs = self.recipe.index.build(shards, generations, self.recipe.samples.sources, self.work)
+            generations, outputs = self._indexed(shards, generations)
             packed = self._packed(outputs)
+            self._remove_others(outputs)
             self._sweep()
             fingerprint = self.fingerprint(settings, generations)
             return finish.finish(self.out, self.recipe, settings, fingerprint, generations, shards, reports, packed)
+
+    def run_samples(self, part: Slice, order: Mapping[str, Any] | None = None) -> int:
+        """Phase 1 of one slice of the inputs; returns how many input shards it has. Errors as of `run`."""
+        self._check_folder()
+        with lock.hold(self.work / "locks", part.name):
+            self._settled(False, order)
+            mine = part.of_items(self.discovered(), lambda shard: shard.size)
+            return len(self._samples(mine))
+
+    def run_packed(self, part: Slice) -> int:
+        """Phase 3 of one slice of the output shards, once phase 1 is done; returns how many it has.
+
+        Raises `BuildError` if an input shard is not there yet.
+        """
+        with lock.hold(self.work / "locks", part.name):
+            self._settled(False, None)
+            shards = self.discovered()
+            worker = self.samples_worker()
+            missing = [shard.name for shard in shards if not isinstance(worker.finished(shard), ShardReport)]
+            if missing:
+                raise BuildError(
+                    f"{self.out}: {len(missing):,} inputs have not been read yet, {missing[0]} for one; run "
+                    "stepmill build --shard for all slices first"
+                )
+            state.withdraw(self.out)
+            _, outputs = self._indexed(shards, self.generations(shards))
+            return len(self._packed(part.of_items(outputs, lambda shard: shard.samples)))
+
+    def _indexed(self, shards: Sequence[InputShard], generations: Generations) -> tuple[Generations, list[OutputShard]]:
+        """Phase 2."""
+        state.save_inputs(self.work, shards, generations)
+        return self.recipe.index.build(shards, generations, self.recipe.samples.sources, self.work)
 
     def _check_folder(self) -> None:
         if self.out.exists() and any(self.out.iterdir()) and not self.work.exists():
@@ -177,8 +237,8 @@ class Build:
         path = self.work / "settings.json"
         return state.changes(read_json(path), self.settings()) if path.exists() else []
 
-    def _settled(self, retry: bool) -> dict[str, Any]:
-        """The settings, once it is clear that the folder may be built into with them."""
+    def _settled(self, retry: bool, order: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The settings, once it is clear that the folder may be built into with them; kept there with the order."""
         settings = self.settings()
         changes = self.changes()
         if retry:
@@ -193,6 +253,8 @@ class Build:
         path = self.work / "settings.json"
         if not path.exists() or read_json(path) != settings:
             write_json(path, settings)
+        if order is not None:
+            write_json(self.work / "order.json", order)
         return settings
 
     def _forget_quarantined(self) -> None:
@@ -273,10 +335,14 @@ class Build:
             reports[report.name] = report
             progress.advance(report.samples)
         progress.finish()
+        return [reports[shard.name] for shard in outputs]
+
+    def _remove_others(self, outputs: Sequence[OutputShard]) -> None:
+        """Of the dataset only these output shards stay."""
+        names = {shard.name for shard in outputs}
         for folder in (self.out / "dataset" / "data", self.work / "fitted"):
             for path in sorted(folder.rglob("*"), reverse=True):
                 if path.is_dir() and not any(path.iterdir()):
                     path.rmdir()
-                elif path.is_file() and path.relative_to(folder).as_posix().partition(".")[0] not in reports:
+                elif path.is_file() and path.relative_to(folder).as_posix().partition(".")[0] not in names:
                     path.unlink()
-        return [reports[shard.name] for shard in outputs]
