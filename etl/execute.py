@@ -225,6 +225,8 @@ class Build:
         return self.recipe.index.build(shards, generations, self.recipe.samples.sources, self.work)
 
     def _check_folder(self) -> None:
+        """Before anything is written: the recipe can be used, and the folder is ours or new."""
+        self.settings()
         if self.out.exists() and any(self.out.iterdir()) and not self.work.exists():
             raise ConfigError(f"{self.out} is not empty and holds no build; choose another folder with --out")
 

@@ -197,7 +197,7 @@ tokenization.fit.Fit.__call__ = fitted
     ("deed", "setting", "reason"),
     [
         ("os.kill(os.getpid(), signal.SIGSEGV)", "limits.page_seconds=60", "killed_worker"),
-        ("import time; time.sleep(600)", "limits.page_seconds=2", "over_time"),
+        ("import time; time.sleep(600)", "limits.page_seconds=6", "over_time"),
     ],
 )
 def test_what_kills_or_blocks_its_worker_is_left_out(

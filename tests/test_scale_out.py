@@ -70,8 +70,8 @@ def test_slices_give_the_same_bytes(expected: Path, tmp_path: Path) -> None:
     this process; each input and each output is done by one slice; finish reads and packs nothing again.
     """
     out = tmp_path / "out"
-    settings = (part for setting in SETTINGS for part in ("--set", setting))
-    arguments = ("build", builds.RECORDINGS, "--out", out, "--workers", "0", *settings)
+    settings = [part for setting in SETTINGS for part in ("--set", setting)]
+    arguments: tuple[str | Path, ...] = ("build", builds.RECORDINGS, "--out", out, "--workers", "0", *settings)
     for part in ("2/3", "3/3"):
         done = builds.command(*arguments, "--shard", part)
         assert done.returncode == 0, done.stderr
