@@ -245,9 +245,14 @@ class Build:
 
     def _discover(self) -> list[InputShard]:
         found = discover.find(self.inputs, self.recipe.samples.sources, without=self.out)
-        total = sum(file.stat().st_size for item in found for file in item.files)
-        progress = self.progress("hashing inputs", total, "MB")
-        shards = discover.shards(found, progress.advance)
+        progress = self.progress("hashing inputs", sum(item.size for item in found), "MB")
+        shards = discover.shards(
+            found,
+            progress.advance,
+            sources=self.recipe.samples.sources,
+            part_bytes=self.recipe.inputs.part_bytes,
+            cache=self.work / "inputs.json",
+        )
         progress.finish()
         return shards
 

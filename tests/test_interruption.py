@@ -73,9 +73,10 @@ def finished(out: Path) -> set[str]:
 
 
 def comparable(out: Path) -> dict[str, str]:
-    """All files of a build by hash, but for the note of how it was asked for, which has paths."""
+    """All files of a build by hash, but for the notes of how it was asked for and what was read: they have paths."""
     files = builds.contents(out)
     files.pop("work/order.json")
+    files.pop("work/inputs.json", None)
     return files
 
 
