@@ -24,8 +24,8 @@ _LASTING_NUMBERS: Final = frozenset(
 )
 _PASSING_NAMES: Final = frozenset(
     # aiohttp; botocore; google.auth; requests: named here because none of them need be installed
-    "ClientConnectionError ClientPayloadError HTTPClientError IncompleteReadError ResponseStreamingError "
-    "ConnectionClosedError TransportError ChunkedEncodingError FSTimeoutError".split()
+    "ClientConnectionError ClientPayloadError ConnectionError HTTPClientError IncompleteReadError "
+    "ResponseStreamingError TransportError ChunkedEncodingError FSTimeoutError".split()
 )
 
 

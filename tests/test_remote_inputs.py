@@ -16,6 +16,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.registry import _registry
 
 from etl import discover, files, retries
 from etl.inputs import InputHead
@@ -217,7 +218,7 @@ def test_what_cannot_be_found_is_named(memory: Any, place: str, says: str, monke
     monkeypatch.setitem(sys.modules, "s3fs", None)
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     for protocol in ("s3", "gs"):
-        monkeypatch.delitem(fsspec.registry.target if hasattr(fsspec.registry, "target") else {}, protocol, False)
+        monkeypatch.delitem(_registry, protocol, raising=False)
     with pytest.raises(ConfigError) as caught:
         discover.find([place], SOURCES)
     assert says in str(caught.value)
