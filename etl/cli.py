@@ -200,7 +200,7 @@ def _job(inputs: tuple[str, ...], out: Path | None, recipe: str, overrides: tupl
 
 def _build_file(path: Path, out: Path | None, overrides: tuple[str, ...]) -> _Job:
     """A recipe with a [build] table: ``inputs`` (a list) and ``out``, relative to the file."""
-    from etl import recipe
+    from etl import files, recipe
 
     tables = recipe.tables_of(path)
     settings = tables.pop("build", None)
@@ -214,7 +214,7 @@ def _build_file(path: Path, out: Path | None, overrides: tuple[str, ...]) -> _Jo
     given, folder = settings["inputs"], settings.get("out", "")
     if not isinstance(given, list) or not all(isinstance(item, str) for item in [*given, folder]):
         raise ConfigError(f"{path}: [build] inputs is a list of strings, out a string")
-    inputs = tuple(str(path.parent / item) for item in given)
+    inputs = tuple(item if files.remote(item) else str(path.parent / item) for item in given)
     tables.setdefault("extends", DEFAULT_RECIPE)
     return _Job(inputs, out or path.parent / folder, tables, overrides)
 
@@ -234,7 +234,7 @@ def _prepared(
     given: Path | None = None,
 ) -> tuple[Build, dict[str, Any]]:
     """A build, and how to ask for it again."""
-    from etl import cluster, pools, recipe
+    from etl import cluster, files, pools, recipe
     from etl.execute import Build
     from etl.generations import Generations
     from etl.shards import read_json
@@ -248,7 +248,7 @@ def _prepared(
     if ray is not None:
         pool = cluster.Ray(ray, seconds, workers)
     generations = Generations.from_json(read_json(given).get("generations")) if given else None
-    inputs = [str(Path(item).absolute()) for item in job.inputs]
+    inputs = [item if files.remote(item) else str(Path(item).absolute()) for item in job.inputs]
     build = Build(loaded, job.inputs, job.out, pool, redo=redo, compact=compact, given=generations)
     return build, {"inputs": inputs, "recipe": asked, "overrides": job.overrides}
 

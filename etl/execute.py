@@ -266,12 +266,18 @@ class Build:
             if f"quarantine/{report['key']}.arrow" in report["files"]:
                 path.unlink()
 
-    def discovered(self) -> list[InputShard]:
-        """The input shards, hashed."""
+    def discovered(self, remember: bool = True) -> list[InputShard]:
+        """The input shards, hashed. remember: note in the work folder what need not be read again."""
         found = discover.find(self.inputs, self.recipe.samples.sources, without=self.out)
-        total = sum(file.stat().st_size for item in found for file in item.files)
-        progress = self.progress("hashing inputs", total, "MB")
-        shards = discover.shards(found, progress.advance)
+        progress = self.progress("hashing inputs", sum(item.size for item in found), "MB")
+        shards = discover.shards(
+            found,
+            progress.advance,
+            sources=self.recipe.samples.sources,
+            part_bytes=self.recipe.inputs.part_bytes,
+            cache=self.work / "remembered.json",
+            remember=remember,
+        )
         progress.finish()
         return shards
 

@@ -83,7 +83,7 @@ def finished(out: Path) -> set[str]:
     return named | {path.relative_to(out).as_posix() for path, _ in reports}
 
 
-NOTES: Final = ("work/order.json", "work/previous.json", "work/locks/.guard")
+NOTES: Final = ("work/order.json", "work/remembered.json", "work/previous.json", "work/locks/.guard")
 """Of how it was asked for, which has paths, and of what was there before."""
 
 
