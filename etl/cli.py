@@ -245,11 +245,13 @@ def _prepared(
     loaded = _load(asked, job.overrides)
     seconds = loaded.limits.page_seconds
     pool: pools.Pool = pools.inline if workers == 0 else pools.Processes(workers or _cores(), seconds)
-    if ray is not None:
-        pool = cluster.Ray(ray, seconds, workers)
-    generations = Generations.from_json(read_json(given).get("generations")) if given else None
     inputs = [item if files.remote(item) else str(Path(item).absolute()) for item in job.inputs]
-    build = Build(loaded, job.inputs, job.out, pool, redo=redo, compact=compact, given=generations)
+    given_inputs, out = job.inputs, job.out
+    if ray is not None:  # whose tasks work in other folders
+        pool = cluster.Ray(ray, seconds, workers)
+        given_inputs, out = tuple(inputs), out.absolute()
+    generations = Generations.from_json(read_json(given).get("generations")) if given else None
+    build = Build(loaded, given_inputs, out, pool, redo=redo, compact=compact, given=generations)
     return build, {"inputs": inputs, "recipe": asked, "overrides": job.overrides}
 
 
