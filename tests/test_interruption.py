@@ -83,8 +83,8 @@ def finished(out: Path) -> set[str]:
     return named | {path.relative_to(out).as_posix() for path, _ in reports}
 
 
-NOTES: Final = ("work/order.json", "work/previous.json", "work/locks/.guard")
-"""Of how it was asked for, which has paths, and of what was there before."""
+NOTES: Final = ("work/order.json", "work/previous.json", "work/last_build.json", "work/locks/.guard")
+"""Of how it was asked for, which has paths, of what was there before, and of how the last run ended."""
 
 
 def comparable(out: Path) -> dict[str, str]:
