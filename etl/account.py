@@ -60,6 +60,13 @@ def quarantined(out: Path) -> pl.DataFrame:
     return frame
 
 
+def unread(out: Path) -> int:
+    """How many records of a build are quarantined that no workflow was made of."""
+    rows = ledger(out)
+    dropped = rows.filter((pl.col("unit") == "record") & (pl.col("reason") != ""))
+    return dropped.join(quarantined(out), on="id", how="semi").height
+
+
 def kept_index(out: Path) -> pl.DataFrame:
     """Rows of the index that phase 2 kept: sample id, workflow, input shard."""
     kept = index.scan(out / "work").filter(pl.col("reason") == "")

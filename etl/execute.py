@@ -8,15 +8,16 @@ build over a folder that grew does only what is new (`etl.generations`).
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import polars as pl
 
-from etl import discover, lock, state
-from etl.generations import Generations
+from etl import aftermath, discover, lock, state, takedown
+from etl.aftermath import Record
+from etl.generations import Generations, differing
 from etl.index import OutputShard
 from etl.packing import PackedReport, PackPlan
 from etl.plan import InputShard, Plan, Refused, ShardReport, Watch, digest
@@ -26,6 +27,7 @@ from etl.recipe import Recipe
 from etl.shards import open_arrow, read_json, write_json
 from etl.takedown import Takedown
 from schemas.errors import BuildError, ConfigError
+from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
 
 R = TypeVar("R")
 
@@ -59,21 +61,22 @@ class SamplesWorker:
         missing = [name for name in report.files if not (self.work / name).exists()]
         if missing:
             return f"{missing[0]} is missing"
-        if report.takedown != self.takedown.fingerprint and self._touched(report):
+        if report.takedown != self.takedown.state and self._touched(report):
             return "takedown"
         return report
 
     def _touched(self, report: ShardReport) -> bool:
         """Whether another takedown list than the one it was built under makes a difference to it."""
-        tables = {}
-        for folder in ("ledger", "quarantine"):
+        tables: dict[str, pl.DataFrame] = {}
+        for folder, schema in (("ledger", LEDGER_SCHEMA), ("quarantine", QUARANTINE_SCHEMA)):
             path = self.work / folder / f"{report.key}.arrow"
-            tables[folder] = open_arrow(path).read_all() if path.exists() else None
-        ledger = pl.from_arrow(tables["ledger"]) if tables["ledger"] is not None else pl.DataFrame()
-        assert isinstance(ledger, pl.DataFrame)
-        records = tables["quarantine"]
-        raws = records.select(["id", "reason", "raw"]).to_pylist() if records is not None else []
-        return self.takedown.differs(ledger, ((row["id"], row["reason"], row["raw"]) for row in raws))
+            table = open_arrow(path).read_all() if f"{folder}/{report.key}.arrow" in report.files else None
+            frame = pl.from_arrow(schema.empty_table() if table is None else table)
+            assert isinstance(frame, pl.DataFrame)
+            tables[folder] = frame
+        whole = tables["quarantine"].filter(pl.col("reason") != takedown.REASON).select("id", "detail", "raw")
+        seen = report.contents, report.domains
+        return takedown.differs(self.takedown, report.by, seen, tables["ledger"], whole.iter_rows())
 
 
 @dataclass(frozen=True)
@@ -106,9 +109,8 @@ class PackedWorker:
 
 
 def _report(kind: type[R], values: dict[str, Any]) -> R:
-    if "drops" in values:
-        values["drops"] = tuple(tuple(drop) for drop in values["drops"])
-    return kind(**values)
+    lists = {name: value for name, value in values.items() if isinstance(value, list)}
+    return kind(**values | {name: tuple(tuple(e) if name == "drops" else e for e in lists[name]) for name in lists})
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class Build:
     """A recipe, its inputs as given, the output folder, and the pool that does the work.
 
     redo: where settings have changed, do again the phases that they are about. compact: make one generation of all.
-    given: the generations to build by, instead of those that the folder remembers.
+    given: the generations to build by, instead of those that the folder remembers. record: what is known of its run.
     """
 
     recipe: Recipe
@@ -155,6 +157,7 @@ class Build:
     redo: bool = False
     compact: bool = False
     given: Generations | None = None
+    record: Record = field(default_factory=Record, compare=False)
 
     @property
     def work(self) -> Path:
@@ -169,28 +172,57 @@ class Build:
 
         Raises `ConfigError` before work starts, `BuildError` where it cannot go on, `GateError` at the end.
         """
+        listed = self.recipe.taken_down  # read now: an unusable list must stop it before anything is done
+        self._check_folder()
+        with lock.hold(self.work / "locks"), aftermath.recorded(self.work, self.record):
+            settings = self._settled(retry, order)
+            with self.record.phase("inputs"):
+                shards = self.discovered()
+            generations = self.generations(shards)
+            self._note(generations)
+            done = None if retry else self.finished(settings, generations)
+            if done is None:
+                state.withdraw(self.out)
+            takedown.keep(self.work, listed)
+            state.forget(self.work, listed.domains)
+            return self._made(settings, shards, generations) if done is None else self._again(done)
+
+    def _note(self, generations: Generations) -> None:
+        before = state.generations(self.work)
+        self.record.inputs(differing(before, generations))
+        self.record.known["generation"] = f"g{generations.last:04d}" if generations.last > before.last else ""
+
+    def _again(self, done: dict[str, Any]) -> dict[str, Any]:
+        """A finished build: its gates may be others than they were."""
         from etl import finish
 
-        self._check_folder()
-        with lock.hold(self.work / "locks"):
-            settings = self._settled(retry, order)
-            shards = self.discovered()
-            generations = self.generations(shards)
-            done = None if retry else self.finished(settings, generations)
-            if done is not None:
-                return done
-            state.withdraw(self.out)
-            self._sweep()
+        self.record.manifest(done)
+        finish.judged(self.out, self.recipe.gates, done)
+        self.record.status = aftermath.NOTHING
+        return done
+
+    def _made(
+        self, settings: Mapping[str, Any], shards: Sequence[InputShard], generations: Generations
+    ) -> dict[str, Any]:
+        from etl import finish
+
+        self._sweep()
+        with self.record.phase("samples"):
             reports = self._samples(shards)
-            if self.recipe.taken_down:
-                state.save_inputs(self.work, shards, generations)
-                self.clean()  # what is left of inputs that are gone may be what was taken down
+        if self.recipe.taken_down:
+            state.save_inputs(self.work, shards, generations)
+            self.clean()  # what is left of inputs that are gone may be what was taken down
+        with self.record.phase("index"):
             generations, outputs = self._indexed(shards, generations)
+        with self.record.phase("packing"):
             packed = self._packed(outputs)
-            self._remove_others(outputs)
-            self._sweep()
+        self._remove_others(outputs)
+        self._sweep()
+        with self.record.phase("finishing"):
             fingerprint = self.fingerprint(settings, generations)
-            return finish.finish(self.out, self.recipe, settings, fingerprint, generations, shards, reports, packed)
+            made = finish.finish(self.out, self.recipe, settings, fingerprint, generations, shards, reports, packed)
+            self.record.manifest(made)
+            return finish.completed(self.out, self.recipe.gates, made)
 
     def run_samples(self, part: Slice, order: Mapping[str, Any] | None = None) -> int:
         """Phase 1 of one slice of the inputs; returns how many input shards it has. Errors as of `run`."""
@@ -222,7 +254,8 @@ class Build:
     def _indexed(self, shards: Sequence[InputShard], generations: Generations) -> tuple[Generations, list[OutputShard]]:
         """Phase 2."""
         state.save_inputs(self.work, shards, generations)
-        return self.recipe.index.build(shards, generations, self.recipe.samples.sources, self.work)
+        index, listed = self.recipe.index, self.recipe.taken_down
+        return index.build(shards, generations, self.recipe.samples.sources, self.work, takedown=listed)
 
     def _check_folder(self) -> None:
         """Before anything is written: the recipe can be used, and the folder is ours or new."""
@@ -316,22 +349,43 @@ class Build:
             path.unlink()
         return gone
 
-    def samples_worker(self) -> SamplesWorker:
-        """What phase 1 does with one input shard."""
-        return SamplesWorker(self.recipe.samples, self.work, self.recipe.taken_down)
+    def samples_worker(self, removed: Iterable[str] = ()) -> SamplesWorker:
+        """What phase 1 does with one input shard. removed: contents of what is taken down, as far as they are known."""
+        return SamplesWorker(self.recipe.samples, self.work, self.recipe.taken_down.with_contents(removed))
+
+    def removed(self, shards: Sequence[InputShard]) -> frozenset[str]:
+        """Contents that the takedown list took down when these input shards were read last."""
+        if not self.recipe.taken_down:
+            return frozenset()
+        paths = [self.work / "samples" / f"{shard.key}.json" for shard in shards]
+        return frozenset(content for path in paths if path.exists() for content in read_json(path)["removed"])
 
     def packed_worker(self) -> PackedWorker:
         """What phase 3 does with one output shard."""
         return PackedWorker(self.recipe.packed, self.out)
 
     def _samples(self, shards: Sequence[InputShard]) -> list[ShardReport]:
+        """Phase 1. Copies of what is taken down can be in any input: where that is news, it is told to all of them.
+
+        It ends: what the list takes down does not depend on what is known of copies.
+        """
+        known = self.removed(shards)
+        while True:
+            reports = self._read(shards, self.samples_worker(known))
+            removed = frozenset(content for report in reports for content in report.removed)
+            if removed == known:
+                return reports
+            known = removed
+
+    def _read(self, shards: Sequence[InputShard], worker: SamplesWorker) -> list[ShardReport]:
         sizes = {shard.key: shard.size for shard in shards}
         progress = self.progress("samples", sum(sizes.values()), "MB")
         reports: dict[str, ShardReport] = {}
         largest_first = sorted(shards, key=lambda shard: (-shard.size, shard.name))
-        for report in self.pool(self.samples_worker(), largest_first):
-            reports[report.key] = report
-            progress.advance(sizes[report.key], report.rows)
+        with self.record.counted("input_shards", [self.work / "samples" / f"{shard.key}.json" for shard in shards]):
+            for report in self.pool(worker, largest_first):
+                reports[report.key] = report
+                progress.advance(sizes[report.key], report.rows)
         progress.finish()
         return [reports[shard.key] for shard in shards]
 
@@ -339,9 +393,10 @@ class Build:
         progress = self.progress("packing", sum(shard.samples for shard in outputs), "samples")
         reports: dict[str, PackedReport] = {}
         largest_first = sorted(outputs, key=lambda shard: (-shard.samples, shard.name))
-        for report in self.pool(self.packed_worker(), largest_first):
-            reports[report.name] = report
-            progress.advance(report.samples)
+        with self.record.counted("output_shards", [self.work / "fitted" / f"{shard.name}.json" for shard in outputs]):
+            for report in self.pool(self.packed_worker(), largest_first):
+                reports[report.name] = report
+                progress.advance(report.samples)
         progress.finish()
         return [reports[shard.name] for shard in outputs]
 

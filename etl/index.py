@@ -23,7 +23,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import orjson
 import polars as pl
@@ -32,8 +32,9 @@ import pyarrow.parquet as pq
 import xxhash
 
 from etl.generations import Generations
-from etl.plan import InputShard, Source, Tally
+from etl.plan import NOTHING, InputShard, Quarantined, Source, Tally, without_content
 from etl.shards import ArrowWriter, atomic, open_arrow, write_table
+from etl.takedown import Takedown
 from schemas.errors import ConfigError
 from schemas.ledger import INDEX_SCHEMA, LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
 
@@ -124,6 +125,7 @@ class Index:
         sources: Mapping[str, Source],
         work: Path,
         into: Path | None = None,
+        takedown: Takedown = NOTHING,
     ) -> tuple[Generations, list[OutputShard]]:
         """Decide on all samples of these input shards and write index, ledger and quarantine of this phase.
 
@@ -153,7 +155,7 @@ class Index:
             if path.name.partition("-")[0] not in {generation.name for generation in generations.every}:
                 path.unlink()  # of a generation that is no more
         if into is None:
-            _write_quarantine(dropped, shards, sources, work)
+            _write_quarantine(dropped, shards, sources, work, takedown)
         return generations.closed(totals), made
 
     def _dropped(self, shards: Sequence[InputShard], numbers: Sequence[int], work: Path) -> pl.DataFrame:
@@ -343,7 +345,7 @@ def scan(work: Path) -> pl.LazyFrame:
 
 
 def _write_quarantine(
-    dropped: pl.DataFrame, shards: Sequence[InputShard], sources: Mapping[str, Source], work: Path
+    dropped: pl.DataFrame, shards: Sequence[InputShard], sources: Mapping[str, Source], work: Path, takedown: Takedown
 ) -> None:
     """Keep the content of workflows with a conflicting id; their input shards are read once more for it."""
     conflicts = dropped.filter(pl.col("reason") == "conflicting_id").select("position", "workflow", "detail")
@@ -352,14 +354,15 @@ def _write_quarantine(
     if not details:
         path.unlink(missing_ok=True)
         return
-    kept = list(_contents(details, shards, sources))
-    columns = {name: [row[name] for row in kept] for name in QUARANTINE_SCHEMA.names}
+    whole = _contents(details, shards, sources)
+    kept = [without_content(row) if takedown.in_record(row.id, row.detail, row.raw) else row for row in whole]
+    columns = {name: [getattr(row, name) for row in kept] for name in QUARANTINE_SCHEMA.names}
     write_table(path, pa.table(columns, schema=QUARANTINE_SCHEMA))
 
 
 def _contents(
     details: Mapping[tuple[int, str], str], shards: Sequence[InputShard], sources: Mapping[str, Source]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Quarantined]:
     for position in sorted({position for position, _ in details}):
         wanted = {uid for at, uid in details if at == position}
         shard = shards[position]
@@ -368,4 +371,4 @@ def _contents(
                 wanted.discard(workflow.uid)
                 detail = details[position, workflow.uid]
                 raw = orjson.dumps(workflow)
-                yield {"id": workflow.uid, "stage": "index", "reason": "conflicting_id", "detail": detail, "raw": raw}
+                yield Quarantined(workflow.uid, "index", "conflicting_id", detail, raw)

@@ -1,4 +1,6 @@
-"""Check a build against its manifest and reports: every file's hash, every count, the schema, and the accounting."""
+"""Check a build against its manifest and reports: every file's hash, every count, the schema, the accounting,
+and that nothing is left of what was taken down.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,8 @@ import pyarrow as pa
 
 from etl import account, state
 from etl.shards import open_arrow, read_json, sha256_of
+from etl.takedown import kept
+from etl.traces import traces
 from schemas.errors import ConfigError, IntegrityError
 from schemas.samples import NO_LOSS, PACKED_SCHEMA
 
@@ -25,7 +29,7 @@ def verify(out: Path) -> list[str]:
     if not path.exists():
         raise ConfigError(f"{out}: no finished build ({path} is missing); run the build command again")
     manifest = read_json(path)
-    problems = _files(out, manifest)
+    problems = [*_taken_down(out, manifest), *_files(out, manifest)]
     if problems:  # the rest is about whole files
         return problems
     for name in sorted(name for name in manifest["files"] if name.endswith(".arrow")):
@@ -58,6 +62,14 @@ def _files(out: Path, manifest: dict[str, Any]) -> list[str]:
         if path.is_file() and name not in known:
             problems.append(f"{name}: not in the manifest")
     return problems
+
+
+def _taken_down(out: Path, manifest: dict[str, Any]) -> list[str]:
+    """What is left of what is on the takedown list; and whether it is the list that the manifest is of."""
+    takedown = kept(out / "work")
+    if takedown.fingerprint != manifest["takedown"]:
+        return ["work/takedown.json: not the list that the manifest says (hash); run the build command again"]
+    return traces(out, takedown) if takedown else []
 
 
 def _work_files(out: Path) -> dict[str, str]:

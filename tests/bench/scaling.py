@@ -120,7 +120,7 @@ def growth(folder: Path, mb: float) -> bool:
         print(f"two workers {alone / together:.2f} times one (claim {TWO_WORKERS}): {_verdict(twice)}")
         hours = TOKENS / (last["tokens"] / last["seconds"]) / 3600
         print(
-            f"projection: {TOKENS / 1e9:g} billion tokens in {hours:.1f} core-hours, at the rate of {TIMES[-1]}x on one "
+            f"projection: {TOKENS / 1e9:g} billion tokens in {hours:.1f} core-hours at the rate of {TIMES[-1]}x on one "
             "of this machine's cores, of pages that repeat as in this workload "
             f"({last['mb'] * 1e6 / last['tokens']:.1f} bytes of page a token), input and output on a local disk"
         )
