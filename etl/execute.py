@@ -7,6 +7,7 @@ build over a folder that grew does only what is new (`etl.generations`).
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ from etl.progress import Progress
 from etl.recipe import Recipe
 from etl.shards import open_arrow, read_json, write_json
 from etl.takedown import Takedown
-from schemas.errors import ConfigError
+from schemas.errors import BuildError, ConfigError
 from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
 
 R = TypeVar("R")
@@ -113,6 +114,34 @@ def _report(kind: type[R], values: dict[str, Any]) -> R:
 
 
 @dataclass(frozen=True)
+class Slice:
+    """One of ``of`` equal shares of a phase's work, from 1, for processes that share nothing but the folder."""
+
+    number: int
+    of: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.of:
+            raise ConfigError(f"--shard {self.number}/{self.of}: the first number counts from 1 to the second")
+
+    @property
+    def name(self) -> str:
+        """``2-of-8``."""
+        return f"{self.number}-of-{self.of}"
+
+    def of_items(self, items: Sequence[R], size: Callable[[R], int]) -> list[R]:
+        """Its share: items, largest first, each to the slice that has the least so far."""
+        loads = [(0, number) for number in range(1, self.of + 1)]
+        mine: list[R] = []
+        for item in sorted(items, key=size, reverse=True):
+            load, number = heapq.heappop(loads)
+            heapq.heappush(loads, (load + size(item), number))
+            if number == self.number:
+                mine.append(item)
+        return mine
+
+
+@dataclass(frozen=True)
 class Build:
     """A recipe, its inputs as given, the output folder, and the pool that does the work.
 
@@ -143,12 +172,9 @@ class Build:
 
         Raises `ConfigError` before work starts, `BuildError` where it cannot go on, `GateError` at the end.
         """
-        listed = self.recipe.taken_down  # read now: an unusable list must stop it before anything is done
         self._check_folder()
         with lock.hold(self.work / "locks"), aftermath.recorded(self.work, self.record):
-            settings = self._settled(retry)
-            if order is not None:
-                write_json(self.work / "order.json", order)
+            settings = self._settled(retry, order)
             with self.record.phase("inputs"):
                 shards = self.discovered()
             generations = self.generations(shards)
@@ -156,8 +182,7 @@ class Build:
             done = None if retry else self.finished(settings, generations)
             if done is None:
                 state.withdraw(self.out)
-            takedown.keep(self.work, listed)
-            state.forget(self.work, listed.domains)
+            state.forget(self.work, self.recipe.taken_down.domains)
             return self._made(settings, shards, generations) if done is None else self._again(done)
 
     def _note(self, generations: Generations) -> None:
@@ -181,16 +206,15 @@ class Build:
 
         self._sweep()
         with self.record.phase("samples"):
-            reports = self._samples(shards)
-        state.save_inputs(self.work, shards, generations)
-        listed = self.recipe.taken_down
-        if listed:
+            reports = self._samples(shards, shards)
+        if self.recipe.taken_down:
+            state.save_inputs(self.work, shards, generations)
             self.clean()  # what is left of inputs that are gone may be what was taken down
         with self.record.phase("index"):
-            index, sources = self.recipe.index, self.recipe.samples.sources
-            generations, outputs = index.build(shards, generations, sources, self.work, takedown=listed)
+            generations, outputs = self._indexed(shards, generations)
         with self.record.phase("packing"):
             packed = self._packed(outputs)
+            self._remove_others(outputs)
         self._sweep()
         with self.record.phase("finishing"):
             fingerprint = self.fingerprint(settings, generations)
@@ -198,7 +222,42 @@ class Build:
             self.record.manifest(made)
             return finish.completed(self.out, self.recipe.gates, made)
 
+    def run_samples(self, part: Slice, order: Mapping[str, Any] | None = None) -> int:
+        """Phase 1 of one slice of the inputs; returns how many input shards it has. Errors as of `run`."""
+        self._check_folder()
+        with lock.hold(self.work / "locks", part.name):
+            self._settled(False, order)
+            every = self.discovered()
+            return len(self._samples(part.of_items(every, lambda shard: shard.size), every))
+
+    def run_packed(self, part: Slice) -> int:
+        """Phase 3 of one slice of the output shards, once phase 1 is done; returns how many it has.
+
+        Raises `BuildError` if an input shard is not there yet.
+        """
+        with lock.hold(self.work / "locks", part.name):
+            self._settled(False, None)
+            shards = self.discovered()
+            worker = self.samples_worker(self.removed(shards))
+            missing = [shard.name for shard in shards if not isinstance(worker.finished(shard), ShardReport)]
+            if missing:
+                raise BuildError(
+                    f"{self.out}: {len(missing):,} inputs have not been read yet, {missing[0]} for one; run "
+                    "stepmill build --shard for all slices first (again, if copies of what is taken down were found)"
+                )
+            state.withdraw(self.out)
+            _, outputs = self._indexed(shards, self.generations(shards))
+            return len(self._packed(part.of_items(outputs, lambda shard: shard.samples)))
+
+    def _indexed(self, shards: Sequence[InputShard], generations: Generations) -> tuple[Generations, list[OutputShard]]:
+        """Phase 2."""
+        state.save_inputs(self.work, shards, generations)
+        sources, listed = self.recipe.samples.sources, self.recipe.taken_down
+        return self.recipe.index.build(shards, generations, sources, self.work, takedown=listed)
+
     def _check_folder(self) -> None:
+        """Before anything is written: the recipe can be used, and the folder is ours or new."""
+        _ = self.settings(), self.recipe.taken_down
         if self.out.exists() and any(self.out.iterdir()) and not self.work.exists():
             raise ConfigError(f"{self.out} is not empty and holds no build; choose another folder with --out")
 
@@ -211,8 +270,8 @@ class Build:
         path = self.work / "settings.json"
         return state.changes(read_json(path), self.settings()) if path.exists() else []
 
-    def _settled(self, retry: bool) -> dict[str, Any]:
-        """The settings, once it is clear that the folder may be built into with them."""
+    def _settled(self, retry: bool, order: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The settings, once it is clear that the folder may be built into with them; kept there with the order."""
         settings = self.settings()
         changes = self.changes()
         if retry:
@@ -227,6 +286,9 @@ class Build:
         path = self.work / "settings.json"
         if not path.exists() or read_json(path) != settings:
             write_json(path, settings)
+        if order is not None:
+            write_json(self.work / "order.json", order)
+        takedown.keep(self.work, self.recipe.taken_down)
         return settings
 
     def _forget_quarantined(self) -> None:
@@ -236,12 +298,18 @@ class Build:
             if f"quarantine/{report['key']}.arrow" in report["files"]:
                 path.unlink()
 
-    def discovered(self) -> list[InputShard]:
-        """The input shards, hashed."""
+    def discovered(self, remember: bool = True) -> list[InputShard]:
+        """The input shards, hashed. remember: note in the work folder what need not be read again."""
         found = discover.find(self.inputs, self.recipe.samples.sources, without=self.out)
-        total = sum(file.stat().st_size for item in found for file in item.files)
-        progress = self.progress("hashing inputs", total, "MB")
-        shards = discover.shards(found, progress.advance)
+        progress = self.progress("hashing inputs", sum(item.size for item in found), "MB")
+        shards = discover.shards(
+            found,
+            progress.advance,
+            sources=self.recipe.samples.sources,
+            part_bytes=self.recipe.inputs.part_bytes,
+            cache=self.work / "remembered.json",
+            remember=remember,
+        )
         progress.finish()
         return shards
 
@@ -295,15 +363,16 @@ class Build:
         """What phase 3 does with one output shard."""
         return PackedWorker(self.recipe.packed, self.out)
 
-    def _samples(self, shards: Sequence[InputShard]) -> list[ShardReport]:
-        """Phase 1. Copies of what is taken down can be in any input: where that is news, it is told to all of them.
+    def _samples(self, shards: Sequence[InputShard], every: Sequence[InputShard]) -> list[ShardReport]:
+        """Phase 1 of some of all input shards. Copies of what is taken down can be in any input: where they are news,
+        it is done again with what is known of them.
 
         It ends: what the list takes down does not depend on what is known of copies.
         """
-        known = self.removed(shards)
+        known = self.removed(every)
         while True:
             reports = self._read(shards, self.samples_worker(known))
-            removed = frozenset(content for report in reports for content in report.removed)
+            removed = self.removed(every)
             if removed == known:
                 return reports
             known = removed
@@ -329,10 +398,14 @@ class Build:
                 reports[report.name] = report
                 progress.advance(report.samples)
         progress.finish()
+        return [reports[shard.name] for shard in outputs]
+
+    def _remove_others(self, outputs: Sequence[OutputShard]) -> None:
+        """Of the dataset only these output shards stay."""
+        names = {shard.name for shard in outputs}
         for folder in (self.out / "dataset" / "data", self.work / "fitted"):
             for path in sorted(folder.rglob("*"), reverse=True):
                 if path.is_dir() and not any(path.iterdir()):
                     path.rmdir()
-                elif path.is_file() and path.relative_to(folder).as_posix().partition(".")[0] not in reports:
+                elif path.is_file() and path.relative_to(folder).as_posix().partition(".")[0] not in names:
                     path.unlink()
-        return [reports[shard.name] for shard in outputs]

@@ -91,10 +91,12 @@ def generations(work: Path) -> Generations:
 def withdraw(out: Path) -> None:
     """The dataset is in the making from here on: no manifest. What it said is kept to compare with."""
     path = out / MANIFEST
-    if path.exists():
+    try:
         manifest = read_json(path)
-        write_json(out / "work" / "previous.json", {"figures": manifest["figures"], "totals": manifest["totals"]})
-        path.unlink()
+    except FileNotFoundError:  # there was none, or another slice was faster
+        return
+    write_json(out / "work" / "previous.json", {"figures": manifest["figures"], "totals": manifest["totals"]})
+    path.unlink(missing_ok=True)
 
 
 def forget(work: Path, domains: Collection[str]) -> None:

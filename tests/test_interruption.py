@@ -83,7 +83,9 @@ def finished(out: Path) -> set[str]:
     return named | {path.relative_to(out).as_posix() for path, _ in reports}
 
 
-NOTES: Final = ("work/order.json", "work/previous.json", "work/last_build.json", "work/locks/.guard")
+NOTES: Final = tuple(
+    f"work/{name}" for name in ("order.json", "remembered.json", "previous.json", "last_build.json", "locks/.guard")
+)
 """Of how it was asked for, which has paths, of what was there before, and of how the last run ended."""
 
 
@@ -197,7 +199,7 @@ tokenization.fit.Fit.__call__ = fitted
     ("deed", "setting", "reason"),
     [
         ("os.kill(os.getpid(), signal.SIGSEGV)", "limits.page_seconds=60", "killed_worker"),
-        ("import time; time.sleep(600)", "limits.page_seconds=2", "over_time"),
+        ("import time; time.sleep(600)", "limits.page_seconds=6", "over_time"),
     ],
 )
 def test_what_kills_or_blocks_its_worker_is_left_out(
