@@ -173,8 +173,8 @@ def build(
     stepmill build recordings/ --out dataset/ --set fit.context=16384 --set split.key=domain
     stepmill build nightly.toml
     stepmill build nightly.toml --dry-run
-    stepmill build recordings/ --out sliced/ --shard 1/2
     stepmill build nightly.toml --set gates.max_drop_rate=0.9 --hook 'echo $STEPMILL_STATUS'
+    stepmill build recordings/ --out sliced/ --shard 1/2
     """
     job = _job(inputs, out, recipe, overrides)
     job = replace(job, hook=_hook(hook, Path())) if hook else job

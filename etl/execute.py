@@ -172,7 +172,6 @@ class Build:
 
         Raises `ConfigError` before work starts, `BuildError` where it cannot go on, `GateError` at the end.
         """
-        listed = self.recipe.taken_down  # read now: an unusable list must stop it before anything is done
         self._check_folder()
         with lock.hold(self.work / "locks"), aftermath.recorded(self.work, self.record):
             settings = self._settled(retry, order)
@@ -183,8 +182,7 @@ class Build:
             done = None if retry else self.finished(settings, generations)
             if done is None:
                 state.withdraw(self.out)
-            takedown.keep(self.work, listed)
-            state.forget(self.work, listed.domains)
+            state.forget(self.work, self.recipe.taken_down.domains)
             return self._made(settings, shards, generations) if done is None else self._again(done)
 
     def _note(self, generations: Generations) -> None:
@@ -208,7 +206,7 @@ class Build:
 
         self._sweep()
         with self.record.phase("samples"):
-            reports = self._samples(shards)
+            reports = self._samples(shards, shards)
         if self.recipe.taken_down:
             state.save_inputs(self.work, shards, generations)
             self.clean()  # what is left of inputs that are gone may be what was taken down
@@ -216,7 +214,7 @@ class Build:
             generations, outputs = self._indexed(shards, generations)
         with self.record.phase("packing"):
             packed = self._packed(outputs)
-        self._remove_others(outputs)
+            self._remove_others(outputs)
         self._sweep()
         with self.record.phase("finishing"):
             fingerprint = self.fingerprint(settings, generations)
@@ -229,8 +227,8 @@ class Build:
         self._check_folder()
         with lock.hold(self.work / "locks", part.name):
             self._settled(False, order)
-            mine = part.of_items(self.discovered(), lambda shard: shard.size)
-            return len(self._samples(mine))
+            every = self.discovered()
+            return len(self._samples(part.of_items(every, lambda shard: shard.size), every))
 
     def run_packed(self, part: Slice) -> int:
         """Phase 3 of one slice of the output shards, once phase 1 is done; returns how many it has.
@@ -240,12 +238,12 @@ class Build:
         with lock.hold(self.work / "locks", part.name):
             self._settled(False, None)
             shards = self.discovered()
-            worker = self.samples_worker()
+            worker = self.samples_worker(self.removed(shards))
             missing = [shard.name for shard in shards if not isinstance(worker.finished(shard), ShardReport)]
             if missing:
                 raise BuildError(
                     f"{self.out}: {len(missing):,} inputs have not been read yet, {missing[0]} for one; run "
-                    "stepmill build --shard for all slices first"
+                    "stepmill build --shard for all slices first (again, if copies of what is taken down were found)"
                 )
             state.withdraw(self.out)
             _, outputs = self._indexed(shards, self.generations(shards))
@@ -254,12 +252,12 @@ class Build:
     def _indexed(self, shards: Sequence[InputShard], generations: Generations) -> tuple[Generations, list[OutputShard]]:
         """Phase 2."""
         state.save_inputs(self.work, shards, generations)
-        index, listed = self.recipe.index, self.recipe.taken_down
-        return index.build(shards, generations, self.recipe.samples.sources, self.work, takedown=listed)
+        sources, listed = self.recipe.samples.sources, self.recipe.taken_down
+        return self.recipe.index.build(shards, generations, sources, self.work, takedown=listed)
 
     def _check_folder(self) -> None:
         """Before anything is written: the recipe can be used, and the folder is ours or new."""
-        self.settings()
+        _ = self.settings(), self.recipe.taken_down
         if self.out.exists() and any(self.out.iterdir()) and not self.work.exists():
             raise ConfigError(f"{self.out} is not empty and holds no build; choose another folder with --out")
 
@@ -290,6 +288,7 @@ class Build:
             write_json(path, settings)
         if order is not None:
             write_json(self.work / "order.json", order)
+        takedown.keep(self.work, self.recipe.taken_down)
         return settings
 
     def _forget_quarantined(self) -> None:
@@ -364,15 +363,16 @@ class Build:
         """What phase 3 does with one output shard."""
         return PackedWorker(self.recipe.packed, self.out)
 
-    def _samples(self, shards: Sequence[InputShard]) -> list[ShardReport]:
-        """Phase 1. Copies of what is taken down can be in any input: where that is news, it is told to all of them.
+    def _samples(self, shards: Sequence[InputShard], every: Sequence[InputShard]) -> list[ShardReport]:
+        """Phase 1 of some of all input shards. Copies of what is taken down can be in any input: where they are news,
+        it is done again with what is known of them.
 
         It ends: what the list takes down does not depend on what is known of copies.
         """
-        known = self.removed(shards)
+        known = self.removed(every)
         while True:
             reports = self._read(shards, self.samples_worker(known))
-            removed = frozenset(content for report in reports for content in report.removed)
+            removed = self.removed(every)
             if removed == known:
                 return reports
             known = removed

@@ -2,7 +2,8 @@
 
 Columns are told by their names, whatever file they are in: ids, domains, addresses, quarantined bytes. JSON and other
 text is searched for domains. Not searched: pages and other texts of workflows that are not on the list, which may
-mention anything; names of inputs; and the files that hold the list, ``work/takedown.json`` and ``work/order.json``.
+mention anything; names of inputs (``work/remembered.json`` has nothing else); and the two files that hold the list,
+``work/takedown.json`` and ``work/order.json``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _WORKFLOWS: Final = ("workflow",)
 _SAMPLES: Final = ("sample_id", "sample_ids")
 _DOMAINS: Final = ("domain", "subdomain", "website")
 _LEDGER: Final = ("unit", "id", "parent", "reason", "detail", "domain")
-_OF_THE_LIST: Final = frozenset({"work/takedown.json", "work/order.json"})
+_LEFT_OUT: Final = frozenset({"work/takedown.json", "work/order.json", "work/remembered.json"})
 _OF_INPUTS: Final = frozenset({"inputs", "generations", "settings", "name"})
 _FEW: Final = 3
 
@@ -38,7 +39,7 @@ def traces(out: Path, takedown: Takedown) -> list[str]:
     problems = []
     for path in sorted(path for folder in ("dataset", "work") for path in (out / folder).rglob("*")):
         name = path.relative_to(out).as_posix()
-        if not path.is_file() or name in _OF_THE_LIST or name.startswith("work/locks/"):
+        if not path.is_file() or name in _LEFT_OUT or name.startswith("work/locks/"):
             continue
         try:
             found = sorted(set(_in_file(path, takedown)))

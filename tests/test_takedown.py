@@ -7,6 +7,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +18,10 @@ import pytest
 import zstandard
 
 from etl import account, state
+from etl.execute import Slice
 from etl.foresee import foresee
 from etl.generations import Generations
+from etl.recipe import TakedownSettings, load
 from etl.shards import open_arrow, read_json, write_json
 from etl.takedown import COPY, REASON, Takedown, kept, parse
 from etl.verify import verify
@@ -186,7 +189,8 @@ def test_it_is_the_build_from_nothing(after: Path, tmp_path: Path) -> None:
     given = Generations.from_json(read_json(out / state.MANIFEST)["generations"])
     builds.build([after / "in"], tmp_path / "out", *SMALL, *LIST, given=given)
     assert builds.contents(tmp_path / "out" / "dataset") == builds.contents(out / "dataset")
-    notes = {"work/order.json", "work/previous.json", "work/last_build.json", "work/locks/.guard"}
+    notes = {f"work/{name}" for name in ("order.json", "remembered.json", "previous.json", "last_build.json")}
+    notes.add("work/locks/.guard")
     fresh, grown = builds.contents(tmp_path / "out"), builds.contents(out)
     assert set(fresh) - notes == set(grown) - notes
     differing = {name for name in fresh if name not in notes and fresh[name] != grown[name]}
@@ -552,3 +556,36 @@ def test_the_hash_of_a_list_is_of_what_it_says() -> None:
     learnt = lists[0].with_contents(["c"])
     assert learnt.fingerprint == lists[0].fingerprint
     assert learnt.state != lists[0].state
+
+
+def test_slices_share_the_list(before: Path, after: Path, tmp_path: Path) -> None:
+    """Inputs read in two slices, with the list given there alone: copies are found in whatever slice they are, and
+    `finish` knows the list.
+    """
+    out = tmp_path / "out"
+    given = Generations.from_json(read_json(after / "out" / state.MANIFEST)["generations"])
+    order = {"inputs": [str(after / "in")], "recipe": "scribeagent-32k", "overrides": [*SMALL]}
+    for number in (1, 2, 1):
+        builds.prepared([after / "in"], out, *SMALL, *LIST, given=given).run_samples(Slice(number, 2), order)
+    assert kept(out / "work") == kept(after / "out" / "work")
+    listed = kept(out / "work")
+    recipe = replace(load("scribeagent-32k", SMALL), takedown=TakedownSettings(listed.workflows, listed.domains))
+    builds.prepared([after / "in"], out, recipe=recipe, given=given).run_packed(Slice(1, 2))
+    assert holding(out, SECRET) == []
+    builds.prepared([after / "in"], out, recipe=recipe, given=given).run()
+    assert builds.contents(out / "dataset") == builds.contents(after / "out" / "dataset")
+
+
+def test_finish_goes_by_the_list_that_its_slices_had(after: Path, tmp_path: Path) -> None:
+    """By the command line: `build --shard` with a list in a file that is gone then, and `finish`."""
+    listed, out = tmp_path / "list.txt", tmp_path / "out"
+    listed.write_text("workflow w3\nworkflow w24\nworkflow broken1\ndomain shop5.example\n")
+    for number in (1, 2):
+        asked = ("--shard", f"{number}/2", "--set", f"takedown.file={listed}", "--workers", "0")
+        done = builds.command("build", after / "in", "--out", out, *asked)
+        assert done.returncode == 0, done.stderr
+    listed.unlink()
+    done = builds.command("finish", out, "--workers", "0")
+    assert done.returncode == 0, done.stderr
+    assert holding(out, SECRET) == []
+    assert verify(out) == []
