@@ -18,6 +18,8 @@ import re
 from collections.abc import Container, Iterable, Iterator
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import turbohtml
 from turbohtml import TokenType
 
@@ -177,7 +179,7 @@ class Page:
         self.tokens = tokens
         self.elements = elements
         self.note: tuple[str, object] = "", None
-        self._positions: list[int] = []
+        self._positions: npt.NDArray[np.int64] | None = None
 
     def node(self, element: int) -> int:
         """Our id of an element given by its index in document order: counted from the end, the last one is 0."""
@@ -187,9 +189,9 @@ class Page:
         """Where in ``tokens`` the start tag of an element is."""
         if not 0 <= element < self.elements:
             raise IndexError(f"element {element} of {self.elements}")
-        if not self._positions:
-            self._positions = [at for at, token in enumerate(self.tokens) if token.element]
-        return self._positions[element]
+        if self._positions is None:
+            self._positions = np.flatnonzero(np.frombuffer(bytes([token.element for token in self.tokens]), np.bool_))
+        return int(self._positions[element])
 
     def text_of(self, element: int, limit: int) -> str:
         """The text inside an element, white space collapsed, cut at ``limit`` characters."""
