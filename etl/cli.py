@@ -20,6 +20,7 @@ from schemas.errors import ConfigError, StepmillError
 
 if TYPE_CHECKING:
     from etl.execute import Build
+    from etl.storage import AnyPath
 
 DEFAULT_RECIPE: Final = "scribeagent-32k"
 
@@ -83,9 +84,27 @@ class _Job:
     """What a build is asked to do, from the command line or a build file."""
 
     inputs: tuple[str, ...]
-    out: Path
+    out: AnyPath
     recipe: str | dict[str, Any]
     overrides: tuple[str, ...]
+
+
+class _Folder(click.ParamType["AnyPath"]):
+    """A folder here or elsewhere. exists: it must be there; elsewhere that is found out by reading from it."""
+
+    name = "directory"
+
+    def __init__(self, *, exists: bool = False) -> None:
+        self._local = click.Path(exists=exists, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Raises `ConfigError` for a URL that cannot be used."""
+        from etl.storage import location
+
+        where = location(value)
+        if isinstance(where, Path):
+            self._local.convert(str(where), param, ctx)
+        return where
 
 
 _KINDS = ("objectives", "descriptions")  # of `etl.rewrite`
@@ -99,12 +118,12 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.
 _workers_option = click.option(
     "--workers", type=click.IntRange(0), help="Processes; all cores unless given; 0 works in this process."
 )
-_dir = click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+_dir = click.argument("directory", type=_Folder(exists=True))
 
 
 @cli.command()
 @click.argument("inputs", nargs=-1, required=True)
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the build.")
+@click.option("--out", type=_Folder(), help="Folder of the build: a path, s3://bucket/path, gs://, hf://.")
 @_recipe_option
 @_set_option
 @_workers_option
@@ -118,7 +137,7 @@ _dir = click.argument("directory", type=click.Path(exists=True, file_okay=False,
 @_json_option
 def build(
     inputs: tuple[str, ...],
-    out: Path | None,
+    out: AnyPath | None,
     recipe: str,
     overrides: tuple[str, ...],
     workers: int | None,
@@ -158,7 +177,7 @@ def build(
         )
 
 
-def _job(inputs: tuple[str, ...], out: Path | None, recipe: str, overrides: tuple[str, ...]) -> _Job:
+def _job(inputs: tuple[str, ...], out: AnyPath | None, recipe: str, overrides: tuple[str, ...]) -> _Job:
     if len(inputs) == 1 and inputs[0].endswith(".toml"):
         if recipe != DEFAULT_RECIPE:
             raise ConfigError(f'{inputs[0]} is a recipe itself: write extends = "{recipe}" there instead of --recipe')
@@ -168,7 +187,7 @@ def _job(inputs: tuple[str, ...], out: Path | None, recipe: str, overrides: tupl
     return _Job(inputs, out, recipe, overrides)
 
 
-def _build_file(path: Path, out: Path | None, overrides: tuple[str, ...]) -> _Job:
+def _build_file(path: Path, out: AnyPath | None, overrides: tuple[str, ...]) -> _Job:
     """A recipe with a [build] table: ``inputs`` (a list) and ``out``, relative to the file."""
     from etl import recipe
 
@@ -184,9 +203,11 @@ def _build_file(path: Path, out: Path | None, overrides: tuple[str, ...]) -> _Jo
     given, folder = settings["inputs"], settings.get("out", "")
     if not isinstance(given, list) or not all(isinstance(item, str) for item in [*given, folder]):
         raise ConfigError(f"{path}: [build] inputs is a list of strings, out a string")
-    inputs = tuple(str(path.parent / item) for item in given)
+    from etl.storage import location
+
+    inputs = tuple(item if "://" in item else str(path.parent / item) for item in given)
     tables.setdefault("extends", DEFAULT_RECIPE)
-    return _Job(inputs, out or path.parent / folder, tables, overrides)
+    return _Job(inputs, out or location(folder if "://" in folder else path.parent / folder), tables, overrides)
 
 
 def _load(source: str | dict[str, Any], overrides: Sequence[str]) -> Any:
@@ -210,7 +231,7 @@ def _prepared(
     loaded = _load(asked, job.overrides)
     pool = pools.inline if workers == 0 else pools.Processes(workers or _cores(), loaded.limits.page_seconds)
     generations = Generations.from_json(read_json(given).get("generations")) if given else None
-    inputs = [str(Path(item).absolute()) for item in job.inputs]
+    inputs = [item if "://" in item else str(Path(item).absolute()) for item in job.inputs]
     build = Build(loaded, job.inputs, job.out, pool, redo=redo, compact=compact, given=generations)
     return build, {"inputs": inputs, "recipe": asked, "overrides": job.overrides}
 
@@ -252,7 +273,7 @@ def check(inputs: tuple[str, ...], as_json: bool) -> None:
 @click.option("--domains", is_flag=True, help="All domains instead of the largest.")
 @click.option("--sample", metavar="ID", help="One sample: prompt and completion, the part with loss coloured.")
 @_json_option
-def inspect(directory: Path, domains: bool, sample: str | None, as_json: bool) -> None:
+def inspect(directory: AnyPath, domains: bool, sample: str | None, as_json: bool) -> None:
     """Summary of a build: splits, accounting, domains; or one sample as the model sees it.
 
     \b
@@ -275,7 +296,7 @@ def inspect(directory: Path, domains: bool, sample: str | None, as_json: bool) -
 @_dir
 @click.argument("id")
 @_json_option
-def explain(directory: Path, id: str, as_json: bool) -> None:
+def explain(directory: AnyPath, id: str, as_json: bool) -> None:
     """The way of a workflow, step or sample through every stage, with reasons.
 
     ID is a workflow's, a step's or sample's (workflow/number), or a record's; the part after the colon is enough
@@ -294,7 +315,7 @@ def explain(directory: Path, id: str, as_json: bool) -> None:
 @cli.command()
 @_dir
 @_json_option
-def verify(directory: Path, as_json: bool) -> None:
+def verify(directory: AnyPath, as_json: bool) -> None:
     """Check a build against its manifest: hashes, counts, schema, accounting. Exit code 1 if anything is off.
 
     \b
@@ -316,7 +337,7 @@ def verify(directory: Path, as_json: bool) -> None:
 @cli.command()
 @_dir
 @_workers_option
-def retry(directory: Path, workers: int | None) -> None:
+def retry(directory: AnyPath, workers: int | None) -> None:
     """Read what was quarantined again, with the sources as they are now, and build what has become readable.
 
     \b
@@ -331,7 +352,7 @@ def retry(directory: Path, workers: int | None) -> None:
 @cli.command()
 @_dir
 @_workers_option
-def compact(directory: Path, workers: int | None) -> None:
+def compact(directory: AnyPath, workers: int | None) -> None:
     """Make one generation of all: shuffled as a whole, packed in full. Every file of the dataset is written anew.
 
     \b
@@ -345,33 +366,34 @@ def compact(directory: Path, workers: int | None) -> None:
 @cli.command()
 @_dir
 @click.option("--dry-run", is_flag=True, help="Say what would be removed.")
-def clean(directory: Path, dry_run: bool) -> None:
+def clean(directory: AnyPath, dry_run: bool) -> None:
     """Remove work files that nothing uses: of inputs that are gone, and what an interruption left behind.
 
     \b
     stepmill clean dataset/ --dry-run
     """
-    from etl import lock, state
+    from etl import lock, state, storage
 
     with lock.hold(directory / "work" / "locks"):
         for path in state.stale(directory):
             _print(str(path))
             if not dry_run:
-                path.unlink()
+                storage.remove(path)
 
 
-def _ordered(directory: Path) -> _Job:
+def _ordered(directory: AnyPath) -> _Job:
     """The build as it was asked for last."""
+    from etl import storage
     from etl.shards import read_json
 
     path = directory / "work" / "order.json"
-    if not path.exists():
+    if not storage.exists(path):
         raise ConfigError(f"{directory}: no build of stepmill ({path} is missing)")
     order = read_json(path)
     return _Job(tuple(order["inputs"]), directory, order["recipe"], tuple(order["overrides"]))
 
 
-def _quarantined(directory: Path) -> int:
+def _quarantined(directory: AnyPath) -> int:
     from etl import account
 
     return account.quarantined(directory).height

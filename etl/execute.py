@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from etl import discover, lock, state
+from etl import discover, lock, state, storage
 from etl.generations import Generations
 from etl.index import OutputShard
 from etl.packing import PackedReport, PackPlan
@@ -23,6 +23,7 @@ from etl.pools import Pool, inline
 from etl.progress import Progress
 from etl.recipe import Recipe
 from etl.shards import open_arrow, read_json, write_json
+from etl.storage import AnyPath
 from etl.takedown import Takedown
 from schemas.errors import ConfigError
 
@@ -36,7 +37,7 @@ class SamplesWorker:
     """Phase 1 of one input shard."""
 
     plan: Plan
-    work: Path
+    work: AnyPath
     takedown: Takedown
 
     def __call__(self, item: InputShard, refused: tuple[Refused, ...], watch: Watch) -> ShardReport:
@@ -44,18 +45,18 @@ class SamplesWorker:
         found = self.finished(item)
         if isinstance(found, ShardReport):
             return found
-        (self.work / "samples" / f"{item.key}.json").unlink(missing_ok=True)
+        storage.remove(self.work / "samples" / f"{item.key}.json")
         return self.plan.build(item, self.work, self.takedown, refused, watch)
 
     def finished(self, item: InputShard) -> ShardReport | str:
         """The report of an input shard that is there as it should be; else why it must be built."""
         path = self.work / "samples" / f"{item.key}.json"
-        if not path.exists():
+        if not storage.exists(path):
             return "not built yet"
         report = _report(ShardReport, read_json(path))
         if report.settings != self.plan.fingerprints[item.format]:
             return "other settings"
-        missing = [name for name in report.files if not (self.work / name).exists()]
+        missing = storage.missing(self.work, report.files)
         if missing:
             return f"{missing[0]} is missing"
         if report.takedown != self.takedown.fingerprint and self._touched(report):
@@ -67,7 +68,7 @@ class SamplesWorker:
         tables = {}
         for folder in ("ledger", "quarantine"):
             path = self.work / folder / f"{report.key}.arrow"
-            tables[folder] = open_arrow(path).read_all() if path.exists() else None
+            tables[folder] = open_arrow(path).read_all() if storage.exists(path) else None
         ledger = pl.from_arrow(tables["ledger"]) if tables["ledger"] is not None else pl.DataFrame()
         assert isinstance(ledger, pl.DataFrame)
         records = tables["quarantine"]
@@ -80,27 +81,27 @@ class PackedWorker:
     """Phase 3 of one output shard."""
 
     plan: PackPlan
-    out: Path
+    out: AnyPath
 
     def __call__(self, item: OutputShard, refused: tuple[Refused, ...], watch: Watch) -> PackedReport:
         """Build it, unless it is there as it should be."""
         found = self.finished(item)
         if isinstance(found, PackedReport):
             return found
-        (self.out / "work" / "fitted" / f"{item.name}.json").unlink(missing_ok=True)
+        storage.remove(self.out / "work" / "fitted" / f"{item.name}.json")
         return self.plan.build(item, self.out, refused, watch)
 
     def finished(self, item: OutputShard) -> PackedReport | str:
         """The report of an output shard that is there as it should be; else why it must be built."""
         path = self.out / "work" / "fitted" / f"{item.name}.json"
-        if not path.exists():
+        if not storage.exists(path):
             return "not built yet"
         report = _report(PackedReport, read_json(path))
         if report.settings != self.plan.fingerprint:
             return "other settings"
         if report.content != item.content:
             return "other samples"
-        missing = [name for name in report.files if not (self.out / name).exists()]
+        missing = storage.missing(self.out, report.files)
         return f"{missing[0]} is missing" if missing else report
 
 
@@ -120,7 +121,7 @@ class Build:
 
     recipe: Recipe
     inputs: tuple[str, ...]
-    out: Path
+    out: AnyPath
     pool: Pool = inline
     progress: Callable[[str, int, str], Progress] = field(default=Progress)
     redo: bool = False
@@ -128,7 +129,7 @@ class Build:
     given: Generations | None = None
 
     @property
-    def work(self) -> Path:
+    def work(self) -> AnyPath:
         """Everything that is not published."""
         return self.out / "work"
 
@@ -143,7 +144,7 @@ class Build:
         from etl import finish
 
         self._check_folder()
-        with lock.hold(self.work / "locks"):
+        with lock.hold(self.work / "locks") as check:
             settings = self._settled(retry)
             if order is not None:
                 write_json(self.work / "order.json", order)
@@ -155,17 +156,19 @@ class Build:
             state.withdraw(self.out)
             self._sweep()
             reports = self._samples(shards)
+            check()
             state.save_inputs(self.work, shards, generations)
             if self.recipe.taken_down:
                 self.clean()  # what is left of inputs that are gone may be what was taken down
             generations, outputs = self.recipe.index.build(shards, generations, self.recipe.samples.sources, self.work)
             packed = self._packed(outputs)
             self._sweep()
+            check()
             fingerprint = self.fingerprint(settings, generations)
             return finish.finish(self.out, self.recipe, settings, fingerprint, generations, shards, reports, packed)
 
     def _check_folder(self) -> None:
-        if self.out.exists() and any(self.out.iterdir()) and not self.work.exists():
+        if storage.holds_anything(self.out) and not storage.holds_anything(self.work):
             raise ConfigError(f"{self.out} is not empty and holds no build; choose another folder with --out")
 
     def settings(self) -> dict[str, Any]:
@@ -175,7 +178,7 @@ class Build:
     def changes(self) -> list[state.Change]:
         """What is not as it was when the folder's contents were made."""
         path = self.work / "settings.json"
-        return state.changes(read_json(path), self.settings()) if path.exists() else []
+        return state.changes(read_json(path), self.settings()) if storage.exists(path) else []
 
     def _settled(self, retry: bool) -> dict[str, Any]:
         """The settings, once it is clear that the folder may be built into with them."""
@@ -191,20 +194,21 @@ class Build:
                 + "\nDo that with --redo, or build into a new folder with --out."
             )
         path = self.work / "settings.json"
-        if not path.exists() or read_json(path) != settings:
+        if not storage.exists(path) or read_json(path) != settings:
             write_json(path, settings)
         return settings
 
     def _forget_quarantined(self) -> None:
         """Phase 1 is done again for input shards with quarantined records."""
-        for path in sorted((self.work / "samples").glob("*.json")):
+        for path in storage.files(self.work / "samples", ".json"):
             report = read_json(path)
             if f"quarantine/{report['key']}.arrow" in report["files"]:
-                path.unlink()
+                storage.remove(path)
 
     def discovered(self) -> list[InputShard]:
         """The input shards, hashed."""
-        found = discover.find(self.inputs, self.recipe.samples.sources, without=self.out)
+        without = self.out if isinstance(self.out, Path) else None
+        found = discover.find(self.inputs, self.recipe.samples.sources, without=without)
         total = sum(file.stat().st_size for item in found for file in item.files)
         progress = self.progress("hashing inputs", total, "MB")
         shards = discover.shards(found, progress.advance)
@@ -226,24 +230,24 @@ class Build:
     def finished(self, settings: Mapping[str, Any], generations: Generations) -> dict[str, Any] | None:
         """The manifest, if it is of this very build and its files are there."""
         path = self.out / state.MANIFEST
-        if not path.exists():
+        if not storage.exists(path):
             return None
         manifest: dict[str, Any] = read_json(path)
         if manifest["fingerprint"] != self.fingerprint(settings, generations):
             return None
-        return manifest if all((self.out / name).exists() for name in manifest["files"]) else None
+        return None if storage.missing(self.out, manifest["files"]) else manifest
 
     def _sweep(self) -> None:
         """Remove what a process that died left half-written."""
         for path in state.stale(self.out):
             if path.name.endswith(".part"):
-                path.unlink()
+                storage.remove(path)
 
-    def clean(self) -> list[Path]:
+    def clean(self) -> list[AnyPath]:
         """Remove files that nothing uses; returns them."""
         gone = state.stale(self.out)
         for path in gone:
-            path.unlink()
+            storage.remove(path)
         return gone
 
     def samples_worker(self) -> SamplesWorker:
@@ -274,9 +278,8 @@ class Build:
             progress.advance(report.samples)
         progress.finish()
         for folder in (self.out / "dataset" / "data", self.work / "fitted"):
-            for path in sorted(folder.rglob("*"), reverse=True):
-                if path.is_dir() and not any(path.iterdir()):
-                    path.rmdir()
-                elif path.is_file() and path.relative_to(folder).as_posix().partition(".")[0] not in reports:
-                    path.unlink()
+            for path in storage.files(folder):
+                if storage.relative(path, folder).partition(".")[0] not in reports:
+                    storage.remove(path)
+            storage.prune(folder)
         return [reports[shard.name] for shard in outputs]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -17,11 +16,12 @@ from etl.packing import PackedReport
 from etl.plan import InputShard, ShardReport
 from etl.recipe import Recipe
 from etl.shards import atomic, write_json
+from etl.storage import AnyPath
 from schemas.errors import GateError, IntegrityError
 
 
 def finish(
-    out: Path,
+    out: AnyPath,
     recipe: Recipe,
     settings: Mapping[str, Any],
     fingerprint: str,
@@ -82,7 +82,7 @@ def _inputs(shards: Sequence[InputShard], reports: Sequence[ShardReport]) -> lis
     return list(inputs.values())
 
 
-def _parquet(path: Path, table: pl.DataFrame) -> str:
+def _parquet(path: AnyPath, table: pl.DataFrame) -> str:
     with atomic(path) as stream:
         pq.write_table(
             table.to_arrow(compat_level=pl.CompatLevel.oldest()), pa.PythonFile(stream, mode="w"), compression="zstd"
