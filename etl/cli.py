@@ -19,7 +19,7 @@ import orjson
 from schemas.errors import ConfigError, StepmillError
 
 if TYPE_CHECKING:
-    from etl.execute import Build
+    from etl.execute import Build, Slice
     from etl.storage import AnyPath
 
 DEFAULT_RECIPE: Final = "scribeagent-32k"
@@ -118,6 +118,26 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.
 _workers_option = click.option(
     "--workers", type=click.IntRange(0), help="Processes; all cores unless given; 0 works in this process."
 )
+_ray_option = click.option(
+    "--ray", "ray", metavar="ADDRESS", help="Work on a Ray cluster: auto, host:port, or local for one of its own."
+)
+
+
+class _SliceType(click.ParamType[Any]):
+    """``2/8``."""
+
+    name = "I/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from etl.execute import Slice
+
+        number, _, of = str(value).partition("/")
+        if not (number.isascii() and number.isdigit() and of.isascii() and of.isdigit()):
+            self.fail(f"{value!r} is not of the form 2/8", param, ctx)
+        return Slice(int(number), int(of))
+
+
+_slice_option = click.option("--shard", "part", type=_SliceType(), help="Only this slice of the work, say 2/8.")
 _dir = click.argument("directory", type=_Folder(exists=True))
 
 
@@ -127,6 +147,8 @@ _dir = click.argument("directory", type=_Folder(exists=True))
 @_recipe_option
 @_set_option
 @_workers_option
+@_ray_option
+@_slice_option
 @click.option("--redo", is_flag=True, help="Where settings have changed, do again the phases they are about.")
 @click.option(
     "--generations",
@@ -141,6 +163,8 @@ def build(
     recipe: str,
     overrides: tuple[str, ...],
     workers: int | None,
+    ray: str | None,
+    part: Slice | None,
     redo: bool,
     generations: Path | None,
     dry_run: bool,
@@ -157,15 +181,21 @@ def build(
     stepmill build recordings/ --out dataset/ --set fit.context=16384 --set split.key=domain
     stepmill build nightly.toml
     stepmill build nightly.toml --dry-run
+    stepmill build recordings/ --out sliced/ --shard 1/2
     """
     job = _job(inputs, out, recipe, overrides)
     if dry_run:
         from etl.foresee import foresee
 
-        seen = foresee(_prepared(job, workers, redo=redo, given=generations)[0])
+        seen = foresee(_prepared(job, workers, ray, redo=redo, given=generations)[0])
         _json(seen.as_json()) if as_json else _print(seen.as_text())
         return
-    manifest = _run(job, workers, redo=redo, given=generations)
+    if part is not None:
+        build, order = _prepared(job, workers, ray, redo=redo, given=generations)
+        count = build.run_samples(part, order)
+        click.echo(f"slice {part.name}: {count:,} inputs read; when all are: stepmill finish {job.out}", err=True)
+        return
+    manifest = _run(job, workers, ray, redo=redo, given=generations)
     if as_json:
         _json({key: manifest[key] for key in ("recipe", "fingerprint", "splits", "totals", "quarantined")})
     else:
@@ -189,7 +219,8 @@ def _job(inputs: tuple[str, ...], out: AnyPath | None, recipe: str, overrides: t
 
 def _build_file(path: Path, out: AnyPath | None, overrides: tuple[str, ...]) -> _Job:
     """A recipe with a [build] table: ``inputs`` (a list) and ``out``, relative to the file."""
-    from etl import recipe
+    from etl import files, recipe
+    from etl.storage import location
 
     tables = recipe.tables_of(path)
     settings = tables.pop("build", None)
@@ -203,11 +234,9 @@ def _build_file(path: Path, out: AnyPath | None, overrides: tuple[str, ...]) -> 
     given, folder = settings["inputs"], settings.get("out", "")
     if not isinstance(given, list) or not all(isinstance(item, str) for item in [*given, folder]):
         raise ConfigError(f"{path}: [build] inputs is a list of strings, out a string")
-    from etl.storage import location
-
-    inputs = tuple(item if "://" in item else str(path.parent / item) for item in given)
+    inputs = tuple(item if files.remote(item) else str(path.parent / item) for item in given)
     tables.setdefault("extends", DEFAULT_RECIPE)
-    return _Job(inputs, out or location(folder if "://" in folder else path.parent / folder), tables, overrides)
+    return _Job(inputs, out or location(folder if files.remote(folder) else path.parent / folder), tables, overrides)
 
 
 def _load(source: str | dict[str, Any], overrides: Sequence[str]) -> Any:
@@ -217,10 +246,15 @@ def _load(source: str | dict[str, Any], overrides: Sequence[str]) -> Any:
 
 
 def _prepared(
-    job: _Job, workers: int | None, redo: bool = False, compact: bool = False, given: Path | None = None
+    job: _Job,
+    workers: int | None,
+    ray: str | None = None,
+    redo: bool = False,
+    compact: bool = False,
+    given: Path | None = None,
 ) -> tuple[Build, dict[str, Any]]:
     """A build, and how to ask for it again."""
-    from etl import pools, recipe
+    from etl import cluster, files, pools, recipe
     from etl.execute import Build
     from etl.generations import Generations
     from etl.shards import read_json
@@ -229,9 +263,12 @@ def _prepared(
     if isinstance(asked, str) and asked.endswith(".toml"):  # the file may be another one later
         asked = recipe.tables_of(Path(asked))
     loaded = _load(asked, job.overrides)
-    pool = pools.inline if workers == 0 else pools.Processes(workers or _cores(), loaded.limits.page_seconds)
+    seconds = loaded.limits.page_seconds
+    pool: pools.Pool = pools.inline if workers == 0 else pools.Processes(workers or _cores(), seconds)
+    if ray is not None:
+        pool = cluster.Ray(ray, seconds, workers)
     generations = Generations.from_json(read_json(given).get("generations")) if given else None
-    inputs = [item if "://" in item else str(Path(item).absolute()) for item in job.inputs]
+    inputs = [item if files.remote(item) else str(Path(item).absolute()) for item in job.inputs]
     build = Build(loaded, job.inputs, job.out, pool, redo=redo, compact=compact, given=generations)
     return build, {"inputs": inputs, "recipe": asked, "overrides": job.overrides}
 
@@ -239,12 +276,13 @@ def _prepared(
 def _run(
     job: _Job,
     workers: int | None,
+    ray: str | None = None,
     retry: bool = False,
     redo: bool = False,
     compact: bool = False,
     given: Path | None = None,
 ) -> dict[str, Any]:
-    build, order = _prepared(job, workers, redo, compact, given)
+    build, order = _prepared(job, workers, ray, redo, compact, given)
     return build.run(order, retry)
 
 
@@ -347,6 +385,29 @@ def retry(directory: AnyPath, workers: int | None) -> None:
     before = _quarantined(directory)
     manifest = _run(job, workers, retry=True)
     click.echo(f"{before:,} records were quarantined, {manifest['quarantined']:,} are now", err=True)
+
+
+@cli.command()
+@_dir
+@_workers_option
+@_ray_option
+@_slice_option
+def finish(directory: AnyPath, workers: int | None, ray: str | None, part: Slice | None) -> None:
+    """Complete a build whose inputs were read in slices; with --shard, pack one slice of it first.
+
+    \b
+    stepmill build recordings/ --out sliced/ --shard 1/2
+    stepmill build recordings/ --out sliced/ --shard 2/2
+    stepmill finish sliced/ --shard 1/2
+    stepmill finish sliced/
+    """
+    job = _ordered(directory)
+    if part is None:
+        manifest = _run(job, workers, ray)
+        click.echo(f"{manifest['totals']['samples']:,} samples, {manifest['totals']['tokens']:,} tokens", err=True)
+        return
+    build, _ = _prepared(job, workers, ray)
+    click.echo(f"slice {part.name}: {build.run_packed(part):,} files packed", err=True)
 
 
 @cli.command()

@@ -1,22 +1,32 @@
-"""Find recordings: files, folders and globs to input shards, each with its format, size and content hash.
+"""Find recordings: files, folders, globs and URLs to input shards, each with its format, size and content hash.
 
 A name is the path relative to the root it was given under, so that a copy of the inputs elsewhere gives the same
-dataset. Shards come in the order of (name, content): the order of arguments does not matter.
+dataset. Shards come in the order of (name, content, part): the order of arguments does not matter.
+
+Every byte of every input is read once here, for its hash, and a large file's a second time if that is needed to cut it
+(`etl.splitting`); what was found out is remembered (`etl.remembered`), so that files seen before are not read again.
 """
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from etl import examine, files, splitting
+from etl.examine import Report
+from etl.files import Node
 from etl.inputs import InputHead
 from etl.plan import InputShard, Source
-from etl.shards import sha256_of
+from etl.remembered import Facts, Remembered
+from etl.retries import patiently
+from etl.splitting import Cutting
+from etl.storage import AnyPath
+from etl.streams import Part
 from schemas.errors import ConfigError
 
 UNKNOWN: Final = "unknown"
@@ -26,10 +36,15 @@ UNKNOWN: Final = "unknown"
 class Found(NamedTuple):
     """A file or folder that holds recordings, before it was hashed."""
 
-    path: Path
+    place: str
     name: str
     format: str
-    files: tuple[Path, ...]
+    files: tuple[Node, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, as far as known."""
+        return sum(file.stamp.size or 0 for file in self.files)
 
 
 def find(inputs: Sequence[str], sources: Mapping[str, Source], without: Path | None = None) -> list[Found]:
@@ -41,79 +56,89 @@ def find(inputs: Sequence[str], sources: Mapping[str, Source], without: Path | N
     Raises `ConfigError` for an input that does not exist, a glob without match, and a file given by name that no
     format recognises.
     """
-    found: dict[Path, Found] = {}
+    found: dict[str, Found] = {}
     for given in inputs:
-        for root in _expand(given):
-            for item in _walk(root, root, sources, frozenset((without.resolve(),) if without else ())):
-                if item.format == UNKNOWN and item.path == root:
+        for root in patiently(given, partial(files.expand, given)):
+            for item in _walk(root, root.name, sources, frozenset((without.resolve(),) if without else ())):
+                if item.format == UNKNOWN and item.place == root.place:
                     names = ", ".join(sorted(sources))
-                    raise ConfigError(f"{root}: not in any known format ({names}). See: stepmill formats")
-                path = Path(os.path.realpath(item.path))  # resolve() refuses a link to itself
-                found[path] = max(found.get(path, item), item, key=lambda item: (len(item.name), item.name))
+                    raise ConfigError(f"{root.place}: not in any known format ({names}). See: stepmill formats")
+                # resolve() refuses a link to itself
+                key = item.place if files.remote(item.place) else os.path.realpath(item.place)
+                found[key] = max(found.get(key, item), item, key=lambda item: (len(item.name), item.name))
     if not found:
         raise ConfigError(f"no files in {', '.join(inputs)}")
     return list(found.values())
 
 
-def _expand(given: str) -> list[Path]:
-    path = Path(given)
-    if path.exists():
-        return [path]
-    matches = sorted(glob.glob(given, recursive=True))
-    if not matches:
-        raise ConfigError(f"{given}: no such file or folder, and no match as a glob")
-    return [Path(match) for match in matches]
-
-
-def _walk(path: Path, root: Path, sources: Mapping[str, Source], without: frozenset[Path]) -> Iterator[Found]:
-    """What is in a folder. without: folders that are not looked into: the build's own, and those that ``path`` is in,
-    which a link may lead back to.
+def _walk(
+    node: Node, name: str, sources: Mapping[str, Source], without: frozenset[Path], inside: str = ""
+) -> Iterator[Found]:
+    """What is in a folder. without: folders that are not looked into: the build's own, and those that ``node`` is in,
+    which a link may lead back to. inside: what the names of its children begin with.
     """
-    name = _name(path, root)
-    if path.is_dir():
-        if path.resolve() in without:
+    if node.kind == "other":
+        yield Found(node.place, name, UNKNOWN, ())
+        return
+    if node.kind == "folder" and not files.remote(node.place):
+        if (real := files.local(node.place).resolve()) in without:
             return
-        format_name = _recognise(InputHead.of(path), sources)
-        children = sorted(child for child in path.iterdir() if not child.name.startswith("."))
-        if format_name != UNKNOWN:
-            yield Found(path, name, format_name, tuple(child for child in children if child.is_file()))
-        else:
-            for child in children:
-                yield from _walk(child, root, sources, without | {path.resolve()})
-    elif path.is_file():
-        yield Found(path, name, _recognise(InputHead.of(path), sources), (path,))
-    else:
-        yield Found(path, name, UNKNOWN, ())  # a pipe would have its reader wait for ever
-
-
-def _name(path: Path, root: Path) -> str:
-    if path != root:
-        return path.relative_to(root).as_posix()
-    return path.resolve().name if path.name in {"", ".."} else path.name
+        without |= {real}
+    format_name = patiently(node.place, lambda: _recognise(InputHead.at(node), sources))
+    if node.kind == "file":
+        yield Found(node.place, name, format_name, (node,))
+        return
+    children = node.children()
+    if format_name != UNKNOWN:
+        yield Found(node.place, name, format_name, tuple(child for child in children if child.kind == "file"))
+        return
+    for child in children:
+        path = inside + child.name
+        yield from _walk(child, path, sources, without, path + "/")
 
 
 def _recognise(head: InputHead, sources: Mapping[str, Source]) -> str:
     return next((name for name, source in sorted(sources.items()) if source.recognise(head)), UNKNOWN)
 
 
-def shards(found: Sequence[Found], progress: Callable[[int], None] | None = None) -> list[InputShard]:
-    """Hash what was found; names that occur under two roots get a number, in the order of their content."""
-    hashed = sorted((_hash(item, progress) for item in found), key=lambda shard: (shard.name, shard.sha256))
+def shards(
+    found: Sequence[Found],
+    progress: Report | None = None,
+    *,
+    sources: Mapping[str, Source] | None = None,
+    part_bytes: int = 0,
+    cache: AnyPath | None = None,
+    remember: bool = True,
+) -> list[InputShard]:
+    """Hash what was found; names that occur under two roots get a number, in the order of their content.
+
+    sources, part_bytes: cut files that are larger into parts of about so many bytes; by default none is cut.
+    cache: a file in which is remembered what was found out; only looked into without ``remember``.
+    """
+    known = Remembered(cache)
+    hashed: list[tuple[InputShard, list[Part]]] = []
+    for item in found:
+        cutting = Cutting.of((sources or {}).get(item.format), part_bytes)
+        facts = _facts(item, cutting, known, progress or (lambda _: None))
+        hashed.append((InputShard(item.name, item.place, item.format, facts.size, facts.sha256), facts.parts))
+    if remember:
+        known.save()
+    hashed.sort(key=lambda pair: (pair[0].name, pair[0].sha256))
     taken: dict[str, int] = {}
     unique: list[InputShard] = []
-    for shard in hashed:
+    for shard, parts in hashed:
         taken[shard.name] = number = taken.get(shard.name, 0) + 1
-        unique.append(shard if number == 1 else replace(shard, name=f"{shard.name}~{number}"))
+        shard = shard if number == 1 else replace(shard, name=f"{shard.name}~{number}")
+        unique += splitting.split(shard, parts)
     return unique
 
 
-def _hash(item: Found, progress: Callable[[int], None] | None) -> InputShard:
-    size = sum(file.stat().st_size for file in item.files)
-    if item.files == (item.path,):
-        digest = sha256_of(item.path, progress)
-    else:
-        folder = hashlib.sha256()
-        for file in item.files:
-            folder.update(f"{file.name}\0{sha256_of(file, progress)}\n".encode())
-        digest = folder.hexdigest()
-    return InputShard(item.name, str(item.path), item.format, size, digest)
+def _facts(item: Found, cutting: Cutting | None, known: Remembered, report: Report) -> Facts:
+    if len(item.files) == 1 and item.files[0].place == item.place:
+        return examine.examine(item.files[0], cutting, known, report)
+    folder, size = hashlib.sha256(), 0
+    for file in item.files:
+        facts = examine.examine(file, None, known, report)
+        folder.update(f"{file.name}\0{facts.sha256}\n".encode())
+        size += facts.size
+    return Facts(size, folder.hexdigest())

@@ -7,6 +7,7 @@ build over a folder that grew does only what is new (`etl.generations`).
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ from etl.recipe import Recipe
 from etl.shards import open_arrow, read_json, write_json
 from etl.storage import AnyPath
 from etl.takedown import Takedown
-from schemas.errors import ConfigError
+from schemas.errors import BuildError, ConfigError
 
 R = TypeVar("R")
 
@@ -112,6 +113,34 @@ def _report(kind: type[R], values: dict[str, Any]) -> R:
 
 
 @dataclass(frozen=True)
+class Slice:
+    """One of ``of`` equal shares of a phase's work, from 1, for processes that share nothing but the folder."""
+
+    number: int
+    of: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.of:
+            raise ConfigError(f"--shard {self.number}/{self.of}: the first number counts from 1 to the second")
+
+    @property
+    def name(self) -> str:
+        """``2-of-8``."""
+        return f"{self.number}-of-{self.of}"
+
+    def of_items(self, items: Sequence[R], size: Callable[[R], int]) -> list[R]:
+        """Its share: items, largest first, each to the slice that has the least so far."""
+        loads = [(0, number) for number in range(1, self.of + 1)]
+        mine: list[R] = []
+        for item in sorted(items, key=size, reverse=True):
+            load, number = heapq.heappop(loads)
+            heapq.heappush(loads, (load + size(item), number))
+            if number == self.number:
+                mine.append(item)
+        return mine
+
+
+@dataclass(frozen=True)
 class Build:
     """A recipe, its inputs as given, the output folder, and the pool that does the work.
 
@@ -145,9 +174,7 @@ class Build:
 
         self._check_folder()
         with lock.hold(self.work / "locks") as check:
-            settings = self._settled(retry)
-            if order is not None:
-                write_json(self.work / "order.json", order)
+            settings = self._settled(retry, order)
             shards = self.discovered()
             generations = self.generations(shards)
             done = None if retry else self.finished(settings, generations)
@@ -157,17 +184,52 @@ class Build:
             self._sweep()
             reports = self._samples(shards)
             check()
-            state.save_inputs(self.work, shards, generations)
             if self.recipe.taken_down:
+                state.save_inputs(self.work, shards, generations)
                 self.clean()  # what is left of inputs that are gone may be what was taken down
-            generations, outputs = self.recipe.index.build(shards, generations, self.recipe.samples.sources, self.work)
+            generations, outputs = self._indexed(shards, generations)
             packed = self._packed(outputs)
+            self._remove_others(outputs)
             self._sweep()
             check()
             fingerprint = self.fingerprint(settings, generations)
             return finish.finish(self.out, self.recipe, settings, fingerprint, generations, shards, reports, packed)
 
+    def run_samples(self, part: Slice, order: Mapping[str, Any] | None = None) -> int:
+        """Phase 1 of one slice of the inputs; returns how many input shards it has. Errors as of `run`."""
+        self._check_folder()
+        with lock.hold(self.work / "locks", part.name):
+            self._settled(False, order)
+            mine = part.of_items(self.discovered(), lambda shard: shard.size)
+            return len(self._samples(mine))
+
+    def run_packed(self, part: Slice) -> int:
+        """Phase 3 of one slice of the output shards, once phase 1 is done; returns how many it has.
+
+        Raises `BuildError` if an input shard is not there yet.
+        """
+        with lock.hold(self.work / "locks", part.name):
+            self._settled(False, None)
+            shards = self.discovered()
+            worker = self.samples_worker()
+            missing = [shard.name for shard in shards if not isinstance(worker.finished(shard), ShardReport)]
+            if missing:
+                raise BuildError(
+                    f"{self.out}: {len(missing):,} inputs have not been read yet, {missing[0]} for one; run "
+                    "stepmill build --shard for all slices first"
+                )
+            state.withdraw(self.out)
+            _, outputs = self._indexed(shards, self.generations(shards))
+            return len(self._packed(part.of_items(outputs, lambda shard: shard.samples)))
+
+    def _indexed(self, shards: Sequence[InputShard], generations: Generations) -> tuple[Generations, list[OutputShard]]:
+        """Phase 2."""
+        state.save_inputs(self.work, shards, generations)
+        return self.recipe.index.build(shards, generations, self.recipe.samples.sources, self.work)
+
     def _check_folder(self) -> None:
+        """Before anything is written: the recipe can be used, and the folder is ours or new."""
+        self.settings()
         if storage.holds_anything(self.out) and not storage.holds_anything(self.work):
             raise ConfigError(f"{self.out} is not empty and holds no build; choose another folder with --out")
 
@@ -180,8 +242,8 @@ class Build:
         path = self.work / "settings.json"
         return state.changes(read_json(path), self.settings()) if storage.exists(path) else []
 
-    def _settled(self, retry: bool) -> dict[str, Any]:
-        """The settings, once it is clear that the folder may be built into with them."""
+    def _settled(self, retry: bool, order: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The settings, once it is clear that the folder may be built into with them; kept there with the order."""
         settings = self.settings()
         changes = self.changes()
         if retry:
@@ -196,6 +258,8 @@ class Build:
         path = self.work / "settings.json"
         if not storage.exists(path) or read_json(path) != settings:
             write_json(path, settings)
+        if order is not None:
+            write_json(self.work / "order.json", order)
         return settings
 
     def _forget_quarantined(self) -> None:
@@ -205,13 +269,20 @@ class Build:
             if f"quarantine/{report['key']}.arrow" in report["files"]:
                 storage.remove(path)
 
-    def discovered(self) -> list[InputShard]:
-        """The input shards, hashed."""
+    def discovered(self, remember: bool = True) -> list[InputShard]:
+        """The input shards, hashed. remember: note in the work folder what need not be read again."""
         without = self.out if isinstance(self.out, Path) else None
         found = discover.find(self.inputs, self.recipe.samples.sources, without=without)
-        total = sum(file.stat().st_size for item in found for file in item.files)
-        progress = self.progress("hashing inputs", total, "MB")
-        shards = discover.shards(found, progress.advance)
+        found = [item for item in found if without or not item.place.startswith(f"{self.out}/")]
+        progress = self.progress("hashing inputs", sum(item.size for item in found), "MB")
+        shards = discover.shards(
+            found,
+            progress.advance,
+            sources=self.recipe.samples.sources,
+            part_bytes=self.recipe.inputs.part_bytes,
+            cache=self.work / "remembered.json",
+            remember=remember,
+        )
         progress.finish()
         return shards
 
@@ -277,9 +348,13 @@ class Build:
             reports[report.name] = report
             progress.advance(report.samples)
         progress.finish()
+        return [reports[shard.name] for shard in outputs]
+
+    def _remove_others(self, outputs: Sequence[OutputShard]) -> None:
+        """Of the dataset only these output shards stay."""
+        names = {shard.name for shard in outputs}
         for folder in (self.out / "dataset" / "data", self.work / "fitted"):
             for path in storage.files(folder):
-                if storage.relative(path, folder).partition(".")[0] not in reports:
+                if storage.relative(path, folder).partition(".")[0] not in names:
                     storage.remove(path)
             storage.prune(folder)
-        return [reports[shard.name] for shard in outputs]

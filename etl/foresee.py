@@ -70,7 +70,7 @@ class Foreseen:
 
 def foresee(build: Build) -> Foreseen:
     """What ``build.run()`` would do. Writes nothing under the build's folder."""
-    shards = build.discovered()
+    shards = build.discovered(remember=False)
     before = state.generations(build.work)
     generations = build.generations(shards)
     inputs = differing(before, generations)

@@ -1,138 +1,26 @@
-"""Open recordings: plain, gzip or zstandard, file or folder; recognise their beginning; split them into records.
+"""What is in a recording: the elements of JSON lists, and the beginning of a file, by which formats are recognised.
 
 Everything streams: memory is bounded by the largest record.
 """
 
 from __future__ import annotations
 
-import gzip
-import io
 import itertools
 import re
-import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Final, Literal, cast
+from typing import Final, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import zstandard
 
-from schemas.errors import RecordError
+from etl import files
+from etl.streams import BOM, Truncated, chunks
 
 HEAD_BYTES: Final = 64 * 1024
-CHUNK_BYTES: Final = 256 * 1024
-GZIP_MAGIC: Final = b"\x1f\x8b"
-ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
-ZSTD_SKIPPABLE: Final = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")  # what pzstd puts before its first frame
-ZSTD_PIECE: Final = 4 * 1024  # compressed bytes fed at once: repeated pages shrink 1,000-fold, and come out at once
-BOM: Final = b"\xef\xbb\xbf"
-
-
-class Truncated(RecordError):
-    """A compressed or structured input ends before its end; ``raw`` holds what could not be completed."""
-
-    def __init__(self, reason: str, detail: str, raw: bytes = b"") -> None:
-        super().__init__(reason, detail)
-        self.raw = raw
-
-
-def open_input(path: str | Path) -> IO[bytes]:
-    """Open a file for reading, decompressed; gzip and zstandard are recognised by their magic, not by name."""
-    raw = Path(path).open("rb")  # noqa: SIM115 -- the caller closes what is returned, and that closes this
-    magic = raw.peek(4)[:4]
-    if magic[:2] == GZIP_MAGIC:
-        unzipped = gzip.GzipFile(fileobj=raw)
-        unzipped.myfileobj = raw  # type: ignore[assignment]  # so that closing it closes the file too
-        return cast("IO[bytes]", unzipped)
-    if magic == ZSTD_MAGIC or ZSTD_SKIPPABLE.fullmatch(magic):
-        decompressor = zstandard.ZstdDecompressor(max_window_size=2**31)
-        return io.BufferedReader(_Zstd(raw, decompressor), CHUNK_BYTES)
-    return raw
-
-
-class _Zstd(io.RawIOBase):
-    """A zstd stream that reports a missing end: the library's reader returns what it has and says nothing."""
-
-    def __init__(self, raw: IO[bytes], decompressor: zstandard.ZstdDecompressor) -> None:
-        self._raw = raw
-        self._decompressor = decompressor
-        self._frame = decompressor.decompressobj()
-        self._pending = memoryview(b"")
-        self._in_frame = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        while not self._pending:
-            chunk = self._frame.unused_data if self._frame.eof else b""
-            if self._frame.eof:
-                self._frame = self._decompressor.decompressobj()
-                self._in_frame = False
-            chunk = chunk or self._raw.read(ZSTD_PIECE)
-            if not chunk:
-                if self._in_frame:
-                    raise Truncated("truncated_zstd", "the zstandard frame has no end")
-                return 0
-            self._in_frame = True
-            self._pending = memoryview(self._frame.decompress(chunk))
-        count = min(len(buffer), len(self._pending))
-        buffer[:count] = self._pending[:count]
-        self._pending = self._pending[count:]
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-def chunks(path: str | Path, size: int = CHUNK_BYTES) -> Iterator[bytes]:
-    """The decompressed bytes of a file, at most ``size`` at once.
-
-    Raises `Truncated` where the compressed stream is broken or has no end.
-    """
-    with open_input(path) as stream:
-        while True:
-            try:
-                chunk = stream.read1(size)  # type: ignore[attr-defined]
-            except EOFError as error:
-                raise Truncated("truncated_gzip", "the gzip stream has no end") from error
-            except (zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
-                raise Truncated("broken_compression", str(error)) from error
-            if not chunk:
-                return
-            yield chunk
-
-
-def lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
-    """(line number from 1, bytes) of each line, without its line break and the byte order mark.
-
-    Raises `Truncated` (``raw``: the incomplete last line) after all complete lines of a broken stream.
-    """
-    number = 0
-    parts: list[bytes] = []
-    try:
-        for chunk in chunks(path):
-            for line in chunk.splitlines(keepends=True):
-                parts.append(line)
-                if line.endswith(b"\n"):
-                    number += 1
-                    yield number, _bare(number, parts)
-                    parts = []
-    except Truncated as error:
-        error.raw = b"".join(parts)
-        raise
-    if parts:
-        yield number + 1, _bare(number + 1, parts)
-
-
-def _bare(number: int, parts: list[bytes]) -> bytes:
-    line = b"".join(parts)
-    return (line.removeprefix(BOM) if number == 1 else line).removesuffix(b"\n").removesuffix(b"\r")
-
 
 _JSON_STRING: Final = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
 _JSON_REST_OF_STRING: Final = re.compile(_JSON_STRING, re.DOTALL)
@@ -188,14 +76,14 @@ class _Elements:
             self._position = hit.end()
 
 
-def json_items(path: str | Path) -> Iterator[tuple[int, bytes]]:
+def json_items(place: str | Path) -> Iterator[tuple[int, bytes]]:
     """(index from 0, bytes) of each element of a top-level JSON list, or of the one value that is no list.
 
     Only brackets and strings are looked at; each element is parsed by the caller, so that a broken element costs
     itself alone. Raises `Truncated` (``raw``: the incomplete element) when the input ends inside the list, after
     every element that is complete.
     """
-    source = chunks(path)
+    source = chunks(place)
     first = b""
     try:
         for chunk in source:
@@ -325,30 +213,35 @@ def _scan(start: bytes, top: set[str], nested: set[str]) -> bool:
 
 @dataclass(frozen=True)
 class InputHead:
-    """`etl.plan.Head` of a file or folder on disk."""
+    """`etl.plan.Head` of a file or folder."""
 
-    path: Path
+    place: str | Path
     name: str
     start: bytes = field(default=b"", repr=False)
     entries: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, path: Path) -> InputHead:
-        """Read the beginning of ``path``; an unreadable compressed stream gives what could be read of it."""
-        if path.is_dir():
-            return cls(path, path.name, entries=tuple(sorted(entry.name for entry in path.iterdir())))
+    def of(cls, place: str | Path) -> InputHead:
+        """Read the beginning of a file or folder; a broken compressed stream gives what could be read of it."""
+        return cls.at(files.node(place))
+
+    @classmethod
+    def at(cls, node: files.Node) -> InputHead:
+        """The same of what was found in a folder."""
+        if node.kind == "folder":
+            return cls(node.place, node.name, entries=tuple(child.name for child in node.children()))
         start = b""
         try:
-            for chunk in chunks(path, HEAD_BYTES):
+            for chunk in chunks(node.place, HEAD_BYTES, block=files.SMALL_BLOCK):
                 start += chunk
                 if len(start) >= HEAD_BYTES:
                     break
         except Truncated:
             pass  # reported when the file is read
-        name = path.name
+        name = node.name
         for suffix in (".gz", ".zst"):
             name = name.removesuffix(suffix)
-        return cls(path, name, start[:HEAD_BYTES])
+        return cls(node.place, name, start[:HEAD_BYTES])
 
     @cached_property
     def keys(self) -> Keys:
@@ -356,6 +249,29 @@ class InputHead:
         if self.start[:4] != b"PAR1":
             return Keys.of(self.start)
         try:
-            return Keys(frozenset(pq.read_schema(self.path).names), form="table")
-        except (pa.ArrowException, OSError, ValueError):
+            with open_parquet(self.place) as file:
+                return Keys(frozenset(file.schema_arrow.names), form="table")
+        except BROKEN_PARQUET as error:
+            if of_storage(error):
+                raise
             return Keys()  # cut off or compressed as a whole: reported when the file is read
+
+
+BROKEN_PARQUET: Final = (pa.ArrowException, OSError, ValueError)
+"""What pyarrow raises for a file that is no Parquet, cut off or damaged; OSError also where it cannot be read."""
+
+
+def of_storage(error: Exception) -> bool:
+    """Whether an error is the disk's or the network's, not the file's content."""
+    return isinstance(error, OSError) and error.errno is not None
+
+
+@contextmanager
+def open_parquet(place: str | Path) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; of a remote one only what is asked for is read. Raises as `BROKEN_PARQUET` says."""
+    if not files.remote(place):
+        with pq.ParquetFile(place) as file:
+            yield file
+        return
+    with files.open_binary(place, block=files.SMALL_BLOCK) as stream, pq.ParquetFile(stream) as file:
+        yield file

@@ -15,7 +15,7 @@ import itertools
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Protocol
@@ -29,6 +29,7 @@ from etl.domains import domain_of
 from etl.inputs import Keys
 from etl.shards import ArrowWriter, atomic, write_json, write_table
 from etl.storage import AnyPath
+from etl.streams import Part
 from etl.takedown import REASON as TAKEN_DOWN
 from etl.takedown import Takedown
 from schemas.errors import RecordError
@@ -45,10 +46,11 @@ NOTHING: Final = Takedown()
 
 @dataclass(frozen=True, slots=True)
 class InputShard:
-    """One input file, or one folder that a format reads as one recording.
+    """One input file, a part of one, or one folder that a format reads as one recording.
 
     name: path relative to the root it was given under, with ``/``; its identity in messages and order.
-    path: where it can be read now; never stored in data. size: bytes on disk. sha256: of those bytes.
+    path: path or URL where it can be read now; never stored in data. sha256: of the whole file.
+    size: bytes on disk; those of a file's parts add up to the file's. part: None for the whole input.
     """
 
     name: str
@@ -56,11 +58,13 @@ class InputShard:
     format: str
     size: int
     sha256: str
+    part: Part | None = None
 
     @property
     def key(self) -> str:
-        """Name of the shard's files in the work folder: a hash of its name and content."""
-        return hashlib.blake2b(f"{self.name}\0{self.sha256}".encode(), digest_size=10).hexdigest()
+        """Name of the shard's files in the work folder: a hash of its name, content and part."""
+        text = f"{self.name}\0{self.sha256}" + (f"\0{astuple(self.part)}" if self.part else "")
+        return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,8 +293,8 @@ class Plan:
             try:
                 workflow = next(rows, None)
             except Exception as error:
-                if isinstance(error, OSError) and error.errno is not None:
-                    raise  # of the disk: to go on would leave out what is there
+                if of_the_machine(error):
+                    raise
                 # A defect of ours, not of the record: sources quarantine what they cannot read.
                 tally.at("read").quarantine(shard.name, "source_crashed", described(error), b"")
                 return
@@ -333,6 +337,8 @@ class Plan:
         try:
             return list(rows)
         except Exception as error:
+            if of_the_machine(error):
+                raise
             del tally.entries[entered:]
             trail.marks = marks
             reason = error.reason if isinstance(error, RecordError) else "stage_crashed"
@@ -449,6 +455,11 @@ def _add(digest: xxhash.xxh3_128, text: str) -> None:
     data = text.encode("utf-8", "surrogatepass")
     digest.update(len(data).to_bytes(8, "little"))
     digest.update(data)
+
+
+def of_the_machine(error: Exception) -> bool:
+    """Whether an error is of the disk or the like, and not of a record: to go on would leave out what is good."""
+    return isinstance(error, OSError) and error.errno is not None
 
 
 def described(error: Exception) -> str:

@@ -52,7 +52,7 @@ class Pool(Protocol):
         ...
 
 
-def _calm_collector() -> None:
+def calm_collector() -> None:
     """Let the cyclic garbage collector run seldom: the memos hold millions of objects and no cycles."""
     gc.set_threshold(100_000, 50, 1000)
 
@@ -60,7 +60,7 @@ def _calm_collector() -> None:
 def inline(worker: Worker[T, R], items: Iterable[T]) -> Iterator[R]:
     """One item after the other, in this process."""
     thresholds = gc.get_threshold()
-    _calm_collector()
+    calm_collector()
     try:
         for item in items:
             yield worker(item, (), unwatched)
@@ -117,7 +117,7 @@ class _Member:
 
 def _serve(worker: Any, pipe: connection.Connection, name: Any, count: Any) -> None:
     """The life of a process of the pool."""
-    _calm_collector()
+    calm_collector()
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
     def watch(thing: str) -> None:

@@ -81,6 +81,22 @@ class PruneSettings:
 
 
 @dataclass(frozen=True)
+class InputSettings:
+    """part_mb: MiB on disk; a larger file is cut into several tasks where that is possible, see `etl.splitting`."""
+
+    part_mb: float = 256.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.part_mb * 2**20 < 2**63:
+            raise ConfigError(f"inputs.part_mb {self.part_mb} is not between one byte and 2**63")
+
+    @property
+    def part_bytes(self) -> int:
+        """The same in bytes."""
+        return int(self.part_mb * 2**20)
+
+
+@dataclass(frozen=True)
 class AugmentSettings:
     """objectives, descriptions: JSON files of texts by id, made by ``stepmill augment``. only_bare: see `Augment`."""
 
@@ -163,6 +179,7 @@ class Recipe:
 
     prune: PruneSettings
     name: str = "custom"
+    inputs: InputSettings = field(default_factory=InputSettings)
     filter: Filter = field(default_factory=Filter)
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     locate: Locate = field(default_factory=Locate)
@@ -228,7 +245,7 @@ class Recipe:
     def settings(self) -> dict[str, Any]:
         """Everything that decides the output, by phase, as JSON knows it."""
         return {
-            "samples": self.samples.settings(),
+            "samples": {"part_mb": self.inputs.part_mb, **self.samples.settings()},
             "index": plain(self.index),
             "packed": self.packed.settings,
             "card": plain(self.card),

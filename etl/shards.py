@@ -8,11 +8,12 @@ Batches are flushed by bytes, because one page can weigh 4 MB.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -23,9 +24,10 @@ from upath import UPath
 
 from etl import scratch, storage
 from etl.storage import AnyPath
-from schemas.errors import IntegrityError
+from schemas.errors import BuildError, IntegrityError
 
 BATCH_BYTES: Final = 2 * 2**20
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _RANGE_BYTES: Final = 2**18
 """A request of a remote file of which one column is read."""
 
@@ -33,21 +35,40 @@ _RANGE_BYTES: Final = 2**18
 class _Hashed:
     """A file that is hashed while it is written."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
+    def __init__(self, stream: IO[bytes], path: Path) -> None:
+        self._stream, self._path = stream, path
         self.sha256 = hashlib.sha256()
         self.size = 0
         self.closed = False
 
     def write(self, data: Any) -> int:
         view = memoryview(data)
-        self._stream.write(view)
+        try:
+            self._stream.write(view)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            raise self._no_room(error, view.nbytes) from error
         self.sha256.update(view)
         self.size += view.nbytes
         return view.nbytes
 
     def flush(self) -> None:
-        self._stream.flush()
+        """Hand on what the stream holds back."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            raise self._no_room(error, 1) from error
+
+    def _no_room(self, error: OSError, more: int) -> BuildError:
+        usage = os.statvfs(self._path.parent)
+        return BuildError(
+            f"{self._path}: {error.strerror}: it needs {self.size + more:,} bytes or more, {self.size:,} of them are "
+            f"written; {usage.f_bavail * usage.f_frsize:,} bytes are free there. Make room and run the same command "
+            "again"
+        )
 
 
 @contextmanager
@@ -61,7 +82,9 @@ def atomic(path: AnyPath) -> Iterator[_Hashed]:
 def _remote(path: UPath) -> Iterator[_Hashed]:
     with scratch.file() as whole:
         with whole.open("wb") as stream:
-            yield _Hashed(stream)
+            hashed = _Hashed(stream, whole)
+            yield hashed
+            hashed.flush()
         storage.put(whole, path)
         if path.suffix in {".arrow", ".parquet"}:  # these are read again by later phases
             scratch.keep(whole, path)
@@ -71,15 +94,18 @@ def _remote(path: UPath) -> Iterator[_Hashed]:
 def _local(path: Path) -> Iterator[_Hashed]:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")  # never two writers in one file
+    stream = part.open("wb")
     try:
-        with part.open("wb") as stream:
-            hashed = _Hashed(stream)
-            yield hashed
-            stream.flush()
-            os.fsync(stream.fileno())
+        hashed = _Hashed(stream, path)
+        yield hashed
+        hashed.flush()
+        os.fsync(stream.fileno())
+        stream.close()
         part.replace(path)
         _sync_folder(path.parent)
     except BaseException:
+        with suppress(OSError):  # on a full disk closing fails again
+            stream.close()
         part.unlink(missing_ok=True)
         raise
 

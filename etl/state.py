@@ -89,10 +89,12 @@ def generations(work: AnyPath) -> Generations:
 def withdraw(out: AnyPath) -> None:
     """The dataset is in the making from here on: no manifest. What it said is kept to compare with."""
     path = out / MANIFEST
-    if storage.exists(path):
+    try:
         manifest = read_json(path)
-        write_json(out / "work" / "previous.json", {"figures": manifest["figures"], "totals": manifest["totals"]})
-        storage.remove(path)
+    except FileNotFoundError:  # there was none, or another slice was faster
+        return
+    write_json(out / "work" / "previous.json", {"figures": manifest["figures"], "totals": manifest["totals"]})
+    storage.remove(path)
 
 
 def previous(work: AnyPath) -> dict[str, Any] | None:

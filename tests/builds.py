@@ -45,13 +45,14 @@ def prepared(
     out: AnyPath,
     *overrides: str,
     workers: int = 1,
+    pool: pools.Pool | None = None,
     recipe: Recipe | None = None,
     redo: bool = False,
     compact: bool = False,
     given: Generations | None = None,
 ) -> Build:
     """A build in this process, or by ``workers`` other ones if they are several."""
-    pool = pools.Processes(workers) if workers > 1 else pools.inline
+    pool = pool or (pools.Processes(workers) if workers > 1 else pools.inline)
     chosen = recipe or load("scribeagent-32k", overrides)
     return Build(chosen, tuple(map(str, inputs)), out, pool, Quiet, redo, compact, given)
 

@@ -86,7 +86,7 @@ def examples() -> list[str]:
 
 def test_every_command_has_help_with_an_example(run: Run) -> None:
     """--help and -h of the group and of every command print usage and an example, and end with 0."""
-    assert " ".join(COMMANDS) == "augment build check clean compact explain formats inspect recipes retry verify"
+    assert " ".join(COMMANDS) == "augment build check clean compact explain finish formats inspect recipes retry verify"
     for arguments in ([], *([name] for name in COMMANDS)):
         for flag in ("--help", "-h"):
             done = run(*arguments, flag)

@@ -17,8 +17,9 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from etl import inputs
-from etl.inputs import InputHead, Keys, Truncated, json_items, lines
+from etl import inputs, streams
+from etl.inputs import InputHead, Keys, json_items
+from etl.streams import Truncated, lines
 
 DATA = b"".join(b'{"n": %d, "text": "some text that is not the same %d"}\n' % (n, n * n) for n in range(20_000))
 BOM = b"\xef\xbb\xbf"
@@ -114,7 +115,7 @@ def test_repeated_pages_do_not_fill_memory(tmp_path: Path) -> None:
     path = write(tmp_path / "x", packed)
     tracemalloc.start()
     try:
-        assert sum(len(chunk) for chunk in inputs.chunks(path)) == 400 * len(page)
+        assert sum(len(chunk) for chunk in streams.chunks(path)) == 400 * len(page)
         assert tracemalloc.get_traced_memory()[1] < 100_000_000
     finally:
         tracemalloc.stop()
@@ -144,7 +145,7 @@ def test_lines_at_any_chunk_boundary(tmp_path: Path, parts: list[bytes], size: i
     data = b"".join(parts)
     path = write(tmp_path / "x", data)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inputs, "CHUNK_BYTES", size)
+        patch.setattr(streams, "CHUNK_BYTES", size)
         got = [line for _, line in lines(path)]
     expected = data.split(b"\n")
     expected[0] = expected[0].removeprefix(BOM)
@@ -162,7 +163,7 @@ def test_json_items_agree_with_json(
     text = json.dumps(values, indent=indent, ensure_ascii=False).encode(errors="replace")
     path = write(tmp_path / "x", BOM * bom + b" \n" + text + b"\r\n ")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inputs, "CHUNK_BYTES", size)
+        patch.setattr(streams, "CHUNK_BYTES", size)
         got = list(json_items(path))
     assert [index for index, _ in got] == list(range(len(values)))
     assert [json.loads(item) for _, item in got] == json.loads(text)
@@ -208,7 +209,7 @@ def test_text_behind_the_list_is_reported(tmp_path: Path) -> None:
     assert got == [b'{"a": 1}']
     assert error.reason == "broken_json"
     assert b"xxx" in error.raw
-    assert len(error.raw) <= inputs.CHUNK_BYTES
+    assert len(error.raw) <= streams.CHUNK_BYTES
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstd], ids=["gzip", "zstd"])

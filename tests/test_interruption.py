@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -79,7 +83,7 @@ def finished(out: Path) -> set[str]:
     return named | {path.relative_to(out).as_posix() for path, _ in reports}
 
 
-NOTES: Final = ("work/order.json", "work/previous.json", "work/locks/.guard")
+NOTES: Final = ("work/order.json", "work/remembered.json", "work/previous.json", "work/locks/.guard")
 """Of how it was asked for, which has paths, and of what was there before."""
 
 
@@ -193,7 +197,7 @@ tokenization.fit.Fit.__call__ = fitted
     ("deed", "setting", "reason"),
     [
         ("os.kill(os.getpid(), signal.SIGSEGV)", "limits.page_seconds=60", "killed_worker"),
-        ("import time; time.sleep(600)", "limits.page_seconds=2", "over_time"),
+        ("import time; time.sleep(600)", "limits.page_seconds=6", "over_time"),
     ],
 )
 def test_what_kills_or_blocks_its_worker_is_left_out(
@@ -284,6 +288,93 @@ def test_an_interrupt_ends_the_build_at_once(files: Path, tmp_path: Path, number
     assert not alive(process.pid)
     assert builds.command(*arguments).returncode == 0
     assert comparable(out) == comparable(tmp_path / "expected")
+
+
+MOMENTS: Final = 25
+PHASES: Final = ("dataset/README.md", "dataset/data/", "work/index/", "work/samples/")
+"""The latest first, by what it writes."""
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_killed_at_random_moments(files: Path, tmp_path: Path, workers: str) -> None:
+    """Kill -9 of the whole process group at seeded random moments between the first file and the last: the same command
+    completes the build with the bytes of an uninterrupted one, and no finished shard is built again.
+    """
+    arguments = [sys.executable, "-m", "etl", "build", str(files), "--workers", workers, "--out"]
+
+    def started(out: Path) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [*arguments, str(out)], env=builds.environment(), start_new_session=True, stderr=subprocess.DEVNULL
+        )
+        while not (out / "work" / "settings.json").exists() and process.poll() is None:
+            time.sleep(0.002)
+        return process
+
+    with started(tmp_path / "timed") as process:
+        began = time.monotonic()
+        assert process.wait() == 0
+        whole_time = time.monotonic() - began
+    assert comparable(tmp_path / "timed") == comparable(tmp_path / "expected")
+
+    chance = random.Random(int(workers))
+    reached, redone = Counter[str](), 0
+    for number in range(MOMENTS // 2 + (workers == "0")):
+        out, share = tmp_path / str(number), chance.random()
+        running = False
+        while not running:  # on a machine that is faster now than before, the build may have ended
+            shutil.rmtree(out, ignore_errors=True)
+            with started(out) as process:
+                time.sleep(share * whole_time)
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                running = process.wait() == -signal.SIGKILL
+            share *= 0.9
+        before, complete = builds.stamps(out), finished(out)
+        reached[next((phase for phase in PHASES if any(name.startswith(phase) for name in before)), "inputs")] += 1
+        builds.build([files], out)
+        assert comparable(out) == comparable(tmp_path / "expected"), (number, share)
+        after = builds.stamps(out)
+        redone += sum(after[name] != before[name] for name in complete)
+    assert redone == 0
+    assert len(reached) > 1, reached
+
+
+def limited(size: int) -> str:
+    """What a driver does so that no file can grow beyond so many bytes, as on a disk that is full."""
+    return f"""
+import resource
+def limit(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+limit(resource.RLIM_INFINITY)  # a worker inherits it, but two libraries need a large file as they start
+sys.modules["gigatoken"] = None
+import etl.stages.filter
+etl.stages.filter.english("Order")
+limit({size})
+"""
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize(("size", "folder"), [(50_000, "work/samples/"), (4_000_000, "dataset/data/")])
+def test_a_full_disk(own_build: Path, tmp_path: Path, workers: str, size: int, folder: str) -> None:
+    """No room, while reading or while packing: the build stops with exit code 1, the file and the bytes that it needs;
+    nothing half-written is taken for whole; with room again, the same command completes it to the same bytes.
+    """
+    out = tmp_path / "out"
+    arguments = ("build", builds.RECORDINGS, "--out", out, "--workers", workers)
+    done = killed(tmp_path, limited(size), *arguments)
+    assert done.returncode == 1, done.stderr
+    said = re.search(rf"stepmill: {out}/(\S+): File too large: it needs ([0-9,]+) bytes or more", done.stderr)
+    assert said, done.stderr
+    assert said[1].startswith(folder), done.stderr
+    assert int(said[2].replace(",", "")) > size
+    assert "Make room and run the same command again" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (out / said[1]).exists()
+    assert all((out / name).exists() for name in finished(out))
+    assert not (out / "dataset" / "manifest.json").exists()
+    assert builds.command(*arguments).returncode == 0
+    expected = comparable(own_build)
+    assert comparable(out) == expected
 
 
 def test_a_finished_build_is_left_alone(tmp_path: Path) -> None:

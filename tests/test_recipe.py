@@ -130,6 +130,7 @@ def test_of_two_values_for_a_setting_the_last_counts() -> None:
         ("fit.context=1.5", "fit.context = 1.5: expected int, got float"),
         ("fit.train=last", "fit.train = 'last': choose one of target, first, all, drop"),
         ("split.test=much", "split.test = 'much': expected float, got str"),
+        ("inputs.part_mb=0", "inputs.part_mb 0.0 is not between one byte and 2**63"),
         ("split.test=2", "split.test 2.0 is not a share between 0 and 1"),
         ("filter.failed_actions=1", "filter.failed_actions = 1: expected bool, got int"),
         ("filter.min_reward=high", "filter.min_reward = 'high': expected float, got str"),
@@ -178,7 +179,7 @@ def test_every_setting_is_in_the_fingerprint() -> None:
     """
     plain = recipe.load("scribeagent-32k")
     changes = [
-        "filter.section_or_stack=false", "filter.instruction=false", "filter.duplicate_steps=false",
+        "inputs.part_mb=5", "filter.section_or_stack=false", "filter.instruction=false", "filter.duplicate_steps=false",
         "filter.no_objective=false", "filter.missing_description=true", "filter.missing_dom=false",
         "filter.failed_actions=false", "filter.min_english=0.5", "filter.max_non_ascii=0.5", "filter.min_reward=0.5",
         "locate.drop_workflow=true", "locate.train_without_element=true", "prune.keep_target=false",

@@ -29,7 +29,7 @@ from tests.test_interruption import POINTS, killed
 __all__ = ["s3"]
 
 URL: Final = f"s3://{BUCKET}/nightly/out"
-OWN: Final = ("work/order.json", "work/previous.json", "work/locks/")
+OWN: Final = ("work/order.json", "work/previous.json", "work/remembered.json", "work/locks/")
 """What tells of how a build was asked for and who is at it."""
 
 
@@ -199,6 +199,30 @@ def test_a_finished_build_is_left_alone_and_a_removed_object_made_again(
 
 def comparable_times(server: Server) -> dict[str, Any]:
     return {name: time for name, time in modified(server).items() if not name.startswith(OWN)}
+
+
+def test_inputs_and_output_in_one_bucket(s3: Server, recordings: Path, expected: dict[str, str]) -> None:
+    """Built from s3:// to s3://, output within the inputs' folder, the bytes are those of a local build, and a second
+    build does not take the first one's files for inputs.
+    """
+    for path in recordings.iterdir():
+        s3.system().put_file(str(path), f"{BUCKET}/nightly/{path.name}")
+    for workers in ("2", "0"):
+        done = builds.command("build", f"s3://{BUCKET}/nightly", "--out", URL, "--workers", workers)
+        assert done.returncode == 0, done.stderr
+        assert hashes(s3) == expected
+
+
+def test_slices_into_a_bucket(s3: Server, recordings: Path, expected: dict[str, str]) -> None:
+    """Two slices after each other and finish: the bytes of one build."""
+    for arguments in (
+        ("build", recordings, "--out", URL, "--shard", "1/2"),
+        ("build", recordings, "--out", URL, "--shard", "2/2"),
+        ("finish", URL),
+    ):
+        done = builds.command(*arguments, "--workers", "0")
+        assert done.returncode == 0, done.stderr
+    assert hashes(s3) == expected
 
 
 def test_what_grew_is_built_as_a_new_generation(s3: Server, recordings: Path, tmp_path: Path) -> None:

@@ -26,13 +26,13 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, ClassVar, Final, TypeVar
 
-from etl.inputs import Truncated, lines
+from etl import files
 from etl.plan import Head, InputShard, Tally
 from etl.sources.browsergym_calls import parse_action
 from etl.sources.pickles import STEP_INFO, Instance, load, plain
+from etl.streams import Truncated, lines
 from schemas.errors import RecordError
 from schemas.workflow import Step, Workflow
 
@@ -66,13 +66,13 @@ class BrowserGym:
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
         """The shard's one episode. Held: the workflow, and the bytes of the records before its first step."""
         workflow_id = re.sub(r"(\.(jsonl|gz|zst))+$", "", shard.name.rsplit("/", 1)[-1])
-        path = Path(shard.path)
         episode = _Episode(tally, f"{self.name}:{workflow_id}")
-        for id, raw, record in _folder(path, shard.name) if path.is_dir() else _file(path, shard.name):
+        found = files.node(shard.path)
+        inside = [node for node in found.children() if node.kind == "file"]
+        steps = _folder(inside, shard.name) if found.kind == "folder" else _file(shard.path, shard.name)
+        for id, raw, record in steps:
             episode.add(id, raw, record)
-        objective = episode.objective
-        if path.is_dir():
-            objective = _other_files(path, shard.name, episode) or objective
+        objective = _other_files(inside, shard.name, episode) or episode.objective
         if episode.steps:
             reward = math.fsum(episode.rewards) if episode.ended and not episode.broken else None
             yield Workflow(
@@ -143,7 +143,7 @@ class _Episode:
             self.held.clear()
 
 
-def _file(path: Path, name: str) -> Iterator[tuple[str, bytes, _Record | RecordError]]:
+def _file(path: str, name: str) -> Iterator[tuple[str, bytes, _Record | RecordError]]:
     """(id, bytes, record or why there is none) of each line that is not blank."""
     number = 0
     try:
@@ -154,25 +154,24 @@ def _file(path: Path, name: str) -> Iterator[tuple[str, bytes, _Record | RecordE
         yield f"{name}#line={number + 1}", error.raw, error
 
 
-def _folder(path: Path, name: str) -> Iterator[tuple[str, bytes, _Record | RecordError]]:
+def _folder(inside: list[files.Node], name: str) -> Iterator[tuple[str, bytes, _Record | RecordError]]:
     """(id, bytes, record or why there is none) of each step file, by number."""
-    numbered = [(int(match[1]), match[0]) for entry in path.iterdir() if (match := _STEP_FILE.fullmatch(entry.name))]
-    for _, entry_name in sorted(numbered):
-        file = path / entry_name
-        yield f"{name}/{entry_name}", file.read_bytes(), _attempt(_from_pickle, file)
+    numbered = [(int(match[1]), file.name, file) for file in inside if (match := _STEP_FILE.fullmatch(file.name))]
+    for _, file_name, file in sorted(numbered, key=lambda step: step[:2]):
+        yield f"{name}/{file_name}", files.read_bytes(file.place), _attempt(_from_pickle, file.place)
 
 
-def _other_files(path: Path, name: str, episode: _Episode) -> str:
+def _other_files(inside: list[files.Node], name: str, episode: _Episode) -> str:
     """The objective, if only ``goal_object.pkl.gz`` holds it; every other file is dropped as ``not_a_step``."""
     objective = ""
-    for file in sorted(path.iterdir()):
-        if _STEP_FILE.fullmatch(file.name) or not file.is_file():
+    for file in inside:
+        if _STEP_FILE.fullmatch(file.name):
             continue
         id = f"{name}/{file.name}"
         if file.name == _GOAL_FILE and not episode.objective:
-            goal = _attempt(_from_goal, file)
+            goal = _attempt(_from_goal, file.place)
             if isinstance(goal, RecordError):
-                episode.tally.quarantine(id, goal.reason, goal.detail, file.read_bytes())
+                episode.tally.quarantine(id, goal.reason, goal.detail, files.read_bytes(file.place))
                 continue
             objective = goal
         episode.tally.read("record", id, parent=episode.uid)
@@ -199,7 +198,7 @@ def _from_json(raw: bytes) -> _Record:
     return _record(fields)
 
 
-def _from_pickle(file: Path) -> _Record:
+def _from_pickle(file: str) -> _Record:
     """One step file. Raises RecordError as `etl.sources.pickles.load` or `_record`."""
     value = load(file)
     if not isinstance(value, Instance) or value.name != STEP_INFO:
@@ -207,7 +206,7 @@ def _from_pickle(file: Path) -> _Record:
     return _record(value.state)
 
 
-def _from_goal(file: Path) -> str:
+def _from_goal(file: str) -> str:
     """The goal file's text. Raises RecordError as `etl.sources.pickles.load` or `_text`."""
     return _goal_text(load(file))
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Final
 
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.inputs import InputHead, Truncated, is_lines, json_items, lines
-from etl.plan import InputShard, Tally
+from etl.inputs import BROKEN_PARQUET, InputHead, is_lines, json_items, of_storage, open_parquet
+from etl.plan import Head, InputShard, Tally
+from etl.splitting import Grouping, Unit, rows_of
+from etl.streams import BOM, Truncated, lines, whole_lines
 from schemas.errors import RecordError
 from schemas.workflow import Workflow
 
@@ -24,6 +25,8 @@ BATCH_BYTES: Final = 16 * 1024 * 1024
 MAX_BATCH_ROWS: Final = 1024
 
 Fields = dict[str, Any]
+WorkflowId = Callable[[Fields], str]
+"""The id of a record's workflow, as far as it can be told from a record that cannot be read; else empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +54,38 @@ class Record:
 
 
 def records(shard: InputShard, columns: Collection[str] | None = None) -> Iterator[Record]:
-    """The records of a JSON, JSON lines or Parquet file in order; a broken one carries its problem.
+    """The records of a JSON, JSON lines or Parquet file, or of its part, in order; a broken one carries its problem.
 
     columns: what is read of Parquet; all columns by default.
     """
-    start = InputHead.of(Path(shard.path)).start
+    start = InputHead.of(shard.path).start
     if start[:4] == b"PAR1":
         return _parquet(shard, columns)
     if is_lines(start):
-        return _json(shard, "line", ((n, line) for n, line in lines(shard.path) if line.strip()))
+        return _json(shard, "line", ((n, line) for n, line in lines(shard.path, shard.part) if line.strip()))
     return _json(shard, "item", json_items(shard.path))
+
+
+def grouping(head: Head, columns: Collection[str] = (), workflow_id: WorkflowId | None = None) -> Grouping | None:
+    """Where JSON lines and Parquet may be cut; None for other JSON.
+
+    workflow_id: of a record that holds one step; columns: of Parquet that it looks at. None: a record is a workflow.
+    """
+    if head.start[:4] != b"PAR1" and not is_lines(head.start):
+        return None
+
+    def workflow(line: bytes) -> str:
+        return workflow_id(_object("", line).fields) if workflow_id and line.strip() else ""
+
+    def units(data: Iterator[bytes]) -> Iterator[Unit]:
+        try:
+            for number, line in enumerate(whole_lines(data)):
+                yield Unit(len(line), 1, workflow(line if number else line.removeprefix(BOM)))
+        except Truncated as error:
+            yield Unit(len(error.raw), 1, workflow(error.raw))
+            raise
+
+    return Grouping(units, frozenset(columns), workflow_id)
 
 
 def parse(raw: bytes | str) -> Any:
@@ -99,7 +124,7 @@ def text(fields: Fields, key: str, path: str = "", *, required: bool = False) ->
 
 
 def _json(shard: InputShard, unit: str, parts: Iterator[tuple[int, bytes]]) -> Iterator[Record]:
-    number = -1 if unit == "item" else 0
+    number = -1 if unit == "item" else shard.part.first if shard.part else 0
     try:
         for number, raw in parts:
             yield _object(f"{shard.name}#{unit}={number}", raw)
@@ -122,19 +147,25 @@ def _object(record_id: str, raw: bytes) -> Record:
 
 
 def _parquet(shard: InputShard, columns: Collection[str] | None) -> Iterator[Record]:
-    number = 0
+    number = shard.part.start if shard.part else 0
     try:
-        with pq.ParquetFile(shard.path) as file:
+        with open_parquet(shard.path) as file:
             names = [name for name in file.schema_arrow.names if columns is None or name in columns]
-            row_bytes = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
-            rows = BATCH_BYTES * file.metadata.num_rows // max(row_bytes, 1)
-            for batch in file.iter_batches(min(max(rows, 1), MAX_BATCH_ROWS), columns=names):
+            for batch in rows_of(file, names, _batch_rows(file), shard.part):
                 for index in range(batch.num_rows):
                     number += 1
                     yield _row(f"{shard.name}#row={number}", batch.slice(index, 1))
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except BROKEN_PARQUET as error:
+        if of_storage(error):
+            raise
         detail = str(error).replace(shard.path, shard.name)
         yield Record(f"{shard.name}#row={number + 1}", raw=b"", problem=RecordError("broken_parquet", detail))
+
+
+def _batch_rows(file: pq.ParquetFile) -> int:
+    size: int = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
+    rows: int = file.metadata.num_rows
+    return min(max(BATCH_BYTES * rows // max(size, 1), 1), MAX_BATCH_ROWS)
 
 
 def _row(record_id: str, row: pa.RecordBatch) -> Record:
@@ -146,7 +177,7 @@ def _row(record_id: str, row: pa.RecordBatch) -> Record:
         return Record(record_id, raw=row.serialize().to_pybytes(), problem=problem)
 
 
-Part = tuple[int | None, Workflow]
+Row = tuple[int | None, Workflow]
 """The number of a step, where the row tells it, and the workflow with that one step."""
 
 
@@ -154,8 +185,8 @@ Part = tuple[int | None, Workflow]
 class Rows:
     """Workflows out of records that hold one step each; the rows of a workflow need not be together.
 
-    read: the records, from the beginning each time it is called. part: one record to its part; raises RecordError.
-    workflow_id: of a record that cannot be read, if that much of it can; else empty.
+    read: the records, from the beginning each time it is called. row: of one record; raises RecordError.
+    workflow_id: of any record: what `row` finds, and what can be told of a record that cannot be read.
 
     The records are read twice: first for the last row of each workflow, then for the rows, so that memory holds the
     workflows that are open at a time. A workflow's steps are in the order of their numbers if all of its rows have
@@ -168,17 +199,16 @@ class Rows:
     """
 
     read: Callable[[], Iterator[Record]]
-    part: Callable[[Fields], Part]
-    workflow_id: Callable[[Fields], str]
+    row: Callable[[Fields], Row]
+    workflow_id: WorkflowId
 
     def workflows(self, tally: Tally) -> Iterator[Workflow]:
         """The workflows; every record is entered in ``tally``."""
         last, gaps = self._survey()
-        parts: dict[str, list[Part]] = {}
+        rows: dict[str, list[Row]] = {}
         for number, record in enumerate(self.read()):
             try:
-                part = self.part(record.checked())
-                workflow = part[1]
+                place, workflow = self.row(record.checked())
                 gap = gaps.get(workflow.workflow_id, "")
                 if number > last.get(workflow.workflow_id, -1):
                     raise RecordError("after_broken_row", f"{gap} of this workflow cannot be read")
@@ -187,9 +217,9 @@ class Rows:
                 continue
             tally.read("record", record.id, parent=workflow.uid)
             origin = workflow.origin or record.id
-            parts.setdefault(workflow.workflow_id, []).append((part[0], replace(workflow, origin=origin)))
+            rows.setdefault(workflow.workflow_id, []).append((place, replace(workflow, origin=origin)))
             if last[workflow.workflow_id] == number:
-                yield _together(parts.pop(workflow.workflow_id))
+                yield _together(rows.pop(workflow.workflow_id))
 
     def _survey(self) -> tuple[dict[str, int], dict[str, str]]:
         """The position of each workflow's last row, and the record that cannot be read of those that have one."""
@@ -199,7 +229,7 @@ class Rows:
         unknown = ""  # a broken record since the previous row, if it does not tell its workflow
         for number, record in enumerate(self.read()):
             try:
-                workflow_id = self.part(record.checked())[1].workflow_id
+                workflow_id = self.row(record.checked())[1].workflow_id
             except RecordError:
                 if workflow_id := self.workflow_id(record.fields):
                     gaps.setdefault(workflow_id, record.id)
@@ -214,10 +244,10 @@ class Rows:
         return last, gaps
 
 
-def _together(parts: list[Part]) -> Workflow:
-    if all(number is not None for number, _ in parts):
-        parts = sorted(parts, key=lambda part: part[0] or 0)
-    workflows = [workflow for _, workflow in parts]
+def _together(rows: list[Row]) -> Workflow:
+    if all(number is not None for number, _ in rows):
+        rows = sorted(rows, key=lambda row: row[0] or 0)
+    workflows = [workflow for _, workflow in rows]
     steps = (step for workflow in workflows for step in workflow.steps)
     return replace(
         workflows[0],

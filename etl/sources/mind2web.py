@@ -20,12 +20,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from etl.inputs import InputHead
 from etl.plan import Head, InputShard, Tally
-from etl.sources.columns import Fields, Part, Rows, parse, records, text, type_name
+from etl.sources.columns import Fields, Row, Rows, grouping, parse, records, text, type_name
+from etl.splitting import Grouping
 from schemas.errors import RecordError
 from schemas.workflow import Action, Locator, Step, Workflow
 
@@ -54,8 +54,8 @@ class Mind2Web:
 
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
         """The tasks; those of flat records at their last row."""
-        if _is_flat(shard):
-            rows = Rows(partial(records, shard, COLUMNS), _part, lambda fields: str(fields.get("annotation_id") or ""))
+        if _is_flat(InputHead.of(shard.path)):
+            rows = Rows(partial(records, shard, COLUMNS), _row, _workflow_id)
             yield from map(_once, rows.workflows(tally))
             return
         for record in records(shard, COLUMNS):
@@ -67,10 +67,17 @@ class Mind2Web:
             tally.read("record", record.id, parent=workflow.uid)
             yield workflow
 
+    def grouping(self, head: Head) -> Grouping | None:
+        """Flat records by their task; JSON lines and Parquet."""
+        return grouping(head, {"annotation_id"}, _workflow_id) if _is_flat(head) else grouping(head)
 
-def _is_flat(shard: InputShard) -> bool:
-    keys = InputHead.of(Path(shard.path)).keys
-    return bool(keys.top & ACTION_FIELDS) and "actions" not in keys.top
+
+def _is_flat(head: Head) -> bool:
+    return bool(head.keys.top & ACTION_FIELDS) and "actions" not in head.keys.top
+
+
+def _workflow_id(row: Fields) -> str:
+    return str(row.get("annotation_id") or "")
 
 
 def _workflow(task: Fields, origin: str) -> Workflow:
@@ -89,7 +96,7 @@ def _workflow(task: Fields, origin: str) -> Workflow:
     return _task(task, steps, origin)
 
 
-def _part(row: Fields) -> Part:
+def _row(row: Fields) -> Row:
     """One action with its task's fields."""
     index = row.get("target_action_index")
     number = int(str(index)) if re.fullmatch("[0-9]{1,9}", str(index)) else None

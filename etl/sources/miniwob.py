@@ -20,16 +20,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, ClassVar, Final
 
 import orjson
 
-from etl.inputs import Truncated, chunks
+from etl import files
 from etl.plan import Head, InputShard, Tally
 from etl.sources.miniwob_dom import check, need, read_page
 from etl.sources.miniwob_events import Event
 from etl.sources.miniwob_merge import Merger
+from etl.streams import Truncated, chunks
 from schemas.errors import RecordError
 from schemas.workflow import Action, Step, Workflow
 
@@ -124,7 +125,7 @@ def task_of(demo: dict[str, Any], shard: InputShard) -> tuple[str, str]:
     stem = PurePosixPath(shard.name).name.partition(".json")[0]
     named = _FILE_NAME.fullmatch(stem)
     task = check(demo["taskName"], str, "taskName") if "taskName" in demo else ""
-    return task or (named[1] if named else Path(shard.path).resolve().parent.name), stem
+    return task or (named[1] if named else files.folder_name(shard.path)), stem
 
 
 def _reward(demo: dict[str, Any]) -> float | None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from etl.inputs import chunks
+from etl.streams import chunks
 from schemas.errors import RecordError
 
 MAX_PICKLE_BYTES: Final = 256 * 1024 * 1024
@@ -73,7 +73,7 @@ class Instance:
     state: Any = None
 
 
-def load(path: Path) -> Any:
+def load(path: str | Path) -> Any:
     """The value in a pickle file, plain or compressed.
 
     Raises RecordError: as `loads`; ``pickle_too_large``; `etl.inputs.Truncated` for a broken compressed stream.

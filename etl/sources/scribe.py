@@ -20,12 +20,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
-from etl.inputs import BOM, InputHead, Truncated, chunks
+from etl import files
+from etl.inputs import InputHead
 from etl.plan import Head, InputShard, Tally
-from etl.sources.columns import Fields, Part, Record, Rows, records, type_name
+from etl.sources.columns import Fields, Record, Row, Rows, grouping, records, type_name
+from etl.splitting import Grouping, Unit
+from etl.streams import BOM, Truncated, chunks
 from schemas.errors import RecordError
 from schemas.workflow import Action, Locator, Step, Workflow
 
@@ -67,12 +69,18 @@ class Scribe:
 
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
         """One workflow for each id, at its last row."""
-        form = InputHead.of(Path(shard.path)).keys.form
+        form = InputHead.of(shard.path).keys.form
         read = partial(records, shard, COLUMNS) if form else partial(_csv_records, shard)
-        return Rows(read, _part, _workflow_id).workflows(tally)
+        return Rows(read, _row, _workflow_id).workflows(tally)
+
+    def grouping(self, head: Head) -> Grouping | None:
+        """Rows by their workflow; CSV, JSON lines and Parquet."""
+        if head.keys.form:
+            return grouping(head, frozenset(NAMES["workflow_id"]), _workflow_id)
+        return Grouping(_csv_units)
 
 
-def _part(row: Fields) -> Part:
+def _row(row: Fields) -> Row:
     kind = _kind(_text(row, "kind", required=True))
     description = _text(row, "description")
     selector = _text(row, "selector")
@@ -136,17 +144,57 @@ _IN_QUOTES: Final = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
 _FIELD: Final = re.compile(r'"([^"]*+(?:""[^"]*+)*+)"|([^,]*+)')
 
 
+class _Line(NamedTuple):
+    """A row of CSV. fields: its text; None for a blank line or a header."""
+
+    raw: bytes
+    fields: list[str] | None
+    header: list[str]
+    broken: RecordError | None
+
+
 def _csv_records(shard: InputShard) -> Iterator[Record]:
-    header: list[str] = []
-    number = 0
-    for raw, broken in _rows(chunks(shard.path)):
-        row = _fields(raw) if broken is None else []
-        if broken is None and (row in ([""], header) or not header):  # a blank line or a header
-            header = header or (row if row != [""] else [])
+    number, header = 0, None
+    if shard.part and shard.part.start:
+        number, header = shard.part.first, _header_of(shard)
+    for line in _csv_lines(chunks(shard.path, part=shard.part), header):
+        if line.fields is None:
             continue
         number += 1
-        fields: Fields = dict(zip(header, row, strict=False))
-        yield Record(f"{shard.name}#row={number}", fields, raw, broken or _row_problem(row, header, raw))
+        fields: Fields = dict(zip(line.header, line.fields, strict=False))
+        problem = line.broken or _row_problem(line.fields, line.header, line.raw)
+        yield Record(f"{shard.name}#row={number}", fields, line.raw, problem)
+
+
+def _csv_units(data: Iterator[bytes]) -> Iterator[Unit]:
+    for line in _csv_lines(data, wanted=NAMES["workflow_id"]):
+        if line.fields is None:
+            yield Unit(len(line.raw), 0, "")
+        else:
+            yield Unit(len(line.raw), 1, _workflow_id(dict(zip(line.header, line.fields, strict=False))))
+
+
+def _csv_lines(data: Iterator[bytes], header: list[str] | None = None, wanted: tuple[str, ...] = ()) -> Iterator[_Line]:
+    """All rows. header: of the file, for a part that begins behind it. wanted: the columns that must be there; the
+    last ones of a row may be left out then.
+    """
+    header = header or []
+    for raw, broken in _rows(data):
+        # a header again, whatever its quotes and line break, is no longer than this
+        long = wanted and header and len(raw) > 2 * len("".join(header).encode()) + 3 * len(header) + 5
+        needed = max((header.index(name) + 1 for name in wanted if name in header), default=1) if long else 0
+        row = _fields(raw, needed) if broken is None else []
+        if broken is None and (row in ([""], header) or not header):  # a blank line or a header
+            header = header or (row if row != [""] else [])
+            yield _Line(raw, None, header, None)
+        else:
+            yield _Line(raw, row, header, broken)
+
+
+def _header_of(shard: InputShard) -> list[str]:
+    """The header of a file, of which no more is read than that."""
+    lines = _csv_lines(chunks(shard.path, block=files.SMALL_BLOCK))
+    return next((line.header for line in lines if line.header), [])
 
 
 def _rows(source: Iterator[bytes]) -> Iterator[tuple[bytes, RecordError | None]]:
@@ -200,7 +248,8 @@ def _take(source: Iterator[bytes], count: int) -> tuple[bytes, Truncated | None]
     return b"".join(parts), None
 
 
-def _fields(raw: bytes) -> list[str]:
+def _fields(raw: bytes, count: int = 0) -> list[str]:
+    """The texts of a row, or its first ``count``."""
     # a byte that is no UTF-8 must not hide whose row it is
     text = raw.removeprefix(BOM).removesuffix(b"\n").removesuffix(b"\r").decode(errors="surrogateescape")
     fields: list[str] = []
@@ -208,6 +257,8 @@ def _fields(raw: bytes) -> list[str]:
     while position <= len(text) and (hit := _FIELD.match(text, position)):
         fields.append(hit[2] if hit[1] is None else hit[1].replace('""', '"'))
         position = hit.end() + 1
+        if len(fields) == count:
+            break
     return fields
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
+from etl import files
 from etl.plan import Head, InputShard, Tally
 from schemas.workflow import Workflow
 
@@ -25,7 +25,7 @@ class Unknown:
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
         """No workflows."""
         tally.read("record", shard.name)
-        if Path(shard.path).is_file():
+        if files.node(shard.path).kind == "file":
             tally.drop("record", shard.name, "unknown_format", f"{shard.size} bytes; no source recognises it")
         else:
             tally.drop("record", shard.name, "not_a_file", "a pipe, socket, device, or a link that leads nowhere")

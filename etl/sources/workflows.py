@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Final
 import orjson
 
 from etl.plan import Head, InputShard, Tally
-from etl.sources.columns import Fields, records, text, type_name
+from etl.sources.columns import Fields, grouping, records, text, type_name
+from etl.splitting import Grouping
 from schemas.errors import RecordError
 from schemas.workflow import LOCATOR_KINDS, Action, Locator, Step, Workflow
 
@@ -50,6 +51,10 @@ class Workflows:
                 continue
             tally.read("record", record.id, parent=workflow.uid)
             yield workflow
+
+    def grouping(self, head: Head) -> Grouping | None:
+        """Each record by itself; JSON lines and Parquet."""
+        return grouping(head)
 
 
 def _workflow(fields: Fields, origin: str) -> Workflow:

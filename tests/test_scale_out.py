@@ -1,0 +1,197 @@
+"""Whoever does the work, wherever: the same bytes. Executors, slices, a real Ray, and processes that are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etl import account
+from etl.cluster import Ray
+from etl.execute import Build, SamplesWorker, Slice
+from etl.plan import InputShard, Refused, ShardReport, Watch
+from etl.pools import Pool, Processes, inline
+from etl.recipe import load
+from schemas.errors import ConfigError
+from tests import builds
+from tests.test_interruption import comparable
+
+SETTINGS: Final = ("pack.shard_mb=1", "split.test=0.3", "fit.context=8192")
+
+
+@pytest.fixture(scope="module")
+def ray() -> Iterator[Any]:
+    """A Ray of two workers on this machine, started once."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
+    os.environ["RAY_AUTH_MODE"] = "disabled"  # it is here alone, and writes no token to the home folder
+    ray = pytest.importorskip("ray")
+    with tempfile.TemporaryDirectory(dir="/tmp") as scratch:  # paths of sockets are at most 107 bytes long
+        ray.init(
+            num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False,
+            object_store_memory=80 * 2**20, _temp_dir=scratch,
+        )  # fmt: skip
+        yield ray
+        ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The build in this process that all others are compared with."""
+    out = tmp_path_factory.mktemp("expected") / "out"
+    builds.build([builds.RECORDINGS], out, *SETTINGS)
+    assert len(list((out / "dataset" / "data").rglob("*.arrow"))) > 5
+    return out
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_processes_give_the_same_bytes(expected: Path, tmp_path: Path, workers: int) -> None:
+    """One process and two: every file is that of the build in this process."""
+    build = builds.prepared([builds.RECORDINGS], tmp_path / "out", *SETTINGS, pool=Processes(workers))
+    build.run({})
+    assert comparable(tmp_path / "out") == comparable(expected)
+
+
+def test_ray_gives_the_same_bytes(ray: object, expected: Path, tmp_path: Path) -> None:
+    """A real Ray with two workers: every file is that of the build in this process."""
+    builds.prepared([builds.RECORDINGS], tmp_path / "out", *SETTINGS, pool=Ray("auto")).run({})
+    assert comparable(tmp_path / "out") == comparable(expected)
+
+
+def test_slices_give_the_same_bytes(expected: Path, tmp_path: Path) -> None:
+    """--shard 1/3 to 3/3, in any order, then finish, with packing sliced too or not: every file is that of the build in
+    this process; each input and each output is done by one slice; finish reads and packs nothing again.
+    """
+    out = tmp_path / "out"
+    settings = [part for setting in SETTINGS for part in ("--set", setting)]
+    arguments: tuple[str | Path, ...] = ("build", builds.RECORDINGS, "--out", out, "--workers", "0", *settings)
+    for part in ("2/3", "3/3"):
+        done = builds.command(*arguments, "--shard", part)
+        assert done.returncode == 0, done.stderr
+    early = builds.command("finish", out, "--shard", "1/3", "--workers", "0")
+    assert early.returncode == 1
+    assert "inputs have not been read yet" in early.stderr
+    assert builds.command(*arguments, "--shard", "1/3").returncode == 0
+    read = builds.stamps(out / "work" / "samples")
+    for part in ("1/3", "2/3"):
+        done = builds.command("finish", out, "--shard", part, "--workers", "0")
+        assert done.returncode == 0, done.stderr
+    packed = builds.stamps(out / "dataset" / "data")
+    assert packed
+    assert not (out / "dataset" / "manifest.json").exists()
+    done = builds.command("finish", out, "--workers", "0")
+    assert done.returncode == 0, done.stderr
+    assert comparable(out) == comparable(expected)
+    assert builds.stamps(out / "work" / "samples") == read
+    after = builds.stamps(out / "dataset" / "data")
+    assert {name: after[name] for name in packed} == packed
+    assert len(after) > len(packed)
+
+
+@given(st.lists(st.integers(0, 100), max_size=40), st.integers(1, 7))
+def test_slices_are_a_balanced_partition(sizes: list[int], of: int) -> None:
+    """Slices hold every item once, and none is heavier than another by more than the largest item."""
+    items = list(enumerate(sizes))
+    slices = [Slice(number, of).of_items(items, lambda item: item[1]) for number in range(1, of + 1)]
+    assert sorted(item for part in slices for item in part) == items
+    loads = [sum(size for _, size in part) for part in slices]
+    assert max(loads) - min(loads) <= max(sizes, default=0)
+
+
+@pytest.mark.parametrize("part", ["0/3", "4/3", "x/3", "3", "1/0", "-1/3"])
+def test_a_slice_that_is_none_is_refused(part: str, tmp_path: Path) -> None:
+    """A slice out of range or of another form is an error of usage, before anything is written."""
+    done = builds.command("build", builds.RECORDINGS, "--out", tmp_path / "out", f"--shard={part}")
+    assert done.returncode == 2
+    assert "--shard" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@dataclass(frozen=True)
+class Dying:
+    """Reads inputs; the first process to come to ``victim`` is killed, and every one if ``always``."""
+
+    worker: SamplesWorker
+    flag: Path
+    always: bool = False
+
+    def __call__(self, item: InputShard, refused: tuple[Refused, ...], watch: Watch) -> ShardReport:
+        def watched(name: str) -> None:
+            watch(name)
+            if name == "workflows:w7" and (self.always or not self.flag.exists()):
+                self.flag.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        return self.worker(item, refused, watched)
+
+
+@dataclass(frozen=True)
+class Wounded(Build):
+    """A build one of whose workers is killed."""
+
+    always: bool = False
+
+    def samples_worker(self) -> Any:
+        return Dying(super().samples_worker(), Path(str(self.out)).with_name("killed"), self.always)
+
+
+def wounded(tmp_path: Path, pool: Pool, always: bool) -> Path:
+    """Build three little files with workers that are killed; returns the output folder."""
+    for number in range(3):
+        records = [builds.workflow(5 * number + i, steps=2) for i in range(5)]
+        builds.write_workflows(tmp_path / "in" / f"{number}.jsonl", *records)
+    out = tmp_path / "out"
+    recipe = load("scribeagent-32k", SETTINGS)
+    Wounded(recipe, (str(tmp_path / "in"),), out, pool, progress=builds.Quiet, always=always).run({})
+    return out
+
+
+@pytest.mark.parametrize("pool", [Processes(2), Ray("auto")], ids=["processes", "ray"])
+def test_a_worker_killed_in_mid_build(ray: object, tmp_path: Path, pool: Pool) -> None:
+    """Kill -9 of one worker in the middle of an input: the build completes, with the bytes of one in this process."""
+    out = wounded(tmp_path, pool, always=False)
+    assert (tmp_path / "killed").exists()
+    builds.build([tmp_path / "in"], tmp_path / "expected", *SETTINGS)
+    assert comparable(out) == comparable(tmp_path / "expected")
+
+
+@pytest.mark.parametrize("pool", [Processes(2), Ray("auto")], ids=["processes", "ray"])
+def test_a_page_that_kills_every_worker(ray: object, tmp_path: Path, pool: Pool) -> None:
+    """A workflow that kills whatever process works on it is quarantined with its content, on Ray as here."""
+    out = wounded(tmp_path, pool, always=True)
+    (row,) = account.quarantined(out).to_dicts()
+    assert (row["id"], row["reason"]) == ("workflows:w7", "killed_worker")
+    assert {sample.workflow for sample in builds.samples(out).values()} == {f"workflows:w{n}" for n in range(15)} - {
+        "workflows:w7"
+    }
+
+
+def failing(item: int, refused: tuple[Refused, ...], watch: Watch) -> int:
+    """A worker that raises an error of ours at 3."""
+    if item == 3:
+        raise ConfigError("three")
+    return item
+
+
+@pytest.mark.parametrize("pool", [inline, Processes(2), Ray("auto")], ids=["inline", "processes", "ray"])
+def test_what_a_worker_raises_is_raised(ray: object, pool: Pool) -> None:
+    """An error of ours in a worker comes out of the pool as it is, and the pool stops."""
+    with pytest.raises(ConfigError, match="three"):
+        list(pool(failing, range(10)))
+
+
+def test_no_ray_is_said(tmp_path: Path) -> None:
+    """An address where no Ray is: exit code 1 and how to start one, before anything is read."""
+    done = builds.command(
+        "build", builds.RECORDINGS, "--out", tmp_path / "out", "--ray", "127.0.0.1:1", env={"RAY_AUTH_MODE": "disabled"}
+    )
+    assert done.returncode == 1
+    assert "no Ray at 127.0.0.1:1" in done.stderr
+    assert "Traceback" not in done.stderr
