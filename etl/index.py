@@ -11,8 +11,9 @@ change an old decision.
 Split: hash(seed, split key) against the share of the test split, so that a key's rows stay together and new data never
 move old rows. Place: output shard by range of hash(seed, sample id) within the generation, in the order of that hash.
 
-Memory: workflows are held at once (two ids and two numbers each), samples are not. They are spread over files by the
-first bits of their hash, so many that each holds about a million, and each file is sorted by itself.
+Memory: of every workflow two 64-bit hashes are held at once, by which those are found that may have been read before;
+only of these is more held. Samples are spread over files by the first bits of their hash, so many that each holds about
+a million, and each file is sorted by itself.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
+import numpy as np
+import numpy.typing as npt
 import orjson
 import polars as pl
 import pyarrow as pa
@@ -41,6 +44,7 @@ from etl.takedown import Takedown
 from schemas.errors import ConfigError
 from schemas.ledger import INDEX_SCHEMA, LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
 
+Hashes = npt.NDArray[np.uint64]
 SplitKey = Literal["workflow", "domain", "website", "objective", "template"]
 SPLIT_KEYS: Final = ("workflow", "domain", "website", "objective", "template")
 SPLITS: Final = ("train", "test")
@@ -166,12 +170,12 @@ class Index:
     def _dropped(self, shards: Sequence[InputShard], numbers: Sequence[int], work: AnyPath) -> pl.DataFrame:
         """The workflows that were read before, of all generations: columns `_DECIDED`."""
         frames = []
-        for position, (shard, number) in enumerate(zip(shards, numbers, strict=True)):
-            light = _light(work, shard, ("workflow", "workflow_hash")).unique(maintain_order=True)
-            if light.height:
-                order = pl.Series("decided", map(self.split.hash, light["workflow"]), pl.UInt64)
-                place = (pl.lit(position, pl.Int32).alias("position"), pl.lit(number, pl.Int32).alias("generation"))
-                frames.append(light.with_columns(order, *place))
+        for position, light in self._suspects(shards, work):
+            place = (
+                pl.lit(position, pl.Int32).alias("position"),
+                pl.lit(numbers[position], pl.Int32).alias("generation"),
+            )
+            frames.append(light.with_columns(*place))
         if not frames:
             return pl.DataFrame(schema=_DECIDED)
         every = pl.concat(frames).sort("generation", "decided", "workflow", "position")
@@ -204,6 +208,28 @@ class Index:
             )
             .select(*_DECIDED)
         )
+
+    def _suspects(self, shards: Sequence[InputShard], work: AnyPath) -> Iterator[tuple[int, pl.DataFrame]]:
+        """The workflows whose id or content may have been read more than once, by position of the input shard.
+
+        Found by 64-bit hashes: what they let through by chance is told apart by whoever looks at the texts.
+        """
+        names = ("workflow", "workflow_hash")
+        keys: list[list[Hashes]] = [[], []]
+        for shard in shards:
+            light = _light(work, shard, names).unique(maintain_order=True)
+            for found, name in zip(keys, names, strict=True):
+                found.append(np.fromiter(map(self.split.hash, light[name]), np.uint64, light.height))
+        ids, contents = (np.concatenate(found) if found else np.empty(0, np.uint64) for found in keys)
+        repeated = _repeated(ids) | _repeated(contents)
+        start = 0
+        for position, of_shard in enumerate(keys[0]):
+            end = start + len(of_shard)
+            if repeated[start:end].any():
+                light = _light(work, shards[position], names).unique(maintain_order=True)
+                light = light.with_columns(pl.Series("decided", of_shard, pl.UInt64))
+                yield position, light.filter(pl.Series(repeated[start:end]))
+            start = end
 
     def _decided(self, rows: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFrame:
         """Sets reason, detail, split and order of light rows."""
@@ -239,6 +265,15 @@ def _spreading(folder: AnyPath, number: int, rows: int) -> Iterator[_Spread]:
         return
     with scratch.folder() as unsorted:
         yield _Spread(folder, number, rows, unsorted)
+
+
+def _repeated(keys: Hashes) -> npt.NDArray[np.bool_]:
+    """Which of these are there more than once."""
+    ordered = np.sort(keys)
+    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(twice):
+        return np.zeros(len(keys), np.bool_)
+    return np.asarray(twice[np.minimum(np.searchsorted(twice, keys), len(twice) - 1)] == keys)
 
 
 class _Spread:
