@@ -61,6 +61,13 @@ def quarantined(out: AnyPath) -> pl.DataFrame:
     return frame
 
 
+def unread(out: AnyPath) -> int:
+    """How many records of a build are quarantined that no workflow was made of."""
+    rows = ledger(out)
+    dropped = rows.filter((pl.col("unit") == "record") & (pl.col("reason") != ""))
+    return dropped.join(quarantined(out), on="id", how="semi").height
+
+
 def kept_index(out: AnyPath) -> pl.DataFrame:
     """Rows of the index that phase 2 kept: sample id, workflow, input shard."""
     kept = index.scan(out / "work").filter(pl.col("reason") == "")

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -19,8 +19,10 @@ import orjson
 from schemas.errors import ConfigError, StepmillError
 
 if TYPE_CHECKING:
+    from etl.aftermath import Hook
     from etl.execute import Build, Slice
     from etl.storage import AnyPath
+    from etl.takedown import Takedown
 
 DEFAULT_RECIPE: Final = "scribeagent-32k"
 
@@ -81,12 +83,16 @@ def _json(value: object) -> None:
 
 @dataclass(frozen=True)
 class _Job:
-    """What a build is asked to do, from the command line or a build file."""
+    """What a build is asked to do, from the command line, a build file, or by the build before (then with its list of
+    what is taken down, whose file may be gone).
+    """
 
     inputs: tuple[str, ...]
     out: AnyPath
     recipe: str | dict[str, Any]
     overrides: tuple[str, ...]
+    hook: Hook | None = None
+    listed: Takedown | None = None
 
 
 class _Folder(click.ParamType["AnyPath"]):
@@ -155,6 +161,7 @@ _dir = click.argument("directory", type=_Folder(exists=True))
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Build by the generations of this manifest.",
 )
+@click.option("--hook", default="", help="Command for the shell, run when the build has ended, however that was.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done: settings, inputs, files, reasons.")
 @_json_option
 def build(
@@ -167,6 +174,7 @@ def build(
     part: Slice | None,
     redo: bool,
     generations: Path | None,
+    hook: str,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -175,15 +183,20 @@ def build(
     Running the same command again completes an interrupted build and changes nothing in a finished one. Over inputs
     that grew, it does what is new or changed, as a new generation.
 
+    The hook finds how the build ended in $STEPMILL_STATUS (complete, nothing_to_do, gate_failed, failed, interrupted),
+    and a summary in the file $STEPMILL_LAST_BUILD.
+
     \b
     stepmill build recordings/ --out dataset/
     stepmill build a.jsonl.zst 'more/*.csv' --out dataset/ --recipe scribeagent-64k --workers 8
     stepmill build recordings/ --out dataset/ --set fit.context=16384 --set split.key=domain
     stepmill build nightly.toml
     stepmill build nightly.toml --dry-run
+    stepmill build nightly.toml --set gates.max_drop_rate=0.9 --hook 'echo $STEPMILL_STATUS'
     stepmill build recordings/ --out sliced/ --shard 1/2
     """
     job = _job(inputs, out, recipe, overrides)
+    job = replace(job, hook=_hook(hook, Path())) if hook else job
     if dry_run:
         from etl.foresee import foresee
 
@@ -218,7 +231,7 @@ def _job(inputs: tuple[str, ...], out: AnyPath | None, recipe: str, overrides: t
 
 
 def _build_file(path: Path, out: AnyPath | None, overrides: tuple[str, ...]) -> _Job:
-    """A recipe with a [build] table: ``inputs`` (a list) and ``out``, relative to the file."""
+    """A recipe with a [build] table: ``inputs`` (a list) and ``out``, relative to the file, and a ``hook``."""
     from etl import files, recipe
     from etl.storage import location
 
@@ -226,17 +239,24 @@ def _build_file(path: Path, out: AnyPath | None, overrides: tuple[str, ...]) -> 
     settings = tables.pop("build", None)
     if not isinstance(settings, dict) or not settings.get("inputs"):
         raise ConfigError(f'{path}: no [build] table with inputs = ["folder"] and out = "folder"')
-    unknown = sorted(set(settings) - {"inputs", "out"})
+    unknown = sorted(set(settings) - {"inputs", "out", "hook"})
     if unknown:
-        raise ConfigError(f"{path}: [build] has no setting {', '.join(unknown)} (there are: inputs, out)")
+        raise ConfigError(f"{path}: [build] has no setting {', '.join(unknown)} (there are: inputs, out, hook)")
     if out is None and "out" not in settings:
         raise ConfigError(f"{path}: [build] says no out, and there is no --out")
-    given, folder = settings["inputs"], settings.get("out", "")
-    if not isinstance(given, list) or not all(isinstance(item, str) for item in [*given, folder]):
-        raise ConfigError(f"{path}: [build] inputs is a list of strings, out a string")
+    given, folder, hook = settings["inputs"], settings.get("out", ""), settings.get("hook", "")
+    if not isinstance(given, list) or not all(isinstance(item, str) for item in [*given, folder, hook]):
+        raise ConfigError(f"{path}: [build] inputs is a list of strings, out and hook are strings")
     inputs = tuple(item if files.remote(item) else str(path.parent / item) for item in given)
     tables.setdefault("extends", DEFAULT_RECIPE)
-    return _Job(inputs, out or location(folder if files.remote(folder) else path.parent / folder), tables, overrides)
+    where = out or location(folder if files.remote(folder) else path.parent / folder)
+    return _Job(inputs, where, tables, overrides, _hook(hook, path.parent) if hook else None)
+
+
+def _hook(command: str, folder: Path) -> Hook:
+    from etl.aftermath import Hook
+
+    return Hook(command, str(folder.absolute()))
 
 
 def _load(source: str | dict[str, Any], overrides: Sequence[str]) -> Any:
@@ -263,14 +283,18 @@ def _prepared(
     if isinstance(asked, str) and asked.endswith(".toml"):  # the file may be another one later
         asked = recipe.tables_of(Path(asked))
     loaded = _load(asked, job.overrides)
+    if job.listed is not None:
+        loaded = replace(loaded, takedown=recipe.TakedownSettings(job.listed.workflows, job.listed.domains))
     seconds = loaded.limits.page_seconds
     pool: pools.Pool = pools.inline if workers == 0 else pools.Processes(workers or _cores(), seconds)
-    if ray is not None:
-        pool = cluster.Ray(ray, seconds, workers)
-    generations = Generations.from_json(read_json(given).get("generations")) if given else None
     inputs = [item if files.remote(item) else str(Path(item).absolute()) for item in job.inputs]
-    build = Build(loaded, job.inputs, job.out, pool, redo=redo, compact=compact, given=generations)
-    return build, {"inputs": inputs, "recipe": asked, "overrides": job.overrides}
+    given_inputs, out = job.inputs, job.out
+    if ray is not None:  # whose tasks work in other folders
+        pool = cluster.Ray(ray, seconds, workers)
+        given_inputs, out = tuple(inputs), out.absolute()
+    generations = Generations.from_json(read_json(given).get("generations")) if given else None
+    build = Build(loaded, given_inputs, out, pool, redo=redo, compact=compact, given=generations)
+    return build, {"inputs": inputs, "recipe": asked, "overrides": job.overrides, "hook": job.hook}
 
 
 def _run(
@@ -282,8 +306,10 @@ def _run(
     compact: bool = False,
     given: Path | None = None,
 ) -> dict[str, Any]:
+    from etl.aftermath import with_hook
+
     build, order = _prepared(job, workers, ray, redo, compact, given)
-    return build.run(order, retry)
+    return with_hook(lambda: build.run(order, retry), build.record, build.out, job.hook)
 
 
 def _cores() -> int:
@@ -348,6 +374,26 @@ def explain(directory: AnyPath, id: str, as_json: bool) -> None:
 
     found = views.explain(directory, id)
     _json(found) if as_json else _print(views.explain_text(found))
+
+
+@cli.command()
+@click.argument("old")
+@click.argument("new")
+@click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="Rows of a table; 0 shows all.")
+@_json_option
+def diff(old: str, new: str, limit: int, as_json: bool) -> None:
+    """Compare two builds: totals, shares of domains and actions, drops, inputs, generations, settings.
+
+    OLD and NEW are folders of builds, published datasets, or their manifests.
+
+    \b
+    stepmill diff dataset/ nightly/ --limit 10
+    """
+    from etl import compare
+    from etl.storage import location
+
+    view = compare.compare(*(compare.manifest_of(location(place)) for place in (old, new)))
+    _json(view) if as_json else _print(compare.as_text(view, limit))
 
 
 @cli.command()
@@ -444,14 +490,17 @@ def clean(directory: AnyPath, dry_run: bool) -> None:
 
 def _ordered(directory: AnyPath) -> _Job:
     """The build as it was asked for last."""
-    from etl import storage
+    from etl import storage, takedown
+    from etl.aftermath import Hook
     from etl.shards import read_json
 
     path = directory / "work" / "order.json"
     if not storage.exists(path):
         raise ConfigError(f"{directory}: no build of stepmill ({path} is missing)")
     order = read_json(path)
-    return _Job(tuple(order["inputs"]), directory, order["recipe"], tuple(order["overrides"]))
+    hook = Hook(**order["hook"]) if order.get("hook") else None
+    kept = takedown.kept(directory / "work")
+    return _Job(tuple(order["inputs"]), directory, order["recipe"], tuple(order["overrides"]), hook, kept)
 
 
 def _quarantined(directory: AnyPath) -> int:

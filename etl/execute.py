@@ -8,15 +8,16 @@ build over a folder that grew does only what is new (`etl.generations`).
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import polars as pl
 
-from etl import discover, lock, state, storage
-from etl.generations import Generations
+from etl import aftermath, discover, lock, state, storage, takedown
+from etl.aftermath import Record
+from etl.generations import Generations, differing
 from etl.index import OutputShard
 from etl.packing import PackedReport, PackPlan
 from etl.plan import InputShard, Plan, Refused, ShardReport, Watch, digest
@@ -27,6 +28,7 @@ from etl.shards import open_arrow, read_json, write_json
 from etl.storage import AnyPath
 from etl.takedown import Takedown
 from schemas.errors import BuildError, ConfigError
+from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
 
 R = TypeVar("R")
 
@@ -60,21 +62,22 @@ class SamplesWorker:
         missing = storage.missing(self.work, report.files)
         if missing:
             return f"{missing[0]} is missing"
-        if report.takedown != self.takedown.fingerprint and self._touched(report):
+        if report.takedown != self.takedown.state and self._touched(report):
             return "takedown"
         return report
 
     def _touched(self, report: ShardReport) -> bool:
         """Whether another takedown list than the one it was built under makes a difference to it."""
-        tables = {}
-        for folder in ("ledger", "quarantine"):
+        tables: dict[str, pl.DataFrame] = {}
+        for folder, schema in (("ledger", LEDGER_SCHEMA), ("quarantine", QUARANTINE_SCHEMA)):
             path = self.work / folder / f"{report.key}.arrow"
-            tables[folder] = open_arrow(path).read_all() if storage.exists(path) else None
-        ledger = pl.from_arrow(tables["ledger"]) if tables["ledger"] is not None else pl.DataFrame()
-        assert isinstance(ledger, pl.DataFrame)
-        records = tables["quarantine"]
-        raws = records.select(["id", "reason", "raw"]).to_pylist() if records is not None else []
-        return self.takedown.differs(ledger, ((row["id"], row["reason"], row["raw"]) for row in raws))
+            table = open_arrow(path).read_all() if f"{folder}/{report.key}.arrow" in report.files else None
+            frame = pl.from_arrow(schema.empty_table() if table is None else table)
+            assert isinstance(frame, pl.DataFrame)
+            tables[folder] = frame
+        whole = tables["quarantine"].filter(pl.col("reason") != takedown.REASON).select("id", "detail", "raw")
+        seen = report.contents, report.domains
+        return takedown.differs(self.takedown, report.by, seen, tables["ledger"], whole.iter_rows())
 
 
 @dataclass(frozen=True)
@@ -107,9 +110,8 @@ class PackedWorker:
 
 
 def _report(kind: type[R], values: dict[str, Any]) -> R:
-    if "drops" in values:
-        values["drops"] = tuple(tuple(drop) for drop in values["drops"])
-    return kind(**values)
+    lists = {name: value for name, value in values.items() if isinstance(value, list)}
+    return kind(**values | {name: tuple(tuple(e) if name == "drops" else e for e in lists[name]) for name in lists})
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ class Build:
     """A recipe, its inputs as given, the output folder, and the pool that does the work.
 
     redo: where settings have changed, do again the phases that they are about. compact: make one generation of all.
-    given: the generations to build by, instead of those that the folder remembers.
+    given: the generations to build by, instead of those that the folder remembers. record: what is known of its run.
     """
 
     recipe: Recipe
@@ -156,6 +158,7 @@ class Build:
     redo: bool = False
     compact: bool = False
     given: Generations | None = None
+    record: Record = field(default_factory=Record, compare=False)
 
     @property
     def work(self) -> AnyPath:
@@ -170,38 +173,70 @@ class Build:
 
         Raises `ConfigError` before work starts, `BuildError` where it cannot go on, `GateError` at the end.
         """
+        self._check_folder()
+        with lock.hold(self.work / "locks") as check, aftermath.recorded(self.work, self.record):
+            settings = self._settled(retry, order)
+            with self.record.phase("inputs"):
+                shards = self.discovered()
+            generations = self.generations(shards)
+            self._note(generations)
+            done = None if retry else self.finished(settings, generations)
+            if done is None:
+                state.withdraw(self.out)
+            state.forget(self.work, self.recipe.taken_down.domains)
+            return self._made(settings, shards, generations, check) if done is None else self._again(done)
+
+    def _note(self, generations: Generations) -> None:
+        before = state.generations(self.work)
+        self.record.inputs(differing(before, generations))
+        self.record.known["generation"] = f"g{generations.last:04d}" if generations.last > before.last else ""
+
+    def _again(self, done: dict[str, Any]) -> dict[str, Any]:
+        """A finished build: its gates may be others than they were."""
         from etl import finish
 
-        self._check_folder()
-        with lock.hold(self.work / "locks") as check:
-            settings = self._settled(retry, order)
-            shards = self.discovered()
-            generations = self.generations(shards)
-            done = None if retry else self.finished(settings, generations)
-            if done is not None:
-                return done
-            state.withdraw(self.out)
-            self._sweep()
-            reports = self._samples(shards)
-            check()
-            if self.recipe.taken_down:
-                state.save_inputs(self.work, shards, generations)
-                self.clean()  # what is left of inputs that are gone may be what was taken down
+        self.record.manifest(done)
+        finish.judged(self.out, self.recipe.gates, done)
+        self.record.status = aftermath.NOTHING
+        return done
+
+    def _made(
+        self,
+        settings: Mapping[str, Any],
+        shards: Sequence[InputShard],
+        generations: Generations,
+        check: Callable[[], None],
+    ) -> dict[str, Any]:
+        """Do what is not done. check: raises if the lock was lost."""
+        from etl import finish
+
+        self._sweep()
+        with self.record.phase("samples"):
+            reports = self._samples(shards, shards)
+        check()
+        if self.recipe.taken_down:
+            state.save_inputs(self.work, shards, generations)
+            self.clean()  # what is left of inputs that are gone may be what was taken down
+        with self.record.phase("index"):
             generations, outputs = self._indexed(shards, generations)
+        with self.record.phase("packing"):
             packed = self._packed(outputs)
             self._remove_others(outputs)
-            self._sweep()
-            check()
+        self._sweep()
+        check()
+        with self.record.phase("finishing"):
             fingerprint = self.fingerprint(settings, generations)
-            return finish.finish(self.out, self.recipe, settings, fingerprint, generations, shards, reports, packed)
+            made = finish.finish(self.out, self.recipe, settings, fingerprint, generations, shards, reports, packed)
+            self.record.manifest(made)
+            return finish.completed(self.out, self.recipe.gates, made)
 
     def run_samples(self, part: Slice, order: Mapping[str, Any] | None = None) -> int:
         """Phase 1 of one slice of the inputs; returns how many input shards it has. Errors as of `run`."""
         self._check_folder()
         with lock.hold(self.work / "locks", part.name):
             self._settled(False, order)
-            mine = part.of_items(self.discovered(), lambda shard: shard.size)
-            return len(self._samples(mine))
+            every = self.discovered()
+            return len(self._samples(part.of_items(every, lambda shard: shard.size), every))
 
     def run_packed(self, part: Slice) -> int:
         """Phase 3 of one slice of the output shards, once phase 1 is done; returns how many it has.
@@ -211,12 +246,12 @@ class Build:
         with lock.hold(self.work / "locks", part.name):
             self._settled(False, None)
             shards = self.discovered()
-            worker = self.samples_worker()
+            worker = self.samples_worker(self.removed(shards))
             missing = [shard.name for shard in shards if not isinstance(worker.finished(shard), ShardReport)]
             if missing:
                 raise BuildError(
                     f"{self.out}: {len(missing):,} inputs have not been read yet, {missing[0]} for one; run "
-                    "stepmill build --shard for all slices first"
+                    "stepmill build --shard for all slices first (again, if copies of what is taken down were found)"
                 )
             state.withdraw(self.out)
             _, outputs = self._indexed(shards, self.generations(shards))
@@ -225,11 +260,12 @@ class Build:
     def _indexed(self, shards: Sequence[InputShard], generations: Generations) -> tuple[Generations, list[OutputShard]]:
         """Phase 2."""
         state.save_inputs(self.work, shards, generations)
-        return self.recipe.index.build(shards, generations, self.recipe.samples.sources, self.work)
+        sources, listed = self.recipe.samples.sources, self.recipe.taken_down
+        return self.recipe.index.build(shards, generations, sources, self.work, takedown=listed)
 
     def _check_folder(self) -> None:
         """Before anything is written: the recipe can be used, and the folder is ours or new."""
-        self.settings()
+        _ = self.settings(), self.recipe.taken_down
         if storage.holds_anything(self.out) and not storage.holds_anything(self.work):
             raise ConfigError(f"{self.out} is not empty and holds no build; choose another folder with --out")
 
@@ -260,6 +296,7 @@ class Build:
             write_json(path, settings)
         if order is not None:
             write_json(self.work / "order.json", order)
+        takedown.keep(self.work, self.recipe.taken_down)
         return settings
 
     def _forget_quarantined(self) -> None:
@@ -321,22 +358,46 @@ class Build:
             storage.remove(path)
         return gone
 
-    def samples_worker(self) -> SamplesWorker:
-        """What phase 1 does with one input shard."""
-        return SamplesWorker(self.recipe.samples, self.work, self.recipe.taken_down)
+    def samples_worker(self, removed: Iterable[str] = ()) -> SamplesWorker:
+        """What phase 1 does with one input shard. removed: contents of what is taken down, as far as they are known."""
+        return SamplesWorker(self.recipe.samples, self.work, self.recipe.taken_down.with_contents(removed))
+
+    def removed(self, shards: Sequence[InputShard]) -> frozenset[str]:
+        """Contents that the takedown list took down when these input shards were read last."""
+        if not self.recipe.taken_down:
+            return frozenset()
+        names = [f"{shard.key}.json" for shard in shards]
+        gone = set(storage.missing(self.work / "samples", names))
+        paths = [self.work / "samples" / name for name in names if name not in gone]
+        return frozenset(content for report in storage.together(read_json, paths) for content in report["removed"])
 
     def packed_worker(self) -> PackedWorker:
         """What phase 3 does with one output shard."""
         return PackedWorker(self.recipe.packed, self.out)
 
-    def _samples(self, shards: Sequence[InputShard]) -> list[ShardReport]:
+    def _samples(self, shards: Sequence[InputShard], every: Sequence[InputShard]) -> list[ShardReport]:
+        """Phase 1 of some of all input shards. Copies of what is taken down can be in any input: where they are news,
+        it is done again with what is known of them.
+
+        It ends: what the list takes down does not depend on what is known of copies.
+        """
+        known = self.removed(every)
+        while True:
+            reports = self._read(shards, self.samples_worker(known))
+            removed = self.removed(every)
+            if removed == known:
+                return reports
+            known = removed
+
+    def _read(self, shards: Sequence[InputShard], worker: SamplesWorker) -> list[ShardReport]:
         sizes = {shard.key: shard.size for shard in shards}
         progress = self.progress("samples", sum(sizes.values()), "MB")
         reports: dict[str, ShardReport] = {}
         largest_first = sorted(shards, key=lambda shard: (-shard.size, shard.name))
-        for report in self.pool(self.samples_worker(), largest_first):
-            reports[report.key] = report
-            progress.advance(sizes[report.key], report.rows)
+        with self.record.counted("input_shards", self.work / "samples", [f"{shard.key}.json" for shard in shards]):
+            for report in self.pool(worker, largest_first):
+                reports[report.key] = report
+                progress.advance(sizes[report.key], report.rows)
         progress.finish()
         return [reports[shard.key] for shard in shards]
 
@@ -344,9 +405,10 @@ class Build:
         progress = self.progress("packing", sum(shard.samples for shard in outputs), "samples")
         reports: dict[str, PackedReport] = {}
         largest_first = sorted(outputs, key=lambda shard: (-shard.samples, shard.name))
-        for report in self.pool(self.packed_worker(), largest_first):
-            reports[report.name] = report
-            progress.advance(report.samples)
+        with self.record.counted("output_shards", self.work / "fitted", [f"{shard.name}.json" for shard in outputs]):
+            for report in self.pool(self.packed_worker(), largest_first):
+                reports[report.name] = report
+                progress.advance(report.samples)
         progress.finish()
         return [reports[shard.name] for shard in outputs]
 

@@ -9,8 +9,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl import account, card, state, stats
+from etl import account, card, state, stats, storage
 from etl.figures import figures
+from etl.gates import Gates
 from etl.generations import Generations
 from etl.packing import PackedReport
 from etl.plan import InputShard, ShardReport
@@ -30,9 +31,9 @@ def finish(
     reports: Sequence[ShardReport],
     packed: Sequence[PackedReport],
 ) -> dict[str, Any]:
-    """Write statistics, card and manifest; returns the manifest.
+    """Write statistics and card; returns the manifest, which `completed` writes.
 
-    Raises `IntegrityError` if the accounting recomputed from the files does not add up, `GateError` if a gate fails.
+    Raises `IntegrityError` if the accounting recomputed from the files does not add up.
     """
     accounting = account.account(out)
     errors = {unit: counts["errors"] for unit, counts in accounting.items() if counts["errors"]}
@@ -48,11 +49,13 @@ def finish(
         "fingerprint": fingerprint,
         "settings": settings,
         "generations": generations.as_json(),
+        "takedown": recipe.taken_down.fingerprint,
         "inputs": _inputs(shards, reports),
         "splits": _splits(packed, recipe),
         "totals": stats.totals(tables),
-        "figures": figures(accounting, tables),
+        "figures": figures(accounting, tables, account.unread(out)),
         "accounting": accounting,
+        "packing": _packing(packed),
         "quarantined": account.quarantined(out).height,
     }
     statistics = {name: table.to_dicts() for name, table in tables.items()}
@@ -61,11 +64,26 @@ def finish(
         stream.write(card.render(manifest, tables).encode())
     files["dataset/README.md"] = stream.sha256.hexdigest()
     manifest["files"] = dict(sorted(files.items()))
-    failures = recipe.gates.failures(manifest["figures"], state.previous(out / "work"))
-    if failures:
-        raise GateError(out, failures)
-    write_json(out / "work" / "generations.json", generations.as_json())
+    return manifest
+
+
+def completed(out: AnyPath, gates: Gates, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Write the manifest, by which a dataset is complete. Raises `GateError` if it does not pass its gates."""
+    judged(out, gates, manifest)
+    write_json(out / "work" / "generations.json", manifest["generations"])
     write_json(out / state.MANIFEST, manifest)
+    return manifest
+
+
+def judged(out: AnyPath, gates: Gates, manifest: dict[str, Any]) -> dict[str, Any]:
+    """The manifest, if its figures pass the gates, which may be others than when it was written.
+
+    Raises `GateError` if they do not; then it is there no more.
+    """
+    failures = gates.failures(manifest["figures"], state.previous(out / "work"))
+    if failures:
+        storage.remove(out / state.MANIFEST)
+        raise GateError(out, failures)
     return manifest
 
 
@@ -88,6 +106,18 @@ def _parquet(path: AnyPath, table: pl.DataFrame) -> str:
             table.to_arrow(compat_level=pl.CompatLevel.oldest()), pa.PythonFile(stream, mode="w"), compression="zstd"
         )
     return stream.sha256.hexdigest()
+
+
+def _packing(packed: Sequence[PackedReport]) -> list[dict[str, Any]]:
+    """What each generation has in each split: by it is seen whether `etl.compaction` is worth it."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for report in packed:
+        key = report.name.partition("/")[0], report.split
+        counts = found.setdefault(key, {"files": 0, "rows": 0, "tokens": 0, "bytes": 0})
+        counts["files"] += 1
+        for name in ("rows", "tokens", "bytes"):
+            counts[name] += getattr(report, name)
+    return [{"generation": name, "split": split, **counts} for (name, split), counts in sorted(found.items())]
 
 
 def _splits(packed: Sequence[PackedReport], recipe: Recipe) -> dict[str, Any]:

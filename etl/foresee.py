@@ -75,7 +75,7 @@ def foresee(build: Build) -> Foreseen:
     generations = build.generations(shards)
     inputs = differing(before, generations)
     changed = {name for names in inputs.values() for name in names}
-    worker = build.samples_worker()
+    worker = build.samples_worker(build.removed(shards))
     states = {shard.key: worker.finished(shard) for shard in shards}
     known = [shard for shard in shards if isinstance(states[shard.key], ShardReport)]
     read = [(shard.name, shard.size, str(states[shard.key])) for shard in shards if shard not in known]

@@ -1,17 +1,24 @@
 """Gates: limits that a build sets itself. One that fails leaves the dataset without a manifest, so that nobody takes it
 for complete; the message gives figure and limit, and the same command with other limits completes it.
 
-Drift is measured against the last complete build of the same folder (`etl.figures` says how).
+Drift is measured against the last complete build of the same folder (`etl.figures` says how); where there was none, or
+it had no samples, the gates of drift say nothing. What a later takedown list names is left out of its figures first.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from etl.figures import distances
 from schemas.errors import ConfigError
+
+_SLACK: Final = 1e-9
+"""A figure is at its limit, not over it, where only the last digits of two divisions differ."""
+_SHARES: Final = ("max_drop_rate", "max_domain_drift", "max_action_drift", "max_survival_drift")
+_REASON: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,8 @@ class Gates:
     max_drop_rate: dropped steps over steps read; max_drop_rates: the same by reason. min_samples, min_domains: in the
     dataset. max_domain_drift: of one domain's share of the samples; max_tokens_drift: of tokens a sample, relative;
     max_action_drift: of the mix of actions, 0 to 1; max_survival_drift: of the share of targets that survive.
+
+    Errors: ConfigError for a limit that no figure can have, and for a reason that none can be.
     """
 
     max_drop_rate: float | None = None
@@ -33,15 +42,23 @@ class Gates:
     max_survival_drift: float | None = None
 
     def __post_init__(self) -> None:
-        rates: dict[str, float | None] = {f"max_drop_rates.{key}": rate for key, rate in self.max_drop_rates.items()}
-        rates |= {"max_drop_rate": self.max_drop_rate, "max_action_drift": self.max_action_drift}
-        for name, rate in rates.items():
-            if rate is not None and not 0 <= rate <= 1:
-                raise ConfigError(f"gates.{name} = {rate}: a share is between 0 and 1")
+        shares: dict[str, float | None] = {f"max_drop_rates.{key}": rate for key, rate in self.max_drop_rates.items()}
+        shares |= {name: getattr(self, name) for name in _SHARES}
+        for name, share in shares.items():
+            if share is not None and not 0 <= share <= 1:
+                raise ConfigError(f"gates.{name} = {share}: a share is between 0 and 1")
+        for name in ("min_samples", "min_domains", "max_tokens_drift"):
+            limit = getattr(self, name)
+            if limit is not None and not limit >= 0:
+                raise ConfigError(f"gates.{name} = {limit}: it is 0 or more")
+        for reason in self.max_drop_rates:
+            if not _REASON.fullmatch(reason):
+                said = "a reason is a word like failed_action; stepmill inspect shows those of a build"
+                raise ConfigError(f"gates.max_drop_rates.{reason}: {said}")
 
     def failures(self, new: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[str]:
         """What fails, one line each. new, old: figures of this build and of the one before, if there was one."""
-        return [*self._of_itself(new), *(self._of_drift(new, old) if old is not None else ())]
+        return [*self._of_itself(new), *(self._of_drift(new, old) if old is not None and old["samples"] else ())]
 
     def _of_itself(self, new: Mapping[str, Any]) -> Iterator[str]:
         yield from _above("max_drop_rate", "of all steps are dropped", new["drop_rate"], self.max_drop_rate)
@@ -67,5 +84,6 @@ class Gates:
 
 
 def _above(name: str, what: str, figure: float, limit: float | None) -> Iterator[str]:
-    if limit is not None and figure > limit:
-        yield f"{figure:.2%} {what}; gates.{name} is {limit:.2%}"
+    if limit is not None and figure > limit + _SLACK:
+        digits = next((n for n in range(2, 8) if f"{figure:.{n}%}" != f"{limit:.{n}%}"), 8)
+        yield f"{figure:.{digits}%} {what}; gates.{name} is {limit:.{digits}%}"

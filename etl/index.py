@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import orjson
 import polars as pl
@@ -34,9 +34,10 @@ import xxhash
 
 from etl import scratch, storage
 from etl.generations import Generations
-from etl.plan import InputShard, Source, Tally
+from etl.plan import NOTHING, InputShard, Quarantined, Source, Tally, without_content
 from etl.shards import ArrowWriter, atomic, open_arrow, read_parquet, write_table
 from etl.storage import AnyPath
+from etl.takedown import Takedown
 from schemas.errors import ConfigError
 from schemas.ledger import INDEX_SCHEMA, LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
 
@@ -128,6 +129,7 @@ class Index:
         sources: Mapping[str, Source],
         work: AnyPath,
         into: AnyPath | None = None,
+        takedown: Takedown = NOTHING,
     ) -> tuple[Generations, list[OutputShard]]:
         """Decide on all samples of these input shards and write index, ledger and quarantine of this phase.
 
@@ -158,7 +160,7 @@ class Index:
             if path.name.partition("-")[0] not in {generation.name for generation in generations.every}:
                 storage.remove(path)  # of a generation that is no more
         if into is None:
-            _write_quarantine(dropped, shards, sources, work)
+            _write_quarantine(dropped, shards, sources, work, takedown)
         return generations.closed(totals), made
 
     def _dropped(self, shards: Sequence[InputShard], numbers: Sequence[int], work: AnyPath) -> pl.DataFrame:
@@ -363,7 +365,11 @@ def scan(work: AnyPath) -> pl.LazyFrame:
 
 
 def _write_quarantine(
-    dropped: pl.DataFrame, shards: Sequence[InputShard], sources: Mapping[str, Source], work: AnyPath
+    dropped: pl.DataFrame,
+    shards: Sequence[InputShard],
+    sources: Mapping[str, Source],
+    work: AnyPath,
+    takedown: Takedown,
 ) -> None:
     """Keep the content of workflows with a conflicting id; their input shards are read once more for it."""
     conflicts = dropped.filter(pl.col("reason") == "conflicting_id").select("position", "workflow", "detail")
@@ -372,14 +378,15 @@ def _write_quarantine(
     if not details:
         storage.remove(path)
         return
-    kept = list(_contents(details, shards, sources))
-    columns = {name: [row[name] for row in kept] for name in QUARANTINE_SCHEMA.names}
+    whole = _contents(details, shards, sources)
+    kept = [without_content(row) if takedown.in_record(row.id, row.detail, row.raw) else row for row in whole]
+    columns = {name: [getattr(row, name) for row in kept] for name in QUARANTINE_SCHEMA.names}
     write_table(path, pa.table(columns, schema=QUARANTINE_SCHEMA))
 
 
 def _contents(
     details: Mapping[tuple[int, str], str], shards: Sequence[InputShard], sources: Mapping[str, Source]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Quarantined]:
     for position in sorted({position for position, _ in details}):
         wanted = {uid for at, uid in details if at == position}
         shard = shards[position]
@@ -388,4 +395,4 @@ def _contents(
                 wanted.discard(workflow.uid)
                 detail = details[position, workflow.uid]
                 raw = orjson.dumps(workflow)
-                yield {"id": workflow.uid, "stage": "index", "reason": "conflicting_id", "detail": detail, "raw": raw}
+                yield Quarantined(workflow.uid, "index", "conflicting_id", detail, raw)

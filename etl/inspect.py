@@ -12,17 +12,19 @@ from typing import Any, Final
 import click
 import polars as pl
 
-from etl import account, discover, storage
+from etl import account, compaction, discover, storage
 from etl.index import scan
 from etl.packing import gather
 from etl.plan import Tally
 from etl.shards import open_arrow, read_json, read_parquet
 from etl.sources import SOURCES
 from etl.storage import AnyPath
+from etl.takedown import REASON as TAKEN_DOWN
 from schemas.errors import ConfigError
 from schemas.samples import NO_LOSS
 
 _FIRST_ERRORS: Final = 5
+_TAKEN_DOWN: Final = "it is on the takedown list, and nothing of it is kept but ids"
 
 
 def check(inputs: Sequence[str]) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def _manifest(out: AnyPath) -> dict[str, Any]:
 
 
 def summary(out: AnyPath) -> dict[str, Any]:
-    """Totals, splits, the accounting recomputed from the files, and the domains."""
+    """Totals, splits, the accounting recomputed from the files, why compaction is worth it (if so), and the domains."""
     manifest = _manifest(out)
     domains = read_parquet(out / "dataset" / "stats" / "domains.parquet")
     return {
@@ -92,6 +94,7 @@ def summary(out: AnyPath) -> dict[str, Any]:
         "splits": manifest["splits"],
         "accounting": account.account(out),
         "quarantined": manifest["quarantined"],
+        "compaction": compaction.reasons(manifest),
         "domains": domains.to_dicts(),
     }
 
@@ -151,6 +154,12 @@ def summary_text(view: dict[str, Any], limit: int | None) -> str:
         lines += [
             "",
             f"{view['quarantined']:,} records are quarantined with their bytes; read them again with: stepmill retry",
+        ]
+    if view["compaction"]:
+        lines += [
+            "",
+            "it is time for one generation of all: stepmill compact",
+            *(f"  {why}" for why in view["compaction"]),
         ]
     return "\n".join(lines)
 
@@ -243,7 +252,7 @@ def explain_text(view: dict[str, Any]) -> str:
     lines: list[str] = []
     for found in view["occurrences"]:
         lines.append(
-            f"{found['unit']} {found['id']}, read from {found['input']}, domain {found['domain'] or 'unknown'}"
+            f"{found['unit']} {found['id']}, read from {found['input']}, domain {found['domain'] or _no_domain(found)}"
         )
         if found["unit"] == "record" and found["parent"]:
             lines.append(f"  belongs to {found['parent']}")
@@ -251,6 +260,10 @@ def explain_text(view: dict[str, Any]) -> str:
         for step in found.get("steps", ()):
             lines += [f"  step {step['id']}", *_stages(step, "    ")]
     return "\n".join(lines)
+
+
+def _no_domain(found: dict[str, Any]) -> str:
+    return "not kept" if any(drop["reason"] == TAKEN_DOWN for drop in found["drops"]) else "unknown"
 
 
 def _stages(found: dict[str, Any], margin: str) -> list[str]:
@@ -266,7 +279,8 @@ def _stages(found: dict[str, Any], margin: str) -> list[str]:
             f"index    split {made['split']}",
         ]
     for drop in found["drops"]:
-        detail = f": {drop['detail']}" if drop["detail"] else ""
+        said = drop["detail"] or (_TAKEN_DOWN if drop["reason"] == TAKEN_DOWN else "")
+        detail = f": {said}" if said else ""
         lines = [line for line in lines if line.split()[0] != drop["stage"]]
         lines.append(f"{drop['stage']:<8} dropped, {drop['reason']}{detail}")
     if made and "packed" in made and not found["drops"]:

@@ -30,8 +30,8 @@ from etl.inputs import Keys
 from etl.shards import ArrowWriter, atomic, write_json, write_table
 from etl.storage import AnyPath
 from etl.streams import Part
+from etl.takedown import COPY, Takedown, domains_of
 from etl.takedown import REASON as TAKEN_DOWN
-from etl.takedown import Takedown
 from schemas.errors import RecordError
 from schemas.ledger import LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
 from schemas.samples import SAMPLE_SCHEMA, Sample
@@ -206,11 +206,58 @@ class Refused:
     detail: str
 
 
+@dataclass(slots=True)
+class Met:
+    """The workflows of an input shard by content and domain, and what the takedown list did: see `ShardReport`."""
+
+    contents: set[str] = field(default_factory=set)
+    domains: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
+    by: set[str] = field(default_factory=set)
+    ids: set[str] = field(default_factory=set)  # of what was taken down
+
+    def taken_down(self, trail: Trail, takedown: Takedown, tally: Tally, start: int) -> bool:
+        """Whether a workflow is taken down; if so it is dropped, and its lines from ``start`` on say but ids."""
+        listed = takedown.listed(trail)
+        by = listed or takedown.copied(trail)
+        if not by:
+            self.contents.add(trail.content_hash)
+            self.domains |= domains_of(trail)
+            return False
+        if listed:
+            self.removed.add(trail.content_hash)
+        self.by |= by
+        self.ids.add(trail.workflow.uid)
+        for position, entry in enumerate(tally.entries[start:], start):
+            if trail.uid in {entry.parent, entry.id}:
+                tally.entries[position] = replace(entry, domain="", detail="")
+        trail.domain = ""
+        tally.drop_workflow(trail, TAKEN_DOWN, "" if listed else COPY)
+        return True
+
+    def strip(self, tally: Tally, takedown: Takedown) -> None:
+        """Take the bytes and details of quarantined records that name something taken down."""
+        stripped: set[str] = set()
+        for position, record in enumerate(tally.quarantined):
+            if named := takedown.in_record(record.id, record.detail, record.raw, ids=self.ids):
+                self.by |= named & takedown.entries
+                stripped.add(record.id)
+                tally.quarantined[position] = without_content(record)
+        if stripped:
+            tally.entries[:] = [replace(e, detail="") if e.reason and e.id in stripped else e for e in tally.entries]
+
+
+def without_content(record: Quarantined) -> Quarantined:
+    """What is kept of a quarantined record that names something taken down."""
+    return replace(record, reason=TAKEN_DOWN, detail="", raw=b"")
+
+
 @dataclass(frozen=True)
 class ShardReport:
     """What was written for one shard; a pure function of the shard, the plan and the takedown list.
 
-    settings, takedown: hashes of what it was made with.
+    settings, takedown: hashes of what it was made with. contents, domains: of the workflows that were read, less those
+    taken down. removed: contents of what the takedown list took down; by: hashes of its entries that took effect.
     """
 
     key: str
@@ -219,6 +266,10 @@ class ShardReport:
     settings: str
     takedown: str
     rows: int
+    contents: tuple[str, ...]
+    domains: tuple[str, ...]
+    removed: tuple[str, ...]
+    by: tuple[str, ...]
     drops: tuple[tuple[str, str, str, str, int], ...]  # unit, stage, reason, domain, how many
     files: dict[str, str]  # path under the work folder -> sha256
 
@@ -247,23 +298,20 @@ class Plan:
 
         takedown: what must not be kept. refused: what is quarantined untried. watch: told the workflow worked on.
         """
-        tally, key = Tally(), shard.key
+        tally, key, met = Tally(), shard.key, Met()
         samples, light = f"samples/{key}.arrow", f"light/{key}.arrow"
         with atomic(work / samples) as stream, atomic(work / light) as light_stream:
             writer, light_writer = ArrowWriter(stream, SAMPLE_SCHEMA), ArrowWriter(light_stream, LIGHT_SCHEMA)
-            for sample in self._samples(shard, tally, takedown, {r.name: r for r in refused}, watch):
+            for sample in self._samples(shard, tally, takedown, met, {r.name: r for r in refused}, watch):
                 writer.add((getattr(sample, name) for name in _SAMPLE_FIELDS), len(sample.observation) + 1024)
                 light_writer.add(light_row(sample), 256)
             writer.close()
             light_writer.close()
-        quarantined = [
-            replace(q, raw=b"", reason=TAKEN_DOWN, detail="") if takedown.in_record(q.id, q.raw) else q
-            for q in tally.quarantined
-        ]
+        met.strip(tally, takedown)
         files = {samples: stream.sha256.hexdigest(), light: light_stream.sha256.hexdigest()}
         for folder, rows, schema in (
             ("ledger", tally.entries, LEDGER_SCHEMA),
-            ("quarantine", quarantined, QUARANTINE_SCHEMA),
+            ("quarantine", tally.quarantined, QUARANTINE_SCHEMA),
         ):
             name = f"{folder}/{shard.key}.arrow"
             if rows:
@@ -273,13 +321,22 @@ class Plan:
                 storage.remove(work / name)
         drops = Counter((e.unit, e.stage, e.reason, e.domain) for e in tally.entries if e.reason)
         counted = tuple((*what, count) for what, count in sorted(drops.items()))
-        made_with = (self.fingerprints[shard.format], takedown.fingerprint)
-        report = ShardReport(key, shard.name, shard.format, *made_with, writer.rows, counted, files)
+        made_with = (self.fingerprints[shard.format], takedown.state)
+        contents, domains, removed, by = (tuple(sorted(n)) for n in (met.contents, met.domains, met.removed, met.by))
+        report = ShardReport(
+            key, shard.name, shard.format, *made_with, writer.rows, contents, domains, removed, by, counted, files
+        )
         write_json(work / "samples" / f"{shard.key}.json", asdict(report))
         return report
 
     def _samples(
-        self, shard: InputShard, tally: Tally, takedown: Takedown, refused: Mapping[str, Refused], watch: Watch
+        self,
+        shard: InputShard,
+        tally: Tally,
+        takedown: Takedown,
+        met: Met,
+        refused: Mapping[str, Refused],
+        watch: Watch,
     ) -> Iterator[Sample]:
         seen: dict[str, str] = {}
         rows = self.sources[shard.format].read(shard, tally.at("read"))
@@ -305,9 +362,9 @@ class Plan:
             if trail.uid != workflow.uid:
                 _reparent(tally.entries, entered, workflow.uid, trail.uid)
             at_read = tally.at("read")
-            if takedown.covers(trail):
-                at_read.drop_workflow(trail, TAKEN_DOWN)
-            elif known == trail.content_hash:
+            if met.taken_down(trail, takedown, at_read, entered):
+                continue
+            if known == trail.content_hash:
                 at_read.drop_workflow(trail, "duplicate_workflow", "the same recording came before in this file")
             elif known:
                 detail = "a workflow with the same id and other content came before in this file"

@@ -359,14 +359,17 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def _override(text: str) -> dict[str, Any]:
     path, equals, value = text.partition("=")
-    section, dot, key = path.strip().partition(".")
-    if not equals or not dot or not key:
+    *tables, key = path.strip().split(".")
+    if not equals or not tables or not all([*tables, key]):
         raise ConfigError(f"--set {text}: write section.key=value, for example --set fit.context=65536")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value  # a bare word is a string
-    return {section: {key: parsed}}
+    found = {key: parsed}
+    for table in reversed(tables):
+        found = {table: found}
+    return found
 
 
 def _checked(value: Any, hint: Any, path: str) -> Any:

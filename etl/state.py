@@ -4,16 +4,19 @@
 - ``inputs.json``: the input shards of the build in the making or made last, each with its key and generation. The files
   of other keys are of inputs that are gone; nothing reads them, and ``stepmill clean`` removes them.
 - ``generations.json``: the generations of the last complete build.
-- ``previous.json``: the figures of the last complete build, while another one is in the making.
+- ``previous.json``: the figures of the complete build before the one in the making or made last.
+- ``takedown.json``: the takedown list (`etl.takedown`), if there is one; published is only its hash.
+- ``last_build.json``: how the last run ended (`etl.aftermath`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from etl import storage
+from etl.figures import without
 from etl.generations import Generations
 from etl.plan import InputShard
 from etl.shards import read_json, write_json
@@ -95,6 +98,16 @@ def withdraw(out: AnyPath) -> None:
         return
     write_json(out / "work" / "previous.json", {"figures": manifest["figures"], "totals": manifest["totals"]})
     storage.remove(path)
+
+
+def forget(work: AnyPath, domains: Collection[str]) -> None:
+    """Leave domains out of what is kept of the build before."""
+    path = work / "previous.json"
+    if domains and storage.exists(path):
+        before = read_json(path)
+        left = before | {"figures": without(before["figures"], domains)}
+        if left != before:
+            write_json(path, left)
 
 
 def previous(work: AnyPath) -> dict[str, Any] | None:

@@ -96,7 +96,7 @@ def _by(level: str, kept: pl.DataFrame, ledger: pl.DataFrame | None, characters:
 
 
 def _with_read(table: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
-    read = ledger.filter(pl.col("reason") == "")
+    read = ledger.filter((pl.col("reason") == "") & (pl.col("domain") != ""))  # what was taken down is of no domain
     dropped = ledger.filter((pl.col("unit") == "step") & (pl.col("reason") != ""))
     counts = (
         read.filter(pl.col("unit").is_in(["workflow", "step"]))

@@ -88,6 +88,16 @@ def missing(folder: AnyPath, names: Collection[str]) -> list[str]:
     return [name for name in names if name not in there]
 
 
+def stamps(folder: AnyPath, names: Collection[str]) -> dict[str, tuple[Any, ...]]:
+    """What tells that a file was written anew, of those of these files that are under a folder."""
+    if isinstance(folder, Path):
+        there = [(name, folder / name) for name in names if (folder / name).exists()]
+        return {name: (path.stat().st_ino, path.stat().st_mtime_ns) for name, path in there}
+    found = details(folder)
+    marks = ("ETag", "etag", "LastModified", "mtime", "created", "size")
+    return {name: tuple(str(found[name].get(mark)) for mark in marks) for name in names if name in found}
+
+
 def read_bytes(path: AnyPath) -> bytes:
     """A whole file. Raises FileNotFoundError if it is not there."""
     if isinstance(path, Path):

@@ -1,95 +1,259 @@
 """Takedown: workflows and domains that must not be in anything a build keeps.
 
-A workflow is taken down by its id (``source:id`` or the recording's own) or by its domain: one step on that domain is
-enough, because its pages stand in the same recording. Nothing of it is kept but its id in the ledger, dropped as
-``taken_down``. Of what could not be read only the bytes are known: a quarantined record whose bytes name an id or a
-domain of the list keeps its line and loses its bytes.
+A workflow is taken down by its id (``source:id`` or the recording's own; repeats of it, ``id~2``, too), by a domain
+(one step on it, or the recording's website, is enough, because its pages stand in the same recording), or because it is
+the same recording as one that is, under whatever id. Nothing of it is kept but ids in the ledger: its own and those of
+its steps and records, dropped as ``taken_down``, without domain and detail. So the statistics say how many things were
+taken down, and not where; what is published holds only a hash of the list.
+
+Of what could not be read only the bytes are known. A quarantined record whose id, detail or bytes name something on the
+list, or a workflow that was taken down from the same input, keeps its line and loses bytes and detail. Bytes are looked
+into as they are, decompressed, and without the zeros of UTF-16; ids must stand by themselves, domains may stand
+anywhere. A page of another workflow that merely links to a domain on the list stays. Inputs keep their names, and these
+are published.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Self
 
 import polars as pl
+import zstandard
 
-from etl.domains import domain_of
+from etl import storage
+from etl.domains import UNKNOWN, domain_of
+from etl.shards import read_json, write_json
+from etl.storage import AnyPath
 from schemas.errors import ConfigError
 from schemas.trail import Trail
 
 REASON: Final = "taken_down"
+COPY: Final = "the same recording as one that is taken down"
+FILE: Final = "takedown.json"
+
+_AT_MOST: Final = 2**28  # bytes of one record that are looked into
+_REPEAT: Final = re.compile(r"~\d+$")
+_BEFORE: Final = rb"(?:(?<![0-9A-Za-z])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4}))"
+"""Before an id: nothing that would make it part of a longer one; the end of an escape is no such thing."""
 
 
 @dataclass(frozen=True)
 class Takedown:
-    """workflows: ids. domains: registrable domains. Errors: ConfigError for a domain that is not registrable."""
+    """workflows: ids. domains: registrable domains. Errors: ConfigError for a domain that is not registrable.
+
+    contents: content hashes of what these two take down, found out by a build and never given; by them copies under
+    other ids are known.
+    """
 
     workflows: frozenset[str] = field(default_factory=frozenset)
     domains: frozenset[str] = field(default_factory=frozenset)
+    contents: frozenset[str] = field(default_factory=frozenset)
 
     def __post_init__(self) -> None:
         for domain in sorted(self.domains):
-            registrable = domain_of(f"https://{domain}/", "").domain
+            registrable = _registrable(domain)
+            if domain == UNKNOWN or not registrable:
+                raise ConfigError(f"takedown: {domain!r} is no domain; list workflows without one by their ids")
             if registrable != domain:
                 raise ConfigError(f"takedown: {domain} is no registrable domain; did you mean {registrable}?")
+        for name in sorted(self.workflows):
+            if not name.strip():
+                raise ConfigError("takedown: an empty id would name no workflow; remove it from the list")
 
     def __bool__(self) -> bool:
         return bool(self.workflows or self.domains)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the list; empty for an empty one. It tells no name."""
-        if not self:
-            return ""
-        lines = [*(f"workflow {name}" for name in self.workflows), *(f"domain {name}" for name in self.domains)]
-        return hashlib.blake2b("\n".join(sorted(lines)).encode(), digest_size=20).hexdigest()
+        """Hash of the list; empty for an empty one. It tells no name, and is what is published."""
+        return _digest("\n".join(sorted(self._lines(of_list=True)))) if self else ""
+
+    @cached_property
+    def state(self) -> str:
+        """Hash of all that decides what one input shard loses: the list and the contents."""
+        return _digest("\n".join(sorted(self._lines(of_list=False)))) if self else ""
+
+    @cached_property
+    def entries(self) -> frozenset[str]:
+        """A hash for each thing on the list and each of the contents; reports say by them what took effect."""
+        return frozenset(map(_digest, self._lines(of_list=False)))
+
+    def _lines(self, of_list: bool) -> Iterator[str]:
+        yield from (f"workflow {name}" for name in self.workflows)
+        yield from (f"domain {name}" for name in self.domains)
+        if not of_list:
+            yield from (f"content {name}" for name in self.contents)
+
+    def with_contents(self, contents: Iterable[str]) -> Self:
+        """The same list, knowing what it takes down."""
+        return replace(self, contents=frozenset(contents))
 
     def names(self, uid: str) -> bool:
         """Whether a workflow is listed by its id."""
-        uid = uid.partition("~")[0]
-        return uid in self.workflows or uid.partition(":")[2] in self.workflows
+        return any(self._named(uid))
 
-    def covers(self, trail: Trail) -> bool:
-        """Whether a workflow is taken down."""
-        return self.names(trail.workflow.uid) or any(domain[0] in self.domains for domain in trail.domains)
+    def _named(self, uid: str) -> Iterator[str]:
+        """What on the list is this id: whole or without its source, as it is or without the number of a repeat."""
+        for id in {uid, _REPEAT.sub("", uid)}:
+            yield from self.workflows & {id, id.partition(":")[2]}
 
-    def in_record(self, id: str, raw: bytes) -> bool:
-        """Whether a record that could not be read is of something on the list: by its id or in its bytes."""
-        return self.names(id) or any(name.encode() in raw for name in (*self.workflows, *self.domains))
+    def listed(self, trail: Trail) -> frozenset[str]:
+        """The entries of the list that take a workflow down; none if it is not on the list."""
+        found = {f"workflow {name}" for name in self._named(trail.uid)}
+        found |= {f"domain {name}" for name in self.domains & domains_of(trail)}
+        return frozenset(map(_digest, found))
 
-    def differs(self, ledger: pl.DataFrame, raws: Iterable[tuple[str, str, bytes]]) -> bool:
-        """Whether an input shard that was built under another list would come out otherwise under this one.
+    def copied(self, trail: Trail) -> frozenset[str]:
+        """The entry of the contents that takes a workflow down; none if it is no copy."""
+        return frozenset({_digest(f"content {trail.content_hash}")}) if trail.content_hash in self.contents else _NONE
 
-        ledger: its rows. raws: id, reason and bytes of its quarantined records.
-        """
-        workflows = ledger.filter(pl.col("unit") == "workflow")
-        marked = set(workflows.filter(pl.col("reason") == REASON)["id"])
-        on_domain = ledger.filter(pl.col("domain").is_in(list(self.domains)))
-        listed = {uid for uid in workflows["id"] if self.names(uid)}
-        listed |= set(on_domain.filter(pl.col("unit") == "workflow")["id"])
-        listed |= set(on_domain.filter(pl.col("unit") == "step")["parent"])
-        return listed != marked or any(reason == REASON or self.in_record(id, raw) for id, reason, raw in raws)
+    def in_record(self, *texts: str | bytes, ids: Iterable[str] = ()) -> frozenset[str]:
+        """The entries that what is known of a record names. ids: of workflows that are looked for besides."""
+        if not self:
+            return _NONE
+        found = set()
+        for text in {form for given in texts for form in _forms(given)}:
+            low = text.decode("utf-8", "replace").lower()
+            found |= {f"domain {name}" for name in self.domains if any(form in low for form in _spelt(name))}
+            found |= {f"workflow {name}" for name in {*self.workflows, *ids} if _stands_in(name, text)}
+        return frozenset(map(_digest, found))
+
+    def as_json(self) -> dict[str, list[str]]:
+        """The list as it is kept in the work folder."""
+        return {"workflows": sorted(self.workflows), "domains": sorted(self.domains)}
+
+
+_NONE: Final[frozenset[str]] = frozenset()
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
+
+
+def _registrable(domain: str) -> str:
+    return domain_of(domain if "://" in domain else f"https://{domain}/", "").domain if domain.strip() else ""
+
+
+def domains_of(trail: Trail) -> frozenset[str]:
+    """All domains of a workflow: of its steps, and of the website that it says it is of."""
+    found = {domain[0] for domain in trail.domains}
+    if website := trail.workflow.website.strip().lower():
+        found |= {website, _registrable(website)}
+    return frozenset(found - {UNKNOWN})
+
+
+def _forms(text: str | bytes) -> Iterator[bytes]:
+    """A text or bytes as they may have to be read: as they are, decompressed, without the zeros of UTF-16."""
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
+    forms = [raw, *_decompressed(raw)]
+    yield from forms
+    yield from (form.replace(b"\0", b"") for form in forms if b"\0" in form)
+
+
+def _decompressed(raw: bytes) -> Iterator[bytes]:
+    """What can be had of compressed bytes that may be cut or broken."""
+    if raw[:2] == b"\x1f\x8b":
+        yield _as_far_as_it_goes(zlib.decompressobj(wbits=31).decompress, raw)
+    elif raw[:4] == b"\x28\xb5\x2f\xfd":
+        yield _as_far_as_it_goes(zstandard.ZstdDecompressor(max_window_size=2**31).decompressobj().decompress, raw)
+
+
+def _as_far_as_it_goes(decompress: Callable[[bytes], bytes], raw: bytes) -> bytes:
+    whole = bytearray()
+    try:
+        for start in range(0, len(raw), 4096):
+            whole += decompress(raw[start : start + 4096])
+            if len(whole) > _AT_MOST:
+                break
+    except (zlib.error, zstandard.ZstdError):
+        pass  # what came before is there
+    return bytes(whole)
+
+
+def _spelt(domain: str) -> set[str]:
+    """A domain in ASCII, and as people write it."""
+    try:
+        return {domain, domain.encode().decode("idna").lower()}
+    except UnicodeError:
+        return {domain}
+
+
+def _stands_in(id: str, text: bytes) -> bool:
+    """Whether bytes name an id, whole or without its source, plain or as JSON writes it; not within a longer word."""
+    names = {id, id.partition(":")[2]} - {""}
+    forms = names | {json.dumps(name, ensure_ascii=plain)[1:-1] for name in names for plain in (True, False)}
+    return any(
+        form in text and re.search(_BEFORE + re.escape(form) + rb"(?![0-9A-Za-z])", text)
+        for form in (form.encode("utf-8", "surrogatepass") for form in forms)
+    )
+
+
+def differs(
+    takedown: Takedown, by: Iterable[str], seen: tuple[Iterable[str], Iterable[str]], ledger: pl.DataFrame,
+    quarantine: Iterable[tuple[Any, ...]],
+) -> bool:  # fmt: skip
+    """Whether an input shard that was built under another list would come out otherwise under this one.
+
+    by: entries that took something down. seen: contents and domains of what was not taken down. ledger: its rows;
+    quarantine: texts and bytes of each of its quarantined records that is whole.
+    """
+    if not takedown.entries.issuperset(by):
+        return True
+    contents, domains = seen
+    if not (takedown.contents.isdisjoint(contents) and takedown.domains.isdisjoint(domains)):
+        return True
+    workflows = ledger.filter(pl.col("unit") == "workflow")
+    marked = set(workflows.filter(pl.col("reason") == REASON)["id"])
+    if any(takedown.names(uid) for uid in workflows["id"].unique() if uid not in marked):
+        return True
+    return any(takedown.in_record(*texts) for texts in quarantine)
+
+
+def keep(work: AnyPath, takedown: Takedown) -> None:
+    """Note the list, for what looks at the build later; an empty one leaves no file."""
+    path = work / FILE
+    if not takedown:
+        storage.remove(path)
+    elif kept(work) != takedown:
+        write_json(path, takedown.as_json())
+
+
+def kept(work: AnyPath) -> Takedown:
+    """The list by which a folder was built last."""
+    path = work / FILE
+    lists = read_json(path) if storage.exists(path) else {"workflows": (), "domains": ()}
+    return Takedown(frozenset(lists["workflows"]), frozenset(lists["domains"]))
 
 
 def parse(path: str) -> Takedown:
-    """A list from a file: lines ``workflow ID`` or ``domain NAME``; what follows ``#`` is a remark.
+    """A list from a file: lines ``workflow ID`` or ``domain NAME``; a ``#`` at the beginning or after a space begins
+    a remark.
 
     Raises `ConfigError` with the line that it does not understand.
     """
     found: dict[str, set[str]] = {"workflow": set(), "domain": set()}
     try:
-        lines = Path(path).read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"takedown.file: cannot read {path}: {error}") from error
+        lines = Path(path).read_text("utf-8-sig").splitlines()
+    except OSError as error:
+        raise ConfigError(f"takedown.file: cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"takedown.file: {path} is not UTF-8 ({error.reason} at byte {error.start})") from error
     for number, line in enumerate(lines, 1):
-        said = line.partition("#")[0].split(maxsplit=1)
+        said = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].split(maxsplit=1)
         if not said:
             continue
         if len(said) != 2 or said[0] not in found:
             raise ConfigError(f"{path}, line {number}: {line!r} is neither 'workflow ID' nor 'domain NAME'")
         found[said[0]].add(said[1].strip())
-    return Takedown(frozenset(found["workflow"]), frozenset(found["domain"]))
+    try:
+        return Takedown(frozenset(found["workflow"]), frozenset(found["domain"]))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error

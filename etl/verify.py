@@ -1,4 +1,6 @@
-"""Check a build against its manifest and reports: every file's hash, every count, the schema, and the accounting."""
+"""Check a build against its manifest and reports: every file's hash, every count, the schema, the accounting,
+and that nothing is left of what was taken down.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,8 @@ import pyarrow as pa
 from etl import account, scratch, state, storage
 from etl.shards import column, open_arrow, read_json, sha256_of
 from etl.storage import AnyPath
+from etl.takedown import kept
+from etl.traces import traces
 from schemas.errors import ConfigError, IntegrityError, StepmillError
 from schemas.samples import NO_LOSS, PACKED_SCHEMA
 
@@ -28,7 +32,7 @@ def verify(out: AnyPath) -> list[str]:
     if not storage.exists(path):
         raise ConfigError(f"{out}: no finished build ({path} is missing); run the build command again")
     manifest = read_json(path)
-    problems = _files(out, manifest)
+    problems = [*_taken_down(out, manifest), *_files(out, manifest)]
     if problems:  # the rest is about whole files
         return problems
     for name in sorted(name for name in manifest["files"] if name.endswith(".arrow")):
@@ -59,6 +63,14 @@ def _files(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
     names = [storage.relative(path, out) for path in storage.files(out / "dataset")]
     problems += [f"{name}: not in the manifest" for name in names if name not in known]
     return problems
+
+
+def _taken_down(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
+    """What is left of what is on the takedown list; and whether it is the list that the manifest is of."""
+    takedown = kept(out / "work")
+    if takedown.fingerprint != manifest["takedown"]:
+        return ["work/takedown.json: not the list that the manifest says (hash); run the build command again"]
+    return traces(out, takedown) if takedown else []
 
 
 def _work_files(out: AnyPath) -> dict[str, str]:

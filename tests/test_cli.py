@@ -86,7 +86,8 @@ def examples() -> list[str]:
 
 def test_every_command_has_help_with_an_example(run: Run) -> None:
     """--help and -h of the group and of every command print usage and an example, and end with 0."""
-    assert " ".join(COMMANDS) == "augment build check clean compact explain finish formats inspect recipes retry verify"
+    names = "augment build check clean compact diff explain finish formats inspect recipes retry verify"
+    assert " ".join(COMMANDS) == names
     for arguments in ([], *([name] for name in COMMANDS)):
         for flag in ("--help", "-h"):
             done = run(*arguments, flag)
@@ -174,7 +175,7 @@ ERRORS: Final[dict[str, tuple[list[str], list[str]]]] = {
     "build file in another encoding": (["build", "latin.toml"], ["latin.toml: not UTF-8"]),
     "build file with a setting too many": (
         ["build", "more.toml"],
-        ["[build] has no setting worker (there are: inputs"],
+        ["[build] has no setting worker (there are: inputs, out, hook)"],
     ),
     "build file with one input as text": (["build", "text.toml"], ["[build] inputs is a list of strings"]),
     "build file and recipe": (["build", "text.toml", "--recipe", "scribeagent-64k"], ["is a recipe itself"]),
@@ -190,6 +191,8 @@ ERRORS: Final[dict[str, tuple[list[str], list[str]]]] = {
     "unknown id": (["explain", "out", "w99"], ["w99: nothing of that id was read in out"]),
     "explain of no build": (["explain", "in", "w1"], ["in: no finished build"]),
     "unknown recipe to show": (["recipes", "scribe"], ["there is no recipe 'scribe'"]),
+    "diff with no build": (["diff", "out", "in"], ["in: no finished build", "run the build command again"]),
+    "diff with no manifest": (["diff", "recipe.toml", "out"], ["recipe.toml: not a manifest with figures"]),
     "unknown command": (["biuld"], ["No such command 'biuld'"]),
     "unknown option": (["build", "in", "--outt", "new"], ["No such option", "--outt"]),
 }

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from etl import recipe
+from etl import recipe, verify
 from etl.cli import cli
+from etl.shards import read_json
 from etl.sources import SOURCES
 
 ROOT = Path(__file__).parent.parent
@@ -40,9 +46,93 @@ def test_the_commands_of_the_section_use_run_one_after_the_other(
     for command in stepmill:
         arguments = [part.replace("demo-out", str(tmp_path / "demo-out")) for part in shlex.split(command)[1:]]
         if "--workers" in arguments:  # another process would not see the runner's streams
-            arguments[arguments.index("--workers") + 1] = "1"
+            arguments[arguments.index("--workers") + 1] = "0"
+        elif arguments[0] in ("build", "compact"):
+            arguments += ["--workers", "0"]
         result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
         assert result.exit_code == 0, f"{command}: {result.output}"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """What the examples take for granted: recordings and a build file in /srv/web, stepmill in /opt/stepmill."""
+    web = tmp_path / "srv" / "web"
+    shutil.copytree(ROOT / "tests" / "recordings" / "data", web / "recordings")
+    (web / "nightly.toml").write_text(blocks("toml")[0])
+    program = tmp_path / "opt" / "stepmill" / "bin" / "stepmill"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m etl "$@"\n')
+    program.chmod(0o755)
+    return tmp_path
+
+
+def shell(site: Path, command: str, **more: str) -> str:
+    """Run a command of an example by sh in the bare environment that cron and others give; returns what it says."""
+    command = command.replace("/srv/", f"{site}/srv/").replace("/opt/", f"{site}/opt/")
+    bare = {"HOME": str(site), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", **more}
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], env=bare, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def is_built(site: Path) -> bool:
+    out = site / "srv" / "web" / "dataset"
+    return verify.verify(out) == [] and read_json(out / "dataset" / "manifest.json")["totals"]["samples"] > 300
+
+
+def test_the_cron_line_builds(site: Path) -> None:
+    """The line of the crontab has five fields and a command, which builds, prints nothing, and logs."""
+    (line,) = blocks("cron")
+    fields = line.split(None, 5)
+    assert all(re.fullmatch(r"[0-9*/,-]+", field) for field in fields[:5])
+    assert shell(site, fields[5].strip()) == ""
+    assert is_built(site)
+    assert "samples 100%" in (site / "srv" / "web" / "nightly.log").read_text()
+
+
+def test_the_systemd_units_build(site: Path) -> None:
+    """The service's command builds in its folder; the timer has a time and starts at boot."""
+    service, timer = (configparser.ConfigParser(interpolation=None) for _ in range(2))
+    for unit, text in zip((service, timer), blocks("ini"), strict=True):
+        unit.optionxform = str  # type: ignore[method-assign,assignment] # systemd's keys have capitals
+        unit.read_string(text)
+    shell(site, f"cd {service['Service']['WorkingDirectory']} && exec {service['Service']['ExecStart']}")
+    assert is_built(site)
+    assert re.fullmatch(r"\*-\*-\* \d\d:\d\d:\d\d", timer["Timer"]["OnCalendar"])
+    assert timer["Install"]["WantedBy"] == "timers.target"
+
+
+def test_the_slurm_array_builds(site: Path) -> None:
+    """The array's script, run with Slurm's variables for each task of both arrays, and then the last command, build the
+    dataset; the commands that hand them in name the steps in this order.
+    """
+    script, commands = blocks("slurm")
+    steps = re.findall(r"STEP='([^']+)'", commands)
+    assert [step.split()[0] for step in steps] == ["build", "finish"]
+    count = int(re.findall(r"--array=1-(\d+)", script)[0])
+    for step in steps:
+        for task in range(1, count + 1):
+            shell(site, script, STEP=step, SLURM_ARRAY_TASK_ID=str(task), SLURM_ARRAY_TASK_COUNT=str(count))
+    shell(site, re.findall(r"--wrap='([^']+)'", commands)[0])
+    assert is_built(site)
+
+
+def test_the_ray_example_builds(site: Path) -> None:
+    """A Ray head is started, the build runs on it, and it is stopped, as shown."""
+    (block,) = blocks("ray")
+    start, build, stop = block.splitlines()
+    bin_folder = Path(sys.executable).parent
+    with tempfile.TemporaryDirectory(dir="/tmp") as scratch:  # paths of sockets are at most 107 bytes long
+        more = {"PATH": f"{site}/opt/stepmill/bin:{bin_folder}:/usr/bin:/bin", "RAY_AUTH_MODE": "disabled"}
+        more |= {"RAY_TMPDIR": scratch, "RAY_USAGE_STATS_ENABLED": "0"}
+        try:
+            shell(site, f"{start} --include-dashboard=false --object-store-memory=100000000", **more)
+            shell(site, f"cd /srv/web && {build}", **more)
+        finally:
+            shell(site, stop, **more)
+    assert is_built(site)
 
 
 def test_make_targets_that_are_named_exist() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -138,8 +138,8 @@ class Wounded(Build):
 
     always: bool = False
 
-    def samples_worker(self) -> Any:
-        return Dying(super().samples_worker(), Path(str(self.out)).with_name("killed"), self.always)
+    def samples_worker(self, removed: Iterable[str] = ()) -> Any:
+        return Dying(super().samples_worker(removed), Path(str(self.out)).with_name("killed"), self.always)
 
 
 def wounded(tmp_path: Path, pool: Pool, always: bool) -> Path:

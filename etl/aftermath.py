@@ -1,0 +1,165 @@
+"""What a run leaves for the next program: ``work/last_build.json``, and a command that is run when it has ended.
+
+Every run that got past configuration and the folder's lock is summed up, however it ended; a run that was refused has
+changed nothing, and leaves the file as it is. Clocks are read here: the file is no part of the dataset.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from etl import storage
+from etl.shards import write_json
+from etl.storage import AnyPath
+from schemas.errors import BuildError, ConfigError, GateError
+
+T = TypeVar("T")
+
+FILE: Final = "last_build.json"
+NAMES: Final = 100
+"""So many names of inputs are listed of each kind; the counts are whole."""
+
+COMPLETE, NOTHING, GATE, FAILED, INTERRUPTED = "complete", "nothing_to_do", "gate_failed", "failed", "interrupted"
+
+
+@dataclass
+class Record:
+    """What is known of a run so far.
+
+    status: empty until it has ended. known: fields of the file. seconds: by phase.
+    """
+
+    status: str = ""
+    known: dict[str, Any] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    _built: dict[str, set[str]] = field(default_factory=dict)
+    _every: dict[str, int] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """The block is this phase, whether it comes to its end or not."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - start
+
+    @contextmanager
+    def counted(self, what: str, folder: AnyPath, reports: Collection[str]) -> Iterator[None]:
+        """The block builds these shards, or finds them built: their reports, by name in a folder, tell which."""
+        before = storage.stamps(folder, reports)
+        try:
+            yield
+        finally:
+            after = storage.stamps(folder, reports)
+            built = {name for name in reports if after.get(name) not in {None, before.get(name)}}
+            self._built.setdefault(what, set()).update(built)
+            self._every[what] = len(reports)
+
+    def inputs(self, differing: Mapping[str, Sequence[str]]) -> None:
+        """Note what is new, changed and removed since the last complete build."""
+        self.known["inputs"] = {
+            what: {"count": len(names), "names": list(names[:NAMES])} for what, names in differing.items()
+        }
+
+    def manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Note what a build came to, whether or not it passes its gates."""
+        self.known |= {key: manifest[key] for key in ("fingerprint", "totals", "figures", "quarantined")}
+
+    def as_json(self, message: str, code: int) -> dict[str, Any]:
+        """The file. Fields of what the run did not come to are null."""
+        nothing = dict.fromkeys(("fingerprint", "generation", "inputs", "totals", "figures", "quarantined"))
+        shards = {
+            what: {"built": len(self._built.get(what, ())), "of": self._every.get(what, 0)}
+            for what in ("input_shards", "output_shards")
+        }
+        return {
+            **nothing,
+            "gate_failures": [],
+            **self.known,
+            **shards,
+            "status": self.status,
+            "exit_code": code,
+            "message": message,
+            "seconds": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
+            "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+
+@contextmanager
+def recorded(work: AnyPath, record: Record) -> Iterator[None]:
+    """Sum up the block when it has ended, unless by a `ConfigError`.
+
+    An error of writing the file is raised only where the block itself had none.
+    """
+    try:
+        yield
+    except ConfigError:
+        raise
+    except BaseException as error:
+        record.status, message = _told(error)
+        if isinstance(error, GateError):
+            record.known["gate_failures"] = error.failures
+        with suppress(OSError, BuildError):
+            write_json(work / FILE, record.as_json(message, 1))
+        raise
+    record.status = record.status or COMPLETE
+    write_json(work / FILE, record.as_json("", 0))
+
+
+def _told(error: BaseException) -> tuple[str, str]:
+    if isinstance(error, GateError):
+        return GATE, str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED, "stopped; run the same command again to go on"
+    return FAILED, str(error) or type(error).__name__
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A command for the shell, and the folder in which it is run."""
+
+    command: str
+    folder: str
+
+
+def with_hook(run: Callable[[], T], record: Record, out: AnyPath, hook: Hook | None) -> T:
+    """What ``run`` returns; when it has ended, however that was, the hook is run, unless it left no record.
+
+    Raises what ``run`` raises, else `BuildError` if the hook fails.
+    """
+    try:
+        result = run()
+    except BaseException:
+        if problem := _run(hook, record, out):
+            click.echo(f"stepmill: {problem}", err=True)
+        raise
+    if problem := _run(hook, record, out):
+        raise BuildError(f"{problem}. The build itself is complete")
+    return result
+
+
+def _run(hook: Hook | None, record: Record, out: AnyPath) -> str:
+    """Run a hook; returns what is wrong. Its output goes to stderr, because stdout is for data."""
+    if hook is None or not record.status:
+        return ""
+    where = out / "work" / FILE
+    place = str(where.absolute() if isinstance(where, Path) else where)
+    told = {"STEPMILL_LAST_BUILD": place, "STEPMILL_STATUS": record.status}
+    try:
+        done = subprocess.run(  # noqa: S602 - a command of the user's own, which is meant for the shell
+            hook.command, shell=True, cwd=hook.folder, env=os.environ | told, stdout=2, check=False
+        )
+    except OSError as error:
+        return f"the hook {hook.command!r} cannot be run in {hook.folder}: {error.strerror}"
+    return f"the hook {hook.command!r} ended with exit code {done.returncode}" if done.returncode else ""

@@ -1,0 +1,151 @@
+"""Proof that nothing of what was taken down is left: a search of every file of a build for ids and domains of the list.
+
+Columns are told by their names, whatever file they are in: ids, domains, addresses, quarantined bytes. JSON and other
+text is searched for domains. Not searched: pages and other texts of workflows that are not on the list, which may
+mention anything; names of inputs (``work/remembered.json`` has nothing else); and the two files that hold the list,
+``work/takedown.json`` and ``work/order.json``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import orjson
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from etl import scratch, storage
+from etl.domains import domain_of
+from etl.shards import open_arrow
+from etl.storage import AnyPath
+from etl.takedown import REASON, Takedown
+from schemas.errors import IntegrityError
+
+_WORKFLOWS: Final = ("workflow",)
+_SAMPLES: Final = ("sample_id", "sample_ids")
+_DOMAINS: Final = ("domain", "subdomain", "website")
+_LEDGER: Final = ("unit", "id", "parent", "reason", "detail", "domain")
+_LEFT_OUT: Final = frozenset({"work/takedown.json", "work/order.json", "work/remembered.json"})
+_OF_INPUTS: Final = frozenset({"inputs", "generations", "settings", "name"})
+_FEW: Final = 3
+
+Columns = Mapping[str, list[Any]]
+
+
+def traces(out: AnyPath, takedown: Takedown) -> list[str]:
+    """What is left of what is on the list: a line for each file, saying what. Broken files are left to others."""
+    problems = []
+    for path in (path for folder in ("dataset", "work") for path in storage.files(out / folder)):
+        name = storage.relative(path, out)
+        if name in _LEFT_OUT or name.startswith("work/locks/"):
+            continue
+        try:
+            found = sorted(set(_in_file(path, takedown)))
+        except (IntegrityError, pa.ArrowException, orjson.JSONDecodeError):
+            found = []
+        if found:
+            more = f" and {len(found) - _FEW:,} more" if len(found) > _FEW else ""
+            said = ", ".join(found[:_FEW]) + more
+            problems.append(f"{name}: holds what is taken down: {said}; remove the file and build again")
+    return problems
+
+
+def _in_file(path: AnyPath, takedown: Takedown) -> Iterator[str]:
+    """What of the list a file holds."""
+    if path.suffix == ".arrow":
+        reader = open_arrow(path)
+        names = set(reader.schema.names)
+        if "raw" in names:
+            yield from _in_quarantine(reader.read_all(), _ids_taken(path), takedown)
+        elif "unit" in names:
+            yield from _in_ledger(reader.read_all().select(list(_LEDGER)), takedown)
+        else:
+            yield from _in_batches((reader.get_batch(i) for i in range(reader.num_record_batches)), takedown)
+    elif path.suffix == ".parquet":
+        with pq.ParquetFile(scratch.copy_of(path)) as file:
+            wanted = [name for name in file.schema_arrow.names if name in {*_WORKFLOWS, *_SAMPLES, *_DOMAINS}]
+            yield from _in_batches(file.iter_batches(columns=wanted), takedown)
+    elif path.suffix == ".json":
+        yield from _in_json(orjson.loads(storage.read_bytes(path)), takedown)
+    else:
+        yield from _in_text(storage.read_bytes(path).decode("utf-8", "replace"), takedown)
+
+
+def _in_batches(batches: Iterable[pa.RecordBatch], takedown: Takedown) -> Iterator[str]:
+    """Rows about workflows and samples."""
+    for batch in batches:
+        names = {*_WORKFLOWS, *_SAMPLES, *_DOMAINS, "url"} & set(batch.schema.names)
+        columns: Columns = {name: batch.column(name).to_pylist() for name in sorted(names)}
+        for name in _WORKFLOWS:
+            yield from (id for id in columns.get(name, ()) if takedown.names(id))
+        ids = [*columns.get("sample_id", ()), *(id for row in columns.get("sample_ids", ()) for id in row)]
+        yield from (id for id in ids if takedown.names(_workflow(id)))
+        for name in _DOMAINS:
+            yield from (value for value in set(columns.get(name, ())) if _listed(f"https://{value}/", value, takedown))
+        yield from (url for url in set(columns.get("url", ())) if _listed(url, "", takedown))
+
+
+def _listed(url: str, name: str, takedown: Takedown) -> bool:
+    return name in takedown.domains or domain_of(url, "").domain in takedown.domains
+
+
+def _workflow(step: str) -> str:
+    """The workflow of a step or sample."""
+    return step.rpartition("/")[0]
+
+
+def _in_ledger(table: pa.Table, takedown: Takedown) -> Iterator[str]:
+    """Of what was taken down the id may stand, if it is dropped for that reason, and nothing else."""
+    rows = pl.from_arrow(table)
+    assert isinstance(rows, pl.DataFrame)
+    key = ["unit", "id"]
+    taken = rows.filter(pl.col("reason") == REASON).select(key).unique()
+    for unit, id, domain in rows.join(taken, on=key).select("unit", "id", "domain").unique().iter_rows():
+        if domain:
+            yield f"the domain of {unit} {id}"
+    for unit, id in rows.join(taken, on=key, how="anti").select(key).unique().iter_rows():
+        if unit != "record" and takedown.names(id if unit == "workflow" else _workflow(id)):
+            yield id
+    yield from (name for name in rows["domain"].unique() if _listed(f"https://{name}/", name, takedown))
+
+
+def _ids_taken(path: AnyPath) -> list[str]:
+    """Ids of the workflows that were taken down from the input shard that a quarantine file is of."""
+    ledger = path.parents[1] / "ledger" / path.name
+    if not storage.exists(ledger):
+        return []
+    rows = pl.from_arrow(open_arrow(ledger).read_all().select(["unit", "id", "reason"]))
+    assert isinstance(rows, pl.DataFrame)
+    return rows.filter((pl.col("unit") == "workflow") & (pl.col("reason") == REASON))["id"].to_list()
+
+
+def _in_quarantine(table: pa.Table, ids: list[str], takedown: Takedown) -> Iterator[str]:
+    """Records that still have detail or bytes, though they name something taken down."""
+    for row in table.select(["id", "detail", "raw"]).to_pylist():
+        if (row["detail"] or row["raw"]) and takedown.in_record(row["id"], row["detail"], row["raw"], ids=ids):
+            yield f"record {row['id']}"
+
+
+def _in_json(value: Any, takedown: Takedown) -> Iterator[str]:
+    """Texts and keys of JSON, but for names of inputs."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key not in _OF_INPUTS:
+                yield from _in_text(key, takedown)
+                yield from _in_json(item, takedown)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _in_json(item, takedown)
+    elif isinstance(value, str):
+        yield from _in_text(value, takedown)
+
+
+def _in_text(text: str, takedown: Takedown) -> Iterator[str]:
+    """Domains that a text names: as they are, or with a subdomain before them; not as a part of another."""
+    low = text.lower()
+    for name in takedown.domains:
+        if name in low and re.search(rf"(?<![a-z0-9-]){re.escape(name)}(?!\.?[a-z0-9-])", low):
+            yield name

@@ -1,0 +1,248 @@
+"""What a run leaves for the next program: a summary, however it ended, and a command that is run then."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from etl import state
+from etl.aftermath import NAMES
+from etl.shards import read_json
+from schemas.errors import BuildError, ConfigError, GateError
+from tests import builds
+
+HOOK: Final = 'echo "$STEPMILL_STATUS $STEPMILL_LAST_BUILD" >> said; pwd >> said; echo words'
+
+
+def last(out: Path) -> dict[str, Any]:
+    """The summary of the last run."""
+    found: dict[str, Any] = read_json(out / "work" / "last_build.json")
+    return found
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Path:
+    """A folder of two small files."""
+    for name in "ab":
+        records = (builds.workflow(ord(name) * 50 + i, steps=2) for i in range(10))
+        builds.write_workflows(tmp_path / "in" / f"{name}.jsonl", *records)
+    return tmp_path / "in"
+
+
+def test_nights_are_summed_up(inputs: Path, tmp_path: Path) -> None:
+    """A first build, the same again, and a night on which a file came, one changed and one went: status, what was built
+    and what was there, inputs by name, the generation, and what the manifest says.
+    """
+    out = tmp_path / "out"
+    start = datetime.now(UTC) - timedelta(seconds=1)
+    manifest = builds.build([inputs], out)
+    first = last(out)
+    assert (first["status"], first["exit_code"], first["message"], first["gate_failures"]) == ("complete", 0, "", [])
+    assert first["generation"] == "g0001"
+    assert first["input_shards"] == {"built": 2, "of": 2}
+    assert first["output_shards"]["built"] == first["output_shards"]["of"] > 0
+    assert first["inputs"]["new"] == {"count": 2, "names": ["a.jsonl", "b.jsonl"]}
+    assert {key: first[key] for key in ("fingerprint", "totals", "figures", "quarantined")} == {
+        key: manifest[key] for key in ("fingerprint", "totals", "figures", "quarantined")
+    }
+    assert set(first["seconds"]) == {"inputs", "samples", "index", "packing", "finishing"}
+    assert start <= datetime.fromisoformat(first["ended"]) <= datetime.now(UTC)
+
+    before = builds.contents(out / "dataset")
+    builds.build([inputs], out)
+    again = last(out)
+    assert (again["status"], again["exit_code"], again["generation"]) == ("nothing_to_do", 0, "")
+    assert again["input_shards"] == again["output_shards"] == {"built": 0, "of": 0}
+    assert again["fingerprint"] == manifest["fingerprint"]
+    assert builds.contents(out / "dataset") == before
+
+    builds.write_workflows(inputs / "a.jsonl", builds.workflow(1))
+    builds.write_workflows(inputs / "c.jsonl", builds.workflow(2))
+    (inputs / "b.jsonl").unlink()
+    builds.build([inputs], out)
+    night = last(out)
+    assert {what: names["names"] for what, names in night["inputs"].items()} == {
+        "new": ["c.jsonl"], "changed": ["a.jsonl"], "removed": ["b.jsonl"],
+    }  # fmt: skip
+    assert (night["generation"], night["input_shards"]) == ("g0002", {"built": 2, "of": 2})
+    assert not [name for name in builds.contents(out / "dataset") if "last_build" in name]
+
+
+def test_what_was_there_is_told_from_what_was_built(inputs: Path, tmp_path: Path) -> None:
+    """A night with one file more: of three inputs one is read, of the output shards those of the new generation are
+    written.
+    """
+    out = tmp_path / "out"
+    builds.build([inputs], out)
+    files = len(list((out / "dataset" / "data").rglob("*.arrow")))
+    builds.write_workflows(inputs / "c.jsonl", builds.workflow(2))
+    builds.build([inputs], out)
+    assert last(out)["input_shards"] == {"built": 1, "of": 3}
+    assert last(out)["output_shards"] == {"built": 1, "of": files + 1}
+
+
+def test_names_are_listed_up_to_a_limit(tmp_path: Path) -> None:
+    """Of very many inputs the count is whole, and some are named."""
+    for number in range(NAMES + 3):
+        builds.write_workflows(tmp_path / "in" / f"{number:04}.jsonl", builds.workflow(number))
+    builds.build([tmp_path / "in"], tmp_path / "out")
+    new = last(tmp_path / "out")["inputs"]["new"]
+    assert (new["count"], len(new["names"])) == (NAMES + 3, NAMES)
+
+
+def test_a_failed_gate_is_summed_up(inputs: Path, tmp_path: Path) -> None:
+    """Its failures are listed, with the figures and totals of what is not complete; a finished build that fails gates
+    given later is summed up the same way.
+    """
+    out = tmp_path / "out"
+    for _ in range(2):
+        with pytest.raises(GateError):
+            builds.build([inputs], out, "gates.min_samples=41")
+        failed = last(out)
+        assert (failed["status"], failed["exit_code"]) == ("gate_failed", 1)
+        assert failed["gate_failures"] == ["40 samples are in the dataset; gates.min_samples is 41"]
+        assert failed["gate_failures"][0] in failed["message"]
+        assert failed["figures"]["samples"] == failed["totals"]["samples"] == 40
+        builds.build([inputs], out)
+        assert last(out)["status"] == "complete"
+
+
+def test_an_error_is_summed_up(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build that stops in its third phase: failed, with the message and what it had come to; an error of writing the
+    summary does not stand in for the error itself.
+    """
+    from etl import aftermath, packing
+
+    def full(*_: Any) -> None:
+        raise BuildError("no space left")
+
+    monkeypatch.setattr(packing, "gather", full)
+    out = tmp_path / "out"
+    with pytest.raises(BuildError, match="no space left"):
+        builds.build([inputs], out)
+    failed = last(out)
+    assert (failed["status"], failed["exit_code"], failed["message"]) == ("failed", 1, "no space left")
+    assert failed["input_shards"] == {"built": 2, "of": 2}
+    assert failed["output_shards"]["built"] == 0
+    assert failed["totals"] is failed["figures"] is failed["fingerprint"] is None
+    assert "finishing" not in failed["seconds"]
+
+    def no_disk(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(aftermath, "write_json", no_disk)
+    with pytest.raises(BuildError, match="no space left"):
+        builds.build([inputs], out)
+    assert last(out) == failed
+
+
+def test_a_run_that_was_refused_leaves_the_summary_as_it_is(inputs: Path, tmp_path: Path) -> None:
+    """Other settings, no inputs, or another build at work in the folder: nothing was run, so nothing is summed up."""
+    from etl import lock
+
+    out = tmp_path / "out"
+    builds.build([inputs], out)
+    before = last(out)
+    with pytest.raises(ConfigError):
+        builds.build([inputs], out, "fit.context=4096")
+    with pytest.raises(ConfigError):
+        builds.build([tmp_path / "nowhere"], out)
+    with lock.hold(out / "work" / "locks", "1of2"), pytest.raises(BuildError):
+        builds.build([inputs], out)
+    assert last(out) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_build_that_is_stopped_sums_up_and_runs_its_hook(tmp_path: Path, number: signal.Signals) -> None:
+    """A batch system's SIGTERM, or Ctrl-C, while inputs are read: interrupted, exit code 1, and the hook is run."""
+    for name in range(6):
+        records = [builds.workflow(1000 * name + i, steps=4) for i in range(150)]
+        builds.write_workflows(tmp_path / "in" / f"{name}.jsonl", *records)
+    out, said = tmp_path / "out", tmp_path / "said"
+    # where the tests run in the background, Ctrl-C is ignored, and so it would be here
+    heard = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    hook = f"echo $STEPMILL_STATUS > {shlex.quote(str(said))}"
+    arguments = ["build", str(tmp_path / "in"), "--out", str(out), "--workers", "1", "--hook", hook]
+    process = subprocess.Popen(
+        [sys.executable, "-c", heard + "runpy.run_module('etl', run_name='__main__')", *arguments],
+        env=builds.environment(), stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not list((out / "work").glob("samples/*.json")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1, err
+    assert "Traceback" not in err
+    stopped = last(out)
+    assert (stopped["status"], stopped["exit_code"]) == ("interrupted", 1)
+    assert "run the same command again" in stopped["message"]
+    assert stopped["inputs"]["new"]["count"] == 6
+    assert 1 <= stopped["input_shards"]["built"] < stopped["input_shards"]["of"] == 6
+    assert said.read_text() == "interrupted\n"
+    assert not (out / state.MANIFEST).exists()
+
+
+def test_the_hook_of_a_build_file(inputs: Path, tmp_path: Path) -> None:
+    """Run in the file's folder after every run of its build, also after `retry`; it is told status and file; what it
+    prints is not on stdout, where the data are. One on the command line takes its place.
+    """
+    file = tmp_path / "nightly.toml"
+    file.write_text(f"[build]\ninputs = [{json.dumps(inputs.name)}]\nout = 'out'\nhook = {json.dumps(HOOK)}\n")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    out, said = tmp_path / "out", tmp_path / "said"
+    commands: list[tuple[list[str | Path], str]] = [
+        (["build", file, "--workers", "0", "--json"], "complete"),
+        (["build", file, "--workers", "0", "--json"], "nothing_to_do"),
+        (["retry", out, "--workers", "0"], "complete"),
+        (["build", file, "--workers", "0", "--set", "gates.min_samples=100"], "gate_failed"),
+    ]
+    for arguments, status in commands:
+        done = builds.command(*arguments, cwd=elsewhere)
+        assert done.returncode == (status == "gate_failed"), done.stderr
+        assert "words" not in done.stdout
+        assert "words" in done.stderr
+        if "--json" in arguments:
+            assert json.loads(done.stdout)["totals"]["samples"] == 40
+        assert said.read_text().splitlines() == [f"{status} {out / 'work' / 'last_build.json'}", str(tmp_path)]
+        said.unlink()
+    done = builds.command("build", file, "--workers", "0", "--hook", "pwd > here", cwd=elsewhere)
+    assert done.returncode == 0
+    assert (elsewhere / "here").read_text() == f"{elsewhere}\n"
+    assert not said.exists()
+
+
+def test_a_hook_that_fails(inputs: Path, tmp_path: Path) -> None:
+    """It is said with its exit code; exit code 1 though the build is complete; and where the build had failed itself,
+    its own error is said too. A run that was refused runs none.
+    """
+    out = tmp_path / "out"
+    arguments = ["build", str(inputs), "--out", str(out), "--workers", "0", "--hook", "touch ran; exit 7"]
+    done = builds.command(*arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "the hook 'touch ran; exit 7' ended with exit code 7. The build itself is complete" in done.stderr
+    assert (out / state.MANIFEST).exists()
+    assert last(out)["status"] == "complete"
+    done = builds.command(*arguments, "--set", "gates.min_samples=100", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "ended with exit code 7\n" in done.stderr
+    assert "gates.min_samples is 100" in done.stderr
+    (tmp_path / "ran").unlink()
+    done = builds.command(*arguments, "--set", "fit.context=100", cwd=tmp_path)
+    assert done.returncode == 2
+    assert not (tmp_path / "ran").exists()
+    refused = tmp_path / "bad.toml"
+    refused.write_text("[build]\ninputs = ['in']\nout = 'new'\nhook = ['a']\n")
+    done = builds.command("build", refused)
+    assert (done.returncode, "out and hook are strings" in done.stderr) == (2, True)
