@@ -38,7 +38,7 @@ import xxhash
 from etl import scratch, storage
 from etl.generations import Generations
 from etl.plan import NOTHING, InputShard, Quarantined, Source, Tally, without_content
-from etl.shards import ArrowWriter, atomic, open_arrow, write_table
+from etl.shards import ArrowWriter, atomic, open_arrow, read_parquet, write_table
 from etl.storage import AnyPath
 from etl.takedown import Takedown
 from schemas.errors import ConfigError
@@ -114,8 +114,8 @@ class OutputShard:
     def rows(self, work: AnyPath) -> pl.DataFrame:
         """The index rows of its samples, in the order of the output."""
         mine = (pl.col("home") == self.number) & (pl.col("reason") == "")
-        paths = [scratch.copy_of(work / "index" / part) for part in self.parts]
-        return pl.concat([pl.scan_parquet(path).filter(mine) for path in paths]).collect()
+        paths = (work / "index" / part for part in self.parts)
+        return pl.concat([pl.scan_parquet(scratch.copy_of(path)).filter(mine).collect() for path in paths])
 
 
 @dataclass(frozen=True)
@@ -390,8 +390,10 @@ def _ledger_rows(dropped: pl.DataFrame) -> Iterator[pa.RecordBatch]:
 def scan(work: AnyPath) -> pl.LazyFrame:
     """All rows of the index of a build, with `INDEX_SCHEMA`."""
     paths = storage.files(work / "index", ".parquet")
-    if paths:
-        return pl.concat([pl.scan_parquet(scratch.copy_of(path)) for path in paths])
+    if paths and isinstance(paths[0], Path):
+        return pl.scan_parquet([path for path in paths if isinstance(path, Path)])
+    if paths:  # read at once: what the cache holds now it may not hold when a scan comes to it
+        return pl.concat([read_parquet(path).lazy() for path in paths])
     empty = pl.from_arrow(INDEX_SCHEMA.empty_table())
     assert isinstance(empty, pl.DataFrame)
     return empty.lazy()

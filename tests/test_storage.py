@@ -29,7 +29,7 @@ from tests.test_interruption import POINTS, killed
 __all__ = ["s3"]
 
 URL: Final = f"s3://{BUCKET}/nightly/out"
-OWN: Final = ("work/order.json", "work/previous.json", "work/remembered.json", "work/locks/")
+OWN: Final = ("work/order.json", "work/previous.json", "work/remembered.json", "work/last_build.json", "work/locks/")
 """What tells of how a build was asked for and who is at it."""
 
 
