@@ -110,7 +110,7 @@ def chain_rates(name: str, folder: Path, limit: int) -> Rates:
     from etl.progress import Progress
     from etl.recipe import load
 
-    found = make(name, folder, limit)
+    found = apart(make, name, folder, limit)  # which reads pages on the way, and would leave them in our memos
     pages = pages_of(found)
     mb = megabytes(pages)
     _lexbor("<p>")

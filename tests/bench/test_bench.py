@@ -37,7 +37,7 @@ def test_tokenizing() -> None:
     assert line.holds, str(line)
 
 
-@pytest.mark.parametrize("workload", ["recorded", "changing"])
+@pytest.mark.parametrize("workload", NAMES)
 def test_whole_chain(workload: str) -> None:
     """From compressed recordings to packed shards on disk, one worker keeps up with the claimed share of lexbor."""
     tries = []
