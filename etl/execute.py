@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,7 +55,10 @@ class SamplesWorker:
         path = self.work / "samples" / f"{item.key}.json"
         if not path.exists():
             return "not built yet"
-        report = _report(ShardReport, read_json(path))
+        values = read_json(path)
+        if set(values) != {each.name for each in fields(ShardReport)}:
+            return "built by another version"
+        report = _report(ShardReport, values)
         if report.settings != self.plan.fingerprints[item.format]:
             return "other settings"
         missing = [name for name in report.files if not (self.work / name).exists()]
@@ -357,7 +360,7 @@ class Build:
         if not self.recipe.taken_down:
             return frozenset()
         paths = [self.work / "samples" / f"{shard.key}.json" for shard in shards]
-        return frozenset(content for path in paths if path.exists() for content in read_json(path)["removed"])
+        return frozenset(content for path in paths if path.exists() for content in read_json(path).get("removed", ()))
 
     def packed_worker(self) -> PackedWorker:
         """What phase 3 does with one output shard."""
