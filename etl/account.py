@@ -8,21 +8,22 @@ record if the workflow it belongs to is; a record of a dropped workflow went wit
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 import pyarrow as pa
 
-from etl import index, state
-from etl.shards import open_arrow
+from etl import index, state, storage
+from etl.shards import column, open_arrow, read_parquet
+from etl.storage import AnyPath
 from schemas.ledger import FITTED_SCHEMA, LEDGER_SCHEMA, QUARANTINE_SCHEMA
+from schemas.samples import PACKED_SCHEMA
 
 UNITS: Final = ("record", "workflow", "step", "sample")
 _KEY: Final = ("shard", "unit", "id")
 
 
-def ledger(out: Path) -> pl.DataFrame:
+def ledger(out: AnyPath) -> pl.DataFrame:
     """All ledgers of a build, those of phase 3 included, with the schema `LEDGER_SCHEMA`."""
     tables = [open_arrow(path).read_all() for path in _of_inputs(out, "ledger")]
     frame = pl.from_arrow(pa.concat_tables(tables) if tables else LEDGER_SCHEMA.empty_table())
@@ -30,20 +31,20 @@ def ledger(out: Path) -> pl.DataFrame:
     return pl.concat([frame, _late(out, frame)])
 
 
-def _of_inputs(out: Path, folder: str) -> Iterator[Path]:
+def _of_inputs(out: AnyPath, folder: str) -> Iterator[AnyPath]:
     """The Arrow files of a work folder that belong to the build's inputs, in their order, and that of the index."""
     for key in (*state.keys(out / "work"), "index"):
         path = out / "work" / folder / f"{key}.arrow"
-        if path.exists():
+        if storage.exists(path):
             yield path
 
 
-def fitted(out: Path) -> pl.DataFrame:
+def fitted(out: AnyPath) -> pl.DataFrame:
     """What phase 3 made of each sample: `schemas.ledger.FITTED_SCHEMA` and the packed shard's name."""
     folder = out / "work" / "fitted"
     frames = [
-        pl.read_parquet(path).with_columns(pl.lit(path.relative_to(folder).with_suffix("").as_posix()).alias("packed"))
-        for path in sorted(folder.rglob("*.parquet"))
+        read_parquet(path).with_columns(pl.lit(storage.relative(path, folder).removesuffix(".parquet")).alias("packed"))
+        for path in storage.files(folder, ".parquet")
     ]
     if frames:
         return pl.concat(frames)
@@ -52,7 +53,7 @@ def fitted(out: Path) -> pl.DataFrame:
     return empty.with_columns(pl.lit("", pl.String).alias("packed"))
 
 
-def quarantined(out: Path) -> pl.DataFrame:
+def quarantined(out: AnyPath) -> pl.DataFrame:
     """All quarantined records, bytes included: `schemas.ledger.QUARANTINE_SCHEMA`."""
     tables = [open_arrow(path).read_all() for path in _of_inputs(out, "quarantine")]
     frame = pl.from_arrow(pa.concat_tables(tables) if tables else QUARANTINE_SCHEMA.empty_table())
@@ -60,31 +61,31 @@ def quarantined(out: Path) -> pl.DataFrame:
     return frame
 
 
-def unread(out: Path) -> int:
+def unread(out: AnyPath) -> int:
     """How many records of a build are quarantined that no workflow was made of."""
     rows = ledger(out)
     dropped = rows.filter((pl.col("unit") == "record") & (pl.col("reason") != ""))
     return dropped.join(quarantined(out), on="id", how="semi").height
 
 
-def kept_index(out: Path) -> pl.DataFrame:
+def kept_index(out: AnyPath) -> pl.DataFrame:
     """Rows of the index that phase 2 kept: sample id, workflow, input shard."""
     kept = index.scan(out / "work").filter(pl.col("reason") == "")
     return kept.select("sample_id", "workflow", "shard", "domain").collect()
 
 
-def in_dataset(out: Path) -> pl.DataFrame:
+def in_dataset(out: AnyPath) -> pl.DataFrame:
     """(shard, sample_id, workflow) of the samples that are in the data files, read from the files themselves."""
     ids: list[str] = []
-    for path in sorted((out / "dataset" / "data").rglob("*.arrow")):
-        reader = open_arrow(path)
-        for number in range(reader.num_record_batches):
-            ids += reader.get_batch(number).column("sample_ids").flatten().to_pylist()
+    paths = storage.files(out / "dataset" / "data", ".arrow")
+    for lists in storage.together(lambda path: column(path, "sample_ids", PACKED_SCHEMA), paths):
+        for each in lists:
+            ids += each.flatten().to_pylist()
     samples = pl.DataFrame({"sample_id": pl.Series(ids, dtype=pl.String)})
     return samples.join(kept_index(out), on="sample_id", how="left", maintain_order="left")
 
 
-def _late(out: Path, early: pl.DataFrame) -> pl.DataFrame:
+def _late(out: AnyPath, early: pl.DataFrame) -> pl.DataFrame:
     """Drops of phase 3 as ledger rows: samples, their steps, and workflows of which nothing is left."""
     table = fitted(out)
     columns = list(LEDGER_SCHEMA.names)
@@ -120,7 +121,7 @@ def _late(out: Path, early: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([samples, samples.with_columns(unit=pl.lit("step")), workflows]).select(columns)
 
 
-def account(out: Path) -> dict[str, dict[str, Any]]:
+def account(out: AnyPath) -> dict[str, dict[str, Any]]:
     """For each unit: how many were read, are in the dataset, were dropped (by reason), and what does not add up.
 
     ``errors`` is empty when everything does: ids read twice, dropped twice, both kept and dropped, neither, or not

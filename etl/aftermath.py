@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,7 +18,9 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from etl import storage
 from etl.shards import write_json
+from etl.storage import AnyPath
 from schemas.errors import BuildError, ConfigError, GateError
 
 T = TypeVar("T")
@@ -40,7 +42,7 @@ class Record:
     status: str = ""
     known: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    _built: dict[str, set[Path]] = field(default_factory=dict)
+    _built: dict[str, set[str]] = field(default_factory=dict)
     _every: dict[str, int] = field(default_factory=dict)
 
     @contextmanager
@@ -53,15 +55,16 @@ class Record:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - start
 
     @contextmanager
-    def counted(self, what: str, reports: Sequence[Path]) -> Iterator[None]:
-        """The block builds these shards, or finds them built: their reports tell which."""
-        before = {path: _stamp(path) for path in reports}
+    def counted(self, what: str, folder: AnyPath, reports: Collection[str]) -> Iterator[None]:
+        """The block builds these shards, or finds them built: their reports, by name in a folder, tell which."""
+        before = storage.stamps(folder, reports)
         try:
             yield
         finally:
-            built = {path for path, stamp in before.items() if _stamp(path) not in {None, stamp}}
+            after = storage.stamps(folder, reports)
+            built = {name for name in reports if after.get(name) not in {None, before.get(name)}}
             self._built.setdefault(what, set()).update(built)
-            self._every[what] = len(before)
+            self._every[what] = len(reports)
 
     def inputs(self, differing: Mapping[str, Sequence[str]]) -> None:
         """Note what is new, changed and removed since the last complete build."""
@@ -93,16 +96,8 @@ class Record:
         }
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns
-
-
 @contextmanager
-def recorded(work: Path, record: Record) -> Iterator[None]:
+def recorded(work: AnyPath, record: Record) -> Iterator[None]:
     """Sum up the block when it has ended, unless by a `ConfigError`.
 
     An error of writing the file is raised only where the block itself had none.
@@ -115,7 +110,7 @@ def recorded(work: Path, record: Record) -> Iterator[None]:
         record.status, message = _told(error)
         if isinstance(error, GateError):
             record.known["gate_failures"] = error.failures
-        with suppress(OSError):
+        with suppress(OSError, BuildError):
             write_json(work / FILE, record.as_json(message, 1))
         raise
     record.status = record.status or COMPLETE
@@ -138,7 +133,7 @@ class Hook:
     folder: str
 
 
-def with_hook(run: Callable[[], T], record: Record, out: Path, hook: Hook | None) -> T:
+def with_hook(run: Callable[[], T], record: Record, out: AnyPath, hook: Hook | None) -> T:
     """What ``run`` returns; when it has ended, however that was, the hook is run, unless it left no record.
 
     Raises what ``run`` raises, else `BuildError` if the hook fails.
@@ -154,11 +149,13 @@ def with_hook(run: Callable[[], T], record: Record, out: Path, hook: Hook | None
     return result
 
 
-def _run(hook: Hook | None, record: Record, out: Path) -> str:
+def _run(hook: Hook | None, record: Record, out: AnyPath) -> str:
     """Run a hook; returns what is wrong. Its output goes to stderr, because stdout is for data."""
     if hook is None or not record.status:
         return ""
-    told = {"STEPMILL_LAST_BUILD": str((out / "work" / FILE).absolute()), "STEPMILL_STATUS": record.status}
+    where = out / "work" / FILE
+    place = str(where.absolute() if isinstance(where, Path) else where)
+    told = {"STEPMILL_LAST_BUILD": place, "STEPMILL_STATUS": record.status}
     try:
         done = subprocess.run(  # noqa: S602 - a command of the user's own, which is meant for the shell
             hook.command, shell=True, cwd=hook.folder, env=os.environ | told, stdout=2, check=False

@@ -21,6 +21,7 @@ from schemas.errors import ConfigError, StepmillError
 if TYPE_CHECKING:
     from etl.aftermath import Hook
     from etl.execute import Build, Slice
+    from etl.storage import AnyPath
     from etl.takedown import Takedown
 
 DEFAULT_RECIPE: Final = "scribeagent-32k"
@@ -87,11 +88,29 @@ class _Job:
     """
 
     inputs: tuple[str, ...]
-    out: Path
+    out: AnyPath
     recipe: str | dict[str, Any]
     overrides: tuple[str, ...]
     hook: Hook | None = None
     listed: Takedown | None = None
+
+
+class _Folder(click.ParamType["AnyPath"]):
+    """A folder here or elsewhere. exists: it must be there; elsewhere that is found out by reading from it."""
+
+    name = "directory"
+
+    def __init__(self, *, exists: bool = False) -> None:
+        self._local = click.Path(exists=exists, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Raises `ConfigError` for a URL that cannot be used."""
+        from etl.storage import location
+
+        where = location(value)
+        if isinstance(where, Path):
+            self._local.convert(str(where), param, ctx)
+        return where
 
 
 _KINDS = ("objectives", "descriptions")  # of `etl.rewrite`
@@ -125,12 +144,12 @@ class _SliceType(click.ParamType[Any]):
 
 
 _slice_option = click.option("--shard", "part", type=_SliceType(), help="Only this slice of the work, say 2/8.")
-_dir = click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+_dir = click.argument("directory", type=_Folder(exists=True))
 
 
 @cli.command()
 @click.argument("inputs", nargs=-1, required=True)
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the build.")
+@click.option("--out", type=_Folder(), help="Folder of the build: a path, s3://bucket/path, gs://, hf://.")
 @_recipe_option
 @_set_option
 @_workers_option
@@ -147,7 +166,7 @@ _dir = click.argument("directory", type=click.Path(exists=True, file_okay=False,
 @_json_option
 def build(
     inputs: tuple[str, ...],
-    out: Path | None,
+    out: AnyPath | None,
     recipe: str,
     overrides: tuple[str, ...],
     workers: int | None,
@@ -201,7 +220,7 @@ def build(
         )
 
 
-def _job(inputs: tuple[str, ...], out: Path | None, recipe: str, overrides: tuple[str, ...]) -> _Job:
+def _job(inputs: tuple[str, ...], out: AnyPath | None, recipe: str, overrides: tuple[str, ...]) -> _Job:
     if len(inputs) == 1 and inputs[0].endswith(".toml"):
         if recipe != DEFAULT_RECIPE:
             raise ConfigError(f'{inputs[0]} is a recipe itself: write extends = "{recipe}" there instead of --recipe')
@@ -211,9 +230,10 @@ def _job(inputs: tuple[str, ...], out: Path | None, recipe: str, overrides: tupl
     return _Job(inputs, out, recipe, overrides)
 
 
-def _build_file(path: Path, out: Path | None, overrides: tuple[str, ...]) -> _Job:
+def _build_file(path: Path, out: AnyPath | None, overrides: tuple[str, ...]) -> _Job:
     """A recipe with a [build] table: ``inputs`` (a list) and ``out``, relative to the file, and a ``hook``."""
     from etl import files, recipe
+    from etl.storage import location
 
     tables = recipe.tables_of(path)
     settings = tables.pop("build", None)
@@ -229,7 +249,8 @@ def _build_file(path: Path, out: Path | None, overrides: tuple[str, ...]) -> _Jo
         raise ConfigError(f"{path}: [build] inputs is a list of strings, out and hook are strings")
     inputs = tuple(item if files.remote(item) else str(path.parent / item) for item in given)
     tables.setdefault("extends", DEFAULT_RECIPE)
-    return _Job(inputs, out or path.parent / folder, tables, overrides, _hook(hook, path.parent) if hook else None)
+    where = out or location(folder if files.remote(folder) else path.parent / folder)
+    return _Job(inputs, where, tables, overrides, _hook(hook, path.parent) if hook else None)
 
 
 def _hook(command: str, folder: Path) -> Hook:
@@ -316,7 +337,7 @@ def check(inputs: tuple[str, ...], as_json: bool) -> None:
 @click.option("--domains", is_flag=True, help="All domains instead of the largest.")
 @click.option("--sample", metavar="ID", help="One sample: prompt and completion, the part with loss coloured.")
 @_json_option
-def inspect(directory: Path, domains: bool, sample: str | None, as_json: bool) -> None:
+def inspect(directory: AnyPath, domains: bool, sample: str | None, as_json: bool) -> None:
     """Summary of a build: splits, accounting, domains; or one sample as the model sees it.
 
     \b
@@ -339,7 +360,7 @@ def inspect(directory: Path, domains: bool, sample: str | None, as_json: bool) -
 @_dir
 @click.argument("id")
 @_json_option
-def explain(directory: Path, id: str, as_json: bool) -> None:
+def explain(directory: AnyPath, id: str, as_json: bool) -> None:
     """The way of a workflow, step or sample through every stage, with reasons.
 
     ID is a workflow's, a step's or sample's (workflow/number), or a record's; the part after the colon is enough
@@ -356,11 +377,11 @@ def explain(directory: Path, id: str, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("old", type=click.Path(exists=True, path_type=Path))
-@click.argument("new", type=click.Path(exists=True, path_type=Path))
+@click.argument("old")
+@click.argument("new")
 @click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="Rows of a table; 0 shows all.")
 @_json_option
-def diff(old: Path, new: Path, limit: int, as_json: bool) -> None:
+def diff(old: str, new: str, limit: int, as_json: bool) -> None:
     """Compare two builds: totals, shares of domains and actions, drops, inputs, generations, settings.
 
     OLD and NEW are folders of builds, published datasets, or their manifests.
@@ -369,15 +390,16 @@ def diff(old: Path, new: Path, limit: int, as_json: bool) -> None:
     stepmill diff dataset/ nightly/ --limit 10
     """
     from etl import compare
+    from etl.storage import location
 
-    view = compare.compare(compare.manifest_of(old), compare.manifest_of(new))
+    view = compare.compare(*(compare.manifest_of(location(place)) for place in (old, new)))
     _json(view) if as_json else _print(compare.as_text(view, limit))
 
 
 @cli.command()
 @_dir
 @_json_option
-def verify(directory: Path, as_json: bool) -> None:
+def verify(directory: AnyPath, as_json: bool) -> None:
     """Check a build against its manifest: hashes, counts, schema, accounting. Exit code 1 if anything is off.
 
     \b
@@ -399,7 +421,7 @@ def verify(directory: Path, as_json: bool) -> None:
 @cli.command()
 @_dir
 @_workers_option
-def retry(directory: Path, workers: int | None) -> None:
+def retry(directory: AnyPath, workers: int | None) -> None:
     """Read what was quarantined again, with the sources as they are now, and build what has become readable.
 
     \b
@@ -416,7 +438,7 @@ def retry(directory: Path, workers: int | None) -> None:
 @_workers_option
 @_ray_option
 @_slice_option
-def finish(directory: Path, workers: int | None, ray: str | None, part: Slice | None) -> None:
+def finish(directory: AnyPath, workers: int | None, ray: str | None, part: Slice | None) -> None:
     """Complete a build whose inputs were read in slices; with --shard, pack one slice of it first.
 
     \b
@@ -437,7 +459,7 @@ def finish(directory: Path, workers: int | None, ray: str | None, part: Slice | 
 @cli.command()
 @_dir
 @_workers_option
-def compact(directory: Path, workers: int | None) -> None:
+def compact(directory: AnyPath, workers: int | None) -> None:
     """Make one generation of all: shuffled as a whole, packed in full. Every file of the dataset is written anew.
 
     \b
@@ -451,29 +473,29 @@ def compact(directory: Path, workers: int | None) -> None:
 @cli.command()
 @_dir
 @click.option("--dry-run", is_flag=True, help="Say what would be removed.")
-def clean(directory: Path, dry_run: bool) -> None:
+def clean(directory: AnyPath, dry_run: bool) -> None:
     """Remove work files that nothing uses: of inputs that are gone, and what an interruption left behind.
 
     \b
     stepmill clean dataset/ --dry-run
     """
-    from etl import lock, state
+    from etl import lock, state, storage
 
     with lock.hold(directory / "work" / "locks"):
         for path in state.stale(directory):
             _print(str(path))
             if not dry_run:
-                path.unlink()
+                storage.remove(path)
 
 
-def _ordered(directory: Path) -> _Job:
+def _ordered(directory: AnyPath) -> _Job:
     """The build as it was asked for last."""
-    from etl import takedown
+    from etl import storage, takedown
     from etl.aftermath import Hook
     from etl.shards import read_json
 
     path = directory / "work" / "order.json"
-    if not path.exists():
+    if not storage.exists(path):
         raise ConfigError(f"{directory}: no build of stepmill ({path} is missing)")
     order = read_json(path)
     hook = Hook(**order["hook"]) if order.get("hook") else None
@@ -481,7 +503,7 @@ def _ordered(directory: Path) -> _Job:
     return _Job(tuple(order["inputs"]), directory, order["recipe"], tuple(order["overrides"]), hook, kept)
 
 
-def _quarantined(directory: Path) -> int:
+def _quarantined(directory: AnyPath) -> int:
     from etl import account
 
     return account.quarantined(directory).height

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from etl import storage
 from etl.figures import changes, distances
 from etl.generations import Generations, differing
 from etl.inspect import table
 from etl.shards import read_json
 from etl.state import changes as settings_changed
+from etl.storage import AnyPath
 from schemas.errors import ConfigError, IntegrityError
 
 _SHARES: Final = {
@@ -26,13 +28,14 @@ _SHARES: Final = {
 _NAMES: Final = ("manifest.json", "dataset/manifest.json")
 
 
-def manifest_of(path: Path) -> dict[str, Any]:
+def manifest_of(path: AnyPath) -> dict[str, Any]:
     """The manifest of a build's folder, of a published dataset, or a manifest itself.
 
     Raises `ConfigError` if there is none, or it is of a build that had no figures yet.
     """
-    places = [path / name for name in _NAMES] if path.is_dir() else [path]
-    found = next((place for place in places if place.is_file()), None)
+    itself = path.is_file() if isinstance(path, Path) else path.suffix == ".json"
+    places = [path] if itself else [path / name for name in _NAMES]
+    found = next((place for place in places if storage.exists(place)), None)
     if found is None:
         raise ConfigError(f"{path}: no finished build ({places[-1]} is missing); run the build command again")
     try:

@@ -25,6 +25,7 @@ from etl.plan import InputShard, Source
 from etl.remembered import Facts, Remembered
 from etl.retries import patiently
 from etl.splitting import Cutting
+from etl.storage import AnyPath
 from etl.streams import Part
 from schemas.errors import ConfigError
 
@@ -106,7 +107,7 @@ def shards(
     *,
     sources: Mapping[str, Source] | None = None,
     part_bytes: int = 0,
-    cache: Path | None = None,
+    cache: AnyPath | None = None,
     remember: bool = True,
 ) -> list[InputShard]:
     """Hash what was found; names that occur under two roots get a number, in the order of their content.

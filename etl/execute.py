@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from etl import aftermath, discover, lock, state, takedown
+from etl import aftermath, discover, lock, state, storage, takedown
 from etl.aftermath import Record
 from etl.generations import Generations, differing
 from etl.index import OutputShard
@@ -25,6 +25,7 @@ from etl.pools import Pool, inline
 from etl.progress import Progress
 from etl.recipe import Recipe
 from etl.shards import open_arrow, read_json, write_json
+from etl.storage import AnyPath
 from etl.takedown import Takedown
 from schemas.errors import BuildError, ConfigError
 from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
@@ -39,7 +40,7 @@ class SamplesWorker:
     """Phase 1 of one input shard."""
 
     plan: Plan
-    work: Path
+    work: AnyPath
     takedown: Takedown
 
     def __call__(self, item: InputShard, refused: tuple[Refused, ...], watch: Watch) -> ShardReport:
@@ -47,13 +48,13 @@ class SamplesWorker:
         found = self.finished(item)
         if isinstance(found, ShardReport):
             return found
-        (self.work / "samples" / f"{item.key}.json").unlink(missing_ok=True)
+        storage.remove(self.work / "samples" / f"{item.key}.json")
         return self.plan.build(item, self.work, self.takedown, refused, watch)
 
     def finished(self, item: InputShard) -> ShardReport | str:
         """The report of an input shard that is there as it should be; else why it must be built."""
         path = self.work / "samples" / f"{item.key}.json"
-        if not path.exists():
+        if not storage.exists(path):
             return "not built yet"
         values = read_json(path)
         if set(values) != {each.name for each in fields(ShardReport)}:
@@ -61,7 +62,7 @@ class SamplesWorker:
         report = _report(ShardReport, values)
         if report.settings != self.plan.fingerprints[item.format]:
             return "other settings"
-        missing = [name for name in report.files if not (self.work / name).exists()]
+        missing = storage.missing(self.work, report.files)
         if missing:
             return f"{missing[0]} is missing"
         if report.takedown != self.takedown.state and self._touched(report):
@@ -87,27 +88,27 @@ class PackedWorker:
     """Phase 3 of one output shard."""
 
     plan: PackPlan
-    out: Path
+    out: AnyPath
 
     def __call__(self, item: OutputShard, refused: tuple[Refused, ...], watch: Watch) -> PackedReport:
         """Build it, unless it is there as it should be."""
         found = self.finished(item)
         if isinstance(found, PackedReport):
             return found
-        (self.out / "work" / "fitted" / f"{item.name}.json").unlink(missing_ok=True)
+        storage.remove(self.out / "work" / "fitted" / f"{item.name}.json")
         return self.plan.build(item, self.out, refused, watch)
 
     def finished(self, item: OutputShard) -> PackedReport | str:
         """The report of an output shard that is there as it should be; else why it must be built."""
         path = self.out / "work" / "fitted" / f"{item.name}.json"
-        if not path.exists():
+        if not storage.exists(path):
             return "not built yet"
         report = _report(PackedReport, read_json(path))
         if report.settings != self.plan.fingerprint:
             return "other settings"
         if report.content != item.content:
             return "other samples"
-        missing = [name for name in report.files if not (self.out / name).exists()]
+        missing = storage.missing(self.out, report.files)
         return f"{missing[0]} is missing" if missing else report
 
 
@@ -154,7 +155,7 @@ class Build:
 
     recipe: Recipe
     inputs: tuple[str, ...]
-    out: Path
+    out: AnyPath
     pool: Pool = inline
     progress: Callable[[str, int, str], Progress] = field(default=Progress)
     redo: bool = False
@@ -163,7 +164,7 @@ class Build:
     record: Record = field(default_factory=Record, compare=False)
 
     @property
-    def work(self) -> Path:
+    def work(self) -> AnyPath:
         """Everything that is not published."""
         return self.out / "work"
 
@@ -176,7 +177,7 @@ class Build:
         Raises `ConfigError` before work starts, `BuildError` where it cannot go on, `GateError` at the end.
         """
         self._check_folder()
-        with lock.hold(self.work / "locks"), aftermath.recorded(self.work, self.record):
+        with lock.hold(self.work / "locks") as check, aftermath.recorded(self.work, self.record):
             settings = self._settled(retry, order)
             with self.record.phase("inputs"):
                 shards = self.discovered()
@@ -186,7 +187,7 @@ class Build:
             if done is None:
                 state.withdraw(self.out)
             state.forget(self.work, self.recipe.taken_down.domains)
-            return self._made(settings, shards, generations) if done is None else self._again(done)
+            return self._made(settings, shards, generations, check) if done is None else self._again(done)
 
     def _note(self, generations: Generations) -> None:
         before = state.generations(self.work)
@@ -203,13 +204,19 @@ class Build:
         return done
 
     def _made(
-        self, settings: Mapping[str, Any], shards: Sequence[InputShard], generations: Generations
+        self,
+        settings: Mapping[str, Any],
+        shards: Sequence[InputShard],
+        generations: Generations,
+        check: Callable[[], None],
     ) -> dict[str, Any]:
+        """Do what is not done. check: raises if the lock was lost."""
         from etl import finish
 
         self._sweep()
         with self.record.phase("samples"):
             reports = self._samples(shards, shards)
+        check()
         if self.recipe.taken_down:
             state.save_inputs(self.work, shards, generations)
             self.clean()  # what is left of inputs that are gone may be what was taken down
@@ -219,6 +226,7 @@ class Build:
             packed = self._packed(outputs)
             self._remove_others(outputs)
         self._sweep()
+        check()
         with self.record.phase("finishing"):
             fingerprint = self.fingerprint(settings, generations)
             made = finish.finish(self.out, self.recipe, settings, fingerprint, generations, shards, reports, packed)
@@ -261,7 +269,7 @@ class Build:
     def _check_folder(self) -> None:
         """Before anything is written: the recipe can be used, and the folder is ours or new."""
         _ = self.settings(), self.recipe.taken_down
-        if self.out.exists() and any(self.out.iterdir()) and not self.work.exists():
+        if storage.holds_anything(self.out) and not storage.holds_anything(self.work):
             raise ConfigError(f"{self.out} is not empty and holds no build; choose another folder with --out")
 
     def settings(self) -> dict[str, Any]:
@@ -271,7 +279,7 @@ class Build:
     def changes(self) -> list[state.Change]:
         """What is not as it was when the folder's contents were made."""
         path = self.work / "settings.json"
-        return state.changes(read_json(path), self.settings()) if path.exists() else []
+        return state.changes(read_json(path), self.settings()) if storage.exists(path) else []
 
     def _settled(self, retry: bool, order: Mapping[str, Any] | None) -> dict[str, Any]:
         """The settings, once it is clear that the folder may be built into with them; kept there with the order."""
@@ -287,7 +295,7 @@ class Build:
                 + "\nDo that with --redo, or build into a new folder with --out."
             )
         path = self.work / "settings.json"
-        if not path.exists() or read_json(path) != settings:
+        if not storage.exists(path) or read_json(path) != settings:
             write_json(path, settings)
         if order is not None:
             write_json(self.work / "order.json", order)
@@ -296,14 +304,16 @@ class Build:
 
     def _forget_quarantined(self) -> None:
         """Phase 1 is done again for input shards with quarantined records."""
-        for path in sorted((self.work / "samples").glob("*.json")):
+        for path in storage.files(self.work / "samples", ".json"):
             report = read_json(path)
             if f"quarantine/{report['key']}.arrow" in report["files"]:
-                path.unlink()
+                storage.remove(path)
 
     def discovered(self, remember: bool = True) -> list[InputShard]:
         """The input shards, hashed. remember: note in the work folder what need not be read again."""
-        found = discover.find(self.inputs, self.recipe.samples.sources, without=self.out)
+        without = self.out if isinstance(self.out, Path) else None
+        found = discover.find(self.inputs, self.recipe.samples.sources, without=without)
+        found = [item for item in found if without or not item.place.startswith(f"{self.out}/")]
         progress = self.progress("hashing inputs", sum(item.size for item in found), "MB")
         shards = discover.shards(
             found,
@@ -331,24 +341,24 @@ class Build:
     def finished(self, settings: Mapping[str, Any], generations: Generations) -> dict[str, Any] | None:
         """The manifest, if it is of this very build and its files are there."""
         path = self.out / state.MANIFEST
-        if not path.exists():
+        if not storage.exists(path):
             return None
         manifest: dict[str, Any] = read_json(path)
         if manifest["fingerprint"] != self.fingerprint(settings, generations):
             return None
-        return manifest if all((self.out / name).exists() for name in manifest["files"]) else None
+        return None if storage.missing(self.out, manifest["files"]) else manifest
 
     def _sweep(self) -> None:
         """Remove what a process that died left half-written."""
         for path in state.stale(self.out):
             if path.name.endswith(".part"):
-                path.unlink()
+                storage.remove(path)
 
-    def clean(self) -> list[Path]:
+    def clean(self) -> list[AnyPath]:
         """Remove files that nothing uses; returns them."""
         gone = state.stale(self.out)
         for path in gone:
-            path.unlink()
+            storage.remove(path)
         return gone
 
     def samples_worker(self, removed: Iterable[str] = ()) -> SamplesWorker:
@@ -359,8 +369,11 @@ class Build:
         """Contents that the takedown list took down when these input shards were read last."""
         if not self.recipe.taken_down:
             return frozenset()
-        paths = [self.work / "samples" / f"{shard.key}.json" for shard in shards]
-        return frozenset(content for path in paths if path.exists() for content in read_json(path).get("removed", ()))
+        names = [f"{shard.key}.json" for shard in shards]
+        gone = set(storage.missing(self.work / "samples", names))
+        paths = [self.work / "samples" / name for name in names if name not in gone]
+        reports = storage.together(read_json, paths)
+        return frozenset(content for report in reports for content in report.get("removed", ()))
 
     def packed_worker(self) -> PackedWorker:
         """What phase 3 does with one output shard."""
@@ -385,7 +398,7 @@ class Build:
         progress = self.progress("samples", sum(sizes.values()), "MB")
         reports: dict[str, ShardReport] = {}
         largest_first = sorted(shards, key=lambda shard: (-shard.size, shard.name))
-        with self.record.counted("input_shards", [self.work / "samples" / f"{shard.key}.json" for shard in shards]):
+        with self.record.counted("input_shards", self.work / "samples", [f"{shard.key}.json" for shard in shards]):
             for report in self.pool(worker, largest_first):
                 reports[report.key] = report
                 progress.advance(sizes[report.key], report.rows)
@@ -396,7 +409,7 @@ class Build:
         progress = self.progress("packing", sum(shard.samples for shard in outputs), "samples")
         reports: dict[str, PackedReport] = {}
         largest_first = sorted(outputs, key=lambda shard: (-shard.samples, shard.name))
-        with self.record.counted("output_shards", [self.work / "fitted" / f"{shard.name}.json" for shard in outputs]):
+        with self.record.counted("output_shards", self.work / "fitted", [f"{shard.name}.json" for shard in outputs]):
             for report in self.pool(self.packed_worker(), largest_first):
                 reports[report.name] = report
                 progress.advance(report.samples)
@@ -407,8 +420,7 @@ class Build:
         """Of the dataset only these output shards stay."""
         names = {shard.name for shard in outputs}
         for folder in (self.out / "dataset" / "data", self.work / "fitted"):
-            for path in sorted(folder.rglob("*"), reverse=True):
-                if path.is_dir() and not any(path.iterdir()):
-                    path.rmdir()
-                elif path.is_file() and path.relative_to(folder).as_posix().partition(".")[0] not in names:
-                    path.unlink()
+            for path in storage.files(folder):
+                if storage.relative(path, folder).partition(".")[0] not in names:
+                    storage.remove(path)
+            storage.prune(folder)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl import account, card, state, stats
+from etl import account, card, state, stats, storage
 from etl.figures import figures
 from etl.gates import Gates
 from etl.generations import Generations
@@ -18,11 +17,12 @@ from etl.packing import PackedReport
 from etl.plan import InputShard, ShardReport
 from etl.recipe import Recipe
 from etl.shards import atomic, write_json
+from etl.storage import AnyPath
 from schemas.errors import GateError, IntegrityError
 
 
 def finish(
-    out: Path,
+    out: AnyPath,
     recipe: Recipe,
     settings: Mapping[str, Any],
     fingerprint: str,
@@ -67,7 +67,7 @@ def finish(
     return manifest
 
 
-def completed(out: Path, gates: Gates, manifest: dict[str, Any]) -> dict[str, Any]:
+def completed(out: AnyPath, gates: Gates, manifest: dict[str, Any]) -> dict[str, Any]:
     """Write the manifest, by which a dataset is complete. Raises `GateError` if it does not pass its gates."""
     judged(out, gates, manifest)
     write_json(out / "work" / "generations.json", manifest["generations"])
@@ -75,14 +75,14 @@ def completed(out: Path, gates: Gates, manifest: dict[str, Any]) -> dict[str, An
     return manifest
 
 
-def judged(out: Path, gates: Gates, manifest: dict[str, Any]) -> dict[str, Any]:
+def judged(out: AnyPath, gates: Gates, manifest: dict[str, Any]) -> dict[str, Any]:
     """The manifest, if its figures pass the gates, which may be others than when it was written.
 
     Raises `GateError` if they do not; then it is there no more.
     """
     failures = gates.failures(manifest["figures"], state.previous(out / "work"))
     if failures:
-        (out / state.MANIFEST).unlink(missing_ok=True)
+        storage.remove(out / state.MANIFEST)
         raise GateError(out, failures)
     return manifest
 
@@ -100,7 +100,7 @@ def _inputs(shards: Sequence[InputShard], reports: Sequence[ShardReport]) -> lis
     return list(inputs.values())
 
 
-def _parquet(path: Path, table: pl.DataFrame) -> str:
+def _parquet(path: AnyPath, table: pl.DataFrame) -> str:
     with atomic(path) as stream:
         pq.write_table(
             table.to_arrow(compat_level=pl.CompatLevel.oldest()), pa.PythonFile(stream, mode="w"), compression="zstd"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from etl import state
+from etl import state, storage
 from etl.execute import Build
 from etl.generations import Generations, differing
 from etl.plan import InputShard, ShardReport
@@ -117,5 +117,5 @@ def _files(
             elif isinstance(reason, str):
                 write.append((f"{output.name}.arrow", reason))
     folder = build.out / "dataset" / "data"
-    there = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*.arrow"))]
+    there = [storage.relative(path, folder) for path in storage.files(folder, ".arrow")]
     return write, perhaps, [name for name in there if name not in names]

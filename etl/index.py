@@ -21,6 +21,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -31,9 +32,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
+from etl import scratch, storage
 from etl.generations import Generations
 from etl.plan import NOTHING, InputShard, Quarantined, Source, Tally, without_content
 from etl.shards import ArrowWriter, atomic, open_arrow, write_table
+from etl.storage import AnyPath
 from etl.takedown import Takedown
 from schemas.errors import ConfigError
 from schemas.ledger import INDEX_SCHEMA, LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
@@ -104,10 +107,11 @@ class OutputShard:
         """``g0001/train-00000-of-00012``."""
         return f"g{self.generation:04d}/{self.split}-{self.number:05d}-of-{self.total:05d}"
 
-    def rows(self, work: Path) -> pl.DataFrame:
+    def rows(self, work: AnyPath) -> pl.DataFrame:
         """The index rows of its samples, in the order of the output."""
         mine = (pl.col("home") == self.number) & (pl.col("reason") == "")
-        return pl.concat([pl.scan_parquet(work / "index" / part).filter(mine) for part in self.parts]).collect()
+        paths = [scratch.copy_of(work / "index" / part) for part in self.parts]
+        return pl.concat([pl.scan_parquet(path).filter(mine) for path in paths]).collect()
 
 
 @dataclass(frozen=True)
@@ -123,8 +127,8 @@ class Index:
         shards: Sequence[InputShard],
         generations: Generations,
         sources: Mapping[str, Source],
-        work: Path,
-        into: Path | None = None,
+        work: AnyPath,
+        into: AnyPath | None = None,
         takedown: Takedown = NOTHING,
     ) -> tuple[Generations, list[OutputShard]]:
         """Decide on all samples of these input shards and write index, ledger and quarantine of this phase.
@@ -142,23 +146,24 @@ class Index:
             ledger = ArrowWriter(stream, LEDGER_SCHEMA)
             for generation in generations.every:
                 mine = [at for at, shard in enumerate(shards) if number_of[shard.name] == generation.number]
-                spread = _Spread(folder / "index", generation.number, sum(_rows_of(work, shards[at]) for at in mine))
-                for group in _groups(mine, shards, work):
-                    rows = self._decided(group, dropped)
-                    spread.add(rows)
-                    for batch in _ledger_rows(rows.filter(pl.col("reason") != "")):
-                        ledger.add_batch(batch)
-                totals[generation.number] = generation.shards or self._planned(spread.chars)
-                made += spread.sorted(totals[generation.number])
+                rows_read = sum(_rows_of(work, shards[at]) for at in mine)
+                with _spreading(folder / "index", generation.number, rows_read) as spread:
+                    for group in _groups(mine, shards, work):
+                        rows = self._decided(group, dropped)
+                        spread.add(rows)
+                        for batch in _ledger_rows(rows.filter(pl.col("reason") != "")):
+                            ledger.add_batch(batch)
+                    totals[generation.number] = generation.shards or self._planned(spread.chars)
+                    made += spread.sorted(totals[generation.number])
             ledger.close()
-        for path in (folder / "index").glob("*"):
+        for path in storage.files(folder / "index"):
             if path.name.partition("-")[0] not in {generation.name for generation in generations.every}:
-                path.unlink()  # of a generation that is no more
+                storage.remove(path)  # of a generation that is no more
         if into is None:
             _write_quarantine(dropped, shards, sources, work, takedown)
         return generations.closed(totals), made
 
-    def _dropped(self, shards: Sequence[InputShard], numbers: Sequence[int], work: Path) -> pl.DataFrame:
+    def _dropped(self, shards: Sequence[InputShard], numbers: Sequence[int], work: AnyPath) -> pl.DataFrame:
         """The workflows that were read before, of all generations: columns `_DECIDED`."""
         frames = []
         for position, (shard, number) in enumerate(zip(shards, numbers, strict=True)):
@@ -225,15 +230,28 @@ class Index:
         return pl.col(self.split.key)
 
 
-class _Spread:
-    """The index rows of one generation: spread over files by split and the first bits of their order, then sorted."""
+@contextmanager
+def _spreading(folder: AnyPath, number: int, rows: int) -> Iterator[_Spread]:
+    """A `_Spread` whose unsorted files lie in its folder, or in scratch space if that folder is remote."""
+    if isinstance(folder, Path):
+        folder.mkdir(parents=True, exist_ok=True)
+        yield _Spread(folder, number, rows, folder)
+        return
+    with scratch.folder() as unsorted:
+        yield _Spread(folder, number, rows, unsorted)
 
-    def __init__(self, folder: Path, number: int, rows: int) -> None:
+
+class _Spread:
+    """The index rows of one generation: spread over files by split and the first bits of their order, then sorted.
+
+    folder: of the index. unsorted: of the files of rows as they come.
+    """
+
+    def __init__(self, folder: AnyPath, number: int, rows: int, unsorted: Path) -> None:
         self.chars: Counter[str] = Counter()  # of what is kept, by split, as the planning has it
-        self._folder, self._number = folder, number
+        self._folder, self._number, self._unsorted = folder, number, unsorted
         self._bits = (rows // _PART_ROWS).bit_length()
         self._files: dict[str, tuple[pa.OSFile, pa.RecordBatchStreamWriter]] = {}
-        folder.mkdir(parents=True, exist_ok=True)
 
     def add(self, rows: pl.DataFrame) -> None:
         """Rows of some input shards."""
@@ -244,7 +262,7 @@ class _Spread:
         for (split, part), group in rows.group_by("split", "part", maintain_order=True):
             name = f"g{self._number:04d}-{split}-{part:05d}.parquet"
             if name not in self._files:
-                stream = pa.OSFile(str(self._folder / f"{name}.part"), "wb")
+                stream = pa.OSFile(str(self._unsorted / f"{name}.part"), "wb")
                 self._files[name] = stream, pa.ipc.new_stream(stream, INDEX_SCHEMA)
             self._files[name][1].write_table(group.select(INDEX_SCHEMA.names).to_arrow().cast(INDEX_SCHEMA))
 
@@ -254,7 +272,7 @@ class _Spread:
         for name, (stream, writer) in sorted(self._files.items()):
             writer.close()
             stream.close()
-            part = self._folder / f"{name}.part"
+            part = self._unsorted / f"{name}.part"
             with pa.memory_map(str(part)) as spread:
                 rows = pl.from_arrow(pa.ipc.open_stream(spread).read_all())
             assert isinstance(rows, pl.DataFrame)
@@ -268,9 +286,9 @@ class _Spread:
             part.unlink()
             for (number,), group in rows.filter(pl.col("reason") == "").group_by("home", maintain_order=True):
                 found.setdefault((split, int(str(number))), _Content()).add(name, group)
-        for path in self._folder.glob(f"g{self._number:04d}-*"):
-            if path.name not in self._files:
-                path.unlink()
+        for path in storage.files(self._folder):
+            if path.name.startswith(f"g{self._number:04d}-") and path.name not in self._files:
+                storage.remove(path)
         return [
             OutputShard(self._number, split, number, totals[split], (*of.parts,), of.samples, of.digest.hexdigest())
             for (split, number), of in sorted(found.items())
@@ -292,7 +310,7 @@ class _Content:
         self.digest.update("".join(f"{line}\n" for line in lines).encode())
 
 
-def _light(work: Path, shard: InputShard, columns: Sequence[str]) -> pl.DataFrame:
+def _light(work: AnyPath, shard: InputShard, columns: Sequence[str]) -> pl.DataFrame:
     """Columns of the light rows of one input shard."""
     reader = open_arrow(work / "light" / f"{shard.key}.arrow")
     batches = [reader.get_batch(i).select(list(columns)) for i in range(reader.num_record_batches)]
@@ -302,12 +320,12 @@ def _light(work: Path, shard: InputShard, columns: Sequence[str]) -> pl.DataFram
     return frame
 
 
-def _rows_of(work: Path, shard: InputShard) -> int:
+def _rows_of(work: AnyPath, shard: InputShard) -> int:
     reader = open_arrow(work / "light" / f"{shard.key}.arrow")
     return sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches))
 
 
-def _groups(positions: Iterable[int], shards: Sequence[InputShard], work: Path) -> Iterator[pl.DataFrame]:
+def _groups(positions: Iterable[int], shards: Sequence[InputShard], work: AnyPath) -> Iterator[pl.DataFrame]:
     """The light rows of these input shards, some `_GROUP_ROWS` at a time, and where they were read."""
     waiting: list[pl.DataFrame] = []
     size = 0
@@ -334,25 +352,29 @@ def _ledger_rows(dropped: pl.DataFrame) -> Iterator[pa.RecordBatch]:
         yield from said.to_arrow().cast(LEDGER_SCHEMA).to_batches()
 
 
-def scan(work: Path) -> pl.LazyFrame:
+def scan(work: AnyPath) -> pl.LazyFrame:
     """All rows of the index of a build, with `INDEX_SCHEMA`."""
-    paths = sorted((work / "index").glob("*.parquet"))
+    paths = storage.files(work / "index", ".parquet")
     if paths:
-        return pl.scan_parquet(paths)
+        return pl.concat([pl.scan_parquet(scratch.copy_of(path)) for path in paths])
     empty = pl.from_arrow(INDEX_SCHEMA.empty_table())
     assert isinstance(empty, pl.DataFrame)
     return empty.lazy()
 
 
 def _write_quarantine(
-    dropped: pl.DataFrame, shards: Sequence[InputShard], sources: Mapping[str, Source], work: Path, takedown: Takedown
+    dropped: pl.DataFrame,
+    shards: Sequence[InputShard],
+    sources: Mapping[str, Source],
+    work: AnyPath,
+    takedown: Takedown,
 ) -> None:
     """Keep the content of workflows with a conflicting id; their input shards are read once more for it."""
     conflicts = dropped.filter(pl.col("reason") == "conflicting_id").select("position", "workflow", "detail")
     details = {(position, uid): text for position, uid, text in conflicts.iter_rows()}
     path = work / "quarantine" / "index.arrow"
     if not details:
-        path.unlink(missing_ok=True)
+        storage.remove(path)
         return
     whole = _contents(details, shards, sources)
     kept = [without_content(row) if takedown.in_record(row.id, row.detail, row.raw) else row for row in whole]

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import click
 import polars as pl
 
-from etl import account, compaction, discover
+from etl import account, compaction, discover, storage
 from etl.index import scan
 from etl.packing import gather
 from etl.plan import Tally
-from etl.shards import open_arrow, read_json
+from etl.shards import open_arrow, read_json, read_parquet
 from etl.sources import SOURCES
+from etl.storage import AnyPath
 from etl.takedown import REASON as TAKEN_DOWN
 from schemas.errors import ConfigError
 from schemas.samples import NO_LOSS
@@ -75,18 +75,18 @@ def check_text(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _manifest(out: Path) -> dict[str, Any]:
+def _manifest(out: AnyPath) -> dict[str, Any]:
     path = out / "dataset" / "manifest.json"
-    if not path.exists():
+    if not storage.exists(path):
         raise ConfigError(f"{out}: no finished build ({path} is missing); run the build command again")
     manifest: dict[str, Any] = read_json(path)
     return manifest
 
 
-def summary(out: Path) -> dict[str, Any]:
+def summary(out: AnyPath) -> dict[str, Any]:
     """Totals, splits, the accounting recomputed from the files, why compaction is worth it (if so), and the domains."""
     manifest = _manifest(out)
-    domains = pl.read_parquet(out / "dataset" / "stats" / "domains.parquet")
+    domains = read_parquet(out / "dataset" / "stats" / "domains.parquet")
     return {
         "recipe": manifest["recipe"],
         "fingerprint": manifest["fingerprint"],
@@ -181,7 +181,7 @@ def _matching(ids: pl.DataFrame, wanted: str) -> pl.DataFrame:
     return exact if exact.height else ids.filter(pl.col("id").str.splitn(":", 2).struct.field("field_1") == wanted)
 
 
-def explain(out: Path, wanted: str) -> dict[str, Any]:
+def explain(out: AnyPath, wanted: str) -> dict[str, Any]:
     """The way of a record, workflow, step or sample through every stage, for each time it was read.
 
     Raises `ConfigError` if nothing of that id was read, or there is no finished build.
@@ -224,7 +224,7 @@ def _thing(ledger: pl.DataFrame, unit: str, id: str) -> dict[str, Any]:
 
 
 def _step(
-    out: Path, ledger: pl.DataFrame, index: pl.DataFrame, fitted: dict[str, dict[str, Any]], shard: str, id: str
+    out: AnyPath, ledger: pl.DataFrame, index: pl.DataFrame, fitted: dict[str, dict[str, Any]], shard: str, id: str
 ) -> dict[str, Any]:
     """A step, and the sample made of it, if one was."""
     found = _thing(ledger, "step", id)
@@ -292,7 +292,7 @@ def _stages(found: dict[str, Any], margin: str) -> list[str]:
     return [margin + line for line in lines]
 
 
-def sample(out: Path, wanted: str) -> dict[str, Any]:
+def sample(out: AnyPath, wanted: str) -> dict[str, Any]:
     """One sample: its fields, and its tokens as they lie in the dataset, decoded in runs with and without loss.
 
     Raises `ConfigError` if it is not in the dataset.
@@ -324,7 +324,7 @@ def sample(out: Path, wanted: str) -> dict[str, Any]:
     }
 
 
-def _tokens(out: Path, place: dict[str, Any]) -> tuple[list[int], list[int]]:
+def _tokens(out: AnyPath, place: dict[str, Any]) -> tuple[list[int], list[int]]:
     path = out / "dataset" / "data" / f"{place['packed']}.arrow"
     reader = open_arrow(path)
     number = place["row"]
@@ -340,7 +340,7 @@ def _tokens(out: Path, place: dict[str, Any]) -> tuple[list[int], list[int]]:
     raise ConfigError(f"{path}: no row {place['row']}; check the build with: stepmill verify {out}")
 
 
-def _vocabulary(out: Path) -> Any:
+def _vocabulary(out: AnyPath) -> Any:
     from etl import recipe
 
     order = read_json(out / "work" / "order.json")

@@ -2,24 +2,23 @@
 
 A build of everything holds the slice ``all``; the n processes of ``--shard i/n`` hold a slice each and share the
 folder; finishing takes all of them. A lock is taken over when its process is dead on this host, or when its heartbeat
-(the file's modification time, renewed by a thread) is ten minutes old.
+(the file's modification time, renewed by a thread) is ten minutes old. In a folder elsewhere: `etl.remote_lock`.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import orjson
-
-from schemas.errors import BuildError
+from etl import remote_lock
+from etl.owner import Owner
+from etl.storage import AnyPath
 
 ALL: Final = "all"
 STALE_SECONDS: Final = 600
@@ -27,19 +26,35 @@ _BEAT_SECONDS: Final = 30.0
 
 
 @contextmanager
-def hold(folder: Path, part: str = ALL) -> Iterator[None]:
+def hold(folder: AnyPath, part: str = ALL, stale: float = STALE_SECONDS) -> Iterator[Callable[[], None]]:
     """Hold the lock of one slice while the block runs.
 
-    Raises `BuildError` naming host and process if this slice, or one that overlaps it, is being worked on.
+    stale: seconds without a heartbeat after which a lock is taken over. Yields a function to call from time to time: it
+    raises `BuildError` if the lock was lost. Raises `BuildError` naming host and process if this slice, or one that
+    overlaps it, is being worked on.
     """
+    if isinstance(folder, Path):
+        with _hold(folder, part, stale):
+            yield _nothing
+        return
+    with remote_lock.hold(folder, part, ALL, stale, _BEAT_SECONDS) as check:
+        yield check
+
+
+def _nothing() -> None:
+    """What a process holds on its own disk it loses only by standing still for ten minutes."""
+
+
+@contextmanager
+def _hold(folder: Path, part: str, stale: float) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{part}.lock"
-    _create(path)
+    _create(path, stale)
     try:
         with _guard(folder):
             for other in sorted(folder.glob("*.lock")):
                 if other != path and ALL in {part, other.stem}:
-                    _clear(other)
+                    _clear(other, stale)
         stop = threading.Event()
         beat = threading.Thread(target=_beat, args=(path, stop), daemon=True)
         beat.start()
@@ -52,11 +67,10 @@ def hold(folder: Path, part: str = ALL) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
-def _create(path: Path) -> None:
-    owner = orjson.dumps({"host": socket.gethostname(), "process": os.getpid()})
+def _create(path: Path, stale: float) -> None:
     with _guard(path.parent):
-        _clear(path)
-        path.write_bytes(owner)
+        _clear(path, stale)
+        path.write_bytes(Owner.this().as_bytes())
 
 
 @contextmanager
@@ -67,45 +81,16 @@ def _guard(folder: Path) -> Iterator[None]:
         yield
 
 
-def _clear(path: Path) -> None:
+def _clear(path: Path, stale: float) -> None:
     """Remove a lock whose owner is gone. Raises `BuildError` if it is not."""
-    owner, age = _read(path)
-    if owner is None:
-        return
-    host, process = owner.get("host", "?"), owner.get("process", 0)
-    dead = host == socket.gethostname() and not _alive(int(process))
-    if not dead and age < STALE_SECONDS:
-        raise BuildError(
-            f"{path.parent.parent}: another build is working here: host {host}, process {process}, last sign of life "
-            f"{age:.0f} s ago. Wait for it, or stop it and run this command again"
-        )
-    path.unlink(missing_ok=True)
-
-
-def _read(path: Path) -> tuple[dict[str, Any] | None, float]:
-    """(owner, seconds since the last heartbeat); no owner if the lock is gone."""
     try:
-        raw = path.read_bytes()
+        owner = Owner.of(path.read_bytes())
         age = max(0.0, time.time() - path.stat().st_mtime)
     except FileNotFoundError:
-        return None, 0.0
-    try:
-        owner: dict[str, Any] = orjson.loads(raw)
-    except orjson.JSONDecodeError:  # created, not yet written
-        owner = {}
-    return owner, age
-
-
-def _alive(process: int) -> bool:
-    if process <= 0:
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        return
+    if not owner.dead() and age < stale:
+        raise owner.refusal(path.parent.parent, age)
+    path.unlink(missing_ok=True)
 
 
 def _beat(path: Path, stop: threading.Event) -> None:

@@ -18,9 +18,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from etl import collect, scratch
 from etl.index import OutputShard
 from etl.plan import Refused, Watch, described, digest, known_as, unwatched
 from etl.shards import ArrowWriter, atomic, open_arrow, write_json
+from etl.storage import AnyPath
 from schemas.errors import RecordError, StepmillError
 from schemas.ledger import FITTED_SCHEMA
 from schemas.samples import PACKED_SCHEMA, Encoded, Packed, Sample, sample_from_row
@@ -67,7 +69,7 @@ class PackPlan:
         return digest(self.settings)
 
     def build(
-        self, shard: OutputShard, out: Path, refused: Sequence[Refused] = (), watch: Watch = unwatched
+        self, shard: OutputShard, out: AnyPath, refused: Sequence[Refused] = (), watch: Watch = unwatched
     ) -> PackedReport:
         """Write one file of the dataset, ``work/fitted`` for it, and its report.
 
@@ -185,8 +187,17 @@ class _Reader:
         return sample_from_row({name: row.column(i)[0].as_py() for i, name in enumerate(row.schema.names)})
 
 
-def gather(rows: pl.DataFrame, folder: Path) -> Iterator[Sample]:
-    """The samples at (shard, row), in this order; the latest `_OPEN_FILES` files stay mapped."""
+def gather(rows: pl.DataFrame, folder: AnyPath) -> Iterator[Sample]:
+    """The samples at (shard, row), in this order; of a remote folder those rows are brought here first."""
+    if isinstance(folder, Path):
+        yield from _gathered(rows, folder)
+        return
+    with scratch.folder() as here:
+        yield from _gathered(collect.collect(rows, folder, here), here)
+
+
+def _gathered(rows: pl.DataFrame, folder: Path) -> Iterator[Sample]:
+    """The latest `_OPEN_FILES` files stay mapped."""
     readers: OrderedDict[str, _Reader] = OrderedDict()
     for shard, row in rows.select("shard", "row").iter_rows():
         reader = readers.pop(shard, None) or _Reader(folder / f"{shard}.arrow")

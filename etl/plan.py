@@ -24,9 +24,11 @@ import orjson
 import pyarrow as pa
 import xxhash
 
+from etl import storage
 from etl.domains import domain_of
 from etl.inputs import Keys
 from etl.shards import ArrowWriter, atomic, write_json, write_table
+from etl.storage import AnyPath
 from etl.streams import Part
 from etl.takedown import COPY, Takedown, domains_of
 from etl.takedown import REASON as TAKEN_DOWN
@@ -287,7 +289,7 @@ class Plan:
     def build(
         self,
         shard: InputShard,
-        work: Path,
+        work: AnyPath,
         takedown: Takedown = NOTHING,
         refused: Sequence[Refused] = (),
         watch: Watch = unwatched,
@@ -316,7 +318,7 @@ class Plan:
                 columns = {column: [getattr(row, column, key) for row in rows] for column in schema.names}
                 files[name] = write_table(work / name, pa.table(columns, schema=schema))
             else:  # of an earlier try
-                (work / name).unlink(missing_ok=True)
+                storage.remove(work / name)
         drops = Counter((e.unit, e.stage, e.reason, e.domain) for e in tally.entries if e.reason)
         counted = tuple((*what, count) for what, count in sorted(drops.items()))
         made_with = (self.fingerprints[shard.format], takedown.state)

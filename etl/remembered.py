@@ -11,12 +11,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from etl import files
 from etl.files import Stamp
 from etl.shards import read_json, write_json
+from etl.storage import AnyPath
 from etl.streams import Part
 from schemas.errors import IntegrityError
 
@@ -37,7 +37,7 @@ class Facts:
 class Remembered:
     """The facts of earlier builds in this folder, by file; `save` keeps those that were asked for or added."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: AnyPath | None) -> None:
         self._path = path
         self._old: Mapping[str, Any] = _load(path) if path else {}
         self._new: dict[str, Any] = {}
@@ -68,7 +68,7 @@ def _key(place: str) -> str:
     return place if files.remote(place) else os.path.realpath(place)
 
 
-def _load(path: Path) -> Mapping[str, Any]:
+def _load(path: AnyPath) -> Mapping[str, Any]:
     try:
         kept = read_json(path)
     except (FileNotFoundError, IntegrityError):

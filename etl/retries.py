@@ -1,22 +1,28 @@
 """Try again what failed for a moment: a storage or network error, never a missing file or a refused permission.
 
-`persistent` waits 1 s, doubling to 30 s, for up to five minutes in all, and says so on stderr, one plain line a try.
+`persistent` waits 1 s, doubling to 30 s, for up to five minutes in all or as long as ``$STEPMILL_RETRY_SECONDS`` says,
+and tells so on stderr, one plain line a try.
 """
 
 from __future__ import annotations
 
 import errno
+import math
+import os
 import sys
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 import tenacity
 
+from schemas.errors import ConfigError
+
 T = TypeVar("T")
 
 FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 30.0
 PATIENCE: Final = 300.0
+VARIABLE: Final = "STEPMILL_RETRY_SECONDS"
 
 _LASTING: Final = (FileNotFoundError, PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)
 _LASTING_NUMBERS: Final = frozenset(
@@ -29,12 +35,27 @@ _PASSING_NAMES: Final = frozenset(
 )
 
 
-def persistent(fn: Callable[[], T], what: str) -> T:
+def patience() -> float:
+    """Seconds for which something is tried again. Raises `ConfigError` if the variable is no such number."""
+    given = os.environ.get(VARIABLE, "")
+    try:
+        seconds = float(given or PATIENCE)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise ConfigError(f"${VARIABLE} is {given!r}; write a number of seconds, 0 for no second try")
+    return seconds
+
+
+def persistent(fn: Callable[[], T], what: str, also: Callable[[BaseException], bool] | None = None) -> T:
     """What ``fn`` returns; called again after each error that may pass.
 
-    what: file or URL, for the messages. Raises what ``fn`` raises: at once if it is no such error (`transient`), else
-    after five minutes.
+    what: file or URL, for the messages. also: further errors after which to try again. Raises what ``fn`` raises: at
+    once if it is no such error (`transient`), else after `patience`.
     """
+
+    def passes(error: BaseException) -> bool:
+        return transient(error) or (also is not None and also(error))
 
     def speak(state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
@@ -42,9 +63,9 @@ def persistent(fn: Callable[[], T], what: str) -> T:
         sys.stderr.write(f"stepmill: {what}: {type(error).__name__}: {error}; trying again in {wait:.0f} s\n")
 
     return tenacity.Retrying(
-        retry=tenacity.retry_if_exception(transient),
+        retry=tenacity.retry_if_exception(passes),
         wait=tenacity.wait_exponential(FIRST_WAIT, LONGEST_WAIT),
-        stop=tenacity.stop_before_delay(PATIENCE),
+        stop=tenacity.stop_before_delay(patience()),
         before_sleep=speak,
         reraise=True,
     )(fn)

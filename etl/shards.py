@@ -1,7 +1,9 @@
 """Atomic files: written as ``.part``, synced, renamed; a shard's report last, so that its presence means complete.
+Remote ones are written on this machine and put where they belong when they are complete (`etl.storage`).
 
 Arrow files are in the IPC file format, without compression: they are mapped, not read, so a column or a row costs what
-it weighs. Batches are flushed by bytes, because one page can weigh 4 MB.
+it weighs. Remote ones are fetched whole and mapped (`etl.scratch`), except by `column`, which reads what it is about.
+Batches are flushed by bytes, because one page can weigh 4 MB.
 """
 
 from __future__ import annotations
@@ -16,12 +18,18 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 import orjson
+import polars as pl
 import pyarrow as pa
+from upath import UPath
 
+from etl import scratch, storage
+from etl.storage import AnyPath
 from schemas.errors import BuildError, IntegrityError
 
 BATCH_BYTES: Final = 2 * 2**20
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_RANGE_BYTES: Final = 2**18
+"""A request of a remote file of which one column is read."""
 
 
 class _Hashed:
@@ -64,8 +72,26 @@ class _Hashed:
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[_Hashed]:
+def atomic(path: AnyPath) -> Iterator[_Hashed]:
     """Write a file that is there whole or not at all; an exception leaves nothing under its name."""
+    with _local(path) if isinstance(path, Path) else _remote(path) as stream:
+        yield stream
+
+
+@contextmanager
+def _remote(path: UPath) -> Iterator[_Hashed]:
+    with scratch.file() as whole:
+        with whole.open("wb") as stream:
+            hashed = _Hashed(stream, whole)
+            yield hashed
+            hashed.flush()
+        storage.put(whole, path)
+        if path.suffix in {".arrow", ".parquet"}:  # these are read again by later phases
+            scratch.keep(whole, path)
+
+
+@contextmanager
+def _local(path: Path) -> Iterator[_Hashed]:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")  # never two writers in one file
     stream = part.open("wb")
@@ -92,17 +118,17 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_json(path: Path, value: object) -> str:
+def write_json(path: AnyPath, value: object) -> str:
     """Write JSON with sorted keys, atomically; returns its sha256."""
     with atomic(path) as stream:
         stream.write(orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return stream.sha256.hexdigest()
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: AnyPath) -> Any:
     """Read JSON. Raises `IntegrityError` if the file is not JSON."""
     try:
-        return orjson.loads(path.read_bytes())
+        return orjson.loads(storage.read_bytes(path))
     except orjson.JSONDecodeError as error:
         raise IntegrityError(f"{path}: not valid JSON ({error}); remove it and build again") from error
 
@@ -151,7 +177,7 @@ class ArrowWriter:
         self._writer.close()
 
 
-def write_table(path: Path, table: pa.Table) -> str:
+def write_table(path: AnyPath, table: pa.Table) -> str:
     """Write a table as one Arrow file, atomically; returns its sha256."""
     with atomic(path) as stream:
         writer = pa.ipc.new_file(pa.PythonFile(stream, mode="w"), table.schema)
@@ -160,18 +186,49 @@ def write_table(path: Path, table: pa.Table) -> str:
     return stream.sha256.hexdigest()
 
 
-def open_arrow(path: Path) -> pa.ipc.RecordBatchFileReader:
+def open_arrow(path: AnyPath) -> pa.ipc.RecordBatchFileReader:
     """Map an Arrow file. Raises `IntegrityError` if it is not one."""
     try:
-        return pa.ipc.open_file(pa.memory_map(str(path)))
+        return pa.ipc.open_file(pa.memory_map(str(scratch.copy_of(path))))
     except pa.ArrowInvalid as error:
-        raise IntegrityError(f"{path}: not a whole Arrow file ({error}); remove it and build again") from error
+        raise broken(path, error) from error
 
 
-def sha256_of(path: Path, progress: Callable[[int], None] | None = None) -> str:
+def broken(path: AnyPath, error: Exception) -> IntegrityError:
+    """The error for an Arrow file that is none."""
+    return IntegrityError(f"{path}: not a whole Arrow file ({error}); remove it and build again")
+
+
+def column(path: AnyPath, name: str, schema: pa.Schema) -> list[pa.Array]:
+    """One column of an Arrow file, a batch each; of a remote one not much else is read.
+
+    Raises `IntegrityError` if it is no Arrow file.
+    """
+    if isinstance(path, Path) or scratch.nearby(path, wanted=False):
+        reader = open_arrow(path)
+        return [reader.get_batch(i).column(name) for i in range(reader.num_record_batches)]
+    options = pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index(name)])
+
+    def read() -> list[pa.Array]:
+        with storage.open_ranges(path, _RANGE_BYTES) as stream:
+            reader = pa.ipc.open_file(pa.PythonFile(stream, mode="r"), options=options)
+            return [reader.get_batch(i).column(name) for i in range(reader.num_record_batches)]
+
+    try:
+        return storage.attempt("read", path, read)
+    except pa.ArrowInvalid as error:
+        raise broken(path, error) from error
+
+
+def read_parquet(path: AnyPath) -> pl.DataFrame:
+    """A Parquet file."""
+    return pl.read_parquet(scratch.copy_of(path))
+
+
+def sha256_of(path: AnyPath, progress: Callable[[int], None] | None = None) -> str:
     """sha256 of a file's bytes."""
     digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as stream:
+    with scratch.copy_of(path).open("rb", buffering=0) as stream:
         while chunk := stream.read(2**20):
             digest.update(chunk)
             if progress is not None:

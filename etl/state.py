@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
+from etl import storage
 from etl.figures import without
 from etl.generations import Generations
 from etl.plan import InputShard
 from etl.shards import read_json, write_json
+from etl.storage import AnyPath
 
 MANIFEST: Final = "dataset/manifest.json"
 FOLDERS: Final = ("samples", "light", "ledger", "quarantine")
@@ -67,7 +68,7 @@ def consequences(found: Sequence[Change]) -> list[str]:
     return lines
 
 
-def save_inputs(work: Path, shards: Sequence[InputShard], generations: Generations) -> None:
+def save_inputs(work: AnyPath, shards: Sequence[InputShard], generations: Generations) -> None:
     """Note which input shards the build is made of."""
     number_of = generations.of_inputs()
     write_json(
@@ -76,19 +77,19 @@ def save_inputs(work: Path, shards: Sequence[InputShard], generations: Generatio
     )
 
 
-def keys(work: Path) -> list[str]:
+def keys(work: AnyPath) -> list[str]:
     """Keys of the input shards that the build is made of, in order."""
     path = work / "inputs.json"
-    return [row["key"] for row in read_json(path)] if path.exists() else []
+    return [row["key"] for row in read_json(path)] if storage.exists(path) else []
 
 
-def generations(work: Path) -> Generations:
+def generations(work: AnyPath) -> Generations:
     """Those of the last complete build."""
     path = work / "generations.json"
-    return Generations.from_json(read_json(path)) if path.exists() else Generations()
+    return Generations.from_json(read_json(path)) if storage.exists(path) else Generations()
 
 
-def withdraw(out: Path) -> None:
+def withdraw(out: AnyPath) -> None:
     """The dataset is in the making from here on: no manifest. What it said is kept to compare with."""
     path = out / MANIFEST
     try:
@@ -96,29 +97,29 @@ def withdraw(out: Path) -> None:
     except FileNotFoundError:  # there was none, or another slice was faster
         return
     write_json(out / "work" / "previous.json", {"figures": manifest["figures"], "totals": manifest["totals"]})
-    path.unlink(missing_ok=True)
+    storage.remove(path)
 
 
-def forget(work: Path, domains: Collection[str]) -> None:
+def forget(work: AnyPath, domains: Collection[str]) -> None:
     """Leave domains out of what is kept of the build before."""
     path = work / "previous.json"
-    if domains and path.exists():
+    if domains and storage.exists(path):
         before = read_json(path)
         left = before | {"figures": without(before["figures"], domains)}
         if left != before:
             write_json(path, left)
 
 
-def previous(work: Path) -> dict[str, Any] | None:
+def previous(work: AnyPath) -> dict[str, Any] | None:
     """Figures of the last complete build before the one in the making, if there was one."""
     path = work / "previous.json"
-    return read_json(path)["figures"] if path.exists() else None
+    return read_json(path)["figures"] if storage.exists(path) else None
 
 
-def stale(out: Path) -> list[Path]:
+def stale(out: AnyPath) -> list[AnyPath]:
     """Files under the work folder that nothing uses: of inputs that are gone, and what an interruption left."""
     work = out / "work"
     known = {*keys(work), "index"}
-    old = [path for folder in FOLDERS for path in (work / folder).glob("*") if path.name.split(".")[0] not in known]
-    parts = [path for path in out.rglob("*.part") if path.is_file() and path not in old]
-    return sorted([*old, *parts])
+    old = [path for folder in FOLDERS for path in storage.files(work / folder) if path.name.split(".")[0] not in known]
+    parts = [path for path in storage.files(out, ".part") if path not in old]
+    return sorted([*old, *parts], key=str)

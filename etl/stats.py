@@ -5,13 +5,13 @@ Everything is read as columns: of the samples files only lengths and names, neve
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
 from etl import account, state
 from etl.shards import open_arrow
+from etl.storage import AnyPath
 
 _LOCATED: Final = frozenset(
     (
@@ -30,7 +30,7 @@ _LOCATED: Final = frozenset(
 """Reasons for which an element action has no target in the observation."""
 
 
-def statistics(out: Path) -> dict[str, pl.DataFrame]:
+def statistics(out: AnyPath) -> dict[str, pl.DataFrame]:
     """Tables ``domains`` and ``subdomains`` (one row each, largest first), ``actions`` and ``drops``.
 
     Counts are of what was read (workflows, steps) and of what is in the dataset (samples, tokens, characters);
@@ -53,7 +53,7 @@ def statistics(out: Path) -> dict[str, pl.DataFrame]:
     return {"domains": domains, "subdomains": subdomains, "actions": actions, "drops": drops}
 
 
-def _characters(out: Path) -> pl.DataFrame:
+def _characters(out: AnyPath) -> pl.DataFrame:
     """(sample_id, characters raw and pruned) of all samples that were made."""
     columns = ["sample_id", "raw_chars", "pruned_chars"]
     frames: list[pl.DataFrame] = []

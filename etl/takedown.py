@@ -28,8 +28,10 @@ from typing import Any, Final, Self
 import polars as pl
 import zstandard
 
+from etl import storage
 from etl.domains import UNKNOWN, domain_of
 from etl.shards import read_json, write_json
+from etl.storage import AnyPath
 from schemas.errors import ConfigError
 from schemas.trail import Trail
 
@@ -215,19 +217,19 @@ def differs(
     return any(takedown.in_record(*texts) for texts in quarantine)
 
 
-def keep(work: Path, takedown: Takedown) -> None:
+def keep(work: AnyPath, takedown: Takedown) -> None:
     """Note the list, for what looks at the build later; an empty one leaves no file."""
     path = work / FILE
     if not takedown:
-        path.unlink(missing_ok=True)
+        storage.remove(path)
     elif kept(work) != takedown:
         write_json(path, takedown.as_json())
 
 
-def kept(work: Path) -> Takedown:
+def kept(work: AnyPath) -> Takedown:
     """The list by which a folder was built last."""
     path = work / FILE
-    lists = read_json(path) if path.exists() else {"workflows": (), "domains": ()}
+    lists = read_json(path) if storage.exists(path) else {"workflows": (), "domains": ()}
     return Takedown(frozenset(lists["workflows"]), frozenset(lists["domains"]))
 
 

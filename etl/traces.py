@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -18,8 +17,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from etl import scratch, storage
 from etl.domains import domain_of
 from etl.shards import open_arrow
+from etl.storage import AnyPath
 from etl.takedown import REASON, Takedown
 from schemas.errors import IntegrityError
 
@@ -34,12 +35,12 @@ _FEW: Final = 3
 Columns = Mapping[str, list[Any]]
 
 
-def traces(out: Path, takedown: Takedown) -> list[str]:
+def traces(out: AnyPath, takedown: Takedown) -> list[str]:
     """What is left of what is on the list: a line for each file, saying what. Broken files are left to others."""
     problems = []
-    for path in sorted(path for folder in ("dataset", "work") for path in (out / folder).rglob("*")):
-        name = path.relative_to(out).as_posix()
-        if not path.is_file() or name in _LEFT_OUT or name.startswith("work/locks/"):
+    for path in (path for folder in ("dataset", "work") for path in storage.files(out / folder)):
+        name = storage.relative(path, out)
+        if name in _LEFT_OUT or name.startswith("work/locks/"):
             continue
         try:
             found = sorted(set(_in_file(path, takedown)))
@@ -52,7 +53,7 @@ def traces(out: Path, takedown: Takedown) -> list[str]:
     return problems
 
 
-def _in_file(path: Path, takedown: Takedown) -> Iterator[str]:
+def _in_file(path: AnyPath, takedown: Takedown) -> Iterator[str]:
     """What of the list a file holds."""
     if path.suffix == ".arrow":
         reader = open_arrow(path)
@@ -64,13 +65,13 @@ def _in_file(path: Path, takedown: Takedown) -> Iterator[str]:
         else:
             yield from _in_batches((reader.get_batch(i) for i in range(reader.num_record_batches)), takedown)
     elif path.suffix == ".parquet":
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(scratch.copy_of(path)) as file:
             wanted = [name for name in file.schema_arrow.names if name in {*_WORKFLOWS, *_SAMPLES, *_DOMAINS}]
             yield from _in_batches(file.iter_batches(columns=wanted), takedown)
     elif path.suffix == ".json":
-        yield from _in_json(orjson.loads(path.read_bytes()), takedown)
+        yield from _in_json(orjson.loads(storage.read_bytes(path)), takedown)
     else:
-        yield from _in_text(path.read_text("utf-8", "replace"), takedown)
+        yield from _in_text(storage.read_bytes(path).decode("utf-8", "replace"), takedown)
 
 
 def _in_batches(batches: Iterable[pa.RecordBatch], takedown: Takedown) -> Iterator[str]:
@@ -111,10 +112,10 @@ def _in_ledger(table: pa.Table, takedown: Takedown) -> Iterator[str]:
     yield from (name for name in rows["domain"].unique() if _listed(f"https://{name}/", name, takedown))
 
 
-def _ids_taken(path: Path) -> list[str]:
+def _ids_taken(path: AnyPath) -> list[str]:
     """Ids of the workflows that were taken down from the input shard that a quarantine file is of."""
     ledger = path.parents[1] / "ledger" / path.name
-    if not ledger.exists():
+    if not storage.exists(ledger):
         return []
     rows = pl.from_arrow(open_arrow(ledger).read_all().select(["unit", "id", "reason"]))
     assert isinstance(rows, pl.DataFrame)

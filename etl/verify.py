@@ -4,6 +4,8 @@ and that nothing is left of what was taken down.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +14,22 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from etl import account, state
-from etl.shards import open_arrow, read_json, sha256_of
+from etl import account, scratch, state, storage
+from etl.shards import column, open_arrow, read_json, sha256_of
+from etl.storage import AnyPath
 from etl.takedown import kept
 from etl.traces import traces
-from schemas.errors import ConfigError, IntegrityError
+from schemas.errors import ConfigError, IntegrityError, StepmillError
 from schemas.samples import NO_LOSS, PACKED_SCHEMA
 
 
-def verify(out: Path) -> list[str]:
+def verify(out: AnyPath) -> list[str]:
     """What is wrong, one line each; empty if nothing is.
 
     Raises `ConfigError` if there is no finished build.
     """
     path = out / "dataset" / "manifest.json"
-    if not path.exists():
+    if not storage.exists(path):
         raise ConfigError(f"{out}: no finished build ({path} is missing); run the build command again")
     manifest = read_json(path)
     problems = [*_taken_down(out, manifest), *_files(out, manifest)]
@@ -44,27 +47,25 @@ def verify(out: Path) -> list[str]:
     return problems or _loads(out, manifest)
 
 
-def _files(out: Path, manifest: dict[str, Any]) -> list[str]:
+def _files(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
     problems: list[str] = []
     for name, digest in manifest["files"].items():
         path = out / name
-        if not path.exists():
+        if not storage.exists(path):
             problems.append(f"{name}: missing; run the build command again")
         elif sha256_of(path) != digest:
             problems.append(f"{name}: not the content that the manifest says (sha256); remove it and build again")
     for name, digest in _work_files(out).items():
         path = out / "work" / name
-        if not path.exists() or sha256_of(path) != digest:
+        if not storage.exists(path) or sha256_of(path) != digest:
             problems.append(f"work/{name}: not what its report says (sha256); build again into a new folder")
     known = {*manifest["files"], "dataset/manifest.json"}
-    for path in sorted((out / "dataset").rglob("*")):
-        name = path.relative_to(out).as_posix()
-        if path.is_file() and name not in known:
-            problems.append(f"{name}: not in the manifest")
+    names = [storage.relative(path, out) for path in storage.files(out / "dataset")]
+    problems += [f"{name}: not in the manifest" for name in names if name not in known]
     return problems
 
 
-def _taken_down(out: Path, manifest: dict[str, Any]) -> list[str]:
+def _taken_down(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
     """What is left of what is on the takedown list; and whether it is the list that the manifest is of."""
     takedown = kept(out / "work")
     if takedown.fingerprint != manifest.get("takedown", ""):
@@ -72,16 +73,16 @@ def _taken_down(out: Path, manifest: dict[str, Any]) -> list[str]:
     return traces(out, takedown) if takedown else []
 
 
-def _work_files(out: Path) -> dict[str, str]:
+def _work_files(out: AnyPath) -> dict[str, str]:
     """Hashes of the files that the accounting stands on, from the reports: by path under the work folder."""
     work = out / "work"
     reports = [read_json(work / "samples" / f"{key}.json") for key in state.keys(work)]
-    reports += [read_json(path) for path in sorted((work / "fitted").rglob("*.json"))]
+    reports += [read_json(path) for path in storage.files(work / "fitted", ".json")]
     files = {name.removeprefix("work/"): digest for report in reports for name, digest in report["files"].items()}
     return {name: digest for name, digest in files.items() if not name.startswith(("samples/", "dataset/"))}
 
 
-def _rows(path: Path, name: str, context: int) -> list[str]:
+def _rows(path: AnyPath, name: str, context: int) -> list[str]:
     """The invariants of packed rows."""
     try:
         reader = open_arrow(path)
@@ -105,27 +106,30 @@ def _rows(path: Path, name: str, context: int) -> list[str]:
     return problems
 
 
-def _counts(out: Path, manifest: dict[str, Any]) -> list[str]:
+def _counts(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
     problems: list[str] = []
     for split, counts in manifest["splits"].items():
-        paths = sorted((out / "dataset" / "data").rglob(f"{split}-*.arrow"))
-        readers = [open_arrow(path) for path in paths]
-        rows = sum(reader.get_batch(i).num_rows for reader in readers for i in range(reader.num_record_batches))
+        every = storage.files(out / "dataset" / "data", ".arrow")
+        paths = [path for path in every if path.name.startswith(f"{split}-")]
+        found = storage.together(lambda path: column(path, "sample_ids", PACKED_SCHEMA), paths)
+        rows = sum(len(batch) for batches in found for batch in batches)
         if (len(paths), rows) != (counts["files"], counts["rows"]):
             said = f"{counts['files']} files with {counts['rows']} rows"
             problems.append(f"{split}: {len(paths)} files with {rows} rows, the manifest says {said}")
     return problems
 
 
-def _loads(out: Path, manifest: dict[str, Any]) -> list[str]:
+def _loads(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
     """What the library that will read it sees: splits, row counts, features, and a first row of each split."""
     datasets.disable_progress_bars()
-    path = str(out / "dataset")
     if not manifest["splits"]:
         return []
     try:
-        info = datasets.load_dataset_builder(path).info
-        first = {name: next(iter(rows)) for name, rows in datasets.load_dataset(path, streaming=True).items()}
+        with _beginning(out / "dataset", manifest) as path:
+            info = datasets.load_dataset_builder(path).info
+            first = {name: next(iter(rows)) for name, rows in datasets.load_dataset(path, streaming=True).items()}
+    except StepmillError:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever the library says is what a user would meet
         return [f"datasets.load_dataset cannot read it: {type(error).__name__}: {error}"]
     problems: list[str] = []
@@ -139,7 +143,23 @@ def _loads(out: Path, manifest: dict[str, Any]) -> list[str]:
     return problems
 
 
-def _accounts(out: Path, manifest: dict[str, Any]) -> list[str]:
+@contextmanager
+def _beginning(dataset: AnyPath, manifest: dict[str, Any]) -> Iterator[str]:
+    """The path of a dataset; of a remote one, of a folder here with its card and the first file of each split."""
+    if isinstance(dataset, Path):
+        yield str(dataset)
+        return
+    data = sorted(name for name in manifest["files"] if name.endswith(".arrow"))
+    first = [next(name for name in data if f"/{split}-" in name) for split in manifest["splits"]]
+    with scratch.folder() as here:
+        for name in (*first, "dataset/README.md"):
+            copy = here / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.symlink_to(scratch.copy_of(dataset.parent / name))
+        yield str(here / "dataset")
+
+
+def _accounts(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
     problems: list[str] = []
     for unit, counts in account.account(out).items():
         problems += [

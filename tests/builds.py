@@ -24,6 +24,7 @@ from etl.packing import gather
 from etl.progress import Progress
 from etl.recipe import Recipe, load
 from etl.shards import open_arrow, read_json, write_table
+from etl.storage import AnyPath
 from schemas.samples import Sample, Tokens
 
 ROOT: Final = Path(__file__).parents[1]
@@ -41,7 +42,7 @@ class Quiet(Progress):
 
 def prepared(
     inputs: Sequence[str | Path],
-    out: Path,
+    out: AnyPath,
     *overrides: str,
     workers: int = 1,
     pool: pools.Pool | None = None,
@@ -56,7 +57,7 @@ def prepared(
     return Build(chosen, tuple(map(str, inputs)), out, pool, Quiet, redo, compact, given)
 
 
-def build(inputs: Sequence[str | Path], out: Path, *overrides: str, **options: Any) -> dict[str, Any]:
+def build(inputs: Sequence[str | Path], out: AnyPath, *overrides: str, **options: Any) -> dict[str, Any]:
     """Build as the command line does; returns the manifest. options: of `prepared`."""
     order = {"inputs": list(map(str, inputs)), "recipe": "scribeagent-32k", "overrides": overrides}
     return prepared(inputs, out, *overrides, **options).run(order)

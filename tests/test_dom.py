@@ -15,7 +15,7 @@ from cssselect import HTMLTranslator
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from etl import dom
+from etl import dom, locators
 from etl.dom import EMPTY, END, OTHER, START, Page
 from schemas.errors import PageError
 from tests.strategies import pages, soups
@@ -223,12 +223,12 @@ def test_locators_agree(html: str, data: st.DataObject) -> None:
         page.elements,
     )
     markup = f"<{opener.tag}{planted.markup}>"
-    assert dom.find_css(page, '[data-planted="here & now"]') == [element]
-    assert dom.find_xpath(page, '//*[@data-planted="here & now"]') == [element]
-    assert dom.find_attribute(page, "data-planted", "here & now") == [element]
-    assert dom.find_markup(page, markup) == [element]
-    assert dom.find_css(page, opener.tag) == dom.find_xpath(page, f"//{opener.tag}")
-    assert element in dom.find_css(page, opener.tag)
+    assert locators.find_css(page, '[data-planted="here & now"]') == [element]
+    assert locators.find_xpath(page, '//*[@data-planted="here & now"]') == [element]
+    assert locators.find_attribute(page, "data-planted", "here & now") == [element]
+    assert locators.find_markup(page, markup) == [element]
+    assert locators.find_css(page, opener.tag) == locators.find_xpath(page, f"//{opener.tag}")
+    assert element in locators.find_css(page, opener.tag)
 
 
 @settings(max_examples=200, deadline=None)
@@ -236,8 +236,8 @@ def test_locators_agree(html: str, data: st.DataObject) -> None:
 def test_tree_has_the_pages_elements(html: str) -> None:
     """The selector tree holds every element of the page once, in document order, whatever the markup."""
     page = dom.read(html)
-    assert dom.find_xpath(page, "//*") == list(range(page.elements))
-    assert dom.find_css(page, "*") == list(range(page.elements))
+    assert locators.find_xpath(page, "//*") == list(range(page.elements))
+    assert locators.find_css(page, "*") == list(range(page.elements))
 
 
 _compounds = st.builds(
@@ -266,35 +266,35 @@ def test_css_equals_the_tree(html: str, selector: str) -> None:
     """What is found by looking at tokens is what lxml finds with the whole selector in the tree."""
     page = dom.read(html)
     path = HTMLTranslator().css_to_xpath(selector, prefix="descendant::")
-    expected = dom.tree(page).xpath(path, smart_strings=False)
+    expected = locators.tree(page).xpath(path, smart_strings=False)
     assert isinstance(expected, list)
-    assert dom.find_css(page, selector) == sorted({int(item.get("stepmill-index")) for item in expected})
+    assert locators.find_css(page, selector) == sorted({int(item.get("stepmill-index")) for item in expected})
 
 
 def test_selectors_see_structure_and_text() -> None:
     """Child, sibling, position, absolute paths and text conditions work as in a browser's tree."""
     page = dom.read("<html><body><ul><li>a</li><li class='x y'>b</li></ul><iframe><p>c</p></iframe></body></html>")
-    assert dom.find_css(page, "ul > li:nth-child(2)") == [4]
-    assert dom.find_css(page, "li + li.y") == [4]
-    assert dom.find_css(page, "iframe p") == [6]
-    assert dom.find_xpath(page, "/html/body/ul/li[2]") == [4]
-    assert dom.find_xpath(page, "//li[text()='b']") == [4]
-    assert dom.find_xpath(page, "//p[.='c'] | //li[1]") == [3, 6]
-    assert dom.find_css(page, "ol") == []
+    assert locators.find_css(page, "ul > li:nth-child(2)") == [4]
+    assert locators.find_css(page, "li + li.y") == [4]
+    assert locators.find_css(page, "iframe p") == [6]
+    assert locators.find_xpath(page, "/html/body/ul/li[2]") == [4]
+    assert locators.find_xpath(page, "//li[text()='b']") == [4]
+    assert locators.find_xpath(page, "//p[.='c'] | //li[1]") == [3, 6]
+    assert locators.find_css(page, "ol") == []
 
 
 def test_markup_ignores_order_and_quotes() -> None:
     """A start tag is found whatever the order of its attributes and their quotes; another value is another tag."""
     page = dom.read("<a href='/x' id=y title=\"a &amp; b\">1</a><a href='/x' id=z title='a & b'>2</a>")
-    assert dom.find_markup(page, '<a title="a & b" id="y" href="/x">') == [0]
-    assert dom.find_markup(page, '<a title="a & b" id="y">') == []
+    assert locators.find_markup(page, '<a title="a & b" id="y" href="/x">') == [0]
+    assert locators.find_markup(page, '<a title="a & b" id="y">') == []
 
 
 @pytest.mark.parametrize("selector", ["a[", "", "::", "a:has-text('x')", "a >> b", "text=Save", "]"])
 def test_bad_css_is_named(selector: str) -> None:
     """What is no CSS selector raises PageError with reason invalid_css."""
     with pytest.raises(PageError) as error:
-        dom.find_css(dom.read("<a>"), selector)
+        locators.find_css(dom.read("<a>"), selector)
     assert error.value.reason == "invalid_css"
 
 
@@ -304,14 +304,14 @@ def test_bad_css_is_named(selector: str) -> None:
 def test_bad_xpath_is_named(path: str) -> None:
     """What is no XPath, or selects no elements, raises PageError with reason invalid_xpath."""
     with pytest.raises(PageError) as error:
-        dom.find_xpath(dom.read("<a href=x>y</a>"), path)
+        locators.find_xpath(dom.read("<a href=x>y</a>"), path)
     assert error.value.reason == "invalid_xpath"
 
 
 def test_bad_markup_is_named() -> None:
     """Markup without a start tag raises PageError with reason invalid_markup."""
     with pytest.raises(PageError) as error:
-        dom.find_markup(dom.read("<a>"), "no tag")
+        locators.find_markup(dom.read("<a>"), "no tag")
     assert error.value.reason == "invalid_markup"
 
 
@@ -323,12 +323,12 @@ def test_deep_pages_are_read_whole() -> None:
     page = dom.read("<div>" * 20_000 + '<a id="x" title="t">deep</a>' + "</div>" * 20_000 + "<b>after</b>")
     assert page.elements == 20_002
     began = time.process_time()
-    assert dom.find_attribute(page, "id", "x") == [20_000]
-    assert dom.find_markup(page, "<a id=x title=t>") == [20_000]
-    assert dom.find_css(page, "#x") == [20_000]
-    assert dom.find_css(page, "a[title=t]") == [20_000]
-    assert dom.find_xpath(page, '//a[@id="x"]') == [20_000]
-    assert dom.find_css(page, "b") == [20_001]
+    assert locators.find_attribute(page, "id", "x") == [20_000]
+    assert locators.find_markup(page, "<a id=x title=t>") == [20_000]
+    assert locators.find_css(page, "#x") == [20_000]
+    assert locators.find_css(page, "a[title=t]") == [20_000]
+    assert locators.find_xpath(page, '//a[@id="x"]') == [20_000]
+    assert locators.find_css(page, "b") == [20_001]
     assert time.process_time() - began < 10
 
 

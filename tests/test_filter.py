@@ -175,3 +175,11 @@ def test_non_ascii_share_counts_letters_only() -> None:
     """Digits, signs and spaces are no letters; a text without letters has no share."""
     assert non_ascii_share("aé 1→2 ✓") == 0.5
     assert non_ascii_share("12 → 34 ✓") == 0
+
+
+def test_steps_that_differ_in_their_pages_only_are_told_apart() -> None:
+    """Steps equal but for pages of one length stay; each that came before, first or later, goes."""
+    pages = ("<p>a</p>", "<p>b</p>", "<p>b</p>", "<p>c</p>", "<p>a</p>", "<p>c</p>")
+    (out,), drops = run(trail(*(step(page) for page in pages)))
+    assert [mark.step.html for mark in out.marks] == ["<p>a</p>", "<p>b</p>", "<p>c</p>"]
+    assert [drop.reason for drop in drops] == ["duplicate_step"] * 3

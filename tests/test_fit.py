@@ -18,7 +18,7 @@ from schemas.samples import Encoded, Sample
 from tests.test_prompt import sample
 from tests.test_vocabulary import page
 from tokenization.encode import Encoder
-from tokenization.fit import Drop, Fit, Policy
+from tokenization.fit import Drop, Fit, Policy, _Page
 from tokenization.vocabulary import Vocabulary, load
 
 
@@ -94,6 +94,32 @@ def test_chunks_joined_are_the_observation(exact: bool, text: str, spare: int) -
     assert [chunk.chunk for chunk in result] == list(reversed(range(len(result))))
     assert {chunk.chunks for chunk in result} == {len(result)}
     assert "".join(observations(result, enc)) == unicodedata.normalize("NFC", text)
+
+
+@pytest.mark.parametrize("chat", ["chatml", "plain"])
+@settings(max_examples=150, deadline=None)
+@given(text=st.lists(words, min_size=1, max_size=60).map("".join), data=st.data())
+def test_ids_of_segments_are_those_of_their_text(chat: str, text: str, data: st.DataObject) -> None:
+    """Ids put together from those of the whole observation are the ids of the same text encoded in its prompt."""
+    enc = Encoder(encoder().vocabulary, chat=chat)
+    one = sample(observation=text)
+    segments = _Page(one, enc)
+    end = data.draw(st.integers(0, segments.segments))
+    start = data.draw(st.integers(0, end))
+    part, found = segments._text(start, end), segments.encode(start, end, 1, 3)
+    plain = enc.chunk(one, segments.before + part + segments.after, 1, 3)
+    assert found.input_ids.tolist() == plain.input_ids.tolist()
+    assert (found.prompt_tokens, found.chunk, found.chunks) == (plain.prompt_tokens, 1, 3)
+
+
+def test_a_long_page_that_fits_is_encoded_as_it_is() -> None:
+    """What is taken for too long by its characters, and is not, has the ids of the sample encoded whole."""
+    one = sample(observation="<p> " + "internationalisation " * 500 + "</p> <p> x </p> ")
+    whole = encoder()(one)
+    assert len(one.observation) > 2 * len(whole.input_ids)
+    (only,) = kept(Fit(len(whole.input_ids))(one, encoder()))
+    assert only.input_ids.tolist() == whole.input_ids.tolist()
+    assert (only.prompt_tokens, only.chunk, only.chunks) == (whole.prompt_tokens, 0, 1)
 
 
 @pytest.mark.parametrize("seed", range(6))

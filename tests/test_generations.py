@@ -16,7 +16,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl import account, state
+from etl import account, state, storage
 from etl.foresee import Foreseen, foresee
 from etl.generations import Generations, differing
 from etl.shards import read_json
@@ -189,7 +189,7 @@ def test_clean_removes_what_is_left_of_removed_inputs(tmp_path: Path) -> None:
     builds.build([inputs], out, *SMALL)
     (inputs / "b.jsonl").unlink()
     builds.build([inputs], out, *SMALL)
-    left = {path.relative_to(out).as_posix() for path in state.stale(out)}
+    left = {storage.relative(path, out) for path in state.stale(out)}
     assert {name.split("/")[1] for name in left} == {"samples", "light", "ledger"}
     done = builds.command("clean", out)
     assert {line.removeprefix(f"{out}/") for line in done.stdout.splitlines()} == left

@@ -22,7 +22,7 @@ import orjson
 import pytest
 import zstandard
 
-from etl import dom
+from etl import dom, locators
 from tests.bench.soup import Soup
 from tests.strategies import GOLDENS, pruner, rules, vocabulary
 
@@ -51,7 +51,7 @@ class Result:
 def result(html: str, selector: str) -> Result:
     """The pruned page and the one element that the selector finds."""
     page = dom.read(html)
-    (element,) = dom.find_css(page, selector)
+    (element,) = locators.find_css(page, selector)
     pruned = pruner().prune(page, element)
     return Result(pruned.observation, pruned.start_tag, page.node(element))
 
@@ -216,7 +216,7 @@ def actual(name: str) -> tuple[str, dict[str, object]]:
     html = (GOLDENS / name / "source.html").read_bytes().decode()
     selector = json.loads((GOLDENS / name / "target.json").read_text())["selector"]
     page = dom.read(html)
-    found = dom.find_css(page, selector)
+    found = locators.find_css(page, selector)
     target: dict[str, object] = {"selector": selector, "elements": page.elements, "found": len(found)}
     element = found[0] if len(found) == 1 else None
     pruned = pruner().prune(page, element)

@@ -18,7 +18,7 @@ import zstandard
 from cssselect import HTMLTranslator
 from hypothesis import given
 
-from etl import account, discover, dom, pruner, recipe
+from etl import account, discover, dom, locators, pruner, recipe
 from etl.sources import SOURCES
 from schemas.errors import ConfigError, PageError
 from tests import strategies
@@ -533,7 +533,7 @@ def test_a_hostile_megabyte_takes_seconds(page: str, selector: str) -> None:
     page = f"<i id=go></i>{page}"
     start = time.perf_counter()
     read = dom.read(page)
-    assert dom.find_css(read, selector) == ([0] if selector == "#go" else [])
+    assert locators.find_css(read, selector) == ([0] if selector == "#go" else [])
     assert prune.prune(read).observation is not None
     assert time.perf_counter() - start < 5
 
@@ -542,7 +542,7 @@ def test_a_hostile_megabyte_takes_seconds(page: str, selector: str) -> None:
 def test_css_on_20_000_levels(selector: str) -> None:
     """CSS selectors are decided in time linear in the page, however deep it is."""
     start = time.perf_counter()
-    found = dom.find_css(dom.read(DEEP), selector)
+    found = locators.find_css(dom.read(DEEP), selector)
     assert found == {"div div div": list(range(2, 20_000)), "div ~ div a": []}.get(selector, [20_000])
     assert time.perf_counter() - start < 10
 
@@ -550,9 +550,9 @@ def test_css_on_20_000_levels(selector: str) -> None:
 def test_css_on_50_000_siblings() -> None:
     """Positions among very many siblings are refused as costly_css; everything else is found."""
     page = dom.read("<ul>" + "<li><a>x</a></li>" * 50_000 + "</ul><a id=go>k</a>")
-    assert dom.find_css(page, "ul li + li a")[:2] == [4, 6]
+    assert locators.find_css(page, "ul li + li a")[:2] == [4, 6]
     with pytest.raises(PageError, match="costly_css"):
-        dom.find_css(page, "li:nth-child(7) a")
+        locators.find_css(page, "li:nth-child(7) a")
 
 
 @pytest.mark.parametrize(
@@ -563,7 +563,7 @@ def test_css_on_50_000_siblings() -> None:
 def test_no_xpath_that_people_write_is_costly(path: str) -> None:
     """On a page of 20,000 elements, a thousand of them side by side, usual XPaths are tried."""
     row = "<li><a>x</a>" + "<i></i>" * 18 + "</li>"
-    dom.find_xpath(dom.read("<div>" * 20 + f"<ul>{row * 1_000}</ul>" + "</div>" * 20), path)
+    locators.find_xpath(dom.read("<div>" * 20 + f"<ul>{row * 1_000}</ul>" + "</div>" * 20), path)
 
 
 @given(strategies.soups)
@@ -583,7 +583,7 @@ def test_deep_pages_are_pruned_like_others(page: str) -> None:
 def test_css_agrees_with_one_xpath(page: str, more: str) -> None:
     """Deciding combinators on sets finds what libxml2 finds for the selector as one XPath."""
     read = dom.read(f"<div>{page}<p>{more}</p><ul><li><a></a></li><li></li></ul></div>")
-    root = dom.tree(read)
+    root = locators.tree(read)
     for selector in (
         "div a",
         "div > p",
@@ -594,7 +594,7 @@ def test_css_agrees_with_one_xpath(page: str, more: str) -> None:
         "ul li:first-child a",
     ):
         expected: Any = root.xpath(HTMLTranslator().css_to_xpath(selector, prefix="descendant::"))
-        assert dom.find_css(read, selector) == sorted(int(item.get("stepmill-index")) for item in expected)
+        assert locators.find_css(read, selector) == sorted(int(item.get("stepmill-index")) for item in expected)
 
 
 # Files and folders

@@ -11,9 +11,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import orjson
 import polars as pl
@@ -22,6 +23,8 @@ import pytest
 from etl import account, state
 from etl.shards import read_json
 from tests import builds
+
+T = TypeVar("T")
 
 HEAD: Final = """
 import os, signal, sys
@@ -83,15 +86,18 @@ def finished(out: Path) -> set[str]:
     return named | {path.relative_to(out).as_posix() for path, _ in reports}
 
 
-NOTES: Final = tuple(
-    f"work/{name}" for name in ("order.json", "remembered.json", "previous.json", "last_build.json", "locks/.guard")
-)
+NOTES: Final = ("order.json", "remembered.json", "previous.json", "last_build.json", "locks/.guard")
 """Of how it was asked for, which has paths, of what was there before, and of how the last run ended."""
+
+
+def unnoted(files: Mapping[str, T]) -> dict[str, T]:
+    """Files but for notes."""
+    return {name: value for name, value in files.items() if name.removeprefix("work/") not in NOTES}
 
 
 def comparable(out: Path) -> dict[str, str]:
     """All files of a build by hash, but for notes."""
-    return {name: digest for name, digest in builds.contents(out).items() if name not in NOTES}
+    return unnoted(builds.contents(out))
 
 
 def whole(part: str) -> str:
@@ -384,9 +390,11 @@ def test_a_finished_build_is_left_alone(tmp_path: Path) -> None:
     path = builds.write_workflows(tmp_path / "in.jsonl", *(builds.workflow(number) for number in range(9)))
     out = tmp_path / "out"
     assert builds.command("build", path, "--out", out).returncode == 0
-    before = {name: stamp for name, stamp in builds.stamps(out).items() if name not in NOTES}
+    before = unnoted(builds.stamps(out))
     assert builds.command("build", path, "--out", out, "--workers", "2").returncode == 0
-    assert {name: stamp for name, stamp in builds.stamps(out).items() if name not in NOTES} == before
+    assert {
+        name: stamp for name, stamp in builds.stamps(out).items() if name.removeprefix("work/") not in NOTES
+    } == before
 
 
 def test_a_removed_file_is_made_again(tmp_path: Path) -> None:

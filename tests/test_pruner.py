@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import etl.pruner
-from etl import dom
+from etl import dom, locators
 from etl.plan import Tally
 from etl.pruner import RECORDER_MARKERS, Pruner, _Writer
 from etl.stages.prune import Prune
@@ -123,7 +123,7 @@ def test_target_survives(html: str, data: st.DataObject) -> None:
     assume(page.elements)
     element = data.draw(st.integers(0, page.elements - 1))
     tag = page.tokens[page.position(element)].tag
-    inside_dropped = dom.find_css(page, "script *, style *")
+    inside_dropped = locators.find_css(page, "script *, style *")
     pruned = prune(html, element, keep=True)
     if element in inside_dropped:
         assert pruned.start_tag == ""

@@ -139,7 +139,7 @@ class Wounded(Build):
     always: bool = False
 
     def samples_worker(self, removed: Iterable[str] = ()) -> Any:
-        return Dying(super().samples_worker(removed), self.out.with_name("killed"), self.always)
+        return Dying(super().samples_worker(removed), Path(str(self.out)).with_name("killed"), self.always)
 
 
 def wounded(tmp_path: Path, pool: Pool, always: bool) -> Path:

@@ -464,7 +464,7 @@ def test_verify_finds_files_that_are_left_over(before: Path, copy: Path) -> None
     """Files of an input that is gone, put back: found though nothing uses them. So is a half-written one."""
     gone = state.stale(before / "out")
     samples = next(path for path in gone if path.parent.name == "samples" and path.suffix == ".arrow")
-    shutil.copy(samples, copy / "work" / "samples")
+    shutil.copy(str(samples), copy / "work" / "samples")
     (copy / "work" / "light" / "x.json.1.part").write_text("https://shop5.example/")
     found = [line.split(": ")[0] for line in verify(copy)]
     assert found == ["work/light/x.json.1.part", f"work/samples/{samples.name}"]

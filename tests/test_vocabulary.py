@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import BuildError, ConfigError, MissingExtra
+from schemas.samples import Tokens
 from tokenization import engines, splits, vocabulary
 from tokenization.engines import CachedTiktoken, Gigatoken, Oracle
 from tokenization.families import FAMILIES, SCHEMES, Family
@@ -275,6 +276,28 @@ def test_a_disagreement_stops_the_build(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(voc._engine, "encode", lambda _: np.array([1], np.int32))
     with pytest.raises(BuildError, match=hashlib.blake2b(b"fine", digest_size=16).hexdigest()):
         voc.encode("fine")
+
+
+def test_a_long_text_is_checked_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a long text a part between exact places is compared: every part passes, and each wrong id is in some part."""
+    monkeypatch.setattr(vocabulary, "CHECK_BYTES", 100)
+    voc, text = qwen(), page(3, 12)
+    raw, ids = text.encode(), voc.encode(text)
+    places = range(0, len(raw) - 100, 20)
+    for chosen in places:
+        voc._spot_check(text, raw, ids, chosen)
+    for at in range(0, len(ids), 10):
+        wrong = ids.copy()
+        wrong[at] += 1
+        assert any(_fails(voc, text, wrong, chosen) for chosen in places)
+
+
+def _fails(voc: Vocabulary, text: str, ids: Tokens, chosen: int) -> bool:
+    try:
+        voc._spot_check(text, text.encode(), ids, chosen)
+    except BuildError:
+        return True
+    return False
 
 
 def test_vocabularies_travel_to_workers() -> None:

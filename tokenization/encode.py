@@ -40,6 +40,15 @@ class Encoder:
         ids, prompt_tokens = self.tokens(user, self.prompt.completion(sample))
         return Encoded(sample.sample_id, ids, prompt_tokens, number, chunks)
 
+    def head(self, start: str) -> int:
+        """How many tokens come before what follows ``start`` in the user's message, if they may be split there."""
+        size = 0
+        for piece in TEMPLATES[self.chat](self.prompt.system, start, ""):
+            size += 1 if piece.special else len(self.vocabulary.encode(piece.text))
+            if not piece.special and piece.text.endswith(start):
+                break
+        return size
+
     def tokens(self, user: str, completion: str) -> tuple[Tokens, int]:
         """The ids of one conversation, int32, and how many of the first carry no loss."""
         ids: list[Tokens] = []

@@ -5,14 +5,16 @@ segments, from one tag to the next, as fit beside everything else; training keep
 testing the first one made. A chunk begins with ``<``; the space before it ends the chunk to its left, so that the
 chunks joined are the observation (brought to NFC where the vocabulary wants that).
 
-Cost: a sample that fits is encoded once. One that does not: its observation once more, whole; the places before
-tags are exact (`splits`), so a binary search over running token counts finds each chunk, and only chunks that are
-kept are encoded again. Nothing is quadratic in the page.
+Cost: an observation is encoded once, whether it fits or not. The places before tags are exact (`splits`), so a binary
+search over running token counts finds each chunk, and its ids are a slice of the observation's; what is encoded again
+is the last segment of each, with all that stands around the observation. Nothing is quadratic in the page. Where the
+exact places are not known, chunks are encoded again.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -25,6 +27,9 @@ from tokenization.splits import tag_starts
 
 _JOINTS: Final = 16
 """Tokens by which a sum of parts may exceed the whole where text without exact places is joined."""
+
+_LIKELY_LONG: Final = 2
+"""Characters a token from which a page may well be too long: its ids are found so that they serve its chunks too."""
 
 Policy = Literal["target", "first", "all", "drop"]
 
@@ -59,12 +64,15 @@ class Fit:
         Reasons: ``over_context`` (too long under policy ``drop``, too long without its observation, or one segment
         alone is too long), ``too_many_chunks``, ``target_not_in_observation`` (policy ``target``).
         """
-        whole = encoder(sample)
+        page = None
+        if encoder.vocabulary.exact and len(sample.observation) > _LIKELY_LONG * self.context:
+            page = _Page(sample, encoder)
+        whole = page.encode(0, page.segments, 0, 1) if page else encoder(sample)
         if len(whole.input_ids) <= self.context:
             return [whole]
         if self.policy == "drop":
             return Drop("over_context", f"{len(whole.input_ids)} tokens, context {self.context}")
-        page = _Page(sample, encoder)
+        page = page or _Page(sample, encoder)
         chunks = self._spans(page, len(whole.input_ids))
         if isinstance(chunks, Drop):
             return chunks
@@ -118,7 +126,8 @@ class Fit:
 class _Page:
     """An observation as segments, from one tag to the next, with running token counts.
 
-    cuts: byte positions, one more than segments. counts: tokens to the left of each cut, in context.
+    cuts: byte positions, one more than segments. counts: tokens to the left of each cut, in context. ids: of the
+    observation with the space before it, if the vocabulary is exact.
     """
 
     def __init__(self, sample: Sample, encoder: Encoder) -> None:
@@ -139,7 +148,8 @@ class _Page:
             return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
         # The space that `before` ends with belongs to the first segment's first token, as the space before any
         # other tag does, so in this shifted text every cut stands just after a token's end.
-        ends = np.cumsum(vocabulary.lengths[vocabulary.encode(" " + text)], dtype=np.int64)
+        self.ids = vocabulary.encode(" " + text)
+        ends = np.cumsum(vocabulary.lengths[self.ids], dtype=np.int64)
         return np.searchsorted(ends, self.cuts, side="right").astype(np.int64)
 
     @property
@@ -166,8 +176,19 @@ class _Page:
 
     def encode(self, start: int, end: int, number: int, chunks: int) -> Encoded:
         """The sample with these segments only."""
-        user = self.before + self._text(start, end) + self.after
-        return self.encoder.chunk(self.sample, user, number, chunks)
+        if not self.exact or end - start < 2:
+            user = self.before + self._text(start, end) + self.after
+            return self.encoder.chunk(self.sample, user, number, chunks)
+        # What follows the observation may share a token with its last segment, never with an earlier one.
+        last = self.encode(end - 1, end, number, chunks)
+        segments = self.ids[self.counts[start] : self.counts[end - 1]]
+        ids = np.concatenate([last.input_ids[: self._head], segments, last.input_ids[self._head :]])
+        return replace(last, input_ids=ids, prompt_tokens=last.prompt_tokens + len(segments))
+
+    @cached_property
+    def _head(self) -> int:
+        """Tokens before the observation, and before the space that goes with it."""
+        return self.encoder.head(self.before.removesuffix(" "))
 
     def segment_of_target(self) -> int:
         """The segment with the target's start tag; -1 if there is none."""

@@ -25,12 +25,15 @@ from tokenization.engines import CachedTiktoken, Engine, Gigatoken, Oracle
 from tokenization.families import FAMILIES, SCHEMES, Family
 from tokenization.huggingface import TokenizersOracle, family_of
 from tokenization.ranks import RankFile
-from tokenization.splits import has_long_run, split_long_runs
+from tokenization.splits import has_long_run, split_long_runs, tag_starts
 
 EngineName = Literal["auto", "tiktoken", "gigatoken"]
 
 CHECK_ONE_IN: Final = 256
 """One text in this many, chosen by its hash, is encoded by the oracle as well and compared."""
+
+CHECK_BYTES: Final = 1 << 14
+"""About so much of a long one, from a place chosen by its hash."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,9 +89,23 @@ class Vocabulary:
             ]
             return np.concatenate(parts) if parts else np.empty(0, np.int32)
         ids = self._engine.encode(text)
-        if xxhash.xxh3_64_intdigest(text.encode()) % CHECK_ONE_IN == 0:
-            self.check(text, ids)
+        raw = text.encode()
+        digest = xxhash.xxh3_64_intdigest(raw)
+        if digest % CHECK_ONE_IN == 0:
+            self._spot_check(text, raw, ids, digest // CHECK_ONE_IN)
         return ids
+
+    def _spot_check(self, text: str, raw: bytes, ids: Tokens, chosen: int) -> None:
+        """`check` a text, or of a long one what lies between two exact places. raw: the text in UTF-8."""
+        if not self.exact or len(raw) <= CHECK_BYTES:
+            return self.check(text, ids)
+        places = np.concatenate([[0], tag_starts(raw) - 1, [len(raw)]])
+        first = int(np.searchsorted(places, chosen % (len(raw) - CHECK_BYTES), side="right")) - 1
+        start = int(places[first])
+        end = int(places[np.searchsorted(places, start + CHECK_BYTES)])
+        ends = np.cumsum(self.lengths[ids], dtype=np.int64)
+        begins, stops = np.searchsorted(ends, [start, end], side="right")
+        return self.check(raw[start:end].decode(), ids[begins:stops])
 
     def encode_batch(self, texts: Iterable[str]) -> list[Tokens]:
         """`encode` of each text."""

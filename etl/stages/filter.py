@@ -23,6 +23,7 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from etl.plan import Tally
 from schemas.trail import Mark, Trail
+from schemas.workflow import Step
 
 _LAYOUT_KINDS: Final = frozenset(("section", "stack"))
 
@@ -82,16 +83,15 @@ class Filter:
 
     def _thin(self, trail: Trail, tally: Tally) -> None:
         """Remove the steps that leave no trace in the history."""
-        seen: set[object] = set()
+        first: dict[object, Step] = {}
+        others: set[Step] = set()
         kept: list[Mark] = []
         for mark in trail.marks:
             reason = ""
             if self.instruction and mark.step.action.kind == "instruction":
                 reason = "instruction"
-            elif self.duplicate_steps:
-                if mark.step in seen:
-                    reason = "duplicate_step"
-                seen.add(mark.step)
+            elif self.duplicate_steps and _seen(mark.step, first, others):
+                reason = "duplicate_step"
             if reason:
                 tally.drop("step", trail.step_id(mark), reason, "", trail.uid, trail.domain)
             else:
@@ -105,6 +105,22 @@ class Filter:
             mark.drop(self.name, "missing_description")
         if self.failed_actions and mark.step.error:
             mark.drop(self.name, "failed_action", mark.step.error[:500])
+
+
+def _seen(step: Step, first: dict[object, Step], others: set[Step]) -> bool:
+    """Whether an equal step came before; enters it. All but the page is looked at first: pages take long to hash.
+
+    first: the first step that says the same but for its page; others: later ones.
+    """
+    said = (step.step_id, step.url, step.action, step.target, step.error, len(step.html))
+    earlier = first.get(said)
+    if earlier is None:
+        first[said] = step
+        return False
+    if earlier == step or step in others:
+        return True
+    others.add(step)
+    return False
 
 
 @lru_cache(maxsize=1)

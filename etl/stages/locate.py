@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from etl import dom
+from etl import dom, locators
 from etl.plan import Tally
 from schemas.errors import PageError
 from schemas.trail import Mark, Trail
@@ -114,9 +114,9 @@ def _find_node(page: dom.Page, locator: Locator) -> list[int]:
 
 
 _FINDERS: Final[dict[str, Callable[[dom.Page, Locator], list[int]]]] = {
-    "css": lambda page, locator: dom.find_css(page, locator.value),
-    "xpath": lambda page, locator: dom.find_xpath(page, locator.value),
-    "attribute": lambda page, locator: dom.find_attribute(page, locator.name, locator.value),
+    "css": lambda page, locator: locators.find_css(page, locator.value),
+    "xpath": lambda page, locator: locators.find_xpath(page, locator.value),
+    "attribute": lambda page, locator: locators.find_attribute(page, locator.name, locator.value),
     "node": _find_node,
-    "markup": lambda page, locator: dom.find_markup(page, locator.value),
+    "markup": lambda page, locator: locators.find_markup(page, locator.value),
 }

@@ -25,7 +25,7 @@ from typing import Final
 import orjson
 import zstandard
 
-from etl import discover, dom
+from etl import discover, dom, locators
 from etl.plan import Tally
 from etl.sources import SOURCES
 from schemas.workflow import Action, Locator, Step, Workflow
@@ -74,7 +74,7 @@ def page_workflows(pages: Sequence[str]) -> list[Workflow]:
 
 def _link(html: str) -> tuple[Locator, ...]:
     page = dom.read(html)
-    links = dom.find_css(page, "a") or range(page.elements) or [0]
+    links = locators.find_css(page, "a") or range(page.elements) or [0]
     return (Locator("node", str(page.node(links[len(links) // 2]))),)
 
 

@@ -1,0 +1,62 @@
+"""The rows of remote samples files that one output shard is made of, brought to this machine.
+
+They stand in the order of a hash, so one after the other they lie in as many files as there are. Each file is
+therefore gone through once for an output shard: fetched whole, unless the cache has it (`etl.scratch`), and its rows
+copied. Where the cache holds all samples they are fetched once for all output shards; where not, once for each at most.
+To read single batches instead costs a request for every batch before the one wanted, as long a wait as for the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from upath import UPath
+
+from etl import scratch, storage
+from etl.shards import broken
+from schemas.samples import SAMPLE_SCHEMA
+
+NAME: Final = "collected"
+
+
+def collect(rows: pl.DataFrame, folder: UPath, into: Path) -> pl.DataFrame:
+    """Write the samples at (shard, row) to one Arrow file ``collected``; returns where each now is, in the same order.
+
+    Raises `IntegrityError` for a samples file that is none, FileNotFoundError for one that is not there.
+    """
+    known = storage.details(folder)
+    places = rows.select("shard", "row").with_row_index("at").sort("shard", "row")
+    with pa.OSFile(str(into / f"{NAME}.arrow"), "wb") as stream, pa.ipc.new_file(stream, SAMPLE_SCHEMA) as writer:
+        for (shard,), group in places.group_by("shard", maintain_order=True):
+            path = folder / f"{shard}.arrow"
+            for batch in _rows(path, group["row"].to_numpy(), scratch.content_tag(known.get(path.name, {}))):
+                writer.write_batch(batch)
+    here = places.with_columns(pl.lit(NAME).alias("shard")).drop("row").with_row_index("row")
+    return here.sort("at").select("shard", pl.col("row").cast(pl.Int64))
+
+
+def _rows(path: UPath, wanted: np.ndarray[Any, Any], tag: str) -> Iterator[pa.RecordBatch]:
+    """These rows of one file, in order."""
+    try:
+        with pa.memory_map(str(scratch.nearby(path, tag))) as stream:
+            yield from _taken(pa.ipc.open_file(stream), wanted)
+    except pa.ArrowInvalid as error:
+        raise broken(path, error) from error
+
+
+def _taken(reader: pa.ipc.RecordBatchFileReader, wanted: np.ndarray[Any, Any]) -> Iterator[pa.RecordBatch]:
+    start = at = 0
+    for number in range(reader.num_record_batches):
+        if at == len(wanted):
+            return
+        batch = reader.get_batch(number)
+        stop = start + batch.num_rows
+        end = int(np.searchsorted(wanted, stop))
+        if end > at:
+            yield batch.take(pa.array(wanted[at:end] - start))
+        start, at = stop, end
