@@ -17,8 +17,8 @@ FILES: Final = 8
 
 
 def reasons(manifest: Mapping[str, Any]) -> list[str]:
-    """Why compaction is worth it, in words; empty if it is not."""
-    numbers = {row["generation"] for row in manifest["packing"]}
+    """Why compaction is worth it, in words; empty if it is not, or the manifest is older than this rule."""
+    numbers = {row["generation"] for row in manifest.get("packing", ())}
     return list(_reasons(manifest, len(numbers))) if len(numbers) > 1 else []
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,7 +56,10 @@ class SamplesWorker:
         path = self.work / "samples" / f"{item.key}.json"
         if not storage.exists(path):
             return "not built yet"
-        report = _report(ShardReport, read_json(path))
+        values = read_json(path)
+        if set(values) != {each.name for each in fields(ShardReport)}:
+            return "built by another version"
+        report = _report(ShardReport, values)
         if report.settings != self.plan.fingerprints[item.format]:
             return "other settings"
         missing = storage.missing(self.work, report.files)
@@ -369,7 +372,8 @@ class Build:
         names = [f"{shard.key}.json" for shard in shards]
         gone = set(storage.missing(self.work / "samples", names))
         paths = [self.work / "samples" / name for name in names if name not in gone]
-        return frozenset(content for report in storage.together(read_json, paths) for content in report["removed"])
+        reports = storage.together(read_json, paths)
+        return frozenset(content for report in reports for content in report.get("removed", ()))
 
     def packed_worker(self) -> PackedWorker:
         """What phase 3 does with one output shard."""

@@ -59,12 +59,15 @@ def _shares(table: pl.DataFrame, name: str, samples: int) -> dict[str, float]:
 
 
 def without(old: Mapping[str, Any], domains: Collection[str]) -> dict[str, Any]:
-    """Figures of which these domains are no part: the shares of the others are of what is left."""
+    """Figures of which these domains are no part: the shares of the others are of what is left;
+    no samples, if nothing is.
+    """
     left = {name: share for name, share in old["domain_shares"].items() if name not in domains}
     total = sum(left.values())
     if len(left) == len(old["domain_shares"]):
         return dict(old)
-    return {**old, "domain_shares": {name: share / total for name, share in left.items()}, "domains": len(left)}
+    shares = {name: share / total for name, share in left.items()}
+    return {**old, "domain_shares": shares, "domains": len(left), "samples": old["samples"] if left else 0}
 
 
 def distances(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

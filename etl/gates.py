@@ -25,7 +25,8 @@ _REASON: Final = re.compile(r"[a-z][a-z0-9_]*")
 class Gates:
     """All are off unless given.
 
-    max_drop_rate: dropped steps over steps read; max_drop_rates: the same by reason. min_samples, min_domains: in the
+    max_drop_rate: dropped steps over steps read, a record that could not be read counting as one; max_drop_rates: of
+    steps or of records, by reason. min_samples, min_domains: in the
     dataset. max_domain_drift: of one domain's share of the samples; max_tokens_drift: of tokens a sample, relative;
     max_action_drift: of the mix of actions, 0 to 1; max_survival_drift: of the share of targets that survive.
 

@@ -89,7 +89,9 @@ def test_what_is_taken_down_is_no_drift() -> None:
     left = without(LATER, {"a.example"})
     assert left["domain_shares"] == pytest.approx({"b.example": 0.4 / 0.7, "c.example": 0.3 / 0.7})
     assert without(LATER, {"z.example"}) == LATER
-    assert without(LATER, set(LATER["domain_shares"]))["domain_shares"] == {}
+    nothing = without(LATER, set(LATER["domain_shares"]))
+    assert nothing["domain_shares"] == {}
+    assert Gates(max_domain_drift=0).failures(FIGURES, nothing) == []
 
 
 @pytest.mark.parametrize(

@@ -589,3 +589,17 @@ def test_finish_goes_by_the_list_that_its_slices_had(after: Path, tmp_path: Path
     assert done.returncode == 0, done.stderr
     assert holding(out, SECRET) == []
     assert verify(out) == []
+
+
+def test_a_work_folder_of_an_earlier_version_is_read_again(after: Path, tmp_path: Path) -> None:
+    """Reports that do not say what they must for a list: their inputs are read again, to the same bytes."""
+    folder = Path(shutil.copytree(after, tmp_path / "copy"))
+    out = folder / "out"
+    before = builds.contents(out / "dataset")
+    for path in (out / "work" / "samples").glob("*.json"):
+        write_json(path, {name: value for name, value in read_json(path).items() if name not in {"removed", "by"}})
+    (out / state.MANIFEST).unlink()
+    seen = foresee(builds.prepared([folder / "in"], out, *SMALL, *LIST))
+    assert {reason for _, _, reason in seen.read} == {"built by another version"}
+    builds.build([folder / "in"], out, *SMALL, *LIST)
+    assert builds.contents(out / "dataset") == before
