@@ -30,7 +30,8 @@ test: $(VENV)/installed-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/bench
+	$(BIN)/python -m pytest $(PYTEST_ARGS) --ignore=tests/bench --numprocesses 2 --dist loadfile
 
 $(VENV)/installed-demo: $(VENV)/created pyproject.toml constraints.txt
 	@echo "installing stepmill into $(VENV)"

@@ -528,23 +528,25 @@ TRAPS = {
 @pytest.mark.parametrize("page", TRAPS.values(), ids=TRAPS.keys())
 @pytest.mark.parametrize("selector", ["#go", "p > i ~ div #go"])
 def test_a_hostile_megabyte_takes_seconds(page: str, selector: str) -> None:
-    """Reading, pruning and searching a megabyte made to be slow takes time linear in it: under five seconds."""
+    """Reading, pruning and searching a megabyte made to be slow takes time linear in it: under five seconds of
+    a processor.
+    """
     prune = strategies.pruner()
     page = f"<i id=go></i>{page}"
-    start = time.perf_counter()
+    start = time.process_time()
     read = dom.read(page)
     assert locators.find_css(read, selector) == ([0] if selector == "#go" else [])
     assert prune.prune(read).observation is not None
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("selector", ["div div #go", "div div div", "div > div > div a", "div ~ div a", "div:has(a) a"])
 def test_css_on_20_000_levels(selector: str) -> None:
     """CSS selectors are decided in time linear in the page, however deep it is."""
-    start = time.perf_counter()
+    start = time.process_time()
     found = locators.find_css(dom.read(DEEP), selector)
     assert found == {"div div div": list(range(2, 20_000)), "div ~ div a": []}.get(selector, [20_000])
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_css_on_50_000_siblings() -> None:

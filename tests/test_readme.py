@@ -8,7 +8,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 import tomllib
 from pathlib import Path
 
@@ -116,22 +115,6 @@ def test_the_slurm_array_builds(site: Path) -> None:
         for task in range(1, count + 1):
             shell(site, script, STEP=step, SLURM_ARRAY_TASK_ID=str(task), SLURM_ARRAY_TASK_COUNT=str(count))
     shell(site, re.findall(r"--wrap='([^']+)'", commands)[0])
-    assert is_built(site)
-
-
-def test_the_ray_example_builds(site: Path) -> None:
-    """A Ray head is started, the build runs on it, and it is stopped, as shown."""
-    (block,) = blocks("ray")
-    start, build, stop = block.splitlines()
-    bin_folder = Path(sys.executable).parent
-    with tempfile.TemporaryDirectory(dir="/tmp") as scratch:  # paths of sockets are at most 107 bytes long
-        more = {"PATH": f"{site}/opt/stepmill/bin:{bin_folder}:/usr/bin:/bin", "RAY_AUTH_MODE": "disabled"}
-        more |= {"RAY_TMPDIR": scratch, "RAY_USAGE_STATS_ENABLED": "0"}
-        try:
-            shell(site, f"{start} --include-dashboard=false --object-store-memory=100000000", **more)
-            shell(site, f"cd /srv/web && {build}", **more)
-        finally:
-            shell(site, stop, **more)
     assert is_built(site)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from etl.plan import InputShard, Refused, ShardReport, Watch
 from etl.pools import Pool, Processes, inline
 from etl.recipe import load
 from schemas.errors import ConfigError
-from tests import builds
+from tests import builds, test_readme
 from tests.test_interruption import comparable
 
 SETTINGS: Final = ("pack.shard_mb=1", "split.test=0.3", "fit.context=8192")
@@ -49,6 +50,25 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     builds.build([builds.RECORDINGS], out, *SETTINGS)
     assert len(list((out / "dataset" / "data").rglob("*.arrow"))) > 5
     return out
+
+
+site = test_readme.site
+
+
+def test_the_ray_example_builds(site: Path) -> None:
+    """The README: a Ray head is started, the build runs on it, and all Ray here is stopped. So it is the first test."""
+    (block,) = test_readme.blocks("ray")
+    start, build, stop = block.splitlines()
+    bin_folder = Path(sys.executable).parent
+    with tempfile.TemporaryDirectory(dir="/tmp") as scratch:  # paths of sockets are at most 107 bytes long
+        more = {"PATH": f"{site}/opt/stepmill/bin:{bin_folder}:/usr/bin:/bin", "RAY_AUTH_MODE": "disabled"}
+        more |= {"RAY_TMPDIR": scratch, "RAY_USAGE_STATS_ENABLED": "0"}
+        try:
+            test_readme.shell(site, f"{start} --include-dashboard=false --object-store-memory=100000000", **more)
+            test_readme.shell(site, f"cd /srv/web && {build}", **more)
+        finally:
+            test_readme.shell(site, stop, **more)
+    assert test_readme.is_built(site)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
