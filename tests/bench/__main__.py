@@ -28,7 +28,7 @@ CLAIMS: Final[dict[tuple[str, str, str], float]] = {
     ("prune", "once", "lexbor"): 1 / 5,
     ("tokenize", "changing", "tiktoken"): 3,
     ("chain", "recorded", "lexbor"): 1 / 8,
-    ("chain", "changing", "lexbor"): 1 / 4,
+    ("chain", "changing", "lexbor"): 1 / 5,
     ("chain", "once", "lexbor"): 1 / 15,
 }
 """(measurement, workload, peer): at least so many times the peer's rate."""
