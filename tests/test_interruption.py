@@ -280,8 +280,9 @@ def test_an_interrupt_ends_the_build_at_once(files: Path, tmp_path: Path, number
         stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         deadline = time.monotonic() + 60
-        while len(list((out / "work" / "samples").glob("*.json"))) < 2 and time.monotonic() < deadline:
+        while not list((out / "work" / "samples").glob("*.part")) and time.monotonic() < deadline:
             time.sleep(0.05)
+        time.sleep(1)  # by now it is asleep in the middle of an input
         process.send_signal(number)
         began = time.monotonic()
         assert process.stderr is not None
