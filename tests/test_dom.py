@@ -34,7 +34,7 @@ def assert_same(html: str) -> None:
     assert dom.read(html) is dom.read(html)
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=700, deadline=None)
 @given(soups)
 @example("<script><!--<script></script>--></script>x")
 @example("<script><!--<script></script/>x</script>")
@@ -62,7 +62,7 @@ def test_fast_reader_equals_plain_one_after_other_pages(before: str, html: str, 
     assert_same(before + html)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.text(alphabet="<>/!-='\"& \n\0aAsScriptTEMPLATE?;#1é[]", max_size=60))
 def test_fast_reader_equals_plain_one_on_noise(html: str) -> None:
     """As above for strings of nothing but markup characters."""
@@ -260,7 +260,7 @@ _plants = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(_plants, _selectors)
 def test_css_equals_the_tree(html: str, selector: str) -> None:
     """What is found by looking at tokens is what lxml finds with the whole selector in the tree."""

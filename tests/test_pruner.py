@@ -44,7 +44,7 @@ def by_steps(page: dom.Page, use: Pruner) -> str:
 # ---- every page
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(soups)
 def test_run_equals_step(html: str) -> None:
     """The fast loop writes what the plain one writes, on every page."""
@@ -62,7 +62,7 @@ def test_run_equals_step_on_recorded_pages(shared: Path) -> None:
     assert seen > 20
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(soups, soups)
 def test_cold_and_warm_agree(before: str, html: str) -> None:
     """What was pruned before, by this or by another pruner, changes nothing."""
@@ -77,7 +77,7 @@ def test_cold_and_warm_agree(before: str, html: str) -> None:
         assert (use.prune(dom.read(html)).observation == cold) or use is other
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(soups)
 def test_node_ids_are_the_pages(html: str) -> None:
     """Node ids in an observation are unique, fall in document order, and name elements of that tag."""
@@ -89,7 +89,7 @@ def test_node_ids_are_the_pages(html: str) -> None:
         assert page.tokens[page.position(page.elements - 1 - node)].tag == tag
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(soups)
 def test_only_listed_markup_stays(html: str) -> None:
     """Every ``<`` of an observation belongs to a tag on the list, every attribute to the lists."""
@@ -104,7 +104,7 @@ def test_only_listed_markup_stays(html: str) -> None:
     assert "\0" not in observation
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.one_of(pages, soups))
 def test_pruning_is_idempotent(html: str) -> None:
     """A pruned page pruned again is the same but for its node ids: nothing is left that the rules would remove."""
@@ -113,7 +113,7 @@ def test_pruning_is_idempotent(html: str) -> None:
     assert _NODE.sub("", prune(once).observation) == _NODE.sub("", once)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(pages, st.data())
 def test_target_survives(html: str, data: st.DataObject) -> None:
     """With keep, the target's start tag is in the observation with its node id, exactly once, whatever its tag and
@@ -133,7 +133,7 @@ def test_target_survives(html: str, data: st.DataObject) -> None:
     assert pruned.observation.count(pruned.start_tag) == 1
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(soups, st.data())
 def test_start_tag_tells_whether_the_target_is_there(html: str, data: st.DataObject) -> None:
     """The start tag of an element comes back exactly when its node id is in the observation, kept or not."""

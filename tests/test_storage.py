@@ -129,7 +129,7 @@ def until(what: Any, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("where", ["in a samples shard", "between rename and report", "in packing"])
+@pytest.mark.parametrize("where", ["in a samples shard", "in packing"])
 def test_a_killed_build_is_completed(
     s3: Server, recordings: Path, expected: dict[str, str], tmp_path: Path, temporary: Path, where: str
 ) -> None:
