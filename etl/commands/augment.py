@@ -1,0 +1,56 @@
+"""The command that asks a language model: augment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from etl.commands.jobs import loaded
+from etl.commands.options import recipe_option, set_option
+
+_KINDS: Final = ("objectives", "descriptions")  # of `etl.rewrite`
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True)
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the mappings.")
+@click.option("--base-url", required=True, help="OpenAI-compatible endpoint.")
+@click.option("--model", required=True, help="Name of the model there.")
+@click.option("--key-env", default="OPENAI_API_KEY", show_default=True, help="Environment variable that holds the key.")
+@click.option("--what", type=click.Choice(["all", *_KINDS]), default="all", show_default=True, help="Texts to rewrite.")
+@click.option("--parallel", type=click.IntRange(1, 64), default=4, show_default=True, help="Calls at a time.")
+@click.option("--attempts", type=click.IntRange(1), default=5, show_default=True, help="Of one call.")
+@click.option("--timeout", type=click.FloatRange(0.1), default=60, show_default=True, help="Seconds of one attempt.")
+@recipe_option
+@set_option
+def augment(
+    inputs: tuple[str, ...],
+    out: Path,
+    base_url: str,
+    model: str,
+    key_env: str,
+    what: Any,
+    parallel: int,
+    attempts: int,
+    timeout: float,
+    recipe: str,
+    overrides: tuple[str, ...],
+) -> None:
+    """Rewrite objectives and bare descriptions with a language model, for a build to use.
+
+    Answers are kept: the same command again asks only for what is new or failed. Exit code 1 if something failed.
+
+    \b
+    stepmill augment recordings/ --out rewritten/ --attempts 1 --base-url http://localhost:8000/v1 --model qwen2.5
+    stepmill build recordings/ --out dataset/ --set augment.objectives=rewritten/objectives.json
+    """
+    from etl import rewrite
+
+    endpoint = rewrite.Endpoint(base_url, model, os.environ.get(key_env, ""), timeout, attempts)
+    counts = rewrite.rewrite(inputs, out, loaded(recipe, overrides), endpoint, what, parallel)
+    click.echo(", ".join(f"{count:,} {name}" for name, count in counts.items()) or "nothing to rewrite", err=True)
+    if any(name.startswith("failed") for name in counts):
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,176 @@
+"""Commands that build: build, retry, finish, compact, clean."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from etl.commands.jobs import hook_of, job_of, ordered, prepared, run
+from etl.commands.options import (
+    Folder,
+    directory_argument,
+    json_option,
+    ray_option,
+    recipe_option,
+    set_option,
+    show,
+    show_json,
+    slice_option,
+    workers_option,
+)
+
+if TYPE_CHECKING:
+    from etl.execute import Slice
+    from etl.storage import AnyPath
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True)
+@click.option("--out", type=Folder(), help="Folder of the build: a path, s3://bucket/path, gs://, hf://.")
+@recipe_option
+@set_option
+@workers_option
+@ray_option
+@slice_option
+@click.option("--redo", is_flag=True, help="Where settings have changed, do again the phases they are about.")
+@click.option(
+    "--generations",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Build by the generations of this manifest.",
+)
+@click.option("--hook", default="", help="Command for the shell, run when the build has ended, however that was.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done: settings, inputs, files, reasons.")
+@json_option
+def build(
+    inputs: tuple[str, ...],
+    out: AnyPath | None,
+    recipe: str,
+    overrides: tuple[str, ...],
+    workers: int | None,
+    ray: str | None,
+    part: Slice | None,
+    redo: bool,
+    generations: Path | None,
+    hook: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Build a dataset from files, folders or globs; or from one build file with a [build] table.
+
+    Running the same command again completes an interrupted build and changes nothing in a finished one. Over inputs
+    that grew, it does what is new or changed, as a new generation.
+
+    The hook finds how the build ended in $STEPMILL_STATUS (complete, nothing_to_do, gate_failed, failed, interrupted),
+    and a summary in the file $STEPMILL_LAST_BUILD.
+
+    \b
+    stepmill build recordings/ --out dataset/
+    stepmill build a.jsonl.zst 'more/*.csv' --out dataset/ --recipe scribeagent-64k --workers 8
+    stepmill build recordings/ --out dataset/ --set fit.context=16384 --set split.key=domain
+    stepmill build nightly.toml
+    stepmill build nightly.toml --dry-run
+    stepmill build nightly.toml --set gates.max_drop_rate=0.9 --hook 'echo $STEPMILL_STATUS'
+    stepmill build recordings/ --out sliced/ --shard 1/2
+    """
+    job = job_of(inputs, out, recipe, overrides)
+    job = replace(job, hook=hook_of(hook, Path())) if hook else job
+    if dry_run:
+        from etl.foresee import foresee
+
+        seen = foresee(prepared(job, workers, ray, redo=redo, given=generations)[0])
+        show_json(seen.as_json()) if as_json else show(seen.as_text())
+        return
+    if part is not None:
+        build, order = prepared(job, workers, ray, redo=redo, given=generations)
+        count = build.run_samples(part, order)
+        click.echo(f"slice {part.name}: {count:,} inputs read; when all are: stepmill finish {job.out}", err=True)
+        return
+    manifest = run(job, workers, ray, redo=redo, given=generations)
+    if as_json:
+        show_json({key: manifest[key] for key in ("recipe", "fingerprint", "splits", "totals", "quarantined")})
+    else:
+        totals = manifest["totals"]
+        click.echo(
+            f"{totals['samples']:,} samples, {totals['tokens']:,} tokens, {manifest['quarantined']:,} records "
+            f"quarantined; look at it with: stepmill inspect {job.out}",
+            err=True,
+        )
+
+
+@click.command()
+@directory_argument
+@workers_option
+def retry(directory: AnyPath, workers: int | None) -> None:
+    """Read what was quarantined again, with the sources as they are now, and build what has become readable.
+
+    \b
+    stepmill retry dataset/
+    """
+    job = ordered(directory)
+    before = _quarantined(directory)
+    manifest = run(job, workers, retry=True)
+    click.echo(f"{before:,} records were quarantined, {manifest['quarantined']:,} are now", err=True)
+
+
+@click.command()
+@directory_argument
+@workers_option
+@ray_option
+@slice_option
+def finish(directory: AnyPath, workers: int | None, ray: str | None, part: Slice | None) -> None:
+    """Complete a build whose inputs were read in slices; with --shard, pack one slice of it first.
+
+    \b
+    stepmill build recordings/ --out sliced/ --shard 1/2
+    stepmill build recordings/ --out sliced/ --shard 2/2
+    stepmill finish sliced/ --shard 1/2
+    stepmill finish sliced/
+    """
+    job = ordered(directory)
+    if part is None:
+        manifest = run(job, workers, ray)
+        click.echo(f"{manifest['totals']['samples']:,} samples, {manifest['totals']['tokens']:,} tokens", err=True)
+        return
+    build, _ = prepared(job, workers, ray)
+    click.echo(f"slice {part.name}: {build.run_packed(part):,} files packed", err=True)
+
+
+@click.command()
+@directory_argument
+@workers_option
+def compact(directory: AnyPath, workers: int | None) -> None:
+    """Make one generation of all: shuffled as a whole, packed in full. Every file of the dataset is written anew.
+
+    \b
+    stepmill compact dataset/
+    """
+    manifest = run(ordered(directory), workers, compact=True)
+    files = sum(split["files"] for split in manifest["splits"].values())
+    click.echo(f"{manifest['totals']['samples']:,} samples in {files:,} files of one generation", err=True)
+
+
+@click.command()
+@directory_argument
+@click.option("--dry-run", is_flag=True, help="Say what would be removed.")
+def clean(directory: AnyPath, dry_run: bool) -> None:
+    """Remove work files that nothing uses: of inputs that are gone, and what an interruption left behind.
+
+    \b
+    stepmill clean dataset/ --dry-run
+    """
+    from etl import lock, state, storage
+
+    with lock.hold(directory / "work" / "locks"):
+        for path in state.stale(directory):
+            show(str(path))
+            if not dry_run:
+                storage.remove(path)
+
+
+def _quarantined(directory: AnyPath) -> int:
+    from etl import account
+
+    return account.quarantined(directory).height

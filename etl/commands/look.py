@@ -1,0 +1,151 @@
+"""Commands that look and change nothing: check, inspect, explain, diff, verify, formats, recipes."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from etl.commands.options import directory_argument, json_option, show, show_json
+
+if TYPE_CHECKING:
+    from etl.storage import AnyPath
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True)
+@json_option
+def check(inputs: tuple[str, ...], as_json: bool) -> None:
+    """Say what is in recordings: formats, counts, first errors. Builds nothing.
+
+    \b
+    stepmill check recordings/
+    """
+    from etl import inspect
+
+    report = inspect.check(inputs)
+    show_json(report) if as_json else show(inspect.check_text(report))
+
+
+@click.command()
+@directory_argument
+@click.option("--domains", is_flag=True, help="All domains instead of the largest.")
+@click.option("--sample", metavar="ID", help="One sample: prompt and completion, the part with loss coloured.")
+@json_option
+def inspect(directory: AnyPath, domains: bool, sample: str | None, as_json: bool) -> None:
+    """Summary of a build: splits, accounting, domains; or one sample as the model sees it.
+
+    \b
+    stepmill inspect dataset/
+    stepmill inspect dataset/ --domains
+    stepmill inspect dataset/ --sample mind2web:7bda9645/3
+    stepmill inspect dataset/ --json
+    """
+    from etl import inspect as views
+
+    if sample:
+        view = views.sample(directory, sample)
+        show_json(view) if as_json else show(views.sample_text(view))
+        return
+    summary = views.summary(directory)
+    show_json(summary) if as_json else show(views.summary_text(summary, None if domains else 10))
+
+
+@click.command()
+@directory_argument
+@click.argument("id")
+@json_option
+def explain(directory: AnyPath, id: str, as_json: bool) -> None:
+    """The way of a workflow, step or sample through every stage, with reasons.
+
+    ID is a workflow's, a step's or sample's (workflow/number), or a record's; the part after the colon is enough
+    where it is unequivocal.
+
+    \b
+    stepmill explain dataset/ shop-01
+    stepmill explain dataset/ shop-01/3
+    """
+    from etl import inspect as views
+
+    found = views.explain(directory, id)
+    show_json(found) if as_json else show(views.explain_text(found))
+
+
+@click.command()
+@click.argument("old")
+@click.argument("new")
+@click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="Rows of a table; 0 shows all.")
+@json_option
+def diff(old: str, new: str, limit: int, as_json: bool) -> None:
+    """Compare two builds: totals, shares of domains and actions, drops, inputs, generations, settings.
+
+    OLD and NEW are folders of builds, published datasets, or their manifests.
+
+    \b
+    stepmill diff dataset/ nightly/ --limit 10
+    """
+    from etl import compare
+    from etl.storage import location
+
+    view = compare.compare(*(compare.manifest_of(location(place)) for place in (old, new)))
+    show_json(view) if as_json else show(compare.as_text(view, limit))
+
+
+@click.command()
+@directory_argument
+@json_option
+def verify(directory: AnyPath, as_json: bool) -> None:
+    """Check a build against its manifest: hashes, counts, schema, accounting. Exit code 1 if anything is off.
+
+    \b
+    stepmill verify dataset/
+    """
+    from etl import verify as checks
+
+    problems = checks.verify(directory)
+    if as_json:
+        show_json({"problems": problems})
+    else:
+        show("\n".join(problems) if problems else f"{directory}: all files, counts and accounts are as they should be")
+    if problems:
+        raise click.exceptions.Exit(1)
+
+
+@click.command()
+@json_option
+def formats(as_json: bool) -> None:
+    """The recording formats that can be read.
+
+    \b
+    stepmill formats
+    """
+    from etl.sources import SOURCES
+
+    known = {name: _first_line(source) for name, source in SOURCES.items() if name != "unknown"}
+    show_json(known) if as_json else show("\n".join(f"{name:<12} {about}" for name, about in known.items()))
+
+
+def _first_line(source: object) -> str:
+    module = sys.modules[type(source).__module__]
+    return (module.__doc__ or "").strip().splitlines()[0]
+
+
+@click.command()
+@click.argument("name", required=False)
+@json_option
+def recipes(name: str | None, as_json: bool) -> None:
+    """The shipped recipes, or all settings of one.
+
+    \b
+    stepmill recipes
+    stepmill recipes scribeagent-32k
+    """
+    from etl import recipe
+
+    if name:
+        settings = recipe.load(name).settings()
+        show_json(settings)
+        return
+    known = recipe.shipped()
+    show_json(known) if as_json else show("\n".join(f"{name:<18} {about}" for name, about in known.items()))

@@ -1,0 +1,76 @@
+"""What commands have in common: arguments, options, and printing. stdout carries data only."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import orjson
+
+DEFAULT_RECIPE: Final = "scribeagent-32k"
+
+
+def show(text: str) -> None:
+    """Data on stdout. A reader of a pipe that has seen enough is no error: the rest goes nowhere."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def show_json(value: object) -> None:
+    """The same as JSON."""
+    show(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+class Folder(click.ParamType[Any]):
+    """A folder here or elsewhere. exists: it must be there; elsewhere that is found out by reading from it."""
+
+    name = "directory"
+
+    def __init__(self, *, exists: bool = False) -> None:
+        self._local = click.Path(exists=exists, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Raises `ConfigError` for a URL that cannot be used."""
+        from etl.storage import location
+
+        where = location(value)
+        if isinstance(where, Path):
+            self._local.convert(str(where), param, ctx)
+        return where
+
+
+class SliceType(click.ParamType[Any]):
+    """``2/8``."""
+
+    name = "I/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Raises click's own error for anything else."""
+        from etl.execute import Slice
+
+        number, _, of = str(value).partition("/")
+        if not (number.isascii() and number.isdigit() and of.isascii() and of.isdigit()):
+            self.fail(f"{value!r} is not of the form 2/8", param, ctx)
+        return Slice(int(number), int(of))
+
+
+recipe_option = click.option(
+    "--recipe", default=DEFAULT_RECIPE, show_default=True, help="Name of a recipe, or a TOML file."
+)
+set_option = click.option(
+    "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+workers_option = click.option(
+    "--workers", type=click.IntRange(0), help="Processes; all cores unless given; 0 works in this process."
+)
+ray_option = click.option(
+    "--ray", "ray", metavar="ADDRESS", help="Work on a Ray cluster: auto, host:port, or local for one of its own."
+)
+slice_option = click.option("--shard", "part", type=SliceType(), help="Only this slice of the work, say 2/8.")
+directory_argument = click.argument("directory", type=Folder(exists=True))
