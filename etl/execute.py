@@ -7,142 +7,29 @@ build over a folder that grew does only what is new (`etl.generations`).
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
-
-import polars as pl
+from typing import Any
 
 from etl import aftermath, discover, lock, state, storage, takedown
 from etl.aftermath import Record
+from etl.fingerprint import digest
 from etl.generations import Generations, differing
 from etl.index import OutputShard
-from etl.packing import PackedReport, PackPlan
-from etl.plan import InputShard, Plan, Refused, ShardReport, Watch, digest
+from etl.inputs import InputShard
+from etl.packing import PackedReport
 from etl.pools import Pool, inline
 from etl.progress import Progress
 from etl.recipe import Recipe
-from etl.shards import open_arrow, read_json, write_json
+from etl.reports import ShardReport
+from etl.shards import read_json, write_json
+from etl.slices import Slice
 from etl.storage import AnyPath
-from etl.takedown import Takedown
+from etl.workers import PackedWorker, SamplesWorker
 from schemas.errors import BuildError, ConfigError
-from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
-
-R = TypeVar("R")
 
 _OF_SOURCE = "samples.source "
-
-
-@dataclass(frozen=True)
-class SamplesWorker:
-    """Phase 1 of one input shard."""
-
-    plan: Plan
-    work: AnyPath
-    takedown: Takedown
-
-    def __call__(self, item: InputShard, refused: tuple[Refused, ...], watch: Watch) -> ShardReport:
-        """Build it, unless it is there as it should be."""
-        found = self.finished(item)
-        if isinstance(found, ShardReport):
-            return found
-        storage.remove(self.work / "samples" / f"{item.key}.json")
-        return self.plan.build(item, self.work, self.takedown, refused, watch)
-
-    def finished(self, item: InputShard) -> ShardReport | str:
-        """The report of an input shard that is there as it should be; else why it must be built."""
-        path = self.work / "samples" / f"{item.key}.json"
-        if not storage.exists(path):
-            return "not built yet"
-        values = read_json(path)
-        if set(values) != {each.name for each in fields(ShardReport)}:
-            return "built by another version"
-        report = _report(ShardReport, values)
-        if report.settings != self.plan.fingerprints[item.format]:
-            return "other settings"
-        missing = storage.missing(self.work, report.files)
-        if missing:
-            return f"{missing[0]} is missing"
-        if report.takedown != self.takedown.state and self._touched(report):
-            return "takedown"
-        return report
-
-    def _touched(self, report: ShardReport) -> bool:
-        """Whether another takedown list than the one it was built under makes a difference to it."""
-        tables: dict[str, pl.DataFrame] = {}
-        for folder, schema in (("ledger", LEDGER_SCHEMA), ("quarantine", QUARANTINE_SCHEMA)):
-            path = self.work / folder / f"{report.key}.arrow"
-            table = open_arrow(path).read_all() if f"{folder}/{report.key}.arrow" in report.files else None
-            frame = pl.from_arrow(schema.empty_table() if table is None else table)
-            assert isinstance(frame, pl.DataFrame)
-            tables[folder] = frame
-        whole = tables["quarantine"].filter(pl.col("reason") != takedown.REASON).select("id", "detail", "raw")
-        seen = report.contents, report.domains
-        return takedown.differs(self.takedown, report.by, seen, tables["ledger"], whole.iter_rows())
-
-
-@dataclass(frozen=True)
-class PackedWorker:
-    """Phase 3 of one output shard."""
-
-    plan: PackPlan
-    out: AnyPath
-
-    def __call__(self, item: OutputShard, refused: tuple[Refused, ...], watch: Watch) -> PackedReport:
-        """Build it, unless it is there as it should be."""
-        found = self.finished(item)
-        if isinstance(found, PackedReport):
-            return found
-        storage.remove(self.out / "work" / "fitted" / f"{item.name}.json")
-        return self.plan.build(item, self.out, refused, watch)
-
-    def finished(self, item: OutputShard) -> PackedReport | str:
-        """The report of an output shard that is there as it should be; else why it must be built."""
-        path = self.out / "work" / "fitted" / f"{item.name}.json"
-        if not storage.exists(path):
-            return "not built yet"
-        report = _report(PackedReport, read_json(path))
-        if report.settings != self.plan.fingerprint:
-            return "other settings"
-        if report.content != item.content:
-            return "other samples"
-        missing = storage.missing(self.out, report.files)
-        return f"{missing[0]} is missing" if missing else report
-
-
-def _report(kind: type[R], values: dict[str, Any]) -> R:
-    lists = {name: value for name, value in values.items() if isinstance(value, list)}
-    return kind(**values | {name: tuple(tuple(e) if name == "drops" else e for e in lists[name]) for name in lists})
-
-
-@dataclass(frozen=True)
-class Slice:
-    """One of ``of`` equal shares of a phase's work, from 1, for processes that share nothing but the folder."""
-
-    number: int
-    of: int
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.number <= self.of:
-            raise ConfigError(f"--shard {self.number}/{self.of}: the first number counts from 1 to the second")
-
-    @property
-    def name(self) -> str:
-        """``2-of-8``."""
-        return f"{self.number}-of-{self.of}"
-
-    def of_items(self, items: Sequence[R], size: Callable[[R], int]) -> list[R]:
-        """Its share: items, largest first, each to the slice that has the least so far."""
-        loads = [(0, number) for number in range(1, self.of + 1)]
-        mine: list[R] = []
-        for item in sorted(items, key=size, reverse=True):
-            load, number = heapq.heappop(loads)
-            heapq.heappush(loads, (load + size(item), number))
-            if number == self.number:
-                mine.append(item)
-        return mine
 
 
 @dataclass(frozen=True)

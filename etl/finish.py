@@ -13,9 +13,10 @@ from etl import account, card, state, stats, storage
 from etl.figures import figures
 from etl.gates import Gates
 from etl.generations import Generations
+from etl.inputs import InputShard
 from etl.packing import PackedReport
-from etl.plan import InputShard, ShardReport
 from etl.recipe import Recipe
+from etl.reports import ShardReport
 from etl.shards import atomic, write_json
 from etl.storage import AnyPath
 from schemas.errors import GateError, IntegrityError

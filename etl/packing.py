@@ -19,8 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl import collect, scratch
+from etl.failures import Refused, Watch, described, known_as, unwatched
+from etl.fingerprint import digest
 from etl.index import OutputShard
-from etl.plan import Refused, Watch, described, digest, known_as, unwatched
 from etl.shards import ArrowWriter, atomic, open_arrow, write_json
 from etl.storage import AnyPath
 from schemas.errors import RecordError, StepmillError

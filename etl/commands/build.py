@@ -23,7 +23,7 @@ from etl.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from etl.execute import Slice
+    from etl.slices import Slice
     from etl.storage import AnyPath
 
 

@@ -28,7 +28,7 @@ import pyarrow as pa
 from etl.execute import Build
 from etl.generations import Generations
 from etl.index import Index, OutputShard, Split
-from etl.plan import InputShard
+from etl.inputs import InputShard
 from etl.pools import Processes, inline
 from etl.progress import Progress
 from etl.recipe import load
