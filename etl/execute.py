@@ -102,7 +102,7 @@ class Build:
 
         self._sweep()
         with self.record.phase("samples"):
-            reports = self._samples(shards, shards)
+            rows = self._samples(shards, shards)
         check()
         if self.recipe.taken_down:
             state.save_inputs(self.work, shards, generations)
@@ -116,7 +116,7 @@ class Build:
         check()
         with self.record.phase("finishing"):
             fingerprint = self.fingerprint(settings, generations)
-            made = finish.finish(self.out, self.recipe, settings, fingerprint, generations, shards, reports, packed)
+            made = finish.finish(self.out, self.recipe, settings, fingerprint, generations, shards, rows, packed)
             self.record.manifest(made)
             return finish.completed(self.out, self.recipe.gates, made)
 
@@ -266,31 +266,31 @@ class Build:
         """What phase 3 does with one output shard."""
         return PackedWorker(self.recipe.packed, self.out)
 
-    def _samples(self, shards: Sequence[InputShard], every: Sequence[InputShard]) -> list[ShardReport]:
-        """Phase 1 of some of all input shards. Copies of what is taken down can be in any input: where they are news,
-        it is done again with what is known of them.
+    def _samples(self, shards: Sequence[InputShard], every: Sequence[InputShard]) -> list[int]:
+        """Phase 1 of some of all input shards; returns how many samples each has. Copies of what is taken down can be
+        in any input: where they are news, it is done again with what is known of them.
 
         It ends: what the list takes down does not depend on what is known of copies.
         """
         known = self.removed(every)
         while True:
-            reports = self._read(shards, self.samples_worker(known))
+            rows = self._read(shards, self.samples_worker(known))
             removed = self.removed(every)
             if removed == known:
-                return reports
+                return rows
             known = removed
 
-    def _read(self, shards: Sequence[InputShard], worker: SamplesWorker) -> list[ShardReport]:
+    def _read(self, shards: Sequence[InputShard], worker: SamplesWorker) -> list[int]:
         sizes = {shard.key: shard.size for shard in shards}
         progress = self.progress("samples", sum(sizes.values()), "MB")
-        reports: dict[str, ShardReport] = {}
+        rows: dict[str, int] = {}  # and not the reports, which name every workflow
         largest_first = sorted(shards, key=lambda shard: (-shard.size, shard.name))
         with self.record.counted("input_shards", self.work / "samples", [f"{shard.key}.json" for shard in shards]):
             for report in self.pool(worker, largest_first):
-                reports[report.key] = report
+                rows[report.key] = report.rows
                 progress.advance(sizes[report.key], report.rows)
         progress.finish()
-        return [reports[shard.key] for shard in shards]
+        return [rows[shard.key] for shard in shards]
 
     def _packed(self, outputs: Sequence[OutputShard]) -> list[PackedReport]:
         progress = self.progress("packing", sum(shard.samples for shard in outputs), "samples")

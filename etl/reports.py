@@ -98,7 +98,7 @@ class Writer:
 
 
 def light_row(sample: Sample) -> tuple[Any, ...]:
-    """What the index and the statistics ask of a sample: a row with `LIGHT_SCHEMA`."""
+    """What the index asks of a sample: a row with `LIGHT_SCHEMA`."""
     texts = (sample.observation, sample.objective, sample.url, sample.description, sample.target_html, *sample.history)
     return (
         sample.sample_id,
@@ -107,10 +107,7 @@ def light_row(sample: Sample) -> tuple[Any, ...]:
         sample.workflow_hash,
         xxhash.xxh3_128_hexdigest(orjson.dumps(sample)),
         sample.domain,
-        sample.subdomain,
         sample.website,
         sample.objective,
         sum(map(len, texts)),
-        sample.raw_chars,
-        len(sample.observation),
     )

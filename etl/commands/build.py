@@ -173,4 +173,4 @@ def clean(directory: AnyPath, dry_run: bool) -> None:
 def _quarantined(directory: AnyPath) -> int:
     from etl import account
 
-    return account.quarantined(directory).height
+    return account.in_quarantine(directory)

@@ -165,12 +165,9 @@ def _rows(number: int, flows: int) -> Iterator[pa.RecordBatch]:
         workflow_hash="hash",
         sample_hash=pl.format("{}{}", pl.col("step").cast(pl.String).str.zfill(4), pl.col("hash").str.tail(28)),
         domain="domain",
-        subdomain=pl.format("www.{}", "domain"),
         website=pl.lit(""),
         objective=pl.format("Order item {} in the shop and pay for it", "flow"),
         chars="chars",
-        raw_chars=pl.col("chars") * 4,
-        pruned_chars="chars",
     )
     yield from frame.to_arrow().cast(LIGHT_SCHEMA).to_batches(65536)
 
