@@ -467,7 +467,7 @@ def test_retry_reads_with_a_mended_source(tmp_path: Path, monkeypatch: pytest.Mo
 
     def first(fields: dict[str, Any], origin: str) -> Workflow:
         if fields["workflow_id"] == "w2":
-            raise RecordError("not_yet", "this version cannot read it")
+            raise RecordError("missing_field", "this version cannot read it")
         fields = fields | {"steps": [step | {"url": "https://old.example/"} for step in fields["steps"]]}
         return read(fields, origin)
 
