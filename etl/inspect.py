@@ -15,11 +15,11 @@ import polars as pl
 from etl import account, compaction, discover, storage
 from etl.index import scan
 from etl.packing import gather
-from etl.plan import Tally
 from etl.shards import open_arrow, read_json, read_parquet
 from etl.sources import SOURCES
 from etl.storage import AnyPath
 from etl.takedown import REASON as TAKEN_DOWN
+from etl.tally import Tally
 from schemas.errors import ConfigError
 from schemas.samples import NO_LOSS
 

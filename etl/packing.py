@@ -19,8 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl import collect, scratch
+from etl.failures import Refused, Watch, described, known_as, unwatched
+from etl.fingerprint import digest
 from etl.index import OutputShard
-from etl.plan import Refused, Watch, described, digest, known_as, unwatched
 from etl.shards import ArrowWriter, atomic, open_arrow, write_json
 from etl.storage import AnyPath
 from schemas.errors import RecordError, StepmillError
@@ -65,8 +66,8 @@ class PackPlan:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the settings, noted in every report."""
-        return digest(self.settings)
+        """Hash of the settings, and of which columns are written, noted in every report."""
+        return digest([self.settings, PACKED_SCHEMA.names, FITTED_SCHEMA.names])
 
     def build(
         self, shard: OutputShard, out: AnyPath, refused: Sequence[Refused] = (), watch: Watch = unwatched
@@ -124,7 +125,7 @@ class PackPlan:
                 result = self._fit(sample, fit)
             entry: dict[str, Any] = {name: getattr(sample, name) for name in _OF_SAMPLE}
             entry |= {"chunk": 0, "chunks": 0, "prompt_tokens": 0, "completion_tokens": 0, "row": -1}
-            entry |= {"reason": "", "detail": ""}
+            entry |= {"pruned_chars": len(sample.observation), "reason": "", "detail": ""}
             fitted[sample.sample_id] = entry
             if isinstance(result, Drop):
                 entry |= {"reason": result.reason, "detail": result.detail}
@@ -135,7 +136,7 @@ class PackPlan:
             yield from result
 
 
-_OF_SAMPLE: Final = ("sample_id", "domain", "subdomain", "source", "action_kind")
+_OF_SAMPLE: Final = ("sample_id", "domain", "subdomain", "source", "action_kind", "raw_chars")
 
 
 def _write(rows: Iterator[Packed], writer: ArrowWriter, fitted: dict[str, dict[str, Any]]) -> tuple[int, int, int]:

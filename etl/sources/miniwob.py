@@ -26,12 +26,14 @@ from typing import Any, ClassVar, Final
 import orjson
 
 from etl import files
-from etl.plan import Head, InputShard, Tally
+from etl.inputs import InputHead, InputShard
 from etl.sources.miniwob_dom import check, need, read_page
 from etl.sources.miniwob_events import Event
 from etl.sources.miniwob_merge import Merger
 from etl.streams import Truncated, chunks
+from etl.tally import Tally
 from schemas.errors import RecordError
+from schemas.reasons import Reason
 from schemas.workflow import Action, Step, Workflow
 
 EVENTS: Final = frozenset("mousedown mouseup click dblclick keydown keypress keyup scroll".split())
@@ -46,7 +48,7 @@ class MiniWob:
     name: ClassVar[str] = "miniwob"
     version: ClassVar[int] = 1
 
-    def recognise(self, head: Head) -> bool:
+    def recognise(self, head: InputHead) -> bool:
         """A JSON object with the names of a demo at its top level; the keys come in any order, the end may be cut."""
         keys = head.keys
         named = len(keys.top & {"utterance", "states", "rawReward"}) >= 2
@@ -86,7 +88,7 @@ def parse(raw: bytes) -> dict[str, Any]:
     return checked
 
 
-def read_demo(demo: dict[str, Any], shard: InputShard) -> tuple[Workflow, dict[int, str], int]:
+def read_demo(demo: dict[str, Any], shard: InputShard) -> tuple[Workflow, dict[int, Reason], int]:
     """The workflow, why each unused state was dropped, and how many states there are. Raises `RecordError`."""
     states = need(demo, "states", list, "")
     objective = need(demo, "utterance", str, "")
