@@ -2,13 +2,15 @@
 left.
 
 An input is looked for under the places that the build was given, by its name, and known again by its content: what
-has changed since is not taken for what was read then. Costs what reading goes on up to the last step that is asked for
+has changed since is not taken for what was read then. Reasons name inputs as the build does, never where they lie: they
+go into reports. Costs what reading goes on up to the last step that is asked for
 in each input (or part of one); hashed again are only files that look other than when they were hashed last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -50,7 +52,7 @@ def recorded(out: AnyPath, sample_ids: Collection[str]) -> Iterator[tuple[str, S
     """
     order = out / "work" / "order.json"
     if not storage.exists(order):
-        said = f"{out} has no work folder, which knows where the recordings are"
+        said = "there is no work folder, which knows where the recordings are"
         yield from ((each, said) for each in sorted(set(sample_ids)))
         return
     roots = _Roots(read_json(order)["inputs"])
@@ -64,7 +66,7 @@ def recorded(out: AnyPath, sample_ids: Collection[str]) -> Iterator[tuple[str, S
             yield from ((each, shard) for each in one.wanted)
         else:
             yield from _steps(shard, one.wanted)
-    yield from ((each, f"no such sample in the dataset of {out}") for each in sorted(left))
+    yield from ((each, "no such sample in the dataset") for each in sorted(left))
 
 
 def _inputs(out: AnyPath, sample_ids: Collection[str]) -> Iterator[_Input]:
@@ -88,26 +90,18 @@ class _Roots:
     def __init__(self, given: Sequence[str]) -> None:
         self._given = given
         self._nodes: list[Node] | None = None
-        self._missed: list[str] = []
 
     def named(self, name: str) -> list[Node]:
         """Every file or folder that goes by this name there."""
         if self._nodes is None:
             self._nodes = []
             for given in self._given:
-                try:
+                with suppress(StepmillError, OSError):  # a place that is gone is one where nothing is
                     self._nodes += patiently(given, partial(files.expand, given))
-                except (StepmillError, OSError) as error:
-                    self._missed.append(str(error))
         found = [root for root in self._nodes if root.name == name]
         for root in self._nodes:
             found += patiently(root.place, partial(_under, root, name))
         return found
-
-    def absent(self, name: str) -> str:
-        """Why there is nothing by this name."""
-        said = f"the recording {name} is no longer in {', '.join(self._given)}"
-        return f"{said} ({'; '.join(self._missed)})" if self._missed else said
 
 
 def _under(root: Node, name: str) -> list[Node]:
@@ -132,10 +126,15 @@ def _found(one: _Input, roots: _Roots, part_bytes: int, remembered: AnyPath) -> 
             ):
                 if shard.key == one.key:
                     return shard
-            changed = f"the recording {node.place} is not the one that the dataset was built from: its content differs"
+            changed = f"the recording {one.name} is not the one that the dataset was built from: its content differs"
     except (StepmillError, OSError) as error:
-        return f"the recording {one.name} cannot be read: {error}"
-    return changed or roots.absent(one.name)
+        return _unreadable(one.name, error)
+    return changed or f"the recording {one.name} is gone from the inputs of the build (work/order.json names them)"
+
+
+def _unreadable(name: str, error: StepmillError | OSError) -> str:
+    said = error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
+    return f"the recording {name} cannot be read: {said}"
 
 
 def _steps(shard: InputShard, wanted: Mapping[str, str]) -> Iterator[tuple[str, Step | str]]:
@@ -154,5 +153,5 @@ def _steps(shard: InputShard, wanted: Mapping[str, str]) -> Iterator[tuple[str, 
                 return
         problem = f"the recording {shard.name} is read to other workflows by this version of stepmill"
     except (StepmillError, OSError) as error:
-        problem = f"the recording {shard.name} cannot be read: {error}"
+        problem = _unreadable(shard.name, error)
     yield from ((each, problem) for each in left)
