@@ -10,7 +10,6 @@ in each input (or part of one); hashed again are only files that look other than
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -85,9 +84,10 @@ def _inputs(out: AnyPath, sample_ids: Collection[str]) -> Iterator[_Input]:
 
 
 class _Roots:
-    """Where a build was told to look for recordings."""
+    """Where a build was told to look for recordings. trouble: why one of the places could not be looked at."""
 
     def __init__(self, given: Sequence[str]) -> None:
+        self.trouble: StepmillError | OSError | None = None
         self._given = given
         self._nodes: list[Node] | None = None
 
@@ -96,8 +96,11 @@ class _Roots:
         if self._nodes is None:
             self._nodes = []
             for given in self._given:
-                with suppress(StepmillError, OSError):  # a place that is gone is one where nothing is
+                try:
                     self._nodes += patiently(given, partial(files.expand, given))
+                except (StepmillError, OSError) as error:
+                    if error.__cause__ or isinstance(error, OSError):  # else there is nothing
+                        self.trouble = error
         found = [root for root in self._nodes if root.name == name]
         for root in self._nodes:
             found += patiently(root.place, partial(_under, root, name))
@@ -129,6 +132,8 @@ def _found(one: _Input, roots: _Roots, part_bytes: int, remembered: AnyPath) -> 
             changed = f"the recording {one.name} is not the one that the dataset was built from: its content differs"
     except (StepmillError, OSError) as error:
         return _unreadable(one.name, error)
+    if roots.trouble and not changed:
+        return _unreadable(one.name, roots.trouble)
     return changed or f"the recording {one.name} is gone from the inputs of the build (work/order.json names them)"
 
 

@@ -118,6 +118,17 @@ def test_an_input_that_is_gone_or_another_is_said_to_be(small: Path) -> None:
     assert dict(recorded(small / "out", ids))[ids[1]] == gone.format("sub/b.jsonl")
 
 
+def test_a_place_that_cannot_be_looked_at_is_not_taken_for_an_empty_one(small: Path) -> None:
+    """Where storage cannot be reached, the reason says so; what lies elsewhere is read all the same."""
+    path = small / "out" / "work" / "order.json"
+    order = read_json(path)
+    path.write_text(json.dumps(order | {"inputs": ["nonesuch://x", *order["inputs"]]}))
+    (small / "in" / "a.jsonl").unlink()
+    found = dict(recorded(small / "out", ["workflows:w0/1", "workflows:w4/1"]))
+    assert "cannot be read: nonesuch://x: nonesuch:// is no storage" in str(found["workflows:w0/1"])
+    assert isinstance(found["workflows:w4/1"], Step)
+
+
 def test_a_dataset_without_its_work_folder_knows_no_recordings(small: Path) -> None:
     """Of a published dataset each sample has the same line."""
     said = "there is no work folder, which knows where the recordings are"
