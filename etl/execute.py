@@ -19,7 +19,7 @@ from etl import aftermath, discover, lock, state, storage, takedown
 from etl.aftermath import Record
 from etl.generations import Generations, differing
 from etl.index import OutputShard
-from etl.packing import PackedReport, PackPlan
+from etl.packing import PackedReport, PackPlan, files_of
 from etl.plan import InputShard, Plan, Refused, ShardReport, Watch, digest
 from etl.pools import Pool, inline
 from etl.progress import Progress
@@ -108,6 +108,8 @@ class PackedWorker:
             return "other settings"
         if report.content != item.content:
             return "other samples"
+        if set(report.files) != {*files_of(item.name)}:
+            return "built by another version"
         missing = storage.missing(self.out, report.files)
         return f"{missing[0]} is missing" if missing else report
 
@@ -344,7 +346,7 @@ class Build:
         if not storage.exists(path):
             return None
         manifest: dict[str, Any] = read_json(path)
-        if manifest["fingerprint"] != self.fingerprint(settings, generations):
+        if manifest["fingerprint"] != self.fingerprint(settings, generations) or manifest["format"] != state.FORMAT:
             return None
         return None if storage.missing(self.out, manifest["files"]) else manifest
 
@@ -419,7 +421,8 @@ class Build:
     def _remove_others(self, outputs: Sequence[OutputShard]) -> None:
         """Of the dataset only these output shards stay."""
         names = {shard.name for shard in outputs}
-        for folder in (self.out / "dataset" / "data", self.work / "fitted"):
+        published = self.out / "dataset"
+        for folder in (published / "data", published / "stats" / "samples", self.work / "fitted"):
             for path in storage.files(folder):
                 if storage.relative(path, folder).partition(".")[0] not in names:
                     storage.remove(path)
