@@ -13,12 +13,16 @@ import orjson
 DEFAULT_RECIPE: Final = "scribeagent-32k"
 
 
-def show(text: str) -> None:
-    """Data on stdout. A reader of a pipe that has seen enough is no error: the rest goes nowhere."""
+def show(text: str, color: bool | None = None) -> None:
+    """Data on stdout. A reader of a pipe that has seen enough is no error: the rest goes nowhere; nor is a terminal
+    without some character: it gets its escape. color: whether there is any; None is as the terminal has it.
+    """
     try:
-        click.echo(text)
+        click.echo(text, color=color)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except UnicodeEncodeError as error:
+        click.echo(text.encode(error.encoding, "backslashreplace").decode(error.encoding), color=color)
 
 
 def show_json(value: object) -> None:

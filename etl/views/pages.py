@@ -1,0 +1,164 @@
+"""A page before and after the pruning, side by side: what stayed, element by element, and what went.
+
+Before is not kept in a build: the page is read again from the recorded input, which must be there and have the content
+that was built; the work folder knows by what name and hash. After is the observation as it was built. The two are laid
+side by side by the ids of their elements, which pruning keeps.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, Final, NamedTuple
+
+from etl import dom
+from etl.views.again import Missing, recorded_step
+from etl.views.paper import cell, clipped, columns, count, dim, head, printable, target
+from etl.views.place import Place
+from schemas.samples import Sample
+
+_AROUND: Final = 12
+_NODE: Final = re.compile(r' node="([0-9]+)"')
+_NARROWEST: Final = 24
+
+
+class Row(NamedTuple):
+    """One element with the text after its tag: as recorded, and as it stayed (empty if it went)."""
+
+    node: int
+    depth: int
+    before: str
+    after: str
+
+
+def view(place: Place, sample_id: str, shard: str, made: Sample | None) -> dict[str, Any]:
+    """``status``: ``as recorded``, or why there is no page (`Missing`) with ``detail``; ``input``: the name of the
+    recorded file; ``html``: the page; ``url``, ``action`` and ``locators`` as recorded; ``pruned``: whether there is a
+    page after the pruning; ``target``: id of the target's element, -1 if it is not known; ``elements``: a row each
+    (`Row`).
+    """
+    found = recorded_step(place, shard, sample_id)
+    if isinstance(found, Missing):
+        return {**found._asdict(), "html": None, "elements": []}
+    name, mark = found
+    step = mark.step
+    return {
+        "status": "as recorded",
+        "detail": "",
+        "input": name,
+        "html": step.html,
+        "url": step.url,
+        "action": {"kind": step.action.kind, "value": step.action.value, "description": step.action.description},
+        "locators": [{"kind": each.kind, "name": each.name, "value": each.value} for each in step.target],
+        "pruned": made is not None,
+        "target": made.node if made is not None else -1,
+        "elements": [row._asdict() for row in beside(step.html, made.observation if made is not None else "")],
+    }
+
+
+def beside(html: str, observation: str) -> list[Row]:
+    """Every element of a page in document order, beside what is left of it in the observation."""
+    page = dom.read(html)
+    stayed = {int(found[1]): each for each in tags(observation)[1] if (found := _NODE.search(each.partition(">")[0]))}
+    rows: list[Row] = []
+    for depth, token, text in _elements(page):
+        node = page.node(len(rows))
+        rows.append(Row(node, depth, f"{_start_tag(token)} {text}".rstrip(), stayed.get(node, "")))
+    return rows
+
+
+def tags(observation: str) -> tuple[str, list[str]]:
+    """What stands before the first tag, and each tag with the text up to the next one: every ``<`` of an observation
+    opens a tag, and ``>`` closes it, because `etl.pruner` escapes all others.
+    """
+    before, *pieces = observation.split("<")
+    return before.strip(), [f"<{piece}".rstrip() for piece in pieces]
+
+
+def _start_tag(token: dom.Token) -> str:
+    """As it was written, but for white space before its end."""
+    if token.odd:
+        return token.markup
+    closed = token.kind == dom.EMPTY and token.tag not in dom.VOID_TAGS
+    return f"<{token.tag}{token.markup}{'/' if closed else ''}>"
+
+
+def _elements(page: dom.Page) -> Iterator[tuple[int, dom.Token, str]]:
+    """Each element's depth, start tag, and the text up to the next one."""
+    opened: list[str] = []
+    waiting: tuple[int, dom.Token, list[str]] | None = None
+    for token in page.tokens:
+        if token.element:
+            if waiting:
+                yield waiting[0], waiting[1], " ".join(waiting[2])
+            waiting = len(opened), token, []
+            if token.kind == dom.START:
+                opened.append(token.tag)
+        elif token.kind == dom.END and token.tag in opened[-_DEEPEST:]:
+            while opened.pop() != token.tag:
+                pass
+        if waiting and (text := " ".join(token.raw_text.split())):
+            waiting[2].append(text)
+    if waiting:
+        yield waiting[0], waiting[1], " ".join(waiting[2])
+
+
+_DEEPEST: Final = 512
+"""Open elements among which an end tag is looked for, so that a page of nothing but start tags takes no square time."""
+
+
+def text(found: Mapping[str, Any], whole: bool = False) -> list[str]:
+    """`view` in two columns as wide as the terminal; runs of elements that went are one line unless ``whole``."""
+    if found["status"] != "as recorded":
+        return [head("page as it was recorded"), printable(f"  {found['status']}: {found['detail']}")]
+    rows = [Row(**row) for row in found["elements"]]
+    at = next((number for number, row in enumerate(rows) if row.node == found["target"]), -1)
+    lines = [head(printable(f"page as it was recorded in {found['input']}, and after the pruning"))]
+    lines += [printable("  locator " + " ".join(filter(None, each.values()))) for each in found["locators"]]
+    if not found["pruned"]:
+        lines += ["  the step was dropped before its page was pruned", ""]
+        shown = [printable("  " * row.depth + row.before).replace("\n", " ") for row in rows]
+        return [*lines, *(shown if whole else around(shown, -1, _AROUND))]
+    kept = sum(bool(row.after) for row in rows)
+    lines.append(f"  {count(kept)} of {count(len(rows))} elements are left")
+    if at >= 0:
+        lines += [f"  before: {cell(rows[at].before)}", f"  after:  {cell(rows[at].after)}"]
+    return [*lines, "", *_columns(rows, at, whole)]
+
+
+def _columns(rows: Sequence[Row], at: int, whole: bool) -> list[str]:
+    half = max(_NARROWEST, (columns() - 3) // 2)
+    lines: list[str] = []
+    place = -1
+    for went, group in groupby(enumerate(rows), key=lambda pair: not pair[1].after and pair[0] != at):
+        run = [*group]
+        if went and len(run) > 2 and not whole:
+            lines.append(dim(clipped(f"{_margin(run[0][1], half)}… {len(run):,} elements", half) + " ┊"))
+            continue
+        for number, row in run:
+            place = len(lines) if number == at else place
+            lines.append(_line(row, half, number == at))
+    return lines if whole else around(lines, place, _AROUND)
+
+
+def _margin(row: Row, half: int) -> str:
+    return " " * min(2 * row.depth, half // 2)
+
+
+def _line(row: Row, half: int, is_target: bool) -> str:
+    margin = _margin(row, half)
+    sides = [clipped(cell(f"{margin}{side}" if side else ""), half) for side in (row.before, row.after)]
+    if is_target:
+        return f"{target(sides[0])} ┊ {target(sides[1])}"
+    left = sides[0] if row.after else dim(sides[0])
+    return f"{left} ┊ {sides[1]}".rstrip()
+
+
+def around(lines: Sequence[str], at: int, number: int) -> list[str]:
+    """So many lines before and after one, or the first where there is none; and how many are left out on each side."""
+    start = max(0, at - number) if at >= 0 else 0
+    end = (at if at >= 0 else number) + number + 1
+    above = [dim(f"… {start:,} lines above: --whole")] if start else []
+    below = [dim(f"… {len(lines) - end:,} lines below: --whole")] if end < len(lines) else []
+    return [*above, *lines[start:end], *below]
