@@ -132,7 +132,7 @@ def text(found: Mapping[str, Any]) -> str:
     """`view` as a table, and below it each domain that is unlike the others, with the reason."""
     shown, level = found["domains"], found["level"]
     if not shown:
-        return f"none of {found['of']:,} {level}s is wanted so"
+        return f"none of {found['of']:,} {level}s matches"
     names = [name for name in _SHOWN if name in shown[0]]
     lines = table(
         [level, *(_SHOWN[name] for name in names)],

@@ -100,7 +100,7 @@ def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 def text(found: Mapping[str, Any]) -> str:
     """`view` as a table; examples below it."""
     if not found["drops"]:
-        return "nothing was dropped so"
+        return "nothing that was dropped matches"
     by = found["by"]
     cells = [[f"{row['unit']}s", *(row[name] for name in by[1:])] for row in found["drops"]]
     counts = [[f"{row['count']:,}", percent(row["share"], 2)] for row in found["drops"]]

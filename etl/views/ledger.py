@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
-import pyarrow as pa
 
 from etl import scratch, storage
 from etl.index import scan
 from etl.shards import read_json
 from etl.storage import AnyPath
+from etl.views.place import nothing
 from schemas.ledger import FITTED_SCHEMA, LEDGER_SCHEMA
 
 
@@ -36,7 +36,7 @@ def _early(work: AnyPath, names: Mapping[str, str]) -> pl.LazyFrame:
     paths = [work / "ledger" / f"{key}.arrow" for key in (*names, "index")]
     gone = set(storage.missing(work / "ledger", [path.name for path in paths]))
     here = [*storage.together(scratch.copy_of, [path for path in paths if path.name not in gone])]
-    ledgers = pl.scan_ipc(here) if here else _empty(LEDGER_SCHEMA)
+    ledgers = pl.scan_ipc(here) if here else nothing(LEDGER_SCHEMA)
     return ledgers.filter(pl.col("reason") != "")
 
 
@@ -45,7 +45,7 @@ def _late(work: AnyPath) -> pl.LazyFrame:
     fitted = scan_fitted(work)
     rows = fitted.filter(pl.col("reason") != "").collect()
     if not rows.height:
-        return _empty(LEDGER_SCHEMA)
+        return nothing(LEDGER_SCHEMA)
     index = scan(work).filter(pl.col("reason") == "").select("sample_id", "workflow", "shard")
     known = index.join(rows.lazy().select("sample_id"), on="sample_id", how="semi").collect()
     rows = rows.join(known, on="sample_id", how="left", maintain_order="left").with_columns(stage=pl.lit("fit"))
@@ -72,10 +72,4 @@ def _workflow() -> pl.Expr:
 def scan_fitted(work: AnyPath) -> pl.LazyFrame:
     """What phase 3 made of each sample, with `FITTED_SCHEMA`."""
     here: list[Path] = [*storage.together(scratch.copy_of, storage.files(work / "fitted", ".parquet"))]
-    return pl.scan_parquet(here) if here else _empty(FITTED_SCHEMA)
-
-
-def _empty(schema: pa.Schema) -> pl.LazyFrame:
-    frame = pl.from_arrow(schema.empty_table())
-    assert isinstance(frame, pl.DataFrame)
-    return frame.lazy()
+    return pl.scan_parquet(here) if here else nothing(FITTED_SCHEMA)

@@ -1,7 +1,7 @@
 """How long samples are: prompt, completion and whole in tokens, observation and page in characters, per split.
 
 Quantiles are those of the nearest rank below: lengths that there are. A histogram has a bin for every power of two, or
-so many of equal width. One column of the listing is held at a time.
+so many of equal width.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from etl.views import samples
 from etl.views.paper import bar, head, percent, table
@@ -30,21 +29,21 @@ CSV: Final = ("measure", "split", "from", "to", "count")
 
 _QUANTILES: Final = {"p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "p99": 0.99}
 
-Lengths = npt.NDArray[np.int64]
+Lengths = npt.NDArray[np.integer[Any]]
 
 
 def view(place: Place, wanted: samples.Wanted, measures: Sequence[str] = (), bins: int = 0) -> dict[str, Any]:
     """By measure and split: ``count``, ``sum``, ``mean``, ``min``, quantiles, ``max`` and ``histogram``, a list of
     ``from``, ``to`` (both within) and ``count``. bins: so many of equal width, instead of one a power of two.
     """
-    every = samples.scan(place, wanted)
+    names = {name: MEASURES[name][0] for name in measures or MEASURES}
+    frame = samples.scan(place, wanted).select("split", *{*names.values()}).collect()
+    splits = {str(split): group for (split,), group in frame.group_by("split", maintain_order=True)}
+    ordered = sorted(splits.items(), key=lambda item: item[0] != "train")
     found: dict[str, dict[str, Any]] = {}
-    for name in measures or MEASURES:
-        frame = every.select("split", length=pl.col(MEASURES[name][0]).cast(pl.Int64)).collect()
-        top = int(frame["length"].max() or 0)  # type: ignore[arg-type]
-        splits = {split: group["length"].to_numpy() for (split,), group in frame.group_by("split", maintain_order=True)}
-        ordered = sorted(splits.items(), key=lambda item: item[0] != "train")
-        found[name] = {str(split): _figures(lengths, top, bins) for split, lengths in ordered}
+    for name, column in names.items():
+        top = int(frame[column].max() or 0)  # type: ignore[arg-type]
+        found[name] = {split: _figures(rows[column].to_numpy(), top, bins) for split, rows in ordered}
     return found
 
 
@@ -52,7 +51,7 @@ def _figures(lengths: Lengths, top: int, bins: int) -> dict[str, Any]:
     quantiles = np.quantile(lengths, [*_QUANTILES.values()], method="lower")
     return {
         "count": len(lengths),
-        "sum": int(lengths.sum()),
+        "sum": int(lengths.sum(dtype=np.int64)),
         "mean": float(lengths.mean()),
         "min": int(lengths.min()),
         **{name: int(value) for name, value in zip(_QUANTILES, quantiles, strict=True)},
@@ -102,7 +101,7 @@ def text(found: Mapping[str, Any]) -> str:
 def _summary(splits: Mapping[str, Any]) -> list[str]:
     names = ("count", "sum", "mean", "min", *_QUANTILES, "max")
     said = [[split, *(f"{figures[name]:,.0f}" for name in names)] for split, figures in splits.items()]
-    return table(["split", *names], said) if said else ["no sample is wanted so"]
+    return table(["split", *names], said) if said else ["no sample matches"]
 
 
 def _histogram(figures: Mapping[str, Any]) -> list[str]:

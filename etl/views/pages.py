@@ -8,15 +8,16 @@ side by side by the ids of their elements, which pruning keeps.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 from etl import dom
-from etl.views.again import Missing, recorded_step
+from etl.takedown import REASON as TAKEN_DOWN
 from etl.views.paper import cell, clipped, columns, count, dim, head, printable, target
 from etl.views.place import Place
 from schemas.samples import Sample
+from schemas.trail import Mark
 
 _AROUND: Final = 12
 _NODE: Final = re.compile(r' node="([0-9]+)"')
@@ -32,13 +33,18 @@ class Row(NamedTuple):
     after: str
 
 
-def view(place: Place, sample_id: str, shard: str, made: Sample | None) -> dict[str, Any]:
+def view(place: Place, sample_id: str, shard: str, made: Sample | None, reasons: Collection[str]) -> dict[str, Any]:
     """``status``: ``as recorded``, or why there is no page (`Missing`) with ``detail``; ``input``: the name of the
     recorded file; ``html``: the page; ``url``, ``action`` and ``locators`` as recorded; ``pruned``: whether there is a
     page after the pruning; ``target``: id of the target's element, -1 if it is not known; ``elements``: a row each
-    (`Row`).
+    (`Row`). reasons: for which the step was dropped: what was taken down is not read again.
     """
-    found = recorded_step(place, shard, sample_id)
+    from etl.views.again import Missing, recorded_step  # which takes every source with it
+
+    if TAKEN_DOWN in reasons:
+        found: tuple[str, Mark] | Missing = Missing("taken down", "it is on the takedown list", "")
+    else:
+        found = recorded_step(place, shard, sample_id)
     if isinstance(found, Missing):
         return {**found._asdict(), "html": None, "elements": []}
     name, mark = found
@@ -115,11 +121,16 @@ def text(found: Mapping[str, Any], whole: bool = False) -> list[str]:
     rows = [Row(**row) for row in found["elements"]]
     at = next((number for number, row in enumerate(rows) if row.node == found["target"]), -1)
     lines = [head(printable(f"page as it was recorded in {found['input']}, and after the pruning"))]
-    lines += [printable("  locator " + " ".join(filter(None, each.values()))) for each in found["locators"]]
+    action = [found["action"][name] for name in ("kind", "value", "description")]
+    lines += [cell(f"  {found['url']}"), cell("  " + ": ".join(filter(None, action)))]
+    lines += [cell("  locator " + " ".join(filter(None, each.values()))) for each in found["locators"]]
     if not found["pruned"]:
         lines += ["  the step was dropped before its page was pruned", ""]
-        shown = [printable("  " * row.depth + row.before).replace("\n", " ") for row in rows]
-        return [*lines, *(shown if whole else around(shown, -1, _AROUND))]
+        shown = [cell("  " * row.depth + row.before) for row in rows]
+        return [
+            *lines,
+            *(shown if whole else around([clipped(line, columns()).rstrip() for line in shown], -1, _AROUND)),
+        ]
     kept = sum(bool(row.after) for row in rows)
     lines.append(f"  {count(kept)} of {count(len(rows))} elements are left")
     if at >= 0:

@@ -13,9 +13,7 @@ from typing import Any, Final
 import polars as pl
 
 from etl.dom import VOID_TAGS
-from etl.takedown import REASON as TAKEN_DOWN
 from etl.views import pages
-from etl.views.again import Missing
 from etl.views.encoded import runs_of
 from etl.views.ledger import drops
 from etl.views.paper import cell, count, dim, loss, percent, printable, target
@@ -60,11 +58,8 @@ def view(place: Place, wanted: str, vocabulary: str = "", page: bool = False) ->
         "runs": runs,
         "page": None,
     }
-    if page and any(drop["reason"] == TAKEN_DOWN for drop in lost):
-        missing = Missing("taken down", "it is on the takedown list: its recording is not read again", lost[0]["input"])
-        found["page"] = {**missing._asdict(), "html": None, "elements": []}
-    elif page:
-        found["page"] = pages.view(place, sample_id, shard, made)
+    if page:
+        found["page"] = pages.view(place, sample_id, shard, made, [drop["reason"] for drop in lost])
     return found
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import fnmatch
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
 import polars as pl
 
 from etl.views.paper import count, table
@@ -26,6 +27,9 @@ COLUMNS: Final = (
 
 DROPPED: Final = ("sample_id", "domain", "stage", "reason", "detail", "input")
 """Of a step that is in none."""
+
+_TOGETHER: Final = 50_000
+"""Rows that are written together."""
 
 _SHOWN: Final = {
     "sample_id": "sample", "split": "split", "domain": "domain", "action_kind": "action", "step": "step",
@@ -140,36 +144,47 @@ def _drawn(frame: pl.LazyFrame, matched: int, order: Order) -> pl.DataFrame:
 
 
 def drawn(place: Place, wanted: Wanted, seed: int) -> str:
-    """The id of one sample at random. Raises `ConfigError` if none is wanted so."""
+    """The id of one sample at random. Raises `ConfigError` if none matches."""
     chosen = view(place, wanted, Order(drawn=1, seed=seed))["samples"]
     if not chosen.height:
-        raise ConfigError(f"{place.given}: no sample is wanted so; see: stepmill inspect {place.given} samples")
+        raise ConfigError(f"{place.given}: no sample matches; see: stepmill inspect {place.given} samples")
     return str(chosen["sample_id"][0])
 
 
-def as_csv(found: Mapping[str, Any]) -> str:
-    """`view` as CSV."""
+def as_csv(found: Mapping[str, Any]) -> Iterator[str]:
+    """`view` as CSV, some rows at a time."""
     frame: pl.DataFrame = found["samples"]
-    return frame.write_csv().removesuffix("\n")
+    yield frame.clear().write_csv().removesuffix("\n")
+    for part in frame.iter_slices(_TOGETHER):
+        yield part.write_csv(include_header=False).removesuffix("\n")
 
 
-def as_json(found: Mapping[str, Any]) -> dict[str, Any]:
-    """`view` as JSON."""
-    return {"samples": found["samples"].to_dicts(), "matched": found["matched"]}
+def as_json(found: Mapping[str, Any]) -> Iterator[str]:
+    """`view` as JSON, some rows at a time: ``samples`` and how many ``matched``."""
+    frame: pl.DataFrame = found["samples"]
+    yield '{"matched": ' + str(found["matched"]) + ', "samples": ['
+    for start in range(0, frame.height, _TOGETHER):
+        rows = [orjson.dumps(row).decode() for row in frame.slice(start, _TOGETHER).iter_rows(named=True)]
+        yield ",\n".join(rows) + ("," if start + _TOGETHER < frame.height else "")
+    yield "]}"
 
 
-def text(found: Mapping[str, Any]) -> str:
-    """`view` as a table."""
+def text(found: Mapping[str, Any]) -> Iterator[str]:
+    """`view` as a table, some rows at a time."""
     frame: pl.DataFrame = found["samples"]
     if not frame.height:
-        return "no sample is wanted so"
-    if found["dropped"]:
+        yield "no sample matches"
+    for start in range(0, frame.height, _TOGETHER):
+        lines = _table(frame.slice(start, _TOGETHER), dropped=found["dropped"])
+        yield "\n".join(lines[1:] if start else lines)
+    if 0 < frame.height < found["matched"]:
+        yield f"{frame.height:,} of {found['matched']:,}: --limit 0 shows all"
+
+
+def _table(frame: pl.DataFrame, *, dropped: bool) -> list[str]:
+    if dropped:
         rows = [["" if value is None else value for value in row] for row in frame.iter_rows()]
-        lines = table(DROPPED, rows, left=len(DROPPED))
-    else:
-        values = frame.select(list(_SHOWN)).iter_rows()
-        rows = [[value if isinstance(value, str) else count(value) for value in row] for row in values]
-        lines = table([*_SHOWN.values()], rows, left=4)
-    if frame.height < found["matched"]:
-        lines.append(f"{frame.height:,} of {found['matched']:,}: --limit 0 shows all")
-    return "\n".join(lines)
+        return table(DROPPED, rows, left=len(DROPPED))
+    values = frame.select(list(_SHOWN)).iter_rows()
+    rows = [[value if isinstance(value, str) else count(value) for value in row] for row in values]
+    return table([*_SHOWN.values()], rows, left=4)
