@@ -20,8 +20,8 @@ from typing import Final, NamedTuple
 from etl import examine, files, splitting
 from etl.examine import Report
 from etl.files import Node
-from etl.inputs import InputHead
-from etl.plan import InputShard, Source
+from etl.inputs import InputHead, InputShard
+from etl.plan import Source
 from etl.remembered import Facts, Remembered
 from etl.retries import patiently
 from etl.splitting import Cutting

@@ -7,144 +7,29 @@ build over a folder that grew does only what is new (`etl.generations`).
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
-
-import polars as pl
+from typing import Any
 
 from etl import aftermath, discover, lock, state, storage, takedown
 from etl.aftermath import Record
+from etl.fingerprint import digest
 from etl.generations import Generations, differing
 from etl.index import OutputShard
-from etl.packing import PackedReport, PackPlan, files_of
-from etl.plan import InputShard, Plan, Refused, ShardReport, Watch, digest
+from etl.inputs import InputShard
+from etl.packing import PackedReport
 from etl.pools import Pool, inline
 from etl.progress import Progress
 from etl.recipe import Recipe
-from etl.shards import open_arrow, read_json, write_json
+from etl.reports import ShardReport
+from etl.shards import read_json, write_json
+from etl.slices import Slice
 from etl.storage import AnyPath
-from etl.takedown import Takedown
+from etl.workers import PackedWorker, SamplesWorker
 from schemas.errors import BuildError, ConfigError
-from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
-
-R = TypeVar("R")
 
 _OF_SOURCE = "samples.source "
-
-
-@dataclass(frozen=True)
-class SamplesWorker:
-    """Phase 1 of one input shard."""
-
-    plan: Plan
-    work: AnyPath
-    takedown: Takedown
-
-    def __call__(self, item: InputShard, refused: tuple[Refused, ...], watch: Watch) -> ShardReport:
-        """Build it, unless it is there as it should be."""
-        found = self.finished(item)
-        if isinstance(found, ShardReport):
-            return found
-        storage.remove(self.work / "samples" / f"{item.key}.json")
-        return self.plan.build(item, self.work, self.takedown, refused, watch)
-
-    def finished(self, item: InputShard) -> ShardReport | str:
-        """The report of an input shard that is there as it should be; else why it must be built."""
-        path = self.work / "samples" / f"{item.key}.json"
-        if not storage.exists(path):
-            return "not built yet"
-        values = read_json(path)
-        if set(values) != {each.name for each in fields(ShardReport)}:
-            return "built by another version"
-        report = _report(ShardReport, values)
-        if report.settings != self.plan.fingerprints[item.format]:
-            return "other settings"
-        missing = storage.missing(self.work, report.files)
-        if missing:
-            return f"{missing[0]} is missing"
-        if report.takedown != self.takedown.state and self._touched(report):
-            return "takedown"
-        return report
-
-    def _touched(self, report: ShardReport) -> bool:
-        """Whether another takedown list than the one it was built under makes a difference to it."""
-        tables: dict[str, pl.DataFrame] = {}
-        for folder, schema in (("ledger", LEDGER_SCHEMA), ("quarantine", QUARANTINE_SCHEMA)):
-            path = self.work / folder / f"{report.key}.arrow"
-            table = open_arrow(path).read_all() if f"{folder}/{report.key}.arrow" in report.files else None
-            frame = pl.from_arrow(schema.empty_table() if table is None else table)
-            assert isinstance(frame, pl.DataFrame)
-            tables[folder] = frame
-        whole = tables["quarantine"].filter(pl.col("reason") != takedown.REASON).select("id", "detail", "raw")
-        seen = report.contents, report.domains
-        return takedown.differs(self.takedown, report.by, seen, tables["ledger"], whole.iter_rows())
-
-
-@dataclass(frozen=True)
-class PackedWorker:
-    """Phase 3 of one output shard."""
-
-    plan: PackPlan
-    out: AnyPath
-
-    def __call__(self, item: OutputShard, refused: tuple[Refused, ...], watch: Watch) -> PackedReport:
-        """Build it, unless it is there as it should be."""
-        found = self.finished(item)
-        if isinstance(found, PackedReport):
-            return found
-        storage.remove(self.out / "work" / "fitted" / f"{item.name}.json")
-        return self.plan.build(item, self.out, refused, watch)
-
-    def finished(self, item: OutputShard) -> PackedReport | str:
-        """The report of an output shard that is there as it should be; else why it must be built."""
-        path = self.out / "work" / "fitted" / f"{item.name}.json"
-        if not storage.exists(path):
-            return "not built yet"
-        report = _report(PackedReport, read_json(path))
-        if report.settings != self.plan.fingerprint:
-            return "other settings"
-        if report.content != item.content:
-            return "other samples"
-        if set(report.files) != {*files_of(item.name)}:
-            return "built by another version"
-        missing = storage.missing(self.out, report.files)
-        return f"{missing[0]} is missing" if missing else report
-
-
-def _report(kind: type[R], values: dict[str, Any]) -> R:
-    lists = {name: value for name, value in values.items() if isinstance(value, list)}
-    return kind(**values | {name: tuple(tuple(e) if name == "drops" else e for e in lists[name]) for name in lists})
-
-
-@dataclass(frozen=True)
-class Slice:
-    """One of ``of`` equal shares of a phase's work, from 1, for processes that share nothing but the folder."""
-
-    number: int
-    of: int
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.number <= self.of:
-            raise ConfigError(f"--shard {self.number}/{self.of}: the first number counts from 1 to the second")
-
-    @property
-    def name(self) -> str:
-        """``2-of-8``."""
-        return f"{self.number}-of-{self.of}"
-
-    def of_items(self, items: Sequence[R], size: Callable[[R], int]) -> list[R]:
-        """Its share: items, largest first, each to the slice that has the least so far."""
-        loads = [(0, number) for number in range(1, self.of + 1)]
-        mine: list[R] = []
-        for item in sorted(items, key=size, reverse=True):
-            load, number = heapq.heappop(loads)
-            heapq.heappush(loads, (load + size(item), number))
-            if number == self.number:
-                mine.append(item)
-        return mine
 
 
 @dataclass(frozen=True)
@@ -217,7 +102,7 @@ class Build:
 
         self._sweep()
         with self.record.phase("samples"):
-            reports = self._samples(shards, shards)
+            rows = self._samples(shards, shards)
         check()
         if self.recipe.taken_down:
             state.save_inputs(self.work, shards, generations)
@@ -231,7 +116,7 @@ class Build:
         check()
         with self.record.phase("finishing"):
             fingerprint = self.fingerprint(settings, generations)
-            made = finish.finish(self.out, self.recipe, settings, fingerprint, generations, shards, reports, packed)
+            made = finish.finish(self.out, self.recipe, settings, fingerprint, generations, shards, rows, packed)
             self.record.manifest(made)
             return finish.completed(self.out, self.recipe.gates, made)
 
@@ -381,31 +266,31 @@ class Build:
         """What phase 3 does with one output shard."""
         return PackedWorker(self.recipe.packed, self.out)
 
-    def _samples(self, shards: Sequence[InputShard], every: Sequence[InputShard]) -> list[ShardReport]:
-        """Phase 1 of some of all input shards. Copies of what is taken down can be in any input: where they are news,
-        it is done again with what is known of them.
+    def _samples(self, shards: Sequence[InputShard], every: Sequence[InputShard]) -> list[int]:
+        """Phase 1 of some of all input shards; returns how many samples each has. Copies of what is taken down can be
+        in any input: where they are news, it is done again with what is known of them.
 
         It ends: what the list takes down does not depend on what is known of copies.
         """
         known = self.removed(every)
         while True:
-            reports = self._read(shards, self.samples_worker(known))
+            rows = self._read(shards, self.samples_worker(known))
             removed = self.removed(every)
             if removed == known:
-                return reports
+                return rows
             known = removed
 
-    def _read(self, shards: Sequence[InputShard], worker: SamplesWorker) -> list[ShardReport]:
+    def _read(self, shards: Sequence[InputShard], worker: SamplesWorker) -> list[int]:
         sizes = {shard.key: shard.size for shard in shards}
         progress = self.progress("samples", sum(sizes.values()), "MB")
-        reports: dict[str, ShardReport] = {}
+        rows: dict[str, int] = {}  # and not the reports, which name every workflow
         largest_first = sorted(shards, key=lambda shard: (-shard.size, shard.name))
         with self.record.counted("input_shards", self.work / "samples", [f"{shard.key}.json" for shard in shards]):
             for report in self.pool(worker, largest_first):
-                reports[report.key] = report
+                rows[report.key] = report.rows
                 progress.advance(sizes[report.key], report.rows)
         progress.finish()
-        return [reports[shard.key] for shard in shards]
+        return [rows[shard.key] for shard in shards]
 
     def _packed(self, outputs: Sequence[OutputShard]) -> list[PackedReport]:
         progress = self.progress("packing", sum(shard.samples for shard in outputs), "samples")

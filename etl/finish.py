@@ -13,8 +13,8 @@ from etl import account, card, state, stats, storage
 from etl.figures import figures
 from etl.gates import Gates
 from etl.generations import Generations
+from etl.inputs import InputShard
 from etl.packing import PackedReport
-from etl.plan import InputShard, ShardReport
 from etl.recipe import Recipe
 from etl.shards import atomic, write_json
 from etl.storage import AnyPath
@@ -28,18 +28,18 @@ def finish(
     fingerprint: str,
     generations: Generations,
     shards: Sequence[InputShard],
-    reports: Sequence[ShardReport],
+    rows: Sequence[int],
     packed: Sequence[PackedReport],
 ) -> dict[str, Any]:
-    """Write statistics and card; returns the manifest, which `completed` writes.
+    """Write statistics and card; returns the manifest, which `completed` writes. rows: samples of each input shard.
 
     Raises `IntegrityError` if the accounting recomputed from the files does not add up.
     """
-    accounting = account.account(out)
-    errors = {unit: counts["errors"] for unit, counts in accounting.items() if counts["errors"]}
+    settled = account.settle(out)
+    errors = {unit: counts["errors"] for unit, counts in settled.units.items() if counts["errors"]}
     if errors:
         raise IntegrityError(f"{out}: the accounting does not add up: {errors}. Remove {out} and build again")
-    tables = stats.statistics(out)
+    tables = stats.statistics(out, settled.counts)
     files = {name: digest for report in packed for name, digest in report.files.items() if name.startswith("dataset/")}
     for name, table in tables.items():
         files[f"dataset/stats/{name}.parquet"] = _parquet(out / "dataset" / "stats" / f"{name}.parquet", table)
@@ -50,13 +50,13 @@ def finish(
         "settings": settings,
         "generations": generations.as_json(),
         "takedown": recipe.taken_down.fingerprint,
-        "inputs": _inputs(shards, reports),
+        "inputs": _inputs(shards, rows),
         "splits": _splits(packed, recipe),
         "totals": stats.totals(tables),
-        "figures": figures(accounting, tables, account.unread(out)),
-        "accounting": accounting,
+        "figures": figures(settled.units, tables, settled.unread),
+        "accounting": settled.units,
         "packing": _packing(packed),
-        "quarantined": account.quarantined(out).height,
+        "quarantined": account.in_quarantine(out),
     }
     statistics = {name: table.to_dicts() for name, table in tables.items()}
     files["dataset/stats/stats.json"] = write_json(out / "dataset" / "stats" / "stats.json", statistics)
@@ -87,16 +87,16 @@ def judged(out: AnyPath, gates: Gates, manifest: dict[str, Any]) -> dict[str, An
     return manifest
 
 
-def _inputs(shards: Sequence[InputShard], reports: Sequence[ShardReport]) -> list[dict[str, Any]]:
+def _inputs(shards: Sequence[InputShard], rows: Sequence[int]) -> list[dict[str, Any]]:
     """One entry an input, whatever parts it was read in."""
     inputs: dict[str, dict[str, Any]] = {}
-    for shard, report in zip(shards, reports, strict=True):
+    for shard, samples in zip(shards, rows, strict=True):
         entry = inputs.setdefault(
             shard.name,
             {"name": shard.name, "format": shard.format, "size": 0, "sha256": shard.sha256, "samples": 0},
         )
         entry["size"] += shard.size
-        entry["samples"] += report.rows
+        entry["samples"] += samples
     return list(inputs.values())
 
 

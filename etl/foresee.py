@@ -16,7 +16,8 @@ from typing import Any
 from etl import state, storage
 from etl.execute import Build
 from etl.generations import Generations, differing
-from etl.plan import InputShard, ShardReport
+from etl.inputs import InputShard
+from etl.reports import ShardReport
 
 
 @dataclass(frozen=True)

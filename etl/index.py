@@ -37,10 +37,12 @@ import xxhash
 
 from etl import scratch, storage
 from etl.generations import Generations
-from etl.plan import NOTHING, InputShard, Quarantined, Source, Tally, without_content
+from etl.inputs import InputShard
+from etl.plan import Source
 from etl.shards import ArrowWriter, atomic, open_arrow, read_parquet, write_table
 from etl.storage import AnyPath
-from etl.takedown import Takedown
+from etl.takedown import NOTHING, REASON, Takedown
+from etl.tally import Quarantined, Tally
 from schemas.errors import ConfigError
 from schemas.ledger import INDEX_SCHEMA, LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
 
@@ -414,7 +416,7 @@ def _write_quarantine(
         storage.remove(path)
         return
     whole = _contents(details, shards, sources)
-    kept = [without_content(row) if takedown.in_record(row.id, row.detail, row.raw) else row for row in whole]
+    kept = [r.without_content(REASON) if takedown.in_record(r.id, r.detail, r.raw) else r for r in whole]
     columns = {name: [getattr(row, name) for row in kept] for name in QUARANTINE_SCHEMA.names}
     write_table(path, pa.table(columns, schema=QUARANTINE_SCHEMA))
 

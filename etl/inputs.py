@@ -1,15 +1,17 @@
-"""What is in a recording: the elements of JSON lists, and the beginning of a file, by which formats are recognised.
+"""What is in a recording: the elements of JSON lists, and the beginning of a file, by which formats are recognised;
+and what a recording is called as one of a build's inputs.
 
 Everything streams: memory is bounded by the largest record.
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal
@@ -18,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl import files
-from etl.streams import BOM, Truncated, chunks
+from etl.streams import BOM, Part, Truncated, chunks
 
 HEAD_BYTES: Final = 64 * 1024
 
@@ -211,9 +213,36 @@ def _scan(start: bytes, top: set[str], nested: set[str]) -> bool:
             nested.add(f"{parent}.{token[1].decode(errors='replace')}")
 
 
+@dataclass(frozen=True, slots=True)
+class InputShard:
+    """One input file, a part of one, or one folder that a format reads as one recording.
+
+    name: path relative to the root it was given under, with ``/``; its identity in messages and order.
+    path: path or URL where it can be read now; never stored in data. sha256: of the whole file.
+    size: bytes on disk; those of a file's parts add up to the file's. part: None for the whole input.
+    """
+
+    name: str
+    path: str
+    format: str
+    size: int
+    sha256: str
+    part: Part | None = None
+
+    @property
+    def key(self) -> str:
+        """Name of the shard's files in the work folder: a hash of its name, content and part."""
+        text = f"{self.name}\0{self.sha256}" + (f"\0{astuple(self.part)}" if self.part else "")
+        return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
 @dataclass(frozen=True)
 class InputHead:
-    """`etl.plan.Head` of a file or folder."""
+    """The beginning of a file or folder, for recognising its format.
+
+    name: without ``.gz`` and ``.zst``. start: the first 64 KiB after decompression; empty for a folder. entries: names
+    in the folder; empty for a file.
+    """
 
     place: str | Path
     name: str

@@ -20,8 +20,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl import collect, scratch
+from etl.failures import Refused, Watch, described, known_as, unwatched
+from etl.fingerprint import digest
 from etl.index import OutputShard
-from etl.plan import Refused, Watch, described, digest, known_as, unwatched
 from etl.shards import ArrowWriter, atomic, open_arrow, write_json
 from etl.storage import AnyPath
 from schemas.errors import RecordError, StepmillError
@@ -66,8 +67,8 @@ class PackPlan:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the settings, noted in every report."""
-        return digest(self.settings)
+        """Hash of the settings, and of which columns are written, noted in every report."""
+        return digest([self.settings, PACKED_SCHEMA.names, FITTED_SCHEMA.names])
 
     def build(
         self, shard: OutputShard, out: AnyPath, refused: Sequence[Refused] = (), watch: Watch = unwatched
@@ -125,9 +126,15 @@ class PackPlan:
                 watch(name)
                 result = self._fit(sample, fit)
             entry: dict[str, Any] = {name: getattr(sample, name) for name in _OF_SAMPLE}
-            entry |= {"history": len(sample.history), "pruned_chars": len(sample.observation)}
-            entry |= {"chunk": 0, "chunks": 0, "prompt_tokens": 0, "completion_tokens": 0, "row": -1}
-            entry |= {"reason": "", "detail": ""}
+            entry |= {
+                "history": len(sample.history),
+                "chunk": 0,
+                "chunks": 0,
+                "prompt_tokens": 0,
+                "completion_tokens": 0,
+                "row": -1,
+            }
+            entry |= {"pruned_chars": len(sample.observation), "reason": "", "detail": ""}
             fitted[sample.sample_id] = entry
             if isinstance(result, Drop):
                 entry |= {"reason": result.reason, "detail": result.detail}

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from multiprocessing import connection, get_context, parent_process
 from typing import Any, Final, Protocol, TypeVar
 
-from etl.plan import Refused, Watch, unwatched
+from etl.failures import Refused, Watch, unwatched
 from schemas.errors import BuildError
 
 T = TypeVar("T")

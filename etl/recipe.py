@@ -16,10 +16,11 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
+from etl.fingerprint import plain
 from etl.gates import Gates
 from etl.index import Index, Split
 from etl.packing import PackPlan
-from etl.plan import PAGE_CHARS, Plan, plain
+from etl.plan import PAGE_CHARS, Plan
 from etl.pruner import RECORDER_MARKERS, PruneRules
 from etl.sources import SOURCES
 from etl.stages.augment import Augment

@@ -29,11 +29,12 @@ from typing import IO, Any, Final, Literal, NamedTuple
 import orjson
 
 from etl import discover, dom
-from etl.plan import Tally, enter
+from etl.entrance import enter
 from etl.recipe import Recipe
 from etl.shards import write_json
 from etl.stages.augment import is_bare
 from etl.stages.prune import described
+from etl.tally import Tally
 from schemas.errors import ConfigError
 from schemas.trail import Mark, Trail
 

@@ -24,8 +24,8 @@ from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.inputs import BROKEN_PARQUET, of_storage, open_parquet
-from etl.plan import Head, InputShard, Source
+from etl.inputs import BROKEN_PARQUET, InputHead, InputShard, of_storage, open_parquet
+from etl.plan import Source
 from etl.streams import Part, Truncated, Zstd, decompressed, is_zstd, pieces
 
 VERSION: Final = 1
@@ -62,7 +62,7 @@ class Grouping:
 class Divisible(Protocol):
     """A source that can read parts of its files."""
 
-    def grouping(self, head: Head) -> Grouping | None:
+    def grouping(self, head: InputHead) -> Grouping | None:
         """How to take this file to pieces; None if it must be read as a whole."""
         ...
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 from etl import storage
 from etl.figures import without
 from etl.generations import Generations
-from etl.plan import InputShard
+from etl.inputs import InputShard
 from etl.shards import read_json, write_json
 from etl.storage import AnyPath
 

@@ -1,6 +1,6 @@
 """Statistics per domain and subdomain, with Polars, from the files of a build.
 
-Everything is read as columns: of the samples files only lengths and names, never a page.
+Everything is read as columns, one file after the other, and summed: never a page, and never all samples at once.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import polars as pl
 
-from etl import account, state
-from etl.shards import open_arrow
+from etl import scratch, storage
 from etl.storage import AnyPath
+from etl.sums import Sums
 
 _LOCATED: Final = frozenset(
     (
@@ -30,84 +30,68 @@ _LOCATED: Final = frozenset(
 """Reasons for which an element action has no target in the observation."""
 
 
-def statistics(out: AnyPath) -> dict[str, pl.DataFrame]:
+_WHERE: Final = ("domain", "subdomain", "action_kind")
+_SUMS: Final = ("samples", "prompt_tokens", "completion_tokens", "chunked", "raw_chars", "pruned_chars")
+
+
+def statistics(out: AnyPath, counts: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Tables ``domains`` and ``subdomains`` (one row each, largest first), ``actions`` and ``drops``.
 
-    Counts are of what was read (workflows, steps) and of what is in the dataset (samples, tokens, characters);
-    ``share`` is of all tokens in the dataset; ``survival`` is the share of element actions whose target was found and
-    stayed.
+    counts: of ledger lines, of `etl.account.settle`. What is counted was read (workflows, steps) or is in the dataset
+    (samples, tokens, characters); ``share`` is of all tokens in the dataset; ``survival`` is the share of element
+    actions whose target was found and stayed.
     """
-    ledger = account.ledger(out)
-    fitted = account.fitted(out)
-    kept = fitted.filter(pl.col("reason") == "")
-    characters = _characters(out)
-    domains = _by("domain", kept, ledger, characters)
-    subdomains = _by("subdomain", kept, None, characters)
-    actions = kept.group_by("domain", "action_kind").len("samples").sort("domain", "action_kind")
-    drops = (
-        ledger.filter(pl.col("reason") != "")
-        .group_by("unit", "stage", "domain", "reason")
-        .len("count")
-        .sort("unit", "stage", "domain", "reason")
-    )
-    return {"domains": domains, "subdomains": subdomains, "actions": actions, "drops": drops}
+    samples = _samples(out)
+    actions = samples.group_by("domain", "action_kind").agg(pl.col("samples").sum()).sort("domain", "action_kind")
+    drops = counts.filter(pl.col("reason") != "").select("unit", "stage", "domain", "reason", "count")
+    return {
+        "domains": _shares(_with_read(_by(samples, "domain"), counts), "domain"),
+        "subdomains": _shares(_by(samples, "domain", "subdomain"), "domain", "subdomain"),
+        "actions": actions,
+        "drops": drops.sort("unit", "stage", "domain", "reason"),
+    }
 
 
-def _characters(out: AnyPath) -> pl.DataFrame:
-    """(sample_id, characters raw and pruned) of all samples that were made."""
-    columns = ["sample_id", "raw_chars", "pruned_chars"]
-    frames: list[pl.DataFrame] = []
-    for key in state.keys(out / "work"):
-        light = pl.from_arrow(open_arrow(out / "work" / "light" / f"{key}.arrow").read_all().select(columns))
-        assert isinstance(light, pl.DataFrame)
-        frames.append(light.select(pl.lit(key).alias("shard"), *columns))
-    if frames:
-        every = pl.concat(frames)
-    else:
-        schema = {"shard": pl.String, "sample_id": pl.String, "raw_chars": pl.Int64, "pruned_chars": pl.Int64}
-        every = pl.DataFrame(schema=schema)
-    return every.join(account.kept_index(out).select("shard", "sample_id"), on=["shard", "sample_id"], how="semi")
+def _samples(out: AnyPath) -> pl.DataFrame:
+    """`_SUMS` of the samples in the dataset, by `_WHERE`: sums of what packing made of each output shard."""
+    sums = Sums(_WHERE, {**dict.fromkeys(_WHERE, pl.String), **dict.fromkeys(_SUMS, pl.Int64)})
+    for part in storage.together(_of_shard, storage.files(out / "work" / "fitted", ".parquet")):
+        sums.add(part)
+    return sums.table()
 
 
-def _by(level: str, kept: pl.DataFrame, ledger: pl.DataFrame | None, characters: pl.DataFrame) -> pl.DataFrame:
-    keys = ["domain"] if level == "domain" else ["domain", "subdomain"]
-    table = (
-        kept.join(characters.drop("shard"), on="sample_id", how="left")
-        .with_columns(tokens=pl.col("prompt_tokens") + pl.col("completion_tokens"))
-        .group_by(keys)
-        .agg(
-            samples=pl.len(),
-            tokens=pl.col("tokens").cast(pl.Int64).sum(),
-            prompt_tokens=pl.col("prompt_tokens").cast(pl.Int64).sum(),
-            completion_tokens=pl.col("completion_tokens").cast(pl.Int64).sum(),
-            chunked=(pl.col("chunks") > 1).sum(),
-            raw_chars=pl.col("raw_chars").sum(),
-            pruned_chars=pl.col("pruned_chars").sum(),
-        )
-    )
-    if ledger is not None:
-        table = _with_read(table, ledger)
+def _of_shard(path: AnyPath) -> pl.DataFrame:
+    rows = pl.scan_parquet(scratch.copy_of(path)).filter(pl.col("reason") == "")
+    added = [pl.col(name).cast(pl.Int64).sum() for name in _SUMS if name not in {"samples", "chunked"}]
+    more = {"samples": pl.len().cast(pl.Int64), "chunked": (pl.col("chunks") > 1).cast(pl.Int64).sum()}
+    return rows.group_by(_WHERE).agg(*added, **more).select(*_WHERE, *_SUMS).collect()
+
+
+def _by(samples: pl.DataFrame, *key: str) -> pl.DataFrame:
+    table = samples.group_by(key).agg(pl.col(_SUMS).sum())
+    tokens = (pl.col("prompt_tokens") + pl.col("completion_tokens")).alias("tokens")
+    return table.select(*key, "samples", tokens, *_SUMS[1:])
+
+
+def _shares(table: pl.DataFrame, *key: str) -> pl.DataFrame:
     total = max(1, int(table["tokens"].sum() or 0))
-    return (
-        table.with_columns(share=pl.col("tokens").fill_null(0) / total)
-        .with_columns(pl.col(pl.Int64, pl.UInt32).fill_null(0).cast(pl.Int64))
-        .sort("tokens", *keys, descending=[True, *(False for _ in keys)])
-    )
+    table = table.with_columns(share=pl.col("tokens") / total)
+    return table.sort("tokens", *key, descending=[True, *(False for _ in key)])
 
 
-def _with_read(table: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
-    read = ledger.filter((pl.col("reason") == "") & (pl.col("domain") != ""))  # what was taken down is of no domain
-    dropped = ledger.filter((pl.col("unit") == "step") & (pl.col("reason") != ""))
-    counts = (
-        read.filter(pl.col("unit").is_in(["workflow", "step"]))
-        .group_by("domain")
-        .agg(workflows=(pl.col("unit") == "workflow").sum(), steps=(pl.col("unit") == "step").sum())
+def _with_read(table: pl.DataFrame, counts: pl.DataFrame) -> pl.DataFrame:
+    """Of each domain what was read besides. What was taken down is of no domain."""
+    count, unit, reason = pl.col("count"), pl.col("unit"), pl.col("reason")
+    read = counts.filter((reason == "") & (pl.col("domain") != "") & unit.is_in(["workflow", "step"]))
+    found = read.group_by("domain").agg(
+        workflows=count.filter(unit == "workflow").sum(), steps=count.filter(unit == "step").sum()
     )
+    dropped = counts.filter((unit == "step") & (reason != ""))
     lost = dropped.group_by("domain").agg(
-        dropped_steps=pl.len(), lost_targets=pl.col("reason").is_in(list(_LOCATED)).sum()
+        dropped_steps=count.sum(), lost_targets=count.filter(reason.is_in(list(_LOCATED))).sum()
     )
-    joined = counts.join(lost, on="domain", how="left").join(table, on="domain", how="left")
-    joined = joined.with_columns(pl.col(pl.Int64, pl.UInt32).fill_null(0))
+    joined = found.join(lost, on="domain", how="left").join(table, on="domain", how="left")
+    joined = joined.with_columns(pl.col(pl.Int64).fill_null(0))
     element_actions = pl.col("samples") + pl.col("lost_targets")
     survival = pl.when(element_actions > 0).then(pl.col("samples") / element_actions)
     return joined.with_columns(survival=survival)
@@ -116,16 +100,5 @@ def _with_read(table: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
 def totals(tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
     """Sums over all domains."""
     domains = tables["domains"]
-    names = (
-        "workflows",
-        "steps",
-        "samples",
-        "tokens",
-        "prompt_tokens",
-        "completion_tokens",
-        "chunked",
-        "raw_chars",
-        "pruned_chars",
-    )
-    sums = {name: int(domains[name].sum() or 0) if name in domains.columns else 0 for name in names}
+    sums = {name: int(domains[name].sum() or 0) for name in ("workflows", "steps", "tokens", *_SUMS)}
     return {"domains": domains.height, "subdomains": tables["subdomains"].height, **sums}

@@ -131,6 +131,9 @@ class Takedown:
         return {"workflows": sorted(self.workflows), "domains": sorted(self.domains)}
 
 
+NOTHING: Final = Takedown()
+
+
 _NONE: Final[frozenset[str]] = frozenset()
 
 

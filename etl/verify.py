@@ -55,7 +55,7 @@ def _files(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
             problems.append(f"{name}: missing; run the build command again")
         elif sha256_of(path) != digest:
             problems.append(f"{name}: not the content that the manifest says (sha256); remove it and build again")
-    for name, digest in _work_files(out).items():
+    for name, digest in _work_files(out):
         path = out / "work" / name
         if not storage.exists(path) or sha256_of(path) != digest:
             problems.append(f"work/{name}: not what its report says (sha256); build again into a new folder")
@@ -73,13 +73,14 @@ def _taken_down(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
     return traces(out, takedown) if takedown else []
 
 
-def _work_files(out: AnyPath) -> dict[str, str]:
-    """Hashes of the files that the accounting stands on, from the reports: by path under the work folder."""
+def _work_files(out: AnyPath) -> Iterator[tuple[str, str]]:
+    """Path under the work folder and hash of the files that the accounting stands on, from the reports."""
     work = out / "work"
-    reports = [read_json(work / "samples" / f"{key}.json") for key in state.keys(work)]
-    reports += [read_json(path) for path in storage.files(work / "fitted", ".json")]
-    files = {name.removeprefix("work/"): digest for report in reports for name, digest in report["files"].items()}
-    return {name: digest for name, digest in files.items() if not name.startswith(("samples/", "dataset/"))}
+    paths = [work / "samples" / f"{key}.json" for key in state.keys(work)]
+    for report in storage.together(read_json, [*paths, *storage.files(work / "fitted", ".json")]):
+        for name, digest in report["files"].items():
+            if not name.startswith(("samples/", "dataset/")):
+                yield name.removeprefix("work/"), digest
 
 
 def _rows(path: AnyPath, name: str, context: int) -> list[str]:
@@ -111,12 +112,15 @@ def _counts(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
     for split, counts in manifest["splits"].items():
         every = storage.files(out / "dataset" / "data", ".arrow")
         paths = [path for path in every if path.name.startswith(f"{split}-")]
-        found = storage.together(lambda path: column(path, "sample_ids", PACKED_SCHEMA), paths)
-        rows = sum(len(batch) for batches in found for batch in batches)
+        rows = sum(storage.together(_height, paths))
         if (len(paths), rows) != (counts["files"], counts["rows"]):
             said = f"{counts['files']} files with {counts['rows']} rows"
             problems.append(f"{split}: {len(paths)} files with {rows} rows, the manifest says {said}")
     return problems
+
+
+def _height(path: AnyPath) -> int:
+    return sum(map(len, column(path, "sample_ids", PACKED_SCHEMA)))
 
 
 def _loads(out: AnyPath, manifest: dict[str, Any]) -> list[str]:

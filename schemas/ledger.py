@@ -39,15 +39,12 @@ LIGHT_SCHEMA: Final = pa.schema(
         ("workflow_hash", pa.string()),
         ("sample_hash", pa.string()),  # of everything that the sample says
         ("domain", pa.string()),
-        ("subdomain", pa.string()),
         ("website", pa.string()),
         ("objective", pa.string()),
         ("chars", pa.int64()),  # of its texts: observation, history and the rest
-        ("raw_chars", pa.int64()),  # of the page as recorded
-        ("pruned_chars", pa.int64()),  # of the observation
     ]
 )
-"""Beside each samples file, row by row: all that the index and the statistics ask of a sample; never a page."""
+"""Beside each samples file, row by row: all that the index asks of a sample; never a page."""
 
 INDEX_SCHEMA: Final = pa.schema(
     [
@@ -79,6 +76,8 @@ FITTED_SCHEMA: Final = pa.schema(
         ("chunks", pa.int32()),
         ("prompt_tokens", pa.int32()),
         ("completion_tokens", pa.int32()),
+        ("raw_chars", pa.int64()),  # of the page as recorded
+        ("pruned_chars", pa.int64()),  # of the observation
         ("row", pa.int64()),  # row of the packed shard it lies in; -1 if it was dropped
         ("reason", pa.string()),  # empty: it is in the dataset
         ("detail", pa.string()),

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from etl import account
+from etl import account, index, storage
 from etl.cli import cli
 from etl.shards import open_arrow
 from etl.stages import unroll
@@ -123,6 +123,49 @@ def test_a_sample_of_another_build_is_found(out: Path) -> None:
     found = errors(out)
     assert found["sample", "in the dataset but never read"] == 1
     assert found["sample", "read but neither in the dataset nor dropped"] == 1
+
+
+@pytest.fixture(scope="module")
+def spread(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A build of several inputs, index files and output shards, with drops in index and packing."""
+    folder = tmp_path_factory.mktemp("spread")
+    for part in range(6):
+        records = [builds.workflow(20 * part + number, steps=2) for number in range(20)]
+        for record in records:
+            for number, step in enumerate(record["steps"]):
+                step["html"] += f"<p>{record['workflow_id']} {number} {'some text ' * 1500}</p>"
+        again = [builds.workflow(20 * part, steps=2) | {"workflow_id": f"again-{part}", "steps": records[0]["steps"]}]
+        builds.write_workflows(folder / "in" / f"{part}.jsonl", *records, *again)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index, "_PART_ROWS", 30)
+        builds.build([folder / "in"], folder / "out", "fit.context=3200", "fit.max_chunks=1", "pack.shard_mb=1")
+    return folder / "out"
+
+
+def test_the_accounts_are_the_same_in_groups_of_any_size(spread: Path, tmp_path: Path) -> None:
+    """One input shard at a time, some, or all at once: the same accounts, of a whole build and of a broken one."""
+    assert len(storage.files(spread / "work" / "index", ".parquet")) > 5
+    assert len(storage.files(spread / "dataset" / "data", ".arrow")) > 3
+    whole = account.settle(spread)
+    assert not any(counts["errors"] for counts in whole.units.values())
+    assert {row["reason"] for row in whole.units["workflow"]["reasons"]} >= {"duplicate_workflow"}
+
+    out = Path(shutil.copytree(spread, tmp_path / "out"))
+    first, *_, last = sorted((out / "dataset" / "data").rglob("train-*.arrow"))
+    rows = open_arrow(first).read_all()
+    builds.rewrite(last, pa.concat_tables([rows.slice(0, 1), open_arrow(last).read_all()]))  # of another output shard
+    builds.without_row(max((out / "work" / "ledger").glob("*.arrow"), key=lambda path: path.stat().st_size), 5)
+    builds.without_row(out / "work" / "ledger" / "index.arrow", 0)
+    broken = account.settle(out)
+    assert broken.units["sample"]["errors"]["in the dataset twice"]["count"] == 2 * len(rows["sample_ids"][0])
+    assert set(broken.units["sample"]["errors"]) > {"in the dataset twice"}
+
+    for folder, expected in ((spread, whole), (out, broken)):
+        for size in (1, 300):
+            found = account.settle(folder, size)
+            assert found.units == expected.units
+            assert found.counts.equals(expected.counts)
+            assert found.unread == expected.unread
 
 
 def test_a_lost_reason_of_packing_is_found(out: Path) -> None:

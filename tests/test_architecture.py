@@ -98,9 +98,9 @@ def against_the_flow(modules: Modules) -> list[tuple[str, str]]:
     Stages, sources and the plan know nothing of what runs them; what reads and writes pages and shards knows nothing
     of any of these; nothing knows the command line.
     """
-    floors = {"etl.cli": 5, "etl.commands": 4, "etl.execute": 3, "etl.plan": 1}
+    floors = {"etl.cli": 5, "etl.commands": 4, "etl.execute": 3, "etl.workers": 3, "etl.plan": 1}
     floors |= {"etl.sources": 2, "etl.stages": 2, "etl.discover": 2}
-    floors |= {"etl.inputs": 0, "etl.dom": 0, "etl.locators": 0, "etl.shards": 0, "etl.domains": 0}
+    floors |= {"etl.inputs": 0, "etl.dom": 0, "etl.locators": 0, "etl.shards": 0, "etl.domains": 0, "etl.tally": 0}
 
     def floor(module: str) -> int | None:
         return floors.get(".".join(module.split(".")[:2]))
@@ -139,7 +139,7 @@ RULES: dict[Rule, Modules] = {
     },
     against_the_flow: {
         "etl.plan": "from etl.stages import filter",
-        "etl.dom": "from etl.plan import Tally",
+        "etl.dom": "from etl.plan import Plan",
         "etl.stages.prune": "import etl.execute",
         "etl.stats": "from etl import cli",
         "etl.card": "from etl.commands import look",
@@ -166,7 +166,7 @@ def test_a_planted_violation_is_found(rule: Rule) -> None:
 def test_the_walk_sees_what_is_imported() -> None:
     """All our modules are looked at, with what they import at any depth; a circle within functions is none."""
     seen = set(imports(ours()))
-    assert {("etl.dom", "turbohtml"), ("etl.plan", "etl.shards"), ("schemas.workflow", "pyarrow")} <= seen
+    assert {("etl.dom", "turbohtml"), ("etl.plan", "etl.inputs"), ("schemas.workflow", "pyarrow")} <= seen
     assert ("tokenization.fit", "tokenization.encode") in seen
     late = {"etl.a": "import etl.b", "etl.b": "def f():\n import etl.a"}
     assert circles(late) == []

@@ -19,9 +19,9 @@ import pytest
 
 from etl import recipe
 from etl.execute import Build
-from etl.plan import Tally
 from etl.rewrite import CallFailed, Endpoint, rewrite
 from etl.stages.augment import Augment, Mapping, is_bare
+from etl.tally import Tally
 from schemas.errors import BuildError, ConfigError
 from schemas.trail import Trail
 from tests import strategies

@@ -24,12 +24,12 @@ import numpy as np
 import pytest
 import zstandard
 
-from etl.inputs import InputHead
-from etl.plan import InputShard, Tally
+from etl.inputs import InputHead, InputShard
 from etl.sources import pickles
 from etl.sources.browsergym import BrowserGym
 from etl.sources.browsergym_calls import CALLS, parse_action
 from etl.sources.pickles import Instance, loads, plain
+from etl.tally import Tally
 from schemas.errors import RecordError
 from schemas.workflow import Locator, Workflow
 

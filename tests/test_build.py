@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from etl import account, discover
-from etl.plan import Tally
 from etl.sources import SOURCES
+from etl.tally import Tally
 from schemas.workflow import Step, Workflow
 from tests import builds
 

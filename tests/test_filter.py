@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from etl.plan import Entry, Tally
 from etl.stages.filter import Filter, english, non_ascii_share
+from etl.tally import Entry, Tally
 from schemas.trail import Trail
 from tests.strategies import step, trail
 

@@ -16,7 +16,8 @@ import pytest
 from etl import account
 from etl.generations import Generations
 from etl.index import SPLIT_KEYS, Index, Split, scan
-from etl.plan import InputShard, light_row
+from etl.inputs import InputShard
+from etl.reports import light_row
 from etl.shards import ArrowWriter, atomic
 from etl.sources import SOURCES
 from schemas.errors import ConfigError

@@ -30,7 +30,7 @@ HEAD: Final = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a test in the background is deaf to it
 from pathlib import Path
-import etl.execute, etl.finish, etl.index, etl.packing, etl.plan
+import etl.execute, etl.finish, etl.index, etl.packing, etl.reports
 from etl.cli import main
 from etl.shards import ArrowWriter
 
@@ -56,7 +56,7 @@ if __name__ == "__main__":
 
 POINTS: Final = {
     "in a samples shard": "ArrowWriter.add = kill_at(200, ArrowWriter.add)",
-    "between rename and report": "etl.plan.write_json = kill_at(3, etl.plan.write_json)",
+    "between rename and report": "etl.reports.write_json = kill_at(3, etl.reports.write_json)",
     "in the index": """
 class Parquet:
     write_table = staticmethod(kill_at(1, None, after=lambda table, file, *rest: file.write(b"PAR1")))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from etl.plan import Entry, Tally
 from etl.stages.locate import Locate
+from etl.tally import Entry, Tally
 from schemas.trail import Mark, Trail
 from schemas.workflow import Locator
 from tests.strategies import step, trail

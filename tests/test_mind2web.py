@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from etl.inputs import InputHead
-from etl.plan import InputShard, Tally
+from etl.inputs import InputHead, InputShard
 from etl.sources.mind2web import Mind2Web
+from etl.tally import Tally
 from schemas.workflow import Action, Locator, Step, Workflow
 
 

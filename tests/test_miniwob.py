@@ -15,11 +15,11 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.inputs import InputHead
-from etl.plan import InputShard, Tally
+from etl.inputs import InputHead, InputShard
 from etl.sources.miniwob import MiniWob, merge
 from etl.sources.miniwob_dom import read_page
 from etl.streams import chunks
+from etl.tally import Tally
 from schemas.workflow import Locator, Step, Workflow
 
 BODY, TEXT, PASSWORD, BUTTON, AREA, SELECT, RED, BLUE, BOX, INNER, LABEL, CHECK = range(1, 13)

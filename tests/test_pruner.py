@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import etl.pruner
 from etl import dom, locators
-from etl.plan import Tally
 from etl.pruner import RECORDER_MARKERS, Pruner, _Writer
 from etl.stages.prune import Prune
+from etl.tally import Tally
 from schemas.trail import Mark
 from schemas.workflow import Locator
 from tests.strategies import pages, pruner, rules, soups, step, trail, vocabulary

@@ -14,7 +14,7 @@ import pytest
 
 from etl import discover, examine, files, remembered
 from etl.files import Stamp
-from etl.plan import InputShard
+from etl.inputs import InputShard
 from etl.remembered import Facts, Remembered
 from etl.sources import SOURCES
 from tests import builds

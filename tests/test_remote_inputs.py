@@ -19,10 +19,10 @@ import pytest
 from fsspec.registry import _registry
 
 from etl import discover, files, retries
-from etl.inputs import InputHead
-from etl.plan import InputShard, Tally
+from etl.inputs import InputHead, InputShard
 from etl.retries import persistent
 from etl.sources import SOURCES
+from etl.tally import Tally
 from schemas.errors import ConfigError
 from tests import builds
 

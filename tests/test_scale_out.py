@@ -17,10 +17,14 @@ from hypothesis import strategies as st
 
 from etl import account
 from etl.cluster import Ray
-from etl.execute import Build, SamplesWorker, Slice
-from etl.plan import InputShard, Refused, ShardReport, Watch
+from etl.execute import Build
+from etl.failures import Refused, Watch
+from etl.inputs import InputShard
 from etl.pools import Pool, Processes, inline
 from etl.recipe import load
+from etl.reports import ShardReport
+from etl.slices import Slice
+from etl.workers import SamplesWorker
 from schemas.errors import ConfigError
 from tests import builds, test_readme
 from tests.test_interruption import comparable

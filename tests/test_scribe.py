@@ -19,9 +19,9 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from etl.inputs import InputHead
-from etl.plan import InputShard, Tally
+from etl.inputs import InputHead, InputShard
 from etl.sources.scribe import Scribe, _fields, _rows
+from etl.tally import Tally
 from schemas.workflow import Action, Locator, Step, Workflow
 
 FILTERED = ["workflow_id", "Objective", "action_kind", "action_description", "url", "cssselector", "step_count", "dom"]

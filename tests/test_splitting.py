@@ -19,11 +19,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etl import discover, examine, files, splitting
-from etl.plan import InputShard, Tally
+from etl.inputs import InputShard
 from etl.remembered import Remembered
 from etl.sources import SOURCES
 from etl.splitting import Cutting
 from etl.streams import has_frames_from
+from etl.tally import Tally
 from etl.views import check as checked
 from schemas.workflow import Workflow
 from tests import builds

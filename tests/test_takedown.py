@@ -18,11 +18,11 @@ import pytest
 import zstandard
 
 from etl import account, state
-from etl.execute import Slice
 from etl.foresee import foresee
 from etl.generations import Generations
 from etl.recipe import TakedownSettings, load
 from etl.shards import open_arrow, read_json, write_json
+from etl.slices import Slice
 from etl.takedown import COPY, REASON, Takedown, kept, parse
 from etl.verify import verify
 from schemas.errors import ConfigError

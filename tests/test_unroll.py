@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from etl.plan import Entry, Tally
 from etl.stages.unroll import Unroll
+from etl.tally import Entry, Tally
 from schemas.samples import Sample
 from schemas.trail import Trail
 from tests.strategies import step, trail

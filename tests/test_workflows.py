@@ -16,9 +16,10 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from etl.inputs import InputHead
-from etl.plan import InputShard, Source, Tally
+from etl.inputs import InputHead, InputShard
+from etl.plan import Source
 from etl.sources.workflows import Workflows
+from etl.tally import Tally
 from schemas.workflow import LOCATOR_KINDS, WORKFLOW_SCHEMA, Action, Locator, Step, Workflow
 
 EXAMPLE: dict[str, Any] = {

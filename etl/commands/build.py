@@ -23,7 +23,7 @@ from etl.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from etl.execute import Slice
+    from etl.slices import Slice
     from etl.storage import AnyPath
 
 
@@ -173,4 +173,4 @@ def clean(directory: AnyPath, dry_run: bool) -> None:
 def _quarantined(directory: AnyPath) -> int:
     from etl import account
 
-    return account.quarantined(directory).height
+    return account.in_quarantine(directory)

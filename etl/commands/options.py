@@ -57,7 +57,7 @@ class SliceType(click.ParamType[Any]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Raises click's own error for anything else."""
-        from etl.execute import Slice
+        from etl.slices import Slice
 
         number, _, of = str(value).partition("/")
         if not (number.isascii() and number.isdigit() and of.isascii() and of.isdigit()):

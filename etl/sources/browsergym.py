@@ -29,10 +29,11 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, TypeVar
 
 from etl import files
-from etl.plan import Head, InputShard, Tally
+from etl.inputs import InputHead, InputShard
 from etl.sources.browsergym_calls import parse_action
 from etl.sources.pickles import STEP_INFO, Instance, load, plain
 from etl.streams import Truncated, lines
+from etl.tally import Tally
 from schemas.errors import RecordError
 from schemas.workflow import Step, Workflow
 
@@ -53,7 +54,7 @@ class BrowserGym:
     name: ClassVar[str] = "browsergym"
     version: ClassVar[int] = 1
 
-    def recognise(self, head: Head) -> bool:
+    def recognise(self, head: InputHead) -> bool:
         """A folder with ``step_N.pkl.gz``, or a first line that is an object with the keys step, obs and action.
 
         If ``head`` ends inside that line: an object whose ``obs`` has begun with a key of BrowserGym's observations.

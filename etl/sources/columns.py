@@ -14,10 +14,10 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.inputs import BROKEN_PARQUET, InputHead, is_lines, json_items, of_storage, open_parquet
-from etl.plan import Head, InputShard, Tally
+from etl.inputs import BROKEN_PARQUET, InputHead, InputShard, is_lines, json_items, of_storage, open_parquet
 from etl.splitting import Grouping, Unit, rows_of
 from etl.streams import BOM, Truncated, lines, whole_lines
+from etl.tally import Tally
 from schemas.errors import RecordError
 from schemas.workflow import Workflow
 
@@ -66,7 +66,7 @@ def records(shard: InputShard, columns: Collection[str] | None = None) -> Iterat
     return _json(shard, "item", json_items(shard.path))
 
 
-def grouping(head: Head, columns: Collection[str] = (), workflow_id: WorkflowId | None = None) -> Grouping | None:
+def grouping(head: InputHead, columns: Collection[str] = (), workflow_id: WorkflowId | None = None) -> Grouping | None:
     """Where JSON lines and Parquet may be cut; None for other JSON.
 
     workflow_id: of a record that holds one step; columns: of Parquet that it looks at. None: a record is a workflow.

@@ -22,10 +22,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Final
 
-from etl.inputs import InputHead
-from etl.plan import Head, InputShard, Tally
+from etl.inputs import InputHead, InputShard
 from etl.sources.columns import Fields, Row, Rows, grouping, parse, records, text, type_name
 from etl.splitting import Grouping
+from etl.tally import Tally
 from schemas.errors import RecordError
 from schemas.workflow import Action, Locator, Step, Workflow
 
@@ -44,7 +44,7 @@ class Mind2Web:
     name: ClassVar[str] = "mind2web"
     version: ClassVar[int] = 1
 
-    def recognise(self, head: Head) -> bool:
+    def recognise(self, head: InputHead) -> bool:
         """Two of the names that only Mind2Web has; where the first record is cut off, one may have to do."""
         keys = head.keys
         names = (keys.top & (PAGE_FIELDS | TASK_FIELDS)) | {
@@ -67,12 +67,12 @@ class Mind2Web:
             tally.read("record", record.id, parent=workflow.uid)
             yield workflow
 
-    def grouping(self, head: Head) -> Grouping | None:
+    def grouping(self, head: InputHead) -> Grouping | None:
         """Flat records by their task; JSON lines and Parquet."""
         return grouping(head, {"annotation_id"}, _workflow_id) if _is_flat(head) else grouping(head)
 
 
-def _is_flat(head: Head) -> bool:
+def _is_flat(head: InputHead) -> bool:
     return bool(head.keys.top & ACTION_FIELDS) and "actions" not in head.keys.top
 
 

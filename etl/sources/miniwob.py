@@ -26,11 +26,12 @@ from typing import Any, ClassVar, Final
 import orjson
 
 from etl import files
-from etl.plan import Head, InputShard, Tally
+from etl.inputs import InputHead, InputShard
 from etl.sources.miniwob_dom import check, need, read_page
 from etl.sources.miniwob_events import Event
 from etl.sources.miniwob_merge import Merger
 from etl.streams import Truncated, chunks
+from etl.tally import Tally
 from schemas.errors import RecordError
 from schemas.workflow import Action, Step, Workflow
 
@@ -46,7 +47,7 @@ class MiniWob:
     name: ClassVar[str] = "miniwob"
     version: ClassVar[int] = 1
 
-    def recognise(self, head: Head) -> bool:
+    def recognise(self, head: InputHead) -> bool:
         """A JSON object with the names of a demo at its top level; the keys come in any order, the end may be cut."""
         keys = head.keys
         named = len(keys.top & {"utterance", "states", "rawReward"}) >= 2

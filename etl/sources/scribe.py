@@ -23,11 +23,11 @@ from functools import partial
 from typing import ClassVar, Final, NamedTuple
 
 from etl import files
-from etl.inputs import InputHead
-from etl.plan import Head, InputShard, Tally
+from etl.inputs import InputHead, InputShard
 from etl.sources.columns import Fields, Record, Row, Rows, grouping, records, type_name
 from etl.splitting import Grouping, Unit
 from etl.streams import BOM, Truncated, chunks
+from etl.tally import Tally
 from schemas.errors import RecordError
 from schemas.workflow import Action, Locator, Step, Workflow
 
@@ -58,7 +58,7 @@ class Scribe:
     name: ClassVar[str] = "scribe"
     version: ClassVar[int] = 1
 
-    def recognise(self, head: Head) -> bool:
+    def recognise(self, head: InputHead) -> bool:
         """Columns for the workflow, the kind and the page; of a record that is cut off, no others than known ones."""
         keys = head.keys
         columns = keys.top or _header(head.start)
@@ -73,7 +73,7 @@ class Scribe:
         read = partial(records, shard, COLUMNS) if form else partial(_csv_records, shard)
         return Rows(read, _row, _workflow_id).workflows(tally)
 
-    def grouping(self, head: Head) -> Grouping | None:
+    def grouping(self, head: InputHead) -> Grouping | None:
         """Rows by their workflow; CSV, JSON lines and Parquet."""
         if head.keys.form:
             return grouping(head, frozenset(NAMES["workflow_id"]), _workflow_id)

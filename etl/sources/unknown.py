@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from etl import files
-from etl.plan import Head, InputShard, Tally
+from etl.inputs import InputHead, InputShard
+from etl.tally import Tally
 from schemas.workflow import Workflow
 
 
@@ -18,7 +19,7 @@ class Unknown:
     name: ClassVar[str] = "unknown"
     version: ClassVar[int] = 1
 
-    def recognise(self, head: Head) -> bool:
+    def recognise(self, head: InputHead) -> bool:
         """Never: a file is unknown when all other sources have declined."""
         return False
 

@@ -13,9 +13,10 @@ from typing import Any, ClassVar, Final
 
 import orjson
 
-from etl.plan import Head, InputShard, Tally
+from etl.inputs import InputHead, InputShard
 from etl.sources.columns import Fields, grouping, records, text, type_name
 from etl.splitting import Grouping
+from etl.tally import Tally
 from schemas.errors import RecordError
 from schemas.workflow import LOCATOR_KINDS, Action, Locator, Step, Workflow
 
@@ -33,7 +34,7 @@ class Workflows:
     name: ClassVar[str] = "workflows"
     version: ClassVar[int] = 1
 
-    def recognise(self, head: Head) -> bool:
+    def recognise(self, head: InputHead) -> bool:
         """The required fields are there; where the first record is cut off, nothing but fields of this format."""
         keys = head.keys
         if keys.top >= REQUIRED:
@@ -52,7 +53,7 @@ class Workflows:
             tally.read("record", record.id, parent=workflow.uid)
             yield workflow
 
-    def grouping(self, head: Head) -> Grouping | None:
+    def grouping(self, head: InputHead) -> Grouping | None:
         """Each record by itself; JSON lines and Parquet."""
         return grouping(head)
 

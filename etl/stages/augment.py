@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final
 
 import orjson
 
-from etl.plan import Tally
+from etl.tally import Tally
 from schemas.errors import BuildError, ConfigError
 from schemas.trail import Mark, Trail
 

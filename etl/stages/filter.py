@@ -21,7 +21,7 @@ from typing import ClassVar, Final
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from etl.plan import Tally
+from etl.tally import Tally
 from schemas.trail import Mark, Trail
 from schemas.workflow import Step
 

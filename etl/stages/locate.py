@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from etl import dom, locators
-from etl.plan import Tally
+from etl.tally import Tally
 from schemas.errors import PageError
 from schemas.trail import Mark, Trail
 from schemas.workflow import Locator

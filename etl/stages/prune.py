@@ -14,8 +14,8 @@ from functools import lru_cache
 from typing import ClassVar, Final
 
 from etl import dom
-from etl.plan import Tally
 from etl.pruner import Pruner, PruneRules
+from etl.tally import Tally
 from schemas.trail import Mark, Trail
 from tokenization.vocabulary import Vocabulary
 

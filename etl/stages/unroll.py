@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from etl.plan import Tally
+from etl.tally import Tally
 from schemas.samples import Sample
 from schemas.trail import Mark, Trail
 from tokenization.prompt import step_text

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from etl import discover
-from etl.plan import Tally
 from etl.sources import SOURCES
+from etl.tally import Tally
 from etl.views.paper import cell
 
 _FIRST_ERRORS: Final = 5

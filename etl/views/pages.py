@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 from etl import dom
 from etl.takedown import REASON as TAKEN_DOWN
-from etl.views.paper import cell, clipped, columns, count, dim, head, printable, target
+from etl.views.paper import cell, clipped, columns, count, dim, head, target
 from etl.views.place import Place
 from schemas.samples import Sample
-from schemas.trail import Mark
+from schemas.workflow import Step
 
 _AROUND: Final = 12
 _NODE: Final = re.compile(r' node="([0-9]+)"')
@@ -34,29 +35,28 @@ class Row(NamedTuple):
 
 
 def view(place: Place, sample_id: str, shard: str, made: Sample | None, reasons: Collection[str]) -> dict[str, Any]:
-    """``status``: ``as recorded``, or why there is no page (`Missing`) with ``detail``; ``input``: the name of the
-    recorded file; ``html``: the page; ``url``, ``action`` and ``locators`` as recorded; ``pruned``: whether there is a
-    page after the pruning; ``target``: id of the target's element, -1 if it is not known; ``elements``: a row each
-    (`Row`). reasons: for which the step was dropped: what was taken down is not read again.
-    """
-    from etl.views.again import Missing, recorded_step  # which takes every source with it
+    """``missing``: why there is no page to be had, empty if there is; ``html``: the page; ``url``, ``action`` and
+    ``locators`` as recorded; ``pruned``: whether there is a page after the pruning; ``target``: id of the target's
+    element, -1 if it is not known; ``elements``: a row each (`Row`).
 
+    shard: key of the input shard. made: what the step became. reasons: for which it was dropped: what was taken down is
+    not read again.
+    """
+    from etl.recorded import recorded_step  # which takes every source with it
+
+    place.inside("the page as it was recorded")
     if TAKEN_DOWN in reasons:
-        found: tuple[str, Mark] | Missing = Missing("taken down", "it is on the takedown list", "")
+        step: Step | str = "it is on the takedown list"
     else:
-        found = recorded_step(place, shard, sample_id)
-    if isinstance(found, Missing):
-        return {**found._asdict(), "html": None, "elements": []}
-    name, mark = found
-    step = mark.step
+        step = recorded_step(place.given, shard, sample_id)
+    if isinstance(step, str):
+        return {"missing": step, "html": None, "elements": []}
     return {
-        "status": "as recorded",
-        "detail": "",
-        "input": name,
+        "missing": "",
         "html": step.html,
         "url": step.url,
-        "action": {"kind": step.action.kind, "value": step.action.value, "description": step.action.description},
-        "locators": [{"kind": each.kind, "name": each.name, "value": each.value} for each in step.target],
+        "action": asdict(step.action),
+        "locators": [asdict(each) for each in step.target],
         "pruned": made is not None,
         "target": made.node if made is not None else -1,
         "elements": [row._asdict() for row in beside(step.html, made.observation if made is not None else "")],
@@ -116,21 +116,20 @@ _DEEPEST: Final = 512
 
 def text(found: Mapping[str, Any], whole: bool = False) -> list[str]:
     """`view` in two columns as wide as the terminal; runs of elements that went are one line unless ``whole``."""
-    if found["status"] != "as recorded":
-        return [head("page as it was recorded"), printable(f"  {found['status']}: {found['detail']}")]
+    title = head("page as it was recorded, and after the pruning")
+    if found["missing"]:
+        return [title, cell(f"  {found['missing']}")]
     rows = [Row(**row) for row in found["elements"]]
     at = next((number for number, row in enumerate(rows) if row.node == found["target"]), -1)
-    lines = [head(printable(f"page as it was recorded in {found['input']}, and after the pruning"))]
+    lines = [title]
     action = [found["action"][name] for name in ("kind", "value", "description")]
     lines += [cell(f"  {found['url']}"), cell("  " + ": ".join(filter(None, action)))]
     lines += [cell("  locator " + " ".join(filter(None, each.values()))) for each in found["locators"]]
     if not found["pruned"]:
         lines += ["  the step was dropped before its page was pruned", ""]
         shown = [cell("  " * row.depth + row.before) for row in rows]
-        return [
-            *lines,
-            *(shown if whole else around([clipped(line, columns()).rstrip() for line in shown], -1, _AROUND)),
-        ]
+        fitting = [clipped(line, columns()).rstrip() for line in shown]
+        return [*lines, *(shown if whole else around(fitting, -1, _AROUND))]
     kept = sum(bool(row.after) for row in rows)
     lines.append(f"  {count(kept)} of {count(len(rows))} elements are left")
     if at >= 0:

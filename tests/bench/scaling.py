@@ -28,7 +28,7 @@ import pyarrow as pa
 from etl.execute import Build
 from etl.generations import Generations
 from etl.index import Index, OutputShard, Split
-from etl.plan import InputShard
+from etl.inputs import InputShard
 from etl.pools import Processes, inline
 from etl.progress import Progress
 from etl.recipe import load
@@ -165,12 +165,9 @@ def _rows(number: int, flows: int) -> Iterator[pa.RecordBatch]:
         workflow_hash="hash",
         sample_hash=pl.format("{}{}", pl.col("step").cast(pl.String).str.zfill(4), pl.col("hash").str.tail(28)),
         domain="domain",
-        subdomain=pl.format("www.{}", "domain"),
         website=pl.lit(""),
         objective=pl.format("Order item {} in the shop and pay for it", "flow"),
         chars="chars",
-        raw_chars=pl.col("chars") * 4,
-        pruned_chars="chars",
     )
     yield from frame.to_arrow().cast(LIGHT_SCHEMA).to_batches(65536)
 

@@ -26,8 +26,8 @@ import orjson
 import zstandard
 
 from etl import discover, dom, locators
-from etl.plan import Tally
 from etl.sources import SOURCES
+from etl.tally import Tally
 from schemas.workflow import Action, Locator, Step, Workflow
 
 SHIPPED: Final = Path(__file__).parents[1] / "recordings" / "data"

@@ -1,0 +1,219 @@
+"""What became of everything that was read: the ledgers of all phases and the data files brought together, some input
+shards at a time.
+
+The ledgers of phase 1 lie by input shard. The ledger of the index, what packing dropped and the data files come in
+other orders: they are read once and spread over files in scratch space, one for each group of input shards. So memory
+is bounded by a group, about `GROUP_ROWS` lines of ledger or one input shard, and by the samples of one index file.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import polars as pl
+import pyarrow as pa
+
+from etl import scratch, state, storage
+from etl.index import scan
+from etl.shards import column, open_arrow
+from etl.storage import AnyPath
+from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
+from schemas.samples import PACKED_SCHEMA
+
+GROUP_ROWS: Final = 500_000
+_GROUPS: Final = 256  # at most: each has two files open
+_PRESENT: Final = pa.schema([("sample_id", pa.string()), ("workflow", pa.string()), ("shard", pa.string())])
+_KEPT: Final = _PRESENT.append(pa.field("domain", pa.string()))
+
+
+class Fates(NamedTuple):
+    """Of some input shards, all of it.
+
+    rows: their ledger lines of all phases, with `LEDGER_SCHEMA`. present: (sample_id, workflow, shard) of the samples
+    in the data files, as often as they are there. quarantined: ids of the records that could not be read.
+    """
+
+    rows: pl.DataFrame
+    present: pl.DataFrame
+    quarantined: pl.Series
+
+
+def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
+    """Everything that was read for a build, each input shard once; last what is of no input shard that is known."""
+    work = out / "work"
+    groups = _groups(work, group_rows)
+    with scratch.folder() as folder:
+        late, present = (_Spread(folder, schema, groups) for schema in (LEDGER_SCHEMA, _PRESENT))
+        for batch in _batches(work / "ledger" / "index.arrow"):
+            late.add(batch)
+        packed = _Packed(out, present, late)
+        for names, kept in _kept(work):
+            packed.spread(names, kept)
+        packed.spread_rest(work, _frame(_KEPT.empty_table()))
+        for number, keys in enumerate([*groups, ()]):
+            early = [batch for key in keys for batch in _batches(work / "ledger" / f"{key}.arrow")]
+            rows, there = pl.concat([*early, *late.of(number)]), pl.concat(present.of(number))
+            ids = [column(path, "id", QUARANTINE_SCHEMA) for path in _existing(work / "quarantine", keys)]
+            bad = pl.Series("id", pa.chunked_array([b for batches in ids for b in batches], pa.string()))
+            yield Fates(pl.concat([rows, _emptied(rows, there)]), there, bad)
+
+
+def _groups(work: AnyPath, rows: int) -> list[Sequence[str]]:
+    """Keys of the build's input shards, in order, in groups with about so many lines of ledger."""
+    sizes = {key: sum(batch.height for batch in _batches(work / "ledger" / f"{key}.arrow")) for key in state.keys(work)}
+    most = max(rows, sum(sizes.values()) // _GROUPS)
+    groups: list[list[str]] = []
+    size = most
+    for key, more in sizes.items():
+        if size + more > most:
+            groups.append([])
+            size = 0
+        groups[-1].append(key)
+        size += more
+    return [tuple(group) for group in groups]
+
+
+def _existing(folder: AnyPath, keys: Sequence[str]) -> list[AnyPath]:
+    names = [f"{key}.arrow" for key in keys]
+    gone = set(storage.missing(folder, names))
+    return [folder / name for name in names if name not in gone]
+
+
+def _batches(path: AnyPath) -> Iterator[pl.DataFrame]:
+    """A mapped Arrow file, a batch at a time; nothing if it is not there."""
+    if not storage.exists(path):
+        return
+    reader = open_arrow(path)
+    for number in range(reader.num_record_batches):
+        yield _frame(pa.Table.from_batches([reader.get_batch(number)]))
+
+
+def _frame(table: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+class _Spread:
+    """Rows with a column ``shard``, in files by group of input shards; in the last one those of none of them."""
+
+    def __init__(self, folder: Path, schema: pa.Schema, groups: Sequence[Sequence[str]]) -> None:
+        self._folder, self._schema = folder, schema
+        numbers = [(key, number) for number, keys in enumerate(groups) for key in keys]
+        self._numbers = pl.DataFrame(numbers, {"shard": pl.String, "group": pl.Int32}, orient="row")
+        self._rest = len(groups)
+        self._files: dict[int, tuple[pa.OSFile, pa.RecordBatchStreamWriter]] = {}
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Append rows to the files of their groups."""
+        numbered = rows.join(self._numbers, on="shard", how="left", maintain_order="left")
+        numbered = numbered.with_columns(pl.col("group").fill_null(self._rest))
+        for (number,), mine in numbered.group_by("group", maintain_order=True):
+            assert isinstance(number, int)
+            if number not in self._files:
+                stream = pa.OSFile(str(self._path(number)), "wb")
+                options = pa.ipc.IpcWriteOptions(compression="lz4")
+                self._files[number] = stream, pa.ipc.new_stream(stream, self._schema, options=options)
+            self._files[number][1].write_table(mine.select(self._schema.names).to_arrow().cast(self._schema))
+
+    def of(self, number: int) -> list[pl.DataFrame]:
+        """The rows of one group, in the order in which they came; no more can be added to it, nor asked for again."""
+        found = [_frame(self._schema.empty_table())]
+        if number in self._files:
+            for end in reversed(self._files.pop(number)):
+                end.close()
+            with pa.OSFile(str(self._path(number)), "rb") as stream:
+                found.append(_frame(pa.ipc.open_stream(stream).read_all()))
+            self._path(number).unlink()
+        return found
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{self._schema.names[0]}-{number}"
+
+
+class _Packed:
+    """The data files, and what packing dropped, by output shard (``g0001/train-00003``)."""
+
+    def __init__(self, out: AnyPath, present: _Spread, late: _Spread) -> None:
+        self._data = _by_home(out / "dataset" / "data", ".arrow")
+        self._fitted = _by_home(out / "work" / "fitted", ".parquet")
+        self._present, self._late = present, late
+        self._strangers = [_frame(pa.schema([("sample_id", pa.string())]).empty_table())]
+
+    def spread(self, names: Sequence[str], kept: pl.DataFrame) -> None:
+        """Spread these output shards. kept: what the index put there, with `_KEPT`."""
+        for ids in storage.together(_sample_ids, [path for name in names for path in self._data.pop(name, ())]):
+            found = ids.join(kept.drop("domain"), on="sample_id", how="left", maintain_order="left")
+            self._present.add(found.filter(pl.col("shard").is_not_null()))
+            self._strangers.append(found.filter(pl.col("shard").is_null()).select("sample_id"))
+        for dropped in storage.together(_dropped, [path for name in names for path in self._fitted.pop(name, ())]):
+            rows = dropped.join(kept, on="sample_id", how="left", maintain_order="left")
+            self._late.add(_lines(rows, "sample", pl.col("sample_id"), pl.col("workflow")))
+            self._late.add(_lines(rows, "step", pl.col("sample_id"), pl.col("workflow")))
+
+    def spread_rest(self, work: AnyPath, nothing: pl.DataFrame) -> None:
+        """Spread what the index does not know, and what it put elsewhere."""
+        self.spread(sorted({*self._data, *self._fitted}), nothing)
+        strangers = pl.concat(self._strangers)
+        if strangers.height:
+            every = scan(work).filter(pl.col("reason") == "").select("sample_id", "workflow", "shard")
+            known = every.join(strangers.lazy(), on="sample_id", how="semi").collect()
+            self._present.add(strangers.join(known, on="sample_id", how="left"))
+
+
+def _by_home(folder: AnyPath, ending: str) -> dict[str, list[AnyPath]]:
+    """The files of each output shard; more than one only if somebody put them there."""
+    found: dict[str, list[AnyPath]] = defaultdict(list)
+    for path in storage.files(folder, ending):
+        found[storage.relative(path, folder).removesuffix(ending).partition("-of-")[0]].append(path)
+    return found
+
+
+def _kept(work: AnyPath) -> Iterator[tuple[list[str], pl.DataFrame]]:
+    """Names of output shards, and the samples that the index put in these; those of about one of its files a time."""
+    paths = storage.files(work / "index", ".parquet")
+    waiting: list[pl.DataFrame] = []
+    for path, following in zip_longest(paths, paths[1:]):
+        family = path.name.rpartition("-")[0]
+        rows = (
+            pl.scan_parquet(scratch.copy_of(path)).filter(pl.col("reason") == "").select(*_KEPT.names, "home").collect()
+        )
+        rows = pl.concat([*waiting, rows])
+        open_ends = following is not None and following.name.rpartition("-")[0] == family
+        last = pl.col("home") == rows["home"].max()
+        waiting = [rows.filter(last)] if open_ends else []
+        rows = rows.filter(~last) if open_ends else rows
+        generation, _, split = family.partition("-")
+        homes = rows["home"].unique(maintain_order=True)
+        yield [f"{generation}/{split}-{home:05d}" for home in homes], rows.drop("home")
+
+
+def _sample_ids(path: AnyPath) -> pl.DataFrame:
+    """What is in a data file."""
+    ids = [batch.flatten() for batch in column(path, "sample_ids", PACKED_SCHEMA)]
+    return pl.DataFrame({"sample_id": pl.Series(pa.chunked_array(ids, pa.string()))})
+
+
+def _dropped(path: AnyPath) -> pl.DataFrame:
+    """What packing dropped of an output shard."""
+    rows = pl.scan_parquet(scratch.copy_of(path)).filter(pl.col("reason") != "")
+    return rows.select("sample_id", "reason", "detail").collect()
+
+
+def _lines(rows: pl.DataFrame, unit: str, id: pl.Expr, parent: pl.Expr) -> pl.DataFrame:
+    """Ledger lines of things that packing dropped."""
+    said = {"unit": pl.lit(unit), "id": id, "parent": parent, "stage": pl.lit("fit")}
+    return rows.with_columns(**said).select(LEDGER_SCHEMA.names)
+
+
+def _emptied(rows: pl.DataFrame, present: pl.DataFrame) -> pl.DataFrame:
+    """Ledger lines of the workflows of which packing dropped all that was left."""
+    dropped = rows.filter((pl.col("stage") == "fit") & (pl.col("unit") == "sample")).drop("id")
+    dropped = dropped.unique(["shard", "parent"], maintain_order=True).rename({"parent": "workflow"})
+    empty = dropped.join(present, on=["shard", "workflow"], how="anti", maintain_order="left")
+    said = empty.with_columns(reason=pl.lit("no_samples"), detail=pl.lit("all of its samples were dropped"))
+    return _lines(said, "workflow", pl.col("workflow"), pl.lit(""))

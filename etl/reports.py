@@ -1,0 +1,113 @@
+"""What phase 1 leaves of one input shard: its files, and last the report by which they count.
+
+``samples`` holds the samples, ``light`` beside it row by row what the index asks of them, ``ledger`` everything that
+was read and what became of it, ``quarantine`` what could not be read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import orjson
+import pyarrow as pa
+import xxhash
+
+from etl import storage
+from etl.entrance import Met
+from etl.inputs import InputShard
+from etl.shards import ArrowWriter, atomic, write_json, write_table
+from etl.storage import AnyPath
+from etl.tally import Tally
+from schemas.ledger import LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
+from schemas.samples import SAMPLE_SCHEMA, Sample
+
+_SAMPLE_FIELDS: Final = tuple(SAMPLE_SCHEMA.names)
+
+
+@dataclass(frozen=True)
+class ShardReport:
+    """What was written for one shard; a pure function of the shard, the plan and the takedown list.
+
+    settings, takedown: hashes of what it was made with. contents, domains: of the workflows that were read, less those
+    taken down. removed: contents of what the takedown list took down; by: hashes of its entries that took effect.
+    """
+
+    key: str
+    name: str
+    format: str
+    settings: str
+    takedown: str
+    rows: int
+    contents: tuple[str, ...]
+    domains: tuple[str, ...]
+    removed: tuple[str, ...]
+    by: tuple[str, ...]
+    drops: tuple[tuple[str, str, str, str, int], ...]  # unit, stage, reason, domain, how many
+    files: dict[str, str]  # path under the work folder -> sha256
+
+
+class Writer:
+    """Writes the files of one input shard: samples as they come, the rest by `report`, after `opened` has ended."""
+
+    def __init__(self, shard: InputShard, work: AnyPath) -> None:
+        self._shard, self._work = shard, work
+        self._rows = 0
+        self._files: dict[str, str] = {}
+
+    @contextmanager
+    def opened(self) -> Iterator[Callable[[Sample], None]]:
+        """What takes the samples, in their order."""
+        samples, light = f"samples/{self._shard.key}.arrow", f"light/{self._shard.key}.arrow"
+        with atomic(self._work / samples) as stream, atomic(self._work / light) as light_stream:
+            writer, light_writer = ArrowWriter(stream, SAMPLE_SCHEMA), ArrowWriter(light_stream, LIGHT_SCHEMA)
+
+            def add(sample: Sample) -> None:
+                writer.add((getattr(sample, name) for name in _SAMPLE_FIELDS), len(sample.observation) + 1024)
+                light_writer.add(light_row(sample), 256)
+
+            yield add
+            writer.close()
+            light_writer.close()
+        self._rows = writer.rows
+        self._files = {samples: stream.sha256.hexdigest(), light: light_stream.sha256.hexdigest()}
+
+    def report(self, tally: Tally, met: Met, settings: str, takedown: str) -> ShardReport:
+        """Write ledger, quarantine and the report. settings, takedown: hashes of what they were made with."""
+        key = self._shard.key
+        for folder, rows, schema in (
+            ("ledger", tally.entries, LEDGER_SCHEMA),
+            ("quarantine", tally.quarantined, QUARANTINE_SCHEMA),
+        ):
+            name = f"{folder}/{key}.arrow"
+            if rows:
+                columns = {column: [getattr(row, column, key) for row in rows] for column in schema.names}
+                self._files[name] = write_table(self._work / name, pa.table(columns, schema=schema))
+            else:  # of an earlier try
+                storage.remove(self._work / name)
+        drops = Counter((e.unit, e.stage, e.reason, e.domain) for e in tally.entries if e.reason)
+        counted = tuple((*what, count) for what, count in sorted(drops.items()))
+        contents, domains, removed, by = (tuple(sorted(n)) for n in (met.contents, met.domains, met.removed, met.by))
+        made_of = key, self._shard.name, self._shard.format, settings, takedown, self._rows
+        report = ShardReport(*made_of, contents, domains, removed, by, counted, self._files)
+        write_json(self._work / "samples" / f"{key}.json", asdict(report))
+        return report
+
+
+def light_row(sample: Sample) -> tuple[Any, ...]:
+    """What the index asks of a sample: a row with `LIGHT_SCHEMA`."""
+    texts = (sample.observation, sample.objective, sample.url, sample.description, sample.target_html, *sample.history)
+    return (
+        sample.sample_id,
+        sample.workflow,
+        sample.step,
+        sample.workflow_hash,
+        xxhash.xxh3_128_hexdigest(orjson.dumps(sample)),
+        sample.domain,
+        sample.website,
+        sample.objective,
+        sum(map(len, texts)),
+    )

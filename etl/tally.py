@@ -1,0 +1,80 @@
+"""The ledger of one input shard: everything that was read, and whatever went no further, with a reason."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Literal
+
+import orjson
+
+from schemas.trail import Trail
+
+Unit = Literal["record", "workflow", "step", "sample"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a shard's ledger: something was read (``reason`` empty), dropped or quarantined."""
+
+    unit: Unit
+    id: str
+    parent: str = ""
+    stage: str = "read"
+    reason: str = ""
+    detail: str = ""
+    domain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A record that could not be read: its bytes as they were, and why."""
+
+    id: str
+    stage: str
+    reason: str
+    detail: str
+    raw: bytes
+
+    def without_content(self, reason: str) -> Quarantined:
+        """What is kept of it where nothing may be kept but that it was there, and why."""
+        return replace(self, reason=reason, detail="", raw=b"")
+
+
+@dataclass(slots=True)
+class Tally:
+    """The ledger of one shard as seen by one stage."""
+
+    stage: str = "read"
+    entries: list[Entry] = field(default_factory=list)
+    quarantined: list[Quarantined] = field(default_factory=list)
+
+    def at(self, stage: str) -> Tally:
+        """The same ledger, seen by another stage."""
+        return Tally(stage, self.entries, self.quarantined)
+
+    def read(self, unit: Unit, id: str, parent: str = "", domain: str = "") -> None:
+        """Enter one thing that was read. parent: the uid of the workflow it belongs to, if any."""
+        self.entries.append(Entry(unit, id, parent, domain=domain))
+
+    def drop(self, unit: Unit, id: str, reason: str, detail: str = "", parent: str = "", domain: str = "") -> None:
+        """Something that was read goes no further; it must have been entered with `read`."""
+        self.entries.append(Entry(unit, id, parent, self.stage, reason, detail, domain))
+
+    def drop_workflow(self, trail: Trail, reason: str, detail: str = "") -> None:
+        """A whole workflow goes no further, and its remaining steps with it."""
+        uid = trail.uid
+        self.drop("workflow", uid, reason, detail, "", trail.domain)
+        for mark in trail.marks:
+            self.drop("step", trail.step_id(mark), reason, "its workflow was dropped", uid, trail.domain)
+
+    def quarantine_workflow(self, trail: Trail, reason: str, detail: str) -> None:
+        """A workflow that was read cannot be built: dropped, and kept as JSON in our interchange format."""
+        self.drop_workflow(trail, reason, detail)
+        raw = orjson.dumps(asdict(trail.workflow))
+        self.quarantined.append(Quarantined(trail.uid, self.stage, reason, detail, raw))
+
+    def quarantine(self, id: str, reason: str, detail: str, raw: bytes) -> None:
+        """One record cannot be read. Enters it, drops it and keeps its bytes; do not call `read` for it as well."""
+        self.entries.append(Entry("record", id))
+        self.entries.append(Entry("record", id, "", self.stage, reason, detail))
+        self.quarantined.append(Quarantined(id, self.stage, reason, detail, raw))

@@ -1,0 +1,106 @@
+"""What pools run: one task of phase 1 or 3, unless it is there as it should be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import polars as pl
+
+from etl import storage, takedown
+from etl.failures import Refused, Watch
+from etl.index import OutputShard
+from etl.inputs import InputShard
+from etl.packing import PackedReport, PackPlan, files_of
+from etl.plan import Plan
+from etl.reports import ShardReport
+from etl.shards import open_arrow, read_json
+from etl.storage import AnyPath
+from etl.takedown import Takedown
+from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class SamplesWorker:
+    """Phase 1 of one input shard."""
+
+    plan: Plan
+    work: AnyPath
+    takedown: Takedown
+
+    def __call__(self, item: InputShard, refused: tuple[Refused, ...], watch: Watch) -> ShardReport:
+        """Build it, unless it is there as it should be."""
+        found = self.finished(item)
+        if isinstance(found, ShardReport):
+            return found
+        storage.remove(self.work / "samples" / f"{item.key}.json")
+        return self.plan.build(item, self.work, self.takedown, refused, watch)
+
+    def finished(self, item: InputShard) -> ShardReport | str:
+        """The report of an input shard that is there as it should be; else why it must be built."""
+        path = self.work / "samples" / f"{item.key}.json"
+        if not storage.exists(path):
+            return "not built yet"
+        values = read_json(path)
+        if set(values) != {each.name for each in fields(ShardReport)}:
+            return "built by another version"
+        report = _report(ShardReport, values)
+        if report.settings != self.plan.fingerprints[item.format]:
+            return "other settings"
+        missing = storage.missing(self.work, report.files)
+        if missing:
+            return f"{missing[0]} is missing"
+        if report.takedown != self.takedown.state and self._touched(report):
+            return "takedown"
+        return report
+
+    def _touched(self, report: ShardReport) -> bool:
+        """Whether another takedown list than the one it was built under makes a difference to it."""
+        tables: dict[str, pl.DataFrame] = {}
+        for folder, schema in (("ledger", LEDGER_SCHEMA), ("quarantine", QUARANTINE_SCHEMA)):
+            path = self.work / folder / f"{report.key}.arrow"
+            table = open_arrow(path).read_all() if f"{folder}/{report.key}.arrow" in report.files else None
+            frame = pl.from_arrow(schema.empty_table() if table is None else table)
+            assert isinstance(frame, pl.DataFrame)
+            tables[folder] = frame
+        whole = tables["quarantine"].filter(pl.col("reason") != takedown.REASON).select("id", "detail", "raw")
+        seen = report.contents, report.domains
+        return takedown.differs(self.takedown, report.by, seen, tables["ledger"], whole.iter_rows())
+
+
+@dataclass(frozen=True)
+class PackedWorker:
+    """Phase 3 of one output shard."""
+
+    plan: PackPlan
+    out: AnyPath
+
+    def __call__(self, item: OutputShard, refused: tuple[Refused, ...], watch: Watch) -> PackedReport:
+        """Build it, unless it is there as it should be."""
+        found = self.finished(item)
+        if isinstance(found, PackedReport):
+            return found
+        storage.remove(self.out / "work" / "fitted" / f"{item.name}.json")
+        return self.plan.build(item, self.out, refused, watch)
+
+    def finished(self, item: OutputShard) -> PackedReport | str:
+        """The report of an output shard that is there as it should be; else why it must be built."""
+        path = self.out / "work" / "fitted" / f"{item.name}.json"
+        if not storage.exists(path):
+            return "not built yet"
+        report = _report(PackedReport, read_json(path))
+        if report.settings != self.plan.fingerprint:
+            return "other settings"
+        if report.content != item.content:
+            return "other samples"
+        if set(report.files) != {*files_of(item.name)}:
+            return "built by another version"
+        missing = storage.missing(self.out, report.files)
+        return f"{missing[0]} is missing" if missing else report
+
+
+def _report(kind: type[R], values: dict[str, Any]) -> R:
+    lists = {name: value for name, value in values.items() if isinstance(value, list)}
+    return kind(**values | {name: tuple(tuple(e) if name == "drops" else e for e in lists[name]) for name in lists})
