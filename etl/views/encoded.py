@@ -5,8 +5,10 @@ Of a file only the batch or row group is read that holds the row; of a remote on
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -27,6 +29,7 @@ from tokenization.ranks import TEKKEN_FILES
 from tokenization.vocabulary import Vocabulary
 
 _BLOCK: Final = 2**20
+_ENDING: Final = re.compile(r"(-[0-9a-f]+)?\.(arrow|parquet)")
 
 
 def runs_of(place: Place, listed: Mapping[str, Any], vocabulary: str = "") -> list[dict[str, Any]]:
@@ -35,7 +38,7 @@ def runs_of(place: Place, listed: Mapping[str, Any], vocabulary: str = "") -> li
     vocabulary: its name or file, where it is none that is known here. Raises `ConfigError` if it is not the dataset's,
     `IntegrityError` if the data file does not hold the sample.
     """
-    ids, labels = _tokens(place, listed)
+    ids, labels = tokens_of(place, listed)
     known = vocabulary_of(place, vocabulary)
     edges = np.flatnonzero(np.diff((labels == NO_LOSS).astype(np.int8))) + 1
     runs = []
@@ -46,7 +49,7 @@ def runs_of(place: Place, listed: Mapping[str, Any], vocabulary: str = "") -> li
     return runs
 
 
-def _tokens(place: Place, listed: Mapping[str, Any]) -> tuple[Tokens, Tokens]:
+def tokens_of(place: Place, listed: Mapping[str, Any]) -> tuple[Tokens, Tokens]:
     """``input_ids`` and ``labels`` of a listed sample, int32; of the first chunk, if there are several."""
     path = _data_file(place, listed["packed"])
     if isinstance(path, Path):
@@ -69,12 +72,14 @@ def _tokens(place: Place, listed: Mapping[str, Any]) -> tuple[Tokens, Tokens]:
 
 
 def _data_file(place: Place, packed: str) -> AnyPath:
-    """A data file in whichever form it was published."""
-    paths = [place.dataset / "data" / f"{packed}{ending}" for ending in (".arrow", ".parquet")]
-    found = next((path for path in paths if storage.exists(path)), None)
-    if found is None:
-        raise place.lacks(f"data/{packed}.arrow")
-    return found
+    """A data file by its name in the build; published it has the beginning of its hash too, and either form."""
+    folder = "dataset/data/"
+    rests = ((name, name.removeprefix(folder + packed)) for name in place.manifest["files"] if name.startswith(folder))
+    found = next((name for name, rest in rests if _ENDING.fullmatch(rest)), None)
+    path = place.dataset / (found or f"{folder}{packed}.arrow").removeprefix("dataset/")
+    if found is None or not storage.exists(path):
+        raise place.lacks(str(path))
+    return path
 
 
 def _local(path: Path, row: int) -> pa.RecordBatch:
@@ -152,10 +157,16 @@ def _given(given: str) -> Iterator[Vocabulary]:
             yield vocabularies.load(name, file=given)
 
 
+@lru_cache(maxsize=2)
+def _named(name: str) -> Vocabulary:
+    """One object a name: its ranks take a moment to read."""
+    return vocabularies.load(name)
+
+
 def _known(place: Place) -> Iterator[Vocabulary]:
     for name in ("qwen2.5", *TEKKEN_FILES, "cl100k", "o200k"):
         with suppress(ConfigError, MissingExtra):  # not installed
-            yield vocabularies.load(name)
+            yield _named(name)
     if place.work is not None:
         from etl import recipe
 

@@ -66,12 +66,27 @@ def view(place: Place, sample_id: str, shard: str, made: Sample | None, reasons:
 def beside(html: str, observation: str) -> list[Row]:
     """Every element of a page in document order, beside what is left of it in the observation."""
     page = dom.read(html)
-    stayed = {int(found[1]): each for each in tags(observation)[1] if (found := _NODE.search(each.partition(">")[0]))}
+    stayed = _stayed(observation)
     rows: list[Row] = []
     for depth, token, text in _elements(page):
         node = page.node(len(rows))
         rows.append(Row(node, depth, f"{_start_tag(token)} {text}".rstrip(), stayed.get(node, "")))
     return rows
+
+
+def _stayed(observation: str) -> dict[int, str]:
+    """By node id, an element's start tag in an observation and the text up to the next one."""
+    found: dict[int, str] = {}
+    node = -1
+    for each in tags(observation)[1]:
+        tag, _, text = each.partition(">")
+        number = None if each.startswith("</") else _NODE.search(tag)
+        if number is not None:
+            node = int(number[1])
+            found[node] = each
+        elif node >= 0 and text:
+            found[node] += text
+    return found
 
 
 def tags(observation: str) -> tuple[str, list[str]]:

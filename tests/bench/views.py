@@ -221,8 +221,13 @@ def _manifest(
         "quarantined": 0, "packing": [], "accounting": accounting, "splits": splits,
         "totals": {**totals, "domains": domains.height, "subdomains": domains.height},
         "settings": {"packed": packed, "samples": {"part_mb": 256.0}, "index": {"context": 32768}},
-        "files": dict.fromkeys(files, ""),
+        "files": dict.fromkeys([*files, *map(_data_of, files)], ""),
     }  # fmt: skip
+
+
+def _data_of(listing: str) -> str:
+    """The data file that a listing is of."""
+    return listing.replace("stats/samples", "data").replace(".parquet", ".arrow")
 
 
 def _arrow(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:
