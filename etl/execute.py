@@ -231,7 +231,7 @@ class Build:
         if not storage.exists(path):
             return None
         manifest: dict[str, Any] = read_json(path)
-        if manifest["fingerprint"] != self.fingerprint(settings, generations):
+        if manifest["fingerprint"] != self.fingerprint(settings, generations) or manifest["format"] != state.FORMAT:
             return None
         return None if storage.missing(self.out, manifest["files"]) else manifest
 
@@ -306,7 +306,8 @@ class Build:
     def _remove_others(self, outputs: Sequence[OutputShard]) -> None:
         """Of the dataset only these output shards stay."""
         names = {shard.name for shard in outputs}
-        for folder in (self.out / "dataset" / "data", self.work / "fitted"):
+        published = self.out / "dataset"
+        for folder in (published / "data", published / "stats" / "samples", self.work / "fitted"):
             for path in storage.files(folder):
                 if storage.relative(path, folder).partition(".")[0] not in names:
                     storage.remove(path)

@@ -44,7 +44,7 @@ def finish(
     for name, table in tables.items():
         files[f"dataset/stats/{name}.parquet"] = _parquet(out / "dataset" / "stats" / f"{name}.parquet", table)
     manifest: dict[str, Any] = {
-        "format": 2,
+        "format": state.FORMAT,
         "recipe": recipe.name,
         "fingerprint": fingerprint,
         "settings": settings,

@@ -17,14 +17,16 @@ import polars as pl
 
 from etl import discover, files, storage
 from etl.discover import Found
+from etl.entrance import enter
 from etl.files import Node
 from etl.index import scan
-from etl.plan import InputShard, Tally, enter
+from etl.inputs import InputShard
 from etl.recipe import InputSettings
 from etl.retries import patiently
 from etl.shards import column, read_json
 from etl.sources import SOURCES
 from etl.storage import AnyPath
+from etl.tally import Tally
 from schemas.errors import StepmillError
 from schemas.ledger import LIGHT_SCHEMA
 from schemas.workflow import Step
@@ -32,14 +34,14 @@ from schemas.workflow import Step
 
 @dataclass(frozen=True)
 class _Input:
-    """An input, or a part of one, as the build knows it, and what is wanted of it: sample ids, and the hash of the
-    workflow that each is of.
+    """An input, or a part of one, as the build knows it, and what is wanted of it: ids, and the hash of the workflow
+    that each is of; of a step that became no sample there is none.
     """
 
     key: str
     name: str
     format: str
-    wanted: Mapping[str, str]
+    wanted: Mapping[str, str | None]
 
 
 def recorded(out: AnyPath, sample_ids: Collection[str]) -> Iterator[tuple[str, Step | str]]:
@@ -54,18 +56,28 @@ def recorded(out: AnyPath, sample_ids: Collection[str]) -> Iterator[tuple[str, S
         said = "there is no work folder, which knows where the recordings are"
         yield from ((each, said) for each in sorted(set(sample_ids)))
         return
-    roots = _Roots(read_json(order)["inputs"])
-    settings = read_json(out / "work" / "settings.json")["samples"]
-    part_bytes = InputSettings(settings["part_mb"]).part_bytes
-    left = set(sample_ids)
+    roots, left = _Roots(read_json(order)["inputs"]), set(sample_ids)
     for one in _inputs(out, left):
         left -= set(one.wanted)
-        shard = _found(one, roots, part_bytes, out / "work" / "remembered.json")
-        if isinstance(shard, str):
-            yield from ((each, shard) for each in one.wanted)
-        else:
-            yield from _steps(shard, one.wanted)
+        yield from _read(out, one, roots)
     yield from ((each, "no such sample in the dataset") for each in sorted(left))
+
+
+def recorded_step(out: AnyPath, key: str, step_id: str) -> Step | str:
+    """One step of the input shard with this key, whatever became of it; or why it cannot be had. Errors as above."""
+    entry = next(entry for entry in read_json(out / "work" / "inputs.json") if entry["key"] == key)
+    one = _Input(key, entry["name"], entry["format"], {step_id: None})
+    return dict(_read(out, one, _Roots(read_json(out / "work" / "order.json")["inputs"])))[step_id]
+
+
+def _read(out: AnyPath, one: _Input, roots: _Roots) -> Iterator[tuple[str, Step | str]]:
+    """What is wanted of one input."""
+    part_bytes = InputSettings(read_json(out / "work" / "settings.json")["samples"]["part_mb"]).part_bytes
+    shard = _found(one, roots, part_bytes, out / "work" / "remembered.json")
+    if isinstance(shard, str):
+        yield from ((each, shard) for each in one.wanted)
+    else:
+        yield from _steps(shard, one.wanted)
 
 
 def _inputs(out: AnyPath, sample_ids: Collection[str]) -> Iterator[_Input]:
@@ -79,7 +91,7 @@ def _inputs(out: AnyPath, sample_ids: Collection[str]) -> Iterator[_Input]:
         if places := of_shard.get(entry["key"]):
             path = out / "work" / "light" / f"{entry['key']}.arrow"
             hashes = [each for batch in column(path, "workflow_hash", LIGHT_SCHEMA) for each in batch.to_pylist()]
-            wanted = {sample_id: hashes[row] for row, sample_id in places}
+            wanted: dict[str, str | None] = {sample_id: hashes[row] for row, sample_id in places}
             yield _Input(entry["key"], entry["name"], entry["format"], wanted)
 
 
@@ -142,7 +154,7 @@ def _unreadable(name: str, error: StepmillError | OSError) -> str:
     return f"the recording {name} cannot be read: {said}"
 
 
-def _steps(shard: InputShard, wanted: Mapping[str, str]) -> Iterator[tuple[str, Step | str]]:
+def _steps(shard: InputShard, wanted: Mapping[str, str | None]) -> Iterator[tuple[str, Step | str]]:
     """The steps of an input that are asked for, while it is read; it is read no further than to the last one."""
     left = dict(wanted)
     seen: dict[str, str] = {}
@@ -151,7 +163,7 @@ def _steps(shard: InputShard, wanted: Mapping[str, str]) -> Iterator[tuple[str, 
             trail = enter(workflow, Tally(), seen)
             for mark in trail.marks:
                 sample_id = trail.step_id(mark)
-                if left.get(sample_id) == trail.content_hash:
+                if left.get(sample_id, "") in {trail.content_hash, None}:
                     del left[sample_id]
                     yield sample_id, mark.step
             if not left:

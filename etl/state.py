@@ -23,6 +23,8 @@ from etl.shards import read_json, write_json
 from etl.storage import AnyPath
 
 MANIFEST: Final = "dataset/manifest.json"
+FORMAT: Final = 3
+"""Of the manifest, and of what is published with it; a build of an earlier one is completed by building it again."""
 FOLDERS: Final = ("samples", "light", "ledger", "quarantine")
 """Under the work folder, with files named by the key of an input shard."""
 

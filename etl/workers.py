@@ -11,7 +11,7 @@ from etl import storage, takedown
 from etl.failures import Refused, Watch
 from etl.index import OutputShard
 from etl.inputs import InputShard
-from etl.packing import PackedReport, PackPlan
+from etl.packing import PackedReport, PackPlan, files_of
 from etl.plan import Plan
 from etl.reports import ShardReport
 from etl.shards import open_arrow, read_json
@@ -95,6 +95,8 @@ class PackedWorker:
             return "other settings"
         if report.content != item.content:
             return "other samples"
+        if set(report.files) != {*files_of(item.name)}:
+            return "built by another version"
         missing = storage.missing(self.out, report.files)
         return f"{missing[0]} is missing" if missing else report
 
