@@ -7,10 +7,12 @@ shard stands, under ``work/fitted``, what became of each of its samples, and of 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -200,13 +202,16 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         reader = open_arrow(path)
-        self._batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
-        self._starts = np.cumsum([0, *(batch.num_rows for batch in self._batches)])
+        batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+        self._names = reader.schema.names
+        self._columns = [batch.columns for batch in batches]
+        self._starts = [0, *accumulate(batch.num_rows for batch in batches)]
 
     def row(self, number: int) -> Sample:
-        at = int(np.searchsorted(self._starts, number, side="right")) - 1
-        row = self._batches[at].slice(number - int(self._starts[at]), 1)
-        return sample_from_row({name: row.column(i)[0].as_py() for i, name in enumerate(row.schema.names)})
+        at = bisect_right(self._starts, number) - 1
+        number -= self._starts[at]
+        values = [column[number].as_py() for column in self._columns[at]]
+        return sample_from_row(dict(zip(self._names, values, strict=True)))
 
 
 def gather(rows: pl.DataFrame, folder: AnyPath) -> Iterator[Sample]:

@@ -149,7 +149,7 @@ class _Page:
             return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
         # The space that `before` ends with belongs to the first segment's first token, as the space before any
         # other tag does, so in this shifted text every cut stands just after a token's end.
-        self.ids = vocabulary.encode(" " + text)
+        self.ids = vocabulary.encode_normalised(" " + text)
         ends = np.cumsum(vocabulary.lengths[self.ids], dtype=np.int64)
         return np.searchsorted(ends, self.cuts, side="right").astype(np.int64)
 

@@ -86,12 +86,15 @@ class Vocabulary:
         return {name: self.__dict__[name] for name in ("name", "file", "family", "engine")}
 
     def encode(self, text: str) -> Tokens:
-        """The ids of ``text`` as ordinary text, int32.
+        """The ids of ``text`` as ordinary text, int32. Errors as of `encode_normalised`."""
+        return self.encode_normalised(self.normalise(text))
+
+    def encode_normalised(self, text: str) -> Tokens:
+        """The ids of what `normalise` has given, int32.
 
         Errors: BuildError if an engine disagrees with tiktoken on this text; RecordError ``tokenizer_panic`` for a
         pattern we do not know, on runs too long for tiktoken.
         """
-        text = self.normalise(text)
         if self.exact and has_long_run(text):
             parts = [
                 self._oracle.encode_pretoken(part) if is_pretoken else self._engine.encode(part)
