@@ -48,6 +48,25 @@ def render(manifest: dict[str, Any], tables: dict[str, pl.DataFrame]) -> str:
     return f"---\n{header}---\n\n{template.substitute(values)}"
 
 
+def data_files(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """Where the rows of each split lie, as the Hub's YAML has it: of a build by globs; of a published dataset by name,
+    because files that it does not have any more, or not yet, may lie beside them.
+    """
+    if "published" not in manifest:
+        return [{"split": name, "path": f"data/*/{name}-*.arrow"} for name in manifest["splits"]]
+    return [
+        {"split": name, "path": [file["path"] for file in files]}
+        for name, files in manifest["published"]["splits"].items()
+    ]
+
+
+def download_size(manifest: dict[str, Any]) -> int:
+    """Bytes of all files with rows."""
+    if "published" not in manifest:
+        return sum(int(split["bytes"]) for split in manifest["splits"].values())
+    return sum(int(file["bytes"]) for files in manifest["published"]["splits"].values() for file in files)
+
+
 def _yaml(manifest: dict[str, Any]) -> dict[str, Any]:
     splits = manifest["splits"]
     card = manifest["settings"]["card"]
@@ -60,19 +79,14 @@ def _yaml(manifest: dict[str, Any]) -> dict[str, Any]:
         "task_categories": ["text-generation"],
         "tags": ["web-agents", "html", "tokenized", "stepmill"],
         "size_categories": [size],
-        "configs": [
-            {
-                "config_name": "default",
-                "data_files": [{"split": name, "path": f"data/*/{name}-*.arrow"} for name in splits],
-            }
-        ],
+        "configs": [{"config_name": "default", "data_files": data_files(manifest)}],
         "dataset_info": {
             "features": _FEATURES,
             "splits": [
                 {"name": name, "num_bytes": split["bytes"], "num_examples": split["rows"]}
                 for name, split in splits.items()
             ],
-            "download_size": sum(split["bytes"] for split in splits.values()),
+            "download_size": download_size(manifest),
             "dataset_size": sum(split["bytes"] for split in splits.values()),
         },
     }

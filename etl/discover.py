@@ -90,7 +90,7 @@ def _walk(
         return
     children = node.children()
     if format_name != UNKNOWN:
-        yield Found(node.place, name, format_name, tuple(child for child in children if child.kind == "file"))
+        yield Found(node.place, name, format_name, tuple(files.files_at(node)))
         return
     for child in children:
         path = inside + child.name
@@ -120,7 +120,8 @@ def shards(
     for item in found:
         cutting = Cutting.of((sources or {}).get(item.format), part_bytes)
         facts = _facts(item, cutting, known, progress or (lambda _: None))
-        hashed.append((InputShard(item.name, item.place, item.format, facts.size, facts.sha256), facts.parts))
+        shard = InputShard(item.name, item.place, item.format, facts.size, facts.sha256, files.version(item.files))
+        hashed.append((shard, facts.parts))
     if remember:
         known.save()
     hashed.sort(key=lambda pair: (pair[0].name, pair[0].sha256))

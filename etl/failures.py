@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from etl.fingerprint import digest
+from schemas.reasons import Reason
 
 Watch = Callable[[str], None]
 """Told what is worked on now, by a name that `Refused` knows."""
@@ -30,7 +31,7 @@ class Refused:
     """
 
     name: str
-    reason: str
+    reason: Reason
     detail: str
 
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import errno
 import glob
+import hashlib
 import io
 import math
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -89,13 +90,35 @@ def expand(given: str) -> list[Node]:
     return nodes
 
 
-def node(place: str | Path) -> Node:
-    """One file or folder. Raises OSError."""
+def node(place: str | Path, anew: bool = False) -> Node:
+    """One file or folder. anew: not as it is remembered from a listing. Raises OSError."""
     if not remote(place):
         return _local_node(local(place))
     with _errors(str(place)):
         system, path = _system(str(place))
+        if anew:
+            system.invalidate_cache()
         return _remote_node(system, path, _info(system, path, str(place)))
+
+
+def version(nodes: Iterable[Node]) -> str:
+    """By which files are seen to have changed since they were listed, made of what all machines see alike, whether a
+    file is listed or asked for by itself: names, sizes, and tags of content or else times, to the second elsewhere.
+    """
+    said = []
+    for found in nodes:
+        kind, _, mark = found.stamp.mark.partition(":")
+        if not remote(found.place):
+            mark = kind  # the time of the content
+        elif kind in _TIMES:
+            mark = f"{found.stamp.changed:.0f}"
+        said.append(f"{found.name}\0{found.stamp.size}\0{mark}\n")
+    return hashlib.blake2b("".join(said).encode(errors="surrogateescape"), digest_size=10).hexdigest()
+
+
+def files_at(found: Node) -> list[Node]:
+    """A file itself, or the files that are right in a folder; none for what is neither."""
+    return [each for each in (found.children() if found.kind == "folder" else (found,)) if each.kind == "file"]
 
 
 def open_binary(place: str | Path, start: int = 0, block: int = BLOCK) -> io.BufferedReader:

@@ -7,18 +7,18 @@ it had no samples, the gates of drift say nothing. What a later takedown list na
 
 from __future__ import annotations
 
-import re
+import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from etl.figures import distances
 from schemas.errors import ConfigError
+from schemas.reasons import REASONS
 
 _SLACK: Final = 1e-9
 """A figure is at its limit, not over it, where only the last digits of two divisions differ."""
 _SHARES: Final = ("max_drop_rate", "max_domain_drift", "max_action_drift", "max_survival_drift")
-_REASON: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,10 @@ class Gates:
             if limit is not None and not limit >= 0:
                 raise ConfigError(f"gates.{name} = {limit}: it is 0 or more")
         for reason in self.max_drop_rates:
-            if not _REASON.fullmatch(reason):
-                said = "a reason is a word like failed_action; stepmill inspect shows those of a build"
-                raise ConfigError(f"gates.max_drop_rates.{reason}: {said}")
+            if reason not in REASONS:
+                close = difflib.get_close_matches(reason, sorted(REASONS), 1)
+                said = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(REASONS))}"
+                raise ConfigError(f"gates.max_drop_rates.{reason}: nothing is dropped for such a reason; {said}")
 
     def failures(self, new: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[str]:
         """What fails, one line each. new, old: figures of this build and of the one before, if there was one."""

@@ -12,8 +12,8 @@ Split: hash(seed, split key) against the share of the test split, so that a key'
 move old rows. Place: output shard by range of hash(seed, sample id) within the generation, in the order of that hash.
 
 Memory: of every workflow two 64-bit hashes are held at once, by which those are found that may have been read before;
-only of these is more held. Samples are spread over files by the first bits of their hash, so many that each holds about
-a million, and each file is sorted by itself.
+only of these is more held. Samples are spread over files by the first bits of their hash, so many that each holds
+some hundred thousand (but no more than 256 for each split), and each file is sorted by itself.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ SPLITS: Final = ("train", "test")
 _COLUMNS: Final = ("sample_id", "workflow", "step", "sample_hash", "domain", "website", "objective", "chars")
 _DECIDED: Final = {"position": pl.Int32, "workflow": pl.String, "reason": pl.String, "detail": pl.String}
 _GROUP_ROWS: Final = 100_000  # samples whose rows are worked out together
-_PART_ROWS: Final = 1_000_000  # about so many rows of the index are sorted together
+_PART_ROWS: Final = 500_000  # about so many rows of the index are sorted together
+_PART_BITS: Final = 8  # at most: each part of both splits is an open file
+_ROW_GROUP: Final = 2**16  # rows of an index file that are read together
 _FRAME_CHARS: Final = 300  # of prompt and chat around a sample's own texts
 _CHARS_PER_TOKEN: Final = 3.0  # of samples under Qwen2.5; only to plan how many shards there are
 _TOKEN_BYTES: Final = 8  # input id and label
@@ -230,7 +232,7 @@ class Index:
             if repeated[start:end].any():
                 light = _light(work, shards[position], names).unique(maintain_order=True)
                 light = light.with_columns(pl.Series("decided", of_shard, pl.UInt64))
-                yield position, light.filter(pl.Series(repeated[start:end]))
+                yield position, _detached(light.filter(pl.Series(repeated[start:end])))
             start = end
 
     def _decided(self, rows: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFrame:
@@ -269,6 +271,13 @@ def _spreading(folder: AnyPath, number: int, rows: int) -> Iterator[_Spread]:
         yield _Spread(folder, number, rows, unsorted)
 
 
+def _detached(rows: pl.DataFrame) -> pl.DataFrame:
+    """The same rows; texts that Polars left in a mapped file would keep the whole file mapped."""
+    copied = pl.from_arrow(rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
+    assert isinstance(copied, pl.DataFrame)
+    return copied
+
+
 def _repeated(keys: Hashes) -> npt.NDArray[np.bool_]:
     """Which of these are there more than once."""
     ordered = np.sort(keys)
@@ -287,7 +296,7 @@ class _Spread:
     def __init__(self, folder: AnyPath, number: int, rows: int, unsorted: Path) -> None:
         self.chars: Counter[str] = Counter()  # of what is kept, by split, as the planning has it
         self._folder, self._number, self._unsorted = folder, number, unsorted
-        self._bits = (rows // _PART_ROWS).bit_length()
+        self._bits = min((rows // _PART_ROWS).bit_length(), _PART_BITS)
         self._files: dict[str, tuple[pa.OSFile, pa.RecordBatchStreamWriter]] = {}
 
     def add(self, rows: pl.DataFrame) -> None:
@@ -300,7 +309,8 @@ class _Spread:
             name = f"g{self._number:04d}-{split}-{part:05d}.parquet"
             if name not in self._files:
                 stream = pa.OSFile(str(self._unsorted / f"{name}.part"), "wb")
-                self._files[name] = stream, pa.ipc.new_stream(stream, INDEX_SCHEMA)
+                options = pa.ipc.IpcWriteOptions(compression="lz4")
+                self._files[name] = stream, pa.ipc.new_stream(stream, INDEX_SCHEMA, options=options)
             self._files[name][1].write_table(group.select(INDEX_SCHEMA.names).to_arrow().cast(INDEX_SCHEMA))
 
     def sorted(self, totals: Mapping[str, int]) -> list[OutputShard]:
@@ -310,16 +320,19 @@ class _Spread:
             writer.close()
             stream.close()
             part = self._unsorted / f"{name}.part"
-            with pa.memory_map(str(part)) as spread:
+            with pa.OSFile(str(part), "rb") as spread:
                 rows = pl.from_arrow(pa.ipc.open_stream(spread).read_all())
             assert isinstance(rows, pl.DataFrame)
             split = name.split("-")[1]
             width = -(-(2**64) // totals[split])
             home = pl.lit(0) if totals[split] == 1 else pl.col("order") // width
             rows = rows.with_columns(home=home.cast(pl.Int32)).sort("order", "sample_id", "shard", "row")
-            with atomic(self._folder / name) as written:
-                table = rows.to_arrow().cast(INDEX_SCHEMA)
-                pq.write_table(table, pa.PythonFile(written, mode="w"), compression="zstd", row_group_size=2**16)
+            with (
+                atomic(self._folder / name) as written,
+                pq.ParquetWriter(pa.PythonFile(written, mode="w"), INDEX_SCHEMA, compression="zstd") as parquet,
+            ):
+                for group in rows.iter_slices(_ROW_GROUP):
+                    parquet.write_table(group.to_arrow().cast(INDEX_SCHEMA))
             part.unlink()
             for (number,), group in rows.filter(pl.col("reason") == "").group_by("home", maintain_order=True):
                 found.setdefault((split, int(str(number))), _Content()).add(name, group)

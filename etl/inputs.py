@@ -218,7 +218,8 @@ class InputShard:
     """One input file, a part of one, or one folder that a format reads as one recording.
 
     name: path relative to the root it was given under, with ``/``; its identity in messages and order.
-    path: path or URL where it can be read now; never stored in data. sha256: of the whole file.
+    path: path or URL where it can be read now; never stored in data. sha256: of the whole file. version: of what was
+    hashed (`etl.files.version`); empty if it does not matter.
     size: bytes on disk; those of a file's parts add up to the file's. part: None for the whole input.
     """
 
@@ -227,6 +228,7 @@ class InputShard:
     format: str
     size: int
     sha256: str
+    version: str = ""
     part: Part | None = None
 
     @property

@@ -21,6 +21,7 @@ from lxml import etree
 
 from etl.dom import END, START, Page, Token, read
 from schemas.errors import PageError
+from schemas.reasons import Reason
 
 LOCATOR_LIMIT: Final = 16_384
 """Characters of the longest CSS selector or XPath that is tried."""
@@ -306,7 +307,7 @@ def _kin(page: Page) -> _Kin:
     return _Kin(parents, before, around, beside)
 
 
-def _elements(root: etree._Element, path: str, written: str, reason: str) -> list[int]:
+def _elements(root: etree._Element, path: str, written: str, reason: Reason) -> list[int]:
     try:
         found = root.xpath(path, smart_strings=False)
     except (etree.XPathError, ValueError) as error:

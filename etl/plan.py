@@ -17,15 +17,17 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar, Final, Protocol
 
+from etl import files
 from etl.entrance import Entrance, Met
 from etl.failures import Refused, Watch, described, known_as, of_the_machine, unwatched
 from etl.fingerprint import digest, plain
 from etl.inputs import InputHead, InputShard
 from etl.reports import ShardReport, Writer
+from etl.retries import patiently
 from etl.storage import AnyPath
 from etl.takedown import NOTHING, Takedown
 from etl.tally import Tally
-from schemas.errors import RecordError
+from schemas.errors import BuildError, RecordError
 from schemas.samples import Sample
 from schemas.trail import Trail
 from schemas.workflow import Workflow
@@ -90,6 +92,7 @@ class Plan:
             for trail in self._trails(shard, entrance, watch):
                 for sample in self._through(trail, tally):
                     add(sample)
+        _check_version(shard)
         met.strip(tally, takedown)
         return writer.report(tally, met, self.fingerprints[shard.format], takedown.state)
 
@@ -160,3 +163,14 @@ class Plan:
         settings = self.settings()
         shared = {name: value for name, value in settings.items() if not name.startswith("source ")}
         return {name: digest({**shared, "source": settings[f"source {name}"]}) for name in self.sources}
+
+
+def _check_version(shard: InputShard) -> None:
+    """Raises `BuildError` if what was read may not be what was hashed."""
+    if shard.version:
+        found = patiently(shard.path, lambda: files.version(files.files_at(files.node(shard.path, anew=True))))
+        if found != shard.version:
+            raise BuildError(
+                f"{shard.path}: it changed after it was hashed and before it was read to its end; once nothing writes "
+                "to it any more, run the same command again"
+            )

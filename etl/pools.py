@@ -213,15 +213,15 @@ class Processes:
         if not at:
             return task
         if member.process.is_alive():
-            reason, detail = "over_time", f"took longer than {self.page_seconds:g} s (limits.page_seconds)"
+            refused = Refused(at, "over_time", f"took longer than {self.page_seconds:g} s (limits.page_seconds)")
         else:
             task.strikes[at] += 1
             if task.strikes[at] < STRIKES:
                 return task
-            reason, detail = "killed_worker", f"the process that worked on it died, {STRIKES} times"
-        if any(refused.name == at for refused in task.refused):
+            refused = Refused(at, "killed_worker", f"the process that worked on it died, {STRIKES} times")
+        if any(other.name == at for other in task.refused):
             raise BuildError(f"a worker process dies on {at} though it was to leave it out")
-        task.refused += (Refused(at, reason, detail),)
+        task.refused += (refused,)
         return task
 
 

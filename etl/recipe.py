@@ -2,19 +2,23 @@
 
 A recipe may extend a shipped one (``extends = "scribeagent-32k"``); every section and key is checked before work
 starts, and a misspelt one is answered with the nearest name. Sections and keys are the fields of the stages.
+
+A file that a recipe file names is relative to that recipe file; one that a single setting (``--set``) names, to the
+current folder.
 """
 
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from importlib import metadata, resources
 from pathlib import Path
-from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from etl.fingerprint import plain
 from etl.gates import Gates
@@ -43,6 +47,10 @@ _SHAPING_SAMPLES: Final = ("turbohtml", "cssselect", "lxml", "publicsuffixlist",
 _SHAPING_PACKED: Final = ("pyarrow",)
 """Libraries whose version can change what a phase writes. Vocabularies stand in the settings by their hash."""
 
+_A_FILE: Final = "file"
+File = Annotated[str, _A_FILE]
+"""A setting that names a file; empty for none."""
+
 
 @dataclass(frozen=True)
 class VocabularySettings:
@@ -53,7 +61,7 @@ class VocabularySettings:
     """
 
     name: str = "qwen2.5"
-    file: str = ""
+    file: File = ""
     engine: Literal["auto", "tiktoken", "gigatoken"] = "auto"
     pattern: str = ""
     special_tokens: dict[str, int] = field(default_factory=dict)
@@ -101,8 +109,8 @@ class InputSettings:
 class AugmentSettings:
     """objectives, descriptions: JSON files of texts by id, made by ``stepmill augment``. only_bare: see `Augment`."""
 
-    objectives: str = ""
-    descriptions: str = ""
+    objectives: File = ""
+    descriptions: File = ""
     only_bare: bool = False
 
 
@@ -142,7 +150,7 @@ class SplitSettings:
 
     key: Literal["workflow", "domain", "website", "objective", "template"] = "workflow"
     test: float = 0.05
-    held_out: str = ""
+    held_out: File = ""
     seed: int = 0
 
 
@@ -171,7 +179,7 @@ class TakedownSettings:
 
     workflows: frozenset[str] = field(default_factory=frozenset)
     domains: frozenset[str] = field(default_factory=frozenset)
-    file: str = ""
+    file: File = ""
 
 
 @dataclass(frozen=True)
@@ -294,13 +302,52 @@ def load(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def tables_of(path: Path) -> dict[str, Any]:
-    """The tables of a recipe file. Raises `ConfigError` if it cannot be read."""
+    """The tables of a recipe file; files in it are named by whole paths. Raises `ConfigError` if it cannot be read."""
     try:
-        return _parse(path.read_text("utf-8"), str(path))
+        tables = _placed(_parse(path.read_text("utf-8"), str(path)), path.parent)
     except OSError as error:
         raise ConfigError(f"recipe {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"recipe {path}: not UTF-8 ({error.reason} at byte {error.start})") from error
+    base = tables.get("extends")
+    if isinstance(base, str) and base.endswith(".toml"):
+        tables["extends"] = str(path.parent.absolute() / base)
+    return tables
+
+
+@cache
+def _file_settings() -> frozenset[tuple[str, str]]:
+    """(section, key) of the settings that name files."""
+    sections = {name: hint for name, hint in get_type_hints(Recipe).items() if hasattr(hint, "__dataclass_fields__")}
+    return frozenset(
+        (section, key)
+        for section, settings in sections.items()
+        for key, hint in get_type_hints(settings, include_extras=True).items()
+        if _A_FILE in getattr(hint, "__metadata__", ())
+    )
+
+
+def _placed(tables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The same settings; files that they name are those in a folder, unless they are named by whole paths."""
+    placed = dict(tables)
+    for section, key in _file_settings():
+        settings = placed.get(section)
+        if isinstance(settings, Mapping) and isinstance(name := settings.get(key), str) and name:
+            placed[section] = {**settings, key: str(folder.absolute() / name)}
+    return placed
+
+
+def placed(override: str) -> str:
+    """A single setting (``section.key=value``) that says the same in any folder: the file that it names, if it names
+    one, by its whole path.
+    """
+    tables = _override(override)
+    anew = _placed(tables, Path())
+    if anew == tables:
+        return override
+    ((section, settings),) = anew.items()
+    ((key, name),) = settings.items()
+    return f"{section}.{key}={json.dumps(name)}"
 
 
 def from_tables(tables: Mapping[str, Any], overrides: Sequence[str] = ()) -> Recipe:

@@ -12,8 +12,9 @@ import polars as pl
 from etl import scratch, storage
 from etl.storage import AnyPath
 from etl.sums import Sums
+from schemas.reasons import Reason
 
-_LOCATED: Final = frozenset(
+_NO_TARGET: Final[frozenset[Reason]] = frozenset(
     (
         "target_absent",
         "target_ambiguous",
@@ -21,6 +22,8 @@ _LOCATED: Final = frozenset(
         "target_unknown",
         "empty_page",
         "missing_dom",
+        "costly_css",
+        "costly_xpath",
         "invalid_css",
         "invalid_xpath",
         "invalid_markup",
@@ -28,7 +31,6 @@ _LOCATED: Final = frozenset(
     )
 )
 """Reasons for which an element action has no target in the observation."""
-
 
 _WHERE: Final = ("domain", "subdomain", "action_kind")
 _SUMS: Final = ("samples", "prompt_tokens", "completion_tokens", "chunked", "raw_chars", "pruned_chars")
@@ -88,7 +90,7 @@ def _with_read(table: pl.DataFrame, counts: pl.DataFrame) -> pl.DataFrame:
     )
     dropped = counts.filter((unit == "step") & (reason != ""))
     lost = dropped.group_by("domain").agg(
-        dropped_steps=count.sum(), lost_targets=count.filter(reason.is_in(list(_LOCATED))).sum()
+        dropped_steps=count.sum(), lost_targets=count.filter(reason.is_in(list(_NO_TARGET))).sum()
     )
     joined = found.join(lost, on="domain", how="left").join(table, on="domain", how="left")
     joined = joined.with_columns(pl.col(pl.Int64).fill_null(0))

@@ -20,6 +20,7 @@ import zstandard
 
 from etl import files
 from schemas.errors import RecordError
+from schemas.reasons import Reason
 
 CHUNK_BYTES: Final = 256 * 1024
 GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -32,7 +33,7 @@ BOM: Final = b"\xef\xbb\xbf"
 class Truncated(RecordError):
     """A compressed or structured input ends before its end; ``raw`` holds what could not be completed."""
 
-    def __init__(self, reason: str, detail: str, raw: bytes = b"") -> None:
+    def __init__(self, reason: Reason, detail: str, raw: bytes = b"") -> None:
         super().__init__(reason, detail)
         self.raw = raw
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 import orjson
 
+from schemas.reasons import Reason
 from schemas.trail import Trail
 
 Unit = Literal["record", "workflow", "step", "sample"]
@@ -20,7 +21,7 @@ class Entry:
     id: str
     parent: str = ""
     stage: str = "read"
-    reason: str = ""
+    reason: Reason | Literal[""] = ""
     detail: str = ""
     domain: str = ""
 
@@ -31,11 +32,11 @@ class Quarantined:
 
     id: str
     stage: str
-    reason: str
+    reason: Reason
     detail: str
     raw: bytes
 
-    def without_content(self, reason: str) -> Quarantined:
+    def without_content(self, reason: Reason) -> Quarantined:
         """What is kept of it where nothing may be kept but that it was there, and why."""
         return replace(self, reason=reason, detail="", raw=b"")
 
@@ -56,24 +57,24 @@ class Tally:
         """Enter one thing that was read. parent: the uid of the workflow it belongs to, if any."""
         self.entries.append(Entry(unit, id, parent, domain=domain))
 
-    def drop(self, unit: Unit, id: str, reason: str, detail: str = "", parent: str = "", domain: str = "") -> None:
+    def drop(self, unit: Unit, id: str, reason: Reason, detail: str = "", parent: str = "", domain: str = "") -> None:
         """Something that was read goes no further; it must have been entered with `read`."""
         self.entries.append(Entry(unit, id, parent, self.stage, reason, detail, domain))
 
-    def drop_workflow(self, trail: Trail, reason: str, detail: str = "") -> None:
+    def drop_workflow(self, trail: Trail, reason: Reason, detail: str = "") -> None:
         """A whole workflow goes no further, and its remaining steps with it."""
         uid = trail.uid
         self.drop("workflow", uid, reason, detail, "", trail.domain)
         for mark in trail.marks:
             self.drop("step", trail.step_id(mark), reason, "its workflow was dropped", uid, trail.domain)
 
-    def quarantine_workflow(self, trail: Trail, reason: str, detail: str) -> None:
+    def quarantine_workflow(self, trail: Trail, reason: Reason, detail: str) -> None:
         """A workflow that was read cannot be built: dropped, and kept as JSON in our interchange format."""
         self.drop_workflow(trail, reason, detail)
         raw = orjson.dumps(asdict(trail.workflow))
         self.quarantined.append(Quarantined(trail.uid, self.stage, reason, detail, raw))
 
-    def quarantine(self, id: str, reason: str, detail: str, raw: bytes) -> None:
+    def quarantine(self, id: str, reason: Reason, detail: str, raw: bytes) -> None:
         """One record cannot be read. Enters it, drops it and keeps its bytes; do not call `read` for it as well."""
         self.entries.append(Entry("record", id))
         self.entries.append(Entry("record", id, "", self.stage, reason, detail))

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from schemas.reasons import Reason
+
 
 class StepmillError(Exception):
     """Base of all errors raised on purpose; its text says what, where, why and what to do next."""
@@ -61,12 +63,12 @@ class MissingExtra(StepmillError):
 class RecordError(StepmillError):
     """One record cannot be read. ``reason`` is the word it is counted under."""
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
-        self.reason = reason
+        self.reason: Reason = reason
         self.detail = detail
 
-    def __reduce__(self) -> tuple[type[RecordError], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[RecordError], tuple[Reason, str]]:
         return type(self), (self.reason, self.detail)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
+from schemas.reasons import Reason
 from schemas.workflow import Step, Workflow
 
 
@@ -19,7 +21,7 @@ class Mark:
     number: int
     step: Step
     stage: str = ""
-    reason: str = ""
+    reason: Reason | Literal[""] = ""
     detail: str = ""
     element: int = -1
     node: int = -1
@@ -27,7 +29,7 @@ class Mark:
     observation: str = ""
     description: str = ""
 
-    def drop(self, stage: str, reason: str, detail: str = "", override: bool = False) -> None:
+    def drop(self, stage: str, reason: Reason, detail: str = "", override: bool = False) -> None:
         """Not trained on; the first reason counts, unless a later one says more (``override``)."""
         if override or not self.reason:
             self.stage, self.reason, self.detail = stage, reason, detail

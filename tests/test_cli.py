@@ -426,15 +426,18 @@ def test_stopped_by_hand(tmp_path: Path, workers: str) -> None:
 
 
 def test_a_build_file_stands_for_itself(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
-    """Inputs and output of a build file are relative to it, and the build can be looked at and tried again from
-    anywhere, when the file is gone too; so with a recipe file.
+    """Inputs, output and other files that a build file names are relative to it, and the build can be looked at and
+    tried again from anywhere, when the file is gone too; so with a recipe file, and with single settings.
     """
     shutil.copytree(small / "in", tmp_path / "a" / "in")
-    (tmp_path / "a" / "nightly.toml").write_text('[build]\ninputs = ["in"]\nout = "out"\n[prompt]\nnode_repeats = 2\n')
+    held = '[prompt]\nnode_repeats = 2\n[split]\nheld_out = "held.txt"\n'
+    (tmp_path / "a" / "held.txt").write_text("w2\n")
+    (tmp_path / "a" / "nightly.toml").write_text('[build]\ninputs = ["in"]\nout = "out"\n' + held)
     (tmp_path / "a" / "mine.toml").write_text('extends = "scribeagent-32k"\n[prompt]\nnode_repeats = 2\n')
     monkeypatch.chdir(tmp_path)
     assert run("build", "a/nightly.toml").code == 0
-    assert run("build", "a/in", "--out", "mine", "--recipe", "a/mine.toml").code == 0
+    held_out = ("--set", "split.held_out=a/held.txt")
+    assert run("build", "a/in", "--out", "mine", "--recipe", "a/mine.toml", *held_out).code == 0
     assert builds.contents(tmp_path / "mine" / "dataset" / "data") == builds.contents(tmp_path / "a/out/dataset/data")
     (tmp_path / "a" / "nightly.toml").unlink()
     (tmp_path / "a" / "mine.toml").unlink()
@@ -470,7 +473,7 @@ def test_retry_reads_with_a_mended_source(tmp_path: Path, monkeypatch: pytest.Mo
 
     def first(fields: dict[str, Any], origin: str) -> Workflow:
         if fields["workflow_id"] == "w2":
-            raise RecordError("not_yet", "this version cannot read it")
+            raise RecordError("missing_field", "this version cannot read it")
         fields = fields | {"steps": [step | {"url": "https://old.example/"} for step in fields["steps"]]}
         return read(fields, origin)
 

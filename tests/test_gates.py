@@ -30,7 +30,7 @@ LATER: Final = FIGURES | {
 LIMITS: Final[dict[str, tuple[dict[str, Any], dict[str, Any], str]]] = {
     "drop rate": ({"max_drop_rate": 0.3}, {"max_drop_rate": 0.2999}, "30.00% of all steps are dropped; "),
     "drop rate of a reason": (
-        {"max_drop_rates": {"failed_action": 0.2, "never_seen": 0.0}},
+        {"max_drop_rates": {"failed_action": 0.2, "not_english": 0.0}},
         {"max_drop_rates": {"failed_action": 0.1999}},
         "20.00% are dropped as failed_action; gates.max_drop_rates.failed_action is 19.99%",
     ),
@@ -106,7 +106,8 @@ def test_what_is_taken_down_is_no_drift() -> None:
         ("gates.min_samples=-1", "gates.min_samples = -1: it is 0 or more"),
         ("gates.min_domains=1.5", "gates.min_domains = 1.5: expected int, got float"),
         ("gates.max_drop_rates.failed_action=2", "gates.max_drop_rates.failed_action = 2.0: a share"),
-        ('gates.max_drop_rates={"failed action"=0.1}', "gates.max_drop_rates.failed action: a reason is a word"),
+        ("gates.max_drop_rates.faild_action=0.1", "nothing is dropped for such a reason; did you mean failed_action?"),
+        ("gates.max_drop_rates.xyz=0.1", "there are after_broken_record, "),
         ("gates.max_drop_rates=0.1", "gates.max_drop_rates: expected a table"),
         ("gates.max_droprate=0.1", "did you mean 'max_drop_rate'?"),
     ],

@@ -59,7 +59,7 @@ POINTS: Final = {
     "between rename and report": "etl.reports.write_json = kill_at(3, etl.reports.write_json)",
     "in the index": """
 class Parquet:
-    write_table = staticmethod(kill_at(1, None, after=lambda table, file, *rest: file.write(b"PAR1")))
+    ParquetWriter = staticmethod(kill_at(1, None, after=lambda file, *rest: file.write(b"PAR1")))
 etl.index.pq = Parquet""",
     "in packing": "ArrowWriter.add_batch = kill_at(3, ArrowWriter.add_batch)",
     "before the manifest": """

@@ -14,6 +14,7 @@ import pytest
 from etl import recipe
 from etl.recipe import Recipe
 from schemas.errors import ConfigError
+from tokenization.ranks import qwen_file
 
 LISTS: Final = (
     "kept_tags", "dropped_with_content", "kept_attributes", "never_filtered_attributes", "kept_when_empty_tags",
@@ -79,6 +80,62 @@ def test_a_file_extends_a_shipped_recipe(tmp_path: Path) -> None:
         assert loaded.prune.kept_tags == {"a"}
         assert loaded.prune.kept_attributes == recipe.load("scribeagent-32k").prune.kept_attributes
     assert (recipe.load(str(first)).split.key, recipe.load(str(second)).split.key) == ("workflow", "domain")
+
+
+FILES: Final = {
+    "held_out.txt": "w1\n",
+    "down.txt": "workflow w2\n",
+    "objectives.json": '{"workflows:w3": "Buy the third thing"}',
+    "descriptions.json": '{"workflows:w4/1": "Press the button"}',
+}
+NAMING: Final = """
+[split]
+held_out = "lists/held_out.txt"
+[takedown]
+file = "lists/down.txt"
+[augment]
+objectives = "lists/objectives.json"
+descriptions = "lists/descriptions.json"
+[vocabulary]
+file = "lists/tokenizer.tiktoken"
+"""
+
+
+def test_files_are_relative_to_the_recipe_that_names_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file that a recipe file names, that which it extends too, is found from any folder; a copy of the recipe
+    and its files elsewhere makes the same settings; a single setting is relative to the current folder.
+    """
+    ranks = Path(qwen_file().path)
+    for folder in ("here", "there"):
+        (tmp_path / folder / "lists").mkdir(parents=True)
+        (tmp_path / folder / "lists" / "tokenizer.tiktoken").symlink_to(ranks)
+        for name, text in FILES.items():
+            (tmp_path / folder / "lists" / name).write_text(text)
+        (tmp_path / folder / "base.toml").write_text('extends = "scribeagent-32k"\n' + NAMING)
+        (tmp_path / folder / "mine.toml").write_text('extends = "base.toml"\n[fit]\ncontext = 1000\n')
+    monkeypatch.chdir(tmp_path)
+    made = [recipe.load(f"{folder}/mine.toml") for folder in ("here", "there")]
+    assert made[0] != made[1]
+    assert made[0].settings() == made[1].settings() != recipe.load("scribeagent-32k").settings()
+    assert str(tmp_path) not in json.dumps(made[0].settings())
+    for each in made:
+        assert each.index.split.held_out == {"w1"}
+        assert each.taken_down.workflows == {"w2"}
+        assert each.samples.settings()["stage augment"]["objectives"]
+        assert each.packed.encoder.vocabulary.sha256 == recipe.load("scribeagent-32k").packed.encoder.vocabulary.sha256
+    monkeypatch.chdir(tmp_path / "here" / "lists")
+    changed = recipe.load("../mine.toml", ["takedown.file=held.txt"])
+    with pytest.raises(ConfigError, match=r"cannot read held\.txt"):
+        _ = changed.taken_down
+
+
+def test_a_single_setting_that_names_a_file_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept to ask for a build again names files by whole paths, and nothing else differs."""
+    monkeypatch.chdir(tmp_path)
+    assert recipe.placed("split.held_out=a b.txt") == f'split.held_out="{tmp_path}/a b.txt"'
+    assert recipe.placed(f"takedown.file={tmp_path}/x") == f"takedown.file={tmp_path}/x"
+    for same in ("fit.context=5", "takedown.file=", "vocabulary.name=o200k", "vocabulary.file=5"):
+        assert recipe.placed(same) == same
 
 
 def test_a_recipe_that_extends_itself_is_refused(tmp_path: Path) -> None:
@@ -161,7 +218,7 @@ def test_a_wrong_setting_is_refused_before_work_starts(text: str, says: str) -> 
         ('[prune]\nkept_tags = ["a"]\n', "[prune]: dropped_with_content, kept_attributes"),
         ('extends = "scribeagent-32k"\nfit = 5\n', "fit: expected a table [fit], got 5"),
         ('extends = "scribeagent-23k"\n', "there is no recipe 'scribeagent-23k'; did you mean 'scribeagent-32k'?"),
-        ('extends = "elsewhere.toml"\n', "recipe elsewhere.toml: No such file"),
+        ('extends = "elsewhere.toml"\n', "elsewhere.toml: No such file"),
         ("extends = \n", "mine.toml: "),
     ],
 )

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.errors import ConfigError
+from schemas.reasons import Reason
 from schemas.samples import Encoded, Sample
 from tokenization.encode import Encoder
 from tokenization.splits import tag_starts
@@ -37,7 +38,7 @@ Policy = Literal["target", "first", "all", "drop"]
 class Drop(NamedTuple):
     """Why a sample cannot be used: ``reason`` is counted, ``detail`` says what was wrong in this case."""
 
-    reason: str
+    reason: Reason
     detail: str
 
 

@@ -109,7 +109,8 @@ def prepared(
         given_inputs, out = tuple(inputs), out.absolute()
     generations = Generations.from_json(read_json(given).get("generations")) if given else None
     build = Build(settings, given_inputs, out, pool, redo=redo, compact=compact, given=generations)
-    return build, {"inputs": inputs, "recipe": asked, "overrides": job.overrides, "hook": job.hook}
+    overrides = [recipe.placed(each) for each in job.overrides]
+    return build, {"inputs": inputs, "recipe": asked, "overrides": overrides, "hook": job.hook}
 
 
 def run(

@@ -35,6 +35,7 @@ from etl.sources.pickles import STEP_INFO, Instance, load, plain
 from etl.streams import Truncated, lines
 from etl.tally import Tally
 from schemas.errors import RecordError
+from schemas.reasons import Reason
 from schemas.workflow import Step, Workflow
 
 Input = TypeVar("Input")
@@ -126,7 +127,7 @@ class _Episode:
         else:
             self._accept(id, record)
 
-    def drop(self, id: str, reason: str, detail: str = "") -> None:
+    def drop(self, id: str, reason: Reason, detail: str = "") -> None:
         self.tally.drop("record", id, reason, detail, parent=self.uid)
 
     def _accept(self, id: str, record: _Record) -> None:

@@ -19,6 +19,7 @@ from etl.splitting import Grouping, Unit, rows_of
 from etl.streams import BOM, Truncated, lines, whole_lines
 from etl.tally import Tally
 from schemas.errors import RecordError
+from schemas.reasons import Reason
 from schemas.workflow import Workflow
 
 BATCH_BYTES: Final = 16 * 1024 * 1024
@@ -172,7 +173,7 @@ def _row(record_id: str, row: pa.RecordBatch) -> Record:
     try:
         return Record(record_id, row.to_pylist()[0])
     except (ValueError, OverflowError) as error:  # no JSON can hold the row: it is kept as Arrow holds it
-        reason = "invalid_utf8" if isinstance(error, UnicodeDecodeError) else "wrong_type"
+        reason: Reason = "invalid_utf8" if isinstance(error, UnicodeDecodeError) else "wrong_type"
         problem = RecordError(reason, str(error))
         return Record(record_id, raw=row.serialize().to_pybytes(), problem=problem)
 

@@ -33,6 +33,7 @@ from etl.sources.miniwob_merge import Merger
 from etl.streams import Truncated, chunks
 from etl.tally import Tally
 from schemas.errors import RecordError
+from schemas.reasons import Reason
 from schemas.workflow import Action, Step, Workflow
 
 EVENTS: Final = frozenset("mousedown mouseup click dblclick keydown keypress keyup scroll".split())
@@ -87,7 +88,7 @@ def parse(raw: bytes) -> dict[str, Any]:
     return checked
 
 
-def read_demo(demo: dict[str, Any], shard: InputShard) -> tuple[Workflow, dict[int, str], int]:
+def read_demo(demo: dict[str, Any], shard: InputShard) -> tuple[Workflow, dict[int, Reason], int]:
     """The workflow, why each unused state was dropped, and how many states there are. Raises `RecordError`."""
     states = need(demo, "states", list, "")
     objective = need(demo, "utterance", str, "")

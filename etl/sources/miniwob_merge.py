@@ -47,6 +47,7 @@ from etl.sources.miniwob_events import (
     key_name,
     prints,
 )
+from schemas.reasons import Reason
 
 CLICK_SLACK: Final = 20  # px that the pointer may move in a click
 NO_CLICK_SLACK: Final = 3  # px that it may move if the browser did not call it a click
@@ -69,7 +70,7 @@ class Merger:
 
     pages: list[Page]
     drafts: list[Draft] = field(default_factory=list)
-    dropped: dict[int, str] = field(default_factory=dict)
+    dropped: dict[int, Reason] = field(default_factory=dict)
 
     def run(self, events: list[Event]) -> None:
         """Merge one demo's events."""
@@ -91,7 +92,7 @@ class Merger:
                 self._mouse(acts[start], acts[start - 1] if start else None, after)
             start = stop
 
-    def drop(self, acts: list[Act], reason: str) -> None:
+    def drop(self, acts: list[Act], reason: Reason) -> None:
         """These acts are no step."""
         self.dropped.update((state, reason) for act in acts for state in act.states)
 

@@ -17,11 +17,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from etl.tally import Tally
+from schemas.reasons import Reason
 from schemas.trail import Mark, Trail
 from schemas.workflow import Step
 
@@ -65,7 +66,7 @@ class Filter:
                 self._judge(mark)
             yield trail
 
-    def _reason(self, trail: Trail) -> tuple[str, str]:
+    def _reason(self, trail: Trail) -> tuple[Reason | Literal[""], str]:
         kinds = {mark.step.action.kind for mark in trail.marks}
         if self.section_or_stack and kinds & _LAYOUT_KINDS:
             return "section_or_stack", f"it has rows of kind {', '.join(sorted(kinds & _LAYOUT_KINDS))}"
@@ -87,7 +88,7 @@ class Filter:
         others: set[Step] = set()
         kept: list[Mark] = []
         for mark in trail.marks:
-            reason = ""
+            reason: Reason | Literal[""] = ""
             if self.instruction and mark.step.action.kind == "instruction":
                 reason = "instruction"
             elif self.duplicate_steps and _seen(mark.step, first, others):

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 from etl import dom, locators
 from etl.tally import Tally
 from schemas.errors import PageError
+from schemas.reasons import Reason
 from schemas.trail import Mark, Trail
 from schemas.workflow import Locator
 
@@ -81,9 +82,9 @@ class Locate:
         return None
 
 
-def find(page: dom.Page, target: tuple[Locator, ...]) -> tuple[str, str, int]:
+def find(page: dom.Page, target: tuple[Locator, ...]) -> tuple[Reason | Literal[""], str, int]:
     """(reason, detail, element): the element that the first unequivocal locator finds, or why there is none."""
-    failures: list[tuple[str, str]] = []
+    failures: list[tuple[Reason, str]] = []
     for locator in target:
         shown = f"{locator.kind} {locator.name + '=' if locator.name else ''}{locator.value[:200]!r}"
         try:
@@ -99,7 +100,8 @@ def find(page: dom.Page, target: tuple[Locator, ...]) -> tuple[str, str, int]:
             else ("target_absent", f"{shown} matches none of {page.elements} elements")
         )
     reasons = [reason for reason, _ in failures]
-    for reason in ("target_ambiguous", "target_absent"):
+    preferred: tuple[Reason, ...] = ("target_ambiguous", "target_absent")
+    for reason in preferred:
         if reason in reasons:
             return reason, failures[reasons.index(reason)][1], -1
     return *failures[0], -1

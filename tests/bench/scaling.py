@@ -4,6 +4,7 @@
 
     python -m tests.bench.scaling growth                1x, 4x and 16x of a workload; two workers; a projection
     python -m tests.bench.scaling index --samples 100   the index over so many million synthetic samples
+    python -m tests.bench.scaling finish --samples 20   accounting and statistics of so many
 
 Growth is of recorded workflows, each time changed like the snapshots of a page, in files of about the same size. Rates
 are MB of pages a second of processor time on one core; two workers are compared with one by the clock.
@@ -16,25 +17,19 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-import polars as pl
-import pyarrow as pa
-
+from etl import account, stats
 from etl.execute import Build
-from etl.generations import Generations
-from etl.index import Index, OutputShard, Split
+from etl.fates import GROUP_ROWS
+from etl.index import OutputShard
 from etl.inputs import InputShard
 from etl.pools import Processes, inline
 from etl.progress import Progress
 from etl.recipe import load
-from etl.shards import ArrowWriter, atomic
-from etl.sources import SOURCES
-from schemas.ledger import LIGHT_SCHEMA
+from tests.bench import synthetic
 from tests.bench.measure import apart, peak_mib
 from tests.bench.workloads import SHIPPED, changed, megabytes, pages_of, workflows, write
 
@@ -46,8 +41,6 @@ TOKENS: Final = 6_000_000_000
 """Of ScribeAgent's dataset."""
 
 _FILE_MB: Final = 40.0
-_STEPS: Final = 11  # of a workflow, as in ScribeAgent's
-_SHARD_SAMPLES: Final = 220_000  # of one synthetic input
 
 
 class Quiet(Progress):
@@ -131,60 +124,12 @@ def _verdict(holds: bool) -> str:
     return "holds" if holds else "FAILS"
 
 
-def synthetic(work: Path, samples: int) -> list[InputShard]:
-    """Light files of so many samples in workflows of eleven steps; one workflow in a hundred is there twice."""
-    shards = []
-    flows = _SHARD_SAMPLES // _STEPS
-    for number in range(-(-samples // _SHARD_SAMPLES)):
-        shard = InputShard(f"night/{number:06d}.jsonl", "", "workflows", 1, f"{number:064x}")
-        shards.append(shard)
-        with atomic(work / "light" / f"{shard.key}.arrow") as stream:
-            writer = ArrowWriter(stream, LIGHT_SCHEMA)
-            for batch in _rows(number, flows):
-                writer.add_batch(batch)
-            writer.close()
-    return shards
-
-
-def _rows(number: int, flows: int) -> Iterator[pa.RecordBatch]:
-    chance = np.random.default_rng(number)
-    again = (chance.random(flows) < 0.01) & (number > 0)
-    of = np.where(again, (number - 1) * flows + np.arange(flows), number * flows + np.arange(flows))
-    frame = pl.DataFrame(
-        {"flow": np.repeat(of, _STEPS), "step": np.tile(np.arange(1, _STEPS + 1), flows)}
-    ).with_columns(
-        workflow=pl.format("workflows:{}", pl.col("flow").cast(pl.String).str.zfill(12)),
-        domain=pl.format("shop{}.example", pl.col("flow") % 250),
-        hash=pl.col("flow").cast(pl.String).str.zfill(32),
-        chars=pl.Series(chance.lognormal(9.5, 1.0, flows * _STEPS).astype(np.int64)),
-    )
-    frame = frame.select(
-        sample_id=pl.format("{}/{}", "workflow", "step"),
-        workflow="workflow",
-        step=pl.col("step").cast(pl.Int32),
-        workflow_hash="hash",
-        sample_hash=pl.format("{}{}", pl.col("step").cast(pl.String).str.zfill(4), pl.col("hash").str.tail(28)),
-        domain="domain",
-        website=pl.lit(""),
-        objective=pl.format("Order item {} in the shop and pay for it", "flow"),
-        chars="chars",
-    )
-    yield from frame.to_arrow().cast(LIGHT_SCHEMA).to_batches(65536)
-
-
 def indexed(work: Path, shards: list[InputShard]) -> dict[str, float]:
     """Processor and clock time and peak memory of a process that indexes light files."""
-    generations = Generations().advanced({shard.name: shard.sha256 for shard in shards})
     began, clock = time.process_time(), time.monotonic()
-    _, made = Index(Split(), 32768, 256 * 2**20).build(shards, generations, SOURCES, work)
-    return {
-        "seconds": time.process_time() - began,
-        "clock": time.monotonic() - clock,
-        "peak_mib": peak_mib(),
-        "kept": sum(shard.samples for shard in made),
-        "shards": len(made),
-        "read_back": _read_back(work, made[0]),
-    }
+    made = synthetic.indexed(work, shards)
+    found = {"seconds": time.process_time() - began, "clock": time.monotonic() - clock, "peak_mib": peak_mib()}
+    return found | {"kept": sum(s.samples for s in made), "shards": len(made), "read_back": _read_back(work, made[0])}
 
 
 def _read_back(work: Path, shard: OutputShard) -> float:
@@ -194,34 +139,66 @@ def _read_back(work: Path, shard: OutputShard) -> float:
     return time.monotonic() - began
 
 
+def finished(out: Path, group_rows: int = GROUP_ROWS) -> dict[str, float]:
+    """The same of a process that settles the accounts of a build and makes its statistics."""
+    began, clock = time.process_time(), time.monotonic()
+    settled = account.settle(out, group_rows)
+    tables = stats.statistics(out, settled.counts)
+    assert not any(counts["errors"] for counts in settled.units.values()), settled.units
+    assert stats.totals(tables)["samples"] == settled.units["sample"]["kept"] > 0
+    lines = int(settled.counts["count"].sum())
+    return {
+        "seconds": time.process_time() - began,
+        "clock": time.monotonic() - clock,
+        "peak_mib": peak_mib(),
+        "lines": lines,
+    }
+
+
 def index(millions: float) -> None:
     """Print what the index of so many million samples takes."""
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
-        shards = apart(synthetic, work, int(millions * 1e6))
+        shards = apart(synthetic.light, work, int(millions * 1e6))
         size = sum(path.stat().st_size for path in (work / "light").iterdir()) / 1e9
         found = apart(indexed, work, shards)
         written = sum(path.stat().st_size for path in (work / "index").iterdir()) / 1e9
-        samples = len(shards) * (_SHARD_SAMPLES // _STEPS) * _STEPS
+        samples = len(shards) * synthetic.SHARD_SAMPLES
         print(
-            f"{samples:,} samples of {samples // _STEPS:,} workflows in {len(shards):,} inputs, {size:.1f} GB of light "
-            f"rows: indexed in {found['seconds'] / 60:.1f} core-minutes ({found['clock'] / 60:.1f} by the clock), peak "
-            f"{found['peak_mib']:,.0f} MiB; {found['kept']:,.0f} kept in {found['shards']:,.0f} output shards, index "
-            f"{written:.1f} GB, a shard's rows back in {found['read_back']:.2f} s"
+            f"{samples:,} samples of {samples // synthetic.STEPS:,} workflows in {len(shards):,} inputs, {size:.1f} GB "
+            f"of light rows: indexed in {_took(found)}; {found['kept']:,.0f} kept in {found['shards']:,.0f} output "
+            f"shards, index {written:.1f} GB, a shard's rows back in {found['read_back']:.2f} s"
         )
+
+
+def finish(millions: float) -> None:
+    """Print what accounting and statistics of a build of so many million samples take."""
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch)
+        shards = apart(synthetic.light, out / "work", int(millions * 1e6))
+        outputs = apart(synthetic.indexed, out / "work", shards)
+        apart(synthetic.rest, out, shards, outputs)
+        found = apart(finished, out)
+        samples = len(shards) * synthetic.SHARD_SAMPLES
+        print(f"{samples:,} samples, {found['lines']:,.0f} lines of ledger: accounts and statistics in {_took(found)}")
+
+
+def _took(found: dict[str, float]) -> str:
+    minutes = f"{found['seconds'] / 60:.1f} core-minutes ({found['clock'] / 60:.1f} by the clock)"
+    return f"{minutes}, peak {found['peak_mib']:,.0f} MiB"
 
 
 def main() -> int:
     """Measure what is asked for; 1 if a claim fails."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.scaling", description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=["growth", "index"])
+    parser.add_argument("what", choices=["growth", "index", "finish"])
     parser.add_argument("--input", type=Path, default=SHIPPED)
     parser.add_argument("--mb", type=float, default=60.0, help="of pages at 1x")
     parser.add_argument("--samples", type=float, default=1.0, help="millions")
     options = parser.parse_args()
     if options.what == "growth":
         return int(not growth(options.input, options.mb))
-    index(options.samples)
+    {"index": index, "finish": finish}[options.what](options.samples)
     return 0
 
 
