@@ -480,11 +480,11 @@ def test_a_domain_unlike_the_others_is_named(tmp_path: Path) -> None:
     builds.build([builds.write_workflows(tmp_path / "a.jsonl", *records, few)], tmp_path / "out")
     (odd,) = asked(tmp_path / "out", "domains", "--outliers")["domains"]
     assert odd["domain"] == "shop0.example"
-    assert odd["unlike"]["survival"] == {"value": 0.25, "median": 1.0, "score": pytest.approx(-0.6745 * 0.75 / 0.01)}
+    assert odd["unlike"]["survival"] == {"value": 0.25, "median": 1.0, "score": pytest.approx(-0.6745 * 0.75 / 0.02)}
     assert odd["unlike"]["drop_rate"]["score"] > LIMIT
     text = run(tmp_path / "out", "domains")
-    assert "  shop0.example: 25.0% targets kept, median 100.0% (score -50.6)" in text
-    assert listed(tmp_path / "out", "domains", "--outliers")[0]["unlike"].startswith("survival=-50.6")
+    assert "  shop0.example: 25.0% targets kept, median 100.0% (score -25.3)" in text
+    assert "survival=-25.3 drop_rate=+25.3" in listed(tmp_path / "out", "domains", "--outliers")[0]["unlike"]
     assert "few.example:" not in text
 
 

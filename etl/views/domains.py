@@ -19,12 +19,12 @@ from schemas.errors import ConfigError
 JUDGED: Final[Mapping[str, tuple[str, bool, float]]] = {
     "tokens_per_sample": ("tokens a sample", True, 0.05),
     "steps_per_workflow": ("steps a workflow", True, 0.05),
-    "survival": ("targets kept", False, 0.01),
-    "drop_rate": ("steps dropped", False, 0.01),
+    "survival": ("targets kept", False, 0.02),
+    "drop_rate": ("steps dropped", False, 0.02),
     "page_kept": ("of the page kept", True, 0.05),
 }
 """What is compared with the other domains: in words, whether by its logarithm, and the smallest spread
-(`etl.views.outliers`): a twentieth of a ratio, a point of a rate."""
+(`etl.views.outliers`): a twentieth of a ratio, two points of a rate."""
 
 LEAST_STEPS: Final = 10
 """A domain with fewer steps is not compared: one step more or less would make it odd."""

@@ -108,10 +108,12 @@ def text(found: Mapping[str, Any]) -> str:
     lines = table(["dropped", *by[1:], "count", "of those read"], rows, left=len(by))
     for row, said in zip(found["drops"], cells, strict=True):
         if row.get("examples"):
-            each = [[example["id"], example["input"] or "", example["detail"]] for example in row["examples"]]
-            lines += [
-                "",
-                cell(" ".join(said)),
-                *(f"  {line}" for line in table(["id", "read from", "detail"], each, left=3)),
-            ]
+            lines += ["", cell(" ".join(said)), *map(_example, row["examples"])]
     return "\n".join(lines)
+
+
+def _example(each: Mapping[str, str | None]) -> str:
+    """What it was, where it was read unless its name says so, and why it was dropped."""
+    id, place, detail = (each[name] or "" for name in ("id", "input", "detail"))
+    said = f"  {id}" if id.startswith(place) else f"  {id} in {place}"
+    return cell(f"{said}: {detail}" if detail else said)

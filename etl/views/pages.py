@@ -138,8 +138,9 @@ def text(found: Mapping[str, Any], whole: bool = False) -> list[str]:
     at = next((number for number, row in enumerate(rows) if row.node == found["target"]), -1)
     lines = [title]
     action = [found["action"][name] for name in ("kind", "value", "description")]
-    lines += [cell(f"  {found['url']}"), cell("  " + ": ".join(filter(None, action)))]
-    lines += [cell("  locator " + " ".join(filter(None, each.values()))) for each in found["locators"]]
+    lines += [cell(f"  {said}") for said in (found["url"], ": ".join(filter(None, action))) if said]
+    locators = ((each["kind"], each["name"], each["value"]) for each in found["locators"])
+    lines += [cell(f"  locator {' '.join(filter(None, each))}") for each in locators]
     if not found["pruned"]:
         lines += ["  the step was dropped before its page was pruned", ""]
         shown = [cell("  " * row.depth + row.before) for row in rows]
@@ -153,37 +154,41 @@ def text(found: Mapping[str, Any], whole: bool = False) -> list[str]:
 
 
 def _columns(rows: Sequence[Row], at: int, whole: bool) -> list[str]:
+    """Rows side by side. What is shown begins at the left, however deep in the page it is."""
     half = max(_NARROWEST, (columns() - 3) // 2)
-    lines: list[str] = []
+    shown: list[list[Row]] = []  # a row each, or a run of rows that went
     place = -1
     for went, group in groupby(enumerate(rows), key=lambda pair: not pair[1].after and pair[0] != at):
         run = [*group]
         if went and len(run) > 2 and not whole:
-            lines.append(dim(clipped(f"{_margin(run[0][1], half)}… {len(run):,} elements", half) + " ┊"))
+            shown.append([row for _, row in run])
             continue
         for number, row in run:
-            place = len(lines) if number == at else place
-            lines.append(_line(row, half, number == at))
+            place = len(shown) if number == at else place
+            shown.append([row])
+    start, end = (0, len(shown)) if whole else _window(len(shown), place, _AROUND)
+    base = min((run[0].depth for run in shown[start:end]), default=0)
+    lines = [_line(run, half, base, place == number) for number, run in enumerate(shown)]
     return lines if whole else around(lines, place, _AROUND)
 
 
-def _margin(row: Row, half: int) -> str:
-    return " " * min(2 * row.depth, half // 2)
-
-
-def _line(row: Row, half: int, is_target: bool) -> str:
-    margin = _margin(row, half)
-    sides = [clipped(cell(f"{margin}{side}" if side else ""), half) for side in (row.before, row.after)]
+def _line(run: Sequence[Row], half: int, base: int, is_target: bool) -> str:
+    row = run[0]
+    margin = " " * min(2 * max(0, row.depth - base), half // 2)
+    before, after = (row.before, row.after) if len(run) == 1 else (f"… {len(run):,} elements", "")
+    left, right = (clipped(cell(f"{margin}{side}" if side else ""), half) for side in (before, after))
     if is_target:
-        return f"{target(sides[0])} ┊ {target(sides[1])}"
-    left = sides[0] if row.after else dim(sides[0])
-    return f"{left} ┊ {sides[1]}".rstrip()
+        return f"{target(left)} ┊ {target(right)}"
+    return f"{left if after else dim(left)} ┊ {right}".rstrip()
 
 
 def around(lines: Sequence[str], at: int, number: int) -> list[str]:
     """So many lines before and after one, or the first where there is none; and how many are left out on each side."""
-    start = max(0, at - number) if at >= 0 else 0
-    end = (at if at >= 0 else number) + number + 1
+    start, end = _window(len(lines), at, number)
     above = [dim(f"… {start:,} lines above: --whole")] if start else []
     below = [dim(f"… {len(lines) - end:,} lines below: --whole")] if end < len(lines) else []
     return [*above, *lines[start:end], *below]
+
+
+def _window(size: int, at: int, number: int) -> tuple[int, int]:
+    return (max(0, at - number), min(size, at + number + 1)) if at >= 0 else (0, min(size, 2 * number + 1))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shutil
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -18,16 +19,18 @@ from click import style
 BAR: Final = 32
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _HIDDEN: Final = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
-_KEPT: Final = frozenset("\n\t\u200c\u200d")  # the last two join letters in scripts that need it
+_JOINERS: Final = frozenset("\u200c\u200d")  # of letters, in scripts that need it
+_DOUBTFUL: Final = re.compile(r"[^\x20-\x7e\n\t]")
 
 
 def printable(text: str) -> str:
     """The text with every control character, and every mark of direction, as its escape."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        char if char in _KEPT or unicodedata.category(char) not in _HIDDEN else ascii(char)[1:-1] for char in text
-    )
+    return _DOUBTFUL.sub(lambda found: _shown(found[0]), text)
+
+
+def _shown(char: str) -> str:
+    hidden = unicodedata.category(char) in _HIDDEN and char not in _JOINERS
+    return ascii(char)[1:-1] if hidden else char
 
 
 def cell(text: str) -> str:
@@ -40,7 +43,7 @@ def width_of(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(
-        0 if unicodedata.combining(char) or char in _KEPT else 1 + (unicodedata.east_asian_width(char) in "WF")
+        0 if unicodedata.combining(char) or char in _JOINERS else 1 + (unicodedata.east_asian_width(char) in "WF")
         for char in text
     )
 
