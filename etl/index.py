@@ -55,7 +55,7 @@ SPLITS: Final = ("train", "test")
 _COLUMNS: Final = ("sample_id", "workflow", "step", "sample_hash", "domain", "website", "objective", "chars")
 _DECIDED: Final = {"position": pl.Int32, "workflow": pl.String, "reason": pl.String, "detail": pl.String}
 _GROUP_ROWS: Final = 100_000  # samples whose rows are worked out together
-_PART_ROWS: Final = 500_000  # about so many rows of the index are sorted together
+PART_ROWS: Final = 500_000  # about so many rows of the index are sorted together
 _PART_BITS: Final = 8  # at most: each part of both splits is an open file
 _ROW_GROUP: Final = 2**16  # rows of an index file that are read together
 _FRAME_CHARS: Final = 300  # of prompt and chat around a sample's own texts
@@ -297,7 +297,7 @@ class _Parts:
     def __init__(self, folder: AnyPath, number: int, rows: int, unsorted: Path) -> None:
         self.chars: Counter[str] = Counter()  # of what is kept, by split, as the planning has it
         self._folder, self._number, self._spread = folder, number, Spread(unsorted, INDEX_SCHEMA)
-        self._bits = min((rows // _PART_ROWS).bit_length(), _PART_BITS)
+        self._bits = min((rows // PART_ROWS).bit_length(), _PART_BITS)
 
     def add(self, rows: pl.DataFrame) -> None:
         """Rows of some input shards."""
