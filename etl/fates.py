@@ -20,6 +20,7 @@ import pyarrow as pa
 from etl import scratch, state, storage
 from etl.index import scan
 from etl.shards import column, open_arrow
+from etl.spread import Spread
 from etl.storage import AnyPath
 from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
 from schemas.samples import PACKED_SCHEMA
@@ -46,8 +47,8 @@ def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
     """Everything that was read for a build, each input shard once; last what is of no input shard that is known."""
     work = out / "work"
     groups = _groups(work, group_rows)
-    with scratch.folder() as folder:
-        late, present = (_Spread(folder, schema, groups) for schema in (LEDGER_SCHEMA, _PRESENT))
+    with scratch.folder() as lines, scratch.folder() as samples:
+        late, present = _ByGroup(lines, LEDGER_SCHEMA, groups), _ByGroup(samples, _PRESENT, groups)
         for batch in _batches(work / "ledger" / "index.arrow"):
             late.add(batch)
         packed = _Packed(out, present, late)
@@ -56,7 +57,7 @@ def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
         packed.spread_rest(work, _frame(_KEPT.empty_table()))
         for number, keys in enumerate([*groups, ()]):
             early = [batch for key in keys for batch in _batches(work / "ledger" / f"{key}.arrow")]
-            rows, there = pl.concat([*early, *late.of(number)]), pl.concat(present.of(number))
+            rows, there = pl.concat([*early, late.take(number)]), present.take(number)
             ids = [column(path, "id", QUARANTINE_SCHEMA) for path in _existing(work / "quarantine", keys)]
             bad = pl.Series("id", pa.chunked_array([b for batches in ids for b in batches], pa.string()))
             yield Fates(pl.concat([rows, _emptied(rows, there)]), there, bad)
@@ -98,47 +99,31 @@ def _frame(table: pa.Table) -> pl.DataFrame:
     return frame
 
 
-class _Spread:
-    """Rows with a column ``shard``, in files by group of input shards; in the last one those of none of them."""
+class _ByGroup:
+    """Rows with a column ``shard``, spread by groups of input shards; in the last one those of none of them."""
 
     def __init__(self, folder: Path, schema: pa.Schema, groups: Sequence[Sequence[str]]) -> None:
-        self._folder, self._schema = folder, schema
+        self._spread = Spread(folder, schema)
         numbers = [(key, number) for number, keys in enumerate(groups) for key in keys]
         self._numbers = pl.DataFrame(numbers, {"shard": pl.String, "group": pl.Int32}, orient="row")
         self._rest = len(groups)
-        self._files: dict[int, tuple[pa.OSFile, pa.RecordBatchStreamWriter]] = {}
 
     def add(self, rows: pl.DataFrame) -> None:
-        """Append rows to the files of their groups."""
+        """Rows of any groups."""
         numbered = rows.join(self._numbers, on="shard", how="left", maintain_order="left")
         numbered = numbered.with_columns(pl.col("group").fill_null(self._rest))
         for (number,), mine in numbered.group_by("group", maintain_order=True):
-            assert isinstance(number, int)
-            if number not in self._files:
-                stream = pa.OSFile(str(self._path(number)), "wb")
-                options = pa.ipc.IpcWriteOptions(compression="lz4")
-                self._files[number] = stream, pa.ipc.new_stream(stream, self._schema, options=options)
-            self._files[number][1].write_table(mine.select(self._schema.names).to_arrow().cast(self._schema))
+            self._spread.add(str(number), mine)
 
-    def of(self, number: int) -> list[pl.DataFrame]:
-        """The rows of one group, in the order in which they came; no more can be added to it, nor asked for again."""
-        found = [_frame(self._schema.empty_table())]
-        if number in self._files:
-            for end in reversed(self._files.pop(number)):
-                end.close()
-            with pa.OSFile(str(self._path(number)), "rb") as stream:
-                found.append(_frame(pa.ipc.open_stream(stream).read_all()))
-            self._path(number).unlink()
-        return found
-
-    def _path(self, number: int) -> Path:
-        return self._folder / f"{self._schema.names[0]}-{number}"
+    def take(self, number: int) -> pl.DataFrame:
+        """The rows of one group, in the order in which they came; afterwards they are gone."""
+        return self._spread.take(str(number))
 
 
 class _Packed:
     """The data files, and what packing dropped, by output shard (``g0001/train-00003``)."""
 
-    def __init__(self, out: AnyPath, present: _Spread, late: _Spread) -> None:
+    def __init__(self, out: AnyPath, present: _ByGroup, late: _ByGroup) -> None:
         self._data = _by_home(out / "dataset" / "data", ".arrow")
         self._fitted = _by_home(out / "work" / "fitted", ".parquet")
         self._present, self._late = present, late

@@ -40,6 +40,7 @@ from etl.generations import Generations
 from etl.inputs import InputShard
 from etl.plan import Source
 from etl.shards import ArrowWriter, atomic, open_arrow, read_parquet, write_table
+from etl.spread import Spread
 from etl.storage import AnyPath
 from etl.takedown import NOTHING, REASON, Takedown
 from etl.tally import Quarantined, Tally
@@ -54,7 +55,7 @@ SPLITS: Final = ("train", "test")
 _COLUMNS: Final = ("sample_id", "workflow", "step", "sample_hash", "domain", "website", "objective", "chars")
 _DECIDED: Final = {"position": pl.Int32, "workflow": pl.String, "reason": pl.String, "detail": pl.String}
 _GROUP_ROWS: Final = 100_000  # samples whose rows are worked out together
-_PART_ROWS: Final = 500_000  # about so many rows of the index are sorted together
+PART_ROWS: Final = 500_000  # about so many rows of the index are sorted together
 _PART_BITS: Final = 8  # at most: each part of both splits is an open file
 _ROW_GROUP: Final = 2**16  # rows of an index file that are read together
 _FRAME_CHARS: Final = 300  # of prompt and chat around a sample's own texts
@@ -261,14 +262,14 @@ class Index:
 
 
 @contextmanager
-def _spreading(folder: AnyPath, number: int, rows: int) -> Iterator[_Spread]:
-    """A `_Spread` whose unsorted files lie in its folder, or in scratch space if that folder is remote."""
+def _spreading(folder: AnyPath, number: int, rows: int) -> Iterator[_Parts]:
+    """`_Parts` whose unsorted files lie in their folder, or in scratch space if that folder is remote."""
     if isinstance(folder, Path):
         folder.mkdir(parents=True, exist_ok=True)
-        yield _Spread(folder, number, rows, folder)
+        yield _Parts(folder, number, rows, folder)
         return
     with scratch.folder() as unsorted:
-        yield _Spread(folder, number, rows, unsorted)
+        yield _Parts(folder, number, rows, unsorted)
 
 
 def _detached(rows: pl.DataFrame) -> pl.DataFrame:
@@ -287,7 +288,7 @@ def _repeated(keys: Hashes) -> npt.NDArray[np.bool_]:
     return np.asarray(twice[np.minimum(np.searchsorted(twice, keys), len(twice) - 1)] == keys)
 
 
-class _Spread:
+class _Parts:
     """The index rows of one generation: spread over files by split and the first bits of their order, then sorted.
 
     folder: of the index. unsorted: of the files of rows as they come.
@@ -295,9 +296,8 @@ class _Spread:
 
     def __init__(self, folder: AnyPath, number: int, rows: int, unsorted: Path) -> None:
         self.chars: Counter[str] = Counter()  # of what is kept, by split, as the planning has it
-        self._folder, self._number, self._unsorted = folder, number, unsorted
-        self._bits = min((rows // _PART_ROWS).bit_length(), _PART_BITS)
-        self._files: dict[str, tuple[pa.OSFile, pa.RecordBatchStreamWriter]] = {}
+        self._folder, self._number, self._spread = folder, number, Spread(unsorted, INDEX_SCHEMA)
+        self._bits = min((rows // PART_ROWS).bit_length(), _PART_BITS)
 
     def add(self, rows: pl.DataFrame) -> None:
         """Rows of some input shards."""
@@ -306,23 +306,14 @@ class _Spread:
         first_bits = pl.col("order") // 2 ** (64 - self._bits) if self._bits else pl.lit(0, pl.UInt64)
         rows = rows.with_columns(part=first_bits, generation=pl.lit(self._number, pl.Int32), home=pl.lit(0, pl.Int32))
         for (split, part), group in rows.group_by("split", "part", maintain_order=True):
-            name = f"g{self._number:04d}-{split}-{part:05d}.parquet"
-            if name not in self._files:
-                stream = pa.OSFile(str(self._unsorted / f"{name}.part"), "wb")
-                options = pa.ipc.IpcWriteOptions(compression="lz4")
-                self._files[name] = stream, pa.ipc.new_stream(stream, INDEX_SCHEMA, options=options)
-            self._files[name][1].write_table(group.select(INDEX_SCHEMA.names).to_arrow().cast(INDEX_SCHEMA))
+            self._spread.add(f"g{self._number:04d}-{split}-{part:05d}.parquet", group)
 
     def sorted(self, totals: Mapping[str, int]) -> list[OutputShard]:
         """Write the index files. totals: output shards by split. Returns those that are not empty."""
         found: dict[tuple[str, int], _Content] = {}
-        for name, (stream, writer) in sorted(self._files.items()):
-            writer.close()
-            stream.close()
-            part = self._unsorted / f"{name}.part"
-            with pa.OSFile(str(part), "rb") as spread:
-                rows = pl.from_arrow(pa.ipc.open_stream(spread).read_all())
-            assert isinstance(rows, pl.DataFrame)
+        names = self._spread.names
+        for name in names:
+            rows = self._spread.take(name)
             split = name.split("-")[1]
             width = -(-(2**64) // totals[split])
             home = pl.lit(0) if totals[split] == 1 else pl.col("order") // width
@@ -333,11 +324,10 @@ class _Spread:
             ):
                 for group in rows.iter_slices(_ROW_GROUP):
                     parquet.write_table(group.to_arrow().cast(INDEX_SCHEMA))
-            part.unlink()
             for (number,), group in rows.filter(pl.col("reason") == "").group_by("home", maintain_order=True):
                 found.setdefault((split, int(str(number))), _Content()).add(name, group)
         for path in storage.files(self._folder):
-            if path.name.startswith(f"g{self._number:04d}-") and path.name not in self._files:
+            if path.name.startswith(f"g{self._number:04d}-") and path.name not in names:
                 storage.remove(path)
         return [
             OutputShard(self._number, split, number, totals[split], (*of.parts,), of.samples, of.digest.hexdigest())

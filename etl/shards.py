@@ -27,7 +27,8 @@ from etl.storage import AnyPath
 from schemas.errors import BuildError, IntegrityError
 
 BATCH_BYTES: Final = 2 * 2**20
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Numbers of errors that say that there is no room."""
 _RANGE_BYTES: Final = 2**18
 """A request of a remote file of which one column is read."""
 
@@ -46,9 +47,9 @@ class _Hashed:
         try:
             self._stream.write(view)
         except OSError as error:
-            if error.errno not in _FULL:
+            if error.errno not in FULL:
                 raise
-            raise self._no_room(error, view.nbytes) from error
+            raise no_room(error, self._path, self.size, view.nbytes) from error
         self.sha256.update(view)
         self.size += view.nbytes
         return view.nbytes
@@ -58,17 +59,18 @@ class _Hashed:
         try:
             self._stream.flush()
         except OSError as error:
-            if error.errno not in _FULL:
+            if error.errno not in FULL:
                 raise
-            raise self._no_room(error, 1) from error
+            raise no_room(error, self._path, self.size, 1) from error
 
-    def _no_room(self, error: OSError, more: int) -> BuildError:
-        usage = os.statvfs(self._path.parent)
-        return BuildError(
-            f"{self._path}: {error.strerror}: it needs {self.size + more:,} bytes or more, {self.size:,} of them are "
-            f"written; {usage.f_bavail * usage.f_frsize:,} bytes are free there. Make room and run the same command "
-            "again"
-        )
+
+def no_room(error: OSError, path: Path, written: int, more: int) -> BuildError:
+    """What to say when a file of so many bytes cannot get so many more."""
+    usage = os.statvfs(path.parent)
+    return BuildError(
+        f"{path}: {os.strerror(error.errno or 0)}: it needs {written + more:,} bytes or more, {written:,} of them are "
+        f"written; {usage.f_bavail * usage.f_frsize:,} bytes are free there. Make room and run the same command again"
+    )
 
 
 @contextmanager

@@ -6,8 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import builds
+
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")  # how long an example takes says more about who else is at work on this machine
 
 ABSENT = "shared recordings are absent"
 """Beginning of the one message that skips a test for want of the recordings; `.ci/run` looks for it."""

@@ -137,7 +137,7 @@ def spread(tmp_path_factory: pytest.TempPathFactory) -> Path:
         again = [builds.workflow(20 * part, steps=2) | {"workflow_id": f"again-{part}", "steps": records[0]["steps"]}]
         builds.write_workflows(folder / "in" / f"{part}.jsonl", *records, *again)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index, "_PART_ROWS", 30)
+        patch.setattr(index, "PART_ROWS", 30)
         builds.build([folder / "in"], folder / "out", "fit.context=3200", "fit.max_chunks=1", "pack.shard_mb=1")
     return folder / "out"
 

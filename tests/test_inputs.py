@@ -28,7 +28,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
     max_leaves=12,
 )
-tmp_path_is_reused = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+tmp_path_is_reused = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def write(path: Path, data: bytes) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import shutil
@@ -299,53 +298,73 @@ def test_an_interrupt_ends_the_build_at_once(files: Path, tmp_path: Path, number
     assert comparable(out) == comparable(tmp_path / "expected")
 
 
-MOMENTS: Final = 25
-PHASES: Final = ("dataset/README.md", "dataset/data/", "work/index/", "work/samples/")
-"""The latest first, by what it writes."""
+MOMENTS: Final = {"0": 13, "2": 12}
+"""25 in all, by workers."""
+PHASES: Final = ("inputs", "samples", "index", "packing", "finishing")
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+def after(seconds: float, phase: str, note: Path) -> str:
+    """What a driver does to kill its build so many seconds after a phase has begun, and to note in which one it was."""
+    return f"""
+import threading
+from contextlib import contextmanager
+from etl.aftermath import Record
+plain, at = Record.phase, [""]
+
+def die():
+    Path({str(note)!r}).write_text(at[0])
+    os.killpg(0, signal.SIGKILL)
+
+@contextmanager
+def phase(self, name):
+    at[0] = name
+    if name == {phase!r}:
+        timer = threading.Timer({seconds}, die)
+        timer.daemon = True  # a build that ends before has ended
+        timer.start() if {seconds} else die()
+    with plain(self, name):
+        yield
+
+Record.phase = phase
+"""
+
+
+@pytest.mark.parametrize("workers", MOMENTS)
 def test_killed_at_random_moments(files: Path, tmp_path: Path, workers: str) -> None:
-    """Kill -9 of the whole process group at seeded random moments between the first file and the last: the same command
-    completes the build with the bytes of an uninterrupted one, and no finished shard is built again.
+    """Kill -9 of the whole process group at seeded random moments of every phase: the same command completes the build
+    with the bytes of an uninterrupted one, and no finished shard is built again.
     """
-    arguments = [sys.executable, "-m", "etl", "build", str(files), "--workers", workers, "--out"]
-
-    def started(out: Path) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [*arguments, str(out)], env=builds.environment(), start_new_session=True, stderr=subprocess.DEVNULL
-        )
-        while not (out / "work" / "settings.json").exists() and process.poll() is None:
-            time.sleep(0.002)
-        return process
-
-    with started(tmp_path / "timed") as process:
-        began = time.monotonic()
-        assert process.wait() == 0
-        whole_time = time.monotonic() - began
+    arguments = ("build", files, "--workers", workers, "--out")
+    note = tmp_path / "phase"
+    assert killed(tmp_path, "", *arguments, tmp_path / "timed").returncode == 0
     assert comparable(tmp_path / "timed") == comparable(tmp_path / "expected")
+    lasts = read_json(tmp_path / "timed" / "work" / "last_build.json")["seconds"]
+    assert tuple(lasts) == tuple(sorted(PHASES))
 
     chance = random.Random(int(workers))
-    reached, redone = Counter[str](), 0
-    for number in range(MOMENTS // 2 + (workers == "0")):
-        out, share = tmp_path / str(number), chance.random()
-        running = False
-        while not running:  # on a machine that is faster now than before, the build may have ended
-            shutil.rmtree(out, ignore_errors=True)
-            with started(out) as process:
-                time.sleep(share * whole_time)
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                running = process.wait() == -signal.SIGKILL
+    reached, kept, redone = Counter[str](), 0, 0
+
+    def moment(phase: str, share: float) -> None:
+        nonlocal kept, redone
+        out = tmp_path / f"killed-{reached.total()}"
+        while killed(tmp_path, after(share * lasts[phase], phase, note), *arguments, out).returncode == 0:
+            shutil.rmtree(out)  # faster now than before, the build had ended
             share *= 0.9
+        reached[note.read_text()] += 1
         before, complete = builds.stamps(out), finished(out)
-        reached[next((phase for phase in PHASES if any(name.startswith(phase) for name in before)), "inputs")] += 1
         builds.build([files], out)
-        assert comparable(out) == comparable(tmp_path / "expected"), (number, share)
-        after = builds.stamps(out)
-        redone += sum(after[name] != before[name] for name in complete)
-    assert redone == 0
-    assert len(reached) > 1, reached
+        assert comparable(out) == comparable(tmp_path / "expected"), (phase, share)
+        changed = builds.stamps(out)
+        redone += sum(changed[name] != before[name] for name in complete)
+        kept += len(complete)
+
+    for number in range(MOMENTS[workers]):
+        moment(PHASES[number % len(PHASES)], chance.random())
+    for phase in PHASES:
+        if not reached[phase]:  # over before it was killed, each time
+            moment(phase, 0)
+    assert set(reached) == set(PHASES)
+    assert (redone, kept > 0) == (0, True)
 
 
 def limited(size: int) -> str:

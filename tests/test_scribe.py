@@ -221,7 +221,7 @@ def test_a_field_of_ten_megabytes(tmp_path: Path) -> None:
     assert not tally.quarantined
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
 @given(pages=st.lists(st.text(st.sampled_from('",\r\n\0 aé🙂')), min_size=1, max_size=4))
 def test_any_text_survives_csv(tmp_path: Path, pages: list[str]) -> None:
     """Quotes, commas, line breaks and NUL characters come through unchanged."""
@@ -259,7 +259,7 @@ def test_memory_holds_the_open_workflows_only(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=100)
 @given(data=st.data())
 def test_no_damage_raises(tmp_path: Path, data: st.DataObject) -> None:
     """However bytes are changed, every row is read or quarantined once and no exception escapes."""

@@ -29,7 +29,7 @@ from etl.views import check as checked
 from schemas.workflow import Workflow
 from tests import builds
 
-reusing = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+reusing = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=150)
 NAMES: Final = ["workflow_id", "Objective", "action_kind", "action_description", "url", "cssselector", "dom"]
 
 ids = st.sampled_from("aabbcdef")

@@ -94,14 +94,17 @@ class Watcher(threading.Thread):
 def test_a_server_that_dies_meanwhile(
     s3: Server, recordings: Path, expected: dict[str, str], tmp_path: Path, workers: str
 ) -> None:
-    """The server is killed in the middle and started again some seconds later: the build waits for it, says so, and
-    completes with the bytes of a local build. At no time is anything but these bytes to be seen under any name.
+    """From and to s3://, the server is killed in the middle and started again some seconds later: the build waits for
+    it, says so, and completes with the bytes of a local build. At no time is anything but these bytes to be seen under
+    any name.
     """
+    for path in recordings.iterdir():
+        s3.system().put_file(str(path), f"{BUCKET}/in/{path.name}")
     watcher = Watcher(s3)
     watcher.start()
     said = tmp_path / "said"
     with said.open("wb") as stderr:
-        arguments = ["build", str(recordings), "--out", URL, "--workers", workers]
+        arguments = ["build", f"s3://{BUCKET}/in", "--out", URL, "--workers", workers]
         build = subprocess.Popen(
             [sys.executable, "-m", "etl", *arguments], env=builds.environment(), cwd=tmp_path, stderr=stderr
         )

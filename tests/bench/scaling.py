@@ -24,7 +24,7 @@ from typing import Any, Final
 from etl import account, stats
 from etl.execute import Build
 from etl.fates import GROUP_ROWS
-from etl.index import OutputShard
+from etl.index import PART_ROWS, OutputShard
 from etl.inputs import InputShard
 from etl.pools import Processes, inline
 from etl.progress import Progress
@@ -112,10 +112,12 @@ def growth(folder: Path, mb: float) -> bool:
         twice = alone / together >= TWO_WORKERS
         print(f"two workers {alone / together:.2f} times one (claim {TWO_WORKERS}): {_verdict(twice)}")
         hours = TOKENS / (last["tokens"] / last["seconds"]) / 3600
+        bytes_of = last["mb"] * 1e6 / last["tokens"]
         print(
-            f"projection: {TOKENS / 1e9:g} billion tokens in {hours:.1f} core-hours at the rate of {TIMES[-1]}x on one "
-            "of this machine's cores, of pages that repeat as in this workload "
-            f"({last['mb'] * 1e6 / last['tokens']:.1f} bytes of page a token), input and output on a local disk"
+            f"projection: {TOKENS / 1e9:g} billion output tokens in {hours:.1f} core-hours, made of "
+            f"{TOKENS * bytes_of / 1e12:.2f} TB of pages. Assumed: the rate of {TIMES[-1]}x on one of this machine's "
+            f"cores; pages that repeat and shrink as in this workload ({bytes_of:.1f} bytes a token); zstandard inputs "
+            "and outputs on a local disk; the second phase and the accounts at their share of the time here"
         )
     return rates and memory and twice
 
@@ -124,10 +126,10 @@ def _verdict(holds: bool) -> str:
     return "holds" if holds else "FAILS"
 
 
-def indexed(work: Path, shards: list[InputShard]) -> dict[str, float]:
+def indexed(work: Path, shards: list[InputShard], part_rows: int = PART_ROWS) -> dict[str, float]:
     """Processor and clock time and peak memory of a process that indexes light files."""
     began, clock = time.process_time(), time.monotonic()
-    made = synthetic.indexed(work, shards)
+    made = synthetic.indexed(work, shards, part_rows)
     found = {"seconds": time.process_time() - began, "clock": time.monotonic() - clock, "peak_mib": peak_mib()}
     return found | {"kept": sum(s.samples for s in made), "shards": len(made), "read_back": _read_back(work, made[0])}
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
+from unittest import mock
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl import state
+from etl import index, state
 from etl.generations import Generations
-from etl.index import Index, OutputShard, Split
+from etl.index import PART_ROWS, Index, OutputShard, Split
 from etl.inputs import InputShard
 from etl.shards import ArrowWriter, atomic, open_arrow, write_table
 from etl.sources import SOURCES
@@ -68,10 +69,11 @@ def _samples(number: int, flows: int) -> pl.DataFrame:
     )
 
 
-def indexed(work: Path, shards: list[InputShard]) -> list[OutputShard]:
-    """Phase 2 over them; returns the output shards."""
+def indexed(work: Path, shards: list[InputShard], part_rows: int = PART_ROWS) -> list[OutputShard]:
+    """Phase 2 over them, so many rows sorted together; returns the output shards."""
     generations = Generations().advanced({shard.name: shard.sha256 for shard in shards})
-    _, outputs = Index(Split(), 32768, 256 * 2**20).build(shards, generations, SOURCES, work)
+    with mock.patch.object(index, "PART_ROWS", part_rows):
+        _, outputs = Index(Split(), 32768, 256 * 2**20).build(shards, generations, SOURCES, work)
     return outputs
 
 
