@@ -1,4 +1,4 @@
-"""The end of a build: accounting, statistics, card, and the manifest last."""
+"""The end of a build: accounting, statistics, card and Croissant, and the manifest last."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl import account, card, state, stats, storage
+from etl import account, documents, state, stats, storage
 from etl.figures import figures
 from etl.gates import Gates
 from etl.generations import Generations
@@ -50,6 +50,8 @@ def finish(
         "settings": settings,
         "generations": generations.as_json(),
         "takedown": recipe.taken_down.fingerprint,
+        "vocabulary": recipe.vocabulary.known_as,
+        "card": documents.by_hand(out, recipe),
         "inputs": _inputs(shards, rows),
         "splits": _splits(packed, recipe),
         "totals": stats.totals(tables),
@@ -60,9 +62,7 @@ def finish(
     }
     statistics = {name: table.to_dicts() for name, table in tables.items()}
     files["dataset/stats/stats.json"] = write_json(out / "dataset" / "stats" / "stats.json", statistics)
-    with atomic(out / "dataset" / "README.md") as stream:
-        stream.write(card.render(manifest, tables).encode())
-    files["dataset/README.md"] = stream.sha256.hexdigest()
+    files |= documents.write(out, manifest | {"files": files}, tables, packed)
     manifest["files"] = dict(sorted(files.items()))
     return manifest
 
