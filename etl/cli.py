@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from etl.commands import augment, build, inspect_samples, look
+from etl.commands import augment, build, inspect_samples, look, publish
 from etl.commands.inspect import inspect
 from schemas.errors import ConfigError, StepmillError
 
@@ -59,7 +59,7 @@ def _stop(message: str, code: int) -> NoReturn:
 
 
 for _command in (
-    *(build.build, look.check, inspect, look.explain, look.diff, look.verify),
+    *(build.build, look.check, inspect, look.explain, look.diff, look.verify, publish.publish),
     *(build.retry, build.finish, build.compact, build.clean, augment.augment, look.formats, look.recipes),
 ):
     cli.add_command(_command)
