@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import builds
+from tests import builds, publishing
 
 ABSENT = "shared recordings are absent"
 """Beginning of the one message that skips a test for want of the recordings; `.ci/run` looks for it."""
@@ -37,3 +37,9 @@ def shared_build(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     done = builds.command("build", *(shared / "data" / name for name in builds.ASKED), "--out", out, "--workers", "2")
     assert done.returncode == 0, done.stderr
     return out
+
+
+@pytest.fixture(scope="session")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Builds of three nights (`tests.publishing.nights`); to be looked at only."""
+    return publishing.nights(tmp_path_factory.mktemp("nights"))

@@ -120,9 +120,16 @@ Saved = tuple[dict[str, Repo], dict[str, bytes]]
 class Refused(Exception):
     """An error as the Hub answers it."""
 
-    def __init__(self, status: int, message: str, code: str = "", headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.body = status, {"error": message, **(body or {})}
         self.headers = {"X-Error-Message": message, **({"X-Error-Code": code} if code else {}), **(headers or {})}
 
 
@@ -243,7 +250,7 @@ class _Handler(BaseHTTPRequestHandler):
                 status, headers, content = self._route()
         except Refused as refused:
             status, headers = refused.status, refused.headers
-            content = json.dumps({"error": str(refused)}).encode()
+            content = json.dumps(refused.body).encode()
             headers = {"Content-Type": "application/json", **headers}
         hub.watch(self.asking, "done")
         if fault is not None and not fault.status:
@@ -334,12 +341,13 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(403, f"You don't have the rights to create a dataset under the namespace {owner!r}")
         assert wanted["type"] == "dataset"
         name = f"{owner}/{wanted['name']}"
+        url = f"{self.server.hub.url}/datasets/{name}"
         if name in self.server.hub.repos:
-            raise Refused(409, "You already created this dataset repo")
+            raise Refused(409, "You already created this dataset repo", body={"url": url})
         private = wanted.get("visibility") == "private" or bool(wanted.get("private"))
         repo = self.server.hub.repos[name] = Repo(name, private)
         repo.add("main", "initial commit", {".gitattributes": Blob(_ATTRIBUTES)})
-        return _json_of({"url": f"{self.server.hub.url}/datasets/{name}", "name": name})
+        return _json_of({"url": url, "name": name})
 
     def info(self, name: str, revision: str) -> _Answer:
         repo = self._repo(name)

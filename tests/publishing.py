@@ -15,7 +15,7 @@ import yaml
 from etl.shards import open_arrow, read_json
 from tests import builds
 from tests.hub import Hub
-from tests.zygote import COMMAND, Client, Done, Zygote
+from tests.zygote import COMMAND, Client, Done, Zygote, stepmill
 
 SETTINGS: Final = ("pack.shard_mb=1", "fit.context=4096", "split.test=0.2")
 LOAD: Final = "tests.publishing:load"
@@ -27,7 +27,7 @@ Rows = dict[str, list[dict[str, Any]]]
 def record(number: int) -> dict[str, Any]:
     """A workflow with a long page."""
     made = builds.workflow(number)
-    made["steps"][0]["html"] += "".join(f"<p>word {number} {i}</p>" for i in range(300))
+    made["steps"][0]["html"] += "".join(f"<p>word {number} {i}</p>" for i in range(60))
     return made
 
 
@@ -35,7 +35,7 @@ def nights(folder: Path) -> list[Path]:
     """Three builds of one folder: the first; one file more; and one file less, which changes an old shard."""
     inputs = folder / "in"
     outs: list[Path] = []
-    for name, numbers in (("a", range(60)), ("b", range(60, 70)), ("c", range(70, 90))):
+    for name, numbers in (("a", range(40)), ("b", range(40, 50)), ("c", range(50, 65))):
         builds.write_workflows(inputs / f"{name}.jsonl", *map(record, numbers))
         if name == "b":
             continue
@@ -75,6 +75,14 @@ def load(place: str, cache: str, revision: str = "") -> None:
         )
         found.append(digest(loaded))
     print(json.dumps(found))
+
+
+def publish_in_small_commits(size: str, *arguments: str) -> None:
+    """The command, to a Hub that takes few files a commit."""
+    from etl.publish.hub import Hub
+
+    Hub.at_once = int(size)
+    stepmill("publish", *arguments)
 
 
 @dataclass

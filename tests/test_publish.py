@@ -14,6 +14,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -26,15 +27,14 @@ KILLS: Final = 10
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(nights: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A Hub with small pages and parts, and builds of three nights."""
     folder = tmp_path_factory.mktemp("publish")
-    outs = publishing.nights(folder)
     (folder / "tmp").mkdir()
-    with hub.served(page=7, part=2**18) as server:
+    with hub.served(page=7, part=2**15) as server:
         env = {**server.env, "HF_HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp")}
         with zygote.ready(env, publishing.MODULES, folder) as parent:
-            yield World(server, outs, parent, folder)
+            yield World(server, nights, parent, folder)
 
 
 def sent(world: World, since: int) -> list[Asked]:

@@ -76,10 +76,10 @@ def is_shard(path: str) -> bool:
     return _SHARD.fullmatch(path) is not None
 
 
-def manifest_of(data: bytes) -> dict[str, Any]:
+def manifest_of(data: bytes | None) -> dict[str, Any]:
     """A manifest that was published; empty for anything else."""
     try:
-        found = orjson.loads(data)
+        found = orjson.loads(data or b"")
     except orjson.JSONDecodeError:
         return {}
     return found if isinstance(found, dict) and "published" in found else {}

@@ -62,9 +62,12 @@ class PublishedFolder:
             return {storage.relative(path, self.root): _size(path) for path in storage.files(self.root)}
         return {path: int(known["size"]) for path, known in storage.details(self.root).items()}
 
-    def read(self, path: str, at: str = "") -> bytes:
+    def read(self, path: str, at: str = "") -> bytes | None:
         """A file; at a tag, its copy."""
-        return storage.read_bytes(self.root / _TAGS / at / path if at else self.root / path)
+        try:
+            return storage.read_bytes(self.root / _TAGS / at / path if at else self.root / path)
+        except FileNotFoundError:
+            return None
 
     def check(self, paths: Collection[str]) -> None:
         """A folder takes any number."""
@@ -94,7 +97,7 @@ class PublishedFolder:
         names = card_last(unnamed(manifest_of(self.read(MANIFEST))))
         for path in sorted(names, key=lambda path: path == MANIFEST):
             self._check()
-            self._write(self.root / _TAGS / name / path, self.read(path))
+            self._write(self.root / _TAGS / name / path, storage.read_bytes(self.root / path))
 
     @staticmethod
     def _write(path: AnyPath, data: bytes) -> None:

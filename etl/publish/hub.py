@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import huggingface_hub as client
-from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, RemoteEntryNotFoundError, RepositoryNotFoundError
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from etl import scratch
@@ -121,15 +121,19 @@ class Hub:
 
         return self._ask(listed)
 
-    def read(self, path: str, at: str = "") -> bytes:
+    def read(self, path: str, at: str = "") -> bytes | None:
         """A file, of the branch as it was looked at or left, or of a tag."""
-        with scratch.folder() as here:
-            found = self._ask(
-                lambda: self._api.hf_hub_download(
-                    self.repo, path, repo_type=_TYPE, revision=at or self.head or self._start, local_dir=here
-                )
-            )
+
+        def fetched(here: Path) -> bytes | None:
+            revision = at or self.head or self._start
+            try:
+                found = self._api.hf_hub_download(self.repo, path, repo_type=_TYPE, revision=revision, local_dir=here)
+            except RemoteEntryNotFoundError:
+                return None
             return Path(found).read_bytes()
+
+        with scratch.folder() as here:
+            return self._ask(lambda: fetched(here))
 
     def check(self, paths: Collection[str]) -> None:
         """See the advice above."""
@@ -144,7 +148,8 @@ class Hub:
 
     def create(self, *, private: bool) -> None:
         """Make repository and branch."""
-        self._ask(lambda: self._api.create_repo(self.repo, repo_type=_TYPE, private=private or None, exist_ok=True))
+        if not self._start:
+            self._ask(lambda: self._api.create_repo(self.repo, repo_type=_TYPE, private=private or None, exist_ok=True))
         if self.revision != "main":
             start = self._start or None
             self._ask(

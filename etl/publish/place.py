@@ -41,8 +41,8 @@ class Place(Protocol):
         """What is there now."""
         ...
 
-    def read(self, path: str, at: str = "") -> bytes:
-        """A file as it is now, or at a tag."""
+    def read(self, path: str, at: str = "") -> bytes | None:
+        """A file as it is now, or at a tag; None if it is not there."""
         ...
 
     def check(self, paths: Collection[str]) -> None:
@@ -74,9 +74,9 @@ class Before:
     def of(cls, place: Place) -> Before:
         """What is there now."""
         contents = place.look()
-        manifest = place.read(MANIFEST) if MANIFEST in contents.files else b""
-        card = place.read(CARD) if CARD in contents.files else b""
-        return cls(contents, manifest_of(manifest), card)
+        manifest = place.read(MANIFEST) if MANIFEST in contents.files else None
+        card = place.read(CARD) if CARD in contents.files else None
+        return cls(contents, manifest_of(manifest), card or b"")
 
     @property
     def files(self) -> set[str]:

@@ -9,14 +9,14 @@ from typing import Any, Final
 
 from etl.progress import Progress
 from etl.publish import reasons
-from etl.publish.built import Shard, shards
+from etl.publish.built import Shard, others, shards
 from etl.publish.files import MANIFEST, Format, Ready, card_last, manifest_of, named, unnamed
 from etl.publish.place import Before, Place
 from etl.publish.report import Report
 from etl.publish.send import chunks, send
-from etl.publish.switch import published, small, switch
+from etl.publish.switch import published, switch, switching
 from etl.storage import AnyPath
-from schemas.errors import BuildError, ConfigError
+from schemas.errors import BuildError, ConfigError, IntegrityError
 
 _TAG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
@@ -45,7 +45,7 @@ def publish(
     cannot go on, and then the same call goes on; `IntegrityError` for files that are not what the manifest says.
     """
     manifest = reasons.publishable(out, order.allow)
-    wanted = shards(out, manifest)
+    wanted, rest = shards(out, manifest), others(out, manifest)
     with place.opened(writes=not order.dry_run):
         before = Before.of(place)
         _check(place, before, order, manifest, wanted)
@@ -54,11 +54,11 @@ def publish(
             report.create(private=order.private)
         files = send(report, before, wanted, order.format, progress)
         new = published(manifest, wanted, files, order.format)
-        rest = small(out, manifest, new)
+        small = switching(rest, new)
         if reasons.publishable(out, order.allow) != manifest:
             raise BuildError(f"{out} was built again while it was published; run the same command again")
-        switch(report, before, rest, new, f"Publish dataset {manifest['fingerprint'][:16]}")
-        _tag(report, before, order.tag, rest)
+        switch(report, before, small, new, f"Publish dataset {manifest['fingerprint'][:16]}")
+        _tag(report, before, order.tag, small)
     return report
 
 
@@ -83,10 +83,18 @@ def rollback(place: Place, tag: str, order: Order) -> Report:
         for group in chunks(gone, place.at_once):
             back = [Ready(file["path"], b"", file["bytes"], file["sha256"], at) for file in group]
             report.commit(back, (), f"Bring back {len(back)} data files of {tag}")
-        rest = [Ready.of(path, place.read(path, at)) for path in card_last(unnamed(then))]
-        switch(report, before, rest, then, f"Roll back to {tag}")
-        _tag(report, before, order.tag, rest)
+        small = [_then(place, path, tag, at) for path in card_last(unnamed(then))]
+        switch(report, before, small, then, f"Roll back to {tag}")
+        _tag(report, before, order.tag, small)
     return report
+
+
+def _then(place: Place, path: str, tag: str, at: str) -> Ready:
+    """A small file as it was at a tag."""
+    data = place.read(path, at)
+    if data is None:
+        raise IntegrityError(f"{place.name}: the manifest at {tag} names {path}, and it is missing there")
+    return Ready.of(path, data)
 
 
 def _check(place: Place, before: Before, order: Order, manifest: Mapping[str, Any], wanted: Sequence[Shard]) -> None:
@@ -108,7 +116,7 @@ def _check(place: Place, before: Before, order: Order, manifest: Mapping[str, An
     place.check({*contents.files, *(shard.published(order.format) for shard in wanted)})
 
 
-def _tag(report: Report, before: Before, tag: str, rest: Sequence[Ready]) -> None:
+def _tag(report: Report, before: Before, tag: str, small: Sequence[Ready]) -> None:
     """Tag what is there now, unless a publication that was interrupted did so already."""
     if not tag:
         return
@@ -116,7 +124,7 @@ def _tag(report: Report, before: Before, tag: str, rest: Sequence[Ready]) -> Non
     if at is None:
         report.tag(tag)
         return
-    manifest = next(file.content for file in rest if file.path == MANIFEST)
+    manifest = next(file.content for file in small if file.path == MANIFEST)
     if report.place.read(MANIFEST, at) != manifest:
         raise _taken(report.place, tag)
 

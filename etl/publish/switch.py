@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
+import polars as pl
 
 from etl import card
-from etl.publish.built import Shard, others
+from etl.publish.built import Shard
 from etl.publish.files import (
     CARD,
     FOLDER,
@@ -26,8 +27,6 @@ from etl.publish.files import (
 from etl.publish.place import Before, Place
 from etl.publish.report import Report
 from etl.publish.send import chunks
-from etl.shards import read_parquet
-from etl.storage import AnyPath
 
 _MANY_COMMITS: Final = 2_000
 
@@ -45,27 +44,26 @@ def published(
     return {**manifest, "splits": counts, "files": rest, "published": {"format": format, "splits": splits}}
 
 
-def small(out: AnyPath, manifest: Mapping[str, Any], new: dict[str, Any]) -> list[Ready]:
-    """All files but shards, the card last. manifest: of the build; new: to be published, it gets the card's hash."""
-    found = others(out, manifest)
+def switching(rest: Mapping[str, bytes], new: dict[str, Any]) -> list[Ready]:
+    """All files but shards, the card last. rest: of the build; new: the manifest, which gets the card's hash."""
     tables = {
-        path.removeprefix("stats/").removesuffix(".parquet"): read_parquet(out / "dataset" / path)
-        for path in found
+        path.removeprefix("stats/").removesuffix(".parquet"): pl.read_parquet(data)
+        for path, data in rest.items()
         if path.startswith("stats/") and path.endswith(".parquet")
     }
     text = Ready.of(CARD, sealed(card.render(new, tables)))
     new["files"] = dict(sorted({**new["files"], FOLDER + CARD: text.sha256}.items()))
     options = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-    ready = {path: Ready.of(path, data) for path, data in found.items()}
+    ready = {path: Ready.of(path, data) for path, data in rest.items()}
     ready |= {MANIFEST: Ready.of(MANIFEST, orjson.dumps(new, option=options)), CARD: text}
     return [ready[path] for path in card_last(ready)]
 
 
-def switch(report: Report, before: Before, rest: Sequence[Ready], manifest: Mapping[str, Any], message: str) -> None:
-    """Put the small files that differ in place, and take away what neither they nor those who still read name."""
+def switch(report: Report, before: Before, small: Sequence[Ready], manifest: Mapping[str, Any], message: str) -> None:
+    """Put those small files in place that differ, and take away what neither they nor those who still read name."""
     place = report.place
-    add = [file for file in rest if not _same(place, before.contents, file)]
-    report.kept += len(rest) - len(add)
+    add = [file for file in small if not _same(place, before.contents, file)]
+    report.kept += len(small) - len(add)
     stays = {*named(manifest), *unnamed(manifest), *_still_read(place, before, manifest)}
     remove = sorted(before.files - stays)
     room = max(0, place.at_once - len(add))
