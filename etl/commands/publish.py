@@ -22,7 +22,9 @@ _ALLOW: Final = ("gate-failed", "unlicensed", "privacy-findings", "edited-card",
 @click.command()
 @click.argument("directory", required=False)
 @click.argument("repo", required=False)
-@click.option("--format", "format", type=click.Choice(("arrow", "parquet")), default="arrow", show_default=True)
+@click.option(
+    "--format", type=click.Choice(("arrow", "parquet")), default="arrow", show_default=True, help="Of the rows."
+)
 @click.option("--private", is_flag=True, help="Make a private repository, if there is none yet.")
 @click.option("--revision", default="main", show_default=True, help="The branch to publish to; made if need be.")
 @click.option("--tag", default="", help="Name what is published, for ever.")

@@ -1,4 +1,4 @@
-"""What a build has to publish: its shards, each of which can be made ready, and its other files."""
+"""What a build has to publish: the files of its shards, each of which can be made ready, and its other files."""
 
 from __future__ import annotations
 
@@ -11,27 +11,40 @@ from typing import Any, Final
 
 from etl import scratch, storage
 from etl.publish import parquet
-from etl.publish.files import CARD, FOLDER, Format, Ready
+from etl.publish.files import CARD, DATA, FOLDER, LISTING, Format, Ready
 from etl.shards import sha256_of
 from etl.storage import AnyPath
 from schemas.errors import IntegrityError
 
-_DATA: Final = f"{FOLDER}data/"
+_FOLDERS: Final = (DATA, LISTING)
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A file of rows. name: ``g0001/train-00000-of-00012``. size, sha256: of the Arrow file."""
+    """A file that the build has for each output shard: its rows, or the listing of its samples.
 
+    folder: of which kind. name: ``g0001/train-00000-of-00012``. size, sha256: of the build's file.
+    """
+
+    folder: str
     name: str
-    split: str
     path: AnyPath
     size: int
     sha256: str
 
+    @property
+    def split(self) -> str:
+        """``train``."""
+        return self.name.partition("/")[2].partition("-")[0]
+
+    def converted(self, format: Format) -> bool:
+        """Whether other bytes are published than the build's."""
+        return self.folder == DATA and format == "parquet"
+
     def published(self, format: Format) -> str:
-        """Its path in a place. Of a Parquet file, too, the hash is that of the Arrow file."""
-        return f"data/{self.name}-{self.sha256[:16]}.{format}"
+        """Its path in a place. The hash is that of the build's file, also where it is converted."""
+        ending = "parquet" if self.converted(format) else self.path.suffix[1:]
+        return f"{self.folder}/{self.name}-{self.sha256[:16]}.{ending}"
 
     @contextmanager
     def ready(self, format: Format) -> Iterator[Ready]:
@@ -42,7 +55,7 @@ class Shard:
         with _here(self.path) as file:
             if (found := sha256_of(file)) != self.sha256:
                 raise _other(self.path, self.sha256, found)
-            if format == "arrow":
+            if not self.converted(format):
                 yield Ready(self.published(format), file, self.size, self.sha256)
                 return
             with scratch.file() as made:
@@ -62,24 +75,28 @@ def _here(path: AnyPath) -> Iterator[Path]:
 
 
 def shards(out: AnyPath, manifest: Mapping[str, Any]) -> list[Shard]:
-    """The shards of a build, split by split. Raises `IntegrityError` if one is missing."""
-    order = {split: number for number, split in enumerate(manifest["splits"])}
-    files = {name: digest for name, digest in manifest["files"].items() if name.startswith(_DATA)}
+    """The files of all shards of a build, in the order of their names. Raises `IntegrityError` if one is missing."""
+    files = {name: digest for name, digest in manifest["files"].items() if is_of_shard(name)}
     sizes = _sizes(out, files)
     found = []
-    for file, digest in files.items():
-        name = file.removeprefix(_DATA).removesuffix(".arrow")
-        split = name.partition("/")[2].partition("-")[0]
-        found.append(Shard(name, split, out / file, sizes[file], digest))
-    return sorted(found, key=lambda shard: (order[shard.split], shard.name))
+    for name, digest in sorted(files.items()):
+        folder = next(folder for folder in _FOLDERS if name.startswith(f"{FOLDER}{folder}/"))
+        stem = name.removeprefix(f"{FOLDER}{folder}/").rpartition(".")[0]
+        found.append(Shard(folder, stem, out / name, sizes[name], digest))
+    return found
+
+
+def is_of_shard(name: str) -> bool:
+    """Whether a build has such a file for each shard."""
+    return name.startswith(tuple(f"{FOLDER}{folder}/" for folder in _FOLDERS))
 
 
 def others(out: AnyPath, manifest: Mapping[str, Any]) -> dict[str, bytes]:
-    """All that is published but shards, card and manifest, by path in the dataset.
+    """All that is published but files of shards, card and manifest, by path in the dataset.
 
     Raises `IntegrityError` if one is missing, or not what the manifest says.
     """
-    names = [name for name in manifest["files"] if name.startswith(FOLDER) and not name.startswith(_DATA)]
+    names = [name for name in manifest["files"] if name.startswith(FOLDER) and not is_of_shard(name)]
     names = sorted(name for name in names if name != FOLDER + CARD)
     _sizes(out, names)
     found = {name: storage.read_bytes(out / name) for name in names}

@@ -19,7 +19,13 @@ MANIFEST: Final = "manifest.json"
 FOLDER: Final = "dataset/"
 """Where in a build lies what is published."""
 
-_SHARD: Final = re.compile(r"data/g\d{4,}/[a-z]+-\d{5,}-of-\d{5,}-[0-9a-f]{16}\.(?:arrow|parquet)")
+DATA: Final = "data"
+LISTING: Final = "stats/samples"
+"""The folders of files that come one a shard: its rows, and a line a sample."""
+
+_SHARD: Final = re.compile(
+    rf"(?:{DATA}|{LISTING})/g\d{{4,}}/[a-z]+-\d{{5,}}-of-\d{{5,}}-[0-9a-f]{{16}}\.(?:arrow|parquet)"
+)
 _SEAL: Final = re.compile(rb"\n<!-- stepmill published what is above; its sha256: ([0-9a-f]{64}) -->\n\Z")
 
 
@@ -72,7 +78,7 @@ class Ready:
 
 
 def is_shard(path: str) -> bool:
-    """Whether a path in a place is one that a shard of some publication has."""
+    """Whether a path in a place is one that a file of some shard has."""
     return _SHARD.fullmatch(path) is not None
 
 
@@ -86,9 +92,10 @@ def manifest_of(data: bytes | None) -> dict[str, Any]:
 
 
 def named(manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The shards that a published manifest names, by path: ``path``, ``bytes`` and ``sha256`` of each."""
-    splits = manifest.get("published", {}).get("splits", {})
-    return {file["path"]: file for files in splits.values() for file in files}
+    """The files of shards that a published manifest names, by path: ``path``, ``bytes`` and ``sha256`` of each."""
+    published = manifest.get("published", {})
+    files = [*published.get("listing", ()), *(file for split in published.get("splits", {}).values() for file in split)]
+    return {file["path"]: file for file in files}
 
 
 def unnamed(manifest: Mapping[str, Any]) -> set[str]:

@@ -82,7 +82,7 @@ def rollback(place: Place, tag: str, order: Order) -> Report:
         gone = [file for path, file in named(then).items() if path not in before.contents.files]
         for group in chunks(gone, place.at_once):
             back = [Ready(file["path"], b"", file["bytes"], file["sha256"], at) for file in group]
-            report.commit(back, (), f"Bring back {len(back)} data files of {tag}")
+            report.commit(back, (), f"Bring back {len(back)} files of shards of {tag}")
         small = [_then(place, path, tag, at) for path in card_last(unnamed(then))]
         switch(report, before, small, then, f"Roll back to {tag}")
         _tag(report, before, order.tag, small)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from etl import state, storage, takedown
 from etl.publish.files import FORMATS, Contents, Format, untouched
-from etl.shards import read_json
+from etl.shards import read_json, read_parquet
 from etl.storage import AnyPath
 from schemas.errors import ConfigError
 
@@ -74,8 +74,13 @@ def _license(manifest: Mapping[str, Any]) -> Iterator[Reason]:
 
 
 def _privacy(out: AnyPath, manifest: Mapping[str, Any]) -> Iterator[Reason]:
-    """Findings that a build notes in its manifest, as a count or by kind; and a takedown list that it does not know."""
-    findings = manifest.get("privacy", {}).get("findings", 0)
+    """What a build has found (the manifest's ``privacy.findings``, a count or counts by kind; else the rows of its
+    tables ``stats/privacy*``), and a takedown list that the dataset does not know.
+    """
+    findings = (manifest.get("privacy") or {}).get("findings")
+    if findings is None:
+        names = [name for name in manifest["files"] if name.startswith("dataset/stats/privacy")]
+        findings = {name: read_parquet(out / name).height for name in names if name.endswith(".parquet")}
     count = sum(findings.values()) if isinstance(findings, Mapping) else int(findings)
     if count:
         yield Reason(PRIVACY, f"{count:,} privacy findings are known in it", "Take them out and build again")

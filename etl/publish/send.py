@@ -42,7 +42,7 @@ def send(
             new = [file for file in ready if not _came(file, before.contents)]
             report.kept += len(ready) - len(new)
             if new:
-                report.commit(new, (), f"Add {len(new)} data files")
+                report.commit(new, (), f"Add {len(new)} files of shards")
         shown.advance(sum(shard.size for shard in group))
     if missing:
         shown.finish()
@@ -55,7 +55,7 @@ def _there(shard: Shard, format: Format, before: Before) -> dict[str, Any] | Non
     stored = before.contents.files.get(path)
     if stored is None:
         return None
-    if format == "arrow":
+    if not shard.converted(format):
         same = stored.size == shard.size and stored.sha256 in ("", shard.sha256)
         return {"path": path, "bytes": shard.size, "sha256": shard.sha256} if same else None
     known = named(before.manifest).get(path, {})

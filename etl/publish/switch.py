@@ -9,9 +9,10 @@ import orjson
 import polars as pl
 
 from etl import card
-from etl.publish.built import Shard
+from etl.publish.built import Shard, is_of_shard
 from etl.publish.files import (
     CARD,
+    DATA,
     FOLDER,
     MANIFEST,
     Contents,
@@ -36,12 +37,13 @@ def published(
 ) -> dict[str, Any]:
     """The manifest of a build with the names that its shards have in a place, under ``published``."""
     counts = dict(sorted(manifest["splits"].items(), key=lambda item: item[0] != "train"))  # a file has no order
-    splits: dict[str, list[Mapping[str, Any]]] = {split: [] for split in counts}
+    listed: dict[str, Any] = {"format": format, "splits": {split: [] for split in counts}, "listing": []}
     for shard in wanted:
-        splits[shard.split].append(files[shard.published(format)])
-    rest = {name: digest for name, digest in manifest["files"].items() if not name.startswith(f"{FOLDER}data/")}
-    rest |= {FOLDER + path: file["sha256"] for path, file in files.items()}
-    return {**manifest, "splits": counts, "files": rest, "published": {"format": format, "splits": splits}}
+        kind = listed["splits"][shard.split] if shard.folder == DATA else listed["listing"]
+        kind.append(files[shard.published(format)])
+    names = {name: digest for name, digest in manifest["files"].items() if not is_of_shard(name)}
+    names |= {FOLDER + path: file["sha256"] for path, file in files.items()}
+    return {**manifest, "splits": counts, "files": names, "published": listed}
 
 
 def switching(rest: Mapping[str, bytes], new: dict[str, Any]) -> list[Ready]:
