@@ -82,8 +82,10 @@ def judged(out: AnyPath, gates: Gates, manifest: dict[str, Any]) -> dict[str, An
     """
     failures = gates.failures(manifest["figures"], state.previous(out / "work"))
     if failures:
+        write_json(out / state.FAILED, {"gate_failures": failures, "manifest": manifest})
         storage.remove(out / state.MANIFEST)
         raise GateError(out, failures)
+    storage.remove(out / state.FAILED)
     return manifest
 
 

@@ -88,7 +88,7 @@ def examples() -> list[str]:
 
 def test_every_command_has_help_with_an_example(run: Run) -> None:
     """--help and -h of the group and of every command print usage and an example, and end with 0."""
-    names = "augment build check clean compact diff explain export finish formats inspect recipes retry verify"
+    names = "augment build check clean compact diff explain export finish formats inspect publish recipes retry verify"
     assert " ".join(COMMANDS) == names
     for arguments in ([], *([name] for name in COMMANDS), *(["inspect", name] for name in VIEWS)):
         for flag in ("--help", "-h"):
