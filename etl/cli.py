@@ -13,6 +13,7 @@ import click
 
 from etl.commands import augment, build, inspect_samples, look
 from etl.commands.inspect import inspect
+from etl.commands.report import report
 from schemas.errors import ConfigError, StepmillError
 
 
@@ -59,7 +60,7 @@ def _stop(message: str, code: int) -> NoReturn:
 
 
 for _command in (
-    *(build.build, look.check, inspect, look.explain, look.diff, look.verify),
+    *(build.build, look.check, inspect, report, look.explain, look.diff, look.verify),
     *(build.retry, build.finish, build.compact, build.clean, augment.augment, look.formats, look.recipes),
 ):
     cli.add_command(_command)
