@@ -16,6 +16,9 @@ settings.load_profile("unhurried")  # how long an example takes says more about 
 ABSENT = "shared recordings are absent"
 """Beginning of the one message that skips a test for want of the recordings; `.ci/run` looks for it."""
 
+NO_BROWSER = "Chromium is absent"
+"""The same of the message that skips a test for want of a browser."""
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:

@@ -88,7 +88,7 @@ def examples() -> list[str]:
 
 def test_every_command_has_help_with_an_example(run: Run) -> None:
     """--help and -h of the group and of every command print usage and an example, and end with 0."""
-    names = "augment build check clean compact diff explain export finish formats inspect publish recipes retry verify"
+    names = "augment build check clean compact diff explain export finish formats inspect publish recipes report retry verify"
     assert " ".join(COMMANDS) == names
     for arguments in ([], *([name] for name in COMMANDS), *(["inspect", name] for name in VIEWS)):
         for flag in ("--help", "-h"):
@@ -194,6 +194,12 @@ ERRORS: Final[dict[str, tuple[list[str], list[str]]]] = {
     "unknown id": (["explain", "out", "w99"], ["w99: nothing of that id was read in out"]),
     "explain of no build": (["explain", "in", "w1"], ["in: no finished build"]),
     "unknown recipe to show": (["recipes", "scribe"], ["there is no recipe 'scribe'"]),
+    "report of no build": (["report", "in"], ["in: no finished build", "run the build command again"]),
+    "report against no build": (["report", "out", "--against", "in"], ["in: no finished build"]),
+    "report with another vocabulary": (
+        ["report", "out", "--vocabulary", "nonesuch"],
+        ["--vocabulary nonesuch: no such file"],
+    ),
     "diff with no build": (["diff", "out", "in"], ["in: no finished build", "run the build command again"]),
     "diff with no manifest": (["diff", "recipe.toml", "out"], ["recipe.toml: not a manifest with figures"]),
     "unknown command": (["biuld"], ["No such command 'biuld'"]),
