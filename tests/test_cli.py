@@ -299,7 +299,8 @@ def test_stdout_is_for_data(small: Path, tmp_path: Path, run: Run) -> None:
     assert "\r" not in done.err
     assert "\x1b" not in done.err
     lines = done.err.splitlines()
-    assert [line.split(" 100%")[0] for line in lines[:-1]] == ["hashing inputs", "samples", "packing"]
+    last = [line.split(" 100%")[0] for line in lines[:-1] if "ETA" not in line]  # a slow machine shows more
+    assert last == ["hashing inputs", "samples", "packing"]
     assert lines[-1].startswith("60 samples, ")
     out = small / "out"
     shown: list[tuple[object, ...]] = [("check", small / "in"), ("inspect", out), ("inspect", out, "sample", "w1/1")]
