@@ -40,7 +40,7 @@ def view(place: Place, wanted: str, vocabulary: str = "", page: bool = False) ->
 
     Raises `ConfigError` if there is no such sample and no such step.
     """
-    listed = _one(place.listing(LISTING_SCHEMA.names), "sample_id", wanted)
+    listed = next(iter(_matching(place.listing(LISTING_SCHEMA.names), "sample_id", wanted)), None)
     if listed is None and place.work is None:
         raise ConfigError(
             f"{wanted}: no such sample in {place.given}. Those that there are: stepmill inspect {place.given} samples"
@@ -63,27 +63,26 @@ def view(place: Place, wanted: str, vocabulary: str = "", page: bool = False) ->
     return found
 
 
-def _one(frame: pl.LazyFrame, column: str, wanted: str) -> dict[str, Any] | None:
-    """The first row of an id. Raises `ConfigError` if what is after the colon is not enough to tell."""
+def _matching(frame: pl.LazyFrame, column: str, wanted: str) -> list[dict[str, Any]]:
+    """The rows of an id. Raises `ConfigError` if what is after the colon is not enough to tell."""
     id = pl.col(column)
     rows = frame.filter((id == wanted) | id.str.ends_with(f":{wanted}")).collect().to_dicts()
     exact = [row for row in rows if row[column] == wanted]
     rows = exact or [row for row in rows if row[column].partition(":")[2] == wanted]
     if len({row[column] for row in rows}) > 1:
         raise ConfigError(f"{wanted} could be {' or '.join(sorted({row[column] for row in rows}))}: write the whole id")
-    return rows[0] if rows else None
+    return rows
 
 
 def _dropped(place: Place, wanted: str) -> list[dict[str, Any]]:
     """Where and why a step was dropped, for each time it was read."""
-    steps = drops(place.inside(wanted)).filter(pl.col("unit") == "step")
-    first = _one(steps, "id", wanted)
-    if first is None:
+    found = _matching(drops(place.inside(wanted)).filter(pl.col("unit") == "step"), "id", wanted)
+    if not found:
         raise ConfigError(
             f"{wanted}: no such sample in the dataset, and no such step was dropped. What there is of it: "
             f"stepmill explain {place.given} {wanted}"
         )
-    return steps.filter(pl.col("id") == first["id"]).collect().to_dicts()
+    return found
 
 
 def _made(place: Place, sample_id: str, lost: list[dict[str, Any]]) -> tuple[Sample | None, str]:
