@@ -129,8 +129,8 @@ def relative(path: AnyPath, folder: AnyPath) -> str:
 
 
 def together(fn: Callable[[AnyPath], T], paths: Sequence[AnyPath]) -> Iterator[T]:
-    """What ``fn`` returns of each path, in order; of remote ones several at a time, as most of it is waiting. Few results
-    wait to be taken.
+    """What ``fn`` returns of each path, in order; of remote ones several at a time, most of it being waiting. Few
+    results wait to be taken.
     """
     if not paths or isinstance(paths[0], Path):
         yield from map(fn, paths)

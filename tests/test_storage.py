@@ -281,7 +281,7 @@ def test_a_url_that_cannot_be_written_is_refused(given: str, said: str) -> None:
         location(given)
 
 
-def test_few_results_of_many_remote_files_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_results_of_many_remote_files_wait() -> None:
     """Of hundreds of files, in order, no more are asked for than a few beyond those that were taken."""
     asked: list[str] = []
 
