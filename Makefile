@@ -23,7 +23,7 @@ demo: $(VENV)/installed-demo
 	@echo
 	@echo "The dataset is in demo-out/dataset; its card is demo-out/dataset/README.md. What to do next:"
 	@echo "  $(BIN)/python -c \"import datasets; print(datasets.load_dataset('demo-out/dataset'))\""
-	@echo "  $(BIN)/stepmill inspect demo-out --sample ID   one sample as a model sees it"
+	@echo "  $(BIN)/stepmill inspect demo-out sample ID   one sample as a model sees it"
 	@echo "  $(BIN)/stepmill build YOUR_RECORDINGS --out OUT   your own; formats: $(BIN)/stepmill formats"
 
 test: $(VENV)/installed-test

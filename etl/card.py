@@ -1,84 +1,138 @@
-"""The data card: ``dataset/README.md`` with the Hub's YAML, from manifest and statistics.
+"""The data card: ``dataset/README.md`` with the Hub's YAML, a function of the manifest and the statistics.
 
-The template is ``data_cards/dataset.md``: ``$name`` placeholders, nothing else. Splits without rows are not declared,
-because loading a declared split without a file fails; counts in the YAML are exact, because loading checks them.
+The body comes from a template (`etl.card_template`), the words from `etl.describe`, what people wrote from `etl.notes`;
+the manifest holds template, if it is a user's, and notes. Splits without rows are not declared, because loading a
+declared split without a file fails; counts in the YAML are exact, because loading checks them.
 """
 
 from __future__ import annotations
 
 import re
-from importlib import resources
-from string import Template
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
 import yaml
 
-_FEATURES: Final = [
-    {"name": "input_ids", "list": "int32"},
-    {"name": "labels", "list": "int32"},
-    {"name": "seq_lengths", "list": "int32"},
-    {"name": "sample_ids", "list": "string"},
-]
-_SIZES: Final = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
+from etl import describe, licenses
+from etl.account import UNITS
+from etl.card_template import CardTemplate
+from etl.notes import Notes
+from schemas.samples import PACKED_SCHEMA
+
+PLACE: Final = "path/or/repo"
+"""What the card's examples load, where nobody knows yet where the dataset will lie."""
+
+_TAGS: Final = ("web-agents", "html", "tokenized", "stepmill")
+_SIZES: Final = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B")
+_MORE: Final = ("10B<n<100B", "100B<n<1T", "n>1T")
 _TOP: Final = 50
 _MARKUP: Final = re.compile(r"[\\`*\[\]<>|&]")
+_BRACES: Final = re.compile(r"[{}\\]")
 
 
-def render(manifest: dict[str, Any], tables: dict[str, pl.DataFrame]) -> str:
-    """The card as text."""
-    header = yaml.safe_dump(_yaml(manifest), sort_keys=False, allow_unicode=True, width=120)
-    template = Template(resources.files("data_cards").joinpath("dataset.md").read_text("utf-8"))
-    totals, card = manifest["totals"], manifest["settings"]["card"]
-    values = {
+def render(manifest: dict[str, Any], tables: dict[str, pl.DataFrame], place: str = PLACE) -> str:
+    """The card as text. place: what `datasets.load_dataset` is given to load it."""
+    head = yaml.safe_dump(_yaml(manifest), sort_keys=False, allow_unicode=True, width=120)
+    hand = manifest.get("card", {})
+    template = CardTemplate(hand["template"]) if hand.get("template") else CardTemplate.shipped()
+    return f"---\n{head}---\n\n{template.filled(_values(manifest, tables, place), Notes(hand.get('notes', {})))}"
+
+
+def _values(manifest: dict[str, Any], tables: dict[str, pl.DataFrame], place: str) -> dict[str, str]:
+    """What the template's placeholders stand for."""
+    totals, card, accounting = manifest["totals"], manifest["settings"]["card"], manifest["accounting"]
+    return {
         "pretty_name": card["pretty_name"],
         "samples": f"{totals['samples']:,}",
         "tokens": f"{totals['tokens']:,}",
         "loss_tokens": f"{totals['completion_tokens']:,}",
-        "workflows": f"{totals['workflows']:,}",
-        "domains": f"{totals['domains']:,}",
-        "recipe": manifest["recipe"],
+        "rows": f"{_rows(manifest):,}",
+        "workflows": f"{accounting['workflow']['kept']:,}",
+        "domains": f"{manifest['figures']['domains']:,}",
+        "recipe": " ".join(manifest["recipe"].replace("`", "'").split()),
         "fingerprint": manifest["fingerprint"],
-        "license": card["license"],
-        "splits": _splits(manifest),
-        "domain_table": _domains(tables["domains"]),
-        "drops": _drops(manifest),
+        "vocabulary": describe.vocabulary(manifest),
+        "chat": manifest["settings"]["packed"]["chat"],
         "context": f"{manifest['settings']['index']['context']:,}",
+        "stages": "\n".join(f"{i}. `{name}` {text}" for i, (name, text) in enumerate(describe.stages(manifest), 1)),
+        "domain_table": _domains(tables["domains"]),
+        "fields": _fields(),
+        "splits": _splits(manifest),
+        "split_rule": describe.split_rule(manifest),
+        "privacy": " ".join(describe.privacy(manifest)),
+        "contamination": " ".join(describe.contamination(manifest)),
+        "limits": "\n".join(f"- {_escaped(text)}" for text in describe.limits(manifest)),
+        "drops": _drops(manifest),
+        "license": _license(card),
+        "licenses": _licenses(manifest),
+        "place": place,
+        "citation": f"```bibtex\n{citation(manifest)}\n```",
     }
-    return f"---\n{header}---\n\n{template.substitute(values)}"
+
+
+def data_files(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """Where the rows of each split lie, as the Hub's YAML has it: of a build by globs; of a published dataset by name,
+    because files that it does not have any more, or not yet, may lie beside them.
+    """
+    if "published" not in manifest:
+        return [{"split": name, "path": f"data/*/{name}-*.arrow"} for name in describe.splits(manifest)]
+    files = manifest["published"]["splits"]
+    return [{"split": name, "path": [file["path"] for file in files[name]]} for name in describe.splits(manifest)]
+
+
+def download_size(manifest: dict[str, Any]) -> int:
+    """Bytes of all files with rows."""
+    if "published" not in manifest:
+        return sum(int(split["bytes"]) for split in manifest["splits"].values())
+    return sum(int(file["bytes"]) for files in manifest["published"]["splits"].values() for file in files)
+
+
+def citation(manifest: dict[str, Any]) -> str:
+    """BibTeX: the user's own, or one made of what the manifest knows."""
+    card = manifest["settings"]["card"]
+    if card.get("citation"):
+        return str(card["citation"]).strip().replace("```", "'''")
+    fields = {"title": card["pretty_name"], "author": " and ".join(card.get("creators", ()))}
+    fields |= {"year": card.get("published", "")[:4], "version": card.get("version", ""), "url": card.get("url", "")}
+    fields["note"] = f"stepmill, recipe {manifest['recipe']}, fingerprint {manifest['fingerprint']}"
+    lines = [f"  {name} = {{{_BRACES.sub('', text)}}}," for name, text in fields.items() if text]
+    return "\n".join([f"@misc{{stepmill-{manifest['fingerprint'][:8]},", *lines, "}"])
 
 
 def _yaml(manifest: dict[str, Any]) -> dict[str, Any]:
-    splits = manifest["splits"]
-    card = manifest["settings"]["card"]
-    rows = sum(split["rows"] for split in splits.values())
-    size = next((name for limit, name in _SIZES if rows < limit), "10M<n<100M")
+    splits, card = describe.splits(manifest), manifest["settings"]["card"]
+    rows = _rows(manifest)
+    size = next((name for power, name in enumerate([*_SIZES, *_MORE], 3) if rows < 10**power), _MORE[-1])
+    other = {name: card[name] for name in ("license_name", "license_link") if card.get(name)}
+    sources = {"source_datasets": sorted(card["source_datasets"])} if card.get("source_datasets") else {}
     return {
         "pretty_name": card["pretty_name"],
         "language": [card["language"]],
         "license": card["license"],
+        **other,
         "task_categories": ["text-generation"],
-        "tags": ["web-agents", "html", "tokenized", "stepmill"],
+        "tags": list(dict.fromkeys([*_TAGS, *card.get("tags", ())])),
         "size_categories": [size],
-        "configs": [
-            {
-                "config_name": "default",
-                "data_files": [{"split": name, "path": f"data/*/{name}-*.arrow"} for name in splits],
-            }
-        ],
+        **sources,
+        "configs": [{"config_name": "default", "data_files": data_files(manifest)}],
         "dataset_info": {
-            "features": _FEATURES,
+            "features": [{"name": each.name, "list": str(each.type.value_type)} for each in PACKED_SCHEMA],
             "splits": [
                 {"name": name, "num_bytes": split["bytes"], "num_examples": split["rows"]}
                 for name, split in splits.items()
             ],
-            "download_size": sum(split["bytes"] for split in splits.values()),
+            "download_size": download_size(manifest),
             "dataset_size": sum(split["bytes"] for split in splits.values()),
         },
     }
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def _rows(manifest: Mapping[str, Any]) -> int:
+    return sum(split["rows"] for split in manifest["splits"].values())
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + "|".join("---" for _ in head) + "|"]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
@@ -86,15 +140,24 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 def _cell(text: str) -> str:
     """A name from a recording as plain text in a table, whatever markup it holds."""
     text = " ".join(text.split())
-    return _MARKUP.sub(lambda char: f"&#{ord(char[0])};", text if len(text) <= 80 else text[:79] + "…")
+    return _escaped(text if len(text) <= 80 else text[:79] + "…")
+
+
+def _escaped(text: str) -> str:
+    return _MARKUP.sub(lambda char: f"&#{ord(char[0])};", text)
+
+
+def _fields() -> str:
+    rows = [[f"`{each.name}`", f"list of {each.type.value_type}", describe.FIELDS[each.name]] for each in PACKED_SCHEMA]
+    return _table(["column", "type", "what"], rows)
 
 
 def _splits(manifest: dict[str, Any]) -> str:
     rows = [
-        [name, f"{s['rows']:,}", f"{s['samples']:,}", f"{s['tokens']:,}", f"{s['fill']:.1%}"]
-        for name, s in manifest["splits"].items()
+        [name, f"{s['rows']:,}", f"{s['samples']:,}", f"{s['tokens']:,}", f"{s['loss_tokens']:,}", f"{s['fill']:.1%}"]
+        for name, s in describe.splits(manifest).items()
     ]
-    return _table(["split", "rows", "samples", "tokens", "full"], rows)
+    return _table(["split", "rows", "samples", "tokens", "with loss", "full"], rows)
 
 
 def _domains(domains: pl.DataFrame) -> str:
@@ -112,7 +175,28 @@ def _domains(domains: pl.DataFrame) -> str:
 def _drops(manifest: dict[str, Any]) -> str:
     rows = [
         [unit, drop["stage"], drop["reason"], f"{drop['count']:,}"]
-        for unit, counts in manifest["accounting"].items()
-        for drop in counts["reasons"]
+        for unit in UNITS
+        for drop in manifest["accounting"][unit]["reasons"]
     ]
     return _table(["unit", "stage", "reason", "count"], rows)
+
+
+def _license(card: Mapping[str, Any]) -> str:
+    if card["license"] == licenses.UNKNOWN:
+        return "No licence is given for the dataset."
+    name = card.get("license_name") or card["license"]
+    link = card.get("license_link") or licenses.text_of(card["license"])
+    return f"The dataset: {_linked(name, link)}."
+
+
+def _licenses(manifest: dict[str, Any]) -> str:
+    rows = [
+        [each["format"], f"{each['files']:,}", f"{each['samples']:,}", _linked(each["license"]) or "not given"]
+        for each in describe.sources(manifest)
+    ]
+    return _table(["recorded as", "files", "samples", "licence"], rows)
+
+
+def _linked(licence: str, link: str = "") -> str:
+    link = link or licenses.text_of(licence)
+    return f"[{_escaped(licence)}]({link})" if link else licence

@@ -11,7 +11,8 @@ from typing import NoReturn
 
 import click
 
-from etl.commands import augment, build, look
+from etl.commands import augment, build, export, inspect_samples, look, publish, report
+from etl.commands.inspect import inspect
 from schemas.errors import ConfigError, StepmillError
 
 
@@ -58,7 +59,10 @@ def _stop(message: str, code: int) -> NoReturn:
 
 
 for _command in (
-    *(build.build, look.check, look.inspect, look.explain, look.diff, look.verify),
-    *(build.retry, build.finish, build.compact, build.clean, augment.augment, look.formats, look.recipes),
+    *(build.build, look.check, inspect, report.report, look.explain, look.diff, look.verify),
+    *(build.retry, build.finish, build.compact, build.clean, augment.augment),
+    *(export.export, publish.publish, look.formats, look.recipes),
 ):
     cli.add_command(_command)
+for _view in (inspect_samples.samples, inspect_samples.sample, inspect_samples.tokens):
+    inspect.add_command(_view)

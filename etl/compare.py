@@ -7,17 +7,12 @@ published dataset can be compared without its work folder.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
-from etl import storage
 from etl.figures import changes, distances
 from etl.generations import Generations, differing
-from etl.inspect import table
-from etl.shards import read_json
 from etl.state import changes as settings_changed
-from etl.storage import AnyPath
-from schemas.errors import ConfigError, IntegrityError
+from etl.views.paper import table
 
 _SHARES: Final = {
     "domains": ("domain", "domain_shares"),
@@ -25,26 +20,6 @@ _SHARES: Final = {
     "drops": ("dropped as", "drop_rates"),
 }
 """Name in the comparison -> what a row is about, and the figures it is of."""
-_NAMES: Final = ("manifest.json", "dataset/manifest.json")
-
-
-def manifest_of(path: AnyPath) -> dict[str, Any]:
-    """The manifest of a build's folder, of a published dataset, or a manifest itself.
-
-    Raises `ConfigError` if there is none, or it is of a build that had no figures yet.
-    """
-    itself = path.is_file() if isinstance(path, Path) else path.suffix == ".json"
-    places = [path] if itself else [path / name for name in _NAMES]
-    found = next((place for place in places if storage.exists(place)), None)
-    if found is None:
-        raise ConfigError(f"{path}: no finished build ({places[-1]} is missing); run the build command again")
-    try:
-        manifest = read_json(found)
-    except IntegrityError:
-        manifest = None
-    if not isinstance(manifest, dict) or not {"figures", "totals", "generations", "settings"} <= set(manifest):
-        raise ConfigError(f"{found}: not a manifest with figures; build again, or name the manifest of a build")
-    return manifest
 
 
 def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

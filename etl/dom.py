@@ -5,17 +5,20 @@ tokenizer with a plain stack of open elements. Void elements and ``/>`` (on any 
 closes up to the nearest open element of its name and is ignored where there is none; the content of ``iframe`` and
 ``noscript`` is markup like any other, because recorders inline frames there.
 
-`read` splits the page at ``<``, which the C library does at gigabytes per second, and looks every piece (one markup
-token and the text after it) up in a memo: recorded pages repeat. A piece that is not known is parsed once; what does
-not stand alone (comments, raw text, quoted ``<``) is joined first. `read_plain` is the same function written with a
-WHATWG tokenizer library throughout; tests hold the two equal, and `read` hands over to it for what would take it more
-than linear time.
+`read` splits the page at ``<``, which the C library does at gigabytes per second, into pieces of one markup token and
+the text after it. Recorded pages repeat: runs of pieces that the page before had too take its tokens over, and every
+other piece is looked up in a memo. A piece that is not known is parsed once; what does not stand alone (comments, raw
+text, quoted ``<``) is joined first. `read_plain` is the same function written with a WHATWG tokenizer library
+throughout; tests hold the two equal, and `read` hands over to it for what would take it more than linear time.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from operator import eq, length_hint
 from typing import Final
 
 import numpy as np
@@ -68,8 +71,10 @@ _COMMENT_END: Final = re.compile(r"--!?>")
 _NUMERIC_REFERENCE: Final = re.compile("(&#(?:[0-9]+|[xX][0-9a-fA-F]+);?)")
 _OPEN_REFERENCE: Final = re.compile(r"&[a-zA-Z][a-zA-Z0-9]*+(?!;)")
 _ASCII_UPPER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-_NAMES_LIMIT: Final = 20_000
+_NAME: Final = re.compile(r"""[ \t\n\f\r]++([^ \t\n\f\r"'<>/=\x00]++)=""")
 _NAMES: Final[dict[str, str]] = {}  # what stands before a quoted value, `` name=``, and the name in lower case
+_NAMES_LIMIT: Final = 20_000
+_LONGEST_NAME: Final = 256
 _AFTER_NAME: Final = frozenset(" \t\n\f\r/>")
 
 
@@ -116,37 +121,47 @@ class Token:
         text = self.raw_text
         return _resolve(text) if "&" in text and not self.literal else text
 
-    def attributes(self, skip: Container[str] = ()) -> dict[str, str]:
-        """Attributes in the order written, names in lower case, references resolved; the first of a name counts.
-
-        skip: names that are left out.
-        """
+    def attributes(self) -> dict[str, str]:
+        """Attributes in the order written, names in lower case, references resolved; the first of a name counts."""
         attributes: dict[str, str] = {}
-        if not self.element or not self.markup:
-            return attributes
-        if self.odd:
-            for name, value in next(iter(turbohtml.tokenize(self.markup))).attrs or ():
-                attributes.setdefault(name, value)
-            return attributes
-        for name, value in self._pairs():
-            if name not in skip and name not in attributes:
-                attributes[name] = _resolve_in_attribute(value) if "&" in value else value
+        for name, value in self.pairs():
+            if name not in attributes:
+                attributes[name] = resolve_in_attribute(value) if "&" in value else value
         return attributes
 
-    def _pairs(self) -> Iterable[tuple[str, str]]:
-        """Names in lower case and values of a plain tag."""
-        parts = self.markup.split('"')  # nearly all hold nothing but name="value", with one space before
-        if not parts[-1]:
-            names = [*map(_NAMES.get, parts[:-1:2])]
+    def pairs(self) -> Iterable[tuple[str, str]]:
+        """Names in lower case and values with their references, in the order written."""
+        if not self.element or not self.markup:
+            return ()
+        if self.odd:
+            found = next(iter(turbohtml.tokenize(self.markup))).attrs or ()
+            return [(name, value.replace("&", "&amp;")) for name, value in found]
+        parts = self.markup.split('"')  # nearly all hold nothing but name="value"
+        if parts[-1] in _BLANK:
+            names = [_NAMES.get(part) or _name(part) for part in parts[:-1:2]]
             if None not in names:
                 return zip(names, parts[1::2], strict=True)  # type: ignore[arg-type]
-        pairs = []
-        for name, double, single, bare in _ATTRIBUTE.findall(self.markup):
-            lower = name if name.islower() else name.translate(_ASCII_UPPER)
-            if double and len(_NAMES) < _NAMES_LIMIT:
-                _NAMES[f" {name}="] = lower
-            pairs.append((lower, double or single or bare))
-        return pairs
+        return [
+            (_lower(name), double or single or bare) for name, double, single, bare in _ATTRIBUTE.findall(self.markup)
+        ]
+
+
+_BLANK: Final = frozenset(("", " "))
+
+
+def _name(part: str) -> str | None:
+    """The name in what stands before a quoted value; it is known from now on."""
+    found = _NAME.fullmatch(part) if len(part) <= _LONGEST_NAME else None
+    if found is None:
+        return None
+    name = _lower(found[1])
+    if len(_NAMES) < _NAMES_LIMIT:
+        _NAMES[part] = name
+    return name
+
+
+def _lower(name: str) -> str:
+    return name if name.islower() else name.translate(_ASCII_UPPER)
 
 
 def _resolve(text: str) -> str:
@@ -159,7 +174,7 @@ def _resolve(text: str) -> str:
     return "".join(parts)
 
 
-def _resolve_in_attribute(value: str) -> str:
+def resolve_in_attribute(value: str) -> str:
     """Resolve references as in an attribute: a named one without ``;`` before ``=`` or a letter or digit stays."""
     if _OPEN_REFERENCE.search(value) is None:
         return _resolve(value)
@@ -170,14 +185,15 @@ def _resolve_in_attribute(value: str) -> str:
 class Page:
     """A page as written: its tokens in order, and how many elements it has. Not to be changed: `read` shares pages.
 
-    note: a place for the pruner, as on tokens.
+    flags: a byte a token, 1 where an element begins. note: a place for the pruner, as on tokens.
     """
 
-    __slots__ = ("_positions", "elements", "note", "tokens")
+    __slots__ = ("_positions", "elements", "flags", "note", "tokens")
 
-    def __init__(self, tokens: list[Token], elements: int) -> None:
+    def __init__(self, tokens: list[Token], flags: bytes) -> None:
         self.tokens = tokens
-        self.elements = elements
+        self.flags = flags
+        self.elements = flags.count(1)
         self.note: tuple[str, object] = "", None
         self._positions: npt.NDArray[np.int64] | None = None
 
@@ -190,7 +206,7 @@ class Page:
         if not 0 <= element < self.elements:
             raise IndexError(f"element {element} of {self.elements}")
         if self._positions is None:
-            self._positions = np.flatnonzero(np.frombuffer(bytes([token.element for token in self.tokens]), np.bool_))
+            self._positions = np.flatnonzero(np.frombuffer(self.flags, np.bool_))
         return int(self._positions[element])
 
     def text_of(self, element: int, limit: int) -> str:
@@ -275,47 +291,193 @@ def read(html: str) -> Page:
 def _read(html: str) -> Page:
     if "\r" in html:  # as in the standard's preprocessing
         html = html.replace("\r\n", "\n").replace("\r", "\n")
-    pieces = html.split("<")
-    tokens: list[Token] = []
-    append = tokens.append
-    known = _MEMO.get
-    elements = 0
-    rest = iter(pieces)
-    first = next(rest)
-    if first:
-        append(Token(OTHER, raw_text=first))
     try:
-        for piece in rest:
-            token = known(piece)
-            if token is None:
-                token = _parse(piece, rest, tokens)
-                if token is None:
-                    continue
-            append(token)
-            if token.element:
-                elements += 1
-                if token.opens_raw:
-                    _raw_text(token, rest, tokens)
+        return _Reader(html.split("<")).page()
     except _NeedsPlain:
         return read_plain(html)
     finally:
         if _MEMO.new:
             _MEMO.grow()
-    return Page(tokens, elements)
+
+
+_Units = list[tuple[int, int, int]]
+"""Which pieces which tokens were made of: (token, piece, n) says that from there on n tokens were made of one piece
+each, and what comes before the next entry, any number of tokens and pieces, of each other."""
+
+_RUN: Final = re.compile(rb"\x01{6,}")
+"""Enough pieces like those of the page before for taking their tokens over to be quicker than looking them up."""
+
+_PIECES_LIMIT: Final = 200_000  # of a page that is kept for the next one: with its tokens some 150 MB at the most
+
+_SAMPLE: Final = 8  # one piece in so many is compared before all are
+
+
+class _Latest:
+    """The page read last. Its ``units`` end with an entry for what comes behind the page."""
+
+    __slots__ = ("flags", "pieces", "starts", "tokens", "units")
+
+    def __init__(self) -> None:
+        self.keep([""], [], b"", [(0, 1, 0)])
+
+    def keep(self, pieces: list[str], tokens: list[Token], flags: bytes, units: _Units) -> None:
+        self.pieces, self.tokens, self.flags, self.units = pieces, tokens, flags, units
+        self.starts = [piece for _, piece, _ in units]
+
+    def runs(self, pieces: list[str]) -> list[tuple[int, int, int]]:
+        """Runs of pieces that this page has too: (first, behind the last, shift against this page), by the first.
+
+        Pieces are compared in place, and in place from the end, as what follows an insertion stands.
+        """
+        before = self.pieces
+        shift = len(pieces) - len(before)
+        alike = sum(map(eq, pieces[::_SAMPLE], before[::_SAMPLE]))
+        if shift:
+            alike += sum(map(eq, pieces[::-_SAMPLE], before[::-_SAMPLE]))
+        if alike * _SAMPLE * 4 < len(pieces):
+            return []
+        runs = [(*found.span(), 0) for found in _RUN.finditer(bytes(map(eq, pieces, before)))]
+        if shift > 0:
+            same = bytes(map(eq, islice(pieces, shift, None), before))
+            runs += [(found.start() + shift, found.end() + shift, shift) for found in _RUN.finditer(same)]
+        elif shift < 0:
+            same = bytes(map(eq, pieces, islice(before, -shift, None)))
+            runs += [(*found.span(), shift) for found in _RUN.finditer(same)]
+        return sorted(runs)
+
+
+_LATEST: Final = _Latest()
+
+
+class _Reader:
+    """A page being read from its pieces. rest: goes on at the next piece, which is number ``at``."""
+
+    __slots__ = ("at", "flags", "pieces", "rest", "since", "tokens", "units")
+
+    def __init__(self, pieces: list[str]) -> None:
+        self.pieces = pieces
+        self.rest = iter(pieces)
+        self.tokens = [Token(OTHER, raw_text=pieces[0])] if pieces[0] else []
+        self.flags = bytearray()
+        self.units: _Units = []
+        self.since = len(self.tokens), 1  # the token and piece from which on each piece made one token
+        self._go_to(1)
+
+    def page(self) -> Page:
+        """Read all pieces; the page becomes the latest one."""
+        for first, behind, shift in _LATEST.runs(self.pieces):
+            self._look_up(first)
+            while self.at < behind:
+                if not self._take_over(behind, shift):
+                    self._look_up(self.at + 1)
+        self._look_up(len(self.pieces))
+        self._flag()
+        for _ in range(2):  # what came last, and what comes behind the page
+            self._end_unit(len(self.tokens))
+        flags = bytes(self.flags)
+        if len(self.pieces) <= _PIECES_LIMIT:
+            _LATEST.keep(self.pieces, self.tokens, flags, self.units)
+        return Page(self.tokens, flags)
+
+    def _take_over(self, behind: int, shift: int) -> bool:
+        """Take over what the latest page made of the next pieces, of none from ``behind`` on, with ``shift`` of them
+        fewer before them there. False if there is nothing to be taken over.
+        """
+        latest = _LATEST
+        units = latest.units
+        number = bisect_right(latest.starts, self.at - shift) - 1
+        token, piece, singles = units[number]
+        first = token + self.at - shift - piece
+        if number < 0 or first > token + singles:  # in the midst of something
+            return False
+        # What was read to the end of that page might have gone on if there had been more.
+        broken_off = behind - shift == len(latest.pieces) and behind < len(self.pieces)
+        last = (bisect_left if broken_off else bisect_right)(latest.starts, behind - shift) - 1
+        last_token, last_piece, singles = units[last]
+        end = min(behind - shift, last_piece + singles)
+        if end <= self.at - shift:
+            return False
+        self._flag()
+        further = len(self.tokens) - first
+        end_token = last_token + end - last_piece
+        self.tokens += latest.tokens[first:end_token]
+        self.flags += latest.flags[first:end_token]
+        if last > number:
+            token, piece = self.since
+            self.units.append((token, piece, sum(units[number][::2]) + further - token))
+            self.units += [(t + further, p + shift, n) for t, p, n in units[number + 1 : last]]
+            self.since = last_token + further, last_piece + shift
+        self._go_to(end + shift)
+        return True
+
+    def _flag(self) -> None:
+        """Catch up with the tokens."""
+        self.flags += bytes([token.element for token in self.tokens[len(self.flags) :]])
+
+    def _go_to(self, at: int) -> None:
+        self.at = at
+        self.rest.__setstate__(at)  # type: ignore[attr-defined]  # as the pickle of an iterator does it: in no time
+
+    def _look_up(self, behind: int) -> None:
+        """Read pieces up to ``behind``, and more where the last of them does not stand alone."""
+        tokens, known = self.tokens, _MEMO.get
+        append = tokens.append
+        while self.at < behind:
+            for piece in islice(self.rest, behind - self.at):
+                token = known(piece)
+                if token is None:
+                    token = _plain_tag(piece)
+                    if token is None:
+                        self._join(piece)
+                        break
+                append(token)
+                if token.opens_raw:
+                    self._join(None)
+                    break
+            else:
+                self.at = behind
+
+    def _join(self, piece: str | None) -> None:
+        """Read what is made of several pieces: this one and more; None: those of the raw element opened last."""
+        tokens = self.tokens
+        begin = len(tokens) - 1  # text belongs to what is there, or to itself if nothing is
+        if piece is None:
+            token: Token | None = tokens[-1]
+        else:
+            token = _parse(piece, self.rest, tokens)
+            if token is not None:
+                begin += begin >= 0
+                tokens.append(token)
+        if token is not None and token.opens_raw:
+            _raw_text(token, self.rest, tokens)
+        self.at = len(self.pieces) - length_hint(self.rest)
+        self._end_unit(begin)
+
+    def _end_unit(self, begin: int) -> None:
+        """The tokens from ``begin`` on are of all the pieces up to the next."""
+        token, piece = self.since
+        if begin >= token:  # else they are one with what was the last unit
+            self.units.append((token, piece, begin - token))
+        self.since = len(self.tokens), self.at
+
+
+def _plain_tag(piece: str) -> Token | None:
+    """The token of a piece seen for the first time if it is a tag whose extent cannot be misread; known from now on."""
+    plain = _PLAIN_TAG.match(piece)
+    if plain is None:
+        return None
+    slash, name, markup, closed = plain.groups()
+    tag = _lower(name)
+    kind = END if slash else EMPTY if closed or tag in VOID_TAGS else START
+    token = Token(kind, tag, "" if slash else markup, piece[plain.end() :])
+    if len(piece) < _LONGEST_PIECE:
+        _MEMO[piece] = token
+        _MEMO.new.append(piece)
+    return token
 
 
 def _parse(piece: str, rest: Iterator[str], tokens: list[Token]) -> Token | None:
-    """The token of a piece seen for the first time; takes more pieces from ``rest`` where it does not stand alone."""
-    plain = _PLAIN_TAG.match(piece)
-    if plain is not None:
-        slash, name, markup, closed = plain.groups()
-        tag = name if name.islower() else name.translate(_ASCII_UPPER)
-        kind = END if slash else EMPTY if closed or tag in VOID_TAGS else START
-        token = Token(kind, tag, "" if slash else markup, piece[plain.end() :])
-        if len(piece) < _LONGEST_PIECE:
-            _MEMO[piece] = token
-            _MEMO.new.append(piece)
-        return token
+    """The token of a piece that does not stand alone; takes more pieces from ``rest``, and the text before it."""
     if _TAG_NAME.match(piece):
         return _odd_tag(piece, rest)
     if piece.startswith("!--"):
@@ -413,7 +575,7 @@ def _raw_text(token: Token, rest: Iterator[str], tokens: list[Token]) -> None:
     content = "<".join(text).replace("\0", "\ufffd")  # as the standard has it for raw text alone
     tokens[-1] = Token(START, token.tag, token.markup, content, token.odd, literal)
     if end is not None:
-        known = _MEMO.get(end) or _parse(end, rest, tokens)
+        known = _MEMO.get(end) or _plain_tag(end) or _parse(end, rest, tokens)
         if known is not None:
             tokens.append(known)
 
@@ -434,7 +596,6 @@ def read_plain(html: str) -> Page:
         return re.sub(rf"(?i)(</?){prefix}(?={'|'.join(_RENAMED)})", r"\1", text)
 
     tokens: list[Token] = []
-    elements = 0
     for token in _library_tokens(renamed.replace("\r\n", "\n").replace("\r", "\n")):
         if token.type == TokenType.TEXT:
             text = restored(token.data or "")
@@ -447,11 +608,10 @@ def read_plain(html: str) -> Page:
         tag = restored("<" + (token.tag or ""))[1:]
         if token.type == TokenType.START_TAG:
             kind = EMPTY if token.self_closing or tag in VOID_TAGS else START
-            elements += 1
         elif token.type == TokenType.END_TAG:
             kind = END
         tokens.append(Token(kind, tag, restored(token.source or ""), odd=True, literal=True))
-    return Page(tokens, elements)
+    return Page(tokens, bytes([token.element for token in tokens]))
 
 
 def _library_tokens(html: str) -> Iterator[turbohtml.Token]:

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from etl import aftermath, discover, lock, state, storage, takedown
+from etl import aftermath, discover, lock, notes, state, storage, takedown
 from etl.aftermath import Record
 from etl.fingerprint import digest
 from etl.generations import Generations, differing
 from etl.index import OutputShard
 from etl.inputs import InputShard
+from etl.notes import Notes
 from etl.packing import PackedReport
 from etl.pools import Pool, inline
 from etl.progress import Progress
@@ -155,7 +156,7 @@ class Build:
 
     def _check_folder(self) -> None:
         """Before anything is written: the recipe can be used, and the folder is ours or new."""
-        _ = self.settings(), self.recipe.taken_down
+        _ = self.settings(), self.recipe.taken_down, self.notes()
         if storage.holds_anything(self.out) and not storage.holds_anything(self.work):
             raise ConfigError(f"{self.out} is not empty and holds no build; choose another folder with --out")
 
@@ -223,7 +224,11 @@ class Build:
 
     def fingerprint(self, settings: Mapping[str, Any], generations: Generations) -> str:
         """One hash of all that the dataset is a function of."""
-        return digest([settings, generations.as_json(), self.recipe.taken_down.fingerprint])
+        return digest([settings, generations.as_json(), self.recipe.taken_down.fingerprint, self.notes().parts])
+
+    def notes(self) -> Notes:
+        """The hand-written parts of the data card."""
+        return notes.current(self.out, self.recipe.card.written)
 
     def finished(self, settings: Mapping[str, Any], generations: Generations) -> dict[str, Any] | None:
         """The manifest, if it is of this very build and its files are there."""
@@ -231,7 +236,7 @@ class Build:
         if not storage.exists(path):
             return None
         manifest: dict[str, Any] = read_json(path)
-        if manifest["fingerprint"] != self.fingerprint(settings, generations):
+        if manifest["fingerprint"] != self.fingerprint(settings, generations) or manifest["format"] != state.FORMAT:
             return None
         return None if storage.missing(self.out, manifest["files"]) else manifest
 
@@ -306,7 +311,8 @@ class Build:
     def _remove_others(self, outputs: Sequence[OutputShard]) -> None:
         """Of the dataset only these output shards stay."""
         names = {shard.name for shard in outputs}
-        for folder in (self.out / "dataset" / "data", self.work / "fitted"):
+        published = self.out / "dataset"
+        for folder in (published / "data", published / "stats" / "samples", self.work / "fitted"):
             for path in storage.files(folder):
                 if storage.relative(path, folder).partition(".")[0] not in names:
                     storage.remove(path)

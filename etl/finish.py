@@ -1,4 +1,4 @@
-"""The end of a build: accounting, statistics, card, and the manifest last."""
+"""The end of a build: accounting, statistics, card and Croissant, and the manifest last."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl import account, card, state, stats, storage
+from etl import account, documents, state, stats, storage
 from etl.figures import figures
 from etl.gates import Gates
 from etl.generations import Generations
@@ -44,12 +44,14 @@ def finish(
     for name, table in tables.items():
         files[f"dataset/stats/{name}.parquet"] = _parquet(out / "dataset" / "stats" / f"{name}.parquet", table)
     manifest: dict[str, Any] = {
-        "format": 2,
+        "format": state.FORMAT,
         "recipe": recipe.name,
         "fingerprint": fingerprint,
         "settings": settings,
         "generations": generations.as_json(),
         "takedown": recipe.taken_down.fingerprint,
+        "vocabulary": recipe.vocabulary.known_as,
+        "card": documents.by_hand(out, recipe),
         "inputs": _inputs(shards, rows),
         "splits": _splits(packed, recipe),
         "totals": stats.totals(tables),
@@ -60,9 +62,7 @@ def finish(
     }
     statistics = {name: table.to_dicts() for name, table in tables.items()}
     files["dataset/stats/stats.json"] = write_json(out / "dataset" / "stats" / "stats.json", statistics)
-    with atomic(out / "dataset" / "README.md") as stream:
-        stream.write(card.render(manifest, tables).encode())
-    files["dataset/README.md"] = stream.sha256.hexdigest()
+    files |= documents.write(out, manifest | {"files": files}, tables, packed)
     manifest["files"] = dict(sorted(files.items()))
     return manifest
 
@@ -82,8 +82,10 @@ def judged(out: AnyPath, gates: Gates, manifest: dict[str, Any]) -> dict[str, An
     """
     failures = gates.failures(manifest["figures"], state.previous(out / "work"))
     if failures:
+        write_json(out / state.FAILED, {"gate_failures": failures, "manifest": manifest})
         storage.remove(out / state.MANIFEST)
         raise GateError(out, failures)
+    storage.remove(out / state.FAILED)
     return manifest
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
-from itertools import islice
+from itertools import compress, islice
 from typing import Final, NamedTuple, cast
 
 from cssselect import ExpressionError, HTMLTranslator, SelectorError
@@ -43,16 +44,11 @@ _ESCAPABLE: Final = re.compile(r"[&<>\"'\s]")
 
 def find_attribute(page: Page, name: str, value: str) -> list[int]:
     """Indices of the elements whose attribute ``name`` is exactly ``value``."""
-    # A value that holds nothing to escape stands in the markup as it is: most elements need no closer look.
-    needle = value if value and not _ESCAPABLE.search(value) else name
-    found: list[int] = []
-    element = -1
-    for token in page.tokens:
-        if token.element:
-            element += 1
-            if (needle in token.markup or "&" in token.markup) and token.attributes().get(name) == value:
-                found.append(element)
-    return found
+    elements: Iterable[tuple[int, Token]] = enumerate(compress(page.tokens, page.flags))
+    if not value or _ESCAPABLE.search(value):
+        elements = ((element, token) for element, token in elements if name in token.markup.lower())
+    wanted = ((name, value),)
+    return [element for element, token in _likely(elements, wanted) if _meets(token, wanted, ())]
 
 
 def find_markup(page: Page, markup: str) -> list[int]:
@@ -61,14 +57,8 @@ def find_markup(page: Page, markup: str) -> list[int]:
     if wanted is None:
         raise PageError("invalid_markup", f"{markup[:200]!r} is not a start tag")
     attributes = wanted.attributes()
-    found: list[int] = []
-    element = -1
-    for token in page.tokens:
-        if token.element:
-            element += 1
-            if token.tag == wanted.tag and token.attributes() == attributes:
-                found.append(element)
-    return found
+    elements = enumerate(compress(page.tokens, page.flags))
+    return [element for element, token in elements if token.tag == wanted.tag and token.attributes() == attributes]
 
 
 def find_css(page: Page, selector: str) -> list[int]:
@@ -173,32 +163,37 @@ def _simple(part: object) -> _Simple | None:
 def _scan(page: Page, simple: _Simple, kin: _Kin) -> list[int]:
     """Indices of the elements that meet simple conditions."""
     tag, wanted, classes, nth = simple
-    # A value that holds nothing to escape stands in the markup as it is: most elements need no closer look.
-    needle = next((value for _, value in wanted if value and not _ESCAPABLE.search(value)), "")
-    conditions = bool(wanted or classes)
-    counts: Counter[int] = Counter()  # elements of this tag by the one around them
-    found: list[int] = []
-    element = -1
-    for token in page.tokens:
-        if not token.element:
-            continue
-        element += 1
-        if tag and token.tag != tag:
-            continue
-        if nth:
+    elements: Iterable[tuple[int, Token]] = enumerate(compress(page.tokens, page.flags))
+    if tag:
+        elements = [(element, token) for element, token in elements if token.tag == tag]
+    if nth:
+        counts: Counter[int] = Counter()  # elements of this tag by the one around them
+        of_type: list[tuple[int, Token]] = []
+        for element, token in elements:
             counts[kin.parents[element]] += 1
-            if counts[kin.parents[element]] != nth:
-                continue
-        if conditions:
-            if needle not in token.markup and "&" not in token.markup:
-                continue
-            attributes = token.attributes()
-            if any(attributes.get(name) != value for name, value in wanted):
-                continue
-            if classes and not {*_CLASS_SPACE.split(attributes.get("class", ""))}.issuperset(classes):
-                continue
-        found.append(element)
-    return found
+            if counts[kin.parents[element]] == nth:
+                of_type.append((element, token))
+        elements = of_type
+    return [element for element, token in _likely(elements, wanted) if _meets(token, wanted, classes)]
+
+
+def _likely(elements: Iterable[tuple[int, Token]], wanted: Iterable[tuple[str, str]]) -> Iterable[tuple[int, Token]]:
+    """Those that may have these values of attributes: one that holds nothing to escape stands in the markup as it is,
+    so that most elements need no closer look.
+    """
+    needle = next((value for _, value in wanted if value and not _ESCAPABLE.search(value)), "")
+    if not needle:
+        return elements
+    return [pair for pair in elements if needle in (markup := pair[1].markup) or "&" in markup]
+
+
+def _meets(token: Token, wanted: Iterable[tuple[str, str]], classes: tuple[str, ...]) -> bool:
+    if not wanted and not classes:
+        return True
+    attributes = token.attributes()
+    if any(attributes.get(name) != value for name, value in wanted):
+        return False
+    return not classes or {*_CLASS_SPACE.split(attributes.get("class", ""))}.issuperset(classes)
 
 
 def _led(found: list[int], to: set[int], up: list[int], far: bool) -> set[int]:

@@ -1,15 +1,18 @@
 """Phase 3: one output shard at a time, samples of the index to packed rows of tokens.
 
 Gather (rows of mapped samples files, in the index's order) -> fit -> encode -> pack -> ``dataset/data``. Beside each
-shard stands, under ``work/fitted``, what became of each of its samples; its report comes last.
+shard stands, under ``work/fitted``, what became of each of its samples, and of those that are in it a line each under
+``dataset/stats/samples``; its report comes last.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +28,7 @@ from etl.index import OutputShard
 from etl.shards import ArrowWriter, atomic, open_arrow, write_json
 from etl.storage import AnyPath
 from schemas.errors import RecordError, StepmillError
-from schemas.ledger import FITTED_SCHEMA
+from schemas.ledger import FITTED_SCHEMA, LISTING_SCHEMA
 from schemas.samples import PACKED_SCHEMA, Encoded, Packed, Sample, sample_from_row
 from tokenization.encode import Encoder
 from tokenization.fit import Drop, Fit
@@ -78,7 +81,7 @@ class PackPlan:
         """
         fit = self.fits[shard.split]
         fitted: dict[str, dict[str, Any]] = {}
-        data = f"dataset/data/{shard.name}.arrow"
+        data, listing, path = files_of(shard.name)
         samples = gather(shard.rows(out / "work"), out / "work" / "samples")
         encoded = self._fitted(samples, fit, fitted, {r.name: r for r in refused}, watch)
         rows = pack(encoded, fit.context, self.window) if self.packing else unpacked(encoded, fit.context)
@@ -86,11 +89,12 @@ class PackPlan:
             writer = ArrowWriter(stream, PACKED_SCHEMA)
             counts = _write(rows, writer, fitted)
             writer.close()
-        columns = {name: [row[name] for row in fitted.values()] for name in FITTED_SCHEMA.names}
-        path = f"work/fitted/{shard.name}.parquet"
-        with atomic(out / path) as table:
-            pq.write_table(pa.table(columns, schema=FITTED_SCHEMA), pa.PythonFile(table, mode="w"), compression="zstd")
-        files = {data: stream.sha256.hexdigest(), path: table.sha256.hexdigest()}
+        inside = [row | {"split": shard.split, "packed": shard.name} for row in fitted.values() if not row["reason"]]
+        files = {
+            data: stream.sha256.hexdigest(),
+            listing: _parquet(out / listing, inside, LISTING_SCHEMA),
+            path: _parquet(out / path, fitted.values(), FITTED_SCHEMA),
+        }
         made_of = (shard.name, shard.split, shard.content, self.fingerprint)
         report = PackedReport(*made_of, writer.rows, *counts, files, stream.size)
         write_json(out / "work" / "fitted" / f"{shard.name}.json", asdict(report))
@@ -124,7 +128,14 @@ class PackPlan:
                 watch(name)
                 result = self._fit(sample, fit)
             entry: dict[str, Any] = {name: getattr(sample, name) for name in _OF_SAMPLE}
-            entry |= {"chunk": 0, "chunks": 0, "prompt_tokens": 0, "completion_tokens": 0, "row": -1}
+            entry |= {
+                "history": len(sample.history),
+                "chunk": 0,
+                "chunks": 0,
+                "prompt_tokens": 0,
+                "completion_tokens": 0,
+                "row": -1,
+            }
             entry |= {"pruned_chars": len(sample.observation), "reason": "", "detail": ""}
             fitted[sample.sample_id] = entry
             if isinstance(result, Drop):
@@ -136,7 +147,19 @@ class PackPlan:
             yield from result
 
 
-_OF_SAMPLE: Final = ("sample_id", "domain", "subdomain", "source", "action_kind", "raw_chars")
+_OF_SAMPLE: Final = ("sample_id", "domain", "subdomain", "source", "action_kind", "step", "raw_chars")
+
+
+def files_of(name: str) -> tuple[str, str, str]:
+    """What is written for an output shard, under the output folder: rows, listing, and what became of its samples."""
+    return f"dataset/data/{name}.arrow", f"dataset/stats/samples/{name}.parquet", f"work/fitted/{name}.parquet"
+
+
+def _parquet(path: AnyPath, rows: Collection[Mapping[str, Any]], schema: pa.Schema) -> str:
+    table = pa.table({name: [row[name] for row in rows] for name in schema.names}, schema=schema)
+    with atomic(path) as stream:
+        pq.write_table(table, pa.PythonFile(stream, mode="w"), compression="zstd")
+    return stream.sha256.hexdigest()
 
 
 def _write(rows: Iterator[Packed], writer: ArrowWriter, fitted: dict[str, dict[str, Any]]) -> tuple[int, int, int]:
@@ -179,13 +202,16 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         reader = open_arrow(path)
-        self._batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
-        self._starts = np.cumsum([0, *(batch.num_rows for batch in self._batches)])
+        batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+        self._names = reader.schema.names
+        self._columns = [batch.columns for batch in batches]
+        self._starts = [0, *accumulate(batch.num_rows for batch in batches)]
 
     def row(self, number: int) -> Sample:
-        at = int(np.searchsorted(self._starts, number, side="right")) - 1
-        row = self._batches[at].slice(number - int(self._starts[at]), 1)
-        return sample_from_row({name: row.column(i)[0].as_py() for i, name in enumerate(row.schema.names)})
+        at = bisect_right(self._starts, number) - 1
+        number -= self._starts[at]
+        values = [column[number].as_py() for column in self._columns[at]]
+        return sample_from_row(dict(zip(self._names, values, strict=True)))
 
 
 def gather(rows: pl.DataFrame, folder: AnyPath) -> Iterator[Sample]:

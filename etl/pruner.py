@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from etl import dom
-from etl.dom import EMPTY, END, OTHER, START, Note, Page, Token
+from etl.dom import EMPTY, END, OTHER, START, Note, Page, Token, resolve_in_attribute
 
 RECORDER_MARKERS: Final = re.compile(
     r"(?i)data_pw_testid_buckeye|__playwright_|^bid$|^ref$|^backend_node_id$|^data-webtasks-id$|^data-scrapy-annotate$"
@@ -35,6 +35,10 @@ RECORDER_MARKERS: Final = re.compile(
 
 MEMO_BYTES: Final = 64 * 2**20
 """Bound of the memos of attribute values; when it is reached they start again empty."""
+
+_NAMES_LIMIT: Final = 20_000  # names of attributes that are remembered
+_LONGEST_NAME: Final = 64
+_LONGEST_VALUE: Final = 512  # characters; longer ones hardly come again
 
 _ENTRY_OVERHEAD: Final = 400  # measured bytes of an entry: key, value, their strings' headers, the slot
 _LITERAL_TAGS: Final = frozenset(("pre", "textarea"))
@@ -88,8 +92,7 @@ class Pruner:
         self._count_tokens = count_tokens
         self._kept_attributes = {name for name in rules.kept_attributes if not RECORDER_MARKERS.search(name)}
         self._readable: dict[str, bool] = {}
-        self._classes: dict[str, str] = {}
-        self._dropped: set[str] = set()  # names of attributes
+        self._shown = _Shown(self._varies)
         self._size = 0
 
     def prune(self, page: Page, element: int | None = None, keep: bool = False) -> Pruned:
@@ -167,8 +170,8 @@ class Pruner:
         """A memo is about to hold one entry more."""
         self._size += _ENTRY_OVERHEAD + 2 * characters
         if self._size > MEMO_BYTES:
-            for memo in (self._readable, self._classes, self._dropped):
-                memo.clear()
+            self._readable.clear()
+            self._shown.clear()
             self._size = 0
 
     def _start_tag(self, token: Token, removable: bool) -> tuple[int, str, str]:
@@ -178,19 +181,21 @@ class Pruner:
         """
         tag = token.tag
         before, after = f"<{tag}", '"'
-        if token.markup:
-            kept = {}
-            for name, value in token.attributes(self._dropped).items():
-                shown = self._attribute(name, value)
-                if shown is not None:
-                    kept[name] = shown
-            for name in sorted(kept):
+        shown: dict[str, str] = {}
+        for name, value in token.pairs():
+            values = self._shown[name]
+            if values is not None and name not in shown:  # the first of a name counts
+                text = values.get(value)
+                shown[name] = self._attribute(name, value, values) if text is None else text
+        for name in sorted(shown):
+            text = shown[name]
+            if text:
                 if name in self.rules.kept_when_empty_attributes:
                     removable = False
                 if name < "node":
-                    before = f"{before} {name}={kept[name]}"
+                    before += text
                 else:
-                    after = f"{after} {name}={kept[name]}"
+                    after += text
         before += ' node="'
         if token.kind == EMPTY:
             if removable:
@@ -200,36 +205,42 @@ class Pruner:
             return (_LITERAL_REMOVABLE if removable else _LITERAL), before, after + "> "
         return (_OPEN_REMOVABLE if removable else _OPEN), before, after + "> "
 
-    def _attribute(self, name: str, value: str) -> str | None:
-        """The value that stays, with its quotes, or None if the attribute goes."""
+    def _varies(self, name: str) -> bool:
+        """Whether it depends on its value if an attribute stays; else it goes."""
+        if name in self._kept_attributes:
+            return name != "node"
+        if (name.startswith("on") or "jsaction" in name) and not RECORDER_MARKERS.search(name):
+            return "script" not in name
+        return name == "style"
+
+    def _attribute(self, name: str, written: str, values: dict[str, str]) -> str:
+        """How an attribute with this value stands in a start tag, with a space before it; empty if it goes.
+
+        values: those of the name that are known; this one too from now on, if it may well come again.
+        """
+        value = self._value(name, resolve_in_attribute(written) if "&" in written else written)
+        shown = f" {name}={value}" if value else ""
+        if len(written) <= _LONGEST_VALUE:
+            self._grow(len(written) + len(shown))
+            values[written] = shown
+        return shown
+
+    def _value(self, name: str, value: str) -> str:
+        """The value that stays, with its quotes; empty if the attribute goes."""
         rules = self.rules
         if name in self._kept_attributes:
             if name in rules.never_filtered_attributes:
-                return None if name == "node" else _quoted(value)
+                return _quoted(value)
             if not value or value == "none":
-                return None
+                return ""
             if name == "class":
-                return self._class(value)
-            return None if len(value) > 32 and not self._reads(value) else _quoted(value)
-        if (name.startswith("on") or "jsaction" in name) and not RECORDER_MARKERS.search(name):
-            return None if "script" in name or (len(value) > 32 and not self._reads(value)) else '""'
+                known = self._readable
+                tokens = [token for token in value.split() if (known[token] if token in known else self._reads(token))]
+                return _quoted(" ".join(tokens)) if tokens else ""
+            return "" if len(value) > 32 and not self._reads(value) else _quoted(value)
         if name == "style":
-            return _quoted(value) if value == rules.style_kept_only_as else None
-        if len(name) <= 64:
-            self._grow(0)
-            self._dropped.add(name)
-        return None
-
-    def _class(self, value: str) -> str | None:
-        kept = self._classes.get(value)
-        if kept is None:
-            known = self._readable
-            tokens = [token for token in value.split() if (known[token] if token in known else self._reads(token))]
-            kept = _quoted(" ".join(tokens)) if tokens else ""
-            if len(value) <= 1024:
-                self._grow(len(value))
-                self._classes[value] = kept
-        return kept or None
+            return _quoted(value) if value == rules.style_kept_only_as else ""
+        return "" if len(value) > 32 and not self._reads(value) else '""'  # an event handler
 
     def _reads(self, text: str) -> bool:
         """Whether a string reads like words: more characters a token than the rule's minimum."""
@@ -240,6 +251,20 @@ class Pruner:
                 self._grow(len(text))
                 self._readable[text] = readable
         return readable
+
+
+class _Shown(dict[str, "dict[str, str] | None"]):
+    """By an attribute's name, how it stands in a start tag with each value as written; None if it never stays."""
+
+    def __init__(self, varies: Callable[[str], bool]) -> None:
+        super().__init__()
+        self._varies = varies
+
+    def __missing__(self, name: str) -> dict[str, str] | None:
+        values: dict[str, str] | None = {} if self._varies(name) else None
+        if len(name) <= _LONGEST_NAME and len(self) < _NAMES_LIMIT:
+            self[name] = values
+        return values
 
 
 def _escape(text: str) -> str:

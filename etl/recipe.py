@@ -15,11 +15,14 @@ import tomllib
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from datetime import date
 from functools import cache, cached_property, lru_cache
 from importlib import metadata, resources
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
+from etl.card_settings import CardSettings
+from etl.file_setting import A_FILE, File
 from etl.fingerprint import plain
 from etl.gates import Gates
 from etl.index import Index, Split
@@ -47,10 +50,6 @@ _SHAPING_SAMPLES: Final = ("turbohtml", "cssselect", "lxml", "publicsuffixlist",
 _SHAPING_PACKED: Final = ("pyarrow",)
 """Libraries whose version can change what a phase writes. Vocabularies stand in the settings by their hash."""
 
-_A_FILE: Final = "file"
-File = Annotated[str, _A_FILE]
-"""A setting that names a file; empty for none."""
-
 
 @dataclass(frozen=True)
 class VocabularySettings:
@@ -66,6 +65,11 @@ class VocabularySettings:
     pattern: str = ""
     special_tokens: dict[str, int] = field(default_factory=dict)
     nfc: bool = False
+
+    @property
+    def known_as(self) -> dict[str, str]:
+        """``name`` of a known vocabulary, or of its ``file``: what readers are told beside its hash."""
+        return {"file": Path(self.file).name} if self.file else {"name": self.name}
 
 
 @dataclass(frozen=True)
@@ -152,15 +156,6 @@ class SplitSettings:
     test: float = 0.05
     held_out: File = ""
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class CardSettings:
-    """What the data card says: pretty_name, license (an SPDX-like id of the Hub), language."""
-
-    pretty_name: str = "Web workflows"
-    license: str = "unknown"
-    language: str = "en"
 
 
 @dataclass(frozen=True)
@@ -257,7 +252,7 @@ class Recipe:
             "samples": {"part_mb": self.inputs.part_mb, **self.samples.settings()},
             "index": plain(self.index),
             "packed": self.packed.settings,
-            "card": plain(self.card),
+            "card": self.card.settings(),
         }
 
 
@@ -323,7 +318,7 @@ def _file_settings() -> frozenset[tuple[str, str]]:
         (section, key)
         for section, settings in sections.items()
         for key, hint in get_type_hints(settings, include_extras=True).items()
-        if _A_FILE in getattr(hint, "__metadata__", ())
+        if A_FILE in getattr(hint, "__metadata__", ())
     )
 
 
@@ -432,14 +427,19 @@ def _checked(value: Any, hint: Any, path: str) -> Any:
     if origin in (Union, types.UnionType):
         chosen = next(argument for argument in arguments if argument is not type(None))
         return None if value is None else _checked(value, chosen, path)
-    if origin is frozenset:
+    if origin in (frozenset, tuple):
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ConfigError(f"{path}: expected a list of strings, got {value!r}")
-        return frozenset(value)
+        return origin(value)
     if origin is dict:
         if not isinstance(value, Mapping):
             raise ConfigError(f"{path}: expected a table, got {value!r}")
         return {key: _checked(item, arguments[1], f"{path}.{key}") for key, item in value.items()}
+    if hint is date and isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError as error:
+            raise ConfigError(f"{path} = {value!r}: expected a date as 2026-01-31") from error
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):

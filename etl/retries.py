@@ -1,7 +1,7 @@
 """Try again what failed for a moment: a storage or network error, never a missing file or a refused permission.
 
-`persistent` waits 1 s, doubling to 30 s, for up to five minutes in all or as long as ``$STEPMILL_RETRY_SECONDS`` says,
-and tells so on stderr, one plain line a try.
+`persistent` waits 1 s, doubling to 30 s, or longer where a server asks for it, for up to five minutes in all or as long
+as ``$STEPMILL_RETRY_SECONDS`` says, and tells so on stderr, one plain line a try.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import errno
 import math
 import os
 import sys
-from collections.abc import Callable
-from typing import Final, TypeVar
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, TypeVar
 
 import tenacity
 
@@ -29,9 +31,9 @@ _LASTING_NUMBERS: Final = frozenset(
     {errno.EINVAL, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ELOOP}
 )
 _PASSING_NAMES: Final = frozenset(
-    # aiohttp; botocore; google.auth; requests: named here because none of them need be installed
+    # aiohttp; botocore; google.auth; requests; h11: named here because none of them need be installed
     "ClientConnectionError ClientPayloadError ConnectionError HTTPClientError IncompleteReadError "
-    "ResponseStreamingError TransportError ChunkedEncodingError FSTimeoutError".split()
+    "RemoteProtocolError ResponseStreamingError TransportError ChunkedEncodingError FSTimeoutError".split()
 )
 
 
@@ -64,11 +66,32 @@ def persistent(fn: Callable[[], T], what: str, also: Callable[[BaseException], b
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(passes),
-        wait=tenacity.wait_exponential(FIRST_WAIT, LONGEST_WAIT),
+        wait=_wait,
         stop=tenacity.stop_before_delay(patience()),
         before_sleep=speak,
         reraise=True,
     )(fn)
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    """Seconds until the next try: doubling, and no less than what the server asked for."""
+    error = state.outcome.exception() if state.outcome else None
+    doubling = tenacity.wait_exponential(FIRST_WAIT, LONGEST_WAIT)(state)
+    return max(float(doubling), asked_wait(error) if error is not None else 0.0)
+
+
+def asked_wait(error: BaseException) -> float:
+    """Seconds that a server asked to wait (``Retry-After``: a number, or a date); 0 if it did not."""
+    headers: Any = getattr(error, "headers", None) or getattr(getattr(error, "response", None), "headers", None)
+    if not isinstance(headers, Mapping):
+        return 0.0
+    given = next((str(value) for name, value in headers.items() if str(name).lower() == "retry-after"), "").strip()
+    if given.isdigit():
+        return float(given)
+    try:
+        return max(0.0, (parsedate_to_datetime(given) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return 0.0
 
 
 def patiently(place: str, fn: Callable[[], T]) -> T:
@@ -86,14 +109,14 @@ def transient(error: BaseException) -> bool:
         error = error.__cause__
     if isinstance(error, _LASTING) or not isinstance(error, Exception):
         return False
-    if (status := _status(error)) is not None:
+    if (status := status_of(error)) is not None:
         return status >= 500 or status in {408, 429}
     if isinstance(error, OSError):
         return error.errno not in _LASTING_NUMBERS
     return not _PASSING_NAMES.isdisjoint(kind.__name__ for kind in type(error).__mro__)
 
 
-def _status(error: Exception) -> int | None:
+def status_of(error: Exception) -> int | None:
     """The HTTP status that the error is about, where it tells one: aiohttp, gcsfs, requests and httpx, botocore."""
     response = getattr(error, "response", None)
     if isinstance(response, dict):

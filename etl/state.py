@@ -6,6 +6,7 @@
 - ``generations.json``: the generations of the last complete build.
 - ``previous.json``: the figures of the complete build before the one in the making or made last.
 - ``takedown.json``: the takedown list (`etl.takedown`), if there is one; published is only its hash.
+- ``gate_failed.json``: the manifest of a build that is done, but fails gates, and how; there only as long as it does.
 - ``last_build.json``: how the last run ended (`etl.aftermath`).
 """
 
@@ -23,6 +24,9 @@ from etl.shards import read_json, write_json
 from etl.storage import AnyPath
 
 MANIFEST: Final = "dataset/manifest.json"
+FAILED: Final = "work/gate_failed.json"
+FORMAT: Final = 3
+"""Of the manifest, and of what is published with it; a build of an earlier one is completed by building it again."""
 FOLDERS: Final = ("samples", "light", "ledger", "quarantine")
 """Under the work folder, with files named by the key of an input shard."""
 
@@ -92,6 +96,7 @@ def generations(work: AnyPath) -> Generations:
 def withdraw(out: AnyPath) -> None:
     """The dataset is in the making from here on: no manifest. What it said is kept to compare with."""
     path = out / MANIFEST
+    storage.remove(out / FAILED)
     try:
         manifest = read_json(path)
     except FileNotFoundError:  # there was none, or another slice was faster

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from etl import account, scratch, state, storage
+from etl import account, notes, scratch, state, storage
 from etl.shards import column, open_arrow, read_json, sha256_of
 from etl.storage import AnyPath
 from etl.takedown import kept
@@ -54,7 +54,10 @@ def _files(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
         if not storage.exists(path):
             problems.append(f"{name}: missing; run the build command again")
         elif sha256_of(path) != digest:
-            problems.append(f"{name}: not the content that the manifest says (sha256); remove it and build again")
+            if name == notes.CARD and notes.edited(out, digest):
+                problems.append(f"{name}: its notes were edited; run the build command again, which takes them in")
+            else:
+                problems.append(f"{name}: not the content that the manifest says (sha256); remove it and build again")
     for name, digest in _work_files(out):
         path = out / "work" / name
         if not storage.exists(path) or sha256_of(path) != digest:

@@ -1,4 +1,4 @@
-"""The files beside the data: what was read and what became of it, and what could not be read."""
+"""The files beside the data: what was read and what became of it, what could not be read, and what is in the data."""
 
 from __future__ import annotations
 
@@ -84,3 +84,25 @@ FITTED_SCHEMA: Final = pa.schema(
     ]
 )
 """What phase 3 made of each sample of an output shard."""
+
+LISTING_SCHEMA: Final = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("split", pa.string()),
+        ("domain", pa.string()),
+        ("subdomain", pa.string()),
+        ("source", pa.string()),
+        ("action_kind", pa.string()),
+        ("step", pa.int32()),
+        ("history", pa.int32()),  # steps before it in the prompt
+        ("prompt_tokens", pa.int32()),
+        ("completion_tokens", pa.int32()),
+        ("chunk", pa.int32()),
+        ("chunks", pa.int32()),
+        ("raw_chars", pa.int64()),  # of the page as recorded
+        ("pruned_chars", pa.int64()),  # of the whole observation, all chunks of it
+        ("packed", pa.string()),  # name of the data file, without folder and ending
+        ("row", pa.int64()),  # its first row there
+    ]
+)
+"""Published beside each data file: the samples in it, in the index's order; tokens are those of the kept chunks."""

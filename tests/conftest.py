@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import builds
+from tests import builds, publishing
 
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")  # how long an example takes says more about who else is at work on this machine
 
 ABSENT = "shared recordings are absent"
 """Beginning of the one message that skips a test for want of the recordings; `.ci/run` looks for it."""
+
+NO_BROWSER = "Chromium is absent"
+"""The same of the message that skips a test for want of a browser."""
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +44,9 @@ def shared_build(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     done = builds.command("build", *(shared / "data" / name for name in builds.ASKED), "--out", out, "--workers", "2")
     assert done.returncode == 0, done.stderr
     return out
+
+
+@pytest.fixture(scope="session")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Builds of three nights (`tests.publishing.nights`); to be looked at only."""
+    return publishing.nights(tmp_path_factory.mktemp("nights"))

@@ -15,6 +15,7 @@ from etl.sources import SOURCES
 from etl.tally import Tally
 from schemas.workflow import Step, Workflow
 from tests import builds
+from tests.test_inspect import check_figures
 
 ABSENT: Final = {
     f"browsergym:{name}"
@@ -189,3 +190,8 @@ def test_the_accounts_of_the_real_build_balance(shared_build: Path, unit: str) -
     assert counts["errors"] == {}
     assert counts["read"] == counts["kept"] + counts["dropped"] > 0
     assert counts["dropped"] == sum(reason["count"] for reason in counts["reasons"])
+
+
+def test_inspect_says_what_the_manifest_says(shared_build: Path) -> None:
+    """Every view of `stepmill inspect` has the figures of the manifest, of real recordings too."""
+    check_figures(shared_build)

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pytest
 
 from etl import cli, progress, state
+from etl.commands.inspect import inspect
 from etl.shards import open_arrow, read_json
 from etl.sources import workflows
 from schemas.errors import RecordError
@@ -31,6 +32,7 @@ from tests import builds
 COMMANDS: Final = sorted(cli.cli.commands)
 BUILDS: Final = (("build",), ("compact",), ("finish",), ("retry",))
 HELP: Final = ("--help", "-h")
+VIEWS: Final = inspect.commands
 
 
 class Done(NamedTuple):
@@ -85,20 +87,21 @@ def copy(small: Path, tmp_path: Path) -> Path:
 
 def examples() -> list[str]:
     """Every command line in the help texts."""
-    texts = [cli.cli.help, *(command.help for command in cli.cli.commands.values())]
+    texts = [cli.cli.help, *(command.help for command in [*cli.cli.commands.values(), *VIEWS.values()])]
     lines = [line.strip() for text in texts for line in (text or "").splitlines()]
     return [re.split(r"\s{3,}", line)[0] for line in lines if line.startswith("stepmill ")]
 
 
 def test_every_command_has_help_with_an_example(run: Run) -> None:
     """--help and -h of the group and of every command print usage and an example, and end with 0."""
-    names = "augment build check clean compact diff explain finish formats inspect recipes retry verify"
-    assert " ".join(COMMANDS) == names
-    for arguments in ([], *([name] for name in COMMANDS)):
+    names = "augment build check clean compact diff explain export finish formats inspect publish recipes report retry"
+    assert " ".join(COMMANDS) == f"{names} verify"
+    for arguments in ([], *([name] for name in COMMANDS), *(["inspect", name] for name in VIEWS)):
         for flag in ("--help", "-h"):
             done = run(*arguments, flag)
             assert (done.code, done.err) == (0, "")
-            assert f"stepmill {' '.join(arguments)}".strip() in done.out.split("Options:")[0].split("\n", 2)[2]
+            line = re.escape(f"stepmill {' '.join(arguments)}".strip()).replace("inspect\\ ", "inspect dataset/ ")
+            assert re.search(line, done.out.split("Options:")[0].split("\n", 2)[2])
 
 
 def test_the_examples_in_the_help_texts_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
@@ -186,17 +189,23 @@ ERRORS: Final[dict[str, tuple[list[str], list[str]]]] = {
     "build file with one input as text": (["build", "text.toml"], ["[build] inputs is a list of strings"]),
     "build file and recipe": (["build", "text.toml", "--recipe", "scribeagent-64k"], ["is a recipe itself"]),
     "check of nothing": (["check", "nowhere"], ["nowhere: no such file"]),
-    "inspect of nothing": (["inspect", "nowhere"], ["'nowhere' does not exist"]),
+    "inspect of nothing": (["inspect", "nowhere"], ["nowhere: there is no such folder"]),
     "inspect of no build": (["inspect", "in"], ["in: no finished build", "run the build command again"]),
     "verify of no build": (["verify", "in"], ["in: no finished build"]),
     "retry of no build": (["retry", "in"], ["in: no build of stepmill"]),
     "unknown sample": (
-        ["inspect", "out", "--sample", "w1/99"],
+        ["inspect", "out", "sample", "w1/99"],
         ["w1/99: no such sample", "stepmill explain out w1/99"],
     ),
     "unknown id": (["explain", "out", "w99"], ["w99: nothing of that id was read in out"]),
     "explain of no build": (["explain", "in", "w1"], ["in: no finished build"]),
     "unknown recipe to show": (["recipes", "scribe"], ["there is no recipe 'scribe'"]),
+    "report of no build": (["report", "in"], ["in: no finished build", "run the build command again"]),
+    "report against no build": (["report", "out", "--against", "in"], ["in: no finished build"]),
+    "report with another vocabulary": (
+        ["report", "out", "--vocabulary", "nonesuch"],
+        ["--vocabulary nonesuch: no such file"],
+    ),
     "diff with no build": (["diff", "out", "in"], ["in: no finished build", "run the build command again"]),
     "diff with no manifest": (["diff", "recipe.toml", "out"], ["recipe.toml: not a manifest with figures"]),
     "unknown command": (["biuld"], ["No such command 'biuld'"]),
@@ -274,7 +283,7 @@ def test_json_is_json(small: Path, tmp_path: Path, run: Run) -> None:
     assert (checked["files"], checked["workflows"], checked["steps"], checked["with_target"]) == (1, 30, 60, 60)
     assert checked["first"][0].startswith("a.jsonl#line=31: ")
     assert json.loads(run("inspect", out, "--json").out)["accounting"]["step"]["kept"] == 60
-    sample = json.loads(run("inspect", out, "--sample", "w3/2", "--json").out)
+    sample = json.loads(run("inspect", out, "sample", "w3/2", "--json").out)
     assert [part["loss"] for part in sample["runs"]] == [False, True]
     assert sample["runs"][1]["text"].startswith(
         "2.\nDescription: Order 1 of item 3\nAction: mouse_click_action\nNode: "
@@ -296,10 +305,11 @@ def test_stdout_is_for_data(small: Path, tmp_path: Path, run: Run) -> None:
     assert "\r" not in done.err
     assert "\x1b" not in done.err
     lines = done.err.splitlines()
-    assert [line.split(" 100%")[0] for line in lines[:-1]] == ["hashing inputs", "samples", "packing"]
+    last = [line.split(" 100%")[0] for line in lines[:-1] if "ETA" not in line]  # a slow machine shows more
+    assert last == ["hashing inputs", "samples", "packing"]
     assert lines[-1].startswith("60 samples, ")
     out = small / "out"
-    shown: list[tuple[object, ...]] = [("check", small / "in"), ("inspect", out), ("inspect", out, "--sample", "w1/1")]
+    shown: list[tuple[object, ...]] = [("check", small / "in"), ("inspect", out), ("inspect", out, "sample", "w1/1")]
     shown += [("explain", out, "w1"), ("verify", out), ("formats",), ("recipes",)]
     for arguments in shown:
         done = run(*arguments)
@@ -318,11 +328,11 @@ def test_the_views_say_what_is_there(small: Path, run: Run) -> None:
     assert "60 samples, " in inspected
     assert "1 records are quarantined" in inspected
     assert re.search(r"shop3\.example +4 +8 +8 ", inspected)
-    assert "shop6.example" in run("inspect", small / "out", "--domains").out
+    assert "shop6.example" in run("inspect", small / "out", "domains").out
     explained = run("explain", small / "out", "w3/2").out
     assert explained.startswith("step workflows:w3/2, read from a.jsonl, domain shop3.example\n")
     assert re.search(r"^  pack     row \d+ of g0001/train-00000-of-00001$", explained, re.MULTILINE)
-    sample = run("inspect", small / "out", "--sample", "w3/2").out
+    sample = run("inspect", small / "out", "sample", "w3/2").out
     assert "[loss, " in sample
     assert "Target: <button" in sample.split("[loss, ")[1].split("[end of loss]")[0]
 
@@ -446,7 +456,7 @@ def test_a_build_file_stands_for_itself(small: Path, tmp_path: Path, monkeypatch
     (tmp_path / "a" / "mine.toml").unlink()
     monkeypatch.chdir("/")
     for out in (tmp_path / "a" / "out", tmp_path / "mine"):
-        shown = run("inspect", out, "--sample", "w3/2")
+        shown = run("inspect", out, "sample", "w3/2")
         assert shown.code == 0, shown.err
         assert re.search(r"^Node: (\d+) \1$", shown.out, re.MULTILINE)
         assert run("retry", out).code == 0
@@ -591,7 +601,7 @@ def test_a_long_sample_is_in_no_verified_row(copy: Path, run: Run) -> None:
 
 def test_every_option_is_explained() -> None:
     """Each option of each command has a word of help."""
-    for name, command in cli.cli.commands.items():
+    for name, command in [*cli.cli.commands.items(), *VIEWS.items()]:
         for parameter in command.params:
             if isinstance(parameter, click.Option):
                 assert parameter.help, f"{name} {parameter.name}"

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from etl import compaction, compare, inspect
+from etl import compaction, compare
 from etl.shards import read_json
+from etl.views import overview
+from etl.views.place import manifest_of, place_of
 from schemas.errors import ConfigError
 from tests import builds
 
@@ -37,7 +39,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def view(two: Path) -> dict[str, Any]:
-    return compare.compare(compare.manifest_of(two / "old"), compare.manifest_of(two / "new"))
+    return compare.compare(manifest_of(two / "old"), manifest_of(two / "new"))
 
 
 def test_everything_that_differs_is_there(two: Path) -> None:
@@ -101,7 +103,7 @@ def test_as_a_table_and_as_json(two: Path) -> None:
 
 def test_a_build_and_itself(two: Path) -> None:
     """Nothing is different, and that is said in a line."""
-    manifest = compare.manifest_of(two / "new")
+    manifest = manifest_of(two / "new")
     found = compare.compare(manifest, manifest)
     assert compare.as_text(found, 20) == "the same build: equal fingerprints"
     assert (found["inputs"], found["settings"]) == ({"new": [], "changed": [], "removed": []}, [])
@@ -114,7 +116,7 @@ def test_what_is_no_build_is_said(two: Path, tmp_path: Path) -> None:
         if text is not None:
             place.write_text(text)
         with pytest.raises(ConfigError, match="no finished build" if text is None else "not a manifest with figures"):
-            compare.manifest_of(place)
+            manifest_of(place)
 
 
 def manifest(*packing: tuple[str, str, int, int, int, int]) -> dict[str, Any]:
@@ -166,10 +168,10 @@ def test_inspect_says_when_it_is_time(tmp_path: Path) -> None:
         records = (builds.workflow(100 * number + i) for i in range(20))
         builds.write_workflows(inputs / f"{number}.jsonl", *records)
         builds.build([inputs], out, "split.test=0.3")
-        said.append(inspect.summary_text(inspect.summary(out), 10))
+        said.append(overview.text(overview.view(place_of(out))))
     assert "stepmill compact" not in said[0]
     why = "10 files, where 2 of the planned 256 MB would do"
-    assert why in inspect.summary(out)["compaction"]
+    assert why in overview.view(place_of(out))["compaction"]
     assert f"\n  {why}" in said[-1].partition("it is time for one generation of all: stepmill compact")[2]
     builds.build([inputs], out, "split.test=0.3", compact=True)
-    assert inspect.summary(out)["compaction"] == []
+    assert overview.view(place_of(out))["compaction"] == []

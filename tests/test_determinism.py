@@ -21,6 +21,9 @@ ELSEWHERE: Final[dict[str, str]] = {
 }
 
 
+DOCUMENTS: Final = ("README.md", "croissant.json", "manifest.json")
+
+
 def by_command(
     tmp_path: Path, *inputs: Path, workers: int = 1, umask: int = -1, env: Mapping[str, str] | None = None
 ) -> dict[str, str]:
@@ -65,7 +68,7 @@ def test_the_same_bytes(own_build: Path, tmp_path: Path, other: Callable[[Path],
     zone, locale, umask and hash seed: every published file is the same to the byte as in a build in this process.
     """
     expected = builds.contents(own_build / "dataset")
-    assert {name.split("/")[0] for name in expected} == {"data", "stats", "README.md", "manifest.json"}
+    assert {name.split("/")[0] for name in expected} == {"data", "stats", *DOCUMENTS}
     assert other(tmp_path) == expected
 
 

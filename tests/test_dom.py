@@ -7,12 +7,13 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 import zstandard
 from cssselect import HTMLTranslator
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from etl import dom, locators
@@ -60,6 +61,55 @@ def test_fast_reader_equals_plain_one_after_other_pages(before: str, html: str, 
     dom.read(before)
     assert_same(html[:cut])
     assert_same(before + html)
+
+
+@pytest.fixture
+def any_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single piece like that of the page before is a run."""
+    monkeypatch.setattr(dom, "_RUN", re.compile(rb"\x01+"))
+    monkeypatch.setattr(dom, "_SAMPLE", 1)
+
+
+@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(soups, st.lists(st.tuples(st.integers(0, 400), st.integers(0, 60), soups), max_size=4), st.integers(0, 400))
+@example("a<script>b<i>c</script>d<b>e<p>f", [(14, 6, "</scrip>")], 400)
+@example("a<b>c<!-- d <i> e", [(17, 0, "<p> --> f")], 400)
+@example("a<b>c<i>d</", [(11, 0, "b>")], 400)
+@example("<p>a<p>b< c<p>d", [(8, 1, "<i>"), (3, 1, "")], 400)
+@example("<p>a<p>b< c<p>d", [(6, 1, "b&")], 400)
+@example("a < b<p>c<p>d", [(0, 1, "")], 400)
+def test_fast_reader_equals_plain_one_after_a_page_like_it(
+    any_run: None, html: str, edits: list[tuple[int, int, str]], cut: int
+) -> None:
+    """A page that is the one before with some text replaced, put in or taken out, or cut off, reads as it does alone;
+    so does the one before after it.
+    """
+    edited = html
+    for start, size, text in edits:
+        edited = edited[:start] + text + edited[start + size :]
+    for page in (html, edited, html, edited[:cut], edited, html[:cut]):
+        assert_same(page)
+
+
+def test_tokens_are_taken_over_by_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a page with something replaced and something put in, only what is near that is looked up."""
+    looked_up = 0
+
+    class Counted(dom._Memo):
+        def get(self, piece: str, default: Any = None) -> Any:
+            nonlocal looked_up
+            looked_up += 1
+            return super().get(piece, default)
+
+    rows = [f"<tr><td>{number}</td><!-- c --><script>a<b</script></tr>" for number in range(1000)]
+    before = dom._read("".join(rows))
+    monkeypatch.setattr(dom, "_MEMO", Counted())
+    rows[300] = rows[300].replace("300", "new")
+    rows.insert(700, "<p>put in</p>" * 9)
+    page = dom._read("".join(rows))
+    assert flat(page) == flat(dom.read_plain("".join(rows)))
+    assert looked_up < 100
+    assert page.tokens[-1] is before.tokens[-1]
 
 
 @settings(max_examples=250, deadline=None)
@@ -220,7 +270,7 @@ def test_locators_agree(html: str, data: st.DataObject) -> None:
             planted if token is opener and at == page.position(element) else token
             for at, token in enumerate(page.tokens)
         ],
-        page.elements,
+        page.flags,
     )
     markup = f"<{opener.tag}{planted.markup}>"
     assert locators.find_css(page, '[data-planted="here & now"]') == [element]

@@ -248,12 +248,14 @@ def test_no_marker_in_recorded_pages(shared: Path) -> None:
 def test_memos_are_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Attribute values that never repeat leave no more than the bound behind."""
     monkeypatch.setattr(etl.pruner, "MEMO_BYTES", 100_000)
+    monkeypatch.setattr(etl.pruner, "_NAMES_LIMIT", 500)
     use = pruner()
     most = 0
     for number in range(2000):
         use.prune(dom.read(f'<p class="never{number} seen-{number}" data-x{number}="1">x</p>'))
-        memos = (use._readable, use._classes, use._dropped)
-        most = max(most, sum(len(key) + 150 for memo in memos for key in memo))
+        values = [value for known in use._shown.values() for value in known or ()]
+        most = max(most, sum(len(key) + 150 for key in (*use._readable, *values)))
+        assert len(use._shown) <= 500
     assert 0 < most < 100_000
 
 

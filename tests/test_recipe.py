@@ -243,17 +243,24 @@ def test_every_setting_is_in_the_fingerprint() -> None:
         "prune.min_chars_per_token=1.5", "prune.style_kept_only_as=x", *(f'prune.{name}=["b"]' for name in LISTS),
         "unroll.max_history=3", "prompt.system=x", "prompt.node_repeats=1", "prompt.chat=plain", "fit.context=5",
         "fit.train=all", "fit.test=all", "fit.max_chunks=3", "pack.packing=false", "pack.window=5", "pack.shard_mb=5",
-        "split.key=domain", "split.test=0.5", "split.seed=1", "card.pretty_name=x", "card.license=x", "card.language=x",
-        "limits.page_mb=5",
+        "split.key=domain", "split.test=0.5", "split.seed=1", "card.pretty_name=x", "card.license=mit",
+        "card.language=de", 'card.licenses={scribe="mit"}', 'card.tags=["x"]', 'card.source_datasets=["a/b"]',
+        'card.creators=["x"]', "card.url=https://x.example", "card.published=2026-01-31", "card.version=1.0.0",
+        "card.citation=x", "limits.page_mb=5",
     ]  # fmt: skip
     for change in changes:
         assert recipe.load("scribeagent-32k", [change]).settings() != plain.settings(), change
+    other = ["card.license=other", "card.license_name=x", "card.license_link=https://x.example"]
+    assert recipe.load("scribeagent-32k", other).settings()["card"].items() >= {
+        "license": "other", "license_name": "x", "license_link": "https://x.example",
+    }.items()  # fmt: skip
     covered = {change.split("=")[0] for change in changes}
     sections = [section.name for section in fields(Recipe) if section.name != "name"]
     settings = {f"{name}.{key.name}" for name in sections for key in fields(getattr(plain, name))}
     apart = ("vocabulary.", "augment.", "gates.", "takedown.")
     assert {name for name in settings - covered if not name.startswith(apart)} == {
-        "prune.ratio_vocabulary", "split.held_out", "limits.page_seconds",
+        "prune.ratio_vocabulary", "split.held_out", "limits.page_seconds", "card.license_name", "card.license_link",
+        "card.template", "card.notes",
     }  # fmt: skip
     same = [
         "vocabulary.engine=tiktoken",

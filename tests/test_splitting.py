@@ -18,13 +18,14 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from etl import discover, examine, files, inspect, splitting
+from etl import discover, examine, files, splitting
 from etl.inputs import InputShard
 from etl.remembered import Remembered
 from etl.sources import SOURCES
 from etl.splitting import Cutting
 from etl.streams import has_frames_from
 from etl.tally import Tally
+from etl.views import check as checked
 from schemas.workflow import Workflow
 from tests import builds
 
@@ -336,7 +337,7 @@ def test_a_build_in_small_parts_is_the_same(own_build: Path, tmp_path: Path) -> 
 def test_check_counts_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file is one input to `stepmill check`, however large."""
     builds.write_workflows(tmp_path / "a.jsonl", *(builds.workflow(number) for number in range(50)))
-    counts = inspect.check([str(tmp_path)])["workflows"]
+    counts = checked.view([str(tmp_path)])["workflows"]
     assert (counts["files"], counts["workflows"], counts["bytes"]) == (1, 50, (tmp_path / "a.jsonl").stat().st_size)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -54,10 +55,19 @@ class Encoder:
         ids: list[Tokens] = []
         prompt_tokens = 0
         for piece in TEMPLATES[self.chat](self.prompt.system, user, completion):
-            if piece.special:
-                ids.append(np.array([special_id(piece.text, self.vocabulary.special_tokens)], np.int32))
-            else:
-                ids.append(self.vocabulary.encode(piece.text))
+            found = self._fixed.get((piece.text, piece.special))
+            ids.append(self.vocabulary.encode(piece.text) if found is None else found)
             if not piece.loss:
                 prompt_tokens += len(ids[-1])
         return np.concatenate(ids), prompt_tokens
+
+    @cached_property
+    def _fixed(self) -> dict[tuple[str, bool], Tokens]:
+        """The ids of what every conversation has: special tokens, the system message, names of roles."""
+        vocabulary = self.vocabulary
+        return {
+            (piece.text, piece.special): np.array([special_id(piece.text, vocabulary.special_tokens)], np.int32)
+            if piece.special
+            else vocabulary.encode(piece.text)
+            for piece in TEMPLATES[self.chat](self.prompt.system, "", "")
+        }

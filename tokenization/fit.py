@@ -124,6 +124,29 @@ class Fit:
         return [next(number for number, (start, end) in enumerate(spans) if start <= target < end)]
 
 
+class Extent(NamedTuple):
+    """Tokens of a sample: ``whole``, and ``from_target``, with an observation that begins at the target's segment.
+
+    A context of C holds the whole page where whole <= C; its right-most chunk holds the target where from_target <= C,
+    for that chunk is the longest run of segments up to the right end that fits.
+    """
+
+    whole: int
+    from_target: int
+
+
+def extent(sample: Sample, encoder: Encoder) -> Extent | None:
+    """How many tokens a sample has and how many of them its target needs; None if the target is not in its observation.
+
+    The observation is encoded once, and the segment at either end again.
+    """
+    page = _Page(sample, encoder)
+    target = page.segment_of_target()
+    if sample.node < 0 or target < 0:
+        return None
+    return Extent(page.size(0, page.segments), page.size(target, page.segments))
+
+
 class _Page:
     """An observation as segments, from one tag to the next, with running token counts.
 
@@ -149,7 +172,7 @@ class _Page:
             return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
         # The space that `before` ends with belongs to the first segment's first token, as the space before any
         # other tag does, so in this shifted text every cut stands just after a token's end.
-        self.ids = vocabulary.encode(" " + text)
+        self.ids = vocabulary.encode_normalised(" " + text)
         ends = np.cumsum(vocabulary.lengths[self.ids], dtype=np.int64)
         return np.searchsorted(ends, self.cuts, side="right").astype(np.int64)
 

@@ -62,6 +62,12 @@ def step_text(number: int, description: str, kind: str, node: int, target_html: 
     return f"{head}Node: {' '.join([str(node)] * repeats)}\nTarget: {one_line(target_html)}\n"
 
 
+def target_of(completion: str) -> str:
+    """The start tag in a completion, for showing it where there is no more than tokens; empty if it has none."""
+    _, found, rest = completion.partition("\nTarget: ")
+    return rest.partition("\n")[0] if found else ""
+
+
 @dataclass(frozen=True)
 class Prompt:
     """How samples become text. system: the system message. repeats: of the node id in the completion."""

@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import tempfile
+from binascii import a2b_base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -57,7 +58,7 @@ class RankFile:
 def read_tiktoken(content: bytes) -> Ranks:
     """Ranks of a ``.tiktoken`` file. Errors: ValueError."""
     lines = (line.split() for line in content.splitlines() if line)
-    return {base64.b64decode(token, validate=True): int(rank) for token, rank in lines}
+    return {a2b_base64(token, strict_mode=True): int(rank) for token, rank in lines}
 
 
 def read_tekken(document: dict[str, Any]) -> Ranks:

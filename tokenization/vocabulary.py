@@ -32,6 +32,9 @@ EngineName = Literal["auto", "tiktoken", "gigatoken"]
 CHECK_ONE_IN: Final = 256
 """One text in this many, chosen by its hash, is encoded by the oracle as well and compared."""
 
+UNICODE_VERSIONS: Final = ("14.0.0", "15.0.0", "15.1.0", "16.0.0", "17.0.0")
+"""Those of Python 3.11 and later: normalisation is by the version that Python has."""
+
 CHECK_BYTES: Final = 1 << 14
 """About so much of a long one, from a place chosen by its hash."""
 
@@ -62,10 +65,17 @@ class Vocabulary:
     @cached_property
     def sha256(self) -> str:
         """Hash of everything that decides ids: the rank file's bytes, pattern, special tokens, normalisation."""
+        return self._hash(unicodedata.unidata_version)
+
+    def _hash(self, unicode: str) -> str:
         settings = [self.file.sha256(), self.file.format, self.pattern, self.special_tokens, self.family.nfc]
         if self.family.nfc:
-            settings.append(unicodedata.unidata_version)
+            settings.append(unicode)
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+    def decodes(self, sha256: str) -> bool:
+        """Whether ids of the vocabulary with this hash are decoded alike: that of another Python's Unicode is."""
+        return sha256 == self.sha256 or any(sha256 == self._hash(version) for version in UNICODE_VERSIONS)
 
     @property
     def exact(self) -> bool:
@@ -76,12 +86,15 @@ class Vocabulary:
         return {name: self.__dict__[name] for name in ("name", "file", "family", "engine")}
 
     def encode(self, text: str) -> Tokens:
-        """The ids of ``text`` as ordinary text, int32.
+        """The ids of ``text`` as ordinary text, int32. Errors as of `encode_normalised`."""
+        return self.encode_normalised(self.normalise(text))
+
+    def encode_normalised(self, text: str) -> Tokens:
+        """The ids of what `normalise` has given, int32.
 
         Errors: BuildError if an engine disagrees with tiktoken on this text; RecordError ``tokenizer_panic`` for a
         pattern we do not know, on runs too long for tiktoken.
         """
-        text = self.normalise(text)
         if self.exact and has_long_run(text):
             parts = [
                 self._oracle.encode_pretoken(part) if is_pretoken else self._engine.encode(part)

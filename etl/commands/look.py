@@ -1,4 +1,4 @@
-"""Commands that look and change nothing: check, inspect, explain, diff, verify, formats, recipes."""
+"""Commands that look and change nothing: check, explain, diff, verify, formats, recipes; `inspect` is beside."""
 
 from __future__ import annotations
 
@@ -22,34 +22,10 @@ def check(inputs: tuple[str, ...], as_json: bool) -> None:
     \b
     stepmill check recordings/
     """
-    from etl import inspect
+    from etl.views import check as views
 
-    report = inspect.check(inputs)
-    show_json(report) if as_json else show(inspect.check_text(report))
-
-
-@click.command()
-@directory_argument
-@click.option("--domains", is_flag=True, help="All domains instead of the largest.")
-@click.option("--sample", metavar="ID", help="One sample: prompt and completion, the part with loss coloured.")
-@json_option
-def inspect(directory: AnyPath, domains: bool, sample: str | None, as_json: bool) -> None:
-    """Summary of a build: splits, accounting, domains; or one sample as the model sees it.
-
-    \b
-    stepmill inspect dataset/
-    stepmill inspect dataset/ --domains
-    stepmill inspect dataset/ --sample mind2web:7bda9645/3
-    stepmill inspect dataset/ --json
-    """
-    from etl import inspect as views
-
-    if sample:
-        view = views.sample(directory, sample)
-        show_json(view) if as_json else show(views.sample_text(view))
-        return
-    summary = views.summary(directory)
-    show_json(summary) if as_json else show(views.summary_text(summary, None if domains else 10))
+    report = views.view(inputs)
+    show_json(report) if as_json else show(views.text(report))
 
 
 @click.command()
@@ -66,10 +42,10 @@ def explain(directory: AnyPath, id: str, as_json: bool) -> None:
     stepmill explain dataset/ shop-01
     stepmill explain dataset/ shop-01/3
     """
-    from etl import inspect as views
+    from etl.views import explain as views
 
-    found = views.explain(directory, id)
-    show_json(found) if as_json else show(views.explain_text(found))
+    found = views.view(directory, id)
+    show_json(found) if as_json else show(views.text(found))
 
 
 @click.command()
@@ -87,8 +63,9 @@ def diff(old: str, new: str, limit: int, as_json: bool) -> None:
     """
     from etl import compare
     from etl.storage import location
+    from etl.views.place import manifest_of
 
-    view = compare.compare(*(compare.manifest_of(location(place)) for place in (old, new)))
+    view = compare.compare(*(manifest_of(location(place)) for place in (old, new)))
     show_json(view) if as_json else show(compare.as_text(view, limit))
 
 

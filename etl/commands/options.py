@@ -13,12 +13,18 @@ import orjson
 DEFAULT_RECIPE: Final = "scribeagent-32k"
 
 
-def show(text: str) -> None:
-    """Data on stdout. A reader of a pipe that has seen enough is no error: the rest goes nowhere."""
+def show(text: str) -> bool:
+    """Data on stdout; whether more of it would be read. A reader of a pipe that has seen enough is no error: the rest
+    goes nowhere; nor is a terminal without some character: it gets its escape.
+    """
     try:
         click.echo(text)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    except UnicodeEncodeError as error:
+        click.echo(text.encode(error.encoding, "backslashreplace").decode(error.encoding))
+    return True
 
 
 def show_json(value: object) -> None:

@@ -6,7 +6,6 @@ Needs the package selenium, Chromium and its chromedriver; nothing else in the p
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +14,10 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Final
 
+from chromium import chromium
 from scenarios import HOSTS, Do, Scenario
 from selenium import webdriver
 from selenium.common.exceptions import ElementClickInterceptedException
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -74,35 +73,6 @@ def served() -> Iterator[int]:
     finally:
         server.shutdown()
         server.server_close()
-
-
-@contextmanager
-def chromium(binary: Path, chromedriver: Path, port: int) -> Iterator[webdriver.Chrome]:
-    """A Chromium with an empty profile that sees ``port`` behind every host name."""
-    with tempfile.TemporaryDirectory(prefix="recordings-") as profile:
-        options = webdriver.ChromeOptions()
-        options.binary_location = str(binary)
-        for flag in (
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--no-proxy-server",
-            "--window-size=1280,900",
-            "--lang=en-GB",
-            f"--user-data-dir={profile}",
-            f"--host-resolver-rules=MAP * 127.0.0.1:{port}",
-        ):
-            options.add_argument(flag)
-        driver = webdriver.Chrome(options=options, service=Service(str(chromedriver)))
-        try:
-            yield driver
-        finally:
-            driver.quit()
 
 
 class Recorder:
@@ -228,7 +198,7 @@ class Recorder:
 
 def recorded(scenarios: list[Scenario], binary: Path, chromedriver: Path) -> Iterator[Record]:
     """Every scenario performed, in order."""
-    with served() as port, chromium(binary, chromedriver, port) as driver:
+    with served() as port, chromium(binary, chromedriver, f"MAP * 127.0.0.1:{port}") as driver:
         recorder = Recorder(driver)
         for scenario in scenarios:
             yield recorder.record(scenario)

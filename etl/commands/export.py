@@ -1,0 +1,94 @@
+"""The command that writes a dataset's samples for other tools: export."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from etl.commands.options import Folder, directory_argument, json_option, show_json
+from schemas.errors import ConfigError
+
+if TYPE_CHECKING:
+    from etl.export import Chat, FileType, Kind
+    from etl.storage import AnyPath
+
+
+@click.command()
+@directory_argument
+@click.option("--out", type=Folder(), required=True, help="Folder of the export: a path, s3://bucket/path, gs://.")
+@click.option(
+    "--format", "kind", type=click.Choice(["messages", "tokens"]), default="messages", show_default=True,
+    help="Chat messages, or tokens with attention_mask and labels.",
+)  # fmt: skip
+@click.option(
+    "--file-type", type=click.Choice(["jsonl", "parquet"]), help="jsonl for messages, parquet for tokens unless given."
+)
+@click.option("--split", "splits", multiple=True, help="Only this split; repeatable.")
+@click.option("--vocabulary", metavar="FILE", help="Where it is, if it is one of your own and the build is elsewhere.")
+@json_option
+def export(
+    directory: AnyPath,
+    out: AnyPath,
+    kind: Kind,
+    file_type: FileType | None,
+    splits: tuple[str, ...],
+    vocabulary: str | None,
+    as_json: bool,
+) -> None:
+    """Write the samples of a dataset one by one, as chat messages or as tokens.
+
+    DIRECTORY is the folder of a build, or a dataset without its build. Long pages are as in the dataset: cut to the
+    context. Messages serve models with another vocabulary; tokens serve trainers that pack by themselves, like axolotl.
+
+    \b
+    stepmill export dataset/ --out messages/
+    stepmill export dataset/ --out tokens/ --format tokens --split train --json
+    """
+    from etl import storage
+    from etl.export import Export, manifest_of
+
+    build = storage.exists(directory / "dataset" / "manifest.json") or not storage.exists(directory / "manifest.json")
+    dataset = directory / "dataset" if build else directory
+    chat = _chat(manifest_of(dataset), directory, vocabulary) if kind == "messages" else None
+    chosen: FileType = file_type or ("jsonl" if kind == "messages" else "parquet")
+    summary = Export(dataset, out, kind, chosen, splits, chat).run()
+    if as_json:
+        show_json(summary)
+        return
+    counts = [f"{split}: {each['samples']:,} samples in {each['files']:,} files" for split, each in _counts(summary)]
+    click.echo(f"{'; '.join(counts) or 'no samples'}, in {out}", err=True)
+
+
+def _counts(summary: dict[str, Any]) -> list[tuple[str, dict[str, int]]]:
+    return sorted(summary["splits"].items(), key=lambda item: item[0] != "train")
+
+
+def _chat(manifest: dict[str, Any], directory: AnyPath, file: str | None) -> Chat:
+    """How to read the dataset's tokens. Raises `ConfigError` without its very vocabulary."""
+    from etl import storage
+    from etl.commands.jobs import loaded
+    from etl.export import Chat
+    from etl.shards import read_json
+    from tokenization import vocabulary as vocabularies
+
+    packed, order = manifest["settings"]["packed"], directory / "work" / "order.json"
+    known = manifest.get("vocabulary", {})
+    if file:
+        found = vocabularies.load(known.get("name", "of your own"), file=file)
+    elif "name" in known:
+        found = vocabularies.load(known["name"])
+    elif storage.exists(order):
+        asked = read_json(order)
+        found = loaded(asked["recipe"], asked["overrides"]).packed.encoder.vocabulary
+    else:
+        raise ConfigError(
+            f"{directory}: its vocabulary is {known.get('file', 'a file')} (sha256 {packed['vocabulary']}); say where "
+            "that is: --vocabulary FILE"
+        )
+    if found.sha256 != packed["vocabulary"]:
+        raise ConfigError(
+            f"{directory}: its vocabulary has sha256 {packed['vocabulary']}, {found.name} has {found.sha256}; give the "
+            "very one: --vocabulary FILE"
+        )
+    return Chat(found, packed["chat"], packed["prompt"]["system"])

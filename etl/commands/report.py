@@ -1,0 +1,66 @@
+"""The command report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from etl.commands.options import Folder, json_option, show_json
+
+if TYPE_CHECKING:
+    from etl.storage import AnyPath
+
+
+@click.command()
+@click.argument("directory", type=Folder(exists=True))
+@click.option("--out", metavar="FILE", default="report.html", show_default=True, help="The file to write.")
+@click.option("--against", metavar="OLD", help="An older build, or its manifest, to compare with.")
+@click.option(
+    "--samples", type=click.IntRange(0), default=20, show_default=True, help="Steps to look at, drawn at random."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is drawn.")
+@click.option("--pages/--no-pages", default=True, help="Whether recorded pages are read again and shown.")
+@click.option(
+    "--max-mb", type=click.FloatRange(0, min_open=True), default=25.0, show_default=True, help="Size of all steps."
+)
+@click.option("--vocabulary", metavar="FILE", default="", help="Of a dataset whose vocabulary is not known here.")
+@json_option
+def report(
+    directory: AnyPath,
+    out: str,
+    against: str | None,
+    samples: int,
+    seed: int,
+    pages: bool,
+    max_mb: float,
+    vocabulary: str,
+    as_json: bool,
+) -> None:
+    """Write a build or a published dataset as one HTML file to look at: plots, tables, and steps drawn at random.
+
+    The file needs nothing else and fetches nothing. It shows pages as they were recorded, which may hold what the
+    dataset does not: --no-pages leaves them out. Where the steps would take more than --max-mb, recorded pages are left
+    out first. --json prints the data behind it and writes no file.
+
+    \b
+    stepmill report dataset/ --out report.html
+    stepmill report nightly/ --against dataset/ --samples 50
+    """
+    from etl.report import figures, packed, page, steps
+    from etl.shards import atomic
+    from etl.storage import location
+    from etl.views.place import manifest_of, place_of
+
+    place = place_of(directory)
+    old = manifest_of(location(against)) if against else None
+    data = figures.figures(place, old, seed, vocabulary)
+    drawn = steps.drawn(place, samples, seed, vocabulary, pages=pages)
+    if as_json:
+        show_json({**data, "samples": [*drawn]})
+        return
+    contents = packed.packed(drawn, int(max_mb * 1e6))
+    html = page.render(data, contents, drawn=samples, seed=seed).encode("utf-8", "replace")
+    with atomic(location(out)) as stream:
+        stream.write(html)
+    click.echo(f"{out}: {len(html) / 1e6:,.1f} MB, {len(contents.steps):,} steps to look at", err=True)

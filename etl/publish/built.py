@@ -1,0 +1,122 @@
+"""What a build has to publish: the files of its shards, each of which can be made ready, and its other files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from etl import scratch, storage
+from etl.publish import parquet
+from etl.publish.files import CARD, DATA, FOLDER, LISTING, Format, Ready
+from etl.shards import sha256_of
+from etl.storage import AnyPath
+from schemas.errors import IntegrityError
+
+_FOLDERS: Final = (DATA, LISTING)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A file that the build has for each output shard: its rows, or the listing of its samples.
+
+    folder: of which kind. name: ``g0001/train-00000-of-00012``. size, sha256: of the build's file.
+    """
+
+    folder: str
+    name: str
+    path: AnyPath
+    size: int
+    sha256: str
+
+    @property
+    def split(self) -> str:
+        """``train``."""
+        return self.name.partition("/")[2].partition("-")[0]
+
+    def converted(self, format: Format) -> bool:
+        """Whether other bytes are published than the build's."""
+        return self.folder == DATA and format == "parquet"
+
+    def published(self, format: Format) -> str:
+        """Its path in a place. The hash is that of the build's file, also where it is converted."""
+        ending = "parquet" if self.converted(format) else self.path.suffix[1:]
+        return f"{self.folder}/{self.name}-{self.sha256[:16]}.{ending}"
+
+    @contextmanager
+    def ready(self, format: Format) -> Iterator[Ready]:
+        """Its content, here and checked, for as long as the block runs.
+
+        Raises `IntegrityError` if it is not what the manifest says.
+        """
+        with _here(self.path) as file:
+            if (found := sha256_of(file)) != self.sha256:
+                raise _other(self.path, self.sha256, found)
+            if not self.converted(format):
+                yield Ready(self.published(format), file, self.size, self.sha256)
+                return
+            with scratch.file() as made:
+                parquet.convert(file, made)
+                yield Ready(self.published(format), made, made.stat().st_size, sha256_of(made))
+
+
+@contextmanager
+def _here(path: AnyPath) -> Iterator[Path]:
+    """A file of this machine itself; of a remote one a copy, removed at the end."""
+    if isinstance(path, Path):
+        yield path
+        return
+    with scratch.file() as copy:
+        storage.fetch(path, copy)
+        yield copy
+
+
+def shards(out: AnyPath, manifest: Mapping[str, Any]) -> list[Shard]:
+    """The files of all shards of a build, in the order of their names. Raises `IntegrityError` if one is missing."""
+    files = {name: digest for name, digest in manifest["files"].items() if is_of_shard(name)}
+    sizes = _sizes(out, files)
+    found = []
+    for name, digest in sorted(files.items()):
+        folder = next(folder for folder in _FOLDERS if name.startswith(f"{FOLDER}{folder}/"))
+        stem = name.removeprefix(f"{FOLDER}{folder}/").rpartition(".")[0]
+        found.append(Shard(folder, stem, out / name, sizes[name], digest))
+    return found
+
+
+def is_of_shard(name: str) -> bool:
+    """Whether a build has such a file for each shard."""
+    return name.startswith(tuple(f"{FOLDER}{folder}/" for folder in _FOLDERS))
+
+
+def others(out: AnyPath, manifest: Mapping[str, Any]) -> dict[str, bytes]:
+    """All that is published but files of shards, card and manifest, by path in the dataset.
+
+    Raises `IntegrityError` if one is missing, or not what the manifest says.
+    """
+    names = [name for name in manifest["files"] if name.startswith(FOLDER) and not is_of_shard(name)]
+    names = sorted(name for name in names if name != FOLDER + CARD)
+    _sizes(out, names)
+    found = {name: storage.read_bytes(out / name) for name in names}
+    for name, data in found.items():
+        if (digest := hashlib.sha256(data).hexdigest()) != manifest["files"][name]:
+            raise _other(out / name, manifest["files"][name], digest)
+    return {name.removeprefix(FOLDER): data for name, data in found.items()}
+
+
+def _sizes(out: AnyPath, names: Collection[str]) -> dict[str, int]:
+    if gone := storage.missing(out, names):
+        raise IntegrityError(f"{out / gone[0]}: the manifest names it, and it is missing; run the build command again")
+    if isinstance(out, Path):
+        return {name: (out / name).stat().st_size for name in names}
+    known = storage.details(out / "dataset")
+    return {name: int(known[name.removeprefix(FOLDER)]["size"]) for name in names}
+
+
+def _other(path: AnyPath, said: str, found: str) -> IntegrityError:
+    return IntegrityError(
+        f"{path}: not the content that the manifest says (sha256 {found[:16]}..., not {said[:16]}...); remove it and "
+        "run the build command again"
+    )

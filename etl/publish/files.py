@@ -1,0 +1,134 @@
+"""Files of a published dataset: what they are called, what a place says of those it has, and the card's seal."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+import orjson
+import yaml
+
+Format = Literal["arrow", "parquet"]
+FORMATS: Final[tuple[Format, ...]] = ("arrow", "parquet")
+CARD: Final = "README.md"
+MANIFEST: Final = "manifest.json"
+FOLDER: Final = "dataset/"
+"""Where in a build lies what is published."""
+
+DATA: Final = "data"
+LISTING: Final = "stats/samples"
+"""The folders of files that come one a shard: its rows, and a line a sample."""
+
+_SHARD: Final = re.compile(
+    rf"(?:{DATA}|{LISTING})/g\d{{4,}}/[a-z]+-\d{{5,}}-of-\d{{5,}}-[0-9a-f]{{16}}\.(?:arrow|parquet)"
+)
+_SEAL: Final = re.compile(rb"\n<!-- stepmill published what is above; its sha256: ([0-9a-f]{64}) -->\n\Z")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file in a place: its size in bytes, and its sha256 or git's id of it where the place tells."""
+
+    size: int
+    sha256: str = ""
+    blob: str = ""
+
+    def holds(self, data: bytes) -> bool:
+        """Whether these are its bytes, as far as the place tells."""
+        if self.sha256:
+            return self.sha256 == hashlib.sha256(data).hexdigest()
+        git = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False)
+        return bool(self.blob) and self.blob == git.hexdigest()
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is in a place. private: whether only some may read it, where there is such a thing. tags: what each is read
+    by. commits: how many led here.
+    """
+
+    exists: bool = False
+    private: bool | None = None
+    files: Mapping[str, Stored] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    commits: int = 0
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A file that can be sent: its path in the place, and its content, here as a file or as bytes.
+
+    at: the tag at which the place has it, instead of a content.
+    """
+
+    path: str
+    content: Path | bytes
+    size: int
+    sha256: str
+    at: str = ""
+
+    @classmethod
+    def of(cls, path: str, data: bytes) -> Self:
+        """A file of these bytes."""
+        return cls(path, data, len(data), hashlib.sha256(data).hexdigest())
+
+
+def is_shard(path: str) -> bool:
+    """Whether a path in a place is one that a file of some shard has."""
+    return _SHARD.fullmatch(path) is not None
+
+
+def manifest_of(data: bytes | None) -> dict[str, Any]:
+    """A manifest that was published; empty for anything else."""
+    try:
+        found = orjson.loads(data or b"")
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) and "published" in found else {}
+
+
+def named(manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The files of shards that a published manifest names, by path: ``path``, ``bytes`` and ``sha256`` of each."""
+    published = manifest.get("published", {})
+    files = [*published.get("listing", ()), *(file for split in published.get("splits", {}).values() for file in split)]
+    return {file["path"]: file for file in files}
+
+
+def unnamed(manifest: Mapping[str, Any]) -> set[str]:
+    """All other files that a published manifest is about, itself and the card included."""
+    files = {name.removeprefix(FOLDER) for name in manifest.get("files", ())}
+    return {CARD, MANIFEST, *files} - set(named(manifest))
+
+
+def card_last(paths: Iterable[str]) -> list[str]:
+    """Paths in the order in which readers who see each file by itself may get to see them."""
+    return sorted(paths, key=lambda path: (path == CARD, path == MANIFEST, path))
+
+
+def sealed(text: str) -> bytes:
+    """A card with its own hash at its end, by which it is told whether anybody has edited it since."""
+    data = text.encode()
+    return data + f"\n<!-- stepmill published what is above; its sha256: {_sha256(data)} -->\n".encode()
+
+
+def untouched(card: bytes) -> bool:
+    """Whether a card is as it was sealed."""
+    seal = _SEAL.search(card)
+    return seal is not None and seal[1].decode() == _sha256(card[: seal.start()])
+
+
+def named_by_card(card: bytes) -> set[str]:
+    """The files of rows that a card names; none, if it cannot be understood."""
+    try:
+        header = yaml.safe_load(card.decode().split("---\n")[1])
+        return {path for config in header["configs"] for split in config["data_files"] for path in split["path"]}
+    except (UnicodeDecodeError, IndexError, KeyError, TypeError, yaml.YAMLError):
+        return set()
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,272 @@
+"""A dataset repository of the Hugging Face Hub, by its own client.
+
+The Hub's advice (https://huggingface.co/docs/hub/storage-limits, "Repository limitations and recommendations"): fewer
+than 100 files a commit, at most 10,000 entries a folder, fewer than 100,000 files a repository, and no more than a few
+thousand commits. A publication is one commit for each 90 new shards, and one that switches.
+
+Every commit names its parent, so that of two publications at once one stops; and one whose answer was lost is found to
+have been made, not made again. The client itself tries requests again, for about half a minute; what it gives up is
+tried again as everything remote is (`etl.retries`), with the wait that the Hub asks for. The token is the client's
+business, from ``HF_TOKEN`` or the login: it is never asked for here but to keep it out of messages.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import huggingface_hub as client
+from huggingface_hub.errors import HfHubHTTPError, RemoteEntryNotFoundError, RepositoryNotFoundError
+from huggingface_hub.utils.tqdm import disable_progress_bars
+
+from etl import scratch
+from etl.publish.files import Contents, Ready, Stored
+from etl.retries import patience, persistent, status_of, transient
+from schemas.errors import BuildError, ConfigError, StepmillError
+
+T = TypeVar("T")
+
+_TYPE: Final = "dataset"
+_PER_FOLDER: Final = 10_000
+_PER_REPOSITORY: Final = 100_000
+_SIGNED: Final = re.compile(r"(https?://[^\s'\"?]*)\?[^\s'\"]*")
+
+
+class _Failed(Exception):
+    """What the client said, without the token, of which its own error holds a copy.
+
+    status: of HTTP; 0 if there was no answer. headers: of the answer.
+    """
+
+    def __init__(self, error: Exception, said: str) -> None:
+        super().__init__(said)
+        self.status = status_of(error) or 0
+        self.headers: Mapping[str, str] = dict(getattr(getattr(error, "response", None), "headers", None) or {})
+        self.passing = transient(error)
+        self.absent = isinstance(error, RepositoryNotFoundError)
+
+
+class _Absent(BuildError):
+    """There is no such repository."""
+
+
+class _Discreet(logging.Filter):
+    """Keeps the token and what signs a URL out of what the client logs."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = _discreet(record.getMessage()), None
+        return True
+
+
+class Hub:
+    """repo: ``user/name``, or ``name`` of the user whose token it is. revision: the branch that is published to."""
+
+    at_once = 90
+    keeps_history = True
+
+    def __init__(self, repo: str, revision: str = "main") -> None:
+        self.repo, self.revision = repo, revision
+        self.head = self._start = ""
+        self._api = client.HfApi(token=True, library_name="stepmill", library_version=metadata.version("stepmill"))
+
+    @property
+    def name(self) -> str:
+        """With the branch, if it is not main."""
+        return self.repo if self.revision == "main" else f"{self.repo}@{self.revision}"
+
+    @contextmanager
+    def opened(self, *, writes: bool) -> Iterator[None]:
+        """Raises `ConfigError` if there is no token, or none that the Hub knows where the user's name is needed."""
+        if client.get_token() is None:
+            raise ConfigError(
+                f"{self.repo}: publishing to the Hub needs a token: set HF_TOKEN, or log in with: hf auth login"
+            )
+        discreet = _Discreet()
+        handlers = logging.getLogger("huggingface_hub").handlers
+        for handler in handlers:
+            handler.addFilter(discreet)
+        disable_progress_bars()
+        try:
+            if "/" not in self.repo:
+                self.repo = f"{self._ask(self._api.whoami)['name']}/{self.repo}"
+            yield
+        finally:
+            for handler in handlers:
+                handler.removeFilter(discreet)
+
+    def look(self) -> Contents:
+        """The branch; where that is yet to be made, main, from which it will begin."""
+        try:
+            private = self._ask(lambda: self._api.repo_info(self.repo, repo_type=_TYPE).private)
+        except _Absent:
+            return Contents()
+        refs = self._ask(lambda: self._api.list_repo_refs(self.repo, repo_type=_TYPE))
+        branches = {branch.name: branch.target_commit for branch in refs.branches}
+        self.head = branches.get(self.revision, "")
+        self._start = self.head or branches["main"]
+        commits = self._ask(lambda: len(self._api.list_repo_commits(self.repo, repo_type=_TYPE, revision=self._start)))
+        tags = {tag.name: tag.target_commit for tag in refs.tags}
+        return Contents(bool(self.head), bool(private), self._files(self._start), tags, commits)
+
+    def _files(self, commit: str) -> dict[str, Stored]:
+        def listed() -> dict[str, Stored]:
+            entries = self._api.list_repo_tree(self.repo, repo_type=_TYPE, revision=commit, recursive=True)
+            return {entry.path: _stored(entry) for entry in entries if isinstance(entry, client.hf_api.RepoFile)}
+
+        return self._ask(listed)
+
+    def read(self, path: str, at: str = "") -> bytes | None:
+        """A file, of the branch as it was looked at or left, or of a tag."""
+
+        def fetched(here: Path) -> bytes | None:
+            revision = at or self.head or self._start
+            try:
+                found = self._api.hf_hub_download(self.repo, path, repo_type=_TYPE, revision=revision, local_dir=here)
+            except RemoteEntryNotFoundError:
+                return None
+            return Path(found).read_bytes()
+
+        with scratch.folder() as here:
+            return self._ask(lambda: fetched(here))
+
+    def check(self, paths: Collection[str]) -> None:
+        """See the advice above."""
+        folders = Counter(path.rpartition("/")[0] for path in paths)
+        folder, most = max(folders.items(), key=lambda item: item[1], default=("", 0))
+        for what, count, limit in ((folder, most, _PER_FOLDER), (self.repo, len(paths), _PER_REPOSITORY)):
+            if count >= limit:
+                raise ConfigError(
+                    f"{what}: {count:,} files; the Hub takes fewer than {limit:,}. Build with larger files "
+                    "(pack.shard_mb), or make fewer generations of them: stepmill compact"
+                )
+
+    def create(self, *, private: bool) -> None:
+        """Make repository and branch."""
+        if not self._start:
+            self._ask(lambda: self._api.create_repo(self.repo, repo_type=_TYPE, private=private or None, exist_ok=True))
+        if self.revision != "main":
+            start = self._start or None
+            self._ask(
+                lambda: self._api.create_branch(
+                    self.repo, repo_type=_TYPE, branch=self.revision, revision=start, exist_ok=True
+                )
+            )
+        self.head = self._now()
+
+    def _now(self) -> str:
+        return self._ask(lambda: str(self._api.repo_info(self.repo, repo_type=_TYPE, revision=self.revision).sha))
+
+    def commit(self, add: Sequence[Ready], remove: Sequence[str], message: str) -> None:
+        """One commit: readers see all of it or nothing. Raises `BuildError` if the branch has moved meanwhile."""
+        operations: list[Any] = [_addition(file) for file in add]
+        operations += [client.CommitOperationDelete(path) for path in remove]
+
+        def send() -> str:
+            try:
+                made = self._call(
+                    lambda: self._api.create_commit(
+                        self.repo,
+                        operations,
+                        repo_type=_TYPE,
+                        commit_message=message,
+                        revision=self.revision,
+                        parent_commit=self.head,
+                    )
+                )
+            except _Failed as failure:
+                if not failure.passing and failure.status != 412:
+                    raise
+                now = self._now()
+                if now == self.head:
+                    raise
+                if not self._holds(now, add, remove):
+                    raise self._moved(now) from None
+                return now
+            return str(made.oid)
+
+        self.head = self._ask(send)
+
+    def _holds(self, commit: str, add: Sequence[Ready], remove: Sequence[str]) -> bool:
+        """Whether a commit is the one whose answer was lost: it follows the head, and has these changes."""
+        history = self._ask(lambda: self._api.list_repo_commits(self.repo, repo_type=_TYPE, revision=commit))
+        files = self._files(commit)
+        return (
+            [entry.commit_id for entry in history[1:2]] == [self.head]
+            and all(file.path in files and files[file.path].size == file.size for file in add)
+            and not any(path in files for path in remove)
+        )
+
+    def _moved(self, now: str) -> BuildError:
+        return BuildError(
+            f"{self.name}: somebody else committed meanwhile ({now[:12]}, where {self.head[:12]} was). What readers "
+            "see is theirs, not half of ours; look at it, and run the same command again"
+        )
+
+    def tag(self, name: str) -> None:
+        """Raises `BuildError` if the tag names something else by now."""
+        self._ask(lambda: self._api.create_tag(self.repo, repo_type=_TYPE, tag=name, revision=self.head, exist_ok=True))
+        tags = self._ask(lambda: self._api.list_repo_refs(self.repo, repo_type=_TYPE).tags)
+        if (other := {tag.name: tag.target_commit for tag in tags}.get(name)) != self.head:
+            raise BuildError(f"{self.name}: the tag {name} names commit {str(other)[:12]}; choose another one")
+
+    def _ask(self, fn: Callable[[], T]) -> T:
+        """What ``fn`` returns, tried again while its error may pass. Raises `ConfigError`, `BuildError`."""
+        try:
+            return persistent(lambda: self._call(fn), self.name, lambda error: getattr(error, "passing", False))
+        except _Failed as failure:
+            problem = self._explained(failure)
+        raise problem  # not where the client's error is its context: that holds the token
+
+    def _call(self, fn: Callable[[], T]) -> T:
+        try:
+            return fn()
+        except (_Failed, StepmillError):
+            raise
+        except Exception as error:
+            if not isinstance(error, (HfHubHTTPError, OSError, ValueError, RuntimeError)) and not transient(error):
+                raise
+            failure = _Failed(error, _discreet(f"{type(error).__name__}: {error}"))
+        raise failure
+
+    def _explained(self, failure: _Failed) -> StepmillError:
+        if failure.absent:
+            return _Absent(f"{self.name}: there is no such dataset on the Hub, or the token may not see it")
+        if failure.status == 401:
+            return ConfigError(
+                f"{self.name}: the Hub does not know the token (401). Set HF_TOKEN to a valid one, or log in with: "
+                f"hf auth login ({failure})"
+            )
+        if failure.status == 403:
+            return ConfigError(
+                f"{self.name}: the token may not do this (403). Use one with write access to {self.repo} ({failure})"
+            )
+        if failure.passing:
+            return BuildError(
+                f"{self.name}: {failure}, tried for {patience():g} s. See that the Hub can be reached from here, then "
+                "run the same command again: it goes on where it stopped"
+            )
+        return BuildError(f"{self.name}: the Hub refuses this: {failure}")
+
+
+def _discreet(text: str) -> str:
+    """A text on one line, without the token and without what signs a URL."""
+    token = client.get_token()
+    text = " ".join(_SIGNED.sub(r"\1", text).split())
+    return text.replace(token, "<token>") if token else text
+
+
+def _addition(file: Ready) -> Any:
+    """A file as the client takes it: to be sent, or to be copied from a tag."""
+    if file.at:
+        return client.CommitOperationCopy(file.path, file.path, src_revision=file.at)
+    return client.CommitOperationAdd(file.path, file.content)
+
+
+def _stored(file: Any) -> Stored:
+    return Stored(file.size, file.lfs.sha256 if file.lfs else "", file.blob_id)

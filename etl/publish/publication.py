@@ -1,0 +1,135 @@
+"""One publication: from a build to a place, or back to what a tag of the place names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from etl.progress import Progress
+from etl.publish import reasons
+from etl.publish.built import Shard, others, shards
+from etl.publish.files import MANIFEST, Format, Ready, card_last, manifest_of, named, unnamed
+from etl.publish.place import Before, Place
+from etl.publish.report import Report
+from etl.publish.send import chunks, send
+from etl.publish.switch import published, switch, switching
+from etl.storage import AnyPath
+from schemas.errors import BuildError, ConfigError, IntegrityError
+
+_TAG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked for. allow: names of reasons that are none (`etl.publish.reasons`)."""
+
+    format: Format = "arrow"
+    tag: str = ""
+    private: bool = False
+    allow: frozenset[str] = frozenset()
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        if self.tag and not _TAG.fullmatch(self.tag):
+            raise ConfigError(f"--tag {self.tag!r}: a tag has letters, digits and . _ + -, like v1.2 or night-12")
+
+
+def publish(
+    out: AnyPath, place: Place, order: Order, progress: Callable[[str, int, str], Progress] = Progress
+) -> Report:
+    """Bring a build to a place, as far as it is not there; returns what was done, or would be.
+
+    Raises `ConfigError` before anything is changed, if the build or the place is not fit for it; `BuildError` where it
+    cannot go on, and then the same call goes on; `IntegrityError` for files that are not what the manifest says.
+    """
+    manifest = reasons.publishable(out, order.allow)
+    wanted, rest = shards(out, manifest), others(out, manifest)
+    with place.opened(writes=not order.dry_run):
+        before = Before.of(place)
+        _check(place, before, order, manifest, wanted)
+        report = Report(place, order.dry_run)
+        if not before.contents.exists:
+            report.create(private=order.private)
+        files = send(report, before, wanted, order.format, progress)
+        new = published(manifest, wanted, files, order.format)
+        small = switching(rest, new)
+        if reasons.publishable(out, order.allow) != manifest:
+            raise BuildError(f"{out} was built again while it was published; run the same command again")
+        switch(report, before, small, new, f"Publish dataset {manifest['fingerprint'][:16]}")
+        _tag(report, before, order.tag, small)
+    return report
+
+
+def rollback(place: Place, tag: str, order: Order) -> Report:
+    """Bring card, manifest, statistics and shards back to what a tag names, as a new change.
+
+    Raises `ConfigError` if there is no such tag, it names no publication, or holds what was taken down since.
+    """
+    with place.opened(writes=not order.dry_run):
+        before = Before.of(place)
+        at = before.contents.tags.get(tag)
+        if at is None:
+            known = ", ".join(sorted(before.contents.tags)) or "none"
+            raise ConfigError(f"{place.name}: there is no tag {tag} (there are: {known})")
+        then = manifest_of(place.read(MANIFEST, at))
+        if not then:
+            raise ConfigError(f"{place.name}: the tag {tag} names nothing that stepmill has published")
+        found = [*reasons.of_card(place.name, before.card), *reasons.of_takedown(tag, then, before.manifest)]
+        reasons.refuse(f"{place.name} is not rolled back", found, order.allow)
+        report = Report(place, order.dry_run)
+        gone = [file for path, file in named(then).items() if path not in before.contents.files]
+        for group in chunks(gone, place.at_once):
+            back = [Ready(file["path"], b"", file["bytes"], file["sha256"], at) for file in group]
+            report.commit(back, (), f"Bring back {len(back)} files of shards of {tag}")
+        small = [_then(place, path, tag, at) for path in card_last(unnamed(then))]
+        switch(report, before, small, then, f"Roll back to {tag}")
+        _tag(report, before, order.tag, small)
+    return report
+
+
+def _then(place: Place, path: str, tag: str, at: str) -> Ready:
+    """A small file as it was at a tag."""
+    data = place.read(path, at)
+    if data is None:
+        raise IntegrityError(f"{place.name}: the manifest at {tag} names {path}, and it is missing there")
+    return Ready.of(path, data)
+
+
+def _check(place: Place, before: Before, order: Order, manifest: Mapping[str, Any], wanted: Sequence[Shard]) -> None:
+    """That the place can take it. Raises `ConfigError`."""
+    contents = before.contents
+    reasons.mixed(place.name, contents, order.format)
+    reasons.refuse(f"{place.name} is not published to", list(reasons.of_card(place.name, before.card)), order.allow)
+    if order.private and contents.private is False:
+        raise ConfigError(
+            f"{place.name} is public, and --private was asked for; make it private in its settings, or leave that out"
+        )
+    if order.tag in contents.tags:
+        then = manifest_of(place.read(MANIFEST, contents.tags[order.tag]))
+        if (then.get("fingerprint"), then.get("published", {}).get("format")) != (
+            manifest["fingerprint"],
+            order.format,
+        ):
+            raise _taken(place, order.tag)
+    place.check({*contents.files, *(shard.published(order.format) for shard in wanted)})
+
+
+def _tag(report: Report, before: Before, tag: str, small: Sequence[Ready]) -> None:
+    """Tag what is there now, unless a publication that was interrupted did so already."""
+    if not tag:
+        return
+    at = before.contents.tags.get(tag)
+    if at is None:
+        report.tag(tag)
+        return
+    manifest = next(file.content for file in small if file.path == MANIFEST)
+    if report.place.read(MANIFEST, at) != manifest:
+        raise _taken(report.place, tag)
+
+
+def _taken(place: Place, tag: str) -> ConfigError:
+    return ConfigError(
+        f"{place.name}: the tag {tag} names another dataset already, and tags do not move; choose another"
+    )

@@ -1,0 +1,114 @@
+"""Why a build is not published, or not into this place, unless its user says that it may be, by the reason's name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from etl import state, storage, takedown
+from etl.publish.files import FORMATS, Contents, Format, untouched
+from etl.shards import read_json, read_parquet
+from etl.storage import AnyPath
+from schemas.errors import ConfigError
+
+GATE, LICENSE, PRIVACY, CARD, TAKEN_DOWN = "gate-failed", "unlicensed", "privacy-findings", "edited-card", "taken-down"
+_NO_LICENSE: Final = frozenset({"", "unknown", "unset", "none", "n/a"})
+
+
+@dataclass(frozen=True)
+class Reason:
+    """name: by which it can be allowed. why: what is the matter. do: what to do instead."""
+
+    name: str
+    why: str
+    do: str
+
+
+def refuse(what: str, found: Collection[Reason], allowed: Collection[str]) -> None:
+    """Raises `ConfigError` for reasons that are not allowed. what: does not happen."""
+    left = [reason for reason in found if reason.name not in allowed]
+    if left:
+        lines = "".join(
+            f"\n  {reason.why}. {reason.do}, or publish all the same: --allow {reason.name}" for reason in left
+        )
+        raise ConfigError(f"{what}:{lines}")
+
+
+def publishable(out: AnyPath, allowed: Collection[str]) -> dict[str, Any]:
+    """The manifest of a build, if it may be published.
+
+    Raises `ConfigError` if it is incomplete, which cannot be allowed, as there is nothing whole to publish; if it fails
+    its gates; has no licence; or has known privacy findings.
+    """
+    manifest, found = _manifest(out)
+    found += [*_license(manifest), *_privacy(out, manifest)]
+    refuse(f"{out} is not published", found, allowed)
+    if not manifest["splits"]:
+        raise ConfigError(f"{out}: the dataset has no rows; nothing is there to publish")
+    return manifest
+
+
+def _manifest(out: AnyPath) -> tuple[dict[str, Any], list[Reason]]:
+    if storage.exists(out / state.MANIFEST):
+        return read_json(out / state.MANIFEST), []
+    if storage.exists(out / state.FAILED):
+        failed = read_json(out / state.FAILED)
+        why = "its gates fail: " + "; ".join(failed["gate_failures"])
+        return failed["manifest"], [
+            Reason(GATE, why, "Mend what they are about, or change their limits and build again")
+        ]
+    if storage.exists(out / "manifest.json"):
+        raise ConfigError(f"{out}: this is a dataset; name the folder of its build, which is the folder above")
+    raise ConfigError(
+        f"{out}: the build is not complete ({out / state.MANIFEST} is missing). Complete it by running the build "
+        "command again"
+    )
+
+
+def _license(manifest: Mapping[str, Any]) -> Iterator[Reason]:
+    known = str(manifest["settings"]["card"].get("license") or "")
+    if known.strip().lower() in _NO_LICENSE:
+        why = f"it has no licence (card.license is {known!r})"
+        yield Reason(LICENSE, why, "Say which, as the Hub names it: build again with --set card.license=NAME --redo")
+
+
+def _privacy(out: AnyPath, manifest: Mapping[str, Any]) -> Iterator[Reason]:
+    """What a build has found (the manifest's ``privacy.findings``, a count or counts by kind; else the rows of its
+    tables ``stats/privacy*``), and a takedown list that the dataset does not know.
+    """
+    findings = (manifest.get("privacy") or {}).get("findings")
+    if findings is None:
+        names = [name for name in manifest["files"] if name.startswith("dataset/stats/privacy")]
+        findings = {name: read_parquet(out / name).height for name in names if name.endswith(".parquet")}
+    count = sum(findings.values()) if isinstance(findings, Mapping) else int(findings)
+    if count:
+        yield Reason(PRIVACY, f"{count:,} privacy findings are known in it", "Take them out and build again")
+    if takedown.kept(out / "work").fingerprint != manifest.get("takedown", ""):
+        why = "its takedown list has changed since it was built"
+        yield Reason(PRIVACY, why, "Run the build command again, so that what is listed leaves it")
+
+
+def of_card(place: str, card: bytes) -> Iterator[Reason]:
+    """A card in the place that is not as it was published."""
+    if card and not untouched(card):
+        why = f"the card in {place} was written or edited there, and would be replaced"
+        yield Reason(CARD, why, "Bring what is to stay into the build's own card first")
+
+
+def of_takedown(tag: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Reason]:
+    """A tag that holds what was taken down since. then, now: published manifests."""
+    if now and then.get("takedown", "") != now.get("takedown", ""):
+        why = f"the takedown list was another when {tag} was published, so it may hold what was taken down since"
+        yield Reason(TAKEN_DOWN, why, "Take a later tag")
+
+
+def mixed(place: str, contents: Contents, wanted: Format) -> None:
+    """Raises `ConfigError` if the place has rows in another format."""
+    for other in FORMATS:
+        files = [path for path in contents.files if path.startswith("data/") and path.endswith(f".{other}")]
+        if files and other != wanted:
+            raise ConfigError(
+                f"{place} holds {other} files ({files[0]} for one), and two formats are never mixed. Publish with "
+                f"--format {other}, or into another place, or remove its files and card first"
+            )

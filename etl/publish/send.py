@@ -1,0 +1,90 @@
+"""Bringing shards to a place: those that are not there, in groups, before anything names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any, Final, TypeVar
+
+from etl.progress import Progress
+from etl.publish.built import Shard
+from etl.publish.files import Contents, Format, Ready, named
+from etl.publish.place import Before
+from etl.publish.report import Report
+
+T = TypeVar("T")
+
+_AT_ONCE_BYTES: Final = 16 * 2**30
+"""Shards of about so many bytes are sent together; those that are converted or fetched first take as much disk."""
+
+
+def send(
+    report: Report,
+    before: Before,
+    wanted: Sequence[Shard],
+    format: Format,
+    progress: Callable[[str, int, str], Progress],
+) -> dict[str, dict[str, Any]]:
+    """Add the shards that are not there; returns ``path``, ``bytes`` and ``sha256`` of all of them, by path."""
+    files: dict[str, dict[str, Any]] = {}
+    missing: list[Shard] = []
+    for shard in wanted:
+        if found := _there(shard, format, before):
+            files[found["path"]] = found
+        else:
+            missing.append(shard)
+    report.kept += len(files)
+    shown = progress("publishing", sum(shard.size for shard in missing), "MB")
+    for group in _groups(missing, report.place.at_once):
+        with ExitStack() as held:
+            ready = [held.enter_context(shard.ready(format)) for shard in group]
+            files |= {file.path: {"path": file.path, "bytes": file.size, "sha256": file.sha256} for file in ready}
+            new = [file for file in ready if not _came(file, before.contents)]
+            report.kept += len(ready) - len(new)
+            if new:
+                report.commit(new, (), f"Add {len(new)} files of shards")
+        shown.advance(sum(shard.size for shard in group))
+    if missing:
+        shown.finish()
+    return files
+
+
+def _there(shard: Shard, format: Format, before: Before) -> dict[str, Any] | None:
+    """The shard as it lies in the place, if that can be told without making it ready."""
+    path = shard.published(format)
+    stored = before.contents.files.get(path)
+    if stored is None:
+        return None
+    if not shard.converted(format):
+        same = stored.size == shard.size and stored.sha256 in ("", shard.sha256)
+        return {"path": path, "bytes": shard.size, "sha256": shard.sha256} if same else None
+    known = named(before.manifest).get(path, {})
+    digest = stored.sha256 or known.get("sha256")
+    same = bool(digest) and known.get("bytes", stored.size) == stored.size
+    return {"path": path, "bytes": stored.size, "sha256": digest} if same else None
+
+
+def _came(file: Ready, contents: Contents) -> bool:
+    """Whether a place that tells no hashes has a file: its name says what is in it, and it came whole or not at all."""
+    stored = contents.files.get(file.path)
+    return stored is not None and stored.size == file.size and stored.sha256 in ("", file.sha256)
+
+
+def _groups(missing: Sequence[Shard], at_once: int) -> Iterator[list[Shard]]:
+    """As many shards as a commit takes, or as their size allows."""
+    group: list[Shard] = []
+    size = 0
+    for shard in missing:
+        if group and (len(group) == at_once or size + shard.size > _AT_ONCE_BYTES):
+            yield group
+            group, size = [], 0
+        group.append(shard)
+        size += shard.size
+    if group:
+        yield group
+
+
+def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """A sequence in pieces of at most this size."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

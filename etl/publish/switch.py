@@ -1,0 +1,120 @@
+"""The one change by which readers see another dataset: statistics, manifest and card, and what these no longer name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+import polars as pl
+
+from etl import card
+from etl.publish.built import Shard, is_of_shard
+from etl.publish.files import (
+    CARD,
+    DATA,
+    FOLDER,
+    MANIFEST,
+    Contents,
+    Format,
+    Ready,
+    card_last,
+    manifest_of,
+    named,
+    named_by_card,
+    sealed,
+    unnamed,
+)
+from etl.publish.place import Before, Place
+from etl.publish.report import Report
+from etl.publish.send import chunks
+
+_MANY_COMMITS: Final = 2_000
+
+
+def published(
+    manifest: Mapping[str, Any], wanted: Sequence[Shard], files: Mapping[str, Mapping[str, Any]], format: Format
+) -> dict[str, Any]:
+    """The manifest of a build with the names that its shards have in a place, under ``published``."""
+    counts = dict(sorted(manifest["splits"].items(), key=lambda item: item[0] != "train"))  # a file has no order
+    listed: dict[str, Any] = {"format": format, "splits": {split: [] for split in counts}, "listing": []}
+    for shard in wanted:
+        kind = listed["splits"][shard.split] if shard.folder == DATA else listed["listing"]
+        kind.append(files[shard.published(format)])
+    names = {name: digest for name, digest in manifest["files"].items() if not is_of_shard(name)}
+    names |= {FOLDER + path: file["sha256"] for path, file in files.items()}
+    return {**manifest, "splits": counts, "files": names, "published": listed}
+
+
+def switching(rest: Mapping[str, bytes], new: dict[str, Any]) -> list[Ready]:
+    """All files but shards, the card last. rest: of the build; new: the manifest, which gets the card's hash."""
+    tables = {
+        path.removeprefix("stats/").removesuffix(".parquet"): pl.read_parquet(data)
+        for path, data in rest.items()
+        if path.startswith("stats/") and path.endswith(".parquet")
+    }
+    text = Ready.of(CARD, sealed(card.render(new, tables)))
+    new["files"] = dict(sorted({**new["files"], FOLDER + CARD: text.sha256}.items()))
+    options = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    ready = {path: Ready.of(path, data) for path, data in rest.items()}
+    ready |= {MANIFEST: Ready.of(MANIFEST, orjson.dumps(new, option=options)), CARD: text}
+    return [ready[path] for path in card_last(ready)]
+
+
+def switch(report: Report, before: Before, small: Sequence[Ready], manifest: Mapping[str, Any], message: str) -> None:
+    """Put those small files in place that differ, and take away what neither they nor those who still read name."""
+    place = report.place
+    add = [file for file in small if not _same(place, before.contents, file)]
+    report.kept += len(small) - len(add)
+    stays = {*named(manifest), *unnamed(manifest), *_still_read(place, before, manifest)}
+    remove = sorted(before.files - stays)
+    room = max(0, place.at_once - len(add))
+    if add or remove:
+        report.commit(add, remove[:room], message)
+    for group in chunks(remove[room:], place.at_once):
+        report.commit((), group, f"Remove {len(group)} files that the card does not name")
+    _note(report, before, manifest)
+
+
+def _same(place: Place, contents: Contents, file: Ready) -> bool:
+    """Whether the place has a small file with this content already."""
+    stored = contents.files.get(file.path)
+    assert isinstance(file.content, bytes)
+    if stored is None or stored.size != file.size:
+        return False
+    if stored.sha256 or stored.blob:
+        return stored.holds(file.content)
+    return place.read(file.path) == file.content
+
+
+def _still_read(place: Place, before: Before, manifest: Mapping[str, Any]) -> set[str]:
+    """Shards that somebody may be reading where nothing is kept of older states: those of the publication before,
+    unless something was taken down since, and those of tags.
+    """
+    stays: set[str] = set()
+    if place.keeps_history:
+        return stays
+    if not _taken_down(before, manifest):
+        stays |= {*named(before.manifest), *named_by_card(before.card)}
+    for at in before.contents.tags.values():
+        stays |= set(named(manifest_of(place.read(MANIFEST, at))))
+    return stays
+
+
+def _taken_down(before: Before, manifest: Mapping[str, Any]) -> bool:
+    """Whether the takedown list is another than that of the publication before."""
+    return bool(before.manifest) and before.manifest.get("takedown", "") != manifest.get("takedown", "")
+
+
+def _note(report: Report, before: Before, manifest: Mapping[str, Any]) -> None:
+    place, contents = report.place, before.contents
+    if _taken_down(before, manifest) and (place.keeps_history or contents.tags):
+        report.notes.append(
+            f"the takedown list has changed: what was taken down is still in {place.name}, in what is older than this "
+            "publication (tags, and the history where there is one); delete the tags, and squash the history"
+        )
+    if contents.commits >= _MANY_COMMITS:
+        report.notes.append(
+            f"{place.name} has {contents.commits:,} commits; the Hub slows down after a few thousand. Squash its "
+            "history (huggingface_hub's super_squash_history, which cannot be undone), or go on in another repository"
+        )

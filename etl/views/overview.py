@@ -1,0 +1,104 @@
+"""A dataset at a glance: totals, splits, accounts, drops and the largest domains, as its manifest has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from etl import compaction
+from etl.views.paper import flat, percent, printable, table
+from etl.views.place import Place
+
+_LARGEST: Final = 10
+
+
+def view(place: Place, recount: bool = False) -> dict[str, Any]:
+    """Totals, splits, accounting, why compaction is worth it (if so), and the domains.
+
+    recount: work out the accounting again from the files, as the build did before it wrote its manifest; that needs
+    the work folder, and reads all of what was read and became of it.
+    """
+    manifest = place.manifest
+    accounting = place.accounting
+    if recount:
+        from etl import account
+
+        place.inside("--recount")
+        accounting = account.account(place.given)
+    return {
+        "recipe": manifest["recipe"],
+        "fingerprint": manifest["fingerprint"],
+        "totals": manifest["totals"],
+        "splits": manifest["splits"],
+        "accounting": accounting,
+        "quarantined": manifest["quarantined"],
+        "compaction": compaction.reasons(manifest),
+        "domains": place.table("domains").to_dicts(),
+    }
+
+
+def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """`view` for CSV: every figure with the path to it."""
+    return flat(found)
+
+
+def text(found: Mapping[str, Any]) -> str:
+    """`view` as tables."""
+    lines = [printable(f"recipe {found['recipe']}, fingerprint {found['fingerprint']}"), _totals(found["totals"]), ""]
+    lines += [*_splits(found["splits"]), "", *_accounts(found["accounting"]), "", *_drops(found["accounting"])]
+    lines += _domains(found["domains"])
+    if found["quarantined"]:
+        said = (
+            f"{found['quarantined']:,} records are quarantined with their bytes; read them again with: stepmill retry"
+        )
+        lines += ["", said]
+    if found["compaction"]:
+        lines += ["", "it is time for one generation of all: stepmill compact"]
+        lines += [f"  {why}" for why in found["compaction"]]
+    return "\n".join(lines)
+
+
+def _totals(totals: Mapping[str, int]) -> str:
+    ratio = f" ({totals['pruned_chars'] / totals['raw_chars']:.0%} of the page stays)" if totals["raw_chars"] else ""
+    counts = {"samples": totals["samples"], "tokens": totals["tokens"], "with loss": totals["completion_tokens"]}
+    counts |= {"domains": totals["domains"], "subdomains": totals["subdomains"]}
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items()) + ratio
+
+
+def _splits(splits: Mapping[str, Any]) -> list[str]:
+    names = ("files", "rows", "samples", "tokens")
+    rows = [[name, *(f"{of[key]:,}" for key in names), percent(of["fill"])] for name, of in splits.items()]
+    return table(["split", *names, "full"], rows)
+
+
+def _accounts(accounting: Mapping[str, Any]) -> list[str]:
+    rows = [
+        [f"{unit}s", *(f"{of[key]:,}" for key in ("read", "kept", "dropped")), "ERROR" if of["errors"] else "adds up"]
+        for unit, of in accounting.items()
+    ]
+    errors = [
+        printable(f"  {unit}s: {what}: {found['count']:,}, for example {found['first']}")
+        for unit, of in accounting.items()
+        for what, found in of["errors"].items()
+    ]
+    return [*table(["", "read", "in dataset", "dropped", ""], rows), *([""] if errors else []), *errors]
+
+
+def _drops(accounting: Mapping[str, Any]) -> list[str]:
+    rows = [
+        [f"{unit}s", drop["stage"], drop["reason"], f"{drop['count']:,}"]
+        for unit, of in accounting.items()
+        for drop in of["reasons"]
+    ]
+    return [*table(["dropped", "stage", "reason", "count"], rows), ""] if rows else []
+
+
+def _domains(domains: list[dict[str, Any]]) -> list[str]:
+    names = ("workflows", "steps", "samples", "tokens")
+    rows = [
+        [row["domain"], *(f"{row[key]:,}" for key in names), percent(row["share"]), percent(row["survival"])]
+        for row in domains[:_LARGEST]
+    ]
+    lines = table(["domain", *names, "share", "targets kept"], rows)
+    more = len(domains) - len(rows)
+    return [*lines, f"and {more:,} more: stepmill inspect DIR domains"] if more > 0 else lines
