@@ -179,8 +179,9 @@ class Processes:
         starts = 0
         try:
             while waiting or any(member.task for member in crew):
-                while waiting and len(crew) < self.workers:
-                    crew.append(_Member(worker))
+                idle = sum(member.task is None for member in crew)
+                wanted = min(self.workers - len(crew), len(waiting) - idle)  # none that would have nothing to do
+                crew += [_Member(worker) for _ in range(wanted)]
                 for member in crew:
                     if waiting and member.task is None:
                         member.give(waiting.popleft())

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, Final, TypeVar
 
@@ -128,12 +129,19 @@ def relative(path: AnyPath, folder: AnyPath) -> str:
 
 
 def together(fn: Callable[[AnyPath], T], paths: Sequence[AnyPath]) -> Iterator[T]:
-    """What ``fn`` returns of each path, in order; of remote ones several at a time, as most of it is waiting."""
+    """What ``fn`` returns of each path, in order; of remote ones several at a time, most of it being waiting. Few
+    results wait to be taken.
+    """
     if not paths or isinstance(paths[0], Path):
         yield from map(fn, paths)
         return
+    under_way: deque[Future[T]] = deque()
     with ThreadPoolExecutor(_AT_A_TIME) as threads:
-        yield from threads.map(fn, paths)
+        for path in paths:
+            under_way.append(threads.submit(fn, path))
+            if len(under_way) > _AT_A_TIME:
+                yield under_way.popleft().result()
+        yield from (each.result() for each in under_way)
 
 
 def details(folder: UPath) -> dict[str, Mapping[str, Any]]:

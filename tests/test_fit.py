@@ -198,9 +198,9 @@ def test_a_huge_page_takes_linear_time(shape: str) -> None:
     def seconds(tags: int) -> float:
         text = page(1, 200) * (tags // 200) if shape == "tags" else "<p> " + "lorem ipsum " * tags * 4 + "</p>"
         one = sample(observation=text, node=100)
-        begin = time.perf_counter()
+        begin = time.process_time()
         Fit(32_768, "target", 0)(one, encoder())
-        return time.perf_counter() - begin
+        return time.process_time() - begin
 
     seconds(2_000)
     assert seconds(200_000) < 40 * max(seconds(20_000), 0.02)

@@ -19,7 +19,7 @@ from upath import UPath
 
 from etl import account, lock, scratch, storage
 from etl.shards import atomic, open_arrow, read_json
-from etl.storage import location
+from etl.storage import AnyPath, location
 from etl.verify import verify
 from schemas.errors import ConfigError, IntegrityError
 from tests import builds
@@ -279,6 +279,23 @@ def test_a_url_that_cannot_be_written_is_refused(given: str, said: str) -> None:
     """What looks like a URL is never taken for the name of a local folder."""
     with pytest.raises(ConfigError, match=said):
         location(given)
+
+
+def test_few_results_of_many_remote_files_wait() -> None:
+    """Of hundreds of files, in order, no more are asked for than a few beyond those that were taken."""
+    asked: list[str] = []
+
+    def ask(path: AnyPath) -> str:
+        asked.append(path.name)
+        return path.name
+
+    names = [f"{number:03d}" for number in range(200)]
+    ahead = []
+    for taken, name in enumerate(storage.together(ask, [location(f"memory://x/{name}") for name in names])):
+        assert name == names[taken]
+        ahead.append(len(asked) - taken)
+    assert max(ahead) < 20
+    assert sorted(asked) == names
 
 
 def test_local_paths_are_paths() -> None:
