@@ -29,15 +29,10 @@ from tests.conftest import NO_BROWSER
 from tests.injections import PAYLOADS, RAN, Canary, filled
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+if not CHROMIUM or not DRIVER:  # `.ci/run` takes no such skip
+    pytest.skip(f"{NO_BROWSER}: chromium and chromedriver are not both in $PATH", allow_module_level=True)
 _NOT_ISOLATED: Final = "--disable-features=IsolateSandboxedIframes"
 """With it the log tells what sandboxed frames ask for too; they are in a process of their own otherwise."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def there_is_a_browser() -> None:
-    """Without one these tests are skipped; `.ci/run` takes no such skip."""
-    if not CHROMIUM or not DRIVER:
-        pytest.skip(f"{NO_BROWSER}: chromium and chromedriver are not both in $PATH")
 
 
 @pytest.fixture(scope="module")
