@@ -16,6 +16,10 @@ from etl.report import frames
 
 PAGE_CHARS: Final = 4 * 2**20
 """A recorded page with more is not shown: a browser would be busy with it for long."""
+_AS_IT_WAS: Final = (
+    "As it was recorded, with what the dataset may leave out; but without scripts, and as nothing is fetched, without "
+    "pictures and styles from elsewhere."
+)
 _LABEL: Final = 100
 """Characters of a name in a label."""
 
@@ -87,7 +91,7 @@ def _pages(step: Mapping[str, Any]) -> dict[str, Any]:
         before = {"missing": f"Left out: it has {len(html):,} characters, and pages of up to {PAGE_CHARS:,} are shown."}
     else:
         before = _page(html, frames.element_of(html, node))
-        before["note"] = "Without scripts, and nothing is fetched: pictures and styles from elsewhere are missing."
+        before["note"] = _AS_IT_WAS
     if observation is None:
         return {"before": before, "after": {"missing": "A published dataset has only tokens: see the prompt."}}
     after = _page(observation, frames.numbered(observation, node), plain=True)

@@ -153,7 +153,10 @@
     $("position").textContent = chosen.length ? `${at + 1} of ${chosen.length} steps` : "no such step";
     $("previous").disabled = at <= 0;
     $("next").disabled = at >= chosen.length - 1;
-    if (chosen.length) load(Number(chosen.value));
+    if (!chosen.length) return;
+    load(Number(chosen.value)).catch((error) => { // an old browser that cannot unpack it
+      $("step-h").textContent = `This step cannot be shown: ${error.message}`;
+    });
   };
   const fill = () => {
     const words = $("find").value.toLowerCase().split(/\s+/).filter(Boolean);
