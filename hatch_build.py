@@ -30,7 +30,7 @@ class CustomBuildHook(BuildHookInterface[Any]):
             return
         root = Path(self.root)
         name = f"pieces{sysconfig.get_config_var('EXT_SUFFIX')}"
-        self.folder = tempfile.TemporaryDirectory()  # until the hook is gone, after the wheel is written
+        self.folder = tempfile.TemporaryDirectory()  # until the hook is gone: after the wheel is written
         try:
             made = _compile(root, Path(self.folder.name)) / "etl" / name
         except (BaseError, CCompilerError) as error:

@@ -1,4 +1,4 @@
-"""Which path reads and prunes pages: the compiled one (`etl.pieces`) if it is there, else plain Python, a third as fast.
+"""Which path reads and prunes pages: the compiled one (`etl.pieces`) if it is there, else plain Python.
 
 `hatch_build.py` compiles it on installation, where there is a C compiler and Python's headers. Both give the same
 bytes. A compiled file that was made of other sources than these is never used. ``STEPMILL_PLAIN=1`` asks for plain.

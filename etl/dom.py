@@ -52,6 +52,9 @@ REFERENCE_TAGS: Final = frozenset(("title", "textarea"))
 MEMO_BYTES: Final = 320 * 2**20
 """Bound of the memo of known pieces; when it is reached the memo starts again empty."""
 
+COMPILED_MEMO_BYTES: Final = 128 * 2**20
+"""The same of compiled pieces, which take less."""
+
 PAGES_CHARACTERS: Final = 16 * 2**20
 """Bound of the latest pages that are kept whole."""
 
@@ -170,7 +173,7 @@ def _lower(name: str) -> str:
 
 
 def resolve(text: str) -> str:
-    """Resolve references as in text, if there are any. The library's ``unescape`` drops some numbers that its tokenizer keeps."""
+    """Resolve references as in text. The library's ``unescape`` drops some numbers that its tokenizer keeps."""
     if "&#" not in text:
         return turbohtml.unescape(text) if "&" in text else text
     parts = _NUMERIC_REFERENCE.split(text)
@@ -302,7 +305,7 @@ def _read_compiled(pieces: list[Any], html: str) -> Page | None:
     """`read` by compiled code; None for a page that holds more than that is made for."""
     try:
         with COMPILED:
-            if pieces[0].size > MEMO_BYTES:
+            if pieces[0].size > COMPILED_MEMO_BYTES:
                 pieces[0] = _new_pieces()
                 _PAGES.clear()  # they hold the old ones
                 _PAGES.size = 0

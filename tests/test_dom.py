@@ -270,10 +270,7 @@ def test_locators_agree(html: str, data: st.DataObject) -> None:
     opener = page.tokens[page.position(element)]
     planted = dom.Token(opener.kind, opener.tag, ' data-planted="here & now"' + opener.markup, opener.raw_text)
     page = Page(
-        [
-            planted if at == page.position(element) else token
-            for at, token in enumerate(page.tokens)
-        ],
+        [planted if at == page.position(element) else token for at, token in enumerate(page.tokens)],
         page.flags,
     )
     markup = f"<{opener.tag}{planted.markup}>"
