@@ -33,12 +33,15 @@ test: $(VENV)/installed-test
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/bench
 	$(BIN)/python -m pytest $(PYTEST_ARGS) --ignore=tests/bench --numprocesses 2 --dist loadfile
 
-$(VENV)/installed-demo: $(VENV)/created pyproject.toml constraints.txt
+# what an installation is made of, and what it compiles
+PARTS := pyproject.toml constraints.txt hatch_build.py etl/pieces.pyx etl/dom.py etl/pruner.py
+
+$(VENV)/installed-demo: $(VENV)/created $(PARTS)
 	@echo "installing stepmill into $(VENV)"
 	@$(INSTALL) --editable .
 	@touch $@
 
-$(VENV)/installed-test: $(VENV)/created pyproject.toml constraints.txt
+$(VENV)/installed-test: $(VENV)/created $(PARTS)
 	@echo "installing stepmill and what its tests need into $(VENV)"
 	@$(INSTALL) --editable '.[test]'
 	@touch $(VENV)/installed-demo $@

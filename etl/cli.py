@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from importlib.metadata import version
 from typing import NoReturn
 
 import click
@@ -16,8 +17,16 @@ from etl.commands.inspect import inspect
 from schemas.errors import ConfigError, StepmillError
 
 
+def _version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if asked:
+        from etl import compiled
+
+        click.echo(f"stepmill, version {version('stepmill')}; pages are read by {compiled.PATH}")
+        context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="stepmill")
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
 def cli() -> None:
     """Turn recorded web workflows into train-ready token datasets.
 

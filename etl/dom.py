@@ -10,21 +10,26 @@ the text after it. Recorded pages repeat: runs of pieces that the page before ha
 other piece is looked up in a memo. A piece that is not known is parsed once; what does not stand alone (comments, raw
 text, quoted ``<``) is joined first. `read_plain` is the same function written with a WHATWG tokenizer library
 throughout; tests hold the two equal, and `read` hands over to it for what would take it more than linear time.
+
+Where `etl.pieces` is compiled it reads pages in the same way and with the same result, several times faster.
 """
 
 from __future__ import annotations
 
 import re
+import threading
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from operator import eq, length_hint
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import turbohtml
 from turbohtml import TokenType
+
+from etl import compiled
 
 OTHER: Final = 0  # comment, doctype, leading text: only the text after it matters
 START: Final = 1
@@ -46,6 +51,9 @@ REFERENCE_TAGS: Final = frozenset(("title", "textarea"))
 
 MEMO_BYTES: Final = 320 * 2**20
 """Bound of the memo of known pieces; when it is reached the memo starts again empty."""
+
+COMPILED_MEMO_BYTES: Final = 128 * 2**20
+"""The same of compiled pieces, which take less."""
 
 PAGES_CHARACTERS: Final = 16 * 2**20
 """Bound of the latest pages that are kept whole."""
@@ -119,7 +127,7 @@ class Token:
     def text(self) -> str:
         """The text after the markup with character references resolved."""
         text = self.raw_text
-        return _resolve(text) if "&" in text and not self.literal else text
+        return text if self.literal else resolve(text)
 
     def attributes(self) -> dict[str, str]:
         """Attributes in the order written, names in lower case, references resolved; the first of a name counts."""
@@ -164,10 +172,10 @@ def _lower(name: str) -> str:
     return name if name.islower() else name.translate(_ASCII_UPPER)
 
 
-def _resolve(text: str) -> str:
+def resolve(text: str) -> str:
     """Resolve references as in text. The library's ``unescape`` drops some numbers that its tokenizer keeps."""
     if "&#" not in text:
-        return turbohtml.unescape(text)
+        return turbohtml.unescape(text) if "&" in text else text
     parts = _NUMERIC_REFERENCE.split(text)
     parts[::2] = map(turbohtml.unescape, parts[::2])
     parts[1::2] = [next(iter(turbohtml.tokenize(reference))).data or "" for reference in parts[1::2]]
@@ -177,7 +185,7 @@ def _resolve(text: str) -> str:
 def resolve_in_attribute(value: str) -> str:
     """Resolve references as in an attribute: a named one without ``;`` before ``=`` or a letter or digit stays."""
     if _OPEN_REFERENCE.search(value) is None:
-        return _resolve(value)
+        return resolve(value)
     attrs = next(iter(turbohtml.tokenize('<a b="' + value.replace('"', "&quot;") + '">'))).attrs
     return attrs[0][1] if attrs else value
 
@@ -190,7 +198,7 @@ class Page:
 
     __slots__ = ("_positions", "elements", "flags", "note", "tokens")
 
-    def __init__(self, tokens: list[Token], flags: bytes) -> None:
+    def __init__(self, tokens: Sequence[Token], flags: bytes) -> None:
         self.tokens = tokens
         self.flags = flags
         self.elements = flags.count(1)
@@ -216,9 +224,9 @@ class Page:
         if opener.kind != START or opener.literal:
             return ""
         parts: list[str] = []
-        size, depth = 0, 1
-        for token in self.tokens[position:]:
-            if token.tag == opener.tag and token is not opener:
+        size = depth = 0
+        for token in map(self.tokens.__getitem__, range(position, len(self.tokens))):
+            if token.tag == opener.tag:
                 depth += (token.kind == START) - (token.kind == END)
             if depth == 0 or size > limit:
                 break
@@ -289,10 +297,33 @@ def read(html: str) -> Page:
 
 
 def _read(html: str) -> Page:
-    if "\r" in html:  # as in the standard's preprocessing
-        html = html.replace("\r\n", "\n").replace("\r", "\n")
+    page = None if _PIECES is None else _read_compiled(_PIECES, html)
+    return page or _read_pieces(html)
+
+
+def _read_compiled(pieces: list[Any], html: str) -> Page | None:
+    """`read` by compiled code; None for a page that holds more than that is made for."""
     try:
-        return _Reader(html.split("<")).page()
+        with COMPILED:
+            if pieces[0].size > COMPILED_MEMO_BYTES:
+                pieces[0] = _new_pieces()
+                _PAGES.clear()  # they hold the old ones
+                _PAGES.size = 0
+            found = pieces[0].read(_lines(html))
+    except _NeedsPlain:
+        return read_plain(html)
+    return Page(*found) if found else None
+
+
+def _lines(html: str) -> str:
+    """A page with LF at the end of lines, as in the standard's preprocessing."""
+    return html.replace("\r\n", "\n").replace("\r", "\n") if "\r" in html else html
+
+
+def _read_pieces(html: str) -> Page:
+    """`read` in plain Python."""
+    try:
+        return _Reader(_lines(html).split("<")).page()
     except _NeedsPlain:
         return read_plain(html)
     finally:
@@ -463,17 +494,21 @@ class _Reader:
 
 def _plain_tag(piece: str) -> Token | None:
     """The token of a piece seen for the first time if it is a tag whose extent cannot be misread; known from now on."""
+    token = _plain_token(piece)
+    if token is not None and len(piece) < _LONGEST_PIECE:
+        _MEMO[piece] = token
+        _MEMO.new.append(piece)
+    return token
+
+
+def _plain_token(piece: str) -> Token | None:
     plain = _PLAIN_TAG.match(piece)
     if plain is None:
         return None
     slash, name, markup, closed = plain.groups()
     tag = _lower(name)
     kind = END if slash else EMPTY if closed or tag in VOID_TAGS else START
-    token = Token(kind, tag, "" if slash else markup, piece[plain.end() :])
-    if len(piece) < _LONGEST_PIECE:
-        _MEMO[piece] = token
-        _MEMO.new.append(piece)
-    return token
+    return Token(kind, tag, "" if slash else markup, piece[plain.end() :])
 
 
 def _parse(piece: str, rest: Iterator[str], tokens: list[Token]) -> Token | None:
@@ -571,13 +606,18 @@ def _raw_text(token: Token, rest: Iterator[str], tokens: list[Token]) -> None:
         if escaped and "-->" in piece[1:]:
             escaped = doubly = False
         text.append(piece)
-    literal = token.tag not in REFERENCE_TAGS
-    content = "<".join(text).replace("\0", "\ufffd")  # as the standard has it for raw text alone
-    tokens[-1] = Token(START, token.tag, token.markup, content, token.odd, literal)
+    tokens[-1] = _raw_token(token, "<".join(text))
     if end is not None:
         known = _MEMO.get(end) or _plain_tag(end) or _parse(end, rest, tokens)
         if known is not None:
             tokens.append(known)
+
+
+def _raw_token(token: Token, content: str) -> Token:
+    """A raw element's start tag with its content, which begins with the text after the tag."""
+    literal = token.tag not in REFERENCE_TAGS
+    content = content.replace("\0", "\ufffd")  # as the standard has it for raw text alone
+    return Token(START, token.tag, token.markup, content, token.odd, literal)
 
 
 _RENAMED: Final = ("iframe", "noscript")  # the library reads their content as text; snapshots hold markup there
@@ -596,7 +636,7 @@ def read_plain(html: str) -> Page:
         return re.sub(rf"(?i)(</?){prefix}(?={'|'.join(_RENAMED)})", r"\1", text)
 
     tokens: list[Token] = []
-    for token in _library_tokens(renamed.replace("\r\n", "\n").replace("\r", "\n")):
+    for token in _library_tokens(_lines(renamed)):
         if token.type == TokenType.TEXT:
             text = restored(token.data or "")
             if tokens and tokens[-1].literal:
@@ -636,3 +676,31 @@ def _library_tokens(html: str) -> Iterator[turbohtml.Token]:
                     break
     tokenizer.close()
     yield from tokenizer
+
+
+# ---- what the compiled reader asks for, once for each piece
+
+
+def _odd_piece(text: str) -> tuple[Token | None, int]:
+    """The token of a tag whose extent can be misread, and how many pieces of the text are its own."""
+    pieces = text.split("<")
+    rest = iter(pieces[1:])
+    token = _odd_tag(pieces[0], rest)
+    return token, len(pieces) - length_hint(rest)
+
+
+def _text_token(text: str) -> Token:
+    return Token(OTHER, raw_text=text)
+
+
+def _new_pieces() -> Any:
+    def raw(token: Token, more: str) -> Token:
+        return _raw_token(token, token.raw_text + more)
+
+    return compiled.PIECES.Pieces(VOID_TAGS, RAW_TAGS, _plain_token, _text_token, _odd_piece, raw, _PIECE_OVERHEAD)
+
+
+COMPILED: Final = threading.Lock()
+"""Held while compiled code works on pieces: it calls Python, where another thread may get its turn."""
+
+_PIECES: Final[list[Any] | None] = None if compiled.PIECES is None else [_new_pieces()]

@@ -22,10 +22,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from etl import dom
-from etl.dom import EMPTY, END, OTHER, START, Note, Page, Token, resolve_in_attribute
+from etl import compiled, dom
+from etl.dom import EMPTY, END, OTHER, START, Note, Page, Token, resolve, resolve_in_attribute
 
 RECORDER_MARKERS: Final = re.compile(
     r"(?i)data_pw_testid_buckeye|__playwright_|^bid$|^ref$|^backend_node_id$|^data-webtasks-id$|^data-scrapy-annotate$"
@@ -94,6 +94,7 @@ class Pruner:
         self._readable: dict[str, bool] = {}
         self._shown = _Shown(self._varies)
         self._size = 0
+        self._notes: Any = compiled.PIECES and compiled.PIECES.Notes(self)
 
     def prune(self, page: Page, element: int | None = None, keep: bool = False) -> Pruned:
         """The observation of a page, and the start tag as it stands there of the element with this index.
@@ -103,9 +104,7 @@ class Pruner:
         """
         observation, owner = page.note
         if owner is not self:
-            writer = _Writer(self, page.elements)
-            writer.run(iter(page.tokens))
-            observation = writer.observation()
+            observation = self._written(page)
             page.note = observation, self
         if element is None:
             return Pruned(observation, "")
@@ -114,12 +113,23 @@ class Pruner:
             return Pruned(observation, start_tag)
         if not keep:
             return Pruned(observation, "")
-        at = page.position(element)
-        writer = _Writer(self, page.elements)
-        writer.kept = page.tokens[at].copy()
-        writer.run(iter([*page.tokens[:at], writer.kept, *page.tokens[at + 1 :]]))
-        observation = writer.observation()
+        observation = self._written(page, page.position(element))
         return Pruned(observation, start_tag if start_tag in observation else "")
+
+    def _written(self, page: Page, kept: int | None = None) -> str:
+        """The observation; kept: the place of a token whose element stays whatever the rules say."""
+        if isinstance(page.tokens, list):
+            writer = _Writer(self, page.elements)
+            tokens = page.tokens
+            if kept is not None:
+                writer.kept = tokens[kept].copy()
+                tokens = [*tokens[:kept], writer.kept, *tokens[kept + 1 :]]
+            writer.run(iter(tokens))
+            return _joined("".join(writer.out), writer.was_literal)
+        with dom.COMPILED:
+            if kept is None:
+                return _joined(*self._notes.prune(page.tokens, page.elements))
+            return _joined(*self._notes.prune(page.tokens, page.elements, kept, self.kept(page.tokens[kept])))
 
     def start_tag(self, page: Page, element: int) -> str:
         """The start tag of one element as the rules leave it, whether or not it would stay in the observation."""
@@ -166,6 +176,32 @@ class Pruner:
         op, before, after = self._start_tag(token, tag not in self.rules.kept_when_empty_tags)
         return op, tag, before, after, text
 
+    # ---- what the compiled writer asks for, once for each piece, tag, name and value
+
+    @property
+    def memo_bytes(self) -> int:
+        """Bound of its memos of names and values."""
+        return MEMO_BYTES
+
+    def text(self, raw: str) -> str:
+        """How the text after a token stands in the observation."""
+        return "" if raw.isspace() else _one_line(resolve(raw))
+
+    def literal_text(self, token: Token) -> str:
+        """The same inside ``pre`` and ``textarea``."""
+        text = token.text.replace("\0", "")
+        return "" if text.isspace() else _escape(text)
+
+    def tag_bits(self, tag: str) -> int:
+        """What the rules say of a tag, as `etl.pieces` has it."""
+        rules = self.rules
+        lists = rules.dropped_with_content, rules.kept_tags, rules.kept_when_empty_tags, _LITERAL_TAGS, ("template",)
+        return sum((tag in found) << bit for bit, found in enumerate((*lists, dom.VOID_TAGS)))
+
+    def name_bits(self, name: str) -> int:
+        """What they say of an attribute by its name in lower case: 1 it may stay, 2 then its element does too."""
+        return self._varies(name) + 2 * (name in self.rules.kept_when_empty_attributes)
+
     def _grow(self, characters: int) -> None:
         """A memo is about to hold one entry more."""
         self._size += _ENTRY_OVERHEAD + 2 * characters
@@ -186,7 +222,12 @@ class Pruner:
             values = self._shown[name]
             if values is not None and name not in shown:  # the first of a name counts
                 text = values.get(value)
-                shown[name] = self._attribute(name, value, values) if text is None else text
+                if text is None:
+                    text = self.shown(name, value)
+                    if len(value) <= _LONGEST_VALUE:  # it may well come again
+                        self._grow(len(value) + len(text))
+                        values[value] = text
+                shown[name] = text
         for name in sorted(shown):
             text = shown[name]
             if text:
@@ -213,17 +254,10 @@ class Pruner:
             return "script" not in name
         return name == "style"
 
-    def _attribute(self, name: str, written: str, values: dict[str, str]) -> str:
-        """How an attribute with this value stands in a start tag, with a space before it; empty if it goes.
-
-        values: those of the name that are known; this one too from now on, if it may well come again.
-        """
+    def shown(self, name: str, written: str) -> str:
+        """How an attribute with this value stands in a start tag, with a space before it; empty if it goes."""
         value = self._value(name, resolve_in_attribute(written) if "&" in written else written)
-        shown = f" {name}={value}" if value else ""
-        if len(written) <= _LONGEST_VALUE:
-            self._grow(len(written) + len(shown))
-            values[written] = shown
-        return shown
+        return f" {name}={value}" if value else ""
 
     def _value(self, name: str, value: str) -> str:
         """The value that stays, with its quotes; empty if the attribute goes."""
@@ -265,6 +299,14 @@ class _Shown(dict[str, "dict[str, str] | None"]):
         if len(name) <= _LONGEST_NAME and len(self) < _NAMES_LIMIT:
             self[name] = values
         return values
+
+
+def _joined(text: str, literal: bool) -> str:
+    """A page as it was written: single spaces, one at the end; literal: if white space counted somewhere in it."""
+    if literal and (not text.isprintable() or "  " in text or text[:1] == " " or text[-1:] != " "):
+        words = text.split()
+        return " ".join(words) + " " if words else ""
+    return text
 
 
 def _escape(text: str) -> str:
@@ -411,8 +453,7 @@ class _Writer:
             self.node -= 1
             self._open(op, tag, f"{before}{self.node}{after}")
         if self.literal and op != _DROP:
-            raw = token.text.replace("\0", "")
-            text = "" if raw.isspace() else _escape(raw)
+            text = self.pruner.literal_text(token)
         if text and not self.template:
             self.out.append(text)
 
@@ -460,11 +501,3 @@ class _Writer:
                     self.out.append(" ")
             if end_of_literal:
                 self.literal = 0
-
-    def observation(self) -> str:
-        """The page as written so far: single spaces, one at the end."""
-        text = "".join(self.out)
-        if self.was_literal and (not text.isprintable() or "  " in text or text[:1] == " " or text[-1:] != " "):
-            words = text.split()
-            return " ".join(words) + " " if words else ""
-        return text

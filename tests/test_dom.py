@@ -29,9 +29,10 @@ def flat(page: Page) -> list[tuple[int, str, list[tuple[str, str]], str]]:
 
 
 def assert_same(html: str) -> None:
-    fast, plain = dom._read(html), dom.read_plain(html)
-    assert flat(fast) == flat(plain)
-    assert fast.elements == plain.elements == sum(token.element for token in fast.tokens)
+    plain = dom.read_plain(html)
+    for fast in (dom._read(html), dom._read_pieces(html)):
+        assert flat(fast) == flat(plain)
+        assert fast.elements == plain.elements == sum(token.element for token in fast.tokens)
     assert dom.read(html) is dom.read(html)
 
 
@@ -102,11 +103,11 @@ def test_tokens_are_taken_over_by_the_run(monkeypatch: pytest.MonkeyPatch) -> No
             return super().get(piece, default)
 
     rows = [f"<tr><td>{number}</td><!-- c --><script>a<b</script></tr>" for number in range(1000)]
-    before = dom._read("".join(rows))
+    before = dom._read_pieces("".join(rows))
     monkeypatch.setattr(dom, "_MEMO", Counted())
     rows[300] = rows[300].replace("300", "new")
     rows.insert(700, "<p>put in</p>" * 9)
-    page = dom._read("".join(rows))
+    page = dom._read_pieces("".join(rows))
     assert flat(page) == flat(dom.read_plain("".join(rows)))
     assert looked_up < 100
     assert page.tokens[-1] is before.tokens[-1]
@@ -142,9 +143,10 @@ def test_fast_reader_equals_plain_one_on_real_pages(
     """Saved pages and recorded ones read the same through both readers."""
     seen = 0
     for name, html in source(shared):
-        fast, plain = dom.read(html), dom.read_plain(html)
-        assert flat(fast) == flat(plain), name
-        assert fast.elements == plain.elements, name
+        plain = dom.read_plain(html)
+        for fast in (dom._read(html), dom._read_pieces(html)):
+            assert flat(fast) == flat(plain), name
+            assert fast.elements == plain.elements, name
         seen += 1
     assert seen > 20
 
@@ -152,6 +154,7 @@ def test_fast_reader_equals_plain_one_on_real_pages(
 def test_memo_is_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages that never repeat leave no more than the bound behind, and nothing too large to be worth keeping."""
     monkeypatch.setattr(dom, "MEMO_BYTES", 200_000)
+    monkeypatch.setattr(dom, "_PIECES", None)
     for number in range(3000):
         dom.read(f"<p id=never-{number}>{number}</p>")
         assert sum(2 * len(piece) for piece in dom._MEMO) < 200_000
@@ -232,6 +235,7 @@ def test_position_is_the_elements_start_tag(html: str) -> None:
     [
         ("<p> one <b>two</b>\n three</p> four", "one two three"),
         ("<p>a<p>b</p>c</p>d", "a b c"),
+        ("<p><p>a</p>b</p>c", "a b"),
         ("<p>a<i>b</p>c", "a b"),
         ("<p>never closed", "never closed"),
         ("<br>after", ""),
@@ -258,18 +262,15 @@ def test_text_of_is_cut() -> None:
 def test_locators_agree(html: str, data: st.DataObject) -> None:
     """An id planted on one element is found there, and only there, by CSS, XPath, attribute and start tag."""
     page = dom.read(html)
-    tags = [token for token in page.tokens if token.element and token.kind == START and not token.odd]
-    if not tags:
+    elements = enumerate(token for token in page.tokens if token.element)
+    chosen = [number for number, token in elements if token.kind == START and not token.odd]
+    if not chosen:
         return
-    chosen = data.draw(st.integers(0, len(tags) - 1))
-    element = [token for token in page.tokens if token.element].index(tags[chosen])
+    element = chosen[data.draw(st.integers(0, len(chosen) - 1))]
     opener = page.tokens[page.position(element)]
     planted = dom.Token(opener.kind, opener.tag, ' data-planted="here & now"' + opener.markup, opener.raw_text)
     page = Page(
-        [
-            planted if token is opener and at == page.position(element) else token
-            for at, token in enumerate(page.tokens)
-        ],
+        [planted if at == page.position(element) else token for at, token in enumerate(page.tokens)],
         page.flags,
     )
     markup = f"<{opener.tag}{planted.markup}>"

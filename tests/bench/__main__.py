@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from etl import compiled
 from tests.bench import measure
 from tests.bench.workloads import NAMES, SHIPPED, make, pages_of
 
@@ -106,6 +107,8 @@ def main() -> int:
     options = parser.parse_args()
     asked = options.what or ["prune", "tokenize", "chain", "memory"]
     lines: list[Line] = []
+    if not options.json:
+        print(f"pages are read by {compiled.PATH}")
     for what, run, usual in (
         ("prune", prune, NAMES),
         ("tokenize", tokenize, ("changing",)),
@@ -117,7 +120,7 @@ def main() -> int:
                 if not options.json:
                     print(line, flush=True)
     failed = not all(line.holds for line in lines)
-    report: dict[str, object] = {"comparisons": [asdict(line) for line in lines]}
+    report: dict[str, object] = {"read_by": compiled.PATH, "comparisons": [asdict(line) for line in lines]}
     if "memory" in asked:
         once, twice = memory(options.input, 150)
         build = measure.apart(measure.memory_of_build, "changing", options.input, options.limit_mb * 1_000_000)[

@@ -1,0 +1,46 @@
+"""Which path reads and prunes pages: the compiled one (`etl.pieces`) if it is there, else plain Python.
+
+`hatch_build.py` compiles it on installation, where there is a C compiler and Python's headers. Both give the same
+bytes. A compiled file that was made of other sources than these is never used. ``STEPMILL_PLAIN=1`` asks for plain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import warnings
+from pathlib import Path
+from typing import Any, Final
+
+_SOURCES: Final = ("pieces.pyx", "dom.py", "pruner.py")  # it knows much of what the latter two do
+
+
+def fingerprint(folder: Path) -> str:
+    """Of the sources that the compiled module must fit."""
+    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in _SOURCES)).hexdigest()
+
+
+def _load() -> tuple[Any, str]:
+    """The compiled module or None, and in words which path it is and why."""
+    if os.environ.get("STEPMILL_PLAIN", "0") not in ("", "0"):
+        return None, "plain Python (STEPMILL_PLAIN is set)"
+    try:
+        module: Any = importlib.import_module("etl.pieces")
+    except ModuleNotFoundError:
+        return None, "plain Python (not compiled: no C compiler or Python headers when stepmill was installed)"
+    except ImportError as error:
+        warnings.warn(f"the compiled reader cannot be loaded ({error}); pages are read by plain Python", stacklevel=2)
+        return None, f"plain Python (the compiled reader cannot be loaded: {error})"
+    if fingerprint(Path(__file__).parent) != module.SOURCES:
+        warnings.warn(
+            f"{module.__file__} was made of other sources than are here now; pages are read by plain Python, slower. "
+            "Install stepmill again to compile it.",
+            stacklevel=2,
+        )
+        return None, "plain Python (the compiled reader is of other sources; install stepmill again)"
+    return module, "compiled"
+
+
+PIECES, PATH = _load()
+"""The module `etl.pieces` or None; the path that reads and prunes pages, in words."""
