@@ -165,7 +165,7 @@ class Index:
                     totals[generation.number] = generation.shards or self._planned(spread.chars)
                     made += spread.sorted(totals[generation.number])
             ledger.close()
-        for path in storage.files(folder / "index"):
+        for path in storage.files(folder / "index", ".parquet"):
             if path.name.partition("-")[0] not in {generation.name for generation in generations.every}:
                 storage.remove(path)  # of a generation that is no more
         if into is None:
@@ -326,7 +326,7 @@ class _Parts:
                     parquet.write_table(group.to_arrow().cast(INDEX_SCHEMA))
             for (number,), group in rows.filter(pl.col("reason") == "").group_by("home", maintain_order=True):
                 found.setdefault((split, int(str(number))), _Content()).add(name, group)
-        for path in storage.files(self._folder):
+        for path in storage.files(self._folder, ".parquet"):
             if path.name.startswith(f"g{self._number:04d}-") and path.name not in names:
                 storage.remove(path)
         return [

@@ -4,6 +4,7 @@ read back a file at a time.
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
 import polars as pl
@@ -13,10 +14,12 @@ from etl.shards import FULL, no_room
 
 
 class Spread:
-    """Files in a folder, one for each name under which rows are added; all are open at once, as ``NAME.part``."""
+    """Files in a folder, one for each name under which rows are added, all of them open at once. They end in ``.part``,
+    and are this object's own: others may spread rows of the same names in the same folder.
+    """
 
     def __init__(self, folder: Path, schema: pa.Schema) -> None:
-        self._folder, self._schema = folder, schema
+        self._folder, self._schema, self._token = folder, schema, secrets.token_hex(4)
         self._files: dict[str, tuple[pa.OSFile, pa.RecordBatchStreamWriter]] = {}
 
     @property
@@ -53,4 +56,4 @@ class Spread:
         return rows
 
     def _path(self, name: str) -> Path:
-        return self._folder / f"{name}.part"
+        return self._folder / f"{name}.{self._token}.part"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,21 +31,34 @@ def shared() -> Path:
     return folder
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that the first of the processes in which tests run makes, and all of them look at."""
+    alone = "PYTEST_XDIST_WORKER" not in os.environ
+    folder = (factory.getbasetemp() if alone else factory.getbasetemp().parent) / name
+    with folder.with_suffix(".lock").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        if not folder.exists():
+            make(folder.with_suffix(".making"))
+            folder.with_suffix(".making").rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def own_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A build of the recordings that are shipped with the project; to be looked at only."""
-    out = tmp_path_factory.mktemp("own") / "out"
-    builds.build([builds.RECORDINGS], out)
-    return out
+    return made_once(tmp_path_factory, "own-build", lambda out: builds.build([builds.RECORDINGS], out))
 
 
 @pytest.fixture(scope="session")
 def shared_build(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One build of four folders of real recordings together, by the command line; to be looked at only."""
-    out = tmp_path_factory.mktemp("shared") / "out"
-    done = builds.command("build", *(shared / "data" / name for name in builds.ASKED), "--out", out, "--workers", "2")
-    assert done.returncode == 0, done.stderr
-    return out
+
+    def make(out: Path) -> None:
+        inputs = [shared / "data" / name for name in builds.ASKED]
+        done = builds.command("build", *inputs, "--out", out, "--workers", "2")
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, "shared-build", make)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -90,23 +91,19 @@ def test_ray_gives_the_same_bytes(ray: object, expected: Path, tmp_path: Path) -
 
 
 def test_slices_give_the_same_bytes(expected: Path, tmp_path: Path) -> None:
-    """--shard 1/3 to 3/3, in any order, then finish, with packing sliced too or not: every file is that of the build in
-    this process; each input and each output is done by one slice; finish reads and packs nothing again.
+    """--shard 1/3 to 3/3, in any order or at once, then finish, with packing sliced too or not: every file is that of
+    the build in this process; each input and each output is done by one slice; finish reads and packs nothing again.
     """
     out = tmp_path / "out"
     settings = [part for setting in SETTINGS for part in ("--set", setting)]
     arguments: tuple[str | Path, ...] = ("build", builds.RECORDINGS, "--out", out, "--workers", "0", *settings)
-    for part in ("2/3", "3/3"):
-        done = builds.command(*arguments, "--shard", part)
-        assert done.returncode == 0, done.stderr
+    at_once([(*arguments, "--shard", part) for part in ("2/3", "3/3")])
     early = builds.command("finish", out, "--shard", "1/3", "--workers", "0")
     assert early.returncode == 1
     assert "inputs have not been read yet" in early.stderr
     assert builds.command(*arguments, "--shard", "1/3").returncode == 0
     read = builds.stamps(out / "work" / "samples")
-    for part in ("1/3", "2/3"):
-        done = builds.command("finish", out, "--shard", part, "--workers", "0")
-        assert done.returncode == 0, done.stderr
+    at_once([("finish", out, "--shard", part, "--workers", "0") for part in ("1/3", "2/3")])
     packed = builds.stamps(out / "dataset" / "data")
     assert packed
     assert not (out / "dataset" / "manifest.json").exists()
@@ -117,6 +114,32 @@ def test_slices_give_the_same_bytes(expected: Path, tmp_path: Path) -> None:
     after = builds.stamps(out / "dataset" / "data")
     assert {name: after[name] for name in packed} == packed
     assert len(after) > len(packed)
+
+
+def at_once(commands: list[tuple[str | Path, ...]]) -> None:
+    """Run command lines side by side."""
+    with ThreadPoolExecutor(len(commands)) as threads:
+        for done in threads.map(lambda arguments: builds.command(*arguments), commands):
+            assert done.returncode == 0, done.stderr
+
+
+def test_indexes_made_side_by_side_are_whole(tmp_path: Path) -> None:
+    """Slices of packing all make the index, in one folder at the same time: each is what one would make alone."""
+    for number in range(8):
+        records = (builds.workflow(100 * number + each, steps=3) for each in range(60))
+        builds.write_workflows(tmp_path / "in" / f"{number}.jsonl", *records)
+    build = builds.prepared([tmp_path / "in"], tmp_path / "out")
+    build.run({})
+    shards = build.discovered()
+    expected = builds.contents(tmp_path / "out" / "work" / "index")
+
+    def made(_: int) -> object:
+        return build.recipe.index.build(shards, build.generations(shards), build.recipe.samples.sources, build.work)
+
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(made, range(24)))
+    assert all(each == found[0] for each in found)
+    assert builds.contents(tmp_path / "out" / "work" / "index") == expected
 
 
 @given(st.lists(st.integers(0, 100), max_size=40), st.integers(1, 7))
