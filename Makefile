@@ -9,12 +9,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt
 
-.PHONY: help demo test clean
+.PHONY: help demo test test-train clean
 
 help:
 	@echo "make demo   build a dataset of the recordings shipped with the project, and show it"
 	@echo "make test   lint, check types and run all tests"
-	@echo "make clean  remove what these two have made"
+	@echo "make test-train   train a tiny model on the shipped recordings (installs PyTorch)"
+	@echo "make clean  remove what these have made"
 
 demo: $(VENV)/installed-demo
 	rm -rf demo-out
@@ -31,7 +32,10 @@ test: $(VENV)/installed-test
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/bench
-	$(BIN)/python -m pytest $(PYTEST_ARGS) --ignore=tests/bench --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest $(PYTEST_ARGS) --ignore=tests/bench --ignore=tests/train --numprocesses 2 --dist loadfile
+
+test-train: $(VENV)/installed-train
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/train
 
 # what an installation is made of, and what it compiles
 PARTS := pyproject.toml constraints.txt hatch_build.py etl/pieces.pyx etl/dom.py etl/pruner.py
@@ -45,6 +49,11 @@ $(VENV)/installed-test: $(VENV)/created $(PARTS)
 	@echo "installing stepmill and what its tests need into $(VENV)"
 	@$(INSTALL) --editable '.[test]'
 	@touch $(VENV)/installed-demo $@
+
+$(VENV)/installed-train: $(VENV)/installed-test
+	@echo "installing what training needs into $(VENV)"
+	@$(INSTALL) --editable '.[test,train]'
+	@touch $@
 
 $(VENV)/created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -11,6 +11,7 @@ file sets are in one of these.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import polars as pl
@@ -62,20 +63,38 @@ _TYPES: Final = {
 """Arrow's types as Croissant has them."""
 
 
+@dataclass(frozen=True)
+class Repository:
+    """A dataset repository of the Hub: ``owner/name`` and branch."""
+
+    name: str
+    branch: str = "main"
+
+    @property
+    def page(self) -> str:
+        """Its URL."""
+        return f"https://huggingface.co/datasets/{self.name}"
+
+    @property
+    def git(self) -> str:
+        """The URL by which mlcroissant clones it."""
+        return self.page if self.branch == "main" else f"{self.page}/tree/refs%2Fheads%2F{self.branch}"
+
+
 def render(
     manifest: Mapping[str, Any],
     tables: Mapping[str, pl.DataFrame],
     sizes: Mapping[str, int] | None = None,
-    repository: str = "",
+    repository: Repository | None = None,
 ) -> dict[str, Any]:
     """The metadata as JSON knows it. tables: the statistics, by name. sizes: bytes of files by path within the dataset,
-    as far as they are known. repository: of the Hub (``owner/name``) that it is published in; empty for a folder.
+    as far as they are known. repository: that it is published in; none for a folder.
     """
     settings = manifest["settings"]["card"]
     sizes = {**(sizes or {}), **_published_sizes(manifest)}
     files = _files(manifest, sizes, repository)
     given = {
-        "url": settings.get("url") or (f"https://huggingface.co/datasets/{repository}" if repository else ""),
+        "url": settings.get("url") or (repository.page if repository else ""),
         "datePublished": settings.get("published", ""),
         "version": settings.get("version", ""),
         "keywords": [*settings.get("tags", ()), "web agents", "next-step prediction"],
@@ -83,7 +102,7 @@ def render(
         "license": _license(settings),
         "citeAs": card.citation(dict(manifest)),
         "creator": [{"@type": "sc:Organization", "name": name} for name in settings.get("creators", ())],
-        "sameAs": [f"https://huggingface.co/datasets/{repository}"] if repository and settings.get("url") else [],
+        "sameAs": [repository.page] if repository and settings.get("url") else [],
     }
     return {
         "@context": _CONTEXT,
@@ -118,13 +137,16 @@ def _license(settings: Mapping[str, Any]) -> str:
 
 
 def _published_sizes(manifest: Mapping[str, Any]) -> dict[str, int]:
-    splits = manifest.get("published", {}).get("splits", {})
-    return {file["path"]: int(file["bytes"]) for files in splits.values() for file in files}
+    published = manifest.get("published", {})
+    groups = [*published.get("splits", {}).values(), published.get("listing", [])]
+    return {file["path"]: int(file["bytes"]) for files in groups for file in files}
 
 
-def _files(manifest: Mapping[str, Any], sizes: Mapping[str, int], repository: str) -> list[dict[str, Any]]:
+def _files(
+    manifest: Mapping[str, Any], sizes: Mapping[str, int], repository: Repository | None
+) -> list[dict[str, Any]]:
     """Every file but the card and this one, whose hashes would be of each other."""
-    base = f"https://huggingface.co/datasets/{repository}/resolve/main/" if repository else ""
+    base = f"{repository.page}/resolve/{repository.branch}/" if repository else ""
     found: list[dict[str, Any]] = []
     for name, digest in sorted(manifest["files"].items()):
         path = name.removeprefix("dataset/")
@@ -135,13 +157,12 @@ def _files(manifest: Mapping[str, Any], sizes: Mapping[str, int], repository: st
         about = {"@type": "cr:FileObject", "@id": path, "name": path.rpartition("/")[2], "contentUrl": base + path}
         found.append({**about, "encodingFormat": kind, **size, "sha256": digest})
     if repository:
-        where = f"https://huggingface.co/datasets/{repository}"
-        about = {"@type": "cr:FileObject", "@id": _REPOSITORY, "name": _REPOSITORY, "contentUrl": where}
+        about = {"@type": "cr:FileObject", "@id": _REPOSITORY, "name": _REPOSITORY, "contentUrl": repository.git}
         found.append({**about, "encodingFormat": "git+https", "sha256": _NO_HASH})
     return found
 
 
-def _file_sets(manifest: Mapping[str, Any], repository: str) -> list[dict[str, Any]]:
+def _file_sets(manifest: Mapping[str, Any], repository: Repository | None) -> list[dict[str, Any]]:
     """The files with the rows of each split, and the listings of their samples."""
     inside = {"containedIn": {"@id": _REPOSITORY}} if repository else {}
     columns = "; ".join(f"{name}: {text}" for name, text in describe.FIELDS.items())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import shutil
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final, cast
@@ -336,6 +337,26 @@ def test_the_card_is_a_function_of_what_is_published(described: Path) -> None:
     assert card.render(manifest, tables_of(described)) == text_of(described)
     elsewhere = card.render(manifest, tables_of(described), "me/web")
     assert elsewhere == text_of(described).replace('"path/or/repo"', '"me/web"')
+
+
+def test_the_readme_shows_the_card_s_examples() -> None:
+    """The README's snippets for trainers are those of the card, which `make test-train` runs; its [card] table names
+    settings that there are, and its notes are read.
+    """
+    readme = (builds.ROOT / "README.md").read_text("utf-8")
+    python = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    shown = [code.replace('"$place"', '"demo-out/dataset"') for code in python.findall(CardTemplate.shipped().text)]
+    assert python.findall(readme) == shown
+    assert len(shown) == 3
+    (example,) = re.findall(r"^```toml\n(\[card\]\n.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    loaded = recipe.from_tables({"extends": "scribeagent-32k", **tomllib.loads(example)})
+    assert {name.lstrip("# ") for name in re.findall(r"^(?:# )?(\w+) = ", example, re.MULTILINE)} | {
+        "license_name", "license_link",
+    } == {each.name for each in fields(loaded.card)}  # fmt: skip
+    (notes_shown,) = re.findall(r"^```markdown\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert Notes.of_text(notes_shown, "README.md").parts == {
+        "limits": "The recorder missed pages behind a login until March."
+    }
 
 
 def test_citation(described: Path, own_build: Path) -> None:

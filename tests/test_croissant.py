@@ -16,6 +16,7 @@ import pytest
 import rdflib
 
 from etl import croissant, describe
+from etl.croissant import Repository
 from etl.shards import open_arrow, read_json, read_parquet
 from tests import builds
 from tests.test_card import EVERYTHING
@@ -89,7 +90,7 @@ def published(out: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def described(published: Path, repository: str) -> Path:
+def described(published: Path, repository: Repository | None) -> Path:
     """The published folder's description, written into it."""
     tables = {table.stem: read_parquet(table) for table in (published / "stats").glob("*.parquet")}
     manifest = json.loads((published / "manifest.json").read_text())
@@ -139,13 +140,13 @@ def test_every_record_set_loads(out: Path) -> None:
     assert [record["name"] for record in rows(dataset, "splits")] == ["train", "test"]
 
 
-@pytest.mark.parametrize("repository", ["", "shop/web"])
-def test_published_as_parquet_the_rows_load(out: Path, published: Path, repository: str) -> None:
+@pytest.mark.parametrize("repository", [None, Repository("shop/web")])
+def test_published_as_parquet_the_rows_load(out: Path, published: Path, repository: Repository | None) -> None:
     """Of a published dataset each split is a record set with exactly its rows, from a folder and from a repository of
     the Hub (here a copy of it); a file beside them that is of no publication is not read.
     """
     options = {"mapping": {"repo": str(published)}} if repository else {}
-    dataset = opened(described(published, repository=repository), **options)
+    dataset = opened(described(published, repository), **options)
     assert dataset.metadata.issues.errors == set()
     for split in ("train", "test"):
         stored = [
@@ -159,7 +160,7 @@ def test_published_as_parquet_the_rows_load(out: Path, published: Path, reposito
 
 def test_of_a_repository_every_file_has_its_address(published: Path) -> None:
     """Files are named by URLs of the Hub, and the dataset by its page there unless the recipe names another."""
-    stored = json.loads(described(published, repository="shop/web").read_text())
+    stored = json.loads(described(published, Repository("shop/web")).read_text())
     files = [each for each in stored["distribution"] if each["@type"] == "cr:FileObject"]
     base = "https://huggingface.co/datasets/shop/web"
     assert [each["contentUrl"] for each in files if each["@id"] != "repo"] == [
@@ -167,6 +168,9 @@ def test_of_a_repository_every_file_has_its_address(published: Path) -> None:
     ]
     assert {each["contentUrl"] for each in files if each["@id"] == "repo"} == {base}
     assert (stored["url"], stored["sameAs"]) == ("https://shop.example/data", [base])
+    nightly = json.loads(described(published, Repository("shop/web", "nightly")).read_text())["distribution"]
+    assert nightly[0]["contentUrl"].startswith(f"{base}/resolve/nightly/")
+    assert {each["contentUrl"] for each in nightly if each["@id"] == "repo"} == {f"{base}/tree/refs%2Fheads%2Fnightly"}
 
 
 def test_every_file_is_there_with_its_hash(out: Path) -> None:

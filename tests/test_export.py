@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import datasets
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from etl import recipe
@@ -170,6 +172,37 @@ def test_the_library_loads_an_export(small: Path, tmp_path: Path, kind: str, mon
         split: len(rows) for split, rows in found.items()
     }
     assert list(loaded["train"]) == found["train"]
+
+
+AXOLOTL: Final = frozenset(
+    (
+        "base_model datasets test_datasets sequence_len sample_packing micro_batch_size output_dir "
+        "path split type ds_type data_files name"
+    ).split()
+)
+"""Keys that axolotl documents for a run and for a dataset of it (docs.axolotl.ai: configuration, dataset loading)."""
+
+
+def test_the_axolotl_configuration_of_the_readme(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names only what axolotl knows; its datasets load as axolotl loads a folder, each split for its purpose, with
+    an empty type and the three columns by which it takes data as tokenized (docs.axolotl.ai: pre-tokenized dataset);
+    it packs to the context of the recipe.
+    """
+    readme = (builds.ROOT / "README.md").read_text("utf-8")
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    config = yaml.safe_load(text)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    datasets.disable_progress_bars()
+    export(small / "dataset", tmp_path / "tokens", "tokens")
+    chosen = {"train": config["datasets"], "test": config["test_datasets"]}
+    for split, (each,) in chosen.items():
+        assert set(config) | set(each) <= AXOLOTL
+        assert (each["path"], each["split"], each["type"]) == ("demo-out/tokens", split, None)
+        loaded = datasets.load_dataset(str(tmp_path / "tokens"), split=each["split"])
+        assert set(loaded.features) == {"input_ids", "attention_mask", "labels"}
+        assert loaded.num_rows == read_json(small / "dataset" / "manifest.json")["splits"][split]["samples"]
+    assert config["sequence_len"] == recipe.load("scribeagent-32k").fit.context
+    assert config["sample_packing"] is True
 
 
 def test_the_same_bytes_again(small: Path, tmp_path: Path) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
 import huggingface_hub
+import mlcroissant
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -350,7 +352,32 @@ def test_formats_are_never_mixed(world: World) -> None:
         assert world.hub.repos[repo].branches["main"] == before
 
 
-def test_parquet(world: World) -> None:
+def described_rows(files: Mapping[str, Blob], out: Path, copy: Path) -> None:
+    """The published croissant.json names every file with its hash, and mlcroissant loads from it, with the repository
+    replaced by a copy, the rows of a build and the listing of its samples.
+    """
+    for path, blob in files.items():
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
+        (copy / path).write_bytes(blob.data)
+    dataset = mlcroissant.Dataset(str(copy / "croissant.json"), mapping={"repo": str(copy)})
+    assert dataset.metadata.issues.errors == set()
+    hashes = {each.id: each.sha256 for each in dataset.metadata.distribution if hasattr(each, "sha256")}
+    told = {path: digest for path, digest in hashes.items() if path != "repo"}
+    assert told == {
+        path: hashlib.sha256(blob.data).hexdigest()
+        for path, blob in files.items()
+        if path.startswith(("data/", "stats/"))
+    }
+    for split, stored in publishing.rows(out).items():
+        loaded = [record[f"{split}/input_ids"] for record in dataset.records(split)]
+        assert [list(map(int, ids)) for ids in loaded] == [row["input_ids"] for row in stored]
+    samples = {record["samples/sample_id"].decode() for record in dataset.records("samples")}
+    assert samples == {name for stored in publishing.rows(out).values() for row in stored for name in row["sample_ids"]}
+
+
+@pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.reset_index is deprecated")
+def test_parquet(world: World, tmp_path: Path) -> None:
     """In Parquet the same rows load, plain and streaming, the second night sends only what is new, and the card's sizes
     are those of the files; the rehearsal knows them too.
     """
@@ -375,6 +402,8 @@ def test_parquet(world: World) -> None:
             built[split["name"]]["rows"],
             built[split["name"]]["bytes"],
         )
+    assert f'load_dataset("{repo}", split="train")' in files["README.md"].data.decode()
+    described_rows(files, world.nights[1], tmp_path)
     old = set(shards(world.nights[0]).values()) & set(shards(world.nights[1]).values())
     added = [file["path"] for change in done["changes"] for file in change["add"]]
     assert not [path for path in added if any(sha[:16] in path for sha in old)]

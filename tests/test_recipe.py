@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 
 from etl import recipe
+from etl.notes import Notes
 from etl.recipe import Recipe
 from schemas.errors import ConfigError
 from tokenization.ranks import qwen_file
@@ -87,6 +88,8 @@ FILES: Final = {
     "down.txt": "workflow w2\n",
     "objectives.json": '{"workflows:w3": "Buy the third thing"}',
     "descriptions.json": '{"workflows:w4/1": "Press the button"}',
+    "card.md": "# $pretty_name of ours\n",
+    "notes.md": "<!-- notes: ours -->\nText.\n<!-- /notes -->\n",
 }
 NAMING: Final = """
 [split]
@@ -98,6 +101,9 @@ objectives = "lists/objectives.json"
 descriptions = "lists/descriptions.json"
 [vocabulary]
 file = "lists/tokenizer.tiktoken"
+[card]
+template = "lists/card.md"
+notes = "lists/notes.md"
 """
 
 
@@ -122,6 +128,8 @@ def test_files_are_relative_to_the_recipe_that_names_them(tmp_path: Path, monkey
         assert each.index.split.held_out == {"w1"}
         assert each.taken_down.workflows == {"w2"}
         assert each.samples.settings()["stage augment"]["objectives"]
+        assert each.card.layout.text == FILES["card.md"]
+        assert each.card.written == Notes({"ours": "Text."})
         assert each.packed.encoder.vocabulary.sha256 == recipe.load("scribeagent-32k").packed.encoder.vocabulary.sha256
     monkeypatch.chdir(tmp_path / "here" / "lists")
     changed = recipe.load("../mine.toml", ["takedown.file=held.txt"])

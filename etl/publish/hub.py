@@ -80,6 +80,11 @@ class Hub:
         """With the branch, if it is not main."""
         return self.repo if self.revision == "main" else f"{self.repo}@{self.revision}"
 
+    @property
+    def repository(self) -> tuple[str, str]:
+        """Once it is opened, with the owner."""
+        return self.repo, self.revision
+
     @contextmanager
     def opened(self, *, writes: bool) -> Iterator[None]:
         """Raises `ConfigError` if there is no token, or none that the Hub knows where the user's name is needed."""

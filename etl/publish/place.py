@@ -19,6 +19,11 @@ class Place(Protocol):
         ...
 
     @property
+    def repository(self) -> tuple[str, str]:
+        """``owner/name`` and branch of a repository of the Hub; empty for a folder."""
+        ...
+
+    @property
     def at_once(self) -> int:
         """So many files a commit may add and remove."""
         ...

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 import polars as pl
 
-from etl import card
+from etl import card, croissant
 from etl.publish.built import Shard, is_of_shard
 from etl.publish.files import (
     CARD,
@@ -46,19 +46,27 @@ def published(
     return {**manifest, "splits": counts, "files": names, "published": listed}
 
 
-def switching(rest: Mapping[str, bytes], new: dict[str, Any]) -> list[Ready]:
-    """All files but shards, the card last. rest: of the build; new: the manifest, which gets the card's hash."""
+def switching(rest: Mapping[str, bytes], new: dict[str, Any], repository: tuple[str, str]) -> list[Ready]:
+    """All files but shards, the card last. rest: of the build; new: the manifest, which gets the hashes of what is
+    written for this place: card and Croissant. repository: see `Place`.
+    """
     tables = {
         path.removeprefix("stats/").removesuffix(".parquet"): pl.read_parquet(data)
         for path, data in rest.items()
         if path.startswith("stats/") and path.endswith(".parquet")
     }
-    text = Ready.of(CARD, sealed(card.render(new, tables)))
-    new["files"] = dict(sorted({**new["files"], FOLDER + CARD: text.sha256}.items()))
-    options = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    text = Ready.of(CARD, sealed(card.render(new, tables, repository[0] or card.PLACE)))
+    where = croissant.Repository(*repository) if repository[0] else None
+    described = Ready.of(croissant.NAME, _json(croissant.render(new, tables, repository=where)))
+    hashes = {FOLDER + file.path: file.sha256 for file in (text, described)}
+    new["files"] = dict(sorted({**new["files"], **hashes}.items()))
     ready = {path: Ready.of(path, data) for path, data in rest.items()}
-    ready |= {MANIFEST: Ready.of(MANIFEST, orjson.dumps(new, option=options)), CARD: text}
+    ready |= {file.path: file for file in (described, Ready.of(MANIFEST, _json(new)), text)}
     return [ready[path] for path in card_last(ready)]
+
+
+def _json(value: object) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def switch(report: Report, before: Before, small: Sequence[Ready], manifest: Mapping[str, Any], message: str) -> None:
