@@ -21,11 +21,12 @@ import yaml
 from etl.publish import parquet
 from etl.publish.hub import Hub
 from etl.publish.publication import Order, publish
-from etl.retries import asked_wait
+from etl.retries import asked_wait, persistent
 from etl.shards import open_arrow, read_json, write_json
 from schemas.errors import ConfigError, StepmillError
 from tests import builds, hub, publishing, zygote
-from tests.hub import READER, WRITER, Blob, Fault
+from tests.hub import READER, WRITER, Fault
+from tests.hub_repos import Blob
 from tests.publishing import World, shards
 
 SMALL: Final = "tests.publishing:publish_in_small_commits"
@@ -70,6 +71,7 @@ def trouble(repo: str) -> list[Fault]:
         Fault("PUT", "/store/", 500),
         Fault("POST", f"{api}/commit/", 502),
         Fault("POST", f"{api}/commit/", 0),
+        Fault("POST", f"{api}/tag/", 429, headers={"ratelimit": '"api";r=0;t=3'}),
         Fault("POST", f"{api}/tag/", 0),
     ]
 
@@ -85,13 +87,31 @@ def test_a_hub_in_trouble_is_asked_again(world: World) -> None:
     began = time.monotonic()
     done = world.publish(world.nights[0], repo, "--tag", "v1", env=QUICK)
     assert done.code == 0, done.err
-    assert time.monotonic() - began > 2
+    assert time.monotonic() - began > 5
     assert "trying again in 2 s" in done.err
+    assert "trying again in 3 s" in done.err
     made, smooth = world.hub.repos[repo], world.hub.repos[quiet]
     assert made.files() == smooth.files()
     assert [made.commits[oid].title for oid in made.history()] == [smooth.commits[o].title for o in smooth.history()]
     assert made.tags == {"v1": made.branches["main"]}
     assert set(world.hub.uploads.values()) == {1}
+
+
+def test_a_wait_that_is_asked_for_may_be_longer_than_the_time_for_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is waited out, once the time for retries has begun; when that is over there is no other."""
+    monkeypatch.setenv("STEPMILL_RETRY_SECONDS", "0.1")
+    tries = 0
+
+    def busy() -> None:
+        nonlocal tries
+        tries += 1
+        error = OSError("busy")
+        error.headers = {"Retry-After": "1"}  # type: ignore[attr-defined]
+        raise error
+
+    with pytest.raises(OSError, match="busy"):
+        persistent(busy, "a place")
+    assert tries == 2
 
 
 @pytest.mark.parametrize(
