@@ -28,6 +28,7 @@ _TAGS: Final = "tags"
 class PublishedFolder:
     """root: the folder itself. See `etl.publish.place`."""
 
+    repository = ""
     at_once = 1000
     keeps_history = False
     head = ""

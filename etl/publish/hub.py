@@ -41,51 +41,53 @@ class _Absent(BuildError):
 
 
 class Hub:
-    """repo: ``user/name``, or ``name`` of the user whose token it is. revision: the branch that is published to."""
+    """repository: ``user/name``, or ``name`` of the user whose token it is. revision: the branch to publish to."""
 
     at_once = 90
     keeps_history = True
 
-    def __init__(self, repo: str, revision: str = "main") -> None:
-        self.repo, self.revision = repo, revision
+    def __init__(self, repository: str, revision: str = "main") -> None:
+        self.repository, self.revision = repository, revision
         self.head = self._start = ""
         self._api = client.HfApi(token=True, library_name="stepmill", library_version=metadata.version("stepmill"))
 
     @property
     def name(self) -> str:
         """With the branch, if it is not main."""
-        return self.repo if self.revision == "main" else f"{self.repo}@{self.revision}"
+        return self.repository if self.revision == "main" else f"{self.repository}@{self.revision}"
 
     @contextmanager
     def opened(self, *, writes: bool) -> Iterator[None]:
         """Raises `ConfigError` if there is no token, or none that the Hub knows where the user's name is needed."""
         if client.get_token() is None:
             raise ConfigError(
-                f"{self.repo}: publishing to the Hub needs a token: set HF_TOKEN, or log in with: hf auth login"
+                f"{self.repository}: publishing to the Hub needs a token: set HF_TOKEN, or log in with: hf auth login"
             )
         disable_progress_bars()
         with discreet_log():
-            if "/" not in self.repo:
-                self.repo = f"{self._ask(self._api.whoami)['name']}/{self.repo}"
+            if "/" not in self.repository:
+                self.repository = f"{self._ask(self._api.whoami)['name']}/{self.repository}"
             yield
 
     def look(self) -> Contents:
         """The branch; where that is yet to be made, main, from which it will begin."""
         try:
-            private = self._ask(lambda: self._api.repo_info(self.repo, repo_type=_TYPE).private)
+            private = self._ask(lambda: self._api.repo_info(self.repository, repo_type=_TYPE).private)
         except _Absent:
             return Contents()
-        refs = self._ask(lambda: self._api.list_repo_refs(self.repo, repo_type=_TYPE))
+        refs = self._ask(lambda: self._api.list_repo_refs(self.repository, repo_type=_TYPE))
         branches = {branch.name: branch.target_commit for branch in refs.branches}
         self.head = branches.get(self.revision, "")
         self._start = self.head or branches["main"]
-        commits = self._ask(lambda: len(self._api.list_repo_commits(self.repo, repo_type=_TYPE, revision=self._start)))
+        commits = self._ask(
+            lambda: len(self._api.list_repo_commits(self.repository, repo_type=_TYPE, revision=self._start))
+        )
         tags = {tag.name: tag.target_commit for tag in refs.tags}
         return Contents(bool(self.head), bool(private), self._files(self._start), tags, commits)
 
     def _files(self, commit: str) -> dict[str, Stored]:
         def listed() -> dict[str, Stored]:
-            entries = self._api.list_repo_tree(self.repo, repo_type=_TYPE, revision=commit, recursive=True)
+            entries = self._api.list_repo_tree(self.repository, repo_type=_TYPE, revision=commit, recursive=True)
             return {entry.path: _stored(entry) for entry in entries if isinstance(entry, client.hf_api.RepoFile)}
 
         return self._ask(listed)
@@ -96,7 +98,9 @@ class Hub:
         def fetched(here: Path) -> bytes | None:
             revision = at or self.head or self._start
             try:
-                found = self._api.hf_hub_download(self.repo, path, repo_type=_TYPE, revision=revision, local_dir=here)
+                found = self._api.hf_hub_download(
+                    self.repository, path, repo_type=_TYPE, revision=revision, local_dir=here
+                )
             except RemoteEntryNotFoundError:
                 return None
             return Path(found).read_bytes()
@@ -108,7 +112,7 @@ class Hub:
         """See the advice above."""
         folders = Counter(path.rpartition("/")[0] for path in paths)
         folder, most = max(folders.items(), key=lambda item: item[1], default=("", 0))
-        for what, count, limit in ((folder, most, _PER_FOLDER), (self.repo, len(paths), _PER_REPOSITORY)):
+        for what, count, limit in ((folder, most, _PER_FOLDER), (self.repository, len(paths), _PER_REPOSITORY)):
             if count >= limit:
                 raise ConfigError(
                     f"{what}: {count:,} files; the Hub takes fewer than {limit:,}. Build with larger files "
@@ -118,18 +122,20 @@ class Hub:
     def create(self, *, private: bool) -> None:
         """Make repository and branch."""
         if not self._start:
-            self._ask(lambda: self._api.create_repo(self.repo, repo_type=_TYPE, private=private or None, exist_ok=True))
+            self._ask(
+                lambda: self._api.create_repo(self.repository, repo_type=_TYPE, private=private or None, exist_ok=True)
+            )
         if self.revision != "main":
             start = self._start or None
             self._ask(
                 lambda: self._api.create_branch(
-                    self.repo, repo_type=_TYPE, branch=self.revision, revision=start, exist_ok=True
+                    self.repository, repo_type=_TYPE, branch=self.revision, revision=start, exist_ok=True
                 )
             )
         self.head = self._now()
 
     def _now(self) -> str:
-        return self._ask(lambda: str(self._api.repo_info(self.repo, repo_type=_TYPE, revision=self.revision).sha))
+        return self._ask(lambda: str(self._api.repo_info(self.repository, repo_type=_TYPE, revision=self.revision).sha))
 
     def commit(self, add: Sequence[Ready], remove: Sequence[str], message: str) -> None:
         """One commit: readers see all of it or nothing. Raises `BuildError` if the branch has moved meanwhile."""
@@ -140,7 +146,7 @@ class Hub:
             try:
                 made = called(
                     lambda: self._api.create_commit(
-                        self.repo,
+                        self.repository,
                         operations,
                         repo_type=_TYPE,
                         commit_message=message,
@@ -163,7 +169,7 @@ class Hub:
 
     def _holds(self, commit: str, add: Sequence[Ready], remove: Sequence[str]) -> bool:
         """Whether a commit is the one whose answer was lost: it follows the head, and has these changes."""
-        history = self._ask(lambda: self._api.list_repo_commits(self.repo, repo_type=_TYPE, revision=commit))
+        history = self._ask(lambda: self._api.list_repo_commits(self.repository, repo_type=_TYPE, revision=commit))
         files = self._files(commit)
         return (
             [entry.commit_id for entry in history[1:2]] == [self.head]
@@ -179,8 +185,10 @@ class Hub:
 
     def tag(self, name: str) -> None:
         """Raises `BuildError` if the tag names something else by now."""
-        self._ask(lambda: self._api.create_tag(self.repo, repo_type=_TYPE, tag=name, revision=self.head, exist_ok=True))
-        tags = self._ask(lambda: self._api.list_repo_refs(self.repo, repo_type=_TYPE).tags)
+        self._ask(
+            lambda: self._api.create_tag(self.repository, repo_type=_TYPE, tag=name, revision=self.head, exist_ok=True)
+        )
+        tags = self._ask(lambda: self._api.list_repo_refs(self.repository, repo_type=_TYPE).tags)
         if (other := {tag.name: tag.target_commit for tag in tags}.get(name)) != self.head:
             raise BuildError(f"{self.name}: the tag {name} names commit {str(other)[:12]}; choose another one")
 
@@ -202,7 +210,8 @@ class Hub:
             )
         if failure.status == 403:
             return ConfigError(
-                f"{self.name}: the token may not do this (403). Use one with write access to {self.repo} ({failure})"
+                f"{self.name}: the token may not do this (403). Use one with write access to {self.repository} "
+                f"({failure})"
             )
         if failure.passing:
             return BuildError(

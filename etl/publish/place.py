@@ -19,6 +19,11 @@ class Place(Protocol):
         ...
 
     @property
+    def repository(self) -> str:
+        """Its name on the Hub, by which it is loaded; empty for a folder."""
+        ...
+
+    @property
     def at_once(self) -> int:
         """So many files a commit may add and remove."""
         ...

@@ -54,7 +54,7 @@ def publish(
             report.create(private=order.private)
         files = send(report, before, wanted, order.format, progress)
         new = published(manifest, wanted, files, order.format)
-        small = switching(rest, new)
+        small = switching(rest, new, place.repository)
         if reasons.publishable(out, order.allow) != manifest:
             raise BuildError(f"{out} was built again while it was published; run the same command again")
         switch(report, before, small, new, f"Publish dataset {manifest['fingerprint'][:16]}")

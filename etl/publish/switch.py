@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 import polars as pl
 
-from etl import card
+from etl import card, croissant
 from etl.publish.built import Shard, is_of_shard
 from etl.publish.files import (
     CARD,
@@ -46,19 +46,30 @@ def published(
     return {**manifest, "splits": counts, "files": names, "published": listed}
 
 
-def switching(rest: Mapping[str, bytes], new: dict[str, Any]) -> list[Ready]:
-    """All files but shards, the card last. rest: of the build; new: the manifest, which gets the card's hash."""
+def switching(rest: Mapping[str, bytes], new: dict[str, Any], repository: str) -> list[Ready]:
+    """All files but those of shards, the card last; card and Croissant metadata are made for the place.
+
+    rest: of the build. new: the manifest, which gets the hashes of these two. repository: of the Hub, or empty.
+    """
     tables = {
         path.removeprefix("stats/").removesuffix(".parquet"): pl.read_parquet(data)
         for path, data in rest.items()
         if path.startswith("stats/") and path.endswith(".parquet")
     }
-    text = Ready.of(CARD, sealed(card.render(new, tables)))
-    new["files"] = dict(sorted({**new["files"], FOLDER + CARD: text.sha256}.items()))
-    options = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-    ready = {path: Ready.of(path, data) for path, data in rest.items()}
-    ready |= {MANIFEST: Ready.of(MANIFEST, orjson.dumps(new, option=options)), CARD: text}
+    sizes = {path: len(data) for path, data in rest.items()} | {
+        path: file["bytes"] for path, file in named(new).items()
+    }
+    described = _json(croissant.render(new, tables, sizes, repository))
+    text = sealed(card.render(new, tables, repository or card.PLACE))
+    made = {croissant.NAME: Ready.of(croissant.NAME, described), CARD: Ready.of(CARD, text)}
+    new["files"] = dict(sorted({**new["files"], **{FOLDER + path: file.sha256 for path, file in made.items()}}.items()))
+    ready = {path: Ready.of(path, data) for path, data in rest.items()} | made
+    ready[MANIFEST] = Ready.of(MANIFEST, _json(new))
     return [ready[path] for path in card_last(ready)]
+
+
+def _json(value: object) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def switch(report: Report, before: Before, small: Sequence[Ready], manifest: Mapping[str, Any], message: str) -> None:
