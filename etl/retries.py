@@ -67,7 +67,7 @@ def persistent(fn: Callable[[], T], what: str, also: Callable[[BaseException], b
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(passes),
         wait=_wait,
-        stop=tenacity.stop_before_delay(patience()),
+        stop=_stop,
         before_sleep=speak,
         reraise=True,
     )(fn)
@@ -78,6 +78,14 @@ def _wait(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     doubling = tenacity.wait_exponential(FIRST_WAIT, LONGEST_WAIT)(state)
     return max(float(doubling), asked_wait(error) if error is not None else 0.0)
+
+
+def _stop(state: tenacity.RetryCallState) -> bool:
+    """Whether the time is up. A wait that a server asks for is waited out, if there is time left when it begins."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error is not None and asked_wait(error) > 0
+    stop = tenacity.stop_after_delay(patience()) if asked else tenacity.stop_before_delay(patience())
+    return bool(stop(state))
 
 
 def asked_wait(error: BaseException) -> float:

@@ -66,6 +66,12 @@ def test_a_first_publication_does_what_its_rehearsal_says(world: World) -> None:
     assert {path.split("-")[-1][:16] for path in files if path.startswith("data/")} == {
         sha[:16] for sha in shards(out).values()
     }
+    assert f'load_dataset("{repo}"' in files["README.md"].data.decode()
+    described = json.loads(files["croissant.json"].data)["distribution"]
+    hashes = {each["@id"]: each["sha256"] for each in described if each["@id"] in files}
+    assert hashes == {
+        path: files[path].sha256 for path in set(files) - {"README.md", "croissant.json", "manifest.json"}
+    }
     stored = [asked for asked in world.hub.asked[began:] if asked.path.startswith(("/store/", "/part/"))]
     assert any(asked.path.startswith("/part/") for asked in stored)
     assert {asked.token for asked in stored} == {""}

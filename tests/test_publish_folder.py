@@ -20,12 +20,16 @@ from upath import UPath
 
 from etl import cli, storage
 from etl.publish import publication
+from etl.publish.files import Format
 from etl.publish.folder import PublishedFolder
 from etl.publish.publication import Order, publish, rollback
 from etl.publish.send import send
 from etl.shards import read_json, write_json
 from etl.takedown import kept
+from etl.views.encoded import tokens_of
+from etl.views.place import place_of
 from schemas.errors import BuildError
+from schemas.ledger import LISTING_SCHEMA
 from tests import builds, publishing
 from tests.publishing import named, shards
 from tests.s3 import BUCKET, Server, served
@@ -187,6 +191,20 @@ def test_parquet_that_lies_there_is_not_written_again(nights: list[Path], tmp_pa
     assert first not in {file["path"] for change in report.changes for file in change["add"]}
     loads(root, nights[0], tmp_path / "cache")
     assert publish(nights[0], PublishedFolder(root), order, builds.Quiet).changes == []
+
+
+@pytest.mark.parametrize("format", ["arrow", "parquet"])
+def test_what_is_published_can_be_looked_at(nights: list[Path], tmp_path: Path, format: Format) -> None:
+    """The views find every sample of a published folder by its listing, and its tokens in the file that holds it."""
+    publish(nights[1], PublishedFolder(tmp_path / "published"), Order(format=format), builds.Quiet)
+    place = place_of(tmp_path / "published")
+    listed = place.listing(LISTING_SCHEMA.names).collect().to_dicts()
+    built = {sample.sample_id: sample for sample in builds.emitted(nights[1])}
+    assert {row["sample_id"] for row in listed} == set(built)
+    for row in listed[::10]:
+        ids, labels = tokens_of(place, row)
+        assert ids.tolist() == built[row["sample_id"]].input_ids.tolist()
+        assert labels.tolist() == built[row["sample_id"]].labels.tolist()
 
 
 def test_two_publications_at_once(nights: list[Path], tmp_path: Path) -> None:

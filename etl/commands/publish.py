@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 import click
 
 from etl.commands.options import Folder, json_option, show, show_json
+from etl.publish import REASONS
 from schemas.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from etl.storage import AnyPath
 
 _HUB: Final = re.compile(r"(?:hf://datasets/|https://huggingface\.co/datasets/)?([\w-][\w.-]*(?:/[\w.-]+)?)/?")
-_ALLOW: Final = ("gate-failed", "unlicensed", "privacy-findings", "edited-card", "taken-down")
 
 
 @click.command()
@@ -29,7 +29,7 @@ _ALLOW: Final = ("gate-failed", "unlicensed", "privacy-findings", "edited-card",
 @click.option("--revision", default="main", show_default=True, help="The branch to publish to; made if need be.")
 @click.option("--tag", default="", help="Name what is published, for ever.")
 @click.option("--rollback", metavar="TAG", help="Publish again what this tag names; needs no DIRECTORY.")
-@click.option("--allow", type=click.Choice(_ALLOW), multiple=True, help="Publish in spite of this; repeatable.")
+@click.option("--allow", type=click.Choice(REASONS), multiple=True, help="Publish in spite of this; repeatable.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done: every operation, and its bytes.")
 @json_option
 def publish(

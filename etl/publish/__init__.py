@@ -6,3 +6,10 @@ names every file. That makes a publication invisible until its end: shards are a
 then one change puts card, manifest and statistics in place and takes away what they no longer name; then comes the tag.
 What is there already is not sent again: the place itself is the record of how far an interrupted publication got.
 """
+
+from __future__ import annotations
+
+from typing import Final
+
+REASONS: Final = ("gate-failed", "unlicensed", "privacy-findings", "edited-card", "taken-down")
+"""Why something is not published unless it is allowed by name; see `etl.publish.reasons`."""

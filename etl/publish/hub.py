@@ -12,22 +12,21 @@ business, from ``HF_TOKEN`` or the login: it is never asked for here but to keep
 
 from __future__ import annotations
 
-import logging
-import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import huggingface_hub as client
-from huggingface_hub.errors import HfHubHTTPError, RemoteEntryNotFoundError, RepositoryNotFoundError
+from huggingface_hub.errors import RemoteEntryNotFoundError
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from etl import scratch
+from etl.publish.failures import Failed, called, discreet_log
 from etl.publish.files import Contents, Ready, Stored
-from etl.retries import patience, persistent, status_of, transient
+from etl.retries import patience, persistent
 from schemas.errors import BuildError, ConfigError, StepmillError
 
 T = TypeVar("T")
@@ -35,37 +34,14 @@ T = TypeVar("T")
 _TYPE: Final = "dataset"
 _PER_FOLDER: Final = 10_000
 _PER_REPOSITORY: Final = 100_000
-_SIGNED: Final = re.compile(r"(https?://[^\s'\"?]*)\?[^\s'\"]*")
-
-
-class _Failed(Exception):
-    """What the client said, without the token, of which its own error holds a copy.
-
-    status: of HTTP; 0 if there was no answer. headers: of the answer.
-    """
-
-    def __init__(self, error: Exception, said: str) -> None:
-        super().__init__(said)
-        self.status = status_of(error) or 0
-        self.headers: Mapping[str, str] = dict(getattr(getattr(error, "response", None), "headers", None) or {})
-        self.passing = transient(error)
-        self.absent = isinstance(error, RepositoryNotFoundError)
 
 
 class _Absent(BuildError):
     """There is no such repository."""
 
 
-class _Discreet(logging.Filter):
-    """Keeps the token and what signs a URL out of what the client logs."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = _discreet(record.getMessage()), None
-        return True
-
-
 class Hub:
-    """repo: ``user/name``, or ``name`` of the user whose token it is. revision: the branch that is published to."""
+    """repo: ``user/name``, or ``name`` of the user whose token it is. revision: the branch to publish to."""
 
     at_once = 90
     keeps_history = True
@@ -92,18 +68,11 @@ class Hub:
             raise ConfigError(
                 f"{self.repo}: publishing to the Hub needs a token: set HF_TOKEN, or log in with: hf auth login"
             )
-        discreet = _Discreet()
-        handlers = logging.getLogger("huggingface_hub").handlers
-        for handler in handlers:
-            handler.addFilter(discreet)
         disable_progress_bars()
-        try:
+        with discreet_log():
             if "/" not in self.repo:
                 self.repo = f"{self._ask(self._api.whoami)['name']}/{self.repo}"
             yield
-        finally:
-            for handler in handlers:
-                handler.removeFilter(discreet)
 
     def look(self) -> Contents:
         """The branch; where that is yet to be made, main, from which it will begin."""
@@ -115,7 +84,9 @@ class Hub:
         branches = {branch.name: branch.target_commit for branch in refs.branches}
         self.head = branches.get(self.revision, "")
         self._start = self.head or branches["main"]
-        commits = self._ask(lambda: len(self._api.list_repo_commits(self.repo, repo_type=_TYPE, revision=self._start)))
+        commits = self._ask(
+            lambda: len(self._api.list_repo_commits(self.repo, repo_type=_TYPE, revision=self._start))
+        )
         tags = {tag.name: tag.target_commit for tag in refs.tags}
         return Contents(bool(self.head), bool(private), self._files(self._start), tags, commits)
 
@@ -132,7 +103,9 @@ class Hub:
         def fetched(here: Path) -> bytes | None:
             revision = at or self.head or self._start
             try:
-                found = self._api.hf_hub_download(self.repo, path, repo_type=_TYPE, revision=revision, local_dir=here)
+                found = self._api.hf_hub_download(
+                    self.repo, path, repo_type=_TYPE, revision=revision, local_dir=here
+                )
             except RemoteEntryNotFoundError:
                 return None
             return Path(found).read_bytes()
@@ -154,7 +127,9 @@ class Hub:
     def create(self, *, private: bool) -> None:
         """Make repository and branch."""
         if not self._start:
-            self._ask(lambda: self._api.create_repo(self.repo, repo_type=_TYPE, private=private or None, exist_ok=True))
+            self._ask(
+                lambda: self._api.create_repo(self.repo, repo_type=_TYPE, private=private or None, exist_ok=True)
+            )
         if self.revision != "main":
             start = self._start or None
             self._ask(
@@ -174,7 +149,7 @@ class Hub:
 
         def send() -> str:
             try:
-                made = self._call(
+                made = called(
                     lambda: self._api.create_commit(
                         self.repo,
                         operations,
@@ -184,7 +159,7 @@ class Hub:
                         parent_commit=self.head,
                     )
                 )
-            except _Failed as failure:
+            except Failed as failure:
                 if not failure.passing and failure.status != 412:
                     raise
                 now = self._now()
@@ -215,7 +190,9 @@ class Hub:
 
     def tag(self, name: str) -> None:
         """Raises `BuildError` if the tag names something else by now."""
-        self._ask(lambda: self._api.create_tag(self.repo, repo_type=_TYPE, tag=name, revision=self.head, exist_ok=True))
+        self._ask(
+            lambda: self._api.create_tag(self.repo, repo_type=_TYPE, tag=name, revision=self.head, exist_ok=True)
+        )
         tags = self._ask(lambda: self._api.list_repo_refs(self.repo, repo_type=_TYPE).tags)
         if (other := {tag.name: tag.target_commit for tag in tags}.get(name)) != self.head:
             raise BuildError(f"{self.name}: the tag {name} names commit {str(other)[:12]}; choose another one")
@@ -223,23 +200,12 @@ class Hub:
     def _ask(self, fn: Callable[[], T]) -> T:
         """What ``fn`` returns, tried again while its error may pass. Raises `ConfigError`, `BuildError`."""
         try:
-            return persistent(lambda: self._call(fn), self.name, lambda error: getattr(error, "passing", False))
-        except _Failed as failure:
+            return persistent(lambda: called(fn), self.name, lambda error: getattr(error, "passing", False))
+        except Failed as failure:
             problem = self._explained(failure)
         raise problem  # not where the client's error is its context: that holds the token
 
-    def _call(self, fn: Callable[[], T]) -> T:
-        try:
-            return fn()
-        except (_Failed, StepmillError):
-            raise
-        except Exception as error:
-            if not isinstance(error, (HfHubHTTPError, OSError, ValueError, RuntimeError)) and not transient(error):
-                raise
-            failure = _Failed(error, _discreet(f"{type(error).__name__}: {error}"))
-        raise failure
-
-    def _explained(self, failure: _Failed) -> StepmillError:
+    def _explained(self, failure: Failed) -> StepmillError:
         if failure.absent:
             return _Absent(f"{self.name}: there is no such dataset on the Hub, or the token may not see it")
         if failure.status == 401:
@@ -249,7 +215,8 @@ class Hub:
             )
         if failure.status == 403:
             return ConfigError(
-                f"{self.name}: the token may not do this (403). Use one with write access to {self.repo} ({failure})"
+                f"{self.name}: the token may not do this (403). Use one with write access to {self.repo} "
+                f"({failure})"
             )
         if failure.passing:
             return BuildError(
@@ -259,18 +226,13 @@ class Hub:
         return BuildError(f"{self.name}: the Hub refuses this: {failure}")
 
 
-def _discreet(text: str) -> str:
-    """A text on one line, without the token and without what signs a URL."""
-    token = client.get_token()
-    text = " ".join(_SIGNED.sub(r"\1", text).split())
-    return text.replace(token, "<token>") if token else text
-
-
 def _addition(file: Ready) -> Any:
     """A file as the client takes it: to be sent, or to be copied from a tag."""
     if file.at:
         return client.CommitOperationCopy(file.path, file.path, src_revision=file.at)
-    return client.CommitOperationAdd(file.path, file.content)
+    addition = client.CommitOperationAdd(file.path, file.content)
+    addition.upload_info.sha256 = bytes.fromhex(file.sha256)  # it was read for it just now
+    return addition
 
 
 def _stored(file: Any) -> Stored:

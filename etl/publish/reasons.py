@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from etl import state, storage, takedown
+from etl.publish import REASONS
 from etl.publish.files import FORMATS, Contents, Format, untouched
 from etl.shards import read_json, read_parquet
 from etl.storage import AnyPath
 from schemas.errors import ConfigError
 
-GATE, LICENSE, PRIVACY, CARD, TAKEN_DOWN = "gate-failed", "unlicensed", "privacy-findings", "edited-card", "taken-down"
+GATE, LICENSE, PRIVACY, CARD, TAKEN_DOWN = REASONS
 _NO_LICENSE: Final = frozenset({"", "unknown", "unset", "none", "n/a"})
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from etl import dom
@@ -106,7 +106,7 @@ def numbered(observation: str, node: int) -> int:
     return -1
 
 
-def _written(tokens: list[Token], target: int) -> Iterator[str]:
+def _written(tokens: Sequence[Token], target: int) -> Iterator[str]:
     """The markup and text of tokens. target: the position of the one to mark."""
     gone, depth = "", 0  # what is being left out, and how many of its name are open
     frames = _Once()
