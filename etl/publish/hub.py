@@ -84,9 +84,7 @@ class Hub:
         branches = {branch.name: branch.target_commit for branch in refs.branches}
         self.head = branches.get(self.revision, "")
         self._start = self.head or branches["main"]
-        commits = self._ask(
-            lambda: len(self._api.list_repo_commits(self.repo, repo_type=_TYPE, revision=self._start))
-        )
+        commits = self._ask(lambda: len(self._api.list_repo_commits(self.repo, repo_type=_TYPE, revision=self._start)))
         tags = {tag.name: tag.target_commit for tag in refs.tags}
         return Contents(bool(self.head), bool(private), self._files(self._start), tags, commits)
 
@@ -103,9 +101,7 @@ class Hub:
         def fetched(here: Path) -> bytes | None:
             revision = at or self.head or self._start
             try:
-                found = self._api.hf_hub_download(
-                    self.repo, path, repo_type=_TYPE, revision=revision, local_dir=here
-                )
+                found = self._api.hf_hub_download(self.repo, path, repo_type=_TYPE, revision=revision, local_dir=here)
             except RemoteEntryNotFoundError:
                 return None
             return Path(found).read_bytes()
@@ -127,9 +123,7 @@ class Hub:
     def create(self, *, private: bool) -> None:
         """Make repository and branch."""
         if not self._start:
-            self._ask(
-                lambda: self._api.create_repo(self.repo, repo_type=_TYPE, private=private or None, exist_ok=True)
-            )
+            self._ask(lambda: self._api.create_repo(self.repo, repo_type=_TYPE, private=private or None, exist_ok=True))
         if self.revision != "main":
             start = self._start or None
             self._ask(
@@ -190,9 +184,7 @@ class Hub:
 
     def tag(self, name: str) -> None:
         """Raises `BuildError` if the tag names something else by now."""
-        self._ask(
-            lambda: self._api.create_tag(self.repo, repo_type=_TYPE, tag=name, revision=self.head, exist_ok=True)
-        )
+        self._ask(lambda: self._api.create_tag(self.repo, repo_type=_TYPE, tag=name, revision=self.head, exist_ok=True))
         tags = self._ask(lambda: self._api.list_repo_refs(self.repo, repo_type=_TYPE).tags)
         if (other := {tag.name: tag.target_commit for tag in tags}.get(name)) != self.head:
             raise BuildError(f"{self.name}: the tag {name} names commit {str(other)[:12]}; choose another one")
@@ -215,8 +207,7 @@ class Hub:
             )
         if failure.status == 403:
             return ConfigError(
-                f"{self.name}: the token may not do this (403). Use one with write access to {self.repo} "
-                f"({failure})"
+                f"{self.name}: the token may not do this (403). Use one with write access to {self.repo} ({failure})"
             )
         if failure.passing:
             return BuildError(
