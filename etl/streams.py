@@ -99,8 +99,18 @@ class Zstd(io.RawIOBase):
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """The next decompressed bytes; none at the end. Raises `Truncated` as `chunks`, and ZstdError."""
-        while not self._pending:
+        """The next decompressed bytes; none at the end. Raises as `piece`."""
+        if not self._pending:
+            self._pending = memoryview(self.piece())
+        count = min(len(buffer), len(self._pending))
+        buffer[:count] = self._pending[:count]
+        self._pending = self._pending[count:]
+        return count
+
+    def piece(self) -> bytes:
+        """What the next compressed bytes give; empty at the end. Raises `Truncated` as `chunks`, and ZstdError."""
+        made = b""
+        while not made:
             chunk = self._frame.unused_data if self._frame.eof else b""
             if self._frame.eof:
                 self._starts.append(self._read - len(chunk))
@@ -113,14 +123,11 @@ class Zstd(io.RawIOBase):
             if not chunk:
                 if self._in_frame:
                     raise Truncated("truncated_zstd", "the zstandard frame has no end")
-                return 0
+                return b""
             self._in_frame = True
-            self._pending = memoryview(self._frame.decompress(chunk))
-            self._made += len(self._pending)
-        count = min(len(buffer), len(self._pending))
-        buffer[:count] = self._pending[:count]
-        self._pending = self._pending[count:]
-        return count
+            made = self._frame.decompress(chunk)
+            self._made += len(made)
+        return made
 
     def frame(self, number: int) -> tuple[int, int] | None:
         """Where the frame of this number begins, compressed and decompressed; None if it was not come to."""
@@ -138,7 +145,7 @@ class Zstd(io.RawIOBase):
 
 
 def chunks(place: str | Path, size: int = 0, part: Part | None = None, block: int = files.BLOCK) -> Iterator[bytes]:
-    """The decompressed bytes of a file or a part of one, at most ``size`` (by default `CHUNK_BYTES`) at once.
+    """The decompressed bytes of a file or a part of one. size: see `pieces`.
 
     Raises `Truncated` where the compressed stream is broken or has no end.
     """
@@ -158,10 +165,15 @@ def chunks(place: str | Path, size: int = 0, part: Part | None = None, block: in
 
 
 def pieces(stream: IO[bytes], size: int = 0) -> Iterator[bytes]:
-    """The bytes of an open stream. Raises `Truncated` as `chunks`."""
+    """The bytes of an open stream, at most ``size`` at once; 0: some `CHUNK_BYTES`, of zstandard as they come.
+
+    Raises `Truncated` as `chunks`.
+    """
+    zstd = getattr(stream, "raw", None) if not size else None
     while True:
         try:
-            chunk = stream.read1(size or CHUNK_BYTES)  # type: ignore[attr-defined]
+            # What a Zstd gives need not be copied.
+            chunk = zstd.piece() if isinstance(zstd, Zstd) else stream.read1(size or CHUNK_BYTES)  # type: ignore[attr-defined]
         except EOFError as error:
             raise Truncated("truncated_gzip", "the gzip stream has no end") from error
         except (zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
@@ -176,18 +188,19 @@ def lines(place: str | Path, part: Part | None = None) -> Iterator[tuple[int, by
 
     Raises `Truncated` (``raw``: the incomplete last line) after all complete lines of a broken stream.
     """
-    for number, line in enumerate(whole_lines(chunks(place, part=part)), part.first + 1 if part else 1):
-        yield number, (line.removeprefix(BOM) if number == 1 else line).removesuffix(b"\n").removesuffix(b"\r")
+    found = whole_lines(chunks(place, part=part), breaks=False)
+    for number, line in enumerate(found, part.first + 1 if part else 1):
+        yield number, (line.removeprefix(BOM) if number == 1 else line).removesuffix(b"\r")
 
 
-def whole_lines(data: Iterator[bytes]) -> Iterator[bytes]:
-    """Each line with its line break; only LF ends one. Raises `Truncated` as `lines`."""
+def whole_lines(data: Iterator[bytes], *, breaks: bool = True) -> Iterator[bytes]:
+    """Each line, with its line break or without; only LF is one. Raises `Truncated` as `lines`."""
     begun: list[bytes] = []
     try:
         for chunk in data:
             start = 0
             while end := chunk.find(b"\n", start) + 1:
-                line = chunk[start:end]
+                line = chunk[start : end if breaks else end - 1]
                 yield b"".join((*begun, line)) if begun else line
                 begun.clear()
                 start = end
