@@ -157,8 +157,8 @@ def in_dataset(out: AnyPath) -> pl.DataFrame:
 
 
 def fitted(out: AnyPath, of: pl.Series | None = None) -> pl.DataFrame:
-    """What phase 3 made of each sample: `schemas.ledger.FITTED_SCHEMA` and the packed shard's name. of: the ids of those
-    that are asked for, all if None.
+    """What phase 3 made of each sample: `schemas.ledger.FITTED_SCHEMA` and the packed shard's name. of: ids of those
+    that are asked for; all if None.
     """
     folder = out / "work" / "fitted"
     frames: list[pl.DataFrame] = []

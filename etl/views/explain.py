@@ -31,8 +31,8 @@ def _beside(rows: pl.DataFrame, wanted: str) -> pl.DataFrame:
 
 
 def view(out: AnyPath, wanted: str) -> dict[str, Any]:
-    """The way of a record, workflow, step or sample through every stage, for each time it was read. Held are the ledgers
-    of the input shards in which it was.
+    """The way of a record, workflow, step or sample through every stage, for each time it was read. Held in memory are
+    the ledgers of the input shards in which it was.
 
     Raises `ConfigError` if nothing of that id was read, or there is no finished build.
     """
