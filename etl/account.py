@@ -156,13 +156,18 @@ def in_dataset(out: AnyPath) -> pl.DataFrame:
     return pl.concat([found.present for found in fates(out)])
 
 
-def fitted(out: AnyPath) -> pl.DataFrame:
-    """What phase 3 made of each sample: `schemas.ledger.FITTED_SCHEMA` and the packed shard's name."""
+def fitted(out: AnyPath, of: pl.Series | None = None) -> pl.DataFrame:
+    """What phase 3 made of each sample: `schemas.ledger.FITTED_SCHEMA` and the packed shard's name. of: ids of those
+    that are asked for; all if None.
+    """
     folder = out / "work" / "fitted"
-    frames = [
-        read_parquet(path).with_columns(pl.lit(storage.relative(path, folder).removesuffix(".parquet")).alias("packed"))
-        for path in storage.files(folder, ".parquet")
-    ]
+    frames: list[pl.DataFrame] = []
+    for path in storage.files(folder, ".parquet"):
+        rows = read_parquet(path)
+        rows = rows if of is None else rows.filter(pl.col("sample_id").is_in(of.implode()))
+        frames.append(
+            rows.with_columns(pl.lit(storage.relative(path, folder).removesuffix(".parquet")).alias("packed"))
+        )
     if frames:
         return pl.concat(frames)
     empty = pl.from_arrow(FITTED_SCHEMA.empty_table())
@@ -186,7 +191,6 @@ def in_quarantine(out: AnyPath) -> int:
 
 def _of_inputs(out: AnyPath, folder: str) -> Iterator[AnyPath]:
     """The Arrow files of a work folder that belong to the build's inputs, in their order, and that of the index."""
-    for key in (*state.keys(out / "work"), "index"):
-        path = out / "work" / folder / f"{key}.arrow"
-        if storage.exists(path):
-            yield path
+    names = [f"{key}.arrow" for key in (*state.keys(out / "work"), "index")]
+    gone = set(storage.missing(out / "work" / folder, names))
+    yield from (out / "work" / folder / name for name in names if name not in gone)

@@ -49,14 +49,15 @@ def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
     groups = _groups(work, group_rows)
     with scratch.folder() as lines, scratch.folder() as samples:
         late, present = _ByGroup(lines, LEDGER_SCHEMA, groups), _ByGroup(samples, _PRESENT, groups)
-        for batch in _batches(work / "ledger" / "index.arrow"):
-            late.add(batch)
+        for path in _existing(work / "ledger", ["index"]):
+            for batch in _batches(path):
+                late.add(batch)
         packed = _Packed(out, present, late)
         for names, kept in _kept(work):
             packed.spread(names, kept)
         packed.spread_rest(work, _frame(_KEPT.empty_table()))
         for number, keys in enumerate([*groups, ()]):
-            early = [batch for key in keys for batch in _batches(work / "ledger" / f"{key}.arrow")]
+            early = [batch for path in _existing(work / "ledger", keys) for batch in _batches(path)]
             rows, there = pl.concat([*early, late.take(number)]), present.take(number)
             ids = [column(path, "id", QUARANTINE_SCHEMA) for path in _existing(work / "quarantine", keys)]
             bad = pl.Series("id", pa.chunked_array([b for batches in ids for b in batches], pa.string()))
@@ -65,12 +66,15 @@ def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
 
 def _groups(work: AnyPath, rows: int) -> list[Sequence[str]]:
     """Keys of the build's input shards, in order, in groups with about so many lines of ledger."""
-    sizes = {key: sum(batch.height for batch in _batches(work / "ledger" / f"{key}.arrow")) for key in state.keys(work)}
+    keys = state.keys(work)
+    paths = _existing(work / "ledger", keys)
+    sizes = dict(zip([path.stem for path in paths], storage.together(_height, paths), strict=True))
     most = max(rows, sum(sizes.values()) // _GROUPS)
     groups: list[list[str]] = []
     size = most
-    for key, more in sizes.items():
-        if size + more > most:
+    for key in keys:
+        more = sizes.get(key, 0)
+        if not groups or size + more > most:
             groups.append([])
             size = 0
         groups[-1].append(key)
@@ -84,10 +88,13 @@ def _existing(folder: AnyPath, keys: Sequence[str]) -> list[AnyPath]:
     return [folder / name for name in names if name not in gone]
 
 
+def _height(path: AnyPath) -> int:
+    reader = open_arrow(path)
+    return sum(reader.get_batch(number).num_rows for number in range(reader.num_record_batches))
+
+
 def _batches(path: AnyPath) -> Iterator[pl.DataFrame]:
-    """A mapped Arrow file, a batch at a time; nothing if it is not there."""
-    if not storage.exists(path):
-        return
+    """An Arrow file, mapped, a batch at a time."""
     reader = open_arrow(path)
     for number in range(reader.num_record_batches):
         yield _frame(pa.Table.from_batches([reader.get_batch(number)]))

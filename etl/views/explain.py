@@ -7,6 +7,7 @@ from typing import Any, Final
 import polars as pl
 
 from etl import account
+from etl.fates import fates
 from etl.index import scan
 from etl.packing import gather
 from etl.shards import read_json
@@ -19,26 +20,33 @@ from schemas.errors import ConfigError
 _TAKEN_DOWN: Final = "it is on the takedown list, and nothing of it is kept but ids"
 
 
-def _matching(ids: pl.DataFrame, wanted: str) -> pl.DataFrame:
-    exact = ids.filter(pl.col("id") == wanted)
-    return exact if exact.height else ids.filter(pl.col("id").str.splitn(":", 2).struct.field("field_1") == wanted)
+def _matching(rows: pl.DataFrame, wanted: str) -> pl.DataFrame:
+    exact = rows.filter(pl.col("id") == wanted)
+    return exact if exact.height else rows.filter(pl.col("id").str.splitn(":", 2).struct.field("field_1") == wanted)
+
+
+def _beside(rows: pl.DataFrame, wanted: str) -> pl.DataFrame:
+    """All lines of those input shards that say something of an id."""
+    return rows.join(_matching(rows, wanted).select("shard").unique(), on="shard", how="semi", maintain_order="left")
 
 
 def view(out: AnyPath, wanted: str) -> dict[str, Any]:
-    """The way of a record, workflow, step or sample through every stage, for each time it was read.
+    """The way of a record, workflow, step or sample through every stage, for each time it was read. Held in memory are
+    the ledgers of the input shards in which it was.
 
     Raises `ConfigError` if nothing of that id was read, or there is no finished build.
     """
     place_of(out).inside("explain")
-    rows = account.ledger(out)
+    rows = pl.concat([_beside(found.rows, wanted) for found in fates(out)])
     of_id = _matching(rows, wanted)
     if of_id.height == 0:
         raise ConfigError(
             f"{wanted}: nothing of that id was read in {out}. Ids of a build: stepmill inspect {out} samples"
         )
     names = {row["key"]: row["name"] for row in read_json(out / "work" / "inputs.json")}
-    index = scan(out / "work").collect()
-    fitted = {row["sample_id"]: row for row in account.fitted(out).iter_rows(named=True)}
+    index = scan(out / "work").filter(pl.col("shard").is_in(rows["shard"].unique().to_list())).collect()
+    made = account.fitted(out, index["sample_id"])
+    fitted = {row["sample_id"]: row for row in made.iter_rows(named=True)}
     occurrences = []
     for shard in of_id["shard"].unique(maintain_order=True):
         here = of_id.filter(pl.col("shard") == shard)
