@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.bench import measure
@@ -37,17 +39,30 @@ def test_tokenizing() -> None:
     assert line.holds, str(line)
 
 
-@pytest.mark.parametrize("workload", NAMES)
-def test_whole_chain(workload: str) -> None:
-    """From compressed recordings to packed shards on disk, one worker keeps up with the claimed share of lexbor."""
+def assert_chain_keeps_up(workload: str, folder: Path) -> None:
     tries = []
     for _ in range(TRIES):
-        (line,) = chain(workload, SHIPPED, 1, WHOLE)
+        (line,) = chain(workload, folder, 1, WHOLE)
         assert line.claim
         tries.append(str(line))
         if line.holds:
             return
     pytest.fail("\n".join(tries))
+
+
+@pytest.mark.parametrize("workload", NAMES)
+def test_whole_chain(workload: str) -> None:
+    """From compressed recordings to packed shards on disk, one worker keeps up with the claimed share of lexbor."""
+    assert_chain_keeps_up(workload, SHIPPED)
+
+
+@pytest.mark.parametrize(
+    ("workload", "recordings"),
+    [("recorded", "browsergym_workarena"), ("changing", "html_pages"), ("once", "html_pages")],
+)
+def test_whole_chain_on_real_pages(shared: Path, workload: str, recordings: str) -> None:
+    """The same on pages of the size that people see, recorded and saved ones."""
+    assert_chain_keeps_up(workload, shared / "data" / recordings)
 
 
 def test_memory() -> None:
@@ -62,6 +77,6 @@ def test_failing_claims_are_seen() -> None:
     slow = {"mb": 1.0, "ours": 1.0, "lexbor": 5.01, "soup": 0.1}
     from tests.bench.__main__ import compare
 
-    held = {line.peer: line.holds for line in compare("prune", "recorded", [slow])}
+    held = {line.peer: line.holds for line in compare("prune", "recorded", [slow], SHIPPED)}
     assert held == {"soup": True, "lexbor": False}
     assert measure.ratio([slow, slow, {**slow, "ours": 9.0}], "ours", "lexbor") == 1 / 5.01
