@@ -7,6 +7,7 @@
 - ``previous.json``: the figures of the complete build before the one in the making or made last.
 - ``takedown.json``: the takedown list (`etl.takedown`), if there is one; published is only its hash.
 - ``gate_failed.json``: the manifest of a build that is done, but fails gates, and how; there only as long as it does.
+- ``notes.json``: what people wrote into the data card (`etl.notes`), if they did.
 - ``last_build.json``: how the last run ended (`etl.aftermath`).
 """
 
