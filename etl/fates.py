@@ -44,7 +44,9 @@ class Fates(NamedTuple):
 
 
 def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
-    """Everything that was read for a build, each input shard once; last what is of no input shard that is known."""
+    """Everything that was read for a build, each input shard once; last what is of no input shard that is known,
+    if there is something.
+    """
     work = out / "work"
     groups = _groups(work, group_rows)
     with scratch.folder() as lines, scratch.folder() as samples:
@@ -59,6 +61,8 @@ def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
         for number, keys in enumerate([*groups, ()]):
             early = [batch for path in _existing(work / "ledger", keys) for batch in _batches(path)]
             rows, there = pl.concat([*early, late.take(number)]), present.take(number)
+            if groups and not keys and not rows.height and not there.height:
+                continue  # as it should be: nothing that is of no input shard
             ids = [column(path, "id", QUARANTINE_SCHEMA) for path in _existing(work / "quarantine", keys)]
             bad = pl.Series("id", pa.chunked_array([b for batches in ids for b in batches], pa.string()))
             yield Fates(pl.concat([rows, _emptied(rows, there)]), there, bad)
