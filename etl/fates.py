@@ -44,7 +44,9 @@ class Fates(NamedTuple):
 
 
 def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
-    """Everything that was read for a build, each input shard once; last what is of no input shard that is known."""
+    """Everything that was read for a build, each input shard once; last what is of no input shard that is known,
+    if there is something.
+    """
     work = out / "work"
     groups = _groups(work, group_rows)
     with scratch.folder() as lines, scratch.folder() as samples:
@@ -59,6 +61,8 @@ def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
         for number, keys in enumerate([*groups, ()]):
             early = [batch for path in _existing(work / "ledger", keys) for batch in _batches(path)]
             rows, there = pl.concat([*early, late.take(number)]), present.take(number)
+            if groups and not keys and not rows.height and not there.height:
+                continue  # as it should be: nothing that is of no input shard
             ids = [column(path, "id", QUARANTINE_SCHEMA) for path in _existing(work / "quarantine", keys)]
             bad = pl.Series("id", pa.chunked_array([b for batches in ids for b in batches], pa.string()))
             yield Fates(pl.concat([rows, _emptied(rows, there)]), there, bad)
@@ -138,11 +142,13 @@ class _Packed:
 
     def spread(self, names: Sequence[str], kept: pl.DataFrame) -> None:
         """Spread these output shards. kept: what the index put there, with `_KEPT`."""
+        fitted = [path for name in names for path in self._fitted.pop(name, ())]
+        chunked = pl.concat([_CHUNKED, *storage.together(_chunked, fitted)])
         for ids in storage.together(_sample_ids, [path for name in names for path in self._data.pop(name, ())]):
-            found = ids.join(kept.drop("domain"), on="sample_id", how="left", maintain_order="left")
+            found = _once(ids, chunked).join(kept.drop("domain"), on="sample_id", how="left", maintain_order="left")
             self._present.add(found.filter(pl.col("shard").is_not_null()))
             self._strangers.append(found.filter(pl.col("shard").is_null()).select("sample_id"))
-        for dropped in storage.together(_dropped, [path for name in names for path in self._fitted.pop(name, ())]):
+        for dropped in storage.together(_dropped, fitted):
             rows = dropped.join(kept, on="sample_id", how="left", maintain_order="left")
             self._late.add(_lines(rows, "sample", pl.col("sample_id"), pl.col("workflow")))
             self._late.add(_lines(rows, "step", pl.col("sample_id"), pl.col("workflow")))
@@ -188,6 +194,24 @@ def _sample_ids(path: AnyPath) -> pl.DataFrame:
     """What is in a data file."""
     ids = [batch.flatten() for batch in column(path, "sample_ids", PACKED_SCHEMA)]
     return pl.DataFrame({"sample_id": pl.Series(pa.chunked_array(ids, pa.string()))})
+
+
+_CHUNKED: Final = pl.DataFrame(schema={"sample_id": pl.String, "kept": pl.Int32})
+
+
+def _chunked(path: AnyPath) -> pl.DataFrame:
+    """The samples of an output shard that are in several chunks in the dataset, and in how many."""
+    return pl.scan_parquet(scratch.copy_of(path)).filter(pl.col("kept") > 1).select("sample_id", "kept").collect()
+
+
+def _once(ids: pl.DataFrame, chunked: pl.DataFrame) -> pl.DataFrame:
+    """What is in a data file, with a sample in several chunks once if all of them are there, and not at all if some
+    are not; too many of them stay as many.
+    """
+    there = ids.join(chunked, on="sample_id").group_by("sample_id", maintain_order=True).agg(pl.len(), pl.first("kept"))
+    few = there.filter(pl.col("len") <= pl.col("kept"))
+    whole = few.filter(pl.col("len") == pl.col("kept")).select("sample_id")
+    return pl.concat([ids.join(few, on="sample_id", how="anti", maintain_order="left"), whole]) if few.height else ids
 
 
 def _dropped(path: AnyPath) -> pl.DataFrame:

@@ -132,6 +132,7 @@ class PackPlan:
                 "history": len(sample.history),
                 "chunk": 0,
                 "chunks": 0,
+                "kept": 0,
                 "prompt_tokens": 0,
                 "completion_tokens": 0,
                 "row": -1,
@@ -141,7 +142,7 @@ class PackPlan:
             if isinstance(result, Drop):
                 entry |= {"reason": result.reason, "detail": result.detail}
                 continue
-            entry |= {"chunk": result[0].chunk, "chunks": result[0].chunks}
+            entry |= {"chunk": result[0].chunk, "chunks": result[0].chunks, "kept": len(result)}
             entry["prompt_tokens"] = sum(chunk.prompt_tokens for chunk in result)
             entry["completion_tokens"] = sum(len(chunk.input_ids) - chunk.prompt_tokens for chunk in result)
             yield from result
@@ -169,9 +170,9 @@ def _write(rows: Iterator[Packed], writer: ArrowWriter, fitted: dict[str, dict[s
     size = 0
     for number, row in enumerate(rows):
         for sample_id in row.sample_ids:
-            if fitted[sample_id]["row"] < 0:
+            if fitted[sample_id]["row"] < 0:  # else it is another chunk of a sample
                 fitted[sample_id]["row"] = number
-        samples += len(row.sample_ids)
+                samples += 1
         tokens += len(row.input_ids)
         loss += int(np.count_nonzero(row.labels >= 0))
         waiting.append(row)

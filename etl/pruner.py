@@ -19,6 +19,7 @@ output when it closes.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -228,15 +229,13 @@ class Pruner:
                         self._grow(len(value) + len(text))
                         values[value] = text
                 shown[name] = text
-        for name in sorted(shown):
-            text = shown[name]
-            if text:
-                if name in self.rules.kept_when_empty_attributes:
-                    removable = False
-                if name < "node":
-                    before += text
-                else:
-                    after += text
+        if shown:
+            names = sorted(shown)
+            if removable:
+                removable = not any(shown[name] for name in names if name in self.rules.kept_when_empty_attributes)
+            behind = bisect_left(names, "node")
+            before += "".join([shown[name] for name in names[:behind]])
+            after += "".join([shown[name] for name in names[behind:]])
         before += ' node="'
         if token.kind == EMPTY:
             if removable:

@@ -74,6 +74,7 @@ FITTED_SCHEMA: Final = pa.schema(
         ("action_kind", pa.string()),
         ("chunk", pa.int32()),
         ("chunks", pa.int32()),
+        ("kept", pa.int32()),  # how many of these are in the dataset
         ("prompt_tokens", pa.int32()),
         ("completion_tokens", pa.int32()),
         ("raw_chars", pa.int64()),  # of the page as recorded

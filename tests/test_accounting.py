@@ -168,6 +168,30 @@ def test_the_accounts_are_the_same_in_groups_of_any_size(spread: Path, tmp_path:
             assert found.unread == expected.unread
 
 
+def test_samples_in_several_chunks_balance(tmp_path: Path) -> None:
+    """Under the policy that keeps all chunks a sample is in the dataset once, however many they are; where one of
+    them is taken out, or put in again, it is missing, or there too often.
+    """
+    record = builds.workflow(0, steps=3)
+    record["steps"][1]["html"] += "<p>some text of a long page</p>" * 800
+    builds.write_workflows(tmp_path / "in.jsonl", record)
+    out = tmp_path / "out"
+    settings = ("fit.context=2048", "fit.train=all", "fit.test=all", "pack.packing=false")
+    manifest = builds.build([tmp_path / "in.jsonl"], out, *settings)
+    (path,) = (out / "dataset" / "data").rglob("*.arrow")
+    table = open_arrow(path).read_all()
+    ids = [row[0] for row in table["sample_ids"].to_pylist()]
+    long = "workflows:w0/2"
+    assert ids.count(long) > 2
+    assert errors(out) == {}
+    assert manifest["totals"]["samples"] == sum(split["samples"] for split in manifest["splits"].values()) == 3
+
+    builds.without_row(path, ids.index(long))
+    assert set(errors(out)) == {(unit, "read but neither in the dataset nor dropped") for unit in ("step", "sample")}
+    builds.rewrite(path, pa.concat_tables([table, table.slice(ids.index(long), 1)]))
+    assert errors(out) == {("sample", "in the dataset twice"): ids.count(long) + 1}
+
+
 def test_a_lost_reason_of_packing_is_found(out: Path) -> None:
     """Remove the row that says why packing dropped a sample: it is neither there nor dropped."""
     (path,) = (out / "work" / "fitted").rglob("train-*.parquet")

@@ -123,6 +123,7 @@ def _packed(out: Path, output: OutputShard, rows: pl.DataFrame) -> None:
         action_kind=pl.when(pl.col("step") % 3 == 0).then(pl.lit("type")).otherwise(pl.lit("click")),
         chunk=pl.lit(0),
         chunks=pl.lit(1),
+        kept=pl.lit(1),
         prompt_tokens=pl.col("chars") // 3,
         completion_tokens=pl.lit(60),
         raw_chars=pl.col("chars") * 4,

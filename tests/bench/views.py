@@ -106,7 +106,7 @@ def _published(out: Path, kept: pl.DataFrame) -> list[str]:
             )  # fmt: skip
             names.append(f"dataset/stats/samples/{packed}.parquet")
             _parquet(out / names[-1], listed, LISTING_SCHEMA)
-            fitted = listed.with_columns(reason=pl.lit(""), detail=pl.lit(""))
+            fitted = listed.with_columns(kept=pl.lit(1), reason=pl.lit(""), detail=pl.lit(""))
             _parquet(out / "work" / "fitted" / f"{packed}.parquet", fitted, FITTED_SCHEMA)
             write_table(out / "dataset" / "data" / f"{packed}.arrow", _data(part["sample_id"]))
     return names

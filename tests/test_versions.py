@@ -1,0 +1,132 @@
+"""What a stage or source gives changes only with its ``version``, by which builds know that their work files are old.
+
+`tests/goldens/versions.json` holds a hash of what each gives for recordings of ours, and for some of the shared folder.
+Where one is meant to change, raise its version, and then::
+
+    python -m tests.test_versions --update
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import pytest
+import xxhash
+
+from etl import discover
+from etl.plan import Plan
+from etl.recipe import load
+from etl.tally import Tally
+from schemas.workflow import Workflow
+from tests import builds
+from tests.strategies import GOLDENS
+
+KNOWN: Final = GOLDENS / "versions.json"
+OF_SHARED: Final = {
+    "mind2web": "mind2web",
+    "browsergym": "browsergym_webarena",
+    "miniwob": "miniwob_demos",
+}
+"""Formats that none of our own recordings has, and folders of real ones."""
+
+
+def plan() -> Plan:
+    return load("scribeagent-32k").samples
+
+
+def workflows(folder: Path, source: str = "") -> list[Workflow]:
+    """All recordings in a folder in the order of their names; of one format, if it is given."""
+    sources = plan().sources
+    shards = sorted(discover.shards(discover.find([str(folder)], sources)), key=lambda shard: shard.name)
+    wanted = [shard for shard in shards if source in ("", shard.format)]
+    return [flow for shard in wanted for flow in sources[shard.format].read(shard, Tally())]
+
+
+def digest(rows: Iterable[Any]) -> str:
+    """Hash of records."""
+    found = xxhash.xxh3_128()
+    for row in rows:
+        found.update(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+    return found.hexdigest()
+
+
+def outputs(shared: Path | None) -> Iterator[tuple[str, int, str]]:
+    """Of each source and stage: name, version, hash of what it gives. shared: None leaves out what needs it."""
+    from tests.strategies import trail as trail_of
+
+    made = plan()
+    for name, source in sorted(made.sources.items()):
+        if name == discover.UNKNOWN or (name in OF_SHARED and shared is None):
+            continue
+        folder = shared / "data" / OF_SHARED[name] if shared and name in OF_SHARED else builds.RECORDINGS
+        found = workflows(folder, name)
+        assert found, f"no recording in format {name} in {folder}"
+        yield f"source {name}", source.version, digest(found)
+    rows: list[Any] = []
+    for flow in workflows(builds.RECORDINGS):
+        row = trail_of(*flow.steps, objective=flow.objective)
+        row.uid = flow.uid
+        rows.append(row)
+    for stage in made.stages:
+        rows = list(stage(iter(rows), Tally()))
+        assert rows
+        yield f"stage {stage.name}", stage.version, digest(rows)
+
+
+def complaint(name: str, version: int, output: str, known: dict[str, dict[str, Any]]) -> str:
+    """What is wrong with an output, in view of what is known; empty if it is as it was."""
+    before = known.get(name, {"version": 0, "output": ""})
+    if before["version"] != version:
+        return f"{name} has version {version}, {before['version']} is known: python -m tests.test_versions --update"
+    if before["output"] != output:
+        return f"{name} gives something else than it did under the same version {version}: raise it"
+    return ""
+
+
+def test_outputs_change_only_with_versions(shared: Path) -> None:
+    """Every source and stage gives what is known of its version."""
+    known = json.loads(KNOWN.read_text())
+    found = list(outputs(shared))
+    assert {name for name, _, _ in found} == set(known)
+    assert [said for row in found if (said := complaint(*row, known))] == []
+
+
+def test_outputs_of_our_own_recordings() -> None:
+    """The same without the shared folder."""
+    known = json.loads(KNOWN.read_text())
+    found = list(outputs(None))
+    assert len(found) > 5
+    assert [said for row in found if (said := complaint(*row, known))] == []
+
+
+@pytest.mark.parametrize(
+    ("version", "output", "said"), [(1, "a", ""), (1, "b", "raise it"), (2, "b", "--update"), (2, "a", "--update")]
+)
+def test_a_changed_output_is_found(version: int, output: str, said: str) -> None:
+    """Another output under the same version is complained of, and so is a version that is not known."""
+    found = complaint("stage x", version, output, {"stage x": {"version": 1, "output": "a"}})
+    assert said in found
+    assert bool(found) == bool(said)
+
+
+def main() -> int:
+    """Renew what is known; refuses what has changed under the same version."""
+    known = json.loads(KNOWN.read_text()) if KNOWN.exists() else {}
+    shared = Path(os.environ.get("STEPMILL_SHARED") or builds.ROOT.parent / "shared")
+    found = list(outputs(shared))
+    refused = [said for row in found if "raise" in (said := complaint(*row, known))]
+    print("\n".join(refused) or f"{len(found)} outputs are known now")
+    if not refused:
+        renewed = {name: {"version": version, "output": output} for name, version, output in found}
+        KNOWN.write_text(json.dumps(renewed, indent=2) + "\n")
+    return bool(refused)
+
+
+if __name__ == "__main__" and "--update" in sys.argv[1:]:
+    sys.exit(main())
