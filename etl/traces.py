@@ -2,8 +2,8 @@
 
 Columns are told by their names, whatever file they are in: ids, domains, addresses, quarantined bytes. JSON and other
 text is searched for domains. Not searched: pages and other texts of workflows that are not on the list, which may
-mention anything; names of inputs (``work/remembered.json`` has nothing else); and the two files that hold the list,
-``work/takedown.json`` and ``work/order.json``.
+mention anything; names of inputs (``work/remembered.json`` has nothing else) and of JSON-LD's vocabularies; and the two
+files that hold the list, ``work/takedown.json`` and ``work/order.json``.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ _DOMAINS: Final = ("domain", "subdomain", "website")
 _LEDGER: Final = ("unit", "id", "parent", "reason", "detail", "domain")
 _LEFT_OUT: Final = frozenset({"work/takedown.json", "work/order.json", "work/remembered.json"})
 _OF_INPUTS: Final = frozenset({"inputs", "generations", "settings", "name"})
+_OF_FORMATS: Final = frozenset({"@context", "conformsTo"})  # of JSON-LD: vocabularies it is written in
 _FEW: Final = 3
 
 Columns = Mapping[str, list[Any]]
@@ -130,10 +131,10 @@ def _in_quarantine(table: pa.Table, ids: list[str], takedown: Takedown) -> Itera
 
 
 def _in_json(value: Any, takedown: Takedown) -> Iterator[str]:
-    """Texts and keys of JSON, but for names of inputs."""
+    """Texts and keys of JSON, but for names of inputs and of vocabularies."""
     if isinstance(value, dict):
         for key, item in value.items():
-            if key not in _OF_INPUTS:
+            if key not in _OF_INPUTS and key not in _OF_FORMATS:
                 yield from _in_text(key, takedown)
                 yield from _in_json(item, takedown)
     elif isinstance(value, list):

@@ -318,7 +318,7 @@ def test_the_list_is_a_file_that_later_commands_need_no_more(tmp_path: Path) -> 
         done = builds.command(*command, out)
         assert done.returncode == 0, done.stderr
         assert holding(out, SECRET) == []
-    assert holding(out / "dataset", "shop5.example") == holding(out / "dataset", "w3") == []
+    assert holding(out / "dataset", "shop5.example") == holding(out / "dataset", "workflows:w3") == []
     refused = builds.command(*arguments, "--set", f"takedown.file={listed}")
     assert refused.returncode == 2
     assert "takedown.file: cannot read" in refused.stderr
@@ -474,6 +474,20 @@ def test_verify_knows_the_list_by_its_hash(copy: Path) -> None:
     """A kept list that is not the manifest's is said to be another one."""
     write_json(copy / "work" / "takedown.json", {"workflows": [], "domains": []})
     assert verify(copy)[0].startswith("work/takedown.json: not the list that the manifest says")
+
+
+def test_the_vocabularies_of_metadata_are_no_traces(tmp_path: Path) -> None:
+    """A build without recordings of ``w3.org`` and ``schema.org`` proves that, though Croissant metadata name the
+    vocabularies they are written in; a name that they take from recordings is found.
+    """
+    builds.write_workflows(tmp_path / "a.jsonl", *(builds.workflow(n) for n in range(3)))
+    out = tmp_path / "out"
+    builds.build([tmp_path / "a.jsonl"], out, "takedown.domains=['w3.org', 'schema.org']")
+    assert verify(out) == []
+    path = out / "dataset" / "croissant.json"
+    described = json.loads(path.read_text())
+    path.write_text(json.dumps(described | {"description": "pages of www.w3.org"}))
+    assert any("croissant.json: holds what is taken down: w3.org" in problem for problem in verify(out))
 
 
 def test_ids_of_a_list() -> None:
