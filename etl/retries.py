@@ -55,6 +55,7 @@ def persistent(fn: Callable[[], T], what: str, also: Callable[[BaseException], b
     what: file or URL, for the messages. also: further errors after which to try again. Raises what ``fn`` raises: at
     once if it is no such error (`transient`), else after `patience`.
     """
+    seconds = patience()  # refused before anything is tried
 
     def passes(error: BaseException) -> bool:
         return transient(error) or (also is not None and also(error))
@@ -67,7 +68,7 @@ def persistent(fn: Callable[[], T], what: str, also: Callable[[BaseException], b
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(passes),
         wait=_wait,
-        stop=_stop,
+        stop=lambda state: _stop(state, seconds),
         before_sleep=speak,
         reraise=True,
     )(fn)
@@ -80,11 +81,11 @@ def _wait(state: tenacity.RetryCallState) -> float:
     return max(float(doubling), asked_wait(error) if error is not None else 0.0)
 
 
-def _stop(state: tenacity.RetryCallState) -> bool:
-    """Whether the time is up. A wait that a server asks for is waited out, if there is time left when it begins."""
+def _stop(state: tenacity.RetryCallState, seconds: float) -> bool:
+    """Whether so much time is up. A wait that a server asks for is waited out, if there is time left when it begins."""
     error = state.outcome.exception() if state.outcome else None
     asked = error is not None and asked_wait(error) > 0
-    stop = tenacity.stop_after_delay(patience()) if asked else tenacity.stop_before_delay(patience())
+    stop = tenacity.stop_after_delay(seconds) if asked else tenacity.stop_before_delay(seconds)
     return bool(stop(state))
 
 

@@ -314,7 +314,8 @@ def test_a_storage_that_cannot_be_reached(recordings: Path, monkeypatch: pytest.
     env = {"STEPMILL_RETRY_SECONDS": "1"}
     done = builds.command("build", recordings, "--out", URL, cwd=tmp_path, env=env)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"stepmill: {URL}: cannot be listed (EndpointConnectionError: Could not connect")
+    assert done.stderr.startswith(f"stepmill: {URL}")
+    assert ": cannot be read (EndpointConnectionError: Could not connect" in done.stderr
     assert "tried for 1 s. See that the storage can be reached" in done.stderr
     assert done.stderr.endswith("then run the same command again\n")
     assert not (tmp_path / "s3:").exists()
