@@ -45,7 +45,7 @@ _ESCAPABLE: Final = re.compile(r"[&<>\"'\s]")
 def find_attribute(page: Page, name: str, value: str) -> list[int]:
     """Indices of the elements whose attribute ``name`` is exactly ``value``."""
     elements: Iterable[tuple[int, Token]] = enumerate(compress(page.tokens, page.flags))
-    if not value or _ESCAPABLE.search(value):
+    if name.isascii() and (not value or _ESCAPABLE.search(value)):  # a tag without the name needs no closer look
         elements = ((element, token) for element, token in elements if name in token.markup.lower())
     wanted = ((name, value),)
     return [element for element, token in _likely(elements, wanted) if _meets(token, wanted, ())]
