@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +15,8 @@ import yaml
 
 from etl.shards import open_arrow, read_json
 from tests import builds
-from tests.hub import Hub
-from tests.zygote import COMMAND, Client, Done, Zygote, stepmill
+from tests.hub import Hub, served
+from tests.zygote import COMMAND, Client, Done, Zygote, ready, stepmill
 
 SETTINGS: Final = ("pack.shard_mb=1", "fit.context=4096", "split.test=0.2")
 LOAD: Final = "tests.publishing:load"
@@ -135,3 +136,13 @@ def named(card: bytes) -> Iterator[tuple[str, str]]:
     for split in yaml.safe_load(card.decode().split("---\n")[1])["configs"][0]["data_files"]:
         for path in split["path"]:
             yield path, Path(path).stem[-16:]
+
+
+@contextmanager
+def world_of(nights: list[Path], folder: Path, *modules: str) -> Iterator[World]:
+    """A Hub and the builds; processes know `MODULES` and these."""
+    (folder / "tmp").mkdir()
+    with served() as server:
+        env = {**server.env, "HF_HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp")}
+        with ready(env, (*MODULES, *modules), folder) as parent:
+            yield World(server, nights, parent, folder)

@@ -5,28 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from etl.cli import cli
 from etl.commands.inspect import inspect
-from tests import hub, publishing, zygote
+from tests import publishing
 from tests.publishing import World
-
-MODULES: Final = (*publishing.MODULES, "etl.views.sample", "etl.views.samples")
 
 
 @pytest.fixture(scope="module")
 def world(nights: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A Hub, and builds of three nights."""
-    folder = tmp_path_factory.mktemp("inspect_hub")
-    (folder / "tmp").mkdir()
-    with hub.served() as server:
-        env = {**server.env, "HF_HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp")}
-        with zygote.ready(env, MODULES, folder) as parent:
-            yield World(server, nights, parent, folder)
+    with publishing.world_of(
+        nights, tmp_path_factory.mktemp("inspect_hub"), "etl.views.sample", "etl.views.samples"
+    ) as made:
+        yield made
 
 
 def here(dataset: Path, *arguments: str) -> Any:

@@ -10,13 +10,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import datasets
 import pytest
-import s3fs
 from upath import UPath
 
 from etl import cli, storage
@@ -33,7 +32,9 @@ from schemas.errors import BuildError
 from schemas.ledger import LISTING_SCHEMA
 from tests import builds, publishing
 from tests.publishing import named, shards
-from tests.s3 import BUCKET, Server, served
+from tests.s3 import BUCKET, Server, s3
+
+__all__ = ["s3"]
 
 URL: Final = f"s3://{BUCKET}/published"
 
@@ -272,16 +273,6 @@ def test_what_cannot_be_done_is_said(
     assert (stop.value.code, said.out) == (2, "")
     assert says in said.err
     assert lying(tmp_path) <= {"new/.locks/.guard"}
-
-
-@pytest.fixture
-def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    with served(tmp_path / "s3") as server:
-        for name, value in server.env.items():
-            monkeypatch.setenv(name, value)
-        s3fs.S3FileSystem.clear_instance_cache()
-        yield server
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def test_nights_into_a_bucket(s3: Server, nights: list[Path], tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from etl.publish.publication import Order, publish
 from etl.retries import asked_wait, persistent
 from etl.shards import open_arrow, read_json, write_json
 from schemas.errors import ConfigError, StepmillError
-from tests import builds, hub, publishing, zygote
+from tests import builds, hub, publishing
 from tests.hub import READER, WRITER, Fault
 from tests.hub_repos import Blob
 from tests.publishing import World, shards
@@ -38,12 +38,8 @@ QUICK: Final = {"STEPMILL_RETRY_SECONDS": "20"}
 @pytest.fixture(scope="module")
 def world(nights: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A Hub, and builds of three nights."""
-    folder = tmp_path_factory.mktemp("publish_hub")
-    (folder / "tmp").mkdir()
-    with hub.served() as server:
-        env = {**server.env, "HF_HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp")}
-        with zygote.ready(env, publishing.MODULES, folder) as parent:
-            yield World(server, nights, parent, folder)
+    with publishing.world_of(nights, tmp_path_factory.mktemp("publish_hub")) as made:
+        yield made
 
 
 @pytest.fixture
