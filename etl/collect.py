@@ -30,14 +30,14 @@ def collect(rows: pl.DataFrame, folder: UPath, into: Path) -> pl.DataFrame:
     Raises `IntegrityError` for a samples file that is none, FileNotFoundError for one that is not there.
     """
     known = storage.details(folder)
-    places = rows.select("shard", "row").with_row_index("at").sort("shard", "row")
+    places = rows.select("shard", "row", "chars").with_row_index("at").sort("shard", "row")
     with pa.OSFile(str(into / f"{NAME}.arrow"), "wb") as stream, pa.ipc.new_file(stream, SAMPLE_SCHEMA) as writer:
         for (shard,), group in places.group_by("shard", maintain_order=True):
             path = folder / f"{shard}.arrow"
             for batch in _rows(path, group["row"].to_numpy(), scratch.content_tag(known.get(path.name, {}))):
                 writer.write_batch(batch)
     here = places.with_columns(pl.lit(NAME).alias("shard")).drop("row").with_row_index("row")
-    return here.sort("at").select("shard", pl.col("row").cast(pl.Int64))
+    return here.sort("at").select("shard", pl.col("row").cast(pl.Int64), "chars")
 
 
 def _rows(path: UPath, wanted: np.ndarray[Any, Any], tag: str) -> Iterator[pa.RecordBatch]:

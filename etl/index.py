@@ -54,8 +54,8 @@ SPLITS: Final = ("train", "test")
 
 _COLUMNS: Final = ("sample_id", "workflow", "step", "sample_hash", "domain", "website", "objective", "chars")
 _DECIDED: Final = {"position": pl.Int32, "workflow": pl.String, "reason": pl.String, "detail": pl.String}
-_GROUP_ROWS: Final = 100_000  # samples whose rows are worked out together
-PART_ROWS: Final = 500_000  # about so many rows of the index are sorted together
+_GROUP_ROWS: Final = 25_000  # samples whose rows are worked out together
+PART_ROWS: Final = 125_000  # about so many rows of the index are sorted together
 _PART_BITS: Final = 8  # at most: each part of both splits is an open file
 _ROW_GROUP: Final = 2**16  # rows of an index file that are read together
 _FRAME_CHARS: Final = 300  # of prompt and chat around a sample's own texts

@@ -1,41 +1,35 @@
 """Phase 3: one output shard at a time, samples of the index to packed rows of tokens.
 
-Gather (rows of mapped samples files, in the index's order) -> fit -> encode -> pack -> ``dataset/data``. Beside each
+Gather (rows of samples files, in the index's order) -> fit -> encode -> pack -> ``dataset/data``. Beside each
 shard stands, under ``work/fitted``, what became of each of its samples, and of those that are in it a line each under
 ``dataset/stats/samples``; its report comes last.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import accumulate
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl import collect, scratch
 from etl.failures import Refused, Watch, described, known_as, unwatched
 from etl.fingerprint import digest
+from etl.gather import gather
 from etl.index import OutputShard
-from etl.shards import ArrowWriter, atomic, open_arrow, write_json
+from etl.shards import ArrowWriter, atomic, write_json
 from etl.storage import AnyPath
 from schemas.errors import RecordError, StepmillError
 from schemas.ledger import FITTED_SCHEMA, LISTING_SCHEMA
-from schemas.samples import PACKED_SCHEMA, Encoded, Packed, Sample, sample_from_row
+from schemas.samples import PACKED_SCHEMA, Encoded, Packed, Sample
 from tokenization.encode import Encoder
 from tokenization.fit import Drop, Fit
 from tokenization.pack import pack, unpacked
 
 _BATCH_TOKENS: Final = 2**19
-_OPEN_FILES: Final = 64
 
 
 @dataclass(frozen=True)
@@ -196,40 +190,3 @@ def _lists(arrays: list[np.ndarray[Any, np.dtype[np.int32]]]) -> pa.ListArray:
     offsets = np.zeros(len(arrays) + 1, np.int32)
     np.cumsum([len(array) for array in arrays], out=offsets[1:])
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.concatenate(arrays), pa.int32()))
-
-
-class _Reader:
-    """Rows of one samples file by number."""
-
-    def __init__(self, path: Path) -> None:
-        reader = open_arrow(path)
-        batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
-        self._names = reader.schema.names
-        self._columns = [batch.columns for batch in batches]
-        self._starts = [0, *accumulate(batch.num_rows for batch in batches)]
-
-    def row(self, number: int) -> Sample:
-        at = bisect_right(self._starts, number) - 1
-        number -= self._starts[at]
-        values = [column[number].as_py() for column in self._columns[at]]
-        return sample_from_row(dict(zip(self._names, values, strict=True)))
-
-
-def gather(rows: pl.DataFrame, folder: AnyPath) -> Iterator[Sample]:
-    """The samples at (shard, row), in this order; of a remote folder those rows are brought here first."""
-    if isinstance(folder, Path):
-        yield from _gathered(rows, folder)
-        return
-    with scratch.folder() as here:
-        yield from _gathered(collect.collect(rows, folder, here), here)
-
-
-def _gathered(rows: pl.DataFrame, folder: Path) -> Iterator[Sample]:
-    """The latest `_OPEN_FILES` files stay mapped."""
-    readers: OrderedDict[str, _Reader] = OrderedDict()
-    for shard, row in rows.select("shard", "row").iter_rows():
-        reader = readers.pop(shard, None) or _Reader(folder / f"{shard}.arrow")
-        readers[shard] = reader
-        if len(readers) > _OPEN_FILES:
-            readers.popitem(last=False)
-        yield reader.row(row)

@@ -18,9 +18,9 @@ import pyarrow as pa
 
 from etl import pools
 from etl.execute import Build
+from etl.gather import gather
 from etl.generations import Generations
 from etl.index import scan
-from etl.packing import gather
 from etl.progress import Progress
 from etl.recipe import Recipe, load
 from etl.shards import open_arrow, read_json, write_table

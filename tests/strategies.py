@@ -10,11 +10,20 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from etl.pruner import Pruner, PruneRules
+from schemas.samples import Sample
 from schemas.trail import Mark, Trail
 from schemas.workflow import Action, Locator, Step, Workflow
 from tokenization.vocabulary import Vocabulary, load
 
 GOLDENS: Final = Path(__file__).parent / "goldens"
+
+BLANK: Final = Sample(
+    sample_id="", workflow="", step=1, source="workflows", origin="", workflow_hash="", objective="Order two mugs",
+    website="", topic="", url="", domain="shop.example", subdomain="shop.example", domain_from="url", observation="",
+    history=(), action_kind="click", action_value="", description="", node=1, target_html='<a node="1">', raw_chars=0,
+    language_score=1.0,
+)  # fmt: skip
+"""A sample that says little; tests replace what they are about."""
 
 
 @lru_cache(maxsize=1)

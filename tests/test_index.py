@@ -24,13 +24,7 @@ from schemas.errors import ConfigError
 from schemas.ledger import LIGHT_SCHEMA
 from schemas.samples import Sample
 from tests import builds
-
-BLANK = Sample(
-    sample_id="", workflow="", step=1, source="workflows", origin="", workflow_hash="", objective="Order two mugs",
-    website="", topic="", url="", domain="shop.example", subdomain="shop.example", domain_from="url", observation="",
-    history=(), action_kind="click", action_value="", description="", node=1, target_html='<a node="1">', raw_chars=0,
-    language_score=1.0,
-)  # fmt: skip
+from tests.strategies import BLANK
 
 
 def sample(workflow: str, step: int = 1, **fields: Any) -> Sample:

@@ -24,8 +24,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from etl.gather import gather
 from etl.index import scan
-from etl.packing import gather
 from etl.views.encoded import vocabulary_of
 from etl.views.place import Place
 from tokenization.encode import Encoder
@@ -52,7 +52,7 @@ def curve(place: Place, seed: int = 0, vocabulary: str = "") -> dict[str, Any]:
 def _by_positions(place: Place, seed: int, vocabulary: str) -> dict[str, Any]:
     work = place.inside("the positions of targets")
     settings = place.manifest["settings"]["packed"]
-    rows = scan(work).filter(pl.col("reason") == "").select("shard", "row").collect()
+    rows = scan(work).filter(pl.col("reason") == "").select("shard", "row", "chars").collect()
     drawn = sorted(random.Random(seed).sample(range(rows.height), min(MEASURED, rows.height)))
     encoder = Encoder(vocabulary_of(place, vocabulary), Prompt(**settings["prompt"]), settings["chat"])
     found = [extent(sample, encoder) for sample in gather(rows[drawn], work / "samples")]

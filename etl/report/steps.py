@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from etl.gather import gather
 from etl.index import scan
-from etl.packing import gather
 from etl.recorded import recorded
 from etl.views import samples
 from etl.views.encoded import tokens_of, vocabulary_of
@@ -59,7 +59,9 @@ def _made(place: Place, listed: Mapping[str, Any]) -> dict[str, Sample]:
     if place.work is None:
         return {}
     rows = scan(place.work).filter((pl.col("reason") == "") & pl.col("sample_id").is_in(list(listed)))
-    return {each.sample_id: each for each in gather(rows.select("shard", "row").collect(), place.work / "samples")}
+    return {
+        each.sample_id: each for each in gather(rows.select("shard", "row", "chars").collect(), place.work / "samples")
+    }
 
 
 def pieces(ids: Tokens, vocabulary: Vocabulary) -> list[str]:

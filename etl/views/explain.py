@@ -8,8 +8,8 @@ import polars as pl
 
 from etl import account
 from etl.fates import fates
+from etl.gather import gather
 from etl.index import scan
-from etl.packing import gather
 from etl.shards import read_json
 from etl.storage import AnyPath
 from etl.takedown import REASON as TAKEN_DOWN

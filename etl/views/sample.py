@@ -87,13 +87,13 @@ def _dropped(place: Place, wanted: str) -> list[dict[str, Any]]:
 
 def _made(place: Place, sample_id: str, lost: list[dict[str, Any]]) -> tuple[Sample | None, str]:
     """The sample as it was before its tokens, if one was made, and the key of the input shard it was read from."""
+    from etl.gather import gather
     from etl.index import scan
-    from etl.packing import gather
 
     work = place.inside(sample_id)
     rows = scan(work).filter(pl.col("sample_id") == sample_id)
     rows = rows.filter(pl.col("shard") == lost[0]["shard"] if lost else pl.col("reason") == "")
-    row = rows.select("shard", "row").head(1).collect()
+    row = rows.select("shard", "row", "chars").head(1).collect()
     if not row.height and lost:
         return None, lost[0]["shard"]
     if not row.height:

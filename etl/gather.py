@@ -1,0 +1,79 @@
+"""The samples that one output shard is made of, out of the samples files of all inputs.
+
+They are wanted in the order of a hash, in which they lie one after the other in as many files as there are. To open a
+file for each row would cost more than to fit and encode it (a file has dozens of batches), and as many open files as
+there are inputs are not to be had; so they are read by windows of `_WINDOW_CHARS`: in a window every file is opened
+once, its rows are read in their order, and those of the window are held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+import pyarrow as pa
+
+from etl import collect, scratch
+from etl.shards import open_arrow
+from etl.storage import AnyPath
+from schemas.samples import Sample, sample_from_row
+
+_WINDOW_CHARS: Final = 2**25
+"""Of samples that are held at once. Few and many of them: a file is opened once for all its rows among them."""
+
+
+def gather(rows: pl.DataFrame, folder: AnyPath) -> Iterator[Sample]:
+    """The samples at (shard, row), in this order; of a remote folder those rows are brought here first.
+
+    rows: ``chars`` of each besides, by which the windows are planned.
+    """
+    if isinstance(folder, Path):
+        yield from _gathered(rows, folder)
+        return
+    with scratch.folder() as here:
+        yield from _gathered(collect.collect(rows, folder, here), here)
+
+
+def _gathered(rows: pl.DataFrame, folder: Path) -> Iterator[Sample]:
+    """By windows, in each of which a file is opened once: rows in the order of a hash lie in as many files as there
+    are, one after the other.
+    """
+    for window in _windows(rows):
+        found: dict[int, Sample] = {}
+        for (shard,), group in window.with_row_index("at").sort("shard", "row").group_by("shard", maintain_order=True):
+            reader = _Reader(folder / f"{shard}.arrow")
+            found |= {at: reader.row(row) for at, row in group.select("at", "row").iter_rows()}
+        for at in range(window.height):
+            yield found.pop(at)
+
+
+def _windows(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Rows in their order, as many at a time as have about `_WINDOW_CHARS` characters."""
+    number = rows["chars"].cum_sum() // _WINDOW_CHARS
+    start = 0
+    for height in number.rle().struct.field("len"):
+        yield rows.slice(start, height).select("shard", "row")
+        start += height
+
+
+class _Reader:
+    """Rows of one samples file by number, asked for in rising order."""
+
+    def __init__(self, path: Path) -> None:
+        self._reader = open_arrow(path)
+        self._names = self._reader.schema.names
+        self._next = self._start = self._stop = 0  # number of the next batch; first row of this one, and of the next
+        self._columns: list[pa.Array] = []
+
+    def row(self, number: int) -> Sample:
+        while number >= self._stop:
+            batch = self._reader.get_batch(self._next)
+            self._next += 1
+            self._start, self._stop = self._stop, self._stop + batch.num_rows
+            self._columns = []
+        if not self._columns:
+            self._columns = batch.columns
+        values = [column[number - self._start].as_py() for column in self._columns]
+        return sample_from_row(dict(zip(self._names, values, strict=True)))
