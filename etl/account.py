@@ -10,7 +10,7 @@ adds up exactly.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -27,7 +27,20 @@ from schemas.ledger import FITTED_SCHEMA, QUARANTINE_SCHEMA
 
 UNITS: Final = ("record", "workflow", "step", "sample")
 _SAYS: Final = ("unit", "stage", "domain", "reason")
-_KEY: Final = ("shard", "id")
+_THING: Final = ("unit", "shard", "id")
+_READ, _KEPT, _DROPPED = pl.col("read"), pl.col("kept"), pl.col("dropped")
+_NONE: Final = pl.lit(0, pl.Int64)
+_WRONG: Final = {
+    "read twice": _READ > 1,
+    "dropped twice": _DROPPED > 1,
+    "in the dataset twice": _KEPT > 1,
+    "both in the dataset and dropped": (_KEPT > 0) & (_DROPPED > 0),
+    "in the dataset but never read": (_KEPT > 0) & (_READ == 0),
+    "dropped but never read": (_DROPPED > 0) & (_READ == 0),
+    "read but neither in the dataset nor dropped": (_READ > 0) & (_KEPT == 0) & (_DROPPED == 0),
+    "made of no record": (pl.col("unit") == "workflow") & (_READ > 0) & pl.col("of_record").is_null(),
+}
+"""What does not add up about a thing."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +61,12 @@ def settle(out: AnyPath, group_rows: int = GROUP_ROWS) -> Account:
     unread = 0
     for found in fates(out, group_rows):
         counts.add(found.rows.group_by(_SAYS).agg(count=pl.len().cast(pl.Int64)))
-        records = found.rows.filter((pl.col("unit") == "record") & (pl.col("reason") != ""))
-        unread += records.join(found.quarantined.to_frame(), on="id", how="semi").height
-        for unit, read, kept, dropped in _units(found):
-            totals[unit].add(read, kept, dropped)
-        totals["workflow"].found({"made of no record": _unfounded(found.rows)})
+        if found.quarantined.len():
+            records = found.rows.filter((pl.col("unit") == "record") & (pl.col("reason") != ""))
+            unread += records.join(found.quarantined.to_frame(), on="id", how="semi").height
+        _add(totals, _things(found))
+    for unit, stage, reason, count in counts.table().select("unit", "stage", "reason", "count").iter_rows():
+        totals[unit].reasons[stage, reason] += count if reason else 0
     return Account({unit: total.said() for unit, total in totals.items()}, counts.table(), unread)
 
 
@@ -65,85 +79,73 @@ def account(out: AnyPath) -> dict[str, dict[str, Any]]:
     return settle(out).units
 
 
-def _units(found: Fates) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame, pl.DataFrame]]:
-    """By unit what was read, is in the dataset, and was dropped."""
-    samples = found.present.select("shard", pl.col("sample_id").alias("id"))
-    workflows = found.present.select("shard", pl.col("workflow").alias("id")).unique()
-    kept = {"sample": samples, "step": samples.unique(), "workflow": workflows}
-    for unit in UNITS:
-        of_unit = found.rows.filter(pl.col("unit") == unit)
-        read, dropped = of_unit.filter(pl.col("reason") == ""), of_unit.filter(pl.col("reason") != "")
-        if unit == "record":
-            kept[unit], followed = _records(read, dropped, workflows)
-            dropped = pl.concat([dropped, followed])
-        yield unit, read, kept[unit], dropped
+def _things(found: Fates) -> pl.DataFrame:
+    """Everything that is named in some input shards, once: `_THING`, how often it was ``read``, is in the dataset
+    (``kept``) and was ``dropped``; ``went`` counts those records among the dropped that only went with their workflow.
+    ``of_record``: a record was read that names this workflow; null if not.
+    """
+    rows, present = found.rows.lazy(), found.present.lazy()
+    read = pl.col("reason") == ""
+    samples = present.select("shard", id="sample_id")
+    workflows = present.select("shard", "workflow").unique()
+    there = [
+        samples.with_columns(unit=pl.lit("sample")),
+        samples.unique().with_columns(unit=pl.lit("step")),
+        workflows.rename({"workflow": "id"}).with_columns(unit=pl.lit("workflow")),
+    ]
+    lines = [
+        rows.select(*_THING, "parent", read=read.cast(pl.Int64), dropped=(~read).cast(pl.Int64), kept=_NONE),
+        *(of.select(*_THING, parent=pl.lit(""), read=_NONE, dropped=_NONE, kept=_NONE + 1) for of in there),
+    ]
+    named = rows.filter((pl.col("unit") == "record") & read).select("shard", id="parent").unique()
+    things = pl.concat(lines).group_by(_THING).agg(pl.first("parent"), _READ.sum(), _KEPT.sum(), _DROPPED.sum())
+    things = things.join(named.with_columns(of_record=True), on=["shard", "id"], how="left")
+    kept_workflows = workflows.rename({"workflow": "parent"}).with_columns(with_workflow=True)
+    things = things.join(kept_workflows, on=["shard", "parent"], how="left")
+    # a record that was not dropped itself goes the way of its workflow
+    follows = pl.when((pl.col("unit") == "record") & (_DROPPED == 0)).then(_READ).otherwise(0)
+    things = things.with_columns(stays=pl.when(pl.col("with_workflow")).then(follows).otherwise(0), follows=follows)
+    went = pl.col("follows") - pl.col("stays")
+    return things.select(*_THING, _READ, _KEPT + pl.col("stays"), _DROPPED + went, "of_record", went=went).collect()
 
 
-def _unfounded(rows: pl.DataFrame) -> pl.DataFrame:
-    """Workflows that were read, though no record of theirs was."""
-    read = rows.filter(pl.col("reason") == "")
-    records = read.filter(pl.col("unit") == "record").select("shard", pl.col("parent").alias("id"))
-    return read.filter(pl.col("unit") == "workflow").join(records, on=["shard", "id"], how="anti")
-
-
-def _records(read: pl.DataFrame, dropped: pl.DataFrame, workflows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Records that were not dropped themselves: those of kept workflows, and those that went with theirs."""
-    left = read.join(dropped, on=["shard", "id"], how="anti")
-    kept = left.join(workflows.rename({"id": "parent"}), on=["shard", "parent"], how="semi")
-    gone = left.join(kept, on=["shard", "id"], how="anti")
-    gone = gone.with_columns(reason=pl.lit("workflow_dropped"), stage=pl.lit("read"))
-    return kept.select("shard", "id"), gone
+def _add(totals: Mapping[str, _Total], things: pl.DataFrame) -> None:
+    """Add `_things` of some input shards to the totals."""
+    sums = things.group_by("unit").agg(
+        _READ.sum(), _KEPT.sum(), _DROPPED.sum(), pl.col("went").sum(), *(e.sum().alias(w) for w, e in _WRONG.items())
+    )
+    for row in sums.iter_rows(named=True):
+        total = totals[row["unit"]]
+        total.read += row["read"]
+        total.kept += row["kept"]
+        total.dropped += row["dropped"]
+        total.reasons["read", "workflow_dropped"] += row["went"]
+        for what in _WRONG:
+            if row[what]:
+                wrong = things.filter((pl.col("unit") == row["unit"]) & _WRONG[what])
+                total.errors[what].append((row[what], *wrong.select("shard", "id").sort("shard", "id").row(0)))
 
 
 @dataclass
 class _Total:
-    """What `account` says of one unit, as it is found."""
+    """What `account` says of one unit, as it is found. errors: (how many, input shard and id of the first)."""
 
     read: int = 0
     kept: int = 0
     dropped: int = 0
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
-    errors: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def add(self, read: pl.DataFrame, kept: pl.DataFrame, dropped: pl.DataFrame) -> None:
-        """What is of some input shards."""
-        key = list(_KEY)
-        self.read += read.height
-        self.kept += kept.height
-        self.dropped += dropped.height
-        self.reasons.update(
-            {(stage, reason): n for stage, reason, n in dropped.group_by("stage", "reason").len().rows()}
-        )
-        self.found(
-            {
-                "read twice": _repeated(read, key),
-                "dropped twice": _repeated(dropped, key),
-                "in the dataset twice": _repeated(kept, key),
-                "both in the dataset and dropped": kept.join(dropped, on=key, how="semi"),
-                "in the dataset but never read": kept.join(read, on=key, how="anti"),
-                "dropped but never read": dropped.join(read, on=key, how="anti"),
-                "read but neither in the dataset nor dropped": read.join(kept, on=key, how="anti").join(
-                    dropped, on=key, how="anti"
-                ),
-            }
-        )
-
-    def found(self, wrong: Mapping[str, pl.DataFrame]) -> None:
-        """What does not add up, if any does not."""
-        for what, rows in wrong.items():
-            if rows.height:
-                self.errors.setdefault(what, {"count": 0, "first": rows["id"][0]})["count"] += rows.height
+    errors: defaultdict[str, list[tuple[int, str, str]]] = field(default_factory=lambda: defaultdict(list))
 
     def said(self) -> dict[str, Any]:
         """As JSON; reasons come by how often they were given."""
         ordered = sorted(self.reasons.items(), key=lambda item: (-item[1], item[0]))
-        reasons = [{"stage": stage, "reason": reason, "count": count} for (stage, reason), count in ordered]
+        reasons = [{"stage": s, "reason": reason, "count": count} for (s, reason), count in ordered if count]
         counts = {"read": self.read, "kept": self.kept, "dropped": self.dropped}
-        return {**counts, "reasons": reasons, "errors": self.errors}
-
-
-def _repeated(rows: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    return rows.filter(pl.struct(key).is_duplicated()) if rows.height else rows
+        errors = {
+            what: {"count": sum(count for count, *_ in found), "first": min(place for _, *place in found)[1]}
+            for what, found in self.errors.items()
+        }
+        return {**counts, "reasons": reasons, "errors": errors}
 
 
 def ledger(out: AnyPath) -> pl.DataFrame:

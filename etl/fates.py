@@ -115,15 +115,13 @@ class _ByGroup:
 
     def __init__(self, folder: Path, schema: pa.Schema, groups: Sequence[Sequence[str]]) -> None:
         self._spread = Spread(folder, schema)
-        numbers = [(key, number) for number, keys in enumerate(groups) for key in keys]
-        self._numbers = pl.DataFrame(numbers, {"shard": pl.String, "group": pl.Int32}, orient="row")
-        self._rest = len(groups)
+        keys = pl.Series([key for keys in groups for key in keys], dtype=pl.String)
+        numbers = pl.Series([number for number, keys in enumerate(groups) for _ in keys], dtype=pl.Int32)
+        self._group = pl.col("shard").replace_strict(keys, numbers, default=len(groups), return_dtype=pl.Int32)
 
     def add(self, rows: pl.DataFrame) -> None:
         """Rows of any groups."""
-        numbered = rows.join(self._numbers, on="shard", how="left", maintain_order="left")
-        numbered = numbered.with_columns(pl.col("group").fill_null(self._rest))
-        for (number,), mine in numbered.group_by("group", maintain_order=True):
+        for (number,), mine in rows.group_by(self._group, maintain_order=True):
             self._spread.add(str(number), mine)
 
     def take(self, number: int) -> pl.DataFrame:
@@ -143,19 +141,23 @@ class _Packed:
     def spread(self, names: Sequence[str], kept: pl.DataFrame) -> None:
         """Spread these output shards. kept: what the index put there, with `_KEPT`."""
         fitted = [path for name in names for path in self._fitted.pop(name, ())]
-        chunked = pl.concat([_CHUNKED, *storage.together(_chunked, fitted)])
+        special = pl.concat([_SPECIAL, *storage.together(_special, fitted)])
+        chunked, dropped = special.filter(pl.col("reason") == ""), special.filter(pl.col("reason") != "")
         for ids in storage.together(_sample_ids, [path for name in names for path in self._data.pop(name, ())]):
             found = _once(ids, chunked).join(kept.drop("domain"), on="sample_id", how="left", maintain_order="left")
-            self._present.add(found.filter(pl.col("shard").is_not_null()))
-            self._strangers.append(found.filter(pl.col("shard").is_null()).select("sample_id"))
-        for dropped in storage.together(_dropped, fitted):
+            if found["shard"].has_nulls():
+                self._strangers.append(found.filter(pl.col("shard").is_null()).select("sample_id"))
+                found = found.filter(pl.col("shard").is_not_null())
+            self._present.add(found)
+        if dropped.height:
             rows = dropped.join(kept, on="sample_id", how="left", maintain_order="left")
-            self._late.add(_lines(rows, "sample", pl.col("sample_id"), pl.col("workflow")))
-            self._late.add(_lines(rows, "step", pl.col("sample_id"), pl.col("workflow")))
+            for unit in ("sample", "step"):
+                self._late.add(_lines(rows, unit, pl.col("sample_id"), pl.col("workflow")))
 
     def spread_rest(self, work: AnyPath, nothing: pl.DataFrame) -> None:
         """Spread what the index does not know, and what it put elsewhere."""
-        self.spread(sorted({*self._data, *self._fitted}), nothing)
+        if unknown := sorted({*self._data, *self._fitted}):
+            self.spread(unknown, nothing)
         strangers = pl.concat(self._strangers)
         if strangers.height:
             every = scan(work).filter(pl.col("reason") == "").select("sample_id", "workflow", "shard")
@@ -196,28 +198,29 @@ def _sample_ids(path: AnyPath) -> pl.DataFrame:
     return pl.DataFrame({"sample_id": pl.Series(pa.chunked_array(ids, pa.string()))})
 
 
-_CHUNKED: Final = pl.DataFrame(schema={"sample_id": pl.String, "kept": pl.Int32})
+_SPECIAL: Final = pl.DataFrame(
+    schema={"sample_id": pl.String, "kept": pl.Int32, "reason": pl.String, "detail": pl.String}
+)
 
 
-def _chunked(path: AnyPath) -> pl.DataFrame:
-    """The samples of an output shard that are in several chunks in the dataset, and in how many."""
-    return pl.scan_parquet(scratch.copy_of(path)).filter(pl.col("kept") > 1).select("sample_id", "kept").collect()
+def _special(path: AnyPath) -> pl.DataFrame:
+    """The samples of an output shard that packing dropped, and those that are in several chunks in the dataset, with
+    how many of them.
+    """
+    rows = pl.scan_parquet(scratch.copy_of(path)).filter((pl.col("kept") > 1) | (pl.col("reason") != ""))
+    return rows.select(_SPECIAL.columns).collect()
 
 
 def _once(ids: pl.DataFrame, chunked: pl.DataFrame) -> pl.DataFrame:
     """What is in a data file, with a sample in several chunks once if all of them are there, and not at all if some
     are not; too many of them stay as many.
     """
+    if not chunked.height:
+        return ids
     there = ids.join(chunked, on="sample_id").group_by("sample_id", maintain_order=True).agg(pl.len(), pl.first("kept"))
     few = there.filter(pl.col("len") <= pl.col("kept"))
     whole = few.filter(pl.col("len") == pl.col("kept")).select("sample_id")
     return pl.concat([ids.join(few, on="sample_id", how="anti", maintain_order="left"), whole]) if few.height else ids
-
-
-def _dropped(path: AnyPath) -> pl.DataFrame:
-    """What packing dropped of an output shard."""
-    rows = pl.scan_parquet(scratch.copy_of(path)).filter(pl.col("reason") != "")
-    return rows.select("sample_id", "reason", "detail").collect()
 
 
 def _lines(rows: pl.DataFrame, unit: str, id: pl.Expr, parent: pl.Expr) -> pl.DataFrame:
@@ -229,6 +232,8 @@ def _lines(rows: pl.DataFrame, unit: str, id: pl.Expr, parent: pl.Expr) -> pl.Da
 def _emptied(rows: pl.DataFrame, present: pl.DataFrame) -> pl.DataFrame:
     """Ledger lines of the workflows of which packing dropped all that was left."""
     dropped = rows.filter((pl.col("stage") == "fit") & (pl.col("unit") == "sample")).drop("id")
+    if not dropped.height:
+        return rows.clear()
     dropped = dropped.unique(["shard", "parent"], maintain_order=True).rename({"parent": "workflow"})
     empty = dropped.join(present, on=["shard", "workflow"], how="anti", maintain_order="left")
     said = empty.with_columns(reason=pl.lit("no_samples"), detail=pl.lit("all of its samples were dropped"))

@@ -10,6 +10,7 @@ import orjson
 import xxhash
 
 from schemas.workflow import Workflow
+from tokenization.utf8 import utf8
 
 
 def digest(value: Any) -> str:
@@ -43,6 +44,6 @@ def content_hash(workflow: Workflow) -> str:
 
 
 def _add(digest: xxhash.xxh3_128, text: str) -> None:
-    data = text.encode("utf-8", "surrogatepass")
+    data = utf8(text)
     digest.update(len(data).to_bytes(8, "little"))
     digest.update(data)

@@ -55,7 +55,6 @@ cdef extern from *:
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
-    bint PyUnicode_IS_ASCII(object text)
 
 SOURCES = STEPMILL_SOURCES.decode()
 """What the sources were that this was made of, as `etl.compiled` has it."""
@@ -661,10 +660,10 @@ cdef class Pieces:
         cdef Tokens tokens = Tokens.__new__(Tokens)
         cdef Py_ssize_t size
         tokens.pieces = self
-        if PyUnicode_IS_ASCII(html):
-            tokens.source = html
-            tokens.page = PyUnicode_AsUTF8AndSize(html, &size)
-        else:
+        tokens.source = html
+        try:
+            tokens.page = PyUnicode_AsUTF8AndSize(html, &size)  # kept with the text: tokenization.utf8
+        except UnicodeEncodeError:
             tokens.source = to_bytes(html)
             tokens.page = PyBytes_AS_STRING(tokens.source)
             size = PyBytes_GET_SIZE(tokens.source)

@@ -26,11 +26,12 @@ from tokenization.families import FAMILIES, SCHEMES, Family
 from tokenization.huggingface import TokenizersOracle, family_of
 from tokenization.ranks import RankFile
 from tokenization.splits import has_long_run, split_long_runs, tag_starts
+from tokenization.utf8 import has_utf8
 
 EngineName = Literal["auto", "tiktoken", "gigatoken"]
 
 CHECK_ONE_IN: Final = 256
-"""One text in this many, chosen by its hash, is encoded by the oracle as well and compared."""
+"""One text in this many, chosen by the hash of its ids, is encoded by the oracle as well and compared."""
 
 UNICODE_VERSIONS: Final = ("14.0.0", "15.0.0", "15.1.0", "16.0.0", "17.0.0")
 """Those of Python 3.11 and later: normalisation is by the version that Python has."""
@@ -102,14 +103,14 @@ class Vocabulary:
             ]
             return np.concatenate(parts) if parts else np.empty(0, np.int32)
         ids = self._engine.encode(text)
-        raw = text.encode()
-        digest = xxhash.xxh3_64_intdigest(raw)
+        digest = xxhash.xxh3_64_intdigest(ids.data)
         if digest % CHECK_ONE_IN == 0:
-            self._spot_check(text, raw, ids, digest // CHECK_ONE_IN)
+            self._spot_check(text, ids, digest // CHECK_ONE_IN)
         return ids
 
-    def _spot_check(self, text: str, raw: bytes, ids: Tokens, chosen: int) -> None:
-        """`check` a text, or of a long one what lies between two exact places. raw: the text in UTF-8."""
+    def _spot_check(self, text: str, ids: Tokens, chosen: int) -> None:
+        """`check` a text, or of a long one what lies between two exact places."""
+        raw = text.encode()
         if not self.exact or len(raw) <= CHECK_BYTES:
             return self.check(text, ids)
         places = np.concatenate([[0], tag_starts(raw) - 1, [len(raw)]])
@@ -151,9 +152,7 @@ class Vocabulary:
         """``text`` as it is encoded: surrogate pairs joined, lone ones U+FFFD (as tiktoken has it), then NFC."""
         if text.isascii():
             return text
-        try:
-            text.encode()
-        except UnicodeEncodeError:
+        if not has_utf8(text):
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return unicodedata.normalize("NFC", text) if self.family.nfc else text
 
