@@ -20,7 +20,7 @@ import re
 import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import compress, islice
 from operator import eq, length_hint
 from typing import Any, Final
 
@@ -216,6 +216,22 @@ class Page:
         if self._positions is None:
             self._positions = np.flatnonzero(np.frombuffer(self.flags, np.bool_))
         return int(self._positions[element])
+
+    def having(self, tag: str, text: str) -> list[tuple[int, Token]]:
+        """Elements of a tag, of any if it is empty, that may have a text in the value of an attribute: it stands in
+        their markup, or a reference does, or only the library can read them. Each with its token.
+
+        A text with U+FFFD is not to be found so: it may have been written as NUL.
+        """
+        if not isinstance(self.tokens, list):
+            found: list[tuple[int, Token]] = self.tokens.having(tag, text)  # type: ignore[attr-defined]
+            return found
+        elements = enumerate(compress(self.tokens, self.flags))
+        if tag:
+            elements = ((element, token) for element, token in elements if token.tag == tag)  # type: ignore[assignment]
+        if not text:
+            return list(elements)
+        return [pair for pair in elements if text in (markup := pair[1].markup) or "&" in markup or pair[1].odd]
 
     def text_of(self, element: int, limit: int) -> str:
         """The text inside an element, white space collapsed, cut at ``limit`` characters."""

@@ -39,16 +39,14 @@ _MAX_ATTRIBUTES: Final = 1_000  # of an element of the tree: lxml compares each 
 _NOT_XML: Final = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _CLASS_SPACE: Final = re.compile("[ \t\r\n]+")
 _XML_NAME: Final = re.compile(r"[A-Za-z_][\w.-]*")
-_ESCAPABLE: Final = re.compile(r"[&<>\"'\s]")
 
 
 def find_attribute(page: Page, name: str, value: str) -> list[int]:
     """Indices of the elements whose attribute ``name`` is exactly ``value``."""
-    elements: Iterable[tuple[int, Token]] = enumerate(compress(page.tokens, page.flags))
-    if name.isascii() and (not value or _ESCAPABLE.search(value)):  # a tag without the name needs no closer look
+    elements: Iterable[tuple[int, Token]] = page.having("", _needle([value]))
+    if name.isascii() and not value:  # a tag without the name needs no closer look
         elements = ((element, token) for element, token in elements if name in token.markup.lower())
-    wanted = ((name, value),)
-    return [element for element, token in _likely(elements, wanted) if _meets(token, wanted, ())]
+    return [element for element, token in elements if _meets(token, ((name, value),), ())]
 
 
 def find_markup(page: Page, markup: str) -> list[int]:
@@ -163,9 +161,7 @@ def _simple(part: object) -> _Simple | None:
 def _scan(page: Page, simple: _Simple, kin: _Kin) -> list[int]:
     """Indices of the elements that meet simple conditions."""
     tag, wanted, classes, nth = simple
-    elements: Iterable[tuple[int, Token]] = enumerate(compress(page.tokens, page.flags))
-    if tag:
-        elements = [(element, token) for element, token in elements if token.tag == tag]
+    elements = page.having(tag, "" if nth else _needle([*(value for _, value in wanted), *classes]))
     if nth:
         counts: Counter[int] = Counter()  # elements of this tag by the one around them
         of_type: list[tuple[int, Token]] = []
@@ -174,17 +170,12 @@ def _scan(page: Page, simple: _Simple, kin: _Kin) -> list[int]:
             if counts[kin.parents[element]] == nth:
                 of_type.append((element, token))
         elements = of_type
-    return [element for element, token in _likely(elements, wanted) if _meets(token, wanted, classes)]
+    return [element for element, token in elements if _meets(token, wanted, classes)]
 
 
-def _likely(elements: Iterable[tuple[int, Token]], wanted: Iterable[tuple[str, str]]) -> Iterable[tuple[int, Token]]:
-    """Those that may have these values of attributes: one that holds nothing to escape stands in the markup as it is,
-    so that most elements need no closer look.
-    """
-    needle = next((value for _, value in wanted if value and not _ESCAPABLE.search(value)), "")
-    if not needle:
-        return elements
-    return [pair for pair in elements if needle in (markup := pair[1].markup) or "&" in markup]
+def _needle(values: Iterable[str]) -> str:
+    """The first of what an element must have in its markup by which `Page.having` can look for it; else nothing."""
+    return next((value for value in values if value and "\ufffd" not in value), "")
 
 
 def _meets(token: Token, wanted: Iterable[tuple[str, str]], classes: tuple[str, ...]) -> bool:
@@ -274,6 +265,8 @@ class _Kin(NamedTuple):
 
 
 def _kin(page: Page) -> _Kin:
+    if not isinstance(page.tokens, list):
+        return _Kin(*page.tokens.kin())  # type: ignore[attr-defined]
     parents: list[int] = []
     before: list[int] = []
     around = beside = 0

@@ -53,6 +53,9 @@ cdef extern from *:
     const char *STEPMILL_SOURCES
     uint64_t stepmill_hash(const char *at, size_t size, uint64_t seed) nogil
 
+cdef extern from "string.h":
+    void *memmem(const void *text, size_t size, const void *wanted, size_t wanted_size) nogil
+
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
 
@@ -842,6 +845,13 @@ cdef bint has_comment_end(const char *at, const char *end) noexcept:
         at += 1
 
 
+cdef struct Around:  # an open element: its index, that of its last child, how many children
+    Py_ssize_t element
+    Py_ssize_t last
+    uint64_t children
+    uint32_t tag
+
+
 cdef class Tokens:
     """The tokens of a page, a sequence; each is made when it is asked for."""
 
@@ -899,6 +909,77 @@ cdef class Tokens:
         cdef Py_ssize_t at
         for at in range(self.count):
             yield self.at(at)
+
+    def having(self, str tag not None, str text not None):
+        """`etl.dom.Page.having`."""
+        cdef Pieces pieces = self.pieces
+        cdef bytes name = to_bytes(tag), wanted = to_bytes(text)
+        cdef const char *needle = PyBytes_AS_STRING(wanted)
+        cdef const char *at = PyBytes_AS_STRING(name)
+        cdef size_t needle_size = PyBytes_GET_SIZE(wanted), size = PyBytes_GET_SIZE(name)
+        cdef bint any_tag = size == 0
+        cdef uint32_t number = NONE
+        cdef Py_ssize_t place, element = -1
+        cdef Record *record
+        cdef list found = []
+        if not any_tag:
+            number = table_find(&pieces.tags, at, size, 0, table_hash(&pieces.tags, at, size, 0))
+            if number == NONE:
+                return found
+        for place in range(self.count):
+            record = &pieces.records[self.entries[place].record]
+            if record.kind != START and record.kind != EMPTY:
+                continue
+            element += 1
+            if not any_tag and record.tag != number:
+                continue
+            if needle_size and not is_odd(record):
+                at = self.page + self.entries[place].start + record.markup
+                size = record.markup_end - record.markup
+                if memmem(at, size, needle, needle_size) == NULL and memchr(at, c"&", size) == NULL:
+                    continue
+            found.append((element, self.at(place)))
+        return found
+
+    def kin(self):
+        """`etl.locators._Kin`."""
+        cdef Pieces pieces = self.pieces
+        cdef uint32_t tags = pieces.tags.count
+        cdef Around *opened = <Around *> malloc((self.count + 1) * sizeof(Around))
+        cdef uint32_t *counts = <uint32_t *> malloc((tags + 1) * sizeof(uint32_t))
+        cdef Py_ssize_t place, depth = 1, element = 0
+        cdef uint64_t around = 0, beside = 0
+        cdef Record *record
+        cdef list parents = [], before = []
+        try:
+            if opened == NULL or counts == NULL:
+                raise MemoryError
+            memset(counts, 0, tags * sizeof(uint32_t))
+            opened[0] = Around(-1, -1, 0, NONE)
+            for place in range(self.count):
+                record = &pieces.records[self.entries[place].record]
+                if record.kind == START or record.kind == EMPTY:
+                    around += depth
+                    beside += opened[depth - 1].children
+                    parents.append(opened[depth - 1].element)
+                    before.append(opened[depth - 1].last)
+                    opened[depth - 1].last = element
+                    opened[depth - 1].children += 1
+                    if record.kind == START:
+                        opened[depth] = Around(element, -1, 0, record.tag)
+                        counts[record.tag] += 1
+                        depth += 1
+                    element += 1
+                elif record.kind == END and counts[record.tag]:
+                    while True:
+                        depth -= 1
+                        counts[opened[depth].tag] -= 1
+                        if opened[depth].tag == record.tag:
+                            break
+        finally:
+            free(opened)
+            free(counts)
+        return parents, before, around, beside
 
     cdef object at(self, Py_ssize_t place):
         cdef Pieces pieces = self.pieces

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import zstandard
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from etl import compiled, dom
+from etl import compiled, dom, locators
 from etl.dom import Page
 from etl.pruner import Pruner
 from tests.strategies import GOLDENS, pages, pruner, rules, soups
@@ -44,11 +45,33 @@ def assert_same(html: str, use: Pruner = SHARED_PRUNER, *, every: int = 1) -> No
     assert fast.elements == plain.elements
     if len(html) < 10_000:
         assert flat(fast) == flat(plain)
+        assert_found(fast, plain)
+    assert locators._kin(fast) == locators._kin(plain)
     assert use.prune(fast) == use.prune(plain)
     for element in range(0, fast.elements, every):
         assert use.start_tag(fast, element) == use.start_tag(plain, element)
         assert use.prune(fast, element, keep=True) == use.prune(plain, element, keep=True)
         assert fast.text_of(element, 50) == plain.text_of(element, 50)
+
+
+def assert_found(fast: Page, plain: Page) -> None:
+    """What has an attribute is found by its value and by its tag in both pages, and nothing else is."""
+    elements = [(token.tag, token.attributes()) for token in plain.tokens if token.element]
+    for tag, attributes in elements[:8]:
+        for name, value in [*attributes.items()][:4]:
+            expected = [at for at, (_, found) in enumerate(elements) if found.get(name) == value]
+            assert locators.find_attribute(fast, name, value) == expected
+            assert locators.find_attribute(plain, name, value) == expected
+        for selector in (tag, f"{tag}:nth-of-type(2)", f"* > {tag}"):
+            if tag.isalpha() and tag.isascii():
+                assert locators.find_css(fast, selector) == locators.find_css(plain, selector)
+        if re.fullmatch(r"[\w-]+", attributes.get("id", "")) and tag.isalpha() and tag.isascii():
+            selector = f'{tag}[id="{attributes["id"]}"]'
+            expected = [
+                at for at, found in enumerate(elements) if found[0] == tag and found[1].get("id") == attributes["id"]
+            ]
+            assert locators.find_css(fast, selector) == expected
+            assert locators.find_css(plain, selector) == expected
 
 
 @pytest.mark.skipif(IS_PLAIN or not CAN_COMPILE, reason="there is no C compiler, or plain Python is asked for")
@@ -64,6 +87,7 @@ def test_it_is_compiled_where_it_can_be() -> None:
 @example("<title>a<b>&amp;\0</title><script>a<b</script><style/>x<script>never closed<b>")
 @example("<a b='<c>' \"x>y<a\0b>z</a <p ID=a id=b Class='c  d' title=''>")
 @example("<p>\ud83d\ude00 a\u2028b\u00a0c\x1f\x85d\u3000</p>\ud800")
+@example("<a id='&#97;'><a id=a><A ID=a><b id=a\0><b id='a\ufffd'><i \u0130x=q><i \u0130X=''><p class='x &amp; y'>")
 @example("<div onclick='go()' style='user-select: none' alt>x</div><img ALT=''><p></p><i></i>")
 def test_compiled_equals_plain(html: str) -> None:
     """Every page reads and is pruned the same by both, whatever element is asked for or kept."""
