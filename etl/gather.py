@@ -18,10 +18,12 @@ import pyarrow as pa
 from etl import collect, scratch
 from etl.shards import open_arrow
 from etl.storage import AnyPath
-from schemas.samples import Sample, sample_from_row
+from schemas.samples import SAMPLE_SCHEMA, Sample
 
 _WINDOW_CHARS: Final = 2**25
 """Of samples that are held at once. Few and many of them: a file is opened once for all its rows among them."""
+
+_HISTORY: Final = SAMPLE_SCHEMA.get_field_index("history")
 
 
 def gather(rows: pl.DataFrame, folder: AnyPath) -> Iterator[Sample]:
@@ -63,7 +65,6 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         self._reader = open_arrow(path)
-        self._names = self._reader.schema.names
         self._next = self._start = self._stop = 0  # number of the next batch; first row of this one, and of the next
         self._columns: list[pa.Array] = []
 
@@ -76,4 +77,5 @@ class _Reader:
         if not self._columns:
             self._columns = batch.columns
         values = [column[number - self._start].as_py() for column in self._columns]
-        return sample_from_row(dict(zip(self._names, values, strict=True)))
+        values[_HISTORY] = tuple(values[_HISTORY])
+        return Sample(*values)

@@ -238,8 +238,11 @@ class Index:
 
     def _decided(self, rows: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFrame:
         """Sets reason, detail, split and order of light rows."""
-        rows = rows.join(dropped, on=["position", "workflow"], how="left", maintain_order="left")
-        rows = rows.with_columns(pl.col("reason", "detail").fill_null(""), self._key().alias("key"))
+        if dropped.height:
+            rows = rows.join(dropped, on=["position", "workflow"], how="left", maintain_order="left")
+            rows = rows.with_columns(pl.col("reason", "detail").fill_null(""), self._key().alias("key"))
+        else:
+            rows = rows.with_columns(self._key().alias("key"), reason=pl.lit(""), detail=pl.lit(""))
         keys = rows.select("key", "workflow").unique(maintain_order=True)
         splits = pl.Series("split", [self.split.of(*pair) for pair in keys.iter_rows()], pl.String)
         rows = rows.join(keys.with_columns(splits), on=["key", "workflow"], how="left", maintain_order="left")
@@ -383,6 +386,8 @@ def _groups(positions: Iterable[int], shards: Sequence[InputShard], work: AnyPat
 
 def _ledger_rows(dropped: pl.DataFrame) -> Iterator[pa.RecordBatch]:
     """What the ledger says of dropped rows: samples, their steps, their workflows."""
+    if not dropped.height:
+        return
     for unit in ("sample", "step", "workflow"):
         rows, ids = dropped, [pl.col("sample_id").alias("id"), pl.col("workflow").alias("parent")]
         if unit == "workflow":

@@ -121,28 +121,28 @@ class PackPlan:
             else:
                 watch(name)
                 result = self._fit(sample, fit)
-            entry: dict[str, Any] = {name: getattr(sample, name) for name in _OF_SAMPLE}
-            entry |= {
+            dropped, chunks = (result, []) if isinstance(result, Drop) else (("", ""), result)
+            prompt_tokens = sum(chunk.prompt_tokens for chunk in chunks)
+            fitted[sample.sample_id] = {
+                "sample_id": sample.sample_id,
+                "domain": sample.domain,
+                "subdomain": sample.subdomain,
+                "source": sample.source,
+                "action_kind": sample.action_kind,
+                "step": sample.step,
+                "raw_chars": sample.raw_chars,
                 "history": len(sample.history),
-                "chunk": 0,
-                "chunks": 0,
-                "kept": 0,
-                "prompt_tokens": 0,
-                "completion_tokens": 0,
+                "pruned_chars": len(sample.observation),
+                "chunk": chunks[0].chunk if chunks else 0,
+                "chunks": chunks[0].chunks if chunks else 0,
+                "kept": len(chunks),
+                "prompt_tokens": prompt_tokens,
+                "completion_tokens": sum(len(chunk.input_ids) for chunk in chunks) - prompt_tokens,
                 "row": -1,
+                "reason": dropped[0],
+                "detail": dropped[1],
             }
-            entry |= {"pruned_chars": len(sample.observation), "reason": "", "detail": ""}
-            fitted[sample.sample_id] = entry
-            if isinstance(result, Drop):
-                entry |= {"reason": result.reason, "detail": result.detail}
-                continue
-            entry |= {"chunk": result[0].chunk, "chunks": result[0].chunks, "kept": len(result)}
-            entry["prompt_tokens"] = sum(chunk.prompt_tokens for chunk in result)
-            entry["completion_tokens"] = sum(len(chunk.input_ids) - chunk.prompt_tokens for chunk in result)
-            yield from result
-
-
-_OF_SAMPLE: Final = ("sample_id", "domain", "subdomain", "source", "action_kind", "step", "raw_chars")
+            yield from chunks
 
 
 def files_of(name: str) -> tuple[str, str, str]:

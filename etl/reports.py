@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 from typing import Any, Final
 
 import orjson
@@ -25,7 +26,7 @@ from etl.tally import Tally
 from schemas.ledger import LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
 from schemas.samples import SAMPLE_SCHEMA, Sample
 
-_SAMPLE_FIELDS: Final = tuple(SAMPLE_SCHEMA.names)
+_values: Final = attrgetter(*SAMPLE_SCHEMA.names)
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Writer:
             writer, light_writer = ArrowWriter(stream, SAMPLE_SCHEMA), ArrowWriter(light_stream, LIGHT_SCHEMA)
 
             def add(sample: Sample) -> None:
-                writer.add((getattr(sample, name) for name in _SAMPLE_FIELDS), len(sample.observation) + 1024)
+                writer.add(_values(sample), len(sample.observation) + 1024)
                 light_writer.add(light_row(sample), 256)
 
             yield add

@@ -12,7 +12,7 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final
@@ -144,17 +144,14 @@ class ArrowWriter:
     def __init__(self, stream: _Hashed, schema: pa.Schema) -> None:
         self._schema = schema
         self._writer = pa.ipc.new_file(pa.PythonFile(stream, mode="w"), schema)
-        self._columns: list[list[Any]] = [[] for _ in schema]
-        self._waiting = 0
+        self._rows: list[tuple[Any, ...]] = []
         self._bytes = 0
         self.rows = 0
 
-    def add(self, values: Iterable[Any], size: int) -> None:
+    def add(self, values: tuple[Any, ...], size: int) -> None:
         """Append one row, its values in the schema's order. size: about how many bytes it weighs."""
-        for column, value in zip(self._columns, values, strict=True):
-            column.append(value)
+        self._rows.append(values)
         self.rows += 1
-        self._waiting += 1
         self._bytes += size
         if self._bytes >= BATCH_BYTES:
             self._flush()
@@ -166,12 +163,12 @@ class ArrowWriter:
         self.rows += batch.num_rows
 
     def _flush(self) -> None:
-        if not self._waiting:
+        if not self._rows:
             return
-        arrays = [pa.array(column, field.type) for column, field in zip(self._columns, self._schema, strict=True)]
+        columns = zip(*self._rows, strict=True)
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, self._schema, strict=True)]
         self._writer.write_batch(pa.record_batch(arrays, schema=self._schema))
-        self._columns = [[] for _ in self._schema]
-        self._waiting = self._bytes = 0
+        self._rows, self._bytes = [], 0
 
     def close(self) -> None:
         """Write what is left and the file's footer."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -118,8 +118,3 @@ PACKED_SCHEMA: Final = pa.schema(
         ("sample_ids", pa.list_(pa.string())),
     ]
 )
-
-
-def sample_from_row(row: dict[str, Any]) -> Sample:
-    """A `Sample` from one row of an Arrow table with `SAMPLE_SCHEMA` as Python values."""
-    return Sample(**{**row, "history": tuple(row["history"])})

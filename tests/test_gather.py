@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
             writer = ArrowWriter(stream, SAMPLE_SCHEMA)
             for row in range(ROWS):
                 made = _sample(number, row)
-                writer.add((getattr(made, name) for name in SAMPLE_SCHEMA.names), 2**18)
+                writer.add(tuple(getattr(made, name) for name in SAMPLE_SCHEMA.names), 2**18)
             writer.close()
     return tmp_path
 

@@ -13,14 +13,12 @@ of the answer. Loss is on the completion and the token that ends it, nothing aft
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.errors import ConfigError
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """Text to be encoded whole, or the name of one special token. loss: whether it is trained on."""
 
     text: str

@@ -55,7 +55,7 @@ class Encoder:
         ids: list[Tokens] = []
         prompt_tokens = 0
         for piece in TEMPLATES[self.chat](self.prompt.system, user, completion):
-            found = self._fixed.get((piece.text, piece.special))
+            found = self._fixed.get(piece[:2])
             ids.append(self.vocabulary.encode(piece.text) if found is None else found)
             if not piece.loss:
                 prompt_tokens += len(ids[-1])

@@ -59,7 +59,8 @@ def has_long_run(text: str) -> bool:
 
     A run that long covers one of the probes, which stand half its length apart.
     """
-    return any(text[at : at + _PROBE].isspace() for at in range(0, len(text), LONG_RUN // 2))
+    places = range(0, len(text), LONG_RUN // 2) if len(text) >= LONG_RUN else ()
+    return any(text[at : at + _PROBE].isspace() for at in places)
 
 
 def split_long_runs(text: str) -> Iterator[tuple[str, bool]]:
