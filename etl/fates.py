@@ -25,7 +25,7 @@ from etl.storage import AnyPath
 from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
 from schemas.samples import PACKED_SCHEMA
 
-GROUP_ROWS: Final = 100_000
+GROUP_ROWS: Final = 32_000
 _GROUPS: Final = 256  # at most: each has two files open
 _PRESENT: Final = pa.schema([("sample_id", pa.string()), ("workflow", pa.string()), ("shard", pa.string())])
 _KEPT: Final = _PRESENT.append(pa.field("domain", pa.string()))

@@ -29,6 +29,11 @@ def plain(value: Any) -> Any:
     return value
 
 
+def order_hash(text: str, seed: int) -> int:
+    """64-bit hash by which things are ordered and shares of them drawn."""
+    return xxhash.xxh3_64_intdigest(text.encode(), seed=seed)
+
+
 def content_hash(workflow: Workflow) -> str:
     """Hash of what a workflow says, without ids and where it was read: equal for the same recording in two formats."""
     digest = xxhash.xxh3_128()

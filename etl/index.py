@@ -13,7 +13,7 @@ move old rows. Place: output shard by range of hash(seed, sample id) within the 
 
 Memory: of every workflow two 64-bit hashes are held at once, by which those are found that may have been read before;
 only of these is more held. Samples are spread over files by the first bits of their hash, so many that each holds
-some hundred thousand (but no more than 256 for each split), and each file is sorted by itself.
+some ten thousand (but no more than 256 for each split), and each file is sorted by itself.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ import orjson
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-import xxhash
 
 from etl import scratch, storage
+from etl.fingerprint import order_hash
 from etl.generations import Generations
 from etl.inputs import InputShard
 from etl.plan import Source
@@ -54,8 +54,8 @@ SPLITS: Final = ("train", "test")
 
 _COLUMNS: Final = ("sample_id", "workflow", "step", "sample_hash", "domain", "website", "objective", "chars")
 _DECIDED: Final = {"position": pl.Int32, "workflow": pl.String, "reason": pl.String, "detail": pl.String}
-_GROUP_ROWS: Final = 25_000  # samples whose rows are worked out together
-PART_ROWS: Final = 125_000  # about so many rows of the index are sorted together
+_GROUP_ROWS: Final = 16_000  # samples whose rows are worked out together
+PART_ROWS: Final = 32_000  # about so many rows of the index are sorted together
 _PART_BITS: Final = 8  # at most: each part of both splits is an open file
 _ROW_GROUP: Final = 2**16  # rows of an index file that are read together
 _FRAME_CHARS: Final = 300  # of prompt and chat around a sample's own texts
@@ -92,7 +92,7 @@ class Split:
 
     def hash(self, text: str) -> int:
         """64-bit hash of a text under the seed."""
-        return xxhash.xxh3_64_intdigest(text.encode(), seed=self.seed)
+        return order_hash(text, self.seed)
 
 
 @dataclass(frozen=True)

@@ -65,13 +65,15 @@ class Stage(Protocol):
 class Plan:
     """Sources by format name, and the stages that a workflow goes through.
 
-    libraries: versions of those that shape the output. page_chars: a workflow with a longer page is quarantined.
+    libraries: versions of those that shape the output. page_chars: a workflow with a longer page is quarantined. seed:
+    of the order in which samples lie on disk; what becomes of them does not depend on it, so it is no setting.
     """
 
     sources: Mapping[str, Source]
     stages: tuple[Stage, ...]
     libraries: Mapping[str, str] = field(default_factory=dict)
     page_chars: int = PAGE_CHARS
+    seed: int = 0
 
     def build(
         self,
@@ -85,7 +87,7 @@ class Plan:
 
         takedown: what must not be kept. refused: what is quarantined untried. watch: told the workflow worked on.
         """
-        tally, met, writer = Tally(), Met(), Writer(shard, work)
+        tally, met, writer = Tally(), Met(), Writer(shard, work, self.seed)
         by_name = {each.name: each for each in refused}
         entrance = Entrance(tally.at("read"), met, takedown, by_name, self.page_chars)
         with writer.opened() as add:

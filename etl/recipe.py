@@ -209,7 +209,8 @@ class Recipe:
         )
         augment = Augment(objectives, descriptions, self.augment.only_bare)
         stages = (self.filter, augment, self.locate, prune, self.unroll)
-        return Plan(dict(SOURCES), stages, _versions(_SHAPING_SAMPLES), self.limits.page_mb * 2**20)
+        page_chars = self.limits.page_mb * 2**20
+        return Plan(dict(SOURCES), stages, _versions(_SHAPING_SAMPLES), page_chars, self.split.seed)
 
     @cached_property
     def taken_down(self) -> Takedown:

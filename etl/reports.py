@@ -2,6 +2,10 @@
 
 ``samples`` holds the samples, ``light`` beside it row by row what the index asks of them, ``ledger`` everything that
 was read and what became of it, ``quarantine`` what could not be read.
+
+Samples are written in runs of `RUN_CHARS`, within each in the order of the hash by which packing wants them: what an
+output shard takes from a run lies together. Single rows here and there cost packing five times as much, mostly for the
+memory pages of 22 columns that each of them touches.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 import orjson
@@ -19,6 +23,7 @@ import xxhash
 
 from etl import storage
 from etl.entrance import Met
+from etl.fingerprint import order_hash
 from etl.inputs import InputShard
 from etl.shards import ArrowWriter, atomic, write_json, write_table
 from etl.storage import AnyPath
@@ -51,26 +56,49 @@ class ShardReport:
     files: dict[str, str]  # path under the work folder -> sha256
 
 
-class Writer:
-    """Writes the files of one input shard: samples as they come, the rest by `report`, after `opened` has ended."""
+RUN_CHARS: Final = 2**25
+"""Of the samples that are held and ordered."""
 
-    def __init__(self, shard: InputShard, work: AnyPath) -> None:
-        self._shard, self._work = shard, work
+
+class Writer:
+    """Writes the files of one input shard: samples while they come, the rest by `report`, after `opened` has ended.
+
+    seed: of their order.
+    """
+
+    def __init__(self, shard: InputShard, work: AnyPath, seed: int) -> None:
+        self._shard, self._work, self._seed = shard, work, seed
         self._rows = 0
         self._files: dict[str, str] = {}
 
     @contextmanager
     def opened(self) -> Iterator[Callable[[Sample], None]]:
-        """What takes the samples, in their order."""
+        """What takes the samples."""
         samples, light = f"samples/{self._shard.key}.arrow", f"light/{self._shard.key}.arrow"
         with atomic(self._work / samples) as stream, atomic(self._work / light) as light_stream:
             writer, light_writer = ArrowWriter(stream, SAMPLE_SCHEMA), ArrowWriter(light_stream, LIGHT_SCHEMA)
 
+            waiting: list[tuple[int, Sample]] = []
+            chars = 0
+
             def add(sample: Sample) -> None:
-                writer.add(_values(sample), len(sample.observation) + 1024)
-                light_writer.add(light_row(sample), 256)
+                nonlocal chars
+                waiting.append((order_hash(sample.sample_id, self._seed), sample))
+                chars += len(sample.observation)
+                if chars >= RUN_CHARS:
+                    write()
+
+            def write() -> None:
+                nonlocal chars
+                waiting.sort(key=itemgetter(0))
+                for _, sample in waiting:
+                    writer.add(_values(sample), len(sample.observation) + 1024)
+                    light_writer.add(light_row(sample), 256)
+                waiting.clear()
+                chars = 0
 
             yield add
+            write()
             writer.close()
             light_writer.close()
         self._rows = writer.rows

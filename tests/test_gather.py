@@ -9,9 +9,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from etl import gather, shards
+from etl import gather, reports, shards
+from etl.fingerprint import order_hash
 from etl.shards import ArrowWriter, atomic
 from schemas.samples import SAMPLE_SCHEMA, Sample
+from tests import builds
 from tests.strategies import BLANK
 
 FILES = 7
@@ -86,3 +88,23 @@ def test_no_more_samples_are_held_than_a_window_has(folder: Path, monkeypatch: p
     found = gather.gather(rows, folder)
     next(found)
     assert opened == ["file-0"]
+
+
+def test_samples_lie_in_the_order_in_which_packing_wants_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples of an input are in the order of their hash under the recipe's seed, with their light rows in the same;
+    where they are not, because runs are short, the dataset is the same to the byte.
+    """
+    builds.write_workflows(tmp_path / "in.jsonl", *(builds.workflow(number, steps=3) for number in range(40)))
+    orders = {}
+    for name, run in (("long", reports.RUN_CHARS), ("short", 1)):
+        monkeypatch.setattr(reports, "RUN_CHARS", run)
+        builds.build([tmp_path / "in.jsonl"], tmp_path / name, "split.seed=7")
+        work = tmp_path / name / "work"
+        (samples,), (light,) = (work.glob(f"{folder}/*.arrow") for folder in ("samples", "light"))
+        ids = shards.open_arrow(samples).read_all()["sample_id"].to_pylist()
+        assert ids == shards.open_arrow(light).read_all()["sample_id"].to_pylist()
+        orders[name] = ids
+    assert orders["long"] == sorted(orders["long"], key=lambda id: order_hash(id, 7))
+    assert orders["short"] != orders["long"]
+    assert set(orders["short"]) == set(orders["long"])
+    assert builds.contents(tmp_path / "long" / "dataset") == builds.contents(tmp_path / "short" / "dataset")

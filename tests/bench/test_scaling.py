@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,15 +53,25 @@ def test_claims_that_fail_are_seen(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     """Growth whose rates fall, whose memory rises, or whose second worker helps little, fails."""
     good = {"seconds": 10.0, "peak_mib": 500.0, "tokens": 1_000_000, "samples": 100}
 
-    def run(*figures: dict[str, float], two: float = 1.9) -> bool:
-        answers = iter([*(value for figure in figures for value in (60.0, good | figure))])
+    def run(of_16x: dict[str, float], two: float = 1.9, one: float = 10.0) -> bool:
+        seconds = iter([one, 10.0, 10.0])
+
+        def build(work: Callable[..., object], *arguments: Any) -> object:
+            if work is grow:
+                return 60.0
+            arguments[1].mkdir()
+            times = arguments[0].name.removeprefix("in-")
+            return good | ({"seconds": next(seconds)} if times == "1" else of_16x if times == "16" else {})
+
         times = iter([two, 1.0])
-        monkeypatch.setattr(scaling, "apart", lambda *_: next(answers))
+        monkeypatch.setattr(scaling, "apart", build)
         monkeypatch.setattr(scaling, "clocked", lambda *_: next(times))
         return scaling.growth(SHIPPED, 60.0)
 
-    assert run({}, {}, {})
+    assert run({})
     assert "projection: 6 billion output tokens in 16.7 core-hours" in capsys.readouterr().out
-    assert not run({}, {}, {"seconds": 12.0})
-    assert not run({}, {"peak_mib": 601.0}, {})
-    assert not run({}, {}, {}, two=1.7)
+    assert run({}, one=15.0)  # a slow minute of the machine
+    assert not run({"seconds": 12.0})
+    assert not run({"seconds": 8.0})
+    assert not run({"peak_mib": 601.0})
+    assert not run({}, two=1.7)
