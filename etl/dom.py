@@ -325,7 +325,7 @@ def _read_compiled(pieces: list[Any], html: str) -> Page | None:
                 pieces[0] = _new_pieces()
                 _PAGES.clear()  # they hold the old ones
                 _PAGES.size = 0
-            found = pieces[0].read(_lines(html))
+            found = pieces[0].read(html)
     except _NeedsPlain:
         return read_plain(html)
     return Page(*found) if found else None

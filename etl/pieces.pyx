@@ -670,6 +670,10 @@ cdef class Pieces:
             tokens.source = to_bytes(html)
             tokens.page = PyBytes_AS_STRING(tokens.source)
             size = PyBytes_GET_SIZE(tokens.source)
+        if memchr(tokens.page, c"\r", size) != NULL:
+            tokens.source = tokens.page[:size].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            tokens.page = PyBytes_AS_STRING(tokens.source)
+            size = PyBytes_GET_SIZE(tokens.source)
         tokens.size = size
         if size >= NONE or not self.read_into(tokens):
             return None

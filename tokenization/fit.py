@@ -29,7 +29,7 @@ from tokenization.splits import tag_starts
 _JOINTS: Final = 16
 """Tokens by which a sum of parts may exceed the whole where text without exact places is joined."""
 
-_LIKELY_LONG: Final = 2
+_LIKELY_LONG: Final = 2.5
 """Characters a token from which a page may well be too long: its ids are found so that they serve its chunks too."""
 
 Policy = Literal["target", "first", "all", "drop"]
@@ -173,7 +173,7 @@ class _Page:
         # The space that `before` ends with belongs to the first segment's first token, as the space before any
         # other tag does, so in this shifted text every cut stands just after a token's end.
         self.ids = vocabulary.encode_normalised(" " + text)
-        ends = np.cumsum(vocabulary.lengths[self.ids], dtype=np.int64)
+        ends = np.cumsum(vocabulary.lengths.take(self.ids), dtype=np.int64)
         return np.searchsorted(ends, self.cuts, side="right").astype(np.int64)
 
     @property

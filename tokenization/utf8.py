@@ -10,9 +10,10 @@ from __future__ import annotations
 import ctypes
 from typing import Final
 
-_KEEP: Final = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
+_KEEP: Final = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.POINTER(ctypes.c_ssize_t))(
     ("PyUnicode_AsUTF8AndSize", ctypes.pythonapi)
 )
+_SHORT: Final = 4096  # characters of a text that is copied faster than looked at in place
 
 
 def has_utf8(text: str) -> bool:
@@ -26,7 +27,16 @@ def has_utf8(text: str) -> bool:
     return True
 
 
-def utf8(text: str) -> bytes:
-    """The UTF-8 of any text, lone surrogates written like other characters (``surrogatepass``)."""
-    has_utf8(text)
+def utf8(text: str) -> bytes | memoryview:
+    """The UTF-8 of any text, lone surrogates written like other characters (``surrogatepass``). Of a long text it is
+    what is kept with the text, not a copy: not to be used after the text is gone.
+    """
+    if len(text) > _SHORT:
+        size = ctypes.c_ssize_t()
+        try:
+            place = _KEEP(text, size)
+        except UnicodeEncodeError:
+            pass
+        else:
+            return memoryview((ctypes.c_char * size.value).from_address(place)).cast("B")
     return text.encode("utf-8", "surrogatepass")
