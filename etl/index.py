@@ -54,7 +54,7 @@ SPLITS: Final = ("train", "test")
 
 _COLUMNS: Final = ("sample_id", "workflow", "step", "sample_hash", "domain", "website", "objective", "chars")
 _DECIDED: Final = {"position": pl.Int32, "workflow": pl.String, "reason": pl.String, "detail": pl.String}
-_GROUP_ROWS: Final = 16_000  # samples whose rows are worked out together
+_ROWS_FOR_PART: Final = 512  # samples worked out together, for each part that they are spread over
 PART_ROWS: Final = 32_000  # about so many rows of the index are sorted together
 _PART_BITS: Final = 8  # at most: each part of both splits is an open file
 _ROW_GROUP: Final = 2**16  # rows of an index file that are read together
@@ -157,7 +157,7 @@ class Index:
                 mine = [at for at, shard in enumerate(shards) if number_of[shard.name] == generation.number]
                 rows_read = sum(_rows_of(work, shards[at]) for at in mine)
                 with _spreading(folder / "index", generation.number, rows_read) as spread:
-                    for group in _groups(mine, shards, work):
+                    for group in _groups(mine, shards, work, spread.at_once):
                         rows = self._decided(group, dropped)
                         spread.add(rows)
                         for batch in _ledger_rows(rows.filter(pl.col("reason") != "")):
@@ -302,6 +302,11 @@ class _Parts:
         self._folder, self._number, self._spread = folder, number, Spread(unsorted, INDEX_SCHEMA)
         self._bits = min((rows // PART_ROWS).bit_length(), _PART_BITS)
 
+    @property
+    def at_once(self) -> int:
+        """How many rows are best added together: some for each part, or the parts are written in crumbs."""
+        return max(PART_ROWS, _ROWS_FOR_PART << self._bits)
+
     def add(self, rows: pl.DataFrame) -> None:
         """Rows of some input shards."""
         kept = rows.filter(pl.col("reason") == "").group_by("split").agg(pl.col("planned").sum())
@@ -368,8 +373,10 @@ def _rows_of(work: AnyPath, shard: InputShard) -> int:
     return sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches))
 
 
-def _groups(positions: Iterable[int], shards: Sequence[InputShard], work: AnyPath) -> Iterator[pl.DataFrame]:
-    """The light rows of these input shards, some `_GROUP_ROWS` at a time, and where they were read."""
+def _groups(
+    positions: Iterable[int], shards: Sequence[InputShard], work: AnyPath, at_once: int
+) -> Iterator[pl.DataFrame]:
+    """The light rows of these input shards, about so many at once or those of one, and where they were read."""
     waiting: list[pl.DataFrame] = []
     size = 0
     for position in positions:
@@ -377,7 +384,7 @@ def _groups(positions: Iterable[int], shards: Sequence[InputShard], work: AnyPat
         place = (pl.lit(position, pl.Int32).alias("position"), pl.lit(shards[position].key).alias("shard"))
         waiting.append(rows.with_columns(*place, pl.col("row").cast(pl.Int64)))
         size += rows.height
-        if size >= _GROUP_ROWS:
+        if size >= at_once:
             yield pl.concat(waiting)
             waiting, size = [], 0
     if waiting:
