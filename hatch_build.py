@@ -18,7 +18,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from setuptools import Distribution, Extension
 from setuptools.errors import BaseError, CCompilerError
 
-SOURCES = ("pieces.pyx", "dom.py", "pruner.py")  # as in `etl.compiled`
+SOURCES = ("pieces.pyx", "dom.py", "locators.py", "pruner.py")  # as in `etl.compiled`
 
 
 class CustomBuildHook(BuildHookInterface[Any]):

@@ -13,7 +13,7 @@ import warnings
 from pathlib import Path
 from typing import Any, Final
 
-_SOURCES: Final = ("pieces.pyx", "dom.py", "pruner.py")  # it knows much of what the latter two do
+_SOURCES: Final = ("pieces.pyx", "dom.py", "locators.py", "pruner.py")  # it knows much of what the latter do
 
 
 def fingerprint(folder: Path) -> str:
