@@ -13,19 +13,19 @@ large enough to fill the memos, which are bounded by bytes: before, memory grows
 workers are compared with one by the clock on 16x, so that claim is about a machine with nothing else to do; of a small
 build the time in which processes start and vocabularies load is a good part, and that is not halved.
 
-Measured on two cores of an AMD EPYC that others kept busy, which makes processor time longer and not memory:
+Measured on two cores of an AMD EPYC:
 
 ==================  ============  ==========  =========
 synthetic samples   phase         core-min    peak, MiB
 ==================  ============  ==========  =========
-5.06 million        index         0.3         622
-20.02 million       index         1.4         668
-100.1 million       index         11.5        848
-1.1 million         accounts      0.2         738
-5.06 million        accounts      1.5         787
+5.06 million        index         0.5         432
+20.02 million       index         1.9         472
+100.1 million       index         9.9         877
+1.1 million         accounts      0.1         920
+5.06 million        accounts      0.9         961
 ==================  ============  ==========  =========
 
-The index of 100.1 million samples (9.1 million workflows, 20 GB of light rows) is 3.6 GB. On paper, at n samples: 16
+The index of 100.1 million samples (9.1 million workflows, 21 GB of light rows) is 3.8 GB. On paper, at n samples: 16
 bytes for each workflow are held, three times over while they are sorted (0.4 GB at 100 million), and a 256th of a
 split's rows at a time. What breaks next, in the order in which it does:
 
