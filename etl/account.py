@@ -65,9 +65,10 @@ def settle(out: AnyPath, group_rows: int = GROUP_ROWS) -> Account:
             records = found.rows.filter((pl.col("unit") == "record") & (pl.col("reason") != ""))
             unread += records.join(found.quarantined.to_frame(), on="id", how="semi").height
         _add(totals, _things(found))
-    for unit, stage, reason, count in counts.table().select("unit", "stage", "reason", "count").iter_rows():
+    table = counts.table()
+    for unit, stage, reason, count in table.select("unit", "stage", "reason", "count").iter_rows():
         totals[unit].reasons[stage, reason] += count if reason else 0
-    return Account({unit: total.said() for unit, total in totals.items()}, counts.table(), unread)
+    return Account({unit: total.said() for unit, total in totals.items()}, table, unread)
 
 
 def account(out: AnyPath) -> dict[str, dict[str, Any]]:

@@ -4,8 +4,7 @@
 was read and what became of it, ``quarantine`` what could not be read.
 
 Samples are written in runs of `RUN_CHARS`, within each in the order of the hash by which packing wants them: what an
-output shard takes from a run lies together. Single rows here and there cost packing five times as much, mostly for the
-memory pages of 22 columns that each of them touches.
+output shard takes from a run lies together. A single row here and there touches memory pages of 22 columns.
 """
 
 from __future__ import annotations

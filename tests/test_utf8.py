@@ -15,13 +15,15 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
 @given(ANY_TEXT)
 def test_it_is_what_python_makes_of_the_text(text: str) -> None:
-    """Equal to encoding anew (of a copy, which keeps nothing), also a second time."""
+    """Equal to encoding anew (of a copy, which keeps nothing), also a second time, and of a long one in place."""
     copy = "".join(list(text))
     surrogates = any("\ud800" <= character <= "\udfff" for character in text)
     for _ in range(2):
         assert utf8(text) == copy.encode("utf-8", "surrogatepass")
         assert has_utf8(text) is not surrogates
     assert text == copy
+    long = (text + "x") * 4097
+    assert utf8(long) == (copy + "x").encode("utf-8", "surrogatepass") * 4097
 
 
 def test_it_is_kept_with_the_text() -> None:
