@@ -88,6 +88,7 @@ def test_it_is_compiled_where_it_can_be() -> None:
 @example("<a b='<c>' \"x>y<a\0b>z</a <p ID=a id=b Class='c  d' title=''>")
 @example("<p>\ud83d\ude00 a\u2028b\u00a0c\x1f\x85d\u3000</p>\ud800")
 @example("<a id='&#97;'><a id=a><A ID=a><b id=a\0><b id='a\ufffd'><i \u0130x=q><i \u0130X=''><p class='x &amp; y'>")
+@example("<pre>\r\na\rb \u00e9<a\r\nb='c\rd\r\n' \re>\r\n</pre>\r<textarea>\r\n</textarea>\ud800\r")
 @example("<div onclick='go()' style='user-select: none' alt>x</div><img ALT=''><p></p><i></i>")
 def test_compiled_equals_plain(html: str) -> None:
     """Every page reads and is pruned the same by both, whatever element is asked for or kept."""
