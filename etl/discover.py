@@ -13,7 +13,6 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -23,7 +22,6 @@ from etl.files import Node
 from etl.inputs import InputHead, InputShard
 from etl.plan import Source
 from etl.remembered import Facts, Remembered
-from etl.retries import patiently
 from etl.splitting import Cutting
 from etl.storage import AnyPath
 from etl.streams import Part
@@ -58,7 +56,7 @@ def find(inputs: Sequence[str], sources: Mapping[str, Source], without: Path | N
     """
     found: dict[str, Found] = {}
     for given in inputs:
-        for root in patiently(given, partial(files.expand, given)):
+        for root in files.expand(given):
             for item in _walk(root, root.name, sources, frozenset((without.resolve(),) if without else ())):
                 if item.format == UNKNOWN and item.place == root.place:
                     names = ", ".join(sorted(sources))
@@ -84,7 +82,7 @@ def _walk(
         if (real := files.local(node.place).resolve()) in without:
             return
         without |= {real}
-    format_name = patiently(node.place, lambda: _recognise(InputHead.at(node), sources))
+    format_name = _recognise(InputHead.at(node), sources)
     if node.kind == "file":
         yield Found(node.place, name, format_name, (node,))
         return

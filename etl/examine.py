@@ -17,12 +17,11 @@ from etl import files, splitting
 from etl.files import Node
 from etl.inputs import InputHead
 from etl.remembered import Facts, Remembered
-from etl.retries import patiently
 from etl.splitting import Cutting
 from etl.streams import GZIP_MAGIC, Part, has_frames_from, is_zstd
 
 Report = Callable[[int], None]
-"""Told how many more bytes were hashed; fewer than none if they must be hashed again."""
+"""Told how many more bytes were hashed."""
 
 
 def examine(node: Node, cutting: Cutting | None, known: Remembered, report: Report) -> Facts:
@@ -38,7 +37,7 @@ def examine(node: Node, cutting: Cutting | None, known: Remembered, report: Repo
         report(facts.size)
         return facts
     began = time.time()
-    facts = patiently(node.place, lambda: _read(node, cutting, report))
+    facts = _read(node, cutting, report)
     if files.remote(node.place) or files.node(node.place).stamp == stamp:
         known.put(node.place, stamp, facts, began)
     return facts
@@ -46,24 +45,21 @@ def examine(node: Node, cutting: Cutting | None, known: Remembered, report: Repo
 
 def _read(node: Node, cutting: Cutting | None, report: Report) -> Facts:
     hashed = _Hashed(files.open_binary(node.place), report)
-    try:
-        with io.BufferedReader(hashed, 2**20) as stream:
-            parts = _cut(node, stream, cutting) if cutting else []
-            while stream.read1(2**20):
-                pass
-            _complete(node, hashed.size)
-        if cutting and parts is None:  # where to cut is seen by another look only
-            parts = _second_look(node, cutting)
-    except BaseException:
-        report(-hashed.size)
-        raise
+    with io.BufferedReader(hashed, 2**20) as stream:
+        parts = _cut(node, stream, cutting) if cutting else []
+        while stream.read1(2**20):
+            pass
+        _complete(node, hashed.size)
+    if cutting and parts is None:  # where to cut is seen by another look only
+        parts = _second_look(node, cutting)
     return Facts(hashed.size, hashed.sha256.hexdigest(), parts or [], cutting.name if cutting else "")
 
 
 def _complete(node: Node, size: int) -> None:
     """A connection that was lost may look like the end of the file."""
     if files.remote(node.place) and node.stamp.size is not None and size != node.stamp.size:
-        raise OSError(errno.EIO, f"{size} bytes could be read, {node.stamp.size} should be there", node.place)
+        said = f"{size} bytes could be read, {node.stamp.size} were listed: it has changed, or the connection was lost"
+        raise OSError(errno.EIO, said, node.place)
 
 
 def _cut(node: Node, stream: io.BufferedReader[Any], cutting: Cutting) -> list[Part] | None:

@@ -5,7 +5,7 @@ it. ``file://`` is a local path.
 
 Whatever a storage library raises comes out as OSError with a number and the place, so that trouble with storage is
 never taken for a record that cannot be read: FileNotFoundError, PermissionError, EIO for what may pass, EINVAL for
-what will not. Nothing is tried again here: `etl.retries`.
+what will not. What may pass is tried again first (`etl.retries`); a file that is being read goes on where it was.
 """
 
 from __future__ import annotations
@@ -19,17 +19,19 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import IO, Any, Final, Literal, NamedTuple, cast
+from typing import IO, Any, Final, Literal, NamedTuple, TypeVar, cast
 from urllib.parse import unquote
 
-from etl.retries import transient
+from etl.retries import persistent, transient
 from schemas.errors import ConfigError
+
+T = TypeVar("T")
 
 BLOCK: Final = 8 * 2**20
 """Bytes a request of a remote file that is read on and on: with less, each costs more waiting than reading."""
@@ -84,7 +86,7 @@ def expand(given: str) -> list[Node]:
 
     Raises `ConfigError` if there is nothing, or if a package is missing to look there.
     """
-    nodes = _expand_remote(given) if remote(given) else _expand_local(str(local(given)))
+    nodes = _patiently(given, lambda: _expand_remote(given)) if remote(given) else _expand_local(str(local(given)))
     if not nodes:
         raise ConfigError(f"{given}: no such file or folder, and no match as a glob")
     return nodes
@@ -94,11 +96,14 @@ def node(place: str | Path, anew: bool = False) -> Node:
     """One file or folder. anew: not as it is remembered from a listing. Raises OSError."""
     if not remote(place):
         return _local_node(local(place))
-    with _errors(str(place)):
+
+    def asked() -> Node:
         system, path = _system(str(place))
         if anew:
             system.invalidate_cache()
         return _remote_node(system, path, _info(system, path, str(place)))
+
+    return _patiently(str(place), asked)
 
 
 def version(nodes: Iterable[Node]) -> str:
@@ -148,40 +153,69 @@ def folder_name(place: str | Path) -> str:
 
 
 class _Remote(io.RawIOBase):
-    """A remote file; its errors are those of this module."""
+    """A remote file; its errors are those of this module. After one that may pass it is opened anew, where it was."""
 
     def __init__(self, place: str, *, whole: bool, block: int) -> None:
         self._place = place
-        with _errors(place):
-            system, path = _system(place)
-            if whole and _URL.match(place)[1] in {"http", "https"}:  # type: ignore[index]
-                block = 0  # one request, and it works without range requests
-            self._file: IO[bytes] = system.open(path, "rb", block_size=block, cache_type="readahead")
+        # one request, and it works without range requests
+        self._in_one = whole and _of_web(place)
+        self._block = 0 if self._in_one else block
+        self._at = 0
+        self._file: IO[bytes] | None = None
+        _patiently(place, self._opened)
 
     def readable(self) -> bool:
         return True
 
     def seekable(self) -> bool:
-        return bool(self._file.seekable())
+        return bool(self._opened().seekable())
 
     def readinto(self, buffer: Any) -> int:
-        with _errors(self._place):
-            data = self._file.read(len(buffer))
+        data = _patiently(self._place, lambda: self._read(len(buffer)))
         buffer[: len(data)] = data
         return len(data)
 
     def seek(self, offset: int, whence: int = 0) -> int:
         with _errors(self._place):
-            self._file.seek(offset, whence)
-            return self._file.tell()
+            stream = self._opened()
+            stream.seek(offset, whence)
+            self._at = stream.tell()
+        return self._at
 
     def tell(self) -> int:
-        return self._file.tell()
+        return self._at
 
     def close(self) -> None:
-        if not self.closed:
+        if not self.closed and self._file is not None:
             self._file.close()
         super().close()
+
+    def _opened(self) -> IO[bytes]:
+        if self._file is None:
+            system, path = _system(self._place)
+            stream: IO[bytes] = system.open(path, "rb", block_size=self._block, cache_type="readahead")
+            if not self._in_one:
+                stream.seek(self._at)
+            left = self._at if self._in_one else 0
+            while left and (data := stream.read(min(left, BLOCK))):
+                left -= len(data)
+            self._file = stream
+        return self._file
+
+    def _read(self, count: int) -> bytes:
+        stream = self._opened()
+        try:
+            data = stream.read(count)
+            size = getattr(stream, "size", None)
+            if not data and count and size is not None and self._at < size:  # how a lost connection may look
+                raise OSError(errno.EIO, f"{self._at} bytes could be read, {size} should be there", self._place)
+        except Exception:
+            self._file = None
+            with suppress(Exception):
+                stream.close()
+            raise
+        self._at += len(data)
+        return data
 
 
 def _expand_local(given: str) -> list[Node]:
@@ -216,15 +250,14 @@ def stamp_of(known: os.stat_result) -> Stamp:
 
 
 def _expand_remote(given: str) -> list[Node]:
-    with _errors(given):
-        system, path = _system(given)
-        try:
-            info = _info(system, path, given)
-        except FileNotFoundError as error:
-            if transient(error):
-                raise
-            return [_remote_node(system, match, info) for match, info in _glob(system, path)]
-        return [_remote_node(system, path, info)]
+    system, path = _system(given)
+    try:
+        info = _info(system, path, given)
+    except FileNotFoundError as error:
+        if transient(error):
+            raise
+        return [_remote_node(system, match, info) for match, info in _glob(system, path)]
+    return [_remote_node(system, path, info)]
 
 
 def _info(system: Any, path: str, place: str) -> Mapping[str, Any]:
@@ -285,8 +318,9 @@ def _seconds(time: Any) -> float:
 
 def _remote_children(system: Any, path: str) -> list[Node]:
     """All of a remote folder by one listing, put together as folders."""
-    with _errors(str(system.unstrip_protocol(path))):
-        root = path.rstrip("/")
+    root = path.rstrip("/")
+
+    def listed() -> list[Node]:
         found = system.find(root + "/" if _of_web(root) else root, detail=True)
         tree: dict[str, Any] = {}
         for name, info in sorted(found.items()):
@@ -298,6 +332,8 @@ def _remote_children(system: Any, path: str) -> list[Node]:
                 folder = folder.setdefault(part, {})
             folder[parts[-1]] = (name, info)
         return _nodes(system, root, tree)
+
+    return _patiently(str(system.unstrip_protocol(path)), listed)
 
 
 def _nodes(system: Any, root: str, tree: Mapping[str, Any]) -> list[Node]:
@@ -328,6 +364,16 @@ def _system(place: str) -> tuple[Any, str]:
             raise
         raise ConfigError(f"{place}: {protocol}:// is no storage that fsspec knows") from error
     return system, str(path)
+
+
+def _patiently(place: str, fn: Callable[[], T]) -> T:
+    """What ``fn`` returns of a remote place, tried again while its error may pass; errors are those of this module."""
+
+    def tried() -> T:
+        with _errors(place):
+            return fn()
+
+    return persistent(tried, place)
 
 
 @contextmanager

@@ -23,7 +23,6 @@ from etl.failures import Refused, Watch, described, known_as, of_the_machine, un
 from etl.fingerprint import digest, plain
 from etl.inputs import InputHead, InputShard
 from etl.reports import ShardReport, Writer
-from etl.retries import patiently
 from etl.storage import AnyPath
 from etl.takedown import NOTHING, Takedown
 from etl.tally import Tally
@@ -170,7 +169,7 @@ class Plan:
 def _check_version(shard: InputShard) -> None:
     """Raises `BuildError` if what was read may not be what was hashed."""
     if shard.version:
-        found = patiently(shard.path, lambda: files.version(files.files_at(files.node(shard.path, anew=True))))
+        found = files.version(files.files_at(files.node(shard.path, anew=True)))
         if found != shard.version:
             raise BuildError(
                 f"{shard.path}: it changed after it was hashed and before it was read to its end; once nothing writes "

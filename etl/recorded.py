@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import polars as pl
 
@@ -22,7 +21,6 @@ from etl.files import Node
 from etl.index import scan
 from etl.inputs import InputShard
 from etl.recipe import InputSettings
-from etl.retries import patiently
 from etl.shards import column, read_json
 from etl.sources import SOURCES
 from etl.storage import AnyPath
@@ -109,13 +107,13 @@ class _Roots:
             self._nodes = []
             for given in self._given:
                 try:
-                    self._nodes += patiently(given, partial(files.expand, given))
+                    self._nodes += files.expand(given)
                 except (StepmillError, OSError) as error:
                     if error.__cause__ or isinstance(error, OSError):  # else there is nothing
                         self.trouble = error
         found = [root for root in self._nodes if root.name == name]
         for root in self._nodes:
-            found += patiently(root.place, partial(_under, root, name))
+            found += _under(root, name)
         return found
 
 

@@ -32,8 +32,9 @@ _LASTING_NUMBERS: Final = frozenset(
 )
 _PASSING_NAMES: Final = frozenset(
     # aiohttp; botocore; google.auth; requests; h11: named here because none of them need be installed
-    "ClientConnectionError ClientPayloadError ConnectionError HTTPClientError IncompleteReadError "
-    "RemoteProtocolError ResponseStreamingError TransportError ChunkedEncodingError FSTimeoutError".split()
+    "ClientConnectionError ClientPayloadError PayloadEncodingError ConnectionError HTTPClientError "
+    "IncompleteReadError RemoteProtocolError ResponseStreamingError TransportError ChunkedEncodingError "
+    "FSTimeoutError".split()
 )
 
 
@@ -103,11 +104,6 @@ def asked_wait(error: BaseException) -> float:
         return 0.0
 
 
-def patiently(place: str, fn: Callable[[], T]) -> T:
-    """What ``fn`` returns of a place (`etl.files`): persistent where it is remote; a disk is asked once."""
-    return persistent(fn, place) if "://" in place else fn()
-
-
 def transient(error: BaseException) -> bool:
     """Whether the same may work a moment later: connections, time-outs, overloaded servers.
 
@@ -118,11 +114,11 @@ def transient(error: BaseException) -> bool:
         error = error.__cause__
     if isinstance(error, _LASTING) or not isinstance(error, Exception):
         return False
+    if not _PASSING_NAMES.isdisjoint(kind.__name__ for kind in type(error).__mro__):
+        return True  # aiohttp gives half a body the status 400
     if (status := status_of(error)) is not None:
         return status >= 500 or status in {408, 429}
-    if isinstance(error, OSError):
-        return error.errno not in _LASTING_NUMBERS
-    return not _PASSING_NAMES.isdisjoint(kind.__name__ for kind in type(error).__mro__)
+    return isinstance(error, OSError) and error.errno not in _LASTING_NUMBERS
 
 
 def status_of(error: Exception) -> int | None:
