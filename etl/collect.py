@@ -44,12 +44,13 @@ def _rows(path: UPath, wanted: np.ndarray[Any, Any], tag: str) -> Iterator[pa.Re
     """These rows of one file, in order."""
     try:
         with pa.memory_map(str(scratch.nearby(path, tag))) as stream:
-            yield from _taken(pa.ipc.open_file(stream), wanted)
+            yield from taken(pa.ipc.open_file(stream), wanted)
     except pa.ArrowInvalid as error:
         raise broken(path, error) from error
 
 
-def _taken(reader: pa.ipc.RecordBatchFileReader, wanted: np.ndarray[Any, Any]) -> Iterator[pa.RecordBatch]:
+def taken(reader: pa.ipc.RecordBatchFileReader, wanted: np.ndarray[Any, Any]) -> Iterator[pa.RecordBatch]:
+    """The rows of these numbers, which rise; at most a batch for each of the file's."""
     start = at = 0
     for number in range(reader.num_record_batches):
         if at == len(wanted):
@@ -57,6 +58,8 @@ def _taken(reader: pa.ipc.RecordBatchFileReader, wanted: np.ndarray[Any, Any]) -
         batch = reader.get_batch(number)
         stop = start + batch.num_rows
         end = int(np.searchsorted(wanted, stop))
-        if end > at:
+        if end - at == batch.num_rows:
+            yield batch
+        elif end > at:
             yield batch.take(pa.array(wanted[at:end] - start))
         start, at = stop, end

@@ -58,6 +58,11 @@ COMPILED_MEMO_BYTES: Final = 128 * 2**20
 PAGES_CHARACTERS: Final = 16 * 2**20
 """Bound of the latest pages that are kept whole."""
 
+_DONE_CHARACTERS: Final = 4 * 2**20
+"""The same where those before a page that is read again are done with: memory that is fresh to the caches costs more
+than reading the odd page once more.
+"""
+
 _PIECE_OVERHEAD: Final = 600  # measured bytes of a Token, its note, its dict slot and their strings' headers
 _LONGEST_PIECE: Final = 2**20
 _JOIN_LIMIT: Final = 64  # pieces joined into one tag before the plain reader, which is linear, takes over
@@ -279,7 +284,9 @@ class _NeedsPlain(Exception):
 class _Pages(dict[tuple[int, str, str], tuple[str, Page]]):
     """The latest pages, bounded by their characters: stages read a page one after the other, recordings repeat it.
 
-    The key is a sample of the page, because hashing all of it takes as long as a good part of reading it.
+    One stage goes through the pages of a workflow, then the next does; so what came before a page that is read again
+    is likely to be done with. The key is a sample of the page, because hashing all of it takes as long as a good part
+    of reading it.
     """
 
     def __init__(self) -> None:
@@ -296,28 +303,43 @@ class _Pages(dict[tuple[int, str, str], tuple[str, Page]]):
         self.size += len(html) if key not in self else 0
         self[key] = html, page
         while self.size > PAGES_CHARACTERS:
-            self.size -= len(self.pop(next(iter(self)))[0])
+            self._forget(next(iter(self)))
+
+    def done_before(self, key: tuple[int, str, str]) -> None:
+        """A page is read again: over `_DONE_CHARACTERS` those before it go, and it itself."""
+        while self.size > _DONE_CHARACTERS:
+            first = next(iter(self))
+            self._forget(first)
+            if first == key:
+                return
+
+    def _forget(self, key: tuple[int, str, str]) -> None:
+        self.size -= len(self.pop(key)[0])
 
 
 _PAGES: Final = _Pages()
 
 
-def read(html: str) -> Page:
-    """Read a page as written. Equal to `read_plain` for every string."""
-    known = _PAGES.get(_PAGES.key(html))
+def read(html: str, utf8: bytes | None = None) -> Page:
+    """Read a page as written. Equal to `read_plain` for every string. utf8: of the page (`etl.fingerprint`), if it is
+    there already.
+    """
+    key = _PAGES.key(html)
+    known = _PAGES.get(key)
     if known is not None and known[0] == html:
+        _PAGES.done_before(key)
         return known[1]
-    page = _read(html)
+    page = _read(html, utf8)
     _PAGES.keep(html, page)
     return page
 
 
-def _read(html: str) -> Page:
-    page = None if _PIECES is None else _read_compiled(_PIECES, html)
+def _read(html: str, utf8: bytes | None = None) -> Page:
+    page = None if _PIECES is None else _read_compiled(_PIECES, html, utf8)
     return page or _read_pieces(html)
 
 
-def _read_compiled(pieces: list[Any], html: str) -> Page | None:
+def _read_compiled(pieces: list[Any], html: str, utf8: bytes | None) -> Page | None:
     """`read` by compiled code; None for a page that holds more than that is made for."""
     try:
         with COMPILED:
@@ -325,7 +347,7 @@ def _read_compiled(pieces: list[Any], html: str) -> Page | None:
                 pieces[0] = _new_pieces()
                 _PAGES.clear()  # they hold the old ones
                 _PAGES.size = 0
-            found = pieces[0].read(html)
+            found = pieces[0].read(html, utf8)
     except _NeedsPlain:
         return read_plain(html)
     return Page(*found) if found else None

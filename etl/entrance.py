@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from etl.domains import domain_of
 from etl.failures import Refused, known_as
-from etl.fingerprint import content_hash
+from etl.fingerprint import content_hash, utf8
 from etl.takedown import COPY, REASON, Takedown, domains_of
 from etl.tally import Entry, Tally
 from schemas.trail import Mark, Trail
@@ -105,9 +105,11 @@ def enter(workflow: Workflow, tally: Tally, seen: dict[str, str]) -> Trail:
     seen: content hash by uid of the shard's earlier workflows. One whose id came before gets an id of its own in the
     ledger (``uid~2``), so that every line of the ledger is about one thing; it stands there with an empty hash.
     """
-    marks = [Mark(number, step) for number, step in enumerate(workflow.steps, 1)]
+    pages = [utf8(step.html) for step in workflow.steps]
+    marks = [Mark(number, *each) for number, each in enumerate(zip(workflow.steps, pages, strict=True), 1)]
     domains = [domain_of(step.url, workflow.website) for step in workflow.steps]
-    trail = Trail(workflow, marks, content_hash(workflow), " ".join(workflow.objective.split()), workflow.uid)
+    hashed = content_hash(workflow, pages)
+    trail = Trail(workflow, marks, hashed, " ".join(workflow.objective.split()), workflow.uid)
     while trail.uid in seen:
         repeat = int(trail.uid.removeprefix(workflow.uid).removeprefix("~") or 1)
         trail.uid = f"{workflow.uid}~{repeat + 1}"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
 import orjson
 import xxhash
 
+from etl import compiled
 from schemas.workflow import Workflow
-from tokenization.utf8 import utf8
 
 
 def digest(value: Any) -> str:
@@ -34,21 +35,29 @@ def order_hash(text: str, seed: int) -> int:
     return xxhash.xxh3_64_intdigest(text.encode(), seed=seed)
 
 
-def content_hash(workflow: Workflow) -> str:
-    """Hash of what a workflow says, without ids and where it was read: equal for the same recording in two formats."""
+def utf8(text: str) -> bytes:
+    """The UTF-8 of any text, lone surrogates written like other characters (``surrogatepass``)."""
+    made: bytes = text.encode("utf-8", "surrogatepass") if compiled.PIECES is None else compiled.PIECES.to_bytes(text)
+    return made
+
+
+def content_hash(workflow: Workflow, pages: Sequence[bytes]) -> str:
+    """Hash of what a workflow says, without ids and where it was read: equal for the same recording in two formats.
+
+    pages: `utf8` of those of its steps.
+    """
     digest = xxhash.xxh3_128()
     for text in (workflow.objective, workflow.website, workflow.topic, repr(workflow.reward)):
-        _add(digest, text)
-    for step in workflow.steps:
+        _add(digest, utf8(text))
+    for step, page in zip(workflow.steps, pages, strict=True):
         action = step.action
-        for text in (step.url, step.html, action.kind, action.value, action.description, step.error):
-            _add(digest, text)
+        for data in (utf8(step.url), page, *map(utf8, (action.kind, action.value, action.description, step.error))):
+            _add(digest, data)
         for locator in step.target:
-            _add(digest, f"{locator.kind}\0{locator.name}\0{locator.value}")
+            _add(digest, utf8(f"{locator.kind}\0{locator.name}\0{locator.value}"))
     return digest.hexdigest()
 
 
-def _add(digest: xxhash.xxh3_128, text: str) -> None:
-    data = utf8(text)
+def _add(digest: xxhash.xxh3_128, data: bytes) -> None:
     digest.update(len(data).to_bytes(8, "little"))
     digest.update(data)

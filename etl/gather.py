@@ -8,7 +8,7 @@ once, its rows are read in their order, and those of the window are held.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -45,10 +45,18 @@ def _gathered(rows: pl.DataFrame, folder: Path) -> Iterator[Sample]:
     for window in _windows(rows):
         found: dict[int, Sample] = {}
         for (shard,), group in window.with_row_index("at").sort("shard", "row").group_by("shard", maintain_order=True):
-            reader = _Reader(folder / f"{shard}.arrow")
-            found |= {at: reader.row(row) for at, row in group.select("at", "row").iter_rows()}
+            samples = _samples(collect.taken(open_arrow(folder / f"{shard}.arrow"), group["row"].to_numpy()))
+            found |= zip(group["at"], samples, strict=True)
         for at in range(window.height):
             yield found.pop(at)
+
+
+def _samples(batches: Iterable[pa.RecordBatch]) -> Iterator[Sample]:
+    """The samples in batches, a column at a time, which is several times as fast as value by value."""
+    for batch in batches:
+        columns = [column.to_pylist() for column in batch.columns]
+        columns[_HISTORY] = map(tuple, columns[_HISTORY])
+        yield from map(Sample, *columns)
 
 
 def _windows(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -58,24 +66,3 @@ def _windows(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
     for height in number.rle().struct.field("len"):
         yield rows.slice(start, height).select("shard", "row")
         start += height
-
-
-class _Reader:
-    """Rows of one samples file by number, asked for in rising order."""
-
-    def __init__(self, path: Path) -> None:
-        self._reader = open_arrow(path)
-        self._next = self._start = self._stop = 0  # number of the next batch; first row of this one, and of the next
-        self._columns: list[pa.Array] = []
-
-    def row(self, number: int) -> Sample:
-        while number >= self._stop:
-            batch = self._reader.get_batch(self._next)
-            self._next += 1
-            self._start, self._stop = self._stop, self._stop + batch.num_rows
-            self._columns = []
-        if not self._columns:
-            self._columns = batch.columns
-        values = [column[number - self._start].as_py() for column in self._columns]
-        values[_HISTORY] = tuple(values[_HISTORY])
-        return Sample(*values)

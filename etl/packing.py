@@ -24,7 +24,7 @@ from etl.shards import ArrowWriter, atomic, write_json
 from etl.storage import AnyPath
 from schemas.errors import RecordError, StepmillError
 from schemas.ledger import FITTED_SCHEMA, LISTING_SCHEMA
-from schemas.samples import PACKED_SCHEMA, Encoded, Packed, Sample
+from schemas.samples import PACKED_SCHEMA, Encoded, Packed, Sample, Tokens, labels_of
 from tokenization.encode import Encoder
 from tokenization.fit import Drop, Fit
 from tokenization.pack import pack, unpacked
@@ -167,10 +167,10 @@ def _write(rows: Iterator[Packed], writer: ArrowWriter, fitted: dict[str, dict[s
             if fitted[sample_id]["row"] < 0:  # else it is another chunk of a sample
                 fitted[sample_id]["row"] = number
                 samples += 1
-        tokens += len(row.input_ids)
-        loss += int(np.count_nonzero(row.labels >= 0))
+        tokens += row.tokens
+        loss += row.loss_tokens
         waiting.append(row)
-        size += len(row.input_ids)
+        size += row.tokens
         if size >= _BATCH_TOKENS:
             writer.add_batch(_batch(waiting))
             waiting, size = [], 0
@@ -179,14 +179,21 @@ def _write(rows: Iterator[Packed], writer: ArrowWriter, fitted: dict[str, dict[s
     return samples, tokens, loss
 
 
-def _batch(rows: list[Packed]) -> pa.RecordBatch:
-    """Rows as one Arrow batch; the tokens are views of numpy arrays, never Python lists."""
-    columns = [_lists([getattr(row, name) for row in rows]) for name in ("input_ids", "labels", "seq_lengths")]
-    columns.append(pa.array([list(row.sample_ids) for row in rows], PACKED_SCHEMA.field("sample_ids").type))
+def _batch(rows: Sequence[Packed]) -> pa.RecordBatch:
+    """Rows as one Arrow batch. Every token is copied once to here and never a Python object."""
+    samples = [sample for row in rows for sample in row.samples]
+    lengths = [row.seq_lengths for row in rows]
+    tokens = [row.tokens for row in rows]
+    columns = [
+        _lists(np.concatenate([sample.input_ids for sample in samples]), tokens),
+        _lists(labels_of(samples), tokens),
+        _lists(np.concatenate(lengths), list(map(len, lengths))),
+        pa.array([row.sample_ids for row in rows], PACKED_SCHEMA.field("sample_ids").type),
+    ]
     return pa.record_batch(columns, schema=PACKED_SCHEMA)
 
 
-def _lists(arrays: list[np.ndarray[Any, np.dtype[np.int32]]]) -> pa.ListArray:
-    offsets = np.zeros(len(arrays) + 1, np.int32)
-    np.cumsum([len(array) for array in arrays], out=offsets[1:])
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.concatenate(arrays), pa.int32()))
+def _lists(values: Tokens, lengths: Sequence[int]) -> pa.ListArray:
+    offsets = np.zeros(len(lengths) + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values, pa.int32()))

@@ -49,15 +49,77 @@ cdef extern from *:
         }
         return stepmill_mix(a ^ odd, b ^ hash);
     }
+    static inline char *stepmill_put(char *out, uint32_t c) {
+        if (c < 0x80) {
+            *out++ = (char) c;
+            return out;
+        }
+        if (c < 0x800) {
+            *out++ = (char) (0xc0 | c >> 6);
+        } else {
+            if (c < 0x10000) {
+                *out++ = (char) (0xe0 | c >> 12);
+            } else {
+                *out++ = (char) (0xf0 | c >> 18);
+                *out++ = (char) (0x80 | (c >> 12 & 0x3f));
+            }
+            *out++ = (char) (0x80 | (c >> 6 & 0x3f));
+        }
+        *out++ = (char) (0x80 | (c & 0x3f));
+        return out;
+    }
+    /* UTF-8 of a text as Python holds it, a unit of 1, 2 or 4 bytes a character: its size, and itself. Steps of so many
+       characters are what a compiler makes few instructions of. */
+    #define STEPMILL_STEP 32
+    #define STEPMILL_MORE(c) (((c) > 0x7f) + ((c) > 0x7ff) + ((c) > 0xffff))
+    #define STEPMILL_UTF8(unit, name) \
+    static size_t name##_size(const unit *text, size_t length) { \
+        size_t size = length, at; \
+        for (at = 0; length - at >= STEPMILL_STEP; at += STEPMILL_STEP) { \
+            uint32_t any = 0; \
+            int i; \
+            for (i = 0; i < STEPMILL_STEP; i++) any |= text[at + i]; \
+            if (any > 0x7f) for (i = 0; i < STEPMILL_STEP; i++) size += STEPMILL_MORE((uint32_t) text[at + i]); \
+        } \
+        for (; at < length; at++) size += STEPMILL_MORE((uint32_t) text[at]); \
+        return size; \
+    } \
+    static void name(const unit *text, size_t length, char *out) { \
+        size_t at; \
+        for (at = 0; length - at >= STEPMILL_STEP; at += STEPMILL_STEP) { \
+            uint32_t any = 0; \
+            int i; \
+            for (i = 0; i < STEPMILL_STEP; i++) any |= text[at + i]; \
+            if (any > 0x7f) { \
+                for (i = 0; i < STEPMILL_STEP; i++) out = stepmill_put(out, text[at + i]); \
+            } else { \
+                for (i = 0; i < STEPMILL_STEP; i++) out[i] = (char) text[at + i]; \
+                out += STEPMILL_STEP; \
+            } \
+        } \
+        for (; at < length; at++) out = stepmill_put(out, text[at]); \
+    }
+    STEPMILL_UTF8(uint8_t, stepmill_utf8_1)
+    STEPMILL_UTF8(uint16_t, stepmill_utf8_2)
+    STEPMILL_UTF8(uint32_t, stepmill_utf8_4)
     """
     const char *STEPMILL_SOURCES
+    size_t stepmill_utf8_1_size(const void *text, size_t length) nogil
+    size_t stepmill_utf8_2_size(const void *text, size_t length) nogil
+    size_t stepmill_utf8_4_size(const void *text, size_t length) nogil
+    void stepmill_utf8_1(const void *text, size_t length, char *out) nogil
+    void stepmill_utf8_2(const void *text, size_t length, char *out) nogil
+    void stepmill_utf8_4(const void *text, size_t length, char *out) nogil
     uint64_t stepmill_hash(const char *at, size_t size, uint64_t seed) nogil
 
 cdef extern from "string.h":
     void *memmem(const void *text, size_t size, const void *wanted, size_t wanted_size) nogil
 
 cdef extern from "Python.h":
-    const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
+    int PyUnicode_KIND(object text)
+    void *PyUnicode_DATA(object text)
+    Py_ssize_t PyUnicode_GET_LENGTH(object text)
+    bint PyUnicode_IS_ASCII(object text)
 
 SOURCES = STEPMILL_SOURCES.decode()
 """What the sources were that this was made of, as `etl.compiled` has it."""
@@ -404,8 +466,45 @@ cdef str to_str(const char *at, size_t size):
     return PyUnicode_DecodeUTF8(at, size, b"surrogatepass")
 
 
-cdef bytes to_bytes(str text):
-    return text.encode("utf-8", "surrogatepass")
+cpdef bytes to_bytes(str text):
+    """The UTF-8 of any text, lone surrogates written like other characters, in a third of the time of `str.encode`."""
+    cdef const void *data = PyUnicode_DATA(text)
+    cdef size_t length = PyUnicode_GET_LENGTH(text)
+    cdef int kind = PyUnicode_KIND(text)
+    cdef bytes made
+    if PyUnicode_IS_ASCII(text):
+        return PyBytes_FromStringAndSize(<const char *> data, length)
+    if kind == 1:
+        made = PyBytes_FromStringAndSize(NULL, stepmill_utf8_1_size(data, length))
+        stepmill_utf8_1(data, length, PyBytes_AS_STRING(made))
+    elif kind == 2:
+        made = PyBytes_FromStringAndSize(NULL, stepmill_utf8_2_size(data, length))
+        stepmill_utf8_2(data, length, PyBytes_AS_STRING(made))
+    else:
+        made = PyBytes_FromStringAndSize(NULL, stepmill_utf8_4_size(data, length))
+        stepmill_utf8_4(data, length, PyBytes_AS_STRING(made))
+    return made
+
+
+cdef bytes with_lf(const char *at, size_t size):
+    """Bytes with LF at the end of lines instead of CR LF and CR."""
+    cdef bytes made = PyBytes_FromStringAndSize(NULL, size)
+    cdef char *out = PyBytes_AS_STRING(made)
+    cdef const char *end = at + size
+    cdef const char *behind
+    while at < end:
+        behind = <const char *> memchr(at, c"\r", end - at)
+        if behind == NULL:
+            behind = end
+        memcpy(out, at, behind - at)
+        out += behind - at
+        at = behind + 1
+        if behind < end:
+            if at < end and at[0] == c"\n":
+                at += 1
+            out[0] = c"\n"
+            out += 1
+    return made[: out - PyBytes_AS_STRING(made)]
 
 
 # ---- pieces
@@ -658,24 +757,24 @@ cdef class Pieces:
         record.next = NONE
         return self.add(at, size, 0, hash, &record, True)
 
-    def read(self, str html not None):
-        """(tokens, a byte each that says whether an element begins); None if the plain reader must read the page."""
+    def read(self, str html not None, bytes utf8):
+        """(tokens, a byte each that says whether an element begins); None if the plain reader must read the page.
+
+        utf8: of the page, where there is one.
+        """
         cdef Tokens tokens = Tokens.__new__(Tokens)
-        cdef Py_ssize_t size
         tokens.pieces = self
-        tokens.source = html
-        try:
-            tokens.page = PyUnicode_AsUTF8AndSize(html, &size)  # kept with the text: tokenization.utf8
-        except UnicodeEncodeError:
-            tokens.source = to_bytes(html)
-            tokens.page = PyBytes_AS_STRING(tokens.source)
-            size = PyBytes_GET_SIZE(tokens.source)
-        if memchr(tokens.page, c"\r", size) != NULL:
-            tokens.source = tokens.page[:size].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-            tokens.page = PyBytes_AS_STRING(tokens.source)
-            size = PyBytes_GET_SIZE(tokens.source)
-        tokens.size = size
-        if size >= NONE or not self.read_into(tokens):
+        if utf8 is not None:
+            tokens.own(utf8)
+        elif PyUnicode_IS_ASCII(html):
+            tokens.source = html
+            tokens.page = <const char *> PyUnicode_DATA(html)
+            tokens.size = PyUnicode_GET_LENGTH(html)
+        else:
+            tokens.own(to_bytes(html))
+        if memchr(tokens.page, c"\r", tokens.size) != NULL:
+            tokens.own(with_lf(tokens.page, tokens.size))
+        if tokens.size >= NONE or not self.read_into(tokens):
             return None
         return tokens, tokens.flags()
 
@@ -868,6 +967,12 @@ cdef class Tokens:
 
     def __dealloc__(self):
         free(self.entries)
+
+    cdef int own(self, bytes page) except -1:
+        self.source = page
+        self.page = PyBytes_AS_STRING(page)
+        self.size = PyBytes_GET_SIZE(page)
+        return 0
 
     cdef inline int add(self, uint32_t record, size_t start) except -1:
         cdef Entry *entries

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -95,19 +96,45 @@ class Encoded:
     @property
     def labels(self) -> Tokens:
         """``input_ids`` with `NO_LOSS` over the prompt."""
-        labels = self.input_ids.copy()
-        labels[: self.prompt_tokens] = NO_LOSS
-        return labels
+        return labels_of((self,))
+
+
+def labels_of(samples: Sequence[Encoded]) -> Tokens:
+    """The labels of samples, one after the other."""
+    labels = np.full(sum(len(sample.input_ids) for sample in samples), NO_LOSS, np.int32)
+    end = 0
+    for sample in samples:
+        loss = sample.input_ids[sample.prompt_tokens :]
+        end += len(sample.input_ids)
+        labels[end - len(loss) : end] = loss
+    return labels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Packed:
     """Several encoded samples in one row. ``seq_lengths`` (their lengths, in order) is the only stored boundary."""
 
-    input_ids: Tokens
-    labels: Tokens
-    seq_lengths: Tokens
-    sample_ids: tuple[str, ...]
+    samples: tuple[Encoded, ...]
+
+    @property
+    def tokens(self) -> int:
+        """How many there are."""
+        return sum(len(sample.input_ids) for sample in self.samples)
+
+    @property
+    def loss_tokens(self) -> int:
+        """How many of them carry loss."""
+        return sum(len(sample.input_ids) - sample.prompt_tokens for sample in self.samples)
+
+    @property
+    def seq_lengths(self) -> Tokens:
+        """Tokens of each sample."""
+        return np.array([len(sample.input_ids) for sample in self.samples], np.int32)
+
+    @property
+    def sample_ids(self) -> list[str]:
+        """The id of each sample."""
+        return [sample.sample_id for sample in self.samples]
 
 
 PACKED_SCHEMA: Final = pa.schema(

@@ -13,13 +13,15 @@ from schemas.workflow import Step, Workflow
 class Mark:
     """A step and what the stages found out about it.
 
-    number: within the workflow, from 1, counting every recorded step. reason: why it is not trained on (empty: it
-    is), found by ``stage``; it stays in the history all the same. element: the target's index in document order. node:
-    our id of it, counted from the end. start_tag: as it stands in the observation. All are -1 or empty until set.
+    number: within the workflow, from 1, counting every recorded step. utf8: of the recorded page. reason: why it is
+    not trained on (empty: it is), found by ``stage``; it stays in the history all the same. element: the target's index
+    in document order. node: our id of it, counted from the end. start_tag: as it stands in the observation. All are -1
+    or empty until set.
     """
 
     number: int
     step: Step
+    utf8: bytes | None = None
     stage: str = ""
     reason: Reason | Literal[""] = ""
     detail: str = ""

@@ -177,6 +177,20 @@ def test_latest_pages_are_bounded_by_characters(monkeypatch: pytest.MonkeyPatch)
     assert dom._PAGES.size == sum(len(kept) for kept, _ in dom._PAGES.values()) > 5_000
 
 
+def test_pages_before_one_that_is_read_again_are_done_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two stages go through workflows one after the other: each page is read once, however long a workflow is, and
+    those of the workflows before go when there are more than some.
+    """
+    monkeypatch.setattr(dom, "_DONE_CHARACTERS", 2_000)
+    dom._PAGES.clear()
+    dom._PAGES.size = 0
+    for flow in range(9):
+        pages = ["<p>" + "x" * 500 + f"{flow} {number}" for number in range(flow)]
+        first = [dom.read(html) for html in pages]
+        assert all(dom.read(html) is page for html, page in zip(pages, first, strict=True))
+        assert dom._PAGES.size == sum(len(kept) for kept, _ in dom._PAGES.values()) <= 2_000
+
+
 def test_pages_that_look_alike_are_told_apart() -> None:
     """Two pages of one length that differ anywhere are two pages."""
     page = "<p>" + "a" * 1000 + "</p>"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import accumulate
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.samples import NO_LOSS, Encoded, Packed
+from etl.packing import _batch
+from schemas.samples import NO_LOSS, Encoded, Packed, labels_of
 from tokenization.pack import assign, pack, unpacked
 
 
@@ -23,17 +25,18 @@ def encoded(lengths: list[int]) -> list[Encoded]:
 
 
 def check(samples: list[Encoded], rows: list[Packed], context: int) -> None:
-    """Every sample is in exactly one row, whole, in order, with its own labels."""
+    """Every sample is in exactly one row, whole, in order, with its own labels, as it is written."""
     found: dict[str, tuple[list[int], list[int]]] = {}
-    for row in rows:
-        assert len(row.input_ids) == len(row.labels) == row.seq_lengths.sum() <= context
-        assert len(row.seq_lengths) == len(row.sample_ids) > 0
-        assert {row.input_ids.dtype, row.labels.dtype, row.seq_lengths.dtype} == {np.dtype(np.int32)}
-        ends = np.cumsum(row.seq_lengths)
-        for name, end, length in zip(row.sample_ids, ends, row.seq_lengths, strict=True):
+    for row, written in zip(rows, _batch(rows).to_pylist() if rows else [], strict=True):
+        input_ids, labels, lengths, names = written.values()
+        assert len(input_ids) == len(labels) == sum(lengths) == row.tokens <= context
+        assert sum(label != NO_LOSS for label in labels) == row.loss_tokens
+        assert len(lengths) == len(names) > 0
+        for name, end, length in zip(names, accumulate(lengths), lengths, strict=True):
             assert name not in found
-            found[name] = row.input_ids[end - length : end].tolist(), row.labels[end - length : end].tolist()
-    assert found == {one.sample_id: (one.input_ids.tolist(), one.labels.tolist()) for one in samples}
+            found[name] = input_ids[end - length : end], labels[end - length : end]
+    plain = [(one.sample_id, one.input_ids.tolist(), one.prompt_tokens) for one in samples]
+    assert found == {name: (ids, [NO_LOSS] * prompt + ids[prompt:]) for name, ids, prompt in plain}
 
 
 capacities = st.integers(1, 97)
@@ -52,7 +55,7 @@ def test_packing_loses_repeats_and_reorders_nothing(mix: tuple[int, list[int], i
     samples = encoded(lengths)
     check(samples, list(pack(iter(samples), context, window, window_tokens)), context)
     check(samples, list(unpacked(iter(samples), context)), context)
-    assert [row.sample_ids for row in unpacked(samples, context)] == [(one.sample_id,) for one in samples]
+    assert [row.sample_ids for row in unpacked(samples, context)] == [[one.sample_id] for one in samples]
 
 
 @settings(max_examples=200, deadline=None)
@@ -90,7 +93,7 @@ def test_a_log_normal_mix_fills_rows() -> None:
     samples = (Encoded(str(i), np.zeros(n, np.int32), 1, 0, 1) for i, n in enumerate(lengths))
     tokens = rows = 0
     for row in pack(samples, 32_768, window=2000):
-        tokens, rows = tokens + len(row.input_ids), rows + 1
+        tokens, rows = tokens + row.tokens, rows + 1
     assert tokens == lengths.sum()
     assert tokens / rows / 32_768 > 0.99
 
@@ -124,4 +127,4 @@ def test_what_no_row_can_hold_is_refused(length: int) -> None:
 def test_labels_cover_what_is_not_the_prompt() -> None:
     """In a row, each sample's prompt is masked and its completion is not."""
     (row,) = pack(encoded([6, 3]), 9)
-    assert row.labels.tolist() == [NO_LOSS, NO_LOSS, 2, 3, 4, 5, NO_LOSS, 7, 8]
+    assert labels_of(row.samples).tolist() == [NO_LOSS, NO_LOSS, 2, 3, 4, 5, NO_LOSS, 7, 8]

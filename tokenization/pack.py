@@ -12,8 +12,6 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-import numpy as np
-
 from schemas.samples import Encoded, Packed
 
 WINDOW: Final = 8192
@@ -44,7 +42,7 @@ def pack(
 def unpacked(encoded: Iterable[Encoded], context: int) -> Iterator[Packed]:
     """One row a sample. Errors: as `pack`."""
     for sample in encoded:
-        yield _row([_checked(sample, context)])
+        yield Packed((_checked(sample, context),))
 
 
 def assign(lengths: list[int], context: int) -> list[list[int]]:
@@ -72,13 +70,4 @@ def _checked(sample: Encoded, context: int) -> Encoded:
 
 def _rows(samples: list[Encoded], context: int) -> Iterator[Packed]:
     for row in assign([len(sample.input_ids) for sample in samples], context):
-        yield _row([samples[i] for i in row])
-
-
-def _row(samples: list[Encoded]) -> Packed:
-    return Packed(
-        input_ids=np.concatenate([sample.input_ids for sample in samples]),
-        labels=np.concatenate([sample.labels for sample in samples]),
-        seq_lengths=np.array([len(sample.input_ids) for sample in samples], dtype=np.int32),
-        sample_ids=tuple(sample.sample_id for sample in samples),
-    )
+        yield Packed(tuple(samples[i] for i in row))

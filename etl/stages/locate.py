@@ -75,7 +75,7 @@ class Locate:
         return True
 
     def _read(self, mark: Mark) -> dom.Page | None:
-        page = dom.read(mark.step.html)
+        page = dom.read(mark.step.html, mark.utf8)
         if page.elements:
             return page
         mark.drop(self.name, "empty_page", f"{len(mark.step.html)} characters without an element", override=True)

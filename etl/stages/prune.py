@@ -58,7 +58,7 @@ class Prune:
         if mark.reason and mark.element < 0:
             mark.description = described(mark, None)
             return
-        page = dom.read(step.html)
+        page = dom.read(step.html, mark.utf8)
         mark.description = described(mark, page)
         if mark.element < 0:
             mark.observation = pruner.prune(page).observation
