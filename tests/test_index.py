@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 from etl import account
+from etl.fingerprint import utf8
 from etl.generations import Generations
 from etl.index import SPLIT_KEYS, Index, Split, scan
 from etl.inputs import InputShard
@@ -43,7 +44,7 @@ def indexed(work: Path, shards: Mapping[str, Sequence[Sample]], index: Index) ->
         with atomic(work / "light" / f"{shard.key}.arrow") as stream:
             writer = ArrowWriter(stream, LIGHT_SCHEMA)
             for row in samples:
-                writer.add(light_row(row), 256)
+                writer.add(light_row(row, utf8(row.observation)), 256)
             writer.close()
     index.build(found, Generations().advanced({shard.name: shard.sha256 for shard in found}), SOURCES, work)
     return scan(work).collect()

@@ -1,6 +1,7 @@
 """The measurements, each in a process of its own, ours and its peers' in turns in the same process.
 
-Rates are MB of UTF-8 a second of processor time on one core. The cyclic garbage collector is off, for all.
+Rates are MB of UTF-8 a second of processor time on one core, to which the process keeps. The cyclic garbage collector
+is off, for all but builds, which see to it themselves.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import gc
 import itertools
 import multiprocessing
+import os
 import random
 import tempfile
 import time
@@ -27,8 +29,22 @@ SOUP_MB: Final = 3.0  # BeautifulSoup gets so much of a workload: it would take 
 
 def apart(work: Callable[..., T], *arguments: Any) -> T:
     """The result of a function, called in a new process."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+    return _apart(None, work, *arguments)
+
+
+def on_one_core(work: Callable[..., T], *arguments: Any) -> T:
+    """The same of a process that keeps to one core: pools of libraries have one thread then, which wakes no other."""
+    return _apart(_keep_to_one_core, work, *arguments)
+
+
+def _apart(first: Callable[[], None] | None, work: Callable[..., T], *arguments: Any) -> T:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), first) as executor:
         return executor.submit(work, *arguments).result()
+
+
+def _keep_to_one_core() -> None:
+    if hasattr(os, "sched_setaffinity"):  # Linux
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def seconds(work: Callable[[str], object], texts: Iterable[str]) -> float:

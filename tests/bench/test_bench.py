@@ -58,7 +58,12 @@ def test_whole_chain(workload: str) -> None:
 
 @pytest.mark.parametrize(
     ("workload", "recordings"),
-    [("recorded", "browsergym_workarena"), ("changing", "browsergym_workarena"), ("once", "html_pages")],
+    [
+        ("recorded", "browsergym_workarena"),
+        ("changing", "browsergym_workarena"),
+        ("changing", "html_pages"),
+        ("once", "html_pages"),
+    ],
 )
 def test_whole_chain_on_real_pages(shared: Path, workload: str, recordings: str) -> None:
     """The same on pages of the size that people see, recorded and saved ones."""
