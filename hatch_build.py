@@ -18,8 +18,6 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from setuptools import Distribution, Extension
 from setuptools.errors import BaseError, CCompilerError
 
-SOURCES = ("pieces.pyx", "dom.py", "locators.py", "pruner.py")  # as in `etl.compiled`
-
 
 class CustomBuildHook(BuildHookInterface[Any]):
     """Hatchling's hook for what goes into a wheel; an editable install has the compiled file beside its source."""
@@ -48,7 +46,8 @@ class CustomBuildHook(BuildHookInterface[Any]):
 
 def _compile(root: Path, folder: Path) -> Path:
     """The folder that holds the compiled module."""
-    content = b"".join((root / "etl" / name).read_bytes() for name in SOURCES)
+    names = (root / "etl" / "pieces.sources").read_text().split()  # as `etl.compiled` does it
+    content = b"".join((root / "etl" / name).read_bytes() for name in names)
     extension = Extension(
         "etl.pieces",
         [str(root / "etl" / "pieces.pyx")],

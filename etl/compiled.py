@@ -13,12 +13,14 @@ import warnings
 from pathlib import Path
 from typing import Any, Final
 
-_SOURCES: Final = ("pieces.pyx", "dom.py", "locators.py", "pruner.py")  # it knows much of what the latter do
+LIST: Final = "pieces.sources"
+"""Names what the compiled module is made of, and whatever else it must fit because it knows much of what that does."""
 
 
 def fingerprint(folder: Path) -> str:
     """Of the sources that the compiled module must fit."""
-    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in _SOURCES)).hexdigest()
+    names = (folder / LIST).read_text().split()
+    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in names)).hexdigest()
 
 
 def _load() -> tuple[Any, str]:

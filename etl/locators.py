@@ -265,8 +265,8 @@ class _Kin(NamedTuple):
 
 
 def _kin(page: Page) -> _Kin:
-    if not isinstance(page.tokens, list):
-        return _Kin(*page.tokens.kin())  # type: ignore[attr-defined]
+    if (tokens := page.compiled) is not None:
+        return _Kin(*tokens.kin())
     parents: list[int] = []
     before: list[int] = []
     around = beside = 0

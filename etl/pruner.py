@@ -119,18 +119,18 @@ class Pruner:
 
     def _written(self, page: Page, kept: int | None = None) -> str:
         """The observation; kept: the place of a token whose element stays whatever the rules say."""
-        if isinstance(page.tokens, list):
-            writer = _Writer(self, page.elements)
-            tokens = page.tokens
-            if kept is not None:
-                writer.kept = tokens[kept].copy()
-                tokens = [*tokens[:kept], writer.kept, *tokens[kept + 1 :]]
-            writer.run(iter(tokens))
-            return _joined("".join(writer.out), writer.was_literal)
-        with dom.COMPILED:
-            if kept is None:
-                return _joined(*self._notes.prune(page.tokens, page.elements))
-            return _joined(*self._notes.prune(page.tokens, page.elements, kept, self.kept(page.tokens[kept])))
+        if (compiled_tokens := page.compiled) is not None:
+            with dom.COMPILED:
+                if kept is None:
+                    return _joined(*self._notes.prune(compiled_tokens, page.elements))
+                return _joined(*self._notes.prune(compiled_tokens, page.elements, kept, self.kept(page.tokens[kept])))
+        writer = _Writer(self, page.elements)
+        tokens = page.tokens
+        if kept is not None:
+            writer.kept = tokens[kept].copy()
+            tokens = [*tokens[:kept], writer.kept, *tokens[kept + 1 :]]
+        writer.run(iter(tokens))
+        return _joined("".join(writer.out), writer.was_literal)
 
     def start_tag(self, page: Page, element: int) -> str:
         """The start tag of one element as the rules leave it, whether or not it would stay in the observation."""

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from etl import dom, locators
-from etl.dom import EMPTY, END, OTHER, START, Page
+from etl.dom import EMPTY, END, OTHER, START, Page, reading, split
 from schemas.errors import PageError
 from tests.strategies import pages, soups
 
@@ -30,7 +30,7 @@ def flat(page: Page) -> list[tuple[int, str, list[tuple[str, str]], str]]:
 
 def assert_same(html: str) -> None:
     plain = dom.read_plain(html)
-    for fast in (dom._read(html), dom._read_pieces(html)):
+    for fast in (reading.read_anew(html), split.read_pieces(html)):
         assert flat(fast) == flat(plain)
         assert fast.elements == plain.elements == sum(token.element for token in fast.tokens)
     assert dom.read(html) is dom.read(html)
@@ -67,8 +67,8 @@ def test_fast_reader_equals_plain_one_after_other_pages(before: str, html: str, 
 @pytest.fixture
 def any_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A single piece like that of the page before is a run."""
-    monkeypatch.setattr(dom, "_RUN", re.compile(rb"\x01+"))
-    monkeypatch.setattr(dom, "_SAMPLE", 1)
+    monkeypatch.setattr(split, "_RUN", re.compile(rb"\x01+"))
+    monkeypatch.setattr(split, "_SAMPLE", 1)
 
 
 @settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -96,18 +96,18 @@ def test_tokens_are_taken_over_by_the_run(monkeypatch: pytest.MonkeyPatch) -> No
     """Of a page with something replaced and something put in, only what is near that is looked up."""
     looked_up = 0
 
-    class Counted(dom._Memo):
+    class Counted(split._Memo):
         def get(self, piece: str, default: Any = None) -> Any:
             nonlocal looked_up
             looked_up += 1
             return super().get(piece, default)
 
     rows = [f"<tr><td>{number}</td><!-- c --><script>a<b</script></tr>" for number in range(1000)]
-    before = dom._read_pieces("".join(rows))
-    monkeypatch.setattr(dom, "_MEMO", Counted())
+    before = split.read_pieces("".join(rows))
+    monkeypatch.setattr(split, "_MEMO", Counted())
     rows[300] = rows[300].replace("300", "new")
     rows.insert(700, "<p>put in</p>" * 9)
-    page = dom._read_pieces("".join(rows))
+    page = split.read_pieces("".join(rows))
     assert flat(page) == flat(dom.read_plain("".join(rows)))
     assert looked_up < 100
     assert page.tokens[-1] is before.tokens[-1]
@@ -144,7 +144,7 @@ def test_fast_reader_equals_plain_one_on_real_pages(
     seen = 0
     for name, html in source(shared):
         plain = dom.read_plain(html)
-        for fast in (dom._read(html), dom._read_pieces(html)):
+        for fast in (reading.read_anew(html), split.read_pieces(html)):
             assert flat(fast) == flat(plain), name
             assert fast.elements == plain.elements, name
         seen += 1
@@ -153,42 +153,42 @@ def test_fast_reader_equals_plain_one_on_real_pages(
 
 def test_memo_is_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages that never repeat leave no more than the bound behind, and nothing too large to be worth keeping."""
-    monkeypatch.setattr(dom, "MEMO_BYTES", 200_000)
-    monkeypatch.setattr(dom, "_PIECES", None)
+    monkeypatch.setattr(split, "MEMO_BYTES", 200_000)
+    monkeypatch.setattr(reading, "_PIECES", None)
     for number in range(3000):
         dom.read(f"<p id=never-{number}>{number}</p>")
-        assert sum(2 * len(piece) for piece in dom._MEMO) < 200_000
-    assert dom._MEMO
-    kept = len(dom._MEMO)
+        assert sum(2 * len(piece) for piece in split._MEMO) < 200_000
+    assert split._MEMO
+    kept = len(split._MEMO)
     dom.read("<b>" + "x" * 2 * 2**20)
-    assert len(dom._MEMO) == kept
+    assert len(split._MEMO) == kept
 
 
 def test_latest_pages_are_bounded_by_characters(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page read again comes back as it is; no more characters are kept than the bound, and no page above it."""
-    monkeypatch.setattr(dom, "PAGES_CHARACTERS", 10_000)
-    dom._PAGES.clear()
-    dom._PAGES.size = 0
+    monkeypatch.setattr(reading, "PAGES_CHARACTERS", 10_000)
+    reading._PAGES.clear()
+    reading._PAGES.size = 0
     for number in range(500):
         html = f"<p>{number}" + "x" * (number * 37 % 3000)
         assert dom.read(html) is dom.read(html)
-        assert dom._PAGES.size == sum(len(kept) for kept, _ in dom._PAGES.values()) <= 10_000
+        assert reading._PAGES.size == sum(len(kept) for kept, _ in reading._PAGES.values()) <= 10_000
     dom.read("<p>" + "x" * 10_000)
-    assert dom._PAGES.size == sum(len(kept) for kept, _ in dom._PAGES.values()) > 5_000
+    assert reading._PAGES.size == sum(len(kept) for kept, _ in reading._PAGES.values()) > 5_000
 
 
 def test_pages_before_one_that_is_read_again_are_done_with(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two stages go through workflows one after the other: each page is read once, however long a workflow is, and
     those of the workflows before go when there are more than some.
     """
-    monkeypatch.setattr(dom, "_DONE_CHARACTERS", 2_000)
-    dom._PAGES.clear()
-    dom._PAGES.size = 0
+    monkeypatch.setattr(reading, "_DONE_CHARACTERS", 2_000)
+    reading._PAGES.clear()
+    reading._PAGES.size = 0
     for flow in range(9):
         pages = ["<p>" + "x" * 500 + f"{flow} {number}" for number in range(flow)]
         first = [dom.read(html) for html in pages]
         assert all(dom.read(html) is page for html, page in zip(pages, first, strict=True))
-        assert dom._PAGES.size == sum(len(kept) for kept, _ in dom._PAGES.values()) <= 2_000
+        assert reading._PAGES.size == sum(len(kept) for kept, _ in reading._PAGES.values()) <= 2_000
 
 
 def test_pages_that_look_alike_are_told_apart() -> None:
@@ -434,9 +434,9 @@ def test_reading_is_linear(name: str) -> None:
         html = (HOSTILE[name] * (size // len(HOSTILE[name]) + 1))[:size]
         best = 1e9
         for _ in range(3):
-            dom._MEMO.clear()
+            split._MEMO.clear()
             began = time.process_time()
-            dom._read(html)
+            reading.read_anew(html)
             best = min(best, time.process_time() - began)
         return best
 

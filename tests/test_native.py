@@ -20,7 +20,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from etl import compiled, dom, locators
-from etl.dom import Page
+from etl.dom import Page, reading, split
 from etl.pruner import Pruner
 from tests.strategies import GOLDENS, pages, pruner, rules, soups
 from tests.test_dom import flat, recorded_pages, saved_pages
@@ -36,7 +36,7 @@ SHARED_PRUNER = pruner()
 
 def both(html: str) -> tuple[Page, Page]:
     """A page as compiled code reads it (as plain Python does what is not made for), and as plain Python does."""
-    return dom._read(html), dom._read_pieces(html)
+    return reading.read_anew(html), split.read_pieces(html)
 
 
 def assert_same(html: str, use: Pruner = SHARED_PRUNER, *, every: int = 1) -> None:
@@ -145,7 +145,7 @@ def test_another_pruners_notes_are_not_used() -> None:
         (SHARED_PRUNER, '<main node="2"> a <p node="0" title="t"> b </p> </main> '),
         (other, '<x-card node="1"> a </x-card> b '),
     ) * 2:
-        assert use.prune(dom._read(html)).observation == expected
+        assert use.prune(reading.read_anew(html)).observation == expected
 
 
 HOSTILE = {
@@ -172,18 +172,18 @@ def test_compiled_equals_plain_on_hostile_pages(name: str) -> None:
 @needs_compiled
 def test_compiled_memos_are_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages that never repeat leave no more than the bounds and one page behind."""
-    monkeypatch.setattr(dom, "COMPILED_MEMO_BYTES", 2_000_000)
+    monkeypatch.setattr(reading, "COMPILED_MEMO_BYTES", 2_000_000)
     monkeypatch.setattr("etl.pruner.MEMO_BYTES", 1_000_000)
     use = pruner()
-    assert dom._PIECES
+    assert reading._PIECES
     started_again = values = 0
     for number in range(400):
-        before = dom._PIECES[0]
+        before = reading._PIECES[0]
         page = dom.read("".join(f"<p id=a{number}-{at} x{number}-{at}>{number}</p>" for at in range(50)))
         use.prune(page)
-        assert dom._PIECES[0].size < 2_500_000
+        assert reading._PIECES[0].size < 2_500_000
         assert use._notes.size < 1_500_000
-        started_again += dom._PIECES[0] is not before
+        started_again += reading._PIECES[0] is not before
         values = max(values, use._notes.size)
         before = None
     assert 2 < started_again < 100
@@ -194,13 +194,13 @@ def test_compiled_memos_are_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) ->
 def test_threads_take_turns() -> None:
     """Pages read and pruned in several threads at once are what they are alone."""
     htmls = [f"<div id=t{n}>" + "".join(f"<p class='a{n} b{i}'>&amp; {i}</p>" for i in range(300)) for n in range(8)]
-    expected = [SHARED_PRUNER.prune(dom._read_pieces(html)).observation for html in htmls]
+    expected = [SHARED_PRUNER.prune(split.read_pieces(html)).observation for html in htmls]
     use = pruner()
     found: dict[int, str] = {}
 
     def work(number: int) -> None:
         for _ in range(5):
-            found[number] = use.prune(dom._read(htmls[number])).observation
+            found[number] = use.prune(reading.read_anew(htmls[number])).observation
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -223,10 +223,13 @@ def test_a_compiled_file_of_other_sources_is_not_used(monkeypatch: pytest.Monkey
 def test_the_fingerprint_covers_all_sources(tmp_path: Path) -> None:
     """A change of any of the files that the compiled one was made for is seen."""
     folder = Path(compiled.__file__).parent
-    for name in compiled._SOURCES:
+    names = (folder / compiled.LIST).read_text().split()
+    shutil.copy(folder / compiled.LIST, tmp_path / compiled.LIST)
+    (tmp_path / "dom").mkdir()
+    for name in names:
         shutil.copy(folder / name, tmp_path / name)
     assert compiled.fingerprint(tmp_path) == compiled.fingerprint(folder)
-    for name in compiled._SOURCES:
+    for name in names:
         (tmp_path / name).write_bytes((folder / name).read_bytes() + b"#")
         assert compiled.fingerprint(tmp_path) != compiled.fingerprint(folder)
         shutil.copy(folder / name, tmp_path / name)

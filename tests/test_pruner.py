@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import etl.pruner
 from etl import dom, locators
+from etl.dom import reading, split
 from etl.pruner import RECORDER_MARKERS, Pruner, _joined, _Writer
 from etl.stages.prune import Prune
 from etl.tally import Tally
@@ -48,7 +49,7 @@ def by_steps(page: dom.Page, use: Pruner) -> str:
 @given(soups)
 def test_run_equals_step(html: str) -> None:
     """The fast loops, compiled and not, write what the plain one writes, on every page."""
-    for page in (dom._read(html), dom._read_pieces(html)):
+    for page in (reading.read_anew(html), split.read_pieces(html)):
         assert SHARED_PRUNER.prune(page).observation == by_steps(page, SHARED_PRUNER)
 
 
@@ -56,7 +57,7 @@ def test_run_equals_step_on_recorded_pages(shared: Path) -> None:
     """The same on recorded pages, which hold everything at once."""
     seen = 0
     for _, html in recorded_pages(shared):
-        for page in (dom._read(html), dom._read_pieces(html)):
+        for page in (reading.read_anew(html), split.read_pieces(html)):
             assert SHARED_PRUNER.prune(page).observation == by_steps(page, SHARED_PRUNER)
         seen += 1
     assert seen > 20
@@ -66,13 +67,13 @@ def test_run_equals_step_on_recorded_pages(shared: Path) -> None:
 @given(soups, soups)
 def test_cold_and_warm_agree(before: str, html: str) -> None:
     """What was pruned before, by this or by another pruner, changes nothing."""
-    dom._MEMO.clear()
-    cold = pruner().prune(dom._read(html)).observation
+    split._MEMO.clear()
+    cold = pruner().prune(reading.read_anew(html)).observation
     other = Pruner(replace(rules(), kept_tags=rules().kept_tags | {"x-card"}, min_chars_per_token=9.0), len)
     warm = pruner()
     for use, page in ((warm, before), (warm, html), (other, html), (other, before)):
-        use.prune(dom._read(page))
-    assert warm.prune(dom._read(html)).observation == cold
+        use.prune(reading.read_anew(page))
+    assert warm.prune(reading.read_anew(html)).observation == cold
     for use in (other, warm, warm):
         assert (use.prune(dom.read(html)).observation == cold) or use is other
 

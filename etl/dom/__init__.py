@@ -1,0 +1,44 @@
+"""Pages as they were written: read and number. The one package that knows HTML syntax.
+
+A recorded DOM is the serialisation of a live tree, so it is read the way it was written and never repaired: a WHATWG
+tokenizer with a plain stack of open elements. Void elements and ``/>`` (on any tag) close themselves, an end tag
+closes up to the nearest open element of its name and is ignored where there is none; the content of ``iframe`` and
+``noscript`` is markup like any other, because recorders inline frames there.
+
+Three ways to read a page have one result: `etl.dom.standard` asks a tokenizer library for everything, `etl.dom.split`
+looks pieces up in a memo, and `etl.pieces`, where it is compiled, does that several times as fast. Tests hold them
+equal.
+"""
+
+from etl.dom.page import Page
+from etl.dom.reading import COMPILED, read
+from etl.dom.standard import read_plain
+from etl.dom.tokens import (
+    EMPTY,
+    END,
+    OTHER,
+    RAW_TAGS,
+    START,
+    VOID_TAGS,
+    Note,
+    Token,
+    resolve,
+    resolve_in_attribute,
+)
+
+__all__ = [
+    "COMPILED",
+    "EMPTY",
+    "END",
+    "OTHER",
+    "RAW_TAGS",
+    "START",
+    "VOID_TAGS",
+    "Note",
+    "Page",
+    "Token",
+    "read",
+    "read_plain",
+    "resolve",
+    "resolve_in_attribute",
+]

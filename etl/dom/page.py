@@ -1,0 +1,96 @@
+"""A page that was read: its tokens, and where its elements are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import compress
+from typing import Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from etl.dom.tokens import END, START, Token
+
+
+class CompiledTokens(Protocol):
+    """What the tokens of a page that `etl.pieces` has read can do besides."""
+
+    def having(self, tag: str, text: str) -> list[tuple[int, Token]]:
+        """As `Page.having`."""
+        ...
+
+    def kin(self) -> tuple[list[int], list[int], int, int]:
+        """The fields of `etl.locators._Kin`."""
+        ...
+
+
+class Page:
+    """A page as written: its tokens in order, and how many elements it has. Not to be changed: `read` shares pages.
+
+    flags: a byte a token, 1 where an element begins. note: a place for the pruner, as on tokens.
+    """
+
+    __slots__ = ("_positions", "elements", "flags", "note", "tokens")
+
+    def __init__(self, tokens: Sequence[Token], flags: bytes) -> None:
+        self.tokens = tokens
+        self.flags = flags
+        self.elements = flags.count(1)
+        self.note: tuple[str, object] = "", None
+        self._positions: npt.NDArray[np.int64] | None = None
+
+    @property
+    def compiled(self) -> CompiledTokens | None:
+        """The tokens, if compiled code has read the page."""
+        return None if isinstance(self.tokens, list) else cast("CompiledTokens", self.tokens)
+
+    def node(self, element: int) -> int:
+        """Our id of an element given by its index in document order: counted from the end, the last one is 0."""
+        return self.elements - 1 - element
+
+    def position(self, element: int) -> int:
+        """Where in ``tokens`` the start tag of an element is."""
+        if not 0 <= element < self.elements:
+            raise IndexError(f"element {element} of {self.elements}")
+        if self._positions is None:
+            self._positions = np.flatnonzero(np.frombuffer(self.flags, np.bool_))
+        return int(self._positions[element])
+
+    def having(self, tag: str, text: str) -> list[tuple[int, Token]]:
+        """Elements of a tag, of any if it is empty, that may have a text in the value of an attribute: it stands in
+        their markup, or a reference does, or only the library can read them. Each with its token.
+
+        A text with U+FFFD is not to be found so: it may have been written as NUL.
+        """
+        if (tokens := self.compiled) is not None:
+            return tokens.having(tag, text)
+        elements = enumerate(compress(self.tokens, self.flags))
+        if tag:
+            elements = ((element, token) for element, token in elements if token.tag == tag)  # type: ignore[assignment]
+        if not text:
+            return list(elements)
+        return [pair for pair in elements if text in (markup := pair[1].markup) or "&" in markup or pair[1].odd]
+
+    def text_of(self, element: int, limit: int) -> str:
+        """The text inside an element, white space collapsed, cut at ``limit`` characters."""
+        position = self.position(element)
+        opener = self.tokens[position]
+        if opener.kind != START or opener.literal:
+            return ""
+        parts: list[str] = []
+        size = depth = 0
+        for token in map(self.tokens.__getitem__, range(position, len(self.tokens))):
+            if token.tag == opener.tag:
+                depth += (token.kind == START) - (token.kind == END)
+            if depth == 0 or size > limit:
+                break
+            text = "" if token.literal else " ".join(token.text.split())
+            if text:
+                parts.append(text)
+                size += len(text) + 1
+        return " ".join(parts)[:limit]
+
+
+def with_lf(html: str) -> str:
+    """A page as it was written, with LF at the end of lines, as in the standard's preprocessing."""
+    return html.replace("\r\n", "\n").replace("\r", "\n") if "\r" in html else html
