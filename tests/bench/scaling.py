@@ -7,11 +7,11 @@
     python -m tests.bench.scaling finish --samples 20   accounting and statistics of so many
 
 Growth is of recorded workflows, each time changed like the snapshots of a page, in files of about the same size. Rates
-are MB of pages a second of processor time on one core. 1x is built before, between and after the others, because a
-machine is not equally fast for minutes, and the middle of its rates is what the others are compared with. It must be
-large enough to fill the memos, which are bounded by bytes: before, memory grows with the input because they fill. Two
-workers are compared with one by the clock on 16x, so that claim is about a machine with nothing else to do; of a small
-build the time in which processes start and vocabularies load is a good part, and that is not halved.
+are MB of pages a second of processor time on one core. 1x is built before, between and after the others, and 4x twice,
+because a machine has slow minutes; they only ever take from a rate, so the best of each counts. 1x must be large
+enough to fill the memos, which are bounded by bytes: before, memory grows with the input because they fill. Two workers
+are compared with one by the clock on 16x, so that claim is about a machine with nothing else to do; of a small build
+the time in which processes start and vocabularies load is a good part, and that is not halved.
 
 Measured on two cores of an AMD EPYC:
 
@@ -46,7 +46,6 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from typing import Any, Final
 
 from etl import account, stats
@@ -58,10 +57,10 @@ from etl.pools import Processes, inline
 from etl.progress import Progress
 from etl.recipe import load
 from tests.bench import synthetic
-from tests.bench.measure import apart, peak_mib
+from tests.bench.measure import apart, on_one_core, peak_mib
 from tests.bench.workloads import SHIPPED, changed, megabytes, pages_of, workflows, write
 
-ROUNDS: Final = (1, 4, 1, 16, 1)
+ROUNDS: Final = (1, 4, 1, 16, 4, 1)
 RATE_SHARE: Final = 0.15
 MEMORY_SHARE: Final = 0.20
 TWO_WORKERS: Final = 1.8
@@ -125,7 +124,7 @@ def growth(folder: Path, mb: float) -> bool:
         peak: dict[int, list[float]] = {times: [] for times in size}
         tokens: dict[int, float] = {}
         for number, times in enumerate(ROUNDS):
-            found = apart(built, Path(scratch) / f"in-{times}", out := Path(scratch) / f"out-{number}")
+            found = on_one_core(built, Path(scratch) / f"in-{times}", out := Path(scratch) / f"out-{number}")
             shutil.rmtree(out)
             rate[times].append(size[times] / found["seconds"])
             peak[times].append(found["peak_mib"])
@@ -135,8 +134,8 @@ def growth(folder: Path, mb: float) -> bool:
                 f"{found['tokens'] / found['seconds'] / 1e6:5.2f} Mtok/s  peak {found['peak_mib']:.0f} MiB",
                 flush=True,
             )
-        one, least = median(rate[1]), min(peak[1])
-        rates = all(abs(median(found) / one - 1) <= RATE_SHARE for found in rate.values())
+        one, least = max(rate[1]), min(peak[1])
+        rates = all(abs(max(found) / one - 1) <= RATE_SHARE for found in rate.values())
         memory = all(max(found) <= (1 + MEMORY_SHARE) * least for found in peak.values())
         most = max(size)
         alone, together = (clocked(Path(scratch) / f"in-{most}", Path(scratch) / f"by-{n}", n) for n in (1, 2))
@@ -144,7 +143,7 @@ def growth(folder: Path, mb: float) -> bool:
         twice = alone / together >= TWO_WORKERS
         print(f"two workers {alone / together:.2f} times one (claim {TWO_WORKERS}): {_verdict(twice)}")
         bytes_of = size[most] * 1e6 / tokens[most]
-        hours = TOKENS * bytes_of / (median(rate[most]) * 1e6) / 3600
+        hours = TOKENS * bytes_of / (max(rate[most]) * 1e6) / 3600
         print(
             f"projection: {TOKENS / 1e9:g} billion output tokens in {hours:.1f} core-hours, made of "
             f"{TOKENS * bytes_of / 1e12:.2f} TB of pages. Assumed: the rate of {most}x on one of this machine's "

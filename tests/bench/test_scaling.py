@@ -65,6 +65,7 @@ def test_claims_that_fail_are_seen(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
         times = iter([two, 1.0])
         monkeypatch.setattr(scaling, "apart", build)
+        monkeypatch.setattr(scaling, "on_one_core", build)
         monkeypatch.setattr(scaling, "clocked", lambda *_: next(times))
         return scaling.growth(SHIPPED, 60.0)
 
