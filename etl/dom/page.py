@@ -75,7 +75,7 @@ class Page:
         """The text inside an element, white space collapsed, cut at ``limit`` characters."""
         position = self.position(element)
         opener = self.tokens[position]
-        if opener.kind != START or opener.literal:
+        if opener.kind != START or opener.hides_text:
             return ""
         parts: list[str] = []
         size = depth = 0
@@ -84,7 +84,7 @@ class Page:
                 depth += (token.kind == START) - (token.kind == END)
             if depth == 0 or size > limit:
                 break
-            text = "" if token.literal else " ".join(token.text.split())
+            text = "" if token.hides_text else " ".join(token.text.split())
             if text:
                 parts.append(text)
                 size += len(text) + 1

@@ -75,6 +75,11 @@ class Token:
         return f"Token({self.kind}, {self.tag!r}, {self.markup!r}, {self.raw_text!r})"
 
     @property
+    def hides_text(self) -> bool:
+        """Whether its text is none that people see: a script, a style sheet and the like."""
+        return self.opens_raw and self.tag not in REFERENCE_TAGS
+
+    @property
     def text(self) -> str:
         """The text after the markup with character references resolved."""
         text = self.raw_text

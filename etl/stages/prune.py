@@ -39,7 +39,7 @@ class Prune:
     """rules: which markup stays. vocabulary: for the characters-per-token rule. keep_target: see the module."""
 
     name: ClassVar[str] = "prune"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     rules: PruneRules
     vocabulary: Vocabulary
