@@ -194,13 +194,22 @@ class _Remote(io.RawIOBase):
         if self._file is None:
             system, path = _system(self._place)
             stream: IO[bytes] = system.open(path, "rb", block_size=self._block, cache_type="readahead")
-            if not self._in_one:
+            if self._in_one:
+                self._skip(stream)
+            else:
                 stream.seek(self._at)
-            left = self._at if self._in_one else 0
-            while left and (data := stream.read(min(left, BLOCK))):
-                left -= len(data)
             self._file = stream
         return self._file
+
+    def _skip(self, stream: IO[bytes]) -> None:
+        """Read again what was read before."""
+        left = self._at
+        while left:
+            data = stream.read(min(left, BLOCK))
+            if not data:
+                said = f"{self._at} bytes of it were read before, {self._at - left} can be now"
+                raise OSError(errno.EIO, said, self._place)
+            left -= len(data)
 
     def _read(self, count: int) -> bytes:
         stream = self._opened()

@@ -180,7 +180,7 @@ cdef str to_str(const char *at, size_t size):
 
 
 cpdef bytes to_bytes(str text):
-    """The UTF-8 of any text, lone surrogates written like other characters, in a third of the time of `str.encode`."""
+    """The UTF-8 of any text, lone surrogates written like other characters, in about half the time of `str.encode`."""
     cdef const void *data = PyUnicode_DATA(text)
     cdef size_t length = PyUnicode_GET_LENGTH(text)
     cdef int kind = PyUnicode_KIND(text)

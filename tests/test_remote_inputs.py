@@ -212,6 +212,25 @@ def test_a_connection_that_breaks_is_taken_up_where_it_was(
     assert all(line.startswith(f"stepmill: {url}/a.jsonl: OSError") and "trying again in" in line for line in lines)
 
 
+def test_a_file_that_became_shorter_is_no_end(
+    server: tuple[str, Path, type[Handler]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a broken connection is taken up without range requests and less is there than was read before, that is an
+    error: what follows is not taken for the end of the file.
+    """
+    url, folder, _ = server
+    monkeypatch.setenv(retries.VARIABLE, "0")
+    (folder / "a").write_bytes(b"x" * 100)
+    with files._Remote(f"{url}/a", whole=True, block=files.BLOCK) as stream:
+        assert len(stream.read(60)) == 60
+        assert stream._file is not None
+        stream._file.close()
+        stream._file = None
+        (folder / "a").write_bytes(b"x" * 10)
+        with pytest.raises(OSError, match="60 bytes of it were read before, 10 can be now"):
+            stream.read(60)
+
+
 @pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
 def test_trouble_while_reading_is_no_bad_record(memory: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that breaks while a task reads raises OSError with a number and the URL; nothing is quarantined."""
