@@ -1,12 +1,13 @@
 """The words by which drops are counted: why something that was read goes no further.
 
 The type is the list, so whoever gives a reason that is not on it fails the type check; `REASONS` is the same to look
-things up in. A new source or stage adds its own.
+things up in, and `MEANINGS` says what each one means. A new source or stage adds its own to both.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal, get_args
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple, get_args
 
 Reason = Literal[
     # an input as a whole, or a record of it
@@ -91,3 +92,336 @@ Reason = Literal[
 ]
 
 REASONS: Final[frozenset[str]] = frozenset(get_args(Reason))
+
+
+class Meaning(NamedTuple):
+    """What a reason means.
+
+    says: for a user. example: of what is dropped so. settings: of a recipe (``section.key``), by which it is decided
+    whether something is dropped so; the first one first to be looked at. None: it is always dropped.
+    """
+
+    says: str
+    example: str
+    settings: tuple[str, ...] = ()
+
+
+MEANINGS: Final[Mapping[Reason, Meaning]] = {
+    "not_a_file": Meaning(
+        "An input is a pipe, a socket, a device, or a link that leads nowhere.",
+        "recordings/latest -> a folder that was removed",
+    ),
+    "unknown_format": Meaning(
+        "No source recognises the file; a folder's other files are read all the same.",
+        "recordings/notes.txt",
+    ),
+    "broken_compression": Meaning(
+        "The compressed bytes are damaged. What came before the damage is read.",
+        "a .gz file with a wrong checksum",
+    ),
+    "truncated_gzip": Meaning(
+        "The gzip stream stops before its end. What came before is read.",
+        "a .gz file whose upload broke off",
+    ),
+    "truncated_zstd": Meaning(
+        "The zstandard frame stops before its end. What came before is read.",
+        "a .zst file whose upload broke off",
+    ),
+    "broken_csv": Meaning(
+        "A row does not have the header's number of fields, or text follows a closing quote.",
+        '"click" here,https://shop.test/',
+    ),
+    "broken_json": Meaning(
+        "A record is not JSON.",
+        '{"objective": Buy milk}',
+    ),
+    "broken_parquet": Meaning(
+        "The rest of a Parquet file cannot be decoded.",
+        "a page of a column with damaged bytes",
+    ),
+    "broken_pickle": Meaning(
+        "A pickle is damaged or stops before its end.",
+        "step_3.pkl.gz of 0 bytes inside",
+    ),
+    "truncated_csv": Meaning(
+        "A quoted field has no end: the file was cut off, or a quote is missing.",
+        '"<html>...',
+    ),
+    "truncated_json": Meaning(
+        "A record or list stops before its end.",
+        '{"objective": "Buy',
+    ),
+    "hostile_pickle": Meaning(
+        "A pickle asks for more than plain data; nothing of it is run.",
+        "a pickle that calls os.system",
+    ),
+    "pickle_too_large": Meaning(
+        "A pickle is over 256 MiB after decompression, or has over 5,000,000 opcodes.",
+        "a step with a video in it",
+    ),
+    "unsupported_pickle": Meaning(
+        "A pickle holds plain data in a form that no step has.",
+        "a dict whose key is a list",
+    ),
+    "invalid_utf8": Meaning(
+        "A record is not UTF-8.",
+        "Latin-1: the byte E9 for e with an acute accent",
+    ),
+    "lone_surrogate": Meaning(
+        "A text has half a character, as programs leave that cut UTF-16 anywhere.",
+        "half an emoji: \\ud83d",
+    ),
+    "missing_field": Meaning(
+        "A record lacks a required field.",
+        "a workflow without steps",
+    ),
+    "unknown_field": Meaning(
+        "A record has a field that its format does not know.",
+        '{"objectve": "Buy milk"}',
+    ),
+    "unknown_locator": Meaning(
+        "A locator's kind is not one of those that there are.",
+        '{"kind": "css-path", "value": "#buy"}',
+    ),
+    "wrong_type": Meaning(
+        "A field holds something else than it should.",
+        '"steps": "click"',
+    ),
+    "after_broken_record": Meaning(
+        "An earlier record of the episode cannot be read: the history would lack a step.",
+        "step 5 after a broken step 4",
+    ),
+    "after_broken_row": Meaning(
+        "An earlier row of the workflow cannot be read: the history would lack a step.",
+        "row 5 after a broken row 4",
+    ),
+    "source_crashed": Meaning(
+        "A source failed on the file in a way that nobody foresaw; please report it.",
+        "an exception with file and function in its detail",
+    ),
+    "workflow_dropped": Meaning(
+        "The record's workflow was dropped, and the record went with it.",
+        "the rows of a workflow whose objective is not English",
+    ),
+    "choice_not_recorded": Meaning(
+        "A list was clicked, but which option was chosen is not recorded.",
+        "a mouseup on a <select> that kept its value",
+    ),
+    "end_state": Meaning(
+        "The state after an episode's last action: there is no action in it.",
+        "BrowserGym's last step",
+    ),
+    "key_outside_field": Meaning(
+        "A character was typed while nothing had the focus.",
+        "the key x on <body>",
+    ),
+    "keyup_alone": Meaning(
+        "A key was released that was not pressed in this recording.",
+        "the Enter that started the recorder",
+    ),
+    "modifier_alone": Meaning(
+        "Shift, Control, Alt or Meta was pressed and nothing with it.",
+        "Shift down, Shift up",
+    ),
+    "mouseup_alone": Meaning(
+        "The mouse was released where it was not pressed.",
+        "the click that started the recorder",
+    ),
+    "no_action": Meaning(
+        "A recorded state without an event.",
+        "the first state of a demonstration",
+    ),
+    "not_a_step": Meaning(
+        "A file of an episode's folder that is no step.",
+        "summary_info.json",
+    ),
+    "scroll_without_effect": Meaning(
+        "A scroll that moved nothing.",
+        "a wheel at the page's end",
+    ),
+    "step_out_of_order": Meaning(
+        "A record's number is not the next one: the history would lack a step.",
+        "step 7 after step 5",
+    ),
+    "typing_without_effect": Meaning(
+        "Keys that left their field as it was.",
+        "x and Backspace",
+    ),
+    "unknown_event": Meaning(
+        "An event that makes no step.",
+        "mousemove",
+    ),
+    "unnamed_key": Meaning(
+        "A key whose code has no name.",
+        "keyCode 255",
+    ),
+    "conflicting_id": Meaning(
+        "A workflow with the same id and other content came before. It is in quarantine.",
+        "two recordings named shop-01",
+    ),
+    "duplicate_workflow": Meaning(
+        "The same recording came before; its detail says where.",
+        "the same file in two folders",
+    ),
+    "killed_worker": Meaning(
+        "The process that worked on it died twice, for want of memory for one.",
+        "a page of 2 GB once it is parsed",
+        ("limits.page_mb",),
+    ),
+    "low_reward": Meaning(
+        "Its reward is known and under the limit.",
+        "reward 0.0 with filter.min_reward = 1",
+        ("filter.min_reward",),
+    ),
+    "no_objective": Meaning(
+        "The recording does not say what its user wants.",
+        '"objective": ""',
+        ("filter.no_objective",),
+    ),
+    "no_samples": Meaning(
+        "None of its steps became a sample; the reasons of the steps say why.",
+        "a workflow of scrolls",
+    ),
+    "no_steps_left": Meaning(
+        "All of its steps left no trace: instructions and exact repetitions.",
+        "a workflow of instruction rows",
+        ("filter.instruction", "filter.duplicate_steps"),
+    ),
+    "non_ascii": Meaning(
+        "Too many of the objective's letters are not ASCII.",
+        "an objective in Greek",
+        ("filter.max_non_ascii",),
+    ),
+    "not_english": Meaning(
+        "The objective is not English, by a small model.",
+        "Acheter du lait",
+        ("filter.min_english",),
+    ),
+    "over_time": Meaning(
+        "It took longer than the limit. It is in quarantine.",
+        "a page of a million nested elements",
+        ("limits.page_seconds",),
+    ),
+    "page_too_large": Meaning(
+        "One of its pages has more characters than the limit. It is in quarantine.",
+        "a page with a video as text",
+        ("limits.page_mb",),
+    ),
+    "section_or_stack": Meaning(
+        "It has rows that lay out a guide and are no actions.",
+        "a row of kind section",
+        ("filter.section_or_stack",),
+    ),
+    "stage_crashed": Meaning(
+        "A stage failed on it in a way that nobody foresaw; please report it.",
+        "an exception with file and function in its detail",
+    ),
+    "taken_down": Meaning(
+        "The takedown list names it, its domain, or a copy of it.",
+        "workflow shop-01",
+        ("takedown.workflows", "takedown.domains", "takedown.file"),
+    ),
+    "unlocated_target": Meaning(
+        "The target of one of its steps was not found, as the reference drops workflows.",
+        "step 3: target_absent",
+        ("locate.drop_workflow",),
+    ),
+    "workflow_without_steps": Meaning(
+        "A recording without any step.",
+        '"steps": []',
+    ),
+    "costly_css": Meaning(
+        "The selector would take minutes on this page.",
+        "a chain of * on 100,000 elements",
+    ),
+    "costly_xpath": Meaning(
+        "The XPath would take minutes on this page.",
+        "//*[preceding::*] on 100,000 elements",
+    ),
+    "duplicate_step": Meaning(
+        "The same step came before in its workflow, equal in every field, its id too.",
+        "a row that was exported twice",
+        ("filter.duplicate_steps",),
+    ),
+    "empty_page": Meaning(
+        "The recorded page has no element.",
+        "a page of blanks",
+    ),
+    "failed_action": Meaning(
+        "The recording says that the action failed.",
+        "element is not visible",
+        ("filter.failed_actions",),
+    ),
+    "instruction": Meaning(
+        "The row tells its reader something and is no action.",
+        "a row of kind instruction",
+        ("filter.instruction",),
+    ),
+    "invalid_css": Meaning(
+        "The locator is not a CSS selector.",
+        "#buy[",
+    ),
+    "invalid_markup": Meaning(
+        "The locator is not a start tag.",
+        "buy now",
+    ),
+    "invalid_node": Meaning(
+        "The locator is not a node number.",
+        "node seven",
+    ),
+    "invalid_xpath": Meaning(
+        "The locator is not an XPath.",
+        "//button[",
+    ),
+    "missing_description": Meaning(
+        "The recording does not describe the action.",
+        '"description": ""',
+        ("filter.missing_description",),
+    ),
+    "missing_dom": Meaning(
+        "The recording has no page for the step.",
+        '"html": ""',
+        ("filter.missing_dom",),
+    ),
+    "no_element": Meaning(
+        "A page action: it has no target. It stays in the history.",
+        "scroll, navigate, new tab",
+        ("locate.train_without_element",),
+    ),
+    "target_absent": Meaning(
+        "No locator finds an element in the recorded page.",
+        "#buy on a page without that id",
+    ),
+    "target_ambiguous": Meaning(
+        "A locator finds several elements, and none finds exactly one.",
+        "button.buy on a list of products",
+    ),
+    "target_pruned": Meaning(
+        "The pruning rules would remove the target from what a model sees.",
+        "an empty <i> that was clicked",
+        ("prune.keep_target",),
+    ),
+    "target_unknown": Meaning(
+        "The action needs an element, and the recording names none.",
+        "a click without any locator",
+    ),
+    "over_context": Meaning(
+        "It does not fit the context, even without its page, or one piece of the page alone does not.",
+        "40,000 tokens of history, context 32,768",
+        ("fit.context", "unroll.max_history", "fit.train", "fit.test"),
+    ),
+    "target_not_in_observation": Meaning(
+        "The page was cut into chunks, and the target's start tag is in none.",
+        "a start tag that the tokenizer's normalisation changes",
+        ("fit.train",),
+    ),
+    "tokenizer_panic": Meaning(
+        "The tokenizer gave up on the text.",
+        "a million characters without a break",
+    ),
+    "too_many_chunks": Meaning(
+        "The page makes more chunks of the context than the limit.",
+        "a page of 2,000,000 tokens",
+        ("fit.max_chunks", "fit.context"),
+    ),
+}

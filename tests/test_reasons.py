@@ -1,4 +1,4 @@
-"""Every reason for a drop is on one list, and all that stand there are given by somebody.
+"""Every reason for a drop is on one list, all that stand there are given by somebody, and each has a meaning.
 
 That no other is given is proven by the type check: `schemas.reasons.Reason` is a type.
 """
@@ -6,13 +6,16 @@ That no other is given is proven by the type check: `schemas.reasons.Reason` is 
 from __future__ import annotations
 
 import ast
+from dataclasses import fields
 from pathlib import Path
+from typing import get_type_hints
 
 import polars as pl
 import pytest
 
 from etl import account
-from schemas.reasons import REASONS
+from etl.recipe import Recipe
+from schemas.reasons import MEANINGS, REASONS
 from tests import builds
 
 
@@ -38,3 +41,15 @@ def test_what_builds_drop_has_reasons_on_the_list(build: str, request: pytest.Fi
     given |= set(settled.counts.filter(pl.col("reason") != "")["reason"]) | set(account.quarantined(out)["reason"])
     assert given
     assert given - REASONS == set()
+
+
+def test_every_reason_has_its_meaning_and_the_settings_that_decide_it() -> None:
+    """Each says a sentence, gives an example, and names settings that a recipe has."""
+    sections = get_type_hints(Recipe)
+    assert set(MEANINGS) == REASONS
+    for name, meaning in MEANINGS.items():
+        assert meaning.says.endswith("."), name
+        assert meaning.example, name
+        for setting in meaning.settings:
+            section, key = setting.split(".")
+            assert key in {field.name for field in fields(sections[section])}, f"{name}: {setting}"
