@@ -8,6 +8,7 @@ the same paths.
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import socket
@@ -35,15 +36,19 @@ _CONNECT_SECONDS: Final = 10.0
 class Ray:
     """address: ``auto``, ``host:port``, or ``local`` for a Ray of its own, with ``cores`` cores (all if None).
 
-    page_seconds: how long a task may be at the same thing.
+    page_seconds: how long a task may be at the same thing. Raises `MissingExtra` if Ray is not installed.
     """
 
     address: str
     page_seconds: float = 600.0
     cores: int | None = None
 
+    def __post_init__(self) -> None:
+        if importlib.util.find_spec("ray") is None:
+            raise MissingExtra("ray", "ray", "--ray")
+
     def __call__(self, worker: Worker[T, R], items: Iterable[T]) -> Iterator[R]:
-        """Results as they come. Raises what a worker raised, `MissingExtra`, and `BuildError` if there is no Ray."""
+        """Results as they come. Raises what a worker raised, and `BuildError` if there is no Ray."""
         with _connected(self.address, self.cores) as ray:
             shared = ray.put(worker)
             plain = ray.remote(_plain).options(max_retries=_RETRIES)
@@ -76,10 +81,8 @@ class Ray:
 def _connected(address: str, cores: int | None) -> Iterator[Any]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what Ray will do anyway, said so as not to warn
-    try:
-        import ray
-    except ImportError as error:
-        raise MissingExtra("ray", "ray", "--ray") from error
+    import ray
+
     if ray.is_initialized():
         yield ray
         return

@@ -29,7 +29,7 @@ from typing import IO, Any, Final, Literal, NamedTuple, TypeVar, cast
 from urllib.parse import unquote
 
 from etl.retries import persistent, transient
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, MissingExtra
 
 T = TypeVar("T")
 
@@ -40,7 +40,9 @@ SMALL_BLOCK: Final = 2**18
 """The same for a file of which only some places are read: its beginning, columns of Parquet."""
 
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)(?:://|::)")
-_EXTRAS: Final = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
+_S3, _GCS = ("s3fs", "s3"), ("gcsfs", "gcs")
+EXTRAS: Final = {"s3": _S3, "s3a": _S3, "gs": _GCS, "gcs": _GCS}
+"""By protocol, the package that it needs, and the extra that has it."""
 _TAGS: Final = ("ETag", "etag", "blob_id", "md5Hash", "Content-MD5")
 _TIMES: Final = ("LastModified", "Last-Modified", "last_modified", "mtime", "updated", "created")
 
@@ -365,9 +367,9 @@ def _system(place: str) -> tuple[Any, str]:
     try:
         system, path = fsspec.core.url_to_fs(place)
     except ImportError as error:
-        extra = _EXTRAS.get(protocol)
-        how = f"pip install 'stepmill[{extra}]'" if extra else str(error)
-        raise ConfigError(f"{place}: reading {protocol}:// needs a package that is not installed: {how}") from error
+        if extra := EXTRAS.get(protocol):
+            raise MissingExtra(*extra, f"{place}: reading {protocol}://") from error
+        raise ConfigError(f"{place}: reading {protocol}:// needs a package that is not installed: {error}") from error
     except ValueError as error:
         if "Protocol not known" not in str(error):
             raise

@@ -23,8 +23,9 @@ from typing import IO, Any, Final, TypeVar
 import fsspec
 from upath import UPath
 
+from etl.files import EXTRAS
 from etl.retries import patience, persistent, transient
-from schemas.errors import BuildError, ConfigError
+from schemas.errors import BuildError, ConfigError, MissingExtra
 
 T = TypeVar("T")
 
@@ -34,7 +35,6 @@ _ASKED_EACH: Final = 8
 """So many files are asked for by themselves; for more a folder is listed."""
 _AT_A_TIME: Final = 8
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(//?)?")
-_EXTRAS: Final = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 _READ_ONLY: Final = frozenset({"http", "https", "github", "git", "zip", "tar", "data", "reference"})
 _PUT_IS_WHOLE: Final = frozenset("s3 s3a gs gcs hf az abfs abfss adl oss oci memory".split())
 _OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -66,9 +66,9 @@ def location(given: str | Path) -> AnyPath:
     try:
         path.fs  # noqa: B018 - made when it is asked for, which needs its package
     except ImportError as error:
-        extra = _EXTRAS.get(protocol)
-        how = f"pip install 'stepmill[{extra}]'" if extra else str(error)
-        raise ConfigError(f"{text}: {protocol}:// needs a package that is not installed: {how}") from error
+        if extra := EXTRAS.get(protocol):
+            raise MissingExtra(*extra, f"{text}: {protocol}://") from error
+        raise ConfigError(f"{text}: {protocol}:// needs a package that is not installed: {error}") from error
     except ValueError as error:
         raise ConfigError(f"{text}: {error}") from error
     return path

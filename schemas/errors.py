@@ -2,10 +2,10 @@
 
     StepmillError
     ├── ConfigError          the recipe, an option or the output directory is unusable: exit 2, before work starts
+    │   └── MissingExtra     an optional package is not installed: names the extra
     ├── BuildError           the build cannot go on (disk, lock, changed inputs): exit 1
     ├── GateError            the build is done, and fails a gate of its recipe: exit 1
     ├── IntegrityError       files on disk are not what their report says: exit 1
-    ├── MissingExtra         an optional package is not installed: names the extra
     └── RecordError          one record cannot be read: quarantined with its bytes, the build goes on
         └── PageError        one page cannot be read: its step is dropped, the workflow goes on
 
@@ -49,7 +49,7 @@ class IntegrityError(StepmillError):
     """A file on disk does not match its report."""
 
 
-class MissingExtra(StepmillError):
+class MissingExtra(ConfigError):
     """An optional package is needed but not installed."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import builds, publishing
+from tests import installed as installation
 
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")  # how long an example takes says more about who else is at work on this machine
@@ -41,6 +42,12 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
             make(folder.with_suffix(".making"))
             folder.with_suffix(".making").rename(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> installation.Installed:
+    """The wheel of this checkout in an environment of its own, without extras."""
+    return installation.Installed(installation.environment_of(made_once(tmp_path_factory, "wheel", installation.make)))
 
 
 @pytest.fixture(scope="session")

@@ -263,8 +263,8 @@ def test_trouble_while_reading_is_no_bad_record(memory: Any, name: str, monkeypa
         ("memory://absent/x.jsonl", "memory://absent/x.jsonl: no such file or folder, and no match as a glob"),
         ("memory://absent/*.jsonl", "no such file or folder"),
         ("gopher://x/y", "gopher:// is no storage that fsspec knows"),
-        ("s3://bucket/x", "needs a package that is not installed: pip install 'stepmill[s3]'"),
-        ("gs://bucket/x", "needs a package that is not installed: pip install 'stepmill[gcs]'"),
+        ("s3://bucket/x", "needs the package s3fs: pip install 'stepmill[s3]'"),
+        ("gs://bucket/x", "needs the package gcsfs: pip install 'stepmill[gcs]'"),
     ],
 )
 def test_what_cannot_be_found_is_named(memory: Any, place: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -262,7 +262,7 @@ def test_a_package_that_is_missing_is_named() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], env=builds.environment(), capture_output=True, text=True, check=False
     )
-    assert "ConfigError: s3://bucket/out: s3:// needs a package that is not installed" in done.stderr
+    assert "MissingExtra: s3://bucket/out: s3:// needs the package s3fs" in done.stderr
     assert "pip install 'stepmill[s3]'" in done.stderr
 
 

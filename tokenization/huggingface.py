@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from schemas.errors import MissingExtra
 from schemas.samples import Tokens
 from tokenization.families import SCHEMES, Family
 
@@ -126,10 +125,7 @@ class TokenizersOracle:
     """The package tokenizers on a ``tokenizer.json``, for vocabularies that are no ranks."""
 
     def __init__(self, content: bytes, special_tokens: Mapping[str, int]) -> None:
-        try:
-            tokenizers: Any = importlib.import_module("tokenizers")
-        except ImportError as error:
-            raise MissingExtra("tokenizers", "tokenizers", "this tokenizer.json") from error
+        tokenizers: Any = importlib.import_module("tokenizers")
         self._special = {i: token.encode() for token, i in special_tokens.items()}
         document = json.loads(content)
         # Without added tokens there is none to find in a text; without a post-processor none is put around it.

@@ -113,8 +113,8 @@ def cached_file(name: str, family: Family, download: bool) -> RankFile:
         tiktoken.get_encoding(f"{name}_base")
     if not path.is_file():
         raise ConfigError(
-            f"vocabulary {name}: {name}_base.tiktoken is not in tiktoken's cache; give its path as `file`, or the "
-            "folder that holds it in TIKTOKEN_CACHE_DIR, or allow the download with `download`"
+            f"vocabulary {name}: {name}_base.tiktoken is not in tiktoken's cache; give its path: "
+            "--set vocabulary.file=PATH, or the folder that holds it as $TIKTOKEN_CACHE_DIR"
         )
     return RankFile(str(path), "tiktoken")
 

@@ -7,6 +7,7 @@ the characters it is made of; special tokens are put in by id, by `chat`.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -184,9 +185,9 @@ class Vocabulary:
         if self.engine != "tiktoken":
             try:
                 return Gigatoken(self._ranks, self.pattern)
-            except ImportError as error:
-                if self.engine == "gigatoken":
-                    raise MissingExtra("gigatoken", "fast", "the tokenizer engine gigatoken") from error
+            except ImportError:
+                if self.engine == "gigatoken":  # installed, as `load` found, and broken
+                    raise
         assert isinstance(self._oracle, Oracle)
         return CachedTiktoken(self._oracle)
 
@@ -211,7 +212,7 @@ def load(
         rank_file, found = ranks.find(name, download)
     elif Path(file).name.endswith(".json") and "tekken" not in Path(file).name:
         rank_file = RankFile(file, "huggingface")
-        found = family_of(json.loads(rank_file.content()))
+        found = _family(rank_file)
     else:
         rank_file = RankFile(file, "tekken" if file.endswith(".json") else "tiktoken")
         found = FAMILIES["tekken"] if rank_file.format == "tekken" else FAMILIES.get(name, Family(""))
@@ -223,4 +224,16 @@ def load(
             f"vocabulary {name}: {rank_file.path} has sha256 {rank_file.sha256()}, expected {found.sha256}; "
             "it is another version or damaged"
         )
+    if engine == "gigatoken" and importlib.util.find_spec("gigatoken") is None:
+        raise MissingExtra("gigatoken", "fast", "the tokenizer engine gigatoken")
+    if not found.pattern and importlib.util.find_spec("tokenizers") is None:
+        raise MissingExtra("tokenizers", "tokenizers", f"the vocabulary {file}")
     return Vocabulary(name, rank_file, found, engine)
+
+
+def _family(file: RankFile) -> Family:
+    """Of a ``tokenizer.json``. Raises `ConfigError` for anything else."""
+    try:
+        return family_of(json.loads(file.content()))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"vocabulary file {file.path} is no tokenizer.json of Hugging Face: {error!r}") from error

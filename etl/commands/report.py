@@ -52,6 +52,8 @@ def report(
     from etl.storage import location
     from etl.views.place import manifest_of, place_of
 
+    if not as_json:
+        page.require()
     place = place_of(directory)
     old = manifest_of(location(against)) if against else None
     data = figures.figures(place, old, seed, vocabulary)

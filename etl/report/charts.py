@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from markupsafe import Markup
-
-from schemas.errors import MissingExtra
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 WIDE, NARROW = 560, 340
 _BESIDE: Final = 80
@@ -52,15 +51,14 @@ class Chart:
 def chart(
     title: str, summary: str, columns: Sequence[str], rows: Iterable[Sequence[str]], spec: Mapping[str, Any]
 ) -> Chart:
-    """A plot of a Vega-Lite specification without a width. Raises `MissingExtra` without vl-convert."""
+    """A plot of a Vega-Lite specification without a width."""
     return Chart(title, summary, columns, [*rows], _drawn(spec, WIDE), _drawn(spec, NARROW))
 
 
 def _drawn(spec: Mapping[str, Any], width: int) -> Markup:
-    try:
-        import vl_convert
-    except ImportError as error:
-        raise MissingExtra("vl-convert-python", "report", "stepmill report") from error
+    import vl_convert
+    from markupsafe import Markup
+
     size: dict[str, Any] = {"width": width, "autosize": {"type": "fit", "contains": "padding"}}
     if "row" in spec.get("encoding", {}):  # several plots are never fitted
         size = {"width": width - _BESIDE}

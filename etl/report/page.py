@@ -10,31 +10,43 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
-from typing import Any, Final
-
-from markupsafe import Markup
+from typing import TYPE_CHECKING, Any, Final
 
 from etl.report import charts
 from etl.report.charts import Chart
 from etl.report.packed import Packed
 from schemas.errors import MissingExtra
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
 ROWS: Final = 1_000
 """So many rows of a table are in the file."""
 _NAMES: Final = 20
 _CLIPPED: Final = 200
 _ASSETS: Final = ("html", "css", "js")
+_PACKAGES: Final = {"jinja2": "jinja2", "vl_convert": "vl-convert-python"}
+"""Modules that drawing a file needs, and the packages that have them."""
+
+
+def require() -> None:
+    """Raises `MissingExtra` if a package is not installed without which no file can be written."""
+    for module, package in _PACKAGES.items():
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise MissingExtra(package, "report", "stepmill report") from error
 
 
 def render(data: Mapping[str, Any], steps: Packed, *, drawn: int, seed: int) -> str:
-    """The file. data: of `etl.report.figures`. drawn: how many steps were to be looked at. Raises `MissingExtra`."""
-    try:
-        import jinja2
-    except ImportError as error:
-        raise MissingExtra("jinja2", "report", "stepmill report") from error
+    """The file. data: of `etl.report.figures`. drawn: how many steps were to be looked at. After `require`."""
+    import jinja2
+    from markupsafe import Markup
+
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters |= {"count": _count, "percent": _percent, "clip": _clip}
     assets = {
@@ -69,6 +81,8 @@ def _policy(script: str) -> str:
 
 def _json(value: object) -> Markup:
     """JSON that can stand in a script element: nothing in it looks like markup."""
+    from markupsafe import Markup
+
     text = json.dumps(value)
     for char in "<>&":
         text = text.replace(char, f"\\u{ord(char):04x}")

@@ -21,7 +21,7 @@ from etl import storage
 from etl.shards import broken, read_json
 from etl.storage import AnyPath
 from etl.views.place import Place
-from schemas.errors import ConfigError, IntegrityError, MissingExtra
+from schemas.errors import ConfigError, IntegrityError
 from schemas.samples import NO_LOSS, PACKED_SCHEMA, Tokens
 from tokenization import vocabulary as vocabularies
 from tokenization.families import FAMILIES
@@ -165,7 +165,7 @@ def _named(name: str) -> Vocabulary:
 
 def _known(place: Place) -> Iterator[Vocabulary]:
     for name in ("qwen2.5", *TEKKEN_FILES, "cl100k", "o200k"):
-        with suppress(ConfigError, MissingExtra):  # not installed
+        with suppress(ConfigError):  # not installed
             yield _named(name)
     if place.work is not None:
         from etl import recipe
