@@ -24,7 +24,6 @@ Reason = Literal[
     "truncated_json",
     "hostile_pickle",
     "pickle_too_large",
-    "unsupported_pickle",
     "invalid_utf8",
     "lone_surrogate",
     "missing_field",
@@ -53,6 +52,7 @@ Reason = Literal[
     "conflicting_id",
     "duplicate_workflow",
     "killed_worker",
+    "history_incomplete",
     "low_reward",
     "no_objective",
     "no_samples",
@@ -152,16 +152,12 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         '{"objective": "Buy',
     ),
     "hostile_pickle": Meaning(
-        "A pickle asks for more than plain data; nothing of it is run.",
+        "A pickle names what runs programs or opens files, as no recorder writes; nothing of it is run.",
         "a pickle that calls os.system",
     ),
     "pickle_too_large": Meaning(
         "A pickle is over 256 MiB after decompression, or has over 5,000,000 opcodes.",
         "a step with a video in it",
-    ),
-    "unsupported_pickle": Meaning(
-        "A pickle holds plain data in a form that no step has.",
-        "a dict whose key is a list",
     ),
     "invalid_utf8": Meaning(
         "A record is not UTF-8.",
@@ -267,6 +263,10 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         "The process that worked on it died twice, for want of memory for one.",
         "a page of 2 GB once it is parsed",
         ("limits.page_mb",),
+    ),
+    "history_incomplete": Meaning(
+        "Steps before it are missing or in an unknown order, so its history would be false.",
+        "steps 4 and 5 of a workflow whose step 3 is not there",
     ),
     "low_reward": Meaning(
         "Its reward is known and under the limit.",

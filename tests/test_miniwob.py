@@ -356,6 +356,40 @@ def test_markup() -> None:
     assert page.locator(page.target) == Locator("attribute", "2-2", "ref")
 
 
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (["Rn carved", "soon."], "Rn carved soon."),
+        (["one", "", "two", "three"], "one two three"),
+        (["kept ", "as", " it is"], "kept as it is"),
+        (["a", "<SPAN>", "b", "c"], 'a<span ref="9"></span>b c'),
+        (["", ""], ""),
+    ],
+)
+def test_texts_do_not_run_together(parts: list[str], expected: str) -> None:
+    """Texts that follow each other, which the recorder trims, are words apart; tags already part them."""
+    children = [
+        {"tag": "SPAN", "ref": 9, "children": []} if text == "<SPAN>" else {"tag": "t", "ref": -1, "text": text}
+        for text in parts
+    ]
+    body = {"tag": "BODY", "ref": 1, "children": children}
+    assert read_page(body, "dom").render() == f'<body ref="1">{expected}</body>'
+
+
+def test_states_out_of_order_or_without_beginning(tmp_path: Path) -> None:
+    """A demo whose first action or order is lost is quarantined: its steps would have a false history."""
+    demo = Demo().click(BUTTON).click(RED)
+    path = tmp_path / "demo.json"
+    for states, reason in (
+        (demo.states[1:], "history_incomplete"),
+        ([demo.states[0], *demo.states[7:], *demo.states[1:7]], "step_out_of_order"),
+    ):
+        path.write_text(json.dumps({"taskName": "t", "utterance": "u", "states": states, "rawReward": 1}))
+        tally = Tally()
+        assert not list(MiniWob().read(InputShard("demo.json", str(path), "miniwob", 0, ""), tally))
+        assert [record.reason for record in tally.quarantined] == [reason]
+
+
 def test_deep_page() -> None:
     """A page nested deeper than Python's stack is read and rendered."""
     top: dict[str, Any] = {"tag": "DIV", "ref": 0, "children": []}

@@ -31,7 +31,7 @@ from typing import Any, ClassVar, Final, TypeVar
 from etl import files
 from etl.inputs import InputHead, InputShard
 from etl.sources.browsergym_calls import parse_action
-from etl.sources.pickles import STEP_INFO, Instance, load, plain
+from etl.sources.pickles import Instance, load, plain
 from etl.streams import Truncated, lines
 from etl.tally import Tally
 from schemas.errors import RecordError
@@ -53,7 +53,7 @@ class BrowserGym:
     """BrowserGym episodes, pickled or as JSONL."""
 
     name: ClassVar[str] = "browsergym"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def recognise(self, head: InputHead) -> bool:
         """A folder with ``step_N.pkl.gz``, or a first line that is an object with the keys step, obs and action.
@@ -203,9 +203,10 @@ def _from_json(raw: bytes) -> _Record:
 def _from_pickle(file: str) -> _Record:
     """One step file. Raises RecordError as `etl.sources.pickles.load` or `_record`."""
     value = load(file)
-    if not isinstance(value, Instance) or value.name != STEP_INFO:
+    # of browsergym.experiments.loop, agentlab.experiments.loop, or wherever it moves next
+    if not isinstance(value, Instance) or value.name.rpartition(".")[2] != "StepInfo":
         raise RecordError("wrong_type", "the pickle is no StepInfo")
-    return _record(value.state)
+    return _record(value.fields)
 
 
 def _from_goal(file: str) -> str:

@@ -12,11 +12,13 @@
 A record is one element of ``states``. It is consumed by a step or dropped: ``no_action`` (the DOM at the start),
 ``unknown_event``, or as `miniwob_merge` says. A demo is read as a whole or quarantined as a whole, with its
 decompressed bytes: ``broken_json``, ``invalid_utf8``, ``truncated_zstd`` and the like, ``missing_field``,
-``wrong_type``, ``workflow_without_steps``.
+``wrong_type``, ``workflow_without_steps``; ``history_incomplete`` if the first state, the page before any action, is
+not there, and ``step_out_of_order`` if a state is earlier than the one before it.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,7 +48,7 @@ class MiniWob:
     """The MiniWoB++ source."""
 
     name: ClassVar[str] = "miniwob"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def recognise(self, head: InputHead) -> bool:
         """A JSON object with the names of a demo at its top level; the keys come in any order, the end may be cut."""
@@ -140,10 +142,16 @@ def _reward(demo: dict[str, Any]) -> float | None:
 def _events(states: list[dict[str, Any]], merger: Merger) -> Iterator[Event]:
     """One event for its one or two states; states without an event that we know are dropped."""
     open_events: dict[str, list[Event]] = {}
+    latest = -math.inf
     for index, state in enumerate(states):
         where = f"states[{index}]"
         action = need(state, "action", (dict, type(None)), where)
         time = need(state, "time", NUMBER, where)
+        if not index and action is not None:
+            raise RecordError("history_incomplete", f"{where} is an action: what was done before it is not recorded")
+        if time < latest:
+            raise RecordError("step_out_of_order", f"{where}.time: {time} after {latest}")
+        latest = time
         if action is None:
             merger.dropped[index] = "no_action"
             continue

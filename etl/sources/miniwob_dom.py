@@ -7,6 +7,7 @@ A recorded node is ``{tag, ref, id, classes, text, value, children, ...}``. It i
   has one), ``checked`` (check boxes and radio buttons), and always ``ref``, the recorder's number of the element.
 - ``text`` (of an element without element children) is the element's text; a text area's value is its content.
 - Void elements have no end tag. Nothing is added between tags. No ``<html>``: the recorder starts at ``<body>``.
+- The recorder trims every text and leaves blank ones out, so between two that follow each other is a space.
 - Geometry and colours are dropped, and so is what the recorder knows of the action: ``recordingTarget``, ``focused``
   and ``tampered`` (the person has touched this field) would tell a model where to act.
 
@@ -78,7 +79,7 @@ class Page:
                 name = _open(node, refs, out)
                 if name not in VOID:
                     todo.append(f"</{name}>")
-                todo.extend(reversed(node.get("children") or ()))
+                todo.extend(reversed(_spaced(node)))
         return "".join(out)
 
     def _refs(self) -> dict[int, str]:
@@ -128,6 +129,20 @@ def walk(node: Node) -> Iterator[Node]:
         children = node.get("children")
         if children:
             todo.extend(reversed(children))
+
+
+def _spaced(node: Node) -> list[Node | str]:
+    """What is in an element, with a space wherever two texts would run together."""
+    spaced: list[Node | str] = []
+    before = node.get("text") or ""
+    for child in node.get("children") or ():
+        text = (child.get("text") or "") if child["tag"] == "t" else ""
+        if before and text and not before[-1].isspace() and not text[0].isspace():
+            spaced.append(" ")
+        spaced.append(child)
+        if text or child["tag"] != "t":
+            before = text
+    return spaced
 
 
 def key_of(node: Node | None) -> Key | None:

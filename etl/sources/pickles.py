@@ -3,10 +3,14 @@
 Python's own unpickler runs what a file tells it to; a class whitelist still hands the file real callables, C code
 (numpy's ``__setstate__``) and hashing of nested tuples that overflows the stack. So the opcodes are listed by
 `pickletools.genops`, which executes nothing, and a small stack machine builds only lists, dicts, tuples, numbers,
-texts and `Instance`: the name of a class or function and what it was given. A name off `ALLOWED` ends the reading
-as ``hostile_pickle``, called or not.
+texts and `Instance`: the name of a class or function and what it was given. Classes of agents and frameworks that
+come along in a recording stay such names, unread.
 
-Differences from Python's result, as in JSON: sets are lists, keys of dicts are texts.
+Nothing runs, whatever the file names. Names of what runs programs or opens files end the reading all the same
+(``hostile_pickle``): no recorder writes them, so somebody should know.
+
+Differences from Python's result: sets are lists, keys of dicts are texts, and what has a key that is neither text nor
+number is left out (its hash could take for ever or overflow the stack).
 """
 
 from __future__ import annotations
@@ -31,32 +35,18 @@ MAX_OPCODES: Final = 5_000_000
 MAX_ARRAY_ITEMS: Final = 1024
 """Larger arrays (screenshots) stay undecoded: no field we read is one."""
 
-STEP_INFO: Final = "browsergym.experiments.loop.StepInfo"
 _DTYPE: Final = "numpy.dtype"
-_ENCODE: Final = "_codecs.encode"
+_ENCODE: Final = "_codecs.encode"  # how protocol 2 writes bytes
 _ARRAY: Final = frozenset(f"numpy.{core}.multiarray._reconstruct" for core in ("core", "_core"))
 _FROM_BUFFER: Final = frozenset(f"numpy.{core}.numeric._frombuffer" for core in ("core", "_core"))
 _SCALAR: Final = frozenset(f"numpy.{core}.multiarray.scalar" for core in ("core", "_core"))
-ALLOWED: Final = (
-    frozenset(
-        {
-            STEP_INFO,
-            "browsergym.experiments.loop.StepTimestamps",
-            "browsergym.experiments.agent.AgentInfo",
-            "numpy.ndarray",
-            _DTYPE,
-            _ENCODE,  # how protocol 2 writes bytes
-            "builtins.bytearray",
-            "builtins.bytes",
-            "builtins.complex",
-            "builtins.frozenset",
-            "builtins.set",
-            "collections.OrderedDict",
-        }
-    )
-    | _ARRAY
-    | _FROM_BUFFER
-    | _SCALAR
+
+HOSTILE_MODULES: Final = frozenset(
+    {"os", "posix", "nt", "subprocess", "pty", "runpy", "importlib", "ctypes", "shutil", "socket"}
+)
+HOSTILE_NAMES: Final = frozenset(
+    {f"builtins.{name}" for name in ("eval", "exec", "execfile", "compile", "__import__", "open", "file")}
+    | {"io.open", "_io.open"}
 )
 
 _FORMATS: Final = dict(
@@ -71,6 +61,13 @@ class Instance:
     name: str
     args: tuple[Any, ...] | None = None
     state: Any = None
+
+    @property
+    def fields(self) -> Any:
+        """Its attributes; of a class with slots they are the second part of its state."""
+        if isinstance(self.state, tuple) and len(self.state) == 2 and isinstance(self.state[1], dict):
+            return (self.state[0] or {}) | self.state[1] if isinstance(self.state[0], dict | None) else None
+        return self.state
 
 
 def load(path: str | Path) -> Any:
@@ -90,7 +87,7 @@ def loads(data: bytes) -> Any:
     """The value in a pickle.
 
     Raises RecordError: ``hostile_pickle`` (naming module.attribute, or an opcode that reaches outside of the file),
-    ``pickle_too_large``, ``unsupported_pickle`` (a dict key that is no scalar), ``broken_pickle`` (cut or malformed).
+    ``pickle_too_large``, ``broken_pickle`` (cut or malformed).
     """
     machine = _Machine()
     try:
@@ -202,30 +199,29 @@ class _Machine:
     def update(self, items: list[Any]) -> None:
         if not isinstance(self.stack[-1], dict | Instance) or len(items) % 2:
             raise TypeError("keys and values for something that is no dict")
-        for key, value in zip(items[::2], items[1::2], strict=True):
-            # Hashing a nested tuple of the file's making can take for ever or overflow the stack.
-            if not isinstance(key, str | int | float | None):
-                raise RecordError("unsupported_pickle", f"a dict key of type {type(key).__name__}")
-            if isinstance(self.stack[-1], dict):
-                self.stack[-1][str(key)] = value
+        if isinstance(self.stack[-1], dict):
+            for key, value in zip(items[::2], items[1::2], strict=True):
+                if isinstance(key, str | int | float | None):
+                    self.stack[-1][str(key)] = value
 
     def find(self, module: Any, attribute: Any) -> None:
         if not isinstance(module, str) or not isinstance(attribute, str):
             raise TypeError("a name that is no text")
         name = f"{'builtins' if module == '__builtin__' else module}.{attribute}"  # protocols 0-2: Python 2's names
-        if name not in ALLOWED:
+        if name in HOSTILE_NAMES or module.partition(".")[0] in HOSTILE_MODULES:
             raise RecordError("hostile_pickle", name)
         self.stack.append(Instance(name))
 
     def make(self, count: int) -> None:
         function, *arguments = self._top(count)
-        if not isinstance(function, Instance) or function.args is not None or not isinstance(arguments[0], tuple):
+        if not isinstance(function, Instance) or not isinstance(arguments[0], tuple):
             raise TypeError("a call of something that is no class or function")
-        self.stack[len(self.stack) - count :] = [Instance(function.name, arguments[0])]
+        name = function.name if function.args is None else f"{function.name}()"  # what a call gave is called
+        self.stack[len(self.stack) - count :] = [Instance(name, arguments[0])]
 
     def build(self, _: Any) -> None:
         instance, state = self._top(2)
-        if not isinstance(instance, Instance) or instance.args is None:
+        if not isinstance(instance, Instance):
             raise TypeError("a state for something that is no instance")
         self.stack.pop()
         instance.state = state
