@@ -16,9 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import click
-
-from etl import storage
+from etl import log, storage
 from etl.shards import write_json
 from etl.storage import AnyPath
 from schemas.errors import BuildError, ConfigError, GateError
@@ -142,7 +140,7 @@ def with_hook(run: Callable[[], T], record: Record, out: AnyPath, hook: Hook | N
         result = run()
     except BaseException:
         if problem := _run(hook, record, out):
-            click.echo(f"stepmill: {problem}", err=True)
+            log.error(problem)
         raise
     if problem := _run(hook, record, out):
         raise BuildError(f"{problem}. The build itself is complete")

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import click
 
+from etl import log
 from etl.commands import augment, build, export, inspect_samples, look, publish, report
 from etl.commands.inspect import inspect
 from schemas.errors import ConfigError, StepmillError
@@ -63,7 +64,7 @@ def _interrupted(_number: int, _frame: object) -> NoReturn:
 
 
 def _stop(message: str, code: int) -> NoReturn:
-    click.echo(f"stepmill: {message}", err=True)
+    log.error(message)
     sys.exit(code)
 
 

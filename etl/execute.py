@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from etl import aftermath, discover, lock, notes, state, storage, takedown
 from etl.aftermath import Record
@@ -31,6 +31,7 @@ from etl.workers import PackedWorker, SamplesWorker
 from schemas.errors import BuildError, ConfigError
 
 _OF_SOURCE = "samples.source "
+_PHASES: Final = ("inputs", "samples", "index", "packing", "finishing")
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Build:
     inputs: tuple[str, ...]
     out: AnyPath
     pool: Pool = inline
-    progress: Callable[[str, int, str], Progress] = field(default=Progress)
+    progress: Callable[..., Progress] = field(default=Progress)
     redo: bool = False
     compact: bool = False
     given: Generations | None = None
@@ -76,6 +77,11 @@ class Build:
                 state.withdraw(self.out)
             state.forget(self.work, self.recipe.taken_down.domains)
             return self._made(settings, shards, generations, check) if done is None else self._again(done)
+
+    def _shown(self, phase: str, total: int = 0, unit: str = "MB") -> Progress:
+        """Progress of a phase, which says how many there are. total: 0 where it is not known."""
+        number = _PHASES.index(phase) + 1
+        return self.progress(f"phase {number} of {len(_PHASES)}: {phase}", total, unit)
 
     def _note(self, generations: Generations) -> None:
         before = state.generations(self.work)
@@ -108,14 +114,14 @@ class Build:
         if self.recipe.taken_down:
             state.save_inputs(self.work, shards, generations)
             self.clean()  # what is left of inputs that are gone may be what was taken down
-        with self.record.phase("index"):
+        with self.record.phase("index"), self._shown("index"):
             generations, outputs = self._indexed(shards, generations)
         with self.record.phase("packing"):
             packed = self._packed(outputs)
             self._remove_others(outputs)
         self._sweep()
         check()
-        with self.record.phase("finishing"):
+        with self.record.phase("finishing"), self._shown("finishing"):
             fingerprint = self.fingerprint(settings, generations)
             made = finish.finish(self.out, self.recipe, settings, fingerprint, generations, shards, rows, packed)
             self.record.manifest(made)
@@ -200,19 +206,18 @@ class Build:
     def discovered(self, remember: bool = True) -> list[InputShard]:
         """The input shards, hashed. remember: note in the work folder what need not be read again."""
         without = self.out if isinstance(self.out, Path) else None
-        found = discover.find(self.inputs, self.recipe.samples.sources, without=without)
+        with self.progress("finding inputs", brief=True):
+            found = discover.find(self.inputs, self.recipe.samples.sources, without=without)
         found = [item for item in found if without or not item.place.startswith(f"{self.out}/")]
-        progress = self.progress("hashing inputs", sum(item.size for item in found), "MB")
-        shards = discover.shards(
-            found,
-            progress.advance,
-            sources=self.recipe.samples.sources,
-            part_bytes=self.recipe.inputs.part_bytes,
-            cache=self.work / "remembered.json",
-            remember=remember,
-        )
-        progress.finish()
-        return shards
+        with self._shown("inputs", sum(item.size for item in found)) as progress:
+            return discover.shards(
+                found,
+                progress.advance,
+                sources=self.recipe.samples.sources,
+                part_bytes=self.recipe.inputs.part_bytes,
+                cache=self.work / "remembered.json",
+                remember=remember,
+            )
 
     def generations(self, shards: Sequence[InputShard]) -> Generations:
         """The generations of this build; the newest is open if there is something new."""
@@ -287,25 +292,29 @@ class Build:
 
     def _read(self, shards: Sequence[InputShard], worker: SamplesWorker) -> list[int]:
         sizes = {shard.key: shard.size for shard in shards}
-        progress = self.progress("samples", sum(sizes.values()), "MB")
         rows: dict[str, int] = {}  # and not the reports, which name every workflow
         largest_first = sorted(shards, key=lambda shard: (-shard.size, shard.name))
-        with self.record.counted("input_shards", self.work / "samples", [f"{shard.key}.json" for shard in shards]):
+        reports = [f"{shard.key}.json" for shard in shards]
+        with (
+            self.record.counted("input_shards", self.work / "samples", reports),
+            self._shown("samples", sum(sizes.values())) as progress,
+        ):
             for report in self.pool(worker, largest_first):
                 rows[report.key] = report.rows
                 progress.advance(sizes[report.key], report.rows)
-        progress.finish()
         return [rows[shard.key] for shard in shards]
 
     def _packed(self, outputs: Sequence[OutputShard]) -> list[PackedReport]:
-        progress = self.progress("packing", sum(shard.samples for shard in outputs), "samples")
         reports: dict[str, PackedReport] = {}
         largest_first = sorted(outputs, key=lambda shard: (-shard.samples, shard.name))
-        with self.record.counted("output_shards", self.work / "fitted", [f"{shard.name}.json" for shard in outputs]):
+        names = [f"{shard.name}.json" for shard in outputs]
+        with (
+            self.record.counted("output_shards", self.work / "fitted", names),
+            self._shown("packing", sum(shard.samples for shard in outputs), "samples") as progress,
+        ):
             for report in self.pool(self.packed_worker(), largest_first):
                 reports[report.name] = report
                 progress.advance(report.samples)
-        progress.finish()
         return [reports[shard.name] for shard in outputs]
 
     def _remove_others(self, outputs: Sequence[OutputShard]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import math
 import os
-import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 import tenacity
 
+from etl import log
 from schemas.errors import ConfigError
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ def persistent(fn: Callable[[], T], what: str, also: Callable[[BaseException], b
     def speak(state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         wait = state.next_action.sleep if state.next_action else 0.0
-        sys.stderr.write(f"stepmill: {what}: {type(error).__name__}: {error}; trying again in {wait:.0f} s\n")
+        log.warn(f"{what}: {type(error).__name__}: {error}; trying again in {wait:.0f} s")
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(passes),

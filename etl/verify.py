@@ -4,7 +4,7 @@ and that nothing is left of what was taken down.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import polars as pl
 import pyarrow as pa
 
 from etl import account, notes, scratch, state, storage
+from etl.progress import Progress
 from etl.shards import column, open_arrow, read_json, sha256_of
 from etl.storage import AnyPath
 from etl.takedown import kept
@@ -23,7 +24,7 @@ from schemas.errors import ConfigError, IntegrityError, StepmillError
 from schemas.samples import NO_LOSS, PACKED_SCHEMA
 
 
-def verify(out: AnyPath) -> list[str]:
+def verify(out: AnyPath, progress: Callable[..., Progress] = Progress) -> list[str]:
     """What is wrong, one line each; empty if nothing is.
 
     Raises `ConfigError` if there is no finished build.
@@ -32,24 +33,36 @@ def verify(out: AnyPath) -> list[str]:
     if not storage.exists(path):
         raise ConfigError(f"{out}: no finished build ({path} is missing); run the build command again")
     manifest = read_json(path)
-    problems = [*_taken_down(out, manifest), *_files(out, manifest)]
+    with progress("phase 1 of 5: what was taken down", brief=True):
+        problems = _taken_down(out, manifest)
+    work = [*_work_files(out)]
+    size = len(manifest["files"]) + len(work)
+    with progress("phase 2 of 5: hashes", size, "files", brief=True) as shown:
+        problems += _files(out, manifest, work, shown)
     if problems:  # the rest is about whole files
         return problems
-    for name in sorted(name for name in manifest["files"] if name.endswith(".arrow")):
-        problems += _rows(out / name, name, manifest["settings"]["index"]["context"])
-    problems += _counts(out, manifest)
+    shards = sorted(name for name in manifest["files"] if name.endswith(".arrow"))
+    with progress("phase 3 of 5: rows", len(shards), "files", brief=True) as shown:
+        for name in shards:
+            problems += _rows(out / name, name, manifest["settings"]["index"]["context"])
+            shown.advance(1)
+        problems += _counts(out, manifest)
     try:
-        problems += _accounts(out, manifest)
+        with progress("phase 4 of 5: accounting", brief=True):
+            problems += _accounts(out, manifest)
     except (IntegrityError, OSError, pa.ArrowException, pl.exceptions.PolarsError) as error:
         problems.append(
             f"accounting: a file under {out / 'work'} cannot be read ({error}); build again into a new folder"
         )
-    return problems or _loads(out, manifest)
+    with progress("phase 5 of 5: loading", brief=True):
+        return problems or _loads(out, manifest)
 
 
-def _files(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
+def _files(out: AnyPath, manifest: dict[str, Any], work: Sequence[tuple[str, str]], shown: Progress) -> list[str]:
+    """Files of the dataset, and of the work folder with their hashes, that are not as they were written."""
     problems: list[str] = []
     for name, digest in manifest["files"].items():
+        shown.advance(1)
         path = out / name
         if not storage.exists(path):
             problems.append(f"{name}: missing; run the build command again")
@@ -58,7 +71,8 @@ def _files(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
                 problems.append(f"{name}: its notes were edited; run the build command again, which takes them in")
             else:
                 problems.append(f"{name}: not the content that the manifest says (sha256); remove it and build again")
-    for name, digest in _work_files(out):
+    for name, digest in work:
+        shown.advance(1)
         path = out / "work" / name
         if not storage.exists(path) or sha256_of(path) != digest:
             problems.append(f"work/{name}: not what its report says (sha256); build again into a new folder")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import polars as pl
@@ -36,7 +37,13 @@ ASKED: Final = ("mind2web", "browsergym_workarena", "browsergym_webarena", "mini
 class Quiet(Progress):
     """Says nothing."""
 
-    def _show(self, line: str, last: bool = False) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def advance(self, done: int, samples: int = 0) -> None:
         pass
 
 
@@ -63,11 +70,16 @@ def build(inputs: Sequence[str | Path], out: AnyPath, *overrides: str, **options
     return prepared(inputs, out, *overrides, **options).run(order)
 
 
+def undated(log: str) -> str:
+    """Messages without the time before each line."""
+    return re.sub(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d ", "", log, flags=re.MULTILINE)
+
+
 def command(
     *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None, umask: int = -1
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own."""
-    return subprocess.run(
+    """Run the command line in a process of its own; its stderr comes without the times of a log."""
+    done = subprocess.run(
         [sys.executable, "-m", "etl", *map(str, arguments)],
         cwd=cwd,
         env=environment(env),
@@ -77,6 +89,8 @@ def command(
         check=False,
         timeout=300,
     )
+    done.stderr = undated(done.stderr)
+    return done
 
 
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import click
 
+from etl import log
 from etl.commands.jobs import loaded
-from etl.commands.options import recipe_option, set_option
+from etl.commands.options import log_option, recipe_option, set_option
 
 _KINDS: Final = ("objectives", "descriptions")  # of `etl.rewrite`
 
@@ -26,6 +27,7 @@ _KINDS: Final = ("objectives", "descriptions")  # of `etl.rewrite`
 @click.option("--timeout", type=click.FloatRange(0.1), default=60, show_default=True, help="Seconds of one attempt.")
 @recipe_option
 @set_option
+@log_option
 def augment(
     inputs: tuple[str, ...],
     out: Path,
@@ -51,6 +53,6 @@ def augment(
 
     endpoint = rewrite.Endpoint(base_url, model, os.environ.get(key_env, ""), timeout, attempts)
     counts = rewrite.rewrite(inputs, out, loaded(recipe, overrides), endpoint, what, parallel)
-    click.echo(", ".join(f"{count:,} {name}" for name, count in counts.items()) or "nothing to rewrite", err=True)
+    log.say(", ".join(f"{count:,} {name}" for name, count in counts.items()) or "nothing to rewrite")
     if any(name.startswith("failed") for name in counts):
         raise click.exceptions.Exit(1)

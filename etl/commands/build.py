@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from etl import log
 from etl.commands.jobs import hook_of, job_of, ordered, prepared, run
 from etl.commands.options import (
     Folder,
     directory_argument,
     json_option,
+    log_option,
     ray_option,
     recipe_option,
     set_option,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 )
 @click.option("--hook", default="", help="Command for the shell, run when the build has ended, however that was.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done: settings, inputs, files, reasons.")
+@log_option
 @json_option
 def build(
     inputs: tuple[str, ...],
@@ -86,23 +89,23 @@ def build(
     if part is not None:
         build, order = prepared(job, workers, ray, redo=redo, given=generations)
         count = build.run_samples(part, order)
-        click.echo(f"slice {part.name}: {count:,} inputs read; when all are: stepmill finish {job.out}", err=True)
+        log.say(f"slice {part.name}: {count:,} inputs read; when all are: stepmill finish {job.out}")
         return
     manifest = run(job, workers, ray, redo=redo, given=generations)
     if as_json:
         show_json({key: manifest[key] for key in ("recipe", "fingerprint", "splits", "totals", "quarantined")})
     else:
         totals = manifest["totals"]
-        click.echo(
+        log.say(
             f"{totals['samples']:,} samples, {totals['tokens']:,} tokens, {manifest['quarantined']:,} records "
-            f"quarantined; look at it with: stepmill inspect {job.out}",
-            err=True,
+            f"quarantined; look at it with: stepmill inspect {job.out}"
         )
 
 
 @click.command()
 @directory_argument
 @workers_option
+@log_option
 def retry(directory: AnyPath, workers: int | None) -> None:
     """Read what was quarantined again, with the sources as they are now, and build what has become readable.
 
@@ -112,7 +115,7 @@ def retry(directory: AnyPath, workers: int | None) -> None:
     job = ordered(directory)
     before = _quarantined(directory)
     manifest = run(job, workers, retry=True)
-    click.echo(f"{before:,} records were quarantined, {manifest['quarantined']:,} are now", err=True)
+    log.say(f"{before:,} records were quarantined, {manifest['quarantined']:,} are now")
 
 
 @click.command()
@@ -120,6 +123,7 @@ def retry(directory: AnyPath, workers: int | None) -> None:
 @workers_option
 @ray_option
 @slice_option
+@log_option
 def finish(directory: AnyPath, workers: int | None, ray: str | None, part: Slice | None) -> None:
     """Complete a build whose inputs were read in slices; with --shard, pack one slice of it first.
 
@@ -132,15 +136,16 @@ def finish(directory: AnyPath, workers: int | None, ray: str | None, part: Slice
     job = ordered(directory)
     if part is None:
         manifest = run(job, workers, ray)
-        click.echo(f"{manifest['totals']['samples']:,} samples, {manifest['totals']['tokens']:,} tokens", err=True)
+        log.say(f"{manifest['totals']['samples']:,} samples, {manifest['totals']['tokens']:,} tokens")
         return
     build, _ = prepared(job, workers, ray)
-    click.echo(f"slice {part.name}: {build.run_packed(part):,} files packed", err=True)
+    log.say(f"slice {part.name}: {build.run_packed(part):,} files packed")
 
 
 @click.command()
 @directory_argument
 @workers_option
+@log_option
 def compact(directory: AnyPath, workers: int | None) -> None:
     """Make one generation of all: shuffled as a whole, packed in full. Every file of the dataset is written anew.
 
@@ -149,7 +154,7 @@ def compact(directory: AnyPath, workers: int | None) -> None:
     """
     manifest = run(ordered(directory), workers, compact=True)
     files = sum(split["files"] for split in manifest["splits"].values())
-    click.echo(f"{manifest['totals']['samples']:,} samples in {files:,} files of one generation", err=True)
+    log.say(f"{manifest['totals']['samples']:,} samples in {files:,} files of one generation")
 
 
 @click.command()

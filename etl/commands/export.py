@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from etl.commands.options import Folder, directory_argument, json_option, show_json
+from etl import log
+from etl.commands.options import Folder, directory_argument, json_option, log_option, show_json
 from schemas.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 )
 @click.option("--split", "splits", multiple=True, help="Only this split; repeatable.")
 @click.option("--vocabulary", metavar="FILE", help="Where it is, if it is one of your own and the build is elsewhere.")
+@log_option
 @json_option
 def export(
     directory: AnyPath,
@@ -57,7 +59,7 @@ def export(
         show_json(summary)
         return
     counts = [f"{split}: {each['samples']:,} samples in {each['files']:,} files" for split, each in _counts(summary)]
-    click.echo(f"{'; '.join(counts) or 'no samples'}, in {out}", err=True)
+    log.say(f"{'; '.join(counts) or 'no samples'}, in {out}")
 
 
 def _counts(summary: dict[str, Any]) -> list[tuple[str, dict[str, int]]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etl.commands.options import directory_argument, json_option, show, show_json
+from etl.commands.options import directory_argument, json_option, log_option, show, show_json
 
 if TYPE_CHECKING:
     from etl.storage import AnyPath
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True)
+@log_option
 @json_option
 def check(inputs: tuple[str, ...], as_json: bool) -> None:
     """Say what is in recordings: formats, counts, first errors. Builds nothing.
@@ -71,6 +72,7 @@ def diff(old: str, new: str, limit: int, as_json: bool) -> None:
 
 @click.command()
 @directory_argument
+@log_option
 @json_option
 def verify(directory: AnyPath, as_json: bool) -> None:
     """Check a build against its manifest: hashes, counts, schema, accounting. Exit code 1 if anything is off.

@@ -10,6 +10,8 @@ from typing import Any, Final
 import click
 import orjson
 
+from etl import log
+
 DEFAULT_RECIPE: Final = "scribeagent-32k"
 
 
@@ -65,6 +67,15 @@ class SliceType(click.ParamType[Any]):
         return Slice(int(number), int(of))
 
 
+def _log_format(context: click.Context, _option: click.Parameter, asked: str | None) -> None:
+    """Holds for the command and the processes that it starts."""
+    if asked is None:
+        return
+    before = os.environ.get(log.VARIABLE, "")
+    os.environ[log.VARIABLE] = asked
+    context.call_on_close(lambda: os.environ.update({log.VARIABLE: before}))
+
+
 recipe_option = click.option(
     "--recipe", default=DEFAULT_RECIPE, show_default=True, help="Name of a recipe, or a TOML file."
 )
@@ -72,6 +83,13 @@ set_option = click.option(
     "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+log_option = click.option(
+    "--log-format",
+    type=click.Choice(log.FORMATS),
+    expose_value=False,
+    callback=_log_format,
+    help="Messages as plain dated lines or as JSON; plain where stderr is no terminal.",
+)
 workers_option = click.option(
     "--workers", type=click.IntRange(0), help="Processes; all cores unless given; 0 works in this process."
 )

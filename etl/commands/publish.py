@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 import click
 
-from etl.commands.options import Folder, json_option, show, show_json
+from etl import log
+from etl.commands.options import Folder, json_option, log_option, show, show_json
 from etl.publish import REASONS
 from schemas.errors import ConfigError
 
@@ -31,6 +32,7 @@ _HUB: Final = re.compile(r"(?:hf://datasets/|https://huggingface\.co/datasets/)?
 @click.option("--rollback", metavar="TAG", help="Publish again what this tag names; needs no DIRECTORY.")
 @click.option("--allow", type=click.Choice(REASONS), multiple=True, help="Publish in spite of this; repeatable.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done: every operation, and its bytes.")
+@log_option
 @json_option
 def publish(
     directory: str | None,
@@ -70,7 +72,7 @@ def publish(
         _apart(out, place)
         report = publication.publish(out, place, order)
     for note in report.notes:
-        click.echo(f"stepmill: {note}", err=True)
+        log.warn(note)
     show_json(report.as_json()) if as_json else show(report.as_text())
 
 

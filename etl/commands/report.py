@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etl.commands.options import Folder, json_option, show_json
+from etl import log
+from etl.commands.options import Folder, json_option, log_option, show_json
 
 if TYPE_CHECKING:
     from etl.storage import AnyPath
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     "--max-mb", type=click.FloatRange(0, min_open=True), default=25.0, show_default=True, help="Size of all steps."
 )
 @click.option("--vocabulary", metavar="FILE", default="", help="Of a dataset whose vocabulary is not known here.")
+@log_option
 @json_option
 def report(
     directory: AnyPath,
@@ -65,4 +67,4 @@ def report(
     html = page.render(data, contents, drawn=samples, seed=seed).encode("utf-8", "replace")
     with atomic(location(out)) as stream:
         stream.write(html)
-    click.echo(f"{out}: {len(html) / 1e6:,.1f} MB, {len(contents.steps):,} steps to look at", err=True)
+    log.say(f"{out}: {len(html) / 1e6:,.1f} MB, {len(contents.steps):,} steps to look at")

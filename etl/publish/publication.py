@@ -36,9 +36,7 @@ class Order:
             raise ConfigError(f"--tag {self.tag!r}: a tag has letters, digits and . _ + -, like v1.2 or night-12")
 
 
-def publish(
-    out: AnyPath, place: Place, order: Order, progress: Callable[[str, int, str], Progress] = Progress
-) -> Report:
+def publish(out: AnyPath, place: Place, order: Order, progress: Callable[..., Progress] = Progress) -> Report:
     """Bring a build to a place, as far as it is not there; returns what was done, or would be.
 
     Raises `ConfigError` before anything is changed, if the build or the place is not fit for it; `BuildError` where it

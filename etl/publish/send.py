@@ -23,7 +23,7 @@ def send(
     before: Before,
     wanted: Sequence[Shard],
     format: Format,
-    progress: Callable[[str, int, str], Progress],
+    progress: Callable[..., Progress],
 ) -> dict[str, dict[str, Any]]:
     """Add the shards that are not there; returns ``path``, ``bytes`` and ``sha256`` of all of them, by path."""
     files: dict[str, dict[str, Any]] = {}
@@ -34,19 +34,23 @@ def send(
         else:
             missing.append(shard)
     report.kept += len(files)
-    shown = progress("publishing", sum(shard.size for shard in missing), "MB")
-    for group in _groups(missing, report.place.at_once):
-        with ExitStack() as held:
-            ready = [held.enter_context(shard.ready(format)) for shard in group]
-            files |= {file.path: {"path": file.path, "bytes": file.size, "sha256": file.sha256} for file in ready}
-            new = [file for file in ready if not _came(file, before.contents)]
-            report.kept += len(ready) - len(new)
-            if new:
-                report.commit(new, (), f"Add {len(new)} files of shards")
-        shown.advance(sum(shard.size for shard in group))
-    if missing:
-        shown.finish()
+    size = sum(shard.size for shard in missing)
+    with progress("publishing", size, "MB", brief=not missing) as shown:
+        for group in _groups(missing, report.place.at_once):
+            files |= _sent(report, group, format, before)
+            shown.advance(sum(shard.size for shard in group))
     return files
+
+
+def _sent(report: Report, group: Sequence[Shard], format: Format, before: Before) -> dict[str, dict[str, Any]]:
+    """One commit of shards; returns what `send` does of them."""
+    with ExitStack() as held:
+        ready = [held.enter_context(shard.ready(format)) for shard in group]
+        new = [file for file in ready if not _came(file, before.contents)]
+        report.kept += len(ready) - len(new)
+        if new:
+            report.commit(new, (), f"Add {len(new)} files of shards")
+        return {file.path: {"path": file.path, "bytes": file.size, "sha256": file.sha256} for file in ready}
 
 
 def _there(shard: Shard, format: Format, before: Before) -> dict[str, Any] | None:
