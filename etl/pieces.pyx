@@ -54,6 +54,9 @@ cdef enum:
     MOST_SHOWN = 48  # attributes of one tag that are sorted here
     LONGEST_VALUE = 512
 
+cdef enum:  # states of `Tokens.inert`, as in etl.dom.live
+    IN_NOTHING, IN_NOSCRIPT, IN_TEMPLATE, IN_UNCLOSED
+
 cdef enum:  # classes of bytes
     PLAIN, SPACE, ESCAPED, ASK, LEAD
 
@@ -308,6 +311,17 @@ cdef class Pieces:
         record.next = NONE
         return self.add(at, size, 0, hash, &record, True)
 
+    cdef uint32_t find_tag(self, const char *at, size_t size) noexcept:
+        """The number of a tag by its name in lower case; NONE if it is not known."""
+        return table_find(&self.tags, at, size, 0, table_hash(&self.tags, at, size, 0))
+
+    cdef uint32_t tag_alone(self, uint32_t number, const char *at) except? NONE:
+        """The number of a plain tag's piece without its text."""
+        cdef size_t size = self.records[number].rest
+        cdef uint64_t hash = table_hash(&self.table, at, size, 0)
+        cdef uint32_t alone = table_find(&self.table, at, size, 0, hash)
+        return self.add_tag(at, size, hash) if alone == NONE else alone
+
     def read(self, str html not None, bytes utf8):
         """(tokens, a byte each that says whether an element begins); None if the plain reader must read the page.
 
@@ -499,6 +513,15 @@ cdef bint has_comment_end(const char *at, const char *end) noexcept:
         at += 1
 
 
+cdef void pop(uint32_t *opened, Py_ssize_t *depth, uint32_t *counts, uint32_t tag) noexcept:
+    """Close up to the innermost open element of a tag, which exists."""
+    while True:
+        depth[0] -= 1
+        counts[opened[depth[0]]] -= 1
+        if opened[depth[0]] == tag:
+            return
+
+
 cdef struct Around:  # an open element: its index, that of its last child, how many children
     Py_ssize_t element
     Py_ssize_t last
@@ -583,7 +606,7 @@ cdef class Tokens:
         cdef Record *record
         cdef list found = []
         if not any_tag:
-            number = table_find(&pieces.tags, at, size, 0, table_hash(&pieces.tags, at, size, 0))
+            number = pieces.find_tag(at, size)
             if number == NONE:
                 return found
         for place in range(self.count):
@@ -640,6 +663,121 @@ cdef class Tokens:
             free(opened)
             free(counts)
         return parents, before, around, beside
+
+    def inert(self, is_shadow_root):
+        """`etl.dom.inert`."""
+        cdef Pieces pieces = self.pieces
+        cdef uint32_t noscript = pieces.find_tag(b"noscript", 8), template = pieces.find_tag(b"template", 8), tag
+        cdef uint32_t tags = pieces.tags.count
+        cdef Py_ssize_t last_noscript = -1, last_template = -1, place, opener = 0, first = 0, element = 0
+        cdef Py_ssize_t depth = 0, base = 0
+        cdef uint32_t *opened = NULL  # with those inside a template that is inert
+        cdef uint32_t *around = NULL
+        cdef uint32_t *inside = NULL  # a template that is inert
+        cdef uint8_t kind, state = IN_NOTHING
+        cdef bint any_opener = False, ended
+        cdef Record *record
+        cdef list found = []
+        for place in range(self.count):
+            record = &pieces.records[self.entries[place].record]
+            if (record.tag == noscript or record.tag == template) and record.kind != OTHER:
+                any_opener = any_opener or record.kind == START
+                if record.kind == END and record.tag == noscript:
+                    last_noscript = place
+                elif record.kind == END:
+                    last_template = place
+        if not any_opener:
+            return found
+        try:
+            opened = <uint32_t *> malloc((self.count + 1) * sizeof(uint32_t))
+            around = <uint32_t *> malloc((tags + 1) * sizeof(uint32_t))
+            inside = <uint32_t *> malloc((tags + 1) * sizeof(uint32_t))
+            if opened == NULL or around == NULL or inside == NULL:
+                raise MemoryError
+            memset(around, 0, tags * sizeof(uint32_t))
+            memset(inside, 0, tags * sizeof(uint32_t))
+            for place in range(self.count):
+                record = &pieces.records[self.entries[place].record]
+                kind, tag = record.kind, record.tag
+                if kind == OTHER:
+                    continue
+                element += kind != END
+                ended = False
+                if state == IN_NOSCRIPT:
+                    ended = kind == END and tag == noscript
+                elif state == IN_TEMPLATE:
+                    if kind == START:
+                        opened[depth] = tag
+                        depth += 1
+                        inside[tag] += 1
+                    elif kind == END and inside[tag]:
+                        pop(opened, &depth, inside, tag)
+                    else:
+                        ended = kind == END and tag == template
+                elif kind == START:
+                    opened[depth] = tag
+                    depth += 1
+                    around[tag] += 1
+                    if state == IN_NOTHING and (
+                        tag == noscript or (tag == template and not is_shadow_root(self.at(place)))
+                    ):
+                        if tag == noscript:
+                            state = IN_UNCLOSED if last_noscript < place else IN_NOSCRIPT
+                        else:
+                            state = IN_UNCLOSED if last_template < place else IN_TEMPLATE
+                        opener, base, first = place, depth, element
+                elif kind == END and around[tag]:
+                    pop(opened, &depth, around, tag)
+                    ended = state == IN_UNCLOSED and depth < base
+                if ended:
+                    if state != IN_UNCLOSED:
+                        while depth > base:
+                            depth -= 1
+                            inside[opened[depth]] -= 1
+                        depth -= 1
+                        around[opened[depth]] -= 1
+                    if place > opener + 1 or self.has_text(opener):
+                        found.append((opener, place, first, element - first))
+                    state = IN_NOTHING
+            if state != IN_NOTHING and (self.count > opener + 1 or self.has_text(opener)):
+                found.append((opener, self.count, first, element - first))
+        finally:
+            free(opened)
+            free(around)
+            free(inside)
+        return found
+
+    cdef bint has_text(self, Py_ssize_t place) except -1:
+        """Whether text follows a tag."""
+        cdef uint32_t number = self.entries[place].record
+        cdef Record *record = &self.pieces.records[number]
+        if is_odd(record):
+            return bool(self.at(place).raw_text)
+        return self.pieces.table.keys[number].size > record.rest
+
+    def without(self, list gaps not None):
+        """The page without inert content: (tokens, flags); None if the library has read one of its start tags."""
+        cdef Pieces pieces = self.pieces
+        cdef Tokens made = Tokens.__new__(Tokens)
+        cdef Py_ssize_t place = 0, opener, end
+        cdef uint32_t number
+        made.pieces, made.source, made.page, made.size = pieces, self.source, self.page, self.size
+        for opener, end, _, _ in gaps:
+            number = self.entries[opener].record
+            if is_odd(&pieces.records[number]):
+                return None
+            made.take(self, place, opener)
+            made.add(pieces.tag_alone(number, self.page + self.entries[opener].start), self.entries[opener].start)
+            place = end
+        made.take(self, place, self.count)
+        return made, made.flags()
+
+    cdef int take(self, Tokens other, Py_ssize_t place, Py_ssize_t end) except -1:
+        """Add some of the tokens of another page of the same pieces."""
+        for place in range(place, end):
+            self.add(other.entries[place].record, other.entries[place].start)
+            self.entries[self.count - 1].end = other.entries[place].end
+        return 0
 
     cdef object at(self, Py_ssize_t place):
         cdef Pieces pieces = self.pieces

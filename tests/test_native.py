@@ -47,11 +47,22 @@ def assert_same(html: str, use: Pruner = SHARED_PRUNER, *, every: int = 1) -> No
         assert flat(fast) == flat(plain)
         assert_found(fast, plain)
     assert locators._kin(fast) == locators._kin(plain)
+    assert dom.inert(fast) == dom.inert(plain)
+    assert_live(dom.live(fast), dom.live(plain))
     assert use.prune(fast) == use.prune(plain)
     for element in range(0, fast.elements, every):
         assert use.start_tag(fast, element) == use.start_tag(plain, element)
         assert use.prune(fast, element, keep=True) == use.prune(plain, element, keep=True)
         assert fast.text_of(element, 50) == plain.text_of(element, 50)
+
+
+def assert_live(fast: dom.Live, plain: dom.Live) -> None:
+    """Both paths: the same page as scripts have it, each of its elements the one of the whole page."""
+    assert (fast.elements is None) == (plain.elements is None)
+    if fast.elements is not None and plain.elements is not None:
+        assert fast.elements.tolist() == plain.elements.tolist()
+        assert flat(fast.page) == flat(plain.page)
+        assert fast.page.elements == len(fast.elements)
 
 
 def assert_found(fast: Page, plain: Page) -> None:
@@ -89,6 +100,10 @@ def test_it_is_compiled_where_it_can_be() -> None:
 @example("<p>\ud83d\ude00 a\u2028b\u00a0c\x1f\x85d\u3000</p>\ud800")
 @example("<a id='&#97;'><a id=a><A ID=a><b id=a\0><b id='a\ufffd'><i \u0130x=q><i \u0130X=''><p class='x &amp; y'>")
 @example("<pre>\r\na\rb \u00e9<a\r\nb='c\rd\r\n' \re>\r\n</pre>\r<textarea>\r\n</textarea>\ud800\r")
+@example(
+    "<noscript a>b<p></div><noscript>c</noscript>d</noscript><template><b></b></p><i></template><u><template>x</u>y"
+)
+@example("<div><noscript 'a>b<template shadowrootmode=open><noscript></noscript>c</template></div>")
 @example("<div onclick='go()' style='user-select: none' alt>x</div><img ALT=''><p></p><i></i>")
 def test_compiled_equals_plain(html: str) -> None:
     """Every page reads and is pruned the same by both, whatever element is asked for or kept."""

@@ -10,6 +10,7 @@ looks pieces up in a memo, and `etl.pieces`, where it is compiled, does that sev
 equal.
 """
 
+from etl.dom.live import Inert, Live, in_document, inert, live
 from etl.dom.page import Page
 from etl.dom.reading import COMPILED, read
 from etl.dom.standard import read_plain
@@ -34,9 +35,14 @@ __all__ = [
     "RAW_TAGS",
     "START",
     "VOID_TAGS",
+    "Inert",
+    "Live",
     "Note",
     "Page",
     "Token",
+    "in_document",
+    "inert",
+    "live",
     "read",
     "read_plain",
     "resolve",

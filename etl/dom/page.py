@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import compress
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from etl.dom.tokens import END, START, Token
+
+if TYPE_CHECKING:
+    from etl.dom.live import Inert, Live
 
 
 class CompiledTokens(Protocol):
@@ -23,20 +26,31 @@ class CompiledTokens(Protocol):
         """The fields of `etl.locators._Kin`."""
         ...
 
+    def inert(self, is_shadow_root: Callable[[Token], bool]) -> list[tuple[int, int, int, int]]:
+        """As `etl.dom.inert`."""
+        ...
+
+    def without(self, gaps: list[Inert]) -> tuple[Sequence[Token], bytes] | None:
+        """What `Page` takes of the page without that; None if the plain reader must make it."""
+        ...
+
 
 class Page:
     """A page as written: its tokens in order, and how many elements it has. Not to be changed: `read` shares pages.
 
-    flags: a byte a token, 1 where an element begins. note: a place for the pruner, as on tokens.
+    flags: a byte a token, 1 where an element begins. note: a place for the pruner, as on tokens. inert, live: places
+    for `etl.dom.live`.
     """
 
-    __slots__ = ("_positions", "elements", "flags", "note", "tokens")
+    __slots__ = ("_positions", "elements", "flags", "inert", "live", "note", "tokens")
 
     def __init__(self, tokens: Sequence[Token], flags: bytes) -> None:
         self.tokens = tokens
         self.flags = flags
         self.elements = flags.count(1)
         self.note: tuple[str, object] = "", None
+        self.inert: list[Inert] | None = None
+        self.live: Live | None = None
         self._positions: npt.NDArray[np.int64] | None = None
 
     @property

@@ -35,7 +35,7 @@ class Locate:
     """
 
     name: ClassVar[str] = "locate"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     drop_workflow: bool = False
     train_without_element: bool = False
@@ -83,7 +83,10 @@ class Locate:
 
 
 def find(page: dom.Page, target: tuple[Locator, ...]) -> tuple[Reason | Literal[""], str, int]:
-    """(reason, detail, element): the element that the first unequivocal locator finds, or why there is none."""
+    """(reason, detail, element): the element that the first unequivocal locator finds, or why there is none.
+
+    Locators are about the page as scripts have it (`etl.dom.live`).
+    """
     failures: list[tuple[Reason, str]] = []
     for locator in target:
         shown = f"{locator.kind} {locator.name + '=' if locator.name else ''}{locator.value[:200]!r}"
@@ -94,10 +97,11 @@ def find(page: dom.Page, target: tuple[Locator, ...]) -> tuple[Reason | Literal[
             continue
         if len(found) == 1:
             return "", "", found[0]
+        elements = page.elements - sum(gap.elements for gap in dom.inert(page))
         failures.append(
             ("target_ambiguous", f"{shown} matches {len(found)} elements")
             if found
-            else ("target_absent", f"{shown} matches none of {page.elements} elements")
+            else ("target_absent", f"{shown} matches none of {elements} elements")
         )
     reasons = [reason for reason, _ in failures]
     preferred: tuple[Reason, ...] = ("target_ambiguous", "target_absent")
@@ -107,18 +111,37 @@ def find(page: dom.Page, target: tuple[Locator, ...]) -> tuple[Reason | Literal[
     return *failures[0], -1
 
 
+def _find_css(page: dom.Page, locator: Locator) -> list[int]:
+    live = dom.live(page)
+    return live.in_whole(locators.find_css(live.page, locator.value))
+
+
+def _find_xpath(page: dom.Page, locator: Locator) -> list[int]:
+    live = dom.live(page)
+    return live.in_whole(locators.find_xpath(live.page, locator.value))
+
+
+def _find_attribute(page: dom.Page, locator: Locator) -> list[int]:
+    return dom.in_document(page, locators.find_attribute(page, locator.name, locator.value))
+
+
+def _find_markup(page: dom.Page, locator: Locator) -> list[int]:
+    return dom.in_document(page, locators.find_markup(page, locator.value))
+
+
 def _find_node(page: dom.Page, locator: Locator) -> list[int]:
+    """Node ids count all elements as they are written."""
     try:
         node = int(locator.value)
     except ValueError as error:
         raise PageError("invalid_node", f"{locator.value[:200]!r} is not a number") from error
-    return [page.elements - 1 - node] if 0 <= node < page.elements else []
+    return dom.in_document(page, [page.elements - 1 - node]) if 0 <= node < page.elements else []
 
 
 _FINDERS: Final[dict[str, Callable[[dom.Page, Locator], list[int]]]] = {
-    "css": lambda page, locator: locators.find_css(page, locator.value),
-    "xpath": lambda page, locator: locators.find_xpath(page, locator.value),
-    "attribute": lambda page, locator: locators.find_attribute(page, locator.name, locator.value),
+    "css": _find_css,
+    "xpath": _find_xpath,
+    "attribute": _find_attribute,
     "node": _find_node,
-    "markup": lambda page, locator: locators.find_markup(page, locator.value),
+    "markup": _find_markup,
 }
