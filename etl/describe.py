@@ -84,7 +84,9 @@ def _filter(settings: Settings) -> str:
     on = [f"`{name}`" for name, value in settings.items() if value is True]
     limits = []
     if settings["min_english"] > 0:
-        limits.append(f"objectives that are English with a probability under {settings['min_english']:g}")
+        limits.append(
+            f"objectives that speak for another language (probability of English under {settings['min_english']:g})"
+        )
     if settings["max_non_ascii"] < 1:
         limits.append(f"objectives with more than {settings['max_non_ascii']:.0%} non-ASCII letters")
     if settings["min_reward"] is not None:

@@ -217,7 +217,8 @@ def _once(ids: pl.DataFrame, chunked: pl.DataFrame) -> pl.DataFrame:
     """
     if not chunked.height:
         return ids
-    there = ids.join(chunked, on="sample_id").group_by("sample_id", maintain_order=True).agg(pl.len(), pl.first("kept"))
+    both = ids.join(chunked, on="sample_id", maintain_order="left")
+    there = both.group_by("sample_id", maintain_order=True).agg(pl.len(), pl.first("kept"))
     few = there.filter(pl.col("len") <= pl.col("kept"))
     whole = few.filter(pl.col("len") == pl.col("kept")).select("sample_id")
     return pl.concat([ids.join(few, on="sample_id", how="anti", maintain_order="left"), whole]) if few.height else ids

@@ -9,6 +9,7 @@ the relative change; of target survival the difference.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -63,7 +64,7 @@ def without(old: Mapping[str, Any], domains: Collection[str]) -> dict[str, Any]:
     no samples, if nothing is.
     """
     left = {name: share for name, share in old["domain_shares"].items() if name not in domains}
-    total = sum(left.values())
+    total = math.fsum(left.values())
     if len(left) == len(old["domain_shares"]):
         return dict(old)
     shares = {name: share / total for name, share in left.items()}
@@ -74,7 +75,7 @@ def distances(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """How far two builds are apart; ``domain`` is the one whose share changed most."""
     changed = changes(old["domain_shares"], new["domain_shares"])
     domain = max(changed, key=lambda name: abs(changed[name]), default="")
-    mix = sum(map(abs, changes(old["action_shares"], new["action_shares"]).values())) / 2
+    mix = math.fsum(map(abs, changes(old["action_shares"], new["action_shares"]).values())) / 2
     if bool(old["samples"]) != bool(new["samples"]):
         mix = 1.0
     before = old["tokens_per_sample"]

@@ -104,13 +104,13 @@ def _in_ledger(table: pa.Table, takedown: Takedown) -> Iterator[str]:
     assert isinstance(rows, pl.DataFrame)
     key = ["unit", "id"]
     taken = rows.filter(pl.col("reason") == REASON).select(key).unique()
-    for unit, id, domain in rows.join(taken, on=key).select("unit", "id", "domain").unique().iter_rows():
+    for unit, id, domain in rows.join(taken, on=key).select("unit", "id", "domain").unique().sort(pl.all()).iter_rows():
         if domain:
             yield f"the domain of {unit} {id}"
-    for unit, id in rows.join(taken, on=key, how="anti").select(key).unique().iter_rows():
+    for unit, id in rows.join(taken, on=key, how="anti").select(key).unique().sort(pl.all()).iter_rows():
         if unit != "record" and takedown.names(id if unit == "workflow" else _workflow(id)):
             yield id
-    yield from (name for name in rows["domain"].unique() if _listed(f"https://{name}/", name, takedown))
+    yield from (name for name in rows["domain"].unique().sort() if _listed(f"https://{name}/", name, takedown))
 
 
 def _ids_taken(path: AnyPath) -> list[str]:

@@ -293,7 +293,7 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         ("filter.max_non_ascii",),
     ),
     "not_english": Meaning(
-        "The objective is not English, by a small model.",
+        "The objective's words speak clearly for another language, by a small model.",
         "Acheter du lait",
         ("filter.min_english",),
     ),

@@ -4,72 +4,99 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
+import numpy as np
 import pytest
 
 from etl.shards import read_json
 from tests import builds
 
-ELSEWHERE: Final[dict[str, str]] = {
-    "TZ": "Pacific/Kiritimati",
-    "LC_ALL": "tr_TR.UTF-8",
-    "LANG": "tr_TR.UTF-8",
-    "PYTHONHASHSEED": "1",
-}
-
-
 DOCUMENTS: Final = ("README.md", "croissant.json", "manifest.json")
 
+CORES: Final = {"Nehalem": "SSE42", "Sandybridge": "AVX", "Haswell": "AVX2"}
+"""Kernels of OpenBLAS, and what a processor must have for each; elsewhere the variable says nothing."""
 
-def by_command(
-    tmp_path: Path, *inputs: Path, workers: int = 1, umask: int = -1, env: Mapping[str, str] | None = None
-) -> dict[str, str]:
-    """The published files of a build in another process, by hash."""
-    out = tmp_path / "out"
-    done = builds.command("build", *inputs, "--out", out, "--workers", str(workers), env=env, umask=umask)
-    assert done.returncode == 0, done.stderr
-    return builds.contents(out / "dataset")
+SIMD: Final = cast("dict[str, list[str]]", np.show_config(mode="dicts")["SIMD Extensions"])
+"""What numpy makes use of: ``baseline``, and what it has ``found`` beyond."""
 
 
-def two_workers(tmp_path: Path) -> dict[str, str]:
-    return by_command(tmp_path, builds.RECORDINGS, workers=2)
+OF_HERE: Final = ("work/last_build.json", "work/order.json", "work/remembered.json")
+"""What is of this machine by intent: when a build ended, what it was asked for, and the times of the inputs."""
 
 
-def a_copy_under_another_name(tmp_path: Path) -> dict[str, str]:
-    copy = shutil.copytree(builds.RECORDINGS, tmp_path / "far" / "away" / "recordings of tonight")
+def kept(out: Path) -> dict[str, str]:
+    """All other files that a build wrote, by hash."""
+    return {name: sha for name, sha in builds.contents(out).items() if name not in OF_HERE}
+
+
+def turned(folder: Path, tmp_path: Path) -> Sequence[Path]:
+    """Its files one by one in another order, one of them twice."""
+    files = sorted(folder.iterdir(), key=lambda path: path.name[::-1])
+    assert files != sorted(files)
+    return *files, files[0]
+
+
+def copied(folder: Path, tmp_path: Path) -> Sequence[Path]:
+    """A copy in another place, of another time."""
+    copy = shutil.copytree(folder, tmp_path / "far" / "away" / "recordings of tonight")
     for path in copy.iterdir():
         os.utime(path, (1, 1))
-    return by_command(tmp_path, copy)
+    return (copy,)
 
 
-def files_in_another_order(tmp_path: Path) -> dict[str, str]:
-    files = sorted(builds.RECORDINGS.iterdir(), key=lambda path: path.name[::-1])
-    assert files != sorted(files)
-    return by_command(tmp_path, *files, files[0])
+def itself(folder: Path, tmp_path: Path) -> Sequence[Path]:
+    return (folder,)
 
 
-def another_clock_and_language(tmp_path: Path) -> dict[str, str]:
-    return by_command(tmp_path, builds.RECORDINGS, umask=0o077, env=ELSEWHERE)
+ELSEWHERE: Final[dict[str, dict[str, Any]]] = {
+    "two workers under Turkish": {
+        "inputs": itself, "workers": 2, "umask": 0o077,
+        "OPENBLAS_CORETYPE": "Nehalem", "POLARS_MAX_THREADS": "1", "PYTHONHASHSEED": "1",
+        "TZ": "Pacific/Kiritimati", "LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8",
+    },
+    "a copy under ASCII": {
+        "inputs": copied, "workers": 1, "umask": 0,
+        "OPENBLAS_CORETYPE": "Sandybridge", "POLARS_MAX_THREADS": "8", "PYTHONHASHSEED": "4242",
+        "TZ": "UTC", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0",
+        "NPY_DISABLE_CPU_FEATURES": " ".join(SIMD["found"]),
+    },
+    "files in another order": {
+        "inputs": turned, "workers": 1, "umask": 0o027,
+        "OPENBLAS_CORETYPE": "Haswell", "POLARS_MAX_THREADS": "3", "PYTHONHASHSEED": "0",
+        "TZ": "America/St_Johns", "LANG": "de_DE.ISO-8859-1", "OPENBLAS_NUM_THREADS": "1",
+    },
+}  # fmt: skip
+"""What is otherwise on another machine: several things at a time, because a build takes its time."""
 
 
-def another_hash_seed(tmp_path: Path) -> dict[str, str]:
-    return by_command(tmp_path, builds.RECORDINGS, umask=0, env={"PYTHONHASHSEED": "4242", "LC_ALL": "C", "TZ": "UTC"})
-
-
-@pytest.mark.parametrize(
-    "other",
-    [two_workers, a_copy_under_another_name, files_in_another_order, another_clock_and_language, another_hash_seed],
-)
-def test_the_same_bytes(own_build: Path, tmp_path: Path, other: Callable[[Path], dict[str, str]]) -> None:
-    """Two workers, a copy of the inputs in another place, files in another order (one of them twice), another time
-    zone, locale, umask and hash seed: every published file is the same to the byte as in a build in this process.
+@pytest.mark.parametrize("how", ELSEWHERE)
+def test_the_same_bytes(own_build: Path, tmp_path: Path, how: str) -> None:
+    """Two workers, a copy of the inputs in another place, files in another order (one of them twice), another kernel
+    of OpenBLAS, numpy without the processor's vectors, other numbers of threads, time zone, locale, umask and hash
+    seed: every file, those in ``work/`` too, is the same to the byte as in a build in this process.
     """
-    expected = builds.contents(own_build / "dataset")
-    assert {name.split("/")[0] for name in expected} == {"data", "stats", *DOCUMENTS}
-    assert other(tmp_path) == expected
+    there = dict(ELSEWHERE[how])
+    inputs, workers, umask = there.pop("inputs"), there.pop("workers"), there.pop("umask")
+    given = inputs(builds.RECORDINGS, tmp_path)
+    out = tmp_path / "out"
+    done = builds.command("build", *given, "--out", out, "--workers", str(workers), env=there, umask=umask)
+    assert done.returncode == 0, done.stderr
+    expected = kept(own_build)
+    assert {name.split("/")[1] for name in expected if name.startswith("dataset/")} == {"data", "stats", *DOCUMENTS}
+    assert {name.split("/")[1] for name in expected if name.startswith("work/")} >= {"samples", "ledger", "index"}
+    assert kept(out) == expected
+
+
+def test_the_processor_has_these_kernels() -> None:
+    """On x86 the three kernels that the builds above ask for are ones that this processor has."""
+    has = {*SIMD["baseline"], *SIMD["found"]}
+    if "SSE2" not in has:
+        pytest.skip("OpenBLAS has other kernels on this processor")
+    assert {there["OPENBLAS_CORETYPE"] for there in ELSEWHERE.values()} == {*CORES}
+    assert set(CORES.values()) <= has
 
 
 def test_another_recording_is_other_bytes(own_build: Path, tmp_path: Path) -> None:

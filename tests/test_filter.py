@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from etl.stages.filter import Filter, english, non_ascii_share
+from etl.language import english
+from etl.stages.filter import Filter, non_ascii_share
 from etl.tally import Entry, Tally
 from schemas.trail import Trail
 from tests.strategies import step, trail

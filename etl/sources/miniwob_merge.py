@@ -28,7 +28,6 @@ but the markup has no geometry.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -224,7 +223,8 @@ def _moved(act: Act) -> str | None:
     if down is None or up is None:
         return None
     dx, dy = (up.action.get(side, 0) - down.action.get(side, 0) for side in "xy")
-    return f"{dx:g},{dy:g}" if math.hypot(dx, dy) > (CLICK_SLACK if act.has("click") else NO_CLICK_SLACK) else None
+    slack = CLICK_SLACK if act.has("click") else NO_CLICK_SLACK
+    return f"{dx:g},{dy:g}" if dx * dx + dy * dy > slack * slack else None
 
 
 def _place(act: Act) -> str:

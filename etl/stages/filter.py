@@ -6,21 +6,19 @@ Steps go, and leave no trace in the history, for: ``instruction`` rows and exact
 field equal, its id included). Steps stay in the history but are not trained on for: ``missing_description`` (off by
 default: most formats have none, and the unroll stage writes one), ``missing_dom``, ``failed_action``.
 
-English is told by py3langid, a naive Bayes model over byte n-grams that the package bundles; the stored
-``language_score`` is its probability of English. The limit is low on purpose: names and codes make short English
-objectives look foreign (no objective of 3,300 English ones of Mind2Web, WebArena and MiniWoB scores under 0.019), while
-sentences in other languages score under 0.003.
+English is told by `etl.language`: the stored ``language_score`` is the probability that the objective is English rather
+than the likeliest other language. The limit is low on purpose: an objective goes only if its words speak clearly for
+another language. Names and codes do not count, and short objectives without evidence ("Export PDF") stay, as a few
+short ones in related languages do ("Editar perfil").
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar, Final, Literal
 
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
+from etl.language import english
 from etl.tally import Tally
 from schemas.reasons import Reason
 from schemas.trail import Mark, Trail
@@ -31,13 +29,15 @@ _LAYOUT_KINDS: Final = frozenset(("section", "stack"))
 
 @dataclass(frozen=True)
 class Filter:
-    """The rules as switches. ``min_english``: least probability of English, 0 turns the rule off;
-    ``max_non_ascii``: greatest share of non-ASCII letters, 1 turns it off; ``min_reward``: workflows with a known
+    """The rules as switches.
+
+    ``min_english``: least probability that the objective is English, which is 0.5 without evidence; 0 turns the rule
+    off; ``max_non_ascii``: greatest share of non-ASCII letters, 1 turns it off; ``min_reward``: workflows with a known
     reward under it go, None turns it off.
     """
 
     name: ClassVar[str] = "filter"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     section_or_stack: bool = True
     instruction: bool = True
@@ -122,17 +122,6 @@ def _seen(step: Step, first: dict[object, Step], others: set[Step]) -> bool:
         return True
     others.add(step)
     return False
-
-
-@lru_cache(maxsize=1)
-def _identifier() -> LanguageIdentifier:
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-
-
-@lru_cache(maxsize=4096)
-def english(text: str) -> float:
-    """Probability that a text is English, rounded to 6 digits so that it does not depend on the machine."""
-    return round(float(dict(_identifier().rank(text)).get("en", 0.0)), 6)
 
 
 def non_ascii_share(text: str) -> float:

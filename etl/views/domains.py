@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from etl import exact
 from etl.views.outliers import LIMIT, scores
 from etl.views.paper import cell, count, percent, table
 from etl.views.place import Place
@@ -85,11 +85,11 @@ def unlike(frame: pl.DataFrame) -> list[dict[str, dict[str, float]]]:
         values[~enough] = np.nan
         if by_log:
             values[~(values > 0)] = np.nan
-        compared = np.log(values) if by_log else values
+        compared = np.array([float(exact.log(value)) for value in values]) if by_log else values
         scored = scores(compared, floor)
         for at in np.flatnonzero(np.abs(scored) > LIMIT):
             median = float(np.nanmedian(compared))
-            median = math.exp(median) if by_log else median
+            median = float(exact.exp(median)) if by_log else median
             found[int(at)][name] = {"value": float(values[at]), "median": median, "score": float(scored[at])}
     return found
 
