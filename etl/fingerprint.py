@@ -51,10 +51,15 @@ def content_hash(workflow: Workflow, pages: Sequence[bytes]) -> str:
         _add(digest, utf8(text))
     for step, page in zip(workflow.steps, pages, strict=True):
         action = step.action
-        for data in (utf8(step.url), page, *map(utf8, (action.kind, action.value, action.description, step.error))):
+        texts = (action.kind, action.value, action.description, step.error)
+        for data in (utf8(step.url), page, *map(utf8, texts)):
             _add(digest, data)
         for locator in step.target:
             _add(digest, utf8(f"{locator.kind}\0{locator.name}\0{locator.value}"))
+        if action.button or action.modifiers:
+            _add(digest, utf8("\0".join(("held", action.button, *action.modifiers))))
+        for locator in step.destination:
+            _add(digest, utf8(f"to\0{locator.kind}\0{locator.name}\0{locator.value}"))
     return digest.hexdigest()
 
 

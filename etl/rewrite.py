@@ -33,8 +33,8 @@ from etl.entrance import enter
 from etl.recipe import Recipe
 from etl.shards import write_json
 from etl.stages.augment import is_bare
-from etl.stages.prune import described
 from etl.tally import Tally
+from etl.wording import described
 from schemas.errors import ConfigError
 from schemas.trail import Mark, Trail
 

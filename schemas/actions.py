@@ -15,8 +15,9 @@ models and the DOM's own events. Case, spaces, hyphens, dots and underscores do 
 from __future__ import annotations
 
 import difflib
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 Need = Literal["needed", "possible", "none"]
@@ -412,3 +413,22 @@ def nearest(word: str) -> str:
     if not found:
         return ""
     return _BY_KEY.get(found[0]) or _IMPLIED_BY_KEY[found[0]][0]
+
+
+def several(values: Sequence[str]) -> str:
+    """One value for several texts: a JSON list; of one text the text itself, unless it is such a list."""
+    if len(values) == 1 and each(values[0]) == values[:1]:
+        return values[0]
+    return json.dumps(list(values), ensure_ascii=False)
+
+
+def each(value: str) -> list[str]:
+    """The texts in a value, as `several` joined them."""
+    if value.startswith("[") and value.endswith("]"):
+        try:
+            found = json.loads(value)
+        except (ValueError, RecursionError):
+            return [value]
+        if isinstance(found, list) and found and all(isinstance(text, str) for text in found):
+            return found
+    return [value]

@@ -72,6 +72,7 @@ Reason = Literal[
     "duplicate_step",
     "empty_page",
     "failed_action",
+    "incomplete_action",
     "instruction",
     "invalid_css",
     "invalid_markup",
@@ -84,6 +85,8 @@ Reason = Literal[
     "target_ambiguous",
     "target_pruned",
     "target_unknown",
+    "unknown_action",
+    "unreadable_action",
     # a sample
     "over_context",
     "target_not_in_observation",
@@ -404,6 +407,18 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
     "target_unknown": Meaning(
         "The action needs an element, and the recording names none.",
         "a click without any locator",
+    ),
+    "unknown_action": Meaning(
+        "Its kind of action, a button or a held key is on no list. It stays in the history; the nearest kind is named.",
+        "klick, where click was meant",
+    ),
+    "unreadable_action": Meaning(
+        "It is no single action: a program of several calls, or prose without a call. It stays in the history.",
+        "click('a') and click('b') in one step",
+    ),
+    "incomplete_action": Meaning(
+        "What was typed, chosen or pressed, or where a drag ends, is not recorded. It stays in the history.",
+        "a type with neither value nor description",
     ),
     "over_context": Meaning(
         "It does not fit the context, even without its page, or one piece of the page alone does not.",

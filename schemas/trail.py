@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from schemas.reasons import Reason
 from schemas.workflow import Step, Workflow
+
+OF_ACTION: Final = frozenset({"unknown_action", "unreadable_action", "incomplete_action"})
+"""Reasons that lie in the action itself: nothing that is found out about its element says more."""
 
 
 @dataclass(slots=True)
@@ -15,8 +18,8 @@ class Mark:
 
     number: within the workflow, from 1, counting every recorded step. utf8: of the recorded page. reason: why it is
     not trained on (empty: it is), found by ``stage``; it stays in the history all the same. element: the target's index
-    in document order. node: our id of it, counted from the end. start_tag: as it stands in the observation. All are -1
-    or empty until set.
+    in document order. node: our id of it, counted from the end. start_tag: as it stands in the observation.
+    destination: index of the element that a drag ends on. All are -1 or empty until set.
     """
 
     number: int
@@ -30,10 +33,11 @@ class Mark:
     start_tag: str = ""
     observation: str = ""
     description: str = ""
+    destination: int = -1
 
     def drop(self, stage: str, reason: Reason, detail: str = "", override: bool = False) -> None:
         """Not trained on; the first reason counts, unless a later one says more (``override``)."""
-        if override or not self.reason:
+        if not self.reason or (override and self.reason not in OF_ACTION):
             self.stage, self.reason, self.detail = stage, reason, detail
 
 

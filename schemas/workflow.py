@@ -5,13 +5,16 @@ One workflow as JSON (one object a line in JSONL; the same columns in Parquet)::
     {"workflow_id": "a1", "objective": "Order two mugs", "website": "shop.example", "topic": "",
      "reward": 1.0,
      "steps": [{"step_id": "0", "url": "https://shop.example/", "html": "<html>...</html>",
-                "action": {"kind": "click", "value": "", "description": "Click Add to cart"},
+                "action": {"kind": "click", "value": "", "description": "Click Add to cart",
+                           "modifiers": ["Shift"], "button": ""},
                 "target": [{"kind": "css", "value": "#add"},
                            {"kind": "attribute", "name": "data-id", "value": "42"}],
-                "error": ""}]}
+                "destination": [], "error": ""}]}
 
 Only ``workflow_id``, ``objective``, ``steps`` and each step's ``html`` and ``action.kind`` are required.
 ``html`` is the page before the action. An empty ``target`` means that the action has no element.
+``action.kind`` is a word of `schemas.actions.KINDS` or another tool's word for it; ``destination``,
+locators too, is where a drag ends.
 ``error`` is what the recorder reported about this action; empty means that it is not known to have failed.
 """
 
@@ -42,18 +45,26 @@ class Locator:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What was done: ``kind`` (click, type, select, press, scroll, navigate, ...), ``value`` typed or chosen,
-    ``description`` as the recorder or an annotator put it.
+    """What was done.
+
+    kind: of `schemas.actions.KINDS`, or the recorded word if that is none. value: what was typed,
+    chosen or pressed, exactly; see `several` for more than one. description: as the recorder or an
+    annotator put it. button: of the mouse, where the kind does not say it. modifiers: keys held.
     """
 
     kind: str
     value: str = ""
     description: str = ""
+    button: str = ""
+    modifiers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One observation (``url``, ``html``) and the action taken on it; ``target`` lists locators, best first."""
+    """One observation (``url``, ``html``) and the action taken on it.
+
+    target: locators of its element, best first. destination: the same of the element a drag ends on.
+    """
 
     step_id: str
     url: str
@@ -61,6 +72,7 @@ class Step:
     action: Action
     target: tuple[Locator, ...] = ()
     error: str = ""
+    destination: tuple[Locator, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +97,15 @@ class Workflow:
 
 
 LOCATOR_TYPE: Final = pa.struct([("kind", pa.string()), ("name", pa.string()), ("value", pa.string())])
-ACTION_TYPE: Final = pa.struct([("kind", pa.string()), ("value", pa.string()), ("description", pa.string())])
+ACTION_TYPE: Final = pa.struct(
+    [
+        ("kind", pa.string()),
+        ("value", pa.string()),
+        ("description", pa.string()),
+        ("button", pa.string()),
+        ("modifiers", pa.list_(pa.string())),
+    ]
+)
 STEP_TYPE: Final = pa.struct(
     [
         ("step_id", pa.string()),
@@ -94,6 +114,7 @@ STEP_TYPE: Final = pa.struct(
         ("action", ACTION_TYPE),
         ("target", pa.list_(LOCATOR_TYPE)),
         ("error", pa.string()),
+        ("destination", pa.list_(LOCATOR_TYPE)),
     ]
 )
 WORKFLOW_SCHEMA: Final = pa.schema(

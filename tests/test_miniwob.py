@@ -157,6 +157,23 @@ def test_drag(tmp_path: Path) -> None:
     ]
 
 
+def test_where_a_drag_ends(tmp_path: Path) -> None:
+    """It is the element of the mouseup, unless that is the dragged one, within it or around it."""
+    for start, end, expected in ((TEXT, BOX, [str(BOX)]), (INNER, BOX, []), (BOX, INNER, []), (TEXT, TEXT, [])):
+        drag = Demo().mouse("mousedown", start, 5, 5).mouse("mouseup", end, 45, 2)
+        workflow, _ = read(tmp_path, drag.json())
+        assert workflow is not None
+        assert [locator.value for locator in workflow.steps[0].destination] == expected
+
+
+def test_keys_held_in_a_click(tmp_path: Path) -> None:
+    """A click while Shift is down is a Shift-click; one after it has come up is none."""
+    demo = Demo().down("Shift", BODY).click(BUTTON).up("Shift", BODY).click(CHECK)
+    workflow, _ = read(tmp_path, demo.json())
+    assert workflow is not None
+    assert [step.action.modifiers for step in workflow.steps] == [("Shift",), ()]
+
+
 def test_double_click(tmp_path: Path) -> None:
     """A double click takes in both clicks and observes the page before the first; a third click is its own."""
     demo = Demo().click(TEXT).click(BUTTON).click(BUTTON).mouse("dblclick", BUTTON).click(BUTTON)
@@ -278,12 +295,12 @@ def test_tab_that_completes(tmp_path: Path) -> None:
 
 
 def test_deleted_text(tmp_path: Path) -> None:
-    """Emptying a field is typing nothing into it; keys that change nothing are dropped."""
+    """Emptying a field clears it; keys that change nothing are dropped."""
     demo = Demo()
     demo.values[TEXT] = "x"
     demo.states[0]["dom"] = demo.dom(0)
     demo.key("Backspace", TEXT, "").click(BUTTON).key("Backspace", TEXT, "").click(BUTTON)
-    assert steps(tmp_path, demo) == [("type", "", "2"), ("click", "", "4"), ("click", "", "4")]
+    assert steps(tmp_path, demo) == [("clear", "", "2"), ("click", "", "4"), ("click", "", "4")]
     assert reasons(tmp_path, demo) == {"no_action": 1, "typing_without_effect": 4}
 
 
@@ -313,7 +330,7 @@ def test_scroll(tmp_path: Path) -> None:
     for top in (80, 60):
         demo.top = top
         demo.fire("scroll", BOX, (1,))
-    assert steps(tmp_path, demo) == [("scroll", "down", "9")]
+    assert steps(tmp_path, demo) == [("scroll", "down 40", "9")]
     assert reasons(tmp_path, Demo().fire("scroll", BOX, (1,)).click(TEXT)) == {
         "no_action": 1,
         "scroll_without_effect": 1,
@@ -328,7 +345,7 @@ def test_scroll_bar_and_scroll_by_key(tmp_path: Path) -> None:
     demo.down("ArrowDown", BODY)
     demo.top = 90
     demo.fire("scroll", BOX, (1,)).up("ArrowDown", BODY)
-    assert steps(tmp_path, demo) == [("scroll", "up", "9"), ("press", "ArrowDown", "1")]
+    assert steps(tmp_path, demo) == [("scroll", "up 20", "9"), ("press", "ArrowDown", "1")]
 
 
 def test_markup() -> None:

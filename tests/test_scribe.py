@@ -126,7 +126,7 @@ def test_the_minimal_columns(tmp_path: Path) -> None:
         ("stack", "stack"),
         ("instruction", "instruction"),
         ("Navigate To-Page", "navigate_to_page"),
-        ("dragAndDrop", "drag_and_drop"),
+        ("dragAndDrop", "drag"),
     ],
 )
 def test_kinds(tmp_path: Path, recorded: str, kind: str) -> None:

@@ -18,24 +18,16 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from schemas.actions import KINDS
 from schemas.samples import Sample
 
 SYSTEM: Final = "Help achieve the objective by generating the next step."
 
 REPEATS: Final = 5
 
-ACTIONS: Final[dict[str, str]] = {
-    "click": "mouse_click_action",
-    "type": "keyboard_sequence_action",
-    "press": "keyboard_combination_action",
-    # The reference has the three above only; these are named after the same device in the same way.
-    "double_click": "mouse_double_click_action",
-    "right_click": "mouse_right_click_action",
-    "hover": "mouse_hover_action",
-    "drag": "mouse_drag_action",
-    "scroll": "mouse_scroll_action",
-}
-"""Our kind of action -> the word in the text. Any other kind is written ``<kind>_action``: ``select_action``."""
+ACTIONS: Final[dict[str, str]] = {kind.name: kind.prompt_word for kind in KINDS.values()}
+"""Our kind of action -> the word in the text. The reference has those of click, type and press only; the others are
+named after the same device in the same way, or ``<kind>_action``: ``select_action``."""
 
 _BREAKS: Final = re.compile(r"\s*[\r\n]+\s*")
 
@@ -46,7 +38,7 @@ def one_line(text: str) -> str:
 
 
 def action_name(kind: str) -> str:
-    """The word for a kind of action; a reference word stays as it is."""
+    """The word for a kind of action. A kind on no list, in the history only, is written like one."""
     return ACTIONS.get(kind) or (kind if kind.endswith("_action") else f"{one_line(kind)}_action")
 
 

@@ -53,7 +53,7 @@ class BrowserGym:
     """BrowserGym episodes, pickled or as JSONL."""
 
     name: ClassVar[str] = "browsergym"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     def recognise(self, head: InputHead) -> bool:
         """A folder with ``step_N.pkl.gz``, or a first line that is an object with the keys step, obs and action.
@@ -140,8 +140,10 @@ class _Episode:
         if record.action is None:
             self.drop(id, "end_state")
         else:
-            action, target = parse_action(record.action)
-            self.steps.append(Step(str(record.number), record.url, record.html, action, target))
+            action, target, destination = parse_action(record.action)
+            self.steps.append(
+                Step(str(record.number), record.url, record.html, action, target, destination=destination)
+            )
             self.held.clear()
 
 

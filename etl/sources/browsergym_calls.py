@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 import warnings
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from etl.recorded_actions import action
+from schemas.actions import KINDS, several
 from schemas.workflow import Action, Locator
 
 CALLS: Final = {
@@ -48,77 +49,107 @@ CALLS: Final = {
 }
 """BrowserGym's calls: our kind, and their parameters.
 
-``bid`` or ``from_bid`` is the target; a call without one concerns the page. The others make the value, joined by a
-space (a list as JSON). ``?`` may be left out; ``=`` may be left out, and appears in the value as ``name=value``
-unless it is one of `_DEFAULTS`."""
+``bid`` or ``from_bid`` is the target, ``to_bid`` where a drag ends; a call without one concerns the
+page. ``button=`` and ``modifiers=`` are the action's own. Other parameters with ``=`` are options of
+how BrowserGym does it: they are checked, and are no part of the action. The rest makes the value:
+numbers joined by a space, several options or files as `schemas.actions.several` joins them. ``?``
+and ``=`` may be left out."""
 
 CODE: Final = "code"  # kind of an action that is Python, but not one call of CALLS with literal arguments
 UNPARSED: Final = "unparsed"  # kind of an action in which no call can be read; the value of both is their text
-_DEFAULTS: Final[tuple[Any, ...]] = ("left", [], False)
 MAX_CALL_CHARS: Final = 1_000_000
 _FENCE: Final = re.compile(r"```(?:[A-Za-z]*\n)?(.*?)```", re.DOTALL)
 
 
-def parse_action(text: str) -> tuple[Action, tuple[Locator, ...]]:
-    """The action and its target's locators, none for the page itself.
+class Parsed(NamedTuple):
+    """An action, its target's locators, and those of where a drag ends; none for the page itself."""
 
-    Never guesses: several fences or calls, an unknown call, and arguments that are wrong or no literals
-    make an action of kind `CODE`; a text without a readable call one of kind `UNPARSED`.
+    action: Action
+    target: tuple[Locator, ...] = ()
+    destination: tuple[Locator, ...] = ()
+
+
+def parse_action(text: str) -> Parsed:
+    """The action that a text calls for.
+
+    Never guesses: several fences or calls, and arguments that are wrong or no literals make an
+    action of kind `CODE`, a text without a readable call one of kind `UNPARSED`. A single call that
+    BrowserGym does not have keeps its name as its kind, which then is on no list.
     """
     fences = _FENCE.findall(text)
     code = ("\n".join(fences) or text).strip()
     if len(code) > MAX_CALL_CHARS:
-        return Action(UNPARSED, code), ()
+        return Parsed(Action(UNPARSED, code))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a backslash in a typed text is not our affair
             tree = ast.parse(code)
         if not any(isinstance(node, ast.Call) for node in ast.walk(tree)):
-            return Action(UNPARSED, code), ()
+            return Parsed(Action(UNPARSED, code))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Action(UNPARSED, code), ()
+        return Parsed(Action(UNPARSED, code))
     call = tree.body[0].value if len(tree.body) == 1 and isinstance(tree.body[0], ast.Expr) else None
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id not in CALLS:
-        return Action(CODE, code), ()
-    kind, parameters = CALLS[call.func.id]
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        return Parsed(Action(CODE, code))
+    name = call.func.id
+    if name not in CALLS:
+        return Parsed(Action(CODE if name in KINDS else name, code))
     try:
-        bid, value = _arguments(call, parameters.split())
+        return _parsed(*CALLS[name], call)
     except (ValueError, TypeError, LookupError, RecursionError):
-        return Action(CODE, code), ()
-    return Action(kind, value), () if bid is None else (Locator("attribute", bid, "bid"),)
+        return Parsed(Action(CODE, code))
 
 
-def _arguments(call: ast.Call, parameters: list[str]) -> tuple[str | None, str]:
-    """The bid, if the call has one, and the value. Raises ValueError, TypeError or LookupError for a wrong call."""
-    names = [parameter.rstrip("?=") for parameter in parameters]
-    given = dict(zip(names, call.args, strict=False))
-    named = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg in names}
-    if len(given) + len(named) != len(call.args) + len(call.keywords) or given.keys() & named.keys():
-        raise TypeError("unknown or repeated arguments")
-    literals = {name: ast.literal_eval(node) for name, node in (given | named).items()}
-    bid: str | None = None
+def _parsed(kind: str, parameters: str, call: ast.Call) -> Parsed:
+    """Raises ValueError, TypeError or LookupError for a wrong call."""
+    given = _literals(call, [parameter.rstrip("?=") for parameter in parameters.split()])
+    elements: dict[str, tuple[Locator, ...]] = {}
     values = []
-    for parameter, name in zip(parameters, names, strict=True):
-        if name not in literals and parameter != name:
+    for parameter in parameters.split():
+        name = parameter.rstrip("?=")
+        if name not in given and parameter != name:
             continue
-        literal = literals[name]
-        if name in ("bid", "from_bid"):
+        literal = given[name]
+        if name in ("bid", "from_bid", "to_bid"):
             if not isinstance(literal, str):
                 raise TypeError("BrowserGym takes bids as text only")
-            bid = literal
+            elements[name] = (Locator("attribute", literal, "bid"),)
         elif not parameter.endswith("="):
             values.append(_written(literal))
-        elif literal not in _DEFAULTS:
-            values.append(f"{name}={_written(literal)}")
     value = " ".join(values)
-    (value + (bid or "")).encode()  # an escape in the call may have made a lone surrogate: a ValueError
-    return bid, value
+    target = elements.get("bid", elements.get("from_bid", ()))
+    button, held = given.get("button", "left"), given.get("modifiers", [])
+    if kind == "type" and target and not value:
+        kind = "clear"  # so does Playwright's fill with an empty text
+    made = action(kind, value, on_element=bool(target), button=_written(button), modifiers=_held(held))
+    parsed = Parsed(made, target, elements.get("to_bid", ()))
+    for text in (value, *(one.value for one in (*parsed.target, *parsed.destination))):
+        text.encode()  # an escape in the call may have made a lone surrogate: a ValueError
+    return parsed
+
+
+def _literals(call: ast.Call, names: list[str]) -> dict[str, Any]:
+    """The arguments by their names."""
+    given = dict(zip(names, call.args, strict=False))
+    named = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg in names}
+    complete = len(given) + len(named) == len(call.args) + len(call.keywords)
+    if not complete or given.keys() & named.keys():
+        raise TypeError("unknown or repeated arguments")
+    return {str(name): ast.literal_eval(node) for name, node in (given | named).items()}
+
+
+def _held(literal: Any) -> list[str]:
+    """Raises TypeError for what are no keys."""
+    keys = [literal] if isinstance(literal, str) else literal
+    if not isinstance(keys, list | tuple) or not all(isinstance(key, str) for key in keys):
+        raise TypeError(literal)
+    return list(keys)
 
 
 def _written(literal: Any) -> str:
     """Raises TypeError for what no call takes."""
-    if isinstance(literal, list) and all(isinstance(item, str) for item in literal):
-        return json.dumps(literal, ensure_ascii=False)
+    if isinstance(literal, list | tuple) and all(isinstance(item, str) for item in literal):
+        return several(list(literal)) if literal else "[]"
     if not isinstance(literal, str | int | float):
         raise TypeError(literal)
     return str(literal)

@@ -8,14 +8,15 @@ The page is ``raw_html``, or ``cleaned_html`` where that is missing. There is no
 The target is ``backend_node_id`` of the positive candidates: the element that was hit, its top-level ancestor, the
 others. The attribute ``data_pw_testid_buckeye``, which marks the element in the page, is the label itself: unused.
 
-An action's kind is ``original_op`` (``op`` calls HOVER and ENTER clicks): CLICK click, TYPE type, SELECT select, HOVER
-hover, ENTER press with the value ``Enter``. Its description is the annotators' line put into a sentence:
+An action's kind is ``original_op`` (``op`` calls HOVER and ENTER clicks) by `schemas.actions`; ENTER is press with the
+value ``Enter``. Its description is the annotators' line put into a sentence:
 ``[searchbox]  Find a location -> TYPE: Boston`` is ``Type "Boston" in the searchbox "Find a location"``; empty if
 there are not as many lines as actions, since nobody knows then which line is whose.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from etl.inputs import InputHead, InputShard
 from etl.sources.columns import Fields, Row, Rows, grouping, parse, records, text, type_name
 from etl.splitting import Grouping
 from etl.tally import Tally
+from schemas.actions import named
 from schemas.errors import RecordError
 from schemas.workflow import Action, Locator, Step, Workflow
 
@@ -34,15 +36,13 @@ ACTION_FIELDS: Final = PAGE_FIELDS | {"operation", "target_action_index", "targe
 TASK_FIELDS: Final = frozenset({"annotation_id", "confirmed_task", "action_reprs"})
 COLUMNS: Final = ACTION_FIELDS - {"neg_candidates"} | TASK_FIELDS | {"website", "domain", "subdomain", "actions"}
 
-KINDS: Final = {"CLICK": "click", "TYPE": "type", "SELECT": "select", "HOVER": "hover", "ENTER": "press"}
-
 
 @dataclass(frozen=True)
 class Mind2Web:
     """Mind2Web's tasks, whole or one row an action."""
 
     name: ClassVar[str] = "mind2web"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def recognise(self, head: InputHead) -> bool:
         """Two of the names that only Mind2Web has; where the first record is cut off, one may have to do."""
@@ -130,14 +130,14 @@ def _step(action: Fields, number: str, line: object, path: str) -> Step:
     recorded = text(operation, "original_op", f"{path}operation.") or text(
         operation, "op", f"{path}operation.", required=True
     )
-    kind = KINDS.get(recorded.upper(), recorded.lower())
-    value = text(operation, "value", f"{path}operation.")
+    value, target = text(operation, "value", f"{path}operation."), _target(action, path)
+    kind, value = named(recorded, value, on_element=bool(target)) or (recorded.lower(), value)
     return Step(
         step_id=text(action, "action_uid", path) or number,
         url="",
         html=text(action, "raw_html", path) or text(action, "cleaned_html", path),
-        action=Action(kind, value or ("Enter" if kind == "press" else ""), _sentence(line)),
-        target=_target(action, path),
+        action=Action(kind, value, _sentence(line, value)),
+        target=target,
     )
 
 
@@ -179,20 +179,29 @@ _LINE: Final = re.compile(
 )
 _SENTENCES: Final = {
     "CLICK": "Click {element}",
-    "TYPE": 'Type "{value}" in {element}',
-    "SELECT": 'Select "{value}" in {element}',
+    "TYPE": "Type {value} in {element}",
+    "SELECT": "Select {value} in {element}",
     "HOVER": "Hover over {element}",
     "ENTER": "Press Enter on {element}",
 }
 
 
-def _sentence(line: object) -> str:
-    """The annotators' line as a sentence; a line of another shape as it is."""
+def _sentence(line: object, value: str) -> str:
+    """The annotators' line as a sentence; a line of another shape as it is.
+
+    value: as recorded; it stands there if the line says it but for white space around it.
+    """
     if not isinstance(line, str):
         return ""
     parts = _LINE.fullmatch(line.strip())
     if parts is None:
         return line.strip()
     role, name = (" ".join(parts[key].split()) for key in ("role", "name"))
-    element = f'the {role or "element"} "{name}"' if name else f"the {role or 'element'}"
-    return _SENTENCES[parts["op"]].format(element=element, value=(parts["value"] or "").strip())
+    element = f"the {role or 'element'} {_quoted(name)}" if name else f"the {role or 'element'}"
+    said = (parts["value"] or "").strip()
+    return _SENTENCES[parts["op"]].format(element=element, value=_quoted(value if value.strip() == said else said))
+
+
+def _quoted(text: str) -> str:
+    """As `etl.wording` quotes: a JSON string."""
+    return json.dumps(text, ensure_ascii=False)

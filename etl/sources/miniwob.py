@@ -48,7 +48,7 @@ class MiniWob:
     """The MiniWoB++ source."""
 
     name: ClassVar[str] = "miniwob"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     def recognise(self, head: InputHead) -> bool:
         """A JSON object with the names of a demo at its top level; the keys come in any order, the end may be cut."""
@@ -104,8 +104,9 @@ def read_demo(demo: dict[str, Any], shard: InputShard) -> tuple[Workflow, dict[i
             step_id=str(draft.first),
             url="",
             html=pages[draft.first].render(),
-            action=Action(draft.kind, draft.value),
+            action=Action(draft.kind, draft.value, modifiers=draft.held),
             target=() if draft.target is None else (pages[draft.first].locator(draft.target),),
+            destination=() if draft.destination is None else (pages[draft.first].locator(draft.destination),),
         )
         for draft in merger.drafts
     )

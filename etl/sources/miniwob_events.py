@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
+from etl.recorded_actions import held_keys
 from etl.sources.miniwob_dom import Node, key_of
 
 SCROLL_ECHO_MS: Final = 500
@@ -26,7 +27,8 @@ ENTER, TAB, ESCAPE, SPACE = 13, 9, 27, 32
 ERASING: Final = (8, 46)
 IME: Final = 229  # the code of any key while an input method composes
 COMBINING: Final = {17: "Control", 18: "Alt", 91: "Meta", 93: "Meta", 224: "Meta"}
-MODIFIERS: Final = {16: "Shift", 20: "CapsLock", 144: "NumLock"} | COMBINING
+SHIFT: Final = 16
+MODIFIERS: Final = {SHIFT: "Shift", 20: "CapsLock", 144: "NumLock"} | COMBINING
 NAMED: Final = {8: "Backspace", 9: "Tab", 13: "Enter", 27: "Escape", 32: "Space", 33: "PageUp", 34: "PageDown"} | {
     35: "End", 36: "Home", 37: "ArrowLeft", 38: "ArrowUp", 39: "ArrowRight", 40: "ArrowDown", 45: "Insert", 46: "Delete"
 }  # fmt: skip
@@ -56,7 +58,7 @@ class Event:
 
 @dataclass(slots=True)
 class Act:
-    """The events of one thing a person did. held: keys that were down when a key was pressed."""
+    """The events of one thing a person did. held: modifier keys that were down as it began."""
 
     kind: Kind
     events: list[Event]
@@ -106,7 +108,7 @@ class Grouper:
         getattr(self, f"_{event.type}")(event)
 
     def _start(self, kind: Kind, event: Event) -> Act:
-        self.acts.append(Act(kind, [event]))
+        self.acts.append(Act(kind, [event], tuple(code for code in self.down if code in MODIFIERS)))
         return self.acts[-1]
 
     def _mousedown(self, event: Event) -> None:
@@ -146,9 +148,9 @@ class Grouper:
             self._start("scroll", event)
 
     def _keydown(self, event: Event) -> None:
-        held = tuple(code for code in self.down if code in MODIFIERS)
+        repeated = event.code in self.down
         act = self._start("key", event)
-        act.held, act.repeated = held, event.code in self.down
+        act.repeated = repeated
         self.down[event.code] = act
 
     def _keypress(self, event: Event) -> None:
@@ -194,10 +196,16 @@ def is_shortcut(act: Act) -> bool:
     return not character(act) and any(code in COMBINING for code in act.held)
 
 
+def held_names(act: Act) -> tuple[str, ...]:
+    """The keys held in a click or drag by their DOM names; locks are none."""
+    names = dict.fromkeys(MODIFIERS[code] for code in sorted(act.held) if code in COMBINING or code == SHIFT)
+    return held_keys([*names])
+
+
 def key_name(act: Act) -> str:
     """``Control+c``, ``Shift+Tab``, ``a``; empty for a key without a name (Fn, media keys)."""
     printed = character(act) if act.code not in NAMED else ""
     function_key = f"F{act.code - 111}" if 112 <= act.code <= 123 else ""
     name = printed or NAMED.get(act.code) or PRINTING.get(act.code) or function_key
-    held = [] if printed else [MODIFIERS[code] for code in sorted(act.held) if code in COMBINING or code == 16]
+    held = [] if printed else [MODIFIERS[code] for code in sorted(act.held) if code in COMBINING or code == SHIFT]
     return "+".join((*dict.fromkeys(held), name)) if name else ""

@@ -5,22 +5,24 @@
 - ``click``: also without a click event (the page changed under the pointer, or the demo ended at once), and when
   mouseup hits another element at the same place. Its value is empty, or ``x,y`` if the target is not in the DOM.
 - ``double_click``: takes in the click before it on the same element.
-- ``drag``: the pointer moved more than 3 px (20 px if a click event came of it); value: ``dx,dy``.
+- ``drag``: the pointer moved more than 3 px (20 px if a click event came of it); value: ``dx,dy``. It has a
+  destination if it ends on an element that is neither the dragged one nor in it nor around it.
 - ``select``: a click on an <option>; target: its <select>; value: the option's text. Also a click on a <select> whose
   recorded value changed by it. Where the list is drawn by the system neither options nor choice are recorded: the
   choice then is dropped (``choice_not_recorded``) and opening the list remains as a click.
 - ``type``: the strokes in one text field, from its first to the last that types (changes the text, or could have);
   shortcuts, caret movements and Tab in between are taken in. Value: what the field holds when the next act
-  starts; replaying the keys would often be wrong (shortcuts, selections, autocompletion, date fields).
-  Empty: the text was deleted. Enter (but in a text area) and Escape end it. Strokes that leave the field as
-  it was are dropped (``typing_without_effect``).
+  starts; replaying the keys would often be wrong (shortcuts, selections, autocompletion, date fields). Enter (but in
+  a text area) and Escape end it. Strokes that leave the field as it was are dropped (``typing_without_effect``).
+- ``clear``: strokes that leave the field empty.
 - ``press``: every other key: ``Enter``, ``Shift+Tab``, ``Control+c``; keys as DOM names them, a held key once.
-- ``scroll``: value ``down``, ``up``, ``right`` or ``left``, from how the content moved; empty if positions were not
-  recorded; dropped if nothing moved (``scroll_without_effect``: the page is scrolled to its start as the task begins).
+- ``scroll``: value ``down``, ``up``, ``right`` or ``left`` and how many pixels, ``down 120``, from how the content
+  moved; empty if positions were not recorded; dropped if nothing moved (``scroll_without_effect``: the page is
+  scrolled to its start as the task begins).
 
 Dropped too: ``keyup_alone`` and ``mouseup_alone`` (pressed before the recording began), ``modifier_alone`` (Shift and
-the like without another key; Ctrl held in a click is lost), ``key_outside_field`` (a character with no element in
-focus), ``unnamed_key`` (Fn, media keys).
+the like without another key; a click or drag meanwhile has them as its modifiers), ``key_outside_field`` (a character
+with no element in focus), ``unnamed_key`` (Fn, media keys).
 
 The observation is the DOM at an act's first event; for the DOM of a scroll event the scrolling has already happened,
 but the markup has no geometry.
@@ -42,6 +44,7 @@ from etl.sources.miniwob_events import (
     Act,
     Event,
     group,
+    held_names,
     is_shortcut,
     key_name,
     prints,
@@ -61,6 +64,8 @@ class Draft:
     first: int
     states: list[int]
     target: Node | None
+    held: tuple[str, ...] = ()
+    destination: Node | None = None
 
 
 @dataclass(slots=True)
@@ -97,7 +102,8 @@ class Merger:
 
     def _draft(self, kind: str, value: str, acts: list[Act], target: Node | None) -> None:
         states = [state for act in acts for state in act.states]
-        self.drafts.append(Draft(kind, value, acts[0].first, states, target))
+        held = held_names(acts[0]) if acts[0].kind == "mouse" else ()
+        self.drafts.append(Draft(kind, value, acts[0].first, states, target, held))
 
     def _mouse(self, act: Act, before: Act | None, after: int) -> None:
         page, target, last = self.pages[act.first], act.target, self.drafts[-1] if self.drafts else None
@@ -111,6 +117,7 @@ class Merger:
             self._scroll(act)
         elif (moved := _moved(act)) is not None:
             self._draft("drag", moved, [act], target)
+            self.drafts[-1].destination = self._end_of(act, target)
         elif not act.has("dblclick"):
             self._draft("click", "" if target is not None else _place(act), [act], target)
         elif last is not None and before is not None and last.kind == "click" and _same(last, before, target):
@@ -118,6 +125,18 @@ class Merger:
             last.states += act.states
         else:
             self._draft("double_click", "" if target is not None else _place(act), [act], target)
+
+    def _end_of(self, act: Act, target: Node | None) -> Node | None:
+        """The element on which a drag ends, in the page where it begins.
+
+        None if it is the dragged one, something in it, or something around it: the distance says more.
+        """
+        up = act.get("mouseup")
+        key = key_of(up.target) if up is not None else None
+        found = self.pages[act.first].elements.get(key) if key is not None else None
+        if found is None or target is None or _holds(found, target) or _holds(target, found):
+            return None
+        return found
 
     def _chosen(self, options: Node | None, target: Node | None, after: int) -> str | None:
         """The option that a click on a <select> or an <option> chose, if that is known."""
@@ -148,7 +167,10 @@ class Merger:
             if isinstance(old, (int, float)) and isinstance(new, (int, float)):
                 known = True
                 moves += [(abs(new - old), names[new < old])] if new != old else []
-        return max(moves)[1] if moves else (None if known else "")
+        if not moves:
+            return None if known else ""
+        far, way = max(moves)
+        return f"{way} {far:g}"
 
     def _keys(self, acts: list[Act], after: int) -> None:
         """Strokes on one target: the spans that type into a text field, and presses between them."""
@@ -190,6 +212,8 @@ class Merger:
             now = self.pages[after].value(key)
         if now == self.pages[acts[0].first].value(key):
             self.drop(acts, "typing_without_effect")
+        elif not now:
+            self._draft("clear", "", acts, target)
         else:
             self._draft("type", now, acts, target)
 
@@ -215,6 +239,17 @@ class Merger:
 def _same(last: Draft, before: Act, target: Node | None) -> bool:
     """Whether the draft is the act before, on the same element."""
     return last.first == before.first and key_of(last.target) == key_of(target)
+
+
+def _holds(outer: Node, inner: Node) -> bool:
+    """Whether an element is another one or around it."""
+    todo = [outer]
+    while todo:
+        node = todo.pop()
+        if node is inner:
+            return True
+        todo += node.get("children", [])
+    return False
 
 
 def _moved(act: Act) -> str | None:

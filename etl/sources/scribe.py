@@ -28,6 +28,7 @@ from etl.sources.columns import Fields, Record, Row, Rows, grouping, records, ty
 from etl.splitting import Grouping, Unit
 from etl.streams import BOM, Truncated, chunks
 from etl.tally import Tally
+from schemas.actions import named
 from schemas.errors import RecordError
 from schemas.workflow import Action, Locator, Step, Workflow
 
@@ -44,11 +45,6 @@ NAMES: Final = {
 }
 COLUMNS: Final = frozenset(name for names in NAMES.values() for name in names)
 UNREAD_COLUMNS: Final = frozenset({"step_count", "screenshot_exists"})
-KINDS: Final = {
-    "mouse_click_action": "click",
-    "keyboard_sequence_action": "type",
-    "keyboard_combination_action": "press",
-}
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ class Scribe:
     """ScribeAgent's rows, one step each."""
 
     name: ClassVar[str] = "scribe"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def recognise(self, head: InputHead) -> bool:
         """Columns for the workflow, the kind and the page; of a record that is cut off, no others than known ones."""
@@ -81,15 +77,15 @@ class Scribe:
 
 
 def _row(row: Fields) -> Row:
-    kind = _kind(_text(row, "kind", required=True))
     description = _text(row, "description")
     selector = _text(row, "selector")
+    kind, value = _kind(_text(row, "kind", required=True), bool(selector.strip()))
     number = _text(row, "number").strip()
     step = Step(
         step_id=_text(row, "step_id"),
         url=_text(row, "url"),
         html=_text(row, "html"),
-        action=Action(kind, _quoted(description) if kind == "type" else "", description),
+        action=Action(kind, value or (_quoted(description) if kind == "type" else ""), description),
         target=(Locator("css", selector),) if selector.strip() else (),
     )
     workflow = Workflow(
@@ -123,11 +119,11 @@ def _text(row: Fields, key: str, *, required: bool = False) -> str:
     return ""
 
 
-def _kind(recorded: str) -> str:
-    """One of our words, or the recorder's in snake_case."""
+def _kind(recorded: str, on_element: bool) -> tuple[str, str]:
+    """One of our words and the value that it says, or the recorder's word in snake_case."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", recorded.strip())
     kind = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
-    return KINDS.get(kind, kind)
+    return named(recorded, on_element=on_element) or (kind or recorded, "")
 
 
 _AFTER_VERB: Final = re.compile(r"(?i:\b(?:type|enter|input|write|fill)\b)[^\"“]{0,20}[\"“](.*?)[\"”]", re.DOTALL)

@@ -3,6 +3,9 @@
 A record with a field that the format does not have is refused: a misspelt ``target`` would otherwise silently
 become an action without element. An optional field may be null. Errors carry the path of the value:
 ``steps[3].target[0].kind: "csss" is none of css, xpath, attribute, node, markup``.
+
+A kind of action may be any word of `schemas.actions`; a value may be a number, or a list of texts where several options
+are chosen or several files given; ``clicks`` is how many at once, ``button`` a name or the DOM's number.
 """
 
 from __future__ import annotations
@@ -14,15 +17,17 @@ from typing import Any, ClassVar, Final
 import orjson
 
 from etl.inputs import InputHead, InputShard
+from etl.recorded_actions import action
 from etl.sources.columns import Fields, grouping, records, text, type_name
 from etl.splitting import Grouping
 from etl.tally import Tally
+from schemas.actions import several
 from schemas.errors import RecordError
 from schemas.workflow import LOCATOR_KINDS, Action, Locator, Step, Workflow
 
 WORKFLOW: Final = ("workflow_id", "objective", "website", "topic", "reward", "steps")
-STEP: Final = ("step_id", "url", "html", "action", "target", "error")
-ACTION: Final = ("kind", "value", "description")
+STEP: Final = ("step_id", "url", "html", "action", "target", "error", "destination")
+ACTION: Final = ("kind", "value", "description", "button", "modifiers", "clicks")
 LOCATOR: Final = ("kind", "name", "value")
 REQUIRED: Final = frozenset({"workflow_id", "objective", "steps"})
 
@@ -32,7 +37,7 @@ class Workflows:
     """The interchange format: one workflow a record."""
 
     name: ClassVar[str] = "workflows"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def recognise(self, head: InputHead) -> bool:
         """The required fields are there; where the first record is cut off, nothing but fields of this format."""
@@ -86,22 +91,56 @@ def _step(fields: Fields, index: int) -> Step:
     html = _present(fields, "html", path)
     if fields.get("action") is None:
         raise RecordError("missing_field", f"{path}action: missing")
-    action = _object(fields["action"], f"{path}action")
-    _closed(action, ACTION, f"{path}action.")
+    target = _locators(fields, "target", path)
     return Step(
         step_id=text(fields, "step_id", path) or str(index),
         url=text(fields, "url", path),
         html=html,
-        action=Action(
-            kind=text(action, "kind", f"{path}action.", required=True),
-            value=text(action, "value", f"{path}action."),
-            description=text(action, "description", f"{path}action."),
-        ),
-        target=tuple(
-            _locator(_object(locator, f"{path}target[{i}]"), f"{path}target[{i}].")
-            for i, locator in enumerate(_list(fields, "target", path))
-        ),
+        action=_action(_object(fields["action"], f"{path}action"), f"{path}action.", bool(target)),
+        target=target,
         error=text(fields, "error", path),
+        destination=_locators(fields, "destination", path),
+    )
+
+
+def _action(fields: Fields, path: str, on_element: bool) -> Action:
+    _closed(fields, ACTION, path)
+    button, clicks = fields.get("button"), fields.get("clicks")
+    if clicks is not None and (not isinstance(clicks, int) or isinstance(clicks, bool)):
+        raise RecordError("wrong_type", f"{path}clicks: {type_name(clicks)}, expected a whole number")
+    held = fields.get("modifiers")
+    return action(
+        text(fields, "kind", path, required=True),
+        _value(fields, path),
+        text(fields, "description", path),
+        on_element=on_element,
+        button=str(button) if isinstance(button, int) else text(fields, "button", path),
+        modifiers=[held] if isinstance(held, str) else _texts(_list(fields, "modifiers", path), f"{path}modifiers"),
+        clicks=1 if clicks is None else clicks,
+    )
+
+
+def _value(fields: Fields, path: str) -> str:
+    """A text, a number, or several texts."""
+    value = fields.get("value")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, list):
+        return several(_texts(value, f"{path}value")) if value else ""
+    return text(fields, "value", path)
+
+
+def _texts(values: list[Any], path: str) -> list[str]:
+    for i, value in enumerate(values):
+        if not isinstance(value, str):
+            raise RecordError("wrong_type", f"{path}[{i}]: {type_name(value)}, expected a string")
+    return values
+
+
+def _locators(fields: Fields, key: str, path: str) -> tuple[Locator, ...]:
+    return tuple(
+        _locator(_object(locator, f"{path}{key}[{i}]"), f"{path}{key}[{i}].")
+        for i, locator in enumerate(_list(fields, key, path))
     )
 
 

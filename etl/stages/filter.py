@@ -4,7 +4,8 @@ Whole workflows go for: ``section_or_stack`` (one of their rows has that kind), 
 objective's language), ``non_ascii`` (the share of such letters in the objective), ``low_reward``, ``no_steps_left``.
 Steps go, and leave no trace in the history, for: ``instruction`` rows and exact duplicates (``duplicate_step``: every
 field equal, its id included). Steps stay in the history but are not trained on for: ``missing_description`` (off by
-default: most formats have none, and the unroll stage writes one), ``missing_dom``, ``failed_action``.
+default: most formats have none, and the unroll stage writes one), ``missing_dom``, ``failed_action``, and for actions
+that cannot be an answer: ``unknown_action`` (a kind that is on no list), ``unreadable_action``, ``incomplete_action``.
 
 English is told by `etl.language`: the stored ``language_score`` is the probability that the objective is English rather
 than the likeliest other language. The limit is low on purpose: an objective goes only if its words speak clearly for
@@ -20,6 +21,7 @@ from typing import ClassVar, Final, Literal
 
 from etl.language import english
 from etl.tally import Tally
+from etl.wording import flaw
 from schemas.reasons import Reason
 from schemas.trail import Mark, Trail
 from schemas.workflow import Step
@@ -37,7 +39,7 @@ class Filter:
     """
 
     name: ClassVar[str] = "filter"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     section_or_stack: bool = True
     instruction: bool = True
@@ -100,6 +102,9 @@ class Filter:
         trail.marks = kept
 
     def _judge(self, mark: Mark) -> None:
+        reason, detail = flaw(mark.step)
+        if reason:
+            mark.drop(self.name, reason, detail)
         if self.missing_dom and not mark.step.html:
             mark.drop(self.name, "missing_dom", "the recording has no page for this step")
         if self.missing_description and not mark.step.action.description:

@@ -4,7 +4,8 @@ The locators of a step are tried in order; the first that finds exactly one elem
 trained on, for ``target_ambiguous`` if one found several, ``target_absent`` if all found none, else for what is wrong
 with them (``invalid_css``, ``invalid_xpath``, ``invalid_markup``, ``invalid_node``). Never a guess. An action without
 locators is ``no_element``: a page action; ``target_unknown`` where its kind cannot do without an element. A page
-without elements is ``empty_page``. These reasons come before what the filter said of the step.
+without elements is ``empty_page``. These reasons come before what the filter said of the step, but for what it
+said of the action itself. The element on which a drag ends is found in the same way, and must be.
 
 The reference drops a whole workflow for one target it does not find; ``drop_workflow`` does so here
 (``unlocated_target``).
@@ -13,19 +14,16 @@ The reference drops a whole workflow for one target it does not find; ``drop_wor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Final, Literal
 
 from etl import dom, locators
 from etl.tally import Tally
+from schemas.actions import KINDS
 from schemas.errors import PageError
 from schemas.reasons import Reason
 from schemas.trail import Mark, Trail
 from schemas.workflow import Locator
-
-_ELEMENT_KINDS: Final = frozenset(
-    ("click", "double_click", "right_click", "hover", "select", "clear", "drag", "focus", "upload")
-)
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Locate:
     """
 
     name: ClassVar[str] = "locate"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     drop_workflow: bool = False
     train_without_element: bool = False
@@ -54,7 +52,8 @@ class Locate:
         """Whether the step has its target, or needs none."""
         step = mark.step
         if not step.target:
-            if step.action.kind in _ELEMENT_KINDS:
+            kind = KINDS.get(step.action.kind)
+            if kind is not None and kind.element == "needed":
                 mark.drop(self.name, "target_unknown", f"a {step.action.kind} without any locator", override=True)
             elif not self.train_without_element:
                 mark.drop(self.name, "no_element", step.action.kind)
@@ -72,6 +71,18 @@ class Locate:
             mark.drop(self.name, reason, detail, override=True)
             return False
         mark.element, mark.node = element, page.node(element)
+        if step.action.kind == "change":
+            known = _CHANGES.get(page.tokens[page.position(element)].tag, "type")
+            mark.step = replace(step, action=replace(step.action, kind=known))
+        return not step.destination or self._locate_destination(mark, page)
+
+    def _locate_destination(self, mark: Mark, page: dom.Page) -> bool:
+        """Whether the element that a drag ends on was found."""
+        reason, detail, element = find(page, mark.step.destination)
+        if reason:
+            mark.drop(self.name, reason, f"where the drag ends: {detail}", override=True)
+            return False
+        mark.destination = element
         return True
 
     def _read(self, mark: Mark) -> dom.Page | None:
@@ -80,6 +91,10 @@ class Locate:
             return page
         mark.drop(self.name, "empty_page", f"{len(mark.step.html)} characters without an element", override=True)
         return None
+
+
+_CHANGES: Final = {"select": "select"}
+"""Tags of elements, and what a change of their value is; of all others it is a text that is typed."""
 
 
 def find(page: dom.Page, target: tuple[Locator, ...]) -> tuple[Reason | Literal[""], str, int]:
