@@ -46,12 +46,15 @@ _WRONG: Final = {
 @dataclass(frozen=True)
 class Account:
     """units: see `account`. counts: (unit, stage, domain, reason, count) of all lines of ledger; an empty reason means
-    that things were read. unread: records in quarantine that no workflow was made of.
+    that things were read. unread: records in quarantine that no workflow was made of. unknown: steps by what was said
+    of an action that is on no list. without_element: steps that are dropped for having none, by kind of action.
     """
 
     units: dict[str, dict[str, Any]]
     counts: pl.DataFrame
     unread: int
+    unknown: Counter[str]
+    without_element: Counter[str]
 
 
 def settle(out: AnyPath, group_rows: int = GROUP_ROWS) -> Account:
@@ -59,16 +62,21 @@ def settle(out: AnyPath, group_rows: int = GROUP_ROWS) -> Account:
     totals = {unit: _Total() for unit in UNITS}
     counts = Sums(_SAYS, {**dict.fromkeys(_SAYS, pl.String), "count": pl.Int64})
     unread = 0
+    unknown: Counter[str] = Counter()
+    without_element: Counter[str] = Counter()
     for found in fates(out, group_rows):
         counts.add(found.rows.group_by(_SAYS).agg(count=pl.len().cast(pl.Int64)))
         if found.quarantined.len():
             records = found.rows.filter((pl.col("unit") == "record") & (pl.col("reason") != ""))
             unread += records.join(found.quarantined.to_frame(), on="id", how="semi").height
+        steps = found.rows.filter((pl.col("unit") == "step") & pl.col("reason").is_in(["unknown_action", "no_element"]))
+        for reason, detail, count in steps.group_by("reason", "detail").agg(pl.len()).iter_rows():
+            (unknown if reason == "unknown_action" else without_element)[detail] += count
         _add(totals, _things(found))
     table = counts.table()
     for unit, stage, reason, count in table.select("unit", "stage", "reason", "count").iter_rows():
         totals[unit].reasons[stage, reason] += count if reason else 0
-    return Account({unit: total.said() for unit, total in totals.items()}, table, unread)
+    return Account({unit: total.said() for unit, total in totals.items()}, table, unread, unknown, without_element)
 
 
 def account(out: AnyPath) -> dict[str, dict[str, Any]]:

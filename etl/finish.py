@@ -18,6 +18,7 @@ from etl.packing import PackedReport
 from etl.recipe import Recipe
 from etl.shards import atomic, write_json
 from etl.storage import AnyPath
+from etl.wording import unknown_actions
 from schemas.errors import GateError, IntegrityError
 
 
@@ -57,6 +58,8 @@ def finish(
         "totals": stats.totals(tables),
         "figures": figures(settled.units, tables, settled.unread),
         "accounting": settled.units,
+        "unknown_actions": unknown_actions(settled.unknown),
+        "page_actions": dict(sorted(settled.without_element.items())),
         "packing": _packing(packed),
         "quarantined": account.in_quarantine(out),
     }

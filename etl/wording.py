@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Final, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
 
 from etl import dom
 from schemas.actions import BUTTONS, KINDS, MODIFIERS, each, nearest
@@ -97,6 +98,24 @@ def flaw(step: Step) -> tuple[Reason | Literal[""], str]:
     if kind.name == "drag" and not said and not step.destination:
         return "incomplete_action", "a drag without destination and distance"
     return "", ""
+
+
+def unknown_actions(steps: Mapping[str, int], most: int = 100) -> list[dict[str, Any]]:
+    """What `flaw` says of actions on no list, the most frequent first: ``word``, ``nearest``, ``steps``, ``detail``.
+
+    steps: how often each was said. most: so many are listed.
+    """
+    listed = []
+    for detail, count in sorted(steps.items(), key=lambda item: (-item[1], item[0]))[:most]:
+        word = json.JSONDecoder().raw_decode(detail)[0]
+        near = nearest(word) if " is no kind" in detail else ""
+        listed.append({"word": word, "nearest": near, "steps": count, "detail": detail})
+    return listed
+
+
+def as_lines(unknown: Sequence[Mapping[str, Any]]) -> list[str]:
+    """`unknown_actions` for people, a line each."""
+    return [f"{row['steps']:,} x {row['detail']}" for row in unknown]
 
 
 def _quoted(text: str) -> str:

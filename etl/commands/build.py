@@ -91,15 +91,21 @@ def build(
         count = build.run_samples(part, order)
         log.say(f"slice {part.name}: {count:,} inputs read; when all are: stepmill finish {job.out}")
         return
+    from etl.views.paper import cell
+    from etl.wording import as_lines
+
     manifest = run(job, workers, ray, redo=redo, given=generations)
     if as_json:
-        show_json({key: manifest[key] for key in ("recipe", "fingerprint", "splits", "totals", "quarantined")})
+        names = ("recipe", "fingerprint", "splits", "totals", "quarantined", "unknown_actions")
+        show_json({key: manifest.get(key) for key in names})
     else:
         totals = manifest["totals"]
         log.say(
             f"{totals['samples']:,} samples, {totals['tokens']:,} tokens, {manifest['quarantined']:,} records "
             f"quarantined; look at it with: stepmill inspect {job.out}"
         )
+        for line in as_lines(manifest.get("unknown_actions", [])):
+            log.say(f"not trained on: {cell(line)}")
 
 
 @click.command()

@@ -193,6 +193,23 @@ def drops(
     show_view(form, found, lambda: as_csv(views.rows(found)), lambda: views.text(found))
 
 
+@inspect.command()
+@forms
+def actions(directory: AnyPath, form: str | None) -> None:
+    """Kinds of action, and words that were taken for none with the nearest kind.
+
+    \b
+    stepmill inspect dataset/ actions
+    stepmill inspect dataset/ actions --json
+    """
+    from etl.views import actions as views
+    from etl.views.paper import as_csv
+
+    with place_at(directory) as place:
+        found = views.view(place)
+    show_view(form, found, lambda: as_csv(views.rows(found)), lambda: views.text(found))
+
+
 def _findings(kind: str, directory: AnyPath, form: str | None) -> None:
     from etl.views import findings as views
     from etl.views.paper import as_csv

@@ -10,6 +10,7 @@ from etl import discover
 from etl.sources import SOURCES
 from etl.tally import Tally
 from etl.views.paper import cell
+from etl.wording import as_lines, flaw, unknown_actions
 
 _FIRST_ERRORS: Final = 5
 
@@ -27,6 +28,7 @@ def view(inputs: Sequence[str]) -> dict[str, Any]:
                 "steps": 0,
                 "with_target": 0,
                 "failed": 0,
+                "unknown_actions": Counter(),
                 "errors": Counter(),
                 "first": [],
             },
@@ -39,10 +41,14 @@ def view(inputs: Sequence[str]) -> dict[str, Any]:
             counts["steps"] += len(workflow.steps)
             counts["with_target"] += sum(bool(step.target) for step in workflow.steps)
             counts["failed"] += sum(bool(step.error) for step in workflow.steps)
+            flaws = (flaw(step) for step in workflow.steps)
+            counts["unknown_actions"].update(said for reason, said in flaws if reason == "unknown_action")
         for bad in tally.quarantined:
             counts["errors"][bad.reason] += 1
             if len(counts["first"]) < _FIRST_ERRORS:
                 counts["first"].append(f"{bad.id}: {bad.reason}: {bad.detail}")
+    for counts in formats.values():
+        counts["unknown_actions"] = unknown_actions(counts["unknown_actions"])
     return dict(sorted(formats.items()))
 
 
@@ -57,6 +63,7 @@ def text(report: dict[str, Any]) -> str:
             f"{name}: {counts['files']:,} files, {counts['bytes'] / 1e6:,.1f} MB, {counts['workflows']:,} workflows, "
             f"{counts['steps']:,} steps, {counts['with_target']:,} with a target, {counts['failed']:,} failed"
         )
+        lines += [f"  will not be trained on: {cell(line)}" for line in as_lines(counts["unknown_actions"])]
         lines += [f"  could not be read: {count:,} x {reason}" for reason, count in counts["errors"].most_common()]
         lines += [f"    {cell(first)}" for first in counts["first"]]
     return "\n".join(lines)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from etl import compaction
-from etl.views.paper import flat, percent, printable, table
+from etl.views.paper import cell, flat, percent, printable, table
 from etl.views.place import Place
+from etl.wording import as_lines
 
 _LARGEST: Final = 10
 
@@ -32,6 +33,7 @@ def view(place: Place, recount: bool = False) -> dict[str, Any]:
         "splits": manifest["splits"],
         "accounting": accounting,
         "quarantined": manifest["quarantined"],
+        "unknown_actions": manifest.get("unknown_actions", []),
         "compaction": compaction.reasons(manifest),
         "domains": place.table("domains").to_dicts(),
     }
@@ -47,6 +49,9 @@ def text(found: Mapping[str, Any]) -> str:
     lines = [printable(f"recipe {found['recipe']}, fingerprint {found['fingerprint']}"), _totals(found["totals"]), ""]
     lines += [*_splits(found["splits"]), "", *_accounts(found["accounting"]), "", *_drops(found["accounting"])]
     lines += _domains(found["domains"])
+    if found["unknown_actions"]:
+        lines += ["", "actions on no list, which are not trained on:"]
+        lines += [f"  {cell(line)}" for line in as_lines(found["unknown_actions"])]
     if found["quarantined"]:
         said = (
             f"{found['quarantined']:,} records are quarantined with their bytes; read them again with: stepmill retry"

@@ -260,6 +260,7 @@ def views(out: Path, steps: pl.DataFrame) -> dict[str, list[str]]:
         "tokens of one domain": ["tokens", "--domain", shop, "--bins", "20"],
         "drops": ["drops", "--by", "reason", "--by", "domain"],
         "drops, examples": ["drops", "--examples", "3"],
+        "actions": ["actions"],
         "lint": ["lint"],
         "privacy": ["privacy"],
     }
