@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from etl import examine, files, splitting
+from etl import examine, files, splitting, strangers
 from etl.examine import Report
 from etl.files import Node
 from etl.inputs import InputHead, InputShard
@@ -45,11 +45,14 @@ class Found(NamedTuple):
         return sum(file.stamp.size or 0 for file in self.files)
 
 
-def find(inputs: Sequence[str], sources: Mapping[str, Source], without: Path | None = None) -> list[Found]:
+def find(
+    inputs: Sequence[str], sources: Mapping[str, Source], without: Path | None = None, *, lenient: bool = False
+) -> list[Found]:
     """Every file (or folder that is one recording) under ``inputs``, with its format. What is given twice, by itself
     and within a folder, counts once, under the longer name.
 
-    without: a folder that is not looked into: the build's own.
+    without: a folder that is not looked into: the build's own. lenient: a file given by name that no format recognises
+    is no error.
 
     Raises `ConfigError` for an input that does not exist, a glob without match, and a file given by name that no
     format recognises.
@@ -58,9 +61,8 @@ def find(inputs: Sequence[str], sources: Mapping[str, Source], without: Path | N
     for given in inputs:
         for root in files.expand(given):
             for item in _walk(root, root.name, sources, frozenset((without.resolve(),) if without else ())):
-                if item.format == UNKNOWN and item.place == root.place:
-                    names = ", ".join(sorted(sources))
-                    raise ConfigError(f"{root.place}: not in any known format ({names}). See: stepmill formats")
+                if item.format == UNKNOWN and item.place == root.place and not lenient:
+                    raise ConfigError(f"{root.place}: not in any known format: {strangers.meet(root.place).text}")
                 # resolve() refuses a link to itself
                 key = item.place if files.remote(item.place) else os.path.realpath(item.place)
                 found[key] = max(found.get(key, item), item, key=lambda item: (len(item.name), item.name))

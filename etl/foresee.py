@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from etl import state, storage
+from etl import discover, state, storage, strangers
 from etl.execute import Build
 from etl.generations import Generations, differing
 from etl.inputs import InputShard
@@ -24,7 +24,8 @@ from etl.reports import ShardReport
 class Foreseen:
     """changes: settings, as `state.changes` has them. inputs: names that are new, changed and removed. read: (name,
     bytes, reason) of input shards that phase 1 reads. write, remove: (file, reason) under ``dataset/data``. opens: the
-    new generation's name, or empty. finished: there is nothing to do.
+    new generation's name, or empty. finished: there is nothing to do. left_aside: files in no known format, and what
+    each is.
     """
 
     changes: list[state.Change]
@@ -36,6 +37,7 @@ class Foreseen:
     remove: list[str]
     opens: str
     finished: bool
+    left_aside: list[tuple[str, str]]
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -48,6 +50,7 @@ class Foreseen:
             "perhaps": self.perhaps,
             "remove": self.remove,
             "new_generation": self.opens,
+            "left_aside": [{"name": name, "says": says} for name, says in self.left_aside],
         }
 
     def as_text(self) -> str:
@@ -60,6 +63,9 @@ class Foreseen:
         size = sum(size for _, size, _ in self.read)
         lines.append(f"samples: {len(self.read):,} inputs to read, {size / 1e6:,.1f} MB")
         lines += [f"  {name}, {size:,} bytes: {reason}" for name, size, reason in self.read]
+        if self.left_aside:
+            lines.append(f"left aside: {len(self.left_aside):,} of them, in no known format")
+            lines += [f"  {name}: {says}" for name, says in self.left_aside]
         lines.append("index: worked out again, over all samples")
         new = f", and those of the new generation {self.opens}" if self.opens else ""
         lines.append(f"packing: {len(self.write):,} files to write{new}; {len(self.remove):,} to remove")
@@ -92,6 +98,7 @@ def foresee(build: Build) -> Foreseen:
         remove,
         next((generation.name for generation in generations.every if not generation.shards), ""),
         build.finished(build.settings(), generations) is not None,
+        [(shard.name, strangers.meet(shard.path).text) for shard in shards if shard.format == discover.UNKNOWN],
     )
 
 

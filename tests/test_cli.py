@@ -328,9 +328,10 @@ def test_stdout_is_for_data(small: Path, tmp_path: Path, run: Run) -> None:
 def test_the_views_say_what_is_there(small: Path, run: Run) -> None:
     """check, inspect and explain show formats, counts, first errors, domains, and a step's way."""
     checked = run("check", small / "in").out
-    assert "workflows: 1 files" in checked
+    assert "workflows: 1 file," in checked
     assert "30 workflows, 60 steps, 60 with a target, 0 failed" in checked
-    assert "could not be read: 1 x wrong_type" in checked
+    assert "targets of 50 steps looked for in their pages: 50 found, 0 absent, 0 ambiguous, 0 unreadable" in checked
+    assert "  1 x wrong_type\n    a.jsonl:31: objective: a number, expected a string (wrong_type)" in checked
     inspected = run("inspect", small / "out").out
     assert "60 samples, " in inspected
     assert "1 records are quarantined" in inspected

@@ -66,7 +66,7 @@ def test_every_view_names_them_and_the_nearest(build: Path) -> None:
 def test_as_json(build: Path) -> None:
     """Programs get the word, the nearest kind and the count."""
     row = {"word": "klick", "nearest": "click", "steps": 2, "detail": NEAREST}
-    assert json.loads(run(build, "check", "IN", "--json"))["workflows"]["unknown_actions"][0] == row
+    assert json.loads(run(build, "check", "IN", "--json"))["formats"]["workflows"]["unknown_actions"][0] == row
     assert json.loads(run(build, "inspect", "OUT", "--json"))["unknown_actions"][0] == row
     found = json.loads(run(build, "inspect", "OUT", "actions", "--json"))
     assert found["unknown"][0] == row

@@ -15,18 +15,31 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True)
+@click.option(
+    "--steps", type=click.IntRange(0), default=50, show_default=True, help="Of each file, whose targets are looked for."
+)
+@click.option(
+    "--limit", type=click.IntRange(0), default=20, show_default=True, help="Problems shown a format; 0 shows all."
+)
 @log_option
 @json_option
-def check(inputs: tuple[str, ...], as_json: bool) -> None:
-    """Say what is in recordings: formats, counts, first errors. Builds nothing.
+def check(inputs: tuple[str, ...], steps: int, limit: int, as_json: bool) -> None:
+    """Say what is in recordings, and what is wrong with them, with line, key and remedy. Builds nothing.
+
+    Every record is read. Targets are looked for in the pages of the first steps of each file. Files in no known format
+    are named, with what they are. Exit code 1 if nothing could be read.
 
     \b
     stepmill check recordings/
+    stepmill check recordings/ --steps 1000 --limit 0 --json
     """
     from etl.views import check as views
 
-    report = views.view(inputs)
-    show_json(report) if as_json else show(views.text(report))
+    most = limit or sys.maxsize
+    report = views.view(inputs, steps, most)
+    show_json(report) if as_json else show(views.text(report, most))
+    if views.unreadable(report):
+        raise click.exceptions.Exit(1)
 
 
 @click.command()

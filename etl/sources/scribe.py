@@ -66,7 +66,7 @@ class Scribe:
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
         """One workflow for each id, at its last row."""
         form = InputHead.of(shard.path).keys.form
-        read = partial(records, shard, COLUMNS) if form else partial(_csv_records, shard)
+        read = partial(records, shard, COLUMNS) if form else partial(csv_records, shard)
         return Rows(read, _row, _workflow_id).workflows(tally)
 
     def grouping(self, head: InputHead) -> Grouping | None:
@@ -149,7 +149,8 @@ class _Line(NamedTuple):
     broken: RecordError | None
 
 
-def _csv_records(shard: InputShard) -> Iterator[Record]:
+def csv_records(shard: InputShard) -> Iterator[Record]:
+    """The rows of a CSV file, or of its part; a broken one carries its problem."""
     number, header = 0, None
     if shard.part and shard.part.start:
         number, header = shard.part.first, _header_of(shard)

@@ -6,18 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from etl import files
+from etl import strangers
 from etl.inputs import InputHead, InputShard
 from etl.tally import Tally
+from schemas.reasons import Reason
 from schemas.workflow import Workflow
 
 
 @dataclass(frozen=True)
 class Unknown:
-    """Reads nothing: drops the file as one record, ``unknown_format`` or ``not_a_file``."""
+    """Reads nothing: drops the file as one record, ``unknown_format`` or ``not_a_file``, and says what it is."""
 
     name: ClassVar[str] = "unknown"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def recognise(self, head: InputHead) -> bool:
         """Never: a file is unknown when all other sources have declined."""
@@ -26,8 +27,7 @@ class Unknown:
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
         """No workflows."""
         tally.read("record", shard.name)
-        if files.node(shard.path).kind == "file":
-            tally.drop("record", shard.name, "unknown_format", f"{shard.size} bytes; no source recognises it")
-        else:
-            tally.drop("record", shard.name, "not_a_file", "a pipe, socket, device, or a link that leads nowhere")
+        met = strangers.meet(shard.path)
+        reason: Reason = "not_a_file" if met.kind == strangers.NO_FILE else "unknown_format"
+        tally.drop("record", shard.name, reason, met.text)
         yield from ()
