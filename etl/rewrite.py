@@ -17,7 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from email.message import Message
@@ -29,6 +29,7 @@ from typing import IO, Any, Final, Literal, NamedTuple
 import orjson
 
 from etl import discover, dom
+from etl.answers import NoAnswer, answer_of, thinks, words_of
 from etl.entrance import enter
 from etl.recipe import Recipe
 from etl.shards import write_json
@@ -39,10 +40,11 @@ from schemas.errors import ConfigError
 from schemas.trail import Mark, Trail
 
 What = Literal["all", "objectives", "descriptions"]
+DEFAULTS: Final[Mapping[str, Any]] = {"temperature": 0}
+"""Parameters of a request unless others are given."""
 
 _BATCH: Final = 64  # asks that are under way together before the next are read
-_MAX_ANSWER: Final = 2_000  # characters; a longer one is no objective
-_MAX_BYTES: Final = 2**20
+_MAX_BYTES: Final = 16 * 2**20  # thoughts are long
 _LONGEST_PAUSE: Final = 60.0
 _OBJECTIVE: Final = (
     "You are given the objective of a recorded web workflow and its steps. Rewrite the objective as one sentence that "
@@ -64,11 +66,12 @@ class Ask(NamedTuple):
 
 
 class CallFailed(Exception):
-    """No answer after all attempts; ``reason`` is counted."""
+    """No answer after all attempts; ``reason`` is counted, ``words`` say more, those of the server if it had any."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, words: str = "") -> None:
+        super().__init__(f"{reason}: {words}" if words else reason)
         self.reason = reason
+        self.words = words
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -82,7 +85,10 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where to ask. attempts: of one call. pause: seconds before the second attempt, doubled before each more."""
+    """Where to ask. attempts: of one call. pause: seconds before the second attempt, doubled before each more.
+
+    parameters: of the request beside model and messages; what is not in them is left to the server.
+    """
 
     base_url: str
     model: str
@@ -90,6 +96,7 @@ class Endpoint:
     timeout: float = 60.0
     attempts: int = 5
     pause: float = 1.0
+    parameters: Mapping[str, Any] = field(default_factory=lambda: dict(DEFAULTS))
 
     def __post_init__(self) -> None:
         if not self.base_url.startswith(("http://", "https://")):
@@ -97,15 +104,20 @@ class Endpoint:
 
     def __call__(self, system: str, user: str) -> str:
         """The answer as one line. Raises `CallFailed`; `ConfigError` where no call can succeed."""
-        reason = ""
+        reason, words = "", ""
         for attempt in range(self.attempts):
             try:
                 return self._once(system, user)
+            except NoAnswer as error:
+                reason, words = error.reason, error.words
+                if error.final:
+                    break
+                self._wait(attempt, 0.0)
             except urllib.error.HTTPError as error:
-                error.close()
-                reason = f"http_{error.code}"
+                reason, words = f"http_{error.code}", _words_in(error)
                 if error.code in (401, 403, 404):
-                    told = f"{self.base_url}: {error.code} {error.reason}; check address, model and key"
+                    said = f": {words}" if words else ""
+                    told = f"{self.base_url}: {error.code} {error.reason}{said}; check address, model and key"
                     raise ConfigError(told) from error
                 if error.code < 500 and error.code not in (408, 409, 425, 429):
                     break
@@ -113,11 +125,11 @@ class Endpoint:
                 self._wait(attempt, float(after) if after.isdecimal() else 0.0)
             except (OSError, ValueError, HTTPException) as error:  # no connection, a timeout, half an answer
                 cause = error.reason if isinstance(error, urllib.error.URLError) else error
-                reason = "timeout" if isinstance(cause, TimeoutError) else "no_answer"
-                if isinstance(error, json.JSONDecodeError | _BadAnswer):
+                reason, words = "timeout" if isinstance(cause, TimeoutError) else "no_answer", ""
+                if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
                     reason = "bad_answer"
                 self._wait(attempt, 0.0)
-        raise CallFailed(reason)
+        raise CallFailed(reason, words)
 
     def _wait(self, attempt: int, at_least: float) -> None:
         if attempt + 1 < self.attempts:
@@ -125,29 +137,28 @@ class Endpoint:
 
     def _once(self, system: str, user: str) -> str:
         messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
-        body = json.dumps({"model": self.model, "messages": messages, "temperature": 0}).encode()
+        body = json.dumps({"model": self.model, "messages": messages, **self.parameters}).encode()
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
         url = f"{self.base_url.rstrip('/')}/chat/completions"
         request = urllib.request.Request(url, body, headers)  # noqa: S310 - http or https, see __post_init__
         with urllib.request.build_opener(_NoRedirect).open(request, timeout=self.timeout) as response:
-            answer: Any = json.loads(response.read(_MAX_BYTES))
+            return answer_of(json.loads(response.read(_MAX_BYTES)))
+
+
+def _words_in(error: urllib.error.HTTPError) -> str:
+    """What the server says of it, empty if that cannot be read."""
+    with error:
         try:
-            text = " ".join(answer["choices"][0]["message"]["content"].split())
-        except (LookupError, TypeError, AttributeError) as error:
-            raise _BadAnswer(f"no choices[0].message.content: {error}") from error
-        if len(text) > 1 and text[0] == text[-1] == '"' and '"' not in text[1:-1]:
-            text = text[1:-1].strip()
-        if not 0 < len(text) <= _MAX_ANSWER:
-            raise _BadAnswer(f"{len(text)} characters")
-        return text
-
-
-class _BadAnswer(ValueError):
-    """An answer that is not what was asked for."""
+            return words_of(json.loads(error.read(_MAX_BYTES)))
+        except (OSError, ValueError, HTTPException):
+            return ""
 
 
 class Cache:
-    """Answers in a file, one a line; half a last line, of a run that was killed, is cut off."""
+    """Answers in a file, one a line; half a last line, of a run that was killed, is cut off.
+
+    A text with marks of reasoning, as earlier versions kept them, is no answer: it is asked for again.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -158,7 +169,8 @@ class Cache:
         for number, line in enumerate(whole.splitlines(), 1):
             try:
                 row = orjson.loads(line)
-                self.texts[row["kind"], row["id"], row["asked"]] = row["text"]
+                if not thinks(row["text"]):
+                    self.texts[row["kind"], row["id"], row["asked"]] = row["text"]
             except (orjson.JSONDecodeError, KeyError, TypeError) as error:
                 raise ConfigError(f"{path}, line {number}: no answer of stepmill; repair or remove the file") from error
         self._stream = path.open("ab")
@@ -177,20 +189,35 @@ class Cache:
 
 
 def rewrite(
-    inputs: Sequence[str], out: Path, recipe: Recipe, endpoint: Endpoint, what: What = "all", parallel: int = 4
+    inputs: Sequence[str],
+    out: Path,
+    recipe: Recipe,
+    endpoint: Endpoint,
+    what: What = "all",
+    parallel: int = 4,
+    told: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Write ``objectives.json`` and ``descriptions.json`` into ``out``; returns what was asked, cached and failed.
 
-    What failed is in neither: its original text stays, and the next run asks again.
+    What failed is in neither: its original text stays, and the next run asks again. told: is called with what
+    more there is to say of a failure, once for all that fail for the same.
     """
     counts: Counter[str] = Counter()
     texts: dict[str, dict[str, str]] = {"objectives": {}, "descriptions": {}}
     cache = Cache(out / "cache.jsonl")
+    heard: set[str] = set()
+
+    def failed(ask: Ask, error: CallFailed) -> None:
+        counts[f"failed: {error.reason}"] += 1
+        if told and error.words and str(error) not in heard:
+            heard.add(str(error))
+            told(f"{ask.kind} of {ask.id}: {error}")
+
     wanted = (ask for ask in asks(inputs, recipe) if what in ("all", ask.kind))
     try:
         with ThreadPoolExecutor(parallel) as pool:
             while batch := list(islice(wanted, _BATCH)):
-                _answer(batch, endpoint, cache, pool, counts, texts)
+                _answer(batch, endpoint, cache, pool, counts, texts, failed)
     finally:
         cache.close()
     for kind, found in texts.items():
@@ -206,9 +233,12 @@ def _answer(
     pool: Executor,
     counts: Counter[str],
     texts: dict[str, dict[str, str]],
+    failed: Callable[[Ask, CallFailed], None],
 ) -> None:
     """Take answers out of the cache, get the others, and keep each as soon as it is there."""
-    hashes = [hashlib.blake2b(orjson.dumps((endpoint.model, *ask[2:])), digest_size=16).hexdigest() for ask in batch]
+    other = () if endpoint.parameters == DEFAULTS else (sorted(endpoint.parameters.items()),)
+    asked_of = [orjson.dumps((endpoint.model, *ask[2:], *other)) for ask in batch]
+    hashes = [hashlib.blake2b(asked, digest_size=16).hexdigest() for asked in asked_of]
     calls = {
         pool.submit(endpoint, ask.system, ask.user): (ask, asked)
         for ask, asked in zip(batch, hashes, strict=True)
@@ -221,7 +251,7 @@ def _answer(
             cache.add(ask.kind, ask.id, asked, call.result())
             counts["asked"] += 1
         except CallFailed as error:
-            counts[f"failed: {error.reason}"] += 1
+            failed(ask, error)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

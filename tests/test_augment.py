@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from etl import recipe
+from etl.answers import NoAnswer, answer_of
+from etl.cli import cli
 from etl.execute import Build
 from etl.rewrite import CallFailed, Endpoint, rewrite
 from etl.stages.augment import Augment, Mapping, is_bare
@@ -155,8 +158,11 @@ def model() -> Iterator[Model]:
             user = body["messages"][1]["content"]
             text = f'"Rewritten {user.splitlines()[0]}"'
             answer = {"choices": [{"message": {"content": text}}]}
+            status = what if isinstance(what, int) else 200
+            if isinstance(what, str) and what.startswith("400 "):
+                status, what = 400, what.removeprefix("400 ")
             data = what.encode() if isinstance(what, str) else json.dumps(answer).encode()
-            self.send_response(what if isinstance(what, int) else 200)
+            self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
             if what == 302:
                 self.send_header("Location", f"{state.url}/elsewhere")
@@ -175,6 +181,138 @@ def model() -> Iterator[Model]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+def body(content: Any, finish: str = "stop", **message: Any) -> str:
+    """A response with this content."""
+    choice = {"message": {"content": content, **message}, "finish_reason": finish}
+    return json.dumps({"choices": [choice]})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Buy the lamp",
+        '"Buy the lamp"',
+        "“Buy the lamp”",
+        "**Buy the lamp**",
+        "`Buy the lamp`",
+        "<think>\nThe user wants a lamp.\n</think>\n\nBuy the lamp",
+        "<thinking>a <think>b</think> c</thinking>Buy the lamp",
+        "The user wants a lamp, so\n</think>\nBuy the lamp",
+        "[THINK]A lamp.[/THINK]Buy the lamp</s>",
+        "<|channel|>analysis<|message|>A lamp.<|end|><|channel|>final<|message|>Buy the lamp<|return|>",
+        "```\nBuy the lamp\n```",
+        "Sure! Here's the rewritten objective:\n\n```text\nBuy the lamp\n```",
+        "Here is the rewritten objective: Buy the lamp",
+        "Certainly! Here is a clearer version:\n\n“Buy the lamp”\n\nLet me know if it should be shorter.",
+        "**Rewritten objective:** Buy the lamp",
+        "## Objective\nBuy the lamp",
+        "Buy the lamp\n\nNote: I left the colour out.",
+        '{"objective": "Buy the lamp"}',
+        "<answer>Buy the lamp</answer>",
+        [{"type": "thinking", "text": "A lamp."}, {"type": "text", "text": "Buy\n the lamp"}],
+    ],
+)  # fmt: skip
+def test_the_answer_alone(content: Any) -> None:
+    """Thoughts, wrappings and politeness are taken off; the answer is left."""
+    assert answer_of(json.loads(body(content, reasoning_content="A lamp."))) == "Buy the lamp"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Rewritten Objective: buy",
+        "Find out what is here: the lamp",
+        'Click "Buy"',
+        '"A" and then "B"',
+        "Sure",
+        "I can't find my order: look for it",
+        "Type <b>bold</b> in the box",
+    ],
+)
+def test_an_answer_stays_as_it_is(text: str) -> None:
+    """What only looks like an announcement, a quote or a refusal is an answer; so is all that stands in quotes."""
+    quoted = f'"{text}"' if text.startswith("Rewritten") else text
+    assert answer_of(json.loads(body(quoted))) == text
+
+
+@pytest.mark.parametrize(
+    ("response", "reason", "final"),
+    [
+        (body("Buy the", "length"), "cut_off", True),
+        (body("Buy the", "MAX_TOKENS"), "cut_off", True),
+        (body("", "content_filter"), "filtered", True),
+        (body(None, refusal="I will not"), "refused", True),
+        (body("I'm sorry, but I can't help with that."), "refused", True),
+        (body("<think>The user wants a"), "thoughts_only", False),
+        (body("Buy the lamp <think>or"), "thoughts_only", False),
+        (body("", reasoning_content="The user"), "thoughts_only", False),
+        (body("<|channel|>analysis<|message|>The user"), "thoughts_only", False),
+        (body("<think>so</think>"), "bad_answer", False),
+        (body("Buy the lamp.\n\nBuy the chair."), "bad_answer", False),
+        (body("```\na\n```\nor\n```\nb\n```"), "bad_answer", False),
+        (body(None, "tool_calls"), "bad_answer", False),
+        (body("x" * 2001), "bad_answer", False),
+        ('{"error": {"message": "overloaded"}}', "server_error", False),
+        ("[]", "bad_answer", False),
+    ],
+)
+def test_what_is_no_answer(response: str, reason: str, final: bool) -> None:
+    """Cut off, filtered, refused, thoughts without an end, or more than one text: a reason, and no text."""
+    with pytest.raises(NoAnswer) as error:
+        answer_of(json.loads(response))
+    assert (error.value.reason, error.value.final) == (reason, final)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason", "calls"),
+    [
+        (body("Buy the", "length"), "cut_off", 1),
+        (body("I cannot help with this."), "refused", 1),
+        (body("<think>The"), "thoughts_only", 3),
+    ],
+)
+def test_no_answer_is_never_kept(tmp_path: Path, model: Model, trouble: str, reason: str, calls: int) -> None:
+    """The original stays, the cache does not grow, what is to say is said once, and the next run asks again."""
+    recordings(tmp_path, 2)
+    model.plan = [trouble] * (2 * calls)
+    told: list[str] = []
+    counts = run(tmp_path, model, what="objectives", parallel=1, told=told.append)
+    assert counts == {"cached": 0, f"failed: {reason}": 2}
+    assert [reason in words for words in told] == [True] * len(told)
+    assert len(told) == 1
+    assert len(model.calls) == 2 * calls
+    assert (tmp_path / "out" / "cache.jsonl").read_bytes() == b""
+    assert run(tmp_path, model, what="objectives") == {"asked": 2, "cached": 0}
+
+
+def test_thoughts_that_were_kept_are_no_answers(tmp_path: Path, model: Model) -> None:
+    """A cache of an earlier version may hold thoughts: those are asked for again."""
+    recordings(tmp_path, 1)
+    run(tmp_path, model, what="objectives")
+    cache = tmp_path / "out" / "cache.jsonl"
+    cache.write_text(cache.read_text().replace("Rewritten", "<think>so</think> Rewritten"))
+    assert run(tmp_path, model, what="objectives") == {"asked": 1, "cached": 0}
+    assert "think" not in (tmp_path / "out" / "objectives.json").read_text()
+
+
+def test_parameters_and_the_server_s_words(tmp_path: Path, model: Model) -> None:
+    """The temperature is 0, left out if empty; others are sent; what the server says of them is shown."""
+    recordings(tmp_path, 1)
+    model.plan = ['400 {"error": {"message": "Unsupported value: \'temperature\'\\nuse 1"}}']
+    common = ["augment", str(tmp_path / "in"), "--base-url", model.url, "--model", "m", "--what", "objectives"]
+    common += ["--out", str(tmp_path / "out")]
+    refused = CliRunner().invoke(cli, common)
+    assert refused.exit_code == 1
+    assert "http_400: Unsupported value: 'temperature' use 1" in refused.output
+    taken = CliRunner().invoke(cli, [*common, "--temperature", "", "--parameter", 'effort="low"'])
+    assert taken.exit_code == 0, taken.output
+    assert model.calls[0]["temperature"] == 0
+    assert "temperature" not in model.calls[1]
+    assert model.calls[1]["effort"] == "low"
+    for bad in ("effort=low", "effort", "model=1"):
+        assert CliRunner().invoke(cli, [*common, "--parameter", bad]).exit_code == 2
 
 
 BARE = step(action={"kind": "click", "description": "Click here"})
@@ -351,7 +489,8 @@ def test_failures_are_the_exit_code(tmp_path: Path, model: Model) -> None:
     done = subprocess.run(
         [*command, "--key-env", "MY_KEY"], cwd=root, env=environment, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", "0 cached, 1 failed: http_400\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith(" 0 cached, 1 failed: http_400\n")
     assert model.calls[0]["key"] == "Bearer hidden"
 
 
