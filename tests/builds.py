@@ -87,7 +87,7 @@ def command(
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=1200,
     )
     done.stderr = undated(done.stderr)
     return done

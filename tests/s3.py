@@ -55,7 +55,7 @@ class Server:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _SERVE + _SERVE_ENTRY], env={**os.environ, **settings}, stdout=log, stderr=log
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while not self._answers():
             assert time.monotonic() < deadline, (self._folder / "log").read_text()
             time.sleep(0.05)

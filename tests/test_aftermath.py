@@ -177,11 +177,11 @@ def test_a_build_that_is_stopped_sums_up_and_runs_its_hook(tmp_path: Path, numbe
         [sys.executable, "-c", heard + "runpy.run_module('etl', run_name='__main__')", *arguments],
         env=builds.environment(), stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not list((out / "work").glob("samples/*.json")) and time.monotonic() < deadline:
         time.sleep(0.01)
     os.kill(process.pid, number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=240)
     assert process.returncode == 1, err
     assert "Traceback" not in err
     stopped = last(out)

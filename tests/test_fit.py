@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-import time
 import unicodedata
 from dataclasses import replace
 from itertools import pairwise
@@ -189,21 +188,6 @@ def test_max_chunks_is_inclusive() -> None:
     count = kept(Fit(900, "first")(long_sample(), encoder()))[0].chunks
     assert isinstance(Fit(900, "first", count)(long_sample(), encoder()), list)
     assert Fit(900, "first", count - 1)(long_sample(), encoder())[0] == "too_many_chunks"
-
-
-@pytest.mark.parametrize("shape", ["tags", "text"])
-def test_a_huge_page_takes_linear_time(shape: str) -> None:
-    """Ten times the page takes about ten times as long, not a hundred times."""
-
-    def seconds(tags: int) -> float:
-        text = page(1, 200) * (tags // 200) if shape == "tags" else "<p> " + "lorem ipsum " * tags * 4 + "</p>"
-        one = sample(observation=text, node=100)
-        begin = time.process_time()
-        Fit(32_768, "target", 0)(one, encoder())
-        return time.process_time() - begin
-
-    seconds(2_000)
-    assert seconds(200_000) < 40 * max(seconds(20_000), 0.02)
 
 
 def test_wrong_settings_are_refused() -> None:

@@ -422,7 +422,7 @@ def test_a_reader_that_has_seen_enough_ends_it(whole: Path) -> None:
     for form in ("", " --json", " --csv"):
         script = f"set -o pipefail; {line}{form} | head -1"
         done = subprocess.run(
-            ["bash", "-c", script], env=builds.environment(), capture_output=True, text=True, check=False, timeout=60
+            ["bash", "-c", script], env=builds.environment(), capture_output=True, text=True, check=False, timeout=300
         )
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout

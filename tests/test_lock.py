@@ -104,7 +104,7 @@ def test_a_heartbeat_renews_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with lock.hold(tmp_path):
         path = tmp_path / "all.lock"
         os.utime(path, (1.0, 1.0))
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while path.stat().st_mtime == 1.0 and time.monotonic() < deadline:
             time.sleep(0.02)
         assert path.stat().st_mtime > 1.0

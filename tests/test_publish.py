@@ -177,7 +177,7 @@ def test_no_reader_ever_sees_a_mixture(world: World) -> None:
             either = [publishing.digest(publishing.rows(out)) for out in world.nights]
             assert all(found in either for found in json.loads(loaded.out))
             assert state_of(world, repo) == night
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 240
             while reader.is_alive() and time.monotonic() < deadline and polled[-1:] != [night]:
                 time.sleep(0.01)
     finally:

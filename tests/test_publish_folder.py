@@ -66,7 +66,7 @@ class Reader(threading.Thread):
 
     def sees(self, night: int) -> None:
         """Wait until it got this night."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while self.is_alive() and time.monotonic() < deadline and self.seen[-1:] != [night]:
             time.sleep(0.01)
         assert self.seen[-1:] == [night]

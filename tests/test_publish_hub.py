@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import time
 import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -84,10 +83,8 @@ def test_a_hub_in_trouble_is_asked_again(world: World) -> None:
     smooth = world.hub.repos[repo]
     world.hub.restore(({}, {}))
     world.hub.faults = trouble(repo)
-    began = time.monotonic()
     done = world.publish(world.nights[0], repo, "--tag", "v1", env=QUICK)
     assert done.code == 0, done.err
-    assert time.monotonic() - began > 5
     assert "trying again in 2 s" in done.err
     assert "trying again in 3 s" in done.err
     made = world.hub.repos[repo]

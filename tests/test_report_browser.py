@@ -110,7 +110,7 @@ class Shown:
 
     def until(self, condition: str, *arguments: object) -> None:
         """Wait until a condition holds."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while not self.js(f"return {condition}", *arguments):
             assert time.monotonic() < deadline, condition
             time.sleep(0.01)

@@ -422,8 +422,7 @@ def test_a_broken_remote_file_is_named(cached: Path) -> None:
 
 def test_a_place_that_refuses_is_named_at_once(s3: Server, tmp_path: Path) -> None:
     """A bucket that is not there is no passing trouble: the error comes at once, and names the place."""
-    began = time.monotonic()
     done = builds.command("build", builds.RECORDINGS, "--out", "s3://no-such-bucket/out", "--workers", "0")
     assert done.returncode == 1
     assert "s3://no-such-bucket/out/work/locks/all.lock: cannot be written" in done.stderr
-    assert time.monotonic() - began < 60
+    assert "trying again" not in done.stderr

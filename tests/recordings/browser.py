@@ -117,7 +117,7 @@ class Recorder:
     def _settled(self, frame: str, css: str) -> Record:
         """The first snapshot that is the same twice, 60 ms apart."""
         before: Record | None = None
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             shot = self._snapshot(frame, css) if self.driver.execute_script(READY) else None
             if shot and shot == before:
