@@ -46,12 +46,14 @@ _WRONG: Final = {
 @dataclass(frozen=True)
 class Account:
     """units: see `account`. counts: (unit, stage, domain, reason, count) of all lines of ledger; an empty reason means
-    that things were read. unread: records in quarantine that no workflow was made of. unknown: steps by what was said
-    of an action that is on no list. without_element: steps that are dropped for having none, by kind of action.
+    that things were read. visits: (domain, workflows), how many workflows have steps there. unread: records in
+    quarantine that no workflow was made of. unknown: steps by what was said of an action that is on no list.
+    without_element: steps that are dropped for having none, by kind of action.
     """
 
     units: dict[str, dict[str, Any]]
     counts: pl.DataFrame
+    visits: pl.DataFrame
     unread: int
     unknown: Counter[str]
     without_element: Counter[str]
@@ -61,11 +63,13 @@ def settle(out: AnyPath, group_rows: int = GROUP_ROWS) -> Account:
     """The accounting of a build. Memory is that of `etl.fates` with such groups, and what is returned."""
     totals = {unit: _Total() for unit in UNITS}
     counts = Sums(_SAYS, {**dict.fromkeys(_SAYS, pl.String), "count": pl.Int64})
+    visits = Sums(("domain",), {"domain": pl.String, "workflows": pl.Int64})
     unread = 0
     unknown: Counter[str] = Counter()
     without_element: Counter[str] = Counter()
     for found in fates(out, group_rows):
         counts.add(found.rows.group_by(_SAYS).agg(count=pl.len().cast(pl.Int64)))
+        visits.add(_visits(found.rows))
         if found.quarantined.len():
             records = found.rows.filter((pl.col("unit") == "record") & (pl.col("reason") != ""))
             unread += records.join(found.quarantined.to_frame(), on="id", how="semi").height
@@ -76,7 +80,15 @@ def settle(out: AnyPath, group_rows: int = GROUP_ROWS) -> Account:
     table = counts.table()
     for unit, stage, reason, count in table.select("unit", "stage", "reason", "count").iter_rows():
         totals[unit].reasons[stage, reason] += count if reason else 0
-    return Account({unit: total.said() for unit, total in totals.items()}, table, unread, unknown, without_element)
+    units = {unit: total.said() for unit, total in totals.items()}
+    return Account(units, table, visits.table(), unread, unknown, without_element)
+
+
+def _visits(rows: pl.DataFrame) -> pl.DataFrame:
+    """Workflows with steps in each domain. A workflow lies in one input shard, so parts add up."""
+    steps = rows.filter((pl.col("unit") == "step") & (pl.col("reason") == "") & (pl.col("domain") != ""))
+    workflows = steps.select("domain", "shard", "parent").unique()
+    return workflows.group_by("domain").agg(workflows=pl.len().cast(pl.Int64))
 
 
 def account(out: AnyPath) -> dict[str, dict[str, Any]]:

@@ -28,6 +28,7 @@ _SIZES: Final = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M
 _MORE: Final = ("10B<n<100B", "100B<n<1T", "n>1T")
 _TOP: Final = 50
 _MARKUP: Final = re.compile(r"[\\`*\[\]<>|&]")
+_FENCE: Final = re.compile("`+")
 _BRACES: Final = re.compile(r"[{}\\]")
 
 
@@ -41,6 +42,7 @@ def render(manifest: dict[str, Any], tables: dict[str, pl.DataFrame], place: str
 
 def _values(manifest: dict[str, Any], tables: dict[str, pl.DataFrame], place: str) -> dict[str, str]:
     """What the template's placeholders stand for."""
+    hand = manifest.get("card", {})
     totals, card, accounting = manifest["totals"], manifest["settings"]["card"], manifest["accounting"]
     return {
         "pretty_name": card["pretty_name"],
@@ -59,6 +61,7 @@ def _values(manifest: dict[str, Any], tables: dict[str, pl.DataFrame], place: st
         "domain_table": _domains(tables["domains"]),
         "fields": _fields(),
         "splits": _splits(manifest),
+        "example": _example(hand.get("example", {})),
         "split_rule": describe.split_rule(manifest),
         "privacy": " ".join(describe.privacy(manifest)),
         "contamination": " ".join(describe.contamination(manifest)),
@@ -160,8 +163,19 @@ def _splits(manifest: dict[str, Any]) -> str:
     return _table(["split", "rows", "samples", "tokens", "with loss", "full"], rows)
 
 
+def _example(found: Mapping[str, str]) -> str:
+    """A sample as text, in fences that nothing in it can close."""
+    if not found:
+        return "There are no samples."
+    longest = max((len(run) for run in _FENCE.findall(found["prompt"] + found["completion"])), default=0)
+    fence = "`" * max(3, longest + 1)
+    said = f"`{found['sample_id'].replace('`', '')}`. The prompt, without loss:"
+    prompt, completion = (f"{fence}text\n{found[part]}\n{fence}" for part in ("prompt", "completion"))
+    return f"{said}\n\n{prompt}\n\nThe completion, with loss:\n\n{completion}"
+
+
 def _domains(domains: pl.DataFrame) -> str:
-    head = ["domain", "workflows", "steps", "samples", "tokens", "share", "raw -> pruned", "targets kept"]
+    head = ["domain", "workflows", "steps", "samples", "tokens", "of tokens", "raw -> pruned", "targets kept"]
     rows = []
     for row in domains.head(_TOP).iter_rows(named=True):
         ratio = f"{row['pruned_chars'] / row['raw_chars']:.0%}" if row["raw_chars"] else ""

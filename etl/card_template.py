@@ -23,7 +23,7 @@ PLACEHOLDERS: Final = frozenset(
     (
         "pretty_name samples workflows domains tokens loss_tokens rows context recipe fingerprint vocabulary chat "
         "stages domain_table fields splits split_rule privacy contamination limits drops license licenses place "
-        "citation"
+        "citation example"
     ).split()
 )
 

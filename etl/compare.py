@@ -13,6 +13,7 @@ from etl.figures import changes, distances
 from etl.generations import Generations, differing
 from etl.state import changes as settings_changed
 from etl.views.paper import table
+from etl.words import counted
 
 _SHARES: Final = {
     "domains": ("domain", "domain_shares"),
@@ -104,7 +105,9 @@ def _made_of(view: Mapping[str, Any], limit: int) -> list[str]:
         if limit and len(names) > limit:
             lines.append(f"  and {len(names) - limit:,} more {what}: --limit 0")
     for side, every in view["generations"].items():
-        each = ", ".join(f"{g['name']} ({g['inputs']:,} inputs, {g['files']:,} files planned)" for g in every)
+        each = ", ".join(
+            f"{g['name']} ({counted(g['inputs'], 'input')}, {counted(g['files'], 'file')} planned)" for g in every
+        )
         lines.append(f"generations, {side}: {each or 'none'}")
     if view["settings"]:
         lines += ["settings:", *(f"  {change['change']}" for change in view["settings"])]

@@ -41,7 +41,7 @@ def _load() -> tuple[Any, str]:
             stacklevel=2,
         )
         return None, "plain Python (the compiled reader is of other sources; install stepmill again)"
-    return module, "compiled"
+    return module, "compiled code"
 
 
 PIECES, PATH = _load()

@@ -57,7 +57,7 @@ _NO_HASH: Final = "https://github.com/mlcommons/croissant/issues/80"
 """What the Hub writes for the hash of a git repository, which has none and must have one."""
 _LISTINGS: Final = "dataset/stats/samples/"
 _TYPES: Final = {
-    "int32": "cr:Int32", "int64": "cr:Int64", "uint32": "cr:UInt32", "double": "cr:Float64",
+    "int32": "cr:Int32", "int64": "cr:Int64", "uint32": "cr:UInt32", "double": "cr:Float64", "bool": "sc:Boolean",
     "string": "sc:Text", "large_string": "sc:Text",
 }  # fmt: skip
 """Arrow's types as Croissant has them."""

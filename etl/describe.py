@@ -10,8 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from etl import outcomes
 from etl.card_settings import license_of
 from etl.discover import UNKNOWN
+from etl.words import counted
 from schemas.samples import PACKED_SCHEMA
 
 Settings = Mapping[str, Any]
@@ -30,6 +32,7 @@ STATISTICS: Final = {
     "subdomains": "per host: what is in the dataset, tokens, characters",
     "actions": "samples per domain and kind of action",
     "drops": "what was read and is not in the dataset, per unit, stage, domain and reason",
+    "outcomes": "samples by source and by the reward of their workflows; those that repeat the step before",
 }
 """The tables under ``stats``."""
 LISTING: Final = "per sample: domain, action, lengths, and where it lies"
@@ -91,7 +94,8 @@ def _filter(settings: Settings) -> str:
         limits.append(f"objectives with more than {settings['max_non_ascii']:.0%} non-ASCII letters")
     if settings["min_reward"] is not None:
         limits.append(f"workflows with a known reward under {settings['min_reward']:g}")
-    return "leaves out, or does not train on, what these rules are about: " + ", ".join([*sorted(on), *limits])
+    rules = "leaves out, or does not train on, what these rules are about: " + ", ".join([*sorted(on), *limits])
+    return rules if settings["min_reward"] is not None else f"{rules}; workflows of any reward stay"
 
 
 def _augment(settings: Settings) -> str:
@@ -170,7 +174,7 @@ def privacy(manifest: Settings) -> list[str]:
         )
     gone = _dropped(manifest, "workflow")["taken_down"]
     if manifest.get("takedown"):
-        texts.append(f"A takedown list was applied: {gone:,} workflows of these recordings were left out by it.")
+        texts.append(f"A takedown list was applied; {counted(gone, 'workflow')} left the dataset by it.")
     return texts
 
 
@@ -193,9 +197,11 @@ def limits(manifest: Settings) -> list[str]:
     shares = figures["domain_shares"]
     if shares:
         largest = max(sorted(shares), key=lambda name: shares[name])
-        texts.append(f"The largest of {len(shares):,} domains, {largest}, has {shares[largest]:.1%} of all samples.")
+        texts.append(
+            f"The largest of {counted(len(shares), 'domain')}, {largest}, has {shares[largest]:.1%} of all samples."
+        )
     if totals["chunked"]:
-        texts.append(f"{totals['chunked']:,} samples show a part of their page: it is longer than the context.")
+        texts.append(f"{counted(totals['chunked'], 'sample')} with a part of the page: it is longer than the context.")
     if figures["survival"] < 1:
         texts.append(f"{1 - figures['survival']:.1%} of the actions on an element are left out: it was not found.")
     if settings["samples"].get("stage prune", {}).get("keep_target"):
@@ -204,8 +210,9 @@ def limits(manifest: Settings) -> list[str]:
         )
     if settings["index"]["split"]["key"] not in ("domain", "website") and "test" in manifest["splits"]:
         texts.append("The test split holds out workflows, not domains: it does not measure unseen websites.")
+    texts += outcomes.sentences(manifest)
     if manifest["quarantined"]:
-        texts.append(f"{manifest['quarantined']:,} records could not be read and are not in the dataset.")
+        texts.append(f"{counted(manifest['quarantined'], 'record')} could not be read: not in the dataset.")
     texts.append("What happened between recorded steps is not in the dataset, nor are screenshots.")
     return texts
 

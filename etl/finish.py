@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl import account, documents, state, stats, storage
+from etl import account, documents, example, state, stats, storage
 from etl.figures import figures
 from etl.gates import Gates
 from etl.generations import Generations
@@ -40,7 +40,7 @@ def finish(
     errors = {unit: counts["errors"] for unit, counts in settled.units.items() if counts["errors"]}
     if errors:
         raise IntegrityError(f"{out}: the accounting does not add up: {errors}. Remove {out} and build again")
-    tables = stats.statistics(out, settled.counts)
+    tables = stats.statistics(out, settled.counts, settled.visits)
     files = {name: digest for report in packed for name, digest in report.files.items() if name.startswith("dataset/")}
     for name, table in tables.items():
         files[f"dataset/stats/{name}.parquet"] = _parquet(out / "dataset" / "stats" / f"{name}.parquet", table)
@@ -52,10 +52,11 @@ def finish(
         "generations": generations.as_json(),
         "takedown": recipe.taken_down.fingerprint,
         "vocabulary": recipe.vocabulary.known_as,
-        "card": documents.by_hand(out, recipe),
+        "card": {**documents.by_hand(out, recipe), "example": _example(out, recipe, packed)},
         "inputs": _inputs(shards, rows),
         "splits": _splits(packed, recipe),
-        "totals": stats.totals(tables),
+        "totals": stats.totals(tables, settled.units["workflow"]["read"]),
+        "outcomes": tables["outcomes"].to_dicts(),
         "figures": figures(settled.units, tables, settled.unread),
         "accounting": settled.units,
         "unknown_actions": unknown_actions(settled.unknown),
@@ -103,6 +104,10 @@ def _inputs(shards: Sequence[InputShard], rows: Sequence[int]) -> list[dict[str,
         entry["size"] += shard.size
         entry["samples"] += samples
     return list(inputs.values())
+
+
+def _example(out: AnyPath, recipe: Recipe, packed: Sequence[PackedReport]) -> dict[str, str]:
+    return example.example(out, packed, recipe.packed.encoder.vocabulary)
 
 
 def _parquet(path: AnyPath, table: pl.DataFrame) -> str:

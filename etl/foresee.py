@@ -11,13 +11,17 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from etl import discover, state, storage, strangers
 from etl.execute import Build
 from etl.generations import Generations, differing
 from etl.inputs import InputShard
 from etl.reports import ShardReport
+from etl.words import counted
+
+_LISTED: Final = 20
+"""Lines of each list; more are counted."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +65,24 @@ class Foreseen:
         counts = {what: len(names) for what, names in self.inputs.items()} | {"unchanged": self.unchanged}
         lines.append("inputs: " + ", ".join(f"{count:,} {what}" for what, count in counts.items()))
         size = sum(size for _, size, _ in self.read)
-        lines.append(f"samples: {len(self.read):,} inputs to read, {size / 1e6:,.1f} MB")
-        lines += [f"  {name}, {size:,} bytes: {reason}" for name, size, reason in self.read]
+        lines.append(f"samples: {counted(len(self.read), 'input')} to read, {size / 1e6:,.1f} MB")
+        lines += _some([f"  {name}, {counted(size, 'byte')}: {reason}" for name, size, reason in self.read])
         if self.left_aside:
             lines.append(f"left aside: {len(self.left_aside):,} of them, in no known format")
-            lines += [f"  {name}: {says}" for name, says in self.left_aside]
+            lines += _some([f"  {name}: {says}" for name, says in self.left_aside])
         lines.append("index: worked out again, over all samples")
         new = f", and those of the new generation {self.opens}" if self.opens else ""
-        lines.append(f"packing: {len(self.write):,} files to write{new}; {len(self.remove):,} to remove")
-        lines += [f"  {name}: {reason}" for name, reason in self.write]
-        lines += [f"  {name}: perhaps, if what is read again comes out otherwise" for name in self.perhaps]
-        lines += [f"  {name}: no samples left, removed" for name in self.remove]
+        lines.append(f"packing: {counted(len(self.write), 'file')} to write{new}; {len(self.remove):,} to remove")
+        lines += _some([f"  {name}: {reason}" for name, reason in self.write])
+        lines += _some([f"  {name}: perhaps, if what is read again comes out otherwise" for name in self.perhaps])
+        lines += _some([f"  {name}: no samples left, removed" for name in self.remove])
         return "\n".join(lines)
+
+
+def _some(lines: list[str]) -> list[str]:
+    """A list as it is, or its beginning and how long it is."""
+    more = len(lines) - _LISTED
+    return lines if more <= 0 else [*lines[:_LISTED], f"  and {more:,} more; --json lists all"]
 
 
 def foresee(build: Build) -> Foreseen:

@@ -133,6 +133,8 @@ class PackPlan:
                 "raw_chars": sample.raw_chars,
                 "history": len(sample.history),
                 "pruned_chars": len(sample.observation),
+                "reward": sample.reward,
+                "repeat": sample.repeat,
                 "chunk": chunks[0].chunk if chunks else 0,
                 "chunks": chunks[0].chunks if chunks else 0,
                 "kept": len(chunks),

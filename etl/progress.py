@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from etl import log
+from etl.words import counted
 
 if TYPE_CHECKING:
     from etl.bar import Bar
@@ -88,7 +89,7 @@ class Progress:
             self._bar.show(self._done, self._note())
 
     def _note(self) -> str:
-        return f"{self._samples:,} samples" if self._samples else ""
+        return counted(self._samples, "sample") if self._samples else ""
 
     def _say(self, seconds: float, last: bool = False) -> None:
         """A line for a log."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from etl import describe, licenses
+from etl.words import counted
 
 
 def provenance(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,7 +21,8 @@ def provenance(manifest: Mapping[str, Any]) -> dict[str, Any]:
     ]
     for each in describe.sources(manifest):
         link = licenses.text_of(each["license"]) or each["license"]
-        about = f"recordings in the format {each['format']}: {each['files']:,} files, {each['samples']:,} samples"
+        counts = f"{counted(each['files'], 'file')}, {counted(each['samples'], 'sample')}"
+        about = f"recordings in the format {each['format']}: {counts}"
         derived.append({"@type": "prov:Entity", "prov:label": about, **({"license": link} if link else {})})
     activities = [
         {"@type": "prov:Activity", "prov:label": f"{name}: {plain(text)}"} for name, text in describe.stages(manifest)

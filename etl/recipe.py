@@ -370,7 +370,7 @@ def _tables(name_or_file: str) -> dict[str, Any]:
         return tables_of(Path(name_or_file))
     if name_or_file not in shipped():
         raise ConfigError(
-            f"there is no recipe {name_or_file!r}{_nearest(name_or_file, shipped())}. See: stepmill recipes"
+            f"there is no recipe {name_or_file!r}{_nearest(name_or_file, shipped())} See: stepmill recipes"
         )
     file = resources.files("etl").joinpath("recipes", f"{name_or_file}.toml")
     return _parse(file.read_text("utf-8"), f"{name_or_file}.toml")
@@ -466,4 +466,4 @@ def _section(value: Any, hint: Any, path: str) -> Any:
 
 def _nearest(name: str, known: Mapping[str, Any]) -> str:
     close = difflib.get_close_matches(name, list(known), 1)
-    return f"; did you mean {close[0]!r}?" if close else f" (there are: {', '.join(known)})"
+    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(known)}."

@@ -79,6 +79,8 @@ FITTED_SCHEMA: Final = pa.schema(
         ("completion_tokens", pa.int32()),
         ("raw_chars", pa.int64()),  # of the page as recorded
         ("pruned_chars", pa.int64()),  # of the observation
+        ("reward", pa.float64()),  # of its workflow, as recorded; null if it is not known
+        ("repeat", pa.bool_()),  # it answers what the step before did
         ("row", pa.int64()),  # row of the packed shard it lies in; -1 if it was dropped
         ("reason", pa.string()),  # empty: it is in the dataset
         ("detail", pa.string()),
@@ -102,6 +104,8 @@ LISTING_SCHEMA: Final = pa.schema(
         ("chunks", pa.int32()),
         ("raw_chars", pa.int64()),  # of the page as recorded
         ("pruned_chars", pa.int64()),  # of the whole observation, all chunks of it
+        ("reward", pa.float64()),  # of its workflow, as recorded; null if it is not known
+        ("repeat", pa.bool_()),  # it answers what the step before did
         ("packed", pa.string()),  # name of the data file, without folder and ending
         ("row", pa.int64()),  # its first row there
     ]

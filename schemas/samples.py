@@ -24,6 +24,8 @@ class Sample:
     observation: the pruned page. history: the previous steps as text, oldest first, each rendered like this one's
     target text. node, target_html: id and start tag of the target; -1 and empty for an action without element.
     raw_chars: characters of the page as recorded. workflow_hash: of the recording's content without its ids.
+    reward: of the workflow, as recorded; None if it is not known. repeat: the answer is that of the step before, at the
+    same URL.
     """
 
     sample_id: str
@@ -48,6 +50,8 @@ class Sample:
     target_html: str
     raw_chars: int
     language_score: float
+    reward: float | None
+    repeat: bool
 
 
 SAMPLE_SCHEMA: Final = pa.schema(
@@ -74,6 +78,8 @@ SAMPLE_SCHEMA: Final = pa.schema(
         ("target_html", pa.string()),
         ("raw_chars", pa.int64()),
         ("language_score", pa.float64()),
+        ("reward", pa.float64()),
+        ("repeat", pa.bool_()),
     ]
 )
 assert SAMPLE_SCHEMA.names == [field.name for field in fields(Sample)]

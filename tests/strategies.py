@@ -21,7 +21,7 @@ BLANK: Final = Sample(
     sample_id="", workflow="", step=1, source="workflows", origin="", workflow_hash="", objective="Order two mugs",
     website="", topic="", url="", domain="shop.example", subdomain="shop.example", domain_from="url", observation="",
     history=(), action_kind="click", action_value="", description="", node=1, target_html='<a node="1">', raw_chars=0,
-    language_score=1.0,
+    language_score=1.0, reward=None, repeat=False,
 )  # fmt: skip
 """A sample that says little; tests replace what they are about."""
 

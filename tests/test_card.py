@@ -28,8 +28,8 @@ from schemas.samples import PACKED_SCHEMA
 from tests import builds
 
 SECTIONS: Final = (
-    "How it was built", "Domains", "Fields", "Splits", "Privacy", "Copies and contamination", "Known limits",
-    "What was left out", "Licence", "Load", "Train", "Citation",
+    "How it was built", "Domains", "Fields", "One sample", "Splits", "Privacy",
+    "Copies and contamination", "Known limits", "What was left out", "Licence", "Load", "Train", "Citation",
 )  # fmt: skip
 EVERYTHING: Final = (
     "card.pretty_name=Shops: 'mugs' & more", "card.license=other", "card.license_name=our-license-1.0",
@@ -182,7 +182,7 @@ def test_every_stage_and_setting_of_the_index_has_its_words() -> None:
     loaded = recipe.load("scribeagent-32k")
     assert {stage.name for stage in loaded.samples.stages} == set(describe.STAGES)
     assert {each.name for each in fields(loaded.index)} <= describe.INDEX
-    assert set(describe.STATISTICS) == {"domains", "subdomains", "actions", "drops"}
+    assert set(describe.STATISTICS) == {"domains", "subdomains", "actions", "drops", "outcomes"}
 
 
 def test_what_a_recipe_does_otherwise_is_told(tmp_path: Path) -> None:
@@ -208,11 +208,11 @@ def test_what_a_recipe_does_otherwise_is_told(tmp_path: Path) -> None:
     assert "probability" not in built
     assert "page actions are samples too" in built
     assert "list of 2 held-out workflows" in section(text, "Splits")
-    assert "A takedown list was applied: 1 workflows" in section(text, "Privacy")
+    assert "A takedown list was applied; 1 workflow left" in section(text, "Privacy")
     assert "(1 were left out)" in section(text, "Copies and contamination")
     limits = section(text, "Known limits")
     assert re.search(r"\d\.\d% of the actions on an element are left out", limits)
-    assert "1 records could not be read" in limits
+    assert "1 record could not be read" in limits
     assert "pruning rules" not in limits
 
 

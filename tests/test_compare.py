@@ -168,7 +168,7 @@ def test_inspect_says_when_it_is_time(tmp_path: Path) -> None:
         records = (builds.workflow(100 * number + i) for i in range(20))
         builds.write_workflows(inputs / f"{number}.jsonl", *records)
         builds.build([inputs], out, "split.test=0.3")
-        said.append(overview.text(overview.view(place_of(out))))
+        said.append(overview.text(overview.view(place_of(out)), out))
     assert "stepmill compact" not in said[0]
     why = "10 files, where 2 of the planned 256 MB would do"
     assert why in overview.view(place_of(out))["compaction"]

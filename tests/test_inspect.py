@@ -66,7 +66,8 @@ def check_figures(out: Path) -> None:
     totals, splits = manifest["totals"], manifest["splits"]
     assert asked(out)["totals"] == totals
     shown = asked(out, "domains")["domains"]
-    for name in ("workflows", "steps", "samples", "tokens", "completion_tokens", "raw_chars", "pruned_chars"):
+    assert sum(row["workflows"] for row in shown) >= totals["workflows"]  # some are on several domains
+    for name in ("steps", "samples", "tokens", "completion_tokens", "raw_chars", "pruned_chars"):
         assert sum(row[name] for row in shown) == totals[name]
     assert sum(row["samples"] for row in asked(out, "domains", "--subdomains")["domains"]) == totals["samples"]
     assert sum(row["share"] for row in shown) == pytest.approx(1)
@@ -500,10 +501,10 @@ def test_what_was_recorded_cannot_move_the_cursor(text: str) -> None:
 
 @given(st.lists(st.lists(st.text(max_size=12), min_size=3, max_size=3), min_size=1, max_size=5), st.integers(1, 20))
 def test_columns_stand_below_each_other(rows: list[list[str]], width: int) -> None:
-    """Every line of a table is as wide as the others, counted in columns of a terminal, before its end is cut off; a
-    clipped cell is exactly as wide as asked.
+    """The last column of a table begins at the same column of a terminal in every line; a clipped cell is exactly as
+    wide as asked.
     """
-    lines = table(["a", "b", "end"], [[*row[:2], row[2] + "|"] for row in rows])
+    lines = table(["a", "b", "end"], [[*row[:2], "|"] for row in rows])
     assert len({width_of(line) for line in lines[1:]}) <= 1
     for row in rows:
         assert width_of(clipped(cell(row[0]), width)) == width

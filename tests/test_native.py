@@ -88,7 +88,7 @@ def assert_found(fast: Page, plain: Page) -> None:
 @pytest.mark.skipif(IS_PLAIN or not CAN_COMPILE, reason="there is no C compiler, or plain Python is asked for")
 def test_it_is_compiled_where_it_can_be() -> None:
     """With a C compiler and Python's headers, an installation reads pages by compiled code."""
-    assert compiled.PATH == "compiled", "the sources have changed since: make .venv/installed-test"
+    assert compiled.PATH == "compiled code", "the sources have changed since: make .venv/installed-test"
     assert not isinstance(dom.read("<p>a").tokens, list)
 
 

@@ -24,7 +24,7 @@ def sample(**changes: Any) -> Sample:
         "subdomain": "", "domain_from": "", "observation": '<body node="9"> <a node="8"> Add </a> </body>',
         "history": (step_text(1, "Open the shop", "click", 7, '<a node="7">'),), "action_kind": "click",
         "action_value": "", "description": "Click Add", "node": 8, "target_html": '<a node="8">',
-        "raw_chars": 100, "language_score": 1.0,
+        "raw_chars": 100, "language_score": 1.0, "reward": None, "repeat": False,
     }
     # fmt: on
     return Sample(**(values | changes))

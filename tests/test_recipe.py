@@ -203,7 +203,7 @@ def test_of_two_values_for_a_setting_the_last_counts() -> None:
         ("prune.kept_tags=[1]", "prune.kept_tags: expected a list of strings, got [1]"),
         ("prune.kept_tag=[]", "prune.kept_tag: there is no such setting; did you mean 'kept_tags'?"),
         ("promt.system=a", "there is no section [promt]; did you mean 'prompt'?"),
-        ("zzz.system=a", "there is no section [zzz] (there are: "),
+        ("zzz.system=a", "there is no section [zzz]; there are: "),
         ("fit=5", "write section.key=value"),
         ("fit.=5", "write section.key=value"),
         ("vocabulary.name=qwen", "vocabulary qwen"),

@@ -130,4 +130,8 @@ def find(name: str, download: bool = False) -> tuple[RankFile, Family]:
         return tekken_file(TEKKEN_FILES[name]), FAMILIES["tekken"]
     if name in FAMILIES and FAMILIES[name].cached_as:
         return cached_file(name, FAMILIES[name], download), FAMILIES[name]
-    raise ConfigError(f"vocabulary {name}: no package holds its file; give its path as `file`")
+    known = [*TEKKEN_FILES, *(each for each, of in FAMILIES.items() if of.cached_as)]
+    raise ConfigError(
+        f"vocabulary {name}: no package holds its file; there are qwen2.5, {', '.join(sorted(known))}. For another "
+        "one give the path of its rank file or tokenizer.json as vocabulary.file"
+    )

@@ -23,6 +23,7 @@ from etl.commands.options import (
     slice_option,
     workers_option,
 )
+from etl.words import counted
 
 if TYPE_CHECKING:
     from etl.slices import Slice
@@ -89,7 +90,7 @@ def build(
     if part is not None:
         build, order = prepared(job, workers, ray, redo=redo, given=generations)
         count = build.run_samples(part, order)
-        log.say(f"slice {part.name}: {count:,} inputs read; when all are: stepmill finish {job.out}")
+        log.say(f"slice {part.name}: {counted(count, 'input')} read; when all are: stepmill finish {job.out}")
         return
     from etl.views.paper import cell
     from etl.wording import as_lines
@@ -101,8 +102,8 @@ def build(
     else:
         totals = manifest["totals"]
         log.say(
-            f"{totals['samples']:,} samples, {totals['tokens']:,} tokens, {manifest['quarantined']:,} records "
-            f"quarantined; look at it with: stepmill inspect {job.out}"
+            f"{counted(totals['samples'], 'sample')}, {counted(totals['tokens'], 'token')}, "
+            f"{counted(manifest['quarantined'], 'record')} quarantined; look at it with: stepmill inspect {job.out}"
         )
         for line in as_lines(manifest.get("unknown_actions", [])):
             log.say(f"not trained on: {cell(line)}")
@@ -121,7 +122,7 @@ def retry(directory: AnyPath, workers: int | None) -> None:
     job = ordered(directory)
     before = _quarantined(directory)
     manifest = run(job, workers, retry=True)
-    log.say(f"{before:,} records were quarantined, {manifest['quarantined']:,} are now")
+    log.say(f"quarantined before: {counted(before, 'record')}, now: {manifest['quarantined']:,}")
 
 
 @click.command()
@@ -142,10 +143,11 @@ def finish(directory: AnyPath, workers: int | None, ray: str | None, part: Slice
     job = ordered(directory)
     if part is None:
         manifest = run(job, workers, ray)
-        log.say(f"{manifest['totals']['samples']:,} samples, {manifest['totals']['tokens']:,} tokens")
+        totals = manifest["totals"]
+        log.say(f"{counted(totals['samples'], 'sample')}, {counted(totals['tokens'], 'token')}")
         return
     build, _ = prepared(job, workers, ray)
-    log.say(f"slice {part.name}: {build.run_packed(part):,} files packed")
+    log.say(f"slice {part.name}: {counted(build.run_packed(part), 'file')} packed")
 
 
 @click.command()
@@ -160,7 +162,7 @@ def compact(directory: AnyPath, workers: int | None) -> None:
     """
     manifest = run(ordered(directory), workers, compact=True)
     files = sum(split["files"] for split in manifest["splits"].values())
-    log.say(f"{manifest['totals']['samples']:,} samples in {files:,} files of one generation")
+    log.say(f"{counted(manifest['totals']['samples'], 'sample')} in {counted(files, 'file')} of one generation")
 
 
 @click.command()

@@ -8,6 +8,7 @@ import click
 
 from etl import log
 from etl.commands.options import Folder, directory_argument, json_option, log_option, show_json
+from etl.words import counted
 from schemas.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -58,7 +59,10 @@ def export(
     if as_json:
         show_json(summary)
         return
-    counts = [f"{split}: {each['samples']:,} samples in {each['files']:,} files" for split, each in _counts(summary)]
+    counts = [
+        f"{split}: {counted(each['samples'], 'sample')} in {counted(each['files'], 'file')}"
+        for split, each in _counts(summary)
+    ]
     log.say(f"{'; '.join(counts) or 'no samples'}, in {out}")
 
 

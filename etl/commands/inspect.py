@@ -110,7 +110,7 @@ def overview(directory: AnyPath, recount: bool, form: str | None) -> None:
 
     with place_at(directory) as place:
         found = views.view(place, recount)
-    show_view(form, found, lambda: as_csv(views.rows(found)), lambda: views.text(found))
+    show_view(form, found, lambda: as_csv(views.rows(found)), lambda: views.text(found, directory))
 
 
 @inspect.command()

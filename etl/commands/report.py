@@ -8,6 +8,7 @@ import click
 
 from etl import log
 from etl.commands.options import Folder, json_option, log_option, show_json
+from etl.words import counted
 
 if TYPE_CHECKING:
     from etl.storage import AnyPath
@@ -67,4 +68,4 @@ def report(
     html = page.render(data, contents, drawn=samples, seed=seed).encode("utf-8", "replace")
     with atomic(location(out)) as stream:
         stream.write(html)
-    log.say(f"{out}: {len(html) / 1e6:,.1f} MB, {len(contents.steps):,} steps to look at")
+    log.say(f"{out}: {len(html) / 1e6:,.1f} MB, {counted(len(contents.steps), 'step')} to look at")

@@ -16,6 +16,7 @@ from etl.publish.report import Report
 from etl.publish.send import chunks, send
 from etl.publish.switch import published, switch, switching
 from etl.storage import AnyPath
+from etl.words import counted
 from schemas.errors import BuildError, ConfigError, IntegrityError
 
 _TAG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -80,7 +81,7 @@ def rollback(place: Place, tag: str, order: Order) -> Report:
         gone = [file for path, file in named(then).items() if path not in before.contents.files]
         for group in chunks(gone, place.at_once):
             back = [Ready(file["path"], b"", file["bytes"], file["sha256"], at) for file in group]
-            report.commit(back, (), f"Bring back {len(back)} files of shards of {tag}")
+            report.commit(back, (), f"Bring back {counted(len(back), 'file')} of shards of {tag}")
         small = [_then(place, path, tag, at) for path in card_last(unnamed(then))]
         switch(report, before, small, then, f"Roll back to {tag}")
         _tag(report, before, order.tag, small)

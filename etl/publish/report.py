@@ -8,6 +8,7 @@ from typing import Any
 
 from etl.publish.files import Ready
 from etl.publish.place import Place
+from etl.words import counted
 
 
 @dataclass
@@ -73,5 +74,6 @@ class Report:
         lines += [f"tag     {self.tagged}"] if self.tagged else []
         verb = "would be sent" if self.dry_run else "sent"
         files = sum(len(change["add"]) for change in self.changes)
-        done = f"{self.place.name}: {files:,} files, {self.bytes:,} bytes {verb}, {self.kept:,} files are there already"
+        there = counted(self.kept, "file")
+        done = f"{self.place.name}: {counted(files, 'file')}, {self.bytes:,} bytes {verb}; there already: {there}"
         return "\n".join([*lines, done])

@@ -11,6 +11,7 @@ from etl.publish.built import Shard
 from etl.publish.files import Contents, Format, Ready, named
 from etl.publish.place import Before
 from etl.publish.report import Report
+from etl.words import counted
 
 T = TypeVar("T")
 
@@ -49,7 +50,7 @@ def _sent(report: Report, group: Sequence[Shard], format: Format, before: Before
         new = [file for file in ready if not _came(file, before.contents)]
         report.kept += len(ready) - len(new)
         if new:
-            report.commit(new, (), f"Add {len(new)} files of shards")
+            report.commit(new, (), f"Add {counted(len(new), 'file')} of shards")
         return {file.path: {"path": file.path, "bytes": file.size, "sha256": file.sha256} for file in ready}
 
 

@@ -28,6 +28,7 @@ from etl.publish.files import (
 from etl.publish.place import Before, Place
 from etl.publish.report import Report
 from etl.publish.send import chunks
+from etl.words import counted
 
 _MANY_COMMITS: Final = 2_000
 
@@ -80,7 +81,7 @@ def switch(report: Report, before: Before, small: Sequence[Ready], manifest: Map
     if add or remove:
         report.commit(add, remove[:room], message)
     for group in chunks(remove[room:], place.at_once):
-        report.commit((), group, f"Remove {len(group)} files that the card does not name")
+        report.commit((), group, f"Remove {counted(len(group), 'file')} that the card does not name")
     _note(report, before, manifest)
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from etl.words import counted
+
 if TYPE_CHECKING:
     from markupsafe import Markup
 
@@ -177,7 +179,9 @@ def _range(each: Mapping[str, Any]) -> str:
 def actions(title: str, summary: str, mix: Sequence[Mapping[str, Any]]) -> Chart:
     """Samples by kind of action."""
     counts = _largest([(row["action"], row["samples"]) for row in mix])
-    bars = [{"label": name, "from": 0, "to": count, "said": f"{name}: {count:,} samples"} for name, count in counts]
+    bars = [
+        {"label": name, "from": 0, "to": count, "said": f"{name}: {counted(count, 'sample')}"} for name, count in counts
+    ]
     rows = [[row["action"], f"{row['samples']:,}", f"{row['share']:.1%}"] for row in mix]
     spec = _horizontal(bars, "from", "to", "sample", {"value": "var(--first)"})
     return chart(title, summary, ["Action", "Samples", "Share"], rows, spec)

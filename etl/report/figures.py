@@ -42,6 +42,7 @@ def figures(place: Place, old: Mapping[str, Any] | None = None, seed: int = 0, v
         **{key: manifest[key] for key in ("recipe", "fingerprint", "totals", "quarantined")},
         "splits": {name: manifest["splits"][name] for name in _ordered(manifest["splits"])},
         "has_work": place.work is not None,
+        "outcomes": manifest.get("outcomes", []),
         "waterfall": waterfall(manifest["accounting"]),
         "tokens": tokens(place),
         "steps": steps(place),

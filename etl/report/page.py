@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from etl.report import charts
 from etl.report.charts import Chart
 from etl.report.packed import Packed
+from etl.words import counted
 from schemas.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -232,7 +233,8 @@ def _said(data: Mapping[str, Any], steps: Packed, drawn: int, seed: int) -> str:
     if not drawn:
         return "None were asked for."
     samples = data["totals"]["samples"]
-    parts = [f"{min(drawn, samples):,} of {samples:,} samples, drawn by the seed {seed}, in the order of the inputs."]
+    drawn = min(drawn, samples)
+    parts = [f"{drawn:,} of {counted(samples, 'sample')}, drawn by the seed {seed}, in the order of the inputs."]
     if steps.left_out:
         parts.append(f"{steps.left_out:,} of them are left out, because the file would become too large.")
     if steps.without_page:

@@ -20,7 +20,7 @@ class Unroll:
     """max_history: at most so many of the latest steps; 0 for all."""
 
     name: ClassVar[str] = "unroll"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     max_history: int = 0
 
@@ -29,23 +29,26 @@ class Unroll:
         for trail in rows:
             uid, samples = trail.uid, 0
             history: list[str] = []
+            before: tuple[str, ...] = ()
             for mark in trail.marks:
                 step_id = trail.step_id(mark)
                 domain = trail.domains[mark.number - 1]
+                said = (mark.description, mark.step.action.kind, mark.start_tag, mark.step.url)
                 if mark.reason:
                     tally.at(mark.stage).drop("step", step_id, mark.reason, mark.detail, uid, domain[0])
                 else:
                     samples += 1
                     tally.read("sample", step_id, uid, domain[0])
-                    yield _sample(trail, mark, tuple(history[-self.max_history :]), domain)
+                    yield _sample(trail, mark, tuple(history[-self.max_history :]), domain, said == before)
                 history.append(
                     step_text(mark.number, mark.description, mark.step.action.kind, mark.node, mark.start_tag)
                 )
+                before = said
             if not samples:
                 tally.drop("workflow", uid, "no_samples", "none of its steps is trained on", "", trail.domain)
 
 
-def _sample(trail: Trail, mark: Mark, history: tuple[str, ...], domain: tuple[str, ...]) -> Sample:
+def _sample(trail: Trail, mark: Mark, history: tuple[str, ...], domain: tuple[str, ...], repeat: bool) -> Sample:
     workflow, step = trail.workflow, mark.step
     return Sample(
         sample_id=trail.step_id(mark),
@@ -70,4 +73,6 @@ def _sample(trail: Trail, mark: Mark, history: tuple[str, ...], domain: tuple[st
         target_html=mark.start_tag,
         raw_chars=len(step.html),
         language_score=trail.language_score,
+        reward=workflow.reward,
+        repeat=repeat,
     )

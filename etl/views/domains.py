@@ -31,7 +31,7 @@ LEAST_STEPS: Final = 10
 
 _SHOWN: Final = {
     "workflows": "workflows", "steps": "steps", "drop_rate": "dropped", "survival": "targets kept",
-    "samples": "samples", "sample_share": "share", "tokens": "tokens", "share": "share",
+    "samples": "samples", "sample_share": "of samples", "tokens": "tokens", "share": "of tokens",
     "tokens_per_sample": "a sample", "page_kept": "of page",
 }  # fmt: skip
 _RATES: Final = frozenset(("share", "sample_share", "survival", "drop_rate", "page_kept"))

@@ -105,7 +105,7 @@ def text(found: Mapping[str, Any]) -> str:
     cells = [[f"{row['unit']}s", *(row[name] for name in by[1:])] for row in found["drops"]]
     counts = [[f"{row['count']:,}", percent(row["share"], 2)] for row in found["drops"]]
     rows = [left + right for left, right in zip(cells, counts, strict=True)]
-    lines = table(["dropped", *by[1:], "count", "of those read"], rows, left=len(by))
+    lines = table(["dropped", *by[1:], "count", "of those read"], rows)
     for row, said in zip(found["drops"], cells, strict=True):
         if row.get("examples"):
             lines += ["", cell(" ".join(said)), *map(_example, row["examples"])]

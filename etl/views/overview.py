@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from etl import compaction
+from etl import compaction, outcomes
 from etl.views.paper import cell, flat, percent, printable, table
 from etl.views.place import Place
 from etl.wording import as_lines
+from etl.words import counted
 
 _LARGEST: Final = 10
 
@@ -31,6 +32,7 @@ def view(place: Place, recount: bool = False) -> dict[str, Any]:
         "fingerprint": manifest["fingerprint"],
         "totals": manifest["totals"],
         "splits": manifest["splits"],
+        "outcomes": manifest.get("outcomes", []),
         "accounting": accounting,
         "quarantined": manifest["quarantined"],
         "unknown_actions": manifest.get("unknown_actions", []),
@@ -44,36 +46,51 @@ def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     return flat(found)
 
 
-def text(found: Mapping[str, Any]) -> str:
-    """`view` as tables."""
+def text(found: Mapping[str, Any], place: object) -> str:
+    """`view` as tables. place: whose it is, for the commands that it names."""
     lines = [printable(f"recipe {found['recipe']}, fingerprint {found['fingerprint']}"), _totals(found["totals"]), ""]
-    lines += [*_splits(found["splits"]), "", *_accounts(found["accounting"]), "", *_drops(found["accounting"])]
-    lines += _domains(found["domains"])
+    lines += [*_splits(found["splits"]), "", *_outcomes(found), ""]
+    lines += [*_accounts(found["accounting"]), "", *_drops(found["accounting"])]
+    lines += _domains(found["domains"], str(place))
     if found["unknown_actions"]:
         lines += ["", "actions on no list, which are not trained on:"]
         lines += [f"  {cell(line)}" for line in as_lines(found["unknown_actions"])]
     if found["quarantined"]:
         said = (
-            f"{found['quarantined']:,} records are quarantined with their bytes; read them again with: stepmill retry"
+            f"{counted(found['quarantined'], 'record')} in quarantine, with the bytes; to read again: "
+            f"stepmill retry {place}"
         )
         lines += ["", said]
     if found["compaction"]:
-        lines += ["", "it is time for one generation of all: stepmill compact"]
+        lines += ["", f"it is time for one generation of all: stepmill compact {place}"]
         lines += [f"  {why}" for why in found["compaction"]]
     return "\n".join(lines)
 
 
 def _totals(totals: Mapping[str, int]) -> str:
     ratio = f" ({totals['pruned_chars'] / totals['raw_chars']:.0%} of the page stays)" if totals["raw_chars"] else ""
-    counts = {"samples": totals["samples"], "tokens": totals["tokens"], "with loss": totals["completion_tokens"]}
-    counts |= {"domains": totals["domains"], "subdomains": totals["subdomains"]}
-    return ", ".join(f"{count:,} {what}" for what, count in counts.items()) + ratio
+    counts = [counted(totals[f"{noun}s"], noun) for noun in ("sample", "token")]
+    counts.append(f"{totals['completion_tokens']:,} with loss")
+    counts += [counted(totals[f"{noun}s"], noun) for noun in ("domain", "subdomain")]
+    return ", ".join(counts) + ratio
 
 
 def _splits(splits: Mapping[str, Any]) -> list[str]:
     names = ("files", "rows", "samples", "tokens")
     rows = [[name, *(f"{of[key]:,}" for key in names), percent(of["fill"])] for name, of in splits.items()]
     return table(["split", *names, "full"], rows)
+
+
+def _outcomes(found: Mapping[str, Any]) -> list[str]:
+    """How the recorded workflows ended, where that is known."""
+    groups = outcomes.by_reward(found["outcomes"])
+    total = found["totals"]["samples"]
+    rows = [
+        [reward, f"{of['samples']:,}", percent(of["samples"] / total), f"{of['repeats']:,}"]
+        for reward, of in groups.items()
+    ]
+    said = outcomes.sentences(found)
+    return [*table(["reward", "samples", "share", "repeats"], rows), *said] if rows else said
 
 
 def _accounts(accounting: Mapping[str, Any]) -> list[str]:
@@ -98,12 +115,12 @@ def _drops(accounting: Mapping[str, Any]) -> list[str]:
     return [*table(["dropped", "stage", "reason", "count"], rows), ""] if rows else []
 
 
-def _domains(domains: list[dict[str, Any]]) -> list[str]:
+def _domains(domains: list[dict[str, Any]], place: str) -> list[str]:
     names = ("workflows", "steps", "samples", "tokens")
     rows = [
         [row["domain"], *(f"{row[key]:,}" for key in names), percent(row["share"]), percent(row["survival"])]
         for row in domains[:_LARGEST]
     ]
-    lines = table(["domain", *names, "share", "targets kept"], rows)
+    lines = table(["domain", *names, "share of tokens", "targets kept"], rows)
     more = len(domains) - len(rows)
-    return [*lines, f"and {more:,} more: stepmill inspect DIR domains"] if more > 0 else lines
+    return [*lines, f"and {more:,} more: stepmill inspect {place} domains"] if more > 0 else lines

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 import shutil
+import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -20,6 +22,8 @@ BAR: Final = 32
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _HIDDEN: Final = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 _JOINERS: Final = frozenset("\u200c\u200d")  # of letters, in scripts that need it
+_NUMBER: Final = re.compile(r"|[-+]?[\d,.]+ ?(%|x|[kMG]B|MiB)?|\d+:\d\d(:\d\d)?")
+_NARROW: Final = 16
 _DOUBTFUL: Final = re.compile(r"[^\x20-\x7e\n\t]")
 
 
@@ -59,16 +63,48 @@ def clipped(text: str, width: int) -> str:
     return kept + "…" + " " * (width - 1 - width_of(kept))
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
-    """Columns aligned: the first ``left`` to the left, the others to the right."""
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> list[str]:
+    """Columns aligned: numbers to the right, words to the left.
+
+    width: columns of the terminal in which each line has to fit; those of the terminal unless given, and no limit in a
+    pipe. Where it is too narrow, long words are clipped, though never to less than `_NARROW`; then columns go below,
+    with the first one again.
+    """
     lines = [[cell(text) for text in line] for line in (head, *rows)]
+    right = [all(_NUMBER.fullmatch(line[i]) for line in lines[1:]) for i in range(len(head))]
     widths = [max(width_of(line[i]) for line in lines) for i in range(len(head))]
+    room = _room() if width is None else width
+    words = [i for i, numbers in enumerate(right) if not numbers]
+    while words and sum(widths) + 2 * (len(head) - 1) > room:
+        widest = max(words, key=lambda i: widths[i])
+        if widths[widest] <= _NARROW:
+            break
+        widths[widest] -= 1
+    made: list[str] = []
+    for block in _blocks(widths, room):
+        made += [""] if made else []
+        for line in lines:
+            cells = [line[i].rjust(widths[i]) if right[i] else clipped(line[i], widths[i]) for i in block]
+            made.append("  ".join(cells).rstrip())
+    return made
 
-    def aligned(i: int, text: str) -> str:
-        space = " " * (widths[i] - width_of(text))
-        return text + space if i < left else space + text
 
-    return ["  ".join(aligned(i, text) for i, text in enumerate(line)).rstrip() for line in lines]
+def _room() -> int:
+    """Columns that a line may take on stdout: no limit where nobody's terminal is known."""
+    return columns() if sys.stdout.isatty() or os.environ.get("COLUMNS") else sys.maxsize
+
+
+def _blocks(widths: Sequence[int], room: int) -> list[list[int]]:
+    """Numbers of the columns of a table that stand beside each other; the first one stands in every block."""
+    blocks = [[0]]
+    used = widths[0]
+    for i, size in enumerate(widths[1:], 1):
+        if used + 2 + size > room and len(blocks[-1]) > 1:
+            blocks.append([0])
+            used = widths[0]
+        blocks[-1].append(i)
+        used += 2 + size
+    return blocks
 
 
 def bar(share: float, width: int = BAR) -> str:

@@ -18,7 +18,10 @@ from schemas.ledger import LISTING_SCHEMA
 
 _NAMES: Final = ("dataset/manifest.json", "manifest.json")
 _LISTED: Final = "dataset/stats/samples/"
-_TYPES: Final = {pa.string(): pl.String, pa.int32(): pl.Int32, pa.int64(): pl.Int64}
+_TYPES: Final = {
+    pa.string(): pl.String, pa.int32(): pl.Int32, pa.int64(): pl.Int64, pa.float64(): pl.Float64,
+    pa.bool_(): pl.Boolean,
+}  # fmt: skip
 UNITS: Final = ("record", "workflow", "step", "sample")
 
 

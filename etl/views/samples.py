@@ -184,7 +184,7 @@ def text(found: Mapping[str, Any]) -> Iterator[str]:
 def _table(frame: pl.DataFrame, *, dropped: bool) -> list[str]:
     if dropped:
         rows = [["" if value is None else value for value in row] for row in frame.iter_rows()]
-        return table(DROPPED, rows, left=len(DROPPED))
+        return table(DROPPED, rows)
     values = frame.select(list(_SHOWN)).iter_rows()
     rows = [[value if isinstance(value, str) else count(value) for value in row] for row in values]
-    return table([*_SHOWN.values()], rows, left=4)
+    return table([*_SHOWN.values()], rows)

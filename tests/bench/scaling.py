@@ -176,9 +176,9 @@ def finished(out: Path, group_rows: int = GROUP_ROWS) -> dict[str, float]:
     """The same of a process that settles the accounts of a build and makes its statistics."""
     began, clock = time.process_time(), time.monotonic()
     settled = account.settle(out, group_rows)
-    tables = stats.statistics(out, settled.counts)
+    tables = stats.statistics(out, settled.counts, settled.visits)
     assert not any(counts["errors"] for counts in settled.units.values()), settled.units
-    assert stats.totals(tables)["samples"] == settled.units["sample"]["kept"] > 0
+    assert stats.totals(tables, 0)["samples"] == settled.units["sample"]["kept"] > 0
     lines = int(settled.counts["count"].sum())
     return {
         "seconds": time.process_time() - began,

@@ -128,6 +128,8 @@ def _packed(out: Path, output: OutputShard, rows: pl.DataFrame) -> None:
         completion_tokens=pl.lit(60),
         raw_chars=pl.col("chars") * 4,
         pruned_chars="chars",
+        reward=pl.lit(None, pl.Float64),
+        repeat=pl.lit(False),
         row=pl.int_range(pl.len()) // _ROW_SAMPLES,
         reason=pl.when(dropped).then(pl.lit("over_context")).otherwise(pl.lit("")),
         detail=pl.lit(""),

@@ -75,6 +75,8 @@ def _steps(samples: int) -> pl.DataFrame:
             "action_kind": np.array(_ACTIONS)[chance.integers(0, len(_ACTIONS), count)],
             "raw_chars": raw,
             "pruned_chars": pruned,
+            "reward": np.repeat(chance.integers(0, 2, flows).astype(np.float64), STEPS),
+            "repeat": chance.random(count) < 0.05,
             "prompt_tokens": (pruned / 2.7 + 150).astype(np.int32),
             "completion_tokens": chance.integers(40, 90, count, dtype=np.int32),
             "order": chance.integers(0, 2**63, count, dtype=np.uint64),
