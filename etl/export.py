@@ -1,7 +1,8 @@
 """The samples of a dataset one by one, for people who tokenize or pack otherwise.
 
 - ``messages``: each sample as chat messages (system, user, assistant), for models with another vocabulary. The texts
-  are those of the dataset, decoded: where a page was longer than the context, the part that was kept.
+  are those of the dataset, decoded: where a page was longer than the context, the part that was kept. Text that looks
+  like a special token is escaped (`tokenization.lookalikes`), or kept on demand; both are counted.
 - ``tokens``: each sample as ``input_ids``, ``attention_mask`` and ``labels``, for trainers that pack by themselves and
   take tokenized data by these columns, as axolotl does.
 
@@ -12,8 +13,10 @@ says whether they are all there.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Literal
 
@@ -28,6 +31,7 @@ from etl.storage import AnyPath
 from schemas.errors import ConfigError, IntegrityError
 from schemas.samples import NO_LOSS, Tokens
 from tokenization.chat import TEMPLATES, special_id
+from tokenization.lookalikes import escaped, pattern
 from tokenization.vocabulary import Vocabulary
 
 Kind = Literal["messages", "tokens"]
@@ -60,6 +64,7 @@ Unpacked = tuple[str, Tokens, Tokens]
 @dataclass(frozen=True)
 class Chat:
     """Tokens back to messages. template: a name in `tokenization.chat.TEMPLATES`; system: the system message.
+    escape: text that looks like a special token.
 
     Errors: IntegrityError for tokens that are not of this template.
     """
@@ -67,6 +72,7 @@ class Chat:
     vocabulary: Vocabulary
     template: str
     system: str
+    escape: bool = False
 
     def __call__(self, ids: Tokens, labels: Tokens) -> list[dict[str, str]]:
         """The messages of one sample."""
@@ -79,6 +85,19 @@ class Chat:
         system = [{"role": "system", "content": self.system}] if self.system else []
         user = prompt[len(before) : len(prompt) - len(after)]
         return [*system, {"role": "user", "content": user}, {"role": "assistant", "content": answer}]
+
+    def guarded(self, messages: list[dict[str, str]]) -> tuple[list[dict[str, str]], int]:
+        """Messages, escaped if so asked, and how many texts in them look like special tokens."""
+        count, found = 0, []
+        for message in messages:
+            text, more = escaped(message["content"], self._lookalikes)
+            count += more
+            found.append(message | {"content": text} if self.escape else message)
+        return found, count
+
+    @cached_property
+    def _lookalikes(self) -> re.Pattern[str]:
+        return pattern(self.vocabulary.special_tokens)
 
     def _text(self, ids: Tokens) -> str:
         try:
@@ -109,7 +128,7 @@ class Chat:
 @dataclass(frozen=True)
 class Export:
     """dataset: the folder with the manifest. out: a folder of its own. splits: those to write; empty for all. chat: for
-    messages.
+    messages. lookalikes: counts of texts that look like special tokens, and of samples with such.
     """
 
     dataset: AnyPath
@@ -118,6 +137,7 @@ class Export:
     file_type: FileType
     splits: tuple[str, ...] = ()
     chat: Chat | None = None
+    lookalikes: Counter[str] = field(default_factory=Counter)
 
     def run(self) -> dict[str, Any]:
         """Write the files; returns the summary: per split files, samples and bytes.
@@ -141,7 +161,11 @@ class Export:
         for name in before - targets.keys():
             storage.remove(self.out / name)
         storage.prune(self.out)
-        summary = {"format": self.kind, "file_type": self.file_type, "fingerprint": manifest["fingerprint"]}
+        summary: dict[str, Any] = {"format": self.kind, "file_type": self.file_type}
+        summary["fingerprint"] = manifest["fingerprint"]
+        if self.chat is not None:
+            counted = {"texts": self.lookalikes["texts"], "samples": self.lookalikes["samples"]}
+            summary["like_special_tokens"] = {**counted, "escaped": self.chat.escape}
         write_json(self.out / FILE, {**summary, "complete": True, "splits": counts, "files": written})
         return {**summary, "splits": counts}
 
@@ -186,7 +210,9 @@ class Export:
         if self.kind == "tokens":
             return {"input_ids": ids, "attention_mask": np.ones(len(ids), np.int8), "labels": labels}
         assert self.chat is not None
-        return {"sample_id": sample_id, "messages": self.chat(ids, labels)}
+        messages, count = self.chat.guarded(self.chat(ids, labels))
+        self.lookalikes.update(texts=count, samples=bool(count))
+        return {"sample_id": sample_id, "messages": messages}
 
     @property
     def _schema(self) -> pa.Schema:

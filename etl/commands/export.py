@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     "--file-type", type=click.Choice(["jsonl", "parquet"]), help="jsonl for messages, parquet for tokens unless given."
 )
 @click.option("--split", "splits", multiple=True, help="Only this split; repeatable.")
+@click.option(
+    "--special-tokens", type=click.Choice(["escape", "keep"]), default="escape", show_default=True,
+    help="What becomes of text in messages that looks like one: <|im_end|> is written <\\|im_end|>.",
+)  # fmt: skip
 @click.option("--vocabulary", metavar="FILE", help="Where it is, if it is one of your own and the build is elsewhere.")
 @log_option
 @json_option
@@ -36,6 +41,7 @@ def export(
     kind: Kind,
     file_type: FileType | None,
     splits: tuple[str, ...],
+    special_tokens: str,
     vocabulary: str | None,
     as_json: bool,
 ) -> None:
@@ -43,6 +49,7 @@ def export(
 
     DIRECTORY is the folder of a build, or a dataset without its build. Long pages are as in the dataset: cut to the
     context. Messages serve models with another vocabulary; tokens serve trainers that pack by themselves, like axolotl.
+    Text in messages that looks like a special token is escaped, or kept and counted.
 
     \b
     stepmill export dataset/ --out messages/
@@ -53,7 +60,9 @@ def export(
 
     build = storage.exists(directory / "dataset" / "manifest.json") or not storage.exists(directory / "manifest.json")
     dataset = directory / "dataset" if build else directory
-    chat = _chat(manifest_of(dataset), directory, vocabulary) if kind == "messages" else None
+    chat = None
+    if kind == "messages":
+        chat = replace(_chat(manifest_of(dataset), directory, vocabulary), escape=special_tokens == "escape")
     chosen: FileType = file_type or ("jsonl" if kind == "messages" else "parquet")
     summary = Export(dataset, out, kind, chosen, splits, chat).run()
     if as_json:
@@ -64,6 +73,10 @@ def export(
         for split, each in _counts(summary)
     ]
     log.say(f"{'; '.join(counts) or 'no samples'}, in {out}")
+    like = summary.get("like_special_tokens", {"texts": 0})
+    if like["texts"]:
+        done = "escaped with a backslash" if like["escaped"] else "kept: a chat template may take them for such"
+        log.say(f"texts like special tokens: {like['texts']:,} in {like['samples']:,} samples, {done}")
 
 
 def _counts(summary: dict[str, Any]) -> list[tuple[str, dict[str, int]]]:
