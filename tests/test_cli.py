@@ -279,9 +279,9 @@ def test_json_is_json(small: Path, tmp_path: Path, run: Run) -> None:
     out, inputs = small / "out", small / "in"
     built = json.loads(run("build", inputs, "--out", tmp_path / "new", "--json").out)
     assert built["totals"]["samples"] == 60
-    checked = json.loads(run("check", inputs, "--json").out)["workflows"]
+    checked = json.loads(run("check", inputs, "--json").out)["formats"]["workflows"]
     assert (checked["files"], checked["workflows"], checked["steps"], checked["with_target"]) == (1, 30, 60, 60)
-    assert checked["first"][0].startswith("a.jsonl#line=31: ")
+    assert (checked["problems"][0]["file"], checked["problems"][0]["line"]) == ("a.jsonl", 31)
     assert json.loads(run("inspect", out, "--json").out)["accounting"]["step"]["kept"] == 60
     sample = json.loads(run("inspect", out, "sample", "w3/2", "--json").out)
     assert [part["loss"] for part in sample["runs"]] == [False, True]
@@ -334,7 +334,7 @@ def test_the_views_say_what_is_there(small: Path, run: Run) -> None:
     assert "  1 x wrong_type\n    a.jsonl:31: objective: a number, expected a string (wrong_type)" in checked
     inspected = run("inspect", small / "out").out
     assert "60 samples, " in inspected
-    assert "1 records are quarantined" in inspected
+    assert "1 record in quarantine" in inspected
     assert re.search(r"shop3\.example +4 +8 +8 ", inspected)
     assert "shop6.example" in run("inspect", small / "out", "domains").out
     explained = run("explain", small / "out", "w3/2").out
@@ -442,11 +442,11 @@ def test_retry_reads_a_mended_input(tmp_path: Path, run: Run) -> None:
     out = tmp_path / "out"
     builds.build([path.parent], out)
     done = run("retry", out)
-    assert (done.code, done.out, done.err.splitlines()[-1]) == (0, "", "1 records were quarantined, 1 are now")
+    assert (done.code, done.out, done.err.splitlines()[-1]) == (0, "", "quarantined before: 1 record, now: 1")
     builds.write_workflows(path, good, builds.workflow(2))
     done = run("retry", out)
     assert done.code == 0
-    assert done.err.splitlines()[-1] == "1 records were quarantined, 0 are now"
+    assert done.err.splitlines()[-1] == "quarantined before: 1 record, now: 0"
     builds.build([path.parent], tmp_path / "fresh", given=state.generations(out / "work"))
     assert builds.contents(out / "dataset") == builds.contents(tmp_path / "fresh" / "dataset")
 
@@ -475,7 +475,7 @@ def test_retry_reads_with_a_mended_source(tmp_path: Path, monkeypatch: pytest.Mo
         refused = run("build", path.parent, "--out", out)
         assert refused.code == 2
         assert "samples.source workflows.version: 0 is now 1" in refused.err
-        assert run("retry", out).err.splitlines()[-1] == "1 records were quarantined, 0 are now"
+        assert run("retry", out).err.splitlines()[-1] == "quarantined before: 1 record, now: 0"
         builds.build([path.parent], tmp_path / "fresh")
     assert builds.contents(out / "dataset") == builds.contents(tmp_path / "fresh" / "dataset")
     assert not any("old.example" in sample.url for sample in builds.samples(out).values())
