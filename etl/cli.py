@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from etl import log
-from etl.commands import augment, build, export, inspect_samples, look, publish, report
+from etl.commands import augment, build, export, inspect_samples, learn, look, publish, report
 from etl.commands.inspect import inspect
 from schemas.errors import ConfigError, StepmillError
 
@@ -71,7 +71,16 @@ def _stop(message: str, code: int) -> NoReturn:
 for _command in (
     *(build.build, look.check, inspect, report.report, look.explain, look.diff, look.verify),
     *(build.retry, build.finish, build.compact, build.clean, augment.augment),
-    *(export.export, publish.publish, look.formats, look.recipes),
+    *(
+        export.export,
+        publish.publish,
+        learn.formats,
+        learn.schema,
+        learn.example,
+        learn.recipes,
+        learn.explain_setting,
+        learn.reasons,
+    ),
 ):
     cli.add_command(_command)
 for _view in (inspect_samples.samples, inspect_samples.sample, inspect_samples.tokens):

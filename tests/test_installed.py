@@ -53,6 +53,10 @@ WITH_ALL: Final[Sequence[str]] = (
     "publish out file://published --allow unlicensed",
     "augment in --out rewritten --base-url http://127.0.0.1:9 --model m --attempts 1",
     "formats",
+    "schema scribe",
+    "example workflows",
+    "reasons target_absent",
+    "explain-setting fit.context",
     "recipes",
 )
 """Every command, without what needs an extra."""

@@ -1,4 +1,4 @@
-"""Commands that look and change nothing: check, explain, diff, verify, formats, recipes; `inspect` is beside."""
+"""Commands that look and change nothing: check, explain, diff, verify; `inspect` is beside."""
 
 from __future__ import annotations
 
@@ -102,42 +102,3 @@ def verify(directory: AnyPath, as_json: bool) -> None:
         show("\n".join(problems) if problems else f"{directory}: all files, counts and accounts are as they should be")
     if problems:
         raise click.exceptions.Exit(1)
-
-
-@click.command()
-@json_option
-def formats(as_json: bool) -> None:
-    """The recording formats that can be read.
-
-    \b
-    stepmill formats
-    """
-    from etl.sources import SOURCES
-
-    known = {name: _first_line(source) for name, source in SOURCES.items() if name != "unknown"}
-    show_json(known) if as_json else show("\n".join(f"{name:<12} {about}" for name, about in known.items()))
-
-
-def _first_line(source: object) -> str:
-    module = sys.modules[type(source).__module__]
-    return (module.__doc__ or "").strip().splitlines()[0]
-
-
-@click.command()
-@click.argument("name", required=False)
-@json_option
-def recipes(name: str | None, as_json: bool) -> None:
-    """The shipped recipes, or all settings of one.
-
-    \b
-    stepmill recipes
-    stepmill recipes scribeagent-32k
-    """
-    from etl import recipe
-
-    if name:
-        settings = recipe.load(name).settings()
-        show_json(settings)
-        return
-    known = recipe.shipped()
-    show_json(known) if as_json else show("\n".join(f"{name:<18} {about}" for name, about in known.items()))
