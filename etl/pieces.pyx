@@ -38,7 +38,7 @@ cdef enum:  # operations, as in etl.pruner
     TEXT, OPEN, OPEN_REMOVABLE, UNWRAP, SINGLE, CLOSE, DROP, LITERAL, LITERAL_REMOVABLE, TEMPLATE, UNKNOWN
 
 cdef enum:  # marks of an open element; REMOVABLE: it goes if nothing was added
-    KEPT, UNWRAPPED, DROPPED, REMOVABLE
+    KEPT, UNWRAPPED, HIDES_TEXT, DROPPED, REMOVABLE
 
 cdef enum:  # what `Notes` is told of a tag
     TAG_DROPPED = 1, TAG_KEPT = 2, TAG_KEPT_WHEN_EMPTY = 4, TAG_LITERAL = 8, TAG_TEMPLATE = 16, TAG_VOID = 32

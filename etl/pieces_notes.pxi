@@ -185,7 +185,9 @@ cdef class Notes:
         elif record.kind == OTHER:
             record.op = TEXT
         elif not bits & TAG_KEPT:
-            record.op = SINGLE if record.kind == EMPTY else TEMPLATE if bits & TAG_TEMPLATE else UNWRAP
+            if bits & TAG_TEMPLATE and record.kind == START:
+                return self.ask(tokens, place)  # it may be a shadow root
+            record.op = SINGLE if record.kind == EMPTY else UNWRAP
         else:
             self.start_tag(tokens, place, bits)
         return 0
@@ -314,10 +316,11 @@ cdef class Notes:
 
     # ---- writing
 
-    def prune(self, Tokens tokens not None, Py_ssize_t elements, Py_ssize_t kept_at=-1, kept=None):
+    def prune(self, Tokens tokens not None, Py_ssize_t elements, list gaps not None, Py_ssize_t kept_at, kept):
         """(observation, whether white space counted somewhere in it).
 
-        kept_at: the place of a token that contributes ``kept``, a piece of the pruner's, instead of its own.
+        gaps: (place of a token, how many elements after it are left out). kept_at: the place of a token (-1: none) that
+        contributes ``kept``, a piece of the pruner's, instead of its own.
         """
         cdef Pieces pieces = tokens.pieces
         cdef Record *record
@@ -326,6 +329,7 @@ cdef class Notes:
         cdef Buffer *out = &self.out
         cdef bytes before, after, text
         cdef bint is_kept
+        cdef Py_ssize_t gap = 0, gap_at = -1
         self.own(pieces)
         if self.size > self.rules.memo_bytes:
             self.clear()
@@ -335,9 +339,15 @@ cdef class Notes:
         out.size = 0
         if self.counts != NULL:
             memset(self.counts, 0, self.counts_room * sizeof(uint32_t))
+        if gaps:
+            gap_at = gaps[0][0]
         for place in range(tokens.count):
             record = &pieces.records[tokens.entries[place].record]
             is_kept = place == kept_at
+            if gap_at >= 0 and place > gap_at:
+                self.node -= gaps[gap][1]
+                gap += 1
+                gap_at = gaps[gap][0] if gap < len(gaps) else -1
             if is_kept or (record.raw and not self.tag_bits(pieces, record.tag) & TAG_DROPPED):
                 op, _, *parts = kept if is_kept else self.rules.piece(tokens.at(place))
                 before, after, text = map(to_bytes, parts)
@@ -442,9 +452,11 @@ cdef class Notes:
         opened.mark = KEPT
         if op == DROP:
             opened.mark = DROPPED
-        elif op == UNWRAP or op == TEMPLATE:
+        elif op == UNWRAP:
             opened.mark = UNWRAPPED
-            self.templates += op == TEMPLATE
+        elif op == TEMPLATE:
+            opened.mark = HIDES_TEXT
+            self.templates += 1
         else:
             if op == LITERAL or op == LITERAL_REMOVABLE:
                 self.literal = self.literal or self.depth + 1
@@ -474,7 +486,9 @@ cdef class Notes:
             elif opened.mark == DROPPED:
                 self.out.size = opened.begin
             elif opened.mark == UNWRAPPED:
-                self.templates -= name.size == 8 and memcmp(name.at, b"template", 8) == 0
+                pass
+            elif opened.mark == HIDES_TEXT:
+                self.templates -= 1
             else:
                 begin = self.out.size
                 buffer_room(&self.out, name.size + 5)

@@ -2,11 +2,15 @@
 
 The rules are the reference pipeline's (ScribeAgent, arXiv 2411.15004); which tags and attributes they name is the
 recipe's. Every element is numbered (``node``: its index counted from the end of document order). Dropped with their
-content: the recipe's ``dropped_with_content`` tags, comments, and text inside ``template``. Other tags off the
-allow-list are unwrapped. Of the attributes only the listed ones stay, minus what reads like a hash: a class token, or
-another value over 32 characters, with at most ``min_chars_per_token`` characters a token. Event handlers are emptied.
-Elements left empty are removed from the leaves up, unless their tag or an attribute says that they matter. Tags and
-texts are joined by single spaces; inside ``pre`` and ``textarea`` nothing is added.
+content: the recipe's ``dropped_with_content`` tags, ``noembed`` and ``noframes``, of which a browser shows nothing,
+comments, and text inside ``template`` (a shadow root is content).
+Other tags off the allow-list are unwrapped. Of the attributes only the listed ones stay, minus what reads like a hash:
+a class token, or another value over 32 characters, with at most ``min_chars_per_token`` characters a token. Of one
+whose name contains ``style`` only ``style_kept_only_as`` stays, where its value contains that. Event handlers are
+emptied. Elements left empty are removed from the leaves up, unless their tag or an attribute says that they matter.
+Tags and texts are joined by single spaces; inside ``pre`` and ``textarea`` nothing is added.
+
+A recipe may go beyond the reference: `PruneRules` from ``inert_content`` on.
 
 Two departures from the reference. NUL characters vanish, as they do in a browser. Recorder markers are removed
 whatever the recipe's lists say: they tell the answer.
@@ -23,16 +27,21 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from etl import compiled, dom
-from etl.dom import EMPTY, END, OTHER, START, Note, Page, Token, resolve, resolve_in_attribute
+from etl.addresses import JavascriptRule, shortened
+from etl.dom import EMPTY, END, OTHER, START, Note, Page, Token, is_shadow_root, resolve, resolve_in_attribute
 
 RECORDER_MARKERS: Final = re.compile(
     r"(?i)data_pw_testid_buckeye|__playwright_|^bid$|^ref$|^backend_node_id$|^data-webtasks-id$|^data-scrapy-annotate$"
     r"|^browsergym_|^data-stepmill-"
 )
 """Attributes that recorders put into pages; they mark the target or number the elements."""
+
+PSEUDO_ELEMENT: Final = re.compile(r"</?::-?[a-zA-Z][a-zA-Z-]*(?:\([^()<>]*\))?\s*/?>")
+"""What recorders write as text where a style sheet puts something before or after an element's own content."""
 
 MEMO_BYTES: Final = 64 * 2**20
 """Bound of the memos of attribute values; when it is reached they start again empty."""
@@ -42,6 +51,7 @@ _LONGEST_NAME: Final = 64
 _LONGEST_VALUE: Final = 512  # characters; longer ones hardly come again
 
 _ENTRY_OVERHEAD: Final = 400  # measured bytes of an entry: key, value, their strings' headers, the slot
+_FALLBACKS: Final = frozenset(("noembed", "noframes"))  # a browser shows nothing of them
 _LITERAL_TAGS: Final = frozenset(("pre", "textarea"))
 _WHITE_SPACE: Final = re.compile(r"\s+")
 
@@ -50,7 +60,7 @@ _DEEP: Final = 512  # open elements, more than any page that people see has
 # Operations of a piece.
 _TEXT, _OPEN, _OPEN_REMOVABLE, _UNWRAP, _SINGLE, _CLOSE, _DROP, _LITERAL, _LITERAL_REMOVABLE, _TEMPLATE = range(10)
 # Marks of an open element; otherwise the length of the output after its start tag: it goes if nothing was added.
-_KEPT, _UNWRAPPED, _DROPPED = -1, -2, -3  # _DROPPED - n: the output is cut back to n when it closes
+_KEPT, _UNWRAPPED, _HIDES_TEXT, _DROPPED = -1, -2, -3, -4  # _DROPPED - n: the output is cut back to n when it closes
 
 
 _Piece = tuple[int, str, str, str, str]
@@ -61,8 +71,13 @@ _Piece = tuple[int, str, str, str, str]
 class PruneRules:
     """Which markup stays. Lists as in the recipe; see the module docstring for what each does.
 
-    style_kept_only_as: the one value of ``style`` that stays. min_chars_per_token: of class tokens and of values over
-    32 characters, more than this.
+    style_kept_only_as: what stays of an attribute with ``style`` in its name, where its value contains this; empty:
+    none stays. min_chars_per_token: of class tokens and of values over 32 characters, more than this.
+
+    inert_content: whether content of ``noscript`` and ``template`` stays, of which a browser with scripts shows nothing
+    (but for shadow roots); node ids count it in any case. pseudo_elements: whether marks like ``<::before>`` stay, that
+    recorders write as text. max_data_uri: characters of the longest data URI that stays (0: of any length); a longer
+    one leaves its media type. javascript_urls: ``keep`` them, leave ``short`` ones without the program, or ``drop``.
     """
 
     kept_tags: frozenset[str]
@@ -73,6 +88,10 @@ class PruneRules:
     kept_when_empty_attributes: frozenset[str]
     style_kept_only_as: str
     min_chars_per_token: float
+    inert_content: bool = True
+    pseudo_elements: bool = False
+    max_data_uri: int = 0
+    javascript_urls: JavascriptRule = "keep"
 
 
 class Pruned(NamedTuple):
@@ -86,12 +105,14 @@ class Pruner:
     """Prunes pages by fixed rules; keeps what tokens contribute for the next page.
 
     count_tokens: the number of tokens of a string under the vocabulary that the characters-per-token rule uses.
+    dropped: the tags that go with their content.
     """
 
     def __init__(self, rules: PruneRules, count_tokens: Callable[[str], int]) -> None:
         self.rules = rules
         self._count_tokens = count_tokens
         self._kept_attributes = {name for name in rules.kept_attributes if not RECORDER_MARKERS.search(name)}
+        self.dropped = rules.dropped_with_content | (_FALLBACKS - rules.kept_tags)
         self._readable: dict[str, bool] = {}
         self._shown = _Shown(self._varies)
         self._size = 0
@@ -114,22 +135,30 @@ class Pruner:
             return Pruned(observation, start_tag)
         if not keep:
             return Pruned(observation, "")
-        observation = self._written(page, page.position(element))
+        observation = self._written(page, element)
         return Pruned(observation, start_tag if start_tag in observation else "")
 
-    def _written(self, page: Page, kept: int | None = None) -> str:
-        """The observation; kept: the place of a token whose element stays whatever the rules say."""
-        if (compiled_tokens := page.compiled) is not None:
+    def _written(self, page: Page, element: int | None = None) -> str:
+        """The observation; element: the index of one that stays whatever the rules say."""
+        shown = dom.Live(page, None, []) if self.rules.inert_content else dom.live(page)
+        element = -1 if element is None else shown.of_whole(element)
+        kept = -1 if element < 0 else shown.page.position(element)
+        tokens = shown.page.tokens
+        if (compiled_tokens := shown.page.compiled) is not None:
+            piece = None if kept < 0 else self.kept(tokens[kept])
             with dom.COMPILED:
-                if kept is None:
-                    return _joined(*self._notes.prune(compiled_tokens, page.elements))
-                return _joined(*self._notes.prune(compiled_tokens, page.elements, kept, self.kept(page.tokens[kept])))
+                return _joined(*self._notes.prune(compiled_tokens, page.elements, shown.gaps, kept, piece))
         writer = _Writer(self, page.elements)
-        tokens = page.tokens
-        if kept is not None:
+        if kept >= 0:
             writer.kept = tokens[kept].copy()
             tokens = [*tokens[:kept], writer.kept, *tokens[kept + 1 :]]
-        writer.run(iter(tokens))
+        at = 0
+        for place, left_out in shown.gaps:
+            writer.run(islice(tokens, at, place + 1))
+            writer.node -= left_out
+            at = place + 1
+        writer.run(islice(tokens, at, None))
+        writer.finish()
         return _joined("".join(writer.out), writer.was_literal)
 
     def start_tag(self, page: Page, element: int) -> str:
@@ -164,16 +193,17 @@ class Pruner:
     def piece(self, token: Token) -> _Piece:
         """What a token contributes."""
         kind, tag, text = token.kind, token.tag, token.raw_text
-        if kind == START and tag in self.rules.dropped_with_content:
+        if kind == START and tag in self.dropped:
             return _DROP, tag, "", "", ""
         if text:
-            text = "" if text.isspace() else _one_line(token.text)
+            text = "" if text.isspace() else _one_line(self._own_text(token.text))
         if kind == END:
             return _CLOSE, tag, "", "", text
         if kind == OTHER:
             return _TEXT, "", "", "", text
         if tag not in self.rules.kept_tags:
-            return _SINGLE if kind == EMPTY else _TEMPLATE if tag == "template" else _UNWRAP, tag, "", "", text
+            hides = tag == "template" and kind == START and not is_shadow_root(token)
+            return _SINGLE if kind == EMPTY else _TEMPLATE if hides else _UNWRAP, tag, "", "", text
         op, before, after = self._start_tag(token, tag not in self.rules.kept_when_empty_tags)
         return op, tag, before, after, text
 
@@ -186,17 +216,23 @@ class Pruner:
 
     def text(self, raw: str) -> str:
         """How the text after a token stands in the observation."""
-        return "" if raw.isspace() else _one_line(resolve(raw))
+        return "" if raw.isspace() else _one_line(self._own_text(resolve(raw)))
 
     def literal_text(self, token: Token) -> str:
         """The same inside ``pre`` and ``textarea``."""
-        text = token.text.replace("\0", "")
+        text = self._own_text(token.text.replace("\0", ""))
         return "" if text.isspace() else _escape(text)
+
+    def _own_text(self, text: str) -> str:
+        """Text without what recorders have put into it."""
+        if self.rules.pseudo_elements or "::" not in text:
+            return text
+        return PSEUDO_ELEMENT.sub(" ", text)
 
     def tag_bits(self, tag: str) -> int:
         """What the rules say of a tag, as `etl.pieces` has it."""
         rules = self.rules
-        lists = rules.dropped_with_content, rules.kept_tags, rules.kept_when_empty_tags, _LITERAL_TAGS, ("template",)
+        lists = self.dropped, rules.kept_tags, rules.kept_when_empty_tags, _LITERAL_TAGS, ("template",)
         return sum((tag in found) << bit for bit, found in enumerate((*lists, dom.VOID_TAGS)))
 
     def name_bits(self, name: str) -> int:
@@ -249,31 +285,37 @@ class Pruner:
         """Whether it depends on its value if an attribute stays; else it goes."""
         if name in self._kept_attributes:
             return name != "node"
-        if (name.startswith("on") or "jsaction" in name) and not RECORDER_MARKERS.search(name):
-            return "script" not in name
-        return name == "style"
+        return "script" not in name and not RECORDER_MARKERS.search(name) and (_is_handler(name) or "style" in name)
 
     def shown(self, name: str, written: str) -> str:
         """How an attribute with this value stands in a start tag, with a space before it; empty if it goes."""
         value = self._value(name, resolve_in_attribute(written) if "&" in written else written)
         return f" {name}={value}" if value else ""
 
+    def shows(self, name: str, value: str) -> bool:
+        """Whether an attribute stays with this value, as it is."""
+        return self._varies(name) and self._value(name, value) == _quoted(value)
+
     def _value(self, name: str, value: str) -> str:
         """The value that stays, with its quotes; empty if the attribute goes."""
         rules = self.rules
         if name in self._kept_attributes:
-            if name in rules.never_filtered_attributes:
-                return _quoted(value)
-            if not value or value == "none":
-                return ""
             if name == "class":
                 known = self._readable
                 tokens = [token for token in value.split() if (known[token] if token in known else self._reads(token))]
                 return _quoted(" ".join(tokens)) if tokens else ""
+            value = shortened(name, value, rules.max_data_uri, rules.javascript_urls)
+            if name in rules.never_filtered_attributes:
+                return _quoted(value)
+            if not value or value == "none":
+                return ""
             return "" if len(value) > 32 and not self._reads(value) else _quoted(value)
-        if name == "style":
-            return _quoted(value) if value == rules.style_kept_only_as else ""
-        return "" if len(value) > 32 and not self._reads(value) else '""'  # an event handler
+        if len(value) > 32 and not self._reads(value):
+            return ""
+        if _is_handler(name):
+            return '""'
+        only = rules.style_kept_only_as
+        return _quoted(only) if only and only in value else ""
 
     def _reads(self, text: str) -> bool:
         """Whether a string reads like words: more characters a token than the rule's minimum."""
@@ -284,6 +326,11 @@ class Pruner:
                 self._grow(len(text))
                 self._readable[text] = readable
         return readable
+
+
+def _is_handler(name: str) -> bool:
+    """Whether an attribute holds a program that an event starts."""
+    return name.startswith("on") or "jsaction" in name
 
 
 class _Shown(dict[str, "dict[str, str] | None"]):
@@ -371,7 +418,12 @@ class _Writer:
         self.was_literal = False
 
     def run(self, tokens: Iterator[Token]) -> None:
-        """Write all tokens and close what is open."""
+        """Write tokens, after those that have been written."""
+        if self.counts is not None:
+            for token in tokens:
+                self.step(token)
+        while (self.literal or self.template) and (token := next(tokens, None)) is not None:  # type: ignore[assignment]
+            self.step(token)
         out, names, marks, node, pruner, kept = self.out, self.names, self.marks, self.node, self.pruner, self.kept
         append = out.append
         for token in tokens:
@@ -435,8 +487,11 @@ class _Writer:
             if text:
                 append(text)
         self.node = node
-        while names:
-            self._close(names[-1])
+
+    def finish(self) -> None:
+        """Close what is open."""
+        while self.names:
+            self._close(self.names[-1])
 
     def step(self, token: Token) -> None:
         """Write one token, whatever is open."""
@@ -463,9 +518,11 @@ class _Writer:
         mark = _KEPT
         if op == _DROP:
             mark = _DROPPED - len(self.out)
-        elif op in (_UNWRAP, _TEMPLATE):
+        elif op == _UNWRAP:
             mark = _UNWRAPPED
-            self.template += op == _TEMPLATE
+        elif op == _TEMPLATE:
+            mark = _HIDES_TEXT
+            self.template += 1
         else:
             if op in (_LITERAL, _LITERAL_REMOVABLE):
                 self.literal = self.literal or len(self.names) + 1
@@ -492,8 +549,8 @@ class _Writer:
                 self.out.pop()
             elif mark <= _DROPPED:
                 del self.out[_DROPPED - mark :]
-            elif mark == _UNWRAPPED:
-                self.template -= name == "template"
+            elif mark in (_UNWRAPPED, _HIDES_TEXT):
+                self.template -= mark == _HIDES_TEXT
             else:
                 self._append(f"</{name}> ")
                 if end_of_literal:

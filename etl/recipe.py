@@ -74,7 +74,7 @@ class VocabularySettings:
 
 @dataclass(frozen=True)
 class PruneSettings:
-    """The lists of `etl.pruner.PruneRules`; ratio_vocabulary: of the characters-per-token rule."""
+    """`etl.pruner.PruneRules`; ratio_vocabulary: of the characters-per-token rule; keep_target: see `Prune`."""
 
     kept_tags: frozenset[str]
     dropped_with_content: frozenset[str]
@@ -84,6 +84,10 @@ class PruneSettings:
     kept_when_empty_attributes: frozenset[str]
     style_kept_only_as: str = ""
     min_chars_per_token: float = 2.0
+    inert_content: bool = True
+    pseudo_elements: bool = False
+    max_data_uri: int = 0
+    javascript_urls: Literal["keep", "short", "drop"] = "keep"
     ratio_vocabulary: str = "qwen2.5"
     keep_target: bool = True
 

@@ -288,5 +288,5 @@ def _context(trail: Trail, mark: Mark, page: dom.Page) -> str:
     attributes = "".join(f' {name}="{value[:100]}"' for name, value in list(token.attributes().items())[:20])
     return (
         f"Objective: {trail.objective}\nURL: {mark.step.url[:500]}\nAction: {mark.step.action.kind}\n"
-        f"Element: <{token.tag}{attributes}>\nText inside: {page.text_of(mark.element, 300)}"
+        f"Element: <{token.tag}{attributes}>\nText inside: {dom.text_of(page, mark.element, 300)}"
     )

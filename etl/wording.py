@@ -21,14 +21,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from etl import dom
+from etl.labels import label_of
+from etl.pruner import Pruner
 from schemas.actions import BUTTONS, KINDS, MODIFIERS, each, nearest
 from schemas.reasons import Reason
 from schemas.trail import Mark
 from schemas.workflow import Action, Step
 from tokenization.prompt import one_line
 
-_LABEL_CHARS: Final = 80
-_LABEL_ATTRIBUTES: Final = ("aria-label", "aria_label", "title", "placeholder", "alt", "value", "name")
 _BEFORE_LABEL: Final = {
     "type": "in",
     "select": "in",
@@ -53,18 +53,18 @@ _PAIR: Final = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*[, ]\s*(-?\d+(?:\.\d+)?)\s*")
 _WAY: Final = re.compile(r"\s*(up|down|left|right)(?:[\s,:]+(\d+(?:\.\d+)?)\s*(?:px|pixels)?)?\s*", re.IGNORECASE)
 
 
-def described(mark: Mark, page: dom.Page | None) -> str:
+def described(mark: Mark, page: dom.Page | None, pruner: Pruner | None = None) -> str:
     """One line in words for an action: the recording's, else verb, value, and the target's label.
 
-    page: of the step; None where its labels are not to be had.
+    page: of the step; None where its labels are not to be had. pruner: as for `label_of`.
     """
     action = mark.step.action
-    value, rest = _value(action), _rest(mark, page)
+    value, rest = _value(action), _rest(mark, page, pruner)
     if action.description:
         said = one_line(action.description).strip()
         missing = [value] if value and not _says(said, action) else []
         return f"{said}: {' '.join([*missing, *rest])}" if missing or rest else said
-    label = _quoted_label(page, mark.element)
+    label = _quoted_label(page, mark.element, pruner)
     verb = KINDS[action.kind].verb if action.kind in KINDS else action.kind.replace("_", " ").capitalize()
     if action.kind in _BEFORE_LABEL:
         between = _BEFORE_LABEL[action.kind] if value and label else ""
@@ -165,11 +165,11 @@ def _says(said: str, action: Action) -> bool:
     return said.endswith((f" {value}", f" {value}.")) or all(any(form in said for form in forms) for forms in quotes)
 
 
-def _rest(mark: Mark, page: dom.Page | None) -> list[str]:
+def _rest(mark: Mark, page: dom.Page | None, pruner: Pruner | None) -> list[str]:
     """What neither kind nor value says: where a drag ends, the button, keys that are held."""
     action, words = mark.step.action, []
     if mark.destination >= 0 and page is not None:
-        label = _quoted_label(page, mark.destination)
+        label = _quoted_label(page, mark.destination, pruner)
         words.append(f"to node {page.node(mark.destination)}{f' {label}' if label else ''}")
     if action.button and action.button != "left":
         words.append(f"with the {action.button} button")
@@ -178,15 +178,7 @@ def _rest(mark: Mark, page: dom.Page | None) -> list[str]:
     return words
 
 
-def _quoted_label(page: dom.Page | None, element: int) -> str:
+def _quoted_label(page: dom.Page | None, element: int, pruner: Pruner | None) -> str:
     """What an element is called, in quotes; empty if it has no name, or there is none."""
-    if page is None or element < 0:
-        return ""
-    attributes = page.tokens[page.position(element)].attributes()
-    text = page.text_of(element, _LABEL_CHARS)
-    labels = [attributes.get(name, "") for name in _LABEL_ATTRIBUTES]
-    for label in (*labels[:2], text, *labels[2:]):
-        label = " ".join(label.replace("\0", "").split())[:_LABEL_CHARS]
-        if label:
-            return _quoted(label)
-    return ""
+    label = "" if page is None or element < 0 else label_of(page, element, pruner)
+    return _quoted(label) if label else ""

@@ -262,12 +262,12 @@ def test_position_is_the_elements_start_tag(html: str) -> None:
 def test_text_of_an_element(html: str, text: str) -> None:
     """The text inside an element: nested ones too, scripts not, nothing after its end; in whatever way it was read."""
     for page in (dom.read(html), split.read_pieces(html), dom.read_plain(html)):
-        assert page.text_of(0, 100) == text
+        assert dom.text_of(page, 0, 100) == text
 
 
 def test_text_of_is_cut() -> None:
     """No more than the limit comes back, however long the element is."""
-    assert dom.read("<p>" + "<b>word</b>" * 100_000).text_of(0, 20) == "word word word word "
+    assert dom.text_of(dom.read("<p>" + "<b>word</b>" * 100_000), 0, 20) == "word word word word "
 
 
 # ---- finding elements

@@ -120,7 +120,7 @@ def test_every_piece_is_encoded_whole_as_tiktoken_does_it(shared_build: Path) ->
             if len(piece) > 1 or piece[0] < 151643:
                 assert plain().encode_ordinary(text) == piece, emitted.sample_id
             tokens += len(piece)
-    assert tokens > 9_000_000
+    assert tokens > 8_900_000
 
 
 def test_every_training_sample_shows_its_target(shared_build: Path) -> None:

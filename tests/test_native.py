@@ -53,7 +53,7 @@ def assert_same(html: str, use: Pruner = SHARED_PRUNER, *, every: int = 1) -> No
     for element in range(0, fast.elements, every):
         assert use.start_tag(fast, element) == use.start_tag(plain, element)
         assert use.prune(fast, element, keep=True) == use.prune(plain, element, keep=True)
-        assert fast.text_of(element, 50) == plain.text_of(element, 50)
+        assert dom.text_of(fast, element, 50) == dom.text_of(plain, element, 50)
 
 
 def assert_live(fast: dom.Live, plain: dom.Live) -> None:

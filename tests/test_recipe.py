@@ -249,6 +249,7 @@ def test_every_setting_is_in_the_fingerprint() -> None:
         "filter.failed_actions=false", "filter.min_english=0.5", "filter.max_non_ascii=0.5", "filter.min_reward=0.5",
         "locate.drop_workflow=true", "locate.train_without_element=true", "prune.keep_target=false",
         "prune.min_chars_per_token=1.5", "prune.style_kept_only_as=x", *(f'prune.{name}=["b"]' for name in LISTS),
+        "prune.inert_content=false", "prune.pseudo_elements=true", "prune.max_data_uri=9", "prune.javascript_urls=drop",
         "unroll.max_history=3", "prompt.system=x", "prompt.node_repeats=1", "prompt.chat=plain", "fit.context=5",
         "fit.train=all", "fit.test=all", "fit.max_chunks=3", "pack.packing=false", "pack.window=5", "pack.shard_mb=5",
         "split.key=domain", "split.test=0.5", "split.seed=1", "card.pretty_name=x", "card.license=mit",

@@ -10,10 +10,11 @@ looks pieces up in a memo, and `etl.pieces`, where it is compiled, does that sev
 equal.
 """
 
-from etl.dom.live import Inert, Live, in_document, inert, live
-from etl.dom.page import Page
+from etl.dom.live import in_document, inert, is_shadow_root, live
+from etl.dom.page import Inert, Live, Page
 from etl.dom.reading import COMPILED, read
 from etl.dom.standard import read_plain
+from etl.dom.text import text_of
 from etl.dom.tokens import (
     EMPTY,
     END,
@@ -42,9 +43,11 @@ __all__ = [
     "Token",
     "in_document",
     "inert",
+    "is_shadow_root",
     "live",
     "read",
     "read_plain",
     "resolve",
     "resolve_in_attribute",
+    "text_of",
 ]

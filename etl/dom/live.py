@@ -10,12 +10,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from etl.dom.page import Page
+from etl.dom.page import Inert, Live, Page
 from etl.dom.reading import COMPILED
 from etl.dom.tokens import END, START, Token
 
@@ -23,28 +23,6 @@ NOSCRIPT: Final = "noscript"
 TEMPLATE: Final = "template"
 
 _IN_NOTHING, _IN_NOSCRIPT, _IN_TEMPLATE, _IN_UNCLOSED = range(4)
-
-
-class Inert(NamedTuple):
-    """Content that is no part of the document. opener: the place of the start tag, whose text is content too; end: of
-    the first token that is not; first, elements: index of its first element, and how many there are.
-    """
-
-    opener: int
-    end: int
-    first: int
-    elements: int
-
-
-class Live(NamedTuple):
-    """A page without its inert content, and its elements by their index in the whole page (None: it is the same)."""
-
-    page: Page
-    elements: npt.NDArray[np.int64] | None
-
-    def in_whole(self, found: Sequence[int]) -> list[int]:
-        """Elements of it by their indices in the whole page."""
-        return list(found) if self.elements is None else self.elements[list(found)].tolist()
 
 
 def is_shadow_root(token: Token) -> bool:
@@ -82,8 +60,18 @@ def live(page: Page) -> Live:
     """A page as scripts and locators have it. Linear in the page; the page itself if nothing in it is inert."""
     if page.live is None:
         gaps = inert(page)
-        page.live = Live(_without(page, gaps), _elements(page, gaps)) if gaps else Live(page, None)
+        if gaps:
+            page.live = Live(_without(page, gaps), _elements(page, gaps), list(_left_out(gaps)))
+        else:
+            page.live = Live(page, None, [])
     return page.live
+
+
+def _left_out(gaps: list[Inert]) -> Iterator[tuple[int, int]]:
+    shift = 0  # tokens left out so far
+    for gap in gaps:
+        yield gap.opener - shift, gap.elements
+        shift += gap.end - gap.opener - 1
 
 
 def _elements(page: Page, gaps: list[Inert]) -> npt.NDArray[np.int64]:

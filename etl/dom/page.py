@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import compress
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from etl.dom.tokens import END, START, Token
+from etl.dom.tokens import Token
 
-if TYPE_CHECKING:
-    from etl.dom.live import Inert, Live
+
+class Inert(NamedTuple):
+    """Content that is no part of the document. opener: the place of the start tag, whose text is content too; end: of
+    the first token that is not; first, elements: index of its first element, and how many there are.
+    """
+
+    opener: int
+    end: int
+    first: int
+    elements: int
 
 
 class CompiledTokens(Protocol):
@@ -85,24 +93,26 @@ class Page:
             return list(elements)
         return [pair for pair in elements if text in (markup := pair[1].markup) or "&" in markup or pair[1].odd]
 
-    def text_of(self, element: int, limit: int) -> str:
-        """The text inside an element, white space collapsed, cut at ``limit`` characters."""
-        position = self.position(element)
-        opener = self.tokens[position]
-        if opener.kind != START or opener.hides_text:
-            return ""
-        parts: list[str] = []
-        size = depth = 0
-        for token in map(self.tokens.__getitem__, range(position, len(self.tokens))):
-            if token.tag == opener.tag:
-                depth += (token.kind == START) - (token.kind == END)
-            if depth == 0 or size > limit:
-                break
-            text = "" if token.hides_text else " ".join(token.text.split())
-            if text:
-                parts.append(text)
-                size += len(text) + 1
-        return " ".join(parts)[:limit]
+
+class Live(NamedTuple):
+    """A page without its inert content. elements: by their index in the whole page (None: it is the whole page).
+    gaps: (place of a start tag in it, how many elements of the whole page inside are left out), in order.
+    """
+
+    page: Page
+    elements: npt.NDArray[np.int64] | None
+    gaps: list[tuple[int, int]]
+
+    def in_whole(self, found: Sequence[int]) -> list[int]:
+        """Elements of it by their indices in the whole page."""
+        return list(found) if self.elements is None else self.elements[list(found)].tolist()
+
+    def of_whole(self, element: int) -> int:
+        """The element with this index in the whole page; -1 if it is inert."""
+        if self.elements is None:
+            return element
+        at = int(np.searchsorted(self.elements, element))
+        return at if at < len(self.elements) and self.elements[at] == element else -1
 
 
 def with_lf(html: str) -> str:

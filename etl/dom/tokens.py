@@ -26,6 +26,9 @@ RAW_TAGS: Final = frozenset(("script", "style", "title", "textarea", "xmp", "noe
 REFERENCE_TAGS: Final = frozenset(("title", "textarea"))
 """Raw elements in whose text character references count."""
 
+UNSEEN_TAGS: Final = frozenset(("script", "style", "noembed", "noframes"))
+"""Raw elements of whose text a browser shows nothing; that of ``xmp`` and ``plaintext`` it shows as it is."""
+
 _ATTRIBUTE: Final = re.compile(
     r"""([^ \t\n\f\r=]++)(?:[ \t\n\f\r]*+=[ \t\n\f\r]*+(?:"([^"]*+)"|'([^']*+)'|([^ \t\n\f\r]++)))?+"""
 )
@@ -77,7 +80,7 @@ class Token:
     @property
     def hides_text(self) -> bool:
         """Whether its text is none that people see: a script, a style sheet and the like."""
-        return self.opens_raw and self.tag not in REFERENCE_TAGS
+        return self.opens_raw and self.tag in UNSEEN_TAGS
 
     @property
     def text(self) -> str:

@@ -26,7 +26,7 @@ class Prune:
     """rules: which markup stays. vocabulary: for the characters-per-token rule. keep_target: see the module."""
 
     name: ClassVar[str] = "prune"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
 
     rules: PruneRules
     vocabulary: Vocabulary
@@ -46,7 +46,7 @@ class Prune:
             mark.description = described(mark, None)
             return
         page = dom.read(step.html, mark.utf8)
-        mark.description = described(mark, page)
+        mark.description = described(mark, page, pruner)
         if mark.element < 0:
             mark.observation = pruner.prune(page).observation
         elif mark.reason:

@@ -69,16 +69,17 @@ class Soup:
             return None
         if name.lower().startswith("on") or "jsaction" in name.lower():
             return None if len(value) > 32 and not self._reads(value) else ""
-        if name == "style":
-            return value if value == rules.style_kept_only_as else None
         if name not in rules.kept_attributes:
-            return None
+            only = rules.style_kept_only_as
+            if "style" not in name or only not in value or (len(value) > 32 and not self._reads(value)):
+                return None
+            return only
         if name in rules.never_filtered_attributes:
             return value
-        if not value or value == "none":
-            return None
         if name == "class":
             return " ".join(token for token in value.split() if self._reads(token)) or None
+        if not value or value == "none":
+            return None
         return None if len(value) > 32 and not self._reads(value) else value
 
     def _remove_empty(self, element: Tag) -> None:
