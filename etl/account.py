@@ -21,6 +21,7 @@ import pyarrow as pa
 from etl import state, storage
 from etl.fates import GROUP_ROWS, Fates, fates
 from etl.shards import open_arrow, read_parquet
+from etl.shelf import shelf
 from etl.storage import AnyPath
 from etl.sums import Sums
 from schemas.ledger import FITTED_SCHEMA, QUARANTINE_SCHEMA
@@ -214,6 +215,8 @@ def in_quarantine(out: AnyPath) -> int:
 
 def _of_inputs(out: AnyPath, folder: str) -> Iterator[AnyPath]:
     """The Arrow files of a work folder that belong to the build's inputs, in their order, and that of the index."""
-    names = [f"{key}.arrow" for key in (*state.keys(out / "work"), "index")]
-    gone = set(storage.missing(out / "work" / folder, names))
-    yield from (out / "work" / folder / name for name in names if name not in gone)
+    work = out / "work"
+    yield from shelf(work).existing(folder, state.keys(work))
+    index = work / folder / "index.arrow"
+    if storage.exists(index):
+        yield index

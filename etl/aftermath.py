@@ -1,7 +1,8 @@
 """What a run leaves for the next program: ``work/last_build.json``, and a command that is run when it has ended.
 
-Every run that got past configuration and the folder's lock is summed up, however it ended; a run that was refused has
-changed nothing, and leaves the file as it is. Clocks are read here: the file is no part of the dataset.
+Every run into a known folder is summed up, however it ended: also one that was refused for its configuration, for want
+of inputs, or because another build holds the folder. Only in a folder that is none of a build's nothing is written.
+Clocks are read here: the file is no part of the dataset.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ FILE: Final = "last_build.json"
 NAMES: Final = 100
 """So many names of inputs are listed of each kind; the counts are whole."""
 
+_OF_MANIFEST: Final = ("fingerprint", "totals", "figures", "quarantined", "accounting", "unknown_actions")
+
 COMPLETE, NOTHING, GATE, FAILED, INTERRUPTED = "complete", "nothing_to_do", "gate_failed", "failed", "interrupted"
 
 
@@ -34,10 +37,12 @@ COMPLETE, NOTHING, GATE, FAILED, INTERRUPTED = "complete", "nothing_to_do", "gat
 class Record:
     """What is known of a run so far.
 
-    status: empty until it has ended. known: fields of the file. seconds: by phase.
+    status: empty until it has ended. file: whether the summary was written. known: fields of the file. seconds: by
+    phase.
     """
 
     status: str = ""
+    file: bool = False
     known: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     _built: dict[str, set[str]] = field(default_factory=dict)
@@ -53,15 +58,16 @@ class Record:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - start
 
     @contextmanager
-    def counted(self, what: str, folder: AnyPath, reports: Collection[str]) -> Iterator[None]:
-        """The block builds these shards, or finds them built: their reports, by name in a folder, tell which."""
-        before = storage.stamps(folder, reports)
+    def counted(self, what: str, folders: Collection[AnyPath], reports: Collection[str]) -> Iterator[None]:
+        """The block builds these shards, or finds them built: their reports, by name in some folder, tell which."""
+        before = [storage.stamps(folder, reports) for folder in folders]
         try:
             yield
         finally:
-            after = storage.stamps(folder, reports)
-            built = {name for name in reports if after.get(name) not in {None, before.get(name)}}
-            self._built.setdefault(what, set()).update(built)
+            built = self._built.setdefault(what, set())
+            for folder, old in zip(folders, before, strict=True):
+                after = storage.stamps(folder, reports)
+                built |= {name for name in reports if after.get(name) not in {None, old.get(name)}}
             self._every[what] = len(reports)
 
     def inputs(self, differing: Mapping[str, Sequence[str]]) -> None:
@@ -72,11 +78,11 @@ class Record:
 
     def manifest(self, manifest: Mapping[str, Any]) -> None:
         """Note what a build came to, whether or not it passes its gates."""
-        self.known |= {key: manifest[key] for key in ("fingerprint", "totals", "figures", "quarantined")}
+        self.known |= {key: manifest[key] for key in _OF_MANIFEST}
 
     def as_json(self, message: str, code: int) -> dict[str, Any]:
         """The file. Fields of what the run did not come to are null."""
-        nothing = dict.fromkeys(("fingerprint", "generation", "inputs", "totals", "figures", "quarantined"))
+        nothing = dict.fromkeys(("generation", "inputs", *_OF_MANIFEST))
         shards = {
             what: {"built": len(self._built.get(what, ())), "of": self._every.get(what, 0)}
             for what in ("input_shards", "output_shards")
@@ -95,24 +101,31 @@ class Record:
 
 
 @contextmanager
-def recorded(work: AnyPath, record: Record) -> Iterator[None]:
-    """Sum up the block when it has ended, unless by a `ConfigError`.
+def recorded(out: AnyPath, record: Record) -> Iterator[None]:
+    """Sum up the block when it has ended, unless a block within it has done so. out: the folder of the build.
 
     An error of writing the file is raised only where the block itself had none.
     """
     try:
         yield
-    except ConfigError:
-        raise
     except BaseException as error:
-        record.status, message = _told(error)
-        if isinstance(error, GateError):
-            record.known["gate_failures"] = error.failures
-        with suppress(OSError, BuildError):
-            write_json(work / FILE, record.as_json(message, 1))
+        if not record.status:
+            record.status, message = _told(error)
+            if isinstance(error, GateError):
+                record.known["gate_failures"] = error.failures
+            with suppress(OSError, BuildError):
+                _write(out, record, message, 2 if isinstance(error, ConfigError) else 1)
         raise
-    record.status = record.status or COMPLETE
-    write_json(work / FILE, record.as_json("", 0))
+    if not record.file:
+        record.status = record.status or COMPLETE
+        _write(out, record, "", 0)
+
+
+def _write(out: AnyPath, record: Record, message: str, code: int) -> None:
+    if storage.holds_anything(out) and not storage.holds_anything(out / "work"):
+        return  # somebody else's folder
+    write_json(out / "work" / FILE, record.as_json(message, code))
+    record.file = True
 
 
 def _told(error: BaseException) -> tuple[str, str]:
@@ -132,7 +145,7 @@ class Hook:
 
 
 def with_hook(run: Callable[[], T], record: Record, out: AnyPath, hook: Hook | None) -> T:
-    """What ``run`` returns; when it has ended, however that was, the hook is run, unless it left no record.
+    """What ``run`` returns; when it has ended, however that was, the hook is run.
 
     Raises what ``run`` raises, else `BuildError` if the hook fails.
     """
@@ -153,7 +166,7 @@ def _run(hook: Hook | None, record: Record, out: AnyPath) -> str:
         return ""
     where = out / "work" / FILE
     place = str(where.absolute() if isinstance(where, Path) else where)
-    told = {"STEPMILL_LAST_BUILD": place, "STEPMILL_STATUS": record.status}
+    told = {"STEPMILL_LAST_BUILD": place if record.file else "", "STEPMILL_STATUS": record.status}
     try:
         done = subprocess.run(  # noqa: S602 - a command of the user's own, which is meant for the shell
             hook.command, shell=True, cwd=hook.folder, env=os.environ | told, stdout=2, check=False

@@ -8,7 +8,7 @@ To read single batches instead costs a request for every batch before the one wa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,25 +19,34 @@ from upath import UPath
 
 from etl import scratch, storage
 from etl.shards import broken
+from etl.shelf import Shelf
+from etl.storage import AnyPath
 from schemas.samples import SAMPLE_SCHEMA
 
 NAME: Final = "collected"
 
 
-def collect(rows: pl.DataFrame, folder: UPath, into: Path) -> pl.DataFrame:
+def collect(rows: pl.DataFrame, shelf: Shelf, into: Path) -> pl.DataFrame:
     """Write the samples at (shard, row) to one Arrow file ``collected``; returns where each now is, in the same order.
 
     Raises `IntegrityError` for a samples file that is none, FileNotFoundError for one that is not there.
     """
-    known = storage.details(folder)
+    into.mkdir(parents=True, exist_ok=True)
+    known = {work: _known(work / "samples") for work in {shelf.common, *((shelf.own,) if shelf.anew else ())}}
     places = rows.select("shard", "row", "chars").with_row_index("at").sort("shard", "row")
     with pa.OSFile(str(into / f"{NAME}.arrow"), "wb") as stream, pa.ipc.new_file(stream, SAMPLE_SCHEMA) as writer:
         for (shard,), group in places.group_by("shard", maintain_order=True):
-            path = folder / f"{shard}.arrow"
-            for batch in _rows(path, group["row"].to_numpy(), scratch.content_tag(known.get(path.name, {}))):
+            path = shelf.file("samples", str(shard))
+            assert isinstance(path, UPath)
+            details = known[shelf.work(str(shard))].get(path.name, {})
+            for batch in _rows(path, group["row"].to_numpy(), scratch.content_tag(details)):
                 writer.write_batch(batch)
     here = places.with_columns(pl.lit(NAME).alias("shard")).drop("row").with_row_index("row")
     return here.sort("at").select("shard", pl.col("row").cast(pl.Int64), "chars")
+
+
+def _known(folder: AnyPath) -> Mapping[str, Mapping[str, Any]]:
+    return {} if isinstance(folder, Path) else storage.details(folder)
 
 
 def _rows(path: UPath, wanted: np.ndarray[Any, Any], tag: str) -> Iterator[pa.RecordBatch]:

@@ -6,7 +6,7 @@ A new night adds files and leaves the first one as it is, so the card keeps its 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -24,12 +24,14 @@ _TAIL: Final = 500  # and of its end
 _COMMENT: Final = re.compile(r"<!(?=--)")
 
 
-def example(out: AnyPath, packed: Sequence[PackedReport], vocabulary: Vocabulary) -> dict[str, str]:
-    """``sample_id``, ``prompt`` (a long one without its middle) and ``completion``; empty where there is no sample."""
+def example(data: Mapping[str, AnyPath], packed: Sequence[PackedReport], vocabulary: Vocabulary) -> dict[str, str]:
+    """``sample_id``, ``prompt`` (a long one without its middle) and ``completion``; empty where there is no sample.
+    data: the files of rows by the names of their output shards.
+    """
     files = sorted((report for report in packed if report.rows), key=lambda each: (each.split != "train", each.name))
     if not files:
         return {}
-    sample_id, ids, labels = _first(out / "dataset" / "data" / f"{files[0].name}.arrow")
+    sample_id, ids, labels = _first(data[files[0].name])
     start = int(np.argmax(labels != NO_LOSS))
     prompt, completion = (_shown(vocabulary.decode(part)) for part in (ids[:start], ids[start:]))
     left_out = len(prompt) - _HEAD - _TAIL

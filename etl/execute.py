@@ -8,11 +8,11 @@ build over a folder that grew does only what is new (`etl.generations`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from etl import aftermath, discover, lock, notes, state, storage, takedown
+from etl import aftermath, candidate, discover, lock, log, notes, stamps, state, storage, summary, takedown
 from etl.aftermath import Record
 from etl.fingerprint import digest
 from etl.generations import Generations, differing
@@ -25,13 +25,17 @@ from etl.progress import Progress
 from etl.recipe import Recipe
 from etl.reports import ShardReport
 from etl.shards import read_json, write_json
+from etl.shelf import Shelf, candidate_of, shelf_of
 from etl.slices import Slice
 from etl.storage import AnyPath
+from etl.verdict import Verdict
 from etl.workers import PackedWorker, SamplesWorker
-from schemas.errors import BuildError, ConfigError
+from schemas.errors import BuildError, ConfigError, GateError
 
 _OF_SOURCE = "samples.source "
 _PHASES: Final = ("inputs", "samples", "index", "packing", "finishing")
+_SHOWN = 10
+"""So many damaged files are named."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class Build:
     """A recipe, its inputs as given, the output folder, and the pool that does the work.
 
     redo: where settings have changed, do again the phases that they are about. compact: make one generation of all.
-    given: the generations to build by, instead of those that the folder remembers. record: what is known of its run.
+    given: the generations to build by, instead of those that the folder remembers. allow_removal: however much leaves
+    the dataset. record: what is known of its run.
     """
 
     recipe: Recipe
@@ -50,12 +55,23 @@ class Build:
     redo: bool = False
     compact: bool = False
     given: Generations | None = None
+    allow_removal: bool = False
     record: Record = field(default_factory=Record, compare=False)
 
     @property
     def work(self) -> AnyPath:
         """Everything that is not published."""
         return self.out / "work"
+
+    @property
+    def place(self) -> AnyPath:
+        """Where the dataset is made: in the folder itself, or beside what is complete there (`etl.candidate`)."""
+        return candidate.place_of(self.out)
+
+    def verdict(self) -> Verdict:
+        """What judges it."""
+        gates = replace(self.recipe.gates, max_removal=None) if self.allow_removal else self.recipe.gates
+        return Verdict(self.out, self.place, gates, self.recipe.taken_down)
 
     def run(self, order: Mapping[str, Any] | None = None, retry: bool = False) -> dict[str, Any]:
         """Build, or go on with a build; returns the manifest.
@@ -65,18 +81,43 @@ class Build:
 
         Raises `ConfigError` before work starts, `BuildError` where it cannot go on, `GateError` at the end.
         """
-        self._check_folder()
-        with lock.hold(self.work / "locks") as check, aftermath.recorded(self.work, self.record):
-            settings = self._settled(retry, order)
-            with self.record.phase("inputs"):
-                shards = self.discovered()
-            generations = self.generations(shards)
-            self._note(generations)
-            done = None if retry else self.finished(settings, generations)
-            if done is None:
-                state.withdraw(self.out)
-            state.forget(self.work, self.recipe.taken_down.domains)
-            return self._made(settings, shards, generations, check) if done is None else self._again(done)
+        with aftermath.recorded(self.out, self.record):
+            self._check_folder()
+            with lock.hold(self.work / "locks") as check:
+                return self._run(order, retry, check)
+
+    def _run(self, order: Mapping[str, Any] | None, retry: bool, check: Callable[[], None]) -> dict[str, Any]:
+        """`run`, with the folder held. check: raises if the lock was lost."""
+        candidate.go_on(self.out)
+        settings = self._settled(retry, order)
+        with self.record.phase("inputs"):
+            shards = self.discovered()
+        generations = self.generations(shards)
+        self._note(generations)
+        done = None if retry else self.finished(settings, generations)
+        damaged = self.damaged()
+        self._say(damaged)
+        if done is not None and not damaged:
+            return self._again(done)
+        self.verdict().before({shard.name: shard.sha256 for shard in shards})
+        self._begin(settings)
+        self._sweep()
+        again = self._quarantined(shards) if retry else frozenset()
+        made = self._made(settings, shards, generations, check, again | stamps.keys(damaged), frozenset(damaged))
+        stamps.note(self.out)
+        return made
+
+    def damaged(self) -> dict[str, str]:
+        """Files of the last complete build that are not as it left them, and what is wrong; they are made again."""
+        path = self.out / state.MANIFEST
+        return stamps.damaged(self.out, read_json(path)) if storage.exists(path) else {}
+
+    def _say(self, found: Mapping[str, str]) -> None:
+        """Name damaged files."""
+        for name, what in sorted(found.items())[:_SHOWN]:
+            log.warn(f"{self.out / name}: {what}; it is made again")
+        if len(found) > _SHOWN:
+            log.warn(f"and {len(found) - _SHOWN:,} more files")
 
     def _shown(self, phase: str, total: int = 0, unit: str = "MB") -> Progress:
         """Progress of a phase, which says how many there are. total: 0 where it is not known."""
@@ -90,10 +131,10 @@ class Build:
 
     def _again(self, done: dict[str, Any]) -> dict[str, Any]:
         """A finished build: its gates may be others than they were."""
-        from etl import finish
-
         self.record.manifest(done)
-        finish.judged(self.out, self.recipe.gates, done)
+        candidate.discard(self.out)
+        stamps.note(self.out)
+        self.verdict().again(done)
         self.record.status = aftermath.NOTHING
         return done
 
@@ -103,36 +144,58 @@ class Build:
         shards: Sequence[InputShard],
         generations: Generations,
         check: Callable[[], None],
+        again: frozenset[str],
+        damaged: frozenset[str],
     ) -> dict[str, Any]:
-        """Do what is not done. check: raises if the lock was lost."""
-        from etl import finish
+        """Do what is not done. again: keys of input shards that are read again. damaged: files that are made again."""
+        from etl.finish import finish
 
-        self._sweep()
         with self.record.phase("samples"):
-            rows = self._samples(shards, shards)
+            rows = self._samples(shards, shards, again)
         check()
-        if self.recipe.taken_down:
-            state.save_inputs(self.work, shards, generations)
-            self.clean()  # what is left of inputs that are gone may be what was taken down
         with self.record.phase("index"), self._shown("index"):
             generations, outputs = self._indexed(shards, generations)
         with self.record.phase("packing"):
-            packed = self._packed(outputs)
-            self._remove_others(outputs)
+            packed = self._packed(outputs, damaged)
+            self._settle(outputs)
         self._sweep()
         check()
         with self.record.phase("finishing"), self._shown("finishing"):
             fingerprint = self.fingerprint(settings, generations)
-            made = finish.finish(self.out, self.recipe, settings, fingerprint, generations, shards, rows, packed)
+            place = self.place
+            made = finish(self.out, place, self.recipe, settings, fingerprint, generations, shards, rows, packed)
             self.record.manifest(made)
-            return finish.completed(self.out, self.recipe.gates, made)
+            try:
+                dropped = summary.reasons(made["accounting"], self.recipe)
+                self.verdict().give(made, self.removed(shards), dropped)
+            except GateError:
+                self._forget_taken_down()
+                raise
+            self._forget_taken_down()
+            return made
+
+    def _begin(self, settings: Mapping[str, Any]) -> None:
+        """The place is in the making from here on, with these settings."""
+        place = self.place
+        candidate.begin(self.out, place)
+        path = place / "work" / "settings.json"
+        if not storage.exists(path) or read_json(path) != settings:
+            write_json(path, settings)
+        state.forget(self.work, self.recipe.taken_down.domains)
+
+    def _forget_taken_down(self) -> None:
+        """What is left of inputs that are gone may be what was taken down."""
+        if self.recipe.taken_down:
+            self.clean()
 
     def run_samples(self, part: Slice, order: Mapping[str, Any] | None = None) -> int:
         """Phase 1 of one slice of the inputs; returns how many input shards it has. Errors as of `run`."""
         self._check_folder()
         with lock.hold(self.work / "locks", part.name):
-            self._settled(False, order)
+            settings = self._settled(False, order)
             every = self.discovered()
+            self.verdict().before({shard.name: shard.sha256 for shard in every})
+            self._begin(settings)
             return len(self._samples(part.of_items(every, lambda shard: shard.size), every))
 
     def run_packed(self, part: Slice) -> int:
@@ -141,7 +204,7 @@ class Build:
         Raises `BuildError` if an input shard is not there yet.
         """
         with lock.hold(self.work / "locks", part.name):
-            self._settled(False, None)
+            settings = self._settled(False, None)
             shards = self.discovered()
             worker = self.samples_worker(self.removed(shards))
             missing = [shard.name for shard in shards if not isinstance(worker.finished(shard), ShardReport)]
@@ -150,15 +213,16 @@ class Build:
                     f"{self.out}: {len(missing):,} inputs have not been read yet, {missing[0]} for one; run "
                     "stepmill build --shard for all slices first (again, if copies of what is taken down were found)"
                 )
-            state.withdraw(self.out)
+            self._begin(settings)
             _, outputs = self._indexed(shards, self.generations(shards))
             return len(self._packed(part.of_items(outputs, lambda shard: shard.samples)))
 
     def _indexed(self, shards: Sequence[InputShard], generations: Generations) -> tuple[Generations, list[OutputShard]]:
         """Phase 2."""
-        state.save_inputs(self.work, shards, generations)
+        places = self.shelf()
+        state.save_inputs(places.own, shards, generations)
         sources, listed = self.recipe.samples.sources, self.recipe.taken_down
-        return self.recipe.index.build(shards, generations, sources, self.work, takedown=listed)
+        return self.recipe.index.build(shards, generations, sources, places, takedown=listed)
 
     def _check_folder(self) -> None:
         """Before anything is written: the recipe can be used, and the folder is ours or new."""
@@ -171,9 +235,11 @@ class Build:
         return self.recipe.settings()
 
     def changes(self) -> list[state.Change]:
-        """What is not as it was when the folder's contents were made."""
-        path = self.work / "settings.json"
-        return state.changes(read_json(path), self.settings()) if storage.exists(path) else []
+        """What is not as it was when the last complete dataset was made, or the candidate beside it."""
+        places = self.work, candidate_of(self.out) / "work"
+        paths = [work / "settings.json" for work in places if storage.exists(work / "settings.json")]
+        found = [state.changes(read_json(path), self.settings()) for path in paths]
+        return found[0] if found and all(found) else []
 
     def _settled(self, retry: bool, order: Mapping[str, Any] | None) -> dict[str, Any]:
         """The settings, once it is clear that the folder may be built into with them; kept there with the order."""
@@ -181,27 +247,22 @@ class Build:
         changes = self.changes()
         if retry:
             changes = [change for change in changes if not change.path.startswith(_OF_SOURCE)]
-            self._forget_quarantined()
         if changes and not self.redo:
             raise ConfigError(
                 f"{self.out} was built with other settings:\n"
                 + "\n".join(state.consequences(changes))
                 + "\nDo that with --redo, or build into a new folder with --out."
             )
-        path = self.work / "settings.json"
-        if not storage.exists(path) or read_json(path) != settings:
-            write_json(path, settings)
         if order is not None:
             write_json(self.work / "order.json", order)
         takedown.keep(self.work, self.recipe.taken_down)
         return settings
 
-    def _forget_quarantined(self) -> None:
-        """Phase 1 is done again for input shards with quarantined records."""
-        for path in storage.files(self.work / "samples", ".json"):
-            report = read_json(path)
-            if f"quarantine/{report['key']}.arrow" in report["files"]:
-                storage.remove(path)
+    def _quarantined(self, shards: Sequence[InputShard]) -> frozenset[str]:
+        """Keys of the input shards with quarantined records."""
+        paths = self.shelf().existing("samples", [shard.key for shard in shards], ".json")
+        reports = storage.together(read_json, paths)
+        return frozenset(each["key"] for each in reports if f"quarantine/{each['key']}.arrow" in each["files"])
 
     def discovered(self, remember: bool = True) -> list[InputShard]:
         """The input shards, hashed. remember: note in the work folder what need not be read again."""
@@ -258,25 +319,31 @@ class Build:
             storage.remove(path)
         return gone
 
-    def samples_worker(self, removed: Iterable[str] = ()) -> SamplesWorker:
-        """What phase 1 does with one input shard. removed: contents of what is taken down, as far as they are known."""
-        return SamplesWorker(self.recipe.samples, self.work, self.recipe.taken_down.with_contents(removed))
+    def shelf(self) -> Shelf:
+        """Where the files of input shards lie."""
+        return shelf_of(self.out, self.place)
+
+    def samples_worker(self, removed: Iterable[str] = (), again: frozenset[str] = frozenset()) -> SamplesWorker:
+        """What phase 1 does with one input shard. removed: contents of what is taken down, as far as they are known.
+        again: keys of those that are read again.
+        """
+        return SamplesWorker(self.recipe.samples, self.shelf(), self.recipe.taken_down.with_contents(removed), again)
 
     def removed(self, shards: Sequence[InputShard]) -> frozenset[str]:
         """Contents that the takedown list took down when these input shards were read last."""
         if not self.recipe.taken_down:
             return frozenset()
-        names = [f"{shard.key}.json" for shard in shards]
-        gone = set(storage.missing(self.work / "samples", names))
-        paths = [self.work / "samples" / name for name in names if name not in gone]
+        paths = self.shelf().existing("samples", [shard.key for shard in shards], ".json")
         reports = storage.together(read_json, paths)
         return frozenset(content for report in reports for content in report.get("removed", ()))
 
-    def packed_worker(self) -> PackedWorker:
-        """What phase 3 does with one output shard."""
-        return PackedWorker(self.recipe.packed, self.out)
+    def packed_worker(self, damaged: frozenset[str] = frozenset()) -> PackedWorker:
+        """What phase 3 does with one output shard. damaged: files of the complete build to make again."""
+        return PackedWorker(self.recipe.packed, self.place, self.out, damaged)
 
-    def _samples(self, shards: Sequence[InputShard], every: Sequence[InputShard]) -> list[int]:
+    def _samples(
+        self, shards: Sequence[InputShard], every: Sequence[InputShard], again: frozenset[str] = frozenset()
+    ) -> list[int]:
         """Phase 1 of some of all input shards; returns how many samples each has. Copies of what is taken down can be
         in any input: where they are news, it is done again with what is known of them.
 
@@ -284,19 +351,20 @@ class Build:
         """
         known = self.removed(every)
         while True:
-            rows = self._read(shards, self.samples_worker(known))
+            rows = self._read(shards, self.samples_worker(known, again))
             removed = self.removed(every)
             if removed == known:
                 return rows
-            known = removed
+            known, again = removed, frozenset()
 
     def _read(self, shards: Sequence[InputShard], worker: SamplesWorker) -> list[int]:
         sizes = {shard.key: shard.size for shard in shards}
         rows: dict[str, int] = {}  # and not the reports, which name every workflow
         largest_first = sorted(shards, key=lambda shard: (-shard.size, shard.name))
         reports = [f"{shard.key}.json" for shard in shards]
+        folders = {work / "samples" for work in (worker.shelf.common, worker.shelf.own)}
         with (
-            self.record.counted("input_shards", self.work / "samples", reports),
+            self.record.counted("input_shards", folders, reports),
             self._shown("samples", sum(sizes.values())) as progress,
         ):
             for report in self.pool(worker, largest_first):
@@ -304,25 +372,25 @@ class Build:
                 progress.advance(sizes[report.key], report.rows)
         return [rows[shard.key] for shard in shards]
 
-    def _packed(self, outputs: Sequence[OutputShard]) -> list[PackedReport]:
+    def _packed(self, outputs: Sequence[OutputShard], damaged: frozenset[str] = frozenset()) -> list[PackedReport]:
         reports: dict[str, PackedReport] = {}
         largest_first = sorted(outputs, key=lambda shard: (-shard.samples, shard.name))
         names = [f"{shard.name}.json" for shard in outputs]
+        worker = self.packed_worker(damaged)
         with (
-            self.record.counted("output_shards", self.work / "fitted", names),
+            self.record.counted("output_shards", [worker.out / "work" / "fitted"], names),
             self._shown("packing", sum(shard.samples for shard in outputs), "samples") as progress,
         ):
-            for report in self.pool(self.packed_worker(), largest_first):
+            for report in self.pool(worker, largest_first):
                 reports[report.name] = report
                 progress.advance(report.samples)
         return [reports[shard.name] for shard in outputs]
 
-    def _remove_others(self, outputs: Sequence[OutputShard]) -> None:
-        """Of the dataset only these output shards stay."""
+    def _settle(self, outputs: Sequence[OutputShard]) -> None:
+        """Of the dataset only these output shards stay; those that were not made here are borrowed."""
+        place = self.place
+        folder = place / "work" / "fitted"
+        made = {storage.relative(path, folder).removesuffix(".json") for path in storage.files(folder, ".json")}
         names = {shard.name for shard in outputs}
-        published = self.out / "dataset"
-        for folder in (published / "data", published / "stats" / "samples", self.work / "fitted"):
-            for path in storage.files(folder):
-                if storage.relative(path, folder).partition(".")[0] not in names:
-                    storage.remove(path)
-            storage.prune(folder)
+        candidate.keep_only(place, names & made)
+        candidate.borrow(place, sorted(names - made))

@@ -25,7 +25,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl import scratch, storage
+from etl import candidate, scratch, storage
 from etl.shards import atomic, open_arrow, read_json, write_json
 from etl.storage import AnyPath
 from schemas.errors import ConfigError, IntegrityError
@@ -223,7 +223,8 @@ def manifest_of(dataset: AnyPath) -> dict[str, Any]:
     """The manifest of a dataset. Raises `ConfigError` if it is not there."""
     path = dataset / "manifest.json"
     if not storage.exists(path):
-        raise ConfigError(f"{dataset}: no finished dataset ({path} is missing); run the build command again")
+        said = f"{dataset}: no finished dataset ({path} is missing){candidate.hint(dataset.parent)}"
+        raise ConfigError(f"{said}; run the build command again")
     manifest: dict[str, Any] = read_json(path)
     return manifest
 

@@ -17,9 +17,10 @@ from typing import Final, NamedTuple
 import polars as pl
 import pyarrow as pa
 
-from etl import scratch, state, storage
+from etl import candidate, scratch, state, storage
 from etl.index import scan
 from etl.shards import column, open_arrow
+from etl.shelf import Shelf, shelf
 from etl.spread import Spread
 from etl.storage import AnyPath
 from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
@@ -48,30 +49,31 @@ def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
     if there is something.
     """
     work = out / "work"
-    groups = _groups(work, group_rows)
+    places = shelf(work)
+    groups = _groups(work, places, group_rows)
     with scratch.folder() as lines, scratch.folder() as samples:
         late, present = _ByGroup(lines, LEDGER_SCHEMA, groups), _ByGroup(samples, _PRESENT, groups)
-        for path in _existing(work / "ledger", ["index"]):
-            for batch in _batches(path):
-                late.add(batch)
+        index = work / "ledger" / "index.arrow"
+        for batch in _batches(index) if storage.exists(index) else ():
+            late.add(batch)
         packed = _Packed(out, present, late)
         for names, kept in _kept(work):
             packed.spread(names, kept)
         packed.spread_rest(work, _frame(_KEPT.empty_table()))
         for number, keys in enumerate([*groups, ()]):
-            early = [batch for path in _existing(work / "ledger", keys) for batch in _batches(path)]
+            early = [batch for path in places.existing("ledger", keys) for batch in _batches(path)]
             rows, there = pl.concat([*early, late.take(number)]), present.take(number)
             if groups and not keys and not rows.height and not there.height:
                 continue  # as it should be: nothing that is of no input shard
-            ids = [column(path, "id", QUARANTINE_SCHEMA) for path in _existing(work / "quarantine", keys)]
+            ids = [column(path, "id", QUARANTINE_SCHEMA) for path in places.existing("quarantine", keys)]
             bad = pl.Series("id", pa.chunked_array([b for batches in ids for b in batches], pa.string()))
             yield Fates(pl.concat([rows, _emptied(rows, there)]), there, bad)
 
 
-def _groups(work: AnyPath, rows: int) -> list[Sequence[str]]:
+def _groups(work: AnyPath, places: Shelf, rows: int) -> list[Sequence[str]]:
     """Keys of the build's input shards, in order, in groups with about so many lines of ledger."""
     keys = state.keys(work)
-    paths = _existing(work / "ledger", keys)
+    paths = places.existing("ledger", keys)
     sizes = dict(zip([path.stem for path in paths], storage.together(_height, paths), strict=True))
     most = max(rows, sum(sizes.values()) // _GROUPS)
     groups: list[list[str]] = []
@@ -84,12 +86,6 @@ def _groups(work: AnyPath, rows: int) -> list[Sequence[str]]:
         groups[-1].append(key)
         size += more
     return [tuple(group) for group in groups]
-
-
-def _existing(folder: AnyPath, keys: Sequence[str]) -> list[AnyPath]:
-    names = [f"{key}.arrow" for key in keys]
-    gone = set(storage.missing(folder, names))
-    return [folder / name for name in names if name not in gone]
 
 
 def _height(path: AnyPath) -> int:
@@ -133,8 +129,8 @@ class _Packed:
     """The data files, and what packing dropped, by output shard (``g0001/train-00003``)."""
 
     def __init__(self, out: AnyPath, present: _ByGroup, late: _ByGroup) -> None:
-        self._data = _by_home(out / "dataset" / "data", ".arrow")
-        self._fitted = _by_home(out / "work" / "fitted", ".parquet")
+        self._data = _by_home(out, "dataset/data", ".arrow")
+        self._fitted = _by_home(out, "work/fitted", ".parquet")
         self._present, self._late = present, late
         self._strangers = [_frame(pa.schema([("sample_id", pa.string())]).empty_table())]
 
@@ -165,11 +161,11 @@ class _Packed:
             self._present.add(strangers.join(known, on="sample_id", how="left"))
 
 
-def _by_home(folder: AnyPath, ending: str) -> dict[str, list[AnyPath]]:
+def _by_home(out: AnyPath, folder: str, ending: str) -> dict[str, list[AnyPath]]:
     """The files of each output shard; more than one only if somebody put them there."""
     found: dict[str, list[AnyPath]] = defaultdict(list)
-    for path in storage.files(folder, ending):
-        found[storage.relative(path, folder).removesuffix(ending).partition("-of-")[0]].append(path)
+    for name, path in candidate.of_shards(out, folder, ending):
+        found[name.partition("-of-")[0]].append(path)
     return found
 
 
@@ -183,6 +179,8 @@ def _kept(work: AnyPath) -> Iterator[tuple[list[str], pl.DataFrame]]:
             pl.scan_parquet(scratch.copy_of(path)).filter(pl.col("reason") == "").select(*_KEPT.names, "home").collect()
         )
         rows = pl.concat([*waiting, rows])
+        if not rows.height:  # all of a generation's samples are repetitions
+            continue
         open_ends = following is not None and following.name.rpartition("-")[0] == family
         last = pl.col("home") == rows["home"].max()
         waiting = [rows.filter(last)] if open_ends else []

@@ -9,9 +9,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl import account, documents, example, state, stats, storage
+from etl import account, candidate, documents, example, state, stats
 from etl.figures import figures
-from etl.gates import Gates
 from etl.generations import Generations
 from etl.inputs import InputShard
 from etl.packing import PackedReport
@@ -19,11 +18,12 @@ from etl.recipe import Recipe
 from etl.shards import atomic, write_json
 from etl.storage import AnyPath
 from etl.wording import unknown_actions
-from schemas.errors import GateError, IntegrityError
+from schemas.errors import IntegrityError
 
 
 def finish(
     out: AnyPath,
+    place: AnyPath,
     recipe: Recipe,
     settings: Mapping[str, Any],
     fingerprint: str,
@@ -32,18 +32,19 @@ def finish(
     rows: Sequence[int],
     packed: Sequence[PackedReport],
 ) -> dict[str, Any]:
-    """Write statistics and card; returns the manifest, which `completed` writes. rows: samples of each input shard.
+    """Write statistics and card to the place where a build is made; returns the manifest, which comes last
+    (`etl.verdict`). rows: samples of each input shard.
 
     Raises `IntegrityError` if the accounting recomputed from the files does not add up.
     """
-    settled = account.settle(out)
+    settled = account.settle(place)
     errors = {unit: counts["errors"] for unit, counts in settled.units.items() if counts["errors"]}
     if errors:
         raise IntegrityError(f"{out}: the accounting does not add up: {errors}. Remove {out} and build again")
-    tables = stats.statistics(out, settled.counts, settled.visits)
+    tables = stats.statistics(place, settled.counts, settled.visits)
     files = {name: digest for report in packed for name, digest in report.files.items() if name.startswith("dataset/")}
     for name, table in tables.items():
-        files[f"dataset/stats/{name}.parquet"] = _parquet(out / "dataset" / "stats" / f"{name}.parquet", table)
+        files[f"dataset/stats/{name}.parquet"] = _parquet(place / "dataset" / "stats" / f"{name}.parquet", table)
     manifest: dict[str, Any] = {
         "format": state.FORMAT,
         "recipe": recipe.name,
@@ -52,7 +53,7 @@ def finish(
         "generations": generations.as_json(),
         "takedown": recipe.taken_down.fingerprint,
         "vocabulary": recipe.vocabulary.known_as,
-        "card": {**documents.by_hand(out, recipe), "example": _example(out, recipe, packed)},
+        "card": {**documents.by_hand(out, recipe), "example": _example(place, recipe, packed)},
         "inputs": _inputs(shards, rows),
         "splits": _splits(packed, recipe),
         "totals": stats.totals(tables, settled.units["workflow"]["read"]),
@@ -62,34 +63,12 @@ def finish(
         "unknown_actions": unknown_actions(settled.unknown),
         "page_actions": dict(sorted(settled.without_element.items())),
         "packing": _packing(packed),
-        "quarantined": account.in_quarantine(out),
+        "quarantined": account.in_quarantine(place),
     }
     statistics = {name: table.to_dicts() for name, table in tables.items()}
-    files["dataset/stats/stats.json"] = write_json(out / "dataset" / "stats" / "stats.json", statistics)
-    files |= documents.write(out, manifest | {"files": files}, tables, packed)
+    files["dataset/stats/stats.json"] = write_json(place / "dataset" / "stats" / "stats.json", statistics)
+    files |= documents.write(place, manifest | {"files": files}, tables, packed)
     manifest["files"] = dict(sorted(files.items()))
-    return manifest
-
-
-def completed(out: AnyPath, gates: Gates, manifest: dict[str, Any]) -> dict[str, Any]:
-    """Write the manifest, by which a dataset is complete. Raises `GateError` if it does not pass its gates."""
-    judged(out, gates, manifest)
-    write_json(out / "work" / "generations.json", manifest["generations"])
-    write_json(out / state.MANIFEST, manifest)
-    return manifest
-
-
-def judged(out: AnyPath, gates: Gates, manifest: dict[str, Any]) -> dict[str, Any]:
-    """The manifest, if its figures pass the gates, which may be others than when it was written.
-
-    Raises `GateError` if they do not; then it is there no more.
-    """
-    failures = gates.failures(manifest["figures"], state.previous(out / "work"))
-    if failures:
-        write_json(out / state.FAILED, {"gate_failures": failures, "manifest": manifest})
-        storage.remove(out / state.MANIFEST)
-        raise GateError(out, failures)
-    storage.remove(out / state.FAILED)
     return manifest
 
 
@@ -106,8 +85,9 @@ def _inputs(shards: Sequence[InputShard], rows: Sequence[int]) -> list[dict[str,
     return list(inputs.values())
 
 
-def _example(out: AnyPath, recipe: Recipe, packed: Sequence[PackedReport]) -> dict[str, str]:
-    return example.example(out, packed, recipe.packed.encoder.vocabulary)
+def _example(place: AnyPath, recipe: Recipe, packed: Sequence[PackedReport]) -> dict[str, str]:
+    data = dict(candidate.of_shards(place, "dataset/data", ".arrow"))
+    return example.example(data, packed, recipe.packed.encoder.vocabulary)
 
 
 def _parquet(path: AnyPath, table: pl.DataFrame) -> str:

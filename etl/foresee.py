@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from etl import discover, state, storage, strangers
+from etl import discover, stamps, state, storage, strangers
 from etl.execute import Build
 from etl.generations import Generations, differing
 from etl.inputs import InputShard
@@ -28,7 +28,8 @@ _LISTED: Final = 20
 class Foreseen:
     """changes: settings, as `state.changes` has them. inputs: names that are new, changed and removed. read: (name,
     bytes, reason) of input shards that phase 1 reads. write, remove: (file, reason) under ``dataset/data``. opens: the
-    new generation's name, or empty. finished: there is nothing to do. left_aside: files in no known format, and what
+    new generation's name, or empty. finished: there is nothing to do. stops: gates that fail before anything is read.
+    damaged: files of the complete build that are made again, and why. left_aside: files in no known format, and what
     each is.
     """
 
@@ -41,12 +42,16 @@ class Foreseen:
     remove: list[str]
     opens: str
     finished: bool
+    stops: list[str]
+    damaged: dict[str, str]
     left_aside: list[tuple[str, str]]
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
         return {
             "finished": self.finished,
+            "gate_failures": self.stops,
+            "damaged": self.damaged,
             "settings": [{"phase": each.phase, "field": each.path, "change": each.line} for each in self.changes],
             "inputs": {**self.inputs, "unchanged": self.unchanged},
             "read": [{"name": name, "bytes": size, "reason": reason} for name, size, reason in self.read],
@@ -61,7 +66,9 @@ class Foreseen:
         """For people."""
         if self.finished:
             return "nothing to do: the build is complete"
-        lines = [*(["settings that changed:", *state.consequences(self.changes)] if self.changes else [])]
+        lines = [f"stops before it starts: {line}" for line in self.stops]
+        lines += [f"made again, because {what}: {name}" for name, what in self.damaged.items()]
+        lines += [*(["settings that changed:", *state.consequences(self.changes)] if self.changes else [])]
         counts = {what: len(names) for what, names in self.inputs.items()} | {"unchanged": self.unchanged}
         lines.append("inputs: " + ", ".join(f"{count:,} {what}" for what, count in counts.items()))
         size = sum(size for _, size, _ in self.read)
@@ -92,11 +99,12 @@ def foresee(build: Build) -> Foreseen:
     generations = build.generations(shards)
     inputs = differing(before, generations)
     changed = {name for names in inputs.values() for name in names}
-    worker = build.samples_worker(build.removed(shards))
+    damaged = build.damaged()
+    worker = build.samples_worker(build.removed(shards), stamps.keys(damaged))
     states = {shard.key: worker.finished(shard) for shard in shards}
     known = [shard for shard in shards if isinstance(states[shard.key], ShardReport)]
     read = [(shard.name, shard.size, str(states[shard.key])) for shard in shards if shard not in known]
-    write, perhaps, remove = _files(build, generations, known, {name for name, _, _ in read})
+    write, perhaps, remove = _files(build, generations, known, {name for name, _, _ in read}, frozenset(damaged))
     changes = build.changes()
     return Foreseen(
         changes,
@@ -107,22 +115,28 @@ def foresee(build: Build) -> Foreseen:
         perhaps,
         remove,
         next((generation.name for generation in generations.every if not generation.shards), ""),
-        build.finished(build.settings(), generations) is not None,
+        build.finished(build.settings(), generations) is not None and not damaged,
+        build.verdict().foreseen({shard.name: shard.sha256 for shard in shards}),
+        damaged,
         [(shard.name, strangers.meet(shard.path).text) for shard in shards if shard.format == discover.UNKNOWN],
     )
 
 
 def _files(
-    build: Build, generations: Generations, known: Sequence[InputShard], unread: set[str]
+    build: Build,
+    generations: Generations,
+    known: Sequence[InputShard],
+    unread: set[str],
+    damaged: frozenset[str],
 ) -> tuple[list[tuple[str, str]], list[str], list[str]]:
     """Files of the dataset to write, perhaps to write, and to remove."""
     closed = [generation for generation in generations.every if generation.shards]
     unsure = min((g.number for g in closed if unread & set(g.inputs)), default=None)
     with tempfile.TemporaryDirectory() as scratch:
         index = build.recipe.index
-        _, outputs = index.build(known, generations, build.recipe.samples.sources, build.work, Path(scratch))
+        _, outputs = index.build(known, generations, build.recipe.samples.sources, build.shelf(), Path(scratch))
     numbers = {generation.number for generation in closed}
-    worker = build.packed_worker()
+    worker = build.packed_worker(damaged)
     write: list[tuple[str, str]] = []
     perhaps: list[str] = []
     names = set()

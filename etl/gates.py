@@ -1,8 +1,10 @@
-"""Gates: limits that a build sets itself. One that fails leaves the dataset without a manifest, so that nobody takes it
-for complete; the message gives figure and limit, and the same command with other limits completes it.
+"""Gates: limits that a build sets itself. One that fails rejects the build: the last complete dataset stays as it is,
+and the new one lies beside it (`etl.candidate`); the message gives figure and limit, and the same command with other
+limits accepts it.
 
-Drift is measured against the last complete build of the same folder (`etl.figures` says how); where there was none, or
-it had no samples, the gates of drift say nothing. What a later takedown list names is left out of its figures first.
+Drift and removal are measured against the last complete build of the same folder (`etl.figures`, `etl.removal`); where
+there was none, or it had no samples, these gates say nothing. What a later takedown list names is left out of its
+figures first. A build that is complete is its own last one, so what was accepted is no drift any more.
 """
 
 from __future__ import annotations
@@ -13,30 +15,38 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from etl.figures import distances
+from etl.removal import Removal
 from schemas.errors import ConfigError
 from schemas.reasons import REASONS
 
 _SLACK: Final = 1e-9
 """A figure is at its limit, not over it, where only the last digits of two divisions differ."""
-_SHARES: Final = ("max_drop_rate", "max_domain_drift", "max_action_drift", "max_survival_drift")
+_SHARES: Final = ("max_drop_rate", "max_removal", "max_domain_drift", "max_action_drift", "max_survival_drift")
+_NAMED: Final = 3
+"""So many inputs that are gone are named."""
 
 
 @dataclass(frozen=True)
 class Gates:
-    """All are off unless given.
+    """All are off unless given, but that an empty dataset fails, and one that takes much of the last one away.
 
-    max_drop_rate: dropped steps over steps read, a record that could not be read counting as one; max_drop_rates: of
-    steps or of records, by reason. min_samples, min_domains: in the
-    dataset. max_domain_drift: of one domain's share of the samples; max_tokens_drift: of tokens a sample, relative;
-    max_action_drift: of the mix of actions, 0 to 1; max_survival_drift: of the share of targets that survive.
+    max_drop_rate: dropped steps over steps read, a record that could not be read counting as one.
+    max_drop_rates: of steps or of records, by reason.
+    min_samples, min_domains: in the dataset.
+    max_removal: of the samples of the last complete build, those that are gone with their inputs, or
+    that the same inputs give no more.
+    max_domain_drift: of one domain's share of the samples; max_tokens_drift: of tokens a sample,
+    relative; max_action_drift: of the mix of actions, 0 to 1; max_survival_drift: of the share of
+    targets that survive.
 
     Errors: ConfigError for a limit that no figure can have, and for a reason that none can be.
     """
 
     max_drop_rate: float | None = None
     max_drop_rates: dict[str, float] = field(default_factory=dict)
-    min_samples: int | None = None
+    min_samples: int = 1
     min_domains: int | None = None
+    max_removal: float | None = 0.2
     max_domain_drift: float | None = None
     max_tokens_drift: float | None = None
     max_action_drift: float | None = None
@@ -60,9 +70,17 @@ class Gates:
 
     def failures(self, new: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[str]:
         """What fails, one line each. new, old: figures of this build and of the one before, if there was one."""
-        return [*self._of_itself(new), *(self._of_drift(new, old) if old is not None and old["samples"] else ())]
+        return [*self.of_itself(new), *(self._of_drift(new, old) if old is not None and old["samples"] else ())]
 
-    def _of_itself(self, new: Mapping[str, Any]) -> Iterator[str]:
+    def of_removal(self, removal: Removal) -> list[str]:
+        """A line if too much is taken away."""
+        named = ", ".join(removal.gone[:_NAMED]) + (", ..." if len(removal.gone) > _NAMED else "")
+        gone = f"; inputs that are gone: {len(removal.gone):,} ({named})" if removal.gone else ""
+        what = f"of the last complete dataset, {removal.lost:,} of {removal.of:,} samples, would leave it{gone}"
+        return [*_above("max_removal", what, removal.share, self.max_removal)]
+
+    def of_itself(self, new: Mapping[str, Any]) -> Iterator[str]:
+        """What fails whatever was before."""
         yield from _above("max_drop_rate", "of all steps are dropped", new["drop_rate"], self.max_drop_rate)
         for reason, limit in sorted(self.max_drop_rates.items()):
             rate = new["drop_rates"].get(reason, 0.0)

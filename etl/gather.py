@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from etl import collect, scratch
 from etl.shards import open_arrow
+from etl.shelf import Shelf, shelf
 from etl.storage import AnyPath
 from schemas.samples import SAMPLE_SCHEMA, Sample
 
@@ -26,26 +27,27 @@ _WINDOW_CHARS: Final = 2**25
 _HISTORY: Final = SAMPLE_SCHEMA.get_field_index("history")
 
 
-def gather(rows: pl.DataFrame, folder: AnyPath) -> Iterator[Sample]:
-    """The samples at (shard, row), in this order; of a remote folder those rows are brought here first.
+def gather(rows: pl.DataFrame, work: AnyPath) -> Iterator[Sample]:
+    """The samples at (shard, row), in this order; of a remote work folder those rows are brought here first.
 
     rows: ``chars`` of each besides, by which the windows are planned.
     """
-    if isinstance(folder, Path):
-        yield from _gathered(rows, folder)
+    places = shelf(work)
+    if isinstance(work, Path):
+        yield from _gathered(rows, places)
         return
     with scratch.folder() as here:
-        yield from _gathered(collect.collect(rows, folder, here), here)
+        yield from _gathered(collect.collect(rows, places, here / "samples"), Shelf(here, here))
 
 
-def _gathered(rows: pl.DataFrame, folder: Path) -> Iterator[Sample]:
+def _gathered(rows: pl.DataFrame, places: Shelf) -> Iterator[Sample]:
     """By windows, in each of which a file is opened once: rows in the order of a hash lie in as many files as there
     are, one after the other.
     """
     for window in _windows(rows):
         found: dict[int, Sample] = {}
         for (shard,), group in window.with_row_index("at").sort("shard", "row").group_by("shard", maintain_order=True):
-            samples = _samples(collect.taken(open_arrow(folder / f"{shard}.arrow"), group["row"].to_numpy()))
+            samples = _samples(collect.taken(open_arrow(places.file("samples", str(shard))), group["row"].to_numpy()))
             found |= zip(group["at"], samples, strict=True)
         for at in range(window.height):
             yield found.pop(at)

@@ -40,6 +40,7 @@ from etl.generations import Generations
 from etl.inputs import InputShard
 from etl.plan import Source
 from etl.shards import ArrowWriter, atomic, open_arrow, read_parquet, write_table
+from etl.shelf import Shelf
 from etl.spread import Spread
 from etl.storage import AnyPath
 from etl.takedown import NOTHING, REASON, Takedown
@@ -136,28 +137,29 @@ class Index:
         shards: Sequence[InputShard],
         generations: Generations,
         sources: Mapping[str, Source],
-        work: AnyPath,
+        places: Shelf,
         into: AnyPath | None = None,
         takedown: Takedown = NOTHING,
     ) -> tuple[Generations, list[OutputShard]]:
         """Decide on all samples of these input shards and write index, ledger and quarantine of this phase.
 
-        into: another folder than ``work`` for index and ledger, to see what would be.
+        places: where the files of input shards lie; index, ledger and quarantine go into its own work folder. into:
+        another folder for index and ledger, to see what would be.
 
         Returns the generations with their numbers of output shards, and the output shards that are not empty, in order.
         """
-        folder = into or work
+        folder = into or places.own
         number_of = generations.of_inputs()
-        dropped = self._dropped(shards, [number_of[shard.name] for shard in shards], work)
+        dropped = self._dropped(shards, [number_of[shard.name] for shard in shards], places)
         totals: dict[int, Mapping[str, int]] = {}
         made: list[OutputShard] = []
         with atomic(folder / "ledger" / "index.arrow") as stream:
             ledger = ArrowWriter(stream, LEDGER_SCHEMA)
             for generation in generations.every:
                 mine = [at for at, shard in enumerate(shards) if number_of[shard.name] == generation.number]
-                rows_read = sum(_rows_of(work, shards[at]) for at in mine)
+                rows_read = sum(_rows_of(places, shards[at]) for at in mine)
                 with _spreading(folder / "index", generation.number, rows_read) as spread:
-                    for group in _groups(mine, shards, work, spread.at_once):
+                    for group in _groups(mine, shards, places, spread.at_once):
                         rows = self._decided(group, dropped)
                         spread.add(rows)
                         for batch in _ledger_rows(rows.filter(pl.col("reason") != "")):
@@ -169,13 +171,13 @@ class Index:
             if path.name.partition("-")[0] not in {generation.name for generation in generations.every}:
                 storage.remove(path)  # of a generation that is no more
         if into is None:
-            _write_quarantine(dropped, shards, sources, work, takedown)
+            _write_quarantine(dropped, shards, sources, places.own, takedown)
         return generations.closed(totals), made
 
-    def _dropped(self, shards: Sequence[InputShard], numbers: Sequence[int], work: AnyPath) -> pl.DataFrame:
+    def _dropped(self, shards: Sequence[InputShard], numbers: Sequence[int], places: Shelf) -> pl.DataFrame:
         """The workflows that were read before, of all generations: columns `_DECIDED`."""
         frames = []
-        for position, light in self._suspects(shards, work):
+        for position, light in self._suspects(shards, places):
             place = (
                 pl.lit(position, pl.Int32).alias("position"),
                 pl.lit(numbers[position], pl.Int32).alias("generation"),
@@ -214,7 +216,7 @@ class Index:
             .select(*_DECIDED)
         )
 
-    def _suspects(self, shards: Sequence[InputShard], work: AnyPath) -> Iterator[tuple[int, pl.DataFrame]]:
+    def _suspects(self, shards: Sequence[InputShard], places: Shelf) -> Iterator[tuple[int, pl.DataFrame]]:
         """The workflows whose id or content may have been read more than once, by position of the input shard.
 
         Found by 64-bit hashes: what they let through by chance is told apart by whoever looks at the texts.
@@ -222,7 +224,7 @@ class Index:
         names = ("workflow", "workflow_hash")
         keys: list[list[Hashes]] = [[], []]
         for shard in shards:
-            light = _light(work, shard, names).unique(maintain_order=True)
+            light = _light(places, shard, names).unique(maintain_order=True)
             for found, name in zip(keys, names, strict=True):
                 found.append(np.fromiter(map(self.split.hash, light[name]), np.uint64, light.height))
         ids, contents = (np.concatenate(found) if found else np.empty(0, np.uint64) for found in keys)
@@ -231,7 +233,7 @@ class Index:
         for position, of_shard in enumerate(keys[0]):
             end = start + len(of_shard)
             if repeated[start:end].any():
-                light = _light(work, shards[position], names).unique(maintain_order=True)
+                light = _light(places, shards[position], names).unique(maintain_order=True)
                 light = light.with_columns(pl.Series("decided", of_shard, pl.UInt64))
                 yield position, _detached(light.filter(pl.Series(repeated[start:end])))
             start = end
@@ -358,9 +360,9 @@ class _Content:
         self.digest.update("".join(f"{line}\n" for line in lines).encode())
 
 
-def _light(work: AnyPath, shard: InputShard, columns: Sequence[str]) -> pl.DataFrame:
+def _light(places: Shelf, shard: InputShard, columns: Sequence[str]) -> pl.DataFrame:
     """Columns of the light rows of one input shard."""
-    reader = open_arrow(work / "light" / f"{shard.key}.arrow")
+    reader = open_arrow(places.file("light", shard.key))
     batches = [reader.get_batch(i).select(list(columns)) for i in range(reader.num_record_batches)]
     schema = pa.schema([LIGHT_SCHEMA.field(name) for name in columns])
     frame = pl.from_arrow(pa.Table.from_batches(batches, schema))
@@ -368,19 +370,19 @@ def _light(work: AnyPath, shard: InputShard, columns: Sequence[str]) -> pl.DataF
     return frame
 
 
-def _rows_of(work: AnyPath, shard: InputShard) -> int:
-    reader = open_arrow(work / "light" / f"{shard.key}.arrow")
+def _rows_of(places: Shelf, shard: InputShard) -> int:
+    reader = open_arrow(places.file("light", shard.key))
     return sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches))
 
 
 def _groups(
-    positions: Iterable[int], shards: Sequence[InputShard], work: AnyPath, at_once: int
+    positions: Iterable[int], shards: Sequence[InputShard], places: Shelf, at_once: int
 ) -> Iterator[pl.DataFrame]:
     """The light rows of these input shards, about so many at once or those of one, and where they were read."""
     waiting: list[pl.DataFrame] = []
     size = 0
     for position in positions:
-        rows = _light(work, shards[position], _COLUMNS).with_row_index("row")
+        rows = _light(places, shards[position], _COLUMNS).with_row_index("row")
         place = (pl.lit(position, pl.Int32).alias("position"), pl.lit(shards[position].key).alias("shard"))
         waiting.append(rows.with_columns(*place, pl.col("row").cast(pl.Int64)))
         size += rows.height

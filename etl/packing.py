@@ -21,6 +21,7 @@ from etl.fingerprint import digest
 from etl.gather import gather
 from etl.index import OutputShard
 from etl.shards import ArrowWriter, atomic, write_json
+from etl.shelf import files_of
 from etl.storage import AnyPath
 from schemas.errors import RecordError, StepmillError
 from schemas.ledger import FITTED_SCHEMA, LISTING_SCHEMA
@@ -76,7 +77,7 @@ class PackPlan:
         fit = self.fits[shard.split]
         fitted: dict[str, dict[str, Any]] = {}
         data, listing, path = files_of(shard.name)
-        samples = gather(shard.rows(out / "work"), out / "work" / "samples")
+        samples = gather(shard.rows(out / "work"), out / "work")
         encoded = self._fitted(samples, fit, fitted, {r.name: r for r in refused}, watch)
         rows = pack(encoded, fit.context, self.window) if self.packing else unpacked(encoded, fit.context)
         with atomic(out / data) as stream:
@@ -145,11 +146,6 @@ class PackPlan:
                 "detail": dropped[1],
             }
             yield from chunks
-
-
-def files_of(name: str) -> tuple[str, str, str]:
-    """What is written for an output shard, under the output folder: rows, listing, and what became of its samples."""
-    return f"dataset/data/{name}.arrow", f"dataset/stats/samples/{name}.parquet", f"work/fitted/{name}.parquet"
 
 
 def _parquet(path: AnyPath, rows: Collection[Mapping[str, Any]], schema: pa.Schema) -> str:

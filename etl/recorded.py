@@ -22,6 +22,7 @@ from etl.index import scan
 from etl.inputs import InputShard
 from etl.recipe import InputSettings
 from etl.shards import column, read_json
+from etl.shelf import shelf
 from etl.sources import SOURCES
 from etl.storage import AnyPath
 from etl.tally import Tally
@@ -71,7 +72,7 @@ def recorded_step(out: AnyPath, key: str, step_id: str) -> Step | str:
 def _read(out: AnyPath, one: _Input, roots: _Roots) -> Iterator[tuple[str, Step | str]]:
     """What is wanted of one input."""
     part_bytes = InputSettings(read_json(out / "work" / "settings.json")["samples"]["part_mb"]).part_bytes
-    shard = _found(one, roots, part_bytes, out / "work" / "remembered.json")
+    shard = _found(one, roots, part_bytes, shelf(out / "work").common / "remembered.json")
     if isinstance(shard, str):
         yield from ((each, shard) for each in one.wanted)
     else:
@@ -83,11 +84,12 @@ def _inputs(out: AnyPath, sample_ids: Collection[str]) -> Iterator[_Input]:
     kept = scan(out / "work").filter((pl.col("reason") == "") & pl.col("sample_id").is_in(list(sample_ids)))
     rows = kept.select("shard", "row", "sample_id").sort("shard", "row").collect()
     of_shard: dict[str, list[tuple[int, str]]] = {}
+    lies = shelf(out / "work")
     for shard, row, sample_id in rows.iter_rows():
         of_shard.setdefault(shard, []).append((row, sample_id))
     for entry in read_json(out / "work" / "inputs.json"):
         if places := of_shard.get(entry["key"]):
-            path = out / "work" / "light" / f"{entry['key']}.arrow"
+            path = lies.file("light", entry["key"])
             hashes = [each for batch in column(path, "workflow_hash", LIGHT_SCHEMA) for each in batch.to_pylist()]
             wanted: dict[str, str | None] = {sample_id: hashes[row] for row, sample_id in places}
             yield _Input(entry["key"], entry["name"], entry["format"], wanted)

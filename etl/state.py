@@ -4,10 +4,12 @@
 - ``inputs.json``: the input shards of the build in the making or made last, each with its key and generation. The files
   of other keys are of inputs that are gone; nothing reads them, and ``stepmill clean`` removes them.
 - ``generations.json``: the generations of the last complete build.
-- ``previous.json``: the figures of the complete build before the one in the making or made last.
+- ``previous.json``: the figures of the last complete build, where it had to go because of a takedown.
 - ``takedown.json``: the takedown list (`etl.takedown`), if there is one; published is only its hash.
-- ``gate_failed.json``: the manifest of a build that is done, but fails gates, and how; there only as long as it does.
+- ``candidate/``: the build in the making, or the one that its gates rejected (`etl.candidate`).
 - ``notes.json``: what people wrote into the data card (`etl.notes`), if they did.
+- ``forgiven.json``: failures of gates in spite of which a build was accepted (`etl.verdict`).
+- ``stamps.json``: how the files of the last complete build were left (`etl.stamps`).
 - ``last_build.json``: how the last run ended (`etl.aftermath`).
 """
 
@@ -22,14 +24,13 @@ from etl.figures import without
 from etl.generations import Generations
 from etl.inputs import InputShard
 from etl.shards import read_json, write_json
+from etl.shelf import FOLDERS, candidate_of
 from etl.storage import AnyPath
 
 MANIFEST: Final = "dataset/manifest.json"
-FAILED: Final = "work/gate_failed.json"
+PREVIOUS: Final = "previous.json"
 FORMAT: Final = 3
 """Of the manifest, and of what is published with it; a build of an earlier one is completed by building it again."""
-FOLDERS: Final = ("samples", "light", "ledger", "quarantine")
-"""Under the work folder, with files named by the key of an input shard."""
 
 _PHASES: Final = {
     "samples": "all phases are done again for the inputs it is about",
@@ -94,21 +95,21 @@ def generations(work: AnyPath) -> Generations:
     return Generations.from_json(read_json(path)) if storage.exists(path) else Generations()
 
 
-def withdraw(out: AnyPath) -> None:
-    """The dataset is in the making from here on: no manifest. What it said is kept to compare with."""
-    path = out / MANIFEST
-    storage.remove(out / FAILED)
-    try:
-        manifest = read_json(path)
-    except FileNotFoundError:  # there was none, or another slice was faster
-        return
-    write_json(out / "work" / "previous.json", {"figures": manifest["figures"], "totals": manifest["totals"]})
-    storage.remove(path)
+def withdraw(out: AnyPath, domains: Collection[str]) -> dict[str, Any]:
+    """Take the manifest of the last complete build away; returns it. What it said is kept to compare with, without
+    what it said of some domains.
+    """
+    manifest: dict[str, Any] = read_json(out / MANIFEST)
+    figures = without(manifest["figures"], domains)
+    kept = {"figures": figures, "totals": manifest["totals"], "inputs": manifest["inputs"]}
+    write_json(out / "work" / PREVIOUS, kept)
+    storage.remove(out / MANIFEST)
+    return manifest
 
 
 def forget(work: AnyPath, domains: Collection[str]) -> None:
     """Leave domains out of what is kept of the build before."""
-    path = work / "previous.json"
+    path = work / PREVIOUS
     if domains and storage.exists(path):
         before = read_json(path)
         left = before | {"figures": without(before["figures"], domains)}
@@ -116,16 +117,25 @@ def forget(work: AnyPath, domains: Collection[str]) -> None:
             write_json(path, left)
 
 
-def previous(work: AnyPath) -> dict[str, Any] | None:
-    """Figures of the last complete build before the one in the making, if there was one."""
-    path = work / "previous.json"
-    return read_json(path)["figures"] if storage.exists(path) else None
+def previous(out: AnyPath, domains: Collection[str] = ()) -> dict[str, Any] | None:
+    """Figures, totals and inputs of the last complete build, if there was one, without what it said of some domains."""
+    for path in (out / MANIFEST, out / "work" / PREVIOUS):
+        if storage.exists(path):
+            before: dict[str, Any] = read_json(path)
+            return {
+                "figures": without(before["figures"], domains),
+                "totals": before["totals"],
+                "inputs": before.get("inputs", []),
+                "takedown": before.get("takedown", ""),
+                "accounting": before.get("accounting", {}),
+            }
+    return None
 
 
 def stale(out: AnyPath) -> list[AnyPath]:
     """Files under the work folder that nothing uses: of inputs that are gone, and what an interruption left."""
     work = out / "work"
-    known = {*keys(work), "index"}
+    known = {*keys(work), *keys(candidate_of(out) / "work"), "index"}
     old = [path for folder in FOLDERS for path in storage.files(work / folder) if path.name.split(".")[0] not in known]
     parts = [path for path in storage.files(out, ".part") if path not in old]
     return sorted([*old, *parts], key=str)

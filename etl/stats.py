@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from etl import scratch, storage
+from etl import candidate, scratch, storage
 from etl.storage import AnyPath
 from etl.sums import Sums
 from schemas.reasons import Reason
@@ -62,7 +62,7 @@ def statistics(out: AnyPath, counts: pl.DataFrame, visits: pl.DataFrame) -> dict
 def _samples(out: AnyPath) -> pl.DataFrame:
     """`_SUMS` of the samples in the dataset, by `_WHERE`: sums of what packing made of each output shard."""
     sums = Sums(_WHERE, {**dict.fromkeys(_WHERE, pl.String), **dict.fromkeys(_SUMS, pl.Int64)})
-    for part in storage.together(_of_shard, storage.files(out / "work" / "fitted", ".parquet")):
+    for part in storage.together(_of_shard, [path for _, path in candidate.of_shards(out, "work/fitted", ".parquet")]):
         sums.add(part)
     return sums.table()
 
@@ -78,7 +78,9 @@ def _outcomes(out: AnyPath) -> pl.DataFrame:
     """Samples, tokens and repeats (`Sample.repeat`) of each source by the reward of the workflow."""
     key = ("source", "reward")
     sums = Sums(key, {**dict.fromkeys(key, pl.String), **dict.fromkeys(("samples", "tokens", "repeats"), pl.Int64)})
-    for part in storage.together(_outcomes_of, storage.files(out / "work" / "fitted", ".parquet")):
+    for part in storage.together(
+        _outcomes_of, [path for _, path in candidate.of_shards(out, "work/fitted", ".parquet")]
+    ):
         sums.add(part)
     return sums.table()
 

@@ -12,11 +12,14 @@ that show a file while it grows (sftp, hdfs, smb) get it as ``.part``, moved whe
 
 from __future__ import annotations
 
+import errno
 import re
 import secrets
+import shutil
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Final, TypeVar
 
@@ -34,6 +37,9 @@ AnyPath = Path | UPath
 _ASKED_EACH: Final = 8
 """So many files are asked for by themselves; for more a folder is listed."""
 _AT_A_TIME: Final = 8
+_MARKS: Final = ("ETag", "etag", "LastModified", "mtime", "created")
+"""What storages say of a file that tells its content from that of an earlier file of the same name."""
+_NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS)
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(//?)?")
 _READ_ONLY: Final = frozenset({"http", "https", "github", "git", "zip", "tar", "data", "reference"})
 _PUT_IS_WHOLE: Final = frozenset("s3 s3a gs gcs hf az abfs abfss adl oss oci memory".split())
@@ -95,8 +101,18 @@ def stamps(folder: AnyPath, names: Collection[str]) -> dict[str, tuple[Any, ...]
         there = [(name, folder / name) for name in names if (folder / name).exists()]
         return {name: (path.stat().st_ino, path.stat().st_mtime_ns) for name, path in there}
     found = details(folder)
-    marks = ("ETag", "etag", "LastModified", "mtime", "created", "size")
+    marks = (*_MARKS, "size")
     return {name: tuple(str(found[name].get(mark)) for mark in marks) for name in names if name in found}
+
+
+def listed(folder: AnyPath) -> dict[str, list[Any]]:
+    """All files under a folder by relative path: size, and what else tells that one was written anew."""
+    if isinstance(folder, Path):
+        found = {path: path.stat() for path in files(folder)}
+        return {relative(path, folder): [stat.st_size, stat.st_mtime_ns] for path, stat in found.items()}
+    return {
+        name: [info.get("size"), *(str(info.get(mark)) for mark in _MARKS)] for name, info in details(folder).items()
+    }
 
 
 def read_bytes(path: AnyPath) -> bytes:
@@ -164,10 +180,63 @@ def holds_anything(folder: AnyPath) -> bool:
     return bool(_found(folder, lambda: _fresh(folder).ls(folder.path, detail=False), "listed"))
 
 
-def prune(folder: AnyPath) -> None:
-    """Remove empty folders under a local folder; elsewhere there are none."""
+def move(source: AnyPath, target: AnyPath) -> None:
+    """Give a file another place on the same storage, in the place of what is there: a rename here; elsewhere its server
+    copies it, and then it is removed. Again, after an interruption, is no error, if the file is at its target.
+    """
+    if isinstance(source, Path) and isinstance(target, Path):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            source.replace(target)
+        source.unlink(missing_ok=True)  # where both were links to one file, which a rename leaves as they are
+        return
+    with suppress(FileNotFoundError):
+        _copy(source, target)
+        remove(source)
+
+
+def link(source: AnyPath, target: AnyPath) -> None:
+    """A file under another name too, on the same storage, in the place of what is there: a hard link, or a copy."""
+    if isinstance(source, Path) and isinstance(target, Path):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        try:
+            target.hardlink_to(source)
+        except OSError as error:  # file systems without links
+            if error.errno not in _NO_LINKS:
+                raise
+            shutil.copyfile(source, target)
+        return
+    _copy(source, target)
+
+
+def _copy(source: AnyPath, target: AnyPath) -> None:
+    """Copy a remote file, by its server where that can be."""
+    assert not isinstance(source, Path)
+    assert not isinstance(target, Path)
+    makes_folders = source.protocol not in _PUT_IS_WHOLE
+
+    def copied() -> None:
+        if makes_folders:
+            target.fs.makedirs(target.parent.path, exist_ok=True)
+        source.fs.cp_file(source.path, target.path)
+
+    attempt("copied", source, copied)
+
+
+def remove_all(folder: AnyPath) -> None:
+    """Remove a folder with all that is in it, if it is there."""
     if isinstance(folder, Path):
-        for path in sorted(folder.rglob("*"), reverse=True):
+        shutil.rmtree(folder, ignore_errors=False) if folder.exists() else None
+        return
+    for _ in together(remove, files(folder)):
+        pass
+
+
+def prune(folder: AnyPath) -> None:
+    """Remove empty folders under a local folder, and itself if it is empty; elsewhere there are none."""
+    if isinstance(folder, Path) and folder.exists():
+        for path in [*sorted(folder.rglob("*"), reverse=True), folder]:
             if path.is_dir() and not any(path.iterdir()):
                 path.rmdir()
 

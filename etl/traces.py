@@ -17,9 +17,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl import scratch, storage
+from etl import scratch, state, storage
 from etl.domains import domain_of
-from etl.shards import open_arrow
+from etl.shards import open_arrow, read_json, read_parquet
+from etl.shelf import shelf
 from etl.storage import AnyPath
 from etl.takedown import REASON, Takedown
 from schemas.errors import IntegrityError
@@ -32,6 +33,7 @@ _LEFT_OUT: Final = frozenset({"work/takedown.json", "work/order.json", "work/rem
 _OF_INPUTS: Final = frozenset({"inputs", "generations", "settings", "name"})
 _OF_FORMATS: Final = frozenset({"@context", "conformsTo"})  # of JSON-LD: vocabularies it is written in
 _FEW: Final = 3
+_CANDIDATES: Final = "work/candidate/"
 
 Columns = Mapping[str, list[Any]]
 
@@ -41,7 +43,7 @@ def traces(out: AnyPath, takedown: Takedown) -> list[str]:
     problems = []
     for path in (path for folder in ("dataset", "work") for path in storage.files(out / folder)):
         name = storage.relative(path, out)
-        if name in _LEFT_OUT or name.startswith("work/locks/"):
+        if name.removeprefix(_CANDIDATES) in _LEFT_OUT or name.startswith("work/locks/"):
             continue
         try:
             found = sorted(set(_in_file(path, takedown)))
@@ -52,6 +54,31 @@ def traces(out: AnyPath, takedown: Takedown) -> list[str]:
             said = ", ".join(found[:_FEW]) + more
             problems.append(f"{name}: holds what is taken down: {said}; remove the file and build again")
     return problems
+
+
+def holds_taken_down(out: AnyPath, place: AnyPath, takedown: Takedown, removed: frozenset[str]) -> bool:
+    """Whether the last complete dataset has rows of what a list takes down. place: of a build under that list. removed:
+    contents of what it took down.
+    """
+    if takedown.fingerprint == read_json(out / state.MANIFEST).get("takedown", ""):
+        return False
+    taken: set[str] = set()
+    for path in shelf(place / "work").existing("ledger", state.keys(place / "work")):
+        rows = pl.from_arrow(open_arrow(path).read_all().select(["unit", "id", "reason"]))
+        assert isinstance(rows, pl.DataFrame)
+        taken |= set(rows.filter((pl.col("unit") == "workflow") & (pl.col("reason") == REASON))["id"])
+    gone = set(state.keys(out / "work")) - set(state.keys(place / "work"))
+    for path in shelf(out / "work").existing("samples", sorted(gone), ".json"):
+        report = read_json(path)
+        if not (removed.isdisjoint(report["contents"]) and takedown.domains.isdisjoint(report["domains"])):
+            return True
+    for path in storage.files(out / "dataset" / "stats" / "samples", ".parquet"):
+        rows = read_parquet(path).select("sample_id", "domain", "subdomain")
+        for sample_id, *domains in rows.iter_rows():
+            flow = _workflow(sample_id)
+            if flow in taken or takedown.names(flow) or not takedown.domains.isdisjoint(domains):
+                return True
+    return False
 
 
 def _in_file(path: AnyPath, takedown: Takedown) -> Iterator[str]:

@@ -14,9 +14,10 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from etl import account, notes, scratch, state, storage
+from etl import account, candidate, notes, scratch, state, storage
 from etl.progress import Progress
 from etl.shards import column, open_arrow, read_json, sha256_of
+from etl.shelf import good_of, shelf
 from etl.storage import AnyPath
 from etl.takedown import kept
 from etl.traces import traces
@@ -31,7 +32,8 @@ def verify(out: AnyPath, progress: Callable[..., Progress] = Progress) -> list[s
     """
     path = out / "dataset" / "manifest.json"
     if not storage.exists(path):
-        raise ConfigError(f"{out}: no finished build ({path} is missing); run the build command again")
+        said = f"{out}: no finished build ({path} is missing){candidate.hint(out)}"
+        raise ConfigError(f"{said}; run the build command again")
     manifest = read_json(path)
     with progress("phase 1 of 5: what was taken down", brief=True):
         problems = _taken_down(out, manifest)
@@ -58,7 +60,7 @@ def verify(out: AnyPath, progress: Callable[..., Progress] = Progress) -> list[s
         return problems or _loads(out, manifest)
 
 
-def _files(out: AnyPath, manifest: dict[str, Any], work: Sequence[tuple[str, str]], shown: Progress) -> list[str]:
+def _files(out: AnyPath, manifest: dict[str, Any], work: Sequence[tuple[AnyPath, str]], shown: Progress) -> list[str]:
     """Files of the dataset, and of the work folder with their hashes, that are not as they were written."""
     problems: list[str] = []
     for name, digest in manifest["files"].items():
@@ -71,11 +73,11 @@ def _files(out: AnyPath, manifest: dict[str, Any], work: Sequence[tuple[str, str
                 problems.append(f"{name}: its notes were edited; run the build command again, which takes them in")
             else:
                 problems.append(f"{name}: not the content that the manifest says (sha256); remove it and build again")
-    for name, digest in work:
+    for path, digest in work:
         shown.advance(1)
-        path = out / "work" / name
         if not storage.exists(path) or sha256_of(path) != digest:
-            problems.append(f"work/{name}: not what its report says (sha256); build again into a new folder")
+            name = storage.relative(path, good_of(out))
+            problems.append(f"{name}: not what its report says (sha256); build again into a new folder")
     known = {*manifest["files"], "dataset/manifest.json"}
     names = [storage.relative(path, out) for path in storage.files(out / "dataset")]
     problems += [f"{name}: not in the manifest" for name in names if name not in known]
@@ -90,14 +92,19 @@ def _taken_down(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
     return traces(out, takedown) if takedown else []
 
 
-def _work_files(out: AnyPath) -> Iterator[tuple[str, str]]:
-    """Path under the work folder and hash of the files that the accounting stands on, from the reports."""
+def _work_files(out: AnyPath) -> Iterator[tuple[AnyPath, str]]:
+    """Path and hash of the files that the accounting stands on, from the reports."""
     work = out / "work"
-    paths = [work / "samples" / f"{key}.json" for key in state.keys(work)]
-    for report in storage.together(read_json, [*paths, *storage.files(work / "fitted", ".json")]):
+    places = shelf(work)
+    paths = [places.file("samples", key, ".json") for key in state.keys(work)]
+    for path, report in zip(paths, storage.together(read_json, paths), strict=True):
         for name, digest in report["files"].items():
-            if not name.startswith(("samples/", "dataset/")):
-                yield name.removeprefix("work/"), digest
+            if not name.startswith("samples/"):
+                yield path.parent.parent / name, digest
+    for report in storage.together(read_json, storage.files(work / "fitted", ".json")):
+        for name, digest in report["files"].items():
+            if not name.startswith("dataset/"):
+                yield out / name, digest
 
 
 def _rows(path: AnyPath, name: str, context: int) -> list[str]:

@@ -6,7 +6,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import polars as pl
 
@@ -14,15 +14,18 @@ from etl import storage, takedown
 from etl.failures import Refused, Watch
 from etl.index import OutputShard
 from etl.inputs import InputShard
-from etl.packing import PackedReport, PackPlan, files_of
+from etl.packing import PackedReport, PackPlan
 from etl.plan import Plan
 from etl.reports import ShardReport
 from etl.shards import open_arrow, read_json
+from etl.shelf import Shelf, files_of
 from etl.storage import AnyPath
 from etl.takedown import Takedown
 from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
 
 R = TypeVar("R")
+
+_NOTHING: Final = "not built yet"
 
 
 @contextmanager
@@ -40,44 +43,59 @@ def _garbage_seldom_collected() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class SamplesWorker:
-    """Phase 1 of one input shard."""
+    """Phase 1 of one input shard. again: keys of those that are built though they are there."""
 
     plan: Plan
-    work: AnyPath
+    shelf: Shelf
     takedown: Takedown
+    again: frozenset[str] = frozenset()
 
     def __call__(self, item: InputShard, refused: tuple[Refused, ...], watch: Watch) -> ShardReport:
         """Build it, unless it is there as it should be."""
+        key, places = item.key, self.shelf
         found = self.finished(item)
         if isinstance(found, ShardReport):
+            if key in places.anew and not self._fits(item, places.own):
+                storage.remove(places.own / "samples" / f"{key}.json")  # what is common does, as it was before
             return found
-        storage.remove(self.work / "samples" / f"{item.key}.json")
+        work = places.own if storage.exists(places.common / "samples" / f"{key}.json") else places.common
+        storage.remove(work / "samples" / f"{key}.json")
         with _garbage_seldom_collected():
-            return self.plan.build(item, self.work, self.takedown, refused, watch)
+            return self.plan.build(item, work, self.takedown, refused, watch)
 
     def finished(self, item: InputShard) -> ShardReport | str:
         """The report of an input shard that is there as it should be; else why it must be built."""
-        path = self.work / "samples" / f"{item.key}.json"
+        if item.key in self.again:
+            return "to be read again"
+        if item.key in self.shelf.anew and isinstance(found := self._found(item, self.shelf.own), ShardReport):
+            return found
+        return self._found(item, self.shelf.common)
+
+    def _fits(self, item: InputShard, work: AnyPath) -> bool:
+        return isinstance(self._found(item, work), ShardReport)
+
+    def _found(self, item: InputShard, work: AnyPath) -> ShardReport | str:
+        path = work / "samples" / f"{item.key}.json"
         if not storage.exists(path):
-            return "not built yet"
+            return _NOTHING
         values = read_json(path)
         if set(values) != {each.name for each in fields(ShardReport)}:
             return "built by another version"
         report = _report(ShardReport, values)
         if report.settings != self.plan.fingerprints[item.format]:
             return "other settings"
-        missing = storage.missing(self.work, report.files)
+        missing = storage.missing(work, report.files)
         if missing:
             return f"{missing[0]} is missing"
-        if report.takedown != self.takedown.state and self._touched(report):
+        if report.takedown != self.takedown.state and self._touched(report, work):
             return "takedown"
         return report
 
-    def _touched(self, report: ShardReport) -> bool:
+    def _touched(self, report: ShardReport, work: AnyPath) -> bool:
         """Whether another takedown list than the one it was built under makes a difference to it."""
         tables: dict[str, pl.DataFrame] = {}
         for folder, schema in (("ledger", LEDGER_SCHEMA), ("quarantine", QUARANTINE_SCHEMA)):
-            path = self.work / folder / f"{report.key}.arrow"
+            path = work / folder / f"{report.key}.arrow"
             table = open_arrow(path).read_all() if f"{folder}/{report.key}.arrow" in report.files else None
             frame = pl.from_arrow(schema.empty_table() if table is None else table)
             assert isinstance(frame, pl.DataFrame)
@@ -89,25 +107,38 @@ class SamplesWorker:
 
 @dataclass(frozen=True)
 class PackedWorker:
-    """Phase 3 of one output shard."""
+    """Phase 3 of one output shard. out: where it is made. good: the last complete build, which may have it already.
+    damaged: files of that which are not as they were left.
+    """
 
     plan: PackPlan
     out: AnyPath
+    good: AnyPath
+    damaged: frozenset[str] = frozenset()
 
     def __call__(self, item: OutputShard, refused: tuple[Refused, ...], watch: Watch) -> PackedReport:
         """Build it, unless it is there as it should be."""
-        found = self.finished(item)
+        found = self._found(item, self.out)
         if isinstance(found, PackedReport):
             return found
         storage.remove(self.out / "work" / "fitted" / f"{item.name}.json")
+        if self.good != self.out and isinstance(before := self._found(item, self.good), PackedReport):
+            return before  # borrowed
         with _garbage_seldom_collected():
             return self.plan.build(item, self.out, refused, watch)
 
     def finished(self, item: OutputShard) -> PackedReport | str:
         """The report of an output shard that is there as it should be; else why it must be built."""
-        path = self.out / "work" / "fitted" / f"{item.name}.json"
+        found = self._found(item, self.out)
+        if isinstance(found, PackedReport) or self.good == self.out:
+            return found
+        before = self._found(item, self.good)
+        return found if before == _NOTHING else before
+
+    def _found(self, item: OutputShard, out: AnyPath) -> PackedReport | str:
+        path = out / "work" / "fitted" / f"{item.name}.json"
         if not storage.exists(path):
-            return "not built yet"
+            return _NOTHING
         report = _report(PackedReport, read_json(path))
         if report.settings != self.plan.fingerprint:
             return "other settings"
@@ -115,7 +146,9 @@ class PackedWorker:
             return "other samples"
         if set(report.files) != {*files_of(item.name)}:
             return "built by another version"
-        missing = storage.missing(self.out, report.files)
+        if out == self.good and (changed := self.damaged.intersection(report.files)):
+            return f"{min(changed)} was changed"
+        missing = storage.missing(out, report.files)
         return f"{missing[0]} is missing" if missing else report
 
 

@@ -57,11 +57,12 @@ def prepared(
     redo: bool = False,
     compact: bool = False,
     given: Generations | None = None,
+    allow_removal: bool = False,
 ) -> Build:
     """A build in this process, or by ``workers`` other ones if they are several."""
     pool = pool or (pools.Processes(workers) if workers > 1 else pools.inline)
     chosen = recipe or load("scribeagent-32k", overrides)
-    return Build(chosen, tuple(map(str, inputs)), out, pool, Quiet, redo, compact, given)
+    return Build(chosen, tuple(map(str, inputs)), out, pool, Quiet, redo, compact, given, allow_removal)
 
 
 def build(inputs: Sequence[str | Path], out: AnyPath, *overrides: str, **options: Any) -> dict[str, Any]:
@@ -96,7 +97,8 @@ def command(
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a process that finds this checkout and downloads nothing."""
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1", **(changes or {})}
+    strict = {"PYTHONWARNINGS": "error,ignore::DeprecationWarning"}  # what libraries say of each other is not ours
+    return {**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1", **strict, **(changes or {})}
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -158,7 +160,7 @@ def emitted(out: Path) -> Iterator[Emitted]:
 def samples(out: Path) -> dict[str, Sample]:
     """Every sample that the index kept, by id."""
     index = scan(out / "work").filter(pl.col("reason") == "").collect()
-    return {sample.sample_id: sample for sample in gather(index, out / "work" / "samples")}
+    return {sample.sample_id: sample for sample in gather(index, out / "work")}
 
 
 def inputs_of(out: Path) -> dict[str, dict[str, Any]]:

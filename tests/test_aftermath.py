@@ -9,16 +9,17 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from etl import state
+from etl import lock, state
 from etl.aftermath import NAMES
 from etl.shards import read_json
-from schemas.errors import BuildError, ConfigError, GateError
+from schemas.errors import BuildError, GateError
 from tests import builds
 
 HOOK: Final = 'echo "$STEPMILL_STATUS $STEPMILL_LAST_BUILD" >> said; pwd >> said; echo words'
@@ -69,7 +70,7 @@ def test_nights_are_summed_up(inputs: Path, tmp_path: Path) -> None:
     builds.write_workflows(inputs / "a.jsonl", builds.workflow(1))
     builds.write_workflows(inputs / "c.jsonl", builds.workflow(2))
     (inputs / "b.jsonl").unlink()
-    builds.build([inputs], out)
+    builds.build([inputs], out, allow_removal=True)
     night = last(out)
     assert {what: names["names"] for what, names in night["inputs"].items()} == {
         "new": ["c.jsonl"], "changed": ["a.jsonl"], "removed": ["b.jsonl"],
@@ -101,20 +102,26 @@ def test_names_are_listed_up_to_a_limit(tmp_path: Path) -> None:
 
 
 def test_a_failed_gate_is_summed_up(inputs: Path, tmp_path: Path) -> None:
-    """Its failures are listed, with the figures and totals of what is not complete; a finished build that fails gates
-    given later is summed up the same way.
+    """Its failures are listed, with the figures and totals of what was rejected; so they are of a finished build that
+    fails gates given later, and of inputs that lack too much.
     """
     out = tmp_path / "out"
-    for _ in range(2):
+    for limit in (41, 42):
         with pytest.raises(GateError):
-            builds.build([inputs], out, "gates.min_samples=41")
+            builds.build([inputs], out, f"gates.min_samples={limit}")
         failed = last(out)
         assert (failed["status"], failed["exit_code"]) == ("gate_failed", 1)
-        assert failed["gate_failures"] == ["40 samples are in the dataset; gates.min_samples is 41"]
+        assert failed["gate_failures"] == [f"40 samples are in the dataset; gates.min_samples is {limit}"]
         assert failed["gate_failures"][0] in failed["message"]
         assert failed["figures"]["samples"] == failed["totals"]["samples"] == 40
         builds.build([inputs], out)
-        assert last(out)["status"] == "complete"
+        assert last(out)["status"] == ("complete" if limit == 41 else "nothing_to_do")
+    (inputs / "b.jsonl").unlink()
+    with pytest.raises(GateError):
+        builds.build([inputs], out)
+    assert last(out)["status"] == "gate_failed"
+    assert last(out)["inputs"]["removed"]["names"] == ["b.jsonl"]
+    assert last(out)["totals"] is None
 
 
 def test_an_error_is_summed_up(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,20 +153,69 @@ def test_an_error_is_summed_up(inputs: Path, tmp_path: Path, monkeypatch: pytest
     assert last(out) == failed
 
 
-def test_a_run_that_was_refused_leaves_the_summary_as_it_is(inputs: Path, tmp_path: Path) -> None:
-    """Other settings, no inputs, or another build at work in the folder: nothing was run, so nothing is summed up."""
-    from etl import lock
+REFUSED: Final[dict[str, tuple[str, str]]] = {
+    "a typo in the takedown file": ("[takedown]\nfile = 'list.txt'", "list.txt, line 1: 'workflw w3'"),
+    "no takedown file": ("[takedown]\nfile = 'nowhere.txt'", "takedown.file: cannot read"),
+    "a misspelt setting": ("[fit]\ncontxt = 5", "did you mean 'context'?"),
+    "a gate that makes no sense": ("[gates]\nmax_drop_rate = 2", "a share is between 0 and 1"),
+    "a misspelt section": ("[gate]\nmin_samples = 2", "there is no section [gate]"),
+    "a template that is not there": ("[card]\ntemplate = 'card.md'", "card.template: cannot read"),
+    "other settings than before": ("[filter]\nmin_english = 0.5", "was built with other settings"),
+    "inputs that are not there": ("", "nowhere"),
+    "an empty folder": ("", "empty"),
+    "a misspelt key of the build": ("", "[build] has no setting input"),
+    "inputs that are no list": ("", "[build] inputs is a list of strings"),
+    "another build at work": ("", "another build is working here"),
+}
+"""What -> more of the build file, and what is said."""
 
-    out = tmp_path / "out"
-    builds.build([inputs], out)
-    before = last(out)
-    with pytest.raises(ConfigError):
-        builds.build([inputs], out, "fit.context=4096")
-    with pytest.raises(ConfigError):
-        builds.build([tmp_path / "nowhere"], out)
-    with lock.hold(out / "work" / "locks", "1of2"), pytest.raises(BuildError):
+
+@pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.parametrize("there", [False, True], ids=["new", "built"])
+def test_a_run_that_was_refused_is_summed_up(inputs: Path, tmp_path: Path, what: str, there: bool) -> None:
+    """Whatever stops a run before it starts, once its folder is known, in a folder that has a dataset or a new one: the
+    summary says failed, with exit code and message, the hook is run, and a dataset that is there stays.
+    """
+    more, said = REFUSED[what]
+    if not there and what == "other settings than before":
+        pytest.skip("a new folder has no settings")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "list.txt").write_text("workflw w3\n")
+    out, file = tmp_path / "out", tmp_path / "nightly.toml"
+    if there:
         builds.build([inputs], out)
-    assert last(out) == before
+    before = builds.contents(out / "dataset")
+    folder = {"inputs that are not there": "nowhere", "an empty folder": "empty"}.get(what, inputs.name)
+    given = "'in'" if what == "inputs that are no list" else f"[{folder!r}]"
+    build = f"[build]\ninputs = {given}\nout = 'out'\nhook = {json.dumps(HOOK)}\n"
+    build += "input = 3\n" if what == "a misspelt key of the build" else ""
+    file.write_text(f"{build}\n{more}\n")
+    held = lock.hold(out / "work" / "locks", "1of2") if what == "another build at work" else nullcontext()
+    with held:
+        done = builds.command("build", file, "--workers", "0", cwd=tmp_path)
+    assert said in done.stderr
+    code = 1 if what == "another build at work" else 2
+    assert done.returncode == code, done.stderr
+    found = last(out)
+    assert (found["status"], found["exit_code"]) == ("failed", code)
+    assert said in found["message"]
+    assert (tmp_path / "said").read_text().splitlines()[0] == f"failed {out / 'work' / 'last_build.json'}"
+    assert builds.contents(out / "dataset") == before
+    if not there:
+        assert [name for name in builds.contents(out) if "locks" not in name and "order" not in name] == [
+            name for name in builds.contents(out) if name in {"work/last_build.json", "work/takedown.json"}
+        ]
+
+
+def test_somebody_elses_folder_is_left_alone(inputs: Path, tmp_path: Path) -> None:
+    """A folder that is not empty and no build's gets no summary; the hook is run all the same, and told of no file."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.tex").write_text("...")
+    done = builds.command("build", inputs, "--out", out, "--workers", "0", "--hook", HOOK, cwd=tmp_path)
+    assert done.returncode == 2
+    assert [path.name for path in out.iterdir()] == ["thesis.tex"]
+    assert (tmp_path / "said").read_text().splitlines()[0].split() == ["failed"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -225,7 +281,7 @@ def test_the_hook_of_a_build_file(inputs: Path, tmp_path: Path) -> None:
 
 def test_a_hook_that_fails(inputs: Path, tmp_path: Path) -> None:
     """It is said with its exit code; exit code 1 though the build is complete; and where the build had failed itself,
-    its own error is said too. A run that was refused runs none.
+    its own error is said too.
     """
     out = tmp_path / "out"
     arguments = ["build", str(inputs), "--out", str(out), "--workers", "0", "--hook", "touch ran; exit 7"]
@@ -241,7 +297,8 @@ def test_a_hook_that_fails(inputs: Path, tmp_path: Path) -> None:
     (tmp_path / "ran").unlink()
     done = builds.command(*arguments, "--set", "fit.context=100", cwd=tmp_path)
     assert done.returncode == 2
-    assert not (tmp_path / "ran").exists()
+    assert "ended with exit code 7\n" in done.stderr
+    assert (tmp_path / "ran").exists()
     refused = tmp_path / "bad.toml"
     refused.write_text("[build]\ninputs = ['in']\nout = 'new'\nhook = ['a']\n")
     done = builds.command("build", refused)

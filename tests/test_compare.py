@@ -34,7 +34,8 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     failing[2]["steps"][0]["action"]["kind"] = "type"
     builds.write_workflows(inputs / "b.jsonl", *failing)
     builds.write_workflows(inputs / "d.jsonl", *(builds.workflow(7 * n, steps=2) for n in range(10, 17)))
-    builds.build([inputs], folder / "new", "fit.context=16384", 'takedown.workflows=["w1"]', redo=True)
+    changes = ("fit.context=16384", 'takedown.workflows=["w1"]')
+    builds.build([inputs], folder / "new", *changes, redo=True, allow_removal=True)
     return folder
 
 

@@ -7,15 +7,21 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from click.testing import CliRunner
+from datasets import load_dataset
 
 from etl import state
+from etl.cli import cli
 from etl.figures import distances, without
 from etl.gates import Gates
 from etl.recipe import load
 from etl.shards import read_json
+from etl.shelf import candidate_of
+from etl.verify import verify
 from schemas.errors import ConfigError, GateError
 from tests import builds
 
+SMALL: Final = ("pack.shard_mb=1",)
 FIGURES: Final[dict[str, Any]] = {
     "samples": 100, "tokens": 20_000, "domains": 2, "tokens_per_sample": 200.0, "survival": 0.9, "drop_rate": 0.3,
     "drop_rates": {"failed_action": 0.2, "wrong_type": 0.05}, "domain_shares": {"a.example": 0.6, "b.example": 0.4},
@@ -101,6 +107,7 @@ def test_what_is_taken_down_is_no_drift() -> None:
         ("gates.max_drop_rate=nan", "a share is between 0 and 1"),
         ("gates.max_domain_drift=-0.1", "gates.max_domain_drift = -0.1: a share"),
         ("gates.max_action_drift=2", "gates.max_action_drift = 2.0: a share"),
+        ("gates.max_removal=1.5", "gates.max_removal = 1.5: a share"),
         ("gates.max_survival_drift=1.01", "gates.max_survival_drift = 1.01: a share"),
         ("gates.max_tokens_drift=-1", "gates.max_tokens_drift = -1.0: it is 0 or more"),
         ("gates.min_samples=-1", "gates.min_samples = -1: it is 0 or more"),
@@ -120,11 +127,11 @@ def test_a_gate_that_makes_no_sense_is_refused(override: str, says: str) -> None
 
 
 def test_a_gate_that_makes_no_sense_stops_the_build_before_it_starts(tmp_path: Path) -> None:
-    """Exit code 2, and nothing is written."""
+    """Exit code 2, and nothing is written but how it ended."""
     inputs = builds.write_workflows(tmp_path / "in.jsonl", builds.workflow(1))
     done = builds.command("build", inputs, "--out", tmp_path / "out", "--set", "gates.max_drop_rate=2")
     assert done.returncode == 2
-    assert not (tmp_path / "out").exists()
+    assert list(builds.contents(tmp_path / "out")) == ["work/last_build.json"]
 
 
 def test_a_tokens_drift_may_be_above_one() -> None:
@@ -145,23 +152,33 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_failed_gate_leaves_no_manifest_and_other_limits_complete_it(tmp_path: Path) -> None:
-    """By the command line: exit code 1, every failure with figure and limit, no manifest; the same command with other
-    limits completes it without doing any shard again, to the bytes of a build without gates.
+    """By the command line, in a new folder: exit code 1, every failure with figure and limit, nothing in ``dataset``,
+    the rejected build beside it; the same command with other limits completes it without doing any shard again, to the
+    bytes of a build without gates.
     """
     inputs, out = folder(tmp_path), tmp_path / "out"
     arguments = ("build", inputs, "--out", out, "--workers", "0")
     done = builds.command(*arguments, "--set", "gates.max_drop_rate=0.1", "--set", "gates.min_samples=36")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "the dataset is not marked complete, because gates fail:" in done.stderr
+    assert "the new dataset is rejected, because gates fail:" in done.stderr
     assert "\n  14.63% of all steps are dropped; gates.max_drop_rate is 10.00%" in done.stderr  # 6 of 41
     assert "\n  35 samples are in the dataset; gates.min_samples is 36" in done.stderr
-    assert not (out / state.MANIFEST).exists()
-    before = {name: builds.stamps(out / name) for name in ("work/samples", "work/fitted", "dataset/data")}
+    assert f"It lies in {candidate_of(out)}; look at it with: stepmill inspect {out} --candidate" in done.stderr
+    assert not (out / "dataset").exists()
+    assert verify(candidate_of(out)) == []
+    before = {name: builds.stamps(out / "work" / name) for name in ("samples", *MADE)}
+    before |= {name: builds.stamps(out / "work" / "candidate" / name) for name in MADE}
     done = builds.command(*arguments, "--set", "gates.max_drop_rate=0.15", "--set", "gates.min_samples=35")
     assert done.returncode == 0, done.stderr
-    assert {name: builds.stamps(out / name) for name in before} == before
+    assert {name: builds.stamps(out / name) for name in MADE} == {name: before[name] for name in MADE}
+    assert builds.stamps(out / "work" / "samples") == before["samples"]
     builds.build([inputs], tmp_path / "plain")
     assert builds.contents(out / "dataset") == builds.contents(tmp_path / "plain" / "dataset")
+    assert not candidate_of(out).exists()
+    assert verify(out) == []
+
+
+MADE: Final = ("work/fitted", "dataset/data")
 
 
 @pytest.mark.parametrize(("reason", "rate"), [("failed_action", 5 / 40), ("wrong_type", 1 / 21)])
@@ -180,7 +197,10 @@ def test_a_night_without_a_readable_record_is_no_night_without_drops(tmp_path: P
     builds.write_workflows(path, *(builds.workflow(number) | {"steps": 5} for number in range(3)))
     with pytest.raises(GateError) as failed:
         builds.build([path.parent], tmp_path / "out", "gates.max_drop_rate=0.99")
-    assert failed.value.failures == ["100.00% of all steps are dropped; gates.max_drop_rate is 99.00%"]
+    assert failed.value.failures == [
+        "100.00% of all steps are dropped; gates.max_drop_rate is 99.00%",
+        "0 samples are in the dataset; gates.min_samples is 1",
+    ]
 
 
 def drifted(number: int) -> dict[str, Any]:
@@ -210,47 +230,224 @@ def test_drift_against_the_last_complete_build(tmp_path: Path) -> None:
     builds.write_workflows(inputs / "1.jsonl", *(builds.workflow(number, steps=2) for number in range(28)))
     strict = [f"gates.{name}=0" for name in DRIFTS]
     first = builds.build([inputs], out, *strict)["figures"]
+    content = builds.contents(out / "dataset")
     builds.write_workflows(inputs / "2.jsonl", *(drifted(number) for number in range(10, 24)))
     with pytest.raises(GateError) as failed:
         builds.build([inputs], out, *strict)
     assert [line.split("gates.")[1].split()[0] for line in failed.value.failures] == list(DRIFTS)
-    assert state.previous(out / "work") == first
+    assert builds.contents(out / "dataset") == content
     second = builds.build([inputs], tmp_path / "fresh")["figures"]
     far = distances(first, second)
     assert far["domain"] == "shop0.example"
     for name, of in DRIFTS.items():
         with pytest.raises(GateError, match=f"gates.{name} is"):
             builds.build([inputs], out, f"gates.{name}={of(far) - 1e-6}")
-        assert not (out / state.MANIFEST).exists()
+        assert builds.contents(out / "dataset") == content
     at = [f"gates.{name}={of(far)}" for name, of in DRIFTS.items()]
 
     builds.write_workflows(inputs / "3.jsonl", builds.workflow(400))
     with pytest.raises(GateError):
         builds.build([inputs], out, *strict)
-    assert state.previous(out / "work") == first
+    assert previous(out) == first
     (inputs / "3.jsonl").unlink()
     manifest = builds.build([inputs], out, *at)
     assert [g["number"] for g in manifest["generations"]["every"]] == [1, 2]
     assert manifest["figures"] == second
+    assert builds.build([inputs], out, *strict)["figures"] == second  # what was accepted is no drift any more
+    assert builds.contents(out / "dataset") != content
 
     builds.write_workflows(inputs / "4.jsonl", *(builds.workflow(number, steps=2) for number in range(600, 607)))
     builds.build([inputs], out, "gates.max_domain_drift=0.2")
-    assert state.previous(out / "work") == second
+    assert previous(out) != second
+
+
+def previous(out: Path) -> dict[str, Any]:
+    """The figures that drift is measured against."""
+    found = state.previous(out)
+    assert found is not None
+    return dict(found["figures"])
 
 
 def test_a_finished_build_is_held_to_stricter_gates(tmp_path: Path) -> None:
-    """A complete build that does not pass the gates of the same command, given again, is complete no more; with the
-    old gates it is again, and what drift is measured against is still the build before.
+    """A complete build that does not pass the gates of the same command, given again, is said to, and stays complete; a
+    build that was accepted by other limits than it had failed is not failed by these again.
     """
     inputs, out = folder(tmp_path), tmp_path / "out"
     builds.build([inputs], out)
     builds.write_workflows(inputs / "b.jsonl", builds.workflow(30))
+    with pytest.raises(GateError, match=r"36 samples are in the dataset; gates.min_samples is 38"):
+        builds.build([inputs], out, "gates.min_samples=38")
     builds.build([inputs], out)
-    before, content = state.previous(out / "work"), builds.contents(out / "dataset")
-    with pytest.raises(GateError, match=r"36 samples are in the dataset; gates.min_samples is 37"):
+    content = builds.contents(out / "dataset")
+    with pytest.raises(GateError, match="the complete dataset is left as it is") as failed:
         builds.build([inputs], out, "gates.min_samples=37")
-    assert not (out / state.MANIFEST).exists()
-    builds.build([inputs], out, "gates.min_samples=36")
-    assert state.previous(out / "work") == before
+    assert failed.value.failures == ["36 samples are in the dataset; gates.min_samples is 37"]
+    assert builds.build([inputs], out, "gates.min_samples=38")["figures"]["samples"] == 36
     assert builds.contents(out / "dataset") == content
-    assert read_json(out / state.MANIFEST)["figures"]["samples"] == 36
+    builds.write_workflows(inputs / "b.jsonl", builds.workflow(31))
+    with pytest.raises(GateError, match=r"gates.min_samples is 38"):
+        builds.build([inputs], out, "gates.min_samples=38")
+
+
+def told(*arguments: str | Path) -> str:
+    """What a command says on stdout."""
+    result = CliRunner().invoke(cli, [*map(str, arguments)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def looked_at(out: Path) -> dict[str, str]:
+    """What commands that look at a build or take it on say of it."""
+    found = {}
+    commands: list[list[str | Path]] = [
+        ["inspect", out],
+        ["inspect", out, "drops", "--json"],
+        ["explain", out, "w3"],
+        ["diff", out, out, "--json"],
+        ["report", out, "--json", "--samples", "2"],
+        ["verify", out],
+        ["export", out, "--out", out.with_name("export")],
+        ["publish", out, f"file://{out}-published", "--allow", "unlicensed", "--dry-run"],
+    ]
+    for command in commands:
+        found[" ".join(map(str, command[:3]))] = told(*command)
+    return found
+
+
+def test_after_a_failed_night_the_last_good_one_is_whole(tmp_path: Path) -> None:
+    """A night that changes one input, takes one away and brings one, and fails: the dataset is the same to the byte,
+    all commands say the same of it, and ``load_dataset`` loads it; the rejected one can be looked at by each of them,
+    loads, verifies, and has the bytes that it has once it is accepted. Work files of what is gone are not stale before.
+    """
+    inputs, out = folder(tmp_path), tmp_path / "out"
+    for name in ("b", "c"):
+        builds.write_workflows(inputs / f"{name}.jsonl", *(builds.workflow(100 * ord(name) + n) for n in range(4)))
+    builds.build([inputs], out, *SMALL)
+    content, said = builds.contents(out / "dataset"), looked_at(out)
+    (inputs / "b.jsonl").unlink()
+    builds.write_workflows(inputs / "c.jsonl", *(builds.workflow(7 * number) for number in range(40, 80)))
+    builds.write_workflows(inputs / "d.jsonl", builds.workflow(5000))
+    with pytest.raises(GateError) as failed:
+        builds.build([inputs], out, *SMALL, "gates.max_domain_drift=0.1")
+    assert "the last complete dataset is as it was" in str(failed.value).lower()
+    assert builds.contents(out / "dataset") == content
+    assert state.stale(out) == []
+    now = looked_at(out)
+    (overview,) = [name for name in said if name == f"inspect {out}"]
+    assert now.pop(overview).startswith(said.pop(overview))
+    assert "a later build was rejected by its gates" in told("inspect", out)
+    assert now == said
+    rows = {split: len(rows) for split, rows in load_dataset(str(out / "dataset")).items()}
+    assert rows == {name: split["rows"] for name, split in read_json(out / state.MANIFEST)["splits"].items()}
+
+    beside = Path(str(candidate_of(out)))
+    commands: list[list[str | Path]] = [
+        ["inspect", out, "--candidate"],
+        ["inspect", out, "domains", "--candidate"],
+        ["inspect", out, "--candidate", "samples"],
+        ["diff", out, "--candidate"],
+        ["explain", out, "w5000", "--candidate"],
+        ["report", out, "--candidate", "--json", "--samples", "2"],
+        ["verify", out, "--candidate"],
+        ["export", out, "--candidate", "--out", tmp_path / "beside"],
+    ]
+    for command in commands:
+        told(*command)
+    publish: list[str | Path] = [
+        "publish",
+        out,
+        f"file://{out}-published",
+        "--allow",
+        "unlicensed",
+        "--dry-run",
+        "--candidate",
+    ]
+    with pytest.raises(ConfigError, match=r"gates.max_domain_drift"):
+        told(*publish)
+    told(*publish, "--allow", "gate-failed")
+    new = builds.contents(beside / "dataset")
+    assert len(load_dataset(str(beside / "dataset"))["train"])
+    builds.build([inputs], out, *SMALL)
+    assert builds.contents(out / "dataset") == new
+    assert verify(out) == []
+    with pytest.raises(ConfigError, match="there is no candidate"):
+        told("inspect", out, "--candidate")
+
+
+def test_a_failed_night_with_other_settings_leaves_what_is_known_of_the_last_one(tmp_path: Path) -> None:
+    """Phase 1 done again with other settings, and rejected: what `explain` and `verify` know of the complete dataset is
+    what was true of it; the same command without --redo goes on, the old one too, and accepting gives the bytes of a
+    build from nothing.
+    """
+    inputs, out = folder(tmp_path), tmp_path / "out"
+    builds.build([inputs], out)
+    content, said = builds.contents(out / "dataset"), told("explain", out, "w3")
+    other = "filter.failed_actions=false"
+    with pytest.raises(GateError):
+        builds.build([inputs], out, other, "gates.min_samples=50", redo=True)
+    assert builds.contents(out / "dataset") == content
+    assert told("explain", out, "w3") == said
+    assert told("explain", out, "w3", "--candidate") != said
+    assert verify(out) == verify(candidate_of(out)) == []
+    builds.build([inputs], out)
+    assert not candidate_of(out).exists()
+    with pytest.raises(GateError):
+        builds.build([inputs], out, other, "gates.min_samples=50", redo=True)
+    builds.build([inputs], out, other)
+    builds.build([inputs], tmp_path / "fresh", other)
+    assert builds.contents(out / "dataset") == builds.contents(tmp_path / "fresh" / "dataset")
+    for name in ("samples", "light", "ledger", "quarantine", "index", "fitted"):
+        assert builds.contents(out / "work" / name) == builds.contents(tmp_path / "fresh" / "work" / name)
+    assert verify(out) == []
+
+
+@pytest.mark.parametrize("where", ["in", "else"])
+def test_another_set_of_inputs_stops_before_it_starts(tmp_path: Path, where: str) -> None:
+    """Inputs that lack most of what the dataset is made of, in the same folder or another one, stop the build before
+    anything is read, and say what to do; --allow-removal goes on. What is but named otherwise is not gone.
+    """
+    inputs, out = folder(tmp_path), tmp_path / "out"
+    builds.write_workflows(inputs / "b.jsonl", *(builds.workflow(100 + n) for n in range(5)))
+    builds.build([inputs], out)
+    content = builds.contents(out)
+    (inputs / "a.jsonl").rename(inputs / "moved.jsonl")
+    builds.build([inputs], out)
+    builds.build([inputs], out, compact=True)
+    content = builds.contents(out / "dataset")
+    other = builds.write_workflows(tmp_path / where / "c.jsonl", builds.workflow(900), builds.workflow(901))
+    if where == "in":
+        (inputs / "moved.jsonl").unlink()
+    arguments = ("build", other.parent, "--out", out, "--workers", "0")
+    done = builds.command(*arguments)
+    assert done.returncode == 1
+    lost = (35, 40) if where == "in" else (40, 40)
+    assert f"{lost[0] / lost[1]:.2%} of the last complete dataset, {lost[0]} of {lost[1]} samples" in done.stderr
+    assert "gates.max_removal is 20.00%" in done.stderr
+    assert "moved.jsonl" in done.stderr
+    assert "--allow-removal" in done.stderr
+    assert builds.contents(out / "dataset") == content
+    assert "87.50%" in builds.command(*arguments, "--dry-run").stdout or where != "in"
+    done = builds.command(*arguments, "--allow-removal")
+    assert done.returncode == 0, done.stderr
+    assert read_json(out / state.MANIFEST)["totals"]["samples"] == (7 if where == "in" else 2)
+
+
+def test_inputs_that_shrank_are_a_removal_too(tmp_path: Path) -> None:
+    """The same file with few of its workflows left, or settings that leave few samples, are found out at the end; what
+    the takedown list takes is meant to go.
+    """
+    inputs, out = tmp_path / "in", tmp_path / "out"
+    records = [builds.workflow(number, steps=2) for number in range(28)]
+    builds.write_workflows(inputs / "a.jsonl", *records)
+    builds.build([inputs], out)
+    listed = 'takedown.domains=["shop1.example", "shop2.example"]'
+    assert builds.build([inputs], out, listed)["totals"]["samples"] == 40
+    builds.write_workflows(inputs / "a.jsonl", *records[:10])
+    with pytest.raises(GateError, match=r"gates.max_removal is 20.00%"):
+        builds.build([inputs], out, listed)
+    builds.write_workflows(inputs / "a.jsonl", *records)
+    with pytest.raises(GateError, match=r"gates.max_removal is 20.00%"):
+        builds.build([inputs], out, listed, "fit.context=120", redo=True)
+    assert read_json(out / state.MANIFEST)["totals"]["samples"] == 40
+    builds.write_workflows(inputs / "a.jsonl", *records[:10])
+    assert builds.build([inputs], out, listed, allow_removal=True)["totals"]["samples"] < 20

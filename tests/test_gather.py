@@ -24,7 +24,7 @@ ROWS = 40
 def folder(tmp_path: Path) -> Path:
     """Files of samples whose ids say where they lie, a few to a batch."""
     for number in range(FILES):
-        with atomic(tmp_path / f"file-{number}.arrow") as stream:
+        with atomic(tmp_path / "samples" / f"file-{number}.arrow") as stream:
             writer = ArrowWriter(stream, SAMPLE_SCHEMA)
             for row in range(ROWS):
                 made = _sample(number, row)

@@ -20,6 +20,7 @@ from etl.index import SPLIT_KEYS, Index, Split, scan
 from etl.inputs import InputShard
 from etl.reports import light_row
 from etl.shards import ArrowWriter, atomic
+from etl.shelf import Shelf
 from etl.sources import SOURCES
 from schemas.errors import ConfigError
 from schemas.ledger import LIGHT_SCHEMA
@@ -46,7 +47,9 @@ def indexed(work: Path, shards: Mapping[str, Sequence[Sample]], index: Index) ->
             for row in samples:
                 writer.add(light_row(row, utf8(row.observation)), 256)
             writer.close()
-    index.build(found, Generations().advanced({shard.name: shard.sha256 for shard in found}), SOURCES, work)
+    index.build(
+        found, Generations().advanced({shard.name: shard.sha256 for shard in found}), SOURCES, Shelf(work, work)
+    )
     return scan(work).collect()
 
 
@@ -235,7 +238,7 @@ def test_real_shards_are_within_a_quarter_of_the_set_size(
     (tmp_path / "light").symlink_to(shared_build / "work" / "light")
     shard_bytes = 16 * 2**20
     generations = Generations().advanced({shard.name: shard.sha256 for shard in shards})
-    Index(Split(), 32768, shard_bytes).build(shards, generations, SOURCES, tmp_path)
+    Index(Split(), 32768, shard_bytes).build(shards, generations, SOURCES, Shelf(tmp_path, tmp_path))
     rows = scan(tmp_path).collect()
     tokens = account.fitted(shared_build).select(
         "sample_id", tokens=pl.col("prompt_tokens") + pl.col("completion_tokens")

@@ -62,7 +62,8 @@ class Parquet:
 etl.index.pq = Parquet""",
     "in packing": "ArrowWriter.add_batch = kill_at(3, ArrowWriter.add_batch)",
     "before the manifest": """
-etl.finish.write_json = kill_at(1, etl.finish.write_json, when=lambda path, value: path.name == "manifest.json")""",
+import etl.verdict
+etl.verdict.write_json = kill_at(1, etl.verdict.write_json, when=lambda path, value: path.name == "manifest.json")""",
 }
 """Where -> what a driver does so that the build kills itself there, with its workers."""
 
@@ -85,8 +86,8 @@ def finished(out: Path) -> set[str]:
     return named | {path.relative_to(out).as_posix() for path, _ in reports}
 
 
-NOTES: Final = ("order.json", "remembered.json", "previous.json", "last_build.json", "locks/.guard")
-"""Of how it was asked for, which has paths, of what was there before, and of how the last run ended."""
+NOTES: Final = ("order.json", "remembered.json", "stamps.json", "last_build.json", "locks/.guard")
+"""Of how it was asked for, which has paths, of times of files, and of how the last run ended."""
 
 
 def unnoted(files: Mapping[str, T]) -> dict[str, T]:

@@ -134,7 +134,7 @@ def test_indexes_made_side_by_side_are_whole(tmp_path: Path) -> None:
     expected = builds.contents(tmp_path / "out" / "work" / "index")
 
     def made(_: int) -> object:
-        return build.recipe.index.build(shards, build.generations(shards), build.recipe.samples.sources, build.work)
+        return build.recipe.index.build(shards, build.generations(shards), build.recipe.samples.sources, build.shelf())
 
     with ThreadPoolExecutor(4) as threads:
         found = list(threads.map(made, range(24)))
@@ -185,8 +185,8 @@ class Wounded(Build):
 
     always: bool = False
 
-    def samples_worker(self, removed: Iterable[str] = ()) -> Any:
-        return Dying(super().samples_worker(removed), Path(str(self.out)).with_name("killed"), self.always)
+    def samples_worker(self, removed: Iterable[str] = (), again: frozenset[str] = frozenset()) -> Any:
+        return Dying(super().samples_worker(removed, again), Path(str(self.out)).with_name("killed"), self.always)
 
 
 def wounded(tmp_path: Path, pool: Pool, always: bool) -> Path:

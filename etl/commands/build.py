@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from etl import log
-from etl.commands.jobs import hook_of, job_of, ordered, prepared, run
+from etl.commands.jobs import Job, hook_of, job_of, loaded, ordered, prepared, run
 from etl.commands.options import (
     Folder,
     directory_argument,
@@ -17,6 +17,7 @@ from etl.commands.options import (
     log_option,
     ray_option,
     recipe_option,
+    removal_option,
     set_option,
     show,
     show_json,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 @ray_option
 @slice_option
 @click.option("--redo", is_flag=True, help="Where settings have changed, do again the phases they are about.")
+@removal_option
 @click.option(
     "--generations",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -57,6 +59,7 @@ def build(
     ray: str | None,
     part: Slice | None,
     redo: bool,
+    allow_removal: bool,
     generations: Path | None,
     hook: str,
     dry_run: bool,
@@ -81,39 +84,37 @@ def build(
     """
     job = job_of(inputs, out, recipe, overrides)
     job = replace(job, hook=hook_of(hook, Path())) if hook else job
+    options: dict[str, Any] = {"redo": redo, "given": generations, "allow_removal": allow_removal}
     if dry_run:
         from etl.foresee import foresee
 
-        seen = foresee(prepared(job, workers, ray, redo=redo, given=generations)[0])
+        seen = foresee(prepared(job, workers, ray, **options)[0])
         show_json(seen.as_json()) if as_json else show(seen.as_text())
         return
     if part is not None:
-        build, order = prepared(job, workers, ray, redo=redo, given=generations)
+        build, order = prepared(job, workers, ray, **options)
         count = build.run_samples(part, order)
         log.say(f"slice {part.name}: {counted(count, 'input')} read; when all are: stepmill finish {job.out}")
         return
-    from etl.views.paper import cell
-    from etl.wording import as_lines
-
-    manifest = run(job, workers, ray, redo=redo, given=generations)
+    manifest = run(job, workers, ray, **options)
     if as_json:
         names = ("recipe", "fingerprint", "splits", "totals", "quarantined", "unknown_actions")
-        show_json({key: manifest.get(key) for key in names})
-    else:
-        totals = manifest["totals"]
-        log.say(
-            f"{counted(totals['samples'], 'sample')}, {counted(totals['tokens'], 'token')}, "
-            f"{counted(manifest['quarantined'], 'record')} quarantined; look at it with: stepmill inspect {job.out}"
-        )
-        for line in as_lines(manifest.get("unknown_actions", [])):
-            log.say(f"not trained on: {cell(line)}")
+        shown = {key: manifest.get(key) for key in names}
+        show_json(shown | {"dropped": _dropped(manifest, job)})
+
+
+def _dropped(manifest: dict[str, Any], job: Job) -> list[dict[str, Any]]:
+    from etl import summary
+
+    return summary.dropped(manifest["accounting"], loaded(job.recipe, job.overrides))
 
 
 @click.command()
 @directory_argument
 @workers_option
+@removal_option
 @log_option
-def retry(directory: AnyPath, workers: int | None) -> None:
+def retry(directory: AnyPath, workers: int | None, allow_removal: bool) -> None:
     """Read what was quarantined again, with the sources as they are now, and build what has become readable.
 
     \b
@@ -121,7 +122,7 @@ def retry(directory: AnyPath, workers: int | None) -> None:
     """
     job = ordered(directory)
     before = _quarantined(directory)
-    manifest = run(job, workers, retry=True)
+    manifest = run(job, workers, retry=True, allow_removal=allow_removal)
     log.say(f"quarantined before: {counted(before, 'record')}, now: {manifest['quarantined']:,}")
 
 
@@ -130,8 +131,9 @@ def retry(directory: AnyPath, workers: int | None) -> None:
 @workers_option
 @ray_option
 @slice_option
+@removal_option
 @log_option
-def finish(directory: AnyPath, workers: int | None, ray: str | None, part: Slice | None) -> None:
+def finish(directory: AnyPath, workers: int | None, ray: str | None, part: Slice | None, allow_removal: bool) -> None:
     """Complete a build whose inputs were read in slices; with --shard, pack one slice of it first.
 
     \b
@@ -142,9 +144,7 @@ def finish(directory: AnyPath, workers: int | None, ray: str | None, part: Slice
     """
     job = ordered(directory)
     if part is None:
-        manifest = run(job, workers, ray)
-        totals = manifest["totals"]
-        log.say(f"{counted(totals['samples'], 'sample')}, {counted(totals['tokens'], 'token')}")
+        run(job, workers, ray, allow_removal=allow_removal)
         return
     build, _ = prepared(job, workers, ray)
     log.say(f"slice {part.name}: {counted(build.run_packed(part), 'file')} packed")
@@ -153,16 +153,17 @@ def finish(directory: AnyPath, workers: int | None, ray: str | None, part: Slice
 @click.command()
 @directory_argument
 @workers_option
+@removal_option
 @log_option
-def compact(directory: AnyPath, workers: int | None) -> None:
+def compact(directory: AnyPath, workers: int | None, allow_removal: bool) -> None:
     """Make one generation of all: shuffled as a whole, packed in full. Every file of the dataset is written anew.
 
     \b
     stepmill compact dataset/
     """
-    manifest = run(ordered(directory), workers, compact=True)
+    manifest = run(ordered(directory), workers, compact=True, allow_removal=allow_removal)
     files = sum(split["files"] for split in manifest["splits"].values())
-    log.say(f"{counted(manifest['totals']['samples'], 'sample')} in {counted(files, 'file')} of one generation")
+    log.say(f"{counted(files, 'file')} of one generation")
 
 
 @click.command()

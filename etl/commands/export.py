@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from etl import log
-from etl.commands.options import Folder, directory_argument, json_option, log_option, show_json
+from etl.commands.options import (
+    Folder,
+    at,
+    candidate_option,
+    directory_argument,
+    json_option,
+    log_option,
+    show_json,
+)
 from etl.words import counted
 from schemas.errors import ConfigError
 
@@ -34,6 +42,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--vocabulary", metavar="FILE", help="Where it is, if it is one of your own and the build is elsewhere.")
 @log_option
+@candidate_option
 @json_option
 def export(
     directory: AnyPath,
@@ -43,6 +52,7 @@ def export(
     splits: tuple[str, ...],
     special_tokens: str,
     vocabulary: str | None,
+    candidate: bool,
     as_json: bool,
 ) -> None:
     """Write the samples of a dataset one by one, as chat messages or as tokens.
@@ -58,6 +68,7 @@ def export(
     from etl import storage
     from etl.export import Export, manifest_of
 
+    directory = at(directory, candidate)
     build = storage.exists(directory / "dataset" / "manifest.json") or not storage.exists(directory / "manifest.json")
     dataset = directory / "dataset" if build else directory
     chat = None

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from etl.commands.options import Folder, show, show_json
+from etl.commands.options import CANDIDATE, Folder, at, show, show_json
 
 if TYPE_CHECKING:
     from etl.storage import AnyPath
     from etl.views.place import Place
 
 _OVERVIEW: Final = "overview"
+_FLAGS: Final = frozenset({"--json", "--csv", "--candidate"})
+"""Options of all views, which may come before a view."""
 
 
 class _Views(click.Group):
@@ -24,8 +26,10 @@ class _Views(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Puts in what was left out, and where it belongs what came too early."""
-        early = [*takewhile(("--json", "--csv").__contains__, args)]
-        args = [*args[len(early) :], *early]
+        early = [*takewhile(_FLAGS.__contains__, args)]
+        place, rest = args[len(early) :][:1], args[len(early) + 1 :]
+        late = [*takewhile(_FLAGS.__contains__, rest)]
+        args = [*place, *rest[len(late) :], *late, *early]
         if args and not {*ctx.help_option_names}.isdisjoint(args):
             if args[0] in self.commands:
                 args = [".", *args]  # help on a view needs no folder
@@ -43,7 +47,7 @@ def inspect(ctx: click.Context, directory: AnyPath) -> None:
     """Look at a build or a published dataset, by one of the views below; without one, the overview.
 
     DIRECTORY is the folder of a build, or a published dataset/ alone, here or on s3://, hf:// and the like. Every view
-    has --json and --csv. Help on a view: stepmill inspect VIEW --help
+    has --json and --csv, and --candidate for what gates rejected. Help on a view: stepmill inspect VIEW --help
 
     \b
     stepmill inspect dataset/
@@ -58,10 +62,16 @@ def _colored(ctx: click.Context, _: click.Parameter, value: bool | None) -> None
     ctx.color = False if value is None and os.environ.get("NO_COLOR") else value
 
 
+def _candidate(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    """The view is of the build that was rejected."""
+    ctx.obj = at(ctx.obj, value)
+
+
 def forms(command: Any) -> Any:
     """The options of every view: how it is printed."""
     color = "Colour; by default on a terminal, unless $NO_COLOR is set."
     for option in (
+        click.option("--candidate", is_flag=True, expose_value=False, callback=_candidate, help=CANDIDATE),
         click.option("--color/--no-color", default=None, expose_value=False, callback=_colored, help=color),
         click.option("--csv", "form", flag_value="csv", help="Print CSV."),
         click.option("--json", "form", flag_value="json", help="Print JSON."),

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from etl import log
 from etl.commands.options import DEFAULT_RECIPE
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, GateError
 
 if TYPE_CHECKING:
-    from etl.aftermath import Hook
+    from etl.aftermath import Hook, Record
     from etl.execute import Build
     from etl.storage import AnyPath
     from etl.takedown import Takedown
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Job:
     """What a build is asked to do, from the command line, a build file, or by the build before (then with its list of
-    what is taken down, whose file may be gone).
+    what is taken down, whose file may be gone). trouble: why it cannot be done, where folder and hook are known.
     """
 
     inputs: tuple[str, ...]
@@ -30,40 +31,70 @@ class Job:
     overrides: tuple[str, ...]
     hook: Hook | None = None
     listed: Takedown | None = None
+    trouble: ConfigError | None = None
 
 
 def job_of(inputs: tuple[str, ...], out: AnyPath | None, recipe: str, overrides: tuple[str, ...]) -> Job:
     """What the arguments of a build ask for; one that ends in ``.toml`` is a build file."""
     if len(inputs) == 1 and inputs[0].endswith(".toml"):
-        if recipe != DEFAULT_RECIPE:
-            raise ConfigError(f'{inputs[0]} is a recipe itself: write extends = "{recipe}" there instead of --recipe')
-        return _build_file(Path(inputs[0]), out, overrides)
+        job = _build_file(Path(inputs[0]), out, overrides)
+        if recipe == DEFAULT_RECIPE:
+            return job
+        said = f'{inputs[0]} is a recipe itself: write extends = "{recipe}" there instead of --recipe'
+        return replace(job, trouble=ConfigError(said))
     if out is None:
         raise ConfigError("say where to build: --out DIR")
     return Job(inputs, out, recipe, overrides)
 
 
 def _build_file(path: Path, out: AnyPath | None, overrides: tuple[str, ...]) -> Job:
-    """A recipe with a [build] table: ``inputs`` (a list) and ``out``, relative to the file, and a ``hook``."""
+    """A recipe with a [build] table: ``inputs`` (a list) and ``out``, relative to the file, and a ``hook``.
+
+    Raises `ConfigError` where not even the folder is known.
+    """
     from etl import files, recipe
+
+    try:
+        tables = recipe.tables_of(path)
+    except ConfigError as error:
+        if out is None:
+            raise
+        return Job((), out, DEFAULT_RECIPE, overrides, trouble=error)
+    settings = tables.pop("build", None)
+    tables.setdefault("extends", DEFAULT_RECIPE)
+    table = settings if isinstance(settings, dict) else {}
+    where, hook = out or _folder_of(table, path), table.get("hook")
+    trouble = _trouble(settings, path)
+    if where is None:
+        raise trouble or ConfigError(f"{path}: [build] says no out, and there is no --out")
+    known = hook_of(hook, path.parent) if isinstance(hook, str) and hook else None
+    if trouble is not None:
+        return Job((), where, tables, overrides, known, trouble=trouble)
+    inputs = tuple(item if files.remote(item) else str(path.parent / item) for item in table["inputs"])
+    return Job(inputs, where, tables, overrides, known)
+
+
+def _folder_of(table: dict[str, Any], path: Path) -> AnyPath | None:
+    """The folder that a [build] table names, if it does."""
+    from etl import files
     from etl.storage import location
 
-    tables = recipe.tables_of(path)
-    settings = tables.pop("build", None)
+    folder = table.get("out")
+    if not isinstance(folder, str) or not folder:
+        return None
+    return location(folder if files.remote(folder) else path.parent / folder)
+
+
+def _trouble(settings: object, path: Path) -> ConfigError | None:
+    """What is wrong with a [build] table."""
     if not isinstance(settings, dict) or not settings.get("inputs"):
-        raise ConfigError(f'{path}: no [build] table with inputs = ["folder"] and out = "folder"')
-    unknown = sorted(set(settings) - {"inputs", "out", "hook"})
-    if unknown:
-        raise ConfigError(f"{path}: [build] has no setting {', '.join(unknown)} (there are: inputs, out, hook)")
-    if out is None and "out" not in settings:
-        raise ConfigError(f"{path}: [build] says no out, and there is no --out")
-    given, folder, hook = settings["inputs"], settings.get("out", ""), settings.get("hook", "")
-    if not isinstance(given, list) or not all(isinstance(item, str) for item in [*given, folder, hook]):
-        raise ConfigError(f"{path}: [build] inputs is a list of strings, out and hook are strings")
-    inputs = tuple(item if files.remote(item) else str(path.parent / item) for item in given)
-    tables.setdefault("extends", DEFAULT_RECIPE)
-    where = out or location(folder if files.remote(folder) else path.parent / folder)
-    return Job(inputs, where, tables, overrides, hook_of(hook, path.parent) if hook else None)
+        return ConfigError(f'{path}: no [build] table with inputs = ["folder"] and out = "folder"')
+    if unknown := sorted(set(settings) - {"inputs", "out", "hook"}):
+        return ConfigError(f"{path}: [build] has no setting {', '.join(unknown)} (there are: inputs, out, hook)")
+    given, texts = settings["inputs"], [settings.get("out", ""), settings.get("hook", "")]
+    if not isinstance(given, list) or not all(isinstance(item, str) for item in [*given, *texts]):
+        return ConfigError(f"{path}: [build] inputs is a list of strings, out and hook are strings")
+    return None
 
 
 def hook_of(command: str, folder: Path) -> Hook:
@@ -87,6 +118,7 @@ def prepared(
     redo: bool = False,
     compact: bool = False,
     given: Path | None = None,
+    allow_removal: bool = False,
 ) -> tuple[Build, dict[str, Any]]:
     """A build, and how to ask for it again."""
     from etl import cluster, files, pools, recipe
@@ -94,6 +126,8 @@ def prepared(
     from etl.generations import Generations
     from etl.shards import read_json
 
+    if job.trouble is not None:
+        raise job.trouble
     asked = job.recipe
     if isinstance(asked, str) and asked.endswith(".toml"):  # the file may be another one later
         asked = recipe.tables_of(Path(asked))
@@ -108,25 +142,40 @@ def prepared(
         pool = cluster.Ray(ray, seconds, workers)
         given_inputs, out = tuple(inputs), out.absolute()
     generations = Generations.from_json(read_json(given).get("generations")) if given else None
-    build = Build(settings, given_inputs, out, pool, redo=redo, compact=compact, given=generations)
+    build = Build(
+        settings, given_inputs, out, pool, redo=redo, compact=compact, given=generations, allow_removal=allow_removal
+    )
     overrides = [recipe.placed(each) for each in job.overrides]
     return build, {"inputs": inputs, "recipe": asked, "overrides": overrides, "hook": job.hook}
 
 
-def run(
-    job: Job,
-    workers: int | None,
-    ray: str | None = None,
-    retry: bool = False,
-    redo: bool = False,
-    compact: bool = False,
-    given: Path | None = None,
-) -> dict[str, Any]:
-    """Build, then run the hook; returns the manifest."""
-    from etl.aftermath import with_hook
+def run(job: Job, workers: int | None, ray: str | None = None, retry: bool = False, **options: Any) -> dict[str, Any]:
+    """Build, say what came of it, then run the hook; returns the manifest. options: of `prepared`."""
+    from etl.aftermath import Record, recorded, with_hook
 
-    build, order = prepared(job, workers, ray, redo, compact, given)
-    return with_hook(lambda: build.run(order, retry), build.record, build.out, job.hook)
+    record = Record()
+
+    def whole() -> dict[str, Any]:
+        with recorded(job.out, record):
+            build, order = prepared(job, workers, ray, **options)
+            try:
+                manifest = replace(build, record=record).run(order, retry)
+            except GateError:
+                _sum_up(record, build, "rejected")
+                raise
+            _sum_up(record, build, f"look at it with: stepmill inspect {job.out}")
+            return manifest
+
+    return with_hook(whole, record, job.out, job.hook)
+
+
+def _sum_up(record: Record, build: Build, next_step: str) -> None:
+    """Say what is in a dataset and what is not, also of one that its gates reject."""
+    from etl import summary
+
+    if "accounting" in record.known:
+        for line in summary.lines(record.known, build.recipe, build.out, next_step):
+            log.say(line)
 
 
 def _cores() -> int:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etl.commands.options import directory_argument, json_option, log_option, show, show_json
+from etl.commands.options import (
+    at,
+    candidate_option,
+    directory_argument,
+    json_option,
+    log_option,
+    show,
+    show_json,
+)
 
 if TYPE_CHECKING:
     from etl.storage import AnyPath
@@ -45,8 +53,9 @@ def check(inputs: tuple[str, ...], steps: int, limit: int, as_json: bool) -> Non
 @click.command()
 @directory_argument
 @click.argument("id")
+@candidate_option
 @json_option
-def explain(directory: AnyPath, id: str, as_json: bool) -> None:
+def explain(directory: AnyPath, id: str, candidate: bool, as_json: bool) -> None:
     """The way of a workflow, step or sample through every stage, with reasons.
 
     ID is a workflow's, a step's or sample's (workflow/number), or a record's; the part after the colon is enough
@@ -58,19 +67,21 @@ def explain(directory: AnyPath, id: str, as_json: bool) -> None:
     """
     from etl.views import explain as views
 
-    found = views.view(directory, id)
+    found = views.view(at(directory, candidate), id)
     show_json(found) if as_json else show(views.text(found))
 
 
 @click.command()
 @click.argument("old")
-@click.argument("new")
+@click.argument("new", required=False)
+@candidate_option
 @click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="Rows of a table; 0 shows all.")
 @json_option
-def diff(old: str, new: str, limit: int, as_json: bool) -> None:
+def diff(old: str, new: str | None, candidate: bool, limit: int, as_json: bool) -> None:
     """Compare two builds: totals, shares of domains and actions, drops, inputs, generations, settings.
 
-    OLD and NEW are folders of builds, published datasets, or their manifests.
+    OLD and NEW are folders of builds, published datasets, or their manifests. With --candidate, the new one is what the
+    gates of NEW rejected, or of OLD, if that is named alone.
 
     \b
     stepmill diff dataset/ nightly/ --limit 10
@@ -79,15 +90,19 @@ def diff(old: str, new: str, limit: int, as_json: bool) -> None:
     from etl.storage import location
     from etl.views.place import manifest_of
 
-    view = compare.compare(*(manifest_of(location(place)) for place in (old, new)))
+    if new is None and not candidate:
+        raise click.UsageError("name two builds, or one and --candidate")
+    places = location(old), at(location(new or old), candidate)
+    view = compare.compare(*map(manifest_of, places))
     show_json(view) if as_json else show(compare.as_text(view, limit))
 
 
 @click.command()
 @directory_argument
 @log_option
+@candidate_option
 @json_option
-def verify(directory: AnyPath, as_json: bool) -> None:
+def verify(directory: AnyPath, candidate: bool, as_json: bool) -> None:
     """Check a build against its manifest: hashes, counts, schema, accounting. Exit code 1 if anything is off.
 
     \b
@@ -95,6 +110,7 @@ def verify(directory: AnyPath, as_json: bool) -> None:
     """
     from etl import verify as checks
 
+    directory = at(directory, candidate)
     problems = checks.verify(directory)
     if as_json:
         show_json({"problems": problems})

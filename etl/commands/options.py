@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import orjson
 
 from etl import log
 
+if TYPE_CHECKING:
+    from etl.storage import AnyPath
+
 DEFAULT_RECIPE: Final = "scribeagent-32k"
+CANDIDATE: Final = "The build that its gates rejected, instead of the last complete one."
 
 
 def show(text: str) -> bool:
@@ -76,6 +80,15 @@ def _log_format(context: click.Context, _option: click.Parameter, asked: str | N
     context.call_on_close(lambda: os.environ.update({log.VARIABLE: before}))
 
 
+def at(directory: AnyPath, candidate: bool) -> AnyPath:
+    """A build, or the one beside it that its gates rejected."""
+    if not candidate:
+        return directory
+    from etl.candidate import rejected
+
+    return rejected(directory)
+
+
 recipe_option = click.option(
     "--recipe", default=DEFAULT_RECIPE, show_default=True, help="Name of a recipe, or a TOML file."
 )
@@ -97,4 +110,10 @@ ray_option = click.option(
     "--ray", "ray", metavar="ADDRESS", help="Work on a Ray cluster: auto, host:port, or local for one of its own."
 )
 slice_option = click.option("--shard", "part", type=SliceType(), help="Only this slice of the work, say 2/8.")
+removal_option = click.option(
+    "--allow-removal",
+    is_flag=True,
+    help="Whatever leaves the last complete dataset (gates.max_removal).",
+)
+candidate_option = click.option("--candidate", is_flag=True, help=CANDIDATE)
 directory_argument = click.argument("directory", type=Folder(exists=True))

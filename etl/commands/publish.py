@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 import click
 
 from etl import log
-from etl.commands.options import Folder, json_option, log_option, show, show_json
+from etl.commands.options import Folder, at, candidate_option, json_option, log_option, show, show_json
 from etl.publish import REASONS
 from schemas.errors import ConfigError
 
@@ -31,6 +31,7 @@ _HUB: Final = re.compile(r"(?:hf://datasets/|https://huggingface\.co/datasets/)?
 @click.option("--tag", default="", help="Name what is published, for ever.")
 @click.option("--rollback", metavar="TAG", help="Publish again what this tag names; needs no DIRECTORY.")
 @click.option("--allow", type=click.Choice(REASONS), multiple=True, help="Publish in spite of this; repeatable.")
+@candidate_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done: every operation, and its bytes.")
 @log_option
 @json_option
@@ -43,6 +44,7 @@ def publish(
     tag: str,
     rollback: str | None,
     allow: tuple[str, ...],
+    candidate: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -70,7 +72,7 @@ def publish(
     else:
         out = Folder(exists=True).convert(directory, None, click.get_current_context())
         _apart(out, place)
-        report = publication.publish(out, place, order)
+        report = publication.publish(at(out, candidate), place, order)
     for note in report.notes:
         log.warn(note)
     show_json(report.as_json()) if as_json else show(report.as_text())

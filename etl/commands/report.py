@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from etl import log
-from etl.commands.options import Folder, json_option, log_option, show_json
+from etl.commands.options import Folder, at, candidate_option, json_option, log_option, show_json
 from etl.words import counted
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option("--vocabulary", metavar="FILE", default="", help="Of a dataset whose vocabulary is not known here.")
 @log_option
+@candidate_option
 @json_option
 def report(
     directory: AnyPath,
@@ -38,6 +39,7 @@ def report(
     pages: bool,
     max_mb: float,
     vocabulary: str,
+    candidate: bool,
     as_json: bool,
 ) -> None:
     """Write a build or a published dataset as one HTML file to look at: plots, tables, and steps drawn at random.
@@ -57,7 +59,7 @@ def report(
 
     if not as_json:
         page.require()
-    place = place_of(directory)
+    place = place_of(at(directory, candidate))
     old = manifest_of(location(against)) if against else None
     data = figures.figures(place, old, seed, vocabulary)
     drawn = steps.drawn(place, samples, seed, vocabulary, pages=pages)

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from etl import state, storage, takedown
+from etl import candidate, state, storage, takedown
 from etl.publish import REASONS
 from etl.publish.files import FORMATS, Contents, Format, untouched
 from etl.shards import read_json, read_parquet
+from etl.shelf import good_of
 from etl.storage import AnyPath
 from schemas.errors import ConfigError
 
@@ -52,13 +53,16 @@ def publishable(out: AnyPath, allowed: Collection[str]) -> dict[str, Any]:
 
 def _manifest(out: AnyPath) -> tuple[dict[str, Any], list[Reason]]:
     if storage.exists(out / state.MANIFEST):
-        return read_json(out / state.MANIFEST), []
-    if storage.exists(out / state.FAILED):
-        failed = read_json(out / state.FAILED)
-        why = "its gates fail: " + "; ".join(failed["gate_failures"])
-        return failed["manifest"], [
-            Reason(GATE, why, "Mend what they are about, or change their limits and build again")
-        ]
+        manifest: dict[str, Any] = read_json(out / state.MANIFEST)
+        failed = candidate.failures(good_of(out)) if good_of(out) != out else []
+        why = "its gates fail: " + "; ".join(failed)
+        do = "Mend what they are about, or change their limits and build again"
+        return manifest, [Reason(GATE, why, do)] if failed else []
+    if failed := candidate.failures(out):
+        raise ConfigError(
+            f"{out}: there is no complete dataset; the last build was rejected by its gates: {'; '.join(failed)}. "
+            "Publish it all the same with --candidate, or build again with other limits"
+        )
     if storage.exists(out / "manifest.json"):
         raise ConfigError(f"{out}: this is a dataset; name the folder of its build, which is the folder above")
     raise ConfigError(

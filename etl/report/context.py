@@ -55,7 +55,7 @@ def _by_positions(place: Place, seed: int, vocabulary: str) -> dict[str, Any]:
     rows = scan(work).filter(pl.col("reason") == "").select("shard", "row", "chars").collect()
     drawn = sorted(random.Random(seed).sample(range(rows.height), min(MEASURED, rows.height)))
     encoder = Encoder(vocabulary_of(place, vocabulary), Prompt(**settings["prompt"]), settings["chat"])
-    found = [extent(sample, encoder) for sample in gather(rows[drawn], work / "samples")]
+    found = [extent(sample, encoder) for sample in gather(rows[drawn], work)]
     extents = [each for each in found if each is not None]
     whole, rightmost = ([each[i] for each in extents] for i in range(2))
     return {"measured": len(extents), "points": _points(LENGTHS, whole, rightmost)}

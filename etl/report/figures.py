@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from etl import state, storage
+from etl import state
 from etl.account import UNITS
 from etl.compare import compare
 from etl.report import context
 from etl.shards import open_arrow
+from etl.shelf import shelf
 from etl.storage import AnyPath
 from etl.views import drops
 from etl.views.place import Place
@@ -104,13 +105,11 @@ def _recorded_steps(work: AnyPath) -> Counts:
     """The number of steps of each workflow that was read. One input's ledger is held at a time."""
 
     def sizes() -> Iterator[Counts]:
-        for key in state.keys(work):
-            path = work / "ledger" / f"{key}.arrow"
-            if storage.exists(path):
-                ledger = pl.from_arrow(open_arrow(path).read_all().select(["unit", "parent", "reason"]))
-                assert isinstance(ledger, pl.DataFrame)
-                read = ledger.filter((pl.col("unit") == "step") & (pl.col("reason") == ""))
-                yield read.group_by("parent").len()["len"].cast(pl.Int64).to_numpy()
+        for path in shelf(work).existing("ledger", state.keys(work)):
+            ledger = pl.from_arrow(open_arrow(path).read_all().select(["unit", "parent", "reason"]))
+            assert isinstance(ledger, pl.DataFrame)
+            read = ledger.filter((pl.col("unit") == "step") & (pl.col("reason") == ""))
+            yield read.group_by("parent").len()["len"].cast(pl.Int64).to_numpy()
 
     return np.concatenate([np.empty(0, np.int64), *sizes()])
 

@@ -59,9 +59,7 @@ def _made(place: Place, listed: Mapping[str, Any]) -> dict[str, Sample]:
     if place.work is None:
         return {}
     rows = scan(place.work).filter((pl.col("reason") == "") & pl.col("sample_id").is_in(list(listed)))
-    return {
-        each.sample_id: each for each in gather(rows.select("shard", "row", "chars").collect(), place.work / "samples")
-    }
+    return {each.sample_id: each for each in gather(rows.select("shard", "row", "chars").collect(), place.work)}
 
 
 def pieces(ids: Tokens, vocabulary: Vocabulary) -> list[str]:

@@ -81,7 +81,7 @@ def _step(
     found = _thing(ledger, "step", id)
     row = index.filter((pl.col("shard") == shard) & (pl.col("sample_id") == id))
     if row.height:
-        made = next(gather(row, out / "work" / "samples"))
+        made = next(gather(row, out / "work"))
         found["sample"] = {
             "action": made.action_kind,
             "language_score": made.language_score,

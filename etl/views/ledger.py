@@ -13,6 +13,7 @@ import polars as pl
 from etl import scratch, storage
 from etl.index import scan
 from etl.shards import read_json
+from etl.shelf import shelf
 from etl.storage import AnyPath
 from etl.views.place import nothing
 from schemas.ledger import FITTED_SCHEMA, LEDGER_SCHEMA
@@ -33,9 +34,10 @@ def drops(work: AnyPath) -> pl.LazyFrame:
 
 
 def _early(work: AnyPath, names: Mapping[str, str]) -> pl.LazyFrame:
-    paths = [work / "ledger" / f"{key}.arrow" for key in (*names, "index")]
-    gone = set(storage.missing(work / "ledger", [path.name for path in paths]))
-    here = [*storage.together(scratch.copy_of, [path for path in paths if path.name not in gone])]
+    paths = shelf(work).existing("ledger", list(names))
+    index = work / "ledger" / "index.arrow"
+    paths += [index] if storage.exists(index) else []
+    here = [*storage.together(scratch.copy_of, paths)]
     ledgers = pl.scan_ipc(here) if here else nothing(LEDGER_SCHEMA)
     return ledgers.filter(pl.col("reason") != "")
 

@@ -117,10 +117,12 @@ def _manifest(given: AnyPath, *places: AnyPath) -> tuple[AnyPath, dict[str, Any]
     if found is None:
         if isinstance(given, Path) and not given.exists():
             raise ConfigError(f"{given}: there is no such folder")
+        from etl import candidate
+
         names = ", ".join(storage.relative(place, given) or place.name for place in places)
         raise ConfigError(
-            f"{given}: no finished build and no published dataset (missing: {names}); run the build command again, or "
-            "see that the place is right"
+            f"{given}: no finished build and no published dataset (missing: {names}){candidate.hint(given)}; run the "
+            "build command again, or see that the place is right"
         )
     try:
         manifest = read_json(found)

@@ -98,7 +98,7 @@ def _made(place: Place, sample_id: str, lost: list[dict[str, Any]]) -> tuple[Sam
         return None, lost[0]["shard"]
     if not row.height:
         raise IntegrityError(f"{work / 'index'} does not hold {sample_id}, which is in the dataset; build again")
-    return next(gather(row, work / "samples")), str(row["shard"][0])
+    return next(gather(row, work)), str(row["shard"][0])
 
 
 def _unencoded(place: Place, made: Sample | None) -> list[dict[str, Any]]:

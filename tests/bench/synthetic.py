@@ -21,6 +21,7 @@ from etl.generations import Generations
 from etl.index import PART_ROWS, Index, OutputShard, Split
 from etl.inputs import InputShard
 from etl.shards import ArrowWriter, atomic, open_arrow, write_table
+from etl.shelf import Shelf
 from etl.sources import SOURCES
 from schemas.ledger import FITTED_SCHEMA, LEDGER_SCHEMA, LIGHT_SCHEMA
 from schemas.samples import PACKED_SCHEMA
@@ -73,7 +74,7 @@ def indexed(work: Path, shards: list[InputShard], part_rows: int = PART_ROWS) ->
     """Phase 2 over them, so many rows sorted together; returns the output shards."""
     generations = Generations().advanced({shard.name: shard.sha256 for shard in shards})
     with mock.patch.object(index, "PART_ROWS", part_rows):
-        _, outputs = Index(Split(), 32768, 256 * 2**20).build(shards, generations, SOURCES, work)
+        _, outputs = Index(Split(), 32768, 256 * 2**20).build(shards, generations, SOURCES, Shelf(work, work))
     return outputs
 
 
