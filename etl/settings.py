@@ -36,7 +36,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     "card": "what only people know of the dataset",
     "limits": "what a page may cost before its workflow is left out",
     "takedown": "what must not be kept",
-    "gates": "when a build fails itself; all are off unless given",
+    "gates": "when a build fails itself",
 }
 
 MEANINGS: Final[Mapping[str, str]] = {
@@ -113,8 +113,9 @@ MEANINGS: Final[Mapping[str, str]] = {
     "takedown.file": "a file with more of both",
     "gates.max_drop_rate": "dropped steps over steps read",
     "gates.max_drop_rates": "the same by reason",
-    "gates.min_samples": "samples in the dataset",
-    "gates.min_domains": "domains in the dataset",
+    "gates.min_samples": "least number of samples in the dataset",
+    "gates.min_domains": "least number of domains in the dataset",
+    "gates.max_removal": "share of the last complete build's samples that may go; 1 turns the gate off",
     "gates.max_domain_drift": "change of one domain's share of the samples",
     "gates.max_tokens_drift": "change of tokens a sample, relative",
     "gates.max_action_drift": "change of the mix of actions, 0 to 1",
