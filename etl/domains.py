@@ -10,9 +10,10 @@ from __future__ import annotations
 import ipaddress
 from functools import lru_cache
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 from publicsuffixlist import PublicSuffixList
+
+from etl.hosts import host_of
 
 UNKNOWN: Final = "unknown"
 
@@ -42,18 +43,7 @@ def _of_host(host: str) -> str:
 @lru_cache(maxsize=65536)
 def domain_of(url: str, website: str) -> Domain:
     """The domain of a page; see the module's rules."""
-    try:
-        host = (urlsplit(url.strip()).hostname or "").rstrip(".") if url else ""
-    except ValueError:
-        host = ""
-    if host:
-        try:
-            host = host.encode("ascii").decode("ascii")
-        except UnicodeEncodeError:
-            try:
-                host = host.encode("idna").decode("ascii")
-            except UnicodeError:
-                return Domain(UNKNOWN, UNKNOWN, "none")
+    if host := host_of(url):
         return Domain(_of_host(host), host, "url")
     website = website.strip().lower()
     return Domain(website, website, "website") if website else Domain(UNKNOWN, UNKNOWN, "none")
