@@ -625,7 +625,7 @@ cdef class Tokens:
         return found
 
     def kin(self):
-        """`etl.locators._Kin`."""
+        """`etl.locators.kin.Kin`."""
         cdef Pieces pieces = self.pieces
         cdef uint32_t tags = pieces.tags.count
         cdef Around *opened = <Around *> malloc((self.count + 1) * sizeof(Around))

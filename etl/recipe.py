@@ -46,7 +46,7 @@ from tokenization.pack import WINDOW
 from tokenization.prompt import REPEATS, SYSTEM, Prompt
 from tokenization.vocabulary import EngineName, Vocabulary
 
-_SHAPING_SAMPLES: Final = ("turbohtml", "cssselect", "lxml", "publicsuffixlist", "py3langid", "pyarrow")
+_SHAPING_SAMPLES: Final = ("turbohtml", "lxml", "publicsuffixlist", "py3langid", "pyarrow")
 _SHAPING_PACKED: Final = ("pyarrow",)
 """Libraries whose version can change what a phase writes. Vocabularies stand in the settings by their hash."""
 

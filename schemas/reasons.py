@@ -78,6 +78,7 @@ Reason = Literal[
     "invalid_markup",
     "invalid_node",
     "invalid_xpath",
+    "unsupported_locator",
     "missing_description",
     "missing_dom",
     "no_element",
@@ -375,6 +376,10 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
     "invalid_xpath": Meaning(
         "The locator is not an XPath.",
         "//button[",
+    ),
+    "unsupported_locator": Meaning(
+        "The recorded page does not decide what the locator finds: layout, a person's doings or scripts do.",
+        'internal:role=button[name="Buy"i], a:hover',
     ),
     "missing_description": Meaning(
         "The recording does not describe the action.",

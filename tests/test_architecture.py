@@ -45,8 +45,15 @@ def imports(modules: Modules, *, at_load: bool = False) -> Iterator[tuple[str, s
                 assert node.level == 0, f"{module} imports relatively"
                 whole = [f"{node.module}.{alias.name}" for alias in node.names]
                 yield from ((module, name if name in modules else str(node.module)) for name in whole)
-            elif not (at_load and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)):
+            elif not (at_load and is_left_out(node)):
                 nodes.extend(ast.iter_child_nodes(node))
+
+
+def is_left_out(node: ast.AST) -> bool:
+    """Whether what stands here does not run when a module is loaded: a function, or what is for type checkers."""
+    if isinstance(node, ast.If):
+        return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
 
 
 def upward(modules: Modules) -> list[tuple[str, str]]:

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from etl import compiled, dom, locators
 from etl.dom import Page, reading, split
+from etl.locators.kin import kin
 from etl.pruner import Pruner
 from tests.strategies import GOLDENS, pages, pruner, rules, soups
 from tests.test_dom import flat, recorded_pages, saved_pages
@@ -46,7 +47,7 @@ def assert_same(html: str, use: Pruner = SHARED_PRUNER, *, every: int = 1) -> No
     if len(html) < 10_000:
         assert flat(fast) == flat(plain)
         assert_found(fast, plain)
-    assert locators._kin(fast) == locators._kin(plain)
+    assert kin(fast) == kin(plain)
     assert dom.inert(fast) == dom.inert(plain)
     assert_live(dom.live(fast), dom.live(plain))
     assert use.prune(fast) == use.prune(plain)
@@ -240,7 +241,8 @@ def test_the_fingerprint_covers_all_sources(tmp_path: Path) -> None:
     folder = Path(compiled.__file__).parent
     names = (folder / compiled.LIST).read_text().split()
     shutil.copy(folder / compiled.LIST, tmp_path / compiled.LIST)
-    (tmp_path / "dom").mkdir()
+    for name in ("dom", "locators"):
+        (tmp_path / name).mkdir()
     for name in names:
         shutil.copy(folder / name, tmp_path / name)
     assert compiled.fingerprint(tmp_path) == compiled.fingerprint(folder)

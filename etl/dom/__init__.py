@@ -10,6 +10,7 @@ looks pieces up in a memo, and `etl.pieces`, where it is compiled, does that sev
 equal.
 """
 
+from etl.dom.doctype import QUIRKS, STANDARDS
 from etl.dom.live import in_document, inert, is_shadow_root, live
 from etl.dom.page import Inert, Live, Page
 from etl.dom.reading import COMPILED, read
@@ -24,6 +25,7 @@ from etl.dom.tokens import (
     VOID_TAGS,
     Note,
     Token,
+    lower,
     resolve,
     resolve_in_attribute,
 )
@@ -33,7 +35,9 @@ __all__ = [
     "EMPTY",
     "END",
     "OTHER",
+    "QUIRKS",
     "RAW_TAGS",
+    "STANDARDS",
     "START",
     "VOID_TAGS",
     "Inert",
@@ -45,6 +49,7 @@ __all__ = [
     "inert",
     "is_shadow_root",
     "live",
+    "lower",
     "read",
     "read_plain",
     "resolve",

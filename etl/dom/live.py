@@ -64,6 +64,7 @@ def live(page: Page) -> Live:
             page.live = Live(_without(page, gaps), _elements(page, gaps), list(_left_out(gaps)))
         else:
             page.live = Live(page, None, [])
+        page.live.page.mode = page.mode
     return page.live
 
 

@@ -31,7 +31,7 @@ class CompiledTokens(Protocol):
         ...
 
     def kin(self) -> tuple[list[int], list[int], int, int]:
-        """The fields of `etl.locators._Kin`."""
+        """The fields of `etl.locators.kin.Kin`."""
         ...
 
     def inert(self, is_shadow_root: Callable[[Token], bool]) -> list[tuple[int, int, int, int]]:
@@ -46,11 +46,11 @@ class CompiledTokens(Protocol):
 class Page:
     """A page as written: its tokens in order, and how many elements it has. Not to be changed: `read` shares pages.
 
-    flags: a byte a token, 1 where an element begins. note: a place for the pruner, as on tokens. inert, live: places
-    for `etl.dom.live`.
+    flags: a byte a token, 1 where an element begins. mode: as `etl.dom.doctype` has it. note: a place for the pruner,
+    as on tokens. inert, live: places for `etl.dom.live`.
     """
 
-    __slots__ = ("_positions", "elements", "flags", "inert", "live", "note", "tokens")
+    __slots__ = ("_positions", "elements", "flags", "inert", "live", "mode", "note", "tokens")
 
     def __init__(self, tokens: Sequence[Token], flags: bytes) -> None:
         self.tokens = tokens
@@ -59,6 +59,7 @@ class Page:
         self.note: tuple[str, object] = "", None
         self.inert: list[Inert] | None = None
         self.live: Live | None = None
+        self.mode = ""
         self._positions: npt.NDArray[np.int64] | None = None
 
     @property

@@ -7,6 +7,7 @@ from operator import length_hint
 from typing import Any, Final
 
 from etl import compiled
+from etl.dom.doctype import mode
 from etl.dom.page import Page
 from etl.dom.split import PIECE_OVERHEAD, NeedsPlain, odd_tag, plain_token, raw_token, read_pieces
 from etl.dom.standard import read_plain
@@ -79,8 +80,9 @@ def read(html: str, utf8: bytes | None = None) -> Page:
 
 def read_anew(html: str, utf8: bytes | None = None) -> Page:
     """`read`, whatever was read before."""
-    page = None if _PIECES is None else _read_compiled(_PIECES, html, utf8)
-    return page or read_pieces(html)
+    page = (None if _PIECES is None else _read_compiled(_PIECES, html, utf8)) or read_pieces(html)
+    page.mode = mode(html)
+    return page
 
 
 def _read_compiled(pieces: list[Any], html: str, utf8: bytes | None) -> Page | None:

@@ -128,12 +128,12 @@ def find(page: dom.Page, target: tuple[Locator, ...]) -> tuple[Reason | Literal[
 
 def _find_css(page: dom.Page, locator: Locator) -> list[int]:
     live = dom.live(page)
-    return live.in_whole(locators.find_css(live.page, locator.value))
+    return live.in_whole(locators.find_selector(live.page, locator.value))
 
 
 def _find_xpath(page: dom.Page, locator: Locator) -> list[int]:
     live = dom.live(page)
-    return live.in_whole(locators.find_xpath(live.page, locator.value))
+    return live.in_whole(locators.find_path(live.page, locator.value))
 
 
 def _find_attribute(page: dom.Page, locator: Locator) -> list[int]:
