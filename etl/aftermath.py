@@ -28,7 +28,7 @@ FILE: Final = "last_build.json"
 NAMES: Final = 100
 """So many names of inputs are listed of each kind; the counts are whole."""
 
-_OF_MANIFEST: Final = ("fingerprint", "totals", "figures", "quarantined", "accounting", "unknown_actions")
+_OF_MANIFEST: Final = ("fingerprint", "totals", "figures", "quarantined", "accounting", "unknown_actions", "oddities")
 
 COMPLETE, NOTHING, GATE, FAILED, INTERRUPTED = "complete", "nothing_to_do", "gate_failed", "failed", "interrupted"
 
@@ -78,7 +78,7 @@ class Record:
 
     def manifest(self, manifest: Mapping[str, Any]) -> None:
         """Note what a build came to, whether or not it passes its gates."""
-        self.known |= {key: manifest[key] for key in _OF_MANIFEST}
+        self.known |= {key: manifest.get(key) for key in _OF_MANIFEST}
 
     def as_json(self, message: str, code: int) -> dict[str, Any]:
         """The file. Fields of what the run did not come to are null."""

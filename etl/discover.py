@@ -51,21 +51,26 @@ def find(
     """Every file (or folder that is one recording) under ``inputs``, with its format. What is given twice, by itself
     and within a folder, counts once, under the longer name.
 
-    without: a folder that is not looked into: the build's own. lenient: a file given by name that no format recognises
-    is no error.
+    without: a folder that is not looked into: the build's own. A file that no format recognises is left alone and
+    entered in the ledger, also where it was given by name, as shells do for globs. lenient: it is no error either if
+    there is nothing else.
 
-    Raises `ConfigError` for an input that does not exist, a glob without match, and a file given by name that no
-    format recognises.
+    Raises `ConfigError` for an input that does not exist, a glob without match, and where of the files that are given
+    by name none is recognised, nor anything else.
     """
     found: dict[str, Found] = {}
+    refused: list[str] = []
     for given in inputs:
         for root in files.expand(given):
             for item in _walk(root, root.name, sources, frozenset((without.resolve(),) if without else ())):
                 if item.format == UNKNOWN and item.place == root.place and not lenient:
-                    raise ConfigError(f"{root.place}: not in any known format: {strangers.meet(root.place).text}")
+                    refused.append(root.place)
                 # resolve() refuses a link to itself
                 key = item.place if files.remote(item.place) else os.path.realpath(item.place)
                 found[key] = max(found.get(key, item), item, key=lambda item: (len(item.name), item.name))
+    if refused and all(item.format == UNKNOWN for item in found.values()):
+        more = f" ({len(refused) - 1} others are in none either)" if len(refused) > 1 else ""
+        raise ConfigError(f"{refused[0]}: not in any known format: {strangers.meet(refused[0]).text}{more}")
     if not found:
         raise ConfigError(f"no files in {', '.join(inputs)}")
     return list(found.values())

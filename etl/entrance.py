@@ -6,7 +6,7 @@ worker or took too long), and what has a page over the limit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from etl.domains import domain_of
@@ -106,7 +106,7 @@ def enter(workflow: Workflow, tally: Tally, seen: dict[str, str]) -> Trail:
     ledger (``uid~2``), so that every line of the ledger is about one thing; it stands there with an empty hash.
     """
     pages = [utf8(step.html) for step in workflow.steps]
-    marks = [Mark(number, *each) for number, each in enumerate(zip(workflow.steps, pages, strict=True), 1)]
+    marks = _marks(workflow, pages)
     domains = [domain_of(step.url, workflow.website) for step in workflow.steps]
     hashed = content_hash(workflow, pages)
     trail = Trail(workflow, marks, hashed, " ".join(workflow.objective.split()), workflow.uid)
@@ -120,6 +120,16 @@ def enter(workflow: Workflow, tally: Tally, seen: dict[str, str]) -> Trail:
     for mark, domain in zip(marks, domains, strict=True):
         tally.read("step", trail.step_id(mark), trail.uid, domain.domain)
     return trail
+
+
+def _marks(workflow: Workflow, pages: Sequence[bytes]) -> list[Mark]:
+    """The steps by the numbers they were recorded with, or else by their places."""
+    marks: list[Mark] = []
+    for place, (step, page) in enumerate(zip(workflow.steps, pages, strict=True)):
+        number = step.number or place + 1
+        repeat = marks[-1].repeat + 1 if marks and marks[-1].number == number else 0
+        marks.append(Mark(number, step, page, repeat=repeat, place=place))
+    return marks
 
 
 def _reparent(entries: list[Entry], start: int, old: str, new: str) -> None:

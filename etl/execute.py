@@ -7,6 +7,7 @@ build over a folder that grew does only what is new (`etl.generations`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from etl.shards import read_json, write_json
 from etl.shelf import Shelf, candidate_of, shelf_of
 from etl.slices import Slice
 from etl.storage import AnyPath
+from etl.tally import Odd
 from etl.verdict import Verdict
 from etl.workers import PackedWorker, SamplesWorker
 from schemas.errors import BuildError, ConfigError, GateError
@@ -151,7 +153,7 @@ class Build:
         from etl.finish import finish
 
         with self.record.phase("samples"):
-            rows = self._samples(shards, shards, again)
+            rows, odd = self._samples(shards, shards, again)
         check()
         with self.record.phase("index"), self._shown("index"):
             generations, outputs = self._indexed(shards, generations)
@@ -163,7 +165,7 @@ class Build:
         with self.record.phase("finishing"), self._shown("finishing"):
             fingerprint = self.fingerprint(settings, generations)
             place = self.place
-            made = finish(self.out, place, self.recipe, settings, fingerprint, generations, shards, rows, packed)
+            made = finish(self.out, place, self.recipe, settings, fingerprint, generations, shards, rows, odd, packed)
             self.record.manifest(made)
             try:
                 dropped = summary.reasons(made["accounting"], self.recipe)
@@ -196,7 +198,7 @@ class Build:
             every = self.discovered()
             self.verdict().before({shard.name: shard.sha256 for shard in every})
             self._begin(settings)
-            return len(self._samples(part.of_items(every, lambda shard: shard.size), every))
+            return len(self._samples(part.of_items(every, lambda shard: shard.size), every)[0])
 
     def run_packed(self, part: Slice) -> int:
         """Phase 3 of one slice of the output shards, once phase 1 is done; returns how many it has.
@@ -343,23 +345,24 @@ class Build:
 
     def _samples(
         self, shards: Sequence[InputShard], every: Sequence[InputShard], again: frozenset[str] = frozenset()
-    ) -> list[int]:
-        """Phase 1 of some of all input shards; returns how many samples each has. Copies of what is taken down can be
-        in any input: where they are news, it is done again with what is known of them.
+    ) -> tuple[list[int], Counter[Odd]]:
+        """Phase 1 of some of all input shards; returns how many samples each has, and all their oddities. Copies of
+        what is taken down can be in any input: where they are news, it is done again with what is known of them.
 
         It ends: what the list takes down does not depend on what is known of copies.
         """
         known = self.removed(every)
         while True:
-            rows = self._read(shards, self.samples_worker(known, again))
+            made = self._read(shards, self.samples_worker(known, again))
             removed = self.removed(every)
             if removed == known:
-                return rows
+                return made
             known, again = removed, frozenset()
 
-    def _read(self, shards: Sequence[InputShard], worker: SamplesWorker) -> list[int]:
+    def _read(self, shards: Sequence[InputShard], worker: SamplesWorker) -> tuple[list[int], Counter[Odd]]:
         sizes = {shard.key: shard.size for shard in shards}
         rows: dict[str, int] = {}  # and not the reports, which name every workflow
+        odd: Counter[Odd] = Counter()
         largest_first = sorted(shards, key=lambda shard: (-shard.size, shard.name))
         reports = [f"{shard.key}.json" for shard in shards]
         folders = {work / "samples" for work in (worker.shelf.common, worker.shelf.own)}
@@ -369,8 +372,9 @@ class Build:
         ):
             for report in self.pool(worker, largest_first):
                 rows[report.key] = report.rows
+                odd.update({(kind, where): count for kind, where, count in report.odd})
                 progress.advance(sizes[report.key], report.rows)
-        return [rows[shard.key] for shard in shards]
+        return [rows[shard.key] for shard in shards], odd
 
     def _packed(self, outputs: Sequence[OutputShard], damaged: frozenset[str] = frozenset()) -> list[PackedReport]:
         reports: dict[str, PackedReport] = {}

@@ -182,7 +182,7 @@ def _kept(work: AnyPath) -> Iterator[tuple[list[str], pl.DataFrame]]:
         if not rows.height:  # all of a generation's samples are repetitions
             continue
         open_ends = following is not None and following.name.rpartition("-")[0] == family
-        last = pl.col("home") == rows["home"].max()
+        last = pl.col("home") == pl.col("home").max()  # none, if all were dropped
         waiting = [rows.filter(last)] if open_ends else []
         rows = rows.filter(~last) if open_ends else rows
         generation, _, split = family.partition("-")

@@ -39,7 +39,8 @@ BLOCK: Final = 8 * 2**20
 SMALL_BLOCK: Final = 2**18
 """The same for a file of which only some places are read: its beginning, columns of Parquet."""
 
-_URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)(?:://|::)")
+_URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)(?:://|::(?=.*://))", re.DOTALL)
+_CHAINED: Final = re.compile(r"::[A-Za-z][A-Za-z0-9+.-]*://")
 _S3, _GCS = ("s3fs", "s3"), ("gcsfs", "gcs")
 EXTRAS: Final = {"s3": _S3, "s3a": _S3, "gs": _GCS, "gcs": _GCS}
 """By protocol, the package that it needs, and the extra that has it."""
@@ -64,13 +65,20 @@ NO_STAMP: Final = Stamp()
 
 @dataclass(frozen=True)
 class Node:
-    """A file or folder. name: the last part of its path. children: what is in a folder, hidden files left out."""
+    """A file or folder. name: the last part of its path, as `readable`. children: what is in a folder, hidden files
+    left out.
+    """
 
     place: str
     name: str
     kind: Literal["file", "folder", "other"]
     stamp: Stamp = NO_STAMP
     children: Callable[[], list[Node]] = field(default=list, repr=False, compare=False)
+
+
+def readable(name: str) -> str:
+    """A name of a file as text: bytes of it that are no UTF-8 as their escapes (``caf\\xe9.csv``)."""
+    return name if name.isascii() else os.fsencode(name).decode(errors="backslashreplace")
 
 
 def remote(place: str | Path) -> bool:
@@ -151,7 +159,7 @@ def read_bytes(place: str | Path) -> bytes:
 
 def folder_name(place: str | Path) -> str:
     """The name of the folder that a file is in."""
-    return _basename(str(place).rpartition("/")[0]) if remote(place) else local(place).resolve().parent.name
+    return _basename(str(place).rpartition("/")[0]) if remote(place) else readable(local(place).resolve().parent.name)
 
 
 class _Remote(io.RawIOBase):
@@ -236,7 +244,7 @@ def _expand_local(given: str) -> list[Node]:
 
 
 def _local_node(path: Path) -> Node:
-    name = path.resolve().name if path.name in {"", ".."} else path.name
+    name = readable(path.resolve().name if path.name in {"", ".."} else path.name)
     try:
         known = path.stat()
     except (FileNotFoundError, OSError) as error:
@@ -365,7 +373,11 @@ def _system(place: str) -> tuple[Any, str]:
 
     protocol = cast("re.Match[str]", _URL.match(place))[1]
     try:
-        system, path = fsspec.core.url_to_fs(place)
+        if "::" in place and not _CHAINED.search(place):  # in a name, where fsspec would see a chain of URLs
+            kind = fsspec.get_filesystem_class(protocol)
+            system, path = kind(**kind._get_kwargs_from_urls(place)), kind._strip_protocol(place)
+        else:
+            system, path = fsspec.core.url_to_fs(place)
     except ImportError as error:
         if extra := EXTRAS.get(protocol):
             raise MissingExtra(*extra, f"{place}: reading {protocol}://") from error

@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl import account, candidate, documents, example, state, stats
+from etl import account, candidate, documents, example, oddities, state, stats
 from etl.figures import figures
 from etl.generations import Generations
 from etl.inputs import InputShard
@@ -17,6 +17,7 @@ from etl.packing import PackedReport
 from etl.recipe import Recipe
 from etl.shards import atomic, write_json
 from etl.storage import AnyPath
+from etl.tally import Odd
 from etl.wording import unknown_actions
 from schemas.errors import IntegrityError
 
@@ -30,10 +31,12 @@ def finish(
     generations: Generations,
     shards: Sequence[InputShard],
     rows: Sequence[int],
+    odd: Mapping[Odd, int],
     packed: Sequence[PackedReport],
 ) -> dict[str, Any]:
     """Write statistics and card to the place where a build is made; returns the manifest, which comes last
-    (`etl.verdict`). rows: samples of each input shard.
+    (`etl.verdict`). rows: samples of each input shard. odd: what was read in them although it was not as its format
+    has it.
 
     Raises `IntegrityError` if the accounting recomputed from the files does not add up.
     """
@@ -64,6 +67,7 @@ def finish(
         "page_actions": dict(sorted(settled.without_element.items())),
         "packing": _packing(packed),
         "quarantined": account.in_quarantine(place),
+        "oddities": oddities.listed(odd),
     }
     statistics = {name: table.to_dicts() for name, table in tables.items()}
     files["dataset/stats/stats.json"] = write_json(place / "dataset" / "stats" / "stats.json", statistics)

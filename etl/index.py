@@ -7,6 +7,8 @@ change an old decision.
 
 - ``duplicate_workflow``: the recording's content came before, under this id or another.
 - ``conflicting_id``: the id came before with other content; the workflow is quarantined with its content.
+- ``split_over_files``: inputs of one generation have the same id and objective with other steps, and no numbers tell
+  how they follow each other; all of them are quarantined, since nobody knows which one is the beginning.
 
 Split: hash(seed, split key) against the share of the test split, so that a key's rows stay together and new data never
 move old rows. Place: output shard by range of hash(seed, sample id) within the generation, in the order of that hash.
@@ -44,9 +46,10 @@ from etl.shelf import Shelf
 from etl.spread import Spread
 from etl.storage import AnyPath
 from etl.takedown import NOTHING, REASON, Takedown
-from etl.tally import Quarantined, Tally
+from etl.tally import Quarantined, Tally, as_record
 from schemas.errors import ConfigError
 from schemas.ledger import INDEX_SCHEMA, LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
+from schemas.reasons import Reason
 
 Hashes = npt.NDArray[np.uint64]
 SplitKey = Literal["workflow", "domain", "website", "objective", "template"]
@@ -186,6 +189,7 @@ class Index:
         if not frames:
             return pl.DataFrame(schema=_DECIDED)
         every = pl.concat(frames).sort("generation", "decided", "workflow", "position")
+        split, every = _split_over_files(every, shards)
         same_id = pl.col("workflow").cum_count().over("workflow") > 1
         first_hash = pl.col("workflow_hash").first().over("workflow")
         every = every.with_columns(
@@ -203,7 +207,7 @@ class Index:
             (pl.col("reason") != "") | pl.col("same_as").is_not_null()
         )
         earlier = pl.Series("earlier", [shards[at].name for at in dropped["earlier"]], pl.String)
-        return (
+        dropped = (
             dropped.with_columns(earlier)
             .with_columns(
                 reason=pl.when(pl.col("same_as").is_not_null()).then(pl.lit("duplicate_workflow")).otherwise("reason"),
@@ -215,6 +219,7 @@ class Index:
             )
             .select(*_DECIDED)
         )
+        return pl.concat([split, dropped])
 
     def _suspects(self, shards: Sequence[InputShard], places: Shelf) -> Iterator[tuple[int, pl.DataFrame]]:
         """The workflows whose id or content may have been read more than once, by position of the input shard.
@@ -233,7 +238,7 @@ class Index:
         for position, of_shard in enumerate(keys[0]):
             end = start + len(of_shard)
             if repeated[start:end].any():
-                light = _light(places, shards[position], names).unique(maintain_order=True)
+                light = _light(places, shards[position], (*names, "objective", "whole")).unique(maintain_order=True)
                 light = light.with_columns(pl.Series("decided", of_shard, pl.UInt64))
                 yield position, _detached(light.filter(pl.Series(repeated[start:end])))
             start = end
@@ -264,6 +269,27 @@ class Index:
         if self.split.key == "website":
             return pl.when(pl.col("website") == "").then("domain").otherwise("website")
         return pl.col(self.split.key)
+
+
+def _split_over_files(every: pl.DataFrame, shards: Sequence[InputShard]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The workflows of which several inputs have a piece (columns `_DECIDED`), and the others as they are. What comes
+    later of a workflow that was found in pieces is one more of them, unless it is known to be whole.
+    """
+    pieces = ["generation", "workflow", "objective"]
+    several = pl.col("workflow_hash").n_unique().over(pieces) > 1
+    piece = ~pl.col("whole")
+    every = every.with_columns(split=several & piece)
+    since = pl.when("split").then("generation").min().over("workflow", "objective")
+    split = every.with_columns(split=pl.col("split") | (piece & (pl.col("generation") > since)).fill_null(False))
+    found = split.filter("split")
+    others = found.group_by(pieces).agg(pl.col("position").unique().sort())
+    details = [
+        f"its steps are in {', '.join(sorted({shards[at].name for at in places}))} and have no numbers"
+        for places in others["position"]
+    ]
+    others = others.select(*pieces, pl.Series("detail", details, pl.String))
+    refused = found.join(others, on=pieces, how="left", maintain_order="left")
+    return refused.with_columns(reason=pl.lit("split_over_files")).select(*_DECIDED), split.filter(~pl.col("split"))
 
 
 @contextmanager
@@ -425,9 +451,9 @@ def _write_quarantine(
     work: AnyPath,
     takedown: Takedown,
 ) -> None:
-    """Keep the content of workflows with a conflicting id; their input shards are read once more for it."""
-    conflicts = dropped.filter(pl.col("reason") == "conflicting_id").select("position", "workflow", "detail")
-    details = {(position, uid): text for position, uid, text in conflicts.iter_rows()}
+    """Keep the content of workflows that are refused; their input shards are read once more for it."""
+    conflicts = dropped.filter(pl.col("reason") != "duplicate_workflow").select(*_DECIDED)
+    details = {(position, uid): (reason, text) for position, uid, reason, text in conflicts.iter_rows()}
     path = work / "quarantine" / "index.arrow"
     if not details:
         storage.remove(path)
@@ -439,7 +465,7 @@ def _write_quarantine(
 
 
 def _contents(
-    details: Mapping[tuple[int, str], str], shards: Sequence[InputShard], sources: Mapping[str, Source]
+    details: Mapping[tuple[int, str], tuple[Reason, str]], shards: Sequence[InputShard], sources: Mapping[str, Source]
 ) -> Iterator[Quarantined]:
     for position in sorted({position for position, _ in details}):
         wanted = {uid for at, uid in details if at == position}
@@ -447,6 +473,5 @@ def _contents(
         for workflow in sources[shard.format].read(shard, Tally()):
             if workflow.uid in wanted:
                 wanted.discard(workflow.uid)
-                detail = details[position, workflow.uid]
-                raw = orjson.dumps(workflow)
-                yield Quarantined(workflow.uid, "index", "conflicting_id", detail, raw)
+                reason, detail = details[position, workflow.uid]
+                yield Quarantined(workflow.uid, "index", reason, detail, orjson.dumps(as_record(workflow)))

@@ -300,7 +300,7 @@ def of_storage(error: Exception) -> bool:
 @contextmanager
 def open_parquet(place: str | Path) -> Iterator[pq.ParquetFile]:
     """Open a Parquet file; of a remote one only what is asked for is read. Raises as `BROKEN_PARQUET` says."""
-    if not files.remote(place):
+    if not files.remote(place) and files.readable(str(place)) == str(place):
         with pq.ParquetFile(place) as file:
             yield file
         return

@@ -27,11 +27,12 @@ from etl.inputs import InputShard
 from etl.shards import ArrowWriter, atomic, write_json, write_table
 from etl.storage import AnyPath
 from etl.tally import Tally
-from schemas.ledger import LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
+from schemas.ledger import LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA, Oddity
 from schemas.samples import SAMPLE_SCHEMA, Sample
 
 _values: Final = attrgetter(*SAMPLE_SCHEMA.names)
 _OBSERVATION: Final = SAMPLE_SCHEMA.get_field_index("observation")
+_META: Final = SAMPLE_SCHEMA.get_field_index("workflow_meta")  # the first of the columns that no hash knows
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class ShardReport:
 
     settings, takedown: hashes of what it was made with. contents, domains: of the workflows that were read, less those
     taken down. removed: contents of what the takedown list took down; by: hashes of its entries that took effect.
+    odd: what was read although it was not as its format has it (`schemas.ledger.ODDITIES`).
     """
 
     key: str
@@ -54,6 +56,7 @@ class ShardReport:
     by: tuple[str, ...]
     drops: tuple[tuple[str, str, str, str, int], ...]  # unit, stage, reason, domain, how many
     files: dict[str, str]  # path under the work folder -> sha256
+    odd: tuple[tuple[Oddity, str, int], ...]  # kind, where, how often
 
 
 RUN_CHARS: Final = 2**25
@@ -84,7 +87,7 @@ class Writer:
             def add(sample: Sample) -> None:
                 nonlocal chars
                 waiting.append((order_hash(sample.sample_id, self._seed), sample))
-                chars += len(sample.observation)
+                chars += _chars(sample)
                 if chars >= RUN_CHARS:
                     write()
 
@@ -94,7 +97,10 @@ class Writer:
                 for _, sample in waiting:
                     values = list(_values(sample))
                     observation = values[_OBSERVATION] = utf8(sample.observation)  # once, for what follows
-                    writer.add(tuple(values), len(sample.observation) + 1024)
+                    writer.add(
+                        tuple(values),
+                        len(sample.observation) + len(sample.workflow_meta) + len(sample.step_meta) + 1024,
+                    )
                     light_writer.add(light_row(sample, observation), 256)
                 waiting.clear()
                 chars = 0
@@ -123,16 +129,22 @@ class Writer:
         counted = tuple((*what, count) for what, count in sorted(drops.items()))
         contents, domains, removed, by = (tuple(sorted(n)) for n in (met.contents, met.domains, met.removed, met.by))
         made_of = key, self._shard.name, self._shard.format, settings, takedown, self._rows
-        report = ShardReport(*made_of, contents, domains, removed, by, counted, self._files)
+        odd = tuple((kind, where, count) for (kind, where), count in sorted(tally.odd.items()))
+        report = ShardReport(*made_of, contents, domains, removed, by, counted, self._files, odd)
         write_json(self._work / "samples" / f"{key}.json", asdict(report))
         return report
+
+
+def _chars(sample: Sample) -> int:
+    """Of the texts that may be long."""
+    return len(sample.observation) + len(sample.workflow_meta) + len(sample.step_meta)
 
 
 def light_row(sample: Sample, observation: bytes) -> tuple[Any, ...]:
     """What the index asks of a sample: a row with `LIGHT_SCHEMA`. observation: the sample's, as UTF-8."""
     texts = (sample.observation, sample.objective, sample.url, sample.description, sample.target_html, *sample.history)
     values = _values(sample)
-    content = xxhash.xxh3_128(orjson.dumps((values[:_OBSERVATION], values[_OBSERVATION + 1 :])))
+    content = xxhash.xxh3_128(orjson.dumps((values[:_OBSERVATION], values[_OBSERVATION + 1 : _META])))
     content.update(observation)
     return (
         sample.sample_id,
@@ -144,4 +156,5 @@ def light_row(sample: Sample, observation: bytes) -> tuple[Any, ...]:
         sample.website,
         sample.objective,
         sum(map(len, texts)),
+        sample.whole,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -122,16 +123,23 @@ def _sync_folder(folder: Path) -> None:
 
 def write_json(path: AnyPath, value: object) -> str:
     """Write JSON with sorted keys, atomically; returns its sha256."""
+    try:
+        raw = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # a path that is no UTF-8
+        raw = json.dumps(value, sort_keys=True, indent=2).encode() + b"\n"
     with atomic(path) as stream:
-        stream.write(orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        stream.write(raw)
     return stream.sha256.hexdigest()
 
 
 def read_json(path: AnyPath) -> Any:
     """Read JSON. Raises `IntegrityError` if the file is not JSON."""
+    raw = storage.read_bytes(path)
     try:
-        return orjson.loads(storage.read_bytes(path))
+        return orjson.loads(raw)
     except orjson.JSONDecodeError as error:
+        with suppress(ValueError, RecursionError):  # as `write_json` writes a path that is no UTF-8
+            return json.loads(raw)
         raise IntegrityError(f"{path}: not valid JSON ({error}); remove it and build again") from error
 
 

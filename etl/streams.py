@@ -184,13 +184,14 @@ def pieces(stream: IO[bytes], size: int = 0) -> Iterator[bytes]:
 
 
 def lines(place: str | Path, part: Part | None = None) -> Iterator[tuple[int, bytes]]:
-    """(line number from 1, bytes) of each line, without its line break and the byte order mark.
+    """(line number from 1, bytes) of each line, without its line break and a byte order mark at its beginning, as
+    joined files have it anywhere.
 
     Raises `Truncated` (``raw``: the incomplete last line) after all complete lines of a broken stream.
     """
     found = whole_lines(chunks(place, part=part), breaks=False)
     for number, line in enumerate(found, part.first + 1 if part else 1):
-        yield number, (line.removeprefix(BOM) if number == 1 else line).removesuffix(b"\r")
+        yield number, line.removeprefix(BOM).removesuffix(b"\r")
 
 
 def whole_lines(data: Iterator[bytes], *, breaks: bool = True) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from etl import oddities
 from etl.recipe import Recipe
 from etl.views.paper import printable
 from etl.wording import as_lines
@@ -58,6 +59,7 @@ def lines(known: Mapping[str, Any], recipe: Recipe, where: object, next_step: st
     if len(rows) > _SHOWN:
         found.append(f"  and {len(rows) - _SHOWN} more reasons: stepmill inspect {where} drops")
     found += [f"not trained on: {printable(line)}" for line in as_lines(known["unknown_actions"])]
+    found += [printable(line) for line in oddities.lines(known.get("oddities") or [])]
     if known["quarantined"]:
         kept = counted(known["quarantined"], "record")
         found.append(f"{kept} kept in quarantine with bytes and reason: stepmill retry {where}")

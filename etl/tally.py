@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
-from typing import Literal
+from typing import Any, Final, Literal
 
 import orjson
 
+from schemas.ledger import Oddity
 from schemas.reasons import Reason
 from schemas.trail import Trail
+from schemas.workflow import Workflow
+
+Odd = tuple[Oddity, str]
+"""Something that was read although it was not as its format has it, and where: a key or the path of one."""
+
+MOST_ODD: Final = 1000  # different ones of a shard that are told apart
+OTHERS: Final = "(others)"
 
 Unit = Literal["record", "workflow", "step", "sample"]
 
@@ -41,6 +51,17 @@ class Quarantined:
         return replace(self, reason=reason, detail="", raw=b"")
 
 
+def as_record(workflow: Workflow) -> dict[str, Any]:
+    """A workflow in our interchange format (`schemas.workflow`)."""
+    record = asdict(workflow)
+    del record["source"], record["origin"], record["whole"]
+    for step in record["steps"]:
+        del step["gap"]
+        if not step["number"]:
+            del step["number"]
+    return record
+
+
 @dataclass(slots=True)
 class Tally:
     """The ledger of one shard as seen by one stage."""
@@ -48,10 +69,19 @@ class Tally:
     stage: str = "read"
     entries: list[Entry] = field(default_factory=list)
     quarantined: list[Quarantined] = field(default_factory=list)
+    odd: Counter[Odd] = field(default_factory=Counter)
 
     def at(self, stage: str) -> Tally:
         """The same ledger, seen by another stage."""
-        return Tally(stage, self.entries, self.quarantined)
+        return Tally(stage, self.entries, self.quarantined, self.odd)
+
+    def note(self, odd: Iterable[Odd]) -> None:
+        """Count oddities of a record that was read."""
+        for kind, where in odd:
+            what = kind, where[:200]
+            if what not in self.odd and len(self.odd) >= MOST_ODD:
+                what = kind, OTHERS
+            self.odd[what] += 1
 
     def read(self, unit: Unit, id: str, parent: str = "", domain: str = "") -> None:
         """Enter one thing that was read. parent: the uid of the workflow it belongs to, if any."""
@@ -71,7 +101,7 @@ class Tally:
     def quarantine_workflow(self, trail: Trail, reason: Reason, detail: str) -> None:
         """A workflow that was read cannot be built: dropped, and kept as JSON in our interchange format."""
         self.drop_workflow(trail, reason, detail)
-        raw = orjson.dumps(asdict(trail.workflow))
+        raw = orjson.dumps(as_record(trail.workflow))
         self.quarantined.append(Quarantined(trail.uid, self.stage, reason, detail, raw))
 
     def quarantine(self, id: str, reason: Reason, detail: str, raw: bytes) -> None:

@@ -153,5 +153,8 @@ class PackedWorker:
 
 
 def _report(kind: type[R], values: dict[str, Any]) -> R:
-    lists = {name: value for name, value in values.items() if isinstance(value, list)}
-    return kind(**values | {name: tuple(tuple(e) if name == "drops" else e for e in lists[name]) for name in lists})
+    made = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    for name in ("drops", "odd"):
+        if name in made:
+            made[name] = tuple(map(tuple, made[name]))
+    return kind(**made)

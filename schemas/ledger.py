@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal
 
 import pyarrow as pa
+
+Oddity = Literal["unknown_key", "unkept_value", "half_character", "no_number"]
+ODDITIES: Final[Mapping[Oddity, str]] = {
+    "unknown_key": "a key that the format does not have, kept in meta",
+    "unkept_value": "a value under such a key, too large or no text or number, left out",
+    "half_character": "half a character, now U+FFFD",
+    "no_number": "NaN or an infinity, taken as unknown",
+}
+"""What was read although it was not as its format has it, and what became of it."""
 
 LEDGER_SCHEMA: Final = pa.schema(
     [
@@ -42,6 +52,7 @@ LIGHT_SCHEMA: Final = pa.schema(
         ("website", pa.string()),
         ("objective", pa.string()),
         ("chars", pa.int64()),  # of its texts: observation, history and the rest
+        ("whole", pa.bool_()),  # no other file has more of its workflow
     ]
 )
 """Beside each samples file, row by row: all that the index asks of a sample; never a page."""

@@ -25,9 +25,7 @@ Reason = Literal[
     "hostile_pickle",
     "pickle_too_large",
     "invalid_utf8",
-    "lone_surrogate",
     "missing_field",
-    "unknown_field",
     "unknown_locator",
     "wrong_type",
     "after_broken_record",
@@ -62,6 +60,7 @@ Reason = Literal[
     "over_time",
     "page_too_large",
     "section_or_stack",
+    "split_over_files",
     "stage_crashed",
     "taken_down",
     "unlocated_target",
@@ -167,17 +166,9 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         "A record is not UTF-8.",
         "Latin-1: the byte E9 for e with an acute accent",
     ),
-    "lone_surrogate": Meaning(
-        "A text has half a character, as programs leave that cut UTF-16 anywhere.",
-        "half an emoji: \\ud83d",
-    ),
     "missing_field": Meaning(
         "A record lacks a required field.",
         "a workflow without steps",
-    ),
-    "unknown_field": Meaning(
-        "A record has a field that its format does not know.",
-        '{"objectve": "Buy milk"}',
     ),
     "unknown_locator": Meaning(
         "A locator's kind is not one of those that there are.",
@@ -271,6 +262,7 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
     "history_incomplete": Meaning(
         "Steps before it are missing or in an unknown order, so its history would be false.",
         "steps 4 and 5 of a workflow whose step 3 is not there",
+        ("filter.incomplete_history",),
     ),
     "low_reward": Meaning(
         "Its reward is known and under the limit.",
@@ -315,6 +307,10 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         "It has rows that lay out a guide and are no actions.",
         "a row of kind section",
         ("filter.section_or_stack",),
+    ),
+    "split_over_files": Meaning(
+        "Its steps lie in several files and have no numbers that tell their order. It is in quarantine.",
+        "steps of workflow a1 in part-9.csv and in part-10.csv, without action_step_number",
     ),
     "stage_crashed": Meaning(
         "A stage failed on it in a way that nobody foresaw; please report it.",

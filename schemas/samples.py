@@ -20,12 +20,15 @@ NO_LOSS: Final = -100
 class Sample:
     """One self-contained next-step example, structured: nobody ever parses a prompt.
 
-    sample_id: ``<workflow uid>/<step>``. step: number within the workflow, from 1, counting every recorded step.
+    sample_id: ``<workflow uid>/<step>``. step: number within the workflow, from 1: as recorded, where steps are
+    numbered, else counting every recorded step.
     observation: the pruned page. history: the previous steps as text, oldest first, each rendered like this one's
     target text. node, target_html: id and start tag of the target; -1 and empty for an action without element.
     raw_chars: characters of the page as recorded. workflow_hash: of the recording's content without its ids.
     reward: of the workflow, as recorded; None if it is not known. repeat: the answer is that of the step before, at the
     same URL.
+    workflow_meta, step_meta: what else was recorded, as JSON; never in a prompt, and in no hash.
+    whole: no other file has more of its workflow.
     """
 
     sample_id: str
@@ -52,6 +55,9 @@ class Sample:
     language_score: float
     reward: float | None
     repeat: bool
+    workflow_meta: str = ""
+    step_meta: str = ""
+    whole: bool = True
 
 
 SAMPLE_SCHEMA: Final = pa.schema(
@@ -80,6 +86,9 @@ SAMPLE_SCHEMA: Final = pa.schema(
         ("language_score", pa.float64()),
         ("reward", pa.float64()),
         ("repeat", pa.bool_()),
+        ("workflow_meta", pa.string()),
+        ("step_meta", pa.string()),
+        ("whole", pa.bool_()),
     ]
 )
 assert SAMPLE_SCHEMA.names == [field.name for field in fields(Sample)]

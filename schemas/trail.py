@@ -16,10 +16,11 @@ OF_ACTION: Final = frozenset({"unknown_action", "unreadable_action", "incomplete
 class Mark:
     """A step and what the stages found out about it.
 
-    number: within the workflow, from 1, counting every recorded step. utf8: of the recorded page. reason: why it is
-    not trained on (empty: it is), found by ``stage``; it stays in the history all the same. element: the target's index
-    in document order. node: our id of it, counted from the end. start_tag: as it stands in the observation.
-    destination: index of the element that a drag ends on. All are -1 or empty until set.
+    number: within the workflow, from 1: as recorded, where steps are numbered, else counting every recorded step.
+    repeat: how many steps before it have the same number. place: among the recorded steps, from 0. utf8: of the
+    recorded page. reason: why it is not trained on (empty: it is), found by ``stage``; it stays in the history all the
+    same. element: the target's index in document order. node: our id of it, counted from the end. start_tag: as it
+    stands in the observation. destination: index of the element that a drag ends on. All are -1 or empty until set.
     """
 
     number: int
@@ -34,6 +35,8 @@ class Mark:
     observation: str = ""
     description: str = ""
     destination: int = -1
+    repeat: int = 0
+    place: int = 0
 
     def drop(self, stage: str, reason: Reason, detail: str = "", override: bool = False) -> None:
         """Not trained on; the first reason counts, unless a later one says more (``override``)."""
@@ -52,8 +55,8 @@ class Trail:
     uid: str  # the workflow's, or one of its own if that came before
     domain: str = "unknown"
     language_score: float = -1.0
-    domains: list[tuple[str, ...]] = field(default_factory=list)  # (domain, subdomain, domain_from) a mark
+    domains: list[tuple[str, ...]] = field(default_factory=list)  # (domain, subdomain, domain_from) a recorded step
 
     def step_id(self, mark: Mark) -> str:
         """The id of a step, and of the sample made of it."""
-        return f"{self.uid}/{mark.number}"
+        return f"{self.uid}/{mark.number}" + (f"~{mark.repeat + 1}" if mark.repeat else "")

@@ -9,18 +9,22 @@ One workflow as JSON (one object a line in JSONL; the same columns in Parquet)::
                            "modifiers": ["Shift"], "button": ""},
                 "target": [{"kind": "css", "value": "#add"},
                            {"kind": "attribute", "name": "data-id", "value": "42"}],
-                "destination": [], "error": ""}]}
+                "destination": [], "error": "", "number": 1, "meta": {"seconds": 2.5}}],
+     "meta": {"annotator": "r17"}}
 
 Only ``workflow_id``, ``objective``, ``steps`` and each step's ``html`` and ``action.kind`` are required.
 ``html`` is the page before the action. An empty ``target`` means that the action has no element.
 ``action.kind`` is a word of `schemas.actions.KINDS` or another tool's word for it; ``destination``,
 locators too, is where a drag ends.
 ``error`` is what the recorder reported about this action; empty means that it is not known to have failed.
+``number`` is the step's number in the recording. Where every step has one, they order the steps, and a gap is seen:
+steps behind it are not trained on. ``meta`` is whatever else is known: it is kept beside the samples, and never in what
+a model sees. A key that is not listed here is kept there too, and counted. Ids may be numbers.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import pyarrow as pa
@@ -63,7 +67,9 @@ class Action:
 class Step:
     """One observation (``url``, ``html``) and the action taken on it.
 
-    target: locators of its element, best first. destination: the same of the element a drag ends on.
+    target: locators of its element, best first. destination: the same of the element a drag ends on. number: as
+    recorded, from 1; 0: its place in the workflow. gap: which steps before it the recording lacks, in words; empty:
+    none, as far as is known. meta: what else was recorded, an object as JSON; empty: nothing.
     """
 
     step_id: str
@@ -73,12 +79,16 @@ class Step:
     target: tuple[Locator, ...] = ()
     error: str = ""
     destination: tuple[Locator, ...] = ()
+    number: int = 0
+    gap: str = ""
+    meta: str = field(default="", compare=False)  # what is the same but for this is the same step
 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
     """One recording. ``source`` names the format it was read from, ``origin`` the file and record (for messages
-    and ``explain``; not part of the content hash).
+    and ``explain``; not part of the content hash). ``meta`` is as a step's. ``whole``: the format or the steps' numbers
+    say that no other file has more of it.
     """
 
     workflow_id: str
@@ -89,6 +99,8 @@ class Workflow:
     reward: float | None = None
     source: str = "workflows"
     origin: str = ""
+    meta: str = field(default="", compare=False)
+    whole: bool = field(default=True, compare=False)
 
     @property
     def uid(self) -> str:
@@ -115,6 +127,8 @@ STEP_TYPE: Final = pa.struct(
         ("target", pa.list_(LOCATOR_TYPE)),
         ("error", pa.string()),
         ("destination", pa.list_(LOCATOR_TYPE)),
+        ("number", pa.int64()),
+        ("meta", pa.string()),  # JSON
     ]
 )
 WORKFLOW_SCHEMA: Final = pa.schema(
@@ -125,5 +139,6 @@ WORKFLOW_SCHEMA: Final = pa.schema(
         ("topic", pa.string()),
         ("reward", pa.float64()),
         ("steps", pa.list_(STEP_TYPE)),
+        ("meta", pa.string()),  # JSON
     ]
 )

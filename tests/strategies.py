@@ -50,7 +50,7 @@ def pruner(use: PruneRules | None = None) -> Pruner:
 def trail(*steps: Step, objective: str = "Order two mugs in the shop and pay for them", **workflow: object) -> Trail:
     """A workflow as the first stage gets it."""
     flow = Workflow("w1", objective, steps, **workflow)  # type: ignore[arg-type]
-    marks = [Mark(number, step) for number, step in enumerate(steps, 1)]
+    marks = [Mark(place + 1, step, place=place) for place, step in enumerate(steps)]
     domains: list[tuple[str, ...]] = [("shop.example", "www.shop.example", "url") for _ in steps]
     return Trail(flow, marks, "hash", " ".join(objective.split()), flow.uid, "shop.example", domains=domains)
 

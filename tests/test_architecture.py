@@ -14,7 +14,14 @@ HTML = {"turbohtml", "cssselect", "lxml", "bs4", "selectolax", "html5lib"}
 IO = {"asyncio", "glob", "gzip", "http", "io", "mmap", "os", "pathlib", "requests", "shutil", "socket", "sqlite3"}
 IO |= {"subprocess", "tempfile", "urllib", "zipfile", "zlib", "aiohttp", "datasets", "orjson", "polars", "zstandard"}
 MAY_USE = {"schemas": {"schemas"}, "tokenization": {"tokenization", "schemas"}, "etl": set(PACKAGES)}
-HELPERS = {"columns": {"workflows", "scribe", "mind2web"}, "pickles": {"browsergym"}}
+HELPERS = {
+    "columns": {"workflows", "scribe", "mind2web", "csv_rows"},
+    "csv_rows": {"scribe"},
+    "extras": {"columns", "workflows", "scribe", "mind2web"},
+    "mended": {"columns", "mind2web", "browsergym", "miniwob"},
+    "numbering": {"columns", "workflows"},
+    "pickles": {"browsergym"},
+}
 """Modules in etl/sources that are no sources, and the sources that they serve; ``NAME_*`` serve ``NAME`` alone."""
 
 Modules = Mapping[str, str]

@@ -190,10 +190,17 @@ def test_an_error_after_a_record_without_action_belongs_to_no_step(tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("rewards", "reward"),
-    [([0, 0.5, 1], 1.5), ([None, 0, "1"], 0.0), ([0, float("nan"), float("inf")], 0.0), ([0, 10**400, True], 1.0)],
+    [
+        ([0, 0.5, 1], 1.5),
+        ([None, 0, True], 1.0),
+        ([0, float("nan"), 1], None),
+        ([0, float("inf"), 1], None),
+        ([0, 10**400, 1], None),
+        ([0, "1", 1], None),
+    ],
 )
-def test_the_reward_is_the_sum(tmp_path: Path, rewards: list[Any], reward: float) -> None:
-    """BrowserGym's cum_reward; a reward that is no finite number counts as 0."""
+def test_the_reward_is_the_sum(tmp_path: Path, rewards: list[Any], reward: float | None) -> None:
+    """BrowserGym's cum_reward; one that is missing counts as 0, one that is no finite number makes it unknown."""
     lines = [line(i, None if i == 2 else "noop()", reward=value) for i, value in enumerate(rewards)]
     assert [workflow.reward for workflow in read_lines(tmp_path, *lines)[0]] == [reward]
 
@@ -237,10 +244,28 @@ def test_the_name_is_the_files(tmp_path: Path, name: str) -> None:
     assert [entry.id for entry in tally.entries if not entry.reason] == [f"{name}#line=1", f"{name}#line=3"]
 
 
+def test_half_characters_are_mended_and_counted(tmp_path: Path, dump: Callable[..., bytes]) -> None:
+    """Half an emoji becomes U+FFFD in every text that is read, in both forms; a whole one stays."""
+    records = [
+        record(0, "fill('a1', '\ud83d \ud83d\ude00')", obs__pruned_html=PAGE + "\ude00"),
+        record(1, None, obs__last_action_error="bad \ud83d"),
+    ]
+    lines = [json.dumps(fields).encode() for fields in records]
+    (tmp_path / "old").mkdir()
+    for workflows, tally in (
+        read_lines(tmp_path, *lines),
+        read(folder_of(tmp_path / "old", *(dump(fields) for fields in records))),
+    ):
+        [step] = workflows[0].steps
+        assert (step.html, step.error) == (PAGE + "\ufffd", "bad \ufffd")
+        assert step.action.value == "\ufffd \U0001f600"
+        assert tally.odd == {("half_character", ""): 3}
+
+
 # --- holes -----------------------------------------------------------------------------------------------------
 
 BROKEN = [
-    (b'{"step": 1, "obs": ', "broken_json"),
+    (b'{"step": 1, "obs": ', "truncated_json"),
     (b"[" * 100_000, "broken_json"),
     (b'{"step": 1, "obs": "\xff"}', "invalid_utf8"),
     (b"[]", "wrong_type"),
@@ -252,7 +277,6 @@ BROKEN = [
     (line(1, step=True), "wrong_type"),
     (line(1, action=["click"]), "wrong_type"),
     (line(1, obs__last_action_error={"a": 1}), "wrong_type"),
-    (line(1, obs__pruned_html="\ud800"), "lone_surrogate"),
 ]
 
 

@@ -24,6 +24,7 @@ from etl import cli, state
 from etl.commands.inspect import inspect
 from etl.shards import open_arrow, read_json
 from etl.sources import workflows
+from etl.tally import Odd
 from schemas.errors import RecordError
 from schemas.workflow import Workflow
 from tests import builds
@@ -458,11 +459,11 @@ def test_retry_reads_with_a_mended_source(tmp_path: Path, monkeypatch: pytest.Mo
     """
     read = workflows._workflow
 
-    def first(fields: dict[str, Any], origin: str) -> Workflow:
+    def first(fields: dict[str, Any], origin: str, odd: list[Odd]) -> Workflow:
         if fields["workflow_id"] == "w2":
             raise RecordError("missing_field", "this version cannot read it")
         fields = fields | {"steps": [step | {"url": "https://old.example/"} for step in fields["steps"]]}
-        return read(fields, origin)
+        return read(fields, origin, odd)
 
     path = builds.write_workflows(tmp_path / "in" / "a.jsonl", *(builds.workflow(number) for number in (1, 2, 3)))
     builds.write_workflows(tmp_path / "in" / "b.jsonl", builds.workflow(4))

@@ -184,3 +184,13 @@ def test_steps_that_differ_in_their_pages_only_are_told_apart() -> None:
     (out,), drops = run(trail(*(step(page) for page in pages)))
     assert [mark.step.html for mark in out.marks] == ["<p>a</p>", "<p>b</p>", "<p>c</p>"]
     assert [drop.reason for drop in drops] == ["duplicate_step"] * 3
+
+
+def test_steps_behind_a_gap_are_not_trained_on() -> None:
+    """They stay where they are, with what is missing before them; the rule can be turned off."""
+    known, lost = step(), replace(step(number=3), number=4, gap="steps 2 to 3 are missing")
+    for stage, reasons in ((Filter(), ["", "history_incomplete"]), (Filter(incomplete_history=False), ["", ""])):
+        (out,), drops = run(trail(known, lost), stage)
+        assert [mark.reason for mark in out.marks] == reasons
+        assert out.marks[1].detail == ("steps 2 to 3 are missing" if reasons[1] else "")
+        assert not drops

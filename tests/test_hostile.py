@@ -385,13 +385,13 @@ def test_disk_error_stops_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 # Characters
 
 
-def test_lone_surrogates(beside: Beside, clean: Built) -> None:
-    """A lone surrogate in JSON is quarantined with its bytes: it is no Unicode text."""
-    bad = line(good("bad")).replace(b"Search</button>", b"\\ud800</button>")
-    built = beside(bad)
-    assert built.reasons() == {("record", "rows.jsonl#line=2"): "broken_json"}
-    assert built.quarantined()[0]["raw"] == bad[:-1]
-    assert built.files() == clean.files()
+def test_half_characters(beside: Beside) -> None:
+    """Half an emoji in JSON becomes U+FFFD, escaped or not; a whole one in two halves stays whole."""
+    page = "<button id=go>\ud83d \ud83d\ude00</button>"
+    written = line(workflow("halves", step(page))).replace(b"\\ude00", b"\xed\xb8\x80\\ud83d\\ude00")
+    built = beside(written)
+    assert built.reasons() == {}
+    assert "\ufffd \ufffd\ufffd\U0001f600" in built.samples()["workflows:halves/1"]["observation"]
 
 
 def test_impossible_character_references(beside: Beside) -> None:

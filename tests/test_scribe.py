@@ -20,7 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etl.inputs import InputHead, InputShard
-from etl.sources.scribe import Scribe, _fields, _rows
+from etl.sources.csv_rows import fields, rows
+from etl.sources.scribe import Scribe
 from etl.tally import Tally
 from schemas.workflow import Action, Locator, Step, Workflow
 
@@ -102,6 +103,8 @@ def test_both_sets_of_columns(tmp_path: Path, make: Any) -> None:
         action=Action("click", "", 'Click "2"'),
         target=(Locator("css", "#b2"),),
     )
+    if make is raw_row:  # these are numbered
+        first, second = replace(first, number=1), replace(second, number=2)
     assert workflows == [Workflow("w", "Buy a mug", (first, second), source="scribe", origin="x.csv#row=1")]
     assert [(entry.unit, entry.id, entry.parent, entry.reason) for entry in tally.entries] == [
         ("record", "x.csv#row=1", "scribe:w", ""),
@@ -184,6 +187,99 @@ def test_step_numbers_order_steps(tmp_path: Path) -> None:
     assert step_ids(read(tmp_path / "x", as_csv(rows))[0]) == {"w": ["w-10", "w-2", "w-1", "w-2"]}
 
 
+def gaps(path: Path, numbers: list[Any], pack: Any = as_csv) -> list[tuple[int, str]]:
+    """The number and gap of each step of rows with these numbers."""
+    rows = [{**raw_row("w", str(at)), "action_step_number": number} for at, number in enumerate(numbers)]
+    (workflow,), _ = read(path / "x", pack(rows))
+    return [(step.number, step.gap) for step in workflow.steps]
+
+
+@pytest.mark.parametrize("forms", [("1", "2", "3"), ("1.0", "2.0", "3.0"), ("1e0", " 2 ", "3.000e+00"), (1, 2.0, 3)])
+def test_step_numbers_in_any_form(tmp_path: Path, forms: tuple[Any, ...]) -> None:
+    """1, 1.0, 1e0 and numbers of JSON and Parquet are one number."""
+    numbers = [forms[at] for at in (2, 0, 1)]
+    expected = [(1, ""), (2, ""), (3, "")]
+    assert gaps(tmp_path, numbers) == expected
+    assert gaps(tmp_path, numbers, as_lines) == expected
+    table = pa.Table.from_pylist([{**raw_row("w", "1"), "action_step_number": float(n)} for n in numbers])
+    pq.write_table(table, tmp_path / "parquet")
+    (workflow,), _ = read(tmp_path / "parquet")
+    assert [step.number for step in workflow.steps] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "found"),
+    [
+        ("3 1 2", ["", "", ""]),
+        ("0 1 2", ["", "", ""]),
+        ("1 2 2 3", ["", "", "", ""]),
+        ("1 2 4 5", ["", "", "step 3 is missing", "step 3 is missing"]),
+        ("1 5 9", ["", "steps 2 to 4 are missing", "steps 2 to 4 are missing"]),
+        ("4 5", ["steps 1 to 3 are missing"] * 2),
+        ("1 - 3", ["", "", ""]),
+        ("- 2", ["", ""]),
+        ("1 - 5 -", ["", *["step 5 stands in place 3, and others have no number"] * 3]),
+        ("- 9", ["step 9 stands in place 2, and others have no number"] * 2),
+        ("1.5 x 1e", ["", "", ""]),
+        ("- -", ["", ""]),
+    ],
+)
+def test_holes_in_step_numbers(tmp_path: Path, numbers: str, found: list[str]) -> None:
+    """Steps behind a hole say so, whether the beginning or a step is missing, or the order is in doubt."""
+    assert [gap for _, gap in gaps(tmp_path, numbers.replace("-", "").split(" "))] == found
+
+
+def test_steps_are_shown_by_their_numbers(tmp_path: Path) -> None:
+    """Numbers from 1 stay as they were recorded, those from 0 have one more; copies of a row are equal steps."""
+    assert [number for number, _ in gaps(tmp_path, ["2", "1", "4"])] == [1, 2, 4]
+    assert [number for number, _ in gaps(tmp_path, ["2", "0", "1"])] == [1, 2, 3]
+    rows = [{**raw_row("w", "1"), "action_id": ""}] * 2
+    (workflow,), _ = read(tmp_path / "x", as_csv(rows))
+    assert workflow.steps[0] == workflow.steps[1]
+    assert workflow.steps[0].step_id == "1"
+
+
+def test_other_columns_are_kept_and_counted(tmp_path: Path) -> None:
+    """What is in columns that the format does not have is in the step's meta; but not the numbers pandas gives rows."""
+    rows = [{**row(), "seconds": "2.5", "": "0", "Unnamed: 0": "7", "note": ""}]
+    for data in (as_csv(rows), as_lines(rows)):
+        (workflow,), tally = read(tmp_path / "x", data)
+        meta = {"screenshot_exists": "True", "seconds": "2.5", "step_count": "9"}
+        assert orjson.loads(workflow.steps[0].meta) == meta
+        assert tally.odd == {("unknown_key", "seconds"): 1}
+    table = pa.Table.from_pylist([{**row(), "seconds": 2.5, "screenshot": b"PNG", "__index_level_0__": 0}])
+    pq.write_table(table, tmp_path / "x")
+    (workflow,), tally = read(tmp_path / "x")
+    assert orjson.loads(workflow.steps[0].meta)["seconds"] == 2.5
+    assert tally.odd == {("unknown_key", "seconds"): 1, ("unkept_value", "screenshot"): 1}
+
+
+@pytest.mark.parametrize("last", ["screenshot_exists", "dom"])
+def test_rows_that_end_with_cr(tmp_path: Path, last: str) -> None:
+    """Rows that end with CR alone, as old spreadsheets write them, are rows, line breaks in fields kept."""
+    rows = [row("a", "1"), row("a", "2", dom='x\r\ny\r"z"'), row("b", "1", dom="1\n2")]
+    rows = [{**{key: one[key] for key in one if key != last}, last: one[last]} for one in rows]
+    plain = [replace(workflow, origin="") for workflow in read(tmp_path / "x", as_csv(rows))[0]]
+    data = as_csv(rows, "\r")
+    joined = data + data[: data.index(b"\r") + 1]  # a second header
+    for written in (data, b"\xef\xbb\xbf" + data, joined, gzip.compress(data)):
+        workflows, tally = read(tmp_path / "y", written)
+        assert [replace(workflow, origin="") for workflow in workflows] == plain
+        assert not tally.quarantined
+    assert Scribe().recognise(InputHead.of(tmp_path / "y"))
+
+
+def test_names_of_columns_in_any_case(tmp_path: Path) -> None:
+    """A header in other case, or with spaces around its names, names the same columns."""
+    plain = as_csv([row(), row(step="2")])
+    header, _, rest = plain.partition(b"\n")
+    expected = read(tmp_path / "x", plain)[0]
+    for changed in (header.upper(), header.replace(b",", b", "), header.lower()):
+        workflows, tally = read(tmp_path / "x", changed + b"\n" + rest)
+        assert workflows == expected
+        assert not tally.odd
+
+
 def test_the_same_rows_in_every_container(tmp_path: Path) -> None:
     """CSV with LF or CRLF, with a byte order mark, compressed, JSON lines, a JSON list and Parquet read equal."""
     rows = [row("a", "1"), row("b", "1"), row("a", "2", dom="\0 \u2028 é\r 🙂")]
@@ -234,16 +330,16 @@ def test_any_text_survives_csv(tmp_path: Path, pages: list[str]) -> None:
 def test_rows_agree_with_the_csv_module(text: str, sizes: list[int]) -> None:
     """Whatever the csv module reads without complaint is split alike, wherever the chunks end."""
     try:
-        expected = [fields for fields in csv.reader(io.StringIO(text, newline=""), strict=True) if fields]
+        expected = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
     except csv.Error:
         return
     data = text.encode()
     ends = list(itertools.accumulate(sizes))
     pieces = [data[start:end] for start, end in itertools.pairwise([0, *ends, len(data) + sum(sizes)])]
-    rows = list(_rows(piece for piece in pieces if piece))
-    assert b"".join(raw for raw, _ in rows) == data
-    assert [problem for _, problem in rows] == [None] * len(rows)
-    assert [_fields(raw) for raw, _ in rows if raw != b"\n"] == expected
+    found = list(rows(piece for piece in pieces if piece))
+    assert b"".join(raw for raw, _ in found) == data
+    assert [problem for _, problem in found] == [None] * len(found)
+    assert [fields(raw) for raw, _ in found if raw != b"\n"] == expected
 
 
 def test_memory_holds_the_open_workflows_only(tmp_path: Path) -> None:

@@ -337,7 +337,7 @@ def test_a_build_in_small_parts_is_the_same(own_build: Path, tmp_path: Path) -> 
 def test_check_counts_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file is one input to `stepmill check`, however large."""
     builds.write_workflows(tmp_path / "a.jsonl", *(builds.workflow(number) for number in range(50)))
-    counts = checked.view([str(tmp_path)])["workflows"]
+    counts = checked.view([str(tmp_path)])["formats"]["workflows"]
     assert (counts["files"], counts["workflows"], counts["bytes"]) == (1, 50, (tmp_path / "a.jsonl").stat().st_size)
 
 

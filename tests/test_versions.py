@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -48,11 +49,19 @@ def workflows(folder: Path, source: str = "") -> list[Workflow]:
     return [flow for shard in wanted for flow in sources[shard.format].read(shard, Tally())]
 
 
+_NOTHING: Final = re.compile(
+    rb'"utf8":null,|,"(?:number|repeat)":0|,"(?:gap|meta)":""|,"whole":(?:true|false)|,"place":[0-9]+'
+)
+
+
 def digest(rows: Iterable[Any]) -> str:
-    """Hash of records. The UTF-8 of pages is left out, which steps have on their way and stages do not give."""
+    """Hash of records. The UTF-8 of pages is left out, which steps have on their way and stages do not give; so are
+    fields that say nothing, which came later.
+    """
     found = xxhash.xxh3_128()
     for row in rows:
-        found.update(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE).replace(b'"utf8":null,', b""))
+        raw = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+        found.update(_NOTHING.sub(b"", raw))
     return found.hexdigest()
 
 

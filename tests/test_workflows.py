@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from etl.inputs import InputHead, InputShard
 from etl.plan import Source
 from etl.sources.workflows import Workflows
-from etl.tally import Tally
+from etl.tally import Tally, as_record
 from schemas.workflow import LOCATOR_KINDS, WORKFLOW_SCHEMA, Action, Locator, Step, Workflow
 
 EXAMPLE: dict[str, Any] = {
@@ -125,7 +125,10 @@ def test_only_the_required_fields_are_needed(tmp_path: Path) -> None:
     [
         ("workflow_id", ..., "missing_field", "workflow_id: missing"),
         ("workflow_id", "", "missing_field", "workflow_id: empty"),
-        ("workflow_id", 7, "wrong_type", "workflow_id: a number, expected a string"),
+        ("workflow_id", True, "wrong_type", "workflow_id: a boolean, expected a string"),
+        ("workflow_id", 0.5, "wrong_type", "workflow_id: 0.5 is no exact whole number; write ids as strings"),
+        ("workflow_id", 1e22, "wrong_type", "workflow_id: 1e+22 is no exact whole number; write ids as strings"),
+        ("steps.0.number", "first", "wrong_type", "steps[0].number: 'first', expected a whole number from 0"),
         ("objective", None, "missing_field", "objective: missing"),
         ("objective", [], "wrong_type", "objective: a list, expected a string"),
         ("reward", "1", "wrong_type", "reward: a string, expected a number"),
@@ -140,19 +143,6 @@ def test_only_the_required_fields_are_needed(tmp_path: Path) -> None:
         ("steps.0.action", "click", "wrong_type", "steps[0].action: a string, expected an object"),
         ("steps.0.action.kind", "", "missing_field", "steps[0].action.kind: empty"),
         ("steps.0.action.value", {}, "wrong_type", "steps[0].action.value: an object, expected a string"),
-        (
-            "steps.0.action.vaule",
-            "x",
-            "unknown_field",
-            "steps[0].action.vaule: none of kind, value, description, button, modifiers, clicks",
-        ),
-        (
-            "steps.0.targets",
-            [],
-            "unknown_field",
-            "steps[0].targets: none of step_id, url, html, action, target, error, destination",
-        ),
-        ("goal", "x", "unknown_field", "goal: none of workflow_id, objective, website, topic, reward, steps"),
         ("steps.0.target", {}, "wrong_type", "steps[0].target: an object, expected a list"),
         ("steps.0.target.1", "#a", "wrong_type", "steps[0].target[1]: a string, expected an object"),
         ("steps.0.target.1.name", ..., "missing_field", "steps[0].target[1].name: missing"),
@@ -175,10 +165,109 @@ def test_refusals_carry_the_path(tmp_path: Path, path: str, value: Any, reason: 
 
 
 @pytest.mark.parametrize(
+    ("path", "value", "meta", "where"),
+    [
+        ("timestamp", 17, {"timestamp": 17}, "timestamp"),
+        ("goal", {"a": [1, None]}, {"goal": {"a": [1, None]}}, "goal"),
+        ("steps.0.timestamp", 1.5, {"timestamp": 1.5}, "steps[].timestamp"),
+        ("steps.0.targets", [], {"targets": []}, "steps[].targets"),
+        ("steps.0.action.vaule", "x", {"action.vaule": "x"}, "steps[].action.vaule"),
+        ("steps.0.target.1.score", True, {"target[1].score": True}, "steps[].target[].score"),
+        ("meta", "not JSON", {"meta": "not JSON"}, "meta"),
+    ],
+)
+def test_unknown_keys_are_kept_and_counted(tmp_path: Path, path: str, value: Any, meta: Any, where: str) -> None:
+    """A key that the format does not have costs nothing: it is in meta of the workflow or step, and counted."""
+    (workflow,), tally = read(write(tmp_path / "x.jsonl", line(changed(path, value))))
+    assert not tally.quarantined
+    found = workflow.steps[0].meta if path.startswith("steps") else workflow.meta
+    assert orjson.loads(found) == meta
+    assert tally.odd == {("unknown_key", where): 1}
+    assert workflow == dataclasses.replace(READ, origin="x.jsonl#line=1")
+
+
+def test_meta_is_read(tmp_path: Path) -> None:
+    """What a record calls meta is kept, an object or one as JSON; null is nothing; none of it is counted."""
+    for meta in ({"annotator": "r17"}, '{"annotator": "r17"}'):
+        record = changed("meta", meta)
+        record["steps"][0]["meta"] = meta
+        (workflow,), tally = read(write(tmp_path / "x", line(record)))
+        assert workflow.meta == workflow.steps[0].meta == '{"annotator":"r17"}'
+        assert not tally.odd
+    (workflow,), _ = read(write(tmp_path / "x", line(changed("meta", None) | {"note": None})))
+    assert workflow.meta == ""
+
+
+def test_what_meta_does_not_keep(tmp_path: Path) -> None:
+    """Large values and bytes are left out, and counted; a thousand different keys are told apart, no more."""
+    record = changed("screenshot", "x" * 5000) | {"small": 1}
+    (workflow,), tally = read(write(tmp_path / "x", line(record)))
+    assert workflow.meta == '{"small":1}'
+    assert tally.odd == {("unknown_key", "small"): 1, ("unkept_value", "screenshot"): 1}
+    record = EXAMPLE | {f"key {number}": number for number in range(2500)}
+    (workflow,), tally = read(write(tmp_path / "x", line(record)))
+    assert len(workflow.meta) < 70_000
+    assert len(tally.odd) <= 1002
+    assert sum(tally.odd.values()) == 2500
+    table = pa.Table.from_pylist([EXAMPLE], WORKFLOW_SCHEMA)
+    table = table.append_column("image", pa.array([b"PNG"])).append_column("__index_level_0__", pa.array([5]))
+    pq.write_table(table, tmp_path / "x")
+    (workflow,), tally = read(tmp_path / "x")
+    assert workflow.meta == ""
+    assert tally.odd == {("unkept_value", "image"): 1}
+
+
+@pytest.mark.parametrize(("path", "value"), [("workflow_id", 7), ("workflow_id", 7.0), ("steps.0.step_id", 7)])
+def test_numbers_as_ids(tmp_path: Path, path: str, value: Any) -> None:
+    """A whole number where an id is meant is that id as text."""
+    (workflow,), tally = read(write(tmp_path / "x", line(changed(path, value))))
+    assert not tally.quarantined
+    assert "7" in (workflow.workflow_id, workflow.steps[0].step_id)
+
+
+def test_numbers_in_locators(tmp_path: Path) -> None:
+    """A node id or an attribute's value may be a number."""
+    (workflow,), _ = read(write(tmp_path / "x", line(changed("steps.0.target.1.value", 42))))
+    assert workflow.steps[0].target[1].value == "42"
+
+
+@pytest.mark.parametrize("reward", ["NaN", "Infinity", "-Infinity", "null"])
+def test_a_reward_that_is_no_number_is_unknown(tmp_path: Path, reward: str) -> None:
+    """NaN and the infinities, as Python writes them, are unknown; the word in a text stays a word."""
+    raw = line(changed("reward", 0.125)).replace(b"0.125", reward.encode()).replace(b"two mugs", b"NaN mugs")
+    (workflow,), tally = read(write(tmp_path / "x", raw))
+    assert (workflow.reward, workflow.objective) == (None, "Order NaN mugs")
+    assert tally.odd == ({("no_number", ""): 1} if reward[-1] in "Ny" else {})
+    table = pa.Table.from_pylist([changed("reward", float("nan"))], WORKFLOW_SCHEMA)
+    pq.write_table(table, tmp_path / "x")
+    assert read(tmp_path / "x")[0][0].reward is None
+
+
+def test_numbered_steps(tmp_path: Path) -> None:
+    """Steps with numbers come in their order, and say where one is missing; without, they come as they are."""
+    record = {**EXAMPLE, "steps": [EXAMPLE["steps"][0] | {"number": number, "step_id": None} for number in (4, 1, 2)]}
+    (workflow,), _ = read(write(tmp_path / "x", line(record)))
+    assert [(step.step_id, step.number, step.gap) for step in workflow.steps] == [
+        ("1", 1, ""),
+        ("2", 2, ""),
+        ("4", 4, "step 3 is missing"),
+    ]
+
+
+def test_byte_order_marks_in_joined_files(tmp_path: Path) -> None:
+    """A byte order mark before any line costs nothing, in parts of a file too."""
+    lines = [b"\xef\xbb\xbf" + line(changed("workflow_id", f"w{number}")) for number in range(4)]
+    workflows, tally = read(write(tmp_path / "x.jsonl", b"".join(lines)))
+    assert [workflow.workflow_id for workflow in workflows] == ["w0", "w1", "w2", "w3"]
+    assert not tally.quarantined
+
+
+@pytest.mark.parametrize(
     ("raw", "reason"),
     [
         (b"{oops}", "broken_json"),
-        (b'{"workflow_id": "\\ud800"}', "broken_json"),
+        (b'{"workflow_id": "\\ud800"}', "missing_field"),
+        (b'{"workflow_id": "a", NaN: 1}', "broken_json"),
         (b"[" * 5000, "broken_json"),
         (b'{"workflow_id": "a', "truncated_json"),
         (b'{"workflow_id": "\xff"}', "invalid_utf8"),
@@ -257,12 +346,6 @@ WORKFLOWS = st.builds(
     topic=TEXT,
     reward=st.none() | st.floats(allow_nan=False, allow_infinity=False),
 )
-
-
-def as_record(workflow: Workflow) -> dict[str, Any]:
-    record = dataclasses.asdict(workflow)
-    del record["source"], record["origin"]
-    return record
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)

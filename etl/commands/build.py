@@ -98,7 +98,7 @@ def build(
         return
     manifest = run(job, workers, ray, **options)
     if as_json:
-        names = ("recipe", "fingerprint", "splits", "totals", "quarantined", "unknown_actions")
+        names = ("recipe", "fingerprint", "splits", "totals", "quarantined", "unknown_actions", "oddities")
         shown = {key: manifest.get(key) for key in names}
         show_json(shown | {"dropped": _dropped(manifest, job)})
 

@@ -5,7 +5,7 @@ Record N holds the observation before action N, so what is known of an action st
 
 - ``error`` is the next record's ``obs.last_action_error``; empty when that record is missing or has no observation.
 - ``reward`` is the sum of all records' rewards (BrowserGym's own ``cum_reward``; only the last is ever not 0);
-  None when the records do not reach the end of the episode, where it is given.
+  None when the records do not reach the end of the episode, where it is given, or when one of them is no number.
 - A record without an action is no step (the end of the episode): dropped as ``end_state``.
 - A record with ``obs`` null but an action is a step with empty html and url: nothing to learn, but true history.
 - The objective is the last user message in the first record that has one: at the end of an episode the task itself
@@ -21,7 +21,6 @@ The action is free text with a call; `etl.sources.browsergym_calls` reads it.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -31,6 +30,7 @@ from typing import Any, ClassVar, Final, TypeVar
 from etl import files
 from etl.inputs import InputHead, InputShard
 from etl.sources.browsergym_calls import parse_action
+from etl.sources.mended import parse, whole_text
 from etl.sources.pickles import Instance, load, plain
 from etl.streams import Truncated, lines
 from etl.tally import Tally
@@ -76,7 +76,8 @@ class BrowserGym:
             episode.add(id, raw, record)
         objective = _other_files(inside, shard.name, episode) or episode.objective
         if episode.steps:
-            reward = math.fsum(episode.rewards) if episode.ended and not episode.broken else None
+            known = episode.ended and not episode.broken and all(map(math.isfinite, episode.rewards))
+            reward = math.fsum(episode.rewards) if known else None
             yield Workflow(
                 workflow_id, objective, tuple(episode.steps), reward=reward, source=self.name, origin=shard.name
             )
@@ -95,6 +96,7 @@ class _Record:
     objective: str = ""
     error: str = ""
     reward: float = 0.0
+    halves: int = 0
 
 
 class _Episode:
@@ -117,6 +119,7 @@ class _Episode:
             self.broken = True
             return
         self.tally.read("record", id, parent=self.uid)
+        self.tally.note([("half_character", "")] * record.halves)
         if not self.steps:
             self.held.append(raw)
         if self.broken:
@@ -177,7 +180,8 @@ def _other_files(inside: list[files.Node], name: str, episode: _Episode) -> str:
             if isinstance(goal, RecordError):
                 episode.tally.quarantine(id, goal.reason, goal.detail, files.read_bytes(file.place))
                 continue
-            objective = goal
+            objective, halves = whole_text(goal)
+            episode.tally.note([("half_character", "")] * halves)
         episode.tally.read("record", id, parent=episode.uid)
         if not objective or file.name != _GOAL_FILE:
             episode.drop(id, "not_a_step")
@@ -192,14 +196,12 @@ def _attempt(read: Callable[[Input], Output], value: Input) -> Output | RecordEr
 
 
 def _from_json(raw: bytes) -> _Record:
-    """One line. Raises RecordError ``invalid_utf8``, ``broken_json`` or as `_record`."""
-    try:
-        fields = json.loads(raw.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise RecordError("invalid_utf8", str(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise RecordError("broken_json", str(error)) from error
-    return _record(fields)
+    """One line. Raises RecordError as `etl.sources.mended.parse` or `_record`."""
+    fields, made = parse(raw)
+    if made.numbers and isinstance(fields, dict) and fields.get("reward", 0) is None:
+        fields["reward"] = math.nan  # what else may have been NaN is not read
+    record = _record(fields)
+    return replace(record, halves=record.halves + made.halves)
 
 
 def _from_pickle(file: str) -> _Record:
@@ -217,7 +219,7 @@ def _from_goal(file: str) -> str:
 
 
 def _record(fields: Any) -> _Record:
-    """Raises RecordError ``missing_field``, ``wrong_type`` or ``lone_surrogate``."""
+    """Half characters become U+FFFD. Raises RecordError ``missing_field`` or ``wrong_type``."""
     if not isinstance(fields, dict):
         raise RecordError("wrong_type", "the record is no object")
     if missing := _KEYS - fields.keys():
@@ -232,33 +234,28 @@ def _record(fields: Any) -> _Record:
         raise RecordError("wrong_type", "obs is no object")
     if "pruned_html" not in obs:
         raise RecordError("missing_field", "obs.pruned_html")
-    return _Record(
-        number,
-        action,
-        _url(obs),
-        _text(obs["pruned_html"], "obs.pruned_html"),
-        _objective(obs),
-        _text(obs.get("last_action_error") or "", "obs.last_action_error"),
-        reward,
-    )
+    html = _text(obs["pruned_html"], "obs.pruned_html")
+    error = _text(obs.get("last_action_error") or "", "obs.last_action_error")
+    found = [whole_text(text) for text in (action or "", _url(obs), html, _objective(obs), error)]
+    act, url, html, objective, error = (text for text, _ in found)
+    halves = sum(count for _, count in found)
+    return _Record(number, None if action is None else act, url, html, objective, error, reward, halves)
 
 
 def _reward(value: Any) -> float:
-    """A reward that is missing or no finite number counts as 0, as BrowserGym starts it."""
-    try:
-        return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
-    except OverflowError:
+    """A reward that is missing counts as 0, as BrowserGym starts it; one that is no finite number as NaN: unknown."""
+    if value is None:
         return 0.0
+    try:
+        return float(value) if isinstance(value, int | float) and math.isfinite(value) else math.nan
+    except OverflowError:
+        return math.nan
 
 
 def _text(value: Any, field: str) -> str:
-    """Raises RecordError ``wrong_type``, or ``lone_surrogate`` for what cannot be written as UTF-8."""
+    """Raises RecordError ``wrong_type``."""
     if not isinstance(value, str):
         raise RecordError("wrong_type", f"{field} is no text")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise RecordError("lone_surrogate", f"{field} at character {error.start}") from error
     return value
 
 

@@ -2,7 +2,9 @@
 
 A record is a task with its ``actions``, or one action with its task's fields beside it (Multimodal-Mind2Web's
 Parquet, SeeAct's queries), told apart by the beginning of the file; operations, candidates and their attributes may
-be objects or strings of JSON. Of an action's rows with one ``action_uid`` the first counts.
+be objects or strings of JSON. Of an action's rows with one ``action_uid`` the first counts. Rows go by
+``target_action_index``, else by the one of ``action_reprs`` that theirs is; a gap is seen (`etl.sources.numbering`), as
+it is where a task has fewer actions than lines that describe them.
 
 The page is ``raw_html``, or ``cleaned_html`` where that is missing. There is no URL, only the website's name.
 The target is ``backend_node_id`` of the positive candidates: the element that was hit, its top-level ancestor, the
@@ -18,15 +20,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Final
 
 from etl.inputs import InputHead, InputShard
-from etl.sources.columns import Fields, Row, Rows, grouping, parse, records, text, type_name
+from etl.sources.columns import Fields, Row, Rows, grouping, ident, records, step_number, text, type_name
+from etl.sources.extras import Extras
+from etl.sources.mended import parse
 from etl.splitting import Grouping
-from etl.tally import Tally
+from etl.tally import Odd, Tally
 from schemas.actions import named
 from schemas.errors import RecordError
 from schemas.workflow import Action, Locator, Step, Workflow
@@ -34,7 +38,10 @@ from schemas.workflow import Action, Locator, Step, Workflow
 PAGE_FIELDS: Final = frozenset({"action_uid", "raw_html", "cleaned_html", "pos_candidates", "neg_candidates"})
 ACTION_FIELDS: Final = PAGE_FIELDS | {"operation", "target_action_index", "target_action_reprs"}
 TASK_FIELDS: Final = frozenset({"annotation_id", "confirmed_task", "action_reprs"})
-COLUMNS: Final = ACTION_FIELDS - {"neg_candidates"} | TASK_FIELDS | {"website", "domain", "subdomain", "actions"}
+TASK: Final = TASK_FIELDS | {"website", "domain", "subdomain", "actions"}
+UNREAD: Final = frozenset({"neg_candidates", "screenshot"})
+COLUMNS: Final = ACTION_FIELDS | TASK | UNREAD
+OPERATION: Final = ("original_op", "op", "value")
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class Mind2Web:
     """Mind2Web's tasks, whole or one row an action."""
 
     name: ClassVar[str] = "mind2web"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     def recognise(self, head: InputHead) -> bool:
         """Two of the names that only Mind2Web has; where the first record is cut off, one may have to do."""
@@ -50,21 +57,22 @@ class Mind2Web:
         names = (keys.top & (PAGE_FIELDS | TASK_FIELDS)) | {
             name for name in PAGE_FIELDS if f"actions.{name}" in keys.nested
         }
-        return len(names) >= 2 or (keys.cut and bool(names) and keys.top <= COLUMNS | PAGE_FIELDS)
+        return len(names) >= 2 or (keys.cut and bool(names) and keys.top <= COLUMNS)
 
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
         """The tasks; those of flat records at their last row."""
         if _is_flat(InputHead.of(shard.path)):
-            rows = Rows(partial(records, shard, COLUMNS), _row, _workflow_id)
+            rows = Rows(partial(records, shard, COLUMNS, UNREAD), _row, _workflow_id, first=0)
             yield from map(_once, rows.workflows(tally))
             return
-        for record in records(shard, COLUMNS):
+        for record in records(shard, COLUMNS, UNREAD):
+            odd: list[Odd] = []
             try:
-                workflow = _workflow(record.checked(), record.id)
+                workflow = _workflow(record.checked(), record.id, odd)
             except RecordError as error:
                 record.quarantine(tally, error)
                 continue
-            tally.read("record", record.id, parent=workflow.uid)
+            record.enter(tally, workflow.uid, odd)
             yield workflow
 
     def grouping(self, head: InputHead) -> Grouping | None:
@@ -77,34 +85,45 @@ def _is_flat(head: InputHead) -> bool:
 
 
 def _workflow_id(row: Fields) -> str:
-    return str(row.get("annotation_id") or "")
+    try:
+        return ident(row, "annotation_id")
+    except RecordError:
+        return ""
 
 
-def _workflow(task: Fields, origin: str) -> Workflow:
+def _workflow(task: Fields, origin: str, odd: list[Odd]) -> Workflow:
     actions = task.get("actions")
     if actions is not None and not isinstance(actions, list):
         raise RecordError("wrong_type", f"actions: {type_name(actions)}, expected a list")
     if not actions:
         raise RecordError("workflow_without_steps", f"actions: {'missing' if actions is None else 'empty'}")
     reprs = task.get("action_reprs")
-    if not isinstance(reprs, list) or len(reprs) != len(actions):
-        reprs = [""] * len(actions)
+    lines = reprs if isinstance(reprs, list) and len(reprs) == len(actions) else [""] * len(actions)
+    gap = ""
+    if isinstance(reprs, list) and len(reprs) > len(actions):
+        gap = f"actions are missing: {len(reprs)} lines describe {len(actions)}"
     steps = tuple(
-        _step(_object(action, f"actions[{i}]"), str(i), line, f"actions[{i}].")
-        for i, (action, line) in enumerate(zip(actions, reprs, strict=True))
+        replace(_step(_object(action, f"actions[{i}]"), str(i), line, f"actions[{i}].", odd, ACTION_FIELDS), gap=gap)
+        for i, (action, line) in enumerate(zip(actions, lines, strict=True))
     )
-    return _task(task, steps, origin)
+    extras = Extras(odd)
+    extras.unknown(task, TASK)
+    return replace(_task(task, steps, origin), meta=extras.text())
 
 
 def _row(row: Fields) -> Row:
     """One action with its task's fields."""
-    index = row.get("target_action_index")
-    number = int(str(index)) if re.fullmatch("[0-9]{1,9}", str(index)) else None
+    number = step_number(row.get("target_action_index"))
     line = row.get("target_action_reprs")
     reprs = row.get("action_reprs")
-    if line is None and number is not None and isinstance(reprs, list) and number < len(reprs):
-        line = reprs[number]
-    return number, _task(row, (_step(row, "" if number is None else str(number), line, ""),))
+    if isinstance(reprs, list):
+        if number is None and line is not None and reprs.count(line) == 1:
+            number = reprs.index(line)
+        if line is None and number is not None and number < len(reprs):
+            line = reprs[number]
+    odd: list[Odd] = []
+    step = _step(row, "" if number is None else str(number), line, "", odd, COLUMNS)
+    return Row(number, _task(row, (step,)), odd)
 
 
 def _once(workflow: Workflow) -> Workflow:
@@ -115,7 +134,7 @@ def _once(workflow: Workflow) -> Workflow:
 
 def _task(task: Fields, steps: tuple[Step, ...], origin: str = "") -> Workflow:
     return Workflow(
-        workflow_id=text(task, "annotation_id", required=True),
+        workflow_id=ident(task, "annotation_id", required=True),
         objective=text(task, "confirmed_task"),
         steps=steps,
         website=text(task, "website"),
@@ -125,19 +144,23 @@ def _task(task: Fields, steps: tuple[Step, ...], origin: str = "") -> Workflow:
     )
 
 
-def _step(action: Fields, number: str, line: object, path: str) -> Step:
+def _step(action: Fields, number: str, line: object, path: str, odd: list[Odd], known: Collection[str]) -> Step:
+    extras = Extras(odd, path)
+    extras.unknown(action, known)
     operation = _object(action.get("operation"), f"{path}operation")
     recorded = text(operation, "original_op", f"{path}operation.") or text(
         operation, "op", f"{path}operation.", required=True
     )
+    extras.unknown(operation, OPERATION, "operation.")
     value, target = text(operation, "value", f"{path}operation."), _target(action, path)
     kind, value = named(recorded, value, on_element=bool(target)) or (recorded.lower(), value)
     return Step(
-        step_id=text(action, "action_uid", path) or number,
+        step_id=ident(action, "action_uid", path) or number,
         url="",
         html=text(action, "raw_html", path) or text(action, "cleaned_html", path),
         action=Action(kind, value, _sentence(line, value)),
         target=target,
+        meta=extras.text(),
     )
 
 
@@ -149,13 +172,14 @@ def _target(action: Fields, path: str) -> tuple[Locator, ...]:
     for i, item in enumerate(candidates):
         where = f"{path}pos_candidates[{i}]"
         candidate = _object(item, where)
-        node = candidate.get("backend_node_id")
-        if node is None and candidate.get("attributes") is not None:
-            node = _object(candidate["attributes"], f"{where}.attributes").get("backend_node_id")
-        if node is None or node == "":
+        node = ident(candidate, "backend_node_id", f"{where}.")
+        if not node and candidate.get("attributes") is not None:
+            attributes = _object(candidate["attributes"], f"{where}.attributes")
+            node = ident(attributes, "backend_node_id", f"{where}.attributes.")
+        if not node:
             raise RecordError("missing_field", f"{where}.backend_node_id: missing")
         first = candidate.get("is_original_target") is True
-        ranked.append((not first, candidate.get("is_top_level_target") is not True, str(node)))
+        ranked.append((not first, candidate.get("is_top_level_target") is not True, node))
     ranked.sort(key=lambda entry: entry[:2])
     return tuple(Locator("attribute", node, "backend_node_id") for node in dict.fromkeys(node for *_, node in ranked))
 
@@ -164,7 +188,7 @@ def _object(value: Any, path: str) -> Fields:
     """An object, or a string of JSON that is one."""
     if isinstance(value, str):
         try:
-            value = parse(value)
+            value, _ = parse(value)
         except RecordError as error:
             raise RecordError(error.reason, f"{path}: {error.detail}") from error
     if value is None:

@@ -25,10 +25,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Final
 
-import orjson
-
 from etl import files
 from etl.inputs import InputHead, InputShard
+from etl.sources.mended import parse
 from etl.sources.miniwob_dom import check, need, read_page
 from etl.sources.miniwob_events import Event
 from etl.sources.miniwob_merge import Merger
@@ -62,32 +61,19 @@ class MiniWob:
         parts: list[bytes] = []
         try:
             parts.extend(chunks(shard.path))
-            demo = parse(b"".join(parts))
-            workflow, dropped, count = read_demo(demo, shard)
+            value, made = parse(b"".join(parts))
+            workflow, dropped, count = read_demo(check(value, dict, "the demo"), shard)
         except Truncated as error:
             tally.quarantine(shard.name, error.reason, error.detail, b"".join(parts) + error.raw)
         except RecordError as error:
             tally.quarantine(shard.name, error.reason, error.detail, b"".join(parts))
         else:
+            tally.note(made.odd)
             for index in range(count):
                 tally.read("record", f"{shard.name}#state={index}", parent=workflow.uid)
             for index, reason in sorted(dropped.items()):
                 tally.drop("record", f"{shard.name}#state={index}", reason, parent=workflow.uid)
             yield workflow
-
-
-def parse(raw: bytes) -> dict[str, Any]:
-    """The demo. Raises `RecordError`: ``invalid_utf8``, ``broken_json``, ``wrong_type``."""
-    try:
-        demo = orjson.loads(raw.removeprefix(b"\xef\xbb\xbf"))
-    except orjson.JSONDecodeError as error:
-        try:
-            raw.decode("utf-8")
-        except UnicodeDecodeError as bad:
-            raise RecordError("invalid_utf8", f"byte {bad.start}: {bad.reason}") from bad
-        raise RecordError("broken_json", str(error)) from error
-    checked: dict[str, Any] = check(demo, dict, "the demo")
-    return checked
 
 
 def read_demo(demo: dict[str, Any], shard: InputShard) -> tuple[Workflow, dict[int, Reason], int]:

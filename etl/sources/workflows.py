@@ -1,7 +1,7 @@
 """Our own interchange format (`schemas.workflow`): JSON lines, JSON or Parquet, checked strictly.
 
-A record with a field that the format does not have is refused: a misspelt ``target`` would otherwise silently
-become an action without element. An optional field may be null. Errors carry the path of the value:
+A key that the format does not have is kept in ``meta`` and counted by its path, so that a misspelt ``target`` is seen.
+An optional field may be null; a reward that is no finite number is unknown. Errors carry the path of the value:
 ``steps[3].target[0].kind: "csss" is none of css, xpath, attribute, node, markup``.
 
 A kind of action may be any word of `schemas.actions`; a value may be a number, or a list of texts where several options
@@ -10,23 +10,27 @@ are chosen or several files given; ``clicks`` is how many at once, ``button`` a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 import orjson
 
 from etl.inputs import InputHead, InputShard
 from etl.recorded_actions import action
-from etl.sources.columns import Fields, grouping, records, text, type_name
+from etl.sources.columns import Fields, grouping, ident, records, step_number, text, type_name
+from etl.sources.extras import Extras
+from etl.sources.numbering import in_order
 from etl.splitting import Grouping
-from etl.tally import Tally
+from etl.tally import Odd, Tally
 from schemas.actions import several
 from schemas.errors import RecordError
 from schemas.workflow import LOCATOR_KINDS, Action, Locator, Step, Workflow
 
-WORKFLOW: Final = ("workflow_id", "objective", "website", "topic", "reward", "steps")
-STEP: Final = ("step_id", "url", "html", "action", "target", "error", "destination")
+WORKFLOW: Final = ("workflow_id", "objective", "website", "topic", "reward", "steps", "meta")
+STEP: Final = ("step_id", "url", "html", "action", "target", "error", "destination", "number", "meta")
 ACTION: Final = ("kind", "value", "description", "button", "modifiers", "clicks")
 LOCATOR: Final = ("kind", "name", "value")
 REQUIRED: Final = frozenset({"workflow_id", "objective", "steps"})
@@ -37,7 +41,7 @@ class Workflows:
     """The interchange format: one workflow a record."""
 
     name: ClassVar[str] = "workflows"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     def recognise(self, head: InputHead) -> bool:
         """The required fields are there; where the first record is cut off, nothing but fields of this format."""
@@ -49,13 +53,14 @@ class Workflows:
 
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
         """One workflow a record."""
-        for record in records(shard):
+        for record in records(shard, WORKFLOW):
+            odd: list[Odd] = []
             try:
-                workflow = _workflow(record.checked(), record.id)
+                workflow = _workflow(record.checked(), record.id, odd)
             except RecordError as error:
                 record.quarantine(tally, error)
                 continue
-            tally.read("record", record.id, parent=workflow.uid)
+            record.enter(tally, workflow.uid, odd)
             yield workflow
 
     def grouping(self, head: InputHead) -> Grouping | None:
@@ -63,48 +68,80 @@ class Workflows:
         return grouping(head)
 
 
-def _workflow(fields: Fields, origin: str) -> Workflow:
-    _closed(fields, WORKFLOW, "")
-    workflow_id = text(fields, "workflow_id", required=True)
+def _workflow(fields: Fields, origin: str, odd: list[Odd]) -> Workflow:
+    extras = _extras(fields, WORKFLOW, odd, "")
+    workflow_id = ident(fields, "workflow_id", required=True)
     objective = _present(fields, "objective", "")
-    steps = _list(fields, "steps", "", required=True)
-    if not steps:
+    records = _list(fields, "steps", "", required=True)
+    if not records:
         raise RecordError("workflow_without_steps", "steps: empty")
-    reward = fields.get("reward")
-    if isinstance(reward, bool) or not (reward is None or isinstance(reward, int | float)):
-        raise RecordError("wrong_type", f"reward: {type_name(reward)}, expected a number")
+    steps: list[Step] = []
+    numbers: list[int | None] = []
+    for index, record in enumerate(records):
+        of_step = _object(record, f"steps[{index}]")
+        steps.append(_step(of_step, f"steps[{index}].", odd))
+        numbers.append(_number(of_step, f"steps[{index}].number"))
     return Workflow(
         workflow_id=workflow_id,
         objective=objective,
-        steps=tuple(_step(_object(step, f"steps[{i}]"), i) for i, step in enumerate(steps)),
+        steps=in_order(steps, numbers),
         website=text(fields, "website"),
         topic=text(fields, "topic"),
-        reward=None if reward is None else float(reward),
+        reward=_reward(fields),
         source=Workflows.name,
         origin=origin,
+        meta=extras.text(),
+        whole=all(number is not None for number in numbers),
     )
 
 
-def _step(fields: Fields, index: int) -> Step:
-    path = f"steps[{index}]."
-    _closed(fields, STEP, path)
+def _reward(fields: Fields) -> float | None:
+    reward = fields.get("reward")
+    if isinstance(reward, bool) or not (reward is None or isinstance(reward, int | float | Decimal)):
+        raise RecordError("wrong_type", f"reward: {type_name(reward)}, expected a number")
+    try:
+        return float(reward) if reward is not None and math.isfinite(reward) else None
+    except OverflowError:
+        return None
+
+
+def _number(fields: Fields, path: str) -> int | None:
+    value = fields.get("number")
+    number = step_number(value)
+    if number is None and not (value is None or (isinstance(value, float) and math.isnan(value))):
+        raise RecordError("wrong_type", f"{path}: {value!r}, expected a whole number from 0")
+    return number
+
+
+def _extras(fields: Fields, known: Collection[str], odd: list[Odd], path: str) -> Extras:
+    """What is beyond the format, the meta of these fields in it."""
+    extras = Extras(odd, path)
+    own = extras.declared(fields.get("meta"))
+    extras.unknown(fields, known if own else [name for name in known if name != "meta"])
+    return extras
+
+
+def _step(fields: Fields, path: str, odd: list[Odd]) -> Step:
+    extras = _extras(fields, STEP, odd, path)
     html = _present(fields, "html", path)
     if fields.get("action") is None:
         raise RecordError("missing_field", f"{path}action: missing")
-    target = _locators(fields, "target", path)
+    act = _object(fields["action"], f"{path}action")
+    extras.unknown(act, ACTION, "action.")
+    target = _locators(fields, "target", path, extras)
     return Step(
-        step_id=text(fields, "step_id", path) or str(index),
+        step_id=ident(fields, "step_id", path),
         url=text(fields, "url", path),
         html=html,
-        action=_action(_object(fields["action"], f"{path}action"), f"{path}action.", bool(target)),
+        action=_action(act, f"{path}action.", bool(target)),
         target=target,
         error=text(fields, "error", path),
-        destination=_locators(fields, "destination", path),
+        destination=_locators(fields, "destination", path, extras),
+        meta=extras.text(),
     )
 
 
 def _action(fields: Fields, path: str, on_element: bool) -> Action:
-    _closed(fields, ACTION, path)
     button, clicks = fields.get("button"), fields.get("clicks")
     if clicks is not None and (not isinstance(clicks, int) or isinstance(clicks, bool)):
         raise RecordError("wrong_type", f"{path}clicks: {type_name(clicks)}, expected a whole number")
@@ -123,7 +160,7 @@ def _action(fields: Fields, path: str, on_element: bool) -> Action:
 def _value(fields: Fields, path: str) -> str:
     """A text, a number, or several texts."""
     value = fields.get("value")
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value):
         return str(value)
     if isinstance(value, list):
         return several(_texts(value, f"{path}value")) if value else ""
@@ -137,29 +174,27 @@ def _texts(values: list[Any], path: str) -> list[str]:
     return values
 
 
-def _locators(fields: Fields, key: str, path: str) -> tuple[Locator, ...]:
-    return tuple(
-        _locator(_object(locator, f"{path}{key}[{i}]"), f"{path}{key}[{i}].")
-        for i, locator in enumerate(_list(fields, key, path))
-    )
+def _locators(fields: Fields, key: str, path: str, extras: Extras) -> tuple[Locator, ...]:
+    found: list[Locator] = []
+    for number, value in enumerate(_list(fields, key, path)):
+        within = f"{key}[{number}]"
+        locator = _object(value, f"{path}{within}")
+        extras.unknown(locator, LOCATOR, f"{within}.")
+        found.append(_locator(locator, f"{path}{within}."))
+    return tuple(found)
 
 
 def _locator(fields: Fields, path: str) -> Locator:
-    _closed(fields, LOCATOR, path)
     kind = text(fields, "kind", path, required=True)
     for known in LOCATOR_KINDS:
         if kind == known:
             name = text(fields, "name", path, required=known == "attribute")
-            return Locator(known, _present(fields, "value", path), name)
+            if fields.get("value") is None:
+                raise RecordError("missing_field", f"{path}value: missing")
+            return Locator(known, ident(fields, "value", path), name)
     raise RecordError(
         "unknown_locator", f"{path}kind: {orjson.dumps(kind).decode()} is none of {', '.join(LOCATOR_KINDS)}"
     )
-
-
-def _closed(fields: Fields, names: tuple[str, ...], path: str) -> None:
-    for name in fields:
-        if name not in names:
-            raise RecordError("unknown_field", f"{path}{name}: none of {', '.join(names)}")
 
 
 def _present(fields: Fields, key: str, path: str) -> str:

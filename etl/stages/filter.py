@@ -4,8 +4,9 @@ Whole workflows go for: ``section_or_stack`` (one of their rows has that kind), 
 objective's language), ``non_ascii`` (the share of such letters in the objective), ``low_reward``, ``no_steps_left``.
 Steps go, and leave no trace in the history, for: ``instruction`` rows and exact duplicates (``duplicate_step``: every
 field equal, its id included). Steps stay in the history but are not trained on for: ``missing_description`` (off by
-default: most formats have none, and the unroll stage writes one), ``missing_dom``, ``failed_action``, and for actions
-that cannot be an answer: ``unknown_action`` (a kind that is on no list), ``unreadable_action``, ``incomplete_action``.
+default: most formats have none, and the unroll stage writes one), ``missing_dom``, ``failed_action``,
+``history_incomplete`` (steps before it are missing in the recording, or in an unknown order), and for actions that
+cannot be an answer: ``unknown_action`` (a kind that is on no list), ``unreadable_action``, ``incomplete_action``.
 
 English is told by `etl.language`: the stored ``language_score`` is the probability that the objective is English rather
 than the likeliest other language. The limit is low on purpose: an objective goes only if its words speak clearly for
@@ -48,6 +49,7 @@ class Filter:
     missing_description: bool = False
     missing_dom: bool = True
     failed_actions: bool = True
+    incomplete_history: bool = True
     min_english: float = 0.01
     max_non_ascii: float = 0.3
     min_reward: float | None = None
@@ -105,6 +107,8 @@ class Filter:
         reason, detail = flaw(mark.step)
         if reason:
             mark.drop(self.name, reason, detail)
+        if self.incomplete_history and mark.step.gap:
+            mark.drop(self.name, "history_incomplete", mark.step.gap)
         if self.missing_dom and not mark.step.html:
             mark.drop(self.name, "missing_dom", "the recording has no page for this step")
         if self.missing_description and not mark.step.action.description:

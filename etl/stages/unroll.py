@@ -20,7 +20,7 @@ class Unroll:
     """max_history: at most so many of the latest steps; 0 for all."""
 
     name: ClassVar[str] = "unroll"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     max_history: int = 0
 
@@ -32,7 +32,7 @@ class Unroll:
             before: tuple[str, ...] = ()
             for mark in trail.marks:
                 step_id = trail.step_id(mark)
-                domain = trail.domains[mark.number - 1]
+                domain = trail.domains[mark.place]
                 said = (mark.description, mark.step.action.kind, mark.start_tag, mark.step.url)
                 if mark.reason:
                     tally.at(mark.stage).drop("step", step_id, mark.reason, mark.detail, uid, domain[0])
@@ -75,4 +75,7 @@ def _sample(trail: Trail, mark: Mark, history: tuple[str, ...], domain: tuple[st
         language_score=trail.language_score,
         reward=workflow.reward,
         repeat=repeat,
+        workflow_meta=workflow.meta,
+        step_meta=step.meta,
+        whole=workflow.whole,
     )

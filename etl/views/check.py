@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from etl import discover, dom, strangers
+from etl import discover, dom, oddities, strangers
 from etl.entrance import enter
 from etl.inputs import InputShard
 from etl.sources import SOURCES
 from etl.stages.locate import find
-from etl.tally import Quarantined, Tally
+from etl.tally import Odd, Quarantined, Tally
 from etl.views import remedies
 from etl.views.lines import lines_of
 from etl.views.paper import cell
@@ -62,6 +62,7 @@ class _Found:
     errors: Counter[str] = field(default_factory=Counter)
     targets: Counter[str] = field(default_factory=Counter)
     unknown_actions: Counter[str] = field(default_factory=Counter)
+    odd: Counter[Odd] = field(default_factory=Counter)
     problems: list[_Problem] = field(default_factory=list)
     ids: dict[str, tuple[str, str]] = field(default_factory=dict)
     alike: Counter[str] = field(default_factory=Counter)
@@ -83,6 +84,7 @@ class _Found:
                 self.errors[problem.reason] += 1
                 problems.append(problem)
             left = max(0, left - len(workflow.steps))
+        self.odd.update(tally.odd)
         self.errors.update(bad.reason for bad in tally.quarantined)
         problems += [_unread(shard, bad) for bad in tally.quarantined]
         kept = [problem for problem in problems if self._is_new(problem)][: max(0, limit - len(self.problems))]
@@ -107,7 +109,7 @@ class _Found:
             says = f"{workflow.workflow_id!r} is the id of {before} too"
             yield _Problem(here, reason, says, remedies.of_step(reason), "workflow_id")
         for mark in trail.marks:
-            where = f"steps[{mark.number - 1}]" if workflow.source == "workflows" else f"step {mark.number}"
+            where = f"steps[{mark.place}]" if workflow.source == "workflows" else f"step {mark.number}"
             step = mark.step
             reason, says = flaw(step)
             if reason:
@@ -115,7 +117,7 @@ class _Found:
                 remedy = remedies.of_step(reason, step.action.kind)
                 key = ".kind" * (reason == "unknown_action" and "no kind" in says)
                 yield _Problem(here, reason, says, remedy, f"{where}.action{key}")
-            if step.target and mark.number <= steps:
+            if step.target and mark.place < steps:
                 reason, says = _target(mark)
                 self.targets[_OUTCOMES.get(reason, _UNREADABLE)] += 1
                 if reason:
@@ -135,6 +137,7 @@ class _Found:
             "errors": dict(self.errors.most_common()),
             "targets": {name: self.targets[name] for name in outcomes},
             "unknown_actions": unknown_actions(self.unknown_actions),
+            "oddities": oddities.listed(self.odd),
             "problems": [
                 {
                     "file": problem.record.partition("#")[0],
@@ -185,6 +188,7 @@ def text(report: dict[str, Any], limit: int = PROBLEMS) -> str:
             said = ", ".join(f"{count:,} {outcome}" for outcome, count in counts["targets"].items())
             lines.append(f"  targets of {_some(looked_at, 'step')} looked for in their pages: {said}")
         lines += [f"  will not be trained on: {cell(line)}" for line in as_lines(counts["unknown_actions"])]
+        lines += [f"  {cell(line)}" for line in oddities.lines(counts["oddities"])]
         lines += [f"  {count:,} x {reason}" for reason, count in counts["errors"].items()]
         lines += [f"    {cell(_problem(problem))}" for problem in counts["problems"]]
         more = sum(counts["errors"].values()) - len(counts["problems"])

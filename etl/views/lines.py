@@ -21,7 +21,7 @@ def lines_of(shard: InputShard, ids: Collection[str]) -> dict[str, int]:
     head = InputHead.of(shard.path) if wanted else None
     if head is None or head.keys.form == "table":
         return known
-    records = columns.records(shard) if head.keys.form or head.start[:1] in b"{[" else scribe.csv_records(shard)
+    records = columns.records(shard, ()) if head.keys.form or head.start[:1] in b"{[" else scribe.csv_records(shard)
     return known | _found(chunks(shard.path), ((each.id, each.raw or b"") for each in records), wanted)
 
 

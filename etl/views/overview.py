@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from etl import candidate, compaction, outcomes
+from etl import candidate, compaction, oddities, outcomes
 from etl.views.paper import cell, flat, percent, printable, table
 from etl.views.place import Place
 from etl.wording import as_lines
@@ -36,6 +36,7 @@ def view(place: Place, recount: bool = False) -> dict[str, Any]:
         "accounting": accounting,
         "quarantined": manifest["quarantined"],
         "unknown_actions": manifest.get("unknown_actions", []),
+        "oddities": manifest.get("oddities", []),
         "compaction": compaction.reasons(manifest),
         "rejected": [] if place.work is None else candidate.failures(place.given),
         "domains": place.table("domains").to_dicts(),
@@ -62,6 +63,9 @@ def text(found: Mapping[str, Any], place: object) -> str:
             f"stepmill retry {place}"
         )
         lines += ["", said]
+    if found["oddities"]:
+        lines += ["", "read although it was not as its format has it:"]
+        lines += [f"  {printable(line)}" for line in oddities.lines(found["oddities"])]
     if found["rejected"]:
         lines += ["", "a later build was rejected by its gates; look at it with --candidate"]
         lines += [printable(f"  {why}") for why in found["rejected"]]

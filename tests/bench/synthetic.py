@@ -67,6 +67,7 @@ def _samples(number: int, flows: int) -> pl.DataFrame:
         website=pl.lit(""),
         objective=pl.format("Order item {} in the shop and pay for it", "flow"),
         chars="chars",
+        whole=pl.lit(True),
     )
 
 

@@ -146,6 +146,7 @@ def _work(out: Path, steps: pl.DataFrame, kept: pl.DataFrame) -> None:
         history=pl.lit(None, pl.List(pl.String)).fill_null([]), objective=pl.lit("Order it"), node=pl.lit(0),
         description=pl.lit("Click Order"), url=pl.format("https://{}/", "subdomain"),
         target_html=pl.lit('<button node="0">'), language_score=pl.lit(0.9),
+        workflow_meta=pl.lit(""), step_meta=pl.lit(""), whole=pl.lit(True),
     )  # fmt: skip
     write_table(work / "samples" / "input0.arrow", _arrow(first, SAMPLE_SCHEMA))
     inputs = [f"input{number}" for number in range(INPUTS)]
