@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 from etl.cli import cli
 from etl.compare import compare
 from etl.report import context, figures, packed, page, steps
-from etl.shards import read_json
+from etl.report.verdict import verdict
+from etl.shards import read_json, write_json
 from etl.storage import location
 from etl.views.place import Place, place_of
 from schemas.errors import MissingExtra
@@ -317,6 +318,39 @@ def test_drift_is_the_comparison_of_the_manifests(own_build: Path, small: Path) 
     assert f"{new['totals']['tokens'] - old['totals']['tokens']:+,}" in text
     run(small / "out", "--samples", 0, "--out", small / "without.html")
     assert 'id="drift"' not in (small / "without.html").read_text()
+
+
+def test_steps_come_from_every_source_and_domain(place: Place) -> None:
+    """As many steps as there are groups of source and domain are one of each; more go on in turn."""
+    listed = place.listing(["source", "domain"]).collect()
+    groups = set(listed.iter_rows())
+    assert len(groups) > 2
+    chosen = steps._chosen(place, len(groups), seed=5)
+    assert set(chosen.select("source", "domain").iter_rows()) == groups
+    more = steps._chosen(place, 2 * len(groups), seed=5)
+    assert more.height == 2 * len(groups)
+    assert set(chosen["sample_id"]) < set(more["sample_id"])
+
+
+def test_the_verdict_stands_on_top(small: Path) -> None:
+    """What the last run came to, when, and with which versions; a gate that failed is named; published alone, a
+    dataset says that it does not know.
+    """
+    good = verdict(place_of(small / "out"))
+    assert (good["good"], good["failures"]) == (True, [])
+    facts = dict(good["facts"])
+    assert facts["Inputs"] == "1 file, 0.0 MB, in 1 generation"
+    assert "filter " in facts["Stages"]
+    assert "turbohtml " in facts["Libraries"]
+    last = read_json(small / "out" / "work" / "last_build.json")
+    assert last["ended"] in facts["Last run"]
+    failed = {"status": "gate_failed", "message": "it fails", "gate_failures": ["gates.min_samples is 9"]}
+    write_json(small / "out" / "work" / "last_build.json", last | failed)
+    bad = verdict(place_of(small / "out"))
+    assert (bad["good"], bad["failures"]) == (False, ["gates.min_samples is 9"])
+    assert "gate_failed" in bad["says"]
+    alone = verdict(place_of(small / "out" / "dataset"))
+    assert "not beside it" in alone["says"]
 
 
 def test_json_is_the_data_behind_the_file(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,24 +74,18 @@ def _colours(names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def waterfall(title: str, summary: str, unit: Mapping[str, Any]) -> Chart:
-    """What was read of a unit, what each reason took, and what is left."""
-    bars = [{"label": "read", "from": 0, "to": unit["read"], "kind": "read"}]
-    left = unit["read"]
-    for label, count in _largest([(f"{drop['stage']}: {drop['reason']}", drop["count"]) for drop in unit["drops"]]):
-        bars.append({"label": label, "from": left - count, "to": left, "kind": "drop"})
-        left -= count
-    bars.append({"label": "in the dataset", "from": 0, "to": unit["kept"], "kind": "kept"})
-    for bar in bars:
-        bar["said"] = f"{bar['label']}: {bar['to'] - bar['from']:,}"
+    """What each reason took of a unit, stage by stage; what was read and what is left stands in the summary and the
+    table, since beside millions that are kept no bar of a reason could be seen.
+    """
+    counts = _largest([(f"{drop['stage']}: {drop['reason']}", drop["count"]) for drop in unit["drops"]])
+    bars = [{"label": label, "from": 0, "to": count, "said": f"{label}: {count:,}"} for label, count in counts]
     rows = [
         ["read", "", f"{unit['read']:,}"],
         *([drop["stage"], drop["reason"], f"-{drop['count']:,}"] for drop in unit["drops"]),
         ["in the dataset", "", f"{unit['kept']:,}"],
     ]
-    colour = {"field": "kind", "scale": _colours({"read": "read", "drop": "drop", "kept": "kept"}), "legend": None}
-    return chart(
-        title, summary, ["Stage", "Reason", "Count"], rows, _horizontal(bars, "from", "to", unit["unit"], colour)
-    )
+    spec = _horizontal(bars, "from", "to", unit["unit"], {"value": "var(--drop)"})
+    return chart(title, summary, ["Stage", "Reason", "Count"], rows, spec)
 
 
 def _largest(counts: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
@@ -112,10 +106,10 @@ def _horizontal(
         "data": {"values": bars},
         "mark": {"type": "bar"},
         "encoding": {
-            "y": {"field": "label", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 150}},
+            "y": {"field": "label", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 0}},
             "x": {
                 "field": start, "type": "quantitative", "title": f"{unit}s" if unit else None,
-                "axis": {"format": form, "tickCount": 4},
+                "axis": {"format": form, "tickCount": 4, **({"tickMinStep": 1} if unit else {})},
             },
             "x2": {"field": end},
             "color": colour,

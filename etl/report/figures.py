@@ -17,6 +17,7 @@ from etl import state
 from etl.account import UNITS
 from etl.compare import compare
 from etl.report import context
+from etl.report.verdict import verdict
 from etl.shards import open_arrow
 from etl.shelf import shelf
 from etl.storage import AnyPath
@@ -41,6 +42,7 @@ def figures(place: Place, old: Mapping[str, Any] | None = None, seed: int = 0, v
     return {
         "title": manifest["settings"]["card"]["pretty_name"],
         **{key: manifest[key] for key in ("recipe", "fingerprint", "totals", "quarantined")},
+        "verdict": verdict(place),
         "splits": {name: manifest["splits"][name] for name in _ordered(manifest["splits"])},
         "has_work": place.work is not None,
         "outcomes": manifest.get("outcomes", []),

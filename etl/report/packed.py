@@ -47,7 +47,8 @@ class Packed:
         self.size += len(data)
         named = (step[name][:_LABEL] for name in ("sample_id", "action_kind", "domain", "split"))
         label = " · ".join(named)
-        self.steps.append({"label": label, "data": data})
+        of = {name: step[name][:_LABEL] for name in ("source", "domain")}
+        self.steps.append({"label": label, **of, "data": data})
 
 
 def packed(steps: Iterable[Mapping[str, Any]], limit: int) -> Packed:

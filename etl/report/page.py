@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
+from etl import outcomes
 from etl.report import charts
 from etl.report.charts import Chart
 from etl.report.packed import Packed
@@ -61,6 +62,7 @@ def render(data: Mapping[str, Any], steps: Packed, *, drawn: int, seed: int) -> 
         style=style,
         cards=_cards(data),
         splits=_splits(data),
+        outcomes=_outcomes(data),
         flow=_flow(data),
         charts=_charts(data),
         domains=data["domains"][:ROWS],
@@ -116,6 +118,15 @@ def _splits(data: Mapping[str, Any]) -> list[list[str]]:
     return [[name, *(_count(of[key]) for key in names), f"{of['fill']:.1%}"] for name, of in data["splits"].items()]
 
 
+def _outcomes(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Samples by the reward of their workflows, and in words."""
+    rows = [
+        [reward, *(_count(of[name]) for name in ("samples", "tokens", "repeats"))]
+        for reward, of in outcomes.by_reward(data["outcomes"]).items()
+    ]
+    return {"rows": rows, "said": outcomes.sentences(data)}
+
+
 def _flow(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     """From what was read to what lies in the dataset."""
     read = [
@@ -147,9 +158,11 @@ def _charts(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _waterfalls(units: Sequence[Mapping[str, Any]]) -> Iterator[Chart]:
     for unit in units:
+        if not unit["drops"]:
+            continue
         share = f" ({unit['kept'] / unit['read']:.1%})" if unit["read"] else ""
         said = f"Of {unit['read']:,} {unit['unit']}s that were read {unit['kept']:,}{share} are in the dataset."
-        yield charts.waterfall(f"{unit['unit'].capitalize()}s", said, unit)
+        yield charts.waterfall(f"{unit['unit'].capitalize()}s: what was dropped", said, unit)
 
 
 def _tokens(splits: Mapping[str, Any]) -> Chart:
@@ -202,6 +215,8 @@ def _changes(drift: Mapping[str, Any]) -> Iterator[Chart]:
     ):
         rows = drift[key]
         changed = sum(bool(row["change"]) for row in rows)
+        if not changed:  # a plot of nothing says less than its heading
+            continue
         said = f"{changed:,} of {len(rows):,} have changed."
         yield charts.changes(f"{title}: new less old", said, what, rows)
 
@@ -234,7 +249,7 @@ def _said(data: Mapping[str, Any], steps: Packed, drawn: int, seed: int) -> str:
         return "None were asked for."
     samples = data["totals"]["samples"]
     drawn = min(drawn, samples)
-    parts = [f"{drawn:,} of {counted(samples, 'sample')}, drawn by the seed {seed}, in the order of the inputs."]
+    parts = [f"{drawn:,} of {counted(samples, 'sample')}, drawn by the seed {seed} from all sources and domains."]
     if steps.left_out:
         parts.append(f"{steps.left_out:,} of them are left out, because the file would become too large.")
     if steps.without_page:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import random
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,8 @@ _OF_SAMPLE = ("objective", "url", "description", "action_value", "node", "target
 def drawn(
     place: Place, number: int, seed: int = 0, vocabulary: str = "", *, pages: bool = True
 ) -> Iterator[dict[str, Any]]:
-    """So many samples of the dataset at random, one at a time, in the order of the inputs.
+    """So many samples of the dataset at random, one at a time, in the order of the inputs: in turn one of each source
+    and domain, so that small ones are among them.
 
     Each has its line of the listing; the fields of what it was made of, null without a work folder; ``tokens``, the
     text that each adds (empty where a character takes several tokens, of which it comes with the last); ``loss``,
@@ -38,7 +41,7 @@ def drawn(
     if not number or not place.manifest["totals"]["samples"]:
         return
     known = vocabulary_of(place, vocabulary)
-    rows = samples.view(place, samples.Wanted(), samples.Order(drawn=number, seed=seed))["samples"]
+    rows = _chosen(place, number, seed)
     listed = {row["sample_id"]: row for row in rows.iter_rows(named=True)}
     made = _made(place, listed)
     found = recorded(place.given, listed) if pages else ((each, LEFT_OUT) for each in listed)
@@ -53,6 +56,18 @@ def drawn(
             "recorded": step.html if isinstance(step, Step) else None,
             "missing": "" if isinstance(step, Step) else step,
         }
+
+
+def _chosen(place: Place, number: int, seed: int) -> pl.DataFrame:
+    """Lines of the listing, drawn by the seed; the largest group of source and domain comes first in each turn."""
+    frame = samples.scan(place, samples.Wanted()).with_row_index("at")
+    keys = frame.select("source", "domain", "at").collect()
+    groups = keys.group_by("source", "domain").agg(pl.col("at").sort())
+    groups = groups.sort(pl.col("at").list.len(), "source", "domain", descending=[True, False, False])
+    chance = random.Random(seed)
+    shuffled = [chance.sample(of, min(number, len(of))) for of in groups["at"].to_list()]
+    in_turn = [at for turn in zip_longest(*shuffled) for at in turn if at is not None]
+    return frame.filter(pl.col("at").is_in(in_turn[:number])).drop("at").collect()
 
 
 def _made(place: Place, listed: Mapping[str, Any]) -> dict[str, Sample]:

@@ -160,7 +160,9 @@
   };
   const fill = () => {
     const words = $("find").value.toLowerCase().split(/\s+/).filter(Boolean);
-    const kept = steps.map((_, at) => at).filter((at) => words.every((word) => labels[at].includes(word)));
+    const of = { source: $("of-source").value, domain: $("of-domain").value };
+    const kept = steps.map((_, at) => at).filter((at) => words.every((word) => labels[at].includes(word))
+      && Object.entries(of).every(([name, wanted]) => !wanted || steps[at][name] === wanted));
     chosen.replaceChildren(...kept.map((at) => element("option", steps[at].label, { value: String(at) })));
     place();
   };
@@ -170,6 +172,12 @@
     chosen.selectedIndex = to;
     place();
   };
+  for (const name of ["source", "domain"]) {
+    const every = [...new Set(steps.map((step) => step[name]))].sort();
+    const choice = $(`of-${name}`);
+    choice.replaceChildren(element("option", "all", { value: "" }), ...every.map((each) => element("option", each, { value: each })));
+    choice.addEventListener("change", fill);
+  }
   chosen.addEventListener("change", place);
   $("find").addEventListener("input", fill);
   $("previous").addEventListener("click", () => go(-1));
