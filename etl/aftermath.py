@@ -38,13 +38,14 @@ class Record:
     """What is known of a run so far.
 
     status: empty until it has ended. file: whether the summary was written. known: fields of the file. seconds: by
-    phase.
+    phase. said: lines about what the recipe's lists came to.
     """
 
     status: str = ""
     file: bool = False
     known: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
     _built: dict[str, set[str]] = field(default_factory=dict)
     _every: dict[str, int] = field(default_factory=dict)
 

@@ -26,7 +26,7 @@ ACCEPTED: Final = "accepted.json"
 REJECTED: Final = "gate_failed.json"
 _OF_FOLDER: Final = frozenset({"order.json", "takedown.json"})
 """Of the work folder: of the last run there, whatever came of it. A candidate has copies."""
-_OF_BUILD: Final = ("inputs.json", "notes.json", "ledger/index.arrow", "quarantine/index.arrow")
+_OF_BUILD: Final = ("inputs.json", "notes.json", "unmatched.json", "ledger/index.arrow", "quarantine/index.arrow")
 """Of one build, in its work folder; some builds lack some of them."""
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from string import Template
 from typing import Final, Self
 
-from etl.notes import Notes, Piece, marked, pieces, read_text
+from etl.notes import Notes, Piece, marked, pieces
+from etl.side_files import read_text
 from schemas.errors import ConfigError
 
 PLACEHOLDERS: Final = frozenset(

@@ -51,7 +51,9 @@ _MEDIA_TYPES: Final = {
     "json": "application/json",
     "md": "text/markdown",
 }
-_SPLITS: Final = {"train": "cr:TrainingSplit", "test": "cr:TestSplit"}
+_SPLITS: Final = {
+    "train": "cr:TrainingSplit", "test": "cr:TestSplit", "validation": "cr:ValidationSplit"
+}  # fmt: skip
 _REPOSITORY: Final = "repo"
 _NO_HASH: Final = "https://github.com/mlcommons/croissant/issues/80"
 """What the Hub writes for the hash of a git repository, which has none and must have one."""

@@ -69,7 +69,9 @@ def stages(manifest: Settings) -> list[tuple[str, str]]:
     order = [*(name for name in STAGES if name in found), *sorted(found.keys() - STAGES.keys())]
     texts = [(name, STAGES[name](found[name]) if name in STAGES else _plainly(found[name])) for name in order]
     more = {name: setting for name, setting in index.items() if name not in INDEX}
-    texts.append(("index", "drops what was read twice, and splits" + (f"; {_plainly(more)}" if more else "")))
+    caps = {name: cap for name, cap in index.get("caps", {}).items() if cap is not None}
+    said = "drops what was read twice, and splits" + (f"; caps: {_plainly(caps)}" if caps else "")
+    texts.append(("index", said + (f"; {_plainly(more)}" if more else "")))
     return [*((name, text) for name, text in texts if text), *_packing(manifest, packed)]
 
 
@@ -124,7 +126,18 @@ def _unroll(settings: Settings) -> str:
     return f"makes one sample of each step that is trained on, with {history} as text"
 
 
+def _select(settings: Settings) -> str:
+    asked = [
+        f"{verb} {len(entries):,} entries of {what}"
+        for verb, section in (("takes only", "include"), ("leaves out", "exclude"))
+        for what, entries in settings[section].items()
+        if entries
+    ]
+    return "by name: " + "; ".join(asked) if asked else ""
+
+
 STAGES: Final[Mapping[str, Callable[[Settings], str]]] = {
+    "select": _select,
     "filter": _filter,
     "augment": _augment,
     "locate": _locate,
@@ -133,7 +146,7 @@ STAGES: Final[Mapping[str, Callable[[Settings], str]]] = {
 }
 """What each stage of phase 1 does, by its settings, in order."""
 
-INDEX: Final = frozenset(("split", "context", "shard_bytes", *_OVERLAPS))
+INDEX: Final = frozenset(("split", "context", "shard_bytes", "caps", *_OVERLAPS))
 """Settings of the index that have their words."""
 
 
@@ -156,10 +169,20 @@ def vocabulary(manifest: Settings) -> str:
 def split_rule(manifest: Settings) -> str:
     """How the splits were made."""
     split = manifest["settings"]["index"]["split"]
-    if split["held_out"]:
-        return f"The test split is a list of {len(split['held_out']):,} held-out workflows."
-    share = f"{split['test']:.1%} of the keys are drawn for the test split by a hash with seed {split['seed']}"
-    return f"Split by `{split['key']}`: {_SPLIT_KEYS[split['key']]}. {share}, so new recordings never move old ones."
+    lists = {"test": split["held_out"], "validation": split.get("held_out_validation", ())}
+    shares = {"test": split["test"], "validation": split.get("validation", 0.0)}
+    drawn = [
+        f"{share:.1%} of the keys for the {name} split" for name, share in shares.items() if share and not lists[name]
+    ]
+    texts = [
+        f"The {name} split is what a list of {len(held):,} entries holds out." for name, held in lists.items() if held
+    ]
+    if drawn:
+        texts.append(
+            f"Split by `{split['key']}`: {_SPLIT_KEYS[split['key']]}. Drawn by a hash with seed {split['seed']}: "
+            f"{' and '.join(drawn)}, so new recordings never move old ones."
+        )
+    return " ".join(texts) or "Everything is in the training split."
 
 
 def privacy(manifest: Settings) -> list[str]:

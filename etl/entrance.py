@@ -6,13 +6,14 @@ worker or took too long), and what has a page over the limit.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from etl.domains import domain_of
 from etl.failures import Refused, known_as
 from etl.fingerprint import content_hash, utf8
-from etl.takedown import COPY, REASON, Takedown, domains_of
+from etl.takedown import COPY, REASON, Takedown, domains_of, names_of
 from etl.tally import Entry, Tally
 from schemas.trail import Mark, Trail
 from schemas.workflow import Workflow
@@ -20,13 +21,20 @@ from schemas.workflow import Workflow
 
 @dataclass(slots=True)
 class Met:
-    """The workflows of an input shard by content and domain, and what the takedown list did (`etl.reports`)."""
+    """The workflows of an input shard by content and domain, and what the takedown list did (`etl.reports`).
+
+    taken_workflows, taken_records: how many were taken down, by hash of each name by which they could be listed, and of
+    each entry that they name. copies: taken down by their content alone.
+    """
 
     contents: set[str] = field(default_factory=set)
     domains: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
     by: set[str] = field(default_factory=set)
     ids: set[str] = field(default_factory=set)  # of what was taken down
+    taken_workflows: Counter[str] = field(default_factory=Counter)
+    taken_records: Counter[str] = field(default_factory=Counter)
+    copies: int = 0
 
     def taken_down(self, trail: Trail, takedown: Takedown, tally: Tally, start: int) -> bool:
         """Whether a workflow is taken down; if so it is dropped, and its lines from ``start`` on say but ids."""
@@ -38,11 +46,14 @@ class Met:
             return False
         if listed:
             self.removed.add(trail.content_hash)
+        else:
+            self.copies += 1
+        self.taken_workflows.update(names_of(trail))
         self.by |= by
         self.ids.add(trail.workflow.uid)
         for position, entry in enumerate(tally.entries[start:], start):
             if trail.uid in {entry.parent, entry.id}:
-                tally.entries[position] = replace(entry, domain="", detail="")
+                tally.entries[position] = replace(entry, domain="", detail="", recorded="")
         trail.domain = ""
         tally.drop_workflow(trail, REASON, "" if listed else COPY)
         return True
@@ -53,6 +64,7 @@ class Met:
         for position, record in enumerate(tally.quarantined):
             if named := takedown.in_record(record.id, record.detail, record.raw, ids=self.ids):
                 self.by |= named & takedown.entries
+                self.taken_records.update(named & takedown.entries)
                 stripped.add(record.id)
                 tally.quarantined[position] = record.without_content(REASON)
         if stripped:
@@ -118,7 +130,7 @@ def enter(workflow: Workflow, tally: Tally, seen: dict[str, str]) -> Trail:
     trail.domain = next((d.domain for d in domains if d.domain_from != "none"), "unknown")
     tally.read("workflow", trail.uid, "", trail.domain)
     for mark, domain in zip(marks, domains, strict=True):
-        tally.read("step", trail.step_id(mark), trail.uid, domain.domain)
+        tally.read("step", trail.step_id(mark), trail.uid, domain.domain, mark.step.step_id)
     return trail
 
 

@@ -13,11 +13,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from etl import aftermath, candidate, discover, lock, log, notes, stamps, state, storage, summary, takedown
+from etl import (
+    aftermath,
+    candidate,
+    discover,
+    lock,
+    log,
+    notes,
+    splits,
+    stamps,
+    state,
+    storage,
+    summary,
+    takedown,
+    unmatched,
+)  # fmt: skip
 from etl.aftermath import Record
 from etl.fingerprint import digest
 from etl.generations import Generations, differing
-from etl.index import OutputShard
+from etl.index import Indexed, OutputShard
 from etl.inputs import InputShard
 from etl.notes import Notes
 from etl.packing import PackedReport
@@ -30,6 +44,7 @@ from etl.shelf import Shelf, candidate_of, shelf_of
 from etl.slices import Slice
 from etl.storage import AnyPath
 from etl.tally import Odd
+from etl.unmatched import Asked
 from etl.verdict import Verdict
 from etl.workers import PackedWorker, SamplesWorker
 from schemas.errors import BuildError, ConfigError, GateError
@@ -45,8 +60,8 @@ class Build:
     """A recipe, its inputs as given, the output folder, and the pool that does the work.
 
     redo: where settings have changed, do again the phases that they are about. compact: make one generation of all.
-    given: the generations to build by, instead of those that the folder remembers. allow_removal: however much leaves
-    the dataset. record: what is known of its run.
+    given: the generations to build by, instead of those that the folder remembers. strict: entries of lists that match
+    nothing are errors. allow_removal: however much leaves the dataset. record: what is known of its run.
     """
 
     recipe: Recipe
@@ -57,6 +72,7 @@ class Build:
     redo: bool = False
     compact: bool = False
     given: Generations | None = None
+    strict: bool = False
     allow_removal: bool = False
     record: Record = field(default_factory=Record, compare=False)
 
@@ -136,6 +152,7 @@ class Build:
         self.record.manifest(done)
         candidate.discard(self.out)
         stamps.note(self.out)
+        self._check_names(unmatched.kept(self.work))
         self.verdict().again(done)
         self.record.status = aftermath.NOTHING
         return done
@@ -156,7 +173,11 @@ class Build:
             rows, odd = self._samples(shards, shards, again)
         check()
         with self.record.phase("index"), self._shown("index"):
-            generations, outputs = self._indexed(shards, generations)
+            indexed = self._indexed(shards, generations)
+            generations, outputs = indexed.generations, indexed.outputs
+            asked = unmatched.look(self.shelf(), self.recipe, indexed.unmatched)
+            self._check_splits(((output.split, output.samples) for output in outputs), asked)
+            self._check_names(asked)
         with self.record.phase("packing"):
             packed = self._packed(outputs, damaged)
             self._settle(outputs)
@@ -167,6 +188,7 @@ class Build:
             place = self.place
             made = finish(self.out, place, self.recipe, settings, fingerprint, generations, shards, rows, odd, packed)
             self.record.manifest(made)
+            self._check_splits(((split, counts["samples"]) for split, counts in made["splits"].items()), asked)
             try:
                 dropped = summary.reasons(made["accounting"], self.recipe)
                 self.verdict().give(made, self.removed(shards), dropped)
@@ -216,10 +238,24 @@ class Build:
                     "stepmill build --shard for all slices first (again, if copies of what is taken down were found)"
                 )
             self._begin(settings)
-            _, outputs = self._indexed(shards, self.generations(shards))
+            outputs = self._indexed(shards, self.generations(shards)).outputs
             return len(self._packed(part.of_items(outputs, lambda shard: shard.samples)))
 
-    def _indexed(self, shards: Sequence[InputShard], generations: Generations) -> tuple[Generations, list[OutputShard]]:
+    def _check_names(self, asked: Asked) -> None:
+        """What the recipe's lists came to. Raises `BuildError` if that is not enough."""
+        self.record.known["unmatched"] = asked.counts()
+        self.record.said = list(asked.lines())
+        unmatched.check(asked, self.strict)
+
+    def _check_splits(self, samples: Iterable[tuple[str, int]], asked: Asked) -> None:
+        """Raises `BuildError` if a split that the recipe asks for is empty."""
+        counts = Counter[str]()
+        for split, count in samples:
+            counts[split] += count
+        lines = [str(each) for each in asked.unmatched]
+        splits.check_filled(self.recipe.split.asked, counts, self.recipe.index.split, lines)
+
+    def _indexed(self, shards: Sequence[InputShard], generations: Generations) -> Indexed:
         """Phase 2."""
         places = self.shelf()
         state.save_inputs(places.own, shards, generations)

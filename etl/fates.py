@@ -224,7 +224,7 @@ def _once(ids: pl.DataFrame, chunked: pl.DataFrame) -> pl.DataFrame:
 
 def _lines(rows: pl.DataFrame, unit: str, id: pl.Expr, parent: pl.Expr) -> pl.DataFrame:
     """Ledger lines of things that packing dropped."""
-    said = {"unit": pl.lit(unit), "id": id, "parent": parent, "stage": pl.lit("fit")}
+    said = {"unit": pl.lit(unit), "id": id, "parent": parent, "stage": pl.lit("fit"), "recorded": pl.lit("")}
     return rows.with_columns(**said).select(LEDGER_SCHEMA.names)
 
 

@@ -134,7 +134,8 @@ def _files(
     unsure = min((g.number for g in closed if unread & set(g.inputs)), default=None)
     with tempfile.TemporaryDirectory() as scratch:
         index = build.recipe.index
-        _, outputs = index.build(known, generations, build.recipe.samples.sources, build.shelf(), Path(scratch))
+        sources = build.recipe.samples.sources
+        outputs = index.build(known, generations, sources, build.shelf(), Path(scratch)).outputs
     numbers = {generation.number for generation in closed}
     worker = build.packed_worker(damaged)
     write: list[tuple[str, str]] = []

@@ -9,9 +9,10 @@ change an old decision.
 - ``conflicting_id``: the id came before with other content; the workflow is quarantined with its content.
 - ``split_over_files``: inputs of one generation have the same id and objective with other steps, and no numbers tell
   how they follow each other; all of them are quarantined, since nobody knows which one is the beginning.
+- ``over_domain_cap``: the sample's domain is full (`etl.caps`).
 
-Split: hash(seed, split key) against the share of the test split, so that a key's rows stay together and new data never
-move old rows. Place: output shard by range of hash(seed, sample id) within the generation, in the order of that hash.
+Split: `etl.splits`. Place: output shard by range of hash(seed, sample id) within the generation, in the order of that
+hash.
 
 Memory: of every workflow two 64-bit hashes are held at once, by which those are found that may have been read before;
 only of these is more held. Samples are spread over files by the first bits of their hash, so many that each holds
@@ -21,13 +22,12 @@ some ten thousand (but no more than 256 for each split), and each file is sorted
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -37,24 +37,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl import scratch, storage
-from etl.fingerprint import order_hash
+from etl.caps import Caps, Room
 from etl.generations import Generations
 from etl.inputs import InputShard
 from etl.plan import Source
 from etl.shards import ArrowWriter, atomic, open_arrow, read_parquet, write_table
 from etl.shelf import Shelf
+from etl.splits import Found, Split
 from etl.spread import Spread
 from etl.storage import AnyPath
 from etl.takedown import NOTHING, REASON, Takedown
 from etl.tally import Quarantined, Tally, as_record
-from schemas.errors import ConfigError
 from schemas.ledger import INDEX_SCHEMA, LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
 from schemas.reasons import Reason
 
 Hashes = npt.NDArray[np.uint64]
-SplitKey = Literal["workflow", "domain", "website", "objective", "template"]
-SPLIT_KEYS: Final = ("workflow", "domain", "website", "objective", "template")
-SPLITS: Final = ("train", "test")
 
 _COLUMNS: Final = ("sample_id", "workflow", "step", "sample_hash", "domain", "website", "objective", "chars")
 _DECIDED: Final = {"position": pl.Int32, "workflow": pl.String, "reason": pl.String, "detail": pl.String}
@@ -65,38 +62,6 @@ _ROW_GROUP: Final = 2**16  # rows of an index file that are read together
 _FRAME_CHARS: Final = 300  # of prompt and chat around a sample's own texts
 _CHARS_PER_TOKEN: Final = 3.0  # of samples under Qwen2.5; only to plan how many shards there are
 _TOKEN_BYTES: Final = 8  # input id and label
-_VARIABLE: Final = re.compile(r'"[^"]*"|\'[^\']*\'|\d+')
-
-
-@dataclass(frozen=True)
-class Split:
-    """key: what stays together; ``template`` is the objective with digits and quoted values masked; ``website`` is the
-    domain where a recording names none.
-
-    test: share of keys in the test split. held_out: workflow ids that are the test split instead (``source:id`` or
-    the recording's own id). seed: of every hash of this phase.
-    """
-
-    key: SplitKey = "workflow"
-    test: float = 0.05
-    held_out: frozenset[str] = field(default=frozenset())
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.key not in SPLIT_KEYS:
-            raise ConfigError(f"split.key {self.key!r} is none of {', '.join(SPLIT_KEYS)}")
-        if not 0 <= self.test <= 1:
-            raise ConfigError(f"split.test {self.test} is not a share between 0 and 1")
-
-    def of(self, key: str, workflow: str) -> str:
-        """The split of a workflow by its key."""
-        if self.held_out:
-            return "test" if workflow in self.held_out or workflow.partition(":")[2] in self.held_out else "train"
-        return "test" if self.hash(key) < self.test * 2**64 else "train"
-
-    def hash(self, text: str) -> int:
-        """64-bit hash of a text under the seed."""
-        return order_hash(text, self.seed)
 
 
 @dataclass(frozen=True)
@@ -127,13 +92,24 @@ class OutputShard:
         return pl.concat([pl.scan_parquet(scratch.copy_of(path)).filter(mine).collect() for path in paths])
 
 
+class Indexed(NamedTuple):
+    """generations: with their numbers of output shards. outputs: the output shards that are not empty, in order.
+    unmatched: entries of held-out lists that hold nothing, by setting.
+    """
+
+    generations: Generations
+    outputs: list[OutputShard]
+    unmatched: dict[str, list[str]]
+
+
 @dataclass(frozen=True)
 class Index:
-    """split: see `Split`. context: tokens of a row; shard_bytes: planned size of an output shard."""
+    """split, caps: see there. context: tokens of a row; shard_bytes: planned size of an output shard."""
 
     split: Split
     context: int
     shard_bytes: int
+    caps: Caps = field(default_factory=Caps)
 
     def build(
         self,
@@ -143,31 +119,32 @@ class Index:
         places: Shelf,
         into: AnyPath | None = None,
         takedown: Takedown = NOTHING,
-    ) -> tuple[Generations, list[OutputShard]]:
+    ) -> Indexed:
         """Decide on all samples of these input shards and write index, ledger and quarantine of this phase.
 
         places: where the files of input shards lie; index, ledger and quarantine go into its own work folder. into:
         another folder for index and ledger, to see what would be.
-
-        Returns the generations with their numbers of output shards, and the output shards that are not empty, in order.
         """
         folder = into or places.own
         number_of = generations.of_inputs()
-        dropped = self._dropped(shards, [number_of[shard.name] for shard in shards], places)
+        numbers = [number_of[shard.name] for shard in shards]
+        dropped = self._dropped(shards, numbers, places)
+        room = self._room(shards, numbers, dropped, places)
+        found = Found(set)
         totals: dict[int, Mapping[str, int]] = {}
         made: list[OutputShard] = []
         with atomic(folder / "ledger" / "index.arrow") as stream:
             ledger = ArrowWriter(stream, LEDGER_SCHEMA)
             for generation in generations.every:
-                mine = [at for at, shard in enumerate(shards) if number_of[shard.name] == generation.number]
+                mine = [at for at, number in enumerate(numbers) if number == generation.number]
                 rows_read = sum(_rows_of(places, shards[at]) for at in mine)
                 with _spreading(folder / "index", generation.number, rows_read) as spread:
                     for group in _groups(mine, shards, places, spread.at_once):
-                        rows = self._decided(group, dropped)
+                        rows = self._decided(_repeats(group, dropped), room, generation.number, found)
                         spread.add(rows)
-                        for batch in _ledger_rows(rows.filter(pl.col("reason") != "")):
+                        for batch in _ledger_rows(rows):
                             ledger.add_batch(batch)
-                    totals[generation.number] = generation.shards or self._planned(spread.chars)
+                    totals[generation.number] = {**self._planned(spread.chars), **(generation.shards or {})}
                     made += spread.sorted(totals[generation.number])
             ledger.close()
         for path in storage.files(folder / "index", ".parquet"):
@@ -175,7 +152,7 @@ class Index:
                 storage.remove(path)  # of a generation that is no more
         if into is None:
             _write_quarantine(dropped, shards, sources, places.own, takedown)
-        return generations.closed(totals), made
+        return Indexed(generations.closed(totals), made, self.split.unmatched(found))
 
     def _dropped(self, shards: Sequence[InputShard], numbers: Sequence[int], places: Shelf) -> pl.DataFrame:
         """The workflows that were read before, of all generations: columns `_DECIDED`."""
@@ -243,32 +220,28 @@ class Index:
                 yield position, _detached(light.filter(pl.Series(repeated[start:end])))
             start = end
 
-    def _decided(self, rows: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFrame:
-        """Sets reason, detail, split and order of light rows."""
-        if dropped.height:
-            rows = rows.join(dropped, on=["position", "workflow"], how="left", maintain_order="left")
-            rows = rows.with_columns(pl.col("reason", "detail").fill_null(""), self._key().alias("key"))
-        else:
-            rows = rows.with_columns(self._key().alias("key"), reason=pl.lit(""), detail=pl.lit(""))
-        keys = rows.select("key", "workflow").unique(maintain_order=True)
-        splits = pl.Series("split", [self.split.of(*pair) for pair in keys.iter_rows()], pl.String)
-        rows = rows.join(keys.with_columns(splits), on=["key", "workflow"], how="left", maintain_order="left")
-        return rows.with_columns(
+    def _room(self, shards: Sequence[InputShard], numbers: Sequence[int], dropped: pl.DataFrame, places: Shelf) -> Room:
+        """What the caps leave, of all generations."""
+        room = self.caps.room()
+        for number in sorted({*numbers}) if self.caps else ():
+            mine = [at for at, other in enumerate(numbers) if other == number]
+            for group in _groups(mine, shards, places, PART_ROWS, ("workflow", "domain")):
+                room.add(_repeats(group, dropped).filter(pl.col("reason") == ""), self.split.hash)
+            room.close(number)
+        return room
+
+    def _decided(self, rows: pl.DataFrame, room: Room, generation: int, found: Found) -> pl.DataFrame:
+        """Sets split and order of light rows, and the reason of those that find no room."""
+        rows = room.judged(rows, generation, self.split.hash)
+        return self.split.assigned(rows, found).with_columns(
             pl.Series("order", map(self.split.hash, rows["sample_id"]), pl.UInt64),
             planned=(pl.col("chars") + _FRAME_CHARS).clip(upper_bound=_CHARS_PER_TOKEN * self.context),
         )
 
     def _planned(self, chars: Mapping[str, float]) -> dict[str, int]:
         """How many output shards a generation gets for so many characters in each split."""
-        bytes_of = {split: chars.get(split, 0) / _CHARS_PER_TOKEN * _TOKEN_BYTES for split in SPLITS}
+        bytes_of = {split: chars.get(split, 0) / _CHARS_PER_TOKEN * _TOKEN_BYTES for split in self.split.names}
         return {split: max(1, round(size / self.shard_bytes)) for split, size in bytes_of.items()}
-
-    def _key(self) -> pl.Expr:
-        if self.split.key == "template":
-            return pl.col("objective").map_elements(lambda text: _VARIABLE.sub("#", text), return_dtype=pl.String)
-        if self.split.key == "website":
-            return pl.when(pl.col("website") == "").then("domain").otherwise("website")
-        return pl.col(self.split.key)
 
 
 def _split_over_files(every: pl.DataFrame, shards: Sequence[InputShard]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -401,14 +374,26 @@ def _rows_of(places: Shelf, shard: InputShard) -> int:
     return sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches))
 
 
+def _repeats(rows: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFrame:
+    """Sets reason and detail of light rows: of those that were read before, and empty ones."""
+    if not dropped.height:
+        return rows.with_columns(reason=pl.lit(""), detail=pl.lit(""))
+    rows = rows.join(dropped, on=["position", "workflow"], how="left", maintain_order="left")
+    return rows.with_columns(pl.col("reason", "detail").fill_null(""))
+
+
 def _groups(
-    positions: Iterable[int], shards: Sequence[InputShard], places: Shelf, at_once: int
+    positions: Iterable[int],
+    shards: Sequence[InputShard],
+    places: Shelf,
+    at_once: int,
+    columns: Sequence[str] = _COLUMNS,
 ) -> Iterator[pl.DataFrame]:
     """The light rows of these input shards, about so many at once or those of one, and where they were read."""
     waiting: list[pl.DataFrame] = []
     size = 0
     for position in positions:
-        rows = _light(places, shards[position], _COLUMNS).with_row_index("row")
+        rows = _light(places, shards[position], columns).with_row_index("row")
         place = (pl.lit(position, pl.Int32).alias("position"), pl.lit(shards[position].key).alias("shard"))
         waiting.append(rows.with_columns(*place, pl.col("row").cast(pl.Int64)))
         size += rows.height
@@ -419,16 +404,21 @@ def _groups(
         yield pl.concat(waiting)
 
 
-def _ledger_rows(dropped: pl.DataFrame) -> Iterator[pa.RecordBatch]:
-    """What the ledger says of dropped rows: samples, their steps, their workflows."""
+def _ledger_rows(every: pl.DataFrame) -> Iterator[pa.RecordBatch]:
+    """What the ledger says of the dropped ones of these rows: samples, their steps, and workflows that lost all."""
+    dropped = every.filter(pl.col("reason") != "")
     if not dropped.height:
         return
+    kept = every.filter(pl.col("reason") == "").select("shard", "workflow")
     for unit in ("sample", "step", "workflow"):
         rows, ids = dropped, [pl.col("sample_id").alias("id"), pl.col("workflow").alias("parent")]
         if unit == "workflow":
-            rows = dropped.unique(["shard", "workflow"], keep="first", maintain_order=True)
+            rows = dropped.join(kept, on=["shard", "workflow"], how="anti", maintain_order="left")
+            rows = rows.unique(["shard", "workflow"], keep="first", maintain_order=True)
             ids = [pl.col("workflow").alias("id"), pl.lit("").alias("parent")]
-        said = rows.with_columns(*ids, unit=pl.lit(unit), stage=pl.lit("index")).select(LEDGER_SCHEMA.names)
+        said = rows.with_columns(*ids, unit=pl.lit(unit), stage=pl.lit("index"), recorded=pl.lit("")).select(
+            LEDGER_SCHEMA.names
+        )
         yield from said.to_arrow().cast(LEDGER_SCHEMA).to_batches()
 
 

@@ -24,6 +24,7 @@ from typing import Final, Self
 
 from etl import storage
 from etl.shards import read_json, write_json
+from etl.side_files import decoded, read_text
 from etl.storage import AnyPath
 from schemas.errors import ConfigError
 
@@ -121,12 +122,10 @@ def current(out: AnyPath, given: Notes | None) -> Notes:
 def in_card(out: AnyPath) -> Notes | None:
     """The hand-written parts of the card as it is; None if there is no card."""
     try:
-        text = storage.read_bytes(out / CARD).decode("utf-8")
+        raw = storage.read_bytes(out / CARD)
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{out / CARD}: not UTF-8 (byte {error.start}); save it as UTF-8, or remove it") from error
-    return Notes.of_text(text, out / CARD)
+    return Notes.of_text(decoded(raw, f"the data card {out / CARD}"), out / CARD)
 
 
 def edited(out: AnyPath, sha256: str) -> bool:
@@ -152,13 +151,3 @@ def keep(out: AnyPath, notes: Notes) -> None:
 def _kept(out: AnyPath) -> Notes:
     path = out / "work" / FILE
     return Notes(read_json(path)) if storage.exists(path) else Notes()
-
-
-def read_text(path: Path, setting: str) -> str:
-    """A text file that a setting names. Raises `ConfigError` if it cannot be read."""
-    try:
-        return path.read_text("utf-8-sig")
-    except OSError as error:
-        raise ConfigError(f"{setting}: cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{setting}: {path} is not UTF-8 ({error.reason} at byte {error.start})") from error

@@ -21,20 +21,24 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
+from etl.caps import Caps
 from etl.card_settings import CardSettings
 from etl.file_setting import A_FILE, File
 from etl.fingerprint import plain
 from etl.gates import Gates
-from etl.index import Index, Split
+from etl.index import Index
 from etl.packing import PackPlan
 from etl.plan import PAGE_CHARS, Plan
 from etl.pruner import RECORDER_MARKERS, PruneRules
+from etl.side_files import entries, named, read_text
 from etl.sources import SOURCES
+from etl.splits import HELD, Split
 from etl.stages.augment import Augment
 from etl.stages.augment import Mapping as TextMapping
 from etl.stages.filter import Filter
 from etl.stages.locate import Locate
 from etl.stages.prune import Prune
+from etl.stages.select import Names, Select
 from etl.stages.unroll import Unroll
 from etl.takedown import Takedown, parse
 from schemas.errors import ConfigError
@@ -133,8 +137,8 @@ class PromptSettings:
 
 @dataclass(frozen=True)
 class FitSettings:
-    """context: tokens of a row. train, test: what is kept of a sample that is longer (target, first, all, drop).
-    max_chunks: of a training sample; more drop it.
+    """context: tokens of a row. train, test: what is kept of a sample that is longer (target, first, all, drop); test
+    is for the validation split too. max_chunks: of a training sample; more drop it.
     """
 
     context: int = 32768
@@ -154,12 +158,62 @@ class PackSettings:
 
 @dataclass(frozen=True)
 class SplitSettings:
-    """See `etl.index.Split`. held_out: a file of workflow ids, one a line."""
+    """See `etl.splits.Split`. test: 0.05 unless given or held_out is; a share that is given must not come out empty.
+    held_out, held_out_validation: files of what these splits hold, one a line.
+    """
 
     key: Literal["workflow", "domain", "website", "objective", "template"] = "workflow"
-    test: float = 0.05
+    test: float | None = None
+    validation: float = 0.0
     held_out: File = ""
+    held_out_validation: File = ""
     seed: int = 0
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """The splits that must not come out empty, each with the setting that asks for it."""
+        found = {}
+        for split, setting in HELD.items():
+            share = getattr(self, split)
+            if file := getattr(self, setting.partition(".")[2]):
+                found[split] = f"{setting} = {file}"
+            elif share:
+                found[split] = f"split.{split} = {share}"
+        return found
+
+    def made(self) -> Split:
+        """With its lists. Raises `ConfigError` for one that cannot be read, or has no entries."""
+        held_out = _list(self.held_out, HELD["test"])
+        held_out_validation = _list(self.held_out_validation, HELD["validation"])
+        test = Split.test if self.test is None else self.test
+        return Split(self.key, test, self.validation, held_out, held_out_validation, self.seed)
+
+
+def _list(path: str, setting: str) -> frozenset[str]:
+    found = frozenset(name for _, name in entries(read_text(Path(path), setting))) if path else frozenset()
+    if path and not found:
+        raise ConfigError(f"{setting}: {path} has no entries; list ids of workflows or domains, one a line")
+    return found
+
+
+@dataclass(frozen=True)
+class NameSettings:
+    """See `etl.stages.select.Names`. file: more of them, lines as ``domain NAME``; source, workflow, kind likewise."""
+
+    domains: frozenset[str] = field(default_factory=frozenset)
+    sources: frozenset[str] = field(default_factory=frozenset)
+    workflows: frozenset[str] = field(default_factory=frozenset)
+    kinds: frozenset[str] = field(default_factory=frozenset)
+    file: File = ""
+
+    def made(self, section: str) -> Names:
+        """With what is in the file. Raises `ConfigError` for a file or an entry that cannot be used."""
+        kinds = ("domain", "source", "workflow", "kind")
+        more = named(self.file, f"{section}.file", dict.fromkeys(kinds, "NAME")) if self.file else {}
+        try:
+            return Names(*(getattr(self, f"{kind}s") | more.get(kind, frozenset()) for kind in kinds))
+        except ConfigError as error:
+            raise ConfigError(f"{section}.{error}") from error
 
 
 @dataclass(frozen=True)
@@ -188,6 +242,8 @@ class Recipe:
     prune: PruneSettings
     name: str = "custom"
     inputs: InputSettings = field(default_factory=InputSettings)
+    include: NameSettings = field(default_factory=NameSettings)
+    exclude: NameSettings = field(default_factory=NameSettings)
     filter: Filter = field(default_factory=Filter)
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     locate: Locate = field(default_factory=Locate)
@@ -197,6 +253,7 @@ class Recipe:
     fit: FitSettings = field(default_factory=FitSettings)
     pack: PackSettings = field(default_factory=PackSettings)
     split: SplitSettings = field(default_factory=SplitSettings)
+    caps: Caps = field(default_factory=Caps)
     card: CardSettings = field(default_factory=CardSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     takedown: TakedownSettings = field(default_factory=TakedownSettings)
@@ -208,13 +265,18 @@ class Recipe:
         settings = self.prune
         rules = PruneRules(**{rule.name: getattr(settings, rule.name) for rule in fields(PruneRules)})
         prune = Prune(rules, _vocabulary(settings.ratio_vocabulary), settings.keep_target)
-        objectives, descriptions = (
-            TextMapping(path) if path else None for path in (self.augment.objectives, self.augment.descriptions)
-        )
-        augment = Augment(objectives, descriptions, self.augment.only_bare)
-        stages = (self.filter, augment, self.locate, prune, self.unroll)
+        texts = self.rewritten
+        augment = Augment(texts.get("objectives"), texts.get("descriptions"), self.augment.only_bare)
+        select = Select(self.include.made("include"), self.exclude.made("exclude"))
+        stages = (select, self.filter, augment, self.locate, prune, self.unroll)
         page_chars = self.limits.page_mb * 2**20
         return Plan(dict(SOURCES), stages, _versions(_SHAPING_SAMPLES), page_chars, self.split.seed)
+
+    @cached_property
+    def rewritten(self) -> dict[str, TextMapping]:
+        """The mappings of texts that are given, by name."""
+        given = {"objectives": self.augment.objectives, "descriptions": self.augment.descriptions}
+        return {name: TextMapping(path) for name, path in given.items() if path}
 
     @cached_property
     def taken_down(self) -> Takedown:
@@ -225,9 +287,7 @@ class Recipe:
     @cached_property
     def index(self) -> Index:
         """Phase 2."""
-        held_out = frozenset(_lines(self.split.held_out)) if self.split.held_out else frozenset()
-        split = Split(self.split.key, self.split.test, held_out, self.split.seed)
-        return Index(split, self.fit.context, self.pack.shard_mb * 2**20)
+        return Index(self.split.made(), self.fit.context, self.pack.shard_mb * 2**20, self.caps)
 
     @cached_property
     def packed(self) -> PackPlan:
@@ -238,7 +298,7 @@ class Recipe:
         encoder = Encoder(vocabulary, Prompt(self.prompt.system, self.prompt.node_repeats), self.prompt.chat)
         fits = {
             "train": Fit(self.fit.context, self.fit.train, self.fit.max_chunks),
-            "test": Fit(self.fit.context, self.fit.test, 0),
+            **{split: Fit(self.fit.context, self.fit.test, 0) for split in HELD},
         }
         settings = {
             "vocabulary": vocabulary.sha256,
@@ -277,13 +337,6 @@ def _vocabulary(
     return vocabularies.load(name, file=file, engine=engine, family=own)
 
 
-def _lines(path: str) -> list[str]:
-    try:
-        return [line.strip() for line in Path(path).read_text("utf-8").splitlines() if line.strip()]
-    except OSError as error:
-        raise ConfigError(f"split.held_out: cannot read {path}: {error.strerror}") from error
-
-
 def shipped() -> dict[str, str]:
     """Names of the shipped recipes, and the first line of each one's description."""
     found: dict[str, str] = {}
@@ -303,12 +356,7 @@ def load(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
 
 def tables_of(path: Path) -> dict[str, Any]:
     """The tables of a recipe file; files in it are named by whole paths. Raises `ConfigError` if it cannot be read."""
-    try:
-        tables = _placed(_parse(path.read_text("utf-8"), str(path)), path.parent)
-    except OSError as error:
-        raise ConfigError(f"recipe {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"recipe {path}: not UTF-8 ({error.reason} at byte {error.start})") from error
+    tables = _placed(_parse(read_text(path, "recipe"), str(path)), path.parent)
     base = tables.get("extends")
     if isinstance(base, str) and base.endswith(".toml"):
         tables["extends"] = str(path.parent.absolute() / base)

@@ -40,7 +40,9 @@ class ShardReport:
     """What was written for one shard; a pure function of the shard, the plan and the takedown list.
 
     settings, takedown: hashes of what it was made with. contents, domains: of the workflows that were read, less those
-    taken down. removed: contents of what the takedown list took down; by: hashes of its entries that took effect.
+    taken down. removed: contents of what the takedown list took down; by: hashes of its entries that took effect;
+    taken_workflows, taken_records, copies: how often, see `etl.entrance.Met`.
+    matched: entries of the recipe's lists that named something (`etl.stages.select`).
     odd: what was read although it was not as its format has it (`schemas.ledger.ODDITIES`).
     """
 
@@ -54,6 +56,10 @@ class ShardReport:
     domains: tuple[str, ...]
     removed: tuple[str, ...]
     by: tuple[str, ...]
+    matched: tuple[str, ...]
+    taken_workflows: dict[str, int]
+    taken_records: dict[str, int]
+    copies: int
     drops: tuple[tuple[str, str, str, str, int], ...]  # unit, stage, reason, domain, how many
     files: dict[str, str]  # path under the work folder -> sha256
     odd: tuple[tuple[Oddity, str, int], ...]  # kind, where, how often
@@ -127,10 +133,14 @@ class Writer:
                 storage.remove(self._work / name)
         drops = Counter((e.unit, e.stage, e.reason, e.domain) for e in tally.entries if e.reason)
         counted = tuple((*what, count) for what, count in sorted(drops.items()))
-        contents, domains, removed, by = (tuple(sorted(n)) for n in (met.contents, met.domains, met.removed, met.by))
-        made_of = key, self._shard.name, self._shard.format, settings, takedown, self._rows
+        contents, domains, removed, by, matched = (
+            tuple(sorted(names)) for names in (met.contents, met.domains, met.removed, met.by, tally.matched)
+        )
         odd = tuple((kind, where, count) for (kind, where), count in sorted(tally.odd.items()))
-        report = ShardReport(*made_of, contents, domains, removed, by, counted, self._files, odd)
+        report = ShardReport(
+            key, self._shard.name, self._shard.format, settings, takedown, self._rows, contents, domains, removed, by,
+            matched, dict(met.taken_workflows), dict(met.taken_records), met.copies, counted, self._files, odd,
+        )  # fmt: skip
         write_json(self._work / "samples" / f"{key}.json", asdict(report))
         return report
 

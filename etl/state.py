@@ -5,7 +5,9 @@
   of other keys are of inputs that are gone; nothing reads them, and ``stepmill clean`` removes them.
 - ``generations.json``: the generations of the last complete build.
 - ``previous.json``: the figures of the last complete build, where it had to go because of a takedown.
-- ``takedown.json``: the takedown list (`etl.takedown`), if there is one; published is only its hash.
+- ``takedown.json``: the takedown list (`etl.takedown`), if there is one, and what it took down; published is only its
+  hash.
+- ``unmatched.json``: entries of other lists of the recipe that match nothing (`etl.unmatched`), if there are any.
 - ``candidate/``: the build in the making, or the one that its gates rejected (`etl.candidate`).
 - ``notes.json``: what people wrote into the data card (`etl.notes`), if they did.
 - ``forgiven.json``: failures of gates in spite of which a build was accepted (`etl.verdict`).

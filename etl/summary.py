@@ -42,7 +42,7 @@ def settings(reason: str, recipe: Recipe) -> dict[str, Any]:
         section, _, key = name.partition(".")
         value = getattr(getattr(recipe, section), key)
         value = sorted(value) if isinstance(value, frozenset) else value
-        if value not in ("", []):
+        if value not in ("", [], None):
             found[name] = value
     return found
 

@@ -19,10 +19,10 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final, Self
 
 import polars as pl
@@ -31,6 +31,7 @@ import zstandard
 from etl import storage
 from etl.domains import UNKNOWN, domain_of
 from etl.shards import read_json, write_json
+from etl.side_files import named
 from etl.storage import AnyPath
 from schemas.errors import ConfigError
 from schemas.trail import Trail
@@ -38,6 +39,7 @@ from schemas.trail import Trail
 REASON: Final = "taken_down"
 COPY: Final = "the same recording as one that is taken down"
 FILE: Final = "takedown.json"
+SETTING: Final = "takedown"
 
 _AT_MOST: Final = 2**28  # bytes of one record that are looked into
 _REPEAT: Final = re.compile(r"~\d+$")
@@ -74,19 +76,20 @@ class Takedown:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the list; empty for an empty one. It tells no name, and is what is published."""
-        return _digest("\n".join(sorted(self._lines(of_list=True)))) if self else ""
+        return _digest("\n".join(sorted(self.lines(of_list=True)))) if self else ""
 
     @cached_property
     def state(self) -> str:
         """Hash of all that decides what one input shard loses: the list and the contents."""
-        return _digest("\n".join(sorted(self._lines(of_list=False)))) if self else ""
+        return _digest("\n".join(sorted(self.lines(of_list=False)))) if self else ""
 
     @cached_property
     def entries(self) -> frozenset[str]:
         """A hash for each thing on the list and each of the contents; reports say by them what took effect."""
-        return frozenset(map(_digest, self._lines(of_list=False)))
+        return frozenset(map(_digest, self.lines(of_list=False)))
 
-    def _lines(self, of_list: bool) -> Iterator[str]:
+    def lines(self, of_list: bool) -> Iterator[str]:
+        """The entries as they stand in a file; of_list: without the contents."""
         yield from (f"workflow {name}" for name in self.workflows)
         yield from (f"domain {name}" for name in self.domains)
         if not of_list:
@@ -98,18 +101,11 @@ class Takedown:
 
     def names(self, uid: str) -> bool:
         """Whether a workflow is listed by its id."""
-        return any(self._named(uid))
-
-    def _named(self, uid: str) -> Iterator[str]:
-        """What on the list is this id: whole or without its source, as it is or without the number of a repeat."""
-        for id in {uid, _REPEAT.sub("", uid)}:
-            yield from self.workflows & {id, id.partition(":")[2]}
+        return not self.workflows.isdisjoint(_ids(uid))
 
     def listed(self, trail: Trail) -> frozenset[str]:
         """The entries of the list that take a workflow down; none if it is not on the list."""
-        found = {f"workflow {name}" for name in self._named(trail.uid)}
-        found |= {f"domain {name}" for name in self.domains & domains_of(trail)}
-        return frozenset(map(_digest, found))
+        return names_of(trail) & self.entries
 
     def copied(self, trail: Trail) -> frozenset[str]:
         """The entry of the contents that takes a workflow down; none if it is no copy."""
@@ -143,6 +139,17 @@ def _digest(text: str) -> str:
 
 def _registrable(domain: str) -> str:
     return domain_of(domain if "://" in domain else f"https://{domain}/", "").domain if domain.strip() else ""
+
+
+def _ids(uid: str) -> set[str]:
+    """By what a list may call a workflow: whole or without its source, as it is or without the number of a repeat."""
+    return {form for id in (uid, _REPEAT.sub("", uid)) for form in (id, id.partition(":")[2])} - {""}
+
+
+def names_of(trail: Trail) -> frozenset[str]:
+    """A hash for each entry that would take a workflow down, as in `Takedown.entries`."""
+    names = {f"workflow {id}" for id in _ids(trail.uid)} | {f"domain {name}" for name in domains_of(trail)}
+    return frozenset(map(_digest, names))
 
 
 def domains_of(trail: Trail) -> frozenset[str]:
@@ -231,9 +238,88 @@ def keep(work: AnyPath, takedown: Takedown) -> None:
 
 def kept(work: AnyPath) -> Takedown:
     """The list by which a folder was built last."""
-    path = work / FILE
-    lists = read_json(path) if storage.exists(path) else {"workflows": (), "domains": ()}
+    lists = _kept(work)
     return Takedown(frozenset(lists["workflows"]), frozenset(lists["domains"]))
+
+
+def _kept(work: AnyPath) -> dict[str, Any]:
+    path = work / FILE
+    return read_json(path) if storage.exists(path) else {"workflows": (), "domains": ()}
+
+
+@dataclass(frozen=True)
+class Matches:
+    """What a list took down. entries: of each of its entries, as in a file, how many workflows, and how many records
+    that could not be read. copies: workflows that were taken down for their content alone. hints: for entries that
+    match nothing.
+
+    Of a record whose bytes are gone, those entries count that were on the list when it was read.
+    """
+
+    entries: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    copies: int = 0
+    hints: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def none(self) -> list[str]:
+        """The entries that match nothing."""
+        return sorted(entry for entry, counts in self.entries.items() if not any(counts))
+
+    def lines(self, most: int) -> Iterator[str]:
+        """For people, with at most so many entries."""
+        matching = {entry: counts for entry, counts in sorted(self.entries.items()) if any(counts)}
+        if self.entries:
+            yield f"takedown: {len(matching):,} of {len(self.entries):,} entries match something"
+        for entry, (workflows, records) in list(matching.items())[:most]:
+            found = [_counted(workflows, "workflow"), _counted(records, "record that could not be read")]
+            yield f"  {entry}: {', '.join(filter(None, found))}"
+        if len(matching) > most:
+            yield f"  and {len(matching) - most:,} more entries"
+        if self.copies:
+            yield f"  besides: {_counted(self.copies, 'copy')} under other ids"
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        entries = [
+            {"entry": entry, "workflows": counts[0], "records": counts[1]}
+            for entry, counts in sorted(self.entries.items())
+        ]
+        return {"entries": entries, "copies": self.copies}
+
+
+def _counted(count: int, what: str) -> str:
+    """A number of things in words; nothing for none."""
+    if count < 2:
+        return f"1 {what}" if count else ""
+    first, space, rest = what.partition(" ")
+    return f"{count:,} {'copies' if first == 'copy' else f'{first}s'}{space}{rest}"
+
+
+def counted(takedown: Takedown, reports: Iterable[Mapping[str, Any]]) -> Matches:
+    """What a list took down. reports: of all input shards (`etl.reports.ShardReport`), as JSON."""
+    if not takedown:
+        return Matches()
+    workflows, records, copies = Counter[str](), Counter[str](), 0
+    for report in reports:
+        workflows.update(report["taken_workflows"])
+        records.update(report["taken_records"])
+        copies += report["copies"]
+    lines = takedown.lines(of_list=True)
+    return Matches({line: (workflows[_digest(line)], records[_digest(line)]) for line in lines}, copies)
+
+
+def keep_matches(work: AnyPath, takedown: Takedown, matches: Matches) -> None:
+    """Note beside the list what it took down."""
+    if takedown:
+        known = {"matches": matches.entries, "copies": matches.copies, "hints": matches.hints}
+        write_json(work / FILE, takedown.as_json() | known)
+
+
+def kept_matches(work: AnyPath) -> Matches:
+    """What the list took down when a folder was built last."""
+    lists = _kept(work)
+    found = {line: (counts[0], counts[1]) for line, counts in lists.get("matches", {}).items()}
+    return Matches(found, lists.get("copies", 0), lists.get("hints", {}))
 
 
 def parse(path: str) -> Takedown:
@@ -242,21 +328,8 @@ def parse(path: str) -> Takedown:
 
     Raises `ConfigError` with the line that it does not understand.
     """
-    found: dict[str, set[str]] = {"workflow": set(), "domain": set()}
+    found = named(path, "takedown.file", {"workflow": "ID", "domain": "NAME"})
     try:
-        lines = Path(path).read_text("utf-8-sig").splitlines()
-    except OSError as error:
-        raise ConfigError(f"takedown.file: cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"takedown.file: {path} is not UTF-8 ({error.reason} at byte {error.start})") from error
-    for number, line in enumerate(lines, 1):
-        said = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].split(maxsplit=1)
-        if not said:
-            continue
-        if len(said) != 2 or said[0] not in found:
-            raise ConfigError(f"{path}, line {number}: {line!r} is neither 'workflow ID' nor 'domain NAME'")
-        found[said[0]].add(said[1].strip())
-    try:
-        return Takedown(frozenset(found["workflow"]), frozenset(found["domain"]))
+        return Takedown(found["workflow"], found["domain"])
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error

@@ -25,7 +25,10 @@ Unit = Literal["record", "workflow", "step", "sample"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a shard's ledger: something was read (``reason`` empty), dropped or quarantined."""
+    """One line of a shard's ledger: something was read (``reason`` empty), dropped or quarantined.
+
+    recorded: the id that the recording itself gives a step.
+    """
 
     unit: Unit
     id: str
@@ -34,6 +37,7 @@ class Entry:
     reason: Reason | Literal[""] = ""
     detail: str = ""
     domain: str = ""
+    recorded: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +68,17 @@ def as_record(workflow: Workflow) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Tally:
-    """The ledger of one shard as seen by one stage."""
+    """The ledger of one shard as seen by one stage. matched: entries of a recipe's lists that named something."""
 
     stage: str = "read"
     entries: list[Entry] = field(default_factory=list)
     quarantined: list[Quarantined] = field(default_factory=list)
     odd: Counter[Odd] = field(default_factory=Counter)
+    matched: set[str] = field(default_factory=set)
 
     def at(self, stage: str) -> Tally:
         """The same ledger, seen by another stage."""
-        return Tally(stage, self.entries, self.quarantined, self.odd)
+        return Tally(stage, self.entries, self.quarantined, self.odd, self.matched)
 
     def note(self, odd: Iterable[Odd]) -> None:
         """Count oddities of a record that was read."""
@@ -83,9 +88,9 @@ class Tally:
                 what = kind, OTHERS
             self.odd[what] += 1
 
-    def read(self, unit: Unit, id: str, parent: str = "", domain: str = "") -> None:
+    def read(self, unit: Unit, id: str, parent: str = "", domain: str = "", recorded: str = "") -> None:
         """Enter one thing that was read. parent: the uid of the workflow it belongs to, if any."""
-        self.entries.append(Entry(unit, id, parent, domain=domain))
+        self.entries.append(Entry(unit, id, parent, domain=domain, recorded=recorded))
 
     def drop(self, unit: Unit, id: str, reason: Reason, detail: str = "", parent: str = "", domain: str = "") -> None:
         """Something that was read goes no further; it must have been entered with `read`."""

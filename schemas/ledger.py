@@ -26,6 +26,7 @@ LEDGER_SCHEMA: Final = pa.schema(
         ("reason", pa.string()),  # empty: it was read here; else why it went no further
         ("detail", pa.string()),
         ("domain", pa.string()),
+        ("recorded", pa.string()),  # of a step that was read: the id that the recording gives it
     ]
 )
 """Everything that was read has one row without a reason; everything that was dropped has one more, with one.

@@ -49,6 +49,8 @@ Reason = Literal[
     # a workflow
     "conflicting_id",
     "duplicate_workflow",
+    "excluded_source",
+    "excluded_workflow",
     "killed_worker",
     "history_incomplete",
     "low_reward",
@@ -70,6 +72,8 @@ Reason = Literal[
     "costly_xpath",
     "duplicate_step",
     "empty_page",
+    "excluded_domain",
+    "excluded_kind",
     "failed_action",
     "incomplete_action",
     "instruction",
@@ -89,6 +93,7 @@ Reason = Literal[
     "unreadable_action",
     # a sample
     "over_context",
+    "over_domain_cap",
     "target_not_in_observation",
     "tokenizer_panic",
     "too_many_chunks",
@@ -254,6 +259,16 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         "The same recording came before; its detail says where.",
         "the same file in two folders",
     ),
+    "excluded_source": Meaning(
+        "The recipe asks for other sources, or leaves this one out.",
+        "mind2web is excluded by exclude.sources: mind2web",
+        ("exclude.sources", "include.sources", "exclude.file", "include.file"),
+    ),
+    "excluded_workflow": Meaning(
+        "The recipe asks for other workflows, or leaves this one out.",
+        "shop-01 is excluded by exclude.workflows: shop-*",
+        ("exclude.workflows", "include.workflows", "exclude.file", "include.file"),
+    ),
     "killed_worker": Meaning(
         "The process that worked on it died twice, for want of memory for one.",
         "a page of 2 GB once it is parsed",
@@ -347,6 +362,16 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         "The recorded page has no element.",
         "a page of blanks",
     ),
+    "excluded_domain": Meaning(
+        "The recipe asks for other domains, or leaves this one out; the step stays in the history of others.",
+        "admin.shop.example is excluded by exclude.domains: admin.*",
+        ("exclude.domains", "include.domains", "exclude.file", "include.file"),
+    ),
+    "excluded_kind": Meaning(
+        "The recipe asks for other kinds of actions, or leaves this one out; the step stays in the history of others.",
+        "hover is excluded by exclude.kinds: hover",
+        ("exclude.kinds", "include.kinds", "exclude.file", "include.file"),
+    ),
     "failed_action": Meaning(
         "The recording says that the action failed.",
         "element is not visible",
@@ -425,6 +450,11 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         "It does not fit the context, even without its page, or one piece of the page alone does not.",
         "40,000 tokens of history, context 32,768",
         ("fit.context", "unroll.max_history", "fit.train", "fit.test"),
+    ),
+    "over_domain_cap": Meaning(
+        "Its domain has as many samples or workflows as the recipe takes of one; what came first is kept.",
+        "the domain shop.example is full: caps.samples_per_domain is 1000",
+        ("caps.samples_per_domain", "caps.workflows_per_domain"),
     ),
     "target_not_in_observation": Meaning(
         "The page was cut into chunks, and the target's start tag is in none.",

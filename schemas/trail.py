@@ -39,8 +39,11 @@ class Mark:
     place: int = 0
 
     def drop(self, stage: str, reason: Reason, detail: str = "", override: bool = False) -> None:
-        """Not trained on; the first reason counts, unless a later one says more (``override``)."""
-        if not self.reason or (override and self.reason not in OF_ACTION):
+        """Not trained on; the first reason counts, unless a later one says more (``override``). What a recipe excludes
+        is excluded, whatever else is wrong with it.
+        """
+        settled = self.reason in OF_ACTION or self.reason.startswith("excluded_")
+        if not self.reason or (override and not settled):
             self.stage, self.reason, self.detail = stage, reason, detail
 
 

@@ -207,7 +207,7 @@ def test_what_a_recipe_does_otherwise_is_told(tmp_path: Path) -> None:
     assert "section_or_stack" not in built
     assert "probability" not in built
     assert "page actions are samples too" in built
-    assert "list of 2 held-out workflows" in section(text, "Splits")
+    assert "what a list of 2 entries holds out" in section(text, "Splits")
     assert "A takedown list was applied; 1 workflow left" in section(text, "Privacy")
     assert "(1 were left out)" in section(text, "Copies and contamination")
     limits = section(text, "Known limits")
@@ -462,7 +462,7 @@ def test_notes_outlive_the_card(tmp_path: Path) -> None:
     stamps["work/last_build.json"] = builds.stamps(out)["work/last_build.json"]
     assert builds.stamps(out) == stamps
     path.write_bytes(b"caf\xe9")
-    with pytest.raises(ConfigError, match=r"README\.md: not UTF-8"):
+    with pytest.raises(ConfigError, match=r"README\.md is not UTF-8"):
         builds.build([inputs], out)
     path.write_text(whole.replace("Ours.\n", ""))
     builds.build([inputs], out)

@@ -150,7 +150,7 @@ ERRORS: Final[dict[str, tuple[list[str], list[str]]]] = {
     ),
     "recipe file that is not there": (
         ["build", "in", "--out", "new", "--recipe", "my.toml"],
-        ["my.toml: No such file"],
+        ["recipe: cannot read my.toml: No such file"],
     ),
     "misspelt setting": (
         ["build", "in", "--out", "new", "--set", "fit.contxt=5"],
@@ -179,10 +179,10 @@ ERRORS: Final[dict[str, tuple[list[str], list[str]]]] = {
     "no output folder": (["build", "in"], ["say where to build: --out DIR"]),
     "no input": (["build"], ["Missing argument 'INPUTS...'"]),
     "less than no workers": (["build", "in", "--out", "new", "--workers", "-1"], ["-1 is not in the range"]),
-    "build file that is not there": (["build", "nightly.toml"], ["nightly.toml: No such file"]),
+    "build file that is not there": (["build", "nightly.toml"], ["recipe: cannot read nightly.toml: No such file"]),
     "build file without build": (["build", "recipe.toml"], ["recipe.toml: no [build] table with inputs"]),
     "build file that is no TOML": (["build", "broken.toml"], ["broken.toml: "]),
-    "build file in another encoding": (["build", "latin.toml"], ["latin.toml: not UTF-8"]),
+    "build file in another encoding": (["build", "latin.toml"], ["latin.toml is not UTF-8: line"]),
     "build file with a setting too many": (
         ["build", "more.toml"],
         ["[build] has no setting worker (there are: inputs, out, hook)"],

@@ -16,13 +16,14 @@ import pytest
 from etl import account
 from etl.fingerprint import utf8
 from etl.generations import Generations
-from etl.index import SPLIT_KEYS, Index, Split, scan
+from etl.index import Index, scan
 from etl.inputs import InputShard
 from etl.reports import light_row
 from etl.shards import ArrowWriter, atomic
 from etl.shelf import Shelf
 from etl.sources import SOURCES
-from schemas.errors import ConfigError
+from etl.splits import SPLIT_KEYS, Split
+from schemas.errors import BuildError, ConfigError
 from schemas.ledger import LIGHT_SCHEMA
 from schemas.samples import Sample
 from tests import builds
@@ -256,3 +257,50 @@ def test_a_split_that_makes_no_sense_is_refused(settings: dict[str, Any], says: 
     """An unknown key and a share over 1 are errors of configuration."""
     with pytest.raises(ConfigError, match=says):
         Split(**settings)
+
+
+def sides(folder: Path, *overrides: str) -> dict[str, set[str]]:
+    """The workflows of each split of a build of 30 of them, on seven domains."""
+    path = builds.write_workflows(folder / "in.jsonl", *(builds.workflow(number, steps=2) for number in range(30)))
+    builds.build([path], folder / "out", *overrides)
+    found: dict[str, set[str]] = {}
+    for each in builds.emitted(folder / "out"):
+        found.setdefault(each.split, set()).add(each.sample_id.partition("/")[0].partition(":")[2])
+    return found
+
+
+@pytest.mark.parametrize("key", SPLIT_KEYS)
+def test_lists_hold_whatever_the_split_key_is(tmp_path: Path, key: str) -> None:
+    """Domains and ids, for both splits, under every key; what is on no list is trained on."""
+    (tmp_path / "test.txt").write_text("Shop3.example\nw5\n")
+    (tmp_path / "dev.txt").write_text("shop1.example\n")
+    lists = (f"split.held_out={tmp_path / 'test.txt'}", f"split.held_out_validation={tmp_path / 'dev.txt'}")
+    found = sides(tmp_path, f"split.key={key}", *lists)
+    assert found["test"] == {f"w{n}" for n in range(30) if n % 7 == 3 or n == 5}
+    assert found["validation"] == {f"w{n}" for n in range(30) if n % 7 == 1}
+    assert found["train"] == {f"w{n}" for n in range(30)} - found["test"] - found["validation"]
+
+
+def test_a_validation_split_leaves_the_test_split_alone(tmp_path: Path) -> None:
+    """By share, each key is in one of three splits; the test split is that of a build without validation."""
+    split, both = Split(test=0.3), Split(test=0.3, validation=0.3)
+    drawn = {key: (split.of(key), both.of(key)) for key in map(str, range(1000))}
+    assert set(drawn.values()) == {("test", "test"), ("train", "train"), ("train", "validation")}
+    found = sides(tmp_path, "split.test=0.3", "split.validation=0.3")
+    assert found.keys() == {"train", "test", "validation"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ("split.held_out={}", "the test split is empty: of the 1 entries .*did you mean w3?"),
+        ("split.held_out_validation={}", "the validation split is empty"),
+        ("split.validation=0.000001", "split.validation = 1e-06: the validation split is empty"),
+        ("split.test=0.000001", "split.test = 1e-06: the test split is empty"),
+    ],
+)
+def test_a_split_that_is_asked_for_is_not_empty(tmp_path: Path, asked: str, says: str) -> None:
+    """A list that holds nothing and a share into which nothing falls are errors, with what may have been meant."""
+    (tmp_path / "list.txt").write_text('"W3"\n')
+    with pytest.raises(BuildError, match=re.compile(says, re.DOTALL)):
+        sides(tmp_path, asked.format(tmp_path / "list.txt"))

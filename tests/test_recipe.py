@@ -238,6 +238,13 @@ def test_a_wrong_file_is_refused(tmp_path: Path, text: str, says: str) -> None:
         recipe.load(str(path))
 
 
+NAMES: Final = [
+    f'{section}.{what}=["b"]'
+    for section in ("include", "exclude")
+    for what in ("domains", "sources", "workflows", "kinds")
+]
+
+
 def test_every_setting_is_in_the_fingerprint() -> None:
     """Whatever setting is changed, the settings that a build is compared by change too; only the tokenizer's engine,
     which never changes an id, gates, time limits, the takedown list and the recipe's own name do not.
@@ -252,7 +259,8 @@ def test_every_setting_is_in_the_fingerprint() -> None:
         "prune.inert_content=false", "prune.pseudo_elements=true", "prune.max_data_uri=9", "prune.javascript_urls=drop",
         "unroll.max_history=3", "prompt.system=x", "prompt.node_repeats=1", "prompt.chat=plain", "fit.context=5",
         "fit.train=all", "fit.test=all", "fit.max_chunks=3", "pack.packing=false", "pack.window=5", "pack.shard_mb=5",
-        "split.key=domain", "split.test=0.5", "split.seed=1", "card.pretty_name=x", "card.license=mit",
+        "split.key=domain", "split.test=0.5", "split.seed=1", "split.validation=0.1", "caps.samples_per_domain=5",
+            "caps.workflows_per_domain=5", *NAMES, "card.pretty_name=x", "card.license=mit",
         "card.language=de", 'card.licenses={scribe="mit"}', 'card.tags=["x"]', 'card.source_datasets=["a/b"]',
         'card.creators=["x"]', "card.url=https://x.example", "card.published=2026-01-31", "card.version=1.0.0",
         "card.citation=x", "limits.page_mb=5",
@@ -268,7 +276,8 @@ def test_every_setting_is_in_the_fingerprint() -> None:
     settings = {f"{name}.{key.name}" for name in sections for key in fields(getattr(plain, name))}
     apart = ("vocabulary.", "augment.", "gates.", "takedown.")
     assert {name for name in settings - covered if not name.startswith(apart)} == {
-        "prune.ratio_vocabulary", "split.held_out", "limits.page_seconds", "card.license_name", "card.license_link",
+        "prune.ratio_vocabulary", "split.held_out", "split.held_out_validation", "include.file", "exclude.file",
+        "limits.page_seconds", "card.license_name", "card.license_link",
         "card.template", "card.notes",
     }  # fmt: skip
     same = [

@@ -23,9 +23,9 @@ from etl.generations import Generations
 from etl.recipe import TakedownSettings, load
 from etl.shards import open_arrow, read_json, write_json
 from etl.slices import Slice
-from etl.takedown import COPY, REASON, Takedown, kept, parse
+from etl.takedown import COPY, REASON, Takedown, kept, kept_matches, parse
 from etl.verify import verify
-from schemas.errors import ConfigError
+from schemas.errors import BuildError, ConfigError
 from tests import builds
 
 SMALL: Final = ("pack.shard_mb=1", "split.test=0.2", "fit.context=4096")
@@ -614,3 +614,29 @@ def test_a_work_folder_of_an_earlier_version_is_read_again(after: Path, tmp_path
     assert {reason for _, _, reason in seen.read} == {"built by another version"}
     builds.build([folder / "in"], out, *SMALL, *LIST)
     assert builds.contents(out / "dataset") == before
+
+
+def test_each_entry_s_matches_are_counted(after: Path, tmp_path: Path) -> None:
+    """By entry, workflows and records that could not be read; copies besides; also of entries that come later, for
+    what is taken down already. An entry without a match is named with what may have been meant, and an error if every
+    one must match.
+    """
+    matches = kept_matches(after / "out" / "work")
+    assert matches.copies == 1
+    assert matches.none == []
+    folder = Path(shutil.copytree(after, tmp_path / "copy"))
+    out = folder / "out"
+    flows = sorted({*kept(out / "work").workflows, "w5", "W7", "nowhere", "w5/1"})
+    listed = (f"takedown.workflows={json.dumps(flows)}", LIST[1])
+    builds.build([folder / "in"], out, *SMALL, *listed)
+    now = kept_matches(out / "work")
+    assert {entry: now.entries[entry] for entry in matches.entries} == matches.entries
+    assert now.entries["workflow w5"] == (1, 0)
+    assert now.none == ["workflow W7", "workflow nowhere", "workflow w5/1"]
+    assert {entry: now.hints[entry] for entry in now.none} == {
+        "workflow W7": "did you mean w7?", "workflow nowhere": "", "workflow w5/1": "did you mean w5?",
+    }  # fmt: skip
+    assert verify(out) == []
+    strict = replace(builds.prepared([folder / "in"], out, *SMALL, *listed), strict=True)
+    with pytest.raises(BuildError, match="3 entries of lists match nothing, and --strict is on"):
+        strict.run()

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     help="Build by the generations of this manifest.",
 )
 @click.option("--hook", default="", help="Command for the shell, run when the build has ended, however that was.")
+@click.option("--strict", is_flag=True, help="An entry of a list that matches nothing is an error: exit code 1.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done: settings, inputs, files, reasons.")
 @log_option
 @json_option
@@ -62,6 +63,7 @@ def build(
     allow_removal: bool,
     generations: Path | None,
     hook: str,
+    strict: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -84,6 +86,7 @@ def build(
     """
     job = job_of(inputs, out, recipe, overrides)
     job = replace(job, hook=hook_of(hook, Path())) if hook else job
+    job = replace(job, strict=job.strict or strict)
     options: dict[str, Any] = {"redo": redo, "given": generations, "allow_removal": allow_removal}
     if dry_run:
         from etl.foresee import foresee
@@ -98,9 +101,11 @@ def build(
         return
     manifest = run(job, workers, ray, **options)
     if as_json:
+        from etl import unmatched
+
         names = ("recipe", "fingerprint", "splits", "totals", "quarantined", "unknown_actions", "oddities")
-        shown = {key: manifest.get(key) for key in names}
-        show_json(shown | {"dropped": _dropped(manifest, job)})
+        shown = {key: manifest.get(key) for key in names} | {"dropped": _dropped(manifest, job)}
+        show_json(shown | unmatched.kept(job.out / "work").as_json())
 
 
 def _dropped(manifest: dict[str, Any], job: Job) -> list[dict[str, Any]]:

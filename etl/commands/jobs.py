@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Job:
     """What a build is asked to do, from the command line, a build file, or by the build before (then with its list of
-    what is taken down, whose file may be gone). trouble: why it cannot be done, where folder and hook are known.
+    what is taken down, whose file may be gone). strict: entries of lists that match nothing are errors. trouble: why it
+    cannot be done, where folder and hook are known.
     """
 
     inputs: tuple[str, ...]
@@ -31,6 +32,7 @@ class Job:
     overrides: tuple[str, ...]
     hook: Hook | None = None
     listed: Takedown | None = None
+    strict: bool = False
     trouble: ConfigError | None = None
 
 
@@ -48,7 +50,7 @@ def job_of(inputs: tuple[str, ...], out: AnyPath | None, recipe: str, overrides:
 
 
 def _build_file(path: Path, out: AnyPath | None, overrides: tuple[str, ...]) -> Job:
-    """A recipe with a [build] table: ``inputs`` (a list) and ``out``, relative to the file, and a ``hook``.
+    """A recipe with a [build] table: ``inputs`` (a list) and ``out``, relative to the file, ``hook`` and ``strict``.
 
     Raises `ConfigError` where not even the folder is known.
     """
@@ -71,7 +73,7 @@ def _build_file(path: Path, out: AnyPath | None, overrides: tuple[str, ...]) -> 
     if trouble is not None:
         return Job((), where, tables, overrides, known, trouble=trouble)
     inputs = tuple(item if files.remote(item) else str(path.parent / item) for item in table["inputs"])
-    return Job(inputs, where, tables, overrides, known)
+    return Job(inputs, where, tables, overrides, known, strict=table.get("strict", False))
 
 
 def _folder_of(table: dict[str, Any], path: Path) -> AnyPath | None:
@@ -89,11 +91,15 @@ def _trouble(settings: object, path: Path) -> ConfigError | None:
     """What is wrong with a [build] table."""
     if not isinstance(settings, dict) or not settings.get("inputs"):
         return ConfigError(f'{path}: no [build] table with inputs = ["folder"] and out = "folder"')
-    if unknown := sorted(set(settings) - {"inputs", "out", "hook"}):
-        return ConfigError(f"{path}: [build] has no setting {', '.join(unknown)} (there are: inputs, out, hook)")
+    if unknown := sorted(set(settings) - {"inputs", "out", "hook", "strict"}):
+        there = "inputs, out, hook, strict"
+        return ConfigError(f"{path}: [build] has no setting {', '.join(unknown)} (there are: {there})")
     given, texts = settings["inputs"], [settings.get("out", ""), settings.get("hook", "")]
     if not isinstance(given, list) or not all(isinstance(item, str) for item in [*given, *texts]):
         return ConfigError(f"{path}: [build] inputs is a list of strings, out and hook are strings")
+    strict = settings.get("strict", False)
+    if not isinstance(strict, bool):
+        return ConfigError(f"{path}: [build] strict is true or false, not {strict!r}")
     return None
 
 
@@ -143,10 +149,11 @@ def prepared(
         given_inputs, out = tuple(inputs), out.absolute()
     generations = Generations.from_json(read_json(given).get("generations")) if given else None
     build = Build(
-        settings, given_inputs, out, pool, redo=redo, compact=compact, given=generations, allow_removal=allow_removal
-    )
+        settings, given_inputs, out, pool, redo=redo, compact=compact, given=generations, strict=job.strict,
+        allow_removal=allow_removal,
+    )  # fmt: skip
     overrides = [recipe.placed(each) for each in job.overrides]
-    return build, {"inputs": inputs, "recipe": asked, "overrides": overrides, "hook": job.hook}
+    return build, {"inputs": inputs, "recipe": asked, "overrides": overrides, "hook": job.hook, "strict": job.strict}
 
 
 def run(job: Job, workers: int | None, ray: str | None = None, retry: bool = False, **options: Any) -> dict[str, Any]:
@@ -176,6 +183,8 @@ def _sum_up(record: Record, build: Build, next_step: str) -> None:
     if "accounting" in record.known:
         for line in summary.lines(record.known, build.recipe, build.out, next_step):
             log.say(line)
+        for line in record.said:
+            log.say(line)
 
 
 def _cores() -> int:
@@ -195,4 +204,12 @@ def ordered(directory: AnyPath) -> Job:
     order = read_json(path)
     hook = Hook(**order["hook"]) if order.get("hook") else None
     kept = takedown.kept(directory / "work")
-    return Job(tuple(order["inputs"]), directory, order["recipe"], tuple(order["overrides"]), hook, kept)
+    return Job(
+        tuple(order["inputs"]),
+        directory,
+        order["recipe"],
+        tuple(order["overrides"]),
+        hook,
+        kept,
+        order.get("strict", False),
+    )

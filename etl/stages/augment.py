@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Final
 
 import orjson
 
+from etl.side_files import decoded
 from etl.tally import Tally
 from schemas.errors import BuildError, ConfigError
 from schemas.trail import Mark, Trail
@@ -64,7 +65,7 @@ class Mapping:
 
     def _parsed(self, raw: bytes) -> dict[str, str]:
         try:
-            texts: Any = orjson.loads(raw)
+            texts: Any = orjson.loads(decoded(raw, f"[augment] {self.path}"))
         except orjson.JSONDecodeError as error:
             raise ConfigError(f"[augment] {self.path}: not valid JSON: {error}") from error
         if not isinstance(texts, dict):

@@ -18,11 +18,12 @@ import pyarrow.parquet as pq
 
 from etl import index, state
 from etl.generations import Generations
-from etl.index import PART_ROWS, Index, OutputShard, Split
+from etl.index import PART_ROWS, Index, OutputShard
 from etl.inputs import InputShard
 from etl.shards import ArrowWriter, atomic, open_arrow, write_table
 from etl.shelf import Shelf
 from etl.sources import SOURCES
+from etl.splits import Split
 from schemas.ledger import FITTED_SCHEMA, LEDGER_SCHEMA, LIGHT_SCHEMA
 from schemas.samples import PACKED_SCHEMA
 
@@ -75,8 +76,7 @@ def indexed(work: Path, shards: list[InputShard], part_rows: int = PART_ROWS) ->
     """Phase 2 over them, so many rows sorted together; returns the output shards."""
     generations = Generations().advanced({shard.name: shard.sha256 for shard in shards})
     with mock.patch.object(index, "PART_ROWS", part_rows):
-        _, outputs = Index(Split(), 32768, 256 * 2**20).build(shards, generations, SOURCES, Shelf(work, work))
-    return outputs
+        return Index(Split(), 32768, 256 * 2**20).build(shards, generations, SOURCES, Shelf(work, work)).outputs
 
 
 def rest(out: Path, shards: list[InputShard], outputs: list[OutputShard]) -> None:
@@ -88,7 +88,7 @@ def rest(out: Path, shards: list[InputShard], outputs: list[OutputShard]) -> Non
         rows = pl.from_arrow(open_arrow(path).read_all())
         assert isinstance(rows, pl.DataFrame)
         ledger = pl.concat(list(_lines(rows))).with_columns(
-            pl.lit(shard.key).alias("shard"), pl.lit("").alias("detail")
+            pl.lit(shard.key).alias("shard"), pl.lit("").alias("detail"), pl.lit("").alias("recorded")
         )
         table = ledger.select(LEDGER_SCHEMA.names).to_arrow().cast(LEDGER_SCHEMA)
         write_table(work / "ledger" / f"{shard.key}.arrow", table)

@@ -156,7 +156,7 @@ def _work(out: Path, steps: pl.DataFrame, kept: pl.DataFrame) -> None:
 
 def _ledger(steps: pl.DataFrame) -> pa.Table:
     """What was read of an input, and what was dropped."""
-    nothing = {"stage": pl.lit("read"), "reason": pl.lit(""), "detail": pl.lit("")}
+    nothing = {"stage": pl.lit("read"), "reason": pl.lit(""), "detail": pl.lit(""), "recorded": pl.lit("")}
     flows = steps.unique("workflow", keep="first", maintain_order=True)
     read = [
         flows.with_columns(unit=pl.lit("record"), id="workflow", parent="workflow", domain=pl.lit(""), **nothing),
@@ -167,7 +167,12 @@ def _ledger(steps: pl.DataFrame) -> pa.Table:
         ),
     ]
     dropped = steps.filter(pl.col("reason") != "").with_columns(
-        unit=pl.lit("step"), id="sample_id", parent="workflow", stage=pl.lit("locate"), detail=pl.lit("as it happens")
+        unit=pl.lit("step"),
+        id="sample_id",
+        parent="workflow",
+        stage=pl.lit("locate"),
+        detail=pl.lit("as it happens"),
+        recorded=pl.lit(""),
     )
     return _arrow(pl.concat([rows.select(LEDGER_SCHEMA.names) for rows in (*read, dropped)]), LEDGER_SCHEMA)
 

@@ -1,0 +1,130 @@
+"""Caps: how much of one domain a dataset takes.
+
+First come, first kept, in the order (generation, hash(seed, workflow id), step): once a domain is full, all that
+comes later is left out, so new data never change an old decision. What was read before does not count.
+
+Memory: of every workflow of one generation a hash and a count for each domain that it is on; and one line for each
+domain that is full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from schemas.errors import ConfigError
+from schemas.reasons import Reason
+
+REASON: Final[Reason] = "over_domain_cap"
+_FULL: Final = {
+    "domain": pl.String, "last_generation": pl.Int32, "last": pl.UInt64, "allowed": pl.Int64, "by": pl.String
+}  # fmt: skip
+_ORDER: Final = ("position", "workflow", "domain")
+
+
+@dataclass(frozen=True)
+class Caps:
+    """samples_per_domain, workflows_per_domain: at most so many of one domain are in the dataset, all splits together;
+    off unless given. A workflow counts for each domain that it has samples on.
+    """
+
+    samples_per_domain: int | None = None
+    workflows_per_domain: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("samples_per_domain", "workflows_per_domain"):
+            limit = getattr(self, name)
+            if limit is not None and limit < 1:
+                raise ConfigError(f"caps.{name} = {limit}: it is 1 or more; leave domains out with exclude.domains")
+
+    def __bool__(self) -> bool:
+        return self.samples_per_domain is not None or self.workflows_per_domain is not None
+
+    def room(self) -> Room:
+        """Nothing is full yet."""
+        return Room(self)
+
+
+class Room:
+    """What is full and from where on, as generations are counted one after the other."""
+
+    def __init__(self, caps: Caps) -> None:
+        self._caps = caps
+        self._taken = pl.DataFrame(schema={"domain": pl.String, "samples": pl.Int64, "workflows": pl.Int64})
+        self._full = pl.DataFrame(schema=_FULL)
+        self._pairs: list[pl.DataFrame] = []
+
+    def add(self, rows: pl.DataFrame, hashed: Callable[[str], int]) -> None:
+        """Count light rows that came first. hashed: the order of workflows."""
+        pairs = rows.group_by("workflow", "domain").agg(samples=pl.len().cast(pl.Int64))
+        pairs = pairs.with_columns(_hashes(pairs["workflow"], hashed)).drop("workflow")
+        self._pairs.append(pairs.join(self._full, on="domain", how="anti"))
+
+    def close(self, generation: int) -> None:
+        """The rows of a generation have all been added."""
+        if not self._pairs:
+            return
+        pairs = pl.concat(self._pairs).group_by("domain", "hash").agg(pl.col("samples").sum())
+        self._pairs = []
+        pairs = pairs.join(self._taken, on="domain", how="left", suffix="_before").with_columns(
+            pl.col("samples_before", "workflows").fill_null(0)
+        )
+        pairs = pairs.sort("domain", "hash").with_columns(
+            samples_before=pl.col("samples_before") + pl.col("samples").cum_sum().over("domain") - pl.col("samples"),
+            workflows=pl.col("workflows") + pl.int_range(pl.len()).over("domain"),
+        )
+        pairs = pairs.with_columns(allowed=self._allowed(), by=self._by())
+        over = pairs.filter(pl.col("allowed") < pl.col("samples")).unique("domain", keep="first", maintain_order=True)
+        full = over.select(
+            "domain", pl.lit(generation, pl.Int32).alias("last_generation"), pl.col("hash").alias("last"), "allowed",
+            "by",
+        )  # fmt: skip
+        self._full = pl.concat([self._full, full])
+        last = pairs.unique("domain", keep="last", maintain_order=True).select(
+            "domain", samples=pl.col("samples_before") + pl.col("samples"), workflows=pl.col("workflows") + 1
+        )
+        self._taken = pl.concat([self._taken.join(last, on="domain", how="anti"), last]).join(
+            full, on="domain", how="anti"
+        )
+
+    def _allowed(self) -> pl.Expr:
+        """Samples that a workflow may have on a domain, in view of those before it."""
+        most, workflows = self._caps.samples_per_domain, self._caps.workflows_per_domain
+        left = pl.col("samples") if most is None else (pl.lit(most) - pl.col("samples_before")).clip(lower_bound=0)
+        return left if workflows is None else pl.when(pl.col("workflows") < workflows).then(left).otherwise(0)
+
+    def _by(self) -> pl.Expr:
+        """The cap that a workflow meets first."""
+        most, workflows = self._caps.samples_per_domain, self._caps.workflows_per_domain
+        of_samples = pl.lit(f"caps.samples_per_domain is {most}")
+        if workflows is None:
+            return of_samples
+        of_workflows = pl.lit(f"caps.workflows_per_domain is {workflows}")
+        return pl.when(pl.col("workflows") >= workflows).then(of_workflows).otherwise(of_samples)
+
+    def judged(self, rows: pl.DataFrame, generation: int, hashed: Callable[[str], int]) -> pl.DataFrame:
+        """Light rows of a generation; those that find no room have the reason and the cap that says so."""
+        if not self._full.height:
+            return rows
+        found = rows.join(self._full, on="domain", how="left", maintain_order="left")
+        found = found.with_columns(_hashes(found["workflow"], hashed))
+        first = pl.col("reason") == ""
+        rank = pl.when(first).then(pl.col("step")).rank("ordinal").over(_ORDER)
+        same = pl.col("last_generation") == generation
+        later = (pl.col("hash") > pl.col("last")) | ((pl.col("hash") == pl.col("last")) & (rank > pl.col("allowed")))
+        over = first & ((pl.col("last_generation") < generation) | (same & later))
+        said = pl.format("the domain {} is full: {}", "domain", "by")
+        return found.with_columns(
+            reason=pl.when(over).then(pl.lit(REASON)).otherwise("reason"),
+            detail=pl.when(over).then(said).otherwise("detail"),
+        ).select(rows.columns)
+
+
+def _hashes(workflows: pl.Series, hashed: Callable[[str], int]) -> pl.Series:
+    """The order of each of these workflows."""
+    every = workflows.unique(maintain_order=True)
+    orders = pl.Series("hash", map(hashed, every), pl.UInt64)
+    return workflows.replace_strict(every, orders, return_dtype=pl.UInt64).alias("hash")
