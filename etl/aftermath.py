@@ -38,7 +38,7 @@ class Record:
     """What is known of a run so far.
 
     status: empty until it has ended. file: whether the summary was written. known: fields of the file. seconds: by
-    phase. said: lines about what the recipe's lists came to.
+    phase. said, warned: lines about what the recipe's lists came to.
     """
 
     status: str = ""
@@ -46,6 +46,7 @@ class Record:
     known: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)
     _built: dict[str, set[str]] = field(default_factory=dict)
     _every: dict[str, int] = field(default_factory=dict)
 
@@ -83,7 +84,7 @@ class Record:
 
     def as_json(self, message: str, code: int) -> dict[str, Any]:
         """The file. Fields of what the run did not come to are null."""
-        nothing = dict.fromkeys(("generation", "inputs", *_OF_MANIFEST))
+        nothing = dict.fromkeys(("generation", "inputs", "unmatched", *_OF_MANIFEST))
         shards = {
             what: {"built": len(self._built.get(what, ())), "of": self._every.get(what, 0)}
             for what in ("input_shards", "output_shards")

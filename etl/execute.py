@@ -72,8 +72,8 @@ class Build:
     redo: bool = False
     compact: bool = False
     given: Generations | None = None
-    strict: bool = False
     allow_removal: bool = False
+    strict: bool = False
     record: Record = field(default_factory=Record, compare=False)
 
     @property
@@ -244,7 +244,7 @@ class Build:
     def _check_names(self, asked: Asked) -> None:
         """What the recipe's lists came to. Raises `BuildError` if that is not enough."""
         self.record.known["unmatched"] = asked.counts()
-        self.record.said = list(asked.lines())
+        self.record.said, self.record.warned = list(asked.lines()), list(asked.warnings())
         unmatched.check(asked, self.strict)
 
     def _check_splits(self, samples: Iterable[tuple[str, int]], asked: Asked) -> None:

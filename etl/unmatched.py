@@ -91,13 +91,16 @@ class Asked:
     unmatched: tuple[Unmatched, ...]
 
     def lines(self) -> Iterator[str]:
-        """For people: what was taken down by which entry, then what matches nothing."""
+        """For people: what was taken down by which entry."""
         yield from self.matches.lines(SHOWN)
+
+    def warnings(self) -> Iterator[str]:
+        """For people: what matches nothing."""
         for setting in sorted({each.setting for each in self.unmatched}):
             mine = [each for each in self.unmatched if each.setting == setting]
-            yield from (f"warning: {each}" for each in mine[:SHOWN])
+            yield from map(str, mine[:SHOWN])
             if len(mine) > SHOWN:
-                yield f"warning: {setting}: {len(mine) - SHOWN:,} more entries match nothing"
+                yield f"{setting}: {len(mine) - SHOWN:,} more entries match nothing"
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""

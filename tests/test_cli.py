@@ -185,7 +185,7 @@ ERRORS: Final[dict[str, tuple[list[str], list[str]]]] = {
     "build file in another encoding": (["build", "latin.toml"], ["latin.toml is not UTF-8: line"]),
     "build file with a setting too many": (
         ["build", "more.toml"],
-        ["[build] has no setting worker (there are: inputs, out, hook)"],
+        ["[build] has no setting worker (there are: inputs, out, hook, strict)"],
     ),
     "build file with one input as text": (["build", "text.toml"], ["[build] inputs is a list of strings"]),
     "build file and recipe": (["build", "text.toml", "--recipe", "scribeagent-64k"], ["is a recipe itself"]),

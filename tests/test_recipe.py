@@ -253,7 +253,8 @@ def test_every_setting_is_in_the_fingerprint() -> None:
     changes = [
         "inputs.part_mb=5", "filter.section_or_stack=false", "filter.instruction=false", "filter.duplicate_steps=false",
         "filter.no_objective=false", "filter.missing_description=true", "filter.missing_dom=false",
-        "filter.failed_actions=false", "filter.incomplete_history=false", "filter.min_english=0.5", "filter.max_non_ascii=0.5", "filter.min_reward=0.5",
+        "filter.failed_actions=false", "filter.incomplete_history=false",
+        "filter.min_english=0.5", "filter.max_non_ascii=0.5", "filter.min_reward=0.5",
         "locate.drop_workflow=true", "locate.train_without_element=true", "prune.keep_target=false",
         "prune.min_chars_per_token=1.5", "prune.style_kept_only_as=x", *(f'prune.{name}=["b"]' for name in LISTS),
         "prune.inert_content=false", "prune.pseudo_elements=true", "prune.max_data_uri=9", "prune.javascript_urls=drop",

@@ -185,6 +185,8 @@ def _sum_up(record: Record, build: Build, next_step: str) -> None:
             log.say(line)
         for line in record.said:
             log.say(line)
+        for line in record.warned:
+            log.warn(line)
 
 
 def _cores() -> int:
