@@ -263,6 +263,7 @@ def test_changed_settings_are_named_field_by_field(small: Path, run: Run) -> Non
         "index.split.seed: 0 is now 7",
         "packed.fits.test.context: 32768 is now 4096",
         "packed.fits.train.context: 32768 is now 4096",
+        "packed.fits.validation.context: 32768 is now 4096",
         "samples.stage filter.failed_actions: True is now False",
     }
     assert {line for line in lines if line.startswith("->")} == {
