@@ -92,7 +92,7 @@ def test_malformed_mapping_stops_before_work(tmp_path: Path, texts: Any, told: s
     folder = write(tmp_path / "in", [good("a")]).parent
     with pytest.raises(ConfigError, match=told):
         build(tmp_path / "out", folder, settings=(f"augment.objectives={file.path}",))
-    assert not (tmp_path / "out").exists()
+    assert not list((tmp_path / "out").rglob("*.arrow"))
 
 
 def test_missing_mapping_stops_before_work(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_missing_mapping_stops_before_work(tmp_path: Path) -> None:
     folder = write(tmp_path / "in", [good("a")]).parent
     with pytest.raises(ConfigError, match="No such file"):
         build(tmp_path / "out", folder, settings=("augment.descriptions=absent.json",))
-    assert not (tmp_path / "out").exists()
+    assert not list((tmp_path / "out").rglob("*.arrow"))
 
 
 def test_fingerprint_is_the_content(tmp_path: Path) -> None:

@@ -24,13 +24,13 @@ ROWS = 40
 def folder(tmp_path: Path) -> Path:
     """Files of samples whose ids say where they lie, a few to a batch."""
     for number in range(FILES):
-        with atomic(tmp_path / "samples" / f"file-{number}.arrow") as stream:
+        with atomic(tmp_path / "work" / "samples" / f"file-{number}.arrow") as stream:
             writer = ArrowWriter(stream, SAMPLE_SCHEMA)
             for row in range(ROWS):
                 made = _sample(number, row)
                 writer.add(tuple(getattr(made, name) for name in SAMPLE_SCHEMA.names), 2**18)
             writer.close()
-    return tmp_path
+    return tmp_path / "work"
 
 
 def _sample(number: int, row: int) -> Sample:

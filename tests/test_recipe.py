@@ -264,7 +264,7 @@ def test_every_setting_is_in_the_fingerprint() -> None:
             "caps.workflows_per_domain=5", *NAMES, "card.pretty_name=x", "card.license=mit",
         "card.language=de", 'card.licenses={scribe="mit"}', 'card.tags=["x"]', 'card.source_datasets=["a/b"]',
         'card.creators=["x"]', "card.url=https://x.example", "card.published=2026-01-31", "card.version=1.0.0",
-        "card.citation=x", "limits.page_mb=5",
+        "card.citation=x", "limits.page_mb=5", "filter.incomplete_history=false",
     ]  # fmt: skip
     for change in changes:
         assert recipe.load("scribeagent-32k", [change]).settings() != plain.settings(), change
