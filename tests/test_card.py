@@ -302,7 +302,7 @@ def test_what_the_card_cannot_be_made_of_stops_before_work(
     setting, says = BAD[what]
     with pytest.raises(ConfigError, match=re.escape(says)):
         builds.build([little(tmp_path)], tmp_path / "out", setting)
-    assert list(builds.contents(tmp_path / "out")) == ["work/last_build.json"]
+    assert set(builds.contents(tmp_path / "out")) <= {"work/last_build.json"}
 
 
 def test_a_template_of_one_s_own(tmp_path: Path) -> None:

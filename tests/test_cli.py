@@ -296,7 +296,8 @@ def test_json_is_json(small: Path, tmp_path: Path, run: Run) -> None:
     assert json.loads(run("verify", out, "--json").out) == {"problems": []}
     assert set(json.loads(run("formats", "--json").out)) >= {"mind2web", "scribe", "workflows"}
     assert set(json.loads(run("recipes", "--json").out)) >= {"scribeagent-32k", "scribeagent-64k"}
-    assert json.loads(run("recipes", "scribeagent-64k", "--json").out)["index"]["context"] == 65536
+    settings = json.loads(run("recipes", "scribeagent-64k", "--json").out)["fit"]
+    assert {each["setting"]: each["value"] for each in settings}["fit.context"] == 65536
 
 
 def test_stdout_is_for_data(small: Path, tmp_path: Path, run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -310,7 +311,12 @@ def looked_at(out: Path) -> dict[str, str]:
         ["publish", out, f"file://{out}-published", "--allow", "unlicensed", "--dry-run"],
     ]
     for command in commands:
-        found[" ".join(map(str, command[:3]))] = told(*command)
+        said = told(*command)
+        if command[0] == "report":  # whose verdict is about the last run
+            figures = json.loads(said)
+            del figures["verdict"]
+            said = json.dumps(figures)
+        found[" ".join(map(str, command[:3]))] = said
     return found
 
 

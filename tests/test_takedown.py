@@ -282,7 +282,7 @@ def test_a_conflict_between_inputs_keeps_no_bytes_of_it(tmp_path: Path) -> None:
     domain of the list are not kept there either.
     """
     write(tmp_path / "in" / "a.jsonl", *(builds.workflow(n) for n in range(3)))
-    other = builds.workflow(1)
+    other = builds.workflow(1, objective="Find the way to the harbour")
     other["steps"][0]["html"] += f'<a href="https://shop5.example/">{SECRET}</a>'
     write(tmp_path / "in" / "b.jsonl", other)
     out = tmp_path / "out"

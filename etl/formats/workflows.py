@@ -55,9 +55,13 @@ WORKFLOWS: Final = Format(
         Field("topic", "string", "what kind of site or task it is"),
         Field("reward", "number", "the outcome; `filter.min_reward` can ask for it",
               like="score success"),
+        Field("meta", "object", "whatever else is known of the recording; kept, never trained on"),
         Field("steps", "list", "the steps in the order in which they were done; at least one", True,
               like="actions events history trajectory turns states observations"),
         Field("steps[].step_id", "string", "names the step; its position unless given"),
+        Field("steps[].number", "whole number",
+              "the step's own number in the recording, by which gaps are seen"),
+        Field("steps[].meta", "object", "whatever else is known of the step; kept, never trained on"),
         Field("steps[].url", "string", "the page's address", like="page_url href"),
         Field("steps[].html", "string", "the page before the action, whole", True,
               like="dom page page_html raw_html content snapshot outer_html document source "
