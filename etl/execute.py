@@ -107,6 +107,7 @@ class Build:
     def _run(self, order: Mapping[str, Any] | None, retry: bool, check: Callable[[], None]) -> dict[str, Any]:
         """`run`, with the folder held. check: raises if the lock was lost."""
         candidate.go_on(self.out)
+        self._sweep()
         settings = self._settled(retry, order)
         with self.record.phase("inputs"):
             shards = self.discovered()
@@ -119,7 +120,6 @@ class Build:
             return self._again(done)
         self.verdict().before({shard.name: shard.sha256 for shard in shards})
         self._begin(settings)
-        self._sweep()
         again = self._quarantined(shards) if retry else frozenset()
         made = self._made(settings, shards, generations, check, again | stamps.keys(damaged), frozenset(damaged))
         stamps.note(self.out)

@@ -252,7 +252,7 @@ def test_provenance_and_responsible_ai(out: Path) -> None:
 def test_a_dataset_without_rows_is_described(tmp_path: Path) -> None:
     """Nothing to train on: valid all the same, with statistics and no splits."""
     inputs = builds.write_workflows(tmp_path / "in.jsonl", builds.workflow(0) | {"objective": ""})
-    builds.build([inputs], tmp_path / "out")
+    builds.build([inputs], tmp_path / "out", "gates.min_samples=0")
     dataset = opened(tmp_path / "out" / "dataset" / "croissant.json")
     assert dataset.metadata.issues.errors == set()
     assert {each.id for each in dataset.metadata.record_sets} == set(describe.STATISTICS)

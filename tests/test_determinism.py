@@ -23,7 +23,7 @@ SIMD: Final = cast("dict[str, list[str]]", np.show_config(mode="dicts")["SIMD Ex
 """What numpy makes use of: ``baseline``, and what it has ``found`` beyond."""
 
 
-OF_HERE: Final = ("work/last_build.json", "work/order.json", "work/remembered.json")
+OF_HERE: Final = ("work/last_build.json", "work/order.json", "work/remembered.json", "work/stamps.json")
 """What is of this machine by intent: when a build ended, what it was asked for, and the times of the inputs."""
 
 

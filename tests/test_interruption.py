@@ -19,7 +19,7 @@ import orjson
 import polars as pl
 import pytest
 
-from etl import account, state
+from etl import account
 from etl.shards import read_json
 from tests import builds
 
@@ -438,23 +438,3 @@ def test_a_removed_file_is_made_again(tmp_path: Path) -> None:
             (out / "dataset" / "manifest.json").unlink()
         builds.build([path], out)
         assert comparable(out) == expected, name
-
-
-def test_another_input_withdraws_the_manifest(tmp_path: Path) -> None:
-    """While new inputs are built into a finished build there is no manifest: what it said is no longer there. What was
-    not touched is not read again, and the result is that of a build from nothing by the same generations.
-    """
-    first = builds.write_workflows(tmp_path / "in" / "a.jsonl", *(builds.workflow(number) for number in range(9)))
-    out = tmp_path / "out"
-    arguments = ("build", first.parent, "--out", out, "--workers", "0")
-    assert builds.command(*arguments).returncode == 0
-    before = builds.stamps(out / "work" / "samples")
-    builds.write_workflows(tmp_path / "in" / "b.jsonl", *(builds.workflow(number) for number in range(20, 30)))
-    done = killed(tmp_path, POINTS["before the manifest"], *arguments)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert not (out / "dataset" / "manifest.json").exists()
-    assert builds.command(*arguments).returncode == 0
-    after = builds.stamps(out / "work" / "samples")
-    assert {name: after[name] for name in before} == before
-    builds.build([first.parent], tmp_path / "fresh", given=state.generations(out / "work"))
-    assert comparable(out) == comparable(tmp_path / "fresh")

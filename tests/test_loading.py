@@ -131,7 +131,9 @@ def test_nothing_to_train_on_is_no_dataset_but_a_build(tmp_path: Path) -> None:
     """Recordings of which no step is trained on: the build ends well, with accounts, and without any split."""
     records = [builds.workflow(0) | {"objective": ""}, builds.workflow(1)]
     records[1]["steps"][0]["error"] = "failed"
-    manifest = builds.build([builds.write_workflows(tmp_path / "in.jsonl", *records)], tmp_path / "out")
+    manifest = builds.build(
+        [builds.write_workflows(tmp_path / "in.jsonl", *records)], tmp_path / "out", "gates.min_samples=0"
+    )
     assert manifest["splits"] == {}
     assert {unit: counts["read"] for unit, counts in manifest["accounting"].items()} == {
         "record": 2, "workflow": 2, "step": 2, "sample": 0,

@@ -418,7 +418,7 @@ def test_deep_page() -> None:
 def _broken(demo: bytes) -> dict[str, tuple[bytes, str]]:
     packed = zstandard.compress(demo)
     return {
-        "cut": (demo[:-9], "broken_json"),
+        "cut": (demo[:-9], "truncated_json"),
         "empty": (b"", "broken_json"),
         "too deep": (b"[" * 5000 + b"]" * 5000, "broken_json"),
         "latin-1": (demo.replace(b"do it", b"do \xe9t"), "invalid_utf8"),

@@ -380,7 +380,7 @@ def test_a_dataset_of_nothing_is_reported_too(tmp_path: Path) -> None:
     """A build all of whose steps were dropped has a report: what was read, and why nothing is left."""
     record = builds.workflow(1)
     record["steps"][0]["target"] = [{"kind": "css", "value": "#nowhere"}]
-    builds.build([builds.write_workflows(tmp_path / "a.jsonl", record)], tmp_path / "out")
+    builds.build([builds.write_workflows(tmp_path / "a.jsonl", record)], tmp_path / "out", "gates.min_samples=0")
     assert run(tmp_path / "out", "--out", tmp_path / "r.html").exit_code == 0
     text = (tmp_path / "r.html").read_text()
     assert "target_absent" in text

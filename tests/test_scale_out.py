@@ -24,6 +24,7 @@ from etl.inputs import InputShard
 from etl.pools import Pool, Processes, inline
 from etl.recipe import load
 from etl.reports import ShardReport
+from etl.shelf import Shelf
 from etl.slices import Slice
 from etl.workers import SamplesWorker
 from schemas.errors import ConfigError
@@ -177,6 +178,11 @@ class Dying:
                 os.kill(os.getpid(), signal.SIGKILL)
 
         return self.worker(item, refused, watched)
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where its files lie."""
+        return self.worker.shelf
 
 
 @dataclass(frozen=True)
