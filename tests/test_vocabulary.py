@@ -320,7 +320,7 @@ def test_what_cannot_be_had_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
     with pytest.raises(ConfigError, match="TIKTOKEN_CACHE_DIR"):
         load("cl100k")
-    with pytest.raises(ConfigError, match="there are qwen2.5, "):
+    with pytest.raises(ConfigError, match=r"there are qwen2\.5, "):
         load("llama3")
     with pytest.raises(ConfigError, match="family"):
         load("mine", file=qwen().file.path)
