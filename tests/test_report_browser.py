@@ -216,7 +216,7 @@ def test_steps_are_gone_through_by_keyboard(shown: Shown) -> None:
     """Tab leads to the buttons, n and p go on and back within the section, and what is typed into a field is typed."""
     shown.step(0)
     shown.find("#find").click()
-    for _ in range(3):  # the field, the list, next: there is nothing before the first
+    for _ in range(5):  # the field, three lists, next: there is nothing before the first
         shown.keys(Keys.TAB)
         if shown.js("return document.activeElement.id") == "next":
             break
@@ -374,7 +374,7 @@ def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         step = {
             "url": f"https://shop.example/{text}" if number % 2 else "",  # else the domain is the website
             "html": page_html.replace("id=b", f'id=b title="{html.escape(text)}"'),
-            "action": {"kind": f"click {text}", "value": text, "description": f"Order the item {text}"},
+            "action": {"kind": "click", "value": text, "description": f"Order the item {text}"},
             "target": [{"kind": "css", "value": "#b"}],
         }
         objective = f"Order item {number} in the shop and pay for it {text}"
