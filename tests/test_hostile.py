@@ -440,7 +440,7 @@ URLS = {
     "http://\u2100.example/": "unknown",
     "http://user:pw@[::1]:99999999/": "::1",
     "//": "unknown",
-    "http://a|b\n# c.example": "a|b",
+    "http://a|b\n# c.example": "unknown",
     "\0": "unknown",
 }
 
