@@ -55,7 +55,8 @@ def _host(authority: str) -> str:
     """The host in what stands between the slashes; empty if it is none."""
     text = authority.rpartition("@")[2]
     if text.startswith("["):
-        return text[1:].partition("]")[0].lower()
+        address, closed, _ = text[1:].partition("]")
+        return address.lower() if closed else ""
     host = unquote(re.sub(r":\d*$", "", text)).lower()
     if not host.isascii():
         try:

@@ -430,7 +430,7 @@ def test_control_characters_in_the_objective(beside: Beside) -> None:
 
 
 URLS = {
-    "http://[::1": "::1",
+    "http://[::1": "unknown",
     "http://a b": "unknown",
     "http://xn--zzzzzzzzz-.example/": "xn--zzzzzzzzz-.example",
     f"http://{'ü' * 100}.example/": "unknown",
