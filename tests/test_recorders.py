@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from etl import dom, locators
+from etl.locators.tree import Tree
 from schemas.errors import PageError
 
 PAGE = dom.read(
@@ -72,6 +75,32 @@ def test_paths_from_body() -> None:
     assert locators.find_path(PAGE, "body/form/button[2]") == [8]
     assert locators.find_path(PAGE, "BODY/H1") == [4]
     assert locators.find_path(PAGE, "xpath=html/body/h1") == [4]
+
+
+def test_text_beside_shadow_roots() -> None:
+    """To an XPath, text before and after a shadow root is one text in its place, as if nothing stood there."""
+    html = "<div>p<b>x</b>q<template shadowrootmode=open><i>in</i></template>r<u></u>s</div><div>t</div>"
+    page = dom.read(f"<html><body>{html}</body></html>")
+    assert locators.find_xpath(page, "//div[text()[2]='qr']") == [2]
+    assert locators.find_xpath(page, "//u[following-sibling::text()='s']") == [6]
+    assert locators.find_xpath(page, "//div[.='pxqrs']") == [2]
+
+
+def test_lookups_on_a_page_share_its_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """XPaths that are looked up one after the other on a page want one tree, and find what each alone finds."""
+    made: list[Tree] = []
+    build = Tree._build
+
+    def counted(tree: Tree, *given: Any) -> Any:
+        made.append(tree)
+        return build(tree, *given)
+
+    monkeypatch.setattr(Tree, "_build", counted)
+    page, other = dom.read("<p id=a>1</p><p>2</p>"), dom.read("<p>1</p><p id=a>2</p>")
+    assert [locators.find_xpath(page, path) for path in ("id('a')", "//p[2]", "id('b')")] == [[0], [1], []]
+    assert len(made) == 1
+    assert [locators.find_xpath(each, "id('a')") for each in (other, other, page)] == [[1], [1], [0]]
+    assert len(made) == 3
 
 
 def test_shadow_roots_are_no_elements() -> None:

@@ -8,6 +8,7 @@ from itertools import compress
 from etl.dom import QUIRKS, Page, Token, read
 from etl.locators import css, xpath
 from etl.locators.match import Elements
+from etl.locators.tree import tree_of
 from schemas.errors import PageError
 
 
@@ -51,4 +52,4 @@ def find_xpath(page: Page, path: str) -> list[int]:
     Raises `PageError`: "invalid_xpath" for anything else, "unsupported_locator" for what a recorded page does not
     decide, and "costly_xpath" for what would take libxml2 minutes on this page.
     """
-    return xpath.find_xpath(Elements(page), path)
+    return xpath.find_xpath(tree_of(page), path)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import cached_property
 from itertools import islice
 from typing import Final
 
 from lxml import etree
 
-from etl.dom import END, OTHER, START, Token
+from etl.dom import END, OTHER, START, Page, Token
 from etl.locators import standard
 from etl.locators.match import Elements
 
@@ -26,7 +27,7 @@ _UNNAMEABLE: Final = "stepmill-unnameable"
 
 
 class Tree:
-    """The elements, texts and comments of a page under a document, for libxml2.
+    """The elements, texts and comments of a page under a document, for libxml2; made when it is first asked for.
 
     HTML elements have no namespace, because XPaths name them without one. Names that XML does not allow are replaced
     (``odd_tags``, ``odd_attributes``: there are such), characters that it does not allow become U+FFFD. Comments are
@@ -36,67 +37,80 @@ class Tree:
     def __init__(self, elements: Elements) -> None:
         self.elements = elements
         self.odd_tags = self.odd_attributes = self.astral = False
+        self.held = False
+        self._names: dict[tuple[str, int], str | None] = {}
         self._index: dict[etree._Element, int] = {}
-        self.held = elements.kin.parents.count(-1) != 1
-        self.root = self._build(etree.Element("stepmill-page") if self.held else None)
-        if elements.page.mode and not self.held:  # the document type is a node, for Chromium
-            self.root.addprevious(etree.Comment())
-        self.document = etree.ElementTree(self.root)
+
+    def __del__(self) -> None:
+        """Let go of elements before those around them: lxml climbs from each to the next one that is held."""
+        while self._index:
+            self._index.popitem()
+
+    @cached_property
+    def root(self) -> etree._Element:
+        """The page's root element, or ours."""
+        self.held = self.elements.kin.parents.count(-1) != 1
+        root = self._build(etree.Element("stepmill-page") if self.held else None)
+        if self.elements.page.mode and not self.held:  # the document type is a node, for Chromium
+            root.addprevious(etree.Comment())
+        return root
 
     def index(self, item: object) -> int | None:
         """The index of an element of the page; None for what is none."""
         return self._index.get(item) if isinstance(item, etree._Element) else None
 
-    def by_ids(self, ids: list[str]) -> list[etree._Element]:
+    @cached_property
+    def by_id(self) -> dict[str, etree._Element]:
         """The first element of each id."""
-        wanted = set(ids)
         found: dict[str, etree._Element] = {}
         for element in self._index:
             id = element.get("id")
-            if id in wanted and id not in found:
-                found[id] = element
-        return list(found.values())
+            if id:
+                found.setdefault(id, element)
+        return found
 
     def _build(self, root: etree._Element | None) -> etree._Element:
         unseen = self.elements.shadowed
         namespaces = self.elements.namespaces
-        stack = [root]
+        opened = [root]
+        lasts: list[etree._Element | None] = [None]  # of each: the last node in it so far
         names = [""]
-        hidden = [False]  # of each open element: whether what it holds is no part of the document
+        hidden = [False]  # of each: whether what it holds is no part of the document
         open_names: Counter[str] = Counter()
         text: list[str] = []  # what has come since the last node began or ended
-        after: etree._Element | None = None  # the node that it follows; None: it is the first in its parent
         element = -1
         for token in self.elements.page.tokens:
             if token.element:
-                self._put(text, stack[-1], after)
                 element += 1
-                node = stack[-1]
-                if element not in unseen:
-                    node = after = self._add(stack[-1], token, element, namespaces[element])
+                if seen := element not in unseen:
+                    self._put(text, opened[-1], lasts[-1])
+                    node = lasts[-1] = self._add(opened[-1], token, element, namespaces[element])
                     root = node if root is None else root
                 if token.kind == START:
-                    stack.append(node)
+                    opened.append(lasts[-1] if seen else opened[-1])
+                    lasts.append(None if seen else lasts[-1])
                     names.append(token.tag)
-                    hidden.append(hidden[-1] or element in unseen)
+                    hidden.append(hidden[-1] or not seen)
                     open_names[token.tag] += 1
-                    after = None
             elif token.kind == END and open_names[token.tag]:
-                self._put(text, stack[-1], after)
                 name = ""
                 while name != token.tag:
-                    name, after = names.pop(), stack.pop()
-                    hidden.pop()
+                    if not hidden[-1]:
+                        self._put(text, opened[-1], lasts[-1])
+                    name = names.pop()
                     open_names[name] -= 1
-            elif token.kind == OTHER and len(stack) > 1 and not hidden[-1]:
-                self._put(text, stack[-1], after)
-                after = etree.Comment()
-                around = stack[-1]
+                    opened.pop()
+                    lasts.pop()
+                    hidden.pop()
+            elif token.kind == OTHER and len(opened) > 1 and not hidden[-1]:
+                self._put(text, opened[-1], lasts[-1])
+                around, comment = opened[-1], etree.Comment()
                 if around is not None:
-                    around.append(after)
-            if token.raw_text and not hidden[-1] and len(stack) > 1:
+                    around.append(comment)
+                    lasts[-1] = comment
+            if token.raw_text and not hidden[-1] and len(opened) > 1:
                 text.append(token.text)
-        self._put(text, stack[-1], after)
+        self._put(text, opened[-1], lasts[-1])
         return root
 
     def _add(self, parent: etree._Element | None, token: Token, element: int, namespace: int) -> etree._Element:
@@ -110,9 +124,12 @@ class Tree:
         elif namespace == standard.MATHML:
             tag = f"{{{_MATHML}}}{tag}"
             nsmap = {None: _MATHML, "xlink": _XLINK}
+        names = self._names
         attributes: dict[str, str] = {}
         for name, value in islice(self.elements.of(element, token).items(), _MAX_ATTRIBUTES):
-            known = self._name(name, namespace)
+            if (name, namespace) not in names:
+                names[name, namespace] = self._name(name, namespace)
+            known = names[name, namespace]
             if known is None:
                 known, self.odd_attributes = f"{_UNNAMEABLE}-{len(attributes)}", True
             if known:
@@ -142,12 +159,23 @@ class Tree:
             return _NOT_XML.sub("\ufffd", text)
         return text if text.isprintable() else _NOT_XML.sub("\ufffd", text)
 
-    def _put(self, text: list[str], parent: etree._Element | None, after: etree._Element | None) -> None:
-        """Hang collected text into the tree."""
+    def _put(self, text: list[str], parent: etree._Element | None, last: etree._Element | None) -> None:
+        """Hang collected text into the tree, after the last node in its parent."""
         if text and parent is not None:
             joined = self._clean("".join(text))
             text.clear()
-            if after is None or len(parent) == 0:
-                parent.text = (parent.text or "") + joined
+            if last is None:
+                parent.text = joined
             else:
-                after.tail = joined
+                last.tail = joined
+
+
+_LATEST: Final[list[Tree]] = []
+
+
+def tree_of(page: Page) -> Tree:
+    """The tree of a page. The latest one is kept: the locators of a step, and steps on one page, come in a row."""
+    if _LATEST and _LATEST[0].elements.page is page:
+        return _LATEST[0]
+    _LATEST[:] = [Tree(Elements(page))]
+    return _LATEST[0]

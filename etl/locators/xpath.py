@@ -60,27 +60,28 @@ class _Path(NamedTuple):
     any_attribute: bool
 
 
-def find_xpath(elements: Elements, path: str) -> list[int]:
+def find_xpath(tree: Tree, path: str) -> list[int]:
     """Indices of the elements an XPath selects. Raises `PageError` ("invalid_xpath") for anything else,
     "costly_xpath" for one that would take libxml2 minutes on this page, and "unsupported_locator" for what a
     recorded page does not decide.
     """
     path = path.strip()
-    if len(path) > LOCATOR_LIMIT or _cost(elements, path) > XPATH_LIMIT:
-        raise PageError("costly_xpath", f"{path[:200]!r} on {elements.page.elements} elements")
+    if len(path) > LOCATOR_LIMIT or _cost(tree.elements, path) > XPATH_LIMIT:
+        raise PageError("costly_xpath", f"{path[:200]!r} on {tree.elements.page.elements} elements")
     rewritten = _rewritten(path)
-    tree = Tree(elements)
+    root = tree.root
     _check(path, rewritten, tree)
 
     def ids(_: Any, wanted: Any) -> list[etree._Element]:
         texts = [_text(each) for each in wanted] if isinstance(wanted, list) else [_text(wanted)]
-        return tree.by_ids([id for text in texts for id in text.split()])
+        known = tree.by_id
+        return [known[id] for id in {id: 0 for text in texts for id in text.split()} if id in known]
 
     def namespace(_: Any, nodes: Any) -> str:
         return "" if not nodes or tree.index(nodes[0]) is None else etree.QName(nodes[0]).namespace or XHTML
 
     evaluate = etree.XPathDocumentEvaluator(
-        tree.document, namespaces={_PREFIX: _FUNCTIONS}, smart_strings=False,
+        root.getroottree(), namespaces={_PREFIX: _FUNCTIONS}, smart_strings=False,
         extensions={(_FUNCTIONS, "id"): ids, (_FUNCTIONS, "namespace-uri"): namespace},
     )  # fmt: skip
     expression = ("/*/" if tree.held else "/").join(rewritten.parts)
@@ -92,7 +93,7 @@ def find_xpath(elements: Elements, path: str) -> list[int]:
         raise PageError("invalid_xpath", f"{path[:200]!r}: {error}") from error
     if not isinstance(found, list):
         raise PageError("invalid_xpath", f"{path[:200]!r} selects no elements but a {type(found).__name__}")
-    indices = [tree.index(item) for item in found if item is not tree.root or not tree.held]
+    indices = [tree.index(item) for item in found if item is not root or not tree.held]
     if None in indices:
         raise PageError("invalid_xpath", f"{path[:200]!r} selects no elements but other nodes")
     return sorted(index for index in indices if index is not None)

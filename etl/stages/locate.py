@@ -33,7 +33,7 @@ class Locate:
     """
 
     name: ClassVar[str] = "locate"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     drop_workflow: bool = False
     train_without_element: bool = False

@@ -89,6 +89,13 @@ FINDERS: dict[str, Callable[[dom.Page], object]] = {
 }
 
 
+@pytest.mark.parametrize("path", ["//a[@id='go']", "/html/body/a[1]", "//b[.='no']"])
+def test_xpath_on_wide_pages(path: str) -> None:
+    """Texts and elements beside each other cost an XPath no more than their number says."""
+    wide = "<p>text <br>" * 10
+    assert growth(lambda size: locators.find_xpath(anew(f"<body>{wide * size}<a id=go>k"), path), 500) < MOST
+
+
 @pytest.mark.parametrize("find", FINDERS.values(), ids=FINDERS)
 def test_locators_on_deep_pages(find: Callable[[dom.Page], object]) -> None:
     """So is every other kind of locator."""
