@@ -8,9 +8,9 @@ taken down, and not where; what is published holds only a hash of the list.
 
 Of what could not be read only the bytes are known. A quarantined record whose id, detail or bytes name something on the
 list, or a workflow that was taken down from the same input, keeps its line and loses bytes and detail. Bytes are looked
-into as they are, decompressed, and without the zeros of UTF-16; ids must stand by themselves, domains may stand
-anywhere. A page of another workflow that merely links to a domain on the list stays. Inputs keep their names, and these
-are published.
+into as they are, decompressed, and without the zeros of UTF-16; ids and hosts must stand by themselves
+(`etl.mentions`). A page of another workflow that merely links to a domain on the list stays. Inputs keep their names,
+and these are published.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ import zstandard
 
 from etl import storage
 from etl.domains import UNKNOWN, domain_of
+from etl.mentions import mentioned
 from etl.shards import read_json, write_json
 from etl.side_files import named
 from etl.storage import AnyPath
@@ -117,8 +118,8 @@ class Takedown:
             return _NONE
         found = set()
         for text in {form for given in texts for form in _forms(given)}:
-            low = text.decode("utf-8", "replace").lower()
-            found |= {f"domain {name}" for name in self.domains if any(form in low for form in _spelt(name))}
+            said = text.decode("utf-8", "replace")
+            found |= {f"domain {name}" for name in mentioned(said, self.domains)}
             found |= {f"workflow {name}" for name in {*self.workflows, *ids} if _stands_in(name, text)}
         return frozenset(map(_digest, found))
 
@@ -186,14 +187,6 @@ def _as_far_as_it_goes(decompress: Callable[[bytes], bytes], raw: bytes) -> byte
     except (zlib.error, zstandard.ZstdError):
         pass  # what came before is there
     return bytes(whole)
-
-
-def _spelt(domain: str) -> set[str]:
-    """A domain in ASCII, and as people write it."""
-    try:
-        return {domain, domain.encode().decode("idna").lower()}
-    except UnicodeError:
-        return {domain}
 
 
 def _stands_in(id: str, text: bytes) -> bool:

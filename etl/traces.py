@@ -8,7 +8,6 @@ files that hold the list, ``work/takedown.json`` and ``work/order.json``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 
 from etl import scratch, state, storage
 from etl.domains import domain_of
+from etl.mentions import mentioned
 from etl.shards import open_arrow, read_json, read_parquet
 from etl.shelf import shelf
 from etl.storage import AnyPath
@@ -99,7 +99,7 @@ def _in_file(path: AnyPath, takedown: Takedown) -> Iterator[str]:
     elif path.suffix == ".json":
         yield from _in_json(orjson.loads(storage.read_bytes(path)), takedown)
     else:
-        yield from _in_text(storage.read_bytes(path).decode("utf-8", "replace"), takedown)
+        yield from mentioned(storage.read_bytes(path).decode("utf-8", "replace"), takedown.domains)
 
 
 def _in_batches(batches: Iterable[pa.RecordBatch], takedown: Takedown) -> Iterator[str]:
@@ -162,18 +162,10 @@ def _in_json(value: Any, takedown: Takedown) -> Iterator[str]:
     if isinstance(value, dict):
         for key, item in value.items():
             if key not in _OF_INPUTS and key not in _OF_FORMATS:
-                yield from _in_text(key, takedown)
+                yield from mentioned(key, takedown.domains)
                 yield from _in_json(item, takedown)
     elif isinstance(value, list):
         for item in value:
             yield from _in_json(item, takedown)
     elif isinstance(value, str):
-        yield from _in_text(value, takedown)
-
-
-def _in_text(text: str, takedown: Takedown) -> Iterator[str]:
-    """Domains that a text names: as they are, or with a subdomain before them; not as a part of another."""
-    low = text.lower()
-    for name in takedown.domains:
-        if name in low and re.search(rf"(?<![a-z0-9-]){re.escape(name)}(?!\.?[a-z0-9-])", low):
-            yield name
+        yield from mentioned(value, takedown.domains)
