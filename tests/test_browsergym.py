@@ -518,6 +518,33 @@ def test_a_folder_gives_what_the_jsonl_gives(tmp_path: Path, dump: Callable[...,
     assert reasons(tally) == {"/step_12.pkl.gz": "end_state", **others}
 
 
+def test_unknown_keys_are_kept_and_counted(tmp_path: Path, dump: Callable[..., bytes]) -> None:
+    """What BrowserGym does not write is in meta of the step, of a record without action in the workflow's, and counted;
+    what it writes besides is left out. A value of a foreign class is none, and is counted as not kept.
+    """
+    besides = {"obs__axtree_txt": "x" * 9_000, "obs__screenshot": [0] * 9_000, "agent_info": {"think": "no"}}
+    records = [
+        record(0, obs__latency=0.5, obs__tags={"a": [1]}, **besides), record(1, judge="x" * 5_000),
+        record(2, None, verdict="good", obs__latency=1),
+    ]  # fmt: skip
+    [workflow], tally = read_lines(tmp_path, *(json.dumps(fields).encode() for fields in records))
+    assert [json.loads(step.meta or "{}") for step in workflow.steps] == [
+        {"obs.latency": 0.5, "obs.tags": {"a": [1]}},
+        {},
+    ]
+    assert json.loads(workflow.meta) == {"verdict": "good", "obs.latency": 1}
+    assert tally.odd == {
+        ("unknown_key", "obs.latency"): 2, ("unknown_key", "obs.tags"): 1, ("unknown_key", "verdict"): 1,
+        ("unkept_value", "judge"): 1,
+    }  # fmt: skip
+    pickled = [
+        record(0, obs__latency=np.float64(0.5), obs__clock=StepTimestamps(), **besides), record(1, None),
+    ]  # fmt: skip
+    [workflow], tally = read(folder_of(tmp_path, *map(dump, pickled)))
+    assert workflow.steps[0].meta == '{"obs.latency":0.5}'
+    assert tally.odd == {("unknown_key", "obs.latency"): 1, ("unkept_value", "obs.clock"): 1}
+
+
 def test_the_goal_file_is_the_last_resort(tmp_path: Path, dump: Callable[..., bytes]) -> None:
     """Without a user message the objective is read from goal_object.pkl.gz, which then is not dropped."""
     path = folder_of(tmp_path, dump(record(0, obs__chat_messages=[])), dump(record(1, None, obs__chat_messages=())))

@@ -348,6 +348,28 @@ def test_scroll_bar_and_scroll_by_key(tmp_path: Path) -> None:
     assert steps(tmp_path, demo) == [("scroll", "up 20", "9"), ("press", "ArrowDown", "1")]
 
 
+def test_unknown_keys_are_kept_and_counted(tmp_path: Path) -> None:
+    """What the recorder does not write is in meta of the step that its state is in, else of the workflow; all of it is
+    counted by its path.
+    """
+    demo = Demo().click(BUTTON)
+    demo.states[0]["session"] = "s1"
+    demo.states[1]["focus"] = True
+    demo.states[2]["action"]["pressure"] = 0.5
+    demo.states[3]["focus"] = False
+    workflow, tally = read(tmp_path, demo.json(worker="A1", fields={"n": 1}))
+    assert workflow is not None
+    (step,) = workflow.steps
+    assert json.loads(workflow.meta) == {"worker": "A1", "states[0].session": "s1"}
+    assert json.loads(step.meta) == {
+        "states[1].focus": True, "states[2].action.pressure": 0.5, "states[3].focus": False
+    }  # fmt: skip
+    assert tally.odd == {
+        ("unknown_key", "worker"): 1, ("unknown_key", "states[].session"): 1, ("unknown_key", "states[].focus"): 2,
+        ("unknown_key", "states[].action.pressure"): 1,
+    }  # fmt: skip
+
+
 def test_markup() -> None:
     """The page is markup as documented: no geometry, no colours, nothing that gives the target away."""
     node = {

@@ -58,6 +58,7 @@ BROWSERGYM: Final = Format(
     example_name="episode.jsonl",
     notes=(
         "The name of the file or folder names the workflow.",
+        "Keys that BrowserGym and AgentLab do not write are kept as meta and counted, never trained on.",
         "A number that is missing ends the episode there: what follows has no true history.",
     ),
     form="objects",

@@ -59,6 +59,9 @@ MINIWOB: Final = Format(
          "states": _STATES}
     ) + "\n",
     example_name="click-button_A1.json",
-    notes=("Events are merged into what a person did: a step is often several of them.",),
+    notes=(
+        "Events are merged into what a person did: a step is often several of them.",
+        "Keys that the recorder does not write are kept as meta and counted, never trained on.",
+    ),
     form="objects",
 )  # fmt: skip

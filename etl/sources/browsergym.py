@@ -16,6 +16,11 @@ not its predecessor's plus 1 (from 0) is dropped as ``step_out_of_order``; eithe
 far, and what follows is dropped as ``after_broken_record``. An episode without any step is quarantined
 (``workflow_without_steps``) with the bytes of its readable records.
 
+Keys that BrowserGym and AgentLab do not write are kept in ``meta`` of the step, those of a record without an action in
+the workflow's. Left out is what they do write and nothing here reads: the page once more (``axtree_*``, ``dom_*``,
+``screenshot*``, ``extra_element_properties``), the agent's own records (``agent_info``, ``stats``, ``profiling``,
+``task_info``), and what follows from what is read (`RECORD`, `OBSERVATION`).
+
 The action is free text with a call; `etl.sources.browsergym_calls` reads it.
 """
 
@@ -30,10 +35,11 @@ from typing import Any, ClassVar, Final, TypeVar
 from etl import files
 from etl.inputs import InputHead, InputShard
 from etl.sources.browsergym_calls import parse_action
+from etl.sources.extras import Extras
 from etl.sources.mended import parse, whole_text
 from etl.sources.pickles import Instance, load, plain
 from etl.streams import Truncated, lines
-from etl.tally import Tally
+from etl.tally import Odd, Tally
 from schemas.errors import RecordError
 from schemas.reasons import Reason
 from schemas.workflow import Step, Workflow
@@ -42,6 +48,16 @@ Input = TypeVar("Input")
 Output = TypeVar("Output")
 _STEP_FILE: Final = re.compile(r"step_([0-9]{1,9})\.pkl\.gz")
 _GOAL_FILE: Final = "goal_object.pkl.gz"
+RECORD: Final = frozenset(
+    "step obs action reward raw_reward terminated truncated agent_info stats profiling task_info".split()
+)
+"""The keys of a record."""
+OBSERVATION: Final = frozenset(
+    "chat_messages goal goal_object open_pages_urls open_pages_titles active_page_index url last_action "
+    "last_action_error focused_element_bid elapsed_time pruned_html axtree_txt axtree_object dom_txt dom_object "
+    "extra_element_properties screenshot screenshot_som".split()
+)
+"""Those of what was seen."""
 _KEYS: Final = frozenset({"step", "obs", "action"})
 _OBS_KEYS: Final = frozenset(
     {"obs.chat_messages", "obs.open_pages_urls", "obs.last_action_error", "obs.axtree_txt", "obs.pruned_html"}
@@ -53,7 +69,7 @@ class BrowserGym:
     """BrowserGym episodes, pickled or as JSONL."""
 
     name: ClassVar[str] = "browsergym"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     def recognise(self, head: InputHead) -> bool:
         """A folder with ``step_N.pkl.gz``, or a first line that is an object with the keys step, obs and action.
@@ -79,15 +95,16 @@ class BrowserGym:
             known = episode.ended and not episode.broken and all(map(math.isfinite, episode.rewards))
             reward = math.fsum(episode.rewards) if known else None
             yield Workflow(
-                workflow_id, objective, tuple(episode.steps), reward=reward, source=self.name, origin=shard.name
-            )
+                workflow_id, objective, tuple(episode.steps), reward=reward, source=self.name, origin=shard.name,
+                meta=episode.meta(),
+            )  # fmt: skip
         else:
             tally.quarantine(shard.name, "workflow_without_steps", "no record has an action", b"\n".join(episode.held))
 
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """What we take from one line or pickle; ``action`` is None where there was none."""
+    """What we take from one line or pickle; ``action`` is None where there was none. odd: of what is in ``meta``."""
 
     number: int
     action: str | None
@@ -97,6 +114,8 @@ class _Record:
     error: str = ""
     reward: float = 0.0
     halves: int = 0
+    meta: str = ""
+    odd: tuple[Odd, ...] = ()
 
 
 class _Episode:
@@ -111,6 +130,7 @@ class _Episode:
         self.objective = ""
         self.broken = False
         self.ended = False  # the last record was no step
+        self._ends: list[str] = []  # meta of records that are no steps
         self._count = 0
 
     def add(self, id: str, raw: bytes, record: _Record | RecordError) -> None:
@@ -130,6 +150,15 @@ class _Episode:
         else:
             self._accept(id, record)
 
+    def meta(self) -> str:
+        """What no step holds of what was recorded besides."""
+        odd: list[Odd] = []
+        extras = Extras(odd)
+        for end in self._ends:
+            extras.declared(end)
+        self.tally.note(odd)
+        return extras.text()
+
     def drop(self, id: str, reason: Reason, detail: str = "") -> None:
         self.tally.drop("record", id, reason, detail, parent=self.uid)
 
@@ -140,12 +169,22 @@ class _Episode:
         self.rewards.append(record.reward)
         self.objective = self.objective or record.objective
         self.ended = record.action is None
+        self.tally.note(record.odd)
         if record.action is None:
+            self._ends.append(record.meta)
             self.drop(id, "end_state")
         else:
             action, target, destination = parse_action(record.action)
             self.steps.append(
-                Step(str(record.number), record.url, record.html, action, target, destination=destination)
+                Step(
+                    str(record.number),
+                    record.url,
+                    record.html,
+                    action,
+                    target,
+                    destination=destination,
+                    meta=record.meta,
+                )
             )
             self.held.clear()
 
@@ -222,6 +261,22 @@ def _record(fields: Any) -> _Record:
     """Half characters become U+FFFD. Raises RecordError ``missing_field`` or ``wrong_type``."""
     if not isinstance(fields, dict):
         raise RecordError("wrong_type", "the record is no object")
+    record = _known(fields)
+    odd: list[Odd] = []
+    extras = Extras(odd)
+    extras.unknown(_beyond(fields, RECORD), ())
+    if isinstance(fields["obs"], dict):
+        extras.unknown(_beyond(fields["obs"], OBSERVATION), (), "obs.")
+    return replace(record, meta=extras.text(), odd=tuple(odd)) if odd else record
+
+
+def _beyond(fields: dict[Any, Any], known: frozenset[str]) -> dict[str, Any]:
+    """What is under other keys than the known ones, numbers of numpy as numbers."""
+    return {str(key): plain(value) for key, value in fields.items() if key not in known}
+
+
+def _known(fields: dict[str, Any]) -> _Record:
+    """What the format says of a record. Raises as `_record`."""
     if missing := _KEYS - fields.keys():
         raise RecordError("missing_field", ", ".join(sorted(missing)))
     number, obs, reward = plain(fields["step"]), fields["obs"], _reward(plain(fields.get("reward")))

@@ -16,6 +16,9 @@ META_BYTES: Final = 65536  # of all of a workflow or step
 INDEX_COLUMN: Final = re.compile(r"__index_level_[0-9]+__|Unnamed: 0|")
 """What pandas calls the numbers of its rows, which say nothing of them."""
 
+_OPTIONS: Final = orjson.OPT_NON_STR_KEYS | orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
+"""Foreign classes of pickles are dataclasses here, and no values."""
+
 
 class Extras:
     """The ``meta`` of a workflow or step. odd: where unknown keys are noted; place: what their paths begin with."""
@@ -69,7 +72,7 @@ def _as_json(value: Any) -> bytes | None:
     if isinstance(value, bytes | bytearray) or (isinstance(value, str) and len(value) > VALUE_BYTES):
         return None
     try:
-        return orjson.dumps(value, _plain, orjson.OPT_NON_STR_KEYS | orjson.OPT_SORT_KEYS)
+        return orjson.dumps(value, _plain, _OPTIONS)
     except TypeError:
         return None
 

@@ -9,6 +9,10 @@
 - ``reward`` is ``rawReward`` (the outcome, -1 to 1); the recorded ``reward`` is that times the share of the time
   limit that was left, and is taken only without ``rawReward``.
 
+Other keys than `DEMO`, `STATE` and `ACTION` have are kept in ``meta`` of the step, those of states that are in no step
+in the workflow's. Left out are ``fields``, of which the utterance is made, the pointer's place in the element, and
+whatever else nodes of the page have.
+
 A record is one element of ``states``. It is consumed by a step or dropped: ``no_action`` (the DOM at the start),
 ``unknown_event``, or as `miniwob_merge` says. A demo is read as a whole or quarantined as a whole, with its
 decompressed bytes: ``broken_json``, ``invalid_utf8``, ``truncated_zstd`` and the like, ``missing_field``,
@@ -27,17 +31,21 @@ from typing import Any, ClassVar, Final
 
 from etl import files
 from etl.inputs import InputHead, InputShard
+from etl.sources.extras import Extras
 from etl.sources.mended import parse
 from etl.sources.miniwob_dom import check, need, read_page
 from etl.sources.miniwob_events import Event
 from etl.sources.miniwob_merge import Merger
 from etl.streams import Truncated, chunks
-from etl.tally import Tally
+from etl.tally import Odd, Tally
 from schemas.errors import RecordError
 from schemas.reasons import Reason
 from schemas.workflow import Action, Step, Workflow
 
 EVENTS: Final = frozenset("mousedown mouseup click dblclick keydown keypress keyup scroll".split())
+DEMO: Final = ("utterance", "taskName", "reward", "rawReward", "fields", "states")
+STATE: Final = ("time", "action", "dom")
+ACTION: Final = ("type", "timing", "x", "y", "cx", "cy", "keyCode", "charCode")
 NUMBER: Final = (int, float)
 _FILE_NAME: Final = re.compile(r"(.+?)_[0-9A-Z]+(?:_d[0-9]+)?")
 
@@ -47,7 +55,7 @@ class MiniWob:
     """The MiniWoB++ source."""
 
     name: ClassVar[str] = "miniwob"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     def recognise(self, head: InputHead) -> bool:
         """A JSON object with the names of a demo at its top level; the keys come in any order, the end may be cut."""
@@ -62,13 +70,13 @@ class MiniWob:
         try:
             parts.extend(chunks(shard.path))
             value, made = parse(b"".join(parts))
-            workflow, dropped, count = read_demo(check(value, dict, "the demo"), shard)
+            workflow, dropped, count, odd = read_demo(check(value, dict, "the demo"), shard)
         except Truncated as error:
             tally.quarantine(shard.name, error.reason, error.detail, b"".join(parts) + error.raw)
         except RecordError as error:
             tally.quarantine(shard.name, error.reason, error.detail, b"".join(parts))
         else:
-            tally.note(made.odd)
+            tally.note([*made.odd, *odd])
             for index in range(count):
                 tally.read("record", f"{shard.name}#state={index}", parent=workflow.uid)
             for index, reason in sorted(dropped.items()):
@@ -76,8 +84,10 @@ class MiniWob:
             yield workflow
 
 
-def read_demo(demo: dict[str, Any], shard: InputShard) -> tuple[Workflow, dict[int, Reason], int]:
-    """The workflow, why each unused state was dropped, and how many states there are. Raises `RecordError`."""
+def read_demo(demo: dict[str, Any], shard: InputShard) -> tuple[Workflow, dict[int, Reason], int, list[Odd]]:
+    """The workflow, why each unused state was dropped, how many states there are, and which keys are not the format's.
+    Raises `RecordError`.
+    """
     states = need(demo, "states", list, "")
     objective = need(demo, "utterance", str, "")
     task, stem = task_of(demo, shard)
@@ -85,6 +95,17 @@ def read_demo(demo: dict[str, Any], shard: InputShard) -> tuple[Workflow, dict[i
     pages = merger.pages
     if not merger.drafts:
         raise RecordError("workflow_without_steps", f"{len(states)} states, none with an action that makes a step")
+    odd: list[Odd] = []
+    whole = Extras(odd)
+    whole.unknown(demo, DEMO)
+    for index in sorted(merger.dropped):
+        _keep(whole, states, index)
+    metas = []
+    for draft in merger.drafts:
+        extras = Extras(odd)
+        for index in sorted({*draft.states} - merger.dropped.keys()):
+            _keep(extras, states, index)
+        metas.append(extras.text())
     steps = tuple(
         Step(
             step_id=str(draft.first),
@@ -93,11 +114,22 @@ def read_demo(demo: dict[str, Any], shard: InputShard) -> tuple[Workflow, dict[i
             action=Action(draft.kind, draft.value, modifiers=draft.held),
             target=() if draft.target is None else (pages[draft.first].locator(draft.target),),
             destination=() if draft.destination is None else (pages[draft.first].locator(draft.destination),),
+            meta=meta,
         )
-        for draft in merger.drafts
+        for draft, meta in zip(merger.drafts, metas, strict=True)
     )
-    workflow = Workflow(f"{task}/{stem}", objective, steps, task, "", _reward(demo), MiniWob.name, shard.name)
-    return workflow, merger.dropped, len(states)
+    workflow = Workflow(
+        f"{task}/{stem}", objective, steps, task, "", _reward(demo), MiniWob.name, shard.name, meta=whole.text()
+    )
+    return workflow, merger.dropped, len(states), odd
+
+
+def _keep(extras: Extras, states: list[dict[str, Any]], index: int) -> None:
+    """Keep what a state has beyond the format."""
+    state, within = states[index], f"states[{index}]."
+    extras.unknown(state, STATE, within)
+    if state["action"] is not None:
+        extras.unknown(state["action"], ACTION, f"{within}action.")
 
 
 def merge(states: list[Any]) -> Merger:
