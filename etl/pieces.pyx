@@ -368,6 +368,8 @@ cdef class Pieces:
                     at = behind
                     if self.records[guess].raw:
                         at = self.raw_end(tokens, at, end)
+                        if at == NULL:
+                            return False
                     continue
             behind = <const char *> memchr(at, c"<", end - at)
             if behind == NULL:
@@ -392,12 +394,16 @@ cdef class Pieces:
                 at = behind
                 if self.records[number].raw:
                     at = self.raw_end(tokens, at, end)
+                    if at == NULL:
+                        return False
                 continue
             if size and at[0] == c"!" or size and at[0] == c"?" or size and at[0] == c"/":
                 if at[0] == c"/" and (size == 1 and behind == end or size > 1 and at[1] == c">"):
                     if size == 2:
                         at = behind
                         continue  # "</>" says nothing
+                    return False
+                if size >= 8 and memcmp(at, b"![CDATA[", 8) == 0 and self.may_be_foreign(tokens):
                     return False
                 at = self.after_comment(at, end)
                 if at == NULL:
@@ -462,8 +468,26 @@ cdef class Pieces:
         behind[0] = last
         return self.add_token(at, last - at, hash, token, False)
 
-    cdef const char *raw_end(self, Tokens tokens, const char *at, const char *end) except NULL:
-        """Behind the content of the raw element that was opened last: at its end tag, or at the end of the page."""
+    cdef bint may_be_foreign(self, Tokens tokens) noexcept:
+        """Whether SVG or MathML may be open: what ends with something around it is counted still."""
+        cdef uint32_t svg = self.find_tag(b"svg", 3), math = self.find_tag(b"math", 4)
+        cdef Record *record
+        while tokens.looked_at < tokens.count:
+            record = &self.records[tokens.entries[tokens.looked_at].record]
+            tokens.looked_at += 1
+            if record.kind == START:
+                tokens.svgs += record.tag == svg
+                tokens.maths += record.tag == math
+            elif record.kind == END:
+                tokens.svgs -= record.tag == svg and tokens.svgs > 0
+                tokens.maths -= record.tag == math and tokens.maths > 0
+        return tokens.svgs > 0 or tokens.maths > 0
+
+    cdef const char *raw_end(self, Tokens tokens, const char *at, const char *end) noexcept:
+        """Behind the content of the raw element that was opened last: at its end tag, or at the end of the page. NULL
+        if there is markup in it that counts, should it stand in SVG or MathML.
+        """
+        cdef const char *begin = at
         cdef Entry *entry = &tokens.entries[tokens.count - 1]
         cdef Key *name = &self.tags.keys[self.records[entry.record].tag]
         cdef bint is_script = name.size == 6 and memcmp(name.at, b"script", 6) == 0
@@ -487,6 +511,8 @@ cdef class Pieces:
             if escaped and at < behind and has_comment_end(at + 1, behind):
                 escaped = doubly = False
             at = behind
+        if at > begin and self.may_be_foreign(tokens):
+            return NULL
         entry.end = at - tokens.page
         return at
 
@@ -538,6 +564,7 @@ cdef class Tokens:
     cdef size_t size
     cdef Entry *entries
     cdef Py_ssize_t count, room
+    cdef Py_ssize_t looked_at, svgs, maths  # of `Pieces.may_be_foreign`
 
     def __dealloc__(self):
         free(self.entries)

@@ -31,6 +31,9 @@ READING: Final = {
     "plaintext": "<plaintext/><",
     "self-closed raw": "<script/>\n",
     "declarations": "<!x <?y",
+    "CDATA in SVG": "<svg><![CDATA[x]]>y",
+    "CDATA that never ends": "<svg><![CDATA[x>",
+    "markup in raw elements of SVG": "<svg><title><b></svg>",
 }
 """Texts that make a slow page when they are repeated."""
 

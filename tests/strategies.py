@@ -63,7 +63,8 @@ def step(html: str = "<p>Hello</p>", *target: Locator, kind: str = "click", numb
 
 NAMES: Final = (
     "div p span a button input br img li ul pre textarea title script style template iframe noscript svg path table "
-    "tr td select option h1 form label x-card my:tag plaintext xmp noembed noframes DIV Script TextArea keygen b i"
+    "tr td select option h1 form label x-card my:tag plaintext xmp noembed noframes DIV Script TextArea keygen b i "
+    "math mi foreignObject"
 ).split()
 
 _name = st.sampled_from(NAMES)
@@ -108,6 +109,8 @@ _awkward = st.sampled_from(
         "<a b='",
         "<a b=c",
         "<![CDATA[x]]>",
+        "<svg><![CDATA[<b>",
+        "<![CDATA[",
         "<!doctype html>",
         "<?php a > b ?>",
         "</script",

@@ -17,6 +17,7 @@ from selenium.webdriver import Chrome
 from etl import dom, locators
 from schemas.errors import PageError
 from tests.conftest import NO_BROWSER
+from tests.foreign_pages import FOREIGN
 from tests.judged import Pages, Selectors, XPaths
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -49,6 +50,14 @@ const answers = arguments[0].map(([html, locators]) => {
 });
 frame.remove();
 return answers;
+"""
+
+_READ: Final = """
+return arguments[0].map((html) => {
+  const body = new DOMParser().parseFromString('<!DOCTYPE html><body>' + html, 'text/html').body;
+  const tags = [...body.querySelectorAll('*')].map((element) => element.localName.toLowerCase());
+  return [tags.join(' '), body.textContent];
+});
 """
 
 Found = list[int] | str
@@ -122,6 +131,12 @@ def test_css_is_judged_as_by_chromium(browser: Chrome, seed: int) -> None:
 def test_xpath_is_judged_as_by_chromium(browser: Chrome, seed: int) -> None:
     """XPaths of all kinds, right and wrong ones, find what `document.evaluate` finds, or are refused."""
     assert_judged(browser, seed, "xpath", lambda chance: XPaths(chance).path)
+
+
+def test_foreign_pages(browser: Chrome) -> None:
+    """What `tests.foreign_pages` says of Chromium is what it does."""
+    asked = list(FOREIGN)
+    assert [tuple(found) for found in browser.execute_script(_READ, asked)] == [FOREIGN[html] for html in asked]
 
 
 @pytest.mark.parametrize("folder", ["03-xpath-forms", "16-css-forms"])

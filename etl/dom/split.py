@@ -18,9 +18,10 @@ from typing import Final
 import turbohtml
 from turbohtml import TokenType
 
+from etl.dom.foreign import FOREIGN_TAGS
 from etl.dom.page import Page, with_lf
 from etl.dom.standard import read_plain
-from etl.dom.tokens import EMPTY, END, OTHER, REFERENCE_TAGS, START, VOID_TAGS, Token, lower
+from etl.dom.tokens import AFTER_NAME, CDATA, EMPTY, END, OTHER, REFERENCE_TAGS, START, VOID_TAGS, Token, lower
 
 MEMO_BYTES: Final = 320 * 2**20
 """Bound of the memo of known pieces; when it is reached the memo starts again empty."""
@@ -40,7 +41,6 @@ _PLAIN_TAG: Final = re.compile(
 )
 _TAG_NAME: Final = re.compile("/?[a-zA-Z]")
 _COMMENT_END: Final = re.compile(r"--!?>")
-_AFTER_NAME: Final = frozenset(" \t\n\f\r/>")
 
 
 class _Memo(dict[str, Token]):
@@ -127,15 +127,18 @@ _LATEST: Final = _Latest()
 
 
 class _Reader:
-    """A page being read from its pieces. rest: goes on at the next piece, which is number ``at``."""
+    """A page being read from its pieces. rest: goes on at the next piece, which is number ``at``. cdata: CDATA was read
+    as a comment.
+    """
 
-    __slots__ = ("at", "flags", "pieces", "rest", "since", "tokens", "units")
+    __slots__ = ("at", "cdata", "flags", "pieces", "rest", "since", "tokens", "units")
 
     def __init__(self, pieces: list[str]) -> None:
         self.pieces = pieces
         self.rest = iter(pieces)
         self.tokens = [Token(OTHER, raw_text=pieces[0])] if pieces[0] else []
         self.flags = bytearray()
+        self.cdata = False
         self.units: _Units = []
         self.since = len(self.tokens), 1  # the token and piece from which on each piece made one token
         self._go_to(1)
@@ -148,11 +151,13 @@ class _Reader:
                 if not self._take_over(behind, shift):
                     self._look_up(self.at + 1)
         self._look_up(len(self.pieces))
+        if _needs_a_tree(self.tokens, cdata=self.cdata):
+            raise NeedsPlain
         self._flag()
         for _ in range(2):  # what came last, and what comes behind the page
             self._end_unit(len(self.tokens))
         flags = bytes(self.flags)
-        if len(self.pieces) <= _PIECES_LIMIT:
+        if len(self.pieces) <= _PIECES_LIMIT and not self.cdata:  # which is text where the next page has it in SVG
             _LATEST.keep(self.pieces, self.tokens, flags, self.units)
         return Page(self.tokens, flags)
 
@@ -221,6 +226,7 @@ class _Reader:
         if piece is None:
             token: Token | None = tokens[-1]
         else:
+            self.cdata = self.cdata or piece.startswith(CDATA[1:])
             token = _parse(piece, self.rest, tokens)
             if token is not None:
                 begin += begin >= 0
@@ -236,6 +242,19 @@ class _Reader:
         if begin >= token:  # else they are one with what was the last unit
             self.units.append((token, piece, begin - token))
         self.since = len(self.tokens), self.at
+
+
+def _needs_a_tree(tokens: list[Token], *, cdata: bool) -> bool:
+    """Whether CDATA, or markup in a raw element, may stand in SVG or MathML, where it is read otherwise than here."""
+    if FOREIGN_TAGS.keys().isdisjoint({token.tag for token in tokens}):
+        return False
+    opened = dict.fromkeys(FOREIGN_TAGS, 0)  # at the most: what ends with something around it is counted still
+    for token in tokens:
+        if token.tag in opened and token.kind in (START, END):
+            opened[token.tag] = max(0, opened[token.tag] + (1 if token.kind == START else -1))
+        elif token.opens_raw and "<" in token.raw_text and any(opened.values()):
+            return True
+    return cdata
 
 
 def _plain_tag(piece: str) -> Token | None:
@@ -341,14 +360,14 @@ def _raw_text(token: Token, rest: Iterator[str], tokens: list[Token]) -> None:
     text = [token.raw_text]
     end: str | None = None
     for piece in rest:
-        if piece[:size].lower() == closing and piece[size : size + 1] in _AFTER_NAME and token.tag != "plaintext":
+        if piece[:size].lower() == closing and piece[size : size + 1] in AFTER_NAME and token.tag != "plaintext":
             if not doubly:
                 end = piece
                 break
             doubly = False
         elif is_script and piece.startswith("!--"):
             escaped = True
-        elif escaped and piece[:6].lower() == "script" and piece[6:7] in _AFTER_NAME:
+        elif escaped and piece[:6].lower() == "script" and piece[6:7] in AFTER_NAME:
             doubly = True
         if escaped and "-->" in piece[1:]:
             escaped = doubly = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Set
 from typing import Final
 
@@ -24,8 +24,8 @@ def text_of(page: Page, element: int, limit: int, hidden: Set[str] = frozenset()
     if opener.kind != START or opener.hides_text or opener.tag in hidden:
         return ""
     gaps = inert(page)
-    gap = bisect_left(gaps, position, key=lambda gap: gap.opener)
-    if gap < len(gaps) and gaps[gap].opener == position:
+    gap = bisect_right(gaps, position, key=lambda gap: gap.opener)
+    if gap and position < gaps[gap - 1].end:  # it stands in there, or holds it
         return ""
     parts: list[str] = []
     size = depth = 0

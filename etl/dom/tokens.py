@@ -29,6 +29,12 @@ REFERENCE_TAGS: Final = frozenset(("title", "textarea"))
 UNSEEN_TAGS: Final = frozenset(("script", "style", "noembed", "noframes"))
 """Raw elements of whose text a browser shows nothing; that of ``xmp`` and ``plaintext`` it shows as it is."""
 
+CDATA: Final = "<![CDATA["
+"""What begins text in SVG and MathML; elsewhere it begins a comment."""
+
+AFTER_NAME: Final = frozenset(" \t\n\f\r/>")
+"""What ends the name of an end tag that closes a raw element."""
+
 _ATTRIBUTE: Final = re.compile(
     r"""([^ \t\n\f\r=]++)(?:[ \t\n\f\r]*+=[ \t\n\f\r]*+(?:"([^"]*+)"|'([^']*+)'|([^ \t\n\f\r]++)))?+"""
 )
@@ -80,7 +86,7 @@ class Token:
     @property
     def hides_text(self) -> bool:
         """Whether its text is none that people see: a script, a style sheet and the like."""
-        return self.opens_raw and self.tag in UNSEEN_TAGS
+        return self.kind == START and self.tag in UNSEEN_TAGS
 
     @property
     def text(self) -> str:

@@ -116,7 +116,7 @@ def _written(tokens: Sequence[Token], target: int) -> Iterator[str]:
             if depth:
                 continue
             gone = ""
-        elif token.kind == START and token.tag in _GONE:
+        elif token.kind == START and (token.tag in _GONE or (token.tag == "style" and not token.opens_raw)):
             gone, depth = token.tag, 1
             continue
         elif token.kind == END:

@@ -26,7 +26,7 @@ class Prune:
     """rules: which markup stays. vocabulary: for the characters-per-token rule. keep_target: see the module."""
 
     name: ClassVar[str] = "prune"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
 
     rules: PruneRules
     vocabulary: Vocabulary
