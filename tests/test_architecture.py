@@ -17,7 +17,7 @@ MAY_USE = {"schemas": {"schemas"}, "tokenization": {"tokenization", "schemas"}, 
 HELPERS = {
     "columns": {"workflows", "scribe", "mind2web", "csv_rows"},
     "csv_rows": {"scribe"},
-    "extras": {"columns", "workflows", "scribe", "mind2web"},
+    "extras": {"columns", "workflows", "scribe", "mind2web", "browsergym", "miniwob"},
     "mended": {"columns", "mind2web", "browsergym", "miniwob"},
     "numbering": {"columns", "workflows"},
     "pickles": {"browsergym"},
