@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from etl import log, storage
+from etl import log, state, storage
 from etl.shards import write_json
 from etl.storage import AnyPath
 from schemas.errors import BuildError, ConfigError, GateError
@@ -124,7 +124,7 @@ def recorded(out: AnyPath, record: Record) -> Iterator[None]:
 
 
 def _write(out: AnyPath, record: Record, message: str, code: int) -> None:
-    if storage.holds_anything(out) and not storage.holds_anything(out / "work"):
+    if storage.holds_anything(out) and not state.is_build(out):
         return  # somebody else's folder
     write_json(out / "work" / FILE, record.as_json(message, code))
     record.file = True

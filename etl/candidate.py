@@ -16,12 +16,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from etl import stamps, state, storage
+from etl import own_files, stamps, state, storage
 from etl.shards import read_json, write_json
 from etl.shelf import BORROWED, FOLDERS, candidate_of, files_of, good_of, shelf
 from etl.storage import AnyPath
 from schemas.errors import ConfigError
 
+OF_OUTPUTS: Final = ("dataset/data", "dataset/stats/samples", "work/fitted")
 ACCEPTED: Final = "accepted.json"
 REJECTED: Final = "gate_failed.json"
 _OF_FOLDER: Final = frozenset({"order.json", "takedown.json"})
@@ -61,12 +62,25 @@ def of_shards(place: AnyPath, folder: str, ending: str) -> list[tuple[str, AnyPa
 
 
 def keep_only(place: AnyPath, names: Collection[str]) -> None:
-    """Of the output shards in a folder only these stay."""
-    for folder in ("dataset/data", "dataset/stats/samples", "work/fitted"):
+    """Of the output shards in a folder only these stay; files of others (`foreign`) too."""
+    for folder in OF_OUTPUTS:
         for path in storage.files(place / folder):
-            if storage.relative(path, place / folder).partition(".")[0] not in names:
+            name = storage.relative(path, place / folder)
+            if own_files.is_of_output(name) and name.partition(".")[0] not in names:
                 storage.remove(path)
         storage.prune(place / folder)
+
+
+def foreign(place: AnyPath) -> list[AnyPath]:
+    """Files that stepmill has not written, by their names, where it would read or list them."""
+    found = []
+    for folder in (*OF_OUTPUTS, "work/index"):
+        for path in storage.files(place / folder):
+            name = storage.relative(path, place / folder)
+            ours = own_files.generation_of(name) if folder == "work/index" else own_files.is_of_output(name)
+            if not (ours or own_files.is_part(name)):
+                found.append(path)
+    return found
 
 
 def accept(out: AnyPath, manifest: Mapping[str, Any]) -> None:
@@ -113,7 +127,8 @@ def _replace_work(out: AnyPath, names: Collection[str]) -> None:
     _move(here, work, sorted(left - _OF_FOLDER))
     keys = {name.partition("/")[2].partition(".")[0] for name in names if name.startswith("samples/")}
     gone = [f"{folder}/{key}.arrow" for folder in FOLDERS for key in sorted(keys)]
-    gone += [f"index/{path.name}" for path in storage.files(work / "index")]
+    every = [path.name for path in storage.files(work / "index")]
+    gone += [f"index/{name}" for name in every if own_files.generation_of(name)]
     for name in [*gone, *_OF_BUILD]:
         if name not in names:
             storage.remove(work / name)
@@ -177,7 +192,7 @@ def discard(out: AnyPath) -> None:
         storage.remove_all(here / folder)
     for name in (REJECTED, ACCEPTED, BORROWED):
         storage.remove(here / name)
-    storage.remove_all(here)
+    storage.prune(here)
 
 
 def withdraw(out: AnyPath, domains: Collection[str]) -> None:

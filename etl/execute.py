@@ -17,6 +17,7 @@ from etl import (
     aftermath,
     candidate,
     discover,
+    edited,
     lock,
     log,
     notes,
@@ -51,6 +52,8 @@ from schemas.errors import BuildError, ConfigError, GateError
 
 _OF_SOURCE = "samples.source "
 _PHASES: Final = ("inputs", "samples", "index", "packing", "finishing")
+_READ: Final = frozenset({".arrow", ".parquet", ".json"})
+"""Endings of files that are read where output shards lie."""
 _SHOWN = 10
 """So many damaged files are named."""
 
@@ -108,6 +111,7 @@ class Build:
         """`run`, with the folder held. check: raises if the lock was lost."""
         candidate.go_on(self.out)
         self._sweep()
+        edited.set_aside(self.out)
         settings = self._settled(retry, order)
         with self.record.phase("inputs"):
             shards = self.discovered()
@@ -119,7 +123,7 @@ class Build:
         if done is not None and not damaged:
             return self._again(done)
         self.verdict().before({shard.name: shard.sha256 for shard in shards})
-        self._begin(settings)
+        self._begin(settings, shards)
         again = self._quarantined(shards) if retry else frozenset()
         made = self._made(settings, shards, generations, check, again | stamps.keys(damaged), frozenset(damaged))
         stamps.note(self.out)
@@ -189,6 +193,7 @@ class Build:
             made = finish(self.out, place, self.recipe, settings, fingerprint, generations, shards, rows, odd, packed)
             self.record.manifest(made)
             self._check_splits(((split, counts["samples"]) for split, counts in made["splits"].items()), asked)
+            edited.set_aside(self.out)  # it took a while
             try:
                 dropped = summary.reasons(made["accounting"], self.recipe)
                 self.verdict().give(made, self.removed(shards), dropped)
@@ -198,8 +203,9 @@ class Build:
             self._forget_taken_down()
             return made
 
-    def _begin(self, settings: Mapping[str, Any]) -> None:
-        """The place is in the making from here on, with these settings."""
+    def _begin(self, settings: Mapping[str, Any], shards: Sequence[InputShard]) -> None:
+        """The place is in the making from here on, with these settings and inputs."""
+        state.begin_reading(self.out, shards)
         place = self.place
         candidate.begin(self.out, place)
         path = place / "work" / "settings.json"
@@ -211,6 +217,7 @@ class Build:
         """What is left of inputs that are gone may be what was taken down."""
         if self.recipe.taken_down:
             self.clean()
+            edited.forget(self.out, self.recipe.taken_down)
 
     def run_samples(self, part: Slice, order: Mapping[str, Any] | None = None) -> int:
         """Phase 1 of one slice of the inputs; returns how many input shards it has. Errors as of `run`."""
@@ -219,7 +226,7 @@ class Build:
             settings = self._settled(False, order)
             every = self.discovered()
             self.verdict().before({shard.name: shard.sha256 for shard in every})
-            self._begin(settings)
+            self._begin(settings, every)
             return len(self._samples(part.of_items(every, lambda shard: shard.size), every)[0])
 
     def run_packed(self, part: Slice) -> int:
@@ -237,7 +244,7 @@ class Build:
                     f"{self.out}: {len(missing):,} inputs have not been read yet, {missing[0]} for one; run "
                     "stepmill build --shard for all slices first (again, if copies of what is taken down were found)"
                 )
-            self._begin(settings)
+            self._begin(settings, shards)
             outputs = self._indexed(shards, self.generations(shards)).outputs
             return len(self._packed(part.of_items(outputs, lambda shard: shard.samples)))
 
@@ -259,14 +266,23 @@ class Build:
         """Phase 2."""
         places = self.shelf()
         state.save_inputs(places.own, shards, generations)
+        state.end_reading(self.out)
         sources, listed = self.recipe.samples.sources, self.recipe.taken_down
         return self.recipe.index.build(shards, generations, sources, places, takedown=listed)
 
     def _check_folder(self) -> None:
         """Before anything is written: the recipe can be used, and the folder is ours or new."""
         _ = self.settings(), self.recipe.taken_down, self.notes()
-        if storage.holds_anything(self.out) and not storage.holds_anything(self.work):
+        if storage.holds_anything(self.out) and not state.is_build(self.out):
             raise ConfigError(f"{self.out} is not empty and holds no build; choose another folder with --out")
+        foreign = candidate.foreign(self.out)
+        if read := [path for path in foreign if path.suffix in _READ]:
+            more = f" and {len(read) - 1:,} more" if len(read) > 1 else ""
+            raise ConfigError(
+                f"{read[0]}{more}: not a file of this build, but it would be read as one; move it out of the folder"
+            )
+        for path in foreign:
+            log.warn(f"{path}: not a file of this build; it is left as it is")
 
     def settings(self) -> dict[str, Any]:
         """What decides the output, by phase."""
@@ -346,9 +362,8 @@ class Build:
 
     def _sweep(self) -> None:
         """Remove what a process that died left half-written."""
-        for path in state.stale(self.out):
-            if path.name.endswith(".part"):
-                storage.remove(path)
+        for path in state.half_written(self.out):
+            storage.remove(path)
 
     def clean(self) -> list[AnyPath]:
         """Remove files that nothing uses; returns them."""

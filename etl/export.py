@@ -7,16 +7,15 @@
   take tokenized data by these columns, as axolotl does.
 
 Everything is read off ``dataset/``, or a published copy of it: manifest and data files. One file of the dataset becomes
-one file of the export, a batch at a time; the same dataset gives the same bytes. ``export.json`` lists the files, and
-says whether they are all there.
+one file of the export, a batch at a time; the same dataset gives the same bytes. ``export.json`` (`etl.exported`) lists
+the files with the request that they answer, and says whether they are all there.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal
 
@@ -25,8 +24,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl import candidate, scratch, storage
-from etl.shards import atomic, open_arrow, read_json, write_json
+from etl import candidate, exported, scratch, storage
+from etl.shards import atomic, open_arrow, read_json
+from etl.shelf import good_of
 from etl.storage import AnyPath
 from schemas.errors import ConfigError, IntegrityError
 from schemas.samples import NO_LOSS, Tokens
@@ -36,7 +36,6 @@ from tokenization.vocabulary import Vocabulary
 
 Kind = Literal["messages", "tokens"]
 FileType = Literal["jsonl", "parquet"]
-FILE: Final = "export.json"
 
 _ROW_GROUP_BYTES: Final = 32 * 2**20
 _PARQUET_ROWS: Final = 64
@@ -128,7 +127,7 @@ class Chat:
 @dataclass(frozen=True)
 class Export:
     """dataset: the folder with the manifest. out: a folder of its own. splits: those to write; empty for all. chat: for
-    messages. lookalikes: counts of texts that look like special tokens, and of samples with such.
+    messages. replace: take the place of an export that answers another request.
     """
 
     dataset: AnyPath
@@ -137,7 +136,7 @@ class Export:
     file_type: FileType
     splits: tuple[str, ...] = ()
     chat: Chat | None = None
-    lookalikes: Counter[str] = field(default_factory=Counter)
+    replace: bool = False
 
     def run(self) -> dict[str, Any]:
         """Write the files; returns the summary: per split files, samples and bytes.
@@ -147,37 +146,32 @@ class Export:
         manifest = manifest_of(self.dataset)
         sources = self._wanted(manifest)
         targets = {f"{name.removeprefix('data/').rpartition('.')[0]}.{self.file_type}": name for name in sources}
-        before = self._before()
-        write_json(self.out / FILE, {"complete": False, "files": dict.fromkeys([*before, *targets], "")})
-        written: dict[str, str] = {}
+        splits = {target: sources[name] for target, name in targets.items()}
+        if any(storage.within(self.out, folder) for folder in self._taken()):
+            raise ConfigError(f"{self.out} is within the dataset or its build; choose another folder with --out")
+        noted = exported.begin(self.out, self._request(manifest), splits, replace=self.replace)
         counts: dict[str, dict[str, int]] = {}
         for target, name in targets.items():
             with atomic(self.out / target) as stream:
-                samples = self._write(self.dataset / name, stream)
-            written[target] = stream.sha256.hexdigest()
-            count = counts.setdefault(sources[name], {"files": 0, "samples": 0, "bytes": 0})
-            for key, more in {"files": 1, "samples": samples, "bytes": stream.size}.items():
-                count[key] += more
-        for name in before - targets.keys():
-            storage.remove(self.out / name)
-        storage.prune(self.out)
-        summary: dict[str, Any] = {"format": self.kind, "file_type": self.file_type}
-        summary["fingerprint"] = manifest["fingerprint"]
-        if self.chat is not None:
-            counted = {"texts": self.lookalikes["texts"], "samples": self.lookalikes["samples"]}
-            summary["like_special_tokens"] = {**counted, "escaped": self.chat.escape}
-        write_json(self.out / FILE, {**summary, "complete": True, "splits": counts, "files": written})
-        return {**summary, "splits": counts}
+                written = self._write(self.dataset / name, stream)
+            noted.written(target, stream.sha256.hexdigest())
+            count = counts.setdefault(sources[name], dict.fromkeys(("files", "samples", "bytes"), 0))
+            for key, more in {"files": 1, "bytes": stream.size, **written}.items():
+                count[key] = count.get(key, 0) + more
+        noted.end(counts)
+        return {**noted.summary(), "splits": counts}
 
-    def _before(self) -> set[str]:
-        """The files of an export that was there before. Raises `ConfigError` for a folder of something else."""
-        if f"{self.out}/".startswith(f"{self.dataset}/"):
-            raise ConfigError(f"{self.out} is within the dataset; choose another folder with --out")
-        if storage.exists(self.out / FILE):
-            return set(read_json(self.out / FILE)["files"])
-        if storage.holds_anything(self.out):
-            raise ConfigError(f"{self.out} is not empty and holds no export; choose another folder with --out")
-        return set()
+    def _taken(self) -> list[AnyPath]:
+        """Folders that are stepmill's own."""
+        within = [good_of(self.dataset.parent) / "work"] if self.dataset.name == "dataset" else []
+        return [self.dataset, *within]
+
+    def _request(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """All that decides the bytes of a file."""
+        request = {"format": self.kind, "file_type": self.file_type, "fingerprint": manifest["fingerprint"]}
+        if self.chat is None:
+            return request
+        return request | {"special_tokens": "escape" if self.chat.escape else "keep"}
 
     def _wanted(self, manifest: Mapping[str, Any]) -> dict[str, str]:
         """The split of each data file that is asked for, by path within the dataset, in order."""
@@ -193,26 +187,31 @@ class Export:
             found = {name: name.rpartition("/")[2].partition("-")[0] for name in names}
         return {name: found[name] for name in sorted(found) if not self.splits or found[name] in self.splits}
 
-    def _write(self, path: AnyPath, stream: Any) -> int:
-        """One file of the dataset as one of the export; returns how many samples it has."""
+    def _write(self, path: AnyPath, stream: Any) -> dict[str, int]:
+        """One file of the dataset as one of the export; returns its counts: samples, and of messages texts that look
+        like special tokens, and samples with such.
+        """
         writer = _Jsonl(stream) if self.file_type == "jsonl" else _Parquet(stream, self._schema)
-        count = 0
+        samples, like, with_like = 0, 0, 0
         for sample_id, ids, labels in unpacked(path):
             try:
-                writer.add(self._row(sample_id, ids, labels), len(ids) * 12)
+                row, count = self._row(sample_id, ids, labels)
             except IntegrityError as error:
                 raise IntegrityError(f"{path}, sample {sample_id}: {error}") from error
-            count += 1
+            writer.add(row, len(ids) * 12)
+            samples, like, with_like = samples + 1, like + count, with_like + bool(count)
         writer.close()
-        return count
-
-    def _row(self, sample_id: str, ids: Tokens, labels: Tokens) -> dict[str, Any]:
         if self.kind == "tokens":
-            return {"input_ids": ids, "attention_mask": np.ones(len(ids), np.int8), "labels": labels}
+            return {"samples": samples}
+        return {"samples": samples, exported.LIKE: like, exported.WITH_LIKE: with_like}
+
+    def _row(self, sample_id: str, ids: Tokens, labels: Tokens) -> tuple[dict[str, Any], int]:
+        """A row, and how many texts in it look like special tokens."""
+        if self.kind == "tokens":
+            return {"input_ids": ids, "attention_mask": np.ones(len(ids), np.int8), "labels": labels}, 0
         assert self.chat is not None
         messages, count = self.chat.guarded(self.chat(ids, labels))
-        self.lookalikes.update(texts=count, samples=bool(count))
-        return {"sample_id": sample_id, "messages": messages}
+        return {"sample_id": sample_id, "messages": messages}, count
 
     @property
     def _schema(self) -> pa.Schema:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from etl import discover, stamps, state, storage, strangers
+from etl import discover, own_files, stamps, state, storage, strangers
 from etl.execute import Build
 from etl.generations import Generations, differing
 from etl.inputs import InputShard
@@ -151,4 +151,4 @@ def _files(
                 write.append((f"{output.name}.arrow", reason))
     folder = build.out / "dataset" / "data"
     there = [storage.relative(path, folder) for path in storage.files(folder, ".arrow")]
-    return write, perhaps, [name for name in there if name not in names]
+    return write, perhaps, [name for name in there if name not in names and own_files.is_of_output(name)]

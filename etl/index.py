@@ -36,7 +36,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl import scratch, storage
+from etl import own_files, scratch, storage
 from etl.caps import Caps, Room
 from etl.generations import Generations
 from etl.inputs import InputShard
@@ -148,7 +148,8 @@ class Index:
                     made += spread.sorted(totals[generation.number])
             ledger.close()
         for path in storage.files(folder / "index", ".parquet"):
-            if path.name.partition("-")[0] not in {generation.name for generation in generations.every}:
+            known = own_files.generation_of(path.name)
+            if known and known not in {generation.name for generation in generations.every}:
                 storage.remove(path)  # of a generation that is no more
         if into is None:
             _write_quarantine(dropped, shards, sources, places.own, takedown)
@@ -336,7 +337,7 @@ class _Parts:
             for (number,), group in rows.filter(pl.col("reason") == "").group_by("home", maintain_order=True):
                 found.setdefault((split, int(str(number))), _Content()).add(name, group)
         for path in storage.files(self._folder, ".parquet"):
-            if path.name.startswith(f"g{self._number:04d}-") and path.name not in names:
+            if own_files.generation_of(path.name) == f"g{self._number:04d}" and path.name not in names:
                 storage.remove(path)
         return [
             OutputShard(self._number, split, number, totals[split], (*of.parts,), of.samples, of.digest.hexdigest())

@@ -2,7 +2,8 @@
 
 Any OpenAI-compatible endpoint, one call an id. Every answer is appended to ``cache.jsonl`` and synced before the next
 is written, under the id and a hash of what was asked of which model: what was answered once is never asked again, and a
-run that was killed goes on where it was. ``objectives.json`` and ``descriptions.json`` are written at the end.
+run that was killed goes on where it was. ``objectives.json`` and ``descriptions.json`` are written at the end; entries
+of other recordings stay in them, and so does what was edited by hand.
 
 Asked is for the objectives of the workflows that the recipe's filter leaves, from their steps' descriptions, and for
 the descriptions that say nothing (`etl.stages.augment.is_bare`), from the target and its surroundings.
@@ -33,6 +34,7 @@ from etl.answers import NoAnswer, answer_of, thinks, words_of
 from etl.entrance import enter
 from etl.recipe import Recipe
 from etl.shards import write_json
+from etl.stages.augment import Mapping as Mapped
 from etl.stages.augment import is_bare
 from etl.tally import Tally
 from etl.wording import described
@@ -40,9 +42,13 @@ from schemas.errors import ConfigError
 from schemas.trail import Mark, Trail
 
 What = Literal["all", "objectives", "descriptions"]
+KINDS: Final = ("objectives", "descriptions")
 DEFAULTS: Final[Mapping[str, Any]] = {"temperature": 0}
 """Parameters of a request unless others are given."""
 
+_BY_HAND: Final = "edited by hand, left as they are"
+_LINE: Final = b'{"kind":'
+"""How a line of the cache begins."""
 _BATCH: Final = 64  # asks that are under way together before the next are read
 _MAX_BYTES: Final = 16 * 2**20  # thoughts are long
 _LONGEST_PAUSE: Final = 60.0
@@ -155,7 +161,8 @@ def _words_in(error: urllib.error.HTTPError) -> str:
 
 
 class Cache:
-    """Answers in a file, one a line; half a last line, of a run that was killed, is cut off.
+    """Answers in a file, one a line; half a last line, of a run that was killed, is cut off. said: of each id whatever
+    was answered, ever.
 
     A text with marks of reasoning, as earlier versions kept them, is no answer: it is asked for again.
     """
@@ -163,22 +170,28 @@ class Cache:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.texts: dict[tuple[str, str, str], str] = {}
+        self.said: set[tuple[str, str, str]] = set()
         path.parent.mkdir(parents=True, exist_ok=True)
         raw = path.read_bytes() if path.exists() else b""
         whole = raw[: raw.rfind(b"\n") + 1]
         for number, line in enumerate(whole.splitlines(), 1):
             try:
                 row = orjson.loads(line)
+                self.said.add((row["kind"], row["id"], row["text"]))
                 if not thinks(row["text"]):
                     self.texts[row["kind"], row["id"], row["asked"]] = row["text"]
             except (orjson.JSONDecodeError, KeyError, TypeError) as error:
                 raise ConfigError(f"{path}, line {number}: no answer of stepmill; repair or remove the file") from error
+        rest = raw[len(whole) :]
+        if not (rest.startswith(_LINE) or _LINE.startswith(rest)):
+            raise ConfigError(f"{path}: its last line is no answer of stepmill; repair or remove the file")
         self._stream = path.open("ab")
         self._stream.truncate(len(whole))
 
     def add(self, kind: str, id: str, asked: str, text: str) -> None:
         """Keep an answer; it is on the disk when this returns."""
         self.texts[kind, id, asked] = text
+        self.said.add((kind, id, text))
         self._stream.write(orjson.dumps({"kind": kind, "id": id, "asked": asked, "text": text}) + b"\n")
         self._stream.flush()
         os.fsync(self._stream.fileno())
@@ -197,13 +210,16 @@ def rewrite(
     parallel: int = 4,
     told: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Write ``objectives.json`` and ``descriptions.json`` into ``out``; returns what was asked, cached and failed.
+    """Write ``objectives.json`` and ``descriptions.json`` into ``out``; returns what was asked, cached, failed, and
+    left because it was edited by hand: what is in a mapping and was never answered.
 
-    What failed is in neither: its original text stays, and the next run asks again. told: is called with what
-    more there is to say of a failure, once for all that fail for the same.
+    What failed is in neither: its original text stays, and the next run asks again. Other entries of the mappings stay.
+    told: is called with what more there is to say of a failure, once for all that fail for the same.
+
+    Raises `ConfigError`, before anything is asked, if a mapping is there that cannot be read.
     """
     counts: Counter[str] = Counter()
-    texts: dict[str, dict[str, str]] = {"objectives": {}, "descriptions": {}}
+    texts = {kind: _mapping(out / f"{kind}.json") for kind in KINDS if what in ("all", kind)}
     cache = Cache(out / "cache.jsonl")
     heard: set[str] = set()
 
@@ -213,17 +229,34 @@ def rewrite(
             heard.add(str(error))
             told(f"{ask.kind} of {ask.id}: {error}")
 
-    wanted = (ask for ask in asks(inputs, recipe) if what in ("all", ask.kind))
+    def wanted() -> Iterator[Ask]:
+        for ask in asks(inputs, recipe):
+            before = texts.get(ask.kind, {}).get(ask.id)
+            if before is not None and (ask.kind, ask.id, before) not in cache.said:
+                counts[_BY_HAND] += 1
+                if told and counts[_BY_HAND] == 1:
+                    told(
+                        f"{ask.kind} of {ask.id}: edited by hand, so it stays; remove the entry to have it asked again"
+                    )
+            elif ask.kind in texts:
+                texts[ask.kind].pop(ask.id, None)
+                yield ask
+
+    asked = wanted()
     try:
         with ThreadPoolExecutor(parallel) as pool:
-            while batch := list(islice(wanted, _BATCH)):
+            while batch := list(islice(asked, _BATCH)):
                 _answer(batch, endpoint, cache, pool, counts, texts, failed)
     finally:
         cache.close()
     for kind, found in texts.items():
-        if what in ("all", kind):
-            write_json(out / f"{kind}.json", found)
+        write_json(out / f"{kind}.json", found)
     return dict(sorted(counts.items()))
+
+
+def _mapping(path: Path) -> dict[str, str]:
+    """What is in a mapping; nothing if there is none."""
+    return dict(Mapped(str(path)).texts) if path.exists() else {}
 
 
 def _answer(

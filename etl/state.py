@@ -3,6 +3,7 @@
 - ``settings.json``: what decides the output, by phase, as it was when the folder's contents were made.
 - ``inputs.json``: the input shards of the build in the making or made last, each with its key and generation. The files
   of other keys are of inputs that are gone; nothing reads them, and ``stepmill clean`` removes them.
+- ``reading.json``: the keys of the input shards of a build in the making, until ``inputs.json`` has them.
 - ``generations.json``: the generations of the last complete build.
 - ``previous.json``: the figures of the last complete build, where it had to go because of a takedown.
 - ``takedown.json``: the takedown list (`etl.takedown`), if there is one, and what it took down; published is only its
@@ -12,6 +13,7 @@
 - ``notes.json``: what people wrote into the data card (`etl.notes`), if they did.
 - ``forgiven.json``: failures of gates in spite of which a build was accepted (`etl.verdict`).
 - ``stamps.json``: how the files of the last complete build were left (`etl.stamps`).
+- ``edited/``: documents of the dataset that somebody had edited where they are written anew (`etl.edited`).
 - ``last_build.json``: how the last run ended (`etl.aftermath`).
 """
 
@@ -21,7 +23,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from etl import storage
+from etl import own_files, storage
 from etl.figures import without
 from etl.generations import Generations
 from etl.inputs import InputShard
@@ -34,6 +36,9 @@ PREVIOUS: Final = "previous.json"
 FORMAT: Final = 3
 """Of the manifest, and of what is published with it; a build of an earlier one is completed by building it again."""
 
+_READING: Final = "reading.json"
+_MARKS: Final = ("order.json", "settings.json", "last_build.json", "remembered.json")
+"""Files of the work folder of which every run leaves one, beside its locks."""
 _PHASES: Final = {
     "samples": "all phases are done again for the inputs it is about",
     "index": "index and packing are done again",
@@ -74,6 +79,24 @@ def consequences(found: Sequence[Change]) -> list[str]:
         of_phase = [f"  {change.line}" for change in found if change.phase == phase]
         lines += [*of_phase, f"    -> {effect}"] if of_phase else []
     return lines
+
+
+def is_build(out: AnyPath) -> bool:
+    """Whether a run of stepmill has left something in a folder; a folder ``work`` alone may be anybody's."""
+    work = out / "work"
+    return storage.holds_anything(work / "locks") or any(storage.exists(work / name) for name in _MARKS)
+
+
+def begin_reading(out: AnyPath, shards: Sequence[InputShard]) -> None:
+    """Note which input shards are being read, so that what is made of them is not taken for stale."""
+    path, found = out / "work" / _READING, sorted(shard.key for shard in shards)
+    if not storage.exists(path) or read_json(path) != found:
+        write_json(path, found)
+
+
+def end_reading(out: AnyPath) -> None:
+    """``inputs.json`` has them."""
+    storage.remove(out / "work" / _READING)
 
 
 def save_inputs(work: AnyPath, shards: Sequence[InputShard], generations: Generations) -> None:
@@ -136,8 +159,13 @@ def previous(out: AnyPath, domains: Collection[str] = ()) -> dict[str, Any] | No
 
 def stale(out: AnyPath) -> list[AnyPath]:
     """Files under the work folder that nothing uses: of inputs that are gone, and what an interruption left."""
-    work = out / "work"
-    known = {*keys(work), *keys(candidate_of(out) / "work"), "index"}
-    old = [path for folder in FOLDERS for path in storage.files(work / folder) if path.name.split(".")[0] not in known]
-    parts = [path for path in storage.files(out, ".part") if path not in old]
-    return sorted([*old, *parts], key=str)
+    work, reading = out / "work", out / "work" / _READING
+    known = {*keys(work), *keys(candidate_of(out) / "work"), *(read_json(reading) if storage.exists(reading) else ())}
+    every = [path for folder in FOLDERS for path in storage.files(work / folder)]
+    old = [path for path in every if own_files.is_of_input(path.name) and path.stem not in known]
+    return sorted([*old, *half_written(out)], key=str)
+
+
+def half_written(out: AnyPath) -> list[AnyPath]:
+    """What a run that died left of files that it was writing; nothing of exports and others beside the build."""
+    return [path for folder in ("dataset", "work") for path in own_files.parts(out / folder)]

@@ -173,6 +173,18 @@ def details(folder: UPath) -> dict[str, Mapping[str, Any]]:
     return {name: names[name] for name in sorted(names) if name and not name.endswith("/")}
 
 
+def within(path: AnyPath, folder: AnyPath) -> bool:
+    """Whether a path is a folder or in it, however both are written."""
+    if isinstance(path, Path) and isinstance(folder, Path):
+        return path.resolve().is_relative_to(folder.resolve())
+    return f"{path}/".startswith(f"{folder}/")
+
+
+def unfinished(folder: UPath) -> list[str]:
+    """Files under a remote folder that may be there in part, by relative path; none where a put is whole or not."""
+    return [] if folder.protocol in _PUT_IS_WHOLE else [name for name in details(folder) if name.endswith(".part")]
+
+
 def holds_anything(folder: AnyPath) -> bool:
     """Whether there is a folder with something in it."""
     if isinstance(folder, Path):

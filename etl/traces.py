@@ -81,6 +81,11 @@ def holds_taken_down(out: AnyPath, place: AnyPath, takedown: Takedown, removed: 
     return False
 
 
+def named_in(path: AnyPath, takedown: Takedown) -> bool:
+    """Whether a file holds something of a list."""
+    return any(_in_file(path, takedown))
+
+
 def _in_file(path: AnyPath, takedown: Takedown) -> Iterator[str]:
     """What of the list a file holds."""
     if path.suffix == ".arrow":

@@ -291,8 +291,9 @@ def test_thoughts_that_were_kept_are_no_answers(tmp_path: Path, model: Model) ->
     """A cache of an earlier version may hold thoughts: those are asked for again."""
     recordings(tmp_path, 1)
     run(tmp_path, model, what="objectives")
-    cache = tmp_path / "out" / "cache.jsonl"
-    cache.write_text(cache.read_text().replace("Rewritten", "<think>so</think> Rewritten"))
+    for name in ("cache.jsonl", "objectives.json"):
+        path = tmp_path / "out" / name
+        path.write_text(path.read_text().replace("Rewritten", "<think>so</think> Rewritten"))
     assert run(tmp_path, model, what="objectives") == {"asked": 1, "cached": 0}
     assert "think" not in (tmp_path / "out" / "objectives.json").read_text()
 
@@ -367,6 +368,31 @@ def test_second_run_asks_nothing(tmp_path: Path, model: Model) -> None:
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
     assert run(tmp_path, model, endpoint=Endpoint(model.url, "m2"))["asked"] == 4
     assert model.calls[0]["key"] is None
+
+
+def test_a_mapping_keeps_what_is_not_asked_for(tmp_path: Path, model: Model) -> None:
+    """Entries of other recordings stay, and so does what was edited by hand, which is counted, said and not asked for;
+    with the entry removed it is. A mapping that is none, and a cache of something else, are refused and stay.
+    """
+    recordings(tmp_path)
+    run(tmp_path, model)
+    path = tmp_path / "out" / "objectives.json"
+    whole = json.loads(path.read_text())
+    path.write_text(json.dumps(whole | {"workflows:other": "Of other recordings", "workflows:w1": "Mine"}))
+    said: list[str] = []
+    counts = run(tmp_path, model, endpoint=Endpoint(model.url, "m2"), told=said.append)
+    assert counts == {"asked": 3, "cached": 0, "edited by hand, left as they are": 1}
+    assert "objectives of workflows:w1: edited by hand" in said[0]
+    assert json.loads(path.read_text()) == whole | {"workflows:other": "Of other recordings", "workflows:w1": "Mine"}
+    path.write_text("{}")
+    assert run(tmp_path, model) == {"cached": 4}
+    assert json.loads(path.read_text()) == whole
+    for name, text in {"objectives.json": "[1]", "cache.jsonl": "my notes, one line"}.items():
+        (tmp_path / "out" / name).write_text(text)
+        with pytest.raises(ConfigError, match=name):
+            run(tmp_path, model)
+        assert (tmp_path / "out" / name).read_text() == text
+        (tmp_path / "out" / name).unlink()
 
 
 def test_only_objectives(tmp_path: Path, model: Model) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,8 @@ from click.testing import CliRunner, Result
 
 from etl import recipe
 from etl.cli import cli
-from etl.export import FILE, Chat, Export
+from etl.export import Chat, Export
+from etl.exported import FILE
 from etl.shards import open_arrow, read_json
 from etl.storage import AnyPath, location
 from schemas.errors import ConfigError, IntegrityError
@@ -206,13 +208,13 @@ def test_the_axolotl_configuration_of_the_readme(small: Path, tmp_path: Path, mo
 
 
 def test_the_same_bytes_again(small: Path, tmp_path: Path) -> None:
-    """The same dataset gives the same bytes, over an export of something else too, of which nothing is left, while
-    files of others stay; from a published Parquet copy come the same rows.
+    """The same dataset gives the same bytes, in the place of an export of something else too, of which nothing is left,
+    while files of others stay; from a published Parquet copy come the same rows.
     """
     export(small / "dataset", tmp_path / "one")
     export(small / "dataset", tmp_path / "two", "tokens")
     (tmp_path / "two" / "notes.txt").write_text("mine")
-    export(small / "dataset", tmp_path / "two", splits=("test",))
+    export(small / "dataset", tmp_path / "two", splits=("test",), replace=True)
     assert {path.name for path in (tmp_path / "two").rglob("*") if path.is_file()} == {
         FILE, "notes.txt", "test-00000-of-00001.jsonl",
     }  # fmt: skip
@@ -221,7 +223,8 @@ def test_the_same_bytes_again(small: Path, tmp_path: Path) -> None:
     assert builds.contents(tmp_path / "two") == builds.contents(tmp_path / "one")
     noted = read_json(tmp_path / "one" / FILE)
     assert noted["complete"]
-    assert noted["files"].items() <= builds.contents(tmp_path / "one").items()
+    hashes = {name: each["sha256"] for name, each in noted["files"].items()}
+    assert hashes.items() <= builds.contents(tmp_path / "one").items()
     copy = tmp_path / "copy"
     splits: dict[str, list[dict[str, str]]] = {}
     for path in sorted((small / "dataset" / "data").rglob("*.arrow")):
@@ -242,11 +245,65 @@ def test_the_same_bytes_again(small: Path, tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_split_is_added_to_the_same_export(small: Path, tmp_path: Path) -> None:
+    """Splits exported one by one are the export of all, counts included; one of them again removes only what it has no
+    more, and what a killed run left half-written of its own files; nothing else that lies there.
+    """
+    export(small / "dataset", tmp_path / "whole")
+    out = tmp_path / "out"
+    export(small / "dataset", out, splits=("train",))
+    export(small / "dataset", out, splits=("test",))
+    assert builds.contents(out) == builds.contents(tmp_path / "whole")
+    noted = read_json(out / FILE)
+    old = "g0009/test-00000-of-00001.jsonl"
+    noted["files"][old] = {"split": "test", "sha256": "0" * 64}
+    (out / FILE).write_text(json.dumps(noted))
+    others = ["draft.part", "train-x.jsonl.0123abcd.part", "g0001/notes.jsonl"]
+    for name in (old, *others, "g0001/test-00000-of-00001.jsonl.0123abcd.part"):
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_text("x")
+    (out / "empty").mkdir()
+    export(small / "dataset", out, splits=("test",))
+    left = builds.contents(out)
+    assert {name: left.pop(name) for name in others}
+    assert left == builds.contents(tmp_path / "whole")
+    assert (out / "empty").is_dir()
+
+
+def test_another_request_is_refused_in_the_same_folder(small: Path, tmp_path: Path) -> None:
+    """Another format, type of files, way with special tokens, or another content of the dataset: a `ConfigError` that
+    says what differs, and every file stays as it is. A file of somebody else is never written over, with --replace
+    neither.
+    """
+    export(small / "dataset", tmp_path / "out", splits=("train",))
+    before = builds.contents(tmp_path / "out")
+    manifest = read_json(small / "dataset" / "manifest.json")
+    other = Path(shutil.copytree(small / "dataset", tmp_path / "other"))
+    (other / "manifest.json").write_text(json.dumps(manifest | {"fingerprint": "f" * 64}))
+    requests: list[tuple[str, Path, dict[str, Any]]] = [
+        ("--format is messages there, not tokens", small / "dataset", {"kind": "tokens"}),
+        ("--file-type is jsonl there, not parquet", small / "dataset", {"file_type": "parquet"}),
+        ("--special-tokens is keep there, not escape", small / "dataset", {"chat": replace(chat_of(), escape=True)}),
+        ("the dataset's fingerprint is .* there, not f", other, {}),
+    ]
+    for said, dataset, options in requests:
+        for splits in (("test",), ("train",), ()):
+            with pytest.raises(ConfigError, match=rf"out holds another export: .*{said}.*--replace"):
+                export(dataset, tmp_path / "out", splits=splits, **options)
+    assert builds.contents(tmp_path / "out") == before
+    mine = tmp_path / "out" / "g0001" / "test-00000-of-00001.jsonl"
+    mine.write_text("mine")
+    for options in ({}, {"replace": True}):
+        with pytest.raises(ConfigError, match=r"test-00000-of-00001.jsonl is not of an export; move it away"):
+            export(small / "dataset", tmp_path / "out", splits=("test",), **options)
+    assert mine.read_text() == "mine"
+
+
 def test_an_interrupted_export_goes_on(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is left of one that was stopped says that it is not complete; the same command completes it."""
     export(small / "dataset", tmp_path / "whole")
 
-    def stopped(self: Export, path: Path, stream: Any) -> int:
+    def stopped(self: Export, path: Path, stream: Any) -> dict[str, int]:
         if "train" in path.name:
             raise KeyboardInterrupt
         return write(self, path, stream)
@@ -257,6 +314,7 @@ def test_an_interrupted_export_goes_on(small: Path, tmp_path: Path, monkeypatch:
         export(small / "dataset", tmp_path / "out")
     assert not read_json(tmp_path / "out" / FILE)["complete"]
     monkeypatch.undo()
+    assert not export(small / "dataset", tmp_path / "out", splits=("test",))["complete"]
     export(small / "dataset", tmp_path / "out")
     assert builds.contents(tmp_path / "out") == builds.contents(tmp_path / "whole")
 
@@ -284,6 +342,9 @@ def test_what_cannot_be_exported_is_said(small: Path, tmp_path: Path) -> None:
         export(small / "dataset", tmp_path / "mine")
     with pytest.raises(ConfigError, match="is within the dataset"):
         export(small / "dataset", small / "dataset" / "messages")
+    (tmp_path / "link").symlink_to(small)
+    with pytest.raises(ConfigError, match="is within the dataset or its build"):
+        export(small / "dataset", tmp_path / "link" / "work" / "messages")
     with pytest.raises(ConfigError, match=r"there is no split dev \(there are: "):
         export(small / "dataset", tmp_path / "out", splits=("train", "dev"))
     with pytest.raises(ConfigError, match="no finished dataset"):

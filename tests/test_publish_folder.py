@@ -28,7 +28,7 @@ from etl.shards import read_json, write_json
 from etl.takedown import kept
 from etl.views.encoded import tokens_of
 from etl.views.place import place_of
-from schemas.errors import BuildError
+from schemas.errors import BuildError, ConfigError
 from schemas.ledger import LISTING_SCHEMA
 from tests import builds, publishing
 from tests.publishing import named, shards
@@ -243,6 +243,17 @@ def test_a_build_that_changes_meanwhile(nights: list[Path], tmp_path: Path, monk
     with pytest.raises(BuildError, match="was built again while it was published; run the same command again"):
         publish(out, PublishedFolder(tmp_path / "published"), Order(), builds.Quiet)
     assert "README.md" not in lying(tmp_path / "published")
+
+
+def test_a_manifest_of_somebody_else_stays(nights: list[Path], tmp_path: Path) -> None:
+    """A folder whose manifest.json is of something else is refused before anything is written there."""
+    mine = tmp_path / "published" / "manifest.json"
+    mine.parent.mkdir()
+    mine.write_text('{"name": "my extension"}')
+    with pytest.raises(ConfigError, match=r"holds a manifest\.json that stepmill has not published, and it stays"):
+        publish(nights[0], PublishedFolder(tmp_path / "published"), Order(), builds.Quiet)
+    assert lying(tmp_path / "published") <= {"manifest.json", ".locks/.guard"}
+    assert mine.read_text() == '{"name": "my extension"}'
 
 
 ERRORS: Final = {

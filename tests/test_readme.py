@@ -148,6 +148,14 @@ def test_the_build_file_shown_is_a_valid_recipe() -> None:
     assert recipe.from_tables(tables).fit.context == 16384
 
 
+def test_the_choice_shown_is_a_valid_recipe() -> None:
+    """The TOML example of what goes in loads as a recipe with the settings that it shows."""
+    (shown,) = [block for block in blocks("toml") if "[include]" in block]
+    loaded = recipe.from_tables({"extends": "scribeagent-32k", **tomllib.loads(shown)})
+    assert (loaded.include.domains, loaded.exclude.kinds) == (frozenset({"*.test"}), frozenset({"hover"}))
+    assert (loaded.caps.samples_per_domain, loaded.split.validation) == (1000, 0.05)
+
+
 def test_files_that_are_named_exist() -> None:
     """Every path of ours in the README exists, and the tree names every stage."""
     paths = set(re.findall(r"\b((?:etl|schemas|tokenization|tests|data_cards)/[\w./-]+)", README))

@@ -28,7 +28,7 @@ from etl.report.verdict import verdict
 from etl.shards import read_json, write_json
 from etl.storage import location
 from etl.views.place import Place, place_of
-from schemas.errors import MissingExtra
+from schemas.errors import ConfigError, MissingExtra
 from schemas.samples import NO_LOSS
 from tests import builds
 from tokenization.encode import Encoder
@@ -242,6 +242,24 @@ def test_only_our_script_runs_and_nothing_is_fetched(small: Path) -> None:
     addresses = re.findall(r"""\b(?:src|href|action)\s*=\s*["']?([^\s"'>]*)""", text)
     assert addresses
     assert {address for address in addresses if not address.startswith("#")} == {"data:,"}
+
+
+def test_only_a_report_is_written_over(small: Path) -> None:
+    """A file of anything else stays as it is, and a folder too, unless --replace says otherwise; a report is replaced,
+    and --json, which writes no file, minds none.
+    """
+    file = small / "thesis.html"
+    file.write_text("<html>my thesis</html>")
+    with pytest.raises(ConfigError, match="is no report of stepmill; name another file, or write over it: --replace"):
+        run(small / "out", "--out", file, "--samples", 1)
+    assert file.read_text() == "<html>my thesis</html>"
+    assert run(small / "out", "--out", file, "--samples", 0, "--json").exit_code == 0
+    with pytest.raises(ConfigError, match="is a folder"):
+        run(small / "out", "--out", small)
+    assert run(small / "out", "--out", file, "--samples", 0, "--replace").exit_code == 0
+    first = file.read_bytes()
+    assert run(small / "out", "--out", file, "--samples", 1).exit_code == 0
+    assert file.read_bytes() != first
 
 
 def test_pages_are_left_out_first_and_then_steps(place: Place, data: dict[str, Any]) -> None:

@@ -48,7 +48,8 @@ def augment(
 ) -> None:
     """Rewrite objectives and bare descriptions with a language model, for a build to use.
 
-    Answers are kept: the same command again asks only for what is new or failed. Exit code 1 if something failed.
+    Answers are kept: the same command again asks only for what is new or failed. Entries of other recordings stay, and
+    so does what you have edited by hand. Exit code 1 if something failed.
 
     \b
     stepmill augment recordings/ --out rewritten/ --attempts 1 --base-url http://localhost:8000/v1 --model qwen2.5

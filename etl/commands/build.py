@@ -25,6 +25,7 @@ from etl.commands.options import (
     workers_option,
 )
 from etl.words import counted
+from schemas.errors import ConfigError
 
 if TYPE_CHECKING:
     from etl.slices import Slice
@@ -177,11 +178,15 @@ def compact(directory: AnyPath, workers: int | None, allow_removal: bool) -> Non
 def clean(directory: AnyPath, dry_run: bool) -> None:
     """Remove work files that nothing uses: of inputs that are gone, and what an interruption left behind.
 
+    What is made of the inputs of a build that is not finished stays, also between slices. Files of others stay.
+
     \b
     stepmill clean dataset/ --dry-run
     """
     from etl import lock, state, storage
 
+    if not state.is_build(directory):
+        raise ConfigError(f"{directory}: no build of stepmill; nothing is removed")
     with lock.hold(directory / "work" / "locks"):
         for path in state.stale(directory):
             show(str(path))

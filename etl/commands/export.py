@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     "--special-tokens", type=click.Choice(["escape", "keep"]), default="escape", show_default=True,
     help="What becomes of text in messages that looks like one: <|im_end|> is written <\\|im_end|>.",
 )  # fmt: skip
+@click.option(
+    "--replace", is_flag=True, help="Let it take the place of another export in the folder, with all splits of that."
+)
 @click.option("--vocabulary", metavar="FILE", help="Where it is, if it is one of your own and the build is elsewhere.")
 @log_option
 @candidate_option
@@ -51,6 +54,7 @@ def export(
     file_type: FileType | None,
     splits: tuple[str, ...],
     special_tokens: str,
+    replace: bool,
     vocabulary: str | None,
     candidate: bool,
     as_json: bool,
@@ -61,9 +65,13 @@ def export(
     context. Messages serve models with another vocabulary; tokens serve trainers that pack by themselves, like axolotl.
     Text in messages that looks like a special token is escaped, or kept and counted.
 
+    The same command with another --split adds to the folder. Another format, or a dataset that has changed since, is
+    refused there, or takes the place of what was exported: --replace. Files of others in the folder stay.
+
     \b
     stepmill export dataset/ --out messages/
     stepmill export dataset/ --out tokens/ --format tokens --split train --json
+    stepmill export dataset/ --out tokens/ --format tokens --replace
     """
     from etl import storage
     from etl.export import Export, manifest_of
@@ -73,9 +81,10 @@ def export(
     dataset = directory / "dataset" if build else directory
     chat = None
     if kind == "messages":
-        chat = replace(_chat(manifest_of(dataset), directory, vocabulary), escape=special_tokens == "escape")
+        found = _chat(manifest_of(dataset), directory, vocabulary)
+        chat = dataclasses.replace(found, escape=special_tokens == "escape")
     chosen: FileType = file_type or ("jsonl" if kind == "messages" else "parquet")
-    summary = Export(dataset, out, kind, chosen, splits, chat).run()
+    summary = Export(dataset, out, kind, chosen, splits, chat, replace).run()
     if as_json:
         show_json(summary)
         return
@@ -84,6 +93,8 @@ def export(
         for split, each in _counts(summary)
     ]
     log.say(f"{'; '.join(counts) or 'no samples'}, in {out}")
+    if not summary["complete"]:
+        log.warn(f"{out}: other splits there are not complete; export them again")
     like = summary.get("like_special_tokens", {"texts": 0})
     if like["texts"]:
         done = "escaped with a backslash" if like["escaped"] else "kept: a chat template may take them for such"

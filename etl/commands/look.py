@@ -58,16 +58,23 @@ def check(inputs: tuple[str, ...], steps: int, limit: int, as_json: bool) -> Non
 def explain(directory: AnyPath, id: str, candidate: bool, as_json: bool) -> None:
     """The way of a workflow, step or sample through every stage, with reasons.
 
-    ID is a workflow's, a step's or sample's (workflow/number), or a record's; the part after the colon is enough
-    where it is unequivocal.
+    ID is a workflow's, a step's or sample's (workflow/number), or a record's, quarantined ones included; or one that
+    the recording itself has, of a workflow or a step (alone, or as workflow/step). Where several things have it, they
+    are listed.
 
     \b
     stepmill explain dataset/ shop-01
     stepmill explain dataset/ shop-01/3
     """
     from etl.views import explain as views
+    from etl.views.named import Ambiguous
 
-    found = views.view(at(directory, candidate), id)
+    try:
+        found = views.view(at(directory, candidate), id)
+    except Ambiguous as error:
+        if as_json:
+            show_json({"id": id, "occurrences": [], "candidates": error.candidates})
+        raise
     show_json(found) if as_json else show(views.text(found))
 
 

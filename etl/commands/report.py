@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("directory", type=Folder(exists=True))
 @click.option("--out", metavar="FILE", default="report.html", show_default=True, help="The file to write.")
+@click.option("--replace", is_flag=True, help="Write over the file whatever it is; a report is written over anyway.")
 @click.option("--against", metavar="OLD", help="An older build, or its manifest, to compare with.")
 @click.option(
     "--samples", type=click.IntRange(0), default=20, show_default=True, help="Steps to look at, drawn at random."
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 def report(
     directory: AnyPath,
     out: str,
+    replace: bool,
     against: str | None,
     samples: int,
     seed: int,
@@ -46,7 +48,8 @@ def report(
 
     The file needs nothing else and fetches nothing. It shows pages as they were recorded, which may hold what the
     dataset does not: --no-pages leaves them out. Where the steps would take more than --max-mb, recorded pages are left
-    out first. --json prints the data behind it and writes no file.
+    out first. A file that is no report is written over with --replace only. --json prints the data behind it and writes
+    no file.
 
     \b
     stepmill report dataset/ --out report.html
@@ -59,6 +62,7 @@ def report(
 
     if not as_json:
         page.require()
+        page.may_write(location(out), replace=replace)
     place = place_of(at(directory, candidate))
     old = manifest_of(location(against)) if against else None
     data = figures.figures(place, old, seed, vocabulary)

@@ -100,6 +100,9 @@ def _check(place: Place, before: Before, order: Order, manifest: Mapping[str, An
     """That the place can take it. Raises `ConfigError`."""
     contents = before.contents
     reasons.mixed(place.name, contents, order.format)
+    if MANIFEST in contents.files and not before.manifest:
+        do = "publish into another place, or move it away first"
+        raise ConfigError(f"{place.name} holds a {MANIFEST} that stepmill has not published, and it stays; {do}")
     reasons.refuse(f"{place.name} is not published to", list(reasons.of_card(place.name, before.card)), order.allow)
     if order.private and contents.private is False:
         raise ConfigError(

@@ -14,20 +14,25 @@ import importlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from etl import outcomes
+from etl import outcomes, storage
 from etl.report import charts
 from etl.report.charts import Chart
 from etl.report.packed import Packed
+from etl.storage import AnyPath
 from etl.words import counted
-from schemas.errors import MissingExtra
+from schemas.errors import ConfigError, MissingExtra
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
 ROWS: Final = 1_000
 """So many rows of a table are in the file."""
+_MARK: Final = b'<meta name="generator" content="stepmill report">'
+"""By which a file is known as a report."""
+_HEAD: Final = 2**16
 _NAMES: Final = 20
 _CLIPPED: Final = 200
 _ASSETS: Final = ("html", "css", "js")
@@ -42,6 +47,16 @@ def require() -> None:
             importlib.import_module(module)
         except ImportError as error:
             raise MissingExtra(package, "report", "stepmill report") from error
+
+
+def may_write(path: AnyPath, *, replace: bool) -> None:
+    """Raises `ConfigError` if a file is there that is no report, unless it is to be replaced, or if it is a folder."""
+    if isinstance(path, Path) and path.is_dir():
+        raise ConfigError(f"{path} is a folder; name a file in it: --out {path / 'report.html'}")
+    if not replace and storage.exists(path) and _MARK not in storage.read_bytes(path)[:_HEAD]:
+        raise ConfigError(
+            f"{path} is there and is no report of stepmill; name another file, or write over it: --replace"
+        )
 
 
 def render(data: Mapping[str, Any], steps: Packed, *, drawn: int, seed: int) -> str:

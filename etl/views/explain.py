@@ -13,36 +13,29 @@ from etl.index import scan
 from etl.shards import read_json
 from etl.storage import AnyPath
 from etl.takedown import REASON as TAKEN_DOWN
+from etl.views.named import resolved
 from etl.views.paper import printable
 from etl.views.place import place_of
-from schemas.errors import ConfigError
 
 _TAKEN_DOWN: Final = "it is on the takedown list, and nothing of it is kept but ids"
 
 
-def _matching(rows: pl.DataFrame, wanted: str) -> pl.DataFrame:
-    exact = rows.filter(pl.col("id") == wanted)
-    return exact if exact.height else rows.filter(pl.col("id").str.splitn(":", 2).struct.field("field_1") == wanted)
-
-
 def _beside(rows: pl.DataFrame, wanted: str) -> pl.DataFrame:
     """All lines of those input shards that say something of an id."""
-    return rows.join(_matching(rows, wanted).select("shard").unique(), on="shard", how="semi", maintain_order="left")
+    mine = rows.filter(pl.col("id") == wanted).select("shard").unique()
+    return rows.join(mine, on="shard", how="semi", maintain_order="left")
 
 
 def view(out: AnyPath, wanted: str) -> dict[str, Any]:
     """The way of a record, workflow, step or sample through every stage, for each time it was read. Held in memory are
-    the ledgers of the input shards in which it was.
+    the ledgers of the input shards in which it was. wanted: an id of stepmill, or of the recording (`etl.views.named`).
 
-    Raises `ConfigError` if nothing of that id was read, or there is no finished build.
+    Raises `ConfigError` if nothing of that id was read, if several things have it, or there is no finished build.
     """
     place_of(out).inside("explain")
-    rows = pl.concat([_beside(found.rows, wanted) for found in fates(out)])
-    of_id = _matching(rows, wanted)
-    if of_id.height == 0:
-        raise ConfigError(
-            f"{wanted}: nothing of that id was read in {out}. Ids of a build: stepmill inspect {out} samples"
-        )
+    thing = resolved(out, wanted)
+    rows = pl.concat([_beside(found.rows, thing) for found in fates(out)])
+    of_id = rows.filter(pl.col("id") == thing)
     names = {row["key"]: row["name"] for row in read_json(out / "work" / "inputs.json")}
     index = scan(out / "work").filter(pl.col("shard").is_in(rows["shard"].unique().to_list())).collect()
     made = account.fitted(out, index["sample_id"])
@@ -52,17 +45,15 @@ def view(out: AnyPath, wanted: str) -> dict[str, Any]:
         here = of_id.filter(pl.col("shard") == shard)
         ledger = rows.filter(pl.col("shard") == shard)
         for unit in [name for name in account.UNITS if name != "sample" and name in here["unit"]]:
-            ids = here.filter(pl.col("unit") == unit)["id"].unique(maintain_order=True)
-            for thing in ids:
-                found = _thing(ledger, unit, thing)
-                if unit == "workflow":
-                    steps = ledger.filter(
-                        (pl.col("unit") == "step") & (pl.col("parent") == thing) & (pl.col("reason") == "")
-                    )
-                    found["steps"] = [_step(out, ledger, index, fitted, shard, step) for step in steps["id"]]
-                elif unit == "step":
-                    found = _step(out, ledger, index, fitted, shard, thing)
-                occurrences.append({"input": names.get(shard, ""), **found})
+            found = _thing(ledger, unit, thing)
+            if unit == "workflow":
+                steps = ledger.filter(
+                    (pl.col("unit") == "step") & (pl.col("parent") == thing) & (pl.col("reason") == "")
+                )
+                found["steps"] = [_step(out, ledger, index, fitted, shard, step) for step in steps["id"]]
+            elif unit == "step":
+                found = _step(out, ledger, index, fitted, shard, thing)
+            occurrences.append({"input": names.get(shard, ""), **found})
     return {"id": wanted, "occurrences": occurrences}
 
 
@@ -71,7 +62,15 @@ def _thing(ledger: pl.DataFrame, unit: str, id: str) -> dict[str, Any]:
     lines = ledger.filter((pl.col("unit") == unit) & (pl.col("id") == id)).to_dicts()
     drops = [{key: line[key] for key in ("stage", "reason", "detail")} for line in lines if line["reason"]]
     parent = next((line["parent"] for line in lines if line["parent"]), "")
-    return {"unit": unit, "id": id, "parent": parent, "domain": lines[0]["domain"], "drops": drops}
+    recorded = next((line["recorded"] for line in lines if line["recorded"]), "")
+    return {
+        "unit": unit,
+        "id": id,
+        "recorded": recorded,
+        "parent": parent,
+        "domain": lines[0]["domain"],
+        "drops": drops,
+    }
 
 
 def _step(
@@ -105,12 +104,19 @@ def text(found_at: dict[str, Any]) -> str:
         lines.append(
             f"{found['unit']} {found['id']}, read from {found['input']}, domain {found['domain'] or _no_domain(found)}"
         )
+        lines += _recorded(found, "  ")
         if found["unit"] == "record" and found["parent"]:
             lines.append(f"  belongs to {found['parent']}")
         lines += _stages(found, "  ")
         for step in found.get("steps", ()):
-            lines += [f"  step {step['id']}", *_stages(step, "    ")]
+            lines += [f"  step {step['id']}", *_recorded(step, "    "), *_stages(step, "    ")]
     return printable("\n".join(lines))
+
+
+def _recorded(found: dict[str, Any], margin: str) -> list[str]:
+    """The recording's own id of a step, if it is another."""
+    own = found["recorded"]
+    return [f"{margin}recorded as {own}"] if own and own != found["id"].rpartition("/")[2] else []
 
 
 def _no_domain(found: dict[str, Any]) -> str:
