@@ -87,9 +87,9 @@ def settle(out: AnyPath, group_rows: int = GROUP_ROWS) -> Account:
 
 def _visits(rows: pl.DataFrame) -> pl.DataFrame:
     """Workflows with steps in each domain. A workflow lies in one input shard, so parts add up."""
-    steps = rows.filter((pl.col("unit") == "step") & (pl.col("reason") == "") & (pl.col("domain") != ""))
+    steps = rows.lazy().filter((pl.col("unit") == "step") & (pl.col("reason") == "") & (pl.col("domain") != ""))
     workflows = steps.select("domain", "shard", "parent").unique()
-    return workflows.group_by("domain").agg(workflows=pl.len().cast(pl.Int64))
+    return workflows.group_by("domain").agg(workflows=pl.len().cast(pl.Int64)).collect()
 
 
 def account(out: AnyPath) -> dict[str, dict[str, Any]]:

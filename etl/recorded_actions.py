@@ -46,7 +46,7 @@ def action(
         word, modifiers = last, (*before, *modifiers)
     kind, value = named(word, value, on_element=on_element) or (word, value)
     button = _BUTTONS.get(button.strip().casefold(), button)
-    held = held_keys(modifiers)
+    held = held_keys(modifiers) if modifiers else ()
     if kind == "click" and clicks != 1:
         kind = _CLICKS.get(clicks, f"{clicks} clicks")
     elif kind == "click":

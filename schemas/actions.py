@@ -18,6 +18,7 @@ import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 Need = Literal["needed", "possible", "none"]
@@ -394,7 +395,8 @@ def named(word: str, value: str = "", *, on_element: bool = False) -> Named | No
     return None
 
 
-def _keys(word: str) -> list[str]:
+@lru_cache(maxsize=1024)
+def _keys(word: str) -> tuple[str, ...]:
     """How a word may stand in the lists, the whole of it first.
 
     ``page.click``, ``browser_click`` and ``ClickAction`` are all click.
@@ -404,7 +406,7 @@ def _keys(word: str) -> list[str]:
     keys = [whole, last]
     for key in (whole, last):
         keys += [key.removeprefix("browser"), key.removesuffix("action"), key.removesuffix("event")]
-    return list(dict.fromkeys(keys))
+    return tuple(dict.fromkeys(keys))
 
 
 def nearest(word: str) -> str:

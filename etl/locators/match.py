@@ -61,7 +61,8 @@ class Elements:
     @cached_property
     def namespaces(self) -> Sequence[int]:
         """Their namespaces, as `standard` numbers them."""
-        return standard.namespaces(self.tokens, self.kin.parents) if self.foreign else bytes(self.page.elements)
+        tops = sorted(element for tag in ("svg", "math") for element, _ in self.page.having(tag, ""))
+        return standard.namespaces(self.tokens, self.kin.parents, tops)
 
     @cached_property
     def roots(self) -> frozenset[int]:

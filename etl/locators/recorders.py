@@ -66,13 +66,15 @@ def _is_special(text: str) -> bool:
 
 
 def _unquoted(text: str) -> str:
-    """A selector without what stands in quotes or brackets of attributes."""
+    """A selector without what stands in quotes or is escaped."""
+    if "'" not in text and '"' not in text and "\\" not in text:
+        return text
     return re.sub(r"""\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""", "", text, flags=re.DOTALL)
 
 
 def _parts(text: str) -> list[str]:
     """The parts of a chain of Playwright's."""
-    if ">>" not in _unquoted(text) or ">>>" in text:
+    if ">>" not in text or ">>>" in text or ">>" not in _unquoted(text):
         return [text]
     parts = [""]
     for piece in re.findall(r"""\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|>>|.""", text, re.DOTALL):

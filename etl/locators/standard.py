@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from etl.dom import Token, foreign
@@ -56,10 +56,24 @@ SVG_NAMES: Final = {name.lower(): name for name in _CAMEL_NAMES}
 MATHML_NAMES: Final = {"definitionurl": "definitionURL"}
 
 
-def namespaces(elements: Sequence[Token], parents: Sequence[int]) -> list[int]:
-    """The namespace of each element: that of what it stands in, as a parser decides it."""
-    found: list[foreign.Around] = []
-    for token, parent in zip(elements, parents, strict=True):
-        around = found[parent] if parent >= 0 else foreign.PAGE
-        found.append(foreign.element(around, token.tag, token.attributes))
-    return [one.own for one in found]
+def namespaces(elements: Sequence[Token], parents: Sequence[int], tops: Iterable[int]) -> bytearray:
+    """The namespace of each element: that of what it stands in, as a parser decides it.
+
+    tops: the elements that are named svg or math, in document order; all else is HTML unless it stands in one.
+    """
+    found = bytearray(len(elements))
+    done = 0
+    for top in tops:
+        if top < done:
+            continue
+        around = {parents[top]: foreign.PAGE}
+        for element in range(top, len(elements)):
+            if parents[element] not in around:
+                break
+            if element > top and parents[element] == parents[top]:
+                break
+            token = elements[element]
+            around[element] = made = foreign.element(around[parents[element]], token.tag, token.attributes)
+            found[element] = made.own
+            done = element + 1
+    return found

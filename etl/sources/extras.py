@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Set
 from decimal import Decimal
 from typing import Any, Final
 
 import orjson
 
 from etl.tally import Odd
+from schemas.ledger import Oddity
 
 VALUE_BYTES: Final = 4096  # of one value, as JSON
 META_BYTES: Final = 65536  # of all of a workflow or step
@@ -24,7 +25,7 @@ class Extras:
     """The ``meta`` of a workflow or step. odd: where unknown keys are noted; place: what their paths begin with."""
 
     def __init__(self, odd: list[Odd], place: str = "") -> None:
-        self._odd, self._place = odd, re.sub(r"\[[0-9]+\]", "[]", place)
+        self._odd, self._place = odd, place
         self._made: dict[str, bytes] = {}
         self._size = 0
 
@@ -41,15 +42,18 @@ class Extras:
             self._keep(key, value, f"meta.{key}")
         return True
 
-    def unknown(self, fields: Mapping[str, Any], known: Collection[str], within: str = "") -> None:
+    def unknown(self, fields: Mapping[str, Any], known: Set[str], within: str = "") -> None:
         """Keep and note what is under other keys than the known ones. within: the path of these fields, with a dot."""
+        if fields.keys() <= known:
+            return
         for key in fields:
+            if key in known:
+                continue
             value = fields[key]
-            if key not in known and value is not None and not INDEX_COLUMN.fullmatch(key):
+            if value is not None and not INDEX_COLUMN.fullmatch(key):
                 name = f"{within}{key}".encode(errors="backslashreplace").decode()  # of a damaged header
-                where = re.sub(r"\[[0-9]+\]", "[]", name)
-                if self._keep(name, value, where):
-                    self._odd.append(("unknown_key", self._place + where))
+                if self._keep(name, value, name):
+                    self._note("unknown_key", name)
 
     def text(self) -> str:
         """An object as JSON, its keys in order; empty if there is nothing."""
@@ -59,12 +63,16 @@ class Extras:
     def _keep(self, key: str, value: Any, where: str) -> bool:
         raw = _as_json(value)
         if raw is None or len(raw) > VALUE_BYTES or self._size + len(raw) + len(key) > META_BYTES:
-            self._odd.append(("unkept_value", self._place + where))
+            self._note("unkept_value", where)
             return False
         if key not in self._made:
             self._made[key] = raw
             self._size += len(raw) + len(key)
         return True
+
+    def _note(self, what: Oddity, where: str) -> None:
+        """Note a key by its path, without the numbers of lists."""
+        self._odd.append((what, re.sub(r"\[[0-9]+\]", "[]", self._place + where)))
 
 
 def _as_json(value: Any) -> bytes | None:

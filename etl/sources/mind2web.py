@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Final
@@ -41,7 +41,7 @@ TASK_FIELDS: Final = frozenset({"annotation_id", "confirmed_task", "action_reprs
 TASK: Final = TASK_FIELDS | {"website", "domain", "subdomain", "actions"}
 UNREAD: Final = frozenset({"neg_candidates", "screenshot"})
 COLUMNS: Final = ACTION_FIELDS | TASK | UNREAD
-OPERATION: Final = ("original_op", "op", "value")
+OPERATION: Final = frozenset(("original_op", "op", "value"))
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _task(task: Fields, steps: tuple[Step, ...], origin: str = "") -> Workflow:
     )
 
 
-def _step(action: Fields, number: str, line: object, path: str, odd: list[Odd], known: Collection[str]) -> Step:
+def _step(action: Fields, number: str, line: object, path: str, odd: list[Odd], known: Set[str]) -> Step:
     extras = Extras(odd, path)
     extras.unknown(action, known)
     operation = _object(action.get("operation"), f"{path}operation")

@@ -11,7 +11,7 @@ are chosen or several files given; ``clicks`` is how many at once, ``button`` a 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, Final
@@ -29,10 +29,10 @@ from schemas.actions import several
 from schemas.errors import RecordError
 from schemas.workflow import LOCATOR_KINDS, Action, Locator, Step, Workflow
 
-WORKFLOW: Final = ("workflow_id", "objective", "website", "topic", "reward", "steps", "meta")
-STEP: Final = ("step_id", "url", "html", "action", "target", "error", "destination", "number", "meta")
-ACTION: Final = ("kind", "value", "description", "button", "modifiers", "clicks")
-LOCATOR: Final = ("kind", "name", "value")
+WORKFLOW: Final = frozenset(("workflow_id", "objective", "website", "topic", "reward", "steps", "meta"))
+STEP: Final = frozenset(("step_id", "url", "html", "action", "target", "error", "destination", "number", "meta"))
+ACTION: Final = frozenset(("kind", "value", "description", "button", "modifiers", "clicks"))
+LOCATOR: Final = frozenset(("kind", "name", "value"))
 REQUIRED: Final = frozenset({"workflow_id", "objective", "steps"})
 
 
@@ -49,7 +49,7 @@ class Workflows:
         if keys.top >= REQUIRED:
             return True
         of_ours = bool(keys.nested) and keys.nested <= {f"steps.{name}" for name in STEP}
-        return keys.cut and of_ours and keys.top <= set(WORKFLOW)
+        return keys.cut and of_ours and keys.top <= WORKFLOW
 
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
         """One workflow a record."""
@@ -113,11 +113,11 @@ def _number(fields: Fields, path: str) -> int | None:
     return number
 
 
-def _extras(fields: Fields, known: Collection[str], odd: list[Odd], path: str) -> Extras:
+def _extras(fields: Fields, known: Set[str], odd: list[Odd], path: str) -> Extras:
     """What is beyond the format, the meta of these fields in it."""
     extras = Extras(odd, path)
     own = extras.declared(fields.get("meta"))
-    extras.unknown(fields, known if own else [name for name in known if name != "meta"])
+    extras.unknown(fields, known if own else known - {"meta"})
     return extras
 
 

@@ -123,8 +123,8 @@ def chain_rates(name: str, folder: Path, limit: int) -> Rates:
     before the clock starts.
     """
     from etl.execute import Build
-    from etl.progress import Progress
     from etl.recipe import load
+    from tests.builds import Quiet
 
     found = apart(make, name, folder, limit)  # which reads pages on the way, and would leave them in our memos
     pages = pages_of(found)
@@ -135,22 +135,18 @@ def chain_rates(name: str, folder: Path, limit: int) -> Rates:
         source, first = (Path(scratch) / name / "workflows.jsonl.zst" for name in ("in", "first"))
         write(found, source)
         write(page_workflows(['<a class="first">first</a>']), first)
-        Build(recipe, (str(first),), Path(scratch) / "warm", progress=_quiet(Progress)).run()
+        Build(recipe, (str(first),), Path(scratch) / "warm", progress=Quiet).run()
         vocabulary = recipe.packed.encoder.vocabulary
         vocabulary.check("first", vocabulary.encode("first"))  # one text in some hundreds is compared with tiktoken
         before = seconds(_lexbor, pages)
         began = time.process_time()
-        manifest = Build(recipe, (str(source),), Path(scratch) / "out", progress=_quiet(Progress)).run()
+        manifest = Build(recipe, (str(source),), Path(scratch) / "out", progress=Quiet).run()
         spent = time.process_time() - began
         after = seconds(_lexbor, pages)
         written = sum(path.stat().st_size for path in Path(scratch).glob("out/dataset/data/**/*.arrow"))
     assert manifest
     assert written
     return {"mb": mb, "ours": mb / spent, "lexbor": 2 * mb / (before + after), "written_mb": written / 1e6}
-
-
-def _quiet(progress: type[Any]) -> type[Any]:
-    return type("Quiet", (progress,), {"_show": lambda *_, **__: None})
 
 
 def memory_of_pruning(mb: float, folder: Path) -> Rates:
@@ -175,13 +171,13 @@ def memory_of_pruning(mb: float, folder: Path) -> Rates:
 def memory_of_build(name: str, folder: Path, limit: int) -> Rates:
     """Peak memory of a process that builds a workload, everything in one process."""
     from etl.execute import Build
-    from etl.progress import Progress
     from etl.recipe import load
+    from tests.builds import Quiet
 
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "in" / "workflows.jsonl.zst"
         mb = apart(_write_workload, name, folder, limit, source)
-        Build(load("scribeagent-32k"), (str(source),), Path(scratch) / "out", progress=_quiet(Progress)).run()
+        Build(load("scribeagent-32k"), (str(source),), Path(scratch) / "out", progress=Quiet).run()
         return {"mb": mb, "peak_mib": peak_mib()}
 
 

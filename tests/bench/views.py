@@ -198,7 +198,8 @@ def _finished(out: Path, steps: pl.DataFrame, kept: pl.DataFrame, files: list[st
     drops = steps.filter(gone).group_by("domain", "reason").len("count").with_columns(
         unit=pl.lit("step"), stage=pl.lit("locate")
     )  # fmt: skip
-    for name, table in {"domains": domains, "drops": drops.sort("domain", "reason")}.items():
+    actions = kept.group_by("domain", "action_kind").agg(samples=pl.len().cast(pl.Int64)).sort("domain", "action_kind")
+    for name, table in {"domains": domains, "drops": drops.sort("domain", "reason"), "actions": actions}.items():
         _parquet(out / "dataset" / "stats" / f"{name}.parquet", table, table.to_arrow().schema)
     write_json(out / "dataset" / "manifest.json", _manifest(steps, kept, domains, drops, files))
 
