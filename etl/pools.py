@@ -31,6 +31,11 @@ R_co = TypeVar("R_co", covariant=True)
 STRIKES: Final = 2
 """So many workers may die on the same thing before it is refused."""
 
+ONCE: Final = ("pandas", "pyarrow.parquet", "etl.stages.filter", "etl.stages.locate", "etl.stages.prune")
+"""Slow imports that processes share: one process does them, and the others are forked from it. Polars is not among
+them: a fork would copy its threads half. (Nothing of ours needs pandas, but pyarrow imports it to look at a list.)
+"""
+
 _STARTS: Final = 3  # deaths before anything was worked on that end the build
 _NAME_BYTES: Final = 1024
 _LOOK_SECONDS: Final = 0.5
@@ -79,7 +84,8 @@ class _Member:
     """A process of the pool: what it is doing, and since when it has been at the same thing."""
 
     def __init__(self, worker: Any) -> None:
-        context = get_context("spawn")  # a fork would copy the threads of Arrow and Polars half
+        context = get_context("forkserver")  # not of this process, which has threads of Arrow and Polars
+        context.set_forkserver_preload(list(ONCE))
         self._name = context.RawArray("c", _NAME_BYTES)
         self._count = context.RawValue("Q", 0)
         self.pipe, theirs = context.Pipe()

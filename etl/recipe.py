@@ -264,7 +264,7 @@ class Recipe:
         """Phase 1."""
         settings = self.prune
         rules = PruneRules(**{rule.name: getattr(settings, rule.name) for rule in fields(PruneRules)})
-        prune = Prune(rules, _vocabulary(settings.ratio_vocabulary), settings.keep_target)
+        prune = Prune(rules, _vocabulary(settings.ratio_vocabulary, "", "auto", None), settings.keep_target)
         texts = self.rewritten
         augment = Augment(texts.get("objectives"), texts.get("descriptions"), self.augment.only_bare)
         select = Select(self.include.made("include"), self.exclude.made("exclude"))
@@ -328,11 +328,14 @@ def _versions(libraries: Sequence[str]) -> dict[str, str]:
 @lru_cache(maxsize=4)
 def _vocabulary(
     name: str,
-    file: str = "",
-    engine: EngineName = "auto",
-    family: tuple[str, tuple[tuple[str, int], ...], bool] | None = None,
+    file: str,
+    engine: EngineName,
+    family: tuple[str, tuple[tuple[str, int], ...], bool] | None,
 ) -> Vocabulary:
-    """One object for both phases that need the same vocabulary: its ranks take a moment to read."""
+    """One object for both phases that need the same vocabulary: its engine takes a moment to make.
+
+    No parameter has a default: a call that leaves one out would be another key of the cache.
+    """
     own = Family(family[0], dict(family[1]), family[2]) if family else None
     return vocabularies.load(name, file=file, engine=engine, family=own)
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from etl import pools
+from etl import log, pools, retries, scratch
 from etl.execute import Build
 from etl.gather import gather
 from etl.generations import Generations
@@ -27,6 +33,9 @@ from etl.recipe import Recipe, load
 from etl.shards import open_arrow, read_json, write_table
 from etl.storage import AnyPath
 from schemas.samples import Sample, Tokens
+
+if TYPE_CHECKING:
+    from tests.zygote import Zygote
 
 ROOT: Final = Path(__file__).parents[1]
 RECORDINGS: Final = ROOT / "tests" / "recordings" / "data"
@@ -76,22 +85,76 @@ def undated(log: str) -> str:
     return re.sub(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d ", "", log, flags=re.MULTILINE)
 
 
+LATE: Final = {"PYTEST_CURRENT_TEST", "COLUMNS", "NO_COLOR", log.VARIABLE, retries.VARIABLE, scratch.VARIABLE}
+"""Variables that a process reads when it needs them: nothing that has started looks at another one."""
+
+
 def command(
     *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None, umask: int = -1
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own; its stderr comes without the times of a log."""
+    """Run the command line in a process of its own; its stderr comes without the times of a log.
+
+    It is forked from one that has done the slow imports, unless it has another environment than that: then it starts
+    anew, as a command that shows how it starts must.
+    """
+    asked = [sys.executable, "-m", "etl", *map(str, arguments)]
+    wanted, parent = environment(env), _parent()
+    changed = {
+        name: wanted.get(name) for name in wanted.keys() | parent.env if wanted.get(name) != parent.env.get(name)
+    }
+    if changed.keys() <= LATE:
+        client = parent.start("tests.zygote:stepmill", *arguments, env=changed, cwd=cwd or Path.cwd(), umask=umask)
+        end = client.wait()
+        return subprocess.CompletedProcess(asked, end.code, end.out, undated(end.err))
     done = subprocess.run(
-        [sys.executable, "-m", "etl", *map(str, arguments)],
-        cwd=cwd,
-        env=environment(env),
-        umask=umask,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=1200,
+        asked, cwd=cwd, env=wanted, umask=umask, capture_output=True, text=True, check=False, timeout=1200
     )
     done.stderr = undated(done.stderr)
     return done
+
+
+def drive(program: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a program that changes the command line and runs it, at the head of a process group of its own, until all of
+    the group have ended; forked like a command.
+    """
+    changed = _changed(environment())
+    assert changed.keys() <= LATE
+    client = _parent().start("tests.zygote:driver", program, *arguments, env=changed, cwd=Path.cwd())
+    end = client.wait()
+    while alive(client.pid):
+        time.sleep(0.01)
+    return subprocess.CompletedProcess([str(program), *map(str, arguments)], end.code, end.out, end.err)
+
+
+def alive(group: int) -> list[str]:
+    """The processes of a group that run, by their command."""
+    stats = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            name, _, rest = path.read_text().partition("(")[2].rpartition(")")
+            state, _, its_group = rest.split()[:3]
+            if state != "Z" and int(its_group) == group:
+                stats.append(name)
+    return stats
+
+
+def _changed(wanted: Mapping[str, str]) -> dict[str, str | None]:
+    """The variables that differ from those of the process that others are forked from."""
+    had = _parent().env
+    return {name: wanted.get(name) for name in wanted.keys() | had if wanted.get(name) != had.get(name)}
+
+
+@functools.cache
+def _parent() -> Zygote:
+    """The process that those of commands are forked from; it ends with the tests."""
+    from tests.zygote import Zygote
+
+    folder = Path(tempfile.mkdtemp())
+    modules = ["etl.cli", "etl.commands.build", "etl.commands.look", "tiktoken", "tests.zygote:ahead"]
+    parent = Zygote({}, modules, folder)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(parent.close)
+    return parent
 
 
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:

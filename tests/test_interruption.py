@@ -11,7 +11,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -72,10 +71,7 @@ def killed(tmp_path: Path, patch: str, *arguments: str | Path) -> subprocess.Com
     """Run the command line under a driver that kills its process group at one point."""
     driver = tmp_path / "driver.py"
     driver.write_text(HEAD + patch + TAIL)
-    return subprocess.run(
-        [sys.executable, str(driver), *map(str, arguments)],
-        env=builds.environment(), start_new_session=True, capture_output=True, text=True, check=False, timeout=600,
-    )  # fmt: skip
+    return builds.drive(driver, *arguments)
 
 
 def finished(out: Path) -> set[str]:
@@ -253,18 +249,6 @@ def test_a_page_over_the_size_limit_is_quarantined(tmp_path: Path) -> None:
     assert [row.sample_id for row in builds.emitted(out)] == ["workflows:w0/1"]
 
 
-def alive(group: int) -> list[str]:
-    """The processes of a group that run, by their command."""
-    stats = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            name, _, rest = path.read_text().partition("(")[2].rpartition(")")
-            state, _, its_group = rest.split()[:3]
-            if state != "Z" and int(its_group) == group:
-                stats.append(name)
-    return stats
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_an_interrupt_ends_the_build_at_once(files: Path, tmp_path: Path, number: signal.Signals, workers: str) -> None:
@@ -296,7 +280,7 @@ def interrupted(command: list[str], out: Path, number: signal.Signals) -> None:
     assert text.endswith("stepmill: stopped; run the same command again to go on\n"), text
     assert "Traceback" not in text
     deadline = time.monotonic() + HANGS
-    while left := alive(process.pid):
+    while left := builds.alive(process.pid):
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
 

@@ -1,7 +1,8 @@
 """A process with the slow imports done, which makes client processes of itself: each of its own, and there at once.
 
-A client runs ``module:function`` with some arguments, under the environment that the zygote was started with. It can be
-killed like any process, and ends with an exit code and what it wrote to stdout and stderr.
+A client runs ``module:function`` with some arguments. It has the environment, working folder and umask that it is
+given, can be killed like any process, and ends with an exit code and what it wrote to stdout and stderr. What Python
+and libraries read as they start (``PYTHON*``, locale, numbers of threads) is the zygote's: see `builds.command`.
 """
 
 from __future__ import annotations
@@ -10,9 +11,13 @@ import atexit
 import importlib
 import json
 import os
+import runpy
+import select
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +28,9 @@ from typing import Any, Final, NamedTuple
 from tests import builds
 
 COMMAND: Final = "tests.zygote:stepmill"
+
+SECONDS: Final = 1200
+"""How long a client may take before it is killed."""
 
 
 class Done(NamedTuple):
@@ -45,14 +53,15 @@ class Client:
 
 
 class Zygote:
-    """See the module. modules: imported before anybody asks."""
+    """See the module. modules: imported before anybody asks; of ``module:function`` the function is called too."""
 
     def __init__(self, env: Mapping[str, str], modules: Sequence[str], folder: Path) -> None:
         self._folder = folder
+        self.env: Final = builds.environment(env)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.zygote", *modules],
             cwd=builds.ROOT,
-            env=builds.environment(env),
+            env=self.env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -65,10 +74,19 @@ class Zygote:
         self._process.stdin.flush()
         return int(json.loads(self._process.stdout.readline()))
 
-    def start(self, function: str, *arguments: object, env: Mapping[str, str] | None = None) -> Client:
+    def start(
+        self,
+        function: str,
+        *arguments: object,
+        env: Mapping[str, str | None] | None = None,
+        cwd: Path | None = None,
+        umask: int = -1,
+    ) -> Client:
+        """env: what differs from the zygote's own; None is not set. cwd: else the zygote's."""
         folder = Path(tempfile.mkdtemp(dir=self._folder))
-        question = {"function": function, "arguments": list(map(str, arguments)), "folder": str(folder)}
-        return Client(self.ask({**question, "env": dict(env or {})}), self, folder)
+        question = {"function": function, "arguments": list(map(os.fsdecode, map(str, arguments)))}
+        place = {"folder": str(folder), "cwd": str(cwd or builds.ROOT), "umask": umask}
+        return Client(self.ask({**question, **place, "env": dict(env or {})}), self, folder)
 
     def run(self, *arguments: object, env: Mapping[str, str] | None = None) -> Done:
         """A command of stepmill."""
@@ -92,21 +110,46 @@ def ready(env: Mapping[str, str], modules: Sequence[str], folder: Path) -> Itera
 
 
 def stepmill(*arguments: str) -> None:
-    """The command line, as its console script has it."""
-    from etl.cli import main
+    """The command line, as ``python -m etl`` runs it."""
+    sys.argv = ["etl", *arguments]
+    runpy.run_module("etl", run_name="__main__", alter_sys=True)
 
-    sys.argv = ["stepmill", *arguments]
-    main()
+
+def driver(path: str, *arguments: str) -> None:
+    """A program that may kill its process group: it leads one of its own."""
+    os.setsid()
+    sys.argv = [path, *arguments]
+    runpy.run_path(path, run_name="__main__")
+
+
+def ahead() -> None:
+    """Read what every build reads: the model of languages, the suffixes of domains, the vocabulary.
+
+    No thread starts, which a fork would leave behind.
+    """
+    import pyarrow as pa
+
+    from etl.domains import domain_of
+    from etl.language import english
+    from etl.recipe import load
+
+    english("Read the model")
+    domain_of("https://www.shop.example/", "")
+    pa.array([1])
+    load("scribeagent-32k").packed.encoder.vocabulary.encode("the vocabulary")
 
 
 def _serve() -> None:
-    for module in sys.argv[1:]:
-        importlib.import_module(module)
+    for name in sys.argv[1:]:
+        module, _, function = name.partition(":")
+        imported = importlib.import_module(module)
+        if function:
+            getattr(imported, function)()
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
         question = json.loads(line)
         if "wait" in question:
-            answer = os.waitstatus_to_exitcode(os.waitpid(question["wait"], 0)[1])
+            answer = _ended(question["wait"])
         else:
             answer = os.fork()
             if answer == 0:
@@ -115,26 +158,51 @@ def _serve() -> None:
         answers.flush()
 
 
+def _ended(pid: int) -> int:
+    """How a client ended; one that takes too long is killed."""
+    handle = os.pidfd_open(pid)
+    try:
+        if not select.select([handle], [], [], SECONDS)[0]:
+            os.kill(pid, signal.SIGKILL)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    finally:
+        os.close(handle)
+
+
 def _be(question: Mapping[str, Any]) -> None:
     """The client, which never returns."""
     for handle, name in ((1, "out"), (2, "err")):
-        os.dup2(os.open(f"{question['folder']}/{name}", os.O_WRONLY | os.O_CREAT), handle)
+        os.dup2(os.open(f"{question['folder']}/{name}", os.O_WRONLY | os.O_CREAT | os.O_APPEND), handle)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.environ.update(question["env"])
-    module, _, function = question["function"].partition(":")
-    code: Any = 0
+    code = 1
     try:
+        for name, value in question["env"].items():
+            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+        tempfile.tempdir = None  # where it is may have been asked for already
+        os.chdir(question["cwd"])
+        if question["umask"] >= 0:
+            os.umask(question["umask"])
+        module, _, function = question["function"].partition(":")
         getattr(importlib.import_module(module), function)(*question["arguments"])
+        code = 0
     except SystemExit as end:
-        code = end.code or 0
+        code = _code(end)
     except BaseException:  # noqa: BLE001 - as Python itself ends
         traceback.print_exc()
-        code = 1
     finally:
+        threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _code(end: SystemExit) -> int:
+    """Of a process that ends so: Python says what is no number, and ends with 1."""
+    if end.code is None or isinstance(end.code, int):
+        return end.code or 0
+    print(end.code, file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -121,30 +121,37 @@ class CachedTiktoken:
 class Gigatoken:
     """gigatoken, built without special tokens so that it knows none to find in a text.
 
-    ranks: token bytes -> id; ids must be consecutive, from any first id. Errors: ImportError if not installed.
+    ranks: token bytes -> id, the ids consecutive from any first one; or the path of a file of lines of base64 token and
+    id from 0, which is quicker. Errors: ImportError if not installed.
     """
 
-    def __init__(self, ranks: dict[bytes, int], pattern: str) -> None:
+    def __init__(self, ranks: dict[bytes, int] | str, pattern: str) -> None:
         from gigatoken.gigatoken_rs import BPETokenizer
 
         self._type: Any = BPETokenizer
         self._ranks = ranks
-        self._first = min(ranks.values())
+        self._first = 0 if isinstance(ranks, str) else min(ranks.values())
         self._scheme = SCHEMES[pattern]
         self._left = 0
         self._renew()
 
     def _renew(self) -> None:
         """Build the tokenizer, dropping what the old one has cached. It reads ranks from a file only."""
-        lines = (b"%s %d\n" % (base64.b64encode(token), i - self._first) for token, i in self._ranks.items())
+        if isinstance(self._ranks, str):
+            self._tokenizer: Any = self._type.from_tiktoken(self._ranks, self._scheme, None)
+        else:
+            self._tokenizer = self._from_file_of(self._ranks)
+        self._left = RENEW_BYTES
+
+    def _from_file_of(self, ranks: dict[bytes, int]) -> Any:
+        lines = (b"%s %d\n" % (base64.b64encode(token), i - self._first) for token, i in ranks.items())
         handle, path = tempfile.mkstemp(suffix=".tiktoken")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.writelines(lines)
-            self._tokenizer: Any = self._type.from_tiktoken(path, self._scheme, None)
+            return self._type.from_tiktoken(path, self._scheme, None)
         finally:
             Path(path).unlink()
-        self._left = RENEW_BYTES
 
     def encode(self, text: str) -> Tokens:
         """See `Engine`."""

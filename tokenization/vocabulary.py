@@ -178,13 +178,18 @@ class Vocabulary:
             return TokenizersOracle(self.file.content(), self.special_tokens)
         return Oracle(self._ranks, self.special_tokens, self.pattern)
 
+    @property
+    def _pinned(self) -> bool:
+        """Whether the file is the one known by hash, whose lines are as gigatoken reads them: ids from 0, in order."""
+        return self.file.format == "tiktoken" and bool(self.family.sha256) and self.family.sha256 == self.file.sha256()
+
     @cached_property
     def _engine(self) -> Engine:
         if not self.exact:
             return self._oracle
         if self.engine != "tiktoken":
             try:
-                return Gigatoken(self._ranks, self.pattern)
+                return Gigatoken(self.file.path if self._pinned else self._ranks, self.pattern)
             except ImportError:
                 if self.engine == "gigatoken":  # installed, as `load` found, and broken
                     raise
