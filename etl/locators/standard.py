@@ -66,14 +66,13 @@ def namespaces(elements: Sequence[Token], parents: Sequence[int], tops: Iterable
     for top in tops:
         if top < done:
             continue
-        around = {parents[top]: foreign.PAGE}
+        around: dict[int, foreign.Around] = {}
         for element in range(top, len(elements)):
-            if parents[element] not in around:
-                break
-            if element > top and parents[element] == parents[top]:
+            if element > top > parents[element]:
                 break
             token = elements[element]
-            around[element] = made = foreign.element(around[parents[element]], token.tag, token.attributes)
+            standing_in = around.get(parents[element], foreign.PAGE)
+            around[element] = made = foreign.element(standing_in, token.tag, token.attributes)
             found[element] = made.own
             done = element + 1
     return found

@@ -264,9 +264,9 @@ def _record(fields: Any) -> _Record:
     record = _known(fields)
     odd: list[Odd] = []
     extras = Extras(odd)
-    extras.unknown(_beyond(fields, RECORD), ())
+    extras.unknown(_beyond(fields, RECORD), frozenset())
     if isinstance(fields["obs"], dict):
-        extras.unknown(_beyond(fields["obs"], OBSERVATION), (), "obs.")
+        extras.unknown(_beyond(fields["obs"], OBSERVATION), frozenset(), "obs.")
     return replace(record, meta=extras.text(), odd=tuple(odd)) if odd else record
 
 

@@ -43,9 +43,9 @@ from schemas.reasons import Reason
 from schemas.workflow import Action, Step, Workflow
 
 EVENTS: Final = frozenset("mousedown mouseup click dblclick keydown keypress keyup scroll".split())
-DEMO: Final = ("utterance", "taskName", "reward", "rawReward", "fields", "states")
-STATE: Final = ("time", "action", "dom")
-ACTION: Final = ("type", "timing", "x", "y", "cx", "cy", "keyCode", "charCode")
+DEMO: Final = frozenset(("utterance", "taskName", "reward", "rawReward", "fields", "states"))
+STATE: Final = frozenset(("time", "action", "dom"))
+ACTION: Final = frozenset(("type", "timing", "x", "y", "cx", "cy", "keyCode", "charCode"))
 NUMBER: Final = (int, float)
 _FILE_NAME: Final = re.compile(r"(.+?)_[0-9A-Z]+(?:_d[0-9]+)?")
 
