@@ -23,7 +23,7 @@ from etl.shards import read_json
 from schemas.errors import ConfigError
 from tests import builds
 
-SMALL = ("pack.shard_mb=1", "split.test=0.2", "fit.context=8192")
+SMALL = ("pack.shard_mb=1", "split.test=0.2", "split.seed=1", "fit.context=8192")
 """Several output shards from a few recordings."""
 
 
