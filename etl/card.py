@@ -18,6 +18,7 @@ from etl import describe, licenses
 from etl.account import UNITS
 from etl.card_template import CardTemplate
 from etl.notes import Notes
+from schemas.reasons import says
 from schemas.samples import PACKED_SCHEMA
 
 PLACE: Final = "path/or/repo"
@@ -188,11 +189,11 @@ def _domains(domains: pl.DataFrame) -> str:
 
 def _drops(manifest: dict[str, Any]) -> str:
     rows = [
-        [unit, drop["stage"], drop["reason"], f"{drop['count']:,}"]
+        [unit, drop["stage"], drop["reason"], f"{drop['count']:,}", _cell(says(drop["reason"]))]
         for unit in UNITS
         for drop in manifest["accounting"][unit]["reasons"]
     ]
-    return _table(["unit", "stage", "reason", "count"], rows)
+    return _table(["unit", "stage", "reason", "count", "what it means"], rows)
 
 
 def _license(card: Mapping[str, Any]) -> str:

@@ -471,3 +471,9 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         ("fit.max_chunks", "fit.context"),
     ),
 }
+
+
+def says(reason: str) -> str:
+    """What a reason means, in a sentence; empty for one of another version."""
+    meaning = MEANINGS.get(reason)  # type: ignore[call-overload]
+    return meaning.says if meaning else ""

@@ -24,6 +24,7 @@ from etl.generations import Generations
 from etl.notes import Notes
 from etl.shards import read_json, read_parquet
 from schemas.errors import ConfigError
+from schemas.reasons import says
 from schemas.samples import PACKED_SCHEMA
 from tests import builds
 
@@ -151,7 +152,9 @@ def test_every_section_says_what_the_manifest_says(own_build: Path) -> None:
         for unit, counts in manifest["accounting"].items()
         for drop in counts["reasons"]
     }
-    assert {(row[0], row[2]): int(row[3]) for row in table(section(text, "What was left out"))[1:]} == dropped
+    left_out = table(section(text, "What was left out"))[1:]
+    assert {(row[0], row[2]): int(row[3]) for row in left_out} == dropped
+    assert all(row[4] and row[4].replace("\\", "") == says(row[2]) for row in left_out)
     assert [row[:2] for row in table(section(text, "Fields"))[1:]] == [
         [f"`{column.name}`", f"list of {column.type.value_type}"] for column in PACKED_SCHEMA
     ]

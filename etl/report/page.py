@@ -24,6 +24,7 @@ from etl.report.packed import Packed
 from etl.storage import AnyPath
 from etl.words import counted
 from schemas.errors import ConfigError, MissingExtra
+from schemas.reasons import says
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -82,6 +83,7 @@ def render(data: Mapping[str, Any], steps: Packed, *, drawn: int, seed: int) -> 
         charts=_charts(data),
         domains=data["domains"][:ROWS],
         drops=sorted(data["drops"], key=lambda row: -row["count"])[:ROWS],
+        meanings=[(name, says(name)) for name in sorted({row["reason"] for row in data["drops"]}) if says(name)],
         drift=data["drift"] and _drift(data["drift"]),
         steps={"said": _said(data, steps, drawn, seed), "list": steps.steps, "json": _json(steps.steps)},
         footer="Made by stepmill report. Recorded pages are shown in sandboxed frames, and nothing is fetched.",

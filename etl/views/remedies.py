@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import orjson
 
 from etl.formats import FORMATS
 from etl.formats.description import Field
 from schemas.actions import nearest
-from schemas.reasons import MEANINGS, Meaning
+from schemas.reasons import says
 from schemas.workflow import LOCATOR_KINDS
 
 _SELECTOR: Final = "write a selector that finds exactly one element of this page"
@@ -106,5 +105,4 @@ def _article(type_name: str) -> str:
 
 
 def _meaning(reason: str) -> str:
-    known = cast("Mapping[str, Meaning]", MEANINGS)
-    return known[reason].says if reason in known else f"see: stepmill reasons {reason}"
+    return says(reason) or f"see: stepmill reasons {reason}"
