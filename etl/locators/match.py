@@ -169,7 +169,8 @@ class Elements:
         if nth:
             pairs = self._nth_of_type(pairs, nth)
         if part.ids or part.classes or part.tests:
-            found = [element for element, token in pairs if self._meets(element, token, part)]
+            # one without attributes needs no closer look
+            found = [element for element, token in pairs if token.markup and self._meets(element, token, part)]
         else:
             found = [element for element, _ in pairs]
         for pseudo in pseudos:
