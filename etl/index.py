@@ -7,8 +7,8 @@ change an old decision.
 
 - ``duplicate_workflow``: the recording's content came before, under this id or another.
 - ``conflicting_id``: the id came before with other content; the workflow is quarantined with its content.
-- ``split_over_files``: inputs of one generation have the same id and objective with other steps, and no numbers tell
-  how they follow each other; all of them are quarantined, since nobody knows which one is the beginning.
+- ``split_over_files``: inputs of one generation have the same id and objective with other steps, each as often, and no
+  numbers tell how they follow each other; all of them are quarantined, since nobody knows which one is the beginning.
 - ``over_domain_cap``: the sample's domain is full (`etl.caps`).
 
 Split: `etl.splits`. Place: output shard by range of hash(seed, sample id) within the generation, in the order of that
@@ -247,12 +247,15 @@ class Index:
 
 def _split_over_files(every: pl.DataFrame, shards: Sequence[InputShard]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The workflows of which several inputs have a piece (columns `_DECIDED`), and the others as they are. What comes
-    later of a workflow that was found in pieces is one more of them, unless it is known to be whole.
+    later of a workflow that was found in pieces is one more of them, unless it is known to be whole. Where one content
+    is there more often than another, whole recordings were copied, and one copy differs: that is no piece.
     """
     pieces = ["generation", "workflow", "objective"]
     several = pl.col("workflow_hash").n_unique().over(pieces) > 1
     piece = ~pl.col("whole")
-    every = every.with_columns(split=several & piece)
+    every = every.with_columns(copies=pl.len().over([*pieces, "workflow_hash"]))
+    alike = pl.col("copies").min().over(pieces) == pl.col("copies").max().over(pieces)
+    every = every.with_columns(split=several & alike & piece).drop("copies")
     since = pl.when("split").then("generation").min().over("workflow", "objective")
     split = every.with_columns(split=pl.col("split") | (piece & (pl.col("generation") > since)).fill_null(False))
     found = split.filter("split")

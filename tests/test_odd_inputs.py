@@ -146,6 +146,20 @@ def test_a_workflow_that_is_split_over_files(tmp_path: Path) -> None:
     assert sorted(builds.samples(tmp_path / "out")) == [*kept, *whole]
 
 
+def test_copies_of_which_one_differs_are_no_pieces(tmp_path: Path) -> None:
+    """Where one content is in more files than another, the recording stays: the one that differs is set aside."""
+    inputs = tmp_path / "in"
+    inputs.mkdir()
+    for name in "abc":
+        scribe_rows(inputs / f"{name}.csv", 1, 2, workflow="copied", action_step_number="")
+    scribe_rows(inputs / "damaged.csv", 1, workflow="copied", action_step_number="")
+    manifest = builds.build([inputs], tmp_path / "out")
+    assert "scribe:copied/1" in builds.samples(tmp_path / "out")
+    flows = {drop["reason"]: drop["count"] for drop in manifest["accounting"]["workflow"]["reasons"]}
+    assert sum(flows.values()) == 3
+    assert flows.keys() == {"conflicting_id", "duplicate_workflow"}
+
+
 def test_one_bad_file_never_ends_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Empty files and names that are no UTF-8 or look like URLs, given by name or in a folder, cost at most
     themselves; the build can be looked at and goes on like any other.
