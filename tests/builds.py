@@ -98,12 +98,9 @@ def command(
     anew, as a command that shows how it starts must.
     """
     asked = [sys.executable, "-m", "etl", *map(str, arguments)]
-    wanted, parent = environment(env), _parent()
-    changed = {
-        name: wanted.get(name) for name in wanted.keys() | parent.env if wanted.get(name) != parent.env.get(name)
-    }
-    if changed.keys() <= LATE:
-        client = parent.start("tests.zygote:stepmill", *arguments, env=changed, cwd=cwd or Path.cwd(), umask=umask)
+    wanted = environment(env)
+    if (changed := _changed(wanted)).keys() <= LATE:
+        client = _parent().start("tests.zygote:stepmill", *arguments, env=changed, cwd=cwd or Path.cwd(), umask=umask)
         end = client.wait()
         return subprocess.CompletedProcess(asked, end.code, end.out, undated(end.err))
     done = subprocess.run(
@@ -117,13 +114,17 @@ def drive(program: Path, *arguments: str | Path) -> subprocess.CompletedProcess[
     """Run a program that changes the command line and runs it, at the head of a process group of its own, until all of
     the group have ended; forked like a command.
     """
-    changed = _changed(environment())
-    assert changed.keys() <= LATE
-    client = _parent().start("tests.zygote:driver", program, *arguments, env=changed, cwd=Path.cwd())
-    end = client.wait()
-    while alive(client.pid):
-        time.sleep(0.01)
-    return subprocess.CompletedProcess([str(program), *map(str, arguments)], end.code, end.out, end.err)
+    asked = [sys.executable, str(program), *map(str, arguments)]
+    wanted = environment()
+    if (changed := _changed(wanted)).keys() <= LATE:
+        client = _parent().start("tests.zygote:driver", program, *arguments, env=changed, cwd=Path.cwd())
+        end = client.wait()
+        while alive(client.pid):
+            time.sleep(0.01)
+        return subprocess.CompletedProcess(asked, end.code, end.out, end.err)
+    return subprocess.run(
+        asked, env=wanted, start_new_session=True, capture_output=True, text=True, check=False, timeout=1200
+    )
 
 
 def alive(group: int) -> list[str]:
