@@ -96,7 +96,7 @@ def test_a_server_that_dies_meanwhile(
 ) -> None:
     """From and to s3://, the server is killed in the middle and started again some seconds later: the build waits for
     it, says so, and completes with the bytes of a local build. At no time is anything but these bytes to be seen under
-    any name.
+    any name, but for the note of what is being read.
     """
     for path in recordings.iterdir():
         s3.system().put_file(str(path), f"{BUCKET}/in/{path.name}")
@@ -116,7 +116,7 @@ def test_a_server_that_dies_meanwhile(
     watcher.end()
     assert hashes(s3) == expected
     assert watcher.looks > 3
-    assert watcher.seen <= set(expected.items())
+    assert {(name, content) for name, content in watcher.seen if name != "work/reading.json"} <= set(expected.items())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["expected", "in", "s3", "said"]
     for command, first in (("verify", f"{URL}: all files, counts"), ("inspect", "recipe scribeagent-32k")):
         done = builds.command(command, URL)

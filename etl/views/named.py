@@ -2,7 +2,7 @@
 
 An id as it is written (``workflows:shop-01``, ``workflows:shop-01/3``, ``a.jsonl#line=31``) names one thing. Else all
 that can be meant is looked for: the part after the source, a recording's own id of a step, alone or after its
-workflow's, and the end of a record's path.
+workflow's, and the end of a record's path. Where a step's own id only counts from 0, ours comes before it.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ def resolved(out: AnyPath, wanted: str) -> str:
             found.setdefault(row["id"], {name: row[name] for name in ("unit", "id", "recorded")})
         if not found and len(near) < _COMPARED:
             near.update(_alike(rows, wanted))
+    if len(found) > 1:
+        found = _without_counted(found, wanted)
     if len(found) == 1:
         return next(iter(found))
     if not found:
@@ -60,6 +62,19 @@ def resolved(out: AnyPath, wanted: str) -> str:
     more = f"\n  and {len(candidates) - _SHOWN:,} more" if len(candidates) > _SHOWN else ""
     hint = f"name one of them, for example: stepmill explain {out} {candidates[0]['id']}"
     raise Ambiguous(f"{wanted}: {len(candidates):,} things have that id; {hint}{lines}{more}", candidates)
+
+
+def _without_counted(found: dict[str, dict[str, str]], wanted: str) -> dict[str, dict[str, str]]:
+    """Without steps whose own id only counts from 0, as it does where none was recorded, if one of our ids is meant."""
+    ours = {name: row for name, row in found.items() if name.partition(":")[2] == wanted}
+    others = [row for name, row in found.items() if name not in ours]
+    counted = all(row["recorded"].isdecimal() and _counts_from_0(row) for row in others)
+    return ours if ours and counted else found
+
+
+def _counts_from_0(row: dict[str, str]) -> bool:
+    number = row["id"].rpartition("/")[2]
+    return number.isdecimal() and int(number) == int(row["recorded"]) + 1
 
 
 def _read(out: AnyPath) -> Iterator[pl.DataFrame]:
