@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -21,7 +22,7 @@ from etl.cluster import Ray
 from etl.execute import Build
 from etl.failures import Refused, Watch
 from etl.inputs import InputShard
-from etl.pools import Pool, Processes, inline
+from etl.pools import ONCE, Pool, Processes, inline
 from etl.recipe import load
 from etl.reports import ShardReport
 from etl.shelf import Shelf
@@ -238,6 +239,20 @@ def test_what_a_worker_raises_is_raised(ray: object, pool: Pool) -> None:
     """An error of ours in a worker comes out of the pool as it is, and the pool stops."""
     with pytest.raises(ConfigError, match="three"):
         list(pool(failing, range(10)))
+
+
+def test_what_workers_share_starts_no_threads_of_polars() -> None:
+    """The process that workers are forked from has their slow imports, and not Polars, whose threads a fork loses."""
+    program = """
+import importlib, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+print("polars" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *ONCE], env=builds.environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("False\n", "")
 
 
 def test_no_ray_is_said(tmp_path: Path) -> None:

@@ -145,17 +145,17 @@ def _serve() -> None:
         imported = importlib.import_module(module)
         if function:
             getattr(imported, function)()
-    answers = os.fdopen(os.dup(1), "w")
-    for line in sys.stdin:
-        question = json.loads(line)
-        if "wait" in question:
-            answer = _ended(question["wait"])
-        else:
-            answer = os.fork()
-            if answer == 0:
-                _be(question)
-        answers.write(f"{answer}\n")
-        answers.flush()
+    with os.fdopen(os.dup(1), "w") as answers:
+        for line in sys.stdin:
+            question = json.loads(line)
+            if "wait" in question:
+                answer = _ended(question["wait"])
+            else:
+                answer = os.fork()
+                if answer == 0:
+                    _be(question)
+            answers.write(f"{answer}\n")
+            answers.flush()
 
 
 def _ended(pid: int) -> int:
