@@ -27,8 +27,8 @@ _ORDER: Final = ("position", "workflow", "domain")
 
 @dataclass(frozen=True)
 class Caps:
-    """samples_per_domain, workflows_per_domain: at most so many of one domain are in the dataset, all splits together;
-    off unless given. A workflow counts for each domain that it has samples on.
+    """samples_per_domain, workflows_per_domain: the most that the dataset has of one domain, over all splits; None: no
+    limit. A workflow counts for each domain that it has samples on.
     """
 
     samples_per_domain: int | None = None

@@ -68,9 +68,9 @@ class _Piece(NamedTuple):
 def _library_pieces(html: str) -> Iterator[_Piece]:
     """A page with LF line ends as the library reads it, where it reads it rightly.
 
-    It knows no tree. So it starts anew where the content of a raw element is markup, because the tag closes itself or
-    the element is one of SVG or MathML; and behind CDATA in these, which is text. (Content of such a raw element in
-    which there is no markup is read as raw text: only references in scripts and style sheets could tell.)
+    The library knows no tree, so it is started anew in two places. One is the content of a raw element whose tag closes
+    itself or which is of SVG or MathML: that content is markup. The other is CDATA in SVG or MathML: it is text.
+    Content of such an element without any markup is read raw; only references in scripts and style sheets differ.
     """
     opened = Open()
     start: int | None = 0

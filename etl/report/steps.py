@@ -28,8 +28,9 @@ _OF_SAMPLE = ("objective", "url", "description", "action_value", "node", "target
 def drawn(
     place: Place, number: int, seed: int = 0, vocabulary: str = "", *, pages: bool = True
 ) -> Iterator[dict[str, Any]]:
-    """So many samples of the dataset at random, one at a time, in the order of the inputs: in turn one of each source
-    and domain, so that small ones are among them.
+    """``number`` samples of the dataset at random, one at a time, in the order of the inputs.
+
+    They are taken from each source and domain in turn, so that small ones are among them.
 
     Each has its line of the listing; the fields of what it was made of, null without a work folder; ``tokens``, the
     text that each adds (empty where a character takes several tokens, of which it comes with the last); ``loss``,
