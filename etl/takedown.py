@@ -34,6 +34,7 @@ from etl.mentions import mentioned
 from etl.shards import read_json, write_json
 from etl.side_files import named
 from etl.storage import AnyPath
+from etl.words import counted
 from schemas.errors import ConfigError
 from schemas.trail import Trail
 
@@ -264,12 +265,13 @@ class Matches:
         if self.entries:
             yield f"takedown: {len(matching):,} of {len(self.entries):,} entries match something"
         for entry, (workflows, records) in list(matching.items())[:most]:
-            found = [_counted(workflows, "workflow"), _counted(records, "record that could not be read")]
-            yield f"  {entry}: {', '.join(filter(None, found))}"
+            found = [counted(workflows, "workflow")] if workflows else []
+            found += [f"{counted(records, 'record')} that could not be read"] if records else []
+            yield f"  {entry}: {', '.join(found)}"
         if len(matching) > most:
             yield f"  and {len(matching) - most:,} more entries"
         if self.copies:
-            yield f"  besides: {_counted(self.copies, 'copy')} under other ids"
+            yield f"  besides: {counted(self.copies, 'copy')} under other ids"
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -280,15 +282,7 @@ class Matches:
         return {"entries": entries, "copies": self.copies}
 
 
-def _counted(count: int, what: str) -> str:
-    """A number of things in words; nothing for none."""
-    if count < 2:
-        return f"1 {what}" if count else ""
-    first, space, rest = what.partition(" ")
-    return f"{count:,} {'copies' if first == 'copy' else f'{first}s'}{space}{rest}"
-
-
-def counted(takedown: Takedown, reports: Iterable[Mapping[str, Any]]) -> Matches:
+def matches_of(takedown: Takedown, reports: Iterable[Mapping[str, Any]]) -> Matches:
     """What a list took down. reports: of all input shards (`etl.reports.ShardReport`), as JSON."""
     if not takedown:
         return Matches()

@@ -119,7 +119,7 @@ def look(places: Shelf, recipe: Recipe, held: Mapping[str, Sequence[str]]) -> As
     paths = places.existing("samples", keys, ".json") if listed or select else []
     reports = [{name: report[name] for name in _OF_REPORTS} for report in storage.together(read_json, paths)]
     matched = frozenset(name for report in reports for name in report["matched"])
-    matches = takedown.counted(listed, reports)
+    matches = takedown.matches_of(listed, reports)
     lists = {takedown.SETTING: matches.none, **held, **select.unmatched(matched)}
     ids = {f"augment.{name}": mapping.texts for name, mapping in recipe.rewritten.items()}
     asked = Asked(matches, tuple(_unmatched(places.existing("ledger", keys), lists, ids)))

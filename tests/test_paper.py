@@ -45,7 +45,14 @@ def test_a_table_fits(rows: list[list[str]], width: int) -> None:
 
 @pytest.mark.parametrize(
     ("number", "noun", "said"),
-    [(1, "record", "1 record"), (0, "record", "0 records"), (2000, "entry", "2,000 entries"), (2, "byte", "2 bytes")],
+    [
+        (1, "record", "1 record"),
+        (0, "record", "0 records"),
+        (2000, "entry", "2,000 entries"),
+        (2, "byte", "2 bytes"),
+        (2, "copy", "2 copies"),
+        (2, "key", "2 keys"),
+    ],
 )
 def test_counts_have_the_right_plural(number: int, noun: str, said: str) -> None:
     """One thing is singular, any other count plural."""
