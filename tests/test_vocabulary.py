@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import hashlib
 import importlib.util
@@ -443,3 +444,11 @@ def test_tokenizer_json_that_no_ranks_express_goes_through_tokenizers(tmp_path: 
     assert voc.decode([*ids.tolist(), 0]) == "a <|end|> b<|end|>"
     with pytest.raises(ConfigError, match="tiktoken format"):
         load("mine", file=str(file.rename(tmp_path / "x.tiktoken")), family=Family("x")).encode("a")
+
+
+def test_a_known_file_is_read_as_the_ranks_would_be_written() -> None:
+    """Gigatoken reads the shipped vocabulary's own file: byte for byte the one that is made of its ranks elsewhere."""
+    known = load()
+    lines = (b"%s %d\n" % (base64.b64encode(token), rank) for token, rank in known._ranks.items())
+    assert known._pinned
+    assert Path(known.file.path).read_bytes() == b"".join(lines)
