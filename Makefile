@@ -38,7 +38,7 @@ test-train: $(VENV)/installed-train
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/train
 
 # what an installation is made of, and what it compiles
-PARTS := pyproject.toml constraints.txt hatch_build.py etl/pieces.sources $(addprefix etl/,$(shell cat etl/pieces.sources))
+PARTS := pyproject.toml constraints.txt hatch_build.py etl/pages/pieces.sources $(addprefix etl/pages/,$(shell cat etl/pages/pieces.sources))
 
 $(VENV)/installed-demo: $(VENV)/created $(PARTS)
 	@echo "installing stepmill into $(VENV)"

@@ -1,7 +1,8 @@
-"""Compiles `etl/pieces.pyx` when the package is built or installed, where there is a C compiler with Python's headers.
+"""Compiles `etl/pages/pieces.pyx` when the package is built or installed, where there is a C compiler with Python's
+headers.
 
 Without one, or with ``STEPMILL_PLAIN=1``, the package is built without it: the same in plain Python, a third as fast.
-`stepmill --version` says which of the two an installation has (see `etl.compiled`).
+`stepmill --version` says which of the two an installation has (see `etl.pages.engine`).
 """
 
 from __future__ import annotations
@@ -30,27 +31,27 @@ class CustomBuildHook(BuildHookInterface[Any]):
         name = f"pieces{sysconfig.get_config_var('EXT_SUFFIX')}"
         self.folder = tempfile.TemporaryDirectory()  # until the hook is gone: after the wheel is written
         try:
-            made = _compile(root, Path(self.folder.name)) / "etl" / name
+            made = _compile(root, Path(self.folder.name)) / "etl" / "pages" / name
         except (BaseError, CCompilerError) as error:
-            self.app.display_warning(f"etl/pieces.pyx is not compiled, pages are read by plain Python: {error}")
+            self.app.display_warning(f"etl/pages/pieces.pyx is not compiled, pages are read by plain Python: {error}")
             return
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
         if version == "editable":
-            staged = root / "etl" / f"{name}.new"
+            staged = root / "etl" / "pages" / f"{name}.new"
             staged.write_bytes(made.read_bytes())
-            staged.replace(root / "etl" / name)  # a process that has the old one open keeps it
+            staged.replace(root / "etl" / "pages" / name)  # a process that has the old one open keeps it
         else:
-            build_data["force_include"][str(made)] = f"etl/{name}"
+            build_data["force_include"][str(made)] = f"etl/pages/{name}"
 
 
 def _compile(root: Path, folder: Path) -> Path:
     """The folder that holds the compiled module."""
-    names = (root / "etl" / "pieces.sources").read_text().split()  # as `etl.compiled` does it
-    content = b"".join((root / "etl" / name).read_bytes() for name in names)
+    names = (root / "etl" / "pages" / "pieces.sources").read_text().split()  # as `etl.pages.engine` does it
+    content = b"".join((root / "etl" / "pages" / name).read_bytes() for name in names)
     extension = Extension(
-        "etl.pieces",
-        [str(root / "etl" / "pieces.pyx")],
+        "etl.pages.pieces",
+        [str(root / "etl" / "pages" / "pieces.pyx")],
         define_macros=[("STEPMILL_SOURCES", f'"{hashlib.sha256(content).hexdigest()}"')],
         extra_compile_args=["-O3"],
     )

@@ -99,6 +99,7 @@ Reason = Literal[
     "too_many_chunks",
 ]
 
+TAKEN_DOWN: Final[Reason] = "taken_down"
 REASONS: Final[frozenset[str]] = frozenset(get_args(Reason))
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import builds, publishing
-from tests import installed as installation
+from tests.support import builds, publishing
+from tests.support import installed as installation
 
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")  # how long an example takes says more about who else is at work on this machine
@@ -70,5 +70,5 @@ def shared_build(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="session")
 def nights(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Builds of three nights (`tests.publishing.nights`); to be looked at only."""
+    """Builds of three nights (`tests.support.publishing.nights`); to be looked at only."""
     return publishing.nights(tmp_path_factory.mktemp("nights"))

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from etl import recipe, verify
-from etl.cli import cli
-from etl.shards import read_json
+from etl.build import recipe
+from etl.cli.main import cli
+from etl.files.arrow import read_json
+from etl.look import verify
 from etl.sources import SOURCES
 
 ROOT = Path(__file__).parent.parent
@@ -60,7 +61,7 @@ def site(tmp_path: Path) -> Path:
     (web / "nightly.toml").write_text(blocks("toml")[0])
     program = tmp_path / "opt" / "stepmill" / "bin" / "stepmill"
     program.parent.mkdir(parents=True)
-    program.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m etl "$@"\n')
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m stepmill "$@"\n')
     program.chmod(0o755)
     return tmp_path
 
@@ -162,5 +163,35 @@ def test_files_that_are_named_exist() -> None:
     assert len(paths) > 15
     missing = [path for path in paths if not (ROOT / path.rstrip(".")).exists() and not (ROOT / f"{path}.py").exists()]
     assert missing == []
-    stages = {path.stem for path in (ROOT / "etl" / "stages").glob("*.py")} - {"__init__"}
-    assert {f"etl/stages/{stage}" for stage in stages} <= paths
+
+
+def tree(block: str) -> set[str]:
+    """The paths that a tree of indented names shows."""
+    found, above = set(), [""]
+    for line in block.splitlines():
+        name = line.split()[0]
+        depth = (len(line) - len(line.lstrip())) // 2
+        above[depth + 1 :] = [above[depth] + name]
+        found.add(above[depth] + name)
+    return found
+
+
+def test_the_tree_is_the_real_tree() -> None:
+    """The README's tree names every folder of code and every module beside them, and nothing else."""
+    block = re.search(r"^```\n(stepmill\.py.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    shown = tree(block[1])
+    tops = [ROOT / name for name in ("schemas", "tokenization", "etl", "data_cards")]
+    code = [path.relative_to(ROOT) for top in tops for kind in ("*.py", "*.toml") for path in top.rglob(kind)]
+    folders = {f"{parent}/" for path in code for parent in path.parents if parent != Path()}
+    alone = {str(path) for path in code if len(path.parts) == 2 and path.parts[0] == "etl" and path.stem != "__init__"}
+    assert shown - {"stepmill.py", "docs/", "tests/"} == folders | alone
+
+
+def test_the_route_names_every_stage() -> None:
+    """The route of the data passes every stage, from the README to the file that prunes in two steps."""
+    stages = {
+        plan.__module__.replace(".", "/") + ".py" for plan in map(type, recipe.load("scribeagent-32k").samples.stages)
+    }
+    assert {stage for stage in stages if stage not in README} == set()
+    assert "`etl.pages.prune`" in (ROOT / "etl" / "stages" / "prune.py").read_text()

@@ -20,13 +20,13 @@ import orjson
 import pytest
 import xxhash
 
-from etl import discover
-from etl.plan import Plan
-from etl.recipe import load
+from etl.build.plan import Plan
+from etl.build.recipe import load
+from etl.inputs import find
 from etl.tally import Tally
 from schemas.workflow import Workflow
-from tests import builds
-from tests.strategies import GOLDENS
+from tests.support import builds
+from tests.support.strategies import GOLDENS
 
 KNOWN: Final = GOLDENS / "versions.json"
 OF_SHARED: Final = {
@@ -44,7 +44,7 @@ def plan() -> Plan:
 def workflows(folder: Path, source: str = "") -> list[Workflow]:
     """All recordings in a folder in the order of their names; of one format, if it is given."""
     sources = plan().sources
-    shards = sorted(discover.shards(discover.find([str(folder)], sources)), key=lambda shard: shard.name)
+    shards = sorted(find.shards(find.find([str(folder)], sources)), key=lambda shard: shard.name)
     wanted = [shard for shard in shards if source in ("", shard.format)]
     return [flow for shard in wanted for flow in sources[shard.format].read(shard, Tally())]
 
@@ -67,11 +67,11 @@ def digest(rows: Iterable[Any]) -> str:
 
 def outputs(shared: Path | None) -> Iterator[tuple[str, int, str]]:
     """Of each source and stage: name, version, hash of what it gives. shared: None leaves out what needs it."""
-    from tests.strategies import trail as trail_of
+    from tests.support.strategies import trail as trail_of
 
     made = plan()
     for name, source in sorted(made.sources.items()):
-        if name == discover.UNKNOWN or (name in OF_SHARED and shared is None):
+        if name == find.UNKNOWN or (name in OF_SHARED and shared is None):
             continue
         folder = shared / "data" / OF_SHARED[name] if shared and name in OF_SHARED else builds.RECORDINGS
         found = workflows(folder, name)

@@ -10,11 +10,11 @@ import hashlib
 import importlib.util
 import json
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import xxhash
@@ -195,6 +195,16 @@ class Vocabulary:
                     raise
         assert isinstance(self._oracle, Oracle)
         return CachedTiktoken(self._oracle)
+
+
+def noted(settings: Mapping[str, Any]) -> Vocabulary:
+    """A vocabulary as a build noted it (``work/order.json``). settings: ``name``, ``file``, ``pattern``,
+    ``special_tokens`` and ``nfc``, as a recipe has them. Errors as of `load`.
+    """
+    own = None
+    if settings["pattern"]:
+        own = Family(settings["pattern"], settings["special_tokens"], settings["nfc"])
+    return load(settings["name"], file=settings["file"], family=own)
 
 
 def load(

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from etl import scratch, storage
+from etl.files import scratch, storage
+from etl.files.arrow import sha256_of
+from etl.files.storage import AnyPath
 from etl.publish import parquet
 from etl.publish.files import CARD, DATA, FOLDER, LISTING, Format, Ready
-from etl.shards import sha256_of
-from etl.storage import AnyPath
 from schemas.errors import IntegrityError
 
 _FOLDERS: Final = (DATA, LISTING)

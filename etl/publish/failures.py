@@ -15,7 +15,7 @@ from huggingface_hub import get_token
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined] # documented, lazily there
 
-from etl.retries import status_of, transient
+from etl.files.retries import status_of, transient
 from schemas.errors import StepmillError
 
 T = TypeVar("T")

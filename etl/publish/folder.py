@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from etl import lock, storage
+from etl.files import lock, storage
+from etl.files.arrow import atomic
+from etl.files.storage import AnyPath
 from etl.publish.files import MANIFEST, Contents, Ready, Stored, card_last, manifest_of, unnamed
-from etl.shards import atomic
-from etl.storage import AnyPath
 from schemas.errors import BuildError
 
 _LOCKS: Final = ".locks"

@@ -6,8 +6,8 @@ thousand commits. A publication is one commit for each 90 new shards, and one th
 
 Every commit names its parent, so that of two publications at once one stops; and one whose answer was lost is found to
 have been made, not made again. The client itself tries requests again, for about half a minute; what it gives up is
-tried again as everything remote is (`etl.retries`), with the wait that the Hub asks for. The token is the client's
-business, from ``HF_TOKEN`` or the login: it is never asked for here but to keep it out of messages.
+tried again as everything remote is (`etl.files.retries`), with the wait that the Hub asks for. The token is the
+client's business, from ``HF_TOKEN`` or the login: it is never asked for here but to keep it out of messages.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import huggingface_hub as client
 from huggingface_hub.errors import RemoteEntryNotFoundError
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from etl import scratch
+from etl.files import scratch
+from etl.files.retries import patience, persistent
 from etl.publish.failures import Failed, called, discreet_log
 from etl.publish.files import Contents, Ready, Stored
-from etl.retries import patience, persistent
 from schemas.errors import BuildError, ConfigError, StepmillError
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.shards import open_arrow
+from etl.files.arrow import open_arrow
 
 _ROW_GROUP_BYTES: Final = 64 * 2**20
 

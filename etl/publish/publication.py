@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from etl.progress import Progress
+from etl.files.storage import AnyPath
 from etl.publish import reasons
 from etl.publish.built import Shard, others, shards
 from etl.publish.files import MANIFEST, Format, Ready, card_last, manifest_of, named, unnamed
@@ -15,8 +15,8 @@ from etl.publish.place import Before, Place
 from etl.publish.report import Report
 from etl.publish.send import chunks, send
 from etl.publish.switch import published, switch, switching
-from etl.storage import AnyPath
-from etl.words import counted
+from etl.terminal.progress import Progress
+from etl.terminal.words import counted
 from schemas.errors import BuildError, ConfigError, IntegrityError
 
 _TAG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")

@@ -6,12 +6,14 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from etl import candidate, state, storage, takedown
+from etl.dataset import candidate, state
+from etl.dataset.layout import good_of
+from etl.decisions import takedown
+from etl.files import storage
+from etl.files.arrow import read_json, read_parquet
+from etl.files.storage import AnyPath
 from etl.publish import REASONS
 from etl.publish.files import FORMATS, Contents, Format, untouched
-from etl.shards import read_json, read_parquet
-from etl.shelf import good_of
-from etl.storage import AnyPath
 from schemas.errors import ConfigError
 
 GATE, LICENSE, PRIVACY, CARD, TAKEN_DOWN = REASONS

@@ -8,7 +8,7 @@ from typing import Any
 
 from etl.publish.files import Ready
 from etl.publish.place import Place
-from etl.words import counted
+from etl.terminal.words import counted
 
 
 @dataclass

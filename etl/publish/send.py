@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any, Final, TypeVar
 
-from etl.progress import Progress
 from etl.publish.built import Shard
 from etl.publish.files import Contents, Format, Ready, named
 from etl.publish.place import Before
 from etl.publish.report import Report
-from etl.words import counted
+from etl.terminal.progress import Progress
+from etl.terminal.words import counted
 
 T = TypeVar("T")
 

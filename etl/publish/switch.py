@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 import polars as pl
 
-from etl import card, croissant
+from etl.card import croissant, markdown
 from etl.publish.built import Shard, is_of_shard
 from etl.publish.files import (
     CARD,
@@ -28,7 +28,7 @@ from etl.publish.files import (
 from etl.publish.place import Before, Place
 from etl.publish.report import Report
 from etl.publish.send import chunks
-from etl.words import counted
+from etl.terminal.words import counted
 
 _MANY_COMMITS: Final = 2_000
 
@@ -56,7 +56,7 @@ def switching(rest: Mapping[str, bytes], new: dict[str, Any], repository: tuple[
         for path, data in rest.items()
         if path.startswith("stats/") and path.endswith(".parquet")
     }
-    text = Ready.of(CARD, sealed(card.render(new, tables, repository[0] or card.PLACE)))
+    text = Ready.of(CARD, sealed(markdown.render(new, tables, repository[0] or markdown.PLACE)))
     where = croissant.Repository(*repository) if repository[0] else None
     described = Ready.of(croissant.NAME, _json(croissant.render(new, tables, repository=where)))
     hashes = {FOLDER + file.path: file.sha256 for file in (text, described)}

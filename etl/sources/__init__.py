@@ -1,4 +1,8 @@
-"""Recording formats, one file each; `SOURCES` is the whole list. Sources never import stages or each other."""
+"""Recording formats, one file each, or a folder where one needs more.
+
+A format enters with its source (`etl.inputs.source`) and one line in `etl.sources.known`. Sources read with the help of
+`etl.inputs` and import neither each other nor stages.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from etl.plan import Source
-from etl.sources.browsergym import BrowserGym
-from etl.sources.mind2web import Mind2Web
-from etl.sources.miniwob import MiniWob
-from etl.sources.scribe import Scribe
+from etl.inputs.source import Source
+from etl.sources.known import FORMATS, KEYS, KNOWN
 from etl.sources.unknown import Unknown
-from etl.sources.workflows import Workflows
 
-SOURCES: Final[Mapping[str, Source]] = MappingProxyType(
-    {source.name: source for source in (BrowserGym(), Mind2Web(), MiniWob(), Scribe(), Workflows(), Unknown())}
-)
+__all__ = ["FORMATS", "KEYS", "SOURCES"]
+
+SOURCES: Final[Mapping[str, Source]] = MappingProxyType({source.name: source for source in (*KNOWN, Unknown())})
+"""By name, with that of files in no known format."""

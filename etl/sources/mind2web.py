@@ -3,7 +3,7 @@
 A record is a task with its ``actions``, or one action with its task's fields beside it (Multimodal-Mind2Web's
 Parquet, SeeAct's queries), told apart by the beginning of the file; operations, candidates and their attributes may
 be objects or strings of JSON. Of an action's rows with one ``action_uid`` the first counts. Rows go by
-``target_action_index``, else by the one of ``action_reprs`` that theirs is; a gap is seen (`etl.sources.numbering`), as
+``target_action_index``, else by the one of ``action_reprs`` that theirs is; a gap is seen (`etl.inputs.numbering`), as
 it is where a task has fewer actions than lines that describe them.
 
 The page is ``raw_html``, or ``cleaned_html`` where that is missing. There is no URL, only the website's name.
@@ -25,11 +25,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Final
 
-from etl.inputs import InputHead, InputShard
-from etl.sources.columns import Fields, Row, Rows, grouping, ident, records, step_number, text, type_name
-from etl.sources.extras import Extras
-from etl.sources.mended import parse
-from etl.splitting import Grouping
+from etl.inputs.columns import Fields, Row, Rows, grouping, ident, records, step_number, text, type_name
+from etl.inputs.description import Field, Format
+from etl.inputs.extras import Extras
+from etl.inputs.mended import parse
+from etl.inputs.parts import Grouping
+from etl.inputs.records import InputHead, InputShard
 from etl.tally import Odd, Tally
 from schemas.actions import named
 from schemas.errors import RecordError
@@ -44,12 +45,84 @@ COLUMNS: Final = ACTION_FIELDS | TASK | UNREAD
 OPERATION: Final = frozenset(("original_op", "op", "value"))
 
 
+_PAGE: Final = (
+    '<html backend_node_id="1"><body backend_node_id="2">'
+    '<input backend_node_id="3" placeholder="City"><button backend_node_id="4">Find</button>'
+    "</body></html>"
+)
+
+
+def _action(uid: str, op: str, value: str, node: str) -> dict[str, object]:
+    return {
+        "action_uid": uid,
+        "raw_html": _PAGE,
+        "cleaned_html": _PAGE,
+        "operation": {"op": op, "original_op": op, "value": value},
+        "pos_candidates": [{"backend_node_id": node, "is_original_target": True}],
+        "neg_candidates": [],
+    }
+
+
+_EXAMPLE: Final = {
+    "annotation_id": "hotels-01",
+    "website": "hotels",
+    "domain": "Travel",
+    "subdomain": "Hotel",
+    "confirmed_task": "Find a hotel in Boston",
+    "action_reprs": ["[textbox]  City -> TYPE: Boston", "[button]  Find -> CLICK"],
+    "actions": [_action("u0", "TYPE", "Boston", "3"), _action("u1", "CLICK", "", "4")],
+}
+
+DESCRIBED: Final = Format(
+    name="mind2web",
+    about="Mind2Web's tasks with their actions; Multimodal-Mind2Web's rows too.",
+    record="a task with its `actions`, or one action with its task's keys beside it",
+    files="a JSON list, one JSON object, JSON lines, or Parquet",
+    fields=(
+        Field("annotation_id", "string", "names the task", True, like="id task_id"),
+        Field("confirmed_task", "string", "what the user wants done",
+              like="objective goal task intent"),
+        Field("website", "string", "the site's name; there are no URLs"),
+        Field("domain", "string", "the topic"),
+        Field("subdomain", "string", "not used"),
+        Field("action_reprs", "list of strings",
+              "a line an action in words; used if there is one for each"),
+        Field("actions", "list", "the actions in order; at least one", True,
+              like="steps events history"),
+        Field("actions[].action_uid", "string", "names the action; its position unless given"),
+        Field("actions[].raw_html", "string", "the page before the action", like="html dom"),
+        Field("actions[].cleaned_html", "string", "taken where `raw_html` is missing"),
+        Field("actions[].operation", "object or string of JSON", "what was done", True,
+              like="action"),
+        Field("actions[].operation.op", "string",
+              "the kind of action; `original_op` goes before it", True, also=("original_op",)),
+        Field("actions[].operation.value", "string", "what was typed or chosen"),
+        Field("actions[].pos_candidates", "list", "the elements that were meant"),
+        Field("actions[].pos_candidates[].backend_node_id", "string or whole number",
+              "the attribute of the same name in the page", True),
+        Field("actions[].pos_candidates[].is_original_target", "boolean",
+              "the element that was hit goes first"),
+        Field("actions[].pos_candidates[].is_top_level_target", "boolean",
+              "its top-level ancestor goes next"),
+        Field("actions[].neg_candidates", "list", "not used"),
+    ),
+    example=json.dumps([_EXAMPLE], indent=1) + "\n",
+    example_name="tasks.json",
+    notes=(
+        "Candidates and operations may be strings of JSON, as in the Parquet files.",
+        ("`data_pw_testid_buckeye`, which marks the answer in the page, is never used and is "
+        "taken out of pages."),
+    ),
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Mind2Web:
     """Mind2Web's tasks, whole or one row an action."""
 
     name: ClassVar[str] = "mind2web"
     version: ClassVar[int] = 3
+    described: ClassVar[Format | None] = DESCRIBED
 
     def recognise(self, head: InputHead) -> bool:
         """Two of the names that only Mind2Web has; where the first record is cut off, one may have to do."""
@@ -227,5 +300,5 @@ def _sentence(line: object, value: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """As `etl.wording` quotes: a JSON string."""
+    """As `etl.stages.wording` quotes: a JSON string."""
     return json.dumps(text, ensure_ascii=False)

@@ -6,27 +6,30 @@ a row (objective, description, page) is passed on empty, duplicates are passed o
 action.
 
 Steps are in the order of ``action_step_number`` if every row of the workflow has one, otherwise in the order of the
-rows; a gap in these numbers is seen (`etl.sources.numbering`). ``step_count`` says how many there are and orders
+rows; a gap in these numbers is seen (`etl.inputs.numbering`). ``step_count`` says how many there are and orders
 nothing. The rows of a workflow need not be together.
 The format has no column for what was typed: the value of a ``type`` action is the first text in quotes behind the
 word type, enter, input, write or fill in the description, or else its first text in quotes.
 
-CSV is that of `etl.sources.csv_rows`; names in its header may be in any case, with spaces around them.
+CSV is that of `etl.inputs.csv_rows`; names in its header may be in any case, with spaces around them.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Final
 
-from etl.inputs import InputHead, InputShard
-from etl.sources import csv_rows
-from etl.sources.columns import Fields, Record, Row, Rows, grouping, ident, records, step_number
-from etl.sources.extras import Extras
-from etl.splitting import Grouping, Unit
+from etl.inputs import csv_rows
+from etl.inputs.columns import Fields, Record, Row, Rows, grouping, ident, records, step_number
+from etl.inputs.description import Field, Format
+from etl.inputs.extras import Extras
+from etl.inputs.parts import Grouping, Unit
+from etl.inputs.records import InputHead, InputShard
 from etl.tally import Odd, Tally
 from schemas.actions import named
 from schemas.errors import RecordError
@@ -47,12 +50,73 @@ COLUMNS: Final = frozenset(name for names in NAMES.values() for name in names)
 OTHER_COLUMNS: Final = frozenset({"step_count", "screenshot_exists"})
 
 
+_PAGE: Final = '<html><body><input id="name" placeholder="Name"><button id="go">Go</button></body></html>'
+
+
+def _example() -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([names[-1] for names in NAMES.values()])
+    url = "https://forms.example/new"
+    goal = "Fill in the form and send it"
+    for number, (kind, said, selector) in enumerate(
+        (
+            ("keyboard_sequence_action", 'Type "Ann" into Name', "#name"),
+            ("mouse_click_action", "Click Go", "#go"),
+        ),
+        1,
+    ):
+        row = {
+            "workflow_id": "form-01", "objective": goal, "kind": kind, "description": said,
+            "url": url, "selector": selector, "html": _PAGE, "number": number,
+            "step_id": f"form-01-{number}",
+        }  # fmt: skip
+        writer.writerow([row[key] for key in NAMES])
+    return text.getvalue()
+
+
+def _field(key: str, says: str, *, required: bool = False, like: str = "") -> Field:
+    first, *others = reversed(NAMES[key])
+    return Field(first, "string or whole number", says, required, tuple(others), like)
+
+
+DESCRIBED: Final = Format(
+    name="scribe",
+    about="The rows of ScribeAgent's pipeline: one step a row, as CSV, JSON lines, JSON or Parquet.",
+    record="a step; rows with one workflow id are one workflow",
+    files="CSV with a header (comma, UTF-8), JSON lines, a JSON list, or Parquet",
+    fields=(
+        _field("workflow_id", "names the workflow that the step is of", required=True,
+               like="id session_id task_id"),
+        _field("objective", "what the user wants done", like="goal task intent"),
+        _field("kind", "the kind of action, see below", required=True,
+               like="action kind type action_type"),
+        _field("description", "the action in words; what was typed stands in it, in quotes"),
+        _field("url", "the page's address"),
+        _field("selector", "CSS of the element", like="selector css target"),
+        _field("html", "the page before the action", required=True, like="html page content"),
+        _field("number", "the step's place in its workflow; the rows' order unless all have one"),
+        _field("step_id", "names the step"),
+    ),
+    example=_example(),
+    example_name="form.csv",
+    notes=(
+        ("Two sets of column names are read, before and after the pipeline's filter; other columns "
+        "are ignored."),
+        ("Without `action_dom` in the file it is not recognised; a row whose page is empty is "
+        "dropped as `missing_dom`."),
+    ),
+    csv=True,
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Scribe:
     """ScribeAgent's rows, one step each."""
 
     name: ClassVar[str] = "scribe"
     version: ClassVar[int] = 3
+    described: ClassVar[Format | None] = DESCRIBED
 
     def recognise(self, head: InputHead) -> bool:
         """Columns for the workflow, the kind and the page; of a record that is cut off, no others than known ones."""

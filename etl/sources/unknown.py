@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from etl import strangers
-from etl.inputs import InputHead, InputShard
+from etl.inputs import strangers
+from etl.inputs.description import Format
+from etl.inputs.records import InputHead, InputShard
+from etl.sources.known import FORMATS
 from etl.tally import Tally
 from schemas.reasons import Reason
 from schemas.workflow import Workflow
@@ -19,6 +21,7 @@ class Unknown:
 
     name: ClassVar[str] = "unknown"
     version: ClassVar[int] = 2
+    described: ClassVar[Format | None] = None
 
     def recognise(self, head: InputHead) -> bool:
         """Never: a file is unknown when all other sources have declined."""
@@ -27,7 +30,7 @@ class Unknown:
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
         """No workflows."""
         tally.read("record", shard.name)
-        met = strangers.meet(shard.path)
+        met = strangers.meet(shard.path, FORMATS.values())
         reason: Reason = "not_a_file" if met.kind == strangers.NO_FILE else "unknown_format"
         tally.drop("record", shard.name, reason, met.text)
         yield from ()

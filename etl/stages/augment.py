@@ -1,8 +1,9 @@
 """Augment: objectives and descriptions rewritten, from JSON mappings of id to text.
 
-A stage is a pure function of its inputs, so this one only reads: ``stepmill augment`` (`etl.rewrite`) fills mappings
-with a language model. An objective is found by its workflow's uid (``source:id``) or the recording's own workflow id, a
-description by ``<workflow uid>/<number>`` or the recording's own step id. What is in no mapping stays as it is.
+A stage is a pure function of its inputs, so this one only reads: ``stepmill augment`` (`etl.build.augment.rewrite`)
+fills mappings with a language model. An objective is found by its workflow's uid (``source:id``) or the recording's own
+workflow id, a description by ``<workflow uid>/<number>`` or the recording's own step id. What is in no mapping stays as
+it is.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, ClassVar, Final
 
 import orjson
 
-from etl.side_files import decoded
+from etl.files.side_files import decoded
 from etl.tally import Tally
 from schemas.errors import BuildError, ConfigError
 from schemas.trail import Mark, Trail

@@ -8,9 +8,9 @@ default: most formats have none, and the unroll stage writes one), ``missing_dom
 ``history_incomplete`` (steps before it are missing in the recording, or in an unknown order), and for actions that
 cannot be an answer: ``unknown_action`` (a kind that is on no list), ``unreadable_action``, ``incomplete_action``.
 
-English is told by `etl.language`: the stored ``language_score`` is the probability that the objective is English rather
-than the likeliest other language. The limit is low on purpose: an objective goes only if its words speak clearly for
-another language. Names and codes do not count, and short objectives without evidence ("Export PDF") stay, as a few
+English is told by `etl.stages.language`: the stored ``language_score`` is the probability that the objective is English
+rather than the likeliest other language. The limit is low on purpose: an objective goes only if its words speak clearly
+for another language. Names and codes do not count, and short objectives without evidence ("Export PDF") stay, as a few
 short ones in related languages do ("Editar perfil").
 """
 
@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
-from etl.language import english
+from etl.stages.language import english
+from etl.stages.wording import flaw
 from etl.tally import Tally
-from etl.wording import flaw
 from schemas.reasons import Reason
 from schemas.trail import Mark, Trail
 from schemas.workflow import Step

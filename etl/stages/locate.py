@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final, Literal
 
-from etl import dom, locators
+from etl import pages
+from etl.pages import locators
 from etl.tally import Tally
 from schemas.actions import KINDS
 from schemas.errors import PageError
@@ -76,7 +77,7 @@ class Locate:
             mark.step = replace(step, action=replace(step.action, kind=known))
         return not step.destination or self._locate_destination(mark, page)
 
-    def _locate_destination(self, mark: Mark, page: dom.Page) -> bool:
+    def _locate_destination(self, mark: Mark, page: pages.Page) -> bool:
         """Whether the element that a drag ends on was found."""
         reason, detail, element = find(page, mark.step.destination)
         if reason:
@@ -85,8 +86,8 @@ class Locate:
         mark.destination = element
         return True
 
-    def _read(self, mark: Mark) -> dom.Page | None:
-        page = dom.read(mark.step.html, mark.utf8)
+    def _read(self, mark: Mark) -> pages.Page | None:
+        page = pages.read(mark.step.html, mark.utf8)
         if page.elements:
             return page
         mark.drop(self.name, "empty_page", f"{len(mark.step.html)} characters without an element", override=True)
@@ -97,10 +98,10 @@ _CHANGES: Final = {"select": "select"}
 """Tags of elements, and what a change of their value is; of all others it is a text that is typed."""
 
 
-def find(page: dom.Page, target: tuple[Locator, ...]) -> tuple[Reason | Literal[""], str, int]:
+def find(page: pages.Page, target: tuple[Locator, ...]) -> tuple[Reason | Literal[""], str, int]:
     """(reason, detail, element): the element that the first unequivocal locator finds, or why there is none.
 
-    Locators are about the page as scripts have it (`etl.dom.live`).
+    Locators are about the page as scripts have it (`etl.pages.live`).
     """
     failures: list[tuple[Reason, str]] = []
     for locator in target:
@@ -112,7 +113,7 @@ def find(page: dom.Page, target: tuple[Locator, ...]) -> tuple[Reason | Literal[
             continue
         if len(found) == 1:
             return "", "", found[0]
-        elements = page.elements - sum(gap.elements for gap in dom.inert(page))
+        elements = page.elements - sum(gap.elements for gap in pages.inert(page))
         failures.append(
             ("target_ambiguous", f"{shown} matches {len(found)} elements")
             if found
@@ -126,34 +127,34 @@ def find(page: dom.Page, target: tuple[Locator, ...]) -> tuple[Reason | Literal[
     return *failures[0], -1
 
 
-def _find_css(page: dom.Page, locator: Locator) -> list[int]:
-    live = dom.live(page)
+def _find_css(page: pages.Page, locator: Locator) -> list[int]:
+    live = pages.live(page)
     return live.in_whole(locators.find_selector(live.page, locator.value))
 
 
-def _find_xpath(page: dom.Page, locator: Locator) -> list[int]:
-    live = dom.live(page)
+def _find_xpath(page: pages.Page, locator: Locator) -> list[int]:
+    live = pages.live(page)
     return live.in_whole(locators.find_path(live.page, locator.value))
 
 
-def _find_attribute(page: dom.Page, locator: Locator) -> list[int]:
-    return dom.in_document(page, locators.find_attribute(page, locator.name, locator.value))
+def _find_attribute(page: pages.Page, locator: Locator) -> list[int]:
+    return pages.in_document(page, locators.find_attribute(page, locator.name, locator.value))
 
 
-def _find_markup(page: dom.Page, locator: Locator) -> list[int]:
-    return dom.in_document(page, locators.find_markup(page, locator.value))
+def _find_markup(page: pages.Page, locator: Locator) -> list[int]:
+    return pages.in_document(page, locators.find_markup(page, locator.value))
 
 
-def _find_node(page: dom.Page, locator: Locator) -> list[int]:
+def _find_node(page: pages.Page, locator: Locator) -> list[int]:
     """Node ids count all elements as they are written."""
     try:
         node = int(locator.value)
     except ValueError as error:
         raise PageError("invalid_node", f"{locator.value[:200]!r} is not a number") from error
-    return dom.in_document(page, [page.elements - 1 - node]) if 0 <= node < page.elements else []
+    return pages.in_document(page, [page.elements - 1 - node]) if 0 <= node < page.elements else []
 
 
-_FINDERS: Final[dict[str, Callable[[dom.Page, Locator], list[int]]]] = {
+_FINDERS: Final[dict[str, Callable[[pages.Page, Locator], list[int]]]] = {
     "css": _find_css,
     "xpath": _find_xpath,
     "attribute": _find_attribute,

@@ -1,4 +1,4 @@
-"""Prune: every page becomes the text a model sees (rules: `etl.pruner`), every target its start tag there.
+"""Prune: every page becomes the text a model sees (rules: `etl.pages.prune`), every target its start tag there.
 
 A target stays whatever the rules say of its tag and its content (``keep_target``), so that a step whose element was
 found becomes a sample. An element that is there only because it was the target tells the answer, though, and is not
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
-from etl import dom
-from etl.pruner import Pruner, PruneRules
+from etl import pages
+from etl.pages.prune import Pruner, PruneRules
+from etl.stages.wording import described
 from etl.tally import Tally
-from etl.wording import described
 from schemas.trail import Mark, Trail
 from tokenization.vocabulary import Vocabulary
 
@@ -45,7 +45,7 @@ class Prune:
         if mark.reason and mark.element < 0:
             mark.description = described(mark, None)
             return
-        page = dom.read(step.html, mark.utf8)
+        page = pages.read(step.html, mark.utf8)
         mark.description = described(mark, page, pruner)
         if mark.element < 0:
             mark.observation = pruner.prune(page).observation
@@ -60,7 +60,7 @@ class Prune:
             elif mark.destination >= 0:
                 self._check_destination(mark, page, pruner)
 
-    def _check_destination(self, mark: Mark, page: dom.Page, pruner: Pruner) -> None:
+    def _check_destination(self, mark: Mark, page: pages.Page, pruner: Pruner) -> None:
         """The element that a drag ends on must stand in the observation, where the answer names it."""
         if f' node="{page.node(mark.destination)}"' not in mark.observation:
             tag = pruner.start_tag(page, mark.destination)

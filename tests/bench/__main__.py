@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from etl import compiled
+from etl.pages import engine
 from tests.bench import measure
 from tests.bench.workloads import NAMES, SHIPPED, make, pages_of
 
@@ -78,7 +78,7 @@ class Line:
 
 def claims(folder: Path) -> dict[tuple[str, str, str], float]:
     """What is claimed of the workloads made of a folder's recordings, by the code that is here."""
-    if compiled.PIECES is None:
+    if engine.PIECES is None:
         return CLAIMS | PLAIN_CLAIMS
     return CLAIMS | (SHIPPED_CLAIMS if folder == SHIPPED else {})
 
@@ -129,7 +129,7 @@ def main() -> int:
     asked = options.what or ["prune", "tokenize", "chain", "memory"]
     lines: list[Line] = []
     if not options.json:
-        print(f"pages are read by {compiled.PATH}")
+        print(f"pages are read by {engine.PATH}")
     for what, run, usual in (
         ("prune", prune, NAMES),
         ("tokenize", tokenize, ("changing",)),
@@ -141,7 +141,7 @@ def main() -> int:
                 if not options.json:
                     print(line, flush=True)
     failed = not all(line.holds for line in lines)
-    report: dict[str, object] = {"read_by": compiled.PATH, "comparisons": [asdict(line) for line in lines]}
+    report: dict[str, object] = {"read_by": engine.PATH, "comparisons": [asdict(line) for line in lines]}
     if "memory" in asked:
         once, twice = memory(options.input, 150)
         build = measure.apart(measure.memory_of_build, "changing", options.input, options.limit_mb * 1_000_000)[

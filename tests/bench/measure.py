@@ -69,9 +69,9 @@ def _lexbor(html: str) -> object:
 
 def prune_rates(pages: list[str], with_soup: bool) -> Rates:
     """Pruning, with nothing seen before; lexbor's parse and serialise; BeautifulSoup on a part of the pages."""
-    from etl import dom
+    from etl.pages import read
     from tests.bench.soup import Soup
-    from tests.strategies import pruner, rules, vocabulary
+    from tests.support.strategies import pruner, rules, vocabulary
 
     _lexbor("<p>")
     count = vocabulary().count
@@ -81,7 +81,7 @@ def prune_rates(pages: list[str], with_soup: bool) -> Rates:
     part = spread(pages, SOUP_MB)
     gc.disable()
     before = seconds(_lexbor, pages)
-    pruning = seconds(lambda html: ours.prune(dom.read(html)), pages)
+    pruning = seconds(lambda html: ours.prune(read(html)), pages)
     after = seconds(_lexbor, pages)
     mb = megabytes(pages)
     rates = {"mb": mb, "ours": mb / pruning, "lexbor": 2 * mb / (before + after)}
@@ -92,16 +92,16 @@ def prune_rates(pages: list[str], with_soup: bool) -> Rates:
 
 def observations(pages: list[str]) -> list[str]:
     """Pages as the tokenizer gets them."""
-    from etl import dom
-    from tests.strategies import pruner
+    from etl.pages import read
+    from tests.support.strategies import pruner
 
     ours = pruner()
-    return [ours.prune(dom.read(html)).observation for html in pages]
+    return [ours.prune(read(html)).observation for html in pages]
 
 
 def tokenize_rates(texts: list[str]) -> Rates:
     """Tokenizing pruned pages, with nothing seen before, as a build does it; tiktoken as it is."""
-    from tests.strategies import vocabulary
+    from tests.support.strategies import vocabulary
 
     found = vocabulary()
     part = spread(texts, 10.0)
@@ -122,9 +122,9 @@ def chain_rates(name: str, folder: Path, limit: int) -> Rates:
     A process loads its vocabularies and its language model once, in a second or two; a build of one page does that
     before the clock starts.
     """
-    from etl.execute import Build
-    from etl.recipe import load
-    from tests.builds import Quiet
+    from etl.build.recipe import load
+    from etl.build.run import Build
+    from tests.support.builds import Quiet
 
     found = apart(make, name, folder, limit)  # which reads pages on the way, and would leave them in our memos
     pages = pages_of(found)
@@ -151,8 +151,8 @@ def chain_rates(name: str, folder: Path, limit: int) -> Rates:
 
 def memory_of_pruning(mb: float, folder: Path) -> Rates:
     """Peak memory of a process that prunes so many MB in which every start tag has a value never seen before."""
-    from etl import dom
-    from tests.strategies import pruner
+    from etl.pages import read
+    from tests.support.strategies import pruner
 
     distinct = pages_of(make("once", folder, 20_000_000))
     chance = random.Random(int(mb))
@@ -161,7 +161,7 @@ def memory_of_pruning(mb: float, folder: Path) -> Rates:
     done = 0.0
     for html in itertools.cycle(distinct):
         page = changed(html, chance, 1.0)
-        ours.prune(dom.read(page))
+        ours.prune(read(page))
         done += len(page) / 1e6
         if done >= mb:
             break
@@ -170,9 +170,9 @@ def memory_of_pruning(mb: float, folder: Path) -> Rates:
 
 def memory_of_build(name: str, folder: Path, limit: int) -> Rates:
     """Peak memory of a process that builds a workload, everything in one process."""
-    from etl.execute import Build
-    from etl.recipe import load
-    from tests.builds import Quiet
+    from etl.build.recipe import load
+    from etl.build.run import Build
+    from tests.support.builds import Quiet
 
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "in" / "workflows.jsonl.zst"

@@ -48,14 +48,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from etl import account, stats
-from etl.execute import Build
-from etl.fates import GROUP_ROWS
-from etl.index import PART_ROWS, OutputShard
-from etl.inputs import InputShard
-from etl.pools import Processes, inline
-from etl.progress import Progress
-from etl.recipe import load
+from etl.build.index import PART_ROWS
+from etl.build.pools.local import Processes, inline
+from etl.build.recipe import load
+from etl.build.run import Build
+from etl.dataset import account, stats
+from etl.dataset.index import OutputShard
+from etl.dataset.ledger import GROUP_ROWS
+from etl.inputs.records import InputShard
+from etl.terminal.progress import Progress
 from tests.bench import synthetic
 from tests.bench.measure import apart, on_one_core, peak_mib
 from tests.bench.workloads import SHIPPED, changed, megabytes, pages_of, workflows, write

@@ -1,7 +1,7 @@
 """The reference's rules written with BeautifulSoup on Python's html.parser, as a pipeline script would write them.
 
-The yardstick of the pruning benchmark. It passes the same goldens (`tests/test_goldens.py`), but for pages on which
-BeautifulSoup itself has changed since they were made.
+The yardstick of the pruning benchmark. It passes the same goldens (`tests/pages/test_goldens.py`), but for pages on
+which BeautifulSoup itself has changed since they were made.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from functools import cache
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, Tag
 
-from etl.pruner import PruneRules
+from etl.pages.prune import PruneRules
 
 
 class Soup:
-    """Prunes pages by the rules. count_tokens: as for `etl.pruner.Pruner`; memoised here too, as a script would."""
+    """Prunes pages by the rules. count_tokens: as for `etl.pages.prune.Pruner`; memoised as well."""
 
     def __init__(self, rules: PruneRules, count_tokens: Callable[[str], int]) -> None:
         self.rules = rules

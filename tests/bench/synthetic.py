@@ -16,14 +16,16 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl import index, state
-from etl.generations import Generations
-from etl.index import PART_ROWS, Index, OutputShard
-from etl.inputs import InputShard
-from etl.shards import ArrowWriter, atomic, open_arrow, write_table
-from etl.shelf import Shelf
+from etl.build import index
+from etl.build.index import PART_ROWS, Index
+from etl.dataset import state
+from etl.dataset.generations import Generations
+from etl.dataset.index import OutputShard
+from etl.dataset.layout import Shelf
+from etl.decisions.split import Split
+from etl.files.arrow import ArrowWriter, atomic, open_arrow, write_table
+from etl.inputs.records import InputShard
 from etl.sources import SOURCES
-from etl.splits import Split
 from schemas.ledger import FITTED_SCHEMA, LEDGER_SCHEMA, LIGHT_SCHEMA
 from schemas.samples import PACKED_SCHEMA
 

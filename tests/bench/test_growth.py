@@ -12,12 +12,12 @@ from collections.abc import Callable
 
 import pytest
 
-from etl import dom, locators
-from etl.dom import reading, split
-from tests import strategies
-from tests.hostile_pages import READING, TRAPS, deep
-from tests.test_prompt import sample
-from tests.test_vocabulary import page
+from etl import pages
+from etl.pages import locators, reading, split
+from tests.support import strategies
+from tests.support.hostile_pages import READING, TRAPS, deep
+from tests.tokenization.test_prompt import sample
+from tests.tokenization.test_vocabulary import page
 from tokenization.encode import Encoder
 from tokenization.fit import Fit
 from tokenization.vocabulary import load
@@ -52,7 +52,7 @@ def seconds(work: Callable[[int], object], size: int) -> float:
         gc.enable()
 
 
-def anew(html: str) -> dom.Page:
+def anew(html: str) -> pages.Page:
     """A page, read without what is remembered of earlier ones."""
     split._MEMO.clear()
     return reading.read_anew(html)
@@ -87,7 +87,7 @@ def test_css_on_deep_pages(selector: str) -> None:
     assert growth(lambda depth: locators.find_css(anew(deep(depth)), selector), 5_000) < MOST
 
 
-FINDERS: dict[str, Callable[[dom.Page], object]] = {
+FINDERS: dict[str, Callable[[pages.Page], object]] = {
     "attribute": lambda page: locators.find_attribute(page, "id", "go"),
     "markup": lambda page: locators.find_markup(page, "<a id=go>"),
     "css": lambda page: locators.find_css(page, "a[id=go]"),
@@ -103,7 +103,7 @@ def test_xpath_on_wide_pages(path: str) -> None:
 
 
 @pytest.mark.parametrize("find", FINDERS.values(), ids=FINDERS)
-def test_locators_on_deep_pages(find: Callable[[dom.Page], object]) -> None:
+def test_locators_on_deep_pages(find: Callable[[pages.Page], object]) -> None:
     """So is every other kind of locator."""
     assert growth(lambda depth: find(anew(deep(depth))), 5_000) < MOST
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from etl.cli import cli
+from etl.cli.main import cli
 from tests.bench import measure
 from tests.bench.views import here, read_once, synthetic, views
 

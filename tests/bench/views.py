@@ -27,7 +27,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from etl.shards import write_json, write_table
+from etl.files.arrow import write_json, write_table
 from schemas.ledger import FITTED_SCHEMA, INDEX_SCHEMA, LEDGER_SCHEMA, LISTING_SCHEMA
 from schemas.samples import NO_LOSS, PACKED_SCHEMA, SAMPLE_SCHEMA
 from tokenization import vocabulary
@@ -280,7 +280,7 @@ def views(out: Path, steps: pl.DataFrame) -> dict[str, list[str]]:
 
 def here(arguments: list[str]) -> float:
     """Seconds by the clock of a view in this process."""
-    from etl.cli import cli
+    from etl.cli.main import cli
 
     began = time.monotonic()
     with contextlib.redirect_stdout(io.StringIO()):
@@ -299,7 +299,7 @@ def by_command(arguments: list[str]) -> tuple[float, float]:
     """Seconds by the clock, and of processors, of the command line in a process of its own."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.monotonic()
-    subprocess.run([sys.executable, "-m", "etl", "inspect", *arguments], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "stepmill", "inspect", *arguments], check=True, capture_output=True)
     spent = time.monotonic() - began
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return spent, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

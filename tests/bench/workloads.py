@@ -25,7 +25,8 @@ from typing import Final
 import orjson
 import zstandard
 
-from etl import discover, dom, locators
+from etl.inputs import find
+from etl.pages import locators, read
 from etl.sources import SOURCES
 from etl.tally import Tally
 from schemas.workflow import Action, Locator, Step, Workflow
@@ -48,7 +49,7 @@ def changed(html: str, chance: random.Random, share: float = 0.02) -> str:
 def workflows(folder: Path) -> list[Workflow]:
     """All recordings in a folder, whatever their format."""
     found: list[Workflow] = []
-    for shard in discover.shards(discover.find([str(folder)], SOURCES)):
+    for shard in find.shards(find.find([str(folder)], SOURCES)):
         found.extend(SOURCES[shard.format].read(shard, Tally()))
     return found
 
@@ -73,7 +74,7 @@ def page_workflows(pages: Sequence[str]) -> list[Workflow]:
 
 
 def _link(html: str) -> tuple[Locator, ...]:
-    page = dom.read(html)
+    page = read(html)
     links = locators.find_css(page, "a") or range(page.elements) or [0]
     return (Locator("node", str(page.node(links[len(links) // 2]))),)
 

@@ -18,8 +18,8 @@ import torch
 import transformers
 import trl
 
-from etl.shards import read_json
-from tests import builds
+from etl.files.arrow import read_json
+from tests.support import builds
 from tokenization.families import FAMILIES
 
 # TRL sets what transformers will rename.

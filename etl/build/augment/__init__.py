@@ -1,0 +1,1 @@
+"""Objectives and bare descriptions rewritten by a language model: the mappings that `etl.stages.augment` reads."""

@@ -1,0 +1,326 @@
+"""Rewrite objectives and bare descriptions with a language model: the mappings that the augment stage reads.
+
+Any OpenAI-compatible endpoint, one call an id. Every answer is appended to ``cache.jsonl`` and synced before the next
+is written, under the id and a hash of what was asked of which model: what was answered once is never asked again, and a
+run that was killed goes on where it was. ``objectives.json`` and ``descriptions.json`` are written at the end; entries
+of other recordings stay in them, and so does what was edited by hand.
+
+Asked is for the objectives of the workflows that the recipe's filter leaves, from their steps' descriptions, and for
+the descriptions that say nothing (`etl.stages.augment.is_bare`), from the target and its surroundings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from email.message import Message
+from http.client import HTTPException
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, Final, Literal, NamedTuple
+
+import orjson
+
+from etl.build.augment.answers import NoAnswer, answer_of, thinks, words_of
+from etl.build.recipe import Recipe
+from etl.files.arrow import write_json
+from etl.inputs import find
+from etl.pages import Page, read, text_of
+from etl.stages.augment import Mapping as Mapped
+from etl.stages.augment import is_bare
+from etl.stages.enter import enter
+from etl.stages.wording import described
+from etl.tally import Tally
+from schemas.errors import ConfigError
+from schemas.trail import Mark, Trail
+
+What = Literal["all", "objectives", "descriptions"]
+KINDS: Final = ("objectives", "descriptions")
+DEFAULTS: Final[Mapping[str, Any]] = {"temperature": 0}
+"""Parameters of a request unless others are given."""
+
+_BY_HAND: Final = "edited by hand, left as they are"
+_LINE: Final = b'{"kind":'
+"""How a line of the cache begins."""
+_BATCH: Final = 64  # asks that are under way together before the next are read
+_MAX_BYTES: Final = 16 * 2**20  # thoughts are long
+_LONGEST_PAUSE: Final = 60.0
+_OBJECTIVE: Final = (
+    "You are given the objective of a recorded web workflow and its steps. Rewrite the objective as one sentence that "
+    "says what the user wants done, with every value that the steps need. Answer with that sentence alone."
+)
+_DESCRIPTION: Final = (
+    "You are given one step of a recorded web workflow. Describe it in a few words that name the element, as in: "
+    'Click "Add to cart". Answer with the description alone.'
+)
+
+
+class Ask(NamedTuple):
+    """One text that is wanted: ``kind`` objectives or descriptions, the id it will stand under, and the messages."""
+
+    kind: str
+    id: str
+    system: str
+    user: str
+
+
+class CallFailed(Exception):
+    """No answer after all attempts; ``reason`` is counted, ``words`` say more, those of the server if it had any."""
+
+    def __init__(self, reason: str, words: str = "") -> None:
+        super().__init__(f"{reason}: {words}" if words else reason)
+        self.reason = reason
+        self.words = words
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect would take the key to another host."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+    ) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where to ask. attempts: of one call. pause: seconds before the second attempt, doubled before each more.
+
+    parameters: of the request beside model and messages; what is not in them is left to the server.
+    """
+
+    base_url: str
+    model: str
+    key: str = field(default="", repr=False)
+    timeout: float = 60.0
+    attempts: int = 5
+    pause: float = 1.0
+    parameters: Mapping[str, Any] = field(default_factory=lambda: dict(DEFAULTS))
+
+    def __post_init__(self) -> None:
+        if not self.base_url.startswith(("http://", "https://")):
+            raise ConfigError(f"{self.base_url}: not an http address; for example --base-url https://host/v1")
+
+    def __call__(self, system: str, user: str) -> str:
+        """The answer as one line. Raises `CallFailed`; `ConfigError` where no call can succeed."""
+        reason, words = "", ""
+        for attempt in range(self.attempts):
+            try:
+                return self._once(system, user)
+            except NoAnswer as error:
+                reason, words = error.reason, error.words
+                if error.final:
+                    break
+                self._wait(attempt, 0.0)
+            except urllib.error.HTTPError as error:
+                reason, words = f"http_{error.code}", _words_in(error)
+                if error.code in (401, 403, 404):
+                    said = f": {words}" if words else ""
+                    told = f"{self.base_url}: {error.code} {error.reason}{said}; check address, model and key"
+                    raise ConfigError(told) from error
+                if error.code < 500 and error.code not in (408, 409, 425, 429):
+                    break
+                after = error.headers.get("Retry-After", "")
+                self._wait(attempt, float(after) if after.isdecimal() else 0.0)
+            except (OSError, ValueError, HTTPException) as error:  # no connection, a timeout, half an answer
+                cause = error.reason if isinstance(error, urllib.error.URLError) else error
+                reason, words = "timeout" if isinstance(cause, TimeoutError) else "no_answer", ""
+                if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+                    reason = "bad_answer"
+                self._wait(attempt, 0.0)
+        raise CallFailed(reason, words)
+
+    def _wait(self, attempt: int, at_least: float) -> None:
+        if attempt + 1 < self.attempts:
+            time.sleep(min(max(self.pause * 2**attempt, at_least), _LONGEST_PAUSE))
+
+    def _once(self, system: str, user: str) -> str:
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
+        body = json.dumps({"model": self.model, "messages": messages, **self.parameters}).encode()
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
+        url = f"{self.base_url.rstrip('/')}/chat/completions"
+        request = urllib.request.Request(url, body, headers)  # noqa: S310 - http or https, see __post_init__
+        with urllib.request.build_opener(_NoRedirect).open(request, timeout=self.timeout) as response:
+            return answer_of(json.loads(response.read(_MAX_BYTES)))
+
+
+def _words_in(error: urllib.error.HTTPError) -> str:
+    """What the server says of it, empty if that cannot be read."""
+    with error:
+        try:
+            return words_of(json.loads(error.read(_MAX_BYTES)))
+        except (OSError, ValueError, HTTPException):
+            return ""
+
+
+class Cache:
+    """Answers in a file, one a line; half a last line, of a run that was killed, is cut off. said: of each id whatever
+    was answered, ever.
+
+    A text with marks of reasoning, as earlier versions kept them, is no answer: it is asked for again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.texts: dict[tuple[str, str, str], str] = {}
+        self.said: set[tuple[str, str, str]] = set()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        raw = path.read_bytes() if path.exists() else b""
+        whole = raw[: raw.rfind(b"\n") + 1]
+        for number, line in enumerate(whole.splitlines(), 1):
+            try:
+                row = orjson.loads(line)
+                self.said.add((row["kind"], row["id"], row["text"]))
+                if not thinks(row["text"]):
+                    self.texts[row["kind"], row["id"], row["asked"]] = row["text"]
+            except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+                raise ConfigError(f"{path}, line {number}: no answer of stepmill; repair or remove the file") from error
+        rest = raw[len(whole) :]
+        if not (rest.startswith(_LINE) or _LINE.startswith(rest)):
+            raise ConfigError(f"{path}: its last line is no answer of stepmill; repair or remove the file")
+        self._stream = path.open("ab")
+        self._stream.truncate(len(whole))
+
+    def add(self, kind: str, id: str, asked: str, text: str) -> None:
+        """Keep an answer; it is on the disk when this returns."""
+        self.texts[kind, id, asked] = text
+        self.said.add((kind, id, text))
+        self._stream.write(orjson.dumps({"kind": kind, "id": id, "asked": asked, "text": text}) + b"\n")
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+
+
+def rewrite(
+    inputs: Sequence[str],
+    out: Path,
+    recipe: Recipe,
+    endpoint: Endpoint,
+    what: What = "all",
+    parallel: int = 4,
+    told: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """Write ``objectives.json`` and ``descriptions.json`` into ``out``; returns what was asked, cached, failed, and
+    left because it was edited by hand: what is in a mapping and was never answered.
+
+    What failed is in neither: its original text stays, and the next run asks again. Other entries of the mappings stay.
+    told: is called with what more there is to say of a failure, once for all that fail for the same.
+
+    Raises `ConfigError`, before anything is asked, if a mapping is there that cannot be read.
+    """
+    counts: Counter[str] = Counter()
+    texts = {kind: _mapping(out / f"{kind}.json") for kind in KINDS if what in ("all", kind)}
+    cache = Cache(out / "cache.jsonl")
+    heard: set[str] = set()
+
+    def failed(ask: Ask, error: CallFailed) -> None:
+        counts[f"failed: {error.reason}"] += 1
+        if told and error.words and str(error) not in heard:
+            heard.add(str(error))
+            told(f"{ask.kind} of {ask.id}: {error}")
+
+    def wanted() -> Iterator[Ask]:
+        for ask in asks(inputs, recipe):
+            before = texts.get(ask.kind, {}).get(ask.id)
+            if before is not None and (ask.kind, ask.id, before) not in cache.said:
+                counts[_BY_HAND] += 1
+                if told and counts[_BY_HAND] == 1:
+                    told(
+                        f"{ask.kind} of {ask.id}: edited by hand, so it stays; remove the entry to have it asked again"
+                    )
+            elif ask.kind in texts:
+                texts[ask.kind].pop(ask.id, None)
+                yield ask
+
+    asked = wanted()
+    try:
+        with ThreadPoolExecutor(parallel) as pool:
+            while batch := list(islice(asked, _BATCH)):
+                _answer(batch, endpoint, cache, pool, counts, texts, failed)
+    finally:
+        cache.close()
+    for kind, found in texts.items():
+        write_json(out / f"{kind}.json", found)
+    return dict(sorted(counts.items()))
+
+
+def _mapping(path: Path) -> dict[str, str]:
+    """What is in a mapping; nothing if there is none."""
+    return dict(Mapped(str(path)).texts) if path.exists() else {}
+
+
+def _answer(
+    batch: list[Ask],
+    endpoint: Endpoint,
+    cache: Cache,
+    pool: Executor,
+    counts: Counter[str],
+    texts: dict[str, dict[str, str]],
+    failed: Callable[[Ask, CallFailed], None],
+) -> None:
+    """Take answers out of the cache, get the others, and keep each as soon as it is there."""
+    other = () if endpoint.parameters == DEFAULTS else (sorted(endpoint.parameters.items()),)
+    asked_of = [orjson.dumps((endpoint.model, *ask[2:], *other)) for ask in batch]
+    hashes = [hashlib.blake2b(asked, digest_size=16).hexdigest() for asked in asked_of]
+    calls = {
+        pool.submit(endpoint, ask.system, ask.user): (ask, asked)
+        for ask, asked in zip(batch, hashes, strict=True)
+        if (ask.kind, ask.id, asked) not in cache.texts
+    }
+    counts["cached"] += len(batch) - len(calls)
+    for call in as_completed(calls):
+        ask, asked = calls[call]
+        try:
+            cache.add(ask.kind, ask.id, asked, call.result())
+            counts["asked"] += 1
+        except CallFailed as error:
+            failed(ask, error)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    for ask, asked in zip(batch, hashes, strict=True):
+        if (ask.kind, ask.id, asked) in cache.texts:
+            texts[ask.kind][ask.id] = cache.texts[ask.kind, ask.id, asked]
+
+
+def asks(inputs: Sequence[str], recipe: Recipe) -> Iterator[Ask]:
+    """All texts that are wanted for some recordings."""
+    sources = recipe.samples.sources
+    for shard in find.shards(find.find(inputs, sources)):
+        seen: dict[str, str] = {}
+        for workflow in sources[shard.format].read(shard, Tally()):
+            trail = enter(workflow, Tally(), seen)
+            if trail.uid == workflow.uid:  # not a repetition
+                for kept in recipe.locate(recipe.filter(iter((trail,)), Tally()), Tally()):
+                    yield from _of_trail(kept)
+
+
+def _of_trail(trail: Trail) -> Iterator[Ask]:
+    pages = [read(mark.step.html) if mark.element >= 0 else None for mark in trail.marks]
+    steps = [described(mark, page) for mark, page in zip(trail.marks, pages, strict=True)]
+    listed = "".join(f"\n{mark.number}. {text}" for mark, text in zip(trail.marks, steps, strict=True))
+    yield Ask("objectives", trail.uid, _OBJECTIVE, f"Objective: {trail.objective}\nSteps:{listed}")
+    for mark, page in zip(trail.marks, pages, strict=True):
+        if page is not None and is_bare(mark.step.action.description):
+            yield Ask("descriptions", trail.step_id(mark), _DESCRIPTION, _context(trail, mark, page))
+
+
+def _context(trail: Trail, mark: Mark, page: Page) -> str:
+    """The target of a step, what it says, and where it stands."""
+    token = page.tokens[page.position(mark.element)]
+    attributes = "".join(f' {name}="{value[:100]}"' for name, value in list(token.attributes().items())[:20])
+    return (
+        f"Objective: {trail.objective}\nURL: {mark.step.url[:500]}\nAction: {mark.step.action.kind}\n"
+        f"Element: <{token.tag}{attributes}>\nText inside: {text_of(page, mark.element, 300)}"
+    )

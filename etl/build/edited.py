@@ -1,0 +1,54 @@
+"""What somebody has edited in a dataset where every build writes anew: kept aside, and said.
+
+Notes in the data card stay where they are (`etl.dataset.hand_written`). All else in it and in ``croissant.json`` is
+written anew, so a copy as it was found is put into ``work/edited``, under a name with the beginning of its hash. Copies
+that name what is taken down go.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from etl.card import croissant
+from etl.dataset import hand_written, state
+from etl.decisions import leftovers
+from etl.decisions.takedown import Takedown
+from etl.files import storage
+from etl.files.arrow import atomic, read_json
+from etl.files.storage import AnyPath
+from etl.terminal import log
+
+FOLDER: Final = "edited"
+_DOCUMENTS: Final = (hand_written.CARD, f"dataset/{croissant.NAME}")
+
+
+def set_aside(out: AnyPath) -> None:
+    """Keep what was edited in the last complete dataset since it was written."""
+    manifest: Mapping[str, Any] = read_json(out / state.MANIFEST) if storage.exists(out / state.MANIFEST) else {}
+    for name in _DOCUMENTS:
+        written = manifest.get("files", {}).get(name)
+        try:
+            raw = storage.read_bytes(out / name) if written else b""
+        except FileNotFoundError:
+            continue
+        found = hashlib.sha256(raw).hexdigest()
+        if not written or found == written or (name == hand_written.CARD and hand_written.edited(out, written)):
+            continue
+        file = PurePosixPath(name)
+        aside = out / "work" / FOLDER / f"{file.stem}-{found[:16]}{file.suffix}"
+        if not storage.exists(aside):
+            with atomic(aside) as stream:
+                stream.write(raw)
+        hint = "; in the card, what stands between <!-- notes: NAME --> and <!-- /notes --> stays"
+        log.warn(f"{out / name} was edited, and every build writes it anew. The edited one is kept: {aside}{hint}")
+
+
+def forget(out: AnyPath, takedown: Takedown) -> None:
+    """Remove copies that name what is taken down."""
+    for path in storage.files(out / "work" / FOLDER):
+        if leftovers.named_in(path, takedown):
+            storage.remove(path)
+            log.warn(f"{path} named what is taken down, and is removed")

@@ -1,0 +1,433 @@
+"""The index: every decision that looks at other rows. Phase 2 of a build: global, and light.
+
+Reads the light columns of all samples (ids, hashes, lengths; never a page) and writes ``work/index/``, one row a
+sample: its split, its place (output shard and order), or the reason why it is dropped. What was read twice is decided
+in the order (generation, hash(seed, workflow id), input): the first is kept, later ones name it, so that new data never
+change an old decision.
+
+- ``duplicate_workflow``: the recording's content came before, under this id or another.
+- ``conflicting_id``: the id came before with other content; the workflow is quarantined with its content.
+- ``split_over_files``: inputs of one generation have the same id and objective with other steps, each as often, and no
+  numbers tell how they follow each other; all of them are quarantined, since nobody knows which one is the beginning.
+- ``over_domain_cap``: the sample's domain is full (`etl.decisions.caps`).
+
+Split: `etl.decisions.split`. Place: output shard by range of hash(seed, sample id) within the generation, in the order
+of that hash.
+
+Memory: of every workflow two 64-bit hashes are held at once, by which those are found that may have been read before;
+only of these is more held. Samples are spread over files by the first bits of their hash, so many that each holds
+some ten thousand (but no more than 256 for each split), and each file is sorted by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from etl.dataset import own_files
+from etl.dataset.generations import Generations
+from etl.dataset.index import OutputShard
+from etl.dataset.layout import Shelf
+from etl.decisions.caps import Caps, Room
+from etl.decisions.split import Found, Split
+from etl.decisions.takedown import NOTHING, Takedown
+from etl.files import scratch, storage
+from etl.files.arrow import ArrowWriter, atomic, open_arrow, write_table
+from etl.files.spill import Spread
+from etl.files.storage import AnyPath
+from etl.inputs.records import InputShard
+from etl.inputs.source import Source
+from etl.tally import Quarantined, Tally, as_record
+from schemas.ledger import INDEX_SCHEMA, LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
+from schemas.reasons import TAKEN_DOWN, Reason
+
+Hashes = npt.NDArray[np.uint64]
+
+_COLUMNS: Final = ("sample_id", "workflow", "step", "sample_hash", "domain", "website", "objective", "chars")
+_DECIDED: Final = {"position": pl.Int32, "workflow": pl.String, "reason": pl.String, "detail": pl.String}
+_ROWS_FOR_PART: Final = 512  # samples worked out together, for each part that they are spread over
+PART_ROWS: Final = 32_000  # about so many rows of the index are sorted together
+_PART_BITS: Final = 8  # at most: each part of both splits is an open file
+_ROW_GROUP: Final = 2**16  # rows of an index file that are read together
+_FRAME_CHARS: Final = 300  # of prompt and chat around a sample's own texts
+_CHARS_PER_TOKEN: Final = 3.0  # of samples under Qwen2.5; only to plan how many shards there are
+_TOKEN_BYTES: Final = 8  # input id and label
+
+
+class Indexed(NamedTuple):
+    """generations: with their numbers of output shards. outputs: the output shards that are not empty, in order.
+    unmatched: entries of held-out lists that hold nothing, by setting.
+    """
+
+    generations: Generations
+    outputs: list[OutputShard]
+    unmatched: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Index:
+    """split, caps: see there. context: tokens of a row; shard_bytes: planned size of an output shard."""
+
+    split: Split
+    context: int
+    shard_bytes: int
+    caps: Caps = field(default_factory=Caps)
+
+    def build(
+        self,
+        shards: Sequence[InputShard],
+        generations: Generations,
+        sources: Mapping[str, Source],
+        places: Shelf,
+        into: AnyPath | None = None,
+        takedown: Takedown = NOTHING,
+    ) -> Indexed:
+        """Decide on all samples of these input shards and write index, ledger and quarantine of this phase.
+
+        places: where the files of input shards lie; index, ledger and quarantine go into its own work folder. into:
+        another folder for index and ledger, to see what would be.
+        """
+        folder = into or places.own
+        number_of = generations.of_inputs()
+        numbers = [number_of[shard.name] for shard in shards]
+        dropped = self._dropped(shards, numbers, places)
+        room = self._room(shards, numbers, dropped, places)
+        found = Found(set)
+        totals: dict[int, Mapping[str, int]] = {}
+        made: list[OutputShard] = []
+        with atomic(folder / "ledger" / "index.arrow") as stream:
+            ledger = ArrowWriter(stream, LEDGER_SCHEMA)
+            for generation in generations.every:
+                mine = [at for at, number in enumerate(numbers) if number == generation.number]
+                rows_read = sum(_rows_of(places, shards[at]) for at in mine)
+                with _spreading(folder / "index", generation.number, rows_read) as spread:
+                    for group in _groups(mine, shards, places, spread.at_once):
+                        rows = self._decided(_repeats(group, dropped), room, generation.number, found)
+                        spread.add(rows)
+                        for batch in _ledger_rows(rows):
+                            ledger.add_batch(batch)
+                    totals[generation.number] = {**self._planned(spread.chars), **(generation.shards or {})}
+                    made += spread.sorted(totals[generation.number])
+            ledger.close()
+        for path in storage.files(folder / "index", ".parquet"):
+            known = own_files.generation_of(path.name)
+            if known and known not in {generation.name for generation in generations.every}:
+                storage.remove(path)  # of a generation that is no more
+        if into is None:
+            _write_quarantine(dropped, shards, sources, places.own, takedown)
+        return Indexed(generations.closed(totals), made, self.split.unmatched(found))
+
+    def _dropped(self, shards: Sequence[InputShard], numbers: Sequence[int], places: Shelf) -> pl.DataFrame:
+        """The workflows that were read before, of all generations: columns `_DECIDED`."""
+        frames = []
+        for position, light in self._suspects(shards, places):
+            place = (
+                pl.lit(position, pl.Int32).alias("position"),
+                pl.lit(numbers[position], pl.Int32).alias("generation"),
+            )
+            frames.append(light.with_columns(*place))
+        if not frames:
+            return pl.DataFrame(schema=_DECIDED)
+        every = pl.concat(frames).sort("generation", "decided", "workflow", "position")
+        split, every = _split_over_files(every, shards)
+        same_id = pl.col("workflow").cum_count().over("workflow") > 1
+        first_hash = pl.col("workflow_hash").first().over("workflow")
+        every = every.with_columns(
+            reason=pl.when(same_id & (pl.col("workflow_hash") == first_hash))
+            .then(pl.lit("duplicate_workflow"))
+            .when(same_id)
+            .then(pl.lit("conflicting_id"))
+            .otherwise(pl.lit("")),
+            earlier=pl.col("position").first().over("workflow"),
+        )
+        kept = pl.col("reason") == ""
+        repeated = kept & (kept.cast(pl.Int32).cum_sum().over("workflow_hash") > 1)
+        first_uid = pl.col("workflow").filter(kept).first().over("workflow_hash")
+        dropped = every.with_columns(same_as=pl.when(repeated).then(first_uid)).filter(
+            (pl.col("reason") != "") | pl.col("same_as").is_not_null()
+        )
+        earlier = pl.Series("earlier", [shards[at].name for at in dropped["earlier"]], pl.String)
+        dropped = (
+            dropped.with_columns(earlier)
+            .with_columns(
+                reason=pl.when(pl.col("same_as").is_not_null()).then(pl.lit("duplicate_workflow")).otherwise("reason"),
+                detail=pl.when(pl.col("same_as").is_not_null())
+                .then(pl.format("the same recording as {}", "same_as"))
+                .when(pl.col("reason") == "duplicate_workflow")
+                .then(pl.format("the same recording came before in {}", "earlier"))
+                .otherwise(pl.format("a workflow with the same id and other content came before in {}", "earlier")),
+            )
+            .select(*_DECIDED)
+        )
+        return pl.concat([split, dropped])
+
+    def _suspects(self, shards: Sequence[InputShard], places: Shelf) -> Iterator[tuple[int, pl.DataFrame]]:
+        """The workflows whose id or content may have been read more than once, by position of the input shard.
+
+        Found by 64-bit hashes: what they let through by chance is told apart by whoever looks at the texts.
+        """
+        names = ("workflow", "workflow_hash")
+        keys: list[list[Hashes]] = [[], []]
+        for shard in shards:
+            light = _light(places, shard, names).unique(maintain_order=True)
+            for found, name in zip(keys, names, strict=True):
+                found.append(np.fromiter(map(self.split.hash, light[name]), np.uint64, light.height))
+        ids, contents = (np.concatenate(found) if found else np.empty(0, np.uint64) for found in keys)
+        repeated = _repeated(ids) | _repeated(contents)
+        start = 0
+        for position, of_shard in enumerate(keys[0]):
+            end = start + len(of_shard)
+            if repeated[start:end].any():
+                light = _light(places, shards[position], (*names, "objective", "whole")).unique(maintain_order=True)
+                light = light.with_columns(pl.Series("decided", of_shard, pl.UInt64))
+                yield position, _detached(light.filter(pl.Series(repeated[start:end])))
+            start = end
+
+    def _room(self, shards: Sequence[InputShard], numbers: Sequence[int], dropped: pl.DataFrame, places: Shelf) -> Room:
+        """What the caps leave, of all generations."""
+        room = self.caps.room()
+        for number in sorted({*numbers}) if self.caps else ():
+            mine = [at for at, other in enumerate(numbers) if other == number]
+            for group in _groups(mine, shards, places, PART_ROWS, ("workflow", "domain")):
+                room.add(_repeats(group, dropped).filter(pl.col("reason") == ""), self.split.hash)
+            room.close(number)
+        return room
+
+    def _decided(self, rows: pl.DataFrame, room: Room, generation: int, found: Found) -> pl.DataFrame:
+        """Sets split and order of light rows, and the reason of those that find no room."""
+        rows = room.judged(rows, generation, self.split.hash)
+        return self.split.assigned(rows, found).with_columns(
+            pl.Series("order", map(self.split.hash, rows["sample_id"]), pl.UInt64),
+            planned=(pl.col("chars") + _FRAME_CHARS).clip(upper_bound=_CHARS_PER_TOKEN * self.context),
+        )
+
+    def _planned(self, chars: Mapping[str, float]) -> dict[str, int]:
+        """How many output shards a generation gets for so many characters in each split."""
+        bytes_of = {split: chars.get(split, 0) / _CHARS_PER_TOKEN * _TOKEN_BYTES for split in self.split.names}
+        return {split: max(1, round(size / self.shard_bytes)) for split, size in bytes_of.items()}
+
+
+def _split_over_files(every: pl.DataFrame, shards: Sequence[InputShard]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The workflows of which several inputs have a piece (columns `_DECIDED`), and the others as they are. What comes
+    later of a workflow that was found in pieces is one more of them, unless it is known to be whole. Where one content
+    is there more often than another, whole recordings were copied, and one copy differs: that is no piece.
+    """
+    pieces = ["generation", "workflow", "objective"]
+    several = pl.col("workflow_hash").n_unique().over(pieces) > 1
+    piece = ~pl.col("whole")
+    every = every.with_columns(copies=pl.len().over([*pieces, "workflow_hash"]))
+    alike = pl.col("copies").min().over(pieces) == pl.col("copies").max().over(pieces)
+    every = every.with_columns(split=several & alike & piece).drop("copies")
+    since = pl.when("split").then("generation").min().over("workflow", "objective")
+    split = every.with_columns(split=pl.col("split") | (piece & (pl.col("generation") > since)).fill_null(False))
+    found = split.filter("split")
+    others = found.group_by(pieces).agg(pl.col("position").unique().sort())
+    details = [
+        f"its steps are in {', '.join(sorted({shards[at].name for at in places}))} and have no numbers"
+        for places in others["position"]
+    ]
+    others = others.select(*pieces, pl.Series("detail", details, pl.String))
+    refused = found.join(others, on=pieces, how="left", maintain_order="left")
+    return refused.with_columns(reason=pl.lit("split_over_files")).select(*_DECIDED), split.filter(~pl.col("split"))
+
+
+@contextmanager
+def _spreading(folder: AnyPath, number: int, rows: int) -> Iterator[_Parts]:
+    """`_Parts` whose unsorted files lie in their folder, or in scratch space if that folder is remote."""
+    if isinstance(folder, Path):
+        folder.mkdir(parents=True, exist_ok=True)
+        yield _Parts(folder, number, rows, folder)
+        return
+    with scratch.folder() as unsorted:
+        yield _Parts(folder, number, rows, unsorted)
+
+
+def _detached(rows: pl.DataFrame) -> pl.DataFrame:
+    """The same rows; texts that Polars left in a mapped file would keep the whole file mapped."""
+    copied = pl.from_arrow(rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
+    assert isinstance(copied, pl.DataFrame)
+    return copied
+
+
+def _repeated(keys: Hashes) -> npt.NDArray[np.bool_]:
+    """Which of these are there more than once."""
+    ordered = np.sort(keys)
+    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(twice):
+        return np.zeros(len(keys), np.bool_)
+    return np.asarray(twice[np.minimum(np.searchsorted(twice, keys), len(twice) - 1)] == keys)
+
+
+class _Parts:
+    """The index rows of one generation: spread over files by split and the first bits of their order, then sorted.
+
+    folder: of the index. unsorted: of the files of rows as they come.
+    """
+
+    def __init__(self, folder: AnyPath, number: int, rows: int, unsorted: Path) -> None:
+        self.chars: Counter[str] = Counter()  # of what is kept, by split, as the planning has it
+        self._folder, self._number, self._spread = folder, number, Spread(unsorted, INDEX_SCHEMA)
+        self._bits = min((rows // PART_ROWS).bit_length(), _PART_BITS)
+
+    @property
+    def at_once(self) -> int:
+        """How many rows are best added together: some for each part, or the parts are written in crumbs."""
+        return max(PART_ROWS, _ROWS_FOR_PART << self._bits)
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Rows of some input shards."""
+        kept = rows.filter(pl.col("reason") == "").group_by("split").agg(pl.col("planned").sum())
+        self.chars.update(dict(kept.iter_rows()))
+        first_bits = pl.col("order") // 2 ** (64 - self._bits) if self._bits else pl.lit(0, pl.UInt64)
+        rows = rows.with_columns(part=first_bits, generation=pl.lit(self._number, pl.Int32), home=pl.lit(0, pl.Int32))
+        for (split, part), group in rows.group_by("split", "part", maintain_order=True):
+            self._spread.add(f"g{self._number:04d}-{split}-{part:05d}.parquet", group)
+
+    def sorted(self, totals: Mapping[str, int]) -> list[OutputShard]:
+        """Write the index files. totals: output shards by split. Returns those that are not empty."""
+        found: dict[tuple[str, int], _Content] = {}
+        names = self._spread.names
+        for name in names:
+            rows = self._spread.take(name)
+            split = name.split("-")[1]
+            width = -(-(2**64) // totals[split])
+            home = pl.lit(0) if totals[split] == 1 else pl.col("order") // width
+            rows = rows.with_columns(home=home.cast(pl.Int32)).sort("order", "sample_id", "shard", "row")
+            with (
+                atomic(self._folder / name) as written,
+                pq.ParquetWriter(pa.PythonFile(written, mode="w"), INDEX_SCHEMA, compression="zstd") as parquet,
+            ):
+                for group in rows.iter_slices(_ROW_GROUP):
+                    parquet.write_table(group.to_arrow().cast(INDEX_SCHEMA))
+            for (number,), group in rows.filter(pl.col("reason") == "").group_by("home", maintain_order=True):
+                found.setdefault((split, int(str(number))), _Content()).add(name, group)
+        for path in storage.files(self._folder, ".parquet"):
+            if own_files.generation_of(path.name) == f"g{self._number:04d}" and path.name not in names:
+                storage.remove(path)
+        return [
+            OutputShard(self._number, split, number, totals[split], (*of.parts,), of.samples, of.digest.hexdigest())
+            for (split, number), of in sorted(found.items())
+        ]
+
+
+class _Content:
+    """What an output shard is made of, as it is found."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.samples = 0
+        self.digest = hashlib.blake2b(digest_size=20)
+
+    def add(self, part: str, rows: pl.DataFrame) -> None:
+        self.parts.append(part)
+        self.samples += rows.height
+        lines = rows.select(pl.concat_str("sample_id", "sample_hash", separator=" ")).to_series()
+        self.digest.update("".join(f"{line}\n" for line in lines).encode())
+
+
+def _light(places: Shelf, shard: InputShard, columns: Sequence[str]) -> pl.DataFrame:
+    """Columns of the light rows of one input shard."""
+    reader = open_arrow(places.file("light", shard.key))
+    batches = [reader.get_batch(i).select(list(columns)) for i in range(reader.num_record_batches)]
+    schema = pa.schema([LIGHT_SCHEMA.field(name) for name in columns])
+    frame = pl.from_arrow(pa.Table.from_batches(batches, schema))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _rows_of(places: Shelf, shard: InputShard) -> int:
+    reader = open_arrow(places.file("light", shard.key))
+    return sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches))
+
+
+def _repeats(rows: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFrame:
+    """Sets reason and detail of light rows: of those that were read before, and empty ones."""
+    if not dropped.height:
+        return rows.with_columns(reason=pl.lit(""), detail=pl.lit(""))
+    rows = rows.join(dropped, on=["position", "workflow"], how="left", maintain_order="left")
+    return rows.with_columns(pl.col("reason", "detail").fill_null(""))
+
+
+def _groups(
+    positions: Iterable[int],
+    shards: Sequence[InputShard],
+    places: Shelf,
+    at_once: int,
+    columns: Sequence[str] = _COLUMNS,
+) -> Iterator[pl.DataFrame]:
+    """The light rows of these input shards, about so many at once or those of one, and where they were read."""
+    waiting: list[pl.DataFrame] = []
+    size = 0
+    for position in positions:
+        rows = _light(places, shards[position], columns).with_row_index("row")
+        place = (pl.lit(position, pl.Int32).alias("position"), pl.lit(shards[position].key).alias("shard"))
+        waiting.append(rows.with_columns(*place, pl.col("row").cast(pl.Int64)))
+        size += rows.height
+        if size >= at_once:
+            yield pl.concat(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield pl.concat(waiting)
+
+
+def _ledger_rows(every: pl.DataFrame) -> Iterator[pa.RecordBatch]:
+    """What the ledger says of the dropped ones of these rows: samples, their steps, and workflows that lost all."""
+    dropped = every.filter(pl.col("reason") != "")
+    if not dropped.height:
+        return
+    kept = every.filter(pl.col("reason") == "").select("shard", "workflow")
+    for unit in ("sample", "step", "workflow"):
+        rows, ids = dropped, [pl.col("sample_id").alias("id"), pl.col("workflow").alias("parent")]
+        if unit == "workflow":
+            rows = dropped.join(kept, on=["shard", "workflow"], how="anti", maintain_order="left")
+            rows = rows.unique(["shard", "workflow"], keep="first", maintain_order=True)
+            ids = [pl.col("workflow").alias("id"), pl.lit("").alias("parent")]
+        said = rows.with_columns(*ids, unit=pl.lit(unit), stage=pl.lit("index"), recorded=pl.lit("")).select(
+            LEDGER_SCHEMA.names
+        )
+        yield from said.to_arrow().cast(LEDGER_SCHEMA).to_batches()
+
+
+def _write_quarantine(
+    dropped: pl.DataFrame,
+    shards: Sequence[InputShard],
+    sources: Mapping[str, Source],
+    work: AnyPath,
+    takedown: Takedown,
+) -> None:
+    """Keep the content of workflows that are refused; their input shards are read once more for it."""
+    conflicts = dropped.filter(pl.col("reason") != "duplicate_workflow").select(*_DECIDED)
+    details = {(position, uid): (reason, text) for position, uid, reason, text in conflicts.iter_rows()}
+    path = work / "quarantine" / "index.arrow"
+    if not details:
+        storage.remove(path)
+        return
+    whole = _contents(details, shards, sources)
+    kept = [r.without_content(TAKEN_DOWN) if takedown.in_record(r.id, r.detail, r.raw) else r for r in whole]
+    columns = {name: [getattr(row, name) for row in kept] for name in QUARANTINE_SCHEMA.names}
+    write_table(path, pa.table(columns, schema=QUARANTINE_SCHEMA))
+
+
+def _contents(
+    details: Mapping[tuple[int, str], tuple[Reason, str]], shards: Sequence[InputShard], sources: Mapping[str, Source]
+) -> Iterator[Quarantined]:
+    for position in sorted({position for position, _ in details}):
+        wanted = {uid for at, uid in details if at == position}
+        shard = shards[position]
+        for workflow in sources[shard.format].read(shard, Tally()):
+            if workflow.uid in wanted:
+                wanted.discard(workflow.uid)
+                reason, detail = details[position, workflow.uid]
+                yield Quarantined(workflow.uid, "index", reason, detail, orjson.dumps(as_record(workflow)))

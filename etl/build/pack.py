@@ -1,0 +1,182 @@
+"""Phase 3: one output shard at a time, samples of the index to packed rows of tokens.
+
+Gather (rows of samples files, in the index's order) -> fit -> encode -> pack -> ``dataset/data``. Beside each
+shard stands, under ``work/fitted``, what became of each of its samples, and of those that are in it a line each under
+``dataset/stats/samples``; its report comes last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from etl.build.pools.failures import Refused, Watch, described, known_as, unwatched
+from etl.dataset.index import OutputShard
+from etl.dataset.layout import files_of
+from etl.dataset.reports import PackedReport
+from etl.dataset.samples import gather
+from etl.files.arrow import ArrowWriter, atomic, write_json
+from etl.files.hashes import digest
+from etl.files.storage import AnyPath
+from schemas.errors import RecordError, StepmillError
+from schemas.ledger import FITTED_SCHEMA, LISTING_SCHEMA
+from schemas.samples import PACKED_SCHEMA, Encoded, Packed, Sample, Tokens, labels_of
+from tokenization.encode import Encoder
+from tokenization.fit import Drop, Fit
+from tokenization.pack import pack, unpacked
+
+_BATCH_TOKENS: Final = 2**19
+
+
+@dataclass(frozen=True)
+class PackPlan:
+    """encoder: samples to tokens. fits: the chunk policy of each split. packing: several samples a row, or one.
+
+    settings: of all this as JSON knows them.
+    """
+
+    encoder: Encoder
+    fits: dict[str, Fit]
+    packing: bool
+    window: int
+    settings: dict[str, Any]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the settings, and of which columns are written, noted in every report."""
+        return digest([self.settings, PACKED_SCHEMA.names, FITTED_SCHEMA.names])
+
+    def build(
+        self, shard: OutputShard, out: AnyPath, refused: Sequence[Refused] = (), watch: Watch = unwatched
+    ) -> PackedReport:
+        """Write one file of the dataset, ``work/fitted`` for it, and its report.
+
+        refused: samples that are dropped untried. watch: told the sample worked on.
+        """
+        fit = self.fits[shard.split]
+        fitted: dict[str, dict[str, Any]] = {}
+        data, listing, path = files_of(shard.name)
+        samples = gather(shard.rows(out / "work"), out / "work")
+        encoded = self._fitted(samples, fit, fitted, {r.name: r for r in refused}, watch)
+        rows = pack(encoded, fit.context, self.window) if self.packing else unpacked(encoded, fit.context)
+        with atomic(out / data) as stream:
+            writer = ArrowWriter(stream, PACKED_SCHEMA)
+            counts = _write(rows, writer, fitted)
+            writer.close()
+        inside = [row | {"split": shard.split, "packed": shard.name} for row in fitted.values() if not row["reason"]]
+        files = {
+            data: stream.sha256.hexdigest(),
+            listing: _parquet(out / listing, inside, LISTING_SCHEMA),
+            path: _parquet(out / path, fitted.values(), FITTED_SCHEMA),
+        }
+        made_of = (shard.name, shard.split, shard.content, self.fingerprint)
+        report = PackedReport(*made_of, writer.rows, *counts, files, stream.size)
+        write_json(out / "work" / "fitted" / f"{shard.name}.json", asdict(report))
+        return report
+
+    def _fit(self, sample: Sample, fit: Fit) -> list[Encoded] | Drop:
+        """Like ``fit``; an exception costs this sample, unless it was raised to stop the build."""
+        try:
+            return fit(sample, self.encoder)
+        except RecordError as error:
+            return Drop(error.reason, error.detail)
+        except (StepmillError, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 - as in etl.build.plan
+            return Drop("stage_crashed", described(error))
+
+    def _fitted(
+        self,
+        samples: Iterator[Sample],
+        fit: Fit,
+        fitted: dict[str, dict[str, Any]],
+        refused: Mapping[str, Refused],
+        watch: Watch,
+    ) -> Iterator[Encoded]:
+        """The samples' chunks; enters what became of each sample."""
+        for sample in samples:
+            name = known_as(sample.sample_id)
+            if name in refused:
+                result: list[Encoded] | Drop = Drop(refused[name].reason, refused[name].detail)
+            else:
+                watch(name)
+                result = self._fit(sample, fit)
+            dropped, chunks = (result, []) if isinstance(result, Drop) else (("", ""), result)
+            prompt_tokens = sum(chunk.prompt_tokens for chunk in chunks)
+            fitted[sample.sample_id] = {
+                "sample_id": sample.sample_id,
+                "domain": sample.domain,
+                "subdomain": sample.subdomain,
+                "source": sample.source,
+                "action_kind": sample.action_kind,
+                "step": sample.step,
+                "raw_chars": sample.raw_chars,
+                "history": len(sample.history),
+                "pruned_chars": len(sample.observation),
+                "reward": sample.reward,
+                "repeat": sample.repeat,
+                "chunk": chunks[0].chunk if chunks else 0,
+                "chunks": chunks[0].chunks if chunks else 0,
+                "kept": len(chunks),
+                "prompt_tokens": prompt_tokens,
+                "completion_tokens": sum(len(chunk.input_ids) for chunk in chunks) - prompt_tokens,
+                "row": -1,
+                "reason": dropped[0],
+                "detail": dropped[1],
+            }
+            yield from chunks
+
+
+def _parquet(path: AnyPath, rows: Collection[Mapping[str, Any]], schema: pa.Schema) -> str:
+    table = pa.table({name: [row[name] for row in rows] for name in schema.names}, schema=schema)
+    with atomic(path) as stream:
+        pq.write_table(table, pa.PythonFile(stream, mode="w"), compression="zstd")
+    return stream.sha256.hexdigest()
+
+
+def _write(rows: Iterator[Packed], writer: ArrowWriter, fitted: dict[str, dict[str, Any]]) -> tuple[int, int, int]:
+    """Write packed rows in batches of about `_BATCH_TOKENS`; returns (samples, tokens, tokens with loss)."""
+    samples = tokens = loss = 0
+    waiting: list[Packed] = []
+    size = 0
+    for number, row in enumerate(rows):
+        for sample_id in row.sample_ids:
+            if fitted[sample_id]["row"] < 0:  # else it is another chunk of a sample
+                fitted[sample_id]["row"] = number
+                samples += 1
+        tokens += row.tokens
+        loss += row.loss_tokens
+        waiting.append(row)
+        size += row.tokens
+        if size >= _BATCH_TOKENS:
+            writer.add_batch(_batch(waiting))
+            waiting, size = [], 0
+    if waiting:
+        writer.add_batch(_batch(waiting))
+    return samples, tokens, loss
+
+
+def _batch(rows: Sequence[Packed]) -> pa.RecordBatch:
+    """Rows as one Arrow batch. Every token is copied once to here and never a Python object."""
+    samples = [sample for row in rows for sample in row.samples]
+    lengths = [row.seq_lengths for row in rows]
+    tokens = [row.tokens for row in rows]
+    columns = [
+        _lists(np.concatenate([sample.input_ids for sample in samples]), tokens),
+        _lists(labels_of(samples), tokens),
+        _lists(np.concatenate(lengths), list(map(len, lengths))),
+        pa.array([row.sample_ids for row in rows], PACKED_SCHEMA.field("sample_ids").type),
+    ]
+    return pa.record_batch(columns, schema=PACKED_SCHEMA)
+
+
+def _lists(values: Tokens, lengths: Sequence[int]) -> pa.ListArray:
+    offsets = np.zeros(len(lengths) + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values, pa.int32()))

@@ -1,0 +1,153 @@
+"""The heart: what a source, a stage and a plan are.
+
+A `Plan` is the sources it can read and a tuple of stages from `Trail` to `Sample`. `Plan.build` runs it over one input
+shard: the unit of work, of resume and of failure. Everything read is entered in the shard's `Tally`; whatever does not
+reach the output leaves through it too, with a reason.
+
+A stage is a callable from rows to rows, run over one workflow at a time, so that an exception costs exactly that
+workflow: it is quarantined with its content, and the build goes on.
+"""
+
+from __future__ import annotations
+
+import itertools
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any, Final
+
+from etl.build.admit import Entrance, Met
+from etl.build.pools.failures import Refused, Watch, described, known_as, of_the_machine, unwatched
+from etl.build.samples import Writer
+from etl.dataset.reports import ShardReport
+from etl.decisions.takedown import NOTHING, Takedown
+from etl.files import nodes
+from etl.files.hashes import digest, plain
+from etl.files.storage import AnyPath
+from etl.inputs.records import InputShard
+from etl.inputs.source import Source
+from etl.stages.stage import Stage
+from etl.tally import Tally
+from schemas.errors import BuildError, RecordError
+from schemas.samples import Sample
+from schemas.trail import Trail
+
+PAGE_CHARS: Final = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sources by format name, and the stages that a workflow goes through.
+
+    libraries: versions of those that shape the output. page_chars: a workflow with a longer page is quarantined. seed:
+    of the order in which samples lie on disk; what becomes of them does not depend on it, so it is no setting.
+    """
+
+    sources: Mapping[str, Source]
+    stages: tuple[Stage, ...]
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    page_chars: int = PAGE_CHARS
+    seed: int = 0
+
+    def build(
+        self,
+        shard: InputShard,
+        work: AnyPath,
+        takedown: Takedown = NOTHING,
+        refused: Sequence[Refused] = (),
+        watch: Watch = unwatched,
+    ) -> ShardReport:
+        """Read, filter, locate, prune and unroll one input shard to ``work/samples``, ``ledger`` and ``quarantine``.
+
+        takedown: what must not be kept. refused: what is quarantined untried. watch: told the workflow worked on.
+        """
+        tally, met, writer = Tally(), Met(), Writer(shard, work, self.seed)
+        by_name = {each.name: each for each in refused}
+        entrance = Entrance(tally.at("read"), met, takedown, by_name, self.page_chars)
+        with writer.opened() as add:
+            for trail in self._trails(shard, entrance, watch):
+                for sample in self._through(trail, tally):
+                    add(sample)
+        _check_version(shard)
+        met.strip(tally, takedown)
+        return writer.report(tally, met, self.fingerprints[shard.format], takedown.state)
+
+    def _trails(self, shard: InputShard, entrance: Entrance, watch: Watch) -> Iterator[Trail]:
+        """The shard's workflows that go on to the stages."""
+        tally = entrance.tally
+        rows = self.sources[shard.format].read(shard, tally)
+        for count in itertools.count():
+            entered = len(tally.entries)
+            place = f"#{count}"
+            watch(place)
+            if (refusal := entrance.refused.get(place)) is not None:
+                tally.quarantine(shard.name, refusal.reason, refusal.detail, b"")
+                return
+            try:
+                workflow = next(rows, None)
+            except Exception as error:
+                if of_the_machine(error):
+                    raise
+                # A defect of ours, not of the record: sources quarantine what they cannot read.
+                tally.quarantine(shard.name, "source_crashed", described(error), b"")
+                return
+            if workflow is None:
+                return
+            if (trail := entrance.admit(workflow, entered)) is not None:
+                watch(known_as(trail.uid))
+                yield trail
+
+    def _through(self, trail: Trail, tally: Tally) -> list[Sample]:
+        """One workflow through all stages; an exception takes back what they entered for it."""
+        entered = len(tally.entries)
+        marks = list(trail.marks)
+        rows: Iterator[Any] = iter((trail,))
+        for stage in self.stages:
+            rows = stage(rows, tally.at(stage.name))
+        try:
+            return list(rows)
+        except Exception as error:
+            if of_the_machine(error):
+                raise
+            del tally.entries[entered:]
+            trail.marks = marks
+            reason = error.reason if isinstance(error, RecordError) else "stage_crashed"
+            tally.at(self._stage_of(error)).quarantine_workflow(trail, reason, described(error))
+            return []
+
+    def _stage_of(self, error: Exception) -> str:
+        """The stage whose code was running."""
+        modules = {type(stage).__module__: stage.name for stage in self.stages}
+        names = [
+            modules.get(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(error.__traceback__)
+        ]
+        return next((name for name in reversed(names) if name), "read")
+
+    def settings(self) -> dict[str, Any]:
+        """Everything of the plan that decides its output: versions and fields."""
+        parts: dict[str, Any] = {f"source {name}": source for name, source in sorted(self.sources.items())}
+        parts |= {f"stage {stage.name}": stage for stage in self.stages}
+        settings: dict[str, Any] = {
+            name: {"version": part.version} | {field.name: plain(getattr(part, field.name)) for field in fields(part)}
+            for name, part in parts.items()
+        }
+        return settings | {"libraries": dict(self.libraries), "page_chars": self.page_chars}
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """By format, the hash of all settings that decide what becomes of an input in it."""
+        settings = self.settings()
+        shared = {name: value for name, value in settings.items() if not name.startswith("source ")}
+        return {name: digest({**shared, "source": settings[f"source {name}"]}) for name in self.sources}
+
+
+def _check_version(shard: InputShard) -> None:
+    """Raises `BuildError` if what was read may not be what was hashed."""
+    if shard.version:
+        found = nodes.version(nodes.files_at(nodes.node(shard.path, anew=True)))
+        if found != shard.version:
+            raise BuildError(
+                f"{shard.path}: it changed after it was hashed and before it was read to its end; once nothing writes "
+                "to it any more, run the same command again"
+            )

@@ -1,0 +1,91 @@
+"""What a build says at its end: what was read, what is in the dataset, and what was dropped, why, and which settings
+decide that (`schemas.reasons.MEANINGS`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from etl.build.recipe import Recipe
+from etl.dataset import oddities
+from etl.stages.wording import as_lines
+from etl.terminal.text import printable
+from etl.terminal.words import counted
+from schemas.reasons import MEANINGS
+
+_UNITS: Final = ("workflow", "step", "sample", "record")
+_SHOWN: Final = 12
+"""So many reasons have a line."""
+_WENT: Final = "workflow_dropped"
+"""Of records, which say no more by it than their workflows do."""
+
+
+def dropped(accounting: Mapping[str, Any], recipe: Recipe) -> list[dict[str, Any]]:
+    """A row a reason, the most steps first: ``reason``, ``counts`` by unit, ``settings`` that decide it, by name."""
+    counts: dict[str, dict[str, int]] = {}
+    for unit in _UNITS:
+        for drop in accounting[unit]["reasons"]:
+            of_reason = counts.setdefault(drop["reason"], {})
+            of_reason[unit] = of_reason.get(unit, 0) + drop["count"]
+    counts.pop(_WENT, None)
+    ordered = sorted(counts, key=lambda reason: (-max(counts[reason].values()), reason))
+    return [{"reason": each, "counts": counts[each], "settings": settings(each, recipe)} for each in ordered]
+
+
+def settings(reason: str, recipe: Recipe) -> dict[str, Any]:
+    """The settings that decide whether something is dropped for a reason, and their values; without lists that are
+    empty.
+    """
+    found: dict[str, Any] = {}
+    for name in next(meaning.settings for known, meaning in MEANINGS.items() if known == reason):
+        section, _, key = name.partition(".")
+        value = getattr(getattr(recipe, section), key)
+        value = sorted(value) if isinstance(value, frozenset) else value
+        if value not in ("", [], None):
+            found[name] = value
+    return found
+
+
+def lines(known: Mapping[str, Any], recipe: Recipe, where: object, next_step: str) -> list[str]:
+    """The summary as text. known: a manifest's totals, accounting and quarantined. where: the build's folder."""
+    units, totals = known["accounting"], known["totals"]
+    read = ", ".join(counted(units[unit]["read"], unit) for unit in ("workflow", "step"))
+    made = ", ".join(counted(totals[f"{what}s"], what) for what in ("sample", "token", "domain"))
+    found = [f"read: {read}"]
+    rows = dropped(units, recipe)
+    found += ["nothing was dropped"] if not rows else ["dropped, and what decides it:"]
+    found += _table(rows[:_SHOWN])
+    if len(rows) > _SHOWN:
+        found.append(f"  and {len(rows) - _SHOWN} more reasons: stepmill inspect {where} drops")
+    found += [f"not trained on: {printable(line)}" for line in as_lines(known["unknown_actions"])]
+    found += [printable(line) for line in oddities.lines(known.get("oddities") or [])]
+    if known["quarantined"]:
+        kept = counted(known["quarantined"], "record")
+        found.append(f"{kept} kept in quarantine with bytes and reason: stepmill retry {where}")
+    return [*found, f"{made}; {next_step}"]
+
+
+def reasons(accounting: Mapping[str, Any], recipe: Recipe) -> list[str]:
+    """The lines about what was dropped alone."""
+    return _table(dropped(accounting, recipe)[:_SHOWN])
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    cells = [(", ".join(counted(count, unit) for unit, count in row["counts"].items()), row["reason"]) for row in rows]
+    wide, names = (max((len(cell[at]) for cell in cells), default=0) for at in (0, 1))
+    table = [(*cell, _said(row["settings"])) for cell, row in zip(cells, rows, strict=True)]
+    return [f"  {counts:<{wide}}  {reason:<{names}}  {said}".rstrip() for counts, reason, said in table]
+
+
+def _said(values: Mapping[str, Any]) -> str:
+    return f"({', '.join(f'{name} = {_toml(value)}' for name, value in values.items())})" if values else ""
+
+
+def _toml(value: Any) -> str:
+    """A value as a recipe has it; of a list how many there are."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"{len(value):,} entries"
+    return f'"{value}"' if isinstance(value, str) else f"{value}"

@@ -1,0 +1,183 @@
+"""Names that a recipe's lists ask for and that nothing has: each is shown with the setting that lists it and a hint.
+
+Lists are those of the takedown, of held-out splits, of what is included and excluded, and the ids of mappings. What is
+known of this is worked out after the index, and kept in ``work/unmatched.json`` (of the takedown list beside it, in its
+own file) for runs that find nothing to do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
+
+import polars as pl
+
+from etl.build.recipe import Recipe
+from etl.dataset import state
+from etl.dataset.layout import Shelf
+from etl.decisions import takedown
+from etl.decisions.takedown import Matches, Takedown
+from etl.files import storage
+from etl.files.arrow import open_arrow, read_json, write_json
+from etl.files.storage import AnyPath
+from etl.pages.domain import domain_of
+from etl.stages.select import Select
+from schemas.errors import BuildError
+
+FILE: Final = "unmatched.json"
+SHOWN: Final = 20
+"""So many are shown of one setting."""
+_OF_REPORTS: Final = ("matched", "taken_workflows", "taken_records", "copies")
+"""What is held of the report of each input shard, which has a line for every workflow besides."""
+
+
+class Unmatched(NamedTuple):
+    """An entry of a list that matches nothing. hint: what may have been meant."""
+
+    setting: str
+    entry: str
+    hint: str
+
+    def __str__(self) -> str:
+        return f"{self.setting}: {self.entry!r} matches nothing{self.hint and f'; {self.hint}'}"
+
+
+class Names:
+    """What was read, as far as lists name it: compares what is wanted with the ledgers of all inputs, one at a time.
+
+    Memory: what is wanted, and one ledger.
+    """
+
+    def __init__(self, wanted: Iterable[str]) -> None:
+        self._wanted = frozenset(wanted)
+        self._plain = {plain: name for name in sorted(self._wanted) for plain in _plainly(name)}
+        self.there: set[str] = set()
+        self._near: dict[str, str] = {}
+
+    def read(self, ledger: pl.DataFrame) -> None:
+        """Look through what was read of an input."""
+        rows = ledger.filter((pl.col("reason") == "") & pl.col("unit").is_in(["workflow", "step"]))
+        own = rows.filter(unit="workflow")["id"].str.splitn(":", 2).struct.field("field_1")
+        names = pl.concat([rows["id"], own, rows["recorded"], rows["domain"]]).unique()
+        self.there.update(name for name in names if name in self._wanted)
+        left = {plain: name for plain, name in self._plain.items() if name not in self.there}
+        if left:
+            self._near |= {left[plain]: name for name in names.sort() if name and (plain := name.lower()) in left}
+
+    def hint(self, name: str) -> str:
+        """What may have been meant by a name that nothing has."""
+        if name in self.there:
+            return "it was read, but nothing of it is trained on, or it is no name of this kind"
+        near = self._near.get(name, "")
+        return f"did you mean {near}?" if near else ""
+
+
+def _plainly(name: str) -> Iterator[str]:
+    """A name without what people write around it: quotes, further columns, the number of a step, case, a URL."""
+    bare = name.strip().strip("\"'").lower()
+    yield bare
+    for mark in ",;\t":
+        yield bare.partition(mark)[0].strip().strip("\"'")
+    yield bare.rpartition("/")[0]
+    if found := domain_of(bare if "://" in bare else f"https://{bare}/", "").domain:
+        yield found
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the lists of a recipe came to. matches: of the takedown list."""
+
+    matches: Matches
+    unmatched: tuple[Unmatched, ...]
+
+    def lines(self) -> Iterator[str]:
+        """For people: what was taken down by which entry."""
+        yield from self.matches.lines(SHOWN)
+
+    def warnings(self) -> Iterator[str]:
+        """For people: what matches nothing."""
+        for setting in sorted({each.setting for each in self.unmatched}):
+            mine = [each for each in self.unmatched if each.setting == setting]
+            yield from map(str, mine[:SHOWN])
+            if len(mine) > SHOWN:
+                yield f"{setting}: {len(mine) - SHOWN:,} more entries match nothing"
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {"takedown": self.matches.as_json(), "unmatched": [each._asdict() for each in self.unmatched]}
+
+    def counts(self) -> dict[str, int]:
+        """How many entries match nothing, by setting."""
+        return dict(sorted(Counter(each.setting for each in self.unmatched).items()))
+
+
+def look(places: Shelf, recipe: Recipe, held: Mapping[str, Sequence[str]]) -> Asked:
+    """Work out what the lists came to, and keep it. held: entries of held-out lists that hold nothing, by setting."""
+    keys = state.keys(places.own)
+    listed, select = recipe.taken_down, recipe.samples.stages[0]
+    assert isinstance(select, Select)
+    paths = places.existing("samples", keys, ".json") if listed or select else []
+    reports = [{name: report[name] for name in _OF_REPORTS} for report in storage.together(read_json, paths)]
+    matched = frozenset(name for report in reports for name in report["matched"])
+    matches = takedown.matches_of(listed, reports)
+    lists = {takedown.SETTING: matches.none, **held, **select.unmatched(matched)}
+    ids = {f"augment.{name}": mapping.texts for name, mapping in recipe.rewritten.items()}
+    asked = Asked(matches, tuple(_unmatched(places.existing("ledger", keys), lists, ids)))
+    hints = {each.entry: each.hint for each in asked.unmatched if each.setting == takedown.SETTING}
+    takedown.keep_matches(places.common, listed, replace(matches, hints=hints))
+    rows = [each._asdict() for each in asked.unmatched if not _listed(each, listed)]
+    if rows:
+        write_json(places.own / FILE, rows)
+    else:
+        storage.remove(places.own / FILE)
+    return asked
+
+
+def kept(work: AnyPath) -> Asked:
+    """What was found when the complete build of a folder was made."""
+    matches = takedown.kept_matches(work)
+    rows: list[dict[str, Any]] = read_json(work / FILE) if storage.exists(work / FILE) else []
+    of_list = [Unmatched(takedown.SETTING, entry, matches.hints.get(entry, "")) for entry in matches.none]
+    return Asked(matches, (*of_list, *(Unmatched(**row) for row in rows)))
+
+
+def check(asked: Asked, strict: bool) -> None:
+    """Raises `BuildError` if every entry has to match something, and one does not."""
+    if strict and asked.unmatched:
+        lines = "".join(f"\n  {each}" for each in asked.unmatched[:SHOWN])
+        raise BuildError(f"{len(asked.unmatched):,} entries of lists match nothing, and --strict is on:{lines}")
+
+
+def _unmatched(
+    ledgers: Iterable[AnyPath], lists: Mapping[str, Sequence[str]], ids: Mapping[str, Iterable[str]]
+) -> Iterator[Unmatched]:
+    """ledgers: of all inputs. lists: entries that are known to match nothing, by setting. ids: of mappings, of which it
+    is not known yet.
+    """
+    wanted = {_name(setting, entry) for setting in lists for entry in lists[setting]}
+    names = Names({*wanted, *(id for given in ids.values() for id in given)})
+    if wanted or any(ids.values()):
+        for path in ledgers:
+            names.read(_read(path))
+    every = {**lists, **{key: sorted(id for id in given if id not in names.there) for key, given in ids.items()}}
+    for setting in sorted(every):
+        yield from (Unmatched(setting, entry, names.hint(_name(setting, entry))) for entry in every[setting])
+
+
+def _name(setting: str, entry: str) -> str:
+    """The name in an entry: those of a takedown list say first what it is of."""
+    return entry.partition(" ")[2] if setting == takedown.SETTING else entry
+
+
+def _read(path: AnyPath) -> pl.DataFrame:
+    table = open_arrow(path).read_all().select(["unit", "id", "reason", "domain", "recorded"])
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _listed(each: Unmatched, listed: Takedown) -> bool:
+    """Whether an entry names what is taken down, which stands in the takedown's own file alone."""
+    return each.setting == takedown.SETTING or listed.names(each.entry) or each.entry in listed.domains

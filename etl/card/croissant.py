@@ -1,0 +1,229 @@
+"""``dataset/croissant.json``: Croissant 1.1 metadata with provenance (PROV-O) and the vocabulary of responsible AI (RAI
+1.0), a function of the manifest and the statistics' schemas.
+
+Every file stands there with its hash. Record sets are what mlcroissant can load: statistics, the listing of samples,
+and the rows of each split where they are published as Parquet. It reads no Arrow files (mlcroissant 1.1.1: its
+``operations/read.py`` knows CSV, TSV, JSON, Parquet, text and media), so for a build the columns are told in the words
+of its file sets only; and it reads several files as one record set from a local folder or a git repository only, so
+file sets are in one of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+import pyarrow as pa
+
+from etl.card import licenses, markdown, provenance, words
+from schemas.ledger import LISTING_SCHEMA
+from schemas.samples import PACKED_SCHEMA
+
+NAME: Final = "croissant.json"
+SPECIFICATIONS: Final = ("http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0")
+
+_CROISSANT_TERMS: Final = (
+    "annotation arrayShape citeAs column containedIn equivalentProperty excludes extract field fileObject fileProperty "
+    "fileSet format includes isArray isLiveDataset jsonPath key md5 parentField path readLines recordSet references "
+    "regex repeated replace samplingRate sdVersion separator source subField transform unArchive value"
+)
+_CONTEXT: Final[dict[str, Any]] = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "sc": "https://schema.org/",
+    "cr": "http://mlcommons.org/croissant/",
+    "dct": "http://purl.org/dc/terms/",
+    "prov": "http://www.w3.org/ns/prov#",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "conformsTo": "dct:conformsTo",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "description": {"@container": "@language"},
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "name": {"@container": "@language"},
+    **{term: f"cr:{term}" for term in _CROISSANT_TERMS.split() if term != "value"},
+}
+_MEDIA_TYPES: Final = {
+    "arrow": "application/vnd.apache.arrow.file",
+    "parquet": "application/x-parquet",  # what mlcroissant knows it by
+    "json": "application/json",
+    "md": "text/markdown",
+}
+_SPLITS: Final = {
+    "train": "cr:TrainingSplit", "test": "cr:TestSplit", "validation": "cr:ValidationSplit"
+}  # fmt: skip
+_REPOSITORY: Final = "repo"
+_NO_HASH: Final = "https://github.com/mlcommons/croissant/issues/80"
+"""What the Hub writes for the hash of a git repository, which has none and must have one."""
+_LISTINGS: Final = "dataset/stats/samples/"
+_TYPES: Final = {
+    "int32": "cr:Int32", "int64": "cr:Int64", "uint32": "cr:UInt32", "double": "cr:Float64", "bool": "sc:Boolean",
+    "string": "sc:Text", "large_string": "sc:Text",
+}  # fmt: skip
+"""Arrow's types as Croissant has them."""
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A dataset repository of the Hub: ``owner/name`` and branch."""
+
+    name: str
+    branch: str = "main"
+
+    @property
+    def page(self) -> str:
+        """Its URL."""
+        return f"https://huggingface.co/datasets/{self.name}"
+
+    @property
+    def git(self) -> str:
+        """The URL by which mlcroissant clones it."""
+        return self.page if self.branch == "main" else f"{self.page}/tree/refs%2Fheads%2F{self.branch}"
+
+
+def render(
+    manifest: Mapping[str, Any],
+    tables: Mapping[str, pl.DataFrame],
+    sizes: Mapping[str, int] | None = None,
+    repository: Repository | None = None,
+) -> dict[str, Any]:
+    """The metadata as JSON knows it. tables: the statistics, by name. sizes: bytes of files by path within the dataset,
+    as far as they are known. repository: that it is published in; none for a folder.
+    """
+    settings = manifest["settings"]["card"]
+    sizes = {**(sizes or {}), **_published_sizes(manifest)}
+    files = _files(manifest, sizes, repository)
+    given = {
+        "url": settings.get("url") or (repository.page if repository else ""),
+        "datePublished": settings.get("published", ""),
+        "version": settings.get("version", ""),
+        "keywords": [*settings.get("tags", ()), "web agents", "next-step prediction"],
+        "inLanguage": settings["language"],
+        "license": _license(settings),
+        "citeAs": markdown.citation(dict(manifest)),
+        "creator": [{"@type": "sc:Organization", "name": name} for name in settings.get("creators", ())],
+        "sameAs": [repository.page] if repository and settings.get("url") else [],
+    }
+    return {
+        "@context": _CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": list(SPECIFICATIONS),
+        "name": settings["pretty_name"],
+        "description": _description(manifest),
+        "identifier": manifest["fingerprint"],
+        **{name: value for name, value in given.items() if value},
+        **provenance.provenance(manifest),
+        **provenance.responsible(manifest),
+        "distribution": [*files, *_file_sets(manifest, repository)],
+        "recordSet": [*_record_sets(manifest, tables)],
+    }
+
+
+def _description(manifest: Mapping[str, Any]) -> str:
+    totals, workflows = manifest["totals"], manifest["accounting"]["workflow"]["kept"]
+    return (
+        f"Next-step examples of recorded web workflows, tokenized and packed for training: {totals['samples']:,} "
+        f"samples from {workflows:,} workflows on {manifest['figures']['domains']:,} domains, {totals['tokens']:,} "
+        f"tokens. Rows hold several samples and at most {manifest['settings']['index']['context']:,} tokens of the "
+        f"vocabulary {provenance.plain(words.vocabulary(manifest))}. Settings, inputs and accounts are in "
+        "manifest.json."
+    )
+
+
+def _license(settings: Mapping[str, Any]) -> str:
+    if settings["license"] == licenses.UNKNOWN:
+        return ""
+    return str(settings.get("license_link") or licenses.text_of(settings["license"]) or settings["license"])
+
+
+def _published_sizes(manifest: Mapping[str, Any]) -> dict[str, int]:
+    published = manifest.get("published", {})
+    groups = [*published.get("splits", {}).values(), published.get("listing", [])]
+    return {file["path"]: int(file["bytes"]) for files in groups for file in files}
+
+
+def _files(
+    manifest: Mapping[str, Any], sizes: Mapping[str, int], repository: Repository | None
+) -> list[dict[str, Any]]:
+    """Every file but the card and this one, whose hashes would be of each other."""
+    base = f"{repository.page}/resolve/{repository.branch}/" if repository else ""
+    found: list[dict[str, Any]] = []
+    for name, digest in sorted(manifest["files"].items()):
+        path = name.removeprefix("dataset/")
+        kind = _MEDIA_TYPES.get(path.rpartition(".")[2])
+        if kind is None or path in ("README.md", NAME):
+            continue
+        size = {"contentSize": f"{sizes[path]} B"} if path in sizes else {}
+        about = {"@type": "cr:FileObject", "@id": path, "name": path.rpartition("/")[2], "contentUrl": base + path}
+        found.append({**about, "encodingFormat": kind, **size, "sha256": digest})
+    if repository:
+        about = {"@type": "cr:FileObject", "@id": _REPOSITORY, "name": _REPOSITORY, "contentUrl": repository.git}
+        found.append({**about, "encodingFormat": "git+https", "sha256": _NO_HASH})
+    return found
+
+
+def _file_sets(manifest: Mapping[str, Any], repository: Repository | None) -> list[dict[str, Any]]:
+    """The files with the rows of each split, and the listings of their samples."""
+    inside = {"containedIn": {"@id": _REPOSITORY}} if repository else {}
+    columns = "; ".join(f"{name}: {text}" for name, text in words.FIELDS.items())
+    found = [
+        (each["split"], _format(manifest), each["path"], f"Rows of the split {each['split']}. Columns: {columns}.")
+        for each in markdown.data_files(dict(manifest))
+    ]
+    if listings := [name.removeprefix("dataset/") for name in manifest["files"] if name.startswith(_LISTINGS)]:
+        found.append(("samples", "parquet", sorted(listings), f"Statistics {words.LISTING}."))
+    return [
+        {"@type": "cr:FileSet", "@id": f"{name}-files", "name": f"{name}-files", "description": about, **inside}
+        | {"encodingFormat": _MEDIA_TYPES[kind], "includes": paths}
+        for name, kind, paths, about in found
+    ]
+
+
+def _format(manifest: Mapping[str, Any]) -> str:
+    return str(manifest.get("published", {}).get("format", "arrow"))
+
+
+def _record_sets(manifest: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
+    """Splits by name, their rows if they can be loaded, the listing of samples, and the statistics."""
+    splits = words.splits(manifest)
+    if splits:
+        yield _names_of(splits)
+        for split in splits if _format(manifest) == "parquet" else ():
+            fields = _columns(split, PACKED_SCHEMA, {"fileSet": {"@id": f"{split}-files"}})
+            described = [field | {"description": words.FIELDS[field["name"]]} for field in fields]
+            yield _record_set(split, f"Packed rows of the split {split}.", described)
+        listed = _columns("samples", LISTING_SCHEMA, {"fileSet": {"@id": "samples-files"}})
+        yield _record_set("samples", f"Statistics {words.LISTING}.", listed)
+    for name, table in sorted(tables.items()):
+        schema = table.head(0).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+        columns = _columns(name, schema, {"fileObject": {"@id": f"stats/{name}.parquet"}})
+        yield _record_set(name, f"Statistics {words.STATISTICS[name]}.", columns)
+
+
+def _names_of(splits: Iterable[str]) -> dict[str, Any]:
+    names = [{"splits/name": split, "splits/url": _SPLITS.get(split, "cr:Split")} for split in splits]
+    columns = [
+        {"@type": "cr:Field", "@id": "splits/name", "name": "name", "dataType": "sc:Text"},
+        {"@type": "cr:Field", "@id": "splits/url", "name": "url", "dataType": "sc:URL"},
+    ]
+    found = _record_set("splits", "The splits, and what each is for.", columns)
+    return found | {"dataType": "cr:Split", "key": {"@id": "splits/name"}, "data": names}
+
+
+def _record_set(name: str, description: str, columns: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"@type": "cr:RecordSet", "@id": name, "name": name, "description": description, "field": columns}
+
+
+def _columns(record_set: str, schema: pa.Schema, source: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The columns of a schema as fields."""
+    found = []
+    for column in schema:
+        kind, array = column.type, {}
+        if pa.types.is_list(kind):
+            kind, array = kind.value_type, {"isArray": True, "arrayShape": "-1"}
+        where = {"source": {**source, "extract": {"column": column.name}}}
+        about = {"@type": "cr:Field", "@id": f"{record_set}/{column.name}", "name": column.name}
+        found.append({**about, "dataType": _TYPES[str(kind)], **array, **where})
+    return found

@@ -1,0 +1,218 @@
+"""The data card: ``dataset/README.md`` with the Hub's YAML, a function of the manifest and the statistics.
+
+The body comes from a template (`etl.card.template`), the words from `etl.card.words`, what people wrote from
+`etl.dataset.hand_written`; the manifest holds template, if it is a user's, and notes. Splits without rows are not
+declared, because loading a declared split without a file fails; counts in the YAML are exact, because loading checks
+them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import polars as pl
+import yaml
+
+from etl.card import licenses, words
+from etl.card.template import CardTemplate
+from etl.dataset.account import UNITS
+from etl.dataset.hand_written import Notes
+from schemas.reasons import says
+from schemas.samples import PACKED_SCHEMA
+
+PLACE: Final = "path/or/repo"
+"""What the card's examples load, where nobody knows yet where the dataset will lie."""
+
+_TAGS: Final = ("web-agents", "html", "tokenized", "stepmill")
+_SIZES: Final = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B")
+_MORE: Final = ("10B<n<100B", "100B<n<1T", "n>1T")
+_TOP: Final = 50
+_MARKUP: Final = re.compile(r"[\\`*\[\]<>|&]")
+_FENCE: Final = re.compile("`+")
+_BRACES: Final = re.compile(r"[{}\\]")
+
+
+def render(manifest: dict[str, Any], tables: dict[str, pl.DataFrame], place: str = PLACE) -> str:
+    """The card as text. place: what `datasets.load_dataset` is given to load it."""
+    head = yaml.safe_dump(_yaml(manifest), sort_keys=False, allow_unicode=True, width=120)
+    hand = manifest.get("card", {})
+    template = CardTemplate(hand["template"]) if hand.get("template") else CardTemplate.shipped()
+    return f"---\n{head}---\n\n{template.filled(_values(manifest, tables, place), Notes(hand.get('notes', {})))}"
+
+
+def _values(manifest: dict[str, Any], tables: dict[str, pl.DataFrame], place: str) -> dict[str, str]:
+    """What the template's placeholders stand for."""
+    hand = manifest.get("card", {})
+    totals, card, accounting = manifest["totals"], manifest["settings"]["card"], manifest["accounting"]
+    return {
+        "pretty_name": card["pretty_name"],
+        "samples": f"{totals['samples']:,}",
+        "tokens": f"{totals['tokens']:,}",
+        "loss_tokens": f"{totals['completion_tokens']:,}",
+        "rows": f"{_rows(manifest):,}",
+        "workflows": f"{accounting['workflow']['kept']:,}",
+        "domains": f"{manifest['figures']['domains']:,}",
+        "recipe": " ".join(manifest["recipe"].replace("`", "'").split()),
+        "fingerprint": manifest["fingerprint"],
+        "vocabulary": words.vocabulary(manifest),
+        "chat": manifest["settings"]["packed"]["chat"],
+        "context": f"{manifest['settings']['index']['context']:,}",
+        "stages": "\n".join(f"{i}. `{name}` {text}" for i, (name, text) in enumerate(words.stages(manifest), 1)),
+        "domain_table": _domains(tables["domains"]),
+        "fields": _fields(),
+        "splits": _splits(manifest),
+        "example": _example(hand.get("example", {})),
+        "split_rule": words.split_rule(manifest),
+        "privacy": " ".join(words.privacy(manifest)),
+        "contamination": " ".join(words.contamination(manifest)),
+        "limits": "\n".join(f"- {_escaped(text)}" for text in words.limits(manifest)),
+        "drops": _drops(manifest),
+        "license": _license(card),
+        "licenses": _licenses(manifest),
+        "place": place,
+        "citation": f"```bibtex\n{citation(manifest)}\n```",
+    }
+
+
+def data_files(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """Where the rows of each split lie, as the Hub's YAML has it: of a build by globs; of a published dataset by name,
+    because files that it does not have any more, or not yet, may lie beside them.
+    """
+    if "published" not in manifest:
+        return [{"split": name, "path": f"data/*/{name}-*.arrow"} for name in words.splits(manifest)]
+    files = manifest["published"]["splits"]
+    return [{"split": name, "path": [file["path"] for file in files[name]]} for name in words.splits(manifest)]
+
+
+def download_size(manifest: dict[str, Any]) -> int:
+    """Bytes of all files with rows."""
+    if "published" not in manifest:
+        return sum(int(split["bytes"]) for split in manifest["splits"].values())
+    return sum(int(file["bytes"]) for files in manifest["published"]["splits"].values() for file in files)
+
+
+def citation(manifest: dict[str, Any]) -> str:
+    """BibTeX: the user's own, or one made of what the manifest knows."""
+    card = manifest["settings"]["card"]
+    if card.get("citation"):
+        return str(card["citation"]).strip().replace("```", "'''")
+    fields = {"title": card["pretty_name"], "author": " and ".join(card.get("creators", ()))}
+    fields |= {"year": card.get("published", "")[:4], "version": card.get("version", ""), "url": card.get("url", "")}
+    fields["note"] = f"stepmill, recipe {manifest['recipe']}, fingerprint {manifest['fingerprint']}"
+    lines = [f"  {name} = {{{_BRACES.sub('', text)}}}," for name, text in fields.items() if text]
+    return "\n".join([f"@misc{{stepmill-{manifest['fingerprint'][:8]},", *lines, "}"])
+
+
+def _yaml(manifest: dict[str, Any]) -> dict[str, Any]:
+    splits, card = words.splits(manifest), manifest["settings"]["card"]
+    rows = _rows(manifest)
+    size = next((name for power, name in enumerate([*_SIZES, *_MORE], 3) if rows < 10**power), _MORE[-1])
+    other = {name: card[name] for name in ("license_name", "license_link") if card.get(name)}
+    sources = {"source_datasets": sorted(card["source_datasets"])} if card.get("source_datasets") else {}
+    return {
+        "pretty_name": card["pretty_name"],
+        "language": [card["language"]],
+        "license": card["license"],
+        **other,
+        "task_categories": ["text-generation"],
+        "tags": list(dict.fromkeys([*_TAGS, *card.get("tags", ())])),
+        "size_categories": [size],
+        **sources,
+        "configs": [{"config_name": "default", "data_files": data_files(manifest)}],
+        "dataset_info": {
+            "features": [{"name": each.name, "list": str(each.type.value_type)} for each in PACKED_SCHEMA],
+            "splits": [
+                {"name": name, "num_bytes": split["bytes"], "num_examples": split["rows"]}
+                for name, split in splits.items()
+            ],
+            "download_size": download_size(manifest),
+            "dataset_size": sum(split["bytes"] for split in splits.values()),
+        },
+    }
+
+
+def _rows(manifest: Mapping[str, Any]) -> int:
+    return sum(split["rows"] for split in manifest["splits"].values())
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "|".join("---" for _ in head) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def _cell(text: str) -> str:
+    """A name from a recording as plain text in a table, whatever markup it holds."""
+    text = " ".join(text.split())
+    return _escaped(text if len(text) <= 80 else text[:79] + "…")
+
+
+def _escaped(text: str) -> str:
+    return _MARKUP.sub(lambda char: f"&#{ord(char[0])};", text)
+
+
+def _fields() -> str:
+    rows = [[f"`{each.name}`", f"list of {each.type.value_type}", words.FIELDS[each.name]] for each in PACKED_SCHEMA]
+    return _table(["column", "type", "what"], rows)
+
+
+def _splits(manifest: dict[str, Any]) -> str:
+    rows = [
+        [name, f"{s['rows']:,}", f"{s['samples']:,}", f"{s['tokens']:,}", f"{s['loss_tokens']:,}", f"{s['fill']:.1%}"]
+        for name, s in words.splits(manifest).items()
+    ]
+    return _table(["split", "rows", "samples", "tokens", "with loss", "full"], rows)
+
+
+def _example(found: Mapping[str, str]) -> str:
+    """A sample as text, in fences that nothing in it can close."""
+    if not found:
+        return "There are no samples."
+    longest = max((len(run) for run in _FENCE.findall(found["prompt"] + found["completion"])), default=0)
+    fence = "`" * max(3, longest + 1)
+    said = f"`{found['sample_id'].replace('`', '')}`. The prompt, without loss:"
+    prompt, completion = (f"{fence}text\n{found[part]}\n{fence}" for part in ("prompt", "completion"))
+    return f"{said}\n\n{prompt}\n\nThe completion, with loss:\n\n{completion}"
+
+
+def _domains(domains: pl.DataFrame) -> str:
+    head = ["domain", "workflows", "steps", "samples", "tokens", "of tokens", "raw -> pruned", "targets kept"]
+    rows = []
+    for row in domains.head(_TOP).iter_rows(named=True):
+        ratio = f"{row['pruned_chars'] / row['raw_chars']:.0%}" if row["raw_chars"] else ""
+        survival = "" if row["survival"] is None else f"{row['survival']:.1%}"
+        counts = [f"{row[name]:,}" for name in ("workflows", "steps", "samples", "tokens")]
+        rows.append([_cell(row["domain"]), *counts, f"{row['share']:.1%}", ratio, survival])
+    more = domains.height - _TOP
+    return _table(head, rows) + (f"\n\nand {more:,} more in `stats/domains.parquet`" if more > 0 else "")
+
+
+def _drops(manifest: dict[str, Any]) -> str:
+    rows = [
+        [unit, drop["stage"], drop["reason"], f"{drop['count']:,}", _cell(says(drop["reason"]))]
+        for unit in UNITS
+        for drop in manifest["accounting"][unit]["reasons"]
+    ]
+    return _table(["unit", "stage", "reason", "count", "what it means"], rows)
+
+
+def _license(card: Mapping[str, Any]) -> str:
+    if card["license"] == licenses.UNKNOWN:
+        return "No licence is given for the dataset."
+    name = card.get("license_name") or card["license"]
+    link = card.get("license_link") or licenses.text_of(card["license"])
+    return f"The dataset: {_linked(name, link)}."
+
+
+def _licenses(manifest: dict[str, Any]) -> str:
+    rows = [
+        [each["format"], f"{each['files']:,}", f"{each['samples']:,}", _linked(each["license"]) or "not given"]
+        for each in words.sources(manifest)
+    ]
+    return _table(["recorded as", "files", "samples", "licence"], rows)
+
+
+def _linked(licence: str, link: str = "") -> str:
+    link = link or licenses.text_of(licence)
+    return f"[{_escaped(licence)}]({link})" if link else licence

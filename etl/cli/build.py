@@ -1,0 +1,201 @@
+"""Commands that build: build, retry, finish, compact, clean."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from etl.cli.jobs import Job, hook_of, job_of, loaded, ordered, prepared, run
+from etl.cli.options import (
+    Folder,
+    directory_argument,
+    json_option,
+    log_option,
+    ray_option,
+    recipe_option,
+    removal_option,
+    set_option,
+    show,
+    show_json,
+    slice_option,
+    workers_option,
+)
+from etl.terminal import log
+from etl.terminal.words import counted
+from schemas.errors import ConfigError
+
+if TYPE_CHECKING:
+    from etl.build.pools.slices import Slice
+    from etl.files.storage import AnyPath
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True)
+@click.option("--out", type=Folder(), help="Folder of the build: a path, s3://bucket/path, gs://, hf://.")
+@recipe_option
+@set_option
+@workers_option
+@ray_option
+@slice_option
+@click.option("--redo", is_flag=True, help="Where settings have changed, do again the phases they are about.")
+@removal_option
+@click.option(
+    "--generations",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Build by the generations of this manifest.",
+)
+@click.option("--hook", default="", help="Command for the shell, run when the build has ended, however that was.")
+@click.option("--strict", is_flag=True, help="An entry of a list that matches nothing is an error: exit code 1.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done: settings, inputs, files, reasons.")
+@log_option
+@json_option
+def build(
+    inputs: tuple[str, ...],
+    out: AnyPath | None,
+    recipe: str,
+    overrides: tuple[str, ...],
+    workers: int | None,
+    ray: str | None,
+    part: Slice | None,
+    redo: bool,
+    allow_removal: bool,
+    generations: Path | None,
+    hook: str,
+    strict: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Build a dataset from files, folders or globs; or from one build file with a [build] table.
+
+    Running the same command again completes an interrupted build and changes nothing in a finished one. Over inputs
+    that grew, it does what is new or changed, as a new generation.
+
+    The hook finds how the build ended in $STEPMILL_STATUS (complete, nothing_to_do, gate_failed, failed, interrupted),
+    and a summary in the file $STEPMILL_LAST_BUILD.
+
+    \b
+    stepmill build recordings/ --out dataset/
+    stepmill build a.jsonl.zst 'more/*.csv' --out dataset/ --recipe scribeagent-64k --workers 8
+    stepmill build recordings/ --out dataset/ --set fit.context=16384 --set split.key=domain
+    stepmill build nightly.toml
+    stepmill build nightly.toml --dry-run
+    stepmill build nightly.toml --set gates.max_drop_rate=0.9 --hook 'echo $STEPMILL_STATUS'
+    stepmill build recordings/ --out sliced/ --shard 1/2
+    """
+    job = job_of(inputs, out, recipe, overrides)
+    job = replace(job, hook=hook_of(hook, Path())) if hook else job
+    job = replace(job, strict=job.strict or strict)
+    options: dict[str, Any] = {"redo": redo, "given": generations, "allow_removal": allow_removal}
+    if dry_run:
+        from etl.build.dry_run import foresee
+
+        seen = foresee(prepared(job, workers, ray, **options)[0])
+        show_json(seen.as_json()) if as_json else show(seen.as_text())
+        return
+    if part is not None:
+        build, order = prepared(job, workers, ray, **options)
+        count = build.run_samples(part, order)
+        log.say(f"slice {part.name}: {counted(count, 'input')} read; when all are: stepmill finish {job.out}")
+        return
+    manifest = run(job, workers, ray, **options)
+    if as_json:
+        from etl.build import unmatched
+
+        names = ("recipe", "fingerprint", "splits", "totals", "quarantined", "unknown_actions", "oddities")
+        shown = {key: manifest.get(key) for key in names} | {"dropped": _dropped(manifest, job)}
+        show_json(shown | unmatched.kept(job.out / "work").as_json())
+
+
+def _dropped(manifest: dict[str, Any], job: Job) -> list[dict[str, Any]]:
+    from etl.build import summary
+
+    return summary.dropped(manifest["accounting"], loaded(job.recipe, job.overrides))
+
+
+@click.command()
+@directory_argument
+@workers_option
+@removal_option
+@log_option
+def retry(directory: AnyPath, workers: int | None, allow_removal: bool) -> None:
+    """Read what was quarantined again, with the sources as they are now, and build what has become readable.
+
+    \b
+    stepmill retry dataset/
+    """
+    job = ordered(directory)
+    before = _quarantined(directory)
+    manifest = run(job, workers, retry=True, allow_removal=allow_removal)
+    log.say(f"quarantined before: {counted(before, 'record')}, now: {manifest['quarantined']:,}")
+
+
+@click.command()
+@directory_argument
+@workers_option
+@ray_option
+@slice_option
+@removal_option
+@log_option
+def finish(directory: AnyPath, workers: int | None, ray: str | None, part: Slice | None, allow_removal: bool) -> None:
+    """Complete a build whose inputs were read in slices; with --shard, pack one slice of it first.
+
+    \b
+    stepmill build recordings/ --out sliced/ --shard 1/2
+    stepmill build recordings/ --out sliced/ --shard 2/2
+    stepmill finish sliced/ --shard 1/2
+    stepmill finish sliced/
+    """
+    job = ordered(directory)
+    if part is None:
+        run(job, workers, ray, allow_removal=allow_removal)
+        return
+    build, _ = prepared(job, workers, ray)
+    log.say(f"slice {part.name}: {counted(build.run_packed(part), 'file')} packed")
+
+
+@click.command()
+@directory_argument
+@workers_option
+@removal_option
+@log_option
+def compact(directory: AnyPath, workers: int | None, allow_removal: bool) -> None:
+    """Make one generation of all: shuffled as a whole, packed in full. Every file of the dataset is written anew.
+
+    \b
+    stepmill compact dataset/
+    """
+    manifest = run(ordered(directory), workers, compact=True, allow_removal=allow_removal)
+    files = sum(split["files"] for split in manifest["splits"].values())
+    log.say(f"{counted(files, 'file')} of one generation")
+
+
+@click.command()
+@directory_argument
+@click.option("--dry-run", is_flag=True, help="Say what would be removed.")
+def clean(directory: AnyPath, dry_run: bool) -> None:
+    """Remove work files that nothing uses: of inputs that are gone, and what an interruption left behind.
+
+    What is made of the inputs of a build that is not finished stays, also between slices. Files of others stay.
+
+    \b
+    stepmill clean dataset/ --dry-run
+    """
+    from etl.dataset import state
+    from etl.files import lock, storage
+
+    if not state.is_build(directory):
+        raise ConfigError(f"{directory}: no build of stepmill; nothing is removed")
+    with lock.hold(directory / "work" / "locks"):
+        for path in state.stale(directory):
+            show(str(path))
+            if not dry_run:
+                storage.remove(path)
+
+
+def _quarantined(directory: AnyPath) -> int:
+    from etl.dataset import account
+
+    return account.in_quarantine(directory)

@@ -1,0 +1,221 @@
+"""What a build is asked to do, and running it: shared by the commands that build."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from etl.cli.options import DEFAULT_RECIPE
+from etl.terminal import log
+from schemas.errors import ConfigError, GateError
+
+if TYPE_CHECKING:
+    from etl.build.last_build import Hook, Record
+    from etl.build.run import Build
+    from etl.decisions.takedown import Takedown
+    from etl.files.storage import AnyPath
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a build is asked to do, from the command line, a build file, or by the build before (then with its list of
+    what is taken down, whose file may be gone). strict: entries of lists that match nothing are errors. trouble: why it
+    cannot be done, where folder and hook are known.
+    """
+
+    inputs: tuple[str, ...]
+    out: AnyPath
+    recipe: str | dict[str, Any]
+    overrides: tuple[str, ...]
+    hook: Hook | None = None
+    listed: Takedown | None = None
+    strict: bool = False
+    trouble: ConfigError | None = None
+
+
+def job_of(inputs: tuple[str, ...], out: AnyPath | None, recipe: str, overrides: tuple[str, ...]) -> Job:
+    """What the arguments of a build ask for; one that ends in ``.toml`` is a build file."""
+    if len(inputs) == 1 and inputs[0].endswith(".toml"):
+        job = _build_file(Path(inputs[0]), out, overrides)
+        if recipe == DEFAULT_RECIPE:
+            return job
+        said = f'{inputs[0]} is a recipe itself: write extends = "{recipe}" there instead of --recipe'
+        return replace(job, trouble=ConfigError(said))
+    if out is None:
+        raise ConfigError("say where to build: --out DIR")
+    return Job(inputs, out, recipe, overrides)
+
+
+def _build_file(path: Path, out: AnyPath | None, overrides: tuple[str, ...]) -> Job:
+    """A recipe with a [build] table: ``inputs`` (a list) and ``out``, relative to the file, ``hook`` and ``strict``.
+
+    Raises `ConfigError` where not even the folder is known.
+    """
+    from etl.build import recipe
+    from etl.files import nodes
+
+    try:
+        tables = recipe.tables_of(path)
+    except ConfigError as error:
+        if out is None:
+            raise
+        return Job((), out, DEFAULT_RECIPE, overrides, trouble=error)
+    settings = tables.pop("build", None)
+    tables.setdefault("extends", DEFAULT_RECIPE)
+    table = settings if isinstance(settings, dict) else {}
+    where, hook = out or _folder_of(table, path), table.get("hook")
+    trouble = _trouble(settings, path)
+    if where is None:
+        raise trouble or ConfigError(f"{path}: [build] says no out, and there is no --out")
+    known = hook_of(hook, path.parent) if isinstance(hook, str) and hook else None
+    if trouble is not None:
+        return Job((), where, tables, overrides, known, trouble=trouble)
+    inputs = tuple(item if nodes.remote(item) else str(path.parent / item) for item in table["inputs"])
+    return Job(inputs, where, tables, overrides, known, strict=table.get("strict", False))
+
+
+def _folder_of(table: dict[str, Any], path: Path) -> AnyPath | None:
+    """The folder that a [build] table names, if it does."""
+    from etl.files import nodes
+    from etl.files.storage import location
+
+    folder = table.get("out")
+    if not isinstance(folder, str) or not folder:
+        return None
+    return location(folder if nodes.remote(folder) else path.parent / folder)
+
+
+def _trouble(settings: object, path: Path) -> ConfigError | None:
+    """What is wrong with a [build] table."""
+    if not isinstance(settings, dict) or not settings.get("inputs"):
+        return ConfigError(f'{path}: no [build] table with inputs = ["folder"] and out = "folder"')
+    if unknown := sorted(set(settings) - {"inputs", "out", "hook", "strict"}):
+        there = "inputs, out, hook, strict"
+        return ConfigError(f"{path}: [build] has no setting {', '.join(unknown)} (there are: {there})")
+    given, texts = settings["inputs"], [settings.get("out", ""), settings.get("hook", "")]
+    if not isinstance(given, list) or not all(isinstance(item, str) for item in [*given, *texts]):
+        return ConfigError(f"{path}: [build] inputs is a list of strings, out and hook are strings")
+    strict = settings.get("strict", False)
+    if not isinstance(strict, bool):
+        return ConfigError(f"{path}: [build] strict is true or false, not {strict!r}")
+    return None
+
+
+def hook_of(command: str, folder: Path) -> Hook:
+    """A command for the shell, to be run in a folder."""
+    from etl.build.last_build import Hook
+
+    return Hook(command, str(folder.absolute()))
+
+
+def loaded(source: str | dict[str, Any], overrides: Sequence[str]) -> Any:
+    """The recipe of a name, file or tables, with some settings changed."""
+    from etl.build import recipe
+
+    return recipe.load(source, overrides) if isinstance(source, str) else recipe.from_tables(source, overrides)
+
+
+def prepared(
+    job: Job,
+    workers: int | None,
+    ray: str | None = None,
+    redo: bool = False,
+    compact: bool = False,
+    given: Path | None = None,
+    allow_removal: bool = False,
+) -> tuple[Build, dict[str, Any]]:
+    """A build, and how to ask for it again."""
+    from etl.build import recipe
+    from etl.build.pools import local, on_ray
+    from etl.build.run import Build
+    from etl.dataset.generations import Generations
+    from etl.files import nodes
+    from etl.files.arrow import read_json
+
+    if job.trouble is not None:
+        raise job.trouble
+    asked = job.recipe
+    if isinstance(asked, str) and asked.endswith(".toml"):  # the file may be another one later
+        asked = recipe.tables_of(Path(asked))
+    settings = loaded(asked, job.overrides)
+    if job.listed is not None:
+        settings = replace(settings, takedown=recipe.TakedownSettings(job.listed.workflows, job.listed.domains))
+    seconds = settings.limits.page_seconds
+    pool: local.Pool = local.inline if workers == 0 else local.Processes(workers or _cores(), seconds)
+    inputs = [item if nodes.remote(item) else str(Path(item).absolute()) for item in job.inputs]
+    given_inputs, out = job.inputs, job.out
+    if ray is not None:  # whose tasks work in other folders
+        pool = on_ray.Ray(ray, seconds, workers)
+        given_inputs, out = tuple(inputs), out.absolute()
+    generations = Generations.from_json(read_json(given).get("generations")) if given else None
+    build = Build(
+        settings, given_inputs, out, pool, redo=redo, compact=compact, given=generations, strict=job.strict,
+        allow_removal=allow_removal,
+    )  # fmt: skip
+    overrides = [recipe.placed(each) for each in job.overrides]
+    return build, {"inputs": inputs, "recipe": asked, "overrides": overrides, "hook": job.hook, "strict": job.strict}
+
+
+def run(job: Job, workers: int | None, ray: str | None = None, retry: bool = False, **options: Any) -> dict[str, Any]:
+    """Build, say what came of it, then run the hook; returns the manifest. options: of `prepared`."""
+    from etl.build.last_build import Record, recorded, with_hook
+
+    record = Record()
+
+    def whole() -> dict[str, Any]:
+        with recorded(job.out, record):
+            build, order = prepared(job, workers, ray, **options)
+            try:
+                manifest = replace(build, record=record).run(order, retry)
+            except GateError:
+                _sum_up(record, build, "rejected")
+                raise
+            _sum_up(record, build, f"look at it with: stepmill inspect {job.out}")
+            return manifest
+
+    return with_hook(whole, record, job.out, job.hook)
+
+
+def _sum_up(record: Record, build: Build, next_step: str) -> None:
+    """Say what is in a dataset and what is not, also of one that its gates reject."""
+    from etl.build import summary
+
+    if "accounting" in record.known:
+        for line in summary.lines(record.known, build.recipe, build.out, next_step):
+            log.say(line)
+        for line in record.said:
+            log.say(line)
+        for line in record.warned:
+            log.warn(line)
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def ordered(directory: AnyPath) -> Job:
+    """The build as it was asked for last."""
+    from etl.build.last_build import Hook
+    from etl.decisions import takedown
+    from etl.files import storage
+    from etl.files.arrow import read_json
+
+    path = directory / "work" / "order.json"
+    if not storage.exists(path):
+        raise ConfigError(f"{directory}: no build of stepmill ({path} is missing)")
+    order = read_json(path)
+    hook = Hook(**order["hook"]) if order.get("hook") else None
+    kept = takedown.kept(directory / "work")
+    return Job(
+        tuple(order["inputs"]),
+        directory,
+        order["recipe"],
+        tuple(order["overrides"]),
+        hook,
+        kept,
+        order.get("strict", False),
+    )

@@ -1,0 +1,102 @@
+"""Publishing a dataset: publish."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, cast
+
+import click
+
+from etl.cli.options import Folder, at, candidate_option, json_option, log_option, show, show_json
+from etl.publish import REASONS
+from etl.terminal import log
+from schemas.errors import ConfigError
+
+if TYPE_CHECKING:
+    from etl.files.storage import AnyPath
+    from etl.publish.files import Format
+    from etl.publish.place import Place
+
+_HUB: Final = re.compile(r"(?:hf://datasets/|https://huggingface\.co/datasets/)?([\w-][\w.-]*(?:/[\w.-]+)?)/?")
+
+
+@click.command()
+@click.argument("directory", required=False)
+@click.argument("repo", required=False)
+@click.option(
+    "--format", type=click.Choice(("arrow", "parquet")), default="arrow", show_default=True, help="Of the rows."
+)
+@click.option("--private", is_flag=True, help="Make a private repository, if there is none yet.")
+@click.option("--revision", default="main", show_default=True, help="The branch to publish to; made if need be.")
+@click.option("--tag", default="", help="Name what is published, for ever.")
+@click.option("--rollback", metavar="TAG", help="Publish again what this tag names; needs no DIRECTORY.")
+@click.option("--allow", type=click.Choice(REASONS), multiple=True, help="Publish in spite of this; repeatable.")
+@candidate_option
+@click.option("--dry-run", is_flag=True, help="Say what would be done: every operation, and its bytes.")
+@log_option
+@json_option
+def publish(
+    directory: str | None,
+    repo: str | None,
+    format: str,
+    private: bool,
+    revision: str,
+    tag: str,
+    rollback: str | None,
+    allow: tuple[str, ...],
+    candidate: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Publish the dataset of a build to the Hugging Face Hub, or to a folder; again, only what is new is sent.
+
+    REPO is user/name on the Hub, file://folder, s3://bucket/folder or the like. The token is the one of HF_TOKEN or of
+    the login. Readers see the old dataset until a last, single commit, and the new one after it; an interrupted
+    publication goes on with the same command.
+
+    \b
+    stepmill publish dataset/ file://published --allow unlicensed --tag first
+    stepmill publish dataset/ file://published --allow unlicensed --dry-run
+    stepmill publish file://published --rollback first
+    """
+    from etl.publish import publication
+
+    if rollback is not None and repo is None:
+        directory, repo = None, directory
+    if repo is None or (directory is None and rollback is None):
+        raise click.UsageError("name the folder of the build, and where to publish it")
+    order = publication.Order(cast("Format", format), tag, private, frozenset(allow), dry_run)
+    place = _place(repo, revision, private)
+    if rollback is not None:
+        report = publication.rollback(place, rollback, order)
+    else:
+        out = Folder(exists=True).convert(directory, None, click.get_current_context())
+        _apart(out, place)
+        report = publication.publish(at(out, candidate), place, order)
+    for note in report.notes:
+        log.warn(note)
+    show_json(report.as_json()) if as_json else show(report.as_text())
+
+
+def _place(repo: str, revision: str, private: bool) -> Place:
+    """A repository of the Hub, or a folder here or elsewhere. Raises `ConfigError` for what it cannot have."""
+    from etl.files.storage import location
+    from etl.publish.folder import PublishedFolder
+    from etl.publish.hub import Hub
+
+    name = _HUB.fullmatch(repo)
+    if name is not None:
+        return Hub(name[1], revision)
+    if private or revision != "main":
+        option = "--private" if private else "--revision"
+        raise ConfigError(f"{repo}: {option} is for repositories of the Hub; a folder has no such thing")
+    return PublishedFolder(location(repo))
+
+
+def _apart(out: AnyPath, place: Place) -> None:
+    from etl.publish.folder import PublishedFolder
+
+    if isinstance(place, PublishedFolder):
+        inner, outer = (f"{str(path.absolute()).rstrip('/')}/" for path in (place.root, out))
+        if inner.startswith(outer):
+            raise ConfigError(f"{place.name} lies within the build {out}; publish to a folder of its own")

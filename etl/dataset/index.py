@@ -1,0 +1,53 @@
+"""The index of a build as phase 2 leaves it: all rows, and those that an output shard is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from etl.files import scratch, storage
+from etl.files.arrow import read_parquet
+from etl.files.storage import AnyPath
+from schemas.ledger import INDEX_SCHEMA
+
+
+@dataclass(frozen=True)
+class OutputShard:
+    """One file of the dataset: where in the index the samples stand that it is made of.
+
+    number: within generation and split, of ``total``. parts: files under ``work/index`` that hold its rows. samples:
+    how many. content: hash of their ids and hashes, in order.
+    """
+
+    generation: int
+    split: str
+    number: int
+    total: int
+    parts: tuple[str, ...]
+    samples: int
+    content: str
+
+    @property
+    def name(self) -> str:
+        """``g0001/train-00000-of-00012``."""
+        return f"g{self.generation:04d}/{self.split}-{self.number:05d}-of-{self.total:05d}"
+
+    def rows(self, work: AnyPath) -> pl.DataFrame:
+        """The index rows of its samples, in the order of the output."""
+        mine = (pl.col("home") == self.number) & (pl.col("reason") == "")
+        paths = (work / "index" / part for part in self.parts)
+        return pl.concat([pl.scan_parquet(scratch.copy_of(path)).filter(mine).collect() for path in paths])
+
+
+def scan(work: AnyPath) -> pl.LazyFrame:
+    """All rows of the index of a build, with `INDEX_SCHEMA`."""
+    paths = storage.files(work / "index", ".parquet")
+    if paths and isinstance(paths[0], Path):
+        return pl.scan_parquet([path for path in paths if isinstance(path, Path)])
+    if paths:  # read at once: what the cache holds now it may not hold when a scan comes to it
+        return pl.concat([read_parquet(path).lazy() for path in paths])
+    empty = pl.from_arrow(INDEX_SCHEMA.empty_table())
+    assert isinstance(empty, pl.DataFrame)
+    return empty.lazy()

@@ -1,0 +1,240 @@
+"""What became of everything that was read: the ledgers of all phases and the data files brought together, some input
+shards at a time.
+
+The ledgers of phase 1 lie by input shard. The ledger of the index, what packing dropped and the data files come in
+other orders: they are read once and spread over files in scratch space, one for each group of input shards. So memory
+is bounded by a group, about `GROUP_ROWS` lines of ledger or one input shard, and by the samples of one index file.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import polars as pl
+import pyarrow as pa
+
+from etl.dataset import candidate, state
+from etl.dataset.index import scan
+from etl.dataset.layout import Shelf, shelf
+from etl.files import scratch, storage
+from etl.files.arrow import column, open_arrow
+from etl.files.spill import Spread
+from etl.files.storage import AnyPath
+from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
+from schemas.samples import PACKED_SCHEMA
+
+GROUP_ROWS: Final = 32_000
+_GROUPS: Final = 256  # at most: each has two files open
+_PRESENT: Final = pa.schema([("sample_id", pa.string()), ("workflow", pa.string()), ("shard", pa.string())])
+_KEPT: Final = _PRESENT.append(pa.field("domain", pa.string()))
+
+
+class Fates(NamedTuple):
+    """Of some input shards, all of it.
+
+    rows: their ledger lines of all phases, with `LEDGER_SCHEMA`. present: (sample_id, workflow, shard) of the samples
+    in the data files, as often as they are there. quarantined: ids of the records that could not be read.
+    """
+
+    rows: pl.DataFrame
+    present: pl.DataFrame
+    quarantined: pl.Series
+
+
+def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
+    """Everything that was read for a build, each input shard once; last what is of no input shard that is known,
+    if there is something.
+    """
+    work = out / "work"
+    places = shelf(work)
+    groups = _groups(work, places, group_rows)
+    with scratch.folder() as lines, scratch.folder() as samples:
+        late, present = _ByGroup(lines, LEDGER_SCHEMA, groups), _ByGroup(samples, _PRESENT, groups)
+        index = work / "ledger" / "index.arrow"
+        for batch in _batches(index) if storage.exists(index) else ():
+            late.add(batch)
+        packed = _Packed(out, present, late)
+        for names, kept in _kept(work):
+            packed.spread(names, kept)
+        packed.spread_rest(work, _frame(_KEPT.empty_table()))
+        for number, keys in enumerate([*groups, ()]):
+            early = [batch for path in places.existing("ledger", keys) for batch in _batches(path)]
+            rows, there = pl.concat([*early, late.take(number)]), present.take(number)
+            if groups and not keys and not rows.height and not there.height:
+                continue  # as it should be: nothing that is of no input shard
+            ids = [column(path, "id", QUARANTINE_SCHEMA) for path in places.existing("quarantine", keys)]
+            bad = pl.Series("id", pa.chunked_array([b for batches in ids for b in batches], pa.string()))
+            yield Fates(pl.concat([rows, _emptied(rows, there)]), there, bad)
+
+
+def _groups(work: AnyPath, places: Shelf, rows: int) -> list[Sequence[str]]:
+    """Keys of the build's input shards, in order, in groups with about so many lines of ledger."""
+    keys = state.keys(work)
+    paths = places.existing("ledger", keys)
+    sizes = dict(zip([path.stem for path in paths], storage.together(_height, paths), strict=True))
+    most = max(rows, sum(sizes.values()) // _GROUPS)
+    groups: list[list[str]] = []
+    size = most
+    for key in keys:
+        more = sizes.get(key, 0)
+        if not groups or size + more > most:
+            groups.append([])
+            size = 0
+        groups[-1].append(key)
+        size += more
+    return [tuple(group) for group in groups]
+
+
+def _height(path: AnyPath) -> int:
+    reader = open_arrow(path)
+    return sum(reader.get_batch(number).num_rows for number in range(reader.num_record_batches))
+
+
+def _batches(path: AnyPath) -> Iterator[pl.DataFrame]:
+    """An Arrow file, mapped, a batch at a time."""
+    reader = open_arrow(path)
+    for number in range(reader.num_record_batches):
+        yield _frame(pa.Table.from_batches([reader.get_batch(number)]))
+
+
+def _frame(table: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+class _ByGroup:
+    """Rows with a column ``shard``, spread by groups of input shards; in the last one those of none of them."""
+
+    def __init__(self, folder: Path, schema: pa.Schema, groups: Sequence[Sequence[str]]) -> None:
+        self._spread = Spread(folder, schema)
+        keys = pl.Series([key for keys in groups for key in keys], dtype=pl.String)
+        numbers = pl.Series([number for number, keys in enumerate(groups) for _ in keys], dtype=pl.Int32)
+        self._group = pl.col("shard").replace_strict(keys, numbers, default=len(groups), return_dtype=pl.Int32)
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Rows of any groups."""
+        for (number,), mine in rows.group_by(self._group, maintain_order=True):
+            self._spread.add(str(number), mine)
+
+    def take(self, number: int) -> pl.DataFrame:
+        """The rows of one group, in the order in which they came; afterwards they are gone."""
+        return self._spread.take(str(number))
+
+
+class _Packed:
+    """The data files, and what packing dropped, by output shard (``g0001/train-00003``)."""
+
+    def __init__(self, out: AnyPath, present: _ByGroup, late: _ByGroup) -> None:
+        self._data = _by_home(out, "dataset/data", ".arrow")
+        self._fitted = _by_home(out, "work/fitted", ".parquet")
+        self._present, self._late = present, late
+        self._strangers = [_frame(pa.schema([("sample_id", pa.string())]).empty_table())]
+
+    def spread(self, names: Sequence[str], kept: pl.DataFrame) -> None:
+        """Spread these output shards. kept: what the index put there, with `_KEPT`."""
+        fitted = [path for name in names for path in self._fitted.pop(name, ())]
+        special = pl.concat([_SPECIAL, *storage.together(_special, fitted)])
+        chunked, dropped = special.filter(pl.col("reason") == ""), special.filter(pl.col("reason") != "")
+        for ids in storage.together(_sample_ids, [path for name in names for path in self._data.pop(name, ())]):
+            found = _once(ids, chunked).join(kept.drop("domain"), on="sample_id", how="left", maintain_order="left")
+            if found["shard"].has_nulls():
+                self._strangers.append(found.filter(pl.col("shard").is_null()).select("sample_id"))
+                found = found.filter(pl.col("shard").is_not_null())
+            self._present.add(found)
+        if dropped.height:
+            rows = dropped.join(kept, on="sample_id", how="left", maintain_order="left")
+            for unit in ("sample", "step"):
+                self._late.add(_lines(rows, unit, pl.col("sample_id"), pl.col("workflow")))
+
+    def spread_rest(self, work: AnyPath, nothing: pl.DataFrame) -> None:
+        """Spread what the index does not know, and what it put elsewhere."""
+        if unknown := sorted({*self._data, *self._fitted}):
+            self.spread(unknown, nothing)
+        strangers = pl.concat(self._strangers)
+        if strangers.height:
+            every = scan(work).filter(pl.col("reason") == "").select("sample_id", "workflow", "shard")
+            known = every.join(strangers.lazy(), on="sample_id", how="semi").collect()
+            self._present.add(strangers.join(known, on="sample_id", how="left"))
+
+
+def _by_home(out: AnyPath, folder: str, ending: str) -> dict[str, list[AnyPath]]:
+    """The files of each output shard; more than one only if somebody put them there."""
+    found: dict[str, list[AnyPath]] = defaultdict(list)
+    for name, path in candidate.of_shards(out, folder, ending):
+        found[name.partition("-of-")[0]].append(path)
+    return found
+
+
+def _kept(work: AnyPath) -> Iterator[tuple[list[str], pl.DataFrame]]:
+    """Names of output shards, and the samples that the index put in these; those of about one of its files a time."""
+    paths = storage.files(work / "index", ".parquet")
+    waiting: list[pl.DataFrame] = []
+    for path, following in zip_longest(paths, paths[1:]):
+        family = path.name.rpartition("-")[0]
+        rows = (
+            pl.scan_parquet(scratch.copy_of(path)).filter(pl.col("reason") == "").select(*_KEPT.names, "home").collect()
+        )
+        rows = pl.concat([*waiting, rows])
+        if not rows.height:  # all of a generation's samples are repetitions
+            continue
+        open_ends = following is not None and following.name.rpartition("-")[0] == family
+        last = pl.col("home") == pl.col("home").max()  # none, if all were dropped
+        waiting = [rows.filter(last)] if open_ends else []
+        rows = rows.filter(~last) if open_ends else rows
+        generation, _, split = family.partition("-")
+        homes = rows["home"].unique(maintain_order=True)
+        yield [f"{generation}/{split}-{home:05d}" for home in homes], rows.drop("home")
+
+
+def _sample_ids(path: AnyPath) -> pl.DataFrame:
+    """What is in a data file."""
+    ids = [batch.flatten() for batch in column(path, "sample_ids", PACKED_SCHEMA)]
+    return pl.DataFrame({"sample_id": pl.Series(pa.chunked_array(ids, pa.string()))})
+
+
+_SPECIAL: Final = pl.DataFrame(
+    schema={"sample_id": pl.String, "kept": pl.Int32, "reason": pl.String, "detail": pl.String}
+)
+
+
+def _special(path: AnyPath) -> pl.DataFrame:
+    """The samples of an output shard that packing dropped, and those that are in several chunks in the dataset, with
+    how many of them.
+    """
+    rows = pl.scan_parquet(scratch.copy_of(path)).filter((pl.col("kept") > 1) | (pl.col("reason") != ""))
+    return rows.select(_SPECIAL.columns).collect()
+
+
+def _once(ids: pl.DataFrame, chunked: pl.DataFrame) -> pl.DataFrame:
+    """What is in a data file, with a sample in several chunks once if all of them are there, and not at all if some
+    are not; too many of them stay as many.
+    """
+    if not chunked.height:
+        return ids
+    both = ids.join(chunked, on="sample_id", maintain_order="left")
+    there = both.group_by("sample_id", maintain_order=True).agg(pl.len(), pl.first("kept"))
+    few = there.filter(pl.col("len") <= pl.col("kept"))
+    whole = few.filter(pl.col("len") == pl.col("kept")).select("sample_id")
+    return pl.concat([ids.join(few, on="sample_id", how="anti", maintain_order="left"), whole]) if few.height else ids
+
+
+def _lines(rows: pl.DataFrame, unit: str, id: pl.Expr, parent: pl.Expr) -> pl.DataFrame:
+    """Ledger lines of things that packing dropped."""
+    said = {"unit": pl.lit(unit), "id": id, "parent": parent, "stage": pl.lit("fit"), "recorded": pl.lit("")}
+    return rows.with_columns(**said).select(LEDGER_SCHEMA.names)
+
+
+def _emptied(rows: pl.DataFrame, present: pl.DataFrame) -> pl.DataFrame:
+    """Ledger lines of the workflows of which packing dropped all that was left."""
+    dropped = rows.filter((pl.col("stage") == "fit") & (pl.col("unit") == "sample")).drop("id")
+    if not dropped.height:
+        return rows.clear()
+    dropped = dropped.unique(["shard", "parent"], maintain_order=True).rename({"parent": "workflow"})
+    empty = dropped.join(present, on=["shard", "workflow"], how="anti", maintain_order="left")
+    said = empty.with_columns(reason=pl.lit("no_samples"), detail=pl.lit("all of its samples were dropped"))
+    return _lines(said, "workflow", pl.col("workflow"), pl.lit(""))

@@ -1,0 +1,133 @@
+"""Where there is something to look at: a build with its work folder, or a published dataset, here or elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+import pyarrow as pa
+
+from etl.files import scratch, storage
+from etl.files.arrow import read_json, read_parquet
+from etl.files.storage import AnyPath
+from schemas.errors import ConfigError, IntegrityError
+from schemas.ledger import LISTING_SCHEMA
+
+_NAMES: Final = ("dataset/manifest.json", "manifest.json")
+_LISTED: Final = "dataset/stats/samples/"
+_TYPES: Final = {
+    pa.string(): pl.String, pa.int32(): pl.Int32, pa.int64(): pl.Int64, pa.float64(): pl.Float64,
+    pa.bool_(): pl.Boolean,
+}  # fmt: skip
+UNITS: Final = ("record", "workflow", "step", "sample")
+
+
+@dataclass(frozen=True)
+class Place:
+    """given: as the user named it. dataset: the folder with the manifest. work: None beside a published dataset."""
+
+    given: AnyPath
+    dataset: AnyPath
+    work: AnyPath | None
+    manifest: dict[str, Any]
+
+    @property
+    def accounting(self) -> dict[str, dict[str, Any]]:
+        """What was read, kept and dropped of each unit, in their order."""
+        told = self.manifest["accounting"]
+        return {unit: told[unit] for unit in UNITS}
+
+    def table(self, name: str) -> pl.DataFrame:
+        """A table of ``stats/``. Raises `ConfigError` if it is not there."""
+        path = self.dataset / "stats" / f"{name}.parquet"
+        try:
+            return read_parquet(path)
+        except FileNotFoundError as error:
+            raise self.lacks(f"stats/{name}.parquet") from error
+
+    def listing(self, columns: Sequence[str], split: str = "") -> pl.LazyFrame:
+        """Columns of `schemas.ledger.LISTING_SCHEMA`, a row a sample of the dataset; of one split, or of all.
+
+        Raises `ConfigError` if a published folder lacks the tables.
+        """
+        names = [name for name in self.manifest["files"] if name.startswith(_LISTED)]
+        if not names and self.manifest["totals"]["samples"]:
+            raise self.lacks(f"{_LISTED.removeprefix('dataset/')}, the list of its samples")
+        wanted = [name for name in names if not split or name.rpartition("/")[2].startswith(f"{split}-")]
+        paths = [self.dataset / name.removeprefix("dataset/") for name in sorted(wanted)]
+        try:
+            here = [*storage.together(scratch.copy_of, paths)]
+            missing = next((path for path in here if not path.exists()), None)
+        except FileNotFoundError as error:
+            raise self.lacks(str(error.filename)) from error
+        if missing is not None:
+            raise self.lacks(str(missing))
+        return scanned(here).select(columns)
+
+    def inside(self, what: str) -> AnyPath:
+        """The work folder. what: needs it. Raises `ConfigError` if there is none."""
+        if self.work is None:
+            raise ConfigError(
+                f"{self.given}: {what} needs the folder work/ of a build, and this is a published dataset alone; "
+                "name the folder that it was built in"
+            )
+        return self.work
+
+    def lacks(self, what: str) -> ConfigError:
+        """The error for something that a complete dataset would hold."""
+        how = "publish the whole of dataset/" if self.work is None else "run the build command again"
+        return ConfigError(
+            f"{self.given}: there is no {what}: not all of it was published, or it was built by an earlier version; "
+            f"build with this version, then {how}"
+        )
+
+
+def scanned(paths: Sequence[Path]) -> pl.LazyFrame:
+    """Rows of the listing in some local files."""
+    return pl.scan_parquet(list(paths)) if paths else nothing(LISTING_SCHEMA)
+
+
+def nothing(schema: pa.Schema) -> pl.LazyFrame:
+    """No rows. Made by Polars alone: pyarrow would import pandas for it, which takes a third of a second."""
+    return pl.LazyFrame(schema={field.name: _TYPES[field.type] for field in schema})
+
+
+def place_of(given: AnyPath) -> Place:
+    """What is at a location. Raises `ConfigError` if it is no finished build and no published dataset."""
+    path, manifest = _manifest(given, given / _NAMES[0], given / _NAMES[1])
+    dataset = path.parent
+    work = given / "work" if path == given / _NAMES[0] and storage.exists(given / "work" / "inputs.json") else None
+    return Place(given, dataset, work, manifest)
+
+
+def manifest_of(path: AnyPath) -> dict[str, Any]:
+    """The manifest of a build's folder, of a published dataset, or a manifest itself.
+
+    Raises `ConfigError` if there is none, or it is of a build that had no figures yet.
+    """
+    itself = path.is_file() if isinstance(path, Path) else path.suffix == ".json"
+    return _manifest(path, *([path] if itself else [path / name for name in _NAMES]))[1]
+
+
+def _manifest(given: AnyPath, *places: AnyPath) -> tuple[AnyPath, dict[str, Any]]:
+    found = next((place for place in places if storage.exists(place)), None)
+    if found is None:
+        if isinstance(given, Path) and not given.exists():
+            raise ConfigError(f"{given}: there is no such folder")
+        from etl.dataset import candidate
+
+        names = ", ".join(storage.relative(place, given) or place.name for place in places)
+        raise ConfigError(
+            f"{given}: no finished build and no published dataset (missing: {names}){candidate.hint(given)}; run the "
+            "build command again, or see that the place is right"
+        )
+    try:
+        manifest = read_json(found)
+    except IntegrityError:
+        manifest = None
+    if not isinstance(manifest, dict) or not {"figures", "totals", "generations", "settings"} <= set(manifest):
+        raise ConfigError(f"{found}: not a manifest with figures; build again, or name the manifest of a build")
+    return found, manifest

@@ -1,0 +1,82 @@
+"""Whether the files of a complete build are as it left them: the cheap part of `verify`, done by every build.
+
+``work/stamps.json`` says of every file what its storage said when the build was complete: size and time, or what tells
+its content elsewhere. A file that is gone, or has another size, has been damaged; one that differs in time alone is
+hashed. A note of one machine, of which nothing reaches the dataset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from etl.dataset import hand_written
+from etl.dataset.layout import FOLDERS
+from etl.files import storage
+from etl.files.arrow import read_json, sha256_of, write_json
+from etl.files.storage import AnyPath
+
+FILE: Final = "stamps.json"
+_LOOKED_AT: Final = ("dataset", *(f"work/{name}" for name in (*FOLDERS, "index", "fitted")))
+
+
+def note(out: AnyPath) -> None:
+    """Note how the files are now."""
+    found = {folder: storage.listed(out / folder) for folder in _LOOKED_AT}
+    path = out / "work" / FILE
+    if not storage.exists(path) or read_json(path) != found:
+        write_json(path, found)
+
+
+def forget(out: AnyPath) -> None:
+    """There is no complete build any more."""
+    storage.remove(out / "work" / FILE)
+
+
+def damaged(out: AnyPath, manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Files that are not as they were left, and what is wrong with each. manifest: of the complete build."""
+    path = out / "work" / FILE
+    found: dict[str, str] = {}
+    for folder, known in (read_json(path) if storage.exists(path) else {}).items():
+        now = storage.listed(out / folder)
+        for name, stamp in known.items():
+            whole = f"{folder}/{name}"
+            if now.get(name) != stamp and (problem := _problem(out, whole, stamp, now.get(name), manifest)):
+                found[whole] = problem
+    return found
+
+
+def _problem(out: AnyPath, name: str, old: list[Any], new: list[Any] | None, manifest: Mapping[str, Any]) -> str:
+    """What is wrong with a file whose stamp has changed; nothing, if it has the content that it should have."""
+    if new is None:
+        return "it is gone"
+    digest = manifest["files"].get(name) or _digests(out, name).get(name)
+    if name == hand_written.CARD and digest and hand_written.edited(out, digest):
+        return ""
+    if digest and sha256_of(out / name) == digest:
+        return ""
+    if old[0] != new[0]:
+        return f"it has {new[0]:,} bytes, and had {old[0]:,}"
+    return "its content is another one" if digest else ""
+
+
+def _digests(out: AnyPath, name: str) -> dict[str, str]:
+    """What the report of a work file's input shard or output shard says of its files."""
+    return dict(_reported(out, name))
+
+
+def _reported(out: AnyPath, name: str) -> Iterator[tuple[str, str]]:
+    _, folder, *rest = name.split("/")
+    stem = "/".join(rest).partition(".")[0]
+    report = out / "work" / ("fitted" if folder == "fitted" else "samples") / f"{stem}.json"
+    if name.endswith(".json") or not storage.exists(report):
+        return
+    for each, digest in read_json(report)["files"].items():
+        yield (each if folder == "fitted" else f"work/{each}"), digest
+
+
+def keys(names: Mapping[str, str]) -> frozenset[str]:
+    """Keys of the input shards that some of these files are of."""
+    folders = tuple(f"work/{folder}/" for folder in FOLDERS)
+    stems = {name.rpartition("/")[2].partition(".")[0] for name in names if name.startswith(folders)}
+    return frozenset(stems - {"index"})

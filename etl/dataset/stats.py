@@ -1,0 +1,136 @@
+"""Statistics per domain and subdomain, with Polars, from the files of a build.
+
+Everything is read as columns, one file after the other, and summed: never a page, and never all samples at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import polars as pl
+
+from etl.dataset import candidate
+from etl.files import scratch, storage
+from etl.files.spill import Sums
+from etl.files.storage import AnyPath
+from schemas.reasons import Reason
+
+_NO_TARGET: Final[frozenset[Reason]] = frozenset(
+    (
+        "target_absent",
+        "target_ambiguous",
+        "target_pruned",
+        "target_unknown",
+        "empty_page",
+        "missing_dom",
+        "costly_css",
+        "costly_xpath",
+        "invalid_css",
+        "invalid_xpath",
+        "invalid_markup",
+        "invalid_node",
+    )
+)
+"""Reasons for which an element action has no target in the observation."""
+
+REWARDS: Final = ("unknown", "0 or less", "between 0 and 1", "1 or more")
+"""Groups of rewards, in the table ``outcomes``."""
+
+_WHERE: Final = ("domain", "subdomain", "action_kind")
+_SUMS: Final = ("samples", "prompt_tokens", "completion_tokens", "chunked", "raw_chars", "pruned_chars")
+
+
+def statistics(out: AnyPath, counts: pl.DataFrame, visits: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Tables ``domains`` and ``subdomains`` (one row each, largest first), ``actions``, ``drops``, ``outcomes``.
+
+    counts, visits: of `etl.dataset.account.settle`; a workflow counts in each domain in which it has steps. What is
+    counted was read (workflows, steps) or is in the dataset (samples, tokens, characters); ``share`` is of all tokens
+    in the dataset; ``survival`` is the share of element actions whose target was found and stayed.
+    """
+    samples = _samples(out)
+    actions = samples.group_by("domain", "action_kind").agg(pl.col("samples").sum()).sort("domain", "action_kind")
+    drops = counts.filter(pl.col("reason") != "").select("unit", "stage", "domain", "reason", "count")
+    return {
+        "domains": _shares(_with_read(_by(samples, "domain"), counts, visits), "domain"),
+        "subdomains": _shares(_by(samples, "domain", "subdomain"), "domain", "subdomain"),
+        "actions": actions,
+        "drops": drops.sort("unit", "stage", "domain", "reason"),
+        "outcomes": _outcomes(out),
+    }
+
+
+def _samples(out: AnyPath) -> pl.DataFrame:
+    """`_SUMS` of the samples in the dataset, by `_WHERE`: sums of what packing made of each output shard."""
+    sums = Sums(_WHERE, {**dict.fromkeys(_WHERE, pl.String), **dict.fromkeys(_SUMS, pl.Int64)})
+    for part in storage.together(_of_shard, [path for _, path in candidate.of_shards(out, "work/fitted", ".parquet")]):
+        sums.add(part)
+    return sums.table()
+
+
+def _of_shard(path: AnyPath) -> pl.DataFrame:
+    rows = pl.scan_parquet(scratch.copy_of(path)).filter(pl.col("reason") == "")
+    added = [pl.col(name).cast(pl.Int64).sum() for name in _SUMS if name not in {"samples", "chunked"}]
+    more = {"samples": pl.len().cast(pl.Int64), "chunked": (pl.col("chunks") > 1).cast(pl.Int64).sum()}
+    return rows.group_by(_WHERE).agg(*added, **more).select(*_WHERE, *_SUMS).collect()
+
+
+def _outcomes(out: AnyPath) -> pl.DataFrame:
+    """Samples, tokens and repeats (`Sample.repeat`) of each source by the reward of the workflow."""
+    key = ("source", "reward")
+    sums = Sums(key, {**dict.fromkeys(key, pl.String), **dict.fromkeys(("samples", "tokens", "repeats"), pl.Int64)})
+    for part in storage.together(
+        _outcomes_of, [path for _, path in candidate.of_shards(out, "work/fitted", ".parquet")]
+    ):
+        sums.add(part)
+    return sums.table()
+
+
+def _outcomes_of(path: AnyPath) -> pl.DataFrame:
+    reward = pl.col("reward")
+    unknown, none, some, whole = map(pl.lit, REWARDS)
+    group = pl.when(reward.is_null()).then(unknown).when(reward <= 0).then(none).when(reward < 1).then(some)
+    tokens = pl.col("prompt_tokens").cast(pl.Int64) + pl.col("completion_tokens")
+    rows = pl.scan_parquet(scratch.copy_of(path)).filter(pl.col("reason") == "")
+    return (
+        rows.group_by("source", reward=group.otherwise(whole))
+        .agg(samples=pl.len().cast(pl.Int64), tokens=tokens.sum(), repeats=pl.col("repeat").cast(pl.Int64).sum())
+        .collect()
+    )
+
+
+def _by(samples: pl.DataFrame, *key: str) -> pl.DataFrame:
+    table = samples.group_by(key).agg(pl.col(_SUMS).sum())
+    tokens = (pl.col("prompt_tokens") + pl.col("completion_tokens")).alias("tokens")
+    return table.select(*key, "samples", tokens, *_SUMS[1:])
+
+
+def _shares(table: pl.DataFrame, *key: str) -> pl.DataFrame:
+    total = max(1, int(table["tokens"].sum() or 0))
+    table = table.with_columns(share=pl.col("tokens") / total)
+    return table.sort("tokens", *key, descending=[True, *(False for _ in key)])
+
+
+def _with_read(table: pl.DataFrame, counts: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
+    """Of each domain what was read besides. What was taken down is of no domain."""
+    count, unit, reason = pl.col("count"), pl.col("unit"), pl.col("reason")
+    read = counts.filter((reason == "") & (pl.col("domain") != "") & unit.is_in(["workflow", "step"]))
+    found = read.group_by("domain").agg(steps=count.filter(unit == "step").sum())
+    found = found.join(visits, on="domain", how="left").select("domain", "workflows", "steps")
+    dropped = counts.filter((unit == "step") & (reason != ""))
+    lost = dropped.group_by("domain").agg(
+        dropped_steps=count.sum(), lost_targets=count.filter(reason.is_in(list(_NO_TARGET))).sum()
+    )
+    joined = found.join(lost, on="domain", how="left").join(table, on="domain", how="left")
+    joined = joined.with_columns(pl.col(pl.Int64).fill_null(0))
+    element_actions = pl.col("samples") + pl.col("lost_targets")
+    survival = pl.when(element_actions > 0).then(pl.col("samples") / element_actions)
+    return joined.with_columns(survival=survival)
+
+
+def totals(tables: Mapping[str, pl.DataFrame], workflows: int) -> dict[str, Any]:
+    """Sums over all domains. workflows: that were read; the domains count those on several of them several times."""
+    domains = tables["domains"]
+    sums = {name: int(domains[name].sum() or 0) for name in ("steps", "tokens", *_SUMS)}
+    counts = {"domains": domains.height, "subdomains": tables["subdomains"].height, "workflows": workflows}
+    return {**counts, **sums}

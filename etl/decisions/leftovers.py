@@ -1,0 +1,178 @@
+"""Proof that nothing of what was taken down is left: a search of every file of a build for ids and domains of the list.
+
+Columns are told by their names, whatever file they are in: ids, domains, addresses, quarantined bytes. JSON and other
+text is searched for domains. Not searched: pages and other texts of workflows that are not on the list, which may
+mention anything; names of inputs (``work/remembered.json`` has nothing else) and of JSON-LD's vocabularies; and the two
+files that hold the list, ``work/takedown.json`` and ``work/order.json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import orjson
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from etl.dataset import state
+from etl.dataset.layout import shelf
+from etl.decisions.takedown import Takedown
+from etl.files import scratch, storage
+from etl.files.arrow import open_arrow, read_json, read_parquet
+from etl.files.storage import AnyPath
+from etl.pages.domain import domain_of
+from etl.pages.mentions import mentioned
+from schemas.errors import IntegrityError
+from schemas.reasons import TAKEN_DOWN
+
+_WORKFLOWS: Final = ("workflow",)
+_SAMPLES: Final = ("sample_id", "sample_ids")
+_DOMAINS: Final = ("domain", "subdomain", "website")
+_LEDGER: Final = ("unit", "id", "parent", "reason", "detail", "domain")
+_LEFT_OUT: Final = frozenset({"work/takedown.json", "work/order.json", "work/remembered.json"})
+_OF_INPUTS: Final = frozenset({"inputs", "generations", "settings", "name"})
+_OF_FORMATS: Final = frozenset({"@context", "conformsTo"})  # of JSON-LD: vocabularies it is written in
+_FEW: Final = 3
+_CANDIDATES: Final = "work/candidate/"
+
+Columns = Mapping[str, list[Any]]
+
+
+def traces(out: AnyPath, takedown: Takedown) -> list[str]:
+    """What is left of what is on the list: a line for each file, saying what. Broken files are left to others."""
+    problems = []
+    for path in (path for folder in ("dataset", "work") for path in storage.files(out / folder)):
+        name = storage.relative(path, out)
+        if name.removeprefix(_CANDIDATES) in _LEFT_OUT or name.startswith("work/locks/"):
+            continue
+        try:
+            found = sorted(set(_in_file(path, takedown)))
+        except (IntegrityError, pa.ArrowException, orjson.JSONDecodeError):
+            found = []
+        if found:
+            more = f" and {len(found) - _FEW:,} more" if len(found) > _FEW else ""
+            said = ", ".join(found[:_FEW]) + more
+            problems.append(f"{name}: holds what is taken down: {said}; remove the file and build again")
+    return problems
+
+
+def holds_taken_down(out: AnyPath, place: AnyPath, takedown: Takedown, removed: frozenset[str]) -> bool:
+    """Whether the last complete dataset has rows of what a list takes down. place: of a build under that list. removed:
+    contents of what it took down.
+    """
+    if takedown.fingerprint == read_json(out / state.MANIFEST).get("takedown", ""):
+        return False
+    taken: set[str] = set()
+    for path in shelf(place / "work").existing("ledger", state.keys(place / "work")):
+        rows = pl.from_arrow(open_arrow(path).read_all().select(["unit", "id", "reason"]))
+        assert isinstance(rows, pl.DataFrame)
+        taken |= set(rows.filter((pl.col("unit") == "workflow") & (pl.col("reason") == TAKEN_DOWN))["id"])
+    gone = set(state.keys(out / "work")) - set(state.keys(place / "work"))
+    for path in shelf(out / "work").existing("samples", sorted(gone), ".json"):
+        report = read_json(path)
+        if not (removed.isdisjoint(report["contents"]) and takedown.domains.isdisjoint(report["domains"])):
+            return True
+    for path in storage.files(out / "dataset" / "stats" / "samples", ".parquet"):
+        rows = read_parquet(path).select("sample_id", "domain", "subdomain")
+        for sample_id, *domains in rows.iter_rows():
+            flow = _workflow(sample_id)
+            if flow in taken or takedown.names(flow) or not takedown.domains.isdisjoint(domains):
+                return True
+    return False
+
+
+def named_in(path: AnyPath, takedown: Takedown) -> bool:
+    """Whether a file holds something of a list."""
+    return any(_in_file(path, takedown))
+
+
+def _in_file(path: AnyPath, takedown: Takedown) -> Iterator[str]:
+    """What of the list a file holds."""
+    if path.suffix == ".arrow":
+        reader = open_arrow(path)
+        names = set(reader.schema.names)
+        if "raw" in names:
+            yield from _in_quarantine(reader.read_all(), _ids_taken(path), takedown)
+        elif "unit" in names:
+            yield from _in_ledger(reader.read_all().select(list(_LEDGER)), takedown)
+        else:
+            yield from _in_batches((reader.get_batch(i) for i in range(reader.num_record_batches)), takedown)
+    elif path.suffix == ".parquet":
+        with pq.ParquetFile(scratch.copy_of(path)) as file:
+            wanted = [name for name in file.schema_arrow.names if name in {*_WORKFLOWS, *_SAMPLES, *_DOMAINS}]
+            yield from _in_batches(file.iter_batches(columns=wanted), takedown)
+    elif path.suffix == ".json":
+        yield from _in_json(orjson.loads(storage.read_bytes(path)), takedown)
+    else:
+        yield from mentioned(storage.read_bytes(path).decode("utf-8", "replace"), takedown.domains)
+
+
+def _in_batches(batches: Iterable[pa.RecordBatch], takedown: Takedown) -> Iterator[str]:
+    """Rows about workflows and samples."""
+    for batch in batches:
+        names = {*_WORKFLOWS, *_SAMPLES, *_DOMAINS, "url"} & set(batch.schema.names)
+        columns: Columns = {name: batch.column(name).to_pylist() for name in sorted(names)}
+        for name in _WORKFLOWS:
+            yield from (id for id in columns.get(name, ()) if takedown.names(id))
+        ids = [*columns.get("sample_id", ()), *(id for row in columns.get("sample_ids", ()) for id in row)]
+        yield from (id for id in ids if takedown.names(_workflow(id)))
+        for name in _DOMAINS:
+            yield from (value for value in set(columns.get(name, ())) if _listed(f"https://{value}/", value, takedown))
+        yield from (url for url in set(columns.get("url", ())) if _listed(url, "", takedown))
+
+
+def _listed(url: str, name: str, takedown: Takedown) -> bool:
+    return name in takedown.domains or domain_of(url, "").domain in takedown.domains
+
+
+def _workflow(step: str) -> str:
+    """The workflow of a step or sample."""
+    return step.rpartition("/")[0]
+
+
+def _in_ledger(table: pa.Table, takedown: Takedown) -> Iterator[str]:
+    """Of what was taken down the id may stand, if it is dropped for that reason, and nothing else."""
+    rows = pl.from_arrow(table)
+    assert isinstance(rows, pl.DataFrame)
+    key = ["unit", "id"]
+    taken = rows.filter(pl.col("reason") == TAKEN_DOWN).select(key).unique()
+    for unit, id, domain in rows.join(taken, on=key).select("unit", "id", "domain").unique().sort(pl.all()).iter_rows():
+        if domain:
+            yield f"the domain of {unit} {id}"
+    for unit, id in rows.join(taken, on=key, how="anti").select(key).unique().sort(pl.all()).iter_rows():
+        if unit != "record" and takedown.names(id if unit == "workflow" else _workflow(id)):
+            yield id
+    yield from (name for name in rows["domain"].unique().sort() if _listed(f"https://{name}/", name, takedown))
+
+
+def _ids_taken(path: AnyPath) -> list[str]:
+    """Ids of the workflows that were taken down from the input shard that a quarantine file is of."""
+    ledger = path.parents[1] / "ledger" / path.name
+    if not storage.exists(ledger):
+        return []
+    rows = pl.from_arrow(open_arrow(ledger).read_all().select(["unit", "id", "reason"]))
+    assert isinstance(rows, pl.DataFrame)
+    return rows.filter((pl.col("unit") == "workflow") & (pl.col("reason") == TAKEN_DOWN))["id"].to_list()
+
+
+def _in_quarantine(table: pa.Table, ids: list[str], takedown: Takedown) -> Iterator[str]:
+    """Records that still have detail or bytes, though they name something taken down."""
+    for row in table.select(["id", "detail", "raw"]).to_pylist():
+        if (row["detail"] or row["raw"]) and takedown.in_record(row["id"], row["detail"], row["raw"], ids=ids):
+            yield f"record {row['id']}"
+
+
+def _in_json(value: Any, takedown: Takedown) -> Iterator[str]:
+    """Texts and keys of JSON, but for names of inputs and of vocabularies."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key not in _OF_INPUTS and key not in _OF_FORMATS:
+                yield from mentioned(key, takedown.domains)
+                yield from _in_json(item, takedown)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _in_json(item, takedown)
+    elif isinstance(value, str):
+        yield from mentioned(value, takedown.domains)

@@ -1,0 +1,243 @@
+"""Atomic files: written as ``.part``, synced, renamed; a shard's report last, so that its presence means complete.
+Remote ones are written on this machine and put where they belong when they are complete (`etl.files.storage`).
+
+Arrow files are in the IPC file format, without compression: they are mapped, not read, so a column or a row costs what
+it weighs. Remote ones are fetched whole and mapped (`etl.files.scratch`), except by `column`, which reads what it is
+about. Batches are flushed by bytes, because one page can weigh 4 MB.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, Final
+
+import orjson
+import polars as pl
+import pyarrow as pa
+from upath import UPath
+
+from etl.files import scratch, storage
+from etl.files.storage import AnyPath
+from schemas.errors import BuildError, IntegrityError
+
+BATCH_BYTES: Final = 2 * 2**20
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Numbers of errors that say that there is no room."""
+_RANGE_BYTES: Final = 2**18
+"""A request of a remote file of which one column is read."""
+
+
+class _Hashed:
+    """A file that is hashed while it is written."""
+
+    def __init__(self, stream: IO[bytes], path: Path) -> None:
+        self._stream, self._path = stream, path
+        self.sha256 = hashlib.sha256()
+        self.size = 0
+        self.closed = False
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data)
+        try:
+            self._stream.write(view)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise no_room(error, self._path, self.size, view.nbytes) from error
+        self.sha256.update(view)
+        self.size += view.nbytes
+        return view.nbytes
+
+    def flush(self) -> None:
+        """Hand on what the stream holds back."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise no_room(error, self._path, self.size, 1) from error
+
+
+def no_room(error: OSError, path: Path, written: int, more: int) -> BuildError:
+    """What to say when a file of so many bytes cannot get so many more."""
+    usage = os.statvfs(path.parent)
+    return BuildError(
+        f"{path}: {os.strerror(error.errno or 0)}: it needs {written + more:,} bytes or more, {written:,} of them are "
+        f"written; {usage.f_bavail * usage.f_frsize:,} bytes are free there. Make room and run the same command again"
+    )
+
+
+@contextmanager
+def atomic(path: AnyPath) -> Iterator[_Hashed]:
+    """Write a file that is there whole or not at all; an exception leaves nothing under its name."""
+    with _local(path) if isinstance(path, Path) else _remote(path) as stream:
+        yield stream
+
+
+@contextmanager
+def _remote(path: UPath) -> Iterator[_Hashed]:
+    with scratch.file() as whole:
+        with whole.open("wb") as stream:
+            hashed = _Hashed(stream, whole)
+            yield hashed
+            hashed.flush()
+        storage.put(whole, path)
+        if path.suffix in {".arrow", ".parquet"}:  # these are read again by later phases
+            scratch.keep(whole, path)
+
+
+@contextmanager
+def _local(path: Path) -> Iterator[_Hashed]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")  # never two writers in one file
+    stream = part.open("wb")
+    try:
+        hashed = _Hashed(stream, path)
+        yield hashed
+        hashed.flush()
+        os.fsync(stream.fileno())
+        stream.close()
+        part.replace(path)
+        _sync_folder(path.parent)
+    except BaseException:
+        with suppress(OSError):  # on a full disk closing fails again
+            stream.close()
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_json(path: AnyPath, value: object) -> str:
+    """Write JSON with sorted keys, atomically; returns its sha256."""
+    try:
+        raw = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # a path that is no UTF-8
+        raw = json.dumps(value, sort_keys=True, indent=2).encode() + b"\n"
+    with atomic(path) as stream:
+        stream.write(raw)
+    return stream.sha256.hexdigest()
+
+
+def read_json(path: AnyPath) -> Any:
+    """Read JSON. Raises `IntegrityError` if the file is not JSON."""
+    raw = storage.read_bytes(path)
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        with suppress(ValueError, RecursionError):  # as `write_json` writes a path that is no UTF-8
+            return json.loads(raw)
+        raise IntegrityError(f"{path}: not valid JSON ({error}); remove it and build again") from error
+
+
+class ArrowWriter:
+    """Rows to one Arrow file, in batches of about `BATCH_BYTES`.
+
+    rows: how many were written. Use inside `atomic`; call `close` before it ends.
+    """
+
+    def __init__(self, stream: _Hashed, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._writer = pa.ipc.new_file(pa.PythonFile(stream, mode="w"), schema)
+        self._rows: list[tuple[Any, ...]] = []
+        self._bytes = 0
+        self.rows = 0
+
+    def add(self, values: tuple[Any, ...], size: int) -> None:
+        """Append one row, its values in the schema's order. size: about how many bytes it weighs."""
+        self._rows.append(values)
+        self.rows += 1
+        self._bytes += size
+        if self._bytes >= BATCH_BYTES:
+            self._flush()
+
+    def add_batch(self, batch: pa.RecordBatch) -> None:
+        """Append a batch made elsewhere."""
+        self._flush()
+        self._writer.write_batch(batch)
+        self.rows += batch.num_rows
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        columns = zip(*self._rows, strict=True)
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, self._schema, strict=True)]
+        self._writer.write_batch(pa.record_batch(arrays, schema=self._schema))
+        self._rows, self._bytes = [], 0
+
+    def close(self) -> None:
+        """Write what is left and the file's footer."""
+        self._flush()
+        self._writer.close()
+
+
+def write_table(path: AnyPath, table: pa.Table) -> str:
+    """Write a table as one Arrow file, atomically; returns its sha256."""
+    with atomic(path) as stream:
+        writer = pa.ipc.new_file(pa.PythonFile(stream, mode="w"), table.schema)
+        writer.write_table(table, max_chunksize=65536)
+        writer.close()
+    return stream.sha256.hexdigest()
+
+
+def open_arrow(path: AnyPath) -> pa.ipc.RecordBatchFileReader:
+    """Map an Arrow file. Raises `IntegrityError` if it is not one."""
+    try:
+        return pa.ipc.open_file(pa.memory_map(str(scratch.copy_of(path))))
+    except pa.ArrowInvalid as error:
+        raise broken(path, error) from error
+
+
+def broken(path: AnyPath, error: Exception) -> IntegrityError:
+    """The error for an Arrow file that is none."""
+    return IntegrityError(f"{path}: not a whole Arrow file ({error}); remove it and build again")
+
+
+def column(path: AnyPath, name: str, schema: pa.Schema) -> list[pa.Array]:
+    """One column of an Arrow file, a batch each; of a remote one not much else is read.
+
+    Raises `IntegrityError` if it is no Arrow file.
+    """
+    if isinstance(path, Path) or scratch.nearby(path, wanted=False):
+        reader = open_arrow(path)
+        return [reader.get_batch(i).column(name) for i in range(reader.num_record_batches)]
+    options = pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index(name)])
+
+    def read() -> list[pa.Array]:
+        with storage.open_ranges(path, _RANGE_BYTES) as stream:
+            reader = pa.ipc.open_file(pa.PythonFile(stream, mode="r"), options=options)
+            return [reader.get_batch(i).column(name) for i in range(reader.num_record_batches)]
+
+    try:
+        return storage.attempt("read", path, read)
+    except pa.ArrowInvalid as error:
+        raise broken(path, error) from error
+
+
+def read_parquet(path: AnyPath) -> pl.DataFrame:
+    """A Parquet file."""
+    return pl.read_parquet(scratch.copy_of(path))
+
+
+def sha256_of(path: AnyPath, progress: Callable[[int], None] | None = None) -> str:
+    """sha256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with scratch.copy_of(path).open("rb", buffering=0) as stream:
+        while chunk := stream.read(2**20):
+            digest.update(chunk)
+            if progress is not None:
+                progress(len(chunk))
+    return digest.hexdigest()

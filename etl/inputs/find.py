@@ -1,0 +1,153 @@
+"""Find recordings: files, folders, globs and URLs to input shards, each with its format, size and content hash.
+
+A name is the path relative to the root it was given under, so that a copy of the inputs elsewhere gives the same
+dataset. Shards come in the order of (name, content, part): the order of arguments does not matter.
+
+Every byte of every input is read once here, for its hash, and a large file's a second time if that is needed to cut it
+(`etl.inputs.parts`); what was found out is remembered (`etl.inputs.remembered`), so that files seen before are not read
+again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from etl.files import nodes
+from etl.files.nodes import Node
+from etl.files.storage import AnyPath
+from etl.inputs import strangers
+from etl.inputs.facts import Report, examine
+from etl.inputs.parts import Cutting, split
+from etl.inputs.records import InputHead, InputShard
+from etl.inputs.remembered import Facts, Remembered
+from etl.inputs.source import Source
+from etl.inputs.streams import Part
+from schemas.errors import ConfigError
+
+UNKNOWN: Final = "unknown"
+"""Format of a file in a given folder that no source recognises; entered in the ledger, not read."""
+
+
+class Found(NamedTuple):
+    """A file or folder that holds recordings, before it was hashed."""
+
+    place: str
+    name: str
+    format: str
+    files: tuple[Node, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, as far as known."""
+        return sum(file.stamp.size or 0 for file in self.files)
+
+
+def find(
+    inputs: Sequence[str], sources: Mapping[str, Source], without: Path | None = None, *, lenient: bool = False
+) -> list[Found]:
+    """Every file (or folder that is one recording) under ``inputs``, with its format. What is given twice, by itself
+    and within a folder, counts once, under the longer name.
+
+    without: a folder that is not looked into: the build's own. A file that no format recognises is left alone and
+    entered in the ledger, also where it was given by name, as shells do for globs. lenient: it is no error either if
+    there is nothing else.
+
+    Raises `ConfigError` for an input that does not exist, a glob without match, and where of the files that are given
+    by name none is recognised, nor anything else.
+    """
+    found: dict[str, Found] = {}
+    refused: list[str] = []
+    for given in inputs:
+        for root in nodes.expand(given):
+            for item in _walk(root, root.name, sources, frozenset((without.resolve(),) if without else ())):
+                if item.format == UNKNOWN and item.place == root.place and not lenient:
+                    refused.append(root.place)
+                # resolve() refuses a link to itself
+                key = item.place if nodes.remote(item.place) else os.path.realpath(item.place)
+                found[key] = max(found.get(key, item), item, key=lambda item: (len(item.name), item.name))
+    if refused and all(item.format == UNKNOWN for item in found.values()):
+        more = f" ({len(refused) - 1} others are in none either)" if len(refused) > 1 else ""
+        what = strangers.meet(refused[0], [each.described for each in sources.values() if each.described]).text
+        raise ConfigError(f"{refused[0]}: not in any known format: {what}{more}")
+    if not found:
+        raise ConfigError(f"no files in {', '.join(inputs)}")
+    return list(found.values())
+
+
+def _walk(
+    node: Node, name: str, sources: Mapping[str, Source], without: frozenset[Path], inside: str = ""
+) -> Iterator[Found]:
+    """What is in a folder. without: folders that are not looked into: the build's own, and those that ``node`` is in,
+    which a link may lead back to. inside: what the names of its children begin with.
+    """
+    if node.kind == "other":
+        yield Found(node.place, name, UNKNOWN, ())
+        return
+    if node.kind == "folder" and not nodes.remote(node.place):
+        if (real := nodes.local(node.place).resolve()) in without:
+            return
+        without |= {real}
+    format_name = _recognise(InputHead.at(node), sources)
+    if node.kind == "file":
+        yield Found(node.place, name, format_name, (node,))
+        return
+    children = node.children()
+    if format_name != UNKNOWN:
+        yield Found(node.place, name, format_name, tuple(nodes.files_at(node)))
+        return
+    for child in children:
+        path = inside + child.name
+        yield from _walk(child, path, sources, without, path + "/")
+
+
+def _recognise(head: InputHead, sources: Mapping[str, Source]) -> str:
+    return next((name for name, source in sorted(sources.items()) if source.recognise(head)), UNKNOWN)
+
+
+def shards(
+    found: Sequence[Found],
+    progress: Report | None = None,
+    *,
+    sources: Mapping[str, Source] | None = None,
+    part_bytes: int = 0,
+    cache: AnyPath | None = None,
+    remember: bool = True,
+) -> list[InputShard]:
+    """Hash what was found; names that occur under two roots get a number, in the order of their content.
+
+    sources, part_bytes: cut files that are larger into parts of about so many bytes; by default none is cut.
+    cache: a file in which is remembered what was found out; only looked into without ``remember``.
+    """
+    known = Remembered(cache)
+    hashed: list[tuple[InputShard, list[Part]]] = []
+    for item in found:
+        cutting = Cutting.of((sources or {}).get(item.format), part_bytes)
+        facts = _facts(item, cutting, known, progress or (lambda _: None))
+        shard = InputShard(item.name, item.place, item.format, facts.size, facts.sha256, nodes.version(item.files))
+        hashed.append((shard, facts.parts))
+    if remember:
+        known.save()
+    hashed.sort(key=lambda pair: (pair[0].name, pair[0].sha256))
+    taken: dict[str, int] = {}
+    unique: list[InputShard] = []
+    for shard, parts in hashed:
+        taken[shard.name] = number = taken.get(shard.name, 0) + 1
+        shard = shard if number == 1 else replace(shard, name=f"{shard.name}~{number}")
+        unique += split(shard, parts)
+    return unique
+
+
+def _facts(item: Found, cutting: Cutting | None, known: Remembered, report: Report) -> Facts:
+    if len(item.files) == 1 and item.files[0].place == item.place:
+        return examine(item.files[0], cutting, known, report)
+    folder, size = hashlib.sha256(), 0
+    for file in item.files:
+        facts = examine(file, None, known, report)
+        folder.update(f"{file.name}\0{facts.sha256}\n".encode())
+        size += facts.size
+    return Facts(size, folder.hexdigest())

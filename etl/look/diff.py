@@ -1,0 +1,116 @@
+"""Two builds side by side, as their manifests have them: what ``stepmill diff`` says.
+
+The figures are those of the gates (`etl.dataset.drift`); changes are new less old. Nothing but manifests is read, so
+that a published dataset can be compared without its work folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from etl.dataset.drift import changes, distances
+from etl.dataset.generations import Generations, differing
+from etl.dataset.state import changes as settings_changed
+from etl.terminal.text import table
+from etl.terminal.words import counted
+
+_SHARES: Final = {
+    "domains": ("domain", "domain_shares"),
+    "actions": ("action", "action_shares"),
+    "drops": ("dropped as", "drop_rates"),
+}
+"""Name in the comparison -> what a row is about, and the figures it is of."""
+
+
+def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that is compared of two manifests, as JSON; shares come with the largest changes first."""
+    before, after = (Generations.from_json(each["generations"]) for each in (old, new))
+    was, now = old["figures"], new["figures"]
+    sides = {"old": old, "new": new}
+    return {
+        "same": old["fingerprint"] == new["fingerprint"],
+        **{key: {side: of[key] for side, of in sides.items()} for key in ("recipe", "fingerprint")},
+        "totals": _beside(old["totals"] | _quarantined(old), new["totals"] | _quarantined(new)),
+        "figures": _beside(*({key: of[key] for key in _SINGLE} for of in (was, now))),
+        "distances": distances(was, now),
+        **{name: _shares(was[key], now[key]) for name, (_, key) in _SHARES.items()},
+        "inputs": differing(before, after),
+        "generations": {side: _generations(of) for side, of in (("old", before), ("new", after))},
+        "settings": [
+            {"phase": each.phase, "field": each.path, "change": each.line}
+            for each in settings_changed(old["settings"], new["settings"])
+        ],
+        "takedown_changed": old.get("takedown", "") != new.get("takedown", ""),
+    }
+
+
+_SINGLE: Final = ("tokens_per_sample", "survival", "drop_rate")
+
+
+def _quarantined(manifest: Mapping[str, Any]) -> dict[str, int]:
+    return {"quarantined": manifest["quarantined"]}
+
+
+def _beside(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {key: {"old": old[key], "new": new[key], "change": new[key] - old[key]} for key in old if key in new}
+
+
+def _shares(old: Mapping[str, float], new: Mapping[str, float]) -> list[dict[str, Any]]:
+    rows = [
+        {"name": name, "old": old.get(name, 0.0), "new": new.get(name, 0.0), "change": change}
+        for name, change in changes(old, new).items()
+    ]
+    return sorted(rows, key=lambda row: (-abs(row["change"]), row["name"]))
+
+
+def _generations(every: Generations) -> list[dict[str, Any]]:
+    return [{"name": g.name, "inputs": len(g.inputs), "files": sum(g.shards.values())} for g in every.every]
+
+
+def as_text(view: Mapping[str, Any], limit: int) -> str:
+    """`compare` as tables. limit: rows of a table of shares, and names of inputs of a kind; 0 shows all."""
+    if view["same"]:
+        return "the same build: equal fingerprints"
+    head = ["", "old", "new", "change"]
+    counts = [[name.replace("_", " "), *_counts(row)] for name, row in view["totals"].items()]
+    figures = view["figures"]
+    tokens = figures["tokens_per_sample"]
+    counts.append(["tokens a sample", f"{tokens['old']:,.1f}", f"{tokens['new']:,.1f}", f"{tokens['change']:+,.1f}"])
+    counts += [[said, *_rates(figures[key])] for said, key in (("targets kept", "survival"), ("dropped", "drop_rate"))]
+    lines = table(head, counts)
+    for name, (said, _) in _SHARES.items():
+        shown = view[name][: limit or None]
+        if shown:
+            lines += ["", *table([said, *head[1:]], [[row["name"], *_rates(row)] for row in shown])]
+        if len(view[name]) > len(shown):
+            lines.append(f"and {len(view[name]) - len(shown):,} more, which changed less: --limit 0")
+    return "\n".join([*lines, "", *_made_of(view, limit)])
+
+
+def _counts(row: Mapping[str, int]) -> list[str]:
+    return [f"{row['old']:,}", f"{row['new']:,}", f"{row['change']:+,}"]
+
+
+def _rates(row: Mapping[str, float]) -> list[str]:
+    return [f"{row['old']:.2%}", f"{row['new']:.2%}", f"{row['change']:+.2%}"]
+
+
+def _made_of(view: Mapping[str, Any], limit: int) -> list[str]:
+    """What the two builds are made of: inputs, generations, settings."""
+    said = [f"{len(names):,} {what}" for what, names in view["inputs"].items()]
+    lines = [f"inputs: {', '.join(said)}"]
+    for what, names in view["inputs"].items():
+        lines += [f"  {what}: {name}" for name in names[: limit or None]]
+        if limit and len(names) > limit:
+            lines.append(f"  and {len(names) - limit:,} more {what}: --limit 0")
+    for side, every in view["generations"].items():
+        each = ", ".join(
+            f"{g['name']} ({counted(g['inputs'], 'input')}, {counted(g['files'], 'file')} planned)" for g in every
+        )
+        lines.append(f"generations, {side}: {each or 'none'}")
+    if view["settings"]:
+        lines += ["settings:", *(f"  {change['change']}" for change in view["settings"])]
+    else:
+        lines.append("settings: the same")
+    return [*lines, *(["takedown: another list"] if view["takedown_changed"] else [])]

@@ -1,0 +1,171 @@
+"""The tokens of one sample, read from the data file that holds it, and decoded.
+
+Of a file only the batch or row group is read that holds the row; of a remote one only its bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any, Final
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from etl.dataset.place import Place
+from etl.files import storage
+from etl.files.arrow import broken, read_json
+from etl.files.storage import AnyPath
+from schemas.errors import ConfigError, IntegrityError
+from schemas.samples import NO_LOSS, PACKED_SCHEMA, Tokens
+from tokenization import vocabulary as vocabularies
+from tokenization.families import FAMILIES
+from tokenization.ranks import TEKKEN_FILES
+from tokenization.vocabulary import Vocabulary
+
+_BLOCK: Final = 2**20
+_ENDING: Final = re.compile(r"(-[0-9a-f]+)?\.(arrow|parquet)")
+
+
+def runs_of(place: Place, listed: Mapping[str, Any], vocabulary: str = "") -> list[dict[str, Any]]:
+    """The tokens of a listed sample decoded, in runs with and without loss: ``loss``, ``tokens`` (how many), ``text``.
+
+    vocabulary: its name or file, where it is none that is known here. Raises `ConfigError` if it is not the dataset's,
+    `IntegrityError` if the data file does not hold the sample.
+    """
+    ids, labels = tokens_of(place, listed)
+    known = vocabulary_of(place, vocabulary)
+    edges = np.flatnonzero(np.diff((labels == NO_LOSS).astype(np.int8))) + 1
+    runs = []
+    for start, end in zip([0, *edges], [*edges, len(ids)], strict=True):
+        if end > start:
+            text = known.decode(ids[start:end])
+            runs.append({"loss": bool(labels[start] != NO_LOSS), "tokens": int(end - start), "text": text})
+    return runs
+
+
+def tokens_of(place: Place, listed: Mapping[str, Any]) -> tuple[Tokens, Tokens]:
+    """``input_ids`` and ``labels`` of a listed sample, int32; of the first chunk, if there are several."""
+    path = _data_file(place, listed["packed"])
+    if isinstance(path, Path):
+        row = _local(path, listed["row"])
+    else:
+        row = storage.attempt("read", path, lambda: _remote(path, listed["row"]))
+    names = row.column("sample_ids")[0].as_py() if row.num_rows else []
+    if listed["sample_id"] not in names:
+        raise IntegrityError(
+            f"{path}: row {listed['row']} does not hold {listed['sample_id']}, as stats/samples/ says; check the build "
+            "with: stepmill verify"
+        )
+    at = names.index(listed["sample_id"])
+    # not to_numpy of pyarrow, which takes a fifth of a second the first time, for importing pandas
+    columns = (pl.Series(row.column(name)[0].values) for name in ("input_ids", "labels", "seq_lengths"))
+    ids, labels, lengths = (column.to_numpy() for column in columns)
+    end = int(lengths[: at + 1].sum())
+    start = end - int(lengths[at])
+    return ids[start:end], labels[start:end]
+
+
+def _data_file(place: Place, packed: str) -> AnyPath:
+    """A data file by its name in the build; published it has the beginning of its hash too, and either form."""
+    folder = "dataset/data/"
+    rests = ((name, name.removeprefix(folder + packed)) for name in place.manifest["files"] if name.startswith(folder))
+    found = next((name for name, rest in rests if _ENDING.fullmatch(rest)), None)
+    path = place.dataset / (found or f"{folder}{packed}.arrow").removeprefix("dataset/")
+    if found is None or not storage.exists(path):
+        raise place.lacks(str(path))
+    return path
+
+
+def _local(path: Path, row: int) -> pa.RecordBatch:
+    if path.suffix == ".parquet":
+        with path.open("rb") as stream:
+            return _of_parquet(stream, path, row)
+    try:
+        with pa.memory_map(str(path)) as stream:
+            return _of_arrow(stream, row)
+    except pa.ArrowInvalid as error:
+        raise broken(path, error) from error
+
+
+def _remote(path: Any, row: int) -> pa.RecordBatch:
+    with storage.open_ranges(path, _BLOCK) as stream:
+        if path.suffix == ".parquet":
+            return _of_parquet(stream, path, row)
+        try:
+            return _of_arrow(pa.PythonFile(stream, mode="r"), row)
+        except pa.ArrowInvalid as error:
+            raise broken(path, error) from error
+
+
+def _of_arrow(stream: Any, row: int) -> pa.RecordBatch:
+    """One row; no rows if it is not there. Batches are counted by their names, and only one is read whole."""
+    names = pa.ipc.IpcReadOptions(included_fields=[PACKED_SCHEMA.get_field_index("sample_ids")])
+    light = pa.ipc.open_file(stream, options=names)
+    for number in range(light.num_record_batches):
+        rows = light.get_batch(number).num_rows
+        if row < rows:
+            return pa.ipc.open_file(stream).get_batch(number).slice(row, 1)
+        row -= rows
+    return pa.RecordBatch.from_pylist([], PACKED_SCHEMA)
+
+
+def _of_parquet(stream: IO[bytes], path: AnyPath, row: int) -> pa.RecordBatch:
+    try:
+        with pq.ParquetFile(stream) as file:
+            for number in range(file.num_row_groups):
+                rows = file.metadata.row_group(number).num_rows
+                if row < rows:
+                    table = file.read_row_group(number, columns=PACKED_SCHEMA.names)
+                    return table.slice(row, 1).combine_chunks().to_batches()[0]
+                row -= rows
+    except pa.ArrowInvalid as error:
+        raise broken(path, error) from error
+    return pa.RecordBatch.from_pylist([], PACKED_SCHEMA)
+
+
+def vocabulary_of(place: Place, given: str = "") -> Vocabulary:
+    """The vocabulary of a dataset: the one that is given, else of those known here the one with its hash, else what
+    the recipe of the build names. Raises `ConfigError` if that is none with its hash.
+    """
+    wanted = str(place.manifest["settings"]["packed"]["vocabulary"])
+    for known in _given(given) if given else _known(place):
+        if known.decodes(wanted):
+            return known
+    said = f"{given} is not its vocabulary" if given else "its vocabulary is not known here, or its package is missing"
+    raise ConfigError(
+        f"{place.given}: {said} (sha256 {wanted}); name it by its file: --vocabulary FILE (a .tiktoken rank file or a "
+        "tokenizer.json)"
+    )
+
+
+def _given(given: str) -> Iterator[Vocabulary]:
+    """What a name or a file may stand for: a rank file does not say of which family it is."""
+    names = [*FAMILIES, *TEKKEN_FILES]
+    if not Path(given).is_file():
+        if given not in names:
+            raise ConfigError(f"--vocabulary {given}: no such file, and none of {', '.join(names)}")
+        yield vocabularies.load(given)
+        return
+    for name in FAMILIES:
+        with suppress(ConfigError):  # pinned to another file
+            yield vocabularies.load(name, file=given)
+
+
+@lru_cache(maxsize=2)
+def _named(name: str) -> Vocabulary:
+    """One object a name: its ranks take a moment to read."""
+    return vocabularies.load(name)
+
+
+def _known(place: Place) -> Iterator[Vocabulary]:
+    for name in ("qwen2.5", *TEKKEN_FILES, "cl100k", "o200k"):
+        with suppress(ConfigError):  # not installed
+            yield _named(name)
+    if place.work is not None and "vocabulary" in (order := read_json(place.work / "order.json")):
+        yield vocabularies.noted(order["vocabulary"])

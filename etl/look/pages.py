@@ -1,0 +1,194 @@
+"""A page before and after the pruning, side by side: what stayed, element by element, and what went.
+
+Before is not kept in a build: the page is read again from the recorded input, which must be there and have the content
+that was built; the work folder knows by what name and hash. After is the observation as it was built. The two are laid
+side by side by the ids of their elements, which pruning keeps.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from itertools import groupby
+from typing import Any, Final, NamedTuple
+
+from etl import pages
+from etl.dataset.place import Place
+from etl.terminal.text import cell, clipped, columns, count, dim, head, target
+from schemas.reasons import TAKEN_DOWN
+from schemas.samples import Sample
+from schemas.workflow import Step
+
+_AROUND: Final = 12
+_NODE: Final = re.compile(r' node="([0-9]+)"')
+_NARROWEST: Final = 24
+
+
+class Row(NamedTuple):
+    """One element with the text after its tag: as recorded, and as it stayed (empty if it went)."""
+
+    node: int
+    depth: int
+    before: str
+    after: str
+
+
+def view(place: Place, sample_id: str, shard: str, made: Sample | None, reasons: Collection[str]) -> dict[str, Any]:
+    """``missing``: why there is no page to be had, empty if there is; ``html``: the page; ``url``, ``action`` and
+    ``locators`` as recorded; ``pruned``: whether there is a page after the pruning; ``target``: id of the target's
+    element, -1 if it is not known; ``elements``: a row each (`Row`).
+
+    shard: key of the input shard. made: what the step became. reasons: for which it was dropped: what was taken down is
+    not read again.
+    """
+    from etl.look.original import recorded_step  # which takes every source with it
+
+    place.inside("the page as it was recorded")
+    if TAKEN_DOWN in reasons:
+        step: Step | str = "it is on the takedown list"
+    else:
+        step = recorded_step(place.given, shard, sample_id)
+    if isinstance(step, str):
+        return {"missing": step, "html": None, "elements": []}
+    return {
+        "missing": "",
+        "html": step.html,
+        "url": step.url,
+        "action": asdict(step.action),
+        "locators": [asdict(each) for each in step.target],
+        "pruned": made is not None,
+        "target": made.node if made is not None else -1,
+        "elements": [row._asdict() for row in beside(step.html, made.observation if made is not None else "")],
+    }
+
+
+def beside(html: str, observation: str) -> list[Row]:
+    """Every element of a page in document order, beside what is left of it in the observation."""
+    page = pages.read(html)
+    stayed = _stayed(observation)
+    rows: list[Row] = []
+    for depth, token, text in _elements(page):
+        node = page.node(len(rows))
+        rows.append(Row(node, depth, f"{_start_tag(token)} {text}".rstrip(), stayed.get(node, "")))
+    return rows
+
+
+def _stayed(observation: str) -> dict[int, str]:
+    """By node id, an element's start tag in an observation and the text up to the next one."""
+    found: dict[int, str] = {}
+    node = -1
+    for each in tags(observation)[1]:
+        tag, _, text = each.partition(">")
+        number = None if each.startswith("</") else _NODE.search(tag)
+        if number is not None:
+            node = int(number[1])
+            found[node] = each
+        elif node >= 0 and text:
+            found[node] += text
+    return found
+
+
+def tags(observation: str) -> tuple[str, list[str]]:
+    """What stands before the first tag, and each tag with the text up to the next one: every ``<`` of an observation
+    opens a tag, and ``>`` closes it, because `etl.pages.prune` escapes all others.
+    """
+    before, *pieces = observation.split("<")
+    return before.strip(), [f"<{piece}".rstrip() for piece in pieces]
+
+
+def _start_tag(token: pages.Token) -> str:
+    """As it was written, but for white space before its end."""
+    if token.odd:
+        return token.markup
+    closed = token.kind == pages.EMPTY and token.tag not in pages.VOID_TAGS
+    return f"<{token.tag}{token.markup}{'/' if closed else ''}>"
+
+
+def _elements(page: pages.Page) -> Iterator[tuple[int, pages.Token, str]]:
+    """Each element's depth, start tag, and the text up to the next one."""
+    opened: list[str] = []
+    waiting: tuple[int, pages.Token, list[str]] | None = None
+    for token in page.tokens:
+        if token.element:
+            if waiting:
+                yield waiting[0], waiting[1], " ".join(waiting[2])
+            waiting = len(opened), token, []
+            if token.kind == pages.START:
+                opened.append(token.tag)
+        elif token.kind == pages.END and token.tag in opened[-_DEEPEST:]:
+            while opened.pop() != token.tag:
+                pass
+        if waiting and (text := " ".join(token.raw_text.split())):
+            waiting[2].append(text)
+    if waiting:
+        yield waiting[0], waiting[1], " ".join(waiting[2])
+
+
+_DEEPEST: Final = 512
+"""Open elements among which an end tag is looked for, so that a page of nothing but start tags takes no square time."""
+
+
+def text(found: Mapping[str, Any], whole: bool = False) -> list[str]:
+    """`view` in two columns as wide as the terminal; runs of elements that went are one line unless ``whole``."""
+    title = head("page as it was recorded, and after the pruning")
+    if found["missing"]:
+        return [title, cell(f"  {found['missing']}")]
+    rows = [Row(**row) for row in found["elements"]]
+    at = next((number for number, row in enumerate(rows) if row.node == found["target"]), -1)
+    lines = [title]
+    action = [found["action"][name] for name in ("kind", "value", "description")]
+    lines += [cell(f"  {said}") for said in (found["url"], ": ".join(filter(None, action))) if said]
+    locators = ((each["kind"], each["name"], each["value"]) for each in found["locators"])
+    lines += [cell(f"  locator {' '.join(filter(None, each))}") for each in locators]
+    if not found["pruned"]:
+        lines += ["  the step was dropped before its page was pruned", ""]
+        shown = [cell("  " * row.depth + row.before) for row in rows]
+        fitting = [clipped(line, columns()).rstrip() for line in shown]
+        return [*lines, *(shown if whole else around(fitting, -1, _AROUND))]
+    kept = sum(bool(row.after) for row in rows)
+    lines.append(f"  {count(kept)} of {count(len(rows))} elements are left")
+    if at >= 0:
+        lines += [f"  before: {cell(rows[at].before)}", f"  after:  {cell(rows[at].after)}"]
+    return [*lines, "", *_columns(rows, at, whole)]
+
+
+def _columns(rows: Sequence[Row], at: int, whole: bool) -> list[str]:
+    """Rows side by side. What is shown begins at the left, however deep in the page it is."""
+    half = max(_NARROWEST, (columns() - 3) // 2)
+    shown: list[list[Row]] = []  # a row each, or a run of rows that went
+    place = -1
+    for went, group in groupby(enumerate(rows), key=lambda pair: not pair[1].after and pair[0] != at):
+        run = [*group]
+        if went and len(run) > 2 and not whole:
+            shown.append([row for _, row in run])
+            continue
+        for number, row in run:
+            place = len(shown) if number == at else place
+            shown.append([row])
+    start, end = (0, len(shown)) if whole else _window(len(shown), place, _AROUND)
+    base = min((run[0].depth for run in shown[start:end]), default=0)
+    lines = [_line(run, half, base, place == number) for number, run in enumerate(shown)]
+    return lines if whole else around(lines, place, _AROUND)
+
+
+def _line(run: Sequence[Row], half: int, base: int, is_target: bool) -> str:
+    row = run[0]
+    margin = " " * min(2 * max(0, row.depth - base), half // 2)
+    before, after = (row.before, row.after) if len(run) == 1 else (f"… {len(run):,} elements", "")
+    left, right = (clipped(cell(f"{margin}{side}" if side else ""), half) for side in (before, after))
+    if is_target:
+        return f"{target(left)} ┊ {target(right)}"
+    return f"{left if after else dim(left)} ┊ {right}".rstrip()
+
+
+def around(lines: Sequence[str], at: int, number: int) -> list[str]:
+    """So many lines before and after one, or the first where there is none; and how many are left out on each side."""
+    start, end = _window(len(lines), at, number)
+    above = [dim(f"… {start:,} lines above: --whole")] if start else []
+    below = [dim(f"… {len(lines) - end:,} lines below: --whole")] if end < len(lines) else []
+    return [*above, *lines[start:end], *below]
+
+
+def _window(size: int, at: int, number: int) -> tuple[int, int]:
+    return (max(0, at - number), min(size, at + number + 1)) if at >= 0 else (0, min(size, 2 * number + 1))

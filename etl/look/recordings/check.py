@@ -1,0 +1,247 @@
+"""What is in recordings, before anything is built of them: formats, counts, and what is wrong, with its remedy.
+
+Everything is read; the targets of some steps of each file are looked for in their pages. No reader has to be told what
+a file is: those that are in no known format are named, with what they are.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from etl import pages
+from etl.dataset import oddities
+from etl.inputs import strangers
+from etl.inputs.find import UNKNOWN, find, shards
+from etl.inputs.records import InputShard
+from etl.look.recordings import remedies
+from etl.look.recordings.lines import lines_of
+from etl.sources import FORMATS, KEYS, SOURCES
+from etl.stages import locate
+from etl.stages.enter import enter
+from etl.stages.wording import as_lines, flaw, unknown_actions
+from etl.tally import Odd, Quarantined, Tally
+from etl.terminal.text import cell
+from schemas.trail import Mark
+from schemas.workflow import Workflow
+
+STEPS: Final = 50
+"""So many steps of a file have their targets looked for, unless otherwise asked."""
+_ALIKE: Final = 3
+"""So many problems are shown that say the same of other records."""
+PROBLEMS: Final = 20
+"""So many problems of each format are shown, and so many files that were left aside."""
+_OUTCOMES: Final = {"": "found", "target_absent": "absent", "target_ambiguous": "ambiguous"}
+_UNREADABLE: Final = "unreadable"
+_JSON_PLACE: Final = re.compile(r"line (\d+) column (\d+) \(char \d+\)")
+
+
+@dataclass
+class _Problem:
+    """One thing that is wrong. record: its id. where: the key or step, if that is not said in ``says``."""
+
+    record: str
+    reason: str
+    says: str
+    remedy: str
+    where: str = ""
+    line: int | None = None
+
+
+@dataclass
+class _Found:
+    """What is known of the recordings in one format. ids: content and place of each workflow by its id."""
+
+    files: int = 0
+    bytes: int = 0
+    workflows: int = 0
+    steps: int = 0
+    with_target: int = 0
+    failed: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    targets: Counter[str] = field(default_factory=Counter)
+    unknown_actions: Counter[str] = field(default_factory=Counter)
+    odd: Counter[Odd] = field(default_factory=Counter)
+    problems: list[_Problem] = field(default_factory=list)
+    ids: dict[str, tuple[str, str]] = field(default_factory=dict)
+    alike: Counter[str] = field(default_factory=Counter)
+    most_alike: int = _ALIKE
+
+    def read(self, shard: InputShard, steps: int, limit: int) -> None:
+        """Read one file. steps: have their targets looked for. limit: of problems that are kept."""
+        self.files += 1
+        self.bytes += shard.size
+        tally = Tally()
+        problems: list[_Problem] = []
+        left = steps
+        for workflow in SOURCES[shard.format].read(shard, tally):
+            self.workflows += 1
+            self.steps += len(workflow.steps)
+            self.with_target += sum(bool(step.target) for step in workflow.steps)
+            self.failed += sum(bool(step.error) for step in workflow.steps)
+            for problem in self._looked_at(workflow, left):
+                self.errors[problem.reason] += 1
+                problems.append(problem)
+            left = max(0, left - len(workflow.steps))
+        self.odd.update(tally.odd)
+        self.errors.update(bad.reason for bad in tally.quarantined)
+        problems += [_unread(shard, bad) for bad in tally.quarantined]
+        kept = [problem for problem in problems if self._is_new(problem)][: max(0, limit - len(self.problems))]
+        lines = lines_of(shard, {problem.record for problem in kept})
+        for problem in kept:
+            problem.line = lines.get(problem.record)
+            problem.says = _in_file(problem.says, problem.line, problem.record)
+        self.problems += sorted(kept, key=lambda problem: problem.line or 0)
+
+    def _is_new(self, problem: _Problem) -> bool:
+        """Whether few others say the same."""
+        said = re.sub(r"\d+", "0", f"{problem.reason} {problem.where} {problem.remedy}")
+        self.alike[said] += 1
+        return self.alike[said] <= self.most_alike
+
+    def _looked_at(self, workflow: Workflow, steps: int) -> Iterator[_Problem]:
+        trail = enter(workflow, Tally(), {})
+        here = workflow.origin or workflow.uid
+        hashed, before = self.ids.setdefault(workflow.uid, (trail.content_hash, here))
+        if before != here:
+            reason = "duplicate_workflow" if hashed == trail.content_hash else "conflicting_id"
+            says = f"{workflow.workflow_id!r} is the id of {before} too"
+            yield _Problem(here, reason, says, remedies.of_step(reason), "workflow_id")
+        for mark in trail.marks:
+            where = f"steps[{mark.place}]" if workflow.source == "workflows" else f"step {mark.number}"
+            step = mark.step
+            reason, says = flaw(step)
+            if reason:
+                self.unknown_actions.update([says] if reason == "unknown_action" else [])
+                remedy = remedies.of_step(reason, step.action.kind)
+                key = ".kind" * (reason == "unknown_action" and "no kind" in says)
+                yield _Problem(here, reason, says, remedy, f"{where}.action{key}")
+            if step.target and mark.place < steps:
+                reason, says = _target(mark)
+                self.targets[_OUTCOMES.get(reason, _UNREADABLE)] += 1
+                if reason:
+                    key = "html" if reason in ("missing_dom", "empty_page") else "target"
+                    yield _Problem(here, reason, says, remedies.of_step(reason), f"{where}.{key}")
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        outcomes = (*_OUTCOMES.values(), _UNREADABLE)
+        return {
+            "files": self.files,
+            "bytes": self.bytes,
+            "workflows": self.workflows,
+            "steps": self.steps,
+            "with_target": self.with_target,
+            "failed": self.failed,
+            "errors": dict(self.errors.most_common()),
+            "targets": {name: self.targets[name] for name in outcomes},
+            "unknown_actions": unknown_actions(self.unknown_actions),
+            "oddities": oddities.listed(self.odd, KEYS),
+            "problems": [
+                {
+                    "file": problem.record.partition("#")[0],
+                    "line": problem.line,
+                    "record": problem.record,
+                    "where": problem.where,
+                    "reason": problem.reason,
+                    "says": problem.says,
+                    "remedy": problem.remedy,
+                }
+                for problem in self.problems
+            ],
+        }
+
+
+def view(inputs: Sequence[str], steps: int = STEPS, limit: int = PROBLEMS) -> dict[str, Any]:
+    """Read recordings without building. steps: of each file, whose targets are looked for. limit: of problems a format.
+
+    Returns ``formats``: by name, counts and problems; ``left_aside``: files in no known format.
+    """
+    formats: dict[str, _Found] = {}
+    left_aside: list[dict[str, Any]] = []
+    for shard in shards(find(inputs, SOURCES, lenient=True)):
+        if shard.format == UNKNOWN:
+            met = strangers.meet(shard.path, FORMATS.values())
+            left_aside.append({"file": shard.name, "bytes": shard.size, **met.as_json()})
+        else:
+            alike = _ALIKE if limit < sys.maxsize else limit
+            formats.setdefault(shard.format, _Found(most_alike=alike)).read(shard, steps, limit)
+    return {"formats": {name: formats[name].as_json() for name in sorted(formats)}, "left_aside": left_aside}
+
+
+def unreadable(report: dict[str, Any]) -> bool:
+    """Whether nothing at all could be read."""
+    return not any(counts["workflows"] for counts in report["formats"].values())
+
+
+def text(report: dict[str, Any], limit: int = PROBLEMS) -> str:
+    """`view` as text."""
+    lines: list[str] = []
+    for name, counts in report["formats"].items():
+        lines.append(
+            f"{name}: {_some(counts['files'], 'file')}, {counts['bytes'] / 1e6:,.1f} MB, "
+            f"{_some(counts['workflows'], 'workflow')}, {_some(counts['steps'], 'step')}, "
+            f"{counts['with_target']:,} with a target, {counts['failed']:,} failed"
+        )
+        looked_at = sum(counts["targets"].values())
+        if looked_at:
+            said = ", ".join(f"{count:,} {outcome}" for outcome, count in counts["targets"].items())
+            lines.append(f"  targets of {_some(looked_at, 'step')} looked for in their pages: {said}")
+        lines += [f"  will not be trained on: {cell(line)}" for line in as_lines(counts["unknown_actions"])]
+        lines += [f"  {cell(line)}" for line in oddities.lines(counts["oddities"])]
+        lines += [f"  {count:,} x {reason}" for reason, count in counts["errors"].items()]
+        lines += [f"    {cell(_problem(problem))}" for problem in counts["problems"]]
+        more = sum(counts["errors"].values()) - len(counts["problems"])
+        if more > 0:
+            lines.append(f"    and {more:,} more; --limit shows more")
+    left = report["left_aside"]
+    if left:
+        lines.append(f"left aside: {_some(len(left), 'file')} in no known format (see: stepmill formats)")
+        lines += [f"  {cell(each['file'])}: {cell(each['says'])}; {each['advice']}" for each in left[:limit]]
+        if len(left) > limit:
+            kinds = Counter(each["kind"] for each in left[limit:])
+            lines.append(
+                f"  and {len(left) - limit:,} more: {', '.join(f'{n:,} x {k}' for k, n in kinds.most_common())}"
+            )
+    if unreadable(report):
+        lines.append("nothing could be read")
+    return "\n".join(lines)
+
+
+def _problem(problem: dict[str, Any]) -> str:
+    place = f"{problem['file']}:{problem['line']}" if problem["line"] else problem["record"]
+    where = f"{problem['where']}: " if problem["where"] else ""
+    return f"{place}: {where}{problem['says']} ({problem['reason']}); {problem['remedy']}"
+
+
+def _unread(shard: InputShard, bad: Quarantined) -> _Problem:
+    return _Problem(bad.id, bad.reason, bad.detail, remedies.of_record(shard.format, bad.reason, bad.detail, bad.raw))
+
+
+def _target(mark: Mark) -> tuple[str, str]:
+    """Why the target of a step is not found in its page, if so."""
+    if not mark.step.html:
+        return "missing_dom", "empty: there is no page"
+    page = pages.read(mark.step.html, mark.utf8)
+    if not page.elements:
+        return "empty_page", f"{len(mark.step.html)} characters without an element"
+    reason, detail, _ = locate.find(page, mark.step.target)
+    return reason, detail
+
+
+def _in_file(says: str, line: int | None, record: str) -> str:
+    """With the file's lines where a parser has counted those of the record."""
+    if line is None or (hit := _JSON_PLACE.search(says)) is None:
+        return says
+    of_record, column = int(hit[1]), hit[2]
+    exact = "#line=" in record or of_record > 1
+    place = f"line {line + of_record - 1}" + (f", column {column}" if exact else "")
+    return says[: hit.start()] + place + says[hit.end() :]
+
+
+def _some(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,163 @@
+"""What a format looks like, as a page for people (``docs/formats/`` holds the same) and as JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from etl.inputs.description import TYPES, Field, Format
+from etl.sources import FORMATS
+from etl.sources.browsergym.calls import CALLS
+from schemas.actions import KINDS
+from schemas.errors import ConfigError
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_EVENTS: Final = {
+    "mousedown, mouseup, click": "click",
+    "dblclick": "double_click",
+    "mousedown, mouseup elsewhere": "drag or select_text",
+    "click in a list": "select",
+    "keydown, keypress, keyup": "type or press",
+    "scroll": "scroll",
+}
+_SHOWN_EXAMPLE: Final = 1_500
+
+
+def described(name: str) -> Format:
+    """A format by its name. Raises `ConfigError` for one that there is not."""
+    if name not in FORMATS:
+        raise ConfigError(f"there is no format {name!r} (there are: {', '.join(FORMATS)})")
+    return FORMATS[name]
+
+
+def as_json(format: Format) -> dict[str, Any]:
+    """For programs."""
+    return {
+        "format": format.name,
+        "about": format.about,
+        "record": format.record,
+        "files": format.files,
+        "fields": [
+            {"path": each.path, "type": each.type, "required": each.required, "also": [*each.also], "says": each.says}
+            for each in format.fields
+        ],
+        "actions": kinds(format),
+        "notes": [*format.notes],
+        "example": format.example_name,
+    }
+
+
+def kinds(format: Format) -> list[dict[str, str]]:
+    """Recorded words for actions, and the kind that each is."""
+    if format.name == "browsergym":
+        return [{"recorded": f"{name}({_parameters(said)})", "kind": kind} for name, (kind, said) in CALLS.items()]
+    if format.name == "miniwob":
+        return [{"recorded": recorded, "kind": kind} for recorded, kind in _EVENTS.items()]
+    return [
+        {"recorded": ", ".join(kind.words), "kind": kind.name, "element": kind.element, "value": kind.value}
+        for kind in KINDS.values()
+        if kind.action
+    ]
+
+
+def _parameters(said: str) -> str:
+    return ", ".join(said.split())
+
+
+def page(format: Format) -> str:
+    """The page of a format in Markdown."""
+    rows = [
+        f"| {' or '.join(f'`{name}`' for name in _paths(each))} | {each.type} | {'yes' * each.required} | {each.says} |"
+        for each in format.fields
+    ]
+    lines = [
+        f"# `{format.name}`",
+        "",
+        format.about,
+        "",
+        f"A record is {format.record}. Read are: {format.files}. Plain, `.gz` or `.zst`.",
+        "",
+        "| key | type | required | what |",
+        "|---|---|---|---|",
+        *rows,
+        "",
+        *(line for note in format.notes for line in (note, "")),
+        "## Kinds of action",
+        "",
+        *_kinds_table(format),
+        "",
+        "## Example",
+        "",
+        f"`stepmill example {format.name} > {format.example_name}` writes one that is read:",
+        "",
+        f"```{'csv' if format.csv else 'json'}",
+        format.example[:_SHOWN_EXAMPLE].rstrip("\n") + ("..." if len(format.example) > _SHOWN_EXAMPLE else ""),
+        "```",
+        "",
+        f"`stepmill schema {format.name} --json-schema` prints a JSON Schema of one record; `stepmill check FILE` says",
+        "of each record that cannot be read where, why, and what to do.",
+    ]
+    return "\n".join(lines)
+
+
+def _paths(field: Field) -> list[str]:
+    parent = f"{field.parent}." if field.parent else ""
+    return [field.path, *(f"{parent}{name}" for name in field.also)]
+
+
+def _kinds_table(format: Format) -> list[str]:
+    found = kinds(format)
+    if "element" not in found[0]:
+        rows = [f"| `{each['recorded']}` | {each['kind']} |" for each in found]
+        return ["| recorded | kind |", "|---|---|", *rows]
+    rows = [f"| `{each['kind']}` | {each['element']} | {each['value']} | {each['recorded']} |" for each in found]
+    return [
+        "Any of these words, in any case and with spaces, hyphens or underscores; another word is counted, kept in",
+        "the history, and not trained on.",
+        "",
+        "| kind | element | value | words |",
+        "|---|---|---|---|",
+        *rows,
+    ]
+
+
+def json_schema(format: Format) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of one record."""
+    whole: dict[str, Any] = _object(format, "")
+    return {
+        "$schema": _DIALECT,
+        "title": format.name,
+        "description": f"{format.about} A record is {format.record}.",
+        **whole,
+    }
+
+
+def _object(format: Format, parent: str) -> dict[str, Any]:
+    """The schema of the keys within a path."""
+    properties: dict[str, Any] = {}
+    needed: list[dict[str, Any]] = []
+    for each in format.fields:
+        if each.parent == parent:
+            schema = _value(format, each)
+            properties |= dict.fromkeys(each.names, schema)
+            if each.required:
+                needed.append({"anyOf": [{"required": [name]} for name in each.names]})
+    simple = [option["anyOf"][0]["required"][0] for option in needed if len(option["anyOf"]) == 1]
+    several = [option for option in needed if len(option["anyOf"]) > 1]
+    made: dict[str, Any] = {"type": "object", "properties": properties}
+    if simple:
+        made["required"] = simple
+    if several:
+        made["allOf"] = several
+    return made
+
+
+def _value(format: Format, field: Field) -> dict[str, Any]:
+    known = TYPES[field.type]
+    assert isinstance(known, dict)
+    schema: dict[str, Any] = {**known, "description": field.says}
+    if any(each.parent == f"{field.path}[]" for each in format.fields):
+        schema["items"] = _object(format, f"{field.path}[]")
+    elif any(each.parent == field.path for each in format.fields):
+        inner = {key: value for key, value in _object(format, field.path).items() if key != "type"}
+        schema |= inner
+    return schema

@@ -1,0 +1,106 @@
+"""The sampled steps as they lie in a report: as letters and digits, and not more of them than there is room for.
+
+Where the steps would go over the limit, recorded pages are left out first, then steps, and it is counted how many.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from etl.look.report import frames
+
+PAGE_CHARS: Final = 4 * 2**20
+"""A recorded page with more is not shown: a browser would be busy with it for long."""
+_AS_IT_WAS: Final = (
+    "As it was recorded, with what the dataset may leave out; but without scripts, and as nothing is fetched, without "
+    "pictures and styles from elsewhere."
+)
+_LABEL: Final = 100
+"""Characters of a name in a label."""
+
+
+@dataclass
+class Packed:
+    """Steps as they lie in the file, at most so many bytes of them."""
+
+    limit: int
+    size: int = 0
+    steps: list[dict[str, str]] = field(default_factory=list)
+    without_page: int = 0
+    left_out: int = 0
+
+    def add(self, step: Mapping[str, Any]) -> None:
+        """Pack a step, its recorded page only if there is room, or not at all."""
+        pages = _pages(step)
+        data = _packed(step, pages)
+        if self.size + len(data) > self.limit:
+            pages["before"] = {"missing": "Left out, because the file would become too large."}
+            data, self.without_page = _packed(step, pages), self.without_page + 1
+        if self.size + len(data) > self.limit:
+            self.without_page, self.left_out = self.without_page - 1, self.left_out + 1
+            return
+        self.size += len(data)
+        named = (step[name][:_LABEL] for name in ("sample_id", "action_kind", "domain", "split"))
+        label = " · ".join(named)
+        of = {name: step[name][:_LABEL] for name in ("source", "domain")}
+        self.steps.append({"label": label, **of, "data": data})
+
+
+def packed(steps: Iterable[Mapping[str, Any]], limit: int) -> Packed:
+    """All steps, one at a time. limit: bytes in the file."""
+    found = Packed(limit)
+    for step in steps:
+        found.add(step)
+    return found
+
+
+def _packed(step: Mapping[str, Any], pages: Mapping[str, Any]) -> str:
+    """A step as letters and digits: JSON, gzip, base64. JSON in ASCII carries any character, half of a pair too."""
+    value = {"facts": _facts(step), "tokens": step["tokens"], "loss": step["loss"], **pages}
+    whole = gzip.compress(json.dumps(value).encode(), compresslevel=9, mtime=0)
+    return base64.b64encode(whole).decode()
+
+
+def _facts(step: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What stands above a step: those of its fields that there are."""
+    kept = f" ({step['pruned_chars'] / step['raw_chars']:.0%})" if step["raw_chars"] else ""
+    chunk = f", chunk {step['chunk']} of {step['chunks']} from the right" if step["chunks"] > 1 else ""
+    found = {
+        "Objective": step["objective"],
+        "URL": step["url"],
+        "Description": step["description"],
+        "Action": " ".join(filter(None, [step["action_kind"], step["action_value"]])),
+        "Target": step["target_html"],
+        "Page": f"{step['raw_chars']:,} characters, {step['pruned_chars']:,} pruned{kept}",
+        "Tokens": f"{step['prompt_tokens']:,} of the prompt, {step['completion_tokens']:,} of the completion{chunk}",
+        "Place": f"row {step['row']} of {step['packed']}",
+    }
+    return [(name, str(value)) for name, value in found.items() if value]
+
+
+def _pages(step: Mapping[str, Any]) -> dict[str, Any]:
+    """The page before and after the pruning as documents for frames, or why there is none."""
+    node, html, observation = step["node"], step["recorded"], step["observation"]
+    if html is None:
+        before = {"missing": step["missing"][:1].upper() + step["missing"][1:] + "."}
+    elif len(html) > PAGE_CHARS:
+        before = {"missing": f"Left out: it has {len(html):,} characters, and pages of up to {PAGE_CHARS:,} are shown."}
+    else:
+        before = _page(html, frames.element_of(html, node))
+        before["note"] = _AS_IT_WAS
+    if observation is None:
+        return {"before": before, "after": {"missing": "A published dataset has only tokens: see the prompt."}}
+    after = _page(observation, frames.numbered(observation, node), plain=True)
+    at = observation.find(step["target_html"]) if step["target_html"] else -1
+    after |= {"source": observation, "mark": [at, at + len(step["target_html"])] if at >= 0 else None}
+    return {"before": before, "after": after}
+
+
+def _page(markup: str, element: int, *, plain: bool = False) -> dict[str, Any]:
+    document = frames.document(markup, element, plain=plain)
+    return {"document": document, "mark": frames.marked(document)}

@@ -1,0 +1,91 @@
+"""The steps that a report lets people look at: drawn by a seed, each with what was recorded and what was made of it."""
+
+from __future__ import annotations
+
+import codecs
+import random
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from etl.dataset.index import scan
+from etl.dataset.place import Place
+from etl.dataset.samples import gather
+from etl.look import samples
+from etl.look.encoded import tokens_of, vocabulary_of
+from etl.look.original import recorded
+from schemas.samples import NO_LOSS, Sample, Tokens
+from schemas.workflow import Step
+from tokenization.vocabulary import Vocabulary
+
+LEFT_OUT = "recorded pages are left out of this report"
+_OF_SAMPLE = ("objective", "url", "description", "action_value", "node", "target_html", "observation")
+
+
+def drawn(
+    place: Place, number: int, seed: int = 0, vocabulary: str = "", *, pages: bool = True
+) -> Iterator[dict[str, Any]]:
+    """``number`` samples of the dataset at random, one at a time, in the order of the inputs.
+
+    They are taken from each source and domain in turn, so that small ones are among them.
+
+    Each has its line of the listing; the fields of what it was made of, null without a work folder; ``tokens``, the
+    text that each adds (empty where a character takes several tokens, of which it comes with the last); ``loss``,
+    ranges of tokens with loss; ``recorded``, the page as recorded, else null and ``missing`` says why. pages: read
+    them.
+
+    Raises `ConfigError` if the dataset's vocabulary is not known here.
+    """
+    if not number or not place.manifest["totals"]["samples"]:
+        return
+    known = vocabulary_of(place, vocabulary)
+    rows = _chosen(place, number, seed)
+    listed = {row["sample_id"]: row for row in rows.iter_rows(named=True)}
+    made = _made(place, listed)
+    found = recorded(place.given, listed) if pages else ((each, LEFT_OUT) for each in listed)
+    for sample_id, step in found:
+        sample = made.get(sample_id)
+        ids, labels = tokens_of(place, listed[sample_id])
+        yield {
+            **listed[sample_id],
+            **{name: getattr(sample, name) if sample else None for name in _OF_SAMPLE},
+            "tokens": pieces(ids, known),
+            "loss": _loss(labels),
+            "recorded": step.html if isinstance(step, Step) else None,
+            "missing": "" if isinstance(step, Step) else step,
+        }
+
+
+def _chosen(place: Place, number: int, seed: int) -> pl.DataFrame:
+    """Lines of the listing, drawn by the seed; the largest group of source and domain comes first in each turn."""
+    frame = samples.scan(place, samples.Wanted()).with_row_index("at")
+    keys = frame.select("source", "domain", "at").collect()
+    groups = keys.group_by("source", "domain").agg(pl.col("at").sort())
+    groups = groups.sort(pl.col("at").list.len(), "source", "domain", descending=[True, False, False])
+    chance = random.Random(seed)
+    shuffled = [chance.sample(of, min(number, len(of))) for of in groups["at"].to_list()]
+    in_turn = [at for turn in zip_longest(*shuffled) for at in turn if at is not None]
+    return frame.filter(pl.col("at").is_in(in_turn[:number])).drop("at").collect()
+
+
+def _made(place: Place, listed: Mapping[str, Any]) -> dict[str, Sample]:
+    if place.work is None:
+        return {}
+    rows = scan(place.work).filter((pl.col("reason") == "") & pl.col("sample_id").is_in(list(listed)))
+    return {each.sample_id: each for each in gather(rows.select("shard", "row", "chars").collect(), place.work)}
+
+
+def pieces(ids: Tokens, vocabulary: Vocabulary) -> list[str]:
+    """The text that each token adds; joined, it is the text of all."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    texts = [decoder.decode(vocabulary.decode_bytes([token])) for token in ids.tolist()]
+    texts[-1:] = [(texts[-1] if texts else "") + decoder.decode(b"", final=True)]
+    return texts
+
+
+def _loss(labels: Tokens) -> list[list[int]]:
+    edges = np.flatnonzero(np.diff((labels != NO_LOSS).astype(np.int8), prepend=0, append=0))
+    return edges.reshape(-1, 2).tolist()

@@ -1,0 +1,202 @@
+"""Check a build against its manifest and reports: every file's hash, every count, the schema, the accounting,
+and that nothing is left of what was taken down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from etl.dataset import account, candidate, hand_written, state
+from etl.dataset.layout import good_of, shelf
+from etl.decisions.leftovers import traces
+from etl.decisions.takedown import kept
+from etl.files import scratch, storage
+from etl.files.arrow import column, open_arrow, read_json, sha256_of
+from etl.files.storage import AnyPath
+from etl.terminal.progress import Progress
+from schemas.errors import ConfigError, IntegrityError, StepmillError
+from schemas.samples import NO_LOSS, PACKED_SCHEMA
+
+
+def verify(out: AnyPath, progress: Callable[..., Progress] = Progress) -> list[str]:
+    """What is wrong, one line each; empty if nothing is.
+
+    Raises `ConfigError` if there is no finished build.
+    """
+    path = out / "dataset" / "manifest.json"
+    if not storage.exists(path):
+        said = f"{out}: no finished build ({path} is missing){candidate.hint(out)}"
+        raise ConfigError(f"{said}; run the build command again")
+    manifest = read_json(path)
+    with progress("phase 1 of 5: what was taken down", brief=True):
+        problems = _taken_down(out, manifest)
+    work = [*_work_files(out)]
+    size = len(manifest["files"]) + len(work)
+    with progress("phase 2 of 5: hashes", size, "files", brief=True) as shown:
+        problems += _files(out, manifest, work, shown)
+    if problems:  # the rest is about whole files
+        return problems
+    shards = sorted(name for name in manifest["files"] if name.endswith(".arrow"))
+    with progress("phase 3 of 5: rows", len(shards), "files", brief=True) as shown:
+        for name in shards:
+            problems += _rows(out / name, name, manifest["settings"]["index"]["context"])
+            shown.advance(1)
+        problems += _counts(out, manifest)
+    try:
+        with progress("phase 4 of 5: accounting", brief=True):
+            problems += _accounts(out, manifest)
+    except (IntegrityError, OSError, pa.ArrowException, pl.exceptions.PolarsError) as error:
+        problems.append(
+            f"accounting: a file under {out / 'work'} cannot be read ({error}); build again into a new folder"
+        )
+    with progress("phase 5 of 5: loading", brief=True):
+        return problems or _loads(out, manifest)
+
+
+def _files(out: AnyPath, manifest: dict[str, Any], work: Sequence[tuple[AnyPath, str]], shown: Progress) -> list[str]:
+    """Files of the dataset, and of the work folder with their hashes, that are not as they were written."""
+    problems: list[str] = []
+    for name, digest in manifest["files"].items():
+        shown.advance(1)
+        path = out / name
+        if not storage.exists(path):
+            problems.append(f"{name}: missing; run the build command again")
+        elif sha256_of(path) != digest:
+            if name == hand_written.CARD and hand_written.edited(out, digest):
+                problems.append(f"{name}: its notes were edited; run the build command again, which takes them in")
+            else:
+                problems.append(f"{name}: not the content that the manifest says (sha256); remove it and build again")
+    for path, digest in work:
+        shown.advance(1)
+        if not storage.exists(path) or sha256_of(path) != digest:
+            name = storage.relative(path, good_of(out))
+            problems.append(f"{name}: not what its report says (sha256); build again into a new folder")
+    known = {*manifest["files"], "dataset/manifest.json"}
+    names = [storage.relative(path, out) for path in storage.files(out / "dataset")]
+    problems += [f"{name}: not in the manifest" for name in names if name not in known]
+    return problems
+
+
+def _taken_down(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
+    """What is left of what is on the takedown list; and whether it is the list that the manifest is of."""
+    takedown = kept(out / "work")
+    if takedown.fingerprint != manifest.get("takedown", ""):
+        return ["work/takedown.json: not the list that the manifest says (hash); run the build command again"]
+    return traces(out, takedown) if takedown else []
+
+
+def _work_files(out: AnyPath) -> Iterator[tuple[AnyPath, str]]:
+    """Path and hash of the files that the accounting stands on, from the reports."""
+    work = out / "work"
+    places = shelf(work)
+    paths = [places.file("samples", key, ".json") for key in state.keys(work)]
+    for path, report in zip(paths, storage.together(read_json, paths), strict=True):
+        for name, digest in report["files"].items():
+            if not name.startswith("samples/"):
+                yield path.parent.parent / name, digest
+    for report in storage.together(read_json, storage.files(work / "fitted", ".json")):
+        for name, digest in report["files"].items():
+            if not name.startswith("dataset/"):
+                yield out / name, digest
+
+
+def _rows(path: AnyPath, name: str, context: int) -> list[str]:
+    """The invariants of packed rows."""
+    try:
+        reader = open_arrow(path)
+    except IntegrityError as error:
+        return [str(error)]
+    if not reader.schema.equals(PACKED_SCHEMA):
+        return [f"{name}: schema {reader.schema} is not {PACKED_SCHEMA}"]
+    problems: list[str] = []
+    for number in range(reader.num_record_batches):
+        batch = reader.get_batch(number)
+        for row in range(batch.num_rows):
+            ids, labels, lengths = (batch.column(i)[row].values.to_numpy() for i in range(3))
+            count = len(batch.column(3)[row])
+            where = f"{name}: batch {number}, row {row}"
+            if len(ids) > context:
+                problems.append(f"{where}: {len(ids)} tokens, context {context}")
+            if lengths.sum() != len(ids) or len(labels) != len(ids) or len(lengths) != count:
+                problems.append(f"{where}: lengths of its columns do not agree")
+            elif not np.array_equal(labels[labels != NO_LOSS], ids[labels != NO_LOSS]):
+                problems.append(f"{where}: a label is neither -100 nor its token")
+    return problems
+
+
+def _counts(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
+    problems: list[str] = []
+    for split, counts in manifest["splits"].items():
+        every = storage.files(out / "dataset" / "data", ".arrow")
+        paths = [path for path in every if path.name.startswith(f"{split}-")]
+        rows = sum(storage.together(_height, paths))
+        if (len(paths), rows) != (counts["files"], counts["rows"]):
+            said = f"{counts['files']} files with {counts['rows']} rows"
+            problems.append(f"{split}: {len(paths)} files with {rows} rows, the manifest says {said}")
+    return problems
+
+
+def _height(path: AnyPath) -> int:
+    return sum(map(len, column(path, "sample_ids", PACKED_SCHEMA)))
+
+
+def _loads(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
+    """What the library that will read it sees: splits, row counts, features, and a first row of each split."""
+    datasets.disable_progress_bars()
+    if not manifest["splits"]:
+        return []
+    try:
+        with _beginning(out / "dataset", manifest) as path:
+            info = datasets.load_dataset_builder(path).info
+            first = {name: next(iter(rows)) for name, rows in datasets.load_dataset(path, streaming=True).items()}
+    except StepmillError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever the library says is what a user would meet
+        return [f"datasets.load_dataset cannot read it: {type(error).__name__}: {error}"]
+    problems: list[str] = []
+    declared = {name: split.num_examples for name, split in (info.splits or {}).items()}
+    expected = {name: counts["rows"] for name, counts in manifest["splits"].items()}
+    if declared != expected:
+        problems.append(f"the card declares {declared}, the manifest says {expected}")
+    for name, row in first.items():
+        if set(row) != set(PACKED_SCHEMA.names):
+            problems.append(f"{name}: loaded rows have the columns {sorted(row)}")
+    return problems
+
+
+@contextmanager
+def _beginning(dataset: AnyPath, manifest: dict[str, Any]) -> Iterator[str]:
+    """The path of a dataset; of a remote one, of a folder here with its card and the first file of each split."""
+    if isinstance(dataset, Path):
+        yield str(dataset)
+        return
+    data = sorted(name for name in manifest["files"] if name.endswith(".arrow"))
+    first = [next(name for name in data if f"/{split}-" in name) for split in manifest["splits"]]
+    with scratch.folder() as here:
+        for name in (*first, "dataset/README.md"):
+            copy = here / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.symlink_to(scratch.copy_of(dataset.parent / name))
+        yield str(here / "dataset")
+
+
+def _accounts(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
+    problems: list[str] = []
+    for unit, counts in account.account(out).items():
+        problems += [
+            f"accounting: {found['count']} {unit}s are {what}, for example {found['first']}"
+            for what, found in counts["errors"].items()
+        ]
+        said = manifest["accounting"][unit]
+        for key in ("read", "kept", "dropped"):
+            if counts[key] != said[key]:
+                problems.append(f"accounting: {counts[key]} {unit}s {key}, the manifest says {said[key]}")
+    return problems

@@ -1,0 +1,49 @@
+"""The domain of a step: the registrable domain of its URL.
+
+By the ICANN part of the public suffix list that the package publicsuffixlist bundles (never fetched; its version is
+part of the fingerprint). An unlisted top level domain: the last two labels; an IP address or a single label: the
+host itself; no URL: the recording's website; nothing: ``unknown``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from publicsuffixlist import PublicSuffixList
+
+from etl.pages.hosts import host_of
+
+UNKNOWN: Final = "unknown"
+
+
+class Domain(NamedTuple):
+    """A registrable domain, the full host under it, and where it was read from (``url``, ``website``, ``none``)."""
+
+    domain: str
+    subdomain: str
+    domain_from: str
+
+
+@lru_cache(maxsize=1)
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList(only_icann=True, accept_unknown=True)
+
+
+@lru_cache(maxsize=65536)
+def _of_host(host: str) -> str:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return str(_suffixes().privatesuffix(host) or host)
+    return host
+
+
+@lru_cache(maxsize=65536)
+def domain_of(url: str, website: str) -> Domain:
+    """The domain of a page; see the module's rules."""
+    if host := host_of(url):
+        return Domain(_of_host(host), host, "url")
+    website = website.strip().lower()
+    return Domain(website, website, "website") if website else Domain(UNKNOWN, UNKNOWN, "none")

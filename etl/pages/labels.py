@@ -1,0 +1,65 @@
+"""What an element is called, for the words in which an action on it is told.
+
+Only what the page shows is a label: a model that is trained to name it must have seen it. Attributes that the rules
+take out, and text that a browser or the rules leave out, name nothing. A list to choose from is called by its label,
+never by all that can be chosen.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from etl import pages
+from etl.pages import locators
+from etl.pages.prune import PSEUDO_ELEMENT, Pruner
+
+_LONGEST: Final = 80  # characters
+_NAMES: Final = ("aria-label", "aria_label")  # attributes that name an element before its text does
+_MORE_NAMES: Final = ("title", "placeholder", "alt")
+_VALUES: Final = ("value", "name")
+_WITH_LABELS: Final = frozenset(("input", "select", "textarea"))
+_TYPED: Final = frozenset(("textarea",))
+"""Elements whose text is their value."""
+
+
+def label_of(page: pages.Page, element: int, pruner: Pruner | None = None) -> str:
+    """A label of at most 80 characters, empty if there is none. pruner: of the rules by which the page is shown; None:
+    as it was recorded.
+    """
+    token = page.tokens[page.position(element)]
+    attributes = token.attributes()
+    if pruner is not None:
+        attributes = {name: value for name, value in attributes.items() if pruner.shows(name, value)}
+    text = _text(page, element, pruner)
+    typed = token.tag in _TYPED
+    candidates = [attributes.get(name, "") for name in _NAMES]
+    candidates.append("" if typed else text)
+    if not any(map(_line, candidates)) and token.tag in _WITH_LABELS:
+        candidates.append(_label_for(page, token.attributes().get("id", ""), pruner))
+    candidates += [attributes.get(name, "") for name in _MORE_NAMES]
+    candidates.append(text if typed else "")
+    candidates += [attributes.get(name, "") for name in _VALUES]
+    return next(filter(None, map(_line, candidates)), "")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.replace("\0", "").split())[:_LONGEST]
+
+
+def _text(page: pages.Page, element: int, pruner: Pruner | None) -> str:
+    hidden = frozenset[str]() if pruner is None else pruner.dropped
+    text = pages.text_of(page, element, _LONGEST * 4, hidden)
+    return PSEUDO_ELEMENT.sub(" ", text) if "::" in text else text
+
+
+def _label_for(page: pages.Page, id: str, pruner: Pruner | None) -> str:
+    """The text of the one ``label`` of an element with this id, where the page shows it."""
+    if not id:
+        return ""
+    found = pages.in_document(page, locators.find_attribute(page, "for", id))
+    found = [at for at in found if page.tokens[page.position(at)].tag == "label"]
+    if len(found) != 1:
+        return ""
+    if pruner is not None and not pruner.prune(page, found[0]).start_tag:
+        return ""
+    return _text(page, found[0], pruner)

@@ -1,0 +1,55 @@
+"""The elements of a page by attribute, start tag, CSS selector and XPath."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import compress
+
+from etl.pages import QUIRKS, Page, Token, read
+from etl.pages.locators import css, xpath
+from etl.pages.locators.match import Elements
+from etl.pages.locators.tree import tree_of
+from schemas.errors import PageError
+
+
+def find_attribute(page: Page, name: str, value: str) -> list[int]:
+    """Indices of the elements whose attribute ``name`` is exactly ``value``."""
+    elements: Iterable[tuple[int, Token]] = page.having("", "" if "\ufffd" in value else value)
+    if name.isascii() and not value:  # a tag without the name needs no closer look
+        elements = ((element, token) for element, token in elements if name in token.markup.lower())
+    return [element for element, token in elements if token.attributes().get(name) == value]
+
+
+def find_markup(page: Page, markup: str) -> list[int]:
+    """Indices of the elements with this start tag: same name, same attributes whatever their order and quotes."""
+    wanted = next((token for token in read(markup.strip()).tokens if token.element), None)
+    if wanted is None:
+        raise PageError("invalid_markup", f"{markup[:200]!r} is not a start tag")
+    attributes = wanted.attributes()
+    elements = enumerate(compress(page.tokens, page.flags))
+    return [element for element, token in elements if token.tag == wanted.tag and token.attributes() == attributes]
+
+
+def find_css(page: Page, selector: str) -> list[int]:
+    """Indices of the elements a CSS selector matches.
+
+    A page without a document type may have had one. It is taken for one in standards mode, as nearly all are, unless
+    nothing is found so.
+
+    Raises `PageError`: "invalid_css" for what Chromium calls an error, "unsupported_locator" for what a recorded page
+    does not decide, and "costly_css" for what would take minutes on this page.
+    """
+    chains = css.parse(selector)
+    found = Elements(page, quirks=page.mode == QUIRKS).select(chains)
+    if not found and not page.mode and css.has_names(chains):
+        found = Elements(page, quirks=True).select(chains)
+    return sorted(found)
+
+
+def find_xpath(page: Page, path: str) -> list[int]:
+    """Indices of the elements an XPath selects.
+
+    Raises `PageError`: "invalid_xpath" for anything else, "unsupported_locator" for what a recorded page does not
+    decide, and "costly_xpath" for what would take libxml2 minutes on this page.
+    """
+    return xpath.find_xpath(tree_of(page), path)

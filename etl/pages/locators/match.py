@@ -1,0 +1,389 @@
+"""The elements of a page that CSS selectors match, in time linear in the page for each part of a selector.
+
+What stands between combinators is looked up in the whole page, and the combinators are decided on what was found. So
+are lists in ``:is()``, ``:not()`` and ``:nth-child(... of ...)``, and ``:has()`` from its last part to its first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from itertools import compress
+from typing import Final
+
+from etl.pages import END, START, Page, Token, is_shadow_root, lower
+from etl.pages.locators import standard
+from etl.pages.locators.css import Chain, Part, Pseudo, Test
+from etl.pages.locators.kin import Kin, kin
+from etl.pages.locators.states import States
+from schemas.errors import PageError
+
+CSS_LIMIT: Final = 2e7
+"""Elements that a CSS selector may have looked at: some ten seconds."""
+
+_SPACES: Final = " \t\r\n\f"
+
+
+class Elements:
+    """The elements of a page and what is asked of them, each worked out once and only if it is asked.
+
+    quirks: ids and classes are compared without regard to case.
+    """
+
+    def __init__(self, page: Page, *, quirks: bool = False) -> None:
+        self.page = page
+        self.quirks = quirks
+        self._attributes: dict[int, dict[str, str]] = {}
+        self._visits = 0
+
+    @cached_property
+    def tokens(self) -> Sequence[Token]:
+        """Their start tags."""
+        return list(compress(self.page.tokens, self.page.flags))
+
+    @cached_property
+    def kin(self) -> Kin:
+        """How they stand to each other: a shadow root stands beside nothing."""
+        found = kin(self.page)
+        for root in sorted(self.shadow_roots):
+            for element in range(root + 1, self.page.elements):
+                if found.before[element] == root:
+                    found.before[element] = found.before[root]
+                    break
+        return found
+
+    @cached_property
+    def foreign(self) -> bool:
+        """Whether some may be of SVG or MathML."""
+        return bool(self.page.having("svg", "") or self.page.having("math", ""))
+
+    @cached_property
+    def namespaces(self) -> Sequence[int]:
+        """Their namespaces, as `standard` numbers them."""
+        tops = sorted(element for tag in ("svg", "math") for element, _ in self.page.having(tag, ""))
+        return standard.namespaces(self.tokens, self.kin.parents, tops)
+
+    @cached_property
+    def roots(self) -> frozenset[int]:
+        """The root element, if the page has one."""
+        tops = [element for element, parent in enumerate(self.kin.parents) if parent < 0]
+        roots = [element for element in tops if self.tokens[element].tag == "html"] or tops
+        return frozenset(roots if len(roots) == 1 else ())
+
+    @cached_property
+    def shadow_roots(self) -> frozenset[int]:
+        """Templates that are shadow roots: no elements, but what stands in them is found."""
+        return frozenset(element for element, token in self.page.having("template", "") if is_shadow_root(token))
+
+    @cached_property
+    def shadowed(self) -> frozenset[int]:
+        """Shadow roots and all that stands in them."""
+        inside = set(self.shadow_roots)
+        if inside:
+            inside.update(element for element, parent in enumerate(self.kin.parents) if parent in inside)
+        return frozenset(inside)
+
+    @cached_property
+    def children(self) -> dict[int, list[int]]:
+        """Those in each element, in order; -1 for the page."""
+        found: dict[int, list[int]] = {}
+        for element, parent in enumerate(self.kin.parents):
+            if element not in self.shadow_roots:
+                found.setdefault(parent, []).append(element)
+        return found
+
+    @cached_property
+    def filled(self) -> frozenset[int]:
+        """Those that hold an element or text."""
+        found = {parent for element, parent in enumerate(self.kin.parents) if element not in self.shadow_roots}
+        return frozenset(found | {element for _, element, text in self.texts if text})
+
+    @cached_property
+    def texts(self) -> list[tuple[int, int, str]]:
+        """Texts in document order: the last element that begins before it, the one that it stands in, the text."""
+        found: list[tuple[int, int, str]] = []
+        opened = [-1]
+        names = [""]
+        open_names: Counter[str] = Counter()
+        element = -1
+        for token in self.page.tokens:
+            if token.element:
+                element += 1
+                if token.kind == START:
+                    opened.append(element)
+                    names.append(token.tag)
+                    open_names[token.tag] += 1
+            elif token.kind == END and open_names[token.tag]:
+                name = ""
+                while name != token.tag:
+                    name = names.pop()
+                    opened.pop()
+                    open_names[name] -= 1
+            if token.raw_text:
+                found.append((element, opened[-1], token.text))
+        return found
+
+    def of(self, element: int, token: Token | None = None) -> dict[str, str]:
+        """The attributes of an element."""
+        found = self._attributes.get(element)
+        if found is None:
+            found = self._attributes[element] = (token or self.tokens[element]).attributes()
+        return found
+
+    def visit(self) -> None:
+        """The page is gone through once more."""
+        self._visits += self.page.elements
+        if self._visits > CSS_LIMIT:
+            raise PageError("costly_css", f"{self.page.elements} elements would be gone through again and again")
+
+    # ---- selectors
+
+    def select(self, chains: Iterable[Chain]) -> set[int]:
+        """The elements that one of the selectors matches."""
+        matched: set[int] = set()
+        for chain in chains:
+            matched |= self._chain(chain)
+        return matched
+
+    def _chain(self, chain: Chain) -> set[int]:
+        found: set[int] = set()
+        for link in chain:
+            candidates = self._part(link.part)
+            if not link.combinator:
+                found = set(candidates)
+            else:
+                up = self.kin.parents if link.combinator in " >" else self.kin.before
+                found = led(candidates, found, up, far=link.combinator in " ~")
+        return found
+
+    def _part(self, part: Part) -> list[int]:
+        """The elements that meet the conditions of a part, in document order."""
+        if part.never:
+            return []
+        self.visit()
+        nth, pseudos = _of_type(part)
+        if part.tag == "template" and nth and self.shadow_roots:
+            nth, pseudos = 0, part.pseudos
+        pairs = self.page.having(part.tag, "" if nth else self._needle(part))
+        if nth:
+            pairs = self._nth_of_type(pairs, nth)
+        if part.ids or part.classes or part.tests:
+            # one without attributes needs no closer look
+            found = [element for element, token in pairs if token.markup and self._meets(element, token, part)]
+        else:
+            found = [element for element, _ in pairs]
+        for pseudo in pseudos:
+            found = self._pseudo(pseudo, found)
+        if self.shadow_roots:
+            found = [element for element in found if element not in self.shadow_roots]
+        return found
+
+    def _needle(self, part: Part) -> str:
+        """A text that stands in the tag of whatever meets the conditions; empty if none is known."""
+        texts = [] if self.quirks else [*part.ids, *part.classes]
+        texts += [test.value for test in part.tests if test.operator not in ("", "|=") and not _may_fold(test)]
+        return next((text for text in texts if text and "\ufffd" not in text), "")
+
+    def _nth_of_type(self, pairs: list[tuple[int, Token]], nth: int) -> list[tuple[int, Token]]:
+        """Of elements of one tag those that are number ``nth`` of their type in what they stand in."""
+        counts: dict[tuple[int, int], int] = {}
+        found: list[tuple[int, Token]] = []
+        parents, namespaces = self.kin.parents, self.namespaces if self.foreign else None
+        for element, token in pairs:
+            key = parents[element], namespaces[element] if namespaces else 0
+            counts[key] = count = counts.get(key, 0) + 1
+            if count == nth:
+                found.append((element, token))
+        return found
+
+    def _meets(self, element: int, token: Token, part: Part) -> bool:
+        attributes = self.of(element, token)
+        for wanted in part.ids:
+            value = attributes.get("id", "")
+            if value != wanted and not (self.quirks and lower(value) == lower(wanted)):
+                return False
+        if part.classes:
+            classes = attributes.get("class", "")
+            wanted_classes: Iterable[str] = part.classes
+            if self.quirks:
+                classes, wanted_classes = lower(classes), map(lower, wanted_classes)
+            if not _words(classes).issuperset(wanted_classes):
+                return False
+        return all(self._passes(element, attributes, test) for test in part.tests)
+
+    def _passes(self, element: int, attributes: dict[str, str], test: Test) -> bool:
+        linked = standard.LINKED_NAMES
+        if test.namespace:
+            names = [test.name, *(name for name, local in linked.items() if local == test.name)]
+        else:
+            names = [test.name]
+        for name in names:
+            value = attributes.get(name)
+            if value is None:
+                continue
+            if name in linked and self.namespaces[element]:  # it has a namespace, and its name is another one
+                if not test.namespace or linked[name] != test.name:
+                    continue
+            elif name != test.name:
+                continue
+            if _compares(value, test, fold=test.flag == "i"):
+                return True
+            if _may_fold(test) and _compares(value, test, fold=True) and not self.namespaces[element]:
+                return True
+        return False
+
+    # ---- pseudo-classes
+
+    def _pseudo(self, pseudo: Pseudo, found: list[int]) -> list[int]:
+        """Those of ``found`` that are of a pseudo-class."""
+        name = pseudo.name
+        if name == "is":
+            matched = self.select(pseudo.selectors)
+            return [element for element in found if element in matched]
+        if name == "not":
+            matched = self.select(pseudo.selectors)
+            return [element for element in found if element not in matched]
+        if name == "has":
+            matched = set().union(*map(self._holders, pseudo.selectors))
+            return [element for element in found if element in matched]
+        if name in ("root", "scope"):
+            return [element for element in found if element in self.roots]
+        if name == "empty":
+            return [element for element in found if element not in self.filled]
+        if pseudo.step or pseudo.offset or name.startswith("nth-"):
+            return self._positions(pseudo, found)
+        if name in _AS_POSITIONS:
+            for position in _AS_POSITIONS[name]:
+                found = self._positions(position, found)
+            return found
+        holds = States(self)
+        return [element for element in found if holds.of(name, element)]
+
+    def _holders(self, chain: Chain) -> set[int]:
+        """The elements from which a relative selector leads to an element."""
+        up = self.kin.parents, self.kin.before
+        found: set[int] | None = None
+        for link in reversed(chain):
+            matched = set(self._part(link.part))
+            if found is not None:
+                matched &= found
+            found = _leading(matched, up[link.combinator in "+~"], far=link.combinator in " ~")
+        return found or set()
+
+    def _positions(self, pseudo: Pseudo, found: list[int]) -> list[int]:
+        """Those of ``found`` that stand where a pseudo-class says."""
+        self.visit()
+        of_type = pseudo.name.endswith("of-type")
+        elements: Iterable[int] = range(self.page.elements)
+        if self.shadow_roots:
+            elements = [element for element in elements if element not in self.shadow_roots]
+        if pseudo.selectors:
+            counted = self.select(pseudo.selectors)
+            found = [element for element in found if element in counted]
+            elements = sorted(counted)
+        if pseudo.name.startswith("nth-last"):
+            elements = reversed(list(elements))
+        parents, tokens, namespaces = self.kin.parents, self.tokens, self.namespaces
+        counts: dict[object, int] = {}
+        wanted: set[int] = set()
+        for element in elements:
+            key: object = parents[element]
+            if of_type:
+                key = key, tokens[element].tag, namespaces[element]
+            counts[key] = count = counts.get(key, 0) + 1
+            if _is_at(count, pseudo.step, pseudo.offset):
+                wanted.add(element)
+        return [element for element in found if element in wanted]
+
+
+_FIRST: Final = Pseudo("nth-child", (), 0, 1)
+_LAST: Final = Pseudo("nth-last-child", (), 0, 1)
+_FIRST_OF_TYPE: Final = Pseudo("nth-of-type", (), 0, 1)
+_LAST_OF_TYPE: Final = Pseudo("nth-last-of-type", (), 0, 1)
+_AS_POSITIONS: Final = {
+    "first-child": (_FIRST,),
+    "last-child": (_LAST,),
+    "only-child": (_FIRST, _LAST),
+    "first-of-type": (_FIRST_OF_TYPE,),
+    "last-of-type": (_LAST_OF_TYPE,),
+    "only-of-type": (_FIRST_OF_TYPE, _LAST_OF_TYPE),
+}
+
+
+def _of_type(part: Part) -> tuple[int, tuple[Pseudo, ...]]:
+    """The number in ``tag:nth-of-type(number)``, which is quick, or 0; and the other pseudo-classes."""
+    if part.tag:
+        for at, pseudo in enumerate(part.pseudos):
+            if pseudo.name == "nth-of-type" and not pseudo.step and pseudo.offset > 0:
+                return pseudo.offset, part.pseudos[:at] + part.pseudos[at + 1 :]
+    return 0, part.pseudos
+
+
+def _is_at(count: int, step: int, offset: int) -> bool:
+    """Whether a count is ``step * n + offset`` for some n from 0 on."""
+    if not step:
+        return count == offset
+    return (count - offset) % step == 0 and (count - offset) // step >= 0
+
+
+def _may_fold(test: Test) -> bool:
+    """Whether case may not count in the values of an attribute."""
+    return test.flag == "i" or (not test.flag and test.name in standard.CASELESS_VALUES)
+
+
+def _words(text: str) -> set[str]:
+    for space in _SPACES[1:]:
+        text = text.replace(space, " ")
+    return set(text.split(" ")) - {""}
+
+
+def _compares(value: str, test: Test, *, fold: bool) -> bool:
+    """Whether the value of an attribute is as a condition has it. fold: case does not count."""
+    wanted = test.value
+    if fold:
+        value, wanted = lower(value), lower(wanted)
+    if test.operator in ("", "="):
+        return not test.operator or value == wanted
+    if test.operator == "|=":
+        return value == wanted or value.startswith(wanted + "-")
+    if not wanted:
+        return False
+    if test.operator == "~=":
+        return wanted in _words(value)
+    if test.operator == "^=":
+        return value.startswith(wanted)
+    if test.operator == "$=":
+        return value.endswith(wanted)
+    return wanted in value
+
+
+def led(found: Iterable[int], to: set[int], up: Sequence[int], *, far: bool) -> set[int]:
+    """Those of ``found`` from which ``up`` leads ``to`` one of these: in one step, or ``far`` in any number of them."""
+    if not far:
+        return {element for element in found if up[element] in to}
+    leads = {-1: False}
+    kept: set[int] = set()
+    for element in found:
+        way: list[int] = []
+        at = up[element]
+        while at not in leads and at not in to:
+            way.append(at)
+            at = up[at]
+        leads.update(dict.fromkeys(way, arrived := at in to or leads[at]))
+        if arrived:
+            kept.add(element)
+    return kept
+
+
+def _leading(found: Iterable[int], up: Sequence[int], *, far: bool) -> set[int]:
+    """Where ``up`` leads from ``found``: in one step, or ``far`` in any number of them."""
+    reached: set[int] = set()
+    for element in found:
+        at = up[element]
+        while at >= 0 and at not in reached:
+            reached.add(at)
+            if not far:
+                break
+            at = up[at]
+    return reached

@@ -1,0 +1,165 @@
+"""What CSS says of links and form controls, by what the page says of them: ``:link``, ``:checked``, ``:disabled``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Final, Protocol
+
+from etl.pages import Token
+from etl.pages.locators import standard
+from etl.pages.locators.kin import Kin
+
+_ABLE: Final = frozenset("button input select textarea optgroup option fieldset".split())
+_IN_FIELDSETS: Final = frozenset("button input select textarea fieldset".split())
+_NEVER_REQUIRED: Final = frozenset("hidden range color submit image reset button".split())
+
+
+class _Elements(Protocol):
+    """What is asked of `etl.pages.locators.match.Elements`."""
+
+    @property
+    def tokens(self) -> Sequence[Token]: ...
+    @property
+    def kin(self) -> Kin: ...
+    @property
+    def namespaces(self) -> Sequence[int]: ...
+    @property
+    def children(self) -> Mapping[int, list[int]]: ...
+    def of(self, element: int) -> dict[str, str]: ...
+
+
+class States:
+    """The states of the elements of a page, as they are when a browser has just loaded it."""
+
+    def __init__(self, elements: _Elements) -> None:
+        self.elements = elements
+
+    def of(self, name: str, element: int) -> bool:
+        """Whether an element is of a pseudo-class: one of those named here."""
+        tag = self.elements.tokens[element].tag
+        if name in ("link", "any-link"):
+            return self._links(element, tag)
+        if self.elements.namespaces[element]:
+            return False
+        if name == "checked":
+            return self._checked(element, tag)
+        if name in ("enabled", "disabled"):
+            return tag in _ABLE and self._disabled(element, tag) == (name == "disabled")
+        if name == "optional":
+            return tag in ("button", "input", "select", "textarea") and not self._required(element, tag)
+        return tag in ("input", "select", "textarea") and self._required(element, tag)
+
+    def _links(self, element: int, tag: str) -> bool:
+        attributes = self.elements.of(element)
+        if self.elements.namespaces[element] == standard.SVG:
+            return tag == "a" and ("href" in attributes or "xlink:href" in attributes)
+        return tag in ("a", "area") and "href" in attributes
+
+    def _required(self, element: int, tag: str) -> bool:
+        attributes = self.elements.of(element)
+        able = tag != "button" and (tag != "input" or attributes.get("type", "").lower() not in _NEVER_REQUIRED)
+        return able and "required" in attributes
+
+    # ---- disabled
+
+    def _disabled(self, element: int, tag: str) -> bool:
+        if "disabled" in self.elements.of(element):
+            return True
+        if tag in ("option", "optgroup"):
+            return self._out_of_group(element, tag)
+        parents, tokens = self.elements.kin.parents, self.elements.tokens
+        if tag not in _IN_FIELDSETS:
+            return False
+        below, at = element, parents[element]
+        while at >= 0:
+            if tokens[at].tag == "fieldset" and "disabled" in self.elements.of(at) and below != self._legend(at):
+                return True
+            below, at = at, parents[at]
+        return False
+
+    def _out_of_group(self, element: int, tag: str) -> bool:
+        """Whether an option or group of them is disabled with its group or select."""
+        at = self.elements.kin.parents[element]
+        while at >= 0:
+            around = self.elements.tokens[at].tag
+            if around == "select":
+                return self._disabled(at, around)
+            if around == "optgroup" and tag == "option" and "disabled" in self.elements.of(at):
+                return True
+            at = self.elements.kin.parents[at]
+        return False
+
+    def _legend(self, fieldset: int) -> int:
+        """The first legend of a fieldset; what stands in it is not disabled with the fieldset."""
+        tokens = self.elements.tokens
+        return next((child for child in self.elements.children[fieldset] if tokens[child].tag == "legend"), -1)
+
+    # ---- checked
+
+    def _checked(self, element: int, tag: str) -> bool:
+        if tag == "option":
+            return element in self._selected
+        kind = self.elements.of(element).get("type", "").lower() if tag == "input" else ""
+        if kind == "radio":
+            return element in self._radios
+        return kind == "checkbox" and "checked" in self.elements.of(element)
+
+    @cached_property
+    def _radios(self) -> set[int]:
+        """The radio buttons that are on: the last of each group that is marked so."""
+        on: dict[object, int] = {}
+        for element, token in enumerate(self.elements.tokens):
+            if token.tag != "input" or self.elements.namespaces[element]:
+                continue
+            attributes = self.elements.of(element)
+            if attributes.get("type", "").lower() == "radio" and "checked" in attributes:
+                name = attributes.get("name", "")
+                on[(self._form(element, attributes), name) if name else element] = element
+        return set(on.values())
+
+    def _form(self, element: int, attributes: dict[str, str]) -> int:
+        """The form that an element is of, -1 for none."""
+        tokens = self.elements.tokens
+        if "form" in attributes:
+            id = attributes["form"]
+            with_id = (at for at in range(len(tokens)) if id and self.elements.of(at).get("id") == id)
+            first = next(with_id, -1)
+            return first if first >= 0 and tokens[first].tag == "form" else -1
+        at = self.elements.kin.parents[element]
+        while at >= 0 and tokens[at].tag != "form":
+            at = self.elements.kin.parents[at]
+        return at
+
+    @cached_property
+    def _selected(self) -> set[int]:
+        """The options that are selected."""
+        options: dict[int, list[int]] = {}
+        parents, tokens = self.elements.kin.parents, self.elements.tokens
+        for element, token in enumerate(tokens):
+            if token.tag == "option":
+                at = parents[element]
+                while at >= 0 and tokens[at].tag not in ("select", "option"):
+                    at = parents[at]
+                of = at if at >= 0 and tokens[at].tag == "select" else -1
+                options.setdefault(of, []).append(element)
+        chosen: set[int] = set()
+        for select, inside in options.items():
+            marked = [option for option in inside if "selected" in self.elements.of(option)]
+            if select < 0 or "multiple" in self.elements.of(select):
+                chosen.update(marked)
+            elif marked:
+                chosen.add(marked[-1])
+            elif self._rows(select) == 1:
+                chosen.update([option for option in inside if self._can_be_chosen(option)][:1])
+        return chosen
+
+    def _can_be_chosen(self, option: int) -> bool:
+        parent = self.elements.kin.parents[option]
+        around = [parent] if parent >= 0 and self.elements.tokens[parent].tag == "optgroup" else []
+        return not any("disabled" in self.elements.of(element) for element in [option, *around])
+
+    def _rows(self, select: int) -> int:
+        """How many options a select shows at once."""
+        digits = self.elements.of(select).get("size", "").strip()
+        return int(digits) if digits.isdecimal() and digits.isascii() and int(digits[:9]) > 0 else 1

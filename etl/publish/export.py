@@ -1,0 +1,291 @@
+"""The samples of a dataset one by one, for people who tokenize or pack otherwise.
+
+- ``messages``: each sample as chat messages (system, user, assistant), for models with another vocabulary. The texts
+  are those of the dataset, decoded: where a page was longer than the context, the part that was kept. Text that looks
+  like a special token is escaped (`tokenization.lookalikes`), or kept on demand; both are counted.
+- ``tokens``: each sample as ``input_ids``, ``attention_mask`` and ``labels``, for trainers that pack by themselves and
+  take tokenized data by these columns, as axolotl does.
+
+Everything is read off ``dataset/``, or a published copy of it: manifest and data files. One file of the dataset becomes
+one file of the export, a batch at a time; the same dataset gives the same bytes. ``export.json``
+(`etl.publish.exported`) lists the files with the request that they answer, and says whether they are all there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, Literal
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from etl.dataset import candidate
+from etl.dataset.layout import good_of
+from etl.files import scratch, storage
+from etl.files.arrow import atomic, open_arrow, read_json
+from etl.files.storage import AnyPath
+from etl.publish import exported
+from schemas.errors import ConfigError, IntegrityError
+from schemas.samples import NO_LOSS, Tokens
+from tokenization.chat import TEMPLATES, special_id
+from tokenization.lookalikes import escaped, pattern
+from tokenization.vocabulary import Vocabulary
+
+Kind = Literal["messages", "tokens"]
+FileType = Literal["jsonl", "parquet"]
+
+_ROW_GROUP_BYTES: Final = 32 * 2**20
+_PARQUET_ROWS: Final = 64
+_MARK: Final = "\0user\0"
+"""Stands for the user's message in a template; no text that was encoded has it there."""
+
+MESSAGES_SCHEMA: Final = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.large_string())]))),
+    ]
+)
+TOKENS_SCHEMA: Final = pa.schema(
+    [
+        ("input_ids", pa.list_(pa.int32())),
+        ("attention_mask", pa.list_(pa.int8())),
+        ("labels", pa.list_(pa.int32())),
+    ]
+)
+
+Unpacked = tuple[str, Tokens, Tokens]
+"""A sample's id, its tokens and its labels."""
+
+
+@dataclass(frozen=True)
+class Chat:
+    """Tokens back to messages. template: a name in `tokenization.chat.TEMPLATES`; system: the system message.
+    escape: text that looks like a special token.
+
+    Errors: IntegrityError for tokens that are not of this template.
+    """
+
+    vocabulary: Vocabulary
+    template: str
+    system: str
+    escape: bool = False
+
+    def __call__(self, ids: Tokens, labels: Tokens) -> list[dict[str, str]]:
+        """The messages of one sample."""
+        start = int(np.argmax(labels != NO_LOSS))
+        prompt, answer = self._text(ids[:start]), self._text(ids[start : len(ids) - len(self._end)])
+        before, after = self._around
+        whole = len(prompt) >= len(before) + len(after) and prompt.startswith(before) and prompt.endswith(after)
+        if not whole or not np.array_equal(ids[len(ids) - len(self._end) :], self._end):
+            raise IntegrityError(f"a sample is not in the chat template {self.template}; check with: stepmill verify")
+        system = [{"role": "system", "content": self.system}] if self.system else []
+        user = prompt[len(before) : len(prompt) - len(after)]
+        return [*system, {"role": "user", "content": user}, {"role": "assistant", "content": answer}]
+
+    def guarded(self, messages: list[dict[str, str]]) -> tuple[list[dict[str, str]], int]:
+        """Messages, escaped if so asked, and how many texts in them look like special tokens."""
+        count, found = 0, []
+        for message in messages:
+            text, more = escaped(message["content"], self._lookalikes)
+            count += more
+            found.append(message | {"content": text} if self.escape else message)
+        return found, count
+
+    @cached_property
+    def _lookalikes(self) -> re.Pattern[str]:
+        return pattern(self.vocabulary.special_tokens)
+
+    def _text(self, ids: Tokens) -> str:
+        try:
+            return self.vocabulary.decode_bytes(ids).decode("utf-8")
+        except (UnicodeDecodeError, KeyError) as error:
+            raise IntegrityError(
+                f"tokens that are no text of the vocabulary {self.vocabulary.name}: {error}"
+            ) from error
+
+    @cached_property
+    def _around(self) -> tuple[str, str]:
+        """What stands before and after the user's message in the prompt."""
+        pieces = TEMPLATES[self.template](self.system, _MARK, "")
+        texts = [
+            each.text if each.special else self.vocabulary.normalise(each.text) for each in pieces if not each.loss
+        ]
+        before, mark, after = "".join(texts).partition(_MARK)
+        assert mark
+        return before, after
+
+    @cached_property
+    def _end(self) -> Tokens:
+        """The token that ends the answer."""
+        last = TEMPLATES[self.template]("", "", "")[-1]
+        return np.array([special_id(last.text, self.vocabulary.special_tokens)], np.int32)
+
+
+@dataclass(frozen=True)
+class Export:
+    """dataset: the folder with the manifest. out: a folder of its own. splits: those to write; empty for all. chat: for
+    messages. replace: take the place of an export that answers another request.
+    """
+
+    dataset: AnyPath
+    out: AnyPath
+    kind: Kind
+    file_type: FileType
+    splits: tuple[str, ...] = ()
+    chat: Chat | None = None
+    replace: bool = False
+
+    def run(self) -> dict[str, Any]:
+        """Write the files; returns the summary: per split files, samples and bytes.
+
+        Raises `ConfigError` before anything is written, `IntegrityError` for files that are not those of the manifest.
+        """
+        manifest = manifest_of(self.dataset)
+        sources = self._wanted(manifest)
+        targets = {f"{name.removeprefix('data/').rpartition('.')[0]}.{self.file_type}": name for name in sources}
+        splits = {target: sources[name] for target, name in targets.items()}
+        if any(storage.within(self.out, folder) for folder in self._taken()):
+            raise ConfigError(f"{self.out} is within the dataset or its build; choose another folder with --out")
+        noted = exported.begin(self.out, self._request(manifest), splits, replace=self.replace)
+        counts: dict[str, dict[str, int]] = {}
+        for target, name in targets.items():
+            with atomic(self.out / target) as stream:
+                written = self._write(self.dataset / name, stream)
+            noted.written(target, stream.sha256.hexdigest())
+            count = counts.setdefault(sources[name], dict.fromkeys(("files", "samples", "bytes"), 0))
+            for key, more in {"files": 1, "bytes": stream.size, **written}.items():
+                count[key] = count.get(key, 0) + more
+        noted.end(counts)
+        return {**noted.summary(), "splits": counts}
+
+    def _taken(self) -> list[AnyPath]:
+        """Folders that are stepmill's own."""
+        within = [good_of(self.dataset.parent) / "work"] if self.dataset.name == "dataset" else []
+        return [self.dataset, *within]
+
+    def _request(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """All that decides the bytes of a file."""
+        request = {"format": self.kind, "file_type": self.file_type, "fingerprint": manifest["fingerprint"]}
+        if self.chat is None:
+            return request
+        return request | {"special_tokens": "escape" if self.chat.escape else "keep"}
+
+    def _wanted(self, manifest: Mapping[str, Any]) -> dict[str, str]:
+        """The split of each data file that is asked for, by path within the dataset, in order."""
+        unknown = sorted(set(self.splits) - set(manifest["splits"]))
+        if unknown:
+            there = ", ".join(manifest["splits"]) or "none"
+            raise ConfigError(f"{self.dataset}: there is no split {', '.join(unknown)} (there are: {there})")
+        if "published" in manifest:
+            published = manifest["published"]["splits"]
+            found = {file["path"]: split for split, files in published.items() for file in files}
+        else:
+            names = [name.removeprefix("dataset/") for name in manifest["files"] if name.startswith("dataset/data/")]
+            found = {name: name.rpartition("/")[2].partition("-")[0] for name in names}
+        return {name: found[name] for name in sorted(found) if not self.splits or found[name] in self.splits}
+
+    def _write(self, path: AnyPath, stream: Any) -> dict[str, int]:
+        """One file of the dataset as one of the export; returns its counts: samples, and of messages texts that look
+        like special tokens, and samples with such.
+        """
+        writer = _Jsonl(stream) if self.file_type == "jsonl" else _Parquet(stream, self._schema)
+        samples, like, with_like = 0, 0, 0
+        for sample_id, ids, labels in unpacked(path):
+            try:
+                row, count = self._row(sample_id, ids, labels)
+            except IntegrityError as error:
+                raise IntegrityError(f"{path}, sample {sample_id}: {error}") from error
+            writer.add(row, len(ids) * 12)
+            samples, like, with_like = samples + 1, like + count, with_like + bool(count)
+        writer.close()
+        if self.kind == "tokens":
+            return {"samples": samples}
+        return {"samples": samples, exported.LIKE: like, exported.WITH_LIKE: with_like}
+
+    def _row(self, sample_id: str, ids: Tokens, labels: Tokens) -> tuple[dict[str, Any], int]:
+        """A row, and how many texts in it look like special tokens."""
+        if self.kind == "tokens":
+            return {"input_ids": ids, "attention_mask": np.ones(len(ids), np.int8), "labels": labels}, 0
+        assert self.chat is not None
+        messages, count = self.chat.guarded(self.chat(ids, labels))
+        return {"sample_id": sample_id, "messages": messages}, count
+
+    @property
+    def _schema(self) -> pa.Schema:
+        return TOKENS_SCHEMA if self.kind == "tokens" else MESSAGES_SCHEMA
+
+
+def manifest_of(dataset: AnyPath) -> dict[str, Any]:
+    """The manifest of a dataset. Raises `ConfigError` if it is not there."""
+    path = dataset / "manifest.json"
+    if not storage.exists(path):
+        said = f"{dataset}: no finished dataset ({path} is missing){candidate.hint(dataset.parent)}"
+        raise ConfigError(f"{said}; run the build command again")
+    manifest: dict[str, Any] = read_json(path)
+    return manifest
+
+
+def unpacked(path: AnyPath) -> Iterator[Unpacked]:
+    """The samples of one data file, in their order, as views of its columns."""
+    for batch in _batches(path):
+        for row in range(batch.num_rows):
+            ids, labels, lengths = (batch.column(name)[row].values.to_numpy() for name in _COLUMNS)
+            ends = np.cumsum(lengths)
+            for name, start, end in zip(batch.column("sample_ids")[row].as_py(), ends - lengths, ends, strict=True):
+                yield name, ids[start:end], labels[start:end]
+
+
+_COLUMNS: Final = ("input_ids", "labels", "seq_lengths")
+
+
+def _batches(path: AnyPath) -> Iterator[pa.RecordBatch]:
+    if path.suffix == ".parquet":
+        with pq.ParquetFile(scratch.copy_of(path)) as file:
+            yield from file.iter_batches(_PARQUET_ROWS)
+    else:
+        reader = open_arrow(path)
+        yield from (reader.get_batch(number) for number in range(reader.num_record_batches))
+
+
+class _Jsonl:
+    """Rows as lines of JSON."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def add(self, row: Mapping[str, Any], size: int) -> None:
+        self._stream.write(orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE))
+
+    def close(self) -> None:
+        pass
+
+
+class _Parquet:
+    """Rows as row groups of about `_ROW_GROUP_BYTES`."""
+
+    def __init__(self, stream: Any, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._writer = pq.ParquetWriter(pa.PythonFile(stream, mode="w"), schema, compression="zstd")
+        self._rows: list[Mapping[str, Any]] = []
+        self._bytes = 0
+
+    def add(self, row: Mapping[str, Any], size: int) -> None:
+        self._rows.append(row)
+        self._bytes += size
+        if self._bytes >= _ROW_GROUP_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        columns = {name: [row[name] for row in self._rows] for name in self._schema.names}
+        self._writer.write_table(pa.table(columns, schema=self._schema))
+        self._rows, self._bytes = [], 0
+
+    def close(self) -> None:
+        if self._rows:
+            self._flush()
+        self._writer.close()

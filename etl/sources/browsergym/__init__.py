@@ -1,0 +1,1 @@
+"""BrowserGym and AgentLab: episodes, and the calls that are their actions."""

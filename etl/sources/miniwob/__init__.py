@@ -1,0 +1,1 @@
+"""MiniWoB++: demonstrations, their pages as trees, and their events as actions."""

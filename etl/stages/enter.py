@@ -1,0 +1,73 @@
+"""Entering: a workflow and its steps as the ledger has them, and as the stages take them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import xxhash
+
+from etl.pages.domain import domain_of
+from etl.pages.engine import utf8
+from etl.tally import Tally
+from schemas.trail import Mark, Trail
+from schemas.workflow import Workflow
+
+
+def enter(workflow: Workflow, tally: Tally, seen: dict[str, str]) -> Trail:
+    """Enter a workflow and its steps in the ledger, with their domains.
+
+    seen: content hash by uid of the shard's earlier workflows. One whose id came before gets an id of its own in the
+    ledger (``uid~2``), so that every line of the ledger is about one thing; it stands there with an empty hash.
+    """
+    pages = [utf8(step.html) for step in workflow.steps]
+    marks = _marks(workflow, pages)
+    domains = [domain_of(step.url, workflow.website) for step in workflow.steps]
+    hashed = content_hash(workflow, pages)
+    trail = Trail(workflow, marks, hashed, " ".join(workflow.objective.split()), workflow.uid)
+    while trail.uid in seen:
+        repeat = int(trail.uid.removeprefix(workflow.uid).removeprefix("~") or 1)
+        trail.uid = f"{workflow.uid}~{repeat + 1}"
+    seen[trail.uid] = trail.content_hash if trail.uid == workflow.uid else ""
+    trail.domains = [tuple(domain) for domain in domains]
+    trail.domain = next((d.domain for d in domains if d.domain_from != "none"), "unknown")
+    tally.read("workflow", trail.uid, "", trail.domain)
+    for mark, domain in zip(marks, domains, strict=True):
+        tally.read("step", trail.step_id(mark), trail.uid, domain.domain, mark.step.step_id)
+    return trail
+
+
+def _marks(workflow: Workflow, pages: Sequence[bytes]) -> list[Mark]:
+    """The steps by the numbers they were recorded with, or else by their places."""
+    marks: list[Mark] = []
+    for place, (step, page) in enumerate(zip(workflow.steps, pages, strict=True)):
+        number = step.number or place + 1
+        repeat = marks[-1].repeat + 1 if marks and marks[-1].number == number else 0
+        marks.append(Mark(number, step, page, repeat=repeat, place=place))
+    return marks
+
+
+def content_hash(workflow: Workflow, pages: Sequence[bytes]) -> str:
+    """Hash of what a workflow says, without ids and where it was read: equal for the same recording in two formats.
+
+    pages: `utf8` of those of its steps.
+    """
+    digest = xxhash.xxh3_128()
+    for text in (workflow.objective, workflow.website, workflow.topic, repr(workflow.reward)):
+        _add(digest, utf8(text))
+    for step, page in zip(workflow.steps, pages, strict=True):
+        action = step.action
+        texts = (action.kind, action.value, action.description, step.error)
+        for data in (utf8(step.url), page, *map(utf8, texts)):
+            _add(digest, data)
+        for locator in step.target:
+            _add(digest, utf8(f"{locator.kind}\0{locator.name}\0{locator.value}"))
+        if action.button or action.modifiers:
+            _add(digest, utf8("\0".join(("held", action.button, *action.modifiers))))
+        for locator in step.destination:
+            _add(digest, utf8(f"to\0{locator.kind}\0{locator.name}\0{locator.value}"))
+    return digest.hexdigest()
+
+
+def _add(digest: xxhash.xxh3_128, data: bytes) -> None:
+    digest.update(len(data).to_bytes(8, "little"))
+    digest.update(data)

@@ -1,0 +1,459 @@
+"""Gates: a build that fails one is not complete, says figure and limit, and is completed by the command with others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from click.testing import CliRunner
+from datasets import load_dataset
+
+from etl.build.gates import Gates
+from etl.build.recipe import load
+from etl.cli.main import cli
+from etl.dataset import state
+from etl.dataset.drift import distances, without
+from etl.dataset.layout import candidate_of
+from etl.files.arrow import read_json
+from etl.look.verify import verify
+from schemas.errors import ConfigError, GateError
+from tests.support import builds
+
+SMALL: Final = ("pack.shard_mb=1",)
+FIGURES: Final[dict[str, Any]] = {
+    "samples": 100, "tokens": 20_000, "domains": 2, "tokens_per_sample": 200.0, "survival": 0.9, "drop_rate": 0.3,
+    "drop_rates": {"failed_action": 0.2, "wrong_type": 0.05}, "domain_shares": {"a.example": 0.6, "b.example": 0.4},
+    "action_shares": {"click": 0.7, "type": 0.3},
+}  # fmt: skip
+LATER: Final = FIGURES | {
+    "tokens_per_sample": 220.0, "survival": 0.8,
+    "domain_shares": {"a.example": 0.3, "b.example": 0.4, "c.example": 0.3},
+    "action_shares": {"click": 0.6, "type": 0.3, "press": 0.1},
+}  # fmt: skip
+
+LIMITS: Final[dict[str, tuple[dict[str, Any], dict[str, Any], str]]] = {
+    "drop rate": ({"max_drop_rate": 0.3}, {"max_drop_rate": 0.2999}, "30.00% of all steps are dropped; "),
+    "drop rate of a reason": (
+        {"max_drop_rates": {"failed_action": 0.2, "not_english": 0.0}},
+        {"max_drop_rates": {"failed_action": 0.1999}},
+        "20.00% are dropped as failed_action; gates.max_drop_rates.failed_action is 19.99%",
+    ),
+    "samples": ({"min_samples": 100}, {"min_samples": 101}, "100 samples are in the dataset; gates.min_samples is 101"),
+    "domains": ({"min_domains": 2}, {"min_domains": 3}, "2 domains are in the dataset; gates.min_domains is 3"),
+    "a domain's share": (
+        {"max_domain_drift": 0.3},
+        {"max_domain_drift": 0.2999},
+        "30.00% is the change of the share of a.example; gates.max_domain_drift is 29.99%",
+    ),
+    "tokens a sample": (
+        {"max_tokens_drift": 0.1},
+        {"max_tokens_drift": 0.0999},
+        "10.00% is the change of tokens a sample, 200.0 to 220.0; gates.max_tokens_drift is 9.99%",
+    ),
+    "mix of actions": (
+        {"max_action_drift": 0.1},
+        {"max_action_drift": 0.0999},
+        "10.00% is the change of the mix of actions; gates.max_action_drift is 9.99%",
+    ),
+    "survival of targets": (
+        {"max_survival_drift": 0.1},
+        {"max_survival_drift": 0.0999},
+        "10.00% is the change of target survival, 90.00% to 80.00%; gates.max_survival_drift is 9.99%",
+    ),
+}
+"""What -> limits that the figures are at, limits that they are just over, and what is said then."""
+
+
+@pytest.mark.parametrize("what", LIMITS)
+def test_a_gate_passes_at_its_limit_and_fails_just_over_it(what: str) -> None:
+    """Each gate alone: no word at the limit, one line with figure and limit just over it."""
+    at, over, said = LIMITS[what]
+    assert Gates(**at).failures(LATER, FIGURES) == []
+    (line,) = Gates(**over).failures(LATER, FIGURES)
+    assert line.startswith(said)
+
+
+def test_a_figure_and_a_limit_that_print_alike_are_told_apart() -> None:
+    """Where two decimals would show the same number twice, as many are shown as it takes."""
+    (line,) = Gates(max_drop_rate=0.299999).failures(FIGURES, None)
+    assert line == "30.0000% of all steps are dropped; gates.max_drop_rate is 29.9999%"
+
+
+def test_drift_needs_something_to_drift_from() -> None:
+    """Without a build before, or with one without samples, the gates of drift say nothing, however low they are."""
+    strict = Gates(max_domain_drift=0, max_tokens_drift=0, max_action_drift=0, max_survival_drift=0)
+    empty = FIGURES | {"samples": 0, "domain_shares": {}, "action_shares": {}, "tokens_per_sample": 0.0}
+    assert strict.failures(LATER, None) == strict.failures(LATER, empty) == []
+    assert len(strict.failures(LATER, FIGURES)) == 4
+    assert distances(FIGURES, empty)["action_mix"] == 1.0
+
+
+def test_what_is_taken_down_is_no_drift() -> None:
+    """Figures less some domains: the shares of the others add up to one; less none, the figures are what they were."""
+    left = without(LATER, {"a.example"})
+    assert left["domain_shares"] == pytest.approx({"b.example": 0.4 / 0.7, "c.example": 0.3 / 0.7})
+    assert without(LATER, {"z.example"}) == LATER
+    nothing = without(LATER, set(LATER["domain_shares"]))
+    assert nothing["domain_shares"] == {}
+    assert Gates(max_domain_drift=0).failures(FIGURES, nothing) == []
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("gates.max_drop_rate=1.1", "gates.max_drop_rate = 1.1: a share is between 0 and 1"),
+        ("gates.max_drop_rate=nan", "a share is between 0 and 1"),
+        ("gates.max_domain_drift=-0.1", "gates.max_domain_drift = -0.1: a share"),
+        ("gates.max_action_drift=2", "gates.max_action_drift = 2.0: a share"),
+        ("gates.max_removal=1.5", "gates.max_removal = 1.5: a share"),
+        ("gates.max_survival_drift=1.01", "gates.max_survival_drift = 1.01: a share"),
+        ("gates.max_tokens_drift=-1", "gates.max_tokens_drift = -1.0: it is 0 or more"),
+        ("gates.min_samples=-1", "gates.min_samples = -1: it is 0 or more"),
+        ("gates.min_domains=1.5", "gates.min_domains = 1.5: expected int, got float"),
+        ("gates.max_drop_rates.failed_action=2", "gates.max_drop_rates.failed_action = 2.0: a share"),
+        ("gates.max_drop_rates.faild_action=0.1", "nothing is dropped for such a reason; did you mean failed_action?"),
+        ("gates.max_drop_rates.xyz=0.1", "there are after_broken_record, "),
+        ("gates.max_drop_rates=0.1", "gates.max_drop_rates: expected a table"),
+        ("gates.max_droprate=0.1", "did you mean 'max_drop_rate'?"),
+    ],
+)
+def test_a_gate_that_makes_no_sense_is_refused(override: str, says: str) -> None:
+    """A limit that no figure can have, of another type, or misspelt is a configuration error."""
+    with pytest.raises(ConfigError) as stopped:
+        load("scribeagent-32k", [override])
+    assert says in str(stopped.value)
+
+
+def test_a_gate_that_makes_no_sense_stops_the_build_before_it_starts(tmp_path: Path) -> None:
+    """Exit code 2, and nothing is written but how it ended."""
+    inputs = builds.write_workflows(tmp_path / "in.jsonl", builds.workflow(1))
+    done = builds.command("build", inputs, "--out", tmp_path / "out", "--set", "gates.max_drop_rate=2")
+    assert done.returncode == 2
+    assert list(builds.contents(tmp_path / "out")) == ["work/last_build.json"]
+
+
+def test_a_tokens_drift_may_be_above_one() -> None:
+    """Tokens a sample can more than double, so a limit above 1 is a limit; infinity is none."""
+    assert load("scribeagent-32k", ["gates.max_tokens_drift=1.5"]).gates.max_tokens_drift == 1.5
+    assert load("scribeagent-32k", ["gates.max_tokens_drift=inf"]).gates.failures(LATER, FIGURES) == []
+
+
+def folder(tmp_path: Path) -> Path:
+    """Twenty good workflows of two steps, of which five fail in their second, and one record that cannot be read."""
+    records = [builds.workflow(number, steps=2) for number in range(20)]
+    for record in records[:5]:
+        record["steps"][1]["error"] = "no such button"
+    path = builds.write_workflows(tmp_path / "in" / "a.jsonl", *records)
+    with path.open("a") as stream:
+        stream.write('{"workflow_id": "bad", "objective": 5, "steps": []}\n')
+    return path.parent
+
+
+def test_a_failed_gate_leaves_no_manifest_and_other_limits_complete_it(tmp_path: Path) -> None:
+    """By the command line, in a new folder: exit code 1, every failure with figure and limit, nothing in ``dataset``,
+    the rejected build beside it; the same command with other limits completes it without doing any shard again, to the
+    bytes of a build without gates.
+    """
+    inputs, out = folder(tmp_path), tmp_path / "out"
+    arguments = ("build", inputs, "--out", out, "--workers", "0")
+    done = builds.command(*arguments, "--set", "gates.max_drop_rate=0.1", "--set", "gates.min_samples=36")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the new dataset is rejected, because gates fail:" in done.stderr
+    assert "\n  14.63% of all steps are dropped; gates.max_drop_rate is 10.00%" in done.stderr  # 6 of 41
+    assert "\n  35 samples are in the dataset; gates.min_samples is 36" in done.stderr
+    assert f"It lies in {candidate_of(out)}; look at it with: stepmill inspect {out} --candidate" in done.stderr
+    assert not (out / "dataset").exists()
+    assert verify(candidate_of(out)) == []
+    before = {name: builds.stamps(out / "work" / name) for name in ("samples", *MADE)}
+    before |= {name: builds.stamps(out / "work" / "candidate" / name) for name in MADE}
+    done = builds.command(*arguments, "--set", "gates.max_drop_rate=0.15", "--set", "gates.min_samples=35")
+    assert done.returncode == 0, done.stderr
+    assert {name: builds.stamps(out / name) for name in MADE} == {name: before[name] for name in MADE}
+    assert builds.stamps(out / "work" / "samples") == before["samples"]
+    builds.build([inputs], tmp_path / "plain")
+    assert builds.contents(out / "dataset") == builds.contents(tmp_path / "plain" / "dataset")
+    assert not candidate_of(out).exists()
+    assert verify(out) == []
+
+
+MADE: Final = ("work/fitted", "dataset/data")
+
+
+@pytest.mark.parametrize(("reason", "rate"), [("failed_action", 5 / 40), ("wrong_type", 1 / 21)])
+def test_rates_by_reason_are_of_steps_or_of_records(tmp_path: Path, reason: str, rate: float) -> None:
+    """A dropped step counts among the steps, an unreadable record among the records."""
+    inputs = folder(tmp_path)
+    figures = builds.build([inputs], tmp_path / "out", f"gates.max_drop_rates.{reason}={rate}")["figures"]
+    assert figures["drop_rates"][reason] == pytest.approx(rate)
+    with pytest.raises(GateError, match=rf"are dropped as {reason}; gates.max_drop_rates.{reason} is"):
+        builds.build([inputs], tmp_path / "new", f"gates.max_drop_rates.{reason}={rate - 0.001}")
+
+
+def test_a_night_without_a_readable_record_is_no_night_without_drops(tmp_path: Path) -> None:
+    """Nothing could be read, so no step was dropped; the drop rate is 100% all the same."""
+    path = tmp_path / "in" / "a.jsonl"
+    builds.write_workflows(path, *(builds.workflow(number) | {"steps": 5} for number in range(3)))
+    with pytest.raises(GateError) as failed:
+        builds.build([path.parent], tmp_path / "out", "gates.max_drop_rate=0.99")
+    assert failed.value.failures == [
+        "100.00% of all steps are dropped; gates.max_drop_rate is 99.00%",
+        "0 samples are in the dataset; gates.min_samples is 1",
+    ]
+
+
+def drifted(number: int) -> dict[str, Any]:
+    """A workflow like no other: one domain, other actions, long pages, and a target that is not there."""
+    record = builds.workflow(7 * number, steps=2)
+    page = record["steps"][0]
+    page["html"] = page["html"].replace("<h1>", "<p>" + "many words more " * 200 + "</p><h1>")
+    page["action"] = {"kind": "type", "value": "5", "description": "Type 5"}
+    record["steps"][1]["target"] = [{"kind": "css", "value": "#absent"}]
+    return record
+
+
+DRIFTS: Final[dict[str, Callable[[dict[str, Any]], float]]] = {
+    "max_domain_drift": lambda far: far["domain_shares"],
+    "max_tokens_drift": lambda far: far["tokens_per_sample"],
+    "max_action_drift": lambda far: far["action_mix"],
+    "max_survival_drift": lambda far: far["survival"],
+}
+
+
+def test_drift_against_the_last_complete_build(tmp_path: Path) -> None:
+    """Nights 1 to 4 with real builds. Night 2 drifts: each gate of drift passes at what it drifted, and fails just
+    below. Night 3 after a failed gate is still measured against night 1, and opens the generation that night 2 would
+    have; night 4 against night 3.
+    """
+    inputs, out = tmp_path / "in", tmp_path / "out"
+    builds.write_workflows(inputs / "1.jsonl", *(builds.workflow(number, steps=2) for number in range(28)))
+    strict = [f"gates.{name}=0" for name in DRIFTS]
+    first = builds.build([inputs], out, *strict)["figures"]
+    content = builds.contents(out / "dataset")
+    builds.write_workflows(inputs / "2.jsonl", *(drifted(number) for number in range(10, 24)))
+    with pytest.raises(GateError) as failed:
+        builds.build([inputs], out, *strict)
+    assert [line.split("gates.")[1].split()[0] for line in failed.value.failures] == list(DRIFTS)
+    assert builds.contents(out / "dataset") == content
+    second = builds.build([inputs], tmp_path / "fresh")["figures"]
+    far = distances(first, second)
+    assert far["domain"] == "shop0.example"
+    for name, of in DRIFTS.items():
+        with pytest.raises(GateError, match=f"gates.{name} is"):
+            builds.build([inputs], out, f"gates.{name}={of(far) - 1e-6}")
+        assert builds.contents(out / "dataset") == content
+    at = [f"gates.{name}={of(far)}" for name, of in DRIFTS.items()]
+
+    builds.write_workflows(inputs / "3.jsonl", builds.workflow(400))
+    with pytest.raises(GateError):
+        builds.build([inputs], out, *strict)
+    assert previous(out) == first
+    (inputs / "3.jsonl").unlink()
+    manifest = builds.build([inputs], out, *at)
+    assert [g["number"] for g in manifest["generations"]["every"]] == [1, 2]
+    assert manifest["figures"] == second
+    assert builds.build([inputs], out, *strict)["figures"] == second  # what was accepted is no drift any more
+    assert builds.contents(out / "dataset") != content
+
+    builds.write_workflows(inputs / "4.jsonl", *(builds.workflow(number, steps=2) for number in range(600, 607)))
+    builds.build([inputs], out, "gates.max_domain_drift=0.2")
+    assert previous(out) != second
+
+
+def previous(out: Path) -> dict[str, Any]:
+    """The figures that drift is measured against."""
+    found = state.previous(out)
+    assert found is not None
+    return dict(found["figures"])
+
+
+def test_a_finished_build_is_held_to_stricter_gates(tmp_path: Path) -> None:
+    """A complete build that does not pass the gates of the same command, given again, is said to, and stays complete; a
+    build that was accepted by other limits than it had failed is not failed by these again.
+    """
+    inputs, out = folder(tmp_path), tmp_path / "out"
+    builds.build([inputs], out)
+    builds.write_workflows(inputs / "b.jsonl", builds.workflow(30))
+    with pytest.raises(GateError, match=r"36 samples are in the dataset; gates.min_samples is 38"):
+        builds.build([inputs], out, "gates.min_samples=38")
+    builds.build([inputs], out)
+    content = builds.contents(out / "dataset")
+    with pytest.raises(GateError, match="the complete dataset is left as it is") as failed:
+        builds.build([inputs], out, "gates.min_samples=37")
+    assert failed.value.failures == ["36 samples are in the dataset; gates.min_samples is 37"]
+    assert builds.build([inputs], out, "gates.min_samples=38")["figures"]["samples"] == 36
+    assert builds.contents(out / "dataset") == content
+    builds.write_workflows(inputs / "b.jsonl", builds.workflow(31))
+    with pytest.raises(GateError, match=r"gates.min_samples is 38"):
+        builds.build([inputs], out, "gates.min_samples=38")
+
+
+def told(*arguments: str | Path) -> str:
+    """What a command says on stdout."""
+    result = CliRunner().invoke(cli, [*map(str, arguments)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def looked_at(out: Path) -> dict[str, str]:
+    """What commands that look at a build or take it on say of it."""
+    found = {}
+    commands: list[list[str | Path]] = [
+        ["inspect", out],
+        ["inspect", out, "drops", "--json"],
+        ["explain", out, "w3"],
+        ["diff", out, out, "--json"],
+        ["report", out, "--json", "--samples", "2"],
+        ["verify", out],
+        ["export", out, "--out", out.with_name("export")],
+        ["publish", out, f"file://{out}-published", "--allow", "unlicensed", "--dry-run"],
+    ]
+    for command in commands:
+        said = told(*command)
+        if command[0] == "report":  # whose verdict is about the last run
+            figures = json.loads(said)
+            del figures["verdict"]
+            said = json.dumps(figures)
+        found[" ".join(map(str, command[:3]))] = said
+    return found
+
+
+def test_after_a_failed_night_the_last_good_one_is_whole(tmp_path: Path) -> None:
+    """A night that changes one input, takes one away and brings one, and fails: the dataset is the same to the byte,
+    all commands say the same of it, and ``load_dataset`` loads it; the rejected one can be looked at by each of them,
+    loads, verifies, and has the bytes that it has once it is accepted. Work files of what is gone are not stale before.
+    """
+    inputs, out = folder(tmp_path), tmp_path / "out"
+    for name in ("b", "c"):
+        builds.write_workflows(inputs / f"{name}.jsonl", *(builds.workflow(100 * ord(name) + n) for n in range(4)))
+    builds.build([inputs], out, *SMALL)
+    content, said = builds.contents(out / "dataset"), looked_at(out)
+    (inputs / "b.jsonl").unlink()
+    builds.write_workflows(inputs / "c.jsonl", *(builds.workflow(7 * number) for number in range(40, 80)))
+    builds.write_workflows(inputs / "d.jsonl", builds.workflow(5000))
+    with pytest.raises(GateError) as failed:
+        builds.build([inputs], out, *SMALL, "gates.max_domain_drift=0.1")
+    assert "the last complete dataset is as it was" in str(failed.value).lower()
+    assert builds.contents(out / "dataset") == content
+    assert state.stale(out) == []
+    now = looked_at(out)
+    (overview,) = [name for name in said if name == f"inspect {out}"]
+    assert now.pop(overview).startswith(said.pop(overview))
+    assert "a later build was rejected by its gates" in told("inspect", out)
+    assert now == said
+    rows = {split: len(rows) for split, rows in load_dataset(str(out / "dataset")).items()}
+    assert rows == {name: split["rows"] for name, split in read_json(out / state.MANIFEST)["splits"].items()}
+
+    beside = Path(str(candidate_of(out)))
+    commands: list[list[str | Path]] = [
+        ["inspect", out, "--candidate"],
+        ["inspect", out, "domains", "--candidate"],
+        ["inspect", out, "--candidate", "samples"],
+        ["diff", out, "--candidate"],
+        ["explain", out, "w5000", "--candidate"],
+        ["report", out, "--candidate", "--json", "--samples", "2"],
+        ["verify", out, "--candidate"],
+        ["export", out, "--candidate", "--out", tmp_path / "beside"],
+    ]
+    for command in commands:
+        told(*command)
+    publish: list[str | Path] = [
+        "publish",
+        out,
+        f"file://{out}-published",
+        "--allow",
+        "unlicensed",
+        "--dry-run",
+        "--candidate",
+    ]
+    with pytest.raises(ConfigError, match=r"gates.max_domain_drift"):
+        told(*publish)
+    told(*publish, "--allow", "gate-failed")
+    new = builds.contents(beside / "dataset")
+    assert len(load_dataset(str(beside / "dataset"))["train"])
+    builds.build([inputs], out, *SMALL)
+    assert builds.contents(out / "dataset") == new
+    assert verify(out) == []
+    with pytest.raises(ConfigError, match="there is no candidate"):
+        told("inspect", out, "--candidate")
+
+
+def test_a_failed_night_with_other_settings_leaves_what_is_known_of_the_last_one(tmp_path: Path) -> None:
+    """Phase 1 done again with other settings, and rejected: what `explain` and `verify` know of the complete dataset is
+    what was true of it; the same command without --redo goes on, the old one too, and accepting gives the bytes of a
+    build from nothing.
+    """
+    inputs, out = folder(tmp_path), tmp_path / "out"
+    builds.build([inputs], out)
+    content, said = builds.contents(out / "dataset"), told("explain", out, "w3")
+    other = "filter.failed_actions=false"
+    with pytest.raises(GateError):
+        builds.build([inputs], out, other, "gates.min_samples=50", redo=True)
+    assert builds.contents(out / "dataset") == content
+    assert told("explain", out, "w3") == said
+    assert told("explain", out, "w3", "--candidate") != said
+    assert verify(out) == verify(candidate_of(out)) == []
+    builds.build([inputs], out)
+    assert not candidate_of(out).exists()
+    with pytest.raises(GateError):
+        builds.build([inputs], out, other, "gates.min_samples=50", redo=True)
+    builds.build([inputs], out, other)
+    builds.build([inputs], tmp_path / "fresh", other)
+    assert builds.contents(out / "dataset") == builds.contents(tmp_path / "fresh" / "dataset")
+    for name in ("samples", "light", "ledger", "quarantine", "index", "fitted"):
+        assert builds.contents(out / "work" / name) == builds.contents(tmp_path / "fresh" / "work" / name)
+    assert verify(out) == []
+
+
+@pytest.mark.parametrize("where", ["in", "else"])
+def test_another_set_of_inputs_stops_before_it_starts(tmp_path: Path, where: str) -> None:
+    """Inputs that lack most of what the dataset is made of, in the same folder or another one, stop the build before
+    anything is read, and say what to do; --allow-removal goes on. What is but named otherwise is not gone.
+    """
+    inputs, out = folder(tmp_path), tmp_path / "out"
+    builds.write_workflows(inputs / "b.jsonl", *(builds.workflow(100 + n) for n in range(5)))
+    builds.build([inputs], out)
+    content = builds.contents(out)
+    (inputs / "a.jsonl").rename(inputs / "moved.jsonl")
+    builds.build([inputs], out)
+    builds.build([inputs], out, compact=True)
+    content = builds.contents(out / "dataset")
+    other = builds.write_workflows(tmp_path / where / "c.jsonl", builds.workflow(900), builds.workflow(901))
+    if where == "in":
+        (inputs / "moved.jsonl").unlink()
+    arguments = ("build", other.parent, "--out", out, "--workers", "0")
+    done = builds.command(*arguments)
+    assert done.returncode == 1
+    lost = (35, 40) if where == "in" else (40, 40)
+    assert f"{lost[0] / lost[1]:.2%} of the last complete dataset, {lost[0]} of {lost[1]} samples" in done.stderr
+    assert "gates.max_removal is 20.00%" in done.stderr
+    assert "moved.jsonl" in done.stderr
+    assert "--allow-removal" in done.stderr
+    assert builds.contents(out / "dataset") == content
+    assert "87.50%" in builds.command(*arguments, "--dry-run").stdout or where != "in"
+    done = builds.command(*arguments, "--allow-removal")
+    assert done.returncode == 0, done.stderr
+    assert read_json(out / state.MANIFEST)["totals"]["samples"] == (7 if where == "in" else 2)
+
+
+def test_inputs_that_shrank_are_a_removal_too(tmp_path: Path) -> None:
+    """The same file with few of its workflows left, or settings that leave few samples, are found out at the end; what
+    the takedown list takes is meant to go.
+    """
+    inputs, out = tmp_path / "in", tmp_path / "out"
+    records = [builds.workflow(number, steps=2) for number in range(28)]
+    builds.write_workflows(inputs / "a.jsonl", *records)
+    builds.build([inputs], out)
+    listed = 'takedown.domains=["shop1.example", "shop2.example"]'
+    assert builds.build([inputs], out, listed)["totals"]["samples"] == 40
+    builds.write_workflows(inputs / "a.jsonl", *records[:10])
+    with pytest.raises(GateError, match=r"gates.max_removal is 20.00%"):
+        builds.build([inputs], out, listed)
+    builds.write_workflows(inputs / "a.jsonl", *records)
+    with pytest.raises(GateError, match=r"gates.max_removal is 20.00%"):
+        builds.build([inputs], out, listed, "fit.context=120", redo=True)
+    assert read_json(out / state.MANIFEST)["totals"]["samples"] == 40
+    builds.write_workflows(inputs / "a.jsonl", *records[:10])
+    assert builds.build([inputs], out, listed, allow_removal=True)["totals"]["samples"] < 20

@@ -1,0 +1,106 @@
+"""stepmill as it is installed: the wheel in an environment of its own, without extras (`tests.support.installed`)."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from etl.cli import main
+from tests.support import builds
+from tests.support.installed import Installed
+
+ROOT: Final = Path(__file__).parents[2]
+OTHERS: Final = frozenset({"record", "test", "train"})
+"""Extras that no command uses: of the scripts in tests, and of the README's training examples."""
+
+WITHOUT: Final[Sequence[tuple[str, str, str]]] = (
+    ("fast", "gigatoken", "build in --out other --set vocabulary.engine=gigatoken"),
+    ("gcs", "gcsfs", "build gs://bucket/folder --out other"),
+    ("gcs", "gcsfs", "verify gs://bucket/folder"),
+    ("mistral", "mistral-common", "build in --out other --set vocabulary.name=mistral-v3-tekken"),
+    ("mistral", "mistral-common", "build in --out other --set prune.ratio_vocabulary=mistral-v3-tekken"),
+    ("ray", "ray", "build in --out other --ray local"),
+    ("report", "jinja2", "report out --out other/report.html"),
+    ("s3", "s3fs", "build in --out s3://bucket/folder"),
+    ("s3", "s3fs", "check s3://bucket/folder"),
+    ("s3", "s3fs", "publish out s3://bucket/folder"),
+    ("tokenizers", "tokenizers", "build in --out other --set vocabulary.file=tokenizer.json"),
+)
+"""Extra, its package, and a command that needs it."""
+
+WITH_ALL: Final[Sequence[str]] = (
+    "check in",
+    "build in --out out --workers 0",
+    "inspect out",
+    "inspect out sample --seed 1 --page",
+    "explain out w1",
+    "verify out",
+    "report out --json",
+    "diff out out",
+    "retry out --workers 0",
+    "finish out --workers 0",
+    "compact out --workers 0",
+    "clean out",
+    "export out --out messages",
+    "publish out file://published --allow unlicensed",
+    "augment in --out rewritten --base-url http://127.0.0.1:9 --model m --attempts 1",
+    "formats",
+    "schema scribe",
+    "example workflows",
+    "reasons target_absent",
+    "explain-setting fit.context",
+    "recipes",
+)
+"""Every command, without what needs an extra."""
+
+
+@pytest.fixture(scope="module")
+def folder(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Recordings ``in``, and what `WITH_ALL` left."""
+    folder = tmp_path_factory.mktemp("installed")
+    builds.write_workflows(folder / "in" / "a.jsonl", *(builds.workflow(number) for number in range(20)))
+    for line, done in zip(WITH_ALL, installed.in_one_process(WITH_ALL, folder), strict=True):
+        asks = line.startswith("augment")  # a model that is not there
+        assert done.code == asks, f"{line}: {done.err}"
+        assert "Traceback" not in done.err
+    return folder
+
+
+def test_every_command_runs_without_any_extra(folder: Path) -> None:
+    """Each command does its work in an environment that has no optional package."""
+    assert {line.split()[0] for line in WITH_ALL} == set(main.cli.commands)
+    assert (folder / "published" / "README.md").exists()
+
+
+def test_every_extra_that_is_missing_is_named(installed: Installed, folder: Path) -> None:
+    """Whatever needs an extra stops before it begins, with exit code 2, and says which package of which extra is
+    missing and how to install it; every extra of the package that a command can use is asked for here.
+    """
+    (folder / "tokenizer.json").write_text(json.dumps({"model": {"type": "Unigram", "vocab": [["a", 0.0]]}}))
+    found = installed.in_one_process([line for *_, line in WITHOUT], folder)
+    for (extra, package, line), done in zip(WITHOUT, found, strict=True):
+        said = done.err.strip()
+        assert done.code == 2, f"{line}: {said}"
+        assert said.endswith(f"pip install 'stepmill[{extra}]'"), f"{line}: {said}"
+        assert package in said, f"{line}: {said}"
+        assert len(said.splitlines()) == 1, f"{line}: {said}"
+        made = [path.relative_to(folder) for path in folder.glob("other/*/samples")]
+        assert not made, line
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    assert {extra for extra, *_ in WITHOUT} == set(extras) - OTHERS
+
+
+def test_what_the_message_says_installs_the_extra(installed: Installed, folder: Path) -> None:
+    """The command takes stepmill itself as installed and looks only for the packages of the extra."""
+    pip = [sys.executable, "-m", "pip", "--python", str(installed.bin / "python"), "install", "--no-index"]
+    asked = [*pip, "stepmill[report]"]
+    done = subprocess.run(asked, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    assert re.search(r"No matching distribution found for (jinja2|vl-convert-python)", done.stderr), done.stderr

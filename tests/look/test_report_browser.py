@@ -1,0 +1,498 @@
+"""Reports in a real Chromium: they open, sort, search, step, by mouse and by keyboard, and nothing recorded acts."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import html
+import json
+import re
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from chromium import chromium
+from click.testing import CliRunner
+from selenium.webdriver import Chrome, Keys
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+
+from etl.cli.main import cli
+from etl.files.arrow import read_json
+from etl.look.report import frames, page
+from tests.conftest import NO_BROWSER
+from tests.support import builds, injections
+from tests.support.injections import PAYLOADS, RAN, Canary, filled
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+if not CHROMIUM or not DRIVER:  # `.ci/run` takes no such skip
+    pytest.skip(f"{NO_BROWSER}: chromium and chromedriver are not both in $PATH", allow_module_level=True)
+_NOT_ISOLATED: Final = "--disable-features=IsolateSandboxedIframes"
+"""With it the log tells what sandboxed frames ask for too; they are in a process of their own otherwise."""
+
+
+@pytest.fixture(scope="module")
+def canary() -> Iterator[Canary]:
+    """What every name that a payload looks up leads to."""
+    with injections.canary() as found:
+        yield found
+
+
+def browser_for(canary: Canary, *flags: str) -> Any:
+    """A Chromium that reaches the canary and nothing else."""
+    hosts = f"MAP canary.example 127.0.0.1:{canary.port}, MAP * ~NOTFOUND"
+    return chromium(Path(str(CHROMIUM)), Path(str(DRIVER)), hosts, "--disable-dev-shm-usage", *flags, log=True)
+
+
+@pytest.fixture(scope="module")
+def browser(canary: Canary) -> Iterator[Chrome]:
+    """A browser with an empty page."""
+    with browser_for(canary) as driver:
+        driver.get("about:blank")
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def report_file(own_build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of the shipped recordings, against a build of a part of them."""
+    folder = tmp_path_factory.mktemp("report")
+    builds.build([builds.RECORDINGS / "shop.jsonl.zst"], folder / "old")
+    return reported(own_build, folder / "report.html", "--against", str(folder / "old"))
+
+
+def reported(build: Path, out: Path, *options: str) -> Path:
+    """The report of a build."""
+    result = CliRunner().invoke(cli, ["report", str(build), "--out", str(out), *options], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return out
+
+
+class Shown:
+    """A report in a browser."""
+
+    def __init__(self, driver: Chrome, path: Path) -> None:
+        self.driver = driver
+        self.log("browser")
+        self.log("performance")
+        watch = (
+            "window.told = []; window.addEventListener('message', (event) => told.push(String(event.data)));"
+            "window.loaded = new WeakSet();"
+            "document.addEventListener('load', (event) => loaded.add(event.target), true);"
+        )
+        added = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": watch})
+        driver.get(f"file://{path}")
+        driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+
+    def js(self, script: str, *arguments: object) -> Any:
+        """What a script returns."""
+        return self.driver.execute_script(script, *arguments)
+
+    def find(self, css: str) -> Any:
+        """One element."""
+        return self.driver.find_element(By.CSS_SELECTOR, css)
+
+    def all(self, css: str, what: str) -> list[Any]:
+        """A property of all elements."""
+        return list(self.js(f"return [...document.querySelectorAll(arguments[0])].map((each) => each.{what})", css))
+
+    def log(self, name: str) -> list[Any]:
+        """What has been logged since it was last looked at."""
+        return list(self.driver.get_log(name))  # type: ignore[no-untyped-call]
+
+    def column(self, table: str, number: int) -> list[str]:
+        """The texts of a column of a table, of the rows that are shown."""
+        rows = f"[...document.querySelectorAll('#{table} tbody tr')].filter((row) => !row.hidden)"
+        return list(self.js(f"return {rows}.map((row) => row.cells[{number}].textContent)"))
+
+    def until(self, condition: str, *arguments: object) -> None:
+        """Wait until a condition holds."""
+        deadline = time.monotonic() + 120
+        while not self.js(f"return {condition}", *arguments):
+            assert time.monotonic() < deadline, condition
+            time.sleep(0.01)
+
+    def step(self, number: int) -> None:
+        """Wait until this step is shown, its frames loaded."""
+        self.until(
+            "document.getElementById('step').dataset.shown === String(arguments[0])"
+            " && [...document.querySelectorAll('iframe')].every((frame) => loaded.has(frame))",
+            number,
+        )
+
+    def choose(self, number: int) -> None:
+        """Choose a step."""
+        self.js(
+            "const list = document.getElementById('chosen');"
+            "list.selectedIndex = arguments[0]; list.dispatchEvent(new Event('change'))",
+            number,
+        )
+        self.step(number)
+
+    def keys(self, *keys: str) -> None:
+        """Press keys, wherever the focus is."""
+        ActionChains(self.driver, duration=0).send_keys(*keys).perform()
+
+    def asked_for(self) -> list[str]:
+        """What the log has of requests, but for the file itself, what lies in it, and the browser's own pages."""
+        events = (json.loads(entry["message"])["message"] for entry in self.log("performance"))
+        sent = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        urls = [each["request"]["url"] for each in sent]
+        return [url for url in urls if not url.startswith(("data:", "about:", "chrome:", "blob:", "file:"))]
+
+    def complaints(self) -> list[str]:
+        """What stands on the console."""
+        return [entry["message"] for entry in self.log("browser")]
+
+
+@pytest.fixture
+def shown(browser: Chrome, report_file: Path) -> Shown:
+    """The report, just opened."""
+    return Shown(browser, report_file)
+
+
+def steps_of(path: Path) -> list[dict[str, Any]]:
+    """The steps that lie in a report, unpacked."""
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', path.read_text(), re.DOTALL)
+    assert found
+    packed = [each["data"] for each in json.loads(found[1])]
+    return [json.loads(gzip.decompress(base64.b64decode(data))) for data in packed]
+
+
+def test_a_report_opens_without_a_word_and_asks_for_nothing(shown: Shown, own_build: Path, canary: Canary) -> None:
+    """The console stays empty, no request leaves, every link leads to a section, and totals are the manifest's."""
+    shown.step(0)
+    assert shown.complaints() == []
+    assert shown.asked_for() == []
+    assert canary.asked == []
+    assert shown.driver.title == "Web workflows: stepmill report"
+    links = shown.all("nav a", "hash")
+    assert len(links) == 8
+    assert shown.js("return arguments[0].every((hash) => document.querySelector(`section${hash} h2`))", links)
+    cards = shown.all(".cards > div", "innerText")
+    totals = read_json(own_build / "dataset" / "manifest.json")["totals"]
+    assert {f"samples\n{totals['samples']:,}", f"tokens\n{totals['tokens']:,}"} <= set(cards)
+
+
+def test_tables_sort_by_mouse_and_by_keyboard(shown: Shown) -> None:
+    """A column sorts by its numbers, or by its text, either way; screen readers are told which."""
+    heads = shown.driver.find_elements(By.CSS_SELECTOR, "#domains th[scope=col] button")
+    samples = next(at for at, head in enumerate(heads) if head.text == "Samples")
+    for order in ("descending", "ascending"):
+        heads[samples].click()
+        numbers = [int(text.replace(",", "")) for text in shown.column("domains", samples)]
+        assert numbers == sorted(numbers, reverse=order == "descending")
+        assert len(set(numbers)) > 3
+        assert shown.js("return [...document.querySelectorAll('#domains [aria-sort]')].map((th) => th.ariaSort)") == [
+            order
+        ]
+    shown.js("arguments[0].focus()", heads[0])
+    shown.keys(Keys.ENTER)
+    assert shown.column("domains", 0) == sorted(shown.column("domains", 0))
+    shown.keys(Keys.SPACE)
+    assert shown.column("domains", 0) == sorted(shown.column("domains", 0), reverse=True)
+
+
+def test_tables_are_searched_while_one_types(shown: Shown) -> None:
+    """Rows that hold all words stay; how many is said; nothing typed shows all."""
+    every = shown.column("drops", 0)
+    field = shown.find("input[data-table=drops]")
+    field.send_keys("STEP locate")
+    assert 0 < len(shown.column("drops", 0)) < len(every)
+    assert set(shown.column("drops", 0)) == {"step"}
+    assert set(shown.column("drops", 1)) == {"locate"}
+    assert shown.find("#drops-found").text == f"{len(shown.column('drops', 0))} of {len(every)} rows"
+    field.send_keys("nonesuch")
+    assert shown.column("drops", 0) == []
+    field.clear()
+    field.send_keys(Keys.SPACE)
+    assert shown.column("drops", 0) == every
+
+
+def test_steps_are_gone_through_by_keyboard(shown: Shown) -> None:
+    """Tab leads to the buttons, n and p go on and back within the section, and what is typed into a field is typed."""
+    shown.step(0)
+    shown.find("#find").click()
+    for _ in range(5):  # the field, three lists, next: there is nothing before the first
+        shown.keys(Keys.TAB)
+        if shown.js("return document.activeElement.id") == "next":
+            break
+    shown.keys(Keys.ENTER)
+    shown.step(1)
+    shown.keys("n")
+    shown.step(2)
+    shown.keys("p", "p")
+    shown.step(0)
+    assert shown.find("#position").text == "1 of 20 steps"
+    shown.find("#find").send_keys("np")
+    assert shown.find("#position").text == "no such step"
+    shown.find("#find").clear()
+    shown.find("#find").send_keys("test ")
+    chosen = shown.all("#chosen option", "text")
+    assert chosen == [label for label in chosen if "test" in label]
+
+
+def test_focus_goes_into_and_out_of_a_recorded_page(shown: Shown) -> None:
+    """A frame can be scrolled by keyboard; Tab goes past what is in it, however many links and fields that has."""
+    shown.step(0)
+    shown.js("document.querySelector('#before button').focus()")
+    seen = []
+    for _ in range(7):
+        shown.js("window.was = document.activeElement")
+        shown.keys(Keys.TAB)
+        shown.until("document.activeElement !== was")  # a frame may be of another process
+        seen.append(shown.js("return document.activeElement.tagName + ' ' + (document.activeElement.title || '')"))
+    assert seen.index("IFRAME Page as recorded, rendered") < seen.index("IFRAME Page after pruning, rendered")
+    assert {"INPUT ", "PRE "} <= set(seen[seen.index("IFRAME Page after pruning, rendered") :])
+    shown.js("document.querySelector('#before button').focus()")
+    shown.keys(Keys.TAB, Keys.TAB)
+    shown.until("document.activeElement.tagName === 'IFRAME'")
+    shown.js("document.activeElement.scrollIntoView()")  # out of sight nothing is drawn, so nothing scrolls
+    for key, there in ((Keys.END, "> 0"), (Keys.HOME, "=== 0")):
+        shown.keys(key)
+        shown.driver.switch_to.frame(shown.find("#before iframe"))
+        shown.until(f"document.scrollingElement.scrollTop {there}")
+        shown.driver.switch_to.default_content()
+
+
+def test_a_step_shows_both_pages_with_the_target_and_the_tokens(shown: Shown, report_file: Path) -> None:
+    """Frames hold the page before and after with one outlined element; tokens are the sample's, loss is on the end."""
+    for number, step in enumerate(steps_of(report_file)[:4]):
+        shown.choose(number)
+        target = dict(step["facts"])["Target"]
+        assert shown.js("return [...document.querySelectorAll('iframe')].map((f) => f.getAttribute('sandbox'))") == [
+            "",
+            "",
+        ]
+        for frame in shown.driver.find_elements(By.CSS_SELECTOR, "#step iframe"):
+            shown.driver.switch_to.frame(frame)
+            (marked,) = shown.driver.find_elements(By.CSS_SELECTOR, "[data-stepmill-target]")
+            assert target.startswith(f"<{marked.tag_name}")
+            assert marked.value_of_css_property("outline-style") == "solid"
+            shown.driver.switch_to.default_content()
+        assert shown.js("return document.getElementById('tokens').textContent") == "".join(step["tokens"])
+        assert shown.all("#tokens .loss", "textContent") == step["tokens"][step["loss"][0][0] :]
+        shown.find("#after button:nth-child(2)").click()
+        assert shown.js("return document.querySelector('#after pre').textContent") == step["after"]["source"]
+        assert shown.find("#after mark").text == target
+        assert shown.js(
+            "const box = document.querySelector('#after pre'), mark = box.querySelector('mark');"
+            "return mark.offsetTop >= box.scrollTop && mark.offsetTop < box.scrollTop + box.clientHeight"
+        )
+
+
+@pytest.mark.parametrize("width", [375, 768, 1280])
+def test_it_fits_the_width(shown: Shown, width: int) -> None:
+    """Nothing sticks out of a phone, a tablet or a screen; a phone gets narrow plots, and pages one below the other."""
+    shown.step(0)
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
+    shown.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        assert shown.js("return document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+        assert {bool(size) for size in shown.all(".narrow", "offsetWidth")} == {width < 500}
+        assert {bool(size) for size in shown.all(".wide", "offsetWidth")} == {width > 500}
+        before, after = shown.all(".pane", "offsetTop")
+        assert (before == after) == (width > 500)
+    finally:
+        shown.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+_CONTRAST: Final = """
+const canvas = new OffscreenCanvas(1, 1).getContext('2d', {willReadFrequently: true});
+const light = (name) => {
+  canvas.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim();
+  canvas.fillRect(0, 0, 1, 1);
+  const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((c) => c / 255)
+    .map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const ratio = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+return arguments[0].map(([front, back]) => ratio(light(front), light(back)));
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_light_and_dark_have_contrast(shown: Shown, scheme: str) -> None:
+    """Text has a contrast of 4.5 and more, bars of 3 and more, in both schemes, and the background is of the scheme."""
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    shown.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    texts = [(front, back) for front in ("text", "soft", "link") for back in ("back", "raised")]
+    texts += [("loss-text", "loss"), ("text", "mark")]
+    bars = [(name, "back") for name in ("first", "second", "read", "drop", "kept")]
+    assert min(shown.js(_CONTRAST, texts)) >= 4.5
+    assert min(shown.js(_CONTRAST, bars)) >= 3
+    back = shown.js("return getComputedStyle(document.documentElement).backgroundColor")
+    assert (back == "rgb(255, 255, 255)") == (scheme == "light")
+    shown.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_everything_that_one_can_use_has_a_name(shown: Shown) -> None:
+    """Controls, plots, tables, frames and regions have names for those who do not see them; ids are there once."""
+    shown.step(0)
+    nodes = shown.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    roles = {"button", "link", "searchbox", "combobox", "checkbox", "image", "Iframe", "table", "region"}
+    named: dict[str, list[str]] = {role: [] for role in roles}
+    for node in nodes:
+        role = node.get("role", {}).get("value")
+        if role in roles and not node.get("ignored"):
+            named[role].append(node.get("name", {}).get("value", ""))
+    assert {role for role, names in named.items() if names} == roles
+    assert {role: names for role, names in named.items() if "" in names} == {}
+    ids = shown.all("[id]", "id")
+    assert len(ids) == len(set(ids))
+
+
+def test_without_javascript_all_is_there_but_the_steps(browser: Chrome, report_file: Path) -> None:
+    """Tables and plots are shown, what needs a script is not, and that is said."""
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.get(f"file://{report_file}")
+        text = browser.find_element(By.TAG_NAME, "body").text
+        assert "Without JavaScript" in text
+        assert not browser.find_element(By.ID, "chooser").is_displayed()
+        assert not browser.find_element(By.ID, "step").is_displayed()
+        assert browser.find_element(By.ID, "domains").is_displayed()
+        assert browser.find_element(By.CSS_SELECTOR, "figure svg").is_displayed()
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+# What is hostile.
+
+
+@pytest.fixture(scope="module")
+def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of recordings with a payload each: in its page, and in every text that a recording has."""
+    folder = tmp_path_factory.mktemp("hostile")
+    records = []
+    for number, payload in enumerate(PAYLOADS):
+        text = filled(payload, number)
+        page_html = f"<html><body><button id=b>Order item {number}</button><p>Some more of the shop</p>{text}"
+        step = {
+            "url": f"https://shop.example/{text}" if number % 2 else "",  # else the domain is the website
+            "html": page_html.replace("id=b", f'id=b title="{html.escape(text)}"'),
+            "action": {"kind": "click", "value": text, "description": f"Order the item {text}"},
+            "target": [{"kind": "css", "value": "#b"}],
+        }
+        objective = f"Order item {number} in the shop and pay for it {text}"
+        records.append({"workflow_id": f"w{number}-{text}", "objective": objective, "website": text, "steps": [step]})
+    source = builds.write_workflows(folder / f"in-{RAN}" / "<img src=x onerror=alert(1)>.jsonl", *records)
+    builds.build([source], folder / "out", "filter.min_english=0")
+    builds.build([builds.RECORDINGS / "shop.jsonl.zst"], folder / "old")
+    return reported(folder / "out", folder / "hostile.html", "--against", str(folder / "old"), "--samples", "1000")
+
+
+def watched(shown: Shown, canary: Canary, name: str) -> None:
+    """Nothing has run, nothing has been asked for, and the page is where and what it was."""
+    time.sleep(0.3)
+    said = [line for line in shown.complaints() if RAN in line and "console-api" in line]
+    assert (shown.js("return told"), said) == ([], [])
+    assert canary.asked == []
+    assert shown.asked_for() == []
+    assert shown.driver.title == name
+    assert len(shown.driver.window_handles) == 1
+
+
+_WALK: Final = """
+const [count, stride, done] = arguments;
+const list = document.getElementById('chosen'), step = document.getElementById('step');
+const soon = () => new Promise((resolve) => setTimeout(resolve, 5));
+const quiet = () => [...document.querySelectorAll('iframe')].every((frame) => loaded.has(frame));
+const ready = (number) => step.dataset.shown === String(number) && quiet();
+(async () => {
+  for (let n = 0; n < count; n += stride) {
+    list.selectedIndex = n;
+    list.dispatchEvent(new Event('change'));
+    while (!ready(n)) await soon();
+    document.querySelector('.panes').scrollIntoView(); // what is out of sight is not drawn, and fetches less
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    document.querySelectorAll('.pane button:nth-child(2)').forEach((button) => button.click());
+  }
+  done(count);
+})();
+"""
+"""Shows steps in sight, both pages rendered and then as source."""
+
+
+@pytest.mark.parametrize(("stride", "flags"), [(2, ()), (1, (_NOT_ISOLATED,))], ids=["as it is", "frames in the log"])
+def test_no_injection_runs_or_asks_for_anything(
+    hostile_report: Path, canary: Canary, stride: int, flags: Sequence[str]
+) -> None:
+    """Steps of a report full of injections are shown, before and after, as page and as source; nothing happens. All of
+    them where the log tells of frames too; every other one in a browser as people have it, which takes longer.
+    """
+    canary.asked.clear()
+    steps = steps_of(hostile_report)
+    objectives = (dict(step["facts"])["Objective"] for step in steps if step["before"].get("document"))
+    shown_ones = Counter(re.findall(r"Order item (\d+) in", " ".join(objectives)))
+    assert len(PAYLOADS) >= 50
+    assert {str(number): 1 for number in range(len(PAYLOADS))} == shown_ones
+    with browser_for(canary, *flags) as driver:
+        driver.get("about:blank")
+        shown = Shown(driver, hostile_report)
+        driver.set_script_timeout(60)
+        assert driver.execute_async_script(_WALK, len(steps), stride) == len(steps)
+        for number in range(0, len(steps), 12):
+            shown.choose(number)
+            for frame in driver.find_elements(By.CSS_SELECTOR, "#step iframe"):
+                ActionChains(driver, duration=0).move_to_element(frame).click().send_keys(Keys.ENTER).perform()
+        watched(shown, canary, "Web workflows: stepmill report")
+
+
+SANDBOX: Final = 'sandbox=""'
+
+
+def framed(folder: Path, documents: Sequence[tuple[str, str]], policy: str = "") -> Path:
+    """A page with a frame for each document, given with the frame's attributes; all in sight."""
+    frame = '<iframe width="70" height="50" {} srcdoc="{}"></iframe>'
+    inside = "".join(frame.format(attributes, html.escape(document)) for document, attributes in documents)
+    path = folder / "frames.html"
+    path.write_text(f'<!doctype html><meta charset="utf-8"><title>frames</title>{policy}<body>{inside}')
+    return path
+
+
+def seen(shown: Shown, canary: Canary) -> set[int]:
+    """The payloads that have run or asked for something."""
+    time.sleep(1)
+    lines = [*shown.complaints(), *shown.js("return told"), *canary.asked, *shown.asked_for()]
+    return {int(number) for line in lines for number in re.findall(rf"(?:{RAN}|fetched)-(\d+)", line)}
+
+
+def test_payloads_do_what_they_say_where_nothing_keeps_them(browser: Chrome, canary: Canary, tmp_path: Path) -> None:
+    """In frames without sandbox and policy most of them run or ask for something, and many in a sandbox alone: it would
+    have been seen.
+    """
+    canary.asked.clear()
+    free = [(filled(payload, number), "") for number, payload in enumerate(PAYLOADS)]
+    kept = [(filled(payload, 1000 + number), SANDBOX) for number, payload in enumerate(PAYLOADS)]
+    found = seen(Shown(browser, framed(tmp_path, [*free, *kept])), canary)
+    assert len({number for number in found if number < 1000}) >= 60
+    assert len({number for number in found if number >= 1000}) >= 30
+    browser.get("about:blank")
+
+
+def test_sandbox_and_policies_keep_what_is_not_rewritten(browser: Chrome, canary: Canary, tmp_path: Path) -> None:
+    """Payloads as they are, under the policies of a report and in its sandbox: none runs, none sends a request. A
+    connection may be opened, without a word, by hints that no policy speaks about: what rewriting is for.
+    """
+    canary.asked.clear()
+    documents = [(frames.HEAD + filled(payload, number), SANDBOX) for number, payload in enumerate(PAYLOADS)]
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{page._policy("")}">'
+    shown = Shown(browser, framed(tmp_path, documents, policy))
+    assert seen(shown, canary) == set()
+    assert set(canary.asked) <= {""}
+    browser.get("about:blank")
+
+
+def test_rewriting_keeps_what_no_policy_does(browser: Chrome, canary: Canary, tmp_path: Path) -> None:
+    """Payloads rewritten, with neither sandbox nor policy: none runs, none opens as much as a connection."""
+    canary.asked.clear()
+    rewritten = (frames.document(filled(payload, number)) for number, payload in enumerate(PAYLOADS))
+    documents = [(document.replace(frames.POLICY, ""), "") for document in rewritten]
+    shown = Shown(browser, framed(tmp_path, documents))
+    assert seen(shown, canary) == set()
+    assert canary.asked == []
+    browser.get("about:blank")

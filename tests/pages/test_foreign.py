@@ -1,0 +1,37 @@
+"""SVG and MathML are read as a browser reads them: CDATA is text, and what is raw in HTML holds markup."""
+
+from __future__ import annotations
+
+import pytest
+
+from etl import pages
+from etl.pages import locators, reading, split
+from tests.support.foreign_pages import FOREIGN
+from tests.support.strategies import pruner
+
+
+@pytest.mark.parametrize("html", FOREIGN)
+def test_foreign_content(html: str) -> None:
+    """Every reader finds Chromium's elements and text."""
+    for page in (pages.read_plain(html), reading.read_anew(html), split.read_pieces(html)):
+        tags = " ".join(token.tag for token in page.tokens if token.element)
+        assert (tags, "".join(token.text for token in page.tokens)) == FOREIGN[html]
+
+
+def test_what_the_page_before_had_outside_svg() -> None:
+    """Pieces that two pages have in common are text where they stand in SVG, and are not where they do not."""
+    rest = "<p>x</p>" * 20 + "<![CDATA[a]]>" + "<title>b<i>c</i></title>" + "<p>x</p>" * 20
+    for opener in ("<div>", "<svg>", "<div>", "<svg>"):
+        texts = pages.read_plain(opener + rest)
+        page = split.read_pieces(opener + rest)
+        assert page.elements == texts.elements == (43 if opener == "<svg>" else 42)
+        assert "".join(token.text for token in page.tokens).count("xa") == (opener == "<svg>")
+
+
+def test_cdata_is_shown_and_found() -> None:
+    """Text in CDATA is in the observation, in labels and for XPaths."""
+    page = pages.read("<html><body><svg><a><text><![CDATA[Fish & <Chips>]]></text></a></svg></body></html>")
+    pruned = pruner().prune(page, 3)
+    assert "Fish &amp; &lt;Chips&gt;" in pruned.observation
+    assert pages.text_of(page, 3, 80) == "Fish & <Chips>"
+    assert locators.find_xpath(page, "//*[name()='text'][.='Fish & <Chips>']") == [4]

@@ -1,0 +1,196 @@
+"""Filter: one small workflow for each rule, its exact reason, and its switch turned off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from etl.stages.filter import Filter, non_ascii_share
+from etl.stages.language import english
+from etl.tally import Entry, Tally
+from schemas.trail import Trail
+from tests.support.strategies import step, trail
+
+
+def run(row: Trail, stage: Filter | None = None) -> tuple[list[Trail], list[Entry]]:
+    """What comes out, and the drops."""
+    tally = Tally("filter")
+    return list((stage or Filter())(iter([row]), tally)), tally.entries
+
+
+WORKFLOW_RULES = {
+    "section_or_stack": (
+        trail(step(), step(kind="section", number=1)),
+        Filter(section_or_stack=False),
+        "it has rows of kind section",
+    ),
+    "no_objective": (trail(step(), objective=" \n "), Filter(no_objective=False), ""),
+    "not_english": (
+        trail(step(), objective="Bestelle zwei blaue Tassen im Laden und bezahle sie gleich mit der Karte"),
+        Filter(min_english=0),
+        "probability of English 0.0000",
+    ),
+    "non_ascii": (
+        trail(step(), objective="Order the mugs: øåæ øåæ øåæ øåæ øåæ øåæ"),
+        Filter(max_non_ascii=1),
+        "0.60 of the objective's letters are not ASCII",
+    ),
+    "low_reward": (trail(step(), reward=0.2), Filter(), "reward 0.2"),
+    "no_steps_left": (
+        trail(step(kind="instruction"), step(kind="instruction", number=1)),
+        Filter(instruction=False),
+        "no step is left after filtering",
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", WORKFLOW_RULES)
+def test_rules_for_workflows(reason: str) -> None:
+    """A workflow that a rule is about is dropped whole, with its steps, for exactly that reason."""
+    row, _, detail = WORKFLOW_RULES[reason]
+    stage = Filter(min_reward=0.5, min_english=0) if reason in ("low_reward", "non_ascii") else Filter()
+    steps = len(row.marks)
+    out, drops = run(fresh(row), stage)
+    assert out == []
+    assert {drop.stage for drop in drops} == {"filter"}
+    (workflow,) = [drop for drop in drops if drop.unit == "workflow"]
+    assert (workflow.id, workflow.reason, workflow.detail) == (row.uid, reason, detail)
+    assert len([drop for drop in drops if drop.unit == "step"]) == steps
+
+
+@pytest.mark.parametrize("reason", WORKFLOW_RULES)
+def test_switches_for_workflows(reason: str) -> None:
+    """With its switch off, the rule drops nothing."""
+    row, off, _ = WORKFLOW_RULES[reason]
+    if reason == "non_ascii":
+        off = replace(off, min_english=0)
+    out, drops = run(fresh(row), off)
+    assert len(out) == 1
+    assert [drop for drop in drops if drop.reason == reason] == []
+
+
+def fresh(row: Trail) -> Trail:
+    """A copy whose marks the stage may change."""
+    return replace(row, marks=[replace(mark) for mark in row.marks])
+
+
+STEP_RULES = {
+    "instruction": (step(kind="instruction", number=1), Filter(instruction=False)),
+    "duplicate_step": (step("<p>same</p>"), Filter(duplicate_steps=False)),
+}
+
+
+@pytest.mark.parametrize("reason", STEP_RULES)
+def test_rules_for_steps_that_leave_no_trace(reason: str) -> None:
+    """Instruction rows and exact duplicates go before anything else sees them; the others keep their numbers."""
+    bad, off = STEP_RULES[reason]
+    rows = trail(step("<p>same</p>"), bad, step("<p>last</p>", number=2))
+    (out,), drops = run(fresh(rows))
+    assert [mark.number for mark in out.marks] == [1, 3]
+    assert [(drop.unit, drop.id, drop.reason) for drop in drops] == [("step", f"{rows.uid}/2", reason)]
+    (out,), drops = run(fresh(rows), off)
+    assert [mark.number for mark in out.marks] == [1, 2, 3]
+    assert drops == []
+
+
+def test_steps_that_differ_in_their_id_are_no_duplicates() -> None:
+    """The same click twice on an unchanged page is two steps; only a row equal in every field is a duplicate."""
+    (out,), drops = run(trail(step(number=0), step(number=1)))
+    assert (len(out.marks), drops) == (2, [])
+
+
+MARK_RULES = {
+    "missing_dom": (step(""), Filter(), Filter(missing_dom=False)),
+    "failed_action": (step(error="timeout: element is covered"), Filter(), Filter(failed_actions=False)),
+    "missing_description": (step(), Filter(missing_description=True), Filter()),
+}
+
+
+@pytest.mark.parametrize("reason", MARK_RULES)
+def test_rules_for_steps_that_stay_in_the_history(reason: str) -> None:
+    """A step without page, with a failed action, or without description stays, marked with the reason."""
+    bad, on, off = MARK_RULES[reason]
+    (out,), drops = run(trail(bad, step("<i>x</i>", description="Click x", number=1)), on)
+    assert [(mark.stage, mark.reason) for mark in out.marks] == [("filter", reason), ("", "")]
+    assert drops == []
+    (out,), _ = run(trail(bad), off)
+    assert out.marks[0].reason == ""
+
+
+def test_failure_is_quoted() -> None:
+    """The recorder's error is the detail, cut at 500 characters."""
+    (out,), _ = run(trail(step(error="x" * 1000)))
+    assert out.marks[0].detail == "x" * 500
+
+
+def test_unknown_reward_is_not_low() -> None:
+    """The reward rule is about known rewards only, and keeps one that is just enough."""
+    for reward in (None, 0.5, 1.0):
+        out, _ = run(trail(step(), reward=reward), Filter(min_reward=0.5))
+        assert len(out) == 1
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        "Buy",
+        "Order iPad Pro",
+        "create incident INC0010 priority 1",
+        "What is the price of HP Inkjet Fax Machine",
+        "Book a table for 2 at Zsa Zsa's Café tomorrow",
+    ],
+)
+def test_short_english_stays(objective: str) -> None:
+    """Names, codes and a few words of English are not taken for another language."""
+    out, drops = run(trail(step(), objective=objective))
+    assert (len(out), drops) == (1, [])
+    assert out[0].language_score == english(objective) > 0.01
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        "Trouvez le numéro de téléphone du restaurant le plus proche et réservez une table",
+        "Encuentra el teléfono del restaurante más cercano y reserva una mesa para dos",
+        "Zoek het telefoonnummer van het dichtstbijzijnde restaurant en reserveer een tafel",
+        "Znajdź numer telefonu najbliższej restauracji i zarezerwuj stolik",
+    ],
+)
+def test_other_languages_go(objective: str) -> None:
+    """Sentences in other languages of the same alphabet are dropped as such."""
+    out, drops = run(trail(step(), objective=objective))
+    assert out == []
+    assert drops[0].reason == "not_english"
+
+
+def test_other_alphabets_go() -> None:
+    """So are other alphabets, for whichever of the two rules comes first."""
+    _, drops = run(trail(step(), objective="在商店订购两个杯子并付款"))
+    assert drops[0].reason in ("not_english", "non_ascii")
+    _, drops = run(trail(step(), objective="在商店订购两个杯子并付款"), Filter(min_english=0))
+    assert drops[0].reason == "non_ascii"
+
+
+def test_non_ascii_share_counts_letters_only() -> None:
+    """Digits, signs and spaces are no letters; a text without letters has no share."""
+    assert non_ascii_share("aé 1→2 ✓") == 0.5
+    assert non_ascii_share("12 → 34 ✓") == 0
+
+
+def test_steps_that_differ_in_their_pages_only_are_told_apart() -> None:
+    """Steps equal but for pages of one length stay; each that came before, first or later, goes."""
+    pages = ("<p>a</p>", "<p>b</p>", "<p>b</p>", "<p>c</p>", "<p>a</p>", "<p>c</p>")
+    (out,), drops = run(trail(*(step(page) for page in pages)))
+    assert [mark.step.html for mark in out.marks] == ["<p>a</p>", "<p>b</p>", "<p>c</p>"]
+    assert [drop.reason for drop in drops] == ["duplicate_step"] * 3
+
+
+def test_steps_behind_a_gap_are_not_trained_on() -> None:
+    """They stay where they are, with what is missing before them; the rule can be turned off."""
+    known, lost = step(), replace(step(number=3), number=4, gap="steps 2 to 3 are missing")
+    for stage, reasons in ((Filter(), ["", "history_incomplete"]), (Filter(incomplete_history=False), ["", ""])):
+        (out,), drops = run(trail(known, lost), stage)
+        assert [mark.reason for mark in out.marks] == reasons
+        assert out.marks[1].detail == ("steps 2 to 3 are missing" if reasons[1] else "")
+        assert not drops

@@ -1,0 +1,152 @@
+"""Locate: each kind of locator, and each way in which a target is not found."""
+
+from __future__ import annotations
+
+import pytest
+
+from etl.stages.locate import Locate
+from etl.tally import Entry, Tally
+from schemas.trail import Mark, Trail
+from schemas.workflow import Locator
+from tests.support.strategies import step, trail
+
+PAGE = """<html><body><h1>Shop</h1><iframe><div class="row" bid="7"><a href="/mugs" title='All "mugs"'>Mugs</a></div>
+</iframe><div class="row"><button>Buy</button><button>Sell</button></div></body></html>"""
+# html 8, body 7, h1 6, iframe 5, div 4, a 3, div 2, button 1, button 0
+
+
+def run(row: Trail, stage: Locate | None = None) -> tuple[list[Trail], list[Entry]]:
+    """What comes out, and the drops."""
+    tally = Tally("locate")
+    return list((stage or Locate())(iter([row]), tally)), tally.entries
+
+
+def located(*target: Locator, html: str = PAGE, kind: str = "click", stage: Locate | None = None) -> Mark:
+    """The one step of a workflow, after the stage."""
+    (out,), drops = run(trail(step(html, *target, kind=kind)), stage)
+    assert drops == []
+    return out.marks[0]
+
+
+@pytest.mark.parametrize(
+    "locator",
+    [
+        Locator("css", "iframe a"),
+        Locator("css", "[bid='7'] > a"),
+        Locator("xpath", "/html/body/iframe/div/a"),
+        Locator("xpath", "//a[text()='Mugs']"),
+        Locator("attribute", "/mugs", "href"),
+        Locator("attribute", 'All "mugs"', "title"),
+        Locator("node", "3"),
+        Locator("markup", '<a title="All &quot;mugs&quot;" href="/mugs">'),
+    ],
+    ids=lambda locator: f"{locator.kind}-{locator.value}",
+)
+def test_every_kind_of_locator(locator: Locator) -> None:
+    """Each kind finds the one link inside the inlined frame: element 5 of 9, node 3."""
+    mark = located(locator)
+    assert (mark.reason, mark.element, mark.node) == ("", 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("locator", "reason", "detail"),
+    [
+        (Locator("css", "button"), "target_ambiguous", "css 'button' matches 2 elements"),
+        (Locator("xpath", "//div"), "target_ambiguous", "xpath '//div' matches 2 elements"),
+        (Locator("attribute", "row", "class"), "target_ambiguous", "attribute class='row' matches 2 elements"),
+        (Locator("markup", "<button>"), "target_ambiguous", "markup '<button>' matches 2 elements"),
+        (Locator("css", "nav"), "target_absent", "css 'nav' matches none of 9 elements"),
+        (Locator("xpath", "//nav"), "target_absent", "xpath '//nav' matches none of 9 elements"),
+        (Locator("attribute", "8", "bid"), "target_absent", "attribute bid='8' matches none of 9 elements"),
+        (Locator("node", "9"), "target_absent", "node '9' matches none of 9 elements"),
+        (Locator("node", "-1"), "target_absent", "node '-1' matches none of 9 elements"),
+        (Locator("css", "a[["), "invalid_css", "'a[['"),
+        (Locator("css", "internal:role=link[name='Mugs']"), "unsupported_locator", '"internal:role=link'),
+        (Locator("css", "a:hover"), "unsupported_locator", "'a:hover': :hover depends on more than the recorded page"),
+        (Locator("xpath", "//a["), "invalid_xpath", "'//a['"),
+        (Locator("xpath", "count(//a)"), "invalid_xpath", "'count(//a)'"),
+        (Locator("node", "three"), "invalid_node", "'three' is not a number"),
+        (Locator("markup", "the link"), "invalid_markup", "'the link' is not a start tag"),
+    ],
+)
+def test_targets_that_are_not_found(locator: Locator, reason: str, detail: str) -> None:
+    """Never a guess: the step is marked with the exact reason, says what was looked for, and stays."""
+    mark = located(locator)
+    assert (mark.stage, mark.reason, mark.element, mark.node) == ("locate", reason, -1, -1)
+    assert mark.detail.startswith(detail)
+
+
+def test_first_unequivocal_locator_counts() -> None:
+    """Locators are tried in order; one that is invalid, absent or ambiguous leaves it to the next."""
+    good = Locator("attribute", "/mugs", "href")
+    for bad in (Locator("css", "a[["), Locator("css", "nav"), Locator("css", "button")):
+        assert located(bad, good).element == 5
+    assert located(good, Locator("css", "h1")).element == 5
+
+
+def test_reason_of_several_failures() -> None:
+    """Of several failures the one that says most counts: ambiguous before absent before invalid."""
+    ambiguous, absent, invalid = Locator("css", "button"), Locator("css", "nav"), Locator("css", "a[[")
+    assert located(invalid, absent, ambiguous).reason == "target_ambiguous"
+    assert located(invalid, absent).reason == "target_absent"
+    assert located(invalid, Locator("node", "x")).reason == "invalid_css"
+
+
+def test_selector_matching_500_elements() -> None:
+    """A selector of 500 elements is ambiguous, not its first element."""
+    mark = located(Locator("css", "li"), html="<ul>" + "<li>x</li>" * 500 + "</ul>")
+    assert (mark.reason, mark.detail) == ("target_ambiguous", "css 'li' matches 500 elements")
+
+
+@pytest.mark.parametrize("html", [" ", "just text", "<!-- a comment -->", "</p>", "\0", "<"])
+def test_empty_pages(html: str) -> None:
+    """A page without an element is empty_page, whatever the locator."""
+    mark = located(Locator("css", "a[["), html=html)
+    assert (mark.reason, mark.detail) == ("empty_page", f"{len(html)} characters without an element")
+
+
+def test_missing_page() -> None:
+    """A target without a page is missing_dom."""
+    assert located(Locator("css", "a"), html="").reason == "missing_dom"
+
+
+def test_actions_without_element() -> None:
+    """A page action has no element; a click must have one."""
+    scroll, click = located(kind="scroll"), located(kind="click")
+    assert (scroll.reason, scroll.detail) == ("no_element", "scroll")
+    assert (click.reason, click.detail) == ("target_unknown", "a click without any locator")
+
+
+def test_train_without_element() -> None:
+    """Under the switch page actions are trained on, if they have a page; clicks without locator still are not."""
+    stage = Locate(train_without_element=True)
+    assert located(kind="scroll", stage=stage).reason == ""
+    assert located(kind="scroll", html="text", stage=stage).reason == "empty_page"
+    assert located(kind="click", stage=stage).reason == "target_unknown"
+
+
+def test_failed_action_that_is_not_found_says_so() -> None:
+    """What is wrong with the target comes before what the filter said; a found target leaves the filter's reason."""
+    for selector, reason in (("nav", "target_absent"), ("h1", "failed_action")):
+        row = trail(step(PAGE, Locator("css", selector)))
+        row.marks[0].drop("filter", "failed_action", "timeout")
+        (out,), _ = run(row)
+        assert out.marks[0].reason == reason
+
+
+def test_drop_workflow() -> None:
+    """Under the reference's rule one lost target drops its workflow with all its steps; page actions do not."""
+    lost = trail(
+        step(PAGE, Locator("css", "h1")), step(PAGE, Locator("css", "nav"), number=1), step(PAGE, kind="scroll")
+    )
+    out, drops = run(lost, Locate(drop_workflow=True))
+    assert out == []
+    assert [(drop.unit, drop.reason) for drop in drops] == [
+        ("workflow", "unlocated_target"),
+        *[("step", "unlocated_target")] * 3,
+    ]
+    assert drops[0].detail == "step 2: target_absent: css 'nav' matches none of 9 elements"
+    out, drops = run(trail(step(PAGE, Locator("css", "h1")), step(PAGE, kind="scroll")), Locate(drop_workflow=True))
+    assert (len(out), drops) == (1, [])
+    (kept,), _ = run(lost)
+    assert [mark.reason for mark in kept.marks] == ["", "target_absent", "no_element"]

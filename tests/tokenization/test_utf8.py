@@ -1,0 +1,39 @@
+"""UTF-8 of texts, made once."""
+
+from __future__ import annotations
+
+import sys
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etl.pages.engine import utf8
+from tokenization.utf8 import has_utf8
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()))
+"""Lone surrogates included."""
+
+
+@given(ANY_TEXT, st.integers(0, 70), st.integers(0, 70))
+def test_it_is_what_python_makes_of_the_text(text: str, before: int, behind: int) -> None:
+    """Equal to encoding by Python (of a copy, which keeps nothing), also among ASCII that is gone through in steps."""
+    text = "a" * before + text + "z" * behind
+    copy = "".join(list(text))
+    surrogates = any("\ud800" <= character <= "\udfff" for character in text)
+    for _ in range(2):
+        assert utf8(text) == utf8(text * 3)[: len(utf8(text))] == copy.encode("utf-8", "surrogatepass")
+        assert has_utf8(text) is not surrogates
+    assert text == copy
+
+
+def test_it_is_kept_with_the_text() -> None:
+    """A text that is not ASCII grows by its UTF-8, once; others keep nothing."""
+    text = "é" * 1000 + "ш"
+    before = sys.getsizeof(text)
+    for _ in range(3):
+        assert has_utf8(text)
+        assert sys.getsizeof(text) == before + len(text.encode()) + 1
+    for plain in ("a" * 1000, "\ud800" * 1000):
+        before = sys.getsizeof(plain)
+        has_utf8(plain)
+        assert sys.getsizeof(plain) == before
