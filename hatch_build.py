@@ -1,8 +1,9 @@
-"""Compiles `etl/pages/pieces.pyx` when the package is built or installed, where there is a C compiler with Python's
-headers.
+"""Compiles `etl/pages/pieces.pyx` when the package is built or installed, where there is a C
+compiler with Python's headers.
 
-Without one, or with ``STEPMILL_PLAIN=1``, the package is built without it: the same in plain Python, a third as fast.
-`stepmill --version` says which of the two an installation has (see `etl.pages.engine`).
+Without one, or with ``STEPMILL_PLAIN=1``, the package is built without it: the same in plain
+Python, a third as fast. `stepmill --version` says which of the two an installation has (see
+`etl.pages.engine`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from setuptools.errors import BaseError, CCompilerError
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
-    """Hatchling's hook for what goes into a wheel; an editable install has the compiled file beside its source."""
+    """Hatchling's hook for what goes into a wheel; an editable install has the compiled file beside
+    its source.
+    """
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile, and say that the wheel holds the result."""
@@ -29,25 +32,33 @@ class CustomBuildHook(BuildHookInterface[Any]):
             return
         root = Path(self.root)
         name = f"pieces{sysconfig.get_config_var('EXT_SUFFIX')}"
-        self.folder = tempfile.TemporaryDirectory()  # until the hook is gone: after the wheel is written
+        self.folder = (
+            tempfile.TemporaryDirectory()
+        )  # until the hook is gone: after the wheel is written
         try:
             made = _compile(root, Path(self.folder.name)) / "etl" / "pages" / name
         except (BaseError, CCompilerError) as error:
-            self.app.display_warning(f"etl/pages/pieces.pyx is not compiled, pages are read by plain Python: {error}")
+            self.app.display_warning(
+                f"etl/pages/pieces.pyx is not compiled, pages are read by plain Python: {error}"
+            )
             return
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
         if version == "editable":
             staged = root / "etl" / "pages" / f"{name}.new"
             staged.write_bytes(made.read_bytes())
-            staged.replace(root / "etl" / "pages" / name)  # a process that has the old one open keeps it
+            staged.replace(
+                root / "etl" / "pages" / name
+            )  # a process that has the old one open keeps it
         else:
             build_data["force_include"][str(made)] = f"etl/pages/{name}"
 
 
 def _compile(root: Path, folder: Path) -> Path:
     """The folder that holds the compiled module."""
-    names = (root / "etl" / "pages" / "pieces.sources").read_text().split()  # as `etl.pages.engine` does it
+    names = (
+        (root / "etl" / "pages" / "pieces.sources").read_text().split()
+    )  # as `etl.pages.engine` does it
     content = b"".join((root / "etl" / "pages" / name).read_bytes() for name in names)
     extension = Extension(
         "etl.pages.pieces",

@@ -1,4 +1,6 @@
-"""The ledger of one input shard: everything that was read, and whatever went no further, with a reason."""
+"""The ledger of one input shard: everything that was read, and whatever went no further, with a
+reason.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from schemas.trail import Trail
 from schemas.workflow import Workflow
 
 Odd = tuple[Oddity, str]
-"""Something that was read although it was not as its format has it, and where: a key or the path of one."""
+"""Something that was read although it was not as its format has it, and where: a key or the path of
+one.
+"""
 
 MOST_ODD: Final = 1000  # different ones of a shard that are told apart
 OTHERS: Final = "(others)"
@@ -68,7 +72,9 @@ def as_record(workflow: Workflow) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Tally:
-    """The ledger of one shard as seen by one stage. matched: entries of a recipe's lists that named something."""
+    """The ledger of one shard as seen by one stage. matched: entries of a recipe's lists that named
+    something.
+    """
 
     stage: str = "read"
     entries: list[Entry] = field(default_factory=list)
@@ -88,11 +94,21 @@ class Tally:
                 what = kind, OTHERS
             self.odd[what] += 1
 
-    def read(self, unit: Unit, id: str, parent: str = "", domain: str = "", recorded: str = "") -> None:
+    def read(
+        self, unit: Unit, id: str, parent: str = "", domain: str = "", recorded: str = ""
+    ) -> None:
         """Enter one thing that was read. parent: the uid of the workflow it belongs to, if any."""
         self.entries.append(Entry(unit, id, parent, domain=domain, recorded=recorded))
 
-    def drop(self, unit: Unit, id: str, reason: Reason, detail: str = "", parent: str = "", domain: str = "") -> None:
+    def drop(
+        self,
+        unit: Unit,
+        id: str,
+        reason: Reason,
+        detail: str = "",
+        parent: str = "",
+        domain: str = "",
+    ) -> None:
         """Something that was read goes no further; it must have been entered with `read`."""
         self.entries.append(Entry(unit, id, parent, self.stage, reason, detail, domain))
 
@@ -101,16 +117,22 @@ class Tally:
         uid = trail.uid
         self.drop("workflow", uid, reason, detail, "", trail.domain)
         for mark in trail.marks:
-            self.drop("step", trail.step_id(mark), reason, "its workflow was dropped", uid, trail.domain)
+            self.drop(
+                "step", trail.step_id(mark), reason, "its workflow was dropped", uid, trail.domain
+            )
 
     def quarantine_workflow(self, trail: Trail, reason: Reason, detail: str) -> None:
-        """A workflow that was read cannot be built: dropped, and kept as JSON in our interchange format."""
+        """A workflow that was read cannot be built: dropped, and kept as JSON in our interchange
+        format.
+        """
         self.drop_workflow(trail, reason, detail)
         raw = orjson.dumps(as_record(trail.workflow))
         self.quarantined.append(Quarantined(trail.uid, self.stage, reason, detail, raw))
 
     def quarantine(self, id: str, reason: Reason, detail: str, raw: bytes) -> None:
-        """One record cannot be read. Enters it, drops it and keeps its bytes; do not call `read` for it as well."""
+        """One record cannot be read. Enters it, drops it and keeps its bytes; do not call `read`
+        for it as well.
+        """
         self.entries.append(Entry("record", id))
         self.entries.append(Entry("record", id, "", self.stage, reason, detail))
         self.quarantined.append(Quarantined(id, self.stage, reason, detail, raw))

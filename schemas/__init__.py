@@ -1,1 +1,3 @@
-"""What flows through stepmill: records, their Arrow schemas, and errors. No I/O, nothing of ours imported."""
+"""What flows through stepmill: records, their Arrow schemas, and errors. No I/O, nothing of ours
+imported.
+"""

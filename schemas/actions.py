@@ -418,7 +418,9 @@ def nearest(word: str) -> str:
 
 
 def several(values: Sequence[str]) -> str:
-    """One value for several texts: a JSON list; of one text the text itself, unless it is such a list."""
+    """One value for several texts: a JSON list; of one text the text itself, unless it is such a
+    list.
+    """
     if len(values) == 1 and each(values[0]) == values[:1]:
         return values[0]
     return json.dumps(list(values), ensure_ascii=False)

@@ -1,13 +1,13 @@
 """Every error stepmill raises on purpose.
 
     StepmillError
-    ├── ConfigError          the recipe, an option or the output directory is unusable: exit 2, before work starts
-    │   └── MissingExtra     an optional package is not installed: names the extra
-    ├── BuildError           the build cannot go on (disk, lock, changed inputs): exit 1
-    ├── GateError            the build fails a gate of its recipe, and what is complete stays: exit 1
-    ├── IntegrityError       files on disk are not what their report says: exit 1
-    └── RecordError          one record cannot be read: quarantined with its bytes, the build goes on
-        └── PageError        one page cannot be read: its step is dropped, the workflow goes on
+    ├── ConfigError         recipe, option or output folder unusable: exit 2, before work starts
+    │   └── MissingExtra    an optional package is not installed: names the extra
+    ├── BuildError          the build cannot go on (disk, lock, changed inputs): exit 1
+    ├── GateError           a gate fails, and what is complete stays: exit 1
+    ├── IntegrityError      files on disk are not what their report says: exit 1
+    └── RecordError         one record cannot be read: quarantined; the build goes on
+        └── PageError       one page cannot be read: its step is dropped
 
 A RecordError's ``reason`` is a short snake_case word that statistics group by;
 its ``detail`` says what was wrong in this one case.
@@ -33,17 +33,21 @@ class BuildError(StepmillError):
 
 
 class GateError(StepmillError):
-    """A build fails gates of its recipe. what: became of it. failures: a line each, with figure, gate and limit. do:
-    what to do next, a line each.
+    """A build fails gates of its recipe. what: became of it. failures: a line each, with figure,
+    gate and limit. do: what to do next, a line each.
     """
 
-    def __init__(self, where: object, what: str, failures: Sequence[str], do: Sequence[str]) -> None:
+    def __init__(
+        self, where: object, what: str, failures: Sequence[str], do: Sequence[str]
+    ) -> None:
         lines = "".join(f"\n  {line}" for line in failures)
         super().__init__("\n".join([f"{where}: {what}, because gates fail:{lines}", *do]))
         self.failures = list(failures)
         self._arguments = (where, what, failures, do)
 
-    def __reduce__(self) -> tuple[type[GateError], tuple[object, str, Sequence[str], Sequence[str]]]:
+    def __reduce__(
+        self,
+    ) -> tuple[type[GateError], tuple[object, str, Sequence[str], Sequence[str]]]:
         return type(self), self._arguments
 
 

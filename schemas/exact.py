@@ -1,4 +1,6 @@
-"""Logarithm and exponential, rounded right: equal on all machines, which a processor's or C library's are not."""
+"""Logarithm and exponential, rounded right: equal on all machines, which a processor's or C
+library's are not.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The files beside the data: what was read and what became of it, what could not be read, and what is in the data."""
+"""The files beside the data: what was read and what became of it, what could not be read, and what
+is in the data.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,9 @@ LEDGER_SCHEMA: Final = pa.schema(
         ("recorded", pa.string()),  # of a step that was read: the id that the recording gives it
     ]
 )
-"""Everything that was read has one row without a reason; everything that was dropped has one more, with one.
-A thing is named by (shard, unit, id)."""
+"""Everything that was read has one row without a reason; everything that was dropped has one more,
+with one. A thing is named by (shard, unit, id).
+"""
 
 QUARANTINE_SCHEMA: Final = pa.schema(
     [
@@ -122,4 +125,6 @@ LISTING_SCHEMA: Final = pa.schema(
         ("row", pa.int64()),  # its first row there
     ]
 )
-"""Published beside each data file: the samples in it, in the index's order; tokens are those of the kept chunks."""
+"""Published beside each data file: the samples in it, in the index's order; tokens are those of the
+kept chunks.
+"""

@@ -1,7 +1,8 @@
 """The words by which drops are counted: why something that was read goes no further.
 
-The type is the list, so whoever gives a reason that is not on it fails the type check; `REASONS` is the same to look
-things up in, and `MEANINGS` says what each one means. A new source or stage adds its own to both.
+The type is the list, so whoever gives a reason that is not on it fails the type check; `REASONS` is
+the same to look things up in, and `MEANINGS` says what each one means. A new source or stage adds
+its own to both.
 """
 
 from __future__ import annotations
@@ -106,8 +107,9 @@ REASONS: Final[frozenset[str]] = frozenset(get_args(Reason))
 class Meaning(NamedTuple):
     """What a reason means.
 
-    says: for a user. example: of what is dropped so. settings: of a recipe (``section.key``), by which it is decided
-    whether something is dropped so; the first one first to be looked at. None: it is always dropped.
+    says: for a user. example: of what is dropped so. settings: of a recipe (``section.key``), by
+    which it is decided whether something is dropped so; the first one first to be looked at. None:
+    it is always dropped.
     """
 
     says: str
@@ -161,7 +163,8 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         '{"objective": "Buy',
     ),
     "hostile_pickle": Meaning(
-        "A pickle names what runs programs or opens files, as no recorder writes; nothing of it is run.",
+        "A pickle names what runs programs or opens files, as no recorder writes; nothing of it is "
+        "run.",
         "a pickle that calls os.system",
     ),
     "pickle_too_large": Meaning(
@@ -325,7 +328,8 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         ("filter.section_or_stack",),
     ),
     "split_over_files": Meaning(
-        "Its steps lie in several files and have no numbers that tell their order. It is in quarantine.",
+        "Its steps lie in several files and have no numbers that tell their order. It is in "
+        "quarantine.",
         "steps of workflow a1 in part-9.csv and in part-10.csv, without action_step_number",
     ),
     "stage_crashed": Meaning(
@@ -364,12 +368,14 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         "a page of blanks",
     ),
     "excluded_domain": Meaning(
-        "The recipe asks for other domains, or leaves this one out; the step stays in the history of others.",
+        "The recipe asks for other domains, or leaves this one out; the step stays in the history "
+        "of others.",
         "admin.shop.example is excluded by exclude.domains: admin.*",
         ("exclude.domains", "include.domains", "exclude.file", "include.file"),
     ),
     "excluded_kind": Meaning(
-        "The recipe asks for other kinds of actions, or leaves this one out; the step stays in the history of others.",
+        "The recipe asks for other kinds of actions, or leaves this one out; the step stays in the "
+        "history of others.",
         "hover is excluded by exclude.kinds: hover",
         ("exclude.kinds", "include.kinds", "exclude.file", "include.file"),
     ),
@@ -400,7 +406,8 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         "//button[",
     ),
     "unsupported_locator": Meaning(
-        "The recorded page does not decide what the locator finds: layout, a person's doings or scripts do.",
+        "The recorded page does not decide what the locator finds: layout, a person's doings or "
+        "scripts do.",
         'internal:role=button[name="Buy"i], a:hover',
     ),
     "missing_description": Meaning(
@@ -436,24 +443,29 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         "a click without any locator",
     ),
     "unknown_action": Meaning(
-        "Its kind of action, a button or a held key is on no list. It stays in the history; the nearest kind is named.",
+        "Its kind of action, a button or a held key is on no list. It stays in the history; the "
+        "nearest kind is named.",
         "klick, where click was meant",
     ),
     "unreadable_action": Meaning(
-        "It is no single action: a program of several calls, or prose without a call. It stays in the history.",
+        "It is no single action: a program of several calls, or prose without a call. It stays in "
+        "the history.",
         "click('a') and click('b') in one step",
     ),
     "incomplete_action": Meaning(
-        "What was typed, chosen or pressed, or where a drag ends, is not recorded. It stays in the history.",
+        "What was typed, chosen or pressed, or where a drag ends, is not recorded. It stays in the "
+        "history.",
         "a type with neither value nor description",
     ),
     "over_context": Meaning(
-        "It does not fit the context, even without its page, or one piece of the page alone does not.",
+        "It does not fit the context, even without its page, or one piece of the page alone does "
+        "not.",
         "40,000 tokens of history, context 32,768",
         ("fit.context", "unroll.max_history", "fit.train", "fit.test"),
     ),
     "over_domain_cap": Meaning(
-        "Its domain has as many samples or workflows as the recipe takes of one; what came first is kept.",
+        "Its domain has as many samples or workflows as the recipe takes of one; what came first "
+        "is kept.",
         "the domain shop.example is full: caps.samples_per_domain is 1000",
         ("caps.samples_per_domain", "caps.workflows_per_domain"),
     ),

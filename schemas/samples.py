@@ -20,15 +20,14 @@ NO_LOSS: Final = -100
 class Sample:
     """One self-contained next-step example, structured: nobody ever parses a prompt.
 
-    sample_id: ``<workflow uid>/<step>``. step: number within the workflow, from 1: as recorded, where steps are
-    numbered, else counting every recorded step.
-    observation: the pruned page. history: the previous steps as text, oldest first, each rendered like this one's
-    target text. node, target_html: id and start tag of the target; -1 and empty for an action without element.
-    raw_chars: characters of the page as recorded. workflow_hash: of the recording's content without its ids.
-    reward: of the workflow, as recorded; None if it is not known. repeat: the answer is that of the step before, at the
-    same URL.
-    workflow_meta, step_meta: what else was recorded, as JSON; never in a prompt, and in no hash.
-    whole: no other file has more of its workflow.
+    sample_id: ``<workflow uid>/<step>``. step: number within the workflow, from 1: as recorded,
+    where steps are numbered, else counting every recorded step. observation: the pruned page.
+    history: the previous steps as text, oldest first, each rendered like this one's target text.
+    node, target_html: id and start tag of the target; -1 and empty for an action without element.
+    raw_chars: characters of the page as recorded. workflow_hash: of the recording's content without
+    its ids. reward: of the workflow, as recorded; None if it is not known. repeat: the answer is
+    that of the step before, at the same URL. workflow_meta, step_meta: what else was recorded, as
+    JSON; never in a prompt, and in no hash. whole: no other file has more of its workflow.
     """
 
     sample_id: str
@@ -96,10 +95,11 @@ assert SAMPLE_SCHEMA.names == [field.name for field in fields(Sample)]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
-    """A sample as tokens: int32 ``input_ids``; the first ``prompt_tokens`` carry no loss, all others do.
+    """A sample as tokens: int32 ``input_ids``; the first ``prompt_tokens`` carry no loss, all
+    others do.
 
-    chunk, chunks: which of the observation's context-sized chunks this is, from 0 at the right end, and how many
-    there are (1 when the page fits whole).
+    chunk, chunks: which of the observation's context-sized chunks this is, from 0 at the right end,
+    and how many there are (1 when the page fits whole).
     """
 
     sample_id: str
@@ -127,7 +127,9 @@ def labels_of(samples: Sequence[Encoded]) -> Tokens:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Packed:
-    """Several encoded samples in one row. ``seq_lengths`` (their lengths, in order) is the only stored boundary."""
+    """Several encoded samples in one row. ``seq_lengths`` (their lengths, in order) is the only
+    stored boundary.
+    """
 
     samples: tuple[Encoded, ...]
 

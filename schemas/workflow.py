@@ -1,4 +1,5 @@
-"""Recorded workflows: the records every source yields, and their JSON form (our interchange format).
+"""Recorded workflows: the records every source yields, and their JSON form (our interchange
+format).
 
 One workflow as JSON (one object a line in JSONL; the same columns in Parquet)::
 
@@ -12,13 +13,13 @@ One workflow as JSON (one object a line in JSONL; the same columns in Parquet)::
                 "destination": [], "error": "", "number": 1, "meta": {"seconds": 2.5}}],
      "meta": {"annotator": "r17"}}
 
-Only ``workflow_id``, ``objective``, ``steps`` and each step's ``html`` and ``action.kind`` are required.
-``html`` is the page before the action. An empty ``target`` means that the action has no element.
-``action.kind`` is a word of `schemas.actions.KINDS` or another tool's word for it; ``destination``,
-locators too, is where a drag ends.
-``error`` is what the recorder reported about this action; empty means that it is not known to have failed.
-``number`` is the step's number in the recording. Where every step has one, they order the steps, and a gap is seen:
-steps behind it are not trained on. ``meta`` is whatever else is known: it is kept beside the samples, and never in what
+Only ``workflow_id``, ``objective``, ``steps`` and each step's ``html`` and ``action.kind`` are
+required. ``html`` is the page before the action. An empty ``target`` means that the action has no
+element. ``action.kind`` is a word of `schemas.actions.KINDS` or another tool's word for it;
+``destination``, locators too, is where a drag ends. ``error`` is what the recorder reported about
+this action; empty means that it is not known to have failed. ``number`` is the step's number in the
+recording. Where every step has one, they order the steps, and a gap is seen: steps behind it are
+not trained on. ``meta`` is whatever else is known: it is kept beside the samples, and never in what
 a model sees. A key that is not listed here is kept there too, and counted. Ids may be numbers.
 """
 
@@ -37,9 +38,9 @@ LOCATOR_KINDS: Final[tuple[LocatorKind, ...]] = ("css", "xpath", "attribute", "n
 class Locator:
     """One way to find an element in a page as it was written.
 
-    kind: ``css``, ``xpath``, ``attribute`` (``name`` holds the attribute's name, ``value`` its exact value),
-    ``node`` (our own id: the element's index counted from the end of document order) or
-    ``markup`` (the element's start tag; attribute order and quoting do not matter).
+    kind: ``css``, ``xpath``, ``attribute`` (``name`` holds the attribute's name, ``value`` its
+    exact value), ``node`` (our own id: the element's index counted from the end of document order)
+    or ``markup`` (the element's start tag; attribute order and quoting do not matter).
     """
 
     kind: LocatorKind
@@ -67,9 +68,10 @@ class Action:
 class Step:
     """One observation (``url``, ``html``) and the action taken on it.
 
-    target: locators of its element, best first. destination: the same of the element a drag ends on. number: as
-    recorded, from 1; 0: its place in the workflow. gap: which steps before it the recording lacks, in words; empty:
-    none, as far as is known. meta: what else was recorded, an object as JSON; empty: nothing.
+    target: locators of its element, best first. destination: the same of the element a drag ends
+    on. number: as recorded, from 1; 0: its place in the workflow. gap: which steps before it the
+    recording lacks, in words; empty: none, as far as is known. meta: what else was recorded, an
+    object as JSON; empty: nothing.
     """
 
     step_id: str
@@ -86,9 +88,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """One recording. ``source`` names the format it was read from, ``origin`` the file and record (for messages
-    and ``explain``; not part of the content hash). ``meta`` is as a step's. ``whole``: the format or the steps' numbers
-    say that no other file has more of it.
+    """One recording. ``source`` names the format it was read from, ``origin`` the file and record
+    (for messages and ``explain``; not part of the content hash). ``meta`` is as a step's.
+    ``whole``: the format or the steps' numbers say that no other file has more of it.
     """
 
     workflow_id: str
@@ -108,7 +110,9 @@ class Workflow:
         return f"{self.source}:{self.workflow_id}"
 
 
-LOCATOR_TYPE: Final = pa.struct([("kind", pa.string()), ("name", pa.string()), ("value", pa.string())])
+LOCATOR_TYPE: Final = pa.struct(
+    [("kind", pa.string()), ("name", pa.string()), ("value", pa.string())]
+)
 ACTION_TYPE: Final = pa.struct(
     [
         ("kind", pa.string()),

@@ -1,4 +1,6 @@
-"""The law of the house: its rooms, their floors, and who may import whom. Read from the source; nothing is imported."""
+"""The law of the house: its rooms, their floors, and who may import whom. Read from the source;
+nothing is imported.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,32 @@ ROOM_FILES = 20
 
 HTML = {"turbohtml", "cssselect", "lxml", "bs4", "selectolax", "html5lib"}
 TABLES = {"polars", "pyarrow", "datasets"}
-IO = {"asyncio", "glob", "gzip", "http", "io", "mmap", "os", "pathlib", "requests", "shutil", "socket", "sqlite3"}
-IO |= {"subprocess", "tempfile", "urllib", "zipfile", "zlib", "aiohttp", "datasets", "orjson", "polars", "zstandard"}
+IO = {
+    "asyncio",
+    "glob",
+    "gzip",
+    "http",
+    "io",
+    "mmap",
+    "os",
+    "pathlib",
+    "requests",
+    "shutil",
+    "socket",
+    "sqlite3",
+}
+IO |= {
+    "subprocess",
+    "tempfile",
+    "urllib",
+    "zipfile",
+    "zlib",
+    "aiohttp",
+    "datasets",
+    "orjson",
+    "polars",
+    "zstandard",
+}
 
 Modules = Mapping[str, str]
 """The source of each module by its dotted name; a package goes by its own name."""
@@ -39,7 +65,10 @@ Rule = Callable[[Modules], list[tuple[str, str]]]
 def ours() -> Modules:
     """All modules of the three packages."""
     paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
-    names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths]
+    names = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in paths
+    ]
     return {name: path.read_text(encoding="utf-8") for name, path in zip(names, paths, strict=True)}
 
 
@@ -55,7 +84,9 @@ def imports(modules: Modules) -> Iterator[tuple[str, str]]:
             elif isinstance(node, ast.ImportFrom):
                 assert node.level == 0, f"{module} imports relatively"
                 whole = [f"{node.module}.{alias.name}" for alias in node.names]
-                yield from ((module, name if name in modules else str(node.module)) for name in whole)
+                yield from (
+                    (module, name if name in modules else str(node.module)) for name in whole
+                )
 
 
 def room(module: str) -> str:
@@ -73,7 +104,11 @@ def floor(name: str) -> int | None:
 
 def homeless(modules: Modules) -> list[tuple[str, str]]:
     """Modules in no room."""
-    return [(module, room(module)) for module in modules if module not in DOORS and floor(room(module)) is None]
+    return [
+        (module, room(module))
+        for module in modules
+        if module not in DOORS and floor(room(module)) is None
+    ]
 
 
 def upward(modules: Modules) -> list[tuple[str, str]]:
@@ -81,7 +116,12 @@ def upward(modules: Modules) -> list[tuple[str, str]]:
     found = []
     for module, used in imports(modules):
         here, there = floor(room(module)), floor(room(used))
-        if here is not None and room(used) and room(module) != room(used) and (there is None or there <= here):
+        if (
+            here is not None
+            and room(used)
+            and room(module) != room(used)
+            and (there is None or there <= here)
+        ):
             found.append((module, used))
     return found
 
@@ -103,24 +143,37 @@ def io_in_schemas(modules: Modules) -> list[tuple[str, str]]:
         (module, used)
         for module, used in imports(modules)
         if room(module) == "schemas"
-        and (used.partition(".")[0] in IO or (used.startswith("pyarrow.") and used != "pyarrow.types"))
+        and (
+            used.partition(".")[0] in IO
+            or (used.startswith("pyarrow.") and used != "pyarrow.types")
+        )
     ]
 
 
 def html_elsewhere(modules: Modules) -> list[tuple[str, str]]:
     """HTML libraries imported by anything but pages."""
-    return [(m, used) for m, used in imports(modules) if used.partition(".")[0] in HTML and room(m) != "etl.pages"]
+    return [
+        (m, used)
+        for m, used in imports(modules)
+        if used.partition(".")[0] in HTML and room(m) != "etl.pages"
+    ]
 
 
 def tables_in_pages(modules: Modules) -> list[tuple[str, str]]:
     """Polars or Arrow imported by pages: agents import those where they serve."""
-    return [(m, used) for m, used in imports(modules) if used.partition(".")[0] in TABLES and room(m) == "etl.pages"]
+    return [
+        (m, used)
+        for m, used in imports(modules)
+        if used.partition(".")[0] in TABLES and room(m) == "etl.pages"
+    ]
 
 
 def is_part(source: str) -> bool:
     """Whether a module holds a source or a stage: a class with a version."""
     return any(
-        isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == "version"
+        isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and node.target.id == "version"
         for node in ast.walk(ast.parse(source))
         if "ClassVar" in ast.unparse(node)
     )
@@ -128,13 +181,19 @@ def is_part(source: str) -> bool:
 
 def stages_in_stages(modules: Modules) -> list[tuple[str, str]]:
     """Stages that are imported by what is in their room."""
-    stages = {module for module, source in modules.items() if room(module) == "etl.stages" and is_part(source)}
+    stages = {
+        module
+        for module, source in modules.items()
+        if room(module) == "etl.stages" and is_part(source)
+    }
     stages.discard("etl.stages.stage")  # the protocol
     return [(m, used) for m, used in imports(modules) if used in stages and room(m) == "etl.stages"]
 
 
 def sources_in_sources(modules: Modules) -> list[tuple[str, str]]:
-    """Sources that import what is of another source, or the list of them; the unknown file's may."""
+    """Sources that import what is of another source, or the list of them;
+    the unknown file's may.
+    """
 
     def source(module: str) -> str:
         return module.removeprefix("etl.sources").lstrip(".").partition(".")[0]
@@ -153,7 +212,9 @@ def decisions_in_decisions(modules: Modules) -> list[tuple[str, str]]:
     return [
         (m, used)
         for m, used in imports(modules)
-        if room(m) == room(used) == "etl.decisions" and m != "etl.decisions" and (m, used) != allowed
+        if room(m) == room(used) == "etl.decisions"
+        and m != "etl.decisions"
+        and (m, used) != allowed
     ]
 
 
@@ -168,11 +229,27 @@ RULES: dict[Rule, Modules] = {
         "etl.look.recordings.check": "from etl.build import recipe",
         "etl.dataset.stats": "from etl import cli",
     },
-    circles: {"etl.a": "import etl.b", "etl.b": "def f():\n from etl import c", "etl.c": "from etl.a import x"},
-    io_in_schemas: {"schemas.errors": "from pathlib import Path", "schemas.ledger": "import pyarrow.parquet as pq"},
-    html_elsewhere: {"etl.build.plan": "from lxml import etree", "etl.stages.locate": "import turbohtml"},
-    tables_in_pages: {"etl.pages.prune": "import polars as pl", "etl.pages.page": "def f():\n from pyarrow import x"},
-    stages_in_stages: {"etl.stages.prune": "from etl.stages import filter", "etl.stages.x": "import etl.stages.locate"},
+    circles: {
+        "etl.a": "import etl.b",
+        "etl.b": "def f():\n from etl import c",
+        "etl.c": "from etl.a import x",
+    },
+    io_in_schemas: {
+        "schemas.errors": "from pathlib import Path",
+        "schemas.ledger": "import pyarrow.parquet as pq",
+    },
+    html_elsewhere: {
+        "etl.build.plan": "from lxml import etree",
+        "etl.stages.locate": "import turbohtml",
+    },
+    tables_in_pages: {
+        "etl.pages.prune": "import polars as pl",
+        "etl.pages.page": "def f():\n from pyarrow import x",
+    },
+    stages_in_stages: {
+        "etl.stages.prune": "from etl.stages import filter",
+        "etl.stages.x": "import etl.stages.locate",
+    },
     sources_in_sources: {
         "etl.sources.scribe": "from etl.sources.mind2web import Mind2Web",
         "etl.sources.miniwob.demos": "from etl.sources.browsergym import calls",
@@ -209,7 +286,9 @@ def test_the_walk_sees_what_is_imported() -> None:
 
 
 def test_the_house_has_at_most_six_floors_and_rooms_one_can_look_over() -> None:
-    """Six floors, sixteen entries of etl, and no folder of ours with more than `ROOM_FILES` modules."""
+    """Six floors, sixteen entries of etl, and no folder of ours with more than `ROOM_FILES`
+    modules.
+    """
     assert len(FLOORS) <= 6
     assert len([path for path in (ROOT / "etl").iterdir() if path.name != "__pycache__"]) <= 16
     folders = {path.parent for package in PACKAGES for path in (ROOT / package).rglob("*.py")}

@@ -38,13 +38,18 @@ def table(first: str) -> list[str]:
 def test_the_commands_of_the_section_use_run_one_after_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each stepmill command that the README shows succeeds in the order shown, run from the repository's root."""
+    """Each stepmill command that the README shows succeeds in the order shown, run from the
+    repository's root.
+    """
     commands = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
     stepmill = [command for command in commands if command.startswith("stepmill ")]
     assert len(stepmill) >= 6
     monkeypatch.chdir(ROOT)
     for command in stepmill:
-        arguments = [part.replace("demo-out", str(tmp_path / "demo-out")) for part in shlex.split(command)[1:]]
+        arguments = [
+            part.replace("demo-out", str(tmp_path / "demo-out"))
+            for part in shlex.split(command)[1:]
+        ]
         if "--workers" in arguments:  # another process would not see the runner's streams
             arguments[arguments.index("--workers") + 1] = "0"
         elif arguments[0] in ("build", "compact"):
@@ -55,7 +60,9 @@ def test_the_commands_of_the_section_use_run_one_after_the_other(
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """What the examples take for granted: recordings and a build file in /srv/web, stepmill in /opt/stepmill."""
+    """What the examples take for granted: recordings and a build file in /srv/web, stepmill in
+    /opt/stepmill.
+    """
     web = tmp_path / "srv" / "web"
     shutil.copytree(ROOT / "tests" / "recordings" / "data", web / "recordings")
     (web / "nightly.toml").write_text(blocks("toml")[0])
@@ -67,11 +74,18 @@ def site(tmp_path: Path) -> Path:
 
 
 def shell(site: Path, command: str, **more: str) -> str:
-    """Run a command of an example by sh in the bare environment that cron and others give; returns what it says."""
+    """Run a command of an example by sh in the bare environment that cron and others give; returns
+    what it says.
+    """
     command = command.replace("/srv/", f"{site}/srv/").replace("/opt/", f"{site}/opt/")
     bare = {"HOME": str(site), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", **more}
     done = subprocess.run(
-        ["/bin/sh", "-c", command], env=bare, capture_output=True, text=True, check=False, timeout=300
+        ["/bin/sh", "-c", command],
+        env=bare,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -79,11 +93,16 @@ def shell(site: Path, command: str, **more: str) -> str:
 
 def is_built(site: Path) -> bool:
     out = site / "srv" / "web" / "dataset"
-    return verify.verify(out) == [] and read_json(out / "dataset" / "manifest.json")["totals"]["samples"] > 300
+    return (
+        verify.verify(out) == []
+        and read_json(out / "dataset" / "manifest.json")["totals"]["samples"] > 300
+    )
 
 
 def test_the_cron_line_builds(site: Path) -> None:
-    """The line of the crontab has five fields and a command, which builds, prints nothing, and logs."""
+    """The line of the crontab has five fields and a command, which builds, prints nothing, and
+    logs.
+    """
     (line,) = blocks("cron")
     fields = line.split(None, 5)
     assert all(re.fullmatch(r"[0-9*/,-]+", field) for field in fields[:5])
@@ -98,15 +117,18 @@ def test_the_systemd_units_build(site: Path) -> None:
     for unit, text in zip((service, timer), blocks("ini"), strict=True):
         unit.optionxform = str  # type: ignore[method-assign,assignment] # systemd's keys have capitals
         unit.read_string(text)
-    shell(site, f"cd {service['Service']['WorkingDirectory']} && exec {service['Service']['ExecStart']}")
+    shell(
+        site,
+        f"cd {service['Service']['WorkingDirectory']} && exec {service['Service']['ExecStart']}",
+    )
     assert is_built(site)
     assert re.fullmatch(r"\*-\*-\* \d\d:\d\d:\d\d", timer["Timer"]["OnCalendar"])
     assert timer["Install"]["WantedBy"] == "timers.target"
 
 
 def test_the_slurm_array_builds(site: Path) -> None:
-    """The array's script, run with Slurm's variables for each task of both arrays, and then the last command, build the
-    dataset; the commands that hand them in name the steps in this order.
+    """The array's script, run with Slurm's variables for each task of both arrays, and then the
+    last command, build the dataset; the commands that hand them in name the steps in this order.
     """
     script, commands = blocks("slurm")
     steps = re.findall(r"STEP='([^']+)'", commands)
@@ -114,7 +136,13 @@ def test_the_slurm_array_builds(site: Path) -> None:
     count = int(re.findall(r"--array=1-(\d+)", script)[0])
     for step in steps:
         for task in range(1, count + 1):
-            shell(site, script, STEP=step, SLURM_ARRAY_TASK_ID=str(task), SLURM_ARRAY_TASK_COUNT=str(count))
+            shell(
+                site,
+                script,
+                STEP=step,
+                SLURM_ARRAY_TASK_ID=str(task),
+                SLURM_ARRAY_TASK_COUNT=str(count),
+            )
     shell(site, re.findall(r"--wrap='([^']+)'", commands)[0])
     assert is_built(site)
 
@@ -134,7 +162,9 @@ def test_the_formats_table_is_the_list_of_sources() -> None:
 
 def test_the_recipes_table_is_the_list_of_recipes() -> None:
     """Every shipped recipe has a row with its context, and every row a recipe."""
-    assert table("recipe") == sorted(recipe.shipped(), key=lambda name: recipe.load(name).fit.context)
+    assert table("recipe") == sorted(
+        recipe.shipped(), key=lambda name: recipe.load(name).fit.context
+    )
     for name in recipe.shipped():
         assert (
             f"| `{name}` | {recipe.load(name).fit.context:,} tokens" in README
@@ -153,7 +183,10 @@ def test_the_choice_shown_is_a_valid_recipe() -> None:
     """The TOML example of what goes in loads as a recipe with the settings that it shows."""
     (shown,) = [block for block in blocks("toml") if "[include]" in block]
     loaded = recipe.from_tables({"extends": "scribeagent-32k", **tomllib.loads(shown)})
-    assert (loaded.include.domains, loaded.exclude.kinds) == (frozenset({"*.test"}), frozenset({"hover"}))
+    assert (loaded.include.domains, loaded.exclude.kinds) == (
+        frozenset({"*.test"}),
+        frozenset({"hover"}),
+    )
     assert (loaded.caps.samples_per_domain, loaded.split.validation) == (1000, 0.05)
 
 
@@ -161,7 +194,11 @@ def test_files_that_are_named_exist() -> None:
     """Every path of ours in the README exists, and the tree names every stage."""
     paths = set(re.findall(r"\b((?:etl|schemas|tokenization|tests|data_cards)/[\w./-]+)", README))
     assert len(paths) > 15
-    missing = [path for path in paths if not (ROOT / path.rstrip(".")).exists() and not (ROOT / f"{path}.py").exists()]
+    missing = [
+        path
+        for path in paths
+        if not (ROOT / path.rstrip(".")).exists() and not (ROOT / f"{path}.py").exists()
+    ]
     assert missing == []
 
 
@@ -177,21 +214,35 @@ def tree(block: str) -> set[str]:
 
 
 def test_the_tree_is_the_real_tree() -> None:
-    """The README's tree names every folder of code and every module beside them, and nothing else."""
+    """The README's tree names every folder of code and every module beside them,
+    and nothing else.
+    """
     block = re.search(r"^```\n(stepmill\.py.*?)^```", README, re.MULTILINE | re.DOTALL)
     assert block is not None
     shown = tree(block[1])
     tops = [ROOT / name for name in ("schemas", "tokenization", "etl", "data_cards")]
-    code = [path.relative_to(ROOT) for top in tops for kind in ("*.py", "*.toml") for path in top.rglob(kind)]
+    code = [
+        path.relative_to(ROOT)
+        for top in tops
+        for kind in ("*.py", "*.toml")
+        for path in top.rglob(kind)
+    ]
     folders = {f"{parent}/" for path in code for parent in path.parents if parent != Path()}
-    alone = {str(path) for path in code if len(path.parts) == 2 and path.parts[0] == "etl" and path.stem != "__init__"}
+    alone = {
+        str(path)
+        for path in code
+        if len(path.parts) == 2 and path.parts[0] == "etl" and path.stem != "__init__"
+    }
     assert shown - {"stepmill.py", "docs/", "tests/"} == folders | alone
 
 
 def test_the_route_names_every_stage() -> None:
-    """The route of the data passes every stage, from the README to the file that prunes in two steps."""
+    """The route of the data passes every stage, from the README to the file that prunes in two
+    steps.
+    """
     stages = {
-        plan.__module__.replace(".", "/") + ".py" for plan in map(type, recipe.load("scribeagent-32k").samples.stages)
+        plan.__module__.replace(".", "/") + ".py"
+        for plan in map(type, recipe.load("scribeagent-32k").samples.stages)
     }
     assert {stage for stage in stages if stage not in README} == set()
     assert "`etl.pages.prune`" in (ROOT / "etl" / "stages" / "prune.py").read_text()

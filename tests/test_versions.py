@@ -1,7 +1,8 @@
-"""What a stage or source gives changes only with its ``version``, by which builds know that their work files are old.
+"""What a stage or source gives changes only with its ``version``, by which builds know that their
+work files are old.
 
-`tests/goldens/versions.json` holds a hash of what each gives for recordings of ours, and for some of the shared folder.
-Where one is meant to change, raise its version, and then::
+`tests/goldens/versions.json` holds a hash of what each gives for recordings of ours, and for some
+of the shared folder. Where one is meant to change, raise its version, and then::
 
     python -m tests.test_versions --update
 """
@@ -55,8 +56,8 @@ _NOTHING: Final = re.compile(
 
 
 def digest(rows: Iterable[Any]) -> str:
-    """Hash of records. The UTF-8 of pages is left out, which steps have on their way and stages do not give; so are
-    fields that say nothing, which came later.
+    """Hash of records. The UTF-8 of pages is left out, which steps have on their way and stages do
+    not give; so are fields that say nothing, which came later.
     """
     found = xxhash.xxh3_128()
     for row in rows:
@@ -66,14 +67,18 @@ def digest(rows: Iterable[Any]) -> str:
 
 
 def outputs(shared: Path | None) -> Iterator[tuple[str, int, str]]:
-    """Of each source and stage: name, version, hash of what it gives. shared: None leaves out what needs it."""
+    """Of each source and stage: name, version, hash of what it gives. shared: None leaves out what
+    needs it.
+    """
     from tests.support.strategies import trail as trail_of
 
     made = plan()
     for name, source in sorted(made.sources.items()):
         if name == find.UNKNOWN or (name in OF_SHARED and shared is None):
             continue
-        folder = shared / "data" / OF_SHARED[name] if shared and name in OF_SHARED else builds.RECORDINGS
+        folder = (
+            shared / "data" / OF_SHARED[name] if shared and name in OF_SHARED else builds.RECORDINGS
+        )
         found = workflows(folder, name)
         assert found, f"no recording in format {name} in {folder}"
         yield f"source {name}", source.version, digest(found)
@@ -92,15 +97,20 @@ def complaint(name: str, version: int, output: str, known: dict[str, dict[str, A
     """What is wrong with an output, in view of what is known; empty if it is as it was."""
     before = known.get(name, {"version": 0, "output": ""})
     if before["version"] != version:
-        return f"{name} has version {version}, {before['version']} is known: python -m tests.test_versions --update"
+        return (
+            f"{name} has version {version}, {before['version']} is known: python -m "
+            "tests.test_versions --update"
+        )
     if before["output"] != output:
         return f"{name} gives something else than it did under the same version {version}: raise it"
     return ""
 
 
-def changed_alone(found: Sequence[tuple[str, int, str]], known: dict[str, dict[str, Any]]) -> list[str]:
-    """Complaints about outputs that changed under the same version, and not because of what they are made of: a stage
-    reads what the sources and the stages before it give.
+def changed_alone(
+    found: Sequence[tuple[str, int, str]], known: dict[str, dict[str, Any]]
+) -> list[str]:
+    """Complaints about outputs that changed under the same version, and not because of what they
+    are made of: a stage reads what the sources and the stages before it give.
     """
     refused, raised = [], False
     for row in found:
@@ -128,21 +138,34 @@ def test_outputs_of_our_own_recordings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "output", "said"), [(1, "a", ""), (1, "b", "raise it"), (2, "b", "--update"), (2, "a", "--update")]
+    ("version", "output", "said"),
+    [(1, "a", ""), (1, "b", "raise it"), (2, "b", "--update"), (2, "a", "--update")],
 )
 def test_a_changed_output_is_found(version: int, output: str, said: str) -> None:
-    """Another output under the same version is complained of, and so is a version that is not known."""
+    """Another output under the same version is complained of, and so is a version that is not
+    known.
+    """
     found = complaint("stage x", version, output, {"stage x": {"version": 1, "output": "a"}})
     assert said in found
     assert bool(found) == bool(said)
 
 
 def test_a_change_is_looked_for_where_it_began() -> None:
-    """A stage after one whose version was raised may give something else; a source or an earlier stage may not."""
+    """A stage after one whose version was raised may give something else; a source or an earlier
+    stage may not.
+    """
     known = {name: {"version": 1, "output": "a"} for name in ("source s", "stage f", "stage g")}
-    assert changed_alone([("source s", 1, "a"), ("stage f", 2, "b"), ("stage g", 1, "b")], known) == []
-    assert len(changed_alone([("source s", 1, "a"), ("stage f", 1, "b"), ("stage g", 2, "b")], known)) == 1
-    assert len(changed_alone([("source s", 1, "b"), ("stage f", 2, "b"), ("stage g", 1, "b")], known)) == 1
+    assert (
+        changed_alone([("source s", 1, "a"), ("stage f", 2, "b"), ("stage g", 1, "b")], known) == []
+    )
+    assert (
+        len(changed_alone([("source s", 1, "a"), ("stage f", 1, "b"), ("stage g", 2, "b")], known))
+        == 1
+    )
+    assert (
+        len(changed_alone([("source s", 1, "b"), ("stage f", 2, "b"), ("stage g", 1, "b")], known))
+        == 1
+    )
 
 
 def main() -> int:

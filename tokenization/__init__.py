@@ -1,1 +1,3 @@
-"""Text to tokens: vocabularies, prompts, chat templates, fitting to a context, packing. Knows no HTML and no files."""
+"""Text to tokens: vocabularies, prompts, chat templates, fitting to a context, packing. Knows no
+HTML and no files.
+"""

@@ -1,11 +1,14 @@
 """Chat templates: a system, a user and an assistant message as pieces of text and special tokens.
 
-A template never leaves the special tokens in text: they are pieces of their own, so text that looks like one stays
-text. The completion is a piece of its own too: at inference the prompt's tokens are fixed before the first token
-of the answer. Loss is on the completion and the token that ends it, nothing after.
+A template never leaves the special tokens in text: they are pieces of their own, so text that looks
+like one stays text. The completion is a piece of its own too: at inference the prompt's tokens are
+fixed before the first token of the answer. Loss is on the completion and the token that ends it,
+nothing after.
 
-- chatml: Qwen2.5's ``chat_template`` with a system message (the line break after the last end token is left out).
-- mistral: v3 with tekken, as mistral-common encodes it: the system message goes before the last user message.
+- chatml: Qwen2.5's ``chat_template`` with a system message (the line break after the last end token
+  is left out).
+- mistral: v3 with tekken, as mistral-common encodes it: the system message goes before the last
+  user message.
 - llama3: Meta's model card; each message is trimmed, as its ``chat_template`` does.
 - plain: for base models: no roles; ends with the vocabulary's end of text.
 """
@@ -19,7 +22,9 @@ from schemas.errors import ConfigError
 
 
 class Piece(NamedTuple):
-    """Text to be encoded whole, or the name of one special token. loss: whether it is trained on."""
+    """Text to be encoded whole, or the name of one special token. loss:
+    whether it is trained on.
+    """
 
     text: str
     special: bool = False
@@ -35,7 +40,12 @@ def chatml(system: str, user: str, assistant: str) -> list[Piece]:
     return [
         *(start, Piece(f"system\n{system}"), end, Piece("\n")),
         *(start, Piece(f"user\n{user}"), end, Piece("\n")),
-        *(start, Piece("assistant\n"), Piece(assistant, loss=True), Piece("<|im_end|>", special=True, loss=True)),
+        *(
+            start,
+            Piece("assistant\n"),
+            Piece(assistant, loss=True),
+            Piece("<|im_end|>", special=True, loss=True),
+        ),
     ]
 
 
@@ -53,7 +63,10 @@ def mistral(system: str, user: str, assistant: str) -> list[Piece]:
 
 def llama3(system: str, user: str, assistant: str) -> list[Piece]:
     """Llama 3 Instruct."""
-    start, end = Piece("<|start_header_id|>", special=True), Piece("<|end_header_id|>", special=True)
+    start, end = (
+        Piece("<|start_header_id|>", special=True),
+        Piece("<|end_header_id|>", special=True),
+    )
     stop = Piece("<|eot_id|>", special=True)
     return [
         Piece("<|begin_of_text|>", special=True),
@@ -79,7 +92,12 @@ END_OF_TEXT: Final = "<end of text>"
 
 END_OF_TEXT_NAMES: Final = ("<|endoftext|>", "</s>", "<|end_of_text|>")
 
-TEMPLATES: Final[dict[str, Template]] = {"chatml": chatml, "mistral": mistral, "llama3": llama3, "plain": plain}
+TEMPLATES: Final[dict[str, Template]] = {
+    "chatml": chatml,
+    "mistral": mistral,
+    "llama3": llama3,
+    "plain": plain,
+}
 
 
 def special_id(name: str, special_tokens: dict[str, int]) -> int:
@@ -87,4 +105,6 @@ def special_id(name: str, special_tokens: dict[str, int]) -> int:
     for candidate in END_OF_TEXT_NAMES if name == END_OF_TEXT else (name,):
         if candidate in special_tokens:
             return special_tokens[candidate]
-    raise ConfigError(f"the vocabulary has no special token {name}: choose another chat template or vocabulary")
+    raise ConfigError(
+        f"the vocabulary has no special token {name}: choose another chat template or vocabulary"
+    )

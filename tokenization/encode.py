@@ -18,7 +18,8 @@ from tokenization.vocabulary import Vocabulary
 class Encoder:
     """Samples to `Encoded`. chat: a name in `chat.TEMPLATES`.
 
-    Errors: ConfigError at once for an unknown template or one whose special tokens the vocabulary lacks.
+    Errors: ConfigError at once for an unknown template or one whose special tokens the vocabulary
+    lacks.
     """
 
     vocabulary: Vocabulary
@@ -37,12 +38,16 @@ class Encoder:
         return self.chunk(sample, self.prompt.user(sample), 0, 1)
 
     def chunk(self, sample: Sample, user: str, number: int, chunks: int) -> Encoded:
-        """A sample with ``user`` as its prompt: chunk ``number`` (from 0 at the right end) of ``chunks``."""
+        """A sample with ``user`` as its prompt: chunk ``number`` (from 0 at the right end) of
+        ``chunks``.
+        """
         ids, prompt_tokens = self.tokens(user, self.prompt.completion(sample))
         return Encoded(sample.sample_id, ids, prompt_tokens, number, chunks)
 
     def head(self, start: str) -> int:
-        """How many tokens come before what follows ``start`` in the user's message, if they may be split there."""
+        """How many tokens come before what follows ``start`` in the user's message, if they may be
+        split there.
+        """
         size = 0
         for piece in TEMPLATES[self.chat](self.prompt.system, start, ""):
             size += 1 if piece.special else len(self.vocabulary.encode(piece.text))
@@ -63,10 +68,14 @@ class Encoder:
 
     @cached_property
     def _fixed(self) -> dict[tuple[str, bool], Tokens]:
-        """The ids of what every conversation has: special tokens, the system message, names of roles."""
+        """The ids of what every conversation has: special tokens, the system message, names of
+        roles.
+        """
         vocabulary = self.vocabulary
         return {
-            (piece.text, piece.special): np.array([special_id(piece.text, vocabulary.special_tokens)], np.int32)
+            (piece.text, piece.special): np.array(
+                [special_id(piece.text, vocabulary.special_tokens)], np.int32
+            )
             if piece.special
             else vocabulary.encode(piece.text)
             for piece in TEMPLATES[self.chat](self.prompt.system, "", "")

@@ -1,8 +1,10 @@
-"""The programs that turn text into ids: tiktoken (the oracle), tiktoken behind a chunk cache, and gigatoken.
+"""The programs that turn text into ids: tiktoken (the oracle), tiktoken behind a chunk cache, and
+gigatoken.
 
-Every engine encodes special-looking text as ordinary text and returns int32 arrays. They agree id for id, so an
-engine is no part of any fingerprint. Measured on one core, pruned pages, ten snapshots each: tiktoken 21 MB/s,
-with the chunk cache 105, gigatoken 370; before gigatoken a chunk cache gains nothing.
+Every engine encodes special-looking text as ordinary text and returns int32 arrays. They agree id
+for id, so an engine is no part of any fingerprint. Measured on one core, pruned pages, ten
+snapshots each: tiktoken 21 MB/s, with the chunk cache 105, gigatoken 370; before gigatoken a chunk
+cache gains nothing.
 """
 
 from __future__ import annotations
@@ -24,14 +26,19 @@ from tokenization.families import SCHEMES
 from tokenization.splits import NODE_CLOSE, NODE_OPEN, split_at_nodes, split_at_tags
 
 CACHE_BYTES: Final = 32 << 20
-"""Bound on each memo of the chunk cache: text and ids, without Python's own overhead (two or three times that)."""
+"""Bound on each memo of the chunk cache: text and ids, without Python's own overhead (two or three
+times that).
+"""
 
 LONG_CHUNK: Final = 1024
-"""Characters above which a chunk is not worth keeping, and text without node ids is cut before its tags."""
+"""Characters above which a chunk is not worth keeping, and text without node ids is cut before its
+tags.
+"""
 
 RENEW_BYTES: Final = 1 << 30
-"""gigatoken keeps every pretoken it has seen (about 2.4 bytes a byte of new ones) and offers no bound: it is built
-anew, in a quarter of a second, after this many characters."""
+"""gigatoken keeps every pretoken it has seen (about 2.4 bytes a byte of new ones) and offers no
+bound: it is built anew, in a quarter of a second, after this many characters.
+"""
 
 
 class Engine(Protocol):
@@ -43,39 +50,53 @@ class Engine(Protocol):
 
 
 class Oracle:
-    """tiktoken as it is: what every other engine is compared with. ranks: token bytes -> id, in merge order."""
+    """tiktoken as it is: what every other engine is compared with. ranks: token bytes -> id, in
+    merge order.
+    """
 
-    def __init__(self, ranks: dict[bytes, int], special_tokens: Mapping[str, int], pattern: str) -> None:
+    def __init__(
+        self, ranks: dict[bytes, int], special_tokens: Mapping[str, int], pattern: str
+    ) -> None:
         self._encoding = tiktoken.Encoding(
             "stepmill", pat_str=pattern, mergeable_ranks=ranks, special_tokens=dict(special_tokens)
         )
 
     def ids(self, text: str) -> list[int]:
-        """The ids of ``text``. Errors: RecordError ``tokenizer_panic`` where tiktoken's regex engine gives up."""
+        """The ids of ``text``. Errors: RecordError ``tokenizer_panic`` where tiktoken's regex
+        engine gives up.
+        """
         try:
             return self._encoding.encode_ordinary(text)
         except BaseException as error:
             # pyo3's PanicException derives from BaseException and cannot be imported.
             if type(error).__name__ != "PanicException":
                 raise
-            raise RecordError("tokenizer_panic", f"tiktoken on {len(text)} characters: {error}") from None
+            raise RecordError(
+                "tokenizer_panic", f"tiktoken on {len(text)} characters: {error}"
+            ) from None
 
     def encode(self, text: str) -> Tokens:
         """See `Engine`."""
         return np.frombuffer(array("i", self.ids(text)), dtype=np.int32)
 
     def encode_pretoken(self, pretoken: str) -> Tokens:
-        """The ids of text known to be one pretoken, without the regex engine; n log n in its length."""
+        """The ids of text known to be one pretoken, without the regex engine; n log n in its
+        length.
+        """
         ids = self._encoding._core_bpe.encode_single_piece(pretoken.encode())
         return np.array(ids, dtype=np.int32)
 
     def decode(self, ids: list[int]) -> bytes:
-        """The bytes of ``ids``, special tokens as their text. Errors: KeyError for an unknown id."""
+        """The bytes of ``ids``, special tokens as their text. Errors:
+        KeyError for an unknown id.
+        """
         return self._encoding.decode_bytes(ids)
 
 
 class _Memo(dict[str, bytes]):
-    """Text -> ids of ``before + text + after`` as bytes; emptied when it holds more than its share."""
+    """Text -> ids of ``before + text + after`` as bytes;
+    emptied when it holds more than its share.
+    """
 
     def __init__(self, oracle: Oracle, before: str, after: str) -> None:
         super().__init__()
@@ -94,7 +115,9 @@ class _Memo(dict[str, bytes]):
 
 
 class CachedTiktoken:
-    """tiktoken with a memo of what stands between node ids: recorded pages repeat. Only for patterns in `SCHEMES`."""
+    """tiktoken with a memo of what stands between node ids: recorded pages repeat. Only for
+    patterns in `SCHEMES`.
+    """
 
     def __init__(self, oracle: Oracle) -> None:
         self._digits = _Memo(oracle, "", "").__getitem__
@@ -115,14 +138,18 @@ class CachedTiktoken:
 
     def _whole(self, text: str) -> bytes:
         """Ids of text without node ids: cut before tags if it is long."""
-        return b"".join(map(self._plain, split_at_tags(text))) if len(text) > LONG_CHUNK else self._plain(text)
+        return (
+            b"".join(map(self._plain, split_at_tags(text)))
+            if len(text) > LONG_CHUNK
+            else self._plain(text)
+        )
 
 
 class Gigatoken:
     """gigatoken, built without special tokens so that it knows none to find in a text.
 
-    ranks: token bytes -> id, the ids consecutive from any first one; or the path of a file of lines of base64 token and
-    id from 0, which is quicker. Errors: ImportError if not installed.
+    ranks: token bytes -> id, the ids consecutive from any first one; or the path of a file of lines
+    of base64 token and id from 0, which is quicker. Errors: ImportError if not installed.
     """
 
     def __init__(self, ranks: dict[bytes, int] | str, pattern: str) -> None:
@@ -136,7 +163,9 @@ class Gigatoken:
         self._renew()
 
     def _renew(self) -> None:
-        """Build the tokenizer, dropping what the old one has cached. It reads ranks from a file only."""
+        """Build the tokenizer, dropping what the old one has cached. It reads ranks from a file
+        only.
+        """
         if isinstance(self._ranks, str):
             self._tokenizer: Any = self._type.from_tiktoken(self._ranks, self._scheme, None)
         else:
@@ -144,7 +173,9 @@ class Gigatoken:
         self._left = RENEW_BYTES
 
     def _from_file_of(self, ranks: dict[bytes, int]) -> Any:
-        lines = (b"%s %d\n" % (base64.b64encode(token), i - self._first) for token, i in ranks.items())
+        lines = (
+            b"%s %d\n" % (base64.b64encode(token), i - self._first) for token, i in ranks.items()
+        )
         handle, path = tempfile.mkstemp(suffix=".tiktoken")
         try:
             with os.fdopen(handle, "wb") as file:

@@ -1,8 +1,10 @@
-"""What a rank file does not carry: each vocabulary family's split pattern, special tokens and normalisation.
+"""What a rank file does not carry: each vocabulary family's split pattern, special tokens and
+normalisation.
 
-A byte-level BPE vocabulary is its ranks plus a pattern that first cuts text into pretokens. The patterns and ids
-are facts published with each model: Qwen2.5 (tokenizer_config.json), tiktoken (openai_public.py), Llama 3
-(tokenizer.py), Mistral's tekken (inside the rank file itself, repeated here to recognise it).
+A byte-level BPE vocabulary is its ranks plus a pattern that first cuts text into pretokens. The
+patterns and ids are facts published with each model: Qwen2.5 (tokenizer_config.json), tiktoken
+(openai_public.py), Llama 3 (tokenizer.py), Mistral's tekken (inside the rank file itself, repeated
+here to recognise it).
 """
 
 from __future__ import annotations
@@ -11,14 +13,17 @@ from dataclasses import dataclass, field
 from typing import Final
 
 QWEN_PATTERN: Final = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| "
+    r"?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 CL100K_PATTERN: Final = (
-    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]"
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| "
+    r"?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]"
     r"|\s+(?!\S)|\s"
 )
 LLAMA3_PATTERN: Final = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| "
+    r"?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
     r"|\s+(?!\S)|\s+"
 )
 O200K_PATTERN: Final = (
@@ -39,16 +44,19 @@ SCHEMES: Final[dict[str, str]] = {
     O200K_PATTERN: "o200k",
     TEKKEN_PATTERN: "nemotron",
 }
-"""Pattern -> gigatoken's name of the same pretokens. These are also the patterns `splits` is exact for: for any
-other, text is encoded whole and by tiktoken alone. Llama 3's differs from cl100k's in spelling only."""
+"""Pattern -> gigatoken's name of the same pretokens. These are also the patterns `splits` is exact
+for: for any other, text is encoded whole and by tiktoken alone. Llama 3's differs from cl100k's in
+spelling only.
+"""
 
 
 @dataclass(frozen=True)
 class Family:
-    """Pattern, special tokens (text -> id), whether text is brought to NFC first, and the pinned rank file.
+    """Pattern, special tokens (text -> id), whether text is brought to NFC first, and the pinned
+    rank file.
 
-    sha256: of the one rank file that is this vocabulary; empty where several are in use.
-    cached_as: the file's name in tiktoken's cache folder (its own key: the sha1 of where it downloads from).
+    sha256: of the one rank file that is this vocabulary; empty where several are in use. cached_as:
+    the file's name in tiktoken's cache folder (its own key: the sha1 of where it downloads from).
     """
 
     pattern: str
@@ -64,19 +72,26 @@ def _numbered(start: int, *names: str) -> dict[str, int]:
 
 # fmt: off
 QWEN_SPECIAL: Final = _numbered(
-    151643, "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>",
-    "<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>",
-    "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>", "<tool_call>", "</tool_call>", "<|fim_prefix|>",
+    151643, "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>",
+    "<|object_ref_end|>",
+    "<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>", "<tool_call>", "</tool_call>",
+    "<|fim_prefix|>",
     "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>",
 )
 LLAMA3_SPECIAL: Final = _numbered(
-    128000, "<|begin_of_text|>", "<|end_of_text|>", "<|reserved_special_token_0|>", "<|reserved_special_token_1|>",
-    "<|reserved_special_token_2|>", "<|reserved_special_token_3|>", "<|start_header_id|>", "<|end_header_id|>",
+    128000, "<|begin_of_text|>", "<|end_of_text|>", "<|reserved_special_token_0|>",
+    "<|reserved_special_token_1|>",
+    "<|reserved_special_token_2|>", "<|reserved_special_token_3|>", "<|start_header_id|>",
+    "<|end_header_id|>",
     "<|reserved_special_token_4|>", "<|eot_id|>",
 )
 TEKKEN_SPECIAL: Final = _numbered(
-    0, "<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]",
-    "[/TOOL_RESULTS]", "[TOOL_CALLS]", "[IMG]", "<pad>", "[IMG_BREAK]", "[IMG_END]", "[PREFIX]", "[MIDDLE]",
+    0, "<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]",
+    "[TOOL_RESULTS]",
+    "[/TOOL_RESULTS]", "[TOOL_CALLS]", "[IMG]", "<pad>", "[IMG_BREAK]", "[IMG_END]", "[PREFIX]",
+    "[MIDDLE]",
     "[SUFFIX]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[TOOL_CONTENT]",
 )
 # fmt: on

@@ -1,14 +1,17 @@
-"""Fitting samples to the context: a page that is too long is cut in chunks, and no text is lost without a word.
+"""Fitting samples to the context: a page that is too long is cut in chunks, and no text is lost
+without a word.
 
-The reference's rule (ScribeAgent, naive.py): starting at the right end of the observation, a chunk is as many
-segments, from one tag to the next, as fit beside everything else; training keeps the chunk that holds the target,
-testing the first one made. A chunk begins with ``<``; the space before it ends the chunk to its left, so that the
-chunks joined are the observation (brought to NFC where the vocabulary wants that).
+The reference's rule (ScribeAgent, naive.py): starting at the right end of the observation, a chunk
+is as many segments, from one tag to the next, as fit beside everything else; training keeps the
+chunk that holds the target, testing the first one made. A chunk begins with ``<``; the space before
+it ends the chunk to its left, so that the chunks joined are the observation (brought to NFC where
+the vocabulary wants that).
 
-Cost: an observation is encoded once, whether it fits or not. The places before tags are exact (`splits`), so a binary
-search over running token counts finds each chunk, and its ids are a slice of the observation's; what is encoded again
-is the last segment of each, with all that stands around the observation. Nothing is quadratic in the page. Where the
-exact places are not known, chunks are encoded again.
+Cost: an observation is encoded once, whether it fits or not. The places before tags are exact
+(`splits`), so a binary search over running token counts finds each chunk, and its ids are a slice
+of the observation's; what is encoded again is the last segment of each, with all that stands around
+the observation. Nothing is quadratic in the page. Where the exact places are not known, chunks are
+encoded again.
 """
 
 from __future__ import annotations
@@ -30,13 +33,17 @@ _JOINTS: Final = 16
 """Tokens by which a sum of parts may exceed the whole where text without exact places is joined."""
 
 _LIKELY_LONG: Final = 2.5
-"""Characters a token from which a page may well be too long: its ids are found so that they serve its chunks too."""
+"""Characters a token from which a page may well be too long: its ids are found so that they serve
+its chunks too.
+"""
 
 Policy = Literal["target", "first", "all", "drop"]
 
 
 class Drop(NamedTuple):
-    """Why a sample cannot be used: ``reason`` is counted, ``detail`` says what was wrong in this case."""
+    """Why a sample cannot be used: ``reason`` is counted, ``detail`` says what was wrong in this
+    case.
+    """
 
     reason: Reason
     detail: str
@@ -46,9 +53,10 @@ class Drop(NamedTuple):
 class Fit:
     """Samples to chunks that fit ``context`` tokens.
 
-    policy, for samples that do not fit whole: ``target`` keeps the chunk with the target's start tag (the
-    right-most where the action has no element), ``first`` the right-most, ``all`` all of them, ``drop`` none.
-    max_chunks: a sample with more is dropped; 0 for no limit. Errors: ConfigError.
+    policy, for samples that do not fit whole: ``target`` keeps the chunk with the target's start
+    tag (the right-most where the action has no element), ``first`` the right-most, ``all`` all of
+    them, ``drop`` none. max_chunks: a sample with more is dropped; 0 for no limit. Errors:
+    ConfigError.
     """
 
     context: int = 32_768
@@ -56,14 +64,21 @@ class Fit:
     max_chunks: int = 32
 
     def __post_init__(self) -> None:
-        if self.policy not in ("target", "first", "all", "drop") or self.context < 1 or self.max_chunks < 0:
-            raise ConfigError(f"cannot fit to {self}: policy is target, first, all or drop, context at least 1")
+        if (
+            self.policy not in ("target", "first", "all", "drop")
+            or self.context < 1
+            or self.max_chunks < 0
+        ):
+            raise ConfigError(
+                f"cannot fit to {self}: policy is target, first, all or drop, context at least 1"
+            )
 
     def __call__(self, sample: Sample, encoder: Encoder) -> list[Encoded] | Drop:
         """The sample's chunks, left to right, none above the context; or why there are none.
 
-        Reasons: ``over_context`` (too long under policy ``drop``, too long without its observation, or one segment
-        alone is too long), ``too_many_chunks``, ``target_not_in_observation`` (policy ``target``).
+        Reasons: ``over_context`` (too long under policy ``drop``, too long without its observation,
+        or one segment alone is too long), ``too_many_chunks``, ``target_not_in_observation``
+        (policy ``target``).
         """
         page = None
         if encoder.vocabulary.exact and len(sample.observation) > _LIKELY_LONG * self.context:
@@ -88,22 +103,34 @@ class Fit:
         """The chunks from right to left as ranges of segments."""
         bare = page.size(0, 0)
         if bare > self.context:
-            return Drop("over_context", f"{bare} tokens without the observation, context {self.context}")
+            return Drop(
+                "over_context", f"{bare} tokens without the observation, context {self.context}"
+            )
         widest = page.widest()
         if bare + widest > self.context + _JOINTS:
-            return Drop("over_context", f"one piece between tags makes {widest} tokens, context {self.context}")
+            return Drop(
+                "over_context",
+                f"one piece between tags makes {widest} tokens, context {self.context}",
+            )
         limit = self.max_chunks or whole
         # Each chunk holds at most the context, so this many tokens cannot be cut into few enough.
         if whole > limit * self.context:
-            return Drop("too_many_chunks", f"{whole} tokens, at most {limit} chunks of {self.context}")
+            return Drop(
+                "too_many_chunks", f"{whole} tokens, at most {limit} chunks of {self.context}"
+            )
         spans: list[tuple[int, int]] = []
         end = page.segments
         while end > 0:
             if len(spans) == limit:
-                return Drop("too_many_chunks", f"{whole} tokens need over {limit} chunks of {self.context}")
+                return Drop(
+                    "too_many_chunks", f"{whole} tokens need over {limit} chunks of {self.context}"
+                )
             last = page.size(end - 1, end)
             if last > self.context:
-                return Drop("over_context", f"one piece between tags makes {last} tokens, context {self.context}")
+                return Drop(
+                    "over_context",
+                    f"one piece between tags makes {last} tokens, context {self.context}",
+                )
             start = page.reach(end, self.context - last)
             if not page.exact:
                 while page.size(start, end) > self.context:
@@ -120,15 +147,20 @@ class Fit:
             return [0]
         target = page.segment_of_target()
         if target < 0:
-            return Drop("target_not_in_observation", f"{page.sample.target_html[:200]} is not in the observation")
+            return Drop(
+                "target_not_in_observation",
+                f"{page.sample.target_html[:200]} is not in the observation",
+            )
         return [next(number for number, (start, end) in enumerate(spans) if start <= target < end)]
 
 
 class Extent(NamedTuple):
-    """Tokens of a sample: ``whole``, and ``from_target``, with an observation that begins at the target's segment.
+    """Tokens of a sample: ``whole``, and ``from_target``, with an observation that begins at the
+    target's segment.
 
-    A context of C holds the whole page where whole <= C; its right-most chunk holds the target where from_target <= C,
-    for that chunk is the longest run of segments up to the right end that fits.
+    A context of C holds the whole page where whole <= C; its right-most chunk holds the target
+    where from_target <= C, for that chunk is the longest run of segments up to the right end that
+    fits.
     """
 
     whole: int
@@ -136,7 +168,8 @@ class Extent(NamedTuple):
 
 
 def extent(sample: Sample, encoder: Encoder) -> Extent | None:
-    """How many tokens a sample has and how many of them its target needs; None if the target is not in its observation.
+    """How many tokens a sample has and how many of them its target needs; None if the target is not
+    in its observation.
 
     The observation is encoded once, and the segment at either end again.
     """
@@ -150,8 +183,8 @@ def extent(sample: Sample, encoder: Encoder) -> Extent | None:
 class _Page:
     """An observation as segments, from one tag to the next, with running token counts.
 
-    cuts: byte positions, one more than segments. counts: tokens to the left of each cut, in context. ids: of the
-    observation with the space before it, if the vocabulary is exact.
+    cuts: byte positions, one more than segments. counts: tokens to the left of each cut, in
+    context. ids: of the observation with the space before it, if the vocabulary is exact.
     """
 
     def __init__(self, sample: Sample, encoder: Encoder) -> None:
@@ -161,7 +194,9 @@ class _Page:
         text = encoder.vocabulary.normalise(sample.observation)
         self.text = text.encode()
         self.cuts = (
-            np.concatenate([[0], tag_starts(self.text), [len(self.text)]]) if self.text else np.zeros(1, np.int64)
+            np.concatenate([[0], tag_starts(self.text), [len(self.text)]])
+            if self.text
+            else np.zeros(1, np.int64)
         )
         self.counts = self._counts(text)
 
@@ -170,8 +205,9 @@ class _Page:
         if not self.exact:
             sizes = [vocabulary.count(self._text(i, i + 1)) for i in range(self.segments)]
             return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-        # The space that `before` ends with belongs to the first segment's first token, as the space before any
-        # other tag does, so in this shifted text every cut stands just after a token's end.
+        # The space that `before` ends with belongs to the first segment's first token, as the space
+        # before any other tag does, so in this shifted text every cut stands just after a token's
+        # end.
         self.ids = vocabulary.encode_normalised(" " + text)
         ends = np.cumsum(vocabulary.lengths.take(self.ids), dtype=np.int64)
         return np.searchsorted(ends, self.cuts, side="right").astype(np.int64)
@@ -193,8 +229,8 @@ class _Page:
         return len(self.encode(start, end, 0, 1).input_ids)
 
     def reach(self, end: int, budget: int) -> int:
-        """The first segment of the longest run that ends before ``end`` and whose segments but the last have at
-        most ``budget`` tokens.
+        """The first segment of the longest run that ends before ``end`` and whose segments but the
+        last have at most ``budget`` tokens.
         """
         return int(np.searchsorted(self.counts[:end], self.counts[end - 1] - budget, side="left"))
 
@@ -203,7 +239,8 @@ class _Page:
         if not self.exact or end - start < 2:
             user = self.before + self._text(start, end) + self.after
             return self.encoder.chunk(self.sample, user, number, chunks)
-        # What follows the observation may share a token with its last segment, never with an earlier one.
+        # What follows the observation may share a token with its last segment, never with an
+        # earlier one.
         last = self.encode(end - 1, end, number, chunks)
         segments = self.ids[self.counts[start] : self.counts[end - 1]]
         ids = np.concatenate([last.input_ids[: self._head], segments, last.input_ids[self._head :]])

@@ -1,9 +1,11 @@
-"""Hugging Face ``tokenizer.json``: as ranks where that is exact, else through the package tokenizers.
+"""Hugging Face ``tokenizer.json``: as ranks where that is exact, else through the package
+tokenizers.
 
-Ranks (tiktoken) join any two neighbours whose concatenation is a token, the lowest id first; a ``tokenizer.json``
-lists the pairs it joins. Both give the same ids if merges come in the order of the ids they make and every token,
-taken alone, is made by a listed pair: then at the moment a token can be joined its bytes are split in that pair
-(no merge crossed its edges), whichever of the two rules made the split. `exact_ranks` checks just that.
+Ranks (tiktoken) join any two neighbours whose concatenation is a token, the lowest id first; a
+``tokenizer.json`` lists the pairs it joins. Both give the same ids if merges come in the order of
+the ids they make and every token, taken alone, is made by a listed pair: then at the moment a token
+can be joined its bytes are split in that pair (no merge crossed its edges), whichever of the two
+rules made the split. `exact_ranks` checks just that.
 """
 
 from __future__ import annotations
@@ -22,10 +24,14 @@ Pair = tuple[bytes, bytes]
 
 
 def _byte_alphabet() -> dict[str, int]:
-    """GPT-2's printable stand-ins for the 256 bytes: character -> byte (openai/gpt-2, encoder.py)."""
+    """GPT-2's printable stand-ins for the 256 bytes:
+    character -> byte (openai/gpt-2, encoder.py).
+    """
     shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
     hidden = [byte for byte in range(256) if byte not in shown]
-    return {chr(byte): byte for byte in shown} | {chr(256 + i): byte for i, byte in enumerate(hidden)}
+    return {chr(byte): byte for byte in shown} | {
+        chr(256 + i): byte for i, byte in enumerate(hidden)
+    }
 
 
 _ALPHABET: Final = _byte_alphabet()
@@ -36,9 +42,14 @@ def _to_bytes(token: str) -> bytes:
 
 
 def _pattern(document: dict[str, Any]) -> str:
-    """The split pattern of a byte-level BPE whose pretokens tiktoken makes the same way, else empty."""
+    """The split pattern of a byte-level BPE whose pretokens tiktoken makes the same way, else
+    empty.
+    """
     model, splitter = document["model"], document.get("pre_tokenizer") or {}
-    odd = [model.get(key) for key in ("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix")]
+    odd = [
+        model.get(key)
+        for key in ("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix")
+    ]
     if model.get("type") != "BPE" or any(odd) or model.get("byte_fallback"):
         return ""
     steps = splitter.get("pretokenizers", [splitter])
@@ -55,8 +66,12 @@ def _pattern(document: dict[str, Any]) -> str:
 
 
 def family_of(document: dict[str, Any]) -> Family:
-    """Pattern (empty if the file must go through tokenizers), special tokens and normalisation of a file."""
-    special = {str(token["content"]): int(token["id"]) for token in document.get("added_tokens", ())}
+    """Pattern (empty if the file must go through tokenizers), special tokens and normalisation of a
+    file.
+    """
+    special = {
+        str(token["content"]): int(token["id"]) for token in document.get("added_tokens", ())
+    }
     normalizer = (document.get("normalizer") or {}).get("type")
     pattern = _pattern(document) if normalizer in (None, "NFC") else ""
     if pattern and exact_ranks(document) is None:
@@ -65,7 +80,9 @@ def family_of(document: dict[str, Any]) -> Family:
 
 
 def exact_ranks(document: dict[str, Any]) -> dict[bytes, int] | None:
-    """Token bytes -> id if tiktoken with them gives this file's ids, else None. Errors: KeyError for odd files."""
+    """Token bytes -> id if tiktoken with them gives this file's ids, else None. Errors: KeyError
+    for odd files.
+    """
     model = document["model"]
     added = {token["id"] for token in document.get("added_tokens", ())}
     ranks = {_to_bytes(token): i for token, i in model["vocab"].items() if i not in added}
@@ -82,29 +99,37 @@ def exact_ranks(document: dict[str, Any]) -> dict[bytes, int] | None:
 
 
 def _all_made(ranks: dict[bytes, int], merges: dict[Pair, int]) -> bool:
-    """Whether all bytes are tokens and every longer token, taken alone, comes out whole by the listed merges."""
+    """Whether all bytes are tokens and every longer token, taken alone, comes out whole by the
+    listed merges.
+    """
     candidates: dict[bytes, list[Pair]] = {}
     for left, right in merges:
         made = left + right
-        # A half that is made later cannot be there when the token is; such pairs are listed but never joined.
+        # A half that is made later cannot be there when the token is; such pairs are listed but
+        # never joined.
         if all(len(half) == 1 or ranks[half] < ranks[made] for half in (left, right)):
             candidates.setdefault(made, []).append((left, right))
     halves: dict[bytes, Pair] = {}
     for token, _ in sorted(ranks.items(), key=lambda item: item[1]):
         if len(token) > 1:
-            joined = next((pair for pair in candidates.get(token, ()) if _joins(pair, ranks, merges, halves)), None)
+            joined = next(
+                (pair for pair in candidates.get(token, ()) if _joins(pair, ranks, merges, halves)),
+                None,
+            )
             if joined is None:
                 return False
             halves[token] = joined
     return all(bytes([byte]) in ranks for byte in range(256))
 
 
-def _joins(pair: Pair, ranks: dict[bytes, int], merges: dict[Pair, int], halves: dict[bytes, Pair]) -> bool:
+def _joins(
+    pair: Pair, ranks: dict[bytes, int], merges: dict[Pair, int], halves: dict[bytes, Pair]
+) -> bool:
     """Whether two tokens side by side stay apart until their own merge.
 
-    Takes the two apart again, the later made first, and looks whether what then stands at the border would have
-    been joined earlier; of equal merges the left one comes first (the test for compatible neighbours in
-    github/rust-gems, crate bpe).
+    Takes the two apart again, the later made first, and looks whether what then stands at the
+    border would have been joined earlier; of equal merges the left one comes first (the test for
+    compatible neighbours in github/rust-gems, crate bpe).
     """
     left, right = pair
     limit = merges[pair]
@@ -128,8 +153,14 @@ class TokenizersOracle:
         tokenizers: Any = importlib.import_module("tokenizers")
         self._special = {i: token.encode() for token, i in special_tokens.items()}
         document = json.loads(content)
-        # Without added tokens there is none to find in a text; without a post-processor none is put around it.
-        document |= {"added_tokens": [], "post_processor": None, "truncation": None, "padding": None}
+        # Without added tokens there is none to find in a text; without a post-processor none is put
+        # around it.
+        document |= {
+            "added_tokens": [],
+            "post_processor": None,
+            "truncation": None,
+            "padding": None,
+        }
         self._tokenizer = tokenizers.Tokenizer.from_str(json.dumps(document))
 
     def encode(self, text: str) -> Tokens:

@@ -15,17 +15,27 @@ from typing import Final
 _NAMES: Final = (
     *("<s>", "</s>", "<unk>", "<pad>", "<bos>", "<eos>", "<mask>"),
     *("<start_of_turn>", "<end_of_turn>", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>"),
-    *("[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_CALLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]"),
+    *(
+        "[AVAILABLE_TOOLS]",
+        "[/AVAILABLE_TOOLS]",
+        "[TOOL_CALLS]",
+        "[TOOL_RESULTS]",
+        "[/TOOL_RESULTS]",
+    ),
     *("[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[IMG]", "[THINK]", "[/THINK]"),
 )
-"""Of Llama, Mistral, Gemma and BERT; those in ``<|`` and ``|>``, and DeepSeek's in ``<｜``, are known by their form."""
+"""Of Llama, Mistral, Gemma and BERT; those in ``<|`` and ``|>``, and DeepSeek's in ``<｜``, are
+known by their form.
+"""
 
 
 def pattern(own: Iterable[str] = ()) -> re.Pattern[str]:
     """What finds such texts, escaped ones included. own: the special tokens of a vocabulary."""
     names = sorted({*_NAMES, *own}, key=lambda name: (-len(name), name))
     form = r"(<)(\\*)([|｜][^\s|｜<>]{1,64}[|｜]>)"
-    listed = "|".join(rf"({re.escape(name[0])})(\\*)({re.escape(name[1:])})" for name in names if len(name) > 1)
+    listed = "|".join(
+        rf"({re.escape(name[0])})(\\*)({re.escape(name[1:])})" for name in names if len(name) > 1
+    )
     return re.compile(f"{form}|{listed}")
 
 

@@ -1,9 +1,10 @@
 """Packing: several encoded samples in one row of at most ``context`` tokens.
 
-Best-fit decreasing (Johnson 1974: at most 11/9 of the fewest rows, plus one) over a bounded window: longest sample
-first, each into the open row with the least room that still takes it, found by bisection over sorted
-(room, row) pairs; n log n comparisons. Rows come out in the order in which their earliest sample came in, samples
-inside a row in the order in which they came in, so packing sorts nothing by length.
+Best-fit decreasing (Johnson 1974: at most 11/9 of the fewest rows, plus one) over a bounded window:
+longest sample first, each into the open row with the least room that still takes it, found by
+bisection over sorted (room, row) pairs; n log n comparisons. Rows come out in the order in which
+their earliest sample came in, samples inside a row in the order in which they came in, so packing
+sorts nothing by length.
 """
 
 from __future__ import annotations
@@ -22,9 +23,13 @@ WINDOW_TOKENS: Final = 32 << 20
 
 
 def pack(
-    encoded: Iterable[Encoded], context: int, window: int = WINDOW, window_tokens: int = WINDOW_TOKENS
+    encoded: Iterable[Encoded],
+    context: int,
+    window: int = WINDOW,
+    window_tokens: int = WINDOW_TOKENS,
 ) -> Iterator[Packed]:
-    """Rows of whole samples. Lazy; holds at most ``window`` samples and about ``window_tokens`` tokens.
+    """Rows of whole samples. Lazy; holds at most ``window`` samples and about ``window_tokens``
+    tokens.
 
     Errors: ValueError for a sample that is empty or longer than ``context``.
     """
@@ -46,7 +51,9 @@ def unpacked(encoded: Iterable[Encoded], context: int) -> Iterator[Packed]:
 
 
 def assign(lengths: list[int], context: int) -> list[list[int]]:
-    """Indices of samples by row: best-fit decreasing. Both levels are in rising order of indices."""
+    """Indices of samples by row: best-fit decreasing.
+    Both levels are in rising order of indices.
+    """
     rows: list[list[int]] = []
     room: list[tuple[int, int]] = []
     for i in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
@@ -64,7 +71,10 @@ def assign(lengths: list[int], context: int) -> list[list[int]]:
 
 def _checked(sample: Encoded, context: int) -> Encoded:
     if not 0 < len(sample.input_ids) <= context:
-        raise ValueError(f"sample {sample.sample_id} has {len(sample.input_ids)} tokens, a row takes 1 to {context}")
+        raise ValueError(
+            f"sample {sample.sample_id} has {len(sample.input_ids)} tokens, a row takes 1 to "
+            f"{context}"
+        )
     return sample
 
 

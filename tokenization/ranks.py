@@ -1,7 +1,8 @@
 """Vocabulary files, found where a package or the user keeps them, and read. Nothing is downloaded.
 
-A `RankFile` is a path and a format: ``tiktoken`` (lines of base64 token and rank), ``tekken`` (Mistral's JSON) or
-``huggingface`` (``tokenizer.json``). Ranks are token bytes -> id; the order of the ids is the order of merges.
+A `RankFile` is a path and a format: ``tiktoken`` (lines of base64 token and rank), ``tekken``
+(Mistral's JSON) or ``huggingface`` (``tokenizer.json``). Ranks are token bytes -> id; the order of
+the ids is the order of merges.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class RankFile:
         try:
             return Path(self.path).read_bytes()
         except OSError as error:
-            raise ConfigError(f"vocabulary file {self.path}: {error.strerror}; give its path as `file`") from error
+            raise ConfigError(
+                f"vocabulary file {self.path}: {error.strerror}; give its path as `file`"
+            ) from error
 
     def sha256(self) -> str:
         """Hash of the file's bytes, in hex."""
@@ -52,7 +55,9 @@ class RankFile:
 
             return exact_ranks(json.loads(self.content()))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ConfigError(f"vocabulary file {self.path} is not in the {self.format} format: {error!r}") from error
+            raise ConfigError(
+                f"vocabulary file {self.path} is not in the {self.format} format: {error!r}"
+            ) from error
 
 
 def read_tiktoken(content: bytes) -> Ranks:
@@ -63,17 +68,21 @@ def read_tiktoken(content: bytes) -> Ranks:
 
 def read_tekken(document: dict[str, Any]) -> Ranks:
     """Ranks of a tekken file as ids: special tokens come first, and only the first
-    ``default_vocab_size - default_num_special_tokens`` entries of the file belong to the vocabulary (the rule of
-    mistral-common). Errors: KeyError, ValueError.
+    ``default_vocab_size - default_num_special_tokens`` entries of the file belong to the vocabulary
+    (the rule of mistral-common). Errors: KeyError, ValueError.
     """
     config = document["config"]
     special = int(config["default_num_special_tokens"])
     entries = document["vocab"][: int(config["default_vocab_size"]) - special]
-    return {base64.b64decode(entry["token_bytes"]): int(entry["rank"]) + special for entry in entries}
+    return {
+        base64.b64decode(entry["token_bytes"]): int(entry["rank"]) + special for entry in entries
+    }
 
 
 def in_package(package: str, *parts: str) -> str | None:
-    """Path of a file inside an installed package, found without running the package; None if it is not there."""
+    """Path of a file inside an installed package, found without running the package; None if it is
+    not there.
+    """
     spec = importlib.util.find_spec(package)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         path = Path(folder).joinpath(*parts)
@@ -87,8 +96,9 @@ def qwen_file() -> RankFile:
     path = in_package("dashscope", "resources", "qwen.tiktoken")
     if path is None:
         raise ConfigError(
-            "vocabulary qwen2.5: the package dashscope is missing or has no resources/qwen.tiktoken; "
-            "install 'dashscope>=1.20,<1.23' or give the path of qwen.tiktoken as `file`"
+            "vocabulary qwen2.5: the package dashscope is missing or has no "
+            "resources/qwen.tiktoken; install 'dashscope>=1.20,<1.23' or give the path of "
+            "qwen.tiktoken as `file`"
         )
     return RankFile(path, "tiktoken")
 
@@ -99,12 +109,16 @@ def tekken_file(file_name: str) -> RankFile:
         raise MissingExtra("mistral-common", "mistral", f"the Mistral vocabulary {file_name}")
     path = in_package("mistral_common", "data", file_name)
     if path is None:
-        raise ConfigError(f"the installed mistral-common has no {file_name}; give its path as `file`")
+        raise ConfigError(
+            f"the installed mistral-common has no {file_name}; give its path as `file`"
+        )
     return RankFile(path, "tekken")
 
 
 def cached_file(name: str, family: Family, download: bool) -> RankFile:
-    """A rank file in tiktoken's cache folder. download: let tiktoken fetch it. Errors: ConfigError."""
+    """A rank file in tiktoken's cache folder. download: let tiktoken fetch it.
+    Errors: ConfigError.
+    """
     folder = os.environ.get("TIKTOKEN_CACHE_DIR") or os.environ.get("DATA_GYM_CACHE_DIR")
     path = Path(folder or Path(tempfile.gettempdir(), "data-gym-cache"), family.cached_as)
     if not path.is_file() and download:
@@ -119,7 +133,10 @@ def cached_file(name: str, family: Family, download: bool) -> RankFile:
     return RankFile(str(path), "tiktoken")
 
 
-TEKKEN_FILES = {"mistral-v3-tekken": "tekken_240718.json", "mistral-v3-tekken-vision": "tekken_240911.json"}
+TEKKEN_FILES = {
+    "mistral-v3-tekken": "tekken_240718.json",
+    "mistral-v3-tekken-vision": "tekken_240911.json",
+}
 
 
 def find(name: str, download: bool = False) -> tuple[RankFile, Family]:
@@ -132,6 +149,7 @@ def find(name: str, download: bool = False) -> tuple[RankFile, Family]:
         return cached_file(name, FAMILIES[name], download), FAMILIES[name]
     known = [*TEKKEN_FILES, *(each for each, of in FAMILIES.items() if of.cached_as)]
     raise ConfigError(
-        f"vocabulary {name}: no package holds its file; there are qwen2.5, {', '.join(sorted(known))}. For another "
-        "one give the path of its rank file or tokenizer.json as vocabulary.file"
+        f"vocabulary {name}: no package holds its file; there are qwen2.5, "
+        f"{', '.join(sorted(known))}. For another one give the path of its rank file or "
+        "tokenizer.json as vocabulary.file"
     )

@@ -1,8 +1,8 @@
 """UTF-8 of texts, made once.
 
-A page that is not ASCII is wanted as UTF-8 by several readers (the tokenizer, Arrow), and Python makes it anew for
-each, character by character. CPython can keep the form with the text; from then on `str.encode` and everything written
-in C copies it.
+A page that is not ASCII is wanted as UTF-8 by several readers (the tokenizer, Arrow), and Python
+makes it anew for each, character by character. CPython can keep the form with the text; from then
+on `str.encode` and everything written in C copies it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""A vocabulary: text to ids and back, exactly as tiktoken does it and as fast as the machine allows.
+"""A vocabulary: text to ids and back, exactly as tiktoken does it and as fast as the machine
+allows.
 
-`load` finds one by name or file. Text is always ordinary: what looks like a special token in a page is encoded as
-the characters it is made of; special tokens are put in by id, by `chat`.
+`load` finds one by name or file. Text is always ordinary: what looks like a special token in a page
+is encoded as the characters it is made of; special tokens are put in by id, by `chat`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ from tokenization.utf8 import has_utf8
 EngineName = Literal["auto", "tiktoken", "gigatoken"]
 
 CHECK_ONE_IN: Final = 256
-"""One text in this many, chosen by the hash of its ids, is encoded by the oracle as well and compared."""
+"""One text in this many, chosen by the hash of its ids, is encoded by the oracle as well and
+compared.
+"""
 
 UNICODE_VERSIONS: Final = ("14.0.0", "15.0.0", "15.1.0", "16.0.0", "17.0.0")
 """Those of Python 3.11 and later: normalisation is by the version that Python has."""
@@ -45,8 +48,8 @@ CHECK_BYTES: Final = 1 << 14
 class Vocabulary:
     """Ranks, pattern, special tokens and normalisation; make one with `load`.
 
-    Cheap to make and to pickle: the file is read and the engine built at the first use in each process.
-    engine: how ids are found, never which; so it is not part of `sha256`.
+    Cheap to make and to pickle: the file is read and the engine built at the first use in each
+    process. engine: how ids are found, never which; so it is not part of `sha256`.
     """
 
     name: str
@@ -61,23 +64,37 @@ class Vocabulary:
 
     @property
     def pattern(self) -> str:
-        """The regular expression that cuts text into pretokens; empty where only `tokenizers` can do it."""
+        """The regular expression that cuts text into pretokens; empty where only `tokenizers` can
+        do it.
+        """
         return self.family.pattern
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of everything that decides ids: the rank file's bytes, pattern, special tokens, normalisation."""
+        """Hash of everything that decides ids: the rank file's bytes, pattern, special tokens,
+        normalisation.
+        """
         return self._hash(unicodedata.unidata_version)
 
     def _hash(self, unicode: str) -> str:
-        settings = [self.file.sha256(), self.file.format, self.pattern, self.special_tokens, self.family.nfc]
+        settings = [
+            self.file.sha256(),
+            self.file.format,
+            self.pattern,
+            self.special_tokens,
+            self.family.nfc,
+        ]
         if self.family.nfc:
             settings.append(unicode)
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
     def decodes(self, sha256: str) -> bool:
-        """Whether ids of the vocabulary with this hash are decoded alike: that of another Python's Unicode is."""
-        return sha256 == self.sha256 or any(sha256 == self._hash(version) for version in UNICODE_VERSIONS)
+        """Whether ids of the vocabulary with this hash are decoded alike: that of another Python's
+        Unicode is.
+        """
+        return sha256 == self.sha256 or any(
+            sha256 == self._hash(version) for version in UNICODE_VERSIONS
+        )
 
     @property
     def exact(self) -> bool:
@@ -94,8 +111,8 @@ class Vocabulary:
     def encode_normalised(self, text: str) -> Tokens:
         """The ids of what `normalise` has given, int32.
 
-        Errors: BuildError if an engine disagrees with tiktoken on this text; RecordError ``tokenizer_panic`` for a
-        pattern we do not know, on runs too long for tiktoken.
+        Errors: BuildError if an engine disagrees with tiktoken on this text; RecordError
+        ``tokenizer_panic`` for a pattern we do not know, on runs too long for tiktoken.
         """
         if self.exact and has_long_run(text):
             parts = [
@@ -127,22 +144,29 @@ class Vocabulary:
         return [self.encode(text) for text in texts]
 
     def count(self, text: str) -> int:
-        """How many tokens ``text`` has. Quick for short ones: pruning counts the tokens of every class it meets."""
+        """How many tokens ``text`` has. Quick for short ones: pruning counts the tokens of every
+        class it meets.
+        """
         if len(text) < 1024 and text.isascii():  # nothing to normalise, no run to split
             return len(self._engine.encode(text))
         return len(self.encode(text))
 
     def check(self, text: str, ids: Tokens) -> None:
-        """Compare ``ids`` with the oracle's for ``text`` (normalised). Errors: BuildError naming the text's hash."""
+        """Compare ``ids`` with the oracle's for ``text`` (normalised). Errors: BuildError naming
+        the text's hash.
+        """
         if not np.array_equal(ids, self._oracle.encode(text)):
             digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
             raise BuildError(
-                f"vocabulary {self.name}: {type(self._engine).__name__} and tiktoken disagree on a text of {len(text)} "
-                f"characters (blake2b {digest}); build with engine tiktoken, and report it"
+                f"vocabulary {self.name}: {type(self._engine).__name__} and tiktoken disagree on a "
+                f"text of {len(text)} characters (blake2b {digest}); build with engine tiktoken, "
+                "and report it"
             )
 
     def decode_bytes(self, ids: Sequence[int] | Tokens) -> bytes:
-        """The bytes ``ids`` stand for, special tokens as their text. Errors: KeyError for an unknown id."""
+        """The bytes ``ids`` stand for, special tokens as their text. Errors: KeyError for an
+        unknown id.
+        """
         return self._oracle.decode(ids.tolist() if isinstance(ids, np.ndarray) else list(ids))
 
     def decode(self, ids: Sequence[int] | Tokens) -> str:
@@ -150,7 +174,9 @@ class Vocabulary:
         return self.decode_bytes(ids).decode("utf-8", errors="replace")
 
     def normalise(self, text: str) -> str:
-        """``text`` as it is encoded: surrogate pairs joined, lone ones U+FFFD (as tiktoken has it), then NFC."""
+        """``text`` as it is encoded: surrogate pairs joined, lone ones U+FFFD (as tiktoken has it),
+        then NFC.
+        """
         if text.isascii():
             return text
         if not has_utf8(text):
@@ -169,7 +195,9 @@ class Vocabulary:
     def _ranks(self) -> ranks.Ranks:
         found = self.file.ranks()
         if found is None:
-            raise ConfigError(f"vocabulary {self.name}: {self.file.path} cannot be expressed as ranks")
+            raise ConfigError(
+                f"vocabulary {self.name}: {self.file.path} cannot be expressed as ranks"
+            )
         return found
 
     @cached_property
@@ -180,8 +208,14 @@ class Vocabulary:
 
     @property
     def _pinned(self) -> bool:
-        """Whether the file is the one known by hash, whose lines are as gigatoken reads them: ids from 0, in order."""
-        return self.file.format == "tiktoken" and bool(self.family.sha256) and self.family.sha256 == self.file.sha256()
+        """Whether the file is the one known by hash, whose lines are as gigatoken reads them: ids
+        from 0, in order.
+        """
+        return (
+            self.file.format == "tiktoken"
+            and bool(self.family.sha256)
+            and self.family.sha256 == self.file.sha256()
+        )
 
     @cached_property
     def _engine(self) -> Engine:
@@ -198,8 +232,8 @@ class Vocabulary:
 
 
 def noted(settings: Mapping[str, Any]) -> Vocabulary:
-    """A vocabulary as a build noted it (``work/order.json``). settings: ``name``, ``file``, ``pattern``,
-    ``special_tokens`` and ``nfc``, as a recipe has them. Errors as of `load`.
+    """A vocabulary as a build noted it (``work/order.json``). settings: ``name``, ``file``,
+    ``pattern``, ``special_tokens`` and ``nfc``, as a recipe has them. Errors as of `load`.
     """
     own = None
     if settings["pattern"]:
@@ -217,11 +251,12 @@ def load(
 ) -> Vocabulary:
     """A vocabulary by name, or by name and file.
 
-    name: ``qwen2.5``, ``mistral-v3-tekken``, ``mistral-v3-tekken-vision``, ``cl100k``, ``o200k``; with a file also
-    ``llama3`` and ``tekken``, or any name where the file is a ``tokenizer.json`` or ``family`` is given.
-    file: a ``.tiktoken`` rank file, a ``tekken*.json`` or a Hugging Face ``tokenizer.json``.
-    family: pattern and special tokens for a rank file of your own. download: let tiktoken fetch cl100k or o200k.
-    Errors: ConfigError for an unknown name or a file that is missing or not the pinned one; MissingExtra.
+    name: ``qwen2.5``, ``mistral-v3-tekken``, ``mistral-v3-tekken-vision``, ``cl100k``, ``o200k``;
+    with a file also ``llama3`` and ``tekken``, or any name where the file is a ``tokenizer.json``
+    or ``family`` is given. file: a ``.tiktoken`` rank file, a ``tekken*.json`` or a Hugging Face
+    ``tokenizer.json``. family: pattern and special tokens for a rank file of your own. download:
+    let tiktoken fetch cl100k or o200k. Errors: ConfigError for an unknown name or a file that is
+    missing or not the pinned one; MissingExtra.
     """
     if not file:
         rank_file, found = ranks.find(name, download)
@@ -230,14 +265,18 @@ def load(
         found = _family(rank_file)
     else:
         rank_file = RankFile(file, "tekken" if file.endswith(".json") else "tiktoken")
-        found = FAMILIES["tekken"] if rank_file.format == "tekken" else FAMILIES.get(name, Family(""))
+        found = (
+            FAMILIES["tekken"] if rank_file.format == "tekken" else FAMILIES.get(name, Family(""))
+        )
     found = family or found
     if rank_file.format != "huggingface" and not found.pattern:
-        raise ConfigError(f"vocabulary {name} is not known ({', '.join(FAMILIES)}): give its `family` as well")
+        raise ConfigError(
+            f"vocabulary {name} is not known ({', '.join(FAMILIES)}): give its `family` as well"
+        )
     if found.sha256 and rank_file.sha256() != found.sha256:
         raise ConfigError(
-            f"vocabulary {name}: {rank_file.path} has sha256 {rank_file.sha256()}, expected {found.sha256}; "
-            "it is another version or damaged"
+            f"vocabulary {name}: {rank_file.path} has sha256 {rank_file.sha256()}, expected "
+            f"{found.sha256}; it is another version or damaged"
         )
     if engine == "gigatoken" and importlib.util.find_spec("gigatoken") is None:
         raise MissingExtra("gigatoken", "fast", "the tokenizer engine gigatoken")
@@ -251,4 +290,6 @@ def _family(file: RankFile) -> Family:
     try:
         return family_of(json.loads(file.content()))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"vocabulary file {file.path} is no tokenizer.json of Hugging Face: {error!r}") from error
+        raise ConfigError(
+            f"vocabulary file {file.path} is no tokenizer.json of Hugging Face: {error!r}"
+        ) from error

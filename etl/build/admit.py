@@ -1,7 +1,8 @@
-"""The entrance of phase 1: workflows as they are read are entered in the ledger, and go on to the stages or do not.
+"""The entrance of phase 1: workflows as they are read are entered in the ledger, and go on to the
+stages or do not.
 
-Out stay, each with its reason, what is taken down, what came before in the same input, what is refused (it killed its
-worker or took too long), and what has a page over the limit.
+Out stay, each with its reason, what is taken down, what came before in the same input, what is
+refused (it killed its worker or took too long), and what has a page over the limit.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from schemas.workflow import Workflow
 
 @dataclass(slots=True)
 class Met:
-    """The workflows of an input shard by content and domain, and what the takedown list did (`etl.build.samples`).
+    """The workflows of an input shard by content and domain, and what the takedown list did
+    (`etl.build.samples`).
 
-    taken_workflows, taken_records: how many were taken down, by hash of each name by which they could be listed, and of
-    each entry that they name. copies: taken down by their content alone.
+    taken_workflows, taken_records: how many were taken down, by hash of each name by which they
+    could be listed, and of each entry that they name. copies: taken down by their content alone.
     """
 
     contents: set[str] = field(default_factory=set)
@@ -37,7 +39,9 @@ class Met:
     copies: int = 0
 
     def taken_down(self, trail: Trail, takedown: Takedown, tally: Tally, start: int) -> bool:
-        """Whether a workflow is taken down; if so it is dropped, and its lines from ``start`` on say but ids."""
+        """Whether a workflow is taken down; if so it is dropped, and its lines from ``start`` on
+        say but ids.
+        """
         listed = takedown.listed(trail)
         by = listed or takedown.copied(trail)
         if not by:
@@ -68,12 +72,16 @@ class Met:
                 stripped.add(record.id)
                 tally.quarantined[position] = record.without_content(TAKEN_DOWN)
         if stripped:
-            tally.entries[:] = [replace(e, detail="") if e.reason and e.id in stripped else e for e in tally.entries]
+            tally.entries[:] = [
+                replace(e, detail="") if e.reason and e.id in stripped else e for e in tally.entries
+            ]
 
 
 @dataclass
 class Entrance:
-    """Of one input shard. tally: its ledger as seen by reading. refused: by name. page_chars: the limit of a page."""
+    """Of one input shard. tally: its ledger as seen by reading. refused: by name. page_chars: the
+    limit of a page.
+    """
 
     tally: Tally
     met: Met
@@ -83,7 +91,9 @@ class Entrance:
     seen: dict[str, str] = field(default_factory=dict)
 
     def admit(self, workflow: Workflow, start: int) -> Trail | None:
-        """The trail of a workflow that goes on. start: line of the ledger from which on its records are entered."""
+        """The trail of a workflow that goes on. start: line of the ledger from which on its records
+        are entered.
+        """
         known = self.seen.get(workflow.uid, "")
         trail = enter(workflow, self.tally, self.seen)
         if trail.uid != workflow.uid:
@@ -91,7 +101,9 @@ class Entrance:
         if self.met.taken_down(trail, self.takedown, self.tally, start):
             return None
         if known == trail.content_hash:
-            self.tally.drop_workflow(trail, "duplicate_workflow", "the same recording came before in this file")
+            self.tally.drop_workflow(
+                trail, "duplicate_workflow", "the same recording came before in this file"
+            )
         elif known:
             detail = "a workflow with the same id and other content came before in this file"
             self.tally.quarantine_workflow(trail, "conflicting_id", detail)
@@ -107,7 +119,10 @@ class Entrance:
         """Which page is over the limit, if one is."""
         for mark in trail.marks:
             if len(mark.step.html) > self.page_chars:
-                return f"step {mark.number}: a page of {len(mark.step.html):,} characters, at most {self.page_chars:,}"
+                return (
+                    f"step {mark.number}: a page of {len(mark.step.html):,} characters, at most "
+                    f"{self.page_chars:,}"
+                )
         return None
 
 

@@ -1,8 +1,10 @@
-"""What a build would do, without doing it: settings that changed, inputs to read and why, files to write and why.
+"""What a build would do, without doing it: settings that changed, inputs to read and why, files to
+write and why.
 
-The index is worked out over what has been read already, in a temporary folder. New data never change old decisions, so
-this names exactly the files of older generations that would be written or removed; of a new generation it can only say
-that it comes. Where inputs of older generations have to be read again, their files are listed as ``perhaps``.
+The index is worked out over what has been read already, in a temporary folder. New data never
+change old decisions, so this names exactly the files of older generations that would be written or
+removed; of a new generation it can only say that it comes. Where inputs of older generations have
+to be read again, their files are listed as ``perhaps``.
 """
 
 from __future__ import annotations
@@ -29,11 +31,11 @@ _LISTED: Final = 20
 
 @dataclass(frozen=True)
 class Foreseen:
-    """changes: settings, as `state.changes` has them. inputs: names that are new, changed and removed. read: (name,
-    bytes, reason) of input shards that phase 1 reads. write, remove: (file, reason) under ``dataset/data``. opens: the
-    new generation's name, or empty. finished: there is nothing to do. stops: gates that fail before anything is read.
-    damaged: files of the complete build that are made again, and why. left_aside: files in no known format, and what
-    each is.
+    """changes: settings, as `state.changes` has them. inputs: names that are new, changed and
+    removed. read: (name, bytes, reason) of input shards that phase 1 reads. write, remove: (file,
+    reason) under ``dataset/data``. opens: the new generation's name, or empty. finished: there is
+    nothing to do. stops: gates that fail before anything is read. damaged: files of the complete
+    build that are made again, and why. left_aside: files in no known format, and what each is.
     """
 
     changes: list[state.Change]
@@ -55,9 +57,14 @@ class Foreseen:
             "finished": self.finished,
             "gate_failures": self.stops,
             "damaged": self.damaged,
-            "settings": [{"phase": each.phase, "field": each.path, "change": each.line} for each in self.changes],
+            "settings": [
+                {"phase": each.phase, "field": each.path, "change": each.line}
+                for each in self.changes
+            ],
             "inputs": {**self.inputs, "unchanged": self.unchanged},
-            "read": [{"name": name, "bytes": size, "reason": reason} for name, size, reason in self.read],
+            "read": [
+                {"name": name, "bytes": size, "reason": reason} for name, size, reason in self.read
+            ],
             "write": [{"file": name, "reason": reason} for name, reason in self.write],
             "perhaps": self.perhaps,
             "remove": self.remove,
@@ -71,20 +78,34 @@ class Foreseen:
             return "nothing to do: the build is complete"
         lines = [f"stops before it starts: {line}" for line in self.stops]
         lines += [f"made again, because {what}: {name}" for name, what in self.damaged.items()]
-        lines += [*(["settings that changed:", *state.consequences(self.changes)] if self.changes else [])]
-        counts = {what: len(names) for what, names in self.inputs.items()} | {"unchanged": self.unchanged}
+        lines += [
+            *(["settings that changed:", *state.consequences(self.changes)] if self.changes else [])
+        ]
+        counts = {what: len(names) for what, names in self.inputs.items()} | {
+            "unchanged": self.unchanged
+        }
         lines.append("inputs: " + ", ".join(f"{count:,} {what}" for what, count in counts.items()))
         size = sum(size for _, size, _ in self.read)
         lines.append(f"samples: {counted(len(self.read), 'input')} to read, {size / 1e6:,.1f} MB")
-        lines += _some([f"  {name}, {counted(size, 'byte')}: {reason}" for name, size, reason in self.read])
+        lines += _some(
+            [f"  {name}, {counted(size, 'byte')}: {reason}" for name, size, reason in self.read]
+        )
         if self.left_aside:
             lines.append(f"left aside: {len(self.left_aside):,} of them, in no known format")
             lines += _some([f"  {name}: {says}" for name, says in self.left_aside])
         lines.append("index: worked out again, over all samples")
         new = f", and those of the new generation {self.opens}" if self.opens else ""
-        lines.append(f"packing: {counted(len(self.write), 'file')} to write{new}; {len(self.remove):,} to remove")
+        lines.append(
+            f"packing: {counted(len(self.write), 'file')} to write{new}; {len(self.remove):,} to "
+            "remove"
+        )
         lines += _some([f"  {name}: {reason}" for name, reason in self.write])
-        lines += _some([f"  {name}: perhaps, if what is read again comes out otherwise" for name in self.perhaps])
+        lines += _some(
+            [
+                f"  {name}: perhaps, if what is read again comes out otherwise"
+                for name in self.perhaps
+            ]
+        )
         lines += _some([f"  {name}: no samples left, removed" for name in self.remove])
         return "\n".join(lines)
 
@@ -106,8 +127,12 @@ def foresee(build: Build) -> Foreseen:
     worker = build.samples_worker(build.removed(shards), stamps.keys(damaged))
     states = {shard.key: worker.finished(shard) for shard in shards}
     known = [shard for shard in shards if isinstance(states[shard.key], ShardReport)]
-    read = [(shard.name, shard.size, str(states[shard.key])) for shard in shards if shard not in known]
-    write, perhaps, remove = _files(build, generations, known, {name for name, _, _ in read}, frozenset(damaged))
+    read = [
+        (shard.name, shard.size, str(states[shard.key])) for shard in shards if shard not in known
+    ]
+    write, perhaps, remove = _files(
+        build, generations, known, {name for name, _, _ in read}, frozenset(damaged)
+    )
     changes = build.changes()
     return Foreseen(
         changes,
@@ -158,4 +183,8 @@ def _files(
                 write.append((f"{output.name}.arrow", reason))
     folder = build.out / "dataset" / "data"
     there = [storage.relative(path, folder) for path in storage.files(folder, ".arrow")]
-    return write, perhaps, [name for name in there if name not in names and own_files.is_of_output(name)]
+    return (
+        write,
+        perhaps,
+        [name for name in there if name not in names and own_files.is_of_output(name)],
+    )

@@ -1,8 +1,8 @@
 """What somebody has edited in a dataset where every build writes anew: kept aside, and said.
 
-Notes in the data card stay where they are (`etl.dataset.hand_written`). All else in it and in ``croissant.json`` is
-written anew, so a copy as it was found is put into ``work/edited``, under a name with the beginning of its hash. Copies
-that name what is taken down go.
+Notes in the data card stay where they are (`etl.dataset.hand_written`). All else in it and in
+``croissant.json`` is written anew, so a copy as it was found is put into ``work/edited``, under a
+name with the beginning of its hash. Copies that name what is taken down go.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ _DOCUMENTS: Final = (hand_written.CARD, f"dataset/{croissant.NAME}")
 
 def set_aside(out: AnyPath) -> None:
     """Keep what was edited in the last complete dataset since it was written."""
-    manifest: Mapping[str, Any] = read_json(out / state.MANIFEST) if storage.exists(out / state.MANIFEST) else {}
+    manifest: Mapping[str, Any] = (
+        read_json(out / state.MANIFEST) if storage.exists(out / state.MANIFEST) else {}
+    )
     for name in _DOCUMENTS:
         written = manifest.get("files", {}).get(name)
         try:
@@ -35,7 +37,11 @@ def set_aside(out: AnyPath) -> None:
         except FileNotFoundError:
             continue
         found = hashlib.sha256(raw).hexdigest()
-        if not written or found == written or (name == hand_written.CARD and hand_written.edited(out, written)):
+        if (
+            not written
+            or found == written
+            or (name == hand_written.CARD and hand_written.edited(out, written))
+        ):
             continue
         file = PurePosixPath(name)
         aside = out / "work" / FOLDER / f"{file.stem}-{found[:16]}{file.suffix}"
@@ -43,7 +49,10 @@ def set_aside(out: AnyPath) -> None:
             with atomic(aside) as stream:
                 stream.write(raw)
         hint = "; in the card, what stands between <!-- notes: NAME --> and <!-- /notes --> stays"
-        log.warn(f"{out / name} was edited, and every build writes it anew. The edited one is kept: {aside}{hint}")
+        log.warn(
+            f"{out / name} was edited, and every build writes it anew. The edited one is kept: "
+            f"{aside}{hint}"
+        )
 
 
 def forget(out: AnyPath, takedown: Takedown) -> None:

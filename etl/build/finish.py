@@ -36,20 +36,29 @@ def finish(
     odd: Mapping[Odd, int],
     packed: Sequence[PackedReport],
 ) -> dict[str, Any]:
-    """Write statistics and card to the place where a build is made; returns the manifest, which comes last
-    (`etl.build.verdict`). rows: samples of each input shard. odd: what was read in them although it was not as its
-    format has it.
+    """Write statistics and card to the place where a build is made; returns the manifest, which
+    comes last (`etl.build.verdict`). rows: samples of each input shard. odd: what was read in them
+    although it was not as its format has it.
 
     Raises `IntegrityError` if the accounting recomputed from the files does not add up.
     """
     settled = account.settle(place)
     errors = {unit: counts["errors"] for unit, counts in settled.units.items() if counts["errors"]}
     if errors:
-        raise IntegrityError(f"{out}: the accounting does not add up: {errors}. Remove {out} and build again")
+        raise IntegrityError(
+            f"{out}: the accounting does not add up: {errors}. Remove {out} and build again"
+        )
     tables = stats.statistics(place, settled.counts, settled.visits)
-    files = {name: digest for report in packed for name, digest in report.files.items() if name.startswith("dataset/")}
+    files = {
+        name: digest
+        for report in packed
+        for name, digest in report.files.items()
+        if name.startswith("dataset/")
+    }
     for name, table in tables.items():
-        files[f"dataset/stats/{name}.parquet"] = _parquet(place / "dataset" / "stats" / f"{name}.parquet", table)
+        files[f"dataset/stats/{name}.parquet"] = _parquet(
+            place / "dataset" / "stats" / f"{name}.parquet", table
+        )
     manifest: dict[str, Any] = {
         "format": state.FORMAT,
         "recipe": recipe.name,
@@ -72,7 +81,9 @@ def finish(
         "oddities": oddities.listed(odd, KEYS),
     }
     statistics = {name: table.to_dicts() for name, table in tables.items()}
-    files["dataset/stats/stats.json"] = write_json(place / "dataset" / "stats" / "stats.json", statistics)
+    files["dataset/stats/stats.json"] = write_json(
+        place / "dataset" / "stats" / "stats.json", statistics
+    )
     files |= write.write(place, manifest | {"files": files}, tables, packed)
     manifest["files"] = dict(sorted(files.items()))
     return manifest
@@ -84,7 +95,13 @@ def _inputs(shards: Sequence[InputShard], rows: Sequence[int]) -> list[dict[str,
     for shard, samples in zip(shards, rows, strict=True):
         entry = inputs.setdefault(
             shard.name,
-            {"name": shard.name, "format": shard.format, "size": 0, "sha256": shard.sha256, "samples": 0},
+            {
+                "name": shard.name,
+                "format": shard.format,
+                "size": 0,
+                "sha256": shard.sha256,
+                "samples": 0,
+            },
         )
         entry["size"] += shard.size
         entry["samples"] += samples
@@ -99,13 +116,17 @@ def _example(place: AnyPath, recipe: Recipe, packed: Sequence[PackedReport]) -> 
 def _parquet(path: AnyPath, table: pl.DataFrame) -> str:
     with atomic(path) as stream:
         pq.write_table(
-            table.to_arrow(compat_level=pl.CompatLevel.oldest()), pa.PythonFile(stream, mode="w"), compression="zstd"
+            table.to_arrow(compat_level=pl.CompatLevel.oldest()),
+            pa.PythonFile(stream, mode="w"),
+            compression="zstd",
         )
     return stream.sha256.hexdigest()
 
 
 def _packing(packed: Sequence[PackedReport]) -> list[dict[str, Any]]:
-    """What each generation has in each split: by it is seen whether `etl.look.compaction` is worth it."""
+    """What each generation has in each split: by it is seen whether `etl.look.compaction` is worth
+    it.
+    """
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for report in packed:
         key = report.name.partition("/")[0], report.split
@@ -113,18 +134,24 @@ def _packing(packed: Sequence[PackedReport]) -> list[dict[str, Any]]:
         counts["files"] += 1
         for name in ("rows", "tokens", "bytes"):
             counts[name] += getattr(report, name)
-    return [{"generation": name, "split": split, **counts} for (name, split), counts in sorted(found.items())]
+    return [
+        {"generation": name, "split": split, **counts}
+        for (name, split), counts in sorted(found.items())
+    ]
 
 
 def _splits(packed: Sequence[PackedReport], recipe: Recipe) -> dict[str, Any]:
     splits: dict[str, Any] = {}
     for report in packed:
         split = splits.setdefault(
-            report.split, {"files": 0, "rows": 0, "samples": 0, "tokens": 0, "loss_tokens": 0, "bytes": 0}
+            report.split,
+            {"files": 0, "rows": 0, "samples": 0, "tokens": 0, "loss_tokens": 0, "bytes": 0},
         )
         split["files"] += 1
         for key in ("rows", "samples", "tokens", "loss_tokens", "bytes"):
             split[key] += getattr(report, key)
     for split in splits.values():
-        split["fill"] = split["tokens"] / (split["rows"] * recipe.fit.context) if split["rows"] else 0.0
+        split["fill"] = (
+            split["tokens"] / (split["rows"] * recipe.fit.context) if split["rows"] else 0.0
+        )
     return dict(sorted(splits.items(), key=lambda item: item[0] != "train"))

@@ -1,11 +1,11 @@
-"""Gates: limits that a build sets itself. One that fails rejects the build: the last complete dataset stays as it is,
-and the new one lies beside it (`etl.dataset.candidate`); the message gives figure and limit, and the same command with
-other limits accepts it.
+"""Gates: limits that a build sets itself. One that fails rejects the build: the last complete
+dataset stays as it is, and the new one lies beside it (`etl.dataset.candidate`); the message gives
+figure and limit, and the same command with other limits accepts it.
 
-Drift and removal are measured against the last complete build of the same folder (`etl.dataset.drift`,
-`etl.build.removal`); where there was none, or it had no samples, these gates say nothing. What a later takedown list
-names is left out of its figures first. A build that is complete is its own last one, so what was accepted is no drift
-any more.
+Drift and removal are measured against the last complete build of the same folder
+(`etl.dataset.drift`, `etl.build.removal`); where there was none, or it had no samples, these gates
+say nothing. What a later takedown list names is left out of its figures first. A build that is
+complete is its own last one, so what was accepted is no drift any more.
 """
 
 from __future__ import annotations
@@ -22,23 +22,28 @@ from schemas.reasons import REASONS
 
 _SLACK: Final = 1e-9
 """A figure is at its limit, not over it, where only the last digits of two divisions differ."""
-_SHARES: Final = ("max_drop_rate", "max_removal", "max_domain_drift", "max_action_drift", "max_survival_drift")
+_SHARES: Final = (
+    "max_drop_rate",
+    "max_removal",
+    "max_domain_drift",
+    "max_action_drift",
+    "max_survival_drift",
+)
 _NAMED: Final = 3
 """So many inputs that are gone are named."""
 
 
 @dataclass(frozen=True)
 class Gates:
-    """All are off unless given, but that an empty dataset fails, and one that takes much of the last one away.
+    """All are off unless given, but that an empty dataset fails, and one that takes much of the
+    last one away.
 
     max_drop_rate: dropped steps over steps read, a record that could not be read counting as one.
-    max_drop_rates: of steps or of records, by reason.
-    min_samples, min_domains: in the dataset.
-    max_removal: of the samples of the last complete build, those that are gone with their inputs, or
-    that the same inputs give no more.
-    max_domain_drift: of one domain's share of the samples; max_tokens_drift: of tokens a sample,
-    relative; max_action_drift: of the mix of actions, 0 to 1; max_survival_drift: of the share of
-    targets that survive.
+    max_drop_rates: of steps or of records, by reason. min_samples, min_domains: in the dataset.
+    max_removal: of the samples of the last complete build, those that are gone with their inputs,
+    or that the same inputs give no more. max_domain_drift: of one domain's share of the samples;
+    max_tokens_drift: of tokens a sample, relative; max_action_drift: of the mix of actions, 0 to 1;
+    max_survival_drift: of the share of targets that survive.
 
     Errors: ConfigError for a limit that no figure can have, and for a reason that none can be.
     """
@@ -54,7 +59,9 @@ class Gates:
     max_survival_drift: float | None = None
 
     def __post_init__(self) -> None:
-        shares: dict[str, float | None] = {f"max_drop_rates.{key}": rate for key, rate in self.max_drop_rates.items()}
+        shares: dict[str, float | None] = {
+            f"max_drop_rates.{key}": rate for key, rate in self.max_drop_rates.items()
+        }
         shares |= {name: getattr(self, name) for name in _SHARES}
         for name, share in shares.items():
             if share is not None and not 0 <= share <= 1:
@@ -66,23 +73,39 @@ class Gates:
         for reason in self.max_drop_rates:
             if reason not in REASONS:
                 close = difflib.get_close_matches(reason, sorted(REASONS), 1)
-                said = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(REASONS))}"
-                raise ConfigError(f"gates.max_drop_rates.{reason}: nothing is dropped for such a reason; {said}")
+                said = (
+                    f"did you mean {close[0]}?"
+                    if close
+                    else f"there are {', '.join(sorted(REASONS))}"
+                )
+                raise ConfigError(
+                    f"gates.max_drop_rates.{reason}: nothing is dropped for such a reason; {said}"
+                )
 
     def failures(self, new: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[str]:
-        """What fails, one line each. new, old: figures of this build and of the one before, if there was one."""
-        return [*self.of_itself(new), *(self._of_drift(new, old) if old is not None and old["samples"] else ())]
+        """What fails, one line each. new, old: figures of this build and of the one before, if
+        there was one.
+        """
+        return [
+            *self.of_itself(new),
+            *(self._of_drift(new, old) if old is not None and old["samples"] else ()),
+        ]
 
     def of_removal(self, removal: Removal) -> list[str]:
         """A line if too much is taken away."""
         named = ", ".join(removal.gone[:_NAMED]) + (", ..." if len(removal.gone) > _NAMED else "")
         gone = f"; inputs that are gone: {len(removal.gone):,} ({named})" if removal.gone else ""
-        what = f"of the last complete dataset, {removal.lost:,} of {removal.of:,} samples, would leave it{gone}"
+        what = (
+            f"of the last complete dataset, {removal.lost:,} of {removal.of:,} samples, would "
+            f"leave it{gone}"
+        )
         return [*_above("max_removal", what, removal.share, self.max_removal)]
 
     def of_itself(self, new: Mapping[str, Any]) -> Iterator[str]:
         """What fails whatever was before."""
-        yield from _above("max_drop_rate", "of all steps are dropped", new["drop_rate"], self.max_drop_rate)
+        yield from _above(
+            "max_drop_rate", "of all steps are dropped", new["drop_rate"], self.max_drop_rate
+        )
         for reason, limit in sorted(self.max_drop_rates.items()):
             rate = new["drop_rates"].get(reason, 0.0)
             yield from _above(f"max_drop_rates.{reason}", f"are dropped as {reason}", rate, limit)
@@ -95,12 +118,22 @@ class Gates:
         far = distances(old, new)
         share = f"is the change of the share of {far['domain']}"
         yield from _above("max_domain_drift", share, far["domain_shares"], self.max_domain_drift)
-        tokens = f"is the change of tokens a sample, {old['tokens_per_sample']:,.1f} to {new['tokens_per_sample']:,.1f}"
-        yield from _above("max_tokens_drift", tokens, far["tokens_per_sample"], self.max_tokens_drift)
-        yield from _above(
-            "max_action_drift", "is the change of the mix of actions", far["action_mix"], self.max_action_drift
+        tokens = (
+            f"is the change of tokens a sample, {old['tokens_per_sample']:,.1f} to "
+            f"{new['tokens_per_sample']:,.1f}"
         )
-        survival = f"is the change of target survival, {old['survival']:.2%} to {new['survival']:.2%}"
+        yield from _above(
+            "max_tokens_drift", tokens, far["tokens_per_sample"], self.max_tokens_drift
+        )
+        yield from _above(
+            "max_action_drift",
+            "is the change of the mix of actions",
+            far["action_mix"],
+            self.max_action_drift,
+        )
+        survival = (
+            f"is the change of target survival, {old['survival']:.2%} to {new['survival']:.2%}"
+        )
         yield from _above("max_survival_drift", survival, far["survival"], self.max_survival_drift)
 
 

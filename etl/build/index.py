@@ -1,22 +1,25 @@
 """The index: every decision that looks at other rows. Phase 2 of a build: global, and light.
 
-Reads the light columns of all samples (ids, hashes, lengths; never a page) and writes ``work/index/``, one row a
-sample: its split, its place (output shard and order), or the reason why it is dropped. What was read twice is decided
-in the order (generation, hash(seed, workflow id), input): the first is kept, later ones name it, so that new data never
-change an old decision.
+Reads the light columns of all samples (ids, hashes, lengths; never a page) and writes
+``work/index/``, one row a sample: its split, its place (output shard and order), or the reason why
+it is dropped. What was read twice is decided in the order (generation, hash(seed, workflow id),
+input): the first is kept, later ones name it, so that new data never change an old decision.
 
 - ``duplicate_workflow``: the recording's content came before, under this id or another.
-- ``conflicting_id``: the id came before with other content; the workflow is quarantined with its content.
-- ``split_over_files``: inputs of one generation have the same id and objective with other steps, each as often, and no
-  numbers tell how they follow each other; all of them are quarantined, since nobody knows which one is the beginning.
+- ``conflicting_id``: the id came before with other content; the workflow is quarantined with its
+  content.
+- ``split_over_files``: inputs of one generation have the same id and objective with other steps,
+  each as often, and no numbers tell how they follow each other; all of them are quarantined, since
+  nobody knows which one is the beginning.
 - ``over_domain_cap``: the sample's domain is full (`etl.decisions.caps`).
 
-Split: `etl.decisions.split`. Place: output shard by range of hash(seed, sample id) within the generation, in the order
-of that hash.
+Split: `etl.decisions.split`. Place: output shard by range of hash(seed, sample id) within the
+generation, in the order of that hash.
 
-Memory: of every workflow two 64-bit hashes are held at once, by which those are found that may have been read before;
-only of these is more held. Samples are spread over files by the first bits of their hash, so many that each holds
-some ten thousand (but no more than 256 for each split), and each file is sorted by itself.
+Memory: of every workflow two 64-bit hashes are held at once, by which those are found that may have
+been read before; only of these is more held. Samples are spread over files by the first bits of
+their hash, so many that each holds some ten thousand (but no more than 256 for each split), and
+each file is sorted by itself.
 """
 
 from __future__ import annotations
@@ -55,8 +58,22 @@ from schemas.reasons import TAKEN_DOWN, Reason
 
 Hashes = npt.NDArray[np.uint64]
 
-_COLUMNS: Final = ("sample_id", "workflow", "step", "sample_hash", "domain", "website", "objective", "chars")
-_DECIDED: Final = {"position": pl.Int32, "workflow": pl.String, "reason": pl.String, "detail": pl.String}
+_COLUMNS: Final = (
+    "sample_id",
+    "workflow",
+    "step",
+    "sample_hash",
+    "domain",
+    "website",
+    "objective",
+    "chars",
+)
+_DECIDED: Final = {
+    "position": pl.Int32,
+    "workflow": pl.String,
+    "reason": pl.String,
+    "detail": pl.String,
+}
 _ROWS_FOR_PART: Final = 512  # samples worked out together, for each part that they are spread over
 PART_ROWS: Final = 32_000  # about so many rows of the index are sorted together
 _PART_BITS: Final = 8  # at most: each part of both splits is an open file
@@ -67,8 +84,8 @@ _TOKEN_BYTES: Final = 8  # input id and label
 
 
 class Indexed(NamedTuple):
-    """generations: with their numbers of output shards. outputs: the output shards that are not empty, in order.
-    unmatched: entries of held-out lists that hold nothing, by setting.
+    """generations: with their numbers of output shards. outputs: the output shards that are not
+    empty, in order. unmatched: entries of held-out lists that hold nothing, by setting.
     """
 
     generations: Generations
@@ -78,7 +95,9 @@ class Indexed(NamedTuple):
 
 @dataclass(frozen=True)
 class Index:
-    """split, caps: see there. context: tokens of a row; shard_bytes: planned size of an output shard."""
+    """split, caps: see there. context: tokens of a row; shard_bytes: planned size of an output
+    shard.
+    """
 
     split: Split
     context: int
@@ -94,10 +113,11 @@ class Index:
         into: AnyPath | None = None,
         takedown: Takedown = NOTHING,
     ) -> Indexed:
-        """Decide on all samples of these input shards and write index, ledger and quarantine of this phase.
+        """Decide on all samples of these input shards and write index, ledger and quarantine of
+        this phase.
 
-        places: where the files of input shards lie; index, ledger and quarantine go into its own work folder. into:
-        another folder for index and ledger, to see what would be.
+        places: where the files of input shards lie; index, ledger and quarantine go into its own
+        work folder. into: another folder for index and ledger, to see what would be.
         """
         folder = into or places.own
         number_of = generations.of_inputs()
@@ -114,11 +134,16 @@ class Index:
                 rows_read = sum(_rows_of(places, shards[at]) for at in mine)
                 with _spreading(folder / "index", generation.number, rows_read) as spread:
                     for group in _groups(mine, shards, places, spread.at_once):
-                        rows = self._decided(_repeats(group, dropped), room, generation.number, found)
+                        rows = self._decided(
+                            _repeats(group, dropped), room, generation.number, found
+                        )
                         spread.add(rows)
                         for batch in _ledger_rows(rows):
                             ledger.add_batch(batch)
-                    totals[generation.number] = {**self._planned(spread.chars), **(generation.shards or {})}
+                    totals[generation.number] = {
+                        **self._planned(spread.chars),
+                        **(generation.shards or {}),
+                    }
                     made += spread.sorted(totals[generation.number])
             ledger.close()
         for path in storage.files(folder / "index", ".parquet"):
@@ -129,7 +154,9 @@ class Index:
             _write_quarantine(dropped, shards, sources, places.own, takedown)
         return Indexed(generations.closed(totals), made, self.split.unmatched(found))
 
-    def _dropped(self, shards: Sequence[InputShard], numbers: Sequence[int], places: Shelf) -> pl.DataFrame:
+    def _dropped(
+        self, shards: Sequence[InputShard], numbers: Sequence[int], places: Shelf
+    ) -> pl.DataFrame:
         """The workflows that were read before, of all generations: columns `_DECIDED`."""
         frames = []
         for position, light in self._suspects(shards, places):
@@ -162,40 +189,62 @@ class Index:
         dropped = (
             dropped.with_columns(earlier)
             .with_columns(
-                reason=pl.when(pl.col("same_as").is_not_null()).then(pl.lit("duplicate_workflow")).otherwise("reason"),
+                reason=pl.when(pl.col("same_as").is_not_null())
+                .then(pl.lit("duplicate_workflow"))
+                .otherwise("reason"),
                 detail=pl.when(pl.col("same_as").is_not_null())
                 .then(pl.format("the same recording as {}", "same_as"))
                 .when(pl.col("reason") == "duplicate_workflow")
                 .then(pl.format("the same recording came before in {}", "earlier"))
-                .otherwise(pl.format("a workflow with the same id and other content came before in {}", "earlier")),
+                .otherwise(
+                    pl.format(
+                        "a workflow with the same id and other content came before in {}", "earlier"
+                    )
+                ),
             )
             .select(*_DECIDED)
         )
         return pl.concat([split, dropped])
 
-    def _suspects(self, shards: Sequence[InputShard], places: Shelf) -> Iterator[tuple[int, pl.DataFrame]]:
-        """The workflows whose id or content may have been read more than once, by position of the input shard.
+    def _suspects(
+        self, shards: Sequence[InputShard], places: Shelf
+    ) -> Iterator[tuple[int, pl.DataFrame]]:
+        """The workflows whose id or content may have been read more than once, by position of the
+        input shard.
 
-        Found by 64-bit hashes: what they let through by chance is told apart by whoever looks at the texts.
+        Found by 64-bit hashes: what they let through by chance is told apart by whoever looks at
+        the texts.
         """
         names = ("workflow", "workflow_hash")
         keys: list[list[Hashes]] = [[], []]
         for shard in shards:
             light = _light(places, shard, names).unique(maintain_order=True)
             for found, name in zip(keys, names, strict=True):
-                found.append(np.fromiter(map(self.split.hash, light[name]), np.uint64, light.height))
-        ids, contents = (np.concatenate(found) if found else np.empty(0, np.uint64) for found in keys)
+                found.append(
+                    np.fromiter(map(self.split.hash, light[name]), np.uint64, light.height)
+                )
+        ids, contents = (
+            np.concatenate(found) if found else np.empty(0, np.uint64) for found in keys
+        )
         repeated = _repeated(ids) | _repeated(contents)
         start = 0
         for position, of_shard in enumerate(keys[0]):
             end = start + len(of_shard)
             if repeated[start:end].any():
-                light = _light(places, shards[position], (*names, "objective", "whole")).unique(maintain_order=True)
+                light = _light(places, shards[position], (*names, "objective", "whole")).unique(
+                    maintain_order=True
+                )
                 light = light.with_columns(pl.Series("decided", of_shard, pl.UInt64))
                 yield position, _detached(light.filter(pl.Series(repeated[start:end])))
             start = end
 
-    def _room(self, shards: Sequence[InputShard], numbers: Sequence[int], dropped: pl.DataFrame, places: Shelf) -> Room:
+    def _room(
+        self,
+        shards: Sequence[InputShard],
+        numbers: Sequence[int],
+        dropped: pl.DataFrame,
+        places: Shelf,
+    ) -> Room:
         """What the caps leave, of all generations."""
         room = self.caps.room()
         for number in sorted({*numbers}) if self.caps else ():
@@ -205,24 +254,34 @@ class Index:
             room.close(number)
         return room
 
-    def _decided(self, rows: pl.DataFrame, room: Room, generation: int, found: Found) -> pl.DataFrame:
+    def _decided(
+        self, rows: pl.DataFrame, room: Room, generation: int, found: Found
+    ) -> pl.DataFrame:
         """Sets split and order of light rows, and the reason of those that find no room."""
         rows = room.judged(rows, generation, self.split.hash)
         return self.split.assigned(rows, found).with_columns(
             pl.Series("order", map(self.split.hash, rows["sample_id"]), pl.UInt64),
-            planned=(pl.col("chars") + _FRAME_CHARS).clip(upper_bound=_CHARS_PER_TOKEN * self.context),
+            planned=(pl.col("chars") + _FRAME_CHARS).clip(
+                upper_bound=_CHARS_PER_TOKEN * self.context
+            ),
         )
 
     def _planned(self, chars: Mapping[str, float]) -> dict[str, int]:
         """How many output shards a generation gets for so many characters in each split."""
-        bytes_of = {split: chars.get(split, 0) / _CHARS_PER_TOKEN * _TOKEN_BYTES for split in self.split.names}
+        bytes_of = {
+            split: chars.get(split, 0) / _CHARS_PER_TOKEN * _TOKEN_BYTES
+            for split in self.split.names
+        }
         return {split: max(1, round(size / self.shard_bytes)) for split, size in bytes_of.items()}
 
 
-def _split_over_files(every: pl.DataFrame, shards: Sequence[InputShard]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The workflows of which several inputs have a piece (columns `_DECIDED`), and the others as they are. What comes
-    later of a workflow that was found in pieces is one more of them, unless it is known to be whole. Where one content
-    is there more often than another, whole recordings were copied, and one copy differs: that is no piece.
+def _split_over_files(
+    every: pl.DataFrame, shards: Sequence[InputShard]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The workflows of which several inputs have a piece (columns `_DECIDED`), and the others as
+    they are. What comes later of a workflow that was found in pieces is one more of them, unless it
+    is known to be whole. Where one content is there more often than another, whole recordings were
+    copied, and one copy differs: that is no piece.
     """
     pieces = ["generation", "workflow", "objective"]
     several = pl.col("workflow_hash").n_unique().over(pieces) > 1
@@ -231,21 +290,28 @@ def _split_over_files(every: pl.DataFrame, shards: Sequence[InputShard]) -> tupl
     alike = pl.col("copies").min().over(pieces) == pl.col("copies").max().over(pieces)
     every = every.with_columns(split=several & alike & piece).drop("copies")
     since = pl.when("split").then("generation").min().over("workflow", "objective")
-    split = every.with_columns(split=pl.col("split") | (piece & (pl.col("generation") > since)).fill_null(False))
+    split = every.with_columns(
+        split=pl.col("split") | (piece & (pl.col("generation") > since)).fill_null(False)
+    )
     found = split.filter("split")
     others = found.group_by(pieces).agg(pl.col("position").unique().sort())
     details = [
-        f"its steps are in {', '.join(sorted({shards[at].name for at in places}))} and have no numbers"
+        f"its steps are in {', '.join(sorted({shards[at].name for at in places}))} and have no "
+        "numbers"
         for places in others["position"]
     ]
     others = others.select(*pieces, pl.Series("detail", details, pl.String))
     refused = found.join(others, on=pieces, how="left", maintain_order="left")
-    return refused.with_columns(reason=pl.lit("split_over_files")).select(*_DECIDED), split.filter(~pl.col("split"))
+    return refused.with_columns(reason=pl.lit("split_over_files")).select(*_DECIDED), split.filter(
+        ~pl.col("split")
+    )
 
 
 @contextmanager
 def _spreading(folder: AnyPath, number: int, rows: int) -> Iterator[_Parts]:
-    """`_Parts` whose unsorted files lie in their folder, or in scratch space if that folder is remote."""
+    """`_Parts` whose unsorted files lie in their folder, or in scratch space if that folder is
+    remote.
+    """
     if isinstance(folder, Path):
         folder.mkdir(parents=True, exist_ok=True)
         yield _Parts(folder, number, rows, folder)
@@ -271,7 +337,8 @@ def _repeated(keys: Hashes) -> npt.NDArray[np.bool_]:
 
 
 class _Parts:
-    """The index rows of one generation: spread over files by split and the first bits of their order, then sorted.
+    """The index rows of one generation: spread over files by split and the first bits of their
+    order, then sorted.
 
     folder: of the index. unsorted: of the files of rows as they come.
     """
@@ -283,20 +350,28 @@ class _Parts:
 
     @property
     def at_once(self) -> int:
-        """How many rows are best added together: some for each part, or the parts are written in crumbs."""
+        """How many rows are best added together: some for each part, or the parts are written in
+        crumbs.
+        """
         return max(PART_ROWS, _ROWS_FOR_PART << self._bits)
 
     def add(self, rows: pl.DataFrame) -> None:
         """Rows of some input shards."""
         kept = rows.filter(pl.col("reason") == "").group_by("split").agg(pl.col("planned").sum())
         self.chars.update(dict(kept.iter_rows()))
-        first_bits = pl.col("order") // 2 ** (64 - self._bits) if self._bits else pl.lit(0, pl.UInt64)
-        rows = rows.with_columns(part=first_bits, generation=pl.lit(self._number, pl.Int32), home=pl.lit(0, pl.Int32))
+        first_bits = (
+            pl.col("order") // 2 ** (64 - self._bits) if self._bits else pl.lit(0, pl.UInt64)
+        )
+        rows = rows.with_columns(
+            part=first_bits, generation=pl.lit(self._number, pl.Int32), home=pl.lit(0, pl.Int32)
+        )
         for (split, part), group in rows.group_by("split", "part", maintain_order=True):
             self._spread.add(f"g{self._number:04d}-{split}-{part:05d}.parquet", group)
 
     def sorted(self, totals: Mapping[str, int]) -> list[OutputShard]:
-        """Write the index files. totals: output shards by split. Returns those that are not empty."""
+        """Write the index files. totals: output shards by split.
+        Returns those that are not empty.
+        """
         found: dict[tuple[str, int], _Content] = {}
         names = self._spread.names
         for name in names:
@@ -304,20 +379,37 @@ class _Parts:
             split = name.split("-")[1]
             width = -(-(2**64) // totals[split])
             home = pl.lit(0) if totals[split] == 1 else pl.col("order") // width
-            rows = rows.with_columns(home=home.cast(pl.Int32)).sort("order", "sample_id", "shard", "row")
+            rows = rows.with_columns(home=home.cast(pl.Int32)).sort(
+                "order", "sample_id", "shard", "row"
+            )
             with (
                 atomic(self._folder / name) as written,
-                pq.ParquetWriter(pa.PythonFile(written, mode="w"), INDEX_SCHEMA, compression="zstd") as parquet,
+                pq.ParquetWriter(
+                    pa.PythonFile(written, mode="w"), INDEX_SCHEMA, compression="zstd"
+                ) as parquet,
             ):
                 for group in rows.iter_slices(_ROW_GROUP):
                     parquet.write_table(group.to_arrow().cast(INDEX_SCHEMA))
-            for (number,), group in rows.filter(pl.col("reason") == "").group_by("home", maintain_order=True):
+            for (number,), group in rows.filter(pl.col("reason") == "").group_by(
+                "home", maintain_order=True
+            ):
                 found.setdefault((split, int(str(number))), _Content()).add(name, group)
         for path in storage.files(self._folder, ".parquet"):
-            if own_files.generation_of(path.name) == f"g{self._number:04d}" and path.name not in names:
+            if (
+                own_files.generation_of(path.name) == f"g{self._number:04d}"
+                and path.name not in names
+            ):
                 storage.remove(path)
         return [
-            OutputShard(self._number, split, number, totals[split], (*of.parts,), of.samples, of.digest.hexdigest())
+            OutputShard(
+                self._number,
+                split,
+                number,
+                totals[split],
+                (*of.parts,),
+                of.samples,
+                of.digest.hexdigest(),
+            )
             for (split, number), of in sorted(found.items())
         ]
 
@@ -367,12 +459,17 @@ def _groups(
     at_once: int,
     columns: Sequence[str] = _COLUMNS,
 ) -> Iterator[pl.DataFrame]:
-    """The light rows of these input shards, about so many at once or those of one, and where they were read."""
+    """The light rows of these input shards, about so many at once or those of one, and where they
+    were read.
+    """
     waiting: list[pl.DataFrame] = []
     size = 0
     for position in positions:
         rows = _light(places, shards[position], columns).with_row_index("row")
-        place = (pl.lit(position, pl.Int32).alias("position"), pl.lit(shards[position].key).alias("shard"))
+        place = (
+            pl.lit(position, pl.Int32).alias("position"),
+            pl.lit(shards[position].key).alias("shard"),
+        )
         waiting.append(rows.with_columns(*place, pl.col("row").cast(pl.Int64)))
         size += rows.height
         if size >= at_once:
@@ -383,7 +480,9 @@ def _groups(
 
 
 def _ledger_rows(every: pl.DataFrame) -> Iterator[pa.RecordBatch]:
-    """What the ledger says of the dropped ones of these rows: samples, their steps, and workflows that lost all."""
+    """What the ledger says of the dropped ones of these rows: samples, their steps, and workflows
+    that lost all.
+    """
     dropped = every.filter(pl.col("reason") != "")
     if not dropped.height:
         return
@@ -394,9 +493,9 @@ def _ledger_rows(every: pl.DataFrame) -> Iterator[pa.RecordBatch]:
             rows = dropped.join(kept, on=["shard", "workflow"], how="anti", maintain_order="left")
             rows = rows.unique(["shard", "workflow"], keep="first", maintain_order=True)
             ids = [pl.col("workflow").alias("id"), pl.lit("").alias("parent")]
-        said = rows.with_columns(*ids, unit=pl.lit(unit), stage=pl.lit("index"), recorded=pl.lit("")).select(
-            LEDGER_SCHEMA.names
-        )
+        said = rows.with_columns(
+            *ids, unit=pl.lit(unit), stage=pl.lit("index"), recorded=pl.lit("")
+        ).select(LEDGER_SCHEMA.names)
         yield from said.to_arrow().cast(LEDGER_SCHEMA).to_batches()
 
 
@@ -407,21 +506,30 @@ def _write_quarantine(
     work: AnyPath,
     takedown: Takedown,
 ) -> None:
-    """Keep the content of workflows that are refused; their input shards are read once more for it."""
+    """Keep the content of workflows that are refused;
+    their input shards are read once more for it.
+    """
     conflicts = dropped.filter(pl.col("reason") != "duplicate_workflow").select(*_DECIDED)
-    details = {(position, uid): (reason, text) for position, uid, reason, text in conflicts.iter_rows()}
+    details = {
+        (position, uid): (reason, text) for position, uid, reason, text in conflicts.iter_rows()
+    }
     path = work / "quarantine" / "index.arrow"
     if not details:
         storage.remove(path)
         return
     whole = _contents(details, shards, sources)
-    kept = [r.without_content(TAKEN_DOWN) if takedown.in_record(r.id, r.detail, r.raw) else r for r in whole]
+    kept = [
+        r.without_content(TAKEN_DOWN) if takedown.in_record(r.id, r.detail, r.raw) else r
+        for r in whole
+    ]
     columns = {name: [getattr(row, name) for row in kept] for name in QUARANTINE_SCHEMA.names}
     write_table(path, pa.table(columns, schema=QUARANTINE_SCHEMA))
 
 
 def _contents(
-    details: Mapping[tuple[int, str], tuple[Reason, str]], shards: Sequence[InputShard], sources: Mapping[str, Source]
+    details: Mapping[tuple[int, str], tuple[Reason, str]],
+    shards: Sequence[InputShard],
+    sources: Mapping[str, Source],
 ) -> Iterator[Quarantined]:
     for position in sorted({position for position, _ in details}):
         wanted = {uid for at, uid in details if at == position}
@@ -430,4 +538,6 @@ def _contents(
             if workflow.uid in wanted:
                 wanted.discard(workflow.uid)
                 reason, detail = details[position, workflow.uid]
-                yield Quarantined(workflow.uid, "index", reason, detail, orjson.dumps(as_record(workflow)))
+                yield Quarantined(
+                    workflow.uid, "index", reason, detail, orjson.dumps(as_record(workflow))
+                )

@@ -1,8 +1,9 @@
-"""What a run leaves for the next program: ``work/last_build.json``, and a command that is run when it has ended.
+"""What a run leaves for the next program: ``work/last_build.json``, and a command that is run when
+it has ended.
 
-Every run into a known folder is summed up, however it ended: also one that was refused for its configuration, for want
-of inputs, or because another build holds the folder. Only in a folder that is none of a build's nothing is written.
-Clocks are read here: the file is no part of the dataset.
+Every run into a known folder is summed up, however it ended: also one that was refused for its
+configuration, for want of inputs, or because another build holds the folder. Only in a folder that
+is none of a build's nothing is written. Clocks are read here: the file is no part of the dataset.
 """
 
 from __future__ import annotations
@@ -30,15 +31,23 @@ T = TypeVar("T")
 NAMES: Final = 100
 """So many names of inputs are listed of each kind; the counts are whole."""
 
-_OF_MANIFEST: Final = ("fingerprint", "totals", "figures", "quarantined", "accounting", "unknown_actions", "oddities")
+_OF_MANIFEST: Final = (
+    "fingerprint",
+    "totals",
+    "figures",
+    "quarantined",
+    "accounting",
+    "unknown_actions",
+    "oddities",
+)
 
 
 @dataclass
 class Record:
     """What is known of a run so far.
 
-    status: empty until it has ended. file: whether the summary was written. known: fields of the file. seconds: by
-    phase. said, warned: lines about what the recipe's lists came to.
+    status: empty until it has ended. file: whether the summary was written. known: fields of the
+    file. seconds: by phase. said, warned: lines about what the recipe's lists came to.
     """
 
     status: str = ""
@@ -60,8 +69,12 @@ class Record:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - start
 
     @contextmanager
-    def counted(self, what: str, folders: Collection[AnyPath], reports: Collection[str]) -> Iterator[None]:
-        """The block builds these shards, or finds them built: their reports, by name in some folder, tell which."""
+    def counted(
+        self, what: str, folders: Collection[AnyPath], reports: Collection[str]
+    ) -> Iterator[None]:
+        """The block builds these shards, or finds them built: their reports, by name in some
+        folder, tell which.
+        """
         before = [storage.stamps(folder, reports) for folder in folders]
         try:
             yield
@@ -75,7 +88,8 @@ class Record:
     def inputs(self, differing: Mapping[str, Sequence[str]]) -> None:
         """Note what is new, changed and removed since the last complete build."""
         self.known["inputs"] = {
-            what: {"count": len(names), "names": list(names[:NAMES])} for what, names in differing.items()
+            what: {"count": len(names), "names": list(names[:NAMES])}
+            for what, names in differing.items()
         }
 
     def manifest(self, manifest: Mapping[str, Any]) -> None:
@@ -104,7 +118,8 @@ class Record:
 
 @contextmanager
 def recorded(out: AnyPath, record: Record) -> Iterator[None]:
-    """Sum up the block when it has ended, unless a block within it has done so. out: the folder of the build.
+    """Sum up the block when it has ended, unless a block within it has done so. out: the folder of
+    the build.
 
     An error of writing the file is raised only where the block itself had none.
     """
@@ -175,4 +190,8 @@ def _run(hook: Hook | None, record: Record, out: AnyPath) -> str:
         )
     except OSError as error:
         return f"the hook {hook.command!r} cannot be run in {hook.folder}: {error.strerror}"
-    return f"the hook {hook.command!r} ended with exit code {done.returncode}" if done.returncode else ""
+    return (
+        f"the hook {hook.command!r} ended with exit code {done.returncode}"
+        if done.returncode
+        else ""
+    )

@@ -1,8 +1,8 @@
 """Phase 3: one output shard at a time, samples of the index to packed rows of tokens.
 
-Gather (rows of samples files, in the index's order) -> fit -> encode -> pack -> ``dataset/data``. Beside each
-shard stands, under ``work/fitted``, what became of each of its samples, and of those that are in it a line each under
-``dataset/stats/samples``; its report comes last.
+Gather (rows of samples files, in the index's order) -> fit -> encode -> pack -> ``dataset/data``.
+Beside each shard stands, under ``work/fitted``, what became of each of its samples, and of those
+that are in it a line each under ``dataset/stats/samples``; its report comes last.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ _BATCH_TOKENS: Final = 2**19
 
 @dataclass(frozen=True)
 class PackPlan:
-    """encoder: samples to tokens. fits: the chunk policy of each split. packing: several samples a row, or one.
+    """encoder: samples to tokens. fits: the chunk policy of each split. packing: several samples a
+    row, or one.
 
     settings: of all this as JSON knows them.
     """
@@ -53,7 +54,11 @@ class PackPlan:
         return digest([self.settings, PACKED_SCHEMA.names, FITTED_SCHEMA.names])
 
     def build(
-        self, shard: OutputShard, out: AnyPath, refused: Sequence[Refused] = (), watch: Watch = unwatched
+        self,
+        shard: OutputShard,
+        out: AnyPath,
+        refused: Sequence[Refused] = (),
+        watch: Watch = unwatched,
     ) -> PackedReport:
         """Write one file of the dataset, ``work/fitted`` for it, and its report.
 
@@ -64,12 +69,20 @@ class PackPlan:
         data, listing, path = files_of(shard.name)
         samples = gather(shard.rows(out / "work"), out / "work")
         encoded = self._fitted(samples, fit, fitted, {r.name: r for r in refused}, watch)
-        rows = pack(encoded, fit.context, self.window) if self.packing else unpacked(encoded, fit.context)
+        rows = (
+            pack(encoded, fit.context, self.window)
+            if self.packing
+            else unpacked(encoded, fit.context)
+        )
         with atomic(out / data) as stream:
             writer = ArrowWriter(stream, PACKED_SCHEMA)
             counts = _write(rows, writer, fitted)
             writer.close()
-        inside = [row | {"split": shard.split, "packed": shard.name} for row in fitted.values() if not row["reason"]]
+        inside = [
+            row | {"split": shard.split, "packed": shard.name}
+            for row in fitted.values()
+            if not row["reason"]
+        ]
         files = {
             data: stream.sha256.hexdigest(),
             listing: _parquet(out / listing, inside, LISTING_SCHEMA),
@@ -140,8 +153,12 @@ def _parquet(path: AnyPath, rows: Collection[Mapping[str, Any]], schema: pa.Sche
     return stream.sha256.hexdigest()
 
 
-def _write(rows: Iterator[Packed], writer: ArrowWriter, fitted: dict[str, dict[str, Any]]) -> tuple[int, int, int]:
-    """Write packed rows in batches of about `_BATCH_TOKENS`; returns (samples, tokens, tokens with loss)."""
+def _write(
+    rows: Iterator[Packed], writer: ArrowWriter, fitted: dict[str, dict[str, Any]]
+) -> tuple[int, int, int]:
+    """Write packed rows in batches of about `_BATCH_TOKENS`; returns (samples, tokens, tokens with
+    loss).
+    """
     samples = tokens = loss = 0
     waiting: list[Packed] = []
     size = 0

@@ -1,11 +1,11 @@
 """The heart: what a source, a stage and a plan are.
 
-A `Plan` is the sources it can read and a tuple of stages from `Trail` to `Sample`. `Plan.build` runs it over one input
-shard: the unit of work, of resume and of failure. Everything read is entered in the shard's `Tally`; whatever does not
-reach the output leaves through it too, with a reason.
+A `Plan` is the sources it can read and a tuple of stages from `Trail` to `Sample`. `Plan.build`
+runs it over one input shard: the unit of work, of resume and of failure. Everything read is entered
+in the shard's `Tally`; whatever does not reach the output leaves through it too, with a reason.
 
-A stage is a callable from rows to rows, run over one workflow at a time, so that an exception costs exactly that
-workflow: it is quarantined with its content, and the build goes on.
+A stage is a callable from rows to rows, run over one workflow at a time, so that an exception costs
+exactly that workflow: it is quarantined with its content, and the build goes on.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ PAGE_CHARS: Final = 256 * 2**20
 class Plan:
     """Sources by format name, and the stages that a workflow goes through.
 
-    libraries: versions of those that shape the output. page_chars: a workflow with a longer page is quarantined. seed:
-    of the order in which samples lie on disk; what becomes of them does not depend on it, so it is no setting.
+    libraries: versions of those that shape the output. page_chars: a workflow with a longer page is
+    quarantined. seed: of the order in which samples lie on disk; what becomes of them does not
+    depend on it, so it is no setting.
     """
 
     sources: Mapping[str, Source]
@@ -58,9 +59,11 @@ class Plan:
         refused: Sequence[Refused] = (),
         watch: Watch = unwatched,
     ) -> ShardReport:
-        """Read, filter, locate, prune and unroll one input shard to ``work/samples``, ``ledger`` and ``quarantine``.
+        """Read, filter, locate, prune and unroll one input shard to ``work/samples``, ``ledger``
+        and ``quarantine``.
 
-        takedown: what must not be kept. refused: what is quarantined untried. watch: told the workflow worked on.
+        takedown: what must not be kept. refused: what is quarantined untried. watch: told the
+        workflow worked on.
         """
         tally, met, writer = Tally(), Met(), Writer(shard, work, self.seed)
         by_name = {each.name: each for each in refused}
@@ -120,16 +123,20 @@ class Plan:
         """The stage whose code was running."""
         modules = {type(stage).__module__: stage.name for stage in self.stages}
         names = [
-            modules.get(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(error.__traceback__)
+            modules.get(frame.f_globals.get("__name__", ""))
+            for frame, _ in traceback.walk_tb(error.__traceback__)
         ]
         return next((name for name in reversed(names) if name), "read")
 
     def settings(self) -> dict[str, Any]:
         """Everything of the plan that decides its output: versions and fields."""
-        parts: dict[str, Any] = {f"source {name}": source for name, source in sorted(self.sources.items())}
+        parts: dict[str, Any] = {
+            f"source {name}": source for name, source in sorted(self.sources.items())
+        }
         parts |= {f"stage {stage.name}": stage for stage in self.stages}
         settings: dict[str, Any] = {
-            name: {"version": part.version} | {field.name: plain(getattr(part, field.name)) for field in fields(part)}
+            name: {"version": part.version}
+            | {field.name: plain(getattr(part, field.name)) for field in fields(part)}
             for name, part in parts.items()
         }
         return settings | {"libraries": dict(self.libraries), "page_chars": self.page_chars}
@@ -139,7 +146,9 @@ class Plan:
         """By format, the hash of all settings that decide what becomes of an input in it."""
         settings = self.settings()
         shared = {name: value for name, value in settings.items() if not name.startswith("source ")}
-        return {name: digest({**shared, "source": settings[f"source {name}"]}) for name in self.sources}
+        return {
+            name: digest({**shared, "source": settings[f"source {name}"]}) for name in self.sources
+        }
 
 
 def _check_version(shard: InputShard) -> None:
@@ -148,6 +157,6 @@ def _check_version(shard: InputShard) -> None:
         found = nodes.version(nodes.files_at(nodes.node(shard.path, anew=True)))
         if found != shard.version:
             raise BuildError(
-                f"{shard.path}: it changed after it was hashed and before it was read to its end; once nothing writes "
-                "to it any more, run the same command again"
+                f"{shard.path}: it changed after it was hashed and before it was read to its end; "
+                f"once nothing writes to it any more, run the same command again"
             )

@@ -1,10 +1,11 @@
 """Recipes: TOML files that say which stages run with which settings.
 
-A recipe may extend a shipped one (``extends = "scribeagent-32k"``); every section and key is checked before work
-starts, and a misspelt one is answered with the nearest name. Sections and keys are the fields of the stages.
+A recipe may extend a shipped one (``extends = "scribeagent-32k"``); every section and key is
+checked before work starts, and a misspelt one is answered with the nearest name. Sections and keys
+are the fields of the stages.
 
-A file that a recipe file names is relative to that recipe file; one that a single setting (``--set``) names, to the
-current folder.
+A file that a recipe file names is relative to that recipe file; one that a single setting
+(``--set``) names, to the current folder.
 """
 
 from __future__ import annotations
@@ -53,15 +54,18 @@ from tokenization.vocabulary import EngineName, Vocabulary
 
 _SHAPING_SAMPLES: Final = ("turbohtml", "lxml", "publicsuffixlist", "py3langid", "pyarrow")
 _SHAPING_PACKED: Final = ("pyarrow",)
-"""Libraries whose version can change what a phase writes. Vocabularies stand in the settings by their hash."""
+"""Libraries whose version can change what a phase writes. Vocabularies stand in the settings by
+their hash.
+"""
 
 
 @dataclass(frozen=True)
 class VocabularySettings:
-    """name: of a known vocabulary; file: a rank file or tokenizer.json of your own; engine: auto, tiktoken, gigatoken.
+    """name: of a known vocabulary; file: a rank file or tokenizer.json of your own; engine: auto,
+    tiktoken, gigatoken.
 
-    For a rank file that no known name fits: pattern (a regular expression that cuts text into pretokens),
-    special_tokens (text -> id), nfc (normalise text first).
+    For a rank file that no known name fits: pattern (a regular expression that cuts text into
+    pretokens), special_tokens (text -> id), nfc (normalise text first).
     """
 
     name: str = "qwen2.5"
@@ -75,17 +79,23 @@ class VocabularySettings:
     def noted(self) -> dict[str, Any]:
         """What finds it again later, from any folder (`tokenization.vocabulary.noted`)."""
         file = str(Path(self.file).absolute()) if self.file else ""
-        return {name: getattr(self, name) for name in ("name", "pattern", "special_tokens", "nfc")} | {"file": file}
+        return {
+            name: getattr(self, name) for name in ("name", "pattern", "special_tokens", "nfc")
+        } | {"file": file}
 
     @property
     def known_as(self) -> dict[str, str]:
-        """``name`` of a known vocabulary, or of its ``file``: what readers are told beside its hash."""
+        """``name`` of a known vocabulary, or of its ``file``: what readers are told beside its
+        hash.
+        """
         return {"file": Path(self.file).name} if self.file else {"name": self.name}
 
 
 @dataclass(frozen=True)
 class PruneSettings:
-    """`etl.pages.prune.PruneRules`; ratio_vocabulary: of the characters-per-token rule; keep_target: see `Prune`."""
+    """`etl.pages.prune.PruneRules`; ratio_vocabulary: of the characters-per-token rule;
+    keep_target: see `Prune`.
+    """
 
     kept_tags: frozenset[str]
     dropped_with_content: frozenset[str]
@@ -105,12 +115,17 @@ class PruneSettings:
     def __post_init__(self) -> None:
         marks = sorted(name for name in self.kept_attributes if RECORDER_MARKERS.search(name))
         if marks:
-            raise ConfigError(f"prune.kept_attributes: {', '.join(marks)} would tell the target: recorders mark it so")
+            raise ConfigError(
+                f"prune.kept_attributes: {', '.join(marks)} would tell the target: recorders mark "
+                "it so"
+            )
 
 
 @dataclass(frozen=True)
 class InputSettings:
-    """part_mb: MiB on disk; a larger file is cut into several tasks where that is possible, see `etl.inputs.parts`."""
+    """part_mb: MiB on disk; a larger file is cut into several tasks where that is possible, see
+    `etl.inputs.parts`.
+    """
 
     part_mb: float = 256.0
 
@@ -126,7 +141,9 @@ class InputSettings:
 
 @dataclass(frozen=True)
 class AugmentSettings:
-    """objectives, descriptions: JSON files of texts by id, made by ``stepmill augment``. only_bare: see `Augment`."""
+    """objectives, descriptions: JSON files of texts by id, made by ``stepmill augment``. only_bare:
+    see `Augment`.
+    """
 
     objectives: File = ""
     descriptions: File = ""
@@ -135,7 +152,9 @@ class AugmentSettings:
 
 @dataclass(frozen=True)
 class PromptSettings:
-    """system: the chat's system message. node_repeats: of the node id in the completion. chat: the template."""
+    """system: the chat's system message. node_repeats: of the node id in the completion. chat: the
+    template.
+    """
 
     system: str = SYSTEM
     node_repeats: int = REPEATS
@@ -144,8 +163,9 @@ class PromptSettings:
 
 @dataclass(frozen=True)
 class FitSettings:
-    """context: tokens of a row. train, test: what is kept of a sample that is longer (target, first, all, drop); test
-    is for the validation split too. max_chunks: of a training sample; more drop it.
+    """context: tokens of a row. train, test: what is kept of a sample that is longer (target,
+    first, all, drop); test is for the validation split too. max_chunks: of a training sample; more
+    drop it.
     """
 
     context: int = 32768
@@ -156,7 +176,9 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class PackSettings:
-    """packing: several samples a row. window: samples looked at together. shard_mb: size of an output file."""
+    """packing: several samples a row. window: samples looked at together. shard_mb: size of an
+    output file.
+    """
 
     packing: bool = True
     window: int = WINDOW
@@ -165,8 +187,9 @@ class PackSettings:
 
 @dataclass(frozen=True)
 class SplitSettings:
-    """See `etl.decisions.split.Split`. test: 0.05 unless given or held_out is; a share that is given must not come out
-    empty. held_out, held_out_validation: files of what these splits hold, one a line.
+    """See `etl.decisions.split.Split`. test: 0.05 unless given or held_out is; a share that is
+    given must not come out empty. held_out, held_out_validation: files of what these splits hold,
+    one a line.
     """
 
     key: Literal["workflow", "domain", "website", "objective", "template"] = "workflow"
@@ -197,15 +220,23 @@ class SplitSettings:
 
 
 def _list(path: str, setting: str) -> frozenset[str]:
-    found = frozenset(name for _, name in entries(read_text(Path(path), setting))) if path else frozenset()
+    found = (
+        frozenset(name for _, name in entries(read_text(Path(path), setting)))
+        if path
+        else frozenset()
+    )
     if path and not found:
-        raise ConfigError(f"{setting}: {path} has no entries; list ids of workflows or domains, one a line")
+        raise ConfigError(
+            f"{setting}: {path} has no entries; list ids of workflows or domains, one a line"
+        )
     return found
 
 
 @dataclass(frozen=True)
 class NameSettings:
-    """See `etl.stages.select.Names`. file: more of them, lines as ``domain NAME``; source, workflow, kind likewise."""
+    """See `etl.stages.select.Names`. file: more of them, lines as ``domain NAME``; source,
+    workflow, kind likewise.
+    """
 
     domains: frozenset[str] = field(default_factory=frozenset)
     sources: frozenset[str] = field(default_factory=frozenset)
@@ -214,19 +245,26 @@ class NameSettings:
     file: File = ""
 
     def made(self, section: str) -> Names:
-        """With what is in the file. Raises `ConfigError` for a file or an entry that cannot be used."""
+        """With what is in the file. Raises `ConfigError` for a file or an entry that cannot be
+        used.
+        """
         kinds = ("domain", "source", "workflow", "kind")
-        more = named(self.file, f"{section}.file", dict.fromkeys(kinds, "NAME")) if self.file else {}
+        more = (
+            named(self.file, f"{section}.file", dict.fromkeys(kinds, "NAME")) if self.file else {}
+        )
         try:
-            return Names(*(getattr(self, f"{kind}s") | more.get(kind, frozenset()) for kind in kinds))
+            return Names(
+                *(getattr(self, f"{kind}s") | more.get(kind, frozenset()) for kind in kinds)
+            )
         except ConfigError as error:
             raise ConfigError(f"{section}.{error}") from error
 
 
 @dataclass(frozen=True)
 class LimitSettings:
-    """What a page may cost before its workflow is quarantined. page_mb: characters, in 2**20. page_seconds: of one
-    workflow in the first phase or one sample in the third; only where a process of its own does it.
+    """What a page may cost before its workflow is quarantined. page_mb: characters, in 2**20.
+    page_seconds: of one workflow in the first phase or one sample in the third; only where a
+    process of its own does it.
     """
 
     page_mb: int = PAGE_CHARS // 2**20
@@ -273,10 +311,16 @@ class Recipe:
     def samples(self) -> Plan:
         """Phase 1."""
         settings = self.prune
-        rules = PruneRules(**{rule.name: getattr(settings, rule.name) for rule in fields(PruneRules)})
-        prune = Prune(rules, _vocabulary(settings.ratio_vocabulary, "", "auto", None), settings.keep_target)
+        rules = PruneRules(
+            **{rule.name: getattr(settings, rule.name) for rule in fields(PruneRules)}
+        )
+        prune = Prune(
+            rules, _vocabulary(settings.ratio_vocabulary, "", "auto", None), settings.keep_target
+        )
         texts = self.rewritten
-        augment = Augment(texts.get("objectives"), texts.get("descriptions"), self.augment.only_bare)
+        augment = Augment(
+            texts.get("objectives"), texts.get("descriptions"), self.augment.only_bare
+        )
         select = Select(self.include.made("include"), self.exclude.made("exclude"))
         stages = (select, self.filter, augment, self.locate, prune, self.unroll)
         page_chars = self.limits.page_mb * 2**20
@@ -292,7 +336,9 @@ class Recipe:
     def taken_down(self) -> Takedown:
         """The takedown list."""
         given = parse(self.takedown.file) if self.takedown.file else Takedown()
-        return Takedown(given.workflows | self.takedown.workflows, given.domains | self.takedown.domains)
+        return Takedown(
+            given.workflows | self.takedown.workflows, given.domains | self.takedown.domains
+        )
 
     @cached_property
     def index(self) -> Index:
@@ -303,9 +349,15 @@ class Recipe:
     def packed(self) -> PackPlan:
         """Phase 3."""
         chosen = self.vocabulary
-        family = (chosen.pattern, tuple(sorted(chosen.special_tokens.items())), chosen.nfc) if chosen.pattern else None
+        family = (
+            (chosen.pattern, tuple(sorted(chosen.special_tokens.items())), chosen.nfc)
+            if chosen.pattern
+            else None
+        )
         vocabulary = _vocabulary(chosen.name, chosen.file, chosen.engine, family)
-        encoder = Encoder(vocabulary, Prompt(self.prompt.system, self.prompt.node_repeats), self.prompt.chat)
+        encoder = Encoder(
+            vocabulary, Prompt(self.prompt.system, self.prompt.node_repeats), self.prompt.chat
+        )
         fits = {
             "train": Fit(self.fit.context, self.fit.train, self.fit.max_chunks),
             **{split: Fit(self.fit.context, self.fit.test, 0) for split in HELD},
@@ -353,9 +405,13 @@ def _vocabulary(
 def shipped() -> dict[str, str]:
     """Names of the shipped recipes, and the first line of each one's description."""
     found: dict[str, str] = {}
-    for file in sorted(resources.files("etl.build").joinpath("recipes").iterdir(), key=lambda file: file.name):
+    for file in sorted(
+        resources.files("etl.build").joinpath("recipes").iterdir(), key=lambda file: file.name
+    ):
         if file.name.endswith(".toml"):
-            found[file.name.removesuffix(".toml")] = str(_parse(file.read_text("utf-8"), file.name).get("about", ""))
+            found[file.name.removesuffix(".toml")] = str(
+                _parse(file.read_text("utf-8"), file.name).get("about", "")
+            )
     return found
 
 
@@ -368,7 +424,9 @@ def load(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def tables_of(path: Path) -> dict[str, Any]:
-    """The tables of a recipe file; files in it are named by whole paths. Raises `ConfigError` if it cannot be read."""
+    """The tables of a recipe file; files in it are named by whole paths. Raises `ConfigError` if it
+    cannot be read.
+    """
     tables = _placed(_parse(read_text(path, "recipe"), str(path)), path.parent)
     base = tables.get("extends")
     if isinstance(base, str) and base.endswith(".toml"):
@@ -379,7 +437,11 @@ def tables_of(path: Path) -> dict[str, Any]:
 @cache
 def _file_settings() -> frozenset[tuple[str, str]]:
     """(section, key) of the settings that name files."""
-    sections = {name: hint for name, hint in get_type_hints(Recipe).items() if hasattr(hint, "__dataclass_fields__")}
+    sections = {
+        name: hint
+        for name, hint in get_type_hints(Recipe).items()
+        if hasattr(hint, "__dataclass_fields__")
+    }
     return frozenset(
         (section, key)
         for section, settings in sections.items()
@@ -389,7 +451,9 @@ def _file_settings() -> frozenset[tuple[str, str]]:
 
 
 def _placed(tables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The same settings; files that they name are those in a folder, unless they are named by whole paths."""
+    """The same settings; files that they name are those in a folder, unless they are named by whole
+    paths.
+    """
     placed = dict(tables)
     for section, key in _file_settings():
         settings = placed.get(section)
@@ -399,8 +463,8 @@ def _placed(tables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def placed(override: str) -> str:
-    """A single setting (``section.key=value``) that says the same in any folder: the file that it names, if it names
-    one, by its whole path.
+    """A single setting (``section.key=value``) that says the same in any folder: the file that it
+    names, if it names one, by its whole path.
     """
     tables = _override(override)
     anew = _placed(tables, Path())
@@ -435,7 +499,8 @@ def _tables(name_or_file: str) -> dict[str, Any]:
         return tables_of(Path(name_or_file))
     if name_or_file not in shipped():
         raise ConfigError(
-            f"there is no recipe {name_or_file!r}{_nearest(name_or_file, shipped())} See: stepmill recipes"
+            f"there is no recipe {name_or_file!r}{_nearest(name_or_file, shipped())} See: stepmill "
+            "recipes"
         )
     file = resources.files("etl.build").joinpath("recipes", f"{name_or_file}.toml")
     return _parse(file.read_text("utf-8"), f"{name_or_file}.toml")
@@ -462,7 +527,11 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
-        merged[key] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        merged[key] = (
+            _merged(old, value)
+            if isinstance(old, Mapping) and isinstance(value, Mapping)
+            else value
+        )
     return merged
 
 
@@ -470,7 +539,9 @@ def _override(text: str) -> dict[str, Any]:
     path, equals, value = text.partition("=")
     *tables, key = path.strip().split(".")
     if not equals or not tables or not all([*tables, key]):
-        raise ConfigError(f"--set {text}: write section.key=value, for example --set fit.context=65536")
+        raise ConfigError(
+            f"--set {text}: write section.key=value, for example --set fit.context=65536"
+        )
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
@@ -509,7 +580,9 @@ def _checked(value: Any, hint: Any, path: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        raise ConfigError(f"{path} = {value!r}: expected {hint.__name__}, got {type(value).__name__}")
+        raise ConfigError(
+            f"{path} = {value!r}: expected {hint.__name__}, got {type(value).__name__}"
+        )
     return value
 
 
@@ -522,7 +595,9 @@ def _section(value: Any, hint: Any, path: str) -> Any:
         if key not in known:
             raise ConfigError(f"{path}.{key}: there is no such setting{_nearest(key, known)}")
     missing = [
-        key for key, f in known.items() if key not in value and f.default is MISSING and f.default_factory is MISSING
+        key
+        for key, f in known.items()
+        if key not in value and f.default is MISSING and f.default_factory is MISSING
     ]
     if missing:
         raise ConfigError(f"[{path}]: {', '.join(missing)} must be given")

@@ -1,8 +1,8 @@
 """How much of the last complete dataset a build takes away: the figure of the gate ``max_removal``.
 
-Of inputs only names, hashes and numbers of samples are compared, so it costs nothing and can be told before anything is
-read: an input is gone if neither its name nor its content is among the inputs. What the takedown list takes is not
-counted, for it is meant to go.
+Of inputs only names, hashes and numbers of samples are compared, so it costs nothing and can be
+told before anything is read: an input is gone if neither its name nor its content is among the
+inputs. What the takedown list takes is not counted, for it is meant to go.
 """
 
 from __future__ import annotations
@@ -29,17 +29,23 @@ class Removal:
 
 
 def foreseen(old: Mapping[str, Any], inputs: Mapping[str, str]) -> Removal:
-    """What goes with the inputs that are gone. old: of `etl.dataset.state.previous`. inputs: sha256 by name."""
+    """What goes with the inputs that are gone. old: of `etl.dataset.state.previous`. inputs: sha256
+    by name.
+    """
     contents = set(inputs.values())
     most = _most(old["inputs"])
-    gone = [each for each in old["inputs"] if each["name"] not in inputs and each["sha256"] not in contents]
+    gone = [
+        each
+        for each in old["inputs"]
+        if each["name"] not in inputs and each["sha256"] not in contents
+    ]
     lost = {each["sha256"]: most[each["sha256"]] for each in gone}
     return Removal(sum(lost.values()), sum(most.values()), sorted(each["name"] for each in gone))
 
 
 def found(old: Mapping[str, Any], manifest: Mapping[str, Any]) -> Removal:
-    """What a build that is done takes away: samples of inputs that are gone or have fewer, or of the whole dataset,
-    whichever is the larger share.
+    """What a build that is done takes away: samples of inputs that are gone or have fewer, or of
+    the whole dataset, whichever is the larger share.
     """
     gone = foreseen(old, {each["name"]: each["sha256"] for each in manifest["inputs"]}).gone
     before, after = _most(old["inputs"]), _most(manifest["inputs"])
@@ -47,7 +53,9 @@ def found(old: Mapping[str, Any], manifest: Mapping[str, Any]) -> Removal:
     lost = 0
     for content, name in {each["sha256"]: each["name"] for each in old["inputs"]}.items():
         lost += max(0, before[content] - after.get(content, of_name.get(name, 0)))
-    taken = _taken_down(manifest) - _taken_down(old) if manifest["takedown"] != old["takedown"] else 0
+    taken = (
+        _taken_down(manifest) - _taken_down(old) if manifest["takedown"] != old["takedown"] else 0
+    )
     whole = old["totals"]["samples"]
     by_input = Removal(max(0, lost - max(0, taken)), sum(before.values()), gone)
     in_all = Removal(max(0, whole - manifest["totals"]["samples"] - max(0, taken)), whole, gone)

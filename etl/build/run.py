@@ -1,8 +1,9 @@
 """Run a build: three phases, each resumable, each a pure function of its inputs.
 
-What is written depends neither on the pool nor on the order of completion. A task whose report is there, made of the
-same content with the same settings, is not done again; so an interrupted build is completed by the same command, and a
-build over a folder that grew does only what is new (`etl.dataset.generations`).
+What is written depends neither on the pool nor on the order of completion. A task whose report is
+there, made of the same content with the same settings, is not done again; so an interrupted build
+is completed by the same command, and a build over a folder that grew does only what is new
+(`etl.dataset.generations`).
 """
 
 from __future__ import annotations
@@ -53,9 +54,10 @@ _SHOWN = 10
 class Build:
     """A recipe, its inputs as given, the output folder, and the pool that does the work.
 
-    redo: where settings have changed, do again the phases that they are about. compact: make one generation of all.
-    given: the generations to build by, instead of those that the folder remembers. strict: entries of lists that match
-    nothing are errors. allow_removal: however much leaves the dataset. record: what is known of its run.
+    redo: where settings have changed, do again the phases that they are about. compact: make one
+    generation of all. given: the generations to build by, instead of those that the folder
+    remembers. strict: entries of lists that match nothing are errors. allow_removal: however much
+    leaves the dataset. record: what is known of its run.
     """
 
     recipe: Recipe
@@ -77,28 +79,38 @@ class Build:
 
     @property
     def place(self) -> AnyPath:
-        """Where the dataset is made: the folder itself, or beside what is complete there (`etl.dataset.candidate`)."""
+        """Where the dataset is made: the folder itself, or beside what is complete there
+        (`etl.dataset.candidate`).
+        """
         return candidate.place_of(self.out)
 
     def verdict(self) -> Verdict:
         """What judges it."""
-        gates = replace(self.recipe.gates, max_removal=None) if self.allow_removal else self.recipe.gates
+        gates = (
+            replace(self.recipe.gates, max_removal=None)
+            if self.allow_removal
+            else self.recipe.gates
+        )
         return Verdict(self.out, self.place, gates, self.recipe.taken_down)
 
     def run(self, order: Mapping[str, Any] | None = None, retry: bool = False) -> dict[str, Any]:
         """Build, or go on with a build; returns the manifest.
 
-        order: how to ask for this build again, kept in the work folder for ``retry`` and ``finish``. retry: read input
-        shards with quarantined records again; only then may a source's version have changed since.
+        order: how to ask for this build again, kept in the work folder for ``retry`` and
+        ``finish``. retry: read input shards with quarantined records again; only then may a
+        source's version have changed since.
 
-        Raises `ConfigError` before work starts, `BuildError` where it cannot go on, `GateError` at the end.
+        Raises `ConfigError` before work starts, `BuildError` where it cannot go on, `GateError` at
+        the end.
         """
         with last_build.recorded(self.out, self.record):
             self._check_folder()
             with lock.hold(self.work / "locks") as check:
                 return self._run(order, retry, check)
 
-    def _run(self, order: Mapping[str, Any] | None, retry: bool, check: Callable[[], None]) -> dict[str, Any]:
+    def _run(
+        self, order: Mapping[str, Any] | None, retry: bool, check: Callable[[], None]
+    ) -> dict[str, Any]:
         """`run`, with the folder held. check: raises if the lock was lost."""
         candidate.go_on(self.out)
         self._sweep()
@@ -116,12 +128,16 @@ class Build:
         self.verdict().before({shard.name: shard.sha256 for shard in shards})
         self._begin(settings, shards)
         again = self._quarantined(shards) if retry else frozenset()
-        made = self._made(settings, shards, generations, check, again | stamps.keys(damaged), frozenset(damaged))
+        made = self._made(
+            settings, shards, generations, check, again | stamps.keys(damaged), frozenset(damaged)
+        )
         stamps.note(self.out)
         return made
 
     def damaged(self) -> dict[str, str]:
-        """Files of the last complete build that are not as it left them, and what is wrong; they are made again."""
+        """Files of the last complete build that are not as it left them, and what is wrong; they
+        are made again.
+        """
         path = self.out / state.MANIFEST
         return stamps.damaged(self.out, read_json(path)) if storage.exists(path) else {}
 
@@ -140,7 +156,9 @@ class Build:
     def _note(self, generations: Generations) -> None:
         before = state.generations(self.work)
         self.record.inputs(differing(before, generations))
-        self.record.known["generation"] = f"g{generations.last:04d}" if generations.last > before.last else ""
+        self.record.known["generation"] = (
+            f"g{generations.last:04d}" if generations.last > before.last else ""
+        )
 
     def _again(self, done: dict[str, Any]) -> dict[str, Any]:
         """A finished build: its gates may be others than they were."""
@@ -161,7 +179,9 @@ class Build:
         again: frozenset[str],
         damaged: frozenset[str],
     ) -> dict[str, Any]:
-        """Do what is not done. again: keys of input shards that are read again. damaged: files that are made again."""
+        """Do what is not done. again: keys of input shards that are read again. damaged: files that
+        are made again.
+        """
         from etl.build.finish import finish
 
         with self.record.phase("samples"):
@@ -181,9 +201,22 @@ class Build:
         with self.record.phase("finishing"), self._shown("finishing"):
             fingerprint = self.fingerprint(settings, generations)
             place = self.place
-            made = finish(self.out, place, self.recipe, settings, fingerprint, generations, shards, rows, odd, packed)
+            made = finish(
+                self.out,
+                place,
+                self.recipe,
+                settings,
+                fingerprint,
+                generations,
+                shards,
+                rows,
+                odd,
+                packed,
+            )
             self.record.manifest(made)
-            self._check_splits(((split, counts["samples"]) for split, counts in made["splits"].items()), asked)
+            self._check_splits(
+                ((split, counts["samples"]) for split, counts in made["splits"].items()), asked
+            )
             edited.set_aside(self.out)  # it took a while
             try:
                 dropped = summary.reasons(made["accounting"], self.recipe)
@@ -211,7 +244,9 @@ class Build:
             edited.forget(self.out, self.recipe.taken_down)
 
     def run_samples(self, part: Slice, order: Mapping[str, Any] | None = None) -> int:
-        """Phase 1 of one slice of the inputs; returns how many input shards it has. Errors as of `run`."""
+        """Phase 1 of one slice of the inputs; returns how many input shards it has. Errors as of
+        `run`.
+        """
         self._check_folder()
         with lock.hold(self.work / "locks", part.name):
             settings = self._settled(False, order)
@@ -229,11 +264,16 @@ class Build:
             settings = self._settled(False, None)
             shards = self.discovered()
             worker = self.samples_worker(self.removed(shards))
-            missing = [shard.name for shard in shards if not isinstance(worker.finished(shard), ShardReport)]
+            missing = [
+                shard.name
+                for shard in shards
+                if not isinstance(worker.finished(shard), ShardReport)
+            ]
             if missing:
                 raise BuildError(
-                    f"{self.out}: {len(missing):,} inputs have not been read yet, {missing[0]} for one; run "
-                    "stepmill build --shard for all slices first (again, if copies of what is taken down were found)"
+                    f"{self.out}: {len(missing):,} inputs have not been read yet, {missing[0]} for "
+                    "one; run stepmill build --shard for all slices first (again, if copies of "
+                    "what is taken down were found)"
                 )
             self._begin(settings, shards)
             outputs = self._indexed(shards, self.generations(shards)).outputs
@@ -265,12 +305,15 @@ class Build:
         """Before anything is written: the recipe can be used, and the folder is ours or new."""
         _ = self.settings(), self.recipe.taken_down, self.notes()
         if storage.holds_anything(self.out) and not state.is_build(self.out):
-            raise ConfigError(f"{self.out} is not empty and holds no build; choose another folder with --out")
+            raise ConfigError(
+                f"{self.out} is not empty and holds no build; choose another folder with --out"
+            )
         foreign = candidate.foreign(self.out)
         if read := [path for path in foreign if path.suffix in _READ]:
             more = f" and {len(read) - 1:,} more" if len(read) > 1 else ""
             raise ConfigError(
-                f"{read[0]}{more}: not a file of this build, but it would be read as one; move it out of the folder"
+                f"{read[0]}{more}: not a file of this build, but it would be read as one; move it "
+                "out of the folder"
             )
         for path in foreign:
             log.warn(f"{path}: not a file of this build; it is left as it is")
@@ -280,14 +323,20 @@ class Build:
         return self.recipe.settings()
 
     def changes(self) -> list[state.Change]:
-        """What is not as it was when the last complete dataset was made, or the candidate beside it."""
+        """What is not as it was when the last complete dataset was made, or the candidate beside
+        it.
+        """
         places = self.work, candidate_of(self.out) / "work"
-        paths = [work / "settings.json" for work in places if storage.exists(work / "settings.json")]
+        paths = [
+            work / "settings.json" for work in places if storage.exists(work / "settings.json")
+        ]
         found = [state.changes(read_json(path), self.settings()) for path in paths]
         return found[0] if found and all(found) else []
 
     def _settled(self, retry: bool, order: Mapping[str, Any] | None) -> dict[str, Any]:
-        """The settings, once it is clear that the folder may be built into with them; kept there with the order."""
+        """The settings, once it is clear that the folder may be built into with them; kept there
+        with the order.
+        """
         settings = self.settings()
         changes = self.changes()
         if retry:
@@ -299,7 +348,9 @@ class Build:
                 + "\nDo that with --redo, or build into a new folder with --out."
             )
         if order is not None:
-            write_json(self.work / "order.json", {**order, "vocabulary": self.recipe.vocabulary.noted})
+            write_json(
+                self.work / "order.json", {**order, "vocabulary": self.recipe.vocabulary.noted}
+            )
         takedown.keep(self.work, self.recipe.taken_down)
         return settings
 
@@ -307,10 +358,14 @@ class Build:
         """Keys of the input shards with quarantined records."""
         paths = self.shelf().existing("samples", [shard.key for shard in shards], ".json")
         reports = storage.together(read_json, paths)
-        return frozenset(each["key"] for each in reports if f"quarantine/{each['key']}.arrow" in each["files"])
+        return frozenset(
+            each["key"] for each in reports if f"quarantine/{each['key']}.arrow" in each["files"]
+        )
 
     def discovered(self, remember: bool = True) -> list[InputShard]:
-        """The input shards, hashed. remember: note in the work folder what need not be read again."""
+        """The input shards, hashed. remember:
+        note in the work folder what need not be read again.
+        """
         without = self.out if isinstance(self.out, Path) else None
         with self.progress("finding inputs", brief=True):
             found = find.find(self.inputs, self.recipe.samples.sources, without=without)
@@ -335,19 +390,31 @@ class Build:
 
     def fingerprint(self, settings: Mapping[str, Any], generations: Generations) -> str:
         """One hash of all that the dataset is a function of."""
-        return digest([settings, generations.as_json(), self.recipe.taken_down.fingerprint, self.notes().parts])
+        return digest(
+            [
+                settings,
+                generations.as_json(),
+                self.recipe.taken_down.fingerprint,
+                self.notes().parts,
+            ]
+        )
 
     def notes(self) -> Notes:
         """The hand-written parts of the data card."""
         return hand_written.current(self.out, self.recipe.card.written)
 
-    def finished(self, settings: Mapping[str, Any], generations: Generations) -> dict[str, Any] | None:
+    def finished(
+        self, settings: Mapping[str, Any], generations: Generations
+    ) -> dict[str, Any] | None:
         """The manifest, if it is of this very build and its files are there."""
         path = self.out / state.MANIFEST
         if not storage.exists(path):
             return None
         manifest: dict[str, Any] = read_json(path)
-        if manifest["fingerprint"] != self.fingerprint(settings, generations) or manifest["format"] != state.FORMAT:
+        if (
+            manifest["fingerprint"] != self.fingerprint(settings, generations)
+            or manifest["format"] != state.FORMAT
+        ):
             return None
         return None if storage.missing(self.out, manifest["files"]) else manifest
 
@@ -367,11 +434,15 @@ class Build:
         """Where the files of input shards lie."""
         return shelf_of(self.out, self.place)
 
-    def samples_worker(self, removed: Iterable[str] = (), again: frozenset[str] = frozenset()) -> SamplesWorker:
-        """What phase 1 does with one input shard. removed: contents of what is taken down, as far as they are known.
-        again: keys of those that are read again.
+    def samples_worker(
+        self, removed: Iterable[str] = (), again: frozenset[str] = frozenset()
+    ) -> SamplesWorker:
+        """What phase 1 does with one input shard. removed: contents of what is taken down, as far
+        as they are known. again: keys of those that are read again.
         """
-        return SamplesWorker(self.recipe.samples, self.shelf(), self.recipe.taken_down.with_contents(removed), again)
+        return SamplesWorker(
+            self.recipe.samples, self.shelf(), self.recipe.taken_down.with_contents(removed), again
+        )
 
     def removed(self, shards: Sequence[InputShard]) -> frozenset[str]:
         """Contents that the takedown list took down when these input shards were read last."""
@@ -382,14 +453,20 @@ class Build:
         return frozenset(content for report in reports for content in report.get("removed", ()))
 
     def packed_worker(self, damaged: frozenset[str] = frozenset()) -> PackedWorker:
-        """What phase 3 does with one output shard. damaged: files of the complete build to make again."""
+        """What phase 3 does with one output shard. damaged: files of the complete build to make
+        again.
+        """
         return PackedWorker(self.recipe.packed, self.place, self.out, damaged)
 
     def _samples(
-        self, shards: Sequence[InputShard], every: Sequence[InputShard], again: frozenset[str] = frozenset()
+        self,
+        shards: Sequence[InputShard],
+        every: Sequence[InputShard],
+        again: frozenset[str] = frozenset(),
     ) -> tuple[list[int], Counter[Odd]]:
-        """Phase 1 of some of all input shards; returns how many samples each has, and all their oddities. Copies of
-        what is taken down can be in any input: where they are news, it is done again with what is known of them.
+        """Phase 1 of some of all input shards; returns how many samples each has, and all their
+        oddities. Copies of what is taken down can be in any input: where they are news, it is done
+        again with what is known of them.
 
         It ends: what the list takes down does not depend on what is known of copies.
         """
@@ -401,7 +478,9 @@ class Build:
                 return made
             known, again = removed, frozenset()
 
-    def _read(self, shards: Sequence[InputShard], worker: SamplesWorker) -> tuple[list[int], Counter[Odd]]:
+    def _read(
+        self, shards: Sequence[InputShard], worker: SamplesWorker
+    ) -> tuple[list[int], Counter[Odd]]:
         sizes = {shard.key: shard.size for shard in shards}
         rows: dict[str, int] = {}  # and not the reports, which name every workflow
         odd: Counter[Odd] = Counter()
@@ -418,7 +497,9 @@ class Build:
                 progress.advance(sizes[report.key], report.rows)
         return [rows[shard.key] for shard in shards], odd
 
-    def _packed(self, outputs: Sequence[OutputShard], damaged: frozenset[str] = frozenset()) -> list[PackedReport]:
+    def _packed(
+        self, outputs: Sequence[OutputShard], damaged: frozenset[str] = frozenset()
+    ) -> list[PackedReport]:
         reports: dict[str, PackedReport] = {}
         largest_first = sorted(outputs, key=lambda shard: (-shard.samples, shard.name))
         names = [f"{shard.name}.json" for shard in outputs]
@@ -433,10 +514,15 @@ class Build:
         return [reports[shard.name] for shard in outputs]
 
     def _settle(self, outputs: Sequence[OutputShard]) -> None:
-        """Of the dataset only these output shards stay; those that were not made here are borrowed."""
+        """Of the dataset only these output shards stay;
+        those that were not made here are borrowed.
+        """
         place = self.place
         folder = place / "work" / "fitted"
-        made = {storage.relative(path, folder).removesuffix(".json") for path in storage.files(folder, ".json")}
+        made = {
+            storage.relative(path, folder).removesuffix(".json")
+            for path in storage.files(folder, ".json")
+        }
         names = {shard.name for shard in outputs}
         candidate.keep_only(place, names & made)
         candidate.borrow(place, sorted(names - made))

@@ -1,10 +1,11 @@
 """What phase 1 leaves of one input shard: its files, and last the report by which they count.
 
-``samples`` holds the samples, ``light`` beside it row by row what the index asks of them, ``ledger`` everything that
-was read and what became of it, ``quarantine`` what could not be read.
+``samples`` holds the samples, ``light`` beside it row by row what the index asks of them,
+``ledger`` everything that was read and what became of it, ``quarantine`` what could not be read.
 
-Samples are written in runs of `RUN_CHARS`, within each in the order of the hash by which packing wants them: what an
-output shard takes from a run lies together. A single row here and there touches memory pages of 22 columns.
+Samples are written in runs of `RUN_CHARS`, within each in the order of the hash by which packing
+wants them: what an output shard takes from a run lies together. A single row here and there touches
+memory pages of 22 columns.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ from schemas.samples import SAMPLE_SCHEMA, Sample
 
 _values: Final = attrgetter(*SAMPLE_SCHEMA.names)
 _OBSERVATION: Final = SAMPLE_SCHEMA.get_field_index("observation")
-_META: Final = SAMPLE_SCHEMA.get_field_index("workflow_meta")  # the first of the columns that no hash knows
+_META: Final = SAMPLE_SCHEMA.get_field_index(
+    "workflow_meta"
+)  # the first of the columns that no hash knows
 
 
 RUN_CHARS: Final = 2**25
@@ -42,7 +45,8 @@ RUN_CHARS: Final = 2**25
 
 
 class Writer:
-    """Writes the files of one input shard: samples while they come, the rest by `report`, after `opened` has ended.
+    """Writes the files of one input shard: samples while they come, the rest by `report`, after
+    `opened` has ended.
 
     seed: of their order.
     """
@@ -57,7 +61,10 @@ class Writer:
         """What takes the samples."""
         samples, light = f"samples/{self._shard.key}.arrow", f"light/{self._shard.key}.arrow"
         with atomic(self._work / samples) as stream, atomic(self._work / light) as light_stream:
-            writer, light_writer = ArrowWriter(stream, SAMPLE_SCHEMA), ArrowWriter(light_stream, LIGHT_SCHEMA)
+            writer, light_writer = (
+                ArrowWriter(stream, SAMPLE_SCHEMA),
+                ArrowWriter(light_stream, LIGHT_SCHEMA),
+            )
 
             waiting: list[tuple[int, Sample]] = []
             chars = 0
@@ -74,10 +81,15 @@ class Writer:
                 waiting.sort(key=itemgetter(0))
                 for _, sample in waiting:
                     values = list(_values(sample))
-                    observation = values[_OBSERVATION] = utf8(sample.observation)  # once, for what follows
+                    observation = values[_OBSERVATION] = utf8(
+                        sample.observation
+                    )  # once, for what follows
                     writer.add(
                         tuple(values),
-                        len(sample.observation) + len(sample.workflow_meta) + len(sample.step_meta) + 1024,
+                        len(sample.observation)
+                        + len(sample.workflow_meta)
+                        + len(sample.step_meta)
+                        + 1024,
                     )
                     light_writer.add(light_row(sample, observation), 256)
                 waiting.clear()
@@ -91,7 +103,9 @@ class Writer:
         self._files = {samples: stream.sha256.hexdigest(), light: light_stream.sha256.hexdigest()}
 
     def report(self, tally: Tally, met: Met, settings: str, takedown: str) -> ShardReport:
-        """Write ledger, quarantine and the report. settings, takedown: hashes of what they were made with."""
+        """Write ledger, quarantine and the report. settings, takedown: hashes of what they were
+        made with.
+        """
         key = self._shard.key
         for folder, rows, schema in (
             ("ledger", tally.entries, LEDGER_SCHEMA),
@@ -99,19 +113,24 @@ class Writer:
         ):
             name = f"{folder}/{key}.arrow"
             if rows:
-                columns = {column: [getattr(row, column, key) for row in rows] for column in schema.names}
+                columns = {
+                    column: [getattr(row, column, key) for row in rows] for column in schema.names
+                }
                 self._files[name] = write_table(self._work / name, pa.table(columns, schema=schema))
             else:  # of an earlier try
                 storage.remove(self._work / name)
         drops = Counter((e.unit, e.stage, e.reason, e.domain) for e in tally.entries if e.reason)
         counted = tuple((*what, count) for what, count in sorted(drops.items()))
         contents, domains, removed, by, matched = (
-            tuple(sorted(names)) for names in (met.contents, met.domains, met.removed, met.by, tally.matched)
+            tuple(sorted(names))
+            for names in (met.contents, met.domains, met.removed, met.by, tally.matched)
         )
         odd = tuple((kind, where, count) for (kind, where), count in sorted(tally.odd.items()))
         report = ShardReport(
-            key, self._shard.name, self._shard.format, settings, takedown, self._rows, contents, domains, removed, by,
-            matched, dict(met.taken_workflows), dict(met.taken_records), met.copies, counted, self._files, odd,
+            key, self._shard.name, self._shard.format, settings, takedown, self._rows, contents,
+            domains, removed, by,
+            matched, dict(met.taken_workflows), dict(met.taken_records), met.copies, counted,
+            self._files, odd,
         )  # fmt: skip
         write_json(self._work / "samples" / f"{key}.json", asdict(report))
         return report
@@ -123,10 +142,21 @@ def _chars(sample: Sample) -> int:
 
 
 def light_row(sample: Sample, observation: bytes) -> tuple[Any, ...]:
-    """What the index asks of a sample: a row with `LIGHT_SCHEMA`. observation: the sample's, as UTF-8."""
-    texts = (sample.observation, sample.objective, sample.url, sample.description, sample.target_html, *sample.history)
+    """What the index asks of a sample: a row with `LIGHT_SCHEMA`. observation: the sample's, as
+    UTF-8.
+    """
+    texts = (
+        sample.observation,
+        sample.objective,
+        sample.url,
+        sample.description,
+        sample.target_html,
+        *sample.history,
+    )
     values = _values(sample)
-    content = xxhash.xxh3_128(orjson.dumps((values[:_OBSERVATION], values[_OBSERVATION + 1 : _META])))
+    content = xxhash.xxh3_128(
+        orjson.dumps((values[:_OBSERVATION], values[_OBSERVATION + 1 : _META]))
+    )
     content.update(observation)
     return (
         sample.sample_id,

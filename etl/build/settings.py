@@ -1,6 +1,7 @@
 """What the settings of a recipe mean, and a recipe as the TOML that it is read from.
 
-`SECTIONS` and `MEANINGS` have a line for each section and key that a recipe can have; a test holds them together.
+`SECTIONS` and `MEANINGS` have a line for each section and key that a recipe can have; a test holds
+them together.
 """
 
 from __future__ import annotations
@@ -44,41 +45,55 @@ SECTIONS: Final[Mapping[str, str]] = {
 
 MEANINGS: Final[Mapping[str, str]] = {
     "inputs.part_mb": "MiB on disk; a larger file is cut into several tasks where it can be cut",
-    "include.domains": "train only on steps on these registrable domains or hosts; patterns with * and ? are allowed",
-    "include.sources": "train only on workflows of these formats or names of inputs; patterns with * and ? are allowed",
-    "include.workflows": "train only on workflows with these ids; patterns with * and ? are allowed",
-    "include.kinds": "train only on steps with these kinds of actions; patterns with * and ? are allowed",
-    "include.file": "a file with more of them, lines as domain NAME, source NAME, workflow NAME, kind NAME",
-    "exclude.domains": "do not train on steps on these registrable domains or hosts; patterns with * and ? too",
-    "exclude.sources": "do not train on workflows of these formats or names of inputs; patterns with * and ? too",
+    "include.domains": "train only on steps on these registrable domains or hosts; patterns with * "
+    "and ? are allowed",
+    "include.sources": "train only on workflows of these formats or names of inputs; patterns with "
+    "* and ? are allowed",
+    "include.workflows": "train only on workflows with these ids; patterns with * and ? are "
+    "allowed",
+    "include.kinds": "train only on steps with these kinds of actions; patterns with * and ? are "
+    "allowed",
+    "include.file": "a file with more of them, lines as domain NAME, source NAME, workflow NAME, "
+    "kind NAME",
+    "exclude.domains": "do not train on steps on these registrable domains or hosts; patterns with "
+    "* and ? too",
+    "exclude.sources": "do not train on workflows of these formats or names of inputs; patterns "
+    "with * and ? too",
     "exclude.workflows": "do not train on workflows with these ids; patterns with * and ? too",
     "exclude.kinds": "do not train on steps with these kinds of actions; patterns with * and ? too",
-    "exclude.file": "a file with more of them, lines as domain NAME, source NAME, workflow NAME, kind NAME",
+    "exclude.file": "a file with more of them, lines as domain NAME, source NAME, workflow NAME, "
+    "kind NAME",
     "filter.section_or_stack": "drop workflows that have rows of these kinds",
     "filter.instruction": "drop rows that only instruct",
     "filter.duplicate_steps": "drop steps that are equal in every field, id included",
     "filter.no_objective": "drop workflows without an objective",
     "filter.missing_description": "do not train on steps without a description",
     "filter.missing_dom": "do not train on steps without a page",
-    "filter.failed_actions": "do not train on steps that are known to have failed; they stay in the history",
+    "filter.failed_actions": "do not train on steps that are known to have failed; they stay in "
+    "the history",
     "filter.incomplete_history": "do not train on steps after a gap, whose history would be false",
     "filter.min_english": "least probability that the objective is English; 0 turns the rule off",
-    "filter.max_non_ascii": "greatest share of letters of the objective that are not ASCII; 1 turns the rule off",
+    "filter.max_non_ascii": "greatest share of letters of the objective that are not ASCII; 1 "
+    "turns the rule off",
     "filter.min_reward": "drop workflows with a known reward under this; off unless given",
     "augment.objectives": "a JSON file of objectives by workflow id, made by stepmill augment",
     "augment.descriptions": "a JSON file of descriptions by step id, made by stepmill augment",
     "augment.only_bare": "put descriptions only where the recording's says no more than the action",
-    "locate.drop_workflow": "drop a whole workflow for one target that is not found, as the reference does",
-    "locate.train_without_element": "train on page actions too (scroll, navigate), as samples without target",
+    "locate.drop_workflow": "drop a whole workflow for one target that is not found, as the "
+    "reference does",
+    "locate.train_without_element": "train on page actions too (scroll, navigate), as samples "
+    "without target",
     "prune.kept_tags": "tags that stay",
     "prune.dropped_with_content": "tags that go with all that is in them",
     "prune.kept_attributes": "attributes that stay",
-    "prune.never_filtered_attributes": "attributes whose value stays, however few characters a token it has",
+    "prune.never_filtered_attributes": "attributes whose value stays, however few characters a "
+    "token it has",
     "prune.kept_when_empty_tags": "tags that stay without content",
     "prune.kept_when_empty_attributes": "attributes that keep an element without content",
     "prune.style_kept_only_as": "the one value with which a style attribute stays",
     "prune.min_chars_per_token": "a value of fewer characters a token is noise, and goes",
-    "prune.inert_content": "whether content of noscript and template stays, which a browser with scripts does not show",
+    "prune.inert_content": "whether content of noscript and template stays, which a browser with "
+    "scripts does not show",
     "prune.pseudo_elements": "whether marks like <::before> stay, which recorders write as text",
     "prune.max_data_uri": "characters; of a longer data URI its media type stays; 0: of any length",
     "prune.javascript_urls": "keep them, leave short ones without the program, or drop them",
@@ -88,8 +103,10 @@ MEANINGS: Final[Mapping[str, str]] = {
     "vocabulary.name": "a known vocabulary",
     "vocabulary.file": "a rank file or tokenizer.json of your own",
     "vocabulary.engine": "the program that encodes; all give the same ids",
-    "vocabulary.pattern": "of a rank file of your own: the regular expression that cuts text into pretokens",
-    "vocabulary.special_tokens": "of a rank file of your own: texts of special tokens and their ids",
+    "vocabulary.pattern": "of a rank file of your own: the regular expression that cuts text into "
+    "pretokens",
+    "vocabulary.special_tokens": "of a rank file of your own: texts of special tokens and their "
+    "ids",
     "vocabulary.nfc": "of a rank file of your own: normalise text first",
     "prompt.system": "the system message",
     "prompt.node_repeats": "how often the completion says the node",
@@ -104,11 +121,14 @@ MEANINGS: Final[Mapping[str, str]] = {
     "split.key": "what stays together in one split",
     "split.test": "share of the keys in the test split",
     "split.validation": "share of the keys in a validation split; 0 for none",
-    "split.held_out": "a file of what the test split is instead: ids, domains, websites or objectives, one a line",
+    "split.held_out": "a file of what the test split is instead: ids, domains, websites or "
+    "objectives, one a line",
     "split.held_out_validation": "the same for the validation split",
     "split.seed": "of every hash by which samples are ordered and split",
-    "caps.samples_per_domain": "the most samples of one domain, over all splits; no limit unless given",
-    "caps.workflows_per_domain": "the most workflows of one domain, over all splits; no limit unless given",
+    "caps.samples_per_domain": "the most samples of one domain, over all splits; no limit unless "
+    "given",
+    "caps.workflows_per_domain": "the most workflows of one domain, over all splits; no limit "
+    "unless given",
     "card.pretty_name": "the dataset's name for people",
     "card.license": "an identifier of the Hub; other with license_name and license_link",
     "card.license_name": "of a license that the Hub does not know",
@@ -125,7 +145,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "card.template": "a file instead of data_cards/dataset.md",
     "card.notes": "a file with the parts that are written by hand",
     "limits.page_mb": "a workflow with a page of more characters (times 2**20) is quarantined",
-    "limits.page_seconds": "a workflow that takes longer is quarantined, where another process works on it",
+    "limits.page_seconds": "a workflow that takes longer is quarantined, where another process "
+    "works on it",
     "takedown.workflows": "ids of workflows that must not be kept, nor copies of them",
     "takedown.domains": "domains that must not be kept",
     "takedown.file": "a file with more of both",
@@ -133,7 +154,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "gates.max_drop_rates": "the same by reason",
     "gates.min_samples": "least number of samples in the dataset",
     "gates.min_domains": "least number of domains in the dataset",
-    "gates.max_removal": "share of the last complete build's samples that may go; 1 turns the gate off",
+    "gates.max_removal": "share of the last complete build's samples that may go; 1 turns the gate "
+    "off",
     "gates.max_domain_drift": "change of one domain's share of the samples",
     "gates.max_tokens_drift": "change of tokens a sample, relative",
     "gates.max_action_drift": "change of the mix of actions, 0 to 1",
@@ -164,7 +186,9 @@ class Setting(NamedTuple):
 
 
 def of(chosen: Recipe) -> dict[str, list[Setting]]:
-    """All settings of a recipe by section. What a section has no default for has that of the first shipped recipe."""
+    """All settings of a recipe by section. What a section has no default for has that of the first
+    shipped recipe.
+    """
     base = recipe.load(_BASE)
     found: dict[str, list[Setting]] = {}
     for name, hint in _sections().items():
@@ -175,7 +199,9 @@ def of(chosen: Recipe) -> dict[str, list[Setting]]:
                 MEANINGS.get(f"{name}.{each.name}", ""),
                 getattr(getattr(chosen, name), each.name),
                 _default(each, getattr(base, name)),
-                tuple(map(str, get_args(hints[each.name]))) if get_origin(hints[each.name]) is Literal else (),
+                tuple(map(str, get_args(hints[each.name])))
+                if get_origin(hints[each.name]) is Literal
+                else (),
             )
             for each in fields(hint)
         ]
@@ -184,27 +210,39 @@ def of(chosen: Recipe) -> dict[str, list[Setting]]:
 
 def _sections() -> dict[str, Any]:
     hints = get_type_hints(Recipe)
-    return {each.name: hints[each.name] for each in fields(Recipe) if hasattr(hints[each.name], "__dataclass_fields__")}
+    return {
+        each.name: hints[each.name]
+        for each in fields(Recipe)
+        if hasattr(hints[each.name], "__dataclass_fields__")
+    }
 
 
 def _default(field: Field[Any], base: object) -> Any:
     if field.default is not MISSING:
         return field.default
-    return field.default_factory() if field.default_factory is not MISSING else getattr(base, field.name)
+    return (
+        field.default_factory()
+        if field.default_factory is not MISSING
+        else getattr(base, field.name)
+    )
 
 
 def one(name: str, chosen: Recipe) -> Setting:
     """A setting by its name. Raises `ConfigError` for one that there is not."""
     known = {each.name: each for settings in of(chosen).values() for each in settings}
     if name not in known:
-        close = difflib.get_close_matches(name, known, 1) or [each for each in known if each.endswith(f".{name}")]
+        close = difflib.get_close_matches(name, known, 1) or [
+            each for each in known if each.endswith(f".{name}")
+        ]
         said = f"; did you mean {close[0]}?" if close else "; see: stepmill recipes scribeagent-32k"
         raise ConfigError(f"there is no setting {name!r}{said}")
     return known[name]
 
 
 def toml(chosen: Recipe, about: str) -> str:
-    """The recipe as TOML that is a recipe with the same settings, each with its meaning and default."""
+    """The recipe as TOML that is a recipe with the same settings, each with its meaning and
+    default.
+    """
     lines = [f"about = {_value(about)}", f"name = {_value(chosen.name)}"]
     for section, settings in of(chosen).items():
         lines += ["", f"# {SECTIONS.get(section, '')}", f"[{section}]"]

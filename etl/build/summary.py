@@ -1,5 +1,5 @@
-"""What a build says at its end: what was read, what is in the dataset, and what was dropped, why, and which settings
-decide that (`schemas.reasons.MEANINGS`).
+"""What a build says at its end: what was read, what is in the dataset, and what was dropped, why,
+and which settings decide that (`schemas.reasons.MEANINGS`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ _WENT: Final = "workflow_dropped"
 
 
 def dropped(accounting: Mapping[str, Any], recipe: Recipe) -> list[dict[str, Any]]:
-    """A row a reason, the most steps first: ``reason``, ``counts`` by unit, ``settings`` that decide it, by name."""
+    """A row a reason, the most steps first: ``reason``, ``counts`` by unit, ``settings`` that
+    decide it, by name.
+    """
     counts: dict[str, dict[str, int]] = {}
     for unit in _UNITS:
         for drop in accounting[unit]["reasons"]:
@@ -30,12 +32,15 @@ def dropped(accounting: Mapping[str, Any], recipe: Recipe) -> list[dict[str, Any
             of_reason[unit] = of_reason.get(unit, 0) + drop["count"]
     counts.pop(_WENT, None)
     ordered = sorted(counts, key=lambda reason: (-max(counts[reason].values()), reason))
-    return [{"reason": each, "counts": counts[each], "settings": settings(each, recipe)} for each in ordered]
+    return [
+        {"reason": each, "counts": counts[each], "settings": settings(each, recipe)}
+        for each in ordered
+    ]
 
 
 def settings(reason: str, recipe: Recipe) -> dict[str, Any]:
-    """The settings that decide whether something is dropped for a reason, and their values; without lists that are
-    empty.
+    """The settings that decide whether something is dropped for a reason, and their values; without
+    lists that are empty.
     """
     found: dict[str, Any] = {}
     for name in next(meaning.settings for known, meaning in MEANINGS.items() if known == reason):
@@ -48,7 +53,9 @@ def settings(reason: str, recipe: Recipe) -> dict[str, Any]:
 
 
 def lines(known: Mapping[str, Any], recipe: Recipe, where: object, next_step: str) -> list[str]:
-    """The summary as text. known: a manifest's totals, accounting and quarantined. where: the build's folder."""
+    """The summary as text. known: a manifest's totals, accounting and quarantined. where: the
+    build's folder.
+    """
     units, totals = known["accounting"], known["totals"]
     read = ", ".join(counted(units[unit]["read"], unit) for unit in ("workflow", "step"))
     made = ", ".join(counted(totals[f"{what}s"], what) for what in ("sample", "token", "domain"))
@@ -72,14 +79,23 @@ def reasons(accounting: Mapping[str, Any], recipe: Recipe) -> list[str]:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    cells = [(", ".join(counted(count, unit) for unit, count in row["counts"].items()), row["reason"]) for row in rows]
+    cells = [
+        (", ".join(counted(count, unit) for unit, count in row["counts"].items()), row["reason"])
+        for row in rows
+    ]
     wide, names = (max((len(cell[at]) for cell in cells), default=0) for at in (0, 1))
     table = [(*cell, _said(row["settings"])) for cell, row in zip(cells, rows, strict=True)]
-    return [f"  {counts:<{wide}}  {reason:<{names}}  {said}".rstrip() for counts, reason, said in table]
+    return [
+        f"  {counts:<{wide}}  {reason:<{names}}  {said}".rstrip() for counts, reason, said in table
+    ]
 
 
 def _said(values: Mapping[str, Any]) -> str:
-    return f"({', '.join(f'{name} = {_toml(value)}' for name, value in values.items())})" if values else ""
+    return (
+        f"({', '.join(f'{name} = {_toml(value)}' for name, value in values.items())})"
+        if values
+        else ""
+    )
 
 
 def _toml(value: Any) -> str:

@@ -32,8 +32,9 @@ _NOTHING: Final = "not built yet"
 
 @contextmanager
 def _garbage_seldom_collected() -> Iterator[None]:
-    """Python looks for cycles in what lives on every 700 objects that are made, and what is remembered of pages are
-    hundreds of thousands: a sixteenth of a build's time for cycles that are hardly ever there.
+    """Python looks for cycles in what lives on every 700 objects that are made, and what is
+    remembered of pages are hundreds of thousands: a sixteenth of a build's time for cycles that are
+    hardly ever there.
     """
     usual = gc.get_threshold()
     gc.set_threshold(100_000, 20, 20)
@@ -58,9 +59,15 @@ class SamplesWorker:
         found = self.finished(item)
         if isinstance(found, ShardReport):
             if key in places.anew and not self._fits(item, places.own):
-                storage.remove(places.own / "samples" / f"{key}.json")  # what is common does, as it was before
+                storage.remove(
+                    places.own / "samples" / f"{key}.json"
+                )  # what is common does, as it was before
             return found
-        work = places.own if storage.exists(places.common / "samples" / f"{key}.json") else places.common
+        work = (
+            places.own
+            if storage.exists(places.common / "samples" / f"{key}.json")
+            else places.common
+        )
         storage.remove(work / "samples" / f"{key}.json")
         with _garbage_seldom_collected():
             return self.plan.build(item, work, self.takedown, refused, watch)
@@ -69,7 +76,9 @@ class SamplesWorker:
         """The report of an input shard that is there as it should be; else why it must be built."""
         if item.key in self.again:
             return "to be read again"
-        if item.key in self.shelf.anew and isinstance(found := self._found(item, self.shelf.own), ShardReport):
+        if item.key in self.shelf.anew and isinstance(
+            found := self._found(item, self.shelf.own), ShardReport
+        ):
             return found
         return self._found(item, self.shelf.common)
 
@@ -94,23 +103,33 @@ class SamplesWorker:
         return report
 
     def _touched(self, report: ShardReport, work: AnyPath) -> bool:
-        """Whether another takedown list than the one it was built under makes a difference to it."""
+        """Whether another takedown list than the one it was
+        built under makes a difference to it.
+        """
         tables: dict[str, pl.DataFrame] = {}
         for folder, schema in (("ledger", LEDGER_SCHEMA), ("quarantine", QUARANTINE_SCHEMA)):
             path = work / folder / f"{report.key}.arrow"
-            table = open_arrow(path).read_all() if f"{folder}/{report.key}.arrow" in report.files else None
+            table = (
+                open_arrow(path).read_all()
+                if f"{folder}/{report.key}.arrow" in report.files
+                else None
+            )
             frame = pl.from_arrow(schema.empty_table() if table is None else table)
             assert isinstance(frame, pl.DataFrame)
             tables[folder] = frame
-        whole = tables["quarantine"].filter(pl.col("reason") != TAKEN_DOWN).select("id", "detail", "raw")
+        whole = (
+            tables["quarantine"]
+            .filter(pl.col("reason") != TAKEN_DOWN)
+            .select("id", "detail", "raw")
+        )
         seen = report.contents, report.domains
         return takedown.differs(self.takedown, report.by, seen, tables["ledger"], whole.iter_rows())
 
 
 @dataclass(frozen=True)
 class PackedWorker:
-    """Phase 3 of one output shard. out: where it is made. good: the last complete build, which may have it already.
-    damaged: files of that which are not as they were left.
+    """Phase 3 of one output shard. out: where it is made. good: the last complete build, which may
+    have it already. damaged: files of that which are not as they were left.
     """
 
     plan: PackPlan
@@ -118,19 +137,25 @@ class PackedWorker:
     good: AnyPath
     damaged: frozenset[str] = frozenset()
 
-    def __call__(self, item: OutputShard, refused: tuple[Refused, ...], watch: Watch) -> PackedReport:
+    def __call__(
+        self, item: OutputShard, refused: tuple[Refused, ...], watch: Watch
+    ) -> PackedReport:
         """Build it, unless it is there as it should be."""
         found = self._found(item, self.out)
         if isinstance(found, PackedReport):
             return found
         storage.remove(self.out / "work" / "fitted" / f"{item.name}.json")
-        if self.good != self.out and isinstance(before := self._found(item, self.good), PackedReport):
+        if self.good != self.out and isinstance(
+            before := self._found(item, self.good), PackedReport
+        ):
             return before  # borrowed
         with _garbage_seldom_collected():
             return self.plan.build(item, self.out, refused, watch)
 
     def finished(self, item: OutputShard) -> PackedReport | str:
-        """The report of an output shard that is there as it should be; else why it must be built."""
+        """The report of an output shard that is there as it should be;
+        else why it must be built.
+        """
         found = self._found(item, self.out)
         if isinstance(found, PackedReport) or self.good == self.out:
             return found
@@ -155,7 +180,9 @@ class PackedWorker:
 
 
 def _report(kind: type[R], values: dict[str, Any]) -> R:
-    made = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    made = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }
     for name in ("drops", "odd"):
         if name in made:
             made[name] = tuple(map(tuple, made[name]))

@@ -1,8 +1,10 @@
-"""Names that a recipe's lists ask for and that nothing has: each is shown with the setting that lists it and a hint.
+"""Names that a recipe's lists ask for and that nothing has: each is shown with the setting that
+lists it and a hint.
 
-Lists are those of the takedown, of held-out splits, of what is included and excluded, and the ids of mappings. What is
-known of this is worked out after the index, and kept in ``work/unmatched.json`` (of the takedown list beside it, in its
-own file) for runs that find nothing to do.
+Lists are those of the takedown, of held-out splits, of what is included and excluded, and the ids
+of mappings. What is known of this is worked out after the index, and kept in
+``work/unmatched.json`` (of the takedown list beside it, in its own file) for runs that find nothing
+to do.
 """
 
 from __future__ import annotations
@@ -45,7 +47,8 @@ class Unmatched(NamedTuple):
 
 
 class Names:
-    """What was read, as far as lists name it: compares what is wanted with the ledgers of all inputs, one at a time.
+    """What was read, as far as lists name it: compares what is wanted with the ledgers of all
+    inputs, one at a time.
 
     Memory: what is wanted, and one ledger.
     """
@@ -64,7 +67,11 @@ class Names:
         self.there.update(name for name in names if name in self._wanted)
         left = {plain: name for plain, name in self._plain.items() if name not in self.there}
         if left:
-            self._near |= {left[plain]: name for name in names.sort() if name and (plain := name.lower()) in left}
+            self._near |= {
+                left[plain]: name
+                for name in names.sort()
+                if name and (plain := name.lower()) in left
+            }
 
     def hint(self, name: str) -> str:
         """What may have been meant by a name that nothing has."""
@@ -75,7 +82,9 @@ class Names:
 
 
 def _plainly(name: str) -> Iterator[str]:
-    """A name without what people write around it: quotes, further columns, the number of a step, case, a URL."""
+    """A name without what people write around it: quotes, further columns, the number of a step,
+    case, a URL.
+    """
     bare = name.strip().strip("\"'").lower()
     yield bare
     for mark in ",;\t":
@@ -106,7 +115,10 @@ class Asked:
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
-        return {"takedown": self.matches.as_json(), "unmatched": [each._asdict() for each in self.unmatched]}
+        return {
+            "takedown": self.matches.as_json(),
+            "unmatched": [each._asdict() for each in self.unmatched],
+        }
 
     def counts(self) -> dict[str, int]:
         """How many entries match nothing, by setting."""
@@ -114,12 +126,17 @@ class Asked:
 
 
 def look(places: Shelf, recipe: Recipe, held: Mapping[str, Sequence[str]]) -> Asked:
-    """Work out what the lists came to, and keep it. held: entries of held-out lists that hold nothing, by setting."""
+    """Work out what the lists came to, and keep it. held: entries of held-out lists that hold
+    nothing, by setting.
+    """
     keys = state.keys(places.own)
     listed, select = recipe.taken_down, recipe.samples.stages[0]
     assert isinstance(select, Select)
     paths = places.existing("samples", keys, ".json") if listed or select else []
-    reports = [{name: report[name] for name in _OF_REPORTS} for report in storage.together(read_json, paths)]
+    reports = [
+        {name: report[name] for name in _OF_REPORTS}
+        for report in storage.together(read_json, paths)
+    ]
     matched = frozenset(name for report in reports for name in report["matched"])
     matches = takedown.matches_of(listed, reports)
     lists = {takedown.SETTING: matches.none, **held, **select.unmatched(matched)}
@@ -139,7 +156,9 @@ def kept(work: AnyPath) -> Asked:
     """What was found when the complete build of a folder was made."""
     matches = takedown.kept_matches(work)
     rows: list[dict[str, Any]] = read_json(work / FILE) if storage.exists(work / FILE) else []
-    of_list = [Unmatched(takedown.SETTING, entry, matches.hints.get(entry, "")) for entry in matches.none]
+    of_list = [
+        Unmatched(takedown.SETTING, entry, matches.hints.get(entry, "")) for entry in matches.none
+    ]
     return Asked(matches, (*of_list, *(Unmatched(**row) for row in rows)))
 
 
@@ -147,23 +166,30 @@ def check(asked: Asked, strict: bool) -> None:
     """Raises `BuildError` if every entry has to match something, and one does not."""
     if strict and asked.unmatched:
         lines = "".join(f"\n  {each}" for each in asked.unmatched[:SHOWN])
-        raise BuildError(f"{len(asked.unmatched):,} entries of lists match nothing, and --strict is on:{lines}")
+        raise BuildError(
+            f"{len(asked.unmatched):,} entries of lists match nothing, and --strict is on:{lines}"
+        )
 
 
 def _unmatched(
     ledgers: Iterable[AnyPath], lists: Mapping[str, Sequence[str]], ids: Mapping[str, Iterable[str]]
 ) -> Iterator[Unmatched]:
-    """ledgers: of all inputs. lists: entries that are known to match nothing, by setting. ids: of mappings, of which it
-    is not known yet.
+    """ledgers: of all inputs. lists: entries that are known to match nothing, by setting. ids: of
+    mappings, of which it is not known yet.
     """
     wanted = {_name(setting, entry) for setting in lists for entry in lists[setting]}
     names = Names({*wanted, *(id for given in ids.values() for id in given)})
     if wanted or any(ids.values()):
         for path in ledgers:
             names.read(_read(path))
-    every = {**lists, **{key: sorted(id for id in given if id not in names.there) for key, given in ids.items()}}
+    every = {
+        **lists,
+        **{key: sorted(id for id in given if id not in names.there) for key, given in ids.items()},
+    }
     for setting in sorted(every):
-        yield from (Unmatched(setting, entry, names.hint(_name(setting, entry))) for entry in every[setting])
+        yield from (
+            Unmatched(setting, entry, names.hint(_name(setting, entry))) for entry in every[setting]
+        )
 
 
 def _name(setting: str, entry: str) -> str:
@@ -180,4 +206,6 @@ def _read(path: AnyPath) -> pl.DataFrame:
 
 def _listed(each: Unmatched, listed: Takedown) -> bool:
     """Whether an entry names what is taken down, which stands in the takedown's own file alone."""
-    return each.setting == takedown.SETTING or listed.names(each.entry) or each.entry in listed.domains
+    return (
+        each.setting == takedown.SETTING or listed.names(each.entry) or each.entry in listed.domains
+    )

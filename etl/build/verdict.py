@@ -1,8 +1,8 @@
-"""The verdict on a build that is done: its gates accept it, and it takes the place of the last complete one, or reject
-it, and it lies beside that (`etl.dataset.candidate`).
+"""The verdict on a build that is done: its gates accept it, and it takes the place of the last
+complete one, or reject it, and it lies beside that (`etl.dataset.candidate`).
 
-``work/forgiven.json``: what failed before a build was accepted by other limits, so that the next run without changes
-does not fail for it again.
+``work/forgiven.json``: what failed before a build was accepted by other limits, so that the next
+run without changes does not fail for it again.
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ from schemas.errors import GateError
 
 _FORGIVEN: Final = "forgiven.json"
 _REMOVAL: Final = (
-    "If that is meant, run the same command with --allow-removal, or set gates.max_removal. If these are other "
-    "recordings, build them into a folder of their own: --out DIR"
+    "If that is meant, run the same command with --allow-removal, or set gates.max_removal. If "
+    "these are other recordings, build them into a folder of their own: --out DIR"
 )
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """out: the build's folder. place: where it was made. takedown: the list that it was made under."""
+    """out: the build's folder. place: where it was made. takedown:
+    the list that it was made under.
+    """
 
     out: AnyPath
     place: AnyPath
@@ -39,7 +41,9 @@ class Verdict:
     takedown: Takedown
 
     def before(self, inputs: Mapping[str, str]) -> None:
-        """Raises `GateError` if the inputs (sha256 by name) lack too much of what the dataset is made of."""
+        """Raises `GateError` if the inputs (sha256 by name) lack too much of what the dataset is
+        made of.
+        """
         if failures := self.foreseen(inputs):
             raise GateError(self.out, "nothing was built", failures, [_REMOVAL])
 
@@ -49,25 +53,38 @@ class Verdict:
         return self.gates.of_removal(removal.foreseen(old, inputs)) if old else []
 
     def again(self, manifest: Mapping[str, Any]) -> None:
-        """Raises `GateError` if a complete build, asked for again, does not pass gates that it was not held to."""
+        """Raises `GateError` if a complete build, asked for again, does not pass gates that it was
+        not held to.
+        """
         path = self.out / "work" / _FORGIVEN
         known = read_json(path) if storage.exists(path) else {"fingerprint": "", "failures": []}
         forgiven = known["failures"] if known["fingerprint"] == manifest["fingerprint"] else []
-        failures = [line for line in self.gates.of_itself(manifest["figures"]) if line not in forgiven]
+        failures = [
+            line for line in self.gates.of_itself(manifest["figures"]) if line not in forgiven
+        ]
         if failures:
-            what = "nothing has changed, and the complete dataset is left as it is; it is not as it should be"
+            what = (
+                "nothing has changed, and the complete dataset is left as it is; it is not as "
+                "it should be"
+            )
             raise GateError(self.out, what, failures, [])
 
-    def give(self, manifest: dict[str, Any], removed: frozenset[str], dropped: Sequence[str]) -> None:
-        """Accept or reject, which raises `GateError`. removed: contents of what was taken down. dropped: lines about
-        what was dropped and why, for a dataset without samples.
+    def give(
+        self, manifest: dict[str, Any], removed: frozenset[str], dropped: Sequence[str]
+    ) -> None:
+        """Accept or reject, which raises `GateError`. removed: contents of what was taken down.
+        dropped: lines about what was dropped and why, for a dataset without samples.
         """
         old = state.previous(self.out, self.takedown.domains)
         failures = self.gates.failures(manifest["figures"], old["figures"] if old else None)
         taken = self.gates.of_removal(removal.found(old, manifest)) if old else []
         if failures or taken:
             candidate.reject(self.out, self.place, manifest, [*failures, *taken])
-            told = [] if manifest["totals"]["samples"] else ["What was dropped, and what decides it:", *dropped]
+            told = (
+                []
+                if manifest["totals"]["samples"]
+                else ["What was dropped, and what decides it:", *dropped]
+            )
             raise self._rejected([*failures, *taken], removed, told)
         forgiven = candidate.seen(self.out, manifest["fingerprint"])
         write_json(self.place / "work" / "generations.json", manifest["generations"])
@@ -81,15 +98,30 @@ class Verdict:
         else:
             storage.remove(path)
 
-    def _rejected(self, failures: list[str], removed: frozenset[str], told: Sequence[str]) -> GateError:
-        do = [*told, f"It lies in {candidate_of(self.out)}; look at it with: stepmill inspect {self.out} --candidate"]
+    def _rejected(
+        self, failures: list[str], removed: frozenset[str], told: Sequence[str]
+    ) -> GateError:
+        do = [
+            *told,
+            (
+                f"It lies in {candidate_of(self.out)}; look at it with: stepmill inspect "
+                f"{self.out} --candidate"
+            ),
+        ]
         if storage.exists(self.out / state.MANIFEST):
-            if self.takedown and leftovers.holds_taken_down(self.out, self.place, self.takedown, removed):
+            if self.takedown and leftovers.holds_taken_down(
+                self.out, self.place, self.takedown, removed
+            ):
                 candidate.withdraw(self.out, self.takedown.domains)
-                do.append("The last complete dataset held what is on the takedown list, and is gone")
+                do.append(
+                    "The last complete dataset held what is on the takedown list, and is gone"
+                )
             else:
                 do.append("The last complete dataset is as it was")
-        do.append("To accept it, run the same command with other limits, for example --set gates.NAME=LIMIT")
+        do.append(
+            "To accept it, run the same command with other limits, for example --set "
+            "gates.NAME=LIMIT"
+        )
         if any("gates.max_removal" in line for line in failures):
             do.append(_REMOVAL)
         return GateError(self.out, "the new dataset is rejected", failures, do)

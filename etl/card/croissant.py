@@ -1,11 +1,12 @@
-"""``dataset/croissant.json``: Croissant 1.1 metadata with provenance (PROV-O) and the vocabulary of responsible AI (RAI
-1.0), a function of the manifest and the statistics' schemas.
+"""``dataset/croissant.json``: Croissant 1.1 metadata with provenance (PROV-O) and the vocabulary of
+responsible AI (RAI 1.0), a function of the manifest and the statistics' schemas.
 
-Every file stands there with its hash. Record sets are what mlcroissant can load: statistics, the listing of samples,
-and the rows of each split where they are published as Parquet. It reads no Arrow files (mlcroissant 1.1.1: its
-``operations/read.py`` knows CSV, TSV, JSON, Parquet, text and media), so for a build the columns are told in the words
-of its file sets only; and it reads several files as one record set from a local folder or a git repository only, so
-file sets are in one of these.
+Every file stands there with its hash. Record sets are what mlcroissant can load: statistics, the
+listing of samples, and the rows of each split where they are published as Parquet. It reads no
+Arrow files (mlcroissant 1.1.1: its ``operations/read.py`` knows CSV, TSV, JSON, Parquet, text and
+media), so for a build the columns are told in the words of its file sets only; and it reads several
+files as one record set from a local folder or a git repository only, so file sets are in one of
+these.
 """
 
 from __future__ import annotations
@@ -22,12 +23,16 @@ from schemas.ledger import LISTING_SCHEMA
 from schemas.samples import PACKED_SCHEMA
 
 NAME: Final = "croissant.json"
-SPECIFICATIONS: Final = ("http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0")
+SPECIFICATIONS: Final = (
+    "http://mlcommons.org/croissant/1.1",
+    "http://mlcommons.org/croissant/RAI/1.0",
+)
 
 _CROISSANT_TERMS: Final = (
-    "annotation arrayShape citeAs column containedIn equivalentProperty excludes extract field fileObject fileProperty "
-    "fileSet format includes isArray isLiveDataset jsonPath key md5 parentField path readLines recordSet references "
-    "regex repeated replace samplingRate sdVersion separator source subField transform unArchive value"
+    "annotation arrayShape citeAs column containedIn equivalentProperty excludes extract field "
+    "fileObject fileProperty fileSet format includes isArray isLiveDataset jsonPath key md5 "
+    "parentField path readLines recordSet references regex repeated replace samplingRate sdVersion "
+    "separator source subField transform unArchive value"
 )
 _CONTEXT: Final[dict[str, Any]] = {
     "@language": "en",
@@ -59,7 +64,8 @@ _NO_HASH: Final = "https://github.com/mlcommons/croissant/issues/80"
 """What the Hub writes for the hash of a git repository, which has none and must have one."""
 _LISTINGS: Final = "dataset/stats/samples/"
 _TYPES: Final = {
-    "int32": "cr:Int32", "int64": "cr:Int64", "uint32": "cr:UInt32", "double": "cr:Float64", "bool": "sc:Boolean",
+    "int32": "cr:Int32", "int64": "cr:Int64", "uint32": "cr:UInt32", "double": "cr:Float64",
+    "bool": "sc:Boolean",
     "string": "sc:Text", "large_string": "sc:Text",
 }  # fmt: skip
 """Arrow's types as Croissant has them."""
@@ -80,7 +86,9 @@ class Repository:
     @property
     def git(self) -> str:
         """The URL by which mlcroissant clones it."""
-        return self.page if self.branch == "main" else f"{self.page}/tree/refs%2Fheads%2F{self.branch}"
+        return (
+            self.page if self.branch == "main" else f"{self.page}/tree/refs%2Fheads%2F{self.branch}"
+        )
 
 
 def render(
@@ -89,8 +97,9 @@ def render(
     sizes: Mapping[str, int] | None = None,
     repository: Repository | None = None,
 ) -> dict[str, Any]:
-    """The metadata as JSON knows it. tables: the statistics, by name. sizes: bytes of files by path within the dataset,
-    as far as they are known. repository: that it is published in; none for a folder.
+    """The metadata as JSON knows it. tables: the statistics, by name. sizes: bytes of files by path
+    within the dataset, as far as they are known. repository: that it is published in; none for a
+    folder.
     """
     settings = manifest["settings"]["card"]
     sizes = {**(sizes or {}), **_published_sizes(manifest)}
@@ -103,7 +112,9 @@ def render(
         "inLanguage": settings["language"],
         "license": _license(settings),
         "citeAs": markdown.citation(dict(manifest)),
-        "creator": [{"@type": "sc:Organization", "name": name} for name in settings.get("creators", ())],
+        "creator": [
+            {"@type": "sc:Organization", "name": name} for name in settings.get("creators", ())
+        ],
         "sameAs": [repository.page] if repository and settings.get("url") else [],
     }
     return {
@@ -124,18 +135,21 @@ def render(
 def _description(manifest: Mapping[str, Any]) -> str:
     totals, workflows = manifest["totals"], manifest["accounting"]["workflow"]["kept"]
     return (
-        f"Next-step examples of recorded web workflows, tokenized and packed for training: {totals['samples']:,} "
-        f"samples from {workflows:,} workflows on {manifest['figures']['domains']:,} domains, {totals['tokens']:,} "
-        f"tokens. Rows hold several samples and at most {manifest['settings']['index']['context']:,} tokens of the "
-        f"vocabulary {provenance.plain(words.vocabulary(manifest))}. Settings, inputs and accounts are in "
-        "manifest.json."
+        "Next-step examples of recorded web workflows, tokenized and packed for training: "
+        f"{totals['samples']:,} samples from {workflows:,} workflows on "
+        f"{manifest['figures']['domains']:,} domains, {totals['tokens']:,} tokens. Rows hold "
+        f"several samples and at most {manifest['settings']['index']['context']:,} tokens of the "
+        f"vocabulary {provenance.plain(words.vocabulary(manifest))}. Settings, inputs and accounts "
+        "are in manifest.json."
     )
 
 
 def _license(settings: Mapping[str, Any]) -> str:
     if settings["license"] == licenses.UNKNOWN:
         return ""
-    return str(settings.get("license_link") or licenses.text_of(settings["license"]) or settings["license"])
+    return str(
+        settings.get("license_link") or licenses.text_of(settings["license"]) or settings["license"]
+    )
 
 
 def _published_sizes(manifest: Mapping[str, Any]) -> dict[str, int]:
@@ -156,10 +170,20 @@ def _files(
         if kind is None or path in ("README.md", NAME):
             continue
         size = {"contentSize": f"{sizes[path]} B"} if path in sizes else {}
-        about = {"@type": "cr:FileObject", "@id": path, "name": path.rpartition("/")[2], "contentUrl": base + path}
+        about = {
+            "@type": "cr:FileObject",
+            "@id": path,
+            "name": path.rpartition("/")[2],
+            "contentUrl": base + path,
+        }
         found.append({**about, "encodingFormat": kind, **size, "sha256": digest})
     if repository:
-        about = {"@type": "cr:FileObject", "@id": _REPOSITORY, "name": _REPOSITORY, "contentUrl": repository.git}
+        about = {
+            "@type": "cr:FileObject",
+            "@id": _REPOSITORY,
+            "name": _REPOSITORY,
+            "contentUrl": repository.git,
+        }
         found.append({**about, "encodingFormat": "git+https", "sha256": _NO_HASH})
     return found
 
@@ -169,13 +193,26 @@ def _file_sets(manifest: Mapping[str, Any], repository: Repository | None) -> li
     inside = {"containedIn": {"@id": _REPOSITORY}} if repository else {}
     columns = "; ".join(f"{name}: {text}" for name, text in words.FIELDS.items())
     found = [
-        (each["split"], _format(manifest), each["path"], f"Rows of the split {each['split']}. Columns: {columns}.")
+        (
+            each["split"],
+            _format(manifest),
+            each["path"],
+            f"Rows of the split {each['split']}. Columns: {columns}.",
+        )
         for each in markdown.data_files(dict(manifest))
     ]
-    if listings := [name.removeprefix("dataset/") for name in manifest["files"] if name.startswith(_LISTINGS)]:
+    if listings := [
+        name.removeprefix("dataset/") for name in manifest["files"] if name.startswith(_LISTINGS)
+    ]:
         found.append(("samples", "parquet", sorted(listings), f"Statistics {words.LISTING}."))
     return [
-        {"@type": "cr:FileSet", "@id": f"{name}-files", "name": f"{name}-files", "description": about, **inside}
+        {
+            "@type": "cr:FileSet",
+            "@id": f"{name}-files",
+            "name": f"{name}-files",
+            "description": about,
+            **inside,
+        }
         | {"encodingFormat": _MEDIA_TYPES[kind], "includes": paths}
         for name, kind, paths, about in found
     ]
@@ -185,8 +222,12 @@ def _format(manifest: Mapping[str, Any]) -> str:
     return str(manifest.get("published", {}).get("format", "arrow"))
 
 
-def _record_sets(manifest: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
-    """Splits by name, their rows if they can be loaded, the listing of samples, and the statistics."""
+def _record_sets(
+    manifest: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]
+) -> Iterator[dict[str, Any]]:
+    """Splits by name, their rows if they can be loaded, the listing of samples,
+    and the statistics.
+    """
     splits = words.splits(manifest)
     if splits:
         yield _names_of(splits)
@@ -203,7 +244,9 @@ def _record_sets(manifest: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]
 
 
 def _names_of(splits: Iterable[str]) -> dict[str, Any]:
-    names = [{"splits/name": split, "splits/url": _SPLITS.get(split, "cr:Split")} for split in splits]
+    names = [
+        {"splits/name": split, "splits/url": _SPLITS.get(split, "cr:Split")} for split in splits
+    ]
     columns = [
         {"@type": "cr:Field", "@id": "splits/name", "name": "name", "dataType": "sc:Text"},
         {"@type": "cr:Field", "@id": "splits/url", "name": "url", "dataType": "sc:URL"},
@@ -213,7 +256,13 @@ def _names_of(splits: Iterable[str]) -> dict[str, Any]:
 
 
 def _record_set(name: str, description: str, columns: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"@type": "cr:RecordSet", "@id": name, "name": name, "description": description, "field": columns}
+    return {
+        "@type": "cr:RecordSet",
+        "@id": name,
+        "name": name,
+        "description": description,
+        "field": columns,
+    }
 
 
 def _columns(record_set: str, schema: pa.Schema, source: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,4 +1,5 @@
-"""One sample of a dataset as text, for its data card: the first one of the first file, train before other splits.
+"""One sample of a dataset as text, for its data card: the first one of the first file, train before
+other splits.
 
 A new night adds files and leaves the first one as it is, so the card keeps its example.
 """
@@ -24,11 +25,16 @@ _TAIL: Final = 500  # and of its end
 _COMMENT: Final = re.compile(r"<!(?=--)")
 
 
-def example(data: Mapping[str, AnyPath], packed: Sequence[PackedReport], vocabulary: Vocabulary) -> dict[str, str]:
-    """``sample_id``, ``prompt`` (a long one without its middle) and ``completion``; empty where there is no sample.
-    data: the files of rows by the names of their output shards.
+def example(
+    data: Mapping[str, AnyPath], packed: Sequence[PackedReport], vocabulary: Vocabulary
+) -> dict[str, str]:
+    """``sample_id``, ``prompt`` (a long one without its middle) and ``completion``; empty where
+    there is no sample. data: the files of rows by the names of their output shards.
     """
-    files = sorted((report for report in packed if report.rows), key=lambda each: (each.split != "train", each.name))
+    files = sorted(
+        (report for report in packed if report.rows),
+        key=lambda each: (each.split != "train", each.name),
+    )
     if not files:
         return {}
     sample_id, ids, labels = _first(data[files[0].name])
@@ -43,11 +49,15 @@ def example(data: Mapping[str, AnyPath], packed: Sequence[PackedReport], vocabul
 def _first(path: AnyPath) -> tuple[str, Tokens, Tokens]:
     """Name, tokens and labels of the first sample of a file."""
     row = open_arrow(path).get_batch(0).slice(0, 1)
-    columns = (pl.Series(row.column(name)[0].values) for name in ("input_ids", "labels", "seq_lengths"))
+    columns = (
+        pl.Series(row.column(name)[0].values) for name in ("input_ids", "labels", "seq_lengths")
+    )
     ids, labels, lengths = (column.to_numpy() for column in columns)
     return row.column("sample_ids")[0][0].as_py(), ids[: lengths[0]], labels[: lengths[0]]
 
 
 def _shown(text: str) -> str:
-    """What was recorded, so that it can stand in a card: no control characters, and no mark of a note."""
+    """What was recorded, so that it can stand in a card: no control characters, and no mark of a
+    note.
+    """
     return _COMMENT.sub("<! ", printable(text))

@@ -1,4 +1,6 @@
-"""Licences by the Hub's identifiers (huggingface.co/docs/hub/repositories-licenses), and where the text of each is."""
+"""Licences by the Hub's identifiers (huggingface.co/docs/hub/repositories-licenses), and where the
+text of each is.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +16,29 @@ OTHER: Final = "other"
 _SPDX: Final = {
     identifier.lower(): identifier
     for identifier in (
-        "AFL-3.0 AGPL-3.0 Apache-2.0 Artistic-2.0 BSD-2-Clause BSD-3-Clause BSD-3-Clause-Clear BSL-1.0 C-UDA-1.0 "
-        "CC-BY-2.0 CC-BY-2.5 CC-BY-3.0 CC-BY-4.0 CC-BY-NC-2.0 CC-BY-NC-3.0 CC-BY-NC-4.0 CC-BY-NC-ND-3.0 "
-        "CC-BY-NC-ND-4.0 CC-BY-NC-SA-2.0 CC-BY-NC-SA-3.0 CC-BY-NC-SA-4.0 CC-BY-ND-4.0 CC-BY-SA-3.0 CC-BY-SA-4.0 "
-        "CC0-1.0 CDLA-Permissive-1.0 CDLA-Permissive-2.0 CDLA-Sharing-1.0 ECL-2.0 EPL-1.0 EPL-2.0 etalab-2.0 EUPL-1.1 "
-        "EUPL-1.2 GPL-2.0 GPL-3.0 ISC LGPL-2.1 LGPL-3.0 LPPL-1.3c MIT MPL-2.0 MS-PL NCSA OFL-1.1 OSL-3.0 PostgreSQL "
-        "Unlicense WTFPL Zlib"
+        "AFL-3.0 AGPL-3.0 Apache-2.0 Artistic-2.0 BSD-2-Clause BSD-3-Clause BSD-3-Clause-Clear "
+        "BSL-1.0 C-UDA-1.0 CC-BY-2.0 CC-BY-2.5 CC-BY-3.0 CC-BY-4.0 CC-BY-NC-2.0 CC-BY-NC-3.0 "
+        "CC-BY-NC-4.0 CC-BY-NC-ND-3.0 CC-BY-NC-ND-4.0 CC-BY-NC-SA-2.0 CC-BY-NC-SA-3.0 "
+        "CC-BY-NC-SA-4.0 CC-BY-ND-4.0 CC-BY-SA-3.0 CC-BY-SA-4.0 CC0-1.0 CDLA-Permissive-1.0 "
+        "CDLA-Permissive-2.0 CDLA-Sharing-1.0 ECL-2.0 EPL-1.0 EPL-2.0 etalab-2.0 EUPL-1.1 EUPL-1.2 "
+        "GPL-2.0 GPL-3.0 ISC LGPL-2.1 LGPL-3.0 LPPL-1.3c MIT MPL-2.0 MS-PL NCSA OFL-1.1 OSL-3.0 "
+        "PostgreSQL Unlicense WTFPL Zlib"
     ).split()
-} | {"c-uda": "C-UDA-1.0", "lgpl-lr": "LGPLLR", "odbl": "ODbL-1.0", "odc-by": "ODC-By-1.0", "pddl": "PDDL-1.0"}
+} | {
+    "c-uda": "C-UDA-1.0",
+    "lgpl-lr": "LGPLLR",
+    "odbl": "ODbL-1.0",
+    "odc-by": "ODC-By-1.0",
+    "pddl": "PDDL-1.0",
+}
 """The Hub's identifier -> SPDX's, where there is one."""
 
 _FAMILIES: Final = frozenset(
     (
-        "apple-amlr apple-ascl bigcode-openrail-m bigscience-bloom-rail-1.0 bigscience-openrail-m bsd cc "
-        "creativeml-openrail-m deepfloyd-if-license fair-noncommercial-research-license gemma gfdl gpl "
-        "grok2-community h-research intel-research lgpl llama2 llama3 llama3.1 llama3.2 llama3.3 llama4 openmdw-1.0 "
-        "openrail openrail++"
+        "apple-amlr apple-ascl bigcode-openrail-m bigscience-bloom-rail-1.0 bigscience-openrail-m "
+        "bsd cc creativeml-openrail-m deepfloyd-if-license fair-noncommercial-research-license "
+        "gemma gfdl gpl grok2-community h-research intel-research lgpl llama2 llama3 llama3.1 "
+        "llama3.2 llama3.3 llama4 openmdw-1.0 openrail openrail++"
     ).split()
 )
 """Identifiers of the Hub for families of licences, and for licences of models."""
@@ -40,15 +49,19 @@ URL: Final = re.compile(r"https?://[^\s<>\"|]+")
 
 
 def check(name: str, licence: str, otherwise: str) -> None:
-    """Raises `ConfigError` for a licence that the Hub has no identifier for. name: of the setting. otherwise: what to
-    write for such a licence.
+    """Raises `ConfigError` for a licence that the Hub has no identifier for. name: of the setting.
+    otherwise: what to write for such a licence.
     """
     if licence not in KNOWN:
         close = difflib.get_close_matches(licence.lower(), sorted(KNOWN), 1)
-        hint = f"did you mean {close[0]!r}?" if close else "they are listed at hf.co/docs/hub/repositories-licenses."
+        hint = (
+            f"did you mean {close[0]!r}?"
+            if close
+            else "they are listed at hf.co/docs/hub/repositories-licenses."
+        )
         raise ConfigError(
-            f"{name} = {licence!r} is no licence identifier of the Hub; {hint} For a licence that it does not know "
-            f"{otherwise}"
+            f"{name} = {licence!r} is no licence identifier of the Hub; {hint} For a licence that "
+            f"it does not know {otherwise}"
         )
 
 

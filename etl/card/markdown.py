@@ -1,9 +1,10 @@
-"""The data card: ``dataset/README.md`` with the Hub's YAML, a function of the manifest and the statistics.
+"""The data card: ``dataset/README.md`` with the Hub's YAML, a function of the manifest and the
+statistics.
 
-The body comes from a template (`etl.card.template`), the words from `etl.card.words`, what people wrote from
-`etl.dataset.hand_written`; the manifest holds template, if it is a user's, and notes. Splits without rows are not
-declared, because loading a declared split without a file fails; counts in the YAML are exact, because loading checks
-them.
+The body comes from a template (`etl.card.template`), the words from `etl.card.words`, what people
+wrote from `etl.dataset.hand_written`; the manifest holds template, if it is a user's, and notes.
+Splits without rows are not declared, because loading a declared split without a file fails; counts
+in the YAML are exact, because loading checks them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,16 @@ PLACE: Final = "path/or/repo"
 """What the card's examples load, where nobody knows yet where the dataset will lie."""
 
 _TAGS: Final = ("web-agents", "html", "tokenized", "stepmill")
-_SIZES: Final = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B")
+_SIZES: Final = (
+    "n<1K",
+    "1K<n<10K",
+    "10K<n<100K",
+    "100K<n<1M",
+    "1M<n<10M",
+    "10M<n<100M",
+    "100M<n<1B",
+    "1B<n<10B",
+)
 _MORE: Final = ("10B<n<100B", "100B<n<1T", "n>1T")
 _TOP: Final = 50
 _MARKUP: Final = re.compile(r"[\\`*\[\]<>|&]")
@@ -39,13 +49,20 @@ def render(manifest: dict[str, Any], tables: dict[str, pl.DataFrame], place: str
     head = yaml.safe_dump(_yaml(manifest), sort_keys=False, allow_unicode=True, width=120)
     hand = manifest.get("card", {})
     template = CardTemplate(hand["template"]) if hand.get("template") else CardTemplate.shipped()
-    return f"---\n{head}---\n\n{template.filled(_values(manifest, tables, place), Notes(hand.get('notes', {})))}"
+    body = template.filled(_values(manifest, tables, place), Notes(hand.get("notes", {})))
+    return f"---\n{head}---\n\n{body}"
 
 
-def _values(manifest: dict[str, Any], tables: dict[str, pl.DataFrame], place: str) -> dict[str, str]:
+def _values(
+    manifest: dict[str, Any], tables: dict[str, pl.DataFrame], place: str
+) -> dict[str, str]:
     """What the template's placeholders stand for."""
     hand = manifest.get("card", {})
-    totals, card, accounting = manifest["totals"], manifest["settings"]["card"], manifest["accounting"]
+    totals, card, accounting = (
+        manifest["totals"],
+        manifest["settings"]["card"],
+        manifest["accounting"],
+    )
     return {
         "pretty_name": card["pretty_name"],
         "samples": f"{totals['samples']:,}",
@@ -59,7 +76,9 @@ def _values(manifest: dict[str, Any], tables: dict[str, pl.DataFrame], place: st
         "vocabulary": words.vocabulary(manifest),
         "chat": manifest["settings"]["packed"]["chat"],
         "context": f"{manifest['settings']['index']['context']:,}",
-        "stages": "\n".join(f"{i}. `{name}` {text}" for i, (name, text) in enumerate(words.stages(manifest), 1)),
+        "stages": "\n".join(
+            f"{i}. `{name}` {text}" for i, (name, text) in enumerate(words.stages(manifest), 1)
+        ),
         "domain_table": _domains(tables["domains"]),
         "fields": _fields(),
         "splits": _splits(manifest),
@@ -77,20 +96,28 @@ def _values(manifest: dict[str, Any], tables: dict[str, pl.DataFrame], place: st
 
 
 def data_files(manifest: dict[str, Any]) -> list[dict[str, Any]]:
-    """Where the rows of each split lie, as the Hub's YAML has it: of a build by globs; of a published dataset by name,
-    because files that it does not have any more, or not yet, may lie beside them.
+    """Where the rows of each split lie, as the Hub's YAML has it: of a build by globs; of a
+    published dataset by name, because files that it does not have any more, or not yet, may lie
+    beside them.
     """
     if "published" not in manifest:
-        return [{"split": name, "path": f"data/*/{name}-*.arrow"} for name in words.splits(manifest)]
+        return [
+            {"split": name, "path": f"data/*/{name}-*.arrow"} for name in words.splits(manifest)
+        ]
     files = manifest["published"]["splits"]
-    return [{"split": name, "path": [file["path"] for file in files[name]]} for name in words.splits(manifest)]
+    return [
+        {"split": name, "path": [file["path"] for file in files[name]]}
+        for name in words.splits(manifest)
+    ]
 
 
 def download_size(manifest: dict[str, Any]) -> int:
     """Bytes of all files with rows."""
     if "published" not in manifest:
         return sum(int(split["bytes"]) for split in manifest["splits"].values())
-    return sum(int(file["bytes"]) for files in manifest["published"]["splits"].values() for file in files)
+    return sum(
+        int(file["bytes"]) for files in manifest["published"]["splits"].values() for file in files
+    )
 
 
 def citation(manifest: dict[str, Any]) -> str:
@@ -99,7 +126,11 @@ def citation(manifest: dict[str, Any]) -> str:
     if card.get("citation"):
         return str(card["citation"]).strip().replace("```", "'''")
     fields = {"title": card["pretty_name"], "author": " and ".join(card.get("creators", ()))}
-    fields |= {"year": card.get("published", "")[:4], "version": card.get("version", ""), "url": card.get("url", "")}
+    fields |= {
+        "year": card.get("published", "")[:4],
+        "version": card.get("version", ""),
+        "url": card.get("url", ""),
+    }
     fields["note"] = f"stepmill, recipe {manifest['recipe']}, fingerprint {manifest['fingerprint']}"
     lines = [f"  {name} = {{{_BRACES.sub('', text)}}}," for name, text in fields.items() if text]
     return "\n".join([f"@misc{{stepmill-{manifest['fingerprint'][:8]},", *lines, "}"])
@@ -108,9 +139,13 @@ def citation(manifest: dict[str, Any]) -> str:
 def _yaml(manifest: dict[str, Any]) -> dict[str, Any]:
     splits, card = words.splits(manifest), manifest["settings"]["card"]
     rows = _rows(manifest)
-    size = next((name for power, name in enumerate([*_SIZES, *_MORE], 3) if rows < 10**power), _MORE[-1])
+    size = next(
+        (name for power, name in enumerate([*_SIZES, *_MORE], 3) if rows < 10**power), _MORE[-1]
+    )
     other = {name: card[name] for name in ("license_name", "license_link") if card.get(name)}
-    sources = {"source_datasets": sorted(card["source_datasets"])} if card.get("source_datasets") else {}
+    sources = (
+        {"source_datasets": sorted(card["source_datasets"])} if card.get("source_datasets") else {}
+    )
     return {
         "pretty_name": card["pretty_name"],
         "language": [card["language"]],
@@ -122,7 +157,9 @@ def _yaml(manifest: dict[str, Any]) -> dict[str, Any]:
         **sources,
         "configs": [{"config_name": "default", "data_files": data_files(manifest)}],
         "dataset_info": {
-            "features": [{"name": each.name, "list": str(each.type.value_type)} for each in PACKED_SCHEMA],
+            "features": [
+                {"name": each.name, "list": str(each.type.value_type)} for each in PACKED_SCHEMA
+            ],
             "splits": [
                 {"name": name, "num_bytes": split["bytes"], "num_examples": split["rows"]}
                 for name, split in splits.items()
@@ -153,13 +190,23 @@ def _escaped(text: str) -> str:
 
 
 def _fields() -> str:
-    rows = [[f"`{each.name}`", f"list of {each.type.value_type}", words.FIELDS[each.name]] for each in PACKED_SCHEMA]
+    rows = [
+        [f"`{each.name}`", f"list of {each.type.value_type}", words.FIELDS[each.name]]
+        for each in PACKED_SCHEMA
+    ]
     return _table(["column", "type", "what"], rows)
 
 
 def _splits(manifest: dict[str, Any]) -> str:
     rows = [
-        [name, f"{s['rows']:,}", f"{s['samples']:,}", f"{s['tokens']:,}", f"{s['loss_tokens']:,}", f"{s['fill']:.1%}"]
+        [
+            name,
+            f"{s['rows']:,}",
+            f"{s['samples']:,}",
+            f"{s['tokens']:,}",
+            f"{s['loss_tokens']:,}",
+            f"{s['fill']:.1%}",
+        ]
         for name, s in words.splits(manifest).items()
     ]
     return _table(["split", "rows", "samples", "tokens", "with loss", "full"], rows)
@@ -169,15 +216,28 @@ def _example(found: Mapping[str, str]) -> str:
     """A sample as text, in fences that nothing in it can close."""
     if not found:
         return "There are no samples."
-    longest = max((len(run) for run in _FENCE.findall(found["prompt"] + found["completion"])), default=0)
+    longest = max(
+        (len(run) for run in _FENCE.findall(found["prompt"] + found["completion"])), default=0
+    )
     fence = "`" * max(3, longest + 1)
     said = f"`{found['sample_id'].replace('`', '')}`. The prompt, without loss:"
-    prompt, completion = (f"{fence}text\n{found[part]}\n{fence}" for part in ("prompt", "completion"))
+    prompt, completion = (
+        f"{fence}text\n{found[part]}\n{fence}" for part in ("prompt", "completion")
+    )
     return f"{said}\n\n{prompt}\n\nThe completion, with loss:\n\n{completion}"
 
 
 def _domains(domains: pl.DataFrame) -> str:
-    head = ["domain", "workflows", "steps", "samples", "tokens", "of tokens", "raw -> pruned", "targets kept"]
+    head = [
+        "domain",
+        "workflows",
+        "steps",
+        "samples",
+        "tokens",
+        "of tokens",
+        "raw -> pruned",
+        "targets kept",
+    ]
     rows = []
     for row in domains.head(_TOP).iter_rows(named=True):
         ratio = f"{row['pruned_chars'] / row['raw_chars']:.0%}" if row["raw_chars"] else ""
@@ -185,7 +245,9 @@ def _domains(domains: pl.DataFrame) -> str:
         counts = [f"{row[name]:,}" for name in ("workflows", "steps", "samples", "tokens")]
         rows.append([_cell(row["domain"]), *counts, f"{row['share']:.1%}", ratio, survival])
     more = domains.height - _TOP
-    return _table(head, rows) + (f"\n\nand {more:,} more in `stats/domains.parquet`" if more > 0 else "")
+    return _table(head, rows) + (
+        f"\n\nand {more:,} more in `stats/domains.parquet`" if more > 0 else ""
+    )
 
 
 def _drops(manifest: dict[str, Any]) -> str:
@@ -207,7 +269,12 @@ def _license(card: Mapping[str, Any]) -> str:
 
 def _licenses(manifest: dict[str, Any]) -> str:
     rows = [
-        [each["format"], f"{each['files']:,}", f"{each['samples']:,}", _linked(each["license"]) or "not given"]
+        [
+            each["format"],
+            f"{each['files']:,}",
+            f"{each['samples']:,}",
+            _linked(each["license"]) or "not given",
+        ]
         for each in words.sources(manifest)
     ]
     return _table(["recorded as", "files", "samples", "licence"], rows)

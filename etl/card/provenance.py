@@ -1,5 +1,6 @@
-"""Where a dataset comes from, and what is to be known before using it, as properties of ``croissant.json``: PROV-O of
-the W3C, and the vocabulary of responsible AI (mlcommons.org/croissant/RAI/1.0).
+"""Where a dataset comes from, and what is to be known before using it, as properties of
+``croissant.json``: PROV-O of the W3C, and the vocabulary of responsible AI
+(mlcommons.org/croissant/RAI/1.0).
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ def provenance(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """What it was derived from, by what, and who is responsible, as far as that is known."""
     recipe = f"stepmill, recipe {manifest['recipe']}"
     derived: list[dict[str, Any]] = [
-        {"@type": "prov:Entity", "@id": f"https://huggingface.co/datasets/{name.removeprefix('extended|')}"}
+        {
+            "@type": "prov:Entity",
+            "@id": f"https://huggingface.co/datasets/{name.removeprefix('extended|')}",
+        }
         for name in manifest["settings"]["card"].get("source_datasets", ())
         if name != "original"
     ]
@@ -23,11 +27,17 @@ def provenance(manifest: Mapping[str, Any]) -> dict[str, Any]:
         link = licenses.text_of(each["license"]) or each["license"]
         counts = f"{counted(each['files'], 'file')}, {counted(each['samples'], 'sample')}"
         about = f"recordings in the format {each['format']}: {counts}"
-        derived.append({"@type": "prov:Entity", "prov:label": about, **({"license": link} if link else {})})
+        derived.append(
+            {"@type": "prov:Entity", "prov:label": about, **({"license": link} if link else {})}
+        )
     activities = [
-        {"@type": "prov:Activity", "prov:label": f"{name}: {plain(text)}"} for name, text in words.stages(manifest)
+        {"@type": "prov:Activity", "prov:label": f"{name}: {plain(text)}"}
+        for name, text in words.stages(manifest)
     ]
-    agents = [{"@type": "prov:Agent", "prov:label": name} for name in manifest["settings"]["card"].get("creators", ())]
+    agents = [
+        {"@type": "prov:Agent", "prov:label": name}
+        for name in manifest["settings"]["card"].get("creators", ())
+    ]
     found = {
         "prov:wasDerivedFrom": derived,
         "prov:wasGeneratedBy": [
@@ -44,23 +54,33 @@ def provenance(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def responsible(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The vocabulary of responsible AI: what the card says in its sections, property by property."""
+    """The vocabulary of responsible AI: what the card says in its sections,
+    property by property.
+    """
     shares = manifest["figures"]["domain_shares"]
     biases = [f"{share:.1%} of the samples are of {name}." for name, share in _largest(shares)]
     formats = ", ".join(sorted({each["format"] for each in words.sources(manifest)}))
     reads = manifest["accounting"]["step"]
     left_out = f"{reads['dropped']:,} of {reads['read']:,} recorded steps"
     missing = f"{left_out} are not in the dataset; stats/drops.parquet says why."
-    collection = f"Recordings of people or agents using websites, in the formats {formats}." if formats else ""
+    collection = (
+        f"Recordings of people or agents using websites, in the formats {formats}."
+        if formats
+        else ""
+    )
     limits = [*words.limits(manifest), *words.contamination(manifest)]
     found: dict[str, Any] = {
         "rai:dataCollection": collection,
         "rai:dataCollectionType": ["Software Collection"],
         "rai:dataCollectionMissingData": missing,
-        "rai:dataPreprocessingProtocol": [f"{name}: {plain(text)}." for name, text in words.stages(manifest)],
+        "rai:dataPreprocessingProtocol": [
+            f"{name}: {plain(text)}." for name, text in words.stages(manifest)
+        ],
         "rai:dataBiases": biases,
         "rai:dataLimitations": [plain(text) for text in limits],
-        "rai:dataUseCases": ["Fine-tuning of models that predict the next step of a task on a web page."],
+        "rai:dataUseCases": [
+            "Fine-tuning of models that predict the next step of a task on a web page."
+        ],
         "rai:personalSensitiveInformation": [plain(text) for text in words.privacy(manifest)],
     }
     return {name: value for name, value in found.items() if value}

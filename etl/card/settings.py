@@ -1,4 +1,6 @@
-"""The recipe's section ``[card]``: what the data card and ``croissant.json`` say that no recording tells."""
+"""The recipe's section ``[card]``: what the data card and ``croissant.json`` say that no recording
+tells.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,14 @@ _WILD: Final = re.compile(r"[*?\[./]")
 
 @dataclass(frozen=True)
 class CardSettings:
-    """pretty_name, license (with license_name and license_link if it is ``other``), language, tags, source_datasets,
-    creators, url, published (a date), version, citation (BibTeX): of the dataset, for readers and search engines.
+    """pretty_name, license (with license_name and license_link if it is ``other``), language, tags,
+    source_datasets, creators, url, published (a date), version, citation (BibTeX): of the dataset,
+    for readers and search engines.
 
-    licenses: of what was recorded, by format (``mind2web``) or by a pattern of input names (``shop/*``), the longest
-    that matches; each an identifier of the Hub or a URL. template: a file, `etl.card.template`; notes: a file,
-    `etl.dataset.hand_written`. Errors: ConfigError for what the Hub or Croissant would not take.
+    licenses: of what was recorded, by format (``mind2web``) or by a pattern of input names
+    (``shop/*``), the longest that matches; each an identifier of the Hub or a URL. template: a
+    file, `etl.card.template`; notes: a file, `etl.dataset.hand_written`. Errors: ConfigError for
+    what the Hub or Croissant would not take.
     """
 
     pretty_name: str = "Web workflows"
@@ -59,11 +63,23 @@ class CardSettings:
         if not self.pretty_name.strip():
             raise ConfigError("card.pretty_name is empty; give the dataset a name")
         self._check_license()
-        _matches("card.language", self.language, _LANGUAGE, "an ISO 639 code of two or three letters, or multilingual")
+        _matches(
+            "card.language",
+            self.language,
+            _LANGUAGE,
+            "an ISO 639 code of two or three letters, or multilingual",
+        )
         for tag in (*self.tags, *self.creators):
-            _matches("card.tags and card.creators", tag, re.compile(r"\S[^\r\n]*"), "a line of text")
+            _matches(
+                "card.tags and card.creators", tag, re.compile(r"\S[^\r\n]*"), "a line of text"
+            )
         for name in self.source_datasets:
-            _matches("card.source_datasets", name, _DATASET, "'original' or a dataset of the Hub (owner/name)")
+            _matches(
+                "card.source_datasets",
+                name,
+                _DATASET,
+                "'original' or a dataset of the Hub (owner/name)",
+            )
         for name, link in {"url": self.url, "license_link": self.license_link}.items():
             if link:
                 _matches(f"card.{name}", link, licenses.URL, "a URL (https://...)")
@@ -71,41 +87,63 @@ class CardSettings:
             _matches("card.version", self.version, _VERSION, "a version as 1.0.0")
 
     def _check_license(self) -> None:
-        licenses.check("card.license", self.license, 'write "other", with card.license_name and card.license_link')
+        licenses.check(
+            "card.license",
+            self.license,
+            'write "other", with card.license_name and card.license_link',
+        )
         if self.license == licenses.OTHER:
             if not (self.license_name and self.license_link):
-                raise ConfigError('card.license = "other" needs card.license_name and card.license_link')
-            _matches("card.license_name", self.license_name, _NAME, "an identifier as my-license-1.0")
+                raise ConfigError(
+                    'card.license = "other" needs card.license_name and card.license_link'
+                )
+            _matches(
+                "card.license_name", self.license_name, _NAME, "an identifier as my-license-1.0"
+            )
         elif self.license_name or self.license_link:
-            raise ConfigError('card.license_name and card.license_link go with card.license = "other" only')
+            raise ConfigError(
+                'card.license_name and card.license_link go with card.license = "other" only'
+            )
 
     def check_sources(self, formats: Collection[str]) -> None:
-        """Raises `ConfigError` if ``licenses`` names neither one of these formats nor a pattern, or no licence."""
+        """Raises `ConfigError` if ``licenses`` names neither one of these formats nor a pattern, or
+        no licence.
+        """
         for key, licence in self.licenses.items():
             _check_source_license(key, licence, formats)
 
     @cached_property
     def layout(self) -> CardTemplate:
         """The card's template. Raises `ConfigError` if it cannot be used."""
-        return CardTemplate.of_file(Path(self.template)) if self.template else CardTemplate.shipped()
+        return (
+            CardTemplate.of_file(Path(self.template)) if self.template else CardTemplate.shipped()
+        )
 
     @cached_property
     def written(self) -> Notes | None:
-        """The hand-written parts, if a file holds them. Raises `ConfigError` if it cannot be used."""
+        """The hand-written parts, if a file holds them.
+        Raises `ConfigError` if it cannot be used.
+        """
         return Notes.of_file(Path(self.notes)) if self.notes else None
 
     def settings(self) -> dict[str, Any]:
-        """What decides the card, as JSON knows it; the template by its hash. The notes are accounted for by the build
-        (`etl.dataset.hand_written`).
+        """What decides the card, as JSON knows it; the template by its hash. The notes are
+        accounted for by the build (`etl.dataset.hand_written`).
         """
-        plain = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _NOT_SETTINGS}
+        plain = {
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if each.name not in _NOT_SETTINGS
+        }
         lists = {name: list(value) for name, value in plain.items() if isinstance(value, tuple)}
         published = f"{self.published:%Y-%m-%d}" if self.published else ""
         return {**plain, **lists, "published": published, "template": self.layout.sha256}
 
 
 def license_of(name: str, kind: str, given: dict[str, str]) -> str:
-    """The licence of an input, by the longest pattern that matches its name, else by its format; empty if none is."""
+    """The licence of an input, by the longest pattern that matches its name, else by its format;
+    empty if none is.
+    """
     patterns = [key for key in given if _WILD.search(key) and fnmatchcase(name, key)]
     if patterns:
         return given[max(patterns, key=lambda key: (len(key), key))]
@@ -115,10 +153,16 @@ def license_of(name: str, kind: str, given: dict[str, str]) -> str:
 def _check_source_license(key: str, licence: str, formats: Collection[str]) -> None:
     if key not in formats and not _WILD.search(key):
         close = difflib.get_close_matches(key, sorted(formats), 1)
-        hint = f"did you mean {close[0]!r}?" if close else "a pattern of input names has a dot, a slash or a wildcard"
+        hint = (
+            f"did you mean {close[0]!r}?"
+            if close
+            else "a pattern of input names has a dot, a slash or a wildcard"
+        )
         raise ConfigError(f"card.licenses: there is no format {key!r}; {hint}")
     if licence == licenses.OTHER:
-        raise ConfigError(f"card.licenses.{key}: give the URL of the licence's text instead of 'other'")
+        raise ConfigError(
+            f"card.licenses.{key}: give the URL of the licence's text instead of 'other'"
+        )
     if not licenses.URL.fullmatch(licence):
         licenses.check(f"card.licenses.{key}", licence, "give the URL of its text")
 

@@ -1,8 +1,8 @@
 """Templates of the data card: Markdown with ``$name`` placeholders and empty places for notes
 (`etl.dataset.hand_written`).
 
-The shipped one is ``data_cards/dataset.md``; a recipe names another by ``card.template``. A dollar sign is written
-``$$``. The Hub's YAML is no part of it: it comes from the manifest.
+The shipped one is ``data_cards/dataset.md``; a recipe names another by ``card.template``. A dollar
+sign is written ``$$``. The Hub's YAML is no part of it: it comes from the manifest.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from schemas.errors import ConfigError
 
 PLACEHOLDERS: Final = frozenset(
     (
-        "pretty_name samples workflows domains tokens loss_tokens rows context recipe fingerprint vocabulary chat "
-        "stages domain_table fields splits split_rule privacy contamination limits drops license licenses place "
-        "citation example"
+        "pretty_name samples workflows domains tokens loss_tokens rows context recipe fingerprint "
+        "vocabulary chat stages domain_table fields splits split_rule privacy contamination limits "
+        "drops license licenses place citation example"
     ).split()
 )
 
 
 @dataclass(frozen=True)
 class CardTemplate:
-    """text: with placeholders. where: it comes from, for messages. Errors: ConfigError for placeholders that there
-    are not, notes that are not empty, or a YAML head.
+    """text: with placeholders. where: it comes from, for messages. Errors: ConfigError for
+    placeholders that there are not, notes that are not empty, or a YAML head.
     """
 
     text: str
@@ -43,13 +43,16 @@ class CardTemplate:
         for piece in self._pieces:
             if piece.name and piece.text:
                 raise ConfigError(
-                    f"{self.where}: the notes {piece.name!r} are not empty; they are where people write in the card, "
-                    "so put the template's own text outside"
+                    f"{self.where}: the notes {piece.name!r} are not empty; they are where people "
+                    f"write in the card, so put the template's own text outside"
                 )
             if not piece.name:
                 self._check(piece.text)
         if self.text.lstrip().startswith("---"):
-            raise ConfigError(f"{self.where}: begins with YAML; leave it out, it is made from the manifest and [card]")
+            raise ConfigError(
+                f"{self.where}: begins with YAML; leave it out, it is made from the manifest and "
+                "[card]"
+            )
 
     def _check(self, text: str) -> None:
         for found in Template.pattern.finditer(text):
@@ -59,9 +62,15 @@ class CardTemplate:
             at = self.text.find(text) + found.start()
             line = self.text.count("\n", 0, at) + 1
             if name is None:
-                raise ConfigError(f"{self.where}, line {line}: a lone $; write $$ for a dollar sign")
+                raise ConfigError(
+                    f"{self.where}, line {line}: a lone $; write $$ for a dollar sign"
+                )
             close = difflib.get_close_matches(name, sorted(PLACEHOLDERS), 1)
-            hint = f"did you mean ${close[0]}?" if close else f"there are: {', '.join(sorted(PLACEHOLDERS))}"
+            hint = (
+                f"did you mean ${close[0]}?"
+                if close
+                else f"there are: {', '.join(sorted(PLACEHOLDERS))}"
+            )
             raise ConfigError(f"{self.where}, line {line}: there is no placeholder ${name}; {hint}")
 
     @cached_property
@@ -70,7 +79,9 @@ class CardTemplate:
         names = [piece.name for piece in found if piece.name]
         for name in names:
             if names.count(name) > 1:
-                raise ConfigError(f"{self.where}: notes {name!r} have two places; give one of them another name")
+                raise ConfigError(
+                    f"{self.where}: notes {name!r} have two places; give one of them another name"
+                )
         return found
 
     @cached_property
@@ -89,10 +100,14 @@ class CardTemplate:
         return cls(read_text(path, "card.template"), f"card.template {path}")
 
     def filled(self, values: Mapping[str, str], notes: Notes) -> str:
-        """The template with its placeholders replaced and the notes in their places; those without one at the end."""
+        """The template with its placeholders replaced and the notes in their places; those without
+        one at the end.
+        """
         written = notes.parts
         parts = [
-            marked(each.name, written.get(each.name, "")) if each.name else Template(each.text).substitute(values)
+            marked(each.name, written.get(each.name, ""))
+            if each.name
+            else Template(each.text).substitute(values)
             for each in self._pieces
         ]
         homeless = sorted(written.keys() - {piece.name for piece in self._pieces})

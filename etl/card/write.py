@@ -16,16 +16,23 @@ from etl.files.storage import AnyPath
 
 
 def by_hand(out: AnyPath, settings: CardSettings) -> dict[str, Any]:
-    """What people wrote of the card: ``template`` (empty for the shipped one) and ``notes``, for the manifest."""
+    """What people wrote of the card: ``template`` (empty for the shipped one) and ``notes``, for
+    the manifest.
+    """
     template = settings.layout.text if settings.template else ""
     return {"template": template, "notes": dict(hand_written.current(out, settings.written).parts)}
 
 
 def write(
-    out: AnyPath, manifest: dict[str, Any], tables: Mapping[str, pl.DataFrame], packed: Sequence[PackedReport]
+    out: AnyPath,
+    manifest: dict[str, Any],
+    tables: Mapping[str, pl.DataFrame],
+    packed: Sequence[PackedReport],
 ) -> dict[str, str]:
     """Write both; returns their hashes by path. manifest: with the hashes of all other files."""
-    described = croissant.render(manifest, tables, {f"data/{each.name}.arrow": each.bytes for each in packed})
+    described = croissant.render(
+        manifest, tables, {f"data/{each.name}.arrow": each.bytes for each in packed}
+    )
     with atomic(out / hand_written.CARD) as stream:
         stream.write(markdown.render(manifest, dict(tables)).encode())
     hand_written.keep(out, hand_written.Notes(manifest["card"]["notes"]))

@@ -1,1 +1,3 @@
-"""The commands, one file a group of them; `etl.cli.main` lists them. Nothing else of ours knows them."""
+"""The commands, one file a group of them; `etl.cli.main` lists them. Nothing else of ours knows
+them.
+"""

@@ -34,22 +34,36 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True)
-@click.option("--out", type=Folder(), help="Folder of the build: a path, s3://bucket/path, gs://, hf://.")
+@click.option(
+    "--out", type=Folder(), help="Folder of the build: a path, s3://bucket/path, gs://, hf://."
+)
 @recipe_option
 @set_option
 @workers_option
 @ray_option
 @slice_option
-@click.option("--redo", is_flag=True, help="Where settings have changed, do again the phases they are about.")
+@click.option(
+    "--redo", is_flag=True, help="Where settings have changed, do again the phases they are about."
+)
 @removal_option
 @click.option(
     "--generations",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Build by the generations of this manifest.",
 )
-@click.option("--hook", default="", help="Command for the shell, run when the build has ended, however that was.")
-@click.option("--strict", is_flag=True, help="An entry of a list that matches nothing is an error: exit code 1.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done: settings, inputs, files, reasons.")
+@click.option(
+    "--hook",
+    default="",
+    help="Command for the shell, run when the build has ended, however that was.",
+)
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="An entry of a list that matches nothing is an error: exit code 1.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would be done: settings, inputs, files, reasons."
+)
 @log_option
 @json_option
 def build(
@@ -70,11 +84,11 @@ def build(
 ) -> None:
     """Build a dataset from files, folders or globs; or from one build file with a [build] table.
 
-    Running the same command again completes an interrupted build and changes nothing in a finished one. Over inputs
-    that grew, it does what is new or changed, as a new generation.
+    Running the same command again completes an interrupted build and changes nothing in a finished
+    one. Over inputs that grew, it does what is new or changed, as a new generation.
 
-    The hook finds how the build ended in $STEPMILL_STATUS (complete, nothing_to_do, gate_failed, failed, interrupted),
-    and a summary in the file $STEPMILL_LAST_BUILD.
+    The hook finds how the build ended in $STEPMILL_STATUS (complete, nothing_to_do, gate_failed,
+    failed, interrupted), and a summary in the file $STEPMILL_LAST_BUILD.
 
     \b
     stepmill build recordings/ --out dataset/
@@ -98,13 +112,24 @@ def build(
     if part is not None:
         build, order = prepared(job, workers, ray, **options)
         count = build.run_samples(part, order)
-        log.say(f"slice {part.name}: {counted(count, 'input')} read; when all are: stepmill finish {job.out}")
+        log.say(
+            f"slice {part.name}: {counted(count, 'input')} read; when all are: stepmill finish "
+            f"{job.out}"
+        )
         return
     manifest = run(job, workers, ray, **options)
     if as_json:
         from etl.build import unmatched
 
-        names = ("recipe", "fingerprint", "splits", "totals", "quarantined", "unknown_actions", "oddities")
+        names = (
+            "recipe",
+            "fingerprint",
+            "splits",
+            "totals",
+            "quarantined",
+            "unknown_actions",
+            "oddities",
+        )
         shown = {key: manifest.get(key) for key in names} | {"dropped": _dropped(manifest, job)}
         show_json(shown | unmatched.kept(job.out / "work").as_json())
 
@@ -121,7 +146,8 @@ def _dropped(manifest: dict[str, Any], job: Job) -> list[dict[str, Any]]:
 @removal_option
 @log_option
 def retry(directory: AnyPath, workers: int | None, allow_removal: bool) -> None:
-    """Read what was quarantined again, with the sources as they are now, and build what has become readable.
+    """Read what was quarantined again, with the sources as they are now, and build what has become
+    readable.
 
     \b
     stepmill retry dataset/
@@ -139,7 +165,13 @@ def retry(directory: AnyPath, workers: int | None, allow_removal: bool) -> None:
 @slice_option
 @removal_option
 @log_option
-def finish(directory: AnyPath, workers: int | None, ray: str | None, part: Slice | None, allow_removal: bool) -> None:
+def finish(
+    directory: AnyPath,
+    workers: int | None,
+    ray: str | None,
+    part: Slice | None,
+    allow_removal: bool,
+) -> None:
     """Complete a build whose inputs were read in slices; with --shard, pack one slice of it first.
 
     \b
@@ -162,7 +194,8 @@ def finish(directory: AnyPath, workers: int | None, ray: str | None, part: Slice
 @removal_option
 @log_option
 def compact(directory: AnyPath, workers: int | None, allow_removal: bool) -> None:
-    """Make one generation of all: shuffled as a whole, packed in full. Every file of the dataset is written anew.
+    """Make one generation of all: shuffled as a whole, packed in full. Every file of the dataset is
+    written anew.
 
     \b
     stepmill compact dataset/
@@ -176,9 +209,11 @@ def compact(directory: AnyPath, workers: int | None, allow_removal: bool) -> Non
 @directory_argument
 @click.option("--dry-run", is_flag=True, help="Say what would be removed.")
 def clean(directory: AnyPath, dry_run: bool) -> None:
-    """Remove work files that nothing uses: of inputs that are gone, and what an interruption left behind.
+    """Remove work files that nothing uses: of inputs that are gone, and what an interruption left
+    behind.
 
-    What is made of the inputs of a build that is not finished stays, also between slices. Files of others stay.
+    What is made of the inputs of a build that is not finished stays, also between slices. Files of
+    others stay.
 
     \b
     stepmill clean dataset/ --dry-run

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from etl.cli.options import Folder, at, candidate_option, directory_argument, json_option, log_option, show_json
+from etl.cli.options import (
+    Folder,
+    at,
+    candidate_option,
+    directory_argument,
+    json_option,
+    log_option,
+    show_json,
+)
 from etl.terminal import log
 from etl.terminal.words import counted
 from schemas.errors import ConfigError
@@ -19,23 +27,38 @@ if TYPE_CHECKING:
 
 @click.command()
 @directory_argument
-@click.option("--out", type=Folder(), required=True, help="Folder of the export: a path, s3://bucket/path, gs://.")
 @click.option(
-    "--format", "kind", type=click.Choice(["messages", "tokens"]), default="messages", show_default=True,
+    "--out",
+    type=Folder(),
+    required=True,
+    help="Folder of the export: a path, s3://bucket/path, gs://.",
+)
+@click.option(
+    "--format", "kind", type=click.Choice(["messages", "tokens"]), default="messages",
+    show_default=True,
     help="Chat messages, or tokens with attention_mask and labels.",
 )  # fmt: skip
 @click.option(
-    "--file-type", type=click.Choice(["jsonl", "parquet"]), help="jsonl for messages, parquet for tokens unless given."
+    "--file-type",
+    type=click.Choice(["jsonl", "parquet"]),
+    help="jsonl for messages, parquet for tokens unless given.",
 )
 @click.option("--split", "splits", multiple=True, help="Only this split; repeatable.")
 @click.option(
     "--special-tokens", type=click.Choice(["escape", "keep"]), default="escape", show_default=True,
-    help="What becomes of text in messages that looks like one: <|im_end|> is written <\\|im_end|>.",
+    help="What becomes of text in messages that looks like one: <|im_end|> is written "
+         "<\\|im_end|>.",
 )  # fmt: skip
 @click.option(
-    "--replace", is_flag=True, help="Let it take the place of another export in the folder, with all splits of that."
+    "--replace",
+    is_flag=True,
+    help="Let it take the place of another export in the folder, with all splits of that.",
 )
-@click.option("--vocabulary", metavar="FILE", help="Where it is, if it is one of your own and the build is elsewhere.")
+@click.option(
+    "--vocabulary",
+    metavar="FILE",
+    help="Where it is, if it is one of your own and the build is elsewhere.",
+)
 @log_option
 @candidate_option
 @json_option
@@ -53,12 +76,14 @@ def export(
 ) -> None:
     """Write the samples of a dataset one by one, as chat messages or as tokens.
 
-    DIRECTORY is the folder of a build, or a dataset without its build. Long pages are as in the dataset: cut to the
-    context. Messages serve models with another vocabulary; tokens serve trainers that pack by themselves, like axolotl.
-    Text in messages that looks like a special token is escaped, or kept and counted.
+    DIRECTORY is the folder of a build, or a dataset without its build. Long pages are as in the
+    dataset: cut to the context. Messages serve models with another vocabulary; tokens serve
+    trainers that pack by themselves, like axolotl. Text in messages that looks like a special token
+    is escaped, or kept and counted.
 
-    The same command with another --split adds to the folder. Another format, or a dataset that has changed since, is
-    refused there, or takes the place of what was exported: --replace. Files of others in the folder stay.
+    The same command with another --split adds to the folder. Another format, or a dataset that has
+    changed since, is refused there, or takes the place of what was exported: --replace. Files of
+    others in the folder stay.
 
     \b
     stepmill export dataset/ --out messages/
@@ -69,7 +94,9 @@ def export(
     from etl.publish.export import Export, manifest_of
 
     directory = at(directory, candidate)
-    build = storage.exists(directory / "dataset" / "manifest.json") or not storage.exists(directory / "manifest.json")
+    build = storage.exists(directory / "dataset" / "manifest.json") or not storage.exists(
+        directory / "manifest.json"
+    )
     dataset = directory / "dataset" if build else directory
     chat = None
     if kind == "messages":
@@ -89,8 +116,14 @@ def export(
         log.warn(f"{out}: other splits there are not complete; export them again")
     like = summary.get("like_special_tokens", {"texts": 0})
     if like["texts"]:
-        done = "escaped with a backslash" if like["escaped"] else "kept: a chat template may take them for such"
-        log.say(f"texts like special tokens: {like['texts']:,} in {like['samples']:,} samples, {done}")
+        done = (
+            "escaped with a backslash"
+            if like["escaped"]
+            else "kept: a chat template may take them for such"
+        )
+        log.say(
+            f"texts like special tokens: {like['texts']:,} in {like['samples']:,} samples, {done}"
+        )
 
 
 def _counts(summary: dict[str, Any]) -> list[tuple[str, dict[str, int]]]:
@@ -114,12 +147,12 @@ def _chat(manifest: dict[str, Any], directory: AnyPath, file: str | None) -> Cha
         found = vocabularies.noted(asked["vocabulary"])
     else:
         raise ConfigError(
-            f"{directory}: its vocabulary is {known.get('file', 'a file')} (sha256 {packed['vocabulary']}); say where "
-            "that is: --vocabulary FILE"
+            f"{directory}: its vocabulary is {known.get('file', 'a file')} (sha256 "
+            f"{packed['vocabulary']}); say where that is: --vocabulary FILE"
         )
     if found.sha256 != packed["vocabulary"]:
         raise ConfigError(
-            f"{directory}: its vocabulary has sha256 {packed['vocabulary']}, {found.name} has {found.sha256}; give the "
-            "very one: --vocabulary FILE"
+            f"{directory}: its vocabulary has sha256 {packed['vocabulary']}, {found.name} has "
+            f"{found.sha256}; give the very one: --vocabulary FILE"
         )
     return Chat(found, packed["chat"], packed["prompt"]["system"])

@@ -46,8 +46,9 @@ class _Views(click.Group):
 def inspect(ctx: click.Context, directory: AnyPath) -> None:
     """Look at a build or a published dataset, by one of the views below; without one, the overview.
 
-    DIRECTORY is the folder of a build, or a published dataset/ alone, here or on s3://, hf:// and the like. Every view
-    has --json and --csv, and --candidate for what gates rejected. Help on a view: stepmill inspect VIEW --help
+    DIRECTORY is the folder of a build, or a published dataset/ alone, here or on s3://, hf:// and
+    the like. Every view has --json and --csv, and --candidate for what gates rejected. Help on a
+    view: stepmill inspect VIEW --help
 
     \b
     stepmill inspect dataset/
@@ -71,8 +72,12 @@ def forms(command: Any) -> Any:
     """The options of every view: how it is printed."""
     color = "Colour; by default on a terminal, unless $NO_COLOR is set."
     for option in (
-        click.option("--candidate", is_flag=True, expose_value=False, callback=_candidate, help=CANDIDATE),
-        click.option("--color/--no-color", default=None, expose_value=False, callback=_colored, help=color),
+        click.option(
+            "--candidate", is_flag=True, expose_value=False, callback=_candidate, help=CANDIDATE
+        ),
+        click.option(
+            "--color/--no-color", default=None, expose_value=False, callback=_colored, help=color
+        ),
         click.option("--csv", "form", flag_value="csv", help="Print CSV."),
         click.option("--json", "form", flag_value="json", help="Print JSON."),
     ):
@@ -93,11 +98,14 @@ def place_at(directory: AnyPath) -> Iterator[Place]:
         yield place_of(directory)
     except (pl.exceptions.PolarsError, pa.ArrowException) as error:
         raise IntegrityError(
-            f"{directory}: a file in it cannot be read ({error}); which one says: stepmill verify {directory}"
+            f"{directory}: a file in it cannot be read ({error}); which one says: stepmill verify "
+            f"{directory}"
         ) from error
 
 
-def show_view(form: str | None, value: Any, rows: Callable[[], str], text: Callable[[], str]) -> None:
+def show_view(
+    form: str | None, value: Any, rows: Callable[[], str], text: Callable[[], str]
+) -> None:
     """A view in the form that is asked for."""
     if form == "json":
         show_json(value)
@@ -106,7 +114,9 @@ def show_view(form: str | None, value: Any, rows: Callable[[], str], text: Calla
 
 
 @inspect.command()
-@click.option("--recount", is_flag=True, help="Work out the accounting again from the files of the build.")
+@click.option(
+    "--recount", is_flag=True, help="Work out the accounting again from the files of the build."
+)
 @forms
 def overview(directory: AnyPath, recount: bool, form: str | None) -> None:
     """Totals, splits, accounting, drops, largest domains.
@@ -124,9 +134,17 @@ def overview(directory: AnyPath, recount: bool, form: str | None) -> None:
 
 
 @inspect.command()
-@click.option("--domain", "pattern", default="", metavar="GLOB", help="Only these: shop.example, '*.test'.")
+@click.option(
+    "--domain", "pattern", default="", metavar="GLOB", help="Only these: shop.example, '*.test'."
+)
 @click.option("--subdomains", is_flag=True, help="Subdomains instead.")
-@click.option("--sort", default="tokens", show_default=True, metavar="COLUMN", help="By any column that --csv has.")
+@click.option(
+    "--sort",
+    default="tokens",
+    show_default=True,
+    metavar="COLUMN",
+    help="By any column that --csv has.",
+)
 @click.option("--ascending", is_flag=True, help="Smallest first.")
 @click.option("--top", type=click.IntRange(1), help="Only so many, the first of that order.")
 @click.option("--bottom", type=click.IntRange(1), help="Only so many, the last of that order.")
@@ -145,8 +163,8 @@ def domains(
 ) -> None:
     """Domains side by side, and which are unlike the others.
 
-    Counts, shares of samples and tokens, drops, targets kept. Unlike the others is what has a modified z-score, by the
-    median absolute deviation, beyond 3.5.
+    Counts, shares of samples and tokens, drops, targets kept. Unlike the others is what has a
+    modified z-score, by the median absolute deviation, beyond 3.5.
 
     \b
     stepmill inspect dataset/ domains --sort survival --ascending --top 20
@@ -163,10 +181,17 @@ def domains(
 
 
 @inspect.command()
-@click.option("--unit", default="", type=click.Choice(["", "record", "workflow", "step", "sample"]), help="Only these.")
+@click.option(
+    "--unit",
+    default="",
+    type=click.Choice(["", "record", "workflow", "step", "sample"]),
+    help="Only these.",
+)
 @click.option("--stage", default="", help="Only those that this stage dropped.")
 @click.option("--reason", default="", help="Only those dropped for this reason.")
-@click.option("--domain", default="", metavar="GLOB", help="Only these domains: shop.example, '*.test'.")
+@click.option(
+    "--domain", default="", metavar="GLOB", help="Only these domains: shop.example, '*.test'."
+)
 @click.option(
     "--by",
     multiple=True,
@@ -175,7 +200,9 @@ def domains(
     show_default=True,
     help="What is counted apart; repeatable.",
 )
-@click.option("--examples", type=click.IntRange(0), default=0, metavar="N", help="N ids with details of each.")
+@click.option(
+    "--examples", type=click.IntRange(0), default=0, metavar="N", help="N ids with details of each."
+)
 @forms
 def drops(
     directory: AnyPath,

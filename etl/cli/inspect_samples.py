@@ -1,4 +1,6 @@
-"""The views of `stepmill inspect` that are of samples: a list, one for reading, how long they are."""
+"""The views of `stepmill inspect` that are of samples: a list, one for reading,
+how long they are.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,32 @@ if TYPE_CHECKING:
 def _filters(command: Any) -> Any:
     """The options by which samples are chosen."""
     for option in (
-        click.option("--max-tokens", "longest", type=click.IntRange(0), help="At most so many tokens, all in all."),
-        click.option("--min-tokens", "shortest", type=click.IntRange(0), help="At least so many tokens, all in all."),
+        click.option(
+            "--max-tokens",
+            "longest",
+            type=click.IntRange(0),
+            help="At most so many tokens, all in all.",
+        ),
+        click.option(
+            "--min-tokens",
+            "shortest",
+            type=click.IntRange(0),
+            help="At least so many tokens, all in all.",
+        ),
         click.option("--source", default="", help="Only those read from this format."),
-        click.option("--action", default="", metavar="KIND", help="Only this kind of action: click, type, ..."),
+        click.option(
+            "--action",
+            default="",
+            metavar="KIND",
+            help="Only this kind of action: click, type, ...",
+        ),
         click.option("--split", default="", help="Only this split."),
-        click.option("--domain", default="", metavar="GLOB", help="Only these domains: shop.example, '*.test'."),
+        click.option(
+            "--domain",
+            default="",
+            metavar="GLOB",
+            help="Only these domains: shop.example, '*.test'.",
+        ),
     ):
         command = option(command)
     return command
@@ -30,10 +52,23 @@ def _filters(command: Any) -> Any:
 @click.command()
 @_filters
 @click.option("--reason", default="", help="Steps that were dropped for this reason, instead.")
-@click.option("--sort", default="", metavar="COLUMN", help="By any column that --csv has; as in the dataset without.")
+@click.option(
+    "--sort",
+    default="",
+    metavar="COLUMN",
+    help="By any column that --csv has; as in the dataset without.",
+)
 @click.option("--descending", is_flag=True, help="Largest first.")
-@click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="At most so many; 0 for all.")
-@click.option("--random", "drawn", type=click.IntRange(1), metavar="N", help="So many at random, instead.")
+@click.option(
+    "--limit",
+    type=click.IntRange(0),
+    default=20,
+    show_default=True,
+    help="At most so many; 0 for all.",
+)
+@click.option(
+    "--random", "drawn", type=click.IntRange(1), metavar="N", help="So many at random, instead."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of what is drawn at random.")
 @forms
 def samples(
@@ -77,10 +112,25 @@ def samples(
 @click.command()
 @click.argument("id", required=False)
 @_filters
-@click.option("--seed", type=int, default=0, show_default=True, help="Without ID: of the one that is drawn at random.")
-@click.option("--page", is_flag=True, help="The page before and after the pruning, read again from its recording.")
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Without ID: of the one that is drawn at random.",
+)
+@click.option(
+    "--page",
+    is_flag=True,
+    help="The page before and after the pruning, read again from its recording.",
+)
 @click.option("--whole", is_flag=True, help="All lines, instead of those around the target.")
-@click.option("--vocabulary", default="", metavar="NAME|FILE", help="Of the tokens, if it is none that is known here.")
+@click.option(
+    "--vocabulary",
+    default="",
+    metavar="NAME|FILE",
+    help="Of the tokens, if it is none that is known here.",
+)
 @forms
 def sample(
     directory: AnyPath,
@@ -99,9 +149,9 @@ def sample(
 ) -> None:
     """One sample for reading.
 
-    What the model is given, with the target, and what it is to write, which carries loss. ID is that of a sample, or
-    of a step that was dropped; the part after the colon is enough where it is unequivocal. Without ID, one is drawn at
-    random.
+    What the model is given, with the target, and what it is to write, which carries loss. ID is
+    that of a sample, or of a step that was dropped; the part after the colon is enough where it is
+    unequivocal. Without ID, one is drawn at random.
 
     \b
     stepmill inspect dataset/ sample shop-01/3
@@ -127,7 +177,11 @@ def sample(
     type=click.Choice(["prompt", "completion", "whole", "observation", "page"]),
     help="Only this; repeatable.",
 )
-@click.option("--bins", type=click.IntRange(1, 1000), help="So many bins of equal width, not one a power of two.")
+@click.option(
+    "--bins",
+    type=click.IntRange(1, 1000),
+    help="So many bins of equal width, not one a power of two.",
+)
 @forms
 def tokens(
     directory: AnyPath,
@@ -154,5 +208,7 @@ def tokens(
     from etl.terminal.text import as_csv
 
     with place_at(directory) as place:
-        found = views.view(place, Wanted(domain, split, action, source, shortest, longest), measures, bins or 0)
+        found = views.view(
+            place, Wanted(domain, split, action, source, shortest, longest), measures, bins or 0
+        )
     show_view(form, found, lambda: as_csv(views.rows(found), views.CSV), lambda: views.text(found))

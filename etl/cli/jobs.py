@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """What a build is asked to do, from the command line, a build file, or by the build before (then with its list of
-    what is taken down, whose file may be gone). strict: entries of lists that match nothing are errors. trouble: why it
-    cannot be done, where folder and hook are known.
+    """What a build is asked to do, from the command line, a build file, or by the build before
+    (then with its list of what is taken down, whose file may be gone). strict: entries of lists
+    that match nothing are errors. trouble: why it cannot be done, where folder and hook are known.
     """
 
     inputs: tuple[str, ...]
@@ -36,13 +36,17 @@ class Job:
     trouble: ConfigError | None = None
 
 
-def job_of(inputs: tuple[str, ...], out: AnyPath | None, recipe: str, overrides: tuple[str, ...]) -> Job:
+def job_of(
+    inputs: tuple[str, ...], out: AnyPath | None, recipe: str, overrides: tuple[str, ...]
+) -> Job:
     """What the arguments of a build ask for; one that ends in ``.toml`` is a build file."""
     if len(inputs) == 1 and inputs[0].endswith(".toml"):
         job = _build_file(Path(inputs[0]), out, overrides)
         if recipe == DEFAULT_RECIPE:
             return job
-        said = f'{inputs[0]} is a recipe itself: write extends = "{recipe}" there instead of --recipe'
+        said = (
+            f'{inputs[0]} is a recipe itself: write extends = "{recipe}" there instead of --recipe'
+        )
         return replace(job, trouble=ConfigError(said))
     if out is None:
         raise ConfigError("say where to build: --out DIR")
@@ -50,7 +54,8 @@ def job_of(inputs: tuple[str, ...], out: AnyPath | None, recipe: str, overrides:
 
 
 def _build_file(path: Path, out: AnyPath | None, overrides: tuple[str, ...]) -> Job:
-    """A recipe with a [build] table: ``inputs`` (a list) and ``out``, relative to the file, ``hook`` and ``strict``.
+    """A recipe with a [build] table: ``inputs`` (a list) and ``out``, relative to the file,
+    ``hook`` and ``strict``.
 
     Raises `ConfigError` where not even the folder is known.
     """
@@ -73,7 +78,9 @@ def _build_file(path: Path, out: AnyPath | None, overrides: tuple[str, ...]) -> 
     known = hook_of(hook, path.parent) if isinstance(hook, str) and hook else None
     if trouble is not None:
         return Job((), where, tables, overrides, known, trouble=trouble)
-    inputs = tuple(item if nodes.remote(item) else str(path.parent / item) for item in table["inputs"])
+    inputs = tuple(
+        item if nodes.remote(item) else str(path.parent / item) for item in table["inputs"]
+    )
     return Job(inputs, where, tables, overrides, known, strict=table.get("strict", False))
 
 
@@ -94,7 +101,9 @@ def _trouble(settings: object, path: Path) -> ConfigError | None:
         return ConfigError(f'{path}: no [build] table with inputs = ["folder"] and out = "folder"')
     if unknown := sorted(set(settings) - {"inputs", "out", "hook", "strict"}):
         there = "inputs, out, hook, strict"
-        return ConfigError(f"{path}: [build] has no setting {', '.join(unknown)} (there are: {there})")
+        return ConfigError(
+            f"{path}: [build] has no setting {', '.join(unknown)} (there are: {there})"
+        )
     given, texts = settings["inputs"], [settings.get("out", ""), settings.get("hook", "")]
     if not isinstance(given, list) or not all(isinstance(item, str) for item in [*given, *texts]):
         return ConfigError(f"{path}: [build] inputs is a list of strings, out and hook are strings")
@@ -115,7 +124,11 @@ def loaded(source: str | dict[str, Any], overrides: Sequence[str]) -> Any:
     """The recipe of a name, file or tables, with some settings changed."""
     from etl.build import recipe
 
-    return recipe.load(source, overrides) if isinstance(source, str) else recipe.from_tables(source, overrides)
+    return (
+        recipe.load(source, overrides)
+        if isinstance(source, str)
+        else recipe.from_tables(source, overrides)
+    )
 
 
 def prepared(
@@ -142,9 +155,13 @@ def prepared(
         asked = recipe.tables_of(Path(asked))
     settings = loaded(asked, job.overrides)
     if job.listed is not None:
-        settings = replace(settings, takedown=recipe.TakedownSettings(job.listed.workflows, job.listed.domains))
+        settings = replace(
+            settings, takedown=recipe.TakedownSettings(job.listed.workflows, job.listed.domains)
+        )
     seconds = settings.limits.page_seconds
-    pool: local.Pool = local.inline if workers == 0 else local.Processes(workers or _cores(), seconds)
+    pool: local.Pool = (
+        local.inline if workers == 0 else local.Processes(workers or _cores(), seconds)
+    )
     inputs = [item if nodes.remote(item) else str(Path(item).absolute()) for item in job.inputs]
     given_inputs, out = job.inputs, job.out
     if ray is not None:  # whose tasks work in other folders
@@ -152,15 +169,26 @@ def prepared(
         given_inputs, out = tuple(inputs), out.absolute()
     generations = Generations.from_json(read_json(given).get("generations")) if given else None
     build = Build(
-        settings, given_inputs, out, pool, redo=redo, compact=compact, given=generations, strict=job.strict,
+        settings, given_inputs, out, pool, redo=redo, compact=compact, given=generations,
+        strict=job.strict,
         allow_removal=allow_removal,
     )  # fmt: skip
     overrides = [recipe.placed(each) for each in job.overrides]
-    return build, {"inputs": inputs, "recipe": asked, "overrides": overrides, "hook": job.hook, "strict": job.strict}
+    return build, {
+        "inputs": inputs,
+        "recipe": asked,
+        "overrides": overrides,
+        "hook": job.hook,
+        "strict": job.strict,
+    }
 
 
-def run(job: Job, workers: int | None, ray: str | None = None, retry: bool = False, **options: Any) -> dict[str, Any]:
-    """Build, say what came of it, then run the hook; returns the manifest. options: of `prepared`."""
+def run(
+    job: Job, workers: int | None, ray: str | None = None, retry: bool = False, **options: Any
+) -> dict[str, Any]:
+    """Build, say what came of it, then run the hook; returns the manifest. options:
+    of `prepared`.
+    """
     from etl.build.last_build import Record, recorded, with_hook
 
     record = Record()

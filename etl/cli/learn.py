@@ -1,4 +1,6 @@
-"""Commands that say what stepmill reads and what its words mean: formats and recipes, with all that is in them."""
+"""Commands that say what stepmill reads and what its words mean: formats and recipes, with all that
+is in them.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def formats(as_json: bool) -> None:
     from etl.sources import FORMATS
 
     known = {name: format.about for name, format in FORMATS.items()}
-    show_json(known) if as_json else show("\n".join(f"{name:<12} {about}" for name, about in known.items()))
+    show_json(known) if as_json else show(
+        "\n".join(f"{name:<12} {about}" for name, about in known.items())
+    )
 
 
 @click.command()
@@ -68,7 +72,8 @@ def example(format: str) -> None:
 def recipes(name: str | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """The shipped recipes, or one as TOML: every section and setting with its meaning and default.
 
-    NAME is a shipped recipe or a TOML file. What is printed is a recipe itself, under the names that --set takes.
+    NAME is a shipped recipe or a TOML file. What is printed is a recipe itself, under the names
+    that --set takes.
 
     \b
     stepmill recipes
@@ -79,11 +84,18 @@ def recipes(name: str | None, overrides: tuple[str, ...], as_json: bool) -> None
 
     known = recipe.shipped()
     if name is None:
-        show_json(known) if as_json else show("\n".join(f"{name:<18} {about}" for name, about in known.items()))
+        show_json(known) if as_json else show(
+            "\n".join(f"{name:<18} {about}" for name, about in known.items())
+        )
         return
     chosen = recipe.load(name, overrides)
     if as_json:
-        show_json({section: [each.as_json() for each in found] for section, found in settings.of(chosen).items()})
+        show_json(
+            {
+                section: [each.as_json() for each in found]
+                for section, found in settings.of(chosen).items()
+            }
+        )
     else:
         show(settings.toml(chosen, known.get(name, f"all settings of {name}")))
 
@@ -107,7 +119,11 @@ def explain_setting(key: str, recipe: str, overrides: tuple[str, ...], as_json: 
     if as_json:
         show_json(found)
         return
-    said = [f"{key}: {found['says']}", f"  value    {found['value']!r}", f"  default  {found['default']!r}"]
+    said = [
+        f"{key}: {found['says']}",
+        f"  value    {found['value']!r}",
+        f"  default  {found['default']!r}",
+    ]
     said += [f"  choices  {', '.join(found['choices'])}"] if found["choices"] else []
     said += [f"  decides  {reason}: {MEANINGS[reason].says}" for reason in found["decides"]]
     show("\n".join([*said, f"  change   --set {key}=VALUE"]))

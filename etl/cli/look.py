@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etl.cli.options import at, candidate_option, directory_argument, json_option, log_option, show, show_json
+from etl.cli.options import (
+    at,
+    candidate_option,
+    directory_argument,
+    json_option,
+    log_option,
+    show,
+    show_json,
+)
 
 if TYPE_CHECKING:
     from etl.files.storage import AnyPath
@@ -16,18 +24,27 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("inputs", nargs=-1, required=True)
 @click.option(
-    "--steps", type=click.IntRange(0), default=50, show_default=True, help="Of each file, whose targets are looked for."
+    "--steps",
+    type=click.IntRange(0),
+    default=50,
+    show_default=True,
+    help="Of each file, whose targets are looked for.",
 )
 @click.option(
-    "--limit", type=click.IntRange(0), default=20, show_default=True, help="Problems shown a format; 0 shows all."
+    "--limit",
+    type=click.IntRange(0),
+    default=20,
+    show_default=True,
+    help="Problems shown a format; 0 shows all.",
 )
 @log_option
 @json_option
 def check(inputs: tuple[str, ...], steps: int, limit: int, as_json: bool) -> None:
-    """Say what is in recordings, and what is wrong with them, with line, key and remedy. Builds nothing.
+    """Say what is in recordings, and what is wrong with them, with line, key and remedy. Builds
+    nothing.
 
-    Every record is read. Targets are looked for in the pages of the first steps of each file. Files in no known format
-    are named, with what they are. Exit code 1 if nothing could be read.
+    Every record is read. Targets are looked for in the pages of the first steps of each file. Files
+    in no known format are named, with what they are. Exit code 1 if nothing could be read.
 
     \b
     stepmill check recordings/
@@ -50,9 +67,9 @@ def check(inputs: tuple[str, ...], steps: int, limit: int, as_json: bool) -> Non
 def explain(directory: AnyPath, id: str, candidate: bool, as_json: bool) -> None:
     """The way of a workflow, step or sample through every stage, with reasons.
 
-    ID is a workflow's, a step's or sample's (workflow/number), or a record's, quarantined ones included; or one that
-    the recording itself has, of a workflow or a step (alone, or as workflow/step). Where several things have it, they
-    are listed.
+    ID is a workflow's, a step's or sample's (workflow/number), or a record's, quarantined ones
+    included; or one that the recording itself has, of a workflow or a step (alone, or as
+    workflow/step). Where several things have it, they are listed.
 
     \b
     stepmill explain dataset/ shop-01
@@ -74,13 +91,20 @@ def explain(directory: AnyPath, id: str, candidate: bool, as_json: bool) -> None
 @click.argument("old")
 @click.argument("new", required=False)
 @candidate_option
-@click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="Rows of a table; 0 shows all.")
+@click.option(
+    "--limit",
+    type=click.IntRange(0),
+    default=20,
+    show_default=True,
+    help="Rows of a table; 0 shows all.",
+)
 @json_option
 def diff(old: str, new: str | None, candidate: bool, limit: int, as_json: bool) -> None:
-    """Compare two builds: totals, shares of domains and actions, drops, inputs, generations, settings.
+    """Compare two builds: totals, shares of domains and actions, drops, inputs, generations,
+    settings.
 
-    OLD and NEW are folders of builds, published datasets, or their manifests. With --candidate, the new one is what the
-    gates of NEW rejected, or of OLD, if that is named alone.
+    OLD and NEW are folders of builds, published datasets, or their manifests. With --candidate, the
+    new one is what the gates of NEW rejected, or of OLD, if that is named alone.
 
     \b
     stepmill diff dataset/ nightly/ --limit 10
@@ -102,7 +126,8 @@ def diff(old: str, new: str | None, candidate: bool, limit: int, as_json: bool) 
 @candidate_option
 @json_option
 def verify(directory: AnyPath, candidate: bool, as_json: bool) -> None:
-    """Check a build against its manifest: hashes, counts, schema, accounting. Exit code 1 if anything is off.
+    """Check a build against its manifest: hashes, counts, schema, accounting. Exit code 1 if
+    anything is off.
 
     \b
     stepmill verify dataset/
@@ -114,6 +139,10 @@ def verify(directory: AnyPath, candidate: bool, as_json: bool) -> None:
     if as_json:
         show_json({"problems": problems})
     else:
-        show("\n".join(problems) if problems else f"{directory}: all files, counts and accounts are as they should be")
+        show(
+            "\n".join(problems)
+            if problems
+            else f"{directory}: all files, counts and accounts are as they should be"
+        )
     if problems:
         raise click.exceptions.Exit(1)

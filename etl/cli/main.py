@@ -1,6 +1,7 @@
 """The command line. stdout carries data only; progress and messages go to stderr.
 
-Exit codes: 0 done; 1 finished or stopped with something wrong; 2 unusable arguments or configuration.
+Exit codes: 0 done; 1 finished or stopped with something wrong; 2 unusable arguments or
+configuration.
 """
 
 from __future__ import annotations
@@ -27,14 +28,21 @@ def _version(context: click.Context, _option: click.Parameter, asked: bool) -> N
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_version,
+    help="Show the version.",
+)
 def cli() -> None:
     """Turn recorded web workflows into train-ready token datasets.
 
     \b
-    stepmill check recordings/                     what is in there
-    stepmill build recordings/ --out dataset/      build (the same command again goes on or does nothing)
-    stepmill inspect dataset/                      look at the result
+    stepmill check recordings/                    what is in there
+    stepmill build recordings/ --out dataset/     build; the same command again goes on
+    stepmill inspect dataset/                     look at the result
     """
 
 
@@ -54,7 +62,9 @@ def main() -> None:
         _stop(str(error), 1)
     except OSError as error:
         _stop(
-            f"{error.filename or 'file system'}: {error.strerror or error}; mend it and run the same command again", 1
+            f"{error.filename or 'file system'}: {error.strerror or error}; mend it and run the "
+            "same command again",
+            1,
         )
 
 

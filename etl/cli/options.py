@@ -20,8 +20,8 @@ CANDIDATE: Final = "The build that its gates rejected, instead of the last compl
 
 
 def show(text: str) -> bool:
-    """Data on stdout; whether more of it would be read. A reader of a pipe that has seen enough is no error: the rest
-    goes nowhere; nor is a terminal without some character: it gets its escape.
+    """Data on stdout; whether more of it would be read. A reader of a pipe that has seen enough is
+    no error: the rest goes nowhere; nor is a terminal without some character: it gets its escape.
     """
     try:
         click.echo(text)
@@ -39,7 +39,9 @@ def show_json(value: object) -> None:
 
 
 class Folder(click.ParamType[Any]):
-    """A folder here or elsewhere. exists: it must be there; elsewhere that is found out by reading from it."""
+    """A folder here or elsewhere. exists: it must be there; elsewhere that is found out by reading
+    from it.
+    """
 
     name = "directory"
 
@@ -93,7 +95,11 @@ recipe_option = click.option(
     "--recipe", default=DEFAULT_RECIPE, show_default=True, help="Name of a recipe, or a TOML file."
 )
 set_option = click.option(
-    "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Change one setting; repeatable."
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Change one setting; repeatable.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 log_option = click.option(
@@ -104,12 +110,19 @@ log_option = click.option(
     help="Messages as plain dated lines or as JSON; plain where stderr is no terminal.",
 )
 workers_option = click.option(
-    "--workers", type=click.IntRange(0), help="Processes; all cores unless given; 0 works in this process."
+    "--workers",
+    type=click.IntRange(0),
+    help="Processes; all cores unless given; 0 works in this process.",
 )
 ray_option = click.option(
-    "--ray", "ray", metavar="ADDRESS", help="Work on a Ray cluster: auto, host:port, or local for one of its own."
+    "--ray",
+    "ray",
+    metavar="ADDRESS",
+    help="Work on a Ray cluster: auto, host:port, or local for one of its own.",
 )
-slice_option = click.option("--shard", "part", type=SliceType(), help="Only this slice of the work, say 2/8.")
+slice_option = click.option(
+    "--shard", "part", type=SliceType(), help="Only this slice of the work, say 2/8."
+)
 removal_option = click.option(
     "--allow-removal",
     is_flag=True,

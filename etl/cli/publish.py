@@ -17,22 +17,42 @@ if TYPE_CHECKING:
     from etl.publish.files import Format
     from etl.publish.place import Place
 
-_HUB: Final = re.compile(r"(?:hf://datasets/|https://huggingface\.co/datasets/)?([\w-][\w.-]*(?:/[\w.-]+)?)/?")
+_HUB: Final = re.compile(
+    r"(?:hf://datasets/|https://huggingface\.co/datasets/)?([\w-][\w.-]*(?:/[\w.-]+)?)/?"
+)
 
 
 @click.command()
 @click.argument("directory", required=False)
 @click.argument("repo", required=False)
 @click.option(
-    "--format", type=click.Choice(("arrow", "parquet")), default="arrow", show_default=True, help="Of the rows."
+    "--format",
+    type=click.Choice(("arrow", "parquet")),
+    default="arrow",
+    show_default=True,
+    help="Of the rows.",
 )
 @click.option("--private", is_flag=True, help="Make a private repository, if there is none yet.")
-@click.option("--revision", default="main", show_default=True, help="The branch to publish to; made if need be.")
+@click.option(
+    "--revision",
+    default="main",
+    show_default=True,
+    help="The branch to publish to; made if need be.",
+)
 @click.option("--tag", default="", help="Name what is published, for ever.")
-@click.option("--rollback", metavar="TAG", help="Publish again what this tag names; needs no DIRECTORY.")
-@click.option("--allow", type=click.Choice(REASONS), multiple=True, help="Publish in spite of this; repeatable.")
+@click.option(
+    "--rollback", metavar="TAG", help="Publish again what this tag names; needs no DIRECTORY."
+)
+@click.option(
+    "--allow",
+    type=click.Choice(REASONS),
+    multiple=True,
+    help="Publish in spite of this; repeatable.",
+)
 @candidate_option
-@click.option("--dry-run", is_flag=True, help="Say what would be done: every operation, and its bytes.")
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would be done: every operation, and its bytes."
+)
 @log_option
 @json_option
 def publish(
@@ -48,11 +68,12 @@ def publish(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Publish the dataset of a build to the Hugging Face Hub, or to a folder; again, only what is new is sent.
+    """Publish the dataset of a build to the Hugging Face Hub, or to a folder; again, only what is
+    new is sent.
 
-    REPO is user/name on the Hub, file://folder, s3://bucket/folder or the like. The token is the one of HF_TOKEN or of
-    the login. Readers see the old dataset until a last, single commit, and the new one after it; an interrupted
-    publication goes on with the same command.
+    REPO is user/name on the Hub, file://folder, s3://bucket/folder or the like. The token is the
+    one of HF_TOKEN or of the login. Readers see the old dataset until a last, single commit, and
+    the new one after it; an interrupted publication goes on with the same command.
 
     \b
     stepmill publish dataset/ file://published --allow unlicensed --tag first
@@ -79,7 +100,9 @@ def publish(
 
 
 def _place(repo: str, revision: str, private: bool) -> Place:
-    """A repository of the Hub, or a folder here or elsewhere. Raises `ConfigError` for what it cannot have."""
+    """A repository of the Hub, or a folder here or elsewhere. Raises `ConfigError` for what it
+    cannot have.
+    """
     from etl.files.storage import location
     from etl.publish.folder import PublishedFolder
     from etl.publish.hub import Hub
@@ -89,7 +112,9 @@ def _place(repo: str, revision: str, private: bool) -> Place:
         return Hub(name[1], revision)
     if private or revision != "main":
         option = "--private" if private else "--revision"
-        raise ConfigError(f"{repo}: {option} is for repositories of the Hub; a folder has no such thing")
+        raise ConfigError(
+            f"{repo}: {option} is for repositories of the Hub; a folder has no such thing"
+        )
     return PublishedFolder(location(repo))
 
 
@@ -99,4 +124,6 @@ def _apart(out: AnyPath, place: Place) -> None:
     if isinstance(place, PublishedFolder):
         inner, outer = (f"{str(path.absolute()).rstrip('/')}/" for path in (place.root, out))
         if inner.startswith(outer):
-            raise ConfigError(f"{place.name} lies within the build {out}; publish to a folder of its own")
+            raise ConfigError(
+                f"{place.name} lies within the build {out}; publish to a folder of its own"
+            )

@@ -16,18 +16,41 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("directory", type=Folder(exists=True))
-@click.option("--out", metavar="FILE", default="report.html", show_default=True, help="The file to write.")
-@click.option("--replace", is_flag=True, help="Write over the file whatever it is; a report is written over anyway.")
+@click.option(
+    "--out", metavar="FILE", default="report.html", show_default=True, help="The file to write."
+)
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Write over the file whatever it is; a report is written over anyway.",
+)
 @click.option("--against", metavar="OLD", help="An older build, or its manifest, to compare with.")
 @click.option(
-    "--samples", type=click.IntRange(0), default=20, show_default=True, help="Steps to look at, drawn at random."
+    "--samples",
+    type=click.IntRange(0),
+    default=20,
+    show_default=True,
+    help="Steps to look at, drawn at random.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is drawn.")
-@click.option("--pages/--no-pages", default=True, help="Whether recorded pages are read again and shown.")
 @click.option(
-    "--max-mb", type=click.FloatRange(0, min_open=True), default=25.0, show_default=True, help="Size of all steps."
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is drawn."
 )
-@click.option("--vocabulary", metavar="FILE", default="", help="Of a dataset whose vocabulary is not known here.")
+@click.option(
+    "--pages/--no-pages", default=True, help="Whether recorded pages are read again and shown."
+)
+@click.option(
+    "--max-mb",
+    type=click.FloatRange(0, min_open=True),
+    default=25.0,
+    show_default=True,
+    help="Size of all steps.",
+)
+@click.option(
+    "--vocabulary",
+    metavar="FILE",
+    default="",
+    help="Of a dataset whose vocabulary is not known here.",
+)
 @log_option
 @candidate_option
 @json_option
@@ -44,12 +67,13 @@ def report(
     candidate: bool,
     as_json: bool,
 ) -> None:
-    """Write a build or a published dataset as one HTML file to look at: plots, tables, and steps drawn at random.
+    """Write a build or a published dataset as one HTML file to look at: plots, tables, and steps
+    drawn at random.
 
-    The file needs nothing else and fetches nothing. It shows pages as they were recorded, which may hold what the
-    dataset does not: --no-pages leaves them out. Where the steps would take more than --max-mb, recorded pages are left
-    out first. A file that is no report is written over with --replace only. --json prints the data behind it and writes
-    no file.
+    The file needs nothing else and fetches nothing. It shows pages as they were recorded, which may
+    hold what the dataset does not: --no-pages leaves them out. Where the steps would take more than
+    --max-mb, recorded pages are left out first. A file that is no report is written over with
+    --replace only. --json prints the data behind it and writes no file.
 
     \b
     stepmill report dataset/ --out report.html

@@ -1,11 +1,13 @@
-"""Accounting, recomputed from the files: everything read is in the dataset or was dropped with a reason, once.
+"""Accounting, recomputed from the files: everything read is in the dataset or was dropped with a
+reason, once.
 
-Four units: record, workflow, step, sample. For each, the ids in the dataset and the ids dropped are disjoint and
-together are exactly the ids read. A step is in the dataset if its sample is, a workflow if one of its samples is, a
-record if the workflow it belongs to is; a record of a dropped workflow went with it.
+Four units: record, workflow, step, sample. For each, the ids in the dataset and the ids dropped are
+disjoint and together are exactly the ids read. A step is in the dataset if its sample is, a
+workflow if one of its samples is, a record if the workflow it belongs to is; a record of a dropped
+workflow went with it.
 
-A thing is named by its input shard, its unit and its id, so what is found in some input shards at a time
-(`etl.dataset.ledger`) adds up exactly.
+A thing is named by its input shard, its unit and its id, so what is found in some input shards at a
+time (`etl.dataset.ledger`) adds up exactly.
 """
 
 from __future__ import annotations
@@ -40,17 +42,20 @@ _WRONG: Final = {
     "in the dataset but never read": (_KEPT > 0) & (_READ == 0),
     "dropped but never read": (_DROPPED > 0) & (_READ == 0),
     "read but neither in the dataset nor dropped": (_READ > 0) & (_KEPT == 0) & (_DROPPED == 0),
-    "made of no record": (pl.col("unit") == "workflow") & (_READ > 0) & pl.col("of_record").is_null(),
+    "made of no record": (pl.col("unit") == "workflow")
+    & (_READ > 0)
+    & pl.col("of_record").is_null(),
 }
 """What does not add up about a thing."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """units: see `account`. counts: (unit, stage, domain, reason, count) of all lines of ledger; an empty reason means
-    that things were read. visits: (domain, workflows), how many workflows have steps there. unread: records in
-    quarantine that no workflow was made of. unknown: steps by what was said of an action that is on no list.
-    without_element: steps that are dropped for having none, by kind of action.
+    """units: see `account`. counts: (unit, stage, domain, reason, count) of all lines of ledger; an
+    empty reason means that things were read. visits: (domain, workflows), how many workflows have
+    steps there. unread: records in quarantine that no workflow was made of. unknown: steps by what
+    was said of an action that is on no list. without_element: steps that are dropped for having
+    none, by kind of action.
     """
 
     units: dict[str, dict[str, Any]]
@@ -62,7 +67,9 @@ class Account:
 
 
 def settle(out: AnyPath, group_rows: int = GROUP_ROWS) -> Account:
-    """The accounting of a build. Memory is that of `etl.dataset.ledger` with such groups, and what is returned."""
+    """The accounting of a build. Memory is that of `etl.dataset.ledger` with such groups, and what
+    is returned.
+    """
     totals = {unit: _Total() for unit in UNITS}
     counts = Sums(_SAYS, {**dict.fromkeys(_SAYS, pl.String), "count": pl.Int64})
     visits = Sums(("domain",), {"domain": pl.String, "workflows": pl.Int64})
@@ -75,7 +82,9 @@ def settle(out: AnyPath, group_rows: int = GROUP_ROWS) -> Account:
         if found.quarantined.len():
             records = found.rows.filter((pl.col("unit") == "record") & (pl.col("reason") != ""))
             unread += records.join(found.quarantined.to_frame(), on="id", how="semi").height
-        steps = found.rows.filter((pl.col("unit") == "step") & pl.col("reason").is_in(["unknown_action", "no_element"]))
+        steps = found.rows.filter(
+            (pl.col("unit") == "step") & pl.col("reason").is_in(["unknown_action", "no_element"])
+        )
         for reason, detail, count in steps.group_by("reason", "detail").agg(pl.len()).iter_rows():
             (unknown if reason == "unknown_action" else without_element)[detail] += count
         _add(totals, _things(found))
@@ -88,24 +97,28 @@ def settle(out: AnyPath, group_rows: int = GROUP_ROWS) -> Account:
 
 def _visits(rows: pl.DataFrame) -> pl.DataFrame:
     """Workflows with steps in each domain. A workflow lies in one input shard, so parts add up."""
-    steps = rows.lazy().filter((pl.col("unit") == "step") & (pl.col("reason") == "") & (pl.col("domain") != ""))
+    steps = rows.lazy().filter(
+        (pl.col("unit") == "step") & (pl.col("reason") == "") & (pl.col("domain") != "")
+    )
     workflows = steps.select("domain", "shard", "parent").unique()
     return workflows.group_by("domain").agg(workflows=pl.len().cast(pl.Int64)).collect()
 
 
 def account(out: AnyPath) -> dict[str, dict[str, Any]]:
-    """For each unit: how many were read, are in the dataset, were dropped (by reason), and what does not add up.
+    """For each unit: how many were read, are in the dataset, were dropped (by reason), and what
+    does not add up.
 
-    ``errors`` is empty when everything does: ids read twice, dropped twice, both kept and dropped, neither, or not
-    read; and workflows that were made of no record.
+    ``errors`` is empty when everything does: ids read twice, dropped twice, both kept and dropped,
+    neither, or not read; and workflows that were made of no record.
     """
     return settle(out).units
 
 
 def _things(found: Fates) -> pl.DataFrame:
-    """Everything that is named in some input shards, once: `_THING`, how often it was ``read``, is in the dataset
-    (``kept``) and was ``dropped``; ``went`` counts those records among the dropped that only went with their workflow.
-    ``of_record``: a record was read that names this workflow; null if not.
+    """Everything that is named in some input shards, once: `_THING`, how often it was ``read``, is
+    in the dataset (``kept``) and was ``dropped``; ``went`` counts those records among the dropped
+    that only went with their workflow. ``of_record``: a record was read that names this workflow;
+    null if not.
     """
     rows, present = found.rows.lazy(), found.present.lazy()
     read = pl.col("reason") == ""
@@ -117,25 +130,42 @@ def _things(found: Fates) -> pl.DataFrame:
         workflows.rename({"workflow": "id"}).with_columns(unit=pl.lit("workflow")),
     ]
     lines = [
-        rows.select(*_THING, "parent", read=read.cast(pl.Int64), dropped=(~read).cast(pl.Int64), kept=_NONE),
-        *(of.select(*_THING, parent=pl.lit(""), read=_NONE, dropped=_NONE, kept=_NONE + 1) for of in there),
+        rows.select(
+            *_THING, "parent", read=read.cast(pl.Int64), dropped=(~read).cast(pl.Int64), kept=_NONE
+        ),
+        *(
+            of.select(*_THING, parent=pl.lit(""), read=_NONE, dropped=_NONE, kept=_NONE + 1)
+            for of in there
+        ),
     ]
     named = rows.filter((pl.col("unit") == "record") & read).select("shard", id="parent").unique()
-    things = pl.concat(lines).group_by(_THING).agg(pl.first("parent"), _READ.sum(), _KEPT.sum(), _DROPPED.sum())
+    things = (
+        pl.concat(lines)
+        .group_by(_THING)
+        .agg(pl.first("parent"), _READ.sum(), _KEPT.sum(), _DROPPED.sum())
+    )
     things = things.join(named.with_columns(of_record=True), on=["shard", "id"], how="left")
     kept_workflows = workflows.rename({"workflow": "parent"}).with_columns(with_workflow=True)
     things = things.join(kept_workflows, on=["shard", "parent"], how="left")
     # a record that was not dropped itself goes the way of its workflow
     follows = pl.when((pl.col("unit") == "record") & (_DROPPED == 0)).then(_READ).otherwise(0)
-    things = things.with_columns(stays=pl.when(pl.col("with_workflow")).then(follows).otherwise(0), follows=follows)
+    things = things.with_columns(
+        stays=pl.when(pl.col("with_workflow")).then(follows).otherwise(0), follows=follows
+    )
     went = pl.col("follows") - pl.col("stays")
-    return things.select(*_THING, _READ, _KEPT + pl.col("stays"), _DROPPED + went, "of_record", went=went).collect()
+    return things.select(
+        *_THING, _READ, _KEPT + pl.col("stays"), _DROPPED + went, "of_record", went=went
+    ).collect()
 
 
 def _add(totals: Mapping[str, _Total], things: pl.DataFrame) -> None:
     """Add `_things` of some input shards to the totals."""
     sums = things.group_by("unit").agg(
-        _READ.sum(), _KEPT.sum(), _DROPPED.sum(), pl.col("went").sum(), *(e.sum().alias(w) for w, e in _WRONG.items())
+        _READ.sum(),
+        _KEPT.sum(),
+        _DROPPED.sum(),
+        pl.col("went").sum(),
+        *(e.sum().alias(w) for w, e in _WRONG.items()),
     )
     for row in sums.iter_rows(named=True):
         total = totals[row["unit"]]
@@ -146,44 +176,61 @@ def _add(totals: Mapping[str, _Total], things: pl.DataFrame) -> None:
         for what in _WRONG:
             if row[what]:
                 wrong = things.filter((pl.col("unit") == row["unit"]) & _WRONG[what])
-                total.errors[what].append((row[what], *wrong.select("shard", "id").sort("shard", "id").row(0)))
+                total.errors[what].append(
+                    (row[what], *wrong.select("shard", "id").sort("shard", "id").row(0))
+                )
 
 
 @dataclass
 class _Total:
-    """What `account` says of one unit, as it is found. errors: (how many, input shard and id of the first)."""
+    """What `account` says of one unit, as it is found. errors: (how many, input shard and id of the
+    first).
+    """
 
     read: int = 0
     kept: int = 0
     dropped: int = 0
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
-    errors: defaultdict[str, list[tuple[int, str, str]]] = field(default_factory=lambda: defaultdict(list))
+    errors: defaultdict[str, list[tuple[int, str, str]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
     def said(self) -> dict[str, Any]:
         """As JSON; reasons come by how often they were given."""
         ordered = sorted(self.reasons.items(), key=lambda item: (-item[1], item[0]))
-        reasons = [{"stage": s, "reason": reason, "count": count} for (s, reason), count in ordered if count]
+        reasons = [
+            {"stage": s, "reason": reason, "count": count}
+            for (s, reason), count in ordered
+            if count
+        ]
         counts = {"read": self.read, "kept": self.kept, "dropped": self.dropped}
         errors = {
-            what: {"count": sum(count for count, *_ in found), "first": min(place for _, *place in found)[1]}
+            what: {
+                "count": sum(count for count, *_ in found),
+                "first": min(place for _, *place in found)[1],
+            }
             for what, found in self.errors.items()
         }
         return {**counts, "reasons": reasons, "errors": errors}
 
 
 def ledger(out: AnyPath) -> pl.DataFrame:
-    """All ledgers of a build, those of phase 3 included, with the schema `LEDGER_SCHEMA`; it is not bounded."""
+    """All ledgers of a build, those of phase 3 included, with the schema `LEDGER_SCHEMA`; it is not
+    bounded.
+    """
     return pl.concat([found.rows for found in fates(out)])
 
 
 def in_dataset(out: AnyPath) -> pl.DataFrame:
-    """(sample_id, workflow, shard) of the samples that are in the data files, read from the files themselves."""
+    """(sample_id, workflow, shard) of the samples that are in the data files, read from the files
+    themselves.
+    """
     return pl.concat([found.present for found in fates(out)])
 
 
 def fitted(out: AnyPath, of: pl.Series | None = None) -> pl.DataFrame:
-    """What phase 3 made of each sample: `schemas.ledger.FITTED_SCHEMA` and the packed shard's name. of: ids of those
-    that are asked for; all if None.
+    """What phase 3 made of each sample: `schemas.ledger.FITTED_SCHEMA` and the packed shard's name.
+    of: ids of those that are asked for; all if None.
     """
     folder = out / "work" / "fitted"
     frames: list[pl.DataFrame] = []
@@ -191,7 +238,9 @@ def fitted(out: AnyPath, of: pl.Series | None = None) -> pl.DataFrame:
         rows = read_parquet(path)
         rows = rows if of is None else rows.filter(pl.col("sample_id").is_in(of.implode()))
         frames.append(
-            rows.with_columns(pl.lit(storage.relative(path, folder).removesuffix(".parquet")).alias("packed"))
+            rows.with_columns(
+                pl.lit(storage.relative(path, folder).removesuffix(".parquet")).alias("packed")
+            )
         )
     if frames:
         return pl.concat(frames)
@@ -211,11 +260,15 @@ def quarantined(out: AnyPath) -> pl.DataFrame:
 def in_quarantine(out: AnyPath) -> int:
     """How many records are quarantined."""
     readers = (open_arrow(path) for path in _of_inputs(out, "quarantine"))
-    return sum(reader.get_batch(i).num_rows for reader in readers for i in range(reader.num_record_batches))
+    return sum(
+        reader.get_batch(i).num_rows for reader in readers for i in range(reader.num_record_batches)
+    )
 
 
 def _of_inputs(out: AnyPath, folder: str) -> Iterator[AnyPath]:
-    """The Arrow files of a work folder that belong to the build's inputs, in their order, and that of the index."""
+    """The Arrow files of a work folder that belong to the build's inputs, in their order, and that
+    of the index.
+    """
     work = out / "work"
     yield from shelf(work).existing(folder, state.keys(work))
     index = work / folder / "index.arrow"

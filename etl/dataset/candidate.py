@@ -1,14 +1,19 @@
-"""The candidate: a build in the making, or one that its gates rejected, beside the last complete one.
+"""The candidate: a build in the making, or one that its gates rejected, beside the last complete
+one.
 
-Where a complete dataset is, the next build is made in ``work/candidate``, which is laid out like a build's folder:
-``dataset``, and in ``work`` what is not of a single input. Output shards that stay as they are stay where they are: the
-candidate borrows them. So nothing that befalls the build touches what is complete. At its end it is
+Where a complete dataset is, the next build is made in ``work/candidate``, which is laid out like a
+build's folder: ``dataset``, and in ``work`` what is not of a single input. Output shards that stay
+as they are stay where they are: the candidate borrows them. So nothing that befalls the build
+touches what is complete. At its end it is
 
-- accepted: its files take their places by renames (on object stores by copies of the server's). ``accepted.json`` comes
-  first and is the point from which on there is no way back: an interrupted switch is completed by the next build;
-- or rejected: what it borrowed is linked (or copied), and it is there to be looked at, a build like any other.
+- accepted: its files take their places by renames (on object stores by copies of the server's).
+  ``accepted.json`` comes first and is the point from which on there is no way back: an interrupted
+  switch is completed by the next build;
+- or rejected: what it borrowed is linked (or copied), and it is there to be looked at, a build like
+  any other.
 
-The first build of a folder has nothing to spare; it is made in place, and moved aside if it is rejected.
+The first build of a folder has nothing to spare; it is made in place, and moved aside if it is
+rejected.
 """
 
 from __future__ import annotations
@@ -28,14 +33,22 @@ ACCEPTED: Final = "accepted.json"
 REJECTED: Final = "gate_failed.json"
 _OF_FOLDER: Final = frozenset({"order.json", "takedown.json"})
 """Of the work folder: of the last run there, whatever came of it. A candidate has copies."""
-_OF_BUILD: Final = ("inputs.json", "notes.json", "unmatched.json", "ledger/index.arrow", "quarantine/index.arrow")
+_OF_BUILD: Final = (
+    "inputs.json",
+    "notes.json",
+    "unmatched.json",
+    "ledger/index.arrow",
+    "quarantine/index.arrow",
+)
 """Of one build, in its work folder; some builds lack some of them."""
 
 
 def place_of(out: AnyPath) -> AnyPath:
     """Where a build into a folder is made: beside what is complete there, else in place."""
     beside = candidate_of(out)
-    return beside if storage.exists(out / state.MANIFEST) or storage.exists(beside / BORROWED) else out
+    return (
+        beside if storage.exists(out / state.MANIFEST) or storage.exists(beside / BORROWED) else out
+    )
 
 
 def begin(out: AnyPath, place: AnyPath) -> None:
@@ -53,9 +66,14 @@ def borrow(place: AnyPath, names: Sequence[str]) -> None:
 
 
 def of_shards(place: AnyPath, folder: str, ending: str) -> list[tuple[str, AnyPath]]:
-    """The files of one kind of all output shards, by name, those that are borrowed too. folder: under ``place``."""
+    """The files of one kind of all output shards, by name, those that are borrowed too. folder:
+    under ``place``.
+    """
     root = place / folder
-    found = {storage.relative(path, root).removesuffix(ending): path for path in storage.files(root, ending)}
+    found = {
+        storage.relative(path, root).removesuffix(ending): path
+        for path in storage.files(root, ending)
+    }
     good = good_of(place)
     if good != place:
         found |= {name: good / folder / f"{name}{ending}" for name in read_json(place / BORROWED)}
@@ -78,7 +96,11 @@ def foreign(place: AnyPath) -> list[AnyPath]:
     for folder in (*OF_OUTPUTS, "work/index"):
         for path in storage.files(place / folder):
             name = storage.relative(path, place / folder)
-            ours = own_files.generation_of(name) if folder == "work/index" else own_files.is_of_output(name)
+            ours = (
+                own_files.generation_of(name)
+                if folder == "work/index"
+                else own_files.is_of_output(name)
+            )
             if not (ours or own_files.is_part(name)):
                 found.append(path)
     return found
@@ -98,8 +120,8 @@ def accept(out: AnyPath, manifest: Mapping[str, Any]) -> None:
 
 
 def go_on(out: AnyPath) -> bool:
-    """Complete a switch that has begun; whether one had. What is new under its name comes first, then for a moment
-    there is no manifest, and last the new one.
+    """Complete a switch that has begun; whether one had. What is new under its name comes first,
+    then for a moment there is no manifest, and last the new one.
     """
     here = candidate_of(out)
     if not storage.exists(here / ACCEPTED):
@@ -122,11 +144,15 @@ def go_on(out: AnyPath) -> bool:
 
 
 def _replace_work(out: AnyPath, names: Collection[str]) -> None:
-    """Move a candidate's work files; those of the build before that it has not go. names: all that it had."""
+    """Move a candidate's work files; those of the build before that it has not go. names: all that
+    it had.
+    """
     here, work = candidate_of(out) / "work", out / "work"
     left = {storage.relative(path, here) for path in storage.files(here)}
     _move(here, work, sorted(left - _OF_FOLDER))
-    keys = {name.partition("/")[2].partition(".")[0] for name in names if name.startswith("samples/")}
+    keys = {
+        name.partition("/")[2].partition(".")[0] for name in names if name.startswith("samples/")
+    }
     gone = [f"{folder}/{key}.arrow" for folder in FOLDERS for key in sorted(keys)]
     every = [path.name for path in storage.files(work / "index")]
     gone += [f"index/{name}" for name in every if own_files.generation_of(name)]
@@ -150,13 +176,19 @@ def shards_of(manifest: Mapping[str, Any]) -> set[str]:
     return {name[len(data) : -len(ending)] for name in manifest["files"] if name.startswith(data)}
 
 
-def reject(out: AnyPath, place: AnyPath, manifest: Mapping[str, Any], failures: Sequence[str]) -> None:
+def reject(
+    out: AnyPath, place: AnyPath, manifest: Mapping[str, Any], failures: Sequence[str]
+) -> None:
     """Leave a build that is done as a candidate to look at. failures: of its gates."""
     here = candidate_of(out)
     if place == out:
         write_json(here / BORROWED, [])
         _move(out, here, sorted(manifest["files"]))
-        work = [storage.relative(path, out / "work") for name in ("index", "fitted") for path in _in(out, name)]
+        work = [
+            storage.relative(path, out / "work")
+            for name in ("index", "fitted")
+            for path in _in(out, name)
+        ]
         _move(out / "work", here / "work", [*work, *_OF_BUILD])
         storage.prune(out / "dataset")
         write_json(here / "work" / "settings.json", read_json(out / "work" / "settings.json"))
@@ -187,7 +219,9 @@ def _in(out: AnyPath, folder: str) -> Iterator[AnyPath]:
 
 
 def discard(out: AnyPath) -> None:
-    """Remove the candidate; the note by which a switch is known goes last but one, the mark of a candidate last."""
+    """Remove the candidate; the note by which a switch is known goes last but one, the mark of a
+    candidate last.
+    """
     here = candidate_of(out)
     for folder in ("dataset", "work"):
         storage.remove_all(here / folder)
@@ -197,8 +231,8 @@ def discard(out: AnyPath) -> None:
 
 
 def withdraw(out: AnyPath, domains: Collection[str]) -> None:
-    """Take the last complete dataset away, because it holds what is taken down and nothing accepted replaces it. What
-    its candidate has made anew of inputs takes the place of what was there.
+    """Take the last complete dataset away, because it holds what is taken down and nothing accepted
+    replaces it. What its candidate has made anew of inputs takes the place of what was there.
     """
     manifest = state.withdraw(out, domains)
     stamps.forget(out)
@@ -209,29 +243,47 @@ def withdraw(out: AnyPath, domains: Collection[str]) -> None:
     for name in [*(f"index/{path.name}" for path in _in(out, "index")), *_OF_BUILD]:
         storage.remove(out / "work" / name)
     here, own = candidate_of(out) / "work", shelf(candidate_of(out) / "work")
-    made = [storage.relative(path, here) for folder in FOLDERS for path in storage.files(here / folder)]
+    made = [
+        storage.relative(path, here) for folder in FOLDERS for path in storage.files(here / folder)
+    ]
     for folder in FOLDERS:
         for key in sorted(own.anew):
             if f"{folder}/{key}.arrow" not in made:
                 storage.remove(out / "work" / folder / f"{key}.arrow")
-    _move(here, out / "work", [name for name in made if name.partition("/")[2].partition(".")[0] in own.anew])
+    _move(
+        here,
+        out / "work",
+        [name for name in made if name.partition("/")[2].partition(".")[0] in own.anew],
+    )
 
 
 def failures(out: AnyPath) -> list[str]:
     """Why the candidate of a build was rejected; none if there is none, or it is in the making."""
     here = candidate_of(out)
-    return list(read_json(here / REJECTED)["gate_failures"]) if storage.exists(here / state.MANIFEST) else []
+    return (
+        list(read_json(here / REJECTED)["gate_failures"])
+        if storage.exists(here / state.MANIFEST)
+        else []
+    )
 
 
 def hint(out: AnyPath) -> str:
-    """What to say besides where there is no complete dataset: that the last build was rejected, if it was."""
+    """What to say besides where there is no complete dataset: that the last build was rejected, if
+    it was.
+    """
     why = failures(out)
-    return f"; the last build was rejected by its gates ({'; '.join(why)}), --candidate looks at it" if why else ""
+    return (
+        f"; the last build was rejected by its gates ({'; '.join(why)}), --candidate looks at it"
+        if why
+        else ""
+    )
 
 
 def rejected(out: AnyPath) -> AnyPath:
     """The folder of a rejected build. Raises `ConfigError` if there is none to look at."""
     here = candidate_of(out)
     if not storage.exists(here / state.MANIFEST):
-        raise ConfigError(f"{out}: there is no candidate: no build was rejected since the last complete one")
+        raise ConfigError(
+            f"{out}: there is no candidate: no build was rejected since the last complete one"
+        )
     return here

@@ -1,10 +1,12 @@
-"""The figures by which one build is compared with another: what is read off a manifest, and how far two are apart.
+"""The figures by which one build is compared with another: what is read off a manifest, and how far
+two are apart.
 
-The drop rate is of steps: dropped ones over those read, where a record that could not be read counts as one step, for
-it had at least one. What was taken down counts as neither. The rate of a reason is of steps or of records, whichever is
-higher. Distances: of domains the largest change of one domain's share of the samples; of actions the total variation
-distance of the two mixes (half the sum of all changes of shares; 1 where one of two has no samples); of tokens a sample
-the relative change; of target survival the difference.
+The drop rate is of steps: dropped ones over those read, where a record that could not be read
+counts as one step, for it had at least one. What was taken down counts as neither. The rate of a
+reason is of steps or of records, whichever is higher. Distances: of domains the largest change of
+one domain's share of the samples; of actions the total variation distance of the two mixes (half
+the sum of all changes of shares; 1 where one of two has no samples); of tokens a sample the
+relative change; of target survival the difference.
 """
 
 from __future__ import annotations
@@ -18,9 +20,11 @@ import polars as pl
 from schemas.reasons import TAKEN_DOWN
 
 
-def figures(accounting: Mapping[str, Any], tables: Mapping[str, pl.DataFrame], unread: int = 0) -> dict[str, Any]:
-    """What is compared, as JSON. accounting: of `etl.dataset.account`; tables: of `etl.dataset.stats`; unread: records,
-    see above.
+def figures(
+    accounting: Mapping[str, Any], tables: Mapping[str, pl.DataFrame], unread: int = 0
+) -> dict[str, Any]:
+    """What is compared, as JSON. accounting: of `etl.dataset.account`; tables: of
+    `etl.dataset.stats`; unread: records, see above.
     """
     domains, actions = tables["domains"], tables["actions"]
     samples, tokens = int(domains["samples"].sum() or 0), int(domains["tokens"].sum() or 0)
@@ -70,7 +74,12 @@ def without(old: Mapping[str, Any], domains: Collection[str]) -> dict[str, Any]:
     if len(left) == len(old["domain_shares"]):
         return dict(old)
     shares = {name: share / total for name, share in left.items()}
-    return {**old, "domain_shares": shares, "domains": len(left), "samples": old["samples"] if left else 0}
+    return {
+        **old,
+        "domain_shares": shares,
+        "domains": len(left),
+        "samples": old["samples"] if left else 0,
+    }
 
 
 def distances(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,8 @@
-"""The drops of a build as columns that are scanned: of phases 1 and 2 from the ledgers, of phase 3 from what it fitted.
+"""The drops of a build as columns that are scanned: of phases 1 and 2 from the ledgers, of phase 3
+from what it fitted.
 
-`etl.dataset.account` balances the same files, all of them at once; here a few rows are looked for among many.
+`etl.dataset.account` balances the same files, all of them at once; here a few rows are looked for
+among many.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ def inputs(work: AnyPath) -> dict[str, str]:
 
 
 def drops(work: AnyPath) -> pl.LazyFrame:
-    """Everything that was dropped: `LEDGER_SCHEMA`, and ``input``, the name of the file it was read from."""
+    """Everything that was dropped: `LEDGER_SCHEMA`, and ``input``, the name of the file it was read
+    from.
+    """
     names = inputs(work)
     schema = {"shard": pl.String, "input": pl.String}
     named = pl.LazyFrame({"shard": list(names), "input": list(names.values())}, schema=schema)
@@ -52,10 +56,14 @@ def _late(work: AnyPath) -> pl.LazyFrame:
     known = index.join(rows.lazy().select("sample_id"), on="sample_id", how="semi").collect()
     rows = rows.join(known, on="sample_id", how="left", maintain_order="left")
     rows = rows.with_columns(stage=pl.lit("fit"), recorded=pl.lit(""))
-    samples = rows.with_columns(unit=pl.lit("sample"), id=pl.col("sample_id"), parent=pl.col("workflow"))
+    samples = rows.with_columns(
+        unit=pl.lit("sample"), id=pl.col("sample_id"), parent=pl.col("workflow")
+    )
     whole = fitted.filter(pl.col("reason") == "").select(workflow=_workflow())
     left = whole.join(rows.lazy().select("workflow"), on="workflow", how="semi").unique().collect()
-    empty = rows.unique(["shard", "workflow"], maintain_order=True).join(left, on="workflow", how="anti")
+    empty = rows.unique(["shard", "workflow"], maintain_order=True).join(
+        left, on="workflow", how="anti"
+    )
     empty = empty.with_columns(
         unit=pl.lit("workflow"),
         id=pl.col("workflow"),
@@ -74,5 +82,7 @@ def _workflow() -> pl.Expr:
 
 def scan_fitted(work: AnyPath) -> pl.LazyFrame:
     """What phase 3 made of each sample, with `FITTED_SCHEMA`."""
-    here: list[Path] = [*storage.together(scratch.copy_of, storage.files(work / "fitted", ".parquet"))]
+    here: list[Path] = [
+        *storage.together(scratch.copy_of, storage.files(work / "fitted", ".parquet"))
+    ]
     return pl.scan_parquet(here) if here else nothing(FITTED_SCHEMA)

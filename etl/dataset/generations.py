@@ -1,9 +1,10 @@
-"""Generations: which input entered the dataset when. A dataset is a function of its inputs, its recipe, and this list.
+"""Generations: which input entered the dataset when. A dataset is a function of its inputs, its
+recipe, and this list.
 
-A build over a folder that grew puts what is new or changed into one new generation and leaves every other where it is;
-an input that is gone leaves its generation. How many output shards a generation has is fixed when it opens, so that the
-rows of older generations never move. The list is kept in the manifest and can be given back; nothing in it is taken
-from a clock.
+A build over a folder that grew puts what is new or changed into one new generation and leaves every
+other where it is; an input that is gone leaves its generation. How many output shards a generation
+has is fixed when it opens, so that the rows of older generations never move. The list is kept in
+the manifest and can be given back; nothing in it is taken from a clock.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from schemas.errors import ConfigError
 
 @dataclass(frozen=True)
 class Generation:
-    """number: from 1, never used again. inputs: sha256 by name. shards: output shards by split; empty while it is open:
-    `etl.build.index` fixes them.
+    """number: from 1, never used again. inputs: sha256 by name. shards: output shards by split;
+    empty while it is open: `etl.build.index` fixes them.
     """
 
     number: int
@@ -42,11 +43,17 @@ class Generations:
     last: int = 0
 
     def advanced(self, inputs: Mapping[str, str]) -> Self:
-        """The list for these inputs (sha256 by name): what is gone leaves, what is new or changed enters at the end."""
+        """The list for these inputs (sha256 by name): what is gone leaves, what is new or changed
+        enters at the end.
+        """
         kept: list[Generation] = []
         fresh = dict(inputs)
         for generation in self.every:
-            stay = {name: digest for name, digest in generation.inputs.items() if fresh.get(name) == digest}
+            stay = {
+                name: digest
+                for name, digest in generation.inputs.items()
+                if fresh.get(name) == digest
+            }
             for name in stay:
                 del fresh[name]
             if stay:
@@ -66,7 +73,9 @@ class Generations:
 
     def closed(self, shards: Mapping[int, Mapping[str, int]]) -> Self:
         """The list with the number of output shards of each generation and split."""
-        return type(self)(tuple(replace(g, shards=dict(shards[g.number])) for g in self.every), self.last)
+        return type(self)(
+            tuple(replace(g, shards=dict(shards[g.number])) for g in self.every), self.last
+        )
 
     def of_inputs(self) -> dict[str, int]:
         """Number of the generation by name of the input."""
@@ -74,17 +83,25 @@ class Generations:
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in the manifest."""
-        every = [{"number": g.number, "shards": dict(g.shards), "inputs": dict(g.inputs)} for g in self.every]
+        every = [
+            {"number": g.number, "shards": dict(g.shards), "inputs": dict(g.inputs)}
+            for g in self.every
+        ]
         return {"last": self.last, "every": every}
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
         """What `as_json` gave. Raises `ConfigError` for anything else."""
         try:
-            every = tuple(Generation(int(g["number"]), dict(g["inputs"]), dict(g["shards"])) for g in value["every"])
+            every = tuple(
+                Generation(int(g["number"]), dict(g["inputs"]), dict(g["shards"]))
+                for g in value["every"]
+            )
             last = int(value["last"])
         except (KeyError, TypeError, ValueError) as error:
-            raise ConfigError(f"this is no list of generations as a manifest has it ({error!r})") from error
+            raise ConfigError(
+                f"this is no list of generations as a manifest has it ({error!r})"
+            ) from error
         numbers = [generation.number for generation in every]
         if numbers != sorted(set(numbers)) or (numbers and numbers[-1] > last):
             raise ConfigError(f"the generations {numbers} up to {last} are not in order")

@@ -1,4 +1,6 @@
-"""The index of a build as phase 2 leaves it: all rows, and those that an output shard is made of."""
+"""The index of a build as phase 2 leaves it: all rows,
+and those that an output shard is made of.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ from schemas.ledger import INDEX_SCHEMA
 class OutputShard:
     """One file of the dataset: where in the index the samples stand that it is made of.
 
-    number: within generation and split, of ``total``. parts: files under ``work/index`` that hold its rows. samples:
-    how many. content: hash of their ids and hashes, in order.
+    number: within generation and split, of ``total``. parts: files under ``work/index`` that hold
+    its rows. samples: how many. content: hash of their ids and hashes, in order.
     """
 
     generation: int
@@ -38,7 +40,9 @@ class OutputShard:
         """The index rows of its samples, in the order of the output."""
         mine = (pl.col("home") == self.number) & (pl.col("reason") == "")
         paths = (work / "index" / part for part in self.parts)
-        return pl.concat([pl.scan_parquet(scratch.copy_of(path)).filter(mine).collect() for path in paths])
+        return pl.concat(
+            [pl.scan_parquet(scratch.copy_of(path)).filter(mine).collect() for path in paths]
+        )
 
 
 def scan(work: AnyPath) -> pl.LazyFrame:

@@ -1,4 +1,6 @@
-"""How the last run into a folder ended, as ``work/last_build.json`` says it (`etl.build.last_build` writes it)."""
+"""How the last run into a folder ended, as ``work/last_build.json`` says it (`etl.build.last_build`
+writes it).
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""Where the files lie that phase 1 makes of each input shard (`etl.build.samples`): samples, light, ledger, quarantine.
+"""Where the files lie that phase 1 makes of each input shard (`etl.build.samples`): samples, light,
+ledger, quarantine.
 
-They are named by name and content of the input, so the last complete build and the candidate beside it
-(`etl.dataset.candidate`) share them. What a candidate must make anew of an input that is there, because of other
-settings or another takedown list, lies in the candidate's own work folder; so what is known of the last complete build
-stays true.
+They are named by name and content of the input, so the last complete build and the candidate beside
+it (`etl.dataset.candidate`) share them. What a candidate must make anew of an input that is there,
+because of other settings or another takedown list, lies in the candidate's own work folder; so what
+is known of the last complete build stays true.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ BORROWED: Final = "borrowed.json"
 
 @dataclass(frozen=True)
 class Shelf:
-    """common: the work folder that builds share. own: of this build, the same unless it is a candidate. anew: keys of
-    the input shards whose files are in ``own``.
+    """common: the work folder that builds share. own: of this build, the same unless it is a
+    candidate. anew: keys of the input shards whose files are in ``own``.
     """
 
     common: AnyPath
@@ -52,7 +53,9 @@ class Shelf:
         for place in places:
             names = [f"{key}{ending}" for key in keys if self.work(key) == place]
             gone |= {place / folder / name for name in storage.missing(place / folder, names)}
-        return [path for path in (self.file(folder, key, ending) for key in keys) if path not in gone]
+        return [
+            path for path in (self.file(folder, key, ending) for key in keys) if path not in gone
+        ]
 
 
 def shelf(work: AnyPath) -> Shelf:
@@ -61,16 +64,26 @@ def shelf(work: AnyPath) -> Shelf:
 
 
 def shelf_of(out: AnyPath, place: AnyPath) -> Shelf:
-    """The shelf of a build into a folder that is made in this place: the folder itself, or its candidate's."""
+    """The shelf of a build into a folder that is made in this place: the folder itself, or its
+    candidate's.
+    """
     if out == place:
         return Shelf(out / "work", out / "work")
     own = place / "work"
-    return Shelf(out / "work", own, frozenset(path.stem for path in storage.files(own / "samples", ".json")))
+    return Shelf(
+        out / "work", own, frozenset(path.stem for path in storage.files(own / "samples", ".json"))
+    )
 
 
 def files_of(name: str) -> tuple[str, str, str]:
-    """What is written for an output shard, under the output folder: rows, listing, and what became of its samples."""
-    return f"dataset/data/{name}.arrow", f"dataset/stats/samples/{name}.parquet", f"work/fitted/{name}.parquet"
+    """What is written for an output shard, under the output folder: rows, listing, and what became
+    of its samples.
+    """
+    return (
+        f"dataset/data/{name}.arrow",
+        f"dataset/stats/samples/{name}.parquet",
+        f"work/fitted/{name}.parquet",
+    )
 
 
 def candidate_of(out: AnyPath) -> AnyPath:

@@ -1,9 +1,10 @@
-"""What became of everything that was read: the ledgers of all phases and the data files brought together, some input
-shards at a time.
+"""What became of everything that was read: the ledgers of all phases and the data files brought
+together, some input shards at a time.
 
-The ledgers of phase 1 lie by input shard. The ledger of the index, what packing dropped and the data files come in
-other orders: they are read once and spread over files in scratch space, one for each group of input shards. So memory
-is bounded by a group, about `GROUP_ROWS` lines of ledger or one input shard, and by the samples of one index file.
+The ledgers of phase 1 lie by input shard. The ledger of the index, what packing dropped and the
+data files come in other orders: they are read once and spread over files in scratch space, one for
+each group of input shards. So memory is bounded by a group, about `GROUP_ROWS` lines of ledger or
+one input shard, and by the samples of one index file.
 """
 
 from __future__ import annotations
@@ -29,15 +30,18 @@ from schemas.samples import PACKED_SCHEMA
 
 GROUP_ROWS: Final = 32_000
 _GROUPS: Final = 256  # at most: each has two files open
-_PRESENT: Final = pa.schema([("sample_id", pa.string()), ("workflow", pa.string()), ("shard", pa.string())])
+_PRESENT: Final = pa.schema(
+    [("sample_id", pa.string()), ("workflow", pa.string()), ("shard", pa.string())]
+)
 _KEPT: Final = _PRESENT.append(pa.field("domain", pa.string()))
 
 
 class Fates(NamedTuple):
     """Of some input shards, all of it.
 
-    rows: their ledger lines of all phases, with `LEDGER_SCHEMA`. present: (sample_id, workflow, shard) of the samples
-    in the data files, as often as they are there. quarantined: ids of the records that could not be read.
+    rows: their ledger lines of all phases, with `LEDGER_SCHEMA`. present: (sample_id, workflow,
+    shard) of the samples in the data files, as often as they are there. quarantined: ids of the
+    records that could not be read.
     """
 
     rows: pl.DataFrame
@@ -46,8 +50,8 @@ class Fates(NamedTuple):
 
 
 def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
-    """Everything that was read for a build, each input shard once; last what is of no input shard that is known,
-    if there is something.
+    """Everything that was read for a build, each input shard once; last what is of no input shard
+    that is known, if there is something.
     """
     work = out / "work"
     places = shelf(work)
@@ -66,8 +70,13 @@ def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
             rows, there = pl.concat([*early, late.take(number)]), present.take(number)
             if groups and not keys and not rows.height and not there.height:
                 continue  # as it should be: nothing that is of no input shard
-            ids = [column(path, "id", QUARANTINE_SCHEMA) for path in places.existing("quarantine", keys)]
-            bad = pl.Series("id", pa.chunked_array([b for batches in ids for b in batches], pa.string()))
+            ids = [
+                column(path, "id", QUARANTINE_SCHEMA)
+                for path in places.existing("quarantine", keys)
+            ]
+            bad = pl.Series(
+                "id", pa.chunked_array([b for batches in ids for b in batches], pa.string())
+            )
             yield Fates(pl.concat([rows, _emptied(rows, there)]), there, bad)
 
 
@@ -108,13 +117,19 @@ def _frame(table: pa.Table) -> pl.DataFrame:
 
 
 class _ByGroup:
-    """Rows with a column ``shard``, spread by groups of input shards; in the last one those of none of them."""
+    """Rows with a column ``shard``, spread by groups of input shards; in the last one those of none
+    of them.
+    """
 
     def __init__(self, folder: Path, schema: pa.Schema, groups: Sequence[Sequence[str]]) -> None:
         self._spread = Spread(folder, schema)
         keys = pl.Series([key for keys in groups for key in keys], dtype=pl.String)
-        numbers = pl.Series([number for number, keys in enumerate(groups) for _ in keys], dtype=pl.Int32)
-        self._group = pl.col("shard").replace_strict(keys, numbers, default=len(groups), return_dtype=pl.Int32)
+        numbers = pl.Series(
+            [number for number, keys in enumerate(groups) for _ in keys], dtype=pl.Int32
+        )
+        self._group = pl.col("shard").replace_strict(
+            keys, numbers, default=len(groups), return_dtype=pl.Int32
+        )
 
     def add(self, rows: pl.DataFrame) -> None:
         """Rows of any groups."""
@@ -139,9 +154,16 @@ class _Packed:
         """Spread these output shards. kept: what the index put there, with `_KEPT`."""
         fitted = [path for name in names for path in self._fitted.pop(name, ())]
         special = pl.concat([_SPECIAL, *storage.together(_special, fitted)])
-        chunked, dropped = special.filter(pl.col("reason") == ""), special.filter(pl.col("reason") != "")
-        for ids in storage.together(_sample_ids, [path for name in names for path in self._data.pop(name, ())]):
-            found = _once(ids, chunked).join(kept.drop("domain"), on="sample_id", how="left", maintain_order="left")
+        chunked, dropped = (
+            special.filter(pl.col("reason") == ""),
+            special.filter(pl.col("reason") != ""),
+        )
+        for ids in storage.together(
+            _sample_ids, [path for name in names for path in self._data.pop(name, ())]
+        ):
+            found = _once(ids, chunked).join(
+                kept.drop("domain"), on="sample_id", how="left", maintain_order="left"
+            )
             if found["shard"].has_nulls():
                 self._strangers.append(found.filter(pl.col("shard").is_null()).select("sample_id"))
                 found = found.filter(pl.col("shard").is_not_null())
@@ -157,7 +179,9 @@ class _Packed:
             self.spread(unknown, nothing)
         strangers = pl.concat(self._strangers)
         if strangers.height:
-            every = scan(work).filter(pl.col("reason") == "").select("sample_id", "workflow", "shard")
+            every = (
+                scan(work).filter(pl.col("reason") == "").select("sample_id", "workflow", "shard")
+            )
             known = every.join(strangers.lazy(), on="sample_id", how="semi").collect()
             self._present.add(strangers.join(known, on="sample_id", how="left"))
 
@@ -171,13 +195,18 @@ def _by_home(out: AnyPath, folder: str, ending: str) -> dict[str, list[AnyPath]]
 
 
 def _kept(work: AnyPath) -> Iterator[tuple[list[str], pl.DataFrame]]:
-    """Names of output shards, and the samples that the index put in these; those of about one of its files a time."""
+    """Names of output shards, and the samples that the index put in these; those of about one of
+    its files a time.
+    """
     paths = storage.files(work / "index", ".parquet")
     waiting: list[pl.DataFrame] = []
     for path, following in zip_longest(paths, paths[1:]):
         family = path.name.rpartition("-")[0]
         rows = (
-            pl.scan_parquet(scratch.copy_of(path)).filter(pl.col("reason") == "").select(*_KEPT.names, "home").collect()
+            pl.scan_parquet(scratch.copy_of(path))
+            .filter(pl.col("reason") == "")
+            .select(*_KEPT.names, "home")
+            .collect()
         )
         rows = pl.concat([*waiting, rows])
         if not rows.height:  # all of a generation's samples are repetitions
@@ -203,16 +232,18 @@ _SPECIAL: Final = pl.DataFrame(
 
 
 def _special(path: AnyPath) -> pl.DataFrame:
-    """The samples of an output shard that packing dropped, and those that are in several chunks in the dataset, with
-    how many of them.
+    """The samples of an output shard that packing dropped, and those that are in several chunks in
+    the dataset, with how many of them.
     """
-    rows = pl.scan_parquet(scratch.copy_of(path)).filter((pl.col("kept") > 1) | (pl.col("reason") != ""))
+    rows = pl.scan_parquet(scratch.copy_of(path)).filter(
+        (pl.col("kept") > 1) | (pl.col("reason") != "")
+    )
     return rows.select(_SPECIAL.columns).collect()
 
 
 def _once(ids: pl.DataFrame, chunked: pl.DataFrame) -> pl.DataFrame:
-    """What is in a data file, with a sample in several chunks once if all of them are there, and not at all if some
-    are not; too many of them stay as many.
+    """What is in a data file, with a sample in several chunks once if all of them are there, and
+    not at all if some are not; too many of them stay as many.
     """
     if not chunked.height:
         return ids
@@ -220,12 +251,22 @@ def _once(ids: pl.DataFrame, chunked: pl.DataFrame) -> pl.DataFrame:
     there = both.group_by("sample_id", maintain_order=True).agg(pl.len(), pl.first("kept"))
     few = there.filter(pl.col("len") <= pl.col("kept"))
     whole = few.filter(pl.col("len") == pl.col("kept")).select("sample_id")
-    return pl.concat([ids.join(few, on="sample_id", how="anti", maintain_order="left"), whole]) if few.height else ids
+    return (
+        pl.concat([ids.join(few, on="sample_id", how="anti", maintain_order="left"), whole])
+        if few.height
+        else ids
+    )
 
 
 def _lines(rows: pl.DataFrame, unit: str, id: pl.Expr, parent: pl.Expr) -> pl.DataFrame:
     """Ledger lines of things that packing dropped."""
-    said = {"unit": pl.lit(unit), "id": id, "parent": parent, "stage": pl.lit("fit"), "recorded": pl.lit("")}
+    said = {
+        "unit": pl.lit(unit),
+        "id": id,
+        "parent": parent,
+        "stage": pl.lit("fit"),
+        "recorded": pl.lit(""),
+    }
     return rows.with_columns(**said).select(LEDGER_SCHEMA.names)
 
 
@@ -234,7 +275,11 @@ def _emptied(rows: pl.DataFrame, present: pl.DataFrame) -> pl.DataFrame:
     dropped = rows.filter((pl.col("stage") == "fit") & (pl.col("unit") == "sample")).drop("id")
     if not dropped.height:
         return rows.clear()
-    dropped = dropped.unique(["shard", "parent"], maintain_order=True).rename({"parent": "workflow"})
+    dropped = dropped.unique(["shard", "parent"], maintain_order=True).rename(
+        {"parent": "workflow"}
+    )
     empty = dropped.join(present, on=["shard", "workflow"], how="anti", maintain_order="left")
-    said = empty.with_columns(reason=pl.lit("no_samples"), detail=pl.lit("all of its samples were dropped"))
+    said = empty.with_columns(
+        reason=pl.lit("no_samples"), detail=pl.lit("all of its samples were dropped")
+    )
     return _lines(said, "workflow", pl.col("workflow"), pl.lit(""))

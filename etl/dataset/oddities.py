@@ -1,4 +1,6 @@
-"""What was read although it was not as its format has it: counts of it, as manifests and views have them."""
+"""What was read although it was not as its format has it: counts of it, as manifests and views have
+them.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,22 @@ SHOWN: Final = 20
 
 
 def listed(odd: Mapping[Odd, int], keys: Collection[str]) -> list[dict[str, Any]]:
-    """The most frequent of each kind first. like: the one of these keys that an unknown one looks like, or empty."""
+    """The most frequent of each kind first. like: the one of these keys that an unknown one looks
+    like, or empty.
+    """
     rows = []
-    for (kind, where), count in sorted(odd.items(), key=lambda item: (item[0][0], -item[1], item[0][1])):
+    for (kind, where), count in sorted(
+        odd.items(), key=lambda item: (item[0][0], -item[1], item[0][1])
+    ):
         last = where.rpartition(".")[2]
-        close = difflib.get_close_matches(last.lower(), sorted(keys), 1, 0.8) if kind == "unknown_key" else []
-        rows.append({"kind": kind, "where": where, "count": count, "like": close[0] if close else ""})
+        close = (
+            difflib.get_close_matches(last.lower(), sorted(keys), 1, 0.8)
+            if kind == "unknown_key"
+            else []
+        )
+        rows.append(
+            {"kind": kind, "where": where, "count": count, "like": close[0] if close else ""}
+        )
     return rows
 
 

@@ -1,7 +1,7 @@
 """How the recorded workflows ended, in words: rewards, and steps that repeat the one before.
 
-Read off a manifest's ``outcomes``: rows of source, group of reward (`etl.dataset.stats.REWARDS`), samples, tokens,
-repeats.
+Read off a manifest's ``outcomes``: rows of source, group of reward (`etl.dataset.stats.REWARDS`),
+samples, tokens, repeats.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ _UNKNOWN: Final = "unknown"
 
 
 def by_reward(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
-    """Samples, tokens and repeats by group of reward, over all sources; the groups in which there are any."""
+    """Samples, tokens and repeats by group of reward, over all sources; the groups in which there
+    are any.
+    """
     groups: dict[str, dict[str, int]] = {}
     for row in rows:
         group = groups.setdefault(row["reward"], dict.fromkeys(_COUNTS, 0))
@@ -27,7 +29,9 @@ def by_reward(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
 
 
 def sentences(manifest: Mapping[str, Any]) -> list[str]:
-    """What a reader should know of them, each with its share of the samples. manifest: or what has its ``outcomes``."""
+    """What a reader should know of them, each with its share of the samples. manifest: or what has
+    its ``outcomes``.
+    """
     groups = by_reward(manifest.get("outcomes", []))
     total = sum(of["samples"] for of in groups.values())
     failed = sum(groups[name]["samples"] for name in _FAILED if name in groups)
@@ -36,11 +40,18 @@ def sentences(manifest: Mapping[str, Any]) -> list[str]:
     texts: list[str] = []
     if failed:
         texts.append(
-            f"{failed:,} of {counted(total, 'sample')} ({failed / total:.1%}) are of workflows that did not "
-            "succeed: their recorded reward is under 1; the setting filter.min_reward = 1 leaves them out."
+            f"{failed:,} of {counted(total, 'sample')} ({failed / total:.1%}) are of workflows "
+            "that did not succeed: their recorded reward is under 1; the setting "
+            "filter.min_reward = 1 leaves them out."
         )
     elif known:
-        texts.append(f"All workflows whose reward is known succeeded ({known:,} of {counted(total, 'sample')}).")
+        texts.append(
+            f"All workflows whose reward is known succeeded ({known:,} of "
+            f"{counted(total, 'sample')})."
+        )
     if repeats:
-        texts.append(f"{repeats:,} of {counted(total, 'sample')} ({repeats / total:.1%}) repeat the step before.")
+        texts.append(
+            f"{repeats:,} of {counted(total, 'sample')} ({repeats / total:.1%}) repeat the step "
+            "before."
+        )
     return texts

@@ -1,4 +1,6 @@
-"""Which files are stepmill's own, by the names that it gives: what is called otherwise is somebody else's and stays."""
+"""Which files are stepmill's own, by the names that it gives: what is called otherwise is somebody
+else's and stays.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ _INDEX: Final = re.compile(r"(g\d{4,})-[a-z]+-\d{5,}\.parquet")
 
 
 def is_part(name: str) -> bool:
-    """Whether a file is one that was being written (`etl.files.arrow.atomic`, `etl.files.storage.put`)."""
+    """Whether a file is one that was being written (`etl.files.arrow.atomic`,
+    `etl.files.storage.put`).
+    """
     return _PART.fullmatch(name) is not None
 
 
@@ -41,13 +45,23 @@ def is_of_input(name: str) -> bool:
 
 def parts_of(path: AnyPath) -> list[AnyPath]:
     """What is left of a file that was being written when its process died."""
-    return [part for part in parts(path.parent, deep=False) if part.name.rpartition(".")[0][:-9] == path.name]
+    return [
+        part
+        for part in parts(path.parent, deep=False)
+        if part.name.rpartition(".")[0][:-9] == path.name
+    ]
 
 
 def parts(folder: AnyPath, *, deep: bool = True) -> list[AnyPath]:
-    """What is left under a folder of all files that were being written; nowhere is asked what a file is."""
+    """What is left under a folder of all files that were being written; nowhere is asked what a
+    file is.
+    """
     if not isinstance(folder, Path):
-        return [folder / name for name in storage.unfinished(folder) if is_part(name) and (deep or "/" not in name)]
+        return [
+            folder / name
+            for name in storage.unfinished(folder)
+            if is_part(name) and (deep or "/" not in name)
+        ]
     found: list[AnyPath] = []
     folders = [str(folder)]
     while folders:

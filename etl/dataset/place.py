@@ -1,4 +1,6 @@
-"""Where there is something to look at: a build with its work folder, or a published dataset, here or elsewhere."""
+"""Where there is something to look at: a build with its work folder, or a published dataset, here
+or elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ UNITS: Final = ("record", "workflow", "step", "sample")
 
 @dataclass(frozen=True)
 class Place:
-    """given: as the user named it. dataset: the folder with the manifest. work: None beside a published dataset."""
+    """given: as the user named it. dataset: the folder with the manifest. work: None beside a
+    published dataset.
+    """
 
     given: AnyPath
     dataset: AnyPath
@@ -49,14 +53,17 @@ class Place:
             raise self.lacks(f"stats/{name}.parquet") from error
 
     def listing(self, columns: Sequence[str], split: str = "") -> pl.LazyFrame:
-        """Columns of `schemas.ledger.LISTING_SCHEMA`, a row a sample of the dataset; of one split, or of all.
+        """Columns of `schemas.ledger.LISTING_SCHEMA`, a row a sample of the dataset; of one split,
+        or of all.
 
         Raises `ConfigError` if a published folder lacks the tables.
         """
         names = [name for name in self.manifest["files"] if name.startswith(_LISTED)]
         if not names and self.manifest["totals"]["samples"]:
             raise self.lacks(f"{_LISTED.removeprefix('dataset/')}, the list of its samples")
-        wanted = [name for name in names if not split or name.rpartition("/")[2].startswith(f"{split}-")]
+        wanted = [
+            name for name in names if not split or name.rpartition("/")[2].startswith(f"{split}-")
+        ]
         paths = [self.dataset / name.removeprefix("dataset/") for name in sorted(wanted)]
         try:
             here = [*storage.together(scratch.copy_of, paths)]
@@ -71,17 +78,19 @@ class Place:
         """The work folder. what: needs it. Raises `ConfigError` if there is none."""
         if self.work is None:
             raise ConfigError(
-                f"{self.given}: {what} needs the folder work/ of a build, and this is a published dataset alone; "
-                "name the folder that it was built in"
+                f"{self.given}: {what} needs the folder work/ of a build, and this is a published "
+                f"dataset alone; name the folder that it was built in"
             )
         return self.work
 
     def lacks(self, what: str) -> ConfigError:
         """The error for something that a complete dataset would hold."""
-        how = "publish the whole of dataset/" if self.work is None else "run the build command again"
+        how = (
+            "publish the whole of dataset/" if self.work is None else "run the build command again"
+        )
         return ConfigError(
-            f"{self.given}: there is no {what}: not all of it was published, or it was built by an earlier version; "
-            f"build with this version, then {how}"
+            f"{self.given}: there is no {what}: not all of it was published, or it was built by an "
+            f"earlier version; build with this version, then {how}"
         )
 
 
@@ -91,15 +100,23 @@ def scanned(paths: Sequence[Path]) -> pl.LazyFrame:
 
 
 def nothing(schema: pa.Schema) -> pl.LazyFrame:
-    """No rows. Made by Polars alone: pyarrow would import pandas for it, which takes a third of a second."""
+    """No rows. Made by Polars alone: pyarrow would import pandas for it, which takes a third of a
+    second.
+    """
     return pl.LazyFrame(schema={field.name: _TYPES[field.type] for field in schema})
 
 
 def place_of(given: AnyPath) -> Place:
-    """What is at a location. Raises `ConfigError` if it is no finished build and no published dataset."""
+    """What is at a location. Raises `ConfigError` if it is no finished build and no published
+    dataset.
+    """
     path, manifest = _manifest(given, given / _NAMES[0], given / _NAMES[1])
     dataset = path.parent
-    work = given / "work" if path == given / _NAMES[0] and storage.exists(given / "work" / "inputs.json") else None
+    work = (
+        given / "work"
+        if path == given / _NAMES[0] and storage.exists(given / "work" / "inputs.json")
+        else None
+    )
     return Place(given, dataset, work, manifest)
 
 
@@ -121,13 +138,21 @@ def _manifest(given: AnyPath, *places: AnyPath) -> tuple[AnyPath, dict[str, Any]
 
         names = ", ".join(storage.relative(place, given) or place.name for place in places)
         raise ConfigError(
-            f"{given}: no finished build and no published dataset (missing: {names}){candidate.hint(given)}; run the "
-            "build command again, or see that the place is right"
+            f"{given}: no finished build and no published dataset (missing: "
+            f"{names}){candidate.hint(given)}; run the build command again, or see that the place "
+            "is right"
         )
     try:
         manifest = read_json(found)
     except IntegrityError:
         manifest = None
-    if not isinstance(manifest, dict) or not {"figures", "totals", "generations", "settings"} <= set(manifest):
-        raise ConfigError(f"{found}: not a manifest with figures; build again, or name the manifest of a build")
+    if not isinstance(manifest, dict) or not {
+        "figures",
+        "totals",
+        "generations",
+        "settings",
+    } <= set(manifest):
+        raise ConfigError(
+            f"{found}: not a manifest with figures; build again, or name the manifest of a build"
+        )
     return found, manifest

@@ -1,4 +1,6 @@
-"""What phases 1 and 3 say of one shard that they have made: its report, written last, by which its files count."""
+"""What phases 1 and 3 say of one shard that they have made: its report, written last, by which its
+files count.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,12 @@ from schemas.ledger import Oddity
 class ShardReport:
     """What was written for one shard; a pure function of the shard, the plan and the takedown list.
 
-    settings, takedown: hashes of what it was made with. contents, domains: of the workflows that were read, less those
-    taken down. removed: contents of what the takedown list took down; by: hashes of its entries that took effect;
-    taken_workflows, taken_records, copies: how often, see `etl.build.admit.Met`.
-    matched: entries of the recipe's lists that named something (`etl.stages.select`).
-    odd: what was read although it was not as its format has it (`schemas.ledger.ODDITIES`).
+    settings, takedown: hashes of what it was made with. contents, domains: of the workflows that
+    were read, less those taken down. removed: contents of what the takedown list took down; by:
+    hashes of its entries that took effect; taken_workflows, taken_records, copies: how often, see
+    `etl.build.admit.Met`. matched: entries of the recipe's lists that named something
+    (`etl.stages.select`). odd: what was read although it was not as its format has it
+    (`schemas.ledger.ODDITIES`).
     """
 
     key: str

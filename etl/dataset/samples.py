@@ -1,14 +1,16 @@
 """The samples that one output shard is made of, out of the samples files of all inputs.
 
-They are wanted in the order of a hash, in which they lie one after the other in as many files as there are. To open a
-file for each row would cost more than to fit and encode it (a file has dozens of batches), and as many open files as
-there are inputs are not to be had; so they are read by windows of `_WINDOW_CHARS`: in a window every file is opened
-once, its rows are read in their order, and those of the window are held.
+They are wanted in the order of a hash, in which they lie one after the other in as many files as
+there are. To open a file for each row would cost more than to fit and encode it (a file has dozens
+of batches), and as many open files as there are inputs are not to be had; so they are read by
+windows of `_WINDOW_CHARS`: in a window every file is opened once, its rows are read in their order,
+and those of the window are held.
 
-Rows of remote files are brought to this machine first. Each file is gone through once for an output shard: fetched
-whole, unless the cache has it (`etl.files.scratch`), and its rows copied. Where the cache holds all samples they are
-fetched once for all output shards; where not, once for each at most. To read single batches instead costs a request for
-every batch before the one wanted, as long a wait as for the file.
+Rows of remote files are brought to this machine first. Each file is gone through once for an output
+shard: fetched whole, unless the cache has it (`etl.files.scratch`), and its rows copied. Where the
+cache holds all samples they are fetched once for all output shards; where not, once for each at
+most. To read single batches instead costs a request for every batch before the one wanted, as long
+a wait as for the file.
 """
 
 from __future__ import annotations
@@ -29,14 +31,17 @@ from etl.files.storage import AnyPath
 from schemas.samples import SAMPLE_SCHEMA, Sample
 
 _WINDOW_CHARS: Final = 2**25
-"""Of samples that are held at once. Few and many of them: a file is opened once for all its rows among them."""
+"""Of samples that are held at once. Few and many of them: a file is opened once for all its rows
+among them.
+"""
 
 _COLLECTED: Final = "collected"
 _HISTORY: Final = SAMPLE_SCHEMA.get_field_index("history")
 
 
 def gather(rows: pl.DataFrame, work: AnyPath) -> Iterator[Sample]:
-    """The samples at (shard, row), in this order; of a remote work folder those rows are brought here first.
+    """The samples at (shard, row), in this order; of a remote work folder those rows are brought
+    here first.
 
     rows: ``chars`` of each besides, by which the windows are planned.
     """
@@ -49,20 +54,26 @@ def gather(rows: pl.DataFrame, work: AnyPath) -> Iterator[Sample]:
 
 
 def _gathered(rows: pl.DataFrame, places: Shelf) -> Iterator[Sample]:
-    """By windows, in each of which a file is opened once: rows in the order of a hash lie in as many files as there
-    are, one after the other.
+    """By windows, in each of which a file is opened once: rows in the order of a hash lie in as
+    many files as there are, one after the other.
     """
     for window in _windows(rows):
         found: dict[int, Sample] = {}
-        for (shard,), group in window.with_row_index("at").sort("shard", "row").group_by("shard", maintain_order=True):
-            samples = _samples(taken(open_arrow(places.file("samples", str(shard))), group["row"].to_numpy()))
+        for (shard,), group in (
+            window.with_row_index("at").sort("shard", "row").group_by("shard", maintain_order=True)
+        ):
+            samples = _samples(
+                taken(open_arrow(places.file("samples", str(shard))), group["row"].to_numpy())
+            )
             found |= zip(group["at"], samples, strict=True)
         for at in range(window.height):
             yield found.pop(at)
 
 
 def _samples(batches: Iterable[pa.RecordBatch]) -> Iterator[Sample]:
-    """The samples in batches, a column at a time, which is several times as fast as value by value."""
+    """The samples in batches, a column at a time,
+    which is several times as fast as value by value.
+    """
     for batch in batches:
         columns = [column.to_pylist() for column in batch.columns]
         columns[_HISTORY] = map(tuple, columns[_HISTORY])
@@ -79,14 +90,22 @@ def _windows(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 
 def collect(rows: pl.DataFrame, shelf: Shelf, into: Path) -> pl.DataFrame:
-    """Write the samples at (shard, row) to one Arrow file ``collected``; returns where each now is, in the same order.
+    """Write the samples at (shard, row) to one Arrow file ``collected``; returns where each now is,
+    in the same order.
 
-    Raises `IntegrityError` for a samples file that is none, FileNotFoundError for one that is not there.
+    Raises `IntegrityError` for a samples file that is none, FileNotFoundError for one that is not
+    there.
     """
     into.mkdir(parents=True, exist_ok=True)
-    known = {work: _known(work / "samples") for work in {shelf.common, *((shelf.own,) if shelf.anew else ())}}
+    known = {
+        work: _known(work / "samples")
+        for work in {shelf.common, *((shelf.own,) if shelf.anew else ())}
+    }
     places = rows.select("shard", "row", "chars").with_row_index("at").sort("shard", "row")
-    with pa.OSFile(str(into / f"{_COLLECTED}.arrow"), "wb") as stream, pa.ipc.new_file(stream, SAMPLE_SCHEMA) as writer:
+    with (
+        pa.OSFile(str(into / f"{_COLLECTED}.arrow"), "wb") as stream,
+        pa.ipc.new_file(stream, SAMPLE_SCHEMA) as writer,
+    ):
         for (shard,), group in places.group_by("shard", maintain_order=True):
             path = shelf.file("samples", str(shard))
             assert isinstance(path, UPath)
@@ -110,7 +129,9 @@ def _rows(path: UPath, wanted: np.ndarray[Any, Any], tag: str) -> Iterator[pa.Re
         raise broken(path, error) from error
 
 
-def taken(reader: pa.ipc.RecordBatchFileReader, wanted: np.ndarray[Any, Any]) -> Iterator[pa.RecordBatch]:
+def taken(
+    reader: pa.ipc.RecordBatchFileReader, wanted: np.ndarray[Any, Any]
+) -> Iterator[pa.RecordBatch]:
     """The rows of these numbers, which rise; at most a batch for each of the file's."""
     start = at = 0
     for number in range(reader.num_record_batches):

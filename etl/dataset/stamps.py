@@ -1,8 +1,10 @@
-"""Whether the files of a complete build are as it left them: the cheap part of `verify`, done by every build.
+"""Whether the files of a complete build are as it left them: the cheap part of `verify`, done by
+every build.
 
-``work/stamps.json`` says of every file what its storage said when the build was complete: size and time, or what tells
-its content elsewhere. A file that is gone, or has another size, has been damaged; one that differs in time alone is
-hashed. A note of one machine, of which nothing reaches the dataset.
+``work/stamps.json`` says of every file what its storage said when the build was complete: size and
+time, or what tells its content elsewhere. A file that is gone, or has another size, has been
+damaged; one that differs in time alone is hashed. A note of one machine, of which nothing reaches
+the dataset.
 """
 
 from __future__ import annotations
@@ -34,20 +36,28 @@ def forget(out: AnyPath) -> None:
 
 
 def damaged(out: AnyPath, manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Files that are not as they were left, and what is wrong with each. manifest: of the complete build."""
+    """Files that are not as they were left, and what is wrong with each. manifest: of the complete
+    build.
+    """
     path = out / "work" / FILE
     found: dict[str, str] = {}
     for folder, known in (read_json(path) if storage.exists(path) else {}).items():
         now = storage.listed(out / folder)
         for name, stamp in known.items():
             whole = f"{folder}/{name}"
-            if now.get(name) != stamp and (problem := _problem(out, whole, stamp, now.get(name), manifest)):
+            if now.get(name) != stamp and (
+                problem := _problem(out, whole, stamp, now.get(name), manifest)
+            ):
                 found[whole] = problem
     return found
 
 
-def _problem(out: AnyPath, name: str, old: list[Any], new: list[Any] | None, manifest: Mapping[str, Any]) -> str:
-    """What is wrong with a file whose stamp has changed; nothing, if it has the content that it should have."""
+def _problem(
+    out: AnyPath, name: str, old: list[Any], new: list[Any] | None, manifest: Mapping[str, Any]
+) -> str:
+    """What is wrong with a file whose stamp has changed; nothing, if it has the content that it
+    should have.
+    """
     if new is None:
         return "it is gone"
     digest = manifest["files"].get(name) or _digests(out, name).get(name)
@@ -78,5 +88,7 @@ def _reported(out: AnyPath, name: str) -> Iterator[tuple[str, str]]:
 def keys(names: Mapping[str, str]) -> frozenset[str]:
     """Keys of the input shards that some of these files are of."""
     folders = tuple(f"work/{folder}/" for folder in FOLDERS)
-    stems = {name.rpartition("/")[2].partition(".")[0] for name in names if name.startswith(folders)}
+    stems = {
+        name.rpartition("/")[2].partition(".")[0] for name in names if name.startswith(folders)
+    }
     return frozenset(stems - {"index"})

@@ -1,19 +1,26 @@
 """What a build remembers in its work folder from one run to the next, beside what it has made.
 
-- ``settings.json``: what decides the output, by phase, as it was when the folder's contents were made.
-- ``inputs.json``: the input shards of the build in the making or made last, each with its key and generation. The files
-  of other keys are of inputs that are gone; nothing reads them, and ``stepmill clean`` removes them.
-- ``reading.json``: the keys of the input shards of a build in the making, until ``inputs.json`` has them.
+- ``settings.json``: what decides the output, by phase, as it was when the folder's contents were
+  made.
+- ``inputs.json``: the input shards of the build in the making or made last, each with its key and
+  generation. The files of other keys are of inputs that are gone; nothing reads them, and
+  ``stepmill clean`` removes them.
+- ``reading.json``: the keys of the input shards of a build in the making, until ``inputs.json`` has
+  them.
 - ``generations.json``: the generations of the last complete build.
-- ``previous.json``: the figures of the last complete build, where it had to go because of a takedown.
-- ``takedown.json``: the takedown list (`etl.decisions.takedown`), if there is one, and what it took down; published is
-  only its hash.
-- ``unmatched.json``: entries of other lists of the recipe that match nothing (`etl.build.unmatched`), if there are any.
-- ``candidate/``: the build in the making, or the one that its gates rejected (`etl.dataset.candidate`).
+- ``previous.json``: the figures of the last complete build, where it had to go because of a
+  takedown.
+- ``takedown.json``: the takedown list (`etl.decisions.takedown`), if there is one, and what it took
+  down; published is only its hash.
+- ``unmatched.json``: entries of other lists of the recipe that match nothing
+  (`etl.build.unmatched`), if there are any.
+- ``candidate/``: the build in the making, or the one that its gates rejected
+  (`etl.dataset.candidate`).
 - ``notes.json``: what people wrote into the data card (`etl.dataset.hand_written`), if they did.
 - ``forgiven.json``: failures of gates in spite of which a build was accepted (`etl.build.verdict`).
 - ``stamps.json``: how the files of the last complete build were left (`etl.dataset.stamps`).
-- ``edited/``: documents of the dataset that somebody had edited where they are written anew (`etl.build.edited`).
+- ``edited/``: documents of the dataset that somebody had edited where they are written anew
+  (`etl.build.edited`).
 - ``last_build.json``: how the last run ended (`etl.build.last_build`).
 """
 
@@ -34,7 +41,9 @@ from etl.files.storage import AnyPath
 MANIFEST: Final = "dataset/manifest.json"
 PREVIOUS: Final = "previous.json"
 FORMAT: Final = 3
-"""Of the manifest, and of what is published with it; a build of an earlier one is completed by building it again."""
+"""Of the manifest, and of what is published with it; a build of an earlier one is completed by
+building it again.
+"""
 
 _READING: Final = "reading.json"
 _MARKS: Final = ("order.json", "settings.json", "last_build.json", "remembered.json")
@@ -85,7 +94,10 @@ def _differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, str]]:
         for key in sorted({*old, *new}):
             yield from _differences(old.get(key), new.get(key), f"{path}.{key}" if path else key)
     elif isinstance(old, list) and isinstance(new, list) and old != new:
-        gone, come = [item for item in old if item not in new], [item for item in new if item not in old]
+        gone, come = (
+            [item for item in old if item not in new],
+            [item for item in new if item not in old],
+        )
         yield path, f"{path}: without {gone}, with {come}"
     elif old != new:
         yield path, f"{path}: {old!r} is now {new!r}"
@@ -101,13 +113,19 @@ def consequences(found: Sequence[Change]) -> list[str]:
 
 
 def is_build(out: AnyPath) -> bool:
-    """Whether a run of stepmill has left something in a folder; a folder ``work`` alone may be anybody's."""
+    """Whether a run of stepmill has left something in a folder; a folder ``work`` alone may be
+    anybody's.
+    """
     work = out / "work"
-    return storage.holds_anything(work / "locks") or any(storage.exists(work / name) for name in _MARKS)
+    return storage.holds_anything(work / "locks") or any(
+        storage.exists(work / name) for name in _MARKS
+    )
 
 
 def begin_reading(out: AnyPath, keys: Collection[str]) -> None:
-    """Note the keys of the input shards that are being read, so that what is made of them is not taken for stale."""
+    """Note the keys of the input shards that are being read, so that what is made of them is not
+    taken for stale.
+    """
     path, found = out / "work" / _READING, sorted(keys)
     if not storage.exists(path) or read_json(path) != found:
         write_json(path, found)
@@ -123,7 +141,10 @@ def save_inputs(work: AnyPath, shards: Sequence[Named], generations: Generations
     number_of = generations.of_inputs()
     write_json(
         work / "inputs.json",
-        [{"key": s.key, "name": s.name, "format": s.format, "generation": number_of[s.name]} for s in shards],
+        [
+            {"key": s.key, "name": s.name, "format": s.format, "generation": number_of[s.name]}
+            for s in shards
+        ],
     )
 
 
@@ -140,8 +161,8 @@ def generations(work: AnyPath) -> Generations:
 
 
 def withdraw(out: AnyPath, domains: Collection[str]) -> dict[str, Any]:
-    """Take the manifest of the last complete build away; returns it. What it said is kept to compare with, without
-    what it said of some domains.
+    """Take the manifest of the last complete build away; returns it. What it said is kept to
+    compare with, without what it said of some domains.
     """
     manifest: dict[str, Any] = read_json(out / MANIFEST)
     figures = without(manifest["figures"], domains)
@@ -162,7 +183,9 @@ def forget(work: AnyPath, domains: Collection[str]) -> None:
 
 
 def previous(out: AnyPath, domains: Collection[str] = ()) -> dict[str, Any] | None:
-    """Figures, totals and inputs of the last complete build, if there was one, without what it said of some domains."""
+    """Figures, totals and inputs of the last complete build, if there was one, without what it said
+    of some domains.
+    """
     for path in (out / MANIFEST, out / "work" / PREVIOUS):
         if storage.exists(path):
             before: dict[str, Any] = read_json(path)
@@ -177,14 +200,22 @@ def previous(out: AnyPath, domains: Collection[str] = ()) -> dict[str, Any] | No
 
 
 def stale(out: AnyPath) -> list[AnyPath]:
-    """Files under the work folder that nothing uses: of inputs that are gone, and what an interruption left."""
+    """Files under the work folder that nothing uses: of inputs that are gone, and what an
+    interruption left.
+    """
     work, reading = out / "work", out / "work" / _READING
-    known = {*keys(work), *keys(candidate_of(out) / "work"), *(read_json(reading) if storage.exists(reading) else ())}
+    known = {
+        *keys(work),
+        *keys(candidate_of(out) / "work"),
+        *(read_json(reading) if storage.exists(reading) else ()),
+    }
     every = [path for folder in FOLDERS for path in storage.files(work / folder)]
     old = [path for path in every if own_files.is_of_input(path.name) and path.stem not in known]
     return sorted([*old, *half_written(out)], key=str)
 
 
 def half_written(out: AnyPath) -> list[AnyPath]:
-    """What a run that died left of files that it was writing; nothing of exports and others beside the build."""
+    """What a run that died left of files that it was writing; nothing of exports and others beside
+    the build.
+    """
     return [path for folder in ("dataset", "work") for path in own_files.parts(out / folder)]

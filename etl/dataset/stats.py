@@ -1,6 +1,7 @@
 """Statistics per domain and subdomain, with Polars, from the files of a build.
 
-Everything is read as columns, one file after the other, and summed: never a page, and never all samples at once.
+Everything is read as columns, one file after the other, and summed: never a page, and never all
+samples at once.
 """
 
 from __future__ import annotations
@@ -38,19 +39,34 @@ REWARDS: Final = ("unknown", "0 or less", "between 0 and 1", "1 or more")
 """Groups of rewards, in the table ``outcomes``."""
 
 _WHERE: Final = ("domain", "subdomain", "action_kind")
-_SUMS: Final = ("samples", "prompt_tokens", "completion_tokens", "chunked", "raw_chars", "pruned_chars")
+_SUMS: Final = (
+    "samples",
+    "prompt_tokens",
+    "completion_tokens",
+    "chunked",
+    "raw_chars",
+    "pruned_chars",
+)
 
 
 def statistics(out: AnyPath, counts: pl.DataFrame, visits: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Tables ``domains`` and ``subdomains`` (one row each, largest first), ``actions``, ``drops``, ``outcomes``.
+    """Tables ``domains`` and ``subdomains`` (one row each, largest first), ``actions``, ``drops``,
+    ``outcomes``.
 
-    counts, visits: of `etl.dataset.account.settle`; a workflow counts in each domain in which it has steps. What is
-    counted was read (workflows, steps) or is in the dataset (samples, tokens, characters); ``share`` is of all tokens
-    in the dataset; ``survival`` is the share of element actions whose target was found and stayed.
+    counts, visits: of `etl.dataset.account.settle`; a workflow counts in each domain in which it
+    has steps. What is counted was read (workflows, steps) or is in the dataset (samples, tokens,
+    characters); ``share`` is of all tokens in the dataset; ``survival`` is the share of element
+    actions whose target was found and stayed.
     """
     samples = _samples(out)
-    actions = samples.group_by("domain", "action_kind").agg(pl.col("samples").sum()).sort("domain", "action_kind")
-    drops = counts.filter(pl.col("reason") != "").select("unit", "stage", "domain", "reason", "count")
+    actions = (
+        samples.group_by("domain", "action_kind")
+        .agg(pl.col("samples").sum())
+        .sort("domain", "action_kind")
+    )
+    drops = counts.filter(pl.col("reason") != "").select(
+        "unit", "stage", "domain", "reason", "count"
+    )
     return {
         "domains": _shares(_with_read(_by(samples, "domain"), counts, visits), "domain"),
         "subdomains": _shares(_by(samples, "domain", "subdomain"), "domain", "subdomain"),
@@ -61,24 +77,41 @@ def statistics(out: AnyPath, counts: pl.DataFrame, visits: pl.DataFrame) -> dict
 
 
 def _samples(out: AnyPath) -> pl.DataFrame:
-    """`_SUMS` of the samples in the dataset, by `_WHERE`: sums of what packing made of each output shard."""
+    """`_SUMS` of the samples in the dataset, by `_WHERE`: sums of what packing made of each output
+    shard.
+    """
     sums = Sums(_WHERE, {**dict.fromkeys(_WHERE, pl.String), **dict.fromkeys(_SUMS, pl.Int64)})
-    for part in storage.together(_of_shard, [path for _, path in candidate.of_shards(out, "work/fitted", ".parquet")]):
+    for part in storage.together(
+        _of_shard, [path for _, path in candidate.of_shards(out, "work/fitted", ".parquet")]
+    ):
         sums.add(part)
     return sums.table()
 
 
 def _of_shard(path: AnyPath) -> pl.DataFrame:
     rows = pl.scan_parquet(scratch.copy_of(path)).filter(pl.col("reason") == "")
-    added = [pl.col(name).cast(pl.Int64).sum() for name in _SUMS if name not in {"samples", "chunked"}]
-    more = {"samples": pl.len().cast(pl.Int64), "chunked": (pl.col("chunks") > 1).cast(pl.Int64).sum()}
+    added = [
+        pl.col(name).cast(pl.Int64).sum() for name in _SUMS if name not in {"samples", "chunked"}
+    ]
+    more = {
+        "samples": pl.len().cast(pl.Int64),
+        "chunked": (pl.col("chunks") > 1).cast(pl.Int64).sum(),
+    }
     return rows.group_by(_WHERE).agg(*added, **more).select(*_WHERE, *_SUMS).collect()
 
 
 def _outcomes(out: AnyPath) -> pl.DataFrame:
-    """Samples, tokens and repeats (`Sample.repeat`) of each source by the reward of the workflow."""
+    """Samples, tokens and repeats (`Sample.repeat`) of each
+    source by the reward of the workflow.
+    """
     key = ("source", "reward")
-    sums = Sums(key, {**dict.fromkeys(key, pl.String), **dict.fromkeys(("samples", "tokens", "repeats"), pl.Int64)})
+    sums = Sums(
+        key,
+        {
+            **dict.fromkeys(key, pl.String),
+            **dict.fromkeys(("samples", "tokens", "repeats"), pl.Int64),
+        },
+    )
     for part in storage.together(
         _outcomes_of, [path for _, path in candidate.of_shards(out, "work/fitted", ".parquet")]
     ):
@@ -89,12 +122,23 @@ def _outcomes(out: AnyPath) -> pl.DataFrame:
 def _outcomes_of(path: AnyPath) -> pl.DataFrame:
     reward = pl.col("reward")
     unknown, none, some, whole = map(pl.lit, REWARDS)
-    group = pl.when(reward.is_null()).then(unknown).when(reward <= 0).then(none).when(reward < 1).then(some)
+    group = (
+        pl.when(reward.is_null())
+        .then(unknown)
+        .when(reward <= 0)
+        .then(none)
+        .when(reward < 1)
+        .then(some)
+    )
     tokens = pl.col("prompt_tokens").cast(pl.Int64) + pl.col("completion_tokens")
     rows = pl.scan_parquet(scratch.copy_of(path)).filter(pl.col("reason") == "")
     return (
         rows.group_by("source", reward=group.otherwise(whole))
-        .agg(samples=pl.len().cast(pl.Int64), tokens=tokens.sum(), repeats=pl.col("repeat").cast(pl.Int64).sum())
+        .agg(
+            samples=pl.len().cast(pl.Int64),
+            tokens=tokens.sum(),
+            repeats=pl.col("repeat").cast(pl.Int64).sum(),
+        )
         .collect()
     )
 
@@ -114,7 +158,9 @@ def _shares(table: pl.DataFrame, *key: str) -> pl.DataFrame:
 def _with_read(table: pl.DataFrame, counts: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
     """Of each domain what was read besides. What was taken down is of no domain."""
     count, unit, reason = pl.col("count"), pl.col("unit"), pl.col("reason")
-    read = counts.filter((reason == "") & (pl.col("domain") != "") & unit.is_in(["workflow", "step"]))
+    read = counts.filter(
+        (reason == "") & (pl.col("domain") != "") & unit.is_in(["workflow", "step"])
+    )
     found = read.group_by("domain").agg(steps=count.filter(unit == "step").sum())
     found = found.join(visits, on="domain", how="left").select("domain", "workflows", "steps")
     dropped = counts.filter((unit == "step") & (reason != ""))
@@ -129,8 +175,14 @@ def _with_read(table: pl.DataFrame, counts: pl.DataFrame, visits: pl.DataFrame) 
 
 
 def totals(tables: Mapping[str, pl.DataFrame], workflows: int) -> dict[str, Any]:
-    """Sums over all domains. workflows: that were read; the domains count those on several of them several times."""
+    """Sums over all domains. workflows: that were read; the domains count those on several of them
+    several times.
+    """
     domains = tables["domains"]
     sums = {name: int(domains[name].sum() or 0) for name in ("steps", "tokens", *_SUMS)}
-    counts = {"domains": domains.height, "subdomains": tables["subdomains"].height, "workflows": workflows}
+    counts = {
+        "domains": domains.height,
+        "subdomains": tables["subdomains"].height,
+        "workflows": workflows,
+    }
     return {**counts, **sums}

@@ -1,10 +1,11 @@
 """Caps: how much of one domain a dataset takes.
 
-First come, first kept, in the order (generation, hash(seed, workflow id), step): once a domain is full, all that
-comes later is left out, so new data never change an old decision. What was read before does not count.
+First come, first kept, in the order (generation, hash(seed, workflow id), step): once a domain is
+full, all that comes later is left out, so new data never change an old decision. What was read
+before does not count.
 
-Memory: of every workflow of one generation a hash and a count for each domain that it is on; and one line for each
-domain that is full.
+Memory: of every workflow of one generation a hash and a count for each domain that it is on; and
+one line for each domain that is full.
 """
 
 from __future__ import annotations
@@ -20,15 +21,16 @@ from schemas.reasons import Reason
 
 REASON: Final[Reason] = "over_domain_cap"
 _FULL: Final = {
-    "domain": pl.String, "last_generation": pl.Int32, "last": pl.UInt64, "allowed": pl.Int64, "by": pl.String
+    "domain": pl.String, "last_generation": pl.Int32, "last": pl.UInt64, "allowed": pl.Int64,
+    "by": pl.String
 }  # fmt: skip
 _ORDER: Final = ("position", "workflow", "domain")
 
 
 @dataclass(frozen=True)
 class Caps:
-    """samples_per_domain, workflows_per_domain: the most that the dataset has of one domain, over all splits; None: no
-    limit. A workflow counts for each domain that it has samples on.
+    """samples_per_domain, workflows_per_domain: the most that the dataset has of one domain, over
+    all splits; None: no limit. A workflow counts for each domain that it has samples on.
     """
 
     samples_per_domain: int | None = None
@@ -38,7 +40,10 @@ class Caps:
         for name in ("samples_per_domain", "workflows_per_domain"):
             limit = getattr(self, name)
             if limit is not None and limit < 1:
-                raise ConfigError(f"caps.{name} = {limit}: it is 1 or more; leave domains out with exclude.domains")
+                raise ConfigError(
+                    f"caps.{name} = {limit}: it is 1 or more; leave domains out with "
+                    "exclude.domains"
+                )
 
     def __bool__(self) -> bool:
         return self.samples_per_domain is not None or self.workflows_per_domain is not None
@@ -53,7 +58,9 @@ class Room:
 
     def __init__(self, caps: Caps) -> None:
         self._caps = caps
-        self._taken = pl.DataFrame(schema={"domain": pl.String, "samples": pl.Int64, "workflows": pl.Int64})
+        self._taken = pl.DataFrame(
+            schema={"domain": pl.String, "samples": pl.Int64, "workflows": pl.Int64}
+        )
         self._full = pl.DataFrame(schema=_FULL)
         self._pairs: list[pl.DataFrame] = []
 
@@ -73,18 +80,25 @@ class Room:
             pl.col("samples_before", "workflows").fill_null(0)
         )
         pairs = pairs.sort("domain", "hash").with_columns(
-            samples_before=pl.col("samples_before") + pl.col("samples").cum_sum().over("domain") - pl.col("samples"),
+            samples_before=pl.col("samples_before")
+            + pl.col("samples").cum_sum().over("domain")
+            - pl.col("samples"),
             workflows=pl.col("workflows") + pl.int_range(pl.len()).over("domain"),
         )
         pairs = pairs.with_columns(allowed=self._allowed(), by=self._by())
-        over = pairs.filter(pl.col("allowed") < pl.col("samples")).unique("domain", keep="first", maintain_order=True)
+        over = pairs.filter(pl.col("allowed") < pl.col("samples")).unique(
+            "domain", keep="first", maintain_order=True
+        )
         full = over.select(
-            "domain", pl.lit(generation, pl.Int32).alias("last_generation"), pl.col("hash").alias("last"), "allowed",
+            "domain", pl.lit(generation, pl.Int32).alias("last_generation"),
+            pl.col("hash").alias("last"), "allowed",
             "by",
         )  # fmt: skip
         self._full = pl.concat([self._full, full])
         last = pairs.unique("domain", keep="last", maintain_order=True).select(
-            "domain", samples=pl.col("samples_before") + pl.col("samples"), workflows=pl.col("workflows") + 1
+            "domain",
+            samples=pl.col("samples_before") + pl.col("samples"),
+            workflows=pl.col("workflows") + 1,
         )
         self._taken = pl.concat([self._taken.join(last, on="domain", how="anti"), last]).join(
             full, on="domain", how="anti"
@@ -93,8 +107,16 @@ class Room:
     def _allowed(self) -> pl.Expr:
         """Samples that a workflow may have on a domain, in view of those before it."""
         most, workflows = self._caps.samples_per_domain, self._caps.workflows_per_domain
-        left = pl.col("samples") if most is None else (pl.lit(most) - pl.col("samples_before")).clip(lower_bound=0)
-        return left if workflows is None else pl.when(pl.col("workflows") < workflows).then(left).otherwise(0)
+        left = (
+            pl.col("samples")
+            if most is None
+            else (pl.lit(most) - pl.col("samples_before")).clip(lower_bound=0)
+        )
+        return (
+            left
+            if workflows is None
+            else pl.when(pl.col("workflows") < workflows).then(left).otherwise(0)
+        )
 
     def _by(self) -> pl.Expr:
         """The cap that a workflow meets first."""
@@ -105,8 +127,12 @@ class Room:
         of_workflows = pl.lit(f"caps.workflows_per_domain is {workflows}")
         return pl.when(pl.col("workflows") >= workflows).then(of_workflows).otherwise(of_samples)
 
-    def judged(self, rows: pl.DataFrame, generation: int, hashed: Callable[[str], int]) -> pl.DataFrame:
-        """Light rows of a generation; those that find no room have the reason and the cap that says so."""
+    def judged(
+        self, rows: pl.DataFrame, generation: int, hashed: Callable[[str], int]
+    ) -> pl.DataFrame:
+        """Light rows of a generation; those that find no room have the reason and the cap that says
+        so.
+        """
         if not self._full.height:
             return rows
         found = rows.join(self._full, on="domain", how="left", maintain_order="left")
@@ -114,7 +140,9 @@ class Room:
         first = pl.col("reason") == ""
         rank = pl.when(first).then(pl.col("step")).rank("ordinal").over(_ORDER)
         same = pl.col("last_generation") == generation
-        later = (pl.col("hash") > pl.col("last")) | ((pl.col("hash") == pl.col("last")) & (rank > pl.col("allowed")))
+        later = (pl.col("hash") > pl.col("last")) | (
+            (pl.col("hash") == pl.col("last")) & (rank > pl.col("allowed"))
+        )
         over = first & ((pl.col("last_generation") < generation) | (same & later))
         said = pl.format("the domain {} is full: {}", "domain", "by")
         return found.with_columns(

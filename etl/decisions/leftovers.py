@@ -1,9 +1,11 @@
-"""Proof that nothing of what was taken down is left: a search of every file of a build for ids and domains of the list.
+"""Proof that nothing of what was taken down is left: a search of every file of a build for ids and
+domains of the list.
 
-Columns are told by their names, whatever file they are in: ids, domains, addresses, quarantined bytes. JSON and other
-text is searched for domains. Not searched: pages and other texts of workflows that are not on the list, which may
-mention anything; names of inputs (``work/remembered.json`` has nothing else) and of JSON-LD's vocabularies; and the two
-files that hold the list, ``work/takedown.json`` and ``work/order.json``.
+Columns are told by their names, whatever file they are in: ids, domains, addresses, quarantined
+bytes. JSON and other text is searched for domains. Not searched: pages and other texts of workflows
+that are not on the list, which may mention anything; names of inputs (``work/remembered.json`` has
+nothing else) and of JSON-LD's vocabularies; and the two files that hold the list,
+``work/takedown.json`` and ``work/order.json``.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ _DOMAINS: Final = ("domain", "subdomain", "website")
 _LEDGER: Final = ("unit", "id", "parent", "reason", "detail", "domain")
 _LEFT_OUT: Final = frozenset({"work/takedown.json", "work/order.json", "work/remembered.json"})
 _OF_INPUTS: Final = frozenset({"inputs", "generations", "settings", "name"})
-_OF_FORMATS: Final = frozenset({"@context", "conformsTo"})  # of JSON-LD: vocabularies it is written in
+_OF_FORMATS: Final = frozenset(
+    {"@context", "conformsTo"}
+)  # of JSON-LD: vocabularies it is written in
 _FEW: Final = 3
 _CANDIDATES: Final = "work/candidate/"
 
@@ -41,7 +45,9 @@ Columns = Mapping[str, list[Any]]
 
 
 def traces(out: AnyPath, takedown: Takedown) -> list[str]:
-    """What is left of what is on the list: a line for each file, saying what. Broken files are left to others."""
+    """What is left of what is on the list: a line for each file, saying what. Broken files are left
+    to others.
+    """
     problems = []
     for path in (path for folder in ("dataset", "work") for path in storage.files(out / folder)):
         name = storage.relative(path, out)
@@ -54,13 +60,17 @@ def traces(out: AnyPath, takedown: Takedown) -> list[str]:
         if found:
             more = f" and {len(found) - _FEW:,} more" if len(found) > _FEW else ""
             said = ", ".join(found[:_FEW]) + more
-            problems.append(f"{name}: holds what is taken down: {said}; remove the file and build again")
+            problems.append(
+                f"{name}: holds what is taken down: {said}; remove the file and build again"
+            )
     return problems
 
 
-def holds_taken_down(out: AnyPath, place: AnyPath, takedown: Takedown, removed: frozenset[str]) -> bool:
-    """Whether the last complete dataset has rows of what a list takes down. place: of a build under that list. removed:
-    contents of what it took down.
+def holds_taken_down(
+    out: AnyPath, place: AnyPath, takedown: Takedown, removed: frozenset[str]
+) -> bool:
+    """Whether the last complete dataset has rows of what a list takes down. place: of a build under
+    that list. removed: contents of what it took down.
     """
     if takedown.fingerprint == read_json(out / state.MANIFEST).get("takedown", ""):
         return False
@@ -68,11 +78,16 @@ def holds_taken_down(out: AnyPath, place: AnyPath, takedown: Takedown, removed: 
     for path in shelf(place / "work").existing("ledger", state.keys(place / "work")):
         rows = pl.from_arrow(open_arrow(path).read_all().select(["unit", "id", "reason"]))
         assert isinstance(rows, pl.DataFrame)
-        taken |= set(rows.filter((pl.col("unit") == "workflow") & (pl.col("reason") == TAKEN_DOWN))["id"])
+        taken |= set(
+            rows.filter((pl.col("unit") == "workflow") & (pl.col("reason") == TAKEN_DOWN))["id"]
+        )
     gone = set(state.keys(out / "work")) - set(state.keys(place / "work"))
     for path in shelf(out / "work").existing("samples", sorted(gone), ".json"):
         report = read_json(path)
-        if not (removed.isdisjoint(report["contents"]) and takedown.domains.isdisjoint(report["domains"])):
+        if not (
+            removed.isdisjoint(report["contents"])
+            and takedown.domains.isdisjoint(report["domains"])
+        ):
             return True
     for path in storage.files(out / "dataset" / "stats" / "samples", ".parquet"):
         rows = read_parquet(path).select("sample_id", "domain", "subdomain")
@@ -98,10 +113,16 @@ def _in_file(path: AnyPath, takedown: Takedown) -> Iterator[str]:
         elif "unit" in names:
             yield from _in_ledger(reader.read_all().select(list(_LEDGER)), takedown)
         else:
-            yield from _in_batches((reader.get_batch(i) for i in range(reader.num_record_batches)), takedown)
+            yield from _in_batches(
+                (reader.get_batch(i) for i in range(reader.num_record_batches)), takedown
+            )
     elif path.suffix == ".parquet":
         with pq.ParquetFile(scratch.copy_of(path)) as file:
-            wanted = [name for name in file.schema_arrow.names if name in {*_WORKFLOWS, *_SAMPLES, *_DOMAINS}]
+            wanted = [
+                name
+                for name in file.schema_arrow.names
+                if name in {*_WORKFLOWS, *_SAMPLES, *_DOMAINS}
+            ]
             yield from _in_batches(file.iter_batches(columns=wanted), takedown)
     elif path.suffix == ".json":
         yield from _in_json(orjson.loads(storage.read_bytes(path)), takedown)
@@ -116,10 +137,17 @@ def _in_batches(batches: Iterable[pa.RecordBatch], takedown: Takedown) -> Iterat
         columns: Columns = {name: batch.column(name).to_pylist() for name in sorted(names)}
         for name in _WORKFLOWS:
             yield from (id for id in columns.get(name, ()) if takedown.names(id))
-        ids = [*columns.get("sample_id", ()), *(id for row in columns.get("sample_ids", ()) for id in row)]
+        ids = [
+            *columns.get("sample_id", ()),
+            *(id for row in columns.get("sample_ids", ()) for id in row),
+        ]
         yield from (id for id in ids if takedown.names(_workflow(id)))
         for name in _DOMAINS:
-            yield from (value for value in set(columns.get(name, ())) if _listed(f"https://{value}/", value, takedown))
+            yield from (
+                value
+                for value in set(columns.get(name, ()))
+                if _listed(f"https://{value}/", value, takedown)
+            )
         yield from (url for url in set(columns.get("url", ())) if _listed(url, "", takedown))
 
 
@@ -133,34 +161,50 @@ def _workflow(step: str) -> str:
 
 
 def _in_ledger(table: pa.Table, takedown: Takedown) -> Iterator[str]:
-    """Of what was taken down the id may stand, if it is dropped for that reason, and nothing else."""
+    """Of what was taken down the id may stand, if it is dropped for that reason,
+    and nothing else.
+    """
     rows = pl.from_arrow(table)
     assert isinstance(rows, pl.DataFrame)
     key = ["unit", "id"]
     taken = rows.filter(pl.col("reason") == TAKEN_DOWN).select(key).unique()
-    for unit, id, domain in rows.join(taken, on=key).select("unit", "id", "domain").unique().sort(pl.all()).iter_rows():
+    for unit, id, domain in (
+        rows.join(taken, on=key).select("unit", "id", "domain").unique().sort(pl.all()).iter_rows()
+    ):
         if domain:
             yield f"the domain of {unit} {id}"
-    for unit, id in rows.join(taken, on=key, how="anti").select(key).unique().sort(pl.all()).iter_rows():
+    for unit, id in (
+        rows.join(taken, on=key, how="anti").select(key).unique().sort(pl.all()).iter_rows()
+    ):
         if unit != "record" and takedown.names(id if unit == "workflow" else _workflow(id)):
             yield id
-    yield from (name for name in rows["domain"].unique().sort() if _listed(f"https://{name}/", name, takedown))
+    yield from (
+        name
+        for name in rows["domain"].unique().sort()
+        if _listed(f"https://{name}/", name, takedown)
+    )
 
 
 def _ids_taken(path: AnyPath) -> list[str]:
-    """Ids of the workflows that were taken down from the input shard that a quarantine file is of."""
+    """Ids of the workflows that were taken down from the
+    input shard that a quarantine file is of.
+    """
     ledger = path.parents[1] / "ledger" / path.name
     if not storage.exists(ledger):
         return []
     rows = pl.from_arrow(open_arrow(ledger).read_all().select(["unit", "id", "reason"]))
     assert isinstance(rows, pl.DataFrame)
-    return rows.filter((pl.col("unit") == "workflow") & (pl.col("reason") == TAKEN_DOWN))["id"].to_list()
+    return rows.filter((pl.col("unit") == "workflow") & (pl.col("reason") == TAKEN_DOWN))[
+        "id"
+    ].to_list()
 
 
 def _in_quarantine(table: pa.Table, ids: list[str], takedown: Takedown) -> Iterator[str]:
     """Records that still have detail or bytes, though they name something taken down."""
     for row in table.select(["id", "detail", "raw"]).to_pylist():
-        if (row["detail"] or row["raw"]) and takedown.in_record(row["id"], row["detail"], row["raw"], ids=ids):
+        if (row["detail"] or row["raw"]) and takedown.in_record(
+            row["id"], row["detail"], row["raw"], ids=ids
+        ):
             yield f"record {row['id']}"
 
 

@@ -1,12 +1,14 @@
 """Splits: which samples are held out of training, by lists of names or by shares of a hash.
 
-By share: hash(seed, split key) against the share, so that a key's rows stay together and new data never move old rows;
-the test split has the low end of the hashes, the validation split the high end.
+By share: hash(seed, split key) against the share, so that a key's rows stay together and new data
+never move old rows; the test split has the low end of the hashes, the validation split the high
+end.
 
-By list, whatever the split key is: an entry is a workflow's id (``source:id`` or the recording's own), a domain, a
-website, an objective, or a value of the split key. Where the key is ``domain`` or ``website``, an entry of that kind
-holds the samples that are there; else one such sample holds its whole workflow. The test split is asked first. A list
-looks at one workflow at a time, so new data never move old rows here either.
+By list, whatever the split key is: an entry is a workflow's id (``source:id`` or the recording's
+own), a domain, a website, an objective, or a value of the split key. Where the key is ``domain`` or
+``website``, an entry of that kind holds the samples that are there; else one such sample holds its
+whole workflow. The test split is asked first. A list looks at one workflow at a time, so new data
+never move old rows here either.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ Found = defaultdict[str, set[str]]
 """By split, the entries of its list that hold something."""
 SPLITS: Final = ("train", "test", "validation")
 HELD: Final = {"test": "split.held_out", "validation": "split.held_out_validation"}
-"""The splits that lists can fill, in the order in which they are asked, and the settings that name the lists."""
+"""The splits that lists can fill, in the order in which they are asked, and the settings that name
+the lists.
+"""
 
 _FEW: Final = 5
 _OF_STEPS: Final = ("domain", "website")
@@ -38,11 +42,11 @@ _VARIABLE: Final = re.compile(r'"[^"]*"|\'[^\']*\'|\d+')
 
 @dataclass(frozen=True)
 class Split:
-    """key: what stays together; ``template`` is the objective with digits and quoted values masked; ``website`` is the
-    domain where a recording names none.
+    """key: what stays together; ``template`` is the objective with digits and quoted values masked;
+    ``website`` is the domain where a recording names none.
 
-    test, validation: shares of keys in these splits. held_out, held_out_validation: entries of the lists that fill
-    these splits instead. seed: of every hash.
+    test, validation: shares of keys in these splits. held_out, held_out_validation: entries of the
+    lists that fill these splits instead. seed: of every hash.
     """
 
     key: SplitKey = "workflow"
@@ -60,9 +64,15 @@ class Split:
             if not 0 <= share <= 1:
                 raise ConfigError(f"split.{name} {share} is not a share between 0 and 1")
         if self._test + self._validation > 1:
-            raise ConfigError(f"split.test {self.test} and split.validation {self.validation} are more than everything")
+            raise ConfigError(
+                f"split.test {self.test} and split.validation {self.validation} are more than "
+                "everything"
+            )
         if both := sorted(self.held_out & self.held_out_validation):
-            raise ConfigError(f"split: {both[0]!r} is held out for the test and for the validation split; choose one")
+            raise ConfigError(
+                f"split: {both[0]!r} is held out for the test and for the validation split; choose "
+                "one"
+            )
 
     @property
     def _test(self) -> float:
@@ -95,11 +105,15 @@ class Split:
         return order_hash(text, self.seed)
 
     def assigned(self, rows: pl.DataFrame, found: Found) -> pl.DataFrame:
-        """Light rows with their ``split``. Of a workflow in an input shard, all rows are there or none."""
+        """Light rows with their ``split``. Of a workflow in an input shard, all rows are there or
+        none.
+        """
         rows = rows.with_columns(self._key().alias("key"))
         keys = rows["key"].unique(maintain_order=True)
         drawn = pl.Series("split", map(self.of, keys), pl.String)
-        rows = rows.join(keys.to_frame().with_columns(drawn), on="key", how="left", maintain_order="left")
+        rows = rows.join(
+            keys.to_frame().with_columns(drawn), on="key", how="left", maintain_order="left"
+        )
         for split, held in reversed(self.lists.items()):
             rows = rows.with_columns(
                 split=pl.when(held.holds(rows, found[split])).then(pl.lit(split)).otherwise("split")
@@ -115,7 +129,9 @@ class Split:
 
     def unmatched(self, found: Found) -> dict[str, list[str]]:
         """By setting, the entries that held nothing."""
-        return {HELD[split]: sorted(held.entries - found[split]) for split, held in self.lists.items()}
+        return {
+            HELD[split]: sorted(held.entries - found[split]) for split, held in self.lists.items()
+        }
 
 
 def masked(objective: str) -> str:
@@ -132,10 +148,14 @@ class HeldOut:
         self._plain = {name: name for name in self.entries}
         self._lower = {name.lower(): name for name in sorted(self.entries)}
         self._spaced = {" ".join(name.split()): name for name in sorted(self.entries)}
-        self._masked = {masked(name): name for name in sorted(self._spaced)} if key == "template" else {}
+        self._masked = (
+            {masked(name): name for name in sorted(self._spaced)} if key == "template" else {}
+        )
 
     def holds(self, rows: pl.DataFrame, found: set[str]) -> pl.Series:
-        """Which light rows these are that the list holds. found: its entries that hold something are added there."""
+        """Which light rows these are that the list holds. found: its entries that hold something
+        are added there.
+        """
 
         def named(values: pl.Series, entries: Mapping[str, str]) -> pl.Series:
             there = [value for value in values.unique() if value in entries]
@@ -159,10 +179,13 @@ class HeldOut:
 
 
 def check_filled(
-    asked: Mapping[str, str], samples: Mapping[str, int], split: Split, unmatched: Sequence[str] = ()
+    asked: Mapping[str, str],
+    samples: Mapping[str, int],
+    split: Split,
+    unmatched: Sequence[str] = (),
 ) -> None:
-    """Raises `BuildError` if a split that was asked for has no samples. asked: by split, the setting that asks for it.
-    unmatched: a line for each entry of a list that holds nothing.
+    """Raises `BuildError` if a split that was asked for has no samples. asked: by split, the
+    setting that asks for it. unmatched: a line for each entry of a list that holds nothing.
 
     A dataset without any samples has other causes, and is not judged here.
     """
@@ -171,17 +194,19 @@ def check_filled(
     for name, setting in asked.items():
         if not samples.get(name, 0):
             lines = [line for line in unmatched if line.startswith(f"{HELD[name]}:")][:_FEW]
-            raise BuildError("\n  ".join([f"{setting}: the {name} split is empty: {_why(name, split)}", *lines]))
+            raise BuildError(
+                "\n  ".join([f"{setting}: the {name} split is empty: {_why(name, split)}", *lines])
+            )
 
 
 def _why(name: str, split: Split) -> str:
     held = split.lists.get(name)
     if held is None:
         return (
-            f"the hash of no {split.key} falls into this share; raise it, take another split.seed or a split.key with "
-            f"more values, or name in a file what it holds: {HELD[name]}"
+            f"the hash of no {split.key} falls into this share; raise it, take another split.seed "
+            f"or a split.key with more values, or name in a file what it holds: {HELD[name]}"
         )
     return (
-        f"of the {len(held.entries):,} entries of its list none names the id, domain, website or objective of a "
-        "workflow that is in the dataset"
+        f"of the {len(held.entries):,} entries of its list none names the id, domain, website or "
+        f"objective of a workflow that is in the dataset"
     )

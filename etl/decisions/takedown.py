@@ -1,16 +1,17 @@
 """Takedown: workflows and domains that must not be in anything a build keeps.
 
-A workflow is taken down by its id (``source:id`` or the recording's own; repeats of it, ``id~2``, too), by a domain
-(one step on it, or the recording's website, is enough, because its pages stand in the same recording), or because it is
-the same recording as one that is, under whatever id. Nothing of it is kept but ids in the ledger: its own and those of
-its steps and records, dropped as ``taken_down``, without domain and detail. So the statistics say how many things were
-taken down, and not where; what is published holds only a hash of the list.
+A workflow is taken down by its id (``source:id`` or the recording's own; repeats of it, ``id~2``,
+too), by a domain (one step on it, or the recording's website, is enough, because its pages stand in
+the same recording), or because it is the same recording as one that is, under whatever id. Nothing
+of it is kept but ids in the ledger: its own and those of its steps and records, dropped as
+``taken_down``, without domain and detail. So the statistics say how many things were taken down,
+and not where; what is published holds only a hash of the list.
 
-Of what could not be read only the bytes are known. A quarantined record whose id, detail or bytes name something on the
-list, or a workflow that was taken down from the same input, keeps its line and loses bytes and detail. Bytes are looked
-into as they are, decompressed, and without the zeros of UTF-16; ids and hosts must stand by themselves
-(`etl.pages.mentions`). A page of another workflow that merely links to a domain on the list stays. Inputs keep their
-names, and these are published.
+Of what could not be read only the bytes are known. A quarantined record whose id, detail or bytes
+name something on the list, or a workflow that was taken down from the same input, keeps its line
+and loses bytes and detail. Bytes are looked into as they are, decompressed, and without the zeros
+of UTF-16; ids and hosts must stand by themselves (`etl.pages.mentions`). A page of another workflow
+that merely links to a domain on the list stays. Inputs keep their names, and these are published.
 """
 
 from __future__ import annotations
@@ -46,15 +47,18 @@ SETTING: Final = "takedown"
 _AT_MOST: Final = 2**28  # bytes of one record that are looked into
 _REPEAT: Final = re.compile(r"~\d+$")
 _BEFORE: Final = rb"(?:(?<![0-9A-Za-z])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4}))"
-"""Before an id: nothing that would make it part of a longer one; the end of an escape is no such thing."""
+"""Before an id: nothing that would make it part of a longer one; the end of an escape is no such
+thing.
+"""
 
 
 @dataclass(frozen=True)
 class Takedown:
-    """workflows: ids. domains: registrable domains. Errors: ConfigError for a domain that is not registrable.
+    """workflows: ids. domains: registrable domains. Errors: ConfigError for a domain that is not
+    registrable.
 
-    contents: content hashes of what these two take down, found out by a build and never given; by them copies under
-    other ids are known.
+    contents: content hashes of what these two take down, found out by a build and never given; by
+    them copies under other ids are known.
     """
 
     workflows: frozenset[str] = field(default_factory=frozenset)
@@ -65,12 +69,18 @@ class Takedown:
         for domain in sorted(self.domains):
             registrable = _registrable(domain)
             if domain == UNKNOWN or not registrable:
-                raise ConfigError(f"takedown: {domain!r} is no domain; list workflows without one by their ids")
+                raise ConfigError(
+                    f"takedown: {domain!r} is no domain; list workflows without one by their ids"
+                )
             if registrable != domain:
-                raise ConfigError(f"takedown: {domain} is no registrable domain; did you mean {registrable}?")
+                raise ConfigError(
+                    f"takedown: {domain} is no registrable domain; did you mean {registrable}?"
+                )
         for name in sorted(self.workflows):
             if not name.strip():
-                raise ConfigError("takedown: an empty id would name no workflow; remove it from the list")
+                raise ConfigError(
+                    "takedown: an empty id would name no workflow; remove it from the list"
+                )
 
     def __bool__(self) -> bool:
         return bool(self.workflows or self.domains)
@@ -87,7 +97,9 @@ class Takedown:
 
     @cached_property
     def entries(self) -> frozenset[str]:
-        """A hash for each thing on the list and each of the contents; reports say by them what took effect."""
+        """A hash for each thing on the list and each of the contents; reports say by them what took
+        effect.
+        """
         return frozenset(map(_digest, self.lines(of_list=False)))
 
     def lines(self, of_list: bool) -> Iterator[str]:
@@ -111,17 +123,25 @@ class Takedown:
 
     def copied(self, trail: Trail) -> frozenset[str]:
         """The entry of the contents that takes a workflow down; none if it is no copy."""
-        return frozenset({_digest(f"content {trail.content_hash}")}) if trail.content_hash in self.contents else _NONE
+        return (
+            frozenset({_digest(f"content {trail.content_hash}")})
+            if trail.content_hash in self.contents
+            else _NONE
+        )
 
     def in_record(self, *texts: str | bytes, ids: Iterable[str] = ()) -> frozenset[str]:
-        """The entries that what is known of a record names. ids: of workflows that are looked for besides."""
+        """The entries that what is known of a record names. ids: of workflows that are looked for
+        besides.
+        """
         if not self:
             return _NONE
         found = set()
         for text in {form for given in texts for form in _forms(given)}:
             said = text.decode("utf-8", "replace")
             found |= {f"domain {name}" for name in mentioned(said, self.domains)}
-            found |= {f"workflow {name}" for name in {*self.workflows, *ids} if _stands_in(name, text)}
+            found |= {
+                f"workflow {name}" for name in {*self.workflows, *ids} if _stands_in(name, text)
+            }
         return frozenset(map(_digest, found))
 
     def as_json(self) -> dict[str, list[str]]:
@@ -140,17 +160,27 @@ def _digest(text: str) -> str:
 
 
 def _registrable(domain: str) -> str:
-    return domain_of(domain if "://" in domain else f"https://{domain}/", "").domain if domain.strip() else ""
+    return (
+        domain_of(domain if "://" in domain else f"https://{domain}/", "").domain
+        if domain.strip()
+        else ""
+    )
 
 
 def _ids(uid: str) -> set[str]:
-    """By what a list may call a workflow: whole or without its source, as it is or without the number of a repeat."""
-    return {form for id in (uid, _REPEAT.sub("", uid)) for form in (id, id.partition(":")[2])} - {""}
+    """By what a list may call a workflow: whole or without its source, as it is or without the
+    number of a repeat.
+    """
+    return {form for id in (uid, _REPEAT.sub("", uid)) for form in (id, id.partition(":")[2])} - {
+        ""
+    }
 
 
 def names_of(trail: Trail) -> frozenset[str]:
     """A hash for each entry that would take a workflow down, as in `Takedown.entries`."""
-    names = {f"workflow {id}" for id in _ids(trail.uid)} | {f"domain {name}" for name in domains_of(trail)}
+    names = {f"workflow {id}" for id in _ids(trail.uid)} | {
+        f"domain {name}" for name in domains_of(trail)
+    }
     return frozenset(map(_digest, names))
 
 
@@ -163,7 +193,9 @@ def domains_of(trail: Trail) -> frozenset[str]:
 
 
 def _forms(text: str | bytes) -> Iterator[bytes]:
-    """A text or bytes as they may have to be read: as they are, decompressed, without the zeros of UTF-16."""
+    """A text or bytes as they may have to be read: as they are, decompressed, without the zeros of
+    UTF-16.
+    """
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
     forms = [raw, *_decompressed(raw)]
     yield from forms
@@ -175,7 +207,9 @@ def _decompressed(raw: bytes) -> Iterator[bytes]:
     if raw[:2] == b"\x1f\x8b":
         yield _as_far_as_it_goes(zlib.decompressobj(wbits=31).decompress, raw)
     elif raw[:4] == b"\x28\xb5\x2f\xfd":
-        yield _as_far_as_it_goes(zstandard.ZstdDecompressor(max_window_size=2**31).decompressobj().decompress, raw)
+        yield _as_far_as_it_goes(
+            zstandard.ZstdDecompressor(max_window_size=2**31).decompressobj().decompress, raw
+        )
 
 
 def _as_far_as_it_goes(decompress: Callable[[bytes], bytes], raw: bytes) -> bytes:
@@ -191,9 +225,13 @@ def _as_far_as_it_goes(decompress: Callable[[bytes], bytes], raw: bytes) -> byte
 
 
 def _stands_in(id: str, text: bytes) -> bool:
-    """Whether bytes name an id, whole or without its source, plain or as JSON writes it; not within a longer word."""
+    """Whether bytes name an id, whole or without its source, plain or as JSON writes it; not within
+    a longer word.
+    """
     names = {id, id.partition(":")[2]} - {""}
-    forms = names | {json.dumps(name, ensure_ascii=plain)[1:-1] for name in names for plain in (True, False)}
+    forms = names | {
+        json.dumps(name, ensure_ascii=plain)[1:-1] for name in names for plain in (True, False)
+    }
     return any(
         form in text and re.search(_BEFORE + re.escape(form) + rb"(?![0-9A-Za-z])", text)
         for form in (form.encode("utf-8", "surrogatepass") for form in forms)
@@ -201,13 +239,15 @@ def _stands_in(id: str, text: bytes) -> bool:
 
 
 def differs(
-    takedown: Takedown, by: Iterable[str], seen: tuple[Iterable[str], Iterable[str]], ledger: pl.DataFrame,
+    takedown: Takedown, by: Iterable[str], seen: tuple[Iterable[str], Iterable[str]],
+    ledger: pl.DataFrame,
     quarantine: Iterable[tuple[Any, ...]],
 ) -> bool:  # fmt: skip
-    """Whether an input shard that was built under another list would come out otherwise under this one.
+    """Whether an input shard that was built under another list would come out otherwise under this
+    one.
 
-    by: entries that took something down. seen: contents and domains of what was not taken down. ledger: its rows;
-    quarantine: texts and bytes of each of its quarantined records that is whole.
+    by: entries that took something down. seen: contents and domains of what was not taken down.
+    ledger: its rows; quarantine: texts and bytes of each of its quarantined records that is whole.
     """
     if not takedown.entries.issuperset(by):
         return True
@@ -243,9 +283,9 @@ def _kept(work: AnyPath) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Matches:
-    """What a list took down. entries: of each of its entries, as in a file, how many workflows, and how many records
-    that could not be read. copies: workflows that were taken down for their content alone. hints: for entries that
-    match nothing.
+    """What a list took down. entries: of each of its entries, as in a file, how many workflows, and
+    how many records that could not be read. copies: workflows that were taken down for their
+    content alone. hints: for entries that match nothing.
 
     Of a record whose bytes are gone, those entries count that were on the list when it was read.
     """
@@ -283,7 +323,9 @@ class Matches:
 
 
 def matches_of(takedown: Takedown, reports: Iterable[Mapping[str, Any]]) -> Matches:
-    """What a list took down. reports: of all input shards (`etl.build.samples.ShardReport`), as JSON."""
+    """What a list took down. reports: of all input shards (`etl.build.samples.ShardReport`), as
+    JSON.
+    """
     if not takedown:
         return Matches()
     workflows, records, copies = Counter[str](), Counter[str](), 0
@@ -292,7 +334,9 @@ def matches_of(takedown: Takedown, reports: Iterable[Mapping[str, Any]]) -> Matc
         records.update(report["taken_records"])
         copies += report["copies"]
     lines = takedown.lines(of_list=True)
-    return Matches({line: (workflows[_digest(line)], records[_digest(line)]) for line in lines}, copies)
+    return Matches(
+        {line: (workflows[_digest(line)], records[_digest(line)]) for line in lines}, copies
+    )
 
 
 def keep_matches(work: AnyPath, takedown: Takedown, matches: Matches) -> None:
@@ -310,8 +354,8 @@ def kept_matches(work: AnyPath) -> Matches:
 
 
 def parse(path: str) -> Takedown:
-    """A list from a file: lines ``workflow ID`` or ``domain NAME``; a ``#`` at the beginning or after a space begins
-    a remark.
+    """A list from a file: lines ``workflow ID`` or ``domain NAME``; a ``#`` at the beginning or
+    after a space begins a remark.
 
     Raises `ConfigError` with the line that it does not understand.
     """

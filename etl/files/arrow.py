@@ -1,9 +1,11 @@
-"""Atomic files: written as ``.part``, synced, renamed; a shard's report last, so that its presence means complete.
-Remote ones are written on this machine and put where they belong when they are complete (`etl.files.storage`).
+"""Atomic files: written as ``.part``, synced, renamed; a shard's report last, so that its presence
+means complete. Remote ones are written on this machine and put where they belong when they are
+complete (`etl.files.storage`).
 
-Arrow files are in the IPC file format, without compression: they are mapped, not read, so a column or a row costs what
-it weighs. Remote ones are fetched whole and mapped (`etl.files.scratch`), except by `column`, which reads what it is
-about. Batches are flushed by bytes, because one page can weigh 4 MB.
+Arrow files are in the IPC file format, without compression: they are mapped, not read, so a column
+or a row costs what it weighs. Remote ones are fetched whole and mapped (`etl.files.scratch`),
+except by `column`, which reads what it is about. Batches are flushed by bytes, because one page can
+weigh 4 MB.
 """
 
 from __future__ import annotations
@@ -69,14 +71,17 @@ def no_room(error: OSError, path: Path, written: int, more: int) -> BuildError:
     """What to say when a file of so many bytes cannot get so many more."""
     usage = os.statvfs(path.parent)
     return BuildError(
-        f"{path}: {os.strerror(error.errno or 0)}: it needs {written + more:,} bytes or more, {written:,} of them are "
-        f"written; {usage.f_bavail * usage.f_frsize:,} bytes are free there. Make room and run the same command again"
+        f"{path}: {os.strerror(error.errno or 0)}: it needs {written + more:,} bytes or more, "
+        f"{written:,} of them are written; {usage.f_bavail * usage.f_frsize:,} bytes are free "
+        "there. Make room and run the same command again"
     )
 
 
 @contextmanager
 def atomic(path: AnyPath) -> Iterator[_Hashed]:
-    """Write a file that is there whole or not at all; an exception leaves nothing under its name."""
+    """Write a file that is there whole or not at all;
+    an exception leaves nothing under its name.
+    """
     with _local(path) if isinstance(path, Path) else _remote(path) as stream:
         yield stream
 
@@ -96,7 +101,9 @@ def _remote(path: UPath) -> Iterator[_Hashed]:
 @contextmanager
 def _local(path: Path) -> Iterator[_Hashed]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")  # never two writers in one file
+    part = path.with_name(
+        f"{path.name}.{secrets.token_hex(4)}.part"
+    )  # never two writers in one file
     stream = part.open("wb")
     try:
         hashed = _Hashed(stream, path)
@@ -124,7 +131,9 @@ def _sync_folder(folder: Path) -> None:
 def write_json(path: AnyPath, value: object) -> str:
     """Write JSON with sorted keys, atomically; returns its sha256."""
     try:
-        raw = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        raw = orjson.dumps(
+            value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+        )
     except TypeError:  # a path that is no UTF-8
         raw = json.dumps(value, sort_keys=True, indent=2).encode() + b"\n"
     with atomic(path) as stream:
@@ -140,7 +149,9 @@ def read_json(path: AnyPath) -> Any:
     except orjson.JSONDecodeError as error:
         with suppress(ValueError, RecursionError):  # as `write_json` writes a path that is no UTF-8
             return json.loads(raw)
-        raise IntegrityError(f"{path}: not valid JSON ({error}); remove it and build again") from error
+        raise IntegrityError(
+            f"{path}: not valid JSON ({error}); remove it and build again"
+        ) from error
 
 
 class ArrowWriter:
@@ -157,7 +168,9 @@ class ArrowWriter:
         self.rows = 0
 
     def add(self, values: tuple[Any, ...], size: int) -> None:
-        """Append one row, its values in the schema's order. size: about how many bytes it weighs."""
+        """Append one row, its values in the schema's order. size:
+        about how many bytes it weighs.
+        """
         self._rows.append(values)
         self.rows += 1
         self._bytes += size
@@ -174,7 +187,10 @@ class ArrowWriter:
         if not self._rows:
             return
         columns = zip(*self._rows, strict=True)
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, self._schema, strict=True)]
+        arrays = [
+            pa.array(column, field.type)
+            for column, field in zip(columns, self._schema, strict=True)
+        ]
         self._writer.write_batch(pa.record_batch(arrays, schema=self._schema))
         self._rows, self._bytes = [], 0
 

@@ -12,11 +12,15 @@ import xxhash
 
 def digest(value: Any) -> str:
     """A hash of settings as JSON knows them."""
-    return hashlib.blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=20).hexdigest()
+    return hashlib.blake2b(
+        orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=20
+    ).hexdigest()
 
 
 def plain(value: Any) -> Any:
-    """A setting as JSON knows it; what is named by a hash of its content stands for itself by that."""
+    """A setting as JSON knows it; what is named by a hash of
+    its content stands for itself by that.
+    """
     if hasattr(value, "sha256"):
         return value.sha256
     if hasattr(value, "__dataclass_fields__"):

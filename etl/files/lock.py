@@ -1,8 +1,10 @@
-"""One build at a time in a folder: a lock file per slice of the work, with host, process and a heartbeat.
+"""One build at a time in a folder: a lock file per slice of the work, with host, process and a
+heartbeat.
 
-A build of everything holds the slice ``all``; the n processes of ``--shard i/n`` hold a slice each and share the
-folder; finishing takes all of them. A lock is taken over when its process is dead on this host, or when its heartbeat
-(the file's modification time, renewed by a thread) is ten minutes old. In a folder elsewhere: `etl.files.remote_lock`.
+A build of everything holds the slice ``all``; the n processes of ``--shard i/n`` hold a slice each
+and share the folder; finishing takes all of them. A lock is taken over when its process is dead on
+this host, or when its heartbeat (the file's modification time, renewed by a thread) is ten minutes
+old. In a folder elsewhere: `etl.files.remote_lock`.
 """
 
 from __future__ import annotations
@@ -26,12 +28,14 @@ _BEAT_SECONDS: Final = 30.0
 
 
 @contextmanager
-def hold(folder: AnyPath, part: str = ALL, stale: float = STALE_SECONDS) -> Iterator[Callable[[], None]]:
+def hold(
+    folder: AnyPath, part: str = ALL, stale: float = STALE_SECONDS
+) -> Iterator[Callable[[], None]]:
     """Hold the lock of one slice while the block runs.
 
-    stale: seconds without a heartbeat after which a lock is taken over. Yields a function to call from time to time: it
-    raises `BuildError` if the lock was lost. Raises `BuildError` naming host and process if this slice, or one that
-    overlaps it, is being worked on.
+    stale: seconds without a heartbeat after which a lock is taken over. Yields a function to call
+    from time to time: it raises `BuildError` if the lock was lost. Raises `BuildError` naming host
+    and process if this slice, or one that overlaps it, is being worked on.
     """
     if isinstance(folder, Path):
         with _hold(folder, part, stale):

@@ -1,11 +1,13 @@
-"""Files here and on anything that fsspec reaches (s3, gs, hf, https, memory, ...): list, open, tell them apart.
+"""Files here and on anything that fsspec reaches (s3, gs, hf, https, memory, ...): list, open, tell
+them apart.
 
-A place is a local path or a URL, as text: a task can be sent to another process, which opens the file when it comes to
-it. ``file://`` is a local path.
+A place is a local path or a URL, as text: a task can be sent to another process, which opens the
+file when it comes to it. ``file://`` is a local path.
 
-Whatever a storage library raises comes out as OSError with a number and the place, so that trouble with storage is
-never taken for a record that cannot be read: FileNotFoundError, PermissionError, EIO for what may pass, EINVAL for
-what will not. What may pass is tried again first (`etl.files.retries`); a file that is being read goes on where it was.
+Whatever a storage library raises comes out as OSError with a number and the place, so that trouble
+with storage is never taken for a record that cannot be read: FileNotFoundError, PermissionError,
+EIO for what may pass, EINVAL for what will not. What may pass is tried again first
+(`etl.files.retries`); a file that is being read goes on where it was.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ from schemas.errors import ConfigError, MissingExtra
 T = TypeVar("T")
 
 BLOCK: Final = 8 * 2**20
-"""Bytes a request of a remote file that is read on and on: with less, each costs more waiting than reading."""
+"""Bytes a request of a remote file that is read on and on: with less, each costs more waiting than
+reading.
+"""
 
 SMALL_BLOCK: Final = 2**18
 """The same for a file of which only some places are read: its beginning, columns of Parquet."""
@@ -51,8 +55,9 @@ _TIMES: Final = ("LastModified", "Last-Modified", "last_modified", "mtime", "upd
 class Stamp(NamedTuple):
     """By which a file that was hashed before is known again.
 
-    size: bytes; None if the server does not tell. mark: changes with the content; empty if there is no such thing.
-    changed: seconds since 1970 of the last change; 0 where ``mark`` is made of the content itself.
+    size: bytes; None if the server does not tell. mark: changes with the content; empty if there is
+    no such thing. changed: seconds since 1970 of the last change; 0 where ``mark`` is made of the
+    content itself.
     """
 
     size: int | None = None
@@ -65,8 +70,8 @@ NO_STAMP: Final = Stamp()
 
 @dataclass(frozen=True)
 class Node:
-    """A file or folder. name: the last part of its path, as `readable`. children: what is in a folder, hidden files
-    left out.
+    """A file or folder. name: the last part of its path, as `readable`. children: what is in a
+    folder, hidden files left out.
     """
 
     place: str
@@ -77,13 +82,17 @@ class Node:
 
 
 def readable(name: str) -> str:
-    """A name of a file as text: bytes of it that are no UTF-8 as their escapes (``caf\\xe9.csv``)."""
+    """A name of a file as text: bytes of it that are no
+    UTF-8 as their escapes (``caf\\xe9.csv``).
+    """
     return name if name.isascii() else os.fsencode(name).decode(errors="backslashreplace")
 
 
 def remote(place: str | Path) -> bool:
     """Whether this is a URL rather than a path of this machine."""
-    return isinstance(place, str) and _URL.match(place) is not None and not place.startswith("file://")
+    return (
+        isinstance(place, str) and _URL.match(place) is not None and not place.startswith("file://")
+    )
 
 
 def local(place: str | Path) -> Path:
@@ -96,7 +105,11 @@ def expand(given: str) -> list[Node]:
 
     Raises `ConfigError` if there is nothing, or if a package is missing to look there.
     """
-    nodes = _patiently(given, lambda: _expand_remote(given)) if remote(given) else _expand_local(str(local(given)))
+    nodes = (
+        _patiently(given, lambda: _expand_remote(given))
+        if remote(given)
+        else _expand_local(str(local(given)))
+    )
     if not nodes:
         raise ConfigError(f"{given}: no such file or folder, and no match as a glob")
     return nodes
@@ -117,8 +130,9 @@ def node(place: str | Path, anew: bool = False) -> Node:
 
 
 def version(nodes: Iterable[Node]) -> str:
-    """By which files are seen to have changed since they were listed, made of what all machines see alike, whether a
-    file is listed or asked for by itself: names, sizes, and tags of content or else times, to the second elsewhere.
+    """By which files are seen to have changed since they were listed, made of what all machines see
+    alike, whether a file is listed or asked for by itself: names, sizes, and tags of content or
+    else times, to the second elsewhere.
     """
     said = []
     for found in nodes:
@@ -128,12 +142,18 @@ def version(nodes: Iterable[Node]) -> str:
         elif kind in _TIMES:
             mark = f"{found.stamp.changed:.0f}"
         said.append(f"{found.name}\0{found.stamp.size}\0{mark}\n")
-    return hashlib.blake2b("".join(said).encode(errors="surrogateescape"), digest_size=10).hexdigest()
+    return hashlib.blake2b(
+        "".join(said).encode(errors="surrogateescape"), digest_size=10
+    ).hexdigest()
 
 
 def files_at(found: Node) -> list[Node]:
     """A file itself, or the files that are right in a folder; none for what is neither."""
-    return [each for each in (found.children() if found.kind == "folder" else (found,)) if each.kind == "file"]
+    return [
+        each
+        for each in (found.children() if found.kind == "folder" else (found,))
+        if each.kind == "file"
+    ]
 
 
 def open_binary(place: str | Path, start: int = 0, block: int = BLOCK) -> io.BufferedReader:
@@ -141,7 +161,9 @@ def open_binary(place: str | Path, start: int = 0, block: int = BLOCK) -> io.Buf
     if not remote(place):
         stream = local(place).open("rb")
     else:
-        stream = io.BufferedReader(_Remote(str(place), whole=start == 0 and block == BLOCK, block=block), 2**18)
+        stream = io.BufferedReader(
+            _Remote(str(place), whole=start == 0 and block == BLOCK, block=block), 2**18
+        )
     try:
         if start:
             stream.seek(start)
@@ -159,11 +181,17 @@ def read_bytes(place: str | Path) -> bytes:
 
 def folder_name(place: str | Path) -> str:
     """The name of the folder that a file is in."""
-    return _basename(str(place).rpartition("/")[0]) if remote(place) else readable(local(place).resolve().parent.name)
+    return (
+        _basename(str(place).rpartition("/")[0])
+        if remote(place)
+        else readable(local(place).resolve().parent.name)
+    )
 
 
 class _Remote(io.RawIOBase):
-    """A remote file; its errors are those of this module. After one that may pass it is opened anew, where it was."""
+    """A remote file; its errors are those of this module. After one that may pass it is opened
+    anew, where it was.
+    """
 
     def __init__(self, place: str, *, whole: bool, block: int) -> None:
         self._place = place
@@ -203,7 +231,9 @@ class _Remote(io.RawIOBase):
     def _opened(self) -> IO[bytes]:
         if self._file is None:
             system, path = _system(self._place)
-            stream: IO[bytes] = system.open(path, "rb", block_size=self._block, cache_type="readahead")
+            stream: IO[bytes] = system.open(
+                path, "rb", block_size=self._block, cache_type="readahead"
+            )
             if self._in_one:
                 self._skip(stream)
             else:
@@ -226,8 +256,14 @@ class _Remote(io.RawIOBase):
         try:
             data = stream.read(count)
             size = getattr(stream, "size", None)
-            if not data and count and size is not None and self._at < size:  # how a lost connection may look
-                raise OSError(errno.EIO, f"{self._at} bytes could be read, {size} should be there", self._place)
+            if (
+                not data and count and size is not None and self._at < size
+            ):  # how a lost connection may look
+                raise OSError(
+                    errno.EIO,
+                    f"{self._at} bytes could be read, {size} should be there",
+                    self._place,
+                )
         except Exception:
             self._file = None
             with suppress(Exception):
@@ -239,7 +275,11 @@ class _Remote(io.RawIOBase):
 
 def _expand_local(given: str) -> list[Node]:
     path = Path(given)
-    matches = [path] if path.exists() else [Path(match) for match in sorted(glob.glob(given, recursive=True))]
+    matches = (
+        [path]
+        if path.exists()
+        else [Path(match) for match in sorted(glob.glob(given, recursive=True))]
+    )
     return [_local_node(match) for match in matches]
 
 
@@ -259,11 +299,15 @@ def _local_node(path: Path) -> Node:
 
 
 def _local_children(path: Path) -> list[Node]:
-    return [_local_node(child) for child in sorted(path.iterdir()) if not child.name.startswith(".")]
+    return [
+        _local_node(child) for child in sorted(path.iterdir()) if not child.name.startswith(".")
+    ]
 
 
 def stamp_of(known: os.stat_result) -> Stamp:
-    """The stamp of a local file. Its inode's own time is in it too: tools can set the time of the content back."""
+    """The stamp of a local file. Its inode's own time is in it too: tools can set the time of the
+    content back.
+    """
     mark = f"{known.st_mtime_ns}:{known.st_ctime_ns}:{known.st_ino}"
     return Stamp(known.st_size, mark, max(known.st_mtime, known.st_ctime))
 
@@ -301,7 +345,12 @@ def _remote_node(system: Any, path: str, info: Mapping[str, Any]) -> Node:
     place = str(system.unstrip_protocol(path))
     name = _basename(place)
     if info["type"] == "directory":
-        return Node(place.rstrip("/") + "/", name, "folder", children=cache(partial(_remote_children, system, path)))
+        return Node(
+            place.rstrip("/") + "/",
+            name,
+            "folder",
+            children=cache(partial(_remote_children, system, path)),
+        )
     if info.get("size") is None:  # in the list of a web server's folder
         info = system.info(path)
     return Node(place, name, "file", _remote_stamp(info))
@@ -368,12 +417,16 @@ def _nodes(system: Any, root: str, tree: Mapping[str, Any]) -> list[Node]:
 
 
 def _system(place: str) -> tuple[Any, str]:
-    """The fsspec file system of a URL, and the path in it. Raises `ConfigError` if its package is not installed."""
+    """The fsspec file system of a URL, and the path in it. Raises `ConfigError` if its package is
+    not installed.
+    """
     import fsspec
 
     protocol = cast("re.Match[str]", _URL.match(place))[1]
     try:
-        if "::" in place and not _CHAINED.search(place):  # in a name, where fsspec would see a chain of URLs
+        if "::" in place and not _CHAINED.search(
+            place
+        ):  # in a name, where fsspec would see a chain of URLs
             kind = fsspec.get_filesystem_class(protocol)
             system, path = kind(**kind._get_kwargs_from_urls(place)), kind._strip_protocol(place)
         else:
@@ -381,7 +434,9 @@ def _system(place: str) -> tuple[Any, str]:
     except ImportError as error:
         if extra := EXTRAS.get(protocol):
             raise MissingExtra(*extra, f"{place}: reading {protocol}://") from error
-        raise ConfigError(f"{place}: reading {protocol}:// needs a package that is not installed: {error}") from error
+        raise ConfigError(
+            f"{place}: reading {protocol}:// needs a package that is not installed: {error}"
+        ) from error
     except ValueError as error:
         if "Protocol not known" not in str(error):
             raise
@@ -390,7 +445,9 @@ def _system(place: str) -> tuple[Any, str]:
 
 
 def _patiently(place: str, fn: Callable[[], T]) -> T:
-    """What ``fn`` returns of a remote place, tried again while its error may pass; errors are those of this module."""
+    """What ``fn`` returns of a remote place, tried again while its error may pass; errors are those
+    of this module.
+    """
 
     def tried() -> T:
         with _errors(place):
@@ -414,7 +471,9 @@ def _errors(place: str) -> Iterator[None]:
         if isinstance(error, FileNotFoundError):
             raise FileNotFoundError(errno.ENOENT, "No such file or folder", place) from error
         if isinstance(error, PermissionError):
-            raise PermissionError(errno.EACCES, f"Permission denied ({_said(error)})", place) from error
+            raise PermissionError(
+                errno.EACCES, f"Permission denied ({_said(error)})", place
+            ) from error
         raise OSError(errno.EINVAL, _said(error), place) from error
 
 

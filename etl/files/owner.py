@@ -14,8 +14,8 @@ from schemas.errors import BuildError
 
 @dataclass(frozen=True)
 class Owner:
-    """host, process: where it runs. token: tells one holding from another of the same process. beat: how often it was
-    renewed, so that each renewal has content of its own.
+    """host, process: where it runs. token: tells one holding from another of the same process.
+    beat: how often it was renewed, so that each renewal has content of its own.
     """
 
     host: str = "?"
@@ -33,7 +33,12 @@ class Owner:
         """What a lock file says; nobody in particular if it was created, but not yet written."""
         try:
             said = orjson.loads(raw)
-            return cls(str(said["host"]), int(said["process"]), str(said.get("token", "")), int(said.get("beat", 0)))
+            return cls(
+                str(said["host"]),
+                int(said["process"]),
+                str(said.get("token", "")),
+                int(said.get("beat", 0)),
+            )
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
             return cls()
 
@@ -48,8 +53,8 @@ class Owner:
     def refusal(self, where: object, age: float) -> BuildError:
         """Why nobody else may work there. age: seconds since the last heartbeat."""
         return BuildError(
-            f"{where}: another build is working here: host {self.host}, process {self.process}, last sign of life "
-            f"{age:.0f} s ago. Wait for it, or stop it and run this command again"
+            f"{where}: another build is working here: host {self.host}, process {self.process}, "
+            f"last sign of life {age:.0f} s ago. Wait for it, or stop it and run this command again"
         )
 
 

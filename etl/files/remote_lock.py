@@ -1,12 +1,14 @@
-"""One build at a time in a folder on an object store: `etl.files.lock` where there is neither flock nor a common clock.
+"""One build at a time in a folder on an object store: `etl.files.lock` where there is neither flock
+nor a common clock.
 
-A lock is an object that is put only if it is absent, and renewed and taken over only if it is as it was last seen: of
-several that try, the store lets one win. Its age is told by the store's clock alone: the time it notes for the lock
-against the time it notes for an object put just now.
+A lock is an object that is put only if it is absent, and renewed and taken over only if it is as it
+was last seen: of several that try, the store lets one win. Its age is told by the store's clock
+alone: the time it notes for the lock against the time it notes for an object put just now.
 
-S3 knows both conditions. Google, Azure and memory know the first; a renewal reads before it writes, which leaves a gap
-of one request in which a lock whose owner stood still for ten minutes may be taken over unnoticed until the next
-heartbeat. Elsewhere a lock counts if it is still there a few seconds after it was put.
+S3 knows both conditions. Google, Azure and memory know the first; a renewal reads before it writes,
+which leaves a gap of one request in which a lock whose owner stood still for ten minutes may be
+taken over unnoticed until the next heartbeat. Elsewhere a lock counts if it is still there a few
+seconds after it was put.
 """
 
 from __future__ import annotations
@@ -33,10 +35,13 @@ _SETTLE_SECONDS: Final = 3.0
 
 
 @contextmanager
-def hold(folder: UPath, part: str, whole: str, stale: float, beat: float) -> Iterator[Callable[[], None]]:
+def hold(
+    folder: UPath, part: str, whole: str, stale: float, beat: float
+) -> Iterator[Callable[[], None]]:
     """Hold the lock of one slice while the block runs; see `etl.files.lock.hold`.
 
-    whole: the slice that overlaps every other. stale, beat: seconds of age for a takeover, and between heartbeats.
+    whole: the slice that overlaps every other. stale, beat: seconds of age for a takeover, and
+    between heartbeats.
     """
     lock = _Lock(folder / f"{part}.lock", stale)
     lock.take()
@@ -57,7 +62,9 @@ def hold(folder: UPath, part: str, whole: str, stale: float, beat: float) -> Ite
 
 
 class _Lock:
-    """path: of the object. stale: seconds without a heartbeat after which somebody else's is taken over."""
+    """path: of the object. stale: seconds without a heartbeat after which somebody else's is taken
+    over.
+    """
 
     def __init__(self, path: UPath, stale: float) -> None:
         self.path = path
@@ -98,7 +105,9 @@ class _Lock:
             try:
                 self._renew()
             except Exception as error:  # noqa: BLE001 - the build has its own word on a storage that is away
-                sys.stderr.write(f"stepmill: {self.path}: no heartbeat ({type(error).__name__}: {error})\n")
+                sys.stderr.write(
+                    f"stepmill: {self.path}: no heartbeat ({type(error).__name__}: {error})\n"
+                )
             if self._lost:
                 return
 
@@ -106,12 +115,23 @@ class _Lock:
         seen = _seen(self.path)
         owner = seen[1] if seen else Owner()
         renewed = replace(self._mine, beat=owner.beat + 1)
-        if owner.token == self._mine.token and seen and _replace(self.path, seen[0], owner, renewed):
+        if (
+            owner.token == self._mine.token
+            and seen
+            and _replace(self.path, seen[0], owner, renewed)
+        ):
             return
         again = _seen(self.path)
         if again is None or again[1].token != self._mine.token:
-            said = f"host {again[1].host}, process {again[1].process} took" if again else "somebody removed"
-            self._lost = f"{self.path}: {said} the lock of this build, which showed no sign of life for too long"
+            said = (
+                f"host {again[1].host}, process {again[1].process} took"
+                if again
+                else "somebody removed"
+            )
+            self._lost = (
+                f"{self.path}: {said} the lock of this build, which showed no sign of "
+                "life for too long"
+            )
 
     def check(self) -> None:
         """Raise `BuildError` if the lock was lost."""
@@ -121,13 +141,17 @@ class _Lock:
     def release(self) -> None:
         """Remove the lock if it is still this process's own."""
         system, path = self.path.fs, self.path.path
-        with suppress(Exception):  # asked once: it counts as gone when its process is, or after ten minutes
+        with suppress(
+            Exception
+        ):  # asked once: it counts as gone when its process is, or after ten minutes
             if Owner.of(system.cat_file(path)).token == self._mine.token:
                 system.rm_file(path)
 
 
 def _seen(path: UPath) -> tuple[str, Owner] | None:
-    """(tag, owner) of a lock; the tag is asked for first: what was renewed meanwhile does not match it any more."""
+    """(tag, owner) of a lock; the tag is asked for first: what was renewed meanwhile does not match
+    it any more.
+    """
     try:
         info = storage.attempt("read", path, lambda: path.fs.info(path.path))
         return str(info.get("ETag", "")), Owner.of(storage.read_bytes(path))
@@ -149,7 +173,9 @@ def _create(path: UPath, data: bytes) -> bool:
 def _replace(path: UPath, tag: str, old: Owner, new: Owner) -> bool:
     """Put an object over the one that was seen; False if it is another one by now."""
     if path.protocol in _IF_MATCH:
-        return _conditional(path, lambda: path.fs.pipe_file(path.path, new.as_bytes(), IfMatch=tag), absent=True)
+        return _conditional(
+            path, lambda: path.fs.pipe_file(path.path, new.as_bytes(), IfMatch=tag), absent=True
+        )
     if not storage.exists(path) or storage.read_bytes(path) != old.as_bytes():
         return False
     storage.attempt("written", path, lambda: path.fs.pipe_file(path.path, new.as_bytes()))
@@ -157,7 +183,9 @@ def _replace(path: UPath, tag: str, old: Owner, new: Owner) -> bool:
 
 
 def _conditional(path: UPath, put: Callable[[], object], *, absent: bool = False) -> bool:
-    """Whether a put was done; not if its condition was not met. absent: that there is nothing is such a case."""
+    """Whether a put was done; not if its condition was not met. absent: that there is nothing is
+    such a case.
+    """
 
     def tried() -> bool:
         try:
@@ -175,8 +203,16 @@ def _conflict(error: BaseException | None) -> bool:
     """Whether a condition was not met: 412, or 409 where another request was on its way."""
     while error is not None:
         response = getattr(error, "response", None)
-        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(response, dict) else None
-        if isinstance(error, FileExistsError) or status in {409, 412} or getattr(error, "code", None) in {409, 412}:
+        status = (
+            response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            if isinstance(response, dict)
+            else None
+        )
+        if (
+            isinstance(error, FileExistsError)
+            or status in {409, 412}
+            or getattr(error, "code", None) in {409, 412}
+        ):
             return True
         error = error.__cause__
     return False
@@ -186,7 +222,9 @@ def _age(path: UPath) -> float | None:
     """Seconds since a lock was renewed, by the store's clock; None if it is gone."""
     clock = path.with_name(f"{secrets.token_hex(8)}.clock")
     try:
-        storage.attempt("written", clock, lambda: clock.fs.pipe_file(clock.path, b"what time is it"))
+        storage.attempt(
+            "written", clock, lambda: clock.fs.pipe_file(clock.path, b"what time is it")
+        )
         now = _modified(clock)
     finally:
         storage.remove(clock)

@@ -1,7 +1,9 @@
-"""Try again what failed for a moment: a storage or network error, never a missing file or a refused permission.
+"""Try again what failed for a moment: a storage or network error, never a missing file or a refused
+permission.
 
-`persistent` waits 1 s, doubling to 30 s, or longer where a server asks for it, for up to five minutes in all or as long
-as ``$STEPMILL_RETRY_SECONDS`` says, and tells so on stderr, one plain line a try.
+`persistent` waits 1 s, doubling to 30 s, or longer where a server asks for it, for up to five
+minutes in all or as long as ``$STEPMILL_RETRY_SECONDS`` says, and tells so on stderr, one plain
+line a try.
 """
 
 from __future__ import annotations
@@ -26,35 +28,48 @@ LONGEST_WAIT: Final = 30.0
 PATIENCE: Final = 300.0
 VARIABLE: Final = "STEPMILL_RETRY_SECONDS"
 
-_LASTING: Final = (FileNotFoundError, PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)
+_LASTING: Final = (
+    FileNotFoundError,
+    PermissionError,
+    FileExistsError,
+    IsADirectoryError,
+    NotADirectoryError,
+)
 _LASTING_NUMBERS: Final = frozenset(
     {errno.EINVAL, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ELOOP}
 )
 _PASSING_NAMES: Final = frozenset(
-    # aiohttp; botocore; google.auth; requests; h11: named here because none of them need be installed
+    # aiohttp; botocore; google.auth; requests; h11: named here because none of them need be
+    # installed
     "ClientConnectionError ClientPayloadError PayloadEncodingError ConnectionError HTTPClientError "
-    "IncompleteReadError RemoteProtocolError ResponseStreamingError TransportError ChunkedEncodingError "
-    "FSTimeoutError".split()
+    "IncompleteReadError RemoteProtocolError ResponseStreamingError TransportError "
+    "ChunkedEncodingError FSTimeoutError".split()
 )
 
 
 def patience() -> float:
-    """Seconds for which something is tried again. Raises `ConfigError` if the variable is no such number."""
+    """Seconds for which something is tried again. Raises `ConfigError` if the variable is no such
+    number.
+    """
     given = os.environ.get(VARIABLE, "")
     try:
         seconds = float(given or PATIENCE)
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds < math.inf:
-        raise ConfigError(f"${VARIABLE} is {given!r}; write a number of seconds, 0 for no second try")
+        raise ConfigError(
+            f"${VARIABLE} is {given!r}; write a number of seconds, 0 for no second try"
+        )
     return seconds
 
 
-def persistent(fn: Callable[[], T], what: str, also: Callable[[BaseException], bool] | None = None) -> T:
+def persistent(
+    fn: Callable[[], T], what: str, also: Callable[[BaseException], bool] | None = None
+) -> T:
     """What ``fn`` returns; called again after each error that may pass.
 
-    what: file or URL, for the messages. also: further errors after which to try again. Raises what ``fn`` raises: at
-    once if it is no such error (`transient`), else after `patience`.
+    what: file or URL, for the messages. also: further errors after which to try again. Raises what
+    ``fn`` raises: at once if it is no such error (`transient`), else after `patience`.
     """
     seconds = patience()  # refused before anything is tried
 
@@ -83,7 +98,9 @@ def _wait(state: tenacity.RetryCallState) -> float:
 
 
 def _stop(state: tenacity.RetryCallState, seconds: float) -> bool:
-    """Whether so much time is up. A wait that a server asks for is waited out, if there is time left when it begins."""
+    """Whether so much time is up. A wait that a server asks for is waited out, if there is time
+    left when it begins.
+    """
     error = state.outcome.exception() if state.outcome else None
     asked = error is not None and asked_wait(error) > 0
     stop = tenacity.stop_after_delay(seconds) if asked else tenacity.stop_before_delay(seconds)
@@ -91,11 +108,17 @@ def _stop(state: tenacity.RetryCallState, seconds: float) -> bool:
 
 
 def asked_wait(error: BaseException) -> float:
-    """Seconds that a server asked to wait (``Retry-After``: a number, or a date); 0 if it did not."""
-    headers: Any = getattr(error, "headers", None) or getattr(getattr(error, "response", None), "headers", None)
+    """Seconds that a server asked to wait (``Retry-After``: a number, or a date);
+    0 if it did not.
+    """
+    headers: Any = getattr(error, "headers", None) or getattr(
+        getattr(error, "response", None), "headers", None
+    )
     if not isinstance(headers, Mapping):
         return 0.0
-    given = next((str(value) for name, value in headers.items() if str(name).lower() == "retry-after"), "").strip()
+    given = next(
+        (str(value) for name, value in headers.items() if str(name).lower() == "retry-after"), ""
+    ).strip()
     if given.isdigit():
         return float(given)
     try:
@@ -107,10 +130,14 @@ def asked_wait(error: BaseException) -> float:
 def transient(error: BaseException) -> bool:
     """Whether the same may work a moment later: connections, time-outs, overloaded servers.
 
-    Judged by the first cause: storage libraries wrap what happened, some of them every failure in FileNotFoundError.
+    Judged by the first cause: storage libraries wrap what happened, some of them every failure in
+    FileNotFoundError.
     """
     # what another process raised has its traceback for a cause
-    while isinstance(error.__cause__, Exception) and type(error.__cause__).__name__ != "_RemoteTraceback":
+    while (
+        isinstance(error.__cause__, Exception)
+        and type(error.__cause__).__name__ != "_RemoteTraceback"
+    ):
         error = error.__cause__
     if isinstance(error, _LASTING) or not isinstance(error, Exception):
         return False
@@ -122,10 +149,16 @@ def transient(error: BaseException) -> bool:
 
 
 def status_of(error: Exception) -> int | None:
-    """The HTTP status that the error is about, where it tells one: aiohttp, gcsfs, requests and httpx, botocore."""
+    """The HTTP status that the error is about, where it tells one: aiohttp, gcsfs, requests and
+    httpx, botocore.
+    """
     response = getattr(error, "response", None)
     if isinstance(response, dict):
         found = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     else:
-        found = getattr(error, "status", None) or getattr(error, "code", None) or getattr(response, "status_code", None)
+        found = (
+            getattr(error, "status", None)
+            or getattr(error, "code", None)
+            or getattr(response, "status_code", None)
+        )
     return int(found) if isinstance(found, int | str) and str(found).isdigit() else None

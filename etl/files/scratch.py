@@ -1,8 +1,9 @@
-"""Scratch space of a build whose output is remote: files on their way out, and a cache of files that are read.
+"""Scratch space of a build whose output is remote: files on their way out, and a cache of files
+that are read.
 
-All under one folder of ``$TMPDIR`` for the first process and its workers, removed when the first process ends. What a
-killed one leaves is removed by the next on this host. Nothing in it outlasts a build on purpose: recordings that were
-taken down must not stay in a cache.
+All under one folder of ``$TMPDIR`` for the first process and its workers, removed when the first
+process ends. What a killed one leaves is removed by the next on this host. Nothing in it outlasts a
+build on purpose: recordings that were taken down must not stay in a cache.
 """
 
 from __future__ import annotations
@@ -55,10 +56,12 @@ def folder() -> Iterator[Path]:
 
 
 def nearby(path: AnyPath, tag: str = "", *, wanted: bool = True) -> Path | None:
-    """A file on this machine: a local path itself, of a remote one the copy in the cache, fetched if it is wanted.
+    """A file on this machine: a local path itself, of a remote one the copy in the cache, fetched
+    if it is wanted.
 
-    tag: what storage says of its content (`tag_of`), if that is known. Processes that want the same file at once
-    fetch it once. A path that was returned is there for `_IN_USE_SECONDS` and, once open, for as long as it is.
+    tag: what storage says of its content (`tag_of`), if that is known. Processes that want the same
+    file at once fetch it once. A path that was returned is there for `_IN_USE_SECONDS` and, once
+    open, for as long as it is.
     """
     if isinstance(path, Path):
         return path

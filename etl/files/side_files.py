@@ -1,7 +1,7 @@
 """Files that people write beside their recordings: lists, recipes, notes, templates, mappings.
 
-They come from editors, spreadsheets and shells: byte order marks are taken off, also those in the middle, where files
-were joined. What is not UTF-8 is refused with the name of what it is.
+They come from editors, spreadsheets and shells: byte order marks are taken off, also those in the
+middle, where files were joined. What is not UTF-8 is refused with the name of what it is.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def decoded(raw: bytes, where: str) -> str:
         line = raw.count(b"\n", 0, error.start) + 1
         byte = raw[error.start]
         raise ConfigError(
-            f"{where} is not UTF-8: line {line} has the byte 0x{byte:02x}, which is {_legacy(byte)!r} in Windows-1252; "
-            "save it as UTF-8"
+            f"{where} is not UTF-8: line {line} has the byte 0x{byte:02x}, which is "
+            f"{_legacy(byte)!r} in Windows-1252; save it as UTF-8"
         ) from error
 
 
@@ -62,7 +62,8 @@ def _legacy(byte: int) -> str:
 
 
 def entries(text: str) -> Iterator[tuple[int, str]]:
-    """The lines that say something, with their numbers from 1, without white space at their ends and without remarks.
+    """The lines that say something, with their numbers from 1, without white space at their ends
+    and without remarks.
 
     A remark begins with ``#``, at the beginning of a line or after a space.
     """
@@ -72,7 +73,8 @@ def entries(text: str) -> Iterator[tuple[int, str]]:
 
 
 def named(path: str, setting: str, kinds: Mapping[str, str]) -> dict[str, frozenset[str]]:
-    """A list of lines ``KIND NAME``; the names by kind. kinds: each with what its names are, for messages.
+    """A list of lines ``KIND NAME``; the names by kind. kinds: each with what its names are, for
+    messages.
 
     Raises `ConfigError` with the line that is none.
     """

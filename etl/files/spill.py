@@ -1,4 +1,6 @@
-"""Tables that are too large to be held: spread over files by name and read back singly, or summed as they come."""
+"""Tables that are too large to be held: spread over files by name and read back singly, or summed
+as they come.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,9 @@ _WAITING_ROWS: Final = 1_000_000
 
 
 class Spread:
-    """Files in a folder, one for each name under which rows are added, all of them open at once. They end in ``.part``,
-    and are this object's own: others may spread rows of the same names in the same folder.
+    """Files in a folder, one for each name under which rows are added, all of them open at once.
+    They end in ``.part``, and are this object's own: others may spread rows of the same names in
+    the same folder.
     """
 
     def __init__(self, folder: Path, schema: pa.Schema) -> None:
@@ -30,14 +33,18 @@ class Spread:
         return sorted(self._files)
 
     def add(self, name: str, rows: pl.DataFrame) -> None:
-        """Append rows that have at least the schema's columns. Raises `BuildError` if the disk is full."""
+        """Append rows that have at least the schema's columns. Raises `BuildError` if the disk is
+        full.
+        """
         path = self._path(name)
         try:
             if name not in self._files:
                 stream = pa.OSFile(str(path), "wb")
                 options = pa.ipc.IpcWriteOptions(compression="lz4")
                 self._files[name] = stream, pa.ipc.new_stream(stream, self._schema, options=options)
-            self._files[name][1].write_table(rows.select(self._schema.names).to_arrow().cast(self._schema))
+            self._files[name][1].write_table(
+                rows.select(self._schema.names).to_arrow().cast(self._schema)
+            )
         except OSError as error:
             if error.errno not in FULL:
                 raise
@@ -45,7 +52,9 @@ class Spread:
             raise no_room(error, path, written, int(rows.estimated_size())) from error
 
     def take(self, name: str) -> pl.DataFrame:
-        """The rows of one file, in the order in which they came; none if there is no such file. It is removed."""
+        """The rows of one file, in the order in which they came; none if there is no such file. It
+        is removed.
+        """
         if name not in self._files:
             rows = pl.from_arrow(self._schema.empty_table())
         else:
@@ -62,7 +71,8 @@ class Spread:
 
 
 class Sums:
-    """Sums of integers by key, of tables that are added one after the other; held are little more than the sums.
+    """Sums of integers by key, of tables that are added one after the other; held are little more
+    than the sums.
 
     schema: of the integer columns and of those that are the key.
     """

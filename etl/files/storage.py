@@ -1,13 +1,16 @@
-"""Where a build's files lie: in a folder of this machine, or on anything that fsspec reaches (s3, gs, hf, memory, ...).
+"""Where a build's files lie: in a folder of this machine, or on anything that fsspec reaches (s3,
+gs, hf, memory, ...).
 
-An `AnyPath` is a path of this machine (a real `pathlib.Path`) or a `UPath` elsewhere; `location` makes one of what a
-user writes, and is the only door. What is done with a local path is what pathlib does, no more. Elsewhere each
-operation is tried again while its error may pass (`etl.files.retries`), and then raises `BuildError` saying what to do.
+An `AnyPath` is a path of this machine (a real `pathlib.Path`) or a `UPath` elsewhere; `location`
+makes one of what a user writes, and is the only door. What is done with a local path is what
+pathlib does, no more. Elsewhere each operation is tried again while its error may pass
+(`etl.files.retries`), and then raises `BuildError` saying what to do.
 
-A remote file appears whole or not at all: it is written on this machine and then put in one go. An object store has no
-rename, but a put, of several parts too, shows nothing before it is complete; a put that fails is begun again with what
-lies here already, which a stream could not. Memory is bounded by fsspec, the disk by one file a process. File systems
-that show a file while it grows (sftp, hdfs, smb) get it as ``.part``, moved when it is complete.
+A remote file appears whole or not at all: it is written on this machine and then put in one go. An
+object store has no rename, but a put, of several parts too, shows nothing before it is complete; a
+put that fails is begun again with what lies here already, which a stream could not. Memory is
+bounded by fsspec, the disk by one file a process. File systems that show a file while it grows
+(sftp, hdfs, smb) get it as ``.part``, moved when it is complete.
 """
 
 from __future__ import annotations
@@ -38,8 +41,17 @@ _ASKED_EACH: Final = 8
 """So many files are asked for by themselves; for more a folder is listed."""
 _AT_A_TIME: Final = 8
 _MARKS: Final = ("ETag", "etag", "LastModified", "mtime", "created")
-"""What storages say of a file that tells its content from that of an earlier file of the same name."""
-_NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS)
+"""What storages say of a file that tells its content from
+that of an earlier file of the same name.
+"""
+_NO_LINKS: Final = (
+    errno.EPERM,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+    errno.EMLINK,
+    errno.EXDEV,
+    errno.ENOSYS,
+)
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(//?)?")
 _READ_ONLY: Final = frozenset({"http", "https", "github", "git", "zip", "tar", "data", "reference"})
 _PUT_IS_WHOLE: Final = frozenset("s3 s3a gs gcs hf az abfs abfss adl oss oci memory".split())
@@ -53,13 +65,17 @@ _OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
 def location(given: str | Path) -> AnyPath:
     """The folder or file that a user names by path or URL.
 
-    Raises `ConfigError` for a URL that nothing can be written to, or whose package is not installed.
+    Raises `ConfigError` for a URL that nothing can be written to, or whose package is not
+    installed.
     """
     text = str(given).removeprefix("file://")
     url = _URL.match(text)
     if url is None or url[1] not in fsspec.available_protocols():
         if url is not None and url[2] == "//":
-            raise ConfigError(f"{text}: {url[1]}:// is no storage that fsspec knows; see fsspec.available_protocols()")
+            raise ConfigError(
+                f"{text}: {url[1]}:// is no storage that fsspec knows; see "
+                "fsspec.available_protocols()"
+            )
         return UPath(text)
     protocol = url[1]
     if url[2] != "//":
@@ -67,14 +83,19 @@ def location(given: str | Path) -> AnyPath:
             return UPath(text)  # a name with a colon
         raise ConfigError(f"{text}: not a URL to write to; write {protocol}://...")
     if protocol in _READ_ONLY:
-        raise ConfigError(f"{text}: nothing can be written to {protocol}://; give a folder, s3://, gs:// or the like")
+        raise ConfigError(
+            f"{text}: nothing can be written to {protocol}://; give a folder, s3://, gs:// or the "
+            "like"
+        )
     path: UPath = UPath(text.rstrip("/"), **_OPTIONS.get(protocol, {}))
     try:
         path.fs  # noqa: B018 - made when it is asked for, which needs its package
     except ImportError as error:
         if extra := EXTRAS.get(protocol):
             raise MissingExtra(*extra, f"{text}: {protocol}://") from error
-        raise ConfigError(f"{text}: {protocol}:// needs a package that is not installed: {error}") from error
+        raise ConfigError(
+            f"{text}: {protocol}:// needs a package that is not installed: {error}"
+        ) from error
     except ValueError as error:
         raise ConfigError(f"{text}: {error}") from error
     return path
@@ -102,16 +123,23 @@ def stamps(folder: AnyPath, names: Collection[str]) -> dict[str, tuple[Any, ...]
         return {name: (path.stat().st_ino, path.stat().st_mtime_ns) for name, path in there}
     found = details(folder)
     marks = (*_MARKS, "size")
-    return {name: tuple(str(found[name].get(mark)) for mark in marks) for name in names if name in found}
+    return {
+        name: tuple(str(found[name].get(mark)) for mark in marks) for name in names if name in found
+    }
 
 
 def listed(folder: AnyPath) -> dict[str, list[Any]]:
-    """All files under a folder by relative path: size, and what else tells that one was written anew."""
+    """All files under a folder by relative path: size, and what else tells that one was written
+    anew.
+    """
     if isinstance(folder, Path):
         found = {path: path.stat() for path in files(folder)}
-        return {relative(path, folder): [stat.st_size, stat.st_mtime_ns] for path, stat in found.items()}
+        return {
+            relative(path, folder): [stat.st_size, stat.st_mtime_ns] for path, stat in found.items()
+        }
     return {
-        name: [info.get("size"), *(str(info.get(mark)) for mark in _MARKS)] for name, info in details(folder).items()
+        name: [info.get("size"), *(str(info.get(mark)) for mark in _MARKS)]
+        for name, info in details(folder).items()
     }
 
 
@@ -131,7 +159,9 @@ def remove(path: AnyPath) -> None:
 
 
 def files(folder: AnyPath, ending: str = "") -> list[AnyPath]:
-    """All files under a folder at any depth whose names end so, in order; none if there is no such folder."""
+    """All files under a folder at any depth whose names end so, in order; none if there is no such
+    folder.
+    """
     if isinstance(folder, Path):
         return sorted(path for path in folder.rglob(f"*{ending}") if path.is_file())
     return [folder / name for name in details(folder) if name.endswith(ending)]
@@ -145,8 +175,8 @@ def relative(path: AnyPath, folder: AnyPath) -> str:
 
 
 def together(fn: Callable[[AnyPath], T], paths: Sequence[AnyPath]) -> Iterator[T]:
-    """What ``fn`` returns of each path, in order; of remote ones several at a time, most of it being waiting. Few
-    results wait to be taken.
+    """What ``fn`` returns of each path, in order; of remote ones several at a time, most of it
+    being waiting. Few results wait to be taken.
     """
     if not paths or isinstance(paths[0], Path):
         yield from map(fn, paths)
@@ -161,7 +191,9 @@ def together(fn: Callable[[AnyPath], T], paths: Sequence[AnyPath]) -> Iterator[T
 
 
 def details(folder: UPath) -> dict[str, Mapping[str, Any]]:
-    """What storage says of all files under a remote folder, by relative path, in order: one listing."""
+    """What storage says of all files under a remote folder, by relative path, in order: one
+    listing.
+    """
 
     def listed() -> Mapping[str, Mapping[str, Any]]:
         found: Mapping[str, Mapping[str, Any]] = _fresh(folder).find(folder.path, detail=True)
@@ -181,8 +213,14 @@ def within(path: AnyPath, folder: AnyPath) -> bool:
 
 
 def unfinished(folder: UPath) -> list[str]:
-    """Files under a remote folder that may be there in part, by relative path; none where a put is whole or not."""
-    return [] if folder.protocol in _PUT_IS_WHOLE else [name for name in details(folder) if name.endswith(".part")]
+    """Files under a remote folder that may be there in part, by relative path; none where a put is
+    whole or not.
+    """
+    return (
+        []
+        if folder.protocol in _PUT_IS_WHOLE
+        else [name for name in details(folder) if name.endswith(".part")]
+    )
 
 
 def holds_anything(folder: AnyPath) -> bool:
@@ -193,14 +231,17 @@ def holds_anything(folder: AnyPath) -> bool:
 
 
 def move(source: AnyPath, target: AnyPath) -> None:
-    """Give a file another place on the same storage, in the place of what is there: a rename here; elsewhere its server
-    copies it, and then it is removed. Again, after an interruption, is no error, if the file is at its target.
+    """Give a file another place on the same storage, in the place of what is there: a rename here;
+    elsewhere its server copies it, and then it is removed. Again, after an interruption, is no
+    error, if the file is at its target.
     """
     if isinstance(source, Path) and isinstance(target, Path):
         target.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
             source.replace(target)
-        source.unlink(missing_ok=True)  # where both were links to one file, which a rename leaves as they are
+        source.unlink(
+            missing_ok=True
+        )  # where both were links to one file, which a rename leaves as they are
         return
     with suppress(FileNotFoundError):
         _copy(source, target)
@@ -208,7 +249,9 @@ def move(source: AnyPath, target: AnyPath) -> None:
 
 
 def link(source: AnyPath, target: AnyPath) -> None:
-    """A file under another name too, on the same storage, in the place of what is there: a hard link, or a copy."""
+    """A file under another name too, on the same storage, in the place of what is there: a hard
+    link, or a copy.
+    """
     if isinstance(source, Path) and isinstance(target, Path):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
@@ -246,7 +289,9 @@ def remove_all(folder: AnyPath) -> None:
 
 
 def prune(folder: AnyPath) -> None:
-    """Remove empty folders under a local folder, and itself if it is empty; elsewhere there are none."""
+    """Remove empty folders under a local folder, and itself if it is empty; elsewhere there are
+    none.
+    """
     if isinstance(folder, Path) and folder.exists():
         for path in [*sorted(folder.rglob("*"), reverse=True), folder]:
             if path.is_dir() and not any(path.iterdir()):
@@ -269,7 +314,9 @@ def _put(local: Path, path: UPath) -> None:
 
 
 def _upload_lost(error: BaseException) -> bool:
-    """Whether a server has forgotten an upload of several parts, as one does that was started again."""
+    """Whether a server has forgotten an upload of several parts, as one does that was started
+    again.
+    """
     return "NoSuchUpload" in f"{error} {error.__cause__}"
 
 
@@ -279,7 +326,9 @@ def fetch(path: UPath, local: Path) -> None:
 
 
 def open_ranges(path: UPath, block: int) -> IO[bytes]:
-    """Open a remote file of which some places are read, ``block`` bytes a request; its errors are those of fsspec."""
+    """Open a remote file of which some places are read, ``block`` bytes a request; its errors are
+    those of fsspec.
+    """
     stream: IO[bytes] = path.fs.open(path.path, "rb", block_size=block, cache_type="readahead")
     return stream
 
@@ -298,10 +347,13 @@ def _found(path: UPath, fn: Callable[[], T], what: str = "read") -> T | None:
         return None
 
 
-def attempt(what: str, path: UPath, fn: Callable[[], T], also: Callable[[BaseException], bool] | None = None) -> T:
+def attempt(
+    what: str, path: UPath, fn: Callable[[], T], also: Callable[[BaseException], bool] | None = None
+) -> T:
     """What ``fn`` returns of a remote path, tried again while its error may pass.
 
-    what: was to be done, as a participle. Raises FileNotFoundError, and `BuildError` for everything else.
+    what: was to be done, as a participle. Raises FileNotFoundError, and `BuildError` for everything
+    else.
     """
     try:
         return persistent(fn, str(path), also)

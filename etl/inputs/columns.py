@@ -1,7 +1,9 @@
-"""Recordings that are records of named fields: JSON, JSON lines and Parquet read alike, rows put together.
+"""Recordings that are records of named fields: JSON, JSON lines and Parquet read alike, rows put
+together.
 
-A JSON file is one object or a list of objects; JSON lines hold one object a line; a Parquet file one record a row.
-A record is identified as ``<file>#item=<index from 0>``, ``#line=<number from 1>`` or ``#row=<number from 1>``.
+A JSON file is one object or a list of objects; JSON lines hold one object a line; a Parquet file
+one record a row. A record is identified as ``<file>#item=<index from 0>``, ``#line=<number from
+1>`` or ``#row=<number from 1>``.
 """
 
 from __future__ import annotations
@@ -21,7 +23,15 @@ from etl.inputs.extras import INDEX_COLUMN
 from etl.inputs.mended import parse
 from etl.inputs.numbering import in_order
 from etl.inputs.parts import Grouping, Unit, rows_of
-from etl.inputs.records import BROKEN_PARQUET, InputHead, InputShard, is_lines, json_items, of_storage, open_parquet
+from etl.inputs.records import (
+    BROKEN_PARQUET,
+    InputHead,
+    InputShard,
+    is_lines,
+    json_items,
+    of_storage,
+    open_parquet,
+)
 from etl.inputs.streams import BOM, Truncated, lines, whole_lines
 from etl.tally import Odd, Tally
 from schemas.errors import RecordError
@@ -33,15 +43,18 @@ MAX_BATCH_ROWS: Final = 1024
 
 Fields = dict[str, Any]
 WorkflowId = Callable[[Fields], str]
-"""The id of a record's workflow, as far as it can be told from a record that cannot be read; else empty."""
+"""The id of a record's workflow, as far as it can be told from a record that cannot be read; else
+empty.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: its ``fields``, or the ``problem`` why it cannot be read (``fields`` then hold what could be).
+    """One record: its ``fields``, or the ``problem`` why it cannot be read (``fields`` then hold
+    what could be).
 
-    raw: its bytes as they were; None for a row of Parquet, whose bytes are its fields as JSON. odd: what had to be
-    mended in it.
+    raw: its bytes as they were; None for a row of Parquet, whose bytes are its fields as JSON. odd:
+    what had to be mended in it.
     """
 
     id: str
@@ -57,7 +70,9 @@ class Record:
         return self.fields
 
     def enter(self, tally: Tally, uid: str, odd: Iterable[Odd] = ()) -> None:
-        """Enter this record as one that was read. uid: of its workflow. odd: what else was not as it should be."""
+        """Enter this record as one that was read. uid: of its workflow. odd: what else was not as
+        it should be.
+        """
         tally.read("record", self.id, parent=uid)
         tally.note((*self.odd, *odd))
 
@@ -67,24 +82,32 @@ class Record:
         tally.quarantine(self.id, error.reason, error.detail, raw)
 
 
-def records(shard: InputShard, columns: Collection[str], unread: Collection[str] = ()) -> Iterator[Record]:
-    """The records of a JSON, JSON lines or Parquet file, or of its part, in order; a broken one carries its problem.
+def records(
+    shard: InputShard, columns: Collection[str], unread: Collection[str] = ()
+) -> Iterator[Record]:
+    """The records of a JSON, JSON lines or Parquet file, or of its part, in order; a broken one
+    carries its problem.
 
-    columns: what the format has. unread: what of that is not read of Parquet. Of other columns all are read but those
-    of bytes, such as screenshots.
+    columns: what the format has. unread: what of that is not read of Parquet. Of other columns all
+    are read but those of bytes, such as screenshots.
     """
     start = InputHead.of(shard.path).start
     if start[:4] == b"PAR1":
         return _parquet(shard, columns, unread)
     if is_lines(start):
-        return _json(shard, "line", ((n, line) for n, line in lines(shard.path, shard.part) if line.strip()))
+        return _json(
+            shard, "line", ((n, line) for n, line in lines(shard.path, shard.part) if line.strip())
+        )
     return _json(shard, "item", json_items(shard.path))
 
 
-def grouping(head: InputHead, columns: Collection[str] = (), workflow_id: WorkflowId | None = None) -> Grouping | None:
+def grouping(
+    head: InputHead, columns: Collection[str] = (), workflow_id: WorkflowId | None = None
+) -> Grouping | None:
     """Where JSON lines and Parquet may be cut; None for other JSON.
 
-    workflow_id: of a record that holds one step; columns: of Parquet that it looks at. None: a record is a workflow.
+    workflow_id: of a record that holds one step; columns: of Parquet that it looks at. None: a
+    record is a workflow.
     """
     if head.start[:4] != b"PAR1" and not is_lines(head.start):
         return None
@@ -105,7 +128,14 @@ def grouping(head: InputHead, columns: Collection[str] = (), workflow_id: Workfl
 
 def type_name(value: object) -> str:
     """What JSON calls the type of ``value``."""
-    names = {str: "a string", bool: "a boolean", int: "a number", float: "a number", dict: "an object", list: "a list"}
+    names = {
+        str: "a string",
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+        dict: "an object",
+        list: "a list",
+    }
     return "null" if value is None else names.get(type(value), type(value).__name__)
 
 
@@ -122,7 +152,9 @@ def text(fields: Fields, key: str, path: str = "", *, required: bool = False) ->
     if value is not None and not isinstance(value, str):
         raise RecordError("wrong_type", f"{path}{key}: {type_name(value)}, expected a string")
     if required:
-        raise RecordError("missing_field", f"{path}{key}: {'missing' if value is None else 'empty'}")
+        raise RecordError(
+            "missing_field", f"{path}{key}: {'missing' if value is None else 'empty'}"
+        )
     return ""
 
 
@@ -131,17 +163,23 @@ EXACT: Final = 2**53
 
 
 def ident(fields: Fields, key: str, path: str = "", *, required: bool = False) -> str:
-    """The id ``fields[key]``: a string, or a whole number as one, in whatever form it was recorded; else as `text`."""
+    """The id ``fields[key]``: a string, or a whole number as one, in whatever form it was recorded;
+    else as `text`.
+    """
     value = fields.get(key)
     if (number := whole(value)) is not None:
         return str(number)
     if isinstance(value, float) and math.isfinite(value):
-        raise RecordError("wrong_type", f"{path}{key}: {value!r} is no exact whole number; write ids as strings")
+        raise RecordError(
+            "wrong_type", f"{path}{key}: {value!r} is no exact whole number; write ids as strings"
+        )
     return text(fields, key, path, required=required)
 
 
 def whole(value: Any) -> int | None:
-    """A whole number that is exact: an int, or a float or decimal that stands for one; None for anything else."""
+    """A whole number that is exact: an int, or a float or decimal that stands for one; None for
+    anything else.
+    """
     if isinstance(value, int):
         return None if isinstance(value, bool) else value
     if not isinstance(value, float | Decimal) or not math.isfinite(value):
@@ -154,7 +192,9 @@ _NUMBER: Final = re.compile(r"\s*\+?[0-9]{1,30}(?:\.[0-9]{0,30})?(?:[eE][+-]?[0-
 
 
 def step_number(value: Any) -> int | None:
-    """The number of a step however it was written (``1``, ``1.0``, ``1e0``); None if it is none or unknown."""
+    """The number of a step however it was written (``1``, ``1.0``, ``1e0``); None if it is none or
+    unknown.
+    """
     number = whole(value) if not isinstance(value, str) else None
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         number = whole(float(value))
@@ -168,7 +208,9 @@ def _json(shard: InputShard, unit: str, parts: Iterator[tuple[int, bytes]]) -> I
             yield _object(f"{shard.name}#{unit}={number}", raw)
     except Truncated as error:
         last = _object(f"{shard.name}#{unit}={number + 1}", error.raw)
-        if last.problem is None and error.reason != "broken_json":  # only what came behind it is missing
+        if (
+            last.problem is None and error.reason != "broken_json"
+        ):  # only what came behind it is missing
             yield last
             last = Record(f"{shard.name}#{unit}={number + 2}", raw=b"")
         yield replace(last, problem=error)
@@ -181,10 +223,16 @@ def _object(record_id: str, raw: bytes) -> Record:
         return Record(record_id, raw=raw, problem=error)
     if isinstance(value, dict):
         return Record(record_id, value, raw, odd=made.odd)
-    return Record(record_id, raw=raw, problem=RecordError("wrong_type", f"{type_name(value)}, expected an object"))
+    return Record(
+        record_id,
+        raw=raw,
+        problem=RecordError("wrong_type", f"{type_name(value)}, expected an object"),
+    )
 
 
-def _parquet(shard: InputShard, columns: Collection[str], unread: Collection[str]) -> Iterator[Record]:
+def _parquet(
+    shard: InputShard, columns: Collection[str], unread: Collection[str]
+) -> Iterator[Record]:
     number = shard.part.start if shard.part else 0
     try:
         with open_parquet(shard.path) as file:
@@ -197,16 +245,22 @@ def _parquet(shard: InputShard, columns: Collection[str], unread: Collection[str
         if of_storage(error):
             raise
         detail = str(error).replace(shard.path, shard.name)
-        yield Record(f"{shard.name}#row={number + 1}", raw=b"", problem=RecordError("broken_parquet", detail))
+        yield Record(
+            f"{shard.name}#row={number + 1}", raw=b"", problem=RecordError("broken_parquet", detail)
+        )
 
 
 def _batch_rows(file: pq.ParquetFile) -> int:
-    size: int = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
+    size: int = sum(
+        file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups)
+    )
     rows: int = file.metadata.num_rows
     return min(max(BATCH_BYTES * rows // max(size, 1), 1), MAX_BATCH_ROWS)
 
 
-def _wanted(schema: pa.Schema, columns: Collection[str], unread: Collection[str]) -> tuple[list[str], tuple[Odd, ...]]:
+def _wanted(
+    schema: pa.Schema, columns: Collection[str], unread: Collection[str]
+) -> tuple[list[str], tuple[Odd, ...]]:
     """The columns that are read, and those that are not although somebody may miss them."""
     names: list[str] = []
     odd: list[Odd] = []
@@ -222,22 +276,29 @@ def _wanted(schema: pa.Schema, columns: Collection[str], unread: Collection[str]
 
 def _holds_bytes(kind: pa.DataType) -> bool:
     within = [kind.field(i).type for i in range(kind.num_fields)]
-    of_bytes = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+    of_bytes = (
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+    )
     return of_bytes or any(_holds_bytes(each) for each in within)
 
 
 def _row(record_id: str, row: pa.RecordBatch, odd: tuple[Odd, ...]) -> Record:
     try:
         return Record(record_id, row.to_pylist()[0], odd=odd)
-    except (ValueError, OverflowError) as error:  # no JSON can hold the row: it is kept as Arrow holds it
+    except (
+        ValueError,
+        OverflowError,
+    ) as error:  # no JSON can hold the row: it is kept as Arrow holds it
         reason: Reason = "invalid_utf8" if isinstance(error, UnicodeDecodeError) else "wrong_type"
         problem = RecordError(reason, str(error))
         return Record(record_id, raw=row.serialize().to_pybytes(), problem=problem)
 
 
 class Row(NamedTuple):
-    """A record that holds one step. number: of the step, where the record tells it. workflow: with that one step.
-    odd: what of the record is not as its format has it.
+    """A record that holds one step. number: of the step, where the record tells it. workflow: with
+    that one step. odd: what of the record is not as its format has it.
     """
 
     number: int | None
@@ -247,20 +308,24 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Workflows out of records that hold one step each; the rows of a workflow need not be together.
+    """Workflows out of records that hold one step each; the rows of a workflow need not be
+    together.
 
-    read: the records, from the beginning each time it is called. row: of one record; raises RecordError.
-    workflow_id: of any record: what `row` finds, and what can be told of a record that cannot be read. first: the
-    number of a workflow's first step, if the format says (`etl.inputs.numbering`).
+    read: the records, from the beginning each time it is called. row: of one record; raises
+    RecordError. workflow_id: of any record: what `row` finds, and what can be told of a record that
+    cannot be read. first: the number of a workflow's first step, if the format says
+    (`etl.inputs.numbering`).
 
-    The records are read twice: first for the last row of each workflow, then for the rows, so that memory holds the
-    workflows that are open at a time. A workflow's steps are in the order of their numbers if all of its rows have
-    one, equal ones and all others in the order of its rows; it comes out at its last row.
+    The records are read twice: first for the last row of each workflow, then for the rows, so that
+    memory holds the workflows that are open at a time. A workflow's steps are in the order of their
+    numbers if all of its rows have one, equal ones and all others in the order of its rows; it
+    comes out at its last row.
 
-    A row that cannot be read ends its workflow: the rows before it stay, those behind it are quarantined
-    (after_broken_row), because their history would lack a step and say nothing about it. Whose row it is, is told by
-    its id or by the rows before and behind it being of one workflow; otherwise no workflow is ended. Where the
-    input is cut off, every workflow keeps its rows: nothing comes behind the cut.
+    A row that cannot be read ends its workflow: the rows before it stay, those behind it are
+    quarantined (after_broken_row), because their history would lack a step and say nothing about
+    it. Whose row it is, is told by its id or by the rows before and behind it being of one
+    workflow; otherwise no workflow is ended. Where the input is cut off, every workflow keeps its
+    rows: nothing comes behind the cut.
     """
 
     read: Callable[[], Iterator[Record]]
@@ -289,7 +354,9 @@ class Rows:
                 yield _together(rows.pop(workflow.workflow_id), self.first)
 
     def _survey(self) -> tuple[dict[str, int], dict[str, str]]:
-        """The position of each workflow's last row, and the record that cannot be read of those that have one."""
+        """The position of each workflow's last row, and the record that cannot be read of those
+        that have one.
+        """
         last: dict[str, int] = {}
         gaps: dict[str, str] = {}
         previous = ""

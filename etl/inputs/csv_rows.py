@@ -1,9 +1,12 @@
-"""CSV as RFC 4180 has it, in UTF-8, with a header; repeated headers, which joined files have, are skipped.
+"""CSV as RFC 4180 has it, in UTF-8, with a header; repeated headers, which joined files have, are
+skipped.
 
-Rows are numbered from 1 behind the header. They end with LF or CRLF; where the header ends with CR alone, all do.
+Rows are numbered from 1 behind the header. They end with LF or CRLF; where the header ends with CR
+alone, all do.
 
-CSV is split here and not by the csv module, whose limit of 128 kB a field can only be changed for the whole process,
-and which takes a CR in a field for the end of the row: writers of LF put none in quotes.
+CSV is split here and not by the csv module, whose limit of 128 kB a field can only be changed for
+the whole process, and which takes a CR in a field for the end of the row: writers of LF put none in
+quotes.
 """
 
 from __future__ import annotations
@@ -40,7 +43,9 @@ class Line(NamedTuple):
 
 
 class _Start(NamedTuple):
-    """What the beginning of a file says of all of it: the header's fields, and what ends its rows."""
+    """What the beginning of a file says of all of it: the header's fields,
+    and what ends its rows.
+    """
 
     header: list[str]
     ending: bytes
@@ -63,15 +68,21 @@ def records(shard: InputShard, name: Name) -> Iterator[Record]:
 def lines(
     data: Iterator[bytes], name: Name, start: _Start | None = None, wanted: tuple[str, ...] = ()
 ) -> Iterator[Line]:
-    """All rows. start: of the file, for a part that begins behind its header. wanted: the columns that must be there;
-    the last ones of a row may be left out then.
+    """All rows. start: of the file, for a part that begins behind its header. wanted: the columns
+    that must be there; the last ones of a row may be left out then.
     """
     header, ending = start or ([], b"")
     names = [name(column) for column in header]
     for raw, broken in rows(data, ending):
         # a header again, whatever its quotes and line break, is no longer than this
-        long = wanted and header and len(raw) > 2 * len("".join(header).encode()) + 3 * len(header) + 5
-        needed = max((names.index(column) + 1 for column in wanted if column in names), default=1) if long else 0
+        long = (
+            wanted and header and len(raw) > 2 * len("".join(header).encode()) + 3 * len(header) + 5
+        )
+        needed = (
+            max((names.index(column) + 1 for column in wanted if column in names), default=1)
+            if long
+            else 0
+        )
         row = fields(raw, needed) if broken is None else []
         if broken is None and (row in ([""], header) or not header):  # a blank line or a header
             if not header and row != [""]:
@@ -122,11 +133,13 @@ def _ending(source: Iterator[bytes]) -> tuple[Iterator[bytes], bytes]:
     return again(), b"\r" if found and found[1][-1:] == b"\r" else b"\n"
 
 
-def rows(source: Iterator[bytes], ending: bytes = b"") -> Iterator[tuple[bytes, RecordError | None]]:
+def rows(
+    source: Iterator[bytes], ending: bytes = b""
+) -> Iterator[tuple[bytes, RecordError | None]]:
     """The bytes of each row, and why it cannot be read, if so; time is linear in the bytes.
 
-    A break behind a field in quotes, or outside of quotes, ends a row. Quotes within a field that does not begin with
-    one are text. ending: LF or CR; empty: what ends the first row.
+    A break behind a field in quotes, or outside of quotes, ends a row. Quotes within a field that
+    does not begin with one are text. ending: LF or CR; empty: what ends the first row.
     """
     if not ending:
         source, ending = _ending(source)
@@ -162,7 +175,9 @@ def rows(source: Iterator[bytes], ending: bytes = b"") -> Iterator[tuple[bytes, 
 
 
 def _take(source: Iterator[bytes], count: int) -> tuple[bytes, Truncated | None]:
-    """At least ``count`` bytes and at least one chunk, unless the source ends; the error it ends with."""
+    """At least ``count`` bytes and at least one chunk, unless the source ends; the error it ends
+    with.
+    """
     parts: list[bytes] = []
     size = 0
     try:
@@ -179,7 +194,12 @@ def _take(source: Iterator[bytes], count: int) -> tuple[bytes, Truncated | None]
 def fields(raw: bytes, count: int = 0) -> list[str]:
     """The texts of a row, or its first ``count``."""
     # a byte that is no UTF-8 must not hide whose row it is
-    text = raw.removeprefix(BOM).removesuffix(b"\n").removesuffix(b"\r").decode(errors="surrogateescape")
+    text = (
+        raw.removeprefix(BOM)
+        .removesuffix(b"\n")
+        .removesuffix(b"\r")
+        .decode(errors="surrogateescape")
+    )
     found: list[str] = []
     position = 0
     while position <= len(text) and (hit := _FIELD.match(text, position)):
@@ -196,5 +216,7 @@ def _problem(line: Line) -> RecordError | None:
     except UnicodeDecodeError as error:
         return RecordError("invalid_utf8", f"byte {error.start} of the row: {error.reason}")
     if len(line.fields or ()) != len(line.names):
-        return RecordError("broken_csv", f"{len(line.fields or ())} fields, the header has {len(line.names)}")
+        return RecordError(
+            "broken_csv", f"{len(line.fields or ())} fields, the header has {len(line.names)}"
+        )
     return None

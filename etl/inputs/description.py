@@ -1,4 +1,5 @@
-"""What a recording format looks like, for people and for programs: its keys, its kinds of action, an example.
+"""What a recording format looks like, for people and for programs: its keys, its kinds of action,
+an example.
 
 The sources decide what is read; a description says it (tests hold them together). It is what
 `stepmill schema` and `stepmill example` print, what ``docs/formats/`` shows, and by what a file

@@ -22,7 +22,9 @@ _OPTIONS: Final = orjson.OPT_NON_STR_KEYS | orjson.OPT_SORT_KEYS | orjson.OPT_PA
 
 
 class Extras:
-    """The ``meta`` of a workflow or step. odd: where unknown keys are noted; place: what their paths begin with."""
+    """The ``meta`` of a workflow or step. odd: where unknown keys are noted; place: what their
+    paths begin with.
+    """
 
     def __init__(self, odd: list[Odd], place: str = "") -> None:
         self._odd, self._place = odd, place
@@ -43,7 +45,9 @@ class Extras:
         return True
 
     def unknown(self, fields: Mapping[str, Any], known: Set[str], within: str = "") -> None:
-        """Keep and note what is under other keys than the known ones. within: the path of these fields, with a dot."""
+        """Keep and note what is under other keys than the known ones. within: the path of these
+        fields, with a dot.
+        """
         if fields.keys() <= known:
             return
         for key in fields:
@@ -51,7 +55,9 @@ class Extras:
                 continue
             value = fields[key]
             if value is not None and not INDEX_COLUMN.fullmatch(key):
-                name = f"{within}{key}".encode(errors="backslashreplace").decode()  # of a damaged header
+                name = f"{within}{key}".encode(
+                    errors="backslashreplace"
+                ).decode()  # of a damaged header
                 if self._keep(name, value, name):
                     self._note("unknown_key", name)
 
@@ -77,7 +83,9 @@ class Extras:
 
 def _as_json(value: Any) -> bytes | None:
     """None for what no JSON holds, or what is too long to look at."""
-    if isinstance(value, bytes | bytearray) or (isinstance(value, str) and len(value) > VALUE_BYTES):
+    if isinstance(value, bytes | bytearray) or (
+        isinstance(value, str) and len(value) > VALUE_BYTES
+    ):
         return None
     try:
         return orjson.dumps(value, _plain, _OPTIONS)

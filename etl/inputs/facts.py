@@ -1,7 +1,8 @@
 """Read an input file once from beginning to end: its hash, its size, and where it can be cut.
 
-Costs what hashing costs, and besides, for files larger than a part: JSON lines, their line breaks; steps as records,
-the id of each; zstandard of several frames is read a second time, decompressed. Memory: the largest record.
+Costs what hashing costs, and besides, for files larger than a part: JSON lines, their line breaks;
+steps as records, the id of each; zstandard of several frames is read a second time, decompressed.
+Memory: the largest record.
 """
 
 from __future__ import annotations
@@ -52,18 +53,25 @@ def _read(node: Node, cutting: Cutting | None, report: Report) -> Facts:
         _complete(node, hashed.size)
     if cutting and parts is None:  # where to cut is seen by another look only
         parts = _second_look(node, cutting)
-    return Facts(hashed.size, hashed.sha256.hexdigest(), parts or [], cutting.name if cutting else "")
+    return Facts(
+        hashed.size, hashed.sha256.hexdigest(), parts or [], cutting.name if cutting else ""
+    )
 
 
 def _complete(node: Node, size: int) -> None:
     """A connection that was lost may look like the end of the file."""
     if nodes.remote(node.place) and node.stamp.size is not None and size != node.stamp.size:
-        said = f"{size} bytes could be read, {node.stamp.size} were listed: it has changed, or the connection was lost"
+        said = (
+            f"{size} bytes could be read, {node.stamp.size} were listed: it has changed, or the "
+            "connection was lost"
+        )
         raise OSError(errno.EIO, said, node.place)
 
 
 def _cut(node: Node, stream: io.BufferedReader[Any], cutting: Cutting) -> list[Part] | None:
-    """The parts of plain text, while it goes by; none for what cannot be cut; None if it must be looked at again."""
+    """The parts of plain text, while it goes by; none for what cannot be cut; None if it must be
+    looked at again.
+    """
     magic = stream.peek(4)[:4]
     if magic[:2] == GZIP_MAGIC:
         return []

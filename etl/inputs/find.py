@@ -1,11 +1,13 @@
-"""Find recordings: files, folders, globs and URLs to input shards, each with its format, size and content hash.
+"""Find recordings: files, folders, globs and URLs to input shards, each with its format, size and
+content hash.
 
-A name is the path relative to the root it was given under, so that a copy of the inputs elsewhere gives the same
-dataset. Shards come in the order of (name, content, part): the order of arguments does not matter.
+A name is the path relative to the root it was given under, so that a copy of the inputs elsewhere
+gives the same dataset. Shards come in the order of (name, content, part): the order of arguments
+does not matter.
 
-Every byte of every input is read once here, for its hash, and a large file's a second time if that is needed to cut it
-(`etl.inputs.parts`); what was found out is remembered (`etl.inputs.remembered`), so that files seen before are not read
-again.
+Every byte of every input is read once here, for its hash, and a large file's a second time if that
+is needed to cut it (`etl.inputs.parts`); what was found out is remembered
+(`etl.inputs.remembered`), so that files seen before are not read again.
 """
 
 from __future__ import annotations
@@ -48,31 +50,41 @@ class Found(NamedTuple):
 
 
 def find(
-    inputs: Sequence[str], sources: Mapping[str, Source], without: Path | None = None, *, lenient: bool = False
+    inputs: Sequence[str],
+    sources: Mapping[str, Source],
+    without: Path | None = None,
+    *,
+    lenient: bool = False,
 ) -> list[Found]:
-    """Every file (or folder that is one recording) under ``inputs``, with its format. What is given twice, by itself
-    and within a folder, counts once, under the longer name.
+    """Every file (or folder that is one recording) under ``inputs``, with its format. What is given
+    twice, by itself and within a folder, counts once, under the longer name.
 
-    without: a folder that is not looked into: the build's own. A file that no format recognises is left alone and
-    entered in the ledger, also where it was given by name, as shells do for globs. lenient: it is no error either if
-    there is nothing else.
+    without: a folder that is not looked into: the build's own. A file that no format recognises is
+    left alone and entered in the ledger, also where it was given by name, as shells do for globs.
+    lenient: it is no error either if there is nothing else.
 
-    Raises `ConfigError` for an input that does not exist, a glob without match, and where of the files that are given
-    by name none is recognised, nor anything else.
+    Raises `ConfigError` for an input that does not exist, a glob without match, and where of the
+    files that are given by name none is recognised, nor anything else.
     """
     found: dict[str, Found] = {}
     refused: list[str] = []
     for given in inputs:
         for root in nodes.expand(given):
-            for item in _walk(root, root.name, sources, frozenset((without.resolve(),) if without else ())):
+            for item in _walk(
+                root, root.name, sources, frozenset((without.resolve(),) if without else ())
+            ):
                 if item.format == UNKNOWN and item.place == root.place and not lenient:
                     refused.append(root.place)
                 # resolve() refuses a link to itself
                 key = item.place if nodes.remote(item.place) else os.path.realpath(item.place)
-                found[key] = max(found.get(key, item), item, key=lambda item: (len(item.name), item.name))
+                found[key] = max(
+                    found.get(key, item), item, key=lambda item: (len(item.name), item.name)
+                )
     if refused and all(item.format == UNKNOWN for item in found.values()):
         more = f" ({len(refused) - 1} others are in none either)" if len(refused) > 1 else ""
-        what = strangers.meet(refused[0], [each.described for each in sources.values() if each.described]).text
+        what = strangers.meet(
+            refused[0], [each.described for each in sources.values() if each.described]
+        ).text
         raise ConfigError(f"{refused[0]}: not in any known format: {what}{more}")
     if not found:
         raise ConfigError(f"no files in {', '.join(inputs)}")
@@ -82,8 +94,9 @@ def find(
 def _walk(
     node: Node, name: str, sources: Mapping[str, Source], without: frozenset[Path], inside: str = ""
 ) -> Iterator[Found]:
-    """What is in a folder. without: folders that are not looked into: the build's own, and those that ``node`` is in,
-    which a link may lead back to. inside: what the names of its children begin with.
+    """What is in a folder. without: folders that are not looked into: the build's own, and those
+    that ``node`` is in, which a link may lead back to. inside: what the names of its children begin
+    with.
     """
     if node.kind == "other":
         yield Found(node.place, name, UNKNOWN, ())
@@ -106,7 +119,9 @@ def _walk(
 
 
 def _recognise(head: InputHead, sources: Mapping[str, Source]) -> str:
-    return next((name for name, source in sorted(sources.items()) if source.recognise(head)), UNKNOWN)
+    return next(
+        (name for name, source in sorted(sources.items()) if source.recognise(head)), UNKNOWN
+    )
 
 
 def shards(
@@ -118,17 +133,21 @@ def shards(
     cache: AnyPath | None = None,
     remember: bool = True,
 ) -> list[InputShard]:
-    """Hash what was found; names that occur under two roots get a number, in the order of their content.
+    """Hash what was found; names that occur under two roots get a number, in the order of their
+    content.
 
-    sources, part_bytes: cut files that are larger into parts of about so many bytes; by default none is cut.
-    cache: a file in which is remembered what was found out; only looked into without ``remember``.
+    sources, part_bytes: cut files that are larger into parts of about so many bytes; by default
+    none is cut. cache: a file in which is remembered what was found out; only looked into without
+    ``remember``.
     """
     known = Remembered(cache)
     hashed: list[tuple[InputShard, list[Part]]] = []
     for item in found:
         cutting = Cutting.of((sources or {}).get(item.format), part_bytes)
         facts = _facts(item, cutting, known, progress or (lambda _: None))
-        shard = InputShard(item.name, item.place, item.format, facts.size, facts.sha256, nodes.version(item.files))
+        shard = InputShard(
+            item.name, item.place, item.format, facts.size, facts.sha256, nodes.version(item.files)
+        )
         hashed.append((shard, facts.parts))
     if remember:
         known.save()

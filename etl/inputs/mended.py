@@ -1,7 +1,9 @@
-"""JSON as programs write it that do not keep to its grammar, made into JSON; what is mended is counted.
+"""JSON as programs write it that do not keep to its grammar, made into JSON; what is mended is
+counted.
 
-Two things are mended, since they cost nothing of what a record says: ``NaN`` and the infinities, as Python writes
-unknown numbers, become null; half a character, as programs leave that cut UTF-16 anywhere, becomes U+FFFD.
+Two things are mended, since they cost nothing of what a record says: ``NaN`` and the infinities, as
+Python writes unknown numbers, become null; half a character, as programs leave that cut UTF-16
+anywhere, becomes U+FFFD.
 """
 
 from __future__ import annotations
@@ -17,8 +19,12 @@ from schemas.errors import RecordError
 
 # a string without end is taken to the end of all, so that each byte is looked at once
 _TOKEN: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|-?\b(?:NaN|Infinity)\b', re.DOTALL)
-_ESCAPE: Final = re.compile(rb"\\(?:u([0-9A-Fa-f]{4})(?:\\u([dD][c-fC-F][0-9A-Fa-f]{2}))?|.)", re.DOTALL)
-_HALVES: Final = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]|\xed[\xa0-\xbf][\x80-\xbf]")
+_ESCAPE: Final = re.compile(
+    rb"\\(?:u([0-9A-Fa-f]{4})(?:\\u([dD][c-fC-F][0-9A-Fa-f]{2}))?|.)", re.DOTALL
+)
+_HALVES: Final = re.compile(
+    rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]|\xed[\xa0-\xbf][\x80-\xbf]"
+)
 _ESCAPED_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _INSTEAD: Final = "\ufffd".encode()
 
@@ -67,7 +73,9 @@ def mended(raw: bytes) -> Mended:
 
 
 def whole_characters(raw: bytes) -> tuple[bytes, int]:
-    """UTF-8 whose characters beyond U+FFFF were written as two halves, or are half there: (UTF-8, how many halves)."""
+    """UTF-8 whose characters beyond U+FFFF were written as two halves, or are half there: (UTF-8,
+    how many halves).
+    """
     halves = 0
 
     def whole(found: re.Match[bytes]) -> bytes:

@@ -1,15 +1,18 @@
 """Cut a large input into parts, so that one file keeps many processes busy.
 
-Parts are about ``part_bytes`` on disk. A cut is first put at every multiple of that (for zstandard: where the next
-frame begins; for Parquet: the next row group) and then moved on: to the first record that begins there or behind it
-and, where a record is one step of a workflow, past every workflow that is open at that record, which is any of which
-records come before and after. So each part is read by itself to what reading the whole file gives, whatever the order
-of its records; of a file in which workflows are all mixed up, one part is left.
+Parts are about ``part_bytes`` on disk. A cut is first put at every multiple of that (for zstandard:
+where the next frame begins; for Parquet: the next row group) and then moved on: to the first record
+that begins there or behind it and, where a record is one step of a workflow, past every workflow
+that is open at that record, which is any of which records come before and after. So each part is
+read by itself to what reading the whole file gives, whatever the order of its records; of a file in
+which workflows are all mixed up, one part is left.
 
-Where the parts are is a function of the file's content, its format and ``part_bytes`` alone. Finding them takes one
-more look at the file: at its line breaks, or at the id of each record's workflow. Held are two numbers a workflow.
+Where the parts are is a function of the file's content, its format and ``part_bytes`` alone.
+Finding them takes one more look at the file: at its line breaks, or at the id of each record's
+workflow. Held are two numbers a workflow.
 
-A single gzip stream, a single zstandard frame and a JSON document are one part: there is no way into their middle.
+A single gzip stream, a single zstandard frame and a JSON document are one part: there is no way
+into their middle.
 """
 
 from __future__ import annotations
@@ -41,8 +44,8 @@ def bytes_of(part_mb: float) -> int:
 class Unit(NamedTuple):
     """What a cut may stand before: a record, or what is between two.
 
-    size: decompressed bytes. records: what it adds to the number by which records are named. workflow: the id of the
-    workflow of which it is a step; empty if it stands alone.
+    size: decompressed bytes. records: what it adds to the number by which records are named.
+    workflow: the id of the workflow of which it is a step; empty if it stands alone.
     """
 
     size: int
@@ -54,8 +57,8 @@ class Unit(NamedTuple):
 class Grouping:
     """How a source takes a file to pieces.
 
-    units: of decompressed text; all of its bytes. key: the workflow of a record that is one step, of which it needs
-    these columns of Parquet; None: a record is a workflow.
+    units: of decompressed text; all of its bytes. key: the workflow of a record that is one step,
+    of which it needs these columns of Parquet; None: a record is a workflow.
     """
 
     units: Callable[[Iterator[bytes]], Iterator[Unit]]
@@ -89,18 +92,24 @@ class Cutting:
 
 
 class Place(NamedTuple):
-    """Between two records: decompressed bytes, or rows of Parquet, before it; and how many records these are."""
+    """Between two records: decompressed bytes, or rows of Parquet, before it; and how many records
+    these are.
+    """
 
     at: int
     records: int
 
 
 class Survey:
-    """Collects, while units go by, where cuts are wanted and where each workflow begins and ends."""
+    """Collects, while units go by, where cuts are wanted
+    and where each workflow begins and ends.
+    """
 
     def __init__(self) -> None:
         self._wanted: list[Place] = []
-        self._spans: dict[str, tuple[int, Place]] = {}  # workflow -> where it begins; behind its last record
+        self._spans: dict[
+            str, tuple[int, Place]
+        ] = {}  # workflow -> where it begins; behind its last record
         self._here = Place(0, 0)
 
     def want(self) -> None:
@@ -138,15 +147,20 @@ class Survey:
         return found
 
 
-def text_parts(raw: io.BufferedReader[Any], size: int, part_bytes: int, grouping: Grouping) -> list[Part]:
-    """The parts of a file of text, plain or zstandard, which is read from its beginning to its end or first damage.
+def text_parts(
+    raw: io.BufferedReader[Any], size: int, part_bytes: int, grouping: Grouping
+) -> list[Part]:
+    """The parts of a file of text, plain or zstandard, which is read from its beginning to its end
+    or first damage.
 
     Empty if it is one part. size: bytes on disk.
     """
     frames = is_zstd(raw.peek(4)[:4])
     stream = decompressed(raw)
     inner = stream.raw if frames else None  # type: ignore[attr-defined]
-    next_cut = _frame_cuts(inner, part_bytes) if isinstance(inner, Zstd) else _plain_cuts(part_bytes)
+    next_cut = (
+        _frame_cuts(inner, part_bytes) if isinstance(inner, Zstd) else _plain_cuts(part_bytes)
+    )
     survey = Survey()
     try:
         for unit in grouping.units(pieces(stream)):
@@ -184,7 +198,9 @@ def _plain_cuts(part_bytes: int) -> Callable[[int], bool]:
 
 
 def _frame_cuts(stream: Zstd, part_bytes: int) -> Callable[[int], bool]:
-    """Whether a frame has begun, up to this decompressed byte, that is the first behind a multiple of part_bytes."""
+    """Whether a frame has begun, up to this decompressed byte, that is the first behind a multiple
+    of part_bytes.
+    """
     number, cut = 1, part_bytes
 
     def passed(at: int) -> bool:
@@ -216,7 +232,9 @@ def parquet_parts(place: str, part_bytes: int, grouping: Grouping) -> list[Part]
                 survey.add(unit)
             starts = [0, *(found.at for found in survey.places())]
             stops = [*starts[1:], file.metadata.num_rows]
-            return _several([Part(start, stop, start) for start, stop in zip(starts, stops, strict=True)])
+            return _several(
+                [Part(start, stop, start) for start, stop in zip(starts, stops, strict=True)]
+            )
     except BROKEN_PARQUET as error:
         if of_storage(error):
             raise
@@ -241,7 +259,9 @@ def _groups(file: pq.ParquetFile) -> Iterator[tuple[int, int]]:
         yield rows, size
         group = file.metadata.row_group(number)
         rows += group.num_rows
-        size += sum(group.column(column).total_compressed_size for column in range(group.num_columns))
+        size += sum(
+            group.column(column).total_compressed_size for column in range(group.num_columns)
+        )
     yield rows, size
 
 
@@ -265,7 +285,9 @@ def _key_of(row: pa.RecordBatch, key: Callable[[dict[str, Any]], str]) -> str:
 def rows_of(
     file: pq.ParquetFile, columns: Sequence[str], batch_rows: int, part: Part | None
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a Parquet file, or of a part of it: of other row groups than those it lies in nothing is read."""
+    """The rows of a Parquet file, or of a part of it: of other row groups than those it lies in
+    nothing is read.
+    """
     if part is None:
         yield from file.iter_batches(batch_rows, columns=columns)
         return
@@ -286,7 +308,8 @@ def split(shard: InputShard, parts: Sequence[Part]) -> list[InputShard]:
     ends = [round(shard.size * part.stop / parts[-1].stop) for part in parts]
     starts = [0, *ends]
     return [
-        replace(shard, part=part, size=end - start) for part, start, end in zip(parts, starts, ends, strict=False)
+        replace(shard, part=part, size=end - start)
+        for part, start, end in zip(parts, starts, ends, strict=False)
     ] or [shard]
 
 

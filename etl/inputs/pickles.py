@@ -1,16 +1,17 @@
 """Read pickles as data: nothing in the file is imported, looked up or called.
 
-Python's own unpickler runs what a file tells it to; a class whitelist still hands the file real callables, C code
-(numpy's ``__setstate__``) and hashing of nested tuples that overflows the stack. So the opcodes are listed by
-`pickletools.genops`, which executes nothing, and a small stack machine builds only lists, dicts, tuples, numbers,
-texts and `Instance`: the name of a class or function and what it was given. Classes of agents and frameworks that
-come along in a recording stay such names, unread.
+Python's own unpickler runs what a file tells it to; a class whitelist still hands the file real
+callables, C code (numpy's ``__setstate__``) and hashing of nested tuples that overflows the stack.
+So the opcodes are listed by `pickletools.genops`, which executes nothing, and a small stack machine
+builds only lists, dicts, tuples, numbers, texts and `Instance`: the name of a class or function and
+what it was given. Classes of agents and frameworks that come along in a recording stay such names,
+unread.
 
-Nothing runs, whatever the file names. Names of what runs programs or opens files end the reading all the same
-(``hostile_pickle``): no recorder writes them, so somebody should know.
+Nothing runs, whatever the file names. Names of what runs programs or opens files end the reading
+all the same (``hostile_pickle``): no recorder writes them, so somebody should know.
 
-Differences from Python's result: sets are lists, keys of dicts are texts, and what has a key that is neither text nor
-number is left out (its hash could take for ever or overflow the stack).
+Differences from Python's result: sets are lists, keys of dicts are texts, and what has a key that
+is neither text nor number is left out (its hash could take for ever or overflow the stack).
 """
 
 from __future__ import annotations
@@ -27,10 +28,14 @@ from etl.inputs.streams import chunks
 from schemas.errors import RecordError
 
 MAX_PICKLE_BYTES: Final = 256 * 1024 * 1024
-"""Most bytes of one pickle after decompression: sixty times the largest page seen; more is a gzip bomb."""
+"""Most bytes of one pickle after decompression: sixty times the largest page seen; more is a gzip
+bomb.
+"""
 
 MAX_OPCODES: Final = 5_000_000
-"""Most opcodes of one pickle (seen: 300): an opcode of one byte can cost a hundred bytes of memory."""
+"""Most opcodes of one pickle (seen: 300):
+an opcode of one byte can cost a hundred bytes of memory.
+"""
 
 MAX_ARRAY_ITEMS: Final = 1024
 """Larger arrays (screenshots) stay undecoded: no field we read is one."""
@@ -45,18 +50,27 @@ HOSTILE_MODULES: Final = frozenset(
     {"os", "posix", "nt", "subprocess", "pty", "runpy", "importlib", "ctypes", "shutil", "socket"}
 )
 HOSTILE_NAMES: Final = frozenset(
-    {f"builtins.{name}" for name in ("eval", "exec", "execfile", "compile", "__import__", "open", "file")}
+    {
+        f"builtins.{name}"
+        for name in ("eval", "exec", "execfile", "compile", "__import__", "open", "file")
+    }
     | {"io.open", "_io.open"}
 )
 
 _FORMATS: Final = dict(
-    zip(("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"), "?bhiqBHIQefd", strict=True)
+    zip(
+        ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"),
+        "?bhiqBHIQefd",
+        strict=True,
+    )
 )
 
 
 @dataclass(slots=True, eq=False)
 class Instance:
-    """The inert stand-in for whatever a pickle makes of ``name``; ``args`` is None for the name itself."""
+    """The inert stand-in for whatever a pickle makes of ``name``; ``args`` is None for the name
+    itself.
+    """
 
     name: str
     args: tuple[Any, ...] | None = None
@@ -65,29 +79,40 @@ class Instance:
     @property
     def fields(self) -> Any:
         """Its attributes; of a class with slots they are the second part of its state."""
-        if isinstance(self.state, tuple) and len(self.state) == 2 and isinstance(self.state[1], dict):
-            return (self.state[0] or {}) | self.state[1] if isinstance(self.state[0], dict | None) else None
+        if (
+            isinstance(self.state, tuple)
+            and len(self.state) == 2
+            and isinstance(self.state[1], dict)
+        ):
+            return (
+                (self.state[0] or {}) | self.state[1]
+                if isinstance(self.state[0], dict | None)
+                else None
+            )
         return self.state
 
 
 def load(path: str | Path) -> Any:
     """The value in a pickle file, plain or compressed.
 
-    Raises RecordError: as `loads`; ``pickle_too_large``; `etl.inputs.records.Truncated` for a broken compressed stream.
+    Raises RecordError: as `loads`; ``pickle_too_large``; `etl.inputs.records.Truncated` for a
+    broken compressed stream.
     """
     data = bytearray()
     for chunk in chunks(path):
         data += chunk
         if len(data) > MAX_PICKLE_BYTES:
-            raise RecordError("pickle_too_large", f"more than {MAX_PICKLE_BYTES} bytes after decompression")
+            raise RecordError(
+                "pickle_too_large", f"more than {MAX_PICKLE_BYTES} bytes after decompression"
+            )
     return loads(bytes(data))
 
 
 def loads(data: bytes) -> Any:
     """The value in a pickle.
 
-    Raises RecordError: ``hostile_pickle`` (naming module.attribute, or an opcode that reaches outside of the file),
-    ``pickle_too_large``, ``broken_pickle`` (cut or malformed).
+    Raises RecordError: ``hostile_pickle`` (naming module.attribute, or an opcode that reaches
+    outside of the file), ``pickle_too_large``, ``broken_pickle`` (cut or malformed).
     """
     machine = _Machine()
     try:
@@ -97,7 +122,14 @@ def loads(data: bytes) -> Any:
             if count == MAX_OPCODES:
                 raise RecordError("pickle_too_large", f"more than {MAX_OPCODES} opcodes")
             machine.run(opcode.name, argument)
-    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, struct.error) as error:
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        OverflowError,
+        struct.error,
+    ) as error:
         raise RecordError("broken_pickle", f"{type(error).__name__}: {error}"[:200]) from error
     raise RecordError("broken_pickle", "no end")
 
@@ -114,7 +146,9 @@ def plain(value: Any) -> Any:
             _, shape, dtype, _, data = value.state
             return _numbers(dtype, _bytes(data)) if len(shape) <= 1 else value
         if value.name in _FROM_BUFFER:
-            return _numbers(value.args[1], _bytes(value.args[0])) if len(value.args[2]) <= 1 else value
+            return (
+                _numbers(value.args[1], _bytes(value.args[0])) if len(value.args[2]) <= 1 else value
+            )
         if value.name in _SCALAR:
             (number,) = _numbers(value.args[0], _bytes(value.args[1]))
             return number
@@ -124,7 +158,9 @@ def plain(value: Any) -> Any:
 
 
 def _numbers(dtype: Any, data: bytes) -> list[bool | int | float]:
-    """The items of an array's bytes. Raises LookupError, TypeError or struct.error for what is no simple number."""
+    """The items of an array's bytes. Raises LookupError, TypeError or struct.error for what is no
+    simple number.
+    """
     if not isinstance(dtype, Instance) or dtype.name != _DTYPE or dtype.args is None:
         raise TypeError(dtype)
     order = dtype.state[1] if dtype.state else "|"
@@ -193,7 +229,9 @@ class _Machine:
     def extend(self, items: list[Any]) -> None:
         if isinstance(self.stack[-1], list):
             self.stack[-1].extend(items)
-        elif not isinstance(self.stack[-1], Instance):  # an instance's own items (a set, a list subclass) go unread
+        elif not isinstance(
+            self.stack[-1], Instance
+        ):  # an instance's own items (a set, a list subclass) go unread
             raise TypeError("items for something that is no list")
 
     def update(self, items: list[Any]) -> None:
@@ -207,7 +245,8 @@ class _Machine:
     def find(self, module: Any, attribute: Any) -> None:
         if not isinstance(module, str) or not isinstance(attribute, str):
             raise TypeError("a name that is no text")
-        name = f"{'builtins' if module == '__builtin__' else module}.{attribute}"  # protocols 0-2: Python 2's names
+        # protocols 0 to 2 have Python 2's names
+        name = f"{'builtins' if module == '__builtin__' else module}.{attribute}"
         if name in HOSTILE_NAMES or module.partition(".")[0] in HOSTILE_MODULES:
             raise RecordError("hostile_pickle", name)
         self.stack.append(Instance(name))
@@ -216,7 +255,9 @@ class _Machine:
         function, *arguments = self._top(count)
         if not isinstance(function, Instance) or not isinstance(arguments[0], tuple):
             raise TypeError("a call of something that is no class or function")
-        name = function.name if function.args is None else f"{function.name}()"  # what a call gave is called
+        name = (
+            function.name if function.args is None else f"{function.name}()"
+        )  # what a call gave is called
         self.stack[len(self.stack) - count :] = [Instance(name, arguments[0])]
 
     def build(self, _: Any) -> None:
@@ -229,7 +270,15 @@ class _Machine:
 
 _VALUES: Final = frozenset(
     {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"}
-    | {"STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"}
+    | {
+        "STRING",
+        "BINSTRING",
+        "SHORT_BINSTRING",
+        "UNICODE",
+        "BINUNICODE",
+        "SHORT_BINUNICODE",
+        "BINUNICODE8",
+    }
     | {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
 )
 _CONSTANTS: Final[dict[str, Callable[[], Any]]] = {
@@ -278,7 +327,9 @@ _OPERATIONS: Final[dict[str, Callable[[_Machine, Any], None]]] = {
     **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), _Machine.put),
     **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _Machine.get),
     "APPEND": lambda machine, _: machine.extend([machine.stack.pop()]),
-    **dict.fromkeys(("APPENDS", "ADDITEMS"), lambda machine, _: machine.extend(machine.since_mark())),
+    **dict.fromkeys(
+        ("APPENDS", "ADDITEMS"), lambda machine, _: machine.extend(machine.since_mark())
+    ),
     **dict.fromkeys(("LIST", "FROZENSET"), lambda machine, _: machine.push(machine.since_mark())),
     "TUPLE": lambda machine, _: machine.push(tuple(machine.since_mark())),
     "DICT": _dict,

@@ -1,5 +1,5 @@
-"""What is in a recording: the elements of JSON lists, and the beginning of a file, by which formats are recognised;
-and what a recording is called as one of a build's inputs.
+"""What is in a recording: the elements of JSON lists, and the beginning of a file, by which formats
+are recognised; and what a recording is called as one of a build's inputs.
 
 Everything streams: memory is bounded by the largest record.
 """
@@ -31,7 +31,9 @@ _JSON_TO_BRACKET: Final = re.compile(rb'(?:[^"{}\[\]]++|"' + _JSON_STRING + rb'"
 
 
 class _Elements:
-    """Splits what follows the opening bracket of a JSON list into elements; looks only at brackets and strings."""
+    """Splits what follows the opening bracket of a JSON list into elements; looks only at brackets
+    and strings.
+    """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -53,7 +55,9 @@ class _Elements:
         self._position -= start
 
     def rest(self) -> tuple[bytes, bool]:
-        """What no element has taken, and whether it is an element that only lacks the comma or bracket behind it."""
+        """What no element has taken, and whether it is an element that only lacks the comma or
+        bracket behind it.
+        """
         item = bytes(self._buffer).strip()
         return item, self.depth == 1 and not self._in_string and item[-1:] in {b"}", b"]", b'"'}
 
@@ -66,7 +70,9 @@ class _Elements:
             if not mark or mark == b"\\":  # what the backslash escapes has not been read yet
                 return b""
             self._position += 1
-            if mark == b'"':  # the end of a string, or the beginning of one whose end has not been read yet
+            if (
+                mark == b'"'
+            ):  # the end of a string, or the beginning of one whose end has not been read yet
                 self._in_string = not self._in_string
                 continue
             if mark != b",":
@@ -79,11 +85,12 @@ class _Elements:
 
 
 def json_items(place: str | Path) -> Iterator[tuple[int, bytes]]:
-    """(index from 0, bytes) of each element of a top-level JSON list, or of the one value that is no list.
+    """(index from 0, bytes) of each element of a top-level JSON list, or of the one value that is
+    no list.
 
-    Only brackets and strings are looked at; each element is parsed by the caller, so that a broken element costs
-    itself alone. Raises `Truncated` (``raw``: the incomplete element) when the input ends inside the list, after
-    every element that is complete.
+    Only brackets and strings are looked at; each element is parsed by the caller, so that a broken
+    element costs itself alone. Raises `Truncated` (``raw``: the incomplete element) when the input
+    ends inside the list, after every element that is complete.
     """
     source = chunks(place)
     first = b""
@@ -148,9 +155,9 @@ Form = Literal["", "objects", "list", "table"]
 class Keys:
     """Names of the fields of a file's first records, by which its format is recognised.
 
-    top: of the records themselves. nested: ``field.name``, of an object, or of the objects in a list, in a field.
-    cut: no record ends within the head, so that others may follow. form: an object or lines of them; a list of them;
-    Parquet; empty: none of these.
+    top: of the records themselves. nested: ``field.name``, of an object, or of the objects in a
+    list, in a field. cut: no record ends within the head, so that others may follow. form: an
+    object or lines of them; a list of them; Parquet; empty: none of these.
     """
 
     top: frozenset[str] = frozenset()
@@ -166,15 +173,24 @@ class Keys:
             return cls()
         top: set[str] = set()
         nested: set[str] = set()
-        complete = [_scan(part, top, nested) for part in (start.split(b"\n") if is_lines(start) else (start,))]
-        return cls(frozenset(top), frozenset(nested), not any(complete), "list" if start[:1] == b"[" else "objects")
+        complete = [
+            _scan(part, top, nested)
+            for part in (start.split(b"\n") if is_lines(start) else (start,))
+        ]
+        return cls(
+            frozenset(top),
+            frozenset(nested),
+            not any(complete),
+            "list" if start[:1] == b"[" else "objects",
+        )
 
 
 def is_lines(start: bytes) -> bool:
     """Whether this is the beginning of JSON lines rather than of one JSON value.
 
-    A value over several lines breaks off within its first line, and no line but the first begins with ``{`` in the
-    first column. A first line longer than ``start`` is read as a line: one value on one line is a line too.
+    A value over several lines breaks off within its first line, and no line but the first begins
+    with ``{`` in the first column. A first line longer than ``start`` is read as a line: one value
+    on one line is a line too.
     """
     first, _, rest = start.removeprefix(BOM).lstrip().partition(b"\n")
     return first[:1] == b"{" and (not rest or first.rstrip()[-1:] == b"}" or rest[:1] == b"{")
@@ -217,10 +233,11 @@ def _scan(start: bytes, top: set[str], nested: set[str]) -> bool:
 class InputShard:
     """One input file, a part of one, or one folder that a format reads as one recording.
 
-    name: path relative to the root it was given under, with ``/``; its identity in messages and order.
-    path: path or URL where it can be read now; never stored in data. sha256: of the whole file. version: of what was
-    hashed (`etl.files.nodes.version`); empty if it does not matter.
-    size: bytes on disk; those of a file's parts add up to the file's. part: None for the whole input.
+    name: path relative to the root it was given under, with ``/``; its identity in messages and
+    order. path: path or URL where it can be read now; never stored in data. sha256: of the whole
+    file. version: of what was hashed (`etl.files.nodes.version`); empty if it does not matter.
+    size: bytes on disk; those of a file's parts add up to the file's. part: None for the whole
+    input.
     """
 
     name: str
@@ -242,8 +259,8 @@ class InputShard:
 class InputHead:
     """The beginning of a file or folder, for recognising its format.
 
-    name: without ``.gz`` and ``.zst``. start: the first 64 KiB after decompression; empty for a folder. entries: names
-    in the folder; empty for a file.
+    name: without ``.gz`` and ``.zst``. start: the first 64 KiB after decompression; empty for a
+    folder. entries: names in the folder; empty for a file.
     """
 
     place: str | Path
@@ -253,14 +270,18 @@ class InputHead:
 
     @classmethod
     def of(cls, place: str | Path) -> InputHead:
-        """Read the beginning of a file or folder; a broken compressed stream gives what could be read of it."""
+        """Read the beginning of a file or folder; a broken compressed stream gives what could be
+        read of it.
+        """
         return cls.at(nodes.node(place))
 
     @classmethod
     def at(cls, node: nodes.Node) -> InputHead:
         """The same of what was found in a folder."""
         if node.kind == "folder":
-            return cls(node.place, node.name, entries=tuple(child.name for child in node.children()))
+            return cls(
+                node.place, node.name, entries=tuple(child.name for child in node.children())
+            )
         start = b""
         try:
             for chunk in chunks(node.place, HEAD_BYTES, block=nodes.SMALL_BLOCK):
@@ -289,7 +310,9 @@ class InputHead:
 
 
 BROKEN_PARQUET: Final = (pa.ArrowException, OSError, ValueError)
-"""What pyarrow raises for a file that is no Parquet, cut off or damaged; OSError also where it cannot be read."""
+"""What pyarrow raises for a file that is no Parquet, cut off or damaged; OSError also where it
+cannot be read.
+"""
 
 
 def of_storage(error: Exception) -> bool:
@@ -299,10 +322,15 @@ def of_storage(error: Exception) -> bool:
 
 @contextmanager
 def open_parquet(place: str | Path) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file; of a remote one only what is asked for is read. Raises as `BROKEN_PARQUET` says."""
+    """Open a Parquet file; of a remote one only what is asked for is read. Raises as
+    `BROKEN_PARQUET` says.
+    """
     if not nodes.remote(place) and nodes.readable(str(place)) == str(place):
         with pq.ParquetFile(place) as file:
             yield file
         return
-    with nodes.open_binary(place, block=nodes.SMALL_BLOCK) as stream, pq.ParquetFile(stream) as file:
+    with (
+        nodes.open_binary(place, block=nodes.SMALL_BLOCK) as stream,
+        pq.ParquetFile(stream) as file,
+    ):
         yield file

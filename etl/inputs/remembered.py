@@ -1,9 +1,10 @@
-"""What was found out about input files, kept beside the work: a file seen before is not read again for its hash.
+"""What was found out about input files, kept beside the work: a file seen before is not read again
+for its hash.
 
-An optimisation, of which nothing reaches the dataset. A file is known again by its place and its stamp
-(`etl.files.nodes.Stamp`): here its size, its times and its inode; elsewhere its size and its ETag or time. What had
-changed within two seconds before it was read is not remembered, since it may have changed again without a new time, as
-in git's index.
+An optimisation, of which nothing reaches the dataset. A file is known again by its place and its
+stamp (`etl.files.nodes.Stamp`): here its size, its times and its inode; elsewhere its size and its
+ETag or time. What had changed within two seconds before it was read is not remembered, since it may
+have changed again without a new time, as in git's index.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ _FRESH: Final = 2.0  # seconds; the coarsest times of files there are
 
 @dataclass(frozen=True)
 class Facts:
-    """Of one file. parts: of which it consists, none if it is one; cut: how it was cut (`etl.inputs.parts.Cutting`)."""
+    """Of one file. parts: of which it consists, none if it is one; cut: how it was cut
+    (`etl.inputs.parts.Cutting`).
+    """
 
     size: int
     sha256: str
@@ -35,7 +38,9 @@ class Facts:
 
 
 class Remembered:
-    """The facts of earlier builds in this folder, by file; `save` keeps those that were asked for or added."""
+    """The facts of earlier builds in this folder, by file; `save` keeps those that were asked for
+    or added.
+    """
 
     def __init__(self, path: AnyPath | None) -> None:
         self._path = path
@@ -43,7 +48,9 @@ class Remembered:
         self._new: dict[str, Any] = {}
 
     def get(self, place: str, stamp: Stamp, cut: str) -> Facts | None:
-        """What is known of a file that has not changed since; None too if it must be cut and was not in this way."""
+        """What is known of a file that has not changed since; None too if it must be cut and was
+        not in this way.
+        """
         entry = self._old.get(_key(place))
         if entry is None or not stamp.mark or entry["stamp"] != [stamp.size, stamp.mark]:
             return None
@@ -54,7 +61,9 @@ class Remembered:
         return Facts(entry["size"], entry["sha256"], parts, cut)
 
     def put(self, place: str, stamp: Stamp, facts: Facts, began: float) -> None:
-        """Remember a file that was read from the time ``began`` on, unless it had changed only just before."""
+        """Remember a file that was read from the time ``began`` on, unless it had changed only just
+        before.
+        """
         if stamp.mark and stamp.changed <= began - _FRESH:
             self._new[_key(place)] = {"stamp": [stamp.size, stamp.mark], **asdict(facts)}
 

@@ -1,6 +1,7 @@
 """The bytes of recordings: plain, gzip or zstandard, as a whole or in part, in chunks and lines.
 
-Everything streams: memory is bounded by the largest record. Reading a part costs what the part weighs.
+Everything streams: memory is bounded by the largest record. Reading a part costs what the part
+weighs.
 """
 
 from __future__ import annotations
@@ -25,13 +26,19 @@ from schemas.reasons import Reason
 CHUNK_BYTES: Final = 256 * 1024
 GZIP_MAGIC: Final = b"\x1f\x8b"
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
-ZSTD_SKIPPABLE: Final = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")  # what pzstd puts before its first frame
-ZSTD_PIECE: Final = 4 * 1024  # compressed bytes fed at once: repeated pages shrink 1,000-fold, and come out at once
+ZSTD_SKIPPABLE: Final = re.compile(
+    rb"[\x50-\x5f]\x2a\x4d\x18"
+)  # what pzstd puts before its first frame
+ZSTD_PIECE: Final = (
+    4 * 1024
+)  # compressed bytes fed at once: repeated pages shrink 1,000-fold, and come out at once
 BOM: Final = b"\xef\xbb\xbf"
 
 
 class Truncated(RecordError):
-    """A compressed or structured input ends before its end; ``raw`` holds what could not be completed."""
+    """A compressed or structured input ends before its end; ``raw`` holds what could not be
+    completed.
+    """
 
     def __init__(self, reason: Reason, detail: str, raw: bytes = b"") -> None:
         super().__init__(reason, detail)
@@ -40,11 +47,13 @@ class Truncated(RecordError):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of an input that is read by itself: its records are whole, and so are the workflows they make.
+    """A piece of an input that is read by itself: its records are whole, and so are the workflows
+    they make.
 
-    start, stop: bytes of the file on disk, rows in Parquet. first: how many lines or rows come before it, from where
-    its ids count on. frames: the file is zstandard and ``start`` the beginning of a frame; skip: decompressed bytes
-    from there to the first record. take: decompressed bytes of its records; -1: up to the end, whatever is there.
+    start, stop: bytes of the file on disk, rows in Parquet. first: how many lines or rows come
+    before it, from where its ids count on. frames: the file is zstandard and ``start`` the
+    beginning of a frame; skip: decompressed bytes from there to the first record. take:
+    decompressed bytes of its records; -1: up to the end, whatever is there.
     """
 
     start: int
@@ -80,7 +89,8 @@ def decompressed(raw: io.BufferedReader[Any]) -> IO[bytes]:
 
 
 class Zstd(io.RawIOBase):
-    """A zstd stream that reports a missing end: the library's reader returns what it has and says nothing.
+    """A zstd stream that reports a missing end: the library's reader returns what it has and says
+    nothing.
 
     It keeps where each frame begins, in compressed and in decompressed bytes.
     """
@@ -108,7 +118,9 @@ class Zstd(io.RawIOBase):
         return count
 
     def piece(self) -> bytes:
-        """What the next compressed bytes give; empty at the end. Raises `Truncated` as `chunks`, and ZstdError."""
+        """What the next compressed bytes give; empty at the end. Raises `Truncated` as `chunks`,
+        and ZstdError.
+        """
         made = b""
         while not made:
             chunk = self._frame.unused_data if self._frame.eof else b""
@@ -130,8 +142,14 @@ class Zstd(io.RawIOBase):
         return made
 
     def frame(self, number: int) -> tuple[int, int] | None:
-        """Where the frame of this number begins, compressed and decompressed; None if it was not come to."""
-        return (self._starts[number], self._starts_within[number]) if number < len(self._starts) else None
+        """Where the frame of this number begins, compressed and decompressed; None if it was not
+        come to.
+        """
+        return (
+            (self._starts[number], self._starts_within[number])
+            if number < len(self._starts)
+            else None
+        )
 
     def frame_at(self, offset: int) -> tuple[int, int]:
         """Where the frame begins that holds this decompressed byte."""
@@ -144,7 +162,9 @@ class Zstd(io.RawIOBase):
         super().close()
 
 
-def chunks(place: str | Path, size: int = 0, part: Part | None = None, block: int = nodes.BLOCK) -> Iterator[bytes]:
+def chunks(
+    place: str | Path, size: int = 0, part: Part | None = None, block: int = nodes.BLOCK
+) -> Iterator[bytes]:
     """The decompressed bytes of a file or a part of one. size: see `pieces`.
 
     Raises `Truncated` where the compressed stream is broken or has no end.
@@ -165,7 +185,8 @@ def chunks(place: str | Path, size: int = 0, part: Part | None = None, block: in
 
 
 def pieces(stream: IO[bytes], size: int = 0) -> Iterator[bytes]:
-    """The bytes of an open stream, at most ``size`` at once; 0: some `CHUNK_BYTES`, of zstandard as they come.
+    """The bytes of an open stream, at most ``size`` at once; 0: some `CHUNK_BYTES`, of zstandard as
+    they come.
 
     Raises `Truncated` as `chunks`.
     """
@@ -184,10 +205,11 @@ def pieces(stream: IO[bytes], size: int = 0) -> Iterator[bytes]:
 
 
 def lines(place: str | Path, part: Part | None = None) -> Iterator[tuple[int, bytes]]:
-    """(line number from 1, bytes) of each line, without its line break and a byte order mark at its beginning, as
-    joined files have it anywhere.
+    """(line number from 1, bytes) of each line, without its line break and a byte order mark at its
+    beginning, as joined files have it anywhere.
 
-    Raises `Truncated` (``raw``: the incomplete last line) after all complete lines of a broken stream.
+    Raises `Truncated` (``raw``: the incomplete last line) after all complete lines of a broken
+    stream.
     """
     found = whole_lines(chunks(place, part=part), breaks=False)
     for number, line in enumerate(found, part.first + 1 if part else 1):
@@ -215,9 +237,9 @@ def whole_lines(data: Iterator[bytes], *, breaks: bool = True) -> Iterator[bytes
 
 
 def has_frames_from(read: Callable[[int], bytes], limit: int) -> bool:
-    """Whether a zstandard frame begins at or behind byte ``limit``: the headers of frames and blocks are followed from
-    the beginning, skippable frames included; nothing is decompressed. A stream that breaks off or is none counts up
-    to there.
+    """Whether a zstandard frame begins at or behind byte ``limit``: the headers of frames and
+    blocks are followed from the beginning, skippable frames included; nothing is decompressed. A
+    stream that breaks off or is none counts up to there.
 
     read: the next bytes of the stream, fewer than asked for only at its end.
     """

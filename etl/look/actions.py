@@ -14,11 +14,14 @@ from schemas.actions import KINDS
 
 
 def view(place: Place) -> dict[str, Any]:
-    """``actions``: of each kind its samples, their share, domains, and steps that are in the history alone because they
-    have no element; ``unknown``: see `etl.stages.wording.unknown_actions`.
+    """``actions``: of each kind its samples, their share, domains, and steps that are in the
+    history alone because they have no element; ``unknown``: see
+    `etl.stages.wording.unknown_actions`.
     """
     samples = place.table("actions").group_by("action_kind")
-    counted = samples.agg(pl.col("samples").cast(pl.Int64).sum(), domains=pl.col("domain").n_unique())
+    counted = samples.agg(
+        pl.col("samples").cast(pl.Int64).sum(), domains=pl.col("domain").n_unique()
+    )
     rows = {kind: (count, domains) for kind, count, domains in counted.iter_rows()}
     alone = place.manifest.get("page_actions", {})
     total = max(1, sum(count for count, _ in rows.values()))
@@ -46,7 +49,12 @@ def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     known = [row | {"steps": "", "nearest": ""} for row in found["actions"]]
     unknown = [
         dict.fromkeys(("samples", "share", "domains", "history_alone"), "")
-        | {"action": row["word"], "meaning": row["detail"], "steps": row["steps"], "nearest": row["nearest"]}
+        | {
+            "action": row["word"],
+            "meaning": row["detail"],
+            "steps": row["steps"],
+            "nearest": row["nearest"],
+        }
         for row in found["unknown"]
     ]
     return [*known, *unknown]

@@ -1,7 +1,7 @@
 """Two builds side by side, as their manifests have them: what ``stepmill diff`` says.
 
-The figures are those of the gates (`etl.dataset.drift`); changes are new less old. Nothing but manifests is read, so
-that a published dataset can be compared without its work folder.
+The figures are those of the gates (`etl.dataset.drift`); changes are new less old. Nothing but
+manifests is read, so that a published dataset can be compared without its work folder.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ _SHARES: Final = {
 
 
 def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that is compared of two manifests, as JSON; shares come with the largest changes first."""
+    """Everything that is compared of two manifests, as JSON; shares come with the largest changes
+    first.
+    """
     before, after = (Generations.from_json(each["generations"]) for each in (old, new))
     was, now = old["figures"], new["figures"]
     sides = {"old": old, "new": new}
@@ -53,7 +55,11 @@ def _quarantined(manifest: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _beside(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    return {key: {"old": old[key], "new": new[key], "change": new[key] - old[key]} for key in old if key in new}
+    return {
+        key: {"old": old[key], "new": new[key], "change": new[key] - old[key]}
+        for key in old
+        if key in new
+    }
 
 
 def _shares(old: Mapping[str, float], new: Mapping[str, float]) -> list[dict[str, Any]]:
@@ -65,26 +71,43 @@ def _shares(old: Mapping[str, float], new: Mapping[str, float]) -> list[dict[str
 
 
 def _generations(every: Generations) -> list[dict[str, Any]]:
-    return [{"name": g.name, "inputs": len(g.inputs), "files": sum(g.shards.values())} for g in every.every]
+    return [
+        {"name": g.name, "inputs": len(g.inputs), "files": sum(g.shards.values())}
+        for g in every.every
+    ]
 
 
 def as_text(view: Mapping[str, Any], limit: int) -> str:
-    """`compare` as tables. limit: rows of a table of shares, and names of inputs of a kind; 0 shows all."""
+    """`compare` as tables. limit: rows of a table of shares, and names of inputs of a kind; 0 shows
+    all.
+    """
     if view["same"]:
         return "the same build: equal fingerprints"
     head = ["", "old", "new", "change"]
     counts = [[name.replace("_", " "), *_counts(row)] for name, row in view["totals"].items()]
     figures = view["figures"]
     tokens = figures["tokens_per_sample"]
-    counts.append(["tokens a sample", f"{tokens['old']:,.1f}", f"{tokens['new']:,.1f}", f"{tokens['change']:+,.1f}"])
-    counts += [[said, *_rates(figures[key])] for said, key in (("targets kept", "survival"), ("dropped", "drop_rate"))]
+    counts.append(
+        [
+            "tokens a sample",
+            f"{tokens['old']:,.1f}",
+            f"{tokens['new']:,.1f}",
+            f"{tokens['change']:+,.1f}",
+        ]
+    )
+    counts += [
+        [said, *_rates(figures[key])]
+        for said, key in (("targets kept", "survival"), ("dropped", "drop_rate"))
+    ]
     lines = table(head, counts)
     for name, (said, _) in _SHARES.items():
         shown = view[name][: limit or None]
         if shown:
             lines += ["", *table([said, *head[1:]], [[row["name"], *_rates(row)] for row in shown])]
         if len(view[name]) > len(shown):
-            lines.append(f"and {len(view[name]) - len(shown):,} more, which changed less: --limit 0")
+            lines.append(
+                f"and {len(view[name]) - len(shown):,} more, which changed less: --limit 0"
+            )
     return "\n".join([*lines, "", *_made_of(view, limit)])
 
 
@@ -106,7 +129,8 @@ def _made_of(view: Mapping[str, Any], limit: int) -> list[str]:
             lines.append(f"  and {len(names) - limit:,} more {what}: --limit 0")
     for side, every in view["generations"].items():
         each = ", ".join(
-            f"{g['name']} ({counted(g['inputs'], 'input')}, {counted(g['files'], 'file')} planned)" for g in every
+            f"{g['name']} ({counted(g['inputs'], 'input')}, {counted(g['files'], 'file')} planned)"
+            for g in every
         )
         lines.append(f"generations, {side}: {each or 'none'}")
     if view["settings"]:

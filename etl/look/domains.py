@@ -1,4 +1,6 @@
-"""The domains of a dataset side by side: counts, shares, what became of steps, which are unlike the others."""
+"""The domains of a dataset side by side: counts, shares, what became of steps, which are unlike the
+others.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,9 @@ JUDGED: Final[Mapping[str, tuple[str, bool, float]]] = {
     "drop_rate": ("steps dropped", False, 0.02),
     "page_kept": ("of the page kept", True, 0.05),
 }
-"""What is compared with the other domains: in words, whether by its logarithm, and the smallest spread
-(`etl.look.outliers`): a twentieth of a ratio, two points of a rate."""
+"""What is compared with the other domains: in words, whether by its logarithm, and the smallest
+spread (`etl.look.outliers`): a twentieth of a ratio, two points of a rate.
+"""
 
 LEAST_STEPS: Final = 10
 """A domain with fewer steps is not compared: one step more or less would make it odd."""
@@ -39,8 +42,8 @@ _RATES: Final = frozenset(("share", "sample_share", "survival", "drop_rate", "pa
 
 @dataclass(frozen=True)
 class Wanted:
-    """pattern: a glob of names. sort: a column; ascending: smallest first. top, bottom: so many of either end of that
-    order, 0 for all. unlike: only those that are unlike the others.
+    """pattern: a glob of names. sort: a column; ascending: smallest first. top, bottom: so many of
+    either end of that order, 0 for all. unlike: only those that are unlike the others.
     """
 
     pattern: str = ""
@@ -52,10 +55,12 @@ class Wanted:
 
 
 def figures(place: Place, subdomains: bool = False) -> pl.DataFrame:
-    """Every domain with all its figures, or every subdomain with those that there are of it; largest first.
+    """Every domain with all its figures, or every subdomain with those that there are of it;
+    largest first.
 
-    ``share`` and ``sample_share`` are of all tokens and samples; ``survival`` is of element actions, ``drop_rate`` of
-    steps; ``page_kept`` is of the characters of a page. Raises `ConfigError` if a published folder lacks the table.
+    ``share`` and ``sample_share`` are of all tokens and samples; ``survival`` is of element
+    actions, ``drop_rate`` of steps; ``page_kept`` is of the characters of a page. Raises
+    `ConfigError` if a published folder lacks the table.
     """
     frame = place.table("subdomains" if subdomains else "domains")
     rate = {
@@ -64,7 +69,10 @@ def figures(place: Place, subdomains: bool = False) -> pl.DataFrame:
         "page_kept": _ratio("pruned_chars", "raw_chars"),
     }
     if not subdomains:
-        rate |= {"steps_per_workflow": _ratio("steps", "workflows"), "drop_rate": _ratio("dropped_steps", "steps")}
+        rate |= {
+            "steps_per_workflow": _ratio("steps", "workflows"),
+            "drop_rate": _ratio("dropped_steps", "steps"),
+        }
     return frame.with_columns(**rate)
 
 
@@ -73,7 +81,9 @@ def _ratio(part: str, whole: str) -> pl.Expr:
 
 
 def unlike(frame: pl.DataFrame) -> list[dict[str, dict[str, float]]]:
-    """Of each domain what makes it unlike the others: value, median and score by figure. Empty for most."""
+    """Of each domain what makes it unlike the others: value, median and score by figure. Empty for
+    most.
+    """
     found: list[dict[str, dict[str, float]]] = [{} for _ in range(frame.height)]
     enough = np.ones(frame.height, np.bool_)
     if "steps" in frame.columns:
@@ -90,7 +100,11 @@ def unlike(frame: pl.DataFrame) -> list[dict[str, dict[str, float]]]:
         for at in np.flatnonzero(np.abs(scored) > LIMIT):
             median = float(np.nanmedian(compared))
             median = float(exact.exp(median)) if by_log else median
-            found[int(at)][name] = {"value": float(values[at]), "median": median, "score": float(scored[at])}
+            found[int(at)][name] = {
+                "value": float(values[at]),
+                "median": median,
+                "score": float(scored[at]),
+            }
     return found
 
 
@@ -102,7 +116,9 @@ def view(place: Place, wanted: Wanted, subdomains: bool = False) -> dict[str, An
     name = "subdomain" if subdomains else "domain"
     frame = figures(place, subdomains)
     if wanted.sort not in frame.columns:
-        raise ConfigError(f"--sort {wanted.sort}: there is no such column; there are: {', '.join(frame.columns)}")
+        raise ConfigError(
+            f"--sort {wanted.sort}: there is no such column; there are: {', '.join(frame.columns)}"
+        )
     every = frame.height
     odd = unlike(frame)
     frame = frame.with_row_index("at")
@@ -115,7 +131,9 @@ def view(place: Place, wanted: Wanted, subdomains: bool = False) -> dict[str, An
     matched = frame.height
     if wanted.top or wanted.bottom:
         ends = [frame.head(wanted.top), frame.slice(wanted.top).tail(wanted.bottom)]
-        frame = pl.concat([end for end, size in zip(ends, (wanted.top, wanted.bottom), strict=True) if size])
+        frame = pl.concat(
+            [end for end, size in zip(ends, (wanted.top, wanted.bottom), strict=True) if size]
+        )
     rows = [{**row, "unlike": odd[row.pop("at")]} for row in frame.iter_rows(named=True)]
     return {"domains": rows, "matched": matched, "of": every, "level": name}
 
@@ -123,7 +141,8 @@ def view(place: Place, wanted: Wanted, subdomains: bool = False) -> dict[str, An
 def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """`view` for CSV: what makes a domain unlike the others in one column, as ``figure=score``."""
     return [
-        row | {"unlike": " ".join(f"{name}={why['score']:+.1f}" for name, why in row["unlike"].items())}
+        row
+        | {"unlike": " ".join(f"{name}={why['score']:+.1f}" for name, why in row["unlike"].items())}
         for row in found["domains"]
     ]
 
@@ -144,15 +163,23 @@ def text(found: Mapping[str, Any]) -> str:
     if odd:
         lines += [
             "",
-            f"unlike the others (modified z-score beyond {LIMIT}, of {level}s with {LEAST_STEPS} steps or more)",
+            (
+                f"unlike the others (modified z-score beyond {LIMIT}, of {level}s with "
+                f"{LEAST_STEPS} steps or more)"
+            ),
         ]
     for domain, name, why in odd:
         value, median = (_said(name, why[key]) for key in ("value", "median"))
-        lines.append(f"  {cell(domain)}: {value} {JUDGED[name][0]}, median {median} (score {why['score']:+.1f})")
+        lines.append(
+            f"  {cell(domain)}: {value} {JUDGED[name][0]}, median {median} (score "
+            f"{why['score']:+.1f})"
+        )
     return "\n".join(lines)
 
 
 def _said(name: str, value: float | None) -> str:
     if name in _RATES:
         return percent(value)
-    return "" if value is None else f"{value:,.1f}" if name == "steps_per_workflow" else count(value)
+    return (
+        "" if value is None else f"{value:,.1f}" if name == "steps_per_workflow" else count(value)
+    )

@@ -18,7 +18,9 @@ BY: Final = ("unit", "stage", "reason", "domain")
 
 @dataclass(frozen=True)
 class Wanted:
-    """unit, stage, reason: exact; domain: a glob; empty for all. by: what is counted together is alike in these."""
+    """unit, stage, reason: exact; domain: a glob; empty for all. by: what is counted together is
+    alike in these.
+    """
 
     unit: str = ""
     stage: str = ""
@@ -28,17 +30,28 @@ class Wanted:
 
     def rows(self) -> pl.Expr:
         """Which rows are wanted, but for the domain."""
-        chosen = {name: value for name, value in zip(BY, (self.unit, self.stage, self.reason), strict=False) if value}
-        return pl.all_horizontal(pl.lit(value=True), *(pl.col(name) == value for name, value in chosen.items()))
+        chosen = {
+            name: value
+            for name, value in zip(BY, (self.unit, self.stage, self.reason), strict=False)
+            if value
+        }
+        return pl.all_horizontal(
+            pl.lit(value=True), *(pl.col(name) == value for name, value in chosen.items())
+        )
 
 
 def counts(place: Place) -> pl.DataFrame:
-    """How many were dropped: ``unit``, ``stage``, ``reason``, ``domain``, ``count``. All in all it is what the manifest
-    accounts for; what the table by domain does not hold, records that went with their workflow, is of no domain.
+    """How many were dropped: ``unit``, ``stage``, ``reason``, ``domain``, ``count``. All in all it
+    is what the manifest accounts for; what the table by domain does not hold, records that went
+    with their workflow, is of no domain.
     """
     table = place.table("drops").select(*BY, pl.col("count").cast(pl.Int64))
     told = pl.DataFrame(
-        [{"unit": unit, **drop} for unit, of_unit in place.accounting.items() for drop in of_unit["reasons"]],
+        [
+            {"unit": unit, **drop}
+            for unit, of_unit in place.accounting.items()
+            for drop in of_unit["reasons"]
+        ],
         schema={"unit": pl.String, "stage": pl.String, "reason": pl.String, "count": pl.Int64},
     )
     known = table.group_by("unit", "stage", "reason").agg(known=pl.col("count").sum())
@@ -49,19 +62,30 @@ def counts(place: Place) -> pl.DataFrame:
 
 
 def view(place: Place, wanted: Wanted, examples: int = 0) -> dict[str, Any]:
-    """Counts of what is wanted, largest first within a unit, and each one's share of what was read of its unit.
+    """Counts of what is wanted, largest first within a unit, and each one's share of what was read
+    of its unit.
 
-    examples: of each so many things that were dropped so, with their details; that needs the work folder.
+    examples: of each so many things that were dropped so, with their details; that needs the work
+    folder.
     """
     frame = counts(place).filter(wanted.rows())
     if wanted.domain:
-        frame = frame.filter(pl.col("domain").is_in(fnmatch.filter(frame["domain"].unique(), wanted.domain)))
+        frame = frame.filter(
+            pl.col("domain").is_in(fnmatch.filter(frame["domain"].unique(), wanted.domain))
+        )
     by = ["unit", *(name for name in BY if name in wanted.by and name != "unit")]
     frame = frame.group_by(by).agg(pl.col("count").sum())
-    unit = pl.col("unit").replace_strict({name: at for at, name in enumerate(UNITS)}, return_dtype=pl.Int32)
-    frame = frame.sort([unit, pl.col("count"), *by[1:]], descending=[False, True, *(False for _ in by[1:])])
+    unit = pl.col("unit").replace_strict(
+        {name: at for at, name in enumerate(UNITS)}, return_dtype=pl.Int32
+    )
+    frame = frame.sort(
+        [unit, pl.col("count"), *by[1:]], descending=[False, True, *(False for _ in by[1:])]
+    )
     read = {name: of_unit["read"] for name, of_unit in place.accounting.items()}
-    rows = [{**row, "share": row["count"] / max(1, read[row["unit"]])} for row in frame.iter_rows(named=True)]
+    rows = [
+        {**row, "share": row["count"] / max(1, read[row["unit"]])}
+        for row in frame.iter_rows(named=True)
+    ]
     if examples:
         found = _examples(place, wanted, by, examples)
         rows = [row | {"examples": found.get(tuple(row[name] for name in by), [])} for row in rows]
@@ -80,7 +104,8 @@ def _examples(
     first = frame.group_by(by).agg(pl.col(columns).head(number)).collect()
     return {
         tuple(row[name] for name in by): [
-            dict(zip(columns, values, strict=True)) for values in zip(*(row[name] for name in columns), strict=True)
+            dict(zip(columns, values, strict=True))
+            for values in zip(*(row[name] for name in columns), strict=True)
         ]
         for row in first.iter_rows(named=True)
     }

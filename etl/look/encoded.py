@@ -33,10 +33,11 @@ _ENDING: Final = re.compile(r"(-[0-9a-f]+)?\.(arrow|parquet)")
 
 
 def runs_of(place: Place, listed: Mapping[str, Any], vocabulary: str = "") -> list[dict[str, Any]]:
-    """The tokens of a listed sample decoded, in runs with and without loss: ``loss``, ``tokens`` (how many), ``text``.
+    """The tokens of a listed sample decoded, in runs with and without loss: ``loss``, ``tokens``
+    (how many), ``text``.
 
-    vocabulary: its name or file, where it is none that is known here. Raises `ConfigError` if it is not the dataset's,
-    `IntegrityError` if the data file does not hold the sample.
+    vocabulary: its name or file, where it is none that is known here. Raises `ConfigError` if it is
+    not the dataset's, `IntegrityError` if the data file does not hold the sample.
     """
     ids, labels = tokens_of(place, listed)
     known = vocabulary_of(place, vocabulary)
@@ -45,12 +46,16 @@ def runs_of(place: Place, listed: Mapping[str, Any], vocabulary: str = "") -> li
     for start, end in zip([0, *edges], [*edges, len(ids)], strict=True):
         if end > start:
             text = known.decode(ids[start:end])
-            runs.append({"loss": bool(labels[start] != NO_LOSS), "tokens": int(end - start), "text": text})
+            runs.append(
+                {"loss": bool(labels[start] != NO_LOSS), "tokens": int(end - start), "text": text}
+            )
     return runs
 
 
 def tokens_of(place: Place, listed: Mapping[str, Any]) -> tuple[Tokens, Tokens]:
-    """``input_ids`` and ``labels`` of a listed sample, int32; of the first chunk, if there are several."""
+    """``input_ids`` and ``labels`` of a listed sample, int32; of the first chunk, if there are
+    several.
+    """
     path = _data_file(place, listed["packed"])
     if isinstance(path, Path):
         row = _local(path, listed["row"])
@@ -59,12 +64,14 @@ def tokens_of(place: Place, listed: Mapping[str, Any]) -> tuple[Tokens, Tokens]:
     names = row.column("sample_ids")[0].as_py() if row.num_rows else []
     if listed["sample_id"] not in names:
         raise IntegrityError(
-            f"{path}: row {listed['row']} does not hold {listed['sample_id']}, as stats/samples/ says; check the build "
-            "with: stepmill verify"
+            f"{path}: row {listed['row']} does not hold {listed['sample_id']}, as stats/samples/ "
+            f"says; check the build with: stepmill verify"
         )
     at = names.index(listed["sample_id"])
     # not to_numpy of pyarrow, which takes a fifth of a second the first time, for importing pandas
-    columns = (pl.Series(row.column(name)[0].values) for name in ("input_ids", "labels", "seq_lengths"))
+    columns = (
+        pl.Series(row.column(name)[0].values) for name in ("input_ids", "labels", "seq_lengths")
+    )
     ids, labels, lengths = (column.to_numpy() for column in columns)
     end = int(lengths[: at + 1].sum())
     start = end - int(lengths[at])
@@ -72,9 +79,15 @@ def tokens_of(place: Place, listed: Mapping[str, Any]) -> tuple[Tokens, Tokens]:
 
 
 def _data_file(place: Place, packed: str) -> AnyPath:
-    """A data file by its name in the build; published it has the beginning of its hash too, and either form."""
+    """A data file by its name in the build; published it has the beginning of its hash too, and
+    either form.
+    """
     folder = "dataset/data/"
-    rests = ((name, name.removeprefix(folder + packed)) for name in place.manifest["files"] if name.startswith(folder))
+    rests = (
+        (name, name.removeprefix(folder + packed))
+        for name in place.manifest["files"]
+        if name.startswith(folder)
+    )
     found = next((name for name, rest in rests if _ENDING.fullmatch(rest)), None)
     path = place.dataset / (found or f"{folder}{packed}.arrow").removeprefix("dataset/")
     if found is None or not storage.exists(path):
@@ -104,7 +117,9 @@ def _remote(path: Any, row: int) -> pa.RecordBatch:
 
 
 def _of_arrow(stream: Any, row: int) -> pa.RecordBatch:
-    """One row; no rows if it is not there. Batches are counted by their names, and only one is read whole."""
+    """One row; no rows if it is not there. Batches are counted by their names, and only one is read
+    whole.
+    """
     names = pa.ipc.IpcReadOptions(included_fields=[PACKED_SCHEMA.get_field_index("sample_ids")])
     light = pa.ipc.open_file(stream, options=names)
     for number in range(light.num_record_batches):
@@ -130,17 +145,22 @@ def _of_parquet(stream: IO[bytes], path: AnyPath, row: int) -> pa.RecordBatch:
 
 
 def vocabulary_of(place: Place, given: str = "") -> Vocabulary:
-    """The vocabulary of a dataset: the one that is given, else of those known here the one with its hash, else what
-    the recipe of the build names. Raises `ConfigError` if that is none with its hash.
+    """The vocabulary of a dataset: the one that is given, else of those known here the one with its
+    hash, else what the recipe of the build names. Raises `ConfigError` if that is none with its
+    hash.
     """
     wanted = str(place.manifest["settings"]["packed"]["vocabulary"])
     for known in _given(given) if given else _known(place):
         if known.decodes(wanted):
             return known
-    said = f"{given} is not its vocabulary" if given else "its vocabulary is not known here, or its package is missing"
+    said = (
+        f"{given} is not its vocabulary"
+        if given
+        else "its vocabulary is not known here, or its package is missing"
+    )
     raise ConfigError(
-        f"{place.given}: {said} (sha256 {wanted}); name it by its file: --vocabulary FILE (a .tiktoken rank file or a "
-        "tokenizer.json)"
+        f"{place.given}: {said} (sha256 {wanted}); name it by its file: --vocabulary FILE (a "
+        f".tiktoken rank file or a tokenizer.json)"
     )
 
 

@@ -27,17 +27,21 @@ def _beside(rows: pl.DataFrame, wanted: str) -> pl.DataFrame:
 
 
 def view(out: AnyPath, wanted: str) -> dict[str, Any]:
-    """The way of a record, workflow, step or sample through every stage, for each time it was read. Held in memory are
-    the ledgers of the input shards in which it was. wanted: an id of stepmill, or of the recording (`etl.look.named`).
+    """The way of a record, workflow, step or sample through every stage, for each time it was read.
+    Held in memory are the ledgers of the input shards in which it was. wanted: an id of stepmill,
+    or of the recording (`etl.look.named`).
 
-    Raises `ConfigError` if nothing of that id was read, if several things have it, or there is no finished build.
+    Raises `ConfigError` if nothing of that id was read, if several things have it, or there is no
+    finished build.
     """
     place_of(out).inside("explain")
     thing = resolved(out, wanted)
     rows = pl.concat([_beside(found.rows, thing) for found in fates(out)])
     of_id = rows.filter(pl.col("id") == thing)
     names = {row["key"]: row["name"] for row in read_json(out / "work" / "inputs.json")}
-    index = scan(out / "work").filter(pl.col("shard").is_in(rows["shard"].unique().to_list())).collect()
+    index = (
+        scan(out / "work").filter(pl.col("shard").is_in(rows["shard"].unique().to_list())).collect()
+    )
     made = account.fitted(out, index["sample_id"])
     fitted = {row["sample_id"]: row for row in made.iter_rows(named=True)}
     occurrences = []
@@ -48,9 +52,13 @@ def view(out: AnyPath, wanted: str) -> dict[str, Any]:
             found = _thing(ledger, unit, thing)
             if unit == "workflow":
                 steps = ledger.filter(
-                    (pl.col("unit") == "step") & (pl.col("parent") == thing) & (pl.col("reason") == "")
+                    (pl.col("unit") == "step")
+                    & (pl.col("parent") == thing)
+                    & (pl.col("reason") == "")
                 )
-                found["steps"] = [_step(out, ledger, index, fitted, shard, step) for step in steps["id"]]
+                found["steps"] = [
+                    _step(out, ledger, index, fitted, shard, step) for step in steps["id"]
+                ]
             elif unit == "step":
                 found = _step(out, ledger, index, fitted, shard, thing)
             occurrences.append({"input": names.get(shard, ""), **found})
@@ -60,7 +68,11 @@ def view(out: AnyPath, wanted: str) -> dict[str, Any]:
 def _thing(ledger: pl.DataFrame, unit: str, id: str) -> dict[str, Any]:
     """What the ledger of one input shard says about one thing."""
     lines = ledger.filter((pl.col("unit") == unit) & (pl.col("id") == id)).to_dicts()
-    drops = [{key: line[key] for key in ("stage", "reason", "detail")} for line in lines if line["reason"]]
+    drops = [
+        {key: line[key] for key in ("stage", "reason", "detail")}
+        for line in lines
+        if line["reason"]
+    ]
     parent = next((line["parent"] for line in lines if line["parent"]), "")
     recorded = next((line["recorded"] for line in lines if line["recorded"]), "")
     return {
@@ -74,7 +86,12 @@ def _thing(ledger: pl.DataFrame, unit: str, id: str) -> dict[str, Any]:
 
 
 def _step(
-    out: AnyPath, ledger: pl.DataFrame, index: pl.DataFrame, fitted: dict[str, dict[str, Any]], shard: str, id: str
+    out: AnyPath,
+    ledger: pl.DataFrame,
+    index: pl.DataFrame,
+    fitted: dict[str, dict[str, Any]],
+    shard: str,
+    id: str,
 ) -> dict[str, Any]:
     """A step, and the sample made of it, if one was."""
     found = _thing(ledger, "step", id)
@@ -102,7 +119,8 @@ def text(found_at: dict[str, Any]) -> str:
     lines: list[str] = []
     for found in found_at["occurrences"]:
         lines.append(
-            f"{found['unit']} {found['id']}, read from {found['input']}, domain {found['domain'] or _no_domain(found)}"
+            f"{found['unit']} {found['id']}, read from {found['input']}, domain "
+            f"{found['domain'] or _no_domain(found)}"
         )
         lines += _recorded(found, "  ")
         if found["unit"] == "record" and found["parent"]:
@@ -127,7 +145,11 @@ def _stages(found: dict[str, Any], margin: str) -> list[str]:
     lines: list[str] = []
     made = found.get("sample")
     if made:
-        target = f"node {made['node']}: {made['target']}" if made["node"] >= 0 else f"{made['action']} without element"
+        target = (
+            f"node {made['node']}: {made['target']}"
+            if made["node"] >= 0
+            else f"{made['action']} without element"
+        )
         lines += [
             f"filter   kept, probability of English {made['language_score']}",
             f"locate   {target}",
@@ -141,9 +163,14 @@ def _stages(found: dict[str, Any], margin: str) -> list[str]:
         lines = [line for line in lines if line.split()[0] != drop["stage"]]
         lines.append(f"{drop['stage']:<8} dropped, {drop['reason']}{detail}")
     if made and "packed" in made and not found["drops"]:
-        chunk = f", chunk {made['chunk']} of {made['chunks']} from the right" if made["chunks"] > 1 else ""
+        chunk = (
+            f", chunk {made['chunk']} of {made['chunks']} from the right"
+            if made["chunks"] > 1
+            else ""
+        )
         lines.append(
-            f"fit      {made['prompt_tokens']:,} prompt and {made['completion_tokens']:,} completion tokens{chunk}"
+            f"fit      {made['prompt_tokens']:,} prompt and {made['completion_tokens']:,} "
+            f"completion tokens{chunk}"
         )
         lines.append(f"pack     row {made['row']} of {made['packed']}")
     return [margin + line for line in lines]

@@ -1,8 +1,9 @@
-"""What stages found out about samples besides dropping them: lint and privacy, as far as a build has such stages.
+"""What stages found out about samples besides dropping them: lint and privacy, as far as a build
+has such stages.
 
-A stage that finds something publishes a table, ``dataset/stats/<kind>.parquet`` or several that begin so, and may sum
-it up in the manifest under the same name. Whatever columns there are, they are shown; where there is nothing, that is
-said, and no figure is made up.
+A stage that finds something publishes a table, ``dataset/stats/<kind>.parquet`` or several that
+begin so, and may sum it up in the manifest under the same name. Whatever columns there are, they
+are shown; where there is nothing, that is said, and no figure is made up.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from etl.terminal.text import cell, flat, head, table
 
 
 def view(place: Place, kind: str) -> dict[str, Any]:
-    """``recorded``: whether the build holds anything of this kind; ``summary``: of the manifest, null if it has none;
-    ``tables``: rows by name of the table.
+    """``recorded``: whether the build holds anything of this kind; ``summary``: of the manifest,
+    null if it has none; ``tables``: rows by name of the table.
     """
     names = [
         name.removeprefix("dataset/stats/").removesuffix(".parquet")
@@ -25,7 +26,12 @@ def view(place: Place, kind: str) -> dict[str, Any]:
     ]
     tables = {name: place.table(name).to_dicts() for name in sorted(names)}
     summary = place.manifest.get(kind)
-    return {"kind": kind, "recorded": bool(tables) or summary is not None, "summary": summary, "tables": tables}
+    return {
+        "kind": kind,
+        "recorded": bool(tables) or summary is not None,
+        "summary": summary,
+        "tables": tables,
+    }
 
 
 def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -38,14 +44,20 @@ def text(found: Mapping[str, Any]) -> str:
     kind = found["kind"]
     if not found["recorded"]:
         return (
-            f"nothing is recorded: no stage of this build looked for {kind} findings (no {kind} in the manifest, no "
-            f"stats/{kind}*.parquet). That does not mean that there are none"
+            f"nothing is recorded: no stage of this build looked for {kind} findings (no {kind} in "
+            f"the manifest, no stats/{kind}*.parquet). That does not mean that there are none"
         )
     lines: list[str] = []
     if found["summary"] is not None:
-        lines += table(["field", "value"], [[row["field"], str(row["value"])] for row in flat(found["summary"])])
+        lines += table(
+            ["field", "value"],
+            [[row["field"], str(row["value"])] for row in flat(found["summary"])],
+        )
     for title, shown in found["tables"].items():
         lines += ["", head(cell(title))]
         names = list(shown[0]) if shown else ["no rows"]
-        lines += table(names, [["" if row[name] is None else str(row[name]) for name in names] for row in shown])
+        lines += table(
+            names,
+            [["" if row[name] is None else str(row[name]) for name in names] for row in shown],
+        )
     return "\n".join(lines).strip("\n")

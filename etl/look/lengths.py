@@ -1,7 +1,8 @@
-"""How long samples are: prompt, completion and whole in tokens, observation and page in characters, per split.
+"""How long samples are: prompt, completion and whole in tokens, observation and page in characters,
+per split.
 
-Quantiles are those of the nearest rank below: lengths that there are. A histogram has a bin for every power of two, or
-so many of equal width.
+Quantiles are those of the nearest rank below: lengths that there are. A histogram has a bin for
+every power of two, or so many of equal width.
 """
 
 from __future__ import annotations
@@ -32,9 +33,12 @@ _QUANTILES: Final = {"p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.
 Lengths = npt.NDArray[np.integer[Any]]
 
 
-def view(place: Place, wanted: samples.Wanted, measures: Sequence[str] = (), bins: int = 0) -> dict[str, Any]:
-    """By measure and split: ``count``, ``sum``, ``mean``, ``min``, quantiles, ``max`` and ``histogram``, a list of
-    ``from``, ``to`` (both within) and ``count``. bins: so many of equal width, instead of one a power of two.
+def view(
+    place: Place, wanted: samples.Wanted, measures: Sequence[str] = (), bins: int = 0
+) -> dict[str, Any]:
+    """By measure and split: ``count``, ``sum``, ``mean``, ``min``, quantiles, ``max`` and
+    ``histogram``, a list of ``from``, ``to`` (both within) and ``count``. bins: so many of equal
+    width, instead of one a power of two.
     """
     names = {name: MEASURES[name][0] for name in measures or MEASURES}
     frame = samples.scan(place, wanted).select("split", *{*names.values()}).collect()
@@ -43,7 +47,9 @@ def view(place: Place, wanted: samples.Wanted, measures: Sequence[str] = (), bin
     found: dict[str, dict[str, Any]] = {}
     for name, column in names.items():
         top = int(frame[column].max() or 0)  # type: ignore[arg-type]
-        found[name] = {split: _figures(rows[column].to_numpy(), top, bins) for split, rows in ordered}
+        found[name] = {
+            split: _figures(rows[column].to_numpy(), top, bins) for split, rows in ordered
+        }
     return found
 
 
@@ -66,7 +72,8 @@ def _powers(lengths: Lengths) -> list[dict[str, int]]:
     counts = np.bincount(bits)
     first = int(np.flatnonzero(counts)[0])
     return [
-        {"from": 2 ** (n - 1) if n else 0, "to": 2**n - 1, "count": int(counts[n])} for n in range(first, len(counts))
+        {"from": 2 ** (n - 1) if n else 0, "to": 2**n - 1, "count": int(counts[n])}
+        for n in range(first, len(counts))
     ]
 
 
@@ -74,7 +81,10 @@ def _equal(lengths: Lengths, top: int, bins: int) -> list[dict[str, int]]:
     """Bins of equal width from 0 to ``top``."""
     width = top // bins + 1
     counts = np.bincount(lengths // width, minlength=top // width + 1)
-    return [{"from": n * width, "to": (n + 1) * width - 1, "count": int(size)} for n, size in enumerate(counts)]
+    return [
+        {"from": n * width, "to": (n + 1) * width - 1, "count": int(size)}
+        for n, size in enumerate(counts)
+    ]
 
 
 def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -100,14 +110,20 @@ def text(found: Mapping[str, Any]) -> str:
 
 def _summary(splits: Mapping[str, Any]) -> list[str]:
     names = ("count", "sum", "mean", "min", *_QUANTILES, "max")
-    said = [[split, *(f"{figures[name]:,.0f}" for name in names)] for split, figures in splits.items()]
+    said = [
+        [split, *(f"{figures[name]:,.0f}" for name in names)] for split, figures in splits.items()
+    ]
     return table(["split", *names], said) if said else ["no sample matches"]
 
 
 def _histogram(figures: Mapping[str, Any]) -> list[str]:
     bins, most = figures["histogram"], max(each["count"] for each in figures["histogram"])
     cells = [
-        [f"{each['from']:,} - {each['to']:,}", f"{each['count']:,}", percent(each["count"] / figures["count"])]
+        [
+            f"{each['from']:,} - {each['to']:,}",
+            f"{each['count']:,}",
+            percent(each["count"] / figures["count"]),
+        ]
         for each in bins
     ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

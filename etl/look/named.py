@@ -1,8 +1,9 @@
 """Which thing of a build an id names: as stepmill writes it, or as the recording has it.
 
-An id as it is written (``workflows:shop-01``, ``workflows:shop-01/3``, ``a.jsonl#line=31``) names one thing. Else all
-that can be meant is looked for: the part after the source, a recording's own id of a step, alone or after its
-workflow's, and the end of a record's path. Where a step's own id only counts from 0, ours comes before it.
+An id as it is written (``workflows:shop-01``, ``workflows:shop-01/3``, ``a.jsonl#line=31``) names
+one thing. Else all that can be meant is looked for: the part after the source, a recording's own id
+of a step, alone or after its workflow's, and the end of a record's path. Where a step's own id only
+counts from 0, ours comes before it.
 """
 
 from __future__ import annotations
@@ -54,18 +55,23 @@ def resolved(out: AnyPath, wanted: str) -> str:
         close = difflib.get_close_matches(wanted, sorted(near), 3, _CLOSE)
         hint = f"; near ones: {', '.join(close)}" if close else ""
         raise ConfigError(
-            f"{wanted}: nothing of that id was read in {out}{hint}. Ids of a build: stepmill inspect {out} samples"
+            f"{wanted}: nothing of that id was read in {out}{hint}. Ids of a build: stepmill "
+            f"inspect {out} samples"
         )
     order = {"workflow": 0, "step": 1, "record": 2}
     candidates = sorted(found.values(), key=lambda each: (order.get(each["unit"], 3), each["id"]))
     lines = "".join(f"\n  {each['unit']} {each['id']}" for each in candidates[:_SHOWN])
     more = f"\n  and {len(candidates) - _SHOWN:,} more" if len(candidates) > _SHOWN else ""
     hint = f"name one of them, for example: stepmill explain {out} {candidates[0]['id']}"
-    raise Ambiguous(f"{wanted}: {len(candidates):,} things have that id; {hint}{lines}{more}", candidates)
+    raise Ambiguous(
+        f"{wanted}: {len(candidates):,} things have that id; {hint}{lines}{more}", candidates
+    )
 
 
 def _without_counted(found: dict[str, dict[str, str]], wanted: str) -> dict[str, dict[str, str]]:
-    """Without steps whose own id only counts from 0, as it does where none was recorded, if one of our ids is meant."""
+    """Without steps whose own id only counts from 0, as it does where none was recorded, if one of
+    our ids is meant.
+    """
     ours = {name: row for name, row in found.items() if name.partition(":")[2] == wanted}
     others = [row for name, row in found.items() if name not in ours]
     counted = all(row["recorded"].isdecimal() and _counts_from_0(row) for row in others)
@@ -81,7 +87,9 @@ def _read(out: AnyPath) -> Iterator[pl.DataFrame]:
     """All that was read, a ledger at a time; a sample has its step's id."""
     places = shelf(out / "work")
     for path in places.existing("ledger", state.keys(out / "work")):
-        rows = pl.from_arrow(open_arrow(path).read_all().select(["unit", "id", "parent", "reason", "recorded"]))
+        rows = pl.from_arrow(
+            open_arrow(path).read_all().select(["unit", "id", "parent", "reason", "recorded"])
+        )
         assert isinstance(rows, pl.DataFrame)
         yield rows.filter((pl.col("reason") == "") & (pl.col("unit") != "sample"))
 
@@ -99,7 +107,11 @@ def _meant(wanted: str) -> pl.Expr:
     meant |= recorded & (pl.col("recorded") == wanted)
     meant |= (pl.col("unit") == "record") & pl.col("id").str.ends_with(f"/{wanted}")
     if slash:
-        meant |= recorded & (pl.col("recorded") == step) & ((pl.col("parent") == flow) | (_own("parent") == flow))
+        meant |= (
+            recorded
+            & (pl.col("recorded") == step)
+            & ((pl.col("parent") == flow) | (_own("parent") == flow))
+        )
     return meant
 
 

@@ -1,10 +1,11 @@
-"""The recorded step that a sample was made from, read again from the input: of a page a build keeps only what pruning
-left.
+"""The recorded step that a sample was made from, read again from the input: of a page a build keeps
+only what pruning left.
 
-An input is looked for under the places that the build was given, by its name, and known again by its content: what
-has changed since is not taken for what was read then. Reasons name inputs as the build does, never where they lie: they
-go into reports. Costs what reading goes on up to the last step that is asked for
-in each input (or part of one); hashed again are only files that look other than when they were hashed last.
+An input is looked for under the places that the build was given, by its name, and known again by
+its content: what has changed since is not taken for what was read then. Reasons name inputs as the
+build does, never where they lie: they go into reports. Costs what reading goes on up to the last
+step that is asked for in each input (or part of one); hashed again are only files that look other
+than when they were hashed last.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ from schemas.workflow import Step
 
 @dataclass(frozen=True)
 class _Input:
-    """An input, or a part of one, as the build knows it, and what is wanted of it: ids, and the hash of the workflow
-    that each is of; of a step that became no sample there is none.
+    """An input, or a part of one, as the build knows it, and what is wanted of it: ids, and the
+    hash of the workflow that each is of; of a step that became no sample there is none.
     """
 
     key: str
@@ -45,9 +46,11 @@ class _Input:
 
 
 def recorded(out: AnyPath, sample_ids: Collection[str]) -> Iterator[tuple[str, Step | str]]:
-    """The recorded step of each sample of a build's dataset, or a line that says why it cannot be had.
+    """The recorded step of each sample of a build's dataset, or a line that says why it cannot be
+    had.
 
-    Each id comes once, in the order of the inputs and of what is in them; one workflow is held at a time.
+    Each id comes once, in the order of the inputs and of what is in them; one workflow is held at a
+    time.
 
     Raises `BuildError` where the build's own files on remote storage cannot be read.
     """
@@ -64,7 +67,9 @@ def recorded(out: AnyPath, sample_ids: Collection[str]) -> Iterator[tuple[str, S
 
 
 def recorded_step(out: AnyPath, key: str, step_id: str) -> Step | str:
-    """One step of the input shard with this key, whatever became of it; or why it cannot be had. Errors as above."""
+    """One step of the input shard with this key, whatever became of it; or why it cannot be had.
+    Errors as above.
+    """
     entry = next(entry for entry in read_json(out / "work" / "inputs.json") if entry["key"] == key)
     one = _Input(key, entry["name"], entry["format"], {step_id: None})
     return dict(_read(out, one, _Roots(read_json(out / "work" / "order.json")["inputs"])))[step_id]
@@ -82,7 +87,9 @@ def _read(out: AnyPath, one: _Input, roots: _Roots) -> Iterator[tuple[str, Step 
 
 def _inputs(out: AnyPath, sample_ids: Collection[str]) -> Iterator[_Input]:
     """The inputs that samples were made from, in the build's order."""
-    kept = scan(out / "work").filter((pl.col("reason") == "") & pl.col("sample_id").is_in(list(sample_ids)))
+    kept = scan(out / "work").filter(
+        (pl.col("reason") == "") & pl.col("sample_id").is_in(list(sample_ids))
+    )
     rows = kept.select("shard", "row", "sample_id").sort("shard", "row").collect()
     of_shard: dict[str, list[tuple[int, str]]] = {}
     lies = shelf(out / "work")
@@ -91,13 +98,19 @@ def _inputs(out: AnyPath, sample_ids: Collection[str]) -> Iterator[_Input]:
     for entry in read_json(out / "work" / "inputs.json"):
         if places := of_shard.get(entry["key"]):
             path = lies.file("light", entry["key"])
-            hashes = [each for batch in column(path, "workflow_hash", LIGHT_SCHEMA) for each in batch.to_pylist()]
+            hashes = [
+                each
+                for batch in column(path, "workflow_hash", LIGHT_SCHEMA)
+                for each in batch.to_pylist()
+            ]
             wanted: dict[str, str | None] = {sample_id: hashes[row] for row, sample_id in places}
             yield _Input(entry["key"], entry["name"], entry["format"], wanted)
 
 
 class _Roots:
-    """Where a build was told to look for recordings. trouble: why one of the places could not be looked at."""
+    """Where a build was told to look for recordings. trouble: why one of the places could not be
+    looked at.
+    """
 
     def __init__(self, given: Sequence[str]) -> None:
         self.trouble: StepmillError | OSError | None = None
@@ -130,22 +143,37 @@ def _under(root: Node, name: str) -> list[Node]:
 
 def _found(one: _Input, roots: _Roots, part_bytes: int, remembered: AnyPath) -> InputShard | str:
     """An input where it lies now; a line that says why not, if it is gone or another."""
-    name, tilde, number = one.name.rpartition("~")  # the second of a name under several roots goes by name~2
+    name, tilde, number = one.name.rpartition(
+        "~"
+    )  # the second of a name under several roots goes by name~2
     names = (one.name, name) if tilde and number.isdigit() else (one.name,)
     changed = ""
     try:
         for node in (node for name in names for node in roots.named(name)):
-            parts = (node,) if node.kind == "file" else tuple(c for c in node.children() if c.kind == "file")
+            parts = (
+                (node,)
+                if node.kind == "file"
+                else tuple(c for c in node.children() if c.kind == "file")
+            )
             there = Found(node.place, one.name, one.format, parts)
-            for shard in find.shards([there], sources=SOURCES, part_bytes=part_bytes, cache=remembered, remember=False):
+            for shard in find.shards(
+                [there], sources=SOURCES, part_bytes=part_bytes, cache=remembered, remember=False
+            ):
                 if shard.key == one.key:
                     return shard
-            changed = f"the recording {one.name} is not the one that the dataset was built from: its content differs"
+            changed = (
+                f"the recording {one.name} is not the one that the dataset was built from: "
+                "its content differs"
+            )
     except (StepmillError, OSError) as error:
         return _unreadable(one.name, error)
     if roots.trouble and not changed:
         return _unreadable(one.name, roots.trouble)
-    return changed or f"the recording {one.name} is gone from the inputs of the build (work/order.json names them)"
+    return (
+        changed
+        or f"the recording {one.name} is gone from the inputs of the build (work/order.json names "
+        "them)"
+    )
 
 
 def _unreadable(name: str, error: StepmillError | OSError) -> str:
@@ -154,7 +182,9 @@ def _unreadable(name: str, error: StepmillError | OSError) -> str:
 
 
 def _steps(shard: InputShard, wanted: Mapping[str, str | None]) -> Iterator[tuple[str, Step | str]]:
-    """The steps of an input that are asked for, while it is read; it is read no further than to the last one."""
+    """The steps of an input that are asked for, while it is read; it is read no further than to the
+    last one.
+    """
     left = dict(wanted)
     seen: dict[str, str] = {}
     try:
@@ -167,7 +197,9 @@ def _steps(shard: InputShard, wanted: Mapping[str, str | None]) -> Iterator[tupl
                     yield sample_id, mark.step
             if not left:
                 return
-        problem = f"the recording {shard.name} is read to other workflows by this version of stepmill"
+        problem = (
+            f"the recording {shard.name} is read to other workflows by this version of stepmill"
+        )
     except (StepmillError, OSError) as error:
         problem = _unreadable(shard.name, error)
     yield from ((each, problem) for each in left)

@@ -4,12 +4,14 @@
 
     0.6745 (x - median) / MAD,    MAD = median of |x - median|
 
-It is odd beyond 3.5 to either side (B. Iglewicz and D. Hoaglin, How to Detect and Handle Outliers, ASQC Basic
-References in Quality Control 16, 1993; NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.5.17). Median and MAD stay
-where they are until half of all values are odd, which mean and standard deviation do not; 0.6745 makes it a z-score
-where values are normal. Ratios are compared by their logarithm, because twice and half are as far from the median.
+It is odd beyond 3.5 to either side (B. Iglewicz and D. Hoaglin, How to Detect and Handle Outliers,
+ASQC Basic References in Quality Control 16, 1993; NIST/SEMATECH e-Handbook of Statistical Methods,
+1.3.5.17). Median and MAD stay where they are until half of all values are odd, which mean and
+standard deviation do not; 0.6745 makes it a z-score where values are normal. Ratios are compared by
+their logarithm, because twice and half are as far from the median.
 
-A MAD of nothing, where most agree, would make everything else odd: a spread smaller than ``floor`` counts as that.
+A MAD of nothing, where most agree, would make everything else odd: a spread smaller than ``floor``
+counts as that.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ _NORMAL: Final = 0.6745
 
 
 def scores(values: npt.NDArray[np.float64], floor: float) -> npt.NDArray[np.float64]:
-    """Modified z-scores of values, float64; NaN where a value is NaN, and for all where fewer than `FEWEST` are not."""
+    """Modified z-scores of values, float64; NaN where a value is NaN, and for all where fewer than
+    `FEWEST` are not.
+    """
     known = values[~np.isnan(values)]
     if len(known) < FEWEST:
         return np.full(len(values), np.nan)

@@ -1,4 +1,6 @@
-"""A dataset at a glance: totals, splits, accounts, drops and the largest domains, as its manifest has them."""
+"""A dataset at a glance: totals, splits, accounts, drops and the largest domains, as its manifest
+has them.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,8 @@ _LARGEST: Final = 10
 def view(place: Place, recount: bool = False) -> dict[str, Any]:
     """Totals, splits, accounting, why compaction is worth it (if so), and the domains.
 
-    recount: work out the accounting again from the files, as the build did before it wrote its manifest; that needs
-    the work folder, and reads all of what was read and became of it.
+    recount: work out the accounting again from the files, as the build did before it wrote its
+    manifest; that needs the work folder, and reads all of what was read and became of it.
     """
     manifest = place.manifest
     accounting = place.accounting
@@ -51,7 +53,11 @@ def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def text(found: Mapping[str, Any], place: object) -> str:
     """`view` as tables. place: whose it is, for the commands that it names."""
-    lines = [printable(f"recipe {found['recipe']}, fingerprint {found['fingerprint']}"), _totals(found["totals"]), ""]
+    lines = [
+        printable(f"recipe {found['recipe']}, fingerprint {found['fingerprint']}"),
+        _totals(found["totals"]),
+        "",
+    ]
     lines += [*_splits(found["splits"]), "", *_outcomes(found), ""]
     lines += [*_accounts(found["accounting"]), "", *_drops(found["accounting"])]
     lines += _domains(found["domains"], str(place))
@@ -60,8 +66,8 @@ def text(found: Mapping[str, Any], place: object) -> str:
         lines += [f"  {cell(line)}" for line in as_lines(found["unknown_actions"])]
     if found["quarantined"]:
         said = (
-            f"{counted(found['quarantined'], 'record')} in quarantine, with the bytes; to read again: "
-            f"stepmill retry {place}"
+            f"{counted(found['quarantined'], 'record')} in quarantine, with the bytes; to read "
+            f"again: stepmill retry {place}"
         )
         lines += ["", said]
     if found["oddities"]:
@@ -77,7 +83,11 @@ def text(found: Mapping[str, Any], place: object) -> str:
 
 
 def _totals(totals: Mapping[str, int]) -> str:
-    ratio = f" ({totals['pruned_chars'] / totals['raw_chars']:.0%} of the page stays)" if totals["raw_chars"] else ""
+    ratio = (
+        f" ({totals['pruned_chars'] / totals['raw_chars']:.0%} of the page stays)"
+        if totals["raw_chars"]
+        else ""
+    )
     counts = [counted(totals[f"{noun}s"], noun) for noun in ("sample", "token")]
     counts.append(f"{totals['completion_tokens']:,} with loss")
     counts += [counted(totals[f"{noun}s"], noun) for noun in ("domain", "subdomain")]
@@ -86,7 +96,10 @@ def _totals(totals: Mapping[str, int]) -> str:
 
 def _splits(splits: Mapping[str, Any]) -> list[str]:
     names = ("files", "rows", "samples", "tokens")
-    rows = [[name, *(f"{of[key]:,}" for key in names), percent(of["fill"])] for name, of in splits.items()]
+    rows = [
+        [name, *(f"{of[key]:,}" for key in names), percent(of["fill"])]
+        for name, of in splits.items()
+    ]
     return table(["split", *names, "full"], rows)
 
 
@@ -104,7 +117,11 @@ def _outcomes(found: Mapping[str, Any]) -> list[str]:
 
 def _accounts(accounting: Mapping[str, Any]) -> list[str]:
     rows = [
-        [f"{unit}s", *(f"{of[key]:,}" for key in ("read", "kept", "dropped")), "ERROR" if of["errors"] else "adds up"]
+        [
+            f"{unit}s",
+            *(f"{of[key]:,}" for key in ("read", "kept", "dropped")),
+            "ERROR" if of["errors"] else "adds up",
+        ]
         for unit, of in accounting.items()
     ]
     errors = [
@@ -112,7 +129,11 @@ def _accounts(accounting: Mapping[str, Any]) -> list[str]:
         for unit, of in accounting.items()
         for what, found in of["errors"].items()
     ]
-    return [*table(["", "read", "in dataset", "dropped", ""], rows), *([""] if errors else []), *errors]
+    return [
+        *table(["", "read", "in dataset", "dropped", ""], rows),
+        *([""] if errors else []),
+        *errors,
+    ]
 
 
 def _drops(accounting: Mapping[str, Any]) -> list[str]:
@@ -127,7 +148,12 @@ def _drops(accounting: Mapping[str, Any]) -> list[str]:
 def _domains(domains: list[dict[str, Any]], place: str) -> list[str]:
     names = ("workflows", "steps", "samples", "tokens")
     rows = [
-        [row["domain"], *(f"{row[key]:,}" for key in names), percent(row["share"]), percent(row["survival"])]
+        [
+            row["domain"],
+            *(f"{row[key]:,}" for key in names),
+            percent(row["share"]),
+            percent(row["survival"]),
+        ]
         for row in domains[:_LARGEST]
     ]
     lines = table(["domain", *names, "share of tokens", "targets kept"], rows)

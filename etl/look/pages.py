@@ -1,8 +1,10 @@
-"""A page before and after the pruning, side by side: what stayed, element by element, and what went.
+"""A page before and after the pruning, side by side: what stayed, element by element, and what
+went.
 
-Before is not kept in a build: the page is read again from the recorded input, which must be there and have the content
-that was built; the work folder knows by what name and hash. After is the observation as it was built. The two are laid
-side by side by the ids of their elements, which pruning keeps.
+Before is not kept in a build: the page is read again from the recorded input, which must be there
+and have the content that was built; the work folder knows by what name and hash. After is the
+observation as it was built. The two are laid side by side by the ids of their elements, which
+pruning keeps.
 """
 
 from __future__ import annotations
@@ -34,13 +36,15 @@ class Row(NamedTuple):
     after: str
 
 
-def view(place: Place, sample_id: str, shard: str, made: Sample | None, reasons: Collection[str]) -> dict[str, Any]:
-    """``missing``: why there is no page to be had, empty if there is; ``html``: the page; ``url``, ``action`` and
-    ``locators`` as recorded; ``pruned``: whether there is a page after the pruning; ``target``: id of the target's
-    element, -1 if it is not known; ``elements``: a row each (`Row`).
+def view(
+    place: Place, sample_id: str, shard: str, made: Sample | None, reasons: Collection[str]
+) -> dict[str, Any]:
+    """``missing``: why there is no page to be had, empty if there is; ``html``: the page; ``url``,
+    ``action`` and ``locators`` as recorded; ``pruned``: whether there is a page after the pruning;
+    ``target``: id of the target's element, -1 if it is not known; ``elements``: a row each (`Row`).
 
-    shard: key of the input shard. made: what the step became. reasons: for which it was dropped: what was taken down is
-    not read again.
+    shard: key of the input shard. made: what the step became. reasons: for which it was dropped:
+    what was taken down is not read again.
     """
     from etl.look.original import recorded_step  # which takes every source with it
 
@@ -59,7 +63,9 @@ def view(place: Place, sample_id: str, shard: str, made: Sample | None, reasons:
         "locators": [asdict(each) for each in step.target],
         "pruned": made is not None,
         "target": made.node if made is not None else -1,
-        "elements": [row._asdict() for row in beside(step.html, made.observation if made is not None else "")],
+        "elements": [
+            row._asdict() for row in beside(step.html, made.observation if made is not None else "")
+        ],
     }
 
 
@@ -90,8 +96,9 @@ def _stayed(observation: str) -> dict[int, str]:
 
 
 def tags(observation: str) -> tuple[str, list[str]]:
-    """What stands before the first tag, and each tag with the text up to the next one: every ``<`` of an observation
-    opens a tag, and ``>`` closes it, because `etl.pages.prune` escapes all others.
+    """What stands before the first tag, and each tag with the text up to the next one: every ``<``
+    of an observation opens a tag, and ``>`` closes it, because `etl.pages.prune` escapes all
+    others.
     """
     before, *pieces = observation.split("<")
     return before.strip(), [f"<{piece}".rstrip() for piece in pieces]
@@ -126,11 +133,15 @@ def _elements(page: pages.Page) -> Iterator[tuple[int, pages.Token, str]]:
 
 
 _DEEPEST: Final = 512
-"""Open elements among which an end tag is looked for, so that a page of nothing but start tags takes no square time."""
+"""Open elements among which an end tag is looked for, so that a page of nothing but start tags
+takes no square time.
+"""
 
 
 def text(found: Mapping[str, Any], whole: bool = False) -> list[str]:
-    """`view` in two columns as wide as the terminal; runs of elements that went are one line unless ``whole``."""
+    """`view` in two columns as wide as the terminal; runs of elements that went are one line unless
+    ``whole``.
+    """
     title = head("page as it was recorded, and after the pruning")
     if found["missing"]:
         return [title, cell(f"  {found['missing']}")]
@@ -158,7 +169,9 @@ def _columns(rows: Sequence[Row], at: int, whole: bool) -> list[str]:
     half = max(_NARROWEST, (columns() - 3) // 2)
     shown: list[list[Row]] = []  # a row each, or a run of rows that went
     place = -1
-    for went, group in groupby(enumerate(rows), key=lambda pair: not pair[1].after and pair[0] != at):
+    for went, group in groupby(
+        enumerate(rows), key=lambda pair: not pair[1].after and pair[0] != at
+    ):
         run = [*group]
         if went and len(run) > 2 and not whole:
             shown.append([row for _, row in run])
@@ -176,14 +189,18 @@ def _line(run: Sequence[Row], half: int, base: int, is_target: bool) -> str:
     row = run[0]
     margin = " " * min(2 * max(0, row.depth - base), half // 2)
     before, after = (row.before, row.after) if len(run) == 1 else (f"… {len(run):,} elements", "")
-    left, right = (clipped(cell(f"{margin}{side}" if side else ""), half) for side in (before, after))
+    left, right = (
+        clipped(cell(f"{margin}{side}" if side else ""), half) for side in (before, after)
+    )
     if is_target:
         return f"{target(left)} ┊ {target(right)}"
     return f"{left if after else dim(left)} ┊ {right}".rstrip()
 
 
 def around(lines: Sequence[str], at: int, number: int) -> list[str]:
-    """So many lines before and after one, or the first where there is none; and how many are left out on each side."""
+    """So many lines before and after one, or the first where there is none; and how many are left
+    out on each side.
+    """
     start, end = _window(len(lines), at, number)
     above = [dim(f"… {start:,} lines above: --whole")] if start else []
     below = [dim(f"… {len(lines) - end:,} lines below: --whole")] if end < len(lines) else []
@@ -191,4 +208,8 @@ def around(lines: Sequence[str], at: int, number: int) -> list[str]:
 
 
 def _window(size: int, at: int, number: int) -> tuple[int, int]:
-    return (max(0, at - number), min(size, at + number + 1)) if at >= 0 else (0, min(size, 2 * number + 1))
+    return (
+        (max(0, at - number), min(size, at + number + 1))
+        if at >= 0
+        else (0, min(size, 2 * number + 1))
+    )

@@ -15,12 +15,16 @@ def view(name: str | None = None) -> list[dict[str, Any]]:
     known = cast("Mapping[str, Meaning]", MEANINGS)
     if name is not None and name not in known:
         close = difflib.get_close_matches(name, known, 1)
-        raise ConfigError(f"nothing is dropped for {name!r}{f'; did you mean {close[0]}?' if close else ''}")
+        raise ConfigError(
+            f"nothing is dropped for {name!r}{f'; did you mean {close[0]}?' if close else ''}"
+        )
     return [{"reason": key, **each._asdict()} for key, each in known.items() if name in (None, key)]
 
 
 def text(found: list[dict[str, Any]], settings: Mapping[str, str], *, whole: bool) -> str:
-    """`view` as text: a line each, or all that is known. settings: what each means that decides drops."""
+    """`view` as text: a line each, or all that is known. settings: what each means that decides
+    drops.
+    """
     if not whole:
         width = max(len(each["reason"]) for each in found)
         return "\n".join(f"{each['reason']:<{width}}  {each['says']}" for each in found)

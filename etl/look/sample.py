@@ -1,7 +1,8 @@
-"""One sample for reading: what the model is given and what it is to write, as the tokens in the dataset say it.
+"""One sample for reading: what the model is given and what it is to write, as the tokens in the
+dataset say it.
 
-Beside a work folder there is also what the prompt was made of, a step that was dropped can be looked at too, and the
-page before the pruning beside the page after it (`etl.look.pages`).
+Beside a work folder there is also what the prompt was made of, a step that was dropped can be
+looked at too, and the page before the pruning beside the page after it (`etl.look.pages`).
 """
 
 from __future__ import annotations
@@ -31,19 +32,21 @@ _WHOLE_LINE: Final = 160
 
 
 def view(place: Place, wanted: str, vocabulary: str = "", page: bool = False) -> dict[str, Any]:
-    """One sample. wanted: its id, or what is after the colon where that is enough. vocabulary: see `runs_of`. page:
-    with the page as it was recorded.
+    """One sample. wanted: its id, or what is after the colon where that is enough. vocabulary: see
+    `runs_of`. page: with the page as it was recorded.
 
-    ``in_dataset``; ``listed``: its line in the listing; ``drops``: where and why it was dropped, if it was;
-    ``fields``: what it was made of, null without a work folder or where none was made; ``runs``: stretches with and
-    without loss, ``tokens`` null if it was not encoded; ``page``: see `etl.look.pages`.
+    ``in_dataset``; ``listed``: its line in the listing; ``drops``: where and why it was dropped, if
+    it was; ``fields``: what it was made of, null without a work folder or where none was made;
+    ``runs``: stretches with and without loss, ``tokens`` null if it was not encoded; ``page``: see
+    `etl.look.pages`.
 
     Raises `ConfigError` if there is no such sample and no such step.
     """
     listed = next(iter(_matching(place.listing(LISTING_SCHEMA.names), "sample_id", wanted)), None)
     if listed is None and place.work is None:
         raise ConfigError(
-            f"{wanted}: no such sample in {place.given}. Those that there are: stepmill inspect {place.given} samples"
+            f"{wanted}: no such sample in {place.given}. Those that there are: stepmill inspect "
+            f"{place.given} samples"
         )
     lost = [] if listed is not None else _dropped(place, wanted)
     sample_id = listed["sample_id"] if listed is not None else lost[0]["id"]
@@ -53,7 +56,10 @@ def view(place: Place, wanted: str, vocabulary: str = "", page: bool = False) ->
         "sample_id": sample_id,
         "in_dataset": listed is not None,
         "listed": listed,
-        "drops": [{name: drop[name] for name in ("stage", "reason", "detail", "domain", "input")} for drop in lost],
+        "drops": [
+            {name: drop[name] for name in ("stage", "reason", "detail", "domain", "input")}
+            for drop in lost
+        ],
         "fields": made and {name: getattr(made, name) for name in Sample.__slots__},
         "runs": runs,
         "page": None,
@@ -70,7 +76,10 @@ def _matching(frame: pl.LazyFrame, column: str, wanted: str) -> list[dict[str, A
     exact = [row for row in rows if row[column] == wanted]
     rows = exact or [row for row in rows if row[column].partition(":")[2] == wanted]
     if len({row[column] for row in rows}) > 1:
-        raise ConfigError(f"{wanted} could be {' or '.join(sorted({row[column] for row in rows}))}: write the whole id")
+        raise ConfigError(
+            f"{wanted} could be {' or '.join(sorted({row[column] for row in rows}))}: write the "
+            "whole id"
+        )
     return rows
 
 
@@ -79,14 +88,16 @@ def _dropped(place: Place, wanted: str) -> list[dict[str, Any]]:
     found = _matching(drops(place.inside(wanted)).filter(pl.col("unit") == "step"), "id", wanted)
     if not found:
         raise ConfigError(
-            f"{wanted}: no such sample in the dataset, and no such step was dropped. What there is of it: "
-            f"stepmill explain {place.given} {wanted}"
+            f"{wanted}: no such sample in the dataset, and no such step was dropped. What there is "
+            f"of it: stepmill explain {place.given} {wanted}"
         )
     return found
 
 
 def _made(place: Place, sample_id: str, lost: list[dict[str, Any]]) -> tuple[Sample | None, str]:
-    """The sample as it was before its tokens, if one was made, and the key of the input shard it was read from."""
+    """The sample as it was before its tokens, if one was made, and the key of the input shard it
+    was read from.
+    """
     from etl.dataset.index import scan
     from etl.dataset.samples import gather
 
@@ -97,7 +108,9 @@ def _made(place: Place, sample_id: str, lost: list[dict[str, Any]]) -> tuple[Sam
     if not row.height and lost:
         return None, lost[0]["shard"]
     if not row.height:
-        raise IntegrityError(f"{work / 'index'} does not hold {sample_id}, which is in the dataset; build again")
+        raise IntegrityError(
+            f"{work / 'index'} does not hold {sample_id}, which is in the dataset; build again"
+        )
     return next(gather(row, work)), str(row["shard"][0])
 
 
@@ -111,8 +124,9 @@ def _unencoded(place: Place, made: Sample | None) -> list[dict[str, Any]]:
 
 
 def text(found: Mapping[str, Any], whole: bool = False) -> str:
-    """`view` for reading; what carries loss is green on a terminal and between markers anywhere, the target is
-    highlighted. whole: all lines of the observation, instead of those around the target.
+    """`view` for reading; what carries loss is green on a terminal and between markers anywhere,
+    the target is highlighted. whole: all lines of the observation, instead of those around the
+    target.
     """
     start_tag = _target(found)
     lines = [*_facts(found)]
@@ -121,7 +135,9 @@ def text(found: Mapping[str, Any], whole: bool = False) -> str:
         lines += ["", dim(f"[loss, {size}]" if run["loss"] else f"[no loss, {size}]")]
         for line in run["text"].split("\n"):
             of_history = line.startswith("Target: ") and not run["loss"]
-            lines += _laid_out(line, "" if of_history else start_tag, loss if run["loss"] else str, whole)
+            lines += _laid_out(
+                line, "" if of_history else start_tag, loss if run["loss"] else str, whole
+            )
         lines += [dim("[end of loss]")] if run["loss"] else []
     if found["page"] is not None:
         lines += ["", *pages.text(found["page"], whole)]
@@ -141,11 +157,21 @@ def _facts(found: Mapping[str, Any]) -> Iterator[str]:
     listed, fields = found["listed"], found["fields"]
     yield cell(found["sample_id"])
     if listed is not None:
-        chunk = f", chunk {listed['chunk']} of {listed['chunks']} from the right" if listed["chunks"] > 1 else ""
+        chunk = (
+            f", chunk {listed['chunk']} of {listed['chunks']} from the right"
+            if listed["chunks"] > 1
+            else ""
+        )
         whole = listed["prompt_tokens"] + listed["completion_tokens"]
         yield f"  in {listed['split']}: row {listed['row']} of {listed['packed']}{chunk}"
-        yield cell(f"  {listed['action_kind']} on {listed['domain']} ({listed['subdomain']}), step {listed['step']}")
-        sizes = f"{listed['prompt_tokens']:,} of the prompt, {listed['completion_tokens']:,} of the completion"
+        yield cell(
+            f"  {listed['action_kind']} on {listed['domain']} ({listed['subdomain']}), step "
+            f"{listed['step']}"
+        )
+        sizes = (
+            f"{listed['prompt_tokens']:,} of the prompt, {listed['completion_tokens']:,} of "
+            "the completion"
+        )
         yield f"  {whole:,} tokens: {sizes}"
     for drop in found["drops"]:
         detail = f": {drop['detail']}" if drop["detail"] else ""
@@ -153,13 +179,20 @@ def _facts(found: Mapping[str, Any]) -> Iterator[str]:
     if listed is not None or fields is not None:
         raw = fields["raw_chars"] if listed is None else listed["raw_chars"]
         pruned = len(fields["observation"]) if listed is None else listed["pruned_chars"]
-        yield f"  page: {count(raw)} characters, {count(pruned)} pruned ({percent(pruned / max(1, raw), 0)})"
+        yield (
+            f"  page: {count(raw)} characters, {count(pruned)} pruned "
+            f"({percent(pruned / max(1, raw), 0)})"
+        )
     if fields is not None:
-        yield cell(f"  recorded in {fields['origin']}, probability of English {fields['language_score']}")
+        yield cell(
+            f"  recorded in {fields['origin']}, probability of English {fields['language_score']}"
+        )
 
 
 def _laid_out(line: str, start_tag: str, style: Callable[[str], str], whole: bool) -> list[str]:
-    """A line of a prompt; one of much markup as a line a tag, indented as they are nested, around the target."""
+    """A line of a prompt; one of much markup as a line a tag, indented as they are nested, around
+    the target.
+    """
     if len(line) <= _WHOLE_LINE or "<" not in line:
         return [_marked(line, start_tag, style)]
     before, tags = pages.tags(line)
@@ -172,7 +205,10 @@ def _laid_out(line: str, start_tag: str, style: Callable[[str], str], whole: boo
             continue
         at = len(lines) if start_tag and each.startswith(start_tag) else at
         lines.append("  " * depth + each)
-        depth += not (each.partition(">")[0].endswith("/") or each[1:].partition(" ")[0].rstrip(">") in VOID_TAGS)
+        depth += not (
+            each.partition(">")[0].endswith("/")
+            or each[1:].partition(" ")[0].rstrip(">") in VOID_TAGS
+        )
     marked = [_marked(each, start_tag, style) for each in lines]
     head = [_marked(before, "", style)] if before else []
     return [*head, *(marked if whole else pages.around(marked, at, CONTEXT))]

@@ -1,7 +1,7 @@
 """The samples of a dataset, and the steps that became none: filtered, sorted, drawn at random.
 
-Samples are read from the listing that is published with the dataset; dropped steps from the ledger in the work folder,
-where each stands with its reason.
+Samples are read from the listing that is published with the dataset; dropped steps from the ledger
+in the work folder, where each stands with its reason.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from etl.terminal.text import count, table
 from schemas.errors import ConfigError
 
 COLUMNS: Final = (
-    "sample_id", "split", "domain", "subdomain", "source", "action_kind", "step", "history", "prompt_tokens",
+    "sample_id", "split", "domain", "subdomain", "source", "action_kind", "step", "history",
+    "prompt_tokens",
     "completion_tokens", "tokens", "chunk", "chunks", "raw_chars", "pruned_chars", "packed", "row",
 )  # fmt: skip
 """Of a sample in the dataset. ``tokens``: prompt and completion together."""
@@ -32,16 +33,18 @@ _TOGETHER: Final = 50_000
 """Rows that are written together."""
 
 _SHOWN: Final = {
-    "sample_id": "sample", "split": "split", "domain": "domain", "action_kind": "action", "step": "step",
-    "tokens": "tokens", "prompt_tokens": "prompt", "completion_tokens": "completion", "chunks": "chunks",
+    "sample_id": "sample", "split": "split", "domain": "domain", "action_kind": "action",
+    "step": "step",
+    "tokens": "tokens", "prompt_tokens": "prompt", "completion_tokens": "completion",
+    "chunks": "chunks",
     "raw_chars": "page", "pruned_chars": "pruned",
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """domain: a glob; split, action, source: exact. shortest, longest: tokens of the whole sample. reason: why a step
-    was dropped, instead of samples in the dataset.
+    """domain: a glob; split, action, source: exact. shortest, longest: tokens of the whole sample.
+    reason: why a step was dropped, instead of samples in the dataset.
     """
 
     domain: str = ""
@@ -55,8 +58,8 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Order:
-    """sort: a column, as it is in the dataset without; descending: largest first. limit: at most so many, 0 for all.
-    drawn: so many at random by a seed, instead.
+    """sort: a column, as it is in the dataset without; descending: largest first. limit: at most so
+    many, 0 for all. drawn: so many at random by a seed, instead.
     """
 
     sort: str = ""
@@ -70,7 +73,9 @@ def scan(place: Place, wanted: Wanted) -> pl.LazyFrame:
     """Samples of the dataset with `COLUMNS`, those that are wanted, in the order of the dataset."""
     own = [name for name in COLUMNS if name != "tokens"]
     every = place.listing(own, wanted.split)
-    every = every.with_columns(tokens=pl.col("prompt_tokens") + pl.col("completion_tokens")).select(COLUMNS)
+    every = every.with_columns(tokens=pl.col("prompt_tokens") + pl.col("completion_tokens")).select(
+        COLUMNS
+    )
     if wanted.domain:
         every = every.filter(_of_domain(place, wanted.domain))
     for name, value in (("action_kind", wanted.action), ("source", wanted.source)):
@@ -92,8 +97,8 @@ def _of_domain(place: Place, pattern: str) -> pl.Expr:
 def dropped(place: Place, wanted: Wanted) -> pl.LazyFrame:
     """Steps that were dropped for a reason, with `DROPPED`, in the order of the inputs.
 
-    Raises `ConfigError` beside a published dataset, for a filter that is of samples only, and for a reason that nothing
-    was dropped for.
+    Raises `ConfigError` beside a published dataset, for a filter that is of samples only, and for a
+    reason that nothing was dropped for.
     """
     from etl.dataset.drops import drops
 
@@ -103,10 +108,15 @@ def dropped(place: Place, wanted: Wanted) -> pl.LazyFrame:
     given = [name for name, text in texts.items() if text]
     given += [name for name, number in numbers.items() if number is not None]
     if given:
-        raise ConfigError(f"{', '.join(given)} with --reason: a step that was dropped has none of these")
+        raise ConfigError(
+            f"{', '.join(given)} with --reason: a step that was dropped has none of these"
+        )
     known = sorted({drop["reason"] for drop in place.manifest["accounting"]["step"]["reasons"]})
     if wanted.reason not in known:
-        raise ConfigError(f"--reason {wanted.reason}: no step was dropped so; there are: {', '.join(known) or 'none'}")
+        raise ConfigError(
+            f"--reason {wanted.reason}: no step was dropped so; there are: "
+            f"{', '.join(known) or 'none'}"
+        )
     found = drops(work).filter((pl.col("unit") == "step") & (pl.col("reason") == wanted.reason))
     if wanted.domain:
         found = found.filter(_of_domain(place, wanted.domain))
@@ -114,14 +124,17 @@ def dropped(place: Place, wanted: Wanted) -> pl.LazyFrame:
 
 
 def view(place: Place, wanted: Wanted, order: Order) -> dict[str, Any]:
-    """The samples that are wanted as a frame, and how many there are; ``columns`` are those of all of them.
+    """The samples that are wanted as a frame, and how many there are; ``columns`` are those of all
+    of them.
 
     Raises `ConfigError` for a column that there is not.
     """
     frame = dropped(place, wanted) if wanted.reason else scan(place, wanted)
     names = DROPPED if wanted.reason else COLUMNS
     if order.sort and order.sort not in names:
-        raise ConfigError(f"--sort {order.sort}: there is no such column; there are: {', '.join(names)}")
+        raise ConfigError(
+            f"--sort {order.sort}: there is no such column; there are: {', '.join(names)}"
+        )
     matched = int(frame.select(pl.len()).collect().item())
     if order.drawn:
         chosen = _drawn(frame, matched, order)
@@ -132,7 +145,12 @@ def view(place: Place, wanted: Wanted, order: Order) -> dict[str, Any]:
         chosen = (ordered.head(order.limit) if order.limit else ordered).collect()
     else:
         chosen = (frame.head(order.limit) if order.limit else frame).collect()
-    return {"samples": chosen, "matched": matched, "columns": list(names), "dropped": bool(wanted.reason)}
+    return {
+        "samples": chosen,
+        "matched": matched,
+        "columns": list(names),
+        "dropped": bool(wanted.reason),
+    }
 
 
 def _drawn(frame: pl.LazyFrame, matched: int, order: Order) -> pl.DataFrame:
@@ -147,7 +165,9 @@ def drawn(place: Place, wanted: Wanted, seed: int) -> str:
     """The id of one sample at random. Raises `ConfigError` if none matches."""
     chosen = view(place, wanted, Order(drawn=1, seed=seed))["samples"]
     if not chosen.height:
-        raise ConfigError(f"{place.given}: no sample matches; see: stepmill inspect {place.given} samples")
+        raise ConfigError(
+            f"{place.given}: no sample matches; see: stepmill inspect {place.given} samples"
+        )
     return str(chosen["sample_id"][0])
 
 
@@ -164,7 +184,10 @@ def as_json(found: Mapping[str, Any]) -> Iterator[str]:
     frame: pl.DataFrame = found["samples"]
     yield '{"matched": ' + str(found["matched"]) + ', "samples": ['
     for start in range(0, frame.height, _TOGETHER):
-        rows = [orjson.dumps(row).decode() for row in frame.slice(start, _TOGETHER).iter_rows(named=True)]
+        rows = [
+            orjson.dumps(row).decode()
+            for row in frame.slice(start, _TOGETHER).iter_rows(named=True)
+        ]
         yield ",\n".join(rows) + ("," if start + _TOGETHER < frame.height else "")
     yield "]}"
 

@@ -1,5 +1,5 @@
-"""Check a build against its manifest and reports: every file's hash, every count, the schema, the accounting,
-and that nothing is left of what was taken down.
+"""Check a build against its manifest and reports: every file's hash, every count, the schema, the
+accounting, and that nothing is left of what was taken down.
 """
 
 from __future__ import annotations
@@ -55,14 +55,19 @@ def verify(out: AnyPath, progress: Callable[..., Progress] = Progress) -> list[s
             problems += _accounts(out, manifest)
     except (IntegrityError, OSError, pa.ArrowException, pl.exceptions.PolarsError) as error:
         problems.append(
-            f"accounting: a file under {out / 'work'} cannot be read ({error}); build again into a new folder"
+            f"accounting: a file under {out / 'work'} cannot be read ({error}); build again into a "
+            "new folder"
         )
     with progress("phase 5 of 5: loading", brief=True):
         return problems or _loads(out, manifest)
 
 
-def _files(out: AnyPath, manifest: dict[str, Any], work: Sequence[tuple[AnyPath, str]], shown: Progress) -> list[str]:
-    """Files of the dataset, and of the work folder with their hashes, that are not as they were written."""
+def _files(
+    out: AnyPath, manifest: dict[str, Any], work: Sequence[tuple[AnyPath, str]], shown: Progress
+) -> list[str]:
+    """Files of the dataset, and of the work folder with their hashes, that are not as they were
+    written.
+    """
     problems: list[str] = []
     for name, digest in manifest["files"].items():
         shown.advance(1)
@@ -71,14 +76,22 @@ def _files(out: AnyPath, manifest: dict[str, Any], work: Sequence[tuple[AnyPath,
             problems.append(f"{name}: missing; run the build command again")
         elif sha256_of(path) != digest:
             if name == hand_written.CARD and hand_written.edited(out, digest):
-                problems.append(f"{name}: its notes were edited; run the build command again, which takes them in")
+                problems.append(
+                    f"{name}: its notes were edited; run the build command again, which takes them "
+                    "in"
+                )
             else:
-                problems.append(f"{name}: not the content that the manifest says (sha256); remove it and build again")
+                problems.append(
+                    f"{name}: not the content that the manifest says (sha256); remove it and build "
+                    "again"
+                )
     for path, digest in work:
         shown.advance(1)
         if not storage.exists(path) or sha256_of(path) != digest:
             name = storage.relative(path, good_of(out))
-            problems.append(f"{name}: not what its report says (sha256); build again into a new folder")
+            problems.append(
+                f"{name}: not what its report says (sha256); build again into a new folder"
+            )
     known = {*manifest["files"], "dataset/manifest.json"}
     names = [storage.relative(path, out) for path in storage.files(out / "dataset")]
     problems += [f"{name}: not in the manifest" for name in names if name not in known]
@@ -86,10 +99,17 @@ def _files(out: AnyPath, manifest: dict[str, Any], work: Sequence[tuple[AnyPath,
 
 
 def _taken_down(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
-    """What is left of what is on the takedown list; and whether it is the list that the manifest is of."""
+    """What is left of what is on the takedown list; and whether it is the list that the manifest is
+    of.
+    """
     takedown = kept(out / "work")
     if takedown.fingerprint != manifest.get("takedown", ""):
-        return ["work/takedown.json: not the list that the manifest says (hash); run the build command again"]
+        return [
+            (
+                "work/takedown.json: not the list that the manifest says (hash); run the build "
+                "command again"
+            )
+        ]
     return traces(out, takedown) if takedown else []
 
 
@@ -140,7 +160,9 @@ def _counts(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
         rows = sum(storage.together(_height, paths))
         if (len(paths), rows) != (counts["files"], counts["rows"]):
             said = f"{counts['files']} files with {counts['rows']} rows"
-            problems.append(f"{split}: {len(paths)} files with {rows} rows, the manifest says {said}")
+            problems.append(
+                f"{split}: {len(paths)} files with {rows} rows, the manifest says {said}"
+            )
     return problems
 
 
@@ -149,14 +171,19 @@ def _height(path: AnyPath) -> int:
 
 
 def _loads(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
-    """What the library that will read it sees: splits, row counts, features, and a first row of each split."""
+    """What the library that will read it sees: splits, row counts, features, and a first row of
+    each split.
+    """
     datasets.disable_progress_bars()
     if not manifest["splits"]:
         return []
     try:
         with _beginning(out / "dataset", manifest) as path:
             info = datasets.load_dataset_builder(path).info
-            first = {name: next(iter(rows)) for name, rows in datasets.load_dataset(path, streaming=True).items()}
+            first = {
+                name: next(iter(rows))
+                for name, rows in datasets.load_dataset(path, streaming=True).items()
+            }
     except StepmillError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever the library says is what a user would meet
@@ -174,7 +201,9 @@ def _loads(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
 
 @contextmanager
 def _beginning(dataset: AnyPath, manifest: dict[str, Any]) -> Iterator[str]:
-    """The path of a dataset; of a remote one, of a folder here with its card and the first file of each split."""
+    """The path of a dataset; of a remote one, of a folder here with its card and the first file of
+    each split.
+    """
     if isinstance(dataset, Path):
         yield str(dataset)
         return
@@ -198,5 +227,7 @@ def _accounts(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
         said = manifest["accounting"][unit]
         for key in ("read", "kept", "dropped"):
             if counts[key] != said[key]:
-                problems.append(f"accounting: {counts[key]} {unit}s {key}, the manifest says {said[key]}")
+                problems.append(
+                    f"accounting: {counts[key]} {unit}s {key}, the manifest says {said[key]}"
+                )
     return problems

@@ -1,14 +1,15 @@
 """Pages as they were written: read and number. The one package that knows HTML syntax.
 
-A recorded DOM is the serialisation of a live tree, so it is read the way it was written and never repaired: a WHATWG
-tokenizer with a plain stack of open elements. Void elements and ``/>`` (on any tag) close themselves, an end tag
-closes up to the nearest open element of its name and is ignored where there is none; the content of ``iframe`` and
-``noscript`` is markup like any other, because recorders inline frames there. In SVG and MathML CDATA is text, and the
-content of ``title``, ``style`` and the like is markup, as for a browser.
+A recorded DOM is the serialisation of a live tree, so it is read the way it was written and never
+repaired: a WHATWG tokenizer with a plain stack of open elements. Void elements and ``/>`` (on any
+tag) close themselves, an end tag closes up to the nearest open element of its name and is ignored
+where there is none; the content of ``iframe`` and ``noscript`` is markup like any other, because
+recorders inline frames there. In SVG and MathML CDATA is text, and the content of ``title``,
+``style`` and the like is markup, as for a browser.
 
-Three ways to read a page have one result: `etl.pages.standard` asks a tokenizer library for everything,
-`etl.pages.split` looks pieces up in a memo, and `etl.pages.pieces`, where it is compiled, does that several times as
-fast. Tests hold them equal.
+Three ways to read a page have one result: `etl.pages.standard` asks a tokenizer library for
+everything, `etl.pages.split` looks pieces up in a memo, and `etl.pages.pieces`, where it is
+compiled, does that several times as fast. Tests hold them equal.
 """
 
 from etl.pages.doctype import QUIRKS, STANDARDS

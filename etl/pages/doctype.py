@@ -14,18 +14,23 @@ _DOCTYPE: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _QUIRKY: Final = re.compile(
-    r"-//(?:w3c//dtd (?:html (?:3|4\.0 (?:frameset|transitional)//|experimental)|w3 html)|ietf//dtd html|w3o//|"
-    r"netscape|microsoft|softquad|sq//|sun microsystems|webtechs|spyglass)|-/w3c/dtd html 4\.0 transitional/en$|html$",
+    r"-//(?:w3c//dtd (?:html (?:3|4\.0 (?:frameset|transitional)//|experimental)|w3 "
+    r"html)|ietf//dtd html|w3o//|"
+    r"netscape|microsoft|softquad|sq//|sun microsystems|webtechs|spyglass)|-/w3c/dtd html 4\.0 "
+    r"transitional/en$|html$",
     re.IGNORECASE,
 )
-_QUIRKY_ALONE: Final = re.compile(r"-//w3c//dtd html 4\.01 (?:frameset|transitional)//", re.IGNORECASE)
+_QUIRKY_ALONE: Final = re.compile(
+    r"-//w3c//dtd html 4\.01 (?:frameset|transitional)//", re.IGNORECASE
+)
 
 
 def mode(head: str) -> str:
-    """The mode of a document by its beginning: `STANDARDS`, `QUIRKS`, or nothing if it has no document type.
+    """The mode of a document by its beginning: `STANDARDS`, `QUIRKS`, or nothing if it has no
+    document type.
 
-    In quirks mode ids and classes are compared without regard to case. A page without a document type may have had
-    one: what recorders write often begins with the root element.
+    In quirks mode ids and classes are compared without regard to case. A page without a document
+    type may have had one: what recorders write often begins with the root element.
     """
     found = _DOCTYPE.match(head)
     if found is None:

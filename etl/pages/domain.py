@@ -1,8 +1,9 @@
 """The domain of a step: the registrable domain of its URL.
 
-By the ICANN part of the public suffix list that the package publicsuffixlist bundles (never fetched; its version is
-part of the fingerprint). An unlisted top level domain: the last two labels; an IP address or a single label: the
-host itself; no URL: the recording's website; nothing: ``unknown``.
+By the ICANN part of the public suffix list that the package publicsuffixlist bundles (never
+fetched; its version is part of the fingerprint). An unlisted top level domain: the last two labels;
+an IP address or a single label: the host itself; no URL: the recording's website; nothing:
+``unknown``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ UNKNOWN: Final = "unknown"
 
 
 class Domain(NamedTuple):
-    """A registrable domain, the full host under it, and where it was read from (``url``, ``website``, ``none``)."""
+    """A registrable domain, the full host under it, and where it was read from (``url``,
+    ``website``, ``none``).
+    """
 
     domain: str
     subdomain: str

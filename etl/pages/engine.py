@@ -1,7 +1,9 @@
-"""Which path reads and prunes pages: the compiled one (`etl.pages.pieces`) if it is there, else plain Python.
+"""Which path reads and prunes pages: the compiled one (`etl.pages.pieces`) if it is there, else
+plain Python.
 
-`hatch_build.py` compiles it on installation, where there is a C compiler and Python's headers. Both give the same
-bytes. A compiled file that was made of other sources than these is never used. ``STEPMILL_PLAIN=1`` asks for plain.
+`hatch_build.py` compiles it on installation, where there is a C compiler and Python's headers. Both
+give the same bytes. A compiled file that was made of other sources than these is never used.
+``STEPMILL_PLAIN=1`` asks for plain.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from pathlib import Path
 from typing import Any, Final
 
 LIST: Final = "pieces.sources"
-"""Names what the compiled module is made of, and whatever else it must fit because it knows much of what that does."""
+"""Names what the compiled module is made of, and whatever else it must fit because it knows much of
+what that does.
+"""
 
 
 def fingerprint(folder: Path) -> str:
@@ -30,17 +34,29 @@ def _load() -> tuple[Any, str]:
     try:
         module: Any = importlib.import_module("etl.pages.pieces")
     except ModuleNotFoundError:
-        return None, "plain Python (not compiled: no C compiler or Python headers when stepmill was installed)"
+        return (
+            None,
+            (
+                "plain Python (not compiled: no C compiler or Python headers when stepmill was "
+                "installed)"
+            ),
+        )
     except ImportError as error:
-        warnings.warn(f"the compiled reader cannot be loaded ({error}); pages are read by plain Python", stacklevel=2)
+        warnings.warn(
+            f"the compiled reader cannot be loaded ({error}); pages are read by plain Python",
+            stacklevel=2,
+        )
         return None, f"plain Python (the compiled reader cannot be loaded: {error})"
     if fingerprint(Path(__file__).parent) != module.SOURCES:
         warnings.warn(
-            f"{module.__file__} was made of other sources than are here now; pages are read by plain Python, slower. "
-            "Install stepmill again to compile it.",
+            f"{module.__file__} was made of other sources than are here now; pages are read by "
+            f"plain Python, slower. Install stepmill again to compile it.",
             stacklevel=2,
         )
-        return None, "plain Python (the compiled reader is of other sources; install stepmill again)"
+        return (
+            None,
+            "plain Python (the compiled reader is of other sources; install stepmill again)",
+        )
     return module, "compiled code"
 
 

@@ -1,4 +1,6 @@
-"""SVG and MathML in a page: which elements are theirs, and where a parser reads by their rules instead of HTML's."""
+"""SVG and MathML in a page: which elements are theirs, and where a parser reads by their rules
+instead of HTML's.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,9 @@ FOREIGN_TAGS: Final = {"svg": SVG, "math": MATHML}
 """Tags that begin SVG and MathML in HTML."""
 
 _BREAK_OUT: Final = frozenset(
-    "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing menu meta "
-    "nobr ol p pre ruby s small span strong strike sub sup table tt u ul var html".split()
+    "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li "
+    "listing menu meta nobr ol p pre ruby s small span strong strike sub sup table tt u ul var "
+    "html".split()
 )
 """Tags that a parser never makes SVG or MathML of."""
 

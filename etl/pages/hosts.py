@@ -1,8 +1,9 @@
 """The host in a URL as people record it: as a browser reads it, and without a scheme too.
 
-Backslashes are slashes, any number of them; names are in lower case and ASCII (IDNA), without the dot at the end, user
-and port. ``blob:``, ``filesystem:`` and ``view-source:`` stand before the URL that they are of. What has no host
-(``about:``, ``data:``, a file of this machine, a path) has none here.
+Backslashes are slashes, any number of them; names are in lower case and ASCII (IDNA), without the
+dot at the end, user and port. ``blob:``, ``filesystem:`` and ``view-source:`` stand before the URL
+that they are of. What has no host (``about:``, ``data:``, a file of this machine, a path) has none
+here.
 """
 
 from __future__ import annotations
@@ -44,7 +45,11 @@ def host_of(url: str) -> str:
 
 def _is_host_with_port(name: str, rest: str) -> bool:
     """Whether what looks like a scheme is a host before its port."""
-    return _PORT.match(rest) is not None and ("." in name or len(name) > 1) and name.lower() not in _WEB
+    return (
+        _PORT.match(rest) is not None
+        and ("." in name or len(name) > 1)
+        and name.lower() not in _WEB
+    )
 
 
 def _is_address(host: str) -> bool:

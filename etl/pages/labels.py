@@ -1,8 +1,8 @@
 """What an element is called, for the words in which an action on it is told.
 
-Only what the page shows is a label: a model that is trained to name it must have seen it. Attributes that the rules
-take out, and text that a browser or the rules leave out, name nothing. A list to choose from is called by its label,
-never by all that can be chosen.
+Only what the page shows is a label: a model that is trained to name it must have seen it.
+Attributes that the rules take out, and text that a browser or the rules leave out, name nothing. A
+list to choose from is called by its label, never by all that can be chosen.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ _TYPED: Final = frozenset(("textarea",))
 
 
 def label_of(page: pages.Page, element: int, pruner: Pruner | None = None) -> str:
-    """A label of at most 80 characters, empty if there is none. pruner: of the rules by which the page is shown; None:
-    as it was recorded.
+    """A label of at most 80 characters, empty if there is none. pruner: of the rules by which the
+    page is shown; None: as it was recorded.
     """
     token = page.tokens[page.position(element)]
     attributes = token.attributes()
     if pruner is not None:
-        attributes = {name: value for name, value in attributes.items() if pruner.shows(name, value)}
+        attributes = {
+            name: value for name, value in attributes.items() if pruner.shows(name, value)
+        }
     text = _text(page, element, pruner)
     typed = token.tag in _TYPED
     candidates = [attributes.get(name, "") for name in _NAMES]

@@ -1,8 +1,10 @@
-"""The page as scripts and locators have it: without what a browser reads and keeps out of the document.
+"""The page as scripts and locators have it: without what a browser reads and keeps out of the
+document.
 
-With scripts on, and recorded pages had them on, the content of ``noscript`` is no element and no text. That of
-``template`` is no part of the document either, unless it is a shadow root. Both end where a browser has them end; one
-that is never closed ends with what is around it, because only a recorder can have written it so.
+With scripts on, and recorded pages had them on, the content of ``noscript`` is no element and no
+text. That of ``template`` is no part of the document either, unless it is a shadow root. Both end
+where a browser has them end; one that is never closed ends with what is around it, because only a
+recorder can have written it so.
 """
 
 from __future__ import annotations
@@ -26,9 +28,14 @@ _IN_NOTHING, _IN_NOSCRIPT, _IN_TEMPLATE, _IN_UNCLOSED = range(4)
 
 
 def is_shadow_root(token: Token) -> bool:
-    """Whether a ``template`` is the shadow root of the element around it. ``shadowroot`` is what Chrome wrote once."""
+    """Whether a ``template`` is the shadow root of the element around it. ``shadowroot`` is what
+    Chrome wrote once.
+    """
     attributes = token.attributes()
-    return attributes.get("shadowrootmode", attributes.get("shadowroot", "")).lower() in ("open", "closed")
+    return attributes.get("shadowrootmode", attributes.get("shadowroot", "")).lower() in (
+        "open",
+        "closed",
+    )
 
 
 def inert(page: Page) -> list[Inert]:
@@ -57,7 +64,9 @@ def in_document(page: Page, elements: Sequence[int]) -> list[int]:
 
 
 def live(page: Page) -> Live:
-    """A page as scripts and locators have it. Linear in the page; the page itself if nothing in it is inert."""
+    """A page as scripts and locators have it. Linear in the page; the page itself if nothing in it
+    is inert.
+    """
     if page.live is None:
         gaps = inert(page)
         if gaps:
@@ -104,7 +113,9 @@ def _without(page: Page, gaps: list[Inert]) -> Page:
 
 
 def _inert(tokens: Sequence[Token]) -> Iterator[Inert]:
-    openers = [token.tag for token in tokens if token.kind == START and token.tag in (NOSCRIPT, TEMPLATE)]
+    openers = [
+        token.tag for token in tokens if token.kind == START and token.tag in (NOSCRIPT, TEMPLATE)
+    ]
     if not openers:
         return
     last = {token.tag: place for place, token in enumerate(tokens) if token.kind == END}
@@ -129,8 +140,16 @@ def _inert(tokens: Sequence[Token]) -> Iterator[Inert]:
         elif kind == START:
             opened.append(tag)
             around[tag] += 1
-            if state == _IN_NOTHING and (tag == NOSCRIPT or (tag == TEMPLATE and not is_shadow_root(token))):
-                state = _IN_UNCLOSED if last.get(tag, -1) < place else _IN_NOSCRIPT if tag == NOSCRIPT else _IN_TEMPLATE
+            if state == _IN_NOTHING and (
+                tag == NOSCRIPT or (tag == TEMPLATE and not is_shadow_root(token))
+            ):
+                state = (
+                    _IN_UNCLOSED
+                    if last.get(tag, -1) < place
+                    else _IN_NOSCRIPT
+                    if tag == NOSCRIPT
+                    else _IN_TEMPLATE
+                )
                 opener, depth, first = place, len(opened), element
         elif kind == END and around[tag]:
             _pop(opened, around, tag)

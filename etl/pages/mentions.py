@@ -1,8 +1,9 @@
 """Domains that a text names, however their hosts are written in it (`etl.pages.hosts`).
 
-A host stands by itself: ``shop.example`` is named by ``www.shop.example:8080`` and not by ``bookshop.example`` or
-``shop.example.net``. It is looked for in the text as it is, and without the escapes of addresses and of JSON; names may
-be in any case, in ASCII or not, and with a tab or a line break inside, which browsers leave out.
+A host stands by itself: ``shop.example`` is named by ``www.shop.example:8080`` and not by
+``bookshop.example`` or ``shop.example.net``. It is looked for in the text as it is, and without the
+escapes of addresses and of JSON; names may be in any case, in ASCII or not, and with a tab or a
+line break inside, which browsers leave out.
 """
 
 from __future__ import annotations
@@ -58,7 +59,11 @@ def _unescaped(escape: re.Match[str]) -> str:
 
 def _folded(text: str) -> str:
     """A text in one case, with characters that a name may have for others made the others."""
-    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text.translate(_DOTS)).casefold()
+    return (
+        text.lower()
+        if text.isascii()
+        else unicodedata.normalize("NFKC", text.translate(_DOTS)).casefold()
+    )
 
 
 def _broken(text: str) -> Iterator[str]:
@@ -76,4 +81,6 @@ def _patterns(domain: str) -> tuple[re.Pattern[str], ...]:
         spelt = {domain, _folded(domain.encode().decode("idna"))}
     except UnicodeError:
         spelt = {domain}
-    return tuple(re.compile(rf"(?<![\w-]){re.escape(name)}(?!\.?[^\W_]|-)") for name in sorted(spelt))
+    return tuple(
+        re.compile(rf"(?<![\w-]){re.escape(name)}(?!\.?[^\W_]|-)") for name in sorted(spelt)
+    )

@@ -13,8 +13,9 @@ from etl.pages.tokens import Token
 
 
 class Inert(NamedTuple):
-    """Content that is no part of the document. opener: the place of the start tag, whose text is content too; end: of
-    the first token that is not; first, elements: index of its first element, and how many there are.
+    """Content that is no part of the document. opener: the place of the start tag, whose text is
+    content too; end: of the first token that is not; first, elements: index of its first element,
+    and how many there are.
     """
 
     opener: int
@@ -44,10 +45,11 @@ class CompiledTokens(Protocol):
 
 
 class Page:
-    """A page as written: its tokens in order, and how many elements it has. Not to be changed: `read` shares pages.
+    """A page as written: its tokens in order, and how many elements it has. Not to be changed:
+    `read` shares pages.
 
-    flags: a byte a token, 1 where an element begins. mode: as `etl.pages.doctype` has it. note: a place for the pruner,
-    as on tokens. inert, live: places for `etl.pages.live`.
+    flags: a byte a token, 1 where an element begins. mode: as `etl.pages.doctype` has it. note: a
+    place for the pruner, as on tokens. inert, live: places for `etl.pages.live`.
     """
 
     __slots__ = ("_positions", "elements", "flags", "inert", "live", "mode", "note", "tokens")
@@ -68,7 +70,9 @@ class Page:
         return None if isinstance(self.tokens, list) else cast("CompiledTokens", self.tokens)
 
     def node(self, element: int) -> int:
-        """Our id of an element given by its index in document order: counted from the end, the last one is 0."""
+        """Our id of an element given by its index in document order: counted from the end, the last
+        one is 0.
+        """
         return self.elements - 1 - element
 
     def position(self, element: int) -> int:
@@ -80,8 +84,9 @@ class Page:
         return int(self._positions[element])
 
     def having(self, tag: str, text: str) -> list[tuple[int, Token]]:
-        """Elements of a tag, of any if it is empty, that may have a text in the value of an attribute: it stands in
-        their markup, or a reference does, or only the library can read them. Each with its token.
+        """Elements of a tag, of any if it is empty, that may have a text in the value of an
+        attribute: it stands in their markup, or a reference does, or only the library can read
+        them. Each with its token.
 
         A text with U+FFFD is not to be found so: it may have been written as NUL.
         """
@@ -92,12 +97,17 @@ class Page:
             elements = ((element, token) for element, token in elements if token.tag == tag)  # type: ignore[assignment]
         if not text:
             return list(elements)
-        return [pair for pair in elements if text in (markup := pair[1].markup) or "&" in markup or pair[1].odd]
+        return [
+            pair
+            for pair in elements
+            if text in (markup := pair[1].markup) or "&" in markup or pair[1].odd
+        ]
 
 
 class Live(NamedTuple):
-    """A page without its inert content. elements: by their index in the whole page (None: it is the whole page).
-    gaps: (place of a start tag in it, how many elements of the whole page inside are left out), in order.
+    """A page without its inert content. elements: by their index in the whole page (None: it is the
+    whole page). gaps: (place of a start tag in it, how many elements of the whole page inside are
+    left out), in order.
     """
 
     page: Page

@@ -1,23 +1,24 @@
 """Pruning: from a recorded page to the text a model sees.
 
-The rules are the reference pipeline's (ScribeAgent, arXiv 2411.15004); which tags and attributes they name is the
-recipe's. Every element is numbered (``node``: its index counted from the end of document order). Dropped with their
-content: the recipe's ``dropped_with_content`` tags, ``noembed`` and ``noframes``, of which a browser shows nothing,
-comments, and text inside ``template`` (a shadow root is content).
-Other tags off the allow-list are unwrapped. Of the attributes only the listed ones stay, minus what reads like a hash:
-a class token, or another value over 32 characters, with at most ``min_chars_per_token`` characters a token. Of one
-whose name contains ``style`` only ``style_kept_only_as`` stays, where its value contains that. Event handlers are
-emptied. Elements left empty are removed from the leaves up, unless their tag or an attribute says that they matter.
+The rules are the reference pipeline's (ScribeAgent, arXiv 2411.15004); which tags and attributes
+they name is the recipe's. Every element is numbered (``node``: its index counted from the end of
+document order). Dropped with their content: the recipe's ``dropped_with_content`` tags, ``noembed``
+and ``noframes``, of which a browser shows nothing, comments, and text inside ``template`` (a shadow
+root is content). Other tags off the allow-list are unwrapped. Of the attributes only the listed
+ones stay, minus what reads like a hash: a class token, or another value over 32 characters, with at
+most ``min_chars_per_token`` characters a token. Of one whose name contains ``style`` only
+``style_kept_only_as`` stays, where its value contains that. Event handlers are emptied. Elements
+left empty are removed from the leaves up, unless their tag or an attribute says that they matter.
 Tags and texts are joined by single spaces; inside ``pre`` and ``textarea`` nothing is added.
 
 A recipe may go beyond the reference: `PruneRules` from ``inert_content`` on.
 
-Two departures from the reference. NUL characters vanish, as they do in a browser. Recorder markers are removed
-whatever the recipe's lists say: they tell the answer.
+Two departures from the reference. NUL characters vanish, as they do in a browser. Recorder markers
+are removed whatever the recipe's lists say: they tell the answer.
 
-One pass over the page's tokens. What a token contributes does not depend on where it stands, so it is worked out once
-and noted on the token, which `etl.pages` keeps: recorded pages repeat. An empty element is dropped by truncating the
-output when it closes.
+One pass over the page's tokens. What a token contributes does not depend on where it stands, so it
+is worked out once and noted on the token, which `etl.pages` keeps: recorded pages repeat. An empty
+element is dropped by truncating the output when it closes.
 """
 
 from __future__ import annotations
@@ -31,7 +32,19 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from etl import pages
-from etl.pages import EMPTY, END, OTHER, START, Note, Page, Token, engine, is_shadow_root, resolve, resolve_in_attribute
+from etl.pages import (
+    EMPTY,
+    END,
+    OTHER,
+    START,
+    Note,
+    Page,
+    Token,
+    engine,
+    is_shadow_root,
+    resolve,
+    resolve_in_attribute,
+)
 from etl.pages.addresses import JavascriptRule, shortened
 
 RECORDER_MARKERS: Final = re.compile(
@@ -41,7 +54,9 @@ RECORDER_MARKERS: Final = re.compile(
 """Attributes that recorders put into pages; they mark the target or number the elements."""
 
 PSEUDO_ELEMENT: Final = re.compile(r"</?::-?[a-zA-Z][a-zA-Z-]*(?:\([^()<>]*\))?\s*/?>")
-"""What recorders write as text where a style sheet puts something before or after an element's own content."""
+"""What recorders write as text where a style sheet puts something before or after an element's own
+content.
+"""
 
 MEMO_BYTES: Final = 64 * 2**20
 """Bound of the memos of attribute values; when it is reached they start again empty."""
@@ -50,7 +65,9 @@ _NAMES_LIMIT: Final = 20_000  # names of attributes that are remembered
 _LONGEST_NAME: Final = 64
 _LONGEST_VALUE: Final = 512  # characters; longer ones hardly come again
 
-_ENTRY_OVERHEAD: Final = 400  # measured bytes of an entry: key, value, their strings' headers, the slot
+_ENTRY_OVERHEAD: Final = (
+    400  # measured bytes of an entry: key, value, their strings' headers, the slot
+)
 _FALLBACKS: Final = frozenset(("noembed", "noframes"))  # a browser shows nothing of them
 _LITERAL_TAGS: Final = frozenset(("pre", "textarea"))
 _WHITE_SPACE: Final = re.compile(r"\s+")
@@ -58,26 +75,47 @@ _WHITE_SPACE: Final = re.compile(r"\s+")
 _DEEP: Final = 512  # open elements, more than any page that people see has
 
 # Operations of a piece.
-_TEXT, _OPEN, _OPEN_REMOVABLE, _UNWRAP, _SINGLE, _CLOSE, _DROP, _LITERAL, _LITERAL_REMOVABLE, _TEMPLATE = range(10)
-# Marks of an open element; otherwise the length of the output after its start tag: it goes if nothing was added.
-_KEPT, _UNWRAPPED, _HIDES_TEXT, _DROPPED = -1, -2, -3, -4  # _DROPPED - n: the output is cut back to n when it closes
+(
+    _TEXT,
+    _OPEN,
+    _OPEN_REMOVABLE,
+    _UNWRAP,
+    _SINGLE,
+    _CLOSE,
+    _DROP,
+    _LITERAL,
+    _LITERAL_REMOVABLE,
+    _TEMPLATE,
+) = range(10)
+# Marks of an open element; otherwise the length of the output after its start tag: it goes if
+# nothing was added.
+_KEPT, _UNWRAPPED, _HIDES_TEXT, _DROPPED = (
+    -1,
+    -2,
+    -3,
+    -4,
+)  # _DROPPED - n: the output is cut back to n when it closes
 
 
 _Piece = tuple[int, str, str, str, str]
-"""What one token contributes: an operation, the tag, its start tag before and after the node id, the text after it."""
+"""What one token contributes: an operation, the tag, its start tag before and after the node id,
+the text after it.
+"""
 
 
 @dataclass(frozen=True)
 class PruneRules:
     """Which markup stays. Lists as in the recipe; see the module docstring for what each does.
 
-    style_kept_only_as: what stays of an attribute with ``style`` in its name, where its value contains this; empty:
-    none stays. min_chars_per_token: of class tokens and of values over 32 characters, more than this.
+    style_kept_only_as: what stays of an attribute with ``style`` in its name, where its value
+    contains this; empty: none stays. min_chars_per_token: of class tokens and of values over 32
+    characters, more than this.
 
-    inert_content: whether content of ``noscript`` and ``template`` stays, of which a browser with scripts shows nothing
-    (but for shadow roots); node ids count it in any case. pseudo_elements: whether marks like ``<::before>`` stay, that
-    recorders write as text. max_data_uri: characters of the longest data URI that stays (0: of any length); a longer
-    one leaves its media type. javascript_urls: ``keep`` them, leave ``short`` ones without the program, or ``drop``.
+    inert_content: whether content of ``noscript`` and ``template`` stays, of which a browser with
+    scripts shows nothing (but for shadow roots); node ids count it in any case. pseudo_elements:
+    whether marks like ``<::before>`` stay, that recorders write as text. max_data_uri: characters
+    of the longest data URI that stays (0: of any length); a longer one leaves its media type.
+    javascript_urls: ``keep`` them, leave ``short`` ones without the program, or ``drop``.
     """
 
     kept_tags: frozenset[str]
@@ -95,7 +133,9 @@ class PruneRules:
 
 
 class Pruned(NamedTuple):
-    """A pruned page: the observation, and the start tag of the element asked for (empty if it is not in there)."""
+    """A pruned page: the observation, and the start tag of the element asked for (empty if it is
+    not in there).
+    """
 
     observation: str
     start_tag: str
@@ -104,14 +144,16 @@ class Pruned(NamedTuple):
 class Pruner:
     """Prunes pages by fixed rules; keeps what tokens contribute for the next page.
 
-    count_tokens: the number of tokens of a string under the vocabulary that the characters-per-token rule uses.
-    dropped: the tags that go with their content.
+    count_tokens: the number of tokens of a string under the vocabulary that the
+    characters-per-token rule uses. dropped: the tags that go with their content.
     """
 
     def __init__(self, rules: PruneRules, count_tokens: Callable[[str], int]) -> None:
         self.rules = rules
         self._count_tokens = count_tokens
-        self._kept_attributes = {name for name in rules.kept_attributes if not RECORDER_MARKERS.search(name)}
+        self._kept_attributes = {
+            name for name in rules.kept_attributes if not RECORDER_MARKERS.search(name)
+        }
         self.dropped = rules.dropped_with_content | (_FALLBACKS - rules.kept_tags)
         self._readable: dict[str, bool] = {}
         self._shown = _Shown(self._varies)
@@ -119,10 +161,11 @@ class Pruner:
         self._notes: Any = engine.PIECES and engine.PIECES.Notes(self)
 
     def prune(self, page: Page, element: int | None = None, keep: bool = False) -> Pruned:
-        """The observation of a page, and the start tag as it stands there of the element with this index.
+        """The observation of a page, and the start tag as it stands there of the element with this
+        index.
 
-        keep: that element stays whatever the rules say (unless something around it is dropped with its content).
-        Linear in the page.
+        keep: that element stays whatever the rules say (unless something around it is dropped with
+        its content). Linear in the page.
         """
         observation, owner = page.note
         if owner is not self:
@@ -147,7 +190,9 @@ class Pruner:
         if (compiled_tokens := shown.page.compiled) is not None:
             piece = None if kept < 0 else self.kept(tokens[kept])
             with pages.COMPILED:
-                return _joined(*self._notes.prune(compiled_tokens, page.elements, shown.gaps, kept, piece))
+                return _joined(
+                    *self._notes.prune(compiled_tokens, page.elements, shown.gaps, kept, piece)
+                )
         writer = _Writer(self, page.elements)
         if kept >= 0:
             writer.kept = tokens[kept].copy()
@@ -162,7 +207,9 @@ class Pruner:
         return _joined("".join(writer.out), writer.was_literal)
 
     def start_tag(self, page: Page, element: int) -> str:
-        """The start tag of one element as the rules leave it, whether or not it would stay in the observation."""
+        """The start tag of one element as the rules leave it, whether or not it would stay in the
+        observation.
+        """
         token = page.tokens[page.position(element)]
         _, _, before, after, _, owner = token.note
         if owner is not self or not before:
@@ -177,10 +224,11 @@ class Pruner:
         return op, token.tag, before, after, text
 
     def note(self, token: Token) -> Note:
-        """Work out what a token contributes, in the form that `_Writer.run` takes, and note it on the token.
+        """Work out what a token contributes, in the form that `_Writer.run` takes, and note it on
+        the token.
 
-        What is written together is one string there: an end tag and the text after it, a start tag and its text.
-        An element that holds text is never empty.
+        What is written together is one string there: an end tag and the text after it, a start tag
+        and its text. An element that holds text is never empty.
         """
         op, tag, before, after, text = self.piece(token)
         if op == _CLOSE:
@@ -232,11 +280,19 @@ class Pruner:
     def tag_bits(self, tag: str) -> int:
         """What the rules say of a tag, as `etl.pages.pieces` has it."""
         rules = self.rules
-        lists = self.dropped, rules.kept_tags, rules.kept_when_empty_tags, _LITERAL_TAGS, ("template",)
+        lists = (
+            self.dropped,
+            rules.kept_tags,
+            rules.kept_when_empty_tags,
+            _LITERAL_TAGS,
+            ("template",),
+        )
         return sum((tag in found) << bit for bit, found in enumerate((*lists, pages.VOID_TAGS)))
 
     def name_bits(self, name: str) -> int:
-        """What they say of an attribute by its name in lower case: 1 it may stay, 2 then its element does too."""
+        """What they say of an attribute by its name in lower case: 1 it may stay, 2 then its
+        element does too.
+        """
         return self._varies(name) + 2 * (name in self.rules.kept_when_empty_attributes)
 
     def _grow(self, characters: int) -> None:
@@ -268,7 +324,9 @@ class Pruner:
         if shown:
             names = sorted(shown)
             if removable:
-                removable = not any(shown[name] for name in names if name in self.rules.kept_when_empty_attributes)
+                removable = not any(
+                    shown[name] for name in names if name in self.rules.kept_when_empty_attributes
+                )
             behind = bisect_left(names, "node")
             before += "".join([shown[name] for name in names[:behind]])
             after += "".join([shown[name] for name in names[behind:]])
@@ -276,7 +334,11 @@ class Pruner:
         if token.kind == EMPTY:
             if removable:
                 return _SINGLE, "", ""
-            return _SINGLE, before, f"{after}/> " if tag in pages.VOID_TAGS else f"{after}> </{tag}> "
+            return (
+                _SINGLE,
+                before,
+                f"{after}/> " if tag in pages.VOID_TAGS else f"{after}> </{tag}> ",
+            )
         if tag in _LITERAL_TAGS:
             return (_LITERAL_REMOVABLE if removable else _LITERAL), before, after + "> "
         return (_OPEN_REMOVABLE if removable else _OPEN), before, after + "> "
@@ -285,10 +347,16 @@ class Pruner:
         """Whether it depends on its value if an attribute stays; else it goes."""
         if name in self._kept_attributes:
             return name != "node"
-        return "script" not in name and not RECORDER_MARKERS.search(name) and (_is_handler(name) or "style" in name)
+        return (
+            "script" not in name
+            and not RECORDER_MARKERS.search(name)
+            and (_is_handler(name) or "style" in name)
+        )
 
     def shown(self, name: str, written: str) -> str:
-        """How an attribute with this value stands in a start tag, with a space before it; empty if it goes."""
+        """How an attribute with this value stands in a start tag, with a space before it; empty if
+        it goes.
+        """
         value = self._value(name, resolve_in_attribute(written) if "&" in written else written)
         return f" {name}={value}" if value else ""
 
@@ -302,7 +370,11 @@ class Pruner:
         if name in self._kept_attributes:
             if name == "class":
                 known = self._readable
-                tokens = [token for token in value.split() if (known[token] if token in known else self._reads(token))]
+                tokens = [
+                    token
+                    for token in value.split()
+                    if (known[token] if token in known else self._reads(token))
+                ]
                 return _quoted(" ".join(tokens)) if tokens else ""
             value = shortened(name, value, rules.max_data_uri, rules.javascript_urls)
             if name in rules.never_filtered_attributes:
@@ -334,7 +406,9 @@ def _is_handler(name: str) -> bool:
 
 
 class _Shown(dict[str, "dict[str, str] | None"]):
-    """By an attribute's name, how it stands in a start tag with each value as written; None if it never stays."""
+    """By an attribute's name, how it stands in a start tag with each value as written; None if it
+    never stays.
+    """
 
     def __init__(self, varies: Callable[[str], bool]) -> None:
         super().__init__()
@@ -348,7 +422,9 @@ class _Shown(dict[str, "dict[str, str] | None"]):
 
 
 def _joined(text: str, literal: bool) -> str:
-    """A page as it was written: single spaces, one at the end; literal: if white space counted somewhere in it."""
+    """A page as it was written: single spaces, one at the end; literal: if white space counted
+    somewhere in it.
+    """
     if literal and (not text.isprintable() or "  " in text or text[:1] == " " or text[-1:] != " "):
         words = text.split()
         return " ".join(words) + " " if words else ""
@@ -365,7 +441,9 @@ def _escape(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Text as it stands between tags: white space collapsed, escaped, one space at the end; empty if there is none."""
+    """Text as it stands between tags: white space collapsed, escaped, one space at the end; empty
+    if there is none.
+    """
     text = text.strip()
     if not text.isprintable() or "  " in text:  # of white space only " " is printable
         text = " ".join(text.replace("\0", "").split())
@@ -373,7 +451,9 @@ def _one_line(text: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    """An attribute's value with its quotes: double ones, unless it holds some and no single ones."""
+    """An attribute's value with its quotes: double ones,
+    unless it holds some and no single ones.
+    """
     if value.isalnum():
         return f'"{value}"'
     if not value.isprintable() or "  " in value:
@@ -387,8 +467,9 @@ def _quoted(value: str) -> str:
 class _Writer:
     """The state of one traversal: what is open, and the output so far.
 
-    `run` is the loop that pages spend their time in; it writes out the common operations and leaves what is inside
-    ``pre``, ``textarea`` and ``template`` to `step`, which knows them all. Tests hold ``run`` equal to ``step``.
+    `run` is the loop that pages spend their time in; it writes out the common operations and leaves
+    what is inside ``pre``, ``textarea`` and ``template`` to `step`, which knows them all. Tests
+    hold ``run`` equal to ``step``.
     """
 
     __slots__ = (
@@ -424,7 +505,14 @@ class _Writer:
                 self.step(token)
         while (self.literal or self.template) and (token := next(tokens, None)) is not None:  # type: ignore[assignment]
             self.step(token)
-        out, names, marks, node, pruner, kept = self.out, self.names, self.marks, self.node, self.pruner, self.kept
+        out, names, marks, node, pruner, kept = (
+            self.out,
+            self.names,
+            self.marks,
+            self.node,
+            self.pruner,
+            self.kept,
+        )
         append = out.append
         for token in tokens:
             op, tag, before, after, text, owner = token.note
@@ -447,7 +535,9 @@ class _Writer:
                         continue
                     elif mark <= _DROPPED:
                         del out[_DROPPED - mark :]
-                elif len(names) > _DEEP:  # looking for the tag among so many, again and again, would be quadratic
+                elif (
+                    len(names) > _DEEP
+                ):  # looking for the tag among so many, again and again, would be quadratic
                     self.node = node
                     self.counts = Counter(names)
                     self.step(token)
@@ -480,7 +570,9 @@ class _Writer:
             elif op != _TEXT:
                 self.node = node
                 self.step(token)
-                while (self.literal or self.template) and (following := next(tokens, None)) is not None:
+                while (self.literal or self.template) and (
+                    following := next(tokens, None)
+                ) is not None:
                     self.step(following)
                 node = self.node
                 continue
@@ -495,7 +587,9 @@ class _Writer:
 
     def step(self, token: Token) -> None:
         """Write one token, whatever is open."""
-        op, tag, before, after, text = (self.pruner.kept if token is self.kept else self.pruner.piece)(token)
+        op, tag, before, after, text = (
+            self.pruner.kept if token is self.kept else self.pruner.piece
+        )(token)
         if op == _CLOSE:
             if tag in (self.names if self.counts is None else self.counts):
                 self._close(tag)

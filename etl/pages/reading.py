@@ -20,17 +20,18 @@ PAGES_CHARACTERS: Final = 16 * 2**20
 """Bound of the latest pages that are kept whole."""
 
 _DONE_CHARACTERS: Final = 4 * 2**20
-"""The same where those before a page that is read again are done with: memory that is fresh to the caches costs more
-than reading the odd page once more.
+"""The same where those before a page that is read again are done with: memory that is fresh to the
+caches costs more than reading the odd page once more.
 """
 
 
 class _Pages(dict[tuple[int, str, str], tuple[str, Page]]):
-    """The latest pages, bounded by their characters: stages read a page one after the other, recordings repeat it.
+    """The latest pages, bounded by their characters: stages read a page one after the other,
+    recordings repeat it.
 
-    One stage goes through the pages of a workflow, then the next does; so what came before a page that is read again
-    is likely to be done with. The key is a sample of the page, because hashing all of it takes as long as a good part
-    of reading it.
+    One stage goes through the pages of a workflow, then the next does; so what came before a page
+    that is read again is likely to be done with. The key is a sample of the page, because hashing
+    all of it takes as long as a good part of reading it.
     """
 
     def __init__(self) -> None:
@@ -65,8 +66,8 @@ _PAGES: Final = _Pages()
 
 
 def read(html: str, utf8: bytes | None = None) -> Page:
-    """Read a page as written. Equal to `read_plain` for every string. utf8: of the page (`etl.files.hashes`), if it is
-    there already.
+    """Read a page as written. Equal to `read_plain` for every string. utf8: of the page
+    (`etl.files.hashes`), if it is there already.
     """
     key = _PAGES.key(html)
     known = _PAGES.get(key)
@@ -103,7 +104,9 @@ def _read_compiled(pieces: list[Any], html: str, utf8: bytes | None) -> Page | N
 
 
 def _odd_piece(text: str) -> tuple[Token | None, int]:
-    """The token of a tag whose extent can be misread, and how many pieces of the text are its own."""
+    """The token of a tag whose extent can be misread,
+    and how many pieces of the text are its own.
+    """
     pieces = text.split("<")
     rest = iter(pieces[1:])
     token = odd_tag(pieces[0], rest)
@@ -118,10 +121,14 @@ def _new_pieces() -> Any:
     def raw(token: Token, more: str) -> Token:
         return raw_token(token, token.raw_text + more)
 
-    return engine.PIECES.Pieces(VOID_TAGS, RAW_TAGS, plain_token, _text_token, _odd_piece, raw, PIECE_OVERHEAD)
+    return engine.PIECES.Pieces(
+        VOID_TAGS, RAW_TAGS, plain_token, _text_token, _odd_piece, raw, PIECE_OVERHEAD
+    )
 
 
 COMPILED: Final = threading.Lock()
-"""Held while compiled code works on pieces: it calls Python, where another thread may get its turn."""
+"""Held while compiled code works on pieces: it calls Python,
+where another thread may get its turn.
+"""
 
 _PIECES: Final[list[Any] | None] = None if engine.PIECES is None else [_new_pieces()]

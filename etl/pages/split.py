@@ -1,9 +1,10 @@
 """Reading a page by its pieces, in plain Python.
 
-The page is split at ``<``, which the C library does at gigabytes per second, into pieces of one markup token and the
-text after it. Recorded pages repeat: runs of pieces that the page before had too take its tokens over, and every other
-piece is looked up in a memo. A piece that is not known is parsed once; what does not stand alone (comments, raw text,
-quoted ``<``) is joined first. What would take more than linear time is left to `etl.pages.standard`.
+The page is split at ``<``, which the C library does at gigabytes per second, into pieces of one
+markup token and the text after it. Recorded pages repeat: runs of pieces that the page before had
+too take its tokens over, and every other piece is looked up in a memo. A piece that is not known is
+parsed once; what does not stand alone (comments, raw text, quoted ``<``) is joined first. What
+would take more than linear time is left to `etl.pages.standard`.
 """
 
 from __future__ import annotations
@@ -21,22 +22,39 @@ from turbohtml import TokenType
 from etl.pages.foreign import FOREIGN_TAGS
 from etl.pages.page import Page, with_lf
 from etl.pages.standard import read_plain
-from etl.pages.tokens import AFTER_NAME, CDATA, EMPTY, END, OTHER, REFERENCE_TAGS, START, VOID_TAGS, Token, lower
+from etl.pages.tokens import (
+    AFTER_NAME,
+    CDATA,
+    EMPTY,
+    END,
+    OTHER,
+    REFERENCE_TAGS,
+    START,
+    VOID_TAGS,
+    Token,
+    lower,
+)
 
 MEMO_BYTES: Final = 320 * 2**20
 """Bound of the memo of known pieces; when it is reached the memo starts again empty."""
 
-PIECE_OVERHEAD: Final = 600  # measured bytes of a Token, its note, its dict slot and their strings' headers
+PIECE_OVERHEAD: Final = (
+    600  # measured bytes of a Token, its note, its dict slot and their strings' headers
+)
 _LONGEST_PIECE: Final = 2**20
-_JOIN_LIMIT: Final = 64  # pieces joined into one tag before the plain reader, which is linear, takes over
+_JOIN_LIMIT: Final = (
+    64  # pieces joined into one tag before the plain reader, which is linear, takes over
+)
 _JOINED_TEXT_LIMIT: Final = 25_000  # characters of text joined before it does
 
-# A start or end tag whose extent cannot be misread: every quote belongs to a complete attribute value.
-# Groups: slash, name, attributes, closing slash. White space is HTML's, which is less than \s.
+# A start or end tag whose extent cannot be misread: every quote belongs to a complete attribute
+# value. Groups: slash, name, attributes, closing slash. White space is HTML's, which is less than
+# \s.
 _PLAIN_TAG: Final = re.compile(
     r"""(/?)([a-zA-Z][^ \t\n\f\r/>\x00]*+)"""
     r"""((?:[ \t\n\f\r]++(?:[^ \t\n\f\r"'<>/=\x00]++"""
-    r"""(?:[ \t\n\f\r]*+=[ \t\n\f\r]*+(?:"[^"\x00]*+"(?=[ \t\n\f\r/>])|'[^'\x00]*+'(?=[ \t\n\f\r/>])"""
+    r"""(?:[ \t\n\f\r]*+=[ \t\n\f\r]*+(?:"[^"\x00]*+"(?=[ \t\n\f\r/>])"""
+    r"""|'[^'\x00]*+'(?=[ \t\n\f\r/>])"""
     r"""|[^ \t\n\f\r"'<>\x00][^ \t\n\f\r<>\x00]*+))?+)?+)*+)(/?)>"""
 )
 _TAG_NAME: Final = re.compile("/?[a-zA-Z]")
@@ -78,13 +96,19 @@ def read_pieces(html: str) -> Page:
 
 
 _Units = list[tuple[int, int, int]]
-"""Which pieces which tokens were made of: (token, piece, n) says that from there on n tokens were made of one piece
-each, and what comes before the next entry, any number of tokens and pieces, of each other."""
+"""Which pieces which tokens were made of: (token, piece, n) says that from there on n tokens were
+made of one piece each, and what comes before the next entry, any number of tokens and pieces, of
+each other.
+"""
 
 _RUN: Final = re.compile(rb"\x01{6,}")
-"""Enough pieces like those of the page before for taking their tokens over to be quicker than looking them up."""
+"""Enough pieces like those of the page before for taking their tokens over to be quicker than
+looking them up.
+"""
 
-_PIECES_LIMIT: Final = 200_000  # of a page that is kept for the next one: with its tokens some 150 MB at the most
+_PIECES_LIMIT: Final = (
+    200_000  # of a page that is kept for the next one: with its tokens some 150 MB at the most
+)
 
 _SAMPLE: Final = 8  # one piece in so many is compared before all are
 
@@ -102,9 +126,11 @@ class _Latest:
         self.starts = [piece for _, piece, _ in units]
 
     def runs(self, pieces: list[str]) -> list[tuple[int, int, int]]:
-        """Runs of pieces that this page has too: (first, behind the last, shift against this page), by the first.
+        """Runs of pieces that this page has too: (first, behind the last, shift against this page),
+        by the first.
 
-        Pieces are compared in place, and in place from the end, as what follows an insertion stands.
+        Pieces are compared in place, and in place from the end, as what follows an insertion
+        stands.
         """
         before = self.pieces
         shift = len(pieces) - len(before)
@@ -116,7 +142,9 @@ class _Latest:
         runs = [(*found.span(), 0) for found in _RUN.finditer(bytes(map(eq, pieces, before)))]
         if shift > 0:
             same = bytes(map(eq, islice(pieces, shift, None), before))
-            runs += [(found.start() + shift, found.end() + shift, shift) for found in _RUN.finditer(same)]
+            runs += [
+                (found.start() + shift, found.end() + shift, shift) for found in _RUN.finditer(same)
+            ]
         elif shift < 0:
             same = bytes(map(eq, pieces, islice(before, -shift, None)))
             runs += [(*found.span(), shift) for found in _RUN.finditer(same)]
@@ -127,8 +155,8 @@ _LATEST: Final = _Latest()
 
 
 class _Reader:
-    """A page being read from its pieces. rest: goes on at the next piece, which is number ``at``. cdata: CDATA was read
-    as a comment.
+    """A page being read from its pieces. rest: goes on at the next piece, which is number ``at``.
+    cdata: CDATA was read as a comment.
     """
 
     __slots__ = ("at", "cdata", "flags", "pieces", "rest", "since", "tokens", "units")
@@ -140,7 +168,10 @@ class _Reader:
         self.flags = bytearray()
         self.cdata = False
         self.units: _Units = []
-        self.since = len(self.tokens), 1  # the token and piece from which on each piece made one token
+        self.since = (
+            len(self.tokens),
+            1,
+        )  # the token and piece from which on each piece made one token
         self._go_to(1)
 
     def page(self) -> Page:
@@ -157,13 +188,15 @@ class _Reader:
         for _ in range(2):  # what came last, and what comes behind the page
             self._end_unit(len(self.tokens))
         flags = bytes(self.flags)
-        if len(self.pieces) <= _PIECES_LIMIT and not self.cdata:  # which is text where the next page has it in SVG
+        if (
+            len(self.pieces) <= _PIECES_LIMIT and not self.cdata
+        ):  # which is text where the next page has it in SVG
             _LATEST.keep(self.pieces, self.tokens, flags, self.units)
         return Page(self.tokens, flags)
 
     def _take_over(self, behind: int, shift: int) -> bool:
-        """Take over what the latest page made of the next pieces, of none from ``behind`` on, with ``shift`` of them
-        fewer before them there. False if there is nothing to be taken over.
+        """Take over what the latest page made of the next pieces, of none from ``behind`` on, with
+        ``shift`` of them fewer before them there. False if there is nothing to be taken over.
         """
         latest = _LATEST
         units = latest.units
@@ -220,7 +253,9 @@ class _Reader:
                 self.at = behind
 
     def _join(self, piece: str | None) -> None:
-        """Read what is made of several pieces: this one and more; None: those of the raw element opened last."""
+        """Read what is made of several pieces: this one and more; None: those of the raw element
+        opened last.
+        """
         tokens = self.tokens
         begin = len(tokens) - 1  # text belongs to what is there, or to itself if nothing is
         if piece is None:
@@ -245,10 +280,14 @@ class _Reader:
 
 
 def _needs_a_tree(tokens: list[Token], *, cdata: bool) -> bool:
-    """Whether CDATA, or markup in a raw element, may stand in SVG or MathML, where it is read otherwise than here."""
+    """Whether CDATA, or markup in a raw element, may stand in SVG or MathML, where it is read
+    otherwise than here.
+    """
     if FOREIGN_TAGS.keys().isdisjoint({token.tag for token in tokens}):
         return False
-    opened = dict.fromkeys(FOREIGN_TAGS, 0)  # at the most: what ends with something around it is counted still
+    opened = dict.fromkeys(
+        FOREIGN_TAGS, 0
+    )  # at the most: what ends with something around it is counted still
     for token in tokens:
         if token.tag in opened and token.kind in (START, END):
             opened[token.tag] = max(0, opened[token.tag] + (1 if token.kind == START else -1))
@@ -258,7 +297,9 @@ def _needs_a_tree(tokens: list[Token], *, cdata: bool) -> bool:
 
 
 def _plain_tag(piece: str) -> Token | None:
-    """The token of a piece seen for the first time if it is a tag whose extent cannot be misread; known from now on."""
+    """The token of a piece seen for the first time if it is a tag whose extent cannot be misread;
+    known from now on.
+    """
     token = plain_token(piece)
     if token is not None and len(piece) < _LONGEST_PIECE:
         _MEMO[piece] = token
@@ -267,7 +308,9 @@ def _plain_tag(piece: str) -> Token | None:
 
 
 def plain_token(piece: str) -> Token | None:
-    """The token of a piece that is a tag whose extent cannot be misread, with the text after it; else None."""
+    """The token of a piece that is a tag whose extent cannot be misread, with the text after it;
+    else None.
+    """
     plain = _PLAIN_TAG.match(piece)
     if plain is None:
         return None
@@ -278,7 +321,9 @@ def plain_token(piece: str) -> Token | None:
 
 
 def _parse(piece: str, rest: Iterator[str], tokens: list[Token]) -> Token | None:
-    """The token of a piece that does not stand alone; takes more pieces from ``rest``, and the text before it."""
+    """The token of a piece that does not stand alone; takes more pieces from ``rest``, and the text
+    before it.
+    """
     if _TAG_NAME.match(piece):
         return odd_tag(piece, rest)
     if piece.startswith("!--"):
@@ -298,8 +343,11 @@ def _merge_text(text: str, tokens: list[Token]) -> Token | None:
         return Token(OTHER, raw_text=text)
     before = tokens.pop()
     if len(before.raw_text) > _JOINED_TEXT_LIMIT or ("&" in before.raw_text and text[:1] != "<"):
-        raise NeedsPlain  # joining again and again would be quadratic; half a reference must not become one
-    merged = Token(before.kind, before.tag, before.markup, before.raw_text + text, before.odd, before.literal)
+        # joining again and again would be quadratic; half a reference must not become one
+        raise NeedsPlain
+    merged = Token(
+        before.kind, before.tag, before.markup, before.raw_text + text, before.odd, before.literal
+    )
     tokens.append(merged)
     return None
 
@@ -320,8 +368,8 @@ def _comment(piece: str, rest: Iterator[str]) -> Token:
 
 
 def _declaration(piece: str, rest: Iterator[str]) -> Token | None:
-    """A doctype, processing instruction or bogus comment: up to the next ``>``. An instruction in which the page ends
-    says nothing.
+    """A doctype, processing instruction or bogus comment: up to the next ``>``. An instruction in
+    which the page ends says nothing.
     """
     is_instruction = piece.startswith("?")
     while True:
@@ -360,11 +408,17 @@ def _raw_text(token: Token, rest: Iterator[str], tokens: list[Token]) -> None:
     closing = "/" + token.tag
     size = len(closing)
     is_script = token.tag == "script"
-    escaped = doubly = False  # the standard's script data escaped states: a script inside a comment inside a script
+    escaped = doubly = (
+        False  # the standard's escaped states: a script inside a comment inside a script
+    )
     text = [token.raw_text]
     end: str | None = None
     for piece in rest:
-        if piece[:size].lower() == closing and piece[size : size + 1] in AFTER_NAME and token.tag != "plaintext":
+        if (
+            piece[:size].lower() == closing
+            and piece[size : size + 1] in AFTER_NAME
+            and token.tag != "plaintext"
+        ):
             if not doubly:
                 end = piece
                 break

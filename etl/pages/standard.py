@@ -1,4 +1,6 @@
-"""Reading a page by a WHATWG tokenizer library throughout: the yardstick, and the one that knows SVG and MathML."""
+"""Reading a page by a WHATWG tokenizer library throughout: the yardstick, and the one that knows
+SVG and MathML.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,18 @@ from etl.pages.foreign import Open
 from etl.pages.page import Page, with_lf
 from etl.pages.tokens import AFTER_NAME, CDATA, EMPTY, END, OTHER, RAW_TAGS, START, VOID_TAGS, Token
 
-_RENAMED: Final = ("iframe", "noscript")  # the library reads their content as text; snapshots hold markup there
+_RENAMED: Final = (
+    "iframe",
+    "noscript",
+)  # the library reads their content as text; snapshots hold markup there
 _FIRST_CHUNK: Final = 512
 _CDATA_END: Final = "]]>"
 
 
 def read_plain(html: str) -> Page:
-    """Read a page as written, by the library's tokenizer alone; slower, and the yardstick for `read`."""
+    """Read a page as written, by the library's tokenizer alone; slower, and the yardstick for
+    `read`.
+    """
     prefix = "z"
     lower = html.lower()
     while any(prefix + name in lower for name in _RENAMED):
@@ -58,7 +65,9 @@ def read_plain(html: str) -> Page:
 
 
 class _Piece(NamedTuple):
-    """A token of the library, or a text. ordinary: the content of a raw element's start tag is markup here."""
+    """A token of the library, or a text. ordinary: the content of a raw element's start tag is
+    markup here.
+    """
 
     token: turbohtml.Token | None
     text: str = ""
@@ -68,9 +77,10 @@ class _Piece(NamedTuple):
 def _library_pieces(html: str) -> Iterator[_Piece]:
     """A page with LF line ends as the library reads it, where it reads it rightly.
 
-    The library knows no tree, so it is started anew in two places. One is the content of a raw element whose tag closes
-    itself or which is of SVG or MathML: that content is markup. The other is CDATA in SVG or MathML: it is text.
-    Content of such an element without any markup is read raw; only references in scripts and style sheets differ.
+    The library knows no tree, so it is started anew in two places. One is the content of a raw
+    element whose tag closes itself or which is of SVG or MathML: that content is markup. The other
+    is CDATA in SVG or MathML: it is text. Content of such an element without any markup is read
+    raw; only references in scripts and style sheets differ.
     """
     opened = Open()
     start: int | None = 0
@@ -83,11 +93,15 @@ def _library_pieces(html: str) -> Iterator[_Piece]:
             elif kind == TokenType.COMMENT and opened.is_foreign and html.startswith(CDATA, at):
                 end = html.find(_CDATA_END, at)
                 text = html[at + len(CDATA) : end if end >= 0 else len(html)]
-                yield _Piece(None, text.replace("\0", "\ufffd"))  # as the standard has it for foreign text
+                yield _Piece(
+                    None, text.replace("\0", "\ufffd")
+                )  # as the standard has it for foreign text
                 start = end + len(_CDATA_END) if end >= 0 else len(html)
                 break
             elif kind == TokenType.START_TAG:
-                ordinary = _opens(opened, token) and _holds_markup(html, at + len(token.source or ""), token.tag or "")
+                ordinary = _opens(opened, token) and _holds_markup(
+                    html, at + len(token.source or ""), token.tag or ""
+                )
                 yield _Piece(token, ordinary=ordinary)
                 if token.tag in RAW_TAGS and (token.self_closing or ordinary):
                     start = at + len(token.source or "")
@@ -102,18 +116,26 @@ def _opens(opened: Open, token: turbohtml.Token) -> bool:
     """Note an element; whether it would hold raw text in HTML, and is of SVG or MathML."""
     tag = token.tag or ""
     empty = token.self_closing or tag in VOID_TAGS
-    return bool(opened.begin(tag, lambda: dict(token.attrs or ()), empty=empty)) and tag in RAW_TAGS and not empty
+    return (
+        bool(opened.begin(tag, lambda: dict(token.attrs or ()), empty=empty))
+        and tag in RAW_TAGS
+        and not empty
+    )
 
 
 def _holds_markup(html: str, at: int, tag: str) -> bool:
     """Whether the first markup from here on is anything but an end tag."""
     at = html.find("<", at)
     end = at + 2 + len(tag)
-    return at >= 0 and not (html[at + 1 : end].lower() == f"/{tag}" and html[end : end + 1] in AFTER_NAME)
+    return at >= 0 and not (
+        html[at + 1 : end].lower() == f"/{tag}" and html[end : end + 1] in AFTER_NAME
+    )
 
 
 def _library_tokens(html: str, begin: int) -> Iterator[tuple[turbohtml.Token, int]]:
-    """The library's tokens from a place on, each with its own. Chunks that double keep starting anew linear."""
+    """The library's tokens from a place on, each with its own. Chunks that double keep starting
+    anew linear.
+    """
     line_starts = [begin]
     fed, size = begin, _FIRST_CHUNK
     tokenizer = turbohtml.Tokenizer(capture_source=True)

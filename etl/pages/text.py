@@ -11,12 +11,14 @@ from etl.pages.page import Page
 from etl.pages.tokens import END, START
 
 CHOICES: Final = frozenset(("select", "datalist"))
-"""Elements whose text is all that can be chosen, one thing after the other: no text of what is around them."""
+"""Elements whose text is all that can be chosen, one thing after the other: no text of what is
+around them.
+"""
 
 
 def text_of(page: Page, element: int, limit: int, hidden: Set[str] = frozenset()) -> str:
-    """The text inside an element, white space collapsed, cut at ``limit`` characters; none of scripts, of `CHOICES`, of
-    what is no part of the document, and of ``hidden`` tags.
+    """The text inside an element, white space collapsed, cut at ``limit`` characters; none of
+    scripts, of `CHOICES`, of what is no part of the document, and of ``hidden`` tags.
     """
     position = page.position(element)
     opener = page.tokens[position]

@@ -1,4 +1,6 @@
-"""What a build has to publish: the files of its shards, each of which can be made ready, and its other files."""
+"""What a build has to publish: the files of its shards, each of which can be made ready, and its
+other files.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +77,9 @@ def _here(path: AnyPath) -> Iterator[Path]:
 
 
 def shards(out: AnyPath, manifest: Mapping[str, Any]) -> list[Shard]:
-    """The files of all shards of a build, in the order of their names. Raises `IntegrityError` if one is missing."""
+    """The files of all shards of a build, in the order of their names. Raises `IntegrityError` if
+    one is missing.
+    """
     files = {name: digest for name, digest in manifest["files"].items() if is_of_shard(name)}
     sizes = _sizes(out, files)
     found = []
@@ -94,10 +98,12 @@ def is_of_shard(name: str) -> bool:
 def others(out: AnyPath, manifest: Mapping[str, Any]) -> dict[str, bytes]:
     """All that is published but files of shards, card and manifest, by path in the dataset.
 
-    Raises `IntegrityError` if one is missing, or not what the manifest says. So with the card, though another one is
-    published: what is written into it gets there by a build.
+    Raises `IntegrityError` if one is missing, or not what the manifest says. So with the card,
+    though another one is published: what is written into it gets there by a build.
     """
-    names = sorted(name for name in manifest["files"] if name.startswith(FOLDER) and not is_of_shard(name))
+    names = sorted(
+        name for name in manifest["files"] if name.startswith(FOLDER) and not is_of_shard(name)
+    )
     _sizes(out, names)
     found = {name.removeprefix(FOLDER): storage.read_bytes(out / name) for name in names}
     for path, data in found.items():
@@ -106,7 +112,8 @@ def others(out: AnyPath, manifest: Mapping[str, Any]) -> dict[str, bytes]:
             continue
         if path == CARD:
             raise IntegrityError(
-                f"{out / FOLDER / path} was edited; run the build command again, which keeps its notes"
+                f"{out / FOLDER / path} was edited; run the build command again, which keeps its "
+                "notes"
             )
         raise _other(out / FOLDER / path, said, digest)
     del found[CARD]
@@ -115,7 +122,10 @@ def others(out: AnyPath, manifest: Mapping[str, Any]) -> dict[str, bytes]:
 
 def _sizes(out: AnyPath, names: Collection[str]) -> dict[str, int]:
     if gone := storage.missing(out, names):
-        raise IntegrityError(f"{out / gone[0]}: the manifest names it, and it is missing; run the build command again")
+        raise IntegrityError(
+            f"{out / gone[0]}: the manifest names it, and it is missing; run the build command "
+            "again"
+        )
     if isinstance(out, Path):
         return {name: (out / name).stat().st_size for name in names}
     known = storage.details(out / "dataset")
@@ -124,6 +134,6 @@ def _sizes(out: AnyPath, names: Collection[str]) -> dict[str, int]:
 
 def _other(path: AnyPath, said: str, found: str) -> IntegrityError:
     return IntegrityError(
-        f"{path}: not the content that the manifest says (sha256 {found[:16]}..., not {said[:16]}...); remove it and "
-        "run the build command again"
+        f"{path}: not the content that the manifest says (sha256 {found[:16]}..., not "
+        f"{said[:16]}...); remove it and run the build command again"
     )

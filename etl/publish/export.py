@@ -1,14 +1,16 @@
 """The samples of a dataset one by one, for people who tokenize or pack otherwise.
 
-- ``messages``: each sample as chat messages (system, user, assistant), for models with another vocabulary. The texts
-  are those of the dataset, decoded: where a page was longer than the context, the part that was kept. Text that looks
-  like a special token is escaped (`tokenization.lookalikes`), or kept on demand; both are counted.
-- ``tokens``: each sample as ``input_ids``, ``attention_mask`` and ``labels``, for trainers that pack by themselves and
-  take tokenized data by these columns, as axolotl does.
+- ``messages``: each sample as chat messages (system, user, assistant), for models with another
+  vocabulary. The texts are those of the dataset, decoded: where a page was longer than the context,
+  the part that was kept. Text that looks like a special token is escaped
+  (`tokenization.lookalikes`), or kept on demand; both are counted.
+- ``tokens``: each sample as ``input_ids``, ``attention_mask`` and ``labels``, for trainers that
+  pack by themselves and take tokenized data by these columns, as axolotl does.
 
-Everything is read off ``dataset/``, or a published copy of it: manifest and data files. One file of the dataset becomes
-one file of the export, a batch at a time; the same dataset gives the same bytes. ``export.json``
-(`etl.publish.exported`) lists the files with the request that they answer, and says whether they are all there.
+Everything is read off ``dataset/``, or a published copy of it: manifest and data files. One file of
+the dataset becomes one file of the export, a batch at a time; the same dataset gives the same
+bytes. ``export.json`` (`etl.publish.exported`) lists the files with the request that they answer,
+and says whether they are all there.
 """
 
 from __future__ import annotations
@@ -64,8 +66,8 @@ Unpacked = tuple[str, Tokens, Tokens]
 
 @dataclass(frozen=True)
 class Chat:
-    """Tokens back to messages. template: a name in `tokenization.chat.TEMPLATES`; system: the system message.
-    escape: text that looks like a special token.
+    """Tokens back to messages. template: a name in `tokenization.chat.TEMPLATES`; system: the
+    system message. escape: text that looks like a special token.
 
     Errors: IntegrityError for tokens that are not of this template.
     """
@@ -80,12 +82,22 @@ class Chat:
         start = int(np.argmax(labels != NO_LOSS))
         prompt, answer = self._text(ids[:start]), self._text(ids[start : len(ids) - len(self._end)])
         before, after = self._around
-        whole = len(prompt) >= len(before) + len(after) and prompt.startswith(before) and prompt.endswith(after)
+        whole = (
+            len(prompt) >= len(before) + len(after)
+            and prompt.startswith(before)
+            and prompt.endswith(after)
+        )
         if not whole or not np.array_equal(ids[len(ids) - len(self._end) :], self._end):
-            raise IntegrityError(f"a sample is not in the chat template {self.template}; check with: stepmill verify")
+            raise IntegrityError(
+                f"a sample is not in the chat template {self.template}; check with: stepmill verify"
+            )
         system = [{"role": "system", "content": self.system}] if self.system else []
         user = prompt[len(before) : len(prompt) - len(after)]
-        return [*system, {"role": "user", "content": user}, {"role": "assistant", "content": answer}]
+        return [
+            *system,
+            {"role": "user", "content": user},
+            {"role": "assistant", "content": answer},
+        ]
 
     def guarded(self, messages: list[dict[str, str]]) -> tuple[list[dict[str, str]], int]:
         """Messages, escaped if so asked, and how many texts in them look like special tokens."""
@@ -113,7 +125,9 @@ class Chat:
         """What stands before and after the user's message in the prompt."""
         pieces = TEMPLATES[self.template](self.system, _MARK, "")
         texts = [
-            each.text if each.special else self.vocabulary.normalise(each.text) for each in pieces if not each.loss
+            each.text if each.special else self.vocabulary.normalise(each.text)
+            for each in pieces
+            if not each.loss
         ]
         before, mark, after = "".join(texts).partition(_MARK)
         assert mark
@@ -128,8 +142,9 @@ class Chat:
 
 @dataclass(frozen=True)
 class Export:
-    """dataset: the folder with the manifest. out: a folder of its own. splits: those to write; empty for all. chat: for
-    messages. replace: take the place of an export that answers another request.
+    """dataset: the folder with the manifest. out: a folder of its own. splits: those to write;
+    empty for all. chat: for messages. replace: take the place of an export that answers another
+    request.
     """
 
     dataset: AnyPath
@@ -143,21 +158,29 @@ class Export:
     def run(self) -> dict[str, Any]:
         """Write the files; returns the summary: per split files, samples and bytes.
 
-        Raises `ConfigError` before anything is written, `IntegrityError` for files that are not those of the manifest.
+        Raises `ConfigError` before anything is written, `IntegrityError` for files that are not
+        those of the manifest.
         """
         manifest = manifest_of(self.dataset)
         sources = self._wanted(manifest)
-        targets = {f"{name.removeprefix('data/').rpartition('.')[0]}.{self.file_type}": name for name in sources}
+        targets = {
+            f"{name.removeprefix('data/').rpartition('.')[0]}.{self.file_type}": name
+            for name in sources
+        }
         splits = {target: sources[name] for target, name in targets.items()}
         if any(storage.within(self.out, folder) for folder in self._taken()):
-            raise ConfigError(f"{self.out} is within the dataset or its build; choose another folder with --out")
+            raise ConfigError(
+                f"{self.out} is within the dataset or its build; choose another folder with --out"
+            )
         noted = exported.begin(self.out, self._request(manifest), splits, replace=self.replace)
         counts: dict[str, dict[str, int]] = {}
         for target, name in targets.items():
             with atomic(self.out / target) as stream:
                 written = self._write(self.dataset / name, stream)
             noted.written(target, stream.sha256.hexdigest())
-            count = counts.setdefault(sources[name], dict.fromkeys(("files", "samples", "bytes"), 0))
+            count = counts.setdefault(
+                sources[name], dict.fromkeys(("files", "samples", "bytes"), 0)
+            )
             for key, more in {"files": 1, "bytes": stream.size, **written}.items():
                 count[key] = count.get(key, 0) + more
         noted.end(counts)
@@ -170,7 +193,11 @@ class Export:
 
     def _request(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """All that decides the bytes of a file."""
-        request = {"format": self.kind, "file_type": self.file_type, "fingerprint": manifest["fingerprint"]}
+        request = {
+            "format": self.kind,
+            "file_type": self.file_type,
+            "fingerprint": manifest["fingerprint"],
+        }
         if self.chat is None:
             return request
         return request | {"special_tokens": "escape" if self.chat.escape else "keep"}
@@ -180,18 +207,28 @@ class Export:
         unknown = sorted(set(self.splits) - set(manifest["splits"]))
         if unknown:
             there = ", ".join(manifest["splits"]) or "none"
-            raise ConfigError(f"{self.dataset}: there is no split {', '.join(unknown)} (there are: {there})")
+            raise ConfigError(
+                f"{self.dataset}: there is no split {', '.join(unknown)} (there are: {there})"
+            )
         if "published" in manifest:
             published = manifest["published"]["splits"]
             found = {file["path"]: split for split, files in published.items() for file in files}
         else:
-            names = [name.removeprefix("dataset/") for name in manifest["files"] if name.startswith("dataset/data/")]
+            names = [
+                name.removeprefix("dataset/")
+                for name in manifest["files"]
+                if name.startswith("dataset/data/")
+            ]
             found = {name: name.rpartition("/")[2].partition("-")[0] for name in names}
-        return {name: found[name] for name in sorted(found) if not self.splits or found[name] in self.splits}
+        return {
+            name: found[name]
+            for name in sorted(found)
+            if not self.splits or found[name] in self.splits
+        }
 
     def _write(self, path: AnyPath, stream: Any) -> dict[str, int]:
-        """One file of the dataset as one of the export; returns its counts: samples, and of messages texts that look
-        like special tokens, and samples with such.
+        """One file of the dataset as one of the export; returns its counts: samples, and of
+        messages texts that look like special tokens, and samples with such.
         """
         writer = _Jsonl(stream) if self.file_type == "jsonl" else _Parquet(stream, self._schema)
         samples, like, with_like = 0, 0, 0
@@ -210,7 +247,11 @@ class Export:
     def _row(self, sample_id: str, ids: Tokens, labels: Tokens) -> tuple[dict[str, Any], int]:
         """A row, and how many texts in it look like special tokens."""
         if self.kind == "tokens":
-            return {"input_ids": ids, "attention_mask": np.ones(len(ids), np.int8), "labels": labels}, 0
+            return {
+                "input_ids": ids,
+                "attention_mask": np.ones(len(ids), np.int8),
+                "labels": labels,
+            }, 0
         assert self.chat is not None
         messages, count = self.chat.guarded(self.chat(ids, labels))
         return {"sample_id": sample_id, "messages": messages}, count
@@ -236,7 +277,9 @@ def unpacked(path: AnyPath) -> Iterator[Unpacked]:
         for row in range(batch.num_rows):
             ids, labels, lengths = (batch.column(name)[row].values.to_numpy() for name in _COLUMNS)
             ends = np.cumsum(lengths)
-            for name, start, end in zip(batch.column("sample_ids")[row].as_py(), ends - lengths, ends, strict=True):
+            for name, start, end in zip(
+                batch.column("sample_ids")[row].as_py(), ends - lengths, ends, strict=True
+            ):
                 yield name, ids[start:end], labels[start:end]
 
 
@@ -259,7 +302,9 @@ class _Jsonl:
         self._stream = stream
 
     def add(self, row: Mapping[str, Any], size: int) -> None:
-        self._stream.write(orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE))
+        self._stream.write(
+            orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
+        )
 
     def close(self) -> None:
         pass

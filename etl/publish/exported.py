@@ -1,8 +1,10 @@
-"""What is in the folder of an export: ``export.json``, with the request that its files answer, and the files by split.
+"""What is in the folder of an export: ``export.json``, with the request that its files answer, and
+the files by split.
 
-A request is the format, the type of the files, and the content of the dataset. The same request for other splits adds
-to the folder. Another one is refused, or takes the place of all files that are listed, if its user says so. What is not
-listed belongs to somebody else: it stays, and is never written over.
+A request is the format, the type of the files, and the content of the dataset. The same request for
+other splits adds to the folder. Another one is refused, or takes the place of all files that are
+listed, if its user says so. What is not listed belongs to somebody else: it stays, and is never
+written over.
 """
 
 from __future__ import annotations
@@ -31,8 +33,9 @@ _NAMES: Final = {
 
 @dataclass
 class Noted:
-    """``export.json`` while its files are written. splits: counts of those that are whole. files: sha256 of each, empty
-    until it is written. of_split: the split of each file. gone: files that go at the end.
+    """``export.json`` while its files are written. splits: counts of those that are whole. files:
+    sha256 of each, empty until it is written. of_split: the split of each file. gone: files that go
+    at the end.
     """
 
     out: AnyPath
@@ -59,11 +62,16 @@ class Noted:
 
     def save(self) -> None:
         """Write it."""
-        listed = {name: {"split": self.of_split[name], "sha256": self.files[name]} for name in sorted(self.files)}
+        listed = {
+            name: {"split": self.of_split[name], "sha256": self.files[name]}
+            for name in sorted(self.files)
+        }
         write_json(self.out / FILE, {**self.summary(), "splits": self.splits, "files": listed})
 
     def summary(self) -> dict[str, Any]:
-        """The request, whether all files are there, and of messages how many texts look like special tokens."""
+        """The request, whether all files are there, and of messages how many texts look like
+        special tokens.
+        """
         known = {**self.request, "complete": all(self.files.values())}
         if "special_tokens" not in self.request:
             return known
@@ -71,31 +79,49 @@ class Noted:
         for counts in self.splits.values():
             found.update({"texts": counts.get(LIKE, 0), "samples": counts.get(WITH_LIKE, 0)})
         escaped = self.request["special_tokens"] == "escape"
-        return {**known, "like_special_tokens": {"texts": 0, "samples": 0, **found, "escaped": escaped}}
+        return {
+            **known,
+            "like_special_tokens": {"texts": 0, "samples": 0, **found, "escaped": escaped},
+        }
 
 
-def begin(out: AnyPath, request: Mapping[str, Any], targets: Mapping[str, str], *, replace: bool) -> Noted:
-    """Note what will be written. targets: the split of each file by its name. replace: whatever was exported before.
+def begin(
+    out: AnyPath, request: Mapping[str, Any], targets: Mapping[str, str], *, replace: bool
+) -> Noted:
+    """Note what will be written. targets: the split of each file by its name. replace: whatever was
+    exported before.
 
-    Raises `ConfigError`, before anything is written, for a folder of something else or of another request.
+    Raises `ConfigError`, before anything is written, for a folder of something else or of another
+    request.
     """
     before = _before(out)
     listed = before.get("files", {})
     if before and (other := _differences(before, request)) and not replace:
         raise ConfigError(
-            f"{out} holds another export: {'; '.join(other)}. Choose another folder with --out, or let this one take "
-            "its place, with all splits that it has: --replace"
+            f"{out} holds another export: {'; '.join(other)}. Choose another folder with --out, or "
+            f"let this one take its place, with all splits that it has: --replace"
         )
     foreign = [name for name in targets if name not in listed and storage.exists(out / name)]
     if foreign:
-        raise ConfigError(f"{out / foreign[0]} is not of an export; move it away, or choose another folder with --out")
+        raise ConfigError(
+            f"{out / foreign[0]} is not of an export; move it away, or choose another folder with "
+            "--out"
+        )
     same = bool(before) and not _differences(before, request)
     mine = {*targets.values()}
     stays = {name: each for name, each in listed.items() if same and each["split"] not in mine}
-    counts = {split: found for split, found in before.get("splits", {}).items() if same and split not in mine}
-    files = dict.fromkeys([*listed, *targets], "") | {name: each["sha256"] for name, each in stays.items()}
+    counts = {
+        split: found
+        for split, found in before.get("splits", {}).items()
+        if same and split not in mine
+    }
+    files = dict.fromkeys([*listed, *targets], "") | {
+        name: each["sha256"] for name, each in stays.items()
+    }
     of_split = {name: each["split"] for name, each in listed.items()} | dict(targets)
-    noted = Noted(out, request, counts, files, of_split, sorted(set(listed) - set(stays) - set(targets)))
+    noted = Noted(
+        out, request, counts, files, of_split, sorted(set(listed) - set(stays) - set(targets))
+    )
     for name in sorted({*targets, *noted.gone}):
         for path in parts_of(out / name):
             storage.remove(path)
@@ -104,16 +130,25 @@ def begin(out: AnyPath, request: Mapping[str, Any], targets: Mapping[str, str], 
 
 
 def _before(out: AnyPath) -> dict[str, Any]:
-    """What is noted of the export in a folder. Raises `ConfigError` for a folder of something else."""
+    """What is noted of the export in a folder.
+    Raises `ConfigError` for a folder of something else.
+    """
     if storage.exists(out / FILE):
         found = read_json(out / FILE)
         if not isinstance(found, dict) or not isinstance(found.get("files"), dict):
-            raise ConfigError(f"{out / FILE} is not of stepmill export; choose another folder with --out")
+            raise ConfigError(
+                f"{out / FILE} is not of stepmill export; choose another folder with --out"
+            )
         files = found["files"]
-        listed = {name: each if isinstance(each, dict) else _unsplit(name, each) for name, each in files.items()}
+        listed = {
+            name: each if isinstance(each, dict) else _unsplit(name, each)
+            for name, each in files.items()
+        }
         return {**found, "files": listed}
     if storage.holds_anything(out):
-        raise ConfigError(f"{out} is not empty and holds no export; choose another folder with --out")
+        raise ConfigError(
+            f"{out} is not empty and holds no export; choose another folder with --out"
+        )
     return {}
 
 

@@ -1,6 +1,8 @@
-"""Errors of the Hub's client without the token, of which they hold a copy, and without what signs a URL.
+"""Errors of the Hub's client without the token, of which they hold a copy, and without what signs a
+URL.
 
-What the client logs goes the same way. No exception that leaves `called` has the client's own for its cause or context.
+What the client logs goes the same way. No exception that leaves `called` has the client's own for
+its cause or context.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ _SIGNED: Final = re.compile(r"(https?://[^\s'\"?]*)\?[^\s'\"]*")
 class Failed(Exception):
     """What the client said.
 
-    status: of HTTP; 0 if there was no answer. headers: how long the answer asks to wait, if it does. passing: whether
-    it may go well a moment later. absent: there is no such repository.
+    status: of HTTP; 0 if there was no answer. headers: how long the answer asks to wait, if it
+    does. passing: whether it may go well a moment later. absent: there is no such repository.
     """
 
     def __init__(self, error: Exception) -> None:
@@ -45,7 +47,9 @@ def called(fn: Callable[[], T]) -> T:
     except (Failed, StepmillError):
         raise
     except Exception as error:
-        if not isinstance(error, (HfHubHTTPError, OSError, ValueError, RuntimeError)) and not transient(error):
+        if not isinstance(
+            error, (HfHubHTTPError, OSError, ValueError, RuntimeError)
+        ) and not transient(error):
             raise
         failure = Failed(error)
     raise failure  # here, where the client's error is not its context
@@ -83,4 +87,8 @@ def _waiting(headers: Mapping[str, str]) -> dict[str, str]:
     if given := headers.get("Retry-After"):
         return {"Retry-After": given}
     rate = parse_ratelimit_headers(headers)
-    return {"Retry-After": str(rate.reset_in_seconds)} if rate is not None and rate.remaining == 0 else {}
+    return (
+        {"Retry-After": str(rate.reset_in_seconds)}
+        if rate is not None and rate.remaining == 0
+        else {}
+    )

@@ -1,4 +1,6 @@
-"""Files of a published dataset: what they are called, what a place says of those it has, and the card's seal."""
+"""Files of a published dataset: what they are called, what a place says of those it has, and the
+card's seal.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +28,16 @@ LISTING: Final = "stats/samples"
 _SHARD: Final = re.compile(
     rf"(?:{DATA}|{LISTING})/g\d{{4,}}/[a-z]+-\d{{5,}}-of-\d{{5,}}-[0-9a-f]{{16}}\.(?:arrow|parquet)"
 )
-_SEAL: Final = re.compile(rb"\n<!-- stepmill published what is above; its sha256: ([0-9a-f]{64}) -->\n\Z")
+_SEAL: Final = re.compile(
+    rb"\n<!-- stepmill published what is above; its sha256: ([0-9a-f]{64}) -->\n\Z"
+)
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A file in a place: its size in bytes, and its sha256 or git's id of it where the place tells."""
+    """A file in a place: its size in bytes,
+    and its sha256 or git's id of it where the place tells.
+    """
 
     size: int
     sha256: str = ""
@@ -47,8 +53,8 @@ class Stored:
 
 @dataclass(frozen=True)
 class Contents:
-    """What is in a place. private: whether only some may read it, where there is such a thing. tags: what each is read
-    by. commits: how many led here.
+    """What is in a place. private: whether only some may read it, where there is such a thing.
+    tags: what each is read by. commits: how many led here.
     """
 
     exists: bool = False
@@ -92,9 +98,14 @@ def manifest_of(data: bytes | None) -> dict[str, Any]:
 
 
 def named(manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The files of shards that a published manifest names, by path: ``path``, ``bytes`` and ``sha256`` of each."""
+    """The files of shards that a published manifest names, by path: ``path``, ``bytes`` and
+    ``sha256`` of each.
+    """
     published = manifest.get("published", {})
-    files = [*published.get("listing", ()), *(file for split in published.get("splits", {}).values() for file in split)]
+    files = [
+        *published.get("listing", ()),
+        *(file for split in published.get("splits", {}).values() for file in split),
+    ]
     return {file["path"]: file for file in files}
 
 
@@ -110,9 +121,14 @@ def card_last(paths: Iterable[str]) -> list[str]:
 
 
 def sealed(text: str) -> bytes:
-    """A card with its own hash at its end, by which it is told whether anybody has edited it since."""
+    """A card with its own hash at its end,
+    by which it is told whether anybody has edited it since.
+    """
     data = text.encode()
-    return data + f"\n<!-- stepmill published what is above; its sha256: {_sha256(data)} -->\n".encode()
+    return (
+        data
+        + f"\n<!-- stepmill published what is above; its sha256: {_sha256(data)} -->\n".encode()
+    )
 
 
 def untouched(card: bytes) -> bool:
@@ -125,7 +141,12 @@ def named_by_card(card: bytes) -> set[str]:
     """The files of rows that a card names; none, if it cannot be understood."""
     try:
         header = yaml.safe_load(card.decode().split("---\n")[1])
-        return {path for config in header["configs"] for split in config["data_files"] for path in split["path"]}
+        return {
+            path
+            for config in header["configs"]
+            for split in config["data_files"]
+            for path in split["path"]
+        }
     except (UnicodeDecodeError, IndexError, KeyError, TypeError, yaml.YAMLError):
         return set()
 

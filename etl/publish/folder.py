@@ -1,10 +1,11 @@
 """A folder of this machine, or on anything that fsspec reaches, as a place to publish to.
 
-Files appear whole or not at all, and in order: shards, which nothing names yet, then statistics and manifest, the card
-last. Whoever reads by the card, as `datasets.load_dataset` does, sees the old rows until its one put, and the new ones
-after it. A folder has no history: the shards of the publication before stay until the next one, for those who are
-reading, unless something was taken down; and those that a tag names stay as long as it does. A tag is a copy of all but
-the shards, under ``tags/``. A lock, as of a build, keeps a second publication out.
+Files appear whole or not at all, and in order: shards, which nothing names yet, then statistics and
+manifest, the card last. Whoever reads by the card, as `datasets.load_dataset` does, sees the old
+rows until its one put, and the new ones after it. A folder has no history: the shards of the
+publication before stay until the next one, for those who are reading, unless something was taken
+down; and those that a tag names stay as long as it does. A tag is a copy of all but the shards,
+under ``tags/``. A lock, as of a build, keeps a second publication out.
 """
 
 from __future__ import annotations
@@ -53,14 +54,24 @@ class PublishedFolder:
 
     def look(self) -> Contents:
         """All files but locks; what is under ``tags/`` as tags."""
-        files = {path: Stored(size) for path, size in self._sizes().items() if not path.startswith(f"{_LOCKS}/")}
-        tags = [path.split("/")[1] for path in files if path.startswith(f"{_TAGS}/") and path.endswith(f"/{MANIFEST}")]
+        files = {
+            path: Stored(size)
+            for path, size in self._sizes().items()
+            if not path.startswith(f"{_LOCKS}/")
+        }
+        tags = [
+            path.split("/")[1]
+            for path in files
+            if path.startswith(f"{_TAGS}/") and path.endswith(f"/{MANIFEST}")
+        ]
         mine = {path: stored for path, stored in files.items() if not path.startswith(f"{_TAGS}/")}
         return Contents(bool(mine), files=mine, tags={tag: tag for tag in tags})
 
     def _sizes(self) -> dict[str, int]:
         if isinstance(self.root, Path):
-            return {storage.relative(path, self.root): _size(path) for path in storage.files(self.root)}
+            return {
+                storage.relative(path, self.root): _size(path) for path in storage.files(self.root)
+            }
         return {path: int(known["size"]) for path, known in storage.details(self.root).items()}
 
     def read(self, path: str, at: str = "") -> bytes | None:
@@ -77,12 +88,16 @@ class PublishedFolder:
         """A folder comes with its first file."""
 
     def commit(self, add: Sequence[Ready], remove: Sequence[str], message: str) -> None:
-        """Files one after the other, then removals. Raises `BuildError` if a shard of a tag is not there any more."""
+        """Files one after the other, then removals. Raises `BuildError` if a shard of a tag is not
+        there any more.
+        """
         for file in add:
             self._check()
             if file.at:
                 if not storage.exists(self.root / file.path):
-                    raise BuildError(f"{self.root / file.path}: the tag {file.at} names it, and it is missing")
+                    raise BuildError(
+                        f"{self.root / file.path}: the tag {file.at} names it, and it is missing"
+                    )
             elif isinstance(file.content, bytes):
                 self._write(self.root / file.path, file.content)
             else:

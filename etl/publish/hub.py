@@ -1,13 +1,15 @@
 """A dataset repository of the Hugging Face Hub, by its own client.
 
-The Hub's advice (https://huggingface.co/docs/hub/storage-limits, "Repository limitations and recommendations"): fewer
-than 100 files a commit, at most 10,000 entries a folder, fewer than 100,000 files a repository, and no more than a few
-thousand commits. A publication is one commit for each 90 new shards, and one that switches.
+The Hub's advice (https://huggingface.co/docs/hub/storage-limits, "Repository limitations and
+recommendations"): fewer than 100 files a commit, at most 10,000 entries a folder, fewer than
+100,000 files a repository, and no more than a few thousand commits. A publication is one commit for
+each 90 new shards, and one that switches.
 
-Every commit names its parent, so that of two publications at once one stops; and one whose answer was lost is found to
-have been made, not made again. The client itself tries requests again, for about half a minute; what it gives up is
-tried again as everything remote is (`etl.files.retries`), with the wait that the Hub asks for. The token is the
-client's business, from ``HF_TOKEN`` or the login: it is never asked for here but to keep it out of messages.
+Every commit names its parent, so that of two publications at once one stops; and one whose answer
+was lost is found to have been made, not made again. The client itself tries requests again, for
+about half a minute; what it gives up is tried again as everything remote is (`etl.files.retries`),
+with the wait that the Hub asks for. The token is the client's business, from ``HF_TOKEN`` or the
+login: it is never asked for here but to keep it out of messages.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ class _Absent(BuildError):
 
 
 class Hub:
-    """repo: ``user/name``, or ``name`` of the user whose token it is. revision: the branch to publish to."""
+    """repo: ``user/name``, or ``name`` of the user whose token it is. revision: the branch to
+    publish to.
+    """
 
     at_once = 90
     keeps_history = True
@@ -49,7 +53,9 @@ class Hub:
     def __init__(self, repo: str, revision: str = "main") -> None:
         self.repo, self.revision = repo, revision
         self.head = self._start = ""
-        self._api = client.HfApi(token=True, library_name="stepmill", library_version=metadata.version("stepmill"))
+        self._api = client.HfApi(
+            token=True, library_name="stepmill", library_version=metadata.version("stepmill")
+        )
 
     @property
     def name(self) -> str:
@@ -63,10 +69,13 @@ class Hub:
 
     @contextmanager
     def opened(self, *, writes: bool) -> Iterator[None]:
-        """Raises `ConfigError` if there is no token, or none that the Hub knows where the user's name is needed."""
+        """Raises `ConfigError` if there is no token, or none that the Hub knows where the user's
+        name is needed.
+        """
         if client.get_token() is None:
             raise ConfigError(
-                f"{self.repo}: publishing to the Hub needs a token: set HF_TOKEN, or log in with: hf auth login"
+                f"{self.repo}: publishing to the Hub needs a token: set HF_TOKEN, or log in with: "
+                "hf auth login"
             )
         disable_progress_bars()
         with discreet_log():
@@ -84,14 +93,24 @@ class Hub:
         branches = {branch.name: branch.target_commit for branch in refs.branches}
         self.head = branches.get(self.revision, "")
         self._start = self.head or branches["main"]
-        commits = self._ask(lambda: len(self._api.list_repo_commits(self.repo, repo_type=_TYPE, revision=self._start)))
+        commits = self._ask(
+            lambda: len(
+                self._api.list_repo_commits(self.repo, repo_type=_TYPE, revision=self._start)
+            )
+        )
         tags = {tag.name: tag.target_commit for tag in refs.tags}
         return Contents(bool(self.head), bool(private), self._files(self._start), tags, commits)
 
     def _files(self, commit: str) -> dict[str, Stored]:
         def listed() -> dict[str, Stored]:
-            entries = self._api.list_repo_tree(self.repo, repo_type=_TYPE, revision=commit, recursive=True)
-            return {entry.path: _stored(entry) for entry in entries if isinstance(entry, client.hf_api.RepoFile)}
+            entries = self._api.list_repo_tree(
+                self.repo, repo_type=_TYPE, revision=commit, recursive=True
+            )
+            return {
+                entry.path: _stored(entry)
+                for entry in entries
+                if isinstance(entry, client.hf_api.RepoFile)
+            }
 
         return self._ask(listed)
 
@@ -101,7 +120,9 @@ class Hub:
         def fetched(here: Path) -> bytes | None:
             revision = at or self.head or self._start
             try:
-                found = self._api.hf_hub_download(self.repo, path, repo_type=_TYPE, revision=revision, local_dir=here)
+                found = self._api.hf_hub_download(
+                    self.repo, path, repo_type=_TYPE, revision=revision, local_dir=here
+                )
             except RemoteEntryNotFoundError:
                 return None
             return Path(found).read_bytes()
@@ -113,17 +134,25 @@ class Hub:
         """See the advice above."""
         folders = Counter(path.rpartition("/")[0] for path in paths)
         folder, most = max(folders.items(), key=lambda item: item[1], default=("", 0))
-        for what, count, limit in ((folder, most, _PER_FOLDER), (self.repo, len(paths), _PER_REPOSITORY)):
+        for what, count, limit in (
+            (folder, most, _PER_FOLDER),
+            (self.repo, len(paths), _PER_REPOSITORY),
+        ):
             if count >= limit:
                 raise ConfigError(
-                    f"{what}: {count:,} files; the Hub takes fewer than {limit:,}. Build with larger files "
-                    "(pack.shard_mb), or make fewer generations of them: stepmill compact"
+                    f"{what}: {count:,} files; the Hub takes fewer than {limit:,}. Build with "
+                    "larger files (pack.shard_mb), or make fewer generations of them: stepmill "
+                    "compact"
                 )
 
     def create(self, *, private: bool) -> None:
         """Make repository and branch."""
         if not self._start:
-            self._ask(lambda: self._api.create_repo(self.repo, repo_type=_TYPE, private=private or None, exist_ok=True))
+            self._ask(
+                lambda: self._api.create_repo(
+                    self.repo, repo_type=_TYPE, private=private or None, exist_ok=True
+                )
+            )
         if self.revision != "main":
             start = self._start or None
             self._ask(
@@ -134,10 +163,14 @@ class Hub:
         self.head = self._now()
 
     def _now(self) -> str:
-        return self._ask(lambda: str(self._api.repo_info(self.repo, repo_type=_TYPE, revision=self.revision).sha))
+        return self._ask(
+            lambda: str(self._api.repo_info(self.repo, repo_type=_TYPE, revision=self.revision).sha)
+        )
 
     def commit(self, add: Sequence[Ready], remove: Sequence[str], message: str) -> None:
-        """One commit: readers see all of it or nothing. Raises `BuildError` if the branch has moved meanwhile."""
+        """One commit: readers see all of it or nothing. Raises `BuildError` if the branch has moved
+        meanwhile.
+        """
         operations: list[Any] = [_addition(file) for file in add]
         operations += [client.CommitOperationDelete(path) for path in remove]
 
@@ -167,8 +200,12 @@ class Hub:
         self.head = self._ask(send)
 
     def _holds(self, commit: str, add: Sequence[Ready], remove: Sequence[str]) -> bool:
-        """Whether a commit is the one whose answer was lost: it follows the head, and has these changes."""
-        history = self._ask(lambda: self._api.list_repo_commits(self.repo, repo_type=_TYPE, revision=commit))
+        """Whether a commit is the one whose answer was lost: it follows the head, and has these
+        changes.
+        """
+        history = self._ask(
+            lambda: self._api.list_repo_commits(self.repo, repo_type=_TYPE, revision=commit)
+        )
         files = self._files(commit)
         return (
             [entry.commit_id for entry in history[1:2]] == [self.head]
@@ -178,41 +215,55 @@ class Hub:
 
     def _moved(self, now: str) -> BuildError:
         return BuildError(
-            f"{self.name}: somebody else committed meanwhile ({now[:12]}, where {self.head[:12]} was). What readers "
-            "see is theirs, not half of ours; look at it, and run the same command again"
+            f"{self.name}: somebody else committed meanwhile ({now[:12]}, where {self.head[:12]} "
+            "was). What readers see is theirs, not half of ours; look at it, and run the same "
+            "command again"
         )
 
     def tag(self, name: str) -> None:
         """Raises `BuildError` if the tag names something else by now."""
-        self._ask(lambda: self._api.create_tag(self.repo, repo_type=_TYPE, tag=name, revision=self.head, exist_ok=True))
+        self._ask(
+            lambda: self._api.create_tag(
+                self.repo, repo_type=_TYPE, tag=name, revision=self.head, exist_ok=True
+            )
+        )
         tags = self._ask(lambda: self._api.list_repo_refs(self.repo, repo_type=_TYPE).tags)
         if (other := {tag.name: tag.target_commit for tag in tags}.get(name)) != self.head:
-            raise BuildError(f"{self.name}: the tag {name} names commit {str(other)[:12]}; choose another one")
+            raise BuildError(
+                f"{self.name}: the tag {name} names commit {str(other)[:12]}; choose another one"
+            )
 
     def _ask(self, fn: Callable[[], T]) -> T:
-        """What ``fn`` returns, tried again while its error may pass. Raises `ConfigError`, `BuildError`."""
+        """What ``fn`` returns, tried again while its error may pass. Raises `ConfigError`,
+        `BuildError`.
+        """
         try:
-            return persistent(lambda: called(fn), self.name, lambda error: getattr(error, "passing", False))
+            return persistent(
+                lambda: called(fn), self.name, lambda error: getattr(error, "passing", False)
+            )
         except Failed as failure:
             problem = self._explained(failure)
         raise problem  # not where the client's error is its context: that holds the token
 
     def _explained(self, failure: Failed) -> StepmillError:
         if failure.absent:
-            return _Absent(f"{self.name}: there is no such dataset on the Hub, or the token may not see it")
+            return _Absent(
+                f"{self.name}: there is no such dataset on the Hub, or the token may not see it"
+            )
         if failure.status == 401:
             return ConfigError(
-                f"{self.name}: the Hub does not know the token (401). Set HF_TOKEN to a valid one, or log in with: "
-                f"hf auth login ({failure})"
+                f"{self.name}: the Hub does not know the token (401). Set HF_TOKEN to a valid one, "
+                f"or log in with: hf auth login ({failure})"
             )
         if failure.status == 403:
             return ConfigError(
-                f"{self.name}: the token may not do this (403). Use one with write access to {self.repo} ({failure})"
+                f"{self.name}: the token may not do this (403). Use one with write access to "
+                f"{self.repo} ({failure})"
             )
         if failure.passing:
             return BuildError(
-                f"{self.name}: {failure}, tried for {patience():g} s. See that the Hub can be reached from here, then "
-                "run the same command again: it goes on where it stopped"
+                f"{self.name}: {failure}, tried for {patience():g} s. See that the Hub can be "
+                f"reached from here, then run the same command again: it goes on where it stopped"
             )
         return BuildError(f"{self.name}: the Hub refuses this: {failure}")
 

@@ -1,9 +1,10 @@
-"""Shards as Parquet: zstd, a page index, and pages that end where the content says (content-defined chunking), so that
-storage which knows chunks, as the Hub's does, keeps what two versions of a file have in common once.
+"""Shards as Parquet: zstd, a page index, and pages that end where the content says (content-defined
+chunking), so that storage which knows chunks, as the Hub's does, keeps what two versions of a file
+have in common once.
 
-Columns are written plain, not by a dictionary: tokens compress better so (3.1 MB instead of 4.4 MB of 71 MB of rows of
-recorded pages), and a dictionary would make one changed row change all pages after it. The same rows and the same
-version of pyarrow give the same bytes. Memory: one row group.
+Columns are written plain, not by a dictionary: tokens compress better so (3.1 MB instead of 4.4 MB
+of 71 MB of rows of recorded pages), and a dictionary would make one changed row change all pages
+after it. The same rows and the same version of pyarrow give the same bytes. Memory: one row group.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ _ROW_GROUP_BYTES: Final = 64 * 2**20
 
 
 def convert(arrow: Path, into: Path) -> None:
-    """Write the rows of an Arrow file as a Parquet file, in row groups of about 64 MiB of tokens."""
+    """Write the rows of an Arrow file as a Parquet file,
+    in row groups of about 64 MiB of tokens.
+    """
     reader = open_arrow(arrow)
     with pq.ParquetWriter(
         into,

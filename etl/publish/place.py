@@ -59,7 +59,9 @@ class Place(Protocol):
         ...
 
     def commit(self, add: Sequence[Ready], remove: Sequence[str], message: str) -> None:
-        """Add and remove files. Where readers can see the middle of it, files come in this order."""
+        """Add and remove files. Where readers can see the middle of it,
+        files come in this order.
+        """
         ...
 
     def tag(self, name: str) -> None:
@@ -69,7 +71,9 @@ class Place(Protocol):
 
 @dataclass(frozen=True)
 class Before:
-    """What a place holds of the publication before: its manifest, empty if there is none, and its card."""
+    """What a place holds of the publication before: its manifest, empty if there is none, and its
+    card.
+    """
 
     contents: Contents
     manifest: Mapping[str, Any]

@@ -34,14 +34,19 @@ class Order:
 
     def __post_init__(self) -> None:
         if self.tag and not _TAG.fullmatch(self.tag):
-            raise ConfigError(f"--tag {self.tag!r}: a tag has letters, digits and . _ + -, like v1.2 or night-12")
+            raise ConfigError(
+                f"--tag {self.tag!r}: a tag has letters, digits and . _ + -, like v1.2 or night-12"
+            )
 
 
-def publish(out: AnyPath, place: Place, order: Order, progress: Callable[..., Progress] = Progress) -> Report:
+def publish(
+    out: AnyPath, place: Place, order: Order, progress: Callable[..., Progress] = Progress
+) -> Report:
     """Bring a build to a place, as far as it is not there; returns what was done, or would be.
 
-    Raises `ConfigError` before anything is changed, if the build or the place is not fit for it; `BuildError` where it
-    cannot go on, and then the same call goes on; `IntegrityError` for files that are not what the manifest says.
+    Raises `ConfigError` before anything is changed, if the build or the place is not fit for it;
+    `BuildError` where it cannot go on, and then the same call goes on; `IntegrityError` for files
+    that are not what the manifest says.
     """
     manifest = reasons.publishable(out, order.allow)
     wanted, rest = shards(out, manifest), others(out, manifest)
@@ -55,7 +60,9 @@ def publish(out: AnyPath, place: Place, order: Order, progress: Callable[..., Pr
         new = published(manifest, wanted, files, order.format)
         small = switching(rest, new, place.repository)
         if reasons.publishable(out, order.allow) != manifest:
-            raise BuildError(f"{out} was built again while it was published; run the same command again")
+            raise BuildError(
+                f"{out} was built again while it was published; run the same command again"
+            )
         switch(report, before, small, new, f"Publish dataset {manifest['fingerprint'][:16]}")
         _tag(report, before, order.tag, small)
     return report
@@ -64,7 +71,8 @@ def publish(out: AnyPath, place: Place, order: Order, progress: Callable[..., Pr
 def rollback(place: Place, tag: str, order: Order) -> Report:
     """Bring card, manifest, statistics and shards back to what a tag names, as a new change.
 
-    Raises `ConfigError` if there is no such tag, it names no publication, or holds what was taken down since.
+    Raises `ConfigError` if there is no such tag, it names no publication, or holds what was taken
+    down since.
     """
     with place.opened(writes=not order.dry_run):
         before = Before.of(place)
@@ -74,8 +82,13 @@ def rollback(place: Place, tag: str, order: Order) -> Report:
             raise ConfigError(f"{place.name}: there is no tag {tag} (there are: {known})")
         then = manifest_of(place.read(MANIFEST, at))
         if not then:
-            raise ConfigError(f"{place.name}: the tag {tag} names nothing that stepmill has published")
-        found = [*reasons.of_card(place.name, before.card), *reasons.of_takedown(tag, then, before.manifest)]
+            raise ConfigError(
+                f"{place.name}: the tag {tag} names nothing that stepmill has published"
+            )
+        found = [
+            *reasons.of_card(place.name, before.card),
+            *reasons.of_takedown(tag, then, before.manifest),
+        ]
         reasons.refuse(f"{place.name} is not rolled back", found, order.allow)
         report = Report(place, order.dry_run)
         gone = [file for path, file in named(then).items() if path not in before.contents.files]
@@ -92,21 +105,32 @@ def _then(place: Place, path: str, tag: str, at: str) -> Ready:
     """A small file as it was at a tag."""
     data = place.read(path, at)
     if data is None:
-        raise IntegrityError(f"{place.name}: the manifest at {tag} names {path}, and it is missing there")
+        raise IntegrityError(
+            f"{place.name}: the manifest at {tag} names {path}, and it is missing there"
+        )
     return Ready.of(path, data)
 
 
-def _check(place: Place, before: Before, order: Order, manifest: Mapping[str, Any], wanted: Sequence[Shard]) -> None:
+def _check(
+    place: Place, before: Before, order: Order, manifest: Mapping[str, Any], wanted: Sequence[Shard]
+) -> None:
     """That the place can take it. Raises `ConfigError`."""
     contents = before.contents
     reasons.mixed(place.name, contents, order.format)
     if MANIFEST in contents.files and not before.manifest:
         do = "publish into another place, or move it away first"
-        raise ConfigError(f"{place.name} holds a {MANIFEST} that stepmill has not published, and it stays; {do}")
-    reasons.refuse(f"{place.name} is not published to", list(reasons.of_card(place.name, before.card)), order.allow)
+        raise ConfigError(
+            f"{place.name} holds a {MANIFEST} that stepmill has not published, and it stays; {do}"
+        )
+    reasons.refuse(
+        f"{place.name} is not published to",
+        list(reasons.of_card(place.name, before.card)),
+        order.allow,
+    )
     if order.private and contents.private is False:
         raise ConfigError(
-            f"{place.name} is public, and --private was asked for; make it private in its settings, or leave that out"
+            f"{place.name} is public, and --private was asked for; make it private in its "
+            "settings, or leave that out"
         )
     if order.tag in contents.tags:
         then = manifest_of(place.read(MANIFEST, contents.tags[order.tag]))
@@ -133,5 +157,6 @@ def _tag(report: Report, before: Before, tag: str, small: Sequence[Ready]) -> No
 
 def _taken(place: Place, tag: str) -> ConfigError:
     return ConfigError(
-        f"{place.name}: the tag {tag} names another dataset already, and tags do not move; choose another"
+        f"{place.name}: the tag {tag} names another dataset already, and tags do not move; choose "
+        "another"
     )

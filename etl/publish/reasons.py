@@ -1,4 +1,6 @@
-"""Why a build is not published, or not into this place, unless its user says that it may be, by the reason's name."""
+"""Why a build is not published, or not into this place, unless its user says that it may be, by the
+reason's name.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,8 @@ def refuse(what: str, found: Collection[Reason], allowed: Collection[str]) -> No
     left = [reason for reason in found if reason.name not in allowed]
     if left:
         lines = "".join(
-            f"\n  {reason.why}. {reason.do}, or publish all the same: --allow {reason.name}" for reason in left
+            f"\n  {reason.why}. {reason.do}, or publish all the same: --allow {reason.name}"
+            for reason in left
         )
         raise ConfigError(f"{what}:{lines}")
 
@@ -42,8 +45,8 @@ def refuse(what: str, found: Collection[Reason], allowed: Collection[str]) -> No
 def publishable(out: AnyPath, allowed: Collection[str]) -> dict[str, Any]:
     """The manifest of a build, if it may be published.
 
-    Raises `ConfigError` if it is incomplete, which cannot be allowed, as there is nothing whole to publish; if it fails
-    its gates; has no licence; or has known privacy findings.
+    Raises `ConfigError` if it is incomplete, which cannot be allowed, as there is nothing whole to
+    publish; if it fails its gates; has no licence; or has known privacy findings.
     """
     manifest, found = _manifest(out)
     found += [*_license(manifest), *_privacy(out, manifest)]
@@ -62,14 +65,17 @@ def _manifest(out: AnyPath) -> tuple[dict[str, Any], list[Reason]]:
         return manifest, [Reason(GATE, why, do)] if failed else []
     if failed := candidate.failures(out):
         raise ConfigError(
-            f"{out}: there is no complete dataset; the last build was rejected by its gates: {'; '.join(failed)}. "
-            "Publish it all the same with --candidate, or build again with other limits"
+            f"{out}: there is no complete dataset; the last build was rejected by its gates: "
+            f"{'; '.join(failed)}. Publish it all the same with --candidate, or build again with "
+            "other limits"
         )
     if storage.exists(out / "manifest.json"):
-        raise ConfigError(f"{out}: this is a dataset; name the folder of its build, which is the folder above")
+        raise ConfigError(
+            f"{out}: this is a dataset; name the folder of its build, which is the folder above"
+        )
     raise ConfigError(
-        f"{out}: the build is not complete ({out / state.MANIFEST} is missing). Complete it by running the build "
-        "command again"
+        f"{out}: the build is not complete ({out / state.MANIFEST} is missing). Complete it by "
+        f"running the build command again"
     )
 
 
@@ -77,20 +83,28 @@ def _license(manifest: Mapping[str, Any]) -> Iterator[Reason]:
     known = str(manifest["settings"]["card"].get("license") or "")
     if known.strip().lower() in _NO_LICENSE:
         why = f"it has no licence (card.license is {known!r})"
-        yield Reason(LICENSE, why, "Say which, as the Hub names it: build again with --set card.license=NAME --redo")
+        yield Reason(
+            LICENSE,
+            why,
+            "Say which, as the Hub names it: build again with --set card.license=NAME --redo",
+        )
 
 
 def _privacy(out: AnyPath, manifest: Mapping[str, Any]) -> Iterator[Reason]:
-    """What a build has found (the manifest's ``privacy.findings``, a count or counts by kind; else the rows of its
-    tables ``stats/privacy*``), and a takedown list that the dataset does not know.
+    """What a build has found (the manifest's ``privacy.findings``, a count or counts by kind; else
+    the rows of its tables ``stats/privacy*``), and a takedown list that the dataset does not know.
     """
     findings = (manifest.get("privacy") or {}).get("findings")
     if findings is None:
         names = [name for name in manifest["files"] if name.startswith("dataset/stats/privacy")]
-        findings = {name: read_parquet(out / name).height for name in names if name.endswith(".parquet")}
+        findings = {
+            name: read_parquet(out / name).height for name in names if name.endswith(".parquet")
+        }
     count = sum(findings.values()) if isinstance(findings, Mapping) else int(findings)
     if count:
-        yield Reason(PRIVACY, f"{count:,} privacy findings are known in it", "Take them out and build again")
+        yield Reason(
+            PRIVACY, f"{count:,} privacy findings are known in it", "Take them out and build again"
+        )
     if takedown.kept(out / "work").fingerprint != manifest.get("takedown", ""):
         why = "its takedown list has changed since it was built"
         yield Reason(PRIVACY, why, "Run the build command again, so that what is listed leaves it")
@@ -106,16 +120,24 @@ def of_card(place: str, card: bytes) -> Iterator[Reason]:
 def of_takedown(tag: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Reason]:
     """A tag that holds what was taken down since. then, now: published manifests."""
     if now and then.get("takedown", "") != now.get("takedown", ""):
-        why = f"the takedown list was another when {tag} was published, so it may hold what was taken down since"
+        why = (
+            f"the takedown list was another when {tag} was published, so it may hold what was "
+            "taken down since"
+        )
         yield Reason(TAKEN_DOWN, why, "Take a later tag")
 
 
 def mixed(place: str, contents: Contents, wanted: Format) -> None:
     """Raises `ConfigError` if the place has rows in another format."""
     for other in FORMATS:
-        files = [path for path in contents.files if path.startswith("data/") and path.endswith(f".{other}")]
+        files = [
+            path
+            for path in contents.files
+            if path.startswith("data/") and path.endswith(f".{other}")
+        ]
         if files and other != wanted:
             raise ConfigError(
-                f"{place} holds {other} files ({files[0]} for one), and two formats are never mixed. Publish with "
-                f"--format {other}, or into another place, or remove its files and card first"
+                f"{place} holds {other} files ({files[0]} for one), and two formats are never "
+                f"mixed. Publish with --format {other}, or into another place, or remove its files "
+                "and card first"
             )

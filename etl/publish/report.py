@@ -1,4 +1,6 @@
-"""What a publication does, change by change: written down as it is done, or, in a rehearsal, instead of being done."""
+"""What a publication does, change by change: written down as it is done, or, in a rehearsal,
+instead of being done.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from etl.terminal.words import counted
 
 @dataclass
 class Report:
-    """place: what is changed. dry_run: whether it is left as it is. kept: files of the dataset that were there already.
+    """place: what is changed. dry_run: whether it is left as it is. kept: files of the dataset that
+    were there already.
 
     notes: what the user should know besides.
     """
@@ -75,5 +78,8 @@ class Report:
         verb = "would be sent" if self.dry_run else "sent"
         files = sum(len(change["add"]) for change in self.changes)
         there = counted(self.kept, "file")
-        done = f"{self.place.name}: {counted(files, 'file')}, {self.bytes:,} bytes {verb}; there already: {there}"
+        done = (
+            f"{self.place.name}: {counted(files, 'file')}, {self.bytes:,} bytes {verb}; there "
+            f"already: {there}"
+        )
         return "\n".join([*lines, done])

@@ -16,7 +16,9 @@ from etl.terminal.words import counted
 T = TypeVar("T")
 
 _AT_ONCE_BYTES: Final = 16 * 2**30
-"""Shards of about so many bytes are sent together; those that are converted or fetched first take as much disk."""
+"""Shards of about so many bytes are sent together; those that are converted or fetched first take
+as much disk.
+"""
 
 
 def send(
@@ -26,7 +28,9 @@ def send(
     format: Format,
     progress: Callable[..., Progress],
 ) -> dict[str, dict[str, Any]]:
-    """Add the shards that are not there; returns ``path``, ``bytes`` and ``sha256`` of all of them, by path."""
+    """Add the shards that are not there; returns ``path``, ``bytes`` and ``sha256`` of all of them,
+    by path.
+    """
     files: dict[str, dict[str, Any]] = {}
     missing: list[Shard] = []
     for shard in wanted:
@@ -43,7 +47,9 @@ def send(
     return files
 
 
-def _sent(report: Report, group: Sequence[Shard], format: Format, before: Before) -> dict[str, dict[str, Any]]:
+def _sent(
+    report: Report, group: Sequence[Shard], format: Format, before: Before
+) -> dict[str, dict[str, Any]]:
     """One commit of shards; returns what `send` does of them."""
     with ExitStack() as held:
         ready = [held.enter_context(shard.ready(format)) for shard in group]
@@ -51,7 +57,10 @@ def _sent(report: Report, group: Sequence[Shard], format: Format, before: Before
         report.kept += len(ready) - len(new)
         if new:
             report.commit(new, (), f"Add {counted(len(new), 'file')} of shards")
-        return {file.path: {"path": file.path, "bytes": file.size, "sha256": file.sha256} for file in ready}
+        return {
+            file.path: {"path": file.path, "bytes": file.size, "sha256": file.sha256}
+            for file in ready
+        }
 
 
 def _there(shard: Shard, format: Format, before: Before) -> dict[str, Any] | None:
@@ -70,7 +79,9 @@ def _there(shard: Shard, format: Format, before: Before) -> dict[str, Any] | Non
 
 
 def _came(file: Ready, contents: Contents) -> bool:
-    """Whether a place that tells no hashes has a file: its name says what is in it, and it came whole or not at all."""
+    """Whether a place that tells no hashes has a file: its name says what is in it, and it came
+    whole or not at all.
+    """
     stored = contents.files.get(file.path)
     return stored is not None and stored.size == file.size and stored.sha256 in ("", file.sha256)
 

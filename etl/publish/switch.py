@@ -1,4 +1,6 @@
-"""The one change by which readers see another dataset: statistics, manifest and card, and what these no longer name."""
+"""The one change by which readers see another dataset: statistics, manifest and card, and what
+these no longer name.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +36,22 @@ _MANY_COMMITS: Final = 2_000
 
 
 def published(
-    manifest: Mapping[str, Any], wanted: Sequence[Shard], files: Mapping[str, Mapping[str, Any]], format: Format
+    manifest: Mapping[str, Any],
+    wanted: Sequence[Shard],
+    files: Mapping[str, Mapping[str, Any]],
+    format: Format,
 ) -> dict[str, Any]:
-    """The manifest of a build with the names that its shards have in a place, under ``published``."""
-    counts = dict(sorted(manifest["splits"].items(), key=lambda item: item[0] != "train"))  # a file has no order
-    listed: dict[str, Any] = {"format": format, "splits": {split: [] for split in counts}, "listing": []}
+    """The manifest of a build with the names that its shards have in a place,
+    under ``published``.
+    """
+    counts = dict(
+        sorted(manifest["splits"].items(), key=lambda item: item[0] != "train")
+    )  # a file has no order
+    listed: dict[str, Any] = {
+        "format": format,
+        "splits": {split: [] for split in counts},
+        "listing": [],
+    }
     for shard in wanted:
         kind = listed["splits"][shard.split] if shard.folder == DATA else listed["listing"]
         kind.append(files[shard.published(format)])
@@ -47,9 +60,11 @@ def published(
     return {**manifest, "splits": counts, "files": names, "published": listed}
 
 
-def switching(rest: Mapping[str, bytes], new: dict[str, Any], repository: tuple[str, str]) -> list[Ready]:
-    """All files but shards, the card last. rest: of the build; new: the manifest, which gets the hashes of what is
-    written for this place: card and Croissant. repository: see `Place`.
+def switching(
+    rest: Mapping[str, bytes], new: dict[str, Any], repository: tuple[str, str]
+) -> list[Ready]:
+    """All files but shards, the card last. rest: of the build; new: the manifest, which gets the
+    hashes of what is written for this place: card and Croissant. repository: see `Place`.
     """
     tables = {
         path.removeprefix("stats/").removesuffix(".parquet"): pl.read_parquet(data)
@@ -67,11 +82,21 @@ def switching(rest: Mapping[str, bytes], new: dict[str, Any], repository: tuple[
 
 
 def _json(value: object) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(
+        value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    )
 
 
-def switch(report: Report, before: Before, small: Sequence[Ready], manifest: Mapping[str, Any], message: str) -> None:
-    """Put those small files in place that differ, and take away what neither they nor those who still read name."""
+def switch(
+    report: Report,
+    before: Before,
+    small: Sequence[Ready],
+    manifest: Mapping[str, Any],
+    message: str,
+) -> None:
+    """Put those small files in place that differ, and take away what neither they nor those who
+    still read name.
+    """
     place = report.place
     add = [file for file in small if not _same(place, before.contents, file)]
     report.kept += len(small) - len(add)
@@ -81,7 +106,9 @@ def switch(report: Report, before: Before, small: Sequence[Ready], manifest: Map
     if add or remove:
         report.commit(add, remove[:room], message)
     for group in chunks(remove[room:], place.at_once):
-        report.commit((), group, f"Remove {counted(len(group), 'file')} that the card does not name")
+        report.commit(
+            (), group, f"Remove {counted(len(group), 'file')} that the card does not name"
+        )
     _note(report, before, manifest)
 
 
@@ -97,8 +124,8 @@ def _same(place: Place, contents: Contents, file: Ready) -> bool:
 
 
 def _still_read(place: Place, before: Before, manifest: Mapping[str, Any]) -> set[str]:
-    """Shards that somebody may be reading where nothing is kept of older states: those of the publication before,
-    unless something was taken down since, and those of tags.
+    """Shards that somebody may be reading where nothing is kept of older states: those of the
+    publication before, unless something was taken down since, and those of tags.
     """
     stays: set[str] = set()
     if place.keeps_history:
@@ -112,18 +139,22 @@ def _still_read(place: Place, before: Before, manifest: Mapping[str, Any]) -> se
 
 def _taken_down(before: Before, manifest: Mapping[str, Any]) -> bool:
     """Whether the takedown list is another than that of the publication before."""
-    return bool(before.manifest) and before.manifest.get("takedown", "") != manifest.get("takedown", "")
+    return bool(before.manifest) and before.manifest.get("takedown", "") != manifest.get(
+        "takedown", ""
+    )
 
 
 def _note(report: Report, before: Before, manifest: Mapping[str, Any]) -> None:
     place, contents = report.place, before.contents
     if _taken_down(before, manifest) and (place.keeps_history or contents.tags):
         report.notes.append(
-            f"the takedown list has changed: what was taken down is still in {place.name}, in what is older than this "
-            "publication (tags, and the history where there is one); delete the tags, and squash the history"
+            f"the takedown list has changed: what was taken down is still in {place.name}, in what "
+            "is older than this publication (tags, and the history where there is one); delete "
+            "the tags, and squash the history"
         )
     if contents.commits >= _MANY_COMMITS:
         report.notes.append(
-            f"{place.name} has {contents.commits:,} commits; the Hub slows down after a few thousand. Squash its "
-            "history (huggingface_hub's super_squash_history, which cannot be undone), or go on in another repository"
+            f"{place.name} has {contents.commits:,} commits; the Hub slows down after a few "
+            "thousand. Squash its history (huggingface_hub's super_squash_history, which cannot "
+            "be undone), or go on in another repository"
         )

@@ -1,7 +1,7 @@
 """Recording formats, one file each, or a folder where one needs more.
 
-A format enters with its source (`etl.inputs.source`) and one line in `etl.sources.known`. Sources read with the help of
-`etl.inputs` and import neither each other nor stages.
+A format enters with its source (`etl.inputs.source`) and one line in `etl.sources.known`. Sources
+read with the help of `etl.inputs` and import neither each other nor stages.
 """
 
 from __future__ import annotations
@@ -16,5 +16,7 @@ from etl.sources.unknown import Unknown
 
 __all__ = ["FORMATS", "KEYS", "SOURCES"]
 
-SOURCES: Final[Mapping[str, Source]] = MappingProxyType({source.name: source for source in (*KNOWN, Unknown())})
+SOURCES: Final[Mapping[str, Source]] = MappingProxyType(
+    {source.name: source for source in (*KNOWN, Unknown())}
+)
 """By name, with that of files in no known format."""

@@ -1,4 +1,6 @@
-"""The recording formats that are read, in the order in which people are told of them: `KNOWN` is the whole list."""
+"""The recording formats that are read, in the order in which people are told of them: `KNOWN` is
+the whole list.
+"""
 
 from __future__ import annotations
 

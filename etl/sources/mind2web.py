@@ -1,19 +1,22 @@
 """Mind2Web: tasks with their actions, as JSON (one task or a list), JSON lines or Parquet.
 
-A record is a task with its ``actions``, or one action with its task's fields beside it (Multimodal-Mind2Web's
-Parquet, SeeAct's queries), told apart by the beginning of the file; operations, candidates and their attributes may
-be objects or strings of JSON. Of an action's rows with one ``action_uid`` the first counts. Rows go by
-``target_action_index``, else by the one of ``action_reprs`` that theirs is; a gap is seen (`etl.inputs.numbering`), as
-it is where a task has fewer actions than lines that describe them.
+A record is a task with its ``actions``, or one action with its task's fields beside it
+(Multimodal-Mind2Web's Parquet, SeeAct's queries), told apart by the beginning of the file;
+operations, candidates and their attributes may be objects or strings of JSON. Of an action's rows
+with one ``action_uid`` the first counts. Rows go by ``target_action_index``, else by the one of
+``action_reprs`` that theirs is; a gap is seen (`etl.inputs.numbering`), as it is where a task has
+fewer actions than lines that describe them.
 
-The page is ``raw_html``, or ``cleaned_html`` where that is missing. There is no URL, only the website's name.
-The target is ``backend_node_id`` of the positive candidates: the element that was hit, its top-level ancestor, the
-others. The attribute ``data_pw_testid_buckeye``, which marks the element in the page, is the label itself: unused.
+The page is ``raw_html``, or ``cleaned_html`` where that is missing. There is no URL, only the
+website's name. The target is ``backend_node_id`` of the positive candidates: the element that was
+hit, its top-level ancestor, the others. The attribute ``data_pw_testid_buckeye``, which marks the
+element in the page, is the label itself: unused.
 
-An action's kind is ``original_op`` (``op`` calls HOVER and ENTER clicks) by `schemas.actions`; ENTER is press with the
-value ``Enter``. Its description is the annotators' line put into a sentence:
-``[searchbox]  Find a location -> TYPE: Boston`` is ``Type "Boston" in the searchbox "Find a location"``; empty if
-there are not as many lines as actions, since nobody knows then which line is whose.
+An action's kind is ``original_op`` (``op`` calls HOVER and ENTER clicks) by `schemas.actions`;
+ENTER is press with the value ``Enter``. Its description is the annotators' line put into a
+sentence: ``[searchbox]  Find a location -> TYPE: Boston`` is ``Type "Boston" in the searchbox "Find
+a location"``; empty if there are not as many lines as actions, since nobody knows then which line
+is whose.
 """
 
 from __future__ import annotations
@@ -25,7 +28,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Final
 
-from etl.inputs.columns import Fields, Row, Rows, grouping, ident, records, step_number, text, type_name
+from etl.inputs.columns import (
+    Fields,
+    Row,
+    Rows,
+    grouping,
+    ident,
+    records,
+    step_number,
+    text,
+    type_name,
+)
 from etl.inputs.description import Field, Format
 from etl.inputs.extras import Extras
 from etl.inputs.mended import parse
@@ -36,7 +49,9 @@ from schemas.actions import named
 from schemas.errors import RecordError
 from schemas.workflow import Action, Locator, Step, Workflow
 
-PAGE_FIELDS: Final = frozenset({"action_uid", "raw_html", "cleaned_html", "pos_candidates", "neg_candidates"})
+PAGE_FIELDS: Final = frozenset(
+    {"action_uid", "raw_html", "cleaned_html", "pos_candidates", "neg_candidates"}
+)
 ACTION_FIELDS: Final = PAGE_FIELDS | {"operation", "target_action_index", "target_action_reprs"}
 TASK_FIELDS: Final = frozenset({"annotation_id", "confirmed_task", "action_reprs"})
 TASK: Final = TASK_FIELDS | {"website", "domain", "subdomain", "actions"}
@@ -125,7 +140,9 @@ class Mind2Web:
     described: ClassVar[Format | None] = DESCRIBED
 
     def recognise(self, head: InputHead) -> bool:
-        """Two of the names that only Mind2Web has; where the first record is cut off, one may have to do."""
+        """Two of the names that only Mind2Web has; where the first record is cut off, one may have
+        to do.
+        """
         keys = head.keys
         names = (keys.top & (PAGE_FIELDS | TASK_FIELDS)) | {
             name for name in PAGE_FIELDS if f"actions.{name}" in keys.nested
@@ -169,14 +186,21 @@ def _workflow(task: Fields, origin: str, odd: list[Odd]) -> Workflow:
     if actions is not None and not isinstance(actions, list):
         raise RecordError("wrong_type", f"actions: {type_name(actions)}, expected a list")
     if not actions:
-        raise RecordError("workflow_without_steps", f"actions: {'missing' if actions is None else 'empty'}")
+        raise RecordError(
+            "workflow_without_steps", f"actions: {'missing' if actions is None else 'empty'}"
+        )
     reprs = task.get("action_reprs")
     lines = reprs if isinstance(reprs, list) and len(reprs) == len(actions) else [""] * len(actions)
     gap = ""
     if isinstance(reprs, list) and len(reprs) > len(actions):
         gap = f"actions are missing: {len(reprs)} lines describe {len(actions)}"
     steps = tuple(
-        replace(_step(_object(action, f"actions[{i}]"), str(i), line, f"actions[{i}].", odd, ACTION_FIELDS), gap=gap)
+        replace(
+            _step(
+                _object(action, f"actions[{i}]"), str(i), line, f"actions[{i}].", odd, ACTION_FIELDS
+            ),
+            gap=gap,
+        )
         for i, (action, line) in enumerate(zip(actions, lines, strict=True))
     )
     extras = Extras(odd)
@@ -217,7 +241,9 @@ def _task(task: Fields, steps: tuple[Step, ...], origin: str = "") -> Workflow:
     )
 
 
-def _step(action: Fields, number: str, line: object, path: str, odd: list[Odd], known: Set[str]) -> Step:
+def _step(
+    action: Fields, number: str, line: object, path: str, odd: list[Odd], known: Set[str]
+) -> Step:
     extras = Extras(odd, path)
     extras.unknown(action, known)
     operation = _object(action.get("operation"), f"{path}operation")
@@ -240,7 +266,9 @@ def _step(action: Fields, number: str, line: object, path: str, odd: list[Odd], 
 def _target(action: Fields, path: str) -> tuple[Locator, ...]:
     candidates = action.get("pos_candidates") or []
     if not isinstance(candidates, list):
-        raise RecordError("wrong_type", f"{path}pos_candidates: {type_name(candidates)}, expected a list")
+        raise RecordError(
+            "wrong_type", f"{path}pos_candidates: {type_name(candidates)}, expected a list"
+        )
     ranked: list[tuple[bool, bool, str]] = []
     for i, item in enumerate(candidates):
         where = f"{path}pos_candidates[{i}]"
@@ -254,7 +282,10 @@ def _target(action: Fields, path: str) -> tuple[Locator, ...]:
         first = candidate.get("is_original_target") is True
         ranked.append((not first, candidate.get("is_top_level_target") is not True, node))
     ranked.sort(key=lambda entry: entry[:2])
-    return tuple(Locator("attribute", node, "backend_node_id") for node in dict.fromkeys(node for *_, node in ranked))
+    return tuple(
+        Locator("attribute", node, "backend_node_id")
+        for node in dict.fromkeys(node for *_, node in ranked)
+    )
 
 
 def _object(value: Any, path: str) -> Fields:
@@ -272,7 +303,8 @@ def _object(value: Any, path: str) -> Fields:
 
 
 _LINE: Final = re.compile(
-    r"\[(?P<role>[^\]]*)\](?P<name>.*?)->\s*(?P<op>CLICK|TYPE|SELECT|HOVER|ENTER)(?::(?P<value>.*))?", re.DOTALL
+    r"\[(?P<role>[^\]]*)\](?P<name>.*?)->\s*(?P<op>CLICK|TYPE|SELECT|HOVER|ENTER)(?::(?P<value>.*))?",
+    re.DOTALL,
 )
 _SENTENCES: Final = {
     "CLICK": "Click {element}",
@@ -296,7 +328,9 @@ def _sentence(line: object, value: str) -> str:
     role, name = (" ".join(parts[key].split()) for key in ("role", "name"))
     element = f"the {role or 'element'} {_quoted(name)}" if name else f"the {role or 'element'}"
     said = (parts["value"] or "").strip()
-    return _SENTENCES[parts["op"]].format(element=element, value=_quoted(value if value.strip() == said else said))
+    return _SENTENCES[parts["op"]].format(
+        element=element, value=_quoted(value if value.strip() == said else said)
+    )
 
 
 def _quoted(text: str) -> str:

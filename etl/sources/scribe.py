@@ -1,17 +1,19 @@
-"""ScribeAgent's own input: one step a row, in CSV, JSON lines, JSON or Parquet, raw or after its filter.
+"""ScribeAgent's own input: one step a row, in CSV, JSON lines, JSON or Parquet, raw or after its
+filter.
 
-Two sets of column names are read, see `NAMES`; what is in other columns is kept in the step's meta. What is missing in
-a row (objective, description, page) is passed on empty, duplicates are passed on, and so are rows of kind ``section``,
-``stack`` and ``instruction``: a filter stage drops them and says why. A row must have its workflow's id and its kind of
-action.
+Two sets of column names are read, see `NAMES`; what is in other columns is kept in the step's meta.
+What is missing in a row (objective, description, page) is passed on empty, duplicates are passed
+on, and so are rows of kind ``section``, ``stack`` and ``instruction``: a filter stage drops them
+and says why. A row must have its workflow's id and its kind of action.
 
-Steps are in the order of ``action_step_number`` if every row of the workflow has one, otherwise in the order of the
-rows; a gap in these numbers is seen (`etl.inputs.numbering`). ``step_count`` says how many there are and orders
-nothing. The rows of a workflow need not be together.
-The format has no column for what was typed: the value of a ``type`` action is the first text in quotes behind the
+Steps are in the order of ``action_step_number`` if every row of the workflow has one, otherwise in
+the order of the rows; a gap in these numbers is seen (`etl.inputs.numbering`). ``step_count`` says
+how many there are and orders nothing. The rows of a workflow need not be together. The format has
+no column for what was typed: the value of a ``type`` action is the first text in quotes behind the
 word type, enter, input, write or fill in the description, or else its first text in quotes.
 
-CSV is that of `etl.inputs.csv_rows`; names in its header may be in any case, with spaces around them.
+CSV is that of `etl.inputs.csv_rows`; names in its header may be in any case, with spaces around
+them.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ COLUMNS: Final = frozenset(name for names in NAMES.values() for name in names)
 OTHER_COLUMNS: Final = frozenset({"step_count", "screenshot_exists"})
 
 
-_PAGE: Final = '<html><body><input id="name" placeholder="Name"><button id="go">Go</button></body></html>'
+_PAGE: Final = (
+    '<html><body><input id="name" placeholder="Name"><button id="go">Go</button></body></html>'
+)
 
 
 def _example() -> str:
@@ -82,7 +86,8 @@ def _field(key: str, says: str, *, required: bool = False, like: str = "") -> Fi
 
 DESCRIBED: Final = Format(
     name="scribe",
-    about="The rows of ScribeAgent's pipeline: one step a row, as CSV, JSON lines, JSON or Parquet.",
+    about="The rows of ScribeAgent's pipeline: one step a row, as CSV, JSON lines, JSON or "
+          "Parquet.",
     record="a step; rows with one workflow id are one workflow",
     files="CSV with a header (comma, UTF-8), JSON lines, a JSON list, or Parquet",
     fields=(
@@ -119,13 +124,19 @@ class Scribe:
     described: ClassVar[Format | None] = DESCRIBED
 
     def recognise(self, head: InputHead) -> bool:
-        """Columns for the workflow, the kind and the page; of a record that is cut off, no others than known ones."""
+        """Columns for the workflow, the kind and the page; of a record that is cut off, no others
+        than known ones.
+        """
         keys = head.keys
         columns = keys.top or frozenset(map(_name, csv_rows.header(head.start)))
         needed = (NAMES["workflow_id"], NAMES["kind"], NAMES["html"])
         if all(columns & set(names) for names in needed):
             return True
-        return keys.cut and bool(columns - {"workflow_id", "url"}) and columns <= COLUMNS | OTHER_COLUMNS
+        return (
+            keys.cut
+            and bool(columns - {"workflow_id", "url"})
+            and columns <= COLUMNS | OTHER_COLUMNS
+        )
 
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
         """One workflow for each id, at its last row."""
@@ -189,7 +200,9 @@ def _kind(recorded: str, on_element: bool) -> tuple[str, str]:
     return named(recorded, on_element=on_element) or (kind or recorded, "")
 
 
-_AFTER_VERB: Final = re.compile(r"(?i:\b(?:type|enter|input|write|fill)\b)[^\"“]{0,20}[\"“](.*?)[\"”]", re.DOTALL)
+_AFTER_VERB: Final = re.compile(
+    r"(?i:\b(?:type|enter|input|write|fill)\b)[^\"“]{0,20}[\"“](.*?)[\"”]", re.DOTALL
+)
 _QUOTED: Final = re.compile(r"[\"“](.*?)[\"”]", re.DOTALL)
 
 
@@ -216,4 +229,6 @@ def _csv_units(data: Iterator[bytes]) -> Iterator[Unit]:
         if line.fields is None:
             yield Unit(len(line.raw), 0, "")
         else:
-            yield Unit(len(line.raw), 1, _workflow_id(dict(zip(line.names, line.fields, strict=False))))
+            yield Unit(
+                len(line.raw), 1, _workflow_id(dict(zip(line.names, line.fields, strict=False)))
+            )

@@ -17,7 +17,9 @@ from schemas.workflow import Workflow
 
 @dataclass(frozen=True)
 class Unknown:
-    """Reads nothing: drops the file as one record, ``unknown_format`` or ``not_a_file``, and says what it is."""
+    """Reads nothing: drops the file as one record, ``unknown_format`` or ``not_a_file``, and says
+    what it is.
+    """
 
     name: ClassVar[str] = "unknown"
     version: ClassVar[int] = 2

@@ -1,11 +1,13 @@
 """Our own interchange format (`schemas.workflow`): JSON lines, JSON or Parquet, checked strictly.
 
-A key that the format does not have is kept in ``meta`` and counted by its path, so that a misspelt ``target`` is seen.
-An optional field may be null; a reward that is no finite number is unknown. Errors carry the path of the value:
-``steps[3].target[0].kind: "csss" is none of css, xpath, attribute, node, markup``.
+A key that the format does not have is kept in ``meta`` and counted by its path, so that a misspelt
+``target`` is seen. An optional field may be null; a reward that is no finite number is unknown.
+Errors carry the path of the value: ``steps[3].target[0].kind: "csss" is none of css, xpath,
+attribute, node, markup``.
 
-A kind of action may be any word of `schemas.actions`; a value may be a number, or a list of texts where several options
-are chosen or several files given; ``clicks`` is how many at once, ``button`` a name or the DOM's number.
+A kind of action may be any word of `schemas.actions`; a value may be a number, or a list of texts
+where several options are chosen or several files given; ``clicks`` is how many at once, ``button``
+a name or the DOM's number.
 """
 
 from __future__ import annotations
@@ -31,15 +33,20 @@ from schemas.errors import RecordError
 from schemas.recorded_actions import action
 from schemas.workflow import LOCATOR_KINDS, Action, Locator, Step, Workflow
 
-WORKFLOW: Final = frozenset(("workflow_id", "objective", "website", "topic", "reward", "steps", "meta"))
-STEP: Final = frozenset(("step_id", "url", "html", "action", "target", "error", "destination", "number", "meta"))
+WORKFLOW: Final = frozenset(
+    ("workflow_id", "objective", "website", "topic", "reward", "steps", "meta")
+)
+STEP: Final = frozenset(
+    ("step_id", "url", "html", "action", "target", "error", "destination", "number", "meta")
+)
 ACTION: Final = frozenset(("kind", "value", "description", "button", "modifiers", "clicks"))
 LOCATOR: Final = frozenset(("kind", "name", "value"))
 REQUIRED: Final = frozenset({"workflow_id", "objective", "steps"})
 
 
 _HOME: Final = (
-    "<html><body><h1>Mugs</h1><button id='add' data-id='42'>Add to cart</button><a href='/cart'>Cart</a></body></html>"
+    "<html><body><h1>Mugs</h1><button id='add' data-id='42'>Add to cart</button><a "
+    "href='/cart'>Cart</a></body></html>"
 )
 _CART: Final = (
     "<html><body><h1>Cart</h1><label>Quantity <input name='quantity' value='1'></label>"
@@ -75,7 +82,8 @@ DESCRIBED: Final = Format(
     name="workflows",
     about="stepmill's own format: one workflow a record. Write this from your recorder.",
     record="a workflow: an objective and its steps",
-    files="JSON lines (one object a line), a JSON list, one JSON object, or Parquet with these columns",
+    files="JSON lines (one object a line), a JSON list, one JSON object, or Parquet with these "
+          "columns",
     fields=(
         Field("workflow_id", "string", "names the recording; no two recordings share one", True,
               like="id task_id session_id episode_id run_id uid uuid recording_id name"),
@@ -92,7 +100,8 @@ DESCRIBED: Final = Format(
         Field("steps[].step_id", "string", "names the step; its position unless given"),
         Field("steps[].number", "whole number",
               "the step's own number in the recording, by which gaps are seen"),
-        Field("steps[].meta", "object", "whatever else is known of the step; kept, never trained on"),
+        Field("steps[].meta", "object",
+        "whatever else is known of the step; kept, never trained on"),
         Field("steps[].url", "string", "the page's address", like="page_url href"),
         Field("steps[].html", "string", "the page before the action, whole", True,
               like="dom page page_html raw_html content snapshot outer_html document source "
@@ -116,7 +125,8 @@ DESCRIBED: Final = Format(
         Field("steps[].target[].value", "string",
               "the selector, path, attribute's value, node number or start tag", True,
               like="selector css xpath"),
-        Field("steps[].destination", "list", "the element that a drag ends on: locators as in `target`"),
+        Field("steps[].destination", "list",
+        "the element that a drag ends on: locators as in `target`"),
         Field("steps[].destination[].kind", "string", "as in `target`", True),
         Field("steps[].destination[].name", "string", "as in `target`"),
         Field("steps[].destination[].value", "string", "as in `target`", True),
@@ -142,7 +152,9 @@ class Workflows:
     described: ClassVar[Format | None] = DESCRIBED
 
     def recognise(self, head: InputHead) -> bool:
-        """The required fields are there; where the first record is cut off, nothing but fields of this format."""
+        """The required fields are there; where the first record is cut off, nothing but fields of
+        this format.
+        """
         keys = head.keys
         if keys.top >= REQUIRED:
             return True
@@ -195,7 +207,9 @@ def _workflow(fields: Fields, origin: str, odd: list[Odd]) -> Workflow:
 
 def _reward(fields: Fields) -> float | None:
     reward = fields.get("reward")
-    if isinstance(reward, bool) or not (reward is None or isinstance(reward, int | float | Decimal)):
+    if isinstance(reward, bool) or not (
+        reward is None or isinstance(reward, int | float | Decimal)
+    ):
         raise RecordError("wrong_type", f"reward: {type_name(reward)}, expected a number")
     try:
         return float(reward) if reward is not None and math.isfinite(reward) else None
@@ -242,7 +256,9 @@ def _step(fields: Fields, path: str, odd: list[Odd]) -> Step:
 def _action(fields: Fields, path: str, on_element: bool) -> Action:
     button, clicks = fields.get("button"), fields.get("clicks")
     if clicks is not None and (not isinstance(clicks, int) or isinstance(clicks, bool)):
-        raise RecordError("wrong_type", f"{path}clicks: {type_name(clicks)}, expected a whole number")
+        raise RecordError(
+            "wrong_type", f"{path}clicks: {type_name(clicks)}, expected a whole number"
+        )
     held = fields.get("modifiers")
     return action(
         text(fields, "kind", path, required=True),
@@ -250,7 +266,9 @@ def _action(fields: Fields, path: str, on_element: bool) -> Action:
         text(fields, "description", path),
         on_element=on_element,
         button=str(button) if isinstance(button, int) else text(fields, "button", path),
-        modifiers=[held] if isinstance(held, str) else _texts(_list(fields, "modifiers", path), f"{path}modifiers"),
+        modifiers=[held]
+        if isinstance(held, str)
+        else _texts(_list(fields, "modifiers", path), f"{path}modifiers"),
         clicks=1 if clicks is None else clicks,
     )
 
@@ -291,7 +309,8 @@ def _locator(fields: Fields, path: str) -> Locator:
                 raise RecordError("missing_field", f"{path}value: missing")
             return Locator(known, ident(fields, "value", path), name)
     raise RecordError(
-        "unknown_locator", f"{path}kind: {orjson.dumps(kind).decode()} is none of {', '.join(LOCATOR_KINDS)}"
+        "unknown_locator",
+        f"{path}kind: {orjson.dumps(kind).decode()} is none of {', '.join(LOCATOR_KINDS)}",
     )
 
 

@@ -1,1 +1,3 @@
-"""Stages, one file each. A stage is a frozen dataclass that maps an iterator of rows to an iterator of rows."""
+"""Stages, one file each. A stage is a frozen dataclass that maps an iterator of rows to an iterator
+of rows.
+"""

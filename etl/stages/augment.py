@@ -1,9 +1,9 @@
 """Augment: objectives and descriptions rewritten, from JSON mappings of id to text.
 
-A stage is a pure function of its inputs, so this one only reads: ``stepmill augment`` (`etl.build.augment.rewrite`)
-fills mappings with a language model. An objective is found by its workflow's uid (``source:id``) or the recording's own
-workflow id, a description by ``<workflow uid>/<number>`` or the recording's own step id. What is in no mapping stays as
-it is.
+A stage is a pure function of its inputs, so this one only reads: ``stepmill augment``
+(`etl.build.augment.rewrite`) fills mappings with a language model. An objective is found by its
+workflow's uid (``source:id``) or the recording's own workflow id, a description by ``<workflow
+uid>/<number>`` or the recording's own step id. What is in no mapping stays as it is.
 """
 
 from __future__ import annotations
@@ -23,11 +23,15 @@ from etl.tally import Tally
 from schemas.errors import BuildError, ConfigError
 from schemas.trail import Mark, Trail
 
-_BARE: Final = re.compile(r"\W*(?:(?:double|right)[- ])?click(?:\s+(?:on\s+)?(?:here|this|that|it))?\W*", re.IGNORECASE)
+_BARE: Final = re.compile(
+    r"\W*(?:(?:double|right)[- ])?click(?:\s+(?:on\s+)?(?:here|this|that|it))?\W*", re.IGNORECASE
+)
 
 
 def is_bare(description: str) -> bool:
-    """Whether a description says nothing of its element: ``Click here``, as recorders write where they know no name."""
+    """Whether a description says nothing of its element: ``Click here``, as recorders write where
+    they know no name.
+    """
     return _BARE.fullmatch(description) is not None
 
 
@@ -35,7 +39,8 @@ def is_bare(description: str) -> bool:
 class Mapping:
     """A JSON object of texts by id in a file; stands in the fingerprint by the hash of its content.
 
-    Read at first use in each process. Raises `ConfigError` if there is no such file or it holds anything else.
+    Read at first use in each process. Raises `ConfigError` if there is no such file or it holds
+    anything else.
     """
 
     path: str
@@ -52,7 +57,9 @@ class Mapping:
         """The texts by id. Raises `BuildError` if the file has changed since the build began."""
         raw = self._raw()
         if hashlib.sha256(raw).hexdigest() != self.sha256:
-            raise BuildError(f"{self.path} has changed while the build ran; run the same command again")
+            raise BuildError(
+                f"{self.path} has changed while the build ran; run the same command again"
+            )
         return self._parsed(raw)
 
     def __getstate__(self) -> dict[str, str]:
@@ -73,14 +80,16 @@ class Mapping:
             raise ConfigError(f"[augment] {self.path}: not an object of texts by id")
         for id, text in texts.items():
             if not isinstance(text, str) or not text.strip():
-                raise ConfigError(f"[augment] {self.path}: the text of {id!r} is empty or no string")
+                raise ConfigError(
+                    f"[augment] {self.path}: the text of {id!r} is empty or no string"
+                )
         return texts
 
 
 @dataclass(frozen=True)
 class Augment:
-    """objectives, descriptions: texts by id. only_bare: of the descriptions, only bare ones (`is_bare`) are rewritten,
-    as in the reference.
+    """objectives, descriptions: texts by id. only_bare: of the descriptions, only bare ones
+    (`is_bare`) are rewritten, as in the reference.
     """
 
     name: ClassVar[str] = "augment"

@@ -16,8 +16,9 @@ from schemas.workflow import Workflow
 def enter(workflow: Workflow, tally: Tally, seen: dict[str, str]) -> Trail:
     """Enter a workflow and its steps in the ledger, with their domains.
 
-    seen: content hash by uid of the shard's earlier workflows. One whose id came before gets an id of its own in the
-    ledger (``uid~2``), so that every line of the ledger is about one thing; it stands there with an empty hash.
+    seen: content hash by uid of the shard's earlier workflows. One whose id came before gets an id
+    of its own in the ledger (``uid~2``), so that every line of the ledger is about one thing; it
+    stands there with an empty hash.
     """
     pages = [utf8(step.html) for step in workflow.steps]
     marks = _marks(workflow, pages)
@@ -47,7 +48,8 @@ def _marks(workflow: Workflow, pages: Sequence[bytes]) -> list[Mark]:
 
 
 def content_hash(workflow: Workflow, pages: Sequence[bytes]) -> str:
-    """Hash of what a workflow says, without ids and where it was read: equal for the same recording in two formats.
+    """Hash of what a workflow says, without ids and where it was read: equal for the same recording
+    in two formats.
 
     pages: `utf8` of those of its steps.
     """

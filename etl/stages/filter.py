@@ -1,17 +1,21 @@
-"""Filter: the reference pipeline's rules for what is worth training on, each a switch with its own reason.
+"""Filter: the reference pipeline's rules for what is worth training on, each a switch with its own
+reason.
 
-Whole workflows go for: ``section_or_stack`` (one of their rows has that kind), ``no_objective``, ``not_english`` (the
-objective's language), ``non_ascii`` (the share of such letters in the objective), ``low_reward``, ``no_steps_left``.
-Steps go, and leave no trace in the history, for: ``instruction`` rows and exact duplicates (``duplicate_step``: every
-field equal, its id included). Steps stay in the history but are not trained on for: ``missing_description`` (off by
-default: most formats have none, and the unroll stage writes one), ``missing_dom``, ``failed_action``,
-``history_incomplete`` (steps before it are missing in the recording, or in an unknown order), and for actions that
-cannot be an answer: ``unknown_action`` (a kind that is on no list), ``unreadable_action``, ``incomplete_action``.
+Whole workflows go for: ``section_or_stack`` (one of their rows has that kind), ``no_objective``,
+``not_english`` (the objective's language), ``non_ascii`` (the share of such letters in the
+objective), ``low_reward``, ``no_steps_left``. Steps go, and leave no trace in the history, for:
+``instruction`` rows and exact duplicates (``duplicate_step``: every field equal, its id included).
+Steps stay in the history but are not trained on for: ``missing_description`` (off by default: most
+formats have none, and the unroll stage writes one), ``missing_dom``, ``failed_action``,
+``history_incomplete`` (steps before it are missing in the recording, or in an unknown order), and
+for actions that cannot be an answer: ``unknown_action`` (a kind that is on no list),
+``unreadable_action``, ``incomplete_action``.
 
-English is told by `etl.stages.language`: the stored ``language_score`` is the probability that the objective is English
-rather than the likeliest other language. The limit is low on purpose: an objective goes only if its words speak clearly
-for another language. Names and codes do not count, and short objectives without evidence ("Export PDF") stay, as a few
-short ones in related languages do ("Editar perfil").
+English is told by `etl.stages.language`: the stored ``language_score`` is the probability that the
+objective is English rather than the likeliest other language. The limit is low on purpose: an
+objective goes only if its words speak clearly for another language. Names and codes do not count,
+and short objectives without evidence ("Export PDF") stay, as a few short ones in related languages
+do ("Editar perfil").
 """
 
 from __future__ import annotations
@@ -34,9 +38,9 @@ _LAYOUT_KINDS: Final = frozenset(("section", "stack"))
 class Filter:
     """The rules as switches.
 
-    ``min_english``: least probability that the objective is English, which is 0.5 without evidence; 0 turns the rule
-    off; ``max_non_ascii``: greatest share of non-ASCII letters, 1 turns it off; ``min_reward``: workflows with a known
-    reward under it go, None turns it off.
+    ``min_english``: least probability that the objective is English, which is 0.5 without evidence;
+    0 turns the rule off; ``max_non_ascii``: greatest share of non-ASCII letters, 1 turns it off;
+    ``min_reward``: workflows with a known reward under it go, None turns it off.
     """
 
     name: ClassVar[str] = "filter"
@@ -73,7 +77,10 @@ class Filter:
     def _reason(self, trail: Trail) -> tuple[Reason | Literal[""], str]:
         kinds = {mark.step.action.kind for mark in trail.marks}
         if self.section_or_stack and kinds & _LAYOUT_KINDS:
-            return "section_or_stack", f"it has rows of kind {', '.join(sorted(kinds & _LAYOUT_KINDS))}"
+            return (
+                "section_or_stack",
+                f"it has rows of kind {', '.join(sorted(kinds & _LAYOUT_KINDS))}",
+            )
         if self.no_objective and not trail.objective:
             return "no_objective", ""
         if trail.objective and trail.language_score < self.min_english:
@@ -118,7 +125,8 @@ class Filter:
 
 
 def _seen(step: Step, first: dict[object, Step], others: set[Step]) -> bool:
-    """Whether an equal step came before; enters it. All but the page is looked at first: pages take long to hash.
+    """Whether an equal step came before; enters it. All but the page is looked at first: pages take
+    long to hash.
 
     first: the first step that says the same but for its page; others: later ones.
     """

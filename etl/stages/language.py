@@ -1,15 +1,19 @@
-"""Is a text English? Told by py3langid's tables in whole numbers: a function of the text alone, on every machine.
+"""Is a text English? Told by py3langid's tables in whole numbers: a function of the text alone, on
+every machine.
 
-The model is naive Bayes over byte n-grams. Its tables give the evidence of a text for each language, in nats; the
-score is the probability of English rather than of the likeliest other language.
+The model is naive Bayes over byte n-grams. Its tables give the evidence of a text for each
+language, in nats; the score is the probability of English rather than of the likeliest other
+language.
 
-- Only words that tell a language are read. Names, codes and quoted texts do not: "Email María González" is English. A
-  name is a word with a capital letter that begins no sentence.
-- A text without evidence ("Export PDF", "Menu") scores near 0.5, not near 0: nothing speaks against English.
-- Rivals of English are only the languages that recordings are likely to be in. Others, dead, invented or regional,
-  win short English texts by chance; a text in one of these is measured by its nearest relative.
-- A task in English begins with its verb. Where the first word is clearly English, the others need more evidence
-  against English: "Find spaghetti carbonara recipe".
+- Only words that tell a language are read. Names, codes and quoted texts do not: "Email María
+  González" is English. A name is a word with a capital letter that begins no sentence.
+- A text without evidence ("Export PDF", "Menu") scores near 0.5, not near 0: nothing speaks against
+  English.
+- Rivals of English are only the languages that recordings are likely to be in. Others, dead,
+  invented or regional, win short English texts by chance; a text in one of these is measured by its
+  nearest relative.
+- A task in English begins with its verb. Where the first word is clearly English, the others need
+  more evidence against English: "Find spaghetti carbonara recipe".
 """
 
 from __future__ import annotations
@@ -29,34 +33,45 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 from schemas import exact
 
 _RIVALS: Final = frozenset(
-    "af am ar az be bg bn ca cs cy da de el es et eu fa fi fr ga gl gu he hi hr hu hy id is it ja ka kk km kn ko lo lt "
-    "lv mk ml mn mr ms my ne nl no pa pl pt ro ru si sk sl sq sr sv sw ta te th tl tr uk ur uz vi zh".split()
+    "af am ar az be bg bn ca cs cy da de el es et eu fa fi fr ga gl gu he hi hr hu hy id is it ja "
+    "ka kk km kn ko lo lt lv mk ml mn mr ms my ne nl no pa pl pt ro ru si sk sl sq sr sv sw ta te "
+    "th tl tr uk ur uz vi zh".split()
 )
 
 _TABLE_UNIT: Final = 1 << 10
-"""The tables' numbers are between -16 and -2 in 16 bits: multiples of 2**-9, so exact in this unit."""
+"""The tables' numbers are between -16 and -2 in 16 bits: multiples of 2**-9,
+so exact in this unit.
+"""
 _LOG_UNIT: Final = 1 << 16
 _NAT: Final = _TABLE_UNIT * _LOG_UNIT
 """One nat of evidence. Sums of 100,000 n-grams stay under 2**52."""
 
 _COUNTED_TWICE: Final = 2.2
-"""N-grams overlap, so that the model counts evidence about twice: nats of evidence for one of a probability."""
+"""N-grams overlap, so that the model counts evidence about twice: nats of evidence for one of a
+probability.
+"""
 _CLEAR: Final = 4 * _NAT
-"""Evidence of the first word from which it is clearly English. Measured: tests/stages/test_language.py."""
+"""Evidence of the first word from which it is clearly English. Measured:
+tests/stages/test_language.py.
+"""
 _BENEFIT: Final = 10 * _NAT
 """What a clearly English first word takes from the evidence against English."""
 
 _CERTAIN: Final = 100 * _NAT
 
-_QUOTED: Final = re.compile(r'"[^"]*"|“[^”]*”|«[^»]*»|„[^“”]*[“”]|`[^`]*`|(?<!\w)[\'‘][^\'’]*[\'’](?!\w)')
+_QUOTED: Final = re.compile(
+    r'"[^"]*"|“[^”]*”|«[^»]*»|„[^“”]*[“”]|`[^`]*`|(?<!\w)[\'‘][^\'’]*[\'’](?!\w)'
+)
 _CODE: Final = re.compile(r"[\d@/\\_=<>#]|\w[.:]\w")
 
 
 @dataclass(frozen=True)
 class _Model:
-    """rows: state -> its row of ``moves``; moves: row and byte -> state; feature: state -> n-gram, or -1.
+    """rows: state -> its row of ``moves``; moves: row and byte -> state; feature: state -> n-gram,
+    or -1.
 
-    evidence: n-grams by languages, float16; prior: of languages, int64 in ``_NAT``; the first language is English.
+    evidence: n-grams by languages, float16; prior: of languages, int64 in ``_NAT``; the first
+    language is English.
     """
 
     rows: Any

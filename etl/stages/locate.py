@@ -1,11 +1,13 @@
 """Locate: find the element each action was taken on, in the page as it was written.
 
-The locators of a step are tried in order; the first that finds exactly one element counts. None does: the step is not
-trained on, for ``target_ambiguous`` if one found several, ``target_absent`` if all found none, else for what is wrong
-with them (``invalid_css``, ``invalid_xpath``, ``invalid_markup``, ``invalid_node``). Never a guess. An action without
-locators is ``no_element``: a page action; ``target_unknown`` where its kind cannot do without an element. A page
-without elements is ``empty_page``. These reasons come before what the filter said of the step, but for what it
-said of the action itself. The element on which a drag ends is found in the same way, and must be.
+The locators of a step are tried in order; the first that finds exactly one element counts. None
+does: the step is not trained on, for ``target_ambiguous`` if one found several, ``target_absent``
+if all found none, else for what is wrong with them (``invalid_css``, ``invalid_xpath``,
+``invalid_markup``, ``invalid_node``). Never a guess. An action without locators is ``no_element``:
+a page action; ``target_unknown`` where its kind cannot do without an element. A page without
+elements is ``empty_page``. These reasons come before what the filter said of the step, but for what
+it said of the action itself. The element on which a drag ends is found in the same way, and must
+be.
 
 The reference drops a whole workflow for one target it does not find; ``drop_workflow`` does so here
 (``unlocated_target``).
@@ -29,8 +31,8 @@ from schemas.workflow import Locator
 
 @dataclass(frozen=True)
 class Locate:
-    """drop_workflow: a target that is not found drops its workflow. train_without_element: page actions are trained
-    on too, as samples without node and target.
+    """drop_workflow: a target that is not found drops its workflow. train_without_element: page
+    actions are trained on too, as samples without node and target.
     """
 
     name: ClassVar[str] = "locate"
@@ -55,7 +57,12 @@ class Locate:
         if not step.target:
             kind = KINDS.get(step.action.kind)
             if kind is not None and kind.element == "needed":
-                mark.drop(self.name, "target_unknown", f"a {step.action.kind} without any locator", override=True)
+                mark.drop(
+                    self.name,
+                    "target_unknown",
+                    f"a {step.action.kind} without any locator",
+                    override=True,
+                )
             elif not self.train_without_element:
                 mark.drop(self.name, "no_element", step.action.kind)
             elif step.html:
@@ -90,22 +97,32 @@ class Locate:
         page = pages.read(mark.step.html, mark.utf8)
         if page.elements:
             return page
-        mark.drop(self.name, "empty_page", f"{len(mark.step.html)} characters without an element", override=True)
+        mark.drop(
+            self.name,
+            "empty_page",
+            f"{len(mark.step.html)} characters without an element",
+            override=True,
+        )
         return None
 
 
 _CHANGES: Final = {"select": "select"}
-"""Tags of elements, and what a change of their value is; of all others it is a text that is typed."""
+"""Tags of elements, and what a change of their value is;
+of all others it is a text that is typed.
+"""
 
 
 def find(page: pages.Page, target: tuple[Locator, ...]) -> tuple[Reason | Literal[""], str, int]:
-    """(reason, detail, element): the element that the first unequivocal locator finds, or why there is none.
+    """(reason, detail, element): the element that the first unequivocal locator finds, or why there
+    is none.
 
     Locators are about the page as scripts have it (`etl.pages.live`).
     """
     failures: list[tuple[Reason, str]] = []
     for locator in target:
-        shown = f"{locator.kind} {locator.name + '=' if locator.name else ''}{locator.value[:200]!r}"
+        shown = (
+            f"{locator.kind} {locator.name + '=' if locator.name else ''}{locator.value[:200]!r}"
+        )
         try:
             found = _FINDERS[locator.kind](page, locator)
         except PageError as error:

@@ -1,9 +1,11 @@
-"""Prune: every page becomes the text a model sees (rules: `etl.pages.prune`), every target its start tag there.
+"""Prune: every page becomes the text a model sees (rules: `etl.pages.prune`), every target its
+start tag there.
 
-A target stays whatever the rules say of its tag and its content (``keep_target``), so that a step whose element was
-found becomes a sample. An element that is there only because it was the target tells the answer, though, and is not
-there when a model is asked: with ``keep_target = false`` such a step is not trained on (``target_pruned``) and stays in
-the history. The element that a drag ends on has no such privilege: the answer names it, so it must be there.
+A target stays whatever the rules say of its tag and its content (``keep_target``), so that a step
+whose element was found becomes a sample. An element that is there only because it was the target
+tells the answer, though, and is not there when a model is asked: with ``keep_target = false`` such
+a step is not trained on (``target_pruned``) and stays in the history. The element that a drag ends
+on has no such privilege: the answer names it, so it must be there.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ from tokenization.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Prune:
-    """rules: which markup stays. vocabulary: for the characters-per-token rule. keep_target: see the module."""
+    """rules: which markup stays. vocabulary: for the characters-per-token rule. keep_target: see
+    the module.
+    """
 
     name: ClassVar[str] = "prune"
     version: ClassVar[int] = 6
@@ -33,7 +37,9 @@ class Prune:
     keep_target: bool = True
 
     def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
-        """Sets ``observation``, ``start_tag`` and ``description`` of each step; releases the pages."""
+        """Sets ``observation``, ``start_tag`` and ``description`` of each step;
+        releases the pages.
+        """
         pruner = _pruner(self.rules, self.vocabulary)
         for trail in rows:
             for mark in trail.marks:
@@ -61,11 +67,15 @@ class Prune:
                 self._check_destination(mark, page, pruner)
 
     def _check_destination(self, mark: Mark, page: pages.Page, pruner: Pruner) -> None:
-        """The element that a drag ends on must stand in the observation, where the answer names it."""
+        """The element that a drag ends on must stand in the observation,
+        where the answer names it.
+        """
         if f' node="{page.node(mark.destination)}"' not in mark.observation:
             tag = pruner.start_tag(page, mark.destination)
             mark.observation = ""
-            mark.drop(self.name, "target_pruned", f"where the drag ends: the rules remove {tag[:200]}")
+            mark.drop(
+                self.name, "target_pruned", f"where the drag ends: the rules remove {tag[:200]}"
+            )
 
 
 @lru_cache(maxsize=2)

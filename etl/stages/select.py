@@ -1,9 +1,11 @@
-"""Select: what a recipe asks for by name, and what it leaves out: domains, sources, workflows, kinds of actions.
+"""Select: what a recipe asks for by name, and what it leaves out: domains, sources, workflows,
+kinds of actions.
 
-Names are patterns (``*``, ``?``, ``[ab]``). Of a list of what is included, one entry must match; of what is excluded,
-none. A workflow is dropped for its source (its format, or the name of its input) or its id (with or without the source
-before it). A step is dropped for its domain (the registrable domain or the whole host) or its kind of action: it is
-not trained on, and stays in the history of others. A workflow without a step that is left goes as a whole.
+Names are patterns (``*``, ``?``, ``[ab]``). Of a list of what is included, one entry must match; of
+what is excluded, none. A workflow is dropped for its source (its format, or the name of its input)
+or its id (with or without the source before it). A step is dropped for its domain (the registrable
+domain or the whole host) or its kind of action: it is not trained on, and stays in the history of
+others. A workflow without a step that is left goes as a whole.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ _NO_DOMAIN: Final = re.compile(r"[/:@\s]")
 
 @dataclass(frozen=True)
 class Names:
-    """Patterns of names. domains: of registrable domains or hosts. sources: of formats or names of inputs. workflows:
-    of ids. kinds: of actions.
+    """Patterns of names. domains: of registrable domains or hosts. sources: of formats or names of
+    inputs. workflows: of ids. kinds: of actions.
 
     Errors: ConfigError for an empty entry, and for a domain that is none.
     """
@@ -48,7 +50,9 @@ class Names:
                 raise ConfigError(f"{what}: an empty entry would match nothing; remove it")
         for name in sorted(self.domains):
             if _NO_DOMAIN.search(name):
-                raise ConfigError(f"domains: {name!r} is no domain; write it as shop.example or *.example")
+                raise ConfigError(
+                    f"domains: {name!r} is no domain; write it as shop.example or *.example"
+                )
 
     def __bool__(self) -> bool:
         return any(getattr(self, each.name) for each in fields(self))
@@ -84,7 +88,9 @@ class Patterns:
 
 
 def _spelt(entry: str) -> str:
-    """An entry as values are spelt: in small letters; a domain of other alphabets in its ASCII form."""
+    """An entry as values are spelt: in small letters; a domain of other alphabets in its ASCII
+    form.
+    """
     low = entry.strip().lower()
     if low.isascii():
         return low
@@ -96,7 +102,9 @@ def _spelt(entry: str) -> str:
 
 @dataclass(frozen=True)
 class Select:
-    """include: only this is trained on; a list that is empty asks for nothing. exclude: this is not."""
+    """include: only this is trained on; a list that is empty asks for nothing. exclude: this is
+    not.
+    """
 
     name: ClassVar[str] = "select"
     version: ClassVar[int] = 1
@@ -139,7 +147,9 @@ class Select:
                 mark.drop(self.name, *against)
 
     def _of(self, what: str, values: tuple[str, ...], tally: Tally) -> tuple[Reason, str] | None:
-        """Why what has these names is not asked for, if so. Both lists are asked: each may have entries that match."""
+        """Why what has these names is not asked for, if so. Both lists are asked: each may have
+        entries that match.
+        """
         wanted, unwanted = self.include.patterns.get(what), self.exclude.patterns.get(what)
         found = wanted.of(values) if wanted else ()
         against = unwanted.of(values) if unwanted else ()
@@ -155,18 +165,26 @@ class Select:
         """A workflow of which no step is asked for."""
         first = trail.marks[0]
         assert first.reason
-        tally.drop("workflow", trail.uid, first.reason, "none of its steps is asked for", "", trail.domain)
+        tally.drop(
+            "workflow", trail.uid, first.reason, "none of its steps is asked for", "", trail.domain
+        )
         for mark in trail.marks:
             assert mark.reason
             domain = trail.domains[mark.place][0]
             tally.drop("step", trail.step_id(mark), mark.reason, mark.detail, trail.uid, domain)
 
     def unmatched(self, matched: frozenset[str]) -> dict[str, list[str]]:
-        """By setting, the entries that match nothing. matched: what the tallies of all inputs have noted."""
+        """By setting, the entries that match nothing. matched: what the tallies of all inputs have
+        noted.
+        """
         found: dict[str, list[str]] = {}
         for section, names in (("include", self.include), ("exclude", self.exclude)):
             for what in _REASONS:
-                missing = [e for e in sorted(getattr(names, what)) if f"{section}.{what} {e}" not in matched]
+                missing = [
+                    e
+                    for e in sorted(getattr(names, what))
+                    if f"{section}.{what} {e}" not in matched
+                ]
                 if missing:
                     found[f"{section}.{what}"] = missing
         return found

@@ -9,7 +9,9 @@ from etl.tally import Tally
 
 
 class Stage(Protocol):
-    """One step of the pipeline. A frozen dataclass; its fields are its configuration and its fingerprint."""
+    """One step of the pipeline. A frozen dataclass; its fields are its configuration and its
+    fingerprint.
+    """
 
     name: ClassVar[str]
     version: ClassVar[int]  # raised when its output changes

@@ -1,6 +1,7 @@
 """Unroll: one sample for every step that is trained on, with the steps before it as its history.
 
-The history holds every recorded step that the filter left, trained on or not, in the words of the recipe's prompt.
+The history holds every recorded step that the filter left, trained on or not, in the words of the
+recipe's prompt.
 """
 
 from __future__ import annotations
@@ -35,20 +36,39 @@ class Unroll:
                 domain = trail.domains[mark.place]
                 said = (mark.description, mark.step.action.kind, mark.start_tag, mark.step.url)
                 if mark.reason:
-                    tally.at(mark.stage).drop("step", step_id, mark.reason, mark.detail, uid, domain[0])
+                    tally.at(mark.stage).drop(
+                        "step", step_id, mark.reason, mark.detail, uid, domain[0]
+                    )
                 else:
                     samples += 1
                     tally.read("sample", step_id, uid, domain[0])
-                    yield _sample(trail, mark, tuple(history[-self.max_history :]), domain, said == before)
+                    yield _sample(
+                        trail, mark, tuple(history[-self.max_history :]), domain, said == before
+                    )
                 history.append(
-                    step_text(mark.number, mark.description, mark.step.action.kind, mark.node, mark.start_tag)
+                    step_text(
+                        mark.number,
+                        mark.description,
+                        mark.step.action.kind,
+                        mark.node,
+                        mark.start_tag,
+                    )
                 )
                 before = said
             if not samples:
-                tally.drop("workflow", uid, "no_samples", "none of its steps is trained on", "", trail.domain)
+                tally.drop(
+                    "workflow",
+                    uid,
+                    "no_samples",
+                    "none of its steps is trained on",
+                    "",
+                    trail.domain,
+                )
 
 
-def _sample(trail: Trail, mark: Mark, history: tuple[str, ...], domain: tuple[str, ...], repeat: bool) -> Sample:
+def _sample(
+    trail: Trail, mark: Mark, history: tuple[str, ...], domain: tuple[str, ...], repeat: bool
+) -> Sample:
     workflow, step = trail.workflow, mark.step
     return Sample(
         sample_id=trail.step_id(mark),

@@ -1,4 +1,5 @@
-"""An action in words: the description in answers and history, and why an action cannot be an answer.
+"""An action in words: the description in answers and history, and why an action cannot be an
+answer.
 
 A description says everything that changes what is done: the value, the mouse's button where the
 kind does not name it, keys that are held, where a drag ends, how far and which way is scrolled::
@@ -8,9 +9,9 @@ kind does not name it, keys that are held, where a drag ends, how far and which 
     Double click "x" with the middle button
 
 Values and labels are JSON strings, so what was typed is exact: a line break is ``\\n``, a quote
-``\\"``, a backslash ``\\\\``. Where the recording has words of its own they come first, and what they
-do not say follows behind a colon: ``Fill in the order: "two mugs"``. They say a value if they end
-with it or have it in quotes.
+``\\"``, a backslash ``\\\\``. Where the recording has words of its own they come first, and what
+they do not say follows behind a colon: ``Fill in the order: "two mugs"``. They say a value if they
+end with it or have it in quotes.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ _IN_NUMBERS: Final = (
 )
 _NUMBERS: Final = re.compile(r"-?\d[-\d., x]*")
 _PAIR: Final = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*[, ]\s*(-?\d+(?:\.\d+)?)\s*")
-_WAY: Final = re.compile(r"\s*(up|down|left|right)(?:[\s,:]+(\d+(?:\.\d+)?)\s*(?:px|pixels)?)?\s*", re.IGNORECASE)
+_WAY: Final = re.compile(
+    r"\s*(up|down|left|right)(?:[\s,:]+(\d+(?:\.\d+)?)\s*(?:px|pixels)?)?\s*", re.IGNORECASE
+)
 
 
 def described(mark: Mark, page: pages.Page | None, pruner: Pruner | None = None) -> str:
@@ -65,7 +68,11 @@ def described(mark: Mark, page: pages.Page | None, pruner: Pruner | None = None)
         missing = [value] if value and not _says(said, action) else []
         return f"{said}: {' '.join([*missing, *rest])}" if missing or rest else said
     label = _quoted_label(page, mark.element, pruner)
-    verb = KINDS[action.kind].verb if action.kind in KINDS else action.kind.replace("_", " ").capitalize()
+    verb = (
+        KINDS[action.kind].verb
+        if action.kind in KINDS
+        else action.kind.replace("_", " ").capitalize()
+    )
     if action.kind in _BEFORE_LABEL:
         between = _BEFORE_LABEL[action.kind] if value and label else ""
         words = [verb, value, between, label, *rest]
@@ -77,7 +84,9 @@ def described(mark: Mark, page: pages.Page | None, pruner: Pruner | None = None)
 
 
 def flaw(step: Step) -> tuple[Reason | Literal[""], str]:
-    """Why an action cannot be an answer, whatever its element: (reason, detail); empty if it can."""
+    """Why an action cannot be an answer, whatever its element: (reason, detail);
+    empty if it can.
+    """
     action = step.action
     kind = KINDS.get(action.kind)
     if kind is None:
@@ -87,7 +96,10 @@ def flaw(step: Step) -> tuple[Reason | Literal[""], str]:
     if not kind.action:
         return "unreadable_action", kind.meaning
     if action.button and action.button not in BUTTONS:
-        return "unknown_action", f"{_quoted(action.button[:100])} is none of the buttons {', '.join(BUTTONS)}"
+        return (
+            "unknown_action",
+            f"{_quoted(action.button[:100])} is none of the buttons {', '.join(BUTTONS)}",
+        )
     held = [key for key in action.modifiers if key not in MODIFIERS.values()]
     if held:
         names = ", ".join(dict.fromkeys(MODIFIERS.values()))
@@ -101,7 +113,8 @@ def flaw(step: Step) -> tuple[Reason | Literal[""], str]:
 
 
 def unknown_actions(steps: Mapping[str, int], most: int = 100) -> list[dict[str, Any]]:
-    """What `flaw` says of actions on no list, the most frequent first: ``word``, ``nearest``, ``steps``, ``detail``.
+    """What `flaw` says of actions on no list, the most frequent first: ``word``, ``nearest``,
+    ``steps``, ``detail``.
 
     steps: how often each was said. most: so many are listed.
     """
@@ -159,10 +172,16 @@ def _says(said: str, action: Action) -> bool:
         value = _way(value) or value
     bare = said.casefold() if action.kind in _KEYS else said
     wanted = value.casefold() if action.kind in _KEYS else value
-    if action.kind in _KEYS and len(value) > 1 and re.search(rf"(?<![\w+]){re.escape(wanted)}(?![\w+])", bare):
+    if (
+        action.kind in _KEYS
+        and len(value) > 1
+        and re.search(rf"(?<![\w+]){re.escape(wanted)}(?![\w+])", bare)
+    ):
         return True
     quotes = [(_quoted(text), f"“{text}”", f"'{text}'", f"`{text}`") for text in each(value)]
-    return said.endswith((f" {value}", f" {value}.")) or all(any(form in said for form in forms) for forms in quotes)
+    return said.endswith((f" {value}", f" {value}.")) or all(
+        any(form in said for form in forms) for forms in quotes
+    )
 
 
 def _rest(mark: Mark, page: pages.Page | None, pruner: Pruner | None) -> list[str]:

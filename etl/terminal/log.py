@@ -1,7 +1,8 @@
 """Messages on stderr: as they are on a terminal, plain dated lines or JSON in a log.
 
-``$STEPMILL_LOG_FORMAT`` says ``plain`` or ``json`` to this process and to those that it starts; without it a terminal
-gets messages without dates, and anything else gets plain lines. Clocks are read here, and nowhere in what is written.
+``$STEPMILL_LOG_FORMAT`` says ``plain`` or ``json`` to this process and to those that it starts;
+without it a terminal gets messages without dates, and anything else gets plain lines. Clocks are
+read here, and nowhere in what is written.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Progress of one piece of work: a bar on a terminal, lines now and then in a log.
 
-Nothing is silent for long. A bar moves every half second, whether work is done or not. A log has a line
-after 2 seconds, the next ones after twice as long each, up to a minute. Clocks are read here.
+Nothing is silent for long. A bar moves every half second, whether work is done or not. A log has a
+line after 2 seconds, the next ones after twice as long each, up to a minute. Clocks are read here.
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ class Progress:
     """One piece of work, as a context manager.
 
     label: what is going on. total: bytes, or other units, to be worked through; 0 where that is not
-    known. unit: ``MB`` counts bytes. brief: work that is usually over at once; it says nothing unless
-    it takes `FIRST_LINE` seconds.
+    known. unit: ``MB`` counts bytes. brief: work that is usually over at once; it says nothing
+    unless it takes `FIRST_LINE` seconds.
     """
 
-    def __init__(self, label: str, total: int = 0, unit: str = "MB", *, brief: bool = False) -> None:
+    def __init__(
+        self, label: str, total: int = 0, unit: str = "MB", *, brief: bool = False
+    ) -> None:
         self._label, self._total, self._unit, self._brief = label, total, unit, brief
         self._done = self._samples = 0
         self._lines = 0
@@ -49,7 +51,10 @@ class Progress:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """The work is over: all of it, unless there was an error."""
         self._over.set()
@@ -95,7 +100,9 @@ class Progress:
         """A line for a log."""
         facts = {"work": self._label, "done": self._done, "total": self._total}
         facts |= {"unit": "bytes" if self._unit == "MB" else self._unit}
-        log.say(self._line(seconds, last), **facts, samples=self._samples, seconds=round(seconds, 1))
+        log.say(
+            self._line(seconds, last), **facts, samples=self._samples, seconds=round(seconds, 1)
+        )
 
     def _line(self, seconds: float, last: bool) -> str:
         """The same in words: share, amounts, rate, time."""
@@ -103,7 +110,10 @@ class Progress:
         rate = self._done / max(seconds, 1e-9)
         if self._total:
             scale, digits = (_MEGA, 1) if self._unit == "MB" else (1, 0)
-            amounts = f"{self._done / scale:,.{digits}f} of {self._total / scale:,.{digits}f} {self._unit}"
+            amounts = (
+                f"{self._done / scale:,.{digits}f} of {self._total / scale:,.{digits}f} "
+                f"{self._unit}"
+            )
             parts[0] += f" {100 * self._done / self._total:.0f}%"
             parts += [amounts, f"{rate / scale:,.1f} {self._unit}/s"]
         if self._samples:

@@ -1,7 +1,8 @@
 """Text for a terminal or a pipe: tables, bars, and what was recorded made fit to be shown.
 
-What was recorded is hostile: control characters would move the cursor or set the title, and marks of direction would
-swap what stands where. All of it goes through `printable`, which shows such a character as its escape.
+What was recorded is hostile: control characters would move the cursor or set the title, and marks
+of direction would swap what stands where. All of it goes through `printable`, which shows such a
+character as its escape.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def width_of(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(
-        0 if unicodedata.combining(char) or char in _JOINERS else 1 + (unicodedata.east_asian_width(char) in "WF")
+        0
+        if unicodedata.combining(char) or char in _JOINERS
+        else 1 + (unicodedata.east_asian_width(char) in "WF")
         for char in text
     )
 
@@ -63,12 +66,14 @@ def clipped(text: str, width: int) -> str:
     return kept + "…" + " " * (width - 1 - width_of(kept))
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> list[str]:
+def table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None
+) -> list[str]:
     """Columns aligned: numbers to the right, words to the left.
 
-    width: columns of the terminal in which each line has to fit; those of the terminal unless given, and no limit in a
-    pipe. Where it is too narrow, long words are clipped, though never to less than `_NARROW`; then columns go below,
-    with the first one again.
+    width: columns of the terminal in which each line has to fit; those of the terminal unless
+    given, and no limit in a pipe. Where it is too narrow, long words are clipped, though never to
+    less than `_NARROW`; then columns go below, with the first one again.
     """
     lines = [[cell(text) for text in line] for line in (head, *rows)]
     right = [all(_NUMBER.fullmatch(line[i]) for line in lines[1:]) for i in range(len(head))]
@@ -84,7 +89,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None 
     for block in _blocks(widths, room):
         made += [""] if made else []
         for line in lines:
-            cells = [line[i].rjust(widths[i]) if right[i] else clipped(line[i], widths[i]) for i in block]
+            cells = [
+                line[i].rjust(widths[i]) if right[i] else clipped(line[i], widths[i]) for i in block
+            ]
             made.append("  ".join(cells).rstrip())
     return made
 
@@ -95,7 +102,9 @@ def _room() -> int:
 
 
 def _blocks(widths: Sequence[int], room: int) -> list[list[int]]:
-    """Numbers of the columns of a table that stand beside each other; the first one stands in every block."""
+    """Numbers of the columns of a table that stand beside each other; the first one stands in every
+    block.
+    """
     blocks = [[0]]
     used = widths[0]
     for i, size in enumerate(widths[1:], 1):
@@ -149,7 +158,9 @@ def head(text: str) -> str:
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]], names: Sequence[str] | None = None) -> str:
-    """Rows of like keys as CSV with a head; what is not known is empty. names: of the columns, if rows may be none."""
+    """Rows of like keys as CSV with a head; what is not known is empty. names: of the columns, if
+    rows may be none.
+    """
     stream = io.StringIO()
     fields = list(names or (rows[0] if rows else ()))
     writer = csv.DictWriter(stream, fields, lineterminator="\n")
@@ -161,7 +172,11 @@ def as_csv(rows: Sequence[Mapping[str, Any]], names: Sequence[str] | None = None
 def flat(value: Any, path: str = "") -> list[dict[str, Any]]:
     """Nested values as rows of ``field`` and ``value``; the field is the path to it, with dots."""
     if isinstance(value, Mapping):
-        return [row for key, item in value.items() for row in flat(item, f"{path}.{key}" if path else str(key))]
+        return [
+            row
+            for key, item in value.items()
+            for row in flat(item, f"{path}.{key}" if path else str(key))
+        ]
     if isinstance(value, list):
         return [row for number, item in enumerate(value) for row in flat(item, f"{path}.{number}")]
     return [{"field": path, "value": value}]

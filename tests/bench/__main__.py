@@ -1,9 +1,10 @@
-"""Benchmarks: rates are printed, ratios are the claim. Everything is measured in the same run, one core.
+"""Benchmarks: rates are printed, ratios are the claim. Everything is measured in the same run, one
+core.
 
 ::
 
-    python -m tests.bench                                    all of it, on the recordings shipped with the project
-    python -m tests.bench prune --workload once --input DIR  one, on a folder of recordings or saved pages
+    python -m tests.bench                                    all, on the shipped recordings
+    python -m tests.bench prune --workload once --input DIR  one, on recordings or saved pages
 """
 
 from __future__ import annotations
@@ -32,12 +33,15 @@ CLAIMS: Final[dict[tuple[str, str, str], float]] = {
     ("chain", "changing", "lexbor"): 1 / 2.5,
     ("chain", "once", "lexbor"): 1 / 5,
 }
-"""(measurement, workload, peer): at least so many times the peer's rate, where pages are read by compiled code."""
+"""(measurement, workload, peer): at least so many times the peer's rate, where pages are read by
+compiled code.
+"""
 
 SHIPPED_CLAIMS: Final = {("chain", "recorded", "lexbor"): 1 / 4, ("chain", "once", "lexbor"): 1 / 9}
-"""On the recordings shipped with the project. Their pages are small, so that what a step costs, whatever its page,
-counts as much as the page: locators as a browser judges them, kinds of action, unknown keys. `once` is 4 MB, of which
-the beginning and the end of a build are a quarter of the time.
+"""On the recordings shipped with the project. Their pages are small, so that what a step costs,
+whatever its page, counts as much as the page: locators as a browser judges them, kinds of action,
+unknown keys. `once` is 4 MB, of which the beginning and the end of a build are a quarter of the
+time.
 """
 
 PLAIN_CLAIMS: Final = {
@@ -69,7 +73,11 @@ class Line:
         return self.ratio >= self.claim
 
     def __str__(self) -> str:
-        verdict = "" if not self.claim else f"   claim {self.claim:g}: {'holds' if self.holds else 'FAILS'}"
+        verdict = (
+            ""
+            if not self.claim
+            else f"   claim {self.claim:g}: {'holds' if self.holds else 'FAILS'}"
+        )
         return (
             f"{self.what:9} {self.workload:9} {self.mb:7.1f} MB  {self.rate:7.1f} MB/s"
             f"   {self.peer:8} {self.peer_rate:7.1f} MB/s   x {self.ratio:.3g}{verdict}"
@@ -106,24 +114,36 @@ def tokenize(workload: str, folder: Path, rounds: int, limit: int) -> Iterator[L
 
 
 def chain(workload: str, folder: Path, rounds: int, limit: int) -> Iterator[Line]:
-    found = [measure.on_one_core(measure.chain_rates, workload, folder, limit) for _ in range(rounds)]
+    found = [
+        measure.on_one_core(measure.chain_rates, workload, folder, limit) for _ in range(rounds)
+    ]
     yield from compare("chain", workload, found, folder)
 
 
 def memory(folder: Path, mb: float) -> tuple[float, float]:
     """Peak MiB of pruning so many MB of never-seen values, and twice as many."""
-    once, twice = (measure.apart(measure.memory_of_pruning, size, folder)["peak_mib"] for size in (mb, 2 * mb))
+    once, twice = (
+        measure.apart(measure.memory_of_pruning, size, folder)["peak_mib"] for size in (mb, 2 * mb)
+    )
     return once, twice
 
 
 def main() -> int:
     """Measure what is asked for; 1 if a claim fails."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.split("\n")[0])
-    parser.add_argument("what", nargs="*", choices=[[], "prune", "tokenize", "chain", "memory"], default=[])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument(
+        "what", nargs="*", choices=[[], "prune", "tokenize", "chain", "memory"], default=[]
+    )
     parser.add_argument("--workload", action="append", choices=NAMES)
-    parser.add_argument("--input", type=Path, default=SHIPPED, help="folder of recordings, or of saved pages")
+    parser.add_argument(
+        "--input", type=Path, default=SHIPPED, help="folder of recordings, or of saved pages"
+    )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--limit-mb", type=int, default=400, help="about so much of a workload at most")
+    parser.add_argument(
+        "--limit-mb", type=int, default=400, help="about so much of a workload at most"
+    )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     asked = options.what or ["prune", "tokenize", "chain", "memory"]
@@ -141,20 +161,27 @@ def main() -> int:
                 if not options.json:
                     print(line, flush=True)
     failed = not all(line.holds for line in lines)
-    report: dict[str, object] = {"read_by": engine.PATH, "comparisons": [asdict(line) for line in lines]}
+    report: dict[str, object] = {
+        "read_by": engine.PATH,
+        "comparisons": [asdict(line) for line in lines],
+    }
     if "memory" in asked:
         once, twice = memory(options.input, 150)
-        build = measure.apart(measure.memory_of_build, "changing", options.input, options.limit_mb * 1_000_000)[
-            "peak_mib"
-        ]
+        build = measure.apart(
+            measure.memory_of_build, "changing", options.input, options.limit_mb * 1_000_000
+        )["peak_mib"]
         holds = max(once, twice, build) < MEMORY_LIMIT_MIB and twice < MEMORY_GROWTH * once
         failed |= not holds
         report["memory"] = {"pruning_mib": once, "pruning_twice_mib": twice, "build_mib": build}
         if not options.json:
             print(
-                f"memory    pruning 150 MB of new values {once:.0f} MiB, 300 MB {twice:.0f} MiB; build {build:.0f} MiB"
+                f"memory    pruning 150 MB of new values {once:.0f} MiB, 300 MB {twice:.0f} MiB; "
+                f"build {build:.0f} MiB"
             )
-            print(f"          claim under {MEMORY_LIMIT_MIB} MiB and not growing: {'holds' if holds else 'FAILS'}")
+            print(
+                f"          claim under {MEMORY_LIMIT_MIB} MiB and not growing: "
+                f"{'holds' if holds else 'FAILS'}"
+            )
     if options.json:
         print(json.dumps(report, indent=2))
     return int(failed)

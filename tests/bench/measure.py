@@ -1,7 +1,7 @@
 """The measurements, each in a process of its own, ours and its peers' in turns in the same process.
 
-Rates are MB of UTF-8 a second of processor time on one core, to which the process keeps. The cyclic garbage collector
-is off, for all but builds, which see to it themselves.
+Rates are MB of UTF-8 a second of processor time on one core, to which the process keeps. The cyclic
+garbage collector is off, for all but builds, which see to it themselves.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ def apart(work: Callable[..., T], *arguments: Any) -> T:
 
 
 def on_one_core(work: Callable[..., T], *arguments: Any) -> T:
-    """The same of a process that keeps to one core: pools of libraries have one thread then, which wakes no other."""
+    """The same of a process that keeps to one core: pools of libraries have one thread then, which
+    wakes no other.
+    """
     return _apart(_keep_to_one_core, work, *arguments)
 
 
@@ -68,7 +70,9 @@ def _lexbor(html: str) -> object:
 
 
 def prune_rates(pages: list[str], with_soup: bool) -> Rates:
-    """Pruning, with nothing seen before; lexbor's parse and serialise; BeautifulSoup on a part of the pages."""
+    """Pruning, with nothing seen before; lexbor's parse and serialise; BeautifulSoup on a part of
+    the pages.
+    """
     from etl.pages import read
     from tests.bench.soup import Soup
     from tests.support.strategies import pruner, rules, vocabulary
@@ -117,16 +121,19 @@ def tokenize_rates(texts: list[str]) -> Rates:
 
 
 def chain_rates(name: str, folder: Path, limit: int) -> Rates:
-    """The whole chain, from zstandard JSONL to packed shards on disk, one worker; lexbor on the same pages.
+    """The whole chain, from zstandard JSONL to packed shards on disk, one worker; lexbor on the
+    same pages.
 
-    A process loads its vocabularies and its language model once, in a second or two; a build of one page does that
-    before the clock starts.
+    A process loads its vocabularies and its language model once, in a second or two; a build of one
+    page does that before the clock starts.
     """
     from etl.build.recipe import load
     from etl.build.run import Build
     from tests.support.builds import Quiet
 
-    found = apart(make, name, folder, limit)  # which reads pages on the way, and would leave them in our memos
+    found = apart(
+        make, name, folder, limit
+    )  # which reads pages on the way, and would leave them in our memos
     pages = pages_of(found)
     mb = megabytes(pages)
     _lexbor("<p>")
@@ -137,20 +144,31 @@ def chain_rates(name: str, folder: Path, limit: int) -> Rates:
         write(page_workflows(['<a class="first">first</a>']), first)
         Build(recipe, (str(first),), Path(scratch) / "warm", progress=Quiet).run()
         vocabulary = recipe.packed.encoder.vocabulary
-        vocabulary.check("first", vocabulary.encode("first"))  # one text in some hundreds is compared with tiktoken
+        vocabulary.check(
+            "first", vocabulary.encode("first")
+        )  # one text in some hundreds is compared with tiktoken
         before = seconds(_lexbor, pages)
         began = time.process_time()
         manifest = Build(recipe, (str(source),), Path(scratch) / "out", progress=Quiet).run()
         spent = time.process_time() - began
         after = seconds(_lexbor, pages)
-        written = sum(path.stat().st_size for path in Path(scratch).glob("out/dataset/data/**/*.arrow"))
+        written = sum(
+            path.stat().st_size for path in Path(scratch).glob("out/dataset/data/**/*.arrow")
+        )
     assert manifest
     assert written
-    return {"mb": mb, "ours": mb / spent, "lexbor": 2 * mb / (before + after), "written_mb": written / 1e6}
+    return {
+        "mb": mb,
+        "ours": mb / spent,
+        "lexbor": 2 * mb / (before + after),
+        "written_mb": written / 1e6,
+    }
 
 
 def memory_of_pruning(mb: float, folder: Path) -> Rates:
-    """Peak memory of a process that prunes so many MB in which every start tag has a value never seen before."""
+    """Peak memory of a process that prunes so many MB in which every start tag has a value never
+    seen before.
+    """
     from etl.pages import read
     from tests.support.strategies import pruner
 

@@ -2,16 +2,18 @@
 
 ::
 
-    python -m tests.bench.scaling growth                1x, 4x and 16x of a workload; two workers; a projection
-    python -m tests.bench.scaling index --samples 100   the index over so many million synthetic samples
-    python -m tests.bench.scaling finish --samples 20   accounting and statistics of so many
+    python -m tests.bench.scaling growth                1x, 4x, 16x; two workers; a projection
+    python -m tests.bench.scaling index --samples 100   the index over 100 million samples
+    python -m tests.bench.scaling finish --samples 20   accounting and statistics of 20 million
 
-Growth is of recorded workflows, each time changed like the snapshots of a page, in files of about the same size. Rates
-are MB of pages a second of processor time on one core. 1x is built before, between and after the others, and 4x twice,
-because a machine has slow minutes; they only ever take from a rate, so the best of each counts. 1x must be large
-enough to fill the memos, which are bounded by bytes: before, memory grows with the input because they fill. Two workers
-are compared with one by the clock on 16x, so that claim is about a machine with nothing else to do; of a small build
-the time in which processes start and vocabularies load is a good part, and that is not halved.
+Growth is of recorded workflows, each time changed like the snapshots of a page, in files of about
+the same size. Rates are MB of pages a second of processor time on one core. 1x is built before,
+between and after the others, and 4x twice, because a machine has slow minutes; they only ever take
+from a rate, so the best of each counts. 1x must be large enough to fill the memos, which are
+bounded by bytes: before, memory grows with the input because they fill. Two workers are compared
+with one by the clock on 16x, so that claim is about a machine with nothing else to do; of a small
+build the time in which processes start and vocabularies load is a good part, and that is not
+halved.
 
 Measured on two cores of an AMD EPYC:
 
@@ -25,15 +27,21 @@ synthetic samples   phase         core-min    peak, MiB
 5.06 million        accounts      0.9         961
 ==================  ============  ==========  =========
 
-The index of 100.1 million samples (9.1 million workflows, 21 GB of light rows) is 3.8 GB. On paper, at n samples: 16
-bytes for each workflow are held, three times over while they are sorted (0.4 GB at 100 million), and a 256th of a
-split's rows at a time. What breaks next, in the order in which it does:
+The index of 100.1 million samples (9.1 million workflows, 21 GB of light rows) is 3.8 GB. On paper,
+at n samples: 16 bytes for each workflow are held, three times over while they are sorted (0.4 GB at
+100 million), and a 256th of a split's rows at a time. What breaks next, in the order in which it
+does:
 
-1. Each slice of packing (`finish --shard`) makes the index for itself: the core-minutes above, times the slices.
-2. Index and accounts each run in one process. Both are sums over parts that other processes could do.
-3. Workflows that were read twice are held with their texts: if most are repeats, memory follows their number.
-4. The index has 256 parts a split, all open at once; from a billion samples on each is some millions of rows.
-5. One manifest names every file: at 6,000 billion tokens of 8 bytes some 190,000 of 256 MB. ``pack.shard_mb``.
+1. Each slice of packing (`finish --shard`) makes the index for itself: the core-minutes above,
+   times the slices.
+2. Index and accounts each run in one process. Both are sums over parts that other processes could
+   do.
+3. Workflows that were read twice are held with their texts: if most are repeats, memory follows
+   their number.
+4. The index has 256 parts a split, all open at once; from a billion samples on each is some
+   millions of rows.
+5. One manifest names every file: at 6,000 billion tokens of 8 bytes some 190,000 of 256 MB.
+   ``pack.shard_mb``.
 """
 
 from __future__ import annotations
@@ -120,36 +128,50 @@ def clocked(source: Path, out: Path, workers: int) -> float:
 def growth(folder: Path, mb: float) -> bool:
     """Print rates and memory of a workload that grows; whether the claims hold."""
     with tempfile.TemporaryDirectory() as scratch:
-        size = {times: apart(grow, folder, Path(scratch) / f"in-{times}", mb * times) for times in sorted({*ROUNDS})}
+        size = {
+            times: apart(grow, folder, Path(scratch) / f"in-{times}", mb * times)
+            for times in sorted({*ROUNDS})
+        }
         rate: dict[int, list[float]] = {times: [] for times in size}
         peak: dict[int, list[float]] = {times: [] for times in size}
         tokens: dict[int, float] = {}
         for number, times in enumerate(ROUNDS):
-            found = on_one_core(built, Path(scratch) / f"in-{times}", out := Path(scratch) / f"out-{number}")
+            found = on_one_core(
+                built, Path(scratch) / f"in-{times}", out := Path(scratch) / f"out-{number}"
+            )
             shutil.rmtree(out)
             rate[times].append(size[times] / found["seconds"])
             peak[times].append(found["peak_mib"])
             tokens[times] = found["tokens"]
             print(
                 f"{times:3}x  {size[times]:8.1f} MB  {rate[times][-1]:6.1f} MB/s  "
-                f"{found['tokens'] / found['seconds'] / 1e6:5.2f} Mtok/s  peak {found['peak_mib']:.0f} MiB",
+                f"{found['tokens'] / found['seconds'] / 1e6:5.2f} Mtok/s  peak "
+                f"{found['peak_mib']:.0f} MiB",
                 flush=True,
             )
         one, least = max(rate[1]), min(peak[1])
         rates = all(abs(max(found) / one - 1) <= RATE_SHARE for found in rate.values())
         memory = all(max(found) <= (1 + MEMORY_SHARE) * least for found in peak.values())
         most = max(size)
-        alone, together = (clocked(Path(scratch) / f"in-{most}", Path(scratch) / f"by-{n}", n) for n in (1, 2))
-        print(f"rate within {RATE_SHARE:.0%}: {_verdict(rates)}; memory within {MEMORY_SHARE:.0%}: {_verdict(memory)}")
+        alone, together = (
+            clocked(Path(scratch) / f"in-{most}", Path(scratch) / f"by-{n}", n) for n in (1, 2)
+        )
+        print(
+            f"rate within {RATE_SHARE:.0%}: {_verdict(rates)}; memory within {MEMORY_SHARE:.0%}: "
+            f"{_verdict(memory)}"
+        )
         twice = alone / together >= TWO_WORKERS
-        print(f"two workers {alone / together:.2f} times one (claim {TWO_WORKERS}): {_verdict(twice)}")
+        print(
+            f"two workers {alone / together:.2f} times one (claim {TWO_WORKERS}): {_verdict(twice)}"
+        )
         bytes_of = size[most] * 1e6 / tokens[most]
         hours = TOKENS * bytes_of / (max(rate[most]) * 1e6) / 3600
         print(
-            f"projection: {TOKENS / 1e9:g} billion output tokens in {hours:.1f} core-hours, made of "
-            f"{TOKENS * bytes_of / 1e12:.2f} TB of pages. Assumed: the rate of {most}x on one of this machine's "
-            f"cores; pages that repeat and shrink as in this workload ({bytes_of:.1f} bytes a token); zstandard inputs "
-            "and outputs on a local disk; the second phase and the accounts at their share of the time here"
+            f"projection: {TOKENS / 1e9:g} billion output tokens in {hours:.1f} core-hours, made "
+            f"of {TOKENS * bytes_of / 1e12:.2f} TB of pages. Assumed: the rate of {most}x on one "
+            "of this machine's cores; pages that repeat and shrink as in this workload "
+            f"({bytes_of:.1f} bytes a token); zstandard inputs and outputs on a local disk; the "
+            "second phase and the accounts at their share of the time here"
         )
     return rates and memory and twice
 
@@ -162,8 +184,16 @@ def indexed(work: Path, shards: list[InputShard], part_rows: int = PART_ROWS) ->
     """Processor and clock time and peak memory of a process that indexes light files."""
     began, clock = time.process_time(), time.monotonic()
     made = synthetic.indexed(work, shards, part_rows)
-    found = {"seconds": time.process_time() - began, "clock": time.monotonic() - clock, "peak_mib": peak_mib()}
-    return found | {"kept": sum(s.samples for s in made), "shards": len(made), "read_back": _read_back(work, made[0])}
+    found = {
+        "seconds": time.process_time() - began,
+        "clock": time.monotonic() - clock,
+        "peak_mib": peak_mib(),
+    }
+    return found | {
+        "kept": sum(s.samples for s in made),
+        "shards": len(made),
+        "read_back": _read_back(work, made[0]),
+    }
 
 
 def _read_back(work: Path, shard: OutputShard) -> float:
@@ -199,9 +229,10 @@ def index(millions: float) -> None:
         written = sum(path.stat().st_size for path in (work / "index").iterdir()) / 1e9
         samples = len(shards) * synthetic.SHARD_SAMPLES
         print(
-            f"{samples:,} samples of {samples // synthetic.STEPS:,} workflows in {len(shards):,} inputs, {size:.1f} GB "
-            f"of light rows: indexed in {_took(found)}; {found['kept']:,.0f} kept in {found['shards']:,.0f} output "
-            f"shards, index {written:.1f} GB, a shard's rows back in {found['read_back']:.2f} s"
+            f"{samples:,} samples of {samples // synthetic.STEPS:,} workflows in {len(shards):,} "
+            f"inputs, {size:.1f} GB of light rows: indexed in {_took(found)}; {found['kept']:,.0f} "
+            f"kept in {found['shards']:,.0f} output shards, index {written:.1f} GB, a shard's rows "
+            f"back in {found['read_back']:.2f} s"
         )
 
 
@@ -214,7 +245,10 @@ def finish(millions: float) -> None:
         apart(synthetic.rest, out, shards, outputs)
         found = apart(finished, out)
         samples = len(shards) * synthetic.SHARD_SAMPLES
-        print(f"{samples:,} samples, {found['lines']:,.0f} lines of ledger: accounts and statistics in {_took(found)}")
+        print(
+            f"{samples:,} samples, {found['lines']:,.0f} lines of ledger: accounts and statistics "
+            f"in {_took(found)}"
+        )
 
 
 def _took(found: dict[str, float]) -> str:
@@ -224,7 +258,9 @@ def _took(found: dict[str, float]) -> str:
 
 def main() -> int:
     """Measure what is asked for; 1 if a claim fails."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.scaling", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.scaling", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("what", choices=["growth", "index", "finish"])
     parser.add_argument("--input", type=Path, default=SHIPPED)
     parser.add_argument("--mb", type=float, default=240.0, help="of pages at 1x")

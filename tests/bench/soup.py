@@ -1,7 +1,8 @@
-"""The reference's rules written with BeautifulSoup on Python's html.parser, as a pipeline script would write them.
+"""The reference's rules written with BeautifulSoup on Python's html.parser, as a pipeline script
+would write them.
 
-The yardstick of the pruning benchmark. It passes the same goldens (`tests/pages/test_goldens.py`), but for pages on
-which BeautifulSoup itself has changed since they were made.
+The yardstick of the pruning benchmark. It passes the same goldens (`tests/pages/test_goldens.py`),
+but for pages on which BeautifulSoup itself has changed since they were made.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from etl.pages.prune import PruneRules
 
 
 class Soup:
-    """Prunes pages by the rules. count_tokens: as for `etl.pages.prune.Pruner`; memoised as well."""
+    """Prunes pages by the rules. count_tokens: as for `etl.pages.prune.Pruner`;
+    memoised as well.
+    """
 
     def __init__(self, rules: PruneRules, count_tokens: Callable[[str], int]) -> None:
         self.rules = rules
@@ -30,7 +33,9 @@ class Soup:
         self._reads = reads
 
     def prune(self, html: str, selector: str = "") -> tuple[str, str, int]:
-        """Observation, the start tag of the element a CSS selector finds first, and its node id (-1: none)."""
+        """Observation, the start tag of the element a CSS selector finds first, and its node id
+        (-1: none).
+        """
         sys.setrecursionlimit(max(sys.getrecursionlimit(), 100_000))
         soup = BeautifulSoup(html, "html.parser")
         elements = soup.find_all(True)
@@ -58,7 +63,9 @@ class Soup:
     def _attributes(self, element: Tag) -> dict[str, str]:
         kept = {}
         for name, values in element.attrs.items():
-            value = self._attribute(name, " ".join(values) if isinstance(values, list) else str(values))
+            value = self._attribute(
+                name, " ".join(values) if isinstance(values, list) else str(values)
+            )
             if value is not None:
                 kept[name] = value
         return dict(sorted(kept.items()))
@@ -71,7 +78,11 @@ class Soup:
             return None if len(value) > 32 and not self._reads(value) else ""
         if name not in rules.kept_attributes:
             only = rules.style_kept_only_as
-            if "style" not in name or only not in value or (len(value) > 32 and not self._reads(value)):
+            if (
+                "style" not in name
+                or only not in value
+                or (len(value) > 32 and not self._reads(value))
+            ):
                 return None
             return only
         if name in rules.never_filtered_attributes:

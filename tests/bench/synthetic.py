@@ -1,7 +1,8 @@
-"""A build of any size without its pages: the files that its index, its accounting and its statistics are made of.
+"""A build of any size without its pages: the files that its index, its accounting and its
+statistics are made of.
 
-Workflows of eleven samples and a step whose action failed; one workflow in a hundred was read before; packing drops one
-sample in a thousand.
+Workflows of eleven samples and a step whose action failed; one workflow in a hundred was read
+before; packing drops one sample in a thousand.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ def _samples(number: int, flows: int) -> pl.DataFrame:
     chance = np.random.default_rng(number)
     again = (chance.random(flows) < 0.01) & (number > 0)
     of = np.where(again, (number - 1) * flows + np.arange(flows), number * flows + np.arange(flows))
-    frame = pl.DataFrame({"flow": np.repeat(of, STEPS), "step": np.tile(np.arange(1, STEPS + 1), flows)}).with_columns(
+    frame = pl.DataFrame(
+        {"flow": np.repeat(of, STEPS), "step": np.tile(np.arange(1, STEPS + 1), flows)}
+    ).with_columns(
         workflow=pl.format("workflows:{}", pl.col("flow").cast(pl.String).str.zfill(12)),
         hash=pl.col("flow").cast(pl.String).str.zfill(32),
         chars=pl.Series(chance.lognormal(9.5, 1.0, flows * STEPS).astype(np.int64)),
@@ -65,7 +68,9 @@ def _samples(number: int, flows: int) -> pl.DataFrame:
         workflow="workflow",
         step=pl.col("step").cast(pl.Int32),
         workflow_hash="hash",
-        sample_hash=pl.format("{}{}", pl.col("step").cast(pl.String).str.zfill(4), pl.col("hash").str.tail(28)),
+        sample_hash=pl.format(
+            "{}{}", pl.col("step").cast(pl.String).str.zfill(4), pl.col("hash").str.tail(28)
+        ),
         domain=pl.format("shop{}.example", pl.col("flow") % 250),
         website=pl.lit(""),
         objective=pl.format("Order item {} in the shop and pay for it", "flow"),
@@ -78,19 +83,29 @@ def indexed(work: Path, shards: list[InputShard], part_rows: int = PART_ROWS) ->
     """Phase 2 over them, so many rows sorted together; returns the output shards."""
     generations = Generations().advanced({shard.name: shard.sha256 for shard in shards})
     with mock.patch.object(index, "PART_ROWS", part_rows):
-        return Index(Split(), 32768, 256 * 2**20).build(shards, generations, SOURCES, Shelf(work, work)).outputs
+        return (
+            Index(Split(), 32768, 256 * 2**20)
+            .build(shards, generations, SOURCES, Shelf(work, work))
+            .outputs
+        )
 
 
 def rest(out: Path, shards: list[InputShard], outputs: list[OutputShard]) -> None:
-    """Write ledgers, data files (with ids and without tokens) and what packing made of each sample."""
+    """Write ledgers, data files (with ids and without
+    tokens) and what packing made of each sample.
+    """
     work = out / "work"
-    state.save_inputs(work, shards, Generations().advanced({shard.name: shard.sha256 for shard in shards}))
+    state.save_inputs(
+        work, shards, Generations().advanced({shard.name: shard.sha256 for shard in shards})
+    )
     for shard in shards:
         path = work / "light" / f"{shard.key}.arrow"
         rows = pl.from_arrow(open_arrow(path).read_all())
         assert isinstance(rows, pl.DataFrame)
         ledger = pl.concat(list(_lines(rows))).with_columns(
-            pl.lit(shard.key).alias("shard"), pl.lit("").alias("detail"), pl.lit("").alias("recorded")
+            pl.lit(shard.key).alias("shard"),
+            pl.lit("").alias("detail"),
+            pl.lit("").alias("recorded"),
         )
         table = ledger.select(LEDGER_SCHEMA.names).to_arrow().cast(LEDGER_SCHEMA)
         write_table(work / "ledger" / f"{shard.key}.arrow", table)
@@ -104,9 +119,18 @@ def _lines(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
     flows = rows.unique("workflow", maintain_order=True)
     nothing = pl.lit("")
 
-    def said(unit: str, of: pl.DataFrame, id: pl.Expr, parent: pl.Expr, why: str = "") -> pl.DataFrame:
+    def said(
+        unit: str, of: pl.DataFrame, id: pl.Expr, parent: pl.Expr, why: str = ""
+    ) -> pl.DataFrame:
         stage = pl.lit("filter" if why else "read")
-        return of.select(unit=pl.lit(unit), id=id, parent=parent, stage=stage, reason=pl.lit(why), domain="domain")
+        return of.select(
+            unit=pl.lit(unit),
+            id=id,
+            parent=parent,
+            stage=stage,
+            reason=pl.lit(why),
+            domain="domain",
+        )
 
     flow, failed = pl.col("workflow"), pl.format("{}/12", "workflow")
     yield said("record", flows, pl.format("a.jsonl#{}", "workflow"), flow)
@@ -124,7 +148,9 @@ def _packed(out: Path, output: OutputShard, rows: pl.DataFrame) -> None:
         domain="domain",
         subdomain=pl.format("www.{}", "domain"),
         source=pl.lit("workflows"),
-        action_kind=pl.when(pl.col("step") % 3 == 0).then(pl.lit("type")).otherwise(pl.lit("click")),
+        action_kind=pl.when(pl.col("step") % 3 == 0)
+        .then(pl.lit("type"))
+        .otherwise(pl.lit("click")),
         chunk=pl.lit(0),
         chunks=pl.lit(1),
         kept=pl.lit(1),
@@ -139,9 +165,17 @@ def _packed(out: Path, output: OutputShard, rows: pl.DataFrame) -> None:
         detail=pl.lit(""),
     )
     with atomic(out / "work" / "fitted" / f"{output.name}.parquet") as stream:
-        pq.write_table(fitted.to_arrow().cast(FITTED_SCHEMA), pa.PythonFile(stream, mode="w"), compression="zstd")
+        pq.write_table(
+            fitted.to_arrow().cast(FITTED_SCHEMA),
+            pa.PythonFile(stream, mode="w"),
+            compression="zstd",
+        )
     ids = rows.filter(~dropped)["sample_id"].to_list()
     lists = [ids[start : start + _ROW_SAMPLES] for start in range(0, len(ids), _ROW_SAMPLES)]
     empty: list[list[int]] = [[] for _ in lists]
-    columns: dict[str, Sequence[object]] = dict.fromkeys(PACKED_SCHEMA.names, empty) | {"sample_ids": lists}
-    write_table(out / "dataset" / "data" / f"{output.name}.arrow", pa.table(columns, schema=PACKED_SCHEMA))
+    columns: dict[str, Sequence[object]] = dict.fromkeys(PACKED_SCHEMA.names, empty) | {
+        "sample_ids": lists
+    }
+    write_table(
+        out / "dataset" / "data" / f"{output.name}.arrow", pa.table(columns, schema=PACKED_SCHEMA)
+    )

@@ -1,4 +1,6 @@
-"""A short form of the benchmarks: ratios to peers measured in the same process, never absolute times."""
+"""A short form of the benchmarks: ratios to peers measured in the same process, never absolute
+times.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.bench import measure
-from tests.bench.__main__ import CLAIMS, MEMORY_GROWTH, MEMORY_LIMIT_MIB, chain, memory, prune, tokenize
+from tests.bench.__main__ import (
+    CLAIMS,
+    MEMORY_GROWTH,
+    MEMORY_LIMIT_MIB,
+    chain,
+    memory,
+    prune,
+    tokenize,
+)
 from tests.bench.workloads import NAMES, SHIPPED
 
 LIMIT = 20_000_000
@@ -18,8 +28,8 @@ TRIES = 3
 
 @pytest.mark.parametrize("workload", NAMES)
 def test_pruning(workload: str) -> None:
-    """Pruning is as many times as fast as the BeautifulSoup rendition, and as lexbor's parse and serialise, as
-    claimed for the workload.
+    """Pruning is as many times as fast as the BeautifulSoup rendition, and as lexbor's parse and
+    serialise, as claimed for the workload.
     """
     missed: list[str] = []
     for _ in range(TRIES):
@@ -52,7 +62,9 @@ def assert_chain_keeps_up(workload: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("workload", NAMES)
 def test_whole_chain(workload: str) -> None:
-    """From compressed recordings to packed shards on disk, one worker keeps up with the claimed share of lexbor."""
+    """From compressed recordings to packed shards on disk, one worker keeps up with the claimed
+    share of lexbor.
+    """
     assert_chain_keeps_up(workload, SHIPPED)
 
 
@@ -71,7 +83,9 @@ def test_whole_chain_on_real_pages(shared: Path, workload: str, recordings: str)
 
 
 def test_memory() -> None:
-    """A worker's peak memory is under 1 GiB, and does not grow when the input doubles with other values."""
+    """A worker's peak memory is under 1 GiB, and does not grow when the input doubles with other
+    values.
+    """
     once, twice = memory(SHIPPED, 60)
     assert twice < MEMORY_LIMIT_MIB
     assert twice < MEMORY_GROWTH * once

@@ -1,7 +1,8 @@
-"""What work costs that is made to be costly: four times the input takes about four times the time, not sixteen times.
+"""What work costs that is made to be costly: four times the input takes about four times the time,
+not sixteen times.
 
-Both sizes are measured by turns until the ratio of their best times holds: a busy machine only ever takes longer, so
-that what is linear passes after some rounds, and what is quadratic never does.
+Both sizes are measured by turns until the ratio of their best times holds: a busy machine only ever
+takes longer, so that what is linear passes after some rounds, and what is quadratic never does.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ LEAST = 0.005
 
 
 def growth(work: Callable[[int], object], size: int, rounds: int = ROUNDS) -> float:
-    """How many times as long ``work(4 * size)`` takes as ``work(size)``; stops as soon as that is linear."""
+    """How many times as long ``work(4 * size)`` takes as ``work(size)``; stops as soon as that is
+    linear.
+    """
     small = large = float("inf")
     for _ in range(rounds):
         small = min(small, seconds(work, size))
@@ -41,7 +44,9 @@ def growth(work: Callable[[int], object], size: int, rounds: int = ROUNDS) -> fl
 
 
 def seconds(work: Callable[[int], object], size: int) -> float:
-    """Of a processor, without the collection of garbage, whose cost is that of all that the tests hold."""
+    """Of a processor, without the collection of garbage, whose cost is that of all that the tests
+    hold.
+    """
     gc.collect()
     gc.disable()
     try:
@@ -70,7 +75,9 @@ def test_reading(text: str) -> None:
 
 @pytest.mark.parametrize("trap", TRAPS.values(), ids=TRAPS)
 def test_pruning_and_searching(trap: Callable[[int], str]) -> None:
-    """Pages that are traps are read, pruned and searched in linear time; they are a megabyte, and a quarter of it."""
+    """Pages that are traps are read, pruned and searched in linear time; they are a megabyte, and a
+    quarter of it.
+    """
 
     def chain(size: int) -> None:
         read = anew(f"<i id=go></i>{trap(size)}")
@@ -81,7 +88,9 @@ def test_pruning_and_searching(trap: Callable[[int], str]) -> None:
     assert growth(chain, 250_000) < MOST
 
 
-@pytest.mark.parametrize("selector", ["div div #go", "div div div", "div > div > div a", "div ~ div a"])
+@pytest.mark.parametrize(
+    "selector", ["div div #go", "div div div", "div > div > div a", "div ~ div a"]
+)
 def test_css_on_deep_pages(selector: str) -> None:
     """CSS is decided in linear time, however deep the page."""
     assert growth(lambda depth: locators.find_css(anew(deep(depth)), selector), 5_000) < MOST
@@ -99,7 +108,10 @@ FINDERS: dict[str, Callable[[pages.Page], object]] = {
 def test_xpath_on_wide_pages(path: str) -> None:
     """Texts and elements beside each other cost an XPath no more than their number says."""
     wide = "<p>text <br>" * 10
-    assert growth(lambda size: locators.find_xpath(anew(f"<body>{wide * size}<a id=go>k"), path), 500) < MOST
+    assert (
+        growth(lambda size: locators.find_xpath(anew(f"<body>{wide * size}<a id=go>k"), path), 500)
+        < MOST
+    )
 
 
 @pytest.mark.parametrize("find", FINDERS.values(), ids=FINDERS)
@@ -113,7 +125,11 @@ def test_fitting(shape: str) -> None:
     """A page of any size is fitted to the context in linear time."""
 
     def fit(tags: int) -> None:
-        text = page(1, 200) * (tags // 200) if shape == "tags" else "<p> " + "lorem ipsum " * tags * 4 + "</p>"
+        text = (
+            page(1, 200) * (tags // 200)
+            if shape == "tags"
+            else "<p> " + "lorem ipsum " * tags * 4 + "</p>"
+        )
         Fit(32_768, "target", 0)(sample(observation=text, node=100), encoder)
 
     encoder = Encoder(load())

@@ -14,12 +14,16 @@ from tests.bench.scaling import MEMORY_SHARE, RATE_SHARE, built, finished, grow,
 from tests.bench.workloads import SHIPPED
 
 TRIES = 3
-"""A busy machine slows one run and the other by turns; only what fails again and again does not hold."""
+"""A busy machine slows one run and the other by turns; only what fails again and again does not
+hold.
+"""
 
 
-def test_index_and_accounts_of_four_times_as_many_samples_take_the_same_memory(tmp_path: Path) -> None:
-    """With parts and groups of a size that both runs fill, the peak memory of either phase grows by no more than is
-    claimed; what they find adds up.
+def test_index_and_accounts_of_four_times_as_many_samples_take_the_same_memory(
+    tmp_path: Path,
+) -> None:
+    """With parts and groups of a size that both runs fill, the peak memory of either phase grows by
+    no more than is claimed; what they find adds up.
     """
     peaks: dict[str, list[float]] = {"index": [], "finish": []}
     for samples in (80_000, 320_000):
@@ -35,7 +39,9 @@ def test_index_and_accounts_of_four_times_as_many_samples_take_the_same_memory(t
 
 
 def test_four_times_the_input_is_built_at_the_same_rate(tmp_path: Path) -> None:
-    """MB of pages a second of processor time, of a build in one process: not slower than claimed."""
+    """MB of pages a second of processor time, of a build in one process:
+    not slower than claimed.
+    """
     sizes = {mb: apart(grow, SHIPPED, tmp_path / f"in-{mb}", mb) for mb in (10.0, 40.0)}
     tries = []
     for number in range(TRIES):
@@ -49,7 +55,9 @@ def test_four_times_the_input_is_built_at_the_same_rate(tmp_path: Path) -> None:
     pytest.fail(f"MB/s: {tries}")
 
 
-def test_claims_that_fail_are_seen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_claims_that_fail_are_seen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Growth whose rates fall, whose memory rises, or whose second worker helps little, fails."""
     good = {"seconds": 10.0, "peak_mib": 500.0, "tokens": 1_000_000, "samples": 100}
 
@@ -61,7 +69,9 @@ def test_claims_that_fail_are_seen(monkeypatch: pytest.MonkeyPatch, capsys: pyte
                 return 60.0
             arguments[1].mkdir()
             times = arguments[0].name.removeprefix("in-")
-            return good | ({"seconds": next(seconds)} if times == "1" else of_16x if times == "16" else {})
+            return good | (
+                {"seconds": next(seconds)} if times == "1" else of_16x if times == "16" else {}
+            )
 
         times = iter([two, 1.0])
         monkeypatch.setattr(scaling, "apart", build)

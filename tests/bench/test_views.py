@@ -1,4 +1,6 @@
-"""Views of a build of many samples: as fast as reading columns is, and right. Of a million: `tests.bench.views`."""
+"""Views of a build of many samples: as fast as reading columns is, and right. Of a million:
+`tests.bench.views`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from tests.bench.views import here, read_once, synthetic, views
 
 SAMPLES = 300_000
 TIMES = 12
-"""No view may take longer than reading all columns of the listing so many times; most take as long as once."""
+"""No view may take longer than reading all columns of the listing so many times; most take as long
+as once.
+"""
 
 TRIES = 6
 """At most: a busy machine slows one and the other by turns."""
@@ -29,7 +33,9 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pl.DataFrame]:
 
 
 def clocked(out: str, asked: list[list[str]]) -> tuple[float, list[float]]:
-    """Seconds for reading the columns once, and for each view, in this process, when everything has been imported."""
+    """Seconds for reading the columns once, and for each view, in this process, when everything has
+    been imported.
+    """
     for each in asked:
         here(each)
     once = min(read_once(Path(out)) for _ in range(2))
@@ -42,7 +48,8 @@ def test_every_view_is_as_fast_as_its_columns_are_read(big: tuple[Path, pl.DataF
     asked = views(out, steps)
     for _ in range(TRIES):
         once, found = measure.apart(clocked, str(out), list(asked.values()))
-        slow = [f"{name}: {spent:.2f} s, columns {once:.2f} s" for name, spent in zip(asked, found, strict=True)
+        slow = [f"{name}: {spent:.2f} s, columns {once:.2f} s" for name, spent in zip(asked, found,
+        strict=True)
                 if spent > TIMES * once]  # fmt: skip
         if not slow:
             return
@@ -50,7 +57,9 @@ def test_every_view_is_as_fast_as_its_columns_are_read(big: tuple[Path, pl.DataF
 
 
 def test_the_figures_are_those_of_the_steps(big: tuple[Path, pl.DataFrame]) -> None:
-    """Sums over all samples, a filter, and the drops are what Polars finds in the steps themselves."""
+    """Sums over all samples, a filter,
+    and the drops are what Polars finds in the steps themselves.
+    """
     out, steps = big
     kept = steps.filter(pl.col("reason") == "")
 

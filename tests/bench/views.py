@@ -1,12 +1,14 @@
-"""How long `stepmill inspect` takes over a build of many samples, view by view, and what reading its columns takes.
+"""How long `stepmill inspect` takes over a build of many samples, view by view, and what reading
+its columns takes.
 
 ::
 
     python -m tests.bench.views --samples 1      over so many million synthetic samples
 
-The build is written by this module: listing, index, ledgers, statistics and manifest as a build of so many samples
-has them, with lengths like those of recorded pages. Its data files hold eight tokens a sample, not thousands: of a data
-file a view reads one row. Recordings, and the samples files of all inputs but the first, are left out.
+The build is written by this module: listing, index, ledgers, statistics and manifest as a build of
+so many samples has them, with lengths like those of recorded pages. Its data files hold eight
+tokens a sample, not thousands: of a data file a view reads one row. Recordings, and the samples
+files of all inputs but the first, are left out.
 """
 
 from __future__ import annotations
@@ -46,7 +48,9 @@ _PAGE: Final = '<html node="1"> <button node="0"> Order </button> </html> '
 
 
 def synthetic(out: Path, samples: int) -> pl.DataFrame:
-    """Write a build of about so many samples; returns a row a step, dropped ones with their ``reason``."""
+    """Write a build of about so many samples; returns a row a step, dropped ones with their
+    ``reason``.
+    """
     steps = _steps(samples)
     kept = steps.filter(pl.col("reason") == "").drop("reason")
     files = _published(out, kept)
@@ -94,7 +98,9 @@ def _steps(samples: int) -> pl.DataFrame:
 
 
 def _published(out: Path, kept: pl.DataFrame) -> list[str]:
-    """Listing and data, in files by the order of a hash; returns the names of the files of the listing."""
+    """Listing and data, in files by the order of a hash; returns the names of the files of the
+    listing.
+    """
     names: list[str] = []
     for split, total in FILES.items():
         rows = kept.filter(pl.col("split") == split).sort("order")
@@ -103,7 +109,8 @@ def _published(out: Path, kept: pl.DataFrame) -> list[str]:
             part = rows.slice(number * size, size)
             packed = f"g0001/{split}-{number:05d}-of-{total:05d}"
             listed = part.with_row_index("at").with_columns(
-                source=pl.lit("workflows"), history=pl.col("step") - 1, chunk=pl.lit(0), chunks=pl.lit(1),
+                source=pl.lit("workflows"), history=pl.col("step") - 1, chunk=pl.lit(0),
+                chunks=pl.lit(1),
                 packed=pl.lit(packed), row=pl.col("at") // _PER_ROW,
             )  # fmt: skip
             names.append(f"dataset/stats/samples/{packed}.parquet")
@@ -133,33 +140,51 @@ def _work(out: Path, steps: pl.DataFrame, kept: pl.DataFrame) -> None:
     """Index, ledgers and the samples of the first input."""
     work = out / "work"
     index = kept.with_columns(
-        sample_hash=pl.lit("0" * 32), chars="pruned_chars", generation=pl.lit(1), home=pl.lit(0), row="row_there",
+        sample_hash=pl.lit("0" * 32), chars="pruned_chars", generation=pl.lit(1), home=pl.lit(0),
+        row="row_there",
         reason=pl.lit(""), detail=pl.lit(""),
     )  # fmt: skip
     for split in FILES:
-        _parquet(work / "index" / f"g0001-{split}-00000.parquet", index.filter(pl.col("split") == split), INDEX_SCHEMA)
+        _parquet(
+            work / "index" / f"g0001-{split}-00000.parquet",
+            index.filter(pl.col("split") == split),
+            INDEX_SCHEMA,
+        )
     for (shard,), rows in steps.group_by("shard", maintain_order=True):
         write_table(work / "ledger" / f"{shard}.arrow", _ledger(rows))
     first = steps.filter(pl.col("shard") == "input0").with_columns(
-        source=pl.lit("workflows"), origin=pl.lit("night/0.jsonl"), workflow_hash=pl.lit(""), website=pl.lit(""),
-        topic=pl.lit(""), domain_from=pl.lit("url"), observation=pl.lit(_PAGE), action_value=pl.lit(""),
-        history=pl.lit(None, pl.List(pl.String)).fill_null([]), objective=pl.lit("Order it"), node=pl.lit(0),
+        source=pl.lit("workflows"), origin=pl.lit("night/0.jsonl"), workflow_hash=pl.lit(""),
+        website=pl.lit(""),
+        topic=pl.lit(""), domain_from=pl.lit("url"), observation=pl.lit(_PAGE),
+        action_value=pl.lit(""),
+        history=pl.lit(None, pl.List(pl.String)).fill_null([]), objective=pl.lit("Order it"),
+        node=pl.lit(0),
         description=pl.lit("Click Order"), url=pl.format("https://{}/", "subdomain"),
         target_html=pl.lit('<button node="0">'), language_score=pl.lit(0.9),
         workflow_meta=pl.lit(""), step_meta=pl.lit(""), whole=pl.lit(True),
     )  # fmt: skip
     write_table(work / "samples" / "input0.arrow", _arrow(first, SAMPLE_SCHEMA))
     inputs = [f"input{number}" for number in range(INPUTS)]
-    described = [{"key": key, "name": f"night/{key}.jsonl", "format": "workflows", "generation": 1} for key in inputs]
+    described = [
+        {"key": key, "name": f"night/{key}.jsonl", "format": "workflows", "generation": 1}
+        for key in inputs
+    ]
     write_json(work / "inputs.json", described)
 
 
 def _ledger(steps: pl.DataFrame) -> pa.Table:
     """What was read of an input, and what was dropped."""
-    nothing = {"stage": pl.lit("read"), "reason": pl.lit(""), "detail": pl.lit(""), "recorded": pl.lit("")}
+    nothing = {
+        "stage": pl.lit("read"),
+        "reason": pl.lit(""),
+        "detail": pl.lit(""),
+        "recorded": pl.lit(""),
+    }
     flows = steps.unique("workflow", keep="first", maintain_order=True)
     read = [
-        flows.with_columns(unit=pl.lit("record"), id="workflow", parent="workflow", domain=pl.lit(""), **nothing),
+        flows.with_columns(
+            unit=pl.lit("record"), id="workflow", parent="workflow", domain=pl.lit(""), **nothing
+        ),
         flows.with_columns(unit=pl.lit("workflow"), id="workflow", parent=pl.lit(""), **nothing),
         steps.with_columns(unit=pl.lit("step"), id="sample_id", parent="workflow", **nothing),
         steps.filter(pl.col("reason") == "").with_columns(
@@ -174,7 +199,9 @@ def _ledger(steps: pl.DataFrame) -> pa.Table:
         detail=pl.lit("as it happens"),
         recorded=pl.lit(""),
     )
-    return _arrow(pl.concat([rows.select(LEDGER_SCHEMA.names) for rows in (*read, dropped)]), LEDGER_SCHEMA)
+    return _arrow(
+        pl.concat([rows.select(LEDGER_SCHEMA.names) for rows in (*read, dropped)]), LEDGER_SCHEMA
+    )
 
 
 def _finished(out: Path, steps: pl.DataFrame, kept: pl.DataFrame, files: list[str]) -> None:
@@ -183,14 +210,18 @@ def _finished(out: Path, steps: pl.DataFrame, kept: pl.DataFrame, files: list[st
     kept = kept.with_columns(tokens=tokens.cast(pl.Int64))
     sums = ("tokens", "prompt_tokens", "completion_tokens", "raw_chars", "pruned_chars")
     of_domain = kept.group_by("domain").agg(
-        samples=pl.len(), chunked=pl.lit(0), **{name: pl.col(name).cast(pl.Int64).sum() for name in sums}
+        samples=pl.len(),
+        chunked=pl.lit(0),
+        **{name: pl.col(name).cast(pl.Int64).sum() for name in sums},
     )
     gone = pl.col("reason") != ""
     read = steps.group_by("domain").agg(
         workflows=pl.col("workflow").n_unique(), steps=pl.len(), dropped_steps=gone.sum(),
         lost_targets=(pl.col("reason") == "target_absent").sum(),
     )  # fmt: skip
-    domains = read.join(of_domain, on="domain").with_columns(pl.col(pl.UInt32, pl.Int32).cast(pl.Int64))
+    domains = read.join(of_domain, on="domain").with_columns(
+        pl.col(pl.UInt32, pl.Int32).cast(pl.Int64)
+    )
     domains = domains.with_columns(
         survival=pl.col("samples") / (pl.col("samples") + pl.col("lost_targets")),
         share=pl.col("tokens") / pl.col("tokens").sum(),
@@ -198,35 +229,71 @@ def _finished(out: Path, steps: pl.DataFrame, kept: pl.DataFrame, files: list[st
     drops = steps.filter(gone).group_by("domain", "reason").len("count").with_columns(
         unit=pl.lit("step"), stage=pl.lit("locate")
     )  # fmt: skip
-    actions = kept.group_by("domain", "action_kind").agg(samples=pl.len().cast(pl.Int64)).sort("domain", "action_kind")
-    for name, table in {"domains": domains, "drops": drops.sort("domain", "reason"), "actions": actions}.items():
+    actions = (
+        kept.group_by("domain", "action_kind")
+        .agg(samples=pl.len().cast(pl.Int64))
+        .sort("domain", "action_kind")
+    )
+    for name, table in {
+        "domains": domains,
+        "drops": drops.sort("domain", "reason"),
+        "actions": actions,
+    }.items():
         _parquet(out / "dataset" / "stats" / f"{name}.parquet", table, table.to_arrow().schema)
     write_json(out / "dataset" / "manifest.json", _manifest(steps, kept, domains, drops, files))
 
 
 def _manifest(
-    steps: pl.DataFrame, kept: pl.DataFrame, domains: pl.DataFrame, drops: pl.DataFrame, files: list[str]
+    steps: pl.DataFrame,
+    kept: pl.DataFrame,
+    domains: pl.DataFrame,
+    drops: pl.DataFrame,
+    files: list[str],
 ) -> dict[str, Any]:
     flows = steps["workflow"].n_unique()
-    reasons = drops.group_by("stage", "reason").agg(pl.col("count").sum()).sort("count", descending=True).to_dicts()
-    units = {"record": (flows, flows), "workflow": (flows, flows), "step": (steps.height, kept.height)}
+    reasons = (
+        drops.group_by("stage", "reason")
+        .agg(pl.col("count").sum())
+        .sort("count", descending=True)
+        .to_dicts()
+    )
+    units = {
+        "record": (flows, flows),
+        "workflow": (flows, flows),
+        "step": (steps.height, kept.height),
+    }
     units["sample"] = kept.height, kept.height
     accounting = {
-        unit: {"read": read, "kept": left, "dropped": read - left, "reasons": reasons if unit == "step" else [],
+        unit: {"read": read, "kept": left, "dropped": read - left,
+        "reasons": reasons if unit == "step" else [],
                "errors": {}}
         for unit, (read, left) in units.items()
     }  # fmt: skip
-    names = ("workflows", "steps", "samples", "tokens", "prompt_tokens", "completion_tokens", "raw_chars")
+    names = (
+        "workflows",
+        "steps",
+        "samples",
+        "tokens",
+        "prompt_tokens",
+        "completion_tokens",
+        "raw_chars",
+    )
     splits = {
-        str(split): {"files": FILES[str(split)], "rows": -(-rows.height // _PER_ROW), "samples": rows.height,
-                     "tokens": int(rows["tokens"].sum()), "loss_tokens": int(rows["completion_tokens"].sum()),
+        str(split): {"files": FILES[str(split)], "rows": -(-rows.height // _PER_ROW),
+        "samples": rows.height,
+                     "tokens": int(rows["tokens"].sum()),
+                     "loss_tokens": int(rows["completion_tokens"].sum()),
                      "bytes": 0, "fill": 1.0}
         for (split,), rows in kept.group_by("split")
     }  # fmt: skip
     totals = {name: int(domains[name].sum()) for name in (*names, "pruned_chars", "chunked")}
-    packed = {"vocabulary": vocabulary.load().sha256, "prompt": {"system": Prompt.system, "repeats": Prompt.repeats}}
+    packed = {
+        "vocabulary": vocabulary.load().sha256,
+        "prompt": {"system": Prompt.system, "repeats": Prompt.repeats},
+    }
     return {
-        "format": 3, "recipe": "scribeagent-32k", "fingerprint": "0" * 40, "figures": {}, "generations": [],
+        "format": 3, "recipe": "scribeagent-32k", "fingerprint": "0" * 40, "figures": {},
+        "generations": [],
         "quarantined": 0, "packing": [], "accounting": accounting, "splits": splits,
         "totals": {**totals, "domains": domains.height, "subdomains": domains.height},
         "settings": {"packed": packed, "samples": {"part_mb": 256.0}, "index": {"context": 32768}},
@@ -251,7 +318,9 @@ def _parquet(path: Path, frame: pl.DataFrame, schema: pa.Schema) -> None:
 
 
 def views(out: Path, steps: pl.DataFrame) -> dict[str, list[str]]:
-    """Each view as it is asked for, by name; those of one sample are of one in the first input, or published."""
+    """Each view as it is asked for, by name; those of one sample are of one in the first input, or
+    published.
+    """
     shop = steps["domain"].mode().sort()[0]
     one = steps.filter((pl.col("shard") == "input0") & (pl.col("reason") == ""))["sample_id"][-1]
     lost = steps.filter(pl.col("reason") != "")["sample_id"][0]
@@ -260,8 +329,25 @@ def views(out: Path, steps: pl.DataFrame) -> dict[str, list[str]]:
         "domains": ["domains"],
         "domains, outliers": ["domains", "--outliers"],
         "samples, first": ["samples"],
-        "samples, longest of one domain": ["samples", "--domain", shop, "--sort", "tokens", "--descending"],
-        "samples, at random": ["samples", "--action", "type", "--min-tokens", "500", "--random", "20", "--seed", "7"],
+        "samples, longest of one domain": [
+            "samples",
+            "--domain",
+            shop,
+            "--sort",
+            "tokens",
+            "--descending",
+        ],
+        "samples, at random": [
+            "samples",
+            "--action",
+            "type",
+            "--min-tokens",
+            "500",
+            "--random",
+            "20",
+            "--seed",
+            "7",
+        ],
         "samples, dropped": ["samples", "--reason", "target_absent"],
         "sample": ["sample", one],
         "sample, dropped": ["sample", lost],
@@ -273,9 +359,14 @@ def views(out: Path, steps: pl.DataFrame) -> dict[str, list[str]]:
         "lint": ["lint"],
         "privacy": ["privacy"],
     }
-    published = {"published, overview": [], "published, sample": ["sample", "--split", "test", "--seed", "3"]}
+    published = {
+        "published, overview": [],
+        "published, sample": ["sample", "--split", "test", "--seed", "3"],
+    }
     found = {name: [str(out), *arguments] for name, arguments in asked.items()}
-    return found | {name: [str(out / "dataset"), *arguments] for name, arguments in published.items()}
+    return found | {
+        name: [str(out / "dataset"), *arguments] for name, arguments in published.items()
+    }
 
 
 def here(arguments: list[str]) -> float:
@@ -299,7 +390,9 @@ def by_command(arguments: list[str]) -> tuple[float, float]:
     """Seconds by the clock, and of processors, of the command line in a process of its own."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.monotonic()
-    subprocess.run([sys.executable, "-m", "stepmill", "inspect", *arguments], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "stepmill", "inspect", *arguments], check=True, capture_output=True
+    )
     spent = time.monotonic() - began
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return spent, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -307,7 +400,9 @@ def by_command(arguments: list[str]) -> tuple[float, float]:
 
 def main() -> int:
     """Print how long each view takes."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.views", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.views", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("--samples", type=float, default=1.0, help="millions")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--keep", type=Path, help="write the build here, and leave it")
@@ -318,13 +413,18 @@ def main() -> int:
         steps = synthetic(out, int(options.samples * 1e6))
         rows = json.loads((out / "dataset" / "manifest.json").read_text())["totals"]["samples"]
         figures = {}
-        for name, arguments in {"start-up (--help)": ["lint", "--help"], **views(out, steps)}.items():
+        for name, arguments in {
+            "start-up (--help)": ["lint", "--help"],
+            **views(out, steps),
+        }.items():
             clock, spent = min(by_command(arguments) for _ in range(options.rounds))
             figures[name] = {"seconds": clock, "processor_seconds": spent}
         if options.json:
             print(json.dumps({"samples": rows, "views": figures}, indent=2))
             return 0
-        print(f"{rows:,} samples; seconds by the clock (of processors), the best of {options.rounds}")
+        print(
+            f"{rows:,} samples; seconds by the clock (of processors), the best of {options.rounds}"
+        )
         for name, each in figures.items():
             print(f"  {name:32} {each['seconds']:6.2f}  ({each['processor_seconds']:.2f})")
     return 0

@@ -1,15 +1,12 @@
 """The three workloads: pages as a nightly build sees them.
 
-recorded
-    the pages of recorded workflows in their order: they repeat, whole and in part
-changing
-    ten snapshots of each of 40 pages; in every snapshot 2% of the start tags have an attribute value never seen before
-once
-    different pages, each once, in a process that has seen none
+recorded the pages of recorded workflows in their order: they repeat, whole and in part changing ten
+    snapshots of each of 40 pages; in every snapshot 2% of the start tags have an attribute value
+    never seen before once different pages, each once, in a process that has seen none
 
-Made of the recordings shipped with the project, or of any folder of recordings or saved pages. The shipped ones are
-small: `recorded` goes through them several times, each time changed like the snapshots of `changing`, whose pages are
-made of several.
+Made of the recordings shipped with the project, or of any folder of recordings or saved pages. The
+shipped ones are small: `recorded` goes through them several times, each time changed like the
+snapshots of `changing`, whose pages are made of several.
 """
 
 from __future__ import annotations
@@ -42,7 +39,10 @@ _START_TAG: Final = re.compile(r"<[a-zA-Z][^\s<>/]*")
 def changed(html: str, chance: random.Random, share: float = 0.02) -> str:
     """A page of whose start tags a share has a title never seen before."""
     return _START_TAG.sub(
-        lambda tag: f'{tag[0]} title="v{chance.getrandbits(64):x}"' if chance.random() < share else tag[0], html
+        lambda tag: (
+            f'{tag[0]} title="v{chance.getrandbits(64):x}"' if chance.random() < share else tag[0]
+        ),
+        html,
     )
 
 
@@ -59,7 +59,12 @@ def saved_pages(folder: Path) -> Iterator[str]:
     for path in sorted(folder.rglob("*.html*")):
         if path.suffix == ".zst":
             with path.open("rb") as file:
-                yield zstandard.ZstdDecompressor().stream_reader(file).read().decode("utf-8", "replace")
+                yield (
+                    zstandard.ZstdDecompressor()
+                    .stream_reader(file)
+                    .read()
+                    .decode("utf-8", "replace")
+                )
         elif path.suffix in (".html", ".gz"):
             raw = path.read_bytes()
             yield (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8", "replace")
@@ -68,7 +73,11 @@ def saved_pages(folder: Path) -> Iterator[str]:
 def page_workflows(pages: Sequence[str]) -> list[Workflow]:
     """Saved pages as workflows of one step: a click on the link in the middle."""
     return [
-        Workflow(f"page-{number}", "Read the page to the end", (Step("0", URL, html, Action("click"), _link(html)),))
+        Workflow(
+            f"page-{number}",
+            "Read the page to the end",
+            (Step("0", URL, html, Action("click"), _link(html)),),
+        )
         for number, html in enumerate(pages)
     ]
 
@@ -89,7 +98,11 @@ def make(name: str, folder: Path = SHIPPED, limit: int = 10**12) -> list[Workflo
     if name == "recorded":
         size = sum(len(step.html) for flow in found for step in flow.steps)
         rounds = max(1, min(SMALL, limit) // size)
-        return list(_up_to(limit, (_again(flow, number, chance) for number in range(rounds) for flow in found)))
+        return list(
+            _up_to(
+                limit, (_again(flow, number, chance) for number in range(rounds) for flow in found)
+            )
+        )
     pages = pages_of(list(_distinct(found)))
     if sum(map(len, pages)) // len(pages) < 50_000:
         pages = ["".join(f"<div>{page}</div>" for page in pages[first::40]) for first in range(40)]

@@ -44,19 +44,27 @@ def ledger(out: Path) -> pl.DataFrame:
     reports = builds.inputs_of(out)
     shard = pl.col("shard")
     return account.ledger(out).with_columns(
-        format=shard.replace_strict({key: report["format"] for key, report in reports.items()}, default=""),
-        input=shard.replace_strict({key: report["name"] for key, report in reports.items()}, default=""),
+        format=shard.replace_strict(
+            {key: report["format"] for key, report in reports.items()}, default=""
+        ),
+        input=shard.replace_strict(
+            {key: report["name"] for key, report in reports.items()}, default=""
+        ),
     )
 
 
 def workarena(out: Path) -> pl.DataFrame:
     """The ledger of WorkArena's 41 episodes as read from JSONL."""
-    of_jsonl = pl.col("input").str.starts_with("episodes_jsonl/") & ~pl.col("input").str.contains("webarena")
+    of_jsonl = pl.col("input").str.starts_with("episodes_jsonl/") & ~pl.col("input").str.contains(
+        "webarena"
+    )
     return ledger(out).filter(of_jsonl)
 
 
 def ids(rows: pl.DataFrame, unit: str, reason: str | None = None) -> set[str]:
-    """The ids of a unit, each of which must be entered once; reason: None for all, empty for what was read."""
+    """The ids of a unit, each of which must be entered once; reason: None for all, empty for what
+    was read.
+    """
     rows = rows.filter(pl.col("unit") == unit)
     if reason is not None:
         rows = rows.filter(pl.col("reason") == reason)
@@ -72,7 +80,9 @@ def recorded(folder: Path) -> tuple[Workflow, ...]:
 
 
 def matches(step: Step) -> int:
-    """How many start tags of a page carry the bid that the step names; by a regular expression, without our reader."""
+    """How many start tags of a page carry the bid that the step names; by a regular expression,
+    without our reader.
+    """
     (locator,) = step.target
     return len(re.findall(rf'<[a-zA-Z][^<>]*\sbid="{re.escape(locator.value)}"', step.html))
 
@@ -83,7 +93,11 @@ def test_every_step_of_mind2web_is_a_sample(shared_build: Path) -> None:
     assert len(ids(rows, "workflow", "")) == 1
     assert len(ids(rows, "step", "")) == 11
     kept = set(account.in_dataset(shared_build)["sample_id"])
-    assert ids(rows, "step", "") == ids(rows, "sample", "") == {name for name in kept if name.startswith("mind2web:")}
+    assert (
+        ids(rows, "step", "")
+        == ids(rows, "sample", "")
+        == {name for name in kept if name.startswith("mind2web:")}
+    )
 
 
 def test_every_workflow_of_workarena_is_accounted_for(shared_build: Path) -> None:
@@ -96,8 +110,9 @@ def test_every_workflow_of_workarena_is_accounted_for(shared_build: Path) -> Non
 
 
 def test_targets_of_workarena_are_located_or_named(shared: Path, shared_build: Path) -> None:
-    """Of WorkArena's 506 element actions 493 are located, each at the one start tag with the bid it names; the bids of
-    the 13 others are in no start tag of their page, and the 13 are named one by one.
+    """Of WorkArena's 506 element actions 493 are located, each at the one start tag with the bid it
+    names; the bids of the 13 others are in no start tag of their page, and the 13 are named one by
+    one.
     """
     rows = workarena(shared_build)
     folder = shared / "data" / "browsergym_workarena" / "episodes_jsonl"
@@ -108,7 +123,12 @@ def test_targets_of_workarena_are_located_or_named(shared: Path, shared_build: P
         if step.target
     }
     dropped = {reason: ids(rows, "step", reason) for reason in rows["reason"].unique() if reason}
-    assert set(dropped) & {"target_absent", "target_ambiguous", "target_unknown", "target_pruned"} == {"target_absent"}
+    assert set(dropped) & {
+        "target_absent",
+        "target_ambiguous",
+        "target_unknown",
+        "target_pruned",
+    } == {"target_absent"}
     assert dropped["target_absent"] == ABSENT
     assert len(steps) == 506
     assert {name for name, count in steps.items() if count == 0} == ABSENT
@@ -134,19 +154,27 @@ def test_failed_actions_are_history_by_default_and_samples_under_the_switch(
     assert len(failed) == 105
     assert failed <= ids(rows, "step", "failed_action")
     assert not failed & set(account.in_dataset(shared_build)["sample_id"])
-    assert {sample.sample_id for sample in every.values()} == set(account.in_dataset(out)["sample_id"])
+    assert {sample.sample_id for sample in every.values()} == set(
+        account.in_dataset(out)["sample_id"]
+    )
     assert all(f' node="{sample.node}"' in sample.target_html for sample in every.values())
 
 
 def test_native_folders_repeat_their_jsonl(shared_build: Path) -> None:
-    """The five folders of pickles are counted as duplicates of the JSONL episodes of the same name, and nothing of them
-    is in the dataset a second time.
+    """The five folders of pickles are counted as duplicates of the JSONL episodes of the same name,
+    and nothing of them is in the dataset a second time.
     """
     rows = ledger(shared_build)
-    native = rows.filter(pl.col("input").str.starts_with("native_pkl/") & (pl.col("unit") == "workflow"))
+    native = rows.filter(
+        pl.col("input").str.starts_with("native_pkl/") & (pl.col("unit") == "workflow")
+    )
     repeated = native.filter(pl.col("reason") == "duplicate_workflow")
     assert len(ids(native, "workflow", "")) == 5
-    assert ids(native, "workflow", "") == ids(repeated, "workflow") <= ids(workarena(shared_build), "workflow", "")
+    assert (
+        ids(native, "workflow", "")
+        == ids(repeated, "workflow")
+        <= ids(workarena(shared_build), "workflow", "")
+    )
     for row in repeated.iter_rows(named=True):
         name = row["input"].removeprefix("native_pkl/")
         assert row["detail"] == f"the same recording came before in episodes_jsonl/{name}.jsonl.zst"
@@ -157,15 +185,17 @@ def test_every_target_of_webarena_is_located(shared: Path, shared_build: Path) -
     """All of WebArena's 17 element actions are located."""
     rows = ledger(shared_build).filter(pl.col("input").str.contains("webarena"))
     flows = recorded(shared / "data" / "browsergym_webarena")
-    targeted = {f"{flow.uid}/{i}" for flow in flows for i, step in enumerate(flow.steps, 1) if step.target}
+    targeted = {
+        f"{flow.uid}/{i}" for flow in flows for i, step in enumerate(flow.steps, 1) if step.target
+    }
     located = ids(rows, "sample", "") | (ids(rows, "step", "failed_action") & targeted)
     assert located == targeted
     assert len(targeted) == 17
 
 
 def test_every_demo_of_miniwob_is_a_workflow(shared: Path, shared_build: Path) -> None:
-    """917 of the 918 demos have states, and give a workflow each (some files are there twice); the one without is
-    quarantined with its bytes.
+    """917 of the 918 demos have states, and give a workflow each (some files are there twice); the
+    one without is quarantined with its bytes.
     """
     rows = ledger(shared_build).filter(pl.col("format") == "miniwob")
     assert sum(path.is_file() for path in (shared / "data" / "miniwob_demos").rglob("*")) == 918
@@ -178,7 +208,9 @@ def test_every_demo_of_miniwob_is_a_workflow(shared: Path, shared_build: Path) -
 
 
 def test_an_objective_alone_is_no_workflow(shared_build: Path) -> None:
-    """The 805 Mind2Web objectives without actions are quarantined one by one, for nothing to be learnt from them."""
+    """The 805 Mind2Web objectives without actions are quarantined one by one, for nothing to be
+    learnt from them.
+    """
     rows = ledger(shared_build).filter(pl.col("format") == "mind2web")
     assert len(ids(rows, "record", "workflow_without_steps")) == 805
     assert account.quarantined(shared_build).height == 806
@@ -186,7 +218,9 @@ def test_an_objective_alone_is_no_workflow(shared_build: Path) -> None:
 
 @pytest.mark.parametrize("unit", account.UNITS)
 def test_the_accounts_of_the_real_build_balance(shared_build: Path, unit: str) -> None:
-    """Of every unit, what was read is what is in the dataset and what was dropped; recomputed from the files."""
+    """Of every unit, what was read is what is in the dataset and what was dropped; recomputed from
+    the files.
+    """
     counts = account.account(shared_build)[unit]
     assert counts["errors"] == {}
     assert counts["read"] == counts["kept"] + counts["dropped"] > 0

@@ -17,14 +17,23 @@ from tests.support import builds
 DOCUMENTS: Final = ("README.md", "croissant.json", "manifest.json")
 
 CORES: Final = {"Nehalem": "SSE42", "Sandybridge": "AVX", "Haswell": "AVX2"}
-"""Kernels of OpenBLAS, and what a processor must have for each; elsewhere the variable says nothing."""
+"""Kernels of OpenBLAS, and what a processor must have for each; elsewhere the variable says
+nothing.
+"""
 
 SIMD: Final = cast("dict[str, list[str]]", np.show_config(mode="dicts")["SIMD Extensions"])
 """What numpy makes use of: ``baseline``, and what it has ``found`` beyond."""
 
 
-OF_HERE: Final = ("work/last_build.json", "work/order.json", "work/remembered.json", "work/stamps.json")
-"""What is of this machine by intent: when a build ended, what it was asked for, and the times of the inputs."""
+OF_HERE: Final = (
+    "work/last_build.json",
+    "work/order.json",
+    "work/remembered.json",
+    "work/stamps.json",
+)
+"""What is of this machine by intent: when a build ended, what it was asked for, and the times of
+the inputs.
+"""
 
 
 def kept(out: Path) -> dict[str, str]:
@@ -69,24 +78,37 @@ ELSEWHERE: Final[dict[str, dict[str, Any]]] = {
         "TZ": "America/St_Johns", "LANG": "de_DE.ISO-8859-1", "OPENBLAS_NUM_THREADS": "1",
     },
 }  # fmt: skip
-"""What is otherwise on another machine: several things at a time, because a build takes its time."""
+"""What is otherwise on another machine: several things at a time,
+because a build takes its time.
+"""
 
 
 @pytest.mark.parametrize("how", ELSEWHERE)
 def test_the_same_bytes(own_build: Path, tmp_path: Path, how: str) -> None:
-    """Two workers, a copy of the inputs in another place, files in another order (one of them twice), another kernel
-    of OpenBLAS, numpy without the processor's vectors, other numbers of threads, time zone, locale, umask and hash
-    seed: every file, those in ``work/`` too, is the same to the byte as in a build in this process.
+    """Two workers, a copy of the inputs in another place, files in another order (one of them
+    twice), another kernel of OpenBLAS, numpy without the processor's vectors, other numbers of
+    threads, time zone, locale, umask and hash seed: every file, those in ``work/`` too, is the same
+    to the byte as in a build in this process.
     """
     there = dict(ELSEWHERE[how])
     inputs, workers, umask = there.pop("inputs"), there.pop("workers"), there.pop("umask")
     given = inputs(builds.RECORDINGS, tmp_path)
     out = tmp_path / "out"
-    done = builds.command("build", *given, "--out", out, "--workers", str(workers), env=there, umask=umask)
+    done = builds.command(
+        "build", *given, "--out", out, "--workers", str(workers), env=there, umask=umask
+    )
     assert done.returncode == 0, done.stderr
     expected = kept(own_build)
-    assert {name.split("/")[1] for name in expected if name.startswith("dataset/")} == {"data", "stats", *DOCUMENTS}
-    assert {name.split("/")[1] for name in expected if name.startswith("work/")} >= {"samples", "ledger", "index"}
+    assert {name.split("/")[1] for name in expected if name.startswith("dataset/")} == {
+        "data",
+        "stats",
+        *DOCUMENTS,
+    }
+    assert {name.split("/")[1] for name in expected if name.startswith("work/")} >= {
+        "samples",
+        "ledger",
+        "index",
+    }
     assert kept(out) == expected
 
 
@@ -105,11 +127,16 @@ def test_another_recording_is_other_bytes(own_build: Path, tmp_path: Path) -> No
     builds.build(files, tmp_path / "out")
     other = builds.contents(tmp_path / "out" / "dataset")
     expected = builds.contents(own_build / "dataset")
-    assert {name for name in expected if other.get(name) != expected[name]} >= {"manifest.json", "README.md"}
+    assert {name for name in expected if other.get(name) != expected[name]} >= {
+        "manifest.json",
+        "README.md",
+    }
 
 
 def test_a_file_given_twice_counts_once(tmp_path: Path) -> None:
-    """A folder and a folder or file within it, in either order: the same inputs under the same names."""
+    """A folder and a folder or file within it, in either order: the same inputs under the same
+    names.
+    """
     records = [builds.workflow(number) for number in range(4)]
     builds.write_workflows(tmp_path / "in" / "sub" / "a.jsonl", *records)
     builds.write_workflows(tmp_path / "in" / "b.jsonl", builds.workflow(9))
@@ -117,7 +144,9 @@ def test_a_file_given_twice_counts_once(tmp_path: Path) -> None:
     builds.build(given[:1], tmp_path / "one")
     builds.build(given, tmp_path / "two")
     builds.build(given[::-1], tmp_path / "three")
-    names = [item["name"] for item in read_json(tmp_path / "one" / "dataset" / "manifest.json")["inputs"]]
+    names = [
+        item["name"] for item in read_json(tmp_path / "one" / "dataset" / "manifest.json")["inputs"]
+    ]
     assert names == ["b.jsonl", "sub/a.jsonl"]
     expected = builds.contents(tmp_path / "one" / "dataset")
     assert builds.contents(tmp_path / "two" / "dataset") == expected
@@ -128,15 +157,22 @@ def test_same_names_under_two_roots_are_told_apart(tmp_path: Path) -> None:
     """Files of the same name under two roots are two inputs, whichever root comes first."""
     first = builds.write_workflows(tmp_path / "monday" / "a.jsonl", builds.workflow(1))
     second = builds.write_workflows(tmp_path / "tuesday" / "a.jsonl", builds.workflow(2))
-    for out, inputs in (("one", [first.parent, second.parent]), ("two", [second.parent, first.parent])):
+    for out, inputs in (
+        ("one", [first.parent, second.parent]),
+        ("two", [second.parent, first.parent]),
+    ):
         manifest = builds.build(inputs, tmp_path / out)
         assert [item["name"] for item in manifest["inputs"]] == ["a.jsonl", "a.jsonl~2"]
         assert manifest["totals"]["samples"] == 2
-    assert builds.contents(tmp_path / "one" / "dataset") == builds.contents(tmp_path / "two" / "dataset")
+    assert builds.contents(tmp_path / "one" / "dataset") == builds.contents(
+        tmp_path / "two" / "dataset"
+    )
 
 
 def test_the_output_folder_is_no_input(tmp_path: Path) -> None:
-    """Built into a folder inside the recordings, twice: what was built is not read as a recording."""
+    """Built into a folder inside the recordings, twice:
+    what was built is not read as a recording.
+    """
     builds.write_workflows(tmp_path / "a.jsonl", *(builds.workflow(number) for number in range(4)))
     first = builds.build([tmp_path], tmp_path / "out")
     builds.write_workflows(tmp_path / "b.jsonl", builds.workflow(5))

@@ -1,4 +1,6 @@
-"""Gates: a build that fails one is not complete, says figure and limit, and is completed by the command with others."""
+"""Gates: a build that fails one is not complete, says figure and limit, and is completed by the
+command with others.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,10 @@ from tests.support import builds
 
 SMALL: Final = ("pack.shard_mb=1",)
 FIGURES: Final[dict[str, Any]] = {
-    "samples": 100, "tokens": 20_000, "domains": 2, "tokens_per_sample": 200.0, "survival": 0.9, "drop_rate": 0.3,
-    "drop_rates": {"failed_action": 0.2, "wrong_type": 0.05}, "domain_shares": {"a.example": 0.6, "b.example": 0.4},
+    "samples": 100, "tokens": 20_000, "domains": 2, "tokens_per_sample": 200.0, "survival": 0.9,
+    "drop_rate": 0.3,
+    "drop_rates": {"failed_action": 0.2, "wrong_type": 0.05}, "domain_shares": {"a.example": 0.6,
+    "b.example": 0.4},
     "action_shares": {"click": 0.7, "type": 0.3},
 }  # fmt: skip
 LATER: Final = FIGURES | {
@@ -35,14 +39,26 @@ LATER: Final = FIGURES | {
 }  # fmt: skip
 
 LIMITS: Final[dict[str, tuple[dict[str, Any], dict[str, Any], str]]] = {
-    "drop rate": ({"max_drop_rate": 0.3}, {"max_drop_rate": 0.2999}, "30.00% of all steps are dropped; "),
+    "drop rate": (
+        {"max_drop_rate": 0.3},
+        {"max_drop_rate": 0.2999},
+        "30.00% of all steps are dropped; ",
+    ),
     "drop rate of a reason": (
         {"max_drop_rates": {"failed_action": 0.2, "not_english": 0.0}},
         {"max_drop_rates": {"failed_action": 0.1999}},
         "20.00% are dropped as failed_action; gates.max_drop_rates.failed_action is 19.99%",
     ),
-    "samples": ({"min_samples": 100}, {"min_samples": 101}, "100 samples are in the dataset; gates.min_samples is 101"),
-    "domains": ({"min_domains": 2}, {"min_domains": 3}, "2 domains are in the dataset; gates.min_domains is 3"),
+    "samples": (
+        {"min_samples": 100},
+        {"min_samples": 101},
+        "100 samples are in the dataset; gates.min_samples is 101",
+    ),
+    "domains": (
+        {"min_domains": 2},
+        {"min_domains": 3},
+        "2 domains are in the dataset; gates.min_domains is 3",
+    ),
     "a domain's share": (
         {"max_domain_drift": 0.3},
         {"max_domain_drift": 0.2999},
@@ -61,7 +77,10 @@ LIMITS: Final[dict[str, tuple[dict[str, Any], dict[str, Any], str]]] = {
     "survival of targets": (
         {"max_survival_drift": 0.1},
         {"max_survival_drift": 0.0999},
-        "10.00% is the change of target survival, 90.00% to 80.00%; gates.max_survival_drift is 9.99%",
+        (
+            "10.00% is the change of target survival, 90.00% to 80.00%; gates.max_survival_drift "
+            "is 9.99%"
+        ),
     ),
 }
 """What -> limits that the figures are at, limits that they are just over, and what is said then."""
@@ -83,16 +102,25 @@ def test_a_figure_and_a_limit_that_print_alike_are_told_apart() -> None:
 
 
 def test_drift_needs_something_to_drift_from() -> None:
-    """Without a build before, or with one without samples, the gates of drift say nothing, however low they are."""
+    """Without a build before, or with one without samples, the gates of drift say nothing, however
+    low they are.
+    """
     strict = Gates(max_domain_drift=0, max_tokens_drift=0, max_action_drift=0, max_survival_drift=0)
-    empty = FIGURES | {"samples": 0, "domain_shares": {}, "action_shares": {}, "tokens_per_sample": 0.0}
+    empty = FIGURES | {
+        "samples": 0,
+        "domain_shares": {},
+        "action_shares": {},
+        "tokens_per_sample": 0.0,
+    }
     assert strict.failures(LATER, None) == strict.failures(LATER, empty) == []
     assert len(strict.failures(LATER, FIGURES)) == 4
     assert distances(FIGURES, empty)["action_mix"] == 1.0
 
 
 def test_what_is_taken_down_is_no_drift() -> None:
-    """Figures less some domains: the shares of the others add up to one; less none, the figures are what they were."""
+    """Figures less some domains: the shares of the others add up to one; less none, the figures are
+    what they were.
+    """
     left = without(LATER, {"a.example"})
     assert left["domain_shares"] == pytest.approx({"b.example": 0.4 / 0.7, "c.example": 0.3 / 0.7})
     assert without(LATER, {"z.example"}) == LATER
@@ -113,8 +141,14 @@ def test_what_is_taken_down_is_no_drift() -> None:
         ("gates.max_tokens_drift=-1", "gates.max_tokens_drift = -1.0: it is 0 or more"),
         ("gates.min_samples=-1", "gates.min_samples = -1: it is 0 or more"),
         ("gates.min_domains=1.5", "gates.min_domains = 1.5: expected int, got float"),
-        ("gates.max_drop_rates.failed_action=2", "gates.max_drop_rates.failed_action = 2.0: a share"),
-        ("gates.max_drop_rates.faild_action=0.1", "nothing is dropped for such a reason; did you mean failed_action?"),
+        (
+            "gates.max_drop_rates.failed_action=2",
+            "gates.max_drop_rates.failed_action = 2.0: a share",
+        ),
+        (
+            "gates.max_drop_rates.faild_action=0.1",
+            "nothing is dropped for such a reason; did you mean failed_action?",
+        ),
         ("gates.max_drop_rates.xyz=0.1", "there are after_broken_record, "),
         ("gates.max_drop_rates=0.1", "gates.max_drop_rates: expected a table"),
         ("gates.max_droprate=0.1", "did you mean 'max_drop_rate'?"),
@@ -130,7 +164,9 @@ def test_a_gate_that_makes_no_sense_is_refused(override: str, says: str) -> None
 def test_a_gate_that_makes_no_sense_stops_the_build_before_it_starts(tmp_path: Path) -> None:
     """Exit code 2, and nothing is written but how it ended."""
     inputs = builds.write_workflows(tmp_path / "in.jsonl", builds.workflow(1))
-    done = builds.command("build", inputs, "--out", tmp_path / "out", "--set", "gates.max_drop_rate=2")
+    done = builds.command(
+        "build", inputs, "--out", tmp_path / "out", "--set", "gates.max_drop_rate=2"
+    )
     assert done.returncode == 2
     assert list(builds.contents(tmp_path / "out")) == ["work/last_build.json"]
 
@@ -138,11 +174,15 @@ def test_a_gate_that_makes_no_sense_stops_the_build_before_it_starts(tmp_path: P
 def test_a_tokens_drift_may_be_above_one() -> None:
     """Tokens a sample can more than double, so a limit above 1 is a limit; infinity is none."""
     assert load("scribeagent-32k", ["gates.max_tokens_drift=1.5"]).gates.max_tokens_drift == 1.5
-    assert load("scribeagent-32k", ["gates.max_tokens_drift=inf"]).gates.failures(LATER, FIGURES) == []
+    assert (
+        load("scribeagent-32k", ["gates.max_tokens_drift=inf"]).gates.failures(LATER, FIGURES) == []
+    )
 
 
 def folder(tmp_path: Path) -> Path:
-    """Twenty good workflows of two steps, of which five fail in their second, and one record that cannot be read."""
+    """Twenty good workflows of two steps, of which five fail in their second, and one record that
+    cannot be read.
+    """
     records = [builds.workflow(number, steps=2) for number in range(20)]
     for record in records[:5]:
         record["steps"][1]["error"] = "no such button"
@@ -153,25 +193,36 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_failed_gate_leaves_no_manifest_and_other_limits_complete_it(tmp_path: Path) -> None:
-    """By the command line, in a new folder: exit code 1, every failure with figure and limit, nothing in ``dataset``,
-    the rejected build beside it; the same command with other limits completes it without doing any shard again, to the
-    bytes of a build without gates.
+    """By the command line, in a new folder: exit code 1, every failure with figure and limit,
+    nothing in ``dataset``, the rejected build beside it; the same command with other limits
+    completes it without doing any shard again, to the bytes of a build without gates.
     """
     inputs, out = folder(tmp_path), tmp_path / "out"
     arguments = ("build", inputs, "--out", out, "--workers", "0")
-    done = builds.command(*arguments, "--set", "gates.max_drop_rate=0.1", "--set", "gates.min_samples=36")
+    done = builds.command(
+        *arguments, "--set", "gates.max_drop_rate=0.1", "--set", "gates.min_samples=36"
+    )
     assert (done.returncode, done.stdout) == (1, "")
     assert "the new dataset is rejected, because gates fail:" in done.stderr
-    assert "\n  14.63% of all steps are dropped; gates.max_drop_rate is 10.00%" in done.stderr  # 6 of 41
+    assert (
+        "\n  14.63% of all steps are dropped; gates.max_drop_rate is 10.00%" in done.stderr
+    )  # 6 of 41
     assert "\n  35 samples are in the dataset; gates.min_samples is 36" in done.stderr
-    assert f"It lies in {candidate_of(out)}; look at it with: stepmill inspect {out} --candidate" in done.stderr
+    assert (
+        f"It lies in {candidate_of(out)}; look at it with: stepmill inspect {out} --candidate"
+        in done.stderr
+    )
     assert not (out / "dataset").exists()
     assert verify(candidate_of(out)) == []
     before = {name: builds.stamps(out / "work" / name) for name in ("samples", *MADE)}
     before |= {name: builds.stamps(out / "work" / "candidate" / name) for name in MADE}
-    done = builds.command(*arguments, "--set", "gates.max_drop_rate=0.15", "--set", "gates.min_samples=35")
+    done = builds.command(
+        *arguments, "--set", "gates.max_drop_rate=0.15", "--set", "gates.min_samples=35"
+    )
     assert done.returncode == 0, done.stderr
-    assert {name: builds.stamps(out / name) for name in MADE} == {name: before[name] for name in MADE}
+    assert {name: builds.stamps(out / name) for name in MADE} == {
+        name: before[name] for name in MADE
+    }
     assert builds.stamps(out / "work" / "samples") == before["samples"]
     builds.build([inputs], tmp_path / "plain")
     assert builds.contents(out / "dataset") == builds.contents(tmp_path / "plain" / "dataset")
@@ -183,12 +234,18 @@ MADE: Final = ("work/fitted", "dataset/data")
 
 
 @pytest.mark.parametrize(("reason", "rate"), [("failed_action", 5 / 40), ("wrong_type", 1 / 21)])
-def test_rates_by_reason_are_of_steps_or_of_records(tmp_path: Path, reason: str, rate: float) -> None:
+def test_rates_by_reason_are_of_steps_or_of_records(
+    tmp_path: Path, reason: str, rate: float
+) -> None:
     """A dropped step counts among the steps, an unreadable record among the records."""
     inputs = folder(tmp_path)
-    figures = builds.build([inputs], tmp_path / "out", f"gates.max_drop_rates.{reason}={rate}")["figures"]
+    figures = builds.build([inputs], tmp_path / "out", f"gates.max_drop_rates.{reason}={rate}")[
+        "figures"
+    ]
     assert figures["drop_rates"][reason] == pytest.approx(rate)
-    with pytest.raises(GateError, match=rf"are dropped as {reason}; gates.max_drop_rates.{reason} is"):
+    with pytest.raises(
+        GateError, match=rf"are dropped as {reason}; gates.max_drop_rates.{reason} is"
+    ):
         builds.build([inputs], tmp_path / "new", f"gates.max_drop_rates.{reason}={rate - 0.001}")
 
 
@@ -205,7 +262,9 @@ def test_a_night_without_a_readable_record_is_no_night_without_drops(tmp_path: P
 
 
 def drifted(number: int) -> dict[str, Any]:
-    """A workflow like no other: one domain, other actions, long pages, and a target that is not there."""
+    """A workflow like no other: one domain, other actions, long pages, and a target that is not
+    there.
+    """
     record = builds.workflow(7 * number, steps=2)
     page = record["steps"][0]
     page["html"] = page["html"].replace("<h1>", "<p>" + "many words more " * 200 + "</p><h1>")
@@ -223,12 +282,14 @@ DRIFTS: Final[dict[str, Callable[[dict[str, Any]], float]]] = {
 
 
 def test_drift_against_the_last_complete_build(tmp_path: Path) -> None:
-    """Nights 1 to 4 with real builds. Night 2 drifts: each gate of drift passes at what it drifted, and fails just
-    below. Night 3 after a failed gate is still measured against night 1, and opens the generation that night 2 would
-    have; night 4 against night 3.
+    """Nights 1 to 4 with real builds. Night 2 drifts: each gate of drift passes at what it drifted,
+    and fails just below. Night 3 after a failed gate is still measured against night 1, and opens
+    the generation that night 2 would have; night 4 against night 3.
     """
     inputs, out = tmp_path / "in", tmp_path / "out"
-    builds.write_workflows(inputs / "1.jsonl", *(builds.workflow(number, steps=2) for number in range(28)))
+    builds.write_workflows(
+        inputs / "1.jsonl", *(builds.workflow(number, steps=2) for number in range(28))
+    )
     strict = [f"gates.{name}=0" for name in DRIFTS]
     first = builds.build([inputs], out, *strict)["figures"]
     content = builds.contents(out / "dataset")
@@ -254,10 +315,14 @@ def test_drift_against_the_last_complete_build(tmp_path: Path) -> None:
     manifest = builds.build([inputs], out, *at)
     assert [g["number"] for g in manifest["generations"]["every"]] == [1, 2]
     assert manifest["figures"] == second
-    assert builds.build([inputs], out, *strict)["figures"] == second  # what was accepted is no drift any more
+    assert (
+        builds.build([inputs], out, *strict)["figures"] == second
+    )  # what was accepted is no drift any more
     assert builds.contents(out / "dataset") != content
 
-    builds.write_workflows(inputs / "4.jsonl", *(builds.workflow(number, steps=2) for number in range(600, 607)))
+    builds.write_workflows(
+        inputs / "4.jsonl", *(builds.workflow(number, steps=2) for number in range(600, 607))
+    )
     builds.build([inputs], out, "gates.max_domain_drift=0.2")
     assert previous(out) != second
 
@@ -270,8 +335,9 @@ def previous(out: Path) -> dict[str, Any]:
 
 
 def test_a_finished_build_is_held_to_stricter_gates(tmp_path: Path) -> None:
-    """A complete build that does not pass the gates of the same command, given again, is said to, and stays complete; a
-    build that was accepted by other limits than it had failed is not failed by these again.
+    """A complete build that does not pass the gates of the same command, given again, is said to,
+    and stays complete; a build that was accepted by other limits than it had failed is not failed
+    by these again.
     """
     inputs, out = folder(tmp_path), tmp_path / "out"
     builds.build([inputs], out)
@@ -321,17 +387,22 @@ def looked_at(out: Path) -> dict[str, str]:
 
 
 def test_after_a_failed_night_the_last_good_one_is_whole(tmp_path: Path) -> None:
-    """A night that changes one input, takes one away and brings one, and fails: the dataset is the same to the byte,
-    all commands say the same of it, and ``load_dataset`` loads it; the rejected one can be looked at by each of them,
-    loads, verifies, and has the bytes that it has once it is accepted. Work files of what is gone are not stale before.
+    """A night that changes one input, takes one away and brings one, and fails: the dataset is the
+    same to the byte, all commands say the same of it, and ``load_dataset`` loads it; the rejected
+    one can be looked at by each of them, loads, verifies, and has the bytes that it has once it is
+    accepted. Work files of what is gone are not stale before.
     """
     inputs, out = folder(tmp_path), tmp_path / "out"
     for name in ("b", "c"):
-        builds.write_workflows(inputs / f"{name}.jsonl", *(builds.workflow(100 * ord(name) + n) for n in range(4)))
+        builds.write_workflows(
+            inputs / f"{name}.jsonl", *(builds.workflow(100 * ord(name) + n) for n in range(4))
+        )
     builds.build([inputs], out, *SMALL)
     content, said = builds.contents(out / "dataset"), looked_at(out)
     (inputs / "b.jsonl").unlink()
-    builds.write_workflows(inputs / "c.jsonl", *(builds.workflow(7 * number) for number in range(40, 80)))
+    builds.write_workflows(
+        inputs / "c.jsonl", *(builds.workflow(7 * number) for number in range(40, 80))
+    )
     builds.write_workflows(inputs / "d.jsonl", builds.workflow(5000))
     with pytest.raises(GateError) as failed:
         builds.build([inputs], out, *SMALL, "gates.max_domain_drift=0.1")
@@ -344,7 +415,9 @@ def test_after_a_failed_night_the_last_good_one_is_whole(tmp_path: Path) -> None
     assert "a later build was rejected by its gates" in told("inspect", out)
     assert now == said
     rows = {split: len(rows) for split, rows in load_dataset(str(out / "dataset")).items()}
-    assert rows == {name: split["rows"] for name, split in read_json(out / state.MANIFEST)["splits"].items()}
+    assert rows == {
+        name: split["rows"] for name, split in read_json(out / state.MANIFEST)["splits"].items()
+    }
 
     beside = Path(str(candidate_of(out)))
     commands: list[list[str | Path]] = [
@@ -380,10 +453,12 @@ def test_after_a_failed_night_the_last_good_one_is_whole(tmp_path: Path) -> None
         told("inspect", out, "--candidate")
 
 
-def test_a_failed_night_with_other_settings_leaves_what_is_known_of_the_last_one(tmp_path: Path) -> None:
-    """Phase 1 done again with other settings, and rejected: what `explain` and `verify` know of the complete dataset is
-    what was true of it; the same command without --redo goes on, the old one too, and accepting gives the bytes of a
-    build from nothing.
+def test_a_failed_night_with_other_settings_leaves_what_is_known_of_the_last_one(
+    tmp_path: Path,
+) -> None:
+    """Phase 1 done again with other settings, and rejected: what `explain` and `verify` know of the
+    complete dataset is what was true of it; the same command without --redo goes on, the old one
+    too, and accepting gives the bytes of a build from nothing.
     """
     inputs, out = folder(tmp_path), tmp_path / "out"
     builds.build([inputs], out)
@@ -403,14 +478,17 @@ def test_a_failed_night_with_other_settings_leaves_what_is_known_of_the_last_one
     builds.build([inputs], tmp_path / "fresh", other)
     assert builds.contents(out / "dataset") == builds.contents(tmp_path / "fresh" / "dataset")
     for name in ("samples", "light", "ledger", "quarantine", "index", "fitted"):
-        assert builds.contents(out / "work" / name) == builds.contents(tmp_path / "fresh" / "work" / name)
+        assert builds.contents(out / "work" / name) == builds.contents(
+            tmp_path / "fresh" / "work" / name
+        )
     assert verify(out) == []
 
 
 @pytest.mark.parametrize("where", ["in", "else"])
 def test_another_set_of_inputs_stops_before_it_starts(tmp_path: Path, where: str) -> None:
-    """Inputs that lack most of what the dataset is made of, in the same folder or another one, stop the build before
-    anything is read, and say what to do; --allow-removal goes on. What is but named otherwise is not gone.
+    """Inputs that lack most of what the dataset is made of, in the same folder or another one, stop
+    the build before anything is read, and say what to do; --allow-removal goes on. What is but
+    named otherwise is not gone.
     """
     inputs, out = folder(tmp_path), tmp_path / "out"
     builds.write_workflows(inputs / "b.jsonl", *(builds.workflow(100 + n) for n in range(5)))
@@ -420,14 +498,19 @@ def test_another_set_of_inputs_stops_before_it_starts(tmp_path: Path, where: str
     builds.build([inputs], out)
     builds.build([inputs], out, compact=True)
     content = builds.contents(out / "dataset")
-    other = builds.write_workflows(tmp_path / where / "c.jsonl", builds.workflow(900), builds.workflow(901))
+    other = builds.write_workflows(
+        tmp_path / where / "c.jsonl", builds.workflow(900), builds.workflow(901)
+    )
     if where == "in":
         (inputs / "moved.jsonl").unlink()
     arguments = ("build", other.parent, "--out", out, "--workers", "0")
     done = builds.command(*arguments)
     assert done.returncode == 1
     lost = (35, 40) if where == "in" else (40, 40)
-    assert f"{lost[0] / lost[1]:.2%} of the last complete dataset, {lost[0]} of {lost[1]} samples" in done.stderr
+    assert (
+        f"{lost[0] / lost[1]:.2%} of the last complete dataset, {lost[0]} of {lost[1]} samples"
+        in done.stderr
+    )
     assert "gates.max_removal is 20.00%" in done.stderr
     assert "moved.jsonl" in done.stderr
     assert "--allow-removal" in done.stderr
@@ -439,8 +522,8 @@ def test_another_set_of_inputs_stops_before_it_starts(tmp_path: Path, where: str
 
 
 def test_inputs_that_shrank_are_a_removal_too(tmp_path: Path) -> None:
-    """The same file with few of its workflows left, or settings that leave few samples, are found out at the end; what
-    the takedown list takes is meant to go.
+    """The same file with few of its workflows left, or settings that leave few samples, are found
+    out at the end; what the takedown list takes is meant to go.
     """
     inputs, out = tmp_path / "in", tmp_path / "out"
     records = [builds.workflow(number, steps=2) for number in range(28)]

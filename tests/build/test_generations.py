@@ -1,4 +1,6 @@
-"""Nightly builds: over a folder that grows, only what is new is read and only what it touches is written."""
+"""Nightly builds: over a folder that grows, only what is new is read and only what it touches is
+written.
+"""
 
 from __future__ import annotations
 
@@ -46,30 +48,42 @@ def night(inputs: Path, out: Path, **options: Any) -> Night:
     manifest = builds.build([inputs], out, *SMALL, **options)
     keys = {name.split(".")[0] for name, stamp in builds.stamps(out / "work" / "samples").items()
             if before_samples.get(name) != stamp}  # fmt: skip
-    written = {name for name, stamp in builds.stamps(data).items() if before_data.get(name) != stamp}
+    written = {
+        name for name, stamp in builds.stamps(data).items() if before_data.get(name) != stamp
+    }
     reports = builds.inputs_of(out)
     return Night(foreseen, {reports[key]["name"] for key in keys}, written, manifest)
 
 
 def rows(out: Path) -> set[tuple[str, str]]:
     """(sample id, hash of its tokens) of all that is in the dataset."""
-    return {(row.sample_id, hashlib.sha256(row.input_ids.tobytes()).hexdigest()) for row in builds.emitted(out)}
+    return {
+        (row.sample_id, hashlib.sha256(row.input_ids.tobytes()).hexdigest())
+        for row in builds.emitted(out)
+    }
 
 
 def without_last_line(path: Path) -> None:
     """Change a recording: its last step is gone."""
-    lines = zstandard.ZstdDecompressor().stream_reader(path.read_bytes()).read().splitlines(keepends=True)
+    lines = (
+        zstandard.ZstdDecompressor()
+        .stream_reader(path.read_bytes())
+        .read()
+        .splitlines(keepends=True)
+    )
     assert len(lines) > 2
     path.write_bytes(zstandard.ZstdCompressor().compress(b"".join(lines[:-1])))
 
 
 def test_three_nights_of_real_recordings(shared: Path, tmp_path: Path) -> None:
-    """Night 2 adds files, night 3 changes one and removes one: each reads exactly what is new or changed; the files
-    that night 3 writes are those that the dry run named and those of the new generation, all others keep their bytes
-    and time of change; the result is that of a build from nothing with its generations, and, without them, the same
-    samples with the same tokens.
+    """Night 2 adds files, night 3 changes one and removes one: each reads exactly what is new or
+    changed; the files that night 3 writes are those that the dry run named and those of the new
+    generation, all others keep their bytes and time of change; the result is that of a build from
+    nothing with its generations, and, without them, the same samples with the same tokens.
     """
-    every = sorted((shared / "data" / "browsergym_workarena" / "episodes_jsonl").glob("*.jsonl.zst"))[:14]
+    every = sorted(
+        (shared / "data" / "browsergym_workarena" / "episodes_jsonl").glob("*.jsonl.zst")
+    )[:14]
     inputs, out = tmp_path / "in", tmp_path / "out"
     inputs.mkdir()
 
@@ -100,12 +114,16 @@ def test_three_nights_of_real_recordings(shared: Path, tmp_path: Path) -> None:
     assert {name for name in third.written if not name.startswith("g0003/")} == named
     after = builds.contents(out / "dataset" / "data")
     assert 0 < len(named) < len(before)
-    assert {name for name in before if after.get(name) != before[name]} == named | set(third.foreseen.remove)
+    assert {name for name in before if after.get(name) != before[name]} == named | set(
+        third.foreseen.remove
+    )
     assert any(name.startswith("g0003/") for name in after)
     assert changed in third.manifest["generations"]["every"][-1]["inputs"]
 
     fresh = tmp_path / "fresh"
-    builds.build([inputs], fresh, *SMALL, given=Generations.from_json(third.manifest["generations"]))
+    builds.build(
+        [inputs], fresh, *SMALL, given=Generations.from_json(third.manifest["generations"])
+    )
     assert builds.contents(fresh / "dataset") == builds.contents(out / "dataset")
     plain = tmp_path / "plain"
     builds.build([inputs], plain, *SMALL)
@@ -114,14 +132,19 @@ def test_three_nights_of_real_recordings(shared: Path, tmp_path: Path) -> None:
 
 
 def test_a_duplicate_comes_back_when_the_first_is_removed(tmp_path: Path) -> None:
-    """The same recording on nights 1 and 2: the second is dropped. When the first is removed on night 3, it comes
-    back, in its own generation; nothing else is written.
+    """The same recording on nights 1 and 2: the second is dropped. When the first is removed on
+    night 3, it comes back, in its own generation; nothing else is written.
     """
     inputs, out = tmp_path / "in", tmp_path / "out"
-    builds.write_workflows(inputs / "monday.jsonl", *(builds.workflow(number) for number in range(30)))
+    builds.write_workflows(
+        inputs / "monday.jsonl", *(builds.workflow(number) for number in range(30))
+    )
     builds.write_workflows(inputs / "copy.jsonl", builds.workflow(99))
     night(inputs, out)
-    again = [*(builds.workflow(number) for number in range(40, 60)), builds.workflow(99) | {"workflow_id": "again"}]
+    again = [
+        *(builds.workflow(number) for number in range(40, 60)),
+        builds.workflow(99) | {"workflow_id": "again"},
+    ]
     builds.write_workflows(inputs / "tuesday.jsonl", *again)
     night(inputs, out)
     dropped = account.ledger(out).filter(pl.col("reason") == "duplicate_workflow")
@@ -140,8 +163,9 @@ def test_a_duplicate_comes_back_when_the_first_is_removed(tmp_path: Path) -> Non
 
 
 def test_compact_makes_one_generation(tmp_path: Path) -> None:
-    """Compacted, a dataset of several generations is one, under a number never used before, with the same samples and
-    tokens in fewer files; compacting again changes nothing; the next night adds a generation as ever.
+    """Compacted, a dataset of several generations is one, under a number never used before, with
+    the same samples and tokens in fewer files; compacting again changes nothing; the next night
+    adds a generation as ever.
     """
     inputs, out = tmp_path / "in", tmp_path / "out"
     for name in range(3):
@@ -161,12 +185,14 @@ def test_compact_makes_one_generation(tmp_path: Path) -> None:
 
 
 def test_a_file_that_comes_back_is_new_again(tmp_path: Path) -> None:
-    """Removed on one night and there again on another, a file is in the newest generation; what was made of it the
-    first time is used again.
+    """Removed on one night and there again on another, a file is in the newest generation; what was
+    made of it the first time is used again.
     """
     inputs, out = tmp_path / "in", tmp_path / "out"
     builds.write_workflows(inputs / "a.jsonl", *(builds.workflow(number) for number in range(20)))
-    path = builds.write_workflows(inputs / "b.jsonl", *(builds.workflow(number) for number in range(20, 40)))
+    path = builds.write_workflows(
+        inputs / "b.jsonl", *(builds.workflow(number) for number in range(20, 40))
+    )
     night(inputs, out)
     text = path.read_text()
     path.unlink()
@@ -174,18 +200,23 @@ def test_a_file_that_comes_back_is_new_again(tmp_path: Path) -> None:
     path.write_text(text)
     third = night(inputs, out)
     assert third.read == set()
-    assert [sorted(g["inputs"]) for g in third.manifest["generations"]["every"]] == [["a.jsonl"], ["b.jsonl"]]
+    assert [sorted(g["inputs"]) for g in third.manifest["generations"]["every"]] == [
+        ["a.jsonl"],
+        ["b.jsonl"],
+    ]
     assert third.manifest["generations"]["last"] == 2
 
 
 def test_clean_removes_what_is_left_of_removed_inputs(tmp_path: Path) -> None:
-    """What an input that is gone has left in the work folder stays until it is cleaned; then the folder is that of a
-    build which never saw it.
+    """What an input that is gone has left in the work folder stays until it is cleaned; then the
+    folder is that of a build which never saw it.
     """
     inputs = tmp_path / "in"
     builds.write_workflows(inputs / "a.jsonl", *(builds.workflow(number) for number in range(20)))
     builds.build([inputs], tmp_path / "expected", *SMALL)
-    builds.write_workflows(inputs / "b.jsonl", *(builds.workflow(number) for number in range(20, 40)))
+    builds.write_workflows(
+        inputs / "b.jsonl", *(builds.workflow(number) for number in range(20, 40))
+    )
     out = tmp_path / "out"
     builds.build([inputs], out, *SMALL)
     (inputs / "b.jsonl").unlink()
@@ -212,8 +243,8 @@ def test_clean_removes_what_is_left_of_removed_inputs(tmp_path: Path) -> None:
 def test_changed_settings_redo_the_phases_they_touch(
     tmp_path: Path, override: str, phase: str, reads: bool, writes: bool
 ) -> None:
-    """Other settings stop the build, which names field and phase; with --redo exactly the phases that they touch are
-    done again, and the result is that of a build from nothing.
+    """Other settings stop the build, which names field and phase; with --redo exactly the phases
+    that they touch are done again, and the result is that of a build from nothing.
     """
     records = [builds.workflow(number, steps=2) for number in range(40)]
     for record in records:
@@ -234,7 +265,9 @@ def test_changed_settings_redo_the_phases_they_touch(
 
 
 def test_the_dry_run_writes_nothing(tmp_path: Path) -> None:
-    """Asked what it would do, as text and as JSON, the command changes no file; a finished build has nothing to do."""
+    """Asked what it would do, as text and as JSON, the command changes no file; a finished build
+    has nothing to do.
+    """
     inputs = tmp_path / "in"
     builds.write_workflows(inputs / "a.jsonl", *(builds.workflow(number) for number in range(20)))
     out = tmp_path / "out"
@@ -250,7 +283,9 @@ def test_the_dry_run_writes_nothing(tmp_path: Path) -> None:
     seen = json.loads(builds.command(*arguments, "--json").stdout)
     assert builds.stamps(out) == before
     assert seen["inputs"] == {"new": ["b.jsonl"], "changed": [], "removed": [], "unchanged": 1}
-    assert [(item["name"], item["reason"]) for item in seen["read"]] == [("b.jsonl", "not built yet")]
+    assert [(item["name"], item["reason"]) for item in seen["read"]] == [
+        ("b.jsonl", "not built yet")
+    ]
     assert (seen["write"], seen["new_generation"]) == ([], "g0002")
 
 
@@ -258,7 +293,9 @@ def test_generations_given_by_a_manifest(tmp_path: Path) -> None:
     """--generations takes the list out of a manifest; a file without one is refused."""
     inputs, out = tmp_path / "in", tmp_path / "out"
     for name in "ab":
-        builds.write_workflows(inputs / f"{name}.jsonl", *(builds.workflow(ord(name) * 50 + i) for i in range(20)))
+        builds.write_workflows(
+            inputs / f"{name}.jsonl", *(builds.workflow(ord(name) * 50 + i) for i in range(20))
+        )
         assert builds.command("build", inputs, "--out", out, "--workers", "0").returncode == 0
     fresh = tmp_path / "fresh"
     manifest = out / "dataset" / "manifest.json"
@@ -281,8 +318,9 @@ folders = st.dictionaries(names, st.sampled_from("123"))
 
 @given(st.lists(folders, min_size=1, max_size=6))
 def test_every_input_is_in_one_generation(nights: list[dict[str, str]]) -> None:
-    """Over any nights: each input is in exactly one generation with its present content; what did not change does not
-    move; numbers rise and are never used again; the list survives JSON; nothing new makes no generation.
+    """Over any nights: each input is in exactly one generation with its present content; what did
+    not change does not move; numbers rise and are never used again; the list survives JSON; nothing
+    new makes no generation.
     """
     before = Generations()
     for inputs in nights:

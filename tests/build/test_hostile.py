@@ -1,4 +1,5 @@
-"""Hostile input: whatever a recording holds costs itself alone, by a reason that is counted, and nothing beside it.
+"""Hostile input: whatever a recording holds costs itself alone, by a reason that is counted, and
+nothing beside it.
 
 Every build here holds good rows too; they come out byte-equal to a build without the hostile thing.
 """
@@ -24,7 +25,18 @@ from etl.pages import locators, prune
 from etl.sources import SOURCES
 from schemas.errors import ConfigError, PageError
 from tests.support import strategies
-from tests.support.hostile import GOOD, GOOD_PAGE, Built, build, evil_pickle, good, line, step, workflow, write
+from tests.support.hostile import (
+    GOOD,
+    GOOD_PAGE,
+    Built,
+    build,
+    evil_pickle,
+    good,
+    line,
+    step,
+    workflow,
+    write,
+)
 from tests.support.hostile_pages import TRAPS, deep
 from tests.support.judged import by_cssselect
 
@@ -45,7 +57,9 @@ Beside = Callable[..., Built]
 def beside(tmp_path: Path, clean: Built) -> Beside:
     """Builds hostile rows between good ones, and holds the good ones equal to the build without."""
 
-    def run(*rows: Any, settings: tuple[str, ...] = (), files: dict[str, bytes] | None = None) -> Built:
+    def run(
+        *rows: Any, settings: tuple[str, ...] = (), files: dict[str, bytes] | None = None
+    ) -> Built:
         folder = tmp_path / "in"
         write(folder, [GOOD[0], *rows, *GOOD[1:]])
         for name, content in (files or {}).items():
@@ -57,7 +71,9 @@ def beside(tmp_path: Path, clean: Built) -> Beside:
 
 
 def unharmed(built: Built, clean: Built) -> Built:
-    """The good rows are as they are without the hostile thing; the files too, where that adds no sample."""
+    """The good rows are as they are without the hostile thing; the files too, where that adds no
+    sample.
+    """
     rows, expected = built.rows(), clean.rows()
     assert {sample: rows[sample] for sample in expected} == expected
     if rows.keys() == expected.keys():
@@ -75,7 +91,9 @@ def text_of(words: str, size: int) -> str:
 
 def test_20_000_levels(beside: Beside) -> None:
     """A page of 20,000 levels is built whole: every level in order, the target at its bottom."""
-    built = beside(workflow("deep", step("<div>" * 20_000 + "<button id=go>Save</button>")), settings=(HUGE,))
+    built = beside(
+        workflow("deep", step("<div>" * 20_000 + "<button id=go>Save</button>")), settings=(HUGE,)
+    )
     observation = "".join(f'<div node="{20_000 - i}"> ' for i in range(20_000))
     observation += '<button id="go" node="0"> Save </button> ' + "</div> " * 20_000
     assert built.samples()["workflows:deep/1"]["observation"] == observation
@@ -83,7 +101,9 @@ def test_20_000_levels(beside: Beside) -> None:
 
 
 def test_20_000_levels_over_the_context(beside: Beside) -> None:
-    """Under a context that it does not fit, the same page is cut at tags, and the chunk with the target is kept."""
+    """Under a context that it does not fit, the same page is cut at tags, and the chunk with the
+    target is kept.
+    """
     built = beside(workflow("deep", step("<div>" * 20_000 + "<button id=go>Save</button>")))
     fitted = account.fitted(built.out).filter(sample_id="workflows:deep/1").to_dicts()[0]
     assert (fitted["reason"], fitted["chunks"] > 1) == ("", True)
@@ -93,9 +113,13 @@ def test_20_000_levels_over_the_context(beside: Beside) -> None:
 
 
 def test_50_mb_of_text(beside: Beside) -> None:
-    """A text node of 50 MB is in the sample to the last character where the context has room for it."""
+    """A text node of 50 MB is in the sample to the last character where the context has room for
+    it.
+    """
     words = text_of("the quick brown fox ", 50_000_000)
-    built = beside(workflow("long", step(f"<button id=go>Save</button><p>{words}</p>")), settings=(HUGE,))
+    built = beside(
+        workflow("long", step(f"<button id=go>Save</button><p>{words}</p>")), settings=(HUGE,)
+    )
     text = built.decoded("workflows:long/1")
     start = text.index("the quick")
     assert text[start : start + len(words)] == words
@@ -103,7 +127,9 @@ def test_50_mb_of_text(beside: Beside) -> None:
 
 
 def test_50_mb_of_text_over_the_context(beside: Beside, clean: Built) -> None:
-    """A text node of 50 MB cannot be cut at a tag: at 32k its sample is dropped as over_context, never cut silently."""
+    """A text node of 50 MB cannot be cut at a tag: at 32k its sample is dropped as over_context,
+    never cut silently.
+    """
     words = text_of("the quick brown fox ", 50_000_000)
     built = beside(workflow("long", step(f"<button id=go>Save</button><p>{words}</p>")))
     stage, reason, detail = built.dropped()["sample", "workflows:long/1"]
@@ -127,34 +153,54 @@ def csv(name: str, page: str, description: str = "Click Save") -> bytes:
 def test_10_mb_csv_field(beside: Beside) -> None:
     """A CSV field of 10 MB, with quotes, commas and line breaks inside, is read whole."""
     words = text_of('the "quick", brown\nfox ', 10_000_000)
-    content = CSV_HEADER.encode() + csv("big", f"<button id=go>Save</button><p>{words}</p>") + csv("small", GOOD_PAGE)
+    content = (
+        CSV_HEADER.encode()
+        + csv("big", f"<button id=go>Save</button><p>{words}</p>")
+        + csv("small", GOOD_PAGE)
+    )
     built = beside(files={"rows.csv": content}, settings=(HUGE,))
-    assert f'<p node="0"> {" ".join(words.split())} </p>' in built.samples()["scribe:big/1"]["observation"]
+    assert (
+        f'<p node="0"> {" ".join(words.split())} </p>'
+        in built.samples()["scribe:big/1"]["observation"]
+    )
     assert "scribe:small/1" in built.rows()
 
 
 def test_nul_characters(beside: Beside) -> None:
-    """NUL characters vanish from texts and become U+FFFD in attributes, as in a browser; all around them stays."""
+    """NUL characters vanish from texts and become U+FFFD in attributes, as in a browser; all around
+    them stays.
+    """
     page = '<button id="go" title="a\0b">Sa\0ve\0</button><p>\0</p><pre>x\0\n y</pre>'
     rows = CSV_HEADER.encode() + csv("nul", page)
     built = beside(workflow("nul", step(page)), files={"rows.csv": rows})
-    expected = '<button id="go" node="2" title="a\ufffdb"> Save </button> <p node="1"> </p> <pre node="0">x y</pre> '
+    expected = (
+        '<button id="go" node="2" title="a\ufffdb"> Save </button> <p node="1"> </p> <pre '
+        'node="0">x y</pre> '
+    )
     for sample in ("workflows:nul/1", "scribe:nul/1"):
         assert built.samples()[sample]["observation"] == expected
         assert "\0" not in built.decoded(sample)
 
 
 def test_a_million_spaces_in_pre(beside: Beside) -> None:
-    """A million spaces in a <pre> become one, as in the reference; what stands around them is there."""
-    built = beside(workflow("pre", step(f"<button id=go>Save</button><pre>left{' ' * 1_000_000}right</pre>")))
+    """A million spaces in a <pre> become one, as in the reference; what stands around them is
+    there.
+    """
+    built = beside(
+        workflow("pre", step(f"<button id=go>Save</button><pre>left{' ' * 1_000_000}right</pre>"))
+    )
     assert '<pre node="0">left right</pre> ' in built.samples()["workflows:pre/1"]["observation"]
 
 
 def test_a_million_spaces_in_objective_and_value(beside: Beside) -> None:
-    """A million spaces in an objective become one; in a typed value they reach the tokenizer, and come out whole."""
+    """A million spaces in an objective become one; in a typed value they reach the tokenizer, and
+    come out whole.
+    """
     blank = " " * 1_000_000
     typed = step(css="input", action={"kind": "type", "value": f"a{blank}b"})
-    built = beside(workflow("blank", typed, objective=f"Search for a{blank}blue mug"), settings=(HUGE,))
+    built = beside(
+        workflow("blank", typed, objective=f"Search for a{blank}blue mug"), settings=(HUGE,)
+    )
     text = built.decoded("workflows:blank/1")
     assert "Objective: Search for a blue mug\n" in text
     assert f'Description: Type "a{blank}b" in "q"\n' in text
@@ -168,7 +214,9 @@ def test_truncated_json(beside: Beside, clean: Built) -> None:
     cut = line(good("cut"))[:200] + b"\n"
     built = beside(cut)
     assert built.reasons() == {("record", "rows.jsonl#line=2"): "truncated_json"}
-    assert [(q["reason"], q["stage"], q["raw"]) for q in built.quarantined()] == [("truncated_json", "read", cut[:-1])]
+    assert [(q["reason"], q["stage"], q["raw"]) for q in built.quarantined()] == [
+        ("truncated_json", "read", cut[:-1])
+    ]
     assert built.files() == clean.files()
 
 
@@ -182,8 +230,13 @@ def test_truncated_json_list(beside: Beside) -> None:
 
 
 def test_truncated_zstd(beside: Beside) -> None:
-    """Of a zstandard file without end, complete lines are read and the incomplete one is quarantined with its bytes."""
-    plain = b"".join(line(workflow(f"z{i}", step(f"<!--{os.urandom(30_000).hex()}-->{GOOD_PAGE}"))) for i in range(20))
+    """Of a zstandard file without end, complete lines are read and the incomplete one is
+    quarantined with its bytes.
+    """
+    plain = b"".join(
+        line(workflow(f"z{i}", step(f"<!--{os.urandom(30_000).hex()}-->{GOOD_PAGE}")))
+        for i in range(20)
+    )
     packed = zstandard.ZstdCompressor().compress(plain)
     built = beside(files={"rows.jsonl.zst": packed[: len(packed) // 2]})
     (kept,) = built.quarantined()
@@ -204,7 +257,9 @@ def test_invalid_utf8(beside: Beside, clean: Built) -> None:
 
 
 def test_pickle_that_calls_os_system(beside: Beside, tmp_path: Path, clean: Built) -> None:
-    """A pickle that calls os.system is quarantined with its bytes, and nothing in it is executed."""
+    """A pickle that calls os.system is quarantined with its bytes,
+    and nothing in it is executed.
+    """
     sentinel = tmp_path / "executed"
     raw = gzip.compress(evil_pickle(sentinel))
     built = beside(files={"episode/step_0.pkl.gz": raw})
@@ -233,26 +288,44 @@ def other(name: str) -> dict[str, Any]:
 
 
 def test_same_id_other_content_in_one_file(beside: Beside, clean: Built) -> None:
-    """A workflow whose id came before in its file with other content is quarantined with its content."""
+    """A workflow whose id came before in its file with other content is quarantined with its
+    content.
+    """
     built = beside(other("good-0"))
     reasons = built.reasons()
-    assert reasons["workflow", "workflows:good-0~2"] == reasons["step", "workflows:good-0~2/1"] == "conflicting_id"
+    assert (
+        reasons["workflow", "workflows:good-0~2"]
+        == reasons["step", "workflows:good-0~2/1"]
+        == "conflicting_id"
+    )
     (kept,) = built.quarantined()
-    assert (kept["reason"], kept["stage"], kept["id"]) == ("conflicting_id", "read", "workflows:good-0~2")
+    assert (kept["reason"], kept["stage"], kept["id"]) == (
+        "conflicting_id",
+        "read",
+        "workflows:good-0~2",
+    )
     assert json.loads(kept["raw"])["steps"][0]["html"] == f"<p>Something else</p>{GOOD_PAGE}"
     assert built.files() == clean.files()
 
 
 def test_same_id_other_content_in_two_files(beside: Beside, clean: Built) -> None:
-    """A workflow whose id came before in another file with other content is quarantined with its content."""
-    built = beside(files={"zz.jsonl": line(other("good-0") | {"objective": "Find the way to the harbour"})})
+    """A workflow whose id came before in another file with other content is quarantined with its
+    content.
+    """
+    built = beside(
+        files={"zz.jsonl": line(other("good-0") | {"objective": "Find the way to the harbour"})}
+    )
     assert built.reasons() == {
         ("workflow", "workflows:good-0"): "conflicting_id",
         ("step", "workflows:good-0/1"): "conflicting_id",
         ("sample", "workflows:good-0/1"): "conflicting_id",
     }
     (kept,) = built.quarantined()
-    assert (kept["reason"], kept["stage"], kept["id"]) == ("conflicting_id", "index", "workflows:good-0")
+    assert (kept["reason"], kept["stage"], kept["id"]) == (
+        "conflicting_id",
+        "index",
+        "workflows:good-0",
+    )
     assert json.loads(kept["raw"])["steps"][0]["html"] == f"<p>Something else</p>{GOOD_PAGE}"
     assert built.files() == clean.files()
 
@@ -284,29 +357,51 @@ DEEP = deep(20_000)
         (step(css="\0"), "target_absent", "css '\\x00' matches none of 6 elements"),
         (step(css="#go" * 10_000), "invalid_css", "'#go#go"),
         (step(ITEMS, "li"), "target_ambiguous", "css 'li' matches 500 elements"),
-        (step(target=by("//button/text()", XPATH)), "invalid_xpath", "'//button/text()' selects no elements"),
+        (
+            step(target=by("//button/text()", XPATH)),
+            "invalid_xpath",
+            "'//button/text()' selects no elements",
+        ),
         (
             step(target=by("count(//button)", XPATH)),
             "invalid_xpath",
             "'count(//button)' selects no elements but a float",
         ),
-        (step(target=by("//button/@id", XPATH)), "invalid_xpath", "'//button/@id' selects no elements"),
+        (
+            step(target=by("//button/@id", XPATH)),
+            "invalid_xpath",
+            "'//button/@id' selects no elements",
+        ),
         (step(target=by("//[", XPATH)), "invalid_xpath", "'//['"),
         (step(target=by("//a[@id='\0']", XPATH)), "invalid_xpath", "\"//a[@id='\\x00']\""),
         (step(target=by("(" * 16_000, XPATH)), "invalid_xpath", "'(((("),
         (step(target=by("$x | //a:b", XPATH)), "invalid_xpath", "'$x | //a:b'"),
-        (step(DEEP, target=by("//div//div//a", XPATH)), "costly_xpath", "'//div//div//a' on 20001 elements"),
-        (step(DEEP, target=by("//*[count(//*[count(//*)>1])>1]", XPATH)), "costly_xpath", "'//*[count"),
+        (
+            step(DEEP, target=by("//div//div//a", XPATH)),
+            "costly_xpath",
+            "'//div//div//a' on 20001 elements",
+        ),
+        (
+            step(DEEP, target=by("//*[count(//*[count(//*)>1])>1]", XPATH)),
+            "costly_xpath",
+            "'//*[count",
+        ),
         (step(target=by("x", "node")), "invalid_node", "'x' is not a number"),
         (step(target=by("9" * 5_000, "node")), "invalid_node", "'9999"),
         (step(target=by("-1", "node")), "target_absent", "node '-1' matches none of 6 elements"),
         (step(target=by("no tag", "markup")), "invalid_markup", "'no tag' is not a start tag"),
         (step(target=by("\"'\\]\n", "attribute", "id\\\"'")), "target_absent", "attribute id\\"),
     ],
-    ids=lambda value: value if isinstance(value, str) and value.islower() and "'" not in value else "",
+    ids=lambda value: (
+        value if isinstance(value, str) and value.islower() and "'" not in value else ""
+    ),
 )
-def test_step_is_dropped_and_stays_in_the_history(beside: Beside, bad: Any, reason: str, detail: str) -> None:
-    """A step that cannot be trained on is dropped with its exact reason; the step after it has it in its history."""
+def test_step_is_dropped_and_stays_in_the_history(
+    beside: Beside, bad: Any, reason: str, detail: str
+) -> None:
+    """A step that cannot be trained on is dropped with its exact reason; the step after it has it
+    in its history.
+    """
     bad["action"] = {"kind": "click", "description": "Click what is not there"}
     built = beside(workflow("bad", bad, step()))
     stage, found, told = built.dropped()["step", "workflows:bad/1"]
@@ -314,14 +409,20 @@ def test_step_is_dropped_and_stays_in_the_history(beside: Beside, bad: Any, reas
     assert told.startswith(detail)
     assert list(built.reasons()) == [("step", "workflows:bad/1")]
     after = built.samples()["workflows:bad/2"]
-    assert after["history"] == ["1.\nDescription: Click what is not there\nAction: mouse_click_action\n"]
-    assert "Step-by-step guide:\n1.\nDescription: Click what is not there\n" in built.decoded("workflows:bad/2")
+    assert after["history"] == [
+        "1.\nDescription: Click what is not there\nAction: mouse_click_action\n"
+    ]
+    assert "Step-by-step guide:\n1.\nDescription: Click what is not there\n" in built.decoded(
+        "workflows:bad/2"
+    )
 
 
 # A stage that crashes
 
 
-@pytest.mark.parametrize("error", [RuntimeError("no luck"), RecursionError("too deep"), MemoryError()], ids=repr)
+@pytest.mark.parametrize(
+    "error", [RuntimeError("no luck"), RecursionError("too deep"), MemoryError()], ids=repr
+)
 @pytest.mark.parametrize(
     ("where", "stage"),
     [
@@ -332,9 +433,16 @@ def test_step_is_dropped_and_stays_in_the_history(beside: Beside, bad: Any, reas
     ],
 )
 def test_crash_of_a_stage(
-    beside: Beside, clean: Built, monkeypatch: pytest.MonkeyPatch, where: str, stage: str, error: Exception
+    beside: Beside,
+    clean: Built,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    stage: str,
+    error: Exception,
 ) -> None:
-    """A stage that crashes on a page costs its workflow alone: stage_crashed, by name, with its content."""
+    """A stage that crashes on a page costs its workflow alone: stage_crashed, by name, with its
+    content.
+    """
     module, _, name = where.rpartition(".")
     owner = prune.Pruner if module.endswith("Pruner") else __import__(module, fromlist=[name])
     real = getattr(owner, name)
@@ -359,7 +467,9 @@ def test_crash_of_a_stage(
 
 
 def test_crash_while_packing(beside: Beside, clean: Built, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sample that crashes the encoder is dropped as stage_crashed; the samples beside it are packed."""
+    """A sample that crashes the encoder is dropped as stage_crashed; the samples beside it are
+    packed.
+    """
     real = type(recipe.load("scribeagent-32k").packed.encoder).tokens
 
     def crash(encoder: Any, user: str, completion: str) -> Any:
@@ -370,12 +480,18 @@ def test_crash_while_packing(beside: Beside, clean: Built, monkeypatch: pytest.M
     monkeypatch.setattr("tokenization.encode.Encoder.tokens", crash)
     built = beside(workflow("bad", step("<p>CRASH</p>" + GOOD_PAGE)))
     stage, reason, detail = built.dropped()["sample", "workflows:bad/1"]
-    assert (stage, reason, detail) == ("fit", "stage_crashed", "MemoryError:  (test_hostile.py, crash)")
+    assert (stage, reason, detail) == (
+        "fit",
+        "stage_crashed",
+        "MemoryError:  (test_hostile.py, crash)",
+    )
     assert built.files() == clean.files()
 
 
 def test_disk_error_stops_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error of the disk while an input is read stops the build: to go on would leave out what is there."""
+    """An error of the disk while an input is read stops the build: to go on would leave out what is
+    there.
+    """
     folder = write(tmp_path / "in", GOOD).parent
 
     def broken(*arguments: Any) -> Any:
@@ -390,19 +506,29 @@ def test_disk_error_stops_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_half_characters(beside: Beside) -> None:
-    """Half an emoji in JSON becomes U+FFFD, escaped or not; a whole one in two halves stays whole."""
+    """Half an emoji in JSON becomes U+FFFD, escaped or not;
+    a whole one in two halves stays whole.
+    """
     page = "<button id=go>\ud83d \ud83d\ude00</button>"
-    written = line(workflow("halves", step(page))).replace(b"\\ude00", b"\xed\xb8\x80\\ud83d\\ude00")
+    written = line(workflow("halves", step(page))).replace(
+        b"\\ude00", b"\xed\xb8\x80\\ud83d\\ude00"
+    )
     built = beside(written)
     assert built.reasons() == {}
     assert "\ufffd \ufffd\ufffd\U0001f600" in built.samples()["workflows:halves/1"]["observation"]
 
 
 def test_impossible_character_references(beside: Beside) -> None:
-    """References to characters that do not exist become U+FFFD, whatever their size; what is no reference stays."""
+    """References to characters that do not exist become U+FFFD, whatever their size; what is no
+    reference stays.
+    """
     page = f"<button id=go>&#xD800;&#1114112;&#0;&#{'9' * 100_000};&#x;&#;&nosuch;&#xE9;</button>"
     observation = beside(workflow("refs", step(page))).samples()["workflows:refs/1"]["observation"]
-    assert observation == '<button id="go" node="0"> \ufffd\ufffd\ufffd\ufffd&amp;#x;&amp;#;&amp;nosuch;é </button> '
+    assert (
+        observation
+        == '<button id="go" node="0"> \ufffd\ufffd\ufffd\ufffd&amp;#x;&amp;#;&amp;nosuch;é '
+        "</button> "
+    )
 
 
 STRANGE = {
@@ -428,9 +554,17 @@ def test_strange_ids(beside: Beside, name: str) -> None:
 
 
 def test_control_characters_in_the_objective(beside: Beside) -> None:
-    """Control characters of an objective stay, its white space collapses, and no field breaks its line."""
-    built = beside(workflow("bell", step(), objective="Search\x07 for \x1b[31ma\u2028blue\x85\r\n mug\u202e today"))
-    assert "\nObjective: Search\x07 for \x1b[31ma blue mug\u202e today\nURL: " in built.decoded("workflows:bell/1")
+    """Control characters of an objective stay, its white space collapses, and no field breaks its
+    line.
+    """
+    built = beside(
+        workflow(
+            "bell", step(), objective="Search\x07 for \x1b[31ma\u2028blue\x85\r\n mug\u202e today"
+        )
+    )
+    assert "\nObjective: Search\x07 for \x1b[31ma blue mug\u202e today\nURL: " in built.decoded(
+        "workflows:bell/1"
+    )
 
 
 URLS = {
@@ -458,7 +592,9 @@ def test_urls_that_are_none(beside: Beside) -> None:
 
 
 def test_website_with_markup(beside: Beside) -> None:
-    """A website's name with markup, line breaks and pipes stays one plain cell of the card's table."""
+    """A website's name with markup, line breaks and pipes
+    stays one plain cell of the card's table.
+    """
     row = workflow("site", step(url="")) | {"website": "a|b`\n# <script>alert(1)</script>\n---"}
     built = beside(row)
     card = (built.out / "dataset" / "README.md").read_text("utf-8")
@@ -490,15 +626,24 @@ def test_1_mb_of_less_than_signs(beside: Beside) -> None:
 
 def test_300_000_elements(beside: Beside) -> None:
     """A page of 300,000 elements is built whole, every element numbered."""
-    observation = observation_of(beside, "<p>" * 150_000 + "<input>" * 150_000 + "<button id=go>Save</button>")
+    observation = observation_of(
+        beside, "<p>" * 150_000 + "<input>" * 150_000 + "<button id=go>Save</button>"
+    )
     assert observation.count('<p node="') == observation.count('<input node="') == 150_000
     assert observation.startswith('<p node="300000"> ')
 
 
 def test_duplicate_attributes(beside: Beside) -> None:
-    """Of an attribute that is there twice the first counts, as in a browser, for locating and in the observation."""
-    page = "<button id=no title=b ID=go>No</button><button id=go title=a id=no TITLE=b>Save</button>"
-    expected = '<button id="no" node="1" title="b"> No </button> <button id="go" node="0" title="a"> Save </button> '
+    """Of an attribute that is there twice the first counts, as in a browser, for locating and in
+    the observation.
+    """
+    page = (
+        "<button id=no title=b ID=go>No</button><button id=go title=a id=no TITLE=b>Save</button>"
+    )
+    expected = (
+        '<button id="no" node="1" title="b"> No </button> <button id="go" node="0" '
+        'title="a"> Save </button> '
+    )
     assert observation_of(beside, page) == expected
 
 
@@ -513,22 +658,30 @@ def test_attribute_locator_with_quotes_and_backslashes(beside: Beside) -> None:
 
 @pytest.mark.parametrize("trap", TRAPS.values(), ids=TRAPS)
 def test_a_hostile_megabyte_is_read_pruned_and_searched(trap: Callable[[int], str]) -> None:
-    """However a megabyte is made to be slow, its first element is found, by one selector and not by another."""
+    """However a megabyte is made to be slow, its first element is found, by one selector and not by
+    another.
+    """
     page = pages.read(f"<i id=go></i>{trap(1_000_000)}")
     assert locators.find_css(page, "#go") == [0]
     assert locators.find_css(page, "p > i ~ div #go") == []
     assert strategies.pruner().prune(page).observation is not None
 
 
-@pytest.mark.parametrize("selector", ["div div #go", "div div div", "div > div > div a", "div ~ div a", "div:has(a) a"])
+@pytest.mark.parametrize(
+    "selector", ["div div #go", "div div div", "div > div > div a", "div ~ div a", "div:has(a) a"]
+)
 def test_css_on_20_000_levels(selector: str) -> None:
     """CSS selectors are decided, however deep the page is."""
     found = locators.find_css(pages.read(DEEP), selector)
-    assert found == {"div div div": list(range(2, 20_000)), "div ~ div a": []}.get(selector, [20_000])
+    assert found == {"div div div": list(range(2, 20_000)), "div ~ div a": []}.get(
+        selector, [20_000]
+    )
 
 
 def test_css_on_50_000_siblings() -> None:
-    """Positions among very many siblings are found; what goes through them all too often is costly_css."""
+    """Positions among very many siblings are found; what goes through them all too often is
+    costly_css.
+    """
     page = pages.read("<ul>" + "<li><a>x</a></li>" * 50_000 + "</ul><a id=go>k</a>")
     assert locators.find_css(page, "ul li + li a")[:2] == [4, 6]
     assert locators.find_css(page, "li:nth-child(7) a") == [14]
@@ -538,8 +691,10 @@ def test_css_on_50_000_siblings() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["//div[contains(., 'k')]//a[@id='go']", "//ul/li[7]/a", "//li[7]/following-sibling::li[1]/a", "(//li)[3]//a",
-     "//a[normalize-space(text())='x']", "//label[contains(text(), 'k')]/following::input[1]", "//a/ancestor::ul[1]"],
+    ["//div[contains(., 'k')]//a[@id='go']", "//ul/li[7]/a", "//li[7]/following-sibling::li[1]/a",
+    "(//li)[3]//a",
+     "//a[normalize-space(text())='x']", "//label[contains(text(), 'k')]/following::input[1]",
+     "//a/ancestor::ul[1]"],
 )  # fmt: skip
 def test_no_xpath_that_people_write_is_costly(path: str) -> None:
     """On a page of 20,000 elements, a thousand of them side by side, usual XPaths are tried."""
@@ -582,8 +737,15 @@ def test_css_agrees_with_one_xpath(page: str, more: str) -> None:
 
 def test_deep_json(beside: Beside, clean: Built) -> None:
     """JSON nested beyond what its parser takes is quarantined with its bytes."""
-    bad = b'{"workflow_id": "deep", "objective": "", "steps": ' + b"[" * 5_000 + b"]" * 5_000 + b"}\n"
-    built = beside(bad, files={"list.json": b'[{"workflow_id": "d", "objective": "", "steps": []}, ' + b"[" * 500_000})
+    bad = (
+        b'{"workflow_id": "deep", "objective": "", "steps": ' + b"[" * 5_000 + b"]" * 5_000 + b"}\n"
+    )
+    built = beside(
+        bad,
+        files={
+            "list.json": b'[{"workflow_id": "d", "objective": "", "steps": []}, ' + b"[" * 500_000
+        },
+    )
     assert built.reasons() == {
         ("record", "rows.jsonl#line=2"): "broken_json",
         ("record", "list.json#item=0"): "workflow_without_steps",
@@ -594,16 +756,24 @@ def test_deep_json(beside: Beside, clean: Built) -> None:
 
 
 def test_empty_and_unknown_files(beside: Beside, tmp_path: Path, clean: Built) -> None:
-    """Empty files and files in no known format are entered as records; empty folders hold nothing."""
+    """Empty files and files in no known format are entered as records;
+    empty folders hold nothing.
+    """
     (tmp_path / "in" / "empty" / "folder").mkdir(parents=True)
     names = ("empty.jsonl", "empty.csv", "sub/notes.txt", "sub/picture.png", "empty.gz")
-    built = beside(files=dict(zip(names, (b"", b"", b"notes", b"\x89PNG\r\n", gzip.compress(b"")), strict=True)))
+    built = beside(
+        files=dict(
+            zip(names, (b"", b"", b"notes", b"\x89PNG\r\n", gzip.compress(b"")), strict=True)
+        )
+    )
     assert built.reasons() == {("record", name): "unknown_format" for name in names}
     assert built.files() == clean.files()
 
 
 def test_only_unknown_files(tmp_path: Path) -> None:
-    """A folder with nothing in a known format gives an empty dataset that accounts for every file."""
+    """A folder with nothing in a known format gives an empty
+    dataset that accounts for every file.
+    """
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "notes.txt").write_text("notes")
     built = build(tmp_path / "out", tmp_path / "in", settings=("gates.min_samples=0",))
@@ -619,7 +789,9 @@ def test_empty_folder(tmp_path: Path) -> None:
 
 
 def test_links_that_lead_back(beside: Beside, tmp_path: Path, clean: Built) -> None:
-    """Links to folders around them are not followed again; links that lead nowhere are entered as not_a_file."""
+    """Links to folders around them are not followed again; links that lead nowhere are entered as
+    not_a_file.
+    """
     inner = tmp_path / "in" / "a" / "b"
     inner.mkdir(parents=True)
     for name in ("loop", "again"):
@@ -627,7 +799,9 @@ def test_links_that_lead_back(beside: Beside, tmp_path: Path, clean: Built) -> N
     (inner / "self").symlink_to(inner / "self")
     (inner / "nowhere").symlink_to(tmp_path / "absent")
     built = beside()
-    assert built.reasons() == {("record", f"a/b/{name}"): "not_a_file" for name in ("self", "nowhere")}
+    assert built.reasons() == {
+        ("record", f"a/b/{name}"): "not_a_file" for name in ("self", "nowhere")
+    }
     assert built.files() == clean.files()
 
 
@@ -648,7 +822,9 @@ def test_pipe_by_name(tmp_path: Path) -> None:
 
 
 def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that may not be read stops the build before it starts, and is named: leaving it out would go unseen."""
+    """A file that may not be read stops the build before it starts, and is named: leaving it out
+    would go unseen.
+    """
     folder = write(tmp_path / "in", GOOD).parent
     write(folder, [good("secret")], "secret.jsonl")
     real = Path.open

@@ -1,4 +1,6 @@
-"""The index: what is a repeat, which split and which file a sample goes to; and that new data never moves old rows."""
+"""The index: what is a repeat, which split and which file a sample goes to; and that new data never
+moves old rows.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,11 @@ from tests.support.strategies import BLANK
 def sample(workflow: str, step: int = 1, **fields: Any) -> Sample:
     """A sample of a workflow; its content hash is the workflow's id unless given."""
     return replace(
-        BLANK, sample_id=f"{workflow}/{step}", workflow=workflow, step=step, **{"workflow_hash": workflow} | fields
+        BLANK,
+        sample_id=f"{workflow}/{step}",
+        workflow=workflow,
+        step=step,
+        **{"workflow_hash": workflow} | fields,
     )
 
 
@@ -50,7 +56,10 @@ def indexed(work: Path, shards: Mapping[str, Sequence[Sample]], index: Index) ->
                 writer.add(light_row(row, utf8(row.observation)), 256)
             writer.close()
     index.build(
-        found, Generations().advanced({shard.name: shard.sha256 for shard in found}), SOURCES, Shelf(work, work)
+        found,
+        Generations().advanced({shard.name: shard.sha256 for shard in found}),
+        SOURCES,
+        Shelf(work, work),
     )
     return scan(work).collect()
 
@@ -58,11 +67,16 @@ def indexed(work: Path, shards: Mapping[str, Sequence[Sample]], index: Index) ->
 def place(rows: pl.DataFrame) -> dict[str, tuple[str, int]]:
     """Split and order of every sample that is kept."""
     kept = rows.filter(pl.col("reason") == "")
-    return {name: (split, order) for name, split, order in kept.select("sample_id", "split", "order").iter_rows()}
+    return {
+        name: (split, order)
+        for name, split, order in kept.select("sample_id", "split", "order").iter_rows()
+    }
 
 
 def many(count: int, steps: int = 2) -> list[Sample]:
-    """Samples of workflows that differ in every possible split key, with some keys shared by several."""
+    """Samples of workflows that differ in every possible split key, with some keys shared by
+    several.
+    """
     return [
         sample(
             f"workflows:w{number}",
@@ -70,7 +84,8 @@ def many(count: int, steps: int = 2) -> list[Sample]:
             # a workflow wanders to another domain in its last step
             domain=f"shop{(number + (step == steps)) % 40}.example",
             website=f"site{number % 30}" if number % 3 else "",
-            objective=f'Order {number} of "item {number % 5}" in shop {"abcdefghij"[number % 10]}{"xyz"[number % 3]}',
+            objective=f'Order {number} of "item {number % 5}" in shop '
+            f"{'abcdefghij'[number % 10]}{'xyz'[number % 3]}",
         )
         for number in range(count)
         for step in range(1, steps + 1)
@@ -87,13 +102,17 @@ def key_of(row: Sample, key: str) -> str:
 
 
 def test_a_repeat_in_another_file_names_the_first(tmp_path: Path) -> None:
-    """The same recording, under the same id or another one, is dropped where it comes second, and says what came
-    before; the samples of the first are all kept.
+    """The same recording, under the same id or another one, is dropped where it comes second, and
+    says what came before; the samples of the first are all kept.
     """
     first = [sample("workflows:a", step, workflow_hash="h") for step in (1, 2)]
     rows = indexed(
         tmp_path,
-        {"1": first, "2": first, "3": [sample("workflows:b", step, workflow_hash="h") for step in (1, 2)]},
+        {
+            "1": first,
+            "2": first,
+            "3": [sample("workflows:b", step, workflow_hash="h") for step in (1, 2)],
+        },
         Index(Split(), 32768, 2**20),
     )
     kept = rows.filter(pl.col("reason") == "")
@@ -103,20 +122,29 @@ def test_a_repeat_in_another_file_names_the_first(tmp_path: Path) -> None:
     details = Counter(rows.filter(pl.col("reason") != "")["detail"])
     assert set(details.values()) == {2}
     other = {"the same recording came before in 1", f"the same recording as {name}"}
-    assert set(details) == other if name == "workflows:a" else set(details) == {f"the same recording as {name}"}
+    assert (
+        set(details) == other
+        if name == "workflows:a"
+        else set(details) == {f"the same recording as {name}"}
+    )
 
 
 def test_repeats_within_a_file_and_across_files(tmp_path: Path) -> None:
-    """Repeats are dropped with their reason wherever they are: in one file under the same id, in another under the same
-    id, in another under another id; what is in the dataset is there once.
+    """Repeats are dropped with their reason wherever they are: in one file under the same id, in
+    another under the same id, in another under another id; what is in the dataset is there once.
     """
     base = [builds.workflow(number, steps=2) for number in range(3)]
     builds.write_workflows(tmp_path / "in" / "a.jsonl", *base, base[0])
     builds.write_workflows(tmp_path / "in" / "b.jsonl", base[1], base[2] | {"workflow_id": "other"})
     builds.build([tmp_path / "in"], tmp_path / "out")
-    rows = account.ledger(tmp_path / "out").filter((pl.col("unit") == "workflow") & (pl.col("reason") != ""))
+    rows = account.ledger(tmp_path / "out").filter(
+        (pl.col("unit") == "workflow") & (pl.col("reason") != "")
+    )
     assert Counter(rows["reason"]) == {"duplicate_workflow": 3}
-    assert dict(zip(rows["id"], rows["stage"], strict=True)).keys() >= {"workflows:w0~2", "workflows:w1"}
+    assert dict(zip(rows["id"], rows["stage"], strict=True)).keys() >= {
+        "workflows:w0~2",
+        "workflows:w1",
+    }
     details = dict(zip(rows["id"], rows["detail"], strict=True))
     assert details["workflows:w0~2"] == "the same recording came before in this file"
     assert details["workflows:w1"] == "the same recording came before in a.jsonl"
@@ -130,36 +158,52 @@ def test_repeats_within_a_file_and_across_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("together", [True, False])
 def test_the_same_id_with_other_content_is_quarantined(tmp_path: Path, together: bool) -> None:
-    """In one file or in two: the first is built, the second is quarantined with its bytes as a workflow that can be
-    read again under another id; the good rows come out as in a build without it.
+    """In one file or in two: the first is built, the second is quarantined with its bytes as a
+    workflow that can be read again under another id; the good rows come out as in a build without
+    it.
     """
     good = [builds.workflow(number, steps=2) for number in range(4)]
     bad = builds.workflow(9, steps=2) | {"workflow_id": "w2"}
     for name in ("in", "without"):
-        builds.write_workflows(tmp_path / name / "a.jsonl", *good, *([bad] if together and name == "in" else []))
+        builds.write_workflows(
+            tmp_path / name / "a.jsonl", *good, *([bad] if together and name == "in" else [])
+        )
     if not together:
         builds.write_workflows(tmp_path / "in" / "b.jsonl", bad)
     builds.build([tmp_path / "in"], tmp_path / "out")
     builds.build([tmp_path / "without"], tmp_path / "expected")
     (row,) = account.quarantined(tmp_path / "out").to_dicts()
-    assert (row["id"], row["reason"]) == ("workflows:w2~2" if together else "workflows:w2", "conflicting_id")
+    assert (row["id"], row["reason"]) == (
+        "workflows:w2~2" if together else "workflows:w2",
+        "conflicting_id",
+    )
     assert row["detail"].startswith("a workflow with the same id and other content came before in ")
     raw = json.loads(row["raw"])
     assert [step["html"] for step in raw["steps"]] == [step["html"] for step in bad["steps"]]
     assert raw["objective"] == bad["objective"]
-    assert builds.contents(tmp_path / "out" / "dataset" / "data") == builds.contents(tmp_path / "expected/dataset/data")
+    assert builds.contents(tmp_path / "out" / "dataset" / "data") == builds.contents(
+        tmp_path / "expected/dataset/data"
+    )
 
-    again = {key: raw[key] for key in ("objective", "website", "topic", "reward", "steps")} | {"workflow_id": "w9"}
+    again = {key: raw[key] for key in ("objective", "website", "topic", "reward", "steps")} | {
+        "workflow_id": "w9"
+    }
     builds.build([builds.write_workflows(tmp_path / "again.jsonl", again)], tmp_path / "second")
-    assert {sample.workflow for sample in builds.samples(tmp_path / "second").values()} == {"workflows:w9"}
+    assert {sample.workflow for sample in builds.samples(tmp_path / "second").values()} == {
+        "workflows:w9"
+    }
     assert account.quarantined(tmp_path / "second").height == 0
 
 
 @pytest.mark.parametrize("key", SPLIT_KEYS)
 def test_a_key_never_straddles_splits(tmp_path: Path, key: Any) -> None:
-    """Whatever the split key, all samples that share it are in one split; about the asked share of keys is tested."""
+    """Whatever the split key, all samples that share it are in one split; about the asked share of
+    keys is tested.
+    """
     samples = many(600)
-    rows = indexed(tmp_path, {"1": samples[:500], "2": samples[500:]}, Index(Split(key, 0.25), 32768, 2**20))
+    rows = indexed(
+        tmp_path, {"1": samples[:500], "2": samples[500:]}, Index(Split(key, 0.25), 32768, 2**20)
+    )
     split = dict(rows.select("sample_id", "split").iter_rows())
     sides: dict[str, set[str]] = {}
     for row in samples:
@@ -171,10 +215,14 @@ def test_a_key_never_straddles_splits(tmp_path: Path, key: Any) -> None:
 
 
 def test_held_out_ids_are_the_test_split(tmp_path: Path) -> None:
-    """A file of ids, with or without the format before them, is the test split, and nothing else is."""
+    """A file of ids, with or without the format before them, is the test split, and nothing else
+    is.
+    """
     held = tmp_path / "held.txt"
     held.write_text("w3\nworkflows:w5\n\nnot-there\n")
-    path = builds.write_workflows(tmp_path / "in.jsonl", *(builds.workflow(number, steps=2) for number in range(30)))
+    path = builds.write_workflows(
+        tmp_path / "in.jsonl", *(builds.workflow(number, steps=2) for number in range(30))
+    )
     builds.build([path], tmp_path / "out", f"split.held_out={held}")
     split = {sample.sample_id: sample.split for sample in builds.emitted(tmp_path / "out")}
     assert {name for name, side in split.items() if side == "test"} == {
@@ -191,7 +239,13 @@ def test_new_data_never_moves_old_rows(tmp_path: Path, key: Any) -> None:
     samples = many(400)
     index = Index(Split(key, 0.2), 32768, 2**20)
     before = place(indexed(tmp_path / "before", {"m": samples[:500]}, index))
-    after = place(indexed(tmp_path / "after", {"a": samples[500:700], "m": samples[:500], "z": samples[700:]}, index))
+    after = place(
+        indexed(
+            tmp_path / "after",
+            {"a": samples[500:700], "m": samples[:500], "z": samples[700:]},
+            index,
+        )
+    )
     assert len(before) == 500
     assert len(after) == 800
     assert {name: after[name] for name in before} == before
@@ -210,28 +264,37 @@ def test_another_seed_is_another_split(tmp_path: Path) -> None:
 
 
 def test_output_shards_are_within_a_quarter_of_the_set_size(tmp_path: Path) -> None:
-    """Sizes planned from characters: samples of the mixed lengths of real pages, long ones cut at the context, come out
-    in files within 25% of the set size, each in the order of its samples' hashes.
+    """Sizes planned from characters: samples of the mixed lengths of real pages, long ones cut at
+    the context, come out in files within 25% of the set size, each in the order of its samples'
+    hashes.
     """
     sizes = [200 * 2 ** (number % 9) for number in range(9000)]
-    samples = [sample(f"workflows:w{i}", observation="x" * size, history=("y" * 300,)) for i, size in enumerate(sizes)]
+    samples = [
+        sample(f"workflows:w{i}", observation="x" * size, history=("y" * 300,))
+        for i, size in enumerate(sizes)
+    ]
     context, shard_bytes = 8192, 8 * 2**20
-    rows = indexed(tmp_path, {"1": samples}, Index(Split(), context, shard_bytes)).filter(pl.col("split") == "train")
+    rows = indexed(tmp_path, {"1": samples}, Index(Split(), context, shard_bytes)).filter(
+        pl.col("split") == "train"
+    )
     assert rows["home"].n_unique() > 3
     tokens = ((pl.col("chars") + 300) / 3.0).clip(upper_bound=context)
     of_home = rows.group_by("home").agg(bytes=tokens.sum() * 8)["bytes"]
     assert (of_home / shard_bytes - 1).abs().max() < 0.25  # type: ignore[operator]
     assert rows["order"].to_list() == sorted(rows["order"])
     assert rows["home"].to_list() == sorted(rows["home"])
-    by_id = {row.sample_id: len(row.observation) + 300 + len(row.target_html) + len(row.objective) for row in samples}
+    by_id = {
+        row.sample_id: len(row.observation) + 300 + len(row.target_html) + len(row.objective)
+        for row in samples
+    }
     assert dict(rows.select("sample_id", "chars").iter_rows()).items() <= by_id.items()
 
 
 def test_real_shards_are_within_a_quarter_of_the_set_size(
     shared_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The real build planned at 16 MB a file: by the tokens that its samples really have, every training file is within
-    25% of that.
+    """The real build planned at 16 MB a file: by the tokens that its samples really have, every
+    training file is within 25% of that.
     """
     reports = builds.inputs_of(shared_build)
     shards = [InputShard(row["name"], "", row["format"], 1, "") for row in reports.values()]
@@ -240,19 +303,24 @@ def test_real_shards_are_within_a_quarter_of_the_set_size(
     (tmp_path / "light").symlink_to(shared_build / "work" / "light")
     shard_bytes = 16 * 2**20
     generations = Generations().advanced({shard.name: shard.sha256 for shard in shards})
-    Index(Split(), 32768, shard_bytes).build(shards, generations, SOURCES, Shelf(tmp_path, tmp_path))
+    Index(Split(), 32768, shard_bytes).build(
+        shards, generations, SOURCES, Shelf(tmp_path, tmp_path)
+    )
     rows = scan(tmp_path).collect()
     tokens = account.fitted(shared_build).select(
         "sample_id", tokens=pl.col("prompt_tokens") + pl.col("completion_tokens")
     )
-    kept = rows.filter((pl.col("reason") == "") & (pl.col("split") == "train")).join(tokens, on="sample_id")
+    kept = rows.filter((pl.col("reason") == "") & (pl.col("split") == "train")).join(
+        tokens, on="sample_id"
+    )
     of_home = kept.group_by("home").agg(bytes=pl.col("tokens").sum() * 8)["bytes"]
     assert len(of_home) == 4
     assert (of_home / shard_bytes - 1).abs().max() < 0.25  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
-    ("settings", "says"), [({"key": "topic"}, "none of workflow"), ({"test": 1.5}, "between 0 and 1")]
+    ("settings", "says"),
+    [({"key": "topic"}, "none of workflow"), ({"test": 1.5}, "between 0 and 1")],
 )
 def test_a_split_that_makes_no_sense_is_refused(settings: dict[str, Any], says: str) -> None:
     """An unknown key and a share over 1 are errors of configuration."""
@@ -262,7 +330,9 @@ def test_a_split_that_makes_no_sense_is_refused(settings: dict[str, Any], says: 
 
 def sides(folder: Path, *overrides: str) -> dict[str, set[str]]:
     """The workflows of each split of a build of 30 of them, on seven domains."""
-    path = builds.write_workflows(folder / "in.jsonl", *(builds.workflow(number, steps=2) for number in range(30)))
+    path = builds.write_workflows(
+        folder / "in.jsonl", *(builds.workflow(number, steps=2) for number in range(30))
+    )
     builds.build([path], folder / "out", *overrides)
     found: dict[str, set[str]] = {}
     for each in builds.emitted(folder / "out"):
@@ -275,7 +345,10 @@ def test_lists_hold_whatever_the_split_key_is(tmp_path: Path, key: str) -> None:
     """Domains and ids, for both splits, under every key; what is on no list is trained on."""
     (tmp_path / "test.txt").write_text("Shop3.example\nw5\n")
     (tmp_path / "dev.txt").write_text("shop1.example\n")
-    lists = (f"split.held_out={tmp_path / 'test.txt'}", f"split.held_out_validation={tmp_path / 'dev.txt'}")
+    lists = (
+        f"split.held_out={tmp_path / 'test.txt'}",
+        f"split.held_out_validation={tmp_path / 'dev.txt'}",
+    )
     found = sides(tmp_path, f"split.key={key}", *lists)
     assert found["test"] == {f"w{n}" for n in range(30) if n % 7 == 3 or n == 5}
     assert found["validation"] == {f"w{n}" for n in range(30) if n % 7 == 1}
@@ -283,7 +356,9 @@ def test_lists_hold_whatever_the_split_key_is(tmp_path: Path, key: str) -> None:
 
 
 def test_a_validation_split_leaves_the_test_split_alone(tmp_path: Path) -> None:
-    """By share, each key is in one of three splits; the test split is that of a build without validation."""
+    """By share, each key is in one of three splits; the test split is that of a build without
+    validation.
+    """
     split, both = Split(test=0.3), Split(test=0.3, validation=0.3)
     drawn = {key: (split.of(key), both.of(key)) for key in map(str, range(1000))}
     assert set(drawn.values()) == {("test", "test"), ("train", "train"), ("train", "validation")}
@@ -301,7 +376,9 @@ def test_a_validation_split_leaves_the_test_split_alone(tmp_path: Path) -> None:
     ],
 )
 def test_a_split_that_is_asked_for_is_not_empty(tmp_path: Path, asked: str, says: str) -> None:
-    """A list that holds nothing and a share into which nothing falls are errors, with what may have been meant."""
+    """A list that holds nothing and a share into which nothing falls are errors, with what may have
+    been meant.
+    """
     (tmp_path / "list.txt").write_text('"W3"\n')
     with pytest.raises(BuildError, match=re.compile(says, re.DOTALL)):
         sides(tmp_path, asked.format(tmp_path / "list.txt"))

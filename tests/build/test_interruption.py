@@ -1,4 +1,6 @@
-"""kill -9 anywhere: the same command completes the build with the same bytes, and does not do finished work again."""
+"""kill -9 anywhere: the same command completes the build with the same bytes, and does not do
+finished work again.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,8 @@ if __name__ == "__main__":
 
 POINTS: Final = {
     "in a samples shard": "ArrowWriter.add = kill_at(200, ArrowWriter.add)",
-    "between rename and report": "etl.build.samples.write_json = kill_at(3, etl.build.samples.write_json)",
+    "between rename and report": "etl.build.samples.write_json = kill_at(3, "
+    "etl.build.samples.write_json)",
     "in the index": """
 class Parquet:
     ParquetWriter = staticmethod(kill_at(1, None, after=lambda file, *rest: file.write(b"PAR1")))
@@ -62,7 +65,8 @@ etl.build.index.pq = Parquet""",
     "in packing": "ArrowWriter.add_batch = kill_at(3, ArrowWriter.add_batch)",
     "before the manifest": """
 from etl.build import verdict
-verdict.write_json = kill_at(1, verdict.write_json, when=lambda path, value: path.name == "manifest.json")""",
+is_manifest = lambda path, value: path.name == "manifest.json"
+verdict.write_json = kill_at(1, verdict.write_json, when=is_manifest)""",
 }
 """Where -> what a driver does so that the build kills itself there, with its workers."""
 
@@ -103,8 +107,9 @@ def whole(part: str) -> str:
 
 @pytest.mark.parametrize("where", POINTS)
 def test_a_killed_build_is_completed(own_build: Path, tmp_path: Path, where: str) -> None:
-    """Killed at this point while it was running, the plain command completes the build: the same bytes as without
-    interruption, in the work folder too; shards that were finished are left alone; nothing partial stays.
+    """Killed at this point while it was running, the plain command completes the build: the same
+    bytes as without interruption, in the work folder too; shards that were finished are left alone;
+    nothing partial stays.
     """
     out = tmp_path / "out"
     arguments = ("build", builds.RECORDINGS, "--out", out, "--workers", "0")
@@ -115,12 +120,17 @@ def test_a_killed_build_is_completed(own_build: Path, tmp_path: Path, where: str
     before = builds.stamps(out)
     parts = {whole(name) for name in before if name.endswith(".part")}
     complete = finished(out)
-    samples = {name for name in before if name.startswith("work/samples/") and name.endswith(".arrow")}
+    samples = {
+        name for name in before if name.startswith("work/samples/") and name.endswith(".arrow")
+    }
     reached = {
         "in a samples shard": 0 < len(complete & samples) < 6
         and {name.split("/")[1] for name in parts} == {"samples", "light"},
-        "between rename and report": len(complete & samples) == 2 and len(samples) == 3 and not parts,
-        "in the index": len(complete & samples) == 6 and "work/index/g0001-train-00000.parquet" in parts,
+        "between rename and report": len(complete & samples) == 2
+        and len(samples) == 3
+        and not parts,
+        "in the index": len(complete & samples) == 6
+        and "work/index/g0001-train-00000.parquet" in parts,
         "in packing": parts == {"dataset/data/g0001/train-00000-of-00001.arrow"},
         "before the manifest": "dataset/README.md" in before and not parts,
     }
@@ -171,7 +181,9 @@ def first(*arguments):
 
 
 def test_a_dead_worker_is_replaced(files: Path, tmp_path: Path) -> None:
-    """If the system kills one worker, another does its work again, and the build completes with the same bytes."""
+    """If the system kills one worker, another does its work again, and the build completes with the
+    same bytes.
+    """
     out = tmp_path / "out"
     patch = ALONE + ONCE + "ArrowWriter.add = kill_at(1, ArrowWriter.add, when=first)"
     done = killed(tmp_path, patch, "build", files, "--out", out, "--workers", "2")
@@ -208,8 +220,9 @@ tokenization.fit.Fit.__call__ = fitted
 def test_what_kills_or_blocks_its_worker_is_left_out(
     files: Path, tmp_path: Path, deed: str, setting: str, reason: str
 ) -> None:
-    """A workflow that kills its worker every time, or takes too long, is quarantined with its content; a sample that
-    does so in packing is dropped; all others come out as in a build without these two, and the accounts add up.
+    """A workflow that kills its worker every time, or takes too long, is quarantined with its
+    content; a sample that does so in packing is dropped; all others come out as in a build without
+    these two, and the accounts add up.
     """
     out = tmp_path / "out"
     patch = KILLS.replace("AT_SAMPLE", deed).replace("AT_FIT", deed)
@@ -220,7 +233,9 @@ def test_what_kills_or_blocks_its_worker_is_left_out(
     assert len(orjson.loads(row["raw"])["steps"]) == 2
     dropped = account.fitted(out).filter(pl.col("reason") != "")
     assert dropped.select("sample_id", "reason").rows() == [("workflows:w203/2", reason)]
-    expected = {row.sample_id: row.input_ids.tobytes() for row in builds.emitted(tmp_path / "expected")}
+    expected = {
+        row.sample_id: row.input_ids.tobytes() for row in builds.emitted(tmp_path / "expected")
+    }
     for name in ("workflows:w101/1", "workflows:w101/2", "workflows:w203/2"):
         del expected[name]
     assert {row.sample_id: row.input_ids.tobytes() for row in builds.emitted(out)} == expected
@@ -237,7 +252,9 @@ def test_workers_that_cannot_start_end_the_build(files: Path, tmp_path: Path) ->
 
 
 def test_a_page_over_the_size_limit_is_quarantined(tmp_path: Path) -> None:
-    """A workflow with a page over limits.page_mb is quarantined, with its content and the step's number."""
+    """A workflow with a page over limits.page_mb is quarantined, with its content and the step's
+    number.
+    """
     large = builds.workflow(1, steps=2)
     large["steps"][1]["html"] = "x" * (2**20 + 1)
     path = builds.write_workflows(tmp_path / "in.jsonl", builds.workflow(0), large)
@@ -251,9 +268,11 @@ def test_a_page_over_the_size_limit_is_quarantined(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("workers", ["0", "2"])
-def test_an_interrupt_ends_the_build_at_once(files: Path, tmp_path: Path, number: signal.Signals, workers: str) -> None:
-    """SIGINT and SIGTERM end a build, workers included, in the middle of an input that would take ten minutes more; it
-    has exit code 1 and says how to go on; the same command completes it.
+def test_an_interrupt_ends_the_build_at_once(
+    files: Path, tmp_path: Path, number: signal.Signals, workers: str
+) -> None:
+    """SIGINT and SIGTERM end a build, workers included, in the middle of an input that would take
+    ten minutes more; it has exit code 1 and says how to go on; the same command completes it.
     """
     driver = tmp_path / "driver.py"
     deed = "import time; time.sleep(600)"
@@ -266,7 +285,9 @@ def test_an_interrupt_ends_the_build_at_once(files: Path, tmp_path: Path, number
 
 
 def interrupted(command: list[str], out: Path, number: signal.Signals) -> None:
-    """Run a build, interrupt it in the middle of an input, and see what it says, and that all of its processes end."""
+    """Run a build, interrupt it in the middle of an input, and see what it says, and that all of
+    its processes end.
+    """
     with subprocess.Popen(
         command, env=builds.environment(), start_new_session=True, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -295,7 +316,9 @@ PHASES: Final = ("inputs", "samples", "index", "packing", "finishing")
 
 
 def after(seconds: float, phase: str, note: Path) -> str:
-    """What a driver does to kill its build so many seconds after a phase has begun, and to note in which one it was."""
+    """What a driver does to kill its build so many seconds after a phase has begun, and to note in
+    which one it was.
+    """
     return f"""
 import threading
 from contextlib import contextmanager
@@ -322,8 +345,9 @@ Record.phase = phase
 
 @pytest.mark.parametrize("workers", MOMENTS)
 def test_killed_at_random_moments(files: Path, tmp_path: Path, workers: str) -> None:
-    """Kill -9 of the whole process group at seeded random moments of every phase: the same command completes the build
-    with the bytes of an uninterrupted one, and no finished shard is built again.
+    """Kill -9 of the whole process group at seeded random moments of every phase: the same command
+    completes the build with the bytes of an uninterrupted one, and no finished shard is built
+    again.
     """
     arguments = ("build", files, "--workers", workers, "--out")
     note = tmp_path / "phase"
@@ -338,7 +362,10 @@ def test_killed_at_random_moments(files: Path, tmp_path: Path, workers: str) -> 
     def moment(phase: str, share: float) -> None:
         nonlocal kept, redone
         out = tmp_path / f"killed-{reached.total()}"
-        while killed(tmp_path, after(share * lasts[phase], phase, note), *arguments, out).returncode == 0:
+        while (
+            killed(tmp_path, after(share * lasts[phase], phase, note), *arguments, out).returncode
+            == 0
+        ):
             shutil.rmtree(out)  # faster now than before, the build had ended
             share *= 0.9
         reached[note.read_text()] += 1
@@ -359,12 +386,14 @@ def test_killed_at_random_moments(files: Path, tmp_path: Path, workers: str) -> 
 
 
 def limited(size: int) -> str:
-    """What a driver does so that no file can grow beyond so many bytes, as on a disk that is full."""
+    """What a driver does so that no file can grow beyond so many bytes,
+    as on a disk that is full.
+    """
     return f"""
 import resource
 def limit(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-limit(resource.RLIM_INFINITY)  # a worker inherits it, but two libraries need a large file as they start
+limit(resource.RLIM_INFINITY)  # a worker inherits it; two libraries need a large file as they start
 sys.modules["gigatoken"] = None
 import etl.stages.filter
 etl.stages.filter.english("Order")
@@ -373,16 +402,21 @@ limit({size})
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])
-@pytest.mark.parametrize(("size", "folder"), [(50_000, "work/samples/"), (4_000_000, "dataset/data/")])
+@pytest.mark.parametrize(
+    ("size", "folder"), [(50_000, "work/samples/"), (4_000_000, "dataset/data/")]
+)
 def test_a_full_disk(own_build: Path, tmp_path: Path, workers: str, size: int, folder: str) -> None:
-    """No room, while reading or while packing: the build stops with exit code 1, the file and the bytes that it needs;
-    nothing half-written is taken for whole; with room again, the same command completes it to the same bytes.
+    """No room, while reading or while packing: the build stops with exit code 1, the file and the
+    bytes that it needs; nothing half-written is taken for whole; with room again, the same command
+    completes it to the same bytes.
     """
     out = tmp_path / "out"
     arguments = ("build", builds.RECORDINGS, "--out", out, "--workers", workers)
     done = killed(tmp_path, limited(size), *arguments)
     assert done.returncode == 1, done.stderr
-    said = re.search(rf"stepmill: {out}/(\S+): File too large: it needs ([0-9,]+) bytes or more", done.stderr)
+    said = re.search(
+        rf"stepmill: {out}/(\S+): File too large: it needs ([0-9,]+) bytes or more", done.stderr
+    )
     assert said, done.stderr
     assert said[1].startswith(folder), done.stderr
     assert int(said[2].replace(",", "")) > size
@@ -398,27 +432,37 @@ def test_a_full_disk(own_build: Path, tmp_path: Path, workers: str, size: int, f
 
 def test_a_finished_build_is_left_alone(tmp_path: Path) -> None:
     """Built again, with other workers too, nothing that was built is written again."""
-    path = builds.write_workflows(tmp_path / "in.jsonl", *(builds.workflow(number) for number in range(9)))
+    path = builds.write_workflows(
+        tmp_path / "in.jsonl", *(builds.workflow(number) for number in range(9))
+    )
     out = tmp_path / "out"
     assert builds.command("build", path, "--out", out).returncode == 0
     before = unnoted(builds.stamps(out))
     assert builds.command("build", path, "--out", out, "--workers", "2").returncode == 0
     assert {
-        name: stamp for name, stamp in builds.stamps(out).items() if name.removeprefix("work/") not in NOTES
+        name: stamp
+        for name, stamp in builds.stamps(out).items()
+        if name.removeprefix("work/") not in NOTES
     } == before
 
 
 def test_a_removed_file_is_made_again(tmp_path: Path) -> None:
     """Whatever file of a finished build is removed, the same command makes it again as it was."""
-    path = builds.write_workflows(tmp_path / "in.jsonl", *(builds.workflow(number) for number in range(60)))
+    path = builds.write_workflows(
+        tmp_path / "in.jsonl", *(builds.workflow(number) for number in range(60))
+    )
     out = tmp_path / "out"
     builds.build([path], out)
     expected = comparable(out)
     for name in sorted(expected):
-        if name == "work/settings.json":  # without it, nothing says which settings the rest was built with
+        if (
+            name == "work/settings.json"
+        ):  # without it, nothing says which settings the rest was built with
             continue
         (out / name).unlink()
-        if not name.startswith("dataset/"):  # the manifest says that the dataset is complete, and it is
+        if not name.startswith(
+            "dataset/"
+        ):  # the manifest says that the dataset is complete, and it is
             (out / "dataset" / "manifest.json").unlink()
         builds.build([path], out)
         assert comparable(out) == expected, name

@@ -1,4 +1,6 @@
-"""What a run leaves for the next program: a summary, however it ended, and a command that is run then."""
+"""What a run leaves for the next program: a summary, however it ended, and a command that is run
+then.
+"""
 
 from __future__ import annotations
 
@@ -42,14 +44,20 @@ def inputs(tmp_path: Path) -> Path:
 
 
 def test_nights_are_summed_up(inputs: Path, tmp_path: Path) -> None:
-    """A first build, the same again, and a night on which a file came, one changed and one went: status, what was built
-    and what was there, inputs by name, the generation, and what the manifest says.
+    """A first build, the same again, and a night on which a file came, one changed and one went:
+    status, what was built and what was there, inputs by name, the generation, and what the manifest
+    says.
     """
     out = tmp_path / "out"
     start = datetime.now(UTC) - timedelta(seconds=1)
     manifest = builds.build([inputs], out)
     first = last(out)
-    assert (first["status"], first["exit_code"], first["message"], first["gate_failures"]) == ("complete", 0, "", [])
+    assert (first["status"], first["exit_code"], first["message"], first["gate_failures"]) == (
+        "complete",
+        0,
+        "",
+        [],
+    )
     assert first["generation"] == "g0001"
     assert first["input_shards"] == {"built": 2, "of": 2}
     assert first["output_shards"]["built"] == first["output_shards"]["of"] > 0
@@ -81,8 +89,8 @@ def test_nights_are_summed_up(inputs: Path, tmp_path: Path) -> None:
 
 
 def test_what_was_there_is_told_from_what_was_built(inputs: Path, tmp_path: Path) -> None:
-    """A night with one file more: of three inputs one is read, of the output shards those of the new generation are
-    written.
+    """A night with one file more: of three inputs one is read, of the output shards those of the
+    new generation are written.
     """
     out = tmp_path / "out"
     builds.build([inputs], out)
@@ -103,8 +111,8 @@ def test_names_are_listed_up_to_a_limit(tmp_path: Path) -> None:
 
 
 def test_a_failed_gate_is_summed_up(inputs: Path, tmp_path: Path) -> None:
-    """Its failures are listed, with the figures and totals of what was rejected; so they are of a finished build that
-    fails gates given later, and of inputs that lack too much.
+    """Its failures are listed, with the figures and totals of what was rejected; so they are of a
+    finished build that fails gates given later, and of inputs that lack too much.
     """
     out = tmp_path / "out"
     for limit in (41, 42):
@@ -112,7 +120,9 @@ def test_a_failed_gate_is_summed_up(inputs: Path, tmp_path: Path) -> None:
             builds.build([inputs], out, f"gates.min_samples={limit}")
         failed = last(out)
         assert (failed["status"], failed["exit_code"]) == ("gate_failed", 1)
-        assert failed["gate_failures"] == [f"40 samples are in the dataset; gates.min_samples is {limit}"]
+        assert failed["gate_failures"] == [
+            f"40 samples are in the dataset; gates.min_samples is {limit}"
+        ]
         assert failed["gate_failures"][0] in failed["message"]
         assert failed["figures"]["samples"] == failed["totals"]["samples"] == 40
         builds.build([inputs], out)
@@ -125,9 +135,11 @@ def test_a_failed_gate_is_summed_up(inputs: Path, tmp_path: Path) -> None:
     assert last(out)["totals"] is None
 
 
-def test_an_error_is_summed_up(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A build that stops in its third phase: failed, with the message and what it had come to; an error of writing the
-    summary does not stand in for the error itself.
+def test_an_error_is_summed_up(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build that stops in its third phase: failed, with the message and what it had come to; an
+    error of writing the summary does not stand in for the error itself.
     """
     from etl.build import last_build, pack
 
@@ -139,7 +151,11 @@ def test_an_error_is_summed_up(inputs: Path, tmp_path: Path, monkeypatch: pytest
     with pytest.raises(BuildError, match="no space left"):
         builds.build([inputs], out)
     failed = last(out)
-    assert (failed["status"], failed["exit_code"], failed["message"]) == ("failed", 1, "no space left")
+    assert (failed["status"], failed["exit_code"], failed["message"]) == (
+        "failed",
+        1,
+        "no space left",
+    )
     assert failed["input_shards"] == {"built": 2, "of": 2}
     assert failed["output_shards"]["built"] == 0
     assert failed["totals"] is failed["figures"] is failed["fingerprint"] is None
@@ -155,7 +171,10 @@ def test_an_error_is_summed_up(inputs: Path, tmp_path: Path, monkeypatch: pytest
 
 
 REFUSED: Final[dict[str, tuple[str, str]]] = {
-    "a typo in the takedown file": ("[takedown]\nfile = 'list.txt'", "list.txt, line 1: 'workflw w3'"),
+    "a typo in the takedown file": (
+        "[takedown]\nfile = 'list.txt'",
+        "list.txt, line 1: 'workflw w3'",
+    ),
     "no takedown file": ("[takedown]\nfile = 'nowhere.txt'", "takedown.file: cannot read"),
     "a misspelt setting": ("[fit]\ncontxt = 5", "did you mean 'context'?"),
     "a gate that makes no sense": ("[gates]\nmax_drop_rate = 2", "a share is between 0 and 1"),
@@ -173,9 +192,12 @@ REFUSED: Final[dict[str, tuple[str, str]]] = {
 
 @pytest.mark.parametrize("what", REFUSED)
 @pytest.mark.parametrize("there", [False, True], ids=["new", "built"])
-def test_a_run_that_was_refused_is_summed_up(inputs: Path, tmp_path: Path, what: str, there: bool) -> None:
-    """Whatever stops a run before it starts, once its folder is known, in a folder that has a dataset or a new one: the
-    summary says failed, with exit code and message, the hook is run, and a dataset that is there stays.
+def test_a_run_that_was_refused_is_summed_up(
+    inputs: Path, tmp_path: Path, what: str, there: bool
+) -> None:
+    """Whatever stops a run before it starts, once its folder is known, in a folder that has a
+    dataset or a new one: the summary says failed, with exit code and message, the hook is run, and
+    a dataset that is there stays.
     """
     more, said = REFUSED[what]
     if not there and what == "other settings than before":
@@ -186,12 +208,18 @@ def test_a_run_that_was_refused_is_summed_up(inputs: Path, tmp_path: Path, what:
     if there:
         builds.build([inputs], out)
     before = builds.contents(out / "dataset")
-    folder = {"inputs that are not there": "nowhere", "an empty folder": "empty"}.get(what, inputs.name)
+    folder = {"inputs that are not there": "nowhere", "an empty folder": "empty"}.get(
+        what, inputs.name
+    )
     given = "'in'" if what == "inputs that are no list" else f"[{folder!r}]"
     build = f"[build]\ninputs = {given}\nout = 'out'\nhook = {json.dumps(HOOK)}\n"
     build += "input = 3\n" if what == "a misspelt key of the build" else ""
     file.write_text(f"{build}\n{more}\n")
-    held = lock.hold(out / "work" / "locks", "1of2") if what == "another build at work" else nullcontext()
+    held = (
+        lock.hold(out / "work" / "locks", "1of2")
+        if what == "another build at work"
+        else nullcontext()
+    )
     with held:
         done = builds.command("build", file, "--workers", "0", cwd=tmp_path)
     assert said in done.stderr
@@ -200,28 +228,42 @@ def test_a_run_that_was_refused_is_summed_up(inputs: Path, tmp_path: Path, what:
     found = last(out)
     assert (found["status"], found["exit_code"]) == ("failed", code)
     assert said in found["message"]
-    assert (tmp_path / "said").read_text().splitlines()[0] == f"failed {out / 'work' / 'last_build.json'}"
+    assert (tmp_path / "said").read_text().splitlines()[
+        0
+    ] == f"failed {out / 'work' / 'last_build.json'}"
     assert builds.contents(out / "dataset") == before
     if not there:
-        assert [name for name in builds.contents(out) if "locks" not in name and "order" not in name] == [
-            name for name in builds.contents(out) if name in {"work/last_build.json", "work/takedown.json"}
+        assert [
+            name for name in builds.contents(out) if "locks" not in name and "order" not in name
+        ] == [
+            name
+            for name in builds.contents(out)
+            if name in {"work/last_build.json", "work/takedown.json"}
         ]
 
 
 def test_somebody_elses_folder_is_left_alone(inputs: Path, tmp_path: Path) -> None:
-    """A folder that is not empty and no build's gets no summary; the hook is run all the same, and told of no file."""
+    """A folder that is not empty and no build's gets no summary; the hook is run all the same, and
+    told of no file.
+    """
     out = tmp_path / "out"
     out.mkdir()
     (out / "thesis.tex").write_text("...")
-    done = builds.command("build", inputs, "--out", out, "--workers", "0", "--hook", HOOK, cwd=tmp_path)
+    done = builds.command(
+        "build", inputs, "--out", out, "--workers", "0", "--hook", HOOK, cwd=tmp_path
+    )
     assert done.returncode == 2
     assert [path.name for path in out.iterdir()] == ["thesis.tex"]
     assert (tmp_path / "said").read_text().splitlines()[0].split() == ["failed"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_build_that_is_stopped_sums_up_and_runs_its_hook(tmp_path: Path, number: signal.Signals) -> None:
-    """A batch system's SIGTERM, or Ctrl-C, while inputs are read: interrupted, exit code 1, and the hook is run."""
+def test_a_build_that_is_stopped_sums_up_and_runs_its_hook(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """A batch system's SIGTERM, or Ctrl-C, while inputs are read: interrupted, exit code 1, and the
+    hook is run.
+    """
     for name in range(6):
         records = [builds.workflow(1000 * name + i, steps=4) for i in range(150)]
         builds.write_workflows(tmp_path / "in" / f"{name}.jsonl", *records)
@@ -231,7 +273,8 @@ def test_a_build_that_is_stopped_sums_up_and_runs_its_hook(tmp_path: Path, numbe
     hook = f"echo $STEPMILL_STATUS > {shlex.quote(str(said))}"
     arguments = ["build", str(tmp_path / "in"), "--out", str(out), "--workers", "1", "--hook", hook]
     process = subprocess.Popen(
-        [sys.executable, "-c", heard + "runpy.run_module('stepmill', run_name='__main__')", *arguments],
+        [sys.executable, "-c", heard + "runpy.run_module('stepmill', run_name='__main__')",
+        *arguments],
         env=builds.environment(), stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     deadline = time.monotonic() + 240
@@ -251,11 +294,14 @@ def test_a_build_that_is_stopped_sums_up_and_runs_its_hook(tmp_path: Path, numbe
 
 
 def test_the_hook_of_a_build_file(inputs: Path, tmp_path: Path) -> None:
-    """Run in the file's folder after every run of its build, also after `retry`; it is told status and file; what it
-    prints is not on stdout, where the data are. One on the command line takes its place.
+    """Run in the file's folder after every run of its build, also after `retry`; it is told status
+    and file; what it prints is not on stdout, where the data are. One on the command line takes its
+    place.
     """
     file = tmp_path / "nightly.toml"
-    file.write_text(f"[build]\ninputs = [{json.dumps(inputs.name)}]\nout = 'out'\nhook = {json.dumps(HOOK)}\n")
+    file.write_text(
+        f"[build]\ninputs = [{json.dumps(inputs.name)}]\nout = 'out'\nhook = {json.dumps(HOOK)}\n"
+    )
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     out, said = tmp_path / "out", tmp_path / "said"
@@ -272,7 +318,10 @@ def test_the_hook_of_a_build_file(inputs: Path, tmp_path: Path) -> None:
         assert "words" in done.stderr
         if "--json" in arguments:
             assert json.loads(done.stdout)["totals"]["samples"] == 40
-        assert said.read_text().splitlines() == [f"{status} {out / 'work' / 'last_build.json'}", str(tmp_path)]
+        assert said.read_text().splitlines() == [
+            f"{status} {out / 'work' / 'last_build.json'}",
+            str(tmp_path),
+        ]
         said.unlink()
     done = builds.command("build", file, "--workers", "0", "--hook", "pwd > here", cwd=elsewhere)
     assert done.returncode == 0
@@ -281,14 +330,26 @@ def test_the_hook_of_a_build_file(inputs: Path, tmp_path: Path) -> None:
 
 
 def test_a_hook_that_fails(inputs: Path, tmp_path: Path) -> None:
-    """It is said with its exit code; exit code 1 though the build is complete; and where the build had failed itself,
-    its own error is said too.
+    """It is said with its exit code; exit code 1 though the build is complete; and where the build
+    had failed itself, its own error is said too.
     """
     out = tmp_path / "out"
-    arguments = ["build", str(inputs), "--out", str(out), "--workers", "0", "--hook", "touch ran; exit 7"]
+    arguments = [
+        "build",
+        str(inputs),
+        "--out",
+        str(out),
+        "--workers",
+        "0",
+        "--hook",
+        "touch ran; exit 7",
+    ]
     done = builds.command(*arguments, cwd=tmp_path)
     assert done.returncode == 1
-    assert "the hook 'touch ran; exit 7' ended with exit code 7. The build itself is complete" in done.stderr
+    assert (
+        "the hook 'touch ran; exit 7' ended with exit code 7. The build itself is complete"
+        in done.stderr
+    )
     assert (out / state.MANIFEST).exists()
     assert last(out)["status"] == "complete"
     done = builds.command(*arguments, "--set", "gates.min_samples=100", cwd=tmp_path)

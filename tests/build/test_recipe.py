@@ -18,7 +18,8 @@ from schemas.errors import ConfigError
 from tokenization.ranks import qwen_file
 
 LISTS: Final = (
-    "kept_tags", "dropped_with_content", "kept_attributes", "never_filtered_attributes", "kept_when_empty_tags",
+    "kept_tags", "dropped_with_content", "kept_attributes", "never_filtered_attributes",
+    "kept_when_empty_tags",
     "kept_when_empty_attributes",
 )  # fmt: skip
 
@@ -28,14 +29,16 @@ def test_own_goldens_go_by_the_shipped_rules() -> None:
     shipped = recipe.load("scribeagent-32k").prune
     rules = json.loads((Path(__file__).parents[1] / "goldens" / "rules.json").read_text("utf-8"))
     assert {*LISTS} < rules.keys()
-    assert {name: frozenset(rule) if isinstance(rule, list) else rule for name, rule in rules.items()} == {
-        name: getattr(shipped, name) for name in rules
-    }
+    assert {
+        name: frozenset(rule) if isinstance(rule, list) else rule for name, rule in rules.items()
+    } == {name: getattr(shipped, name) for name in rules}
 
 
 @pytest.mark.parametrize("name", recipe.shipped())
 def test_every_shipped_recipe_loads(name: str) -> None:
-    """It has a description, its own name, and settings that are JSON; its plans can be handed to other processes."""
+    """It has a description, its own name, and settings that are JSON; its plans can be handed to
+    other processes.
+    """
     loaded = recipe.load(name)
     assert loaded.name == name
     assert recipe.shipped()[name]
@@ -70,9 +73,14 @@ def test_the_lists_are_the_reference_s(shared: Path) -> None:
 
 
 def test_a_file_extends_a_shipped_recipe(tmp_path: Path) -> None:
-    """A file says what differs: tables are merged key by key, lists replaced; the file may be extended in turn."""
+    """A file says what differs: tables are merged key by key, lists replaced; the file may be
+    extended in turn.
+    """
     first = tmp_path / "first.toml"
-    first.write_text('extends = "scribeagent-64k"\nname = "mine"\n[fit]\nmax_chunks = 4\n[prune]\nkept_tags = ["a"]\n')
+    first.write_text(
+        'extends = "scribeagent-64k"\nname = "mine"\n[fit]\nmax_chunks = 4\n[prune]\nkept_tags = '
+        '["a"]\n'
+    )
     second = tmp_path / "second.toml"
     second.write_text(f'extends = "{first}"\n[split]\nkey = "domain"\n')
     for path in (first, second):
@@ -80,7 +88,10 @@ def test_a_file_extends_a_shipped_recipe(tmp_path: Path) -> None:
         assert (loaded.name, loaded.fit.context, loaded.fit.max_chunks) == ("mine", 65536, 4)
         assert loaded.prune.kept_tags == {"a"}
         assert loaded.prune.kept_attributes == recipe.load("scribeagent-32k").prune.kept_attributes
-    assert (recipe.load(str(first)).split.key, recipe.load(str(second)).split.key) == ("workflow", "domain")
+    assert (recipe.load(str(first)).split.key, recipe.load(str(second)).split.key) == (
+        "workflow",
+        "domain",
+    )
 
 
 FILES: Final = {
@@ -107,9 +118,12 @@ notes = "lists/notes.md"
 """
 
 
-def test_files_are_relative_to_the_recipe_that_names_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every file that a recipe file names, that which it extends too, is found from any folder; a copy of the recipe
-    and its files elsewhere makes the same settings; a single setting is relative to the current folder.
+def test_files_are_relative_to_the_recipe_that_names_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every file that a recipe file names, that which it extends too, is found from any folder; a
+    copy of the recipe and its files elsewhere makes the same settings; a single setting is relative
+    to the current folder.
     """
     ranks = Path(qwen_file().path)
     for folder in ("here", "there"):
@@ -118,7 +132,9 @@ def test_files_are_relative_to_the_recipe_that_names_them(tmp_path: Path, monkey
         for name, text in FILES.items():
             (tmp_path / folder / "lists" / name).write_text(text)
         (tmp_path / folder / "base.toml").write_text('extends = "scribeagent-32k"\n' + NAMING)
-        (tmp_path / folder / "mine.toml").write_text('extends = "base.toml"\n[fit]\ncontext = 1000\n')
+        (tmp_path / folder / "mine.toml").write_text(
+            'extends = "base.toml"\n[fit]\ncontext = 1000\n'
+        )
     monkeypatch.chdir(tmp_path)
     made = [recipe.load(f"{folder}/mine.toml") for folder in ("here", "there")]
     assert made[0] != made[1]
@@ -130,15 +146,22 @@ def test_files_are_relative_to_the_recipe_that_names_them(tmp_path: Path, monkey
         assert each.samples.settings()["stage augment"]["objectives"]
         assert each.card.layout.text == FILES["card.md"]
         assert each.card.written == Notes({"ours": "Text."})
-        assert each.packed.encoder.vocabulary.sha256 == recipe.load("scribeagent-32k").packed.encoder.vocabulary.sha256
+        assert (
+            each.packed.encoder.vocabulary.sha256
+            == recipe.load("scribeagent-32k").packed.encoder.vocabulary.sha256
+        )
     monkeypatch.chdir(tmp_path / "here" / "lists")
     changed = recipe.load("../mine.toml", ["takedown.file=held.txt"])
     with pytest.raises(ConfigError, match=r"cannot read held\.txt"):
         _ = changed.taken_down
 
 
-def test_a_single_setting_that_names_a_file_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is kept to ask for a build again names files by whole paths, and nothing else differs."""
+def test_a_single_setting_that_names_a_file_can_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept to ask for a build again names files by whole paths,
+    and nothing else differs.
+    """
     monkeypatch.chdir(tmp_path)
     assert recipe.placed("split.held_out=a b.txt") == f'split.held_out="{tmp_path}/a b.txt"'
     assert recipe.placed(f"takedown.file={tmp_path}/x") == f"takedown.file={tmp_path}/x"
@@ -163,9 +186,12 @@ def setting(loaded: Recipe, path: str) -> Any:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("fit.context=16384", 16384), ("fit.context = 16_384", 16384), ("filter.failed_actions=false", False),
-        ("filter.min_reward=0.5", 0.5), ("filter.min_reward=1", 1.0), ("split.key=domain", "domain"),
-        ('split.key="domain"', "domain"), ("split.test=0", 0.0), ("card.pretty_name=Shops & mugs", "Shops & mugs"),
+        ("fit.context=16384", 16384), ("fit.context = 16_384", 16384),
+        ("filter.failed_actions=false", False),
+        ("filter.min_reward=0.5", 0.5), ("filter.min_reward=1", 1.0), ("split.key=domain",
+        "domain"),
+        ('split.key="domain"', "domain"), ("split.test=0", 0.0), ("card.pretty_name=Shops & mugs",
+        "Shops & mugs"),
         ("card.pretty_name=a = b", "a = b"), ('prune.kept_tags=["a", "p"]', frozenset(("a", "p"))),
         ("prompt.system=", ""),
     ],
@@ -177,15 +203,23 @@ def test_one_setting_is_changed_from_the_command_line(text: str, value: object) 
     assert setting(loaded, path) == value
     assert type(setting(loaded, path)) is type(value)
     section, key = path.split(".")
-    changed = {name for name in Recipe.__dataclass_fields__ if getattr(loaded, name) != getattr(plain, name)}
+    changed = {
+        name
+        for name in Recipe.__dataclass_fields__
+        if getattr(loaded, name) != getattr(plain, name)
+    }
     assert changed == {section}
     old, new = getattr(plain, section), getattr(loaded, section)
-    assert {name for name in type(old).__dataclass_fields__ if getattr(old, name) != getattr(new, name)} == {key}
+    assert {
+        name for name in type(old).__dataclass_fields__ if getattr(old, name) != getattr(new, name)
+    } == {key}
 
 
 def test_of_two_values_for_a_setting_the_last_counts() -> None:
     """As with any option that is given twice."""
-    assert recipe.load("scribeagent-32k", ["fit.context=1000", "fit.context=2000"]).fit.context == 2000
+    assert (
+        recipe.load("scribeagent-32k", ["fit.context=1000", "fit.context=2000"]).fit.context == 2000
+    )
 
 
 @pytest.mark.parametrize(
@@ -201,7 +235,8 @@ def test_of_two_values_for_a_setting_the_last_counts() -> None:
         ("filter.min_reward=high", "filter.min_reward = 'high': expected float, got str"),
         ("prune.kept_tags=a", "prune.kept_tags: expected a list of strings, got 'a'"),
         ("prune.kept_tags=[1]", "prune.kept_tags: expected a list of strings, got [1]"),
-        ("prune.kept_tag=[]", "prune.kept_tag: there is no such setting; did you mean 'kept_tags'?"),
+        ("prune.kept_tag=[]",
+        "prune.kept_tag: there is no such setting; did you mean 'kept_tags'?"),
         ("promt.system=a", "there is no section [promt]; did you mean 'prompt'?"),
         ("zzz.system=a", "there is no section [zzz]; there are: "),
         ("fit=5", "write section.key=value"),
@@ -210,11 +245,14 @@ def test_of_two_values_for_a_setting_the_last_counts() -> None:
         ("prompt.chat=alpaca", "chat template 'alpaca' is not one of chatml"),
         ("prompt.chat=llama3", "no special token"),
         ("fit.context=0", "context at least 1"),
-        ("prune.kept_attributes=[\"id\", \"bid\"]", "prune.kept_attributes: bid would tell the target"),
+        ("prune.kept_attributes=[\"id\", \"bid\"]",
+        "prune.kept_attributes: bid would tell the target"),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_refused_before_work_starts(text: str, says: str) -> None:
-    """Unknown names, values of another type and values without sense: each is an error that names the setting."""
+    """Unknown names, values of another type and values without sense: each is an error that names
+    the setting.
+    """
     with pytest.raises(ConfigError, match=re.escape(says)):
         recipe.load("scribeagent-32k", [text]).settings()
 
@@ -225,7 +263,10 @@ def test_a_wrong_setting_is_refused_before_work_starts(text: str, says: str) -> 
         ("[fit]\ncontext = 5\n", 'no section [prune]; begin with: extends = "scribeagent-32k"'),
         ('[prune]\nkept_tags = ["a"]\n', "[prune]: dropped_with_content, kept_attributes"),
         ('extends = "scribeagent-32k"\nfit = 5\n', "fit: expected a table [fit], got 5"),
-        ('extends = "scribeagent-23k"\n', "there is no recipe 'scribeagent-23k'; did you mean 'scribeagent-32k'?"),
+        (
+            'extends = "scribeagent-23k"\n',
+            "there is no recipe 'scribeagent-23k'; did you mean 'scribeagent-32k'?",
+        ),
         ('extends = "elsewhere.toml"\n', "elsewhere.toml: No such file"),
         ("extends = \n", "mine.toml: "),
     ],
@@ -246,24 +287,33 @@ NAMES: Final = [
 
 
 def test_every_setting_is_in_the_fingerprint() -> None:
-    """Whatever setting is changed, the settings that a build is compared by change too; only the tokenizer's engine,
-    which never changes an id, gates, time limits, the takedown list and the recipe's own name do not.
+    """Whatever setting is changed, the settings that a build is compared by change too; only the
+    tokenizer's engine, which never changes an id, gates, time limits, the takedown list and the
+    recipe's own name do not.
     """
     plain = recipe.load("scribeagent-32k")
     changes = [
-        "inputs.part_mb=5", "filter.section_or_stack=false", "filter.instruction=false", "filter.duplicate_steps=false",
+        "inputs.part_mb=5", "filter.section_or_stack=false", "filter.instruction=false",
+        "filter.duplicate_steps=false",
         "filter.no_objective=false", "filter.missing_description=true", "filter.missing_dom=false",
         "filter.failed_actions=false", "filter.incomplete_history=false",
         "filter.min_english=0.5", "filter.max_non_ascii=0.5", "filter.min_reward=0.5",
         "locate.drop_workflow=true", "locate.train_without_element=true", "prune.keep_target=false",
-        "prune.min_chars_per_token=1.5", "prune.style_kept_only_as=x", *(f'prune.{name}=["b"]' for name in LISTS),
-        "prune.inert_content=false", "prune.pseudo_elements=true", "prune.max_data_uri=9", "prune.javascript_urls=drop",
-        "unroll.max_history=3", "prompt.system=x", "prompt.node_repeats=1", "prompt.chat=plain", "fit.context=5",
-        "fit.train=all", "fit.test=all", "fit.max_chunks=3", "pack.packing=false", "pack.window=5", "pack.shard_mb=5",
-        "split.key=domain", "split.test=0.5", "split.seed=1", "split.validation=0.1", "caps.samples_per_domain=5",
+        "prune.min_chars_per_token=1.5", "prune.style_kept_only_as=x",
+        *(f'prune.{name}=["b"]' for name in LISTS),
+        "prune.inert_content=false", "prune.pseudo_elements=true", "prune.max_data_uri=9",
+        "prune.javascript_urls=drop",
+        "unroll.max_history=3", "prompt.system=x", "prompt.node_repeats=1", "prompt.chat=plain",
+        "fit.context=5",
+        "fit.train=all", "fit.test=all", "fit.max_chunks=3", "pack.packing=false", "pack.window=5",
+        "pack.shard_mb=5",
+        "split.key=domain", "split.test=0.5", "split.seed=1", "split.validation=0.1",
+        "caps.samples_per_domain=5",
             "caps.workflows_per_domain=5", *NAMES, "card.pretty_name=x", "card.license=mit",
-        "card.language=de", 'card.licenses={scribe="mit"}', 'card.tags=["x"]', 'card.source_datasets=["a/b"]',
-        'card.creators=["x"]', "card.url=https://x.example", "card.published=2026-01-31", "card.version=1.0.0",
+        "card.language=de", 'card.licenses={scribe="mit"}', 'card.tags=["x"]',
+        'card.source_datasets=["a/b"]',
+        'card.creators=["x"]', "card.url=https://x.example", "card.published=2026-01-31",
+        "card.version=1.0.0",
         "card.citation=x", "limits.page_mb=5", "filter.incomplete_history=false",
     ]  # fmt: skip
     for change in changes:
@@ -277,7 +327,8 @@ def test_every_setting_is_in_the_fingerprint() -> None:
     settings = {f"{name}.{key.name}" for name in sections for key in fields(getattr(plain, name))}
     apart = ("vocabulary.", "augment.", "gates.", "takedown.")
     assert {name for name in settings - covered if not name.startswith(apart)} == {
-        "prune.ratio_vocabulary", "split.held_out", "split.held_out_validation", "include.file", "exclude.file",
+        "prune.ratio_vocabulary", "split.held_out", "split.held_out_validation", "include.file",
+        "exclude.file",
         "limits.page_seconds", "card.license_name", "card.license_link",
         "card.template", "card.notes",
     }  # fmt: skip

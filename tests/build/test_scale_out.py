@@ -1,4 +1,6 @@
-"""Whoever does the work, wherever: the same bytes. Executors, slices, a real Ray, and processes that are killed."""
+"""Whoever does the work, wherever: the same bytes. Executors, slices, a real Ray, and processes
+that are killed.
+"""
 
 from __future__ import annotations
 
@@ -40,9 +42,13 @@ SETTINGS: Final = ("pack.shard_mb=1", "split.test=0.3", "fit.context=8192")
 def ray() -> Iterator[Any]:
     """A Ray of two workers on this machine, started once."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
-    os.environ["RAY_AUTH_MODE"] = "disabled"  # it is here alone, and writes no token to the home folder
+    os.environ["RAY_AUTH_MODE"] = (
+        "disabled"  # it is here alone, and writes no token to the home folder
+    )
     ray = pytest.importorskip("ray")
-    with tempfile.TemporaryDirectory(dir="/tmp") as scratch:  # paths of sockets are at most 107 bytes long
+    with tempfile.TemporaryDirectory(
+        dir="/tmp"
+    ) as scratch:  # paths of sockets are at most 107 bytes long
         ray.init(
             num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False,
             object_store_memory=80 * 2**20, _temp_dir=scratch,
@@ -64,15 +70,24 @@ site = test_readme.site
 
 
 def test_the_ray_example_builds(site: Path) -> None:
-    """The README: a Ray head is started, the build runs on it, and all Ray here is stopped. So it is the first test."""
+    """The README: a Ray head is started, the build runs on it, and all Ray here is stopped. So it
+    is the first test.
+    """
     (block,) = test_readme.blocks("ray")
     start, build, stop = block.splitlines()
     bin_folder = Path(sys.executable).parent
-    with tempfile.TemporaryDirectory(dir="/tmp") as scratch:  # paths of sockets are at most 107 bytes long
-        more = {"PATH": f"{site}/opt/stepmill/bin:{bin_folder}:/usr/bin:/bin", "RAY_AUTH_MODE": "disabled"}
+    with tempfile.TemporaryDirectory(
+        dir="/tmp"
+    ) as scratch:  # paths of sockets are at most 107 bytes long
+        more = {
+            "PATH": f"{site}/opt/stepmill/bin:{bin_folder}:/usr/bin:/bin",
+            "RAY_AUTH_MODE": "disabled",
+        }
         more |= {"RAY_TMPDIR": scratch, "RAY_USAGE_STATS_ENABLED": "0"}
         try:
-            test_readme.shell(site, f"{start} --include-dashboard=false --object-store-memory=100000000", **more)
+            test_readme.shell(
+                site, f"{start} --include-dashboard=false --object-store-memory=100000000", **more
+            )
             test_readme.shell(site, f"cd /srv/web && {build}", **more)
         finally:
             test_readme.shell(site, stop, **more)
@@ -82,7 +97,9 @@ def test_the_ray_example_builds(site: Path) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_processes_give_the_same_bytes(expected: Path, tmp_path: Path, workers: int) -> None:
     """One process and two: every file is that of the build in this process."""
-    build = builds.prepared([builds.RECORDINGS], tmp_path / "out", *SETTINGS, pool=Processes(workers))
+    build = builds.prepared(
+        [builds.RECORDINGS], tmp_path / "out", *SETTINGS, pool=Processes(workers)
+    )
     build.run({})
     assert comparable(tmp_path / "out") == comparable(expected)
 
@@ -94,12 +111,21 @@ def test_ray_gives_the_same_bytes(ray: object, expected: Path, tmp_path: Path) -
 
 
 def test_slices_give_the_same_bytes(expected: Path, tmp_path: Path) -> None:
-    """--shard 1/3 to 3/3, in any order or at once, then finish, with packing sliced too or not: every file is that of
-    the build in this process; each input and each output is done by one slice; finish reads and packs nothing again.
+    """--shard 1/3 to 3/3, in any order or at once, then finish, with packing sliced too or not:
+    every file is that of the build in this process; each input and each output is done by one
+    slice; finish reads and packs nothing again.
     """
     out = tmp_path / "out"
     settings = [part for setting in SETTINGS for part in ("--set", setting)]
-    arguments: tuple[str | Path, ...] = ("build", builds.RECORDINGS, "--out", out, "--workers", "0", *settings)
+    arguments: tuple[str | Path, ...] = (
+        "build",
+        builds.RECORDINGS,
+        "--out",
+        out,
+        "--workers",
+        "0",
+        *settings,
+    )
     at_once([(*arguments, "--shard", part) for part in ("2/3", "3/3")])
     early = builds.command("finish", out, "--shard", "1/3", "--workers", "0")
     assert early.returncode == 1
@@ -127,7 +153,9 @@ def at_once(commands: list[tuple[str | Path, ...]]) -> None:
 
 
 def test_indexes_made_side_by_side_are_whole(tmp_path: Path) -> None:
-    """Slices of packing all make the index, in one folder at the same time: each is what one would make alone."""
+    """Slices of packing all make the index, in one folder at the same time: each is what one would
+    make alone.
+    """
     for number in range(8):
         records = (builds.workflow(100 * number + each, steps=3) for each in range(60))
         builds.write_workflows(tmp_path / "in" / f"{number}.jsonl", *records)
@@ -137,7 +165,9 @@ def test_indexes_made_side_by_side_are_whole(tmp_path: Path) -> None:
     expected = builds.contents(tmp_path / "out" / "work" / "index")
 
     def made(_: int) -> object:
-        return build.recipe.index.build(shards, build.generations(shards), build.recipe.samples.sources, build.shelf())
+        return build.recipe.index.build(
+            shards, build.generations(shards), build.recipe.samples.sources, build.shelf()
+        )
 
     with ThreadPoolExecutor(4) as threads:
         found = list(threads.map(made, range(24)))
@@ -147,9 +177,13 @@ def test_indexes_made_side_by_side_are_whole(tmp_path: Path) -> None:
 
 @given(st.lists(st.integers(0, 100), max_size=40), st.integers(1, 7))
 def test_slices_are_a_balanced_partition(sizes: list[int], of: int) -> None:
-    """Slices hold every item once, and none is heavier than another by more than the largest item."""
+    """Slices hold every item once, and none is heavier than
+    another by more than the largest item.
+    """
     items = list(enumerate(sizes))
-    slices = [Slice(number, of).of_items(items, lambda item: item[1]) for number in range(1, of + 1)]
+    slices = [
+        Slice(number, of).of_items(items, lambda item: item[1]) for number in range(1, of + 1)
+    ]
     assert sorted(item for part in slices for item in part) == items
     loads = [sum(size for _, size in part) for part in slices]
     assert max(loads) - min(loads) <= max(sizes, default=0)
@@ -166,7 +200,9 @@ def test_a_slice_that_is_none_is_refused(part: str, tmp_path: Path) -> None:
 
 @dataclass(frozen=True)
 class Dying:
-    """Reads inputs; the first process to come to ``victim`` is killed, and every one if ``always``."""
+    """Reads inputs; the first process to come to ``victim`` is killed,
+    and every one if ``always``.
+    """
 
     worker: SamplesWorker
     flag: Path
@@ -193,8 +229,14 @@ class Wounded(Build):
 
     always: bool = False
 
-    def samples_worker(self, removed: Iterable[str] = (), again: frozenset[str] = frozenset()) -> Any:
-        return Dying(super().samples_worker(removed, again), Path(str(self.out)).with_name("killed"), self.always)
+    def samples_worker(
+        self, removed: Iterable[str] = (), again: frozenset[str] = frozenset()
+    ) -> Any:
+        return Dying(
+            super().samples_worker(removed, again),
+            Path(str(self.out)).with_name("killed"),
+            self.always,
+        )
 
 
 def wounded(tmp_path: Path, pool: Pool, always: bool) -> Path:
@@ -204,13 +246,17 @@ def wounded(tmp_path: Path, pool: Pool, always: bool) -> Path:
         builds.write_workflows(tmp_path / "in" / f"{number}.jsonl", *records)
     out = tmp_path / "out"
     recipe = load("scribeagent-32k", SETTINGS)
-    Wounded(recipe, (str(tmp_path / "in"),), out, pool, progress=builds.Quiet, always=always).run({})
+    Wounded(recipe, (str(tmp_path / "in"),), out, pool, progress=builds.Quiet, always=always).run(
+        {}
+    )
     return out
 
 
 @pytest.mark.parametrize("pool", [Processes(2), Ray("auto")], ids=["processes", "ray"])
 def test_a_worker_killed_in_mid_build(ray: object, tmp_path: Path, pool: Pool) -> None:
-    """Kill -9 of one worker in the middle of an input: the build completes, with the bytes of one in this process."""
+    """Kill -9 of one worker in the middle of an input: the build completes, with the bytes of one
+    in this process.
+    """
     out = wounded(tmp_path, pool, always=False)
     assert (tmp_path / "killed").exists()
     builds.build([tmp_path / "in"], tmp_path / "expected", *SETTINGS)
@@ -219,13 +265,15 @@ def test_a_worker_killed_in_mid_build(ray: object, tmp_path: Path, pool: Pool) -
 
 @pytest.mark.parametrize("pool", [Processes(2), Ray("auto")], ids=["processes", "ray"])
 def test_a_page_that_kills_every_worker(ray: object, tmp_path: Path, pool: Pool) -> None:
-    """A workflow that kills whatever process works on it is quarantined with its content, on Ray as here."""
+    """A workflow that kills whatever process works on it is quarantined with its content, on Ray as
+    here.
+    """
     out = wounded(tmp_path, pool, always=True)
     (row,) = account.quarantined(out).to_dicts()
     assert (row["id"], row["reason"]) == ("workflows:w7", "killed_worker")
-    assert {sample.workflow for sample in builds.samples(out).values()} == {f"workflows:w{n}" for n in range(15)} - {
-        "workflows:w7"
-    }
+    assert {sample.workflow for sample in builds.samples(out).values()} == {
+        f"workflows:w{n}" for n in range(15)
+    } - {"workflows:w7"}
 
 
 def failing(item: int, refused: tuple[Refused, ...], watch: Watch) -> int:
@@ -235,7 +283,9 @@ def failing(item: int, refused: tuple[Refused, ...], watch: Watch) -> int:
     return item
 
 
-@pytest.mark.parametrize("pool", [inline, Processes(2), Ray("auto")], ids=["inline", "processes", "ray"])
+@pytest.mark.parametrize(
+    "pool", [inline, Processes(2), Ray("auto")], ids=["inline", "processes", "ray"]
+)
 def test_what_a_worker_raises_is_raised(ray: object, pool: Pool) -> None:
     """An error of ours in a worker comes out of the pool as it is, and the pool stops."""
     with pytest.raises(ConfigError, match="three"):
@@ -243,7 +293,9 @@ def test_what_a_worker_raises_is_raised(ray: object, pool: Pool) -> None:
 
 
 def test_what_workers_share_starts_no_threads_of_polars() -> None:
-    """The process that workers are forked from has their slow imports, and not Polars, whose threads a fork loses."""
+    """The process that workers are forked from has their slow imports, and not Polars, whose
+    threads a fork loses.
+    """
     program = """
 import importlib, sys
 for name in sys.argv[1:]:
@@ -251,7 +303,11 @@ for name in sys.argv[1:]:
 print("polars" in sys.modules)
 """
     done = subprocess.run(
-        [sys.executable, "-c", program, *ONCE], env=builds.environment(), capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, *ONCE],
+        env=builds.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.stdout, done.stderr) == ("False\n", "")
 
@@ -259,7 +315,13 @@ print("polars" in sys.modules)
 def test_no_ray_is_said(tmp_path: Path) -> None:
     """An address where no Ray is: exit code 1 and how to start one, before anything is read."""
     done = builds.command(
-        "build", builds.RECORDINGS, "--out", tmp_path / "out", "--ray", "127.0.0.1:1", env={"RAY_AUTH_MODE": "disabled"}
+        "build",
+        builds.RECORDINGS,
+        "--out",
+        tmp_path / "out",
+        "--ray",
+        "127.0.0.1:1",
+        env={"RAY_AUTH_MODE": "disabled"},
     )
     assert done.returncode == 1
     assert "no Ray at 127.0.0.1:1" in done.stderr

@@ -1,4 +1,6 @@
-"""A recipe can be printed, with what each setting means, and read back; reasons for drops can be looked up."""
+"""A recipe can be printed, with what each setting means, and read back; reasons for drops can be
+looked up.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,10 @@ from etl.cli.main import cli
 from schemas.reasons import MEANINGS
 
 CHANGES = (
-    "filter.min_reward=1", "fit.context=16384", 'card.tags=["a", "b"]', "gates.max_drop_rates.not_english=0.5",
-    'prompt.system="one\\ntwo \\"three\\" \\u007f"', "vocabulary.special_tokens.x=3", "card.published=2026-01-31",
+    "filter.min_reward=1", "fit.context=16384", 'card.tags=["a", "b"]',
+    "gates.max_drop_rates.not_english=0.5",
+    'prompt.system="one\\ntwo \\"three\\" \\u007f"', "vocabulary.special_tokens.x=3",
+    "card.published=2026-01-31",
     'takedown.domains=["shop.example"]', 'card.licenses."shop/*"="cc0-1.0"',
 )  # fmt: skip
 
@@ -27,7 +31,9 @@ def run(*arguments: str) -> str:
 
 
 def test_every_setting_and_section_has_its_meaning() -> None:
-    """`etl.build.settings` says of each section and key that a recipe can have what it means, and of no other."""
+    """`etl.build.settings` says of each section and key that a recipe can have what it means, and
+    of no other.
+    """
     found = settings.of(recipe.load("scribeagent-32k"))
     assert set(settings.SECTIONS) == set(found)
     assert {each.name for section in found.values() for each in section} == set(settings.MEANINGS)
@@ -35,7 +41,9 @@ def test_every_setting_and_section_has_its_meaning() -> None:
 
 @pytest.mark.parametrize("name", recipe.shipped())
 def test_what_is_printed_is_the_same_recipe(tmp_path: Path, name: str) -> None:
-    """The TOML of `stepmill recipes NAME` is a recipe with the same settings, in any state; files print too."""
+    """The TOML of `stepmill recipes NAME` is a recipe with the same settings, in any state; files
+    print too.
+    """
     changes = [argument for change in CHANGES for argument in ("--set", change)]
     for overrides in ((), CHANGES):
         printed = run("recipes", name, *(changes if overrides else ()))
@@ -51,7 +59,11 @@ def test_what_is_printed_is_the_same_recipe(tmp_path: Path, name: str) -> None:
 def test_changed_values_are_marked_with_their_default() -> None:
     """Of a recipe as shipped only what it changes is marked; of one that extends it, its own."""
     lines = run("recipes", "scribeagent-64k", "--set", "filter.min_reward=1").splitlines()
-    marked = {lines[at + 1].split(" =")[0]: line for at, line in enumerate(lines) if line.startswith("# CHANGED")}
+    marked = {
+        lines[at + 1].split(" =")[0]: line
+        for at, line in enumerate(lines)
+        if line.startswith("# CHANGED")
+    }
     assert marked["context"] == "# CHANGED; default: 32768"
     assert marked["min_reward"] == "# CHANGED; default: off"
     assert "min_english" not in marked
@@ -61,7 +73,9 @@ def test_changed_values_are_marked_with_their_default() -> None:
 
 
 def test_a_setting_is_explained() -> None:
-    """What it means, value, default, choices, and the drops that it decides; the nearest where there is none."""
+    """What it means, value, default, choices, and the drops that it decides; the nearest where
+    there is none.
+    """
     said = run("explain-setting", "filter.min_english", "--set", "filter.min_english=0.5")
     assert f"filter.min_english: {settings.MEANINGS['filter.min_english']}" in said
     assert "  value    0.5\n  default  0.01\n" in said
@@ -73,7 +87,9 @@ def test_a_setting_is_explained() -> None:
 
 
 def test_reasons_are_looked_up() -> None:
-    """All in a list; one with its example and the settings that decide it; the nearest where there is none."""
+    """All in a list; one with its example and the settings that decide it; the nearest where there
+    is none.
+    """
     listed = run("reasons")
     for name, meaning in MEANINGS.items():
         assert f"{name} " in listed
@@ -81,6 +97,9 @@ def test_reasons_are_looked_up() -> None:
         one = run("reasons", name)
         assert meaning.example in one
         assert all(setting in one for setting in meaning.settings)
-    assert json.loads(run("reasons", "target_absent", "--json"))[0]["example"] == MEANINGS["target_absent"].example
+    assert (
+        json.loads(run("reasons", "target_absent", "--json"))[0]["example"]
+        == MEANINGS["target_absent"].example
+    )
     done = CliRunner().invoke(cli, ["reasons", "target_absnt"])
     assert str(done.exception).endswith("did you mean target_absent?")

@@ -45,11 +45,15 @@ def plain() -> tiktoken.Encoding:
     lines = (line.split() for line in Path(qwen_file().path).read_bytes().splitlines())
     ranks = {base64.b64decode(token): int(rank) for token, rank in lines}
     special = {"<|endoftext|>": 151643, "<|im_start|>": 151644, END: 151645}
-    return tiktoken.Encoding("plain", pat_str=QWEN_PATTERN, mergeable_ranks=ranks, special_tokens=special)
+    return tiktoken.Encoding(
+        "plain", pat_str=QWEN_PATTERN, mergeable_ranks=ranks, special_tokens=special
+    )
 
 
 def pieces(sample: builds.Emitted) -> list[list[int]]:
-    """The ids between special tokens and at the place where the loss begins; special tokens by themselves."""
+    """The ids between special tokens and at the place where the loss begins; special tokens by
+    themselves.
+    """
     ids = sample.input_ids
     special = np.flatnonzero(ids >= 151643)
     loss = np.flatnonzero(sample.labels != NO_LOSS)[:1]
@@ -76,8 +80,8 @@ def markers(observation: str) -> list[str]:
 
 
 def test_every_sample_says_what_was_recorded(shared_build: Path) -> None:
-    """Every emitted sample decodes to its chat: system message, prompt with objective, URL and history whole and the
-    observation whole or one run of it, and the completion.
+    """Every emitted sample decodes to its chat: system message, prompt with objective, URL and
+    history whole and the observation whole or one run of it, and the completion.
     """
     samples = builds.samples(shared_build)
     decode, seen, chunked = plain().decode, 0, 0
@@ -87,7 +91,10 @@ def test_every_sample_says_what_was_recorded(shared_build: Path) -> None:
         assert (start, start2, start3, end, end2, last) == ("<|im_start|>",) * 3 + (END,) * 3
         assert (system, gap, gap2, head) == (SYSTEM, "\n", "\n", "assistant\n")
         assert said == nfc(completion(sample))
-        before = nfc(f"user\nObjective: {one_line(sample.objective)}\nURL: {one_line(sample.url)}\nObservation: ")
+        before = nfc(
+            f"user\nObjective: {one_line(sample.objective)}\nURL: "
+            f"{one_line(sample.url)}\nObservation: "
+        )
         after = nfc("\nStep-by-step guide:\n" + "".join(sample.history))
         assert user.startswith(before)
         assert user.endswith(after)
@@ -100,19 +107,24 @@ def test_every_sample_says_what_was_recorded(shared_build: Path) -> None:
 
 
 def test_only_the_completion_and_its_end_carry_loss(shared_build: Path) -> None:
-    """Decoding the labels that are not -100 gives exactly the completion and the end token; they are one run, at the
-    end, and each is the token at its place.
+    """Decoding the labels that are not -100 gives exactly the completion and the end token; they
+    are one run, at the end, and each is the token at its place.
     """
     samples = builds.samples(shared_build)
     for emitted in builds.emitted(shared_build):
         loss = emitted.labels != NO_LOSS
-        assert plain().decode(emitted.labels[loss].tolist()) == nfc(completion(samples[emitted.sample_id])) + END
+        assert (
+            plain().decode(emitted.labels[loss].tolist())
+            == nfc(completion(samples[emitted.sample_id])) + END
+        )
         assert np.array_equal(emitted.labels[loss], emitted.input_ids[loss])
         assert loss[np.argmax(loss) :].all()
 
 
 def test_every_piece_is_encoded_whole_as_tiktoken_does_it(shared_build: Path) -> None:
-    """Between special tokens the ids are those that plain tiktoken gives for the piece as a whole."""
+    """Between special tokens the ids are those that plain
+    tiktoken gives for the piece as a whole.
+    """
     tokens = 0
     for emitted in builds.emitted(shared_build):
         for piece in pieces(emitted):
@@ -124,7 +136,9 @@ def test_every_piece_is_encoded_whole_as_tiktoken_does_it(shared_build: Path) ->
 
 
 def test_every_training_sample_shows_its_target(shared_build: Path) -> None:
-    """The observation as encoded, chunked or not, holds the start tag that the completion names, and its node, once."""
+    """The observation as encoded, chunked or not, holds the start tag that the completion names,
+    and its node, once.
+    """
     samples = builds.samples(shared_build)
     train = [emitted for emitted in builds.emitted(shared_build) if emitted.split == "train"]
     for emitted in train:
@@ -138,8 +152,8 @@ def test_every_training_sample_shows_its_target(shared_build: Path) -> None:
 
 
 def test_no_observation_holds_a_mark_of_a_recorder(shared_build: Path) -> None:
-    """Attributes that number elements or mark targets are in the recordings, and in no observation, history or target
-    made of them.
+    """Attributes that number elements or mark targets are in the recordings, and in no observation,
+    history or target made of them.
     """
     count = 0
     for path in (shared_build / "work" / "samples").glob("*.arrow"):
@@ -152,19 +166,23 @@ def test_no_observation_holds_a_mark_of_a_recorder(shared_build: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["data_pw_testid_buckeye", "data_pw_testid_buckeye_candidate", "__playwright_target__", "bid", "backend_node_id",
+    ["data_pw_testid_buckeye", "data_pw_testid_buckeye_candidate", "__playwright_target__", "bid",
+    "backend_node_id",
      "ref", "browsergym_set_of_marks", "browsergym_visibility_ratio", "BID", "data-webtasks-id"],
 )  # fmt: skip
 def test_a_planted_mark_is_found_and_never_kept(shared_build: Path, name: str) -> None:
-    """Planted into a real observation, each mark is found by the search above; planted into a page it does not survive
-    pruning, and a recipe that would keep it is refused.
+    """Planted into a real observation, each mark is found by the search above; planted into a page
+    it does not survive pruning, and a recipe that would keep it is refused.
     """
     observation = next(iter(builds.samples(shared_build).values())).observation
     at = observation.index(">", len(observation) // 2)
     assert markers(observation) == []
     assert markers(f'{observation[:at]} {name}="a12"{observation[at:]}') == [name]
 
-    page = f'<html {name}="1"><body><button {name}="a12" id="b">Order</button><p {name}>now</p></body></html>'
+    page = (
+        f'<html {name}="1"><body><button {name}="a12" id="b">Order</button><p '
+        f"{name}>now</p></body></html>"
+    )
     pruned = Pruner(rules(), vocabulary().count).prune(pages.read(page)).observation
     assert 'id="b"' in pruned
     assert name not in pruned

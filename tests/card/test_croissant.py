@@ -1,4 +1,6 @@
-"""``croissant.json``: valid, complete, and loaded by mlcroissant, which is the format's own library."""
+"""``croissant.json``: valid, complete, and loaded by mlcroissant, which is the format's own
+library.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,11 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("croissant")
     for night in range(2):
         records = [builds.workflow(100 * night + number, steps=2) for number in range(30)]
-        records[0]["steps"][0] |= {"url": "https://bare.example/", "target": [], "action": {"kind": "scroll"}}
+        records[0]["steps"][0] |= {
+            "url": "https://bare.example/",
+            "target": [],
+            "action": {"kind": "scroll"},
+        }
         builds.write_workflows(folder / "in" / f"{night}.jsonl", *records)
         builds.build([folder / "in"], folder / "out", *EVERYTHING, "fit.context=1024")
     return folder / "out"
@@ -71,20 +77,33 @@ def plain(value: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def published(out: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same dataset as Parquet, with a manifest that names its files, beside one that is of no publication."""
+    """The same dataset as Parquet, with a manifest that names its files, beside one that is of no
+    publication.
+    """
     folder = tmp_path_factory.mktemp("published")
     splits: dict[str, list[dict[str, Any]]] = {}
     for path in sorted((out / "dataset" / "data").rglob("*.arrow")):
         made = folder / "data" / f"{path.parent.name}-{path.stem}.parquet"
         made.parent.mkdir(exist_ok=True)
         pq.write_table(open_arrow(path).read_all(), made)
-        about = {"bytes": made.stat().st_size, "sha256": hashlib.sha256(made.read_bytes()).hexdigest()}
-        splits.setdefault(path.name.split("-")[0], []).append({"path": f"data/{made.name}", **about})
+        about = {
+            "bytes": made.stat().st_size,
+            "sha256": hashlib.sha256(made.read_bytes()).hexdigest(),
+        }
+        splits.setdefault(path.name.split("-")[0], []).append(
+            {"path": f"data/{made.name}", **about}
+        )
     shutil.copy(made, made.with_name("g0000-train-left-over.parquet"))
     shutil.copytree(out / "dataset" / "stats", folder / "stats")
     manifest = manifest_of(out)
-    files = {name: digest for name, digest in manifest["files"].items() if not name.startswith("dataset/data/")}
-    files |= {f"dataset/{each['path']}": each["sha256"] for split in splits.values() for each in split}
+    files = {
+        name: digest
+        for name, digest in manifest["files"].items()
+        if not name.startswith("dataset/data/")
+    }
+    files |= {
+        f"dataset/{each['path']}": each["sha256"] for split in splits.values() for each in split
+    }
     manifest |= {"files": files, "published": {"format": "parquet", "splits": splits}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
@@ -100,14 +119,17 @@ def described(published: Path, repository: Repository | None) -> Path:
 
 
 def test_it_is_valid_without_a_warning(out: Path) -> None:
-    """Its library finds no error and, where the recipe gives what only people know, no warning either; it conforms to
-    Croissant 1.1 and the RAI vocabulary 1.0.
+    """Its library finds no error and, where the recipe gives what only people know, no warning
+    either; it conforms to Croissant 1.1 and the RAI vocabulary 1.0.
     """
     metadata = opened(out / "dataset" / "croissant.json").metadata
     assert (metadata.issues.errors, metadata.issues.warnings) == (set(), set())
     assert metadata.ctx.conforms_to.value == "http://mlcommons.org/croissant/1.1"
     stored = read_json(out / "dataset" / "croissant.json")
-    assert stored["conformsTo"] == ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
+    assert stored["conformsTo"] == [
+        "http://mlcommons.org/croissant/1.1",
+        "http://mlcommons.org/croissant/RAI/1.0",
+    ]
     assert (metadata.name, metadata.url) == ("Shops: 'mugs' & more", "https://shop.example/data")
     assert [each.name for each in metadata.creators] == ["Ann Example", "Bo Example"]
     assert (metadata.version, f"{metadata.date_published:%Y-%m-%d}") == ("1.2.0", "2026-01-31")
@@ -120,30 +142,41 @@ def test_without_settings_it_is_valid(own_build: Path) -> None:
     metadata = opened(own_build / "dataset" / "croissant.json").metadata
     assert metadata.issues.errors == set()
     missing = {"datePublished", "version", "license"}
-    assert {name for name in missing if any(name in text for text in metadata.issues.warnings)} == missing
+    assert {
+        name for name in missing if any(name in text for text in metadata.issues.warnings)
+    } == missing
     assert len(metadata.issues.warnings) == len(missing)
 
 
 def test_every_record_set_loads(out: Path) -> None:
-    """All record sets of a build load, and their rows are those of the statistics and of the listings of all
-    generations, value by value; splits are named.
+    """All record sets of a build load, and their rows are those of the statistics and of the
+    listings of all generations, value by value; splits are named.
     """
     dataset = opened(out / "dataset" / "croissant.json")
-    assert {each.id for each in dataset.metadata.record_sets} == {"splits", "samples", *words.STATISTICS}
+    assert {each.id for each in dataset.metadata.record_sets} == {
+        "splits",
+        "samples",
+        *words.STATISTICS,
+    }
     for name, table in tables_of(out).items():
         assert list(rows(dataset, name)) == table.to_dicts()
         assert table.height
     listings = sorted((out / "dataset" / "stats" / "samples").rglob("*.parquet"))
-    assert list(rows(dataset, "samples")) == [row for path in listings for row in read_parquet(path).to_dicts()]
+    assert list(rows(dataset, "samples")) == [
+        row for path in listings for row in read_parquet(path).to_dicts()
+    ]
     assert len({path.parent for path in listings}) == 2
     assert None in tables_of(out)["domains"]["survival"]
     assert [record["name"] for record in rows(dataset, "splits")] == ["train", "test"]
 
 
 @pytest.mark.parametrize("repository", [None, Repository("shop/web")])
-def test_published_as_parquet_the_rows_load(out: Path, published: Path, repository: Repository | None) -> None:
-    """Of a published dataset each split is a record set with exactly its rows, from a folder and from a repository of
-    the Hub (here a copy of it); a file beside them that is of no publication is not read.
+def test_published_as_parquet_the_rows_load(
+    out: Path, published: Path, repository: Repository | None
+) -> None:
+    """Of a published dataset each split is a record set with exactly its rows, from a folder and
+    from a repository of the Hub (here a copy of it); a file beside them that is of no publication
+    is not read.
     """
     options = {"mapping": {"repo": str(published)}} if repository else {}
     dataset = opened(described(published, repository), **options)
@@ -159,7 +192,9 @@ def test_published_as_parquet_the_rows_load(out: Path, published: Path, reposito
 
 
 def test_of_a_repository_every_file_has_its_address(published: Path) -> None:
-    """Files are named by URLs of the Hub, and the dataset by its page there unless the recipe names another."""
+    """Files are named by URLs of the Hub, and the dataset by its page there unless the recipe names
+    another.
+    """
     stored = json.loads(described(published, Repository("shop/web")).read_text())
     files = [each for each in stored["distribution"] if each["@type"] == "cr:FileObject"]
     base = "https://huggingface.co/datasets/shop/web"
@@ -168,18 +203,28 @@ def test_of_a_repository_every_file_has_its_address(published: Path) -> None:
     ]
     assert {each["contentUrl"] for each in files if each["@id"] == "repo"} == {base}
     assert (stored["url"], stored["sameAs"]) == ("https://shop.example/data", [base])
-    nightly = json.loads(described(published, Repository("shop/web", "nightly")).read_text())["distribution"]
+    nightly = json.loads(described(published, Repository("shop/web", "nightly")).read_text())[
+        "distribution"
+    ]
     assert nightly[0]["contentUrl"].startswith(f"{base}/resolve/nightly/")
-    assert {each["contentUrl"] for each in nightly if each["@id"] == "repo"} == {f"{base}/tree/refs%2Fheads%2Fnightly"}
+    assert {each["contentUrl"] for each in nightly if each["@id"] == "repo"} == {
+        f"{base}/tree/refs%2Fheads%2Fnightly"
+    }
 
 
 def test_every_file_is_there_with_its_hash(out: Path) -> None:
-    """The distribution is all files of the dataset but the card, the manifest and itself; hash, size and media type are
-    right, and a file that was changed is noticed by mlcroissant.
+    """The distribution is all files of the dataset but the card, the manifest and itself; hash,
+    size and media type are right, and a file that was changed is noticed by mlcroissant.
     """
     stored = read_json(out / "dataset" / "croissant.json")
-    files = {each["@id"]: each for each in stored["distribution"] if each["@type"] == "cr:FileObject"}
-    there = {path.relative_to(out / "dataset").as_posix() for path in (out / "dataset").rglob("*") if path.is_file()}
+    files = {
+        each["@id"]: each for each in stored["distribution"] if each["@type"] == "cr:FileObject"
+    }
+    there = {
+        path.relative_to(out / "dataset").as_posix()
+        for path in (out / "dataset").rglob("*")
+        if path.is_file()
+    }
     assert set(files) == there - {"README.md", "manifest.json", "croissant.json"}
     for name, about in files.items():
         content = (out / "dataset" / name).read_bytes()
@@ -187,7 +232,8 @@ def test_every_file_is_there_with_its_hash(out: Path) -> None:
         if name.startswith("data/"):
             assert about["contentSize"] == f"{len(content)} B"
         assert about["encodingFormat"] == {
-            "arrow": "application/vnd.apache.arrow.file", "parquet": "application/x-parquet", "json": "application/json"
+            "arrow": "application/vnd.apache.arrow.file", "parquet": "application/x-parquet",
+            "json": "application/json"
         }[name.rpartition(".")[2]]  # fmt: skip
 
 
@@ -201,18 +247,24 @@ def test_a_changed_file_is_noticed(out: Path, tmp_path: Path) -> None:
 
 
 def test_mlcroissant_reads_no_arrow(out: Path) -> None:
-    """Why a build declares no record sets of its rows: declared as those of a Parquet publication are, they are valid
-    but do not load. When this fails, they can be declared.
+    """Why a build declares no record sets of its rows: declared as those of a Parquet publication
+    are, they are valid but do not load. When this fails, they can be declared.
     """
     manifest = manifest_of(out)
-    files = {split: [{"path": f"data/*/{split}-*.arrow", "bytes": 0}] for split in manifest["splits"]}
+    files = {
+        split: [{"path": f"data/*/{split}-*.arrow", "bytes": 0}] for split in manifest["splits"]
+    }
     manifest["published"] = {"format": "parquet", "splits": files}
     stored = croissant.render(manifest, tables_of(out))
     for each in stored["distribution"]:
         if each["@type"] == "cr:FileSet":
             each["encodingFormat"] = "application/vnd.apache.arrow.file"
     path = out / "arrow.json"
-    path.write_text(json.dumps(stored).replace('"data/*/', '"dataset/data/*/').replace('"stats/', '"dataset/stats/'))
+    path.write_text(
+        json.dumps(stored)
+        .replace('"data/*/', '"dataset/data/*/')
+        .replace('"stats/', '"dataset/stats/')
+    )
     dataset = opened(path)
     assert dataset.metadata.issues.errors == set()
     with pytest.raises(mlcroissant.GenerationError) as raised:
@@ -221,8 +273,9 @@ def test_mlcroissant_reads_no_arrow(out: Path) -> None:
 
 
 def test_provenance_and_responsible_ai(out: Path) -> None:
-    """Read as RDF: what it was derived from, with licences; the activities that made it, one a stage, by which
-    software; who it is attributed to; and each RAI property says what the card says.
+    """Read as RDF: what it was derived from, with licences; the activities that made it, one a
+    stage, by which software; who it is attributed to; and each RAI property says what the card
+    says.
     """
     path = out / "dataset" / "croissant.json"
     manifest, metadata = manifest_of(out), opened(path).metadata
@@ -231,22 +284,35 @@ def test_provenance_and_responsible_ai(out: Path) -> None:
     assert {f"{name}: {text.replace('`', '')}" for name, text in words.stages(manifest)} <= labels
     (dataset,) = set(graph.subjects(PROV.wasGeneratedBy, None))
     assert len(set(graph.objects(dataset, PROV.wasGeneratedBy))) == 1 + len(words.stages(manifest))
-    agents = {str(graph.value(agent, PROV.label)) for agent in graph.objects(dataset, PROV.wasAttributedTo)}
-    assert agents == {"Ann Example", "Bo Example"}
-    derived = {str(graph.value(entity, PROV.label)) for entity in graph.objects(dataset, PROV.wasDerivedFrom)}
-    assert derived == {"recordings in the format workflows: 2 files, 118 samples"}
-    assert {str(graph.value(agent, PROV.label)) for agent in graph.objects(None, PROV.wasAssociatedWith)} == {
-        "stepmill"
+    agents = {
+        str(graph.value(agent, PROV.label))
+        for agent in graph.objects(dataset, PROV.wasAttributedTo)
     }
+    assert agents == {"Ann Example", "Bo Example"}
+    derived = {
+        str(graph.value(entity, PROV.label))
+        for entity in graph.objects(dataset, PROV.wasDerivedFrom)
+    }
+    assert derived == {"recordings in the format workflows: 2 files, 118 samples"}
+    assert {
+        str(graph.value(agent, PROV.label)) for agent in graph.objects(None, PROV.wasAssociatedWith)
+    } == {"stepmill"}
     limits = [*words.limits(manifest), *words.contamination(manifest)]
     assert sorted(metadata.data_limitations) == sorted(text.replace("`", "") for text in limits)
     assert metadata.personal_sensitive_information == words.privacy(manifest)
     assert len(metadata.data_preprocessing_protocol) == len(words.stages(manifest))
-    assert metadata.data_collection == "Recordings of people or agents using websites, in the formats workflows."
+    assert (
+        metadata.data_collection
+        == "Recordings of people or agents using websites, in the formats workflows."
+    )
     assert "recorded steps are not in the dataset" in metadata.data_collection_missing_data
     shares = manifest["figures"]["domain_shares"]
     assert len(metadata.data_biases) == min(5, len(shares))
-    assert set(graph.predicates(dataset)) >= {RAI.dataUseCases, RAI.dataCollectionType, RAI.dataBiases}
+    assert set(graph.predicates(dataset)) >= {
+        RAI.dataUseCases,
+        RAI.dataCollectionType,
+        RAI.dataBiases,
+    }
 
 
 def test_a_dataset_without_rows_is_described(tmp_path: Path) -> None:
@@ -256,4 +322,6 @@ def test_a_dataset_without_rows_is_described(tmp_path: Path) -> None:
     dataset = opened(tmp_path / "out" / "dataset" / "croissant.json")
     assert dataset.metadata.issues.errors == set()
     assert {each.id for each in dataset.metadata.record_sets} == set(words.STATISTICS)
-    assert [row["reason"] for row in rows(dataset, "drops")] == ["no_objective"] * len(list(rows(dataset, "drops")))
+    assert [row["reason"] for row in rows(dataset, "drops")] == ["no_objective"] * len(
+        list(rows(dataset, "drops"))
+    )

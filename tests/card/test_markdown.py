@@ -1,4 +1,6 @@
-"""The data card: what the Hub reads, what readers are told, templates, and the parts that people write."""
+"""The data card: what the Hub reads, what readers are told, templates, and the parts that people
+write.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +35,17 @@ from tests.support import builds
 
 SECTIONS: Final = (
     "How it was built", "Domains", "Fields", "One sample", "Splits", "Privacy",
-    "Copies and contamination", "Known limits", "What was left out", "Licence", "Load", "Train", "Citation",
+    "Copies and contamination", "Known limits", "What was left out", "Licence", "Load", "Train",
+    "Citation",
 )  # fmt: skip
 EVERYTHING: Final = (
-    "card.pretty_name=Shops: 'mugs' & more", "card.license=other", "card.license_name=our-license-1.0",
-    "card.license_link=https://shop.example/license", 'card.licenses={scribe="cc-by-4.0", "lib*.jsonl"="mit"}',
+    "card.pretty_name=Shops: 'mugs' & more", "card.license=other",
+    "card.license_name=our-license-1.0",
+    "card.license_link=https://shop.example/license",
+    'card.licenses={scribe="cc-by-4.0", "lib*.jsonl"="mit"}',
     "card.language=en", 'card.tags=["shops"]', 'card.source_datasets=["original"]',
-    'card.creators=["Ann Example", "Bo Example"]', "card.url=https://shop.example/data", "card.published=2026-01-31",
+    'card.creators=["Ann Example", "Bo Example"]', "card.url=https://shop.example/data",
+    "card.published=2026-01-31",
     "card.version=1.2.0",
 )  # fmt: skip
 
@@ -65,7 +71,11 @@ def section(text: str, name: str) -> str:
 
 def table(text: str) -> list[list[str]]:
     """The rows of the table in a text, its head first."""
-    rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in text.splitlines() if line.startswith("|")]
+    rows = [
+        [cell.strip() for cell in line[1:-1].split("|")]
+        for line in text.splitlines()
+        if line.startswith("|")
+    ]
     return [row for row in rows if not set("".join(row)) <= {"-"}]
 
 
@@ -73,7 +83,9 @@ def table(text: str) -> list[list[str]]:
 def described(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A build of some shipped recordings with everything that [card] knows."""
     out = tmp_path_factory.mktemp("card") / "out"
-    inputs = [builds.RECORDINGS / name for name in ("ledger.csv.gz", "ledger.jsonl.zst", "library.jsonl")]
+    inputs = [
+        builds.RECORDINGS / name for name in ("ledger.csv.gz", "ledger.jsonl.zst", "library.jsonl")
+    ]
     builds.build(inputs, out, *EVERYTHING)
     return out
 
@@ -86,7 +98,9 @@ def little(folder: Path, count: int = 12) -> Path:
 
 
 def test_the_hub_s_own_classes_read_it(described: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """`huggingface_hub.DatasetCard` takes the card without a warning, and says what the recipe and the manifest say."""
+    """`huggingface_hub.DatasetCard` takes the card without a warning, and says what the recipe and
+    the manifest say.
+    """
     logging.getLogger("huggingface_hub").propagate = True
     with caplog.at_level(logging.INFO):
         found = DatasetCard(text_of(described))
@@ -100,9 +114,9 @@ def test_the_hub_s_own_classes_read_it(described: Path, caplog: pytest.LogCaptur
     assert (data["task_categories"], data["size_categories"]) == (["text-generation"], ["n<1K"])
     assert {"web-agents", "tokenized", "shops"} <= set(data["tags"])
     splits = {split["name"]: split for split in data["dataset_info"]["splits"]}
-    assert {name: (split["num_examples"], split["num_bytes"]) for name, split in splits.items()} == {
-        name: (split["rows"], split["bytes"]) for name, split in manifest["splits"].items()
-    }
+    assert {
+        name: (split["num_examples"], split["num_bytes"]) for name, split in splits.items()
+    } == {name: (split["rows"], split["bytes"]) for name, split in manifest["splits"].items()}
     assert [each["name"] for each in data["dataset_info"]["features"]] == PACKED_SCHEMA.names
     assert [each["split"] for each in data["configs"][0]["data_files"]] == list(splits)
     assert found.text.lstrip().startswith("# Shops: 'mugs' & more\n")
@@ -128,15 +142,16 @@ def test_size_categories_are_the_hub_s(own_build: Path, rows: int, size: str) ->
 
 
 def test_every_section_says_what_the_manifest_says(own_build: Path) -> None:
-    """All sections are there, in order; tables of splits, domains, drops and columns are the manifest's, the
-    statistics' and the schema's; recipe, fingerprint and totals stand in the text.
+    """All sections are there, in order; tables of splits, domains, drops and columns are the
+    manifest's, the statistics' and the schema's; recipe, fingerprint and totals stand in the text.
     """
     text, manifest = text_of(own_build), manifest_of(own_build)
     assert tuple(re.findall(r"^## (.*)$", text, re.MULTILINE)) == SECTIONS
     intro = " ".join(text.split("# Web workflows")[1].split("##")[0].split())
     totals, kept = manifest["totals"], manifest["accounting"]["workflow"]["kept"]
     for count, what in {
-        totals["samples"]: "samples from", kept: "workflows on", manifest["figures"]["domains"]: "domains in",
+        totals["samples"]: "samples from", kept: "workflows on",
+        manifest["figures"]["domains"]: "domains in",
         totals["tokens"]: "tokens,", totals["completion_tokens"]: "of them with loss",
     }.items():  # fmt: skip
         assert f"{count:,} {what}" in intro
@@ -166,25 +181,33 @@ def test_every_section_says_what_the_manifest_says(own_build: Path) -> None:
 
 
 def test_it_says_what_no_stage_did(own_build: Path) -> None:
-    """That nobody looked for personal data, near-duplicates and benchmarks is said as long as the settings name no
-    stage that does, and no longer.
+    """That nobody looked for personal data, near-duplicates and benchmarks is said as long as the
+    settings name no stage that does, and no longer.
     """
     manifest, tables = manifest_of(own_build), tables_of(own_build)
     text = text_of(own_build)
     assert "Nothing was done about personal data" in section(text, "Privacy")
-    assert "Not looked for: near-duplicates and overlap with benchmarks" in section(text, "Copies and contamination")
+    assert "Not looked for: near-duplicates and overlap with benchmarks" in section(
+        text, "Copies and contamination"
+    )
     manifest["settings"]["samples"]["stage redact"] = {"version": 1, "emails": "mask"}
     manifest["settings"]["index"]["near_duplicates"] = {"threshold": 0.8}
     text = markdown.render(manifest, tables)
     assert "Nothing was done" not in section(text, "Privacy")
-    assert "`redact` is for this; its settings: `emails` mask, `version` 1" in section(text, "Privacy")
+    assert "`redact` is for this; its settings: `emails` mask, `version` 1" in section(
+        text, "Privacy"
+    )
     assert "`redact` `emails` mask" in section(text, "How it was built")
-    assert "Looked for: near-duplicates (`threshold` 0.8)" in section(text, "Copies and contamination")
+    assert "Looked for: near-duplicates (`threshold` 0.8)" in section(
+        text, "Copies and contamination"
+    )
     assert "Not looked for: overlap with benchmarks." in section(text, "Copies and contamination")
 
 
 def test_every_stage_and_setting_of_the_index_has_its_words() -> None:
-    """A stage or a setting of the index that is added shows here, so that the card does not leave it to its name."""
+    """A stage or a setting of the index that is added shows here, so that the card does not leave
+    it to its name.
+    """
     loaded = recipe.load("scribeagent-32k")
     assert {stage.name for stage in loaded.samples.stages} == set(words.STAGES)
     assert {each.name for each in fields(loaded.index)} <= words.INDEX
@@ -192,7 +215,9 @@ def test_every_stage_and_setting_of_the_index_has_its_words() -> None:
 
 
 def test_what_a_recipe_does_otherwise_is_told(tmp_path: Path) -> None:
-    """Rules that are off, chunk policies, held-out lists, unpacked rows, copies, losses and takedowns are told."""
+    """Rules that are off, chunk policies, held-out lists, unpacked rows, copies, losses and
+    takedowns are told.
+    """
     records = [builds.workflow(n, steps=2) for n in range(20)]
     records[1]["steps"][0]["target"] = [{"kind": "css", "value": "#absent"}]
     records[2]["steps"][0]["html"] += "<p>words of the page </p>" * 400
@@ -201,14 +226,22 @@ def test_what_a_recipe_does_otherwise_is_told(tmp_path: Path) -> None:
     (inputs / "c.jsonl").write_text('{"workflow_id": "bad", "objective": 5, "steps": []}\n')
     (tmp_path / "held").write_text("w4\nw5\n")
     changes = [
-        "filter.section_or_stack=false", "filter.min_english=0", "filter.min_reward=0.5", "fit.context=1024",
-        "fit.train=drop", "pack.packing=false", "unroll.max_history=1", "locate.train_without_element=true",
-        "prune.keep_target=false", f"split.held_out={tmp_path / 'held'}", 'takedown.workflows=["w6"]',
+        "filter.section_or_stack=false", "filter.min_english=0", "filter.min_reward=0.5",
+        "fit.context=1024",
+        "fit.train=drop", "pack.packing=false", "unroll.max_history=1",
+        "locate.train_without_element=true",
+        "prune.keep_target=false", f"split.held_out={tmp_path / 'held'}",
+        'takedown.workflows=["w6"]',
     ]  # fmt: skip
     builds.build([inputs], tmp_path / "out", *changes)
     text = text_of(tmp_path / "out")
     built = section(text, "How it was built")
-    for part in ("reward under 0.5", "with the 1 steps before it", "train: the sample is left out", "one sample a row"):
+    for part in (
+        "reward under 0.5",
+        "with the 1 steps before it",
+        "train: the sample is left out",
+        "one sample a row",
+    ):
         assert part in built
     assert "section_or_stack" not in built
     assert "probability" not in built
@@ -223,8 +256,8 @@ def test_what_a_recipe_does_otherwise_is_told(tmp_path: Path) -> None:
 
 
 def test_each_source_has_its_licence(described: Path, own_build: Path) -> None:
-    """Licences go by the longest pattern that matches an input's name, else by its format; what has none is shown so,
-    and files and samples add up to the dataset's.
+    """Licences go by the longest pattern that matches an input's name, else by its format; what has
+    none is shown so, and files and samples add up to the dataset's.
     """
     rows = table(section(text_of(described), "Licence"))
     assert rows == [
@@ -234,34 +267,53 @@ def test_each_source_has_its_licence(described: Path, own_build: Path) -> None:
         ["workflows", "1", "39", "[mit](https://spdx.org/licenses/MIT)"],
     ]
     assert sum(int(row[2]) for row in rows[1:]) == manifest_of(described)["totals"]["samples"]
-    assert "[our-license-1.0](https://shop.example/license)" in section(text_of(described), "Licence")
+    assert "[our-license-1.0](https://shop.example/license)" in section(
+        text_of(described), "Licence"
+    )
     assert "No licence is given for the dataset" in section(text_of(own_build), "Licence")
     licences = {"scribe": "mit", "shop/*": "cc0-1.0", "shop/2026-*": "https://shop.example/l"}
-    found = [license_of(name, "scribe", licences) for name in ("a.csv", "shop/a.csv", "shop/2026-01.csv")]
+    found = [
+        license_of(name, "scribe", licences) for name in ("a.csv", "shop/a.csv", "shop/2026-01.csv")
+    ]
     assert found == ["mit", "cc0-1.0", "https://shop.example/l"]
     assert license_of("a.json", "mind2web", licences) == ""
 
 
 BAD: Final[dict[str, tuple[str, str]]] = {
-    "unknown licence": ("card.license=apache", "'apache' is no licence identifier of the Hub; did you mean"),
+    "unknown licence": (
+        "card.license=apache",
+        "'apache' is no licence identifier of the Hub; did you mean",
+    ),
     "other without a name": ("card.license=other", "needs card.license_name and card.license_link"),
     "name without other": ("card.license_name=mine", 'go with card.license = "other" only'),
     "licence of an unknown format": (
         'card.licenses={mind2wbe="mit"}',
         "no format 'mind2wbe'; did you mean 'mind2web'?",
     ),
-    "unknown licence of a source": ('card.licenses={mind2web="mitt"}', "card.licenses.mind2web = 'mitt' is no licence"),
-    "other licence of a source": ('card.licenses={mind2web="other"}', "give the URL of the licence's text"),
+    "unknown licence of a source": (
+        'card.licenses={mind2web="mitt"}',
+        "card.licenses.mind2web = 'mitt' is no licence",
+    ),
+    "other licence of a source": (
+        'card.licenses={mind2web="other"}',
+        "give the URL of the licence's text",
+    ),
     "licence that is no text": ("card.licenses={mind2web=1}", "expected str, got int"),
     "language": ("card.language=English", "'English' is not an ISO 639 code"),
-    "source dataset": ('card.source_datasets=["a b"]', "'a b' is not 'original' or a dataset of the Hub"),
+    "source dataset": (
+        'card.source_datasets=["a b"]',
+        "'a b' is not 'original' or a dataset of the Hub",
+    ),
     "url": ("card.url=shop.example", "'shop.example' is not a URL"),
     "version": ("card.version=v1", "'v1' is not a version as 1.0.0"),
     "date": ('card.published="soon"', "expected a date as 2026-01-31"),
     "no name": ("card.pretty_name=", "card.pretty_name is empty"),
     "two lines": ('card.pretty_name="a\\nb"', "card.pretty_name is one line"),
     "empty tag": ('card.tags=[""]', "'' is not a line of text"),
-    "template that is not there": ("card.template=nowhere.md", "cannot read nowhere.md: No such file"),
+    "template that is not there": (
+        "card.template=nowhere.md",
+        "cannot read nowhere.md: No such file",
+    ),
     "notes that are not there": ("card.notes=nowhere.md", "cannot read nowhere.md: No such file"),
     "unknown placeholder": (
         "card.template=unknown.md",
@@ -273,8 +325,14 @@ BAD: Final[dict[str, tuple[str, str]]] = {
     "yaml in a template": ("card.template=yaml.md", "begins with YAML"),
     "template in another encoding": ("card.template=latin.md", "is not UTF-8"),
     "notes without an end": ("card.notes=open.md", "open.md: the notes 'a' have no end"),
-    "end without notes": ("card.notes=close.md", "close.md, line 2: <!-- /notes --> without a beginning"),
-    "notes in notes": ("card.notes=nested.md", "line 2: <!-- notes: b --> before the end of the notes 'a'"),
+    "end without notes": (
+        "card.notes=close.md",
+        "close.md, line 2: <!-- /notes --> without a beginning",
+    ),
+    "notes in notes": (
+        "card.notes=nested.md",
+        "line 2: <!-- notes: b --> before the end of the notes 'a'",
+    ),
     "notes without a name": ("card.notes=nameless.md", "notes need a name of letters"),
     "notes twice": ("card.notes=double.md", "notes 'a' stand there twice"),
     "text without marks": ("card.notes=bare.md", "none between <!-- notes: NAME --> and"),
@@ -299,8 +357,8 @@ FILES: Final[dict[str, bytes]] = {
 def test_what_the_card_cannot_be_made_of_stops_before_work(
     what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A setting that the Hub would not take, a template or notes that cannot be used: a `ConfigError` that says what,
-    where and what to do, and nothing is written.
+    """A setting that the Hub would not take, a template or notes that cannot be used: a
+    `ConfigError` that says what, where and what to do, and nothing is written.
     """
     monkeypatch.chdir(tmp_path)
     for name, content in FILES.items():
@@ -312,10 +370,14 @@ def test_what_the_card_cannot_be_made_of_stops_before_work(
 
 
 def test_a_template_of_one_s_own(tmp_path: Path) -> None:
-    """It is filled and its hash is a setting, so that a changed one is named; no path of it is in the dataset."""
+    """It is filled and its hash is a setting, so that a changed one is named; no path of it is in
+    the dataset.
+    """
     template = tmp_path / "a-place-of-ours" / "mine.md"
     template.parent.mkdir()
-    template.write_text("# ${pretty_name}\n\n$samples samples for $$5.\n\n<!-- notes: ours --><!-- /notes -->\n")
+    template.write_text(
+        "# ${pretty_name}\n\n$samples samples for $$5.\n\n<!-- notes: ours --><!-- /notes -->\n"
+    )
     order = [little(tmp_path)], tmp_path / "out", f"card.template={template}"
     builds.build(*order)
     assert text_of(tmp_path / "out").split("---\n", 2)[2] == (
@@ -334,11 +396,15 @@ def test_a_template_of_one_s_own(tmp_path: Path) -> None:
 
 def test_the_shipped_template_uses_every_placeholder() -> None:
     """What the shipped template leaves out nobody would find; and there is a value for each."""
-    assert {name for name in PLACEHOLDERS if f"${name}" in CardTemplate.shipped().text} == PLACEHOLDERS
+    assert {
+        name for name in PLACEHOLDERS if f"${name}" in CardTemplate.shipped().text
+    } == PLACEHOLDERS
 
 
 def test_the_card_is_a_function_of_what_is_published(described: Path) -> None:
-    """From the manifest as it is read back and the tables of the statistics comes the same card, to the byte."""
+    """From the manifest as it is read back and the tables of the statistics comes the same card, to
+    the byte.
+    """
     manifest = manifest_of(described)
     assert markdown.render(manifest, tables_of(described)) == text_of(described)
     elsewhere = markdown.render(manifest, tables_of(described), "me/web")
@@ -346,17 +412,21 @@ def test_the_card_is_a_function_of_what_is_published(described: Path) -> None:
 
 
 def test_the_readme_shows_the_card_s_examples() -> None:
-    """The README's snippets for trainers are those of the card, which `make test-train` runs; its [card] table names
-    settings that there are, and its notes are read.
+    """The README's snippets for trainers are those of the card, which `make test-train` runs; its
+    [card] table names settings that there are, and its notes are read.
     """
     readme = (builds.ROOT / "README.md").read_text("utf-8")
     python = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-    shown = [code.replace('"$place"', '"demo-out/dataset"') for code in python.findall(CardTemplate.shipped().text)]
+    shown = [
+        code.replace('"$place"', '"demo-out/dataset"')
+        for code in python.findall(CardTemplate.shipped().text)
+    ]
     assert python.findall(readme) == shown
     assert len(shown) == 3
     (example,) = re.findall(r"^```toml\n(\[card\]\n.*?)^```", readme, re.MULTILINE | re.DOTALL)
     loaded = recipe.from_tables({"extends": "scribeagent-32k", **tomllib.loads(example)})
-    assert {name.lstrip("# ") for name in re.findall(r"^(?:# )?(\w+) = ", example, re.MULTILINE)} | {
+    assert {name.lstrip("# ") for name in re.findall(r"^(?:# )?(\w+) = ", example,
+    re.MULTILINE)} | {
         "license_name", "license_link",
     } == {each.name for each in fields(loaded.card)}  # fmt: skip
     (notes_shown,) = re.findall(r"^```markdown\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
@@ -366,7 +436,9 @@ def test_the_readme_shows_the_card_s_examples() -> None:
 
 
 def test_citation(described: Path, own_build: Path) -> None:
-    """The recipe's own BibTeX, or an entry of what is known: braces balance, and the fingerprint is in it."""
+    """The recipe's own BibTeX, or an entry of what is known: braces balance, and the fingerprint is
+    in it.
+    """
     entry = section(text_of(described), "Citation")
     assert "author = {Ann Example and Bo Example}," in entry
     assert "year = {2026}," in entry
@@ -391,8 +463,9 @@ def edit(out: Path, name: str, text: str) -> None:
 
 
 def test_notes_stay(tmp_path: Path) -> None:
-    """What is written between marks is in the card after a build over the same, over more recordings, and compacted;
-    a build takes it in without writing any data file, after which the hashes hold again and there is nothing to do.
+    """What is written between marks is in the card after a build over the same, over more
+    recordings, and compacted; a build takes it in without writing any data file, after which the
+    hashes hold again and there is nothing to do.
     """
     inputs, out = little(tmp_path), tmp_path / "out"
     builds.build([inputs], out)
@@ -401,7 +474,11 @@ def test_notes_stay(tmp_path: Path) -> None:
     edit(out, "limits", "Recorded in $HOME & <b>half</b> asleep.\n\n- really")
     edit(out, "about", "## Ours\n\n```sh\ncat\n```")
     (problem,) = verify.verify(out)
-    assert problem == "dataset/README.md: its notes were edited; run the build command again, which takes them in"
+    assert (
+        problem
+        == "dataset/README.md: its notes were edited; run the build command again, which takes "
+        "them in"
+    )
     written = text_of(out)
     builds.build([inputs], out)
     assert text_of(out) == written.replace(fingerprint, manifest_of(out)["fingerprint"]).replace(
@@ -413,11 +490,14 @@ def test_notes_stay(tmp_path: Path) -> None:
     stamps = builds.stamps(out / "dataset")
     builds.build([inputs], out)
     assert builds.stamps(out / "dataset") == stamps
-    builds.write_workflows(inputs / "b.jsonl", *(builds.workflow(n, steps=2) for n in range(20, 30)))
+    builds.write_workflows(
+        inputs / "b.jsonl", *(builds.workflow(n, steps=2) for n in range(20, 30))
+    )
     for compact in (False, True):
         builds.build([inputs], out, compact=compact)
         assert Notes.of_text(text_of(out), "card").parts == {
-            "limits": "Recorded in $HOME & <b>half</b> asleep.\n\n- really", "about": "## Ours\n\n```sh\ncat\n```",
+            "limits": "Recorded in $HOME & <b>half</b> asleep.\n\n- really",
+            "about": "## Ours\n\n```sh\ncat\n```",
         }  # fmt: skip
         assert verify.verify(out) == []
     again = tmp_path / "again"
@@ -428,15 +508,20 @@ def test_notes_stay(tmp_path: Path) -> None:
 
 
 def test_notes_of_a_file_are_written_there(tmp_path: Path) -> None:
-    """Where the recipe names a file, it decides; a card that was edited beside it stops the build with the names, and
-    nothing is lost; without the setting the card's own notes count again.
+    """Where the recipe names a file, it decides; a card that was edited beside it stops the build
+    with the names, and nothing is lost; without the setting the card's own notes count again.
     """
     file, out = tmp_path / "notes.md", tmp_path / "out"
-    file.write_text("Notes of the team.\r\n\r\n<!-- notes: privacy -->\r\nOne.\r\nTwo.\r\n<!-- /notes -->\r\n")
+    file.write_text(
+        "Notes of the team.\r\n\r\n<!-- notes: privacy -->\r\nOne.\r\nTwo.\r\n<!-- /notes -->\r\n"
+    )
     order = [little(tmp_path)], out, f"card.notes={file}"
     builds.build(*order)
     assert "<!-- notes: privacy -->\nOne.\nTwo.\n<!-- /notes -->" in text_of(out)
-    file.write_text("<!-- notes: privacy -->\nThree.\n<!-- /notes -->\n<!-- notes: mine -->\nFour.\n<!-- /notes -->\n")
+    file.write_text(
+        "<!-- notes: privacy -->\nThree.\n<!-- /notes -->\n<!-- notes: mine -->\nFour.\n<!-- "
+        "/notes -->\n"
+    )
     builds.build(*order)
     assert "Three." in section(text_of(out), "Privacy")
     assert text_of(out).endswith("```\n\n<!-- notes: mine -->\nFour.\n<!-- /notes -->\n")
@@ -446,12 +531,16 @@ def test_notes_of_a_file_are_written_there(tmp_path: Path) -> None:
         builds.build(*order)
     assert text_of(out) == edited
     builds.build(*order[:2])
-    assert Notes.of_text(text_of(out), "card").parts == {"about": "Five.", "privacy": "Three.", "mine": "Four."}
+    assert Notes.of_text(text_of(out), "card").parts == {
+        "about": "Five.",
+        "privacy": "Three.",
+        "mine": "Four.",
+    }
 
 
 def test_notes_outlive_the_card(tmp_path: Path) -> None:
-    """A card that is gone comes back with its notes; one whose marks were damaged stops the build before it does
-    anything, and one whose notes were emptied has none.
+    """A card that is gone comes back with its notes; one whose marks were damaged stops the build
+    before it does anything, and one whose notes were emptied has none.
     """
     inputs, out = little(tmp_path), tmp_path / "out"
     builds.build([inputs], out)
@@ -464,7 +553,9 @@ def test_notes_outlive_the_card(tmp_path: Path) -> None:
     whole = text_of(out)
     path.write_text(whole.replace("Ours.\n<!-- /notes -->", "Ours."))
     stamps = builds.stamps(out)
-    with pytest.raises(ConfigError, match=r"README.md, line \d+: .* before the end of the notes 'limits'"):
+    with pytest.raises(
+        ConfigError, match=r"README.md, line \d+: .* before the end of the notes 'limits'"
+    ):
         builds.build([inputs], out)
     stamps["work/last_build.json"] = builds.stamps(out)["work/last_build.json"]
     assert builds.stamps(out) == stamps
@@ -484,20 +575,27 @@ def test_other_changes_of_the_card_are_not_notes(own_build: Path, tmp_path: Path
     path = out / "dataset" / "README.md"
     path.write_text(path.read_text().replace("# Web workflows", "# My workflows"))
     assert verify.verify(out) == [
-        "dataset/README.md: not the content that the manifest says (sha256); remove it and build again"
+        (
+            "dataset/README.md: not the content that the manifest says (sha256); remove it and "
+            "build again"
+        )
     ]
 
 
-_texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("$<!->\n#"), max_size=60)
+_texts = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("$<!->\n#"), max_size=60
+)
 _notes = st.dictionaries(st.from_regex(r"[A-Za-z0-9_-]{1,12}", fullmatch=True), _texts, max_size=5)
 
 
 @given(_notes)
 def test_what_is_written_is_read_again(parts: dict[str, str]) -> None:
-    """Whatever people write between marks, but for marks, comes through a card unchanged, less white space at its
-    ends; and a card that is written twice is the same.
+    """Whatever people write between marks, but for marks, comes through a card unchanged, less
+    white space at its ends; and a card that is written twice is the same.
     """
-    parts = {name: text.strip() for name, text in parts.items() if text.strip() and "<!--" not in text}
+    parts = {
+        name: text.strip() for name, text in parts.items() if text.strip() and "<!--" not in text
+    }
     template = CardTemplate("# $samples\n\n<!-- notes: about -->\n<!-- /notes -->\n\nend\n")
     values = dict.fromkeys(PLACEHOLDERS, "x")
     text = template.filled(values, Notes(parts))

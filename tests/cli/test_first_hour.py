@@ -1,4 +1,6 @@
-"""The first hour of a new user: the wheel installed, the README's commands as written, a file written by hand."""
+"""The first hour of a new user: the wheel installed, the README's commands as written, a file
+written by hand.
+"""
 
 from __future__ import annotations
 
@@ -29,21 +31,29 @@ def shell(installed: Installed, folder: Path, command: str) -> subprocess.Comple
 
 
 def test_what_the_readme_says_of_installing_is_so() -> None:
-    """The extras that are named are those of the package but for its developers' ones, and the wheel has its name."""
+    """The extras that are named are those of the package but for its developers' ones, and the
+    wheel has its name.
+    """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     (named,) = re.findall(r"^The extras are (.*?)\. ", README, re.MULTILINE | re.DOTALL)
-    assert set(re.findall(r"`(\w+)`", named)) == set(project["optional-dependencies"]) - {"record", "test"}
+    assert set(re.findall(r"`(\w+)`", named)) == set(project["optional-dependencies"]) - {
+        "record",
+        "test",
+    }
     commands = "".join(blocks("shell"))
     assert f"stepmill-{project['version']}-*.whl" in commands
     asked = re.findall(r"\[([\w,]+)\]'", commands)
     assert asked
-    assert {extra for each in asked for extra in each.split(",")} <= set(project["optional-dependencies"])
+    assert {extra for each in asked for extra in each.split(",")} <= set(
+        project["optional-dependencies"]
+    )
 
 
 def test_the_first_hour(installed: Installed, tmp_path: Path) -> None:
-    """In a new environment: the README's first commands run as written; an example of a format is written, checked
-    and built; then a file written by hand with typical mistakes is checked, and each is told with file, line, key and
-    remedy; what could be read of it is built, and all of it is accounted for.
+    """In a new environment: the README's first commands run as written; an example of a format is
+    written, checked and built; then a file written by hand with typical mistakes is checked, and
+    each is told with file, line, key and remedy; what could be read of it is built, and all of it
+    is accounted for.
     """
     (tmp_path / "tests" / "recordings").mkdir(parents=True)
     (tmp_path / "tests" / "recordings" / "data").symlink_to(ROOT / "tests" / "recordings" / "data")
@@ -51,17 +61,25 @@ def test_the_first_hour(installed: Installed, tmp_path: Path) -> None:
         done = shell(installed, tmp_path, line)
         assert (done.returncode, "Traceback" in done.stderr) == (0, False), f"{line}: {done.stderr}"
     name = FORMATS["workflows"].example_name
-    done = shell(installed, tmp_path, f"stepmill example workflows > {name} && stepmill check {name}")
+    done = shell(
+        installed, tmp_path, f"stepmill example workflows > {name} && stepmill check {name}"
+    )
     assert "1 workflow, 2 steps, 2 with a target, 0 failed" in done.stdout
     written(tmp_path)
     checked = shell(installed, tmp_path, "stepmill check hand.jsonl")
     assert checked.returncode == 0
     for number, mistake in enumerate(MISTAKES, 2):
-        (said,) = [line for line in checked.stdout.splitlines() if line.strip().startswith(f"hand.jsonl:{number}: ")]
+        (said,) = [
+            line
+            for line in checked.stdout.splitlines()
+            if line.strip().startswith(f"hand.jsonl:{number}: ")
+        ]
         assert re.search(rf"\({mistake.reason}\)", said), said
         assert mistake.remedy in said.rpartition("); ")[2], said
         assert any(key in said for key in mistake.key.split("|")), said
     built = shell(
-        installed, tmp_path, "stepmill build hand.jsonl --out hand-out --workers 0 && stepmill verify hand-out"
+        installed,
+        tmp_path,
+        "stepmill build hand.jsonl --out hand-out --workers 0 && stepmill verify hand-out",
     )
     assert built.returncode == 0, built.stderr

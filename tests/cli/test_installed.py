@@ -1,4 +1,6 @@
-"""stepmill as it is installed: the wheel in an environment of its own, without extras (`tests.support.installed`)."""
+"""stepmill as it is installed: the wheel in an environment of its own, without extras
+(`tests.support.installed`).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,11 @@ WITHOUT: Final[Sequence[tuple[str, str, str]]] = (
     ("gcs", "gcsfs", "build gs://bucket/folder --out other"),
     ("gcs", "gcsfs", "verify gs://bucket/folder"),
     ("mistral", "mistral-common", "build in --out other --set vocabulary.name=mistral-v3-tekken"),
-    ("mistral", "mistral-common", "build in --out other --set prune.ratio_vocabulary=mistral-v3-tekken"),
+    (
+        "mistral",
+        "mistral-common",
+        "build in --out other --set prune.ratio_vocabulary=mistral-v3-tekken",
+    ),
     ("ray", "ray", "build in --out other --ray local"),
     ("report", "jinja2", "report out --out other/report.html"),
     ("s3", "s3fs", "build in --out s3://bucket/folder"),
@@ -66,7 +72,9 @@ WITH_ALL: Final[Sequence[str]] = (
 def folder(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Recordings ``in``, and what `WITH_ALL` left."""
     folder = tmp_path_factory.mktemp("installed")
-    builds.write_workflows(folder / "in" / "a.jsonl", *(builds.workflow(number) for number in range(20)))
+    builds.write_workflows(
+        folder / "in" / "a.jsonl", *(builds.workflow(number) for number in range(20))
+    )
     for line, done in zip(WITH_ALL, installed.in_one_process(WITH_ALL, folder), strict=True):
         asks = line.startswith("augment")  # a model that is not there
         assert done.code == asks, f"{line}: {done.err}"
@@ -81,10 +89,13 @@ def test_every_command_runs_without_any_extra(folder: Path) -> None:
 
 
 def test_every_extra_that_is_missing_is_named(installed: Installed, folder: Path) -> None:
-    """Whatever needs an extra stops before it begins, with exit code 2, and says which package of which extra is
-    missing and how to install it; every extra of the package that a command can use is asked for here.
+    """Whatever needs an extra stops before it begins, with exit code 2, and says which package of
+    which extra is missing and how to install it; every extra of the package that a command can use
+    is asked for here.
     """
-    (folder / "tokenizer.json").write_text(json.dumps({"model": {"type": "Unigram", "vocab": [["a", 0.0]]}}))
+    (folder / "tokenizer.json").write_text(
+        json.dumps({"model": {"type": "Unigram", "vocab": [["a", 0.0]]}})
+    )
     found = installed.in_one_process([line for *_, line in WITHOUT], folder)
     for (extra, package, line), done in zip(WITHOUT, found, strict=True):
         said = done.err.strip()
@@ -94,13 +105,29 @@ def test_every_extra_that_is_missing_is_named(installed: Installed, folder: Path
         assert len(said.splitlines()) == 1, f"{line}: {said}"
         made = [path.relative_to(folder) for path in folder.glob("other/*/samples")]
         assert not made, line
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
+        "optional-dependencies"
+    ]
     assert {extra for extra, *_ in WITHOUT} == set(extras) - OTHERS
 
 
 def test_what_the_message_says_installs_the_extra(installed: Installed, folder: Path) -> None:
-    """The command takes stepmill itself as installed and looks only for the packages of the extra."""
-    pip = [sys.executable, "-m", "pip", "--python", str(installed.bin / "python"), "install", "--no-index"]
+    """The command takes stepmill itself as installed and
+    looks only for the packages of the extra.
+    """
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(installed.bin / "python"),
+        "install",
+        "--no-index",
+    ]
     asked = [*pip, "stepmill[report]"]
-    done = subprocess.run(asked, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
-    assert re.search(r"No matching distribution found for (jinja2|vl-convert-python)", done.stderr), done.stderr
+    done = subprocess.run(
+        asked, cwd=folder, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert re.search(
+        r"No matching distribution found for (jinja2|vl-convert-python)", done.stderr
+    ), done.stderr

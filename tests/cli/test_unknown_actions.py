@@ -38,7 +38,9 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     record = {"workflow_id": "w", "objective": "Save what the list has", "steps": steps}
     (folder / "in.jsonl").write_text(json.dumps(record))
     out = str(folder / "out")
-    ran = CliRunner().invoke(cli, ["build", str(folder / "in.jsonl"), "--out", out, "--workers", "0"])
+    ran = CliRunner().invoke(
+        cli, ["build", str(folder / "in.jsonl"), "--out", out, "--workers", "0"]
+    )
     assert ran.exit_code == 0, ran.output
     (folder / "said").write_text(ran.output)
     return folder
@@ -66,7 +68,12 @@ def test_every_view_names_them_and_the_nearest(build: Path) -> None:
 def test_as_json(build: Path) -> None:
     """Programs get the word, the nearest kind and the count."""
     row = {"word": "klick", "nearest": "click", "steps": 2, "detail": NEAREST}
-    assert json.loads(run(build, "check", "IN", "--json"))["formats"]["workflows"]["unknown_actions"][0] == row
+    assert (
+        json.loads(run(build, "check", "IN", "--json"))["formats"]["workflows"]["unknown_actions"][
+            0
+        ]
+        == row
+    )
     assert json.loads(run(build, "inspect", "OUT", "--json"))["unknown_actions"][0] == row
     found = json.loads(run(build, "inspect", "OUT", "actions", "--json"))
     assert found["unknown"][0] == row
@@ -78,12 +85,18 @@ def test_what_is_trained_on(build: Path) -> None:
     """Known words make samples whose answers say everything; unknown ones are in their history."""
     export = build / "messages"
     run(build, "export", "OUT", "--out", str(export))
-    lines = [json.loads(line) for path in export.rglob("*.jsonl") for line in path.read_text().splitlines()]
+    lines = [
+        json.loads(line)
+        for path in export.rglob("*.jsonl")
+        for line in path.read_text().splitlines()
+    ]
     answers = {line["sample_id"]: line["messages"][-1]["content"] for line in lines}
     assert {id.rpartition("/")[2] for id in answers} == {"2", "4", "5", "8"}
     assert 'Description: Type "a\\n\\"b\\"" in "q"' in answers["workflows:w/4"]
     assert 'Description: Double click "Save" while holding Control' in answers["workflows:w/5"]
     assert 'Description: Double click "Save" with the right button' in answers["workflows:w/8"]
-    asked = next(line["messages"][-2]["content"] for line in lines if line["sample_id"].endswith("/8"))
+    asked = next(
+        line["messages"][-2]["content"] for line in lines if line["sample_id"].endswith("/8")
+    )
     assert "1.\nDescription: Klick" in asked
     assert "\nAction: klick_action\n" in asked

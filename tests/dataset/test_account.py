@@ -1,4 +1,6 @@
-"""The accounting is recomputed from the files: it fails when one row is removed by hand, wherever that is."""
+"""The accounting is recomputed from the files: it fails when one row is removed by hand, wherever
+that is.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +29,23 @@ from tests.support import builds
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small build in which things are dropped in every phase: two repeats, a conflict, long pages, a broken line."""
+    """A small build in which things are dropped in every phase: two repeats, a conflict, long
+    pages, a broken line.
+    """
     folder = tmp_path_factory.mktemp("accounting")
     records = [builds.workflow(number, steps=3) for number in range(40)]
     records[3]["steps"][1]["error"] = "no such button"
-    records[8]["steps"][0]["html"] = "<button id=b0>Order</button>" + "<p>one piece of text </p>" * 4000
-    records[5]["steps"] = [records[5]["steps"][0] | {"html": "<button id=b0>Order</button>" + "word " * 9000}]
+    records[8]["steps"][0]["html"] = (
+        "<button id=b0>Order</button>" + "<p>one piece of text </p>" * 4000
+    )
+    records[5]["steps"] = [
+        records[5]["steps"][0] | {"html": "<button id=b0>Order</button>" + "word " * 9000}
+    ]
     builds.write_workflows(folder / "in" / "a.jsonl", *records)
     other = builds.workflow(7) | {"objective": "Order something else with this id in the shop"}
-    builds.write_workflows(folder / "in" / "b.jsonl", records[1], records[2] | {"workflow_id": "again"}, other)
+    builds.write_workflows(
+        folder / "in" / "b.jsonl", records[1], records[2] | {"workflow_id": "again"}, other
+    )
     with (folder / "in" / "b.jsonl").open("a") as stream:
         stream.write('{"workflow_id": "broken", "objective": "Order", "steps": [}\n')
     (folder / "in" / "notes.txt").write_text("nothing recorded here")
@@ -52,27 +62,40 @@ def out(whole: Path, tmp_path: Path) -> Path:
 def errors(out: Path) -> dict[tuple[str, str], int]:
     """What does not add up: (unit, what) -> how many."""
     accounts = account.account(out)
-    return {(unit, what): found["count"] for unit in account.UNITS for what, found in accounts[unit]["errors"].items()}
+    return {
+        (unit, what): found["count"]
+        for unit in account.UNITS
+        for what, found in accounts[unit]["errors"].items()
+    }
 
 
 def ledger_without(out: Path, unit: str, workflow: str, reason: str = "") -> None:
     """Remove the first row of a unit, of or in a workflow, from the ledgers."""
     for path in sorted((out / "work" / "ledger").glob("*.arrow")):
         for i, row in enumerate(open_arrow(path).read_all().to_pylist()):
-            if (row["unit"], row["reason"]) == (unit, reason) and workflow in (row["id"], row["parent"]):
+            if (row["unit"], row["reason"]) == (unit, reason) and workflow in (
+                row["id"],
+                row["parent"],
+            ):
                 builds.without_row(path, i)
                 return
     raise AssertionError(f"no {unit} to remove")
 
 
 def test_a_build_with_drops_in_every_phase_balances(whole: Path) -> None:
-    """Whatever is dropped, quarantined, repeated, or in no known format: what was read is kept or dropped, once."""
+    """Whatever is dropped, quarantined, repeated, or in no known format: what was read is kept or
+    dropped, once.
+    """
     assert errors(whole) == {}
     accounts = account.account(whole)
-    reasons = {unit: {row["reason"]: row["count"] for row in accounts[unit]["reasons"]} for unit in account.UNITS}
+    reasons = {
+        unit: {row["reason"]: row["count"] for row in accounts[unit]["reasons"]}
+        for unit in account.UNITS
+    }
     assert reasons["workflow"] == {"duplicate_workflow": 2, "conflicting_id": 1, "no_samples": 1}
     assert reasons["step"] == {
-        "duplicate_workflow": 6, "failed_action": 1, "conflicting_id": 1, "too_many_chunks": 1, "over_context": 1,
+        "duplicate_workflow": 6, "failed_action": 1, "conflicting_id": 1, "too_many_chunks": 1,
+        "over_context": 1,
     }  # fmt: skip
     assert reasons["record"].keys() == {"workflow_dropped", "broken_json", "unknown_format"}
     assert accounts["step"]["read"] == 118 + 3 + 3 + 1
@@ -81,15 +104,23 @@ def test_a_build_with_drops_in_every_phase_balances(whole: Path) -> None:
 
 @pytest.mark.parametrize("unit", account.UNITS)
 def test_a_lost_line_about_what_was_read_is_found(out: Path, unit: str) -> None:
-    """Remove the one ledger row that says a thing was read, of any unit: what became of it has no beginning."""
+    """Remove the one ledger row that says a thing was read, of any unit: what became of it has no
+    beginning.
+    """
     ledger_without(out, unit, "workflows:w0")
-    expected = ("workflow", "made of no record") if unit == "record" else (unit, "in the dataset but never read")
+    expected = (
+        ("workflow", "made of no record")
+        if unit == "record"
+        else (unit, "in the dataset but never read")
+    )
     assert errors(out) == {expected: 1}
 
 
 @pytest.mark.parametrize("unit", ["workflow", "step", "sample"])
 def test_a_lost_drop_is_found(out: Path, unit: str) -> None:
-    """Remove the one ledger row that says why a thing was dropped: it is neither there nor dropped."""
+    """Remove the one ledger row that says why a thing was dropped:
+    it is neither there nor dropped.
+    """
     ledger_without(out, unit, "workflows:again", "duplicate_workflow")
     assert errors(out) == {(unit, "read but neither in the dataset nor dropped"): 1}
 
@@ -136,16 +167,27 @@ def spread(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for record in records:
             for number, step in enumerate(record["steps"]):
                 step["html"] += f"<p>{record['workflow_id']} {number} {'some text ' * 1500}</p>"
-        again = [builds.workflow(20 * part, steps=2) | {"workflow_id": f"again-{part}", "steps": records[0]["steps"]}]
+        again = [
+            builds.workflow(20 * part, steps=2)
+            | {"workflow_id": f"again-{part}", "steps": records[0]["steps"]}
+        ]
         builds.write_workflows(folder / "in" / f"{part}.jsonl", *records, *again)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index, "PART_ROWS", 30)
-        builds.build([folder / "in"], folder / "out", "fit.context=3200", "fit.max_chunks=1", "pack.shard_mb=1")
+        builds.build(
+            [folder / "in"],
+            folder / "out",
+            "fit.context=3200",
+            "fit.max_chunks=1",
+            "pack.shard_mb=1",
+        )
     return folder / "out"
 
 
 def test_the_accounts_are_the_same_in_groups_of_any_size(spread: Path, tmp_path: Path) -> None:
-    """One input shard at a time, some, or all at once: the same accounts, of a whole build and of a broken one."""
+    """One input shard at a time, some, or all at once: the same accounts, of a whole build and of a
+    broken one.
+    """
     assert len(storage.files(spread / "work" / "index", ".parquet")) > 5
     assert len(storage.files(spread / "dataset" / "data", ".arrow")) > 3
     whole = account.settle(spread)
@@ -155,11 +197,17 @@ def test_the_accounts_are_the_same_in_groups_of_any_size(spread: Path, tmp_path:
     out = Path(shutil.copytree(spread, tmp_path / "out"))
     first, *_, last = sorted((out / "dataset" / "data").rglob("train-*.arrow"))
     rows = open_arrow(first).read_all()
-    builds.rewrite(last, pa.concat_tables([rows.slice(0, 1), open_arrow(last).read_all()]))  # of another output shard
-    builds.without_row(max((out / "work" / "ledger").glob("*.arrow"), key=lambda path: path.stat().st_size), 5)
+    builds.rewrite(
+        last, pa.concat_tables([rows.slice(0, 1), open_arrow(last).read_all()])
+    )  # of another output shard
+    builds.without_row(
+        max((out / "work" / "ledger").glob("*.arrow"), key=lambda path: path.stat().st_size), 5
+    )
     builds.without_row(out / "work" / "ledger" / "index.arrow", 0)
     broken = account.settle(out)
-    assert broken.units["sample"]["errors"]["in the dataset twice"]["count"] == len(rows["sample_ids"][0])
+    assert broken.units["sample"]["errors"]["in the dataset twice"]["count"] == len(
+        rows["sample_ids"][0]
+    )
     assert set(broken.units["sample"]["errors"]) > {"in the dataset twice"}
 
     for folder, expected in ((spread, whole), (out, broken)):
@@ -171,8 +219,8 @@ def test_the_accounts_are_the_same_in_groups_of_any_size(spread: Path, tmp_path:
 
 
 def test_samples_in_several_chunks_balance(tmp_path: Path) -> None:
-    """Under the policy that keeps all chunks a sample is in the dataset once, however many they are; where one of
-    them is taken out, or put in again, it is missing, or there too often.
+    """Under the policy that keeps all chunks a sample is in the dataset once, however many they
+    are; where one of them is taken out, or put in again, it is missing, or there too often.
     """
     record = builds.workflow(0, steps=3)
     record["steps"][1]["html"] += "<p>some text of a long page</p>" * 800
@@ -186,10 +234,16 @@ def test_samples_in_several_chunks_balance(tmp_path: Path) -> None:
     long = "workflows:w0/2"
     assert ids.count(long) > 2
     assert errors(out) == {}
-    assert manifest["totals"]["samples"] == sum(split["samples"] for split in manifest["splits"].values()) == 3
+    assert (
+        manifest["totals"]["samples"]
+        == sum(split["samples"] for split in manifest["splits"].values())
+        == 3
+    )
 
     builds.without_row(path, ids.index(long))
-    assert set(errors(out)) == {(unit, "read but neither in the dataset nor dropped") for unit in ("step", "sample")}
+    assert set(errors(out)) == {
+        (unit, "read but neither in the dataset nor dropped") for unit in ("step", "sample")
+    }
     builds.rewrite(path, pa.concat_tables([table, table.slice(ids.index(long), 1)]))
     assert errors(out) == {("sample", "in the dataset twice"): 1}
 
@@ -214,21 +268,31 @@ def test_verify_names_the_work_file_that_is_not_what_it_was(out: Path, files: st
 
 
 def test_inspect_prints_the_accounts(whole: Path) -> None:
-    """`inspect` shows all four units, what was read, kept and dropped, each reason, and that it adds up."""
+    """`inspect` shows all four units, what was read, kept and dropped, each reason, and that it
+    adds up.
+    """
     text = CliRunner().invoke(cli, ["inspect", str(whole)]).output
     for unit, counts in account.account(whole).items():
         line = next(line.split() for line in text.splitlines() if line.startswith(f"{unit}s "))
-        assert line == [f"{unit}s", *(f"{counts[key]:,}" for key in ("read", "kept", "dropped")), "adds", "up"]
+        assert line == [
+            f"{unit}s",
+            *(f"{counts[key]:,}" for key in ("read", "kept", "dropped")),
+            "adds",
+            "up",
+        ]
         for drop in counts["reasons"]:
             line = [f"{unit}s", drop["stage"], drop["reason"], f"{drop['count']:,}"]
             assert line in [line.split() for line in text.splitlines()]
 
 
 def test_inspect_and_verify_print_what_does_not_add_up(out: Path) -> None:
-    """After a row was removed `inspect` that counts again says ERROR with an example, and `verify` ends with exit code
-    1; without, `inspect` shows what the manifest has.
+    """After a row was removed `inspect` that counts again says ERROR with an example, and `verify`
+    ends with exit code 1; without, `inspect` shows what the manifest has.
     """
-    assert "ERROR" not in CliRunner().invoke(cli, ["inspect", str(out), "overview", "--recount"]).output
+    assert (
+        "ERROR"
+        not in CliRunner().invoke(cli, ["inspect", str(out), "overview", "--recount"]).output
+    )
     ledger_without(out, "step", "workflows:w3", "failed_action")
     assert "ERROR" not in CliRunner().invoke(cli, ["inspect", str(out)]).output
     text = CliRunner().invoke(cli, ["inspect", str(out), "overview", "--recount"]).output
@@ -239,8 +303,12 @@ def test_inspect_and_verify_print_what_does_not_add_up(out: Path) -> None:
     assert "not what its report says" in result.output
 
 
-def test_a_crash_in_a_stage_costs_that_workflow_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stage that fails on one workflow: it is quarantined whole with its content, all others come out the same."""
+def test_a_crash_in_a_stage_costs_that_workflow_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stage that fails on one workflow: it is quarantined whole with its content, all others come
+    out the same.
+    """
     make = unroll._sample
 
     def crash(trail: Trail, mark: Mark, *rest: Any) -> Sample:
@@ -262,10 +330,16 @@ def test_a_crash_in_a_stage_costs_that_workflow_only(tmp_path: Path, monkeypatch
     (bad,) = account.quarantined(tmp_path / "out").to_dicts()
     assert (bad["id"], bad["stage"], bad["reason"]) == ("workflows:w3", "unroll", "stage_crashed")
     assert bad["detail"].startswith("ZeroDivisionError: planted")
-    assert [step["html"] for step in json.loads(bad["raw"])["steps"]] == [step["html"] for step in records[3]["steps"]]
-    kept = [(e.split, e.sample_id, e.input_ids.tolist(), e.labels.tolist()) for e in builds.emitted(tmp_path / "out")]
+    assert [step["html"] for step in json.loads(bad["raw"])["steps"]] == [
+        step["html"] for step in records[3]["steps"]
+    ]
+    kept = [
+        (e.split, e.sample_id, e.input_ids.tolist(), e.labels.tolist())
+        for e in builds.emitted(tmp_path / "out")
+    ]
     same = [
-        (e.split, e.sample_id, e.input_ids.tolist(), e.labels.tolist()) for e in builds.emitted(tmp_path / "without")
+        (e.split, e.sample_id, e.input_ids.tolist(), e.labels.tolist())
+        for e in builds.emitted(tmp_path / "without")
     ]
     assert sorted(kept) == sorted(same)
     dropped = account.ledger(tmp_path / "out").filter(pl.col("reason") == "stage_crashed")

@@ -1,5 +1,6 @@
-"""The last complete dataset is whole whatever befalls the next build: killed anywhere, out of room, on an object store,
-under a takedown list; and a file of it that was damaged is found by the next build.
+"""The last complete dataset is whole whatever befalls the next build: killed anywhere, out of room,
+on an object store, under a takedown list; and a file of it that was damaged is found by the next
+build.
 """
 
 from __future__ import annotations
@@ -33,18 +34,26 @@ LISTED: Final = 'takedown.domains=["shop5.example"]'
 
 def first(inputs: Path) -> None:
     for name, start in (("a", 0), ("b", 20)):
-        builds.write_workflows(inputs / f"{name}.jsonl", *(builds.workflow(start + n, steps=2) for n in range(20)))
+        builds.write_workflows(
+            inputs / f"{name}.jsonl", *(builds.workflow(start + n, steps=2) for n in range(20))
+        )
 
 
 def second(inputs: Path) -> None:
     """One file changes, and one comes."""
-    builds.write_workflows(inputs / "b.jsonl", *(builds.workflow(20 + n, steps=2) for n in range(16)))
-    builds.write_workflows(inputs / "c.jsonl", *(builds.workflow(60 + n, steps=2) for n in range(20)))
+    builds.write_workflows(
+        inputs / "b.jsonl", *(builds.workflow(20 + n, steps=2) for n in range(16))
+    )
+    builds.write_workflows(
+        inputs / "c.jsonl", *(builds.workflow(60 + n, steps=2) for n in range(20))
+    )
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``in`` as it is on the second night, ``out`` built on the first, ``expected`` on both; to be looked at only."""
+    """``in`` as it is on the second night, ``out`` built on the first, ``expected`` on both; to be
+    looked at only.
+    """
     folder = tmp_path_factory.mktemp("nights")
     first(folder / "in")
     builds.build([folder / "in"], folder / "out", *SMALL)
@@ -65,21 +74,27 @@ KILLS: Final = {
     "in packing": "ArrowWriter.add_batch = kill_at(1, ArrowWriter.add_batch)",
     "before it is accepted": """
 from etl.dataset import candidate
-candidate.write_json = kill_at(1, candidate.write_json, when=lambda path, value: path.name == "accepted.json")
+is_accepted = lambda path, value: path.name == "accepted.json"
+candidate.write_json = kill_at(1, candidate.write_json, when=is_accepted)
 """,
 }
-"""Where -> what a driver does so that the build kills itself there; the complete dataset has not been touched then."""
+"""Where -> what a driver does so that the build kills itself there; the complete dataset has not
+been touched then.
+"""
 
 
 @pytest.mark.parametrize("where", KILLS)
 def test_a_killed_night_leaves_the_last_one(night: Path, where: str) -> None:
-    """Killed at this point of the second night: the dataset and its work files are those of the first, to the byte, and
-    `verify` is content; the same command completes it, to the bytes of a night without interruption.
+    """Killed at this point of the second night: the dataset and its work files are those of the
+    first, to the byte, and `verify` is content; the same command completes it, to the bytes of a
+    night without interruption.
     """
     out = night / "out"
     before = builds.contents(out / "dataset")
     settings = [part for setting in SMALL for part in ("--set", setting)]
-    done = killed(night, KILLS[where], "build", night / "in", "--out", out, "--workers", "0", *settings)
+    done = killed(
+        night, KILLS[where], "build", night / "in", "--out", out, "--workers", "0", *settings
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert builds.contents(out / "dataset") == before
     assert verify(out) == []
@@ -91,13 +106,18 @@ def test_a_killed_night_leaves_the_last_one(night: Path, where: str) -> None:
 def unused(out: Path) -> dict[str, str]:
     """Work files of inputs that are gone."""
     every = builds.contents(out)
-    return {name: every[name] for name in (storage.relative(path, out) for path in state.stale(out))}
+    return {
+        name: every[name] for name in (storage.relative(path, out) for path in state.stale(out))
+    }
 
 
 @pytest.mark.parametrize("at", [1, 2, 4, 7, 11, 16])
-def test_a_switch_that_was_interrupted_is_completed(night: Path, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Interrupted at one of the moves by which the new dataset takes its place: there is no manifest that lies, and the
-    next run completes the switch without building anything, even if its gates would have rejected it.
+def test_a_switch_that_was_interrupted_is_completed(
+    night: Path, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupted at one of the moves by which the new dataset takes its place: there is no
+    manifest that lies, and the next run completes the switch without building anything, even if its
+    gates would have rejected it.
     """
     out = night / "out"
     moves = 0
@@ -116,7 +136,9 @@ def test_a_switch_that_was_interrupted_is_completed(night: Path, at: int, monkey
     monkeypatch.setattr(storage, "move", real)
     if (out / state.MANIFEST).exists():
         names = read_json(out / state.MANIFEST)["files"]
-        assert {name: digest for name, digest in builds.contents(out).items() if name in names} == names
+        assert {
+            name: digest for name, digest in builds.contents(out).items() if name in names
+        } == names
     assert candidate.go_on(out)
     assert builds.contents(out / "dataset") == builds.contents(night / "expected" / "dataset")
     assert verify(out) == []
@@ -125,8 +147,8 @@ def test_a_switch_that_was_interrupted_is_completed(night: Path, at: int, monkey
 
 
 def test_a_night_in_slices(night: Path) -> None:
-    """Read and packed by two slices each, beside the last complete dataset: that stays until the night is finished,
-    which has the bytes of a night in one piece.
+    """Read and packed by two slices each, beside the last complete dataset: that stays until the
+    night is finished, which has the bytes of a night in one piece.
     """
     out = night / "out"
     before = builds.contents(out / "dataset")
@@ -147,8 +169,8 @@ def test_a_night_in_slices(night: Path) -> None:
 
 
 def test_shards_that_stay_are_not_touched(night: Path) -> None:
-    """Through a rejected night and the accepted one after it, files of output shards that do not change keep inode and
-    time; the rejected dataset shares them and takes no room for them.
+    """Through a rejected night and the accepted one after it, files of output shards that do not
+    change keep inode and time; the rejected dataset shares them and takes no room for them.
     """
     out = night / "out"
     (night / "in" / "b.jsonl").unlink()
@@ -162,7 +184,9 @@ def test_shards_that_stay_are_not_touched(night: Path) -> None:
     assert {name: builds.stamps(out / "dataset" / "data")[name] for name in before} == before
 
 
-def test_a_night_without_room_leaves_the_last_one(night: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_night_without_room_leaves_the_last_one(
+    night: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An error while the statistics are written: what is complete stays, and commands say so."""
     from etl.build import finish
 
@@ -192,11 +216,23 @@ DAMAGE: Final[dict[str, tuple[str, Callable[[Path], object], str]]] = {
         lambda path: path.write_bytes(path.read_bytes() + b"x"),
         "bytes, and had",
     ),
-    "a shard has another byte": ("dataset/data/*/train-*.arrow", flip, "its content is another one"),
+    "a shard has another byte": (
+        "dataset/data/*/train-*.arrow",
+        flip,
+        "its content is another one",
+    ),
     "a shard is gone": ("dataset/data/*/train-*.arrow", lambda path: path.unlink(), "it is gone"),
-    "statistics": ("dataset/stats/domains.parquet", lambda path: path.write_bytes(b"x"), "bytes, and had"),
+    "statistics": (
+        "dataset/stats/domains.parquet",
+        lambda path: path.write_bytes(b"x"),
+        "bytes, and had",
+    ),
     "a listing": ("dataset/stats/samples/*/train-*.parquet", flip, "its content is another one"),
-    "the card": ("dataset/README.md", lambda path: path.write_text(path.read_text() + "x"), "bytes, and had"),
+    "the card": (
+        "dataset/README.md",
+        lambda path: path.write_text(path.read_text() + "x"),
+        "bytes, and had",
+    ),
     "samples": ("work/samples/*.arrow", flip, "its content is another one"),
     "a ledger": ("work/ledger/*.arrow", lambda path: path.unlink(), "it is gone"),
     "a report": ("work/samples/*.json", lambda path: path.unlink(), "it is gone"),
@@ -207,9 +243,12 @@ DAMAGE: Final[dict[str, tuple[str, Callable[[Path], object], str]]] = {
 
 
 @pytest.mark.parametrize("what", DAMAGE)
-def test_damage_is_found_by_the_next_build(made: Path, tmp_path: Path, what: str, capsys: Any) -> None:
-    """A file that was changed, cut or removed behind the build's back: the same command names it, makes it again, and
-    all bytes are those of before; `verify` is content, and the run after that has nothing to do.
+def test_damage_is_found_by_the_next_build(
+    made: Path, tmp_path: Path, what: str, capsys: Any
+) -> None:
+    """A file that was changed, cut or removed behind the build's back: the same command names it,
+    makes it again, and all bytes are those of before; `verify` is content, and the run after that
+    has nothing to do.
     """
     out = Path(shutil.copytree(made / "expected", tmp_path / "out"))
     builds.build([made / "in"], out, *SMALL)  # a copy has other times, which is no damage
@@ -232,8 +271,9 @@ def test_damage_is_found_by_the_next_build(made: Path, tmp_path: Path, what: str
 
 
 def test_a_takedown_that_fails_gates_leaves_nothing(night: Path) -> None:
-    """A night with a takedown list that is rejected: the last complete dataset held what is listed, and is gone; it is
-    in no file that is kept; drift is still measured against what it was. A list that takes nothing leaves it.
+    """A night with a takedown list that is rejected: the last complete dataset held what is listed,
+    and is gone; it is in no file that is kept; drift is still measured against what it was. A list
+    that takes nothing leaves it.
     """
     out = night / "out"
     nothing = 'takedown.domains=["nowhere.example"]'
@@ -253,7 +293,9 @@ def test_a_takedown_that_fails_gates_leaves_nothing(night: Path) -> None:
 
 
 def test_a_takedown_reaches_a_rejected_build(night: Path) -> None:
-    """What lies in the candidate of a night before is taken down with the rest, whether or not it is accepted."""
+    """What lies in the candidate of a night before is taken down with the rest, whether or not it
+    is accepted.
+    """
     out = night / "out"
     with pytest.raises(GateError):
         builds.build([night / "in"], out, *SMALL, "gates.min_samples=1000")
@@ -266,12 +308,15 @@ def holding(out: Path, text: str) -> list[str]:
     """Files with a text, but for those that hold the list."""
     lists = {"takedown.json", "order.json"}
     found = [path for path in out.rglob("*") if path.is_file() and path.name not in lists]
-    return [path.relative_to(out).as_posix() for path in found if text.encode() in path.read_bytes()]
+    return [
+        path.relative_to(out).as_posix() for path in found if text.encode() in path.read_bytes()
+    ]
 
 
 def test_a_failed_night_in_a_bucket(s3: Server, made: Path, tmp_path: Path) -> None:
-    """On an object store: rejected, the objects of the dataset are the same, not even written again, and the candidate
-    is whole; accepted, all bytes are those of a local build, and no candidate is left.
+    """On an object store: rejected, the objects of the dataset are the same, not even written
+    again, and the candidate is whole; accepted, all bytes are those of a local build, and no
+    candidate is left.
     """
     out = location(f"s3://{BUCKET}/nightly/out")
     first(tmp_path / "in")
@@ -298,8 +343,9 @@ def objects(server: Server, folder: str) -> dict[str, Any]:
 
 
 def test_what_lists_came_to_is_of_each_build(night: Path) -> None:
-    """Entries that match nothing are noted with the build that they are of: a rejected one has its own, those of the
-    complete one stay as they are; accepted, it brings them, and a build without such a list has none.
+    """Entries that match nothing are noted with the build that they are of: a rejected one has its
+    own, those of the complete one stay as they are; accepted, it brings them, and a build without
+    such a list has none.
     """
     out, excluded = night / "out", 'exclude.domains=["no.example"]'
     noted = Path("work") / "unmatched.json"

@@ -1,4 +1,6 @@
-"""Outcomes: what a dataset holds of failed workflows and of repeated steps is said wherever one looks."""
+"""Outcomes: what a dataset holds of failed workflows and of repeated steps is said wherever one
+looks.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from tests.support import builds
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four workflows of three steps: a success, a failure that clicks the same again, a half success, an unknown."""
+    """Four workflows of three steps: a success, a failure that clicks the same again, a half
+    success, an unknown.
+    """
     folder = tmp_path_factory.mktemp("outcomes")
     records: list[dict[str, Any]] = [builds.workflow(number, steps=3) for number in range(4)]
     for record, reward in zip(records, (1.0, 0.0, 0.5, None), strict=True):
@@ -30,7 +34,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_outcomes_add_up(built: Path) -> None:
-    """The manifest, the published table and the listing agree: samples by reward, and those that repeat a step."""
+    """The manifest, the published table and the listing agree: samples by reward, and those that
+    repeat a step.
+    """
     manifest = read_json(built / "dataset" / "manifest.json")
     groups = outcomes.by_reward(manifest["outcomes"])
     counted = {name: (of["samples"], of["repeats"]) for name, of in groups.items()}
@@ -51,7 +57,9 @@ def test_outcomes_add_up(built: Path) -> None:
 
 
 def test_outcomes_are_said_in_overview_and_card(built: Path) -> None:
-    """Whoever looks sees how many samples are of failed workflows, which setting leaves them out, and repeats."""
+    """Whoever looks sees how many samples are of failed workflows, which setting leaves them out,
+    and repeats.
+    """
     failed = "6 of 12 samples (50.0%) are of workflows that did not succeed"
     repeats = "1 of 12 samples (8.3%) repeat the step before."
     shown = overview.text(overview.view(place_of(built)), built)
@@ -68,14 +76,18 @@ def test_known_success_and_no_knowledge_are_told_apart(built: Path) -> None:
     """Only successes: that is said; no reward known: nothing is."""
     rows = read_json(built / "dataset" / "manifest.json")["outcomes"]
     good = [row for row in rows if row["reward"] in ("1 or more", "unknown")]
-    assert outcomes.sentences({"outcomes": good}) == ["All workflows whose reward is known succeeded (3 of 6 samples)."]
+    assert outcomes.sentences({"outcomes": good}) == [
+        "All workflows whose reward is known succeeded (3 of 6 samples)."
+    ]
     unknown = [row for row in rows if row["reward"] == "unknown"]
     assert outcomes.sentences({"outcomes": unknown}) == []
     assert outcomes.sentences(json.loads("{}")) == []
 
 
 def test_the_card_shows_one_sample(built: Path) -> None:
-    """The card holds the first sample of the first file as the model sees it: prompt, and the completion whole."""
+    """The card holds the first sample of the first file as the model sees it: prompt, and the
+    completion whole.
+    """
     manifest = read_json(built / "dataset" / "manifest.json")
     shown = manifest["card"]["example"]
     card = (built / "dataset" / "README.md").read_text()

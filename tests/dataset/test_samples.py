@@ -37,7 +37,10 @@ def folder(tmp_path: Path) -> Path:
 
 def _sample(number: int, row: int) -> Sample:
     return replace(
-        BLANK, sample_id=f"{number}/{row}", observation=f"<p>{row} of {number}</p>" * (row % 5), history=("a", "b")
+        BLANK,
+        sample_id=f"{number}/{row}",
+        observation=f"<p>{row} of {number}</p>" * (row % 5),
+        history=("a", "b"),
     )
 
 
@@ -55,8 +58,12 @@ def _opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def _rows(seed: int, share: float = 0.6) -> pl.DataFrame:
-    every = [(f"file-{number}", row, 10 * (row % 5)) for number in range(FILES) for row in range(ROWS)]
-    frame = pl.DataFrame(every, {"shard": pl.String, "row": pl.Int64, "chars": pl.Int64}, orient="row")
+    every = [
+        (f"file-{number}", row, 10 * (row % 5)) for number in range(FILES) for row in range(ROWS)
+    ]
+    frame = pl.DataFrame(
+        every, {"shard": pl.String, "row": pl.Int64, "chars": pl.Int64}, orient="row"
+    )
     return frame.sample(fraction=share, shuffle=True, seed=seed)
 
 
@@ -64,8 +71,8 @@ def _rows(seed: int, share: float = 0.6) -> pl.DataFrame:
 def test_samples_come_in_the_order_asked_for_whatever_the_window(
     folder: Path, window: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is lost, repeated or reordered, also where a window is smaller than a sample or holds all of them, and
-    the samples are those that were written.
+    """Nothing is lost, repeated or reordered, also where a window is smaller than a sample or holds
+    all of them, and the samples are those that were written.
     """
     monkeypatch.setattr("etl.dataset.samples._WINDOW_CHARS", window)
     for seed in range(3):
@@ -76,13 +83,17 @@ def test_samples_come_in_the_order_asked_for_whatever_the_window(
 
 
 def test_a_file_is_opened_once_in_a_window(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However the rows are mixed: with one window for all, as many files are opened as there are."""
+    """However the rows are mixed: with one window for all,
+    as many files are opened as there are.
+    """
     opened = _opened(monkeypatch)
     assert len(list(gather(_rows(1, 1.0), folder))) == FILES * ROWS
     assert sorted(opened) == [f"file-{number}" for number in range(FILES)]
 
 
-def test_no_more_samples_are_held_than_a_window_has(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_samples_are_held_than_a_window_has(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Asked for one sample, the files of its window are read and no others."""
     monkeypatch.setattr("etl.dataset.samples._WINDOW_CHARS", 50)
     opened = _opened(monkeypatch)
@@ -92,11 +103,16 @@ def test_no_more_samples_are_held_than_a_window_has(folder: Path, monkeypatch: p
     assert opened == ["file-0"]
 
 
-def test_samples_lie_in_the_order_in_which_packing_wants_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Samples of an input are in the order of their hash under the recipe's seed, with their light rows in the same;
-    where they are not, because runs are short, the dataset is the same to the byte.
+def test_samples_lie_in_the_order_in_which_packing_wants_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Samples of an input are in the order of their hash under the recipe's seed, with their light
+    rows in the same; where they are not, because runs are short, the dataset is the same to the
+    byte.
     """
-    builds.write_workflows(tmp_path / "in.jsonl", *(builds.workflow(number, steps=3) for number in range(40)))
+    builds.write_workflows(
+        tmp_path / "in.jsonl", *(builds.workflow(number, steps=3) for number in range(40))
+    )
     orders = {}
     for name, run in (("long", RUN_CHARS), ("short", 1)):
         monkeypatch.setattr("etl.build.samples.RUN_CHARS", run)
@@ -109,4 +125,6 @@ def test_samples_lie_in_the_order_in_which_packing_wants_them(tmp_path: Path, mo
     assert orders["long"] == sorted(orders["long"], key=lambda id: order_hash(id, 7))
     assert orders["short"] != orders["long"]
     assert set(orders["short"]) == set(orders["long"])
-    assert builds.contents(tmp_path / "long" / "dataset") == builds.contents(tmp_path / "short" / "dataset")
+    assert builds.contents(tmp_path / "long" / "dataset") == builds.contents(
+        tmp_path / "short" / "dataset"
+    )

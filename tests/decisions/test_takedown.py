@@ -1,4 +1,6 @@
-"""Takedown: nothing is left of what is on the list but ids in the ledger; what is not touched is not built again."""
+"""Takedown: nothing is left of what is on the list but ids in the ledger; what is not touched is
+not built again.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,10 @@ from schemas.reasons import TAKEN_DOWN
 from tests.support import builds
 
 SMALL: Final = ("pack.shard_mb=1", "split.test=0.2", "fit.context=4096")
-LIST: Final = ('takedown.workflows=["workflows:w3", "w24", "broken1"]', 'takedown.domains=["shop5.example"]')
+LIST: Final = (
+    'takedown.workflows=["workflows:w3", "w24", "broken1"]',
+    'takedown.domains=["shop5.example"]',
+)
 SECRET: Final = "XYZZY"
 """In every text of a workflow that the list takes down, and nowhere else."""
 
@@ -55,9 +60,14 @@ def night(folder: Path, number: int) -> None:
         with (folder / "1a.jsonl").open("a") as stream:
             stream.write(f'{{"workflow_id": "broken1", "objective": "{SECRET}", "steps": 5}}\n')
             stream.write(f'{{"workflow_id": "w3", "objective": 5, "website": "{SECRET}"}}\n')
-            stream.write(f'{{"workflow_id": "x", "objective": 5, "steps": "https://WWW.Shop5.example/ {SECRET}"}}\n')
+            stream.write(
+                f'{{"workflow_id": "x", "objective": 5, "steps": "https://WWW.Shop5.example/ '
+                f'{SECRET}"}}\n'
+            )
             stream.write('{"workflow_id": "w31", "objective": "fine", "steps": 5}\n')
-        write(folder / "1b.jsonl", *(builds.workflow(n, steps=2) for n in range(50, 70) if n % 7 != 5))
+        write(
+            folder / "1b.jsonl", *(builds.workflow(n, steps=2) for n in range(50, 70) if n % 7 != 5)
+        )
     else:
         mixed = secret(24)
         mixed["steps"].append(secret(26)["steps"][0])
@@ -65,8 +75,18 @@ def night(folder: Path, number: int) -> None:
         one_step["steps"][1]["url"] = "https://shop5.example:8080/basket"
         plain = (builds.workflow(n, steps=2) for n in range(71, 90) if n % 7 != 5)
         copies = (secret(3, workflow_id="another"), secret(3), secret(12, workflow_id="w12"))
-        write(folder / "2a.jsonl", mixed, one_step, secret(200, website="shop5.example"), *copies, *plain)
-        write(folder / "2b.jsonl", *(builds.workflow(n, steps=2) for n in range(91, 110) if n % 7 != 5))
+        write(
+            folder / "2a.jsonl",
+            mixed,
+            one_step,
+            secret(200, website="shop5.example"),
+            *copies,
+            *plain,
+        )
+        write(
+            folder / "2b.jsonl",
+            *(builds.workflow(n, steps=2) for n in range(91, 110) if n % 7 != 5),
+        )
 
 
 def write(path: Path, *records: dict[str, Any]) -> None:
@@ -75,7 +95,10 @@ def write(path: Path, *records: dict[str, Any]) -> None:
 
 def data_of(out: Path) -> dict[str, dict[str, tuple[int, int]]]:
     """Stamps of all that is built of inputs and samples."""
-    return {name: builds.stamps(out / name) for name in ("work/samples", "work/light", "work/ledger/", "dataset/data")}
+    return {
+        name: builds.stamps(out / name)
+        for name in ("work/samples", "work/light", "work/ledger/", "dataset/data")
+    }
 
 
 def holding(out: Path, text: str) -> list[str]:
@@ -97,7 +120,9 @@ def decoded(out: Path, vocabulary: Any) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Inputs ``in`` and a build ``out`` of them by two nights, without a list; a third file was there and is gone."""
+    """Inputs ``in`` and a build ``out`` of them by two nights, without a list; a third file was
+    there and is gone.
+    """
     folder = tmp_path_factory.mktemp("takedown")
     night(folder / "in", 1)
     write(folder / "in" / "gone.jsonl", secret(33), secret(24, workflow_id="w24"))
@@ -124,8 +149,9 @@ def copy(after: Path, tmp_path: Path) -> Path:
 
 
 def test_nothing_is_left_but_ids(before: Path, after: Path) -> None:
-    """Before, texts of what is to be taken down are in files of every kind; after, in none, nor in any token, and what
-    was made of an input that is gone is gone. What was not on the list is all there.
+    """Before, texts of what is to be taken down are in files of every kind; after, in none, nor in
+    any token, and what was made of an input that is gone is gone. What was not on the list is all
+    there.
     """
     out = after / "out"
     was = {name.split("/")[1] for name in holding(before / "out", SECRET)}
@@ -134,17 +160,21 @@ def test_nothing_is_left_but_ids(before: Path, after: Path) -> None:
     vocabulary = builds.prepared([before / "in"], out, *SMALL).recipe.packed.encoder.vocabulary
     assert any(SECRET in text for text in decoded(before / "out", vocabulary))
     assert not any(SECRET in text for text in decoded(out, vocabulary))
-    assert [name for name in holding(out, "shop5.example") if "order.json" not in name] == ["work/takedown.json"]
+    assert [name for name in holding(out, "shop5.example") if "order.json" not in name] == [
+        "work/takedown.json"
+    ]
     assert state.stale(out) == []
     assert state.stale(before / "out") != []
     names = {row.sample_id for row in builds.emitted(out)}
-    assert names == {f"workflows:w{n}/{step}" for n in (*range(20), *range(50, 70), *range(71, 90), *range(91, 110))
+    assert names == {f"workflows:w{n}/{step}" for n in (*range(20), *range(50, 70), *range(71, 90),
+    *range(91, 110))
                      if n % 7 != 5 and n != 3 for step in (1, 2)}  # fmt: skip
 
 
 def test_the_ledger_keeps_ids_and_the_accounts_add_up(after: Path) -> None:
-    """Each workflow that was taken down, and each of its steps, is in the ledger as read and as dropped, without
-    domain; the accounts add up; statistics have its numbers under no domain; the manifest has but the list's hash.
+    """Each workflow that was taken down, and each of its steps, is in the ledger as read and as
+    dropped, without domain; the accounts add up; statistics have its numbers under no domain; the
+    manifest has but the list's hash.
     """
     out = after / "out"
     rows = account.ledger(out)
@@ -152,15 +182,21 @@ def test_the_ledger_keeps_ids_and_the_accounts_add_up(after: Path) -> None:
     flows = set(taken.filter(pl.col("unit") == "workflow")["id"])
     expected = "w3 w3~2 w3~3 w5 w12 w19 w24 w25 w200 another".split()
     assert flows == {f"workflows:{name}" for name in expected}
-    lines = rows.filter(pl.col("id").is_in(taken["id"].to_list()) | pl.col("parent").is_in(list(flows)))
+    lines = rows.filter(
+        pl.col("id").is_in(taken["id"].to_list()) | pl.col("parent").is_in(list(flows))
+    )
     assert set(lines["domain"]) == {""}
     assert set(taken["detail"]) == {"", "its workflow was dropped", COPY}
     assert set(taken.filter(pl.col("detail") == COPY)["id"]) == {"workflows:another"}
     assert all(counts["errors"] == {} for counts in account.account(out).values())
     manifest = read_json(out / state.MANIFEST)
     assert manifest["takedown"] == kept(out / "work").fingerprint != ""
-    assert manifest["figures"]["drop_rate"] == 4 / (manifest["totals"]["samples"] + 4)  # the four broken records
-    stats = {path.stem: pl.read_parquet(path) for path in (out / "dataset" / "stats").glob("*.parquet")}
+    assert manifest["figures"]["drop_rate"] == 4 / (
+        manifest["totals"]["samples"] + 4
+    )  # the four broken records
+    stats = {
+        path.stem: pl.read_parquet(path) for path in (out / "dataset" / "stats").glob("*.parquet")
+    }
     assert "" not in set(stats["domains"]["domain"])
     drops = stats["drops"].filter(pl.col("reason") == TAKEN_DOWN)
     assert dict(drops.select("unit", "count").iter_rows()) == {"workflow": 12, "step": 25}
@@ -168,8 +204,8 @@ def test_the_ledger_keeps_ids_and_the_accounts_add_up(after: Path) -> None:
 
 
 def test_quarantined_bytes_that_name_it_are_gone(after: Path) -> None:
-    """Of three broken records that name an id or a domain of the list the lines are kept, and nothing else; a broken
-    record of a longer id keeps its bytes.
+    """Of three broken records that name an id or a domain of the list the lines are kept, and
+    nothing else; a broken record of a longer id keeps its bytes.
     """
     rows = {row["id"]: row for row in account.quarantined(after / "out").iter_rows(named=True)}
     stripped = {id for id, row in rows.items() if row["reason"] == TAKEN_DOWN}
@@ -177,31 +213,41 @@ def test_quarantined_bytes_that_name_it_are_gone(after: Path) -> None:
     assert stripped == {id for id, row in rows.items() if not row["raw"] and not row["detail"]}
     (whole,) = (row for id, row in rows.items() if id not in stripped)
     assert b'"w31"' in whole["raw"]
-    ledger = account.ledger(after / "out").filter(pl.col("id").is_in(list(stripped)) & (pl.col("reason") != ""))
+    ledger = account.ledger(after / "out").filter(
+        pl.col("id").is_in(list(stripped)) & (pl.col("reason") != "")
+    )
     assert set(ledger["reason"]) == {"wrong_type"}
     assert set(ledger["detail"]) == {""}
 
 
 def test_it_is_the_build_from_nothing(after: Path, tmp_path: Path) -> None:
-    """With the same generations and list, a build from nothing is the same to the byte: the dataset, and in the work
-    folder all but reports of inputs that the list did not touch, which say under which list they were built.
+    """With the same generations and list, a build from nothing is the same to the byte: the
+    dataset, and in the work folder all but reports of inputs that the list did not touch, which say
+    under which list they were built.
     """
     out = after / "out"
     given = Generations.from_json(read_json(out / state.MANIFEST)["generations"])
     builds.build([after / "in"], tmp_path / "out", *SMALL, *LIST, given=given)
     assert builds.contents(tmp_path / "out" / "dataset") == builds.contents(out / "dataset")
-    notes = {f"work/{name}" for name in ("order.json", "remembered.json", "stamps.json", "last_build.json")}
+    notes = {
+        f"work/{name}"
+        for name in ("order.json", "remembered.json", "stamps.json", "last_build.json")
+    }
     notes.add("work/locks/.guard")
     fresh, grown = builds.contents(tmp_path / "out"), builds.contents(out)
     assert set(fresh) - notes == set(grown) - notes
     differing = {name for name in fresh if name not in notes and fresh[name] != grown[name]}
-    reports = {f"work/samples/{key}.json" for key, r in builds.inputs_of(out).items() if r["name"][1:] == "b.jsonl"}
+    reports = {
+        f"work/samples/{key}.json"
+        for key, r in builds.inputs_of(out).items()
+        if r["name"][1:] == "b.jsonl"
+    }
     assert differing == reports
 
 
 def test_only_what_it_touches_is_built_again(before: Path, tmp_path: Path) -> None:
-    """One workflow of the first night: its input is read again, its output shard written again, and the dry run names
-    both; all other samples, light and data files are left alone.
+    """One workflow of the first night: its input is read again, its output shard written again, and
+    the dry run names both; all other samples, light and data files are left alone.
     """
     folder = Path(shutil.copytree(before, tmp_path / "copy"))
     out, listed = folder / "out", ('takedown.workflows=["w55", "w51"]',)
@@ -212,17 +258,27 @@ def test_only_what_it_touches_is_built_again(before: Path, tmp_path: Path) -> No
     now = data_of(out)
     keys = {key for key, report in builds.inputs_of(out).items() if report["name"] == "1b.jsonl"}
     for place in ("work/samples", "work/light"):
-        built = {name.split(".")[0] for name, stamp in now[place].items() if was[place].get(name) != stamp}
+        built = {
+            name.split(".")[0]
+            for name, stamp in now[place].items()
+            if was[place].get(name) != stamp
+        }
         assert built == keys
-    written = {name for name, stamp in now["dataset/data"].items() if was["dataset/data"].get(name) != stamp}
+    written = {
+        name
+        for name, stamp in now["dataset/data"].items()
+        if was["dataset/data"].get(name) != stamp
+    }
     assert written <= set(seen.perhaps)
     assert {name.split("/")[0] for name in written} == {"g0001"}
 
 
 @pytest.mark.parametrize("there", [(), LIST])
-def test_a_list_that_touches_nothing_rebuilds_nothing(before: Path, tmp_path: Path, there: tuple[str, ...]) -> None:
-    """Ids and domains that are nowhere in the inputs, added to an empty list or a full one: no file of phases 1 and 3
-    is written again; manifest and kept list are of the new list.
+def test_a_list_that_touches_nothing_rebuilds_nothing(
+    before: Path, tmp_path: Path, there: tuple[str, ...]
+) -> None:
+    """Ids and domains that are nowhere in the inputs, added to an empty list or a full one: no file
+    of phases 1 and 3 is written again; manifest and kept list are of the new list.
     """
     folder = Path(shutil.copytree(before, tmp_path / "copy"))
     out = folder / "out"
@@ -231,7 +287,10 @@ def test_a_list_that_touches_nothing_rebuilds_nothing(before: Path, tmp_path: Pa
     was, files = data_of(out), builds.contents(out / "dataset" / "data")
     flows = kept(out / "work").workflows | {"w999", "workflows:~2"}
     domains = kept(out / "work").domains | {"nowhere.example"}
-    longer = (f"takedown.workflows={json.dumps(sorted(flows))}", f"takedown.domains={json.dumps(sorted(domains))}")
+    longer = (
+        f"takedown.workflows={json.dumps(sorted(flows))}",
+        f"takedown.domains={json.dumps(sorted(domains))}",
+    )
     assert foresee(builds.prepared([folder / "in"], out, *SMALL, *longer)).read == []
     manifest = builds.build([folder / "in"], out, *SMALL, *longer)
     now = data_of(out)
@@ -244,7 +303,9 @@ def test_a_list_that_touches_nothing_rebuilds_nothing(before: Path, tmp_path: Pa
 
 
 def test_a_shorter_list_brings_rows_back(before: Path, after: Path, tmp_path: Path) -> None:
-    """Without the domain its workflows are there again; without any list everything is, byte for byte."""
+    """Without the domain its workflows are there again; without any list everything is, byte for
+    byte.
+    """
     folder = Path(shutil.copytree(after, tmp_path / "copy"))
     out = folder / "out"
     builds.build([folder / "in"], out, *SMALL, LIST[0])
@@ -259,9 +320,11 @@ def test_a_shorter_list_brings_rows_back(before: Path, after: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_any_way_of_lists_ends_in_the_build_from_nothing(before: Path, tmp_path: Path, seed: int) -> None:
-    """Lists drawn at random one after another, with copies and repeats among what they name: after each the dataset is
-    that of a build from nothing.
+def test_any_way_of_lists_ends_in_the_build_from_nothing(
+    before: Path, tmp_path: Path, seed: int
+) -> None:
+    """Lists drawn at random one after another, with copies and repeats among what they name: after
+    each the dataset is that of a build from nothing.
     """
     folder = Path(shutil.copytree(before, tmp_path / "copy"))
     out, chance = folder / "out", random.Random(seed)
@@ -270,7 +333,10 @@ def test_any_way_of_lists_ends_in_the_build_from_nothing(before: Path, tmp_path:
     domains = ["shop5.example", "shop3.example", "shop2.example"]
     for turn in range(3):
         chosen = chance.sample(flows, 3), chance.sample(domains, turn % 2)
-        listed = (f"takedown.workflows={json.dumps(chosen[0])}", f"takedown.domains={json.dumps(chosen[1])}")
+        listed = (
+            f"takedown.workflows={json.dumps(chosen[0])}",
+            f"takedown.domains={json.dumps(chosen[1])}",
+        )
         builds.build([folder / "in"], out, *SMALL, *listed)
         fresh = tmp_path / f"fresh{turn}"
         builds.build([folder / "in"], fresh, *SMALL, *listed, given=given)
@@ -279,8 +345,8 @@ def test_any_way_of_lists_ends_in_the_build_from_nothing(before: Path, tmp_path:
 
 
 def test_a_conflict_between_inputs_keeps_no_bytes_of_it(tmp_path: Path) -> None:
-    """A workflow whose id came before in another file is quarantined by the index, with its content; bytes that name a
-    domain of the list are not kept there either.
+    """A workflow whose id came before in another file is quarantined by the index, with its
+    content; bytes that name a domain of the list are not kept there either.
     """
     write(tmp_path / "in" / "a.jsonl", *(builds.workflow(n) for n in range(3)))
     other = builds.workflow(1, objective="Find the way to the harbour")
@@ -296,10 +362,13 @@ def test_a_conflict_between_inputs_keeps_no_bytes_of_it(tmp_path: Path) -> None:
 
 
 def test_the_list_is_a_file_that_later_commands_need_no_more(tmp_path: Path) -> None:
-    """The list is read from a file beside the recipe's own; when the file is gone, `retry` and `compact` go by the list
-    that was kept, and `verify` knows it. Nothing of it is published.
+    """The list is read from a file beside the recipe's own; when the file is gone, `retry` and
+    `compact` go by the list that was kept, and `verify` knows it. Nothing of it is published.
     """
-    write(tmp_path / "in" / "a.jsonl", *(secret(n) if n in {3, 5} else builds.workflow(n, steps=2) for n in range(12)))
+    write(
+        tmp_path / "in" / "a.jsonl",
+        *(secret(n) if n in {3, 5} else builds.workflow(n, steps=2) for n in range(12)),
+    )
     listed, out = tmp_path / "list.txt", tmp_path / "out"
     listed.write_text("# asked for on Monday\nworkflow workflows:w3  # by its owner\n")
     arguments = (
@@ -319,20 +388,24 @@ def test_the_list_is_a_file_that_later_commands_need_no_more(tmp_path: Path) -> 
         done = builds.command(*command, out)
         assert done.returncode == 0, done.stderr
         assert holding(out, SECRET) == []
-    assert holding(out / "dataset", "shop5.example") == holding(out / "dataset", "workflows:w3") == []
+    assert (
+        holding(out / "dataset", "shop5.example") == holding(out / "dataset", "workflows:w3") == []
+    )
     refused = builds.command(*arguments, "--set", f"takedown.file={listed}")
     assert refused.returncode == 2
     assert "takedown.file: cannot read" in refused.stderr
 
 
 def test_what_was_known_of_a_domain_is_forgotten(tmp_path: Path) -> None:
-    """The figures of the build before, against which drift is measured, name no domain that is taken down since; that
-    it is gone is no drift of the others.
+    """The figures of the build before, against which drift is measured, name no domain that is
+    taken down since; that it is gone is no drift of the others.
     """
     write(tmp_path / "in" / "a.jsonl", *(builds.workflow(n) for n in range(28)))
     out = tmp_path / "out"
     builds.build([tmp_path / "in"], out)
-    builds.build([tmp_path / "in"], out, LIST[1], "gates.max_domain_drift=0", "gates.max_drop_rate=0")
+    builds.build(
+        [tmp_path / "in"], out, LIST[1], "gates.max_domain_drift=0", "gates.max_drop_rate=0"
+    )
     previous = state.previous(out, {"shop4.example"})
     assert previous is not None
     assert not {"shop4.example", "shop5.example"} & set(previous["figures"]["domain_shares"])
@@ -351,7 +424,9 @@ def test_explain_says_so(after: Path) -> None:
 
 
 def test_verify_passes_what_was_built(before: Path, after: Path) -> None:
-    """Nothing is found in a build with a list, nor in one without; a list that was changed behind its back is."""
+    """Nothing is found in a build with a list, nor in one without; a list that was changed behind
+    its back is.
+    """
     assert verify(before / "out") == verify(after / "out") == []
 
 
@@ -363,7 +438,10 @@ def arrow(column: str, value: Any) -> Callable[[Path], None]:
         values = [value, *table[column].to_pylist()[1:]]
         at = table.schema.get_field_index(column)
         builds.rewrite(
-            path, table.set_column(at, table.schema.field(at), pa.array(values, table.schema.field(at).type))
+            path,
+            table.set_column(
+                at, table.schema.field(at), pa.array(values, table.schema.field(at).type)
+            ),
         )
 
     return change
@@ -396,40 +474,65 @@ def in_json(change: Callable[[Any], Any]) -> Callable[[Path], None]:
 
 
 PLANTED: Final[dict[str, tuple[str, Callable[[Path], None], str]]] = {
-    "id in data": ("dataset/data/*/train-*.arrow", arrow("sample_ids", ["workflows:w3/1"]), "workflows:w3/1"),
-    "repeat in data": ("dataset/data/*/train-*.arrow", arrow("sample_ids", ["x:w24~2/1"]), "x:w24~2/1"),
-    "domain in statistics": ("dataset/stats/domains.parquet", parquet("domain", "shop5.example"), "shop5.example"),
-    "subdomain in statistics": ("dataset/stats/subdomains.parquet", parquet("subdomain", "w.shop5.example"), "w.shop5"),
-    "domain in actions": ("dataset/stats/actions.parquet", parquet("domain", "shop5.example"), "shop5.example"),
-    "domain in drops": ("dataset/stats/drops.parquet", parquet("domain", "shop5.example"), "shop5.example"),
-    "domain in stats.json": ("dataset/stats/stats.json", in_json(lambda v: v.update(x="Shop5.example")), "shop5"),
-    "domain in the card": ("dataset/README.md", text("| www.shop5.example | 3 |\n"), "shop5.example"),
+    "id in data": ("dataset/data/*/train-*.arrow", arrow("sample_ids", ["workflows:w3/1"]),
+    "workflows:w3/1"),
+    "repeat in data": ("dataset/data/*/train-*.arrow", arrow("sample_ids", ["x:w24~2/1"]),
+    "x:w24~2/1"),
+    "domain in statistics": ("dataset/stats/domains.parquet", parquet("domain", "shop5.example"),
+    "shop5.example"),
+    "subdomain in statistics": ("dataset/stats/subdomains.parquet", parquet("subdomain",
+    "w.shop5.example"), "w.shop5"),
+    "domain in actions": ("dataset/stats/actions.parquet", parquet("domain", "shop5.example"),
+    "shop5.example"),
+    "domain in drops": ("dataset/stats/drops.parquet", parquet("domain", "shop5.example"),
+    "shop5.example"),
+    "domain in stats.json": ("dataset/stats/stats.json",
+    in_json(lambda v: v.update(x="Shop5.example")), "shop5"),
+    "domain in the card": ("dataset/README.md", text("| www.shop5.example | 3 |\n"),
+    "shop5.example"),
     "domain in the manifest": (
         "dataset/manifest.json",
         in_json(lambda v: v["figures"]["domain_shares"].update({"shop5.example": 0.1})),
         "shop5.example",
     ),
-    "samples by id": ("work/samples/*.arrow", arrow("sample_id", "workflows:w24/2"), "workflows:w24/2"),
-    "samples by workflow": ("work/samples/*.arrow", arrow("workflow", "workflows:w3"), "workflows:w3"),
-    "samples by address": ("work/samples/*.arrow", arrow("url", "https://a.shop5.example:1/x"), "a.shop5.example:1"),
-    "samples by website": ("work/samples/*.arrow", arrow("website", "shop5.example"), "shop5.example"),
-    "light by workflow": ("work/light/*.arrow", arrow("workflow", "workflows:w3~2"), "workflows:w3~2"),
+    "samples by id": ("work/samples/*.arrow", arrow("sample_id", "workflows:w24/2"),
+    "workflows:w24/2"),
+    "samples by workflow": ("work/samples/*.arrow", arrow("workflow", "workflows:w3"),
+    "workflows:w3"),
+    "samples by address": ("work/samples/*.arrow", arrow("url", "https://a.shop5.example:1/x"),
+    "a.shop5.example:1"),
+    "samples by website": ("work/samples/*.arrow", arrow("website", "shop5.example"),
+    "shop5.example"),
+    "light by workflow": ("work/light/*.arrow", arrow("workflow", "workflows:w3~2"),
+    "workflows:w3~2"),
     "light by domain": ("work/light/*.arrow", arrow("domain", "shop5.example"), "shop5.example"),
-    "index by id": ("work/index/*-train-*.parquet", parquet("sample_id", "workflows:w3/1"), "workflows:w3/1"),
-    "index by domain": ("work/index/*-train-*.parquet", parquet("domain", "shop5.example"), "shop5.example"),
-    "fitted by id": ("work/fitted/*/train-*.parquet", parquet("sample_id", "workflows:w3/1"), "workflows:w3/1"),
-    "fitted by domain": ("work/fitted/*/train-*.parquet", parquet("subdomain", "shop5.example"), "shop5.example"),
+    "index by id": ("work/index/*-train-*.parquet", parquet("sample_id", "workflows:w3/1"),
+    "workflows:w3/1"),
+    "index by domain": ("work/index/*-train-*.parquet", parquet("domain", "shop5.example"),
+    "shop5.example"),
+    "fitted by id": ("work/fitted/*/train-*.parquet", parquet("sample_id", "workflows:w3/1"),
+    "workflows:w3/1"),
+    "fitted by domain": ("work/fitted/*/train-*.parquet", parquet("subdomain", "shop5.example"),
+    "shop5.example"),
     "ledger by domain": ("work/ledger/*.arrow", arrow("domain", "shop5.example"), "shop5.example"),
-    "ledger by id": ("work/ledger/index.arrow", lambda path: ledger_line(path, "workflows:w24"), "workflows:w24"),
+    "ledger by id": ("work/ledger/index.arrow", lambda path: ledger_line(path, "workflows:w24"),
+    "workflows:w24"),
     "domain of a dropped id": (
-        "work/ledger/index.arrow", lambda path: ledger_line(path, "workflows:w3", TAKEN_DOWN, "a.example"), "w3",
+        "work/ledger/index.arrow", lambda path: ledger_line(path, "workflows:w3", TAKEN_DOWN,
+        "a.example"), "w3",
     ),
-    "quarantine by bytes": ("work/quarantine/*.arrow", arrow("raw", b'{"workflow_id": "w24"}'), "record 1a.jsonl#"),
-    "quarantine by domain": ("work/quarantine/*.arrow", arrow("raw", gzip.compress(b"//SHOP5.example")), "record 1a"),
-    "quarantine by a neighbour": ("work/quarantine/*.arrow", arrow("raw", b"w19"), "record 1a.jsonl#"),
-    "quarantine by detail": ("work/quarantine/*.arrow", arrow("detail", "of w24: too long"), "record 1a.jsonl#"),
-    "summary of the last run": ("work/last_build.json", in_json(lambda v: v.update(message="shop5.example")), "shop5"),
-    "report": ("work/samples/*.json", in_json(lambda v: v.update(domains=["shop5.example"])), "shop5.example"),
+    "quarantine by bytes": ("work/quarantine/*.arrow", arrow("raw", b'{"workflow_id": "w24"}'),
+    "record 1a.jsonl#"),
+    "quarantine by domain": ("work/quarantine/*.arrow", arrow("raw",
+    gzip.compress(b"//SHOP5.example")), "record 1a"),
+    "quarantine by a neighbour": ("work/quarantine/*.arrow", arrow("raw", b"w19"),
+    "record 1a.jsonl#"),
+    "quarantine by detail": ("work/quarantine/*.arrow", arrow("detail", "of w24: too long"),
+    "record 1a.jsonl#"),
+    "summary of the last run": ("work/last_build.json",
+    in_json(lambda v: v.update(message="shop5.example")), "shop5"),
+    "report": ("work/samples/*.json", in_json(lambda v: v.update(domains=["shop5.example"])),
+    "shop5.example"),
 }  # fmt: skip
 """Where -> files of which the first is changed, how, and what is said of it."""
 
@@ -437,19 +540,30 @@ PLANTED: Final[dict[str, tuple[str, Callable[[Path], None], str]]] = {
 def ledger_line(path: Path, id: str, reason: str = "", domain: str = "") -> None:
     """One line more about a workflow in a ledger."""
     table = open_arrow(path).read_all()
-    line = dict.fromkeys(table.schema.names, "") | {"unit": "workflow", "id": id, "reason": reason, "domain": domain}
+    line = dict.fromkeys(table.schema.names, "") | {
+        "unit": "workflow",
+        "id": id,
+        "reason": reason,
+        "domain": domain,
+    }
     builds.rewrite(path, pa.concat_tables([table, pa.Table.from_pylist([line], table.schema)]))
 
 
 @pytest.mark.parametrize("what", PLANTED)
 def test_verify_finds_what_is_planted(copy: Path, what: str) -> None:
-    """One row or word of what is on the list, put by hand into a file of each kind: the file is named, with what it
-    holds.
+    """One row or word of what is on the list, put by hand into a file of each kind: the file is
+    named, with what it holds.
     """
     pattern, plant, said = PLANTED[what]
-    path = next(path for path in sorted(copy.glob(pattern)) if path.suffix != ".arrow" or has_rows(path))
+    path = next(
+        path for path in sorted(copy.glob(pattern)) if path.suffix != ".arrow" or has_rows(path)
+    )
     plant(path)
-    lines = [line for line in verify(copy) if line.startswith(f"{path.relative_to(copy).as_posix()}: holds what is")]
+    lines = [
+        line
+        for line in verify(copy)
+        if line.startswith(f"{path.relative_to(copy).as_posix()}: holds what is")
+    ]
     assert len(lines) == 1
     assert said in lines[0]
 
@@ -459,9 +573,13 @@ def has_rows(path: Path) -> bool:
 
 
 def test_verify_finds_files_that_are_left_over(before: Path, copy: Path) -> None:
-    """Files of an input that is gone, put back: found though nothing uses them. So is a half-written one."""
+    """Files of an input that is gone, put back: found though nothing uses them. So is a
+    half-written one.
+    """
     gone = state.stale(before / "out")
-    samples = next(path for path in gone if path.parent.name == "samples" and path.suffix == ".arrow")
+    samples = next(
+        path for path in gone if path.parent.name == "samples" and path.suffix == ".arrow"
+    )
     shutil.copy(str(samples), copy / "work" / "samples")
     (copy / "work" / "light" / "x.json.1.part").write_text("https://shop5.example/")
     found = [line.split(": ")[0] for line in verify(copy)]
@@ -475,8 +593,9 @@ def test_verify_knows_the_list_by_its_hash(copy: Path) -> None:
 
 
 def test_the_vocabularies_of_metadata_are_no_traces(tmp_path: Path) -> None:
-    """A build without recordings of ``w3.org`` and ``schema.org`` proves that, though Croissant metadata name the
-    vocabularies they are written in; a name that they take from recordings is found.
+    """A build without recordings of ``w3.org`` and ``schema.org`` proves that, though Croissant
+    metadata name the vocabularies they are written in; a name that they take from recordings is
+    found.
     """
     builds.write_workflows(tmp_path / "a.jsonl", *(builds.workflow(n) for n in range(3)))
     out = tmp_path / "out"
@@ -485,34 +604,62 @@ def test_the_vocabularies_of_metadata_are_no_traces(tmp_path: Path) -> None:
     path = out / "dataset" / "croissant.json"
     described = json.loads(path.read_text())
     path.write_text(json.dumps(described | {"description": "pages of www.w3.org"}))
-    assert any("croissant.json: holds what is taken down: w3.org" in problem for problem in verify(out))
+    assert any(
+        "croissant.json: holds what is taken down: w3.org" in problem for problem in verify(out)
+    )
 
 
 def test_ids_of_a_list() -> None:
-    """An id is meant with and without its source, and with the number of a repeat; no part of a longer one is."""
+    """An id is meant with and without its source, and with the number of a repeat; no part of a
+    longer one is.
+    """
     listed = Takedown(frozenset({"w3", "workflows:a~b", "scribe:7"}))
-    for uid in ("workflows:w3", "mind2web:w3", "workflows:w3~2", "workflows:a~b", "workflows:a~b~12", "scribe:7"):
+    for uid in (
+        "workflows:w3",
+        "mind2web:w3",
+        "workflows:w3~2",
+        "workflows:a~b",
+        "workflows:a~b~12",
+        "scribe:7",
+    ):
         assert listed.names(uid), uid
-    for uid in ("workflows:w31", "workflows:a", "workflows:a~2", "workflows:7", "workflows:w3/1", "w3x:1"):
+    for uid in (
+        "workflows:w31",
+        "workflows:a",
+        "workflows:a~2",
+        "workflows:7",
+        "workflows:w3/1",
+        "w3x:1",
+    ):
         assert not listed.names(uid), uid
 
 
 @pytest.mark.parametrize(
     "raw",
     [
-        b'{"workflow_id":"w3"}', b"w3,Order,click", b"x=%2Fw3&y", b'"a\\nw3"', b'"\\u0022w3\\u0022"',
+        b'{"workflow_id":"w3"}', b"w3,Order,click", b"x=%2Fw3&y", b'"a\\nw3"',
+        b'"\\u0022w3\\u0022"',
         "ü w3".encode("utf-16"),
-        gzip.compress(b"id: w3", mtime=0), gzip.compress(b"id: w3" + bytes(range(256)) * 500, mtime=0)[:-200],
-        zstandard.ZstdCompressor().compress(b"id: w3"), b"https://SHOP.co.uk/", b"https%3A%2F%2Fx.shop.co.uk",
-        "http://BÜCHER.example/".encode(), b"xn--bcher-kva.example", b'{"id": "say \\"hi\\""}', "Käse-1".encode(),
+        gzip.compress(b"id: w3", mtime=0), gzip.compress(b"id: w3" + bytes(range(256)) * 500,
+        mtime=0)[:-200],
+        zstandard.ZstdCompressor().compress(b"id: w3"), b"https://SHOP.co.uk/",
+        b"https%3A%2F%2Fx.shop.co.uk",
+        "http://BÜCHER.example/".encode(), b"xn--bcher-kva.example", b'{"id": "say \\"hi\\""}',
+        "Käse-1".encode(),
         b'{"id": "K\\u00e4se-1"}',
     ],
 )  # fmt: skip
 def test_bytes_that_name_something(raw: bytes) -> None:
-    """As JSON, CSV and addresses write it, cut, compressed, in UTF-16; and another list finds nothing there."""
+    """As JSON, CSV and addresses write it, cut, compressed, in UTF-16; and another list finds
+    nothing there.
+    """
     names = frozenset({"workflows:w3", 'say "hi"', "Käse-1"})
-    assert Takedown(names, frozenset({"shop.co.uk", "xn--bcher-kva.example"})).in_record("id", "", raw)
-    assert not Takedown(frozenset({"w-", "5", "se-1x"}), frozenset({"shap.co.uk"})).in_record("id", "", raw)
+    assert Takedown(names, frozenset({"shop.co.uk", "xn--bcher-kva.example"})).in_record(
+        "id", "", raw
+    )
+    assert not Takedown(frozenset({"w-", "5", "se-1x"}), frozenset({"shap.co.uk"})).in_record(
+        "id", "", raw
+    )
 
 
 @pytest.mark.parametrize("raw", [b"w31", b"aw3", b"W3", b"w-3", b"shop.com", b""])
@@ -524,12 +671,17 @@ def test_bytes_that_name_nothing(raw: bytes) -> None:
 def test_the_file_of_a_list(tmp_path: Path) -> None:
     """Lines of two kinds, remarks, ids with a number sign, a byte order mark; nothing else."""
     path = tmp_path / "list.txt"
-    path.write_text("\ufeffworkflow a#1  # why\n\n# all of\ndomain shop.example # it\nworkflow  with spaces \n")
-    assert parse(str(path)) == Takedown(frozenset({"a#1", "with spaces"}), frozenset({"shop.example"}))
+    path.write_text(
+        "\ufeffworkflow a#1  # why\n\n# all of\ndomain shop.example # it\nworkflow  with spaces \n"
+    )
+    assert parse(str(path)) == Takedown(
+        frozenset({"a#1", "with spaces"}), frozenset({"shop.example"})
+    )
     for bad, says in {
         "workflows a": "line 1: 'workflows a' is neither",
         "domain": "line 1: 'domain' is neither",
-        "domain www.shop.example": "www.shop.example is no registrable domain; did you mean shop.example?",
+        "domain www.shop.example": "www.shop.example is no registrable domain; did you mean "
+        "shop.example?",
     }.items():
         path.write_text(f"{bad}\n")
         with pytest.raises(ConfigError) as refused:
@@ -552,16 +704,23 @@ def test_the_file_of_a_list(tmp_path: Path) -> None:
         ((" ",), (), "an empty id"),
     ],
 )
-def test_a_list_that_would_miss_is_refused(workflows: tuple[str, ...], domains: tuple[str, ...], says: str) -> None:
-    """What can be the domain of no step, or the id of no workflow, would silently take nothing down."""
+def test_a_list_that_would_miss_is_refused(
+    workflows: tuple[str, ...], domains: tuple[str, ...], says: str
+) -> None:
+    """What can be the domain of no step, or the id of no workflow, would silently take nothing
+    down.
+    """
     with pytest.raises(ConfigError) as refused:
         Takedown(frozenset(workflows), frozenset(domains))
     assert says in str(refused.value)
 
 
 def test_the_hash_of_a_list_is_of_what_it_says() -> None:
-    """The order does not matter, every entry does, an id is no domain, and an empty list has none."""
-    lists = [Takedown(frozenset({"a"})), Takedown(frozenset({"b"})), Takedown(frozenset({"a", "b"})),
+    """The order does not matter, every entry does, an id is no domain,
+    and an empty list has none.
+    """
+    lists = [Takedown(frozenset({"a"})), Takedown(frozenset({"b"})), Takedown(frozenset({"a",
+    "b"})),
              Takedown(domains=frozenset({"a"}))]  # fmt: skip
     assert len({each.fingerprint for each in lists}) == 4
     assert Takedown().fingerprint == Takedown().state == ""
@@ -571,17 +730,21 @@ def test_the_hash_of_a_list_is_of_what_it_says() -> None:
 
 
 def test_slices_share_the_list(before: Path, after: Path, tmp_path: Path) -> None:
-    """Inputs read in two slices, with the list given there alone: copies are found in whatever slice they are, and
-    `finish` knows the list.
+    """Inputs read in two slices, with the list given there alone: copies are found in whatever
+    slice they are, and `finish` knows the list.
     """
     out = tmp_path / "out"
     given = Generations.from_json(read_json(after / "out" / state.MANIFEST)["generations"])
     order = {"inputs": [str(after / "in")], "recipe": "scribeagent-32k", "overrides": [*SMALL]}
     for number in (1, 2, 1):
-        builds.prepared([after / "in"], out, *SMALL, *LIST, given=given).run_samples(Slice(number, 2), order)
+        builds.prepared([after / "in"], out, *SMALL, *LIST, given=given).run_samples(
+            Slice(number, 2), order
+        )
     assert kept(out / "work") == kept(after / "out" / "work")
     listed = kept(out / "work")
-    recipe = replace(load("scribeagent-32k", SMALL), takedown=TakedownSettings(listed.workflows, listed.domains))
+    recipe = replace(
+        load("scribeagent-32k", SMALL), takedown=TakedownSettings(listed.workflows, listed.domains)
+    )
     builds.prepared([after / "in"], out, recipe=recipe, given=given).run_packed(Slice(1, 2))
     assert holding(out, SECRET) == []
     builds.prepared([after / "in"], out, recipe=recipe, given=given).run()
@@ -589,7 +752,9 @@ def test_slices_share_the_list(before: Path, after: Path, tmp_path: Path) -> Non
 
 
 def test_finish_goes_by_the_list_that_its_slices_had(after: Path, tmp_path: Path) -> None:
-    """By the command line: `build --shard` with a list in a file that is gone then, and `finish`."""
+    """By the command line: `build --shard` with a list in a
+    file that is gone then, and `finish`.
+    """
     listed, out = tmp_path / "list.txt", tmp_path / "out"
     listed.write_text("workflow w3\nworkflow w24\nworkflow broken1\ndomain shop5.example\n")
     for number in (1, 2):
@@ -604,12 +769,21 @@ def test_finish_goes_by_the_list_that_its_slices_had(after: Path, tmp_path: Path
 
 
 def test_a_work_folder_of_an_earlier_version_is_read_again(after: Path, tmp_path: Path) -> None:
-    """Reports that do not say what they must for a list: their inputs are read again, to the same bytes."""
+    """Reports that do not say what they must for a list: their inputs are read again, to the same
+    bytes.
+    """
     folder = Path(shutil.copytree(after, tmp_path / "copy"))
     out = folder / "out"
     before = builds.contents(out / "dataset")
     for path in (out / "work" / "samples").glob("*.json"):
-        write_json(path, {name: value for name, value in read_json(path).items() if name not in {"removed", "by"}})
+        write_json(
+            path,
+            {
+                name: value
+                for name, value in read_json(path).items()
+                if name not in {"removed", "by"}
+            },
+        )
     (out / state.MANIFEST).unlink()
     seen = foresee(builds.prepared([folder / "in"], out, *SMALL, *LIST))
     assert {reason for _, _, reason in seen.read} == {"built by another version"}
@@ -618,9 +792,9 @@ def test_a_work_folder_of_an_earlier_version_is_read_again(after: Path, tmp_path
 
 
 def test_each_entry_s_matches_are_counted(after: Path, tmp_path: Path) -> None:
-    """By entry, workflows and records that could not be read; copies besides; also of entries that come later, for
-    what is taken down already. An entry without a match is named with what may have been meant, and an error if every
-    one must match.
+    """By entry, workflows and records that could not be read; copies besides; also of entries that
+    come later, for what is taken down already. An entry without a match is named with what may have
+    been meant, and an error if every one must match.
     """
     matches = kept_matches(after / "out" / "work")
     assert matches.copies == 1
@@ -635,7 +809,8 @@ def test_each_entry_s_matches_are_counted(after: Path, tmp_path: Path) -> None:
     assert now.entries["workflow w5"] == (1, 0)
     assert now.none == ["workflow W7", "workflow nowhere", "workflow w5/1"]
     assert {entry: now.hints[entry] for entry in now.none} == {
-        "workflow W7": "did you mean w7?", "workflow nowhere": "", "workflow w5/1": "did you mean w5?",
+        "workflow W7": "did you mean w7?", "workflow nowhere": "",
+        "workflow w5/1": "did you mean w5?",
     }  # fmt: skip
     assert verify(out) == []
     strict = replace(builds.prepared([folder / "in"], out, *SMALL, *listed), strict=True)

@@ -32,9 +32,14 @@ def dead_process() -> int:
 
 
 def test_a_second_build_is_refused_by_name(tmp_path: Path) -> None:
-    """While a lock is held, taking it again fails and names the holder's host and process; afterwards it succeeds."""
+    """While a lock is held, taking it again fails and names the holder's host and process;
+    afterwards it succeeds.
+    """
     with lock.hold(tmp_path):
-        with pytest.raises(BuildError, match=rf"{socket.gethostname()}, process {os.getpid()}"), lock.hold(tmp_path):
+        with (
+            pytest.raises(BuildError, match=rf"{socket.gethostname()}, process {os.getpid()}"),
+            lock.hold(tmp_path),
+        ):
             pass
         assert (tmp_path / "all.lock").exists()
     with lock.hold(tmp_path):
@@ -43,12 +48,17 @@ def test_a_second_build_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_slices_share_and_exclude_the_whole(tmp_path: Path) -> None:
-    """Different slices are held side by side; the same slice twice, or all beside a slice, is refused."""
+    """Different slices are held side by side; the same slice twice, or all beside a slice, is
+    refused.
+    """
     with lock.hold(tmp_path, "1-of-3"), lock.hold(tmp_path, "2-of-3"):
         for part in ("1-of-3", lock.ALL):
             with pytest.raises(BuildError), lock.hold(tmp_path, part):
                 pass
-        assert sorted(path.name for path in tmp_path.glob("*.lock")) == ["1-of-3.lock", "2-of-3.lock"]
+        assert sorted(path.name for path in tmp_path.glob("*.lock")) == [
+            "1-of-3.lock",
+            "2-of-3.lock",
+        ]
 
 
 def test_a_lock_of_a_dead_process_here_is_taken_over(tmp_path: Path) -> None:
@@ -60,7 +70,9 @@ def test_a_lock_of_a_dead_process_here_is_taken_over(tmp_path: Path) -> None:
 
 
 def test_another_hosts_lock_counts_until_its_heartbeat_stops(tmp_path: Path) -> None:
-    """Another host's lock is respected while its heartbeat is young, and taken over when it is ten minutes old."""
+    """Another host's lock is respected while its heartbeat is young, and taken over when it is ten
+    minutes old.
+    """
     write_lock(tmp_path, "all", "another-host", 1)
     with pytest.raises(BuildError, match="another-host, process 1"), lock.hold(tmp_path):
         pass

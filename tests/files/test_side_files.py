@@ -1,4 +1,6 @@
-"""Files that people write beside their recordings: marks are taken off, other encodings are named."""
+"""Files that people write beside their recordings: marks are taken off,
+other encodings are named.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,31 @@ from schemas.errors import ConfigError
 BOM: Final = b"\xef\xbb\xbf"
 WRITTEN: Final[dict[str, tuple[bytes, Callable[[Any], bool]]]] = {
     "split.held_out": (b"w1\r\nw2\r\n", lambda made: made.index.split.held_out == {"w1", "w2"}),
-    "split.held_out_validation": (b"w1\n", lambda made: made.index.split.held_out_validation == {"w1"}),
+    "split.held_out_validation": (
+        b"w1\n",
+        lambda made: made.index.split.held_out_validation == {"w1"},
+    ),
     "takedown.file": (b"workflow w1\r\n", lambda made: made.taken_down.workflows == {"w1"}),
-    "include.file": (b"domain a.example\n", lambda made: made.samples.stages[0].include.domains == {"a.example"}),
-    "exclude.file": (b"kind hover\n", lambda made: made.samples.stages[0].exclude.kinds == {"hover"}),
-    "augment.objectives": (b'{"w1": "Order"}', lambda made: made.rewritten["objectives"].texts == {"w1": "Order"}),
-    "augment.descriptions": (b'{"w1/1": "Go"}', lambda made: made.rewritten["descriptions"].texts == {"w1/1": "Go"}),
-    "card.notes": (b"<!-- notes: a -->\r\nB\r\n<!-- /notes -->", lambda made: made.card.written == Notes({"a": "B"})),
+    "include.file": (
+        b"domain a.example\n",
+        lambda made: made.samples.stages[0].include.domains == {"a.example"},
+    ),
+    "exclude.file": (
+        b"kind hover\n",
+        lambda made: made.samples.stages[0].exclude.kinds == {"hover"},
+    ),
+    "augment.objectives": (
+        b'{"w1": "Order"}',
+        lambda made: made.rewritten["objectives"].texts == {"w1": "Order"},
+    ),
+    "augment.descriptions": (
+        b'{"w1/1": "Go"}',
+        lambda made: made.rewritten["descriptions"].texts == {"w1/1": "Go"},
+    ),
+    "card.notes": (
+        b"<!-- notes: a -->\r\nB\r\n<!-- /notes -->",
+        lambda made: made.card.written == Notes({"a": "B"}),
+    ),
     "card.template": (b"# $pretty_name\n", lambda made: made.card.layout.text.startswith("# $")),
 }
 """By setting, what is in its file, and whether a recipe has understood it."""
@@ -54,13 +74,21 @@ def test_each_side_file_is_read_with_a_byte_order_mark(tmp_path: Path, setting: 
 @pytest.mark.parametrize("setting", [*WRITTEN, "recipe"])
 @pytest.mark.parametrize("name", OTHERS)
 def test_another_encoding_is_named(tmp_path: Path, setting: str, name: str) -> None:
-    """A file that is not UTF-8 stops everything before work starts, with its path and what it is."""
+    """A file that is not UTF-8 stops everything before work starts,
+    with its path and what it is.
+    """
     path = tmp_path / "file.toml"
     path.write_bytes(OTHERS[name])
     with pytest.raises(ConfigError, match=r"file\.toml is not UTF-8") as refused:
-        used(recipe.load(str(path)) if setting == "recipe" else recipe.load("scribeagent-32k", [f"{setting}={path}"]))
+        used(
+            recipe.load(str(path))
+            if setting == "recipe"
+            else recipe.load("scribeagent-32k", [f"{setting}={path}"])
+        )
     assert name in str(refused.value)
-    assert "UTF-8; " not in str(refused.value).partition(": it is")[2] or "save it as" in str(refused.value)
+    assert "UTF-8; " not in str(refused.value).partition(": it is")[2] or "save it as" in str(
+        refused.value
+    )
 
 
 def test_a_recipe_with_a_byte_order_mark(tmp_path: Path) -> None:
@@ -71,8 +99,8 @@ def test_a_recipe_with_a_byte_order_mark(tmp_path: Path) -> None:
 
 
 def test_lines_of_any_system_and_remarks() -> None:
-    """Line ends of every system part entries; marks of files that were joined, blanks and remarks are no part of
-    them; a ``#`` within a name is.
+    """Line ends of every system part entries; marks of files that were joined, blanks and remarks
+    are no part of them; a ``#`` within a name is.
     """
     text = decoded(BOM + b"a\r\nb\rc # why\n\n# whole line\n" + BOM + b" d#1 \n", "list")
     assert list(entries(text)) == [(1, "a"), (2, "b"), (3, "c"), (6, "d#1")]

@@ -23,17 +23,25 @@ SCHEMA = pa.schema([("id", pa.string()), ("number", pa.int64())])
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.lists(st.text(), max_size=3)), max_size=12))
 def test_rows_come_back_by_name_in_their_order(added: list[tuple[str, list[str]]]) -> None:
-    """Whatever is added under whatever names: each name has its rows in the order of adding, once; no file stays."""
+    """Whatever is added under whatever names: each name has its rows in the order of adding, once;
+    no file stays.
+    """
     with scratch.folder() as folder:
         spread = Spread(folder, SCHEMA)
         expected: dict[str, list[tuple[str, int]]] = {}
         for number, (name, texts) in enumerate(added):
-            rows = pl.DataFrame({"more": True, "number": number, "id": texts}, schema_overrides={"id": pl.String})
+            rows = pl.DataFrame(
+                {"more": True, "number": number, "id": texts}, schema_overrides={"id": pl.String}
+            )
             spread.add(name, rows)
             expected.setdefault(name, []).extend((text, number) for text in texts)
         assert spread.names == sorted(expected)
         assert {name: spread.take(name).rows() for name in spread.names} == expected
-        assert spread.take("a").schema == spread.take("never").schema == {"id": pl.String, "number": pl.Int64}
+        assert (
+            spread.take("a").schema
+            == spread.take("never").schema
+            == {"id": pl.String, "number": pl.Int64}
+        )
         assert spread.take("a").is_empty()
         assert list(folder.iterdir()) == []
 
@@ -52,10 +60,15 @@ def limited(size: int) -> Iterator[None]:
 def test_a_full_disk_is_said(tmp_path: Path) -> None:
     """The error names the file, and how many bytes it needs."""
     spread = Spread(tmp_path, SCHEMA)
-    rows = pl.DataFrame({"id": [f"{number * 2654435761:x}" for number in range(50_000)], "number": range(50_000)})
+    rows = pl.DataFrame(
+        {"id": [f"{number * 2654435761:x}" for number in range(50_000)], "number": range(50_000)}
+    )
     with limited(100_000), pytest.raises(BuildError) as stopped:
         spread.add("a", rows)
-    said = re.fullmatch(r"(\S+): File too large: it needs ([0-9,]+) bytes or more, .* Make room .*", str(stopped.value))
+    said = re.fullmatch(
+        r"(\S+): File too large: it needs ([0-9,]+) bytes or more, .* Make room .*",
+        str(stopped.value),
+    )
     assert said, stopped.value
     assert re.fullmatch(rf"{re.escape(str(tmp_path))}/a\.[0-9a-f]{{8}}\.part", said[1])
     assert int(said[2].replace(",", "")) > 100_000

@@ -1,4 +1,6 @@
-"""Builds whose output lies on remote storage: the bytes of a local build, whatever happens to build or server."""
+"""Builds whose output lies on remote storage: the bytes of a local build, whatever happens to build
+or server.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,13 @@ from tests.support.s3 import BUCKET, Server, s3
 __all__ = ["s3"]
 
 URL: Final = f"s3://{BUCKET}/nightly/out"
-OWN: Final = ("work/order.json", "work/stamps.json", "work/remembered.json", "work/last_build.json", "work/locks/")
+OWN: Final = (
+    "work/order.json",
+    "work/stamps.json",
+    "work/remembered.json",
+    "work/last_build.json",
+    "work/locks/",
+)
 """What tells of how a build was asked for, who is at it, and when files were written."""
 
 
@@ -70,7 +78,9 @@ def hashes(server: Server) -> dict[str, str]:
 
 
 class Watcher(threading.Thread):
-    """Reads all objects again and again while a build runs, and notes every content that is seen under a name."""
+    """Reads all objects again and again while a build runs, and notes every content that is seen
+    under a name.
+    """
 
     def __init__(self, server: Server) -> None:
         super().__init__(daemon=True)
@@ -95,9 +105,9 @@ class Watcher(threading.Thread):
 def test_a_server_that_dies_meanwhile(
     s3: Server, recordings: Path, expected: dict[str, str], tmp_path: Path, workers: str
 ) -> None:
-    """From and to s3://, the server is killed in the middle and started again some seconds later: the build waits for
-    it, says so, and completes with the bytes of a local build. At no time is anything but these bytes to be seen under
-    any name, but for the note of what is being read.
+    """From and to s3://, the server is killed in the middle and started again some seconds later:
+    the build waits for it, says so, and completes with the bytes of a local build. At no time is
+    anything but these bytes to be seen under any name, but for the note of what is being read.
     """
     for path in recordings.iterdir():
         s3.system().put_file(str(path), f"{BUCKET}/in/{path.name}")
@@ -107,7 +117,10 @@ def test_a_server_that_dies_meanwhile(
     with said.open("wb") as stderr:
         arguments = ["build", f"s3://{BUCKET}/in", "--out", URL, "--workers", workers]
         build = subprocess.Popen(
-            [sys.executable, "-m", "stepmill", *arguments], env=builds.environment(), cwd=tmp_path, stderr=stderr
+            [sys.executable, "-m", "stepmill", *arguments],
+            env=builds.environment(),
+            cwd=tmp_path,
+            stderr=stderr,
         )
         until(lambda: any(name.startswith("work/samples/") for name, _ in watcher.seen), build)
         s3.kill()
@@ -117,9 +130,14 @@ def test_a_server_that_dies_meanwhile(
     watcher.end()
     assert hashes(s3) == expected
     assert watcher.looks > 3
-    assert {(name, content) for name, content in watcher.seen if name != "work/reading.json"} <= set(expected.items())
+    assert {
+        (name, content) for name, content in watcher.seen if name != "work/reading.json"
+    } <= set(expected.items())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["expected", "in", "s3", "said"]
-    for command, first in (("verify", f"{URL}: all files, counts"), ("inspect", "recipe scribeagent-32k")):
+    for command, first in (
+        ("verify", f"{URL}: all files, counts"),
+        ("inspect", "recipe scribeagent-32k"),
+    ):
         done = builds.command(command, URL)
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith(first)
@@ -135,13 +153,21 @@ def until(what: Any, process: subprocess.Popen[bytes]) -> None:
 
 @pytest.mark.parametrize("where", ["in a samples shard", "in packing"])
 def test_a_killed_build_is_completed(
-    s3: Server, recordings: Path, expected: dict[str, str], tmp_path: Path, temporary: Path, where: str
+    s3: Server,
+    recordings: Path,
+    expected: dict[str, str],
+    tmp_path: Path,
+    temporary: Path,
+    where: str,
 ) -> None:
-    """Killed at this point, the plain command takes the lock over, completes the build with the bytes of a local one,
-    and does not do again what was finished; the temporary files that the killed one left are gone.
+    """Killed at this point, the plain command takes the lock over, completes the build with the
+    bytes of a local one, and does not do again what was finished; the temporary files that the
+    killed one left are gone.
     """
     arguments = ("build", recordings, "--out", URL, "--workers", "0")
-    patch = POINTS[where].replace("kill_at(200", "kill_at(100")  # there is less to do than in the tests of local builds
+    patch = POINTS[where].replace(
+        "kill_at(200", "kill_at(100"
+    )  # there is less to do than in the tests of local builds
     patch = patch.replace("kill_at(3, ArrowWriter", "kill_at(1, ArrowWriter")
     done = killed(tmp_path, patch, *arguments)
     assert done.returncode == -signal.SIGKILL, done.stderr
@@ -152,7 +178,9 @@ def test_a_killed_build_is_completed(
     assert again.returncode == 0, again.stderr
     assert hashes(s3) == expected
     after = modified(s3)
-    reported = {name for name in before if name.startswith("work/samples/") and name.endswith(".json")}
+    reported = {
+        name for name in before if name.startswith("work/samples/") and name.endswith(".json")
+    }
     kept = reported | {name.removesuffix("json") + "arrow" for name in reported}
     assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
     assert not any(path.is_file() for path in temporary.rglob("*"))
@@ -160,10 +188,15 @@ def test_a_killed_build_is_completed(
 
 def modified(server: Server) -> dict[str, Any]:
     found = server.system().find(f"{BUCKET}/nightly/out", detail=True)
-    return {name.removeprefix(f"{BUCKET}/nightly/out/"): info["LastModified"] for name, info in found.items()}
+    return {
+        name.removeprefix(f"{BUCKET}/nightly/out/"): info["LastModified"]
+        for name, info in found.items()
+    }
 
 
-def test_two_workers_killed_together(s3: Server, recordings: Path, expected: dict[str, str], tmp_path: Path) -> None:
+def test_two_workers_killed_together(
+    s3: Server, recordings: Path, expected: dict[str, str], tmp_path: Path
+) -> None:
     """Killed in a worker process, with all others: completed by two workers to the same bytes."""
     arguments = ("build", recordings, "--out", URL, "--workers", "2")
     done = killed(tmp_path, "ArrowWriter.add = kill_at(50, ArrowWriter.add)", *arguments)
@@ -174,20 +207,25 @@ def test_two_workers_killed_together(s3: Server, recordings: Path, expected: dic
 
 
 def test_a_second_build_is_refused_by_name(s3: Server, recordings: Path) -> None:
-    """While a build holds the lock, another stops with exit code 1, names host and process, and builds nothing."""
+    """While a build holds the lock, another stops with exit code 1, names host and process, and
+    builds nothing.
+    """
     with lock.hold(location(URL) / "work" / "locks"):
         before = modified(s3)
         done = builds.command("build", recordings, "--out", URL, "--workers", "0")
         assert done.returncode == 1
-        assert f"another build is working here: host {os.uname().nodename}, process {os.getpid()}" in done.stderr
+        assert (
+            f"another build is working here: host {os.uname().nodename}, process {os.getpid()}"
+            in done.stderr
+        )
         assert set(modified(s3)) - {"work/last_build.json"} == set(before)
 
 
 def test_a_finished_build_is_left_alone_and_a_removed_object_made_again(
     s3: Server, recordings: Path, expected: dict[str, str]
 ) -> None:
-    """Built again, nothing that was built is written again; an object of the dataset that was removed comes back, and
-    one that was changed is found by verify.
+    """Built again, nothing that was built is written again; an object of the dataset that was
+    removed comes back, and one that was changed is found by verify.
     """
     builds.build([recordings], location(URL))
     before = comparable_times(s3)
@@ -205,9 +243,11 @@ def comparable_times(server: Server) -> dict[str, Any]:
     return {name: time for name, time in modified(server).items() if not name.startswith(OWN)}
 
 
-def test_inputs_and_output_in_one_bucket(s3: Server, recordings: Path, expected: dict[str, str]) -> None:
-    """Built from s3:// to s3://, output within the inputs' folder, the bytes are those of a local build, and a second
-    build does not take the first one's files for inputs.
+def test_inputs_and_output_in_one_bucket(
+    s3: Server, recordings: Path, expected: dict[str, str]
+) -> None:
+    """Built from s3:// to s3://, output within the inputs' folder, the bytes are those of a local
+    build, and a second build does not take the first one's files for inputs.
     """
     for path in recordings.iterdir():
         s3.system().put_file(str(path), f"{BUCKET}/nightly/{path.name}")
@@ -229,8 +269,12 @@ def test_slices_into_a_bucket(s3: Server, recordings: Path, expected: dict[str, 
     assert hashes(s3) == expected
 
 
-def test_what_grew_is_built_as_a_new_generation(s3: Server, recordings: Path, tmp_path: Path) -> None:
-    """Two nights into a bucket are the same bytes as two nights into a folder, after the second as after the first."""
+def test_what_grew_is_built_as_a_new_generation(
+    s3: Server, recordings: Path, tmp_path: Path
+) -> None:
+    """Two nights into a bucket are the same bytes as two nights into a folder, after the second as
+    after the first.
+    """
     for number in (0, 1):
         if number:
             extra = [builds.workflow(900 + i, steps=2) for i in range(20)]
@@ -246,10 +290,18 @@ def test_a_build_into_memory(recordings: Path, expected: dict[str, str]) -> None
     system.store.clear()
     out = location("memory://nightly/out")
     builds.build([recordings], out)
-    found = {name.removeprefix("/nightly/out/"): bytes(system.cat_file(name)) for name in system.find("/nightly/out")}
-    assert comparable({name: hashlib.sha256(data).hexdigest() for name, data in found.items()}) == expected
+    found = {
+        name.removeprefix("/nightly/out/"): bytes(system.cat_file(name))
+        for name in system.find("/nightly/out")
+    }
+    assert (
+        comparable({name: hashlib.sha256(data).hexdigest() for name, data in found.items()})
+        == expected
+    )
     assert verify(out) == []
-    assert account.in_dataset(out).height == sum(split["samples"] for split in manifest(out)["splits"].values())
+    assert account.in_dataset(out).height == sum(
+        split["samples"] for split in manifest(out)["splits"].values()
+    )
     system.store.clear()
 
 
@@ -259,9 +311,16 @@ def manifest(out: storage.AnyPath) -> Any:
 
 def test_a_package_that_is_missing_is_named() -> None:
     """Without s3fs, an output on s3:// stops before work starts and says what to install."""
-    code = "import sys; sys.modules['s3fs'] = None; from etl.files.storage import location; location('s3://bucket/out')"
+    code = (
+        "import sys; sys.modules['s3fs'] = None; from etl.files.storage import location; "
+        "location('s3://bucket/out')"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", code], env=builds.environment(), capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        env=builds.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert "MissingExtra: s3://bucket/out: s3:// needs the package s3fs" in done.stderr
     assert "pip install 'stepmill[s3]'" in done.stderr
@@ -283,7 +342,9 @@ def test_a_url_that_cannot_be_written_is_refused(given: str, said: str) -> None:
 
 
 def test_few_results_of_many_remote_files_wait() -> None:
-    """Of hundreds of files, in order, no more are asked for than a few beyond those that were taken."""
+    """Of hundreds of files, in order, no more are asked for than a few beyond those that were
+    taken.
+    """
     asked: list[str] = []
 
     def ask(path: AnyPath) -> str:
@@ -292,7 +353,9 @@ def test_few_results_of_many_remote_files_wait() -> None:
 
     names = [f"{number:03d}" for number in range(200)]
     ahead = []
-    for taken, name in enumerate(storage.together(ask, [location(f"memory://x/{name}") for name in names])):
+    for taken, name in enumerate(
+        storage.together(ask, [location(f"memory://x/{name}") for name in names])
+    ):
         assert name == names[taken]
         ahead.append(len(asked) - taken)
     assert max(ahead) < 20
@@ -301,14 +364,22 @@ def test_few_results_of_many_remote_files_wait() -> None:
 
 def test_local_paths_are_paths() -> None:
     """A local path is a path of pathlib, relative ones, names with a colon and file:// included."""
-    for given, path in (("out", "out"), ("/a/b", "/a/b"), ("file:///a/b", "/a/b"), ("a:b/c", "a:b/c"), ("./s3", "s3")):
+    for given, path in (
+        ("out", "out"),
+        ("/a/b", "/a/b"),
+        ("file:///a/b", "/a/b"),
+        ("a:b/c", "a:b/c"),
+        ("./s3", "s3"),
+    ):
         assert location(given) == Path(path)
         assert isinstance(location(given), Path)
 
 
-def test_a_storage_that_cannot_be_reached(recordings: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where nobody answers, a build ends with exit code 1 after the time for retries, and says what, where, why, and
-    what to do; no folder of that name appears here.
+def test_a_storage_that_cannot_be_reached(
+    recordings: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where nobody answers, a build ends with exit code 1 after the time for retries, and says
+    what, where, why, and what to do; no folder of that name appears here.
     """
     for name, value in Server(tmp_path / "never").env.items():
         monkeypatch.setenv(name, value)
@@ -332,7 +403,9 @@ def test_the_time_for_retries_is_a_number(monkeypatch: pytest.MonkeyPatch) -> No
 def test_an_upload_that_the_server_forgot_is_begun_again(
     s3: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that is started again knows nothing of the parts it was sent: the whole object is sent again."""
+    """A server that is started again knows nothing of the parts it was sent: the whole object is
+    sent again.
+    """
     path = location(URL) / "large.arrow"
     assert isinstance(path, UPath)
     calls: list[str] = []
@@ -356,7 +429,9 @@ def test_an_upload_that_the_server_forgot_is_begun_again(
 
 
 def test_an_exception_leaves_nothing(s3: Server) -> None:
-    """What was written before an exception is not to be seen, nor is what stood there before lost."""
+    """What was written before an exception is not to be seen,
+    nor is what stood there before lost.
+    """
     path = location(URL) / "a.json"
     with atomic(path) as stream:
         stream.write(b"1")
@@ -367,7 +442,9 @@ def test_an_exception_leaves_nothing(s3: Server) -> None:
 
 
 def test_a_file_system_that_shows_a_file_while_it_grows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a put is not whole at once, the file comes under another name and is moved when it is complete."""
+    """Where a put is not whole at once, the file comes under another name and is moved when it is
+    complete.
+    """
     monkeypatch.setattr(storage, "_PUT_IS_WHOLE", frozenset())
     system = fsspec.filesystem("memory")
     names: list[str] = []
@@ -395,8 +472,8 @@ def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_the_cache_holds_what_fits(cached: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Over the limit, what was not asked for the longest is removed; what was asked for just now stays; a file that
-    changed is fetched again, one that did not is not.
+    """Over the limit, what was not asked for the longest is removed; what was asked for just now
+    stays; a file that changed is fetched again, one that did not is not.
     """
     monkeypatch.setenv("STEPMILL_CACHE_GB", "0.0000002")  # 200 bytes
     system = fsspec.filesystem("memory")
@@ -422,8 +499,12 @@ def test_a_broken_remote_file_is_named(cached: Path) -> None:
 
 
 def test_a_place_that_refuses_is_named_at_once(s3: Server, tmp_path: Path) -> None:
-    """A bucket that is not there is no passing trouble: the error comes at once, and names the place."""
-    done = builds.command("build", builds.RECORDINGS, "--out", "s3://no-such-bucket/out", "--workers", "0")
+    """A bucket that is not there is no passing trouble: the error comes at once, and names the
+    place.
+    """
+    done = builds.command(
+        "build", builds.RECORDINGS, "--out", "s3://no-such-bucket/out", "--workers", "0"
+    )
     assert done.returncode == 1
     assert "s3://no-such-bucket/out/work/locks/all.lock: cannot be written" in done.stderr
     assert "trying again" not in done.stderr

@@ -1,4 +1,6 @@
-"""An input that changes between being hashed and being read stops the build: it is not what its hash says."""
+"""An input that changes between being hashed and being read stops the build: it is not what its
+hash says.
+"""
 
 from __future__ import annotations
 
@@ -43,10 +45,15 @@ def data(*numbers: int) -> bytes:
 def test_a_file_that_is_replaced_stops_the_build(
     where: str, other: int, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """By one of the same size, too, where storage tells more than seconds: the error names it, nothing is taken for
-    finished, and the same command again makes the dataset of what is there now.
+    """By one of the same size, too, where storage tells more than seconds: the error names it,
+    nothing is taken for finished, and the same command again makes the dataset of what is there
+    now.
     """
-    root = {"a folder here": str(tmp_path / "in"), "memory": "memory://replaced", "s3": f"s3://{BUCKET}/in"}[where]
+    root = {
+        "a folder here": str(tmp_path / "in"),
+        "memory": "memory://replaced",
+        "s3": f"s3://{BUCKET}/in",
+    }[where]
     if where == "s3":
         server: Server = request.getfixturevalue("s3")
         assert server.env
@@ -55,13 +62,19 @@ def test_a_file_that_is_replaced_stops_the_build(
     system.pipe_file(f"{folder}/a.jsonl", data(1, 2))
     system.pipe_file(f"{folder}/b.jsonl", data(3))
     pool = after(lambda: system.pipe_file(f"{folder}/a.jsonl", data(1, other)))
-    with pytest.raises(BuildError, match=rf"{re.escape(folder)}/a.jsonl: it changed after it was hashed"):
+    with pytest.raises(
+        BuildError, match=rf"{re.escape(folder)}/a.jsonl: it changed after it was hashed"
+    ):
         builds.build([root], tmp_path / "out", pool=pool)
     assert not (tmp_path / "out" / "dataset" / "manifest.json").exists()
-    assert "a.jsonl" not in {report["name"] for report in builds.inputs_of(tmp_path / "out").values()}
+    assert "a.jsonl" not in {
+        report["name"] for report in builds.inputs_of(tmp_path / "out").values()
+    }
     builds.build([root], tmp_path / "out")
     builds.build([root], tmp_path / "fresh")
-    assert builds.contents(tmp_path / "out" / "dataset") == builds.contents(tmp_path / "fresh" / "dataset")
+    assert builds.contents(tmp_path / "out" / "dataset") == builds.contents(
+        tmp_path / "fresh" / "dataset"
+    )
     assert {"workflows:w1/1", f"workflows:w{other}/1"} < set(builds.samples(tmp_path / "out"))
 
 

@@ -1,4 +1,6 @@
-"""Recordings that are not as their format has them: what is read of them all the same, and how that is told."""
+"""Recordings that are not as their format has them: what is read of them all the same, and how that
+is told.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,9 @@ def odd_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for step, number in zip(gap["steps"], (1, 2, 4, 5), strict=True):
         step["number"] = number
     half = orjson.dumps(builds.workflow(3)).replace(b"</", b"\\ud83d</", 1)
-    (inputs / "a.jsonl").write_bytes(orjson.dumps(extra) + b"\n\xef\xbb\xbf" + orjson.dumps(gap) + b"\n" + half)
+    (inputs / "a.jsonl").write_bytes(
+        orjson.dumps(extra) + b"\n\xef\xbb\xbf" + orjson.dumps(gap) + b"\n" + half
+    )
     scribe_rows(inputs / "rows.csv", "3.0", "1.0", "2.0", "2.0", seconds="9")
     scribe_rows(inputs / "tail.csv", 4, 5, workflow="tail")
     builds.build([inputs], folder / "out")
@@ -72,7 +76,9 @@ def odd_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_samples_go_by_the_recorded_numbers(odd_build: Path) -> None:
-    """Steps are trained on up to a gap and not behind it; a copy of a row is dropped under an id of its own."""
+    """Steps are trained on up to a gap and not behind it; a copy of a row is dropped under an id of
+    its own.
+    """
     assert sorted(builds.samples(odd_build)) == [
         "scribe:rows/1",
         "scribe:rows/2",
@@ -83,13 +89,21 @@ def test_samples_go_by_the_recorded_numbers(odd_build: Path) -> None:
         "workflows:w3/1",
     ]
     found = overview.view(place_of(odd_build))["accounting"]["step"]["reasons"]
-    assert {drop["reason"]: drop["count"] for drop in found} == {"history_incomplete": 4, "duplicate_step": 1}
+    assert {drop["reason"]: drop["count"] for drop in found} == {
+        "history_incomplete": 4,
+        "duplicate_step": 1,
+    }
 
 
 def test_oddities_are_counted_and_shown(odd_build: Path) -> None:
-    """The manifest, the overview and check say what was read although it was not as it should be."""
+    """The manifest, the overview and check say what was
+    read although it was not as it should be.
+    """
     place = place_of(odd_build)
-    rows = {(row["kind"], row["where"]): (row["count"], row["like"]) for row in overview.view(place)["oddities"]}
+    rows = {
+        (row["kind"], row["where"]): (row["count"], row["like"])
+        for row in overview.view(place)["oddities"]
+    }
     assert rows == {
         ("half_character", ""): (1, ""),
         ("unknown_key", "annotator"): (1, ""),
@@ -107,7 +121,9 @@ def test_oddities_are_counted_and_shown(odd_build: Path) -> None:
 
 def test_meta_is_a_column_of_the_samples(odd_build: Path) -> None:
     """It can be asked for by key, as JSON."""
-    frames = [pl.read_ipc(path) for path in sorted((odd_build / "work" / "samples").glob("*.arrow"))]
+    frames = [
+        pl.read_ipc(path) for path in sorted((odd_build / "work" / "samples").glob("*.arrow"))
+    ]
     samples = pl.concat(frames)
     seconds = pl.col("step_meta").str.json_path_match("$.seconds").cast(pl.Float64)
     assert samples.filter(seconds < 5)["sample_id"].to_list() == ["workflows:w1/1"]
@@ -123,8 +139,9 @@ def test_meta_is_in_no_hash() -> None:
 
 
 def test_a_workflow_that_is_split_over_files(tmp_path: Path) -> None:
-    """Of steps in several files without numbers none is trained on, whichever file comes first, nor what comes later;
-    by their numbers the beginning is known. A copy, and what is known to be whole, are read as ever.
+    """Of steps in several files without numbers none is trained on, whichever file comes first, nor
+    what comes later; by their numbers the beginning is known. A copy, and what is known to be
+    whole, are read as ever.
     """
     inputs = tmp_path / "in"
     inputs.mkdir()
@@ -139,7 +156,9 @@ def test_a_workflow_that_is_split_over_files(tmp_path: Path) -> None:
     assert steps == {"history_incomplete": 2, "split_over_files": 4, "duplicate_workflow": 2}
     refused = account.quarantined(tmp_path / "out")
     assert refused["reason"].to_list() == ["split_over_files"] * 2
-    assert set(refused["detail"]) == {"its steps are in part-10-blank.csv, part-9-blank.csv and have no numbers"}
+    assert set(refused["detail"]) == {
+        "its steps are in part-10-blank.csv, part-9-blank.csv and have no numbers"
+    }
     scribe_rows(inputs / "part-11-blank.csv", 5, workflow="split", action_step_number="")
     scribe_rows(inputs / "whole.csv", 1, 2, 3, workflow="split")
     builds.build([inputs], tmp_path / "out")
@@ -148,7 +167,9 @@ def test_a_workflow_that_is_split_over_files(tmp_path: Path) -> None:
 
 
 def test_copies_of_which_one_differs_are_no_pieces(tmp_path: Path) -> None:
-    """Where one content is in more files than another, the recording stays: the one that differs is set aside."""
+    """Where one content is in more files than another, the recording stays: the one that differs is
+    set aside.
+    """
     inputs = tmp_path / "in"
     inputs.mkdir()
     for name in "abc":
@@ -156,14 +177,16 @@ def test_copies_of_which_one_differs_are_no_pieces(tmp_path: Path) -> None:
     scribe_rows(inputs / "damaged.csv", 1, workflow="copied", action_step_number="")
     manifest = builds.build([inputs], tmp_path / "out")
     assert "scribe:copied/1" in builds.samples(tmp_path / "out")
-    flows = {drop["reason"]: drop["count"] for drop in manifest["accounting"]["workflow"]["reasons"]}
+    flows = {
+        drop["reason"]: drop["count"] for drop in manifest["accounting"]["workflow"]["reasons"]
+    }
     assert sum(flows.values()) == 3
     assert flows.keys() == {"conflicting_id", "duplicate_workflow"}
 
 
 def test_one_bad_file_never_ends_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Empty files and names that are no UTF-8 or look like URLs, given by name or in a folder, cost at most
-    themselves; the build can be looked at and goes on like any other.
+    """Empty files and names that are no UTF-8 or look like URLs, given by name or in a folder, cost
+    at most themselves; the build can be looked at and goes on like any other.
     """
     monkeypatch.chdir(tmp_path)
     raw = {
@@ -188,7 +211,9 @@ def test_one_bad_file_never_ends_a_build(tmp_path: Path, monkeypatch: pytest.Mon
         "we::b.jsonl",
     ]
     assert manifest["totals"]["samples"] == 4
-    assert manifest["accounting"]["record"]["reasons"] == [{"stage": "read", "reason": "unknown_format", "count": 1}]
+    assert manifest["accounting"]["record"]["reasons"] == [
+        {"stage": "read", "reason": "unknown_format", "count": 1}
+    ]
     steps = dict(recorded(tmp_path / "out", [f"workflows:w{number}/1" for number in (1, 2, 4)]))
     assert all(isinstance(step, Step) for step in steps.values())
     assert verify(tmp_path / "out") == []

@@ -21,14 +21,24 @@ from etl.inputs import records, streams
 from etl.inputs.records import InputHead, Keys, json_items
 from etl.inputs.streams import Truncated, lines
 
-DATA = b"".join(b'{"n": %d, "text": "some text that is not the same %d"}\n' % (n, n * n) for n in range(20_000))
+DATA = b"".join(
+    b'{"n": %d, "text": "some text that is not the same %d"}\n' % (n, n * n) for n in range(20_000)
+)
 BOM = b"\xef\xbb\xbf"
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(['"', "\\", '\\"', "]", "}", "[,", "{"]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text()
+    | st.sampled_from(['"', "\\", '\\"', "]", "}", "[,", "{"]),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4)
+    ),
     max_leaves=12,
 )
-tmp_path_is_reused = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+tmp_path_is_reused = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 def write(path: Path, data: bytes) -> Path:
@@ -59,7 +69,9 @@ def test_compression_is_recognised_by_content(tmp_path: Path, pack: Any) -> None
 
 
 def test_frames_one_behind_another(tmp_path: Path) -> None:
-    """Several zstd frames, with skippable ones before, between and behind (pzstd), and several gzip members are one."""
+    """Several zstd frames, with skippable ones before, between and behind (pzstd), and several gzip
+    members are one.
+    """
     skippable = b"\x50\x2a\x4d\x18" + (4).to_bytes(4, "little") + b"size"
     frames = skippable + zstd(DATA[:100]) + skippable + zstd(b"") + zstd(DATA[100:]) + skippable
     members = gzip.compress(DATA[:100]) + gzip.compress(DATA[100:])
@@ -68,10 +80,14 @@ def test_frames_one_behind_another(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pack", "reason"), [(gzip.compress, "truncated_gzip"), (zstd, "truncated_zstd")], ids=["gzip", "zstd"]
+    ("pack", "reason"),
+    [(gzip.compress, "truncated_gzip"), (zstd, "truncated_zstd")],
+    ids=["gzip", "zstd"],
 )
 def test_cut_compression_gives_what_comes_before(tmp_path: Path, pack: Any, reason: str) -> None:
-    """All complete lines before the cut come out; the incomplete one is in the error; together they are the start."""
+    """All complete lines before the cut come out; the incomplete one is in the error; together they
+    are the start.
+    """
     packed = pack(DATA)
     got, error = until_cut(lines(write(tmp_path / "x", packed[: len(packed) * 2 // 3])))
     assert error.reason == reason
@@ -83,7 +99,9 @@ def test_cut_compression_gives_what_comes_before(tmp_path: Path, pack: Any, reas
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstd], ids=["gzip", "zstd"])
 def test_every_cut_is_noticed(tmp_path: Path, pack: Any) -> None:
-    """Wherever a compressed stream is cut behind its magic, the cut is reported, never taken for the end."""
+    """Wherever a compressed stream is cut behind its magic, the cut is reported, never taken for
+    the end.
+    """
     packed = pack(DATA[:200])
     for end in range(4, len(packed)):
         _, error = until_cut(lines(write(tmp_path / "x", packed[:end])))
@@ -133,13 +151,24 @@ def test_files_are_closed(tmp_path: Path) -> None:
 
 
 def test_line_breaks(tmp_path: Path) -> None:
-    """LF and CRLF end lines, CR and other separators do not; the byte order mark is no part of the first line."""
+    """LF and CRLF end lines, CR and other separators do not; the byte order mark is no part of the
+    first line.
+    """
     path = write(tmp_path / "x", BOM + b"a\r\n\nb\rc\x0b\x1cd\xe2\x80\xa8\ne\r\nf")
-    assert list(lines(path)) == [(1, b"a"), (2, b""), (3, b"b\rc\x0b\x1cd\xe2\x80\xa8"), (4, b"e"), (5, b"f")]
+    assert list(lines(path)) == [
+        (1, b"a"),
+        (2, b""),
+        (3, b"b\rc\x0b\x1cd\xe2\x80\xa8"),
+        (4, b"e"),
+        (5, b"f"),
+    ]
 
 
 @tmp_path_is_reused
-@given(parts=st.lists(st.sampled_from([b"\n", b"\r", b"\r\n", b"ab", BOM, b" "]), max_size=12), size=st.integers(1, 4))
+@given(
+    parts=st.lists(st.sampled_from([b"\n", b"\r", b"\r\n", b"ab", BOM, b" "]), max_size=12),
+    size=st.integers(1, 4),
+)
 def test_lines_at_any_chunk_boundary(tmp_path: Path, parts: list[bytes], size: int) -> None:
     """Lines do not depend on where the chunks end."""
     data = b"".join(parts)
@@ -155,7 +184,12 @@ def test_lines_at_any_chunk_boundary(tmp_path: Path, parts: list[bytes], size: i
 
 
 @tmp_path_is_reused
-@given(values=st.lists(JSON, max_size=5), indent=st.sampled_from([None, 1]), bom=st.booleans(), size=st.integers(1, 9))
+@given(
+    values=st.lists(JSON, max_size=5),
+    indent=st.sampled_from([None, 1]),
+    bom=st.booleans(),
+    size=st.integers(1, 9),
+)
 def test_json_items_agree_with_json(
     tmp_path: Path, values: list[Any], indent: int | None, bom: bool, size: int
 ) -> None:
@@ -170,9 +204,14 @@ def test_json_items_agree_with_json(
 
 
 @tmp_path_is_reused
-@given(values=st.lists(st.dictionaries(st.text(max_size=3), JSON, max_size=3), max_size=4), data=st.data())
+@given(
+    values=st.lists(st.dictionaries(st.text(max_size=3), JSON, max_size=3), max_size=4),
+    data=st.data(),
+)
 def test_json_items_before_a_cut(tmp_path: Path, values: list[Any], data: st.DataObject) -> None:
-    """Of a list that is cut anywhere, every complete element comes out and the incomplete one is in the error."""
+    """Of a list that is cut anywhere, every complete element comes out and the incomplete one is in
+    the error.
+    """
     text = json.dumps(values).encode()
     end = data.draw(st.integers(1, len(text) - 1))
     got, error = until_cut(json_items(write(tmp_path / "x", text[:end])))
@@ -199,11 +238,18 @@ def test_nothing_is_no_item(tmp_path: Path, text: bytes) -> None:
 def test_broken_elements_cost_themselves(tmp_path: Path) -> None:
     """An element that is no JSON, or missing, is handed over as it is; the others come out."""
     path = write(tmp_path / "x", b'[{"a": 1}, {"a": oops}, , {"b": "]"},]')
-    assert [item for _, item in json_items(path)] == [b'{"a": 1}', b'{"a": oops}', b"", b'{"b": "]"}']
+    assert [item for _, item in json_items(path)] == [
+        b'{"a": 1}',
+        b'{"a": oops}',
+        b"",
+        b'{"b": "]"}',
+    ]
 
 
 def test_text_behind_the_list_is_reported(tmp_path: Path) -> None:
-    """After the end of the list only white space may come; of what else comes a bounded part is kept."""
+    """After the end of the list only white space may come; of what else comes a bounded part is
+    kept.
+    """
     path = write(tmp_path / "x", b'[{"a": 1}] \n' + b"x" * 3_000_000)
     got, error = until_cut(json_items(path))
     assert got == [b'{"a": 1}']
@@ -224,7 +270,9 @@ def test_a_cut_single_value_is_kept(tmp_path: Path, pack: Any) -> None:
 
 
 def test_head_of_a_file(tmp_path: Path) -> None:
-    """The head holds the name without .gz and .zst and the first 64 KiB decompressed, of a cut stream what there is."""
+    """The head holds the name without .gz and .zst and the first 64 KiB decompressed, of a cut
+    stream what there is.
+    """
     head = InputHead.of(write(tmp_path / "a.jsonl.zst", zstd(DATA)))
     assert (head.name, head.start) == ("a.jsonl", DATA[: 64 * 1024])
     packed = gzip.compress(DATA)
@@ -234,7 +282,9 @@ def test_head_of_a_file(tmp_path: Path) -> None:
 
 
 def test_keys_of_parquet(tmp_path: Path) -> None:
-    """A Parquet file tells its columns; one that is cut off or compressed as a whole has none and is no error."""
+    """A Parquet file tells its columns; one that is cut off or compressed as a whole has none and
+    is no error.
+    """
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table({"a": [1], "b": ["x"]}), path)
     assert InputHead.of(path).keys == Keys(frozenset("ab"), form="table")
@@ -246,7 +296,13 @@ def test_keys_of_parquet(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("start", "top", "nested", "cut", "form"),
     [
-        (b'{"a": {"b": {"c": 1}}, "d": [{"e": [{"f": 1}]}], "g": [[{"h": 1}]]}', "a d g", "a.b d.e", False, "objects"),
+        (
+            b'{"a": {"b": {"c": 1}}, "d": [{"e": [{"f": 1}]}], "g": [[{"h": 1}]]}',
+            "a d g",
+            "a.b d.e",
+            False,
+            "objects",
+        ),
         (BOM + b' [{"a": [1, {"b": "}"}]}, {"c": [{"b": 1', "a c", "a.b c.b", False, "list"),
         (b'{"a": 1}\n{"b": {"c": 1}}\n{"d', "a b", "b.c", False, "objects"),
         (b'{"a": oops\n{"b": 1}\n', "a b", "", False, "objects"),
@@ -257,21 +313,37 @@ def test_keys_of_parquet(tmp_path: Path) -> None:
     ],
 )
 def test_keys_of_json(start: bytes, top: str, nested: str, cut: bool, form: str) -> None:
-    """Names of fields and, one level down, of the objects in them; deeper ones and texts are no names."""
+    """Names of fields and, one level down, of the objects in them; deeper ones and texts are no
+    names.
+    """
     keys = Keys.of(start)
-    assert (set(keys.top), set(keys.nested), keys.cut, keys.form) == (set(top.split()), set(nested.split()), cut, form)
+    assert (set(keys.top), set(keys.nested), keys.cut, keys.form) == (
+        set(top.split()),
+        set(nested.split()),
+        cut,
+        form,
+    )
 
 
 json_values = st.recursive(
     st.none() | st.integers() | st.text('"\\{}[]:, a\n', max_size=6),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('ab"\\{[', max_size=3), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text('ab"\\{[', max_size=3), inner, max_size=3)
+    ),
     max_leaves=25,
 )
 
 
-@given(st.dictionaries(st.text("abcd", max_size=2), json_values, max_size=4), st.booleans(), st.booleans())
+@given(
+    st.dictionaries(st.text("abcd", max_size=2), json_values, max_size=4),
+    st.booleans(),
+    st.booleans(),
+)
 def test_keys_are_those_a_parser_finds(record: dict[str, Any], in_list: bool, indent: bool) -> None:
-    """Of a whole record the keys are the ones that parsing it gives, however deep and odd the rest is."""
+    """Of a whole record the keys are the ones that parsing it gives, however deep and odd the rest
+    is.
+    """
     nested = set()
     for name, value in record.items():
         for inner in value if isinstance(value, list) else [value]:

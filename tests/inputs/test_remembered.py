@@ -1,4 +1,6 @@
-"""What is remembered of input files: no file is read again without need, none is taken for another."""
+"""What is remembered of input files: no file is read again without need,
+none is taken for another.
+"""
 
 from __future__ import annotations
 
@@ -48,12 +50,16 @@ def aged(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("aged")
 def test_a_file_is_hashed_once(tmp_path: Path, opened: list[str]) -> None:
-    """Of a folder that grew only the new file is read; shards and parts are those of reading everything."""
+    """Of a folder that grew only the new file is read; shards and parts are those of reading
+    everything.
+    """
     folder, cache = tmp_path / "in", tmp_path / "work" / "inputs.json"
     builds.write_workflows(folder / "a.jsonl", *(builds.workflow(number) for number in range(20)))
     first = shards(folder, cache, 2000)
     assert len(first) > 3
-    builds.write_workflows(folder / "b.jsonl", *(builds.workflow(number) for number in range(20, 30)))
+    builds.write_workflows(
+        folder / "b.jsonl", *(builds.workflow(number) for number in range(20, 30))
+    )
     second = shards(folder, cache, 2000)
     assert opened == ["a.jsonl", "b.jsonl"]
     assert [shard for shard in second if shard.name == "a.jsonl"] == first
@@ -62,7 +68,9 @@ def test_a_file_is_hashed_once(tmp_path: Path, opened: list[str]) -> None:
 
 @pytest.mark.usefixtures("aged")
 def test_a_changed_file_is_hashed_again(tmp_path: Path, opened: list[str]) -> None:
-    """Another size, another time, another inode, or other content under the old time: read again."""
+    """Another size, another time, another inode,
+    or other content under the old time: read again.
+    """
     path, cache = tmp_path / "in" / "a.jsonl", tmp_path / "inputs.json"
     builds.write_workflows(path, builds.workflow(1))
     shards(path, cache)
@@ -71,7 +79,10 @@ def test_a_changed_file_is_hashed_again(tmp_path: Path, opened: list[str]) -> No
         [lambda: path.write_bytes(path.read_bytes() + b"\n")],
         [lambda: os.utime(path, (5, 5))],
         [lambda: other.write_bytes(path.read_bytes()), lambda: other.replace(path)],
-        [lambda: path.write_bytes(path.read_bytes().replace(b"w1", b"w2")), lambda: os.utime(path, (5, 5))],
+        [
+            lambda: path.write_bytes(path.read_bytes().replace(b"w1", b"w2")),
+            lambda: os.utime(path, (5, 5)),
+        ],
     ]
     for number, changes in enumerate(stages, 2):
         for change in changes:
@@ -85,7 +96,9 @@ def test_a_changed_file_is_hashed_again(tmp_path: Path, opened: list[str]) -> No
 
 
 def test_what_changed_just_now_is_not_remembered(tmp_path: Path, opened: list[str]) -> None:
-    """A file written within two seconds may be written again without a new time: it is hashed in the next build too."""
+    """A file written within two seconds may be written again without a new time: it is hashed in
+    the next build too.
+    """
     path, cache = tmp_path / "in" / "a.jsonl", tmp_path / "inputs.json"
     builds.write_workflows(path, builds.workflow(1))
     shards(path, cache)
@@ -117,7 +130,10 @@ def test_other_parts_are_found_anew(tmp_path: Path, opened: list[str]) -> None:
 @pytest.mark.parametrize("kept", [b"", b"{", b"[]", b"17", b'{"format": 99, "files": {}}'])
 def test_a_damaged_memory_is_no_harm(tmp_path: Path, kept: bytes, opened: list[str]) -> None:
     """What cannot be understood is forgotten and written anew."""
-    path, cache = builds.write_workflows(tmp_path / "a.jsonl", builds.workflow(1)), tmp_path / "work" / "inputs.json"
+    path, cache = (
+        builds.write_workflows(tmp_path / "a.jsonl", builds.workflow(1)),
+        tmp_path / "work" / "inputs.json",
+    )
     cache.parent.mkdir()
     cache.write_bytes(kept)
     shards(path, cache)
@@ -149,10 +165,14 @@ def test_remote_files_are_known_by_tag_or_time(tmp_path: Path, opened: list[str]
 
 def test_nothing_of_it_is_published(tmp_path: Path) -> None:
     """A build with the memory of an earlier one publishes what a build without publishes."""
-    path = builds.write_workflows(tmp_path / "in" / "a.jsonl", *(builds.workflow(number) for number in range(9)))
+    path = builds.write_workflows(
+        tmp_path / "in" / "a.jsonl", *(builds.workflow(number) for number in range(9))
+    )
     builds.build([path], tmp_path / "one")
     expected = builds.contents(tmp_path / "one" / "dataset")
     (tmp_path / "one" / "dataset" / "manifest.json").unlink()
     builds.build([path], tmp_path / "one")
     assert builds.contents(tmp_path / "one" / "dataset") == expected
-    assert b"inputs.json" not in b"".join(p.read_bytes() for p in (tmp_path / "one" / "dataset").rglob("*.json"))
+    assert b"inputs.json" not in b"".join(
+        p.read_bytes() for p in (tmp_path / "one" / "dataset").rglob("*.json")
+    )

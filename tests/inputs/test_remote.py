@@ -39,7 +39,9 @@ def memory() -> Iterator[Any]:
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """A web server with or without range requests; ``broken`` answers fail first, ``cut`` ones end half way."""
+    """A web server with or without range requests; ``broken`` answers fail first, ``cut`` ones end
+    half way.
+    """
 
     ranges = True
     broken = 0
@@ -85,7 +87,9 @@ def server(tmp_path: Path) -> Iterator[tuple[str, Path, type[Handler]]]:
     folder = tmp_path / "served"
     folder.mkdir()
     kind = type("Own", (Handler,), {"asked": []})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(kind, directory=str(folder))) as web:
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(kind, directory=str(folder))
+    ) as web:
         thread = threading.Thread(target=web.serve_forever, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{web.server_port}", folder, kind
@@ -100,20 +104,33 @@ def upload(system: Any, folder: Path, root: str) -> None:
 
 
 @pytest.mark.parametrize("part_mb", ["256", "0.004"])
-def test_a_dataset_from_memory_is_the_one_from_disk(memory: Any, tmp_path: Path, part_mb: str) -> None:
-    """Every published byte is the same, whole and in parts: JSON lines, CSV, Parquet, gzip and zstandard."""
+def test_a_dataset_from_memory_is_the_one_from_disk(
+    memory: Any, tmp_path: Path, part_mb: str
+) -> None:
+    """Every published byte is the same, whole and in parts: JSON lines, CSV, Parquet, gzip and
+    zstandard.
+    """
     upload(memory, builds.RECORDINGS, "/bucket/night")
     builds.build([builds.RECORDINGS], tmp_path / "local", f"inputs.part_mb={part_mb}")
     builds.build(["memory://bucket/night"], tmp_path / "remote", f"inputs.part_mb={part_mb}")
-    assert builds.contents(tmp_path / "remote" / "dataset") == builds.contents(tmp_path / "local" / "dataset")
+    assert builds.contents(tmp_path / "remote" / "dataset") == builds.contents(
+        tmp_path / "local" / "dataset"
+    )
 
 
 def test_local_and_remote_together(memory: Any, tmp_path: Path) -> None:
-    """Files, folders and globs, from here and there, some given twice: one dataset, by names relative to roots."""
+    """Files, folders and globs, from here and there, some given twice: one dataset, by names
+    relative to roots.
+    """
     for number, name in enumerate(["a", "sub/b", "sub/.hidden", "c"]):
         builds.write_workflows(tmp_path / "in" / f"{name}.jsonl", builds.workflow(number))
     upload(memory, tmp_path / "in" / "sub", "/x/sub")
-    given = ["memory://x", f"file://{tmp_path}/in/a.jsonl", "memory://x/su*/*.jsonl", str(tmp_path / "in" / "c.jsonl")]
+    given = [
+        "memory://x",
+        f"file://{tmp_path}/in/a.jsonl",
+        "memory://x/su*/*.jsonl",
+        str(tmp_path / "in" / "c.jsonl"),
+    ]
     found = find.find(given, SOURCES)
     assert sorted((item.name, item.place.partition(":")[0]) for item in found) == [
         ("a.jsonl", str(tmp_path / "in" / "a.jsonl")),
@@ -122,13 +139,21 @@ def test_local_and_remote_together(memory: Any, tmp_path: Path) -> None:
     ]
     builds.build(given, tmp_path / "remote")
     builds.build([tmp_path / "in"], tmp_path / "local")
-    assert builds.contents(tmp_path / "remote" / "dataset") == builds.contents(tmp_path / "local" / "dataset")
+    assert builds.contents(tmp_path / "remote" / "dataset") == builds.contents(
+        tmp_path / "local" / "dataset"
+    )
 
 
 def test_folders_that_are_recordings(memory: Any, shared: Path, tmp_path: Path) -> None:
-    """A folder of pickled steps is one recording there as here, and a demo takes its task from its folder."""
+    """A folder of pickled steps is one recording there as here, and a demo takes its task from its
+    folder.
+    """
     folder = next((shared / "data" / "browsergym_workarena" / "native_pkl").iterdir())
-    demo = next(path for path in sorted((shared / "data" / "miniwob_demos").rglob("*.json*")) if path.is_file())
+    demo = next(
+        path
+        for path in sorted((shared / "data" / "miniwob_demos").rglob("*.json*"))
+        if path.is_file()
+    )
     shutil.copytree(folder, tmp_path / "in" / "episode")
     shutil.copy(demo, tmp_path / "in" / demo.name)
     upload(memory, tmp_path / "in", "/y/in")
@@ -137,21 +162,34 @@ def test_folders_that_are_recordings(memory: Any, shared: Path, tmp_path: Path) 
         tally = Tally()
         shards = find.shards(find.find([root], SOURCES))
         flows = [flow for shard in shards for flow in SOURCES[shard.format].read(shard, tally)]
-        read.append(([(s.name, s.format, s.size, s.sha256) for s in shards], flows, tally.entries, tally.quarantined))
+        read.append(
+            (
+                [(s.name, s.format, s.size, s.sha256) for s in shards],
+                flows,
+                tally.entries,
+                tally.quarantined,
+            )
+        )
     assert read[0] == read[1]
     assert len(read[0][1]) == 2
 
 
 @pytest.mark.parametrize("ranges", [True, False])
-def test_a_web_server(server: tuple[str, Path, type[Handler]], tmp_path: Path, ranges: bool) -> None:
+def test_a_web_server(
+    server: tuple[str, Path, type[Handler]], tmp_path: Path, ranges: bool
+) -> None:
     """Files and folders behind a web server; whole text files need no range requests."""
     url, folder, handler = server
     handler.ranges = ranges
-    builds.write_workflows(folder / "in" / "a b.jsonl", *(builds.workflow(number) for number in range(9)))
+    builds.write_workflows(
+        folder / "in" / "a b.jsonl", *(builds.workflow(number) for number in range(9))
+    )
     builds.write_workflows(folder / "in" / "sub" / "c.jsonl", builds.workflow(10))
     builds.build([f"{url}/in/"], tmp_path / "remote")
     builds.build([folder / "in"], tmp_path / "local")
-    assert builds.contents(tmp_path / "remote" / "dataset") == builds.contents(tmp_path / "local" / "dataset")
+    assert builds.contents(tmp_path / "remote" / "dataset") == builds.contents(
+        tmp_path / "local" / "dataset"
+    )
     (found,) = find.find([f"{url}/in/a%20b.jsonl?token=x"], SOURCES)
     assert found.name == "a b.jsonl"
 
@@ -170,9 +208,13 @@ def test_parts_are_range_requests(server: tuple[str, Path, type[Handler]]) -> No
 
 
 def test_a_failing_server_is_asked_again(
-    server: tuple[str, Path, type[Handler]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    server: tuple[str, Path, type[Handler]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Listing and hashing get over errors of the server, with a plain line each; hashes are right, progress too."""
+    """Listing and hashing get over errors of the server, with a plain line each; hashes are right,
+    progress too.
+    """
     url, folder, handler = server
     monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
     builds.write_workflows(folder / "a.jsonl", *(builds.workflow(number) for number in range(9)))
@@ -184,7 +226,10 @@ def test_a_failing_server_is_asked_again(
     assert (shard.sha256, sum(seen)) == (expected.sha256, expected.size)
     lines = builds.undated(capsys.readouterr().err).splitlines()
     assert len(lines) == 2
-    assert all(line.startswith(f"stepmill: {url}/a.jsonl: OSError") and "trying again in" in line for line in lines)
+    assert all(
+        line.startswith(f"stepmill: {url}/a.jsonl: OSError") and "trying again in" in line
+        for line in lines
+    )
 
 
 @pytest.mark.parametrize("ranges", [True, False])
@@ -194,14 +239,18 @@ def test_a_connection_that_breaks_is_taken_up_where_it_was(
     capsys: pytest.CaptureFixture[str],
     ranges: bool,
 ) -> None:
-    """A task goes on reading after connections that broke, with and without range requests: no byte is missing or
-    there twice, and each break is a plain line.
+    """A task goes on reading after connections that broke, with and without range requests: no byte
+    is missing or there twice, and each break is a plain line.
     """
     url, folder, handler = server
     monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
     handler.ranges = ranges
     builds.write_workflows(folder / "a.jsonl", *(builds.workflow(number) for number in range(999)))
-    expected = list(SOURCES["workflows"].read(InputShard("a", str(folder / "a.jsonl"), "workflows", 0, ""), Tally()))
+    expected = list(
+        SOURCES["workflows"].read(
+            InputShard("a", str(folder / "a.jsonl"), "workflows", 0, ""), Tally()
+        )
+    )
     tally = Tally()
     rows = SOURCES["workflows"].read(InputShard("a", f"{url}/a.jsonl", "workflows", 0, ""), tally)
     handler.cut = 2
@@ -210,14 +259,17 @@ def test_a_connection_that_breaks_is_taken_up_where_it_was(
     assert not tally.quarantined
     lines = builds.undated(capsys.readouterr().err).splitlines()
     assert lines
-    assert all(line.startswith(f"stepmill: {url}/a.jsonl: OSError") and "trying again in" in line for line in lines)
+    assert all(
+        line.startswith(f"stepmill: {url}/a.jsonl: OSError") and "trying again in" in line
+        for line in lines
+    )
 
 
 def test_a_file_that_became_shorter_is_no_end(
     server: tuple[str, Path, type[Handler]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a broken connection is taken up without range requests and less is there than was read before, that is an
-    error: what follows is not taken for the end of the file.
+    """Where a broken connection is taken up without range requests and less is there than was read
+    before, that is an error: what follows is not taken for the end of the file.
     """
     url, folder, _ = server
     monkeypatch.setenv(retries.VARIABLE, "0")
@@ -233,13 +285,22 @@ def test_a_file_that_became_shorter_is_no_end(
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
-def test_trouble_while_reading_is_no_bad_record(memory: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection that breaks while a task reads raises OSError with a number and the URL; nothing is quarantined."""
+def test_trouble_while_reading_is_no_bad_record(
+    memory: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that breaks while a task reads raises OSError with a number and the URL; nothing
+    is quarantined.
+    """
     if name.endswith("l"):
-        memory.pipe_file(f"/z/{name}", b'{"workflow_id": "a", "objective": "b", "steps": []}\n' * 100_000)
+        memory.pipe_file(
+            f"/z/{name}", b'{"workflow_id": "a", "objective": "b", "steps": []}\n' * 100_000
+        )
     else:
         with memory.open(f"/z/{name}", "wb") as stream:
-            pq.write_table(pa.table({"workflow_id": ["a"] * 9, "objective": ["b"] * 9, "steps": [[""]] * 9}), stream)
+            pq.write_table(
+                pa.table({"workflow_id": ["a"] * 9, "objective": ["b"] * 9, "steps": [[""]] * 9}),
+                stream,
+            )
     place = f"memory://z/{name}"
     head = InputHead.of(place)
     assert head.keys.top >= {"workflow_id"}
@@ -261,15 +322,22 @@ def test_trouble_while_reading_is_no_bad_record(memory: Any, name: str, monkeypa
 @pytest.mark.parametrize(
     ("place", "says"),
     [
-        ("memory://absent/x.jsonl", "memory://absent/x.jsonl: no such file or folder, and no match as a glob"),
+        (
+            "memory://absent/x.jsonl",
+            "memory://absent/x.jsonl: no such file or folder, and no match as a glob",
+        ),
         ("memory://absent/*.jsonl", "no such file or folder"),
         ("gopher://x/y", "gopher:// is no storage that fsspec knows"),
         ("s3://bucket/x", "needs the package s3fs: pip install 'stepmill[s3]'"),
         ("gs://bucket/x", "needs the package gcsfs: pip install 'stepmill[gcs]'"),
     ],
 )
-def test_what_cannot_be_found_is_named(memory: Any, place: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not there, and storage whose package is missing, stop the build before it starts and say what to do."""
+def test_what_cannot_be_found_is_named(
+    memory: Any, place: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not there, and storage whose package is missing, stop the build before it starts and
+    say what to do.
+    """
     monkeypatch.setitem(sys.modules, "s3fs", None)
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     for protocol in ("s3", "gs"):
@@ -301,16 +369,24 @@ def wrapped(cause: Exception) -> Exception:
     ("error", "passing"),
     [
         (OSError("lost"), True), (ConnectionResetError(104, "reset"), True), (TimeoutError(), True),
-        (OSError(errno.EIO, "x"), True), (ClientPayloadError(), True), (Refused(503), True), (Refused(429), True),
-        (wrapped(ConnectionRefusedError()), True), (wrapped(Refused(404)), False), (Refused(403), False),
-        (FileNotFoundError("x"), False), (PermissionError("x"), False), (OSError(errno.EINVAL, "x"), False),
+        (OSError(errno.EIO, "x"), True), (ClientPayloadError(), True), (Refused(503), True),
+        (Refused(429), True),
+        (wrapped(ConnectionRefusedError()), True), (wrapped(Refused(404)), False), (Refused(403),
+        False),
+        (FileNotFoundError("x"), False), (PermissionError("x"), False), (OSError(errno.EINVAL, "x"),
+        False),
         (OSError(errno.ENOSPC, "x"), False), (ValueError("x"), False), (KeyboardInterrupt(), False),
     ],
 )  # fmt: skip
 def test_what_is_tried_again(
-    error: BaseException, passing: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: BaseException,
+    passing: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Connections, time-outs and busy servers; never what is missing or forbidden, nor defects of ours."""
+    """Connections, time-outs and busy servers; never what is missing or forbidden, nor defects of
+    ours.
+    """
     monkeypatch.setattr(retries, "FIRST_WAIT", 0.001)
     calls: list[int] = []
 
@@ -330,7 +406,9 @@ def test_what_is_tried_again(
 
 
 def test_waiting_doubles_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """1, 2, 4, 8, 16 and then 30 seconds each, until five minutes are over; then the error itself comes out."""
+    """1, 2, 4, 8, 16 and then 30 seconds each, until five minutes are over; then the error itself
+    comes out.
+    """
     clock = [0.0]
     waits: list[float] = []
 

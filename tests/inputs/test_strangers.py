@@ -1,4 +1,6 @@
-"""A file in no known format is told by its content, with what to do; and how far it is from a format that is read."""
+"""A file in no known format is told by its content, with what to do; and how far it is from a
+format that is read.
+"""
 
 from __future__ import annotations
 
@@ -51,29 +53,43 @@ def dumps(value: Any) -> bytes:
 
 
 EVENT: Final = {"type": 4, "data": {"href": "https://a.example"}, "timestamp": 1}
-SIDE: Final = {"id": "1", "version": "2.0", "name": "x", "url": "https://a.example", "tests": [{"commands": []}]}
+SIDE: Final = {
+    "id": "1",
+    "version": "2.0",
+    "name": "x",
+    "url": "https://a.example",
+    "tests": [{"commands": []}],
+}
 STEPS: Final = [{"type": "click", "selectors": [["#a"]]}]
 HEADER: Final = "document_metadata_id;document_metadata_name;action_kind;action_dom"
 LONG: Final = b"x" * 200_000
 
 KNOWN: Final[Mapping[str, tuple[bytes, str, str]]] = {
     "HAR": (dumps({"log": {"version": "1.2", "entries": []}}), "har", "a HAR file"),
-    "HAR over 64 KiB": (dumps({"log": {"creator": {}, "entries": [{"a": "b" * 99_999}]}}), "har", "a HAR file"),
-    "HAR, gzip": (gzip.compress(dumps({"log": {"entries": []}})), "har", "compressed with gzip; within, a HAR"),
-    "trace": (zipped(trace_trace="{}", trace_network=""), "playwright_trace", "a Playwright trace (a zip)"),
-    "trace.trace": (b'{"type":"context-options","version":8}\n', "playwright_trace", "events of a Playwright"),
+    "HAR over 64 KiB": (dumps({"log": {"creator": {}, "entries": [{"a": "b" * 99_999}]}}), "har",
+    "a HAR file"),
+    "HAR, gzip": (gzip.compress(dumps({"log": {"entries": []}})), "har",
+    "compressed with gzip; within, a HAR"),
+    "trace": (zipped(trace_trace="{}", trace_network=""), "playwright_trace",
+    "a Playwright trace (a zip)"),
+    "trace.trace": (b'{"type":"context-options","version":8}\n', "playwright_trace",
+    "events of a Playwright"),
     "xlsx": (zipped(xl__workbook_xml="<x/>"), "xlsx", "an Excel workbook"),
     "docx": (zipped(word__document_xml="<x/>"), "docx", "a Word document"),
-    "zip of others": (zipped(a_jsonl="{}", b_jsonl="{}"), "zip", "a zip archive of 2 files (a.jsonl, b.jsonl)"),
+    "zip of others": (zipped(a_jsonl="{}", b_jsonl="{}"), "zip",
+    "a zip archive of 2 files (a.jsonl, b.jsonl)"),
     "zip cut off": (zipped(a_jsonl="{}" * 99)[:60], "zip", "breaks off or is damaged"),
     "xz": (lzma.compress(b"{}"), "xz", "compressed with xz"),
     "bzip2": (bz2.compress(b"{}"), "bz2", "compressed with bzip2"),
     "7z": (b"7z\xbc\xaf\x27\x1c" + b"\0" * 9, "7z", "a 7-Zip archive"),
     "tar": (b"a.jsonl".ljust(257, b"\0") + b"ustar\x00", "tar", "a tar archive"),
-    "tar.gz": (gzip.compress(b"a.jsonl".ljust(257, b"\0") + b"ustar\x00"), "tar", "within, a tar archive"),
-    "gzip cut off": (gzip.compress(bytes(range(256)) * 99)[:40], "truncated_gzip", "the gzip stream has no end"),
+    "tar.gz": (gzip.compress(b"a.jsonl".ljust(257, b"\0") + b"ustar\x00"), "tar",
+    "within, a tar archive"),
+    "gzip cut off": (gzip.compress(bytes(range(256)) * 99)[:40], "truncated_gzip",
+    "the gzip stream has no end"),
     "gzip of nothing": (gzip.compress(b""), "empty", "within, empty"),
-    "zstd cut off": (zstandard.compress(bytes(range(256)) * 99)[:40], "truncated_zstd", "has no end"),
+    "zstd cut off": (zstandard.compress(bytes(range(256)) * 99)[:40], "truncated_zstd",
+    "has no end"),
     "empty": (b"", "empty", "empty"),
     "white space": (b"\n \n", "empty", "white space"),
     "BOM alone": (b"\xef\xbb\xbf", "empty", "white space"),
@@ -83,43 +99,54 @@ KNOWN: Final[Mapping[str, tuple[bytes, str, str]]] = {
     "PDF": (b"%PDF-1.7\n", "pdf", "a PDF"),
     "WARC": (b"WARC/1.0\r\nWARC-Type: warcinfo\r\n\r\n\0\0", "warc", "a WARC file"),
     "WARC, gzip": (gzip.compress(b"WARC/1.1\r\n"), "warc", "within, a WARC file"),
-    "MHTML": (b"From: <x>\nMIME-Version: 1.0\nContent-Type: multipart/related;\n", "mhtml", "a saved page"),
+    "MHTML": (b"From: <x>\nMIME-Version: 1.0\nContent-Type: multipart/related;\n", "mhtml",
+    "a saved page"),
     "HTML": (b"<!DOCTYPE html><html></html>", "html", "an HTML page"),
     "HTML behind a comment": (b"<!-- saved -->\n<html lang=en>", "html", "an HTML page"),
     "HTML in Latin-1": ("<html><p>caf\xe9</p>".encode("latin-1"), "html", "not UTF-8 (byte 12"),
     "XML": (b'<?xml version="1.0"?><urlset/>', "xml", "XML"),
     "SVG": (b'<svg xmlns="x"/>', "svg", "a drawing"),
     "Selenium IDE": (dumps(SIDE), "selenium_side", "a project of Selenium IDE"),
-    "Chrome's Recorder": (dumps({"title": "x", "steps": STEPS}), "chrome_recorder", "Chrome's Recorder"),
+    "Chrome's Recorder": (dumps({"title": "x", "steps": STEPS}), "chrome_recorder",
+    "Chrome's Recorder"),
     "rrweb": (dumps([EVENT]), "rrweb", "a recording of rrweb"),
     "rrweb, lines": (dumps(EVENT) + b"\n" + dumps(EVENT), "rrweb", "a recording of rrweb"),
     "rrweb in an object": (dumps({"events": [EVENT]}), "rrweb", "a recording of rrweb"),
-    "browser-use": (dumps({"history": [{"model_output": {}}]}), "browser_use", "a history of browser-use"),
+    "browser-use": (dumps({"history": [{"model_output": {}}]}), "browser_use",
+    "a history of browser-use"),
     "chat": (dumps([{"role": "user", "content": "x"}]), "chat", "a chat of a model"),
     "cookies": (dumps({"cookies": [], "origins": []}), "storage_state", "cookies and storage"),
     "Arrow": (arrow(a=[1]), "arrow", "an Arrow or Feather file"),
-    "Parquet of others": (parquet(width=[1], height=[2]), "unknown_keys", "a Parquet file with the columns height"),
+    "Parquet of others": (parquet(width=[1], height=[2]), "unknown_keys",
+    "a Parquet file with the columns height"),
     "Parquet cut off": (parquet(width=[1])[:-9], "parquet", "a Parquet file that cannot be opened"),
     "SQLite": (b"SQLite format 3\x00" + b"\0" * 20, "sqlite", "an SQLite database"),
     "pickle": (pickle.dumps({"a": 1}), "pickle", "a pickle"),
-    "LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "lfs_pointer", "not the file itself"),
-    "UTF-16": ('{"log": {"entries": []}}'.encode("utf-16"), "text_in_utf16", "text in UTF-16; within, a HAR"),
-    "semicolons": (f"{HEADER}\n1;2;3;4\n".encode(), "csv_with_semicolons", "a table with semicolons"),
-    "tabs": (HEADER.replace(";", "\t").encode() + b"\n1\t2\t3\t4\n", "csv_with_tabs", "a table with tabs"),
+    "LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "lfs_pointer",
+    "not the file itself"),
+    "UTF-16": ('{"log": {"entries": []}}'.encode("utf-16"), "text_in_utf16",
+    "text in UTF-16; within, a HAR"),
+    "semicolons": (f"{HEADER}\n1;2;3;4\n".encode(), "csv_with_semicolons",
+    "a table with semicolons"),
+    "tabs": (HEADER.replace(";", "\t").encode() + b"\n1\t2\t3\t4\n", "csv_with_tabs",
+    "a table with tabs"),
     "another table": (b"width,height\n1,2\n3,4\n", "unknown_keys", "the columns height, width"),
     "broken JSON": (b'{"workflow_id" "a"}\n', "broken_json", "it is no JSON"),
     "Python": (b"{'workflow_id': 'a', 'steps': []}\n", "broken_json", "single quotes"),
     "numbers": (b"[1, 2, 3]", "json_values", "without a single key"),
     "empty list": (b"[]", "json_values", "empty JSON: []"),
     "a program": (b"import asyncio\nfrom playwright import x\n", "program", "a program's text"),
-    "notes": (b"Notes of the meeting\nBring mugs.\n", "text", "text that begins with 'Notes of the meeting'"),
+    "notes": (b"Notes of the meeting\nBring mugs.\n", "text",
+    "text that begins with 'Notes of the meeting'"),
     "bytes": (bytes(range(256)) * 9, "binary", "neither text nor"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_a_stranger_is_told_by_its_content(tmp_path: Path, name: str) -> None:
-    """Whatever its name, a file says what it is and what to do, and no source takes it for its own."""
+    """Whatever its name, a file says what it is and what to do,
+    and no source takes it for its own.
+    """
     content, kind, says = KNOWN[name]
     path = tmp_path / "recording"
     path.write_bytes(content)
@@ -136,7 +163,11 @@ def test_a_stranger_is_told_by_its_content(tmp_path: Path, name: str) -> None:
 STEP: Final = {"html": "<html></html>", "action": {"kind": "click"}}
 NEAR: Final[tuple[tuple[Any, str, list[tuple[str, str]]], ...]] = (
     ({"workflow_id": "a", "goal": "x", "steps": [STEP]}, "workflows", [("objective", "goal")]),
-    ({"id": "a", "task": "x", "steps": [STEP]}, "workflows", [("workflow_id", "id"), ("objective", "task")]),
+    (
+        {"id": "a", "task": "x", "steps": [STEP]},
+        "workflows",
+        [("workflow_id", "id"), ("objective", "task")],
+    ),
     (
         {"workflow_id": "a", "intent": "x", "steps": [{"dom": "<p>", "action": {}}]},
         "workflows",
@@ -146,7 +177,11 @@ NEAR: Final[tuple[tuple[Any, str, list[tuple[str, str]]], ...]] = (
     ({"workflow_id": "a", "objective": "x", "actions": []}, "workflows", [("steps", "actions")]),
     ({"step": 0, "observation": {}, "action": "x"}, "browsergym", [("obs", "observation")]),
     ([{"step": 0, "obs": {}, "action": "x"}], "browsergym", []),
-    ({"workflow_id": "a", "action_kind": "x", "page": "<p>"}, "scribe", [("action_dom or dom", "page")]),
+    (
+        {"workflow_id": "a", "action_kind": "x", "page": "<p>"},
+        "scribe",
+        [("action_dom or dom", "page")],
+    ),
     ({"utterance": "x", "events": []}, "miniwob", [("states", "events")]),
     ({"annotation_id": "a", "website": "x", "steps": []}, "mind2web", [("actions", "steps")]),
 )
@@ -156,7 +191,9 @@ NEAR: Final[tuple[tuple[Any, str, list[tuple[str, str]]], ...]] = (
 def test_what_is_missing_for_the_nearest_format_is_named(
     tmp_path: Path, record: Any, format: str, missing: list[tuple[str, str]]
 ) -> None:
-    """JSON whose keys are nearly those of a format says of which, which keys it lacks, and what may be meant."""
+    """JSON whose keys are nearly those of a format says of which, which keys it lacks, and what may
+    be meant.
+    """
     path = tmp_path / "a.json"
     path.write_text(json.dumps(record))
     assert find.find([str(path)], SOURCES, lenient=True)[0].format == find.UNKNOWN
@@ -179,7 +216,9 @@ def test_parquet_and_semicolons_are_measured_too(tmp_path: Path) -> None:
 
 
 def test_real_strangers_are_all_told(shared: Path) -> None:
-    """Of the real files in formats that are not read, each says what it is; recordings of other tools by their name."""
+    """Of the real files in formats that are not read, each says what it is; recordings of other
+    tools by their name.
+    """
     kinds = {
         "har": {"har"},
         "selenium_ide": {"selenium_side"},
@@ -190,8 +229,14 @@ def test_real_strangers_are_all_told(shared: Path) -> None:
         "bananalyzer": {"mhtml"},
     }
     for folder, expected in kinds.items():
-        named = (".har", ".side", ".mhtml.zst", ".zip") if folder in ("har", "bananalyzer") else ("",)
-        files = [path for path in (shared / "data" / folder).rglob("*") if path.is_file() and path.name.endswith(named)]
+        named = (
+            (".har", ".side", ".mhtml.zst", ".zip") if folder in ("har", "bananalyzer") else ("",)
+        )
+        files = [
+            path
+            for path in (shared / "data" / folder).rglob("*")
+            if path.is_file() and path.name.endswith(named)
+        ]
         assert len(files) > 1
         assert {meet(path, FORMATS.values()).kind for path in files} <= expected, folder
 

@@ -11,7 +11,9 @@ from typing import Any, Final, NamedTuple
 from etl.look.recordings import check
 from tests.support import builds
 
-PAGE: Final = '<html><body><button id="add">Add</button><button class="b">Pay</button></body></html>'
+PAGE: Final = (
+    '<html><body><button id="add">Add</button><button class="b">Pay</button></body></html>'
+)
 
 
 class Mistake(NamedTuple):
@@ -26,9 +28,20 @@ class Mistake(NamedTuple):
 def record(number: int, step: Mapping[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
     """A good one; what is None is left out."""
     css = [{"kind": "css", "value": "#add"}]
-    made = {"url": "https://shop.example/", "html": PAGE, "action": {"kind": "click"}, "target": css, **(step or {})}
+    made = {
+        "url": "https://shop.example/",
+        "html": PAGE,
+        "action": {"kind": "click"},
+        "target": css,
+        **(step or {}),
+    }
     kept = {key: value for key, value in made.items() if value is not None}
-    whole = {"workflow_id": f"w{number}", "objective": f"Order mug number {number}", "steps": [kept], **fields}
+    whole = {
+        "workflow_id": f"w{number}",
+        "objective": f"Order mug number {number}",
+        "steps": [kept],
+        **fields,
+    }
     return {key: value for key, value in whole.items() if value is not None}
 
 
@@ -37,29 +50,45 @@ def with_target(number: int, *locators: Mapping[str, str]) -> str:
 
 
 MISTAKES: Final = (
-    Mistake(json.dumps(record(2)).replace('"w2",', '"w2",,'), "column 22", "broken_json", "one of the two commas"),
+    Mistake(json.dumps(record(2)).replace('"w2",', '"w2",,'), "column 22", "broken_json",
+    "one of the two commas"),
     Mistake(str(record(3)), "column 2", "broken_json", "json.dumps"),
-    Mistake(json.dumps(record(4, objective=None, goal="Buy")), "objective|goal", "(miss|unkn).*", "objective"),
-    Mistake(json.dumps(record(5, {"html": None})), "steps[0].html", "missing_field", "the page before the action"),
-    Mistake(json.dumps(record(6, {"html": None, "dom": PAGE})), "steps[0].", "(miss|unkn).*", "html"),
-    Mistake(json.dumps(record(7, {"action": "click"})), "steps[0].action", "wrong_type", "write an object"),
-    Mistake(json.dumps(record(8, {"action": {"kind": "klick"}})), "steps[0].action.kind", "unknown_action", "click?"),
-    Mistake(json.dumps(record(9, {"target": "#add"})), "steps[0].target", "wrong_type", "write a list"),
-    Mistake(with_target(10, {"kind": "selector", "value": "#add"}), "target[0].kind", "unknown_locator", "css?"),
-    Mistake(with_target(11, {"kind": "css", "value": "#buy"}), "steps[0].target", "target_absent", "before the action"),
-    Mistake(with_target(12, {"kind": "css", "value": "button"}), "steps[0].target", "target_ambiguous", "exactly one"),
-    Mistake(with_target(13, {"kind": "css", "value": "button["}), "steps[0].target", "invalid_css", "exactly one"),
-    Mistake(with_target(14, {"kind": "xpath", "value": "//a["}), "steps[0].target", "invalid_xpath", "an XPath"),
-    Mistake(json.dumps(record(15, {"html": ""})), "steps[0].html", "missing_dom", "record the page"),
+    Mistake(json.dumps(record(4, objective=None, goal="Buy")), "objective|goal", "(miss|unkn).*",
+    "objective"),
+    Mistake(json.dumps(record(5, {"html": None})), "steps[0].html", "missing_field",
+    "the page before the action"),
+    Mistake(json.dumps(record(6, {"html": None, "dom": PAGE})), "steps[0].", "(miss|unkn).*",
+    "html"),
+    Mistake(json.dumps(record(7, {"action": "click"})), "steps[0].action", "wrong_type",
+    "write an object"),
+    Mistake(json.dumps(record(8, {"action": {"kind": "klick"}})), "steps[0].action.kind",
+    "unknown_action", "click?"),
+    Mistake(json.dumps(record(9, {"target": "#add"})), "steps[0].target", "wrong_type",
+    "write a list"),
+    Mistake(with_target(10, {"kind": "selector", "value": "#add"}), "target[0].kind",
+    "unknown_locator", "css?"),
+    Mistake(with_target(11, {"kind": "css", "value": "#buy"}), "steps[0].target", "target_absent",
+    "before the action"),
+    Mistake(with_target(12, {"kind": "css", "value": "button"}), "steps[0].target",
+    "target_ambiguous", "exactly one"),
+    Mistake(with_target(13, {"kind": "css", "value": "button["}), "steps[0].target", "invalid_css",
+    "exactly one"),
+    Mistake(with_target(14, {"kind": "xpath", "value": "//a["}), "steps[0].target", "invalid_xpath",
+    "an XPath"),
+    Mistake(json.dumps(record(15, {"html": ""})), "steps[0].html", "missing_dom",
+    "record the page"),
     Mistake(json.dumps(record(16, steps=[])), "steps", "workflow_without_steps", "at least one"),
-    Mistake(json.dumps(record(1, objective="Another")), "workflow_id", "conflicting_id", "an id of its own"),
+    Mistake(json.dumps(record(1, objective="Another")), "workflow_id", "conflicting_id",
+    "an id of its own"),
 )  # fmt: skip
 """From the second line of the file on; the first is good."""
 
 
 def written(folder: Path) -> Path:
     path = folder / "hand.jsonl"
-    path.write_text("".join(f"{line}\n" for line in [json.dumps(record(1)), *(each.line for each in MISTAKES)]))
+    path.write_text(
+        "".join(f"{line}\n" for line in [json.dumps(record(1)), *(each.line for each in MISTAKES)])
+    )
     return path
 
 
@@ -74,10 +103,12 @@ def test_each_mistake_is_told_with_file_line_key_and_remedy(tmp_path: Path) -> N
 
 
 def test_lines_are_those_of_the_file(tmp_path: Path) -> None:
-    """A JSON list over many lines, and rows of CSV with breaks in fields, give the line where the record begins; a
-    parser's place within is counted from the file's first line.
+    """A JSON list over many lines, and rows of CSV with breaks in fields, give the line where the
+    record begins; a parser's place within is counted from the file's first line.
     """
-    text = json.dumps([record(1), record(2, {"action": None}), record(3)], indent=2).replace('"w3",', '"w3",,')
+    text = json.dumps([record(1), record(2, {"action": None}), record(3)], indent=2).replace(
+        '"w3",', '"w3",,'
+    )
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "list.json").write_text(text)
     rows = ["document_metadata_id,document_metadata_name,action_kind,action_dom"]
@@ -99,7 +130,9 @@ def test_lines_are_those_of_the_file(tmp_path: Path) -> None:
 
 
 def test_the_exit_code_says_whether_anything_could_be_read(tmp_path: Path) -> None:
-    """0 where a workflow was read, whatever else is there; 1 where there was none, and what there was is told."""
+    """0 where a workflow was read, whatever else is there; 1 where there was none, and what there
+    was is told.
+    """
     (tmp_path / "in").mkdir()
     written(tmp_path / "in")
     (tmp_path / "in" / "b.har").write_text('{"log": {"entries": []}}')
@@ -120,17 +153,25 @@ def test_the_exit_code_says_whether_anything_could_be_read(tmp_path: Path) -> No
 def test_what_is_alike_is_shown_three_times(tmp_path: Path) -> None:
     """Many records with one mistake do not hide others; --limit 0 shows all of them."""
     path = builds.write_workflows(
-        tmp_path / "a.jsonl", *(record(number, {"html": None}) for number in range(30)), record(99, {"target": "x"})
+        tmp_path / "a.jsonl",
+        *(record(number, {"html": None}) for number in range(30)),
+        record(99, {"target": "x"}),
     )
     short = builds.command("check", path).stdout
     assert short.count("steps[0].html: missing") == 3
     assert short.count("steps[0].target: a string") == 1
     assert "and 27 more; --limit shows more" in short
-    assert builds.command("check", path, "--limit", "0").stdout.count("steps[0].html: missing") == 30
+    assert (
+        builds.command("check", path, "--limit", "0").stdout.count("steps[0].html: missing") == 30
+    )
 
 
 def test_targets_of_the_first_steps_are_looked_for(tmp_path: Path) -> None:
     """--steps bounds the steps of each file whose targets are looked for; 0 looks for none."""
-    path = builds.write_workflows(tmp_path / "a.jsonl", *(builds.workflow(number, steps=2) for number in range(9)))
+    path = builds.write_workflows(
+        tmp_path / "a.jsonl", *(builds.workflow(number, steps=2) for number in range(9))
+    )
     for steps, expected in ((5, 5), (0, 0), (100, 18)):
-        assert check.view([str(path)], steps)["formats"]["workflows"]["targets"]["found"] == expected
+        assert (
+            check.view([str(path)], steps)["formats"]["workflows"]["targets"]["found"] == expected
+        )

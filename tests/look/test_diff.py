@@ -19,11 +19,15 @@ from tests.support import builds
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Builds ``old`` and ``new``: a file came, one changed, one went, a setting too, and one is taken down."""
+    """Builds ``old`` and ``new``: a file came, one changed, one went, a setting too, and one is
+    taken down.
+    """
     folder = tmp_path_factory.mktemp("compare")
     inputs = folder / "in"
     for name, numbers in {"a": range(28), "b": range(30, 40), "c": range(40, 50)}.items():
-        builds.write_workflows(inputs / f"{name}.jsonl", *(builds.workflow(n, steps=2) for n in numbers))
+        builds.write_workflows(
+            inputs / f"{name}.jsonl", *(builds.workflow(n, steps=2) for n in numbers)
+        )
     builds.build([inputs], folder / "old")
     shutil.copytree(folder / "old", folder / "new")
     (inputs / "c.jsonl").unlink()
@@ -32,7 +36,9 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     failing[1]["steps"][1]["target"] = [{"kind": "css", "value": "#absent"}]
     failing[2]["steps"][0]["action"]["kind"] = "type"
     builds.write_workflows(inputs / "b.jsonl", *failing)
-    builds.write_workflows(inputs / "d.jsonl", *(builds.workflow(7 * n, steps=2) for n in range(10, 17)))
+    builds.write_workflows(
+        inputs / "d.jsonl", *(builds.workflow(7 * n, steps=2) for n in range(10, 17))
+    )
     changes = ("fit.context=16384", 'takedown.workflows=["w1"]')
     builds.build([inputs], folder / "new", *changes, redo=True, allow_removal=True)
     return folder
@@ -43,8 +49,8 @@ def view(two: Path) -> dict[str, Any]:
 
 
 def test_everything_that_differs_is_there(two: Path) -> None:
-    """Totals, tokens a sample, mix of actions, survival, drop rates by reason, inputs, settings field by field and
-    generations: as the two manifests have them, with the change.
+    """Totals, tokens a sample, mix of actions, survival, drop rates by reason, inputs, settings
+    field by field and generations: as the two manifests have them, with the change.
     """
     found = view(two)
     old, new = (read_json(two / name / "dataset" / "manifest.json") for name in ("old", "new"))
@@ -66,7 +72,10 @@ def test_everything_that_differs_is_there(two: Path) -> None:
     assert "index.context: 32768 is now 16384" in {each["change"] for each in found["settings"]}
     assert {each["phase"] for each in found["settings"]} == {"index", "packed"}
     assert [g["name"] for g in found["generations"]["old"]] == ["g0001"]
-    assert [(g["name"], g["inputs"]) for g in found["generations"]["new"]] == [("g0001", 1), ("g0002", 2)]
+    assert [(g["name"], g["inputs"]) for g in found["generations"]["new"]] == [
+        ("g0001", 1),
+        ("g0002", 2),
+    ]
     assert (found["same"], found["takedown_changed"]) == (False, True)
 
 
@@ -81,16 +90,19 @@ def test_the_largest_changes_come_first(two: Path) -> None:
 
 
 def test_as_a_table_and_as_json(two: Path) -> None:
-    """The command prints tables, cut at the limit with a word on the rest, or everything as JSON; it takes folders of
-    builds, published datasets and manifests alike.
+    """The command prints tables, cut at the limit with a word on the rest, or everything as JSON;
+    it takes folders of builds, published datasets and manifests alike.
     """
     done = builds.command("diff", two / "old", two / "new", "--limit", "2")
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(r"^samples +96 +86 +-10$", done.stdout, re.MULTILINE)
-    assert re.search(r"^shop0\.example +1\d\.\d\d% +2\d\.\d\d% +\+\d+\.\d\d%$", done.stdout, re.MULTILINE)
+    assert re.search(
+        r"^shop0\.example +1\d\.\d\d% +2\d\.\d\d% +\+\d+\.\d\d%$", done.stdout, re.MULTILINE
+    )
     assert "and 5 more, which changed less: --limit 0" in done.stdout
     for line in (
-        "inputs: 1 new, 1 changed, 1 removed", "  new: d.jsonl", "  removed: c.jsonl", "takedown: another list",
+        "inputs: 1 new, 1 changed, 1 removed", "  new: d.jsonl", "  removed: c.jsonl",
+        "takedown: another list",
         "  index.context: 32768 is now 16384",
     ):  # fmt: skip
         assert line in done.stdout.splitlines()
@@ -112,28 +124,42 @@ def test_a_build_and_itself(two: Path) -> None:
 
 def test_what_is_no_build_is_said(two: Path, tmp_path: Path) -> None:
     """A folder without a manifest, and files that are none."""
-    for place, text in ((tmp_path, None), (tmp_path / "a.json", "{}"), (tmp_path / "b.json", "no JSON")):
+    for place, text in (
+        (tmp_path, None),
+        (tmp_path / "a.json", "{}"),
+        (tmp_path / "b.json", "no JSON"),
+    ):
         if text is not None:
             place.write_text(text)
-        with pytest.raises(ConfigError, match="no finished build" if text is None else "not a manifest with figures"):
+        with pytest.raises(
+            ConfigError,
+            match="no finished build" if text is None else "not a manifest with figures",
+        ):
             manifest_of(place)
 
 
 def manifest(*packing: tuple[str, str, int, int, int, int]) -> dict[str, Any]:
-    """As much of a manifest as the rule looks at: (generation, split, files, rows, tokens, bytes) each."""
+    """As much of a manifest as the rule looks at: (generation, split, files, rows, tokens, bytes)
+    each.
+    """
     keys = ("generation", "split", "files", "rows", "tokens", "bytes")
     rows: list[dict[str, Any]] = [dict(zip(keys, row, strict=True)) for row in packing]
-    splits = {row["split"]: {"bytes": sum(r["bytes"] for r in rows if r["split"] == row["split"])} for row in rows}
+    splits = {
+        row["split"]: {"bytes": sum(r["bytes"] for r in rows if r["split"] == row["split"])}
+        for row in rows
+    }
     return {"packing": rows, "splits": splits, "settings": {"index": {"shard_bytes": 256 * 2**20}}}
 
 
-def full(generation: int, files: int = 1, size: int = 250 * 2**20) -> tuple[str, str, int, int, int, int]:
+def full(
+    generation: int, files: int = 1, size: int = 250 * 2**20
+) -> tuple[str, str, int, int, int, int]:
     return f"g{generation:04}", "train", files, 100, 99_000, size
 
 
 def test_when_compaction_is_worth_it() -> None:
-    """Many generations; many rows fewer if all were as full as the largest generation; many files, and twice as many as
-    planned. Each at its limit and just over it.
+    """Many generations; many rows fewer if all were as full as the largest generation; many files,
+    and twice as many as planned. Each at its limit and just over it.
     """
     at, over = ([full(number) for number in range(1, count + 1)] for count in (30, 31))
     assert compaction.reasons(manifest(*at)) == []
@@ -151,16 +177,16 @@ def test_when_compaction_is_worth_it() -> None:
 
 
 def test_one_generation_is_never_worth_it() -> None:
-    """What is one generation already cannot be made one, however small its files; nor nothing at all,
-    nor what was built before there was the rule.
+    """What is one generation already cannot be made one, however small its files; nor nothing at
+    all, nor what was built before there was the rule.
     """
     assert compaction.reasons(manifest(full(7, 100, 2**20))) == []
     assert compaction.reasons(manifest()) == compaction.reasons({}) == []
 
 
 def test_inspect_says_when_it_is_time(tmp_path: Path) -> None:
-    """After one night there is nothing to say; after five small ones `inspect` says why one generation would be better;
-    compacted, it says no more.
+    """After one night there is nothing to say; after five small ones `inspect` says why one
+    generation would be better; compacted, it says no more.
     """
     inputs, out = tmp_path / "in", tmp_path / "out"
     said = []
@@ -172,6 +198,9 @@ def test_inspect_says_when_it_is_time(tmp_path: Path) -> None:
     assert "stepmill compact" not in said[0]
     why = "10 files, where 2 of the planned 256 MB would do"
     assert why in overview.view(place_of(out))["compaction"]
-    assert f"\n  {why}" in said[-1].partition("it is time for one generation of all: stepmill compact")[2]
+    assert (
+        f"\n  {why}"
+        in said[-1].partition("it is time for one generation of all: stepmill compact")[2]
+    )
     builds.build([inputs], out, "split.test=0.3", compact=True)
     assert overview.view(place_of(out))["compaction"] == []

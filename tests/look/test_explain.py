@@ -1,4 +1,6 @@
-"""`stepmill explain` by any id that somebody has at hand: stepmill's own, and those of the recording."""
+"""`stepmill explain` by any id that somebody has at hand: stepmill's own, and those of the
+recording.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from tests.support import builds
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three workflows whose steps have ids of their own, the last of them all the same; and a record that is none."""
+    """Three workflows whose steps have ids of their own, the last of them all the same; and a
+    record that is none.
+    """
     folder = tmp_path_factory.mktemp("explain")
     records = [builds.workflow(number, steps=2) for number in range(3)]
     for number, record in enumerate(records):
@@ -46,8 +50,8 @@ def run(*arguments: object) -> Result:
     ],
 )
 def test_any_id_finds_its_thing(out: Path, asked: str, unit: str, id: str) -> None:
-    """Ids with and without source, of steps as recorded, alone or after the workflow's, and of quarantined records with
-    and without their folder name the one thing that they are of.
+    """Ids with and without source, of steps as recorded, alone or after the workflow's, and of
+    quarantined records with and without their folder name the one thing that they are of.
     """
     (found,) = json.loads(run(out, asked, "--json").stdout)["occurrences"]
     assert (found["unit"], found["id"]) == (unit, id)
@@ -61,11 +65,15 @@ def test_any_id_finds_its_thing(out: Path, asked: str, unit: str, id: str) -> No
 
 
 def test_an_id_of_several_lists_them(out: Path) -> None:
-    """Nothing is guessed: the candidates are named with ids that are unequivocal, in JSON too, and it is an error."""
+    """Nothing is guessed: the candidates are named with ids that are unequivocal, in JSON too, and
+    it is an error.
+    """
     done = run(out, "last")
     assert isinstance(done.exception, ConfigError)
     said = str(done.exception)
-    assert said.startswith(f"last: 3 things have that id; name one of them, for example: stepmill explain {out} ")
+    assert said.startswith(
+        f"last: 3 things have that id; name one of them, for example: stepmill explain {out} "
+    )
     assert said.splitlines()[1:] == [f"  step workflows:w{number}/2" for number in range(3)]
     candidates = json.loads(run(out, "last", "--json").stdout)["candidates"]
     assert [each["id"] for each in candidates] == [f"workflows:w{number}/2" for number in range(3)]
@@ -73,10 +81,13 @@ def test_an_id_of_several_lists_them(out: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "near"), [("w11", "w1"), ("act-1-9", "act-1-1"), ("day/a.jsonl#line=44", "day/a.jsonl#line=4")]
+    ("asked", "near"),
+    [("w11", "w1"), ("act-1-9", "act-1-1"), ("day/a.jsonl#line=44", "day/a.jsonl#line=4")],
 )
 def test_an_unknown_id_names_near_ones(out: Path, asked: str, near: str) -> None:
-    """A slip of the keyboard is answered with what may be meant; what is like nothing gets no guess."""
+    """A slip of the keyboard is answered with what may be meant; what is like nothing gets no
+    guess.
+    """
     said = str(run(out, asked).exception)
     assert said.startswith(f"{asked}: nothing of that id was read in {out}; near ones: ")
     assert near in said.partition("near ones: ")[2].partition(". ")[0].split(", ")

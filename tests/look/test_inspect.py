@@ -1,4 +1,6 @@
-"""`stepmill inspect`: the figures of every view are the manifest's, in every form, wherever a dataset lies."""
+"""`stepmill inspect`: the figures of every view are the manifest's, in every form, wherever a
+dataset lies.
+"""
 
 from __future__ import annotations
 
@@ -60,17 +62,22 @@ def listed(*arguments: object) -> list[dict[str, str]]:
 
 
 def check_figures(out: Path) -> None:
-    """Every view of a build says what its manifest says: samples, tokens and tokens with loss per split, sums over
-    domains and subdomains, and each drop of each unit.
+    """Every view of a build says what its manifest says: samples, tokens and tokens with loss per
+    split, sums over domains and subdomains, and each drop of each unit.
     """
     manifest = read_json(out / state.MANIFEST)
     totals, splits = manifest["totals"], manifest["splits"]
     assert asked(out)["totals"] == totals
     shown = asked(out, "domains")["domains"]
-    assert sum(row["workflows"] for row in shown) >= totals["workflows"]  # some are on several domains
+    assert (
+        sum(row["workflows"] for row in shown) >= totals["workflows"]
+    )  # some are on several domains
     for name in ("steps", "samples", "tokens", "completion_tokens", "raw_chars", "pruned_chars"):
         assert sum(row[name] for row in shown) == totals[name]
-    assert sum(row["samples"] for row in asked(out, "domains", "--subdomains")["domains"]) == totals["samples"]
+    assert (
+        sum(row["samples"] for row in asked(out, "domains", "--subdomains")["domains"])
+        == totals["samples"]
+    )
     assert sum(row["share"] for row in shown) == pytest.approx(1)
     assert sum(row["sample_share"] for row in shown) == pytest.approx(1)
     found = lengths.view(place_of(out), samples.Wanted())
@@ -81,9 +88,14 @@ def check_figures(out: Path) -> None:
         assert figures["completion"]["sum"] == counts["loss_tokens"]
         for each in figures.values():
             assert sum(row["count"] for row in each["histogram"]) == counts["samples"]
-    of_pages = {name: sum(found[name][split]["sum"] for split in splits) for name in ("page", "observation")}
+    of_pages = {
+        name: sum(found[name][split]["sum"] for split in splits) for name in ("page", "observation")
+    }
     assert of_pages == {"page": totals["raw_chars"], "observation": totals["pruned_chars"]}
-    dropped = {(row["unit"], row["stage"], row["reason"]): row["count"] for row in asked(out, "drops")["drops"]}
+    dropped = {
+        (row["unit"], row["stage"], row["reason"]): row["count"]
+        for row in asked(out, "drops")["drops"]
+    }
     assert dropped == {
         (unit, row["stage"], row["reason"]): row["count"]
         for unit, of_unit in manifest["accounting"].items()
@@ -93,7 +105,9 @@ def check_figures(out: Path) -> None:
     assert sum(row["count"] for row in by_domain) == manifest["accounting"]["step"]["dropped"]
     for reason in {reason for unit, _, reason in dropped if unit == "step"}:
         rows = asked(out, "samples", "--reason", reason, "--limit", "0")["samples"]
-        assert len(rows) == sum(count for (unit, _, why), count in dropped.items() if (unit, why) == ("step", reason))
+        assert len(rows) == sum(
+            count for (unit, _, why), count in dropped.items() if (unit, why) == ("step", reason)
+        )
     assert asked(out, "samples", "--limit", "1")["matched"] == totals["samples"]
 
 
@@ -111,12 +125,20 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     long = "<button id=b0>Order</button>" + "<p>one piece of text </p>" * 500
     for step in records[7]["steps"][:1]:
         step["html"] = long
-    records[8]["steps"][0]["html"] = "<button id=b0>Order</button>" + "<p>one piece of text </p>" * 4000
-    records[5]["steps"] = [records[5]["steps"][0] | {"html": "<button id=b0>Order</button>" + "word " * 9000}]
+    records[8]["steps"][0]["html"] = (
+        "<button id=b0>Order</button>" + "<p>one piece of text </p>" * 4000
+    )
+    records[5]["steps"] = [
+        records[5]["steps"][0] | {"html": "<button id=b0>Order</button>" + "word " * 9000}
+    ]
     builds.write_workflows(folder / "in" / "a.jsonl", *records)
-    builds.write_workflows(folder / "in" / "b.jsonl", records[1], records[2] | {"workflow_id": "again"})
+    builds.write_workflows(
+        folder / "in" / "b.jsonl", records[1], records[2] | {"workflow_id": "again"}
+    )
     (folder / "in" / "notes.txt").write_text("nothing recorded here")
-    builds.build([folder / "in"], folder / "out", "fit.context=2048", "fit.max_chunks=4", "split.test=0.3")
+    builds.build(
+        [folder / "in"], folder / "out", "fit.context=2048", "fit.max_chunks=4", "split.test=0.3"
+    )
     return folder / "out"
 
 
@@ -129,8 +151,8 @@ def test_the_figures_of_a_build_with_drops_are_the_manifests(whole: Path) -> Non
 
 @pytest.mark.parametrize("view", EVERY)
 def test_every_view_has_every_form(whole: Path, view: str) -> None:
-    """Text, one JSON value, and CSV whose rows all have the cells of its head; no colour in a pipe; the published
-    folder alone says the same, or what it lacks.
+    """Text, one JSON value, and CSV whose rows all have the cells of its head; no colour in a pipe;
+    the published folder alone says the same, or what it lacks.
     """
     text = run(whole, view)
     assert text.strip()
@@ -154,16 +176,24 @@ def test_the_overview_is_the_view_that_need_not_be_named(whole: Path) -> None:
 
 
 def test_domains_sorted_filtered_and_cut(whole: Path) -> None:
-    """Any column sorts, either way, ties by name; a glob filters; top and bottom are the ends of that order."""
+    """Any column sorts, either way, ties by name; a glob filters; top and bottom are the ends of
+    that order.
+    """
     rows = asked(whole, "domains", "--sort", "steps", "--ascending")["domains"]
     assert rows == sorted(rows, key=lambda row: (row["steps"], row["domain"]))
     every = [row["domain"] for row in rows]
     assert len(every) == 7
-    assert [row["domain"] for row in asked(whole, "domains", "--sort", "domain")["domains"]] == sorted(every)[::-1]
+    assert [
+        row["domain"] for row in asked(whole, "domains", "--sort", "domain")["domains"]
+    ] == sorted(every)[::-1]
     ends = asked(whole, "domains", "--sort", "steps", "--ascending", "--top", "2", "--bottom", "1")
     assert [row["domain"] for row in ends["domains"]] == [*every[:2], every[-1]]
-    assert [row["domain"] for row in asked(whole, "domains", "--domain", "shop[12].*")["domains"]] == [
-        name for name in [row["domain"] for row in asked(whole, "domains")["domains"]] if name[4] in "12"
+    assert [
+        row["domain"] for row in asked(whole, "domains", "--domain", "shop[12].*")["domains"]
+    ] == [
+        name
+        for name in [row["domain"] for row in asked(whole, "domains")["domains"]]
+        if name[4] in "12"
     ]
     assert len(asked(whole, "domains", "--top", "5", "--bottom", "5")["domains"]) == 7
     assert "3 of 7 domains" in run(whole, "domains", "--top", "3")
@@ -171,7 +201,9 @@ def test_domains_sorted_filtered_and_cut(whole: Path) -> None:
 
 
 def test_samples_filtered_sorted_and_drawn(whole: Path) -> None:
-    """Filters leave what they say, in the dataset's order; a sort is one; what is drawn at random is by the seed."""
+    """Filters leave what they say, in the dataset's order; a sort is one; what is drawn at random
+    is by the seed.
+    """
     every = asked(whole, "samples", "--limit", "0")["samples"]
     assert len(every) == len({row["sample_id"] for row in every}) > 60
     middle = sorted(row["tokens"] for row in every)[len(every) // 2]
@@ -181,7 +213,10 @@ def test_samples_filtered_sorted_and_drawn(whole: Path) -> None:
         (["--action", "click"], lambda row: row["action_kind"] == "click"),
         (["--source", "mind2web"], lambda row: row["source"] == "mind2web"),
         (["--min-tokens", middle], lambda row: row["tokens"] >= middle),
-        (["--max-tokens", middle, "--split", "train"], lambda row: row["tokens"] <= middle and row["split"] == "train"),
+        (
+            ["--max-tokens", middle, "--split", "train"],
+            lambda row: row["tokens"] <= middle and row["split"] == "train",
+        ),
     ):
         found = asked(whole, "samples", "--limit", "0", *options)
         assert found["samples"] == [row for row in every if holds(row)]
@@ -189,12 +224,17 @@ def test_samples_filtered_sorted_and_drawn(whole: Path) -> None:
         assert asked(whole, "tokens", "--measure", "whole", *options) == _lengths(found["samples"])
     longest = asked(whole, "samples", "--sort", "tokens", "--descending", "--limit", "3")["samples"]
     assert longest == sorted(every, key=lambda row: (-row["tokens"], row["sample_id"]))[:3]
-    drawn = [asked(whole, "samples", "--random", "5", "--seed", seed)["samples"] for seed in (1, 1, 2)]
+    drawn = [
+        asked(whole, "samples", "--random", "5", "--seed", seed)["samples"] for seed in (1, 1, 2)
+    ]
     assert drawn[0] == drawn[1] != drawn[2]
     assert all(row in every for row in drawn[2])
     assert len({row["sample_id"] for row in drawn[2]}) == 5
     assert len(asked(whole, "samples", "--random", "1000")["samples"]) == len(every)
-    assert run(whole, "samples", "--limit", "3").splitlines()[-1] == f"3 of {len(every)}: --limit 0 shows all"
+    assert (
+        run(whole, "samples", "--limit", "3").splitlines()[-1]
+        == f"3 of {len(every)}: --limit 0 shows all"
+    )
     assert run(whole, "samples", "--source", "mind2web") == "no sample matches\n"
 
 
@@ -205,9 +245,13 @@ def _lengths(rows: list[dict[str, Any]]) -> dict[str, Any]:
         lengths = sorted(row["tokens"] for row in rows if row["split"] == split)
         if lengths:
             bits = [length.bit_length() for length in lengths]
-            quantiles = {f"p{at}": lengths[int((len(lengths) - 1) * at / 100)] for at in (5, 25, 50, 75, 95, 99)}
+            quantiles = {
+                f"p{at}": lengths[int((len(lengths) - 1) * at / 100)]
+                for at in (5, 25, 50, 75, 95, 99)
+            }
             found[split] = {
-                "count": len(lengths), "sum": sum(lengths), "mean": pytest.approx(sum(lengths) / len(lengths)),
+                "count": len(lengths), "sum": sum(lengths),
+                "mean": pytest.approx(sum(lengths) / len(lengths)),
                 "min": lengths[0], **quantiles, "max": lengths[-1],
                 "histogram": [{"from": 2 ** (n - 1), "to": 2**n - 1, "count": bits.count(n)}
                               for n in range(bits[0], bits[-1] + 1)],
@@ -217,7 +261,9 @@ def _lengths(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 @given(st.lists(st.integers(0, 2**40), min_size=1, max_size=60), st.integers(1, 12))
 def test_histograms_hold_every_length_once(values: list[int], bins: int) -> None:
-    """Bins follow one another without gap; each holds the lengths between its ends, and no others."""
+    """Bins follow one another without gap; each holds the lengths between its ends,
+    and no others.
+    """
     array = np.array(values)
     for found in (lengths._powers(array), lengths._equal(array, max(values), bins)):
         for row in found:
@@ -228,7 +274,9 @@ def test_histograms_hold_every_length_once(values: list[int], bins: int) -> None
 
 
 def test_drops_are_told_apart_and_shown_by_example(whole: Path) -> None:
-    """By any of stage, reason and domain; examples are things that were dropped so, with detail and file."""
+    """By any of stage, reason and domain; examples are things that were dropped so, with detail and
+    file.
+    """
     rows = asked(whole, "drops", "--examples", "2")["drops"]
     found = {(row["unit"], row["stage"], row["reason"]): row["examples"] for row in rows}
     assert found["step", "filter", "failed_action"] == [
@@ -236,17 +284,25 @@ def test_drops_are_told_apart_and_shown_by_example(whole: Path) -> None:
     ]
     assert found["sample", "fit", "too_many_chunks"][0]["id"] == "workflows:w8/1"
     assert found["workflow", "fit", "no_samples"][0]["id"] == "workflows:w5"
-    assert {each["input"] for each in found["workflow", "index", "duplicate_workflow"]} == {"b.jsonl"}
-    assert all(len(row["examples"]) == min(2, row["count"]) for row in rows if row["reason"] != "workflow_dropped")
+    assert {each["input"] for each in found["workflow", "index", "duplicate_workflow"]} == {
+        "b.jsonl"
+    }
+    assert all(
+        len(row["examples"]) == min(2, row["count"])
+        for row in rows
+        if row["reason"] != "workflow_dropped"
+    )
     assert "no such\\tbutton" in run(whole, "drops", "--examples", "1")
-    by_domain = asked(whole, "drops", "--by", "domain", "--reason", "failed_action", "--domain", "shop3.*")
+    by_domain = asked(
+        whole, "drops", "--by", "domain", "--reason", "failed_action", "--domain", "shop3.*"
+    )
     assert [(row["domain"], row["count"]) for row in by_domain["drops"]] == [("shop3.example", 1)]
     assert run(whole, "drops", "--stage", "locate") == "nothing that was dropped matches\n"
 
 
 def test_what_is_not_recorded_is_not_made_up(whole: Path, tmp_path: Path) -> None:
-    """Lint and privacy: without a stage that writes them it is said that there is nothing, and that this means little;
-    with a table or a summary in the manifest, exactly that is shown.
+    """Lint and privacy: without a stage that writes them it is said that there is nothing, and that
+    this means little; with a table or a summary in the manifest, exactly that is shown.
     """
     for kind in ("lint", "privacy"):
         found = asked(whole, kind)
@@ -254,7 +310,10 @@ def test_what_is_not_recorded_is_not_made_up(whole: Path, tmp_path: Path) -> Non
         assert "nothing is recorded" in run(whole, kind)
         assert "does not mean that there are none" in run(whole, kind)
     out = Path(shutil.copytree(whole, tmp_path / "out"))
-    rows = [{"rule": "short", "domain": "shop1.example", "count": 3}, {"rule": "\x1b[2J", "domain": "", "count": None}]
+    rows = [
+        {"rule": "short", "domain": "shop1.example", "count": 3},
+        {"rule": "\x1b[2J", "domain": "", "count": None},
+    ]
     pl.DataFrame(rows).write_parquet(out / "dataset" / "stats" / "lint_rules.parquet")
     manifest = read_json(out / state.MANIFEST)
     manifest["files"]["dataset/stats/lint_rules.parquet"] = ""
@@ -268,26 +327,45 @@ def test_what_is_not_recorded_is_not_made_up(whole: Path, tmp_path: Path) -> Non
 
 
 ERRORS: Final[dict[str, tuple[list[str], list[str]]]] = {
-    "a column that there is not": (["OUT", "domains", "--sort", "size"], ["--sort size", "tokens_per_sample"]),
+    "a column that there is not": (
+        ["OUT", "domains", "--sort", "size"],
+        ["--sort size", "tokens_per_sample"],
+    ),
     "a column of samples": (["OUT", "samples", "--sort", "size"], ["--sort size", "prompt_tokens"]),
-    "a reason for nothing": (["OUT", "samples", "--reason", "lazy"], ["no step was dropped so", "failed_action"]),
+    "a reason for nothing": (
+        ["OUT", "samples", "--reason", "lazy"],
+        ["no step was dropped so", "failed_action"],
+    ),
     "a filter of samples": (
         ["OUT", "samples", "--reason", "failed_action", "--split", "test", "--min-tokens", "0"],
         ["--split, --min-tokens with --reason"],
     ),
     "nothing to draw": (["OUT", "sample", "--action", "swim"], ["no sample matches"]),
-    "reasons of a dataset alone": (["OUT/dataset", "samples", "--reason", "x"], ["needs the folder work/"]),
-    "examples of a dataset alone": (["OUT/dataset", "drops", "--examples", "1"], ["needs the folder work/"]),
-    "accounts of a dataset alone": (["OUT/dataset", "overview", "--recount"], ["needs the folder work/"]),
+    "reasons of a dataset alone": (
+        ["OUT/dataset", "samples", "--reason", "x"],
+        ["needs the folder work/"],
+    ),
+    "examples of a dataset alone": (
+        ["OUT/dataset", "drops", "--examples", "1"],
+        ["needs the folder work/"],
+    ),
+    "accounts of a dataset alone": (
+        ["OUT/dataset", "overview", "--recount"],
+        ["needs the folder work/"],
+    ),
     "a view that there is not": (["OUT", "colours"], ["No such command 'colours'"]),
 }
 
 
 @pytest.mark.parametrize("what", ERRORS)
 def test_what_cannot_be_shown_is_said(whole: Path, what: str) -> None:
-    """A configuration error (exit code 2) with what, where and what to do, and nothing on stdout."""
+    """A configuration error (exit code 2) with what, where and what to do,
+    and nothing on stdout.
+    """
     arguments, says = ERRORS[what]
-    done = CliRunner().invoke(cli, ["inspect", *(each.replace("OUT", str(whole)) for each in arguments)])
+    done = CliRunner().invoke(
+        cli, ["inspect", *(each.replace("OUT", str(whole)) for each in arguments)]
+    )
     assert isinstance(done.exception, ConfigError) or done.exit_code == 2
     assert done.stdout == ""
     for text in says:
@@ -295,11 +373,17 @@ def test_what_cannot_be_shown_is_said(whole: Path, what: str) -> None:
 
 
 def test_what_a_published_folder_lacks_is_said(whole: Path, tmp_path: Path) -> None:
-    """Without its listing, or without a table, the views of those say so, and what to do; the others go on."""
+    """Without its listing, or without a table, the views of those say so, and what to do; the
+    others go on.
+    """
     dataset = Path(shutil.copytree(whole / "dataset", tmp_path / "dataset"))
     shutil.rmtree(dataset / "stats" / "samples")
     (dataset / "stats" / "drops.parquet").unlink()
-    for view, lacks in (("samples", "stats/samples/g0001/"), ("tokens", "stats/samples/"), ("drops", "drops.parquet")):
+    for view, lacks in (
+        ("samples", "stats/samples/g0001/"),
+        ("tokens", "stats/samples/"),
+        ("drops", "drops.parquet"),
+    ):
         done = CliRunner().invoke(cli, ["inspect", str(dataset), view])
         assert lacks in str(done.exception)
         assert "publish the whole of dataset/" in str(done.exception)
@@ -311,7 +395,9 @@ def test_what_a_published_folder_lacks_is_said(whole: Path, tmp_path: Path) -> N
 
 
 def test_a_damaged_file_is_no_traceback(whole: Path, tmp_path: Path) -> None:
-    """Tables that are no Parquet, and a data file that is cut: an error that says what to do, exit code 1."""
+    """Tables that are no Parquet, and a data file that is cut: an error that says what to do, exit
+    code 1.
+    """
     out = Path(shutil.copytree(whole, tmp_path / "out"))
     (path,) = (out / "dataset" / "data").rglob("train-*.arrow")
     path.write_bytes(path.read_bytes()[:2000])
@@ -326,7 +412,11 @@ def test_an_empty_dataset_has_all_views(tmp_path: Path) -> None:
     """Everything was dropped: every view says so, and none fails."""
     failing = builds.workflow(1)
     failing["steps"][0]["error"] = "no such button"
-    builds.build([builds.write_workflows(tmp_path / "a.jsonl", failing)], tmp_path / "out", "gates.min_samples=0")
+    builds.build(
+        [builds.write_workflows(tmp_path / "a.jsonl", failing)],
+        tmp_path / "out",
+        "gates.min_samples=0",
+    )
     for view in set(EVERY) - {"sample"}:
         assert run(tmp_path / "out", view)
         assert asked(tmp_path / "out", view) is not None
@@ -347,7 +437,9 @@ def check_elsewhere(whole: Path, url: str) -> None:
     for place, here in zip(places(whole, url), (whole, whole / "dataset"), strict=True):
         for view in EVERY:
             assert asked(place, view) == asked(here, view), (place, view)
-    assert asked(url, "samples", "--reason", "failed_action") == asked(whole, "samples", "--reason", "failed_action")
+    assert asked(url, "samples", "--reason", "failed_action") == asked(
+        whole, "samples", "--reason", "failed_action"
+    )
     assert asked(url, "drops", "--examples", "1") == asked(whole, "drops", "--examples", "1")
 
 
@@ -366,8 +458,12 @@ def test_a_build_on_s3(s3: Server, whole: Path) -> None:
     assert "no finished build" in str(done.exception)
 
 
-def test_of_a_remote_data_file_only_one_batch_is_read(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sample of a remote dataset is read without fetching a data file; a list of one split needs no other's files."""
+def test_of_a_remote_data_file_only_one_batch_is_read(
+    whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sample of a remote dataset is read without fetching a data file; a list of one split needs
+    no other's files.
+    """
     system = fsspec.filesystem("memory")
     url = list(places(whole, "memory://ranges/out"))[1]
     fetched: list[str] = []
@@ -392,7 +488,9 @@ def on_a_terminal(*arguments: object, **env: str) -> str:
     """What the command prints where stdout is a terminal."""
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "stepmill", "inspect", *map(str, arguments)]
-    with subprocess.Popen(command, env=builds.environment(env), stdout=slave, stderr=slave) as process:
+    with subprocess.Popen(
+        command, env=builds.environment(env), stdout=slave, stderr=slave
+    ) as process:
         os.close(slave)
         text = b""
         while chunk := _read(master):
@@ -410,7 +508,9 @@ def _read(master: int) -> bytes:
 
 
 def test_colour_is_for_terminals(whole: Path) -> None:
-    """On a terminal there is colour, unless $NO_COLOR is set or --no-color given; --color has it in a pipe."""
+    """On a terminal there is colour, unless $NO_COLOR is set or --no-color given; --color has it in
+    a pipe.
+    """
     asked = (whole, "sample", "w3/1")
     assert "\x1b[32m" in on_a_terminal(*asked)
     assert "\x1b[" not in on_a_terminal(*asked, NO_COLOR="1")
@@ -419,16 +519,25 @@ def test_colour_is_for_terminals(whole: Path) -> None:
 
 
 def test_a_reader_that_has_seen_enough_ends_it(whole: Path) -> None:
-    """`| head -1` of a long list: exit code 0, nothing on stderr; a terminal without bars gets escapes."""
+    """`| head -1` of a long list: exit code 0, nothing on stderr; a terminal without bars gets
+    escapes.
+    """
     line = f"{sys.executable} -m stepmill inspect {whole} samples --limit 0"
     for form in ("", " --json", " --csv"):
         script = f"set -o pipefail; {line}{form} | head -1"
         done = subprocess.run(
-            ["bash", "-c", script], env=builds.environment(), capture_output=True, text=True, check=False, timeout=300
+            ["bash", "-c", script],
+            env=builds.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
         )
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout
-    done = builds.command("inspect", whole, "tokens", "--measure", "whole", env={"PYTHONIOENCODING": "latin-1"})
+    done = builds.command(
+        "inspect", whole, "tokens", "--measure", "whole", env={"PYTHONIOENCODING": "latin-1"}
+    )
     assert done.returncode == 0
     assert "\\u2588" in done.stdout
 
@@ -437,16 +546,26 @@ def test_the_card_and_the_overview_agree(whole: Path) -> None:
     """What the overview prints of domains is what the data card prints of them."""
     text = (whole / "dataset" / "README.md").read_text()
     for row in overview.view(place_of(whole))["domains"]:
-        assert f"| {markdown._cell(row['domain'])} | {row['workflows']:,} | {row['steps']:,} |" in text
+        assert (
+            f"| {markdown._cell(row['domain'])} | {row['workflows']:,} | {row['steps']:,} |" in text
+        )
 
 
 values = st.floats(-1e6, 1e6, allow_nan=False)
 
 
-@given(st.lists(values, min_size=FEWEST, max_size=30), st.floats(1e-3, 10), st.floats(-100, 100), st.floats(0.5, 20))
-def test_scores_do_not_depend_on_units(known: list[float], floor: float, shift: float, scale: float) -> None:
-    """Other zeros and other units of the same values (and of the floor) give the same scores; the median's is 0, at
-    least half of all are within 0.6745 wherever the spread is not below the floor, and what is not known has none.
+@given(
+    st.lists(values, min_size=FEWEST, max_size=30),
+    st.floats(1e-3, 10),
+    st.floats(-100, 100),
+    st.floats(0.5, 20),
+)
+def test_scores_do_not_depend_on_units(
+    known: list[float], floor: float, shift: float, scale: float
+) -> None:
+    """Other zeros and other units of the same values (and of the floor) give the same scores; the
+    median's is 0, at least half of all are within 0.6745 wherever the spread is not below the
+    floor, and what is not known has none.
     """
     array = np.array([*known, np.nan])
     found = scores(array, floor)
@@ -458,8 +577,8 @@ def test_scores_do_not_depend_on_units(known: list[float], floor: float, shift: 
 
 
 def test_outliers_are_those_of_the_handbook() -> None:
-    """A worked example by hand: median 3, MAD 1, so 12 scores 0.6745 * 9 = 6.07, and is the only one beyond 3.5; fewer
-    than five values have no scores; equal values have none that are odd.
+    """A worked example by hand: median 3, MAD 1, so 12 scores 0.6745 * 9 = 6.07, and is the only
+    one beyond 3.5; fewer than five values have no scores; equal values have none that are odd.
     """
     found = scores(np.array([1.0, 2, 3, 3, 4, 5, 12]), 0.01)
     assert found[-1] == pytest.approx(6.0705)
@@ -469,8 +588,8 @@ def test_outliers_are_those_of_the_handbook() -> None:
 
 
 def test_a_domain_unlike_the_others_is_named(tmp_path: Path) -> None:
-    """One shop loses its targets, keeps other pages, and is found with figure, median and score; one with fewer than
-    ten steps is not judged.
+    """One shop loses its targets, keeps other pages, and is found with figure, median and score;
+    one with fewer than ten steps is not judged.
     """
     records = [builds.workflow(number, steps=4) for number in range(63)]
     for record in records[::7]:  # shop0
@@ -482,28 +601,42 @@ def test_a_domain_unlike_the_others_is_named(tmp_path: Path) -> None:
     builds.build([builds.write_workflows(tmp_path / "a.jsonl", *records, few)], tmp_path / "out")
     (odd,) = asked(tmp_path / "out", "domains", "--outliers")["domains"]
     assert odd["domain"] == "shop0.example"
-    assert odd["unlike"]["survival"] == {"value": 0.25, "median": 1.0, "score": pytest.approx(-0.6745 * 0.75 / 0.02)}
+    assert odd["unlike"]["survival"] == {
+        "value": 0.25,
+        "median": 1.0,
+        "score": pytest.approx(-0.6745 * 0.75 / 0.02),
+    }
     assert odd["unlike"]["drop_rate"]["score"] > LIMIT
     text = run(tmp_path / "out", "domains")
     assert "  shop0.example: 25.0% targets kept, median 100.0% (score -25.3)" in text
-    assert "survival=-25.3 drop_rate=+25.3" in listed(tmp_path / "out", "domains", "--outliers")[0]["unlike"]
+    assert (
+        "survival=-25.3 drop_rate=+25.3"
+        in listed(tmp_path / "out", "domains", "--outliers")[0]["unlike"]
+    )
     assert "few.example:" not in text
 
 
 @given(st.text())
 def test_what_was_recorded_cannot_move_the_cursor(text: str) -> None:
-    """No control character and no mark of direction is left of any text; one line is one line; printable text stays."""
+    """No control character and no mark of direction is left of any text; one line is one line;
+    printable text stays.
+    """
     shown = printable(text)
-    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]", shown)
+    assert not re.search(
+        r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]", shown
+    )
     assert "\n" not in cell(text)
     if text.isprintable():
         assert shown == text
 
 
-@given(st.lists(st.lists(st.text(max_size=12), min_size=3, max_size=3), min_size=1, max_size=5), st.integers(1, 20))
+@given(
+    st.lists(st.lists(st.text(max_size=12), min_size=3, max_size=3), min_size=1, max_size=5),
+    st.integers(1, 20),
+)
 def test_columns_stand_below_each_other(rows: list[list[str]], width: int) -> None:
-    """The last column of a table begins at the same column of a terminal in every line; a clipped cell is exactly as
-    wide as asked.
+    """The last column of a table begins at the same column of a terminal in every line; a clipped
+    cell is exactly as wide as asked.
     """
     lines = table(["a", "b", "end"], [[*row[:2], "|"] for row in rows])
     assert len({width_of(line) for line in lines[1:]}) <= 1
@@ -512,12 +645,15 @@ def test_columns_stand_below_each_other(rows: list[list[str]], width: int) -> No
 
 
 def test_bars() -> None:
-    """A bar is as long as its share, in eighths of a column, and never nothing where there is something."""
+    """A bar is as long as its share, in eighths of a column, and never nothing where there is
+    something.
+    """
     assert (bar(1, 4), bar(0.5, 4), bar(0, 4), bar(1e-9, 4)) == ("████", "██", "", "▏")
 
 
 def test_every_value_of_nested_ones_has_a_path() -> None:
     """Lists by number, mappings by key."""
     assert flat({"a": [1, {"b": None}], "c": "x"}) == [
-        {"field": "a.0", "value": 1}, {"field": "a.1.b", "value": None}, {"field": "c", "value": "x"},
+        {"field": "a.0", "value": 1}, {"field": "a.1.b", "value": None}, {"field": "c",
+        "value": "x"},
     ]  # fmt: skip

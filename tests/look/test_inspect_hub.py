@@ -1,4 +1,6 @@
-"""`stepmill inspect hf://...`: what was published to the Hub is looked at there, as a stranger would."""
+"""`stepmill inspect hf://...`: what was published to the Hub is looked at there, as a stranger
+would.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def world(nights: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 def here(dataset: Path, *arguments: str) -> Any:
     """What a view of a folder of this machine says."""
-    return json.loads(CliRunner().invoke(cli, ["inspect", str(dataset), *arguments, "--json"]).stdout)
+    return json.loads(
+        CliRunner().invoke(cli, ["inspect", str(dataset), *arguments, "--json"]).stdout
+    )
 
 
 def there(world: World, repo: str, *arguments: str) -> Any:
@@ -39,8 +43,8 @@ def there(world: World, repo: str, *arguments: str) -> Any:
 
 @pytest.mark.parametrize("form", ["arrow", "parquet"])
 def test_every_view_of_a_published_dataset(world: World, form: str) -> None:
-    """Whatever form it was published in, each view says what it says of the build's dataset/ alone; of a data file only
-    some of it is fetched.
+    """Whatever form it was published in, each view says what it says of the build's dataset/ alone;
+    of a data file only some of it is fetched.
     """
     repo, dataset = world.repo(), world.nights[0] / "dataset"
     world.published(world.nights[0], repo, "--format", form)

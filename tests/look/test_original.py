@@ -33,24 +33,32 @@ def steps(out: Path, ids: Collection[str]) -> dict[str, Step]:
 def small(tmp_path: Path) -> Path:
     """A folder ``in`` with two files of three workflows, and a build ``out`` of it."""
     for name, first in (("a.jsonl", 0), ("sub/b.jsonl", 3)):
-        builds.write_workflows(tmp_path / "in" / name, *(builds.workflow(first + i, steps=2) for i in range(3)))
+        builds.write_workflows(
+            tmp_path / "in" / name, *(builds.workflow(first + i, steps=2) for i in range(3))
+        )
     builds.build([tmp_path / "in"], tmp_path / "out")
     return tmp_path
 
 
 def test_every_step_of_every_shipped_format_is_read_again(own_build: Path) -> None:
-    """The page has the length, the URL and the target that the sample was made of, whatever the format."""
+    """The page has the length, the URL and the target that the sample was made of, whatever the
+    format.
+    """
     samples = builds.samples(own_build)
     found = steps(own_build, samples)
     assert len({sample.source for sample in samples.values()}) > 1
     for name, sample in samples.items():
         step = found[name]
-        assert (step.url, len(step.html), step.action.kind) == (sample.url, sample.raw_chars, sample.action_kind)
+        assert (step.url, len(step.html), step.action.kind) == (
+            sample.url,
+            sample.raw_chars,
+            sample.action_kind,
+        )
         page = pages.read(step.html)
         if sample.node >= 0:
-            assert page.tokens[page.position(page.node(sample.node))].tag == sample.target_html[1:].split()[0].strip(
-                ">"
-            )
+            assert page.tokens[page.position(page.node(sample.node))].tag == sample.target_html[
+                1:
+            ].split()[0].strip(">")
 
 
 def test_what_is_asked_for_comes_once_in_the_order_of_the_inputs(small: Path) -> None:
@@ -63,7 +71,9 @@ def test_what_is_asked_for_comes_once_in_the_order_of_the_inputs(small: Path) ->
 
 
 def test_parts_of_a_file_are_read_again_by_themselves(tmp_path: Path) -> None:
-    """Of a file that was cut, the step comes from its part, and the number of its workflow is right."""
+    """Of a file that was cut, the step comes from its part, and the number of its workflow is
+    right.
+    """
     records = [builds.workflow(number, steps=2) for number in range(40)]
     for record in records:
         for step in record["steps"]:
@@ -77,12 +87,17 @@ def test_parts_of_a_file_are_read_again_by_themselves(tmp_path: Path) -> None:
 
 
 def test_a_name_that_two_roots_share_is_told_apart_by_content(tmp_path: Path) -> None:
-    """Two folders with a file of one name: each sample has its own page, also if the other file is gone since."""
+    """Two folders with a file of one name: each sample has its own page, also if the other file is
+    gone since.
+    """
     for folder, number in (("x", 1), ("y", 2)):
         builds.write_workflows(tmp_path / folder / "a.jsonl", builds.workflow(number))
     out = tmp_path / "out"
     builds.build([tmp_path / "x", tmp_path / "y"], out)
-    assert [row["name"] for row in read_json(out / "work" / "inputs.json")] == ["a.jsonl", "a.jsonl~2"]
+    assert [row["name"] for row in read_json(out / "work" / "inputs.json")] == [
+        "a.jsonl",
+        "a.jsonl~2",
+    ]
     ids = ["workflows:w1/1", "workflows:w2/1"]
     for name, step in steps(out, ids).items():
         assert f"Item {name[11]}<" in step.html
@@ -93,7 +108,9 @@ def test_a_name_that_two_roots_share_is_told_apart_by_content(tmp_path: Path) ->
 
 
 def test_ids_that_occur_twice_in_a_file_are_those_of_the_ledger(tmp_path: Path) -> None:
-    """The first workflow of an id is the one that was built, whatever another one of that id says."""
+    """The first workflow of an id is the one that was built,
+    whatever another one of that id says.
+    """
     first, second = builds.workflow(1), builds.workflow(2, workflow_id="w1")
     out = tmp_path / "out"
     builds.build([builds.write_workflows(tmp_path / "a.jsonl", first, second)], out)
@@ -101,7 +118,9 @@ def test_ids_that_occur_twice_in_a_file_are_those_of_the_ledger(tmp_path: Path) 
 
 
 def test_an_input_that_is_gone_or_another_is_said_to_be(small: Path) -> None:
-    """A file removed, a file changed, a sample that is not in the dataset: a line each, and the rest is read."""
+    """A file removed, a file changed, a sample that is not in the dataset: a line each, and the
+    rest is read.
+    """
     ids = ["workflows:w0/1", "workflows:w4/1", "workflows:w9/1"]
     path = small / "in" / "a.jsonl"
     was = path.stat()
@@ -109,7 +128,11 @@ def test_an_input_that_is_gone_or_another_is_said_to_be(small: Path) -> None:
     path.write_text(text.replace("Item 0", "Item 7"))
     os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
     found = dict(recorded(small / "out", ids))
-    assert found[ids[0]] == "the recording a.jsonl is not the one that the dataset was built from: its content differs"
+    assert (
+        found[ids[0]]
+        == "the recording a.jsonl is not the one that the dataset was built from: its content "
+        "differs"
+    )
     assert isinstance(found[ids[1]], Step)
     assert found[ids[2]] == "no such sample in the dataset"
     path.unlink()
@@ -120,7 +143,9 @@ def test_an_input_that_is_gone_or_another_is_said_to_be(small: Path) -> None:
 
 
 def test_a_place_that_cannot_be_looked_at_is_not_taken_for_an_empty_one(small: Path) -> None:
-    """Where storage cannot be reached, the reason says so; what lies elsewhere is read all the same."""
+    """Where storage cannot be reached, the reason says so; what lies elsewhere is read all the
+    same.
+    """
     path = small / "out" / "work" / "order.json"
     order = read_json(path)
     path.write_text(json.dumps(order | {"inputs": ["nonesuch://x", *order["inputs"]]}))

@@ -1,4 +1,6 @@
-"""What a report holds: the manifest's figures, steps of the dataset, and no more than there is room for."""
+"""What a report holds: the manifest's figures, steps of the dataset, and no more than there is room
+for.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ def data(place: Place) -> dict[str, Any]:
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     """A folder ``in`` with three workflows of two steps, and a build ``out`` of it."""
-    builds.write_workflows(tmp_path / "in" / "a.jsonl", *(builds.workflow(number, steps=2) for number in range(3)))
+    builds.write_workflows(
+        tmp_path / "in" / "a.jsonl", *(builds.workflow(number, steps=2) for number in range(3))
+    )
     builds.build([tmp_path / "in"], tmp_path / "out")
     return tmp_path
 
@@ -64,13 +68,19 @@ def run(*arguments: object) -> Result:
 
 def steps_of(path: Path) -> list[dict[str, Any]]:
     """The steps that lie in a report, unpacked."""
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', path.read_text(), re.DOTALL)
+    found = re.search(
+        r'<script type="application/json" id="data">(.*?)</script>', path.read_text(), re.DOTALL
+    )
     assert found
-    return [json.loads(gzip.decompress(base64.b64decode(each["data"]))) for each in json.loads(found[1])]
+    return [
+        json.loads(gzip.decompress(base64.b64decode(each["data"]))) for each in json.loads(found[1])
+    ]
 
 
 def test_figures_are_the_manifests(place: Place, data: dict[str, Any]) -> None:
-    """Totals, splits and accounts are equal to the manifest's, and every table and distribution adds up to them."""
+    """Totals, splits and accounts are equal to the manifest's, and every table and distribution
+    adds up to them.
+    """
     manifest = place.manifest
     totals = manifest["totals"]
     assert {key: data[key] for key in ("totals", "splits", "recipe", "fingerprint")} == {
@@ -88,7 +98,10 @@ def test_figures_are_the_manifests(place: Place, data: dict[str, Any]) -> None:
     assert round(sum(of["mean"] * of["count"] for of in lengths)) == totals["tokens"]
     assert data["steps"]["recorded"]["count"] == totals["workflows"]
     assert round(data["steps"]["recorded"]["mean"] * totals["workflows"]) == totals["steps"]
-    assert round(data["steps"]["samples"]["mean"] * data["steps"]["samples"]["count"]) == totals["samples"]
+    assert (
+        round(data["steps"]["samples"]["mean"] * data["steps"]["samples"]["count"])
+        == totals["samples"]
+    )
     assert data["steps"]["samples"]["count"] == manifest["accounting"]["workflow"]["kept"]
     assert data["pruning"]["together"] == totals["pruned_chars"] / totals["raw_chars"]
     for spread in (*lengths, *data["steps"].values(), data["pruning"]):
@@ -98,7 +111,9 @@ def test_figures_are_the_manifests(place: Place, data: dict[str, Any]) -> None:
     dropped: Counter[str] = Counter()
     for row in data["drops"]:
         dropped[row["unit"]] += row["count"]
-    assert dropped == {unit: of["dropped"] for unit, of in manifest["accounting"].items() if of["dropped"]}
+    assert dropped == {
+        unit: of["dropped"] for unit, of in manifest["accounting"].items() if of["dropped"]
+    }
 
 
 @given(st.lists(st.integers(1, 10**7), max_size=60))
@@ -120,8 +135,8 @@ def test_bins_hold_everything_once(values: list[int]) -> None:
 
 
 def test_the_context_curve_says_what_fitting_does(own_build: Path) -> None:
-    """Of real samples, at contexts short and long: the page is whole, and its right-most chunk holds the target, where
-    the formula says so, and nowhere else.
+    """Of real samples, at contexts short and long: the page is whole, and its right-most chunk
+    holds the target, where the formula says so, and nowhere else.
     """
     encoder = Encoder(load("qwen2.5"), Prompt(), "chatml")
     seen = set()
@@ -141,9 +156,11 @@ def test_the_context_curve_says_what_fitting_does(own_build: Path) -> None:
     assert len(seen) == 3  # all but whole without target
 
 
-def test_the_curve_is_of_all_samples_or_of_lengths_alone(place: Place, data: dict[str, Any], own_build: Path) -> None:
-    """Beside a work folder both shares are known at every context; of a published dataset that of whole pages, equal
-    where every sample was measured.
+def test_the_curve_is_of_all_samples_or_of_lengths_alone(
+    place: Place, data: dict[str, Any], own_build: Path
+) -> None:
+    """Beside a work folder both shares are known at every context; of a published dataset that of
+    whole pages, equal where every sample was measured.
     """
     found = data["context"]
     with_target = sum(sample.node >= 0 for sample in builds.samples(own_build).values())
@@ -163,10 +180,16 @@ def test_the_curve_is_of_all_samples_or_of_lengths_alone(place: Place, data: dic
 
 
 def test_a_page_in_chunks_counts_as_one_that_does_not_fit(tmp_path: Path) -> None:
-    """Of a published dataset, a sample that was cut fits no context, though each of its chunks does."""
+    """Of a published dataset, a sample that was cut fits no context, though each of its chunks
+    does.
+    """
     records = [builds.workflow(number) for number in range(4)]
     records[0]["steps"][0]["html"] += "<p>more text of the page</p>" * 200
-    builds.build([builds.write_workflows(tmp_path / "a.jsonl", *records)], tmp_path / "out", "fit.context=1024")
+    builds.build(
+        [builds.write_workflows(tmp_path / "a.jsonl", *records)],
+        tmp_path / "out",
+        "fit.context=1024",
+    )
     found = context.curve(place_of(tmp_path / "out" / "dataset"))
     assert found["points"] == [{"context": 1024, "whole": 0.75, "rightmost": None}]
 
@@ -186,7 +209,9 @@ def test_the_text_of_tokens_joined_is_the_text(text: str) -> None:
 
 
 def test_steps_are_those_of_the_dataset(place: Place, own_build: Path) -> None:
-    """Tokens and loss are those that lie in the data files, pages those that were recorded, texts the sample's."""
+    """Tokens and loss are those that lie in the data files, pages those that were recorded, texts
+    the sample's.
+    """
     emitted = {each.sample_id: each for each in builds.emitted(own_build)}
     made = builds.samples(own_build)
     found = [*steps.drawn(place, 30, seed=3)]
@@ -196,12 +221,18 @@ def test_steps_are_those_of_the_dataset(place: Place, own_build: Path) -> None:
         assert "".join(step["tokens"]) == QWEN.decode(row.input_ids)
         with_loss = {at for start, end in step["loss"] for at in range(start, end)}
         assert with_loss == set(np.flatnonzero(row.labels != NO_LOSS).tolist())
-        assert (step["observation"], step["url"], step["split"]) == (sample.observation, sample.url, row.split)
+        assert (step["observation"], step["url"], step["split"]) == (
+            sample.observation,
+            sample.url,
+            row.split,
+        )
         assert len(step["recorded"]) == sample.raw_chars == step["raw_chars"]
 
 
 def test_steps_are_drawn_by_the_seed(small: Path) -> None:
-    """The same seed draws the same steps, with or without their pages; no more than there are, and none if so asked."""
+    """The same seed draws the same steps, with or without their pages; no more than there are, and
+    none if so asked.
+    """
     place = place_of(small / "out")
 
     def names(number: int, seed: int, *, pages: bool) -> set[str]:
@@ -215,9 +246,13 @@ def test_steps_are_drawn_by_the_seed(small: Path) -> None:
 
 
 def test_the_same_build_gives_the_same_bytes(small: Path) -> None:
-    """Two files are equal to the byte; another seed gives another one; nothing of this machine is in it."""
+    """Two files are equal to the byte; another seed gives another one; nothing of this machine is
+    in it.
+    """
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        assert run(small / "out", "--out", small / name, "--seed", seed, "--samples", 3).exit_code == 0
+        assert (
+            run(small / "out", "--out", small / name, "--seed", seed, "--samples", 3).exit_code == 0
+        )
     first, second, third = ((small / name).read_bytes() for name in "abc")
     assert first == second != third
     assert str(small).encode() not in first
@@ -225,7 +260,9 @@ def test_the_same_build_gives_the_same_bytes(small: Path) -> None:
 
 
 def test_only_our_script_runs_and_nothing_is_fetched(small: Path) -> None:
-    """The policy names the hash of the one script that is there, and allows no address; no element names one."""
+    """The policy names the hash of the one script that is there, and allows no address; no element
+    names one.
+    """
     run(small / "out", "--out", small / "r.html", "--samples", 1)
     text = (small / "r.html").read_text()
     policy = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', text)
@@ -237,7 +274,9 @@ def test_only_our_script_runs_and_nothing_is_fetched(small: Path) -> None:
     assert rules["script-src"] == f"'sha256-{digest}'"
     assert rules["img-src"] == rules["font-src"] == "data:"
     assert rules["require-trusted-types-for"] == "'script'"
-    assert not re.findall(r"<(?:img|iframe|object|embed|video|audio|base|form|source|image|use)\b", text)
+    assert not re.findall(
+        r"<(?:img|iframe|object|embed|video|audio|base|form|source|image|use)\b", text
+    )
     assert re.findall(r"<link[^>]*>", text) == ['<link rel="icon" href="data:,">']
     addresses = re.findall(r"""\b(?:src|href|action)\s*=\s*["']?([^\s"'>]*)""", text)
     assert addresses
@@ -245,12 +284,15 @@ def test_only_our_script_runs_and_nothing_is_fetched(small: Path) -> None:
 
 
 def test_only_a_report_is_written_over(small: Path) -> None:
-    """A file of anything else stays as it is, and a folder too, unless --replace says otherwise; a report is replaced,
-    and --json, which writes no file, minds none.
+    """A file of anything else stays as it is, and a folder too, unless --replace says otherwise; a
+    report is replaced, and --json, which writes no file, minds none.
     """
     file = small / "thesis.html"
     file.write_text("<html>my thesis</html>")
-    with pytest.raises(ConfigError, match="is no report of stepmill; name another file, or write over it: --replace"):
+    with pytest.raises(
+        ConfigError,
+        match="is no report of stepmill; name another file, or write over it: --replace",
+    ):
         run(small / "out", "--out", file, "--samples", 1)
     assert file.read_text() == "<html>my thesis</html>"
     assert run(small / "out", "--out", file, "--samples", 0, "--json").exit_code == 0
@@ -263,7 +305,9 @@ def test_only_a_report_is_written_over(small: Path) -> None:
 
 
 def test_pages_are_left_out_first_and_then_steps(place: Place, data: dict[str, Any]) -> None:
-    """However low the limit, what is packed keeps to it; what is missing is counted, and said in the file."""
+    """However low the limit, what is packed keeps to it; what is missing is counted, and said in
+    the file.
+    """
     every = [*steps.drawn(place, 12)]
     whole = packed.packed(every, 10**9)
     assert (whole.without_page, whole.left_out, len(whole.steps)) == (0, 0, 12)
@@ -280,44 +324,57 @@ def test_pages_are_left_out_first_and_then_steps(place: Place, data: dict[str, A
     assert (none.left_out, none.without_page, none.steps) == (12, 0, [])
     said = page._said(data, some, 12, 0)
     assert f"Of {some.without_page} the recorded page is left out" in said
-    assert "12 of them are left out, because the file would become too large" in page._said(data, none, 12, 0)
+    assert "12 of them are left out, because the file would become too large" in page._said(
+        data, none, 12, 0
+    )
     html = page.render(data, none, drawn=12, seed=0)
     assert "12 of them are left out" in html
     assert 'id="chosen"' not in html
 
 
-def test_a_page_too_large_to_be_shown_is_named(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_too_large_to_be_shown_is_named(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A recorded page over the limit is left out with its size; the page after pruning is there."""
     monkeypatch.setattr(packed, "PAGE_CHARS", 100)
     step = next(steps.drawn(place, 1))
     (found,) = packed.packed([step], 10**9).steps
     shown = json.loads(gzip.decompress(base64.b64decode(found["data"])))
     assert shown["before"] == {
-        "missing": f"Left out: it has {step['raw_chars']:,} characters, and pages of up to 100 are shown."
+        "missing": f"Left out: it has {step['raw_chars']:,} characters, and pages of up to 100 are "
+        "shown."
     }
     assert shown["after"]["source"] == step["observation"]
 
 
 def test_recordings_that_are_gone_are_said_to_be(small: Path) -> None:
-    """Without the input each step says so in the place of its page, and all else is there; no path is told."""
+    """Without the input each step says so in the place of its page, and all else is there; no path
+    is told.
+    """
     shutil.rmtree(small / "in")
     assert run(small / "out", "--out", small / "r.html").exit_code == 0
     found = steps_of(small / "r.html")
     assert len(found) == 6
-    said = "The recording a.jsonl is gone from the inputs of the build (work/order.json names them)."
+    said = (
+        "The recording a.jsonl is gone from the inputs of the build (work/order.json names them)."
+    )
     assert {step["before"]["missing"] for step in found} == {said}
     assert all("Order" in step["after"]["document"] for step in found)
 
 
 def test_a_published_dataset_shows_what_it_has(small: Path) -> None:
-    """Without a work folder there are figures, tokens and loss; pages are said to be missing, with the reason."""
+    """Without a work folder there are figures, tokens and loss; pages are said to be missing, with
+    the reason.
+    """
     assert run(small / "out" / "dataset", "--out", small / "r.html").exit_code == 0
     found = steps_of(small / "r.html")
     assert len(found) == 6
     assert {step["before"]["missing"] for step in found} == {
         "There is no work folder, which knows where the recordings are."
     }
-    assert {step["after"]["missing"] for step in found} == {"A published dataset has only tokens: see the prompt."}
+    assert {step["after"]["missing"] for step in found} == {
+        "A published dataset has only tokens: see the prompt."
+    }
     assert all("Objective: Order item" in "".join(step["tokens"]) for step in found)
     text = (small / "r.html").read_text()
     assert "only the work folder knows where their targets lie" in text
@@ -325,7 +382,9 @@ def test_a_published_dataset_shows_what_it_has(small: Path) -> None:
 
 
 def test_drift_is_the_comparison_of_the_manifests(own_build: Path, small: Path) -> None:
-    """`--against` takes a build, a published dataset or a manifest; figures are those of `stepmill diff`."""
+    """`--against` takes a build, a published dataset or a manifest; figures are those of `stepmill
+    diff`.
+    """
     old, new = (read_json(out / "dataset" / "manifest.json") for out in (own_build, small / "out"))
     for older in (own_build, own_build / "dataset", own_build / "dataset" / "manifest.json"):
         done = run(small / "out", "--against", older, "--samples", 0, "--json")
@@ -339,7 +398,9 @@ def test_drift_is_the_comparison_of_the_manifests(own_build: Path, small: Path) 
 
 
 def test_steps_come_from_every_source_and_domain(place: Place) -> None:
-    """As many steps as there are groups of source and domain are one of each; more go on in turn."""
+    """As many steps as there are groups of source and domain are one of each;
+    more go on in turn.
+    """
     listed = place.listing(["source", "domain"]).collect()
     groups = set(listed.iter_rows())
     assert len(groups) > 2
@@ -350,8 +411,8 @@ def test_steps_come_from_every_source_and_domain(place: Place) -> None:
 
 
 def test_the_verdict_stands_on_top(small: Path) -> None:
-    """What the last run came to, when, and with which versions; a gate that failed is named; published alone, a
-    dataset says that it does not know.
+    """What the last run came to, when, and with which versions; a gate that failed is named;
+    published alone, a dataset says that it does not know.
     """
     good = verdict(place_of(small / "out"))
     assert (good["good"], good["failures"]) == (True, [])
@@ -361,7 +422,11 @@ def test_the_verdict_stands_on_top(small: Path) -> None:
     assert "turbohtml " in facts["Libraries"]
     last = read_json(small / "out" / "work" / "last_build.json")
     assert last["ended"] in facts["Last run"]
-    failed = {"status": "gate_failed", "message": "it fails", "gate_failures": ["gates.min_samples is 9"]}
+    failed = {
+        "status": "gate_failed",
+        "message": "it fails",
+        "gate_failures": ["gates.min_samples is 9"],
+    }
     write_json(small / "out" / "work" / "last_build.json", last | failed)
     bad = verdict(place_of(small / "out"))
     assert (bad["good"], bad["failures"]) == (False, ["gates.min_samples is 9"])
@@ -383,22 +448,32 @@ def test_json_is_the_data_behind_the_file(small: Path, monkeypatch: pytest.Monke
     assert not (small / "report.html").exists()
 
 
-@pytest.mark.parametrize(("module", "package"), [("jinja2", "jinja2"), ("vl_convert", "vl-convert-python")])
+@pytest.mark.parametrize(
+    ("module", "package"), [("jinja2", "jinja2"), ("vl_convert", "vl-convert-python")]
+)
 def test_what_is_missing_is_named_with_its_extra(
     small: Path, monkeypatch: pytest.MonkeyPatch, module: str, package: str
 ) -> None:
     """Without a package of the extra the error names both, and no file is written."""
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(MissingExtra, match=rf"stepmill report needs the package {package}: .*stepmill\[report\]"):
+    with pytest.raises(
+        MissingExtra, match=rf"stepmill report needs the package {package}: .*stepmill\[report\]"
+    ):
         run(small / "out", "--out", small / "r.html")
     assert not (small / "r.html").exists()
 
 
 def test_a_dataset_of_nothing_is_reported_too(tmp_path: Path) -> None:
-    """A build all of whose steps were dropped has a report: what was read, and why nothing is left."""
+    """A build all of whose steps were dropped has a report: what was read,
+    and why nothing is left.
+    """
     record = builds.workflow(1)
     record["steps"][0]["target"] = [{"kind": "css", "value": "#nowhere"}]
-    builds.build([builds.write_workflows(tmp_path / "a.jsonl", record)], tmp_path / "out", "gates.min_samples=0")
+    builds.build(
+        [builds.write_workflows(tmp_path / "a.jsonl", record)],
+        tmp_path / "out",
+        "gates.min_samples=0",
+    )
     assert run(tmp_path / "out", "--out", tmp_path / "r.html").exit_code == 0
     text = (tmp_path / "r.html").read_text()
     assert "target_absent" in text
@@ -407,8 +482,12 @@ def test_a_dataset_of_nothing_is_reported_too(tmp_path: Path) -> None:
     assert steps_of(tmp_path / "r.html") == []
 
 
-def test_long_tables_are_cut_and_say_so(place: Place, data: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of more rows than there is room for the largest are there, with how many there are in all and where."""
+def test_long_tables_are_cut_and_say_so(
+    place: Place, data: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of more rows than there is room for the largest are there, with how many there are in all and
+    where.
+    """
     monkeypatch.setattr(page, "ROWS", 2)
     text = page.render(data, packed.packed([], 1), drawn=0, seed=0)
     every = [row["domain"] for row in data["domains"]]
@@ -418,16 +497,22 @@ def test_long_tables_are_cut_and_say_so(place: Place, data: dict[str, Any], monk
 
 
 def test_names_of_recordings_are_text(small: Path, data: dict[str, Any]) -> None:
-    """Whatever a domain, an action or a reason is called stands in tables and plots as text, clipped if it is long."""
+    """Whatever a domain, an action or a reason is called stands in tables and plots as text,
+    clipped if it is long.
+    """
     evil = "<img src=x onerror=alert(1)>\"'&{{ 7 * 7 }}</script><script>alert(2)</script>"
-    rows = [row | {"domain": evil if at == 0 else "d" * 5000} for at, row in enumerate(data["domains"])]
+    rows = [
+        row | {"domain": evil if at == 0 else "d" * 5000} for at, row in enumerate(data["domains"])
+    ]
     mixed = {
         **data,
         "title": evil,
         "domains": rows,
         "actions": [{"action": evil, "samples": 3, "share": 1.0}],
         "drops": [row | {"domain": evil, "reason": evil} for row in data["drops"]],
-        "waterfall": [{**data["waterfall"][0], "drops": [{"stage": "read", "reason": evil, "count": 1}]}],
+        "waterfall": [
+            {**data["waterfall"][0], "drops": [{"stage": "read", "reason": evil, "count": 1}]}
+        ],
     }
     text = page.render(mixed, packed.packed([], 1), drawn=0, seed=0)
     assert "alert(1)>" not in text
@@ -438,7 +523,9 @@ def test_names_of_recordings_are_text(small: Path, data: dict[str, Any]) -> None
 
 
 def test_characters_that_no_file_can_hold_come_through(small: Path) -> None:
-    """A page with half a character, NUL and line separators is packed, and unpacks to what it was."""
+    """A page with half a character, NUL and line separators is packed,
+    and unpacks to what it was.
+    """
     step = next(steps.drawn(place_of(small / "out"), 1))
     odd = "\ud800 \u2028 \0 é😀<p>"
     (found,) = packed.packed([step | {"recorded": odd, "objective": odd}], 10**9).steps
@@ -448,7 +535,9 @@ def test_characters_that_no_file_can_hold_come_through(small: Path) -> None:
 
 
 def test_builds_and_reports_elsewhere(small: Path) -> None:
-    """A build on storage is read there, and the file is written there, equal to one made from the same build here."""
+    """A build on storage is read there, and the file is written there, equal to one made from the
+    same build here.
+    """
     system = fsspec.filesystem("memory")
     system.store.clear()
     system.put(f"{small / 'out'}/", "/bucket/out", recursive=True)

@@ -1,4 +1,6 @@
-"""Reports in a real Chromium: they open, sort, search, step, by mouse and by keyboard, and nothing recorded acts."""
+"""Reports in a real Chromium: they open, sort, search, step, by mouse and by keyboard, and nothing
+recorded acts.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,13 @@ from tests.support.injections import PAYLOADS, RAN, Canary, filled
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 if not CHROMIUM or not DRIVER:  # `.ci/run` takes no such skip
-    pytest.skip(f"{NO_BROWSER}: chromium and chromedriver are not both in $PATH", allow_module_level=True)
+    pytest.skip(
+        f"{NO_BROWSER}: chromium and chromedriver are not both in $PATH", allow_module_level=True
+    )
 _NOT_ISOLATED: Final = "--disable-features=IsolateSandboxedIframes"
-"""With it the log tells what sandboxed frames ask for too; they are in a process of their own otherwise."""
+"""With it the log tells what sandboxed frames ask for too; they are in a process of their own
+otherwise.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +51,9 @@ def canary() -> Iterator[Canary]:
 def browser_for(canary: Canary, *flags: str) -> Any:
     """A Chromium that reaches the canary and nothing else."""
     hosts = f"MAP canary.example 127.0.0.1:{canary.port}, MAP * ~NOTFOUND"
-    return chromium(Path(str(CHROMIUM)), Path(str(DRIVER)), hosts, "--disable-dev-shm-usage", *flags, log=True)
+    return chromium(
+        Path(str(CHROMIUM)), Path(str(DRIVER)), hosts, "--disable-dev-shm-usage", *flags, log=True
+    )
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +74,9 @@ def report_file(own_build: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 def reported(build: Path, out: Path, *options: str) -> Path:
     """The report of a build."""
-    result = CliRunner().invoke(cli, ["report", str(build), "--out", str(out), *options], catch_exceptions=False)
+    result = CliRunner().invoke(
+        cli, ["report", str(build), "--out", str(out), *options], catch_exceptions=False
+    )
     assert result.exit_code == 0, result.output
     return out
 
@@ -79,8 +89,8 @@ class Shown:
         self.log("browser")
         self.log("performance")
         watch = (
-            "window.told = []; window.addEventListener('message', (event) => told.push(String(event.data)));"
-            "window.loaded = new WeakSet();"
+            "window.told = []; window.addEventListener('message', (event) => "
+            "told.push(String(event.data)));window.loaded = new WeakSet();"
             "document.addEventListener('load', (event) => loaded.add(event.target), true);"
         )
         added = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": watch})
@@ -97,7 +107,12 @@ class Shown:
 
     def all(self, css: str, what: str) -> list[Any]:
         """A property of all elements."""
-        return list(self.js(f"return [...document.querySelectorAll(arguments[0])].map((each) => each.{what})", css))
+        return list(
+            self.js(
+                f"return [...document.querySelectorAll(arguments[0])].map((each) => each.{what})",
+                css,
+            )
+        )
 
     def log(self, name: str) -> list[Any]:
         """What has been logged since it was last looked at."""
@@ -137,11 +152,19 @@ class Shown:
         ActionChains(self.driver, duration=0).send_keys(*keys).perform()
 
     def asked_for(self) -> list[str]:
-        """What the log has of requests, but for the file itself, what lies in it, and the browser's own pages."""
+        """What the log has of requests, but for the file itself, what lies in it, and the browser's
+        own pages.
+        """
         events = (json.loads(entry["message"])["message"] for entry in self.log("performance"))
-        sent = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        sent = [
+            event["params"] for event in events if event["method"] == "Network.requestWillBeSent"
+        ]
         urls = [each["request"]["url"] for each in sent]
-        return [url for url in urls if not url.startswith(("data:", "about:", "chrome:", "blob:", "file:"))]
+        return [
+            url
+            for url in urls
+            if not url.startswith(("data:", "about:", "chrome:", "blob:", "file:"))
+        ]
 
     def complaints(self) -> list[str]:
         """What stands on the console."""
@@ -156,14 +179,20 @@ def shown(browser: Chrome, report_file: Path) -> Shown:
 
 def steps_of(path: Path) -> list[dict[str, Any]]:
     """The steps that lie in a report, unpacked."""
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', path.read_text(), re.DOTALL)
+    found = re.search(
+        r'<script type="application/json" id="data">(.*?)</script>', path.read_text(), re.DOTALL
+    )
     assert found
     packed = [each["data"] for each in json.loads(found[1])]
     return [json.loads(gzip.decompress(base64.b64decode(data))) for data in packed]
 
 
-def test_a_report_opens_without_a_word_and_asks_for_nothing(shown: Shown, own_build: Path, canary: Canary) -> None:
-    """The console stays empty, no request leaves, every link leads to a section, and totals are the manifest's."""
+def test_a_report_opens_without_a_word_and_asks_for_nothing(
+    shown: Shown, own_build: Path, canary: Canary
+) -> None:
+    """The console stays empty, no request leaves, every link leads to a section, and totals are the
+    manifest's.
+    """
     shown.step(0)
     assert shown.complaints() == []
     assert shown.asked_for() == []
@@ -171,7 +200,9 @@ def test_a_report_opens_without_a_word_and_asks_for_nothing(shown: Shown, own_bu
     assert shown.driver.title == "Web workflows: stepmill report"
     links = shown.all("nav a", "hash")
     assert len(links) == 8
-    assert shown.js("return arguments[0].every((hash) => document.querySelector(`section${hash} h2`))", links)
+    assert shown.js(
+        "return arguments[0].every((hash) => document.querySelector(`section${hash} h2`))", links
+    )
     cards = shown.all(".cards > div", "innerText")
     totals = read_json(own_build / "dataset" / "manifest.json")["totals"]
     assert {f"samples\n{totals['samples']:,}", f"tokens\n{totals['tokens']:,}"} <= set(cards)
@@ -186,9 +217,9 @@ def test_tables_sort_by_mouse_and_by_keyboard(shown: Shown) -> None:
         numbers = [int(text.replace(",", "")) for text in shown.column("domains", samples)]
         assert numbers == sorted(numbers, reverse=order == "descending")
         assert len(set(numbers)) > 3
-        assert shown.js("return [...document.querySelectorAll('#domains [aria-sort]')].map((th) => th.ariaSort)") == [
-            order
-        ]
+        assert shown.js(
+            "return [...document.querySelectorAll('#domains [aria-sort]')].map((th) => th.ariaSort)"
+        ) == [order]
     shown.js("arguments[0].focus()", heads[0])
     shown.keys(Keys.ENTER)
     assert shown.column("domains", 0) == sorted(shown.column("domains", 0))
@@ -204,7 +235,9 @@ def test_tables_are_searched_while_one_types(shown: Shown) -> None:
     assert 0 < len(shown.column("drops", 0)) < len(every)
     assert set(shown.column("drops", 0)) == {"step"}
     assert set(shown.column("drops", 1)) == {"locate"}
-    assert shown.find("#drops-found").text == f"{len(shown.column('drops', 0))} of {len(every)} rows"
+    assert (
+        shown.find("#drops-found").text == f"{len(shown.column('drops', 0))} of {len(every)} rows"
+    )
     field.send_keys("nonesuch")
     assert shown.column("drops", 0) == []
     field.clear()
@@ -213,7 +246,9 @@ def test_tables_are_searched_while_one_types(shown: Shown) -> None:
 
 
 def test_steps_are_gone_through_by_keyboard(shown: Shown) -> None:
-    """Tab leads to the buttons, n and p go on and back within the section, and what is typed into a field is typed."""
+    """Tab leads to the buttons, n and p go on and back within the section, and what is typed into a
+    field is typed.
+    """
     shown.step(0)
     shown.find("#find").click()
     for _ in range(5):  # the field, three lists, next: there is nothing before the first
@@ -236,7 +271,9 @@ def test_steps_are_gone_through_by_keyboard(shown: Shown) -> None:
 
 
 def test_focus_goes_into_and_out_of_a_recorded_page(shown: Shown) -> None:
-    """A frame can be scrolled by keyboard; Tab goes past what is in it, however many links and fields that has."""
+    """A frame can be scrolled by keyboard; Tab goes past what is in it, however many links and
+    fields that has.
+    """
     shown.step(0)
     shown.js("document.querySelector('#before button').focus()")
     seen = []
@@ -244,13 +281,21 @@ def test_focus_goes_into_and_out_of_a_recorded_page(shown: Shown) -> None:
         shown.js("window.was = document.activeElement")
         shown.keys(Keys.TAB)
         shown.until("document.activeElement !== was")  # a frame may be of another process
-        seen.append(shown.js("return document.activeElement.tagName + ' ' + (document.activeElement.title || '')"))
-    assert seen.index("IFRAME Page as recorded, rendered") < seen.index("IFRAME Page after pruning, rendered")
+        seen.append(
+            shown.js(
+                "return document.activeElement.tagName + ' ' + (document.activeElement.title || '')"
+            )
+        )
+    assert seen.index("IFRAME Page as recorded, rendered") < seen.index(
+        "IFRAME Page after pruning, rendered"
+    )
     assert {"INPUT ", "PRE "} <= set(seen[seen.index("IFRAME Page after pruning, rendered") :])
     shown.js("document.querySelector('#before button').focus()")
     shown.keys(Keys.TAB, Keys.TAB)
     shown.until("document.activeElement.tagName === 'IFRAME'")
-    shown.js("document.activeElement.scrollIntoView()")  # out of sight nothing is drawn, so nothing scrolls
+    shown.js(
+        "document.activeElement.scrollIntoView()"
+    )  # out of sight nothing is drawn, so nothing scrolls
     for key, there in ((Keys.END, "> 0"), (Keys.HOME, "=== 0")):
         shown.keys(key)
         shown.driver.switch_to.frame(shown.find("#before iframe"))
@@ -258,12 +303,18 @@ def test_focus_goes_into_and_out_of_a_recorded_page(shown: Shown) -> None:
         shown.driver.switch_to.default_content()
 
 
-def test_a_step_shows_both_pages_with_the_target_and_the_tokens(shown: Shown, report_file: Path) -> None:
-    """Frames hold the page before and after with one outlined element; tokens are the sample's, loss is on the end."""
+def test_a_step_shows_both_pages_with_the_target_and_the_tokens(
+    shown: Shown, report_file: Path
+) -> None:
+    """Frames hold the page before and after with one outlined element; tokens are the sample's,
+    loss is on the end.
+    """
     for number, step in enumerate(steps_of(report_file)[:4]):
         shown.choose(number)
         target = dict(step["facts"])["Target"]
-        assert shown.js("return [...document.querySelectorAll('iframe')].map((f) => f.getAttribute('sandbox'))") == [
+        assert shown.js(
+            "return [...document.querySelectorAll('iframe')].map((f) => f.getAttribute('sandbox'))"
+        ) == [
             "",
             "",
         ]
@@ -273,25 +324,38 @@ def test_a_step_shows_both_pages_with_the_target_and_the_tokens(shown: Shown, re
             assert target.startswith(f"<{marked.tag_name}")
             assert marked.value_of_css_property("outline-style") == "solid"
             shown.driver.switch_to.default_content()
-        assert shown.js("return document.getElementById('tokens').textContent") == "".join(step["tokens"])
+        assert shown.js("return document.getElementById('tokens').textContent") == "".join(
+            step["tokens"]
+        )
         assert shown.all("#tokens .loss", "textContent") == step["tokens"][step["loss"][0][0] :]
         shown.find("#after button:nth-child(2)").click()
-        assert shown.js("return document.querySelector('#after pre').textContent") == step["after"]["source"]
+        assert (
+            shown.js("return document.querySelector('#after pre').textContent")
+            == step["after"]["source"]
+        )
         assert shown.find("#after mark").text == target
         assert shown.js(
             "const box = document.querySelector('#after pre'), mark = box.querySelector('mark');"
-            "return mark.offsetTop >= box.scrollTop && mark.offsetTop < box.scrollTop + box.clientHeight"
+            "return mark.offsetTop >= box.scrollTop && mark.offsetTop < box.scrollTop + "
+            "box.clientHeight"
         )
 
 
 @pytest.mark.parametrize("width", [375, 768, 1280])
 def test_it_fits_the_width(shown: Shown, width: int) -> None:
-    """Nothing sticks out of a phone, a tablet or a screen; a phone gets narrow plots, and pages one below the other."""
+    """Nothing sticks out of a phone, a tablet or a screen; a phone gets narrow plots, and pages one
+    below the other.
+    """
     shown.step(0)
     size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
     shown.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
-        assert shown.js("return document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+        assert (
+            shown.js(
+                "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            == 0
+        )
         assert {bool(size) for size in shown.all(".narrow", "offsetWidth")} == {width < 500}
         assert {bool(size) for size in shown.all(".wide", "offsetWidth")} == {width > 500}
         before, after = shown.all(".pane", "offsetTop")
@@ -303,7 +367,8 @@ def test_it_fits_the_width(shown: Shown, width: int) -> None:
 _CONTRAST: Final = """
 const canvas = new OffscreenCanvas(1, 1).getContext('2d', {willReadFrequently: true});
 const light = (name) => {
-  canvas.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim();
+  const style = getComputedStyle(document.documentElement);
+  canvas.fillStyle = style.getPropertyValue('--' + name).trim();
   canvas.fillRect(0, 0, 1, 1);
   const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((c) => c / 255)
     .map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
@@ -316,7 +381,9 @@ return arguments[0].map(([front, back]) => ratio(light(front), light(back)));
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_light_and_dark_have_contrast(shown: Shown, scheme: str) -> None:
-    """Text has a contrast of 4.5 and more, bars of 3 and more, in both schemes, and the background is of the scheme."""
+    """Text has a contrast of 4.5 and more, bars of 3 and more, in both schemes, and the background
+    is of the scheme.
+    """
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     shown.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     texts = [(front, back) for front in ("text", "soft", "link") for back in ("back", "raised")]
@@ -330,10 +397,22 @@ def test_light_and_dark_have_contrast(shown: Shown, scheme: str) -> None:
 
 
 def test_everything_that_one_can_use_has_a_name(shown: Shown) -> None:
-    """Controls, plots, tables, frames and regions have names for those who do not see them; ids are there once."""
+    """Controls, plots, tables, frames and regions have names for those who do not see them; ids are
+    there once.
+    """
     shown.step(0)
     nodes = shown.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
-    roles = {"button", "link", "searchbox", "combobox", "checkbox", "image", "Iframe", "table", "region"}
+    roles = {
+        "button",
+        "link",
+        "searchbox",
+        "combobox",
+        "checkbox",
+        "image",
+        "Iframe",
+        "table",
+        "region",
+    }
     named: dict[str, list[str]] = {role: [] for role in roles}
     for node in nodes:
         role = node.get("role", {}).get("value")
@@ -365,24 +444,47 @@ def test_without_javascript_all_is_there_but_the_steps(browser: Chrome, report_f
 
 @pytest.fixture(scope="module")
 def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of recordings with a payload each: in its page, and in every text that a recording has."""
+    """The report of recordings with a payload each: in its page, and in every text that a recording
+    has.
+    """
     folder = tmp_path_factory.mktemp("hostile")
     records = []
     for number, payload in enumerate(PAYLOADS):
         text = filled(payload, number)
-        page_html = f"<html><body><button id=b>Order item {number}</button><p>Some more of the shop</p>{text}"
+        page_html = (
+            f"<html><body><button id=b>Order item {number}</button><p>Some more of the "
+            f"shop</p>{text}"
+        )
         step = {
-            "url": f"https://shop.example/{text}" if number % 2 else "",  # else the domain is the website
+            "url": f"https://shop.example/{text}"
+            if number % 2
+            else "",  # else the domain is the website
             "html": page_html.replace("id=b", f'id=b title="{html.escape(text)}"'),
             "action": {"kind": "click", "value": text, "description": f"Order the item {text}"},
             "target": [{"kind": "css", "value": "#b"}],
         }
         objective = f"Order item {number} in the shop and pay for it {text}"
-        records.append({"workflow_id": f"w{number}-{text}", "objective": objective, "website": text, "steps": [step]})
-    source = builds.write_workflows(folder / f"in-{RAN}" / "<img src=x onerror=alert(1)>.jsonl", *records)
+        records.append(
+            {
+                "workflow_id": f"w{number}-{text}",
+                "objective": objective,
+                "website": text,
+                "steps": [step],
+            }
+        )
+    source = builds.write_workflows(
+        folder / f"in-{RAN}" / "<img src=x onerror=alert(1)>.jsonl", *records
+    )
     builds.build([source], folder / "out", "filter.min_english=0")
     builds.build([builds.RECORDINGS / "shop.jsonl.zst"], folder / "old")
-    return reported(folder / "out", folder / "hostile.html", "--against", str(folder / "old"), "--samples", "1000")
+    return reported(
+        folder / "out",
+        folder / "hostile.html",
+        "--against",
+        str(folder / "old"),
+        "--samples",
+        "1000",
+    )
 
 
 def watched(shown: Shown, canary: Canary, name: str) -> None:
@@ -407,7 +509,8 @@ const ready = (number) => step.dataset.shown === String(number) && quiet();
     list.selectedIndex = n;
     list.dispatchEvent(new Event('change'));
     while (!ready(n)) await soon();
-    document.querySelector('.panes').scrollIntoView(); // what is out of sight is not drawn, and fetches less
+    // what is out of sight is not drawn, and fetches less
+    document.querySelector('.panes').scrollIntoView();
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
     document.querySelectorAll('.pane button:nth-child(2)').forEach((button) => button.click());
   }
@@ -417,16 +520,21 @@ const ready = (number) => step.dataset.shown === String(number) && quiet();
 """Shows steps in sight, both pages rendered and then as source."""
 
 
-@pytest.mark.parametrize(("stride", "flags"), [(2, ()), (1, (_NOT_ISOLATED,))], ids=["as it is", "frames in the log"])
+@pytest.mark.parametrize(
+    ("stride", "flags"), [(2, ()), (1, (_NOT_ISOLATED,))], ids=["as it is", "frames in the log"]
+)
 def test_no_injection_runs_or_asks_for_anything(
     hostile_report: Path, canary: Canary, stride: int, flags: Sequence[str]
 ) -> None:
-    """Steps of a report full of injections are shown, before and after, as page and as source; nothing happens. All of
-    them where the log tells of frames too; every other one in a browser as people have it, which takes longer.
+    """Steps of a report full of injections are shown, before and after, as page and as source;
+    nothing happens. All of them where the log tells of frames too; every other one in a browser as
+    people have it, which takes longer.
     """
     canary.asked.clear()
     steps = steps_of(hostile_report)
-    objectives = (dict(step["facts"])["Objective"] for step in steps if step["before"].get("document"))
+    objectives = (
+        dict(step["facts"])["Objective"] for step in steps if step["before"].get("document")
+    )
     shown_ones = Counter(re.findall(r"Order item (\d+) in", " ".join(objectives)))
     assert len(PAYLOADS) >= 50
     assert {str(number): 1 for number in range(len(PAYLOADS))} == shown_ones
@@ -438,7 +546,9 @@ def test_no_injection_runs_or_asks_for_anything(
         for number in range(0, len(steps), 12):
             shown.choose(number)
             for frame in driver.find_elements(By.CSS_SELECTOR, "#step iframe"):
-                ActionChains(driver, duration=0).move_to_element(frame).click().send_keys(Keys.ENTER).perform()
+                ActionChains(driver, duration=0).move_to_element(frame).click().send_keys(
+                    Keys.ENTER
+                ).perform()
         watched(shown, canary, "Web workflows: stepmill report")
 
 
@@ -448,9 +558,13 @@ SANDBOX: Final = 'sandbox=""'
 def framed(folder: Path, documents: Sequence[tuple[str, str]], policy: str = "") -> Path:
     """A page with a frame for each document, given with the frame's attributes; all in sight."""
     frame = '<iframe width="70" height="50" {} srcdoc="{}"></iframe>'
-    inside = "".join(frame.format(attributes, html.escape(document)) for document, attributes in documents)
+    inside = "".join(
+        frame.format(attributes, html.escape(document)) for document, attributes in documents
+    )
     path = folder / "frames.html"
-    path.write_text(f'<!doctype html><meta charset="utf-8"><title>frames</title>{policy}<body>{inside}')
+    path.write_text(
+        f'<!doctype html><meta charset="utf-8"><title>frames</title>{policy}<body>{inside}'
+    )
     return path
 
 
@@ -458,12 +572,16 @@ def seen(shown: Shown, canary: Canary) -> set[int]:
     """The payloads that have run or asked for something."""
     time.sleep(1)
     lines = [*shown.complaints(), *shown.js("return told"), *canary.asked, *shown.asked_for()]
-    return {int(number) for line in lines for number in re.findall(rf"(?:{RAN}|fetched)-(\d+)", line)}
+    return {
+        int(number) for line in lines for number in re.findall(rf"(?:{RAN}|fetched)-(\d+)", line)
+    }
 
 
-def test_payloads_do_what_they_say_where_nothing_keeps_them(browser: Chrome, canary: Canary, tmp_path: Path) -> None:
-    """In frames without sandbox and policy most of them run or ask for something, and many in a sandbox alone: it would
-    have been seen.
+def test_payloads_do_what_they_say_where_nothing_keeps_them(
+    browser: Chrome, canary: Canary, tmp_path: Path
+) -> None:
+    """In frames without sandbox and policy most of them run or ask for something, and many in a
+    sandbox alone: it would have been seen.
     """
     canary.asked.clear()
     free = [(filled(payload, number), "") for number, payload in enumerate(PAYLOADS)]
@@ -474,12 +592,17 @@ def test_payloads_do_what_they_say_where_nothing_keeps_them(browser: Chrome, can
     browser.get("about:blank")
 
 
-def test_sandbox_and_policies_keep_what_is_not_rewritten(browser: Chrome, canary: Canary, tmp_path: Path) -> None:
-    """Payloads as they are, under the policies of a report and in its sandbox: none runs, none sends a request. A
-    connection may be opened, without a word, by hints that no policy speaks about: what rewriting is for.
+def test_sandbox_and_policies_keep_what_is_not_rewritten(
+    browser: Chrome, canary: Canary, tmp_path: Path
+) -> None:
+    """Payloads as they are, under the policies of a report and in its sandbox: none runs, none
+    sends a request. A connection may be opened, without a word, by hints that no policy speaks
+    about: what rewriting is for.
     """
     canary.asked.clear()
-    documents = [(frames.HEAD + filled(payload, number), SANDBOX) for number, payload in enumerate(PAYLOADS)]
+    documents = [
+        (frames.HEAD + filled(payload, number), SANDBOX) for number, payload in enumerate(PAYLOADS)
+    ]
     policy = f'<meta http-equiv="Content-Security-Policy" content="{page._policy("")}">'
     shown = Shown(browser, framed(tmp_path, documents, policy))
     assert seen(shown, canary) == set()
@@ -487,10 +610,16 @@ def test_sandbox_and_policies_keep_what_is_not_rewritten(browser: Chrome, canary
     browser.get("about:blank")
 
 
-def test_rewriting_keeps_what_no_policy_does(browser: Chrome, canary: Canary, tmp_path: Path) -> None:
-    """Payloads rewritten, with neither sandbox nor policy: none runs, none opens as much as a connection."""
+def test_rewriting_keeps_what_no_policy_does(
+    browser: Chrome, canary: Canary, tmp_path: Path
+) -> None:
+    """Payloads rewritten, with neither sandbox nor policy: none runs, none opens as much as a
+    connection.
+    """
     canary.asked.clear()
-    rewritten = (frames.document(filled(payload, number)) for number, payload in enumerate(PAYLOADS))
+    rewritten = (
+        frames.document(filled(payload, number)) for number, payload in enumerate(PAYLOADS)
+    )
     documents = [(document.replace(frames.POLICY, ""), "") for document in rewritten]
     shown = Shown(browser, framed(tmp_path, documents))
     assert seen(shown, canary) == set()

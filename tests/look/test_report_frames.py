@@ -1,4 +1,6 @@
-"""Recorded pages as documents for frames: nothing in them acts or names anything elsewhere, and all else is there."""
+"""Recorded pages as documents for frames: nothing in them acts or names anything elsewhere, and all
+else is there.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +18,33 @@ from etl.pages import END, START, Token, read
 from tests.support.injections import PAYLOADS, filled
 
 _ELEMENTS: Final = frozenset(
-    "script link base iframe frame frameset object embed applet portal fencedframe source track title animate "
-    "set".split()
+    "script link base iframe frame frameset object embed applet portal fencedframe source track "
+    "title animate set".split()
 )
 _ADDRESSES: Final = frozenset(
-    "src srcset href xlink:href action formaction background poster data ping codebase manifest archive classid "
-    "attributionsrc imagesrcset srcdoc".split()
+    "src srcset href xlink:href action formaction background poster data ping codebase manifest "
+    "archive classid attributionsrc imagesrcset srcdoc".split()
 )
 _OWN_META: Final = 4
 _HEAD: Final = frames.HEAD.replace("{more}", "")
 
 PIECES: Final = [
     *(filled(payload, number) for number, payload in enumerate(PAYLOADS)),
-    *"<svg> </svg> <math> <mtext> </mtext> <style> </style> <textarea> </textarea> <title> </title> <xmp> <p>".split(),
-    *"</p> <table> <select> <option> <template> </template> <noscript> </noscript> <!-- --> <![CDATA[ ]]>".split(),
-    *"<plaintext> <iframe> </iframe> <desc> <foreignObject> <annotation-xml> <br/> <html> <head> </head>".split(),
-    *("<body>", "</body>", "</html>", "<frameset>", "<x:y z='1'>", '<p title="a&quot;b">', '<p style="color:red">'),
+    *"<svg> </svg> <math> <mtext> </mtext> <style> </style> <textarea> </textarea> <title> "
+    "</title> <xmp> <p>".split(),
+    *"</p> <table> <select> <option> <template> </template> <noscript> </noscript> <!-- --> "
+    "<![CDATA[ ]]>".split(),
+    *"<plaintext> <iframe> </iframe> <desc> <foreignObject> <annotation-xml> <br/> <html> <head> "
+    "</head>".split(),
+    *(
+        "<body>",
+        "</body>",
+        "</html>",
+        "<frameset>",
+        "<x:y z='1'>",
+        '<p title="a&quot;b">',
+        '<p style="color:red">',
+    ),
     *("text &lt;img src=x&gt; &amp;", "a<b", "<", "&", '"', "'", ">", "\0", "é😀"),
     *('<a href="#top">', '<use href="#i"/>', '<img src="data:image/png;base64,AA==">'),
 ]
@@ -60,14 +73,18 @@ def acting(document: str) -> list[str]:
 @example("<noscript><p title='</noscript><img src=x onerror=y>'></noscript>")
 @example("<template><script>x</script></template><title/><script/>x")
 def test_nothing_in_a_document_acts_whatever_the_page(page: str) -> None:
-    """Of any page, as a browser parses what is made of it: no script, no handler, no address, no other document."""
+    """Of any page, as a browser parses what is made of it: no script, no handler, no address, no
+    other document.
+    """
     for plain in (False, True):
         assert acting(frames.document(page, 0, plain=plain)) == []
 
 
 def test_the_check_finds_what_acts() -> None:
     """Payloads that are not rewritten are found by the same check, nearly all of them."""
-    wild = [number for number, payload in enumerate(PAYLOADS) if acting(_HEAD + filled(payload, number))]
+    wild = [
+        number for number, payload in enumerate(PAYLOADS) if acting(_HEAD + filled(payload, number))
+    ]
     assert len(wild) > 80
 
 
@@ -107,12 +124,15 @@ WRITTEN: Final = {
     ),
     "<body><iframe><body><p>open</iframe>o</body>": "<body><div><div><p>open</div>o</div>",
     "<style>a{background:url(http://x/)}</style>": "<style>a{background:not-fetched(http://x/)}</style>",
-    "<style>a{background:url( 'data:image/gif,A' )}</style>": "<style>a{background:url( 'data:image/gif,A' )}</style>",
+    "<style>a{background:url( 'data:image/gif,A' )}</style>": "<style>a{background:url( "
+    "'data:image/gif,A' )}</style>",
     "<style>@import 'x';p::after{content:'<b>'}</style>": (
         "<style>@not-fetched 'x';p::after{content:'\\3c b>'}</style>"
     ),
-    '<rect fill="url(http://x/#a)" mask="url(#b)">': '<rect fill="not-fetched(http://x/#a)" mask="url(#b)">',
-    '<svg width="1"/><custom-element/><br/>': '<svg width="1"></svg><custom-element></custom-element><br>',
+    '<rect fill="url(http://x/#a)" mask="url(#b)">': '<rect fill="not-fetched(http://x/#a)" '
+    'mask="url(#b)">',
+    '<svg width="1"/><custom-element/><br/>': '<svg width="1"></svg>'
+    "<custom-element></custom-element><br>",
     "<svg><style>a<g/>{background:url(http://x/)}</style>b</svg>": "<svg>b</svg>",
     "<svg><title>a<b>c</b></title>d<![CDATA[<i>]]></svg>": "<svg>d&lt;i></svg>",
     "<textarea>a <b>&amp;</textarea>": "<textarea>a &lt;b>&amp;</textarea>",
@@ -126,17 +146,23 @@ WRITTEN: Final = {
 
 @pytest.mark.parametrize("page", WRITTEN)
 def test_how_a_page_is_written_anew(page: str) -> None:
-    """What people see is kept as it was written; scripts, handlers and addresses are gone; frames become blocks."""
+    """What people see is kept as it was written; scripts, handlers and addresses are gone; frames
+    become blocks.
+    """
     assert frames.document(page) == _HEAD + WRITTEN[page]
 
 
 def test_the_target_is_outlined_and_found_again() -> None:
-    """The element asked for has an outline before its own style, alone; `marked` says where its tag stands."""
+    """The element asked for has an outline before its own style, alone; `marked` says where its tag
+    stands.
+    """
     page = '<div><p>a</p><p style="outline:none" data-stepmill-target="">b</p><p>c</p></div>'
     document = frames.document(page, 2)
     (node,) = LexborHTMLParser(document).css("[data-stepmill-target]")
     assert node.text() == "b"
-    assert re.match(r"outline:3px solid [^;]*!important;.*;outline:none$", str(node.attributes["style"]))
+    assert re.match(
+        r"outline:3px solid [^;]*!important;.*;outline:none$", str(node.attributes["style"])
+    )
     mark = frames.marked(document)
     assert mark is not None
     assert document[slice(*mark)].startswith('<p style="outline:3px')

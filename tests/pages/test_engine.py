@@ -1,4 +1,6 @@
-"""The compiled reader and writer against plain Python: the same bytes for every page, and never a stale one."""
+"""The compiled reader and writer against plain Python: the same bytes for every page, and never a
+stale one.
+"""
 
 from __future__ import annotations
 
@@ -27,20 +29,27 @@ from tests.support.strategies import GOLDENS, pages, pruner, rules, soups
 
 IS_PLAIN = os.environ.get("STEPMILL_PLAIN", "0") not in ("", "0")
 CAN_COMPILE = (
-    bool(shutil.which("cc") or shutil.which("gcc")) and Path(sysconfig.get_path("include"), "Python.h").exists()
+    bool(shutil.which("cc") or shutil.which("gcc"))
+    and Path(sysconfig.get_path("include"), "Python.h").exists()
 )
-needs_compiled = pytest.mark.skipif(engine.PIECES is None, reason="this installation is not compiled")
+needs_compiled = pytest.mark.skipif(
+    engine.PIECES is None, reason="this installation is not compiled"
+)
 
 SHARED_PRUNER = pruner()
 
 
 def both(html: str) -> tuple[Page, Page]:
-    """A page as compiled code reads it (as plain Python does what is not made for), and as plain Python does."""
+    """A page as compiled code reads it (as plain Python does what is not made for), and as plain
+    Python does.
+    """
     return reading.read_anew(html), split.read_pieces(html)
 
 
 def assert_same(html: str, use: Pruner = SHARED_PRUNER, *, every: int = 1) -> None:
-    """Both paths: the same tokens, numbers, observation and start tags. every: so many elements one is looked at."""
+    """Both paths: the same tokens, numbers, observation and start tags. every: so many elements one
+    is looked at.
+    """
     fast, plain = both(html)
     assert fast.elements == plain.elements
     if len(html) < 10_000:
@@ -57,7 +66,9 @@ def assert_same(html: str, use: Pruner = SHARED_PRUNER, *, every: int = 1) -> No
 
 
 def assert_live(fast: Live, plain: Live) -> None:
-    """Both paths: the same page as scripts have it, each of its elements the one of the whole page."""
+    """Both paths: the same page as scripts have it,
+    each of its elements the one of the whole page.
+    """
     assert (fast.elements is None) == (plain.elements is None)
     if fast.elements is not None and plain.elements is not None:
         assert fast.elements.tolist() == plain.elements.tolist()
@@ -66,7 +77,9 @@ def assert_live(fast: Live, plain: Live) -> None:
 
 
 def assert_found(fast: Page, plain: Page) -> None:
-    """What has an attribute is found by its value and by its tag in both pages, and nothing else is."""
+    """What has an attribute is found by its value and by its tag in both pages, and nothing else
+    is.
+    """
     elements = [(token.tag, token.attributes()) for token in plain.tokens if token.element]
     for tag, attributes in elements[:8]:
         for name, value in [*attributes.items()][:4]:
@@ -79,29 +92,42 @@ def assert_found(fast: Page, plain: Page) -> None:
         if re.fullmatch(r"[\w-]+", attributes.get("id", "")) and tag.isalpha() and tag.isascii():
             selector = f'{tag}[id="{attributes["id"]}"]'
             expected = [
-                at for at, found in enumerate(elements) if found[0] == tag and found[1].get("id") == attributes["id"]
+                at
+                for at, found in enumerate(elements)
+                if found[0] == tag and found[1].get("id") == attributes["id"]
             ]
             assert locators.find_css(fast, selector) == expected
             assert locators.find_css(plain, selector) == expected
 
 
-@pytest.mark.skipif(IS_PLAIN or not CAN_COMPILE, reason="there is no C compiler, or plain Python is asked for")
+@pytest.mark.skipif(
+    IS_PLAIN or not CAN_COMPILE, reason="there is no C compiler, or plain Python is asked for"
+)
 def test_it_is_compiled_where_it_can_be() -> None:
     """With a C compiler and Python's headers, an installation reads pages by compiled code."""
-    assert engine.PATH == "compiled code", "the sources have changed since: make .venv/installed-test"
+    assert engine.PATH == "compiled code", (
+        "the sources have changed since: make .venv/installed-test"
+    )
     assert not isinstance(read("<p>a").tokens, list)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(soups, pages))
-@example("<pre>a<p>b </p><br><my-x/>&amp;  c</pre>d<textarea> e&lt;<b></textarea>f<template>g<p>h</p></template>i")
+@example(
+    "<pre>a<p>b </p><br><my-x/>&amp;  c</pre>d<textarea> "
+    "e&lt;<b></textarea>f<template>g<p>h</p></template>i"
+)
 @example("<title>a<b>&amp;\0</title><script>a<b</script><style/>x<script>never closed<b>")
 @example("<a b='<c>' \"x>y<a\0b>z</a <p ID=a id=b Class='c  d' title=''>")
 @example("<p>\ud83d\ude00 a\u2028b\u00a0c\x1f\x85d\u3000</p>\ud800")
-@example("<a id='&#97;'><a id=a><A ID=a><b id=a\0><b id='a\ufffd'><i \u0130x=q><i \u0130X=''><p class='x &amp; y'>")
+@example(
+    "<a id='&#97;'><a id=a><A ID=a><b id=a\0><b id='a\ufffd'><i \u0130x=q><i \u0130X=''><p "
+    "class='x &amp; y'>"
+)
 @example("<pre>\r\na\rb \u00e9<a\r\nb='c\rd\r\n' \re>\r\n</pre>\r<textarea>\r\n</textarea>\ud800\r")
 @example(
-    "<noscript a>b<p></div><noscript>c</noscript>d</noscript><template><b></b></p><i></template><u><template>x</u>y"
+    "<noscript "
+    "a>b<p></div><noscript>c</noscript>d</noscript><template><b></b></p><i></template><u><template>x</u>y"
 )
 @example("<div><noscript 'a>b<template shadowrootmode=open><noscript></noscript>c</template></div>")
 @example("<template><!--never closed->")
@@ -113,11 +139,17 @@ def test_compiled_equals_plain(html: str) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(soups, st.lists(st.tuples(st.integers(0, 400), st.integers(0, 60), soups), max_size=3), st.integers(0, 400))
+@given(
+    soups,
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 60), soups), max_size=3),
+    st.integers(0, 400),
+)
 def test_compiled_equals_plain_on_pages_that_are_nearly_equal(
     html: str, edits: list[tuple[int, int, str]], cut: int
 ) -> None:
-    """What is known of one page changes nothing for the next, which differs in places or is cut off."""
+    """What is known of one page changes nothing for the next, which differs in places or is cut
+    off.
+    """
     edited = html
     for start, size, text in edits:
         edited = edited[:start] + text + edited[start + size :]
@@ -141,8 +173,12 @@ def golden_pages(shared: Path) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("source", [golden_pages, saved_pages, recorded_pages])
-def test_compiled_equals_plain_on_real_pages(shared: Path, source: Callable[[Path], Iterator[tuple[str, str]]]) -> None:
-    """Saved and recorded pages, and those of the goldens, are the same to both; hardly any is left to the plain one."""
+def test_compiled_equals_plain_on_real_pages(
+    shared: Path, source: Callable[[Path], Iterator[tuple[str, str]]]
+) -> None:
+    """Saved and recorded pages, and those of the goldens, are the same to both; hardly any is left
+    to the plain one.
+    """
     seen = left = 0
     for _, html in islice(source(shared), None, None, 4):
         assert_same(html, every=500)
@@ -156,7 +192,9 @@ def test_compiled_equals_plain_on_real_pages(shared: Path, source: Callable[[Pat
 def test_another_pruners_notes_are_not_used() -> None:
     """Two pruners with other rules, in turns on the same page, each write what their rules say."""
     html = "<main><x-card>a</x-card><p title=t>b</p></main>"
-    other = Pruner(rules().__class__(**{**rules().__dict__, "kept_tags": frozenset({"x-card"})}), len)
+    other = Pruner(
+        rules().__class__(**{**rules().__dict__, "kept_tags": frozenset({"x-card"})}), len
+    )
     for use, expected in (
         (SHARED_PRUNER, '<main node="2"> a <p node="0" title="t"> b </p> </main> '),
         (other, '<x-card node="1"> a </x-card> b '),
@@ -169,7 +207,8 @@ HOSTILE = {
     "50 MB of text": "<p>" + "the quick > brown\n fox " * 2_200_000,
     "NUL everywhere": "<p\0>a\0<b \0c=d>\0</b><title>\0<i></title><pre>\0 x</pre><!--\0-->" * 50,
     "lone surrogates": "<p title='\udc00\ud800'>\ud83d\ude00 \udfff</p><a\ud800>x" * 50,
-    "200,000 attributes": "<p" + "".join(f" onx{number}={number}" for number in range(200_000)) + ">x",
+    "200,000 attributes":
+        "<p" + "".join(f" onx{number}={number}" for number in range(200_000)) + ">x",
     "100,000 tags of other names": "".join(f"<x{number}>" for number in range(100_000)),
     "odd tags": "<a b='x\"y<z>" * 1000 + "<a \"b>c" * 1000,
     "one long value": f'<a title="{"x" * 2_000_000}" class="{"y " * 100_000}">z</a>',
@@ -195,7 +234,9 @@ def test_compiled_memos_are_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) ->
     started_again = values = 0
     for number in range(400):
         before = reading._PIECES[0]
-        page = read("".join(f"<p id=a{number}-{at} x{number}-{at}>{number}</p>" for at in range(50)))
+        page = read(
+            "".join(f"<p id=a{number}-{at} x{number}-{at}>{number}</p>" for at in range(50))
+        )
         use.prune(page)
         assert reading._PIECES[0].size < 2_500_000
         assert use._notes.size < 1_500_000
@@ -209,7 +250,10 @@ def test_compiled_memos_are_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) ->
 @needs_compiled
 def test_threads_take_turns() -> None:
     """Pages read and pruned in several threads at once are what they are alone."""
-    htmls = [f"<div id=t{n}>" + "".join(f"<p class='a{n} b{i}'>&amp; {i}</p>" for i in range(300)) for n in range(8)]
+    htmls = [
+        f"<div id=t{n}>" + "".join(f"<p class='a{n} b{i}'>&amp; {i}</p>" for i in range(300))
+        for n in range(8)
+    ]
     expected = [SHARED_PRUNER.prune(split.read_pieces(html)).observation for html in htmls]
     use = pruner()
     found: dict[int, str] = {}
@@ -228,7 +272,9 @@ def test_threads_take_turns() -> None:
 
 @needs_compiled
 def test_a_compiled_file_of_other_sources_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was made of other sources than are there is named in a warning, and plain Python does the work."""
+    """What was made of other sources than are there is named in a warning, and plain Python does
+    the work.
+    """
     monkeypatch.setattr(engine, "fingerprint", lambda _folder: "of other sources")
     with pytest.warns(UserWarning, match="made of other sources.*[Ii]nstall stepmill again"):
         module, path = engine._load()
@@ -255,10 +301,12 @@ def test_the_fingerprint_covers_all_sources(tmp_path: Path) -> None:
 def test_plain_python_can_be_asked_for() -> None:
     """``STEPMILL_PLAIN=1`` reads pages by plain Python, and ``--version`` says so."""
     code = (
-        "from etl.cli import main; from etl.pages import read; print(type(read('<p>a').tokens).__name__); "
-        "main.cli(['--version'])"
+        "from etl.cli import main; from etl.pages import read; "
+        "print(type(read('<p>a').tokens).__name__); main.cli(['--version'])"
     )
     environment = {**os.environ, "STEPMILL_PLAIN": "1"}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
     assert done.stdout.startswith("list\nstepmill, version ")
     assert "plain Python (STEPMILL_PLAIN is set)" in done.stdout

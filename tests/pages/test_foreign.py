@@ -1,4 +1,6 @@
-"""SVG and MathML are read as a browser reads them: CDATA is text, and what is raw in HTML holds markup."""
+"""SVG and MathML are read as a browser reads them: CDATA is text, and what is raw in HTML holds
+markup.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ def test_foreign_content(html: str) -> None:
 
 
 def test_what_the_page_before_had_outside_svg() -> None:
-    """Pieces that two pages have in common are text where they stand in SVG, and are not where they do not."""
+    """Pieces that two pages have in common are text where they stand in SVG, and are not where they
+    do not.
+    """
     rest = "<p>x</p>" * 20 + "<![CDATA[a]]>" + "<title>b<i>c</i></title>" + "<p>x</p>" * 20
     for opener in ("<div>", "<svg>", "<div>", "<svg>"):
         texts = pages.read_plain(opener + rest)
@@ -30,7 +34,9 @@ def test_what_the_page_before_had_outside_svg() -> None:
 
 def test_cdata_is_shown_and_found() -> None:
     """Text in CDATA is in the observation, in labels and for XPaths."""
-    page = pages.read("<html><body><svg><a><text><![CDATA[Fish & <Chips>]]></text></a></svg></body></html>")
+    page = pages.read(
+        "<html><body><svg><a><text><![CDATA[Fish & <Chips>]]></text></a></svg></body></html>"
+    )
     pruned = pruner().prune(page, 3)
     assert "Fish &amp; &lt;Chips&gt;" in pruned.observation
     assert pages.text_of(page, 3, 80) == "Fish & <Chips>"

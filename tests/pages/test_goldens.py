@@ -1,7 +1,9 @@
-"""Pruning against recorded outputs: the reference pipeline's own (shared folder), and pages of ours (`tests/goldens`).
+"""Pruning against recorded outputs: the reference pipeline's own (shared folder), and pages of ours
+(`tests/goldens`).
 
-A golden of ours is a folder with ``source.html``, ``expected.html`` and ``target.json`` (the CSS selector, and where
-its element is to be found). To make or renew the expectations, then read the difference::
+A golden of ours is a folder with ``source.html``, ``expected.html`` and ``target.json`` (the CSS
+selector, and where its element is to be found). To make or renew the expectations, then read the
+difference::
 
     python -m tests.pages.test_goldens --update
 """
@@ -52,7 +54,9 @@ class Result:
 
 
 def result(html: str, selector: str) -> Result:
-    """The pruned page and the one element that the selector finds. Recorders' marks stay, as the reference has them."""
+    """The pruned page and the one element that the selector finds. Recorders' marks stay, as the
+    reference has them.
+    """
     page = pages.read(html)
     reason, detail, element = find(page, (Locator("css", selector),))
     assert not reason, detail
@@ -82,7 +86,9 @@ _ATTRIBUTE: Final = re.compile(r"([^\s=/]+)(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\
 
 
 def last_duplicate(html: str) -> str:
-    """A page whose start tags keep the last of several attributes of one name, where HTML keeps the first."""
+    """A page whose start tags keep the last of several attributes of one name, where HTML keeps the
+    first.
+    """
 
     def mended(match: re.Match[str]) -> str:
         found = [(a[1].lower(), a[0]) for a in _ATTRIBUTE.finditer(match[2])]
@@ -97,7 +103,9 @@ def last_duplicate(html: str) -> str:
 
 def void_closing_ignored(observation: str) -> str:
     """An observation in which void elements do not show how they were closed."""
-    observation = re.sub(r"(<(?:input|br|img)(?: [\w-]+=(?:\"[^\"]*\"|'[^']*'))*)/?>", r"\1/>", observation)
+    observation = re.sub(
+        r"(<(?:input|br|img)(?: [\w-]+=(?:\"[^\"]*\"|'[^']*'))*)/?>", r"\1/>", observation
+    )
     return re.sub(r"</(?:input|br|img)> ", "", observation)
 
 
@@ -112,8 +120,8 @@ def pre_for_textarea(html: str) -> str:
 
 @dataclass(frozen=True)
 class Difference:
-    """Why our output is not the reference's, and the proof: with the page mended and both outputs seen through
-    ``view``, they are equal to the byte.
+    """Why our output is not the reference's, and the proof: with the page mended and both outputs
+    seen through ``view``, they are equal to the byte.
     """
 
     why: str
@@ -122,17 +130,21 @@ class Difference:
 
 
 TEXTAREA = Difference(
-    "the recorder left tags inside a <textarea>, where they are text; the reference's parser counts them as elements",
+    "the recorder left tags inside a <textarea>, where they are text; the reference's parser "
+    "counts them as elements",
     mend=pre_for_textarea,
-    view=lambda observation: observation.replace("<textarea ", "<pre ").replace("</textarea>", "</pre>"),
+    view=lambda observation: observation.replace("<textarea ", "<pre ").replace(
+        "</textarea>", "</pre>"
+    ),
 )
 VOIDS = Difference(
-    "after a void element written without a slash, the reference's parser leaves one of the same name written with a "
-    "slash open, and closes it with its parent: only the closing differs",
+    "after a void element written without a slash, the reference's parser leaves one of the same "
+    "name written with a slash open, and closes it with its parent: only the closing differs",
     view=void_closing_ignored,
 )
 DUPLICATES = Difference(
-    "an attribute stands twice in a tag: HTML takes the first, the reference the last", last_duplicate
+    "an attribute stands twice in a tag: HTML takes the first, the reference the last",
+    last_duplicate,
 )
 BOTH = Difference("VOIDS and DUPLICATES", last_duplicate, void_closing_ignored)
 
@@ -149,7 +161,9 @@ DIFFERENCES: Final[dict[str, Difference]] = {
 
 
 def test_targets_are_the_references(reference: dict[str, tuple[Case, Result]]) -> None:
-    """The selector finds the same element (start tag and node id) in all 77 cases but the one with broken markup."""
+    """The selector finds the same element (start tag and node id) in all 77 cases but the one with
+    broken markup.
+    """
     different = {
         case.name
         for case, ours in reference.values()
@@ -160,8 +174,12 @@ def test_targets_are_the_references(reference: dict[str, tuple[Case, Result]]) -
 
 
 def test_observations_are_the_references(reference: dict[str, tuple[Case, Result]]) -> None:
-    """Observations equal the reference's to the byte, but for the cases in the table of differences."""
-    different = {case.name for case, ours in reference.values() if ours.observation != case.observation}
+    """Observations equal the reference's to the byte, but for the cases in the table of
+    differences.
+    """
+    different = {
+        case.name for case, ours in reference.values() if ours.observation != case.observation
+    }
     assert different == set(DIFFERENCES)
     equal = [re.split("[-_]", name)[0] for name in reference if name not in different]
     assert (equal.count("mind2web"), equal.count("browsergym"), equal.count("page")) == (11, 35, 24)
@@ -169,7 +187,9 @@ def test_observations_are_the_references(reference: dict[str, tuple[Case, Result
 
 @pytest.mark.parametrize("name", DIFFERENCES)
 def test_differences_are_explained(reference: dict[str, tuple[Case, Result]], name: str) -> None:
-    """Each difference in the table vanishes when the page is read the reference's way at that one point."""
+    """Each difference in the table vanishes when the page is read the reference's way at that one
+    point.
+    """
     case, ours = reference[name]
     difference = DIFFERENCES[name]
     mended = result(difference.mend(case.html), case.selector)
@@ -181,31 +201,52 @@ def test_differences_are_explained(reference: dict[str, tuple[Case, Result]], na
 def similarity(one: str, other: str) -> float:
     """Share of equal words, ends compared first: quick for texts that are nearly the same."""
     left, right = one.split(" "), other.split(" ")
-    head = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))
+    head = sum(
+        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False))
+    )
     left, right = left[head:], right[head:]
-    tail = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left[::-1], right[::-1], strict=False)))
+    tail = sum(
+        1
+        for _ in takewhile(
+            lambda pair: pair[0] == pair[1], zip(left[::-1], right[::-1], strict=False)
+        )
+    )
     left, right = left[: len(left) - tail], right[: len(right) - tail]
-    middle = sum(block.size for block in SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks())
+    middle = sum(
+        block.size
+        for block in SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks()
+    )
     total = 2 * (head + tail) + len(left) + len(right)
     return 2 * (head + tail + middle) / total if total else 1.0
 
 
 def test_no_observation_is_far_off(reference: dict[str, tuple[Case, Result]]) -> None:
-    """At least 99% of the words agree in every case, node ids included, but where broken markup shifts the ids."""
-    far = {case.name for case, ours in reference.values() if similarity(ours.observation, case.observation) < 0.99}
+    """At least 99% of the words agree in every case, node ids included, but where broken markup
+    shifts the ids.
+    """
+    far = {
+        case.name
+        for case, ours in reference.values()
+        if similarity(ours.observation, case.observation) < 0.99
+    }
     assert far <= {"browsergym_webarena-03"}
 
 
 def test_soup_passes_the_same_goldens(reference: dict[str, tuple[Case, Result]]) -> None:
-    """The BeautifulSoup rendition that benchmarks compare with follows the same rules: byte-equal observations, but
-    where BeautifulSoup's or Python's parser has changed since (void elements; tags in a textarea).
+    """The BeautifulSoup rendition that benchmarks compare with follows the same rules: byte-equal
+    observations, but where BeautifulSoup's or Python's parser has changed since (void elements;
+    tags in a textarea).
     """
     soup = Soup(rules(), vocabulary().count)
-    different = {case.name for case, _ in reference.values() if soup.prune(case.html)[0] != case.observation}
+    different = {
+        case.name for case, _ in reference.values() if soup.prune(case.html)[0] != case.observation
+    }
     assert different <= {name for name, why in DIFFERENCES.items() if why is not DUPLICATES}
     for name in different - {"browsergym_webarena-03"}:
         case, _ = reference[name]
-        assert void_closing_ignored(soup.prune(case.html)[0]) == void_closing_ignored(case.observation)
+        assert void_closing_ignored(soup.prune(case.html)[0]) == void_closing_ignored(
+            case.observation
+        )
 
 
 # ---- goldens of ours
@@ -221,7 +262,11 @@ def actual(name: str) -> tuple[str, dict[str, object]]:
     selector = json.loads((GOLDENS / name / "target.json").read_text())["selector"]
     page = pages.read(html)
     found = locators.find_css(page, selector)
-    target: dict[str, object] = {"selector": selector, "elements": page.elements, "found": len(found)}
+    target: dict[str, object] = {
+        "selector": selector,
+        "elements": page.elements,
+        "found": len(found),
+    }
     element = found[0] if len(found) == 1 else None
     pruned = pruner().prune(page, element)
     if element is not None:
@@ -231,9 +276,13 @@ def actual(name: str) -> tuple[str, dict[str, object]]:
 
 @pytest.mark.parametrize("name", folders())
 def test_own_goldens(name: str) -> None:
-    """A page of ours is pruned to the byte as its golden says, and its target found where it says."""
+    """A page of ours is pruned to the byte as its golden says,
+    and its target found where it says.
+    """
     observation, target = actual(name)
-    assert observation == (GOLDENS / name / "expected.html").read_bytes().decode().removesuffix("\n")
+    assert observation == (GOLDENS / name / "expected.html").read_bytes().decode().removesuffix(
+        "\n"
+    )
     assert target == json.loads((GOLDENS / name / "target.json").read_text())
 
 
@@ -244,13 +293,18 @@ def test_own_goldens_are_complete() -> None:
 
 
 def update() -> Iterator[str]:
-    """Write what we make of every page folder as its expectation; yields the names of those that changed."""
+    """Write what we make of every page folder as its expectation; yields the names of those that
+    changed.
+    """
     for name in folders():
         observation, target = actual(name)
         path = GOLDENS / name / "expected.html"
         written = observation + "\n"
         shown = json.dumps(target, indent=2, ensure_ascii=False) + "\n"
-        before = path.read_bytes() if path.exists() else b"", (GOLDENS / name / "target.json").read_text()
+        before = (
+            path.read_bytes() if path.exists() else b"",
+            (GOLDENS / name / "target.json").read_text(),
+        )
         path.write_bytes(written.encode())
         (GOLDENS / name / "target.json").write_text(shown)
         if before != (written.encode(), shown):

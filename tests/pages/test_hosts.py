@@ -21,10 +21,14 @@ SHOP = "www.shop.example.com"
 FORMS = [
     "https://www.shop.example.com/cart", "www.shop.example.com", "www.shop.example.com/a?b#c",
     "//www.shop.example.com/",
-    "https://WWW.Shop.Example.COM:8443/", "www.shop.example.com:8080/x", "blob:https://www.shop.example.com/0-1-2",
-    "view-source:https://www.shop.example.com/", "https:\\\\www.shop.example.com\\cart", "https:/www.shop.example.com",
-    "https://ann:secret@www.shop.example.com/", " https://www.shop.example.com./ ", "HTTPS://www.shop.example.com?q",
-    "https:///www.shop.example.com/", "ht\ntps://www.shop.\texample.com/", "wss://www.shop.example.com/s",
+    "https://WWW.Shop.Example.COM:8443/", "www.shop.example.com:8080/x",
+    "blob:https://www.shop.example.com/0-1-2",
+    "view-source:https://www.shop.example.com/", "https:\\\\www.shop.example.com\\cart",
+    "https:/www.shop.example.com",
+    "https://ann:secret@www.shop.example.com/", " https://www.shop.example.com./ ",
+    "HTTPS://www.shop.example.com?q",
+    "https:///www.shop.example.com/", "ht\ntps://www.shop.\texample.com/",
+    "wss://www.shop.example.com/s",
     "filesystem:https://www.shop.example.com/temporary/a", "https://a@b@www.shop.example.com#x",
     "https://www.shop%2Eexample.com/",
 ]  # fmt: skip
@@ -37,7 +41,13 @@ def test_every_form_has_its_host(url: str) -> None:
     assert domain_of(url, "").domain == "example.com"
     listed = Takedown(domains=frozenset({"example.com"}))
     assert _listed(url, "", listed)
-    for text in (url, json.dumps({"url": url}), f"see {url} there", quote(url, safe=""), quote(quote(url))):
+    for text in (
+        url,
+        json.dumps({"url": url}),
+        f"see {url} there",
+        quote(url, safe=""),
+        quote(quote(url)),
+    ):
         assert [*mentioned(text, listed.domains)] == ["example.com"], text
         assert [*mentioned(text, ("ample.com", "example.co", "shop.example", "le.com"))] == [], text
 
@@ -75,7 +85,8 @@ def test_hosts(url: str, host: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "BÜCHER.example", "b\\u00fccher.example", "xn--bcher-kva.EXAMPLE", "https://b%C3%BCcher.example/",
+        "BÜCHER.example", "b\\u00fccher.example", "xn--bcher-kva.EXAMPLE",
+        "https://b%C3%BCcher.example/",
         "a@bücher.example", "ｂücher。example", "\\nbücher.example\\n", "(www.bücher.example).",
         "the host is bücher.example. It is down",
     ],
@@ -88,8 +99,10 @@ def test_names_that_are_not_ascii(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "https://example.com/", "notshop.example", "my-shop.example", "my_shop.example", "shop.example.net",
-        "shop.example-2.net", "shop.examples", "shop. example", "shop", ".example", "eshop%2Eexample",
+        "https://example.com/", "notshop.example", "my-shop.example", "my_shop.example",
+        "shop.example.net",
+        "shop.example-2.net", "shop.examples", "shop. example", "shop", ".example",
+        "eshop%2Eexample",
         "éshop.example", "",
     ],
 )  # fmt: skip
@@ -99,8 +112,8 @@ def test_part_of_another_name_is_none(text: str) -> None:
 
 
 def test_odd_addresses_through_a_build(tmp_path: Path) -> None:
-    """Whatever form its addresses have, a domain is taken down, left out, held out and counted; `verify` agrees, and
-    finds such an address where it is left.
+    """Whatever form its addresses have, a domain is taken down, left out, held out and counted;
+    `verify` agrees, and finds such an address where it is left.
     """
 
     def recorded(number: int, domain: str) -> dict[str, Any]:
@@ -116,14 +129,20 @@ def test_odd_addresses_through_a_build(tmp_path: Path) -> None:
     (tmp_path / "held").write_text("held.com\n")
     out = tmp_path / "out"
     chosen = ["takedown.domains=['gone.com']", "exclude.domains=['out.com']", "split.key=domain"]
-    manifest = builds.build([inputs], out, *chosen, f"split.held_out={tmp_path / 'held'}", "split.validation=0")
+    manifest = builds.build(
+        [inputs], out, *chosen, f"split.held_out={tmp_path / 'held'}", "split.validation=0"
+    )
     splits = {sample.sample_id: sample.split for sample in builds.emitted(out)}
     every = range(1, len(FORMS) + 1)
-    expected = {f"workflows:w2/{n}": "test" for n in every} | {f"workflows:w3/{n}": "train" for n in every}
+    expected = {f"workflows:w2/{n}": "test" for n in every} | {
+        f"workflows:w3/{n}": "train" for n in every
+    }
     assert splits == expected
     assert set(manifest["figures"]["domain_shares"]) == {"held.com", "stays.com"}
     assert verify(out) == []
-    (out / "work" / "notes.json").write_text(json.dumps([FORMS[-1].replace("example.com", "gone.com"), "begone.com"]))
+    (out / "work" / "notes.json").write_text(
+        json.dumps([FORMS[-1].replace("example.com", "gone.com"), "begone.com"])
+    )
     assert [problem.partition(";")[0] for problem in verify(out)] == [
         "work/notes.json: holds what is taken down: gone.com"
     ]

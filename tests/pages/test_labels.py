@@ -1,4 +1,6 @@
-"""What an element is called in the words for an action: by what its page shows, and nothing else."""
+"""What an element is called in the words for an action: by what its page shows,
+and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,10 @@ def label(html: str, element: int = 0) -> str:
         ("<button title=x>Text <b>more</b></button>", "Text more"),
         ("<button aria-label=' ' title=x></button>", "x"),
         ("<select name=size><option>S<option selected>M</select>", "size"),
-        ("<select id=s><option>S</select><label for=s>Size <b>of shirt</b></label>", "Size of shirt"),
-        ("<select id=s title=t><option>S</select><label for=s>a</label><label for=s>b</label>", "t"),
+        ("<select id=s><option>S</select><label for=s>Size <b>of shirt</b></label>",
+        "Size of shirt"),
+        ("<select id=s title=t><option>S</select><label for=s>a</label><label for=s>b</label>",
+        "t"),
         ("<select id=s title=t><option>S</select><template><label for=s>a</label></template>", "t"),
         ("<label>Size <select><option>S<option>M</select> of shirt</label>", "Size of shirt"),
         ("<div><datalist><option>S</datalist>T</div>", "T"),
@@ -53,7 +57,9 @@ def label(html: str, element: int = 0) -> str:
     ],
 )  # fmt: skip
 def test_labels(html: str, expected: str) -> None:
-    """Names before text before the rest; never all that can be chosen, and never what the page does not show."""
+    """Names before text before the rest; never all that can be chosen, and never what the page does
+    not show.
+    """
     assert label(html) == expected
 
 
@@ -65,15 +71,18 @@ def test_aria_label_counts_where_it_is_kept() -> None:
 @pytest.mark.parametrize(("element", "expected"), [(1, "t"), (2, "A"), (5, "C")])
 def test_what_stands_in_a_template_has_no_text(element: int, expected: str) -> None:
     """Text in an inert template is in no page, so it names nothing; in a shadow root it is."""
-    html = "<template><a title=t>T</a><b aria-label=A>B</b></template><x-a><template shadowrootmode=open><a>C</a>"
+    html = (
+        "<template><a title=t>T</a><b aria-label=A>B</b></template><x-a><template "
+        "shadowrootmode=open><a>C</a>"
+    )
     assert label_of(read(html), element, BROWSER) == expected
 
 
 def test_dropped_content_names_nothing() -> None:
     """Text of tags that a recipe drops is in no label."""
     use = pruner(replace(rules(), dropped_with_content=frozenset(("svg", "nav"))))
-    page = read("<button><svg><text>Icon</text><svg></svg>x</svg>Go</button><nav><label for=s>Size</label></nav>"
-                    "<select id=s name=n></select>")  # fmt: skip
+    page = read("<button><svg><text>Icon</text><svg></svg>x</svg>Go</button><nav><label "
+                    "for=s>Size</label></nav><select id=s name=n></select>")  # fmt: skip
     assert label_of(page, 0, use) == "Go"
     assert label_of(page, 6, use) == "n"
 

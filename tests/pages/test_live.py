@@ -1,4 +1,6 @@
-"""The page as scripts have it: content of ``noscript`` and ``template`` is no element and no text to locators."""
+"""The page as scripts have it: content of ``noscript`` and ``template`` is no element and no text
+to locators.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,8 @@ def located(html: str, kind: str, value: str) -> str:
         ("<x-a><template shadowrootmode='CLOSED'><i>a</i></template></x-a>", "x-a template i", "a"),
         ("<x-a><template shadowroot=open><i>a</i></template></x-a>", "x-a template i", "a"),
         ("<x-a><template shadowrootmode><i>a</i></template></x-a>", "x-a template", ""),
-        ("<template shadowrootmode=open><noscript><i></i>a</noscript><template>b<u></u></template>c</template>",
+        (("<template "
+         "shadowrootmode=open><noscript><i></i>a</noscript><template>b<u></u></template>c</template>"),
          "template noscript template", "c"),
         ("<noscript><template></noscript><i>a</i></template><b></b>", "noscript i b", "a"),
         ("<template><noscript></template><i>a</i></noscript><b></b>", "template i b", "a"),
@@ -61,8 +64,8 @@ def located(html: str, kind: str, value: str) -> str:
     ],
 )  # fmt: skip
 def test_what_is_in_the_document(html: str, expected: str, text: str) -> None:
-    """Elements and text of the document are those of a browser with scripts; what is never closed ends with what is
-    around it.
+    """Elements and text of the document are those of a browser with scripts; what is never closed
+    ends with what is around it.
     """
     assert tags(html) == expected.split()
     assert texts(html) == text
@@ -87,17 +90,24 @@ def test_what_is_in_the_document(html: str, expected: str, text: str) -> None:
     ],
 )
 def test_locators_are_about_the_document(locator: str, value: str, expected: str) -> None:
-    """No locator finds what is in noscript, and positions do not count it; node ids do, as the reference has them."""
+    """No locator finds what is in noscript, and positions do not count it; node ids do, as the
+    reference has them.
+    """
     page = (
-        "<html><body><div id=l><noscript>Static<button class=x>buy</button></noscript><button a>One</button> "
-        "<button b>Two</button></div></body></html>"
+        "<html><body><div id=l><noscript>Static<button class=x>buy</button></noscript><button "
+        "a>One</button> <button b>Two</button></div></body></html>"
     )
     assert located(page, locator, value) == expected
 
 
 def test_an_element_that_stands_again_for_readers_without_scripts() -> None:
-    """A lazy image beside its copy in noscript is one element; so is a link in a template's copy."""
-    html = "<a><img class=p><noscript><img class=p></noscript></a><template><a class=q></a></template><a class=q></a>"
+    """A lazy image beside its copy in noscript is one element;
+    so is a link in a template's copy.
+    """
+    html = (
+        "<a><img class=p><noscript><img class=p></noscript></a><template><a "
+        "class=q></a></template><a class=q></a>"
+    )
     assert located(html, "css", "img.p") == "<img class=p>"
     assert located(html, "css", "a.q") == "<a class=q>"
 
@@ -119,7 +129,11 @@ def test_elements_are_those_of_the_whole_page(html: str) -> None:
         whole = [token for token in page.tokens if token.element]
         there = [token for token in live.page.tokens if token.element]
         found = live.in_whole(range(live.page.elements))
-        assert [(whole[at].tag, whole[at].attributes()) for at in found] == [(t.tag, t.attributes()) for t in there]
+        assert [(whole[at].tag, whole[at].attributes()) for at in found] == [
+            (t.tag, t.attributes()) for t in there
+        ]
         inert = sorted(set(range(page.elements)) - set(found))
-        assert inert == [at for gap in pages.inert(page) for at in range(gap.first, gap.first + gap.elements)]
+        assert inert == [
+            at for gap in pages.inert(page) for at in range(gap.first, gap.first + gap.elements)
+        ]
         assert pages.in_document(page, range(page.elements)) == found

@@ -22,7 +22,9 @@ from tests.support.judged import Pages, Selectors, XPaths
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 if not CHROMIUM or not DRIVER:  # `.ci/run` takes no such skip
-    pytest.skip(f"{NO_BROWSER}: chromium and chromedriver are not both in $PATH", allow_module_level=True)
+    pytest.skip(
+        f"{NO_BROWSER}: chromium and chromedriver are not both in $PATH", allow_module_level=True
+    )
 
 _ASK: Final = """
 const frame = document.body.appendChild(document.createElement('iframe'));
@@ -35,17 +37,20 @@ const answers = arguments[0].map(([html, locators]) => {
   const index = new Map(all.map((element, at) => [element, at]));
   const found = ([kind, text]) => {
     try {
-      if (kind === 'css') return [...page.querySelectorAll(text)].map((element) => index.get(element));
+      if (kind === 'css')
+        return [...page.querySelectorAll(text)].map((element) => index.get(element));
       const result = page.evaluate(text, page, null, XPathResult.ANY_TYPE, null);
       const nodes = [];
       for (let node; (node = result.iterateNext());) nodes.push(node);
-      if (nodes.every((node) => index.has(node))) return nodes.map((node) => index.get(node)).sort((a, b) => a - b);
+      if (nodes.every((node) => index.has(node)))
+        return nodes.map((node) => index.get(node)).sort((a, b) => a - b);
       return 'no elements';
     } catch (error) {
       return error.name;
     }
   };
-  return [all.map((element) => [element.localName.toLowerCase(), index.get(element.parentElement) ?? -1]),
+  const parent = (element) => index.get(element.parentElement) ?? -1;
+  return [all.map((element) => [element.localName.toLowerCase(), parent(element)]),
           locators.map(found)];
 });
 frame.remove();
@@ -67,19 +72,25 @@ Asked = tuple[str, list[tuple[str, str]]]
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Chrome]:
     """A browser that reaches nothing, with an empty page."""
-    with chromium(Path(str(CHROMIUM)), Path(str(DRIVER)), "MAP * ~NOTFOUND", "--disable-dev-shm-usage") as driver:
+    with chromium(
+        Path(str(CHROMIUM)), Path(str(DRIVER)), "MAP * ~NOTFOUND", "--disable-dev-shm-usage"
+    ) as driver:
         driver.get("data:text/html,<!doctype html><p>x")
         yield driver
 
 
 def judged(browser: Chrome, asked: list[Asked]) -> Iterator[tuple[str, str, str, Found, Found]]:
-    """Page, kind, locator, Chromium's answer and ours, for pages whose elements Chromium makes as they are written."""
+    """Page, kind, locator, Chromium's answer and ours, for pages whose elements Chromium makes as
+    they are written.
+    """
     answers: list[Any] = browser.execute_script(_ASK, asked)
     alike = 0
     for (html, wanted), (elements, found) in zip(asked, answers, strict=True):
         page = live(read(html)).page
         seen = locators.Elements(page)
-        if [[token.tag, parent] for token, parent in zip(seen.tokens, seen.kin.parents, strict=True)] != elements:
+        if [
+            [token.tag, parent] for token, parent in zip(seen.tokens, seen.kin.parents, strict=True)
+        ] != elements:
             continue
         alike += 1
         for (kind, text), theirs in zip(wanted, found, strict=True):
@@ -95,13 +106,19 @@ def ours(page: Page, kind: str, text: str) -> Found:
         return str(error.reason)
 
 
-def assert_judged(browser: Chrome, seed: int, kind: str, make: Callable[[random.Random], Callable[[], str]]) -> None:
-    """What we find for generated locators on generated pages is what Chromium finds, or it is refused."""
+def assert_judged(
+    browser: Chrome, seed: int, kind: str, make: Callable[[random.Random], Callable[[], str]]
+) -> None:
+    """What we find for generated locators on generated pages is what Chromium finds, or it is
+    refused.
+    """
     chance = random.Random(seed)
     pages, locator = Pages(chance), make(chance)
     asked: list[Asked] = [(pages.page(), [(kind, locator()) for _ in range(50)]) for _ in range(10)]
     # a page without a document type may have had one
-    typed = [(html if read(html).mode else f"<!DOCTYPE html>{html}", wanted) for html, wanted in asked]
+    typed = [
+        (html if read(html).mode else f"<!DOCTYPE html>{html}", wanted) for html, wanted in asked
+    ]
     counts: Counter[str] = Counter()
     for (html, _, text, theirs, found), (_, _, _, standard, _) in zip(
         judged(browser, asked), judged(browser, typed), strict=True
@@ -123,20 +140,26 @@ def assert_judged(browser: Chrome, seed: int, kind: str, make: Callable[[random.
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_css_is_judged_as_by_chromium(browser: Chrome, seed: int) -> None:
-    """CSS selectors of all kinds, right and wrong ones, find what `querySelectorAll` finds, or are refused."""
+    """CSS selectors of all kinds, right and wrong ones, find what `querySelectorAll` finds, or are
+    refused.
+    """
     assert_judged(browser, seed, "css", lambda chance: Selectors(chance).selector)
 
 
 @pytest.mark.parametrize("seed", [3, 4])
 def test_xpath_is_judged_as_by_chromium(browser: Chrome, seed: int) -> None:
-    """XPaths of all kinds, right and wrong ones, find what `document.evaluate` finds, or are refused."""
+    """XPaths of all kinds, right and wrong ones, find what `document.evaluate` finds, or are
+    refused.
+    """
     assert_judged(browser, seed, "xpath", lambda chance: XPaths(chance).path)
 
 
 def test_foreign_pages(browser: Chrome) -> None:
     """What `tests.support.foreign_pages` says of Chromium is what it does."""
     asked = list(FOREIGN)
-    assert [tuple(found) for found in browser.execute_script(_READ, asked)] == [FOREIGN[html] for html in asked]
+    assert [tuple(found) for found in browser.execute_script(_READ, asked)] == [
+        FOREIGN[html] for html in asked
+    ]
 
 
 @pytest.mark.parametrize("folder", ["03-xpath-forms", "16-css-forms"])
@@ -146,7 +169,9 @@ def test_reported_forms(browser: Chrome, shared: Path, folder: str) -> None:
     for path in sorted((shared / "cases" / folder).glob("in*.jsonl")):
         (record,) = map(json.loads, path.read_text().splitlines())
         page = record["steps"][0]["html"].replace("<html><body>", "<html><head></head><body>")
-        locators_of = [(step["target"][0]["kind"], step["target"][0]["value"]) for step in record["steps"]]
+        locators_of = [
+            (step["target"][0]["kind"], step["target"][0]["value"]) for step in record["steps"]
+        ]
         asked.append((page, locators_of))
     answered = 0
     for _, _, text, theirs, found in judged(browser, asked):

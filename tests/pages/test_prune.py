@@ -1,4 +1,6 @@
-"""Pruning: what holds for every page, whatever its markup. The rules themselves are shown by the goldens."""
+"""Pruning: what holds for every page, whatever its markup. The rules themselves are shown by the
+goldens.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,9 @@ def test_cold_and_warm_agree(before: str, html: str) -> None:
     """What was pruned before, by this or by another pruner, changes nothing."""
     split._MEMO.clear()
     cold = pruner().prune(reading.read_anew(html)).observation
-    other = Pruner(replace(rules(), kept_tags=rules().kept_tags | {"x-card"}, min_chars_per_token=9.0), len)
+    other = Pruner(
+        replace(rules(), kept_tags=rules().kept_tags | {"x-card"}, min_chars_per_token=9.0), len
+    )
     warm = pruner()
     for use, page in ((warm, before), (warm, html), (other, html), (other, before)):
         use.prune(reading.read_anew(page))
@@ -79,9 +83,15 @@ def test_cold_and_warm_agree(before: str, html: str) -> None:
 @settings(max_examples=200, deadline=None)
 @given(soups)
 def test_node_ids_are_the_pages(html: str) -> None:
-    """Node ids in an observation are unique, fall in document order, and name elements of that tag."""
+    """Node ids in an observation are unique, fall in document order,
+    and name elements of that tag.
+    """
     page = read(html)
-    shown = [(tag, int(_NODE.search(attrs)[1])) for tag, attrs in _START_TAG.findall(prune(html).observation)]  # type: ignore[index]
+    shown = []
+    for tag, attributes in _START_TAG.findall(prune(html).observation):
+        numbered = _NODE.search(attributes)
+        assert numbered is not None
+        shown.append((tag, int(numbered[1])))
     nodes = [node for _, node in shown]
     assert nodes == sorted(set(nodes), reverse=True)
     for tag, node in shown:
@@ -94,7 +104,9 @@ def test_only_listed_markup_stays(html: str) -> None:
     """Every ``<`` of an observation belongs to a tag on the list, every attribute to the lists."""
     observation = prune(html).observation
     allowed = rules().kept_attributes | {"style", "node"}
-    rest = re.sub(r"</([a-z0-9-]+)>", lambda tag: "" if tag[1] in rules().kept_tags else tag[0], observation)
+    rest = re.sub(
+        r"</([a-z0-9-]+)>", lambda tag: "" if tag[1] in rules().kept_tags else tag[0], observation
+    )
     for tag, attributes in _START_TAG.findall(rest):
         assert tag in rules().kept_tags
         for name in re.findall(r" ([^ =>]+)=(?:\"[^\"]*\"|'[^']*')", attributes):
@@ -106,8 +118,12 @@ def test_only_listed_markup_stays(html: str) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.one_of(pages, soups))
 def test_pruning_is_idempotent(html: str) -> None:
-    """A pruned page pruned again is the same but for its node ids: nothing is left that the rules would remove."""
-    assume("<pre" not in html.lower() and "<textarea" not in html.lower())  # a first line break in them does not count
+    """A pruned page pruned again is the same but for its node ids: nothing is left that the rules
+    would remove.
+    """
+    assume(
+        "<pre" not in html.lower() and "<textarea" not in html.lower()
+    )  # a first line break in them does not count
     once = prune(html).observation
     assert _NODE.sub("", prune(once).observation) == _NODE.sub("", once)
 
@@ -115,8 +131,8 @@ def test_pruning_is_idempotent(html: str) -> None:
 @settings(max_examples=200, deadline=None)
 @given(pages, st.data())
 def test_target_survives(html: str, data: st.DataObject) -> None:
-    """With keep, the target's start tag is in the observation with its node id, exactly once, whatever its tag and
-    content, unless it lies inside something that is dropped with its content.
+    """With keep, the target's start tag is in the observation with its node id, exactly once,
+    whatever its tag and content, unless it lies inside something that is dropped with its content.
     """
     page = read(html)
     assume(page.elements)
@@ -135,7 +151,9 @@ def test_target_survives(html: str, data: st.DataObject) -> None:
 @settings(max_examples=200, deadline=None)
 @given(soups, st.data())
 def test_start_tag_tells_whether_the_target_is_there(html: str, data: st.DataObject) -> None:
-    """The start tag of an element comes back exactly when its node id is in the observation, kept or not."""
+    """The start tag of an element comes back exactly when its node id is in the observation, kept
+    or not.
+    """
     page = read(html)
     assume(page.elements)
     element = data.draw(st.integers(0, page.elements - 1))
@@ -150,7 +168,9 @@ def test_start_tag_tells_whether_the_target_is_there(html: str, data: st.DataObj
 @settings(max_examples=300, deadline=None)
 @given(pages, st.data())
 def test_keeping_a_target_changes_nothing_else(html: str, data: st.DataObject) -> None:
-    """Asking for a target changes nothing, and keeping one that stays anyway changes nothing either."""
+    """Asking for a target changes nothing, and keeping one that stays anyway changes nothing
+    either.
+    """
     page = read(html)
     assume(page.elements)
     element = data.draw(st.integers(0, page.elements - 1))
@@ -164,19 +184,26 @@ def test_keeping_a_target_changes_nothing_else(html: str, data: st.DataObject) -
 
 
 def test_text_that_looks_like_markup() -> None:
-    """Text like a start tag stays escaped text, so no observation holds a tag that is no element."""
-    html = '<p>&lt;button node="0"&gt;</p><textarea><button node="1"></textarea><a title=\'<i node="2">\'>x</a>'
+    """Text like a start tag stays escaped text,
+    so no observation holds a tag that is no element.
+    """
+    html = (
+        '<p>&lt;button node="0"&gt;</p><textarea><button node="1"></textarea><a title=\'<i '
+        'node="2">\'>x</a>'
+    )
     pruned = prune(html, 0, keep=True)
     assert pruned.observation == (
-        '<p node="2"> &lt;button node="0"&gt; </p> <textarea node="1">&lt;button node="1"&gt;</textarea> '
-        '<a node="0" title=\'&lt;i node="2"&gt;\'> x </a> '
+        '<p node="2"> &lt;button node="0"&gt; </p> <textarea node="1">&lt;button '
+        'node="1"&gt;</textarea> <a node="0" title=\'&lt;i node="2"&gt;\'> x </a> '
     )
 
 
 def test_millions_of_spaces_and_characters() -> None:
     """White space collapses whatever its length, and a long text stays whole."""
     assert prune("<p>a" + " " * 1_000_000 + "b</p>").observation == '<p node="0"> a b </p> '
-    assert len(prune("<p>" + "word " * 1_000_000 + "</p>").observation) == 5_000_000 + len('<p node="0"> </p> ')
+    assert len(prune("<p>" + "word " * 1_000_000 + "</p>").observation) == 5_000_000 + len(
+        '<p node="0"> </p> '
+    )
 
 
 def test_deep_pages_are_pruned_whole() -> None:
@@ -189,25 +216,34 @@ def test_deep_pages_are_pruned_whole() -> None:
 
 
 def test_stray_end_tags_on_deep_pages() -> None:
-    """Thousands of different end tags of nothing inside thousands of open elements: the same text."""
+    """Thousands of different end tags of nothing inside thousands of open elements:
+    the same text.
+    """
     stray = "".join(f"</x{number}>" for number in range(30_000))
-    observation = prune("<div>" * 10_000 + "<b>a" + stray + "</b></p>" * 10 + "</div>" * 9_999 + "c").observation
+    observation = prune(
+        "<div>" * 10_000 + "<b>a" + stray + "</b></p>" * 10 + "</div>" * 9_999 + "c"
+    ).observation
     assert observation.endswith('<b node="0"> a </b> ' + "</div> " * 9_999 + "c </div> ")
 
 
 # ---- recorder markers
 
 MARKED = (
-    '<div bid="1" ref="2" backend_node_id="3" data_pw_testid_buckeye="4" data_pw_testid_buckeye_candidate="5" '
-    'browsergym_set_of_marks="6" __playwright_target__="7" data-stepmill-target="8" data-webtasks-id="9" '
-    'data-scrapy-annotate="10" browsergym_jsaction="11">text</div>'
+    '<div bid="1" ref="2" backend_node_id="3" data_pw_testid_buckeye="4" '
+    'data_pw_testid_buckeye_candidate="5" browsergym_set_of_marks="6" __playwright_target__="7" '
+    'data-stepmill-target="8" data-webtasks-id="9" data-scrapy-annotate="10" '
+    'browsergym_jsaction="11">text</div>'
 )
 MARKERS = re.findall(r" ([\w-]+)=", MARKED)
 
 
 def marked(observation: str) -> list[str]:
     """The recorder markers in an observation."""
-    names = [name for _, a in _START_TAG.findall(observation) for name in re.findall(r" ([^ =>]+)=[\"']", a)]
+    names = [
+        name
+        for _, a in _START_TAG.findall(observation)
+        for name in re.findall(r" ([^ =>]+)=[\"']", a)
+    ]
     return [name for name in names if RECORDER_MARKERS.search(name)]
 
 
@@ -221,7 +257,9 @@ def test_markers_never_stay() -> None:
 
 
 def test_markers_are_found_when_planted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The search for markers, as used on real recordings below, sees one that got through an allow-list."""
+    """The search for markers, as used on real recordings below, sees one that got through an
+    allow-list.
+    """
     lists = replace(rules(), kept_attributes=rules().kept_attributes | {"bid"})
     monkeypatch.setattr(etl.pages.prune, "RECORDER_MARKERS", re.compile("(?!)"))
     leaky = pruner(lists)
@@ -229,8 +267,12 @@ def test_markers_are_found_when_planted(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_no_marker_in_recorded_pages(shared: Path) -> None:
-    """No observation of a recorded page holds a recorder marker, though the pages are full of them."""
-    lists = replace(rules(), kept_attributes=rules().kept_attributes | {"bid", "browsergym_visibility_ratio"})
+    """No observation of a recorded page holds a recorder marker,
+    though the pages are full of them.
+    """
+    lists = replace(
+        rules(), kept_attributes=rules().kept_attributes | {"bid", "browsergym_visibility_ratio"}
+    )
     greedy = pruner(lists)
     found = 0
     for _, html in recorded_pages(shared):
@@ -269,14 +311,18 @@ def after(stage: Prune, html: str, element: int, kind: str = "click", **fields: 
 
 def test_stage_sets_observation_and_start_tag() -> None:
     """A located step gets its page as text, and its target's start tag as it stands there."""
-    mark = after(Prune(rules(), vocabulary()), "<div><button class='x9q2z' id=buy>Buy</button></div>", 1)
+    mark = after(
+        Prune(rules(), vocabulary()), "<div><button class='x9q2z' id=buy>Buy</button></div>", 1
+    )
     assert mark.observation == '<div node="1"> <button id="buy" node="0"> Buy </button> </div> '
     assert mark.start_tag == '<button id="buy" node="0">'
     assert mark.description == 'Click "Buy"'
 
 
 def test_stage_keeps_target_off_the_lists() -> None:
-    """An element that the rules would remove stays if it is the target, and is a reason to drop under the switch."""
+    """An element that the rules would remove stays if it is the target, and is a reason to drop
+    under the switch.
+    """
     html = "<div><my-toggle></my-toggle>on</div>"
     kept = after(Prune(rules(), vocabulary()), html, 1)
     assert kept.start_tag == '<my-toggle node="0">'
@@ -287,7 +333,9 @@ def test_stage_keeps_target_off_the_lists() -> None:
 
 
 def test_stage_drops_target_inside_dropped_content() -> None:
-    """A target inside what is dropped with its content cannot be kept: the step is dropped with a reason."""
+    """A target inside what is dropped with its content cannot be kept: the step is dropped with a
+    reason.
+    """
     lists = replace(rules(), dropped_with_content=rules().dropped_with_content | {"x-hidden"})
     mark = after(Prune(lists, vocabulary()), "<p>a</p><x-hidden><button>b</button></x-hidden>", 2)
     assert (mark.reason, mark.observation) == ("target_pruned", "")
@@ -308,7 +356,11 @@ def test_stage_drops_target_inside_dropped_content() -> None:
     ],
 )
 def test_descriptions(kind: str, value: str, description: str, said: str) -> None:
-    """A step says what was done to what, and what was typed, in the recording's words if it has any."""
+    """A step says what was done to what, and what was typed, in the recording's words if it has
+    any.
+    """
     html = '<button title="">  Save\n <b>all</b></button>'
-    mark = after(Prune(rules(), vocabulary()), html, 0, kind=kind, value=value, description=description)
+    mark = after(
+        Prune(rules(), vocabulary()), html, 0, kind=kind, value=value, description=description
+    )
     assert mark.description == said

@@ -1,4 +1,6 @@
-"""Reading pages as written: the fast reader against the plain one, finding elements, depth and hostile input."""
+"""Reading pages as written: the fast reader against the plain one, finding elements, depth and
+hostile input.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,30 @@ import zstandard
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from etl.pages import EMPTY, END, OTHER, START, Page, Token, live, locators, read, read_plain, reading, split, text_of
+from etl.pages import (
+    EMPTY,
+    END,
+    OTHER,
+    START,
+    Page,
+    Token,
+    live,
+    locators,
+    read,
+    read_plain,
+    reading,
+    split,
+    text_of,
+)
 from schemas.errors import PageError
 from tests.support.judged import by_cssselect
 from tests.support.strategies import pages, soups
 
 
 def flat(page: Page) -> list[tuple[int, str, list[tuple[str, str]], str]]:
-    """What a page says: kind, tag, attributes in order, and the text after, of each token that says anything."""
+    """What a page says: kind, tag, attributes in order, and the text after, of each token that says
+    anything.
+    """
     rows = [(t.kind, t.tag, list(t.attributes().items()), t.text) for t in page.tokens]
     return [row for row in rows if row[0] != OTHER or row[3]]
 
@@ -56,7 +74,9 @@ def test_fast_reader_equals_plain_one(html: str) -> None:
 @settings(max_examples=300, deadline=None)
 @given(soups, soups, st.integers(0, 400))
 def test_fast_reader_equals_plain_one_after_other_pages(before: str, html: str, cut: int) -> None:
-    """What the memo holds of one page never changes what another page reads as, cut off anywhere."""
+    """What the memo holds of one page never changes what another page reads as,
+    cut off anywhere.
+    """
     read(before)
     assert_same(html[:cut])
     assert_same(before + html)
@@ -69,8 +89,14 @@ def any_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(split, "_SAMPLE", 1)
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(soups, st.lists(st.tuples(st.integers(0, 400), st.integers(0, 60), soups), max_size=4), st.integers(0, 400))
+@settings(
+    max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    soups,
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 60), soups), max_size=4),
+    st.integers(0, 400),
+)
 @example("a<script>b<i>c</script>d<b>e<p>f", [(14, 6, "</scrip>")], 400)
 @example("a<b>c<!-- d <i> e", [(17, 0, "<p> --> f")], 400)
 @example("a<b>c<i>d</", [(11, 0, "b>")], 400)
@@ -80,8 +106,8 @@ def any_run(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_fast_reader_equals_plain_one_after_a_page_like_it(
     any_run: None, html: str, edits: list[tuple[int, int, str]], cut: int
 ) -> None:
-    """A page that is the one before with some text replaced, put in or taken out, or cut off, reads as it does alone;
-    so does the one before after it.
+    """A page that is the one before with some text replaced, put in or taken out, or cut off, reads
+    as it does alone; so does the one before after it.
     """
     edited = html
     for start, size, text in edits:
@@ -91,7 +117,9 @@ def test_fast_reader_equals_plain_one_after_a_page_like_it(
 
 
 def test_tokens_are_taken_over_by_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a page with something replaced and something put in, only what is near that is looked up."""
+    """Of a page with something replaced and something put in,
+    only what is near that is looked up.
+    """
     looked_up = 0
 
     class Counted(split._Memo):
@@ -121,14 +149,19 @@ def test_fast_reader_equals_plain_one_on_noise(html: str) -> None:
 def saved_pages(shared: Path) -> Iterator[tuple[str, str]]:
     for path in sorted((shared / "data/html_pages").rglob("*.html.zst")):
         with path.open("rb") as file:
-            yield path.name, zstandard.ZstdDecompressor().stream_reader(file).read().decode("utf-8", "replace")
+            yield (
+                path.name,
+                zstandard.ZstdDecompressor().stream_reader(file).read().decode("utf-8", "replace"),
+            )
 
 
 def recorded_pages(shared: Path) -> Iterator[tuple[str, str]]:
     for folder in ("browsergym_workarena", "browsergym_webarena"):
         for path in sorted((shared / "data" / folder / "episodes_jsonl").glob("*.jsonl.zst"))[::6]:
             with path.open("rb") as file:
-                for line in zstandard.ZstdDecompressor().stream_reader(file).read().splitlines()[::3]:
+                for line in (
+                    zstandard.ZstdDecompressor().stream_reader(file).read().splitlines()[::3]
+                ):
                     observation = orjson.loads(line)["obs"]
                     if observation:
                         yield path.name, observation["pruned_html"]
@@ -150,7 +183,9 @@ def test_fast_reader_equals_plain_one_on_real_pages(
 
 
 def test_memo_is_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages that never repeat leave no more than the bound behind, and nothing too large to be worth keeping."""
+    """Pages that never repeat leave no more than the bound behind, and nothing too large to be
+    worth keeping.
+    """
     monkeypatch.setattr(split, "MEMO_BYTES", 200_000)
     monkeypatch.setattr(reading, "_PIECES", None)
     for number in range(3000):
@@ -163,21 +198,25 @@ def test_memo_is_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_latest_pages_are_bounded_by_characters(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page read again comes back as it is; no more characters are kept than the bound, and no page above it."""
+    """A page read again comes back as it is; no more characters are kept than the bound, and no
+    page above it.
+    """
     monkeypatch.setattr(reading, "PAGES_CHARACTERS", 10_000)
     reading._PAGES.clear()
     reading._PAGES.size = 0
     for number in range(500):
         html = f"<p>{number}" + "x" * (number * 37 % 3000)
         assert read(html) is read(html)
-        assert reading._PAGES.size == sum(len(kept) for kept, _ in reading._PAGES.values()) <= 10_000
+        assert (
+            reading._PAGES.size == sum(len(kept) for kept, _ in reading._PAGES.values()) <= 10_000
+        )
     read("<p>" + "x" * 10_000)
     assert reading._PAGES.size == sum(len(kept) for kept, _ in reading._PAGES.values()) > 5_000
 
 
 def test_pages_before_one_that_is_read_again_are_done_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two stages go through workflows one after the other: each page is read once, however long a workflow is, and
-    those of the workflows before go when there are more than some.
+    """Two stages go through workflows one after the other: each page is read once, however long a
+    workflow is, and those of the workflows before go when there are more than some.
     """
     monkeypatch.setattr(reading, "_DONE_CHARACTERS", 2_000)
     reading._PAGES.clear()
@@ -202,10 +241,13 @@ def test_pages_that_look_alike_are_told_apart() -> None:
 
 
 def test_kinds_of_tokens() -> None:
-    """Void elements and self-closed tags are complete with their start tag, whatever the tag; comments say nothing."""
+    """Void elements and self-closed tags are complete with their start tag, whatever the tag;
+    comments say nothing.
+    """
     page = read("a<!-- x --><div>b<br>c<x-y/>d</div>e<P Q=1>")
     assert [(t.kind, t.tag, t.text) for t in page.tokens] == [
-        (OTHER, "", "a"), (OTHER, "", ""), (START, "div", "b"), (EMPTY, "br", "c"), (EMPTY, "x-y", "d"),
+        (OTHER, "", "a"), (OTHER, "", ""), (START, "div", "b"), (EMPTY, "br", "c"), (EMPTY, "x-y",
+        "d"),
         (END, "div", "e"), (START, "p", ""),
     ]  # fmt: skip
     assert page.elements == 4
@@ -215,14 +257,27 @@ def test_kinds_of_tokens() -> None:
 def test_raw_text_is_not_markup() -> None:
     """Tags inside raw elements are text; references count in title and textarea only."""
     page = read("<title>a<b>&amp;</title><script>a<b>&amp;</script><textarea>a<b>&amp;</textarea>")
-    assert [token.text for token in page.tokens if token.kind == START] == ["a<b>&", "a<b>&amp;", "a<b>&"]
+    assert [token.text for token in page.tokens if token.kind == START] == [
+        "a<b>&",
+        "a<b>&amp;",
+        "a<b>&",
+    ]
     assert page.elements == 3
 
 
 def test_frames_are_markup() -> None:
     """The content of iframe and noscript is elements, as recorders inline it."""
-    page = read('<iframe><html><body><a id="x">y</a></body></html></iframe><noscript><p>z</p></noscript>')
-    assert [t.tag for t in page.tokens if t.element] == ["iframe", "html", "body", "a", "noscript", "p"]
+    page = read(
+        '<iframe><html><body><a id="x">y</a></body></html></iframe><noscript><p>z</p></noscript>'
+    )
+    assert [t.tag for t in page.tokens if t.element] == [
+        "iframe",
+        "html",
+        "body",
+        "a",
+        "noscript",
+        "p",
+    ]
 
 
 def test_node_counts_from_the_end() -> None:
@@ -259,7 +314,9 @@ def test_position_is_the_elements_start_tag(html: str) -> None:
     ],
 )
 def test_text_of_an_element(html: str, text: str) -> None:
-    """The text inside an element: nested ones too, scripts not, nothing after its end; in whatever way it was read."""
+    """The text inside an element: nested ones too, scripts not, nothing after its end; in whatever
+    way it was read.
+    """
     for page in (read(html), split.read_pieces(html), read_plain(html)):
         assert text_of(page, 0, 100) == text
 
@@ -275,7 +332,9 @@ def test_text_of_is_cut() -> None:
 @settings(max_examples=300, deadline=None)
 @given(pages, st.data())
 def test_locators_agree(html: str, data: st.DataObject) -> None:
-    """An id planted on one element is found there, and only there, by CSS, XPath, attribute and start tag."""
+    """An id planted on one element is found there, and only there, by CSS, XPath, attribute and
+    start tag.
+    """
     page = read(html)
     elements = enumerate(token for token in page.tokens if token.element)
     chosen = [number for number, token in elements if token.kind == START and not token.odd]
@@ -283,9 +342,14 @@ def test_locators_agree(html: str, data: st.DataObject) -> None:
         return
     element = chosen[data.draw(st.integers(0, len(chosen) - 1))]
     opener = page.tokens[page.position(element)]
-    planted = Token(opener.kind, opener.tag, ' data-planted="here & now"' + opener.markup, opener.raw_text)
+    planted = Token(
+        opener.kind, opener.tag, ' data-planted="here & now"' + opener.markup, opener.raw_text
+    )
     page = Page(
-        [planted if at == page.position(element) else token for at, token in enumerate(page.tokens)],
+        [
+            planted if at == page.position(element) else token
+            for at, token in enumerate(page.tokens)
+        ],
         page.flags,
     )
     markup = f"<{opener.tag}{planted.markup}>"
@@ -295,14 +359,18 @@ def test_locators_agree(html: str, data: st.DataObject) -> None:
     assert locators.find_markup(page, markup) == [element]
     namespaces = locators.Elements(page).namespaces
     expected = [at for at in locators.find_css(page, opener.tag) if not namespaces[at]]
-    assert locators.find_xpath(page, f"//{opener.tag}") == expected  # XPaths without prefixes name HTML elements
+    assert (
+        locators.find_xpath(page, f"//{opener.tag}") == expected
+    )  # XPaths without prefixes name HTML elements
     assert element in locators.find_css(page, opener.tag)
 
 
 @settings(max_examples=200, deadline=None)
 @given(soups)
 def test_tree_has_the_pages_elements(html: str) -> None:
-    """The tree of XPaths holds every element of the page once, in document order, whatever the markup."""
+    """The tree of XPaths holds every element of the page once, in document order, whatever the
+    markup.
+    """
     page = live(read(html)).page
     assert locators.find_xpath(page, "//*") == list(range(page.elements))
     assert locators.find_css(page, "*") == list(range(page.elements))
@@ -311,19 +379,40 @@ def test_tree_has_the_pages_elements(html: str) -> None:
 _compounds = st.builds(
     "{}{}{}".format,
     st.sampled_from(["*", "p", "div", "DIV", "ul", "li", "x-card"]),
-    st.sampled_from(["", "", "#x", ".x", ".x.y", "[id=x]", '[Title="a b"]', "[title]", '[class="x y"]', '[title=""]']),
-    st.sampled_from(["", "", ":nth-of-type(1)", ":nth-of-type(2)", ":nth-child(2)", ":first-child", ":not(p)"]),
+    st.sampled_from(
+        [
+            "",
+            "",
+            "#x",
+            ".x",
+            ".x.y",
+            "[id=x]",
+            '[Title="a b"]',
+            "[title]",
+            '[class="x y"]',
+            '[title=""]',
+        ]
+    ),
+    st.sampled_from(
+        ["", "", ":nth-of-type(1)", ":nth-of-type(2)", ":nth-child(2)", ":first-child", ":not(p)"]
+    ),
 )
 _selectors = st.builds(
     lambda first, more: first + "".join(more),
     _compounds,
-    st.lists(st.builds("{}{}".format, st.sampled_from([" > ", " ", " + ", " ~ ", ", "]), _compounds), max_size=2),
+    st.lists(
+        st.builds("{}{}".format, st.sampled_from([" > ", " ", " + ", " ~ ", ", "]), _compounds),
+        max_size=2,
+    ),
 ).filter(lambda selector: re.search(r"\*[^>+~,]*:nth-of", selector) is None)
 _plants = st.lists(
     st.sampled_from([
-        "<div>", "</div>", "<p>", "</p>", "<ul>", "<li>", "</li>", "</ul>", "text", "<br>", "<x-card/>", "<!-- c -->",
-        "<p id=x>", '<div class=" y\nx ">', "<li class='x'>", '<p title="a b">', '<div title="">', '<li id="&#120;">',
-        "<DIV ID=x CLASS='x y' >", "<p title>", "<script id=x>a<b</script>", "<iframe>", "</iframe>",
+        "<div>", "</div>", "<p>", "</p>", "<ul>", "<li>", "</li>", "</ul>", "text", "<br>",
+        "<x-card/>", "<!-- c -->",
+        "<p id=x>", '<div class=" y\nx ">', "<li class='x'>", '<p title="a b">', '<div title="">',
+        '<li id="&#120;">',
+        "<DIV ID=x CLASS='x y' >", "<p title>", "<script id=x>a<b</script>", "<iframe>",
+        "</iframe>",
     ]), max_size=20,
 ).map("".join)  # fmt: skip
 
@@ -331,8 +420,9 @@ _plants = st.lists(
 @settings(max_examples=400, deadline=None)
 @given(_plants, _selectors)
 def test_css_equals_the_tree(html: str, selector: str) -> None:
-    """What is found by looking at tokens is what cssselect and lxml find with the whole selector in the tree. The page
-    has one root: where there are several, the tree has one of its own, which ``* > *`` would find.
+    """What is found by looking at tokens is what cssselect and lxml find with the whole selector in
+    the tree. The page has one root: where there are several, the tree has one of its own, which ``*
+    > *`` would find.
     """
     page = live(read(f"<main>{html}</main>")).page
     assert locators.find_css(page, selector) == by_cssselect(page, selector)
@@ -340,7 +430,10 @@ def test_css_equals_the_tree(html: str, selector: str) -> None:
 
 def test_selectors_see_structure_and_text() -> None:
     """Child, sibling, position, absolute paths and text conditions work as in a browser's tree."""
-    page = read("<html><body><ul><li>a</li><li class='x y'>b</li></ul><iframe><p>c</p></iframe></body></html>")
+    page = read(
+        "<html><body><ul><li>a</li><li class='x "
+        "y'>b</li></ul><iframe><p>c</p></iframe></body></html>"
+    )
     assert locators.find_css(page, "ul > li:nth-child(2)") == [4]
     assert locators.find_css(page, "li + li.y") == [4]
     assert locators.find_css(page, "iframe p") == [6]
@@ -351,13 +444,17 @@ def test_selectors_see_structure_and_text() -> None:
 
 
 def test_markup_ignores_order_and_quotes() -> None:
-    """A start tag is found whatever the order of its attributes and their quotes; another value is another tag."""
+    """A start tag is found whatever the order of its attributes and their quotes; another value is
+    another tag.
+    """
     page = read("<a href='/x' id=y title=\"a &amp; b\">1</a><a href='/x' id=z title='a & b'>2</a>")
     assert locators.find_markup(page, '<a title="a & b" id="y" href="/x">') == [0]
     assert locators.find_markup(page, '<a title="a & b" id="y">') == []
 
 
-@pytest.mark.parametrize("selector", ["a[", "", "::", "a:has-text('x')", "a >> b", "text=Save", "]"])
+@pytest.mark.parametrize(
+    "selector", ["a[", "", "::", "a:has-text('x')", "a >> b", "text=Save", "]"]
+)
 def test_bad_css_is_named(selector: str) -> None:
     """What is no CSS selector raises PageError with reason invalid_css."""
     with pytest.raises(PageError) as error:
@@ -366,7 +463,8 @@ def test_bad_css_is_named(selector: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["//a[", "", "count(//a)", "//a/@href", "//a/text()", "'x'", "//x:a", "//a[foo()]", "\0"]
+    "path",
+    ["//a[", "", "count(//a)", "//a/@href", "//a/text()", "'x'", "//x:a", "//a[foo()]", "\0"],
 )
 def test_bad_xpath_is_named(path: str) -> None:
     """What is no XPath, or selects no elements, raises PageError with reason invalid_xpath."""
@@ -387,7 +485,9 @@ def test_bad_markup_is_named() -> None:
 
 def test_deep_pages_are_read_whole() -> None:
     """20,000 open elements: counted, and found by attribute, CSS, XPath and start tag."""
-    page = read("<div>" * 20_000 + '<a id="x" title="t">deep</a>' + "</div>" * 20_000 + "<b>after</b>")
+    page = read(
+        "<div>" * 20_000 + '<a id="x" title="t">deep</a>' + "</div>" * 20_000 + "<b>after</b>"
+    )
     assert page.elements == 20_002
     assert locators.find_attribute(page, "id", "x") == [20_000]
     assert locators.find_markup(page, "<a id=x title=t>") == [20_000]

@@ -1,4 +1,6 @@
-"""Locators as recorders and their tools write them: resolved where the recorded page decides them, else refused."""
+"""Locators as recorders and their tools write them: resolved where the recorded page decides them,
+else refused.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,13 @@ from schemas.errors import PageError
 
 PAGE = pages.read(
     "<!DOCTYPE html><html><head><title>Save all</title></head><body><h1 id=top>Save</h1>"
-    "<form name=f><button data-testid=go title='Save it'>Save <b>all</b></button><button>Save</button>"
-    "<input type=submit value='Save all'><script>Save all</script></form>"
-    "<my-card><template shadowrootmode=open><i>x</i><button id=in>In</button></template><p>A</p><p>B</p></my-card>"
-    "</body></html>"
+    "<form name=f><button data-testid=go title='Save it'>Save "
+    "<b>all</b></button><button>Save</button><input type=submit value='Save all'><script>Save "
+    "all</script></form><my-card><template shadowrootmode=open><i>x</i><button "
+    "id=in>In</button></template><p>A</p><p>B</p></my-card></body></html>"
 )
-# html 0, head 1, title 2, body 3, h1 4, form 5, button 6, b 7, button 8, input 9, script 10, my-card 11, template 12,
-# i 13, button 14, p 15, p 16
+# html 0, head 1, title 2, body 3, h1 4, form 5, button 6, b 7, button 8, input 9, script 10,
+# my-card 11, template 12, i 13, button 14, p 15, p 16
 
 
 @pytest.mark.parametrize(
@@ -54,15 +56,20 @@ PAGE = pages.read(
     ids=repr,
 )
 def test_what_a_page_decides_is_resolved(text: str, found: list[int]) -> None:
-    """Prefixes, chains, texts, test ids, paths and scripts of the usual tools find what these tools find."""
+    """Prefixes, chains, texts, test ids, paths and scripts of the usual tools find what these tools
+    find.
+    """
     assert locators.find_selector(PAGE, text) == found
 
 
 @pytest.mark.parametrize(
     "text",
-    ["internal:role=button[name='Save all']", "role=button", "aria/Save all", "linkText=Save", "link=Save", "text/Save",
-     "button:visible", "button:has-text('Save')", "button:contains('Save')", "visible=true", "text=/sa.e/i",
-     "internal:label='x'", "form >> body b", "form >> //button", "p:hover", "::-p-text(x)", "my-card >>> p"],
+    ["internal:role=button[name='Save all']", "role=button", "aria/Save all", "linkText=Save",
+    "link=Save", "text/Save",
+     "button:visible", "button:has-text('Save')", "button:contains('Save')", "visible=true",
+     "text=/sa.e/i",
+     "internal:label='x'", "form >> body b", "form >> //button", "p:hover", "::-p-text(x)",
+     "my-card >>> p"],
 )  # fmt: skip
 def test_what_a_page_does_not_decide_is_refused(text: str) -> None:
     """Roles, link texts, layout and scripts are refused by a reason of their own."""
@@ -72,15 +79,22 @@ def test_what_a_page_does_not_decide_is_refused(text: str) -> None:
 
 
 def test_paths_from_body() -> None:
-    """A path from ``body`` begins at the root element, because a browser finds none at the document."""
+    """A path from ``body`` begins at the root element, because a browser finds none at the
+    document.
+    """
     assert locators.find_path(PAGE, "body/form/button[2]") == [8]
     assert locators.find_path(PAGE, "BODY/H1") == [4]
     assert locators.find_path(PAGE, "xpath=html/body/h1") == [4]
 
 
 def test_text_beside_shadow_roots() -> None:
-    """To an XPath, text before and after a shadow root is one text in its place, as if nothing stood there."""
-    html = "<div>p<b>x</b>q<template shadowrootmode=open><i>in</i></template>r<u></u>s</div><div>t</div>"
+    """To an XPath, text before and after a shadow root is one text in its place, as if nothing
+    stood there.
+    """
+    html = (
+        "<div>p<b>x</b>q<template "
+        "shadowrootmode=open><i>in</i></template>r<u></u>s</div><div>t</div>"
+    )
     page = pages.read(f"<html><body>{html}</body></html>")
     assert locators.find_xpath(page, "//div[text()[2]='qr']") == [2]
     assert locators.find_xpath(page, "//u[following-sibling::text()='s']") == [6]
@@ -88,7 +102,9 @@ def test_text_beside_shadow_roots() -> None:
 
 
 def test_lookups_on_a_page_share_its_tree(monkeypatch: pytest.MonkeyPatch) -> None:
-    """XPaths that are looked up one after the other on a page want one tree, and find what each alone finds."""
+    """XPaths that are looked up one after the other on a page want one tree, and find what each
+    alone finds.
+    """
     made: list[Tree] = []
     build = Tree._build
 
@@ -98,14 +114,24 @@ def test_lookups_on_a_page_share_its_tree(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(Tree, "_build", counted)
     page, other = pages.read("<p id=a>1</p><p>2</p>"), pages.read("<p>1</p><p id=a>2</p>")
-    assert [locators.find_xpath(page, path) for path in ("id('a')", "//p[2]", "id('b')")] == [[0], [1], []]
+    assert [locators.find_xpath(page, path) for path in ("id('a')", "//p[2]", "id('b')")] == [
+        [0],
+        [1],
+        [],
+    ]
     assert len(made) == 1
-    assert [locators.find_xpath(each, "id('a')") for each in (other, other, page)] == [[1], [1], [0]]
+    assert [locators.find_xpath(each, "id('a')") for each in (other, other, page)] == [
+        [1],
+        [1],
+        [0],
+    ]
     assert len(made) == 3
 
 
 def test_shadow_roots_are_no_elements() -> None:
-    """A shadow root stands beside nothing: its content is found by CSS, its host's children are counted without it."""
+    """A shadow root stands beside nothing: its content is found by CSS, its host's children are
+    counted without it.
+    """
     assert locators.find_css(PAGE, "my-card > p:first-child") == [15]
     assert locators.find_css(PAGE, "my-card > p:nth-child(2)") == [16]
     assert locators.find_css(PAGE, "i + #in") == [14]

@@ -1,4 +1,6 @@
-"""What of a page is shown, where the reference's goldens are silent or a recipe goes beyond them."""
+"""What of a page is shown, where the reference's goldens
+are silent or a recipe goes beyond them.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ BROWSER = pruner(browser_rules())
 
 def shown(html: str, use: Pruner = REFERENCE) -> str:
     """The observation, the same by compiled code and by plain Python."""
-    fast, plain = (use.prune(page).observation for page in (reading.read_anew(html), split.read_pieces(html)))
+    fast, plain = (
+        use.prune(page).observation for page in (reading.read_anew(html), split.read_pieces(html))
+    )
     assert fast == plain
     return fast
 
@@ -58,8 +62,8 @@ def shown(html: str, use: Pruner = REFERENCE) -> str:
     ],
 )  # fmt: skip
 def test_style_and_none(attribute: str, expected: str) -> None:
-    """Of an attribute with style in its name the one value stays where it is contained, after the test of long values;
-    none is a class like others.
+    """Of an attribute with style in its name the one value stays where it is contained, after the
+    test of long values; none is a class like others.
     """
     before = expected if expected < " node" else ""
     after = expected if expected > " node" else ""
@@ -73,7 +77,9 @@ def test_style_of_a_recipe_without_the_value() -> None:
 
 
 def test_raw_elements_are_shown_as_a_browser_does() -> None:
-    """Text of xmp and plaintext is shown as it is; of noembed and noframes, as of scripts, a browser shows nothing."""
+    """Text of xmp and plaintext is shown as it is; of noembed and noframes, as of scripts, a
+    browser shows nothing.
+    """
     html = "<xmp><b>a</b></xmp><noembed>b</noembed><NOFRAMES><p>c</p></noframes>d<plaintext>e<i>"
     assert shown(html) == "&lt;b&gt;a&lt;/b&gt; d e&lt;i&gt; "
     page = dom.read("<button>" + html)
@@ -94,7 +100,9 @@ def test_raw_elements_are_shown_as_a_browser_does() -> None:
     ],
 )
 def test_marks_of_pseudo_elements_go(text: str, expected: str) -> None:
-    """What recorders write for what a style sheet adds is no text, and does not keep an element; a rule keeps it."""
+    """What recorders write for what a style sheet adds is no text, and does not keep an element; a
+    rule keeps it.
+    """
     assert shown(f"<p>{text}</p>") == f'<p node="0"> {expected}</p> '
     assert "::" not in shown("<pre>x &lt;::after&gt;</pre><div>&lt;::before&gt;</div>")
     assert "<div" not in shown("<div>&lt;::before&gt;</div>")
@@ -103,10 +111,13 @@ def test_marks_of_pseudo_elements_go(text: str, expected: str) -> None:
 
 
 def test_shadow_roots_are_content() -> None:
-    """Text in a declarative shadow root is shown, under every recipe; that in another template is not."""
+    """Text in a declarative shadow root is shown, under every recipe; that in another template is
+    not.
+    """
     html = (
         "<x-a><template shadowrootmode='open'><p>one</p><template>two</template><x-b>"
-        "<template shadowrootmode=closed>three</template></x-b></template>four</x-a><template>five</template>six"
+        "<template "
+        "shadowrootmode=closed>three</template></x-b></template>four</x-a><template>five</template>six"
     )
     assert shown(html) == shown(html, BROWSER) == '<p node="4"> one </p> three four six '
 
@@ -115,10 +126,13 @@ def test_shadow_roots_are_content() -> None:
 
 
 def test_inert_content_goes_and_nodes_stay() -> None:
-    """Both noscript and templates are left out where the recipe says so; nodes are those of the whole page."""
+    """Both noscript and templates are left out where the recipe says so; nodes are those of the
+    whole page.
+    """
     html = (
-        "<a>1</a><noscript>Please<img alt=x></div><a>2</a></noscript>3<pre> <noscript><b>4</b></noscript> 5</pre>"
-        "<template><a>6</a></template><a>7</a><noscript><p>8<noscript>9</noscript><a>10</a>"
+        "<a>1</a><noscript>Please<img alt=x></div><a>2</a></noscript>3<pre> "
+        "<noscript><b>4</b></noscript> "
+        "5</pre><template><a>6</a></template><a>7</a><noscript><p>8<noscript>9</noscript><a>10</a>"
     )
     assert shown(html, BROWSER) == (
         '<a node="13"> 1 </a> 3 <pre node="9"> 5</pre> <a node="4"> 7 </a> <a node="0"> 10 </a> '
@@ -127,7 +141,9 @@ def test_inert_content_goes_and_nodes_stay() -> None:
 
 
 def test_a_target_that_is_not_shown() -> None:
-    """An element in noscript is not in an observation without it, even if it is asked to be kept."""
+    """An element in noscript is not in an observation without it,
+    even if it is asked to be kept.
+    """
     page = dom.read("<noscript><a>1</a></noscript><a>2</a>")
     assert BROWSER.prune(page, 1, keep=True).start_tag == ""
     assert BROWSER.prune(page, 2, keep=True).start_tag == '<a node="0">'
@@ -138,7 +154,9 @@ def test_a_target_that_is_not_shown() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.one_of(soups, pages))
 def test_a_page_without_inert_content(html: str) -> None:
-    """It is the observation of the page that scripts have, but for the numbers of nodes; by any of the loops."""
+    """It is the observation of the page that scripts have, but for the numbers of nodes; by any of
+    the loops.
+    """
     live = dom.live(dom.read(html))
     plain = split.read_pieces(html)
     observation = shown(html, BROWSER)
@@ -155,10 +173,15 @@ def test_a_page_without_inert_content(html: str) -> None:
 
 
 def test_aria_label_as_mind2web_writes_it() -> None:
-    """page-32k keeps it as it keeps aria-label: whole, and with its element; the reference does not."""
+    """page-32k keeps it as it keeps aria-label: whole, and with its element; the reference does
+    not.
+    """
     html = '<div aria_label="x9Zq0Lw-xx81k3kd9Zq0Lw7Ggk3kd9Zq0Lw7Gg"></div>'
     assert shown(html) == ""
-    assert shown(html, BROWSER) == '<div aria_label="x9Zq0Lw-xx81k3kd9Zq0Lw7Ggk3kd9Zq0Lw7Gg" node="0"> </div> '
+    assert (
+        shown(html, BROWSER)
+        == '<div aria_label="x9Zq0Lw-xx81k3kd9Zq0Lw7Ggk3kd9Zq0Lw7Gg" node="0"> </div> '
+    )
 
 
 # ---- data URIs and programs
@@ -190,10 +213,13 @@ def test_long_data_uris_leave_their_type(value: str, expected: str) -> None:
 
 @pytest.mark.parametrize("use", [REFERENCE, BROWSER])
 def test_long_data_uris_in_a_page(use: Pruner) -> None:
-    """A picture in an address or a text costs a stand-in and not thousands of tokens, under each recipe."""
+    """A picture in an address or a text costs a stand-in and not thousands of tokens, under each
+    recipe.
+    """
     html = f'<a href="data:image/svg+xml,{SVG}">x</a><img title="data:image/png;base64,{LONG}">'
     assert shown(html, use) == (
-        '<a href="data:image/svg+xml,..." node="1"> x </a> <img node="0" title="data:image/png,..."/> '
+        '<a href="data:image/svg+xml,..." node="1"> x </a> <img node="0" '
+        'title="data:image/png,..."/> '
     )
 
 
@@ -218,10 +244,16 @@ def test_programs_go_by_the_recipes_rule(name: str, value: str, kept: tuple[str,
 
 
 def test_programs_in_a_page() -> None:
-    """They stay in scribeagent-32k, as the reference has them; in page-32k the scheme does, which says enough."""
+    """They stay in scribeagent-32k, as the reference has them; in page-32k the scheme does, which
+    says enough.
+    """
     html = "<a href='javascript:go(1)'>x</a>"
     assert shown(html) == '<a href="javascript:go(1)" node="0"> x </a> '
     assert shown(html, BROWSER) == '<a href="javascript:" node="0"> x </a> '
     assert shown(
-        html, Pruner(PruneRules(**{**browser_rules().__dict__, "javascript_urls": "drop"}), vocabulary().count)
+        html,
+        Pruner(
+            PruneRules(**{**browser_rules().__dict__, "javascript_urls": "drop"}),
+            vocabulary().count,
+        ),
     ) == ('<a node="0"> x </a> ')

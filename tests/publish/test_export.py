@@ -1,4 +1,6 @@
-"""`stepmill export`: samples as chat messages and as tokens, with exactly what is in the dataset."""
+"""`stepmill export`: samples as chat messages and as tokens,
+with exactly what is in the dataset.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def chat_of(*overrides: str) -> Chat:
     return Chat(loaded.packed.encoder.vocabulary, loaded.prompt.chat, loaded.prompt.system)
 
 
-def export(dataset: AnyPath, out: AnyPath, kind: Any = "messages", **options: Any) -> dict[str, Any]:
+def export(
+    dataset: AnyPath, out: AnyPath, kind: Any = "messages", **options: Any
+) -> dict[str, Any]:
     """Export; the files' type is the kind's own unless given."""
     file_type = options.pop("file_type", "jsonl" if kind == "messages" else "parquet")
     chat = options.pop("chat", chat_of() if kind == "messages" else None)
@@ -55,20 +59,36 @@ def lines(out: Path) -> dict[str, list[dict[str, Any]]]:
 
 def tokenizer() -> dict[str, Any]:
     """A tokenizer.json of single bytes, with ChatML's special tokens."""
-    names = [chr(code) if chr(code).isprintable() and code not in (0x20, 0xAD) else None for code in range(256)]
+    names = [
+        chr(code) if chr(code).isprintable() and code not in (0x20, 0xAD) else None
+        for code in range(256)
+    ]
     spare = iter(range(256, 512))
     vocab = {name or chr(next(spare)): code for code, name in enumerate(names)}
     special = [
-        {"id": 256 + i, "content": text, "special": True, "single_word": False, "lstrip": False, "rstrip": False,
+        {"id": 256 + i, "content": text, "special": True, "single_word": False, "lstrip": False,
+        "rstrip": False,
          "normalized": False}
         for i, text in enumerate(("<|im_start|>", "<|im_end|>"))
     ]  # fmt: skip
-    level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+    level = {
+        "type": "ByteLevel",
+        "add_prefix_space": False,
+        "trim_offsets": True,
+        "use_regex": False,
+    }
     unset = ("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix")
-    model: dict[str, Any] = {"type": "BPE", "vocab": vocab, "merges": [], "fuse_unk": False, "byte_fallback": False}
+    model: dict[str, Any] = {
+        "type": "BPE",
+        "vocab": vocab,
+        "merges": [],
+        "fuse_unk": False,
+        "byte_fallback": False,
+    }
     model |= dict.fromkeys(unset)
     return {
-        "version": "1.0", "truncation": None, "padding": None, "added_tokens": special, "normalizer": None,
+        "version": "1.0", "truncation": None, "padding": None, "added_tokens": special,
+        "normalizer": None,
         "pre_tokenizer": level, "post_processor": None, "decoder": level, "model": model,
     }  # fmt: skip
 
@@ -88,21 +108,29 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_messages_are_the_samples(own_build: Path, tmp_path: Path) -> None:
-    """Every sample of the dataset is there once, in its order and split: system message, prompt and completion as the
-    recipe writes them, in NFC as the vocabulary has it.
+    """Every sample of the dataset is there once, in its order and split: system message, prompt and
+    completion as the recipe writes them, in NFC as the vocabulary has it.
     """
     summary = export(own_build / "dataset", tmp_path / "out")
     encoder = recipe.load("scribeagent-32k").packed.encoder
     samples, found = builds.samples(own_build), lines(tmp_path / "out")
     emitted = list(builds.emitted(own_build))
     for split, rows in found.items():
-        assert [row["sample_id"] for row in rows] == [each.sample_id for each in emitted if each.split == split]
+        assert [row["sample_id"] for row in rows] == [
+            each.sample_id for each in emitted if each.split == split
+        ]
         for row in rows:
             sample = samples[row["sample_id"]]
             assert row["messages"] == [
                 {"role": "system", "content": encoder.prompt.system},
-                {"role": "user", "content": encoder.vocabulary.normalise(encoder.prompt.user(sample))},
-                {"role": "assistant", "content": encoder.vocabulary.normalise(encoder.prompt.completion(sample))},
+                {
+                    "role": "user",
+                    "content": encoder.vocabulary.normalise(encoder.prompt.user(sample)),
+                },
+                {
+                    "role": "assistant",
+                    "content": encoder.vocabulary.normalise(encoder.prompt.completion(sample)),
+                },
             ]
     assert {split: counts["samples"] for split, counts in summary["splits"].items()} == {
         split: len(rows) for split, rows in found.items()
@@ -113,13 +141,17 @@ def test_messages_are_the_samples(own_build: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "overrides",
     [
-        ("prompt.chat=plain",), ("prompt.chat=mistral", "vocabulary.name=mistral-v3-tekken"), ("fit.train=first",),
+        ("prompt.chat=plain",), ("prompt.chat=mistral", "vocabulary.name=mistral-v3-tekken"),
+        ("fit.train=first",),
         ("prompt.system=", "prompt.chat=plain"), ("prompt.system=Caf\u00e9 e\u0301 {x}",),
     ],
 )  # fmt: skip
-def test_messages_encode_to_the_dataset_s_tokens(tmp_path: Path, overrides: tuple[str, ...]) -> None:
-    """In each chat template, whole pages or their parts: the exported messages encoded again are the tokens and the
-    loss of the dataset, to the token. Text that looks like a special token stays text.
+def test_messages_encode_to_the_dataset_s_tokens(
+    tmp_path: Path, overrides: tuple[str, ...]
+) -> None:
+    """In each chat template, whole pages or their parts: the exported messages encoded again are
+    the tokens and the loss of the dataset, to the token. Text that looks like a special token stays
+    text.
     """
     records = [builds.workflow(number, steps=2) for number in range(8)]
     records[0]["objective"] += " <|im_start|>system [INST] e\u0301"
@@ -143,7 +175,9 @@ def test_messages_encode_to_the_dataset_s_tokens(tmp_path: Path, overrides: tupl
 
 @pytest.mark.parametrize("file_type", ["parquet", "jsonl"])
 def test_tokens_are_the_dataset_s(small: Path, tmp_path: Path, file_type: str) -> None:
-    """Each sample by itself: tokens and labels as in the dataset, every token attended to; in these columns only."""
+    """Each sample by itself: tokens and labels as in the dataset, every token attended to; in these
+    columns only.
+    """
     export(small / "dataset", tmp_path / "out", "tokens", file_type=file_type)
     found = lines(tmp_path / "out")
     assert set(found) == {"train", "test"}
@@ -163,7 +197,9 @@ def test_both_file_types_say_the_same(small: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["messages", "tokens"])
-def test_the_library_loads_an_export(small: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_library_loads_an_export(
+    small: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`datasets.load_dataset` of the folder finds both splits with all samples."""
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     datasets.disable_progress_bars()
@@ -182,13 +218,17 @@ AXOLOTL: Final = frozenset(
         "path split type ds_type data_files name"
     ).split()
 )
-"""Keys that axolotl documents for a run and for a dataset of it (docs.axolotl.ai: configuration, dataset loading)."""
+"""Keys that axolotl documents for a run and for a dataset of it (docs.axolotl.ai: configuration,
+dataset loading).
+"""
 
 
-def test_the_axolotl_configuration_of_the_readme(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It names only what axolotl knows; its datasets load as axolotl loads a folder, each split for its purpose, with
-    an empty type and the three columns by which it takes data as tokenized (docs.axolotl.ai: pre-tokenized dataset);
-    it packs to the context of the recipe.
+def test_the_axolotl_configuration_of_the_readme(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names only what axolotl knows; its datasets load as axolotl loads a folder, each split for
+    its purpose, with an empty type and the three columns by which it takes data as tokenized
+    (docs.axolotl.ai: pre-tokenized dataset); it packs to the context of the recipe.
     """
     readme = (builds.ROOT / "README.md").read_text("utf-8")
     (text,) = re.findall(r"^```yaml\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
@@ -202,14 +242,18 @@ def test_the_axolotl_configuration_of_the_readme(small: Path, tmp_path: Path, mo
         assert (each["path"], each["split"], each["type"]) == ("demo-out/tokens", split, None)
         loaded = datasets.load_dataset(str(tmp_path / "tokens"), split=each["split"])
         assert set(loaded.features) == {"input_ids", "attention_mask", "labels"}
-        assert loaded.num_rows == read_json(small / "dataset" / "manifest.json")["splits"][split]["samples"]
+        assert (
+            loaded.num_rows
+            == read_json(small / "dataset" / "manifest.json")["splits"][split]["samples"]
+        )
     assert config["sequence_len"] == recipe.load("scribeagent-32k").fit.context
     assert config["sample_packing"] is True
 
 
 def test_the_same_bytes_again(small: Path, tmp_path: Path) -> None:
-    """The same dataset gives the same bytes, in the place of an export of something else too, of which nothing is left,
-    while files of others stay; from a published Parquet copy come the same rows.
+    """The same dataset gives the same bytes, in the place of an export of something else too, of
+    which nothing is left, while files of others stay; from a published Parquet copy come the same
+    rows.
     """
     export(small / "dataset", tmp_path / "one")
     export(small / "dataset", tmp_path / "two", "tokens")
@@ -232,10 +276,16 @@ def test_the_same_bytes_again(small: Path, tmp_path: Path) -> None:
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(open_arrow(path).read_all(), copy / name)
         splits.setdefault(path.name.split("-")[0], []).append({"path": name})
-    manifest = read_json(small / "dataset" / "manifest.json") | {"published": {"format": "parquet", "splits": splits}}
+    manifest = read_json(small / "dataset" / "manifest.json") | {
+        "published": {"format": "parquet", "splits": splits}
+    }
     (copy / "manifest.json").write_text(json.dumps(manifest))
     summary = export(copy, tmp_path / "three", "tokens")
-    rows = [row for path in sorted((tmp_path / "three" / "train").iterdir()) for row in pq.read_table(path).to_pylist()]
+    rows = [
+        row
+        for path in sorted((tmp_path / "three" / "train").iterdir())
+        for row in pq.read_table(path).to_pylist()
+    ]
     assert [row["input_ids"] for row in rows] == [
         each.input_ids.tolist() for each in builds.emitted(small) if each.split == "train"
     ]
@@ -246,8 +296,9 @@ def test_the_same_bytes_again(small: Path, tmp_path: Path) -> None:
 
 
 def test_a_split_is_added_to_the_same_export(small: Path, tmp_path: Path) -> None:
-    """Splits exported one by one are the export of all, counts included; one of them again removes only what it has no
-    more, and what a killed run left half-written of its own files; nothing else that lies there.
+    """Splits exported one by one are the export of all, counts included; one of them again removes
+    only what it has no more, and what a killed run left half-written of its own files; nothing else
+    that lies there.
     """
     export(small / "dataset", tmp_path / "whole")
     out = tmp_path / "out"
@@ -271,9 +322,9 @@ def test_a_split_is_added_to_the_same_export(small: Path, tmp_path: Path) -> Non
 
 
 def test_another_request_is_refused_in_the_same_folder(small: Path, tmp_path: Path) -> None:
-    """Another format, type of files, way with special tokens, or another content of the dataset: a `ConfigError` that
-    says what differs, and every file stays as it is. A file of somebody else is never written over, with --replace
-    neither.
+    """Another format, type of files, way with special tokens, or another content of the dataset: a
+    `ConfigError` that says what differs, and every file stays as it is. A file of somebody else is
+    never written over, with --replace neither.
     """
     export(small / "dataset", tmp_path / "out", splits=("train",))
     before = builds.contents(tmp_path / "out")
@@ -283,24 +334,36 @@ def test_another_request_is_refused_in_the_same_folder(small: Path, tmp_path: Pa
     requests: list[tuple[str, Path, dict[str, Any]]] = [
         ("--format is messages there, not tokens", small / "dataset", {"kind": "tokens"}),
         ("--file-type is jsonl there, not parquet", small / "dataset", {"file_type": "parquet"}),
-        ("--special-tokens is keep there, not escape", small / "dataset", {"chat": replace(chat_of(), escape=True)}),
+        (
+            "--special-tokens is keep there, not escape",
+            small / "dataset",
+            {"chat": replace(chat_of(), escape=True)},
+        ),
         ("the dataset's fingerprint is .* there, not f", other, {}),
     ]
     for said, dataset, options in requests:
         for splits in (("test",), ("train",), ()):
-            with pytest.raises(ConfigError, match=rf"out holds another export: .*{said}.*--replace"):
+            with pytest.raises(
+                ConfigError, match=rf"out holds another export: .*{said}.*--replace"
+            ):
                 export(dataset, tmp_path / "out", splits=splits, **options)
     assert builds.contents(tmp_path / "out") == before
     mine = tmp_path / "out" / "g0001" / "test-00000-of-00001.jsonl"
     mine.write_text("mine")
     for options in ({}, {"replace": True}):
-        with pytest.raises(ConfigError, match=r"test-00000-of-00001.jsonl is not of an export; move it away"):
+        with pytest.raises(
+            ConfigError, match=r"test-00000-of-00001.jsonl is not of an export; move it away"
+        ):
             export(small / "dataset", tmp_path / "out", splits=("test",), **options)
     assert mine.read_text() == "mine"
 
 
-def test_an_interrupted_export_goes_on(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is left of one that was stopped says that it is not complete; the same command completes it."""
+def test_an_interrupted_export_goes_on(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left of one that was stopped says that it is not complete; the same command completes
+    it.
+    """
     export(small / "dataset", tmp_path / "whole")
 
     def stopped(self: Export, path: Path, stream: Any) -> dict[str, int]:
@@ -322,19 +385,23 @@ def test_an_interrupted_export_goes_on(small: Path, tmp_path: Path, monkeypatch:
 def test_from_and_to_a_bucket(small: Path, tmp_path: Path, s3: Server) -> None:
     """To s3:// and from there: the bytes of a local export."""
     export(small / "dataset", tmp_path / "here", "tokens")
-    expected = {name: (tmp_path / "here" / name).read_bytes() for name in builds.contents(tmp_path / "here")}
+    expected = {
+        name: (tmp_path / "here" / name).read_bytes() for name in builds.contents(tmp_path / "here")
+    }
     export(small / "dataset", location(f"s3://{BUCKET}/one"), "tokens")
     assert s3.contents("one") == expected
     for path in (small / "dataset").rglob("*"):
         if path.is_file():
-            s3.system().put_file(str(path), f"{BUCKET}/copy/{path.relative_to(small / 'dataset').as_posix()}")
+            s3.system().put_file(
+                str(path), f"{BUCKET}/copy/{path.relative_to(small / 'dataset').as_posix()}"
+            )
     export(location(f"s3://{BUCKET}/copy"), tmp_path / "back", "tokens")
     assert builds.contents(tmp_path / "back") == builds.contents(tmp_path / "here")
 
 
 def test_what_cannot_be_exported_is_said(small: Path, tmp_path: Path) -> None:
-    """A folder of something else, one within the dataset, a split that there is not, no dataset: a `ConfigError` before
-    anything is written.
+    """A folder of something else, one within the dataset, a split that there is not, no dataset: a
+    `ConfigError` before anything is written.
     """
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("all of it")
@@ -354,17 +421,21 @@ def test_what_cannot_be_exported_is_said(small: Path, tmp_path: Path) -> None:
 
 
 def test_tokens_of_another_template_are_not_guessed_at(small: Path, tmp_path: Path) -> None:
-    """Read by another template or system message, samples are refused by name, not exported wrongly."""
+    """Read by another template or system message, samples are refused by name, not exported
+    wrongly.
+    """
     for chat in (chat_of("prompt.chat=plain"), chat_of("prompt.system=Something else")):
         with pytest.raises(
-            IntegrityError, match=r"arrow, sample workflows:w\d+/\d: a sample is not in the chat template"
+            IntegrityError,
+            match=r"arrow, sample workflows:w\d+/\d: a sample is not in the chat template",
         ):
             export(small / "dataset", tmp_path / "out", chat=chat)
 
 
 def test_by_the_command_line(small: Path, tmp_path: Path) -> None:
-    """Of a build and of its dataset alone; the summary on stdout with --json, else a line on stderr; the vocabulary is
-    found by the name in the manifest, checked by its hash, and asked for where it is of a file that is not known.
+    """Of a build and of its dataset alone; the summary on stdout with --json, else a line on
+    stderr; the vocabulary is found by the name in the manifest, checked by its hash, and asked for
+    where it is of a file that is not known.
     """
 
     def run(*arguments: object) -> Result:
@@ -379,13 +450,20 @@ def test_by_the_command_line(small: Path, tmp_path: Path) -> None:
     count = summary["splits"]["train"]
     assert (done.exit_code, done.stdout) == (0, "")
     first, second = done.stderr.splitlines()  # each begins with the time
-    assert first.endswith(f" train: {count['samples']} samples in {count['files']} files, in {tmp_path / 'two'}")
+    assert first.endswith(
+        f" train: {count['samples']} samples in {count['files']} files, in {tmp_path / 'two'}"
+    )
     assert " texts like special tokens: " in second
     assert lines(tmp_path / "two")["train"] == lines(tmp_path / "one")["train"]
     manifest = read_json(alone / "manifest.json")
-    (alone / "manifest.json").write_text(json.dumps(manifest | {"vocabulary": {"file": "ours.json"}}))
+    (alone / "manifest.json").write_text(
+        json.dumps(manifest | {"vocabulary": {"file": "ours.json"}})
+    )
     error = str(run(alone, "--out", tmp_path / "three").exception)
-    assert f"its vocabulary is ours.json (sha256 {manifest['settings']['packed']['vocabulary']})" in error
+    assert (
+        f"its vocabulary is ours.json (sha256 {manifest['settings']['packed']['vocabulary']})"
+        in error
+    )
     assert "--vocabulary FILE" in error
     manifest["settings"]["packed"]["vocabulary"] = "0" * 64
     (alone / "manifest.json").write_text(json.dumps(manifest))
@@ -396,7 +474,9 @@ def test_by_the_command_line(small: Path, tmp_path: Path) -> None:
 
 
 def test_a_vocabulary_of_one_s_own(tmp_path: Path) -> None:
-    """Built with a tokenizer.json: the build's order finds it, and for the dataset alone --vocabulary does."""
+    """Built with a tokenizer.json: the build's order finds it, and for the dataset alone
+    --vocabulary does.
+    """
     file = tmp_path / "ours" / "tokenizer.json"
     file.parent.mkdir()
     file.write_text(json.dumps(tokenizer()))
@@ -406,9 +486,14 @@ def test_a_vocabulary_of_one_s_own(tmp_path: Path) -> None:
     expected: list[dict[str, Any]] = []
     alone = Path(shutil.copytree(tmp_path / "out" / "dataset", tmp_path / "alone"))
     assert b"/ours/" not in (alone / "manifest.json").read_bytes()
-    for name, arguments in {"one": [f"{tmp_path}/out"], "two": [f"{alone}", "--vocabulary", f"{file}"]}.items():
+    for name, arguments in {
+        "one": [f"{tmp_path}/out"],
+        "two": [f"{alone}", "--vocabulary", f"{file}"],
+    }.items():
         out = tmp_path / name
-        done = CliRunner().invoke(cli, ["export", *arguments, "--out", str(out)], catch_exceptions=False)
+        done = CliRunner().invoke(
+            cli, ["export", *arguments, "--out", str(out)], catch_exceptions=False
+        )
         assert done.exit_code == 0
         expected = expected or lines(out)["train"]
         assert lines(out)["train"] == expected

@@ -1,4 +1,6 @@
-"""Publishing to a folder, here and on object storage: the same, for readers who see each file by itself."""
+"""Publishing to a folder, here and on object storage: the same, for readers who see each file by
+itself.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ URL: Final = f"s3://{BUCKET}/published"
 
 
 def night_of(nights: list[Path], read: Callable[[str], bytes]) -> int | None:
-    """The night that a reader of the card gets, whole; None if a file was gone when the reader came to it."""
+    """The night that a reader of the card gets, whole; None if a file was gone when the reader came
+    to it.
+    """
     found = dict(named(read("README.md")))
     for path, sha in found.items():
         try:
@@ -53,7 +57,9 @@ def night_of(nights: list[Path], read: Callable[[str], bytes]) -> int | None:
 
 
 class Reader(threading.Thread):
-    """Reads all the time by the card; `seen` are the nights it got, and None where a file was gone."""
+    """Reads all the time by the card; `seen` are the nights it got,
+    and None where a file was gone.
+    """
 
     def __init__(self, nights: list[Path], read: Callable[[str], bytes]) -> None:
         super().__init__(daemon=True)
@@ -91,9 +97,10 @@ def lying(folder: Path) -> set[str]:
 
 
 def test_nights_into_a_folder(nights: list[Path], tmp_path: Path) -> None:
-    """Three nights, a tag and a way back: at no time does a reader who polls the card get a mixture, nor miss a file of
-    the publication that it reads; only what is new is written, as the rehearsal says; shards stay as long as the
-    publication before or a tag names them; what is loaded at the end is what was built.
+    """Three nights, a tag and a way back: at no time does a reader who polls the card get a
+    mixture, nor miss a file of the publication that it reads; only what is new is written, as the
+    rehearsal says; shards stay as long as the publication before or a tag names them; what is
+    loaded at the end is what was built.
     """
     root = tmp_path / "published"
     place = PublishedFolder(root)
@@ -115,10 +122,14 @@ def test_nights_into_a_folder(nights: list[Path], tmp_path: Path) -> None:
         assert night_of(nights, lambda path: (root / path).read_bytes()) == night
     reader.sees(2)
     names = [{f"{sha[:16]}.arrow" for sha in shards(out).values()} for out in nights]
-    assert {path[-22:] for path in lying(root) if path.endswith(".arrow")} == names[0] | names[1] | names[2]
+    assert {path[-22:] for path in lying(root) if path.endswith(".arrow")} == names[0] | names[
+        1
+    ] | names[2]
     back = rollback(place, "first", Order(tag="again"))
     assert back.changes[0]["message"] == "Roll back to first"
-    assert not [file for change in back.changes for file in change["add"] if file["path"].endswith(".arrow")]
+    assert not [
+        file for change in back.changes for file in change["add"] if file["path"].endswith(".arrow")
+    ]
     loads(root, nights[0], tmp_path / "cache2")
     reader.sees(0)
     seen = reader.end()
@@ -129,8 +140,12 @@ def test_nights_into_a_folder(nights: list[Path], tmp_path: Path) -> None:
     assert not [path for path in lying(root) if path.endswith((".lock", ".part"))]
 
 
-def test_after_a_takedown_nothing_stays_for_those_who_read(nights: list[Path], tmp_path: Path) -> None:
-    """Where the takedown list has changed, the shards of the publication before go at once; those of tags are named."""
+def test_after_a_takedown_nothing_stays_for_those_who_read(
+    nights: list[Path], tmp_path: Path
+) -> None:
+    """Where the takedown list has changed, the shards of the publication before go at once; those
+    of tags are named.
+    """
     root = tmp_path / "published"
     place = PublishedFolder(root)
     publish(nights[0], place, Order(), builds.Quiet)
@@ -146,9 +161,12 @@ def test_after_a_takedown_nothing_stays_for_those_who_read(nights: list[Path], t
 
 
 KILLS: Final = {
-    "while the second shard is written": "shutil.copyfileobj = kill(shutil.copyfileobj, lambda seen, *_: seen == 2)",
-    "before the manifest": "Path.replace = kill(Path.replace, lambda _, __, to: to.name == 'manifest.json')",
-    "before the card": "Path.replace = kill(Path.replace, lambda _, __, to: to.name == 'README.md')",
+    "while the second shard is written": "shutil.copyfileobj = kill(shutil.copyfileobj, lambda "
+    "seen, *_: seen == 2)",
+    "before the manifest": "Path.replace = kill(Path.replace, lambda _, __, to: to.name == "
+    "'manifest.json')",
+    "before the card": "Path.replace = kill(Path.replace, lambda _, __, to: to.name == "
+    "'README.md')",
 }
 _PATCHED: Final = """
 import os, shutil, signal, sys
@@ -170,14 +188,16 @@ main()
 
 @pytest.mark.parametrize("where", KILLS)
 def test_a_killed_publication_goes_on(nights: list[Path], tmp_path: Path, where: str) -> None:
-    """Killed while it writes, the folder is whole as it was, or whole as it will be; the same command, or that of the
-    next night, completes it, and takes over the lock.
+    """Killed while it writes, the folder is whole as it was, or whole as it will be; the same
+    command, or that of the next night, completes it, and takes over the lock.
     """
     root = tmp_path / "published"
     publish(nights[0], PublishedFolder(root), Order(), builds.Quiet)
     code = _PATCHED.format(KILLS[where])
     arguments = ["publish", str(nights[1]), f"file://{root}"]
-    killed = subprocess.run([sys.executable, "-c", code, *arguments], env=builds.environment(), check=False)
+    killed = subprocess.run(
+        [sys.executable, "-c", code, *arguments], env=builds.environment(), check=False
+    )
     assert killed.returncode == -signal.SIGKILL
     assert night_of(nights, lambda path: (root / path).read_bytes()) in (0, 1)
     other = Path(shutil.copytree(root, tmp_path / "other"))
@@ -187,7 +207,9 @@ def test_a_killed_publication_goes_on(nights: list[Path], tmp_path: Path, where:
 
 
 def test_parquet_that_lies_there_is_not_written_again(nights: list[Path], tmp_path: Path) -> None:
-    """In a folder that knows no hashes, a shard that an interrupted publication had converted and written stays."""
+    """In a folder that knows no hashes, a shard that an interrupted publication had converted and
+    written stays.
+    """
     root = tmp_path / "published"
     order = Order(format="parquet")
 
@@ -208,8 +230,12 @@ def test_parquet_that_lies_there_is_not_written_again(nights: list[Path], tmp_pa
 
 
 @pytest.mark.parametrize("format", ["arrow", "parquet"])
-def test_what_is_published_can_be_looked_at(nights: list[Path], tmp_path: Path, format: Format) -> None:
-    """The views find every sample of a published folder by its listing, and its tokens in the file that holds it."""
+def test_what_is_published_can_be_looked_at(
+    nights: list[Path], tmp_path: Path, format: Format
+) -> None:
+    """The views find every sample of a published folder by its listing, and its tokens in the file
+    that holds it.
+    """
     publish(nights[1], PublishedFolder(tmp_path / "published"), Order(format=format), builds.Quiet)
     place = place_of(tmp_path / "published")
     listed = place.listing(LISTING_SCHEMA.names).collect().to_dicts()
@@ -224,13 +250,18 @@ def test_what_is_published_can_be_looked_at(nights: list[Path], tmp_path: Path, 
 def test_two_publications_at_once(nights: list[Path], tmp_path: Path) -> None:
     """While one publishes to a folder, another is refused by name; a rehearsal is not."""
     place = PublishedFolder(tmp_path / "published")
-    with place.opened(writes=True), pytest.raises(BuildError, match="another build is working here: host"):
+    with (
+        place.opened(writes=True),
+        pytest.raises(BuildError, match="another build is working here: host"),
+    ):
         publish(nights[0], PublishedFolder(place.root), Order(), builds.Quiet)
     publish(nights[0], PublishedFolder(place.root), Order(dry_run=True), builds.Quiet)
     assert not [path for path in lying(tmp_path) if path.endswith("README.md")]
 
 
-def test_a_build_that_changes_meanwhile(nights: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_that_changes_meanwhile(
+    nights: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """If the build is another one by the time of the switch, nothing is switched."""
     out = Path(shutil.copytree(nights[0], tmp_path / "out"))
 
@@ -241,17 +272,23 @@ def test_a_build_that_changes_meanwhile(nights: list[Path], tmp_path: Path, monk
         return found
 
     monkeypatch.setattr(publication, "send", slow)
-    with pytest.raises(BuildError, match="was built again while it was published; run the same command again"):
+    with pytest.raises(
+        BuildError, match="was built again while it was published; run the same command again"
+    ):
         publish(out, PublishedFolder(tmp_path / "published"), Order(), builds.Quiet)
     assert "README.md" not in lying(tmp_path / "published")
 
 
 def test_a_manifest_of_somebody_else_stays(nights: list[Path], tmp_path: Path) -> None:
-    """A folder whose manifest.json is of something else is refused before anything is written there."""
+    """A folder whose manifest.json is of something else is refused before anything is written
+    there.
+    """
     mine = tmp_path / "published" / "manifest.json"
     mine.parent.mkdir()
     mine.write_text('{"name": "my extension"}')
-    with pytest.raises(ConfigError, match=r"holds a manifest\.json that stepmill has not published, and it stays"):
+    with pytest.raises(
+        ConfigError, match=r"holds a manifest\.json that stepmill has not published, and it stays"
+    ):
         publish(nights[0], PublishedFolder(tmp_path / "published"), Order(), builds.Quiet)
     assert lying(tmp_path / "published") <= {"manifest.json", ".locks/.guard"}
     assert mine.read_text() == '{"name": "my extension"}'
@@ -271,13 +308,19 @@ ERRORS: Final = {
 
 @pytest.mark.parametrize("what", ERRORS)
 def test_what_cannot_be_done_is_said(
-    nights: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], what: str
+    nights: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    what: str,
 ) -> None:
     """Exit code 2, what and why, and nothing is published."""
     arguments, says = ERRORS[what]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        sys, "argv", ["stepmill", "publish", *(part.replace("OUT", str(nights[0])) for part in arguments)]
+        sys,
+        "argv",
+        ["stepmill", "publish", *(part.replace("OUT", str(nights[0])) for part in arguments)],
     )
     with pytest.raises(SystemExit) as stop:
         main.main()
@@ -288,8 +331,8 @@ def test_what_cannot_be_done_is_said(
 
 
 def test_nights_into_a_bucket(s3: Server, nights: list[Path], tmp_path: Path) -> None:
-    """From a build in a bucket to another place in it, two nights and a way back: a reader of the card gets whole
-    nights all the time, and old shards are not sent again.
+    """From a build in a bucket to another place in it, two nights and a way back: a reader of the
+    card gets whole nights all the time, and old shards are not sent again.
     """
     system, root = s3.system(), storage.location(URL)
     assert isinstance(root, UPath)
@@ -303,10 +346,14 @@ def test_nights_into_a_bucket(s3: Server, nights: list[Path], tmp_path: Path) ->
     before = {path: info["LastModified"] for path, info in storage.details(root).items()}
     report = publish(nights[1], place, Order(), builds.Quiet)
     added = {file["path"] for change in report.changes for file in change["add"]}
-    assert report.as_json()["bytes"] == sum(int(storage.details(root)[path]["size"]) for path in added)
+    assert report.as_json()["bytes"] == sum(
+        int(storage.details(root)[path]["size"]) for path in added
+    )
     old = {path for path in before if path.startswith("data/")}
     assert old
-    assert {path: storage.details(root)[path]["LastModified"] for path in old} == {p: before[p] for p in old}
+    assert {path: storage.details(root)[path]["LastModified"] for path in old} == {
+        p: before[p] for p in old
+    }
     reader.sees(1)
     rollback(place, "first", Order())
     reader.sees(0)

@@ -1,4 +1,6 @@
-"""Publishing to the Hub where something is in the way, and what else it can do: refusals, secrets, formats, limits."""
+"""Publishing to the Hub where something is in the way, and what else it can do: refusals, secrets,
+formats, limits.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,9 @@ def no_faults(world: World) -> Iterator[None]:
 
 
 def trouble(repo: str) -> list[Fault]:
-    """Requests that fail once, of those that the client itself tries again and of those that it does not."""
+    """Requests that fail once, of those that the client itself tries again and of those that it
+    does not.
+    """
     api = f"/api/datasets/{repo}"
     return [
         Fault("GET", f"{api}$", 503),
@@ -74,8 +78,9 @@ def trouble(repo: str) -> list[Fault]:
 
 
 def test_a_hub_in_trouble_is_asked_again(world: World) -> None:
-    """5xx, rate limits and lost answers are waited out, as long as the Hub asks to wait; a commit and a tag whose
-    answer was lost are not made twice; the result is that of a publication without trouble.
+    """5xx, rate limits and lost answers are waited out, as long as the Hub asks to wait; a commit
+    and a tag whose answer was lost are not made twice; the result is that of a publication without
+    trouble.
     """
     repo = world.repo()
     world.hub.restore(({}, {}))
@@ -94,8 +99,12 @@ def test_a_hub_in_trouble_is_asked_again(world: World) -> None:
     assert set(world.hub.uploads.values()) == {1}
 
 
-def test_a_wait_that_is_asked_for_may_be_longer_than_the_time_for_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is waited out, once the time for retries has begun; when that is over there is no other."""
+def test_a_wait_that_is_asked_for_may_be_longer_than_the_time_for_retries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is waited out, once the time for retries has begun;
+    when that is over there is no other.
+    """
     monkeypatch.setenv("STEPMILL_RETRY_SECONDS", "0.1")
     tries = 0
 
@@ -129,20 +138,28 @@ def test_the_wait_that_a_server_asks_for(headers: dict[str, str], seconds: float
 
 
 FAILURES: Final[dict[str, tuple[Fault | None, dict[str, str], int, str]]] = {
-    "a token that is not known": (None, {"HF_TOKEN": "hf_unknownunknownunknown"}, 2, "does not know the token (401)"),
-    "a token that only reads": (None, {"HF_TOKEN": READER}, 2, "may not do this (403). Use one with write access"),
-    "no token": (None, {"HF_TOKEN": ""}, 2, "needs a token: set HF_TOKEN, or log in with: hf auth login"),
-    "a conflict": (Fault("POST", "/commit/", 409), {}, 1, "the Hub refuses this: HfHubHTTPError: Client error '409"),
-    "a bad request": (Fault("POST", "/preupload/", 400), {}, 1, "the Hub refuses this: BadRequestError"),
+    "a token that is not known": (None, {"HF_TOKEN": "hf_unknownunknownunknown"}, 2,
+    "does not know the token (401)"),
+    "a token that only reads": (None, {"HF_TOKEN": READER}, 2,
+    "may not do this (403). Use one with write access"),
+    "no token": (None, {"HF_TOKEN": ""}, 2,
+    "needs a token: set HF_TOKEN, or log in with: hf auth login"),
+    "a conflict": (Fault("POST", "/commit/", 409), {}, 1,
+    "the Hub refuses this: HfHubHTTPError: Client error '409"),
+    "a bad request": (Fault("POST", "/preupload/", 400), {}, 1,
+    "the Hub refuses this: BadRequestError"),
     "no end of trouble": (
-        Fault("POST", "/commit/", 503), {"STEPMILL_RETRY_SECONDS": "1"}, 1, "tried for 1 s. See that the Hub",
+        Fault("POST", "/commit/", 503), {"STEPMILL_RETRY_SECONDS": "1"}, 1,
+        "tried for 1 s. See that the Hub",
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("what", FAILURES)
 def test_what_the_hub_does_not_do_is_explained(world: World, what: str) -> None:
-    """Exit code, what, where and what to do; nothing on stdout, no traceback, and nothing that a reader sees."""
+    """Exit code, what, where and what to do; nothing on stdout, no traceback, and nothing that a
+    reader sees.
+    """
     fault, env, code, says = FAILURES[what]
     repo = world.repo()
     world.hub.faults = [fault] if fault else []
@@ -151,7 +168,9 @@ def test_what_the_hub_does_not_do_is_explained(world: World, what: str) -> None:
     assert f"stepmill: {repo}: " in done.err
     assert says in done.err
     assert "Traceback" not in done.err
-    assert set(world.hub.repos[repo].files() if repo in world.hub.repos else ()) <= {".gitattributes"}
+    assert set(world.hub.repos[repo].files() if repo in world.hub.repos else ()) <= {
+        ".gitattributes"
+    }
 
 
 def test_a_namespace_of_somebody_else(world: World) -> None:
@@ -169,8 +188,8 @@ def test_a_name_without_namespace_is_the_users(world: World) -> None:
 
 
 def test_of_two_publications_at_once_one_stops(world: World) -> None:
-    """Somebody commits in the middle: the publication stops with what is so and what to do, and has not switched; done
-    again, it completes.
+    """Somebody commits in the middle: the publication stops with what is so and what to do, and has
+    not switched; done again, it completes.
     """
     repo, out = world.repo(), world.nights[1]
     world.published(world.nights[0], repo)
@@ -186,23 +205,35 @@ def test_of_two_publications_at_once_one_stops(world: World) -> None:
     assert done.code == 1
     assert f"{repo}: somebody else committed meanwhile" in done.err
     assert "run the same command again" in done.err
-    assert [made.commits[oid].title.split()[0] for oid in made.history()[:3]] == ["by", "Add", "Publish"]
+    assert [made.commits[oid].title.split()[0] for oid in made.history()[:3]] == [
+        "by",
+        "Add",
+        "Publish",
+    ]
     world.published(out, repo)
     assert "other.txt" in made.files()
     world.loads(repo, 1)
 
 
-def test_the_token_is_nowhere(world: World, here: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In no output (with --json, and with the client's debug log), no file, and no exception with its causes, contexts
-    and local variables, even where the Hub says the token back; signed URLs are not said either.
+def test_the_token_is_nowhere(
+    world: World, here: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In no output (with --json, and with the client's debug log), no file, and no exception with
+    its causes, contexts and local variables, even where the Hub says the token back; signed URLs
+    are not said either.
     """
     folder = tmp_path / "all"
     (folder / "tmp").mkdir(parents=True)
     out = Path(shutil.copytree(world.nights[0], folder / "out"))
     env = {"HF_HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp"), "HF_DEBUG": "1"}
     said = f"token {WRITER} is tired"
-    faults = [Fault("POST", "/repos/create", status, message=said) for status in (400, 401, 403, 429, 500)]
-    faults += [Fault("PUT", "/store/", 500, message=said), Fault("POST", "/commit/", 500, message=said)]
+    faults = [
+        Fault("POST", "/repos/create", status, message=said) for status in (400, 401, 403, 429, 500)
+    ]
+    faults += [
+        Fault("PUT", "/store/", 500, message=said),
+        Fault("POST", "/commit/", 500, message=said),
+    ]
     for fault in faults:
         world.hub.faults = [fault]
         done = world.publish(out, world.repo(), "--json", "--tag", "v1", env={**env, **QUICK})
@@ -224,7 +255,9 @@ def test_the_token_is_nowhere(world: World, here: None, tmp_path: Path, monkeypa
 def assert_clean(error: BaseException) -> None:
     """No exception that hangs on this one has the token in it, its request, or its frames."""
     found = traceback.TracebackException.from_exception(error, capture_locals=True)
-    found.stack = traceback.StackSummary.from_list([frame for frame in found.stack if frame.filename != __file__])
+    found.stack = traceback.StackSummary.from_list(
+        [frame for frame in found.stack if frame.filename != __file__]
+    )
     assert len(found.stack) > 3
     assert WRITER not in "".join(found.format())
     waiting: list[BaseException | None] = [error]
@@ -247,11 +280,15 @@ def changed(world: World, tmp_path: Path, **changes: Any) -> Path:
 
 
 def refused(world: World, out: Path, name: str, says: str, *arguments: str) -> dict[str, Any]:
-    """It is not published, with exit code 2 and the reason, and nothing is changed; allowed by name it is, and by no
-    other name.
+    """It is not published, with exit code 2 and the reason, and nothing is changed; allowed by name
+    it is, and by no other name.
     """
     repo = world.repo()
-    others = [other for other in ("gate-failed", "unlicensed", "privacy-findings", "edited-card") if other != name]
+    others = [
+        other
+        for other in ("gate-failed", "unlicensed", "privacy-findings", "edited-card")
+        if other != name
+    ]
     for allowed in ([], [argument for other in others for argument in ("--allow", other)]):
         done = world.publish(out, repo, *arguments, *allowed)
         assert (done.code, done.out) == (2, "")
@@ -286,14 +323,24 @@ def test_a_takedown_list_that_the_dataset_does_not_know(world: World, tmp_path: 
 
 
 def test_a_build_that_fails_its_gates(world: World, tmp_path: Path) -> None:
-    """The last complete one is published; the rejected one, if that is asked for, only if its gates are allowed, which
-    are named; accepted later, it is the one that is there.
+    """The last complete one is published; the rejected one, if that is asked for, only if its gates
+    are allowed, which are named; accepted later, it is the one that is there.
     """
     out = Path(shutil.copytree(world.nights[0], tmp_path / "out"))
-    inputs = builds.write_workflows(tmp_path / "in" / "a.jsonl", *map(publishing.record, range(41))).parent
+    inputs = builds.write_workflows(
+        tmp_path / "in" / "a.jsonl", *map(publishing.record, range(41))
+    ).parent
     settings = (*publishing.SETTINGS, 'card.license="mit"')
     done = builds.command(
-        "build", inputs, "--out", out, "--workers", "0", "--set", "gates.min_samples=1000", *_set(settings)
+        "build",
+        inputs,
+        "--out",
+        out,
+        "--workers",
+        "0",
+        "--set",
+        "gates.min_samples=1000",
+        *_set(settings),
     )
     assert done.returncode == 1
     says = "its gates fail: 41 samples are in the dataset; gates.min_samples is"
@@ -308,14 +355,17 @@ def _set(settings: tuple[str, ...]) -> list[str]:
 
 
 def test_a_build_that_is_not_whole(world: World, tmp_path: Path) -> None:
-    """No manifest, a file less, a file that is not what the manifest says, no rows, or no build: said, with what to do,
-    and nothing is published.
+    """No manifest, a file less, a file that is not what the manifest says, no rows, or no build:
+    said, with what to do, and nothing is published.
     """
     repo, bare = world.repo(), {".gitattributes"}
     for name, says in (
         ("dataset/manifest.json", "the build is not complete"),
         ("dataset/stats/drops.parquet", "the manifest names it, and it is missing"),
-        (f"dataset/{next(iter(shards(world.nights[0])))}", "the manifest names it, and it is missing"),
+        (
+            f"dataset/{next(iter(shards(world.nights[0])))}",
+            "the manifest names it, and it is missing",
+        ),
     ):
         shutil.rmtree(tmp_path / "out", ignore_errors=True)
         out = Path(shutil.copytree(world.nights[0], tmp_path / "out"))
@@ -360,7 +410,9 @@ def test_a_card_that_was_edited_on_the_hub(world: World) -> None:
 
 
 def test_formats_are_never_mixed(world: World) -> None:
-    """A repository with rows in one format takes no other, in both directions; what to do is said."""
+    """A repository with rows in one format takes no other, in both directions;
+    what to do is said.
+    """
     for first, second in (("arrow", "parquet"), ("parquet", "arrow")):
         repo = world.repo()
         world.published(world.nights[0], repo, "--format", first)
@@ -373,15 +425,17 @@ def test_formats_are_never_mixed(world: World) -> None:
 
 
 def described_rows(files: Mapping[str, Blob], out: Path, copy: Path) -> None:
-    """The published croissant.json names every file with its hash, and mlcroissant loads from it, with the repository
-    replaced by a copy, the rows of a build and the listing of its samples.
+    """The published croissant.json names every file with its hash, and mlcroissant loads from it,
+    with the repository replaced by a copy, the rows of a build and the listing of its samples.
     """
     for path, blob in files.items():
         (copy / path).parent.mkdir(parents=True, exist_ok=True)
         (copy / path).write_bytes(blob.data)
     dataset = mlcroissant.Dataset(str(copy / "croissant.json"), mapping={"repo": str(copy)})
     assert dataset.metadata.issues.errors == set()
-    hashes = {each.id: each.sha256 for each in dataset.metadata.distribution if hasattr(each, "sha256")}
+    hashes = {
+        each.id: each.sha256 for each in dataset.metadata.distribution if hasattr(each, "sha256")
+    }
     told = {path: digest for path, digest in hashes.items() if path != "repo"}
     assert told == {
         path: hashlib.sha256(blob.data).hexdigest()
@@ -392,14 +446,19 @@ def described_rows(files: Mapping[str, Blob], out: Path, copy: Path) -> None:
         loaded = [record[f"{split}/input_ids"] for record in dataset.records(split)]
         assert [list(map(int, ids)) for ids in loaded] == [row["input_ids"] for row in stored]
     samples = {record["samples/sample_id"].decode() for record in dataset.records("samples")}
-    assert samples == {name for stored in publishing.rows(out).values() for row in stored for name in row["sample_ids"]}
+    assert samples == {
+        name
+        for stored in publishing.rows(out).values()
+        for row in stored
+        for name in row["sample_ids"]
+    }
 
 
 @pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.reset_index is deprecated")
 def test_parquet(world: World, tmp_path: Path) -> None:
-    """In Parquet the same rows load, plain and streaming, the second night sends only what is new, and the card's sizes
-    are those of the files; the rehearsal knows them too.
+    """In Parquet the same rows load, plain and streaming, the second night sends only what is new,
+    and the card's sizes are those of the files; the rehearsal knows them too.
     """
     world.hub.restore(({}, {}))
     repo = world.repo()
@@ -430,8 +489,9 @@ def test_parquet(world: World, tmp_path: Path) -> None:
 
 
 def test_pages_of_parquet_end_where_the_content_says(tmp_path: Path) -> None:
-    """The same rows give the same bytes, with a page index and zstd; and of a file with one more row at its beginning
-    most bytes are those of the file without it, which they are not where pages have a fixed size.
+    """The same rows give the same bytes, with a page index and zstd; and of a file with one more
+    row at its beginning most bytes are those of the file without it, which they are not where pages
+    have a fixed size.
     """
     chance = np.random.default_rng(1)
     lengths = chance.integers(500, 1500, 4000)
@@ -446,7 +506,11 @@ def test_pages_of_parquet_end_where_the_content_says(tmp_path: Path) -> None:
     found = pq.ParquetFile(tmp_path / "1.arrow.parquet")
     assert found.read().equals(tables[0])
     column = found.metadata.row_group(0).column(0)
-    assert (column.compression, column.has_offset_index, column.has_column_index) == ("ZSTD", True, True)
+    assert (column.compression, column.has_offset_index, column.has_column_index) == (
+        "ZSTD",
+        True,
+        True,
+    )
     fixed = []
     for table in tables:
         pq.write_table(table, tmp_path / "fixed", compression="zstd", use_dictionary=False)
@@ -470,7 +534,9 @@ def in_common(old: bytes, new: bytes) -> float:
 def test_row_groups_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A large shard is written in several row groups, with all rows in their order."""
     monkeypatch.setattr(parquet, "_ROW_GROUP_BYTES", 5000)
-    table = pa.table({"input_ids": pa.array([[number] * 100 for number in range(100)], pa.list_(pa.int32()))})
+    table = pa.table(
+        {"input_ids": pa.array([[number] * 100 for number in range(100)], pa.list_(pa.int32()))}
+    )
     with pa.ipc.new_file(str(tmp_path / "a.arrow"), table.schema) as writer:
         writer.write_table(table, max_chunksize=5)
     parquet.convert(tmp_path / "a.arrow", tmp_path / "a")
@@ -479,8 +545,9 @@ def test_row_groups_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_rolled_back_and_forth(world: World) -> None:
-    """Back to a tag, main has the very files of the tag, made by new commits, with nothing sent but small files; it
-    loads as then, and the later tag loads as before; forth again, no shard is sent twice.
+    """Back to a tag, main has the very files of the tag, made by new commits, with nothing sent but
+    small files; it loads as then, and the later tag loads as before; forth again, no shard is sent
+    twice.
     """
     repo = world.repo()
     for night in (0, 2):
@@ -516,18 +583,26 @@ def test_what_cannot_be_rolled_back_to(world: World) -> None:
     done = world.publish(repo, "--rollback", "v2")
     assert (done.code, "there is no tag v2 (there are: v0, v1)" in done.err) == (2, True)
     done = world.publish(repo, "--rollback", "v0")
-    assert (done.code, "the tag v0 names nothing that stepmill has published" in done.err) == (2, True)
+    assert (done.code, "the tag v0 names nothing that stepmill has published" in done.err) == (
+        2,
+        True,
+    )
     manifest = json.loads(made.files()["manifest.json"].data)
     listed = json.dumps({**manifest, "takedown": "another"}).encode()
     made.add("main", "with a list", {**made.files(), "manifest.json": Blob(listed)})
     done = world.publish(repo, "--rollback", "v1")
     assert (done.code, "it may hold what was taken down since" in done.err) == (2, True)
-    assert "the takedown list has changed" in world.publish(repo, "--rollback", "v1", "--allow", "taken-down").err
+    assert (
+        "the takedown list has changed"
+        in world.publish(repo, "--rollback", "v1", "--allow", "taken-down").err
+    )
     assert made.files() == made.files("v1")
 
 
 def test_tags_do_not_move(world: World) -> None:
-    """A tag that names another dataset stops the publication before it begins; a name that is none is refused."""
+    """A tag that names another dataset stops the publication before it begins; a name that is none
+    is refused.
+    """
     repo = world.repo()
     world.published(world.nights[0], repo, "--tag", "v1")
     before = world.hub.repos[repo].branches["main"]
@@ -539,7 +614,9 @@ def test_tags_do_not_move(world: World) -> None:
 
 
 def test_another_branch(world: World) -> None:
-    """A branch is made where there is none, from main; main stays as it is; the second night goes on there."""
+    """A branch is made where there is none, from main; main stays as it is; the second night goes
+    on there.
+    """
     repo = world.repo()
     world.published(world.nights[0], repo)
     made = world.hub.repos[repo]
@@ -562,7 +639,9 @@ def test_a_public_repository_is_not_taken_for_a_private_one(world: World) -> Non
 
 
 def test_commits_stay_small(world: World) -> None:
-    """Shards, and files that go, are spread over commits of the size that the Hub advises; readers see the same."""
+    """Shards, and files that go, are spread over commits of the size that the Hub advises; readers
+    see the same.
+    """
     repo = world.repo()
     sizes = []
     for night in (0, 2):
@@ -576,11 +655,14 @@ def test_commits_stay_small(world: World) -> None:
 
 
 def test_folders_stay_small() -> None:
-    """10,000 files in a folder, or 100,000 in all, are refused before work starts, with what to do."""
+    """10,000 files in a folder, or 100,000 in all, are refused before work starts,
+    with what to do.
+    """
     place = Hub("maker/data")
     place.check([f"data/g0001/{number}" for number in range(9_999)])
     with pytest.raises(
-        ConfigError, match=r"data/g0001: 10,000 files; the Hub takes fewer than 10,000\..*stepmill compact"
+        ConfigError,
+        match=r"data/g0001: 10,000 files; the Hub takes fewer than 10,000\..*stepmill compact",
     ):
         place.check([f"data/g0001/{number}" for number in range(10_000)])
     with pytest.raises(ConfigError, match="maker/data: 100,000 files"):

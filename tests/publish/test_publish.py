@@ -1,4 +1,5 @@
-"""Publishing to the Hub by its own client: what is sent, what readers see at every moment, what interruptions leave.
+"""Publishing to the Hub by its own client: what is sent, what readers see at every moment, what
+interruptions leave.
 
 The server is `tests.support.hub`; every publication and every reader is a process of its own.
 """
@@ -43,9 +44,10 @@ def sent(world: World, since: int) -> list[Asked]:
 
 
 def test_a_first_publication_does_what_its_rehearsal_says(world: World) -> None:
-    """A dry run changes nothing, and lists exactly the operations and bytes of the publication after it; that makes a
-    private repository, adds the shards, switches by one commit, tags it, and loads as what was built. Large objects go
-    without the token to where they are stored. Done again, nothing is sent.
+    """A dry run changes nothing, and lists exactly the operations and bytes of the publication
+    after it; that makes a private repository, adds the shards, switches by one commit, tags it, and
+    loads as what was built. Large objects go without the token to where they are stored. Done
+    again, nothing is sent.
     """
     repo, out = world.repo(), world.nights[0]
     before = len(world.hub.asked)
@@ -60,7 +62,11 @@ def test_a_first_publication_does_what_its_rehearsal_says(world: World) -> None:
     made = world.hub.repos[repo]
     assert made.private
     assert made.tags == {"v1": done["commit"]} == {"v1": made.branches["main"]}
-    assert [made.commits[oid].title.split()[0] for oid in made.history()] == ["Publish", "Add", "initial"]
+    assert [made.commits[oid].title.split()[0] for oid in made.history()] == [
+        "Publish",
+        "Add",
+        "initial",
+    ]
     added = {file["path"]: file["bytes"] for change in done["changes"] for file in change["add"]}
     files = {path: blob for path, blob in made.files().items() if path != ".gitattributes"}
     assert added == {path: len(blob.data) for path, blob in files.items()}
@@ -71,9 +77,12 @@ def test_a_first_publication_does_what_its_rehearsal_says(world: World) -> None:
     described = json.loads(files["croissant.json"].data)["distribution"]
     hashes = {each["@id"]: each["sha256"] for each in described if each["@id"] in files}
     assert hashes == {
-        path: files[path].sha256 for path in set(files) - {"README.md", "croissant.json", "manifest.json"}
+        path: files[path].sha256
+        for path in set(files) - {"README.md", "croissant.json", "manifest.json"}
     }
-    stored = [asked for asked in world.hub.asked[began:] if asked.path.startswith(("/store/", "/part/"))]
+    stored = [
+        asked for asked in world.hub.asked[began:] if asked.path.startswith(("/store/", "/part/"))
+    ]
     assert any(asked.path.startswith("/part/") for asked in stored)
     assert {asked.token for asked in stored} == {""}
     world.loads(repo, 0)
@@ -84,8 +93,9 @@ def test_a_first_publication_does_what_its_rehearsal_says(world: World) -> None:
 
 
 def test_a_night_sends_only_what_is_new(world: World) -> None:
-    """The second night adds its own shards, the third replaces the one that it changed under another name; what lay
-    there is not sent again, by the bytes that the server counts; each night loads as built, and old tags as then.
+    """The second night adds its own shards, the third replaces the one that it changed under
+    another name; what lay there is not sent again, by the bytes that the server counts; each night
+    loads as built, and old tags as then.
     """
     repo = world.repo()
     world.published(world.nights[0], repo, "--tag", "night0")
@@ -94,22 +104,36 @@ def test_a_night_sends_only_what_is_new(world: World) -> None:
         fresh = set(new.values()) - set(old.values())
         assert fresh
         assert set(old.values()) & set(new.values())
-        before, received, uploads = len(world.hub.asked), world.hub.received, dict(world.hub.uploads)
+        before, received, uploads = (
+            len(world.hub.asked),
+            world.hub.received,
+            dict(world.hub.uploads),
+        )
         report = world.published(world.nights[night], repo, "--tag", f"night{night}")
         again = {sha for sha, count in world.hub.uploads.items() if count > uploads.get(sha, 0)}
         assert again & set(new.values()) == fresh
-        assert report["bytes"] == world.hub.received - received == sum(asked.bytes for asked in sent(world, before))
-        assert report["bytes"] < sum(path.stat().st_size for path in (world.nights[night] / "dataset").rglob("*.*"))
+        assert (
+            report["bytes"]
+            == world.hub.received - received
+            == sum(asked.bytes for asked in sent(world, before))
+        )
+        assert report["bytes"] < sum(
+            path.stat().st_size for path in (world.nights[night] / "dataset").rglob("*.*")
+        )
         world.loads(repo, night)
         lying = {path for path in world.hub.repos[repo].files() if path.startswith("data/")}
         assert lying == {path for path, _ in named(world.hub.repos[repo].files()["README.md"].data)}
-    assert set(shards(world.nights[2])) & set(shards(world.nights[1]))  # names of the build that have other bytes now
+    assert set(shards(world.nights[2])) & set(
+        shards(world.nights[1])
+    )  # names of the build that have other bytes now
     world.loads(repo, 0, "night0")
     world.loads(repo, 1, "night1")
 
 
 def state_of(world: World, repo: str) -> int | None:
-    """Which night main shows, by its card; fails if a file that the card names is not there, or has other bytes."""
+    """Which night main shows, by its card; fails if a file that the card names is not there, or has
+    other bytes.
+    """
     files = world.hub.repos[repo].files()
     if "README.md" not in files:
         return None
@@ -120,7 +144,9 @@ def state_of(world: World, repo: str) -> int | None:
 
 
 def read_by_name(world: World, repo: str) -> int | None:
-    """A reader of main that asks for each file by itself, over the wire: None if a file was gone when it came to it."""
+    """A reader of main that asks for each file by itself, over the wire: None if a file was gone
+    when it came to it.
+    """
     base = f"{world.hub.url}/datasets/{repo}/resolve/main/"
     with urllib.request.urlopen(base + "README.md") as answer:
         found = dict(named(answer.read()))
@@ -140,9 +166,9 @@ def night_of(world: World, hashes: Iterable[str]) -> int:
 
 
 def test_no_reader_ever_sees_a_mixture(world: World) -> None:
-    """While nights are published and rolled back, at three moments of every request of the client main is one whole
-    night, never another; a reader that polls main all the time, asking for each file by itself, gets whole nights, and
-    one that loads it by the library gets exactly their rows.
+    """While nights are published and rolled back, at three moments of every request of the client
+    main is one whole night, never another; a reader that polls main all the time, asking for each
+    file by itself, gets whole nights, and one that loads it by the library gets exactly their rows.
     """
     repo = world.repo()
     world.published(world.nights[0], repo, "--tag", "night0")
@@ -170,7 +196,9 @@ def test_no_reader_ever_sees_a_mixture(world: World) -> None:
             publisher = world.start(*arguments)
             world.count += 1
             home = {"HF_HOME": str(world.folder / f"home{world.count}")}
-            library = world.zygote.start(publishing.LOAD, repo, world.folder / f"cache{world.count}", "", env=home)
+            library = world.zygote.start(
+                publishing.LOAD, repo, world.folder / f"cache{world.count}", "", env=home
+            )
             assert (done := publisher.wait()).code == 0, done.err
             loaded = library.wait()
             assert loaded.code == 0, loaded.err
@@ -207,9 +235,10 @@ def moments(world: World, repo: str, *arguments: object) -> int:
 
 
 def test_a_killed_publication_goes_on(world: World) -> None:
-    """Killed (SIGKILL) at ten random moments of its requests, half of them of a first publication and half of a second
-    night's: main is one whole state or the other, the same command completes it to the very files of an uninterrupted
-    one, no large object is received twice, and it loads, plain and streaming, as what was built.
+    """Killed (SIGKILL) at ten random moments of its requests, half of them of a first publication
+    and half of a second night's: main is one whole state or the other, the same command completes
+    it to the very files of an uninterrupted one, no large object is received twice, and it loads,
+    plain and streaming, as what was built.
     """
     chance = random.Random(20)
     repo = world.repo()

@@ -1,7 +1,8 @@
 """Drives a real Chromium through the scenarios and takes a snapshot before every action.
 
-The applications are served from 127.0.0.1 and every host name is mapped there, so URLs read ``http://shop.example/``.
-Needs the package selenium, Chromium and its chromedriver; nothing else in the project does.
+The applications are served from 127.0.0.1 and every host name is mapped there, so URLs read
+``http://shop.example/``. Needs the package selenium, Chromium and its chromedriver; nothing else in
+the project does.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ Record = dict[str, Any]
 
 
 class AppHandler(BaseHTTPRequestHandler):
-    """Serves ``apps/<app of the host>``; an unknown path gets the app's page, an unknown image one grey picture."""
+    """Serves ``apps/<app of the host>``; an unknown path gets the app's page, an unknown image one
+    grey picture.
+    """
 
     def do_GET(self) -> None:
         """Answer with a file."""
@@ -49,7 +52,11 @@ class AppHandler(BaseHTTPRequestHandler):
         app = next((app for app, name in HOSTS.items() if name == host), "")
         path = self.path.split("?")[0].lstrip("/")
         candidates = [APPS / app / path, APPS / path] if app and ".." not in path else []
-        candidates.append(APPS / "common/image.svg" if path.endswith((".svg", ".ico")) else APPS / app / "index.html")
+        candidates.append(
+            APPS / "common/image.svg"
+            if path.endswith((".svg", ".ico"))
+            else APPS / app / "index.html"
+        )
         found = next((c for c in candidates if c.is_file()), None)
         body = found.read_bytes() if found else b""
         self.send_response(200 if found else 404)
@@ -76,14 +83,18 @@ def served() -> Iterator[int]:
 
 
 class Recorder:
-    """Performs scenarios in one browser, each in a tab of its own (so with an empty session storage)."""
+    """Performs scenarios in one browser, each in a tab of its own (so with an empty session
+    storage).
+    """
 
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
         self.script = (HERE / "snapshot.js").read_text(encoding="utf-8")
 
     def record(self, scenario: Scenario) -> Record:
-        """A scenario and what was seen and done: for each step the snapshot, the action and its error."""
+        """A scenario and what was seen and done: for each step the snapshot, the action and its
+        error.
+        """
         self.driver.switch_to.new_window("tab")
         new = self.driver.current_window_handle
         for handle in self.driver.window_handles:
@@ -94,13 +105,19 @@ class Recorder:
         self.driver.get(f"http://{scenario.host}{scenario.path}")
         following = (*scenario.steps[1:], None)
         steps = [
-            self._step(do, f"{scenario.workflow_id}-s{n:02}", blur=then is None or then.kind != "press" or not then.at)
+            self._step(
+                do,
+                f"{scenario.workflow_id}-s{n:02}",
+                blur=then is None or then.kind != "press" or not then.at,
+            )
             for n, (do, then) in enumerate(zip(scenario.steps, following, strict=True), start=1)
         ]
         return {"scenario": scenario, "steps": steps}
 
     def _step(self, do: Do, step_id: str, *, blur: bool) -> Record:
-        """Take the snapshot, then act. Leaving the field after typing would make a following key press useless."""
+        """Take the snapshot, then act. Leaving the field after typing would make a following key
+        press useless.
+        """
         frame, _, css = do.at.rpartition(" >> ")
         shot = self._settled(frame, css)
         if frame:
@@ -111,7 +128,9 @@ class Recorder:
         self.driver.switch_to.default_content()
         if do.kind != "hover":
             # A mouse left on a menu would open it on the next page, sooner or later.
-            self.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": 2, "y": 2})
+            self.driver.execute_cdp_cmd(
+                "Input.dispatchMouseEvent", {"type": "mouseMoved", "x": 2, "y": 2}
+            )
         return {"step_id": step_id, "do": do, "error": error, **shot}
 
     def _settled(self, frame: str, css: str) -> Record:
@@ -124,10 +143,14 @@ class Recorder:
                 return shot
             before = shot
             time.sleep(0.06)
-        raise TimeoutError(f"{self.driver.current_url}: does not come to rest with one {css or 'page'}")
+        raise TimeoutError(
+            f"{self.driver.current_url}: does not come to rest with one {css or 'page'}"
+        )
 
     def _snapshot(self, frame: str, css: str) -> Record | None:
-        """The page now, and the locators of ``css`` in it; None while it does not hold exactly one."""
+        """The page now, and the locators of ``css`` in it;
+        None while it does not hold exactly one.
+        """
         if css:
             if frame:
                 self.driver.switch_to.frame(frame)
@@ -135,7 +158,9 @@ class Recorder:
             if len(found) != 1:
                 self.driver.switch_to.default_content()
                 return None
-            self.driver.execute_script("arguments[0].setAttribute(arguments[1], '')", found[0], MARK)
+            self.driver.execute_script(
+                "arguments[0].setAttribute(arguments[1], '')", found[0], MARK
+            )
             self.driver.switch_to.default_content()
         shot: Record = self.driver.execute_script(self.script, css, MARK if css else "")
         if css:
@@ -187,7 +212,9 @@ class Recorder:
         elif do.kind == "type":
             # Keys go to whatever has the focus: some pages replace the field at every key.
             element.click()
-            mouse.key_down(Keys.CONTROL).send_keys("a").key_up(Keys.CONTROL).send_keys(do.value).perform()
+            mouse.key_down(Keys.CONTROL).send_keys("a").key_up(Keys.CONTROL).send_keys(
+                do.value
+            ).perform()
         else:
             raise ValueError(f"no element action: {do.kind}")
 

@@ -15,7 +15,9 @@ from selenium.webdriver.chrome.service import Service
 def chromium(
     binary: Path, chromedriver: Path, hosts: str, *flags: str, log: bool = False
 ) -> Iterator[webdriver.Chrome]:
-    """A Chromium for which host names are mapped so. log: keep what it asks for and what it complains of."""
+    """A Chromium for which host names are mapped so. log: keep what it asks for and what it
+    complains of.
+    """
     with tempfile.TemporaryDirectory(prefix="recordings-") as profile:
         options = webdriver.ChromeOptions()
         options.binary_location = str(binary)

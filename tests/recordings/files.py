@@ -1,4 +1,6 @@
-"""Writes and reads the files of recordings; the same records give the same bytes. Knows no browser and no HTML."""
+"""Writes and reads the files of recordings; the same records give the same bytes. Knows no browser
+and no HTML.
+"""
 
 from __future__ import annotations
 
@@ -44,16 +46,24 @@ def format_of(name: str) -> str:
 
 
 def write_workflows(workflows: list[Record], path: Path) -> None:
-    """Write our interchange format: Parquet by row groups of a few workflows, or JSONL, plain or as one zstd frame."""
+    """Write our interchange format: Parquet by row groups of a few workflows, or JSONL, plain or as
+    one zstd frame.
+    """
     if path.suffix == ".parquet":
         rows = pa.Table.from_pylist(workflows, schema=WORKFLOW_SCHEMA)
-        pq.write_table(rows, path, compression="zstd", compression_level=19, row_group_size=WORKFLOWS_A_GROUP)
+        pq.write_table(
+            rows, path, compression="zstd", compression_level=19, row_group_size=WORKFLOWS_A_GROUP
+        )
         return
-    text = "".join(json.dumps(w, ensure_ascii=False, separators=(",", ":")) + "\n" for w in workflows)
+    text = "".join(
+        json.dumps(w, ensure_ascii=False, separators=(",", ":")) + "\n" for w in workflows
+    )
     data = text.encode()
     if path.suffix == ".zst":
         # A window of 8 MB sees the page before; decoders accept it without being asked.
-        settings = zstandard.ZstdCompressionParameters.from_level(19, window_log=23, write_checksum=True)
+        settings = zstandard.ZstdCompressionParameters.from_level(
+            19, window_log=23, write_checksum=True
+        )
         data = zstandard.ZstdCompressor(compression_params=settings).compress(data)
     path.write_bytes(data)
 
@@ -75,12 +85,16 @@ def read(path: Path) -> Iterator[Record]:
         yield from read_scribe(path)
     else:
         data = path.read_bytes()
-        text = (zstandard.ZstdDecompressor().decompress(data) if path.suffix == ".zst" else data).decode()
+        text = (
+            zstandard.ZstdDecompressor().decompress(data) if path.suffix == ".zst" else data
+        ).decode()
         yield from (json.loads(line) for line in text.splitlines())
 
 
 def read_scribe(path: Path) -> Iterator[Record]:
-    """The workflows of a scribe CSV; rows that are no actions (section, instruction) are passed over."""
+    """The workflows of a scribe CSV; rows that are no actions (section, instruction) are passed
+    over.
+    """
     csv.field_size_limit(10_000_000)
     workflows: dict[str, Record] = {}
     for row in csv.DictReader(io.StringIO(gzip.decompress(path.read_bytes()).decode(), newline="")):
@@ -88,6 +102,11 @@ def read_scribe(path: Path) -> Iterator[Record]:
         workflow = workflows.setdefault(uid, {"workflow_id": uid, "steps": []})
         if row["action_dom"]:
             locator = {"kind": "css", "name": "", "value": row["action_target_selector"]}
-            step = {"step_id": row["action_id"], "html": row["action_dom"], "target": [locator], "error": ""}
+            step = {
+                "step_id": row["action_id"],
+                "html": row["action_dom"],
+                "target": [locator],
+                "error": "",
+            }
             workflow["steps"].append(step)
     yield from workflows.values()

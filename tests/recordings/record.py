@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Records the test workflows with a real browser and writes them to ``data/``; or checks what is there.
+"""Records the test workflows with a real browser and writes them to ``data/``; or checks what is
+there.
 
     python tests/recordings/record.py [--chromium PATH] [--chromedriver PATH] [--out DIR]
     python tests/recordings/record.py --check
 
-Recording again gives the same bytes: the applications read no clock and no random source, every snapshot is taken when
-the page has come to rest, and the files carry no date. It needs selenium, Chromium and chromedriver; checking needs
-neither. What is recorded is in scenarios.py, how in browser.py and snapshot.js.
+Recording again gives the same bytes: the applications read no clock and no random source, every
+snapshot is taken when the page has come to rest, and the files carry no date. It needs selenium,
+Chromium and chromedriver; checking needs neither. What is recorded is in scenarios.py, how in
+browser.py and snapshot.js.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ Record = dict[str, Any]
 
 
 def target_of(step: Record, number: int) -> list[Record]:
-    """The locators of a step, best first: CSS always, an XPath in two steps of three, an attribute if one is unique."""
+    """The locators of a step, best first: CSS always, an XPath in two steps of three, an attribute
+    if one is unique.
+    """
     if not step["css"]:
         return []
     target = [{"kind": "css", "name": "", "value": step["css"]}]
@@ -94,13 +98,16 @@ SCRIBE_KINDS: Final = {
 def scribe_rows_of(recording: Record) -> Iterator[Record]:
     """A recording as rows of the reference pipeline's CSV.
 
-    That format knows neither errors nor rewards nor actions without element. As in real exports, some descriptions say
-    only "Click here", some workflows hold a written instruction, and one in six has a section heading, for which the
-    reference drops it.
+    That format knows neither errors nor rewards nor actions without element. As in real exports,
+    some descriptions say only "Click here", some workflows hold a written instruction, and one in
+    six has a section heading, for which the reference drops it.
     """
     scenario: Scenario = recording["scenario"]
     random = Random("scribe " + scenario.workflow_id)
-    base = {"document_metadata_id": scenario.workflow_id, "document_metadata_name": scenario.objective}
+    base = {
+        "document_metadata_id": scenario.workflow_id,
+        "document_metadata_name": scenario.objective,
+    }
     acted = [s for s in recording["steps"] if s["css"] and s["do"].kind in SCRIBE_KINDS]
     rows = []
     for step in acted:
@@ -121,7 +128,10 @@ def scribe_rows_of(recording: Record) -> Iterator[Record]:
         text = {"action_kind": "section", "action_description": "Before you begin"}
         rows.insert(0, {**text, "action_id": scenario.workflow_id + "-section"})
     elif number % 4 == 1:
-        text = {"action_kind": "instruction", "action_description": "Have the name of the guest or customer at hand."}
+        text = {
+            "action_kind": "instruction",
+            "action_description": "Have the name of the guest or customer at hand.",
+        }
         rows.insert(len(rows) // 2, {**text, "action_id": scenario.workflow_id + "-instruction"})
     for position, row in enumerate(rows, start=1):
         yield {**empty, **base, **row, "action_step_number": str(position)}
@@ -137,11 +147,15 @@ def write_all(recordings: Iterable[Record], out: Path) -> None:
         sets[names[turns[app] // IN_A_ROW % len(names)]].append(recording)
         turns[app] += 1
         failed = sum(1 for step in recording["steps"] if step["error"])
-        print(f"{recording['scenario'].workflow_id}: {len(recording['steps'])} steps, {failed} failed")
+        print(
+            f"{recording['scenario'].workflow_id}: {len(recording['steps'])} steps, {failed} failed"
+        )
     out.mkdir(parents=True, exist_ok=True)
     for name, recorded in sets.items():
         if ".csv" in name:
-            files.write_scribe([row for recording in recorded for row in scribe_rows_of(recording)], out / name)
+            files.write_scribe(
+                [row for recording in recorded for row in scribe_rows_of(recording)], out / name
+            )
         else:
             files.write_workflows([workflow_of(recording) for recording in recorded], out / name)
 
@@ -158,7 +172,9 @@ class Counts:
 
 
 def check_file(path: Path, ids: set[str]) -> Counts:
-    """Count a file; raise ValueError at an id used twice, a page that is not balanced, a target not found once."""
+    """Count a file; raise ValueError at an id used twice, a page that is not balanced, a target not
+    found once.
+    """
     counts = Counts()
     for workflow in files.read(path):
         if workflow["workflow_id"] in ids:
@@ -177,10 +193,14 @@ def check_file(path: Path, ids: set[str]) -> Counts:
 def check_targets(step: Record, where: str) -> None:
     """All locators of a step find one element, the same."""
     tree = written.tree_of(step["html"])
-    found = [written.matches(tree, one["kind"], one["name"], one["value"]) for one in step["target"]]
+    found = [
+        written.matches(tree, one["kind"], one["name"], one["value"]) for one in step["target"]
+    ]
     for locator, elements in zip(step["target"], found, strict=True):
         if len(elements) != 1 or elements[0] is not found[0][0]:
-            raise ValueError(f"{where}: step {step['step_id']}: {locator} finds {len(elements)} elements")
+            raise ValueError(
+                f"{where}: step {step['step_id']}: {locator} finds {len(elements)} elements"
+            )
 
 
 def table(data: Path) -> str:
@@ -188,13 +208,24 @@ def table(data: Path) -> str:
     ids: set[str] = set()
     total = Counts()
     lines = [
-        "| file | domain | format | workflows | steps | with target | failed | DOM, kB a page | file, kB |",
+        (
+            "| file | domain | format | workflows | steps | with target | failed | DOM, kB a page "
+            "| file, kB |"
+        ),
         "|---|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     for app, names in SPLIT.items():
         for name in names:
             counts = check_file(data / name, ids)
-            lines.append(row_of(f"`{name}`", HOSTS[app], files.format_of(name), counts, (data / name).stat().st_size))
+            lines.append(
+                row_of(
+                    f"`{name}`",
+                    HOSTS[app],
+                    files.format_of(name),
+                    counts,
+                    (data / name).stat().st_size,
+                )
+            )
             for key, value in vars(counts).items():
                 setattr(total, key, getattr(total, key) + value)
     size = sum((data / name).stat().st_size for names in SPLIT.values() for name in names)
@@ -207,7 +238,16 @@ def table(data: Path) -> str:
 def row_of(file: str, domain: str, form: str, counts: Counts, size: int) -> str:
     """One row of the table."""
     page = counts.characters / counts.steps / 1000
-    cells = [file, domain, form, counts.workflows, counts.steps, counts.targets, counts.failed, f"{page:.1f}"]
+    cells = [
+        file,
+        domain,
+        form,
+        counts.workflows,
+        counts.steps,
+        counts.targets,
+        counts.failed,
+        f"{page:.1f}",
+    ]
     return "| " + " | ".join(str(cell) for cell in [*cells, f"{size / 1000:.1f}"]) + " |"
 
 
@@ -222,10 +262,14 @@ def with_table(readme: str, rows: str) -> str:
 def main() -> int:
     """Record and check, or only check."""
     parser = argparse.ArgumentParser(description="Record the test workflows, or check them.")
-    parser.add_argument("--check", action="store_true", help="check data/ and the README's table; record nothing")
+    parser.add_argument(
+        "--check", action="store_true", help="check data/ and the README's table; record nothing"
+    )
     parser.add_argument("--chromium", type=Path, default=Path("/usr/bin/chromium"))
     parser.add_argument("--chromedriver", type=Path, default=Path("/usr/bin/chromedriver"))
-    parser.add_argument("--out", type=Path, default=DATA, help="where to write; the README changes only for data/")
+    parser.add_argument(
+        "--out", type=Path, default=DATA, help="where to write; the README changes only for data/"
+    )
     options = parser.parse_args()
     if not options.check:
         # Imported late: selenium is needed only to record.

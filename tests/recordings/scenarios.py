@@ -1,6 +1,8 @@
-"""What the recorder does in our web applications: objectives and their steps, varied by a seed and nothing else.
+"""What the recorder does in our web applications: objectives and their steps, varied by a seed and
+nothing else.
 
-A scenario names its elements by CSS in the live page; ``work >> #save`` looks inside the frame with the id ``work``.
+A scenario names its elements by CSS in the live page; ``work >> #save`` looks inside the frame with
+the id ``work``.
 """
 
 from __future__ import annotations
@@ -24,14 +26,30 @@ TOPICS = {
     "ledger": "Accounting",
     "library": "Culture",
 }
-PEOPLE = ("Ann Lee", "Marek Dvořák", "Leila Osei", "Tobias Falk", "Rosa Quinn", "Ivo Anders", "Nia Bramwell")
-TOWNS = (("1071", "Amstelveld"), ("4020", "Lindau"), ("D02", "Ballymore"), ("8000", "Aabenraa"), ("1200", "Santa Luz"))
+PEOPLE = (
+    "Ann Lee",
+    "Marek Dvořák",
+    "Leila Osei",
+    "Tobias Falk",
+    "Rosa Quinn",
+    "Ivo Anders",
+    "Nia Bramwell",
+)
+TOWNS = (
+    ("1071", "Amstelveld"),
+    ("4020", "Lindau"),
+    ("D02", "Ballymore"),
+    ("8000", "Aabenraa"),
+    ("1200", "Santa Luz"),
+)
 COUNTRIES = ("Austria", "Belgium", "Denmark", "Ireland", "Netherlands", "Portugal")
 
 
 @dataclass(frozen=True, slots=True)
 class Do:
-    """One action to perform: ``kind``, the element's CSS in the live page (empty: none), the value, a description."""
+    """One action to perform: ``kind``, the element's CSS in the live page (empty: none), the value,
+    a description.
+    """
 
     kind: str
     at: str = ""
@@ -41,7 +59,9 @@ class Do:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One workflow to record; ``path`` is where it starts, ``reward`` is 1.0 when its objective is reached."""
+    """One workflow to record; ``path`` is where it starts, ``reward`` is 1.0 when its objective is
+    reached.
+    """
 
     workflow_id: str
     app: str
@@ -105,19 +125,36 @@ THINGS = {
     "plant-pot": "terracotta pot",
     "coat-hook": "row of coat hooks",
 }
-ROOM_OF = {"enamel-mug": "kitchen", "oak-board": "kitchen", "cast-pan": "kitchen", "desk-lamp": "study"}
-ROOM_OF |= {"note-book": "study", "wool-throw": "living", "plant-pot": "living", "coat-hook": "hall"}
+ROOM_OF = {
+    "enamel-mug": "kitchen",
+    "oak-board": "kitchen",
+    "cast-pan": "kitchen",
+    "desk-lamp": "study",
+}
+ROOM_OF |= {
+    "note-book": "study",
+    "wool-throw": "living",
+    "plant-pot": "living",
+    "coat-hook": "hall",
+}
 
 
 def shop_order(random: Random) -> Plot:
     """Buy one thing and fill in the whole checkout."""
     thing = random.choice(sorted(THINGS))
-    person, (postcode, town), country = random.choice(PEOPLE), random.choice(TOWNS), random.choice(COUNTRIES)
+    person, (postcode, town), country = (
+        random.choice(PEOPLE),
+        random.choice(TOWNS),
+        random.choice(COUNTRIES),
+    )
     mail = person.split()[0].lower() + "@post.example"
     objective = random.choice(
         (
             f"Order one {THINGS[thing]} for {person} and have it sent to {town}, {country}",
-            f"I need {a(THINGS[thing])} delivered to {person} in {town} ({country}), please place the order",
+            (
+                f"I need {a(THINGS[thing])} delivered to {person} in {town} ({country}), please "
+                f"place the order"
+            ),
             f"Buy the {THINGS[thing]} and check out as {person}",
         )
     )
@@ -161,7 +198,9 @@ def shop_menu(random: Random) -> Plot:
 
 def shop_search(random: Random) -> Plot:
     """Search, sort, narrow down, save one."""
-    word, thing = random.choice((("oak", "oak-board"), ("notebook", "note-book"), ("pot", "plant-pot")))
+    word, thing = random.choice(
+        (("oak", "oak-board"), ("notebook", "note-book"), ("pot", "plant-pot"))
+    )
     objective = random.choice(
         (
             f'Search for "{word}", show the cheapest first and save the {THINGS[thing]} for later',
@@ -207,7 +246,10 @@ def shop_voucher(random: Random) -> Plot:
 def shop_sold_out(random: Random) -> Plot:
     """Try to buy what is sold out, look around, give up."""
     thing, name, room = random.choice(
-        (("pour-kettle", "gooseneck kettle", "kitchen"), ("floor-pillow", "floor cushion", "living"))
+        (
+            ("pour-kettle", "gooseneck kettle", "kitchen"),
+            ("floor-pillow", "floor cushion", "living"),
+        )
     )
     steps = [
         Do("click", testid(f"add-{thing}"), description=f"Click the button below the {name}"),
@@ -216,13 +258,27 @@ def shop_sold_out(random: Random) -> Plot:
         click(testid("acc-delivery"), "Delivery"),
         click(testid("buy"), "Sold out"),
     ]
-    return random.choice((f"Order {a(name)}", f"Please get me one {name} as soon as possible")), f"/rooms/{room}", steps
+    return (
+        random.choice((f"Order {a(name)}", f"Please get me one {name} as soon as possible")),
+        f"/rooms/{room}",
+        steps,
+    )
 
 
 ISSUES = (
-    ("Lamps flicker when the fan starts", "Every lamp on the second floor flickers for a moment.", "bug", "high"),
+    (
+        "Lamps flicker when the fan starts",
+        "Every lamp on the second floor flickers for a moment.",
+        "bug",
+        "high",
+    ),
     ("Explain how to reset a lamp", "The manual only says how to add one.", "docs", "low"),
-    ("Loading a scene takes five seconds", "It was instant before the last update.", "speed", "high"),
+    (
+        "Loading a scene takes five seconds",
+        "It was instant before the last update.",
+        "speed",
+        "high",
+    ),
     ("Show the battery of remote switches", "A small icon in the list would do.", "idea", "normal"),
 )
 OPEN = (
@@ -284,7 +340,9 @@ def tracker_comment(random: Random) -> Plot:
 def tracker_assign(random: Random) -> Plot:
     """Give an issue to somebody through a dropdown made of divs."""
     number, title = random.choice(OPEN[:2])
-    login, name = random.choice((("noor", "Noor Haddad"), ("mira", "Mira Kovač"), ("jun", "Jun Okafor")))
+    login, name = random.choice(
+        (("noor", "Noor Haddad"), ("mira", "Mira Kovač"), ("jun", "Jun Okafor"))
+    )
     objective = random.choice(
         (
             f"Assign issue {number} to {name} and make it urgent",
@@ -317,7 +375,10 @@ def tracker_label(random: Random) -> Plot:
     ]
     return (
         random.choice(
-            (f'Close all open issues labelled "{label}"', f"We are done with every {label} issue, close them")
+            (
+                f'Close all open issues labelled "{label}"',
+                f"We are done with every {label} issue, close them",
+            )
         ),
         "/",
         steps,
@@ -344,7 +405,10 @@ HOTEL_ROOMS = {"attic": "Attic room", "quay": "Quay double", "garden": "Garden t
 def dates(month: int, first: int, last: int) -> list[Do]:
     """The clicks that choose two days, turning the calendar's page before."""
     turn = [click('button[aria-label="Month after"]', "Month after")] * MONTHS[month][2]
-    days = [Do("click", f'[data-date="{MONTHS[month][1]}-{d:02}"]', "", f"Choose day {d}") for d in (first, last)]
+    days = [
+        Do("click", f'[data-date="{MONTHS[month][1]}-{d:02}"]', "", f"Choose day {d}")
+        for d in (first, last)
+    ]
     return [*turn, *days]
 
 
@@ -355,8 +419,14 @@ def booking_plain(random: Random) -> Plot:
     room = random.choice(sorted(HOTEL_ROOMS))
     objective = random.choice(
         (
-            f"Book the {HOTEL_ROOMS[room].lower()} from {first} to {last} {MONTHS[month][0]} 2031 for {person}",
-            f"{person} wants to stay {last - first} nights from {MONTHS[month][0]} {first}, {HOTEL_ROOMS[room]} please",
+            (
+                f"Book the {HOTEL_ROOMS[room].lower()} from {first} to {last} {MONTHS[month][0]} "
+                f"2031 for {person}"
+            ),
+            (
+                f"{person} wants to stay {last - first} nights from {MONTHS[month][0]} {first}, "
+                f"{HOTEL_ROOMS[room]} please"
+            ),
         )
     )
     steps = [
@@ -373,8 +443,16 @@ def booking_plain(random: Random) -> Plot:
 def booking_family(random: Random) -> Plot:
     """Book for a family: steppers, extras, a wish."""
     first, person = random.choice((16, 18)), random.choice(PEOPLE)
-    extra, label = random.choice((("dog", "A basket for the dog"), ("breakfast", "Breakfast"), ("parking", "Parking")))
-    wish = random.choice(("A cot for the baby, please.", "We arrive by the last ferry.", "No feathers in the pillows."))
+    extra, label = random.choice(
+        (("dog", "A basket for the dog"), ("breakfast", "Breakfast"), ("parking", "Parking"))
+    )
+    wish = random.choice(
+        (
+            "A cot for the baby, please.",
+            "We arrive by the last ferry.",
+            "No feathers in the pillows.",
+        )
+    )
     steps = [
         *dates(0, first, first + 3),
         click('[data-step="children-plus"]', "More children"),
@@ -388,7 +466,8 @@ def booking_family(random: Random) -> Plot:
         click('[data-next="confirm"]', "Book"),
     ]
     objective = (
-        f"Reserve the family suite for {person}, two adults and a child, {first} April 2031, three nights, with "
+        f"Reserve the family suite for {person}, two adults and a child, {first} April "
+        "2031, three nights, with "
     )
     return objective + label.lower(), "/", steps
 
@@ -403,17 +482,34 @@ def booking_trouble(random: Random) -> Plot:
         Do("click", f'[data-date="2031-04-{first + 2}"]', "", f"Choose day {first + 2}"),
         click('[data-step="adults-plus"]', "More adults"),
         click('[data-next="rooms"]', "Show rooms"),
-        Do("click", 'button[aria-label="Choose Attic room"]', "", 'Click "Too small" of the attic room'),
+        Do(
+            "click",
+            'button[aria-label="Choose Attic room"]',
+            "",
+            'Click "Too small" of the attic room',
+        ),
         click('button[aria-label="Choose Family suite"]', "Choose"),
         click('input[name="rate"][value="saver"]', "Saver"),
         write("#guest-name", person, "Name"),
         write("#guest-mail", "three@mail.example", "Email"),
         press("Enter", "#guest-mail"),
     ]
-    return random.choice(("Book the cheapest room for three adults", f"Find {person} a room for three")), "/", steps
+    return (
+        random.choice(
+            ("Book the cheapest room for three adults", f"Find {person} a room for three")
+        ),
+        "/",
+        steps,
+    )
 
 
-LEDGER_CUSTOMERS = ("Alder & Finch Ltd", "Bramble Bakery", "Copper Lane School", "Dunmore Boats", "Elmside Clinic")
+LEDGER_CUSTOMERS = (
+    "Alder & Finch Ltd",
+    "Bramble Bakery",
+    "Copper Lane School",
+    "Dunmore Boats",
+    "Elmside Clinic",
+)
 WORK = (
     ("Oak shelves", "4", "120.50"),
     ("Window repair", "1", "340"),
@@ -459,7 +555,10 @@ def ledger_paid(random: Random) -> Plot:
     ]
     return (
         random.choice(
-            (f"Invoices {first} and {second} were paid today, mark them", f"Set {first} and {second} to paid")
+            (
+                f"Invoices {first} and {second} were paid today, mark them",
+                f"Set {first} and {second} to paid",
+            )
         ),
         "/",
         steps,
@@ -469,7 +568,9 @@ def ledger_paid(random: Random) -> Plot:
 def ledger_note(random: Random) -> Plot:
     """Open an invoice and leave a work note."""
     number = random.choice(("1044", "1046", "1048"))
-    note = random.choice(("Customer asked for two more weeks.", "Sent again by post.", "Agreed on the phone."))
+    note = random.choice(
+        ("Customer asked for two more weeks.", "Sent again by post.", "Agreed on the phone.")
+    )
     steps = [
         click("#bell", "Notices"),
         write("work >> #list_q", number, "Customer or number"),
@@ -480,7 +581,9 @@ def ledger_note(random: Random) -> Plot:
         click("work >> #back", "Back to the list"),
     ]
     return (
-        random.choice((f'Add the note "{note}" to invoice {number}', f"Please note on INV{number}: {note}")),
+        random.choice(
+            (f'Add the note "{note}" to invoice {number}', f"Please note on INV{number}: {note}")
+        ),
         "/",
         steps,
     )
@@ -498,12 +601,18 @@ def ledger_remind(random: Random) -> Plot:
         click("work >> #check_invoice_1047", "Select invoice 1047"),
         click("work >> #remind", "Send reminder"),
     ]
-    return random.choice((f"Send {who} a reminder for everything overdue", f"Remind {who} to pay")), "/", steps
+    return (
+        random.choice((f"Send {who} a reminder for everything overdue", f"Remind {who} to pay")),
+        "/",
+        steps,
+    )
 
 
 def library_hold(random: Random) -> Plot:
     """Search for a book and hold it."""
-    word, book, title = random.choice((("moon", "b7", "Moon Gardens"), ("salt", "b1", "The Salt Road North")))
+    word, book, title = random.choice(
+        (("moon", "b7", "Moon Gardens"), ("salt", "b1", "The Salt Road North"))
+    )
     place = random.choice(("harbour branch", "book bus"))
     steps = [
         write("#q", word, "Title, author or subject"),
@@ -515,7 +624,9 @@ def library_hold(random: Random) -> Plot:
         click('button[name="go"]', "Hold it"),
     ]
     return (
-        random.choice((f'Hold "{title}" for me at the {place}', f"I'd like to collect {title} at the {place}")),
+        random.choice(
+            (f'Hold "{title}" for me at the {place}', f"I'd like to collect {title} at the {place}")
+        ),
         "/",
         steps,
     )
@@ -536,7 +647,11 @@ def library_ask(random: Random) -> Plot:
     """Ask the librarians something."""
     card = str(random.randint(20000, 99999))
     question = random.choice(
-        ("Do you lend board games?", "Can I print in the harbour branch?", "Who repairs old bindings?")
+        (
+            "Do you lend board games?",
+            "Can I print in the harbour branch?",
+            "Who repairs old bindings?",
+        )
     )
     steps = [
         click("#ask", "Ask us"),
@@ -545,7 +660,12 @@ def library_ask(random: Random) -> Plot:
         click('button[name="send"]', "Send"),
     ]
     return (
-        random.choice((f'Ask the library: "{question}" My card is {card}', f"Find out: {question} (card {card})")),
+        random.choice(
+            (
+                f'Ask the library: "{question}" My card is {card}',
+                f"Find out: {question} (card {card})",
+            )
+        ),
         "/",
         steps,
     )
@@ -553,7 +673,9 @@ def library_ask(random: Random) -> Plot:
 
 def library_list(random: Random) -> Plot:
     """Put books on the reading list and take one off again."""
-    author, keep, drop = random.choice((("Anselm Duarte", "b4", "b8"), ("Priya Lindqvist", "b10", "b3")))
+    author, keep, drop = random.choice(
+        (("Anselm Duarte", "b4", "b8"), ("Priya Lindqvist", "b10", "b3"))
+    )
     steps = [
         choose('select[name="by"]', "author", "Search in"),
         write("#q", author, "Title, author or subject"),
@@ -582,8 +704,18 @@ PLOTS: dict[str, tuple[tuple[Callable[[Random], Plot], int, float], ...]] = {
         (tracker_give_up, 1, 0.0),
     ),
     "booking": ((booking_plain, 5, 1.0), (booking_family, 3, 1.0), (booking_trouble, 2, 1.0)),
-    "ledger": ((ledger_new, 4, 1.0), (ledger_paid, 3, 1.0), (ledger_note, 3, 1.0), (ledger_remind, 2, 1.0)),
-    "library": ((library_hold, 2, 1.0), (library_loans, 1, 0.0), (library_ask, 2, 1.0), (library_list, 2, 1.0)),
+    "ledger": (
+        (ledger_new, 4, 1.0),
+        (ledger_paid, 3, 1.0),
+        (ledger_note, 3, 1.0),
+        (ledger_remind, 2, 1.0),
+    ),
+    "library": (
+        (library_hold, 2, 1.0),
+        (library_loans, 1, 0.0),
+        (library_ask, 2, 1.0),
+        (library_list, 2, 1.0),
+    ),
 }
 """For each app: a plot, how many variations of it, and the reward they end with."""
 
@@ -591,7 +723,9 @@ PLOTS: dict[str, tuple[tuple[Callable[[Random], Plot], int, float], ...]] = {
 def scenarios() -> Iterator[Scenario]:
     """All scenarios, app by app, the plots of an app in turn; no objective twice."""
     for app, plots in PLOTS.items():
-        turns = [(plot, reward) for turn in range(9) for plot, times, reward in plots if turn < times]
+        turns = [
+            (plot, reward) for turn in range(9) for plot, times, reward in plots if turn < times
+        ]
         objectives: set[str] = set()
         for number, (plot, reward) in enumerate(turns, start=1):
             workflow_id = f"{app}-{number:02}"

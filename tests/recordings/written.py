@@ -1,4 +1,5 @@
-"""Finds elements in a snapshot as it was written, for the check only: independent of the project's own reader.
+"""Finds elements in a snapshot as it was written, for the check only: independent of the project's
+own reader.
 
 Python's html.parser yields the tags; a plain stack makes an lxml tree of them, frames included.
 """
@@ -12,12 +13,29 @@ from lxml import etree
 from lxml.cssselect import CSSSelector
 
 VOID: Final = frozenset(
-    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
+    {
+        "area",
+        "base",
+        "br",
+        "col",
+        "embed",
+        "hr",
+        "img",
+        "input",
+        "link",
+        "meta",
+        "param",
+        "source",
+        "track",
+        "wbr",
+    }
 )
 
 
 class TreeBuilder(HTMLParser):
-    """Builds ``root`` from the tags in their order; text, comments and declarations are left out."""
+    """Builds ``root`` from the tags in their order; text,
+    comments and declarations are left out.
+    """
 
     # Newer Pythons count iframe among these and would read an inlined frame as text.
     CDATA_CONTENT_ELEMENTS = ("script", "style")  # type: ignore[misc]
@@ -44,7 +62,9 @@ class TreeBuilder(HTMLParser):
             self.stack.pop()
 
     def handle_endtag(self, tag: str) -> None:
-        """Close the innermost element; a serialised live tree is balanced, anything else is an error."""
+        """Close the innermost element; a serialised live tree is balanced, anything else is an
+        error.
+        """
         if not self.stack or self.stack[-1].tag != tag:
             raise ValueError(f"</{tag}> closes nothing")
         self.stack.pop()
@@ -66,7 +86,9 @@ def matches(tree: etree._Element, kind: str, name: str, value: str) -> list[etre
         return list(CSSSelector(value)(tree))
     if kind == "xpath":
         found = tree.xpath(value)
-        return [e for e in found if isinstance(e, etree._Element)] if isinstance(found, list) else []
+        return (
+            [e for e in found if isinstance(e, etree._Element)] if isinstance(found, list) else []
+        )
     if kind == "attribute":
         return [e for e in tree.iter() if e.get(name) == value]
     raise ValueError(f"unknown locator kind: {kind}")

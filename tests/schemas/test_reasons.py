@@ -1,4 +1,5 @@
-"""Every reason for a drop is on one list, all that stand there are given by somebody, and each has a meaning.
+"""Every reason for a drop is on one list, all that stand there are given by somebody, and each has
+a meaning.
 
 That no other is given is proven by the type check: `schemas.reasons.Reason` is a type.
 """
@@ -27,18 +28,26 @@ def test_every_reason_on_the_list_is_given_somewhere() -> None:
             if path.name != "reasons.py":
                 nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
                 texts |= {
-                    node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)
+                    node.value
+                    for node in nodes
+                    if isinstance(node, ast.Constant) and isinstance(node.value, str)
                 }
     assert REASONS - texts == set()
 
 
 @pytest.mark.parametrize("build", ["own_build", "shared_build"])
-def test_what_builds_drop_has_reasons_on_the_list(build: str, request: pytest.FixtureRequest) -> None:
-    """Of the shipped and the real recordings: nothing in ledgers, quarantine and accounts says anything else."""
+def test_what_builds_drop_has_reasons_on_the_list(
+    build: str, request: pytest.FixtureRequest
+) -> None:
+    """Of the shipped and the real recordings: nothing in ledgers, quarantine and accounts says
+    anything else.
+    """
     out: Path = request.getfixturevalue(build)
     settled = account.settle(out)
     given = {drop["reason"] for counts in settled.units.values() for drop in counts["reasons"]}
-    given |= set(settled.counts.filter(pl.col("reason") != "")["reason"]) | set(account.quarantined(out)["reason"])
+    given |= set(settled.counts.filter(pl.col("reason") != "")["reason"]) | set(
+        account.quarantined(out)["reason"]
+    )
     assert given
     assert given - REASONS == set()
 

@@ -1,4 +1,6 @@
-"""BrowserGym episodes: what becomes a workflow, what is dropped, and that a pickle is only ever data."""
+"""BrowserGym episodes: what becomes a workflow, what is dropped, and that a pickle is only ever
+data.
+"""
 
 from __future__ import annotations
 
@@ -39,10 +41,15 @@ PAGE = '<body bid="1"><a bid="a1">Go</a></body>'
 THANKS = {"role": "user", "message": "Nice work, thank you!"}
 
 
-def record(step: int, act: str | None = "Go.\n\n```click('a1')```", /, **changes: Any) -> dict[str, Any]:
+def record(
+    step: int, act: str | None = "Go.\n\n```click('a1')```", /, **changes: Any
+) -> dict[str, Any]:
     """One JSONL record; ``obs__key`` changes the observation, a value of ... removes the key."""
     obs: dict[str, Any] = {
-        "chat_messages": [{"role": "assistant", "message": "Hi"}, {"role": "user", "message": "Buy tea"}],
+        "chat_messages": [
+            {"role": "assistant", "message": "Hi"},
+            {"role": "user", "message": "Buy tea"},
+        ],
         "goal_object": None,
         "last_action_error": "",
         "open_pages_urls": ["https://a.example/", f"https://b.example/{step}"],
@@ -65,7 +72,9 @@ def line(number: int, /, *action: str | None, **changes: Any) -> bytes:
 
 def read(path: Path, name: str = "") -> tuple[list[Workflow], Tally]:
     tally = Tally()
-    workflows = list(BrowserGym().read(InputShard(name or path.name, str(path), "browsergym", 0, ""), tally))
+    workflows = list(
+        BrowserGym().read(InputShard(name or path.name, str(path), "browsergym", 0, ""), tally)
+    )
     return workflows, tally
 
 
@@ -76,7 +85,9 @@ def read_lines(folder: Path, *lines: bytes) -> tuple[list[Workflow], Tally]:
 
 
 def reasons(tally: Tally) -> dict[str, str]:
-    """Record id (after the shard's name) -> reason; also checks that each id is read once and leaves once at most."""
+    """Record id (after the shard's name) -> reason; also checks that each id is read once and
+    leaves once at most.
+    """
     entries = [entry for entry in tally.entries if entry.unit == "record"]
     ids = Counter(entry.id for entry in entries if not entry.reason)
     gone = Counter(entry.id for entry in entries if entry.reason)
@@ -103,7 +114,9 @@ class StepInfo:
 
 @pytest.fixture
 def dump(monkeypatch: pytest.MonkeyPatch) -> Callable[..., bytes]:
-    """Pickles a record as BrowserGym does: a StepInfo of its own module, numpy under its old path."""
+    """Pickles a record as BrowserGym does: a StepInfo of its own module,
+    numpy under its old path.
+    """
     module = types.ModuleType("browsergym.experiments.loop")
     for name in ("browsergym", "browsergym.experiments"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
@@ -130,19 +143,29 @@ def folder_of(folder: Path, *files: bytes) -> Path:
     return path
 
 
-# --- an episode ------------------------------------------------------------------------------------------------
+# --- an episode
+# ------------------------------------------------------------------------------------------
 
 
 def test_an_episode_is_one_workflow(tmp_path: Path) -> None:
-    """Steps carry the observation before the action; the record without an action is dropped as end_state."""
+    """Steps carry the observation before the action; the record without an action is dropped as
+    end_state.
+    """
     end = line(2, None, reward=1, obs__chat_messages=[THANKS])
     [workflow], tally = read_lines(tmp_path, line(0), line(1, "```scroll(0, 200)```"), end)
-    assert (workflow.workflow_id, workflow.source, workflow.uid) == ("tea", "browsergym", "browsergym:tea")
+    assert (workflow.workflow_id, workflow.source, workflow.uid) == (
+        "tea",
+        "browsergym",
+        "browsergym:tea",
+    )
     assert (workflow.website, workflow.topic, workflow.origin) == ("", "", "tea.jsonl")
     assert [step.step_id for step in workflow.steps] == ["0", "1"]
     assert [step.url for step in workflow.steps] == ["https://b.example/0", "https://b.example/1"]
     assert [step.html for step in workflow.steps] == [PAGE, PAGE]
-    assert [(step.action.kind, step.action.value) for step in workflow.steps] == [("click", ""), ("scroll", "0 200")]
+    assert [(step.action.kind, step.action.value) for step in workflow.steps] == [
+        ("click", ""),
+        ("scroll", "0 200"),
+    ]
     assert {step.action.description for step in workflow.steps} == {""}
     assert workflow.steps[0].target == (Locator("attribute", "a1", name="bid"),)
     assert workflow.steps[1].target == ()
@@ -151,16 +174,29 @@ def test_an_episode_is_one_workflow(tmp_path: Path) -> None:
 
 
 def test_the_objective_is_the_users_not_the_verdict(tmp_path: Path) -> None:
-    """The last user message of the first record counts; what the task says as the user at the end does not."""
+    """The last user message of the first record counts; what the task says as the user at the end
+    does not.
+    """
     both = [{"role": "user", "message": "Hello"}, {"role": "user", "message": "Buy tea"}]
-    [workflow], _ = read_lines(tmp_path, line(0, obs__chat_messages=both), line(1, None, obs__chat_messages=[THANKS]))
+    [workflow], _ = read_lines(
+        tmp_path, line(0, obs__chat_messages=both), line(1, None, obs__chat_messages=[THANKS])
+    )
     assert workflow.objective == "Buy tea"
 
 
 @pytest.mark.parametrize(
     ("changes", "objective"),
     [
-        ({"obs__goal_object": [{"type": "text", "text": "Buy"}, {"type": "image"}, {"text": "tea"}]}, "Buy\ntea"),
+        (
+            {
+                "obs__goal_object": [
+                    {"type": "text", "text": "Buy"},
+                    {"type": "image"},
+                    {"text": "tea"},
+                ]
+            },
+            "Buy\ntea",
+        ),
         ({"obs__goal_object": "no list", "obs__goal": "Buy tea"}, "Buy tea"),
         ({"obs__goal_object": 7}, ""),
     ],
@@ -169,19 +205,27 @@ def test_without_a_user_message_the_goal_is_the_objective(
     tmp_path: Path, changes: dict[str, Any], objective: str
 ) -> None:
     """``goal_object`` comes next, then ``goal``; with none of them the objective stays empty."""
-    [workflow], _ = read_lines(tmp_path, line(0, obs__chat_messages=[THANKS | {"role": "infeasible"}], **changes))
+    [workflow], _ = read_lines(
+        tmp_path, line(0, obs__chat_messages=[THANKS | {"role": "infeasible"}], **changes)
+    )
     assert workflow.objective == objective
 
 
 def test_an_error_belongs_to_the_action_before(tmp_path: Path) -> None:
     """A step's error is the next record's last_action_error, the end state's included."""
-    lines = line(0), line(1, obs__last_action_error="no a1"), line(2, None, obs__last_action_error="late")
+    lines = (
+        line(0),
+        line(1, obs__last_action_error="no a1"),
+        line(2, None, obs__last_action_error="late"),
+    )
     [workflow], _ = read_lines(tmp_path, *lines)
     assert [step.error for step in workflow.steps] == ["no a1", "late"]
 
 
 def test_an_error_after_a_record_without_action_belongs_to_no_step(tmp_path: Path) -> None:
-    """Where no action was taken between two records, the later one's error is not the earlier step's."""
+    """Where no action was taken between two records, the later one's error is not the earlier
+    step's.
+    """
     lines = line(0), line(1, None), line(2, obs__last_action_error="stale"), line(3, None)
     [workflow], tally = read_lines(tmp_path, *lines)
     assert [(step.step_id, step.error) for step in workflow.steps] == [("0", ""), ("2", "")]
@@ -200,13 +244,17 @@ def test_an_error_after_a_record_without_action_belongs_to_no_step(tmp_path: Pat
     ],
 )
 def test_the_reward_is_the_sum(tmp_path: Path, rewards: list[Any], reward: float | None) -> None:
-    """BrowserGym's cum_reward; one that is missing counts as 0, one that is no finite number makes it unknown."""
+    """BrowserGym's cum_reward; one that is missing counts as 0, one that is no finite number makes
+    it unknown.
+    """
     lines = [line(i, None if i == 2 else "noop()", reward=value) for i, value in enumerate(rewards)]
     assert [workflow.reward for workflow in read_lines(tmp_path, *lines)[0]] == [reward]
 
 
 def test_without_the_end_state_the_reward_is_unknown(tmp_path: Path) -> None:
-    """The last action's reward and error would stand in a record that is not there: None and empty."""
+    """The last action's reward and error would stand in a record that is not there:
+    None and empty.
+    """
     [workflow], _ = read_lines(tmp_path, line(0), line(1, reward=1))
     assert (workflow.reward, workflow.steps[-1].error) == (None, "")
 
@@ -215,7 +263,11 @@ def test_a_null_observation_is_a_step_without_html(tmp_path: Path) -> None:
     """An action is history even where the page was not recorded."""
     lines = line(0), line(1, obs=None), line(2, None, obs=None)
     [workflow], tally = read_lines(tmp_path, *lines)
-    assert [(step.html, step.url, step.action.kind) for step in workflow.steps][1] == ("", "", "click")
+    assert [(step.html, step.url, step.action.kind) for step in workflow.steps][1] == (
+        "",
+        "",
+        "click",
+    )
     assert reasons(tally) == {"#line=3": "end_state"}
 
 
@@ -234,14 +286,22 @@ def test_missing_pages_give_no_url(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["tea.jsonl", "tea.jsonl.gz", "tea.jsonl.zst", "sub/tea.jsonl"])
 def test_the_name_is_the_files(tmp_path: Path, name: str) -> None:
-    """The workflow is named like its file, without folders and suffixes, however it is compressed."""
+    """The workflow is named like its file, without folders and suffixes,
+    however it is compressed.
+    """
     path = tmp_path / "any"
     data = line(0) + b"\r\n\n" + line(1, None)
-    pack: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "zst": zstandard.ZstdCompressor().compress}
+    pack: dict[str, Callable[[bytes], bytes]] = {
+        "gz": gzip.compress,
+        "zst": zstandard.ZstdCompressor().compress,
+    }
     path.write_bytes(pack.get(name.rsplit(".", 1)[-1], bytes)(data))
     [workflow], tally = read(path, name)
     assert (workflow.workflow_id, workflow.origin) == ("tea", name)
-    assert [entry.id for entry in tally.entries if not entry.reason] == [f"{name}#line=1", f"{name}#line=3"]
+    assert [entry.id for entry in tally.entries if not entry.reason] == [
+        f"{name}#line=1",
+        f"{name}#line=3",
+    ]
 
 
 def test_half_characters_are_mended_and_counted(tmp_path: Path, dump: Callable[..., bytes]) -> None:
@@ -262,7 +322,8 @@ def test_half_characters_are_mended_and_counted(tmp_path: Path, dump: Callable[.
         assert tally.odd == {("half_character", ""): 3}
 
 
-# --- holes -----------------------------------------------------------------------------------------------------
+# --- holes
+# ------------------------------------------------------------------------------------------
 
 BROKEN = [
     (b'{"step": 1, "obs": ', "truncated_json"),
@@ -282,17 +343,25 @@ BROKEN = [
 
 @pytest.mark.parametrize(("bad", "reason"), BROKEN)
 def test_a_broken_record_ends_the_episode(tmp_path: Path, bad: bytes, reason: str) -> None:
-    """Steps before the hole are kept, the record is quarantined as it was, what follows has an untrue history."""
+    """Steps before the hole are kept, the record is quarantined as it was, what follows has an
+    untrue history.
+    """
     after = line(2, obs__last_action_error="of step 1"), line(3, None, reward=1)
     [workflow], tally = read_lines(tmp_path, line(0), bad, *after)
     assert [(step.step_id, step.error) for step in workflow.steps] == [("0", "")]
     assert workflow.reward is None
-    assert reasons(tally) == {"#line=2": reason, "#line=3": "after_broken_record", "#line=4": "after_broken_record"}
+    assert reasons(tally) == {
+        "#line=2": reason,
+        "#line=3": "after_broken_record",
+        "#line=4": "after_broken_record",
+    }
     assert [(item.reason, item.raw) for item in tally.quarantined] == [(reason, bad)]
 
 
 @pytest.mark.parametrize(("numbers", "kept"), [((0, 2, 3), 1), ((0, 0, 1), 1), ((0, 1, 0), 2)])
-def test_a_missing_or_repeated_step_ends_the_episode(tmp_path: Path, numbers: tuple[int, ...], kept: int) -> None:
+def test_a_missing_or_repeated_step_ends_the_episode(
+    tmp_path: Path, numbers: tuple[int, ...], kept: int
+) -> None:
     """A record that can be read but is not the next step is dropped, and the rest after it."""
     [workflow], tally = read_lines(tmp_path, *(line(number) for number in numbers))
     assert len(workflow.steps) == kept
@@ -301,19 +370,27 @@ def test_a_missing_or_repeated_step_ends_the_episode(tmp_path: Path, numbers: tu
 
 
 def test_a_truncated_file_keeps_its_whole_lines(tmp_path: Path) -> None:
-    """Where a zstandard stream ends too early, the lines before are read and the rest is quarantined."""
-    whole = b"".join(line(number, obs__pruned_html=os.urandom(100_000).hex()) + b"\n" for number in range(9))
+    """Where a zstandard stream ends too early, the lines before are read and the rest is
+    quarantined.
+    """
+    whole = b"".join(
+        line(number, obs__pruned_html=os.urandom(100_000).hex()) + b"\n" for number in range(9)
+    )
     path = tmp_path / "tea.jsonl.zst"
     path.write_bytes(zstandard.ZstdCompressor().compress(whole)[:-200_000])
     [workflow], tally = read(path)
     kept = len(workflow.steps)
     assert 0 < kept < 9
     assert reasons(tally) == {f"#line={kept + 1}": "truncated_zstd"}
-    assert whole.startswith(tally.quarantined[0].raw, len(b"".join(whole.splitlines(keepends=True)[:kept])))
+    assert whole.startswith(
+        tally.quarantined[0].raw, len(b"".join(whole.splitlines(keepends=True)[:kept]))
+    )
 
 
 def test_an_episode_without_steps_is_quarantined(tmp_path: Path) -> None:
-    """No action, no workflow: quarantined under the shard's own name with the bytes of its readable records."""
+    """No action, no workflow: quarantined under the shard's own name with the bytes of its readable
+    records.
+    """
     end = line(0, None)
     workflows, tally = read_lines(tmp_path, end)
     assert not workflows
@@ -321,16 +398,26 @@ def test_an_episode_without_steps_is_quarantined(tmp_path: Path) -> None:
     assert tally.quarantined[0].raw == end
 
 
-@pytest.mark.parametrize(("lines", "raw"), [((), b""), ((b"{", line(1)), line(1)), ((line(3),), line(3))])
-def test_nothing_readable_is_no_workflow(tmp_path: Path, lines: tuple[bytes, ...], raw: bytes) -> None:
-    """An empty file, a hole at the beginning, a beginning that is missing: no workflow, and nothing lost."""
+@pytest.mark.parametrize(
+    ("lines", "raw"), [((), b""), ((b"{", line(1)), line(1)), ((line(3),), line(3))]
+)
+def test_nothing_readable_is_no_workflow(
+    tmp_path: Path, lines: tuple[bytes, ...], raw: bytes
+) -> None:
+    """An empty file, a hole at the beginning, a beginning that is missing: no workflow, and nothing
+    lost.
+    """
     workflows, tally = read_lines(tmp_path, *lines)
     assert not workflows
-    assert (tally.quarantined[-1].reason, tally.quarantined[-1].raw) == ("workflow_without_steps", raw)
+    assert (tally.quarantined[-1].reason, tally.quarantined[-1].raw) == (
+        "workflow_without_steps",
+        raw,
+    )
     assert len(reasons(tally)) == len(lines) + 1
 
 
-# --- actions ---------------------------------------------------------------------------------------------------
+# --- actions
+# ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -367,7 +454,9 @@ def test_nothing_readable_is_no_workflow(tmp_path: Path, lines: tuple[bytes, ...
     ],
 )
 def test_a_call_is_read(text: str, kind: str, bid: str | None, value: str) -> None:
-    """Each call gives our kind, the bid as target and the rest as value; defaults that are spelt out say nothing."""
+    """Each call gives our kind, the bid as target and the rest as value; defaults that are spelt
+    out say nothing.
+    """
     action, target, _ = parse_action(text)
     assert (action.kind, action.value, action.description) == (kind, value, "")
     assert target == (() if bid is None else (Locator("attribute", bid, "bid"),))
@@ -409,7 +498,9 @@ def test_every_call_is_read_by_its_parameters() -> None:
     ],
 )
 def test_anything_but_one_known_call_is_code(code: str) -> None:
-    """Several calls, unknown calls and arguments that are wrong or computed: no target, the code kept as it is."""
+    """Several calls, unknown calls and arguments that are wrong or computed: no target, the code
+    kept as it is.
+    """
     action, target, _ = parse_action(f"Now:\n```{code}```")
     assert (action.kind, action.value, target) == ("code", code, ())
 
@@ -432,16 +523,21 @@ def test_buttons_and_held_keys(text: str, button: str, held: tuple[str, ...]) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "kind"), [("teleport('a')", "teleport"), ("klick(x + 1)", "klick"), ("type('a')", "code")]
+    ("text", "kind"),
+    [("teleport('a')", "teleport"), ("klick(x + 1)", "klick"), ("type('a')", "code")],
 )
 def test_an_unknown_call_keeps_its_name(text: str, kind: str) -> None:
-    """A single call that BrowserGym does not have is a kind on no list; no other word of ours is taken for one."""
+    """A single call that BrowserGym does not have is a kind on no list; no other word of ours is
+    taken for one.
+    """
     assert parse_action(text) == (Action(kind, text), (), ())
 
 
 def test_a_drag_has_both_ends_and_an_empty_fill_clears() -> None:
     """Where a drag ends is located like its target; filling in nothing empties the field."""
-    assert parse_action("drag_and_drop('56', '498')").destination == (Locator("attribute", "498", "bid"),)
+    assert parse_action("drag_and_drop('56', '498')").destination == (
+        Locator("attribute", "498", "bid"),
+    )
     assert parse_action("fill('a', '')").action == Action("clear")
 
 
@@ -465,7 +561,8 @@ def test_an_overlong_call_is_unparsed() -> None:
     assert parse_action(f"fill('a', '{'x' * 1_000_000}')")[0].kind == "unparsed"
 
 
-# --- recognising -----------------------------------------------------------------------------------------------
+# --- recognising
+# ------------------------------------------------------------------------------------------
 
 LONG = "x" * 200_000
 
@@ -477,7 +574,10 @@ LONG = "x" * 200_000
         (b"\xef\xbb\xbf\n " + line(0), True),
         (json.dumps(dict(reversed(record(0).items()))).encode(), True),
         (line(0, obs__pruned_html=LONG), True),
-        (json.dumps({"obs": {"pruned_html": '{"' + LONG}, "action": None, "step": 0}).encode(), True),
+        (
+            json.dumps({"obs": {"pruned_html": '{"' + LONG}, "action": None, "step": 0}).encode(),
+            True,
+        ),
         (json.dumps({"action": "}" + LONG, "obs": {}, "step": 0}).encode(), False),
         (json.dumps({"a": {"step": 0, "obs": {"pruned_html": ""}, "action": ""}}).encode(), False),
         (json.dumps({"step": 0, "obs": {"pruned_html": ""}}).encode(), False),
@@ -488,25 +588,34 @@ LONG = "x" * 200_000
     ],
 )
 def test_jsonl_is_recognised_by_content(tmp_path: Path, start: bytes, is_ours: bool) -> None:
-    """Top-level keys decide; a first line cut at 64 KiB is known by the beginning of its observation."""
+    """Top-level keys decide; a first line cut at 64 KiB is known by the beginning of its
+    observation.
+    """
     path = tmp_path / "anything"
     path.write_bytes(start)
     assert BrowserGym().recognise(InputHead.of(path)) is is_ours
 
 
-@pytest.mark.parametrize(("name", "is_ours"), [("step_0.pkl.gz", True), ("step_x.pkl.gz", False), ("a.json", False)])
+@pytest.mark.parametrize(
+    ("name", "is_ours"), [("step_0.pkl.gz", True), ("step_x.pkl.gz", False), ("a.json", False)]
+)
 def test_a_folder_is_recognised_by_its_step_files(tmp_path: Path, name: str, is_ours: bool) -> None:
     """A folder with ``step_N.pkl.gz``; no file is opened for that."""
     (tmp_path / name).touch()
     assert BrowserGym().recognise(InputHead.of(tmp_path)) is is_ours
 
 
-# --- pickled episodes ------------------------------------------------------------------------------------------
+# --- pickled episodes
+# ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("protocol", range(2, 6))
-def test_a_folder_gives_what_the_jsonl_gives(tmp_path: Path, dump: Callable[..., bytes], protocol: int) -> None:
-    """The same records, pickled by protocol 2 to 5, give an equal workflow; more than ten steps stay in order."""
+def test_a_folder_gives_what_the_jsonl_gives(
+    tmp_path: Path, dump: Callable[..., bytes], protocol: int
+) -> None:
+    """The same records, pickled by protocol 2 to 5, give an equal workflow; more than ten steps
+    stay in order.
+    """
     records = [record(number, reward=0.25) for number in range(12)] + [record(12, None, reward=1)]
     [expected], _ = read_lines(tmp_path, *(json.dumps(fields).encode() for fields in records))
     path = folder_of(tmp_path, *(dump(fields, protocol) for fields in records))
@@ -519,10 +628,15 @@ def test_a_folder_gives_what_the_jsonl_gives(tmp_path: Path, dump: Callable[...,
 
 
 def test_unknown_keys_are_kept_and_counted(tmp_path: Path, dump: Callable[..., bytes]) -> None:
-    """What BrowserGym does not write is in meta of the step, of a record without action in the workflow's, and counted;
-    what it writes besides is left out. A value of a foreign class is none, and is counted as not kept.
+    """What BrowserGym does not write is in meta of the step, of a record without action in the
+    workflow's, and counted; what it writes besides is left out. A value of a foreign class is none,
+    and is counted as not kept.
     """
-    besides = {"obs__axtree_txt": "x" * 9_000, "obs__screenshot": [0] * 9_000, "agent_info": {"think": "no"}}
+    besides = {
+        "obs__axtree_txt": "x" * 9_000,
+        "obs__screenshot": [0] * 9_000,
+        "agent_info": {"think": "no"},
+    }
     records = [
         record(0, obs__latency=0.5, obs__tags={"a": [1]}, **besides), record(1, judge="x" * 5_000),
         record(2, None, verdict="good", obs__latency=1),
@@ -534,11 +648,13 @@ def test_unknown_keys_are_kept_and_counted(tmp_path: Path, dump: Callable[..., b
     ]
     assert json.loads(workflow.meta) == {"verdict": "good", "obs.latency": 1}
     assert tally.odd == {
-        ("unknown_key", "obs.latency"): 2, ("unknown_key", "obs.tags"): 1, ("unknown_key", "verdict"): 1,
+        ("unknown_key", "obs.latency"): 2, ("unknown_key", "obs.tags"): 1,
+        ("unknown_key", "verdict"): 1,
         ("unkept_value", "judge"): 1,
     }  # fmt: skip
     pickled = [
-        record(0, obs__latency=np.float64(0.5), obs__clock=StepTimestamps(), **besides), record(1, None),
+        record(0, obs__latency=np.float64(0.5), obs__clock=StepTimestamps(), **besides),
+        record(1, None),
     ]  # fmt: skip
     [workflow], tally = read(folder_of(tmp_path, *map(dump, pickled)))
     assert workflow.steps[0].meta == '{"obs.latency":0.5}'
@@ -546,16 +662,27 @@ def test_unknown_keys_are_kept_and_counted(tmp_path: Path, dump: Callable[..., b
 
 
 def test_the_goal_file_is_the_last_resort(tmp_path: Path, dump: Callable[..., bytes]) -> None:
-    """Without a user message the objective is read from goal_object.pkl.gz, which then is not dropped."""
-    path = folder_of(tmp_path, dump(record(0, obs__chat_messages=[])), dump(record(1, None, obs__chat_messages=())))
-    (path / "goal_object.pkl.gz").write_bytes(gzip.compress(pickle.dumps([{"type": "text", "text": "Buy tea"}])))
+    """Without a user message the objective is read from goal_object.pkl.gz, which then is not
+    dropped.
+    """
+    path = folder_of(
+        tmp_path,
+        dump(record(0, obs__chat_messages=[])),
+        dump(record(1, None, obs__chat_messages=())),
+    )
+    (path / "goal_object.pkl.gz").write_bytes(
+        gzip.compress(pickle.dumps([{"type": "text", "text": "Buy tea"}]))
+    )
     [workflow], tally = read(path)
     assert workflow.objective == "Buy tea"
     assert reasons(tally) == {"/step_1.pkl.gz": "end_state"}
     (path / "goal_object.pkl.gz").write_bytes(b"cposix\nsystem\n.")
     [workflow], tally = read(path)
     assert workflow.objective == ""
-    assert reasons(tally) == {"/step_1.pkl.gz": "end_state", "/goal_object.pkl.gz": "hostile_pickle"}
+    assert reasons(tally) == {
+        "/step_1.pkl.gz": "end_state",
+        "/goal_object.pkl.gz": "hostile_pickle",
+    }
 
 
 def test_a_broken_pickle_ends_the_episode(tmp_path: Path, dump: Callable[..., bytes]) -> None:
@@ -564,7 +691,10 @@ def test_a_broken_pickle_ends_the_episode(tmp_path: Path, dump: Callable[..., by
     path = folder_of(tmp_path, good[0], good[1][:-40], good[2])
     [workflow], tally = read(path)
     assert len(workflow.steps) == 1
-    assert reasons(tally) == {"/step_1.pkl.gz": "broken_pickle", "/step_2.pkl.gz": "after_broken_record"}
+    assert reasons(tally) == {
+        "/step_1.pkl.gz": "broken_pickle",
+        "/step_2.pkl.gz": "after_broken_record",
+    }
     assert tally.quarantined[0].raw == (path / "step_1.pkl.gz").read_bytes()
 
 
@@ -574,7 +704,10 @@ def test_a_missing_step_file_ends_the_episode(tmp_path: Path, dump: Callable[...
     (path / "step_1.pkl.gz").unlink()
     [workflow], tally = read(path)
     assert len(workflow.steps) == 1
-    assert reasons(tally) == {"/step_2.pkl.gz": "step_out_of_order", "/step_3.pkl.gz": "after_broken_record"}
+    assert reasons(tally) == {
+        "/step_2.pkl.gz": "step_out_of_order",
+        "/step_3.pkl.gz": "after_broken_record",
+    }
 
 
 @pytest.mark.parametrize(
@@ -602,14 +735,17 @@ def test_a_truncated_gzip_is_named(tmp_path: Path, dump: Callable[..., bytes]) -
 
 
 @pytest.mark.parametrize("limit", ["MAX_PICKLE_BYTES", "MAX_OPCODES"])
-def test_a_gzip_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+def test_a_gzip_bomb_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
     """Decompressing stops at a bound, and so does reading opcodes."""
     monkeypatch.setattr(pickles, limit, 100_000)
     path = folder_of(tmp_path, b"(" * 1_000_000)
     assert read(path)[1].quarantined[0].reason == "pickle_too_large"
 
 
-# --- hostile pickles -------------------------------------------------------------------------------------------
+# --- hostile pickles
+# ------------------------------------------------------------------------------------------
 
 
 class Call:
@@ -626,8 +762,9 @@ class Call:
 
 
 def gadgets(sentinel: Path) -> dict[str, tuple[Any, str]]:
-    """Objects whose unpickling would run something, most to create ``sentinel``; the name that is reported, or empty
-    where what is not run could be of any framework: that is read, and is no step.
+    """Objects whose unpickling would run something, most to create ``sentinel``; the name that is
+    reported, or empty where what is not run could be of any framework: that is read, and is no
+    step.
     """
     command = f"touch {sentinel}"
     script = f"open({str(sentinel)!r}, 'w')"
@@ -659,12 +796,16 @@ NO_STEP = "the pickle is no StepInfo"
 @pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize("name", gadgets(Path("x")))
 def test_no_gadget_runs(tmp_path: Path, name: str, protocol: int) -> None:
-    """Nothing is executed, and the record is quarantined, by name where the file asks for what runs programs."""
+    """Nothing is executed, and the record is quarantined, by name where the file asks for what runs
+    programs.
+    """
     sentinel = tmp_path / "sentinel"
     gadget, wanted = gadgets(sentinel)[name]
     _, tally = read(folder_of(tmp_path, pickle.dumps(gadget, protocol)))
     first = tally.quarantined[0]
-    assert (first.reason, first.detail) == (("hostile_pickle", wanted) if wanted else ("wrong_type", NO_STEP))
+    assert (first.reason, first.detail) == (
+        ("hostile_pickle", wanted) if wanted else ("wrong_type", NO_STEP)
+    )
     assert not sentinel.exists()
 
 
@@ -683,14 +824,18 @@ def test_no_gadget_runs(tmp_path: Path, name: str, protocol: int) -> None:
     ],
 )
 def test_nothing_outside_the_file_is_reached(data: bytes, detail: str) -> None:
-    """Names of what runs programs, persistent ids, extension codes and buffers: all refused by name."""
+    """Names of what runs programs, persistent ids, extension codes and buffers: all refused by
+    name.
+    """
     with pytest.raises(RecordError, match="hostile_pickle") as caught:
         loads(data)
     assert detail in caught.value.detail
 
 
 def test_a_name_is_only_a_name() -> None:
-    """Calling, building and changing what a file names makes inert records; no class is looked up, ours included."""
+    """Calling, building and changing what a file names makes inert records; no class is looked up,
+    ours included.
+    """
     value = loads(b"cnumpy\nndarray\n(I9999999999\ntR}S'shape'\nI1\nsb.")
     assert (value.name, value.args, value.state) == ("numpy.ndarray", (9999999999,), {"shape": 1})
     assert loads(b"cetl.inputs.pickles\nload\n.").name == "etl.inputs.pickles.load"
@@ -703,7 +848,9 @@ def test_a_name_is_only_a_name() -> None:
 
 
 def test_deep_and_shared_structures_cost_no_stack() -> None:
-    """A million nested tuples are read; what has a key whose hash would take for ever is left out."""
+    """A million nested tuples are read;
+    what has a key whose hash would take for ever is left out.
+    """
     assert isinstance(loads(b"N" + b"\x85" * 1_000_000 + b"."), tuple)
     doubled = b")" + b"".join(b"q" + bytes([i]) + b"h" + bytes([i]) + b"\x86" for i in range(100))
     assert loads(b"}S'a'\nI1\ns" + doubled + b"Ns.") == {"a": 1}
@@ -722,12 +869,20 @@ class Discussion(dict[Any, Any]):
 
 
 @pytest.mark.parametrize("protocol", range(2, 6))
-def test_foreign_classes_stay_unread(tmp_path: Path, dump: Callable[..., bytes], protocol: int) -> None:
+def test_foreign_classes_stay_unread(
+    tmp_path: Path, dump: Callable[..., bytes], protocol: int
+) -> None:
     """Objects of any package cost nothing; the step itself may be of any module's StepInfo."""
-    records = [record(0, agent_info=Discussion()), record(1, None, agent_info={Colour.RED: Discussion()})]
+    records = [
+        record(0, agent_info=Discussion()),
+        record(1, None, agent_info={Colour.RED: Discussion()}),
+    ]
     data = [dump(fields, protocol) for fields in records]
     assert all(b"Discussion" in each for each in data)
-    moved = [each.replace(b"browsergym.experiments.loop", b"agentlab22.experiments.loop") for each in data]
+    moved = [
+        each.replace(b"browsergym.experiments.loop", b"agentlab22.experiments.loop")
+        for each in data
+    ]
     for name, files in (("old", data), ("new", moved)):
         (tmp_path / name).mkdir()
         [workflow], tally = read(folder_of(tmp_path / name, *files))
@@ -762,8 +917,16 @@ def test_small_numbers_of_numpy_are_decoded(value: Any, protocol: int) -> None:
 
 
 def test_other_arrays_stay_inert() -> None:
-    """Large arrays, arrays of objects, texts or several dimensions, and malformed ones are not decoded."""
-    for value in (np.zeros(5000), np.array([None]), np.array(["a"]), np.zeros((2, 2)), np.datetime64("2020")):
+    """Large arrays, arrays of objects, texts or several dimensions, and malformed ones are not
+    decoded.
+    """
+    for value in (
+        np.zeros(5000),
+        np.array([None]),
+        np.array(["a"]),
+        np.zeros((2, 2)),
+        np.datetime64("2020"),
+    ):
         assert isinstance(plain(loads(pickle.dumps(value))), Instance)
     assert isinstance(plain(Instance("numpy.core.multiarray.scalar", (1,))), Instance)
     dtype = Instance("numpy.dtype", ("i8",))
@@ -782,7 +945,8 @@ def test_values_are_read_as_python_reads_them() -> None:
     assert sorted(loads(pickle.dumps({1, 2}, 4))) == [1, 2]
 
 
-# --- real episodes ---------------------------------------------------------------------------------------------
+# --- real episodes
+# ------------------------------------------------------------------------------------------
 
 
 def elements(folder: Path) -> tuple[int, Counter[str]]:
@@ -807,13 +971,27 @@ def elements(folder: Path) -> tuple[int, Counter[str]]:
 
 
 def test_workarena(shared: Path) -> None:
-    """Of 41 WorkArena episodes' 506 element actions 493 are in the page once; 116 failed, 105 of those found."""
+    """Of 41 WorkArena episodes' 506 element actions 493 are in the page once; 116 failed, 105 of
+    those found.
+    """
     workflows, count = elements(shared / "data/browsergym_workarena/episodes_jsonl")
     assert (workflows, count["no reward"]) == (41, 16)
     assert (count["steps"], count["element"], count["found"]) == (736, 506, 493)
     assert (count["failed"], count["found, failed"]) == (116, 105)
-    kinds = {"click": 311, "scroll": 203, "press": 89, "select": 44, "type": 44, "focus": 15, "hover": 3}
-    assert {kind: count[kind] for kind in (*kinds, "code", "unparsed")} == {**kinds, "code": 0, "unparsed": 0}
+    kinds = {
+        "click": 311,
+        "scroll": 203,
+        "press": 89,
+        "select": 44,
+        "type": 44,
+        "focus": 15,
+        "hover": 3,
+    }
+    assert {kind: count[kind] for kind in (*kinds, "code", "unparsed")} == {
+        **kinds,
+        "code": 0,
+        "unparsed": 0,
+    }
 
 
 def test_webarena(shared: Path) -> None:
@@ -830,7 +1008,9 @@ def test_recorded_pickles_equal_their_jsonl(shared: Path) -> None:
     for folder in folders:
         assert BrowserGym().recognise(InputHead.of(folder))
         [pickled], tally = read(folder)
-        [derived], _ = read(base / "episodes_jsonl" / f"{folder.name}.jsonl.zst", f"{folder.name}.jsonl")
+        [derived], _ = read(
+            base / "episodes_jsonl" / f"{folder.name}.jsonl.zst", f"{folder.name}.jsonl"
+        )
         assert replace(pickled, origin="") == replace(derived, origin="")
         assert not tally.quarantined
 

@@ -1,4 +1,6 @@
-"""What is said of a format is what its source reads: its keys, its example, its page, its JSON Schema."""
+"""What is said of a format is what its source reads: its keys, its example, its page, its JSON
+Schema.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,11 @@ def written(format: Format, folder: Path, records: list[Any] | None = None) -> P
 
 def records_of(format: Format) -> list[Any]:
     text = format.example
-    return list(json.loads(text)) if text.startswith("[") else [json.loads(line) for line in text.splitlines()]
+    return (
+        list(json.loads(text))
+        if text.startswith("[")
+        else [json.loads(line) for line in text.splitlines()]
+    )
 
 
 def read(path: Path) -> tuple[str, list[Any], Tally]:
@@ -57,7 +63,9 @@ def test_every_source_is_described() -> None:
 
 
 def test_examples_give_samples(tmp_path: Path) -> None:
-    """`stepmill example` of each format is read by its source as a whole, and every step of it becomes a sample."""
+    """`stepmill example` of each format is read by its source as a whole, and every step of it
+    becomes a sample.
+    """
     steps = 0
     for name, format in FORMATS.items():
         (tmp_path / "in" / name).mkdir(parents=True)
@@ -66,7 +74,11 @@ def test_examples_give_samples(tmp_path: Path) -> None:
         assert (found, tally.quarantined) == (name, [])
         steps += sum(len(workflow.steps) for workflow in recorded)
     builds.build([tmp_path / "in"], tmp_path / "out")
-    assert read_json(tmp_path / "out" / "dataset" / "manifest.json")["totals"]["samples"] == steps > len(FORMATS)
+    assert (
+        read_json(tmp_path / "out" / "dataset" / "manifest.json")["totals"]["samples"]
+        == steps
+        > len(FORMATS)
+    )
     sources = {sample.source for sample in builds.samples(tmp_path / "out").values()}
     assert sources == set(FORMATS)
 
@@ -98,8 +110,8 @@ def without(record: Any, path: str) -> Iterator[Any]:
 
 @JSON
 def test_required_keys_are_those_without_which_nothing_is_read(tmp_path: Path, name: str) -> None:
-    """A record of the example that lacks a required key is no longer read as before: it is in no known format, or
-    quarantined, or drops its workflow; without another key it still is read.
+    """A record of the example that lacks a required key is no longer read as before: it is in no
+    known format, or quarantined, or drops its workflow; without another key it still is read.
     """
     format = FORMATS[name]
     records = records_of(format)
@@ -125,7 +137,11 @@ def test_keys_are_those_of_the_sources() -> None:
     assert keys(ours, "") == set(workflows.WORKFLOW)
     assert keys(ours, "steps[]") == set(workflows.STEP)
     assert keys(ours, "steps[].action") == set(workflows.ACTION)
-    assert keys(ours, "steps[].target[]") == keys(ours, "steps[].destination[]") == set(workflows.LOCATOR)
+    assert (
+        keys(ours, "steps[].target[]")
+        == keys(ours, "steps[].destination[]")
+        == set(workflows.LOCATOR)
+    )
     assert scribe.NAMES == scribe.NAMES
     assert keys(FORMATS["scribe"], "") == scribe.COLUMNS
     tasks = FORMATS["mind2web"]
@@ -150,14 +166,18 @@ def test_the_words_for_actions_mean_what_the_table_says(name: str) -> None:
 def test_the_page_in_docs_is_what_the_command_prints(name: str) -> None:
     """docs/formats/NAME.md is the output of `stepmill schema NAME`; its table has every key."""
     page = (builds.ROOT / "docs" / "formats" / f"{name}.md").read_text("utf-8")
-    assert page == schema.page(FORMATS[name]) + "\n", f"stepmill schema {name} > docs/formats/{name}.md"
+    assert page == schema.page(FORMATS[name]) + "\n", (
+        f"stepmill schema {name} > docs/formats/{name}.md"
+    )
     table = re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)[: len(FORMATS[name].fields)]
     assert [row.split("`")[1] for row in table] == [field.path for field in FORMATS[name].fields]
 
 
 @JSON
 def test_the_json_schema_takes_the_example_and_nothing_without_a_required_key(name: str) -> None:
-    """The schema is one; each record of the example is valid, and no longer so without a required key."""
+    """The schema is one; each record of the example is valid, and no longer so without a required
+    key.
+    """
     library: Any = importlib.import_module("jsonschema")
     format = FORMATS[name]
     made = schema.json_schema(format)

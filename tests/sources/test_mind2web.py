@@ -21,7 +21,9 @@ from schemas.workflow import Action, Locator, Step, Workflow
 
 
 def candidate(node: str, **more: bool) -> dict[str, Any]:
-    attributes = orjson.dumps({"backend_node_id": node, "data_pw_testid_buckeye_candidate": "1"}).decode()
+    attributes = orjson.dumps(
+        {"backend_node_id": node, "data_pw_testid_buckeye_candidate": "1"}
+    ).decode()
     return {"tag": "a", "attributes": attributes, "backend_node_id": node, **more}
 
 
@@ -30,7 +32,11 @@ def action(uid: str, op: str = "CLICK", value: str = "", **more: Any) -> dict[st
         "action_uid": uid,
         "raw_html": f"<a>{uid}</a>",
         "cleaned_html": "<b></b>",
-        "operation": {"op": "CLICK" if op in {"HOVER", "ENTER"} else op, "original_op": op, "value": value},
+        "operation": {
+            "op": "CLICK" if op in {"HOVER", "ENTER"} else op,
+            "original_op": op,
+            "value": value,
+        },
         "pos_candidates": [candidate("7", is_original_target=True, is_top_level_target=True)],
         "neg_candidates": [candidate("8")],
         **more,
@@ -77,7 +83,9 @@ def refusal(path: Path, record: Any) -> tuple[str, str]:
 
 
 def test_a_task_becomes_a_workflow(tmp_path: Path) -> None:
-    """Ids, objective, website and topic come from the task; the page is raw_html; there is no URL."""
+    """Ids, objective, website and topic come from the task; the page is raw_html;
+    there is no URL.
+    """
     workflow = read_one(tmp_path / "x.json", task([action("u1")]))
     assert workflow == Workflow(
         "t1",
@@ -96,7 +104,9 @@ def node(value: str) -> Locator:
 
 @pytest.mark.parametrize("raw", [None, "", ...])
 def test_cleaned_html_stands_in(tmp_path: Path, raw: Any) -> None:
-    """cleaned_html is the page where raw_html is missing, null or empty; without either the page is empty."""
+    """cleaned_html is the page where raw_html is missing, null or empty; without either the page is
+    empty.
+    """
     one = action("u", raw_html=raw)
     if raw is ...:
         del one["raw_html"]
@@ -117,16 +127,26 @@ def test_cleaned_html_stands_in(tmp_path: Path, raw: Any) -> None:
     ],
 )
 def test_kinds_of_action(tmp_path: Path, op: str, value: str, expected: Action) -> None:
-    """original_op decides before op, which calls HOVER and ENTER clicks; the value is the operation's."""
-    assert read_one(tmp_path / "x", task([action("u", op, value)], action_reprs=[])).steps[0].action == expected
+    """original_op decides before op, which calls HOVER and ENTER clicks; the value is the
+    operation's.
+    """
+    assert (
+        read_one(tmp_path / "x", task([action("u", op, value)], action_reprs=[])).steps[0].action
+        == expected
+    )
     without = action("u", operation={"op": "SELECT", "value": None})
-    assert read_one(tmp_path / "x", task([without], action_reprs=[])).steps[0].action == Action("select")
+    assert read_one(tmp_path / "x", task([without], action_reprs=[])).steps[0].action == Action(
+        "select"
+    )
 
 
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("[searchbox]  Find a location -> TYPE: Boston", 'Type "Boston" in the searchbox "Find a location"'),
+        (
+            "[searchbox]  Find a location -> TYPE: Boston",
+            'Type "Boston" in the searchbox "Find a location"',
+        ),
         ("[combobox]  Time -> SELECT: 5:00 PM", 'Select "5:00 PM" in the combobox "Time"'),
         ("[svg]   -> CLICK", "Click the svg"),
         ("[button]  a -> b\n c -> CLICK", 'Click the button "a -> b c"'),
@@ -139,18 +159,27 @@ def test_kinds_of_action(tmp_path: Path, op: str, value: str, expected: Action) 
 )
 def test_descriptions_are_sentences(tmp_path: Path, line: Any, sentence: str) -> None:
     """The annotators' line becomes a sentence; one of another shape stays as it is."""
-    assert read_one(tmp_path / "x", task([action("u")], action_reprs=[line])).steps[0].action.description == sentence
+    assert (
+        read_one(tmp_path / "x", task([action("u")], action_reprs=[line]))
+        .steps[0]
+        .action.description
+        == sentence
+    )
 
 
 @pytest.mark.parametrize("reprs", [None, [], ["[a] b -> CLICK"], "[a]"])
 def test_lines_that_do_not_match_the_actions(tmp_path: Path, reprs: Any) -> None:
-    """With more or fewer lines than actions nobody knows whose line it is: the descriptions are empty."""
+    """With more or fewer lines than actions nobody knows whose line it is: the descriptions are
+    empty.
+    """
     workflow = read_one(tmp_path / "x", task([action("u"), action("v")], action_reprs=reprs))
     assert [step.action.description for step in workflow.steps] == ["", ""]
 
 
 def test_the_target_lists_the_best_candidate_first(tmp_path: Path) -> None:
-    """The element that was hit comes first, then the top-level one, then the others as recorded, each once."""
+    """The element that was hit comes first, then the top-level one, then the others as recorded,
+    each once.
+    """
     candidates = [
         candidate("1", is_original_target=False, is_top_level_target=False),
         candidate("2", is_original_target=False, is_top_level_target=True),
@@ -164,7 +193,9 @@ def test_the_target_lists_the_best_candidate_first(tmp_path: Path) -> None:
 
 
 def test_json_strings_are_read_like_objects(tmp_path: Path) -> None:
-    """Operation, candidates and their attributes may be strings of JSON; the node's id may be in the attributes."""
+    """Operation, candidates and their attributes may be strings of JSON; the node's id may be in
+    the attributes.
+    """
     one = action("u", "TYPE", "x")
     packed = one | {
         "operation": orjson.dumps(one["operation"]).decode(),
@@ -185,11 +216,27 @@ def test_json_strings_are_read_like_objects(tmp_path: Path) -> None:
         (task({}, action_reprs=[]), "wrong_type", "actions: an object, expected a list"),
         (task([7]), "wrong_type", "actions[0]: a number, expected an object"),
         (task([action("a")], annotation_id=None), "missing_field", "annotation_id: missing"),
-        (task([action("a")], confirmed_task=3), "wrong_type", "confirmed_task: a number, expected a string"),
-        (task([action("a"), action("b", operation=None)]), "missing_field", "actions[1].operation: missing"),
+        (
+            task([action("a")], confirmed_task=3),
+            "wrong_type",
+            "confirmed_task: a number, expected a string",
+        ),
+        (
+            task([action("a"), action("b", operation=None)]),
+            "missing_field",
+            "actions[1].operation: missing",
+        ),
         (task([action("a", operation={})]), "missing_field", "actions[0].operation.op: missing"),
-        (task([action("a", raw_html=3)]), "wrong_type", "actions[0].raw_html: a number, expected a string"),
-        (task([action("a", pos_candidates="x")]), "wrong_type", "actions[0].pos_candidates: a string, expected a list"),
+        (
+            task([action("a", raw_html=3)]),
+            "wrong_type",
+            "actions[0].raw_html: a number, expected a string",
+        ),
+        (
+            task([action("a", pos_candidates="x")]),
+            "wrong_type",
+            "actions[0].pos_candidates: a string, expected a list",
+        ),
         (
             task([action("a", pos_candidates=[{"tag": "a"}])]),
             "missing_field",
@@ -199,7 +246,9 @@ def test_json_strings_are_read_like_objects(tmp_path: Path) -> None:
     ],
 )
 def test_broken_tasks(tmp_path: Path, record: Any, reason: str, detail: str) -> None:
-    """A task that cannot be read is quarantined with its bytes, a reason and the path of the value."""
+    """A task that cannot be read is quarantined with its bytes,
+    a reason and the path of the value.
+    """
     assert refusal(tmp_path / "x.json", record) == (reason, detail)
 
 
@@ -236,16 +285,22 @@ def flat_rows() -> list[dict[str, Any]]:
         one["operation"] = orjson.dumps(one["operation"]).decode()
         for key in ("pos_candidates", "neg_candidates"):
             one[key] = [orjson.dumps(item).decode() for item in one[key]]
-        row = task([], annotation_id=task_id, action_reprs=reprs, target_action_index=str(index), **one)
+        row = task(
+            [], annotation_id=task_id, action_reprs=reprs, target_action_index=str(index), **one
+        )
         del row["actions"]
         rows.append(row)
     return rows
 
 
 def test_rows_of_one_action(tmp_path: Path) -> None:
-    """Rows of one action each, as in Multimodal-Mind2Web's Parquet, are put together by task and ordered by index."""
+    """Rows of one action each, as in Multimodal-Mind2Web's Parquet, are put together by task and
+    ordered by index.
+    """
     rows = flat_rows()
-    pq.write_table(pa.Table.from_pylist([row | {"screenshot": b"\xff"} for row in rows]), tmp_path / "parquet")
+    pq.write_table(
+        pa.Table.from_pylist([row | {"screenshot": b"\xff"} for row in rows]), tmp_path / "parquet"
+    )
     write(tmp_path / "lines", b"".join(orjson.dumps(row) + b"\n" for row in rows))
     for name in ("parquet", "lines"):
         workflows, tally = read(tmp_path / name)
@@ -257,7 +312,9 @@ def test_rows_of_one_action(tmp_path: Path) -> None:
             Action("type", "x", 'Type "x" in the b "two"'),
         ]
         assert first.steps[0].target == (node("7"),)
-        assert [entry.parent for entry in tally.entries] == [f"mind2web:{row['annotation_id']}" for row in rows]
+        assert [entry.parent for entry in tally.entries] == [
+            f"mind2web:{row['annotation_id']}" for row in rows
+        ]
         assert not tally.quarantined
 
 
@@ -274,7 +331,9 @@ def test_repeated_rows_of_an_action(tmp_path: Path) -> None:
 
 
 def test_recognition_from_content(tmp_path: Path) -> None:
-    """Tasks and rows are recognised in any order of keys, also where the first one is larger than the head."""
+    """Tasks and rows are recognised in any order of keys, also where the first one is larger than
+    the head.
+    """
     big = action("u", raw_html="<p>}{</p>" * 9000)
     turned = {key: big[key] for key in ("raw_html", "action_uid")}
     flat = flat_rows()[0] | {"raw_html": big["raw_html"]}
@@ -289,7 +348,9 @@ def test_recognition_from_content(tmp_path: Path) -> None:
     ]
     for record in records:
         for option in (0, orjson.OPT_INDENT_2):
-            assert Mind2Web().recognise(InputHead.of(write(tmp_path / "x", orjson.dumps([record], option=option))))
+            assert Mind2Web().recognise(
+                InputHead.of(write(tmp_path / "x", orjson.dumps([record], option=option)))
+            )
         assert Mind2Web().recognise(InputHead.of(write(tmp_path / "x", orjson.dumps(record))))
     pq.write_table(pa.Table.from_pylist(flat_rows()), tmp_path / "x")
     assert Mind2Web().recognise(InputHead.of(tmp_path / "x"))
@@ -297,12 +358,19 @@ def test_recognition_from_content(tmp_path: Path) -> None:
 
 def test_other_content_is_not_recognised(tmp_path: Path) -> None:
     """One shared name is not enough where the whole record is seen."""
-    for data in (b"", b"[]", b'[{"website": "x", "task": "y", "actions": [["CLICK"]]}]', b'{"confirmed_task": "x"}'):
+    for data in (
+        b"",
+        b"[]",
+        b'[{"website": "x", "task": "y", "actions": [["CLICK"]]}]',
+        b'{"confirmed_task": "x"}',
+    ):
         assert not Mind2Web().recognise(InputHead.of(write(tmp_path / "x", data)))
 
 
 def test_the_real_task(shared: Path) -> None:
-    """The real task gives 11 steps, each with its page and a target whose node id is in the page exactly once."""
+    """The real task gives 11 steps, each with its page and a target whose node id is in the page
+    exactly once.
+    """
     path = shared / "data" / "mind2web" / "exploretock_7bda9645.json.zst"
     assert Mind2Web().recognise(InputHead.of(path))
     (workflow,), tally = read(path)
@@ -315,11 +383,15 @@ def test_the_real_task(shared: Path) -> None:
         assert locator.name == "backend_node_id"
         assert len(re.findall(f'backend_node_id="{locator.value}"', step.html)) == 1
     assert [step.action.kind for step in workflow.steps].count("click") == 7
-    assert workflow.steps[2].action == Action("type", "Boston", 'Type "Boston" in the searchbox "Find a location"')
+    assert workflow.steps[2].action == Action(
+        "type", "Boston", 'Type "Boston" in the searchbox "Find a location"'
+    )
 
 
 def test_real_objectives_without_actions(shared: Path) -> None:
-    """805 objectives without actions are recognised and quarantined one by one as workflow_without_steps."""
+    """805 objectives without actions are recognised and quarantined one by one as
+    workflow_without_steps.
+    """
     path = shared / "data" / "mind2web" / "objectives_processed.0-804.json.zst"
     assert Mind2Web().recognise(InputHead.of(path))
     workflows, tally = read(path)

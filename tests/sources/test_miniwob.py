@@ -1,4 +1,6 @@
-"""MiniWoB++ demos: raw browser events become steps, nothing read is lost, unreadable demos are kept with a reason."""
+"""MiniWoB++ demos: raw browser events become steps, nothing read is lost, unreadable demos are kept
+with a reason.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,27 @@ from etl.tally import Tally
 from schemas.workflow import Locator, Step, Workflow
 
 BODY, TEXT, PASSWORD, BUTTON, AREA, SELECT, RED, BLUE, BOX, INNER, LABEL, CHECK = range(1, 13)
-NAMES = "BODY INPUT_text INPUT_password BUTTON TEXTAREA SELECT OPTION OPTION DIV SPAN LABEL INPUT_checkbox"
+NAMES = (
+    "BODY INPUT_text INPUT_password BUTTON TEXTAREA SELECT OPTION OPTION DIV SPAN LABEL "
+    "INPUT_checkbox"
+)
 TAGS = dict(enumerate(NAMES.split(), 1))
-CODES = {"Enter": 13, "Tab": 9, "Backspace": 8, "Control": 17, "Shift": 16, "ArrowLeft": 37, "ArrowDown": 40, " ": 32}
+CODES = {
+    "Enter": 13,
+    "Tab": 9,
+    "Backspace": 8,
+    "Control": 17,
+    "Shift": 16,
+    "ArrowLeft": 37,
+    "ArrowDown": 40,
+    " ": 32,
+}
 
 
 class Demo:
-    """Plays a person and a recorder: each action appends the states that the recorder would have written."""
+    """Plays a person and a recorder: each action appends the states that the recorder would have
+    written.
+    """
 
     def __init__(self) -> None:
         self.values: dict[int, Any] = {TEXT: "", PASSWORD: "", AREA: "", CHECK: False}
@@ -38,20 +54,33 @@ class Demo:
 
     def dom(self, target: int) -> dict[str, Any]:
         """The page now, with the recorder's mark on the target."""
-        nodes = {ref: {"tag": tag, "ref": ref, "id": "", "classes": "", "children": []} for ref, tag in TAGS.items()}
+        nodes = {
+            ref: {"tag": tag, "ref": ref, "id": "", "classes": "", "children": []}
+            for ref, tag in TAGS.items()
+        }
         for ref, value in self.values.items():
             nodes[ref]["value"] = value
-        for ref, text in ((BUTTON, "Go"), (RED, "red "), (BLUE, "blue"), (LABEL, "agree"), (INNER, "inner")):
+        for ref, text in (
+            (BUTTON, "Go"),
+            (RED, "red "),
+            (BLUE, "blue"),
+            (LABEL, "agree"),
+            (INNER, "inner"),
+        ):
             nodes[ref]["text"] = text
         nodes[INNER]["top"] = self.top
         nodes[SELECT]["children"] = [nodes[RED], nodes[BLUE]]
         nodes[BOX]["children"] = [nodes[INNER]]
         if target:
             nodes[target]["recordingTarget"] = True
-        nodes[BODY]["children"] = [nodes[ref] for ref in (TEXT, PASSWORD, BUTTON, AREA, SELECT, BOX, LABEL, CHECK)]
+        nodes[BODY]["children"] = [
+            nodes[ref] for ref in (TEXT, PASSWORD, BUTTON, AREA, SELECT, BOX, LABEL, CHECK)
+        ]
         return nodes[BODY]
 
-    def fire(self, kind: str, target: int, timings: tuple[int, ...] = (1, 3), **action: Any) -> Demo:
+    def fire(
+        self, kind: str, target: int, timings: tuple[int, ...] = (1, 3), **action: Any
+    ) -> Demo:
         time = len(self.states) * 10
         for timing in timings:
             event = {"type": kind, "timing": timing, **action}
@@ -87,14 +116,24 @@ class Demo:
         return self
 
     def json(self, **changes: Any) -> bytes:
-        demo = {"taskName": "t", "utterance": "do it", "reward": 0.5, "rawReward": 1, "states": self.states} | changes
-        return json.dumps({name: value for name, value in demo.items() if value is not ...}).encode()
+        demo = {
+            "taskName": "t",
+            "utterance": "do it",
+            "reward": 0.5,
+            "rawReward": 1,
+            "states": self.states,
+        } | changes
+        return json.dumps(
+            {name: value for name, value in demo.items() if value is not ...}
+        ).encode()
 
 
 def read(path: Path, raw: bytes, name: str = "f/t_1.json") -> tuple[Workflow | None, Tally]:
     (path / "t_1.json").write_bytes(raw)
     tally = Tally()
-    workflows = list(MiniWob().read(InputShard(name, str(path / "t_1.json"), "miniwob", len(raw), ""), tally))
+    workflows = list(
+        MiniWob().read(InputShard(name, str(path / "t_1.json"), "miniwob", len(raw), ""), tally)
+    )
     assert len(workflows) <= 1
     return (workflows[0] if workflows else None), tally
 
@@ -103,7 +142,10 @@ def steps(path: Path, demo: Demo) -> list[tuple[str, str, str]]:
     """(kind, value, ref) of each step."""
     workflow, _ = read(path, demo.json())
     assert workflow is not None
-    return [(s.action.kind, s.action.value, s.target[0].value if s.target else "") for s in workflow.steps]
+    return [
+        (s.action.kind, s.action.value, s.target[0].value if s.target else "")
+        for s in workflow.steps
+    ]
 
 
 def reasons(path: Path, demo: Demo) -> Counter[str]:
@@ -111,7 +153,9 @@ def reasons(path: Path, demo: Demo) -> Counter[str]:
 
 
 def test_mousedown_mouseup_click_is_one_click(tmp_path: Path) -> None:
-    """Six states of a click make one step, which observes the first of them and finds its target by ref."""
+    """Six states of a click make one step, which observes the first of them and finds its target by
+    ref.
+    """
     workflow, tally = read(tmp_path, Demo().click(BUTTON).json())
     assert workflow is not None
     (step,) = workflow.steps
@@ -124,7 +168,9 @@ def test_mousedown_mouseup_click_is_one_click(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("types", ["mousedown", "mousedown mouseup", "mousedown click", "click"])
 def test_click_needs_no_click_event(tmp_path: Path, types: str) -> None:
-    """A demo that ends, or a page that changes, under the pointer leaves out events; it was a click all the same."""
+    """A demo that ends, or a page that changes, under the pointer leaves out events; it was a click
+    all the same.
+    """
     assert steps(tmp_path, Demo().mouse(types, BUTTON)) == [("click", "", "4")]
 
 
@@ -147,7 +193,9 @@ def test_label_echo(tmp_path: Path) -> None:
 
 def test_page_that_moves_under_the_pointer(tmp_path: Path) -> None:
     """A mouseup on another element at the same place is a click on the first."""
-    assert steps(tmp_path, Demo().mouse("mousedown", TEXT).mouse("mouseup", BOX)) == [("click", "", "2")]
+    assert steps(tmp_path, Demo().mouse("mousedown", TEXT).mouse("mouseup", BOX)) == [
+        ("click", "", "2")
+    ]
 
 
 def test_drag(tmp_path: Path) -> None:
@@ -159,7 +207,12 @@ def test_drag(tmp_path: Path) -> None:
 
 def test_where_a_drag_ends(tmp_path: Path) -> None:
     """It is the element of the mouseup, unless that is the dragged one, within it or around it."""
-    for start, end, expected in ((TEXT, BOX, [str(BOX)]), (INNER, BOX, []), (BOX, INNER, []), (TEXT, TEXT, [])):
+    for start, end, expected in (
+        (TEXT, BOX, [str(BOX)]),
+        (INNER, BOX, []),
+        (BOX, INNER, []),
+        (TEXT, TEXT, []),
+    ):
         drag = Demo().mouse("mousedown", start, 5, 5).mouse("mouseup", end, 45, 2)
         workflow, _ = read(tmp_path, drag.json())
         assert workflow is not None
@@ -175,22 +228,39 @@ def test_keys_held_in_a_click(tmp_path: Path) -> None:
 
 
 def test_double_click(tmp_path: Path) -> None:
-    """A double click takes in both clicks and observes the page before the first; a third click is its own."""
+    """A double click takes in both clicks and observes the page before the first; a third click is
+    its own.
+    """
     demo = Demo().click(TEXT).click(BUTTON).click(BUTTON).mouse("dblclick", BUTTON).click(BUTTON)
-    assert steps(tmp_path, demo) == [("click", "", "2"), ("double_click", "", "4"), ("click", "", "4")]
+    assert steps(tmp_path, demo) == [
+        ("click", "", "2"),
+        ("double_click", "", "4"),
+        ("click", "", "4"),
+    ]
     workflow, _ = read(tmp_path, demo.json())
     assert workflow is not None
     assert [step.step_id for step in workflow.steps] == ["1", "7", "21"]
 
 
 def test_click_outside_the_dom(tmp_path: Path) -> None:
-    """A click on an element that the recorder left out has no target; its value says where it was."""
-    assert steps(tmp_path, Demo().mouse("mousedown mouseup click", 0, 7, 9)) == [("click", "7,9", "")]
+    """A click on an element that the recorder left out has no target;
+    its value says where it was.
+    """
+    assert steps(tmp_path, Demo().mouse("mousedown mouseup click", 0, 7, 9)) == [
+        ("click", "7,9", "")
+    ]
 
 
 def test_typing_with_backspace(tmp_path: Path) -> None:
     """Typing is one step whose value is what the field holds afterwards, not the keys."""
-    demo = Demo().click(TEXT).write("cax", TEXT).key("Backspace", TEXT, "ca").write("t", TEXT).click(BUTTON)
+    demo = (
+        Demo()
+        .click(TEXT)
+        .write("cax", TEXT)
+        .key("Backspace", TEXT, "ca")
+        .write("t", TEXT)
+        .click(BUTTON)
+    )
     assert steps(tmp_path, demo) == [("click", "", "2"), ("type", "cat", "2"), ("click", "", "4")]
 
 
@@ -207,16 +277,36 @@ def test_typing_interrupted_by_a_click(tmp_path: Path) -> None:
 
 def test_finger_still_on_the_key(tmp_path: Path) -> None:
     """A keyup that comes after the focus or the mouse has moved on belongs to its keydown."""
-    demo = Demo().write("a", TEXT).down("b", TEXT, "ab").down("Tab", TEXT).up("b", PASSWORD).up("Tab", PASSWORD)
+    demo = (
+        Demo()
+        .write("a", TEXT)
+        .down("b", TEXT, "ab")
+        .down("Tab", TEXT)
+        .up("b", PASSWORD)
+        .up("Tab", PASSWORD)
+    )
     assert steps(tmp_path, demo) == [("type", "ab", "2"), ("press", "Tab", "2")]
-    demo = Demo().down("b", TEXT, "b").mouse("mousedown", BUTTON).up("b", TEXT).mouse("mouseup click", BUTTON)
+    demo = (
+        Demo()
+        .down("b", TEXT, "b")
+        .mouse("mousedown", BUTTON)
+        .up("b", TEXT)
+        .mouse("mouseup click", BUTTON)
+    )
     assert steps(tmp_path, demo) == [("type", "b", "2"), ("click", "", "4")]
     assert reasons(tmp_path, demo) == {"no_action": 1}
 
 
 def test_tab_between_fields(tmp_path: Path) -> None:
     """Tab is a press on the field that it leaves, between two typings."""
-    demo = Demo().write("me", TEXT).down("Tab", TEXT).up("Tab", PASSWORD).write("pw", PASSWORD).key("Enter", PASSWORD)
+    demo = (
+        Demo()
+        .write("me", TEXT)
+        .down("Tab", TEXT)
+        .up("Tab", PASSWORD)
+        .write("pw", PASSWORD)
+        .key("Enter", PASSWORD)
+    )
     assert steps(tmp_path, demo) == [
         ("type", "me", "2"),
         ("press", "Tab", "2"),
@@ -226,7 +316,9 @@ def test_tab_between_fields(tmp_path: Path) -> None:
 
 
 def test_enter(tmp_path: Path) -> None:
-    """Enter ends typing in a line but is text in a text area; the click it causes on a button is its own doing."""
+    """Enter ends typing in a line but is text in a text area; the click it causes on a button is
+    its own doing.
+    """
     assert steps(tmp_path, Demo().write("a", TEXT).key("Enter", TEXT).write("b", TEXT)) == [
         ("type", "a", "2"),
         ("press", "Enter", "2"),
@@ -234,11 +326,15 @@ def test_enter(tmp_path: Path) -> None:
     ]
     demo = Demo().write("a", AREA).key("Enter", AREA, "a\n").write("b", AREA)
     assert steps(tmp_path, demo) == [("type", "a\nb", "5")]
-    assert steps(tmp_path, Demo().key(" ", BUTTON).mouse("click", BUTTON)) == [("press", "Space", "4")]
+    assert steps(tmp_path, Demo().key(" ", BUTTON).mouse("click", BUTTON)) == [
+        ("press", "Space", "4")
+    ]
 
 
 def test_shortcuts(tmp_path: Path) -> None:
-    """Pasting is typing; copying is a press; select-all before typing is part of it; a character typed is none."""
+    """Pasting is typing; copying is a press; select-all before typing is part of it; a character
+    typed is none.
+    """
     demo = Demo().down("Control", BODY).key("c", BODY).up("Control", BODY).click(TEXT)
     demo.down("Control", TEXT).key("v", TEXT).up("Control", TEXT)
     demo.values[TEXT] = ""
@@ -246,7 +342,14 @@ def test_shortcuts(tmp_path: Path) -> None:
     paste = Demo().down("Control", TEXT).down("v", TEXT)
     paste.values[TEXT] = "pasted"
     assert steps(tmp_path, paste.up("v", TEXT).up("Control", TEXT)) == [("type", "pasted", "2")]
-    over = Demo().write("old", TEXT).click(TEXT).down("Control", TEXT).key("a", TEXT).up("Control", TEXT)
+    over = (
+        Demo()
+        .write("old", TEXT)
+        .click(TEXT)
+        .down("Control", TEXT)
+        .key("a", TEXT)
+        .up("Control", TEXT)
+    )
     assert steps(tmp_path, over.key("n", TEXT, "n").click(BUTTON)) == [
         ("type", "old", "2"),
         ("click", "", "2"),
@@ -256,7 +359,9 @@ def test_shortcuts(tmp_path: Path) -> None:
 
 
 def test_lost_keyup_of_a_modifier(tmp_path: Path) -> None:
-    """A Control whose keyup was lost (the window changed) makes no shortcut of what is typed later."""
+    """A Control whose keyup was lost (the window changed)
+    makes no shortcut of what is typed later.
+    """
     demo = Demo().down("Control", BODY).click(TEXT).write("a", TEXT).key("Tab", TEXT)
     assert steps(tmp_path, demo) == [("click", "", "2"), ("type", "a", "2"), ("press", "Tab", "2")]
     assert reasons(tmp_path, demo) == {"no_action": 1, "modifier_alone": 2}
@@ -270,18 +375,28 @@ def test_caret_keys(tmp_path: Path) -> None:
 
 
 def test_autocompletion(tmp_path: Path) -> None:
-    """A suggestion taken with the mouse is the click's doing; one taken with the arrows is the field's value."""
+    """A suggestion taken with the mouse is the click's doing; one taken with the arrows is the
+    field's value.
+    """
     demo = Demo().write("Ch", TEXT).mouse("mousedown mouseup", INNER)
     demo.fire("click", INNER, (1,), x=5, y=5)
     demo.values[TEXT] = "China"
     demo.fire("click", INNER, (3,), x=5, y=5).click(BUTTON)
     assert steps(tmp_path, demo) == [("type", "Ch", "2"), ("click", "", "10"), ("click", "", "4")]
-    arrows = Demo().write("Ch", TEXT).key("ArrowDown", TEXT, "Chad").key("ArrowDown", TEXT, "China").key("Enter", TEXT)
+    arrows = (
+        Demo()
+        .write("Ch", TEXT)
+        .key("ArrowDown", TEXT, "Chad")
+        .key("ArrowDown", TEXT, "China")
+        .key("Enter", TEXT)
+    )
     assert steps(tmp_path, arrows) == [("type", "China", "2"), ("press", "Enter", "2")]
 
 
 def test_field_that_goes_away(tmp_path: Path) -> None:
-    """If the page drops the field at the last key, typing ends with what the field held when last seen."""
+    """If the page drops the field at the last key, typing ends with what the field held when last
+    seen.
+    """
     demo = Demo().write("ab", TEXT)
     demo.fire("keyup", BODY, (1,), keyCode=65, charCode=0)
     demo.states[-1]["dom"]["children"] = []
@@ -305,15 +420,27 @@ def test_deleted_text(tmp_path: Path) -> None:
 
 
 def test_keys_outside_fields(tmp_path: Path) -> None:
-    """A character with nothing in focus, a lone Shift and a keyup from before the recording are dropped as such."""
+    """A character with nothing in focus, a lone Shift and a keyup from before the recording are
+    dropped as such.
+    """
     demo = Demo().up("b", BODY).key("s", BODY).key("Shift", BODY).click(BUTTON)
     assert steps(tmp_path, demo) == [("click", "", "4")]
-    assert reasons(tmp_path, demo) == {"no_action": 1, "keyup_alone": 2, "key_outside_field": 4, "modifier_alone": 4}
+    assert reasons(tmp_path, demo) == {
+        "no_action": 1,
+        "keyup_alone": 2,
+        "key_outside_field": 4,
+        "modifier_alone": 4,
+    }
 
 
 def test_select(tmp_path: Path) -> None:
-    """Clicking an option selects its text in its list; a list that the system drew tells only that it was opened."""
-    assert steps(tmp_path, Demo().click(SELECT).click(BLUE)) == [("click", "", "6"), ("select", "blue", "6")]
+    """Clicking an option selects its text in its list; a list that the system drew tells only that
+    it was opened.
+    """
+    assert steps(tmp_path, Demo().click(SELECT).click(BLUE)) == [
+        ("click", "", "6"),
+        ("select", "blue", "6"),
+    ]
     demo = Demo().click(SELECT).mouse("mouseup click", SELECT, -20, -90).click(BUTTON)
     assert steps(tmp_path, demo) == [("click", "", "6"), ("click", "", "4")]
     assert reasons(tmp_path, demo) == {"no_action": 1, "choice_not_recorded": 4}
@@ -321,11 +448,17 @@ def test_select(tmp_path: Path) -> None:
     known.values[SELECT] = "red"
     known.click(SELECT).mouse("mouseup click", SELECT)
     known.values[SELECT] = "blue"
-    assert steps(tmp_path, known.click(BUTTON)) == [("click", "", "6"), ("select", "blue", "6"), ("click", "", "4")]
+    assert steps(tmp_path, known.click(BUTTON)) == [
+        ("click", "", "6"),
+        ("select", "blue", "6"),
+        ("click", "", "4"),
+    ]
 
 
 def test_scroll(tmp_path: Path) -> None:
-    """A run of scroll events is one step that says where the view went; one that moved nothing is dropped."""
+    """A run of scroll events is one step that says where the view went; one that moved nothing is
+    dropped.
+    """
     demo = Demo().fire("scroll", BOX, (1,))
     for top in (80, 60):
         demo.top = top
@@ -338,7 +471,9 @@ def test_scroll(tmp_path: Path) -> None:
 
 
 def test_scroll_bar_and_scroll_by_key(tmp_path: Path) -> None:
-    """Dragging the scroll bar is a scroll; scrolling that an arrow key causes is part of the press."""
+    """Dragging the scroll bar is a scroll;
+    scrolling that an arrow key causes is part of the press.
+    """
     demo = Demo().mouse("mousedown", BOX)
     demo.top = 120
     demo.fire("scroll", BOX, (1,)).mouse("mouseup", BOX)
@@ -349,8 +484,8 @@ def test_scroll_bar_and_scroll_by_key(tmp_path: Path) -> None:
 
 
 def test_unknown_keys_are_kept_and_counted(tmp_path: Path) -> None:
-    """What the recorder does not write is in meta of the step that its state is in, else of the workflow; all of it is
-    counted by its path.
+    """What the recorder does not write is in meta of the step that its state is in, else of the
+    workflow; all of it is counted by its path.
     """
     demo = Demo().click(BUTTON)
     demo.states[0]["session"] = "s1"
@@ -365,13 +500,16 @@ def test_unknown_keys_are_kept_and_counted(tmp_path: Path) -> None:
         "states[1].focus": True, "states[2].action.pressure": 0.5, "states[3].focus": False
     }  # fmt: skip
     assert tally.odd == {
-        ("unknown_key", "worker"): 1, ("unknown_key", "states[].session"): 1, ("unknown_key", "states[].focus"): 2,
+        ("unknown_key", "worker"): 1, ("unknown_key", "states[].session"): 1, ("unknown_key",
+        "states[].focus"): 2,
         ("unknown_key", "states[].action.pressure"): 1,
     }  # fmt: skip
 
 
 def test_markup() -> None:
-    """The page is markup as documented: no geometry, no colours, nothing that gives the target away."""
+    """The page is markup as documented: no geometry, no colours, nothing that gives the target
+    away.
+    """
     node = {
         "tag": "INPUT_radio",
         "ref": 2,
@@ -382,14 +520,30 @@ def test_markup() -> None:
         "children": [],
     }
     area = {"tag": "TEXTAREA", "ref": 3, "value": "1<2", "text": "", "children": []}
-    svg = {"tag": "circle", "ref": 4, "classes": {}, "text": "", "left": 4, "bgColor": "red", "children": []}
+    svg = {
+        "tag": "circle",
+        "ref": 4,
+        "classes": {},
+        "text": "",
+        "left": 4,
+        "bgColor": "red",
+        "children": [],
+    }
     text = {"tag": "t", "ref": -1, "text": "a & b"}
-    field = {"tag": "INPUT_text", "ref": 2, "value": "", "focused": True, "recordingTarget": True, "children": []}
+    field = {
+        "tag": "INPUT_text",
+        "ref": 2,
+        "value": "",
+        "focused": True,
+        "recordingTarget": True,
+        "children": [],
+    }
     body = {"tag": "BODY", "ref": 1, "children": [node, text, area, svg, field]}
     page = read_page(body, "dom")
     assert page.render() == (
         '<body ref="1"><input id="a&quot;b" class="x y" type="radio" checked ref="2">a &amp; b'
-        '<textarea ref="3">1&lt;2</textarea><circle ref="4"></circle><input type="text" value="" ref="2-2"></body>'
+        '<textarea ref="3">1&lt;2</textarea><circle ref="4"></circle><input type="text" value="" '
+        'ref="2-2"></body>'
     )
     assert page.target is not None
     assert page.locator(page.target) == Locator("attribute", "2-2", "ref")
@@ -406,9 +560,13 @@ def test_markup() -> None:
     ],
 )
 def test_texts_do_not_run_together(parts: list[str], expected: str) -> None:
-    """Texts that follow each other, which the recorder trims, are words apart; tags already part them."""
+    """Texts that follow each other, which the recorder trims, are words apart; tags already part
+    them.
+    """
     children = [
-        {"tag": "SPAN", "ref": 9, "children": []} if text == "<SPAN>" else {"tag": "t", "ref": -1, "text": text}
+        {"tag": "SPAN", "ref": 9, "children": []}
+        if text == "<SPAN>"
+        else {"tag": "t", "ref": -1, "text": text}
         for text in parts
     ]
     body = {"tag": "BODY", "ref": 1, "children": children}
@@ -416,14 +574,18 @@ def test_texts_do_not_run_together(parts: list[str], expected: str) -> None:
 
 
 def test_states_out_of_order_or_without_beginning(tmp_path: Path) -> None:
-    """A demo whose first action or order is lost is quarantined: its steps would have a false history."""
+    """A demo whose first action or order is lost is quarantined: its steps would have a false
+    history.
+    """
     demo = Demo().click(BUTTON).click(RED)
     path = tmp_path / "demo.json"
     for states, reason in (
         (demo.states[1:], "history_incomplete"),
         ([demo.states[0], *demo.states[7:], *demo.states[1:7]], "step_out_of_order"),
     ):
-        path.write_text(json.dumps({"taskName": "t", "utterance": "u", "states": states, "rawReward": 1}))
+        path.write_text(
+            json.dumps({"taskName": "t", "utterance": "u", "states": states, "rawReward": 1})
+        )
         tally = Tally()
         assert not list(MiniWob().read(InputShard("demo.json", str(path), "miniwob", 0, ""), tally))
         assert [record.reason for record in tally.quarantined] == [reason]
@@ -455,7 +617,10 @@ def _broken(demo: bytes) -> dict[str, tuple[bytes, str]]:
         "task": (Demo().click(TEXT).json(taskName=[]), "wrong_type"),
         "state": (Demo().json(states=[4]), "wrong_type"),
         "no dom": (Demo().json(states=[{"time": 0, "action": None}]), "missing_field"),
-        "no ref": (Demo().json(states=[{"time": 0, "action": None, "dom": {"tag": "A"}}]), "missing_field"),
+        "no ref": (
+            Demo().json(states=[{"time": 0, "action": None, "dom": {"tag": "A"}}]),
+            "missing_field",
+        ),
         "node": (demo.replace(b'"children": []', b'"children": [3]', 1), "wrong_type"),
         "children": (demo.replace(b'"children": []', b'"children": {}', 1), "wrong_type"),
         "tag": (demo.replace(b'"BUTTON"', b'"a b"', 1), "wrong_type"),
@@ -471,11 +636,16 @@ def _broken(demo: bytes) -> dict[str, tuple[bytes, str]]:
 
 @pytest.mark.parametrize("case", sorted(_broken(b"")))
 def test_unreadable_demo_is_quarantined(tmp_path: Path, case: str) -> None:
-    """A demo that cannot be read is one quarantined record with its reason; no state of it is entered."""
+    """A demo that cannot be read is one quarantined record with its reason; no state of it is
+    entered.
+    """
     raw, reason = _broken(Demo().click(BUTTON).json())[case]
     workflow, tally = read(tmp_path, raw)
     assert workflow is None
-    assert [(entry.id, entry.reason) for entry in tally.entries] == [("f/t_1.json", ""), ("f/t_1.json", reason)]
+    assert [(entry.id, entry.reason) for entry in tally.entries] == [
+        ("f/t_1.json", ""),
+        ("f/t_1.json", reason),
+    ]
     (kept,) = tally.quarantined
     assert kept.detail
     if not reason.startswith("truncated"):
@@ -492,7 +662,9 @@ def test_unreadable_demo_is_quarantined(tmp_path: Path, case: str) -> None:
 def test_identity_and_reward(
     tmp_path: Path, changes: dict[str, Any], name: str, workflow_id: str, reward: float | None
 ) -> None:
-    """The id is task and file name, whatever the root; the reward is the outcome before the time discount."""
+    """The id is task and file name, whatever the root; the reward is the outcome before the time
+    discount.
+    """
     folder = tmp_path / "folder"
     folder.mkdir()
     workflow, _ = read(folder, Demo().click(BUTTON).json(**changes), name)
@@ -501,7 +673,9 @@ def test_identity_and_reward(
 
 
 def test_recognise(tmp_path: Path) -> None:
-    """A demo is known by the keys at its top level, in any order and cut anywhere; other JSON is not."""
+    """A demo is known by the keys at its top level, in any order and cut anywhere; other JSON is
+    not.
+    """
     demo = json.loads(Demo().click(BUTTON).json())
     long = demo | {"states": demo["states"] * 50}
     nested = {"steps": [demo], "text": '"utterance": "states": "rawReward":'}
@@ -533,8 +707,12 @@ EVENTS = st.tuples(
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(EVENTS, max_size=30))
-def test_every_state_is_in_a_step_or_dropped(events: list[tuple[str, int, tuple[int, ...], int, str | None]]) -> None:
-    """Whatever the events and their order, each state is consumed by one step or dropped with one reason."""
+def test_every_state_is_in_a_step_or_dropped(
+    events: list[tuple[str, int, tuple[int, ...], int, str | None]],
+) -> None:
+    """Whatever the events and their order, each state is consumed by one step or dropped with one
+    reason.
+    """
     demo = Demo()
     for kind, target, timings, code, text in events:
         if text is not None:
@@ -548,7 +726,8 @@ def test_every_state_is_in_a_step_or_dropped(events: list[tuple[str, int, tuple[
         assert draft.first == min(draft.states) or draft.kind == "double_click"
         if draft.target is not None:
             assert (
-                f'ref="{merger.pages[draft.first].locator(draft.target).value}"' in merger.pages[draft.first].render()
+                f'ref="{merger.pages[draft.first].locator(draft.target).value}"'
+                in merger.pages[draft.first].render()
             )
 
 
@@ -587,15 +766,24 @@ def flat(node: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_recorded_demos_all_read(shared: Path) -> None:
-    """All 917 published demos with states give a workflow, the one without is quarantined, all are recognised."""
+    """All 917 published demos with states give a workflow, the one without is quarantined, all are
+    recognised.
+    """
     demos = recorded(shared / "data/miniwob_demos")
     assert len(demos) == 918
     for demo, workflow, tally in demos:
         assert (workflow is not None) == bool(demo["states"])
-        assert [one.reason for one in tally.quarantined] == [] if demo["states"] else ["workflow_without_steps"]
+        assert (
+            [one.reason for one in tally.quarantined] == []
+            if demo["states"]
+            else ["workflow_without_steps"]
+        )
         if workflow is not None:
             assert workflow.reward == demo["rawReward"]
-    assert all(MiniWob().recognise(InputHead.of(p)) for p in (shared / "data/miniwob_demos").rglob("*.json*"))
+    assert all(
+        MiniWob().recognise(InputHead.of(p))
+        for p in (shared / "data/miniwob_demos").rglob("*.json*")
+    )
 
 
 def test_recorded_ids(shared: Path) -> None:
@@ -610,7 +798,9 @@ def test_recorded_ids(shared: Path) -> None:
 
 
 def test_recorded_events_are_conserved(shared: Path) -> None:
-    """Each of the 30,749 states is entered once and leaves at most once; what stays is what steps consumed."""
+    """Each of the 30,749 states is entered once and leaves at most once; what stays is what steps
+    consumed.
+    """
     total = dropped = 0
     for demo, workflow, tally in recorded(shared / "data/miniwob_demos"):
         if workflow is None:
@@ -620,7 +810,9 @@ def test_recorded_events_are_conserved(shared: Path) -> None:
         gone = [entry.id for entry in tally.entries if entry.reason]
         assert len(set(gone)) == len(gone)
         assert set(gone) <= set(ids)
-        assert not {f"{workflow.origin}#state={step.step_id}" for step in workflow.steps} & set(gone)
+        assert not {f"{workflow.origin}#state={step.step_id}" for step in workflow.steps} & set(
+            gone
+        )
         for entry in tally.entries:
             action = demo["states"][int(entry.id.rpartition("=")[2])]["action"]
             assert (entry.reason == "no_action") == (action is None and entry.reason != "")
@@ -630,7 +822,9 @@ def test_recorded_events_are_conserved(shared: Path) -> None:
 
 
 def test_recorded_typing_is_what_the_field_held(shared: Path) -> None:
-    """Each type step's value is the field's value in the raw DOM just before the next step, or at the very end."""
+    """Each type step's value is the field's value in the raw DOM just before the next step, or at
+    the very end.
+    """
     checked = 0
     for demo, workflow, _ in recorded(shared / "data/miniwob_demos"):
         if workflow is None:
@@ -642,7 +836,9 @@ def test_recorded_typing_is_what_the_field_held(shared: Path) -> None:
                 start = demo["states"][int(step.step_id)]["flat"]
                 (target,) = (node for node in start if node.get("focused"))
                 field = (target["ref"], target["tag"])
-                held = [n["value"] for n in demo["states"][end]["flat"] if (n["ref"], n["tag"]) == field]
+                held = [
+                    n["value"] for n in demo["states"][end]["flat"] if (n["ref"], n["tag"]) == field
+                ]
                 assert held == [step.action.value]
                 assert target["value"] != step.action.value
                 checked += 1
@@ -654,7 +850,11 @@ def test_recorded_targets_are_found(shared: Path) -> None:
     without = 0
     for demo, workflow, _ in recorded(shared / "data/miniwob_demos"):
         for step in workflow.steps if workflow is not None else ():
-            marked = [node for node in demo["states"][int(step.step_id)]["flat"] if node.get("recordingTarget")]
+            marked = [
+                node
+                for node in demo["states"][int(step.step_id)]["flat"]
+                if node.get("recordingTarget")
+            ]
             if not step.target:
                 assert not marked
                 without += 1
@@ -662,5 +862,8 @@ def test_recorded_targets_are_found(shared: Path) -> None:
             (tag,) = Refs(step.html).found[step.target[0].value]
             raw = "SELECT" if step.action.kind == "select" else marked[0]["tag"]
             assert tag == raw.lower().partition("_")[0]
-            assert step.target[0].value.partition("-")[0] == str(marked[0]["ref"]) or step.action.kind == "select"
+            assert (
+                step.target[0].value.partition("-")[0] == str(marked[0]["ref"])
+                or step.action.kind == "select"
+            )
     assert without == 48

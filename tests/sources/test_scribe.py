@@ -25,9 +25,24 @@ from etl.sources.scribe import Scribe
 from etl.tally import Tally
 from schemas.workflow import Action, Locator, Step, Workflow
 
-FILTERED = ["workflow_id", "Objective", "action_kind", "action_description", "url", "cssselector", "step_count", "dom"]
+FILTERED = [
+    "workflow_id",
+    "Objective",
+    "action_kind",
+    "action_description",
+    "url",
+    "cssselector",
+    "step_count",
+    "dom",
+]
 FILTERED += ["action_id", "screenshot_exists"]
-RAW = ["document_metadata_id", "document_metadata_name", "action_kind", "action_description", "action_url"]
+RAW = [
+    "document_metadata_id",
+    "document_metadata_name",
+    "action_kind",
+    "action_description",
+    "action_url",
+]
 RAW += ["action_target_selector", "action_step_number", "action_dom", "action_id"]
 
 CLICK = "mouse_click_action"
@@ -74,11 +89,15 @@ def read(path: Path, data: bytes | None = None) -> tuple[list[Workflow], Tally]:
     if data is not None:
         path.write_bytes(data)
     tally = Tally()
-    return list(Scribe().read(InputShard(path.name, str(path), "scribe", path.stat().st_size, ""), tally)), tally
+    return list(
+        Scribe().read(InputShard(path.name, str(path), "scribe", path.stat().st_size, ""), tally)
+    ), tally
 
 
 def step_ids(workflows: list[Workflow]) -> dict[str, list[str]]:
-    return {workflow.workflow_id: [step.step_id for step in workflow.steps] for workflow in workflows}
+    return {
+        workflow.workflow_id: [step.step_id for step in workflow.steps] for workflow in workflows
+    }
 
 
 def problems(tally: Tally) -> list[tuple[str, str]]:
@@ -105,7 +124,9 @@ def test_both_sets_of_columns(tmp_path: Path, make: Any) -> None:
     )
     if make is raw_row:  # these are numbered
         first, second = replace(first, number=1), replace(second, number=2)
-    assert workflows == [Workflow("w", "Buy a mug", (first, second), source="scribe", origin="x.csv#row=1")]
+    assert workflows == [
+        Workflow("w", "Buy a mug", (first, second), source="scribe", origin="x.csv#row=1")
+    ]
     assert [(entry.unit, entry.id, entry.parent, entry.reason) for entry in tally.entries] == [
         ("record", "x.csv#row=1", "scribe:w", ""),
         ("record", "x.csv#row=2", "scribe:w", ""),
@@ -114,7 +135,15 @@ def test_both_sets_of_columns(tmp_path: Path, make: Any) -> None:
 
 def test_the_minimal_columns(tmp_path: Path) -> None:
     """The columns of FORMATS.md are enough, in any order; a missing id of a step is its place."""
-    names = ["dom", "workflow_id", "Objective", "action_kind", "action_description", "url", "cssselector"]
+    names = [
+        "dom",
+        "workflow_id",
+        "Objective",
+        "action_kind",
+        "action_description",
+        "url",
+        "cssselector",
+    ]
     rows = [{name: row("w", str(n))[name] for name in names} for n in range(2)]
     assert step_ids(read(tmp_path / "x", as_csv(rows))[0]) == {"w": ["0", "1"]}
 
@@ -133,7 +162,9 @@ def test_the_minimal_columns(tmp_path: Path) -> None:
     ],
 )
 def test_kinds(tmp_path: Path, recorded: str, kind: str) -> None:
-    """The reference's three actions become ours; everything else is kept in snake_case, for a filter to drop."""
+    """The reference's three actions become ours; everything else is kept in snake_case, for a
+    filter to drop.
+    """
     (workflow,), _ = read(tmp_path / "x", as_csv([row(action_kind=recorded)]))
     assert workflow.steps[0].action.kind == kind
 
@@ -150,15 +181,24 @@ def test_kinds(tmp_path: Path, recorded: str, kind: str) -> None:
         ("", ""),
     ],
 )
-def test_the_value_is_what_the_description_quotes(tmp_path: Path, description: str, value: str) -> None:
-    """A typed value is the first quoted text behind the verb, or else the first one; other kinds have no value."""
-    rows = [row(action_kind=kind, action_description=description) for kind in ("keyboard_sequence_action", CLICK)]
+def test_the_value_is_what_the_description_quotes(
+    tmp_path: Path, description: str, value: str
+) -> None:
+    """A typed value is the first quoted text behind the verb, or else the first one; other kinds
+    have no value.
+    """
+    rows = [
+        row(action_kind=kind, action_description=description)
+        for kind in ("keyboard_sequence_action", CLICK)
+    ]
     (workflow,), _ = read(tmp_path / "x", as_csv(rows))
     assert [step.action.value for step in workflow.steps] == [value, ""]
 
 
 def test_what_a_filter_drops_is_passed_on(tmp_path: Path) -> None:
-    """Empty objectives, descriptions, pages and selectors, and exact duplicates, come out as they are."""
+    """Empty objectives, descriptions, pages and selectors, and exact duplicates, come out as they
+    are.
+    """
     empty = row(Objective="", action_description="", dom="", cssselector=" ")
     (workflow,), tally = read(tmp_path / "x", as_csv([empty, row(), row()]))
     assert workflow.steps[0] == Step("w-1", "https://shop.example/", "", Action("click"))
@@ -180,7 +220,9 @@ def test_rows_of_a_workflow_need_not_be_together(tmp_path: Path) -> None:
 
 
 def test_step_numbers_order_steps(tmp_path: Path) -> None:
-    """action_step_number wins over the row order if all rows have one; equal ones stay in row order."""
+    """action_step_number wins over the row order if all rows have one; equal ones stay in row
+    order.
+    """
     rows = [raw_row("w", number) for number in ("10", "2", "1", "2")]
     assert step_ids(read(tmp_path / "x", as_csv(rows))[0]) == {"w": ["w-1", "w-2", "w-2", "w-10"]}
     rows[1]["action_step_number"] = ""
@@ -189,19 +231,25 @@ def test_step_numbers_order_steps(tmp_path: Path) -> None:
 
 def gaps(path: Path, numbers: list[Any], pack: Any = as_csv) -> list[tuple[int, str]]:
     """The number and gap of each step of rows with these numbers."""
-    rows = [{**raw_row("w", str(at)), "action_step_number": number} for at, number in enumerate(numbers)]
+    rows = [
+        {**raw_row("w", str(at)), "action_step_number": number} for at, number in enumerate(numbers)
+    ]
     (workflow,), _ = read(path / "x", pack(rows))
     return [(step.number, step.gap) for step in workflow.steps]
 
 
-@pytest.mark.parametrize("forms", [("1", "2", "3"), ("1.0", "2.0", "3.0"), ("1e0", " 2 ", "3.000e+00"), (1, 2.0, 3)])
+@pytest.mark.parametrize(
+    "forms", [("1", "2", "3"), ("1.0", "2.0", "3.0"), ("1e0", " 2 ", "3.000e+00"), (1, 2.0, 3)]
+)
 def test_step_numbers_in_any_form(tmp_path: Path, forms: tuple[Any, ...]) -> None:
     """1, 1.0, 1e0 and numbers of JSON and Parquet are one number."""
     numbers = [forms[at] for at in (2, 0, 1)]
     expected = [(1, ""), (2, ""), (3, "")]
     assert gaps(tmp_path, numbers) == expected
     assert gaps(tmp_path, numbers, as_lines) == expected
-    table = pa.Table.from_pylist([{**raw_row("w", "1"), "action_step_number": float(n)} for n in numbers])
+    table = pa.Table.from_pylist(
+        [{**raw_row("w", "1"), "action_step_number": float(n)} for n in numbers]
+    )
     pq.write_table(table, tmp_path / "parquet")
     (workflow,), _ = read(tmp_path / "parquet")
     assert [step.number for step in workflow.steps] == [1, 2, 3]
@@ -225,12 +273,16 @@ def test_step_numbers_in_any_form(tmp_path: Path, forms: tuple[Any, ...]) -> Non
     ],
 )
 def test_holes_in_step_numbers(tmp_path: Path, numbers: str, found: list[str]) -> None:
-    """Steps behind a hole say so, whether the beginning or a step is missing, or the order is in doubt."""
+    """Steps behind a hole say so, whether the beginning or a step is missing, or the order is in
+    doubt.
+    """
     assert [gap for _, gap in gaps(tmp_path, numbers.replace("-", "").split(" "))] == found
 
 
 def test_steps_are_shown_by_their_numbers(tmp_path: Path) -> None:
-    """Numbers from 1 stay as they were recorded, those from 0 have one more; copies of a row are equal steps."""
+    """Numbers from 1 stay as they were recorded, those from 0 have one more; copies of a row are
+    equal steps.
+    """
     assert [number for number, _ in gaps(tmp_path, ["2", "1", "4"])] == [1, 2, 4]
     assert [number for number, _ in gaps(tmp_path, ["2", "0", "1"])] == [1, 2, 3]
     rows = [{**raw_row("w", "1"), "action_id": ""}] * 2
@@ -240,14 +292,18 @@ def test_steps_are_shown_by_their_numbers(tmp_path: Path) -> None:
 
 
 def test_other_columns_are_kept_and_counted(tmp_path: Path) -> None:
-    """What is in columns that the format does not have is in the step's meta; but not the numbers pandas gives rows."""
+    """What is in columns that the format does not have is in the step's meta; but not the numbers
+    pandas gives rows.
+    """
     rows = [{**row(), "seconds": "2.5", "": "0", "Unnamed: 0": "7", "note": ""}]
     for data in (as_csv(rows), as_lines(rows)):
         (workflow,), tally = read(tmp_path / "x", data)
         meta = {"screenshot_exists": "True", "seconds": "2.5", "step_count": "9"}
         assert orjson.loads(workflow.steps[0].meta) == meta
         assert tally.odd == {("unknown_key", "seconds"): 1}
-    table = pa.Table.from_pylist([{**row(), "seconds": 2.5, "screenshot": b"PNG", "__index_level_0__": 0}])
+    table = pa.Table.from_pylist(
+        [{**row(), "seconds": 2.5, "screenshot": b"PNG", "__index_level_0__": 0}]
+    )
     pq.write_table(table, tmp_path / "x")
     (workflow,), tally = read(tmp_path / "x")
     assert orjson.loads(workflow.steps[0].meta)["seconds"] == 2.5
@@ -256,7 +312,9 @@ def test_other_columns_are_kept_and_counted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("last", ["screenshot_exists", "dom"])
 def test_rows_that_end_with_cr(tmp_path: Path, last: str) -> None:
-    """Rows that end with CR alone, as old spreadsheets write them, are rows, line breaks in fields kept."""
+    """Rows that end with CR alone, as old spreadsheets write them, are rows, line breaks in fields
+    kept.
+    """
     rows = [row("a", "1"), row("a", "2", dom='x\r\ny\r"z"'), row("b", "1", dom="1\n2")]
     rows = [{**{key: one[key] for key in one if key != last}, last: one[last]} for one in rows]
     plain = [replace(workflow, origin="") for workflow in read(tmp_path / "x", as_csv(rows))[0]]
@@ -281,7 +339,9 @@ def test_names_of_columns_in_any_case(tmp_path: Path) -> None:
 
 
 def test_the_same_rows_in_every_container(tmp_path: Path) -> None:
-    """CSV with LF or CRLF, with a byte order mark, compressed, JSON lines, a JSON list and Parquet read equal."""
+    """CSV with LF or CRLF, with a byte order mark, compressed, JSON lines, a JSON list and Parquet
+    read equal.
+    """
     rows = [row("a", "1"), row("b", "1"), row("a", "2", dom="\0 \u2028 é\r 🙂")]
     plain = as_csv(rows)
     expected = [replace(workflow, origin="") for workflow in read(tmp_path / "x", plain)[0]]
@@ -289,7 +349,13 @@ def test_the_same_rows_in_every_container(tmp_path: Path) -> None:
     assert expected[1].steps[1].html == "\0 \u2028 é\r 🙂"
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "parquet")
     zstd = zstandard.ZstdCompressor().compress(plain)
-    others = [as_csv(rows, "\r\n"), b"\xef\xbb\xbf" + plain, gzip.compress(plain), zstd, as_lines(rows)]
+    others = [
+        as_csv(rows, "\r\n"),
+        b"\xef\xbb\xbf" + plain,
+        gzip.compress(plain),
+        zstd,
+        as_lines(rows),
+    ]
     for data in (*others, orjson.dumps(rows), (tmp_path / "parquet").read_bytes()):
         workflows, tally = read(tmp_path / "y", data)
         assert [replace(workflow, origin="") for workflow in workflows] == expected
@@ -298,7 +364,9 @@ def test_the_same_rows_in_every_container(tmp_path: Path) -> None:
 
 def test_numbers_as_ids_in_parquet(tmp_path: Path) -> None:
     """Ids and step numbers that a Parquet or JSON writer stored as numbers are read as text."""
-    rows: list[Any] = [{**raw_row("7", "1"), "document_metadata_id": 7, "action_step_number": n} for n in (2, 1)]
+    rows: list[Any] = [
+        {**raw_row("7", "1"), "document_metadata_id": 7, "action_step_number": n} for n in (2, 1)
+    ]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "x")
     (workflow,), _ = read(tmp_path / "x")
     assert workflow.workflow_id == "7"
@@ -306,7 +374,9 @@ def test_numbers_as_ids_in_parquet(tmp_path: Path) -> None:
 
 
 def test_a_field_of_ten_megabytes(tmp_path: Path) -> None:
-    """Fields far over the csv module's default limit are read, whatever the limit was set to before."""
+    """Fields far over the csv module's default limit are read, whatever the limit was set to
+    before.
+    """
     page = '<p class="a, b">\n</p>' * 500_000
     before = csv.field_size_limit(1000)
     try:
@@ -317,7 +387,10 @@ def test_a_field_of_ten_megabytes(tmp_path: Path) -> None:
     assert not tally.quarantined
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=60,
+)
 @given(pages=st.lists(st.text(st.sampled_from('",\r\n\0 aé🙂')), min_size=1, max_size=4))
 def test_any_text_survives_csv(tmp_path: Path, pages: list[str]) -> None:
     """Quotes, commas, line breaks and NUL characters come through unchanged."""
@@ -335,7 +408,9 @@ def test_rows_agree_with_the_csv_module(text: str, sizes: list[int]) -> None:
         return
     data = text.encode()
     ends = list(itertools.accumulate(sizes))
-    pieces = [data[start:end] for start, end in itertools.pairwise([0, *ends, len(data) + sum(sizes)])]
+    pieces = [
+        data[start:end] for start, end in itertools.pairwise([0, *ends, len(data) + sum(sizes)])
+    ]
     found = list(rows(piece for piece in pieces if piece))
     assert b"".join(raw for raw, _ in found) == data
     assert [problem for _, problem in found] == [None] * len(found)
@@ -355,12 +430,17 @@ def test_memory_holds_the_open_workflows_only(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=100)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=100,
+)
 @given(data=st.data())
 def test_no_damage_raises(tmp_path: Path, data: st.DataObject) -> None:
     """However bytes are changed, every row is read or quarantined once and no exception escapes."""
     rows = [row("a", "1"), row("b", "1"), row("a", "2")]
-    damaged = bytearray(data.draw(st.sampled_from([as_csv(rows), as_lines(rows), orjson.dumps(rows)])))
+    damaged = bytearray(
+        data.draw(st.sampled_from([as_csv(rows), as_lines(rows), orjson.dumps(rows)]))
+    )
     for place, byte in data.draw(
         st.lists(st.tuples(st.integers(0, len(damaged) - 1), st.integers(0, 255)), max_size=5)
     ):
@@ -368,7 +448,9 @@ def test_no_damage_raises(tmp_path: Path, data: st.DataObject) -> None:
     workflows, tally = read(tmp_path / "x", bytes(damaged))
     entered = [entry.id for entry in tally.entries if not entry.reason]
     assert len(entered) == len(set(entered))
-    assert len(entered) == sum(len(workflow.steps) for workflow in workflows) + len(tally.quarantined)
+    assert len(entered) == sum(len(workflow.steps) for workflow in workflows) + len(
+        tally.quarantined
+    )
 
 
 def test_blank_lines_and_repeated_headers(tmp_path: Path) -> None:
@@ -405,7 +487,9 @@ def test_broken_rows(tmp_path: Path, broken: bytes, reason: str) -> None:
     assert step_ids(workflows) == {"a": ["a-1", "a-2"], "b": ["b-1"]}
     assert problems(tally) == [("x#row=3", reason)]
     assert tally.quarantined[0].raw == broken
-    assert [entry.id for entry in tally.entries if not entry.reason] == [f"x#row={n}" for n in (1, 2, 3, 4)]
+    assert [entry.id for entry in tally.entries if not entry.reason] == [
+        f"x#row={n}" for n in (1, 2, 3, 4)
+    ]
 
 
 def test_json_rows_of_wrong_type(tmp_path: Path) -> None:
@@ -420,7 +504,9 @@ def test_json_rows_of_wrong_type(tmp_path: Path) -> None:
 
 
 def test_a_broken_row_ends_its_workflow(tmp_path: Path) -> None:
-    """Rows behind a workflow's unreadable row are quarantined too: their history would silently lack a step."""
+    """Rows behind a workflow's unreadable row are quarantined too: their history would silently
+    lack a step.
+    """
     rows = [row("a", "1"), row("b", "1"), row("a", "2"), row("a", "3"), row("b", "2")]
     data = as_csv(rows).replace(b"#b2,9", b"#b2\xff,9", 1)
     workflows, tally = read(tmp_path / "x", data)
@@ -431,7 +517,9 @@ def test_a_broken_row_ends_its_workflow(tmp_path: Path) -> None:
 
 
 def test_a_row_of_unknown_workflow(tmp_path: Path) -> None:
-    """A row that does not tell its workflow belongs to the one that surrounds it, and to none between two."""
+    """A row that does not tell its workflow belongs to the one that surrounds it, and to none
+    between two.
+    """
     lines = [orjson.dumps(row(*key)) for key in (("a", "1"), ("a", "2"), ("b", "1"), ("b", "2"))]
     within, between = ([*lines[:at], b"{oops}", *lines[at:]] for at in (1, 2))
     workflows, tally = read(tmp_path / "x", b"\n".join(within))
@@ -443,7 +531,9 @@ def test_a_row_of_unknown_workflow(tmp_path: Path) -> None:
 
 
 def test_a_workflow_whose_first_row_is_broken(tmp_path: Path) -> None:
-    """Nothing is left of a workflow whose first row cannot be read, and every row is accounted for."""
+    """Nothing is left of a workflow whose first row cannot be read,
+    and every row is accounted for.
+    """
     data = as_csv([row("a", "1"), row("a", "2"), row("b", "1")]).replace(b"#b1,9", b"#\xff,9", 1)
     workflows, tally = read(tmp_path / "x", data)
     assert step_ids(workflows) == {"b": ["b-1"]}
@@ -451,7 +541,9 @@ def test_a_workflow_whose_first_row_is_broken(tmp_path: Path) -> None:
 
 
 def test_a_cut_keeps_the_rows_before_it(tmp_path: Path) -> None:
-    """Where the input is cut off, the incomplete row is quarantined and every complete row is kept."""
+    """Where the input is cut off, the incomplete row is
+    quarantined and every complete row is kept.
+    """
     data = as_csv([row("a", "1"), row("b", "1"), row("b", "2")])
     cut = data[: data.rindex(b"href") + 2]
     workflows, tally = read(tmp_path / "x", cut)
@@ -463,7 +555,10 @@ def test_a_cut_keeps_the_rows_before_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("pack", "reason"),
-    [(gzip.compress, "truncated_gzip"), (lambda data: zstandard.ZstdCompressor().compress(data), "truncated_zstd")],
+    [
+        (gzip.compress, "truncated_gzip"),
+        (lambda data: zstandard.ZstdCompressor().compress(data), "truncated_zstd"),
+    ],
     ids=["gzip", "zstd"],
 )
 def test_cut_compression_keeps_the_rows_before_it(tmp_path: Path, pack: Any, reason: str) -> None:
@@ -498,7 +593,11 @@ def test_recognition_from_content(tmp_path: Path) -> None:
         turned = {key: one[key] for key in reversed(one)}
         first = {"dom" if "dom" in one else "action_dom": page, **one}
         for record in (one, turned, first):
-            for data in (as_csv([record]), b"\xef\xbb\xbf" + as_csv([record], "\r\n"), as_lines([record])):
+            for data in (
+                as_csv([record]),
+                b"\xef\xbb\xbf" + as_csv([record], "\r\n"),
+                as_lines([record]),
+            ):
                 path.write_bytes(data)
                 assert Scribe().recognise(InputHead.of(path))
         pq.write_table(pa.Table.from_pylist([one]), path)

@@ -34,7 +34,10 @@ EXAMPLE: dict[str, Any] = {
             "url": "https://shop.example/",
             "html": "<html>...</html>",
             "action": {"kind": "click", "value": "", "description": "Click Add to cart"},
-            "target": [{"kind": "css", "value": "#add"}, {"kind": "attribute", "name": "data-id", "value": "42"}],
+            "target": [
+                {"kind": "css", "value": "#add"},
+                {"kind": "attribute", "name": "data-id", "value": "42"},
+            ],
             "error": "",
         }
     ],
@@ -90,7 +93,9 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 
 def test_the_documented_example_is_read(tmp_path: Path) -> None:
-    """The record in the format's docstring becomes the workflow it describes, entered under its line."""
+    """The record in the format's docstring becomes the workflow it describes, entered under its
+    line.
+    """
     workflows, tally = read(write(tmp_path / "x.jsonl", line(EXAMPLE)))
     assert workflows == [dataclasses.replace(READ, origin="x.jsonl#line=1")]
     assert [(e.unit, e.id, e.parent, e.reason) for e in tally.entries] == [
@@ -99,8 +104,14 @@ def test_the_documented_example_is_read(tmp_path: Path) -> None:
 
 
 def test_only_the_required_fields_are_needed(tmp_path: Path) -> None:
-    """Everything but ids, objective, steps, page and kind of action may be absent or null; steps are numbered."""
-    bare: Any = {"workflow_id": "a", "objective": "", "steps": [{"html": "", "action": {"kind": "scroll"}}] * 2}
+    """Everything but ids, objective, steps, page and kind of action may be absent or null; steps
+    are numbered.
+    """
+    bare: Any = {
+        "workflow_id": "a",
+        "objective": "",
+        "steps": [{"html": "", "action": {"kind": "scroll"}}] * 2,
+    }
     null: Any = {**bare, "website": None, "topic": None, "reward": None}
     null["steps"] = [
         {
@@ -117,7 +128,10 @@ def test_only_the_required_fields_are_needed(tmp_path: Path) -> None:
     assert not tally.quarantined
     for workflow in workflows:
         assert workflow.reward is None
-        assert workflow.steps == (Step("0", "", "", Action("scroll")), Step("1", "", "", Action("scroll")))
+        assert workflow.steps == (
+            Step("0", "", "", Action("scroll")),
+            Step("1", "", "", Action("scroll")),
+        )
 
 
 @pytest.mark.parametrize(
@@ -126,9 +140,24 @@ def test_only_the_required_fields_are_needed(tmp_path: Path) -> None:
         ("workflow_id", ..., "missing_field", "workflow_id: missing"),
         ("workflow_id", "", "missing_field", "workflow_id: empty"),
         ("workflow_id", True, "wrong_type", "workflow_id: a boolean, expected a string"),
-        ("workflow_id", 0.5, "wrong_type", "workflow_id: 0.5 is no exact whole number; write ids as strings"),
-        ("workflow_id", 1e22, "wrong_type", "workflow_id: 1e+22 is no exact whole number; write ids as strings"),
-        ("steps.0.number", "first", "wrong_type", "steps[0].number: 'first', expected a whole number from 0"),
+        (
+            "workflow_id",
+            0.5,
+            "wrong_type",
+            "workflow_id: 0.5 is no exact whole number; write ids as strings",
+        ),
+        (
+            "workflow_id",
+            1e22,
+            "wrong_type",
+            "workflow_id: 1e+22 is no exact whole number; write ids as strings",
+        ),
+        (
+            "steps.0.number",
+            "first",
+            "wrong_type",
+            "steps[0].number: 'first', expected a whole number from 0",
+        ),
         ("objective", None, "missing_field", "objective: missing"),
         ("objective", [], "wrong_type", "objective: a list, expected a string"),
         ("reward", "1", "wrong_type", "reward: a string, expected a number"),
@@ -142,9 +171,19 @@ def test_only_the_required_fields_are_needed(tmp_path: Path) -> None:
         ("steps.0.action", ..., "missing_field", "steps[0].action: missing"),
         ("steps.0.action", "click", "wrong_type", "steps[0].action: a string, expected an object"),
         ("steps.0.action.kind", "", "missing_field", "steps[0].action.kind: empty"),
-        ("steps.0.action.value", {}, "wrong_type", "steps[0].action.value: an object, expected a string"),
+        (
+            "steps.0.action.value",
+            {},
+            "wrong_type",
+            "steps[0].action.value: an object, expected a string",
+        ),
         ("steps.0.target", {}, "wrong_type", "steps[0].target: an object, expected a list"),
-        ("steps.0.target.1", "#a", "wrong_type", "steps[0].target[1]: a string, expected an object"),
+        (
+            "steps.0.target.1",
+            "#a",
+            "wrong_type",
+            "steps[0].target[1]: a string, expected an object",
+        ),
         ("steps.0.target.1.name", ..., "missing_field", "steps[0].target[1].name: missing"),
         ("steps.0.target.0.value", ..., "missing_field", "steps[0].target[0].value: missing"),
         (
@@ -155,13 +194,22 @@ def test_only_the_required_fields_are_needed(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_refusals_carry_the_path(tmp_path: Path, path: str, value: Any, reason: str, detail: str) -> None:
-    """A record that breaks a rule is quarantined alone, with its bytes, a reason and the path of the value."""
+def test_refusals_carry_the_path(
+    tmp_path: Path, path: str, value: Any, reason: str, detail: str
+) -> None:
+    """A record that breaks a rule is quarantined alone, with its bytes, a reason and the path of
+    the value.
+    """
     broken = line(changed(path, value))
     workflows, tally = read(write(tmp_path / "x.jsonl", line(EXAMPLE) + broken + line(EXAMPLE)))
     assert len(workflows) == 2
     (entry,) = tally.quarantined
-    assert (entry.id, entry.reason, entry.detail, entry.raw) == ("x.jsonl#line=2", reason, detail, broken.rstrip())
+    assert (entry.id, entry.reason, entry.detail, entry.raw) == (
+        "x.jsonl#line=2",
+        reason,
+        detail,
+        broken.rstrip(),
+    )
 
 
 @pytest.mark.parametrize(
@@ -176,8 +224,12 @@ def test_refusals_carry_the_path(tmp_path: Path, path: str, value: Any, reason: 
         ("meta", "not JSON", {"meta": "not JSON"}, "meta"),
     ],
 )
-def test_unknown_keys_are_kept_and_counted(tmp_path: Path, path: str, value: Any, meta: Any, where: str) -> None:
-    """A key that the format does not have costs nothing: it is in meta of the workflow or step, and counted."""
+def test_unknown_keys_are_kept_and_counted(
+    tmp_path: Path, path: str, value: Any, meta: Any, where: str
+) -> None:
+    """A key that the format does not have costs nothing: it is in meta of the workflow or step, and
+    counted.
+    """
     (workflow,), tally = read(write(tmp_path / "x.jsonl", line(changed(path, value))))
     assert not tally.quarantined
     found = workflow.steps[0].meta if path.startswith("steps") else workflow.meta
@@ -187,7 +239,9 @@ def test_unknown_keys_are_kept_and_counted(tmp_path: Path, path: str, value: Any
 
 
 def test_meta_is_read(tmp_path: Path) -> None:
-    """What a record calls meta is kept, an object or one as JSON; null is nothing; none of it is counted."""
+    """What a record calls meta is kept, an object or one as JSON; null is nothing; none of it is
+    counted.
+    """
     for meta in ({"annotator": "r17"}, '{"annotator": "r17"}'):
         record = changed("meta", meta)
         record["steps"][0]["meta"] = meta
@@ -199,7 +253,9 @@ def test_meta_is_read(tmp_path: Path) -> None:
 
 
 def test_what_meta_does_not_keep(tmp_path: Path) -> None:
-    """Large values and bytes are left out, and counted; a thousand different keys are told apart, no more."""
+    """Large values and bytes are left out, and counted; a thousand different keys are told apart,
+    no more.
+    """
     record = changed("screenshot", "x" * 5000) | {"small": 1}
     (workflow,), tally = read(write(tmp_path / "x", line(record)))
     assert workflow.meta == '{"small":1}'
@@ -210,14 +266,18 @@ def test_what_meta_does_not_keep(tmp_path: Path) -> None:
     assert len(tally.odd) <= 1002
     assert sum(tally.odd.values()) == 2500
     table = pa.Table.from_pylist([EXAMPLE], WORKFLOW_SCHEMA)
-    table = table.append_column("image", pa.array([b"PNG"])).append_column("__index_level_0__", pa.array([5]))
+    table = table.append_column("image", pa.array([b"PNG"])).append_column(
+        "__index_level_0__", pa.array([5])
+    )
     pq.write_table(table, tmp_path / "x")
     (workflow,), tally = read(tmp_path / "x")
     assert workflow.meta == ""
     assert tally.odd == {("unkept_value", "image"): 1}
 
 
-@pytest.mark.parametrize(("path", "value"), [("workflow_id", 7), ("workflow_id", 7.0), ("steps.0.step_id", 7)])
+@pytest.mark.parametrize(
+    ("path", "value"), [("workflow_id", 7), ("workflow_id", 7.0), ("steps.0.step_id", 7)]
+)
 def test_numbers_as_ids(tmp_path: Path, path: str, value: Any) -> None:
     """A whole number where an id is meant is that id as text."""
     (workflow,), tally = read(write(tmp_path / "x", line(changed(path, value))))
@@ -233,8 +293,14 @@ def test_numbers_in_locators(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("reward", ["NaN", "Infinity", "-Infinity", "null"])
 def test_a_reward_that_is_no_number_is_unknown(tmp_path: Path, reward: str) -> None:
-    """NaN and the infinities, as Python writes them, are unknown; the word in a text stays a word."""
-    raw = line(changed("reward", 0.125)).replace(b"0.125", reward.encode()).replace(b"two mugs", b"NaN mugs")
+    """NaN and the infinities, as Python writes them, are unknown;
+    the word in a text stays a word.
+    """
+    raw = (
+        line(changed("reward", 0.125))
+        .replace(b"0.125", reward.encode())
+        .replace(b"two mugs", b"NaN mugs")
+    )
     (workflow,), tally = read(write(tmp_path / "x", raw))
     assert (workflow.reward, workflow.objective) == (None, "Order NaN mugs")
     assert tally.odd == ({("no_number", ""): 1} if reward[-1] in "Ny" else {})
@@ -244,8 +310,15 @@ def test_a_reward_that_is_no_number_is_unknown(tmp_path: Path, reward: str) -> N
 
 
 def test_numbered_steps(tmp_path: Path) -> None:
-    """Steps with numbers come in their order, and say where one is missing; without, they come as they are."""
-    record = {**EXAMPLE, "steps": [EXAMPLE["steps"][0] | {"number": number, "step_id": None} for number in (4, 1, 2)]}
+    """Steps with numbers come in their order, and say where one is missing; without, they come as
+    they are.
+    """
+    record = {
+        **EXAMPLE,
+        "steps": [
+            EXAMPLE["steps"][0] | {"number": number, "step_id": None} for number in (4, 1, 2)
+        ],
+    }
     (workflow,), _ = read(write(tmp_path / "x", line(record)))
     assert [(step.step_id, step.number, step.gap) for step in workflow.steps] == [
         ("1", 1, ""),
@@ -277,14 +350,18 @@ def test_byte_order_marks_in_joined_files(tmp_path: Path) -> None:
 )
 def test_lines_that_are_no_json_objects(tmp_path: Path, raw: bytes, reason: str) -> None:
     """A line that is no JSON object costs itself alone; blank lines are no records."""
-    workflows, tally = read(write(tmp_path / "x", line(EXAMPLE) + b"\r\n" + raw + b"\r\n" + line(EXAMPLE)))
+    workflows, tally = read(
+        write(tmp_path / "x", line(EXAMPLE) + b"\r\n" + raw + b"\r\n" + line(EXAMPLE))
+    )
     assert [workflow.origin for workflow in workflows] == ["x#line=1", "x#line=4"]
     assert problems(tally) == [("x#line=3", reason)]
     assert tally.quarantined[0].raw == raw
 
 
 def test_a_list_and_a_printed_object_are_read_too(tmp_path: Path) -> None:
-    """A JSON list, one object over several lines and a file with a byte order mark hold the same workflows."""
+    """A JSON list, one object over several lines and a file with a byte order mark hold the same
+    workflows.
+    """
     pretty = orjson.dumps(EXAMPLE, option=orjson.OPT_INDENT_2)
     for data, count in (
         (orjson.dumps([EXAMPLE, EXAMPLE]), 2),
@@ -294,12 +371,16 @@ def test_a_list_and_a_printed_object_are_read_too(tmp_path: Path) -> None:
     ):
         for bom in (b"", b"\xef\xbb\xbf"):
             workflows, tally = read(write(tmp_path / "x", bom + data))
-            assert [dataclasses.replace(workflow, origin="") for workflow in workflows] == [READ] * count
+            assert [dataclasses.replace(workflow, origin="") for workflow in workflows] == [
+                READ
+            ] * count
             assert not tally.quarantined
 
 
 def test_a_list_that_is_cut_off(tmp_path: Path) -> None:
-    """Complete elements before the cut are read; the incomplete one is quarantined with what there is of it."""
+    """Complete elements before the cut are read; the incomplete one is quarantined with what there
+    is of it.
+    """
     workflows, tally = read(write(tmp_path / "x.json", orjson.dumps([EXAMPLE, EXAMPLE])[:-30]))
     assert len(workflows) == 1
     assert problems(tally) == [("x.json#item=1", "truncated_json")]
@@ -348,10 +429,14 @@ WORKFLOWS = st.builds(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50
+)
 @given(workflows=st.lists(WORKFLOWS, min_size=1, max_size=3))
 def test_round_trip(tmp_path: Path, workflows: list[Workflow]) -> None:
-    """The same workflows written as JSON lines, gzip, zstandard and Parquet read equal, and equal what was written."""
+    """The same workflows written as JSON lines, gzip, zstandard and Parquet read equal, and equal
+    what was written.
+    """
     records = [as_record(workflow) for workflow in workflows]
     plain = b"".join(line(record) for record in records)
     write(tmp_path / "plain", plain)
@@ -365,7 +450,9 @@ def test_round_trip(tmp_path: Path, workflows: list[Workflow]) -> None:
 
 
 def test_parquet_rows_are_checked_one_by_one(tmp_path: Path) -> None:
-    """A broken row of Parquet is quarantined as JSON with its row number; rows before and behind it are read."""
+    """A broken row of Parquet is quarantined as JSON with its row number; rows before and behind it
+    are read.
+    """
     records = [EXAMPLE, changed("steps.0.target.0.kind", "csss"), EXAMPLE]
     pq.write_table(pa.Table.from_pylist(records, WORKFLOW_SCHEMA), tmp_path / "x.parquet")
     workflows, tally = read(tmp_path / "x.parquet")
@@ -375,9 +462,13 @@ def test_parquet_rows_are_checked_one_by_one(tmp_path: Path) -> None:
 
 
 def test_parquet_with_broken_text_and_broken_parquet(tmp_path: Path) -> None:
-    """A row whose text is no UTF-8, and a file that is cut off, are quarantined; no exception escapes."""
+    """A row whose text is no UTF-8, and a file that is cut off, are quarantined; no exception
+    escapes.
+    """
     bad = pa.array([b"fine", b"\xff\xfe"]).view(pa.string())
-    table = pa.Table.from_pylist([EXAMPLE, EXAMPLE], WORKFLOW_SCHEMA).set_column(1, "objective", bad)
+    table = pa.Table.from_pylist([EXAMPLE, EXAMPLE], WORKFLOW_SCHEMA).set_column(
+        1, "objective", bad
+    )
     pq.write_table(table, tmp_path / "x")
     workflows, tally = read(tmp_path / "x")
     assert [workflow.objective for workflow in workflows] == ["fine"]
@@ -388,12 +479,18 @@ def test_parquet_with_broken_text_and_broken_parquet(tmp_path: Path) -> None:
     assert str(tmp_path) not in tally.quarantined[0].detail
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+)
 @given(data=st.data())
 def test_no_damage_raises(tmp_path: Path, data: st.DataObject) -> None:
-    """However a file of JSON lines or Parquet is damaged or cut, nothing raises and no record is entered twice."""
+    """However a file of JSON lines or Parquet is damaged or cut, nothing raises and no record is
+    entered twice.
+    """
     pq.write_table(pa.Table.from_pylist([EXAMPLE] * 2, WORKFLOW_SCHEMA), tmp_path / "whole")
-    damaged = bytearray(data.draw(st.sampled_from([line(EXAMPLE) * 2, (tmp_path / "whole").read_bytes()])))
+    damaged = bytearray(
+        data.draw(st.sampled_from([line(EXAMPLE) * 2, (tmp_path / "whole").read_bytes()]))
+    )
     for place, byte in data.draw(
         st.lists(st.tuples(st.integers(4, len(damaged) - 1), st.integers(0, 255)), max_size=4)
     ):
@@ -410,7 +507,9 @@ def recognised(path: Path, data: bytes) -> bool:
 
 
 def test_recognition_from_content(tmp_path: Path) -> None:
-    """The required fields are recognised in any order, also where the first record is larger than the head."""
+    """The required fields are recognised in any order, also where the first record is larger than
+    the head.
+    """
     path = tmp_path / "x"
     big = changed("steps.0.html", '<p class="}{">' * 9000)
     turned = {key: big[key] for key in reversed(big)}

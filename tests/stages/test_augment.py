@@ -1,4 +1,6 @@
-"""Augment: texts by id replace objectives and descriptions; a language model fills them, one call an id, once."""
+"""Augment: texts by id replace objectives and descriptions; a language model fills them, one call
+an id, once.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def mapping(path: Path, texts: Any) -> Mapping:
 
 
 def trail(*descriptions: str) -> Trail:
-    steps = [strategies.step(number=10 + i, description=text) for i, text in enumerate(descriptions)]
+    steps = [
+        strategies.step(number=10 + i, description=text) for i, text in enumerate(descriptions)
+    ]
     return strategies.trail(*steps, objective="Order mugs")
 
 
@@ -48,14 +52,18 @@ def descriptions(rows: Iterator[Trail]) -> list[str]:
 @pytest.mark.parametrize("id", ["workflows:w1", "w1"])
 def test_objective_by_id(tmp_path: Path, id: str) -> None:
     """An objective is replaced by the text under its workflow's uid or own id, as one line."""
-    stage = Augment(objectives=mapping(tmp_path / "o.json", {id: "Order two\n blue mugs ", "other": "x"}))
+    stage = Augment(
+        objectives=mapping(tmp_path / "o.json", {id: "Order two\n blue mugs ", "other": "x"})
+    )
     (row,) = stage(iter([trail("Click Save")]), Tally())
     assert row.objective == "Order two blue mugs"
 
 
 @pytest.mark.parametrize("id", ["workflows:w1/2", "11"])
 def test_description_by_id(tmp_path: Path, id: str) -> None:
-    """A description is replaced by the text under its step's id here or in the recording; the others stay."""
+    """A description is replaced by the text under its step's id here or in the recording; the
+    others stay.
+    """
     stage = Augment(descriptions=mapping(tmp_path / "d.json", {id: "Click Buy"}))
     rows = list(stage(iter([trail("Click Save", "Click here", "Click it")]), Tally()))
     assert descriptions(iter(rows)) == ["Click Save", "Click Buy", "Click it"]
@@ -64,27 +72,42 @@ def test_description_by_id(tmp_path: Path, id: str) -> None:
 
 def test_only_bare(tmp_path: Path) -> None:
     """With only_bare, descriptions that name their element stay."""
-    stage = Augment(descriptions=mapping(tmp_path / "d.json", {"10": "A", "11": "B"}), only_bare=True)
-    assert descriptions(stage(iter([trail("Click Save", "Click here")]), Tally())) == ["Click Save", "B"]
+    stage = Augment(
+        descriptions=mapping(tmp_path / "d.json", {"10": "A", "11": "B"}), only_bare=True
+    )
+    assert descriptions(stage(iter([trail("Click Save", "Click here")]), Tally())) == [
+        "Click Save",
+        "B",
+    ]
 
 
 @pytest.mark.parametrize(
-    "text", ["Click here", "click", "Click on this.", "CLICK  IT", " Double-click here ", "Right click"]
+    "text",
+    ["Click here", "click", "Click on this.", "CLICK  IT", " Double-click here ", "Right click"],
 )
 def test_bare(text: str) -> None:
     """Descriptions that name nothing are bare."""
     assert is_bare(text)
 
 
-@pytest.mark.parametrize("text", ["", "Click Save", "Click here to save", 'Click "here"x', "Type here", "Clicker"])
+@pytest.mark.parametrize(
+    "text", ["", "Click Save", "Click here to save", 'Click "here"x', "Type here", "Clicker"]
+)
 def test_not_bare(text: str) -> None:
-    """Empty descriptions, which the prune stage writes, and those that name something are not bare."""
+    """Empty descriptions, which the prune stage writes,
+    and those that name something are not bare.
+    """
     assert not is_bare(text)
 
 
 @pytest.mark.parametrize(
     ("texts", "told"),
-    [("[1", "not valid JSON"), ([], "not an object"), ({"a": 1}, "no string"), ({"a": " "}, "is empty")],
+    [
+        ("[1", "not valid JSON"),
+        ([], "not an object"),
+        ({"a": 1}, "no string"),
+        ({"a": " "}, "is empty"),
+    ],
 )
 def test_malformed_mapping_stops_before_work(tmp_path: Path, texts: Any, told: str) -> None:
     """A mapping that is none is a ConfigError before anything is built."""
@@ -108,7 +131,10 @@ def test_fingerprint_is_the_content(tmp_path: Path) -> None:
     mapping(tmp_path / "a.json", {"good": "Buy"})
     mapping(tmp_path / "b.json", {"good": "Buy"})
     mapping(tmp_path / "c.json", {"good": "Sell"})
-    settings = [recipe.load("scribeagent-32k", (f"augment.objectives={tmp_path}/{x}.json",)).settings() for x in "abc"]
+    settings = [
+        recipe.load("scribeagent-32k", (f"augment.objectives={tmp_path}/{x}.json",)).settings()
+        for x in "abc"
+    ]
     assert settings[0] == settings[1] != settings[2]
     folder = write(tmp_path / "in", [good("good")]).parent
     built = build(tmp_path / "out", folder, settings=(f"augment.objectives={tmp_path}/a.json",))
@@ -132,7 +158,9 @@ def test_mapping_that_changes_meanwhile(tmp_path: Path) -> None:
 
 @dataclass
 class Model:
-    """A loopback endpoint: ``plan`` says what the next calls get (a status, ``hang``, or a body), then it answers."""
+    """A loopback endpoint: ``plan`` says what the next calls get (a status, ``hang``, or a body),
+    then it answers.
+    """
 
     plan: list[int | str] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
@@ -201,11 +229,13 @@ def body(content: Any, finish: str = "stop", **message: Any) -> str:
         "<thinking>a <think>b</think> c</thinking>Buy the lamp",
         "The user wants a lamp, so\n</think>\nBuy the lamp",
         "[THINK]A lamp.[/THINK]Buy the lamp</s>",
-        "<|channel|>analysis<|message|>A lamp.<|end|><|channel|>final<|message|>Buy the lamp<|return|>",
+        ("<|channel|>analysis<|message|>A lamp.<|end|><|channel|>final<|message|>Buy the "
+        "lamp<|return|>"),
         "```\nBuy the lamp\n```",
         "Sure! Here's the rewritten objective:\n\n```text\nBuy the lamp\n```",
         "Here is the rewritten objective: Buy the lamp",
-        "Certainly! Here is a clearer version:\n\n“Buy the lamp”\n\nLet me know if it should be shorter.",
+        ("Certainly! Here is a clearer version:\n\n“Buy the lamp”\n\nLet me know if it should be "
+        "shorter."),
         "**Rewritten objective:** Buy the lamp",
         "## Objective\nBuy the lamp",
         "Buy the lamp\n\nNote: I left the colour out.",
@@ -232,7 +262,9 @@ def test_the_answer_alone(content: Any) -> None:
     ],
 )
 def test_an_answer_stays_as_it_is(text: str) -> None:
-    """What only looks like an announcement, a quote or a refusal is an answer; so is all that stands in quotes."""
+    """What only looks like an announcement, a quote or a refusal is an answer; so is all that
+    stands in quotes.
+    """
     quoted = f'"{text}"' if text.startswith("Rewritten") else text
     assert answer_of(json.loads(body(quoted))) == text
 
@@ -259,7 +291,9 @@ def test_an_answer_stays_as_it_is(text: str) -> None:
     ],
 )
 def test_what_is_no_answer(response: str, reason: str, final: bool) -> None:
-    """Cut off, filtered, refused, thoughts without an end, or more than one text: a reason, and no text."""
+    """Cut off, filtered, refused, thoughts without an end, or more than one text: a reason, and no
+    text.
+    """
     with pytest.raises(NoAnswer) as error:
         answer_of(json.loads(response))
     assert (error.value.reason, error.value.final) == (reason, final)
@@ -273,8 +307,12 @@ def test_what_is_no_answer(response: str, reason: str, final: bool) -> None:
         (body("<think>The"), "thoughts_only", 3),
     ],
 )
-def test_no_answer_is_never_kept(tmp_path: Path, model: Model, trouble: str, reason: str, calls: int) -> None:
-    """The original stays, the cache does not grow, what is to say is said once, and the next run asks again."""
+def test_no_answer_is_never_kept(
+    tmp_path: Path, model: Model, trouble: str, reason: str, calls: int
+) -> None:
+    """The original stays, the cache does not grow, what is to say is said once, and the next run
+    asks again.
+    """
     recordings(tmp_path, 2)
     model.plan = [trouble] * (2 * calls)
     told: list[str] = []
@@ -299,10 +337,21 @@ def test_thoughts_that_were_kept_are_no_answers(tmp_path: Path, model: Model) ->
 
 
 def test_parameters_and_the_server_s_words(tmp_path: Path, model: Model) -> None:
-    """The temperature is 0, left out if empty; others are sent; what the server says of them is shown."""
+    """The temperature is 0, left out if empty; others are sent; what the server says of them is
+    shown.
+    """
     recordings(tmp_path, 1)
     model.plan = ['400 {"error": {"message": "Unsupported value: \'temperature\'\\nuse 1"}}']
-    common = ["augment", str(tmp_path / "in"), "--base-url", model.url, "--model", "m", "--what", "objectives"]
+    common = [
+        "augment",
+        str(tmp_path / "in"),
+        "--base-url",
+        model.url,
+        "--model",
+        "m",
+        "--what",
+        "objectives",
+    ]
     common += ["--out", str(tmp_path / "out")]
     refused = CliRunner().invoke(cli, common)
     assert refused.exit_code == 1
@@ -322,43 +371,64 @@ BARE = step(action={"kind": "click", "description": "Click here"})
 def recordings(folder: Path, count: int = 2) -> Path:
     """Workflows of one step that names its element and one that does not."""
     return write(
-        folder / "in", [workflow(f"w{i}", step(), BARE, objective=f"Search mug number {i}") for i in range(count)]
+        folder / "in",
+        [workflow(f"w{i}", step(), BARE, objective=f"Search mug number {i}") for i in range(count)],
     ).parent
 
 
 def run(folder: Path, model: Model, **options: Any) -> dict[str, Any]:
     endpoint = Endpoint(model.url, "m1", "secret", timeout=0.5, attempts=3, pause=0.01)
     chosen = recipe.load("scribeagent-32k")
-    return rewrite([str(folder / "in")], folder / "out", chosen, options.pop("endpoint", endpoint), **options)
+    return rewrite(
+        [str(folder / "in")], folder / "out", chosen, options.pop("endpoint", endpoint), **options
+    )
 
 
 def mappings(folder: Path) -> dict[str, Any]:
-    return {name: json.loads((folder / "out" / f"{name}.json").read_text()) for name in ("objectives", "descriptions")}
+    return {
+        name: json.loads((folder / "out" / f"{name}.json").read_text())
+        for name in ("objectives", "descriptions")
+    }
 
 
 def test_objectives_and_bare_descriptions_are_asked_for(tmp_path: Path, model: Model) -> None:
-    """One call a workflow and one a bare description, with what the model needs; the mappings feed a build."""
+    """One call a workflow and one a bare description, with what the model needs; the mappings feed
+    a build.
+    """
     recordings(tmp_path)
     assert run(tmp_path, model) == {"asked": 4, "cached": 0}
     assert mappings(tmp_path) == {
-        "objectives": {f"workflows:w{i}": f"Rewritten Objective: Search mug number {i}" for i in range(2)},
-        "descriptions": {f"workflows:w{i}/2": f"Rewritten Objective: Search mug number {i}" for i in range(2)},
+        "objectives": {
+            f"workflows:w{i}": f"Rewritten Objective: Search mug number {i}" for i in range(2)
+        },
+        "descriptions": {
+            f"workflows:w{i}/2": f"Rewritten Objective: Search mug number {i}" for i in range(2)
+        },
     }
     asked = {call["messages"][1]["content"] for call in model.calls}
     assert "Objective: Search mug number 0\nSteps:\n1. Click the button\n2. Click here" in asked
-    assert any('Action: click\nElement: <button id="go">\nText inside: Search' in text for text in asked)
+    assert any(
+        'Action: click\nElement: <button id="go">\nText inside: Search' in text for text in asked
+    )
     assert {(call["path"], call["key"], call["model"]) for call in model.calls} == {
         ("/v1/chat/completions", "Bearer secret", "m1")
     }
-    settings = [f"augment.{name}={tmp_path}/out/{name}.json" for name in ("objectives", "descriptions")]
+    settings = [
+        f"augment.{name}={tmp_path}/out/{name}.json" for name in ("objectives", "descriptions")
+    ]
     built = build(tmp_path / "built", tmp_path / "in", settings=settings)
     text = built.decoded("workflows:w1/2")
     assert "\nObjective: Rewritten Objective: Search mug number 1\n" in text
-    assert "Description: Rewritten Objective: Search mug number 1\nAction: mouse_click_action\nNode: 0 0" in text
+    assert (
+        "Description: Rewritten Objective: Search mug number 1\nAction: mouse_click_action\nNode: "
+        "0 0" in text
+    )
 
 
 def test_second_run_asks_nothing(tmp_path: Path, model: Model) -> None:
-    """What was answered once is not asked again, and the mappings are the same bytes; another model is asked anew."""
+    """What was answered once is not asked again, and the mappings are the same bytes; another model
+    is asked anew.
+    """
     recordings(tmp_path)
     run(tmp_path, model)
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
@@ -371,19 +441,25 @@ def test_second_run_asks_nothing(tmp_path: Path, model: Model) -> None:
 
 
 def test_a_mapping_keeps_what_is_not_asked_for(tmp_path: Path, model: Model) -> None:
-    """Entries of other recordings stay, and so does what was edited by hand, which is counted, said and not asked for;
-    with the entry removed it is. A mapping that is none, and a cache of something else, are refused and stay.
+    """Entries of other recordings stay, and so does what was edited by hand, which is counted, said
+    and not asked for; with the entry removed it is. A mapping that is none, and a cache of
+    something else, are refused and stay.
     """
     recordings(tmp_path)
     run(tmp_path, model)
     path = tmp_path / "out" / "objectives.json"
     whole = json.loads(path.read_text())
-    path.write_text(json.dumps(whole | {"workflows:other": "Of other recordings", "workflows:w1": "Mine"}))
+    path.write_text(
+        json.dumps(whole | {"workflows:other": "Of other recordings", "workflows:w1": "Mine"})
+    )
     said: list[str] = []
     counts = run(tmp_path, model, endpoint=Endpoint(model.url, "m2"), told=said.append)
     assert counts == {"asked": 3, "cached": 0, "edited by hand, left as they are": 1}
     assert "objectives of workflows:w1: edited by hand" in said[0]
-    assert json.loads(path.read_text()) == whole | {"workflows:other": "Of other recordings", "workflows:w1": "Mine"}
+    assert json.loads(path.read_text()) == whole | {
+        "workflows:other": "Of other recordings",
+        "workflows:w1": "Mine",
+    }
     path.write_text("{}")
     assert run(tmp_path, model) == {"cached": 4}
     assert json.loads(path.read_text()) == whole
@@ -403,7 +479,8 @@ def test_only_objectives(tmp_path: Path, model: Model) -> None:
 
 
 @pytest.mark.parametrize(
-    "trouble", [429, 500, 503, "hang", "not json", '{"choices": []}', '{"choices": [{"message": null}]}']
+    "trouble",
+    [429, 500, 503, "hang", "not json", '{"choices": []}', '{"choices": [{"message": null}]}'],
 )
 def test_trouble_is_tried_again(tmp_path: Path, model: Model, trouble: int | str) -> None:
     """A busy or broken server, a timeout, and an answer that is none are tried again."""
@@ -415,13 +492,19 @@ def test_trouble_is_tried_again(tmp_path: Path, model: Model, trouble: int | str
 
 @pytest.mark.parametrize(
     ("trouble", "reason", "calls"),
-    [(500, "http_500", 3), ("hang", "timeout", 3), ("no", "bad_answer", 3), (400, "http_400", 1), (302, "http_302", 1)],
+    [
+        (500, "http_500", 3),
+        ("hang", "timeout", 3),
+        ("no", "bad_answer", 3),
+        (400, "http_400", 1),
+        (302, "http_302", 1),
+    ],
 )
 def test_original_stays_where_no_answer_comes(
     tmp_path: Path, model: Model, trouble: int | str, reason: str, calls: int
 ) -> None:
-    """After all attempts the original text stays, counted by reason; the next run asks for it again. No redirect
-    is followed: it would take the key elsewhere.
+    """After all attempts the original text stays, counted by reason; the next run asks for it
+    again. No redirect is followed: it would take the key elsewhere.
     """
     recordings(tmp_path, 1)
     model.plan = [trouble] * calls
@@ -456,7 +539,9 @@ def test_address_must_be_http() -> None:
 
 
 def test_killed_run_goes_on(tmp_path: Path, model: Model) -> None:
-    """A run killed in the middle keeps what was answered; half a last line is cut off, and only the rest is asked."""
+    """A run killed in the middle keeps what was answered; half a last line is cut off, and only the
+    rest is asked.
+    """
     recordings(tmp_path, 20)
     model.delay = 0.05
     out = tmp_path / "out"
@@ -505,15 +590,37 @@ def test_broken_cache_is_named(tmp_path: Path, model: Model) -> None:
 
 
 def test_failures_are_the_exit_code(tmp_path: Path, model: Model) -> None:
-    """The command says what failed and ends with 1; the key comes from the named environment variable."""
+    """The command says what failed and ends with 1; the key comes from the named environment
+    variable.
+    """
     recordings(tmp_path, 1)
     model.plan = [400]
-    command = [sys.executable, "-c", "from etl.cli.main import main; main()", "augment", str(tmp_path / "in")]
-    command += ["--out", str(tmp_path / "out"), "--base-url", model.url, "--model", "m", "--what", "objectives"]
+    command = [
+        sys.executable,
+        "-c",
+        "from etl.cli.main import main; main()",
+        "augment",
+        str(tmp_path / "in"),
+    ]
+    command += [
+        "--out",
+        str(tmp_path / "out"),
+        "--base-url",
+        model.url,
+        "--model",
+        "m",
+        "--what",
+        "objectives",
+    ]
     environment = {"PATH": "/usr/bin:/bin", "MY_KEY": "hidden"}
     root = Path(__file__).parents[2]
     done = subprocess.run(
-        [*command, "--key-env", "MY_KEY"], cwd=root, env=environment, capture_output=True, text=True, check=False
+        [*command, "--key-env", "MY_KEY"],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith(" 0 cached, 1 failed: http_400\n")
@@ -521,9 +628,16 @@ def test_failures_are_the_exit_code(tmp_path: Path, model: Model) -> None:
 
 
 def test_no_build_ever_calls(tmp_path: Path, model: Model) -> None:
-    """Without mappings a build rewrites nothing, and with them it calls nobody: the stage only reads."""
+    """Without mappings a build rewrites nothing, and with them it calls nobody: the stage only
+    reads.
+    """
     folder = recordings(tmp_path)
     built = build(tmp_path / "built", folder)
     assert built.samples()["workflows:w0/2"]["description"] == "Click here"
     assert model.calls == []
-    assert Build(recipe.load("scribeagent-32k"), (str(folder),), tmp_path / "x").recipe.augment.objectives == ""
+    assert (
+        Build(
+            recipe.load("scribeagent-32k"), (str(folder),), tmp_path / "x"
+        ).recipe.augment.objectives
+        == ""
+    )

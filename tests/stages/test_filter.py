@@ -27,7 +27,10 @@ WORKFLOW_RULES = {
     ),
     "no_objective": (trail(step(), objective=" \n "), Filter(no_objective=False), ""),
     "not_english": (
-        trail(step(), objective="Bestelle zwei blaue Tassen im Laden und bezahle sie gleich mit der Karte"),
+        trail(
+            step(),
+            objective="Bestelle zwei blaue Tassen im Laden und bezahle sie gleich mit der Karte",
+        ),
         Filter(min_english=0),
         "probability of English 0.0000",
     ),
@@ -49,7 +52,9 @@ WORKFLOW_RULES = {
 def test_rules_for_workflows(reason: str) -> None:
     """A workflow that a rule is about is dropped whole, with its steps, for exactly that reason."""
     row, _, detail = WORKFLOW_RULES[reason]
-    stage = Filter(min_reward=0.5, min_english=0) if reason in ("low_reward", "non_ascii") else Filter()
+    stage = (
+        Filter(min_reward=0.5, min_english=0) if reason in ("low_reward", "non_ascii") else Filter()
+    )
     steps = len(row.marks)
     out, drops = run(fresh(row), stage)
     assert out == []
@@ -83,33 +88,45 @@ STEP_RULES = {
 
 @pytest.mark.parametrize("reason", STEP_RULES)
 def test_rules_for_steps_that_leave_no_trace(reason: str) -> None:
-    """Instruction rows and exact duplicates go before anything else sees them; the others keep their numbers."""
+    """Instruction rows and exact duplicates go before anything else sees them; the others keep
+    their numbers.
+    """
     bad, off = STEP_RULES[reason]
     rows = trail(step("<p>same</p>"), bad, step("<p>last</p>", number=2))
     (out,), drops = run(fresh(rows))
     assert [mark.number for mark in out.marks] == [1, 3]
-    assert [(drop.unit, drop.id, drop.reason) for drop in drops] == [("step", f"{rows.uid}/2", reason)]
+    assert [(drop.unit, drop.id, drop.reason) for drop in drops] == [
+        ("step", f"{rows.uid}/2", reason)
+    ]
     (out,), drops = run(fresh(rows), off)
     assert [mark.number for mark in out.marks] == [1, 2, 3]
     assert drops == []
 
 
 def test_steps_that_differ_in_their_id_are_no_duplicates() -> None:
-    """The same click twice on an unchanged page is two steps; only a row equal in every field is a duplicate."""
+    """The same click twice on an unchanged page is two steps; only a row equal in every field is a
+    duplicate.
+    """
     (out,), drops = run(trail(step(number=0), step(number=1)))
     assert (len(out.marks), drops) == (2, [])
 
 
 MARK_RULES = {
     "missing_dom": (step(""), Filter(), Filter(missing_dom=False)),
-    "failed_action": (step(error="timeout: element is covered"), Filter(), Filter(failed_actions=False)),
+    "failed_action": (
+        step(error="timeout: element is covered"),
+        Filter(),
+        Filter(failed_actions=False),
+    ),
     "missing_description": (step(), Filter(missing_description=True), Filter()),
 }
 
 
 @pytest.mark.parametrize("reason", MARK_RULES)
 def test_rules_for_steps_that_stay_in_the_history(reason: str) -> None:
-    """A step without page, with a failed action, or without description stays, marked with the reason."""
+    """A step without page, with a failed action, or without description stays, marked with the
+    reason.
+    """
     bad, on, off = MARK_RULES[reason]
     (out,), drops = run(trail(bad, step("<i>x</i>", description="Click x", number=1)), on)
     assert [(mark.stage, mark.reason) for mark in out.marks] == [("filter", reason), ("", "")]
@@ -189,7 +206,10 @@ def test_steps_that_differ_in_their_pages_only_are_told_apart() -> None:
 def test_steps_behind_a_gap_are_not_trained_on() -> None:
     """They stay where they are, with what is missing before them; the rule can be turned off."""
     known, lost = step(), replace(step(number=3), number=4, gap="steps 2 to 3 are missing")
-    for stage, reasons in ((Filter(), ["", "history_incomplete"]), (Filter(incomplete_history=False), ["", ""])):
+    for stage, reasons in (
+        (Filter(), ["", "history_incomplete"]),
+        (Filter(incomplete_history=False), ["", ""]),
+    ):
         (out,), drops = run(trail(known, lost), stage)
         assert [mark.reason for mark in out.marks] == reasons
         assert out.marks[1].detail == ("steps 2 to 3 are missing" if reasons[1] else "")

@@ -1,6 +1,7 @@
 """English is told from the text alone: what is kept, what goes, and that the arithmetic is exact.
 
-`tests/goldens/objectives.json` holds tasks as people write them for the web, by language; they are our own.
+`tests/goldens/objectives.json` holds tasks as people write them for the web, by language; they are
+our own.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from etl.stages.filter import Filter
 from etl.stages.language import english
 from tests.support.strategies import GOLDENS
 
-OBJECTIVES: Final[dict[str, list[str]]] = json.loads((GOLDENS / "objectives.json").read_text(encoding="utf-8"))
+OBJECTIVES: Final[dict[str, list[str]]] = json.loads(
+    (GOLDENS / "objectives.json").read_text(encoding="utf-8")
+)
 LIMIT: Final = Filter().min_english
 REAL: Final = {
     "mind2web/objectives_processed.0-804.json.zst": "confirmed_task",
@@ -35,10 +38,13 @@ REAL: Final = {
 }
 """Files of English objectives in the shared folder, and the key that holds them."""
 FOREIGN_CASES: Final = {
-    "Compra de zapatos", "Kaufe ein Ticket", "Acheter un billet", "Vai al carrello", "adicionar ao carrinho",
+    "Compra de zapatos", "Kaufe ein Ticket", "Acheter un billet", "Vai al carrello",
+    "adicionar ao carrinho",
     "ログイン", "登录", "Найти билет",
 }  # fmt: skip
-"""Those of the shared list of short objectives that are in another language; ``Anmelden`` is too, and may stay."""
+"""Those of the shared list of short objectives that are in another language; ``Anmelden`` is too,
+and may stay.
+"""
 
 
 def real(path: Path, key: str) -> Iterator[str]:
@@ -48,7 +54,9 @@ def real(path: Path, key: str) -> Iterator[str]:
 
 
 def test_short_english_stays() -> None:
-    """No English task of the list goes: words, names, codes, dishes and titles in other languages."""
+    """No English task of the list goes: words, names, codes,
+    dishes and titles in other languages.
+    """
     assert [text for text in OBJECTIVES["en"] if english(text) < LIMIT] == []
 
 
@@ -64,11 +72,15 @@ def test_other_languages_go() -> None:
 
 
 def test_english_objectives_that_were_recorded_stay(shared: Path) -> None:
-    """None of 3,400 real ones goes, nor any short English one of the list of reports; short foreign ones there go."""
+    """None of 3,400 real ones goes, nor any short English one of the list of reports; short foreign
+    ones there go.
+    """
     found = {text for name, key in REAL.items() for text in real(shared / "data" / name, key)}
     assert len(found) > 2500
     assert [text for text in found if english(text) < LIMIT] == []
-    listed = set(json.loads((shared / "cases" / "20-english" / "o.json").read_text(encoding="utf-8")))
+    listed = set(
+        json.loads((shared / "cases" / "20-english" / "o.json").read_text(encoding="utf-8"))
+    )
     assert {text for text in listed if english(text) < LIMIT} == FOREIGN_CASES
 
 
@@ -80,7 +92,9 @@ def test_chinese_objectives_that_were_recorded_go(shared: Path) -> None:
     assert [task for task in tasks if english(task.removeprefix("#Task: ")) >= LIMIT] == []
 
 
-@pytest.mark.parametrize("text", ["", " ", "123", "!?", "OK 42", "INC0010", '"', "https://shop.example/cart", "a51"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "123", "!?", "OK 42", "INC0010", '"', "https://shop.example/cart", "a51"]
+)
 def test_no_evidence_is_undecided(text: str) -> None:
     """Where no word tells a language, the score is far above the limit."""
     assert english(text) > 5 * LIMIT
@@ -107,7 +121,9 @@ def test_a_text_in_quotes_is_read() -> None:
 
 
 def plainly(words: list[str]) -> float:
-    """Evidence against English in nats, by Python's own floats in an order of their own: about what `english` sums."""
+    """Evidence against English in nats, by Python's own floats in an order of their own: about what
+    `english` sums.
+    """
     known = LanguageIdentifier.from_model_file(MODEL_FILE)
     names = known.nb_classes
     text = f" {' '.join(words)} ".encode()
@@ -117,7 +133,9 @@ def plainly(words: list[str]) -> float:
         if (feature := known.tk_output[state]) >= 0:
             counts[feature] = counts.get(feature, 0) + 1
     scores = {
-        name: math.fsum(math.log1p(n) * float(known.nb_ptc[f, names.index(name)]) for f, n in counts.items())
+        name: math.fsum(
+            math.log1p(n) * float(known.nb_ptc[f, names.index(name)]) for f, n in counts.items()
+        )
         + float(known.nb_pc[names.index(name)])
         for name in ("en", "de", "fr", "es", "it", "nl")
     }
@@ -125,7 +143,9 @@ def plainly(words: list[str]) -> float:
 
 
 def test_the_sums_are_the_models() -> None:
-    """The score is what the model's tables give: the integers round nothing that shows in 6 digits."""
+    """The score is what the model's tables give:
+    the integers round nothing that shows in 6 digits.
+    """
     words = "und den zum Korb hinzu".lower().split()
     expected = 1 / (1 + math.exp(plainly(words) / 2.2))
     assert english(" ".join(words)) == pytest.approx(expected, abs=2e-6)

@@ -10,7 +10,8 @@ from schemas.trail import Mark, Trail
 from schemas.workflow import Locator
 from tests.support.strategies import step, trail
 
-PAGE = """<html><body><h1>Shop</h1><iframe><div class="row" bid="7"><a href="/mugs" title='All "mugs"'>Mugs</a></div>
+PAGE = """<html><body><h1>Shop</h1><iframe><div class="row" bid="7"><a
+href="/mugs" title='All "mugs"'>Mugs</a></div>
 </iframe><div class="row"><button>Buy</button><button>Sell</button></div></body></html>"""
 # html 8, body 7, h1 6, iframe 5, div 4, a 3, div 2, button 1, button 0
 
@@ -21,7 +22,9 @@ def run(row: Trail, stage: Locate | None = None) -> tuple[list[Trail], list[Entr
     return list((stage or Locate())(iter([row]), tally)), tally.entries
 
 
-def located(*target: Locator, html: str = PAGE, kind: str = "click", stage: Locate | None = None) -> Mark:
+def located(
+    *target: Locator, html: str = PAGE, kind: str = "click", stage: Locate | None = None
+) -> Mark:
     """The one step of a workflow, after the stage."""
     (out,), drops = run(trail(step(html, *target, kind=kind)), stage)
     assert drops == []
@@ -53,16 +56,32 @@ def test_every_kind_of_locator(locator: Locator) -> None:
     [
         (Locator("css", "button"), "target_ambiguous", "css 'button' matches 2 elements"),
         (Locator("xpath", "//div"), "target_ambiguous", "xpath '//div' matches 2 elements"),
-        (Locator("attribute", "row", "class"), "target_ambiguous", "attribute class='row' matches 2 elements"),
+        (
+            Locator("attribute", "row", "class"),
+            "target_ambiguous",
+            "attribute class='row' matches 2 elements",
+        ),
         (Locator("markup", "<button>"), "target_ambiguous", "markup '<button>' matches 2 elements"),
         (Locator("css", "nav"), "target_absent", "css 'nav' matches none of 9 elements"),
         (Locator("xpath", "//nav"), "target_absent", "xpath '//nav' matches none of 9 elements"),
-        (Locator("attribute", "8", "bid"), "target_absent", "attribute bid='8' matches none of 9 elements"),
+        (
+            Locator("attribute", "8", "bid"),
+            "target_absent",
+            "attribute bid='8' matches none of 9 elements",
+        ),
         (Locator("node", "9"), "target_absent", "node '9' matches none of 9 elements"),
         (Locator("node", "-1"), "target_absent", "node '-1' matches none of 9 elements"),
         (Locator("css", "a[["), "invalid_css", "'a[['"),
-        (Locator("css", "internal:role=link[name='Mugs']"), "unsupported_locator", '"internal:role=link'),
-        (Locator("css", "a:hover"), "unsupported_locator", "'a:hover': :hover depends on more than the recorded page"),
+        (
+            Locator("css", "internal:role=link[name='Mugs']"),
+            "unsupported_locator",
+            '"internal:role=link',
+        ),
+        (
+            Locator("css", "a:hover"),
+            "unsupported_locator",
+            "'a:hover': :hover depends on more than the recorded page",
+        ),
         (Locator("xpath", "//a["), "invalid_xpath", "'//a['"),
         (Locator("xpath", "count(//a)"), "invalid_xpath", "'count(//a)'"),
         (Locator("node", "three"), "invalid_node", "'three' is not a number"),
@@ -70,14 +89,18 @@ def test_every_kind_of_locator(locator: Locator) -> None:
     ],
 )
 def test_targets_that_are_not_found(locator: Locator, reason: str, detail: str) -> None:
-    """Never a guess: the step is marked with the exact reason, says what was looked for, and stays."""
+    """Never a guess: the step is marked with the exact reason,
+    says what was looked for, and stays.
+    """
     mark = located(locator)
     assert (mark.stage, mark.reason, mark.element, mark.node) == ("locate", reason, -1, -1)
     assert mark.detail.startswith(detail)
 
 
 def test_first_unequivocal_locator_counts() -> None:
-    """Locators are tried in order; one that is invalid, absent or ambiguous leaves it to the next."""
+    """Locators are tried in order; one that is invalid,
+    absent or ambiguous leaves it to the next.
+    """
     good = Locator("attribute", "/mugs", "href")
     for bad in (Locator("css", "a[["), Locator("css", "nav"), Locator("css", "button")):
         assert located(bad, good).element == 5
@@ -86,7 +109,11 @@ def test_first_unequivocal_locator_counts() -> None:
 
 def test_reason_of_several_failures() -> None:
     """Of several failures the one that says most counts: ambiguous before absent before invalid."""
-    ambiguous, absent, invalid = Locator("css", "button"), Locator("css", "nav"), Locator("css", "a[[")
+    ambiguous, absent, invalid = (
+        Locator("css", "button"),
+        Locator("css", "nav"),
+        Locator("css", "a[["),
+    )
     assert located(invalid, absent, ambiguous).reason == "target_ambiguous"
     assert located(invalid, absent).reason == "target_absent"
     assert located(invalid, Locator("node", "x")).reason == "invalid_css"
@@ -102,7 +129,10 @@ def test_selector_matching_500_elements() -> None:
 def test_empty_pages(html: str) -> None:
     """A page without an element is empty_page, whatever the locator."""
     mark = located(Locator("css", "a[["), html=html)
-    assert (mark.reason, mark.detail) == ("empty_page", f"{len(html)} characters without an element")
+    assert (mark.reason, mark.detail) == (
+        "empty_page",
+        f"{len(html)} characters without an element",
+    )
 
 
 def test_missing_page() -> None:
@@ -118,7 +148,9 @@ def test_actions_without_element() -> None:
 
 
 def test_train_without_element() -> None:
-    """Under the switch page actions are trained on, if they have a page; clicks without locator still are not."""
+    """Under the switch page actions are trained on, if they have a page; clicks without locator
+    still are not.
+    """
     stage = Locate(train_without_element=True)
     assert located(kind="scroll", stage=stage).reason == ""
     assert located(kind="scroll", html="text", stage=stage).reason == "empty_page"
@@ -126,7 +158,9 @@ def test_train_without_element() -> None:
 
 
 def test_failed_action_that_is_not_found_says_so() -> None:
-    """What is wrong with the target comes before what the filter said; a found target leaves the filter's reason."""
+    """What is wrong with the target comes before what the filter said; a found target leaves the
+    filter's reason.
+    """
     for selector, reason in (("nav", "target_absent"), ("h1", "failed_action")):
         row = trail(step(PAGE, Locator("css", selector)))
         row.marks[0].drop("filter", "failed_action", "timeout")
@@ -135,9 +169,13 @@ def test_failed_action_that_is_not_found_says_so() -> None:
 
 
 def test_drop_workflow() -> None:
-    """Under the reference's rule one lost target drops its workflow with all its steps; page actions do not."""
+    """Under the reference's rule one lost target drops its workflow with all its steps; page
+    actions do not.
+    """
     lost = trail(
-        step(PAGE, Locator("css", "h1")), step(PAGE, Locator("css", "nav"), number=1), step(PAGE, kind="scroll")
+        step(PAGE, Locator("css", "h1")),
+        step(PAGE, Locator("css", "nav"), number=1),
+        step(PAGE, kind="scroll"),
     )
     out, drops = run(lost, Locate(drop_workflow=True))
     assert out == []
@@ -146,7 +184,10 @@ def test_drop_workflow() -> None:
         *[("step", "unlocated_target")] * 3,
     ]
     assert drops[0].detail == "step 2: target_absent: css 'nav' matches none of 9 elements"
-    out, drops = run(trail(step(PAGE, Locator("css", "h1")), step(PAGE, kind="scroll")), Locate(drop_workflow=True))
+    out, drops = run(
+        trail(step(PAGE, Locator("css", "h1")), step(PAGE, kind="scroll")),
+        Locate(drop_workflow=True),
+    )
     assert (len(out), drops) == (1, [])
     (kept,), _ = run(lost)
     assert [mark.reason for mark in kept.marks] == ["", "target_absent", "no_element"]

@@ -20,9 +20,14 @@ from tests.support import builds
 from tests.support.strategies import step, trail
 
 
-def run(row: Trail, **lists: dict[str, list[str]]) -> tuple[list[Trail], list[Entry], dict[str, list[str]]]:
+def run(
+    row: Trail, **lists: dict[str, list[str]]
+) -> tuple[list[Trail], list[Entry], dict[str, list[str]]]:
     """What comes out, the drops, and what matches nothing."""
-    names = {section: Names(**{what: frozenset(e) for what, e in given.items()}) for section, given in lists.items()}
+    names = {
+        section: Names(**{what: frozenset(e) for what, e in given.items()})
+        for section, given in lists.items()
+    }
     tally, stage = Tally("select"), Select(**names)
     out = list(stage(iter([row]), tally))
     return out, tally.entries, stage.unmatched(frozenset(tally.matched))
@@ -48,10 +53,15 @@ WHOLE: Final[list[tuple[dict[str, Any], str]]] = [
 
 @pytest.mark.parametrize(("lists", "reason"), WHOLE)
 def test_whole_workflows(lists: dict[str, Any], reason: str) -> None:
-    """By format or input, by id, or step by step until none is left: the workflow goes with all its steps."""
+    """By format or input, by id, or step by step until none is left: the workflow goes with all its
+    steps.
+    """
     out, drops, _ = run(mixed(), **lists)
     assert out == []
-    assert Counter((drop.unit, drop.reason) for drop in drops) == {("workflow", reason): 1, ("step", reason): 2}
+    assert Counter((drop.unit, drop.reason) for drop in drops) == {
+        ("workflow", reason): 1,
+        ("step", reason): 2,
+    }
 
 
 STEPS: Final[list[tuple[dict[str, Any], list[str]]]] = [
@@ -69,7 +79,9 @@ STEPS: Final[list[tuple[dict[str, Any], list[str]]]] = [
 
 @pytest.mark.parametrize(("lists", "reasons"), STEPS)
 def test_single_steps_stay_in_the_history(lists: dict[str, Any], reasons: list[str]) -> None:
-    """A step on another domain or of another kind is marked, and its workflow goes on with all steps."""
+    """A step on another domain or of another kind is marked, and its workflow goes on with all
+    steps.
+    """
     (row,), drops, _ = run(mixed(), **lists)
     assert [mark.reason for mark in row.marks] == reasons
     assert drops == []
@@ -79,12 +91,18 @@ def test_single_steps_stay_in_the_history(lists: dict[str, Any], reasons: list[s
 
 def test_entries_that_match_nothing_are_known() -> None:
     """Also beside others that match the same step, or a workflow that is dropped anyway."""
-    lists = {"domains": ["pay.example", "*.example", "pya.example"], "kinds": ["hover", "hovr"], "workflows": ["w1"]}
+    lists = {
+        "domains": ["pay.example", "*.example", "pya.example"],
+        "kinds": ["hover", "hovr"],
+        "workflows": ["w1"],
+    }
     _, _, unmatched = run(mixed(), exclude=lists)
     assert unmatched == {"exclude.domains": ["pya.example"], "exclude.kinds": ["hovr"]}
 
 
-@pytest.mark.parametrize("bad", [{"domains": frozenset(["https://a.example/"])}, {"kinds": frozenset([" "])}])
+@pytest.mark.parametrize(
+    "bad", [{"domains": frozenset(["https://a.example/"])}, {"kinds": frozenset([" "])}]
+)
 def test_entries_that_can_match_nothing_are_refused(bad: dict[str, Any]) -> None:
     """A URL as a domain, and an empty entry."""
     with pytest.raises(ConfigError):
@@ -92,25 +110,37 @@ def test_entries_that_can_match_nothing_are_refused(bad: dict[str, Any]) -> None
 
 
 def test_a_build_with_lists_and_caps(tmp_path: Path) -> None:
-    """No domain has more samples than its cap, no excluded kind or domain is there, accounts add up; what a second
-    night brings changes no old decision.
+    """No domain has more samples than its cap, no excluded kind or domain is there, accounts add
+    up; what a second night brings changes no old decision.
     """
     first = [builds.workflow(n, steps=3) for n in range(28)]
     first[0]["steps"][1]["action"]["kind"] = "hover"
     builds.write_workflows(tmp_path / "in" / "a.jsonl", *first)
-    changes = ("caps.samples_per_domain=7", 'exclude.domains=["shop6.*", "no.example"]', 'exclude.kinds=["hover"]')
+    changes = (
+        "caps.samples_per_domain=7",
+        'exclude.domains=["shop6.*", "no.example"]',
+        'exclude.kinds=["hover"]',
+    )
     out = tmp_path / "out"
     builds.build([tmp_path / "in"], out, *changes)
     before = {each.sample_id for each in builds.emitted(out)}
     counts = Counter(sample.domain for sample in builds.samples(out).values())
     assert counts == {f"shop{n}.example": 7 for n in range(6)}
     assert verify(out) == []
-    reasons = account.ledger(out).filter((pl.col("unit") == "step") & (pl.col("reason") != ""))["reason"]
+    reasons = account.ledger(out).filter((pl.col("unit") == "step") & (pl.col("reason") != ""))[
+        "reason"
+    ]
     # 12 steps of shop6; one hover; the others are over the caps
-    assert Counter(reasons) == {"excluded_domain": 12, "excluded_kind": 1, "over_domain_cap": 84 - 12 - 1 - 42}
+    assert Counter(reasons) == {
+        "excluded_domain": 12,
+        "excluded_kind": 1,
+        "over_domain_cap": 84 - 12 - 1 - 42,
+    }
     (said,) = json.loads((out / "work" / "unmatched.json").read_text())
     assert (said["setting"], said["entry"]) == ("exclude.domains", "no.example")
-    builds.write_workflows(tmp_path / "in" / "b.jsonl", *(builds.workflow(n, steps=2) for n in range(100, 128)))
+    builds.write_workflows(
+        tmp_path / "in" / "b.jsonl", *(builds.workflow(n, steps=2) for n in range(100, 128))
+    )
     builds.build([tmp_path / "in"], out, *changes)
     assert {each.sample_id for each in builds.emitted(out)} == before
 
@@ -118,8 +148,12 @@ def test_a_build_with_lists_and_caps(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cap", [1, 2])
 def test_caps_of_workflows(tmp_path: Path, cap: int) -> None:
     """Of each domain so many workflows stay, whole."""
-    path = builds.write_workflows(tmp_path / "a.jsonl", *(builds.workflow(n, steps=2) for n in range(21)))
+    path = builds.write_workflows(
+        tmp_path / "a.jsonl", *(builds.workflow(n, steps=2) for n in range(21))
+    )
     builds.build([path], tmp_path / "out", f"caps.workflows_per_domain={cap}")
-    flows = {(sample.domain, sample.workflow) for sample in builds.samples(tmp_path / "out").values()}
+    flows = {
+        (sample.domain, sample.workflow) for sample in builds.samples(tmp_path / "out").values()
+    }
     assert Counter(domain for domain, _ in flows) == {f"shop{n}.example": cap for n in range(7)}
     assert len(list(builds.emitted(tmp_path / "out"))) == 14 * cap

@@ -17,10 +17,14 @@ def run(row: Trail, stage: Unroll | None = None) -> tuple[list[Sample], list[Ent
 
 
 def pruned_trail() -> Trail:
-    """Four steps as the prune stage leaves them: the second is not trained on, the third has no element."""
+    """Four steps as the prune stage leaves them: the second is not trained on, the third has no
+    element.
+    """
     row = trail(
-        step("<a>1</a>", number=0), step("<a>2</a>", number=1), step("<a>3</a>", kind="scroll", number=2),
-        step("<a>4</a>", kind="type", value="two", number=3), website="shop", topic="Shopping", source="scribe",
+        step("<a>1</a>", number=0), step("<a>2</a>", number=1), step("<a>3</a>", kind="scroll",
+        number=2),
+        step("<a>4</a>", kind="type", value="two", number=3), website="shop", topic="Shopping",
+        source="scribe",
     )  # fmt: skip
     for mark in row.marks:
         mark.node, mark.element = mark.number * 10, 0
@@ -53,7 +57,9 @@ def test_numbers_after_filtered_steps() -> None:
 
 
 def test_history_holds_every_step_before() -> None:
-    """Steps that are not trained on are in the history, those without element without Node and Target lines."""
+    """Steps that are not trained on are in the history, those without element without Node and
+    Target lines.
+    """
     samples, _ = run(pruned_trail())
     assert samples[0].history == ()
     assert samples[1].history == (
@@ -71,7 +77,9 @@ def test_max_history() -> None:
 
 
 def test_ledger() -> None:
-    """Samples are entered as read; steps that become none are dropped under the stage that decided."""
+    """Samples are entered as read; steps that become none
+    are dropped under the stage that decided.
+    """
     _, entries = run(pruned_trail())
     assert [(e.unit, e.id, e.stage, e.reason, e.detail) for e in entries] == [
         ("sample", "scribe:w1/1", "read", "", ""),
@@ -82,7 +90,9 @@ def test_ledger() -> None:
 
 
 def test_no_samples() -> None:
-    """A workflow none of whose steps is trained on is dropped as such, its steps for their own reasons."""
+    """A workflow none of whose steps is trained on is dropped as such, its steps for their own
+    reasons.
+    """
     row = pruned_trail()
     for mark in row.marks:
         mark.drop("filter", "failed_action")
@@ -102,9 +112,21 @@ def test_fields() -> None:
     row = pruned_trail()
     row.language_score = 0.75
     sample = run(row)[0][1]
-    assert (sample.workflow, sample.source, sample.objective) == ("scribe:w1", "scribe", row.objective)
-    assert (sample.website, sample.topic, sample.url) == ("shop", "Shopping", "https://www.shop.example/")
-    assert (sample.domain, sample.subdomain, sample.domain_from) == ("shop.example", "www.shop.example", "url")
+    assert (sample.workflow, sample.source, sample.objective) == (
+        "scribe:w1",
+        "scribe",
+        row.objective,
+    )
+    assert (sample.website, sample.topic, sample.url) == (
+        "shop",
+        "Shopping",
+        "https://www.shop.example/",
+    )
+    assert (sample.domain, sample.subdomain, sample.domain_from) == (
+        "shop.example",
+        "www.shop.example",
+        "url",
+    )
     assert (sample.action_kind, sample.action_value, sample.description) == ("type", "two", "Do 4")
     assert (sample.node, sample.target_html, sample.raw_chars) == (40, '<a node="40">', 8)
     assert (sample.language_score, sample.workflow_hash) == (0.75, "hash")

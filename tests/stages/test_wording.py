@@ -1,4 +1,6 @@
-"""An action in words, and what cannot be an answer: every way from a recorded word to the completion."""
+"""An action in words, and what cannot be an answer: every way from a recorded word to the
+completion.
+"""
 
 from __future__ import annotations
 
@@ -60,10 +62,12 @@ def said(made: Action, target: str = "#a", destination: str = "") -> str:
     ("made", "target", "description"),
     [
         (Action("click"), "#a", r'Click "Save \"all\""'),
-        (Action("click", modifiers=("Control", "Shift")), "#end", 'Click "Done" while holding Control+Shift'),
+        (Action("click", modifiers=("Control", "Shift")), "#end",
+        'Click "Done" while holding Control+Shift'),
         (Action("middle_click"), "#end", 'Middle click "Done"'),
         (Action("triple_click"), "#end", 'Triple click "Done"'),
-        (Action("double_click", button="right"), "#end", 'Double click "Done" with the right button'),
+        (Action("double_click", button="right"), "#end",
+        'Double click "Done" with the right button'),
         (Action("type", 'two\n"lines"\\'), "#end", r'Type "two\n\"lines\"\\" in "Done"'),
         (Action("type", "x", "Fill in the order"), "#end", 'Fill in the order: "x"'),
         (Action("type", "a", "Enter a value"), "#end", 'Enter a value: "a"'),
@@ -80,12 +84,15 @@ def said(made: Action, target: str = "#a", destination: str = "") -> str:
         (Action("scroll", "down", "Scroll down the list"), "", "Scroll down the list"),
         (Action("navigate", "https://a.example/"), "", 'Navigate to "https://a.example/"'),
         (Action("focus_tab", "2"), "", "Switch to the tab 2"),
-        (Action("mouse_click", "10 20", button="right"), "", "Click at 10 20 with the right button"),
+        (Action("mouse_click", "10 20", button="right"), "",
+        "Click at 10 20 with the right button"),
         (Action("wait"), "", "Wait"),
         (Action("hover", "kept"), "#end", 'Hover over "Done": "kept"'),
     ],
 )  # fmt: skip
-def test_what_changes_an_action_is_in_its_answer(made: Action, target: str, description: str) -> None:
+def test_what_changes_an_action_is_in_its_answer(
+    made: Action, target: str, description: str
+) -> None:
     """Values, buttons, held keys, distances: each stands in the description, values as JSON."""
     assert said(made, target) == description
 
@@ -96,7 +103,10 @@ def test_a_drag_says_where_it_ends() -> None:
     assert said(Action("drag", "30,-5")).endswith(" by 30,-5")
     assert said(Action("drag"), destination="#end").endswith(f' to node {node} "Done"')
     both = Action("drag", "30,-5", "Move it", modifiers=("Alt",))
-    assert said(both, destination="#end") == f'Move it: by 30,-5 to node {node} "Done" while holding Alt'
+    assert (
+        said(both, destination="#end")
+        == f'Move it: by 30,-5 to node {node} "Done" while holding Alt'
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,7 +151,11 @@ def test_several_values_can_be_read_back(values: list[str]) -> None:
         (Action("klick"), "unknown_action", '"klick" is no kind of action; the nearest is click'),
         (Action("%&", "x"), "unknown_action", '"%&" is no kind of action; none is near'),
         (Action("click", button="fourth"), "unknown_action", '"fourth" is none of the buttons'),
-        (Action("click", modifiers=("Hyper",)), "unknown_action", '"Hyper" is none of the held keys'),
+        (
+            Action("click", modifiers=("Hyper",)),
+            "unknown_action",
+            '"Hyper" is none of the held keys',
+        ),
         (Action("type"), "incomplete_action", "a type without a value: the text, exactly"),
         (Action("scroll"), "incomplete_action", "a scroll without a value"),
         (Action("drag"), "incomplete_action", "a drag without destination and distance"),
@@ -189,13 +203,17 @@ def test_a_change_is_what_its_element_makes_it() -> None:
         (recorded("click", on_element=True, button="2"), Action("right_click")),
         (recorded("click", on_element=True, button="Auxiliary"), Action("middle_click")),
         (recorded("click", on_element=True, clicks=2), Action("double_click")),
-        (recorded("click", on_element=True, clicks=2, button="right"), Action("double_click", button="right")),
+        (recorded("click", on_element=True, clicks=2, button="right"), Action("double_click",
+        button="right")),
         (recorded("click", on_element=True, clicks=5), Action("5 clicks")),
         (recorded("right_click", on_element=True, button="right"), Action("right_click")),
-        (recorded("press", "a", on_element=False, modifiers=["cmd", "Shift"]), Action("press", "Shift+Meta+a")),
+        (recorded("press", "a", on_element=False, modifiers=["cmd", "Shift"]), Action("press",
+        "Shift+Meta+a")),
         (recorded("wave at", "x", on_element=True), Action("wave at", "x")),
     ],
 )  # fmt: skip
 def test_recorded_words_become_ours(made: Action, expected: Action) -> None:
-    """Buttons, numbers of clicks and held keys make one kind of what recorders say in several ways."""
+    """Buttons, numbers of clicks and held keys make one kind
+    of what recorders say in several ways.
+    """
     assert made == expected

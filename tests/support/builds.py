@@ -1,4 +1,6 @@
-"""What the tests of whole builds share: build in this process or by the command line, and read the result back."""
+"""What the tests of whole builds share: build in this process or by the command line, and read the
+result back.
+"""
 
 from __future__ import annotations
 
@@ -73,10 +75,14 @@ def prepared(
     """A build in this process, or by ``workers`` other ones if they are several."""
     pool = pool or (local.Processes(workers) if workers > 1 else local.inline)
     chosen = recipe or load("scribeagent-32k", overrides)
-    return Build(chosen, tuple(map(str, inputs)), out, pool, Quiet, redo, compact, given, allow_removal)
+    return Build(
+        chosen, tuple(map(str, inputs)), out, pool, Quiet, redo, compact, given, allow_removal
+    )
 
 
-def build(inputs: Sequence[str | Path], out: AnyPath, *overrides: str, **options: Any) -> dict[str, Any]:
+def build(
+    inputs: Sequence[str | Path], out: AnyPath, *overrides: str, **options: Any
+) -> dict[str, Any]:
     """Build as the command line does; returns the manifest. options: of `prepared`."""
     order = {"inputs": list(map(str, inputs)), "recipe": "scribeagent-32k", "overrides": overrides}
     return prepared(inputs, out, *overrides, **options).run(order)
@@ -87,47 +93,78 @@ def undated(log: str) -> str:
     return re.sub(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d ", "", log, flags=re.MULTILINE)
 
 
-LATE: Final = {"PYTEST_CURRENT_TEST", "COLUMNS", "NO_COLOR", log.VARIABLE, retries.VARIABLE, scratch.VARIABLE}
-"""Variables that a process reads when it needs them: nothing that has started looks at another one."""
+LATE: Final = {
+    "PYTEST_CURRENT_TEST",
+    "COLUMNS",
+    "NO_COLOR",
+    log.VARIABLE,
+    retries.VARIABLE,
+    scratch.VARIABLE,
+}
+"""Variables that a process reads when it needs them:
+nothing that has started looks at another one.
+"""
 
 
 def command(
-    *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None, umask: int = -1
+    *arguments: str | Path,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    umask: int = -1,
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own; its stderr comes without the times of a log.
 
-    It is forked from one that has done the slow imports, unless it has another environment than that: then it starts
-    anew, as a command that shows how it starts must.
+    It is forked from one that has done the slow imports, unless it has another environment than
+    that: then it starts anew, as a command that shows how it starts must.
     """
     asked = [sys.executable, "-m", "stepmill", *map(str, arguments)]
     wanted = environment(env)
     if (changed := _changed(wanted)).keys() <= LATE:
         client = _parent().start(
-            "tests.support.zygote:stepmill", *arguments, env=changed, cwd=cwd or Path.cwd(), umask=umask
+            "tests.support.zygote:stepmill",
+            *arguments,
+            env=changed,
+            cwd=cwd or Path.cwd(),
+            umask=umask,
         )
         end = client.wait()
         return subprocess.CompletedProcess(asked, end.code, end.out, undated(end.err))
     done = subprocess.run(
-        asked, cwd=cwd, env=wanted, umask=umask, capture_output=True, text=True, check=False, timeout=1200
+        asked,
+        cwd=cwd,
+        env=wanted,
+        umask=umask,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1200,
     )
     done.stderr = undated(done.stderr)
     return done
 
 
 def drive(program: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a program that changes the command line and runs it, at the head of a process group of its own, until all of
-    the group have ended; forked like a command.
+    """Run a program that changes the command line and runs it, at the head of a process group of
+    its own, until all of the group have ended; forked like a command.
     """
     asked = [sys.executable, str(program), *map(str, arguments)]
     wanted = environment()
     if (changed := _changed(wanted)).keys() <= LATE:
-        client = _parent().start("tests.support.zygote:driver", program, *arguments, env=changed, cwd=Path.cwd())
+        client = _parent().start(
+            "tests.support.zygote:driver", program, *arguments, env=changed, cwd=Path.cwd()
+        )
         end = client.wait()
         while alive(client.pid):
             time.sleep(0.01)
         return subprocess.CompletedProcess(asked, end.code, end.out, end.err)
     return subprocess.run(
-        asked, env=wanted, start_new_session=True, capture_output=True, text=True, check=False, timeout=1200
+        asked,
+        env=wanted,
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1200,
     )
 
 
@@ -146,7 +183,9 @@ def alive(group: int) -> list[str]:
 def _changed(wanted: Mapping[str, str]) -> dict[str, str | None]:
     """The variables that differ from those of the process that others are forked from."""
     had = _parent().env
-    return {name: wanted.get(name) for name in wanted.keys() | had if wanted.get(name) != had.get(name)}
+    return {
+        name: wanted.get(name) for name in wanted.keys() | had if wanted.get(name) != had.get(name)
+    }
 
 
 @functools.cache
@@ -155,7 +194,13 @@ def _parent() -> Zygote:
     from tests.support.zygote import Zygote
 
     folder = Path(tempfile.mkdtemp())
-    modules = ["etl.cli.main", "etl.cli.build", "etl.cli.look", "tiktoken", "tests.support.zygote:ahead"]
+    modules = [
+        "etl.cli.main",
+        "etl.cli.build",
+        "etl.cli.look",
+        "tiktoken",
+        "tests.support.zygote:ahead",
+    ]
     parent = Zygote({}, modules, folder)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(parent.close)
@@ -165,7 +210,9 @@ def _parent() -> Zygote:
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a process that finds this checkout and downloads nothing."""
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    strict = {"PYTHONWARNINGS": "error,ignore::DeprecationWarning"}  # what libraries say of each other is not ours
+    strict = {
+        "PYTHONWARNINGS": "error,ignore::DeprecationWarning"
+    }  # what libraries say of each other is not ours
     return {**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1", **strict, **(changes or {})}
 
 
@@ -233,7 +280,9 @@ def samples(out: Path) -> dict[str, Sample]:
 
 def inputs_of(out: Path) -> dict[str, dict[str, Any]]:
     """The report of each input shard, by its key."""
-    return {path.stem: read_json(path) for path in sorted((out / "work" / "samples").glob("*.json"))}
+    return {
+        path.stem: read_json(path) for path in sorted((out / "work" / "samples").glob("*.json"))
+    }
 
 
 def workflow(number: int, steps: int = 1, **fields: Any) -> dict[str, Any]:
@@ -241,7 +290,8 @@ def workflow(number: int, steps: int = 1, **fields: Any) -> dict[str, Any]:
     pages = [
         {
             "url": f"https://www.shop{number % 7}.example/item/{number}",
-            "html": f'<html><body><h1>Item {number}</h1><button id="b{step}">Order {step}</button></body></html>',
+            "html": f'<html><body><h1>Item {number}</h1><button id="b{step}">Order '
+            f"{step}</button></body></html>",
             "action": {"kind": "click", "description": f"Order {step} of item {number}"},
             "target": [{"kind": "css", "value": f"#b{step}"}],
         }

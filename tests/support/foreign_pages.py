@@ -20,10 +20,13 @@ FOREIGN: Final[dict[str, tuple[str, str]]] = {
         "svg foreignobject p", "x < y"
     ),
     "<math><mi><![CDATA[x < y]]><b><![CDATA[z]]></b></mi></math>": ("math mi b", "x < y"),
-    "<math><annotation-xml encoding='text/html'><![CDATA[x<y]]><p><![CDATA[z]]></p></annotation-xml></math>": (
+    "<math><annotation-xml "
+    "encoding='text/html'><![CDATA[x<y]]><p><![CDATA[z]]></p></annotation-xml></math>": (
         "math annotation-xml p", "x<y"
     ),
-    "<math><annotation-xml><svg><![CDATA[q]]></svg></annotation-xml></math>": ("math annotation-xml svg", "q"),
+    "<math><annotation-xml><svg><![CDATA[q]]></svg></annotation-xml></math>": (
+        "math annotation-xml svg", "q",
+    ),
     "<svg><title>Icon <b>x</b></title></svg>after": ("svg title b", "Icon xafter"),
     "<svg><title><![CDATA[x <b> y]]></title></svg>": ("svg title", "x <b> y"),
     "<svg><title>Icon &amp; text</title></svg>": ("svg title", "Icon & text"),

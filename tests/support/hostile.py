@@ -19,11 +19,16 @@ from etl.dataset import account
 from etl.files.arrow import open_arrow
 from tokenization.vocabulary import load
 
-GOOD_PAGE = "<html><body><h1>Shop</h1><form><input name=q><button id=go>Search</button></form></body></html>"
+GOOD_PAGE = (
+    "<html><body><h1>Shop</h1><form><input name=q><button "
+    "id=go>Search</button></form></body></html>"
+)
 
 
 def step(html: str = GOOD_PAGE, css: str = "#go", **fields: Any) -> dict[str, Any]:
-    """A step of the interchange format. fields: of the step; ``action`` and ``target`` as a whole."""
+    """A step of the interchange format. fields: of the step;
+    ``action`` and ``target`` as a whole.
+    """
     action = {"kind": "click", "description": "Click the button"}
     return {
         "url": "https://shop.example/",
@@ -33,7 +38,9 @@ def step(html: str = GOOD_PAGE, css: str = "#go", **fields: Any) -> dict[str, An
     } | fields
 
 
-def workflow(name: str, *steps: dict[str, Any], objective: str = "Search for a blue mug in the shop") -> dict[str, Any]:
+def workflow(
+    name: str, *steps: dict[str, Any], objective: str = "Search for a blue mug in the shop"
+) -> dict[str, Any]:
     """A workflow of the interchange format."""
     return {"workflow_id": name, "objective": objective, "steps": list(steps)}
 
@@ -101,12 +108,18 @@ class Built:
     def files(self) -> dict[str, bytes]:
         """The data files."""
         folder = self.out / "dataset" / "data"
-        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.arrow"))}
+        return {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in sorted(folder.rglob("*.arrow"))
+        }
 
     def dropped(self) -> dict[tuple[str, str], tuple[str, str, str]]:
         """(unit, id) -> (stage, reason, detail) of everything dropped, that of phase 3 included."""
         drops = account.ledger(self.out).filter(pl.col("reason") != "")
-        return {(row["unit"], row["id"]): (row["stage"], row["reason"], row["detail"]) for row in drops.to_dicts()}
+        return {
+            (row["unit"], row["id"]): (row["stage"], row["reason"], row["detail"])
+            for row in drops.to_dicts()
+        }
 
     def reasons(self) -> dict[tuple[str, str], str]:
         """(unit, id) -> reason of everything dropped."""
@@ -130,7 +143,8 @@ class Built:
 
 
 def build(out: Path, *inputs: Path, settings: Sequence[str] = ()) -> Built:
-    """Build in this process, with all samples in the training split unless the settings say otherwise.
+    """Build in this process, with all samples in the training split unless the settings say
+    otherwise.
 
     Checks what holds for every build: the accounts add up, and so does every stored file.
     """

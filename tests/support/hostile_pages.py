@@ -39,7 +39,9 @@ READING: Final = {
 
 TRAPS: Final[dict[str, Callable[[int], str]]] = {
     "stray end tags on a deep page": lambda size: "<div>" * (size // 25) + "</b>" * (size // 5),
-    "closed and stray end tags on a deep page": lambda size: "<div>" * (size // 50) + "<p></b></p>" * (size // 12),
+    "closed and stray end tags on a deep page": lambda size: (
+        "<div>" * (size // 50) + "<p></b></p>" * (size // 12)
+    ),
     "different end tags on a deep page": lambda size: (
         "<div>" * (size // 50) + "".join(f"</x{n}>" for n in range(size // 10)) + "</b></p>" * 10
     ),

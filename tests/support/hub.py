@@ -1,13 +1,15 @@
 """A Hugging Face Hub on this machine, for tests of publishing: speaks what the real client speaks.
 
-Of the packages that can be installed none takes uploads: olah mirrors the real Hub, cheesecave is a reserved name. This
-one holds dataset repositories in memory, with git's identities of blobs, commits, branches and tags: create
-repositories, preupload, LFS batch (single and multipart), commits as NDJSON with a check of the parent, trees and
-commits in pages, paths-info, resolve with redirect and ranges, private repositories, and tokens that may read or write.
-It has no Xet storage: clients are told by ``HF_HUB_DISABLE_XET``, which the client does not ask the server about.
+Of the packages that can be installed none takes uploads: olah mirrors the real Hub, cheesecave is a
+reserved name. This one holds dataset repositories in memory, with git's identities of blobs,
+commits, branches and tags: create repositories, preupload, LFS batch (single and multipart),
+commits as NDJSON with a check of the parent, trees and commits in pages, paths-info, resolve with
+redirect and ranges, private repositories, and tokens that may read or write. It has no Xet storage:
+clients are told by ``HF_HUB_DISABLE_XET``, which the client does not ask the server about.
 
-`Hub.faults` makes requests fail as planned, and `Hub.watch` is called at three moments of every request: when its head
-has come, in the middle of its body, and when it has been carried out, but is not answered yet.
+`Hub.faults` makes requests fail as planned, and `Hub.watch` is called at three moments of every
+request: when its head has come, in the middle of its body, and when it has been carried out, but is
+not answered yet.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ WRITER: Final = "hf_writerwriterwriterwriter"
 READER: Final = "hf_readerreaderreaderreader"
 USER: Final = "maker"
 MOMENTS: Final = "head", "body", "done"
-_ATTRIBUTES: Final = b"*.arrow filter=lfs diff=lfs merge=lfs -text\n*.parquet filter=lfs diff=lfs merge=lfs -text\n"
+_ATTRIBUTES: Final = (
+    b"*.arrow filter=lfs diff=lfs merge=lfs -text\n*.parquet filter=lfs diff=lfs merge=lfs -text\n"
+)
 _REGULAR_BYTES: Final = 10 * 2**20
 
 _Answer = tuple[int, Mapping[str, str], bytes]
@@ -44,8 +48,8 @@ Saved = tuple[dict[str, Repo], dict[str, bytes]]
 
 @dataclass
 class Fault:
-    """The next ``times`` requests of this method and path get this status; with 0 they are carried out, and the
-    connection ends without an answer.
+    """The next ``times`` requests of this method and path get this status; with 0 they are carried
+    out, and the connection ends without an answer.
     """
 
     method: str
@@ -76,8 +80,8 @@ class _Server(ThreadingHTTPServer):
 
 
 class Hub(_Server):
-    """See the module. ``page``: entries of a page of a tree. ``part``: bytes from which on, and by which, large objects
-    come in parts. ``uploads``: how often each large object was received whole.
+    """See the module. ``page``: entries of a page of a tree. ``part``: bytes from which on, and by
+    which, large objects come in parts. ``uploads``: how often each large object was received whole.
     """
 
     def __init__(self, page: int = 1000, part: int = 2**20) -> None:
@@ -121,13 +125,17 @@ class Hub(_Server):
 
     @property
     def received(self) -> int:
-        """Bytes of content that came so far: of large objects as they were sent, of other files decoded."""
+        """Bytes of content that came so far: of large objects as they were sent, of other files
+        decoded.
+        """
         with self.lock:
             return sum(asked.bytes for asked in self.asked)
 
 
 class _Store(_Server):
-    """Where large objects are sent to and fetched from: another host than the Hub, which must not be told the token."""
+    """Where large objects are sent to and fetched from: another host than the Hub, which must not
+    be told the token.
+    """
 
     @property
     def url(self) -> str:
@@ -173,7 +181,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.asking.status = status
         self.send_response(status)
         length = len(content)
-        if self.command in ("GET", "HEAD") and status == 200 and (asked := self.headers.get("Range")):
+        if (
+            self.command in ("GET", "HEAD")
+            and status == 200
+            and (asked := self.headers.get("Range"))
+        ):
             first, _, last = asked.removeprefix("bytes=").partition("-")
             start = int(first) if first else max(0, length - int(last))
             end = min(int(last) + 1, length) if first and last else length
@@ -206,7 +218,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _fault(self) -> Fault | None:
         with self.server.hub.lock:
             for fault in self.server.hub.faults:
-                if fault.times and fault.method == self.command and re.search(fault.path, self.place.path):
+                if (
+                    fault.times
+                    and fault.method == self.command
+                    and re.search(fault.path, self.place.path)
+                ):
                     fault.times -= 1
                     return fault
         return None
@@ -245,9 +261,14 @@ class _Handler(BaseHTTPRequestHandler):
         wanted = self._json()
         owner = wanted.get("organization") or USER
         if self.asking.token != WRITER:
-            raise Refused(403 if self.asking.token else 401, "You don't have the rights to create a repository")
+            raise Refused(
+                403 if self.asking.token else 401,
+                "You don't have the rights to create a repository",
+            )
         if owner != USER:
-            raise Refused(403, f"You don't have the rights to create a dataset under the namespace {owner!r}")
+            raise Refused(
+                403, f"You don't have the rights to create a dataset under the namespace {owner!r}"
+            )
         assert wanted["type"] == "dataset"
         name = f"{owner}/{wanted['name']}"
         url = f"{self.server.hub.url}/datasets/{name}"
@@ -262,7 +283,9 @@ class _Handler(BaseHTTPRequestHandler):
         repo = self._repo(name)
         sha = repo.resolve(revision or "main")
         siblings = [{"rfilename": path} for path in sorted(repo.files(sha))]
-        return _json_of({"id": name, "sha": sha, "private": repo.private, "siblings": siblings, "tags": []})
+        return _json_of(
+            {"id": name, "sha": sha, "private": repo.private, "siblings": siblings, "tags": []}
+        )
 
     def tree(self, name: str, revision: str, folder: str) -> _Answer:
         repo = self._repo(name)
@@ -278,7 +301,9 @@ class _Handler(BaseHTTPRequestHandler):
                 inner = prefix + "/".join(parts[:depth])
                 if recursive or depth == 1:
                     oid = hashlib.sha1(inner.encode()).hexdigest()
-                    entries.setdefault(inner, {"type": "directory", "oid": oid, "size": 0, "path": inner})
+                    entries.setdefault(
+                        inner, {"type": "directory", "oid": oid, "size": 0, "path": inner}
+                    )
             if recursive or len(parts) == 1:
                 entries[path] = blob.as_json(path)
         if folder and not entries:
@@ -289,7 +314,9 @@ class _Handler(BaseHTTPRequestHandler):
         start, size = int(self.query.get("cursor", ["0"])[0]), self.server.hub.page
         status, headers, content = _json_of(entries[start : start + size])
         if start + size < len(entries):
-            others = "&".join(f"{key}={quote(value[0])}" for key, value in self.query.items() if key != "cursor")
+            others = "&".join(
+                f"{key}={quote(value[0])}" for key, value in self.query.items() if key != "cursor"
+            )
             link = f"{self.server.hub.url}{self.place.path}?{others}&cursor={start + size}"
             headers = {**headers, "Link": f'<{link}>; rel="next"'}
         return status, headers, content
@@ -317,9 +344,18 @@ class _Handler(BaseHTTPRequestHandler):
         repo = self._repo(name)
 
         def listed(kind: str, known: Mapping[str, str]) -> list[dict[str, str]]:
-            return [{"name": key, "ref": f"refs/{kind}/{key}", "targetCommit": oid} for key, oid in known.items()]
+            return [
+                {"name": key, "ref": f"refs/{kind}/{key}", "targetCommit": oid}
+                for key, oid in known.items()
+            ]
 
-        return _json_of({"branches": listed("heads", repo.branches), "tags": listed("tags", repo.tags), "converts": []})
+        return _json_of(
+            {
+                "branches": listed("heads", repo.branches),
+                "tags": listed("tags", repo.tags),
+                "converts": [],
+            }
+        )
 
     def tag(self, name: str, revision: str) -> _Answer:
         repo = self._repo(name, write=True)
@@ -339,7 +375,12 @@ class _Handler(BaseHTTPRequestHandler):
     def validate(self) -> _Answer:
         content = self._json()["content"]
         if not content.startswith("---\n"):
-            return _json_of({"warnings": [{"message": "empty or missing yaml metadata in repo card"}], "errors": []})
+            return _json_of(
+                {
+                    "warnings": [{"message": "empty or missing yaml metadata in repo card"}],
+                    "errors": [],
+                }
+            )
         return _json_of({"warnings": [], "errors": []})
 
     # uploads
@@ -349,7 +390,9 @@ class _Handler(BaseHTTPRequestHandler):
         answers = []
         for wanted in self._json()["files"]:
             base64.b64decode(wanted["sample"])
-            large = wanted["path"].endswith((".arrow", ".parquet")) or wanted["size"] > _REGULAR_BYTES
+            large = (
+                wanted["path"].endswith((".arrow", ".parquet")) or wanted["size"] > _REGULAR_BYTES
+            )
             known = files.get(wanted["path"])
             mode = "lfs" if large else "regular"
             answer = {"path": wanted["path"], "uploadMode": mode, "shouldIgnore": False}
@@ -363,7 +406,11 @@ class _Handler(BaseHTTPRequestHandler):
         assert wanted["hash_algo"] == "sha256"
         objects = []
         for item in wanted["objects"]:
-            answer: dict[str, Any] = {"oid": item["oid"], "size": item["size"], "authenticated": True}
+            answer: dict[str, Any] = {
+                "oid": item["oid"],
+                "size": item["size"],
+                "authenticated": True,
+            }
             if item["oid"] not in self.server.hub.objects:
                 answer["actions"] = self._actions(item["oid"], item["size"])
             objects.append(answer)
@@ -373,9 +420,14 @@ class _Handler(BaseHTTPRequestHandler):
         url, store, part = self.server.hub.url, self.server.hub.store.url, self.server.hub.part
         verify = {"href": f"{url}/verify/{oid}", "header": {}}
         if size < part:
-            return {"upload": {"href": f"{store}/store/{oid}?X-Signature=secret", "header": {}}, "verify": verify}
+            return {
+                "upload": {"href": f"{store}/store/{oid}?X-Signature=secret", "header": {}},
+                "verify": verify,
+            }
         numbers = range(1, -(-size // part) + 1)
-        header = {str(number): f"{store}/part/{oid}/{number}?X-Signature=secret" for number in numbers}
+        header = {
+            str(number): f"{store}/part/{oid}/{number}?X-Signature=secret" for number in numbers
+        }
         upload = {"href": f"{url}/complete/{oid}", "header": {"chunk_size": str(part), **header}}
         return {"upload": upload, "verify": verify}
 
@@ -429,7 +481,9 @@ class _Handler(BaseHTTPRequestHandler):
                 files[path] = Blob(self.server.hub.objects[line["value"]["oid"]], large=True)
             elif line["key"] == "deletedFile":
                 if files.pop(path, None) is None:
-                    raise Refused(404, f"A file with this name doesn't exist: {path}", "EntryNotFound")
+                    raise Refused(
+                        404, f"A file with this name doesn't exist: {path}", "EntryNotFound"
+                    )
             else:
                 raise Refused(400, f"unknown operation {line['key']}")
         oid = repo.add(branch, header["value"]["summary"], files)
@@ -491,7 +545,9 @@ _STORED: Final[list[tuple[str, str, _Serve]]] = [
 def served(page: int = 1000, part: int = 2**20) -> Iterator[Hub]:
     """A running Hub without repositories."""
     hub = Hub(page, part)
-    threads = [threading.Thread(target=server.serve_forever, args=(0.02,)) for server in (hub, hub.store)]
+    threads = [
+        threading.Thread(target=server.serve_forever, args=(0.02,)) for server in (hub, hub.store)
+    ]
     for thread in threads:
         thread.start()
     try:

@@ -1,4 +1,6 @@
-"""Repositories of the Hub of `tests.support.hub`: files, commits, branches and tags, with git's identities."""
+"""Repositories of the Hub of `tests.support.hub`: files, commits, branches and tags, with git's
+identities.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,12 @@ class Blob:
 
     @property
     def pointer(self) -> bytes:
-        return f"version https://git-lfs.github.com/spec/v1\noid sha256:{self.sha256}\nsize {len(self.data)}\n".encode()
+        lines = (
+            "version https://git-lfs.github.com/spec/v1",
+            f"oid sha256:{self.sha256}",
+            f"size {len(self.data)}",
+        )
+        return "".join(f"{line}\n" for line in lines).encode()
 
     @cached_property
     def oid(self) -> str:
@@ -35,9 +42,18 @@ class Blob:
         return self.sha256 if self.large else self.oid
 
     def as_json(self, path: str) -> dict[str, Any]:
-        found: dict[str, Any] = {"type": "file", "oid": self.oid, "size": len(self.data), "path": path}
+        found: dict[str, Any] = {
+            "type": "file",
+            "oid": self.oid,
+            "size": len(self.data),
+            "path": path,
+        }
         if self.large:
-            found["lfs"] = {"oid": self.sha256, "size": len(self.data), "pointerSize": len(self.pointer)}
+            found["lfs"] = {
+                "oid": self.sha256,
+                "size": len(self.data),
+                "pointerSize": len(self.pointer),
+            }
         return found
 
 
@@ -99,4 +115,8 @@ class Refused(Exception):
     ) -> None:
         super().__init__(message)
         self.status, self.body = status, {"error": message, **(body or {})}
-        self.headers = {"X-Error-Message": message, **({"X-Error-Code": code} if code else {}), **(headers or {})}
+        self.headers = {
+            "X-Error-Message": message,
+            **({"X-Error-Code": code} if code else {}),
+            **(headers or {}),
+        }

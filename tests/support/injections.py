@@ -1,6 +1,7 @@
 """Markup that tries to run a script or to reach the network, and the server that would be reached.
 
-In a payload ``@JS@`` is a script that tells that it ran, ``@URL@`` an address of a host that leads to the server.
+In a payload ``@JS@`` is a script that tells that it ran, ``@URL@`` an address of a host that leads
+to the server.
 """
 
 from __future__ import annotations
@@ -79,8 +80,10 @@ PAYLOADS: Final = tuple(
     <style>@font-face{font-family:x;src:url(@URL@)}*{font-family:x}</style>
     <style>li::before{content:url(@URL@)}</style><ul><li>x</li></ul>
     <div style="background:url('@URL@')">x</div>
-    <div style="cursor:url(@URL@),auto;list-style:url(@URL@);border-image:url(@URL@) 1;mask:url(@URL@)">x</div>
-    <svg><style><p><link rel=preconnect href="@URL@"></p><img src="@URL@" onerror="@JS@"></style></svg>
+    <div style="cursor:url(@URL@),auto;list-style:url(@URL@)">x</div>
+    <div style="border-image:url(@URL@) 1;mask:url(@URL@)">x</div>
+    <svg><style><p><link rel=preconnect href="@URL@"></p>
+      <img src="@URL@" onerror="@JS@"></style></svg>
     <svg><title><p><img src="@URL@" onerror="@JS@"></p></title></svg>
     <svg><textarea><p><img src="@URL@" onerror="@JS@"></p></textarea></svg>
     <svg><![CDATA[</svg><img src="@URL@" onerror="@JS@">]]></svg>
@@ -110,9 +113,12 @@ PAYLOADS: Final = tuple(
     <a href="@URL@" ping="@URL@" target=_top download>x</a>
     <map name=m><area shape=default href="@URL@"></map><img usemap="#m" src="@URL@">
     <svg><image href="@URL@"/><image xlink:href="@URL@"/></svg>
-    <svg><use href="@URL@#a"/><use xlink:href="data:image/svg+xml,<svg id='a' onload='@JS@'/>#a"/></svg>
-    <svg><filter id=g><feImage href="@URL@"/></filter><rect width=9 height=9 filter="url(#g)"/></svg>
-    <svg><rect width=9 height=9 fill="url(@URL@#a)" mask="url(@URL@#b)" filter="url(@URL@#c)"/></svg>
+    <svg><use href="@URL@#a"/></svg>
+    <svg><use xlink:href="data:image/svg+xml,<svg id='a' onload='@JS@'/>#a"/></svg>
+    <svg><filter id=g><feImage href="@URL@"/></filter>
+      <rect width=9 height=9 filter="url(#g)"/></svg>
+    <svg><rect width=9 height=9
+      fill="url(@URL@#a)" mask="url(@URL@#b)" filter="url(@URL@#c)"/></svg>
     <svg><a><animate attributeName=href values="javascript:@JS@"/><text>x</text></a></svg>
     <svg><image><set attributeName=href to="@URL@"/></image></svg>
     <svg><foreignObject><iframe src="@URL@"></iframe><img src="@URL@"></foreignObject></svg>
@@ -125,7 +131,8 @@ PAYLOADS: Final = tuple(
     </iframe><script>@JS@</script><img src="@URL@">
     "></iframe><img src="@URL@" onerror="@JS@">
     </script><script>@JS@</script>
-    --></style></title></textarea></noscript></template></select></svg></math><img src="@URL@" onerror="@JS@">
+    --></style></title></textarea></noscript></template></select></svg></math>
+    <img src="@URL@" onerror="@JS@">
     &lt;img src="@URL@" onerror="@JS@"&gt;
     <plaintext><img src="@URL@" onerror="@JS@">
     {{ "<script>@JS@</script>" | safe }}{% autoescape false %}<img src="@URL@">{% endautoescape %}
@@ -139,12 +146,16 @@ def filled(payload: str, number: int) -> str:
     """A payload with its script and address; the number tells which one it was."""
     script = f"console.error('{RAN}-{number}');parent.postMessage('{RAN}-{number}','*');"
     script += f"new Image().src='http://canary.example/{RAN}-{number}'"
-    return payload.replace("@JS@", script).replace("@URL@", f"http://canary.example/fetched-{number}")
+    return payload.replace("@JS@", script).replace(
+        "@URL@", f"http://canary.example/fetched-{number}"
+    )
 
 
 @dataclass
 class Canary:
-    """A server that whoever looks anything up is sent to. asked: the first line of each connection, or nothing."""
+    """A server that whoever looks anything up is sent to. asked: the first line of each connection,
+    or nothing.
+    """
 
     port: int
     asked: list[str] = field(default_factory=list)
@@ -152,7 +163,9 @@ class Canary:
 
 @contextmanager
 def canary() -> Iterator[Canary]:
-    """Listens on this machine; answers every request with an empty page, and closes what asks for nothing."""
+    """Listens on this machine; answers every request with an empty page, and closes what asks for
+    nothing.
+    """
     with socket.create_server(("127.0.0.1", 0)) as server:
         found = Canary(server.getsockname()[1])
         threading.Thread(target=_serve, args=(server, found), daemon=True).start()

@@ -1,7 +1,9 @@
-"""stepmill as users have it: its wheel in an environment of its own, with what it requires and no extras.
+"""stepmill as users have it: its wheel in an environment of its own, with what it requires and no
+extras.
 
-The packages are those of the environment that the tests run in, linked and not fetched: exactly the ones that stepmill
-and its requirements name without an extra (`pip check` finds them complete), so that nothing else can be imported.
+The packages are those of the environment that the tests run in, linked and not fetched: exactly the
+ones that stepmill and its requirements name without an extra (`pip check` finds them complete), so
+that nothing else can be imported.
 """
 
 from __future__ import annotations
@@ -66,7 +68,9 @@ class Installed:
     def run(
         self, *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run the console script in a folder; nothing of the tests' environment is seen, nothing is downloaded."""
+        """Run the console script in a folder; nothing of the tests' environment is seen, nothing is
+        downloaded.
+        """
         return subprocess.run(
             [str(self.bin / "stepmill"), *map(str, arguments)],
             cwd=cwd,
@@ -93,17 +97,25 @@ class Installed:
 
     def environment(self, home: Path, changes: Mapping[str, str] | None = None) -> dict[str, str]:
         """What a shell has after the environment was activated."""
-        bare = {"PATH": f"{self.bin}:/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8"}
+        bare = {
+            "PATH": f"{self.bin}:/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+        }
         return {**bare, "VIRTUAL_ENV": str(self.folder), "HF_HUB_OFFLINE": "1", **(changes or {})}
 
 
 def environment_of(wheels: Path) -> Path:
-    """Where the environment is that the wheel in a folder is installed in: scripts name it, so it is never moved."""
+    """Where the environment is that the wheel in a folder is installed in: scripts name it, so it
+    is never moved.
+    """
     return wheels.with_suffix(".environment")
 
 
 def make(wheels: Path) -> None:
-    """Build the wheel and install it into a new environment. Takes some 20 seconds of processor time."""
+    """Build the wheel and install it into a new environment. Takes some 20 seconds of processor
+    time.
+    """
     _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(ROOT))
     folder = environment_of(wheels)
     venv.create(folder, clear=True, symlinks=True)
@@ -127,7 +139,11 @@ def requirements(name: str) -> Iterator[metadata.Distribution]:
             yield found
         for text in found.requires or []:
             needed = Requirement(text)
-            asked = any(needed.marker.evaluate({"extra": extra}) for extra in ("", *extras)) if needed.marker else True
+            asked = (
+                any(needed.marker.evaluate({"extra": extra}) for extra in ("", *extras))
+                if needed.marker
+                else True
+            )
             key = (canonicalize_name(needed.name), frozenset(needed.extras))
             if asked and key not in seen:
                 seen.add(key)
@@ -144,8 +160,21 @@ def _link(package: metadata.Distribution, site: Path) -> None:
 
 
 def _pip(*arguments: str) -> None:
-    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+        *arguments,
+    ]
     done = subprocess.run(
-        command, env={**os.environ, "PIP_NO_INDEX": "1"}, capture_output=True, text=True, check=False, timeout=600
+        command,
+        env={**os.environ, "PIP_NO_INDEX": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr

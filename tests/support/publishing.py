@@ -1,4 +1,6 @@
-"""What the tests of publishing share: three nights of builds, their rows, and reading them back from a place."""
+"""What the tests of publishing share: three nights of builds, their rows, and reading them back
+from a place.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ def record(number: int) -> dict[str, Any]:
 
 
 def nights(folder: Path) -> list[Path]:
-    """Three builds of one folder: the first; one file more; and one file less, which changes an old shard."""
+    """Three builds of one folder: the first; one file more; and one file less, which changes an old
+    shard.
+    """
     inputs = folder / "in"
     outs: list[Path] = []
     for name, numbers in (("a", range(40)), ("b", range(40, 50)), ("c", range(50, 65))):
@@ -68,11 +72,16 @@ def rows(out: Path) -> Rows:
 
 def digest(of: Mapping[str, Any]) -> dict[str, str]:
     """One hash a split of all rows in their order."""
-    return {split: hashlib.sha256(json.dumps(list(some)).encode()).hexdigest() for split, some in sorted(of.items())}
+    return {
+        split: hashlib.sha256(json.dumps(list(some)).encode()).hexdigest()
+        for split, some in sorted(of.items())
+    }
 
 
 def load(place: str, cache: str, revision: str = "") -> None:
-    """Load a dataset, plain and streaming, in this process; prints a hash of all rows of each way."""
+    """Load a dataset, plain and streaming, in this process;
+    prints a hash of all rows of each way.
+    """
     import datasets
 
     datasets.disable_progress_bars()
@@ -122,7 +131,9 @@ class World:
         return self.zygote.start(COMMAND, "publish", *arguments)
 
     def loads(self, place: object, night: int, revision: str = "") -> None:
-        """A stranger, with nothing cached, gets exactly the rows of that night, plain and streaming."""
+        """A stranger, with nothing cached, gets exactly the rows of that night, plain and
+        streaming.
+        """
         self.count += 1
         cache = self.folder / f"cache{self.count}"
         home = {"HF_HOME": str(cache / "home"), "HF_HUB_CACHE": str(cache / "hub")}
@@ -135,7 +146,9 @@ class World:
 def shards(out: Path) -> dict[str, str]:
     """sha256 of the files of rows of a build, by path."""
     files: dict[str, str] = read_json(out / "dataset" / "manifest.json")["files"]
-    return {path.removeprefix("dataset/"): sha for path, sha in files.items() if path.endswith(".arrow")}
+    return {
+        path.removeprefix("dataset/"): sha for path, sha in files.items() if path.endswith(".arrow")
+    }
 
 
 def named(card: bytes) -> Iterator[tuple[str, str]]:

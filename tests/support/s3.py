@@ -1,4 +1,6 @@
-"""An S3 server on this machine, for tests of remote storage: started, killed like a power cut, started again."""
+"""An S3 server on this machine, for tests of remote storage: started, killed like a power cut,
+started again.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,10 @@ class Server:
         }
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _SERVE + _SERVE_ENTRY], env={**os.environ, **settings}, stdout=log, stderr=log
+                [sys.executable, "-c", _SERVE + _SERVE_ENTRY],
+                env={**os.environ, **settings},
+                stdout=log,
+                stderr=log,
             )
         deadline = time.monotonic() + 240
         while not self._answers():
@@ -103,7 +108,9 @@ def served(folder: Path) -> Iterator[Server]:
     server.start()
     try:
         server.system().mkdir(BUCKET)
-        server.system().pipe_file(f"{BUCKET}/keep", b"")  # this server forgets empty buckets when it is killed
+        server.system().pipe_file(
+            f"{BUCKET}/keep", b""
+        )  # this server forgets empty buckets when it is killed
         yield server
     finally:
         server.kill()
@@ -111,7 +118,9 @@ def served(folder: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A running server with the bucket ``bucket``, found by clients in this process and in those it starts."""
+    """A running server with the bucket ``bucket``, found by clients in this process and in those it
+    starts.
+    """
     with served(tmp_path / "s3") as server:
         for name, value in server.env.items():
             monkeypatch.setenv(name, value)

@@ -1,8 +1,10 @@
-"""A process with the slow imports done, which makes client processes of itself: each of its own, and there at once.
+"""A process with the slow imports done, which makes client processes of itself: each of its own,
+and there at once.
 
-A client runs ``module:function`` with some arguments. It has the environment, working folder and umask that it is
-given, can be killed like any process, and ends with an exit code and what it wrote to stdout and stderr. What Python
-and libraries read as they start (``PYTHON*``, locale, numbers of threads) is the zygote's: see `builds.command`.
+A client runs ``module:function`` with some arguments. It has the environment, working folder and
+umask that it is given, can be killed like any process, and ends with an exit code and what it wrote
+to stdout and stderr. What Python and libraries read as they start (``PYTHON*``, locale, numbers of
+threads) is the zygote's: see `builds.command`.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ SECONDS: Final = 1200
 
 
 class Done(NamedTuple):
-    """How a client ended: its exit code, or less than 0 the signal that killed it; and what it said."""
+    """How a client ended: its exit code, or less than 0 the signal that killed it; and what it
+    said.
+    """
 
     code: int
     out: str
@@ -53,7 +57,9 @@ class Client:
 
 
 class Zygote:
-    """See the module. modules: imported before anybody asks; of ``module:function`` the function is called too."""
+    """See the module. modules: imported before anybody asks; of ``module:function`` the function is
+    called too.
+    """
 
     def __init__(self, env: Mapping[str, str], modules: Sequence[str], folder: Path) -> None:
         self._folder = folder
@@ -172,7 +178,9 @@ def _ended(pid: int) -> int:
 def _be(question: Mapping[str, Any]) -> None:
     """The client, which never returns."""
     for handle, name in ((1, "out"), (2, "err")):
-        os.dup2(os.open(f"{question['folder']}/{name}", os.O_WRONLY | os.O_CREAT | os.O_APPEND), handle)
+        os.dup2(
+            os.open(f"{question['folder']}/{name}", os.O_WRONLY | os.O_CREAT | os.O_APPEND), handle
+        )
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     code = 1
     try:

@@ -1,4 +1,6 @@
-"""Progress and messages: bars on a terminal, dated lines or JSON in a log, and nothing silent for long."""
+"""Progress and messages: bars on a terminal, dated lines or JSON in a log, and nothing silent for
+long.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +40,12 @@ def _lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [line.split(" ", 1)[1] for line in capsys.readouterr().err.splitlines()]
 
 
-def test_lines_in_a_log_become_rare(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A line after 2 seconds, then after twice as long each time, up to a minute; one at the end."""
+def test_lines_in_a_log_become_rare(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line after 2 seconds, then after twice as long each time, up to a minute;
+    one at the end.
+    """
     clock = Clock(monkeypatch)
     with Progress("samples", 100_000_000, "MB") as work:
         work.advance(40_000_000, 120)
@@ -79,8 +85,12 @@ def test_brief_work_says_nothing_and_failed_work_no_last_line(
     assert _lines(capsys) == []
 
 
-def test_json_is_for_programs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """With ``json`` every message is one object a line, with its time, level, and the figures behind its words."""
+def test_json_is_for_programs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With ``json`` every message is one object a line, with its time, level, and the figures
+    behind its words.
+    """
     monkeypatch.setenv(log.VARIABLE, "json")
     clock = Clock(monkeypatch)
     with Progress("samples", 8, "files") as work:
@@ -90,7 +100,14 @@ def test_json_is_for_programs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     first, _, last = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", first.pop("time"))
     message = "samples 25%, 2 of 8 files, 1.0 files/s, ETA 0:06"
-    figures = {"work": "samples", "done": 2, "total": 8, "unit": "files", "samples": 0, "seconds": 2.0}
+    figures = {
+        "work": "samples",
+        "done": 2,
+        "total": 8,
+        "unit": "files",
+        "samples": 0,
+        "seconds": 2.0,
+    }
     assert first == {"level": "info", "message": message, **figures}
     assert (last["level"], last["message"], last["of"]) == ("warning", "two\nlines", "this")
 
@@ -102,8 +119,8 @@ def test_every_line_of_a_plain_log_has_its_time(capsys: pytest.CaptureFixture[st
 
 
 def test_a_terminal_has_a_bar_and_messages_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bar shows share, amounts and samples; a message meanwhile has its own line, without a date; the bar of work
-    whose inputs grew ends at 100%.
+    """The bar shows share, amounts and samples; a message meanwhile has its own line, without a
+    date; the bar of work whose inputs grew ends at 100%.
     """
     monkeypatch.delenv(log.VARIABLE, raising=False)
     terminal = Terminal()
@@ -115,9 +132,13 @@ def test_a_terminal_has_a_bar_and_messages_beside_it(monkeypatch: pytest.MonkeyP
         log.say("beside")
         work.advance(4_000_000, 7)
     text = terminal.getvalue()
-    assert re.search(r"phase 2 of 5: samples  50% \|#+\d? +\| 1\.5 of 3\.0 MB, 7 samples, \d\d:\d\d, ETA", text)
+    assert re.search(
+        r"phase 2 of 5: samples  50% \|#+\d? +\| 1\.5 of 3\.0 MB, 7 samples, \d\d:\d\d, ETA", text
+    )
     assert "\rbeside\n" in text or "\nbeside\n" in text
-    assert re.search(r"samples 100% \|#+\| 3\.0 of 3\.0 MB, 14 samples, \d\d:\d\d, ETA 00:00\n$", text)
+    assert re.search(
+        r"samples 100% \|#+\| 3\.0 of 3\.0 MB, 14 samples, \d\d:\d\d, ETA 00:00\n$", text
+    )
 
 
 def test_the_thread_shows_work_that_does_not_come_on(

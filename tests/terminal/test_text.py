@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from etl.terminal.text import table, width_of
 from etl.terminal.words import counted
 
-ROWS = [["shop.example", "filter", "a reason of some length that goes on", "12", "3.5%"], ["b", "c", "d", "1,200", ""]]
+ROWS = [
+    ["shop.example", "filter", "a reason of some length that goes on", "12", "3.5%"],
+    ["b", "c", "d", "1,200", ""],
+]
 HEAD = ["domain", "stage", "reason", "count", "share"]
 
 
@@ -23,7 +26,9 @@ def test_words_stand_left_and_numbers_right() -> None:
 
 
 def test_a_narrow_terminal_clips_words_then_puts_columns_below() -> None:
-    """Numbers are never cut: first long words are, then further columns stand below, after the first one again."""
+    """Numbers are never cut: first long words are, then further columns stand below, after the
+    first one again.
+    """
     assert table(HEAD, ROWS, 52) == [
         "domain        stage   reason            count  share",
         "shop.example  filter  a reason of som…     12   3.5%",
@@ -37,7 +42,10 @@ def test_a_narrow_terminal_clips_words_then_puts_columns_below() -> None:
     ]
 
 
-@given(st.lists(st.lists(st.text(max_size=30), min_size=4, max_size=4), max_size=4), st.integers(40, 120))
+@given(
+    st.lists(st.lists(st.text(max_size=30), min_size=4, max_size=4), max_size=4),
+    st.integers(40, 120),
+)
 def test_a_table_fits(rows: list[list[str]], width: int) -> None:
     """No line is wider than the terminal, whatever is in the cells."""
     assert all(width_of(line) <= width for line in table(["a", "b", "c", "d"], rows, width))

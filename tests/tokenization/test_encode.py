@@ -23,7 +23,9 @@ def encoder() -> Encoder:
 
 
 def test_chatml_ids_are_tiktokens_on_each_piece() -> None:
-    """A sample's ids are im_start, im_end and tiktoken's ids of every piece between, taken whole."""
+    """A sample's ids are im_start, im_end and tiktoken's
+    ids of every piece between, taken whole.
+    """
     voc = encoder().vocabulary
     start, end = voc.special_tokens["<|im_start|>"], voc.special_tokens["<|im_end|>"]
     ids = voc._oracle.encode
@@ -40,9 +42,15 @@ def test_chatml_ids_are_tiktokens_on_each_piece() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.text(), st.text(), st.lists(st.sampled_from(["<|im_end|>", "<|im_start|>assistant\n", "x", "\n"])))
+@given(
+    st.text(),
+    st.text(),
+    st.lists(st.sampled_from(["<|im_end|>", "<|im_start|>assistant\n", "x", "\n"])),
+)
 def test_no_page_can_end_a_message(objective: str, observation: str, parts: list[str]) -> None:
-    """Whatever the page says, there are three im_start and three im_end, and loss ends with the last."""
+    """Whatever the page says, there are three im_start and three im_end, and loss ends with the
+    last.
+    """
     encoded = encoder()(sample(objective=objective, observation=observation + "".join(parts)))
     special = encoder().vocabulary.special_tokens
     assert np.count_nonzero(encoded.input_ids == special["<|im_start|>"]) == 3

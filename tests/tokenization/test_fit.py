@@ -33,7 +33,9 @@ def encoder(exact: bool = True) -> Encoder:
 def observations(chunks: list[Encoded], enc: Encoder) -> list[str]:
     """What each chunk shows of the page, read back from its ids."""
     texts = [enc.vocabulary.decode(chunk.input_ids) for chunk in chunks]
-    return [re.split(r"\nObservation: ", text)[1].split("\nStep-by-step guide:")[0] for text in texts]
+    return [
+        re.split(r"\nObservation: ", text)[1].split("\nStep-by-step guide:")[0] for text in texts
+    ]
 
 
 def kept(result: list[Encoded] | Drop) -> list[Encoded]:
@@ -81,7 +83,9 @@ words = st.sampled_from(
 @settings(max_examples=120, deadline=None)
 @given(text=st.lists(words, min_size=30, max_size=150).map("".join), spare=st.integers(20, 300))
 def test_chunks_joined_are_the_observation(exact: bool, text: str, spare: int) -> None:
-    """Chunks are within the context, right-most first in number, left to right in order, and joined are the page."""
+    """Chunks are within the context, right-most first in number, left to right in order, and joined
+    are the page.
+    """
     enc = encoder(exact)
     one = sample(observation=text)
     bare = len(enc(sample(observation="")).input_ids)
@@ -99,7 +103,9 @@ def test_chunks_joined_are_the_observation(exact: bool, text: str, spare: int) -
 @settings(max_examples=150, deadline=None)
 @given(text=st.lists(words, min_size=1, max_size=60).map("".join), data=st.data())
 def test_ids_of_segments_are_those_of_their_text(chat: str, text: str, data: st.DataObject) -> None:
-    """Ids put together from those of the whole observation are the ids of the same text encoded in its prompt."""
+    """Ids put together from those of the whole observation are the ids of the same text encoded in
+    its prompt.
+    """
     enc = Encoder(encoder().vocabulary, chat=chat)
     one = sample(observation=text)
     segments = _Page(one, enc)
@@ -112,7 +118,9 @@ def test_ids_of_segments_are_those_of_their_text(chat: str, text: str, data: st.
 
 
 def test_a_long_page_that_fits_is_encoded_as_it_is() -> None:
-    """What is taken for too long by its characters, and is not, has the ids of the sample encoded whole."""
+    """What is taken for too long by its characters, and is not, has the ids of the sample encoded
+    whole.
+    """
     one = sample(observation="<p> " + "internationalisation " * 500 + "</p> <p> x </p> ")
     whole = encoder()(one)
     assert len(one.observation) > 2 * len(whole.input_ids)
@@ -137,7 +145,9 @@ def test_chunks_are_as_long_as_can_be(seed: int) -> None:
 
 
 def test_policies() -> None:
-    """Policy target keeps the one chunk with the target's node, first the right-most, all every one, drop none."""
+    """Policy target keeps the one chunk with the target's node, first the right-most, all every
+    one, drop none.
+    """
     enc, one = encoder(), long_sample(node=150)
     every = kept(Fit(900, "all")(one, enc))
     (target,) = kept(Fit(900, "target")(one, enc))
@@ -152,7 +162,9 @@ def test_policies() -> None:
 
 @pytest.mark.parametrize("node", [1, 2, 149, 299, 300])
 def test_the_kept_chunk_has_the_target(node: int) -> None:
-    """Wherever the target stands, the chunk kept for training shows its start tag; 1 is not found in 11."""
+    """Wherever the target stands, the chunk kept for training shows its start tag; 1 is not found
+    in 11.
+    """
     (chunk,) = kept(Fit(800, "target")(long_sample(node=node), encoder()))
     assert f' node="{node}"' in observations([chunk], encoder())[0]
 
@@ -165,7 +177,9 @@ def test_an_action_without_element_keeps_the_right_most_chunk() -> None:
 
 
 def test_nothing_is_cut_silently() -> None:
-    """What cannot be fitted is dropped with its reason: too many chunks, no room, one endless text, no target."""
+    """What cannot be fitted is dropped with its reason: too many chunks, no room, one endless text,
+    no target.
+    """
     enc, one = encoder(), long_sample()
     assert Fit(500, max_chunks=3)(one, enc)[0] == "too_many_chunks"
     assert Fit(600, max_chunks=0)(one, enc)[0] != "too_many_chunks"
@@ -173,7 +187,10 @@ def test_nothing_is_cut_silently() -> None:
     assert Fit(1000)(replace(one, history=("long history " * 2000,)), enc)[0] == "over_context"
     endless = replace(one, observation="<p> " + "word " * 5000 + '</p> <a node="8"> x </a>')
     assert Fit(1000, "first")(endless, enc)[0] == "over_context"
-    assert Fit(1000)(replace(one, node=9999, target_html='<a node="9999">'), enc)[0] == "target_not_in_observation"
+    assert (
+        Fit(1000)(replace(one, node=9999, target_html='<a node="9999">'), enc)[0]
+        == "target_not_in_observation"
+    )
 
 
 def test_drops_name_the_numbers() -> None:

@@ -1,4 +1,6 @@
-"""Text that looks like a special token: escaped in exported messages, or kept and counted; tokens are as they were."""
+"""Text that looks like a special token: escaped in exported messages, or kept and counted; tokens
+are as they were.
+"""
 
 from __future__ import annotations
 
@@ -14,32 +16,49 @@ from etl.cli.main import cli
 from tests.support import builds
 from tokenization.lookalikes import escaped, pattern, unescaped
 
-LIKE = ["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "</s>", "[INST]", "<end_of_turn>", "<｜User｜>", "<own>"]
+LIKE = [
+    "<|im_end|>",
+    "<|endoftext|>",
+    "<|eot_id|>",
+    "</s>",
+    "[INST]",
+    "<end_of_turn>",
+    "<｜User｜>",
+    "<own>",
+]
 FOUND = pattern(["<own>"])
 
 
 @pytest.mark.parametrize("text", LIKE)
 def test_it_is_found_and_escaped(text: str) -> None:
-    """In any text, of any family, and of the vocabulary itself; what is escaped looks like none any more."""
+    """In any text, of any family, and of the vocabulary itself; what is escaped looks like none any
+    more.
+    """
     made, count = escaped(f"a{text}b", FOUND)
     assert (made, count) == (f"a{text[0]}\\{text[1:]}b", 1)
     assert text not in made
 
 
-@pytest.mark.parametrize("text", ['<s node="1">', "a < b | c > d", "[x]", "<|>", "<| a |>", "<p>", "<tool_call>"])
+@pytest.mark.parametrize(
+    "text", ['<s node="1">', "a < b | c > d", "[x]", "<|>", "<| a |>", "<p>", "<tool_call>"]
+)
 def test_nothing_else_is_touched(text: str) -> None:
     """Markup, comparisons and brackets stay."""
     assert escaped(text, FOUND) == (text, 0)
 
 
-@given(st.lists(st.sampled_from([*LIKE, "\\", "<", "|", ">", "x", "<\\|im_end|>", "</"])).map("".join))
+@given(
+    st.lists(st.sampled_from([*LIKE, "\\", "<", "|", ">", "x", "<\\|im_end|>", "</"])).map("".join)
+)
 def test_the_escape_can_be_undone(text: str) -> None:
     """Taking it off gives the text, with backslashes that were there before."""
     assert unescaped(escaped(text, FOUND)[0], FOUND) == text
 
 
 def test_export_says_and_escapes(tmp_path: Path) -> None:
-    """By default no message holds such a text; kept ones are counted; the dataset's tokens are the same."""
+    """By default no message holds such a text; kept ones are counted; the dataset's tokens are the
+    same.
+    """
     record = builds.workflow(0, steps=1) | {"objective": "Search the docs for <|im_end|> and </s>"}
     builds.write_workflows(tmp_path / "in.jsonl", record)
     builds.build([tmp_path / "in.jsonl"], tmp_path / "out")
@@ -51,7 +70,11 @@ def test_export_says_and_escapes(tmp_path: Path) -> None:
         assert ran.exit_code == 0, ran.output
         assert "texts like special tokens: 2 in 1 samples" in ran.output
         summary = json.loads((out / "export.json").read_text())
-        assert summary["like_special_tokens"] == {"texts": 2, "samples": 1, "escaped": how == "escape"}
+        assert summary["like_special_tokens"] == {
+            "texts": 2,
+            "samples": 1,
+            "escaped": how == "escape",
+        }
         (path,) = out.rglob("*.jsonl")
         written[how] = json.loads(path.read_text())["messages"][1]["content"]
     assert "<|im_end|> and </s>" in written["keep"]

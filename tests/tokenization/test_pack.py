@@ -19,13 +19,17 @@ def encoded(lengths: list[int]) -> list[Encoded]:
     """Samples whose every token is unlike any other's."""
     starts = np.cumsum([0, *lengths])
     return [
-        Encoded(f"s{i}", np.arange(starts[i], starts[i] + length, dtype=np.int32), length // 3, 0, 1)
+        Encoded(
+            f"s{i}", np.arange(starts[i], starts[i] + length, dtype=np.int32), length // 3, 0, 1
+        )
         for i, length in enumerate(lengths)
     ]
 
 
 def check(samples: list[Encoded], rows: list[Packed], context: int) -> None:
-    """Every sample is in exactly one row, whole, in order, with its own labels, as it is written."""
+    """Every sample is in exactly one row, whole, in order, with its own labels,
+    as it is written.
+    """
     found: dict[str, tuple[list[int], list[int]]] = {}
     for row, written in zip(rows, _batch(rows).to_pylist() if rows else [], strict=True):
         input_ids, labels, lengths, names = written.values()
@@ -42,7 +46,10 @@ def check(samples: list[Encoded], rows: list[Packed], context: int) -> None:
 capacities = st.integers(1, 97)
 mixes = capacities.flatmap(
     lambda context: st.tuples(
-        st.just(context), st.lists(st.integers(1, context), max_size=60), st.integers(1, 20), st.integers(1, 400)
+        st.just(context),
+        st.lists(st.integers(1, context), max_size=60),
+        st.integers(1, 20),
+        st.integers(1, 400),
     )
 )
 
@@ -50,21 +57,28 @@ mixes = capacities.flatmap(
 @settings(max_examples=300, deadline=None)
 @given(mixes)
 def test_packing_loses_repeats_and_reorders_nothing(mix: tuple[int, list[int], int, int]) -> None:
-    """For any context, lengths and windows: each sample once, unbroken, labels aligned, lengths that sum up."""
+    """For any context, lengths and windows: each sample once, unbroken, labels aligned, lengths
+    that sum up.
+    """
     context, lengths, window, window_tokens = mix
     samples = encoded(lengths)
     check(samples, list(pack(iter(samples), context, window, window_tokens)), context)
     check(samples, list(unpacked(iter(samples), context)), context)
-    assert [row.sample_ids for row in unpacked(samples, context)] == [[one.sample_id] for one in samples]
+    assert [row.sample_ids for row in unpacked(samples, context)] == [
+        [one.sample_id] for one in samples
+    ]
 
 
 @settings(max_examples=200, deadline=None)
 @given(mixes)
 def test_rows_come_in_the_order_of_their_first_sample(mix: tuple[int, list[int], int, int]) -> None:
-    """The order of rows and of samples in a row follows the input, so a shuffled input stays shuffled."""
+    """The order of rows and of samples in a row follows the input, so a shuffled input stays
+    shuffled.
+    """
     context, lengths, window, window_tokens = mix
     rows = [
-        [int(name[1:]) for name in row.sample_ids] for row in pack(encoded(lengths), context, window, window_tokens)
+        [int(name[1:]) for name in row.sample_ids]
+        for row in pack(encoded(lengths), context, window, window_tokens)
     ]
     assert all(row == sorted(row) for row in rows)
     firsts = [row[0] for row in rows]
@@ -89,7 +103,9 @@ def test_best_fit_decreasing_is_what_it_says(mix: tuple[int, list[int], int, int
 
 def test_a_log_normal_mix_fills_rows() -> None:
     """Log-normal lengths around 8k fill rows of 32k to over 99%, over several windows."""
-    lengths = np.clip(np.random.default_rng(0).lognormal(np.log(8000), 0.9, 6000), 200, 32_768).astype(int)
+    lengths = np.clip(
+        np.random.default_rng(0).lognormal(np.log(8000), 0.9, 6000), 200, 32_768
+    ).astype(int)
     samples = (Encoded(str(i), np.zeros(n, np.int32), 1, 0, 1) for i, n in enumerate(lengths))
     tokens = rows = 0
     for row in pack(samples, 32_768, window=2000):

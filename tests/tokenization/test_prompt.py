@@ -1,4 +1,6 @@
-"""Prompts and chat templates: the reference's texts to the letter, and templates as their models know them."""
+"""Prompts and chat templates: the reference's texts to the letter, and templates as their models
+know them.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,14 @@ from tokenization.vocabulary import load
 def sample(**changes: Any) -> Sample:
     # fmt: off
     values: dict[str, Any] = {
-        "sample_id": "s:1/2", "workflow": "s:1", "step": 2, "source": "s", "origin": "", "workflow_hash": "",
-        "objective": "Order two mugs", "website": "", "topic": "", "url": "https://shop.example/", "domain": "",
-        "subdomain": "", "domain_from": "", "observation": '<body node="9"> <a node="8"> Add </a> </body>',
-        "history": (step_text(1, "Open the shop", "click", 7, '<a node="7">'),), "action_kind": "click",
+        "sample_id": "s:1/2", "workflow": "s:1", "step": 2, "source": "s", "origin": "",
+        "workflow_hash": "",
+        "objective": "Order two mugs", "website": "", "topic": "", "url": "https://shop.example/",
+        "domain": "",
+        "subdomain": "", "domain_from": "",
+        "observation": '<body node="9"> <a node="8"> Add </a> </body>',
+        "history": (step_text(1, "Open the shop", "click", 7, '<a node="7">'),),
+        "action_kind": "click",
         "action_value": "", "description": "Click Add", "node": 8, "target_html": '<a node="8">',
         "raw_chars": 100, "language_score": 1.0, "reward": None, "repeat": False,
     }
@@ -31,14 +37,18 @@ def sample(**changes: Any) -> Sample:
 
 
 def test_prompt_and_completion_are_the_references() -> None:
-    """Prompt and completion are ScribeAgent's, with the node id once in the history and five times at the end."""
+    """Prompt and completion are ScribeAgent's, with the node id once in the history and five times
+    at the end.
+    """
     assert Prompt().user(sample()) == (
         "Objective: Order two mugs\nURL: https://shop.example/\n"
         'Observation: <body node="9"> <a node="8"> Add </a> </body>\nStep-by-step guide:\n'
-        '1.\nDescription: Open the shop\nAction: mouse_click_action\nNode: 7\nTarget: <a node="7">\n'
+        "1.\nDescription: Open the shop\nAction: mouse_click_action\nNode: 7\nTarget: <a "
+        'node="7">\n'
     )
     assert Prompt().completion(sample()) == (
-        '2.\nDescription: Click Add\nAction: mouse_click_action\nNode: 8 8 8 8 8\nTarget: <a node="8">\n'
+        "2.\nDescription: Click Add\nAction: mouse_click_action\nNode: 8 8 8 8 8\nTarget: <a "
+        'node="8">\n'
     )
 
 
@@ -52,16 +62,21 @@ def test_a_step_without_element_has_no_node_and_no_target() -> None:
 
 
 def test_the_url_line_stays_without_a_url() -> None:
-    """A sample without URL keeps an empty URL line; one without history ends after the guide's heading."""
+    """A sample without URL keeps an empty URL line; one without history ends after the guide's
+    heading.
+    """
     text = Prompt().user(sample(url="", history=()))
     assert "\nURL: \nObservation: <body" in text
     assert text.endswith("\nStep-by-step guide:\n")
 
 
 def test_action_names() -> None:
-    """The reference's three words, words like them for what it lacks, and a rule for everything else."""
+    """The reference's three words, words like them for what it lacks, and a rule for everything
+    else.
+    """
     assert [
-        action_name(kind) for kind in ("click", "type", "press", "hover", "select", "keyboard_sequence_action")
+        action_name(kind)
+        for kind in ("click", "type", "press", "hover", "select", "keyboard_sequence_action")
     ] == [
         "mouse_click_action",
         "keyboard_sequence_action",
@@ -74,7 +89,9 @@ def test_action_names() -> None:
 
 @given(st.text(), st.text(), st.text())
 def test_every_field_is_one_line(description: str, kind: str, target: str) -> None:
-    """Whatever a recording holds, a step has five lines and a frame's first part three, so lines can be told apart."""
+    """Whatever a recording holds, a step has five lines and a frame's first part three, so lines
+    can be told apart.
+    """
     assert step_text(1, description, kind, 3, target).count("\n") == 5
     assert "\r" not in step_text(1, description, kind, 3, target)
     before, after = Prompt().frame(sample(objective=description, url=target))
@@ -88,7 +105,9 @@ def rendered(name: str, system: str = "S", user: str = "U\n", assistant: str = "
 
 
 def test_chatml_is_qwens() -> None:
-    """ChatML is what Qwen2.5's chat template makes of a conversation without tools, up to the answer's end token."""
+    """ChatML is what Qwen2.5's chat template makes of a conversation without tools, up to the
+    answer's end token.
+    """
     assert rendered("chatml") == (
         "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU\n<|im_end|>\n<|im_start|>assistant\nA\n<|im_end|>"
     )
@@ -130,7 +149,9 @@ def test_loss_is_on_the_completion_and_its_end(name: str) -> None:
 
 
 def test_a_template_the_vocabulary_cannot_write_is_refused() -> None:
-    """A missing special token is a configuration error; the plain template takes any vocabulary's end of text."""
+    """A missing special token is a configuration error; the plain template takes any vocabulary's
+    end of text.
+    """
     with pytest.raises(ConfigError, match="no special token"):
         special_id("<|im_end|>", {"</s>": 2})
     assert special_id(TEMPLATES["plain"]("", "", "")[-1].text, {"</s>": 2}) == 2

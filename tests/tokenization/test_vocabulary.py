@@ -39,7 +39,10 @@ from tokenization.splits import (
 from tokenization.vocabulary import Vocabulary, load
 
 HAS_GIGATOKEN = importlib.util.find_spec("gigatoken") is not None
-ENGINES = ["tiktoken", pytest.param("gigatoken", marks=pytest.mark.skipif(not HAS_GIGATOKEN, reason="extra fast"))]
+ENGINES = [
+    "tiktoken",
+    pytest.param("gigatoken", marks=pytest.mark.skipif(not HAS_GIGATOKEN, reason="extra fast")),
+]
 PATTERNS = sorted(SCHEMES, key=len)
 
 fragments = st.sampled_from(
@@ -61,8 +64,30 @@ fragments = st.sampled_from(
             "</",
         ),
         *("<|im_end|>", "<|endoftext|>", "<tool_call>", "[INST]", "</s>", "<|", "|>"),
-        *("don't", "I'LL", "'s", "e\u0301", "\u00e9", "\u1e9b\u0323", "\ud7a3", "\u1100\u1161\u11a8", "<\u0338"),
-        *("\u00a0", "\u2003", "\u3000", "\x1c", "\x1f", "\x85", "\u200b", "\ufeff", "\x00", "\u180e", "\u2028"),
+        *(
+            "don't",
+            "I'LL",
+            "'s",
+            "e\u0301",
+            "\u00e9",
+            "\u1e9b\u0323",
+            "\ud7a3",
+            "\u1100\u1161\u11a8",
+            "<\u0338",
+        ),
+        *(
+            "\u00a0",
+            "\u2003",
+            "\u3000",
+            "\x1c",
+            "\x1f",
+            "\x85",
+            "\u200b",
+            "\ufeff",
+            "\x00",
+            "\u180e",
+            "\u2028",
+        ),
         *(
             "\U0001f469\u200d\U0001f4bb",
             "字",
@@ -104,12 +129,31 @@ def fast(pattern: str) -> Gigatoken:
 def page(seed: int, tags: int = 300) -> str:
     """A pruned page, much like a real one."""
     rng = random.Random(seed)
-    words = ["Search", "results", "Add", "to", "cart", "Sign in", "Help", "Über", "uns", "Preis", "12,99", "€", "Größe"]
+    words = [
+        "Search",
+        "results",
+        "Add",
+        "to",
+        "cart",
+        "Sign in",
+        "Help",
+        "Über",
+        "uns",
+        "Preis",
+        "12,99",
+        "€",
+        "Größe",
+    ]
     parts = []
     for i in range(tags, 0, -1):
         name = rng.choice(["div", "a", "span", "li", "button"])
-        attributes = f'class="{rng.choice(words)}-{rng.randrange(40)} row" ' if rng.random() < 0.5 else ""
-        parts.append(f'<{name} {attributes}node="{i}"> {" ".join(rng.choices(words, k=rng.randrange(5)))} </{name}>')
+        attributes = (
+            f'class="{rng.choice(words)}-{rng.randrange(40)} row" ' if rng.random() < 0.5 else ""
+        )
+        parts.append(
+            f'<{name} {attributes}node="{i}"> {" ".join(rng.choices(words, k=rng.randrange(5)))} '
+            f"</{name}>"
+        )
     return " ".join(parts)
 
 
@@ -129,7 +173,9 @@ def test_decode_gives_back_the_normalised_text(engine: str, text: str) -> None:
 @settings(max_examples=200, deadline=None)
 @given(text=texts)
 def test_every_engine_gives_tiktokens_ids(pattern: str, text: str) -> None:
-    """The chunk cache and gigatoken return tiktoken's ids for adversarial text, under every pattern we claim."""
+    """The chunk cache and gigatoken return tiktoken's ids for adversarial text, under every pattern
+    we claim.
+    """
     expected = oracle(pattern).ids(text)
     assert CachedTiktoken(oracle(pattern)).encode(text).tolist() == expected
     if HAS_GIGATOKEN:
@@ -138,7 +184,9 @@ def test_every_engine_gives_tiktokens_ids(pattern: str, text: str) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_engine_gives_tiktokens_ids_on_pages(engine: str) -> None:
-    """On pages whose node ids shift between snapshots the engines agree with tiktoken, cold and warm."""
+    """On pages whose node ids shift between snapshots the engines agree with tiktoken, cold and
+    warm.
+    """
     voc = load(engine=engine)  # type: ignore[arg-type]
     for seed in range(8):
         text = page(seed % 4)
@@ -168,15 +216,19 @@ def test_nfc_only_where_the_vocabulary_has_it() -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_surrogates_become_what_tiktoken_makes_of_them(engine: str) -> None:
-    """A surrogate pair is its character, a lone surrogate U+FFFD, as tiktoken itself repairs them."""
-    assert qwen(engine).decode(qwen(engine).encode("a\ud83d\ude00b\ud800c")) == "a\U0001f600b\ufffdc"
+    """A surrogate pair is its character, a lone surrogate U+FFFD,
+    as tiktoken itself repairs them.
+    """
+    assert (
+        qwen(engine).decode(qwen(engine).encode("a\ud83d\ude00b\ud800c")) == "a\U0001f600b\ufffdc"
+    )
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("unit", [" ", "\t", "\u00a0", " \u2003\t"])
 def test_a_million_blanks_are_encoded_exactly(engine: str, unit: str) -> None:
-    """A run on which tiktoken's regex engine panics is encoded whole: its bytes come back, and its ids are those of
-    tiktoken's own merge of the run; next to it, nothing changes.
+    """A run on which tiktoken's regex engine panics is encoded whole: its bytes come back, and its
+    ids are those of tiktoken's own merge of the run; next to it, nothing changes.
     """
     voc = qwen(engine)
     run = unit * (1_000_000 // len(unit))
@@ -185,7 +237,10 @@ def test_a_million_blanks_are_encoded_exactly(engine: str, unit: str) -> None:
     assert voc.decode(ids) == text
     merged = voc._oracle.encode_pretoken(run[:-1]).tolist()
     assert ids == [*voc.encode("<pre>"), *merged, *voc.encode(f"{run[-1]}x\n</pre>")]
-    assert voc.encode(f" \n{run}").tolist() == [*voc.encode(" \n"), *voc._oracle.encode_pretoken(run)]
+    assert voc.encode(f" \n{run}").tolist() == [
+        *voc.encode(" \n"),
+        *voc._oracle.encode_pretoken(run),
+    ]
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -195,8 +250,12 @@ def test_a_million_blanks_are_encoded_exactly(engine: str, unit: str) -> None:
     run=st.text(st.sampled_from(" \t\u00a0\u2003\x0b"), min_size=1, max_size=400),
     after=st.one_of(st.just(""), texts),
 )
-def test_long_runs_are_cut_where_pretokens_end(pattern: str, before: str, run: str, after: str) -> None:
-    """With the threshold lowered so that tiktoken can answer too, cutting runs out changes no id."""
+def test_long_runs_are_cut_where_pretokens_end(
+    pattern: str, before: str, run: str, after: str
+) -> None:
+    """With the threshold lowered so that tiktoken can answer too,
+    cutting runs out changes no id.
+    """
     with pytest.MonkeyPatch.context() as patch:
         lowered = splits._BLANKS.pattern.replace(f"{{{LONG_RUN},}}", "{3,}")
         patch.setattr(splits, "_BLANKS", re.compile(lowered))
@@ -219,7 +278,9 @@ def test_runs_that_tiktoken_can_answer_agree(engine: str, unit: str, size: int) 
 @given(before=st.integers(0, 3 * LONG_RUN), length=st.integers(LONG_RUN, LONG_RUN + 100))
 @settings(max_examples=50, deadline=None)
 def test_no_long_run_is_overlooked(before: int, length: int) -> None:
-    """Wherever a run of `LONG_RUN` blanks stands, the few probes meet it; text without one is not cut."""
+    """Wherever a run of `LONG_RUN` blanks stands, the few probes meet it; text without one is not
+    cut.
+    """
     text = "x" * before + " " * length + "y"
     assert has_long_run(text)
     assert [part for part, single in split_long_runs(text) if single] == [" " * (length - 1)]
@@ -257,20 +318,28 @@ def test_tag_starts_in_bytes_are_exact(pattern: str, text: str) -> None:
 
 
 def test_caches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A chunk cache that is over its bound, and a gigatoken that is renewed, go on giving the same ids."""
+    """A chunk cache that is over its bound, and a gigatoken that is renewed, go on giving the same
+    ids.
+    """
     monkeypatch.setattr(engines, "CACHE_BYTES", 2000)
     monkeypatch.setattr(engines, "RENEW_BYTES", 20_000)
     cached = CachedTiktoken(oracle(qwen().pattern))
-    tested: list[Any] = [cached, Gigatoken(qwen()._ranks, qwen().pattern)] if HAS_GIGATOKEN else [cached]
+    tested: list[Any] = (
+        [cached, Gigatoken(qwen()._ranks, qwen().pattern)] if HAS_GIGATOKEN else [cached]
+    )
     for seed in range(3):
         for engine in tested:
-            assert engine.encode(page(seed, 100)).tolist() == oracle(qwen().pattern).ids(page(seed, 100))
+            assert engine.encode(page(seed, 100)).tolist() == oracle(qwen().pattern).ids(
+                page(seed, 100)
+            )
     memo: Any = vars(cached)["_between"].__self__
     assert sum(len(key) + len(value) for key, value in memo.items()) <= 2000
 
 
 def test_a_disagreement_stops_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the engine's ids differ from the oracle's in the checked sample, the error names the text's hash."""
+    """When the engine's ids differ from the oracle's in the checked sample, the error names the
+    text's hash.
+    """
     voc = load(engine="tiktoken")
     monkeypatch.setattr(vocabulary, "CHECK_ONE_IN", 1)
     voc.encode("fine")
@@ -280,7 +349,9 @@ def test_a_disagreement_stops_the_build(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_long_text_is_checked_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a long text a part between exact places is compared: every part passes, and each wrong id is in some part."""
+    """Of a long text a part between exact places is compared: every part passes, and each wrong id
+    is in some part.
+    """
     monkeypatch.setattr(vocabulary, "CHECK_BYTES", 100)
     voc, text = qwen(), page(3, 12)
     raw, ids = text.encode(), voc.encode(text)
@@ -302,7 +373,9 @@ def _fails(voc: Vocabulary, text: str, ids: Tokens, chosen: int) -> bool:
 
 
 def test_vocabularies_travel_to_workers() -> None:
-    """A pickled vocabulary is small, names the same vocabulary and gives the same ids; making one reads no ranks."""
+    """A pickled vocabulary is small, names the same vocabulary and gives the same ids; making one
+    reads no ranks.
+    """
     used, fresh = qwen(), load()
     data = pickle.dumps(used)
     copy = pickle.loads(data)
@@ -312,12 +385,18 @@ def test_vocabularies_travel_to_workers() -> None:
 
 
 def test_the_engine_is_no_part_of_the_hash() -> None:
-    """The fingerprint names what decides ids: ranks, pattern, special tokens, normalisation; not how they are found."""
+    """The fingerprint names what decides ids: ranks, pattern, special tokens, normalisation; not
+    how they are found.
+    """
     assert load(engine="tiktoken").sha256 == load(engine="auto").sha256
 
 
-def test_what_cannot_be_had_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Unknown names, missing files, wrong files and missing extras are configuration errors that name the way out."""
+def test_what_cannot_be_had_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Unknown names, missing files, wrong files and missing extras are configuration errors that
+    name the way out.
+    """
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
     with pytest.raises(ConfigError, match="TIKTOKEN_CACHE_DIR"):
         load("cl100k")
@@ -337,8 +416,8 @@ def test_what_cannot_be_had_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_missing_packages_name_their_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the package, gigatoken and the Mistral vocabularies name the extra when they are loaded; auto works
-    without.
+    """Without the package, gigatoken and the Mistral vocabularies name the extra when they are
+    loaded; auto works without.
     """
     monkeypatch.setitem(__import__("sys").modules, "gigatoken.gigatoken_rs", None)
     auto = load()
@@ -346,7 +425,9 @@ def test_missing_packages_name_their_extra(monkeypatch: pytest.MonkeyPatch) -> N
     assert isinstance(auto._engine, CachedTiktoken)
     found = importlib.util.find_spec
     absent = ("mistral_common", "gigatoken")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in absent else found(name))
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name in absent else found(name)
+    )
     with pytest.raises(MissingExtra, match=r"stepmill\[fast\]"):
         load(engine="gigatoken")
     with pytest.raises(MissingExtra, match=r"stepmill\[mistral\]"):
@@ -354,7 +435,9 @@ def test_missing_packages_name_their_extra(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_rank_file_with_its_own_family() -> None:
-    """A `.tiktoken` file with pattern and special tokens given works under any name; an unknown pattern is not cut."""
+    """A `.tiktoken` file with pattern and special tokens given works under any name; an unknown
+    pattern is not cut.
+    """
     voc = load("mine", file=qwen().file.path, family=Family(r"\S+|\s+", {"<end>": 200_000}))
     assert not voc.exact
     assert voc.decode([*voc.encode("a b <end>").tolist(), 200_000]) == "a b <end><end>"
@@ -364,7 +447,9 @@ def test_a_rank_file_with_its_own_family() -> None:
 def test_tekken_is_mistral_commons(name: str) -> None:
     """Ids and special tokens are those of mistral-common, with either engine."""
     mistral: Any = pytest.importorskip("mistral_common.tokens.tokenizers.mistral")
-    theirs = mistral.MistralTokenizer.v3(is_tekken=True, is_mm=name.endswith("vision")).instruct_tokenizer.tokenizer
+    theirs = mistral.MistralTokenizer.v3(
+        is_tekken=True, is_mm=name.endswith("vision")
+    ).instruct_tokenizer.tokenizer
     for engine in ("tiktoken", "gigatoken") if HAS_GIGATOKEN else ("tiktoken",):
         voc = load(name, engine=engine)
         for text in (page(1), "[INST] </s> e\u0301 don't 12345 \n\n ÄÖ字", ""):
@@ -404,7 +489,9 @@ def _hugging_face(pattern: str) -> dict[str, Any]:
 
 
 def test_tokenizer_json_becomes_ranks_where_exact(tmp_path: Path) -> None:
-    """A byte-level BPE in tokenizer.json gives the ids of the package tokenizers, through ranks and our engines."""
+    """A byte-level BPE in tokenizer.json gives the ids of the package tokenizers, through ranks and
+    our engines.
+    """
     pattern = FAMILIES["qwen2.5"].pattern
     document = _hugging_face(pattern)
     file = tmp_path / "tokenizer.json"
@@ -423,7 +510,9 @@ def test_tokenizer_json_becomes_ranks_where_exact(tmp_path: Path) -> None:
 
 
 def test_tokenizer_json_that_no_ranks_express_goes_through_tokenizers(tmp_path: Path) -> None:
-    """Merges out of order, a token no merge makes, or an unknown pattern: no ranks, but the file works, as text."""
+    """Merges out of order, a token no merge makes, or an unknown pattern: no ranks, but the file
+    works, as text.
+    """
     document = _hugging_face(FAMILIES["qwen2.5"].pattern)
     swapped = json.loads(json.dumps(document))
     swapped["model"]["merges"].reverse()
@@ -447,7 +536,9 @@ def test_tokenizer_json_that_no_ranks_express_goes_through_tokenizers(tmp_path: 
 
 
 def test_a_known_file_is_read_as_the_ranks_would_be_written() -> None:
-    """Gigatoken reads the shipped vocabulary's own file: byte for byte the one that is made of its ranks elsewhere."""
+    """Gigatoken reads the shipped vocabulary's own file: byte for byte the one that is made of its
+    ranks elsewhere.
+    """
     known = load()
     lines = (b"%s %d\n" % (base64.b64encode(token), rank) for token, rank in known._ranks.items())
     assert known._pinned

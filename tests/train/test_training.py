@@ -1,7 +1,9 @@
-"""Training on a dataset by the README's snippets: a tiny model, on the CPU. Run by ``make test-train``.
+"""Training on a dataset by the README's snippets: a tiny model, on the CPU. Run by ``make
+test-train``.
 
-The recordings are the shipped ones, built with a small vocabulary of their own: TRL scores every position against the
-whole vocabulary where there is no GPU, and the 151,936 tokens of Qwen2.5 would take ten seconds a step.
+The recordings are the shipped ones, built with a small vocabulary of their own: TRL scores every
+position against the whole vocabulary where there is no GPU, and the 151,936 tokens of Qwen2.5 would
+take ten seconds a step.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ Row = dict[str, Any]
 
 @pytest.fixture(autouse=True)
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is downloaded, what is converted goes to the test's own folder, and one core is enough."""
+    """Nothing is downloaded, what is converted goes to the test's own folder, and one core is
+    enough.
+    """
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     datasets.disable_progress_bars()
@@ -47,16 +51,23 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def vocabulary(own_build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tokenizer.json trained on the pages of the shipped recordings."""
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
-    split = tokenizers.pre_tokenizers.Split(tokenizers.Regex(FAMILIES["qwen2.5"].pattern), "isolated")
+    split = tokenizers.pre_tokenizers.Split(
+        tokenizers.Regex(FAMILIES["qwen2.5"].pattern), "isolated"
+    )
     level = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Sequence([split, level])
     tokenizer.normalizer = tokenizers.normalizers.NFC()
     tokenizer.decoder = tokenizers.decoders.ByteLevel()
     alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
     trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=4096, special_tokens=[END, START, STOP], initial_alphabet=alphabet, show_progress=False
+        vocab_size=4096,
+        special_tokens=[END, START, STOP],
+        initial_alphabet=alphabet,
+        show_progress=False,
     )
-    tokenizer.train_from_iterator((sample.observation for sample in builds.samples(own_build).values()), trainer)
+    tokenizer.train_from_iterator(
+        (sample.observation for sample in builds.samples(own_build).values()), trainer
+    )
     path = tmp_path_factory.mktemp("vocabulary") / "tokenizer.json"
     tokenizer.save(str(path))
     return path
@@ -64,7 +75,9 @@ def vocabulary(own_build: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture(scope="module")
 def dataset(vocabulary: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The dataset of the demo's recordings with that vocabulary and a context that two samples often share."""
+    """The dataset of the demo's recordings with that vocabulary and a context that two samples
+    often share.
+    """
     out = tmp_path_factory.mktemp("trained") / "out"
     settings = (f"vocabulary.file={vocabulary}", "fit.context=4096", "unroll.max_history=1")
     builds.build([builds.RECORDINGS], out, *settings)
@@ -75,7 +88,9 @@ def dataset(vocabulary: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(vocabulary: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Qwen2 of two layers with random weights, and its tokenizer."""
     folder = tmp_path_factory.mktemp("model")
-    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(vocabulary), eos_token=STOP, pad_token=END)
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_file=str(vocabulary), eos_token=STOP, pad_token=END
+    )
     torch.manual_seed(0)
     config = transformers.Qwen2Config(
         vocab_size=len(tokenizer),
@@ -96,7 +111,11 @@ def model(vocabulary: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def snippet(word: str) -> str:
     """The Python block of the README that has a word."""
-    (found,) = (code for code in re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL) if word in code)
+    (found,) = (
+        code
+        for code in re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+        if word in code
+    )
     return str(found)
 
 
@@ -112,19 +131,24 @@ def run(code: str, changes: dict[str, str]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def trainer(dataset: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """TRL's trainer as the README makes it, after its training: for 50 steps on the CPU, and at a rate for a model that
-    knows nothing.
+    """TRL's trainer as the README makes it, after its training: for 50 steps on the CPU, and at a
+    rate for a model that knows nothing.
     """
     torch.set_num_threads(1)
     config = trl.SFTConfig
     changes = {
-        "output_dir": str(tmp_path_factory.mktemp("trl")), "max_steps": STEPS, "learning_rate": 1e-2, "use_cpu": True,
-        "bf16": False, "report_to": [], "save_strategy": "no", "logging_steps": 1, "seed": 0, "disable_tqdm": True,
+        "output_dir": str(tmp_path_factory.mktemp("trl")), "max_steps": STEPS,
+        "learning_rate": 1e-2, "use_cpu": True,
+        "bf16": False, "report_to": [], "save_strategy": "no", "logging_steps": 1, "seed": 0,
+        "disable_tqdm": True,
     }  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trl, "SFTConfig", lambda **given: config(**given | changes))
         patch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
-        names = run(snippet("SFTTrainer"), {"demo-out/dataset": str(dataset), "Qwen/Qwen2.5-0.5B": str(model)})
+        names = run(
+            snippet("SFTTrainer"),
+            {"demo-out/dataset": str(dataset), "Qwen/Qwen2.5-0.5B": str(model)},
+        )
     return names["trainer"]
 
 
@@ -135,13 +159,15 @@ def rows(dataset: Path) -> list[Row]:
 
 
 def completions(row: Row, tokenizer: Any) -> list[int]:
-    """The labels of a row made by hand, from its tokens alone: of each sample, what follows the head of the assistant's
-    message has loss, to the token that ends it.
+    """The labels of a row made by hand, from its tokens alone: of each sample, what follows the
+    head of the assistant's message has loss, to the token that ends it.
     """
     head = tokenizer.encode(f"{START}assistant\n")
     labels: list[int] = []
     ids = row["input_ids"]
-    for start, end in zip(np.cumsum([0, *row["seq_lengths"]])[:-1], np.cumsum(row["seq_lengths"]), strict=True):
+    for start, end in zip(
+        np.cumsum([0, *row["seq_lengths"]])[:-1], np.cumsum(row["seq_lengths"]), strict=True
+    ):
         sample = ids[start:end]
         at = max(i for i in range(len(sample)) if sample[i : i + len(head)] == head) + len(head)
         assert sample[-1] == tokenizer.eos_token_id
@@ -159,7 +185,9 @@ def alone_in_a_row(row: Row) -> list[Row]:
 
 
 def test_the_loss_falls(trainer: Any) -> None:
-    """In 50 steps of TRL's trainer, from what guessing costs (the logarithm of the vocabulary's size) by far."""
+    """In 50 steps of TRL's trainer, from what guessing costs (the logarithm of the vocabulary's
+    size) by far.
+    """
     losses = [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
     assert len(losses) == STEPS
     guessing = float(np.log(trainer.model.config.vocab_size))
@@ -168,7 +196,9 @@ def test_the_loss_falls(trainer: Any) -> None:
 
 
 def test_all_rows_are_trained_on_as_they_are(trainer: Any, rows: list[Row]) -> None:
-    """The trainer's own preparation leaves every row as it is: none is cut, packed again or left out."""
+    """The trainer's own preparation leaves every row as it is: none is cut, packed again or left
+    out.
+    """
     prepared = trainer.train_dataset
     assert prepared.num_rows == len(rows)
     order = {tuple(row["input_ids"]): row for row in rows}
@@ -178,9 +208,11 @@ def test_all_rows_are_trained_on_as_they_are(trainer: Any, rows: list[Row]) -> N
     assert order == {}
 
 
-def test_loss_is_on_completions_only(trainer: Any, rows: list[Row], model: Path, dataset: Path) -> None:
-    """Of what the trainer's collator hands to the model, the labels of every row are those made by hand from its
-    tokens; they are as many as the manifest says.
+def test_loss_is_on_completions_only(
+    trainer: Any, rows: list[Row], model: Path, dataset: Path
+) -> None:
+    """Of what the trainer's collator hands to the model, the labels of every row are those made by
+    hand from its tokens; they are as many as the manifest says.
     """
     counted, tokenizer = 0, transformers.AutoTokenizer.from_pretrained(model)
     for row in rows:
@@ -192,17 +224,23 @@ def test_loss_is_on_completions_only(trainer: Any, rows: list[Row], model: Path,
 
 
 def test_positions_restart_with_each_sample(trainer: Any, rows: list[Row]) -> None:
-    """The collator's position ids count from 0 in each sample, and its boundaries are those of `seq_lengths`."""
+    """The collator's position ids count from 0 in each sample, and its boundaries are those of
+    `seq_lengths`.
+    """
     assert max(len(row["seq_lengths"]) for row in rows) > 1
     for row in rows:
         batch = trainer.data_collator([row])
-        assert batch["position_ids"][0].tolist() == [i for length in row["seq_lengths"] for i in range(length)]
+        assert batch["position_ids"][0].tolist() == [
+            i for length in row["seq_lengths"] for i in range(length)
+        ]
         assert batch["cu_seq_lens_q"].tolist() == [0, *np.cumsum(row["seq_lengths"]).tolist()]
         assert "attention_mask" not in batch
 
 
 def losses_of(model: Any, row: Row, positions: list[int]) -> torch.Tensor:
-    """Minus the log-probability of each label of a row, in order, worked out from the model's logits."""
+    """Minus the log-probability of each label of a row, in order, worked out from the model's
+    logits.
+    """
     with torch.no_grad():
         ids, labels = torch.tensor([row["input_ids"]]), torch.tensor(row["labels"])
         logits = model(input_ids=ids, position_ids=torch.tensor([positions])).logits[0]
@@ -211,16 +249,21 @@ def losses_of(model: Any, row: Row, positions: list[int]) -> torch.Tensor:
 
 
 def test_no_sample_sees_another(trainer: Any, rows: list[Row]) -> None:
-    """The loss of a packed row is what its samples cost each alone, token by token, and so is what the trainer makes of
-    it; with positions that run on, which hide the boundaries, it is not.
+    """The loss of a packed row is what its samples cost each alone, token by token, and so is what
+    the trainer makes of it; with positions that run on, which hide the boundaries, it is not.
     """
     model = trainer.model.eval()
     packed = [row for row in rows if len(row["seq_lengths"]) > 1][:3]
     assert packed
     for row in packed:
-        parts = [losses_of(model, part, list(range(len(part["input_ids"])))) for part in alone_in_a_row(row)]
+        parts = [
+            losses_of(model, part, list(range(len(part["input_ids"]))))
+            for part in alone_in_a_row(row)
+        ]
         apart = torch.cat(parts)
-        together = losses_of(model, row, [i for length in row["seq_lengths"] for i in range(length)])
+        together = losses_of(
+            model, row, [i for length in row["seq_lengths"] for i in range(length)]
+        )
         assert torch.allclose(together, apart, atol=1e-4)
         with torch.no_grad():
             loss = trainer.compute_loss(model, trainer.data_collator([row]))
@@ -230,9 +273,12 @@ def test_no_sample_sees_another(trainer: Any, rows: list[Row]) -> None:
 
 
 def test_by_pytorch_alone(dataset: Path, model: Path, trainer: Any, rows: list[Row]) -> None:
-    """The README's loop trains too, on batches with the labels and positions of TRL's, and the loss falls."""
+    """The README's loop trains too, on batches with the labels and positions of TRL's, and the loss
+    falls.
+    """
     changes = {
-        "demo-out/dataset": str(dataset), "Qwen/Qwen2.5-0.5B": str(model), 'split="train"': 'split="train[:12]"',
+        "demo-out/dataset": str(dataset), "Qwen/Qwen2.5-0.5B": str(model),
+        'split="train"': 'split="train[:12]"',
         "lr=1e-5": "lr=1e-2",
     }  # fmt: skip
     names = run(snippet("torch.optim"), changes)

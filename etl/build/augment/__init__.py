@@ -1,1 +1,3 @@
-"""Objectives and bare descriptions rewritten by a language model: the mappings that `etl.stages.augment` reads."""
+"""Objectives and bare descriptions rewritten by a language model: the mappings that
+`etl.stages.augment` reads.
+"""

@@ -1,10 +1,11 @@
-"""What a language model answered, without its thoughts, wrappings and politeness: one line, or why there is none.
+"""What a language model answered, without its thoughts, wrappings and politeness: one line, or why
+there is none.
 
 Taken off are reasoning blocks (``<think>``, ``[THINK]``, channels), tokens that end a turn, code
-fences, tags like ``<answer>``, emphasis, quotes around the whole, a first line such as ``Here is the
-rewritten objective:`` and closing remarks. A text in quotes is taken as it is. What is left in doubt
-is no answer: thoughts without an end, several paragraphs or fences, a refusal, an answer that was
-cut off or filtered.
+fences, tags like ``<answer>``, emphasis, quotes around the whole, a first line such as ``Here is
+the rewritten objective:`` and closing remarks. A text in quotes is taken as it is. What is left in
+doubt is no answer: thoughts without an end, several paragraphs or fences, a refusal, an answer that
+was cut off or filtered.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Any, Final
 
 _LONGEST: Final = 2_000  # characters; a longer one is no objective
 _LONGEST_WORDS: Final = 300
-_TAGS: Final = "seed:think|think|thinking|thoughts?|reasoning|reflection|analysis|scratchpad|antthinking"
+_TAGS: Final = (
+    "seed:think|think|thinking|thoughts?|reasoning|reflection|analysis|scratchpad|antthinking"
+)
 _OPEN: Final = rf"<(?:{_TAGS})\b[^>]*>|\[THINK\]|◁think▷"
 _CLOSE: Final = rf"</(?:{_TAGS})\s*>|\[/THINK\]|◁/think▷"
 _BLOCK: Final = re.compile(rf"(?:{_OPEN})(?:(?!{_OPEN}).)*?(?:{_CLOSE})", re.DOTALL | re.IGNORECASE)
@@ -28,7 +31,9 @@ _WRAPPED: Final = re.compile(
     r"<(answer|final_answer|final|output|result|response|objective|rewritten_objective|description)>(.*?)</\1>",
     re.DOTALL | re.IGNORECASE,
 )
-_OF_WHAT: Final = r"(?:objective|description|task|goal|sentence|step|version|text|answer|output|result|response)"
+_OF_WHAT: Final = (
+    r"(?:objective|description|task|goal|sentence|step|version|text|answer|output|result|response)"
+)
 _LEAD: Final = re.compile(
     r"[*_#>\s]*(?:"
     r"(?:sure|certainly|of course|absolutely|okay|ok|alright|great)\b[^\n:]{0,100}"
@@ -38,23 +43,32 @@ _LEAD: Final = re.compile(
     r")\s*[*_]*:[*_]*\s*",
     re.IGNORECASE,
 )
-_POLITE: Final = re.compile(r"(?:sure|certainly|of course|absolutely|okay|ok|alright)\s*[!.,]\s+", re.IGNORECASE)
+_POLITE: Final = re.compile(
+    r"(?:sure|certainly|of course|absolutely|okay|ok|alright)\s*[!.,]\s+", re.IGNORECASE
+)
 _HEADING: Final = re.compile(r"#{1,6} [^\n]*\n+")
 _REMARK: Final = re.compile(
-    r"[*_(\[]*(?:note|explanation|let me know|i hope|this (?:rewrite|rewritten|revised|version|objective|description)|"
-    r"feel free|if you (?:need|want|would)|i(?:'ve| have) |the (?:rewrite|rewritten|revised|original) )",
+    r"[*_(\[]*(?:note|explanation|let me know|i hope|this "
+    r"(?:rewrite|rewritten|revised|version|objective|description)|"
+    r"feel free|if you (?:need|want|would)|i(?:'ve| have) |the "
+    r"(?:rewrite|rewritten|revised|original) )",
     re.IGNORECASE,
 )
 _REFUSAL: Final = re.compile(
     r"(?:(?:i['’]?m|i am)\s+(?:very |really )?sorry|sorry|i apologi[sz]e|unfortunately|as an ai\b"
-    r"|i\s+(?:can(?:['’]t|not| not)|won['’]t|am unable|['’]m unable|am not able)|i['’]m (?:unable|not able))"
-    r".{0,80}?\b(?:assist|help|comply|fulfil+|provide|rewrite|creat|generat|continu|answer|do that|support|process)",
+    r"|i\s+(?:can(?:['’]t|not| not)|won['’]t|am unable|['’]m unable|am not able)|i['’]m "
+    r"(?:unable|not able))"
+    r".{0,80}?\b(?:assist|help|comply|fulfil+|provide|rewrite|creat|generat|continu|answer|do "
+    r"that|support|process)",
     re.DOTALL | re.IGNORECASE,
 )
 _QUOTES: Final = {'"': '"', "“": "”", "'": "'", "‘": "’", "«": "»", "`": "`"}
 _ENDED: Final = {
     "length": ("cut_off", "the answer was cut off (finish_reason length); allow more tokens"),
-    "content_filter": ("filtered", "the server's filter withheld the answer (finish_reason content_filter)"),
+    "content_filter": (
+        "filtered",
+        "the server's filter withheld the answer (finish_reason content_filter)",
+    ),
 }
 _ALSO: Final = {"max_tokens": "length", "model_length": "length", "safety": "content_filter"} | {
     "recitation": "content_filter",
@@ -65,7 +79,9 @@ _NO_TEXT: Final = ("tool_calls", "function_call", "error", "abort", "cancelled")
 
 
 class NoAnswer(ValueError):
-    """No text that could be taken. reason: a word it is counted under; final: asking again is no use."""
+    """No text that could be taken. reason: a word it is counted under; final: asking again is no
+    use.
+    """
 
     def __init__(self, reason: str, words: str = "", *, final: bool = False) -> None:
         super().__init__(f"{reason}: {words}" if words else reason)
@@ -93,7 +109,11 @@ def answer_of(response: Any) -> str:
     if ended in _NO_TEXT:
         raise NoAnswer("bad_answer", f"finish_reason {ended}")
     if isinstance(content, list):  # parts, of which thoughts are some
-        texts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
+        texts = [
+            part.get("text")
+            for part in content
+            if isinstance(part, dict) and part.get("type") == "text"
+        ]
         content = "".join(text for text in texts if isinstance(text, str))
     thought = message.get("reasoning_content") or message.get("reasoning")
     if not content and thought:
@@ -107,7 +127,9 @@ def words_of(response: Any) -> str:
     """What a server says of an error, as one short line; empty if it says nothing."""
     if not isinstance(response, dict):
         return ""
-    said = response.get("error") or (None if "choices" in response else response.get("detail", response.get("message")))
+    said = response.get("error") or (
+        None if "choices" in response else response.get("detail", response.get("message"))
+    )
     if isinstance(said, dict):
         said = said.get("message") or said.get("detail") or json.dumps(said, ensure_ascii=False)
     elif said is not None and not isinstance(said, str):
@@ -133,7 +155,9 @@ def cleaned(content: str) -> str:
     if not text:
         raise NoAnswer("bad_answer", "the answer is empty")
     if len(text) > _LONGEST:
-        raise NoAnswer("bad_answer", f"an answer of {len(text):,} characters; {_LONGEST:,} are the most")
+        raise NoAnswer(
+            "bad_answer", f"an answer of {len(text):,} characters; {_LONGEST:,} are the most"
+        )
     return text
 
 
@@ -154,7 +178,9 @@ def _without_thoughts(text: str) -> str:
 
 
 def _unwrapped(text: str) -> str:
-    """What stands in the one fence, the one pair of tags or the one field of JSON around an answer."""
+    """What stands in the one fence, the one pair of tags or
+    the one field of JSON around an answer.
+    """
     fences = _FENCE.findall(text)
     if len(fences) > 1:
         raise NoAnswer("bad_answer", "several code fences")

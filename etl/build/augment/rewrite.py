@@ -1,12 +1,15 @@
-"""Rewrite objectives and bare descriptions with a language model: the mappings that the augment stage reads.
+"""Rewrite objectives and bare descriptions with a language model: the mappings that the augment
+stage reads.
 
-Any OpenAI-compatible endpoint, one call an id. Every answer is appended to ``cache.jsonl`` and synced before the next
-is written, under the id and a hash of what was asked of which model: what was answered once is never asked again, and a
-run that was killed goes on where it was. ``objectives.json`` and ``descriptions.json`` are written at the end; entries
-of other recordings stay in them, and so does what was edited by hand.
+Any OpenAI-compatible endpoint, one call an id. Every answer is appended to ``cache.jsonl`` and
+synced before the next is written, under the id and a hash of what was asked of which model: what
+was answered once is never asked again, and a run that was killed goes on where it was.
+``objectives.json`` and ``descriptions.json`` are written at the end; entries of other recordings
+stay in them, and so does what was edited by hand.
 
-Asked is for the objectives of the workflows that the recipe's filter leaves, from their steps' descriptions, and for
-the descriptions that say nothing (`etl.stages.augment.is_bare`), from the target and its surroundings.
+Asked is for the objectives of the workflows that the recipe's filter leaves, from their steps'
+descriptions, and for the descriptions that say nothing (`etl.stages.augment.is_bare`), from the
+target and its surroundings.
 """
 
 from __future__ import annotations
@@ -54,17 +57,21 @@ _BATCH: Final = 64  # asks that are under way together before the next are read
 _MAX_BYTES: Final = 16 * 2**20  # thoughts are long
 _LONGEST_PAUSE: Final = 60.0
 _OBJECTIVE: Final = (
-    "You are given the objective of a recorded web workflow and its steps. Rewrite the objective as one sentence that "
-    "says what the user wants done, with every value that the steps need. Answer with that sentence alone."
+    "You are given the objective of a recorded web workflow and its steps. Rewrite the objective "
+    "as one sentence that says what the user wants done, with every value that the steps need. "
+    "Answer with that sentence alone."
 )
 _DESCRIPTION: Final = (
-    "You are given one step of a recorded web workflow. Describe it in a few words that name the element, as in: "
+    "You are given one step of a recorded web workflow. Describe it in a few words that name the "
+    "element, as in: "
     'Click "Add to cart". Answer with the description alone.'
 )
 
 
 class Ask(NamedTuple):
-    """One text that is wanted: ``kind`` objectives or descriptions, the id it will stand under, and the messages."""
+    """One text that is wanted: ``kind`` objectives or descriptions, the id it will stand under, and
+    the messages.
+    """
 
     kind: str
     id: str
@@ -73,7 +80,9 @@ class Ask(NamedTuple):
 
 
 class CallFailed(Exception):
-    """No answer after all attempts; ``reason`` is counted, ``words`` say more, those of the server if it had any."""
+    """No answer after all attempts; ``reason`` is counted, ``words`` say more, those of the server
+    if it had any.
+    """
 
     def __init__(self, reason: str, words: str = "") -> None:
         super().__init__(f"{reason}: {words}" if words else reason)
@@ -85,14 +94,21 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A redirect would take the key to another host."""
 
     def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: Message,
+        newurl: str,
     ) -> None:
         return None
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where to ask. attempts: of one call. pause: seconds before the second attempt, doubled before each more.
+    """Where to ask. attempts: of one call. pause: seconds before the second attempt, doubled before
+    each more.
 
     parameters: of the request beside model and messages; what is not in them is left to the server.
     """
@@ -107,7 +123,9 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         if not self.base_url.startswith(("http://", "https://")):
-            raise ConfigError(f"{self.base_url}: not an http address; for example --base-url https://host/v1")
+            raise ConfigError(
+                f"{self.base_url}: not an http address; for example --base-url https://host/v1"
+            )
 
     def __call__(self, system: str, user: str) -> str:
         """The answer as one line. Raises `CallFailed`; `ConfigError` where no call can succeed."""
@@ -124,13 +142,20 @@ class Endpoint:
                 reason, words = f"http_{error.code}", _words_in(error)
                 if error.code in (401, 403, 404):
                     said = f": {words}" if words else ""
-                    told = f"{self.base_url}: {error.code} {error.reason}{said}; check address, model and key"
+                    told = (
+                        f"{self.base_url}: {error.code} {error.reason}{said}; check address, "
+                        "model and key"
+                    )
                     raise ConfigError(told) from error
                 if error.code < 500 and error.code not in (408, 409, 425, 429):
                     break
                 after = error.headers.get("Retry-After", "")
                 self._wait(attempt, float(after) if after.isdecimal() else 0.0)
-            except (OSError, ValueError, HTTPException) as error:  # no connection, a timeout, half an answer
+            except (
+                OSError,
+                ValueError,
+                HTTPException,
+            ) as error:  # no connection, a timeout, half an answer
                 cause = error.reason if isinstance(error, urllib.error.URLError) else error
                 reason, words = "timeout" if isinstance(cause, TimeoutError) else "no_answer", ""
                 if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
@@ -145,10 +170,14 @@ class Endpoint:
     def _once(self, system: str, user: str) -> str:
         messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
         body = json.dumps({"model": self.model, "messages": messages, **self.parameters}).encode()
-        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
+        headers = {"Content-Type": "application/json"} | (
+            {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        )
         url = f"{self.base_url.rstrip('/')}/chat/completions"
         request = urllib.request.Request(url, body, headers)  # noqa: S310 - http or https, see __post_init__
-        with urllib.request.build_opener(_NoRedirect).open(request, timeout=self.timeout) as response:
+        with urllib.request.build_opener(_NoRedirect).open(
+            request, timeout=self.timeout
+        ) as response:
             return answer_of(json.loads(response.read(_MAX_BYTES)))
 
 
@@ -162,10 +191,11 @@ def _words_in(error: urllib.error.HTTPError) -> str:
 
 
 class Cache:
-    """Answers in a file, one a line; half a last line, of a run that was killed, is cut off. said: of each id whatever
-    was answered, ever.
+    """Answers in a file, one a line; half a last line, of a run that was killed, is cut off. said:
+    of each id whatever was answered, ever.
 
-    A text with marks of reasoning, as earlier versions kept them, is no answer: it is asked for again.
+    A text with marks of reasoning, as earlier versions kept them, is no answer: it is asked for
+    again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -182,10 +212,14 @@ class Cache:
                 if not thinks(row["text"]):
                     self.texts[row["kind"], row["id"], row["asked"]] = row["text"]
             except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-                raise ConfigError(f"{path}, line {number}: no answer of stepmill; repair or remove the file") from error
+                raise ConfigError(
+                    f"{path}, line {number}: no answer of stepmill; repair or remove the file"
+                ) from error
         rest = raw[len(whole) :]
         if not (rest.startswith(_LINE) or _LINE.startswith(rest)):
-            raise ConfigError(f"{path}: its last line is no answer of stepmill; repair or remove the file")
+            raise ConfigError(
+                f"{path}: its last line is no answer of stepmill; repair or remove the file"
+            )
         self._stream = path.open("ab")
         self._stream.truncate(len(whole))
 
@@ -193,7 +227,9 @@ class Cache:
         """Keep an answer; it is on the disk when this returns."""
         self.texts[kind, id, asked] = text
         self.said.add((kind, id, text))
-        self._stream.write(orjson.dumps({"kind": kind, "id": id, "asked": asked, "text": text}) + b"\n")
+        self._stream.write(
+            orjson.dumps({"kind": kind, "id": id, "asked": asked, "text": text}) + b"\n"
+        )
         self._stream.flush()
         os.fsync(self._stream.fileno())
 
@@ -211,11 +247,13 @@ def rewrite(
     parallel: int = 4,
     told: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Write ``objectives.json`` and ``descriptions.json`` into ``out``; returns what was asked, cached, failed, and
-    left because it was edited by hand: what is in a mapping and was never answered.
+    """Write ``objectives.json`` and ``descriptions.json`` into ``out``; returns what was asked,
+    cached, failed, and left because it was edited by hand: what is in a mapping and was never
+    answered.
 
-    What failed is in neither: its original text stays, and the next run asks again. Other entries of the mappings stay.
-    told: is called with what more there is to say of a failure, once for all that fail for the same.
+    What failed is in neither: its original text stays, and the next run asks again. Other entries
+    of the mappings stay. told: is called with what more there is to say of a failure, once for all
+    that fail for the same.
 
     Raises `ConfigError`, before anything is asked, if a mapping is there that cannot be read.
     """
@@ -237,7 +275,8 @@ def rewrite(
                 counts[_BY_HAND] += 1
                 if told and counts[_BY_HAND] == 1:
                     told(
-                        f"{ask.kind} of {ask.id}: edited by hand, so it stays; remove the entry to have it asked again"
+                        f"{ask.kind} of {ask.id}: edited by hand, so it stays; remove the entry to "
+                        "have it asked again"
                     )
             elif ask.kind in texts:
                 texts[ask.kind].pop(ask.id, None)
@@ -309,18 +348,25 @@ def asks(inputs: Sequence[str], recipe: Recipe) -> Iterator[Ask]:
 def _of_trail(trail: Trail) -> Iterator[Ask]:
     pages = [read(mark.step.html) if mark.element >= 0 else None for mark in trail.marks]
     steps = [described(mark, page) for mark, page in zip(trail.marks, pages, strict=True)]
-    listed = "".join(f"\n{mark.number}. {text}" for mark, text in zip(trail.marks, steps, strict=True))
+    listed = "".join(
+        f"\n{mark.number}. {text}" for mark, text in zip(trail.marks, steps, strict=True)
+    )
     yield Ask("objectives", trail.uid, _OBJECTIVE, f"Objective: {trail.objective}\nSteps:{listed}")
     for mark, page in zip(trail.marks, pages, strict=True):
         if page is not None and is_bare(mark.step.action.description):
-            yield Ask("descriptions", trail.step_id(mark), _DESCRIPTION, _context(trail, mark, page))
+            yield Ask(
+                "descriptions", trail.step_id(mark), _DESCRIPTION, _context(trail, mark, page)
+            )
 
 
 def _context(trail: Trail, mark: Mark, page: Page) -> str:
     """The target of a step, what it says, and where it stands."""
     token = page.tokens[page.position(mark.element)]
-    attributes = "".join(f' {name}="{value[:100]}"' for name, value in list(token.attributes().items())[:20])
+    attributes = "".join(
+        f' {name}="{value[:100]}"' for name, value in list(token.attributes().items())[:20]
+    )
     return (
-        f"Objective: {trail.objective}\nURL: {mark.step.url[:500]}\nAction: {mark.step.action.kind}\n"
+        f"Objective: {trail.objective}\nURL: {mark.step.url[:500]}\nAction: "
+        f"{mark.step.action.kind}\n"
         f"Element: <{token.tag}{attributes}>\nText inside: {text_of(page, mark.element, 300)}"
     )

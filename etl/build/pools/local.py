@@ -1,8 +1,9 @@
 """Pools: ways to run a worker over items. They differ in where, and in nothing that is written.
 
 - `inline`: one item after the other in this process. What kills a process ends the build.
-- `Processes`: processes of this machine. One that dies is replaced and its item done again; what it was working on when
-  it died twice, or for too long, is refused: quarantined or dropped with its reason, and the build goes on.
+- `Processes`: processes of this machine. One that dies is replaced and its item done again; what it
+  was working on when it died twice, or for too long, is refused: quarantined or dropped with its
+  reason, and the build goes on.
 """
 
 from __future__ import annotations
@@ -31,9 +32,16 @@ R_co = TypeVar("R_co", covariant=True)
 STRIKES: Final = 2
 """So many workers may die on the same thing before it is refused."""
 
-ONCE: Final = ("pandas", "pyarrow.parquet", "etl.stages.filter", "etl.stages.locate", "etl.stages.prune")
-"""Slow imports that processes share: one process does them, and the others are forked from it. Polars is not among
-them: a fork would copy its threads half. (Nothing of ours needs pandas, but pyarrow imports it to look at a list.)
+ONCE: Final = (
+    "pandas",
+    "pyarrow.parquet",
+    "etl.stages.filter",
+    "etl.stages.locate",
+    "etl.stages.prune",
+)
+"""Slow imports that processes share: one process does them, and the others are forked from it.
+Polars is not among them: a fork would copy its threads half. (Nothing of ours needs pandas, but
+pyarrow imports it to look at a list.)
 """
 
 _STARTS: Final = 3  # deaths before anything was worked on that end the build
@@ -58,7 +66,9 @@ class Pool(Protocol):
 
 
 def calm_collector() -> None:
-    """Let the cyclic garbage collector run seldom: the memos hold millions of objects and no cycles."""
+    """Let the cyclic garbage collector run seldom: the memos hold millions of objects and no
+    cycles.
+    """
     gc.set_threshold(100_000, 50, 1000)
 
 
@@ -84,13 +94,17 @@ class _Member:
     """A process of the pool: what it is doing, and since when it has been at the same thing."""
 
     def __init__(self, worker: Any) -> None:
-        context = get_context("forkserver")  # not of this process, which has threads of Arrow and Polars
+        context = get_context(
+            "forkserver"
+        )  # not of this process, which has threads of Arrow and Polars
         context.set_forkserver_preload(list(ONCE))
         self._name = context.RawArray("c", _NAME_BYTES)
         self._count = context.RawValue("Q", 0)
         self.pipe, theirs = context.Pipe()
         with _without_interrupt():
-            self.process = context.Process(target=_serve, args=(worker, theirs, self._name, self._count), daemon=True)
+            self.process = context.Process(
+                target=_serve, args=(worker, theirs, self._name, self._count), daemon=True
+            )
             self.process.start()
         theirs.close()
         self.task: _Task | None = None
@@ -160,7 +174,9 @@ def _portable(error: Exception) -> Exception:
 
 @contextmanager
 def _without_interrupt() -> Iterator[None]:
-    """Processes started inside are deaf to Ctrl-C, which a terminal sends to all: the first process speaks for them."""
+    """Processes started inside are deaf to Ctrl-C, which a terminal sends to all: the first process
+    speaks for them.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -179,20 +195,26 @@ class Processes:
     page_seconds: float = 600.0
 
     def __call__(self, worker: Worker[T, R], items: Iterable[T]) -> Iterator[R]:
-        """Results as they come. Raises what a worker raised, and `BuildError` if processes cannot start."""
+        """Results as they come. Raises what a worker raised, and `BuildError` if processes cannot
+        start.
+        """
         waiting = deque(_Task(item) for item in items)
         crew: list[_Member] = []
         starts = 0
         try:
             while waiting or any(member.task for member in crew):
                 idle = sum(member.task is None for member in crew)
-                wanted = min(self.workers - len(crew), len(waiting) - idle)  # none that would have nothing to do
+                wanted = min(
+                    self.workers - len(crew), len(waiting) - idle
+                )  # none that would have nothing to do
                 crew += [_Member(worker) for _ in range(wanted)]
                 for member in crew:
                     if waiting and member.task is None:
                         member.give(waiting.popleft())
                 busy = [member for member in crew if member.task is not None]
-                connection.wait([end for m in busy for end in (m.pipe, m.process.sentinel)], _LOOK_SECONDS)
+                connection.wait(
+                    [end for m in busy for end in (m.pipe, m.process.sentinel)], _LOOK_SECONDS
+                )
                 for member in busy:
                     answer = _answer(member)
                     if answer is not None:
@@ -205,7 +227,9 @@ class Processes:
                         starts += not member.at
                         if starts == _STARTS:
                             code = member.process.exitcode
-                            raise BuildError(f"worker processes die as they start (exit code {code}); see above")
+                            raise BuildError(
+                                f"worker processes die as they start (exit code {code}); see above"
+                            )
                         waiting.appendleft(self._blamed(member))
                         crew.remove(member)
                         member.end()
@@ -220,12 +244,16 @@ class Processes:
         if not at:
             return task
         if member.process.is_alive():
-            refused = Refused(at, "over_time", f"took longer than {self.page_seconds:g} s (limits.page_seconds)")
+            refused = Refused(
+                at, "over_time", f"took longer than {self.page_seconds:g} s (limits.page_seconds)"
+            )
         else:
             task.strikes[at] += 1
             if task.strikes[at] < STRIKES:
                 return task
-            refused = Refused(at, "killed_worker", f"the process that worked on it died, {STRIKES} times")
+            refused = Refused(
+                at, "killed_worker", f"the process that worked on it died, {STRIKES} times"
+            )
         if any(other.name == at for other in task.refused):
             raise BuildError(f"a worker process dies on {at} though it was to leave it out")
         task.refused += (refused,)

@@ -1,9 +1,9 @@
 """The Ray pool: items as Ray Core tasks, here or on a cluster. Extra ``stepmill[ray]``.
 
-Ray tries a task whose process is lost once more. One that is lost again may hold a page that kills its process, so it
-runs under a process pool of one on its node (`etl.build.pools.local.Processes`), which finds the page out and leaves it
-out. A task that is at the same page for too long ends its process, and goes the same way. Nodes must see inputs and
-output under the same paths.
+Ray tries a task whose process is lost once more. One that is lost again may hold a page that kills
+its process, so it runs under a process pool of one on its node (`etl.build.pools.local.Processes`),
+which finds the page out and leaves it out. A task that is at the same page for too long ends its
+process, and goes the same way. Nodes must see inputs and output under the same paths.
 """
 
 from __future__ import annotations
@@ -34,9 +34,11 @@ _CONNECT_SECONDS: Final = 10.0
 
 @dataclass(frozen=True)
 class Ray:
-    """address: ``auto``, ``host:port``, or ``local`` for a Ray of its own, with ``cores`` cores (all if None).
+    """address: ``auto``, ``host:port``, or ``local`` for a Ray of its own, with ``cores`` cores
+    (all if None).
 
-    page_seconds: how long a task may be at the same thing. Raises `MissingExtra` if Ray is not installed.
+    page_seconds: how long a task may be at the same thing. Raises `MissingExtra` if Ray is not
+    installed.
     """
 
     address: str
@@ -48,7 +50,9 @@ class Ray:
             raise MissingExtra("ray", "ray", "--ray")
 
     def __call__(self, worker: Worker[T, R], items: Iterable[T]) -> Iterator[R]:
-        """Results as they come. Raises what a worker raised, and `BuildError` if there is no Ray."""
+        """Results as they come. Raises what a worker raised,
+        and `BuildError` if there is no Ray.
+        """
         with _connected(self.address, self.cores) as ray:
             shared = ray.put(worker)
             plain = ray.remote(_plain).options(max_retries=_RETRIES)
@@ -80,7 +84,9 @@ class Ray:
 @contextmanager
 def _connected(address: str, cores: int | None) -> Iterator[Any]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what Ray will do anyway, said so as not to warn
+    os.environ.setdefault(
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0"
+    )  # what Ray will do anyway, said so as not to warn
     import ray
 
     if ray.is_initialized():
@@ -91,12 +97,20 @@ def _connected(address: str, cores: int | None) -> Iterator[Any]:
         try:
             socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
         except OSError as error:
-            raise BuildError(f"no Ray at {address}: {error}. Start one with: ray start --head") from error
-    where = {"num_cpus": cores, "include_dashboard": False} if address == LOCAL else {"address": address}
+            raise BuildError(
+                f"no Ray at {address}: {error}. Start one with: ray start --head"
+            ) from error
+    where = (
+        {"num_cpus": cores, "include_dashboard": False}
+        if address == LOCAL
+        else {"address": address}
+    )
     try:
         ray.init(**where, log_to_driver=False, configure_logging=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise BuildError(f"no Ray at {address}: {error}. Start one with: ray start --head") from error
+        raise BuildError(
+            f"no Ray at {address}: {error}. Start one with: ray start --head"
+        ) from error
     try:
         yield ray
     finally:

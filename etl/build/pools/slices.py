@@ -14,14 +14,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Slice:
-    """One of ``of`` equal shares of a phase's work, from 1, for processes that share nothing but the folder."""
+    """One of ``of`` equal shares of a phase's work, from 1, for processes that share nothing but
+    the folder.
+    """
 
     number: int
     of: int
 
     def __post_init__(self) -> None:
         if not 1 <= self.number <= self.of:
-            raise ConfigError(f"--shard {self.number}/{self.of}: the first number counts from 1 to the second")
+            raise ConfigError(
+                f"--shard {self.number}/{self.of}: the first number counts from 1 to the second"
+            )
 
     @property
     def name(self) -> str:

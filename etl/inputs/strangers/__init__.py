@@ -1,6 +1,8 @@
-"""Strangers: files in no known format. What each is, how far it is from a format that is read, and what to do.
+"""Strangers: files in no known format. What each is, how far it is from a format that is read, and
+what to do.
 
-A file's content decides, from its first 64 KiB (of an archive, its list of files); its name does not.
+A file's content decides, from its first 64 KiB (of an archive, its list of files); its name does
+not.
 """
 
 from __future__ import annotations
@@ -31,13 +33,16 @@ _CONTROL: Final = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))
 
 
 def meet(place: str | Path, formats: Collection[Format]) -> Stranger:
-    """What the file at a place is, of which no source has said that it can read it. formats: those that are read.
+    """What the file at a place is, of which no source has said that it can read it. formats: those
+    that are read.
 
     Raises OSError.
     """
     found = nodes.node(place)
     if found.kind != "file":
-        return Stranger(NO_FILE, "a pipe, socket, device, or a link that leads nowhere", "leave it out")
+        return Stranger(
+            NO_FILE, "a pipe, socket, device, or a link that leads nowhere", "leave it out"
+        )
     with nodes.open_binary(place, block=nodes.SMALL_BLOCK) as stream:
         raw = stream.read(512)
     if not raw:
@@ -49,7 +54,11 @@ def meet(place: str | Path, formats: Collection[Format]) -> Stranger:
         return inner
     if (broken := _broken(place, head)) is not None:
         says = f"compressed with {wrapped}, and {broken}"
-        return Stranger(f"truncated_{wrapped}", says, f"copy or compress it again; what is left of it: {inner.says}")
+        return Stranger(
+            f"truncated_{wrapped}",
+            says,
+            f"copy or compress it again; what is left of it: {inner.says}",
+        )
     return inner._replace(says=f"compressed with {wrapped}; within, {inner.says}")
 
 
@@ -69,14 +78,20 @@ def _content(head: InputHead, place: str | Path, formats: Collection[Format]) ->
     """What the bytes are. place: of the file, if they are the file's own."""
     start = head.start
     if not start.removeprefix(BOM).strip():
-        return Stranger("empty", "nothing but white space" if start else "empty", "leave it out, or write it again")
+        return Stranger(
+            "empty",
+            "nothing but white space" if start else "empty",
+            "leave it out, or write it again",
+        )
     if head.keys.form == "table":
         return measured(head.keys, "a Parquet file", formats)
     if (found := containers.told(start, place)) is not None:
         return found
     for mark, name in _ENCODINGS:
         if start.startswith(mark):
-            inner = _text(start.decode(name, errors="replace").removeprefix("\ufeff").encode(), formats)
+            inner = _text(
+                start.decode(name, errors="replace").removeprefix("\ufeff").encode(), formats
+            )
             return Stranger(
                 f"text_in_{name.replace('-', '')}",
                 f"text in {name.upper()}; within, {inner.says}",
@@ -88,7 +103,9 @@ def _content(head: InputHead, place: str | Path, formats: Collection[Format]) ->
 
 def _text(start: bytes, formats: Collection[Format]) -> Stranger:
     if start.count(b"\0") or len(start.translate(None, _CONTROL)) < 0.99 * len(start):
-        return Stranger("binary", "neither text nor any binary format that is known here", "leave it out")
+        return Stranger(
+            "binary", "neither text nor any binary format that is known here", "leave it out"
+        )
     if start.lstrip()[:1] in (b"{", b"["):
         keys = InputHead("", "", start).keys
         return records.told(start, keys, formats)
@@ -97,5 +114,7 @@ def _text(start: bytes, formats: Collection[Format]) -> Stranger:
     except UnicodeDecodeError as error:
         inner = texts.told(start.decode("latin-1"), formats)
         says = f"text that is not UTF-8 (byte {error.start}: {error.reason}); within, {inner.says}"
-        return inner._replace(says=says, advice=f"write it in UTF-8: iconv -f LATIN1 -t UTF-8; {inner.advice}")
+        return inner._replace(
+            says=says, advice=f"write it in UTF-8: iconv -f LATIN1 -t UTF-8; {inner.advice}"
+        )
     return texts.told(text, formats)

@@ -11,7 +11,9 @@ from etl.inputs.strangers.stranger import WRITE_OURS, Stranger
 
 _UNPACK: Final = "unpack it and give the folder"
 _PICTURE: Final = f"stepmill reads pages as HTML, not as pictures: record the DOM and {WRITE_OURS}"
-_WEB_ARCHIVE: Final = f"it holds no actions, and pages before their scripts ran; record the pages and {WRITE_OURS}"
+_WEB_ARCHIVE: Final = (
+    f"it holds no actions, and pages before their scripts ran; record the pages and {WRITE_OURS}"
+)
 _NO_TABLE: Final = "write it as Parquet, CSV or JSON lines"
 
 _MAGIC: Final[tuple[tuple[bytes, int, str, str, str], ...]] = (
@@ -22,7 +24,8 @@ _MAGIC: Final[tuple[tuple[bytes, int, str, str, str], ...]] = (
     (b"ftyp", 4, "video", "a video (MP4)", _PICTURE),
     (b"\x1a\x45\xdf\xa3", 0, "video", "a video (WebM or Matroska)", _PICTURE),
     (b"%PDF-", 0, "pdf", "a PDF", "stepmill reads HTML: " + WRITE_OURS),
-    (b"\xfd7zXZ\x00", 0, "xz", "compressed with xz", "decompress it, or compress it with zstd or gzip: xz -d FILE"),
+    (b"\xfd7zXZ\x00", 0, "xz", "compressed with xz",
+    "decompress it, or compress it with zstd or gzip: xz -d FILE"),
     (b"BZh", 0, "bz2", "compressed with bzip2",
      "decompress it, or compress it with zstd or gzip: bzip2 -d FILE"),
     (b"\x04\x22\x4d\x18", 0, "lz4", "compressed with LZ4",
@@ -37,8 +40,10 @@ _MAGIC: Final[tuple[tuple[bytes, int, str, str, str], ...]] = (
     (b"ustar", 257, "tar", "a tar archive", _UNPACK),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0, "xls", "an old Office file (xls, doc)",
      "save the sheet as CSV in UTF-8"),
-    (b"PAR1", 0, "parquet", "a Parquet file that cannot be opened", "it may be cut off: copy it again"),
-    (b"ARROW1", 0, "arrow", "an Arrow or Feather file", "write it as Parquet: pyarrow.parquet.write_table"),
+    (b"PAR1", 0, "parquet", "a Parquet file that cannot be opened",
+    "it may be cut off: copy it again"),
+    (b"ARROW1", 0, "arrow", "an Arrow or Feather file",
+    "write it as Parquet: pyarrow.parquet.write_table"),
     (b"\xff\xff\xff\xff", 0, "arrow", "an Arrow stream, perhaps", "write it as Parquet"),
     (b"Obj\x01", 0, "avro", "an Avro file", _NO_TABLE),
     (b"ORC", 0, "orc", "an ORC file", _NO_TABLE),
@@ -74,7 +79,8 @@ _ZIPS: Final = (
     ("xl/workbook.xml", "xlsx", "an Excel workbook", "save the sheet as CSV in UTF-8"),
     ("word/document.xml", "docx", "a Word document", "it holds no recording"),
     ("content.xml", "ods", "an OpenDocument file", "save the sheet as CSV in UTF-8"),
-    ("datapackage.json", "wacz", "web archives (WACZ)", f"they hold responses, and no actions; {WRITE_OURS}"),
+    ("datapackage.json", "wacz", "web archives (WACZ)",
+    f"they hold responses, and no actions; {WRITE_OURS}"),
     (".npy", "numpy", "NumPy arrays (npz)", _NO_TABLE),
 )  # fmt: skip
 _SHOWN: Final = 3
@@ -108,5 +114,7 @@ def _zip(place: str | Path) -> Stranger:
             return Stranger(kind, says, advice)
     shown = ", ".join(sorted(names)[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
     return Stranger(
-        "zip", f"a zip archive of {len(names)} files ({shown})" if names else "an empty zip archive", _UNPACK
+        "zip",
+        f"a zip archive of {len(names)} files ({shown})" if names else "an empty zip archive",
+        _UNPACK,
     )

@@ -13,7 +13,9 @@ from etl.inputs.records import Keys, is_lines
 from etl.inputs.strangers.distance import measured
 from etl.inputs.strangers.stranger import WRITE_OURS, Stranger
 
-_RENDER: Final = f"it holds no pages; play it in a browser, keep the page before each action, and {WRITE_OURS}"
+_RENDER: Final = (
+    f"it holds no pages; play it in a browser, keep the page before each action, and {WRITE_OURS}"
+)
 _NO_RECORDING: Final = "it holds no pages and no steps; give the recordings themselves"
 
 
@@ -41,8 +43,10 @@ _SIGNS: Final = (
     _Sign("selenium_side", "a project of Selenium IDE (.side)", _RENDER, "tests suites"),
     _Sign("workflow_use", "a workflow of workflow-use", _RENDER, "steps input_schema"),
     _Sign("workflow_use", "a workflow of workflow-use", _RENDER, "steps workflow_analysis"),
-    _Sign("chrome_recorder", "a recording of Chrome's Recorder", _RENDER, "title steps", "steps.type"),
-    _Sign("chrome_recorder", "a recording of Chrome's Recorder", _RENDER, "steps", "steps.selectors"),
+    _Sign("chrome_recorder", "a recording of Chrome's Recorder", _RENDER, "title steps",
+    "steps.type"),
+    _Sign("chrome_recorder", "a recording of Chrome's Recorder", _RENDER, "steps",
+    "steps.selectors"),
     _Sign("rrweb", "a recording of rrweb: snapshots of the page and what changed",
           f"play it back to pages and {WRITE_OURS}", "type data timestamp"),
     _Sign("rrweb", "a recording of rrweb: snapshots of the page and what changed",
@@ -59,9 +63,11 @@ _SIGNS: Final = (
           f"take the pages from the trace beside it and {WRITE_OURS}", "type snapshot",
           text='"resource-snapshot"'),
     _Sign("browser_use", "a history of browser-use", _RENDER, "history", "history.model_output"),
-    _Sign("adp", "trajectories of the Agent Data Protocol", WRITE_OURS, "content", "content.class_"),
+    _Sign("adp", "trajectories of the Agent Data Protocol", WRITE_OURS, "content",
+    "content.class_"),
     _Sign("chat", "a chat of a model, no recording of pages", _NO_RECORDING, "role content"),
-    _Sign("chat", "chats of a model, no recordings of pages", _NO_RECORDING, "messages", "messages.role"),
+    _Sign("chat", "chats of a model, no recordings of pages", _NO_RECORDING, "messages",
+    "messages.role"),
     _Sign("chat", "chats of a model, no recordings of pages", _NO_RECORDING, "conversations",
           "conversations.from"),
     _Sign("chat", "chats of a model, no recordings of pages", _NO_RECORDING, "conversations",
@@ -72,9 +78,11 @@ _SIGNS: Final = (
     _Sign("tasks", "a list of tasks of WebArena", _NO_RECORDING, "intent task_id start_url"),
     _Sign("weblinx", "candidates of WebLINX", _NO_RECORDING, "query doc uid"),
     _Sign("devtools_trace", "a performance trace of Chrome", _NO_RECORDING, "traceEvents"),
-    _Sign("stepmill", "a file of a stepmill build", "give the recordings, not what was built of them",
+    _Sign("stepmill", "a file of a stepmill build",
+    "give the recordings, not what was built of them",
           "recipe fingerprint totals"),
-    _Sign("stepmill", "a file of a stepmill build", "give the recordings, not what was built of them",
+    _Sign("stepmill", "a file of a stepmill build",
+    "give the recordings, not what was built of them",
           "input_ids labels"),
     _Sign("notebook", "a Jupyter notebook", _NO_RECORDING, "cells nbformat"),
     _Sign("test_report", "a report of Playwright's tests", _NO_RECORDING, "config suites errors"),
@@ -86,7 +94,11 @@ def told(start: bytes, keys: Keys, formats: Collection[Format]) -> Stranger:
     """What a file that begins like JSON is."""
     text = start.decode(errors="replace")
     for sign in _SIGNS:
-        if keys.top >= set(sign.top.split()) and keys.nested >= set(sign.nested.split()) and sign.text in text:
+        if (
+            keys.top >= set(sign.top.split())
+            and keys.nested >= set(sign.nested.split())
+            and sign.text in text
+        ):
             return Stranger(sign.kind, sign.says, sign.advice)
     broken = _broken(start)
     if keys.top:
@@ -95,8 +107,12 @@ def told(start: bytes, keys: Keys, formats: Collection[Format]) -> Stranger:
         found = measured(keys, what, formats)
         return found._replace(advice=f"{broken}; {found.advice}") if broken else found
     if broken:
-        return Stranger("broken_json", f"it begins like JSON, but {broken}", "mend it, or export it again")
-    return Stranger("json_values", _values(start), "a record is an object with named keys; see: stepmill schema")
+        return Stranger(
+            "broken_json", f"it begins like JSON, but {broken}", "mend it, or export it again"
+        )
+    return Stranger(
+        "json_values", _values(start), "a record is an object with named keys; see: stepmill schema"
+    )
 
 
 def _broken(start: bytes) -> str:

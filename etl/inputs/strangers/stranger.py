@@ -28,4 +28,7 @@ class Stranger(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """The same for programs."""
-        return {**self._asdict(), "missing": [{"key": key, "like": like} for key, like in self.missing]}
+        return {
+            **self._asdict(),
+            "missing": [{"key": key, "like": like} for key, like in self.missing],
+        }

@@ -1,4 +1,6 @@
-"""Text in no known format: tables in other dialects of CSV, pages, archives of the web, programs."""
+"""Text in no known format: tables in other dialects of CSV, pages,
+archives of the web, programs.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,13 @@ _LONGEST_NAME: Final = 60
 _BEGINNINGS: Final[tuple[tuple[str, str, str, str], ...]] = (
     (r"(?s)(?:[\w-]+: [^\n]*\n|[ \t][^\n]*\n){0,12}?Content-Type: multipart/related", "mhtml",
      "a saved page (MHTML)", _PAGE_ALONE),
-    (r"(?is)(?:<!--.{0,2000}?-->\s*)*(?:<\?xml.{0,400}?<!DOCTYPE html|<!doctype html|<(?:html|head|body)\b)", "html",
+    ((r"(?is)(?:<!--.{0,2000}?-->\s*)*(?:<\?xml.{0,400}?<!DOCTYPE html|<!doctype "
+     r"html|<(?:html|head|body)\b)"), "html",
      "an HTML page", _PAGE_ALONE),
     (r"(?is)(?:<\?xml.{0,200}?\?>\s*)?<svg", "svg", "a drawing (SVG)", "leave it out"),
     (r"<\?xml|<[A-Za-z][\w:.-]*[\s>]", "xml", "XML", WRITE_OURS),
-    (r"#!|import \w|from \w+ import |(?:const|let|var) \w|package \w", "program", "a program's text",
+    (r"#!|import \w|from \w+ import |(?:const|let|var) \w|package \w", "program",
+    "a program's text",
      f"run it with a recorder of pages and {WRITE_OURS}"),
     (r"---\n|\w[\w-]*:(?: |\n)", "yaml", "YAML, perhaps", WRITE_OURS),
     (r"\[[\w.]+\]\n|\w+ = ", "toml", "TOML, perhaps: a recipe is no recording", "leave it out"),
@@ -44,7 +48,9 @@ def told(text: str, formats: Collection[Format]) -> Stranger:
         if re.match(pattern, text):
             return Stranger(kind, says, advice)
     first = text.partition("\n")[0].strip()[:40]
-    return Stranger("text", f"text that begins with {first!r}", "it is no recording; see: stepmill formats")
+    return Stranger(
+        "text", f"text that begins with {first!r}", "it is no recording; see: stepmill formats"
+    )
 
 
 def _table(text: str, formats: Collection[Format]) -> Stranger | None:
@@ -56,8 +62,17 @@ def _table(text: str, formats: Collection[Format]) -> Stranger | None:
         names = [part.strip().strip('"') for part in header.split(delimiter)]
         rows = lines[1:-1] or lines[1:]  # the last may be cut off
         regular = all(line.count(delimiter) == count for line in rows)
-        if count and (regular or _is_known(names, formats)) and all(0 < len(part) < _LONGEST_NAME for part in names):
-            found = measured(Keys(frozenset(names)), f"a table with {name} between its fields,", formats, csv=True)
+        if (
+            count
+            and (regular or _is_known(names, formats))
+            and all(0 < len(part) < _LONGEST_NAME for part in names)
+        ):
+            found = measured(
+                Keys(frozenset(names)),
+                f"a table with {name} between its fields,",
+                formats,
+                csv=True,
+            )
             if delimiter == ",":
                 return found
             advice = f"only commas are read: write it again as CSV with commas; {found.advice}"

@@ -1,7 +1,8 @@
-"""What is in recordings, before anything is built of them: formats, counts, and what is wrong, with its remedy.
+"""What is in recordings, before anything is built of them: formats, counts, and what is wrong, with
+its remedy.
 
-Everything is read; the targets of some steps of each file are looked for in their pages. No reader has to be told what
-a file is: those that are in no known format are named, with what they are.
+Everything is read; the targets of some steps of each file are looked for in their pages. No reader
+has to be told what a file is: those that are in no known format are named, with what they are.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ _JSON_PLACE: Final = re.compile(r"line (\d+) column (\d+) \(char \d+\)")
 
 @dataclass
 class _Problem:
-    """One thing that is wrong. record: its id. where: the key or step, if that is not said in ``says``."""
+    """One thing that is wrong. record: its id. where: the key or step, if that is not said in
+    ``says``.
+    """
 
     record: str
     reason: str
@@ -54,7 +57,9 @@ class _Problem:
 
 @dataclass
 class _Found:
-    """What is known of the recordings in one format. ids: content and place of each workflow by its id."""
+    """What is known of the recordings in one format. ids: content and place of each workflow by its
+    id.
+    """
 
     files: int = 0
     bytes: int = 0
@@ -90,7 +95,9 @@ class _Found:
         self.odd.update(tally.odd)
         self.errors.update(bad.reason for bad in tally.quarantined)
         problems += [_unread(shard, bad) for bad in tally.quarantined]
-        kept = [problem for problem in problems if self._is_new(problem)][: max(0, limit - len(self.problems))]
+        kept = [problem for problem in problems if self._is_new(problem)][
+            : max(0, limit - len(self.problems))
+        ]
         lines = lines_of(shard, {problem.record for problem in kept})
         for problem in kept:
             problem.line = lines.get(problem.record)
@@ -112,7 +119,9 @@ class _Found:
             says = f"{workflow.workflow_id!r} is the id of {before} too"
             yield _Problem(here, reason, says, remedies.of_step(reason), "workflow_id")
         for mark in trail.marks:
-            where = f"steps[{mark.place}]" if workflow.source == "workflows" else f"step {mark.number}"
+            where = (
+                f"steps[{mark.place}]" if workflow.source == "workflows" else f"step {mark.number}"
+            )
             step = mark.step
             reason, says = flaw(step)
             if reason:
@@ -157,7 +166,8 @@ class _Found:
 
 
 def view(inputs: Sequence[str], steps: int = STEPS, limit: int = PROBLEMS) -> dict[str, Any]:
-    """Read recordings without building. steps: of each file, whose targets are looked for. limit: of problems a format.
+    """Read recordings without building. steps: of each file, whose targets are looked for. limit:
+    of problems a format.
 
     Returns ``formats``: by name, counts and problems; ``left_aside``: files in no known format.
     """
@@ -170,7 +180,10 @@ def view(inputs: Sequence[str], steps: int = STEPS, limit: int = PROBLEMS) -> di
         else:
             alike = _ALIKE if limit < sys.maxsize else limit
             formats.setdefault(shard.format, _Found(most_alike=alike)).read(shard, steps, limit)
-    return {"formats": {name: formats[name].as_json() for name in sorted(formats)}, "left_aside": left_aside}
+    return {
+        "formats": {name: formats[name].as_json() for name in sorted(formats)},
+        "left_aside": left_aside,
+    }
 
 
 def unreadable(report: dict[str, Any]) -> bool:
@@ -190,8 +203,13 @@ def text(report: dict[str, Any], limit: int = PROBLEMS) -> str:
         looked_at = sum(counts["targets"].values())
         if looked_at:
             said = ", ".join(f"{count:,} {outcome}" for outcome, count in counts["targets"].items())
-            lines.append(f"  targets of {_some(looked_at, 'step')} looked for in their pages: {said}")
-        lines += [f"  will not be trained on: {cell(line)}" for line in as_lines(counts["unknown_actions"])]
+            lines.append(
+                f"  targets of {_some(looked_at, 'step')} looked for in their pages: {said}"
+            )
+        lines += [
+            f"  will not be trained on: {cell(line)}"
+            for line in as_lines(counts["unknown_actions"])
+        ]
         lines += [f"  {cell(line)}" for line in oddities.lines(counts["oddities"])]
         lines += [f"  {count:,} x {reason}" for reason, count in counts["errors"].items()]
         lines += [f"    {cell(_problem(problem))}" for problem in counts["problems"]]
@@ -200,12 +218,18 @@ def text(report: dict[str, Any], limit: int = PROBLEMS) -> str:
             lines.append(f"    and {more:,} more; --limit shows more")
     left = report["left_aside"]
     if left:
-        lines.append(f"left aside: {_some(len(left), 'file')} in no known format (see: stepmill formats)")
-        lines += [f"  {cell(each['file'])}: {cell(each['says'])}; {each['advice']}" for each in left[:limit]]
+        lines.append(
+            f"left aside: {_some(len(left), 'file')} in no known format (see: stepmill formats)"
+        )
+        lines += [
+            f"  {cell(each['file'])}: {cell(each['says'])}; {each['advice']}"
+            for each in left[:limit]
+        ]
         if len(left) > limit:
             kinds = Counter(each["kind"] for each in left[limit:])
             lines.append(
-                f"  and {len(left) - limit:,} more: {', '.join(f'{n:,} x {k}' for k, n in kinds.most_common())}"
+                f"  and {len(left) - limit:,} more: "
+                f"{', '.join(f'{n:,} x {k}' for k, n in kinds.most_common())}"
             )
     if unreadable(report):
         lines.append("nothing could be read")
@@ -219,7 +243,12 @@ def _problem(problem: dict[str, Any]) -> str:
 
 
 def _unread(shard: InputShard, bad: Quarantined) -> _Problem:
-    return _Problem(bad.id, bad.reason, bad.detail, remedies.of_record(shard.format, bad.reason, bad.detail, bad.raw))
+    return _Problem(
+        bad.id,
+        bad.reason,
+        bad.detail,
+        remedies.of_record(shard.format, bad.reason, bad.detail, bad.raw),
+    )
 
 
 def _target(mark: Mark) -> tuple[str, str]:

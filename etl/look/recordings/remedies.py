@@ -1,4 +1,6 @@
-"""What to do about a record or step that cannot be used: one sentence for each problem that `stepmill check` finds."""
+"""What to do about a record or step that cannot be used: one sentence for each problem that
+`stepmill check` finds.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,10 @@ _JSON_HINTS: Final = (
     (rb",\s*[}\]]", "take away the comma before the closing bracket"),
     (rb",\s*,", "take away one of the two commas"),
     (rb"(?m)^\s*//|/\*", "JSON has no comments: take them away"),
-    (rb":\s*(?:None|True|False|undefined)\b", "JSON says null, true and false: write it with json.dumps"),
+    (
+        rb":\s*(?:None|True|False|undefined)\b",
+        "JSON says null, true and false: write it with json.dumps",
+    ),
 )
 
 
@@ -43,7 +48,9 @@ def of_step(reason: str, value: str = "") -> str:
 
 
 def of_record(format: str, reason: str, detail: str, raw: bytes) -> str:
-    """For a record that cannot be read. detail: begins with the path of the key, if it is about one."""
+    """For a record that cannot be read. detail: begins with the path of the key, if it is about
+    one.
+    """
     path, _, said = detail.partition(": ")
     if reason in ("broken_json", "truncated_json"):
         hints = (hint for pattern, hint in _JSON_HINTS if re.search(pattern, raw))
@@ -83,7 +90,12 @@ def _like(field: Field, path: str, raw: bytes) -> str:
 
 
 def _of_locator(kind: str) -> str:
-    meant = {"selector": "css", "css_selector": "css", "id": "css, with # before it", "test_id": "attribute"}
+    meant = {
+        "selector": "css",
+        "css_selector": "css",
+        "id": "css, with # before it",
+        "test_id": "attribute",
+    }
     close = difflib.get_close_matches(kind, LOCATOR_KINDS, 1)
     known = meant.get(kind.lower()) or (close[0] if close else "")
     return f"did you mean {known}?" if known else f"write one of {', '.join(LOCATOR_KINDS)}"
@@ -91,7 +103,11 @@ def _of_locator(kind: str) -> str:
 
 def _of_key(format: str, path: str) -> str:
     parent = re.sub(r"\[\d+\]", "[]", path.rpartition(".")[0])
-    beside = [each for each in FORMATS[format].fields if each.parent == parent] if format in FORMATS else []
+    beside = (
+        [each for each in FORMATS[format].fields if each.parent == parent]
+        if format in FORMATS
+        else []
+    )
     name = path.rpartition(".")[2]
     for each in beside:
         if name in (*each.names, *each.like.split()):

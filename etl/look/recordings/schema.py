@@ -1,4 +1,6 @@
-"""What a format looks like, as a page for people (``docs/formats/`` holds the same) and as JSON Schema."""
+"""What a format looks like, as a page for people (``docs/formats/`` holds the same) and as JSON
+Schema.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,13 @@ def as_json(format: Format) -> dict[str, Any]:
         "record": format.record,
         "files": format.files,
         "fields": [
-            {"path": each.path, "type": each.type, "required": each.required, "also": [*each.also], "says": each.says}
+            {
+                "path": each.path,
+                "type": each.type,
+                "required": each.required,
+                "also": [*each.also],
+                "says": each.says,
+            }
             for each in format.fields
         ],
         "actions": kinds(format),
@@ -49,11 +57,19 @@ def as_json(format: Format) -> dict[str, Any]:
 def kinds(format: Format) -> list[dict[str, str]]:
     """Recorded words for actions, and the kind that each is."""
     if format.name == "browsergym":
-        return [{"recorded": f"{name}({_parameters(said)})", "kind": kind} for name, (kind, said) in CALLS.items()]
+        return [
+            {"recorded": f"{name}({_parameters(said)})", "kind": kind}
+            for name, (kind, said) in CALLS.items()
+        ]
     if format.name == "miniwob":
         return [{"recorded": recorded, "kind": kind} for recorded, kind in _EVENTS.items()]
     return [
-        {"recorded": ", ".join(kind.words), "kind": kind.name, "element": kind.element, "value": kind.value}
+        {
+            "recorded": ", ".join(kind.words),
+            "kind": kind.name,
+            "element": kind.element,
+            "value": kind.value,
+        }
         for kind in KINDS.values()
         if kind.action
     ]
@@ -66,7 +82,8 @@ def _parameters(said: str) -> str:
 def page(format: Format) -> str:
     """The page of a format in Markdown."""
     rows = [
-        f"| {' or '.join(f'`{name}`' for name in _paths(each))} | {each.type} | {'yes' * each.required} | {each.says} |"
+        f"| {' or '.join(f'`{name}`' for name in _paths(each))} | {each.type} | "
+        f"{'yes' * each.required} | {each.says} |"
         for each in format.fields
     ]
     lines = [
@@ -90,10 +107,14 @@ def page(format: Format) -> str:
         f"`stepmill example {format.name} > {format.example_name}` writes one that is read:",
         "",
         f"```{'csv' if format.csv else 'json'}",
-        format.example[:_SHOWN_EXAMPLE].rstrip("\n") + ("..." if len(format.example) > _SHOWN_EXAMPLE else ""),
+        format.example[:_SHOWN_EXAMPLE].rstrip("\n")
+        + ("..." if len(format.example) > _SHOWN_EXAMPLE else ""),
         "```",
         "",
-        f"`stepmill schema {format.name} --json-schema` prints a JSON Schema of one record; `stepmill check FILE` says",
+        (
+            f"`stepmill schema {format.name} --json-schema` prints a JSON Schema of one record; "
+            "`stepmill check FILE` says"
+        ),
         "of each record that cannot be read where, why, and what to do.",
     ]
     return "\n".join(lines)
@@ -109,9 +130,15 @@ def _kinds_table(format: Format) -> list[str]:
     if "element" not in found[0]:
         rows = [f"| `{each['recorded']}` | {each['kind']} |" for each in found]
         return ["| recorded | kind |", "|---|---|", *rows]
-    rows = [f"| `{each['kind']}` | {each['element']} | {each['value']} | {each['recorded']} |" for each in found]
+    rows = [
+        f"| `{each['kind']}` | {each['element']} | {each['value']} | {each['recorded']} |"
+        for each in found
+    ]
     return [
-        "Any of these words, in any case and with spaces, hyphens or underscores; another word is counted, kept in",
+        (
+            "Any of these words, in any case and with spaces, hyphens or underscores; another word "
+            "is counted, kept in"
+        ),
         "the history, and not trained on.",
         "",
         "| kind | element | value | words |",

@@ -1,7 +1,9 @@
-"""The plots of a report: Vega-Lite, drawn to SVG by vl-convert without a browser and without the network.
+"""The plots of a report: Vega-Lite, drawn to SVG by vl-convert without a browser and without the
+network.
 
-Each is drawn twice, for a wide and for a narrow page. Colours are variables of the report's style sheet, so that one
-drawing serves light and dark. What a plot shows stands beside it as a table, for those who cannot see it.
+Each is drawn twice, for a wide and for a narrow page. Colours are variables of the report's style
+sheet, so that one drawing serves light and dark. What a plot shows stands beside it as a table, for
+those who cannot see it.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ _BESIDE: Final = 80
 _BARS: Final = 12
 """So many reasons, actions or domains have a bar of their own."""
 _ROOMY: Final = 14
-"""Size of letters for which room is made. The style sheet says 12: the reader's font may be wider than the one here."""
+"""Size of letters for which room is made. The style sheet says 12: the reader's font may be wider
+than the one here.
+"""
 _CONFIG: Final[dict[str, Any]] = {
     "background": None,
     "view": {"stroke": None},
@@ -33,14 +37,21 @@ _CONFIG: Final[dict[str, Any]] = {
         "titleFontSize": _ROOMY,
         "titleFontWeight": "normal",
     },
-    "legend": {"labelColor": "currentColor", "labelFontSize": _ROOMY, "title": None, "orient": "top"},
+    "legend": {
+        "labelColor": "currentColor",
+        "labelFontSize": _ROOMY,
+        "title": None,
+        "orient": "top",
+    },
     "text": {"fill": "currentColor"},
 }
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A plot as SVG, wide and narrow; a sentence that says what it shows; and its figures as a table."""
+    """A plot as SVG, wide and narrow; a sentence that says what it shows; and its figures as a
+    table.
+    """
 
     title: str
     summary: str
@@ -51,7 +62,11 @@ class Chart:
 
 
 def chart(
-    title: str, summary: str, columns: Sequence[str], rows: Iterable[Sequence[str]], spec: Mapping[str, Any]
+    title: str,
+    summary: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    spec: Mapping[str, Any],
 ) -> Chart:
     """A plot of a Vega-Lite specification without a width."""
     return Chart(title, summary, columns, [*rows], _drawn(spec, WIDE), _drawn(spec, NARROW))
@@ -74,11 +89,16 @@ def _colours(names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def waterfall(title: str, summary: str, unit: Mapping[str, Any]) -> Chart:
-    """What each reason took of a unit, stage by stage; what was read and what is left stands in the summary and the
-    table, since beside millions that are kept no bar of a reason could be seen.
+    """What each reason took of a unit, stage by stage; what was read and what is left stands in the
+    summary and the table, since beside millions that are kept no bar of a reason could be seen.
     """
-    counts = _largest([(f"{drop['stage']}: {drop['reason']}", drop["count"]) for drop in unit["drops"]])
-    bars = [{"label": label, "from": 0, "to": count, "said": f"{label}: {count:,}"} for label, count in counts]
+    counts = _largest(
+        [(f"{drop['stage']}: {drop['reason']}", drop["count"]) for drop in unit["drops"]]
+    )
+    bars = [
+        {"label": label, "from": 0, "to": count, "said": f"{label}: {count:,}"}
+        for label, count in counts
+    ]
     rows = [
         ["read", "", f"{unit['read']:,}"],
         *([drop["stage"], drop["reason"], f"-{drop['count']:,}"] for drop in unit["drops"]),
@@ -99,14 +119,20 @@ def _largest(counts: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
 
 
 def _horizontal(
-    bars: Sequence[Mapping[str, Any]], start: str, end: str, unit: str, colour: Mapping[str, Any], form: str = ",~d"
+    bars: Sequence[Mapping[str, Any]],
+    start: str,
+    end: str,
+    unit: str,
+    colour: Mapping[str, Any],
+    form: str = ",~d",
 ) -> dict[str, Any]:
     return {
         "height": {"step": 24},
         "data": {"values": bars},
         "mark": {"type": "bar"},
         "encoding": {
-            "y": {"field": "label", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 0}},
+            "y": {"field": "label", "type": "nominal", "sort": None, "title": None,
+            "axis": {"labelLimit": 0}},
             "x": {
                 "field": start, "type": "quantitative", "title": f"{unit}s" if unit else None,
                 "axis": {"format": form, "tickCount": 4, **({"tickMinStep": 1} if unit else {})},
@@ -128,12 +154,19 @@ def histogram(
     log: bool = False,
     side: bool = False,
 ) -> Chart:
-    """Distributions over the same bins. series: `etl.look.report.figures` spreads by name, one on top of the other; or
-    each with a plot of its own (``side``), where things are in several.
+    """Distributions over the same bins. series: `etl.look.report.figures` spreads by name, one on
+    top of the other; or each with a plot of its own (``side``), where things are in several.
     """
     names = dict(zip(series, ("first", "second"), strict=False))
-    bins = [{**each, "name": name} for name, spread in series.items() for each in spread["histogram"] if each["count"]]
-    width = max((each["to"] + 1 - each["from"] for each in bins if each["to"] is not None), default=1)
+    bins = [
+        {**each, "name": name}
+        for name, spread in series.items()
+        for each in spread["histogram"]
+        if each["count"]
+    ]
+    width = max(
+        (each["to"] + 1 - each["from"] for each in bins if each["to"] is not None), default=1
+    )
     for each in bins:
         each["said"] = f"{_range(each)} {unit}: {each['count']:,} {things}, {each['name']}"
         each["end"] = each["from"] + width if each["to"] is None else each["to"] + 1
@@ -145,18 +178,29 @@ def histogram(
         "mark": {"type": "bar", "binSpacing": 1},
         "encoding": {
             "x": {
-                "field": "from", "type": "quantitative", "bin": "binned", "title": unit, "scale": scale,
+                "field": "from", "type": "quantitative", "bin": "binned", "title": unit,
+                "scale": scale,
                 "axis": {"format": ",~d", "tickCount": 5, "grid": False},
             },
             "x2": {"field": "end"},
-            "y": {"field": "count", "type": "quantitative", "title": things, "axis": {"format": ",~d", "tickCount": 4}},
+            "y": {"field": "count", "type": "quantitative", "title": things,
+            "axis": {"format": ",~d", "tickCount": 4}},
             "color": {"field": "name", "scale": _colours(names), "legend": {} if several else None},
             "description": {"field": "said"},
         },
     }  # fmt: skip
     if side and several:
-        spec["encoding"]["row"] = {"field": "name", "sort": [*series], "title": None, "header": None}
-    rows = {_range(each): [""] * len(series) for spread in series.values() for each in spread["histogram"]}
+        spec["encoding"]["row"] = {
+            "field": "name",
+            "sort": [*series],
+            "title": None,
+            "header": None,
+        }
+    rows = {
+        _range(each): [""] * len(series)
+        for spread in series.values()
+        for each in spread["histogram"]
+    }
     for at, spread in enumerate(series.values()):
         for each in spread["histogram"]:
             rows[_range(each)][at] = f"{each['count']:,}"
@@ -167,14 +211,17 @@ def histogram(
 def _range(each: Mapping[str, Any]) -> str:
     if each["to"] is None:
         return f"{each['from']:,} or more"
-    return f"{each['from']:,}" if each["from"] == each["to"] else f"{each['from']:,} to {each['to']:,}"
+    return (
+        f"{each['from']:,}" if each["from"] == each["to"] else f"{each['from']:,} to {each['to']:,}"
+    )
 
 
 def actions(title: str, summary: str, mix: Sequence[Mapping[str, Any]]) -> Chart:
     """Samples by kind of action."""
     counts = _largest([(row["action"], row["samples"]) for row in mix])
     bars = [
-        {"label": name, "from": 0, "to": count, "said": f"{name}: {counted(count, 'sample')}"} for name, count in counts
+        {"label": name, "from": 0, "to": count, "said": f"{name}: {counted(count, 'sample')}"}
+        for name, count in counts
     ]
     rows = [[row["action"], f"{row['samples']:,}", f"{row['share']:.1%}"] for row in mix]
     spec = _horizontal(bars, "from", "to", "sample", {"value": "var(--first)"})
@@ -200,7 +247,10 @@ def curve(title: str, summary: str, found: Mapping[str, Any]) -> Chart:
         "type": "quantitative",
         "title": "context, tokens",
         "scale": {"type": "log", "base": 2, "nice": False},
-        "axis": {"values": [c for c in contexts if c & (c - 1) == 0], "labelExpr": "datum.value / 1024 + 'k'"},
+        "axis": {
+            "values": [c for c in contexts if c & (c - 1) == 0],
+            "labelExpr": "datum.value / 1024 + 'k'",
+        },
     }
     y = {"field": "share", "type": "quantitative", "title": None, "scale": {"domain": [0, 1]}}
     colours = _colours(dict(zip(drawn, ("first", "second"), strict=False)))
@@ -213,23 +263,39 @@ def curve(title: str, summary: str, found: Mapping[str, Any]) -> Chart:
                 "encoding": {
                     "x": x,
                     "y": {**y, "axis": {"format": ".0%"}},
-                    "color": {"field": "name", "scale": colours, "legend": {"columns": 1, "labelLimit": 300}},
-                    "strokeDash": {"field": "name", "scale": {"domain": drawn, "range": _DASHES}, "legend": None},
+                    "color": {
+                        "field": "name",
+                        "scale": colours,
+                        "legend": {"columns": 1, "labelLimit": 300},
+                    },
+                    "strokeDash": {
+                        "field": "name",
+                        "scale": {"domain": drawn, "range": _DASHES},
+                        "legend": None,
+                    },
                     "description": {"field": "said"},
                 },
             },
             {
                 "data": {"values": [here]},
                 "mark": {"type": "rule", "strokeDash": [2, 3], "color": "currentColor"},
-                "encoding": {"x": {"field": "context", "type": "quantitative"}, "description": {"field": "said"}},
+                "encoding": {
+                    "x": {"field": "context", "type": "quantitative"},
+                    "description": {"field": "said"},
+                },
             },
         ],
     }
     rows = [
-        [f"{point['context']:,}", *("" if point[key] is None else f"{point[key]:.1%}" for key in names)]
+        [
+            f"{point['context']:,}",
+            *("" if point[key] is None else f"{point[key]:.1%}" for key in names),
+        ]
         for point in found["points"]
     ]
-    return chart(title, summary, ["Context", *(name.capitalize() for name in names.values())], rows, spec)
+    return chart(
+        title, summary, ["Context", *(name.capitalize() for name in names.values())], rows, spec
+    )
 
 
 _DASHES: Final = [[1, 0], [6, 4]]
@@ -238,11 +304,19 @@ _DASHES: Final = [[1, 0], [6, 4]]
 def changes(title: str, summary: str, what: str, rows: Sequence[Mapping[str, Any]]) -> Chart:
     """Changes of shares between two builds, largest first."""
     bars = [
-        {"label": row["name"], "from": 0, "to": row["change"], "kind": "more" if row["change"] > 0 else "less",
+        {"label": row["name"], "from": 0, "to": row["change"],
+        "kind": "more" if row["change"] > 0 else "less",
          "said": f"{row['name']}: {row['change']:+.2%}"}
         for row in rows[:_BARS] if row["change"]
     ]  # fmt: skip
-    colour = {"field": "kind", "scale": _colours({"less": "second", "more": "first"}), "legend": None}
+    colour = {
+        "field": "kind",
+        "scale": _colours({"less": "second", "more": "first"}),
+        "legend": None,
+    }
     spec = _horizontal(bars, "from", "to", "", colour, form="+.1%")
-    table = [[row["name"], f"{row['old']:.2%}", f"{row['new']:.2%}", f"{row['change']:+.2%}"] for row in rows[:1000]]
+    table = [
+        [row["name"], f"{row['old']:.2%}", f"{row['new']:.2%}", f"{row['change']:+.2%}"]
+        for row in rows[:1000]
+    ]
     return chart(title, summary, [what, "Old", "New", "Change"], table, spec)

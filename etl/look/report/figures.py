@@ -1,7 +1,7 @@
 """The figures of a report, as plain values: what `stepmill report --json` prints.
 
-Counts are those of the manifest and of ``dataset/stats``; distributions come from the list of samples that is published
-beside the data, a column at a time. Nothing here reads a page.
+Counts are those of the manifest and of ``dataset/stats``; distributions come from the list of
+samples that is published beside the data, a column at a time. Nothing here reads a page.
 """
 
 from __future__ import annotations
@@ -33,8 +33,11 @@ _QUANTILES: Final = {"p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.
 Counts = npt.NDArray[np.int64]
 
 
-def figures(place: Place, old: Mapping[str, Any] | None = None, seed: int = 0, vocabulary: str = "") -> dict[str, Any]:
-    """Everything but the sampled steps. old: manifest of the build to compare with. seed, vocabulary: of `context`.
+def figures(
+    place: Place, old: Mapping[str, Any] | None = None, seed: int = 0, vocabulary: str = ""
+) -> dict[str, Any]:
+    """Everything but the sampled steps. old: manifest of the build to compare with. seed,
+    vocabulary: of `context`.
 
     Raises `ConfigError` if a published folder lacks a table, or the vocabulary is not known here.
     """
@@ -59,7 +62,9 @@ def figures(place: Place, old: Mapping[str, Any] | None = None, seed: int = 0, v
 
 
 def waterfall(accounting: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Of each unit, in the order of the pipeline: ``read``, ``drops`` by stage and reason, ``kept`` in the dataset."""
+    """Of each unit, in the order of the pipeline: ``read``, ``drops`` by stage and reason, ``kept``
+    in the dataset.
+    """
     order = {stage: at for at, stage in enumerate(STAGES)}
     return [
         {
@@ -67,8 +72,16 @@ def waterfall(accounting: Mapping[str, Any]) -> list[dict[str, Any]]:
             "read": of["read"],
             "kept": of["kept"],
             "drops": sorted(
-                ({key: drop[key] for key in ("stage", "reason", "count")} for drop in of["reasons"]),
-                key=lambda drop: (order.get(drop["stage"], len(order)), drop["stage"], -drop["count"], drop["reason"]),
+                (
+                    {key: drop[key] for key in ("stage", "reason", "count")}
+                    for drop in of["reasons"]
+                ),
+                key=lambda drop: (
+                    order.get(drop["stage"], len(order)),
+                    drop["stage"],
+                    -drop["count"],
+                    drop["reason"],
+                ),
             ),
         }
         for unit, of in ((unit, accounting[unit]) for unit in UNITS)
@@ -78,11 +91,15 @@ def waterfall(accounting: Mapping[str, Any]) -> list[dict[str, Any]]:
 def tokens(place: Place) -> dict[str, Any]:
     """Tokens of a sample, prompt and completion together, by split: quantiles and histogram."""
     listed = place.listing(["split", "prompt_tokens", "completion_tokens"])
-    sums = listed.select("split", tokens=(pl.col("prompt_tokens") + pl.col("completion_tokens")).cast(pl.Int64))
+    sums = listed.select(
+        "split", tokens=(pl.col("prompt_tokens") + pl.col("completion_tokens")).cast(pl.Int64)
+    )
     frame = sums.collect()
     edges = _powers(frame["tokens"].to_numpy())
     splits = _ordered(frame["split"].unique().to_list())
-    return {split: _spread(frame.filter(split=split)["tokens"].to_numpy(), edges) for split in splits}
+    return {
+        split: _spread(frame.filter(split=split)["tokens"].to_numpy(), edges) for split in splits
+    }
 
 
 def _ordered(splits: Iterable[str]) -> list[str]:
@@ -90,11 +107,20 @@ def _ordered(splits: Iterable[str]) -> list[str]:
 
 
 def steps(place: Place) -> dict[str, Any]:
-    """How long workflows are: ``recorded`` steps of those that were read (beside a work folder), and ``samples`` of
-    those in the dataset.
+    """How long workflows are: ``recorded`` steps of those that were read (beside a work folder),
+    and ``samples`` of those in the dataset.
     """
-    ids = place.listing(["sample_id"]).select(workflow=pl.col("sample_id").str.replace(r"/[0-9]+$", ""))
-    made = ids.group_by("workflow").len().select(pl.col("len").cast(pl.Int64)).collect().to_series().to_numpy()
+    ids = place.listing(["sample_id"]).select(
+        workflow=pl.col("sample_id").str.replace(r"/[0-9]+$", "")
+    )
+    made = (
+        ids.group_by("workflow")
+        .len()
+        .select(pl.col("len").cast(pl.Int64))
+        .collect()
+        .to_series()
+        .to_numpy()
+    )
     recorded = None if place.work is None else _recorded_steps(place.work)
     edges = _edges(made if recorded is None else np.concatenate([made, recorded]))
     return {
@@ -117,9 +143,13 @@ def _recorded_steps(work: AnyPath) -> Counts:
 
 
 def pruning(place: Place) -> dict[str, Any]:
-    """What pruning leaves of a page, in per cent of its characters: quantiles, histogram, and that of all together."""
+    """What pruning leaves of a page, in per cent of its characters: quantiles, histogram, and that
+    of all together.
+    """
     frame = place.listing(["raw_chars", "pruned_chars"]).filter(pl.col("raw_chars") > 0).collect()
-    raw, left = (frame[name].to_numpy().astype(np.float64) for name in ("raw_chars", "pruned_chars"))
+    raw, left = (
+        frame[name].to_numpy().astype(np.float64) for name in ("raw_chars", "pruned_chars")
+    )
     percent = np.floor(100 * left / raw).astype(np.int64)
     together = float(left.sum() / raw.sum()) if len(raw) else None
     return {"together": together, **_spread(percent, np.arange(0, 101, 5))}
@@ -127,23 +157,32 @@ def pruning(place: Place) -> dict[str, Any]:
 
 def actions(place: Place) -> list[dict[str, Any]]:
     """Samples of each kind of action and their share, largest first."""
-    kinds = place.table("actions").group_by("action_kind").agg(pl.col("samples").cast(pl.Int64).sum())
+    kinds = (
+        place.table("actions").group_by("action_kind").agg(pl.col("samples").cast(pl.Int64).sum())
+    )
     rows = kinds.sort("samples", "action_kind", descending=[True, False]).rows()
     total = max(1, sum(count for _, count in rows))
     return [{"action": kind, "samples": count, "share": count / total} for kind, count in rows]
 
 
 def _edges(values: Counts) -> Counts:
-    """Where bins begin: of a round width, at most `_BINS` for all but the largest 0.5%, which share the last one."""
+    """Where bins begin: of a round width, at most `_BINS` for all but the largest 0.5%, which share
+    the last one.
+    """
     top = int(np.quantile(values, 0.995, method="lower")) + 1 if len(values) else 1
     width = next(
-        width for power in range(19) for width in (10**power, 2 * 10**power, 5 * 10**power) if top <= width * _BINS
+        width
+        for power in range(19)
+        for width in (10**power, 2 * 10**power, 5 * 10**power)
+        if top <= width * _BINS
     )
     return np.arange(0, -(-top // width) * width + 1, width)
 
 
 def _powers(values: Counts) -> Counts:
-    """Where bins begin: at powers of two and half-way between, as lengths of samples, from 1 on, differ by orders."""
+    """Where bins begin: at powers of two and half-way between, as lengths of samples, from 1 on,
+    differ by orders.
+    """
     ends = [16, *(size for power in range(5, 63) for size in (2**power, 3 * 2 ** (power - 1)))]
     low, high = (int(values.min()), int(values.max())) if len(values) else (16, 16)
     first = max((end for end in ends if end <= low), default=1)
@@ -151,16 +190,31 @@ def _powers(values: Counts) -> Counts:
 
 
 def _spread(values: Counts, edges: Counts) -> dict[str, Any]:
-    """``count``, ``mean``, quantiles (lengths that there are), ``histogram``: bins ``from``, ``to`` (within; null in a
-    last one that is open), ``count``. edges: where bins begin, and where the last one ends that is not open.
+    """``count``, ``mean``, quantiles (lengths that there are), ``histogram``: bins ``from``, ``to``
+    (within; null in a last one that is open), ``count``. edges: where bins begin, and where the
+    last one ends that is not open.
     """
-    found: dict[str, Any] = {"count": len(values), "mean": float(values.mean()) if len(values) else None}
-    sizes = np.quantile(values, [*_QUANTILES.values()], method="lower") if len(values) else [None] * len(_QUANTILES)
-    found |= {name: None if size is None else int(size) for name, size in zip(_QUANTILES, sizes, strict=True)}
+    found: dict[str, Any] = {
+        "count": len(values),
+        "mean": float(values.mean()) if len(values) else None,
+    }
+    sizes = (
+        np.quantile(values, [*_QUANTILES.values()], method="lower")
+        if len(values)
+        else [None] * len(_QUANTILES)
+    )
+    found |= {
+        name: None if size is None else int(size)
+        for name, size in zip(_QUANTILES, sizes, strict=True)
+    }
     found["max"] = int(values.max()) if len(values) else None
     counts = np.bincount(np.searchsorted(edges, values, side="right") - 1, minlength=len(edges))
     found["histogram"] = [
-        {"from": int(start), "to": int(edges[at + 1]) - 1 if at + 1 < len(edges) else None, "count": int(counts[at])}
+        {
+            "from": int(start),
+            "to": int(edges[at + 1]) - 1 if at + 1 < len(edges) else None,
+            "count": int(counts[at]),
+        }
         for at, start in enumerate(edges)
         if at + 1 < len(edges) or counts[at]
     ]

@@ -1,13 +1,15 @@
-"""Recorded pages as documents for a sandboxed frame. They are hostile: whoever wrote a site wrote what is in them.
+"""Recorded pages as documents for a sandboxed frame. They are hostile: whoever wrote a site wrote
+what is in them.
 
-What keeps a page from acting is around it: the frame's empty ``sandbox`` (no scripts, forms, popups, navigation of
-anything but itself) and two content security policies, the report's own, which its frames inherit, and the document's,
-under which nothing is fetched. On top of that a document is written anew here, tag by tag: without scripts, without
-elements and attributes that name something elsewhere (``<link rel=preconnect>`` opens a connection that no policy
-speaks about), and inert, so that neither click nor key reaches it.
+What keeps a page from acting is around it: the frame's empty ``sandbox`` (no scripts, forms,
+popups, navigation of anything but itself) and two content security policies, the report's own,
+which its frames inherit, and the document's, under which nothing is fetched. On top of that a
+document is written anew here, tag by tag: without scripts, without elements and attributes that
+name something elsewhere (``<link rel=preconnect>`` opens a connection that no policy speaks about),
+and inert, so that neither click nor key reaches it.
 
-Pages are read as they were written (`etl.pages`): a frame inlined within ``<iframe>``, which a browser would take for
-text, becomes a block.
+Pages are read as they were written (`etl.pages`): a frame inlined within ``<iframe>``, which a
+browser would take for text, becomes a block.
 """
 
 from __future__ import annotations
@@ -21,18 +23,25 @@ from etl import pages
 from etl.pages import EMPTY, END, START, VOID_TAGS, Token
 
 POLICY: Final = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+    "base-uri 'none'; form-action 'none'"
 )
-"""Content security policy of a page's document: its own style, pictures within it, and nothing that is fetched."""
+"""Content security policy of a page's document: its own style, pictures within it, and nothing that
+is fetched.
+"""
 
 HEAD: Final = (
     '<!doctype html><html tabindex="0"><head><meta charset="utf-8">'
     f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-    '<meta name="referrer" content="no-referrer"><meta http-equiv="x-dns-prefetch-control" content="off">'
-    "<style>noscript{display:none!important}html{background:#fff;color-scheme:light}{more}</style></head><body inert>"
+    '<meta name="referrer" content="no-referrer"><meta http-equiv="x-dns-prefetch-control" '
+    'content="off">'
+    "<style>noscript{display:none!important}html{background:#fff;color-scheme:light}{more}</style>"
+    "</head><body inert>"
 )
 """What a page's document begins with; ``{more}`` is a place for more style."""
-_PLAIN: Final = "body{font:14px/1.4 system-ui,sans-serif;margin:8px}svg:not([width]){width:1.5em;height:1.5em}"
+_PLAIN: Final = (
+    "body{font:14px/1.4 system-ui,sans-serif;margin:8px}svg:not([width]){width:1.5em;height:1.5em}"
+)
 """For a pruned page, which has no style of its own."""
 
 _TARGET: Final = "data-stepmill-target"
@@ -44,22 +53,31 @@ _OUTLINE: Final = (
 _GONE: Final = frozenset(("script", "title", "noembed", "noframes"))
 """Left out with their content."""
 _UNWRAPPED: Final = frozenset(
-    "link meta base basefont object embed applet param frame frameset portal fencedframe source track animate set "
-    "animatetransform animatemotion".split()
+    "link meta base basefont object embed applet param frame frameset portal fencedframe source "
+    "track animate set animatetransform animatemotion".split()
 )
 """Left out, but for what is between their tags."""
-_WRITTEN_AS: Final = {"iframe": "div", "video": "div", "audio": "div", "xmp": "pre", "plaintext": "pre"}
+_WRITTEN_AS: Final = {
+    "iframe": "div",
+    "video": "div",
+    "audio": "div",
+    "xmp": "pre",
+    "plaintext": "pre",
+}
 _ONCE: Final = frozenset(("html", "head", "body"))
 """A second one is of an inlined frame."""
 
 _ELSEWHERE: Final = frozenset(
-    "action archive attributionsrc background cite classid code codebase data dynsrc formaction href http-equiv icon "
-    "imagesrcset longdesc lowsrc manifest ping poster profile src srcset usemap xlink:href xml:base".split()
+    "action archive attributionsrc background cite classid code codebase data dynsrc formaction "
+    "href http-equiv icon imagesrcset longdesc lowsrc manifest ping poster profile src srcset "
+    "usemap xlink:href xml:base".split()
 )
-"""Attributes that name something elsewhere: left out, unless it is a part of the page or a picture in it."""
+"""Attributes that name something elsewhere: left out, unless it is a part of the page or a picture
+in it.
+"""
 _ACTING: Final = frozenset(
-    "accesskey autofocus autoplay command commandfor contenteditable integrity is nonce popover popovertarget sandbox "
-    "shadowroot shadowrootmode srcdoc target".split()
+    "accesskey autofocus autoplay command commandfor contenteditable integrity is nonce popover "
+    "popovertarget sandbox shadowroot shadowrootmode srcdoc target".split()
 )
 _PARTS: Final = frozenset(("href", "xlink:href", "usemap"))
 _PICTURES: Final = frozenset(("src", "background"))
@@ -68,14 +86,16 @@ _LIKE_MARKUP: Final = re.compile(r"<(?=[a-zA-Z/!?])")
 _FETCHED: Final = re.compile(
     r"""(?i)url(?=\(\s*+["']?+\s*+(?!data:image/|data:font/|#))|(?<=@)import|image-set(?=\()"""
 )
-"""In style: what a browser would ask for, and complain that it may not. How else it can be written the policy knows."""
+"""In style: what a browser would ask for, and complain that it may not. How else it can be written
+the policy knows.
+"""
 
 
 def document(markup: str, element: int = -1, *, plain: bool = False) -> str:
     """A page as a document for ``srcdoc`` of a frame with ``sandbox=""``.
 
-    element: index in document order of the target, which is outlined and scrolled to; -1 for none. plain: give it a
-    style that it does not have. Linear in the page.
+    element: index in document order of the target, which is outlined and scrolled to; -1 for none.
+    plain: give it a style that it does not have. Linear in the page.
     """
     page = pages.read(markup)
     at = page.position(element) if 0 <= element < page.elements else -1
@@ -116,12 +136,16 @@ def _written(tokens: Sequence[Token], target: int) -> Iterator[str]:
             if depth:
                 continue
             gone = ""
-        elif token.kind == START and (token.tag in _GONE or (token.tag == "style" and not token.opens_raw)):
+        elif token.kind == START and (
+            token.tag in _GONE or (token.tag == "style" and not token.opens_raw)
+        ):
             gone, depth = token.tag, 1
             continue
         elif token.kind == END:
             yield frames.closed(token.tag) if token.tag in _ONCE else _closing(_named(token.tag))
-        elif token.element and (name := frames.opened(token) if token.tag in _ONCE else _named(token.tag)):
+        elif token.element and (
+            name := frames.opened(token) if token.tag in _ONCE else _named(token.tag)
+        ):
             yield f"<{name}{_attributes(token, marked=position == target)}>"
             if token.kind == EMPTY and name not in VOID_TAGS:
                 yield f"</{name}>"
@@ -166,8 +190,15 @@ def _closing(name: str) -> str:
 
 
 def _attributes(token: Token, *, marked: bool) -> str:
-    found = {name: value for name, value in token.attributes().items() if _harmless(token.tag, name, value)}
-    found = {name: _FETCHED.sub("not-fetched", value) if "(" in value else value for name, value in found.items()}
+    found = {
+        name: value
+        for name, value in token.attributes().items()
+        if _harmless(token.tag, name, value)
+    }
+    found = {
+        name: _FETCHED.sub("not-fetched", value) if "(" in value else value
+        for name, value in found.items()
+    }
     if marked:
         found["style"] = f"{_OUTLINE};{found.get('style', '')}"
     written = "".join(f' {name}="{html.escape(value)}"' for name, value in found.items())
@@ -180,11 +211,15 @@ def _harmless(tag: str, name: str, value: str) -> bool:
     if name not in _ELSEWHERE:
         return True
     picture = name in _PICTURES or (name in _PARTS and tag in {"image", "feimage"})
-    return (name in _PARTS and value.startswith("#")) or (picture and value.startswith("data:image/"))
+    return (name in _PARTS and value.startswith("#")) or (
+        picture and value.startswith("data:image/")
+    )
 
 
 def _text(token: Token) -> str:
-    """What follows a tag, as text: nothing in it opens markup, whatever a browser takes to be around it."""
+    """What follows a tag, as text: nothing in it opens markup, whatever a browser takes to be
+    around it.
+    """
     text = token.raw_text
     if token.tag == "style" and token.opens_raw:
         return _LIKE_MARKUP.sub(r"\\3c ", _FETCHED.sub(r"not-fetched", text))

@@ -1,6 +1,8 @@
-"""The sampled steps as they lie in a report: as letters and digits, and not more of them than there is room for.
+"""The sampled steps as they lie in a report: as letters and digits, and not more of them than there
+is room for.
 
-Where the steps would go over the limit, recorded pages are left out first, then steps, and it is counted how many.
+Where the steps would go over the limit, recorded pages are left out first, then steps, and it is
+counted how many.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from etl.look.report import frames
 PAGE_CHARS: Final = 4 * 2**20
 """A recorded page with more is not shown: a browser would be busy with it for long."""
 _AS_IT_WAS: Final = (
-    "As it was recorded, with what the dataset may leave out; but without scripts, and as nothing is fetched, without "
-    "pictures and styles from elsewhere."
+    "As it was recorded, with what the dataset may leave out; but without scripts, and as nothing "
+    "is fetched, without pictures and styles from elsewhere."
 )
 _LABEL: Final = 100
 """Characters of a name in a label."""
@@ -60,7 +62,9 @@ def packed(steps: Iterable[Mapping[str, Any]], limit: int) -> Packed:
 
 
 def _packed(step: Mapping[str, Any], pages: Mapping[str, Any]) -> str:
-    """A step as letters and digits: JSON, gzip, base64. JSON in ASCII carries any character, half of a pair too."""
+    """A step as letters and digits: JSON, gzip, base64. JSON in ASCII carries any character, half
+    of a pair too.
+    """
     value = {"facts": _facts(step), "tokens": step["tokens"], "loss": step["loss"], **pages}
     whole = gzip.compress(json.dumps(value).encode(), compresslevel=9, mtime=0)
     return base64.b64encode(whole).decode()
@@ -69,7 +73,9 @@ def _packed(step: Mapping[str, Any], pages: Mapping[str, Any]) -> str:
 def _facts(step: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What stands above a step: those of its fields that there are."""
     kept = f" ({step['pruned_chars'] / step['raw_chars']:.0%})" if step["raw_chars"] else ""
-    chunk = f", chunk {step['chunk']} of {step['chunks']} from the right" if step["chunks"] > 1 else ""
+    chunk = (
+        f", chunk {step['chunk']} of {step['chunks']} from the right" if step["chunks"] > 1 else ""
+    )
     found = {
         "Objective": step["objective"],
         "URL": step["url"],
@@ -77,7 +83,8 @@ def _facts(step: Mapping[str, Any]) -> list[tuple[str, str]]:
         "Action": " ".join(filter(None, [step["action_kind"], step["action_value"]])),
         "Target": step["target_html"],
         "Page": f"{step['raw_chars']:,} characters, {step['pruned_chars']:,} pruned{kept}",
-        "Tokens": f"{step['prompt_tokens']:,} of the prompt, {step['completion_tokens']:,} of the completion{chunk}",
+        "Tokens": f"{step['prompt_tokens']:,} of the prompt, {step['completion_tokens']:,} of the "
+        f"completion{chunk}",
         "Place": f"row {step['row']} of {step['packed']}",
     }
     return [(name, str(value)) for name, value in found.items() if value]
@@ -89,15 +96,24 @@ def _pages(step: Mapping[str, Any]) -> dict[str, Any]:
     if html is None:
         before = {"missing": step["missing"][:1].upper() + step["missing"][1:] + "."}
     elif len(html) > PAGE_CHARS:
-        before = {"missing": f"Left out: it has {len(html):,} characters, and pages of up to {PAGE_CHARS:,} are shown."}
+        before = {
+            "missing": f"Left out: it has {len(html):,} characters, and pages of up to "
+            f"{PAGE_CHARS:,} are shown."
+        }
     else:
         before = _page(html, frames.element_of(html, node))
         before["note"] = _AS_IT_WAS
     if observation is None:
-        return {"before": before, "after": {"missing": "A published dataset has only tokens: see the prompt."}}
+        return {
+            "before": before,
+            "after": {"missing": "A published dataset has only tokens: see the prompt."},
+        }
     after = _page(observation, frames.numbered(observation, node), plain=True)
     at = observation.find(step["target_html"]) if step["target_html"] else -1
-    after |= {"source": observation, "mark": [at, at + len(step["target_html"])] if at >= 0 else None}
+    after |= {
+        "source": observation,
+        "mark": [at, at + len(step["target_html"])] if at >= 0 else None,
+    }
     return {"before": before, "after": after}
 
 

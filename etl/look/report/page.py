@@ -1,9 +1,10 @@
-"""The file of a report: figures, plots and steps in one HTML document that fetches nothing and runs one script, ours.
+"""The file of a report: figures, plots and steps in one HTML document that fetches nothing and runs
+one script, ours.
 
-Everything that was recorded is hostile. It gets into the file in three ways only: as text that the template escapes;
-as a plot's text, escaped by who draws it; and packed (`etl.look.report.packed`), for the script to show as text or in a
-sandboxed frame (`etl.look.report.frames`). The document's policy lets run what has the hash of that script, and fetch
-nothing; frames inherit it.
+Everything that was recorded is hostile. It gets into the file in three ways only: as text that the
+template escapes; as a plot's text, escaped by who draws it; and packed (`etl.look.report.packed`),
+for the script to show as text or in a sandboxed frame (`etl.look.report.frames`). The document's
+policy lets run what has the hash of that script, and fetch nothing; frames inherit it.
 """
 
 from __future__ import annotations
@@ -52,24 +53,32 @@ def require() -> None:
 
 
 def may_write(path: AnyPath, *, replace: bool) -> None:
-    """Raises `ConfigError` if a file is there that is no report, unless it is to be replaced, or if it is a folder."""
+    """Raises `ConfigError` if a file is there that is no report, unless it is to be replaced, or if
+    it is a folder.
+    """
     if isinstance(path, Path) and path.is_dir():
         raise ConfigError(f"{path} is a folder; name a file in it: --out {path / 'report.html'}")
     if not replace and storage.exists(path) and _MARK not in storage.read_bytes(path)[:_HEAD]:
         raise ConfigError(
-            f"{path} is there and is no report of stepmill; name another file, or write over it: --replace"
+            f"{path} is there and is no report of stepmill; name another file, or write over it: "
+            "--replace"
         )
 
 
 def render(data: Mapping[str, Any], steps: Packed, *, drawn: int, seed: int) -> str:
-    """The file. data: of `etl.look.report.figures`. drawn: how many steps were to be looked at. After `require`."""
+    """The file. data: of `etl.look.report.figures`. drawn: how many steps were to be looked at.
+    After `require`.
+    """
     import jinja2
     from markupsafe import Markup
 
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
     environment.filters |= {"count": _count, "percent": _percent, "clip": _clip}
     assets = {
-        name: (resources.files("etl.look.report") / "assets" / f"report.{name}").read_text("utf-8") for name in _ASSETS
+        name: (resources.files("etl.look.report") / "assets" / f"report.{name}").read_text("utf-8")
+        for name in _ASSETS
     }
     script, style = (Markup(assets[name]) for name in ("js", "css"))  # noqa: S704 - files of ours
     return environment.from_string(assets["html"]).render(
@@ -84,19 +93,31 @@ def render(data: Mapping[str, Any], steps: Packed, *, drawn: int, seed: int) -> 
         charts=_charts(data),
         domains=data["domains"][:ROWS],
         drops=sorted(data["drops"], key=lambda row: -row["count"])[:ROWS],
-        meanings=[(name, says(name)) for name in sorted({row["reason"] for row in data["drops"]}) if says(name)],
+        meanings=[
+            (name, says(name))
+            for name in sorted({row["reason"] for row in data["drops"]})
+            if says(name)
+        ],
         drift=data["drift"] and _drift(data["drift"]),
-        steps={"said": _said(data, steps, drawn, seed), "list": steps.steps, "json": _json(steps.steps)},
-        footer="Made by stepmill report. Recorded pages are shown in sandboxed frames, and nothing is fetched.",
+        steps={
+            "said": _said(data, steps, drawn, seed),
+            "list": steps.steps,
+            "json": _json(steps.steps),
+        },
+        footer="Made by stepmill report. Recorded pages are shown in sandboxed frames, and nothing "
+        "is fetched.",
     )
 
 
 def _policy(script: str) -> str:
-    """What the document may do. ``unsafe-inline`` is of styles only: recorded pages have theirs, and frames inherit."""
+    """What the document may do. ``unsafe-inline`` is of styles only: recorded pages have theirs,
+    and frames inherit.
+    """
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
-        "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types frames"
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src "
+        "data:; font-src data:; base-uri 'none'; form-action 'none'; require-trusted-types-for "
+        "'script'; trusted-types frames"
     )
 
 
@@ -125,7 +146,10 @@ def _clip(text: str) -> str:
 def _cards(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     totals = data["totals"]
     names = ("samples", "tokens", "completion_tokens", "workflows", "domains", "subdomains")
-    cards = [(name.replace("completion_tokens", "tokens with loss"), _count(totals[name])) for name in names]
+    cards = [
+        (name.replace("completion_tokens", "tokens with loss"), _count(totals[name]))
+        for name in names
+    ]
     if totals["samples"]:
         cards.append(("tokens a sample", f"{totals['tokens'] / totals['samples']:,.0f}"))
     return [*cards, ("records in quarantine", _count(data["quarantined"]))]
@@ -133,7 +157,10 @@ def _cards(data: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _splits(data: Mapping[str, Any]) -> list[list[str]]:
     names = ("files", "rows", "samples", "tokens", "loss_tokens")
-    return [[name, *(_count(of[key]) for key in names), f"{of['fill']:.1%}"] for name, of in data["splits"].items()]
+    return [
+        [name, *(_count(of[key]) for key in names), f"{of['fill']:.1%}"]
+        for name, of in data["splits"].items()
+    ]
 
 
 def _outcomes(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,7 +175,8 @@ def _outcomes(data: Mapping[str, Any]) -> dict[str, Any]:
 def _flow(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     """From what was read to what lies in the dataset."""
     read = [
-        {"name": f"{unit['unit']}s read" if unit["unit"] != "sample" else "samples made", "number": unit["read"],
+        {"name": f"{unit['unit']}s read" if unit["unit"] != "sample" else "samples made",
+        "number": unit["read"],
          "lost": sum(drop["count"] for drop in unit["drops"])}
         for unit in data["waterfall"]
     ]  # fmt: skip
@@ -167,7 +195,9 @@ def _charts(data: Mapping[str, Any]) -> dict[str, Any]:
         "steps": _steps(data["steps"]),
         "context": _context(data["context"]),
         "actions": charts.actions(
-            "Samples by kind of action", f"{len(data['actions']):,} kinds of action.", data["actions"]
+            "Samples by kind of action",
+            f"{len(data['actions']):,} kinds of action.",
+            data["actions"],
         ),
         "pruning": _pruning(data["pruning"]),
         "drift": data["drift"] and [*_changes(data["drift"])],
@@ -179,37 +209,61 @@ def _waterfalls(units: Sequence[Mapping[str, Any]]) -> Iterator[Chart]:
         if not unit["drops"]:
             continue
         share = f" ({unit['kept'] / unit['read']:.1%})" if unit["read"] else ""
-        said = f"Of {unit['read']:,} {unit['unit']}s that were read {unit['kept']:,}{share} are in the dataset."
+        said = (
+            f"Of {unit['read']:,} {unit['unit']}s that were read {unit['kept']:,}{share} are in "
+            "the dataset."
+        )
         yield charts.waterfall(f"{unit['unit'].capitalize()}s: what was dropped", said, unit)
 
 
 def _tokens(splits: Mapping[str, Any]) -> Chart:
     said = [
-        f"{name}: median {of['p50']:,}, 95% up to {of['p95']:,}, longest {of['max']:,}." for name, of in splits.items()
+        f"{name}: median {of['p50']:,}, 95% up to {of['p95']:,}, longest {of['max']:,}."
+        for name, of in splits.items()
     ]
     return charts.histogram(
-        "Tokens of a sample", " ".join(said) or "There are no samples.", "tokens", "samples", splits, log=True
+        "Tokens of a sample",
+        " ".join(said) or "There are no samples.",
+        "tokens",
+        "samples",
+        splits,
+        log=True,
     )
 
 
 def _steps(found: Mapping[str, Any]) -> Chart:
     names = {"recorded": "recorded steps", "samples": "samples in the dataset"}
     series = {said: found[key] for key, said in names.items() if found[key] is not None}
-    said = [f"{of['mean']:.1f} {name} a workflow, at most {of['max']:,}." for name, of in series.items() if of["count"]]
+    said = [
+        f"{of['mean']:.1f} {name} a workflow, at most {of['max']:,}."
+        for name, of in series.items()
+        if of["count"]
+    ]
     return charts.histogram(
-        "Steps of a workflow", " ".join(said) or "There are no workflows.", "steps", "workflows", series, side=True
+        "Steps of a workflow",
+        " ".join(said) or "There are no workflows.",
+        "steps",
+        "workflows",
+        series,
+        side=True,
     )
 
 
 def _context(found: Mapping[str, Any]) -> Chart:
     at = next((point for point in found["points"] if point["context"] == found["context"]), None)
-    here = f" {at['whole']:.1%} fit whole into the dataset's {found['context']:,} tokens." if at else ""
+    here = (
+        f" {at['whole']:.1%} fit whole into the dataset's {found['context']:,} tokens."
+        if at
+        else ""
+    )
     how = (
-        f"Of {found['measured']:,} samples with a target, encoded anew: T tokens of the whole sample, F from the place "
-        "of the target in the page to its end. A context C takes the whole page where T ≤ C; where it does not, the "
-        "right-most chunk holds the target where F ≤ C."
+        f"Of {found['measured']:,} samples with a target, encoded anew: T tokens of the whole "
+        "sample, F from the place of the target in the page to its end. A context C takes the "
+        "whole page where T ≤ C; where it does not, the right-most chunk holds the target where F "
+        "≤ C."
         if found["by"] == "positions"
-        else f"Of the lengths of {found['measured']:,} samples; only the work folder knows where their targets lie."
+        else f"Of the lengths of {found['measured']:,} samples; only the work folder knows where "
+        "their targets lie."
     )
     return charts.curve("Share of targets kept", how + here, found)
 
@@ -219,10 +273,12 @@ def _pruning(found: Mapping[str, Any]) -> Chart:
         said = "There are no pages."
     else:
         said = (
-            f"{found['together']:.1%} of all characters stay; of the median page {found['p50']}%. Above 100% are pages "
-            "of little else than elements, which pruning numbers."
+            f"{found['together']:.1%} of all characters stay; of the median page {found['p50']}%. "
+            f"Above 100% are pages of little else than elements, which pruning numbers."
         )
-    return charts.histogram("What pruning leaves of a page", said, "% of its characters", "samples", {"samples": found})
+    return charts.histogram(
+        "What pruning leaves of a page", said, "% of its characters", "samples", {"samples": found}
+    )
 
 
 def _changes(drift: Mapping[str, Any]) -> Iterator[Chart]:
@@ -241,12 +297,23 @@ def _changes(drift: Mapping[str, Any]) -> Iterator[Chart]:
 
 def _drift(drift: Mapping[str, Any]) -> dict[str, Any]:
     totals = [
-        [name.replace("_", " "), *(_count(row[key]) for key in ("old", "new")), f"{row['change']:+,}"]
+        [
+            name.replace("_", " "),
+            *(_count(row[key]) for key in ("old", "new")),
+            f"{row['change']:+,}",
+        ]
         for name, row in drift["totals"].items()
     ]
     figures = drift["figures"]
     tokens = figures["tokens_per_sample"]
-    totals.append(["tokens a sample", f"{tokens['old']:,.1f}", f"{tokens['new']:,.1f}", f"{tokens['change']:+,.1f}"])
+    totals.append(
+        [
+            "tokens a sample",
+            f"{tokens['old']:,.1f}",
+            f"{tokens['new']:,.1f}",
+            f"{tokens['change']:+,.1f}",
+        ]
+    )
     for name, said in (("survival", "targets kept"), ("drop_rate", "dropped")):
         row = figures[name]
         totals.append([said, f"{row['old']:.2%}", f"{row['new']:.2%}", f"{row['change']:+.2%}"])
@@ -258,7 +325,10 @@ def _drift(drift: Mapping[str, Any]) -> dict[str, Any]:
         ["tokens a sample, relative", f"{far['tokens_per_sample']:.2%}"],
         ["targets kept", f"{far['survival']:.2%}"],
     ]
-    inputs = [{"what": what, "count": len(names), "names": names[:_NAMES]} for what, names in drift["inputs"].items()]
+    inputs = [
+        {"what": what, "count": len(names), "names": names[:_NAMES]}
+        for what, names in drift["inputs"].items()
+    ]
     return {"totals": totals, "distances": distances, "inputs": inputs}
 
 
@@ -267,9 +337,18 @@ def _said(data: Mapping[str, Any], steps: Packed, drawn: int, seed: int) -> str:
         return "None were asked for."
     samples = data["totals"]["samples"]
     drawn = min(drawn, samples)
-    parts = [f"{drawn:,} of {counted(samples, 'sample')}, drawn by the seed {seed} from all sources and domains."]
+    parts = [
+        (
+            f"{drawn:,} of {counted(samples, 'sample')}, drawn by the seed {seed} from all sources "
+            f"and domains."
+        )
+    ]
     if steps.left_out:
-        parts.append(f"{steps.left_out:,} of them are left out, because the file would become too large.")
+        parts.append(
+            f"{steps.left_out:,} of them are left out, because the file would become too large."
+        )
     if steps.without_page:
-        parts.append(f"Of {steps.without_page:,} the recorded page is left out for the same reason.")
+        parts.append(
+            f"Of {steps.without_page:,} the recorded page is left out for the same reason."
+        )
     return " ".join(parts)

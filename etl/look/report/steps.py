@@ -1,4 +1,6 @@
-"""The steps that a report lets people look at: drawn by a seed, each with what was recorded and what was made of it."""
+"""The steps that a report lets people look at: drawn by a seed, each with what was recorded and
+what was made of it.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,15 @@ from schemas.workflow import Step
 from tokenization.vocabulary import Vocabulary
 
 LEFT_OUT = "recorded pages are left out of this report"
-_OF_SAMPLE = ("objective", "url", "description", "action_value", "node", "target_html", "observation")
+_OF_SAMPLE = (
+    "objective",
+    "url",
+    "description",
+    "action_value",
+    "node",
+    "target_html",
+    "observation",
+)
 
 
 def drawn(
@@ -32,10 +42,10 @@ def drawn(
 
     They are taken from each source and domain in turn, so that small ones are among them.
 
-    Each has its line of the listing; the fields of what it was made of, null without a work folder; ``tokens``, the
-    text that each adds (empty where a character takes several tokens, of which it comes with the last); ``loss``,
-    ranges of tokens with loss; ``recorded``, the page as recorded, else null and ``missing`` says why. pages: read
-    them.
+    Each has its line of the listing; the fields of what it was made of, null without a work folder;
+    ``tokens``, the text that each adds (empty where a character takes several tokens, of which it
+    comes with the last); ``loss``, ranges of tokens with loss; ``recorded``, the page as recorded,
+    else null and ``missing`` says why. pages: read them.
 
     Raises `ConfigError` if the dataset's vocabulary is not known here.
     """
@@ -60,11 +70,15 @@ def drawn(
 
 
 def _chosen(place: Place, number: int, seed: int) -> pl.DataFrame:
-    """Lines of the listing, drawn by the seed; the largest group of source and domain comes first in each turn."""
+    """Lines of the listing, drawn by the seed; the largest group of source and domain comes first
+    in each turn.
+    """
     frame = samples.scan(place, samples.Wanted()).with_row_index("at")
     keys = frame.select("source", "domain", "at").collect()
     groups = keys.group_by("source", "domain").agg(pl.col("at").sort())
-    groups = groups.sort(pl.col("at").list.len(), "source", "domain", descending=[True, False, False])
+    groups = groups.sort(
+        pl.col("at").list.len(), "source", "domain", descending=[True, False, False]
+    )
     chance = random.Random(seed)
     shuffled = [chance.sample(of, min(number, len(of))) for of in groups["at"].to_list()]
     in_turn = [at for turn in zip_longest(*shuffled) for at in turn if at is not None]
@@ -74,8 +88,13 @@ def _chosen(place: Place, number: int, seed: int) -> pl.DataFrame:
 def _made(place: Place, listed: Mapping[str, Any]) -> dict[str, Sample]:
     if place.work is None:
         return {}
-    rows = scan(place.work).filter((pl.col("reason") == "") & pl.col("sample_id").is_in(list(listed)))
-    return {each.sample_id: each for each in gather(rows.select("shard", "row", "chars").collect(), place.work)}
+    rows = scan(place.work).filter(
+        (pl.col("reason") == "") & pl.col("sample_id").is_in(list(listed))
+    )
+    return {
+        each.sample_id: each
+        for each in gather(rows.select("shard", "row", "chars").collect(), place.work)
+    }
 
 
 def pieces(ids: Tokens, vocabulary: Vocabulary) -> list[str]:

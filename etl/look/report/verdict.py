@@ -1,4 +1,6 @@
-"""What stands on top of a report: whether the last run went well, what was read and when, and which versions did it."""
+"""What stands on top of a report: whether the last run went well, what was read and when, and which
+versions did it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from etl.terminal.words import counted
 
 
 def verdict(place: Place) -> dict[str, Any]:
-    """``says``, a sentence; ``good``, whether all is well; ``failures``, of gates; ``facts``, names and values.
+    """``says``, a sentence; ``good``, whether all is well; ``failures``, of gates; ``facts``, names
+    and values.
 
     A published dataset has no work folder, so it does not know of runs and gates: that is said.
     """
@@ -21,7 +24,9 @@ def verdict(place: Place) -> dict[str, Any]:
     failures = [str(line) for line in last.get("gate_failures", ())]
     good = status in ("", last_run.COMPLETE, last_run.NOTHING)
     if not status:
-        says = "A complete dataset. The work folder, which knows of runs and gates, is not beside it."
+        says = (
+            "A complete dataset. The work folder, which knows of runs and gates, is not beside it."
+        )
     elif good:
         says = "Complete: the last run ended well, and every gate that is set holds."
     else:
@@ -33,17 +38,27 @@ def _facts(manifest: Mapping[str, Any], last: Mapping[str, Any]) -> list[tuple[s
     inputs = manifest["inputs"]
     size = sum(each["size"] for each in inputs)
     generations = manifest["generations"]["every"]
-    read = f"{counted(len(inputs), 'file')}, {size / 1e6:,.1f} MB, in {counted(len(generations), 'generation')}"
+    read = (
+        f"{counted(len(inputs), 'file')}, {size / 1e6:,.1f} MB, in "
+        f"{counted(len(generations), 'generation')}"
+    )
     facts = [("Inputs", read)]
     if last.get("ended"):
-        facts.append(("Last run", f"{last['ended']}, {sum(last.get('seconds', {}).values()):,.0f} s"))
+        facts.append(
+            ("Last run", f"{last['ended']}, {sum(last.get('seconds', {}).values()):,.0f} s")
+        )
     settings = manifest["settings"]
-    libraries = {**settings["samples"].get("libraries", {}), **settings["packed"].get("libraries", {})}
+    libraries = {
+        **settings["samples"].get("libraries", {}),
+        **settings["packed"].get("libraries", {}),
+    }
     stages = {
         name.removeprefix("stage "): of["version"]
         for name, of in settings["samples"].items()
         if name.startswith("stage ") and isinstance(of, Mapping) and "version" in of
     }
     facts.append(("Stages", ", ".join(f"{name} {version}" for name, version in stages.items())))
-    facts.append(("Libraries", ", ".join(f"{name} {version}" for name, version in sorted(libraries.items()))))
+    facts.append(
+        ("Libraries", ", ".join(f"{name} {version}" for name, version in sorted(libraries.items())))
+    )
     return [(name, value) for name, value in facts if value]

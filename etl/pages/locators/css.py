@@ -1,8 +1,10 @@
-"""CSS selectors as Chromium parses them: text -> the conditions of each part and what stands between the parts.
+"""CSS selectors as Chromium parses them: text -> the conditions of each part and what stands
+between the parts.
 
-Selectors Level 4 as `querySelectorAll` takes it: lists in ``:is()``, ``:not()`` and ``:nth-child(... of ...)``,
-``:has()``, flags of attributes, escapes, comments, and brackets left open at the end. What Chromium calls an error
-is one. What depends on a person's doings or on layout (``:hover``, ``:valid``) is parsed and refused.
+Selectors Level 4 as `querySelectorAll` takes it: lists in ``:is()``, ``:not()`` and
+``:nth-child(... of ...)``, ``:has()``, flags of attributes, escapes, comments, and brackets left
+open at the end. What Chromium calls an error is one. What depends on a person's doings or on layout
+(``:hover``, ``:valid``) is parsed and refused.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ _NESTING_LIMIT: Final = 40
 
 
 class Test(NamedTuple):
-    """A condition on an attribute. namespace: ``*`` for any; operator: empty if it need only be there; flag: ``i``
-    or empty.
+    """A condition on an attribute. namespace: ``*`` for any; operator: empty if it need only be
+    there; flag: ``i`` or empty.
     """
 
     name: str
@@ -34,7 +36,9 @@ class Test(NamedTuple):
 
 
 class Pseudo(NamedTuple):
-    """A pseudo-class: its selectors if it takes any, and step and offset of its positions if it counts."""
+    """A pseudo-class: its selectors if it takes any, and step and offset of its positions if it
+    counts.
+    """
 
     name: str
     selectors: tuple[Chain, ...] = ()
@@ -43,7 +47,9 @@ class Pseudo(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What one element must be. tag: empty for any; id and classes are those of ``#`` and ``.``; never: nothing is."""
+    """What one element must be. tag: empty for any; id and classes are those of ``#`` and ``.``;
+    never: nothing is.
+    """
 
     tag: str = ""
     ids: tuple[str, ...] = ()
@@ -54,7 +60,9 @@ class Part(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A part and the combinator before it, empty for the first of a selector that is not relative."""
+    """A part and the combinator before it,
+    empty for the first of a selector that is not relative.
+    """
 
     combinator: str
     part: Part
@@ -70,38 +78,46 @@ class InvalidSelector(Exception):
 _ESCAPE: Final = r"\\(?:[0-9a-fA-F]{1,6}[ \n\t]?|[^\n0-9a-fA-F]|\Z)"
 _NAME: Final = re.compile(rf"(?:[\w\-\x80-\U0010ffff]|{_ESCAPE})+", re.ASCII)
 _IDENT: Final = re.compile(
-    rf"(?:--|-?(?:[A-Za-z_\x80-\U0010ffff]|{_ESCAPE}))(?:[\w\-\x80-\U0010ffff]|{_ESCAPE})*", re.ASCII
+    rf"(?:--|-?(?:[A-Za-z_\x80-\U0010ffff]|{_ESCAPE}))(?:[\w\-\x80-\U0010ffff]|{_ESCAPE})*",
+    re.ASCII,
 )
-_STRING: Final = re.compile(r"""(?s:"((?:[^"\\\n]|\\.)*+)(?:"|\\?\Z)|'((?:[^'\\\n]|\\.)*+)(?:'|\\?\Z))""")
+_STRING: Final = re.compile(
+    r"""(?s:"((?:[^"\\\n]|\\.)*+)(?:"|\\?\Z)|'((?:[^'\\\n]|\\.)*+)(?:'|\\?\Z))"""
+)
 _ONE_ESCAPE: Final = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \n\t]?|(\n)|([^\n])|\Z)")
 _SPACE: Final = re.compile(r"(?:[ \t\n]|/\*(?s:.*?)(?:\*/|\Z))*")
 _COMMENTS: Final = re.compile(r"(?:/\*(?s:.*?)(?:\*/|\Z))*")
 _BLANK: Final = re.compile(r"(?:/\*(?s:.*?)(?:\*/|\Z))*[ \t\n]")
 _OPERATOR: Final = re.compile(r"[~|^$*]?=")
-_STEPS: Final = re.compile(r"([+-]?\d*)n(?:[ \t\n]*([+-])[ \t\n]*(\d+)|(-\d+))?|([+-]?\d+)|(even|odd)", re.IGNORECASE)
+_STEPS: Final = re.compile(
+    r"([+-]?\d*)n(?:[ \t\n]*([+-])[ \t\n]*(\d+)|(-\d+))?|([+-]?\d+)|(even|odd)", re.IGNORECASE
+)
 
 _PLAIN: Final = frozenset(
-    "root scope empty first-child last-child only-child first-of-type last-of-type only-of-type link any-link checked "
-    "disabled enabled required optional".split()
+    "root scope empty first-child last-child only-child first-of-type last-of-type only-of-type "
+    "link any-link checked disabled enabled required optional".split()
 )
 _POSITIONS: Final = frozenset(("nth-child", "nth-last-child", "nth-of-type", "nth-last-of-type"))
 _LISTS: Final = {"is": "is", "where": "is", "not": "not", "has": "has"}
 _ALIASES: Final = {"-webkit-any-link": "any-link"}
 _REFUSED: Final = frozenset(
-    "active active-view-transition active-view-transition-type autofill -webkit-autofill buffering current default "
-    "defined dir focus focus-visible focus-within fullscreen -webkit-full-screen future has-slotted host host-context "
-    "hover in-range indeterminate invalid lang modal muted open out-of-range past paused picture-in-picture "
-    "placeholder-shown playing popover-open read-only read-write seeking stalled state target target-current "
-    "user-invalid user-valid valid visited volume-locked -webkit-any window-inactive xr-overlay".split()
+    "active active-view-transition active-view-transition-type autofill -webkit-autofill buffering "
+    "current default defined dir focus focus-visible focus-within fullscreen -webkit-full-screen "
+    "future has-slotted host host-context hover in-range indeterminate invalid lang modal muted "
+    "open out-of-range past paused picture-in-picture placeholder-shown playing popover-open "
+    "read-only read-write seeking stalled state target target-current user-invalid user-valid "
+    "valid visited volume-locked -webkit-any window-inactive xr-overlay".split()
 )
 _PSEUDO_ELEMENTS: Final = frozenset(("before", "after", "first-line", "first-letter"))
-_MORE_PSEUDO_ELEMENTS: Final = frozenset(("marker", "placeholder", "selection", "backdrop", "file-selector-button"))
+_MORE_PSEUDO_ELEMENTS: Final = frozenset(
+    ("marker", "placeholder", "selection", "backdrop", "file-selector-button")
+)
 
 
 @lru_cache(maxsize=4096)
 def parse(selector: str) -> tuple[Chain, ...]:
-    """The selectors of a list. Raises `PageError`: "invalid_css" for what is an error in Chromium, and
-    "unsupported_locator" for what a recorded page does not decide.
+    """The selectors of a list. Raises `PageError`: "invalid_css" for what is an error in Chromium,
+    and "unsupported_locator" for what a recorded page does not decide.
     """
     try:
         if len(selector) > LOCATOR_LIMIT:
@@ -111,7 +127,9 @@ def parse(selector: str) -> tuple[Chain, ...]:
         parser = _Parser(text)
         chains = parser.list()
         if parser.at < len(text):
-            raise InvalidSelector(f"{text[parser.at]!r} at character {parser.at + 1} was not expected")
+            raise InvalidSelector(
+                f"{text[parser.at]!r} at character {parser.at + 1} was not expected"
+            )
     except InvalidSelector as error:
         raise PageError("invalid_css", f"{selector[:200]!r}: {error}") from error
     except PageError as error:
@@ -189,7 +207,11 @@ class _Parser:
 
     def _skip(self, begin: int) -> None:
         """Go over a selector that is an error where errors are forgiven."""
-        if self.text[begin : self.at].strip() or self.text[self.at : self.at + 1] not in (",", ")", ""):
+        if self.text[begin : self.at].strip() or self.text[self.at : self.at + 1] not in (
+            ",",
+            ")",
+            "",
+        ):
             # a browser's version decides whether this is an error
             raise PageError("unsupported_locator", "an error within :is() or :where()")
 
@@ -203,7 +225,9 @@ class _Parser:
         while True:
             blank = self._space()
             combinator = self._combinator() or (" " if blank else "")
-            if not combinator or (combinator == " " and self.text[self.at : self.at + 1] in ("", ",", ")")):
+            if not combinator or (
+                combinator == " " and self.text[self.at : self.at + 1] in ("", ",", ")")
+            ):
                 return tuple(links)
             if links[-1].part.never:
                 raise InvalidSelector("a pseudo-element stands before a combinator")
@@ -322,13 +346,17 @@ class _Parser:
         if not self.text.startswith("(", self.at):
             self.at = _end(_COMMENTS, self.text, self.at)
             if name in _REFUSED:
-                raise PageError("unsupported_locator", f":{name} depends on more than the recorded page")
+                raise PageError(
+                    "unsupported_locator", f":{name} depends on more than the recorded page"
+                )
             if name not in _PLAIN:
                 raise InvalidSelector(f":{name} is no pseudo-class")
             return Pseudo(name)
         self.at += 1
         if name in _REFUSED:
-            raise PageError("unsupported_locator", f":{name}() depends on more than the recorded page")
+            raise PageError(
+                "unsupported_locator", f":{name}() depends on more than the recorded page"
+            )
         if name in _POSITIONS:
             return self._inside(lambda: self._positions(name))
         if not _LISTS.get(name):

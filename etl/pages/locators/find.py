@@ -21,23 +21,29 @@ def find_attribute(page: Page, name: str, value: str) -> list[int]:
 
 
 def find_markup(page: Page, markup: str) -> list[int]:
-    """Indices of the elements with this start tag: same name, same attributes whatever their order and quotes."""
+    """Indices of the elements with this start tag: same name, same attributes whatever their order
+    and quotes.
+    """
     wanted = next((token for token in read(markup.strip()).tokens if token.element), None)
     if wanted is None:
         raise PageError("invalid_markup", f"{markup[:200]!r} is not a start tag")
     attributes = wanted.attributes()
     elements = enumerate(compress(page.tokens, page.flags))
-    return [element for element, token in elements if token.tag == wanted.tag and token.attributes() == attributes]
+    return [
+        element
+        for element, token in elements
+        if token.tag == wanted.tag and token.attributes() == attributes
+    ]
 
 
 def find_css(page: Page, selector: str) -> list[int]:
     """Indices of the elements a CSS selector matches.
 
-    A page without a document type may have had one. It is taken for one in standards mode, as nearly all are, unless
-    nothing is found so.
+    A page without a document type may have had one. It is taken for one in standards mode, as
+    nearly all are, unless nothing is found so.
 
-    Raises `PageError`: "invalid_css" for what Chromium calls an error, "unsupported_locator" for what a recorded page
-    does not decide, and "costly_css" for what would take minutes on this page.
+    Raises `PageError`: "invalid_css" for what Chromium calls an error, "unsupported_locator" for
+    what a recorded page does not decide, and "costly_css" for what would take minutes on this page.
     """
     chains = css.parse(selector)
     found = Elements(page, quirks=page.mode == QUIRKS).select(chains)
@@ -49,7 +55,7 @@ def find_css(page: Page, selector: str) -> list[int]:
 def find_xpath(page: Page, path: str) -> list[int]:
     """Indices of the elements an XPath selects.
 
-    Raises `PageError`: "invalid_xpath" for anything else, "unsupported_locator" for what a recorded page does not
-    decide, and "costly_xpath" for what would take libxml2 minutes on this page.
+    Raises `PageError`: "invalid_xpath" for anything else, "unsupported_locator" for what a recorded
+    page does not decide, and "costly_xpath" for what would take libxml2 minutes on this page.
     """
     return xpath.find_xpath(tree_of(page), path)

@@ -9,8 +9,9 @@ from etl.pages import END, START, Page
 
 
 class Kin(NamedTuple):
-    """By element: the one around it and the one before it in the same parent, -1 for none. And how many pairs there are
-    of an element and any around it, and of an element and any before it in the same parent.
+    """By element: the one around it and the one before it in the same parent, -1 for none. And how
+    many pairs there are of an element and any around it, and of an element and any before it in the
+    same parent.
     """
 
     parents: list[int]
@@ -26,7 +27,9 @@ def kin(page: Page) -> Kin:
     parents: list[int] = []
     before: list[int] = []
     around = beside = 0
-    opened = [[-1, -1, 0]]  # of each open element: its index, that of its last child, how many children
+    opened = [
+        [-1, -1, 0]
+    ]  # of each open element: its index, that of its last child, how many children
     names = [""]
     open_names: Counter[str] = Counter()
     for token in page.tokens:

@@ -1,7 +1,9 @@
-"""The elements of a page that CSS selectors match, in time linear in the page for each part of a selector.
+"""The elements of a page that CSS selectors match, in time linear in the page for each part of a
+selector.
 
-What stands between combinators is looked up in the whole page, and the combinators are decided on what was found. So
-are lists in ``:is()``, ``:not()`` and ``:nth-child(... of ...)``, and ``:has()`` from its last part to its first.
+What stands between combinators is looked up in the whole page, and the combinators are decided on
+what was found. So are lists in ``:is()``, ``:not()`` and ``:nth-child(... of ...)``, and ``:has()``
+from its last part to its first.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ _SPACES: Final = " \t\r\n\f"
 
 
 class Elements:
-    """The elements of a page and what is asked of them, each worked out once and only if it is asked.
+    """The elements of a page and what is asked of them, each worked out once and only if it is
+    asked.
 
     quirks: ids and classes are compared without regard to case.
     """
@@ -61,7 +64,9 @@ class Elements:
     @cached_property
     def namespaces(self) -> Sequence[int]:
         """Their namespaces, as `standard` numbers them."""
-        tops = sorted(element for tag in ("svg", "math") for element, _ in self.page.having(tag, ""))
+        tops = sorted(
+            element for tag in ("svg", "math") for element, _ in self.page.having(tag, "")
+        )
         return standard.namespaces(self.tokens, self.kin.parents, tops)
 
     @cached_property
@@ -74,14 +79,18 @@ class Elements:
     @cached_property
     def shadow_roots(self) -> frozenset[int]:
         """Templates that are shadow roots: no elements, but what stands in them is found."""
-        return frozenset(element for element, token in self.page.having("template", "") if is_shadow_root(token))
+        return frozenset(
+            element for element, token in self.page.having("template", "") if is_shadow_root(token)
+        )
 
     @cached_property
     def shadowed(self) -> frozenset[int]:
         """Shadow roots and all that stands in them."""
         inside = set(self.shadow_roots)
         if inside:
-            inside.update(element for element, parent in enumerate(self.kin.parents) if parent in inside)
+            inside.update(
+                element for element, parent in enumerate(self.kin.parents) if parent in inside
+            )
         return frozenset(inside)
 
     @cached_property
@@ -96,12 +105,18 @@ class Elements:
     @cached_property
     def filled(self) -> frozenset[int]:
         """Those that hold an element or text."""
-        found = {parent for element, parent in enumerate(self.kin.parents) if element not in self.shadow_roots}
+        found = {
+            parent
+            for element, parent in enumerate(self.kin.parents)
+            if element not in self.shadow_roots
+        }
         return frozenset(found | {element for _, element, text in self.texts if text})
 
     @cached_property
     def texts(self) -> list[tuple[int, int, str]]:
-        """Texts in document order: the last element that begins before it, the one that it stands in, the text."""
+        """Texts in document order: the last element that begins before it, the one that it stands
+        in, the text.
+        """
         found: list[tuple[int, int, str]] = []
         opened = [-1]
         names = [""]
@@ -135,7 +150,9 @@ class Elements:
         """The page is gone through once more."""
         self._visits += self.page.elements
         if self._visits > CSS_LIMIT:
-            raise PageError("costly_css", f"{self.page.elements} elements would be gone through again and again")
+            raise PageError(
+                "costly_css", f"{self.page.elements} elements would be gone through again and again"
+            )
 
     # ---- selectors
 
@@ -170,7 +187,11 @@ class Elements:
             pairs = self._nth_of_type(pairs, nth)
         if part.ids or part.classes or part.tests:
             # one without attributes needs no closer look
-            found = [element for element, token in pairs if token.markup and self._meets(element, token, part)]
+            found = [
+                element
+                for element, token in pairs
+                if token.markup and self._meets(element, token, part)
+            ]
         else:
             found = [element for element, _ in pairs]
         for pseudo in pseudos:
@@ -180,13 +201,21 @@ class Elements:
         return found
 
     def _needle(self, part: Part) -> str:
-        """A text that stands in the tag of whatever meets the conditions; empty if none is known."""
+        """A text that stands in the tag of whatever meets the conditions;
+        empty if none is known.
+        """
         texts = [] if self.quirks else [*part.ids, *part.classes]
-        texts += [test.value for test in part.tests if test.operator not in ("", "|=") and not _may_fold(test)]
+        texts += [
+            test.value
+            for test in part.tests
+            if test.operator not in ("", "|=") and not _may_fold(test)
+        ]
         return next((text for text in texts if text and "\ufffd" not in text), "")
 
     def _nth_of_type(self, pairs: list[tuple[int, Token]], nth: int) -> list[tuple[int, Token]]:
-        """Of elements of one tag those that are number ``nth`` of their type in what they stand in."""
+        """Of elements of one tag those that are number ``nth``
+        of their type in what they stand in.
+        """
         counts: dict[tuple[int, int], int] = {}
         found: list[tuple[int, Token]] = []
         parents, namespaces = self.kin.parents, self.namespaces if self.foreign else None
@@ -222,14 +251,20 @@ class Elements:
             value = attributes.get(name)
             if value is None:
                 continue
-            if name in linked and self.namespaces[element]:  # it has a namespace, and its name is another one
+            if (
+                name in linked and self.namespaces[element]
+            ):  # it has a namespace, and its name is another one
                 if not test.namespace or linked[name] != test.name:
                     continue
             elif name != test.name:
                 continue
             if _compares(value, test, fold=test.flag == "i"):
                 return True
-            if _may_fold(test) and _compares(value, test, fold=True) and not self.namespaces[element]:
+            if (
+                _may_fold(test)
+                and _compares(value, test, fold=True)
+                and not self.namespaces[element]
+            ):
                 return True
         return False
 
@@ -312,7 +347,9 @@ _AS_POSITIONS: Final = {
 
 
 def _of_type(part: Part) -> tuple[int, tuple[Pseudo, ...]]:
-    """The number in ``tag:nth-of-type(number)``, which is quick, or 0; and the other pseudo-classes."""
+    """The number in ``tag:nth-of-type(number)``, which is quick, or 0; and the other
+    pseudo-classes.
+    """
     if part.tag:
         for at, pseudo in enumerate(part.pseudos):
             if pseudo.name == "nth-of-type" and not pseudo.step and pseudo.offset > 0:
@@ -359,7 +396,9 @@ def _compares(value: str, test: Test, *, fold: bool) -> bool:
 
 
 def led(found: Iterable[int], to: set[int], up: Sequence[int], *, far: bool) -> set[int]:
-    """Those of ``found`` from which ``up`` leads ``to`` one of these: in one step, or ``far`` in any number of them."""
+    """Those of ``found`` from which ``up`` leads ``to`` one of these: in one step, or ``far`` in
+    any number of them.
+    """
     if not far:
         return {element for element in found if up[element] in to}
     leads = {-1: False}

@@ -1,7 +1,9 @@
-"""Locators as recorders and their tools write them: Playwright, Selenium IDE, Chrome's recorder and its menus.
+"""Locators as recorders and their tools write them: Playwright, Selenium IDE, Chrome's recorder and
+its menus.
 
-What comes to CSS, XPath, an attribute, a number or a text of the page is resolved. What wants layout, accessible names
-or scripts (roles, link texts, ``:visible``) is refused as "unsupported_locator".
+What comes to CSS, XPath, an attribute, a number or a text of the page is resolved. What wants
+layout, accessible names or scripts (roles, link texts, ``:visible``) is refused as
+"unsupported_locator".
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ _SCRIPT: Final = re.compile(
 )
 _PATH: Final = re.compile(r"\s*(?:\(*\s*\.{0,2}/|\.\.\s*$)")
 _ATTRIBUTE_ENGINES: Final = {
-    "id": "id", "name": "name", "data-testid": "data-testid", "data-test-id": "data-test-id", "data-test": "data-test",
+    "id": "id", "name": "name", "data-testid": "data-testid", "data-test-id": "data-test-id",
+    "data-test": "data-test",
 }  # fmt: skip
 _ATTRIBUTE: Final = re.compile(r"""\[([\w-]+)="((?:[^"\\]|\\.)*)"([is])\]""")
 _NOT_CSS: Final = re.compile(
@@ -32,8 +35,9 @@ _NOT_CSS: Final = re.compile(
     r"last|button|input)\b|::-p-|>>>"
 )
 _TOOLS: Final = frozenset(
-    "css xpath text id name nth data-testid data-test-id data-test visible role link linkText partialLinkText class "
-    "className tag tagName has-text label title alt placeholder _react _vue identifier dom implicit control".split()
+    "css xpath text id name nth data-testid data-test-id data-test visible role link linkText "
+    "partialLinkText class className tag tagName has-text label title alt placeholder _react _vue "
+    "identifier dom implicit control".split()
 )
 
 
@@ -43,7 +47,8 @@ def find_path(page: Page, path: str) -> list[int]:
 
 
 def find_selector(page: Page, text: str) -> list[int]:
-    """`find_css` for what recorders write where a selector is meant: CSS, or one of the forms that are known here.
+    """`find_css` for what recorders write where a selector is meant: CSS, or one of the forms that
+    are known here.
 
     Raises `PageError`, "unsupported_locator" for what a recorded page does not decide.
     """
@@ -62,7 +67,9 @@ def find_selector(page: Page, text: str) -> list[int]:
 def _is_special(text: str) -> bool:
     engine = _ENGINE.fullmatch(text)
     named = engine is not None and (engine[1] in _TOOLS or engine[1].startswith("internal:"))
-    return named or bool(_PUPPETEER.fullmatch(text) or _PATH.match(text) or _NOT_CSS.search(_unquoted(text)))
+    return named or bool(
+        _PUPPETEER.fullmatch(text) or _PATH.match(text) or _NOT_CSS.search(_unquoted(text))
+    )
 
 
 def _unquoted(text: str) -> str:
@@ -102,7 +109,11 @@ def _within(page: Page, part: str, found: list[int] | None) -> list[int]:
     if name == "xpath" or _PATH.match(part):
         raise _unsupported(part, "an XPath within another selector")
     selector = value if name in ("", "css") else ""
-    if selector and not _is_special(selector) and any(len(chain) > 1 for chain in css.parse(selector)):
+    if (
+        selector
+        and not _is_special(selector)
+        and any(len(chain) > 1 for chain in css.parse(selector))
+    ):
         raise _unsupported(part, "a selector of several parts within another one")
     return _inside(page, _one(page, part), found)
 
@@ -154,11 +165,18 @@ def _by_attribute(page: Page, text: str, value: str) -> list[int]:
         raise _unsupported(text, "more than one attribute")
     name, wanted, flag = given[1], re.sub(r"\\(.)", r"\1", given[2], flags=re.DOTALL), given[3]
     elements = Elements(page)
-    found = [(element, elements.of(element, token).get(name.lower())) for element, token in page.having("", "")]
+    found = [
+        (element, elements.of(element, token).get(name.lower()))
+        for element, token in page.having("", "")
+    ]
     if flag == "s":
         return [element for element, value in found if value == wanted]
-    return [element for element, value in found if value is not None and wanted.lower() in value.lower()]
+    return [
+        element for element, value in found if value is not None and wanted.lower() in value.lower()
+    ]
 
 
 def _unsupported(text: str, why: str) -> PageError:
-    return PageError("unsupported_locator", f"{text[:200]!r}: a recorded page does not decide {why}")
+    return PageError(
+        "unsupported_locator", f"{text[:200]!r}: a recorded page does not decide {why}"
+    )

@@ -1,4 +1,6 @@
-"""What the HTML standard says that selectors and XPaths depend on: namespaces, and where case counts."""
+"""What the HTML standard says that selectors and XPaths depend on: namespaces, and where case
+counts.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,10 @@ SVG: Final = foreign.SVG
 MATHML: Final = foreign.MATHML
 
 CASELESS_VALUES: Final = frozenset(
-    "accept accept-charset align alink axis bgcolor charset checked clear codetype color compact declare defer dir "
-    "direction disabled enctype face frame hreflang http-equiv lang language link media method multiple nohref "
-    "noresize noshade nowrap readonly rel rev rules scope scrolling selected shape target text type valign valuetype "
-    "vlink".split()
+    "accept accept-charset align alink axis bgcolor charset checked clear codetype color compact "
+    "declare defer dir direction disabled enctype face frame hreflang http-equiv lang language "
+    "link media method multiple nohref noresize noshade nowrap readonly rel rev rules scope "
+    "scrolling selected shape target text type valign valuetype vlink".split()
 )
 """Attributes of HTML elements whose values CSS compares without regard to case."""
 
@@ -35,20 +37,23 @@ LINKED_NAMES: Final = {
 """Attributes of SVG and MathML elements that have a namespace, and their names in it."""
 
 _CAMEL_TAGS: Final = (
-    "altGlyph altGlyphDef altGlyphItem animateColor animateMotion animateTransform clipPath feBlend feColorMatrix "
-    "feComponentTransfer feComposite feConvolveMatrix feDiffuseLighting feDisplacementMap feDistantLight feDropShadow "
-    "feFlood feFuncA feFuncB feFuncG feFuncR feGaussianBlur feImage feMerge feMergeNode feMorphology feOffset "
-    "fePointLight feSpecularLighting feSpotLight feTile feTurbulence foreignObject glyphRef linearGradient "
+    "altGlyph altGlyphDef altGlyphItem animateColor animateMotion animateTransform clipPath "
+    "feBlend feColorMatrix feComponentTransfer feComposite feConvolveMatrix feDiffuseLighting "
+    "feDisplacementMap feDistantLight feDropShadow feFlood feFuncA feFuncB feFuncG feFuncR "
+    "feGaussianBlur feImage feMerge feMergeNode feMorphology feOffset fePointLight "
+    "feSpecularLighting feSpotLight feTile feTurbulence foreignObject glyphRef linearGradient "
     "radialGradient textPath"
 ).split()
 _CAMEL_NAMES: Final = (
-    "attributeName attributeType baseFrequency baseProfile calcMode clipPathUnits diffuseConstant edgeMode filterUnits "
-    "glyphRef gradientTransform gradientUnits kernelMatrix kernelUnitLength keyPoints keySplines keyTimes lengthAdjust "
-    "limitingConeAngle markerHeight markerUnits markerWidth maskContentUnits maskUnits numOctaves pathLength "
-    "patternContentUnits patternTransform patternUnits pointsAtX pointsAtY pointsAtZ preserveAlpha preserveAspectRatio "
-    "primitiveUnits refX refY repeatCount repeatDur requiredExtensions requiredFeatures specularConstant "
-    "specularExponent spreadMethod startOffset stdDeviation stitchTiles surfaceScale systemLanguage tableValues "
-    "targetX targetY textLength viewBox viewTarget xChannelSelector yChannelSelector zoomAndPan"
+    "attributeName attributeType baseFrequency baseProfile calcMode clipPathUnits diffuseConstant "
+    "edgeMode filterUnits glyphRef gradientTransform gradientUnits kernelMatrix kernelUnitLength "
+    "keyPoints keySplines keyTimes lengthAdjust limitingConeAngle markerHeight markerUnits "
+    "markerWidth maskContentUnits maskUnits numOctaves pathLength patternContentUnits "
+    "patternTransform patternUnits pointsAtX pointsAtY pointsAtZ preserveAlpha preserveAspectRatio "
+    "primitiveUnits refX refY repeatCount repeatDur requiredExtensions requiredFeatures "
+    "specularConstant specularExponent spreadMethod startOffset stdDeviation stitchTiles "
+    "surfaceScale systemLanguage tableValues targetX targetY textLength viewBox viewTarget "
+    "xChannelSelector yChannelSelector zoomAndPan"
 ).split()
 
 SVG_TAGS: Final = {name.lower(): name for name in _CAMEL_TAGS}
@@ -59,7 +64,8 @@ MATHML_NAMES: Final = {"definitionurl": "definitionURL"}
 def namespaces(elements: Sequence[Token], parents: Sequence[int], tops: Iterable[int]) -> bytearray:
     """The namespace of each element: that of what it stands in, as a parser decides it.
 
-    tops: the elements that are named svg or math, in document order; all else is HTML unless it stands in one.
+    tops: the elements that are named svg or math, in document order; all else is HTML unless it
+    stands in one.
     """
     found = bytearray(len(elements))
     done = 0

@@ -1,4 +1,6 @@
-"""What CSS says of links and form controls, by what the page says of them: ``:link``, ``:checked``, ``:disabled``."""
+"""What CSS says of links and form controls, by what the page says of them: ``:link``, ``:checked``,
+``:disabled``.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ class States:
         if name in ("enabled", "disabled"):
             return tag in _ABLE and self._disabled(element, tag) == (name == "disabled")
         if name == "optional":
-            return tag in ("button", "input", "select", "textarea") and not self._required(element, tag)
+            return tag in ("button", "input", "select", "textarea") and not self._required(
+                element, tag
+            )
         return tag in ("input", "select", "textarea") and self._required(element, tag)
 
     def _links(self, element: int, tag: str) -> bool:
@@ -58,7 +62,9 @@ class States:
 
     def _required(self, element: int, tag: str) -> bool:
         attributes = self.elements.of(element)
-        able = tag != "button" and (tag != "input" or attributes.get("type", "").lower() not in _NEVER_REQUIRED)
+        able = tag != "button" and (
+            tag != "input" or attributes.get("type", "").lower() not in _NEVER_REQUIRED
+        )
         return able and "required" in attributes
 
     # ---- disabled
@@ -73,7 +79,11 @@ class States:
             return False
         below, at = element, parents[element]
         while at >= 0:
-            if tokens[at].tag == "fieldset" and "disabled" in self.elements.of(at) and below != self._legend(at):
+            if (
+                tokens[at].tag == "fieldset"
+                and "disabled" in self.elements.of(at)
+                and below != self._legend(at)
+            ):
                 return True
             below, at = at, parents[at]
         return False
@@ -93,7 +103,10 @@ class States:
     def _legend(self, fieldset: int) -> int:
         """The first legend of a fieldset; what stands in it is not disabled with the fieldset."""
         tokens = self.elements.tokens
-        return next((child for child in self.elements.children[fieldset] if tokens[child].tag == "legend"), -1)
+        return next(
+            (child for child in self.elements.children[fieldset] if tokens[child].tag == "legend"),
+            -1,
+        )
 
     # ---- checked
 
@@ -123,7 +136,9 @@ class States:
         tokens = self.elements.tokens
         if "form" in attributes:
             id = attributes["form"]
-            with_id = (at for at in range(len(tokens)) if id and self.elements.of(at).get("id") == id)
+            with_id = (
+                at for at in range(len(tokens)) if id and self.elements.of(at).get("id") == id
+            )
             first = next(with_id, -1)
             return first if first >= 0 and tokens[first].tag == "form" else -1
         at = self.elements.kin.parents[element]

@@ -16,7 +16,9 @@ _TEXT_LIMIT: Final = 3e7  # characters looked at, each as often as elements are 
 
 
 class Text(NamedTuple):
-    """The text of an element with white space collapsed, and its own texts without those of elements inside it."""
+    """The text of an element with white space collapsed, and its own texts without those of
+    elements inside it.
+    """
 
     normal: str
     own: tuple[str, ...]
@@ -49,7 +51,9 @@ class Texts:
 
     @cached_property
     def _runs(self) -> dict[int, list[tuple[int, str]]]:
-        """Texts by the last element that begins before them, each with the element that it stands in."""
+        """Texts by the last element that begins before them, each with the element that it stands
+        in.
+        """
         runs: dict[int, list[tuple[int, str]]] = {}
         for before, owner, text in self.elements.texts:
             runs.setdefault(before, []).append((owner, text))
@@ -60,7 +64,10 @@ class Texts:
         if element in self._skipped:
             return None
         token = self.elements.tokens[element]
-        if token.tag == "input" and self.elements.of(element).get("type", "").lower() in ("submit", "button"):
+        if token.tag == "input" and self.elements.of(element).get("type", "").lower() in (
+            "submit",
+            "button",
+        ):
             value = self.elements.of(element).get("value", "")
             return Text(normal(value), (value,) if value else ())
         whole: list[str] = []
@@ -83,12 +90,15 @@ Matcher = Callable[[Text | None], bool]
 
 
 def matcher(wanted: str, *, internal: bool) -> Matcher:
-    """What a text of Playwright's selectors asks for: as part of a text without regard to case, or in quotes exactly.
+    """What a text of Playwright's selectors asks for: as part of a text without regard to case, or
+    in quotes exactly.
 
     Raises `PageError` for a regular expression.
     """
     if wanted.startswith("/") and wanted.rfind("/") > 0:
-        raise PageError("unsupported_locator", f"{wanted[:200]!r}: a regular expression of JavaScript")
+        raise PageError(
+            "unsupported_locator", f"{wanted[:200]!r}: a regular expression of JavaScript"
+        )
     exact = len(wanted) > 1 and wanted[0] == wanted[-1] and wanted[0] in "\"'"
     if internal and (quoted := re.fullmatch(r'("(?:[^"\\]|\\.)*")([is]?)', wanted, re.DOTALL)):
         exact, wanted = quoted[2] != "i", str(json.loads(quoted[1]))
@@ -101,12 +111,15 @@ def matcher(wanted: str, *, internal: bool) -> Matcher:
     if internal:
         return lambda text: text is not None and text.normal == wanted
     return lambda text: (
-        text is not None and (any(normal(own) == wanted for own in text.own) or not (wanted or text.own))
+        text is not None
+        and (any(normal(own) == wanted for own in text.own) or not (wanted or text.own))
     )
 
 
 def find_text(elements: Elements, wanted: str, *, internal: bool) -> list[int]:
-    """The innermost elements that have a text; all that have it as a text of their own if it is in quotes."""
+    """The innermost elements that have a text; all that have it as a text of their own if it is in
+    quotes.
+    """
     matches = matcher(wanted, internal=internal)
     sizes = sum(len(text) for _, _, text in elements.texts) / max(elements.page.elements, 1)
     if sizes * elements.kin.pairs_around > _TEXT_LIMIT or elements.kin.pairs_around > _TEXT_LIMIT:

@@ -1,4 +1,6 @@
-"""A page as the tree that XPaths are evaluated on: the document of a browser, made of the page's own tokens."""
+"""A page as the tree that XPaths are evaluated on: the document of a browser, made of the page's
+own tokens.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +29,13 @@ _UNNAMEABLE: Final = "stepmill-unnameable"
 
 
 class Tree:
-    """The elements, texts and comments of a page under a document, for libxml2; made when it is first asked for.
+    """The elements, texts and comments of a page under a document, for libxml2; made when it is
+    first asked for.
 
-    HTML elements have no namespace, because XPaths name them without one. Names that XML does not allow are replaced
-    (``odd_tags``, ``odd_attributes``: there are such), characters that it does not allow become U+FFFD. Comments are
-    empty. Where the page has not exactly one root element, its elements hang under one of ours (``held``).
+    HTML elements have no namespace, because XPaths name them without one. Names that XML does not
+    allow are replaced (``odd_tags``, ``odd_attributes``: there are such), characters that it does
+    not allow become U+FFFD. Comments are empty. Where the page has not exactly one root element,
+    its elements hang under one of ours (``held``).
     """
 
     def __init__(self, elements: Elements) -> None:
@@ -42,7 +46,9 @@ class Tree:
         self._index: dict[etree._Element, int] = {}
 
     def __del__(self) -> None:
-        """Let go of elements before those around them: lxml climbs from each to the next one that is held."""
+        """Let go of elements before those around them: lxml climbs from each to the next one that
+        is held.
+        """
         while self._index:
             self._index.popitem()
 
@@ -113,7 +119,9 @@ class Tree:
         self._put(text, opened[-1], lasts[-1])
         return root
 
-    def _add(self, parent: etree._Element | None, token: Token, element: int, namespace: int) -> etree._Element:
+    def _add(
+        self, parent: etree._Element | None, token: Token, element: int, namespace: int
+    ) -> etree._Element:
         """An element in its place, with its attributes."""
         tag, nsmap = token.tag, None
         if not _XML_NAME.fullmatch(tag):
@@ -142,7 +150,9 @@ class Tree:
         return node
 
     def _name(self, name: str, namespace: int) -> str | None:
-        """The name of an attribute in the tree: empty if it has none, None if XML does not allow it."""
+        """The name of an attribute in the tree: empty if it has none, None if XML does not allow
+        it.
+        """
         if namespace and name in standard.LINKED_NAMES:
             space, _, local = name.partition(":")
             if space == "xmlns":
@@ -159,7 +169,9 @@ class Tree:
             return _NOT_XML.sub("\ufffd", text)
         return text if text.isprintable() else _NOT_XML.sub("\ufffd", text)
 
-    def _put(self, text: list[str], parent: etree._Element | None, last: etree._Element | None) -> None:
+    def _put(
+        self, text: list[str], parent: etree._Element | None, last: etree._Element | None
+    ) -> None:
         """Hang collected text into the tree, after the last node in its parent."""
         if text and parent is not None:
             joined = self._clean("".join(text))
@@ -174,7 +186,9 @@ _LATEST: Final[list[Tree]] = []
 
 
 def tree_of(page: Page) -> Tree:
-    """The tree of a page. The latest one is kept: the locators of a step, and steps on one page, come in a row."""
+    """The tree of a page. The latest one is kept: the locators of a step, and steps on one page,
+    come in a row.
+    """
     if _LATEST and _LATEST[0].elements.page is page:
         return _LATEST[0]
     _LATEST[:] = [Tree(Elements(page))]

@@ -1,7 +1,8 @@
 """XPaths as `document.evaluate` of Chromium answers them for an HTML document.
 
-libxml2 evaluates them, on a tree that is the browser's document. What HTML changes is rewritten before: names of
-elements have no case, a path that begins nowhere begins at the document, ``id()`` looks at attributes.
+libxml2 evaluates them, on a tree that is the browser's document. What HTML changes is rewritten
+before: names of elements have no case, a path that begins nowhere begins at the document, ``id()``
+looks at attributes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from etl.pages.locators.tree import XHTML, Tree
 from schemas.errors import PageError
 
 XPATH_LIMIT: Final = 1e10
-"""Nodes that an XPath may have libxml2 look at, as `_cost` has it: high, because that is generous."""
+"""Nodes that an XPath may have libxml2 look at, as `_cost` has it: high,
+because that is generous.
+"""
 
 _FUNCTIONS: Final = "stepmill:functions"
 _PREFIX: Final = "stepmill"
@@ -37,7 +40,9 @@ _NODE_TYPES: Final = frozenset(("comment", "text", "processing-instruction", "no
 _MANY: Final = 1_000
 _TAKES: Final[dict[str, tuple[int, int]]] = {
     **dict.fromkeys("last position true false".split(), (0, 0)),
-    **dict.fromkeys("local-name namespace-uri name string string-length normalize-space number".split(), (0, 1)),
+    **dict.fromkeys(
+        "local-name namespace-uri name string string-length normalize-space number".split(), (0, 1)
+    ),
     **dict.fromkeys("count id boolean not lang sum floor ceiling round".split(), (1, 1)),
     **dict.fromkeys("starts-with contains substring-before substring-after".split(), (2, 2)),
     "substring": (2, 3), "translate": (3, 3), "concat": (2, _MANY),
@@ -52,7 +57,8 @@ _ASK_NAMES: Final = frozenset(("name", "local-name"))
 class _Path(NamedTuple):
     """An XPath for the tree: between its parts stands the way to the document.
 
-    functions: names of those that it calls; any_attribute: it looks at attributes whatever their names.
+    functions: names of those that it calls; any_attribute: it looks at attributes whatever their
+    names.
     """
 
     parts: tuple[str, ...]
@@ -61,9 +67,9 @@ class _Path(NamedTuple):
 
 
 def find_xpath(tree: Tree, path: str) -> list[int]:
-    """Indices of the elements an XPath selects. Raises `PageError` ("invalid_xpath") for anything else,
-    "costly_xpath" for one that would take libxml2 minutes on this page, and "unsupported_locator" for what a
-    recorded page does not decide.
+    """Indices of the elements an XPath selects. Raises `PageError` ("invalid_xpath") for anything
+    else, "costly_xpath" for one that would take libxml2 minutes on this page, and
+    "unsupported_locator" for what a recorded page does not decide.
     """
     path = path.strip()
     if len(path) > LOCATOR_LIMIT or _cost(tree.elements, path) > XPATH_LIMIT:
@@ -78,7 +84,11 @@ def find_xpath(tree: Tree, path: str) -> list[int]:
         return [known[id] for id in {id: 0 for text in texts for id in text.split()} if id in known]
 
     def namespace(_: Any, nodes: Any) -> str:
-        return "" if not nodes or tree.index(nodes[0]) is None else etree.QName(nodes[0]).namespace or XHTML
+        return (
+            ""
+            if not nodes or tree.index(nodes[0]) is None
+            else etree.QName(nodes[0]).namespace or XHTML
+        )
 
     evaluate = etree.XPathDocumentEvaluator(
         root.getroottree(), namespaces={_PREFIX: _FUNCTIONS}, smart_strings=False,
@@ -92,7 +102,9 @@ def find_xpath(tree: Tree, path: str) -> list[int]:
     except (etree.XPathError, ValueError, TypeError) as error:
         raise PageError("invalid_xpath", f"{path[:200]!r}: {error}") from error
     if not isinstance(found, list):
-        raise PageError("invalid_xpath", f"{path[:200]!r} selects no elements but a {type(found).__name__}")
+        raise PageError(
+            "invalid_xpath", f"{path[:200]!r} selects no elements but a {type(found).__name__}"
+        )
     indices = [tree.index(item) for item in found if item is not root or not tree.held]
     if None in indices:
         raise PageError("invalid_xpath", f"{path[:200]!r} selects no elements but other nodes")
@@ -111,7 +123,9 @@ def _check(path: str, rewritten: _Path, tree: Tree) -> None:
     why = ""
     if tree.astral and rewritten.functions & _COUNT_CHARACTERS:
         why = "the page has characters that count as two in a browser"
-    elif rewritten.functions & _ASK_NAMES and (tree.odd_tags or (tree.odd_attributes and rewritten.any_attribute)):
+    elif rewritten.functions & _ASK_NAMES and (
+        tree.odd_tags or (tree.odd_attributes and rewritten.any_attribute)
+    ):
         why = "the page has names that XML does not allow"
     if why:
         raise PageError("unsupported_locator", f"{path[:200]!r}: {why}")
@@ -121,8 +135,8 @@ def _check(path: str, rewritten: _Path, tree: Tree) -> None:
 
 
 class _Token(NamedTuple):
-    """kind: ``literal``, ``number``, ``operator``, ``slash`` (one or two), ``axis``, ``function``, ``type`` (of nodes),
-    ``name``, ``wild`` (a ``*`` that is a name) or ``sign`` for the rest.
+    """kind: ``literal``, ``number``, ``operator``, ``slash`` (one or two), ``axis``, ``function``,
+    ``type`` (of nodes), ``name``, ``wild`` (a ``*`` that is a name) or ``sign`` for the rest.
     """
 
     kind: str
@@ -135,7 +149,9 @@ _STEPS: Final = frozenset(("axis", "type", "name", "wild"))
 
 @lru_cache(maxsize=4096)
 def _rewritten(path: str) -> _Path:
-    """An XPath for the tree. Raises `PageError` for what is no XPath, or one that the tree does not answer."""
+    """An XPath for the tree. Raises `PageError` for what is no XPath, or one that the tree does not
+    answer.
+    """
     parts = [""]  # each but the first begins where the document is put in
     functions: set[str] = set()
     any_attribute = False
@@ -156,7 +172,9 @@ def _rewritten(path: str) -> _Path:
         else:
             if begins and not level and (kind in _STEPS or text in (".", "..", "@")):
                 parts.append("")  # a path that begins nowhere begins at the document
-                if lower(text) in ("body", "head") and kind == "name":  # nothing has it there: the recorder meant this
+                if (
+                    lower(text) in ("body", "head") and kind == "name"
+                ):  # nothing has it there: the recorder meant this
                     parts[-1] = "descendant::*[count(ancestor::*) < 2]/self::"
             parts[-1] += _as_written(path, token, axis, functions)
         if kind in ("wild", "name", "type"):
@@ -168,8 +186,12 @@ def _rewritten(path: str) -> _Path:
 
 
 def _check_calls(path: str, tokens: list[_Token]) -> None:
-    """Refuse calls of functions that XPath has not; libxml2 would do so only where it comes to call them."""
-    opened: list[tuple[str, int]] = []  # of each round bracket: the function before it, and its commas
+    """Refuse calls of functions that XPath has not; libxml2 would do so only where it comes to call
+    them.
+    """
+    opened: list[
+        tuple[str, int]
+    ] = []  # of each round bracket: the function before it, and its commas
     before = _Token("operator", "")
     for token in tokens:
         if token.text == "(" and token.kind == "sign":
@@ -181,7 +203,10 @@ def _check_calls(path: str, tokens: list[_Token]) -> None:
             given = 0 if before.text == "(" else commas + 1
             least, most = _TAKES.get(name, (0, -1)) if name else (0, _MANY)
             if not least <= given <= most:
-                raise PageError("invalid_xpath", f"{path[:200]!r}: {name}() is no function of XPath 1.0 for {given}")
+                raise PageError(
+                    "invalid_xpath",
+                    f"{path[:200]!r}: {name}() is no function of XPath 1.0 for {given}",
+                )
         before = token
 
 
@@ -203,7 +228,9 @@ def _as_written(path: str, token: _Token, axis: str, functions: set[str]) -> str
         refused = f"{text}() is not known of a recorded page"
     elif kind in ("name", "wild"):
         if ":" in text:
-            raise PageError("invalid_xpath", f"{path[:200]!r}: the prefix in {text!r} means nothing in HTML")
+            raise PageError(
+                "invalid_xpath", f"{path[:200]!r}: the prefix in {text!r} means nothing in HTML"
+            )
         return _attribute(text) if axis == "attribute" else lower(text)
     if refused:
         raise PageError("unsupported_locator", f"{path[:200]!r}: {refused}")
@@ -221,7 +248,9 @@ def _attribute(name: str) -> str:
 
 
 def _tokens(path: str) -> Iterator[_Token]:
-    """The tokens of an XPath, but spaces. A word or ``*`` is a name or an operator by what is before it."""
+    """The tokens of an XPath, but spaces. A word or ``*`` is a name or an operator by what is
+    before it.
+    """
     at = 0
     slash = False
     operand = False  # whether what came last can stand before an operator
@@ -237,7 +266,9 @@ def _tokens(path: str) -> Iterator[_Token]:
         elif kind == "name":
             follows = _FOLLOWS.match(path, at)
             if follows is not None:
-                kind = "axis" if follows[1] == "::" else "type" if text in _NODE_TYPES else "function"
+                kind = (
+                    "axis" if follows[1] == "::" else "type" if text in _NODE_TYPES else "function"
+                )
         elif kind == "sign" and text in _OPERATORS:
             kind = "operator"
         elif text in ("/", "//"):
@@ -248,7 +279,9 @@ def _tokens(path: str) -> Iterator[_Token]:
         yield _Token(kind, text)
         operand = kind in ("name", "wild", "literal", "number") or text in (")", "]", ".", "..")
     if at < len(path):
-        raise PageError("invalid_xpath", f"{path[:200]!r}: {path[at]!r} at character {at + 1} was not expected")
+        raise PageError(
+            "invalid_xpath", f"{path[:200]!r}: {path[at]!r} at character {at + 1} was not expected"
+        )
 
 
 # ---- cost
@@ -262,19 +295,22 @@ _MARK: Final = re.compile(
 def _cost(elements: Elements, path: str) -> float:
     """About how many nodes libxml2 looks at for an XPath.
 
-    What stands in brackets is worked out for each element before them, so their costs are multiplied. Generous by far:
-    nothing that recorders write comes near the limit on a page that people see.
+    What stands in brackets is worked out for each element before them, so their costs are
+    multiplied. Generous by far: nothing that recorders write comes near the limit on a page that
+    people see.
     """
     kin = elements.kin
     count = max(elements.page.elements, 1)
     costs = {
-        "everywhere": float(count), "beside": kin.pairs_beside / count, "around": kin.pairs_around / count
+        "everywhere": float(count), "beside": kin.pairs_beside / count,
+        "around": kin.pairs_around / count
     }  # fmt: skip
     levels: dict[int, list[float]] = {0: []}
     level = 0
     for mark in _MARK.finditer(path):
         if mark.lastgroup in costs:
-            # from within brackets a path from the root is followed, and its set made, again and again
+            # from within brackets a path from the root is followed, and its set made, again and
+            # again
             slower = 10 if level and mark.lastgroup == "everywhere" else 1
             levels.setdefault(level, []).append(slower * costs[mark.lastgroup])
         elif mark.lastgroup:
@@ -286,4 +322,6 @@ def _cost(elements: Elements, path: str) -> float:
     elif top:  # the sets that several elements find are merged without an index
         cost = max(cost, kin.pairs_around * count**0.5)
     # lxml looks around each element that it hands out
-    return max(kin.pairs_around, cost * math.prod(max(inner, default=1.0) for inner in levels.values()))
+    return max(
+        kin.pairs_around, cost * math.prod(max(inner, default=1.0) for inner in levels.values())
+    )

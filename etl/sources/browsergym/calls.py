@@ -1,4 +1,6 @@
-"""BrowserGym's actions: free text with one fenced call, ```` ```click('a405')``` ````, or a bare call."""
+"""BrowserGym's actions: free text with one fenced call, ```` ```click('a405')``` ````, or a bare
+call.
+"""
 
 from __future__ import annotations
 
@@ -50,19 +52,26 @@ CALLS: Final = {
 """BrowserGym's calls: our kind, and their parameters.
 
 ``bid`` or ``from_bid`` is the target, ``to_bid`` where a drag ends; a call without one concerns the
-page. ``button=`` and ``modifiers=`` are the action's own. Other parameters with ``=`` are options of
-how BrowserGym does it: they are checked, and are no part of the action. The rest makes the value:
-numbers joined by a space, several options or files as `schemas.actions.several` joins them. ``?``
-and ``=`` may be left out."""
+page. ``button=`` and ``modifiers=`` are the action's own. Other parameters with ``=`` are options
+of how BrowserGym does it: they are checked, and are no part of the action. The rest makes the
+value: numbers joined by a space, several options or files as `schemas.actions.several` joins them.
+``?`` and ``=`` may be left out.
+"""
 
-CODE: Final = "code"  # kind of an action that is Python, but not one call of CALLS with literal arguments
-UNPARSED: Final = "unparsed"  # kind of an action in which no call can be read; the value of both is their text
+CODE: Final = (
+    "code"  # kind of an action that is Python, but not one call of CALLS with literal arguments
+)
+UNPARSED: Final = (
+    "unparsed"  # kind of an action in which no call can be read; the value of both is their text
+)
 MAX_CALL_CHARS: Final = 1_000_000
 _FENCE: Final = re.compile(r"```(?:[A-Za-z]*\n)?(.*?)```", re.DOTALL)
 
 
 class Parsed(NamedTuple):
-    """An action, its target's locators, and those of where a drag ends; none for the page itself."""
+    """An action, its target's locators, and those of where a drag ends;
+    none for the page itself.
+    """
 
     action: Action
     target: tuple[Locator, ...] = ()
@@ -88,7 +97,9 @@ def parse_action(text: str) -> Parsed:
             return Parsed(Action(UNPARSED, code))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Parsed(Action(UNPARSED, code))
-    call = tree.body[0].value if len(tree.body) == 1 and isinstance(tree.body[0], ast.Expr) else None
+    call = (
+        tree.body[0].value if len(tree.body) == 1 and isinstance(tree.body[0], ast.Expr) else None
+    )
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
         return Parsed(Action(CODE, code))
     name = call.func.id
@@ -121,7 +132,9 @@ def _parsed(kind: str, parameters: str, call: ast.Call) -> Parsed:
     button, held = given.get("button", "left"), given.get("modifiers", [])
     if kind == "type" and target and not value:
         kind = "clear"  # so does Playwright's fill with an empty text
-    made = action(kind, value, on_element=bool(target), button=_written(button), modifiers=_held(held))
+    made = action(
+        kind, value, on_element=bool(target), button=_written(button), modifiers=_held(held)
+    )
     parsed = Parsed(made, target, elements.get("to_bid", ()))
     for text in (value, *(one.value for one in (*parsed.target, *parsed.destination))):
         text.encode()  # an escape in the call may have made a lone surrogate: a ValueError

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from etl.inputs.description import Field, Format
 
-_PAGE: Final = '<html><body><input bid="a1" placeholder="Search"><button bid="a2">Go</button></body></html>'
+_PAGE: Final = (
+    '<html><body><input bid="a1" placeholder="Search"><button bid="a2">Go</button></body></html>'
+)
 
 
 def _record(step: int, action: str | None, reward: float = 0) -> dict[str, Any]:
@@ -58,7 +60,8 @@ DESCRIBED: Final = Format(
     example_name="episode.jsonl",
     notes=(
         "The name of the file or folder names the workflow.",
-        "Keys that BrowserGym and AgentLab do not write are kept as meta and counted, never trained on.",
+        ("Keys that BrowserGym and AgentLab do not write are kept as meta and counted, never "
+        "trained on."),
         "A number that is missing ends the episode there: what follows has no true history.",
     ),
     form="objects",

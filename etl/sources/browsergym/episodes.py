@@ -1,25 +1,33 @@
-"""BrowserGym and AgentLab episodes: a folder of ``step_N.pkl.gz`` as recorded, or a JSONL with one step a line.
+"""BrowserGym and AgentLab episodes: a folder of ``step_N.pkl.gz`` as recorded, or a JSONL with one
+step a line.
 
-One episode is one workflow, named like its folder or file; both forms of one episode give the same content.
-Record N holds the observation before action N, so what is known of an action stands in the record after it:
+One episode is one workflow, named like its folder or file; both forms of one episode give the same
+content. Record N holds the observation before action N, so what is known of an action stands in the
+record after it:
 
-- ``error`` is the next record's ``obs.last_action_error``; empty when that record is missing or has no observation.
-- ``reward`` is the sum of all records' rewards (BrowserGym's own ``cum_reward``; only the last is ever not 0);
-  None when the records do not reach the end of the episode, where it is given, or when one of them is no number.
+- ``error`` is the next record's ``obs.last_action_error``; empty when that record is missing or has
+  no observation.
+- ``reward`` is the sum of all records' rewards (BrowserGym's own ``cum_reward``; only the last is
+  ever not 0); None when the records do not reach the end of the episode, where it is given, or when
+  one of them is no number.
 - A record without an action is no step (the end of the episode): dropped as ``end_state``.
-- A record with ``obs`` null but an action is a step with empty html and url: nothing to learn, but true history.
-- The objective is the last user message in the first record that has one: at the end of an episode the task itself
-  speaks as the user ("Nice work, thank you!"). Without one it is the text of ``goal_object``, else ``goal``.
+- A record with ``obs`` null but an action is a step with empty html and url: nothing to learn, but
+  true history.
+- The objective is the last user message in the first record that has one: at the end of an episode
+  the task itself speaks as the user ("Nice work, thank you!"). Without one it is the text of
+  ``goal_object``, else ``goal``.
 
-A hole makes all later history untrue. A record that cannot be read is quarantined, a readable one whose number is
-not its predecessor's plus 1 (from 0) is dropped as ``step_out_of_order``; either ends the episode with the steps so
-far, and what follows is dropped as ``after_broken_record``. An episode without any step is quarantined
-(``workflow_without_steps``) with the bytes of its readable records.
+A hole makes all later history untrue. A record that cannot be read is quarantined, a readable one
+whose number is not its predecessor's plus 1 (from 0) is dropped as ``step_out_of_order``; either
+ends the episode with the steps so far, and what follows is dropped as ``after_broken_record``. An
+episode without any step is quarantined (``workflow_without_steps``) with the bytes of its readable
+records.
 
-Keys that BrowserGym and AgentLab do not write are kept in ``meta`` of the step, those of a record without an action in
-the workflow's. Left out is what they do write and nothing here reads: the page once more (``axtree_*``, ``dom_*``,
-``screenshot*``, ``extra_element_properties``), the agent's own records (``agent_info``, ``stats``, ``profiling``,
-``task_info``), and what follows from what is read (`RECORD`, `OBSERVATION`).
+Keys that BrowserGym and AgentLab do not write are kept in ``meta`` of the step, those of a record
+without an action in the workflow's. Left out is what they do write and nothing here reads: the page
+once more (``axtree_*``, ``dom_*``, ``screenshot*``, ``extra_element_properties``), the agent's own
+records (``agent_info``, ``stats``, ``profiling``, ``task_info``), and what follows from what is
+read (`RECORD`, `OBSERVATION`).
 
 The action is free text with a call; `etl.sources.browsergym.calls` reads it.
 """
@@ -51,18 +59,25 @@ Output = TypeVar("Output")
 _STEP_FILE: Final = re.compile(r"step_([0-9]{1,9})\.pkl\.gz")
 _GOAL_FILE: Final = "goal_object.pkl.gz"
 RECORD: Final = frozenset(
-    "step obs action reward raw_reward terminated truncated agent_info stats profiling task_info".split()
+    "step obs action reward raw_reward terminated truncated agent_info stats profiling "
+    "task_info".split()
 )
 """The keys of a record."""
 OBSERVATION: Final = frozenset(
-    "chat_messages goal goal_object open_pages_urls open_pages_titles active_page_index url last_action "
-    "last_action_error focused_element_bid elapsed_time pruned_html axtree_txt axtree_object dom_txt dom_object "
-    "extra_element_properties screenshot screenshot_som".split()
+    "chat_messages goal goal_object open_pages_urls open_pages_titles active_page_index url "
+    "last_action last_action_error focused_element_bid elapsed_time pruned_html axtree_txt "
+    "axtree_object dom_txt dom_object extra_element_properties screenshot screenshot_som".split()
 )
 """Those of what was seen."""
 _KEYS: Final = frozenset({"step", "obs", "action"})
 _OBS_KEYS: Final = frozenset(
-    {"obs.chat_messages", "obs.open_pages_urls", "obs.last_action_error", "obs.axtree_txt", "obs.pruned_html"}
+    {
+        "obs.chat_messages",
+        "obs.open_pages_urls",
+        "obs.last_action_error",
+        "obs.axtree_txt",
+        "obs.pruned_html",
+    }
 )
 
 
@@ -75,39 +90,57 @@ class BrowserGym:
     described: ClassVar[Format | None] = DESCRIBED
 
     def recognise(self, head: InputHead) -> bool:
-        """A folder with ``step_N.pkl.gz``, or a first line that is an object with the keys step, obs and action.
+        """A folder with ``step_N.pkl.gz``, or a first line that is an object with the keys step,
+        obs and action.
 
-        If ``head`` ends inside that line: an object whose ``obs`` has begun with a key of BrowserGym's observations.
+        If ``head`` ends inside that line: an object whose ``obs`` has begun with a key of
+        BrowserGym's observations.
         """
         if any(_STEP_FILE.fullmatch(entry) for entry in head.entries):
             return True
         keys = head.keys
-        return keys.form == "objects" and (keys.top >= _KEYS or (keys.cut and not keys.nested.isdisjoint(_OBS_KEYS)))
+        return keys.form == "objects" and (
+            keys.top >= _KEYS or (keys.cut and not keys.nested.isdisjoint(_OBS_KEYS))
+        )
 
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
-        """The shard's one episode. Held: the workflow, and the bytes of the records before its first step."""
+        """The shard's one episode. Held: the workflow, and the bytes of the records before its
+        first step.
+        """
         workflow_id = re.sub(r"(\.(jsonl|gz|zst))+$", "", shard.name.rsplit("/", 1)[-1])
         episode = _Episode(tally, f"{self.name}:{workflow_id}")
         found = nodes.node(shard.path)
         inside = [node for node in found.children() if node.kind == "file"]
-        steps = _folder(inside, shard.name) if found.kind == "folder" else _file(shard.path, shard.name)
+        steps = (
+            _folder(inside, shard.name) if found.kind == "folder" else _file(shard.path, shard.name)
+        )
         for id, raw, record in steps:
             episode.add(id, raw, record)
         objective = _other_files(inside, shard.name, episode) or episode.objective
         if episode.steps:
-            known = episode.ended and not episode.broken and all(map(math.isfinite, episode.rewards))
+            known = (
+                episode.ended and not episode.broken and all(map(math.isfinite, episode.rewards))
+            )
             reward = math.fsum(episode.rewards) if known else None
             yield Workflow(
-                workflow_id, objective, tuple(episode.steps), reward=reward, source=self.name, origin=shard.name,
+                workflow_id, objective, tuple(episode.steps), reward=reward, source=self.name,
+                origin=shard.name,
                 meta=episode.meta(),
             )  # fmt: skip
         else:
-            tally.quarantine(shard.name, "workflow_without_steps", "no record has an action", b"\n".join(episode.held))
+            tally.quarantine(
+                shard.name,
+                "workflow_without_steps",
+                "no record has an action",
+                b"\n".join(episode.held),
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """What we take from one line or pickle; ``action`` is None where there was none. odd: of what is in ``meta``."""
+    """What we take from one line or pickle; ``action`` is None where there was none. odd: of what
+    is in ``meta``.
+    """
 
     number: int
     action: str | None
@@ -149,7 +182,9 @@ class _Episode:
             self.drop(id, "after_broken_record")
         elif record.number != self._count:
             self.broken = True
-            self.drop(id, "step_out_of_order", f"step {record.number} where {self._count} was expected")
+            self.drop(
+                id, "step_out_of_order", f"step {record.number} where {self._count} was expected"
+            )
         else:
             self._accept(id, record)
 
@@ -203,15 +238,27 @@ def _file(path: str, name: str) -> Iterator[tuple[str, bytes, _Record | RecordEr
         yield f"{name}#line={number + 1}", error.raw, error
 
 
-def _folder(inside: list[nodes.Node], name: str) -> Iterator[tuple[str, bytes, _Record | RecordError]]:
+def _folder(
+    inside: list[nodes.Node], name: str
+) -> Iterator[tuple[str, bytes, _Record | RecordError]]:
     """(id, bytes, record or why there is none) of each step file, by number."""
-    numbered = [(int(match[1]), file.name, file) for file in inside if (match := _STEP_FILE.fullmatch(file.name))]
+    numbered = [
+        (int(match[1]), file.name, file)
+        for file in inside
+        if (match := _STEP_FILE.fullmatch(file.name))
+    ]
     for _, file_name, file in sorted(numbered, key=lambda step: step[:2]):
-        yield f"{name}/{file_name}", nodes.read_bytes(file.place), _attempt(_from_pickle, file.place)
+        yield (
+            f"{name}/{file_name}",
+            nodes.read_bytes(file.place),
+            _attempt(_from_pickle, file.place),
+        )
 
 
 def _other_files(inside: list[nodes.Node], name: str, episode: _Episode) -> str:
-    """The objective, if only ``goal_object.pkl.gz`` holds it; every other file is dropped as ``not_a_step``."""
+    """The objective, if only ``goal_object.pkl.gz`` holds it; every other file is dropped as
+    ``not_a_step``.
+    """
     objective = ""
     for file in inside:
         if _STEP_FILE.fullmatch(file.name):
@@ -297,11 +344,15 @@ def _known(fields: dict[str, Any]) -> _Record:
     found = [whole_text(text) for text in (action or "", _url(obs), html, _objective(obs), error)]
     act, url, html, objective, error = (text for text, _ in found)
     halves = sum(count for _, count in found)
-    return _Record(number, None if action is None else act, url, html, objective, error, reward, halves)
+    return _Record(
+        number, None if action is None else act, url, html, objective, error, reward, halves
+    )
 
 
 def _reward(value: Any) -> float:
-    """A reward that is missing counts as 0, as BrowserGym starts it; one that is no finite number as NaN: unknown."""
+    """A reward that is missing counts as 0, as BrowserGym starts it; one that is no finite number
+    as NaN: unknown.
+    """
     if value is None:
         return 0.0
     try:
@@ -322,7 +373,11 @@ def _url(obs: dict[str, Any]) -> str:
     urls, index = obs.get("open_pages_urls"), plain(obs.get("active_page_index"))
     if isinstance(index, list) and len(index) == 1:  # the pickles hold an array of one number
         index = index[0]
-    if not isinstance(urls, list | tuple) or not isinstance(index, int) or not 0 <= index < len(urls):
+    if (
+        not isinstance(urls, list | tuple)
+        or not isinstance(index, int)
+        or not 0 <= index < len(urls)
+    ):
         return ""
     return _text(urls[index], "obs.open_pages_urls")
 
@@ -330,7 +385,11 @@ def _url(obs: dict[str, Any]) -> str:
 def _objective(obs: dict[str, Any]) -> str:
     messages = obs.get("chat_messages")
     for message in reversed(messages) if isinstance(messages, list | tuple) else ():
-        if isinstance(message, dict) and message.get("role") == "user" and isinstance(message.get("message"), str):
+        if (
+            isinstance(message, dict)
+            and message.get("role") == "user"
+            and isinstance(message.get("message"), str)
+        ):
             return _text(message["message"], "obs.chat_messages")
     return _goal_text(obs.get("goal_object")) or _text(obs.get("goal") or "", "obs.goal")
 
@@ -338,5 +397,9 @@ def _objective(obs: dict[str, Any]) -> str:
 def _goal_text(goal: Any) -> str:
     """The texts of a goal object, a list of ``{"type": "text", "text": ...}``, one a line."""
     parts = goal if isinstance(goal, list | tuple) else ()
-    texts = [part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)]
+    texts = [
+        part["text"]
+        for part in parts
+        if isinstance(part, dict) and isinstance(part.get("text"), str)
+    ]
     return _text("\n".join(texts), "goal_object")

@@ -1,23 +1,28 @@
-"""MiniWoB++ human demonstrations: one JSON file a demo, ``{taskName?, utterance, states, reward, rawReward, fields?}``.
+"""MiniWoB++ human demonstrations: one JSON file a demo, ``{taskName?, utterance, states, reward,
+rawReward, fields?}``.
 
-- One demo is one workflow; its steps are merged from raw browser events (`miniwob_merge`) on pages rendered from
-  the recorded trees (`miniwob_dom`). A step's id is the index of the state that it observes.
-- ``objective`` is the utterance, ``website`` the task, ``url`` empty: there was one page, served from a file.
-- The task is ``taskName``; where absent (1 of 3) the part of the file's name before the worker's id, else the name of
-  the folder. ``workflow_id`` is ``<task>/<file name without extensions>``, whatever root the file was given under.
-  Published copies of one demo in two folders (10 of 918, equal to the byte) get one id: one workflow read twice.
-- ``reward`` is ``rawReward`` (the outcome, -1 to 1); the recorded ``reward`` is that times the share of the time
-  limit that was left, and is taken only without ``rawReward``.
+- One demo is one workflow; its steps are merged from raw browser events (`miniwob_merge`) on pages
+  rendered from the recorded trees (`miniwob_dom`). A step's id is the index of the state that it
+  observes.
+- ``objective`` is the utterance, ``website`` the task, ``url`` empty: there was one page, served
+  from a file.
+- The task is ``taskName``; where absent (1 of 3) the part of the file's name before the worker's
+  id, else the name of the folder. ``workflow_id`` is ``<task>/<file name without extensions>``,
+  whatever root the file was given under. Published copies of one demo in two folders (10 of 918,
+  equal to the byte) get one id: one workflow read twice.
+- ``reward`` is ``rawReward`` (the outcome, -1 to 1); the recorded ``reward`` is that times the
+  share of the time limit that was left, and is taken only without ``rawReward``.
 
-Other keys than `DEMO`, `STATE` and `ACTION` have are kept in ``meta`` of the step, those of states that are in no step
-in the workflow's. Left out are ``fields``, of which the utterance is made, the pointer's place in the element, and
-whatever else nodes of the page have.
+Other keys than `DEMO`, `STATE` and `ACTION` have are kept in ``meta`` of the step, those of states
+that are in no step in the workflow's. Left out are ``fields``, of which the utterance is made, the
+pointer's place in the element, and whatever else nodes of the page have.
 
-A record is one element of ``states``. It is consumed by a step or dropped: ``no_action`` (the DOM at the start),
-``unknown_event``, or as `miniwob_merge` says. A demo is read as a whole or quarantined as a whole, with its
-decompressed bytes: ``broken_json``, ``invalid_utf8``, ``truncated_zstd`` and the like, ``missing_field``,
-``wrong_type``, ``workflow_without_steps``; ``history_incomplete`` if the first state, the page before any action, is
-not there, and ``step_out_of_order`` if a state is earlier than the one before it.
+A record is one element of ``states``. It is consumed by a step or dropped: ``no_action`` (the DOM
+at the start), ``unknown_event``, or as `miniwob_merge` says. A demo is read as a whole or
+quarantined as a whole, with its decompressed bytes: ``broken_json``, ``invalid_utf8``,
+``truncated_zstd`` and the like, ``missing_field``, ``wrong_type``, ``workflow_without_steps``;
+``history_incomplete`` if the first state, the page before any action, is not there, and
+``step_out_of_order`` if a state is earlier than the one before it.
 """
 
 from __future__ import annotations
@@ -61,14 +66,20 @@ class MiniWob:
     described: ClassVar[Format | None] = DESCRIBED
 
     def recognise(self, head: InputHead) -> bool:
-        """A JSON object with the names of a demo at its top level; the keys come in any order, the end may be cut."""
+        """A JSON object with the names of a demo at its top level; the keys come in any order, the
+        end may be cut.
+        """
         keys = head.keys
         named = len(keys.top & {"utterance", "states", "rawReward"}) >= 2
         # else the states may have come first and filled the head
-        return keys.form == "objects" and (named or (keys.cut and keys.nested >= {"states.dom", "states.action"}))
+        return keys.form == "objects" and (
+            named or (keys.cut and keys.nested >= {"states.dom", "states.action"})
+        )
 
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
-        """The one workflow of this demo. A demo that cannot be read is quarantined; nothing is raised for content."""
+        """The one workflow of this demo. A demo that cannot be read is quarantined; nothing is
+        raised for content.
+        """
         parts: list[bytes] = []
         try:
             parts.extend(chunks(shard.path))
@@ -87,9 +98,11 @@ class MiniWob:
             yield workflow
 
 
-def read_demo(demo: dict[str, Any], shard: InputShard) -> tuple[Workflow, dict[int, Reason], int, list[Odd]]:
-    """The workflow, why each unused state was dropped, how many states there are, and which keys are not the format's.
-    Raises `RecordError`.
+def read_demo(
+    demo: dict[str, Any], shard: InputShard
+) -> tuple[Workflow, dict[int, Reason], int, list[Odd]]:
+    """The workflow, why each unused state was dropped, how many states there are, and which keys
+    are not the format's. Raises `RecordError`.
     """
     states = need(demo, "states", list, "")
     objective = need(demo, "utterance", str, "")
@@ -97,7 +110,9 @@ def read_demo(demo: dict[str, Any], shard: InputShard) -> tuple[Workflow, dict[i
     merger = merge(states)
     pages = merger.pages
     if not merger.drafts:
-        raise RecordError("workflow_without_steps", f"{len(states)} states, none with an action that makes a step")
+        raise RecordError(
+            "workflow_without_steps", f"{len(states)} states, none with an action that makes a step"
+        )
     odd: list[Odd] = []
     whole = Extras(odd)
     whole.unknown(demo, DEMO)
@@ -116,13 +131,23 @@ def read_demo(demo: dict[str, Any], shard: InputShard) -> tuple[Workflow, dict[i
             html=pages[draft.first].render(),
             action=Action(draft.kind, draft.value, modifiers=draft.held),
             target=() if draft.target is None else (pages[draft.first].locator(draft.target),),
-            destination=() if draft.destination is None else (pages[draft.first].locator(draft.destination),),
+            destination=()
+            if draft.destination is None
+            else (pages[draft.first].locator(draft.destination),),
             meta=meta,
         )
         for draft, meta in zip(merger.drafts, metas, strict=True)
     )
     workflow = Workflow(
-        f"{task}/{stem}", objective, steps, task, "", _reward(demo), MiniWob.name, shard.name, meta=whole.text()
+        f"{task}/{stem}",
+        objective,
+        steps,
+        task,
+        "",
+        _reward(demo),
+        MiniWob.name,
+        shard.name,
+        meta=whole.text(),
     )
     return workflow, merger.dropped, len(states), odd
 
@@ -136,7 +161,9 @@ def _keep(extras: Extras, states: list[dict[str, Any]], index: int) -> None:
 
 
 def merge(states: list[Any]) -> Merger:
-    """The drafts of the steps that these states make, and why each state in no draft was dropped."""
+    """The drafts of the steps that these states make,
+    and why each state in no draft was dropped.
+    """
     pages = []
     for index, state in enumerate(states):
         where = f"states[{index}]"
@@ -170,7 +197,10 @@ def _events(states: list[dict[str, Any]], merger: Merger) -> Iterator[Event]:
         action = need(state, "action", (dict, type(None)), where)
         time = need(state, "time", NUMBER, where)
         if not index and action is not None:
-            raise RecordError("history_incomplete", f"{where} is an action: what was done before it is not recorded")
+            raise RecordError(
+                "history_incomplete",
+                f"{where} is an action: what was done before it is not recorded",
+            )
         if time < latest:
             raise RecordError("step_out_of_order", f"{where}.time: {time} after {latest}")
         latest = time

@@ -1,19 +1,27 @@
-"""The pages of a MiniWoB++ demo: a tree of JSON objects, read into a `Page` and rendered as markup of our own.
+"""The pages of a MiniWoB++ demo: a tree of JSON objects, read into a `Page` and rendered as markup
+of our own.
 
-A recorded node is ``{tag, ref, id, classes, text, value, children, ...}``. It is rendered as written here:
+A recorded node is ``{tag, ref, id, classes, text, value, children, ...}``. It is rendered as
+written here:
 
-- ``tag`` in lower case; ``INPUT_text`` is ``<input type="text">``; a node ``t`` is the text between elements.
-- Attributes in this order, left out when empty: ``id``, ``class``, ``type``, ``value`` (also when empty, if the node
-  has one), ``checked`` (check boxes and radio buttons), and always ``ref``, the recorder's number of the element.
-- ``text`` (of an element without element children) is the element's text; a text area's value is its content.
-- Void elements have no end tag. Nothing is added between tags. No ``<html>``: the recorder starts at ``<body>``.
-- The recorder trims every text and leaves blank ones out, so between two that follow each other is a space.
-- Geometry and colours are dropped, and so is what the recorder knows of the action: ``recordingTarget``, ``focused``
-  and ``tampered`` (the person has touched this field) would tell a model where to act.
+- ``tag`` in lower case; ``INPUT_text`` is ``<input type="text">``; a node ``t`` is the text between
+  elements.
+- Attributes in this order, left out when empty: ``id``, ``class``, ``type``, ``value`` (also when
+  empty, if the node has one), ``checked`` (check boxes and radio buttons), and always ``ref``, the
+  recorder's number of the element.
+- ``text`` (of an element without element children) is the element's text; a text area's value is
+  its content.
+- Void elements have no end tag. Nothing is added between tags. No ``<html>``: the recorder starts
+  at ``<body>``.
+- The recorder trims every text and leaves blank ones out, so between two that follow each other is
+  a space.
+- Geometry and colours are dropped, and so is what the recorder knows of the action:
+  ``recordingTarget``, ``focused`` and ``tampered`` (the person has touched this field) would tell a
+  model where to act.
 
-A ref is not unique in a page: 5% of the recorded pages hold two elements with one number, the target's in
-1 of 4 of those. In document order the second element 7 is rendered as ``ref="7-2"``. Across the pages of a demo an
-element is therefore known by (ref, tag).
+A ref is not unique in a page: 5% of the recorded pages hold two elements with one number, the
+target's in 1 of 4 of those. In document order the second element 7 is rendered as ``ref="7-2"``.
+Across the pages of a demo an element is therefore known by (ref, tag).
 
 All walks keep their own stack: no depth limit beyond orjson's 1,024 levels.
 """
@@ -33,14 +41,16 @@ Node: TypeAlias = dict[str, Any]
 Key: TypeAlias = tuple[int, str]
 
 VOID: Final = frozenset("area base br col embed hr img input link meta source track wbr".split())
-NO_TEXT_INPUT: Final = frozenset("button checkbox file hidden image radio range reset submit color".split())
+NO_TEXT_INPUT: Final = frozenset(
+    "button checkbox file hidden image radio range reset submit color".split()
+)
 _TAG: Final = re.compile(r"[A-Za-z][A-Za-z0-9_:.-]*")
 
 
 @dataclass(slots=True)
 class Page:
-    """One state's DOM. target: the element that the event was fired on; None where the recorder left it out of the
-    tree (it has no size). doubled: some ref stands for two elements.
+    """One state's DOM. target: the element that the event was fired on; None where the recorder
+    left it out of the tree (it has no size). doubled: some ref stands for two elements.
     """
 
     body: Node
@@ -83,7 +93,9 @@ class Page:
         return "".join(out)
 
     def _refs(self) -> dict[int, str]:
-        """The ref of each element whose number was used before in this page, by the identity of its node."""
+        """The ref of each element whose number was used before in this page, by the identity of its
+        node.
+        """
         refs: dict[int, str] = {}
         if self.doubled:
             counts: dict[int, int] = {}
@@ -96,7 +108,9 @@ class Page:
 
 
 def read_page(dom: object, where: str) -> Page:
-    """Check and index one DOM. Raises `RecordError` (``missing_field``, ``wrong_type``) on a tree that is none."""
+    """Check and index one DOM. Raises `RecordError` (``missing_field``, ``wrong_type``) on a tree
+    that is none.
+    """
     page = Page(check(dom, dict, where))
     refs: set[int] = set()
     for node in walk(page.body):
@@ -154,13 +168,17 @@ def text_value(node: Node) -> str | None:
     """What a text field holds; None for any other element."""
     name, _, kind = node["tag"].lower().partition("_")
     value = node.get("value")
-    if type(value) is str and (name == "textarea" or (name == "input" and kind not in NO_TEXT_INPUT)):
+    if type(value) is str and (
+        name == "textarea" or (name == "input" and kind not in NO_TEXT_INPUT)
+    ):
         return value
     return None
 
 
 def check(value: object, kind: type | tuple[type, ...], where: str) -> Any:
-    """The value, if it is of this JSON type. Raises `RecordError` ``wrong_type``; true and false are no numbers."""
+    """The value, if it is of this JSON type. Raises `RecordError` ``wrong_type``; true and false
+    are no numbers.
+    """
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise RecordError("wrong_type", f"{where} is {_named(value)}")
     return value
@@ -169,7 +187,9 @@ def check(value: object, kind: type | tuple[type, ...], where: str) -> Any:
 def need(record: dict[str, Any], name: str, kind: type | tuple[type, ...], where: str) -> Any:
     """``record[name]``, checked. Raises `RecordError` ``missing_field`` or ``wrong_type``."""
     if name not in record:
-        raise RecordError("missing_field", f"{where}.{name} is missing" if where else f"{name} is missing")
+        raise RecordError(
+            "missing_field", f"{where}.{name} is missing" if where else f"{name} is missing"
+        )
     return check(record[name], kind, f"{where}.{name}" if where else name)
 
 
@@ -197,7 +217,10 @@ def _open(node: Node, refs: dict[int, str], out: list[str]) -> str:
         name, kind = "input", name[6:]
     value, text = node.get("value"), node.get("text") or ""
     attributes = [("id", node.get("id")), ("class", node.get("classes")), ("type", kind)]
-    parts = [name, *(f'{key}="{escape(said)}"' for key, said in attributes if said and isinstance(said, str))]
+    parts = [
+        name,
+        *(f'{key}="{escape(said)}"' for key, said in attributes if said and isinstance(said, str)),
+    ]
     if isinstance(value, bool):
         parts += ["checked"] if value else []
     elif isinstance(value, str) and name == "textarea":

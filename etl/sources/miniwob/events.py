@@ -1,16 +1,17 @@
 """MiniWoB++'s raw browser events, collected into what the person did.
 
-Events come twice, on the way down the page (timing 1) and on the way up (timing 3, missing where the page stopped
-the event); both are one `Event`. `group` collects events into `Act`s:
+Events come twice, on the way down the page (timing 1) and on the way up (timing 3, missing where
+the page stopped the event); both are one `Event`. `group` collects events into `Act`s:
 
-- mouse: mousedown, mouseup, click, dblclick. A click without a mousedown that follows a click is its echo (a label
-  clicks its check box); one that follows Enter or Space is that key's. Scroll events while the button is down
-  belong to the mouse (the scroll bar was dragged).
-- key: keydown, keypress, keyup of one key; the keyup is found by its code, wherever the focus went meanwhile.
-  Scroll events within 0.5 s after a key belong to it.
+- mouse: mousedown, mouseup, click, dblclick. A click without a mousedown that follows a click is
+  its echo (a label clicks its check box); one that follows Enter or Space is that key's. Scroll
+  events while the button is down belong to the mouse (the scroll bar was dragged).
+- key: keydown, keypress, keyup of one key; the keyup is found by its code, wherever the focus went
+  meanwhile. Scroll events within 0.5 s after a key belong to it.
 - scroll: all other scroll events, in one run on one element.
 
-Mouse and keys overlap (a finger is still on C when the mouse goes down): acts are in the order of their first events.
+Mouse and keys overlap (a finger is still on C when the mouse goes down): acts are in the order of
+their first events.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ IME: Final = 229  # the code of any key while an input method composes
 COMBINING: Final = {17: "Control", 18: "Alt", 91: "Meta", 93: "Meta", 224: "Meta"}
 SHIFT: Final = 16
 MODIFIERS: Final = {SHIFT: "Shift", 20: "CapsLock", 144: "NumLock"} | COMBINING
-NAMED: Final = {8: "Backspace", 9: "Tab", 13: "Enter", 27: "Escape", 32: "Space", 33: "PageUp", 34: "PageDown"} | {
-    35: "End", 36: "Home", 37: "ArrowLeft", 38: "ArrowUp", 39: "ArrowRight", 40: "ArrowDown", 45: "Insert", 46: "Delete"
+NAMED: Final = {8: "Backspace", 9: "Tab", 13: "Enter", 27: "Escape", 32: "Space", 33: "PageUp",
+34: "PageDown"} | {
+    35: "End", 36: "Home", 37: "ArrowLeft", 38: "ArrowUp", 39: "ArrowRight", 40: "ArrowDown",
+    45: "Insert", 46: "Delete"
 }  # fmt: skip
 _DIGITS_LETTERS: Final = {code: chr(code).lower() for code in (*range(48, 58), *range(65, 91))}
 _NUMBER_PAD: Final = dict(zip(range(96, 112), "0123456789*+,-./", strict=True))
@@ -42,7 +45,9 @@ Kind: TypeAlias = Literal["mouse", "key", "scroll"]
 
 @dataclass(slots=True)
 class Event:
-    """One browser event. states: the indexes of its one or two records; target: in the DOM of the first."""
+    """One browser event. states: the indexes of its one or two records; target: in the DOM of the
+    first.
+    """
 
     type: str
     states: list[int]
@@ -96,7 +101,9 @@ class Act:
 
 @dataclass(slots=True)
 class Grouper:
-    """What `group` knows midway. mouse: the last mouse act; down: the keys that are down, by code."""
+    """What `group` knows midway. mouse: the last mouse act; down:
+    the keys that are down, by code.
+    """
 
     acts: list[Act] = field(default_factory=list)
     lone: list[Event] = field(default_factory=list)  # keyups whose keydown was not seen
@@ -155,7 +162,9 @@ class Grouper:
 
     def _keypress(self, event: Event) -> None:
         if event.action.get("charCode", 0) >= SPACE and event.action.get("charCode") != 127:
-            for code in COMBINING:  # a character came of it: a shortcut key still down is one whose keyup was lost
+            for code in (
+                COMBINING
+            ):  # a character came of it: a shortcut key still down is one whose keyup was lost
                 self.down.pop(code, None)
         last = next((act for act in reversed(self.acts) if act.kind == "key"), None)
         if last is not None and self.down.get(last.code) is last:
@@ -198,7 +207,9 @@ def is_shortcut(act: Act) -> bool:
 
 def held_names(act: Act) -> tuple[str, ...]:
     """The keys held in a click or drag by their DOM names; locks are none."""
-    names = dict.fromkeys(MODIFIERS[code] for code in sorted(act.held) if code in COMBINING or code == SHIFT)
+    names = dict.fromkeys(
+        MODIFIERS[code] for code in sorted(act.held) if code in COMBINING or code == SHIFT
+    )
     return held_keys([*names])
 
 
@@ -207,5 +218,9 @@ def key_name(act: Act) -> str:
     printed = character(act) if act.code not in NAMED else ""
     function_key = f"F{act.code - 111}" if 112 <= act.code <= 123 else ""
     name = printed or NAMED.get(act.code) or PRINTING.get(act.code) or function_key
-    held = [] if printed else [MODIFIERS[code] for code in sorted(act.held) if code in COMBINING or code == SHIFT]
+    held = (
+        []
+        if printed
+        else [MODIFIERS[code] for code in sorted(act.held) if code in COMBINING or code == SHIFT]
+    )
     return "+".join((*dict.fromkeys(held), name)) if name else ""

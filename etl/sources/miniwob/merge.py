@@ -2,30 +2,36 @@
 
 `Merger` makes each act (`miniwob_events`) or run of key acts into steps, or drops it with a reason:
 
-- ``click``: also without a click event (the page changed under the pointer, or the demo ended at once), and when
-  mouseup hits another element at the same place. Its value is empty, or ``x,y`` if the target is not in the DOM.
+- ``click``: also without a click event (the page changed under the pointer, or the demo ended at
+  once), and when mouseup hits another element at the same place. Its value is empty, or ``x,y`` if
+  the target is not in the DOM.
 - ``double_click``: takes in the click before it on the same element.
-- ``drag``: the pointer moved more than 3 px (20 px if a click event came of it); value: ``dx,dy``. It has a
-  destination if it ends on an element that is neither the dragged one nor in it nor around it.
-- ``select``: a click on an <option>; target: its <select>; value: the option's text. Also a click on a <select> whose
-  recorded value changed by it. Where the list is drawn by the system neither options nor choice are recorded: the
-  choice then is dropped (``choice_not_recorded``) and opening the list remains as a click.
-- ``type``: the strokes in one text field, from its first to the last that types (changes the text, or could have);
-  shortcuts, caret movements and Tab in between are taken in. Value: what the field holds when the next act
-  starts; replaying the keys would often be wrong (shortcuts, selections, autocompletion, date fields). Enter (but in
-  a text area) and Escape end it. Strokes that leave the field as it was are dropped (``typing_without_effect``).
+- ``drag``: the pointer moved more than 3 px (20 px if a click event came of it); value: ``dx,dy``.
+  It has a destination if it ends on an element that is neither the dragged one nor in it nor around
+  it.
+- ``select``: a click on an <option>; target: its <select>; value: the option's text. Also a click
+  on a <select> whose recorded value changed by it. Where the list is drawn by the system neither
+  options nor choice are recorded: the choice then is dropped (``choice_not_recorded``) and opening
+  the list remains as a click.
+- ``type``: the strokes in one text field, from its first to the last that types (changes the text,
+  or could have); shortcuts, caret movements and Tab in between are taken in. Value: what the field
+  holds when the next act starts; replaying the keys would often be wrong (shortcuts, selections,
+  autocompletion, date fields). Enter (but in a text area) and Escape end it. Strokes that leave the
+  field as it was are dropped (``typing_without_effect``).
 - ``clear``: strokes that leave the field empty.
-- ``press``: every other key: ``Enter``, ``Shift+Tab``, ``Control+c``; keys as DOM names them, a held key once.
-- ``scroll``: value ``down``, ``up``, ``right`` or ``left`` and how many pixels, ``down 120``, from how the content
-  moved; empty if positions were not recorded; dropped if nothing moved (``scroll_without_effect``: the page is
-  scrolled to its start as the task begins).
+- ``press``: every other key: ``Enter``, ``Shift+Tab``, ``Control+c``; keys as DOM names them, a
+  held key once.
+- ``scroll``: value ``down``, ``up``, ``right`` or ``left`` and how many pixels, ``down 120``, from
+  how the content moved; empty if positions were not recorded; dropped if nothing moved
+  (``scroll_without_effect``: the page is scrolled to its start as the task begins).
 
-Dropped too: ``keyup_alone`` and ``mouseup_alone`` (pressed before the recording began), ``modifier_alone`` (Shift and
-the like without another key; a click or drag meanwhile has them as its modifiers), ``key_outside_field`` (a character
-with no element in focus), ``unnamed_key`` (Fn, media keys).
+Dropped too: ``keyup_alone`` and ``mouseup_alone`` (pressed before the recording began),
+``modifier_alone`` (Shift and the like without another key; a click or drag meanwhile has them as
+its modifiers), ``key_outside_field`` (a character with no element in focus), ``unnamed_key`` (Fn,
+media keys).
 
-The observation is the DOM at an act's first event; for the DOM of a scroll event the scrolling has already happened,
-but the markup has no geometry.
+The observation is the DOM at an act's first event; for the DOM of a scroll event the scrolling has
+already happened, but the markup has no geometry.
 """
 
 from __future__ import annotations
@@ -70,7 +76,9 @@ class Draft:
 
 @dataclass(slots=True)
 class Merger:
-    """Makes acts into steps. After `run`, each state given is in a draft's ``states`` or in ``dropped``."""
+    """Makes acts into steps. After `run`, each state given is in a draft's ``states`` or in
+    ``dropped``.
+    """
 
     pages: list[Page]
     drafts: list[Draft] = field(default_factory=list)
@@ -85,7 +93,11 @@ class Merger:
             stop = start + 1
             if acts[start].kind == "key":
                 target = key_of(acts[start].target)
-                while stop < len(acts) and acts[stop].kind == "key" and key_of(acts[stop].target) == target:
+                while (
+                    stop < len(acts)
+                    and acts[stop].kind == "key"
+                    and key_of(acts[stop].target) == target
+                ):
                     stop += 1
             after = acts[stop].first if stop < len(acts) else len(self.pages) - 1
             if acts[start].kind == "key":
@@ -106,8 +118,16 @@ class Merger:
         self.drafts.append(Draft(kind, value, acts[0].first, states, target, held))
 
     def _mouse(self, act: Act, before: Act | None, after: int) -> None:
-        page, target, last = self.pages[act.first], act.target, self.drafts[-1] if self.drafts else None
-        options = page.list_of(target) if target is not None and target["tag"] in ("OPTION", "SELECT") else None
+        page, target, last = (
+            self.pages[act.first],
+            act.target,
+            self.drafts[-1] if self.drafts else None,
+        )
+        options = (
+            page.list_of(target)
+            if target is not None and target["tag"] in ("OPTION", "SELECT")
+            else None
+        )
         chosen = self._chosen(options, target, after)
         if options is not None and chosen is not None:
             self._draft("select", chosen, [act], options)
@@ -120,7 +140,12 @@ class Merger:
             self.drafts[-1].destination = self._end_of(act, target)
         elif not act.has("dblclick"):
             self._draft("click", "" if target is not None else _place(act), [act], target)
-        elif last is not None and before is not None and last.kind == "click" and _same(last, before, target):
+        elif (
+            last is not None
+            and before is not None
+            and last.kind == "click"
+            and _same(last, before, target)
+        ):
             last.kind = "double_click"
             last.states += act.states
         else:
@@ -129,7 +154,8 @@ class Merger:
     def _end_of(self, act: Act, target: Node | None) -> Node | None:
         """The element on which a drag ends, in the page where it begins.
 
-        None if it is the dragged one, something in it, or something around it: the distance says more.
+        None if it is the dragged one, something in it, or something around it: the distance says
+        more.
         """
         up = act.get("mouseup")
         key = key_of(up.target) if up is not None else None
@@ -155,15 +181,23 @@ class Merger:
             self._draft("scroll", direction, [act], act.target)
 
     def _direction(self, act: Act) -> str | None:
-        """Where the view went: the content of the scrolled element, or else the page, moved the other way.
+        """Where the view went: the content of the scrolled element, or else the page, moved the
+        other way.
 
         None if it did not move, empty if positions were not recorded.
         """
         before, after = self.pages[max(act.first - 1, 0)], self.pages[act.states[-1]]
-        inner = before.body if act.target is None else next(iter(act.target.get("children", [])), act.target)
+        inner = (
+            before.body
+            if act.target is None
+            else next(iter(act.target.get("children", [])), act.target)
+        )
         moves, known = [], False
         for side, names in (("top", ("up", "down")), ("left", ("left", "right"))):
-            old, new = (page.elements.get((inner["ref"], inner["tag"]), {}).get(side) for page in (before, after))
+            old, new = (
+                page.elements.get((inner["ref"], inner["tag"]), {}).get(side)
+                for page in (before, after)
+            )
             if isinstance(old, (int, float)) and isinstance(new, (int, float)):
                 known = True
                 moves += [(abs(new - old), names[new < old])] if new != old else []
@@ -173,11 +207,15 @@ class Merger:
         return f"{way} {far:g}"
 
     def _keys(self, acts: list[Act], after: int) -> None:
-        """Strokes on one target: the spans that type into a text field, and presses between them."""
+        """Strokes on one target: the spans that type into a text field,
+        and presses between them.
+        """
         spans: list[tuple[int, int]] = []
         start = stop = 0
         for index, act in enumerate(acts):
-            if act.code == ESCAPE or (act.code == ENTER and act.target and act.target["tag"] != "TEXTAREA"):
+            if act.code == ESCAPE or (
+                act.code == ENTER and act.target and act.target["tag"] != "TEXTAREA"
+            ):
                 spans.append((start, stop))
                 start = stop = index + 1
             elif self._types(act):
@@ -193,7 +231,12 @@ class Merger:
 
     def _types(self, act: Act) -> bool:
         """Whether this stroke changes the text of its field, or could have."""
-        if act.target is None or text_value(act.target) is None or act.code == TAB or act.code in MODIFIERS:
+        if (
+            act.target is None
+            or text_value(act.target) is None
+            or act.code == TAB
+            or act.code in MODIFIERS
+        ):
             return False
         if act.code in ERASING or act.code == IME or (prints(act) and not is_shortcut(act)):
             return True
