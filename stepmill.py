@@ -1,6 +1,287 @@
-"""The door of stepmill: ``python -m stepmill`` does what the command ``stepmill`` does."""
+"""stepmill for programs: read recordings, prune pages as training saw them, build, look at the
+result.
+
+What the command line does, programs do with these functions; ``python -m stepmill`` is the command
+line. Each function has an example, which a test runs in the folder of the project. Nothing heavy is
+imported before it is asked for.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import datasets
+    import polars as pl
+
+    from etl.dataset.place import Place
+    from etl.pages.prune import Pruner
+    from etl.tally import Tally
+    from schemas.workflow import Workflow
+
+__all__ = ["DEFAULT_RECIPE", "Dataset", "Problem", "build", "open", "prune", "read"]
+
+DEFAULT_RECIPE: Final = "scribeagent-32k"
+"""The recipe that is taken where none is named; ``stepmill recipes`` lists the shipped ones."""
+
+_NO_RECORDING: Final = ("unknown_format", "not_a_file")
+
+AnyFolder = str | PathLike[str]
+"""A path of this machine, or a URL that fsspec reaches."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A record that is not read, or not as a workflow or step."""
+
+    record: str
+    """Its id: the input's name, and the place in it."""
+    reason: str
+    """A word that ``stepmill reasons`` explains."""
+    detail: str
+    """What is wrong in this one case."""
+    raw: bytes
+    """Its bytes, where it could not be read; else none."""
+
+
+def read(
+    *inputs: AnyFolder, problem: Callable[[Problem], None] | None = None
+) -> Iterator[Workflow]:
+    """The workflows of recordings, file by file, one held at a time.
+
+    inputs: files, folders, globs and URLs, formats mixed. problem: called for each record that is
+    left out. Without it the first that cannot be read raises, and so does a file in no known
+    format.
+
+    Raises: `ConfigError` for inputs that are not there; `RecordError` as said.
+
+    >>> import stepmill
+    >>> workflows = stepmill.read("tests/recordings/data/library.jsonl")
+    >>> len(next(workflows).steps) > 1
+    True
+    """
+    _check_packages()
+    from etl.inputs.find import find
+    from etl.inputs.records import InputShard
+    from etl.sources import SOURCES
+    from etl.tally import Tally
+
+    for found in find([str(each) for each in inputs], SOURCES):
+        shard = InputShard(found.name, found.place, found.format, found.size, "")
+        tally = Tally("read")
+        for workflow in SOURCES[found.format].read(shard, tally):
+            _tell(tally, problem)
+            yield workflow
+        _tell(tally, problem)
+
+
+def prune(html: str, recipe: str = DEFAULT_RECIPE) -> str:
+    """A page as the text that a model sees, with a ``node`` number on every element that stays.
+
+    html: the serialised DOM. recipe: a shipped one's name, or a recipe file. The numbers count the
+    elements of the page from the end of document order, from 0.
+
+    Raises: `ConfigError` for a recipe that cannot be used; `PageError` for a page that cannot be
+    read.
+
+    >>> import stepmill
+    >>> stepmill.prune("<main><p>Hello <b>you</b></p></main>")
+    '<main node="2"> <p node="1"> Hello <b node="0"> you </b> </p> </main> '
+    """
+    _check_packages()
+    from etl import pages
+
+    return _pruner(recipe).prune(pages.read(html)).observation
+
+
+def build(
+    *inputs: AnyFolder,
+    out: AnyFolder,
+    recipe: str = DEFAULT_RECIPE,
+    settings: Mapping[str, object] | None = None,
+    workers: int = 0,
+) -> Dataset:
+    """Build a dataset, go on with one, or find that nothing is to be done; returns it.
+
+    inputs: as for `read`. out: the folder of the build. recipe: as for `prune`. settings: changed
+    ones by name, ``{"fit.context": 16384}``. workers: processes; 0 works in this one, and other
+    numbers want a script that is guarded by ``if __name__ == "__main__":``.
+
+    Raises: `ConfigError` before work starts, `BuildError` where it cannot go on, `GateError` where
+    a gate rejects the result.
+
+    >>> import stepmill
+    >>> dataset = stepmill.build("tests/recordings/data", out="out")
+    >>> dataset.manifest["totals"]["samples"] > 100
+    True
+    """
+    _check_packages()
+    from dataclasses import replace
+
+    from etl.build.last_build import Record, recorded
+    from etl.cli.jobs import Job, prepared
+    from etl.files.storage import location
+
+    overrides = tuple(f"{name}={_toml(value)}" for name, value in (settings or {}).items())
+    job = Job(tuple(str(each) for each in inputs), location(str(out)), recipe, overrides)
+    record = Record()
+    with recorded(job.out, record):
+        made, order = prepared(job, workers)
+        replace(made, record=record).run(order)
+    return open(out)
+
+
+def open(folder: AnyFolder) -> Dataset:  # noqa: A001 - as `zipfile` and `wave` call it
+    """A build or a published dataset, to be loaded and looked at.
+
+    Raises: `ConfigError` if there is none.
+
+    >>> import stepmill
+    >>> sorted(stepmill.open("out").manifest["splits"])
+    ['test', 'train']
+    """
+    _check_packages()
+    from etl.dataset.place import place_of
+    from etl.files.storage import location
+
+    return Dataset(place_of(location(str(folder))))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A build or a published dataset; made by `open` and `build`."""
+
+    _place: Place
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What it is made of, totals, splits, accounts and hashes: ``manifest.json``."""
+        return self._place.manifest
+
+    def rows(self, split: str = "train") -> datasets.Dataset:
+        """The packed rows of a split, as a trainer loads them.
+
+        Columns: ``input_ids`` and ``labels`` (int32, -100 where there is no loss), ``seq_lengths``
+        (int32) and ``sample_ids``.
+
+        >>> import stepmill
+        >>> stepmill.open("out").rows().column_names
+        ['input_ids', 'labels', 'seq_lengths', 'sample_ids']
+        """
+        import datasets
+
+        folder = str(self._place.dataset)
+        return datasets.load_dataset(folder, split=split)
+
+    def samples(self, split: str = "") -> pl.DataFrame:
+        """The samples of one split or of all, a row each: `schemas.ledger.LISTING_SCHEMA`.
+
+        >>> import stepmill
+        >>> listed = stepmill.open("out").samples("test")
+        >>> set(listed["split"])
+        {'test'}
+        """
+        from schemas.ledger import LISTING_SCHEMA
+
+        return self._place.listing(LISTING_SCHEMA.names, split).collect()
+
+    def statistics(self, table: str = "domains") -> pl.DataFrame:
+        """A table of ``stats/``: ``domains``, ``subdomains``, ``actions``, ``drops`` or
+        ``outcomes``.
+
+        Raises: `ConfigError` for a table that is not there.
+
+        >>> import stepmill
+        >>> stepmill.open("out").statistics("actions").columns[:2]
+        ['domain', 'action_kind']
+        """
+        return self._place.table(table)
+
+    def explain(self, id: str) -> dict[str, Any]:
+        """The way of a record, workflow, step or sample through every stage.
+
+        id: of stepmill, or of the recording. Raises: `ConfigError` for one that was not read, for
+        one that several things have, and where the work folder is not there.
+
+        >>> import stepmill
+        >>> sample = stepmill.open("out").samples()["sample_id"][0]
+        >>> stepmill.open("out").explain(sample)["id"] == sample
+        True
+        """
+        from etl.look import explain
+
+        return explain.view(self._place.given, id)
+
+    def verify(self) -> list[str]:
+        """What is wrong with the build, a line each; empty if nothing is.
+
+        Raises: `ConfigError` if there is no finished build.
+
+        >>> import stepmill
+        >>> stepmill.open("out").verify()
+        []
+        """
+        from etl.look import verify
+
+        return verify.verify(self._place.given)
+
+
+@cache
+def _check_packages() -> None:
+    """Raises ImportError if one of our packages, whose names are common, is somebody else's."""
+    here = Path(__file__).resolve().parent
+    for name in ("schemas", "tokenization", "etl"):
+        spec = find_spec(name)
+        place = None if spec is None or spec.origin is None else Path(spec.origin).resolve()
+        if place is None or place.parent.parent != here:
+            raise ImportError(
+                f"stepmill in {here} needs its package {name}, and Python finds "
+                f"{place or 'none'}: put that out of the way, or install stepmill in an "
+                "environment of its own"
+            )
+
+
+@cache
+def _pruner(recipe: str) -> Pruner:
+    """The pruner of a recipe; its rules and its vocabulary take a moment to load."""
+    from etl.build import recipe as recipes
+    from etl.pages.prune import Pruner
+    from etl.stages.prune import Prune
+
+    stages = recipes.load(recipe).samples.stages
+    stage = next(each for each in stages if isinstance(each, Prune))
+    return Pruner(stage.rules, stage.vocabulary.count)
+
+
+def _tell(tally: Tally, problem: Callable[[Problem], None] | None) -> None:
+    """Report what the ledger says of records that are left out, and empty it."""
+    from schemas.errors import RecordError
+
+    kept = {each.id: each.raw for each in tally.quarantined}
+    for entry in tally.entries:
+        if not entry.reason:
+            continue
+        if problem is not None:
+            raw = kept.get(entry.id, b"")
+            problem(Problem(entry.id, entry.reason, entry.detail, raw))
+        elif entry.id in kept or entry.reason in _NO_RECORDING:
+            raise RecordError(entry.reason, f"{entry.id}: {entry.detail}")
+    tally.entries.clear()
+    tally.quarantined.clear()
+
+
+def _toml(value: object) -> str:
+    """A setting as ``--set`` takes it: a string as it is, all else as JSON, which is TOML here."""
+    import json
+
+    return value if isinstance(value, str) else json.dumps(value)
+
 
 if __name__ == "__main__":
     from etl.cli.main import main

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,7 @@ Rule = Callable[[Modules], list[tuple[str, str]]]
 """The imports, (module, what it imports), that break it."""
 
 
+@cache
 def ours() -> Modules:
     """All modules of the three packages."""
     paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
@@ -78,15 +80,22 @@ def imports(modules: Modules) -> Iterator[tuple[str, str]]:
     What is imported from a package of ours is its submodule of that name, if it has one.
     """
     for module, source in modules.items():
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Import):
-                yield from ((module, alias.name) for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0, f"{module} imports relatively"
-                whole = [f"{node.module}.{alias.name}" for alias in node.names]
-                yield from (
-                    (module, name if name in modules else str(node.module)) for name in whole
-                )
+        for package, name in imported(source):
+            whole = f"{package}.{name}" if name else package
+            yield module, whole if whole in modules else package
+
+
+@cache
+def imported(source: str) -> tuple[tuple[str, str], ...]:
+    """(module, name in it) of every import of a source; no name where a module is imported."""
+    found: list[tuple[str, str]] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, "") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"a relative import: {ast.unparse(node)}"
+            found += [(str(node.module), alias.name) for alias in node.names]
+    return tuple(found)
 
 
 def room(module: str) -> str:
@@ -168,6 +177,7 @@ def tables_in_pages(modules: Modules) -> list[tuple[str, str]]:
     ]
 
 
+@cache
 def is_part(source: str) -> bool:
     """Whether a module holds a source or a stage: a class with a version."""
     return any(

@@ -1,0 +1,103 @@
+"""The Python interface: its examples run, and it gives what the command line gives."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import stepmill
+from etl.files.arrow import read_json
+from schemas.errors import ConfigError, RecordError
+from tests.support import builds
+
+
+@pytest.fixture
+def in_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to build in, with the shipped recordings where the project has them."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "recordings").symlink_to(builds.ROOT / "tests" / "recordings")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_examples_run(in_project: Path) -> None:
+    """Every public function has an example, and they run one after the other in one folder."""
+    found = {test.name: test for test in doctest.DocTestFinder().find(stepmill) if test.examples}
+    functions = [f"stepmill.{name}" for name in ("read", "prune", "build", "open")]
+    methods = [
+        f"stepmill.Dataset.{name}"
+        for name in ("rows", "samples", "statistics", "explain", "verify")
+    ]
+    assert set(found) == {*functions, *methods}
+    runner = doctest.DocTestRunner()
+    for name in [*functions, *methods]:
+        assert runner.run(found[name]).failed == 0
+
+
+def test_the_readme_s_example_runs(in_project: Path) -> None:
+    """What the README shows of the interface is what it gives."""
+    text = (builds.ROOT / "README.md").read_text("utf-8")
+    (shown,) = re.findall(r"```pycon\n(.*?)```", text, re.DOTALL)
+    test = doctest.DocTestParser().get_doctest(shown, {}, "README", "README.md", 0)
+    assert test.examples
+    assert doctest.DocTestRunner().run(test).failed == 0
+
+
+def test_a_build_is_the_command_lines(tmp_path: Path) -> None:
+    """The same recordings and settings: the same bytes."""
+    builds.write_workflows(tmp_path / "in.jsonl", *(builds.workflow(n, steps=3) for n in range(8)))
+    made = stepmill.build(
+        tmp_path / "in.jsonl", out=tmp_path / "one", settings={"fit.context": 4096}
+    )
+    builds.build([tmp_path / "in.jsonl"], tmp_path / "two", "fit.context=4096")
+    for name, digest in made.manifest["files"].items():
+        assert read_json(tmp_path / "two" / "dataset" / "manifest.json")["files"][name] == digest
+    assert made.manifest == stepmill.open(tmp_path / "one" / "dataset").manifest
+
+
+def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """A broken record raises, or goes to the function that is given, with its bytes."""
+    builds.write_workflows(tmp_path / "in" / "a.jsonl", builds.workflow(1))
+    with (tmp_path / "in" / "a.jsonl").open("a") as file:
+        file.write("{broken\n")
+    (tmp_path / "in" / "notes.bin").write_bytes(b"\0\1\2")
+    with pytest.raises(RecordError, match=r"a.jsonl#line=2"):
+        list(stepmill.read(tmp_path / "in"))
+    problems: list[stepmill.Problem] = []
+    workflows = list(stepmill.read(tmp_path / "in", problem=problems.append))
+    assert [workflow.workflow_id for workflow in workflows] == ["w1"]
+    assert [(each.reason, each.raw) for each in problems] == [
+        ("broken_json", b"{broken"),
+        ("unknown_format", b""),
+    ]
+    with pytest.raises(ConfigError, match="nowhere"):
+        list(stepmill.read(tmp_path / "nowhere"))
+
+
+def test_packages_of_others_are_named(tmp_path: Path) -> None:
+    """Where another package is called as one of ours, whose it is is said."""
+    (tmp_path / "schemas").mkdir()
+    (tmp_path / "schemas" / "__init__.py").touch()
+    code = (
+        f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(builds.ROOT)!r}]; import stepmill; "
+        "stepmill.prune('<p>')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "needs its package schemas" in done.stderr
+    assert str(tmp_path / "schemas" / "__init__.py") in done.stderr
+
+
+def test_the_import_is_light() -> None:
+    """`import stepmill` brings in none of the libraries that read and write."""
+    heavy = ("polars", "pyarrow", "lxml")
+    code = f"import sys, stepmill; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=builds.ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
