@@ -250,7 +250,7 @@ def _check_packages() -> None:
 @cache
 def _pruner(recipe: str) -> Pruner:
     """The pruner of a recipe; its rules and its vocabulary take a moment to load."""
-    from etl.build import recipe as recipes
+    from etl.build.recipes import recipe as recipes
     from etl.pages.prune import Pruner
     from etl.stages.prune import Prune
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from etl.build import recipe
+from etl.build.recipes import recipe
 from etl.cli.main import cli
 from etl.files.arrow import read_json
 from etl.look import verify

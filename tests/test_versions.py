@@ -22,7 +22,7 @@ import pytest
 import xxhash
 
 from etl.build.plan import Plan
-from etl.build.recipe import load
+from etl.build.recipes.recipe import load
 from etl.inputs import find
 from etl.tally import Tally
 from schemas.workflow import Workflow

@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.build.recipe import Recipe
+from etl.build.recipes.recipe import Recipe
 from etl.card import example, write
 from etl.dataset import account, candidate, oddities, state, stats
 from etl.dataset.drift import figures

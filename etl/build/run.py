@@ -19,7 +19,7 @@ from etl.build.index import Indexed
 from etl.build.last_build import Record
 from etl.build.pools.local import Pool, inline
 from etl.build.pools.slices import Slice
-from etl.build.recipe import Recipe
+from etl.build.recipes.recipe import Recipe
 from etl.build.tasks import PackedWorker, SamplesWorker
 from etl.build.unmatched import Asked
 from etl.build.verdict import Verdict

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from etl.build.recipe import Recipe
+from etl.build.recipes.recipe import Recipe
 from etl.dataset import oddities
 from etl.stages.wording import as_lines
 from etl.terminal.text import printable

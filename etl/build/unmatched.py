@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
-from etl.build.recipe import Recipe
+from etl.build.recipes.recipe import Recipe
 from etl.dataset import state
 from etl.dataset.layout import Shelf
 from etl.decisions import takedown

@@ -59,7 +59,7 @@ def _build_file(path: Path, out: AnyPath | None, overrides: tuple[str, ...]) -> 
 
     Raises `ConfigError` where not even the folder is known.
     """
-    from etl.build import recipe
+    from etl.build.recipes import recipe
     from etl.files import nodes
 
     try:
@@ -122,7 +122,7 @@ def hook_of(command: str, folder: Path) -> Hook:
 
 def loaded(source: str | dict[str, Any], overrides: Sequence[str]) -> Any:
     """The recipe of a name, file or tables, with some settings changed."""
-    from etl.build import recipe
+    from etl.build.recipes import recipe
 
     return (
         recipe.load(source, overrides)
@@ -141,8 +141,9 @@ def prepared(
     allow_removal: bool = False,
 ) -> tuple[Build, dict[str, Any]]:
     """A build, and how to ask for it again."""
-    from etl.build import recipe
     from etl.build.pools import local, on_ray
+    from etl.build.recipes import recipe
+    from etl.build.recipes.sections import TakedownSettings
     from etl.build.run import Build
     from etl.dataset.generations import Generations
     from etl.files import nodes
@@ -156,7 +157,7 @@ def prepared(
     settings = loaded(asked, job.overrides)
     if job.listed is not None:
         settings = replace(
-            settings, takedown=recipe.TakedownSettings(job.listed.workflows, job.listed.domains)
+            settings, takedown=TakedownSettings(job.listed.workflows, job.listed.domains)
         )
     seconds = settings.limits.page_seconds
     pool: local.Pool = (

@@ -80,7 +80,7 @@ def recipes(name: str | None, overrides: tuple[str, ...], as_json: bool) -> None
     stepmill recipes scribeagent-32k
     stepmill recipes scribeagent-32k --set fit.context=16384
     """
-    from etl.build import recipe, settings
+    from etl.build.recipes import recipe, settings
 
     known = recipe.shipped()
     if name is None:
@@ -111,8 +111,8 @@ def explain_setting(key: str, recipe: str, overrides: tuple[str, ...], as_json: 
     \b
     stepmill explain-setting filter.min_english
     """
-    from etl.build import recipe as recipes
-    from etl.build import settings
+    from etl.build.recipes import recipe as recipes
+    from etl.build.recipes import settings
     from schemas.reasons import MEANINGS
 
     found = settings.one(key, recipes.load(recipe, overrides)).as_json()
@@ -139,7 +139,7 @@ def reasons(name: str | None, as_json: bool) -> None:
     stepmill reasons
     stepmill reasons target_absent
     """
-    from etl.build.settings import MEANINGS as SETTINGS
+    from etl.build.recipes.meanings import MEANINGS as SETTINGS
     from etl.look import reasons as views
 
     found = views.view(name)

@@ -1,4 +1,4 @@
-"""Settings that name files: in a recipe file they are relative to it (`etl.build.recipe`)."""
+"""Settings that name files: a recipe file names them relative to itself (`etl.build.recipes`)."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def chain_rates(name: str, folder: Path, limit: int) -> Rates:
     A process loads its vocabularies and its language model once, in a second or two; a build of one
     page does that before the clock starts.
     """
-    from etl.build.recipe import load
+    from etl.build.recipes.recipe import load
     from etl.build.run import Build
     from tests.support.builds import Quiet
 
@@ -188,7 +188,7 @@ def memory_of_pruning(mb: float, folder: Path) -> Rates:
 
 def memory_of_build(name: str, folder: Path, limit: int) -> Rates:
     """Peak memory of a process that builds a workload, everything in one process."""
-    from etl.build.recipe import load
+    from etl.build.recipes.recipe import load
     from etl.build.run import Build
     from tests.support.builds import Quiet
 

@@ -58,7 +58,7 @@ from typing import Any, Final
 
 from etl.build.index import PART_ROWS
 from etl.build.pools.local import Processes, inline
-from etl.build.recipe import load
+from etl.build.recipes.recipe import load
 from etl.build.run import Build
 from etl.dataset import account, stats
 from etl.dataset.index import OutputShard

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from datasets import load_dataset
 
 from etl.build.gates import Gates
-from etl.build.recipe import load
+from etl.build.recipes.recipe import load
 from etl.cli.main import cli
 from etl.dataset import state
 from etl.dataset.drift import distances, without

@@ -18,7 +18,7 @@ import zstandard
 from hypothesis import given
 
 from etl import pages
-from etl.build import recipe
+from etl.build.recipes import recipe
 from etl.dataset import account
 from etl.inputs import find
 from etl.pages import locators, prune

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import pytest
 
-from etl.build import recipe
-from etl.build.recipe import Recipe
+from etl.build.recipes import recipe
+from etl.build.recipes.recipe import Recipe
 from etl.dataset.hand_written import Notes
 from schemas.errors import ConfigError
 from tokenization.ranks import qwen_file

@@ -23,7 +23,7 @@ from etl.build.pools.failures import Refused, Watch
 from etl.build.pools.local import ONCE, Pool, Processes, inline
 from etl.build.pools.on_ray import Ray
 from etl.build.pools.slices import Slice
-from etl.build.recipe import load
+from etl.build.recipes.recipe import load
 from etl.build.run import Build
 from etl.build.tasks import SamplesWorker
 from etl.dataset import account

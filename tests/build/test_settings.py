@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from etl.build import recipe, settings
+from etl.build.recipes import meanings, recipe, settings
 from etl.cli.main import cli
 from schemas.reasons import MEANINGS
 
@@ -31,12 +31,12 @@ def run(*arguments: str) -> str:
 
 
 def test_every_setting_and_section_has_its_meaning() -> None:
-    """`etl.build.settings` says of each section and key that a recipe can have what it means, and
+    """`etl.build.recipes.meanings` says of each section and key what it means, and
     of no other.
     """
     found = settings.of(recipe.load("scribeagent-32k"))
-    assert set(settings.SECTIONS) == set(found)
-    assert {each.name for section in found.values() for each in section} == set(settings.MEANINGS)
+    assert set(meanings.SECTIONS) == set(found)
+    assert {each.name for section in found.values() for each in section} == set(meanings.MEANINGS)
 
 
 @pytest.mark.parametrize("name", recipe.shipped())
@@ -52,7 +52,7 @@ def test_what_is_printed_is_the_same_recipe(tmp_path: Path, name: str) -> None:
         (tmp_path / "own.toml").write_text(printed)
         again = run("recipes", str(tmp_path / "own.toml"))
         assert recipe.from_tables(tomllib.loads(again)) == chosen
-    for meaning in [*settings.MEANINGS.values(), *settings.SECTIONS.values()]:
+    for meaning in [*meanings.MEANINGS.values(), *meanings.SECTIONS.values()]:
         assert meaning.split(":")[0] in " ".join(printed.replace("\n# ", " ").split())
 
 
@@ -77,7 +77,7 @@ def test_a_setting_is_explained() -> None:
     there is none.
     """
     said = run("explain-setting", "filter.min_english", "--set", "filter.min_english=0.5")
-    assert f"filter.min_english: {settings.MEANINGS['filter.min_english']}" in said
+    assert f"filter.min_english: {meanings.MEANINGS['filter.min_english']}" in said
     assert "  value    0.5\n  default  0.01\n" in said
     assert f"  decides  not_english: {MEANINGS['not_english'].says}" in said
     assert "choices  target, first, all, drop" in run("explain-setting", "fit.train")

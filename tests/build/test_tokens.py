@@ -15,7 +15,7 @@ import pytest
 import tiktoken
 
 from etl import pages
-from etl.build.recipe import load
+from etl.build.recipes.recipe import load
 from etl.files.arrow import open_arrow
 from etl.pages.prune import Pruner
 from schemas.errors import ConfigError

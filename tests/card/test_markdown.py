@@ -19,7 +19,7 @@ from huggingface_hub import DatasetCard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.build import recipe
+from etl.build.recipes import recipe
 from etl.card import markdown, words
 from etl.card.settings import license_of
 from etl.card.template import PLACEHOLDERS, CardTemplate

@@ -21,7 +21,8 @@ import zstandard
 
 from etl.build.dry_run import foresee
 from etl.build.pools.slices import Slice
-from etl.build.recipe import TakedownSettings, load
+from etl.build.recipes.recipe import load
+from etl.build.recipes.sections import TakedownSettings
 from etl.dataset import account, state
 from etl.dataset.generations import Generations
 from etl.decisions.takedown import COPY, Takedown, kept, kept_matches, parse

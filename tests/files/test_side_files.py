@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from etl.build import recipe
+from etl.build.recipes import recipe
 from etl.dataset.hand_written import Notes
 from etl.files.side_files import decoded, entries, read_text
 from schemas.errors import ConfigError

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.build.recipe import load
+from etl.build.recipes.recipe import load
 from etl.cli.main import cli
 from etl.dataset import state
 from etl.dataset.place import place_of

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl import pages as dom
-from etl.build import recipe
+from etl.build.recipes import recipe
 from etl.pages import reading, split
 from etl.pages.addresses import shortened
 from etl.pages.prune import Pruner, PruneRules

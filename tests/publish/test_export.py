@@ -18,7 +18,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from etl.build import recipe
+from etl.build.recipes import recipe
 from etl.cli.main import cli
 from etl.files.arrow import open_arrow, read_json
 from etl.files.storage import AnyPath, location

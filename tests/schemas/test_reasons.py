@@ -14,7 +14,7 @@ from typing import get_type_hints
 import polars as pl
 import pytest
 
-from etl.build.recipe import Recipe
+from etl.build.recipes.recipe import Recipe
 from etl.dataset import account
 from schemas.reasons import MEANINGS, REASONS
 from tests.support import builds

@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from etl.build import recipe
 from etl.build.augment.answers import NoAnswer, answer_of
 from etl.build.augment.rewrite import CallFailed, Endpoint, rewrite
+from etl.build.recipes import recipe
 from etl.build.run import Build
 from etl.cli.main import cli
 from etl.stages.augment import Augment, Mapping, is_bare

@@ -26,7 +26,7 @@ import polars as pl
 import pyarrow as pa
 
 from etl.build.pools import local
-from etl.build.recipe import Recipe, load
+from etl.build.recipes.recipe import Recipe, load
 from etl.build.run import Build
 from etl.dataset.generations import Generations
 from etl.dataset.index import scan

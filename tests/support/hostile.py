@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from etl.build import recipe
+from etl.build.recipes import recipe
 from etl.build.run import Build
 from etl.dataset import account
 from etl.files.arrow import open_arrow

@@ -135,7 +135,7 @@ def ahead() -> None:
     """
     import pyarrow as pa
 
-    from etl.build.recipe import load
+    from etl.build.recipes.recipe import load
     from etl.pages.domain import domain_of
     from etl.stages.language import english
 

@@ -33,7 +33,7 @@ from typing import IO, Any, Final, Literal, NamedTuple
 import orjson
 
 from etl.build.augment.answers import NoAnswer, answer_of, thinks, words_of
-from etl.build.recipe import Recipe
+from etl.build.recipes.recipe import Recipe
 from etl.files.arrow import write_json
 from etl.inputs import find
 from etl.pages import Page, read, text_of

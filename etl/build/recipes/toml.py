@@ -1,0 +1,108 @@
+"""TOML as recipes have it: tables parsed, laid over each other, and checked against types."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from datetime import date
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from schemas.errors import ConfigError
+
+
+def parsed(text: str, name: str) -> dict[str, Any]:
+    """The tables of a text. Raises `ConfigError` that names what is no TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"recipe {name}: {error}") from error
+
+
+def laid_over(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables of one, and those of another over them."""
+    found = dict(base)
+    for key, value in over.items():
+        old = found.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            value = laid_over(old, value)
+        found[key] = value
+    return found
+
+
+def of_setting(text: str) -> dict[str, Any]:
+    """The tables of one ``section.key=value``. Raises `ConfigError` if it is none."""
+    path, equals, value = text.partition("=")
+    *tables, key = path.strip().split(".")
+    if not equals or not tables or not all([*tables, key]):
+        raise ConfigError(
+            f"--set {text}: write section.key=value, for example --set fit.context=65536"
+        )
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value  # a bare word is a string
+    found = {key: parsed}
+    for table in reversed(tables):
+        found = {table: found}
+    return found
+
+
+def checked(value: Any, hint: Any, path: str) -> Any:
+    """A TOML value as the type a field asks for."""
+    if hasattr(hint, "__dataclass_fields__"):
+        return _section(value, hint, path)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        if value not in arguments:
+            raise ConfigError(f"{path} = {value!r}: choose one of {', '.join(map(str, arguments))}")
+        return value
+    if origin in (Union, types.UnionType):
+        chosen = next(argument for argument in arguments if argument is not type(None))
+        return None if value is None else checked(value, chosen, path)
+    if origin in (frozenset, tuple):
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ConfigError(f"{path}: expected a list of strings, got {value!r}")
+        return origin(value)
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{path}: expected a table, got {value!r}")
+        return {key: checked(item, arguments[1], f"{path}.{key}") for key, item in value.items()}
+    if hint is date and isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError as error:
+            raise ConfigError(f"{path} = {value!r}: expected a date as 2026-01-31") from error
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise ConfigError(
+            f"{path} = {value!r}: expected {hint.__name__}, got {type(value).__name__}"
+        )
+    return value
+
+
+def _section(value: Any, hint: Any, path: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{path}: expected a table [{path}], got {value!r}")
+    known = {key.name: key for key in fields(hint)}
+    hints = get_type_hints(hint)
+    for key in value:
+        if key not in known:
+            raise ConfigError(f"{path}.{key}: there is no such setting{nearest(key, known)}")
+    missing = [
+        key
+        for key, f in known.items()
+        if key not in value and f.default is MISSING and f.default_factory is MISSING
+    ]
+    if missing:
+        raise ConfigError(f"[{path}]: {', '.join(missing)} must be given")
+    return hint(**{key: checked(item, hints[key], f"{path}.{key}") for key, item in value.items()})
+
+
+def nearest(name: str, known: Mapping[str, Any]) -> str:
+    """What a misspelt name may be meant as, or all that there is."""
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(known)}."
