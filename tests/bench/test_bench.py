@@ -22,7 +22,7 @@ from tests.bench.workloads import NAMES, SHIPPED
 
 LIMIT = 20_000_000
 WHOLE = 10**12
-TRIES = 3
+TRIES = 5
 """A busy machine slows ours and the peer by turns; only what fails again and again is slow."""
 
 
