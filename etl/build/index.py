@@ -2,24 +2,12 @@
 
 Reads the light columns of all samples (ids, hashes, lengths; never a page) and writes
 ``work/index/``, one row a sample: its split, its place (output shard and order), or the reason why
-it is dropped. What was read twice is decided in the order (generation, hash(seed, workflow id),
-input): the first is kept, later ones name it, so that new data never change an old decision.
+it is dropped. What decides: `etl.decisions.duplicates` for what was read before,
+`etl.decisions.caps` for domains that are full, `etl.decisions.split` for the split. Place: output
+shard by range of hash(seed, sample id) within the generation, in the order of that hash.
 
-- ``duplicate_workflow``: the recording's content came before, under this id or another.
-- ``conflicting_id``: the id came before with other content; the workflow is quarantined with its
-  content.
-- ``split_over_files``: inputs of one generation have the same id and objective with other steps,
-  each as often, and no numbers tell how they follow each other; all of them are quarantined, since
-  nobody knows which one is the beginning.
-- ``over_domain_cap``: the sample's domain is full (`etl.decisions.caps`).
-
-Split: `etl.decisions.split`. Place: output shard by range of hash(seed, sample id) within the
-generation, in the order of that hash.
-
-Memory: of every workflow two 64-bit hashes are held at once, by which those are found that may have
-been read before; only of these is more held. Samples are spread over files by the first bits of
-their hash, so many that each holds some ten thousand (but no more than 256 for each split), and
-each file is sorted by itself.
+Samples are spread over files by the first bits of their hash, so many that each holds some ten
+thousand (but no more than 256 for each split), and each file is sorted by itself.
 """
 
 from __future__ import annotations
@@ -32,8 +20,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import orjson
 import polars as pl
 import pyarrow as pa
@@ -41,22 +27,21 @@ import pyarrow.parquet as pq
 
 from etl.dataset import own_files
 from etl.dataset.generations import Generations
-from etl.dataset.index import OutputShard
+from etl.dataset.index import OutputShard, light_count, light_rows
 from etl.dataset.layout import Shelf
 from etl.decisions.caps import Caps, Room
+from etl.decisions.duplicates import DECIDED, repeats
 from etl.decisions.split import Found, Split
 from etl.decisions.takedown import NOTHING, Takedown
 from etl.files import scratch, storage
-from etl.files.arrow import ArrowWriter, atomic, open_arrow, write_table
+from etl.files.arrow import ArrowWriter, atomic, write_table
 from etl.files.spill import Spread
 from etl.files.storage import AnyPath
 from etl.inputs.records import InputShard
 from etl.inputs.source import Source
 from etl.tally import Quarantined, Tally, as_record
-from schemas.ledger import INDEX_SCHEMA, LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
+from schemas.ledger import INDEX_SCHEMA, LEDGER_SCHEMA, QUARANTINE_SCHEMA
 from schemas.reasons import TAKEN_DOWN, Reason
-
-Hashes = npt.NDArray[np.uint64]
 
 _COLUMNS: Final = (
     "sample_id",
@@ -68,12 +53,6 @@ _COLUMNS: Final = (
     "objective",
     "chars",
 )
-_DECIDED: Final = {
-    "position": pl.Int32,
-    "workflow": pl.String,
-    "reason": pl.String,
-    "detail": pl.String,
-}
 _ROWS_FOR_PART: Final = 512  # samples worked out together, for each part that they are spread over
 PART_ROWS: Final = 32_000  # about so many rows of the index are sorted together
 _PART_BITS: Final = 8  # at most: each part of both splits is an open file
@@ -122,7 +101,7 @@ class Index:
         folder = into or places.own
         number_of = generations.of_inputs()
         numbers = [number_of[shard.name] for shard in shards]
-        dropped = self._dropped(shards, numbers, places)
+        dropped = repeats(shards, numbers, places, self.split.hash)
         room = self._room(shards, numbers, dropped, places)
         found = Found(set)
         totals: dict[int, Mapping[str, int]] = {}
@@ -131,7 +110,7 @@ class Index:
             ledger = ArrowWriter(stream, LEDGER_SCHEMA)
             for generation in generations.every:
                 mine = [at for at, number in enumerate(numbers) if number == generation.number]
-                rows_read = sum(_rows_of(places, shards[at]) for at in mine)
+                rows_read = sum(light_count(places, shards[at].key) for at in mine)
                 with _spreading(folder / "index", generation.number, rows_read) as spread:
                     for group in _groups(mine, shards, places, spread.at_once):
                         rows = self._decided(
@@ -153,90 +132,6 @@ class Index:
         if into is None:
             _write_quarantine(dropped, shards, sources, places.own, takedown)
         return Indexed(generations.closed(totals), made, self.split.unmatched(found))
-
-    def _dropped(
-        self, shards: Sequence[InputShard], numbers: Sequence[int], places: Shelf
-    ) -> pl.DataFrame:
-        """The workflows that were read before, of all generations: columns `_DECIDED`."""
-        frames = []
-        for position, light in self._suspects(shards, places):
-            place = (
-                pl.lit(position, pl.Int32).alias("position"),
-                pl.lit(numbers[position], pl.Int32).alias("generation"),
-            )
-            frames.append(light.with_columns(*place))
-        if not frames:
-            return pl.DataFrame(schema=_DECIDED)
-        every = pl.concat(frames).sort("generation", "decided", "workflow", "position")
-        split, every = _split_over_files(every, shards)
-        same_id = pl.col("workflow").cum_count().over("workflow") > 1
-        first_hash = pl.col("workflow_hash").first().over("workflow")
-        every = every.with_columns(
-            reason=pl.when(same_id & (pl.col("workflow_hash") == first_hash))
-            .then(pl.lit("duplicate_workflow"))
-            .when(same_id)
-            .then(pl.lit("conflicting_id"))
-            .otherwise(pl.lit("")),
-            earlier=pl.col("position").first().over("workflow"),
-        )
-        kept = pl.col("reason") == ""
-        repeated = kept & (kept.cast(pl.Int32).cum_sum().over("workflow_hash") > 1)
-        first_uid = pl.col("workflow").filter(kept).first().over("workflow_hash")
-        dropped = every.with_columns(same_as=pl.when(repeated).then(first_uid)).filter(
-            (pl.col("reason") != "") | pl.col("same_as").is_not_null()
-        )
-        earlier = pl.Series("earlier", [shards[at].name for at in dropped["earlier"]], pl.String)
-        dropped = (
-            dropped.with_columns(earlier)
-            .with_columns(
-                reason=pl.when(pl.col("same_as").is_not_null())
-                .then(pl.lit("duplicate_workflow"))
-                .otherwise("reason"),
-                detail=pl.when(pl.col("same_as").is_not_null())
-                .then(pl.format("the same recording as {}", "same_as"))
-                .when(pl.col("reason") == "duplicate_workflow")
-                .then(pl.format("the same recording came before in {}", "earlier"))
-                .otherwise(
-                    pl.format(
-                        "a workflow with the same id and other content came before in {}", "earlier"
-                    )
-                ),
-            )
-            .select(*_DECIDED)
-        )
-        return pl.concat([split, dropped])
-
-    def _suspects(
-        self, shards: Sequence[InputShard], places: Shelf
-    ) -> Iterator[tuple[int, pl.DataFrame]]:
-        """The workflows whose id or content may have been read more than once, by position of the
-        input shard.
-
-        Found by 64-bit hashes: what they let through by chance is told apart by whoever looks at
-        the texts.
-        """
-        names = ("workflow", "workflow_hash")
-        keys: list[list[Hashes]] = [[], []]
-        for shard in shards:
-            light = _light(places, shard, names).unique(maintain_order=True)
-            for found, name in zip(keys, names, strict=True):
-                found.append(
-                    np.fromiter(map(self.split.hash, light[name]), np.uint64, light.height)
-                )
-        ids, contents = (
-            np.concatenate(found) if found else np.empty(0, np.uint64) for found in keys
-        )
-        repeated = _repeated(ids) | _repeated(contents)
-        start = 0
-        for position, of_shard in enumerate(keys[0]):
-            end = start + len(of_shard)
-            if repeated[start:end].any():
-                light = _light(places, shards[position], (*names, "objective", "whole")).unique(
-                    maintain_order=True
-                )
-                light = light.with_columns(pl.Series("decided", of_shard, pl.UInt64))
-                yield position, _detached(light.filter(pl.Series(repeated[start:end])))
-            start = end
 
     def _room(
         self,
@@ -275,38 +170,6 @@ class Index:
         return {split: max(1, round(size / self.shard_bytes)) for split, size in bytes_of.items()}
 
 
-def _split_over_files(
-    every: pl.DataFrame, shards: Sequence[InputShard]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The workflows of which several inputs have a piece (columns `_DECIDED`), and the others as
-    they are. What comes later of a workflow that was found in pieces is one more of them, unless it
-    is known to be whole. Where one content is there more often than another, whole recordings were
-    copied, and one copy differs: that is no piece.
-    """
-    pieces = ["generation", "workflow", "objective"]
-    several = pl.col("workflow_hash").n_unique().over(pieces) > 1
-    piece = ~pl.col("whole")
-    every = every.with_columns(copies=pl.len().over([*pieces, "workflow_hash"]))
-    alike = pl.col("copies").min().over(pieces) == pl.col("copies").max().over(pieces)
-    every = every.with_columns(split=several & alike & piece).drop("copies")
-    since = pl.when("split").then("generation").min().over("workflow", "objective")
-    split = every.with_columns(
-        split=pl.col("split") | (piece & (pl.col("generation") > since)).fill_null(False)
-    )
-    found = split.filter("split")
-    others = found.group_by(pieces).agg(pl.col("position").unique().sort())
-    details = [
-        f"its steps are in {', '.join(sorted({shards[at].name for at in places}))} and have no "
-        "numbers"
-        for places in others["position"]
-    ]
-    others = others.select(*pieces, pl.Series("detail", details, pl.String))
-    refused = found.join(others, on=pieces, how="left", maintain_order="left")
-    return refused.with_columns(reason=pl.lit("split_over_files")).select(*_DECIDED), split.filter(
-        ~pl.col("split")
-    )
-
-
 @contextmanager
 def _spreading(folder: AnyPath, number: int, rows: int) -> Iterator[_Parts]:
     """`_Parts` whose unsorted files lie in their folder, or in scratch space if that folder is
@@ -318,22 +181,6 @@ def _spreading(folder: AnyPath, number: int, rows: int) -> Iterator[_Parts]:
         return
     with scratch.folder() as unsorted:
         yield _Parts(folder, number, rows, unsorted)
-
-
-def _detached(rows: pl.DataFrame) -> pl.DataFrame:
-    """The same rows; texts that Polars left in a mapped file would keep the whole file mapped."""
-    copied = pl.from_arrow(rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
-    assert isinstance(copied, pl.DataFrame)
-    return copied
-
-
-def _repeated(keys: Hashes) -> npt.NDArray[np.bool_]:
-    """Which of these are there more than once."""
-    ordered = np.sort(keys)
-    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    if not len(twice):
-        return np.zeros(len(keys), np.bool_)
-    return np.asarray(twice[np.minimum(np.searchsorted(twice, keys), len(twice) - 1)] == keys)
 
 
 class _Parts:
@@ -429,21 +276,6 @@ class _Content:
         self.digest.update("".join(f"{line}\n" for line in lines).encode())
 
 
-def _light(places: Shelf, shard: InputShard, columns: Sequence[str]) -> pl.DataFrame:
-    """Columns of the light rows of one input shard."""
-    reader = open_arrow(places.file("light", shard.key))
-    batches = [reader.get_batch(i).select(list(columns)) for i in range(reader.num_record_batches)]
-    schema = pa.schema([LIGHT_SCHEMA.field(name) for name in columns])
-    frame = pl.from_arrow(pa.Table.from_batches(batches, schema))
-    assert isinstance(frame, pl.DataFrame)
-    return frame
-
-
-def _rows_of(places: Shelf, shard: InputShard) -> int:
-    reader = open_arrow(places.file("light", shard.key))
-    return sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches))
-
-
 def _repeats(rows: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFrame:
     """Sets reason and detail of light rows: of those that were read before, and empty ones."""
     if not dropped.height:
@@ -465,7 +297,7 @@ def _groups(
     waiting: list[pl.DataFrame] = []
     size = 0
     for position in positions:
-        rows = _light(places, shards[position], columns).with_row_index("row")
+        rows = light_rows(places, shards[position].key, columns).with_row_index("row")
         place = (
             pl.lit(position, pl.Int32).alias("position"),
             pl.lit(shards[position].key).alias("shard"),
@@ -509,7 +341,7 @@ def _write_quarantine(
     """Keep the content of workflows that are refused;
     their input shards are read once more for it.
     """
-    conflicts = dropped.filter(pl.col("reason") != "duplicate_workflow").select(*_DECIDED)
+    conflicts = dropped.filter(pl.col("reason") != "duplicate_workflow").select(*DECIDED)
     details = {
         (position, uid): (reason, text) for position, uid, reason, text in conflicts.iter_rows()
     }

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -92,13 +92,24 @@ class Record:
             for what, names in differing.items()
         }
 
+    def dated(self, changed: Iterable[float]) -> None:
+        """Note when the newest input changed. changed: of each file, seconds since 1970; 0 where
+        its storage does not say.
+        """
+        newest = max(changed, default=0.0)
+        if newest:
+            date = datetime.fromtimestamp(newest, UTC)
+            self.known["newest_input"] = date.isoformat(timespec="seconds")
+
     def manifest(self, manifest: Mapping[str, Any]) -> None:
         """Note what a build came to, whether or not it passes its gates."""
         self.known |= {key: manifest.get(key) for key in _OF_MANIFEST}
 
     def as_json(self, message: str, code: int) -> dict[str, Any]:
         """The file. Fields of what the run did not come to are null."""
-        nothing = dict.fromkeys(("generation", "inputs", "unmatched", *_OF_MANIFEST))
+        nothing = dict.fromkeys(
+            ("generation", "inputs", "newest_input", "unmatched", *_OF_MANIFEST)
+        )
         shards = {
             what: {"built": len(self._built.get(what, ())), "of": self._every.get(what, 0)}
             for what in ("input_shards", "output_shards")

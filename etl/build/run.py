@@ -370,6 +370,7 @@ class Build:
         with self.progress("finding inputs", brief=True):
             found = find.find(self.inputs, self.recipe.samples.sources, without=without)
         found = [item for item in found if without or not item.place.startswith(f"{self.out}/")]
+        self.record.dated(file.stamp.changed for item in found for file in item.files)
         with self._shown("inputs", sum(item.size for item in found)) as progress:
             return find.shards(
                 found,

@@ -1,18 +1,19 @@
-"""The index of a build as phase 2 leaves it: all rows,
-and those that an output shard is made of.
-"""
+"""The index of a build as phase 2 leaves it, and the light columns of samples it is made of."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 
+from etl.dataset.layout import Shelf
 from etl.files import scratch, storage
-from etl.files.arrow import read_parquet
+from etl.files.arrow import open_arrow, read_parquet
 from etl.files.storage import AnyPath
-from schemas.ledger import INDEX_SCHEMA
+from schemas.ledger import INDEX_SCHEMA, LIGHT_SCHEMA
 
 
 @dataclass(frozen=True)
@@ -55,3 +56,19 @@ def scan(work: AnyPath) -> pl.LazyFrame:
     empty = pl.from_arrow(INDEX_SCHEMA.empty_table())
     assert isinstance(empty, pl.DataFrame)
     return empty.lazy()
+
+
+def light_rows(places: Shelf, key: str, columns: Sequence[str]) -> pl.DataFrame:
+    """Columns of `LIGHT_SCHEMA`, a row a sample of the input shard with this key, in order."""
+    reader = open_arrow(places.file("light", key))
+    batches = [reader.get_batch(i).select(list(columns)) for i in range(reader.num_record_batches)]
+    schema = pa.schema([LIGHT_SCHEMA.field(name) for name in columns])
+    frame = pl.from_arrow(pa.Table.from_batches(batches, schema))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def light_count(places: Shelf, key: str) -> int:
+    """How many samples the input shard with this key has."""
+    reader = open_arrow(places.file("light", key))
+    return sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches))

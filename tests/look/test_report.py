@@ -12,6 +12,7 @@ import re
 import shutil
 import sys
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +29,7 @@ from etl.dataset.place import Place, place_of
 from etl.files.arrow import read_json, write_json
 from etl.files.storage import location
 from etl.look.diff import compare
-from etl.look.report import context, figures, packed, page, steps
+from etl.look.report import charts, context, figures, packed, page, steps
 from etl.look.report.verdict import verdict
 from schemas.errors import ConfigError, MissingExtra
 from schemas.samples import NO_LOSS
@@ -417,10 +418,12 @@ def test_the_verdict_stands_on_top(small: Path) -> None:
     good = verdict(place_of(small / "out"))
     assert (good["good"], good["failures"]) == (True, [])
     facts = dict(good["facts"])
-    assert facts["Inputs"] == "1 file, 0.0 MB, in 1 generation"
+    last = read_json(small / "out" / "work" / "last_build.json")
+    newest = last["newest_input"]
+    assert abs(datetime.fromisoformat(newest) - datetime.now(UTC)) < timedelta(days=1)
+    assert facts["Inputs"] == f"1 file, 0.0 MB, in 1 generation, the newest of {newest}"
     assert "filter " in facts["Stages"]
     assert "turbohtml " in facts["Libraries"]
-    last = read_json(small / "out" / "work" / "last_build.json")
     assert last["ended"] in facts["Last run"]
     failed = {
         "status": "gate_failed",
@@ -433,6 +436,23 @@ def test_the_verdict_stands_on_top(small: Path) -> None:
     assert "gate_failed" in bad["says"]
     alone = verdict(place_of(small / "out" / "dataset"))
     assert "not beside it" in alone["says"]
+
+
+def test_each_stage_has_a_scale_of_its_own() -> None:
+    """A stage that drops one thing has a bar that is seen beside one that drops a thousand; stages
+    stand in their order.
+    """
+    drops = [
+        {"stage": "filter", "reason": "no_objective", "count": 1000},
+        {"stage": "augment", "reason": "stage_crashed", "count": 1},
+    ]
+    unit = {"unit": "step", "read": 2000, "kept": 999, "drops": drops}
+    drawn = charts.waterfall("Steps", "what was dropped", unit)
+    for svg in (drawn.wide, drawn.narrow):
+        bars = re.findall(r'<path aria-label="(\w+): \w+: [\d,]+"[^>]* d="M0,[\d.]+h([\d.]+)', svg)
+        (first, long), (second, short) = bars
+        assert (first, second) == ("filter", "augment")
+        assert 0.5 < float(short) / float(long) < 2
 
 
 def test_json_is_the_data_behind_the_file(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:

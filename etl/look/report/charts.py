@@ -89,14 +89,20 @@ def _colours(names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def waterfall(title: str, summary: str, unit: Mapping[str, Any]) -> Chart:
-    """What each reason took of a unit, stage by stage; what was read and what is left stands in the
-    summary and the table, since beside millions that are kept no bar of a reason could be seen.
+    """What each reason took of a unit, each stage on its own scale, since beside what a filter
+    drops no bar of a later stage could be seen; what was read and what is left stands in the
+    summary and the table.
     """
-    counts = _largest(
-        [(f"{drop['stage']}: {drop['reason']}", drop["count"]) for drop in unit["drops"]]
-    )
+    drops = {f"{drop['stage']}: {drop['reason']}": drop for drop in unit["drops"]}
+    counts = _largest([(label, drop["count"]) for label, drop in drops.items()])
     bars = [
-        {"label": label, "from": 0, "to": count, "said": f"{label}: {count:,}"}
+        {
+            "stage": drops[label]["stage"] if label in drops else "others",
+            "label": drops[label]["reason"] if label in drops else label,
+            "from": 0,
+            "to": count,
+            "said": f"{label}: {count:,}",
+        }
         for label, count in counts
     ]
     rows = [
@@ -105,6 +111,20 @@ def waterfall(title: str, summary: str, unit: Mapping[str, Any]) -> Chart:
         ["in the dataset", "", f"{unit['kept']:,}"],
     ]
     spec = _horizontal(bars, "from", "to", unit["unit"], {"value": "var(--drop)"})
+    stages = [*dict.fromkeys(bar["stage"] for bar in bars)]
+    if len(stages) > 1:
+        spec["encoding"]["row"] = {
+            "field": "stage",
+            "sort": stages,
+            "title": None,
+            "header": {
+                "labelAngle": 0,
+                "labelOrient": "top",
+                "labelColor": "currentColor",
+                "labelFontSize": _ROOMY,
+            },
+        }
+        spec["resolve"] = {"scale": {"x": "independent", "y": "independent"}}
     return chart(title, summary, ["Stage", "Reason", "Count"], rows, spec)
 
 

@@ -42,6 +42,8 @@ def _facts(manifest: Mapping[str, Any], last: Mapping[str, Any]) -> list[tuple[s
         f"{counted(len(inputs), 'file')}, {size / 1e6:,.1f} MB, in "
         f"{counted(len(generations), 'generation')}"
     )
+    if last.get("newest_input"):
+        read += f", the newest of {last['newest_input']}"
     facts = [("Inputs", read)]
     if last.get("ended"):
         facts.append(
