@@ -100,7 +100,7 @@ def any_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @settings(
-    max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     soups,
