@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -125,11 +125,15 @@ def build(
     from dataclasses import replace
 
     from etl.build.last_build import Record, recorded
+    from etl.build.recipes.toml import as_toml
     from etl.cli.jobs import Job, prepared
     from etl.files.storage import location
 
-    overrides = tuple(f"{name}={_toml(value)}" for name, value in (settings or {}).items())
-    job = Job(tuple(str(each) for each in inputs), location(str(out)), recipe, overrides)
+    overrides = []
+    for name, value in (settings or {}).items():
+        text = as_toml(fspath(value) if isinstance(value, PathLike) else value)
+        overrides.append(f"{name}={text}")
+    job = Job(tuple(str(each) for each in inputs), location(str(out)), recipe, tuple(overrides))
     record = Record()
     with recorded(job.out, record):
         made, order = prepared(job, workers)
@@ -250,13 +254,11 @@ def _check_packages() -> None:
 @cache
 def _pruner(recipe: str) -> Pruner:
     """The pruner of a recipe; its rules and its vocabulary take a moment to load."""
-    from etl.build.recipes import recipe as recipes
-    from etl.pages.prune import Pruner
+    from etl.build.recipes.recipe import load
     from etl.stages.prune import Prune
 
-    stages = recipes.load(recipe).samples.stages
-    stage = next(each for each in stages if isinstance(each, Prune))
-    return Pruner(stage.rules, stage.vocabulary.count)
+    stages = load(recipe).samples.stages
+    return next(stage.pruner for stage in stages if isinstance(stage, Prune))
 
 
 def _tell(tally: Tally, problem: Callable[[Problem], None] | None) -> None:
@@ -274,13 +276,6 @@ def _tell(tally: Tally, problem: Callable[[Problem], None] | None) -> None:
             raise RecordError(entry.reason, f"{entry.id}: {entry.detail}")
     tally.entries.clear()
     tally.quarantined.clear()
-
-
-def _toml(value: object) -> str:
-    """A setting as ``--set`` takes it: a string as it is, all else as JSON, which is TOML here."""
-    import json
-
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,23 @@ def test_a_build_is_the_command_lines(tmp_path: Path) -> None:
     assert made.manifest == stepmill.open(tmp_path / "one" / "dataset").manifest
 
 
+def test_settings_are_what_they_are_in_python(tmp_path: Path) -> None:
+    """A text that looks like a number stays a text; lists, tables and booleans are such."""
+    builds.write_workflows(tmp_path / "in.jsonl", *(builds.workflow(n, steps=3) for n in range(8)))
+    given: dict[str, object] = {
+        "prompt.system": "7",
+        "pack.packing": False,
+        "card.tags": ["a", "b"],
+        "gates.max_drop_rates": {"no_objective": 0.5},
+    }
+    made = stepmill.build(tmp_path / "in.jsonl", out=tmp_path / "out", settings=given)
+    packed = made.manifest["settings"]["packed"]
+    assert (packed["prompt"]["system"], packed["packing"]) == ("7", False)
+    assert made.manifest["settings"]["card"]["tags"] == ["a", "b"]
+    with pytest.raises(ConfigError, match=r"fit\.context"):
+        stepmill.build(tmp_path / "in.jsonl", out=tmp_path / "x", settings={"fit.context": "x"})
+
+
 def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     """A broken record raises, or goes to the function that is given, with its bytes."""
     builds.write_workflows(tmp_path / "in" / "a.jsonl", builds.workflow(1))

@@ -6,8 +6,8 @@ it is dropped. What decides: `etl.decisions.duplicates` for what was read before
 `etl.decisions.caps` for domains that are full, `etl.decisions.split` for the split. Place: output
 shard by range of hash(seed, sample id) within the generation, in the order of that hash.
 
-Samples are spread over files by the first bits of their hash, so many that each holds some ten
-thousand (but no more than 256 for each split), and each file is sorted by itself.
+Samples are spread over files by the first bits of their hash, and each file is sorted by itself. A
+file holds some ten thousand; there are at most 256 files for each split.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _COLUMNS: Final = (
     "chars",
 )
 _ROWS_FOR_PART: Final = 512  # samples worked out together, for each part that they are spread over
-PART_ROWS: Final = 32_000  # about so many rows of the index are sorted together
+PART_ROWS: Final = 32_000  # of the index, sorted together
 _PART_BITS: Final = 8  # at most: each part of both splits is an open file
 _ROW_GROUP: Final = 2**16  # rows of an index file that are read together
 _FRAME_CHARS: Final = 300  # of prompt and chat around a sample's own texts
@@ -162,7 +162,7 @@ class Index:
         )
 
     def _planned(self, chars: Mapping[str, float]) -> dict[str, int]:
-        """How many output shards a generation gets for so many characters in each split."""
+        """Output shards of a generation, by split. chars: of its samples, by split."""
         bytes_of = {
             split: chars.get(split, 0) / _CHARS_PER_TOKEN * _TOKEN_BYTES
             for split in self.split.names
@@ -291,8 +291,8 @@ def _groups(
     at_once: int,
     columns: Sequence[str] = _COLUMNS,
 ) -> Iterator[pl.DataFrame]:
-    """The light rows of these input shards, about so many at once or those of one, and where they
-    were read.
+    """The light rows of these input shards, and where they were read. at_once: rows of a group, or
+    those of one input shard, if it has more.
     """
     waiting: list[pl.DataFrame] = []
     size = 0

@@ -32,8 +32,9 @@ PLACEHOLDERS: Final = frozenset(
 
 @dataclass(frozen=True)
 class CardTemplate:
-    """text: with placeholders. where: it comes from, for messages. Errors: ConfigError for
-    placeholders that there are not, notes that are not empty, or a YAML head.
+    """text: with placeholders. where: it comes from, for messages.
+
+    Raises: `ConfigError` for an unknown placeholder, a note that is not empty, or a YAML head.
     """
 
     text: str

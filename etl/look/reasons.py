@@ -11,7 +11,7 @@ from schemas.reasons import MEANINGS, Meaning
 
 
 def view(name: str | None = None) -> list[dict[str, Any]]:
-    """One reason, or all. Raises `ConfigError` for one that there is not."""
+    """One reason, or all. Raises `ConfigError` for an unknown one."""
     known = cast("Mapping[str, Meaning]", MEANINGS)
     if name is not None and name not in known:
         close = difflib.get_close_matches(name, known, 1)

@@ -40,11 +40,16 @@ class Prune:
         """Sets ``observation``, ``start_tag`` and ``description`` of each step;
         releases the pages.
         """
-        pruner = _pruner(self.rules, self.vocabulary)
+        pruner = self.pruner
         for trail in rows:
             for mark in trail.marks:
                 self._prune(mark, pruner)
             yield trail
+
+    @property
+    def pruner(self) -> Pruner:
+        """What prunes by these rules, and remembers what it has judged."""
+        return _pruner(self.rules, self.vocabulary)
 
     def _prune(self, mark: Mark, pruner: Pruner) -> None:
         step = mark.step

@@ -101,8 +101,7 @@ LATE: Final = {
     retries.VARIABLE,
     scratch.VARIABLE,
 }
-"""Variables that a process reads when it needs them:
-nothing that has started looks at another one.
+"""Variables that a process reads when it needs them: nothing that has started looks at another one.
 """
 
 

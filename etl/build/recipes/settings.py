@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import json
 import textwrap
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
-from datetime import date
 from typing import Any, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from etl.build.recipes import recipe
 from etl.build.recipes.meanings import MEANINGS, SECTIONS
 from etl.build.recipes.recipe import Recipe
+from etl.build.recipes.toml import as_json, as_toml
 from schemas.errors import ConfigError
 from schemas.reasons import MEANINGS as REASONS
 
@@ -36,7 +35,7 @@ class Setting(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
-        values = {"value": _plain(self.value), "default": _plain(self.default)}
+        values = {"value": as_json(self.value), "default": as_json(self.default)}
         reasons = [name for name, each in REASONS.items() if self.name in each.settings]
         return {"setting": self.name, "says": self.says, **values, "changed": self.changed,
                 "choices": [*self.choices], "decides": reasons}  # fmt: skip
@@ -85,7 +84,7 @@ def _default(field: Field[Any], base: object) -> Any:
 
 
 def one(name: str, chosen: Recipe) -> Setting:
-    """A setting by its name. Raises `ConfigError` for one that there is not."""
+    """A setting by its name. Raises `ConfigError` for an unknown one."""
     known = {each.name: each for settings in of(chosen).values() for each in settings}
     if name not in known:
         close = difflib.get_close_matches(name, known, 1) or [
@@ -100,7 +99,7 @@ def toml(chosen: Recipe, about: str) -> str:
     """The recipe as TOML that is a recipe with the same settings, each with its meaning and
     default.
     """
-    lines = [f"about = {_value(about)}", f"name = {_value(chosen.name)}"]
+    lines = [f"about = {as_toml(about)}", f"name = {as_toml(chosen.name)}"]
     for section, settings in of(chosen).items():
         lines += ["", f"# {SECTIONS.get(section, '')}", f"[{section}]"]
         for each in settings:
@@ -111,7 +110,7 @@ def toml(chosen: Recipe, about: str) -> str:
 def _lines(setting: Setting) -> Iterator[str]:
     said = f"{setting.says}: {', '.join(setting.choices)}" if setting.choices else setting.says
     yield from textwrap.wrap(said, _WIDTH, initial_indent="# ", subsequent_indent="# ")
-    default = "off" if setting.default is None else _value(setting.default)
+    default = "off" if setting.default is None else as_toml(setting.default)
     if setting.changed:
         short = default if len(default) < _WIDTH else f"as in {_BASE}"
         yield f"# CHANGED; default: {short}"
@@ -119,38 +118,14 @@ def _lines(setting: Setting) -> Iterator[str]:
     if setting.value is None:
         yield f"# {key} = ..."
         return
-    text = f"{key} = {_value(setting.value)}"
+    text = f"{key} = {as_toml(setting.value)}"
     if len(text) <= _WIDTH or not isinstance(setting.value, frozenset | tuple):
         yield text
         return
     yield f"{key} = ["
-    items = ", ".join(_value(item) for item in _plain(setting.value))
+    items = ", ".join(as_toml(item) for item in as_json(setting.value))
     yield from textwrap.wrap(
         f"{items},", _WIDTH, initial_indent="    ", subsequent_indent="    ",
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
     yield "]"
-
-
-def _plain(value: Any) -> Any:
-    """As JSON knows it."""
-    if isinstance(value, frozenset):
-        return sorted(value)
-    if isinstance(value, tuple):
-        return list(value)
-    return value.isoformat() if isinstance(value, date) else value
-
-
-def _value(value: Any) -> str:
-    """A value of TOML."""
-    value = _plain(value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    if isinstance(value, dict):
-        pairs = ", ".join(f"{_value(key)} = {_value(each)}" for key, each in value.items())
-        return f"{{ {pairs} }}" if pairs else "{}"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return repr(value)

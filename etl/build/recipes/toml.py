@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 import types
 from collections.abc import Mapping
@@ -106,3 +107,27 @@ def nearest(name: str, known: Mapping[str, Any]) -> str:
     """What a misspelt name may be meant as, or all that there is."""
     close = difflib.get_close_matches(name, list(known), 1)
     return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(known)}."
+
+
+def as_json(value: Any) -> Any:
+    """As JSON knows it."""
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, tuple):
+        return list(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def as_toml(value: Any) -> str:
+    """The text of a value in TOML, which reads back as the same."""
+    value = as_json(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(map(as_toml, value))}]"
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{as_toml(key)} = {as_toml(each)}" for key, each in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(value)

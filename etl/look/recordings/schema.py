@@ -25,7 +25,7 @@ _SHOWN_EXAMPLE: Final = 1_500
 
 
 def described(name: str) -> Format:
-    """A format by its name. Raises `ConfigError` for one that there is not."""
+    """A format by its name. Raises `ConfigError` for an unknown one."""
     if name not in FORMATS:
         raise ConfigError(f"there is no format {name!r} (there are: {', '.join(FORMATS)})")
     return FORMATS[name]
