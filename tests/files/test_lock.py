@@ -14,6 +14,7 @@ import orjson
 import pytest
 
 from etl.files import lock
+from etl.files.storage import AnyPath
 from schemas.errors import BuildError
 
 
@@ -81,31 +82,37 @@ def test_another_hosts_lock_counts_until_its_heartbeat_stops(tmp_path: Path) -> 
         pass
 
 
-def test_of_many_that_want_it_one_has_it(tmp_path: Path) -> None:
-    """Threads that take a stale lock at once never hold it together."""
-    write_lock(tmp_path, "all", socket.gethostname(), dead_process())
+def taken_at_once(folder: AnyPath, count: int, seconds: float) -> tuple[int, int]:
+    """How many of this many threads had the lock, each for a time, and the most at once."""
     holding, most, held = 0, 0, 0
     guard = threading.Lock()
 
     def take() -> None:
         nonlocal holding, most, held
         try:
-            with lock.hold(tmp_path):
+            with lock.hold(folder):
                 with guard:
                     holding += 1
                     held += 1
                     most = max(most, holding)
-                time.sleep(0.01)
+                time.sleep(seconds)
                 with guard:
                     holding -= 1
         except BuildError:
             pass
 
-    threads = [threading.Thread(target=take) for _ in range(8)]
+    threads = [threading.Thread(target=take) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    return held, most
+
+
+def test_of_many_that_want_it_one_has_it(tmp_path: Path) -> None:
+    """Threads that take a stale lock at once never hold it together."""
+    write_lock(tmp_path, "all", socket.gethostname(), dead_process())
+    held, most = taken_at_once(tmp_path, 8, 0.01)
     assert held >= 1
     assert most == 1
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from etl.files import lock, remote_lock, storage
 from etl.files.owner import Owner
 from etl.files.storage import location
 from schemas.errors import BuildError
-from tests.files.test_lock import dead_process
+from tests.files.test_lock import dead_process, taken_at_once
 from tests.support.s3 import BUCKET, served
 
 STORES = ("s3", "memory", "elsewhere")
@@ -133,28 +132,7 @@ def test_of_many_that_want_it_one_has_it(folder: UPath) -> None:
     if folder.protocol != "s3":
         pytest.skip("memory is no store for several")
     write_lock(folder, "all", socket.gethostname(), dead_process())
-    holding, most, held = 0, 0, 0
-    guard = threading.Lock()
-
-    def take() -> None:
-        nonlocal holding, most, held
-        try:
-            with lock.hold(folder):
-                with guard:
-                    holding += 1
-                    held += 1
-                    most = max(most, holding)
-                time.sleep(0.1)
-                with guard:
-                    holding -= 1
-        except BuildError:
-            pass
-
-    threads = [threading.Thread(target=take) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    held, most = taken_at_once(folder, 6, 0.1)
     assert held >= 1
     assert most == 1
 
