@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Annotated, Any, Final, get_origin, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+Int32 = Annotated[int, pa.int32()]
+LongText = Annotated[str, pa.large_string()]
+"""A column of it may hold more than 2 GiB."""
+_ARROW: Final[Mapping[Any, pa.DataType]] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    float | None: pa.float64(),
+    bool: pa.bool_(),
+    tuple[str, ...]: pa.list_(pa.string()),
+}
+"""Column types of the samples files by the types of a sample's fields."""
 
 Tokens = npt.NDArray[np.int32]
 
@@ -18,23 +31,20 @@ NO_LOSS: Final = -100
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One self-contained next-step example, structured: nobody ever parses a prompt.
+    """One self-contained next-step example, structured: nobody ever parses a prompt."""
 
-    sample_id: ``<workflow uid>/<step>``. step: number within the workflow, from 1: as recorded,
-    where steps are numbered, else counting every recorded step. observation: the pruned page.
-    history: the previous steps as text, oldest first, each rendered like this one's target text.
-    node, target_html: id and start tag of the target; -1 and empty for an action without element.
-    raw_chars: characters of the page as recorded. workflow_hash: of the recording's content without
-    its ids. reward: of the workflow, as recorded; None if it is not known. repeat: the answer is
-    that of the step before, at the same URL. workflow_meta, step_meta: what else was recorded, as
-    JSON; never in a prompt, and in no hash. whole: no other file has more of its workflow.
-    """
-
+    # <workflow>/<step>
     sample_id: str
+    # uid of its workflow
     workflow: str
-    step: int
+    # number within the workflow, from 1: as recorded, where steps are numbered, else counting every
+    # recorded step
+    step: Int32
+    # name of the source that read it
     source: str
+    # the file and record it was read from
     origin: str
+    # hash of the recording's content without its ids
     workflow_hash: str
     objective: str
     website: str
@@ -42,55 +52,50 @@ class Sample:
     url: str
     domain: str
     subdomain: str
+    # where the domain was read: url, website, none
     domain_from: str
-    observation: str
+    # the pruned page
+    observation: LongText
+    # the previous steps as text, oldest first, each rendered like this one's target text
     history: tuple[str, ...]
     action_kind: str
     action_value: str
     description: str
-    node: int
+    # id of the target in the observation; -1 for an action without element
+    node: Int32
+    # start tag of the target; empty for an action without element
     target_html: str
+    # characters of the page as recorded
     raw_chars: int
+    # probability that the objective is English, 0 to 1; -1 without an objective
     language_score: float
+    # of the workflow, as recorded; None if it is not known
     reward: float | None
+    # the answer is that of the step before, at the same URL
     repeat: bool
+    # what else was recorded, as JSON; never in a prompt, and in no hash
     workflow_meta: str = ""
     step_meta: str = ""
+    # no other file has more of its workflow
     whole: bool = True
 
 
-SAMPLE_SCHEMA: Final = pa.schema(
-    [
-        ("sample_id", pa.string()),
-        ("workflow", pa.string()),
-        ("step", pa.int32()),
-        ("source", pa.string()),
-        ("origin", pa.string()),
-        ("workflow_hash", pa.string()),
-        ("objective", pa.string()),
-        ("website", pa.string()),
-        ("topic", pa.string()),
-        ("url", pa.string()),
-        ("domain", pa.string()),
-        ("subdomain", pa.string()),
-        ("domain_from", pa.string()),
-        ("observation", pa.large_string()),
-        ("history", pa.list_(pa.string())),
-        ("action_kind", pa.string()),
-        ("action_value", pa.string()),
-        ("description", pa.string()),
-        ("node", pa.int32()),
-        ("target_html", pa.string()),
-        ("raw_chars", pa.int64()),
-        ("language_score", pa.float64()),
-        ("reward", pa.float64()),
-        ("repeat", pa.bool_()),
-        ("workflow_meta", pa.string()),
-        ("step_meta", pa.string()),
-        ("whole", pa.bool_()),
-    ]
-)
-assert SAMPLE_SCHEMA.names == [field.name for field in fields(Sample)]
+def _schema_of(kind: type) -> pa.Schema:
+    """The Arrow schema of a dataclass: a column a field, in their order."""
+    hints = get_type_hints(kind, include_extras=True)
+    return pa.schema([(field.name, _arrow_type(hints[field.name])) for field in fields(kind)])
+
+
+def _arrow_type(hint: Any) -> pa.DataType:
+    """The Arrow type that a field is annotated with, or the usual one of its Python type."""
+    if get_origin(hint) is Annotated:
+        found: pa.DataType = hint.__metadata__[0]
+        return found
+    return _ARROW[hint]
+
+
+SAMPLE_SCHEMA: Final = _schema_of(Sample)
+"""Of the samples files, a row a `Sample`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
