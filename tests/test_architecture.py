@@ -17,8 +17,8 @@ PACKAGES = ("schemas", "tokenization", "etl")
 FLOORS = (
     {"etl.cli"},
     {"etl.build", "etl.look", "etl.publish"},
-    {"etl.sources", "etl.decisions", "etl.card"},
-    {"etl.inputs", "etl.stages", "etl.dataset"},
+    {"etl.sources", "etl.card"},
+    {"etl.inputs", "etl.stages", "etl.decisions", "etl.dataset"},
     {"etl.pages", "etl.files", "etl.tally", "tokenization"},
     {"schemas", "etl.terminal"},
 )

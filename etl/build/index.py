@@ -101,7 +101,13 @@ class Index:
         folder = into or places.own
         number_of = generations.of_inputs()
         numbers = [number_of[shard.name] for shard in shards]
-        dropped = repeats(shards, numbers, places, self.split.hash)
+        names = [shard.name for shard in shards]
+        dropped = repeats(
+            names,
+            numbers,
+            lambda at, columns: light_rows(places, shards[at].key, columns),
+            self.split.hash,
+        )
         room = self._room(shards, numbers, dropped, places)
         found = Found(set)
         totals: dict[int, Mapping[str, int]] = {}

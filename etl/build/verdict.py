@@ -11,16 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import polars as pl
+
 from etl.build import removal
 from etl.build.gates import Gates
 from etl.dataset import candidate, state
-from etl.dataset.layout import candidate_of
-from etl.decisions import leftovers
+from etl.dataset.layout import candidate_of, shelf
 from etl.decisions.takedown import Takedown
 from etl.files import storage
-from etl.files.arrow import read_json, write_json
+from etl.files.arrow import open_arrow, read_json, read_parquet, write_json
 from etl.files.storage import AnyPath
 from schemas.errors import GateError
+from schemas.reasons import TAKEN_DOWN
 
 _FORGIVEN: Final = "forgiven.json"
 _REMOVAL: Final = (
@@ -109,9 +111,7 @@ class Verdict:
             ),
         ]
         if storage.exists(self.out / state.MANIFEST):
-            if self.takedown and leftovers.holds_taken_down(
-                self.out, self.place, self.takedown, removed
-            ):
+            if self.takedown and _holds_taken_down(self.out, self.place, self.takedown, removed):
                 candidate.withdraw(self.out, self.takedown.domains)
                 do.append(
                     "The last complete dataset held what is on the takedown list, and is gone"
@@ -125,3 +125,35 @@ class Verdict:
         if any("gates.max_removal" in line for line in failures):
             do.append(_REMOVAL)
         return GateError(self.out, "the new dataset is rejected", failures, do)
+
+
+def _holds_taken_down(
+    out: AnyPath, place: AnyPath, takedown: Takedown, removed: frozenset[str]
+) -> bool:
+    """Whether the last complete dataset has rows of what a list takes down. place: of a build under
+    that list. removed: contents of what it took down.
+    """
+    if takedown.fingerprint == read_json(out / state.MANIFEST).get("takedown", ""):
+        return False
+    taken: set[str] = set()
+    for path in shelf(place / "work").existing("ledger", state.keys(place / "work")):
+        rows = pl.from_arrow(open_arrow(path).read_all().select(["unit", "id", "reason"]))
+        assert isinstance(rows, pl.DataFrame)
+        taken |= set(
+            rows.filter((pl.col("unit") == "workflow") & (pl.col("reason") == TAKEN_DOWN))["id"]
+        )
+    gone = set(state.keys(out / "work")) - set(state.keys(place / "work"))
+    for path in shelf(out / "work").existing("samples", sorted(gone), ".json"):
+        report = read_json(path)
+        if not (
+            removed.isdisjoint(report["contents"])
+            and takedown.domains.isdisjoint(report["domains"])
+        ):
+            return True
+    for path in storage.files(out / "dataset" / "stats" / "samples", ".parquet"):
+        rows = read_parquet(path).select("sample_id", "domain", "subdomain")
+        for sample_id, *domains in rows.iter_rows():
+            flow = sample_id.rpartition("/")[0]
+            if flow in taken or takedown.names(flow) or not takedown.domains.isdisjoint(domains):
+                return True
+    return False

@@ -23,11 +23,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from etl.dataset.index import light_rows
-from etl.dataset.layout import Shelf
-from etl.inputs.records import InputShard
-
 Hashes = npt.NDArray[np.uint64]
+Light = Callable[[int, Sequence[str]], pl.DataFrame]
+"""Columns of `schemas.ledger.LIGHT_SCHEMA` of the input shard at a position."""
 
 DECIDED: Final = {
     "position": pl.Int32,
@@ -39,27 +37,27 @@ DECIDED: Final = {
 
 
 def repeats(
-    shards: Sequence[InputShard],
+    names: Sequence[str],
     numbers: Sequence[int],
-    places: Shelf,
+    light: Light,
     hashed: Callable[[str], int],
 ) -> pl.DataFrame:
     """The workflows that were read before: a row each, with the columns of `DECIDED`.
 
-    numbers: of the generation of each input shard. places: where the shards' files lie. hashed: 64
-    bits of a text, by which the order of workflows is drawn.
+    names, numbers: of each input shard, its input's name and the number of its generation. light:
+    reads it. hashed: 64 bits of a text, by which the order of workflows is drawn.
     """
     frames = []
-    for position, light in _suspects(shards, places, hashed):
+    for position, rows in _suspects(len(names), light, hashed):
         place = (
             pl.lit(position, pl.Int32).alias("position"),
             pl.lit(numbers[position], pl.Int32).alias("generation"),
         )
-        frames.append(light.with_columns(*place))
+        frames.append(rows.with_columns(*place))
     if not frames:
         return pl.DataFrame(schema=DECIDED)
     every = pl.concat(frames).sort("generation", "decided", "workflow", "position")
-    split, every = _split_over_files(every, shards)
+    split, every = _split_over_files(every, names)
     same_id = pl.col("workflow").cum_count().over("workflow") > 1
     first_hash = pl.col("workflow_hash").first().over("workflow")
     every = every.with_columns(
@@ -76,7 +74,7 @@ def repeats(
     dropped = every.with_columns(same_as=pl.when(repeated).then(first_uid)).filter(
         (pl.col("reason") != "") | pl.col("same_as").is_not_null()
     )
-    earlier = pl.Series("earlier", [shards[at].name for at in dropped["earlier"]], pl.String)
+    earlier = pl.Series("earlier", [names[at] for at in dropped["earlier"]], pl.String)
     dropped = (
         dropped.with_columns(earlier)
         .with_columns(
@@ -99,7 +97,7 @@ def repeats(
 
 
 def _suspects(
-    shards: Sequence[InputShard], places: Shelf, hashed: Callable[[str], int]
+    shards: int, light: Light, hashed: Callable[[str], int]
 ) -> Iterator[tuple[int, pl.DataFrame]]:
     """The workflows whose id or content may have been read more than once, by position of the
     input shard.
@@ -107,28 +105,26 @@ def _suspects(
     Found by 64-bit hashes: what they let through by chance is told apart by whoever looks at
     the texts.
     """
-    names = ("workflow", "workflow_hash")
+    columns = ("workflow", "workflow_hash")
     keys: list[list[Hashes]] = [[], []]
-    for shard in shards:
-        light = light_rows(places, shard.key, names).unique(maintain_order=True)
-        for found, name in zip(keys, names, strict=True):
-            found.append(np.fromiter(map(hashed, light[name]), np.uint64, light.height))
+    for position in range(shards):
+        rows = light(position, columns).unique(maintain_order=True)
+        for found, name in zip(keys, columns, strict=True):
+            found.append(np.fromiter(map(hashed, rows[name]), np.uint64, rows.height))
     ids, contents = (np.concatenate(found) if found else np.empty(0, np.uint64) for found in keys)
     repeated = _repeated(ids) | _repeated(contents)
     start = 0
     for position, of_shard in enumerate(keys[0]):
         end = start + len(of_shard)
         if repeated[start:end].any():
-            light = light_rows(places, shards[position].key, (*names, "objective", "whole")).unique(
-                maintain_order=True
-            )
-            light = light.with_columns(pl.Series("decided", of_shard, pl.UInt64))
-            yield position, _detached(light.filter(pl.Series(repeated[start:end])))
+            rows = light(position, (*columns, "objective", "whole")).unique(maintain_order=True)
+            rows = rows.with_columns(pl.Series("decided", of_shard, pl.UInt64))
+            yield position, _detached(rows.filter(pl.Series(repeated[start:end])))
         start = end
 
 
 def _split_over_files(
-    every: pl.DataFrame, shards: Sequence[InputShard]
+    every: pl.DataFrame, names: Sequence[str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The workflows of which several inputs have a piece (columns `DECIDED`), and the others as
     they are. What comes later of a workflow that was found in pieces is one more of them, unless it
@@ -148,8 +144,7 @@ def _split_over_files(
     found = split.filter("split")
     others = found.group_by(pieces).agg(pl.col("position").unique().sort())
     details = [
-        f"its steps are in {', '.join(sorted({shards[at].name for at in places}))} and have no "
-        "numbers"
+        f"its steps are in {', '.join(sorted({names[at] for at in places}))} and have no numbers"
         for places in others["position"]
     ]
     others = others.select(*pieces, pl.Series("detail", details, pl.String))

@@ -18,11 +18,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.dataset import state
-from etl.dataset.layout import shelf
 from etl.decisions.takedown import Takedown
 from etl.files import scratch, storage
-from etl.files.arrow import open_arrow, read_json, read_parquet
+from etl.files.arrow import open_arrow
 from etl.files.storage import AnyPath
 from etl.pages.domain import domain_of
 from etl.pages.mentions import mentioned
@@ -64,38 +62,6 @@ def traces(out: AnyPath, takedown: Takedown) -> list[str]:
                 f"{name}: holds what is taken down: {said}; remove the file and build again"
             )
     return problems
-
-
-def holds_taken_down(
-    out: AnyPath, place: AnyPath, takedown: Takedown, removed: frozenset[str]
-) -> bool:
-    """Whether the last complete dataset has rows of what a list takes down. place: of a build under
-    that list. removed: contents of what it took down.
-    """
-    if takedown.fingerprint == read_json(out / state.MANIFEST).get("takedown", ""):
-        return False
-    taken: set[str] = set()
-    for path in shelf(place / "work").existing("ledger", state.keys(place / "work")):
-        rows = pl.from_arrow(open_arrow(path).read_all().select(["unit", "id", "reason"]))
-        assert isinstance(rows, pl.DataFrame)
-        taken |= set(
-            rows.filter((pl.col("unit") == "workflow") & (pl.col("reason") == TAKEN_DOWN))["id"]
-        )
-    gone = set(state.keys(out / "work")) - set(state.keys(place / "work"))
-    for path in shelf(out / "work").existing("samples", sorted(gone), ".json"):
-        report = read_json(path)
-        if not (
-            removed.isdisjoint(report["contents"])
-            and takedown.domains.isdisjoint(report["domains"])
-        ):
-            return True
-    for path in storage.files(out / "dataset" / "stats" / "samples", ".parquet"):
-        rows = read_parquet(path).select("sample_id", "domain", "subdomain")
-        for sample_id, *domains in rows.iter_rows():
-            flow = _workflow(sample_id)
-            if flow in taken or takedown.names(flow) or not takedown.domains.isdisjoint(domains):
-                return True
-    return False
 
 
 def named_in(path: AnyPath, takedown: Takedown) -> bool:
