@@ -9,12 +9,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt
 
-.PHONY: help demo test test-train clean
+.PHONY: help demo test test-train test-memory clean
 
 help:
 	@echo "make demo   build a dataset of the recordings shipped with the project, and show it"
 	@echo "make test   lint, check types and run all tests"
 	@echo "make test-train   train a tiny model on the shipped recordings (installs PyTorch)"
+	@echo "make test-memory  compare 200,000 changed pages under the address and undefined-behaviour sanitizers"
 	@echo "make clean  remove what these have made"
 
 demo: $(VENV)/installed-demo
@@ -36,6 +37,19 @@ test: $(VENV)/installed-test
 
 test-train: $(VENV)/installed-train
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/train
+
+# The engine is compiled anew with the sanitizers, into a folder of its own; a report ends the run. Python's own memory
+# stays in use until it ends, so leaks are not looked for.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g
+SANITIZED := $(VENV)/sanitized
+MEMORY_PAGES ?= 200000
+
+test-memory: $(VENV)/installed-test
+	@rm -rf $(SANITIZED)
+	CFLAGS="$(SANITIZE)" CXXFLAGS="$(SANITIZE)" LDFLAGS="$(SANITIZE)" $(INSTALL) --no-deps --target $(SANITIZED) .
+	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libstdc++.so)" PYTHONMALLOC=malloc \
+	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=$(SANITIZED):. \
+	  $(BIN)/python -P -m tests.pages.memory_safety --pages $(MEMORY_PAGES)
 
 # what an installation is made of, and what it compiles
 PARTS := pyproject.toml constraints.txt hatch_build.py etl/pages/pieces.sources $(addprefix etl/pages/,$(shell cat etl/pages/pieces.sources))
