@@ -27,9 +27,9 @@ from etl.publish import parquet
 from etl.publish.hub import Hub
 from etl.publish.publication import Order, publish
 from schemas.errors import ConfigError, StepmillError
-from tests.support import builds, hub, publishing
-from tests.support.hub import READER, WRITER, Fault
+from tests.support import builds, publishing
 from tests.support.hub_repos import Blob
+from tests.support.hub_requests import READER, WRITER, Asked, Fault
 from tests.support.publishing import World, shards
 
 SMALL: Final = "tests.support.publishing:publish_in_small_commits"
@@ -195,7 +195,7 @@ def test_of_two_publications_at_once_one_stops(world: World) -> None:
     world.published(world.nights[0], repo)
     made = world.hub.repos[repo]
 
-    def meddle(asked: hub.Asked, moment: str) -> None:
+    def meddle(asked: Asked, moment: str) -> None:
         if "/commit/" in asked.path and moment == "done" and "other.txt" not in made.files():
             made.add("main", "by somebody else", {**made.files(), "other.txt": Blob(b"x")})
 

@@ -22,7 +22,7 @@ from typing import Final
 import pytest
 
 from tests.support import hub, publishing, zygote
-from tests.support.hub import Asked
+from tests.support.hub_requests import Asked
 from tests.support.publishing import World, named, shards
 
 KILLS: Final = 10

@@ -16,13 +16,13 @@ from threading import Thread
 from typing import Any, Final
 
 from chromium import chromium
-from scenarios import HOSTS, Do, Scenario
 from selenium import webdriver
 from selenium.common.exceptions import ElementClickInterceptedException
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
+from steps import HOSTS, Do, Scenario
 
 HERE: Final = Path(__file__).parent
 APPS: Final = HERE / "apps"

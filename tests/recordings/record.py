@@ -28,7 +28,8 @@ sys.path.insert(0, str(HERE.parents[1]))
 
 import files  # noqa: E402  (found beside this file)
 import written  # noqa: E402
-from scenarios import HOSTS, TOPICS, Do, Scenario, scenarios  # noqa: E402
+from scenarios import TOPICS, scenarios  # noqa: E402
+from steps import HOSTS, Do, Scenario  # noqa: E402
 
 DATA: Final = HERE / "data"
 LIMIT: Final = 2_000_000

@@ -23,63 +23,23 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote
 
 from tests.support.hub_repos import Blob, Refused, Repo
+from tests.support.hub_requests import READER, USER, WRITER, Answer, Asked, Fault, Requests, Server
 
-WRITER: Final = "hf_writerwriterwriterwriter"
-READER: Final = "hf_readerreaderreaderreader"
-USER: Final = "maker"
-MOMENTS: Final = "head", "body", "done"
 _ATTRIBUTES: Final = (
     b"*.arrow filter=lfs diff=lfs merge=lfs -text\n*.parquet filter=lfs diff=lfs merge=lfs -text\n"
 )
 _REGULAR_BYTES: Final = 10 * 2**20
 
-_Answer = tuple[int, Mapping[str, str], bytes]
-_Serve = Callable[..., _Answer]
-
+_Serve = Callable[..., Answer]
 
 Saved = tuple[dict[str, Repo], dict[str, bytes]]
 
 
-@dataclass
-class Fault:
-    """The next ``times`` requests of this method and path get this status; with 0 they are carried
-    out, and the connection ends without an answer.
-    """
-
-    method: str
-    path: str
-    status: int
-    times: int = 1
-    headers: Mapping[str, str] = field(default_factory=dict)
-    message: str = "planned"
-
-
-@dataclass
-class Asked:
-    """A request: what was asked for, by whom, and how many bytes came with it."""
-
-    method: str
-    path: str
-    token: str
-    bytes: int = 0
-    status: int = 0
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    hub: Hub
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that was killed is no error of the server."""
-
-
-class Hub(_Server):
+class Hub(Server):
     """See the module. ``page``: entries of a page of a tree. ``part``: bytes from which on, and by
     which, large objects come in parts. ``uploads``: how often each large object was received whole.
     """
@@ -132,7 +92,7 @@ class Hub(_Server):
             return sum(asked.bytes for asked in self.asked)
 
 
-class _Store(_Server):
+class _Store(Server):
     """Where large objects are sent to and fetched from: another host than the Hub, which must not
     be told the token.
     """
@@ -142,92 +102,8 @@ class _Store(_Server):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-    def _serve(self) -> None:
-        hub = self.server.hub
-        self.place = urlsplit(self.path)
-        self.query = parse_qs(self.place.query)
-        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        self.asking = Asked(self.command, self.place.path, token)
-        with hub.lock:
-            hub.asked.append(self.asking)
-        hub.watch(self.asking, "head")
-        self.body = self._read()
-        fault = self._fault()
-        try:
-            if fault is not None and fault.status:
-                raise Refused(fault.status, fault.message, headers=fault.headers)
-            with hub.lock:
-                status, headers, content = self._route()
-        except Refused as refused:
-            status, headers = refused.status, refused.headers
-            content = json.dumps(refused.body).encode()
-            headers = {"Content-Type": "application/json", **headers}
-        hub.watch(self.asking, "done")
-        if fault is not None and not fault.status:
-            self.close_connection = True
-            return
-        self._answer(status, headers, content)
-
-    do_GET = do_HEAD = do_POST = do_PUT = _serve  # noqa: N815 - what the base class calls
-
-    def _answer(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
-        self.asking.status = status
-        self.send_response(status)
-        length = len(content)
-        if (
-            self.command in ("GET", "HEAD")
-            and status == 200
-            and (asked := self.headers.get("Range"))
-        ):
-            first, _, last = asked.removeprefix("bytes=").partition("-")
-            start = int(first) if first else max(0, length - int(last))
-            end = min(int(last) + 1, length) if first and last else length
-            content = content[start:end]
-            headers = {**headers, "Content-Range": f"bytes {start}-{end - 1}/{length}"}
-            self._headers_buffer: list[bytes] = []
-            self.send_response(206)
-        for name, value in {"Content-Length": str(len(content)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
-    def _read(self) -> bytes:
-        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-            found = b""
-            while size := int(self.rfile.readline(), 16):
-                found += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-            return found
-        size = int(self.headers.get("Content-Length", 0))
-        first = self.rfile.read(size // 2)
-        self.server.hub.watch(self.asking, "body")
-        whole = first + self.rfile.read(size - len(first))
-        if len(whole) < size:
-            raise ConnectionError("the client went away")
-        return whole
-
-    def _fault(self) -> Fault | None:
-        with self.server.hub.lock:
-            for fault in self.server.hub.faults:
-                if (
-                    fault.times
-                    and fault.method == self.command
-                    and re.search(fault.path, self.place.path)
-                ):
-                    fault.times -= 1
-                    return fault
-        return None
-
-    def _route(self) -> _Answer:
+class _Handler(Requests):
+    def route(self) -> Answer:
         if self.asking.token not in ("", WRITER, READER):
             raise Refused(401, "Invalid credentials in Authorization header")
         for method, pattern, serve in _ROUTES if self.server is self.server.hub else _STORED:
@@ -235,30 +111,15 @@ class _Handler(BaseHTTPRequestHandler):
                 return serve(self, *map(unquote, match.groups("")))
         raise Refused(404, f"Not found: {self.place.path}")
 
-    # who may do what
-
-    def _repo(self, name: str, *, write: bool = False) -> Repo:
-        repo = self.server.hub.repos.get(name)
-        token = self.asking.token
-        if repo is None or (repo.private and not token):
-            raise Refused(404 if token else 401, "Repository not found", "RepoNotFound")
-        if write and token != WRITER:
-            status = 403 if token else 401
-            raise Refused(status, "You don't have the rights to write to this repository")
-        return repo
-
-    def _json(self) -> Any:
-        return json.loads(self.body)
-
     # the API
 
-    def whoami(self) -> _Answer:
+    def whoami(self) -> Answer:
         if not self.asking.token:
             raise Refused(401, "Invalid username or password.")
         return _json_of({"type": "user", "name": USER, "orgs": []})
 
-    def create(self) -> _Answer:
-        wanted = self._json()
+    def create(self) -> Answer:
+        wanted = self.json()
         owner = wanted.get("organization") or USER
         if self.asking.token != WRITER:
             raise Refused(
@@ -279,16 +140,16 @@ class _Handler(BaseHTTPRequestHandler):
         repo.add("main", "initial commit", {".gitattributes": Blob(_ATTRIBUTES)})
         return _json_of({"url": url, "name": name})
 
-    def info(self, name: str, revision: str) -> _Answer:
-        repo = self._repo(name)
+    def info(self, name: str, revision: str) -> Answer:
+        repo = self.repo(name)
         sha = repo.resolve(revision or "main")
         siblings = [{"rfilename": path} for path in sorted(repo.files(sha))]
         return _json_of(
             {"id": name, "sha": sha, "private": repo.private, "siblings": siblings, "tags": []}
         )
 
-    def tree(self, name: str, revision: str, folder: str) -> _Answer:
-        repo = self._repo(name)
+    def tree(self, name: str, revision: str, folder: str) -> Answer:
+        repo = self.repo(name)
         files = repo.files(revision)
         prefix = f"{folder}/" if folder else ""
         recursive = self.query.get("recursive", ["false"])[0].lower() in ("true", "1")
@@ -310,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(404, f"{folder} does not exist on {revision}", "EntryNotFound")
         return self._paged(list(entries.values()))
 
-    def _paged(self, entries: list[Any]) -> _Answer:
+    def _paged(self, entries: list[Any]) -> Answer:
         start, size = int(self.query.get("cursor", ["0"])[0]), self.server.hub.page
         status, headers, content = _json_of(entries[start : start + size])
         if start + size < len(entries):
@@ -321,13 +182,13 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {**headers, "Link": f'<{link}>; rel="next"'}
         return status, headers, content
 
-    def paths_info(self, name: str, revision: str) -> _Answer:
-        files = self._repo(name).files(revision)
+    def paths_info(self, name: str, revision: str) -> Answer:
+        files = self.repo(name).files(revision)
         asked = parse_qs(self.body.decode()).get("paths", [])
         return _json_of([files[path].as_json(path) for path in asked if path in files])
 
-    def commits(self, name: str, revision: str) -> _Answer:
-        repo = self._repo(name)
+    def commits(self, name: str, revision: str) -> Answer:
+        repo = self.repo(name)
         found = [
             {
                 "id": oid,
@@ -340,8 +201,8 @@ class _Handler(BaseHTTPRequestHandler):
         ]
         return self._paged(found)
 
-    def refs(self, name: str) -> _Answer:
-        repo = self._repo(name)
+    def refs(self, name: str) -> Answer:
+        repo = self.repo(name)
 
         def listed(kind: str, known: Mapping[str, str]) -> list[dict[str, str]]:
             return [
@@ -357,23 +218,23 @@ class _Handler(BaseHTTPRequestHandler):
             }
         )
 
-    def tag(self, name: str, revision: str) -> _Answer:
-        repo = self._repo(name, write=True)
-        wanted = self._json()["tag"]
+    def tag(self, name: str, revision: str) -> Answer:
+        repo = self.repo(name, write=True)
+        wanted = self.json()["tag"]
         if wanted in repo.tags:
             raise Refused(409, f"Tag {wanted} already exists")
         repo.tags[wanted] = repo.resolve(revision)
         return _json_of({})
 
-    def branch(self, name: str, branch: str) -> _Answer:
-        repo = self._repo(name, write=True)
+    def branch(self, name: str, branch: str) -> Answer:
+        repo = self.repo(name, write=True)
         if branch in repo.branches:
             raise Refused(409, f"Branch {branch} already exists")
-        repo.branches[branch] = repo.resolve(self._json().get("startingPoint") or "main")
+        repo.branches[branch] = repo.resolve(self.json().get("startingPoint") or "main")
         return _json_of({})
 
-    def validate(self) -> _Answer:
-        content = self._json()["content"]
+    def validate(self) -> Answer:
+        content = self.json()["content"]
         if not content.startswith("---\n"):
             return _json_of(
                 {
@@ -385,10 +246,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     # uploads
 
-    def preupload(self, name: str, revision: str) -> _Answer:
-        files = self._repo(name, write=True).files(revision)
+    def preupload(self, name: str, revision: str) -> Answer:
+        files = self.repo(name, write=True).files(revision)
         answers = []
-        for wanted in self._json()["files"]:
+        for wanted in self.json()["files"]:
             base64.b64decode(wanted["sample"])
             large = (
                 wanted["path"].endswith((".arrow", ".parquet")) or wanted["size"] > _REGULAR_BYTES
@@ -399,9 +260,9 @@ class _Handler(BaseHTTPRequestHandler):
             answers.append({**answer, **({"oid": known.etag} if known else {})})
         return _json_of({"files": answers})
 
-    def batch(self, name: str) -> _Answer:
-        self._repo(name, write=True)
-        wanted = self._json()
+    def batch(self, name: str) -> Answer:
+        self.repo(name, write=True)
+        wanted = self.json()
         assert wanted["operation"] == "upload"
         assert wanted["hash_algo"] == "sha256"
         objects = []
@@ -431,18 +292,18 @@ class _Handler(BaseHTTPRequestHandler):
         upload = {"href": f"{url}/complete/{oid}", "header": {"chunk_size": str(part), **header}}
         return {"upload": upload, "verify": verify}
 
-    def store(self, oid: str) -> _Answer:
+    def store(self, oid: str) -> Answer:
         self._received(oid, self.body)
         self.asking.bytes = len(self.body)
         return 200, {"ETag": f'"{oid[:32]}"'}, b""
 
-    def part(self, oid: str, number: str) -> _Answer:
+    def part(self, oid: str, number: str) -> Answer:
         self.server.hub.parts[oid, int(number)] = self.body
         self.asking.bytes = len(self.body)
         return 200, {"ETag": f'"{hashlib.md5(self.body).hexdigest()}"'}, b""
 
-    def complete(self, oid: str) -> _Answer:
-        wanted = self._json()
+    def complete(self, oid: str) -> Answer:
+        wanted = self.json()
         parts = [self.server.hub.parts.pop((oid, item["partNumber"])) for item in wanted["parts"]]
         etags = [f'"{hashlib.md5(part).hexdigest()}"' for part in parts]
         if etags != [item["etag"] for item in wanted["parts"]]:
@@ -456,13 +317,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.hub.objects[oid] = content
         self.server.hub.uploads[oid] += 1
 
-    def verify(self, oid: str) -> _Answer:
-        if len(self.server.hub.objects.get(oid, b"")) != self._json()["size"]:
+    def verify(self, oid: str) -> Answer:
+        if len(self.server.hub.objects.get(oid, b"")) != self.json()["size"]:
             raise Refused(404, "no such object")
         return _json_of({})
 
-    def commit(self, name: str, branch: str) -> _Answer:
-        repo = self._repo(name, write=True)
+    def commit(self, name: str, branch: str) -> Answer:
+        repo = self.repo(name, write=True)
         header, *lines = [json.loads(line) for line in self.body.splitlines()]
         if branch not in repo.branches:
             raise Refused(404, f"Invalid rev id: {branch}", "RevisionNotFound")
@@ -492,8 +353,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     # downloads
 
-    def resolve(self, name: str, revision: str, path: str) -> _Answer:
-        repo = self._repo(name)
+    def resolve(self, name: str, revision: str, path: str) -> Answer:
+        repo = self.repo(name)
         sha = repo.resolve(revision)
         blob = repo.files(sha).get(path)
         headers = {"X-Repo-Commit": sha, "Accept-Ranges": "bytes"}
@@ -505,13 +366,13 @@ class _Handler(BaseHTTPRequestHandler):
         location = f"{self.server.hub.store.url}/cdn/{blob.sha256}?X-Signature=secret"
         return 302, {**headers, "ETag": f'"{blob.oid}"', "Location": location}, b""
 
-    def cdn(self, oid: str) -> _Answer:
+    def cdn(self, oid: str) -> Answer:
         if oid not in self.server.hub.objects:
             raise Refused(404, "no such object")
         return 200, {"ETag": f'"{oid}"', "Accept-Ranges": "bytes"}, self.server.hub.objects[oid]
 
 
-def _json_of(value: object) -> _Answer:
+def _json_of(value: object) -> Answer:
     return 200, {"Content-Type": "application/json"}, json.dumps(value).encode()
 
 
