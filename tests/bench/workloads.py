@@ -152,5 +152,7 @@ def write(found: Sequence[Workflow], path: Path) -> None:
     with path.open("wb") as file, zstandard.ZstdCompressor(level=3).stream_writer(file) as stream:
         for flow in found:
             row = asdict(flow)
-            del row["source"], row["origin"]
+            del row["source"], row["origin"], row["whole"]
+            for step in row["steps"]:
+                del step["gap"]
             stream.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
