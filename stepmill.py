@@ -180,7 +180,7 @@ class Dataset:
         """
         import datasets
 
-        folder = str(self._place.dataset)
+        folder = str(self._place.dataset.root)
         return datasets.load_dataset(folder, split=split)
 
     def samples(self, split: str = "") -> pl.DataFrame:

@@ -18,6 +18,7 @@ from typing import Any, Final
 from etl.build.run import Build
 from etl.dataset import own_files, stamps, state
 from etl.dataset.generations import Generations, differing
+from etl.dataset.layout import Layout, Work
 from etl.dataset.reports import ShardReport
 from etl.files import storage
 from etl.inputs import find, strangers
@@ -167,7 +168,9 @@ def _files(
     with tempfile.TemporaryDirectory() as scratch:
         index = build.recipe.index
         sources = build.recipe.samples.sources
-        outputs = index.build(known, generations, sources, build.shelf(), Path(scratch)).outputs
+        outputs = index.build(
+            known, generations, sources, build.shelf(), Work(Path(scratch))
+        ).outputs
     numbers = {generation.number for generation in closed}
     worker = build.packed_worker(damaged)
     write: list[tuple[str, str]] = []
@@ -181,7 +184,7 @@ def _files(
                 perhaps.append(f"{output.name}.arrow")
             elif isinstance(reason, str):
                 write.append((f"{output.name}.arrow", reason))
-    folder = build.out / "dataset" / "data"
+    folder = Layout(build.out).dataset.data
     there = [storage.relative(path, folder) for path in storage.files(folder, ".arrow")]
     return (
         write,

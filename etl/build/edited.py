@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from etl.card import croissant
-from etl.dataset import hand_written, state
+from etl.dataset import hand_written
+from etl.dataset.layout import CARD, CROISSANT, Layout
 from etl.decisions import leftovers
 from etl.decisions.takedown import Takedown
 from etl.files import storage
@@ -21,15 +21,13 @@ from etl.files.arrow import atomic, read_json
 from etl.files.storage import AnyPath
 from etl.terminal import log
 
-FOLDER: Final = "edited"
-_DOCUMENTS: Final = (hand_written.CARD, f"dataset/{croissant.NAME}")
+_DOCUMENTS: Final = (CARD, CROISSANT)
 
 
 def set_aside(out: AnyPath) -> None:
     """Keep what was edited in the last complete dataset since it was written."""
-    manifest: Mapping[str, Any] = (
-        read_json(out / state.MANIFEST) if storage.exists(out / state.MANIFEST) else {}
-    )
+    path, work = Layout(out).dataset.manifest, Layout(out).work
+    manifest: Mapping[str, Any] = read_json(path) if storage.exists(path) else {}
     for name in _DOCUMENTS:
         written = manifest.get("files", {}).get(name)
         try:
@@ -37,14 +35,10 @@ def set_aside(out: AnyPath) -> None:
         except FileNotFoundError:
             continue
         found = hashlib.sha256(raw).hexdigest()
-        if (
-            not written
-            or found == written
-            or (name == hand_written.CARD and hand_written.edited(out, written))
-        ):
+        if not written or found == written or (name == CARD and hand_written.edited(out, written)):
             continue
         file = PurePosixPath(name)
-        aside = out / "work" / FOLDER / f"{file.stem}-{found[:16]}{file.suffix}"
+        aside = work.edited / f"{file.stem}-{found[:16]}{file.suffix}"
         if not storage.exists(aside):
             with atomic(aside) as stream:
                 stream.write(raw)
@@ -57,7 +51,7 @@ def set_aside(out: AnyPath) -> None:
 
 def forget(out: AnyPath, takedown: Takedown) -> None:
     """Remove copies that name what is taken down."""
-    for path in storage.files(out / "work" / FOLDER):
+    for path in storage.files(Layout(out).work.edited):
         if leftovers.named_in(path, takedown):
             storage.remove(path)
             log.warn(f"{path} named what is taken down, and is removed")

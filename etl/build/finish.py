@@ -14,6 +14,7 @@ from etl.card import example, write
 from etl.dataset import account, candidate, oddities, state, stats
 from etl.dataset.drift import figures
 from etl.dataset.generations import Generations
+from etl.dataset.layout import DATA, NAMES, PREFIX, Layout
 from etl.dataset.reports import PackedReport
 from etl.files.arrow import atomic, write_json
 from etl.files.storage import AnyPath
@@ -48,17 +49,17 @@ def finish(
         raise IntegrityError(
             f"{out}: the accounting does not add up: {errors}. Remove {out} and build again"
         )
+    here = Layout(place)
     tables = stats.statistics(place, settled.counts, settled.visits)
     files = {
         name: digest
         for report in packed
         for name, digest in report.files.items()
-        if name.startswith("dataset/")
+        if name.startswith(PREFIX)
     }
     for name, table in tables.items():
-        files[f"dataset/stats/{name}.parquet"] = _parquet(
-            place / "dataset" / "stats" / f"{name}.parquet", table
-        )
+        path = NAMES.dataset.table(name).as_posix()
+        files[path] = _parquet(here.dataset.table(name), table)
     manifest: dict[str, Any] = {
         "format": state.FORMAT,
         "recipe": recipe.name,
@@ -81,9 +82,8 @@ def finish(
         "oddities": oddities.listed(odd, KEYS),
     }
     statistics = {name: table.to_dicts() for name, table in tables.items()}
-    files["dataset/stats/stats.json"] = write_json(
-        place / "dataset" / "stats" / "stats.json", statistics
-    )
+    path = NAMES.dataset.statistics.as_posix()
+    files[path] = write_json(here.dataset.statistics, statistics)
     files |= write.write(place, manifest | {"files": files}, tables, packed)
     manifest["files"] = dict(sorted(files.items()))
     return manifest
@@ -109,7 +109,7 @@ def _inputs(shards: Sequence[InputShard], rows: Sequence[int]) -> list[dict[str,
 
 
 def _example(place: AnyPath, recipe: Recipe, packed: Sequence[PackedReport]) -> dict[str, str]:
-    data = dict(candidate.of_shards(place, "dataset/data", ".arrow"))
+    data = dict(candidate.of_shards(place, DATA, ".arrow"))
     return example.example(data, packed, recipe.packed.encoder.vocabulary)
 
 

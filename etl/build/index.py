@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 from etl.dataset import own_files
 from etl.dataset.generations import Generations
 from etl.dataset.index import OutputShard, light_count, light_rows
-from etl.dataset.layout import Shelf
+from etl.dataset.layout import Shelf, Work
 from etl.decisions.caps import Caps, Room
 from etl.decisions.duplicates import DECIDED, repeats
 from etl.decisions.split import Found, Split
@@ -89,7 +89,7 @@ class Index:
         generations: Generations,
         sources: Mapping[str, Source],
         places: Shelf,
-        into: AnyPath | None = None,
+        into: Work | None = None,
         takedown: Takedown = NOTHING,
     ) -> Indexed:
         """Decide on all samples of these input shards and write index, ledger and quarantine of
@@ -112,12 +112,12 @@ class Index:
         found = Found(set)
         totals: dict[int, Mapping[str, int]] = {}
         made: list[OutputShard] = []
-        with atomic(folder / "ledger" / "index.arrow") as stream:
+        with atomic(folder.index_ledger) as stream:
             ledger = ArrowWriter(stream, LEDGER_SCHEMA)
             for generation in generations.every:
                 mine = [at for at, number in enumerate(numbers) if number == generation.number]
                 rows_read = sum(light_count(places, shards[at].key) for at in mine)
-                with _spreading(folder / "index", generation.number, rows_read) as spread:
+                with _spreading(folder.index, generation.number, rows_read) as spread:
                     for group in _groups(mine, shards, places, spread.at_once):
                         rows = self._decided(
                             _repeats(group, dropped), room, generation.number, found
@@ -131,7 +131,7 @@ class Index:
                     }
                     made += spread.sorted(totals[generation.number])
             ledger.close()
-        for path in storage.files(folder / "index", ".parquet"):
+        for path in storage.files(folder.index, ".parquet"):
             known = own_files.generation_of(path.name)
             if known and known not in {generation.name for generation in generations.every}:
                 storage.remove(path)  # of a generation that is no more
@@ -341,7 +341,7 @@ def _write_quarantine(
     dropped: pl.DataFrame,
     shards: Sequence[InputShard],
     sources: Mapping[str, Source],
-    work: AnyPath,
+    work: Work,
     takedown: Takedown,
 ) -> None:
     """Keep the content of workflows that are refused;
@@ -351,7 +351,7 @@ def _write_quarantine(
     details = {
         (position, uid): (reason, text) for position, uid, reason, text in conflicts.iter_rows()
     }
-    path = work / "quarantine" / "index.arrow"
+    path = work.index_quarantine
     if not details:
         storage.remove(path)
         return

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from etl.dataset import state
-from etl.dataset.last_run import COMPLETE, FAILED, FILE, GATE, INTERRUPTED
+from etl.dataset.last_run import COMPLETE, FAILED, GATE, INTERRUPTED
+from etl.dataset.layout import Layout
 from etl.files import storage
 from etl.files.arrow import write_json
 from etl.files.storage import AnyPath
@@ -152,7 +153,7 @@ def recorded(out: AnyPath, record: Record) -> Iterator[None]:
 def _write(out: AnyPath, record: Record, message: str, code: int) -> None:
     if storage.holds_anything(out) and not state.is_build(out):
         return  # somebody else's folder
-    write_json(out / "work" / FILE, record.as_json(message, code))
+    write_json(Layout(out).work.last_build, record.as_json(message, code))
     record.file = True
 
 
@@ -192,7 +193,7 @@ def _run(hook: Hook | None, record: Record, out: AnyPath) -> str:
     """Run a hook; returns what is wrong. Its output goes to stderr, because stdout is for data."""
     if hook is None or not record.status:
         return ""
-    where = out / "work" / FILE
+    where = Layout(out).work.last_build
     place = str(where.absolute() if isinstance(where, Path) else where)
     told = {"STEPMILL_LAST_BUILD": place if record.file else "", "STEPMILL_STATUS": record.status}
     try:

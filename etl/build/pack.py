@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from etl.build.pools.failures import Refused, Watch, described, known_as, unwatched
 from etl.dataset.index import OutputShard
-from etl.dataset.layout import files_of
+from etl.dataset.layout import Layout, files_of
 from etl.dataset.reports import PackedReport
 from etl.dataset.samples import gather
 from etl.files.arrow import ArrowWriter, atomic, write_json
@@ -66,15 +66,15 @@ class PackPlan:
         """
         fit = self.fits[shard.split]
         fitted: dict[str, dict[str, Any]] = {}
-        data, listing, path = files_of(shard.name)
-        samples = gather(shard.rows(out / "work"), out / "work")
+        names, build = files_of(shard.name), Layout(out)
+        samples = gather(shard.rows(build.work), build.work)
         encoded = self._fitted(samples, fit, fitted, {r.name: r for r in refused}, watch)
         rows = (
             pack(encoded, fit.context, self.window)
             if self.packing
             else unpacked(encoded, fit.context)
         )
-        with atomic(out / data) as stream:
+        with atomic(build.file(names.data)) as stream:
             writer = ArrowWriter(stream, PACKED_SCHEMA)
             counts = _write(rows, writer, fitted)
             writer.close()
@@ -84,13 +84,13 @@ class PackPlan:
             if not row["reason"]
         ]
         files = {
-            data: stream.sha256.hexdigest(),
-            listing: _parquet(out / listing, inside, LISTING_SCHEMA),
-            path: _parquet(out / path, fitted.values(), FITTED_SCHEMA),
+            names.data: stream.sha256.hexdigest(),
+            names.listing: _parquet(build.file(names.listing), inside, LISTING_SCHEMA),
+            names.fitted: _parquet(build.file(names.fitted), fitted.values(), FITTED_SCHEMA),
         }
         made_of = (shard.name, shard.split, shard.content, self.fingerprint)
         report = PackedReport(*made_of, writer.rows, *counts, files, stream.size)
-        write_json(out / "work" / "fitted" / f"{shard.name}.json", asdict(report))
+        write_json(build.work.packed_report(shard.name), asdict(report))
         return report
 
     def _fit(self, sample: Sample, fit: Fit) -> list[Encoded] | Drop:

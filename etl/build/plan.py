@@ -20,11 +20,11 @@ from typing import Any, Final
 from etl.build.admit import Entrance, Met
 from etl.build.pools.failures import Refused, Watch, described, known_as, of_the_machine, unwatched
 from etl.build.samples import Writer
+from etl.dataset.layout import Work
 from etl.dataset.reports import ShardReport
 from etl.decisions.takedown import NOTHING, Takedown
 from etl.files import nodes
 from etl.files.hashes import digest, plain
-from etl.files.storage import AnyPath
 from etl.inputs.records import InputShard
 from etl.inputs.source import Source
 from etl.stages.stage import Stage
@@ -54,7 +54,7 @@ class Plan:
     def build(
         self,
         shard: InputShard,
-        work: AnyPath,
+        work: Work,
         takedown: Takedown = NOTHING,
         refused: Sequence[Refused] = (),
         watch: Watch = unwatched,

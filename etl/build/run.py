@@ -27,7 +27,7 @@ from etl.dataset import candidate, hand_written, last_run, stamps, state
 from etl.dataset.generations import Generations, differing
 from etl.dataset.hand_written import Notes
 from etl.dataset.index import OutputShard
-from etl.dataset.layout import Shelf, candidate_of, shelf_of
+from etl.dataset.layout import IN_WORK, QUARANTINE, SAMPLES, Layout, Shelf, Work, shelf_of
 from etl.dataset.reports import PackedReport, ShardReport
 from etl.decisions import takedown
 from etl.decisions.split import check_filled
@@ -73,9 +73,9 @@ class Build:
     record: Record = field(default_factory=Record, compare=False)
 
     @property
-    def work(self) -> AnyPath:
+    def work(self) -> Work:
         """Everything that is not published."""
-        return self.out / "work"
+        return Layout(self.out).work
 
     @property
     def place(self) -> AnyPath:
@@ -105,7 +105,7 @@ class Build:
         """
         with last_build.recorded(self.out, self.record):
             self._check_folder()
-            with lock.hold(self.work / "locks") as check:
+            with lock.hold(self.work.locks) as check:
                 return self._run(order, retry, check)
 
     def _run(
@@ -138,7 +138,7 @@ class Build:
         """Files of the last complete build that are not as it left them, and what is wrong; they
         are made again.
         """
-        path = self.out / state.MANIFEST
+        path = Layout(self.out).dataset.manifest
         return stamps.damaged(self.out, read_json(path)) if storage.exists(path) else {}
 
     def _say(self, found: Mapping[str, str]) -> None:
@@ -232,7 +232,7 @@ class Build:
         state.begin_reading(self.out, [shard.key for shard in shards])
         place = self.place
         candidate.begin(self.out, place)
-        path = place / "work" / "settings.json"
+        path = Layout(place).work.settings
         if not storage.exists(path) or read_json(path) != settings:
             write_json(path, settings)
         state.forget(self.work, self.recipe.taken_down.domains)
@@ -248,7 +248,7 @@ class Build:
         `run`.
         """
         self._check_folder()
-        with lock.hold(self.work / "locks", part.name):
+        with lock.hold(self.work.locks, part.name):
             settings = self._settled(False, order)
             every = self.discovered()
             self.verdict().before({shard.name: shard.sha256 for shard in every})
@@ -260,7 +260,7 @@ class Build:
 
         Raises `BuildError` if an input shard is not there yet.
         """
-        with lock.hold(self.work / "locks", part.name):
+        with lock.hold(self.work.locks, part.name):
             settings = self._settled(False, None)
             shards = self.discovered()
             worker = self.samples_worker(self.removed(shards))
@@ -326,10 +326,8 @@ class Build:
         """What is not as it was when the last complete dataset was made, or the candidate beside
         it.
         """
-        places = self.work, candidate_of(self.out) / "work"
-        paths = [
-            work / "settings.json" for work in places if storage.exists(work / "settings.json")
-        ]
+        places = self.work, Layout(self.out).candidate.work
+        paths = [work.settings for work in places if storage.exists(work.settings)]
         found = [state.changes(read_json(path), self.settings()) for path in paths]
         return found[0] if found and all(found) else []
 
@@ -348,18 +346,18 @@ class Build:
                 + "\nDo that with --redo, or build into a new folder with --out."
             )
         if order is not None:
-            write_json(
-                self.work / "order.json", {**order, "vocabulary": self.recipe.vocabulary.noted}
-            )
-        takedown.keep(self.work, self.recipe.taken_down)
+            write_json(self.work.order, {**order, "vocabulary": self.recipe.vocabulary.noted})
+        takedown.keep(self.work.takedown, self.recipe.taken_down)
         return settings
 
     def _quarantined(self, shards: Sequence[InputShard]) -> frozenset[str]:
         """Keys of the input shards with quarantined records."""
-        paths = self.shelf().existing("samples", [shard.key for shard in shards], ".json")
+        paths = self.shelf().existing(SAMPLES, [shard.key for shard in shards], ".json")
         reports = storage.together(read_json, paths)
         return frozenset(
-            each["key"] for each in reports if f"quarantine/{each['key']}.arrow" in each["files"]
+            each["key"]
+            for each in reports
+            if IN_WORK.of_input(QUARANTINE, each["key"]).as_posix() in each["files"]
         )
 
     def discovered(self, remember: bool = True) -> list[InputShard]:
@@ -377,7 +375,7 @@ class Build:
                 progress.advance,
                 sources=self.recipe.samples.sources,
                 part_bytes=self.recipe.inputs.part_bytes,
-                cache=self.work / "remembered.json",
+                cache=self.work.remembered,
                 remember=remember,
             )
 
@@ -408,7 +406,7 @@ class Build:
         self, settings: Mapping[str, Any], generations: Generations
     ) -> dict[str, Any] | None:
         """The manifest, if it is of this very build and its files are there."""
-        path = self.out / state.MANIFEST
+        path = Layout(self.out).dataset.manifest
         if not storage.exists(path):
             return None
         manifest: dict[str, Any] = read_json(path)
@@ -433,7 +431,7 @@ class Build:
 
     def shelf(self) -> Shelf:
         """Where the files of input shards lie."""
-        return shelf_of(self.out, self.place)
+        return shelf_of(Layout(self.out), Layout(self.place))
 
     def samples_worker(
         self, removed: Iterable[str] = (), again: frozenset[str] = frozenset()
@@ -449,7 +447,7 @@ class Build:
         """Contents that the takedown list took down when these input shards were read last."""
         if not self.recipe.taken_down:
             return frozenset()
-        paths = self.shelf().existing("samples", [shard.key for shard in shards], ".json")
+        paths = self.shelf().existing(SAMPLES, [shard.key for shard in shards], ".json")
         reports = storage.together(read_json, paths)
         return frozenset(content for report in reports for content in report.get("removed", ()))
 
@@ -487,7 +485,7 @@ class Build:
         odd: Counter[Odd] = Counter()
         largest_first = sorted(shards, key=lambda shard: (-shard.size, shard.name))
         reports = [f"{shard.key}.json" for shard in shards]
-        folders = {work / "samples" for work in (worker.shelf.common, worker.shelf.own)}
+        folders = {work.of_inputs(SAMPLES) for work in (worker.shelf.common, worker.shelf.own)}
         with (
             self.record.counted("input_shards", folders, reports),
             self._shown("samples", sum(sizes.values())) as progress,
@@ -506,7 +504,7 @@ class Build:
         names = [f"{shard.name}.json" for shard in outputs]
         worker = self.packed_worker(damaged)
         with (
-            self.record.counted("output_shards", [worker.out / "work" / "fitted"], names),
+            self.record.counted("output_shards", [Layout(worker.out).work.fitted], names),
             self._shown("packing", sum(shard.samples for shard in outputs), "samples") as progress,
         ):
             for report in self.pool(worker, largest_first):
@@ -519,7 +517,7 @@ class Build:
         those that were not made here are borrowed.
         """
         place = self.place
-        folder = place / "work" / "fitted"
+        folder = Layout(place).work.fitted
         made = {
             storage.relative(path, folder).removesuffix(".json")
             for path in storage.files(folder, ".json")

@@ -22,6 +22,7 @@ import pyarrow as pa
 import xxhash
 
 from etl.build.admit import Met
+from etl.dataset.layout import IN_WORK, LEDGER, LIGHT, QUARANTINE, SAMPLES, Work
 from etl.dataset.reports import ShardReport
 from etl.files import storage
 from etl.files.arrow import ArrowWriter, atomic, write_json, write_table
@@ -51,7 +52,7 @@ class Writer:
     seed: of their order.
     """
 
-    def __init__(self, shard: InputShard, work: AnyPath, seed: int) -> None:
+    def __init__(self, shard: InputShard, work: Work, seed: int) -> None:
         self._shard, self._work, self._seed = shard, work, seed
         self._rows = 0
         self._files: dict[str, str] = {}
@@ -59,8 +60,8 @@ class Writer:
     @contextmanager
     def opened(self) -> Iterator[Callable[[Sample], None]]:
         """What takes the samples."""
-        samples, light = f"samples/{self._shard.key}.arrow", f"light/{self._shard.key}.arrow"
-        with atomic(self._work / samples) as stream, atomic(self._work / light) as light_stream:
+        samples, light = self._name(SAMPLES), self._name(LIGHT)
+        with atomic(self._file(samples)) as stream, atomic(self._file(light)) as light_stream:
             writer, light_writer = (
                 ArrowWriter(stream, SAMPLE_SCHEMA),
                 ArrowWriter(light_stream, LIGHT_SCHEMA),
@@ -108,17 +109,17 @@ class Writer:
         """
         key = self._shard.key
         for folder, rows, schema in (
-            ("ledger", tally.entries, LEDGER_SCHEMA),
-            ("quarantine", tally.quarantined, QUARANTINE_SCHEMA),
+            (LEDGER, tally.entries, LEDGER_SCHEMA),
+            (QUARANTINE, tally.quarantined, QUARANTINE_SCHEMA),
         ):
-            name = f"{folder}/{key}.arrow"
+            name = self._name(folder)
             if rows:
                 columns = {
                     column: [getattr(row, column, key) for row in rows] for column in schema.names
                 }
-                self._files[name] = write_table(self._work / name, pa.table(columns, schema=schema))
+                self._files[name] = write_table(self._file(name), pa.table(columns, schema=schema))
             else:  # of an earlier try
-                storage.remove(self._work / name)
+                storage.remove(self._file(name))
         drops = Counter((e.unit, e.stage, e.reason, e.domain) for e in tally.entries if e.reason)
         counted = tuple((*what, count) for what, count in sorted(drops.items()))
         contents, domains, removed, by, matched = (
@@ -132,8 +133,15 @@ class Writer:
             matched, dict(met.taken_workflows), dict(met.taken_records), met.copies, counted,
             self._files, odd,
         )  # fmt: skip
-        write_json(self._work / "samples" / f"{key}.json", asdict(report))
+        write_json(self._work.read_report(key), asdict(report))
         return report
+
+    def _name(self, folder: str) -> str:
+        """The shard's file in one of the folders, as the report has it."""
+        return IN_WORK.of_input(folder, self._shard.key).as_posix()
+
+    def _file(self, name: str) -> AnyPath:
+        return self._work.root / name
 
 
 def _chars(sample: Sample) -> int:

@@ -14,7 +14,7 @@ from etl.build.pack import PackPlan
 from etl.build.plan import Plan
 from etl.build.pools.failures import Refused, Watch
 from etl.dataset.index import OutputShard
-from etl.dataset.layout import Shelf, files_of
+from etl.dataset.layout import IN_WORK, LEDGER, QUARANTINE, Layout, Shelf, Work, files_of
 from etl.dataset.reports import PackedReport, ShardReport
 from etl.decisions import takedown
 from etl.decisions.takedown import Takedown
@@ -59,16 +59,11 @@ class SamplesWorker:
         found = self.finished(item)
         if isinstance(found, ShardReport):
             if key in places.anew and not self._fits(item, places.own):
-                storage.remove(
-                    places.own / "samples" / f"{key}.json"
-                )  # what is common does, as it was before
+                storage.remove(places.own.read_report(key))  # what is common does, as it was before
             return found
-        work = (
-            places.own
-            if storage.exists(places.common / "samples" / f"{key}.json")
-            else places.common
-        )
-        storage.remove(work / "samples" / f"{key}.json")
+        taken = storage.exists(places.common.read_report(key))
+        work = places.own if taken else places.common
+        storage.remove(work.read_report(key))
         with _garbage_seldom_collected():
             return self.plan.build(item, work, self.takedown, refused, watch)
 
@@ -82,11 +77,11 @@ class SamplesWorker:
             return found
         return self._found(item, self.shelf.common)
 
-    def _fits(self, item: InputShard, work: AnyPath) -> bool:
+    def _fits(self, item: InputShard, work: Work) -> bool:
         return isinstance(self._found(item, work), ShardReport)
 
-    def _found(self, item: InputShard, work: AnyPath) -> ShardReport | str:
-        path = work / "samples" / f"{item.key}.json"
+    def _found(self, item: InputShard, work: Work) -> ShardReport | str:
+        path = work.read_report(item.key)
         if not storage.exists(path):
             return _NOTHING
         values = read_json(path)
@@ -95,35 +90,33 @@ class SamplesWorker:
         report = _report(ShardReport, values)
         if report.settings != self.plan.fingerprints[item.format]:
             return "other settings"
-        missing = storage.missing(work, report.files)
+        missing = storage.missing(work.root, report.files)
         if missing:
             return f"{missing[0]} is missing"
         if report.takedown != self.takedown.state and self._touched(report, work):
             return "takedown"
         return report
 
-    def _touched(self, report: ShardReport, work: AnyPath) -> bool:
+    def _touched(self, report: ShardReport, work: Work) -> bool:
         """Whether another takedown list than the one it was
         built under makes a difference to it.
         """
         tables: dict[str, pl.DataFrame] = {}
-        for folder, schema in (("ledger", LEDGER_SCHEMA), ("quarantine", QUARANTINE_SCHEMA)):
-            path = work / folder / f"{report.key}.arrow"
+        for folder, schema in ((LEDGER, LEDGER_SCHEMA), (QUARANTINE, QUARANTINE_SCHEMA)):
+            path = work.of_input(folder, report.key)
             table = (
                 open_arrow(path).read_all()
-                if f"{folder}/{report.key}.arrow" in report.files
+                if IN_WORK.of_input(folder, report.key).as_posix() in report.files
                 else None
             )
             frame = pl.from_arrow(schema.empty_table() if table is None else table)
             assert isinstance(frame, pl.DataFrame)
             tables[folder] = frame
         whole = (
-            tables["quarantine"]
-            .filter(pl.col("reason") != TAKEN_DOWN)
-            .select("id", "detail", "raw")
+            tables[QUARANTINE].filter(pl.col("reason") != TAKEN_DOWN).select("id", "detail", "raw")
         )
         seen = report.contents, report.domains
-        return takedown.differs(self.takedown, report.by, seen, tables["ledger"], whole.iter_rows())
+        return takedown.differs(self.takedown, report.by, seen, tables[LEDGER], whole.iter_rows())
 
 
 @dataclass(frozen=True)
@@ -144,7 +137,7 @@ class PackedWorker:
         found = self._found(item, self.out)
         if isinstance(found, PackedReport):
             return found
-        storage.remove(self.out / "work" / "fitted" / f"{item.name}.json")
+        storage.remove(Layout(self.out).work.packed_report(item.name))
         if self.good != self.out and isinstance(
             before := self._found(item, self.good), PackedReport
         ):
@@ -163,7 +156,7 @@ class PackedWorker:
         return found if before == _NOTHING else before
 
     def _found(self, item: OutputShard, out: AnyPath) -> PackedReport | str:
-        path = out / "work" / "fitted" / f"{item.name}.json"
+        path = Layout(out).work.packed_report(item.name)
         if not storage.exists(path):
             return _NOTHING
         report = _report(PackedReport, read_json(path))
@@ -171,7 +164,8 @@ class PackedWorker:
             return "other settings"
         if report.content != item.content:
             return "other samples"
-        if set(report.files) != {*files_of(item.name)}:
+        names = files_of(item.name)
+        if set(report.files) != {names.data, names.listing, names.fitted}:
             return "built by another version"
         if out == self.good and (changed := self.damaged.intersection(report.files)):
             return f"{min(changed)} was changed"

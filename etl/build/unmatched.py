@@ -18,7 +18,7 @@ import polars as pl
 
 from etl.build.recipes.recipe import Recipe
 from etl.dataset import state
-from etl.dataset.layout import Shelf
+from etl.dataset.layout import LEDGER, SAMPLES, Shelf, Work
 from etl.decisions import takedown
 from etl.decisions.takedown import Matches, Takedown
 from etl.files import storage
@@ -28,7 +28,6 @@ from etl.pages.domain import domain_of
 from etl.stages.select import Select
 from schemas.errors import BuildError
 
-FILE: Final = "unmatched.json"
 SHOWN: Final = 20
 """So many are shown of one setting."""
 _OF_REPORTS: Final = ("matched", "taken_workflows", "taken_records", "copies")
@@ -132,7 +131,7 @@ def look(places: Shelf, recipe: Recipe, held: Mapping[str, Sequence[str]]) -> As
     keys = state.keys(places.own)
     listed, select = recipe.taken_down, recipe.samples.stages[0]
     assert isinstance(select, Select)
-    paths = places.existing("samples", keys, ".json") if listed or select else []
+    paths = places.existing(SAMPLES, keys, ".json") if listed or select else []
     reports = [
         {name: report[name] for name in _OF_REPORTS}
         for report in storage.together(read_json, paths)
@@ -141,21 +140,22 @@ def look(places: Shelf, recipe: Recipe, held: Mapping[str, Sequence[str]]) -> As
     matches = takedown.matches_of(listed, reports)
     lists = {takedown.SETTING: matches.none, **held, **select.unmatched(matched)}
     ids = {f"augment.{name}": mapping.texts for name, mapping in recipe.rewritten.items()}
-    asked = Asked(matches, tuple(_unmatched(places.existing("ledger", keys), lists, ids)))
+    asked = Asked(matches, tuple(_unmatched(places.existing(LEDGER, keys), lists, ids)))
     hints = {each.entry: each.hint for each in asked.unmatched if each.setting == takedown.SETTING}
-    takedown.keep_matches(places.common, listed, replace(matches, hints=hints))
+    takedown.keep_matches(places.common.takedown, listed, replace(matches, hints=hints))
     rows = [each._asdict() for each in asked.unmatched if not _listed(each, listed)]
     if rows:
-        write_json(places.own / FILE, rows)
+        write_json(places.own.unmatched, rows)
     else:
-        storage.remove(places.own / FILE)
+        storage.remove(places.own.unmatched)
     return asked
 
 
-def kept(work: AnyPath) -> Asked:
+def kept(work: Work) -> Asked:
     """What was found when the complete build of a folder was made."""
-    matches = takedown.kept_matches(work)
-    rows: list[dict[str, Any]] = read_json(work / FILE) if storage.exists(work / FILE) else []
+    matches = takedown.kept_matches(work.takedown)
+    path = work.unmatched
+    rows: list[dict[str, Any]] = read_json(path) if storage.exists(path) else []
     of_list = [
         Unmatched(takedown.SETTING, entry, matches.hints.get(entry, "")) for entry in matches.none
     ]

@@ -16,7 +16,7 @@ import polars as pl
 from etl.build import removal
 from etl.build.gates import Gates
 from etl.dataset import candidate, state
-from etl.dataset.layout import candidate_of, shelf
+from etl.dataset.layout import LEDGER, SAMPLES, Layout, shelf
 from etl.decisions.takedown import Takedown
 from etl.files import storage
 from etl.files.arrow import open_arrow, read_json, read_parquet, write_json
@@ -24,7 +24,6 @@ from etl.files.storage import AnyPath
 from schemas.errors import GateError
 from schemas.reasons import TAKEN_DOWN
 
-_FORGIVEN: Final = "forgiven.json"
 _REMOVAL: Final = (
     "If that is meant, run the same command with --allow-removal, or set gates.max_removal. If "
     "these are other recordings, build them into a folder of their own: --out DIR"
@@ -58,7 +57,7 @@ class Verdict:
         """Raises `GateError` if a complete build, asked for again, does not pass gates that it was
         not held to.
         """
-        path = self.out / "work" / _FORGIVEN
+        path = Layout(self.out).work.forgiven
         known = read_json(path) if storage.exists(path) else {"fingerprint": "", "failures": []}
         forgiven = known["failures"] if known["fingerprint"] == manifest["fingerprint"] else []
         failures = [
@@ -89,12 +88,12 @@ class Verdict:
             )
             raise self._rejected([*failures, *taken], removed, told)
         forgiven = candidate.seen(self.out, manifest["fingerprint"])
-        write_json(self.place / "work" / "generations.json", manifest["generations"])
+        write_json(Layout(self.place).work.generations, manifest["generations"])
         if self.place == self.out:
-            write_json(self.out / state.MANIFEST, manifest)
+            write_json(Layout(self.out).dataset.manifest, manifest)
         else:
             candidate.accept(self.out, manifest)
-        path = self.out / "work" / _FORGIVEN
+        path = Layout(self.out).work.forgiven
         if forgiven:
             write_json(path, {"fingerprint": manifest["fingerprint"], "failures": forgiven})
         else:
@@ -106,11 +105,11 @@ class Verdict:
         do = [
             *told,
             (
-                f"It lies in {candidate_of(self.out)}; look at it with: stepmill inspect "
+                f"It lies in {Layout(self.out).candidate.root}; look at it with: stepmill inspect "
                 f"{self.out} --candidate"
             ),
         ]
-        if storage.exists(self.out / state.MANIFEST):
+        if storage.exists(Layout(self.out).dataset.manifest):
             if self.takedown and _holds_taken_down(self.out, self.place, self.takedown, removed):
                 candidate.withdraw(self.out, self.takedown.domains)
                 do.append(
@@ -133,24 +132,25 @@ def _holds_taken_down(
     """Whether the last complete dataset has rows of what a list takes down. place: of a build under
     that list. removed: contents of what it took down.
     """
-    if takedown.fingerprint == read_json(out / state.MANIFEST).get("takedown", ""):
+    before, here = Layout(out), Layout(place).work
+    if takedown.fingerprint == read_json(before.dataset.manifest).get("takedown", ""):
         return False
     taken: set[str] = set()
-    for path in shelf(place / "work").existing("ledger", state.keys(place / "work")):
+    for path in shelf(here).existing(LEDGER, state.keys(here)):
         rows = pl.from_arrow(open_arrow(path).read_all().select(["unit", "id", "reason"]))
         assert isinstance(rows, pl.DataFrame)
         taken |= set(
             rows.filter((pl.col("unit") == "workflow") & (pl.col("reason") == TAKEN_DOWN))["id"]
         )
-    gone = set(state.keys(out / "work")) - set(state.keys(place / "work"))
-    for path in shelf(out / "work").existing("samples", sorted(gone), ".json"):
+    gone = set(state.keys(before.work)) - set(state.keys(here))
+    for path in shelf(before.work).existing(SAMPLES, sorted(gone), ".json"):
         report = read_json(path)
         if not (
             removed.isdisjoint(report["contents"])
             and takedown.domains.isdisjoint(report["domains"])
         ):
             return True
-    for path in storage.files(out / "dataset" / "stats" / "samples", ".parquet"):
+    for path in storage.files(before.dataset.listings, ".parquet"):
         rows = read_parquet(path).select("sample_id", "domain", "subdomain")
         for sample_id, *domains in rows.iter_rows():
             flow = sample_id.rpartition("/")[0]

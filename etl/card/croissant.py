@@ -19,10 +19,10 @@ import polars as pl
 import pyarrow as pa
 
 from etl.card import licenses, markdown, provenance, words
+from etl.dataset.layout import CARD, CROISSANT, IN_DATASET, LISTINGS, PREFIX
 from schemas.ledger import LISTING_SCHEMA
 from schemas.samples import PACKED_SCHEMA
 
-NAME: Final = "croissant.json"
 SPECIFICATIONS: Final = (
     "http://mlcommons.org/croissant/1.1",
     "http://mlcommons.org/croissant/RAI/1.0",
@@ -62,7 +62,8 @@ _SPLITS: Final = {
 _REPOSITORY: Final = "repo"
 _NO_HASH: Final = "https://github.com/mlcommons/croissant/issues/80"
 """What the Hub writes for the hash of a git repository, which has none and must have one."""
-_LISTINGS: Final = "dataset/stats/samples/"
+_NOT_LISTED: Final = frozenset((CARD, CROISSANT))
+"""The card and this file, whose hashes would be of each other."""
 _TYPES: Final = {
     "int32": "cr:Int32", "int64": "cr:Int64", "uint32": "cr:UInt32", "double": "cr:Float64",
     "bool": "sc:Boolean",
@@ -161,13 +162,13 @@ def _published_sizes(manifest: Mapping[str, Any]) -> dict[str, int]:
 def _files(
     manifest: Mapping[str, Any], sizes: Mapping[str, int], repository: Repository | None
 ) -> list[dict[str, Any]]:
-    """Every file but the card and this one, whose hashes would be of each other."""
+    """Every file but the card and this one."""
     base = f"{repository.page}/resolve/{repository.branch}/" if repository else ""
     found: list[dict[str, Any]] = []
     for name, digest in sorted(manifest["files"].items()):
-        path = name.removeprefix("dataset/")
+        path = name.removeprefix(PREFIX)
         kind = _MEDIA_TYPES.get(path.rpartition(".")[2])
-        if kind is None or path in ("README.md", NAME):
+        if kind is None or name in _NOT_LISTED:
             continue
         size = {"contentSize": f"{sizes[path]} B"} if path in sizes else {}
         about = {
@@ -202,7 +203,7 @@ def _file_sets(manifest: Mapping[str, Any], repository: Repository | None) -> li
         for each in markdown.data_files(dict(manifest))
     ]
     if listings := [
-        name.removeprefix("dataset/") for name in manifest["files"] if name.startswith(_LISTINGS)
+        name.removeprefix(PREFIX) for name in manifest["files"] if name.startswith(f"{LISTINGS}/")
     ]:
         found.append(("samples", "parquet", sorted(listings), f"Statistics {words.LISTING}."))
     return [
@@ -239,7 +240,7 @@ def _record_sets(
         yield _record_set("samples", f"Statistics {words.LISTING}.", listed)
     for name, table in sorted(tables.items()):
         schema = table.head(0).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
-        columns = _columns(name, schema, {"fileObject": {"@id": f"stats/{name}.parquet"}})
+        columns = _columns(name, schema, {"fileObject": {"@id": IN_DATASET.table(name).as_posix()}})
         yield _record_set(name, f"Statistics {words.STATISTICS[name]}.", columns)
 
 

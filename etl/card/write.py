@@ -10,6 +10,7 @@ import polars as pl
 from etl.card import croissant, markdown
 from etl.card.settings import CardSettings
 from etl.dataset import hand_written
+from etl.dataset.layout import CARD, CROISSANT, PREFIX, Layout, files_of
 from etl.dataset.reports import PackedReport
 from etl.files.arrow import atomic, write_json
 from etl.files.storage import AnyPath
@@ -31,10 +32,12 @@ def write(
 ) -> dict[str, str]:
     """Write both; returns their hashes by path. manifest: with the hashes of all other files."""
     described = croissant.render(
-        manifest, tables, {f"data/{each.name}.arrow": each.bytes for each in packed}
+        manifest,
+        tables,
+        {files_of(each.name).data.removeprefix(PREFIX): each.bytes for each in packed},
     )
-    with atomic(out / hand_written.CARD) as stream:
+    with atomic(Layout(out).dataset.card) as stream:
         stream.write(markdown.render(manifest, dict(tables)).encode())
     hand_written.keep(out, hand_written.Notes(manifest["card"]["notes"]))
-    digest = write_json(out / "dataset" / croissant.NAME, described)
-    return {hand_written.CARD: stream.sha256.hexdigest(), f"dataset/{croissant.NAME}": digest}
+    digest = write_json(Layout(out).dataset.croissant, described)
+    return {CARD: stream.sha256.hexdigest(), CROISSANT: digest}

@@ -120,6 +120,7 @@ def build(
     manifest = run(job, workers, ray, **options)
     if as_json:
         from etl.build import unmatched
+        from etl.dataset.layout import Layout
 
         names = (
             "recipe",
@@ -131,7 +132,7 @@ def build(
             "oddities",
         )
         shown = {key: manifest.get(key) for key in names} | {"dropped": _dropped(manifest, job)}
-        show_json(shown | unmatched.kept(job.out / "work").as_json())
+        show_json(shown | unmatched.kept(Layout(job.out).work).as_json())
 
 
 def _dropped(manifest: dict[str, Any], job: Job) -> list[dict[str, Any]]:
@@ -219,11 +220,12 @@ def clean(directory: AnyPath, dry_run: bool) -> None:
     stepmill clean dataset/ --dry-run
     """
     from etl.dataset import state
+    from etl.dataset.layout import Layout
     from etl.files import lock, storage
 
     if not state.is_build(directory):
         raise ConfigError(f"{directory}: no build of stepmill; nothing is removed")
-    with lock.hold(directory / "work" / "locks"):
+    with lock.hold(Layout(directory).work.locks):
         for path in state.stale(directory):
             show(str(path))
             if not dry_run:

@@ -90,14 +90,14 @@ def export(
     stepmill export dataset/ --out tokens/ --format tokens --split train --json
     stepmill export dataset/ --out tokens/ --format tokens --replace
     """
+    from etl.dataset.layout import Dataset, Layout
     from etl.files import storage
     from etl.publish.export import Export, manifest_of
 
     directory = at(directory, candidate)
-    build = storage.exists(directory / "dataset" / "manifest.json") or not storage.exists(
-        directory / "manifest.json"
-    )
-    dataset = directory / "dataset" if build else directory
+    built, alone = Layout(directory).dataset, Dataset(directory)
+    published = storage.exists(alone.manifest) and not storage.exists(built.manifest)
+    dataset = alone if published else built
     chat = None
     if kind == "messages":
         found = _chat(manifest_of(dataset), directory, vocabulary)
@@ -132,12 +132,13 @@ def _counts(summary: dict[str, Any]) -> list[tuple[str, dict[str, int]]]:
 
 def _chat(manifest: dict[str, Any], directory: AnyPath, file: str | None) -> Chat:
     """How to read the dataset's tokens. Raises `ConfigError` without its very vocabulary."""
+    from etl.dataset.layout import Layout
     from etl.files import storage
     from etl.files.arrow import read_json
     from etl.publish.export import Chat
     from tokenization import vocabulary as vocabularies
 
-    packed, order = manifest["settings"]["packed"], directory / "work" / "order.json"
+    packed, order = manifest["settings"]["packed"], Layout(directory).work.order
     known = manifest.get("vocabulary", {})
     if file:
         found = vocabularies.load(known.get("name", "of your own"), file=file)

@@ -229,16 +229,18 @@ def _cores() -> int:
 def ordered(directory: AnyPath) -> Job:
     """The build as it was asked for last."""
     from etl.build.last_build import Hook
+    from etl.dataset.layout import Layout
     from etl.decisions import takedown
     from etl.files import storage
     from etl.files.arrow import read_json
 
-    path = directory / "work" / "order.json"
+    work = Layout(directory).work
+    path = work.order
     if not storage.exists(path):
         raise ConfigError(f"{directory}: no build of stepmill ({path} is missing)")
     order = read_json(path)
     hook = Hook(**order["hook"]) if order.get("hook") else None
-    kept = takedown.kept(directory / "work")
+    kept = takedown.kept(work.takedown)
     return Job(
         tuple(order["inputs"]),
         directory,

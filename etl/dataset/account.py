@@ -21,7 +21,7 @@ import polars as pl
 import pyarrow as pa
 
 from etl.dataset import state
-from etl.dataset.layout import shelf
+from etl.dataset.layout import INDEX, QUARANTINE, Layout, shelf
 from etl.dataset.ledger import GROUP_ROWS, Fates, fates
 from etl.files import storage
 from etl.files.arrow import open_arrow, read_parquet
@@ -232,7 +232,7 @@ def fitted(out: AnyPath, of: pl.Series | None = None) -> pl.DataFrame:
     """What phase 3 made of each sample: `schemas.ledger.FITTED_SCHEMA` and the packed shard's name.
     of: ids of those that are asked for; all if None.
     """
-    folder = out / "work" / "fitted"
+    folder = Layout(out).work.fitted
     frames: list[pl.DataFrame] = []
     for path in storage.files(folder, ".parquet"):
         rows = read_parquet(path)
@@ -251,7 +251,7 @@ def fitted(out: AnyPath, of: pl.Series | None = None) -> pl.DataFrame:
 
 def quarantined(out: AnyPath) -> pl.DataFrame:
     """All quarantined records, bytes included: `schemas.ledger.QUARANTINE_SCHEMA`."""
-    tables = [open_arrow(path).read_all() for path in _of_inputs(out, "quarantine")]
+    tables = [open_arrow(path).read_all() for path in _of_inputs(out, QUARANTINE)]
     frame = pl.from_arrow(pa.concat_tables(tables) if tables else QUARANTINE_SCHEMA.empty_table())
     assert isinstance(frame, pl.DataFrame)
     return frame
@@ -259,7 +259,7 @@ def quarantined(out: AnyPath) -> pl.DataFrame:
 
 def in_quarantine(out: AnyPath) -> int:
     """How many records are quarantined."""
-    readers = (open_arrow(path) for path in _of_inputs(out, "quarantine"))
+    readers = (open_arrow(path) for path in _of_inputs(out, QUARANTINE))
     return sum(
         reader.get_batch(i).num_rows for reader in readers for i in range(reader.num_record_batches)
     )
@@ -269,8 +269,8 @@ def _of_inputs(out: AnyPath, folder: str) -> Iterator[AnyPath]:
     """The Arrow files of a work folder that belong to the build's inputs, in their order, and that
     of the index.
     """
-    work = out / "work"
+    work = Layout(out).work
     yield from shelf(work).existing(folder, state.keys(work))
-    index = work / folder / "index.arrow"
+    index = work.of_input(folder, INDEX)
     if storage.exists(index):
         yield index

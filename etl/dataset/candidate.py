@@ -19,50 +19,67 @@ rejected.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from etl.dataset import own_files, stamps, state
-from etl.dataset.layout import BORROWED, FOLDERS, candidate_of, files_of, good_of, shelf
+from etl.dataset.layout import (
+    DATA,
+    FITTED,
+    FOLDERS,
+    IN_WORK,
+    INDEX,
+    LISTINGS,
+    NAMES,
+    SAMPLES,
+    Layout,
+    Work,
+    files_of,
+    shelf,
+)
 from etl.files import storage
 from etl.files.arrow import read_json, write_json
 from etl.files.storage import AnyPath
 from schemas.errors import ConfigError
 
-OF_OUTPUTS: Final = ("dataset/data", "dataset/stats/samples", "work/fitted")
-ACCEPTED: Final = "accepted.json"
-REJECTED: Final = "gate_failed.json"
-_OF_FOLDER: Final = frozenset({"order.json", "takedown.json"})
+OF_OUTPUTS: Final = (DATA, LISTINGS, FITTED)
+_INDEX: Final = NAMES.work.index.as_posix()
+_OF_FOLDER: Final = frozenset({IN_WORK.order.as_posix(), IN_WORK.takedown.as_posix()})
 """Of the work folder: of the last run there, whatever came of it. A candidate has copies."""
-_OF_BUILD: Final = (
-    "inputs.json",
-    "notes.json",
-    "unmatched.json",
-    "ledger/index.arrow",
-    "quarantine/index.arrow",
+_OF_BUILD: Final = tuple(
+    path.as_posix()
+    for path in (
+        IN_WORK.inputs,
+        IN_WORK.notes,
+        IN_WORK.unmatched,
+        IN_WORK.index_ledger,
+        IN_WORK.index_quarantine,
+    )
 )
 """Of one build, in its work folder; some builds lack some of them."""
 
 
 def place_of(out: AnyPath) -> AnyPath:
     """Where a build into a folder is made: beside what is complete there, else in place."""
-    beside = candidate_of(out)
-    return (
-        beside if storage.exists(out / state.MANIFEST) or storage.exists(beside / BORROWED) else out
-    )
+    build = Layout(out)
+    beside = build.candidate
+    needed = storage.exists(build.dataset.manifest) or storage.exists(beside.borrowed)
+    return beside.root if needed else out
 
 
 def begin(out: AnyPath, place: AnyPath) -> None:
     """What lies there is in the making from now on."""
     if place != out:
-        storage.remove(place / state.MANIFEST)
-        if not storage.exists(place / BORROWED):
-            write_json(place / BORROWED, [])
+        storage.remove(Layout(place).dataset.manifest)
+        if not storage.exists(Layout(place).borrowed):
+            write_json(Layout(place).borrowed, [])
 
 
 def borrow(place: AnyPath, names: Sequence[str]) -> None:
     """Note the output shards that stay where they are."""
-    if good_of(place) != place:
-        write_json(place / BORROWED, sorted(names))
+    build = Layout(place)
+    if build.good != build:
+        write_json(build.borrowed, sorted(names))
 
 
 def of_shards(place: AnyPath, folder: str, ending: str) -> list[tuple[str, AnyPath]]:
@@ -74,9 +91,10 @@ def of_shards(place: AnyPath, folder: str, ending: str) -> list[tuple[str, AnyPa
         storage.relative(path, root).removesuffix(ending): path
         for path in storage.files(root, ending)
     }
-    good = good_of(place)
-    if good != place:
-        found |= {name: good / folder / f"{name}{ending}" for name in read_json(place / BORROWED)}
+    build = Layout(place)
+    if build.good != build:
+        lies = build.good.root / folder
+        found |= {name: lies / f"{name}{ending}" for name in read_json(build.borrowed)}
     return sorted(found.items())
 
 
@@ -93,13 +111,11 @@ def keep_only(place: AnyPath, names: Collection[str]) -> None:
 def foreign(place: AnyPath) -> list[AnyPath]:
     """Files that stepmill has not written, by their names, where it would read or list them."""
     found = []
-    for folder in (*OF_OUTPUTS, "work/index"):
+    for folder in (*OF_OUTPUTS, _INDEX):
         for path in storage.files(place / folder):
             name = storage.relative(path, place / folder)
             ours = (
-                own_files.generation_of(name)
-                if folder == "work/index"
-                else own_files.is_of_output(name)
+                own_files.generation_of(name) if folder == _INDEX else own_files.is_of_output(name)
             )
             if not (ours or own_files.is_part(name)):
                 found.append(path)
@@ -108,14 +124,14 @@ def foreign(place: AnyPath) -> list[AnyPath]:
 
 def accept(out: AnyPath, manifest: Mapping[str, Any]) -> None:
     """Put the candidate in the place of what is complete."""
-    here = candidate_of(out)
-    old = read_json(out / state.MANIFEST)["files"] if storage.exists(out / state.MANIFEST) else {}
-    keys = {*shelf(here / "work").anew, "index"}
-    for path in (path for folder in FOLDERS for path in storage.files(here / "work" / folder)):
+    here, before = Layout(out).candidate, Layout(out).dataset.manifest
+    old = read_json(before)["files"] if storage.exists(before) else {}
+    keys = {*shelf(here.work).anew, INDEX}
+    for path in _of_inputs(here.work):
         if path.name.partition(".")[0] not in keys:
             storage.remove(path)  # of an input that was not made anew in the end
-    work = [storage.relative(path, here / "work") for path in storage.files(here / "work")]
-    write_json(here / ACCEPTED, {"manifest": manifest, "work": work, "old": sorted(old)})
+    work = [storage.relative(path, here.work.root) for path in storage.files(here.work.root)]
+    write_json(here.accepted, {"manifest": manifest, "work": work, "old": sorted(old)})
     go_on(out)
 
 
@@ -123,22 +139,22 @@ def go_on(out: AnyPath) -> bool:
     """Complete a switch that has begun; whether one had. What is new under its name comes first,
     then for a moment there is no manifest, and last the new one.
     """
-    here = candidate_of(out)
-    if not storage.exists(here / ACCEPTED):
+    build, here = Layout(out), Layout(out).candidate
+    if not storage.exists(here.accepted):
         return False
-    noted = read_json(here / ACCEPTED)
+    noted = read_json(here.accepted)
     manifest, old, work = noted["manifest"], frozenset(noted["old"]), frozenset(noted["work"])
-    there = [storage.relative(path, here) for path in storage.files(here / "dataset")]
+    there = [storage.relative(path, here.root) for path in storage.files(here.dataset.root)]
     ours = [name for name in there if name in manifest["files"]]
-    _move(here, out, [name for name in ours if name not in old])
-    storage.remove(out / state.MANIFEST)
-    _move(here, out, [name for name in ours if name in old])
+    _move(here.root, out, [name for name in ours if name not in old])
+    storage.remove(build.dataset.manifest)
+    _move(here.root, out, [name for name in ours if name in old])
     _replace_work(out, work)
     keep_only(out, shards_of(manifest))
     for name in sorted(old - set(manifest["files"])):
         storage.remove(out / name)
-    storage.remove(out / "work" / state.PREVIOUS)
-    write_json(out / state.MANIFEST, manifest)
+    storage.remove(build.work.previous)
+    write_json(build.dataset.manifest, manifest)
     discard(out)
     return True
 
@@ -147,18 +163,17 @@ def _replace_work(out: AnyPath, names: Collection[str]) -> None:
     """Move a candidate's work files; those of the build before that it has not go. names: all that
     it had.
     """
-    here, work = candidate_of(out) / "work", out / "work"
+    here, work = Layout(out).candidate.work.root, Layout(out).work
     left = {storage.relative(path, here) for path in storage.files(here)}
-    _move(here, work, sorted(left - _OF_FOLDER))
-    keys = {
-        name.partition("/")[2].partition(".")[0] for name in names if name.startswith("samples/")
-    }
-    gone = [f"{folder}/{key}.arrow" for folder in FOLDERS for key in sorted(keys)]
-    every = [path.name for path in storage.files(work / "index")]
-    gone += [f"index/{name}" for name in every if own_files.generation_of(name)]
+    _move(here, work.root, sorted(left - _OF_FOLDER))
+    of_samples = f"{SAMPLES}/"
+    keys = {PurePosixPath(name).stem for name in names if name.startswith(of_samples)}
+    gone = [IN_WORK.of_input(folder, key).as_posix() for folder in FOLDERS for key in sorted(keys)]
+    every = [path.name for path in storage.files(work.index)]
+    gone += [(IN_WORK.index / name).as_posix() for name in every if own_files.generation_of(name)]
     for name in [*gone, *_OF_BUILD]:
         if name not in names:
-            storage.remove(work / name)
+            storage.remove(work.root / name)
 
 
 def _move(here: AnyPath, there: AnyPath, names: Sequence[str]) -> None:
@@ -172,7 +187,7 @@ def _moved(here: AnyPath, there: AnyPath) -> Callable[[AnyPath], None]:
 
 def shards_of(manifest: Mapping[str, Any]) -> set[str]:
     """Names of a dataset's output shards."""
-    data, ending = "dataset/data/", ".arrow"
+    data, ending = f"{DATA}/", ".arrow"
     return {name[len(data) : -len(ending)] for name in manifest["files"] if name.startswith(data)}
 
 
@@ -180,54 +195,58 @@ def reject(
     out: AnyPath, place: AnyPath, manifest: Mapping[str, Any], failures: Sequence[str]
 ) -> None:
     """Leave a build that is done as a candidate to look at. failures: of its gates."""
-    here = candidate_of(out)
+    build, here = Layout(out), Layout(out).candidate
     if place == out:
-        write_json(here / BORROWED, [])
-        _move(out, here, sorted(manifest["files"]))
+        write_json(here.borrowed, [])
+        _move(out, here.root, sorted(manifest["files"]))
         work = [
-            storage.relative(path, out / "work")
-            for name in ("index", "fitted")
-            for path in _in(out, name)
+            storage.relative(path, build.work.root)
+            for folder in (build.work.index, build.work.fitted)
+            for path in storage.files(folder)
         ]
-        _move(out / "work", here / "work", [*work, *_OF_BUILD])
-        storage.prune(out / "dataset")
-        write_json(here / "work" / "settings.json", read_json(out / "work" / "settings.json"))
+        _move(build.work.root, here.work.root, [*work, *_OF_BUILD])
+        storage.prune(build.dataset.root)
+        write_json(here.work.settings, read_json(build.work.settings))
     else:
-        for name in read_json(place / BORROWED):
-            for file in (*files_of(name), f"work/fitted/{name}.json"):
-                storage.link(out / file, here / file)
+        for name in read_json(here.borrowed):
+            files = files_of(name)
+            for file in (files.data, files.listing, files.fitted):
+                storage.link(build.file(file), here.file(file))
+            storage.link(build.work.packed_report(name), here.work.packed_report(name))
         borrow(place, [])
     for name in sorted(_OF_FOLDER):
-        storage.remove(here / "work" / name)
-        if storage.exists(out / "work" / name):
-            write_json(here / "work" / name, read_json(out / "work" / name))
+        storage.remove(here.work.root / name)
+        if storage.exists(build.work.root / name):
+            write_json(here.work.root / name, read_json(build.work.root / name))
     known = sorted({*failures, *seen(out, manifest["fingerprint"])})
     noted = {"fingerprint": manifest["fingerprint"], "gate_failures": list(failures), "seen": known}
-    write_json(here / REJECTED, noted)
-    write_json(here / state.MANIFEST, manifest)
+    write_json(here.rejected, noted)
+    write_json(here.dataset.manifest, manifest)
 
 
 def seen(out: AnyPath, fingerprint: str) -> list[str]:
     """All failures of gates for which this very build was rejected so far."""
-    path = candidate_of(out) / REJECTED
+    path = Layout(out).candidate.rejected
     noted = read_json(path) if storage.exists(path) else {"fingerprint": "", "seen": []}
     return list(noted["seen"]) if noted["fingerprint"] == fingerprint else []
 
 
-def _in(out: AnyPath, folder: str) -> Iterator[AnyPath]:
-    yield from storage.files(out / "work" / folder)
+def _of_inputs(work: Work) -> Iterator[AnyPath]:
+    """The files of all input shards in a work folder."""
+    for folder in FOLDERS:
+        yield from storage.files(work.of_inputs(folder))
 
 
 def discard(out: AnyPath) -> None:
     """Remove the candidate; the note by which a switch is known goes last but one, the mark of a
     candidate last.
     """
-    here = candidate_of(out)
-    for folder in ("dataset", "work"):
-        storage.remove_all(here / folder)
-    for name in (REJECTED, ACCEPTED, BORROWED):
-        storage.remove(here / name)
-    storage.prune(here)
+    here = Layout(out).candidate
+    for folder in (here.dataset.root, here.work.root):
+        storage.remove_all(folder)
+    for note in (here.rejected, here.accepted, here.borrowed):
+        storage.remove(note)
+    storage.prune(here.root)
 
 
 def withdraw(out: AnyPath, domains: Collection[str]) -> None:
@@ -239,32 +258,29 @@ def withdraw(out: AnyPath, domains: Collection[str]) -> None:
     for name in manifest["files"]:
         storage.remove(out / name)
     keep_only(out, ())
-    storage.prune(out / "dataset")
-    for name in [*(f"index/{path.name}" for path in _in(out, "index")), *_OF_BUILD]:
-        storage.remove(out / "work" / name)
-    here, own = candidate_of(out) / "work", shelf(candidate_of(out) / "work")
-    made = [
-        storage.relative(path, here) for folder in FOLDERS for path in storage.files(here / folder)
-    ]
+    build = Layout(out)
+    storage.prune(build.dataset.root)
+    for path in storage.files(build.work.index):
+        storage.remove(path)
+    for name in _OF_BUILD:
+        storage.remove(build.work.root / name)
+    here = build.candidate.work
+    anew = shelf(here).anew
+    made = [storage.relative(path, here.root) for path in _of_inputs(here)]
     for folder in FOLDERS:
-        for key in sorted(own.anew):
-            if f"{folder}/{key}.arrow" not in made:
-                storage.remove(out / "work" / folder / f"{key}.arrow")
-    _move(
-        here,
-        out / "work",
-        [name for name in made if name.partition("/")[2].partition(".")[0] in own.anew],
-    )
+        for key in sorted(anew):
+            if IN_WORK.of_input(folder, key).as_posix() not in made:
+                storage.remove(build.work.of_input(folder, key))
+    mine = [name for name in made if PurePosixPath(name).name.partition(".")[0] in anew]
+    _move(here.root, build.work.root, mine)
 
 
 def failures(out: AnyPath) -> list[str]:
     """Why the candidate of a build was rejected; none if there is none, or it is in the making."""
-    here = candidate_of(out)
-    return (
-        list(read_json(here / REJECTED)["gate_failures"])
-        if storage.exists(here / state.MANIFEST)
-        else []
-    )
+    here = Layout(out).candidate
+    if not storage.exists(here.dataset.manifest):
+        return []
+    return list(read_json(here.rejected)["gate_failures"])
 
 
 def hint(out: AnyPath) -> str:
@@ -281,9 +297,9 @@ def hint(out: AnyPath) -> str:
 
 def rejected(out: AnyPath) -> AnyPath:
     """The folder of a rejected build. Raises `ConfigError` if there is none to look at."""
-    here = candidate_of(out)
-    if not storage.exists(here / state.MANIFEST):
+    here = Layout(out).candidate
+    if not storage.exists(here.dataset.manifest):
         raise ConfigError(
             f"{out}: there is no candidate: no build was rejected since the last complete one"
         )
-    return here
+    return here.root

@@ -13,20 +13,19 @@ from pathlib import Path
 import polars as pl
 
 from etl.dataset.index import scan
-from etl.dataset.layout import shelf
+from etl.dataset.layout import LEDGER, Work, shelf
 from etl.dataset.place import nothing
 from etl.files import scratch, storage
 from etl.files.arrow import read_json
-from etl.files.storage import AnyPath
 from schemas.ledger import FITTED_SCHEMA, LEDGER_SCHEMA
 
 
-def inputs(work: AnyPath) -> dict[str, str]:
+def inputs(work: Work) -> dict[str, str]:
     """The key of each input shard of a build, and the name of the file it was read from."""
-    return {row["key"]: row["name"] for row in read_json(work / "inputs.json")}
+    return {row["key"]: row["name"] for row in read_json(work.inputs)}
 
 
-def drops(work: AnyPath) -> pl.LazyFrame:
+def drops(work: Work) -> pl.LazyFrame:
     """Everything that was dropped: `LEDGER_SCHEMA`, and ``input``, the name of the file it was read
     from.
     """
@@ -37,16 +36,15 @@ def drops(work: AnyPath) -> pl.LazyFrame:
     return every.join(named, on="shard", how="left", maintain_order="left")
 
 
-def _early(work: AnyPath, names: Mapping[str, str]) -> pl.LazyFrame:
-    paths = shelf(work).existing("ledger", list(names))
-    index = work / "ledger" / "index.arrow"
-    paths += [index] if storage.exists(index) else []
+def _early(work: Work, names: Mapping[str, str]) -> pl.LazyFrame:
+    paths = shelf(work).existing(LEDGER, list(names))
+    paths += [work.index_ledger] if storage.exists(work.index_ledger) else []
     here = [*storage.together(scratch.copy_of, paths)]
     ledgers = pl.scan_ipc(here) if here else nothing(LEDGER_SCHEMA)
     return ledgers.filter(pl.col("reason") != "")
 
 
-def _late(work: AnyPath) -> pl.LazyFrame:
+def _late(work: Work) -> pl.LazyFrame:
     """Samples that did not fit, their steps, and the workflows of which nothing is left."""
     fitted = scan_fitted(work)
     rows = fitted.filter(pl.col("reason") != "").collect()
@@ -80,9 +78,7 @@ def _workflow() -> pl.Expr:
     return pl.col("sample_id").str.replace("/[0-9]+$", "")
 
 
-def scan_fitted(work: AnyPath) -> pl.LazyFrame:
+def scan_fitted(work: Work) -> pl.LazyFrame:
     """What phase 3 made of each sample, with `FITTED_SCHEMA`."""
-    here: list[Path] = [
-        *storage.together(scratch.copy_of, storage.files(work / "fitted", ".parquet"))
-    ]
+    here: list[Path] = [*storage.together(scratch.copy_of, storage.files(work.fitted, ".parquet"))]
     return pl.scan_parquet(here) if here else nothing(FITTED_SCHEMA)

@@ -24,14 +24,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
+from etl.dataset.layout import CARD, Layout
 from etl.files import storage
 from etl.files.arrow import read_json, write_json
 from etl.files.side_files import decoded, read_text
 from etl.files.storage import AnyPath
 from schemas.errors import ConfigError
 
-CARD: Final = "dataset/README.md"
-FILE: Final = "notes.json"
 _MARK: Final = re.compile(r"<!--[ \t]*(?:notes:[ \t]*(?P<name>[^\n]*?)|(?P<end>/notes))[ \t]*-->")
 _WORD: Final = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -134,6 +133,7 @@ def current(out: AnyPath, given: Notes | None) -> Notes:
     Raises `ConfigError` if the card has marks that do not pair, or was edited where the recipe
     names a file.
     """
+    card = Layout(out).dataset.card
     kept = _kept(out)
     found = in_card(out)
     if given is None:
@@ -145,7 +145,7 @@ def current(out: AnyPath, given: Notes | None) -> Notes:
             if found.parts.get(name) != kept.parts.get(name)
         )
         raise ConfigError(
-            f"{out / CARD}: its notes ({', '.join(names)}) were edited there, but the recipe's "
+            f"{card}: its notes ({', '.join(names)}) were edited there, but the recipe's "
             "card.notes names the file where they are written; put them into that file, or leave "
             "card.notes out, and build again"
         )
@@ -154,18 +154,19 @@ def current(out: AnyPath, given: Notes | None) -> Notes:
 
 def in_card(out: AnyPath) -> Notes | None:
     """The hand-written parts of the card as it is; None if there is no card."""
+    card = Layout(out).dataset.card
     try:
-        raw = storage.read_bytes(out / CARD)
+        raw = storage.read_bytes(card)
     except FileNotFoundError:
         return None
-    return Notes.of_text(decoded(raw, f"the data card {out / CARD}"), out / CARD)
+    return Notes.of_text(decoded(raw, f"the data card {card}"), card)
 
 
 def edited(out: AnyPath, sha256: str) -> bool:
     """Whether a card that has another hash than this differs in nothing but its notes."""
     kept = _kept(out).parts
     try:
-        found = pieces(storage.read_bytes(out / CARD).decode("utf-8"), CARD)
+        found = pieces(storage.read_bytes(Layout(out).dataset.card).decode("utf-8"), CARD)
     except (ConfigError, UnicodeDecodeError):
         return False
     before = "".join(
@@ -176,7 +177,7 @@ def edited(out: AnyPath, sha256: str) -> bool:
 
 def keep(out: AnyPath, notes: Notes) -> None:
     """Remember what the card was written with; nothing leaves no file."""
-    path = out / "work" / FILE
+    path = Layout(out).work.notes
     if notes:
         write_json(path, dict(notes.parts))
     else:
@@ -184,5 +185,5 @@ def keep(out: AnyPath, notes: Notes) -> None:
 
 
 def _kept(out: AnyPath) -> Notes:
-    path = out / "work" / FILE
+    path = Layout(out).work.notes
     return Notes(read_json(path)) if storage.exists(path) else Notes()

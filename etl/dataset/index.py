@@ -9,10 +9,9 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-from etl.dataset.layout import Shelf
+from etl.dataset.layout import LIGHT, Shelf, Work
 from etl.files import scratch, storage
 from etl.files.arrow import open_arrow, read_parquet
-from etl.files.storage import AnyPath
 from schemas.ledger import INDEX_SCHEMA, LIGHT_SCHEMA
 
 
@@ -20,7 +19,7 @@ from schemas.ledger import INDEX_SCHEMA, LIGHT_SCHEMA
 class OutputShard:
     """One file of the dataset: where in the index the samples stand that it is made of.
 
-    number: within generation and split, of ``total``. parts: files under ``work/index`` that hold
+    number: within generation and split, of ``total``. parts: files under the index that hold
     its rows. samples: how many. content: hash of their ids and hashes, in order.
     """
 
@@ -37,18 +36,18 @@ class OutputShard:
         """``g0001/train-00000-of-00012``."""
         return f"g{self.generation:04d}/{self.split}-{self.number:05d}-of-{self.total:05d}"
 
-    def rows(self, work: AnyPath) -> pl.DataFrame:
+    def rows(self, work: Work) -> pl.DataFrame:
         """The index rows of its samples, in the order of the output."""
         mine = (pl.col("home") == self.number) & (pl.col("reason") == "")
-        paths = (work / "index" / part for part in self.parts)
+        paths = (work.index / part for part in self.parts)
         return pl.concat(
             [pl.scan_parquet(scratch.copy_of(path)).filter(mine).collect() for path in paths]
         )
 
 
-def scan(work: AnyPath) -> pl.LazyFrame:
+def scan(work: Work) -> pl.LazyFrame:
     """All rows of the index of a build, with `INDEX_SCHEMA`."""
-    paths = storage.files(work / "index", ".parquet")
+    paths = storage.files(work.index, ".parquet")
     if paths and isinstance(paths[0], Path):
         return pl.scan_parquet([path for path in paths if isinstance(path, Path)])
     if paths:  # read at once: what the cache holds now it may not hold when a scan comes to it
@@ -60,7 +59,7 @@ def scan(work: AnyPath) -> pl.LazyFrame:
 
 def light_rows(places: Shelf, key: str, columns: Sequence[str]) -> pl.DataFrame:
     """Columns of `LIGHT_SCHEMA`, a row a sample of the input shard with this key, in order."""
-    reader = open_arrow(places.file("light", key))
+    reader = open_arrow(places.file(LIGHT, key))
     batches = [reader.get_batch(i).select(list(columns)) for i in range(reader.num_record_batches)]
     schema = pa.schema([LIGHT_SCHEMA.field(name) for name in columns])
     frame = pl.from_arrow(pa.Table.from_batches(batches, schema))
@@ -70,5 +69,5 @@ def light_rows(places: Shelf, key: str, columns: Sequence[str]) -> pl.DataFrame:
 
 def light_count(places: Shelf, key: str) -> int:
     """How many samples the input shard with this key has."""
-    reader = open_arrow(places.file("light", key))
+    reader = open_arrow(places.file(LIGHT, key))
     return sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches))

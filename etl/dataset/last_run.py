@@ -7,11 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from etl.dataset.layout import Work
 from etl.files import storage
 from etl.files.arrow import read_json
-from etl.files.storage import AnyPath
 
-FILE: Final = "last_build.json"
 COMPLETE: Final = "complete"
 NOTHING: Final = "nothing_to_do"
 GATE: Final = "gate_failed"
@@ -19,9 +18,9 @@ FAILED: Final = "failed"
 INTERRUPTED: Final = "interrupted"
 
 
-def read(work: AnyPath) -> Mapping[str, Any]:
+def read(work: Work) -> Mapping[str, Any]:
     """What a work folder says of its last run; empty if it says nothing."""
-    if not storage.exists(work / FILE):
+    if not storage.exists(work.last_build):
         return {}
-    found: Mapping[str, Any] = read_json(work / FILE)
+    found: Mapping[str, Any] = read_json(work.last_build)
     return found

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from etl.dataset import candidate, state
 from etl.dataset.index import scan
-from etl.dataset.layout import Shelf, shelf
+from etl.dataset.layout import DATA, FITTED, LEDGER, QUARANTINE, Layout, Shelf, Work, shelf
 from etl.files import scratch, storage
 from etl.files.arrow import column, open_arrow
 from etl.files.spill import Spread
@@ -53,12 +53,12 @@ def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
     """Everything that was read for a build, each input shard once; last what is of no input shard
     that is known, if there is something.
     """
-    work = out / "work"
+    work = Layout(out).work
     places = shelf(work)
     groups = _groups(work, places, group_rows)
     with scratch.folder() as lines, scratch.folder() as samples:
         late, present = _ByGroup(lines, LEDGER_SCHEMA, groups), _ByGroup(samples, _PRESENT, groups)
-        index = work / "ledger" / "index.arrow"
+        index = work.index_ledger
         for batch in _batches(index) if storage.exists(index) else ():
             late.add(batch)
         packed = _Packed(out, present, late)
@@ -66,13 +66,12 @@ def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
             packed.spread(names, kept)
         packed.spread_rest(work, _frame(_KEPT.empty_table()))
         for number, keys in enumerate([*groups, ()]):
-            early = [batch for path in places.existing("ledger", keys) for batch in _batches(path)]
+            early = [batch for path in places.existing(LEDGER, keys) for batch in _batches(path)]
             rows, there = pl.concat([*early, late.take(number)]), present.take(number)
             if groups and not keys and not rows.height and not there.height:
                 continue  # as it should be: nothing that is of no input shard
             ids = [
-                column(path, "id", QUARANTINE_SCHEMA)
-                for path in places.existing("quarantine", keys)
+                column(path, "id", QUARANTINE_SCHEMA) for path in places.existing(QUARANTINE, keys)
             ]
             bad = pl.Series(
                 "id", pa.chunked_array([b for batches in ids for b in batches], pa.string())
@@ -80,10 +79,10 @@ def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
             yield Fates(pl.concat([rows, _emptied(rows, there)]), there, bad)
 
 
-def _groups(work: AnyPath, places: Shelf, rows: int) -> list[Sequence[str]]:
+def _groups(work: Work, places: Shelf, rows: int) -> list[Sequence[str]]:
     """Keys of the build's input shards, in order, in groups with about so many lines of ledger."""
     keys = state.keys(work)
-    paths = places.existing("ledger", keys)
+    paths = places.existing(LEDGER, keys)
     sizes = dict(zip([path.stem for path in paths], storage.together(_height, paths), strict=True))
     most = max(rows, sum(sizes.values()) // _GROUPS)
     groups: list[list[str]] = []
@@ -145,8 +144,8 @@ class _Packed:
     """The data files, and what packing dropped, by output shard (``g0001/train-00003``)."""
 
     def __init__(self, out: AnyPath, present: _ByGroup, late: _ByGroup) -> None:
-        self._data = _by_home(out, "dataset/data", ".arrow")
-        self._fitted = _by_home(out, "work/fitted", ".parquet")
+        self._data = _by_home(out, DATA, ".arrow")
+        self._fitted = _by_home(out, FITTED, ".parquet")
         self._present, self._late = present, late
         self._strangers = [_frame(pa.schema([("sample_id", pa.string())]).empty_table())]
 
@@ -173,7 +172,7 @@ class _Packed:
             for unit in ("sample", "step"):
                 self._late.add(_lines(rows, unit, pl.col("sample_id"), pl.col("workflow")))
 
-    def spread_rest(self, work: AnyPath, nothing: pl.DataFrame) -> None:
+    def spread_rest(self, work: Work, nothing: pl.DataFrame) -> None:
         """Spread what the index does not know, and what it put elsewhere."""
         if unknown := sorted({*self._data, *self._fitted}):
             self.spread(unknown, nothing)
@@ -194,11 +193,11 @@ def _by_home(out: AnyPath, folder: str, ending: str) -> dict[str, list[AnyPath]]
     return found
 
 
-def _kept(work: AnyPath) -> Iterator[tuple[list[str], pl.DataFrame]]:
+def _kept(work: Work) -> Iterator[tuple[list[str], pl.DataFrame]]:
     """Names of output shards, and the samples that the index put in these; those of about one of
     its files a time.
     """
-    paths = storage.files(work / "index", ".parquet")
+    paths = storage.files(work.index, ".parquet")
     waiting: list[pl.DataFrame] = []
     for path, following in zip_longest(paths, paths[1:]):
         family = path.name.rpartition("-")[0]

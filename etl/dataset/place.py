@@ -12,14 +12,14 @@ from typing import Any, Final
 import polars as pl
 import pyarrow as pa
 
+from etl.dataset.layout import IN_DATASET, LISTINGS, Dataset, Layout, Work, split_of
 from etl.files import scratch, storage
 from etl.files.arrow import read_json, read_parquet
 from etl.files.storage import AnyPath
 from schemas.errors import ConfigError, IntegrityError
 from schemas.ledger import LISTING_SCHEMA
 
-_NAMES: Final = ("dataset/manifest.json", "manifest.json")
-_LISTED: Final = "dataset/stats/samples/"
+_LISTED: Final = f"{LISTINGS}/"
 _TYPES: Final = {
     pa.string(): pl.String, pa.int32(): pl.Int32, pa.int64(): pl.Int64, pa.float64(): pl.Float64,
     pa.bool_(): pl.Boolean,
@@ -29,13 +29,13 @@ UNITS: Final = ("record", "workflow", "step", "sample")
 
 @dataclass(frozen=True)
 class Place:
-    """given: as the user named it. dataset: the folder with the manifest. work: None beside a
-    published dataset.
-    """
+    """A dataset to look at, in a build or published."""
 
+    # as the user named it
     given: AnyPath
-    dataset: AnyPath
-    work: AnyPath | None
+    dataset: Dataset
+    # None beside a published dataset
+    work: Work | None
     manifest: dict[str, Any]
 
     @property
@@ -46,11 +46,10 @@ class Place:
 
     def table(self, name: str) -> pl.DataFrame:
         """A table of ``stats/``. Raises `ConfigError` if it is not there."""
-        path = self.dataset / "stats" / f"{name}.parquet"
         try:
-            return read_parquet(path)
+            return read_parquet(self.dataset.table(name))
         except FileNotFoundError as error:
-            raise self.lacks(f"stats/{name}.parquet") from error
+            raise self.lacks(IN_DATASET.table(name).as_posix()) from error
 
     def listing(self, columns: Sequence[str], split: str = "") -> pl.LazyFrame:
         """Columns of `schemas.ledger.LISTING_SCHEMA`, a row a sample of the dataset; of one split,
@@ -60,11 +59,9 @@ class Place:
         """
         names = [name for name in self.manifest["files"] if name.startswith(_LISTED)]
         if not names and self.manifest["totals"]["samples"]:
-            raise self.lacks(f"{_LISTED.removeprefix('dataset/')}, the list of its samples")
-        wanted = [
-            name for name in names if not split or name.rpartition("/")[2].startswith(f"{split}-")
-        ]
-        paths = [self.dataset / name.removeprefix("dataset/") for name in sorted(wanted)]
+            raise self.lacks(f"{IN_DATASET.listings.as_posix()}/, the list of its samples")
+        wanted = [name for name in names if not split or split_of(name) == split]
+        paths = [self.dataset.file(name) for name in sorted(wanted)]
         try:
             here = [*storage.together(scratch.copy_of, paths)]
             missing = next((path for path in here if not path.exists()), None)
@@ -74,7 +71,7 @@ class Place:
             raise self.lacks(str(missing))
         return scanned(here).select(columns)
 
-    def inside(self, what: str) -> AnyPath:
+    def inside(self, what: str) -> Work:
         """The work folder. what: needs it. Raises `ConfigError` if there is none."""
         if self.work is None:
             raise ConfigError(
@@ -110,14 +107,10 @@ def place_of(given: AnyPath) -> Place:
     """What is at a location. Raises `ConfigError` if it is no finished build and no published
     dataset.
     """
-    path, manifest = _manifest(given, given / _NAMES[0], given / _NAMES[1])
-    dataset = path.parent
-    work = (
-        given / "work"
-        if path == given / _NAMES[0] and storage.exists(given / "work" / "inputs.json")
-        else None
-    )
-    return Place(given, dataset, work, manifest)
+    build = Layout(given)
+    path, manifest = _manifest(given, build.dataset.manifest, Dataset(given).manifest)
+    built = path == build.dataset.manifest and storage.exists(build.work.inputs)
+    return Place(given, Dataset(path.parent), build.work if built else None, manifest)
 
 
 def manifest_of(path: AnyPath) -> dict[str, Any]:
@@ -126,7 +119,8 @@ def manifest_of(path: AnyPath) -> dict[str, Any]:
     Raises `ConfigError` if there is none, or it is of a build that had no figures yet.
     """
     itself = path.is_file() if isinstance(path, Path) else path.suffix == ".json"
-    return _manifest(path, *([path] if itself else [path / name for name in _NAMES]))[1]
+    places = [path] if itself else [Layout(path).dataset.manifest, Dataset(path).manifest]
+    return _manifest(path, *places)[1]
 
 
 def _manifest(given: AnyPath, *places: AnyPath) -> tuple[AnyPath, dict[str, Any]]:

@@ -24,7 +24,7 @@ import polars as pl
 import pyarrow as pa
 from upath import UPath
 
-from etl.dataset.layout import Shelf, shelf
+from etl.dataset.layout import SAMPLES, Shelf, Work, shelf
 from etl.files import scratch, storage
 from etl.files.arrow import broken, open_arrow
 from etl.files.storage import AnyPath
@@ -39,18 +39,18 @@ _COLLECTED: Final = "collected"
 _HISTORY: Final = SAMPLE_SCHEMA.get_field_index("history")
 
 
-def gather(rows: pl.DataFrame, work: AnyPath) -> Iterator[Sample]:
+def gather(rows: pl.DataFrame, work: Work) -> Iterator[Sample]:
     """The samples at (shard, row), in this order; of a remote work folder those rows are brought
     here first.
 
     rows: ``chars`` of each besides, by which the windows are planned.
     """
     places = shelf(work)
-    if isinstance(work, Path):
+    if isinstance(work.root, Path):
         yield from _gathered(rows, places)
         return
     with scratch.folder() as here:
-        yield from _gathered(collect(rows, places, here / "samples"), Shelf(here, here))
+        yield from _gathered(collect(rows, places, here), Shelf(Work(here), Work(here)))
 
 
 def _gathered(rows: pl.DataFrame, places: Shelf) -> Iterator[Sample]:
@@ -63,7 +63,7 @@ def _gathered(rows: pl.DataFrame, places: Shelf) -> Iterator[Sample]:
             window.with_row_index("at").sort("shard", "row").group_by("shard", maintain_order=True)
         ):
             samples = _samples(
-                taken(open_arrow(places.file("samples", str(shard))), group["row"].to_numpy())
+                taken(open_arrow(places.file(SAMPLES, str(shard))), group["row"].to_numpy())
             )
             found |= zip(group["at"], samples, strict=True)
         for at in range(window.height):
@@ -89,31 +89,32 @@ def _windows(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
         start += height
 
 
-def collect(rows: pl.DataFrame, shelf: Shelf, into: Path) -> pl.DataFrame:
-    """Write the samples at (shard, row) to one Arrow file ``collected``; returns where each now is,
-    in the same order.
+def collect(rows: pl.DataFrame, shelf: Shelf, here: Path) -> pl.DataFrame:
+    """Write the samples at (shard, row) to one samples file in a work folder of this machine;
+    returns where each now is, in the same order.
 
     Raises `IntegrityError` for a samples file that is none, FileNotFoundError for one that is not
     there.
     """
-    into.mkdir(parents=True, exist_ok=True)
+    into = Work(here).of_input(SAMPLES, _COLLECTED)
+    into.parent.mkdir(parents=True, exist_ok=True)
     known = {
-        work: _known(work / "samples")
+        work: _known(work.of_inputs(SAMPLES))
         for work in {shelf.common, *((shelf.own,) if shelf.anew else ())}
     }
     places = rows.select("shard", "row", "chars").with_row_index("at").sort("shard", "row")
     with (
-        pa.OSFile(str(into / f"{_COLLECTED}.arrow"), "wb") as stream,
+        pa.OSFile(str(into), "wb") as stream,
         pa.ipc.new_file(stream, SAMPLE_SCHEMA) as writer,
     ):
         for (shard,), group in places.group_by("shard", maintain_order=True):
-            path = shelf.file("samples", str(shard))
+            path = shelf.file(SAMPLES, str(shard))
             assert isinstance(path, UPath)
             details = known[shelf.work(str(shard))].get(path.name, {})
             for batch in _rows(path, group["row"].to_numpy(), scratch.content_tag(details)):
                 writer.write_batch(batch)
-    here = places.with_columns(pl.lit(_COLLECTED).alias("shard")).drop("row").with_row_index("row")
-    return here.sort("at").select("shard", pl.col("row").cast(pl.Int64), "chars")
+    found = places.with_columns(pl.lit(_COLLECTED).alias("shard")).drop("row").with_row_index("row")
+    return found.sort("at").select("shard", pl.col("row").cast(pl.Int64), "chars")
 
 
 def _known(folder: AnyPath) -> Mapping[str, Mapping[str, Any]]:

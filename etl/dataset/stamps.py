@@ -10,36 +10,45 @@ the dataset.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from etl.dataset import hand_written
-from etl.dataset.layout import FOLDERS
+from etl.dataset.layout import CARD, FOLDERS, INDEX, NAMES, Layout
 from etl.files import storage
 from etl.files.arrow import read_json, sha256_of, write_json
 from etl.files.storage import AnyPath
 
-FILE: Final = "stamps.json"
-_LOOKED_AT: Final = ("dataset", *(f"work/{name}" for name in (*FOLDERS, "index", "fitted")))
+_WORK: Final = NAMES.work
+_LOOKED_AT: Final = tuple(
+    folder.as_posix()
+    for folder in (
+        NAMES.dataset.root,
+        *(_WORK.of_inputs(name) for name in FOLDERS),
+        _WORK.index,
+        _WORK.fitted,
+    )
+)
 
 
 def note(out: AnyPath) -> None:
     """Note how the files are now."""
     found = {folder: storage.listed(out / folder) for folder in _LOOKED_AT}
-    path = out / "work" / FILE
+    path = Layout(out).work.stamps
     if not storage.exists(path) or read_json(path) != found:
         write_json(path, found)
 
 
 def forget(out: AnyPath) -> None:
     """There is no complete build any more."""
-    storage.remove(out / "work" / FILE)
+    storage.remove(Layout(out).work.stamps)
 
 
 def damaged(out: AnyPath, manifest: Mapping[str, Any]) -> dict[str, str]:
     """Files that are not as they were left, and what is wrong with each. manifest: of the complete
     build.
     """
-    path = out / "work" / FILE
+    path = Layout(out).work.stamps
     found: dict[str, str] = {}
     for folder, known in (read_json(path) if storage.exists(path) else {}).items():
         now = storage.listed(out / folder)
@@ -61,7 +70,7 @@ def _problem(
     if new is None:
         return "it is gone"
     digest = manifest["files"].get(name) or _digests(out, name).get(name)
-    if name == hand_written.CARD and digest and hand_written.edited(out, digest):
+    if name == CARD and digest and hand_written.edited(out, digest):
         return ""
     if digest and sha256_of(out / name) == digest:
         return ""
@@ -76,19 +85,22 @@ def _digests(out: AnyPath, name: str) -> dict[str, str]:
 
 
 def _reported(out: AnyPath, name: str) -> Iterator[tuple[str, str]]:
-    _, folder, *rest = name.split("/")
-    stem = "/".join(rest).partition(".")[0]
-    report = out / "work" / ("fitted" if folder == "fitted" else "samples") / f"{stem}.json"
+    fitted = f"{_WORK.fitted.as_posix()}/"
+    of_output = name.startswith(fitted)
+    if of_output:
+        report = Layout(out).work.packed_report(name.removeprefix(fitted).partition(".")[0])
+    else:
+        report = Layout(out).work.read_report(PurePosixPath(name).stem)
     if name.endswith(".json") or not storage.exists(report):
         return
     for each, digest in read_json(report)["files"].items():
-        yield (each if folder == "fitted" else f"work/{each}"), digest
+        yield (each if of_output else (_WORK.root / each).as_posix()), digest
 
 
 def keys(names: Mapping[str, str]) -> frozenset[str]:
     """Keys of the input shards that some of these files are of."""
-    folders = tuple(f"work/{folder}/" for folder in FOLDERS)
+    folders = tuple(f"{_WORK.of_inputs(folder).as_posix()}/" for folder in FOLDERS)
     stems = {
         name.rpartition("/")[2].partition(".")[0] for name in names if name.startswith(folders)
     }
-    return frozenset(stems - {"index"})
+    return frozenset(stems - {INDEX})

@@ -33,21 +33,16 @@ from typing import Any, Final, Protocol
 from etl.dataset import own_files
 from etl.dataset.drift import without
 from etl.dataset.generations import Generations
-from etl.dataset.layout import FOLDERS, candidate_of
+from etl.dataset.layout import FOLDERS, Layout, Work
 from etl.files import storage
 from etl.files.arrow import read_json, write_json
 from etl.files.storage import AnyPath
 
-MANIFEST: Final = "dataset/manifest.json"
-PREVIOUS: Final = "previous.json"
 FORMAT: Final = 3
 """Of the manifest, and of what is published with it; a build of an earlier one is completed by
 building it again.
 """
 
-_READING: Final = "reading.json"
-_MARKS: Final = ("order.json", "settings.json", "last_build.json", "remembered.json")
-"""Files of the work folder of which every run leaves one, beside its locks."""
 _PHASES: Final = {
     "samples": "all phases are done again for the inputs it is about",
     "index": "index and packing are done again",
@@ -116,31 +111,30 @@ def is_build(out: AnyPath) -> bool:
     """Whether a run of stepmill has left something in a folder; a folder ``work`` alone may be
     anybody's.
     """
-    work = out / "work"
-    return storage.holds_anything(work / "locks") or any(
-        storage.exists(work / name) for name in _MARKS
-    )
+    work = Layout(out).work
+    marks = (work.order, work.settings, work.last_build, work.remembered)
+    return storage.holds_anything(work.locks) or any(storage.exists(path) for path in marks)
 
 
 def begin_reading(out: AnyPath, keys: Collection[str]) -> None:
     """Note the keys of the input shards that are being read, so that what is made of them is not
     taken for stale.
     """
-    path, found = out / "work" / _READING, sorted(keys)
+    path, found = Layout(out).work.reading, sorted(keys)
     if not storage.exists(path) or read_json(path) != found:
         write_json(path, found)
 
 
 def end_reading(out: AnyPath) -> None:
     """``inputs.json`` has them."""
-    storage.remove(out / "work" / _READING)
+    storage.remove(Layout(out).work.reading)
 
 
-def save_inputs(work: AnyPath, shards: Sequence[Named], generations: Generations) -> None:
+def save_inputs(work: Work, shards: Sequence[Named], generations: Generations) -> None:
     """Note which input shards the build is made of."""
     number_of = generations.of_inputs()
     write_json(
-        work / "inputs.json",
+        work.inputs,
         [
             {"key": s.key, "name": s.name, "format": s.format, "generation": number_of[s.name]}
             for s in shards
@@ -148,15 +142,15 @@ def save_inputs(work: AnyPath, shards: Sequence[Named], generations: Generations
     )
 
 
-def keys(work: AnyPath) -> list[str]:
+def keys(work: Work) -> list[str]:
     """Keys of the input shards that the build is made of, in order."""
-    path = work / "inputs.json"
+    path = work.inputs
     return [row["key"] for row in read_json(path)] if storage.exists(path) else []
 
 
-def generations(work: AnyPath) -> Generations:
+def generations(work: Work) -> Generations:
     """Those of the last complete build."""
-    path = work / "generations.json"
+    path = work.generations
     return Generations.from_json(read_json(path)) if storage.exists(path) else Generations()
 
 
@@ -164,17 +158,17 @@ def withdraw(out: AnyPath, domains: Collection[str]) -> dict[str, Any]:
     """Take the manifest of the last complete build away; returns it. What it said is kept to
     compare with, without what it said of some domains.
     """
-    manifest: dict[str, Any] = read_json(out / MANIFEST)
+    manifest: dict[str, Any] = read_json(Layout(out).dataset.manifest)
     figures = without(manifest["figures"], domains)
     kept = {"figures": figures, "totals": manifest["totals"], "inputs": manifest["inputs"]}
-    write_json(out / "work" / PREVIOUS, kept)
-    storage.remove(out / MANIFEST)
+    write_json(Layout(out).work.previous, kept)
+    storage.remove(Layout(out).dataset.manifest)
     return manifest
 
 
-def forget(work: AnyPath, domains: Collection[str]) -> None:
+def forget(work: Work, domains: Collection[str]) -> None:
     """Leave domains out of what is kept of the build before."""
-    path = work / PREVIOUS
+    path = work.previous
     if domains and storage.exists(path):
         before = read_json(path)
         left = before | {"figures": without(before["figures"], domains)}
@@ -186,7 +180,7 @@ def previous(out: AnyPath, domains: Collection[str] = ()) -> dict[str, Any] | No
     """Figures, totals and inputs of the last complete build, if there was one, without what it said
     of some domains.
     """
-    for path in (out / MANIFEST, out / "work" / PREVIOUS):
+    for path in (Layout(out).dataset.manifest, Layout(out).work.previous):
         if storage.exists(path):
             before: dict[str, Any] = read_json(path)
             return {
@@ -203,13 +197,13 @@ def stale(out: AnyPath) -> list[AnyPath]:
     """Files under the work folder that nothing uses: of inputs that are gone, and what an
     interruption left.
     """
-    work, reading = out / "work", out / "work" / _READING
+    work = Layout(out).work
     known = {
         *keys(work),
-        *keys(candidate_of(out) / "work"),
-        *(read_json(reading) if storage.exists(reading) else ()),
+        *keys(Layout(out).candidate.work),
+        *(read_json(work.reading) if storage.exists(work.reading) else ()),
     }
-    every = [path for folder in FOLDERS for path in storage.files(work / folder)]
+    every = [path for folder in FOLDERS for path in storage.files(work.of_inputs(folder))]
     old = [path for path in every if own_files.is_of_input(path.name) and path.stem not in known]
     return sorted([*old, *half_written(out)], key=str)
 
@@ -218,4 +212,5 @@ def half_written(out: AnyPath) -> list[AnyPath]:
     """What a run that died left of files that it was writing; nothing of exports and others beside
     the build.
     """
-    return [path for folder in ("dataset", "work") for path in own_files.parts(out / folder)]
+    folders = (Layout(out).dataset.root, Layout(out).work.root)
+    return [path for folder in folders for path in own_files.parts(folder)]

@@ -12,6 +12,7 @@ from typing import Any, Final
 import polars as pl
 
 from etl.dataset import candidate
+from etl.dataset.layout import FITTED
 from etl.files import scratch, storage
 from etl.files.spill import Sums
 from etl.files.storage import AnyPath
@@ -82,7 +83,7 @@ def _samples(out: AnyPath) -> pl.DataFrame:
     """
     sums = Sums(_WHERE, {**dict.fromkeys(_WHERE, pl.String), **dict.fromkeys(_SUMS, pl.Int64)})
     for part in storage.together(
-        _of_shard, [path for _, path in candidate.of_shards(out, "work/fitted", ".parquet")]
+        _of_shard, [path for _, path in candidate.of_shards(out, FITTED, ".parquet")]
     ):
         sums.add(part)
     return sums.table()
@@ -113,7 +114,7 @@ def _outcomes(out: AnyPath) -> pl.DataFrame:
         },
     )
     for part in storage.together(
-        _outcomes_of, [path for _, path in candidate.of_shards(out, "work/fitted", ".parquet")]
+        _outcomes_of, [path for _, path in candidate.of_shards(out, FITTED, ".parquet")]
     ):
         sums.add(part)
     return sums.table()

@@ -1,11 +1,10 @@
-"""Proof that nothing of what was taken down is left: a search of every file of a build for ids and
-domains of the list.
+"""Proof that nothing of what was taken down is left in a file: a search for ids and domains of the
+list.
 
-Columns are told by their names, whatever file they are in: ids, domains, addresses, quarantined
+Columns are known by their names, whatever file they are in: ids, domains, addresses, quarantined
 bytes. JSON and other text is searched for domains. Not searched: pages and other texts of workflows
-that are not on the list, which may mention anything; names of inputs (``work/remembered.json`` has
-nothing else) and of JSON-LD's vocabularies; and the two files that hold the list,
-``work/takedown.json`` and ``work/order.json``.
+that are not on the list, which may mention anything; names of inputs, and of JSON-LD's
+vocabularies.
 """
 
 from __future__ import annotations
@@ -24,58 +23,34 @@ from etl.files.arrow import open_arrow
 from etl.files.storage import AnyPath
 from etl.pages.domain import domain_of
 from etl.pages.mentions import mentioned
-from schemas.errors import IntegrityError
 from schemas.reasons import TAKEN_DOWN
 
 _WORKFLOWS: Final = ("workflow",)
 _SAMPLES: Final = ("sample_id", "sample_ids")
 _DOMAINS: Final = ("domain", "subdomain", "website")
 _LEDGER: Final = ("unit", "id", "parent", "reason", "detail", "domain")
-_LEFT_OUT: Final = frozenset({"work/takedown.json", "work/order.json", "work/remembered.json"})
 _OF_INPUTS: Final = frozenset({"inputs", "generations", "settings", "name"})
 _OF_FORMATS: Final = frozenset(
     {"@context", "conformsTo"}
 )  # of JSON-LD: vocabularies it is written in
-_FEW: Final = 3
-_CANDIDATES: Final = "work/candidate/"
 
 Columns = Mapping[str, list[Any]]
 
 
-def traces(out: AnyPath, takedown: Takedown) -> list[str]:
-    """What is left of what is on the list: a line for each file, saying what. Broken files are left
-    to others.
-    """
-    problems = []
-    for path in (path for folder in ("dataset", "work") for path in storage.files(out / folder)):
-        name = storage.relative(path, out)
-        if name.removeprefix(_CANDIDATES) in _LEFT_OUT or name.startswith("work/locks/"):
-            continue
-        try:
-            found = sorted(set(_in_file(path, takedown)))
-        except (IntegrityError, pa.ArrowException, orjson.JSONDecodeError):
-            found = []
-        if found:
-            more = f" and {len(found) - _FEW:,} more" if len(found) > _FEW else ""
-            said = ", ".join(found[:_FEW]) + more
-            problems.append(
-                f"{name}: holds what is taken down: {said}; remove the file and build again"
-            )
-    return problems
-
-
 def named_in(path: AnyPath, takedown: Takedown) -> bool:
     """Whether a file holds something of a list."""
-    return any(_in_file(path, takedown))
+    return any(found_in(path, takedown))
 
 
-def _in_file(path: AnyPath, takedown: Takedown) -> Iterator[str]:
-    """What of the list a file holds."""
+def found_in(path: AnyPath, takedown: Takedown, ledger: AnyPath | None = None) -> Iterator[str]:
+    """What of the list a file holds. ledger: of the input shard that a quarantine file is of, with
+    the ids of workflows that were taken down from it.
+    """
     if path.suffix == ".arrow":
         reader = open_arrow(path)
         names = set(reader.schema.names)
         if "raw" in names:
-            yield from _in_quarantine(reader.read_all(), _ids_taken(path), takedown)
+            yield from _in_quarantine(reader.read_all(), _ids_taken(ledger), takedown)
         elif "unit" in names:
             yield from _in_ledger(reader.read_all().select(list(_LEDGER)), takedown)
         else:
@@ -151,12 +126,9 @@ def _in_ledger(table: pa.Table, takedown: Takedown) -> Iterator[str]:
     )
 
 
-def _ids_taken(path: AnyPath) -> list[str]:
-    """Ids of the workflows that were taken down from the
-    input shard that a quarantine file is of.
-    """
-    ledger = path.parents[1] / "ledger" / path.name
-    if not storage.exists(ledger):
+def _ids_taken(ledger: AnyPath | None) -> list[str]:
+    """Ids of the workflows that were taken down from an input shard."""
+    if ledger is None or not storage.exists(ledger):
         return []
     rows = pl.from_arrow(open_arrow(ledger).read_all().select(["unit", "id", "reason"]))
     assert isinstance(rows, pl.DataFrame)

@@ -41,7 +41,6 @@ from schemas.reasons import TAKEN_DOWN
 from schemas.trail import Trail
 
 COPY: Final = "the same recording as one that is taken down"
-FILE: Final = "takedown.json"
 SETTING: Final = "takedown"
 
 _AT_MOST: Final = 2**28  # bytes of one record that are looked into
@@ -261,23 +260,21 @@ def differs(
     return any(takedown.in_record(*texts) for texts in quarantine)
 
 
-def keep(work: AnyPath, takedown: Takedown) -> None:
+def keep(path: AnyPath, takedown: Takedown) -> None:
     """Note the list, for what looks at the build later; an empty one leaves no file."""
-    path = work / FILE
     if not takedown:
         storage.remove(path)
-    elif kept(work) != takedown:
+    elif kept(path) != takedown:
         write_json(path, takedown.as_json())
 
 
-def kept(work: AnyPath) -> Takedown:
+def kept(path: AnyPath) -> Takedown:
     """The list by which a folder was built last."""
-    lists = _kept(work)
+    lists = _kept(path)
     return Takedown(frozenset(lists["workflows"]), frozenset(lists["domains"]))
 
 
-def _kept(work: AnyPath) -> dict[str, Any]:
-    path = work / FILE
+def _kept(path: AnyPath) -> dict[str, Any]:
     return read_json(path) if storage.exists(path) else {"workflows": (), "domains": ()}
 
 
@@ -339,16 +336,16 @@ def matches_of(takedown: Takedown, reports: Iterable[Mapping[str, Any]]) -> Matc
     )
 
 
-def keep_matches(work: AnyPath, takedown: Takedown, matches: Matches) -> None:
+def keep_matches(path: AnyPath, takedown: Takedown, matches: Matches) -> None:
     """Note beside the list what it took down."""
     if takedown:
         known = {"matches": matches.entries, "copies": matches.copies, "hints": matches.hints}
-        write_json(work / FILE, takedown.as_json() | known)
+        write_json(path, takedown.as_json() | known)
 
 
-def kept_matches(work: AnyPath) -> Matches:
+def kept_matches(path: AnyPath) -> Matches:
     """What the list took down when a folder was built last."""
-    lists = _kept(work)
+    lists = _kept(path)
     found = {line: (counts[0], counts[1]) for line, counts in lists.get("matches", {}).items()}
     return Matches(found, lists.get("copies", 0), lists.get("hints", {}))
 

@@ -17,6 +17,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from etl.dataset.layout import DATA, files_of
 from etl.dataset.place import Place
 from etl.files import storage
 from etl.files.arrow import broken, read_json
@@ -82,14 +83,14 @@ def _data_file(place: Place, packed: str) -> AnyPath:
     """A data file by its name in the build; published it has the beginning of its hash too, and
     either form.
     """
-    folder = "dataset/data/"
+    folder = f"{DATA}/"
     rests = (
         (name, name.removeprefix(folder + packed))
         for name in place.manifest["files"]
         if name.startswith(folder)
     )
     found = next((name for name, rest in rests if _ENDING.fullmatch(rest)), None)
-    path = place.dataset / (found or f"{folder}{packed}.arrow").removeprefix("dataset/")
+    path = place.dataset.file(found or files_of(packed).data)
     if found is None or not storage.exists(path):
         raise place.lacks(str(path))
     return path
@@ -187,5 +188,5 @@ def _known(place: Place) -> Iterator[Vocabulary]:
     for name in ("qwen2.5", *TEKKEN_FILES, "cl100k", "o200k"):
         with suppress(ConfigError):  # not installed
             yield _named(name)
-    if place.work is not None and "vocabulary" in (order := read_json(place.work / "order.json")):
+    if place.work is not None and "vocabulary" in (order := read_json(place.work.order)):
         yield vocabularies.noted(order["vocabulary"])

@@ -7,11 +7,12 @@ from typing import Any, Final
 import polars as pl
 
 from etl.dataset import account
+from etl.dataset.drops import inputs
 from etl.dataset.index import scan
+from etl.dataset.layout import Layout
 from etl.dataset.ledger import fates
 from etl.dataset.place import place_of
 from etl.dataset.samples import gather
-from etl.files.arrow import read_json
 from etl.files.storage import AnyPath
 from etl.look.named import resolved
 from etl.terminal.text import printable
@@ -38,10 +39,10 @@ def view(out: AnyPath, wanted: str) -> dict[str, Any]:
     thing = resolved(out, wanted)
     rows = pl.concat([_beside(found.rows, thing) for found in fates(out)])
     of_id = rows.filter(pl.col("id") == thing)
-    names = {row["key"]: row["name"] for row in read_json(out / "work" / "inputs.json")}
-    index = (
-        scan(out / "work").filter(pl.col("shard").is_in(rows["shard"].unique().to_list())).collect()
-    )
+    work = Layout(out).work
+    names = inputs(work)
+    shards = rows["shard"].unique().to_list()
+    index = scan(work).filter(pl.col("shard").is_in(shards)).collect()
     made = account.fitted(out, index["sample_id"])
     fitted = {row["sample_id"]: row for row in made.iter_rows(named=True)}
     occurrences = []
@@ -97,7 +98,7 @@ def _step(
     found = _thing(ledger, "step", id)
     row = index.filter((pl.col("shard") == shard) & (pl.col("sample_id") == id))
     if row.height:
-        made = next(gather(row, out / "work"))
+        made = next(gather(row, Layout(out).work))
         found["sample"] = {
             "action": made.action_kind,
             "language_score": made.language_score,

@@ -9,8 +9,10 @@ are shown; where there is nothing, that is said, and no figure is made up.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from etl.dataset.layout import NAMES
 from etl.dataset.place import Place
 from etl.terminal.text import cell, flat, head, table
 
@@ -19,10 +21,11 @@ def view(place: Place, kind: str) -> dict[str, Any]:
     """``recorded``: whether the build holds anything of this kind; ``summary``: of the manifest,
     null if it has none; ``tables``: rows by name of the table.
     """
+    every = [Path(name) for name in place.manifest["files"]]
     names = [
-        name.removeprefix("dataset/stats/").removesuffix(".parquet")
-        for name in place.manifest["files"]
-        if name.startswith(f"dataset/stats/{kind}") and name.endswith(".parquet")
+        path.stem
+        for path in every
+        if path.stem.startswith(kind) and path == NAMES.dataset.table(path.stem)
     ]
     tables = {name: place.table(name).to_dicts() for name in sorted(names)}
     summary = place.manifest.get(kind)

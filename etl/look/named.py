@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from etl.dataset import state
-from etl.dataset.layout import shelf
+from etl.dataset.layout import LEDGER, Layout, shelf
 from etl.files.arrow import open_arrow
 from etl.files.storage import AnyPath
 from schemas.errors import ConfigError
@@ -85,8 +85,8 @@ def _counts_from_0(row: dict[str, str]) -> bool:
 
 def _read(out: AnyPath) -> Iterator[pl.DataFrame]:
     """All that was read, a ledger at a time; a sample has its step's id."""
-    places = shelf(out / "work")
-    for path in places.existing("ledger", state.keys(out / "work")):
+    work = Layout(out).work
+    for path in shelf(work).existing(LEDGER, state.keys(work)):
         rows = pl.from_arrow(
             open_arrow(path).read_all().select(["unit", "id", "parent", "reason", "recorded"])
         )

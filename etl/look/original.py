@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from etl.dataset.index import scan
-from etl.dataset.layout import shelf
+from etl.dataset.layout import LIGHT, Layout, shelf
 from etl.files import nodes, storage
 from etl.files.arrow import column, read_json
 from etl.files.nodes import Node
@@ -54,7 +54,7 @@ def recorded(out: AnyPath, sample_ids: Collection[str]) -> Iterator[tuple[str, S
 
     Raises `BuildError` where the build's own files on remote storage cannot be read.
     """
-    order = out / "work" / "order.json"
+    order = Layout(out).work.order
     if not storage.exists(order):
         said = "there is no work folder, which knows where the recordings are"
         yield from ((each, said) for each in sorted(set(sample_ids)))
@@ -70,15 +70,17 @@ def recorded_step(out: AnyPath, key: str, step_id: str) -> Step | str:
     """One step of the input shard with this key, whatever became of it; or why it cannot be had.
     Errors as above.
     """
-    entry = next(entry for entry in read_json(out / "work" / "inputs.json") if entry["key"] == key)
+    work = Layout(out).work
+    entry = next(entry for entry in read_json(work.inputs) if entry["key"] == key)
     one = _Input(key, entry["name"], entry["format"], {step_id: None})
-    return dict(_read(out, one, _Roots(read_json(out / "work" / "order.json")["inputs"])))[step_id]
+    return dict(_read(out, one, _Roots(read_json(work.order)["inputs"])))[step_id]
 
 
 def _read(out: AnyPath, one: _Input, roots: _Roots) -> Iterator[tuple[str, Step | str]]:
     """What is wanted of one input."""
-    part_bytes = bytes_of(read_json(out / "work" / "settings.json")["samples"]["part_mb"])
-    shard = _found(one, roots, part_bytes, shelf(out / "work").common / "remembered.json")
+    work = Layout(out).work
+    part_bytes = bytes_of(read_json(work.settings)["samples"]["part_mb"])
+    shard = _found(one, roots, part_bytes, shelf(work).common.remembered)
     if isinstance(shard, str):
         yield from ((each, shard) for each in one.wanted)
     else:
@@ -87,17 +89,16 @@ def _read(out: AnyPath, one: _Input, roots: _Roots) -> Iterator[tuple[str, Step 
 
 def _inputs(out: AnyPath, sample_ids: Collection[str]) -> Iterator[_Input]:
     """The inputs that samples were made from, in the build's order."""
-    kept = scan(out / "work").filter(
-        (pl.col("reason") == "") & pl.col("sample_id").is_in(list(sample_ids))
-    )
+    work = Layout(out).work
+    kept = scan(work).filter((pl.col("reason") == "") & pl.col("sample_id").is_in(list(sample_ids)))
     rows = kept.select("shard", "row", "sample_id").sort("shard", "row").collect()
     of_shard: dict[str, list[tuple[int, str]]] = {}
-    lies = shelf(out / "work")
+    lies = shelf(work)
     for shard, row, sample_id in rows.iter_rows():
         of_shard.setdefault(shard, []).append((row, sample_id))
-    for entry in read_json(out / "work" / "inputs.json"):
+    for entry in read_json(work.inputs):
         if places := of_shard.get(entry["key"]):
-            path = lies.file("light", entry["key"])
+            path = lies.file(LIGHT, entry["key"])
             hashes = [
                 each
                 for batch in column(path, "workflow_hash", LIGHT_SCHEMA)

@@ -109,7 +109,7 @@ def _made(place: Place, sample_id: str, lost: list[dict[str, Any]]) -> tuple[Sam
         return None, lost[0]["shard"]
     if not row.height:
         raise IntegrityError(
-            f"{work / 'index'} does not hold {sample_id}, which is in the dataset; build again"
+            f"{work.index} does not hold {sample_id}, which is in the dataset; build again"
         )
     return next(gather(row, work)), str(row["shard"][0])
 

@@ -7,17 +7,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import datasets
 import numpy as np
+import orjson
 import polars as pl
 import pyarrow as pa
 
 from etl.dataset import account, candidate, hand_written, state
-from etl.dataset.layout import good_of, shelf
-from etl.decisions.leftovers import traces
-from etl.decisions.takedown import kept
+from etl.dataset.layout import (
+    CARD,
+    LEDGER,
+    MANIFEST,
+    NAMES,
+    PREFIX,
+    SAMPLES,
+    Dataset,
+    Layout,
+    Work,
+    shelf,
+    split_of,
+)
+from etl.decisions.leftovers import found_in
+from etl.decisions.takedown import Takedown, kept
 from etl.files import scratch, storage
 from etl.files.arrow import column, open_arrow, read_json, sha256_of
 from etl.files.storage import AnyPath
@@ -25,13 +38,21 @@ from etl.terminal.progress import Progress
 from schemas.errors import ConfigError, IntegrityError, StepmillError
 from schemas.samples import NO_LOSS, PACKED_SCHEMA
 
+_HOLD_THE_LIST: Final = frozenset(
+    path.as_posix() for path in (NAMES.work.takedown, NAMES.work.order, NAMES.work.remembered)
+)
+"""The files with the list itself, and one that holds nothing but names of inputs."""
+_CANDIDATES: Final = f"{NAMES.candidate.root.as_posix()}/"
+_LOCKS: Final = f"{NAMES.work.locks.as_posix()}/"
+_FEW: Final = 3
+
 
 def verify(out: AnyPath, progress: Callable[..., Progress] = Progress) -> list[str]:
     """What is wrong, one line each; empty if nothing is.
 
     Raises `ConfigError` if there is no finished build.
     """
-    path = out / "dataset" / "manifest.json"
+    path = Layout(out).dataset.manifest
     if not storage.exists(path):
         said = f"{out}: no finished build ({path} is missing){candidate.hint(out)}"
         raise ConfigError(f"{said}; run the build command again")
@@ -55,8 +76,8 @@ def verify(out: AnyPath, progress: Callable[..., Progress] = Progress) -> list[s
             problems += _accounts(out, manifest)
     except (IntegrityError, OSError, pa.ArrowException, pl.exceptions.PolarsError) as error:
         problems.append(
-            f"accounting: a file under {out / 'work'} cannot be read ({error}); build again into a "
-            "new folder"
+            f"accounting: a file under {Layout(out).work.root} cannot be read ({error}); build "
+            "again into a new folder"
         )
     with progress("phase 5 of 5: loading", brief=True):
         return problems or _loads(out, manifest)
@@ -75,7 +96,7 @@ def _files(
         if not storage.exists(path):
             problems.append(f"{name}: missing; run the build command again")
         elif sha256_of(path) != digest:
-            if name == hand_written.CARD and hand_written.edited(out, digest):
+            if name == CARD and hand_written.edited(out, digest):
                 problems.append(
                     f"{name}: its notes were edited; run the build command again, which takes them "
                     "in"
@@ -88,12 +109,12 @@ def _files(
     for path, digest in work:
         shown.advance(1)
         if not storage.exists(path) or sha256_of(path) != digest:
-            name = storage.relative(path, good_of(out))
+            name = storage.relative(path, Layout(out).good.root)
             problems.append(
                 f"{name}: not what its report says (sha256); build again into a new folder"
             )
-    known = {*manifest["files"], "dataset/manifest.json"}
-    names = [storage.relative(path, out) for path in storage.files(out / "dataset")]
+    known = {*manifest["files"], MANIFEST}
+    names = [storage.relative(path, out) for path in storage.files(Layout(out).dataset.root)]
     problems += [f"{name}: not in the manifest" for name in names if name not in known]
     return problems
 
@@ -102,29 +123,49 @@ def _taken_down(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
     """What is left of what is on the takedown list; and whether it is the list that the manifest is
     of.
     """
-    takedown = kept(out / "work")
+    takedown = kept(Layout(out).work.takedown)
     if takedown.fingerprint != manifest.get("takedown", ""):
-        return [
-            (
-                "work/takedown.json: not the list that the manifest says (hash); run the build "
-                "command again"
-            )
-        ]
-    return traces(out, takedown) if takedown else []
+        name = NAMES.work.takedown.as_posix()
+        return [f"{name}: not the list that the manifest says (hash); run the build command again"]
+    return _traces(out, takedown) if takedown else []
+
+
+def _traces(out: AnyPath, takedown: Takedown) -> list[str]:
+    """What is left of what is on the list: a line for each file, saying what. Broken files are left
+    to others.
+    """
+    problems: list[str] = []
+    for folder in (Layout(out).dataset.root, Layout(out).work.root):
+        for path in storage.files(folder):
+            name = storage.relative(path, out)
+            if name.removeprefix(_CANDIDATES) in _HOLD_THE_LIST or name.startswith(_LOCKS):
+                continue
+            ledger = Work(path.parents[1]).of_input(LEDGER, path.stem)
+            try:
+                found = sorted(set(found_in(path, takedown, ledger)))
+            except (IntegrityError, pa.ArrowException, orjson.JSONDecodeError):
+                continue
+            if found:
+                more = f" and {len(found) - _FEW:,} more" if len(found) > _FEW else ""
+                said = ", ".join(found[:_FEW]) + more
+                problems.append(
+                    f"{name}: holds what is taken down: {said}; remove the file and build again"
+                )
+    return problems
 
 
 def _work_files(out: AnyPath) -> Iterator[tuple[AnyPath, str]]:
     """Path and hash of the files that the accounting stands on, from the reports."""
-    work = out / "work"
+    work = Layout(out).work
     places = shelf(work)
-    paths = [places.file("samples", key, ".json") for key in state.keys(work)]
+    paths = [places.work(key).read_report(key) for key in state.keys(work)]
     for path, report in zip(paths, storage.together(read_json, paths), strict=True):
         for name, digest in report["files"].items():
-            if not name.startswith("samples/"):
+            if not name.startswith(f"{SAMPLES}/"):
                 yield path.parent.parent / name, digest
-    for report in storage.together(read_json, storage.files(work / "fitted", ".json")):
+    for report in storage.together(read_json, storage.files(work.fitted, ".json")):
         for name, digest in report["files"].items():
-            if not name.startswith("dataset/"):
+            if not name.startswith(PREFIX):
                 yield out / name, digest
 
 
@@ -155,8 +196,8 @@ def _rows(path: AnyPath, name: str, context: int) -> list[str]:
 def _counts(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
     problems: list[str] = []
     for split, counts in manifest["splits"].items():
-        every = storage.files(out / "dataset" / "data", ".arrow")
-        paths = [path for path in every if path.name.startswith(f"{split}-")]
+        every = storage.files(Layout(out).dataset.data, ".arrow")
+        paths = [path for path in every if split_of(path.name) == split]
         rows = sum(storage.together(_height, paths))
         if (len(paths), rows) != (counts["files"], counts["rows"]):
             said = f"{counts['files']} files with {counts['rows']} rows"
@@ -178,7 +219,7 @@ def _loads(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
     if not manifest["splits"]:
         return []
     try:
-        with _beginning(out / "dataset", manifest) as path:
+        with _beginning(Layout(out).dataset, manifest) as path:
             info = datasets.load_dataset_builder(path).info
             first = {
                 name: next(iter(rows))
@@ -200,21 +241,21 @@ def _loads(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def _beginning(dataset: AnyPath, manifest: dict[str, Any]) -> Iterator[str]:
+def _beginning(dataset: Dataset, manifest: dict[str, Any]) -> Iterator[str]:
     """The path of a dataset; of a remote one, of a folder here with its card and the first file of
     each split.
     """
-    if isinstance(dataset, Path):
-        yield str(dataset)
+    if isinstance(dataset.root, Path):
+        yield str(dataset.root)
         return
     data = sorted(name for name in manifest["files"] if name.endswith(".arrow"))
     first = [next(name for name in data if f"/{split}-" in name) for split in manifest["splits"]]
     with scratch.folder() as here:
-        for name in (*first, "dataset/README.md"):
+        for name in (*first, CARD):
             copy = here / name
             copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.symlink_to(scratch.copy_of(dataset.parent / name))
-        yield str(here / "dataset")
+            copy.symlink_to(scratch.copy_of(dataset.file(name)))
+        yield str(Layout(here).dataset.root)
 
 
 def _accounts(out: AnyPath, manifest: dict[str, Any]) -> list[str]:

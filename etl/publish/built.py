@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from etl.dataset.layout import PREFIX, Layout, split_of
 from etl.files import scratch, storage
 from etl.files.arrow import sha256_of
 from etl.files.storage import AnyPath
 from etl.publish import parquet
-from etl.publish.files import CARD, DATA, FOLDER, LISTING, Format, Ready
+from etl.publish.files import CARD, DATA, LISTING, Format, Ready
 from schemas.errors import IntegrityError
 
 _FOLDERS: Final = (DATA, LISTING)
@@ -37,7 +38,7 @@ class Shard:
     @property
     def split(self) -> str:
         """``train``."""
-        return self.name.partition("/")[2].partition("-")[0]
+        return split_of(self.name)
 
     def converted(self, format: Format) -> bool:
         """Whether other bytes are published than the build's."""
@@ -84,15 +85,15 @@ def shards(out: AnyPath, manifest: Mapping[str, Any]) -> list[Shard]:
     sizes = _sizes(out, files)
     found = []
     for name, digest in sorted(files.items()):
-        folder = next(folder for folder in _FOLDERS if name.startswith(f"{FOLDER}{folder}/"))
-        stem = name.removeprefix(f"{FOLDER}{folder}/").rpartition(".")[0]
+        folder = next(folder for folder in _FOLDERS if name.startswith(f"{PREFIX}{folder}/"))
+        stem = name.removeprefix(f"{PREFIX}{folder}/").rpartition(".")[0]
         found.append(Shard(folder, stem, out / name, sizes[name], digest))
     return found
 
 
 def is_of_shard(name: str) -> bool:
     """Whether a build has such a file for each shard."""
-    return name.startswith(tuple(f"{FOLDER}{folder}/" for folder in _FOLDERS))
+    return name.startswith(tuple(f"{PREFIX}{folder}/" for folder in _FOLDERS))
 
 
 def others(out: AnyPath, manifest: Mapping[str, Any]) -> dict[str, bytes]:
@@ -102,20 +103,20 @@ def others(out: AnyPath, manifest: Mapping[str, Any]) -> dict[str, bytes]:
     though another one is published: what is written into it gets there by a build.
     """
     names = sorted(
-        name for name in manifest["files"] if name.startswith(FOLDER) and not is_of_shard(name)
+        name for name in manifest["files"] if name.startswith(PREFIX) and not is_of_shard(name)
     )
     _sizes(out, names)
-    found = {name.removeprefix(FOLDER): storage.read_bytes(out / name) for name in names}
+    found = {name.removeprefix(PREFIX): storage.read_bytes(out / name) for name in names}
     for path, data in found.items():
-        said = manifest["files"][FOLDER + path]
+        said = manifest["files"][PREFIX + path]
         if (digest := hashlib.sha256(data).hexdigest()) == said:
             continue
+        file = Layout(out).file(PREFIX + path)
         if path == CARD:
             raise IntegrityError(
-                f"{out / FOLDER / path} was edited; run the build command again, which keeps its "
-                "notes"
+                f"{file} was edited; run the build command again, which keeps its notes"
             )
-        raise _other(out / FOLDER / path, said, digest)
+        raise _other(file, said, digest)
     del found[CARD]
     return found
 
@@ -128,8 +129,10 @@ def _sizes(out: AnyPath, names: Collection[str]) -> dict[str, int]:
         )
     if isinstance(out, Path):
         return {name: (out / name).stat().st_size for name in names}
-    known = storage.details(out / "dataset")
-    return {name: int(known[name.removeprefix(FOLDER)]["size"]) for name in names}
+    folder = Layout(out).dataset.root
+    assert not isinstance(folder, Path)
+    known = storage.details(folder)
+    return {name: int(known[name.removeprefix(PREFIX)]["size"]) for name in names}
 
 
 def _other(path: AnyPath, said: str, found: str) -> IntegrityError:

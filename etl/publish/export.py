@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.dataset import candidate
-from etl.dataset.layout import good_of
+from etl.dataset.layout import IN_DATASET, PREFIX, Dataset, Layout, split_of
 from etl.files import scratch, storage
 from etl.files.arrow import atomic, open_arrow, read_json
 from etl.files.storage import AnyPath
@@ -43,6 +43,7 @@ FileType = Literal["jsonl", "parquet"]
 
 _ROW_GROUP_BYTES: Final = 32 * 2**20
 _PARQUET_ROWS: Final = 64
+_DATA: Final = f"{IN_DATASET.data.as_posix()}/"
 _MARK: Final = "\0user\0"
 """Stands for the user's message in a template; no text that was encoded has it there."""
 
@@ -142,17 +143,18 @@ class Chat:
 
 @dataclass(frozen=True)
 class Export:
-    """dataset: the folder with the manifest. out: a folder of its own. splits: those to write;
-    empty for all. chat: for messages. replace: take the place of an export that answers another
-    request.
-    """
+    """One export that somebody asks for."""
 
-    dataset: AnyPath
+    dataset: Dataset
+    # a folder of its own
     out: AnyPath
     kind: Kind
     file_type: FileType
+    # those to write; empty for all
     splits: tuple[str, ...] = ()
+    # for messages
     chat: Chat | None = None
+    # take the place of an export that answers another request
     replace: bool = False
 
     def run(self) -> dict[str, Any]:
@@ -164,7 +166,7 @@ class Export:
         manifest = manifest_of(self.dataset)
         sources = self._wanted(manifest)
         targets = {
-            f"{name.removeprefix('data/').rpartition('.')[0]}.{self.file_type}": name
+            f"{name.removeprefix(_DATA).rpartition('.')[0]}.{self.file_type}": name
             for name in sources
         }
         splits = {target: sources[name] for target, name in targets.items()}
@@ -176,7 +178,7 @@ class Export:
         counts: dict[str, dict[str, int]] = {}
         for target, name in targets.items():
             with atomic(self.out / target) as stream:
-                written = self._write(self.dataset / name, stream)
+                written = self._write(self.dataset.file(name), stream)
             noted.written(target, stream.sha256.hexdigest())
             count = counts.setdefault(
                 sources[name], dict.fromkeys(("files", "samples", "bytes"), 0)
@@ -188,8 +190,9 @@ class Export:
 
     def _taken(self) -> list[AnyPath]:
         """Folders that are stepmill's own."""
-        within = [good_of(self.dataset.parent) / "work"] if self.dataset.name == "dataset" else []
-        return [self.dataset, *within]
+        build = Layout(self.dataset.root.parent)
+        within = [build.good.work.root] if build.dataset == self.dataset else []
+        return [self.dataset.root, *within]
 
     def _request(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """All that decides the bytes of a file."""
@@ -208,18 +211,18 @@ class Export:
         if unknown:
             there = ", ".join(manifest["splits"]) or "none"
             raise ConfigError(
-                f"{self.dataset}: there is no split {', '.join(unknown)} (there are: {there})"
+                f"{self.dataset.root}: there is no split {', '.join(unknown)} (there are: {there})"
             )
         if "published" in manifest:
             published = manifest["published"]["splits"]
             found = {file["path"]: split for split, files in published.items() for file in files}
         else:
             names = [
-                name.removeprefix("dataset/")
+                name.removeprefix(PREFIX)
                 for name in manifest["files"]
-                if name.startswith("dataset/data/")
+                if name.startswith(PREFIX + _DATA)
             ]
-            found = {name: name.rpartition("/")[2].partition("-")[0] for name in names}
+            found = {name: split_of(name) for name in names}
         return {
             name: found[name]
             for name in sorted(found)
@@ -261,11 +264,12 @@ class Export:
         return TOKENS_SCHEMA if self.kind == "tokens" else MESSAGES_SCHEMA
 
 
-def manifest_of(dataset: AnyPath) -> dict[str, Any]:
+def manifest_of(dataset: Dataset) -> dict[str, Any]:
     """The manifest of a dataset. Raises `ConfigError` if it is not there."""
-    path = dataset / "manifest.json"
+    path = dataset.manifest
     if not storage.exists(path):
-        said = f"{dataset}: no finished dataset ({path} is missing){candidate.hint(dataset.parent)}"
+        hint = candidate.hint(dataset.root.parent)
+        said = f"{dataset.root}: no finished dataset ({path} is missing){hint}"
         raise ConfigError(f"{said}; run the build command again")
     manifest: dict[str, Any] = read_json(path)
     return manifest

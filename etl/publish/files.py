@@ -14,15 +14,15 @@ from typing import Any, Final, Literal, Self
 import orjson
 import yaml
 
+from etl.dataset.layout import IN_DATASET, PREFIX
+
 Format = Literal["arrow", "parquet"]
 FORMATS: Final[tuple[Format, ...]] = ("arrow", "parquet")
-CARD: Final = "README.md"
-MANIFEST: Final = "manifest.json"
-FOLDER: Final = "dataset/"
-"""Where in a build lies what is published."""
-
-DATA: Final = "data"
-LISTING: Final = "stats/samples"
+CARD: Final = IN_DATASET.card.as_posix()
+MANIFEST: Final = IN_DATASET.manifest.as_posix()
+CROISSANT: Final = IN_DATASET.croissant.as_posix()
+DATA: Final = IN_DATASET.data.as_posix()
+LISTING: Final = IN_DATASET.listings.as_posix()
 """The folders of files that come one a shard: its rows, and a line a sample."""
 
 _SHARD: Final = re.compile(
@@ -111,7 +111,7 @@ def named(manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def unnamed(manifest: Mapping[str, Any]) -> set[str]:
     """All other files that a published manifest is about, itself and the card included."""
-    files = {name.removeprefix(FOLDER) for name in manifest.get("files", ())}
+    files = {name.removeprefix(PREFIX) for name in manifest.get("files", ())}
     return {CARD, MANIFEST, *files} - set(named(manifest))
 
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from etl.dataset.layout import Dataset
 from etl.files import lock, storage
 from etl.files.arrow import atomic
 from etl.files.storage import AnyPath
@@ -106,7 +107,7 @@ class PublishedFolder:
             self._check()
             storage.remove(self.root / path)
         if remove and isinstance(self.root, Path):
-            storage.prune(self.root / "data")
+            storage.prune(Dataset(self.root).data)
 
     def tag(self, name: str) -> None:
         """The manifest comes last: with it the tag is there."""

@@ -8,17 +8,18 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from etl.dataset import candidate, state
-from etl.dataset.layout import good_of
+from etl.dataset import candidate
+from etl.dataset.layout import NAMES, Dataset, Layout
 from etl.decisions import takedown
 from etl.files import storage
 from etl.files.arrow import read_json, read_parquet
 from etl.files.storage import AnyPath
 from etl.publish import REASONS
-from etl.publish.files import FORMATS, Contents, Format, untouched
+from etl.publish.files import DATA, FORMATS, Contents, Format, untouched
 from schemas.errors import ConfigError
 
 GATE, LICENSE, PRIVACY, CARD, TAKEN_DOWN = REASONS
+_PRIVACY: Final = (NAMES.dataset.stats / "privacy").as_posix()
 _NO_LICENSE: Final = frozenset({"", "unknown", "unset", "none", "n/a"})
 
 
@@ -57,9 +58,11 @@ def publishable(out: AnyPath, allowed: Collection[str]) -> dict[str, Any]:
 
 
 def _manifest(out: AnyPath) -> tuple[dict[str, Any], list[Reason]]:
-    if storage.exists(out / state.MANIFEST):
-        manifest: dict[str, Any] = read_json(out / state.MANIFEST)
-        failed = candidate.failures(good_of(out)) if good_of(out) != out else []
+    build = Layout(out)
+    path = build.dataset.manifest
+    if storage.exists(path):
+        manifest: dict[str, Any] = read_json(path)
+        failed = candidate.failures(build.good.root) if build.good != build else []
         why = "its gates fail: " + "; ".join(failed)
         do = "Mend what they are about, or change their limits and build again"
         return manifest, [Reason(GATE, why, do)] if failed else []
@@ -69,12 +72,12 @@ def _manifest(out: AnyPath) -> tuple[dict[str, Any], list[Reason]]:
             f"{'; '.join(failed)}. Publish it all the same with --candidate, or build again with "
             "other limits"
         )
-    if storage.exists(out / "manifest.json"):
+    if storage.exists(Dataset(out).manifest):
         raise ConfigError(
             f"{out}: this is a dataset; name the folder of its build, which is the folder above"
         )
     raise ConfigError(
-        f"{out}: the build is not complete ({out / state.MANIFEST} is missing). Complete it by "
+        f"{out}: the build is not complete ({path} is missing). Complete it by "
         f"running the build command again"
     )
 
@@ -96,7 +99,7 @@ def _privacy(out: AnyPath, manifest: Mapping[str, Any]) -> Iterator[Reason]:
     """
     findings = (manifest.get("privacy") or {}).get("findings")
     if findings is None:
-        names = [name for name in manifest["files"] if name.startswith("dataset/stats/privacy")]
+        names = [name for name in manifest["files"] if name.startswith(_PRIVACY)]
         findings = {
             name: read_parquet(out / name).height for name in names if name.endswith(".parquet")
         }
@@ -105,7 +108,7 @@ def _privacy(out: AnyPath, manifest: Mapping[str, Any]) -> Iterator[Reason]:
         yield Reason(
             PRIVACY, f"{count:,} privacy findings are known in it", "Take them out and build again"
         )
-    if takedown.kept(out / "work").fingerprint != manifest.get("takedown", ""):
+    if takedown.kept(Layout(out).work.takedown).fingerprint != manifest.get("takedown", ""):
         why = "its takedown list has changed since it was built"
         yield Reason(PRIVACY, why, "Run the build command again, so that what is listed leaves it")
 
@@ -133,7 +136,7 @@ def mixed(place: str, contents: Contents, wanted: Format) -> None:
         files = [
             path
             for path in contents.files
-            if path.startswith("data/") and path.endswith(f".{other}")
+            if path.startswith(f"{DATA}/") and path.endswith(f".{other}")
         ]
         if files and other != wanted:
             raise ConfigError(

@@ -5,17 +5,19 @@ these no longer name.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 import orjson
 import polars as pl
 
 from etl.card import croissant, markdown
+from etl.dataset.layout import IN_DATASET, PREFIX
 from etl.publish.built import Shard, is_of_shard
 from etl.publish.files import (
     CARD,
+    CROISSANT,
     DATA,
-    FOLDER,
     MANIFEST,
     Contents,
     Format,
@@ -56,7 +58,7 @@ def published(
         kind = listed["splits"][shard.split] if shard.folder == DATA else listed["listing"]
         kind.append(files[shard.published(format)])
     names = {name: digest for name, digest in manifest["files"].items() if not is_of_shard(name)}
-    names |= {FOLDER + path: file["sha256"] for path, file in files.items()}
+    names |= {PREFIX + path: file["sha256"] for path, file in files.items()}
     return {**manifest, "splits": counts, "files": names, "published": listed}
 
 
@@ -67,14 +69,14 @@ def switching(
     hashes of what is written for this place: card and Croissant. repository: see `Place`.
     """
     tables = {
-        path.removeprefix("stats/").removesuffix(".parquet"): pl.read_parquet(data)
+        PurePosixPath(path).stem: pl.read_parquet(data)
         for path, data in rest.items()
-        if path.startswith("stats/") and path.endswith(".parquet")
+        if path == IN_DATASET.table(PurePosixPath(path).stem).as_posix()
     }
     text = Ready.of(CARD, sealed(markdown.render(new, tables, repository[0] or markdown.PLACE)))
     where = croissant.Repository(*repository) if repository[0] else None
-    described = Ready.of(croissant.NAME, _json(croissant.render(new, tables, repository=where)))
-    hashes = {FOLDER + file.path: file.sha256 for file in (text, described)}
+    described = Ready.of(CROISSANT, _json(croissant.render(new, tables, repository=where)))
+    hashes = {PREFIX + file.path: file.sha256 for file in (text, described)}
     new["files"] = dict(sorted({**new["files"], **hashes}.items()))
     ready = {path: Ready.of(path, data) for path, data in rest.items()}
     ready |= {file.path: file for file in (described, Ready.of(MANIFEST, _json(new)), text)}

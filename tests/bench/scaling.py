@@ -62,6 +62,7 @@ from etl.build.recipes.recipe import load
 from etl.build.run import Build
 from etl.dataset import account, stats
 from etl.dataset.index import OutputShard
+from etl.dataset.layout import Work
 from etl.dataset.ledger import GROUP_ROWS
 from etl.inputs.records import InputShard
 from etl.terminal.progress import Progress
@@ -199,7 +200,7 @@ def indexed(work: Path, shards: list[InputShard], part_rows: int = PART_ROWS) ->
 def _read_back(work: Path, shard: OutputShard) -> float:
     """Seconds in which a task of packing gets its rows."""
     began = time.monotonic()
-    assert shard.rows(work).height == shard.samples
+    assert shard.rows(Work(work)).height == shard.samples
     return time.monotonic() - began
 
 

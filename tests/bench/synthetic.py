@@ -22,7 +22,7 @@ from etl.build.index import PART_ROWS, Index
 from etl.dataset import state
 from etl.dataset.generations import Generations
 from etl.dataset.index import OutputShard
-from etl.dataset.layout import Shelf
+from etl.dataset.layout import Shelf, Work
 from etl.decisions.split import Split
 from etl.files.arrow import ArrowWriter, atomic, open_arrow, write_table
 from etl.inputs.records import InputShard
@@ -85,7 +85,7 @@ def indexed(work: Path, shards: list[InputShard], part_rows: int = PART_ROWS) ->
     with mock.patch.object(index, "PART_ROWS", part_rows):
         return (
             Index(Split(), 32768, 256 * 2**20)
-            .build(shards, generations, SOURCES, Shelf(work, work))
+            .build(shards, generations, SOURCES, Shelf(Work(work), Work(work)))
             .outputs
         )
 
@@ -96,7 +96,7 @@ def rest(out: Path, shards: list[InputShard], outputs: list[OutputShard]) -> Non
     """
     work = out / "work"
     state.save_inputs(
-        work, shards, Generations().advanced({shard.name: shard.sha256 for shard in shards})
+        Work(work), shards, Generations().advanced({shard.name: shard.sha256 for shard in shards})
     )
     for shard in shards:
         path = work / "light" / f"{shard.key}.arrow"
@@ -111,7 +111,7 @@ def rest(out: Path, shards: list[InputShard], outputs: list[OutputShard]) -> Non
         write_table(work / "ledger" / f"{shard.key}.arrow", table)
         path.unlink()  # read for the last time; of 100 million samples they take 20 GB
     for output in outputs:
-        _packed(out, output, output.rows(work))
+        _packed(out, output, output.rows(Work(work)))
 
 
 def _lines(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:

@@ -18,7 +18,7 @@ from etl.build.recipes.recipe import load
 from etl.cli.main import cli
 from etl.dataset import state
 from etl.dataset.drift import distances, without
-from etl.dataset.layout import candidate_of
+from etl.dataset.layout import MANIFEST, Layout
 from etl.files.arrow import read_json
 from etl.look.verify import verify
 from schemas.errors import ConfigError, GateError
@@ -208,12 +208,11 @@ def test_a_failed_gate_leaves_no_manifest_and_other_limits_complete_it(tmp_path:
         "\n  14.63% of all steps are dropped; gates.max_drop_rate is 10.00%" in done.stderr
     )  # 6 of 41
     assert "\n  35 samples are in the dataset; gates.min_samples is 36" in done.stderr
-    assert (
-        f"It lies in {candidate_of(out)}; look at it with: stepmill inspect {out} --candidate"
-        in done.stderr
-    )
+    lies = Layout(out).candidate.root
+    look = f"It lies in {lies}; look at it with: stepmill inspect {out} --candidate"
+    assert look in done.stderr
     assert not (out / "dataset").exists()
-    assert verify(candidate_of(out)) == []
+    assert verify(Layout(out).candidate.root) == []
     before = {name: builds.stamps(out / "work" / name) for name in ("samples", *MADE)}
     before |= {name: builds.stamps(out / "work" / "candidate" / name) for name in MADE}
     done = builds.command(
@@ -226,7 +225,7 @@ def test_a_failed_gate_leaves_no_manifest_and_other_limits_complete_it(tmp_path:
     assert builds.stamps(out / "work" / "samples") == before["samples"]
     builds.build([inputs], tmp_path / "plain")
     assert builds.contents(out / "dataset") == builds.contents(tmp_path / "plain" / "dataset")
-    assert not candidate_of(out).exists()
+    assert not Layout(out).candidate.root.exists()
     assert verify(out) == []
 
 
@@ -416,10 +415,10 @@ def test_after_a_failed_night_the_last_good_one_is_whole(tmp_path: Path) -> None
     assert now == said
     rows = {split: len(rows) for split, rows in load_dataset(str(out / "dataset")).items()}
     assert rows == {
-        name: split["rows"] for name, split in read_json(out / state.MANIFEST)["splits"].items()
+        name: split["rows"] for name, split in read_json(out / MANIFEST)["splits"].items()
     }
 
-    beside = Path(str(candidate_of(out)))
+    beside = Path(str(Layout(out).candidate.root))
     commands: list[list[str | Path]] = [
         ["inspect", out, "--candidate"],
         ["inspect", out, "domains", "--candidate"],
@@ -469,9 +468,9 @@ def test_a_failed_night_with_other_settings_leaves_what_is_known_of_the_last_one
     assert builds.contents(out / "dataset") == content
     assert told("explain", out, "w3") == said
     assert told("explain", out, "w3", "--candidate") != said
-    assert verify(out) == verify(candidate_of(out)) == []
+    assert verify(out) == verify(Layout(out).candidate.root) == []
     builds.build([inputs], out)
-    assert not candidate_of(out).exists()
+    assert not Layout(out).candidate.root.exists()
     with pytest.raises(GateError):
         builds.build([inputs], out, other, "gates.min_samples=50", redo=True)
     builds.build([inputs], out, other)
@@ -518,7 +517,7 @@ def test_another_set_of_inputs_stops_before_it_starts(tmp_path: Path, where: str
     assert "87.50%" in builds.command(*arguments, "--dry-run").stdout or where != "in"
     done = builds.command(*arguments, "--allow-removal")
     assert done.returncode == 0, done.stderr
-    assert read_json(out / state.MANIFEST)["totals"]["samples"] == (7 if where == "in" else 2)
+    assert read_json(out / MANIFEST)["totals"]["samples"] == (7 if where == "in" else 2)
 
 
 def test_inputs_that_shrank_are_a_removal_too(tmp_path: Path) -> None:
@@ -537,6 +536,6 @@ def test_inputs_that_shrank_are_a_removal_too(tmp_path: Path) -> None:
     builds.write_workflows(inputs / "a.jsonl", *records)
     with pytest.raises(GateError, match=r"gates.max_removal is 20.00%"):
         builds.build([inputs], out, listed, "fit.context=120", redo=True)
-    assert read_json(out / state.MANIFEST)["totals"]["samples"] == 40
+    assert read_json(out / MANIFEST)["totals"]["samples"] == 40
     builds.write_workflows(inputs / "a.jsonl", *records[:10])
     assert builds.build([inputs], out, listed, allow_removal=True)["totals"]["samples"] < 20

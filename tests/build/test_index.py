@@ -20,7 +20,7 @@ from etl.build.samples import light_row
 from etl.dataset import account
 from etl.dataset.generations import Generations
 from etl.dataset.index import scan
-from etl.dataset.layout import Shelf
+from etl.dataset.layout import Shelf, Work
 from etl.decisions.split import SPLIT_KEYS, Split
 from etl.files.arrow import ArrowWriter, atomic
 from etl.inputs.records import InputShard
@@ -59,9 +59,9 @@ def indexed(work: Path, shards: Mapping[str, Sequence[Sample]], index: Index) ->
         found,
         Generations().advanced({shard.name: shard.sha256 for shard in found}),
         SOURCES,
-        Shelf(work, work),
+        Shelf(Work(work), Work(work)),
     )
-    return scan(work).collect()
+    return scan(Work(work)).collect()
 
 
 def place(rows: pl.DataFrame) -> dict[str, tuple[str, int]]:
@@ -304,9 +304,9 @@ def test_real_shards_are_within_a_quarter_of_the_set_size(
     shard_bytes = 16 * 2**20
     generations = Generations().advanced({shard.name: shard.sha256 for shard in shards})
     Index(Split(), 32768, shard_bytes).build(
-        shards, generations, SOURCES, Shelf(tmp_path, tmp_path)
+        shards, generations, SOURCES, Shelf(Work(tmp_path), Work(tmp_path))
     )
-    rows = scan(tmp_path).collect()
+    rows = scan(Work(tmp_path)).collect()
     tokens = account.fitted(shared_build).select(
         "sample_id", tokens=pl.col("prompt_tokens") + pl.col("completion_tokens")
     )

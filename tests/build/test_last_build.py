@@ -19,7 +19,7 @@ from typing import Any, Final
 import pytest
 
 from etl.build.last_build import NAMES
-from etl.dataset import state
+from etl.dataset.layout import MANIFEST
 from etl.files import lock
 from etl.files.arrow import read_json
 from schemas.errors import BuildError, GateError
@@ -290,7 +290,7 @@ def test_a_build_that_is_stopped_sums_up_and_runs_its_hook(
     assert stopped["inputs"]["new"]["count"] == 6
     assert 1 <= stopped["input_shards"]["built"] < stopped["input_shards"]["of"] == 6
     assert said.read_text() == "interrupted\n"
-    assert not (out / state.MANIFEST).exists()
+    assert not (out / MANIFEST).exists()
 
 
 def test_the_hook_of_a_build_file(inputs: Path, tmp_path: Path) -> None:
@@ -350,7 +350,7 @@ def test_a_hook_that_fails(inputs: Path, tmp_path: Path) -> None:
         "the hook 'touch ran; exit 7' ended with exit code 7. The build itself is complete"
         in done.stderr
     )
-    assert (out / state.MANIFEST).exists()
+    assert (out / MANIFEST).exists()
     assert last(out)["status"] == "complete"
     done = builds.command(*arguments, "--set", "gates.min_samples=100", cwd=tmp_path)
     assert done.returncode == 1

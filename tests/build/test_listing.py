@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from etl.build.dry_run import foresee
-from etl.dataset import state
+from etl.dataset.layout import MANIFEST
 from etl.files.arrow import open_arrow, read_json, write_json
 from schemas.ledger import LISTING_SCHEMA
 from tests.support import builds
@@ -61,7 +61,7 @@ def test_the_listing_is_of_the_dataset(own_build: Path) -> None:
     tokens, and whose row holds it; nothing else has one, and the manifest knows the files.
     """
     check(own_build)
-    manifest = read_json(own_build / state.MANIFEST)
+    manifest = read_json(own_build / MANIFEST)
     (path,) = (own_build / "dataset" / "stats" / "samples").rglob("train-*.parquet")
     assert path.relative_to(own_build).as_posix() in manifest["files"]
     table = pl.read_parquet(path)
@@ -91,8 +91,8 @@ def test_a_build_of_an_earlier_version_gets_one(tmp_path: Path, earlier: str) ->
     builds.write_workflows(source, *(builds.workflow(number) for number in range(9)))
     builds.build([source], out)
     before = builds.contents(out / "dataset")
-    manifest = read_json(out / state.MANIFEST)
-    write_json(out / state.MANIFEST, manifest | {"format": 2})
+    manifest = read_json(out / MANIFEST)
+    write_json(out / MANIFEST, manifest | {"format": 2})
     shutil.rmtree(out / "dataset" / "stats" / "samples")
     if earlier == "report":
         for path in (out / "work" / "fitted").rglob("*.json"):

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 
-from etl.dataset import state
+from etl.dataset.layout import MANIFEST
 from etl.files.arrow import read_json
 from tests.cli.test_cli import Run, run
 from tests.support import builds
@@ -82,7 +82,7 @@ def test_no_samples_is_an_error(what: str, tmp_path: Path, run: Run) -> None:
     assert reason in done.err
     assert said in done.err
     assert said in read_json(tmp_path / "out" / "work" / "last_build.json")["message"]
-    assert not (tmp_path / "out" / state.MANIFEST).exists()
+    assert not (tmp_path / "out" / MANIFEST).exists()
     assert run(*arguments, "--set", "gates.min_samples=0").code == 0
 
 

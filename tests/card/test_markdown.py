@@ -23,7 +23,6 @@ from etl.build.recipes import recipe
 from etl.card import markdown, words
 from etl.card.settings import license_of
 from etl.card.template import PLACEHOLDERS, CardTemplate
-from etl.dataset import hand_written
 from etl.dataset.generations import Generations
 from etl.dataset.hand_written import Notes
 from etl.files.arrow import read_json, read_parquet
@@ -565,7 +564,7 @@ def test_notes_outlive_the_card(tmp_path: Path) -> None:
     path.write_text(whole.replace("Ours.\n", ""))
     builds.build([inputs], out)
     assert Notes.of_text(text_of(out), "card").parts == {}
-    assert not (out / "work" / hand_written.FILE).exists()
+    assert not (out / "work" / "notes.json").exists()
     assert verify.verify(out) == []
 
 

@@ -25,6 +25,7 @@ import pytest
 from etl.cli import main
 from etl.cli.inspect import inspect
 from etl.dataset import state
+from etl.dataset.layout import Layout
 from etl.files.arrow import open_arrow, read_json
 from etl.sources import workflows
 from etl.tally import Odd
@@ -589,7 +590,7 @@ def test_retry_reads_a_mended_input(tmp_path: Path, run: Run) -> None:
     done = run("retry", out)
     assert done.code == 0
     assert done.err.splitlines()[-1] == "quarantined before: 1 record, now: 0"
-    builds.build([path.parent], tmp_path / "fresh", given=state.generations(out / "work"))
+    builds.build([path.parent], tmp_path / "fresh", given=state.generations(Layout(out).work))
     assert builds.contents(out / "dataset") == builds.contents(tmp_path / "fresh" / "dataset")
 
 

@@ -16,7 +16,7 @@ import pytest
 from etl.build.pools.slices import Slice
 from etl.build.run import Build
 from etl.dataset import candidate, state
-from etl.dataset.layout import candidate_of
+from etl.dataset.layout import MANIFEST, Layout
 from etl.files import storage
 from etl.files.arrow import read_json
 from etl.files.storage import AnyPath, location
@@ -134,8 +134,8 @@ def test_a_switch_that_was_interrupted_is_completed(
     with pytest.raises(KeyboardInterrupt):
         builds.build([night / "in"], out, *SMALL)
     monkeypatch.setattr(storage, "move", real)
-    if (out / state.MANIFEST).exists():
-        names = read_json(out / state.MANIFEST)["files"]
+    if (out / MANIFEST).exists():
+        names = read_json(out / MANIFEST)["files"]
         assert {
             name: digest for name, digest in builds.contents(out).items() if name in names
         } == names
@@ -161,7 +161,7 @@ def test_a_night_in_slices(night: Path) -> None:
     for number in (1, 2):
         build().run_packed(Slice(number, 2))
         assert builds.contents(out / "dataset") == before
-    made = builds.stamps(Path(str(candidate_of(out))) / "dataset" / "data")
+    made = builds.stamps(Path(str(Layout(out).candidate.root)) / "dataset" / "data")
     build().run({})
     now = builds.stamps(out / "dataset" / "data")
     assert {name: now[name] for name in made} == made
@@ -178,7 +178,7 @@ def test_shards_that_stay_are_not_touched(night: Path) -> None:
     before = builds.stamps(out / "dataset" / "data")
     with pytest.raises(GateError):
         builds.build([night / "in"], out, *SMALL, "gates.min_samples=1000")
-    beside = Path(str(candidate_of(out))) / "dataset" / "data"
+    beside = Path(str(Layout(out).candidate.root)) / "dataset" / "data"
     assert {name: builds.stamps(beside)[name] for name in before} == before
     builds.build([night / "in"], out, *SMALL)
     assert {name: builds.stamps(out / "dataset" / "data")[name] for name in before} == before
@@ -279,12 +279,12 @@ def test_a_takedown_that_fails_gates_leaves_nothing(night: Path) -> None:
     nothing = 'takedown.domains=["nowhere.example"]'
     with pytest.raises(GateError, match="The last complete dataset is as it was"):
         builds.build([night / "in"], out, *SMALL, nothing, "gates.min_samples=1000")
-    assert (out / state.MANIFEST).exists()
+    assert (out / MANIFEST).exists()
     with pytest.raises(GateError, match="held what is on the takedown list, and is gone"):
         builds.build([night / "in"], out, *SMALL, LISTED, "gates.min_samples=1000")
     assert not (out / "dataset").exists()
     assert holding(out, "shop5.example") == []
-    assert verify(Path(str(candidate_of(out)))) == []
+    assert verify(Path(str(Layout(out).candidate.root))) == []
     with pytest.raises(GateError, match=r"gates.max_domain_drift"):
         builds.build([night / "in"], out, *SMALL, LISTED, "gates.max_domain_drift=0")
     builds.build([night / "in"], out, *SMALL, LISTED)
@@ -326,13 +326,13 @@ def test_a_failed_night_in_a_bucket(s3: Server, made: Path, tmp_path: Path) -> N
     with pytest.raises(GateError):
         builds.build([tmp_path / "in"], out, *SMALL, "gates.min_samples=1000")
     assert objects(s3, "nightly/out/dataset") == before
-    assert verify(out) == verify(candidate_of(out)) == []
+    assert verify(out) == verify(Layout(out).candidate.root) == []
     builds.build([tmp_path / "in"], out, *SMALL)
     assert verify(out) == []
     names = {name for name in s3.contents("nightly/out") if name.startswith("dataset/")}
     expected = builds.contents(made / "expected")
     assert names == {name for name in expected if name.startswith("dataset/")}
-    assert read_json(out / state.MANIFEST) == read_json(made / "expected" / state.MANIFEST)
+    assert read_json(out / MANIFEST) == read_json(made / "expected" / MANIFEST)
     assert not [name for name in s3.contents("nightly/out") if "candidate" in name]
     assert isinstance(builds.prepared([tmp_path / "in"], out), Build)
 
@@ -351,14 +351,14 @@ def test_what_lists_came_to_is_of_each_build(night: Path) -> None:
     noted = Path("work") / "unmatched.json"
     with pytest.raises(GateError):
         builds.build([night / "in"], out, *SMALL, excluded, "gates.min_samples=100000", redo=True)
-    (said,) = read_json(candidate_of(out) / noted)
+    (said,) = read_json(Layout(out).candidate.root / noted)
     assert (said["setting"], said["entry"]) == ("exclude.domains", "no.example")
     assert not (out / noted).exists()
     builds.build([night / "in"], out, *SMALL, excluded, redo=True)
     assert read_json(out / noted) == [said]
     with pytest.raises(GateError):
         builds.build([night / "in"], out, *SMALL, "gates.min_samples=100000", redo=True)
-    assert not (candidate_of(out) / noted).exists()
+    assert not (Layout(out).candidate.root / noted).exists()
     assert read_json(out / noted) == [said]
     builds.build([night / "in"], out, *SMALL, redo=True)
     assert not (out / noted).exists()

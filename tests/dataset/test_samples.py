@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from etl.build.samples import RUN_CHARS
+from etl.dataset.layout import Work
 from etl.dataset.samples import gather
 from etl.files import arrow
 from etl.files.arrow import ArrowWriter, atomic
@@ -23,7 +24,7 @@ ROWS = 40
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Work:
     """Files of samples whose ids say where they lie, a few to a batch."""
     for number in range(FILES):
         with atomic(tmp_path / "work" / "samples" / f"file-{number}.arrow") as stream:
@@ -32,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
                 made = _sample(number, row)
                 writer.add(tuple(getattr(made, name) for name in SAMPLE_SCHEMA.names), 2**18)
             writer.close()
-    return tmp_path / "work"
+    return Work(tmp_path / "work")
 
 
 def _sample(number: int, row: int) -> Sample:
@@ -69,7 +70,7 @@ def _rows(seed: int, share: float = 0.6) -> pl.DataFrame:
 
 @pytest.mark.parametrize("window", [1, 10, 137, 10**9])
 def test_samples_come_in_the_order_asked_for_whatever_the_window(
-    folder: Path, window: int, monkeypatch: pytest.MonkeyPatch
+    folder: Work, window: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is lost, repeated or reordered, also where a window is smaller than a sample or holds
     all of them, and the samples are those that were written.
@@ -82,7 +83,7 @@ def test_samples_come_in_the_order_asked_for_whatever_the_window(
     assert list(gather(_rows(0).clear(), folder)) == []
 
 
-def test_a_file_is_opened_once_in_a_window(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_opened_once_in_a_window(folder: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     """However the rows are mixed: with one window for all,
     as many files are opened as there are.
     """
@@ -92,7 +93,7 @@ def test_a_file_is_opened_once_in_a_window(folder: Path, monkeypatch: pytest.Mon
 
 
 def test_no_more_samples_are_held_than_a_window_has(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Asked for one sample, the files of its window are read and no others."""
     monkeypatch.setattr("etl.dataset.samples._WINDOW_CHARS", 50)

@@ -25,6 +25,7 @@ from etl.build.recipes.recipe import load
 from etl.build.recipes.sections import TakedownSettings
 from etl.dataset import account, state
 from etl.dataset.generations import Generations
+from etl.dataset.layout import MANIFEST, Layout
 from etl.decisions.takedown import COPY, Takedown, kept, kept_matches, parse
 from etl.files.arrow import open_arrow, read_json, write_json
 from etl.look.verify import verify
@@ -190,8 +191,8 @@ def test_the_ledger_keeps_ids_and_the_accounts_add_up(after: Path) -> None:
     assert set(taken["detail"]) == {"", "its workflow was dropped", COPY}
     assert set(taken.filter(pl.col("detail") == COPY)["id"]) == {"workflows:another"}
     assert all(counts["errors"] == {} for counts in account.account(out).values())
-    manifest = read_json(out / state.MANIFEST)
-    assert manifest["takedown"] == kept(out / "work").fingerprint != ""
+    manifest = read_json(out / MANIFEST)
+    assert manifest["takedown"] == kept(Layout(out).work.takedown).fingerprint != ""
     assert manifest["figures"]["drop_rate"] == 4 / (
         manifest["totals"]["samples"] + 4
     )  # the four broken records
@@ -227,7 +228,7 @@ def test_it_is_the_build_from_nothing(after: Path, tmp_path: Path) -> None:
     under which list they were built.
     """
     out = after / "out"
-    given = Generations.from_json(read_json(out / state.MANIFEST)["generations"])
+    given = Generations.from_json(read_json(out / MANIFEST)["generations"])
     builds.build([after / "in"], tmp_path / "out", *SMALL, *LIST, given=given)
     assert builds.contents(tmp_path / "out" / "dataset") == builds.contents(out / "dataset")
     notes = {
@@ -286,8 +287,8 @@ def test_a_list_that_touches_nothing_rebuilds_nothing(
     builds.build([folder / "in"], out, *SMALL, *there)
     builds.prepared([folder / "in"], out).clean()  # a list does that too
     was, files = data_of(out), builds.contents(out / "dataset" / "data")
-    flows = kept(out / "work").workflows | {"w999", "workflows:~2"}
-    domains = kept(out / "work").domains | {"nowhere.example"}
+    flows = kept(Layout(out).work.takedown).workflows | {"w999", "workflows:~2"}
+    domains = kept(Layout(out).work.takedown).domains | {"nowhere.example"}
     longer = (
         f"takedown.workflows={json.dumps(sorted(flows))}",
         f"takedown.domains={json.dumps(sorted(domains))}",
@@ -298,8 +299,8 @@ def test_a_list_that_touches_nothing_rebuilds_nothing(
     del was["work/ledger/"]["index.arrow"], now["work/ledger/"]["index.arrow"]
     assert now == was
     assert builds.contents(out / "dataset" / "data") == files
-    assert kept(out / "work") == Takedown(flows, domains)
-    assert manifest["takedown"] == kept(out / "work").fingerprint
+    assert kept(Layout(out).work.takedown) == Takedown(flows, domains)
+    assert manifest["takedown"] == kept(Layout(out).work.takedown).fingerprint
     assert verify(out) == []
 
 
@@ -329,7 +330,7 @@ def test_any_way_of_lists_ends_in_the_build_from_nothing(
     """
     folder = Path(shutil.copytree(before, tmp_path / "copy"))
     out, chance = folder / "out", random.Random(seed)
-    given = Generations.from_json(read_json(out / state.MANIFEST)["generations"])
+    given = Generations.from_json(read_json(out / MANIFEST)["generations"])
     flows = ["w3", "workflows:another", "workflows:w12", "w5", "w24", "w3~2", "w51", "broken1"]
     domains = ["shop5.example", "shop3.example", "shop2.example"]
     for turn in range(3):
@@ -735,14 +736,14 @@ def test_slices_share_the_list(before: Path, after: Path, tmp_path: Path) -> Non
     slice they are, and `finish` knows the list.
     """
     out = tmp_path / "out"
-    given = Generations.from_json(read_json(after / "out" / state.MANIFEST)["generations"])
+    given = Generations.from_json(read_json(after / "out" / MANIFEST)["generations"])
     order = {"inputs": [str(after / "in")], "recipe": "scribeagent-32k", "overrides": [*SMALL]}
     for number in (1, 2, 1):
         builds.prepared([after / "in"], out, *SMALL, *LIST, given=given).run_samples(
             Slice(number, 2), order
         )
-    assert kept(out / "work") == kept(after / "out" / "work")
-    listed = kept(out / "work")
+    assert kept(Layout(out).work.takedown) == kept(Layout(after / "out").work.takedown)
+    listed = kept(Layout(out).work.takedown)
     recipe = replace(
         load("scribeagent-32k", SMALL), takedown=TakedownSettings(listed.workflows, listed.domains)
     )
@@ -785,7 +786,7 @@ def test_a_work_folder_of_an_earlier_version_is_read_again(after: Path, tmp_path
                 if name not in {"removed", "by"}
             },
         )
-    (out / state.MANIFEST).unlink()
+    (out / MANIFEST).unlink()
     seen = foresee(builds.prepared([folder / "in"], out, *SMALL, *LIST))
     assert {reason for _, _, reason in seen.read} == {"built by another version"}
     builds.build([folder / "in"], out, *SMALL, *LIST)
@@ -797,15 +798,15 @@ def test_each_entry_s_matches_are_counted(after: Path, tmp_path: Path) -> None:
     come later, for what is taken down already. An entry without a match is named with what may have
     been meant, and an error if every one must match.
     """
-    matches = kept_matches(after / "out" / "work")
+    matches = kept_matches(Layout(after / "out").work.takedown)
     assert matches.copies == 1
     assert matches.none == []
     folder = Path(shutil.copytree(after, tmp_path / "copy"))
     out = folder / "out"
-    flows = sorted({*kept(out / "work").workflows, "w5", "W7", "nowhere", "w5/1"})
+    flows = sorted({*kept(Layout(out).work.takedown).workflows, "w5", "W7", "nowhere", "w5/1"})
     listed = (f"takedown.workflows={json.dumps(flows)}", LIST[1])
     builds.build([folder / "in"], out, *SMALL, *listed)
-    now = kept_matches(out / "work")
+    now = kept_matches(Layout(out).work.takedown)
     assert {entry: now.entries[entry] for entry in matches.entries} == matches.entries
     assert now.entries["workflow w5"] == (1, 0)
     assert now.none == ["workflow W7", "workflow nowhere", "workflow w5/1"]

@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from etl.card import markdown
 from etl.cli.inspect import inspect
 from etl.cli.main import cli
-from etl.dataset import state
+from etl.dataset.layout import MANIFEST
 from etl.dataset.place import place_of
 from etl.files.arrow import read_json, write_json
 from etl.look import lengths, overview, samples
@@ -65,7 +65,7 @@ def check_figures(out: Path) -> None:
     """Every view of a build says what its manifest says: samples, tokens and tokens with loss per
     split, sums over domains and subdomains, and each drop of each unit.
     """
-    manifest = read_json(out / state.MANIFEST)
+    manifest = read_json(out / MANIFEST)
     totals, splits = manifest["totals"], manifest["splits"]
     assert asked(out)["totals"] == totals
     shown = asked(out, "domains")["domains"]
@@ -315,9 +315,9 @@ def test_what_is_not_recorded_is_not_made_up(whole: Path, tmp_path: Path) -> Non
         {"rule": "\x1b[2J", "domain": "", "count": None},
     ]
     pl.DataFrame(rows).write_parquet(out / "dataset" / "stats" / "lint_rules.parquet")
-    manifest = read_json(out / state.MANIFEST)
+    manifest = read_json(out / MANIFEST)
     manifest["files"]["dataset/stats/lint_rules.parquet"] = ""
-    write_json(out / state.MANIFEST, manifest | {"privacy": {"emails": {"found": 7}}})
+    write_json(out / MANIFEST, manifest | {"privacy": {"emails": {"found": 7}}})
     assert asked(out, "lint")["tables"] == {"lint_rules": rows}
     text = run(out, "lint")
     assert re.search(r"short +shop1\.example +3", text)

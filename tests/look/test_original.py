@@ -14,6 +14,7 @@ import zstandard
 
 from etl import pages
 from etl.dataset import state
+from etl.dataset.layout import Layout
 from etl.files.arrow import read_json
 from etl.files.storage import location
 from etl.look.original import recorded
@@ -80,7 +81,7 @@ def test_parts_of_a_file_are_read_again_by_themselves(tmp_path: Path) -> None:
             step["html"] += "<!--" + record["workflow_id"] * 20_000 + "-->"
     builds.write_workflows(tmp_path / "in" / "large.jsonl", *records)
     builds.build([tmp_path / "in"], tmp_path / "out", "inputs.part_mb=1")
-    assert len(state.keys(tmp_path / "out" / "work")) > 2
+    assert len(state.keys(Layout(tmp_path / "out").work)) > 2
     found = steps(tmp_path / "out", builds.samples(tmp_path / "out"))
     for name, step in found.items():
         assert f"<!--{name.split(':')[1].split('/')[0]}w" in step.html

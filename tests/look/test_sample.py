@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from etl.build.recipes.recipe import load
 from etl.cli.main import cli
-from etl.dataset import state
+from etl.dataset.layout import MANIFEST
 from etl.dataset.place import place_of
 from etl.files.arrow import open_arrow, read_json, write_json
 from etl.look import pages, sample
@@ -375,7 +375,7 @@ def test_the_vocabulary_is_the_datasets(small: Path, copy: Path, tmp_path: Path)
     """It is known by its hash, that of another Python's Unicode too; one that is not known is asked
     for by file, and another one is refused; a recipe with a file of its own is followed.
     """
-    path = copy / state.MANIFEST
+    path = copy / MANIFEST
     manifest = read_json(path)
     known = vocabulary.load("qwen2.5")
     packed = manifest["settings"]["packed"]

@@ -20,6 +20,7 @@ from click.testing import CliRunner, Result
 
 from etl.build.recipes import recipe
 from etl.cli.main import cli
+from etl.dataset.layout import Dataset
 from etl.files.arrow import open_arrow, read_json
 from etl.files.storage import AnyPath, location
 from etl.publish.export import Chat, Export
@@ -42,7 +43,7 @@ def export(
     """Export; the files' type is the kind's own unless given."""
     file_type = options.pop("file_type", "jsonl" if kind == "messages" else "parquet")
     chat = options.pop("chat", chat_of() if kind == "messages" else None)
-    return Export(dataset, out, kind, file_type, chat=chat, **options).run()
+    return Export(Dataset(dataset), out, kind, file_type, chat=chat, **options).run()
 
 
 def lines(out: Path) -> dict[str, list[dict[str, Any]]]:

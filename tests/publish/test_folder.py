@@ -21,6 +21,7 @@ import pytest
 from upath import UPath
 
 from etl.cli import main
+from etl.dataset.layout import Layout
 from etl.dataset.place import place_of
 from etl.decisions.takedown import kept
 from etl.files import storage
@@ -153,7 +154,7 @@ def test_after_a_takedown_nothing_stays_for_those_who_read(
     path = out / "dataset" / "manifest.json"
     listed = {"workflows": ["w0"], "domains": []}
     write_json(out / "work" / "takedown.json", listed)
-    write_json(path, {**read_json(path), "takedown": kept(out / "work").fingerprint})
+    write_json(path, {**read_json(path), "takedown": kept(Layout(out).work.takedown).fingerprint})
     assert publish(out, place, Order(), builds.Quiet).notes == []
     assert {name[-22:] for name in lying(root) if name.endswith(".arrow")} == {
         f"{sha[:16]}.arrow" for sha in shards(out).values()

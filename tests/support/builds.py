@@ -30,6 +30,7 @@ from etl.build.recipes.recipe import Recipe, load
 from etl.build.run import Build
 from etl.dataset.generations import Generations
 from etl.dataset.index import scan
+from etl.dataset.layout import Layout
 from etl.dataset.samples import gather
 from etl.files import retries, scratch
 from etl.files.arrow import open_arrow, read_json, write_table
@@ -273,8 +274,8 @@ def emitted(out: Path) -> Iterator[Emitted]:
 
 def samples(out: Path) -> dict[str, Sample]:
     """Every sample that the index kept, by id."""
-    index = scan(out / "work").filter(pl.col("reason") == "").collect()
-    return {sample.sample_id: sample for sample in gather(index, out / "work")}
+    index = scan(Layout(out).work).filter(pl.col("reason") == "").collect()
+    return {sample.sample_id: sample for sample in gather(index, Layout(out).work)}
 
 
 def inputs_of(out: Path) -> dict[str, dict[str, Any]]:

@@ -15,10 +15,9 @@ import polars as pl
 
 from etl.dataset import state
 from etl.dataset.account import UNITS
-from etl.dataset.layout import shelf
+from etl.dataset.layout import LEDGER, Work, shelf
 from etl.dataset.place import Place
 from etl.files.arrow import open_arrow
-from etl.files.storage import AnyPath
 from etl.look import drops
 from etl.look.diff import compare
 from etl.look.report import context
@@ -129,11 +128,11 @@ def steps(place: Place) -> dict[str, Any]:
     }
 
 
-def _recorded_steps(work: AnyPath) -> Counts:
+def _recorded_steps(work: Work) -> Counts:
     """The number of steps of each workflow that was read. One input's ledger is held at a time."""
 
     def sizes() -> Iterator[Counts]:
-        for path in shelf(work).existing("ledger", state.keys(work)):
+        for path in shelf(work).existing(LEDGER, state.keys(work)):
             ledger = pl.from_arrow(open_arrow(path).read_all().select(["unit", "parent", "reason"]))
             assert isinstance(ledger, pl.DataFrame)
             read = ledger.filter((pl.col("unit") == "step") & (pl.col("reason") == ""))
