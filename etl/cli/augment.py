@@ -1,4 +1,4 @@
-"""The command that asks a language model: augment."""
+"""``stepmill augment``: rewrite texts with a language model."""
 
 from __future__ import annotations
 
@@ -22,45 +22,56 @@ _KINDS: Final = ("objectives", "descriptions")  # of `etl.build.augment.rewrite`
     "--out",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the mappings.",
+    help="Folder to write the mappings to.",
 )
-@click.option("--base-url", required=True, help="OpenAI-compatible endpoint.")
-@click.option("--model", required=True, help="Name of the model there.")
+@click.option("--base-url", required=True, help="URL of an OpenAI-compatible endpoint.")
+@click.option("--model", required=True, help="Name of the model at that endpoint.")
 @click.option(
     "--key-env",
     default="OPENAI_API_KEY",
     show_default=True,
-    help="Environment variable that holds the key.",
+    help="Environment variable that holds the API key.",
 )
 @click.option(
     "--what",
     type=click.Choice(["all", *_KINDS]),
     default="all",
     show_default=True,
-    help="Texts to rewrite.",
+    help="Which texts to rewrite.",
 )
 @click.option(
-    "--parallel", type=click.IntRange(1, 64), default=4, show_default=True, help="Calls at a time."
+    "--parallel",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    help="Number of concurrent requests.",
 )
 @click.option(
-    "--attempts", type=click.IntRange(1), default=5, show_default=True, help="Of one call."
+    "--attempts",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="Number of attempts per request.",
 )
 @click.option(
-    "--temperature", default="0", show_default=True, help="Empty leaves it to the server."
+    "--temperature",
+    default="0",
+    show_default=True,
+    help="Sampling temperature; '' sends none.",
 )
 @click.option(
     "--parameter",
     "parameters",
     multiple=True,
     metavar="NAME=JSON",
-    help="Of the request, too; repeatable.",
+    help="Add a parameter to every request; repeatable.",
 )
 @click.option(
     "--timeout",
     type=click.FloatRange(0.1),
     default=60,
     show_default=True,
-    help="Seconds of one attempt.",
+    help="Seconds that one attempt may take.",
 )
 @recipe_option
 @set_option
@@ -80,10 +91,12 @@ def augment(
     recipe: str,
     overrides: tuple[str, ...],
 ) -> None:
-    """Rewrite objectives and bare descriptions with a language model, for a build to use.
+    """Rewrite objectives and bare descriptions with an LLM.
 
-    Answers are kept: the same command again asks only for what is new or failed. Entries of other
-    recordings stay, and so does what you have edited by hand. Exit code 1 if something failed.
+    The mappings it writes are read by a build with --set augment.objectives=FILE and --set
+    augment.descriptions=FILE. Answers are kept: the same command again asks only for texts that are
+    new or have failed. Entries of other recordings stay, and so do your own edits. Exit code 1 if a
+    request failed.
 
     \b
     stepmill augment recordings/ --out rewritten/ --attempts 1 --base-url http://localhost:8000/v1 --model qwen2.5
@@ -100,29 +113,32 @@ def augment(
         attempts,
         parameters=_parameters(f"temperature={temperature}", *parameters),
     )
-    chosen = loaded(recipe, overrides)
-    counts = rewrite(inputs, out, chosen, endpoint, what, parallel, told=log.say)
-    log.say(
-        ", ".join(f"{count:,} {name}" for name, count in counts.items()) or "nothing to rewrite"
-    )
+    counts = rewrite(inputs, out, loaded(recipe, overrides), endpoint, what, parallel, told=log.say)
+    summary = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    log.say(summary or "nothing to rewrite")
     if any(name.startswith("failed") for name in counts):
         raise click.exceptions.Exit(1)
 
 
 def _parameters(*given: str) -> dict[str, Any]:
-    """The parameters of a request; one without a value is left out. Raises `click.BadParameter`."""
-    found: dict[str, Any] = {}
-    for each in given:
-        name, equals, value = each.partition("=")
+    """Parse ``NAME=JSON`` arguments; the last one of a name counts, and an empty value removes it.
+
+    Raises:
+        click.BadParameter: if one is malformed, or sets what stepmill sets itself.
+    """
+    parameters: dict[str, Any] = {}
+    for argument in given:
+        name, equals, value = argument.partition("=")
         if not name or not equals or name in ("model", "messages", "stream"):
             raise click.BadParameter(
-                f"{each}: write NAME=JSON, for example max_completion_tokens=4000"
+                f"{argument}: write NAME=JSON, for example max_completion_tokens=4000"
             )
-        found.pop(name, None)
-        if value.strip():
-            try:
-                found[name] = json.loads(value)
-            except ValueError as error:
-                hint = f'texts stand in quotes: {name}="{value}"'
-                raise click.BadParameter(f"{each}: {value!r} is no JSON; {hint}") from error
-    return found
+        parameters.pop(name, None)
+        if not value.strip():
+            continue
+        try:
+            parameters[name] = json.loads(value)
+        except ValueError as error:
+            hint = f'write strings in quotes: {name}="{value}"'
+            raise click.BadParameter(f"{argument}: {value!r} is not JSON; {hint}") from error
+    return parameters

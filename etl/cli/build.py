@@ -1,4 +1,4 @@
-"""Commands that build: build, retry, finish, compact, clean."""
+"""Commands that change a build: build, retry, finish, compact, clean."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("inputs", nargs=-1, required=True)
 @click.option(
-    "--out", type=Folder(), help="Folder of the build: a path, s3://bucket/path, gs://, hf://."
+    "--out",
+    type=Folder(),
+    help="Folder of the build: a path, or a URL such as s3://bucket/path, gs:// or hf://.",
 )
 @recipe_option
 @set_option
@@ -43,26 +45,28 @@ if TYPE_CHECKING:
 @ray_option
 @slice_option
 @click.option(
-    "--redo", is_flag=True, help="Where settings have changed, do again the phases they are about."
+    "--redo", is_flag=True, help="Run the phases again whose settings or versions have changed."
 )
 @removal_option
 @click.option(
     "--generations",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Build by the generations of this manifest.",
+    help="Assign inputs to generations as this manifest does.",
 )
 @click.option(
     "--hook",
     default="",
-    help="Command for the shell, run when the build has ended, however that was.",
+    help="Shell command to run when the build ends, whether it succeeds or fails.",
 )
 @click.option(
     "--strict",
     is_flag=True,
-    help="An entry of a list that matches nothing is an error: exit code 1.",
+    help="Fail with exit code 1 if an entry of a list matches nothing.",
 )
 @click.option(
-    "--dry-run", is_flag=True, help="Say what would be done: settings, inputs, files, reasons."
+    "--dry-run",
+    is_flag=True,
+    help="Print what would be read and written, and why; build nothing.",
 )
 @log_option
 @json_option
@@ -82,13 +86,15 @@ def build(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Build a dataset from files, folders or globs; or from one build file with a [build] table.
+    """Build a dataset from recordings, or continue a build.
+
+    INPUTS are files, folders and globs, or a single build file: a recipe with a [build] table.
 
     Running the same command again completes an interrupted build and changes nothing in a finished
-    one. Over inputs that grew, it does what is new or changed, as a new generation.
+    one. Inputs that are new or have changed are added as a new generation.
 
-    The hook finds how the build ended in $STEPMILL_STATUS (complete, nothing_to_do, gate_failed,
-    failed, interrupted), and a summary in the file $STEPMILL_LAST_BUILD.
+    The hook reads in $STEPMILL_STATUS how the build ended (complete, nothing_to_do, gate_failed,
+    failed, interrupted). $STEPMILL_LAST_BUILD is the path of a summary in JSON.
 
     \b
     stepmill build recordings/ --out dataset/
@@ -113,8 +119,8 @@ def build(
         build, order = prepared(job, workers, ray, **options)
         count = build.run_samples(part, order)
         log.say(
-            f"slice {part.name}: {counted(count, 'input')} read; when all are: stepmill finish "
-            f"{job.out}"
+            f"slice {part.name}: {counted(count, 'input')} read; after the last slice run: "
+            f"stepmill finish {job.out}"
         )
         return
     manifest = run(job, workers, ray, **options)
@@ -136,6 +142,7 @@ def build(
 
 
 def _dropped(manifest: dict[str, Any], job: Job) -> list[dict[str, Any]]:
+    """The reasons for drops with their counts, and the setting that decides each."""
     from etl.build import summary
 
     return summary.dropped(manifest["accounting"], loaded(job.recipe, job.overrides))
@@ -147,8 +154,10 @@ def _dropped(manifest: dict[str, Any], job: Job) -> list[dict[str, Any]]:
 @removal_option
 @log_option
 def retry(directory: AnyPath, workers: int | None, allow_removal: bool) -> None:
-    """Read what was quarantined again, with the sources as they are now, and build what has become
-    readable.
+    """Read quarantined records again.
+
+    Run it after you have repaired the recordings or upgraded stepmill. What can be read now is
+    added to the build.
 
     \b
     stepmill retry dataset/
@@ -173,7 +182,10 @@ def finish(
     part: Slice | None,
     allow_removal: bool,
 ) -> None:
-    """Complete a build whose inputs were read in slices; with --shard, pack one slice of it first.
+    """Complete a build that was made in slices.
+
+    Its inputs were read by stepmill build --shard I/N. With --shard, one slice is packed. Without,
+    the rest is packed and the manifest written.
 
     \b
     stepmill build recordings/ --out sliced/ --shard 1/2
@@ -195,8 +207,10 @@ def finish(
 @removal_option
 @log_option
 def compact(directory: AnyPath, workers: int | None, allow_removal: bool) -> None:
-    """Make one generation of all: shuffled as a whole, packed in full. Every file of the dataset is
-    written anew.
+    """Merge all generations of a dataset into one.
+
+    Samples are shuffled across the whole dataset, and rows are filled. Every file of the dataset is
+    written again.
 
     \b
     stepmill compact dataset/
@@ -208,13 +222,12 @@ def compact(directory: AnyPath, workers: int | None, allow_removal: bool) -> Non
 
 @click.command()
 @directory_argument
-@click.option("--dry-run", is_flag=True, help="Say what would be removed.")
+@click.option("--dry-run", is_flag=True, help="Print what would be removed; remove nothing.")
 def clean(directory: AnyPath, dry_run: bool) -> None:
-    """Remove work files that nothing uses: of inputs that are gone, and what an interruption left
-    behind.
+    """Remove work files that no build uses any more.
 
-    What is made of the inputs of a build that is not finished stays, also between slices. Files of
-    others stay.
+    These are the work files of inputs that are gone, and the remains of interrupted runs. The work
+    of an unfinished build stays, between its slices too. Files that stepmill did not write stay.
 
     \b
     stepmill clean dataset/ --dry-run

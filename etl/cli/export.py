@@ -1,4 +1,4 @@
-"""The command that writes a dataset's samples for other tools: export."""
+"""``stepmill export``: write the samples of a dataset for other trainers."""
 
 from __future__ import annotations
 
@@ -31,33 +31,39 @@ if TYPE_CHECKING:
     "--out",
     type=Folder(),
     required=True,
-    help="Folder of the export: a path, s3://bucket/path, gs://.",
+    help="Folder of the export: a path, or a URL such as s3://bucket/path or gs://.",
 )
 @click.option(
-    "--format", "kind", type=click.Choice(["messages", "tokens"]), default="messages",
+    "--format",
+    "kind",
+    type=click.Choice(["messages", "tokens"]),
+    default="messages",
     show_default=True,
     help="Chat messages, or tokens with attention_mask and labels.",
-)  # fmt: skip
+)
 @click.option(
     "--file-type",
     type=click.Choice(["jsonl", "parquet"]),
-    help="jsonl for messages, parquet for tokens unless given.",
+    help="File type.  [default: jsonl for messages, parquet for tokens]",
 )
-@click.option("--split", "splits", multiple=True, help="Only this split; repeatable.")
+@click.option("--split", "splits", multiple=True, help="Export only this split; repeatable.")
 @click.option(
-    "--special-tokens", type=click.Choice(["escape", "keep"]), default="escape", show_default=True,
-    help="What becomes of text in messages that looks like one: <|im_end|> is written "
-         "<\\|im_end|>.",
-)  # fmt: skip
+    "--special-tokens",
+    type=click.Choice(["escape", "keep"]),
+    default="escape",
+    show_default=True,
+    help="What to do with text in messages that looks like a special token; escape writes "
+    "<|im_end|> as <\\|im_end|>.",
+)
 @click.option(
     "--replace",
     is_flag=True,
-    help="Let it take the place of another export in the folder, with all splits of that.",
+    help="Replace another export in the folder, with all of its splits.",
 )
 @click.option(
     "--vocabulary",
     metavar="FILE",
-    help="Where it is, if it is one of your own and the build is elsewhere.",
+    help="File of the dataset's vocabulary, if it is your own and the build is not here.",
 )
 @log_option
 @candidate_option
@@ -74,16 +80,16 @@ def export(
     candidate: bool,
     as_json: bool,
 ) -> None:
-    """Write the samples of a dataset one by one, as chat messages or as tokens.
+    """Write samples one by one, as messages or tokens.
 
-    DIRECTORY is the folder of a build, or a dataset without its build. Long pages are as in the
-    dataset: cut to the context. Messages serve models with another vocabulary; tokens serve
-    trainers that pack by themselves, like axolotl. Text in messages that looks like a special token
-    is escaped, or kept and counted.
+    DIRECTORY is the folder of a build, or a published dataset. Messages serve models with another
+    vocabulary; tokens serve trainers that do their own packing, such as axolotl. Pages are cut to
+    the context, as in the dataset. Text in messages that looks like a special token is escaped, or
+    kept and counted.
 
-    The same command with another --split adds to the folder. Another format, or a dataset that has
-    changed since, is refused there, or takes the place of what was exported: --replace. Files of
-    others in the folder stay.
+    The same command with another --split adds to the folder. An export in another format, or of a
+    dataset that has changed since, is refused, unless --replace lets it replace the old one. Files
+    that stepmill did not write stay.
 
     \b
     stepmill export dataset/ --out messages/
@@ -100,38 +106,43 @@ def export(
     dataset = alone if published else built
     chat = None
     if kind == "messages":
-        found = _chat(manifest_of(dataset), directory, vocabulary)
-        chat = dataclasses.replace(found, escape=special_tokens == "escape")
+        chat = _chat(manifest_of(dataset), directory, vocabulary)
+        chat = dataclasses.replace(chat, escape=special_tokens == "escape")
     chosen: FileType = file_type or ("jsonl" if kind == "messages" else "parquet")
     summary = Export(dataset, out, kind, chosen, splits, chat, replace).run()
     if as_json:
         show_json(summary)
         return
-    counts = [
-        f"{split}: {counted(each['samples'], 'sample')} in {counted(each['files'], 'file')}"
-        for split, each in _counts(summary)
-    ]
+    _report(summary, out)
+
+
+def _report(summary: dict[str, Any], out: AnyPath) -> None:
+    """Say what was exported, the training split first."""
+    counts = []
+    for split, each in sorted(summary["splits"].items(), key=lambda item: item[0] != "train"):
+        files = counted(each["files"], "file")
+        counts.append(f"{split}: {counted(each['samples'], 'sample')} in {files}")
     log.say(f"{'; '.join(counts) or 'no samples'}, in {out}")
     if not summary["complete"]:
         log.warn(f"{out}: other splits there are not complete; export them again")
-    like = summary.get("like_special_tokens", {"texts": 0})
-    if like["texts"]:
-        done = (
-            "escaped with a backslash"
-            if like["escaped"]
-            else "kept: a chat template may take them for such"
-        )
-        log.say(
-            f"texts like special tokens: {like['texts']:,} in {like['samples']:,} samples, {done}"
-        )
-
-
-def _counts(summary: dict[str, Any]) -> list[tuple[str, dict[str, int]]]:
-    return sorted(summary["splits"].items(), key=lambda item: item[0] != "train")
+    lookalikes = summary.get("like_special_tokens", {"texts": 0})
+    if not lookalikes["texts"]:
+        return
+    outcome = "kept: a chat template may read them as special tokens"
+    if lookalikes["escaped"]:
+        outcome = "escaped with a backslash"
+    log.say(
+        f"texts like special tokens: {lookalikes['texts']:,} in {lookalikes['samples']:,} samples, "
+        f"{outcome}"
+    )
 
 
 def _chat(manifest: dict[str, Any], directory: AnyPath, file: str | None) -> Chat:
-    """How to read the dataset's tokens. Raises `ConfigError` without its very vocabulary."""
+    """What turns the dataset's tokens back into text: vocabulary, chat template, system message.
+
+    Raises:
+        ConfigError: if the dataset's vocabulary is not here, or the file given is another one.
+    """
     from etl.dataset.layout import Layout
     from etl.files import storage
     from etl.files.arrow import read_json
@@ -139,21 +150,21 @@ def _chat(manifest: dict[str, Any], directory: AnyPath, file: str | None) -> Cha
     from tokenization import vocabulary as vocabularies
 
     packed, order = manifest["settings"]["packed"], Layout(directory).work.order
-    known = manifest.get("vocabulary", {})
+    noted = manifest.get("vocabulary", {})
     if file:
-        found = vocabularies.load(known.get("name", "of your own"), file=file)
-    elif "name" in known:
-        found = vocabularies.load(known["name"])
+        vocabulary = vocabularies.load(noted.get("name", "of your own"), file=file)
+    elif "name" in noted:
+        vocabulary = vocabularies.load(noted["name"])
     elif storage.exists(order) and "vocabulary" in (asked := read_json(order)):
-        found = vocabularies.noted(asked["vocabulary"])
+        vocabulary = vocabularies.noted(asked["vocabulary"])
     else:
         raise ConfigError(
-            f"{directory}: its vocabulary is {known.get('file', 'a file')} (sha256 "
+            f"{directory}: its vocabulary is {noted.get('file', 'a file')} (sha256 "
             f"{packed['vocabulary']}); say where that is: --vocabulary FILE"
         )
-    if found.sha256 != packed["vocabulary"]:
+    if vocabulary.sha256 != packed["vocabulary"]:
         raise ConfigError(
-            f"{directory}: its vocabulary has sha256 {packed['vocabulary']}, {found.name} has "
-            f"{found.sha256}; give the very one: --vocabulary FILE"
+            f"{directory}: its vocabulary has sha256 {packed['vocabulary']}, {vocabulary.name} has "
+            f"{vocabulary.sha256}; give the file with the first: --vocabulary FILE"
         )
-    return Chat(found, packed["chat"], packed["prompt"]["system"])
+    return Chat(vocabulary, packed["chat"], packed["prompt"]["system"])

@@ -1,4 +1,4 @@
-"""`stepmill inspect`: every view of a build or a published dataset, as text, JSON or CSV."""
+"""``stepmill inspect``: views of a build or a published dataset, as text, JSON or CSV."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from etl.cli.options import CANDIDATE, Folder, at, show, show_json
+from etl.cli.options import CANDIDATE, Folder, at, domain_option, show, show_json
 
 if TYPE_CHECKING:
     from etl.dataset.place import Place
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 _OVERVIEW: Final = "overview"
 _FLAGS: Final = frozenset({"--json", "--csv", "--candidate"})
-"""Options of all views, which may come before a view."""
+"""Options of all views; they may be written before the view's name."""
 
 
 class _Views(click.Group):
-    """A group whose argument comes before the view, and whose view may be left out."""
+    """A group whose DIRECTORY comes before the view, and whose view may be left out."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Puts in what was left out, and where it belongs what came too early."""
+        """Bring the arguments into the order that click expects: DIRECTORY, view, options."""
         early = [*takewhile(_FLAGS.__contains__, args)]
         place, rest = args[len(early) :][:1], args[len(early) + 1 :]
         late = [*takewhile(_FLAGS.__contains__, rest)]
@@ -44,11 +44,11 @@ class _Views(click.Group):
 @click.argument("directory", type=Folder())
 @click.pass_context
 def inspect(ctx: click.Context, directory: AnyPath) -> None:
-    """Look at a build or a published dataset, by one of the views below; without one, the overview.
+    """Look at a build or a published dataset.
 
-    DIRECTORY is the folder of a build, or a published dataset/ alone, here or on s3://, hf:// and
-    the like. Every view has --json and --csv, and --candidate for what gates rejected. Help on a
-    view: stepmill inspect VIEW --help
+    DIRECTORY is the folder of a build or a published dataset, here or at a URL (s3://, hf://, ...).
+    VIEW is one of those below; the default is overview. Every view takes --json and --csv, and
+    --candidate shows the dataset that gates rejected. Help on a view: stepmill inspect VIEW --help
 
     \b
     stepmill inspect dataset/
@@ -59,18 +59,18 @@ def inspect(ctx: click.Context, directory: AnyPath) -> None:
 
 
 def _colored(ctx: click.Context, _: click.Parameter, value: bool | None) -> None:
-    """What `click.echo` goes by: whether there is colour; None is as the terminal has it."""
+    """Set whether `click.echo` writes colours; None leaves that to the kind of terminal."""
     ctx.color = False if value is None and os.environ.get("NO_COLOR") else value
 
 
 def _candidate(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-    """The view is of the build that was rejected."""
+    """With --candidate, view the dataset that the gates rejected."""
     ctx.obj = at(ctx.obj, value)
 
 
 def forms(command: Any) -> Any:
-    """The options of every view: how it is printed."""
-    color = "Colour; by default on a terminal, unless $NO_COLOR is set."
+    """Add the options of every view: which dataset is shown, and how it is printed."""
+    color = "Print colours.  [default: on a terminal, unless $NO_COLOR is set]"
     for option in (
         click.option(
             "--candidate", is_flag=True, expose_value=False, callback=_candidate, help=CANDIDATE
@@ -87,7 +87,11 @@ def forms(command: Any) -> Any:
 
 @contextmanager
 def place_at(directory: AnyPath) -> Iterator[Place]:
-    """What is at a location. A file in it that cannot be read is an error of ours."""
+    """Open a build or a published dataset.
+
+    Raises:
+        IntegrityError: if a file of it cannot be read, also later inside the ``with`` block.
+    """
     import polars as pl
     import pyarrow as pa
 
@@ -98,15 +102,15 @@ def place_at(directory: AnyPath) -> Iterator[Place]:
         yield place_of(directory)
     except (pl.exceptions.PolarsError, pa.ArrowException) as error:
         raise IntegrityError(
-            f"{directory}: a file in it cannot be read ({error}); which one says: stepmill verify "
-            f"{directory}"
+            f"{directory}: a file in it cannot be read ({error}); to find out which, run: "
+            f"stepmill verify {directory}"
         ) from error
 
 
 def show_view(
     form: str | None, value: Any, rows: Callable[[], str], text: Callable[[], str]
 ) -> None:
-    """A view in the form that is asked for."""
+    """Print a view as JSON, as CSV, or as text."""
     if form == "json":
         show_json(value)
     else:
@@ -115,11 +119,11 @@ def show_view(
 
 @inspect.command()
 @click.option(
-    "--recount", is_flag=True, help="Work out the accounting again from the files of the build."
+    "--recount", is_flag=True, help="Compute the accounting again from the files of the build."
 )
 @forms
 def overview(directory: AnyPath, recount: bool, form: str | None) -> None:
-    """Totals, splits, accounting, drops, largest domains.
+    """Show totals, splits, accounts, drops, large domains.
 
     \b
     stepmill inspect dataset/ overview --csv
@@ -129,30 +133,30 @@ def overview(directory: AnyPath, recount: bool, form: str | None) -> None:
     from etl.terminal.text import as_csv
 
     with place_at(directory) as place:
-        found = views.view(place, recount)
-    show_view(form, found, lambda: as_csv(views.rows(found)), lambda: views.text(found, directory))
+        result = views.view(place, recount)
+    show_view(
+        form, result, lambda: as_csv(views.rows(result)), lambda: views.text(result, directory)
+    )
 
 
 @inspect.command()
-@click.option(
-    "--domain", "pattern", default="", metavar="GLOB", help="Only these: shop.example, '*.test'."
-)
-@click.option("--subdomains", is_flag=True, help="Subdomains instead.")
+@domain_option
+@click.option("--subdomains", is_flag=True, help="List subdomains instead of domains.")
 @click.option(
     "--sort",
     default="tokens",
     show_default=True,
     metavar="COLUMN",
-    help="By any column that --csv has.",
+    help="Sort by this column; --csv lists them all.",
 )
-@click.option("--ascending", is_flag=True, help="Smallest first.")
-@click.option("--top", type=click.IntRange(1), help="Only so many, the first of that order.")
-@click.option("--bottom", type=click.IntRange(1), help="Only so many, the last of that order.")
-@click.option("--outliers", is_flag=True, help="Only those that are unlike the others.")
+@click.option("--ascending", is_flag=True, help="Show the smallest first.")
+@click.option("--top", type=click.IntRange(1), metavar="N", help="Show only the first N.")
+@click.option("--bottom", type=click.IntRange(1), metavar="N", help="Show only the last N.")
+@click.option("--outliers", is_flag=True, help="Show only outliers.")
 @forms
 def domains(
     directory: AnyPath,
-    pattern: str,
+    domain: str,
     subdomains: bool,
     sort: str,
     ascending: bool,
@@ -161,10 +165,10 @@ def domains(
     outliers: bool,
     form: str | None,
 ) -> None:
-    """Domains side by side, and which are unlike the others.
+    """Compare domains, and mark the outliers.
 
-    Counts, shares of samples and tokens, drops, targets kept. Unlike the others is what has a
-    modified z-score, by the median absolute deviation, beyond 3.5.
+    Shows counts, shares of samples and tokens, drops, and targets kept. An outlier has a modified
+    z-score (from the median absolute deviation) beyond 3.5.
 
     \b
     stepmill inspect dataset/ domains --sort survival --ascending --top 20
@@ -174,10 +178,10 @@ def domains(
     from etl.look import domains as views
     from etl.terminal.text import as_csv
 
-    wanted = views.Wanted(pattern, sort, ascending, top or 0, bottom or 0, outliers)
+    wanted = views.Wanted(domain, sort, ascending, top or 0, bottom or 0, outliers)
     with place_at(directory) as place:
-        found = views.view(place, wanted, subdomains)
-    show_view(form, found, lambda: as_csv(views.rows(found)), lambda: views.text(found))
+        result = views.view(place, wanted, subdomains)
+    show_view(form, result, lambda: as_csv(views.rows(result)), lambda: views.text(result))
 
 
 @inspect.command()
@@ -185,23 +189,25 @@ def domains(
     "--unit",
     default="",
     type=click.Choice(["", "record", "workflow", "step", "sample"]),
-    help="Only these.",
+    help="Count only drops of this unit.",
 )
-@click.option("--stage", default="", help="Only those that this stage dropped.")
-@click.option("--reason", default="", help="Only those dropped for this reason.")
-@click.option(
-    "--domain", default="", metavar="GLOB", help="Only these domains: shop.example, '*.test'."
-)
+@click.option("--stage", default="", help="Count only drops of this stage.")
+@click.option("--reason", default="", help="Count only drops for this reason.")
+@domain_option
 @click.option(
     "--by",
     multiple=True,
     type=click.Choice(["stage", "reason", "domain"]),
     default=("stage", "reason"),
     show_default=True,
-    help="What is counted apart; repeatable.",
+    help="Group the counts by this; repeatable.",
 )
 @click.option(
-    "--examples", type=click.IntRange(0), default=0, metavar="N", help="N ids with details of each."
+    "--examples",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Show N ids of each group, with details.",
 )
 @forms
 def drops(
@@ -214,7 +220,7 @@ def drops(
     examples: int,
     form: str | None,
 ) -> None:
-    """What was dropped: by unit, stage, reason, domain.
+    """Count drops by unit, stage, reason and domain.
 
     \b
     stepmill inspect dataset/ drops
@@ -226,14 +232,16 @@ def drops(
 
     wanted = views.Wanted(unit, stage, reason, domain, by)
     with place_at(directory) as place:
-        found = views.view(place, wanted, examples)
-    show_view(form, found, lambda: as_csv(views.rows(found)), lambda: views.text(found))
+        result = views.view(place, wanted, examples)
+    show_view(form, result, lambda: as_csv(views.rows(result)), lambda: views.text(result))
 
 
 @inspect.command()
 @forms
 def actions(directory: AnyPath, form: str | None) -> None:
-    """Kinds of action, and words that were taken for none with the nearest kind.
+    """Count kinds of action.
+
+    Words of the recordings that name no known kind are listed with the nearest one.
 
     \b
     stepmill inspect dataset/ actions
@@ -243,8 +251,8 @@ def actions(directory: AnyPath, form: str | None) -> None:
     from etl.terminal.text import as_csv
 
     with place_at(directory) as place:
-        found = views.view(place)
-    show_view(form, found, lambda: as_csv(views.rows(found)), lambda: views.text(found))
+        result = views.view(place)
+    show_view(form, result, lambda: as_csv(views.rows(result)), lambda: views.text(result))
 
 
 def _findings(kind: str, directory: AnyPath, form: str | None) -> None:
@@ -252,14 +260,14 @@ def _findings(kind: str, directory: AnyPath, form: str | None) -> None:
     from etl.terminal.text import as_csv
 
     with place_at(directory) as place:
-        found = views.view(place, kind)
-    show_view(form, found, lambda: as_csv(views.rows(found)), lambda: views.text(found))
+        result = views.view(place, kind)
+    show_view(form, result, lambda: as_csv(views.rows(result)), lambda: views.text(result))
 
 
 @inspect.command()
 @forms
 def lint(directory: AnyPath, form: str | None) -> None:
-    """Findings of lint, if a stage looked for any.
+    """Show lint findings, if a stage wrote any.
 
     \b
     stepmill inspect dataset/ lint
@@ -270,7 +278,7 @@ def lint(directory: AnyPath, form: str | None) -> None:
 @inspect.command()
 @forms
 def privacy(directory: AnyPath, form: str | None) -> None:
-    """Findings of personal data, if a stage looked for any.
+    """Show findings of personal data, if a stage wrote any.
 
     \b
     stepmill inspect dataset/ privacy

@@ -1,36 +1,54 @@
-"""The views of `stepmill inspect` that are of samples: a list, one for reading,
-how long they are.
-"""
+"""Views of `stepmill inspect` that show samples: a list of them, a single one, and lengths."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from etl.cli.inspect import forms, place_at, show_view
-from etl.cli.options import show
+from etl.cli.options import domain_option, show
 
 if TYPE_CHECKING:
     from etl.files.storage import AnyPath
+    from etl.look.samples import Wanted
 
 
-def _filters(command: Any) -> Any:
-    """The options by which samples are chosen."""
-    for option in (
+def _filters(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that choose samples; the command gets them as ``wanted``."""
+
+    @wraps(command)
+    def filtered(
+        *arguments: Any,
+        domain: str,
+        split: str,
+        action: str,
+        source: str,
+        min_tokens: int | None,
+        max_tokens: int | None,
+        **others: Any,
+    ) -> None:
+        from etl.look.samples import Wanted
+
+        wanted = Wanted(domain, split, action, source, min_tokens, max_tokens)
+        command(*arguments, wanted=wanted, **others)
+
+    for option in (  # a decorator adds its option in front of those before it
         click.option(
             "--max-tokens",
-            "longest",
             type=click.IntRange(0),
-            help="At most so many tokens, all in all.",
+            metavar="N",
+            help="Only samples of at most N tokens, prompt and completion together.",
         ),
         click.option(
             "--min-tokens",
-            "shortest",
             type=click.IntRange(0),
-            help="At least so many tokens, all in all.",
+            metavar="N",
+            help="Only samples of at least N tokens, prompt and completion together.",
         ),
-        click.option("--source", default="", help="Only those read from this format."),
+        click.option("--source", default="", metavar="FORMAT", help="Only this recording format."),
         click.option(
             "--action",
             default="",
@@ -38,47 +56,42 @@ def _filters(command: Any) -> Any:
             help="Only this kind of action: click, type, ...",
         ),
         click.option("--split", default="", help="Only this split."),
-        click.option(
-            "--domain",
-            default="",
-            metavar="GLOB",
-            help="Only these domains: shop.example, '*.test'.",
-        ),
+        domain_option,
     ):
-        command = option(command)
-    return command
+        filtered = option(filtered)
+    return filtered
 
 
 @click.command()
 @_filters
-@click.option("--reason", default="", help="Steps that were dropped for this reason, instead.")
+@click.option("--reason", default="", help="List steps dropped for this reason instead of samples.")
 @click.option(
     "--sort",
     default="",
     metavar="COLUMN",
-    help="By any column that --csv has; as in the dataset without.",
+    help="Sort by this column; --csv lists them all.  [default: the order of the dataset]",
 )
-@click.option("--descending", is_flag=True, help="Largest first.")
+@click.option("--descending", is_flag=True, help="Show the largest first.")
 @click.option(
     "--limit",
     type=click.IntRange(0),
     default=20,
     show_default=True,
-    help="At most so many; 0 for all.",
+    metavar="N",
+    help="Show at most N; 0 shows all.",
 )
 @click.option(
-    "--random", "drawn", type=click.IntRange(1), metavar="N", help="So many at random, instead."
+    "--random",
+    "drawn",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Show N drawn at random instead of the first ones.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of what is drawn at random.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of --random.")
 @forms
 def samples(
     directory: AnyPath,
-    domain: str,
-    split: str,
-    action: str,
-    source: str,
-    shortest: int | None,
-    longest: int | None,
+    wanted: Wanted,
     reason: str,
     sort: str,
     descending: bool,
@@ -87,9 +100,9 @@ def samples(
     seed: int,
     form: str | None,
 ) -> None:
-    """Samples, or steps that were dropped, as a list.
+    """List samples, or dropped steps.
 
-    Filtered, sorted, or drawn at random.
+    They can be filtered, sorted, or drawn at random.
 
     \b
     stepmill inspect dataset/ samples --domain '*.example' --action click --min-tokens 500
@@ -97,14 +110,15 @@ def samples(
     stepmill inspect dataset/ samples --random 5 --seed 1
     stepmill inspect dataset/ samples --limit 0 --csv
     """
+    from dataclasses import replace
+
     from etl.look import samples as views
 
-    wanted = views.Wanted(domain, split, action, source, shortest, longest, reason)
     order = views.Order(sort, descending, limit, drawn or 0, seed)
     with place_at(directory) as place:
-        found = views.view(place, wanted, order)
-    parts = {"json": views.as_json, "csv": views.as_csv}.get(form or "", views.text)(found)
-    for part in parts:
+        result = views.view(place, replace(wanted, reason=reason), order)
+    write = {"json": views.as_json, "csv": views.as_csv}.get(form or "", views.text)
+    for part in write(result):
         if not show(part):
             break
 
@@ -117,41 +131,36 @@ def samples(
     type=int,
     default=0,
     show_default=True,
-    help="Without ID: of the one that is drawn at random.",
+    help="Seed of the random choice that is made without ID.",
 )
 @click.option(
     "--page",
     is_flag=True,
-    help="The page before and after the pruning, read again from its recording.",
+    help="Show the page before and after pruning, read again from the recording.",
 )
-@click.option("--whole", is_flag=True, help="All lines, instead of those around the target.")
+@click.option("--whole", is_flag=True, help="Show all lines, not only those around the target.")
 @click.option(
     "--vocabulary",
     default="",
     metavar="NAME|FILE",
-    help="Of the tokens, if it is none that is known here.",
+    help="The dataset's vocabulary, if it is not one of stepmill's own.",
 )
 @forms
 def sample(
     directory: AnyPath,
+    wanted: Wanted,
     id: str | None,
-    domain: str,
-    split: str,
-    action: str,
-    source: str,
-    shortest: int | None,
-    longest: int | None,
     seed: int,
     page: bool,
     whole: bool,
     vocabulary: str,
     form: str | None,
 ) -> None:
-    """One sample for reading.
+    """Show one sample in full.
 
-    What the model is given, with the target, and what it is to write, which carries loss. ID is
-    that of a sample, or of a step that was dropped; the part after the colon is enough where it is
-    unequivocal. Without ID, one is drawn at random.
+    Shows the prompt with its target, and the completion, which carries the loss. ID identifies a
+    sample or a dropped step; the part after the colon is enough where it is unambiguous. Without
+    ID, one is drawn at random.
 
     \b
     stepmill inspect dataset/ sample shop-01/3
@@ -162,10 +171,10 @@ def sample(
     from etl.look import samples as many
     from etl.terminal.text import as_csv, flat
 
-    wanted = many.Wanted(domain, split, action, source, shortest, longest)
     with place_at(directory) as place:
-        found = views.view(place, id or many.drawn(place, wanted, seed), vocabulary, page)
-    show_view(form, found, lambda: as_csv(flat(found)), lambda: views.text(found, whole))
+        chosen = id or many.drawn(place, wanted, seed)
+        result = views.view(place, chosen, vocabulary, page)
+    show_view(form, result, lambda: as_csv(flat(result)), lambda: views.text(result, whole))
 
 
 @click.command()
@@ -175,40 +184,36 @@ def sample(
     "measures",
     multiple=True,
     type=click.Choice(["prompt", "completion", "whole", "observation", "page"]),
-    help="Only this; repeatable.",
+    help="Show only this length; repeatable.",
 )
 @click.option(
     "--bins",
     type=click.IntRange(1, 1000),
-    help="So many bins of equal width, not one a power of two.",
+    metavar="N",
+    help="Use N bins of equal width.  [default: one a power of two]",
 )
 @forms
 def tokens(
     directory: AnyPath,
-    domain: str,
-    split: str,
-    action: str,
-    source: str,
-    shortest: int | None,
-    longest: int | None,
+    wanted: Wanted,
     measures: tuple[str, ...],
     bins: int | None,
     form: str | None,
 ) -> None:
-    """How long samples are, as histograms.
+    """Show the lengths of samples as histograms.
 
-    Of prompt, completion and whole in tokens, of observation and page in characters, per split.
+    Prompt, completion and whole sample are measured in tokens, observation and page in characters,
+    for each split.
 
     \b
     stepmill inspect dataset/ tokens
     stepmill inspect dataset/ tokens --measure whole --bins 20 --domain shop.example
     """
     from etl.look import lengths as views
-    from etl.look.samples import Wanted
     from etl.terminal.text import as_csv
 
     with place_at(directory) as place:
-        found = views.view(
-            place, Wanted(domain, split, action, source, shortest, longest), measures, bins or 0
-        )
-    show_view(form, found, lambda: as_csv(views.rows(found), views.CSV), lambda: views.text(found))
+        result = views.view(place, wanted, measures, bins or 0)
+    show_view(
+        form, result, lambda: as_csv(views.rows(result), views.CSV), lambda: views.text(result)
+    )

@@ -1,4 +1,4 @@
-"""What a build is asked to do, and running it: shared by the commands that build."""
+"""A build as it is requested, and how it is run: shared by the commands that build."""
 
 from __future__ import annotations
 
@@ -21,43 +21,54 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """What a build is asked to do, from the command line, a build file, or by the build before
-    (then with its list of what is taken down, whose file may be gone). strict: entries of lists
-    that match nothing are errors. trouble: why it cannot be done, where folder and hook are known.
-    """
+    """A build as the command line, a build file or the previous build requests it."""
 
     inputs: tuple[str, ...]
+    """Files, folders, globs and URLs to read."""
     out: AnyPath
+    """The folder of the build."""
     recipe: str | dict[str, Any]
+    """A recipe's name, a TOML file, or the tables of one."""
     overrides: tuple[str, ...]
+    """Changed settings, ``section.key=value`` each."""
     hook: Hook | None = None
+    """The command to run at the end."""
     listed: Takedown | None = None
+    """The previous build's takedown list, whose file may be gone."""
     strict: bool = False
+    """Whether an entry of a list that matches nothing is an error."""
     trouble: ConfigError | None = None
+    """Why the build cannot start; kept until folder and hook are known, to report it there."""
 
 
 def job_of(
     inputs: tuple[str, ...], out: AnyPath | None, recipe: str, overrides: tuple[str, ...]
 ) -> Job:
-    """What the arguments of a build ask for; one that ends in ``.toml`` is a build file."""
+    """The build that arguments request; a single input that ends in ``.toml`` is a build file.
+
+    Raises:
+        ConfigError: if no folder is named.
+    """
     if len(inputs) == 1 and inputs[0].endswith(".toml"):
         job = _build_file(Path(inputs[0]), out, overrides)
         if recipe == DEFAULT_RECIPE:
             return job
-        said = (
+        message = (
             f'{inputs[0]} is a recipe itself: write extends = "{recipe}" there instead of --recipe'
         )
-        return replace(job, trouble=ConfigError(said))
+        return replace(job, trouble=ConfigError(message))
     if out is None:
         raise ConfigError("say where to build: --out DIR")
     return Job(inputs, out, recipe, overrides)
 
 
 def _build_file(path: Path, out: AnyPath | None, overrides: tuple[str, ...]) -> Job:
-    """A recipe with a [build] table: ``inputs`` (a list) and ``out``, relative to the file,
-    ``hook`` and ``strict``.
+    """Read a recipe with a [build] table: ``inputs``, ``out``, ``hook`` and ``strict``.
 
-    Raises `ConfigError` where not even the folder is known.
+    ``inputs`` and ``out`` are relative to the file. What is wrong is noted as the job's trouble.
+
+    Raises:
+        ConfigError: if neither the file nor ``out`` names the folder of the build.
     """
     from etl.build.recipes import recipe
     from etl.files import nodes
@@ -71,21 +82,22 @@ def _build_file(path: Path, out: AnyPath | None, overrides: tuple[str, ...]) -> 
     settings = tables.pop("build", None)
     tables.setdefault("extends", DEFAULT_RECIPE)
     table = settings if isinstance(settings, dict) else {}
-    where, hook = out or _folder_of(table, path), table.get("hook")
+    folder = out or _folder_of(table, path)
     trouble = _trouble(settings, path)
-    if where is None:
-        raise trouble or ConfigError(f"{path}: [build] says no out, and there is no --out")
-    known = hook_of(hook, path.parent) if isinstance(hook, str) and hook else None
+    if folder is None:
+        raise trouble or ConfigError(f"{path}: [build] has no out, and there is no --out")
+    command = table.get("hook")
+    hook = hook_of(command, path.parent) if isinstance(command, str) and command else None
     if trouble is not None:
-        return Job((), where, tables, overrides, known, trouble=trouble)
+        return Job((), folder, tables, overrides, hook, trouble=trouble)
     inputs = tuple(
         item if nodes.remote(item) else str(path.parent / item) for item in table["inputs"]
     )
-    return Job(inputs, where, tables, overrides, known, strict=table.get("strict", False))
+    return Job(inputs, folder, tables, overrides, hook, strict=table.get("strict", False))
 
 
 def _folder_of(table: dict[str, Any], path: Path) -> AnyPath | None:
-    """The folder that a [build] table names, if it does."""
+    """The folder of the build that a [build] table names, or None."""
     from etl.files import nodes
     from etl.files.storage import location
 
@@ -96,7 +108,7 @@ def _folder_of(table: dict[str, Any], path: Path) -> AnyPath | None:
 
 
 def _trouble(settings: object, path: Path) -> ConfigError | None:
-    """What is wrong with a [build] table."""
+    """The first thing wrong with a [build] table, or None."""
     if not isinstance(settings, dict) or not settings.get("inputs"):
         return ConfigError(f'{path}: no [build] table with inputs = ["folder"] and out = "folder"')
     if unknown := sorted(set(settings) - {"inputs", "out", "hook", "strict"}):
@@ -104,8 +116,11 @@ def _trouble(settings: object, path: Path) -> ConfigError | None:
         return ConfigError(
             f"{path}: [build] has no setting {', '.join(unknown)} (there are: {there})"
         )
-    given, texts = settings["inputs"], [settings.get("out", ""), settings.get("hook", "")]
-    if not isinstance(given, list) or not all(isinstance(item, str) for item in [*given, *texts]):
+    inputs = settings["inputs"]
+    strings = [settings.get("out", ""), settings.get("hook", "")]
+    if isinstance(inputs, list):
+        strings += inputs
+    if not isinstance(inputs, list) or not all(isinstance(each, str) for each in strings):
         return ConfigError(f"{path}: [build] inputs is a list of strings, out and hook are strings")
     strict = settings.get("strict", False)
     if not isinstance(strict, bool):
@@ -114,14 +129,14 @@ def _trouble(settings: object, path: Path) -> ConfigError | None:
 
 
 def hook_of(command: str, folder: Path) -> Hook:
-    """A command for the shell, to be run in a folder."""
+    """A shell command that is to run in ``folder``."""
     from etl.build.last_build import Hook
 
     return Hook(command, str(folder.absolute()))
 
 
 def loaded(source: str | dict[str, Any], overrides: Sequence[str]) -> Any:
-    """The recipe of a name, file or tables, with some settings changed."""
+    """Load a recipe by name, from a file or from tables, and change some settings."""
     from etl.build.recipes import recipe
 
     return (
@@ -140,7 +155,14 @@ def prepared(
     given: Path | None = None,
     allow_removal: bool = False,
 ) -> tuple[Build, dict[str, Any]]:
-    """A build, and how to ask for it again."""
+    """A build that is ready to run, and the order by which a later command repeats it.
+
+    workers: processes; 0 works in this one, None takes all cores. ray: the address of a Ray
+    cluster. given: a manifest whose generations are taken. The rest as for `Build`.
+
+    Raises:
+        ConfigError: if the job, its recipe or its settings cannot be used.
+    """
     from etl.build.pools import local, on_ray
     from etl.build.recipes import recipe
     from etl.build.recipes.sections import TakedownSettings
@@ -152,7 +174,7 @@ def prepared(
     if job.trouble is not None:
         raise job.trouble
     asked = job.recipe
-    if isinstance(asked, str) and asked.endswith(".toml"):  # the file may be another one later
+    if isinstance(asked, str) and asked.endswith(".toml"):  # the file may change later
         asked = recipe.tables_of(Path(asked))
     settings = loaded(asked, job.overrides)
     if job.listed is not None:
@@ -165,7 +187,7 @@ def prepared(
     )
     inputs = [item if nodes.remote(item) else str(Path(item).absolute()) for item in job.inputs]
     given_inputs, out = job.inputs, job.out
-    if ray is not None:  # whose tasks work in other folders
+    if ray is not None:  # tasks on a cluster have another working directory
         pool = on_ray.Ray(ray, seconds, workers)
         given_inputs, out = tuple(inputs), out.absolute()
     generations = Generations.from_json(read_json(given).get("generations")) if given else None
@@ -187,8 +209,14 @@ def prepared(
 def run(
     job: Job, workers: int | None, ray: str | None = None, retry: bool = False, **options: Any
 ) -> dict[str, Any]:
-    """Build, say what came of it, then run the hook; returns the manifest. options:
-    of `prepared`.
+    """Build, report the result, then run the hook; returns the manifest.
+
+    options: as for `prepared`.
+
+    Raises:
+        ConfigError: if the build cannot start.
+        BuildError: if it cannot go on.
+        GateError: if a gate rejects the result.
     """
     from etl.build.last_build import Record, recorded, with_hook
 
@@ -209,7 +237,7 @@ def run(
 
 
 def _sum_up(record: Record, build: Build, next_step: str) -> None:
-    """Say what is in a dataset and what is not, also of one that its gates reject."""
+    """Report what the dataset holds and what was dropped, for a rejected one too."""
     from etl.build import summary
 
     if "accounting" in record.known:
@@ -222,12 +250,18 @@ def _sum_up(record: Record, build: Build, next_step: str) -> None:
 
 
 def _cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def ordered(directory: AnyPath) -> Job:
-    """The build as it was asked for last."""
+    """The job of the last run in a folder.
+
+    Raises:
+        ConfigError: if there was none.
+    """
     from etl.build.last_build import Hook
     from etl.dataset.layout import Layout
     from etl.decisions import takedown

@@ -1,6 +1,4 @@
-"""Commands that say what stepmill reads and what its words mean: formats and recipes, with all that
-is in them.
-"""
+"""Commands that explain formats, recipes, settings and the reasons for drops."""
 
 from __future__ import annotations
 
@@ -14,17 +12,18 @@ from etl.cli.options import json_option, recipe_option, set_option, show, show_j
 @click.command()
 @json_option
 def formats(as_json: bool) -> None:
-    """The recording formats that can be read.
+    """List the recording formats that stepmill reads.
 
     \b
     stepmill formats
     """
     from etl.sources import FORMATS
 
-    known = {name: format.about for name, format in FORMATS.items()}
-    show_json(known) if as_json else show(
-        "\n".join(f"{name:<12} {about}" for name, about in known.items())
-    )
+    about = {name: format.about for name, format in FORMATS.items()}
+    if as_json:
+        show_json(about)
+        return
+    show("\n".join(f"{name:<12} {text}" for name, text in about.items()))
 
 
 @click.command()
@@ -32,9 +31,10 @@ def formats(as_json: bool) -> None:
 @click.option("--json-schema", is_flag=True, help="Print a JSON Schema of one record.")
 @json_option
 def schema(format: str, json_schema: bool, as_json: bool) -> None:
-    """The keys of a format, which of them are required, and its kinds of action.
+    """Print the keys and the kinds of action of a format.
 
-    FORMAT is workflows, stepmill's own, unless given.
+    Required keys are marked. FORMAT is one that stepmill formats lists; the default is workflows,
+    stepmill's own.
 
     \b
     stepmill schema
@@ -55,7 +55,9 @@ def schema(format: str, json_schema: bool, as_json: bool) -> None:
 @click.command()
 @click.argument("format")
 def example(format: str) -> None:
-    """A small recording in a format; written to a file, it can be built.
+    """Print a small recording in a format.
+
+    Written to a file, it can be built.
 
     \b
     stepmill example workflows
@@ -70,10 +72,10 @@ def example(format: str) -> None:
 @set_option
 @json_option
 def recipes(name: str | None, overrides: tuple[str, ...], as_json: bool) -> None:
-    """The shipped recipes, or one as TOML: every section and setting with its meaning and default.
+    """List the shipped recipes, or print one as TOML.
 
-    NAME is a shipped recipe or a TOML file. What is printed is a recipe itself, under the names
-    that --set takes.
+    NAME is a shipped recipe or a TOML file. Every setting is printed under the name that --set
+    takes, with its meaning and its default; the output is a recipe itself.
 
     \b
     stepmill recipes
@@ -82,22 +84,19 @@ def recipes(name: str | None, overrides: tuple[str, ...], as_json: bool) -> None
     """
     from etl.build.recipes import recipe, settings
 
-    known = recipe.shipped()
+    shipped = recipe.shipped()
     if name is None:
-        show_json(known) if as_json else show(
-            "\n".join(f"{name:<18} {about}" for name, about in known.items())
-        )
+        if as_json:
+            show_json(shipped)
+        else:
+            show("\n".join(f"{name:<18} {about}" for name, about in shipped.items()))
         return
     chosen = recipe.load(name, overrides)
     if as_json:
-        show_json(
-            {
-                section: [each.as_json() for each in found]
-                for section, found in settings.of(chosen).items()
-            }
-        )
+        sections = settings.of(chosen).items()
+        show_json({section: [each.as_json() for each in keys] for section, keys in sections})
     else:
-        show(settings.toml(chosen, known.get(name, f"all settings of {name}")))
+        show(settings.toml(chosen, shipped.get(name, f"all settings of {name}")))
 
 
 @click.command("explain-setting")
@@ -106,7 +105,9 @@ def recipes(name: str | None, overrides: tuple[str, ...], as_json: bool) -> None
 @set_option
 @json_option
 def explain_setting(key: str, recipe: str, overrides: tuple[str, ...], as_json: bool) -> None:
-    """What a setting of a recipe means, its default, its value, and which drops it decides.
+    """Print what a setting means and which drops it decides.
+
+    KEY is a section and a setting. Its default and its value in the recipe are printed too.
 
     \b
     stepmill explain-setting filter.min_english
@@ -115,25 +116,29 @@ def explain_setting(key: str, recipe: str, overrides: tuple[str, ...], as_json: 
     from etl.build.recipes import settings
     from schemas.reasons import MEANINGS
 
-    found = settings.one(key, recipes.load(recipe, overrides)).as_json()
+    setting = settings.one(key, recipes.load(recipe, overrides)).as_json()
     if as_json:
-        show_json(found)
+        show_json(setting)
         return
-    said = [
-        f"{key}: {found['says']}",
-        f"  value    {found['value']!r}",
-        f"  default  {found['default']!r}",
+    lines = [
+        f"{key}: {setting['says']}",
+        f"  value    {setting['value']!r}",
+        f"  default  {setting['default']!r}",
     ]
-    said += [f"  choices  {', '.join(found['choices'])}"] if found["choices"] else []
-    said += [f"  decides  {reason}: {MEANINGS[reason].says}" for reason in found["decides"]]
-    show("\n".join([*said, f"  change   --set {key}=VALUE"]))
+    if setting["choices"]:
+        lines.append(f"  choices  {', '.join(setting['choices'])}")
+    lines += [f"  decides  {reason}: {MEANINGS[reason].says}" for reason in setting["decides"]]
+    lines.append(f"  change   --set {key}=VALUE")
+    show("\n".join(lines))
 
 
 @click.command()
 @click.argument("name", required=False)
 @json_option
 def reasons(name: str | None, as_json: bool) -> None:
-    """What the reasons for drops mean, which setting decides each, and an example.
+    """Print what the reasons for drops mean.
+
+    NAME is one reason; it is printed with the setting that decides it and an example.
 
     \b
     stepmill reasons
@@ -142,5 +147,8 @@ def reasons(name: str | None, as_json: bool) -> None:
     from etl.build.recipes.meanings import MEANINGS as SETTINGS
     from etl.look import reasons as views
 
-    found = views.view(name)
-    show_json(found) if as_json else show(views.text(found, SETTINGS, whole=name is not None))
+    result = views.view(name)
+    if as_json:
+        show_json(result)
+    else:
+        show(views.text(result, SETTINGS, whole=name is not None))

@@ -1,4 +1,4 @@
-"""Commands that look and change nothing: check, explain, diff, verify; `inspect` is beside."""
+"""Commands that only read: check, explain, diff, verify. `inspect` has files of its own."""
 
 from __future__ import annotations
 
@@ -28,23 +28,25 @@ if TYPE_CHECKING:
     type=click.IntRange(0),
     default=50,
     show_default=True,
-    help="Of each file, whose targets are looked for.",
+    metavar="N",
+    help="Look for the targets of the first N steps of each file.",
 )
 @click.option(
     "--limit",
     type=click.IntRange(0),
     default=20,
     show_default=True,
-    help="Problems shown a format; 0 shows all.",
+    metavar="N",
+    help="Show at most N problems a format; 0 shows all.",
 )
 @log_option
 @json_option
 def check(inputs: tuple[str, ...], steps: int, limit: int, as_json: bool) -> None:
-    """Say what is in recordings, and what is wrong with them, with line, key and remedy. Builds
-    nothing.
+    """Report what recordings hold, and their problems.
 
-    Every record is read. Targets are looked for in the pages of the first steps of each file. Files
-    in no known format are named, with what they are. Exit code 1 if nothing could be read.
+    Reads every record and builds nothing. A problem is reported with its line, its key and a
+    remedy. The targets of the first steps of each file are looked for in their pages. For a file in
+    no known format it says what the file seems to be. Exit code 1 if nothing could be read.
 
     \b
     stepmill check recordings/
@@ -54,7 +56,10 @@ def check(inputs: tuple[str, ...], steps: int, limit: int, as_json: bool) -> Non
 
     most = limit or sys.maxsize
     report = views.view(inputs, steps, most)
-    show_json(report) if as_json else show(views.text(report, most))
+    if as_json:
+        show_json(report)
+    else:
+        show(views.text(report, most))
     if views.unreadable(report):
         raise click.exceptions.Exit(1)
 
@@ -65,11 +70,11 @@ def check(inputs: tuple[str, ...], steps: int, limit: int, as_json: bool) -> Non
 @candidate_option
 @json_option
 def explain(directory: AnyPath, id: str, candidate: bool, as_json: bool) -> None:
-    """The way of a workflow, step or sample through every stage, with reasons.
+    """Trace a workflow, step or sample through every stage.
 
-    ID is a workflow's, a step's or sample's (workflow/number), or a record's, quarantined ones
-    included; or one that the recording itself has, of a workflow or a step (alone, or as
-    workflow/step). Where several things have it, they are listed.
+    Where it was dropped, the reason is shown. ID identifies a workflow, a step or a sample
+    (workflow/number), or a record, quarantined or not. The recording's own ids work too: of a
+    workflow or a step, alone or as workflow/step. If several things share the id, they are listed.
 
     \b
     stepmill explain dataset/ shop-01
@@ -79,12 +84,15 @@ def explain(directory: AnyPath, id: str, candidate: bool, as_json: bool) -> None
     from etl.look.named import Ambiguous
 
     try:
-        found = views.view(at(directory, candidate), id)
+        result = views.view(at(directory, candidate), id)
     except Ambiguous as error:
         if as_json:
             show_json({"id": id, "occurrences": [], "candidates": error.candidates})
         raise
-    show_json(found) if as_json else show(views.text(found))
+    if as_json:
+        show_json(result)
+    else:
+        show(views.text(result))
 
 
 @click.command()
@@ -96,15 +104,16 @@ def explain(directory: AnyPath, id: str, candidate: bool, as_json: bool) -> None
     type=click.IntRange(0),
     default=20,
     show_default=True,
-    help="Rows of a table; 0 shows all.",
+    metavar="N",
+    help="Show at most N rows a table; 0 shows all.",
 )
 @json_option
 def diff(old: str, new: str | None, candidate: bool, limit: int, as_json: bool) -> None:
-    """Compare two builds: totals, shares of domains and actions, drops, inputs, generations,
-    settings.
+    """Compare two builds.
 
-    OLD and NEW are folders of builds, published datasets, or their manifests. With --candidate, the
-    new one is what the gates of NEW rejected, or of OLD, if that is named alone.
+    Compares totals, shares of domains and actions, drops, inputs, generations and settings. OLD and
+    NEW are folders of builds, published datasets, or manifests. With --candidate, the dataset that
+    the gates of NEW rejected is compared; without NEW, the one that the gates of OLD rejected.
 
     \b
     stepmill diff dataset/ nightly/ --limit 10
@@ -117,7 +126,10 @@ def diff(old: str, new: str | None, candidate: bool, limit: int, as_json: bool) 
         raise click.UsageError("name two builds, or one and --candidate")
     places = location(old), at(location(new or old), candidate)
     view = diff.compare(*map(manifest_of, places))
-    show_json(view) if as_json else show(diff.as_text(view, limit))
+    if as_json:
+        show_json(view)
+    else:
+        show(diff.as_text(view, limit))
 
 
 @click.command()
@@ -126,8 +138,9 @@ def diff(old: str, new: str | None, candidate: bool, limit: int, as_json: bool) 
 @candidate_option
 @json_option
 def verify(directory: AnyPath, candidate: bool, as_json: bool) -> None:
-    """Check a build against its manifest: hashes, counts, schema, accounting. Exit code 1 if
-    anything is off.
+    """Check a build against its manifest.
+
+    Checks hashes, counts, schemas and accounts. Exit code 1 if one is wrong.
 
     \b
     stepmill verify dataset/
@@ -139,10 +152,7 @@ def verify(directory: AnyPath, candidate: bool, as_json: bool) -> None:
     if as_json:
         show_json({"problems": problems})
     else:
-        show(
-            "\n".join(problems)
-            if problems
-            else f"{directory}: all files, counts and accounts are as they should be"
-        )
+        good = f"{directory}: all files, counts and accounts are correct"
+        show("\n".join(problems) if problems else good)
     if problems:
         raise click.exceptions.Exit(1)

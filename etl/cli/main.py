@@ -1,7 +1,7 @@
-"""The command line. stdout carries data only; progress and messages go to stderr.
+"""The command line's entry: the list of commands, exit codes, and what errors print.
 
-Exit codes: 0 done; 1 finished or stopped with something wrong; 2 unusable arguments or
-configuration.
+stdout carries data only; progress and messages go to stderr. Exit codes: 0 done; 1 finished or
+stopped with something wrong; 2 unusable arguments or configuration.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from schemas.errors import ConfigError, StepmillError
 
 
 def _version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
+    """Print the version and which engine reads pages, and stop."""
     if asked:
         from etl.pages import engine
 
@@ -34,20 +35,22 @@ def _version(context: click.Context, _option: click.Parameter, asked: bool) -> N
     expose_value=False,
     is_eager=True,
     callback=_version,
-    help="Show the version.",
+    help="Show the version and exit.",
 )
 def cli() -> None:
     """Turn recorded web workflows into train-ready token datasets.
 
     \b
-    stepmill check recordings/                    what is in there
-    stepmill build recordings/ --out dataset/     build; the same command again goes on
+    stepmill check recordings/                    see what recordings hold
+    stepmill build recordings/ --out dataset/     build; the same command again continues
     stepmill inspect dataset/                     look at the result
+
+    Help on a command: stepmill COMMAND --help
     """
 
 
 def main() -> None:
-    """The console script."""
+    """Run the command line and exit with its code."""
     signal.signal(signal.SIGTERM, _interrupted)
     try:
         sys.exit(cli(standalone_mode=False))  # click returns the code of an Exit
@@ -61,36 +64,42 @@ def main() -> None:
     except StepmillError as error:
         _stop(str(error), 1)
     except OSError as error:
-        _stop(
-            f"{error.filename or 'file system'}: {error.strerror or error}; mend it and run the "
-            "same command again",
-            1,
-        )
+        where = error.filename or "file system"
+        _stop(f"{where}: {error.strerror or error}; mend it and run the same command again", 1)
 
 
 def _interrupted(_number: int, _frame: object) -> NoReturn:
-    """A batch system's way to end a job is a user's Ctrl-C."""
+    """Treat SIGTERM, by which batch systems end a job, like Ctrl-C."""
     raise KeyboardInterrupt
 
 
 def _stop(message: str, code: int) -> NoReturn:
+    """Print an error and exit."""
     log.error(message)
     sys.exit(code)
 
 
 for _command in (
-    *(build.build, look.check, inspect, report.report, look.explain, look.diff, look.verify),
-    *(build.retry, build.finish, build.compact, build.clean, augment.augment),
-    *(
-        export.export,
-        publish.publish,
-        learn.formats,
-        learn.schema,
-        learn.example,
-        learn.recipes,
-        learn.explain_setting,
-        learn.reasons,
-    ),
+    augment.augment,
+    build.build,
+    build.clean,
+    build.compact,
+    build.finish,
+    build.retry,
+    export.export,
+    inspect,
+    learn.example,
+    learn.explain_setting,
+    learn.formats,
+    learn.reasons,
+    learn.recipes,
+    learn.schema,
+    look.check,
+    look.diff,
+    look.explain,
+    look.verify,
+    publish.publish,
+    report.report,
 ):
     cli.add_command(_command)
 for _view in (inspect_samples.samples, inspect_samples.sample, inspect_samples.tokens):

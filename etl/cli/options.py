@@ -1,4 +1,4 @@
-"""What commands have in common: arguments, options, and printing. stdout carries data only."""
+"""Arguments, options and printing that commands share. stdout carries data only."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ if TYPE_CHECKING:
     from etl.files.storage import AnyPath
 
 DEFAULT_RECIPE: Final = "scribeagent-32k"
-CANDIDATE: Final = "The build that its gates rejected, instead of the last complete one."
+"""The recipe of commands that are given none."""
+
+CANDIDATE: Final = "Use the dataset that gates rejected, not the last complete one."
+"""Help of ``--candidate``."""
 
 
 def show(text: str) -> bool:
-    """Data on stdout; whether more of it would be read. A reader of a pipe that has seen enough is
-    no error: the rest goes nowhere; nor is a terminal without some character: it gets its escape.
+    """Print data to stdout; returns False if nobody reads stdout any more.
+
+    Characters that the terminal cannot show are written as escapes.
     """
     try:
         click.echo(text)
-    except BrokenPipeError:
+    except BrokenPipeError:  # the reader, say `head`, has seen enough: no error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return False
     except UnicodeEncodeError as error:
@@ -34,13 +38,14 @@ def show(text: str) -> bool:
 
 
 def show_json(value: object) -> None:
-    """The same as JSON."""
+    """Print a value to stdout as indented JSON."""
     show(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
 class Folder(click.ParamType[Any]):
-    """A folder here or elsewhere. exists: it must be there; elsewhere that is found out by reading
-    from it.
+    """The type of an argument that names a folder, by a local path or a URL.
+
+    exists: a local folder must exist. A remote one is checked when it is first read.
     """
 
     name = "directory"
@@ -49,7 +54,12 @@ class Folder(click.ParamType[Any]):
         self._local = click.Path(exists=exists, file_okay=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Raises `ConfigError` for a URL that cannot be used."""
+        """The folder as a path.
+
+        Raises:
+            ConfigError: for a URL that cannot be used.
+            click.BadParameter: for a local folder that cannot.
+        """
         from etl.files.storage import location
 
         where = location(value)
@@ -59,22 +69,26 @@ class Folder(click.ParamType[Any]):
 
 
 class SliceType(click.ParamType[Any]):
-    """``2/8``."""
+    """The type of an argument like ``2/8``: the second of eight slices."""
 
     name = "I/N"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Raises click's own error for anything else."""
+        """The slice.
+
+        Raises:
+            click.BadParameter: for anything but two numbers with a slash between them.
+        """
         from etl.build.pools.slices import Slice
 
         number, _, of = str(value).partition("/")
-        if not (number.isascii() and number.isdigit() and of.isascii() and of.isdigit()):
+        if not all(part.isascii() and part.isdigit() for part in (number, of)):
             self.fail(f"{value!r} is not of the form 2/8", param, ctx)
         return Slice(int(number), int(of))
 
 
 def _log_format(context: click.Context, _option: click.Parameter, asked: str | None) -> None:
-    """Holds for the command and the processes that it starts."""
+    """Set the format of messages for this command and the processes that it starts."""
     if asked is None:
         return
     before = os.environ.get(log.VARIABLE, "")
@@ -83,7 +97,7 @@ def _log_format(context: click.Context, _option: click.Parameter, asked: str | N
 
 
 def at(directory: AnyPath, candidate: bool) -> AnyPath:
-    """A build, or the one beside it that its gates rejected."""
+    """The folder of a build, or with ``candidate`` that of the dataset its gates rejected."""
     if not candidate:
         return directory
     from etl.dataset.candidate import rejected
@@ -92,7 +106,10 @@ def at(directory: AnyPath, candidate: bool) -> AnyPath:
 
 
 recipe_option = click.option(
-    "--recipe", default=DEFAULT_RECIPE, show_default=True, help="Name of a recipe, or a TOML file."
+    "--recipe",
+    default=DEFAULT_RECIPE,
+    show_default=True,
+    help="A recipe's name, or a TOML file.",
 )
 set_option = click.option(
     "--set",
@@ -102,31 +119,38 @@ set_option = click.option(
     help="Change one setting; repeatable.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+domain_option = click.option(
+    "--domain",
+    default="",
+    metavar="GLOB",
+    help="Only domains that match: shop.example, '*.test'.",
+)
 log_option = click.option(
     "--log-format",
     type=click.Choice(log.FORMATS),
     expose_value=False,
     callback=_log_format,
-    help="Messages as plain dated lines or as JSON; plain where stderr is no terminal.",
+    help="Write messages as dated lines or as JSON.  [default: plain, unless stderr is a terminal]",
 )
 workers_option = click.option(
     "--workers",
     type=click.IntRange(0),
-    help="Processes; all cores unless given; 0 works in this process.",
+    metavar="N",
+    help="Use N worker processes; 0 works in this process.  [default: one a core]",
 )
 ray_option = click.option(
     "--ray",
     "ray",
     metavar="ADDRESS",
-    help="Work on a Ray cluster: auto, host:port, or local for one of its own.",
+    help="Work on a Ray cluster: auto, host:port, or local to start one here.",
 )
 slice_option = click.option(
-    "--shard", "part", type=SliceType(), help="Only this slice of the work, say 2/8."
+    "--shard", "part", type=SliceType(), help="Do only slice I of N of the work, such as 2/8."
 )
 removal_option = click.option(
     "--allow-removal",
     is_flag=True,
-    help="Whatever leaves the last complete dataset (gates.max_removal).",
+    help="Allow more samples to leave the dataset than gates.max_removal permits.",
 )
 candidate_option = click.option("--candidate", is_flag=True, help=CANDIDATE)
 directory_argument = click.argument("directory", type=Folder(exists=True))

@@ -1,4 +1,4 @@
-"""Publishing a dataset: publish."""
+"""``stepmill publish``: publish a dataset to the Hub or to a folder."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _HUB: Final = re.compile(
     r"(?:hf://datasets/|https://huggingface\.co/datasets/)?([\w-][\w.-]*(?:/[\w.-]+)?)/?"
 )
+"""A dataset repository of the Hub, by its name or its URL."""
 
 
 @click.command()
@@ -30,19 +31,17 @@ _HUB: Final = re.compile(
     type=click.Choice(("arrow", "parquet")),
     default="arrow",
     show_default=True,
-    help="Of the rows.",
+    help="File format of the rows.",
 )
-@click.option("--private", is_flag=True, help="Make a private repository, if there is none yet.")
+@click.option("--private", is_flag=True, help="If the repository is new, make it private.")
 @click.option(
     "--revision",
     default="main",
     show_default=True,
-    help="The branch to publish to; made if need be.",
+    help="Branch to publish to; created if it does not exist.",
 )
-@click.option("--tag", default="", help="Name what is published, for ever.")
-@click.option(
-    "--rollback", metavar="TAG", help="Publish again what this tag names; needs no DIRECTORY."
-)
+@click.option("--tag", default="", help="Tag what is published.")
+@click.option("--rollback", metavar="TAG", help="Publish again what TAG names; takes no DIRECTORY.")
 @click.option(
     "--allow",
     type=click.Choice(REASONS),
@@ -51,7 +50,7 @@ _HUB: Final = re.compile(
 )
 @candidate_option
 @click.option(
-    "--dry-run", is_flag=True, help="Say what would be done: every operation, and its bytes."
+    "--dry-run", is_flag=True, help="Print every operation with its bytes; publish nothing."
 )
 @log_option
 @json_option
@@ -68,12 +67,12 @@ def publish(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Publish the dataset of a build to the Hugging Face Hub, or to a folder; again, only what is
-    new is sent.
+    """Publish a dataset to the Hub or to a folder.
 
-    REPO is user/name on the Hub, file://folder, s3://bucket/folder or the like. The token is the
-    one of HF_TOKEN or of the login. Readers see the old dataset until a last, single commit, and
-    the new one after it; an interrupted publication goes on with the same command.
+    REPO is user/name on the Hugging Face Hub, or a folder: file://folder, s3://bucket/folder, ...
+    The Hub's token is taken from HF_TOKEN or from hf auth login. Only files that are new are sent.
+    Readers see the old dataset until one last commit, and the new one after it. The same command
+    continues an interrupted publication.
 
     \b
     stepmill publish dataset/ file://published --allow unlicensed --tag first
@@ -96,12 +95,17 @@ def publish(
         report = publication.publish(at(out, candidate), place, order)
     for note in report.notes:
         log.warn(note)
-    show_json(report.as_json()) if as_json else show(report.as_text())
+    if as_json:
+        show_json(report.as_json())
+    else:
+        show(report.as_text())
 
 
 def _place(repo: str, revision: str, private: bool) -> Place:
-    """A repository of the Hub, or a folder here or elsewhere. Raises `ConfigError` for what it
-    cannot have.
+    """The place that REPO names: a repository of the Hub, or a folder.
+
+    Raises:
+        ConfigError: for options that a folder does not have.
     """
     from etl.files.storage import location
     from etl.publish.folder import PublishedFolder
@@ -112,18 +116,22 @@ def _place(repo: str, revision: str, private: bool) -> Place:
         return Hub(name[1], revision)
     if private or revision != "main":
         option = "--private" if private else "--revision"
-        raise ConfigError(
-            f"{repo}: {option} is for repositories of the Hub; a folder has no such thing"
-        )
+        raise ConfigError(f"{repo}: {option} is for repositories of the Hub; leave it out")
     return PublishedFolder(location(repo))
 
 
 def _apart(out: AnyPath, place: Place) -> None:
+    """Check that a build is not published into its own folder.
+
+    Raises:
+        ConfigError: if it would be.
+    """
     from etl.publish.folder import PublishedFolder
 
-    if isinstance(place, PublishedFolder):
-        inner, outer = (f"{str(path.absolute()).rstrip('/')}/" for path in (place.root, out))
-        if inner.startswith(outer):
-            raise ConfigError(
-                f"{place.name} lies within the build {out}; publish to a folder of its own"
-            )
+    if not isinstance(place, PublishedFolder):
+        return
+    inner, outer = (f"{str(path.absolute()).rstrip('/')}/" for path in (place.root, out))
+    if inner.startswith(outer):
+        raise ConfigError(
+            f"{place.name} lies within the build {out}; publish to a folder of its own"
+        )

@@ -1,4 +1,4 @@
-"""The command report."""
+"""``stepmill report``: a build or a published dataset as one HTML file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option(
     "--replace",
     is_flag=True,
-    help="Write over the file whatever it is; a report is written over anyway.",
+    help="Overwrite the file even if it is not a report.",
 )
 @click.option("--against", metavar="OLD", help="An older build, or its manifest, to compare with.")
 @click.option(
@@ -30,26 +30,30 @@ if TYPE_CHECKING:
     type=click.IntRange(0),
     default=20,
     show_default=True,
-    help="Steps to look at, drawn at random.",
+    metavar="N",
+    help="Show N steps, drawn at random.",
 )
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is drawn."
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of random choices."
 )
 @click.option(
-    "--pages/--no-pages", default=True, help="Whether recorded pages are read again and shown."
+    "--pages/--no-pages",
+    default=True,
+    show_default=True,
+    help="Read recorded pages again and show them.",
 )
 @click.option(
     "--max-mb",
     type=click.FloatRange(0, min_open=True),
     default=25.0,
     show_default=True,
-    help="Size of all steps.",
+    help="Size of all steps together, in MB (10^6 bytes).",
 )
 @click.option(
     "--vocabulary",
     metavar="FILE",
     default="",
-    help="Of a dataset whose vocabulary is not known here.",
+    help="The dataset's vocabulary, if it is not one of stepmill's own.",
 )
 @log_option
 @candidate_option
@@ -67,13 +71,12 @@ def report(
     candidate: bool,
     as_json: bool,
 ) -> None:
-    """Write a build or a published dataset as one HTML file to look at: plots, tables, and steps
-    drawn at random.
+    """Write a build or a published dataset as an HTML page.
 
-    The file needs nothing else and fetches nothing. It shows pages as they were recorded, which may
-    hold what the dataset does not: --no-pages leaves them out. Where the steps would take more than
-    --max-mb, recorded pages are left out first. A file that is no report is written over with
-    --replace only. --json prints the data behind it and writes no file.
+    It has plots, tables, and steps drawn at random. It is one file, which loads nothing from
+    elsewhere. Recorded pages may hold what was removed from the dataset: --no-pages leaves them
+    out. If the steps take more than --max-mb, recorded pages are left out first. A file that is not
+    a report is overwritten only with --replace. --json prints the report's data and writes no file.
 
     \b
     stepmill report dataset/ --out report.html
