@@ -257,8 +257,7 @@ def _pruner(recipe: str) -> Pruner:
     from etl.build.recipes.recipe import load
     from etl.stages.prune import Prune
 
-    stages = load(recipe).samples.stages
-    return next(stage.pruner for stage in stages if isinstance(stage, Prune))
+    return load(recipe).stage(Prune).pruner
 
 
 def _tell(tally: Tally, problem: Callable[[Problem], None] | None) -> None:

@@ -1,16 +1,17 @@
 """The words by which drops are counted: why something that was read goes no further.
 
-The type is the list, so whoever gives a reason that is not on it fails the type check; `REASONS` is
-the same to look things up in, and `MEANINGS` says what each one means. A new source or stage adds
-its own to both.
+Those that several speak of stand here: the type is the list, and `MEANINGS` says what each means.
+What one stage or decision alone gives is an `OwnReason`, declared with its meaning beside it. So
+whoever gives a word that nobody has declared fails the type check. `etl.card.reasons` has all of
+them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, Literal, NamedTuple, Self, get_args
 
-Reason = Literal[
+SharedReason = Literal[
     # an input as a whole, or a record of it
     "not_a_file",
     "unknown_format",
@@ -50,40 +51,25 @@ Reason = Literal[
     # a workflow
     "conflicting_id",
     "duplicate_workflow",
-    "excluded_source",
-    "excluded_workflow",
     "killed_worker",
     "history_incomplete",
-    "low_reward",
-    "no_objective",
     "no_samples",
-    "no_steps_left",
-    "non_ascii",
-    "not_english",
     "over_time",
     "page_too_large",
-    "section_or_stack",
     "split_over_files",
     "stage_crashed",
     "taken_down",
-    "unlocated_target",
     "workflow_without_steps",
     # a step
     "costly_css",
     "costly_xpath",
-    "duplicate_step",
     "empty_page",
-    "excluded_domain",
-    "excluded_kind",
-    "failed_action",
     "incomplete_action",
-    "instruction",
     "invalid_css",
     "invalid_markup",
     "invalid_node",
     "invalid_xpath",
     "unsupported_locator",
-    "missing_description",
     "missing_dom",
     "no_element",
     "target_absent",
@@ -94,14 +80,10 @@ Reason = Literal[
     "unreadable_action",
     # a sample
     "over_context",
-    "over_domain_cap",
     "target_not_in_observation",
     "tokenizer_panic",
     "too_many_chunks",
 ]
-
-TAKEN_DOWN: Final[Reason] = "taken_down"
-REASONS: Final[frozenset[str]] = frozenset(get_args(Reason))
 
 
 class Meaning(NamedTuple):
@@ -117,7 +99,29 @@ class Meaning(NamedTuple):
     settings: tuple[str, ...] = ()
 
 
-MEANINGS: Final[Mapping[Reason, Meaning]] = {
+class OwnReason(str):
+    """A reason that one stage or decision alone gives: the word, and its meaning (`Meaning`)."""
+
+    __slots__ = ("meaning",)
+    meaning: Meaning
+
+    def __new__(cls, word: str, says: str, example: str, settings: tuple[str, ...] = ()) -> Self:
+        """The word, and the fields of its `Meaning`."""
+        reason = super().__new__(cls, word)
+        reason.meaning = Meaning(says, example, settings)
+        return reason
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        """Between processes the word is enough."""
+        return str, (str(self),)
+
+
+Reason = SharedReason | OwnReason
+
+TAKEN_DOWN: Final[Reason] = "taken_down"
+SHARED: Final[frozenset[str]] = frozenset(get_args(SharedReason))
+
+MEANINGS: Final[Mapping[str, Meaning]] = {
     "not_a_file": Meaning(
         "An input is a pipe, a socket, a device, or a link that leads nowhere.",
         "recordings/latest -> a folder that was removed",
@@ -263,16 +267,6 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         "The same recording came before; its detail says where.",
         "the same file in two folders",
     ),
-    "excluded_source": Meaning(
-        "The recipe asks for other sources, or leaves this one out.",
-        "mind2web is excluded by exclude.sources: mind2web",
-        ("exclude.sources", "include.sources", "exclude.file", "include.file"),
-    ),
-    "excluded_workflow": Meaning(
-        "The recipe asks for other workflows, or leaves this one out.",
-        "shop-01 is excluded by exclude.workflows: shop-*",
-        ("exclude.workflows", "include.workflows", "exclude.file", "include.file"),
-    ),
     "killed_worker": Meaning(
         "The process that worked on it died twice, for want of memory for one.",
         "a page of 2 GB once it is parsed",
@@ -283,34 +277,9 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         "steps 4 and 5 of a workflow whose step 3 is not there",
         ("filter.incomplete_history",),
     ),
-    "low_reward": Meaning(
-        "Its reward is known and under the limit.",
-        "reward 0.0 with filter.min_reward = 1",
-        ("filter.min_reward",),
-    ),
-    "no_objective": Meaning(
-        "The recording does not say what its user wants.",
-        '"objective": ""',
-        ("filter.no_objective",),
-    ),
     "no_samples": Meaning(
         "None of its steps became a sample; the reasons of the steps say why.",
         "a workflow of scrolls",
-    ),
-    "no_steps_left": Meaning(
-        "All of its steps left no trace: instructions and exact repetitions.",
-        "a workflow of instruction rows",
-        ("filter.instruction", "filter.duplicate_steps"),
-    ),
-    "non_ascii": Meaning(
-        "Too many of the objective's letters are not ASCII.",
-        "an objective in Greek",
-        ("filter.max_non_ascii",),
-    ),
-    "not_english": Meaning(
-        "The objective's words speak clearly for another language, by a small model.",
-        "Acheter du lait",
-        ("filter.min_english",),
     ),
     "over_time": Meaning(
         "It took longer than the limit. It is in quarantine.",
@@ -321,11 +290,6 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         "One of its pages has more characters than the limit. It is in quarantine.",
         "a page with a video as text",
         ("limits.page_mb",),
-    ),
-    "section_or_stack": Meaning(
-        "It has rows that lay out a guide and are no actions.",
-        "a row of kind section",
-        ("filter.section_or_stack",),
     ),
     "split_over_files": Meaning(
         "Its steps lie in several files and have no numbers that tell their order. It is in "
@@ -341,11 +305,6 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         "workflow shop-01",
         ("takedown.workflows", "takedown.domains", "takedown.file"),
     ),
-    "unlocated_target": Meaning(
-        "The target of one of its steps was not found, as the reference drops workflows.",
-        "step 3: target_absent",
-        ("locate.drop_workflow",),
-    ),
     "workflow_without_steps": Meaning(
         "A recording without any step.",
         '"steps": []',
@@ -358,36 +317,9 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         "The XPath would take minutes on this page.",
         "//*[preceding::*] on 100,000 elements",
     ),
-    "duplicate_step": Meaning(
-        "The same step came before in its workflow, equal in every field, its id too.",
-        "a row that was exported twice",
-        ("filter.duplicate_steps",),
-    ),
     "empty_page": Meaning(
         "The recorded page has no element.",
         "a page of blanks",
-    ),
-    "excluded_domain": Meaning(
-        "The recipe asks for other domains, or leaves this one out; the step stays in the history "
-        "of others.",
-        "admin.shop.example is excluded by exclude.domains: admin.*",
-        ("exclude.domains", "include.domains", "exclude.file", "include.file"),
-    ),
-    "excluded_kind": Meaning(
-        "The recipe asks for other kinds of actions, or leaves this one out; the step stays in the "
-        "history of others.",
-        "hover is excluded by exclude.kinds: hover",
-        ("exclude.kinds", "include.kinds", "exclude.file", "include.file"),
-    ),
-    "failed_action": Meaning(
-        "The recording says that the action failed.",
-        "element is not visible",
-        ("filter.failed_actions",),
-    ),
-    "instruction": Meaning(
-        "The row tells its reader something and is no action.",
-        "a row of kind instruction",
-        ("filter.instruction",),
     ),
     "invalid_css": Meaning(
         "The locator is not a CSS selector.",
@@ -409,11 +341,6 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         "The recorded page does not decide what the locator finds: layout, a person's doings or "
         "scripts do.",
         'internal:role=button[name="Buy"i], a:hover',
-    ),
-    "missing_description": Meaning(
-        "The recording does not describe the action.",
-        '"description": ""',
-        ("filter.missing_description",),
     ),
     "missing_dom": Meaning(
         "The recording has no page for the step.",
@@ -463,12 +390,6 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         "40,000 tokens of history, context 32,768",
         ("fit.context", "unroll.max_history", "fit.train", "fit.test"),
     ),
-    "over_domain_cap": Meaning(
-        "Its domain has as many samples or workflows as the recipe takes of one; what came first "
-        "is kept.",
-        "the domain shop.example is full: caps.samples_per_domain is 1000",
-        ("caps.samples_per_domain", "caps.workflows_per_domain"),
-    ),
     "target_not_in_observation": Meaning(
         "The page was cut into chunks, and the target's start tag is in none.",
         "a start tag that the tokenizer's normalisation changes",
@@ -484,9 +405,3 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
         ("fit.max_chunks", "fit.context"),
     ),
 }
-
-
-def says(reason: str) -> str:
-    """What a reason means, in a sentence; empty for one of another version."""
-    meaning = MEANINGS.get(reason)  # type: ignore[call-overload]
-    return meaning.says if meaning else ""

@@ -190,14 +190,18 @@ def is_part(source: str) -> bool:
 
 
 def stages_in_stages(modules: Modules) -> list[tuple[str, str]]:
-    """Stages that are imported by what is in their room."""
+    """Stages that are imported by what is in their room, but for the list of them."""
     stages = {
         module
         for module, source in modules.items()
         if room(module) == "etl.stages" and is_part(source)
     }
     stages.discard("etl.stages.stage")  # the protocol
-    return [(m, used) for m, used in imports(modules) if used in stages and room(m) == "etl.stages"]
+    return [
+        (m, used)
+        for m, used in imports(modules)
+        if used in stages and room(m) == "etl.stages" and m != "etl.stages.known"
+    ]
 
 
 def sources_in_sources(modules: Modules) -> list[tuple[str, str]]:
@@ -217,13 +221,16 @@ def sources_in_sources(modules: Modules) -> list[tuple[str, str]]:
 
 
 def decisions_in_decisions(modules: Modules) -> list[tuple[str, str]]:
-    """Decisions that import other decisions; what proves a takedown imports that."""
+    """Decisions that import other decisions; the list of them does, and what proves a takedown
+    imports that.
+    """
     allowed = ("etl.decisions.leftovers", "etl.decisions.takedown")
     return [
         (m, used)
         for m, used in imports(modules)
         if room(m) == room(used) == "etl.decisions"
-        and m != "etl.decisions"
+        and m != "etl.decisions.known"
+        and used != "etl.decisions.decision"
         and (m, used) != allowed
     ]
 

@@ -19,6 +19,7 @@ from etl.cli.main import cli
 from etl.files.arrow import read_json
 from etl.look import verify
 from etl.sources import SOURCES
+from etl.stages.select import Select
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -183,11 +184,11 @@ def test_the_choice_shown_is_a_valid_recipe() -> None:
     """The TOML example of what goes in loads as a recipe with the settings that it shows."""
     (shown,) = [block for block in blocks("toml") if "[include]" in block]
     loaded = recipe.from_tables({"extends": "scribeagent-32k", **tomllib.loads(shown)})
-    assert (loaded.include.domains, loaded.exclude.kinds) == (
+    assert (loaded.stage(Select).include.domains, loaded.stage(Select).exclude.kinds) == (
         frozenset({"*.test"}),
         frozenset({"hover"}),
     )
-    assert (loaded.caps.samples_per_domain, loaded.split.validation) == (1000, 0.05)
+    assert (loaded.sections["caps"].samples_per_domain, loaded.split.validation) == (1000, 0.05)
 
 
 def test_files_that_are_named_exist() -> None:

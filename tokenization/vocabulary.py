@@ -13,7 +13,7 @@ import json
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -239,6 +239,31 @@ def noted(settings: Mapping[str, Any]) -> Vocabulary:
     if settings["pattern"]:
         own = Family(settings["pattern"], settings["special_tokens"], settings["nfc"])
     return load(settings["name"], file=settings["file"], family=own)
+
+
+def shared(
+    name: str,
+    file: str = "",
+    engine: EngineName = "auto",
+    family: tuple[str, tuple[tuple[str, int], ...], bool] | None = None,
+) -> Vocabulary:
+    """The same as `load`, one object for all who ask for it: its engine takes a moment to make.
+
+    family: the pattern, texts and ids of special tokens, and whether text is normalised first.
+    """
+    return _shared(name, file, engine, family)
+
+
+@lru_cache(maxsize=4)
+def _shared(
+    name: str,
+    file: str,
+    engine: EngineName,
+    family: tuple[str, tuple[tuple[str, int], ...], bool] | None,
+) -> Vocabulary:
+    """No parameter has a default: a call that leaves one out would be another key of the cache."""
+    own = Family(family[0], dict(family[1]), family[2]) if family else None
+    return load(name, file=file, engine=engine, family=own)
 
 
 def load(

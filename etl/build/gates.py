@@ -13,12 +13,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from etl.build.removal import Removal
+from etl.card.reasons import meanings
 from etl.dataset.drift import distances
 from schemas.errors import ConfigError
-from schemas.reasons import REASONS
 
 _SLACK: Final = 1e-9
 """A figure is at its limit, not over it, where only the last digits of two divisions differ."""
@@ -48,15 +48,21 @@ class Gates:
     Errors: ConfigError for a limit that no figure can have, and for a reason that none can be.
     """
 
-    max_drop_rate: float | None = None
-    max_drop_rates: dict[str, float] = field(default_factory=dict)
-    min_samples: int = 1
-    min_domains: int | None = None
-    max_removal: float | None = 0.2
-    max_domain_drift: float | None = None
-    max_tokens_drift: float | None = None
-    max_action_drift: float | None = None
-    max_survival_drift: float | None = None
+    about: ClassVar[str] = "when a build fails itself"
+
+    max_drop_rate: Annotated[float | None, "dropped steps over steps read"] = None
+    max_drop_rates: Annotated[dict[str, float], "the same by reason"] = field(default_factory=dict)
+    min_samples: Annotated[int, "least number of samples in the dataset"] = 1
+    min_domains: Annotated[int | None, "least number of domains in the dataset"] = None
+    max_removal: Annotated[
+        float | None, "share of the last complete build's samples that may go; 1 turns the gate off"
+    ] = 0.2
+    max_domain_drift: Annotated[float | None, "change of one domain's share of the samples"] = None
+    max_tokens_drift: Annotated[float | None, "change of tokens a sample, relative"] = None
+    max_action_drift: Annotated[float | None, "change of the mix of actions, 0 to 1"] = None
+    max_survival_drift: Annotated[float | None, "change of the share of targets that survive"] = (
+        None
+    )
 
     def __post_init__(self) -> None:
         shares: dict[str, float | None] = {
@@ -70,14 +76,11 @@ class Gates:
             limit = getattr(self, name)
             if limit is not None and not limit >= 0:
                 raise ConfigError(f"gates.{name} = {limit}: it is 0 or more")
+        known = sorted(meanings()) if self.max_drop_rates else []
         for reason in self.max_drop_rates:
-            if reason not in REASONS:
-                close = difflib.get_close_matches(reason, sorted(REASONS), 1)
-                said = (
-                    f"did you mean {close[0]}?"
-                    if close
-                    else f"there are {', '.join(sorted(REASONS))}"
-                )
+            if reason not in known:
+                close = difflib.get_close_matches(reason, known, 1)
+                said = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
                 raise ConfigError(
                     f"gates.max_drop_rates.{reason}: nothing is dropped for such a reason; {said}"
                 )

@@ -3,7 +3,7 @@
 Reads the light columns of all samples (ids, hashes, lengths; never a page) and writes
 ``work/index/``, one row a sample: its split, its place (output shard and order), or the reason why
 it is dropped. What decides: `etl.decisions.duplicates` for what was read before,
-`etl.decisions.caps` for domains that are full, `etl.decisions.split` for the split. Place: output
+the recipe's decisions (`etl.decisions.known`), `etl.decisions.split` for the split. Place: output
 shard by range of hash(seed, sample id) within the generation, in the order of that hash.
 
 Samples are spread over files by the first bits of their hash, and each file is sorted by itself. A
@@ -16,9 +16,9 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 import polars as pl
@@ -29,12 +29,13 @@ from etl.dataset import own_files
 from etl.dataset.generations import Generations
 from etl.dataset.index import OutputShard, light_count, light_rows
 from etl.dataset.layout import Shelf, Work
-from etl.decisions.caps import Caps, Room
+from etl.decisions.decision import Decision, Judge
 from etl.decisions.duplicates import DECIDED, repeats
 from etl.decisions.split import Found, Split
 from etl.decisions.takedown import NOTHING, Takedown
 from etl.files import scratch, storage
 from etl.files.arrow import ArrowWriter, atomic, write_table
+from etl.files.hashes import plain
 from etl.files.spill import Spread
 from etl.files.storage import AnyPath
 from etl.inputs.records import InputShard
@@ -74,14 +75,21 @@ class Indexed(NamedTuple):
 
 @dataclass(frozen=True)
 class Index:
-    """split, caps: see there. context: tokens of a row; shard_bytes: planned size of an output
-    shard.
-    """
+    """All that decides on samples in view of others."""
 
     split: Split
-    context: int
-    shard_bytes: int
-    caps: Caps = field(default_factory=Caps)
+    context: int  # tokens of a row
+    shard_bytes: int  # planned size of an output shard
+    decisions: tuple[Decision, ...] = ()  # after what was read before, in order
+
+    def settings(self) -> dict[str, Any]:
+        """What decides its output. The first version of a decision goes without saying."""
+        own = {"split": self.split, "context": self.context, "shard_bytes": self.shard_bytes}
+        found = {name: plain(value) for name, value in own.items()}
+        for each in self.decisions:
+            version = {"version": each.version} if each.version > 1 else {}
+            found[each.name] = version | plain(each)
+        return found
 
     def build(
         self,
@@ -108,8 +116,10 @@ class Index:
             lambda at, columns: light_rows(places, shards[at].key, columns),
             self.split.hash,
         )
-        room = self._room(shards, numbers, dropped, places)
+        judges = self._judges(shards, numbers, dropped, places)
         found = Found(set)
+        wanted = (column for each in self.decisions for column in each.columns)
+        columns = [*dict.fromkeys((*_COLUMNS, *wanted))]
         totals: dict[int, Mapping[str, int]] = {}
         made: list[OutputShard] = []
         with atomic(folder.index_ledger) as stream:
@@ -118,9 +128,9 @@ class Index:
                 mine = [at for at, number in enumerate(numbers) if number == generation.number]
                 rows_read = sum(light_count(places, shards[at].key) for at in mine)
                 with _spreading(folder.index, generation.number, rows_read) as spread:
-                    for group in _groups(mine, shards, places, spread.at_once):
+                    for group in _groups(mine, shards, places, spread.at_once, columns):
                         rows = self._decided(
-                            _repeats(group, dropped), room, generation.number, found
+                            _repeats(group, dropped), judges, generation.number, found
                         )
                         spread.add(rows)
                         for batch in _ledger_rows(rows):
@@ -139,27 +149,32 @@ class Index:
             _write_quarantine(dropped, shards, sources, places.own, takedown)
         return Indexed(generations.closed(totals), made, self.split.unmatched(found))
 
-    def _room(
+    def _judges(
         self,
         shards: Sequence[InputShard],
         numbers: Sequence[int],
         dropped: pl.DataFrame,
         places: Shelf,
-    ) -> Room:
-        """What the caps leave, of all generations."""
-        room = self.caps.room()
-        for number in sorted({*numbers}) if self.caps else ():
-            mine = [at for at, other in enumerate(numbers) if other == number]
-            for group in _groups(mine, shards, places, PART_ROWS, ("workflow", "domain")):
-                room.add(_repeats(group, dropped).filter(pl.col("reason") == ""), self.split.hash)
-            room.close(number)
-        return room
+    ) -> list[Judge]:
+        """The decisions, each knowing what those before it keep of all generations."""
+        judges: list[Judge] = []
+        columns = {"workflow": None}  # by which is known what was read before
+        for decision in filter(None, self.decisions):
+            judge = decision.judge(self.split.hash)
+            columns |= dict.fromkeys(decision.columns)
+            for number in sorted({*numbers}):
+                mine = [at for at, other in enumerate(numbers) if other == number]
+                groups = _groups(mine, shards, places, PART_ROWS, [*columns])
+                judge.learn(number, (_kept(_repeats(g, dropped), judges, number) for g in groups))
+            judges.append(judge)
+        return judges
 
     def _decided(
-        self, rows: pl.DataFrame, room: Room, generation: int, found: Found
+        self, rows: pl.DataFrame, judges: Sequence[Judge], generation: int, found: Found
     ) -> pl.DataFrame:
-        """Sets split and order of light rows, and the reason of those that find no room."""
-        rows = room.judged(rows, generation, self.split.hash)
+        """Sets split and order of light rows, and the reason of those that a decision drops."""
+        for judge in judges:
+            rows = judge.judged(generation, rows)
         return self.split.assigned(rows, found).with_columns(
             pl.Series("order", map(self.split.hash, rows["sample_id"]), pl.UInt64),
             planned=(pl.col("chars") + _FRAME_CHARS).clip(
@@ -282,6 +297,13 @@ class _Content:
         self.digest.update("".join(f"{line}\n" for line in lines).encode())
 
 
+def _kept(rows: pl.DataFrame, judges: Sequence[Judge], generation: int) -> pl.DataFrame:
+    """The rows that these leave."""
+    for judge in judges:
+        rows = judge.judged(generation, rows)
+    return rows.filter(pl.col("reason") == "")
+
+
 def _repeats(rows: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFrame:
     """Sets reason and detail of light rows: of those that were read before, and empty ones."""
     if not dropped.height:
@@ -295,7 +317,7 @@ def _groups(
     shards: Sequence[InputShard],
     places: Shelf,
     at_once: int,
-    columns: Sequence[str] = _COLUMNS,
+    columns: Sequence[str],
 ) -> Iterator[pl.DataFrame]:
     """The light rows of these input shards, and where they were read. at_once: rows of a group, or
     those of one input shard, if it has more.

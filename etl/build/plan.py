@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
@@ -135,9 +135,7 @@ class Plan:
         }
         parts |= {f"stage {stage.name}": stage for stage in self.stages}
         settings: dict[str, Any] = {
-            name: {"version": part.version}
-            | {field.name: plain(getattr(part, field.name)) for field in fields(part)}
-            for name, part in parts.items()
+            name: {"version": part.version} | plain(part) for name, part in parts.items()
         }
         return settings | {"libraries": dict(self.libraries), "page_chars": self.page_chars}
 

@@ -1,5 +1,5 @@
 """What a build says at its end: what was read, what is in the dataset, and what was dropped, why,
-and which settings decide that (`schemas.reasons.MEANINGS`).
+and which settings decide that (`etl.card.reasons`).
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from etl.build.recipes.recipe import Recipe
+from etl.card.reasons import meanings
 from etl.dataset import oddities
 from etl.stages.wording import as_lines
 from etl.terminal.text import printable
 from etl.terminal.words import counted
-from schemas.reasons import MEANINGS
 
 _UNITS: Final = ("workflow", "step", "sample", "record")
 _SHOWN: Final = 12
@@ -43,9 +43,9 @@ def settings(reason: str, recipe: Recipe) -> dict[str, Any]:
     lists that are empty.
     """
     found: dict[str, Any] = {}
-    for name in next(meaning.settings for known, meaning in MEANINGS.items() if known == reason):
+    for name in meanings()[reason].settings:
         section, _, key = name.partition(".")
-        value = getattr(getattr(recipe, section), key)
+        value = getattr(recipe.sections.get(section), key, None)
         value = sorted(value) if isinstance(value, frozenset) else value
         if value not in ("", [], None):
             found[name] = value

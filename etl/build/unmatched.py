@@ -25,6 +25,7 @@ from etl.files import storage
 from etl.files.arrow import open_arrow, read_json, write_json
 from etl.files.storage import AnyPath
 from etl.pages.domain import domain_of
+from etl.stages.augment import Augment
 from etl.stages.select import Select
 from schemas.errors import BuildError
 
@@ -129,8 +130,7 @@ def look(places: Shelf, recipe: Recipe, held: Mapping[str, Sequence[str]]) -> As
     nothing, by setting.
     """
     keys = state.keys(places.own)
-    listed, select = recipe.taken_down, recipe.samples.stages[0]
-    assert isinstance(select, Select)
+    listed, select = recipe.taken_down, recipe.stage(Select)
     paths = places.existing(SAMPLES, keys, ".json") if listed or select else []
     reports = [
         {name: report[name] for name in _OF_REPORTS}
@@ -139,7 +139,8 @@ def look(places: Shelf, recipe: Recipe, held: Mapping[str, Sequence[str]]) -> As
     matched = frozenset(name for report in reports for name in report["matched"])
     matches = takedown.matches_of(listed, reports)
     lists = {takedown.SETTING: matches.none, **held, **select.unmatched(matched)}
-    ids = {f"augment.{name}": mapping.texts for name, mapping in recipe.rewritten.items()}
+    augment = recipe.stage(Augment)
+    ids = {f"augment.{name}": mapping.texts for name, mapping in augment.mappings.items()}
     asked = Asked(matches, tuple(_unmatched(places.existing(LEDGER, keys), lists, ids)))
     hints = {each.entry: each.hint for each in asked.unmatched if each.setting == takedown.SETTING}
     takedown.keep_matches(places.common.takedown, listed, replace(matches, hints=hints))

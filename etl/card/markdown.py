@@ -17,10 +17,10 @@ import polars as pl
 import yaml
 
 from etl.card import licenses, words
+from etl.card.reasons import says
 from etl.card.template import CardTemplate
 from etl.dataset.account import UNITS
 from etl.dataset.hand_written import Notes
-from schemas.reasons import says
 from schemas.samples import PACKED_SCHEMA
 
 PLACE: Final = "path/or/repo"

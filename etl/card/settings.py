@@ -12,7 +12,7 @@ from datetime import date
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from etl.card import licenses
 from etl.card.template import CardTemplate
@@ -40,21 +40,27 @@ class CardSettings:
     what the Hub or Croissant would not take.
     """
 
-    pretty_name: str = "Web workflows"
-    license: str = licenses.UNKNOWN
-    license_name: str = ""
-    license_link: str = ""
-    licenses: dict[str, str] = field(default_factory=dict)
-    language: str = "en"
-    tags: tuple[str, ...] = ()
-    source_datasets: tuple[str, ...] = ()
-    creators: tuple[str, ...] = ()
-    url: str = ""
-    published: date | None = None
-    version: str = ""
-    citation: str = ""
-    template: File = ""
-    notes: File = ""
+    about: ClassVar[str] = "what only people know of the dataset"
+
+    pretty_name: Annotated[str, "the dataset's name for people"] = "Web workflows"
+    license: Annotated[
+        str, "an identifier of the Hub; other with license_name and license_link"
+    ] = licenses.UNKNOWN
+    license_name: Annotated[str, "of a license that the Hub does not know"] = ""
+    license_link: Annotated[str, "where that license is"] = ""
+    licenses: Annotated[
+        dict[str, str], "of what was recorded, by format or by a pattern of input names"
+    ] = field(default_factory=dict)
+    language: Annotated[str, "of the objectives"] = "en"
+    tags: Annotated[tuple[str, ...], "for those who search the Hub"] = ()
+    source_datasets: Annotated[tuple[str, ...], "original, or datasets of the Hub"] = ()
+    creators: Annotated[tuple[str, ...], "who made the dataset"] = ()
+    url: Annotated[str, "where the dataset is"] = ""
+    published: Annotated[date | None, "the day"] = None
+    version: Annotated[str, "of the dataset"] = ""
+    citation: Annotated[str, "BibTeX; one is made of the above unless given"] = ""
+    template: Annotated[File, "a file instead of data_cards/dataset.md"] = ""
+    notes: Annotated[File, "a file with the parts that are written by hand"] = ""
 
     def __post_init__(self) -> None:
         for name in ("pretty_name", "license_name", "version"):

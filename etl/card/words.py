@@ -1,20 +1,21 @@
 """What a dataset is, in words, for its card and ``croissant.json``: read off the manifest, nothing
 else.
 
-What no stage of a build does is said because the settings name none that does it. A stage, or a
-setting of the index, that has no words here is listed as it is; `tests/card/test_markdown.py` fails
-until it has some.
+Stages and decisions say themselves what they do; one that is not known here, of another version, is
+listed as it is. What no stage of a build does is said because the settings name none that does it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from etl.card.settings import license_of
 from etl.dataset import outcomes
+from etl.decisions import known as known_decisions
 from etl.inputs.find import UNKNOWN
+from etl.stages import known as known_stages
 from etl.terminal.words import counted
 from schemas.samples import PACKED_SCHEMA
 
@@ -51,6 +52,8 @@ _OVERLAPS: Final = {
     "contamination": "overlap with benchmarks",
 }
 """Settings of the index that are about copies that are not exact."""
+_OF_INDEX: Final = ("split", "context", "shard_bytes")
+"""Settings of the index that have their words elsewhere."""
 _SPLIT_KEYS: Final = {
     "workflow": "a workflow's steps are in one split",
     "domain": "a step's split is its domain's: no page of a test domain is trained on",
@@ -78,16 +81,25 @@ def stages(manifest: Settings) -> list[tuple[str, str]]:
     found = {
         name.removeprefix("stage "): s for name, s in samples.items() if name.startswith("stage ")
     }
-    order = [*(name for name in STAGES if name in found), *sorted(found.keys() - STAGES.keys())]
+    known = {stage.name: stage for stage in known_stages.KNOWN}
+    order = [*(name for name in known if name in found), *sorted(found.keys() - known.keys())]
     texts = [
-        (name, STAGES[name](found[name]) if name in STAGES else _plainly(found[name]))
+        (name, known[name].in_words(found[name]) if name in known else _plainly(found[name]))
         for name in order
     ]
-    more = {name: setting for name, setting in index.items() if name not in INDEX}
-    caps = {name: cap for name, cap in index.get("caps", {}).items() if cap is not None}
-    said = "drops what was read twice, and splits" + (f"; caps: {_plainly(caps)}" if caps else "")
-    texts.append(("index", said + (f"; {_plainly(more)}" if more else "")))
+    texts.append(("index", "; ".join(["drops what was read twice, and splits", *_decided(index)])))
     return [*((name, text) for name, text in texts if text), *_packing(manifest, packed)]
+
+
+def _decided(index: Settings) -> Iterator[str]:
+    """What the decisions of the index do."""
+    known = {decision.name: decision for decision in known_decisions.KNOWN}
+    for name, decision in known.items():
+        if name in index and (text := decision.in_words(index[name])):
+            yield text
+    silent = {*known, *_OF_INDEX, *_OVERLAPS}
+    if more := {name: setting for name, setting in index.items() if name not in silent}:
+        yield _plainly(more)
 
 
 def _packing(manifest: Settings, packed: Settings) -> Iterator[tuple[str, str]]:
@@ -104,88 +116,6 @@ def _packing(manifest: Settings, packed: Settings) -> Iterator[tuple[str, str]]:
     )
     how = "several samples a row, best fit first" if packed["packing"] else "one sample a row"
     yield "pack", f"writes rows of at most {context:,} tokens: {how}"
-
-
-def _filter(settings: Settings) -> str:
-    on = [f"`{name}`" for name, value in settings.items() if value is True]
-    limits = []
-    if settings["min_english"] > 0:
-        limits.append(
-            "objectives that speak for another language (probability of English under "
-            f"{settings['min_english']:g})"
-        )
-    if settings["max_non_ascii"] < 1:
-        limits.append(
-            f"objectives with more than {settings['max_non_ascii']:.0%} non-ASCII letters"
-        )
-    if settings["min_reward"] is not None:
-        limits.append(f"workflows with a known reward under {settings['min_reward']:g}")
-    rules = "leaves out, or does not train on, what these rules are about: " + ", ".join(
-        [*sorted(on), *limits]
-    )
-    return rules if settings["min_reward"] is not None else f"{rules}; workflows of any reward stay"
-
-
-def _augment(settings: Settings) -> str:
-    what = [name for name in ("objectives", "descriptions") if settings[name]]
-    return f"{' and '.join(what)} rewritten, from texts made beforehand" if what else ""
-
-
-def _locate(settings: Settings) -> str:
-    lost = (
-        "its whole workflow is left out"
-        if settings["drop_workflow"]
-        else "the step is history only"
-    )
-    bare = "are samples too" if settings["train_without_element"] else "are history only"
-    return (
-        f"finds the element of each action in the page as recorded; if it is not found, {lost}; "
-        f"page actions {bare}"
-    )
-
-
-def _prune(settings: Settings) -> str:
-    rules = settings["rules"]
-    target = (
-        "stays even where the rules would remove it"
-        if settings["keep_target"]
-        else "goes as the rules say"
-    )
-    return (
-        f"reduces each page to text: {len(rules['kept_tags'])} kinds of tags and "
-        f"{len(rules['kept_attributes'])} of attributes stay, every element gets a node id, the "
-        f"target {target}"
-    )
-
-
-def _unroll(settings: Settings) -> str:
-    latest = settings["max_history"]
-    history = f"the {latest} steps before it" if latest else "all steps before it"
-    return f"makes one sample of each step that is trained on, with {history} as text"
-
-
-def _select(settings: Settings) -> str:
-    asked = [
-        f"{verb} {len(entries):,} entries of {what}"
-        for verb, section in (("takes only", "include"), ("leaves out", "exclude"))
-        for what, entries in settings[section].items()
-        if entries
-    ]
-    return "by name: " + "; ".join(asked) if asked else ""
-
-
-STAGES: Final[Mapping[str, Callable[[Settings], str]]] = {
-    "select": _select,
-    "filter": _filter,
-    "augment": _augment,
-    "locate": _locate,
-    "prune": _prune,
-    "unroll": _unroll,
-}
-"""What each stage of phase 1 does, by its settings, in order."""
-
-INDEX: Final = frozenset(("split", "context", "shard_bytes", "caps", *_OVERLAPS))
-"""Settings of the index that have their words."""
 
 
 def _plainly(settings: Any) -> str:

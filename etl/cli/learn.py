@@ -114,7 +114,7 @@ def explain_setting(key: str, recipe: str, overrides: tuple[str, ...], as_json: 
     """
     from etl.build.recipes import recipe as recipes
     from etl.build.recipes import settings
-    from schemas.reasons import MEANINGS
+    from etl.card.reasons import says
 
     setting = settings.one(key, recipes.load(recipe, overrides)).as_json()
     if as_json:
@@ -127,7 +127,7 @@ def explain_setting(key: str, recipe: str, overrides: tuple[str, ...], as_json: 
     ]
     if setting["choices"]:
         lines.append(f"  choices  {', '.join(setting['choices'])}")
-    lines += [f"  decides  {reason}: {MEANINGS[reason].says}" for reason in setting["decides"]]
+    lines += [f"  decides  {reason}: {says(reason)}" for reason in setting["decides"]]
     lines.append(f"  change   --set {key}=VALUE")
     show("\n".join(lines))
 
@@ -144,11 +144,11 @@ def reasons(name: str | None, as_json: bool) -> None:
     stepmill reasons
     stepmill reasons target_absent
     """
-    from etl.build.recipes.meanings import MEANINGS as SETTINGS
+    from etl.build.recipes import parts
     from etl.look import reasons as views
 
     result = views.view(name)
     if as_json:
         show_json(result)
     else:
-        show(views.text(result, SETTINGS, whole=name is not None))
+        show(views.text(result, parts.meanings(), whole=name is not None))

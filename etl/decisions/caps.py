@@ -10,16 +10,23 @@ one line for each domain that is full.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Any, ClassVar, Final
 
 import polars as pl
 
+from etl.decisions.decision import Hashed, dropped
 from schemas.errors import ConfigError
-from schemas.reasons import Reason
+from schemas.reasons import OwnReason
 
-REASON: Final[Reason] = "over_domain_cap"
+OVER_DOMAIN_CAP: Final = OwnReason(
+    "over_domain_cap",
+    "Its domain has as many samples or workflows as the recipe takes of one; what came first "
+    "is kept.",
+    "the domain shop.example is full: caps.samples_per_domain is 1000",
+    ("caps.samples_per_domain", "caps.workflows_per_domain"),
+)
 _FULL: Final = {
     "domain": pl.String, "last_generation": pl.Int32, "last": pl.UInt64, "allowed": pl.Int64,
     "by": pl.String
@@ -29,12 +36,20 @@ _ORDER: Final = ("position", "workflow", "domain")
 
 @dataclass(frozen=True)
 class Caps:
-    """samples_per_domain, workflows_per_domain: the most that the dataset has of one domain, over
-    all splits; None: no limit. A workflow counts for each domain that it has samples on.
-    """
+    """How much of one domain there is. A workflow counts for each domain that it has samples on."""
 
-    samples_per_domain: int | None = None
-    workflows_per_domain: int | None = None
+    name: ClassVar[str] = "caps"
+    version: ClassVar[int] = 1
+    about: ClassVar[str] = "how much of one domain there is at most"
+    reasons: ClassVar[tuple[OwnReason, ...]] = (OVER_DOMAIN_CAP,)
+    columns: ClassVar[tuple[str, ...]] = ("workflow", "domain", "step")
+
+    samples_per_domain: Annotated[
+        int | None, "the most samples of one domain, over all splits; no limit unless given"
+    ] = None
+    workflows_per_domain: Annotated[
+        int | None, "the most workflows of one domain, over all splits; no limit unless given"
+    ] = None
 
     def __post_init__(self) -> None:
         for name in ("samples_per_domain", "workflows_per_domain"):
@@ -48,34 +63,33 @@ class Caps:
     def __bool__(self) -> bool:
         return self.samples_per_domain is not None or self.workflows_per_domain is not None
 
-    def room(self) -> Room:
+    @staticmethod
+    def in_words(settings: Mapping[str, Any]) -> str:
+        """The limits that are given."""
+        given = [f"`{name}` {most}" for name, most in sorted(settings.items()) if most is not None]
+        return f"caps: {', '.join(given)}" if given else ""
+
+    def judge(self, hashed: Hashed) -> Room:
         """Nothing is full yet."""
-        return Room(self)
+        return Room(self, hashed)
 
 
 class Room:
     """What is full and from where on, as generations are counted one after the other."""
 
-    def __init__(self, caps: Caps) -> None:
-        self._caps = caps
+    def __init__(self, caps: Caps, hashed: Hashed) -> None:
+        self._caps, self._hashed = caps, hashed
         self._taken = pl.DataFrame(
             schema={"domain": pl.String, "samples": pl.Int64, "workflows": pl.Int64}
         )
         self._full = pl.DataFrame(schema=_FULL)
-        self._pairs: list[pl.DataFrame] = []
 
-    def add(self, rows: pl.DataFrame, hashed: Callable[[str], int]) -> None:
-        """Count light rows that came first. hashed: the order of workflows."""
-        pairs = rows.group_by("workflow", "domain").agg(samples=pl.len().cast(pl.Int64))
-        pairs = pairs.with_columns(_hashes(pairs["workflow"], hashed)).drop("workflow")
-        self._pairs.append(pairs.join(self._full, on="domain", how="anti"))
-
-    def close(self, generation: int) -> None:
-        """The rows of a generation have all been added."""
-        if not self._pairs:
+    def learn(self, generation: int, groups: Iterable[pl.DataFrame]) -> None:
+        """Count the samples of a generation."""
+        counted = [self._pairs(rows) for rows in groups]
+        if not counted:
             return
-        pairs = pl.concat(self._pairs).group_by("domain", "hash").agg(pl.col("samples").sum())
-        self._pairs = []
+        pairs = pl.concat(counted).group_by("domain", "hash").agg(pl.col("samples").sum())
         pairs = pairs.join(self._taken, on="domain", how="left", suffix="_before").with_columns(
             pl.col("samples_before", "workflows").fill_null(0)
         )
@@ -104,6 +118,12 @@ class Room:
             full, on="domain", how="anti"
         )
 
+    def _pairs(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The samples of each workflow on each domain that is not full yet."""
+        pairs = rows.group_by("workflow", "domain").agg(samples=pl.len().cast(pl.Int64))
+        pairs = pairs.with_columns(_hashes(pairs["workflow"], self._hashed)).drop("workflow")
+        return pairs.join(self._full, on="domain", how="anti")
+
     def _allowed(self) -> pl.Expr:
         """Samples that a workflow may have on a domain, in view of those before it."""
         most, workflows = self._caps.samples_per_domain, self._caps.workflows_per_domain
@@ -127,31 +147,26 @@ class Room:
         of_workflows = pl.lit(f"caps.workflows_per_domain is {workflows}")
         return pl.when(pl.col("workflows") >= workflows).then(of_workflows).otherwise(of_samples)
 
-    def judged(
-        self, rows: pl.DataFrame, generation: int, hashed: Callable[[str], int]
-    ) -> pl.DataFrame:
+    def judged(self, generation: int, rows: pl.DataFrame) -> pl.DataFrame:
         """Light rows of a generation; those that find no room have the reason and the cap that says
         so.
         """
         if not self._full.height:
             return rows
         found = rows.join(self._full, on="domain", how="left", maintain_order="left")
-        found = found.with_columns(_hashes(found["workflow"], hashed))
+        found = found.with_columns(_hashes(found["workflow"], self._hashed))
         first = pl.col("reason") == ""
         rank = pl.when(first).then(pl.col("step")).rank("ordinal").over(_ORDER)
         same = pl.col("last_generation") == generation
         later = (pl.col("hash") > pl.col("last")) | (
             (pl.col("hash") == pl.col("last")) & (rank > pl.col("allowed"))
         )
-        over = first & ((pl.col("last_generation") < generation) | (same & later))
+        over = (pl.col("last_generation") < generation) | (same & later)
         said = pl.format("the domain {} is full: {}", "domain", "by")
-        return found.with_columns(
-            reason=pl.when(over).then(pl.lit(REASON)).otherwise("reason"),
-            detail=pl.when(over).then(said).otherwise("detail"),
-        ).select(rows.columns)
+        return dropped(found, over, OVER_DOMAIN_CAP, said).select(rows.columns)
 
 
-def _hashes(workflows: pl.Series, hashed: Callable[[str], int]) -> pl.Series:
+def _hashes(workflows: pl.Series, hashed: Hashed) -> pl.Series:
     """The order of each of these workflows."""
     every = workflows.unique(maintain_order=True)
     orders = pl.Series("hash", map(hashed, every), pl.UInt64)

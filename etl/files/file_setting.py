@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-A_FILE: Final = "file"
+A_FILE: Final = object()
 File = Annotated[str, A_FILE]
 """A setting that names a file; empty for none."""

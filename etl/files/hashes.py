@@ -18,11 +18,13 @@ def digest(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A setting as JSON knows it; what is named by a hash of
-    its content stands for itself by that.
+    """A setting as JSON knows it: what has a hash of its content by that, what says its settings
+    itself by these, another dataclass by its fields.
     """
     if hasattr(value, "sha256"):
         return value.sha256
+    if hasattr(value, "settings"):
+        return value.settings()
     if hasattr(value, "__dataclass_fields__"):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, frozenset | set):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
+from etl.card.reasons import meanings
 from schemas.errors import ConfigError
-from schemas.reasons import MEANINGS, Meaning
 
 
 def view(name: str | None = None) -> list[dict[str, Any]]:
     """One reason, or all. Raises `ConfigError` for an unknown one."""
-    known = cast("Mapping[str, Meaning]", MEANINGS)
+    known = meanings()
     if name is not None and name not in known:
         close = difflib.get_close_matches(name, known, 1)
         raise ConfigError(

@@ -29,7 +29,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 from etl import pages
 from etl.pages import (
@@ -118,18 +118,34 @@ class PruneRules:
     javascript_urls: ``keep`` them, leave ``short`` ones without the program, or ``drop``.
     """
 
-    kept_tags: frozenset[str]
-    dropped_with_content: frozenset[str]
-    kept_attributes: frozenset[str]
-    never_filtered_attributes: frozenset[str]
-    kept_when_empty_tags: frozenset[str]
-    kept_when_empty_attributes: frozenset[str]
-    style_kept_only_as: str
-    min_chars_per_token: float
-    inert_content: bool = True
-    pseudo_elements: bool = False
-    max_data_uri: int = 0
-    javascript_urls: JavascriptRule = "keep"
+    kept_tags: Annotated[frozenset[str], "tags that stay"]
+    dropped_with_content: Annotated[frozenset[str], "tags that go with all that is in them"]
+    kept_attributes: Annotated[frozenset[str], "attributes that stay"]
+    never_filtered_attributes: Annotated[
+        frozenset[str], "attributes whose value stays, however few characters a token it has"
+    ]
+    kept_when_empty_tags: Annotated[frozenset[str], "tags that stay without content"]
+    kept_when_empty_attributes: Annotated[
+        frozenset[str], "attributes that keep an element without content"
+    ]
+    style_kept_only_as: Annotated[str, "the one value with which a style attribute stays"] = ""
+    min_chars_per_token: Annotated[
+        float, "a value of fewer characters a token is noise, and goes"
+    ] = 2.0
+    inert_content: Annotated[
+        bool,
+        "whether content of noscript and template stays, which a browser with scripts"
+        " does not show",
+    ] = True
+    pseudo_elements: Annotated[
+        bool, "whether marks like <::before> stay, which recorders write as text"
+    ] = False
+    max_data_uri: Annotated[
+        int, "characters; of a longer data URI its media type stays; 0: of any length"
+    ] = 0
+    javascript_urls: Annotated[
+        JavascriptRule, "keep them, leave short ones without the program, or drop them"
+    ] = "keep"
 
 
 class Pruned(NamedTuple):

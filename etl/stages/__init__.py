@@ -1,3 +1,5 @@
-"""Stages, one file each. A stage is a frozen dataclass that maps an iterator of rows to an iterator
-of rows.
+"""Stages, one file each: a stage is one step of the pipeline, on one workflow at a time.
+
+A stage enters with its class (`etl.stages.stage`) and one line in `etl.stages.known`. It imports no
+other stage.
 """

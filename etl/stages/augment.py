@@ -11,16 +11,19 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from collections.abc import Mapping as Mapped
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import orjson
 
+from etl.files.file_setting import File
 from etl.files.side_files import decoded
 from etl.tally import Tally
 from schemas.errors import BuildError, ConfigError
+from schemas.reasons import OwnReason
 from schemas.trail import Mark, Trail
 
 _BARE: Final = re.compile(
@@ -88,26 +91,54 @@ class Mapping:
 
 @dataclass(frozen=True)
 class Augment:
-    """objectives, descriptions: texts by id. only_bare: of the descriptions, only bare ones
-    (`is_bare`) are rewritten, as in the reference.
+    """Texts from files instead of those recorded.
+
+    only_bare is as in the reference: a bare description says nothing of its element (`is_bare`).
     """
 
     name: ClassVar[str] = "augment"
     version: ClassVar[int] = 1
+    about: ClassVar[str] = "texts that are put in the place of objectives and descriptions"
+    reasons: ClassVar[tuple[OwnReason, ...]] = ()
 
-    objectives: Mapping | None = None
-    descriptions: Mapping | None = None
-    only_bare: bool = False
+    objectives: Annotated[
+        File, "a JSON file of objectives by workflow id, made by stepmill augment"
+    ] = ""
+    descriptions: Annotated[
+        File, "a JSON file of descriptions by step id, made by stepmill augment"
+    ] = ""
+    only_bare: Annotated[
+        bool, "put descriptions only where the recording's says no more than the action"
+    ] = False
+
+    @cached_property
+    def mappings(self) -> dict[str, Mapping]:
+        """The files that are given, by setting."""
+        given = {"objectives": self.objectives, "descriptions": self.descriptions}
+        return {name: Mapping(path) for name, path in given.items() if path}
+
+    def settings(self) -> dict[str, Any]:
+        """Its fields; files by their hashes. Raises `ConfigError` for one that cannot be used."""
+        hashes = {name: mapping.sha256 for name, mapping in self.mappings.items()}
+        names = ("objectives", "descriptions")
+        return {**{name: hashes.get(name) for name in names}, "only_bare": self.only_bare}
+
+    @staticmethod
+    def in_words(settings: Mapped[str, Any]) -> str:
+        """What is rewritten."""
+        what = [name for name in ("objectives", "descriptions") if settings[name]]
+        return f"{' and '.join(what)} rewritten, from texts made beforehand" if what else ""
 
     def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
         """Sets ``objective`` and the descriptions of the steps' actions."""
+        objectives, descriptions = map(self.mappings.get, ("objectives", "descriptions"))
         for trail in rows:
-            if self.objectives is not None:
+            if objectives is not None:
                 ids = (trail.workflow.uid, trail.workflow.workflow_id)
-                trail.objective = _found(self.objectives, ids) or trail.objective
-            if self.descriptions is not None:
+                trail.objective = _found(objectives, ids) or trail.objective
+            if descriptions is not None:
                 for mark in trail.marks:
-                    self._describe(trail, mark, self.descriptions)
+                    self._describe(trail, mark, descriptions)
             yield trail
 
     def _describe(self, trail: Trail, mark: Mark, descriptions: Mapping) -> None:

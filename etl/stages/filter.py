@@ -20,43 +20,140 @@ do ("Editar perfil").
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from etl.stages.language import english
 from etl.stages.wording import flaw
 from etl.tally import Tally
-from schemas.reasons import Reason
+from schemas.reasons import OwnReason, Reason
 from schemas.trail import Mark, Trail
 from schemas.workflow import Step
+
+SECTION_OR_STACK: Final = OwnReason(
+    "section_or_stack",
+    "It has rows that lay out a guide and are no actions.",
+    "a row of kind section",
+    ("filter.section_or_stack",),
+)
+NO_OBJECTIVE: Final = OwnReason(
+    "no_objective",
+    "The recording does not say what its user wants.",
+    '"objective": ""',
+    ("filter.no_objective",),
+)
+NOT_ENGLISH: Final = OwnReason(
+    "not_english",
+    "The objective's words speak clearly for another language, by a small model.",
+    "Acheter du lait",
+    ("filter.min_english",),
+)
+NON_ASCII: Final = OwnReason(
+    "non_ascii",
+    "Too many of the objective's letters are not ASCII.",
+    "an objective in Greek",
+    ("filter.max_non_ascii",),
+)
+LOW_REWARD: Final = OwnReason(
+    "low_reward",
+    "Its reward is known and under the limit.",
+    "reward 0.0 with filter.min_reward = 1",
+    ("filter.min_reward",),
+)
+NO_STEPS_LEFT: Final = OwnReason(
+    "no_steps_left",
+    "All of its steps left no trace: instructions and exact repetitions.",
+    "a workflow of instruction rows",
+    ("filter.instruction", "filter.duplicate_steps"),
+)
+INSTRUCTION: Final = OwnReason(
+    "instruction",
+    "The row tells its reader something and is no action.",
+    "a row of kind instruction",
+    ("filter.instruction",),
+)
+DUPLICATE_STEP: Final = OwnReason(
+    "duplicate_step",
+    "The same step came before in its workflow, equal in every field, its id too.",
+    "a row that was exported twice",
+    ("filter.duplicate_steps",),
+)
+MISSING_DESCRIPTION: Final = OwnReason(
+    "missing_description",
+    "The recording does not describe the action.",
+    '"description": ""',
+    ("filter.missing_description",),
+)
+FAILED_ACTION: Final = OwnReason(
+    "failed_action",
+    "The recording says that the action failed.",
+    "element is not visible",
+    ("filter.failed_actions",),
+)
 
 _LAYOUT_KINDS: Final = frozenset(("section", "stack"))
 
 
 @dataclass(frozen=True)
 class Filter:
-    """The rules as switches.
-
-    ``min_english``: least probability that the objective is English, which is 0.5 without evidence;
-    0 turns the rule off; ``max_non_ascii``: greatest share of non-ASCII letters, 1 turns it off;
-    ``min_reward``: workflows with a known reward under it go, None turns it off.
-    """
+    """The rules as switches. Without evidence the probability of English is 0.5."""
 
     name: ClassVar[str] = "filter"
     version: ClassVar[int] = 3
+    about: ClassVar[str] = "which workflows and steps are left out before pages are looked at"
+    reasons: ClassVar[tuple[OwnReason, ...]] = (
+        SECTION_OR_STACK,
+        NO_OBJECTIVE,
+        NOT_ENGLISH,
+        NON_ASCII,
+        LOW_REWARD,
+        NO_STEPS_LEFT,
+        INSTRUCTION,
+        DUPLICATE_STEP,
+        MISSING_DESCRIPTION,
+        FAILED_ACTION,
+    )
 
-    section_or_stack: bool = True
-    instruction: bool = True
-    duplicate_steps: bool = True
-    no_objective: bool = True
-    missing_description: bool = False
-    missing_dom: bool = True
-    failed_actions: bool = True
-    incomplete_history: bool = True
-    min_english: float = 0.01
-    max_non_ascii: float = 0.3
-    min_reward: float | None = None
+    section_or_stack: Annotated[bool, "drop workflows that have rows of these kinds"] = True
+    instruction: Annotated[bool, "drop rows that only instruct"] = True
+    duplicate_steps: Annotated[bool, "drop steps that are equal in every field, id included"] = True
+    no_objective: Annotated[bool, "drop workflows without an objective"] = True
+    missing_description: Annotated[bool, "do not train on steps without a description"] = False
+    missing_dom: Annotated[bool, "do not train on steps without a page"] = True
+    failed_actions: Annotated[
+        bool, "do not train on steps that are known to have failed; they stay in the history"
+    ] = True
+    incomplete_history: Annotated[
+        bool, "do not train on steps after a gap, whose history would be false"
+    ] = True
+    min_english: Annotated[
+        float, "least probability that the objective is English; 0 turns the rule off"
+    ] = 0.01
+    max_non_ascii: Annotated[
+        float, "greatest share of letters of the objective that are not ASCII; 1 turns the rule off"
+    ] = 0.3
+    min_reward: Annotated[
+        float | None, "drop workflows with a known reward under this; off unless given"
+    ] = None
+
+    @staticmethod
+    def in_words(settings: Mapping[str, Any]) -> str:
+        """The rules that are on."""
+        on = sorted(f"`{name}`" for name, value in settings.items() if value is True)
+        english, foreign = settings["min_english"], settings["max_non_ascii"]
+        if english > 0:
+            on.append(
+                "objectives that speak for another language (probability of English under "
+                f"{english:g})"
+            )
+        if foreign < 1:
+            on.append(f"objectives with more than {foreign:.0%} non-ASCII letters")
+        least = settings["min_reward"]
+        if least is not None:
+            on.append(f"workflows with a known reward under {least:g}")
+        rules = f"leaves out, or does not train on, what these rules are about: {', '.join(on)}"
+        return rules if least is not None else f"{rules}; workflows of any reward stay"
 
     def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
         """Rows in, rows out; drops are entered in the tally."""
@@ -68,7 +165,7 @@ class Filter:
                 continue
             self._thin(trail, tally)
             if not trail.marks:
-                tally.drop_workflow(trail, "no_steps_left", "no step is left after filtering")
+                tally.drop_workflow(trail, NO_STEPS_LEFT, "no step is left after filtering")
                 continue
             for mark in trail.marks:
                 self._judge(mark)
@@ -78,19 +175,19 @@ class Filter:
         kinds = {mark.step.action.kind for mark in trail.marks}
         if self.section_or_stack and kinds & _LAYOUT_KINDS:
             return (
-                "section_or_stack",
+                SECTION_OR_STACK,
                 f"it has rows of kind {', '.join(sorted(kinds & _LAYOUT_KINDS))}",
             )
         if self.no_objective and not trail.objective:
-            return "no_objective", ""
+            return NO_OBJECTIVE, ""
         if trail.objective and trail.language_score < self.min_english:
-            return "not_english", f"probability of English {trail.language_score:.4f}"
+            return NOT_ENGLISH, f"probability of English {trail.language_score:.4f}"
         share = non_ascii_share(trail.objective)
         if share > self.max_non_ascii:
-            return "non_ascii", f"{share:.2f} of the objective's letters are not ASCII"
+            return NON_ASCII, f"{share:.2f} of the objective's letters are not ASCII"
         reward = trail.workflow.reward
         if self.min_reward is not None and reward is not None and reward < self.min_reward:
-            return "low_reward", f"reward {reward}"
+            return LOW_REWARD, f"reward {reward}"
         return "", ""
 
     def _thin(self, trail: Trail, tally: Tally) -> None:
@@ -101,9 +198,9 @@ class Filter:
         for mark in trail.marks:
             reason: Reason | Literal[""] = ""
             if self.instruction and mark.step.action.kind == "instruction":
-                reason = "instruction"
+                reason = INSTRUCTION
             elif self.duplicate_steps and _seen(mark.step, first, others):
-                reason = "duplicate_step"
+                reason = DUPLICATE_STEP
             if reason:
                 tally.drop("step", trail.step_id(mark), reason, "", trail.uid, trail.domain)
             else:
@@ -119,9 +216,9 @@ class Filter:
         if self.missing_dom and not mark.step.html:
             mark.drop(self.name, "missing_dom", "the recording has no page for this step")
         if self.missing_description and not mark.step.action.description:
-            mark.drop(self.name, "missing_description")
+            mark.drop(self.name, MISSING_DESCRIPTION)
         if self.failed_actions and mark.step.error:
-            mark.drop(self.name, "failed_action", mark.step.error[:500])
+            mark.drop(self.name, FAILED_ACTION, mark.step.error[:500])
 
 
 def _seen(step: Step, first: dict[object, Step], others: set[Step]) -> bool:

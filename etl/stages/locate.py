@@ -15,31 +15,54 @@ The reference drops a whole workflow for one target it does not find; ``drop_wor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from etl import pages
 from etl.pages import locators
 from etl.tally import Tally
 from schemas.actions import KINDS
 from schemas.errors import PageError
-from schemas.reasons import Reason
+from schemas.reasons import OwnReason, Reason
 from schemas.trail import Mark, Trail
 from schemas.workflow import Locator
+
+UNLOCATED_TARGET: Final = OwnReason(
+    "unlocated_target",
+    "The target of one of its steps was not found, as the reference drops workflows.",
+    "step 3: target_absent",
+    ("locate.drop_workflow",),
+)
 
 
 @dataclass(frozen=True)
 class Locate:
-    """drop_workflow: a target that is not found drops its workflow. train_without_element: page
-    actions are trained on too, as samples without node and target.
-    """
+    """Finds targets, and drops what it cannot find as the module says."""
 
     name: ClassVar[str] = "locate"
     version: ClassVar[int] = 4
+    about: ClassVar[str] = "how the element of an action is found in its page"
+    reasons: ClassVar[tuple[OwnReason, ...]] = (UNLOCATED_TARGET,)
 
-    drop_workflow: bool = False
-    train_without_element: bool = False
+    drop_workflow: Annotated[
+        bool, "drop a whole workflow for one target that is not found, as the reference does"
+    ] = False
+    train_without_element: Annotated[
+        bool, "train on page actions too (scroll, navigate), as samples without target"
+    ] = False
+
+    @staticmethod
+    def in_words(settings: Mapping[str, Any]) -> str:
+        """What becomes of steps without an element."""
+        lost = "the step is history only"
+        if settings["drop_workflow"]:
+            lost = "its whole workflow is left out"
+        bare = "are samples too" if settings["train_without_element"] else "are history only"
+        return (
+            "finds the element of each action in the page as recorded; if it is not found, "
+            f"{lost}; page actions {bare}"
+        )
 
     def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
         """Sets ``element`` and ``node`` of each step whose target was found."""
@@ -47,7 +70,7 @@ class Locate:
             lost = [mark for mark in trail.marks if not self._locate(mark)]
             if lost and self.drop_workflow:
                 detail = f"step {lost[0].number}: {lost[0].reason}: {lost[0].detail}"
-                tally.drop_workflow(trail, "unlocated_target", detail)
+                tally.drop_workflow(trail, UNLOCATED_TARGET, detail)
                 continue
             yield trail
 

@@ -10,31 +10,73 @@ on has no such privilege: the answer names it, so it must be there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache
+from typing import Annotated, Any, ClassVar
 
 from etl import pages
-from etl.pages.prune import Pruner, PruneRules
+from etl.files.hashes import plain
+from etl.pages.prune import RECORDER_MARKERS, Pruner, PruneRules
 from etl.stages.wording import described
 from etl.tally import Tally
+from schemas.errors import ConfigError
+from schemas.reasons import OwnReason
 from schemas.trail import Mark, Trail
-from tokenization.vocabulary import Vocabulary
+from tokenization.vocabulary import Vocabulary, shared
 
 
 @dataclass(frozen=True)
-class Prune:
-    """rules: which markup stays. vocabulary: for the characters-per-token rule. keep_target: see
-    the module.
-    """
+class Prune(PruneRules):
+    """Which markup stays: the rules of pages, and what they mean for the target."""
 
     name: ClassVar[str] = "prune"
     version: ClassVar[int] = 6
+    about: ClassVar[str] = "what a model sees of a page"
+    reasons: ClassVar[tuple[OwnReason, ...]] = ()
 
-    rules: PruneRules
-    vocabulary: Vocabulary
-    keep_target: bool = True
+    ratio_vocabulary: Annotated[str, "the vocabulary by which characters a token are counted"] = (
+        "qwen2.5"
+    )
+    keep_target: Annotated[
+        bool, "keep the target whatever the rules say; false leaves such steps out"
+    ] = True
+
+    def __post_init__(self) -> None:
+        marks = sorted(name for name in self.kept_attributes if RECORDER_MARKERS.search(name))
+        if marks:
+            raise ConfigError(
+                f"prune.kept_attributes: {', '.join(marks)} would tell the target: recorders mark "
+                "it so"
+            )
+
+    @property
+    def rules(self) -> PruneRules:
+        """The rules alone."""
+        return PruneRules(**{rule.name: getattr(self, rule.name) for rule in fields(PruneRules)})
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """By which characters a token are counted. Raises `ConfigError` for an unknown one."""
+        return shared(self.ratio_vocabulary)
+
+    def settings(self) -> dict[str, Any]:
+        """Its fields; the vocabulary by its hash."""
+        rules, vocabulary = plain(self.rules), self.vocabulary.sha256
+        return {"rules": rules, "vocabulary": vocabulary, "keep_target": self.keep_target}
+
+    @staticmethod
+    def in_words(settings: Mapping[str, Any]) -> str:
+        """How much of a page stays."""
+        rules = settings["rules"]
+        target = "goes as the rules say"
+        if settings["keep_target"]:
+            target = "stays even where the rules would remove it"
+        return (
+            f"reduces each page to text: {len(rules['kept_tags'])} kinds of tags and "
+            f"{len(rules['kept_attributes'])} of attributes stay, every element gets a node id, "
+            f"the target {target}"
+        )
 
     def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
         """Sets ``observation``, ``start_tag`` and ``description`` of each step;

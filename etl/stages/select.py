@@ -13,36 +13,78 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
+from etl.files.file_setting import File
+from etl.files.side_files import named
 from etl.tally import Tally
 from schemas.errors import ConfigError
-from schemas.reasons import Reason
+from schemas.reasons import OwnReason, Reason
 from schemas.trail import Mark, Trail
 
+EXCLUDED_SOURCE: Final = OwnReason(
+    "excluded_source",
+    "The recipe asks for other sources, or leaves this one out.",
+    "mind2web is excluded by exclude.sources: mind2web",
+    ("exclude.sources", "include.sources", "exclude.file", "include.file"),
+)
+EXCLUDED_WORKFLOW: Final = OwnReason(
+    "excluded_workflow",
+    "The recipe asks for other workflows, or leaves this one out.",
+    "shop-01 is excluded by exclude.workflows: shop-*",
+    ("exclude.workflows", "include.workflows", "exclude.file", "include.file"),
+)
+EXCLUDED_DOMAIN: Final = OwnReason(
+    "excluded_domain",
+    "The recipe asks for other domains, or leaves this one out; the step stays in the history "
+    "of others.",
+    "admin.shop.example is excluded by exclude.domains: admin.*",
+    ("exclude.domains", "include.domains", "exclude.file", "include.file"),
+)
+EXCLUDED_KIND: Final = OwnReason(
+    "excluded_kind",
+    "The recipe asks for other kinds of actions, or leaves this one out; the step stays in the "
+    "history of others.",
+    "hover is excluded by exclude.kinds: hover",
+    ("exclude.kinds", "include.kinds", "exclude.file", "include.file"),
+)
+
 _REASONS: Final[Mapping[str, Reason]] = {
-    "sources": "excluded_source",
-    "workflows": "excluded_workflow",
-    "domains": "excluded_domain",
-    "kinds": "excluded_kind",
+    "sources": EXCLUDED_SOURCE,
+    "workflows": EXCLUDED_WORKFLOW,
+    "domains": EXCLUDED_DOMAIN,
+    "kinds": EXCLUDED_KIND,
 }
 _NO_DOMAIN: Final = re.compile(r"[/:@\s]")
 
 
 @dataclass(frozen=True)
 class Names:
-    """Patterns of names. domains: of registrable domains or hosts. sources: of formats or names of
-    inputs. workflows: of ids. kinds: of actions.
+    """Patterns of names.
 
-    Errors: ConfigError for an empty entry, and for a domain that is none.
+    Raises: `ConfigError` for an empty entry, and for a domain that is none.
     """
 
-    domains: frozenset[str] = field(default_factory=frozenset)
-    sources: frozenset[str] = field(default_factory=frozenset)
-    workflows: frozenset[str] = field(default_factory=frozenset)
-    kinds: frozenset[str] = field(default_factory=frozenset)
+    domains: Annotated[
+        frozenset[str],
+        "steps on these registrable domains or hosts; patterns with * and ? are allowed",
+    ] = frozenset()
+    sources: Annotated[
+        frozenset[str],
+        "workflows of these formats or names of inputs; patterns with * and ? are allowed",
+    ] = frozenset()
+    workflows: Annotated[
+        frozenset[str], "workflows with these ids; patterns with * and ? are allowed"
+    ] = frozenset()
+    kinds: Annotated[
+        frozenset[str], "steps with these kinds of actions; patterns with * and ? are allowed"
+    ] = frozenset()
+    file: Annotated[
+        File,
+        "a file with more of them, lines as domain NAME, source NAME, workflow NAME, kind NAME",
+    ] = ""
 
     def __post_init__(self) -> None:
         for what in _REASONS:
@@ -57,8 +99,24 @@ class Names:
     def __bool__(self) -> bool:
         return any(getattr(self, each.name) for each in fields(self))
 
-    @cached_property
-    def patterns(self) -> Mapping[str, Patterns]:
+    def whole(self, section: str) -> Names:
+        """With what is in the file. Raises `ConfigError` for a file or an entry in it that cannot
+        be used.
+        """
+        if not self.file:
+            return self
+        kinds = dict.fromkeys(("domain", "source", "workflow", "kind"), "NAME")
+        more = named(self.file, f"{section}.file", kinds)
+        try:
+            return replace(
+                self,
+                file="",
+                **{f"{kind}s": getattr(self, f"{kind}s") | more[kind] for kind in kinds},
+            )
+        except ConfigError as error:
+            raise ConfigError(f"{section}.{error}") from error
+
+    def patterns(self) -> dict[str, Patterns]:
         """Those that are given, by what they are of."""
         return {what: Patterns(getattr(self, what)) for what in _REASONS if getattr(self, what)}
 
@@ -102,18 +160,53 @@ def _spelt(entry: str) -> str:
 
 @dataclass(frozen=True)
 class Select:
-    """include: only this is trained on; a list that is empty asks for nothing. exclude: this is
-    not.
-    """
+    """What is trained on, and what is not; what both name is not."""
 
     name: ClassVar[str] = "select"
     version: ClassVar[int] = 1
+    about: ClassVar[str] = "what is asked for by name, and what is left out"
+    reasons: ClassVar[tuple[OwnReason, ...]] = (
+        EXCLUDED_SOURCE,
+        EXCLUDED_WORKFLOW,
+        EXCLUDED_DOMAIN,
+        EXCLUDED_KIND,
+    )
 
-    include: Names = field(default_factory=Names)
-    exclude: Names = field(default_factory=Names)
+    include: Annotated[
+        Names, "what alone is trained on, by name; a list that is empty asks for everything"
+    ] = field(default_factory=Names)
+    exclude: Annotated[Names, "what is not trained on, by name"] = field(default_factory=Names)
 
     def __bool__(self) -> bool:
         return bool(self.include or self.exclude)
+
+    @cached_property
+    def names(self) -> dict[str, Names]:
+        """Both lists by section, with what is in their files."""
+        return {"include": self.include.whole("include"), "exclude": self.exclude.whole("exclude")}
+
+    @cached_property
+    def _patterns(self) -> dict[str, dict[str, Patterns]]:
+        return {section: names.patterns() for section, names in self.names.items()}
+
+    def settings(self) -> dict[str, Any]:
+        """All entries, wherever they come from."""
+        whats = ("domains", "sources", "workflows", "kinds")
+        return {
+            section: {what: sorted(getattr(names, what)) for what in whats}
+            for section, names in self.names.items()
+        }
+
+    @staticmethod
+    def in_words(settings: Mapping[str, Any]) -> str:
+        """How many entries of what there are."""
+        asked = [
+            f"{verb} {len(entries):,} entries of {what}"
+            for verb, section in (("takes only", "include"), ("leaves out", "exclude"))
+            for what, entries in settings[section].items()
+            if entries
+        ]
+        return f"by name: {'; '.join(asked)}" if asked else ""
 
     def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
         """Rows in, rows out; the entries that match are noted in the tally."""
@@ -150,7 +243,8 @@ class Select:
         """Why what has these names is not asked for, if so. Both lists are asked: each may have
         entries that match.
         """
-        wanted, unwanted = self.include.patterns.get(what), self.exclude.patterns.get(what)
+        wanted = self._patterns["include"].get(what)
+        unwanted = self._patterns["exclude"].get(what)
         found = wanted.of(values) if wanted else ()
         against = unwanted.of(values) if unwanted else ()
         tally.matched.update(f"include.{what} {entry}" for entry in found)
@@ -178,7 +272,7 @@ class Select:
         noted.
         """
         found: dict[str, list[str]] = {}
-        for section, names in (("include", self.include), ("exclude", self.exclude)):
+        for section, names in self.names.items():
             for what in _REASONS:
                 missing = [
                     e

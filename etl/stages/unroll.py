@@ -6,11 +6,12 @@ recipe's prompt.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar
 
 from etl.tally import Tally
+from schemas.reasons import OwnReason
 from schemas.samples import Sample
 from schemas.trail import Mark, Trail
 from tokenization.prompt import step_text
@@ -18,12 +19,21 @@ from tokenization.prompt import step_text
 
 @dataclass(frozen=True)
 class Unroll:
-    """max_history: at most so many of the latest steps; 0 for all."""
+    """Ends the route of a workflow: samples go on."""
 
     name: ClassVar[str] = "unroll"
     version: ClassVar[int] = 3
+    about: ClassVar[str] = "how steps become samples"
+    reasons: ClassVar[tuple[OwnReason, ...]] = ()
 
-    max_history: int = 0
+    max_history: Annotated[int, "at most so many of the latest steps in the history; 0 for all"] = 0
+
+    @staticmethod
+    def in_words(settings: Mapping[str, Any]) -> str:
+        """How long the history is."""
+        latest = settings["max_history"]
+        history = f"the {latest} steps before it" if latest else "all steps before it"
+        return f"makes one sample of each step that is trained on, with {history} as text"
 
     def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Sample]:
         """Trails in, samples out; every step that becomes none is dropped with its reason."""

@@ -14,6 +14,7 @@ import pytest
 from etl.build.recipes import recipe
 from etl.build.recipes.recipe import Recipe
 from etl.dataset.hand_written import Notes
+from etl.stages.prune import Prune
 from schemas.errors import ConfigError
 from tokenization.ranks import qwen_file
 
@@ -26,7 +27,7 @@ LISTS: Final = (
 
 def test_own_goldens_go_by_the_shipped_rules() -> None:
     """The rules that the goldens of our own are made with are those of scribeagent-32k."""
-    shipped = recipe.load("scribeagent-32k").prune
+    shipped = recipe.load("scribeagent-32k").stage(Prune)
     rules = json.loads((Path(__file__).parents[1] / "goldens" / "rules.json").read_text("utf-8"))
     assert {*LISTS} < rules.keys()
     assert {
@@ -63,7 +64,7 @@ def test_the_shipped_recipes_differ_in_context_only() -> None:
 def test_the_lists_are_the_reference_s(shared: Path) -> None:
     """The lists of scribeagent-32k are those that the reference's goldens were made with."""
     rules = json.loads((shared / "golden" / "scribeagent" / "rules.json").read_text())
-    settings = recipe.load("scribeagent-32k").prune
+    settings = recipe.load("scribeagent-32k").stage(Prune)
     for name in LISTS:
         assert getattr(settings, name) == frozenset(rules[name]), name
         assert len(rules[name]) == len(set(rules[name]))
@@ -86,8 +87,11 @@ def test_a_file_extends_a_shipped_recipe(tmp_path: Path) -> None:
     for path in (first, second):
         loaded = recipe.load(str(path))
         assert (loaded.name, loaded.fit.context, loaded.fit.max_chunks) == ("mine", 65536, 4)
-        assert loaded.prune.kept_tags == {"a"}
-        assert loaded.prune.kept_attributes == recipe.load("scribeagent-32k").prune.kept_attributes
+        assert loaded.stage(Prune).kept_tags == {"a"}
+        assert (
+            loaded.stage(Prune).kept_attributes
+            == recipe.load("scribeagent-32k").stage(Prune).kept_attributes
+        )
     assert (recipe.load(str(first)).split.key, recipe.load(str(second)).split.key) == (
         "workflow",
         "domain",
@@ -180,7 +184,7 @@ def test_a_recipe_that_extends_itself_is_refused(tmp_path: Path) -> None:
 
 def setting(loaded: Recipe, path: str) -> Any:
     section, key = path.split(".")
-    return getattr(getattr(loaded, section), key)
+    return getattr(loaded.sections[section], key)
 
 
 @pytest.mark.parametrize(
@@ -203,13 +207,9 @@ def test_one_setting_is_changed_from_the_command_line(text: str, value: object) 
     assert setting(loaded, path) == value
     assert type(setting(loaded, path)) is type(value)
     section, key = path.split(".")
-    changed = {
-        name
-        for name in Recipe.__dataclass_fields__
-        if getattr(loaded, name) != getattr(plain, name)
-    }
+    changed = {name for name in plain.sections if loaded.sections[name] != plain.sections[name]}
     assert changed == {section}
-    old, new = getattr(plain, section), getattr(loaded, section)
+    old, new = plain.sections[section], loaded.sections[section]
     assert {
         name for name in type(old).__dataclass_fields__ if getattr(old, name) != getattr(new, name)
     } == {key}
@@ -323,8 +323,9 @@ def test_every_setting_is_in_the_fingerprint() -> None:
         "license": "other", "license_name": "x", "license_link": "https://x.example",
     }.items()  # fmt: skip
     covered = {change.split("=")[0] for change in changes}
-    sections = [section.name for section in fields(Recipe) if section.name != "name"]
-    settings = {f"{name}.{key.name}" for name in sections for key in fields(getattr(plain, name))}
+    settings = {
+        f"{name}.{key.name}" for name, section in plain.sections.items() for key in fields(section)
+    }
     apart = ("vocabulary.", "augment.", "gates.", "takedown.")
     assert {name for name in settings - covered if not name.startswith(apart)} == {
         "prune.ratio_vocabulary", "split.held_out", "split.held_out_validation", "include.file",

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from etl.build.recipes import meanings, recipe, settings
+from etl.build.recipes import parts, recipe, settings
+from etl.card.reasons import meanings, says
 from etl.cli.main import cli
-from schemas.reasons import MEANINGS
 
 CHANGES = (
     "filter.min_reward=1", "fit.context=16384", 'card.tags=["a", "b"]',
@@ -31,12 +31,13 @@ def run(*arguments: str) -> str:
 
 
 def test_every_setting_and_section_has_its_meaning() -> None:
-    """`etl.build.recipes.meanings` says of each section and key what it means, and
-    of no other.
-    """
+    """Each section says what it is about, each field of it is annotated with what it means."""
     found = settings.of(recipe.load("scribeagent-32k"))
-    assert set(meanings.SECTIONS) == set(found)
-    assert {each.name for section in found.values() for each in section} == set(meanings.MEANINGS)
+    assert {"inputs", "include", "exclude", "prune", "caps", "gates"} < found.keys()
+    for section, of_section in found.items():
+        assert parts.about(section), section
+        assert of_section, section
+        assert {each.name: each.says for each in of_section if not each.says} == {}
 
 
 @pytest.mark.parametrize("name", recipe.shipped())
@@ -52,7 +53,8 @@ def test_what_is_printed_is_the_same_recipe(tmp_path: Path, name: str) -> None:
         (tmp_path / "own.toml").write_text(printed)
         again = run("recipes", str(tmp_path / "own.toml"))
         assert recipe.from_tables(tomllib.loads(again)) == chosen
-    for meaning in [*meanings.MEANINGS.values(), *meanings.SECTIONS.values()]:
+    abouts = [parts.about(section) for section in settings.of(chosen)]
+    for meaning in [*parts.meanings().values(), *abouts]:
         assert meaning.split(":")[0] in " ".join(printed.replace("\n# ", " ").split())
 
 
@@ -77,9 +79,9 @@ def test_a_setting_is_explained() -> None:
     there is none.
     """
     said = run("explain-setting", "filter.min_english", "--set", "filter.min_english=0.5")
-    assert f"filter.min_english: {meanings.MEANINGS['filter.min_english']}" in said
+    assert f"filter.min_english: {parts.meanings()['filter.min_english']}" in said
     assert "  value    0.5\n  default  0.01\n" in said
-    assert f"  decides  not_english: {MEANINGS['not_english'].says}" in said
+    assert f"  decides  not_english: {says('not_english')}" in said
     assert "choices  target, first, all, drop" in run("explain-setting", "fit.train")
     for wrong in ("min_english", "filter.min_englsh"):
         done = CliRunner().invoke(cli, ["explain-setting", wrong])
@@ -91,7 +93,7 @@ def test_reasons_are_looked_up() -> None:
     is none.
     """
     listed = run("reasons")
-    for name, meaning in MEANINGS.items():
+    for name, meaning in meanings().items():
         assert f"{name} " in listed
         assert meaning.says in listed
         one = run("reasons", name)
@@ -99,7 +101,7 @@ def test_reasons_are_looked_up() -> None:
         assert all(setting in one for setting in meaning.settings)
     assert (
         json.loads(run("reasons", "target_absent", "--json"))[0]["example"]
-        == MEANINGS["target_absent"].example
+        == meanings()["target_absent"].example
     )
     done = CliRunner().invoke(cli, ["reasons", "target_absnt"])
     assert str(done.exception).endswith("did you mean target_absent?")

@@ -21,7 +21,7 @@ from etl.tally import Tally
 from schemas.trail import Mark
 from schemas.workflow import Locator
 from tests.pages.test_reading import recorded_pages
-from tests.support.strategies import pages, pruner, rules, soups, step, trail, vocabulary
+from tests.support.strategies import pages, pruner, rules, soups, step, trail
 
 SHARED_PRUNER = pruner()
 _START_TAG = re.compile(r"<([a-z][^ >/]*)((?: [^ =>]+=(?:\"[^\"]*\"|'[^']*'))*)/?>")
@@ -311,9 +311,7 @@ def after(stage: Prune, html: str, element: int, kind: str = "click", **fields: 
 
 def test_stage_sets_observation_and_start_tag() -> None:
     """A located step gets its page as text, and its target's start tag as it stands there."""
-    mark = after(
-        Prune(rules(), vocabulary()), "<div><button class='x9q2z' id=buy>Buy</button></div>", 1
-    )
+    mark = after(Prune(**vars(rules())), "<div><button class='x9q2z' id=buy>Buy</button></div>", 1)
     assert mark.observation == '<div node="1"> <button id="buy" node="0"> Buy </button> </div> '
     assert mark.start_tag == '<button id="buy" node="0">'
     assert mark.description == 'Click "Buy"'
@@ -324,10 +322,10 @@ def test_stage_keeps_target_off_the_lists() -> None:
     under the switch.
     """
     html = "<div><my-toggle></my-toggle>on</div>"
-    kept = after(Prune(rules(), vocabulary()), html, 1)
+    kept = after(Prune(**vars(rules())), html, 1)
     assert kept.start_tag == '<my-toggle node="0">'
     assert kept.start_tag in kept.observation
-    dropped = after(Prune(rules(), vocabulary(), keep_target=False), html, 1)
+    dropped = after(Prune(**vars(rules()), keep_target=False), html, 1)
     assert (dropped.stage, dropped.reason) == ("prune", "target_pruned")
     assert (dropped.observation, dropped.start_tag) == ("", '<my-toggle node="0">')
 
@@ -337,7 +335,7 @@ def test_stage_drops_target_inside_dropped_content() -> None:
     reason.
     """
     lists = replace(rules(), dropped_with_content=rules().dropped_with_content | {"x-hidden"})
-    mark = after(Prune(lists, vocabulary()), "<p>a</p><x-hidden><button>b</button></x-hidden>", 2)
+    mark = after(Prune(**vars(lists)), "<p>a</p><x-hidden><button>b</button></x-hidden>", 2)
     assert (mark.reason, mark.observation) == ("target_pruned", "")
 
 
@@ -360,7 +358,5 @@ def test_descriptions(kind: str, value: str, description: str, said: str) -> Non
     any.
     """
     html = '<button title="">  Save\n <b>all</b></button>'
-    mark = after(
-        Prune(rules(), vocabulary()), html, 0, kind=kind, value=value, description=description
-    )
+    mark = after(Prune(**vars(rules())), html, 0, kind=kind, value=value, description=description)
     assert mark.description == said

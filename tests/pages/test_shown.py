@@ -4,7 +4,6 @@ are silent or a recipe goes beyond them.
 
 from __future__ import annotations
 
-from dataclasses import fields
 from functools import lru_cache
 
 import pytest
@@ -16,6 +15,7 @@ from etl.build.recipes import recipe
 from etl.pages import reading, split
 from etl.pages.addresses import shortened
 from etl.pages.prune import Pruner, PruneRules
+from etl.stages.prune import Prune
 from tests.pages.test_prune import by_steps
 from tests.support.strategies import pages, pruner, rules, soups, vocabulary
 
@@ -23,8 +23,7 @@ from tests.support.strategies import pages, pruner, rules, soups, vocabulary
 @lru_cache(maxsize=1)
 def browser_rules() -> PruneRules:
     """The rules of page-32k."""
-    prune = recipe.load("page-32k").prune
-    return PruneRules(**{rule.name: getattr(prune, rule.name) for rule in fields(PruneRules)})
+    return recipe.load("page-32k").stage(Prune).rules
 
 
 REFERENCE = pruner()

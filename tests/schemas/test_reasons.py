@@ -7,32 +7,37 @@ That no other is given is proven by the type check: `schemas.reasons.Reason` is 
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from dataclasses import fields
 from pathlib import Path
-from typing import get_type_hints
 
 import polars as pl
 import pytest
 
-from etl.build.recipes.recipe import Recipe
+from etl.build.recipes.parts import known_sections
+from etl.card.reasons import meanings
 from etl.dataset import account
-from schemas.reasons import MEANINGS, REASONS
+from schemas.reasons import MEANINGS, SHARED
 from tests.support import builds
 
 
-def test_every_reason_on_the_list_is_given_somewhere() -> None:
-    """Each stands as a text in code other than the list."""
-    texts: set[str] = set()
+def test_every_reason_is_given_somewhere() -> None:
+    """A shared one stands as a text in code other than the list; one of a stage or decision alone
+    is used where it is declared, besides in its list of reasons.
+    """
+    texts: Counter[str] = Counter()
+    names: Counter[str] = Counter()
     for package in ("etl", "tokenization", "schemas"):
         for path in (builds.ROOT / package).rglob("*.py"):
-            if path.name != "reasons.py":
-                nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-                texts |= {
-                    node.value
-                    for node in nodes
-                    if isinstance(node, ast.Constant) and isinstance(node.value, str)
-                }
-    assert REASONS - texts == set()
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    texts[node.value] += path.name != "reasons.py"
+                elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                    names[node.id] += 1
+    assert {word for word in SHARED if not texts[word]} == set()
+    own = meanings().keys() - SHARED
+    assert len(own) > 10
+    assert {word for word in own if names[word.upper()] < 2} == set()
 
 
 @pytest.mark.parametrize("build", ["own_build", "shared_build"])
@@ -49,14 +54,14 @@ def test_what_builds_drop_has_reasons_on_the_list(
         account.quarantined(out)["reason"]
     )
     assert given
-    assert given - REASONS == set()
+    assert given - meanings().keys() == set()
 
 
 def test_every_reason_has_its_meaning_and_the_settings_that_decide_it() -> None:
     """Each says a sentence, gives an example, and names settings that a recipe has."""
-    sections = get_type_hints(Recipe)
-    assert set(MEANINGS) == REASONS
-    for name, meaning in MEANINGS.items():
+    sections = known_sections()
+    assert set(MEANINGS) == SHARED
+    for name, meaning in meanings().items():
         assert meaning.says.endswith("."), name
         assert meaning.example, name
         for setting in meaning.settings:

@@ -23,9 +23,8 @@ from click.testing import CliRunner
 from etl.build.augment.answers import NoAnswer, answer_of
 from etl.build.augment.rewrite import CallFailed, Endpoint, rewrite
 from etl.build.recipes import recipe
-from etl.build.run import Build
 from etl.cli.main import cli
-from etl.stages.augment import Augment, Mapping, is_bare
+from etl.stages.augment import Augment, is_bare
 from etl.tally import Tally
 from schemas.errors import BuildError, ConfigError
 from schemas.trail import Trail
@@ -33,9 +32,9 @@ from tests.support import strategies
 from tests.support.hostile import build, good, step, workflow, write
 
 
-def mapping(path: Path, texts: Any) -> Mapping:
+def mapping(path: Path, texts: Any) -> str:
     path.write_text(texts if isinstance(texts, str) else json.dumps(texts))
-    return Mapping(str(path))
+    return str(path)
 
 
 def trail(*descriptions: str) -> Trail:
@@ -114,7 +113,7 @@ def test_malformed_mapping_stops_before_work(tmp_path: Path, texts: Any, told: s
     file = mapping(tmp_path / "m.json", texts)
     folder = write(tmp_path / "in", [good("a")]).parent
     with pytest.raises(ConfigError, match=told):
-        build(tmp_path / "out", folder, settings=(f"augment.objectives={file.path}",))
+        build(tmp_path / "out", folder, settings=(f"augment.objectives={file}",))
     assert not list((tmp_path / "out").rglob("*.arrow"))
 
 
@@ -147,13 +146,14 @@ def test_fingerprint_is_the_content(tmp_path: Path) -> None:
 
 def test_mapping_that_changes_meanwhile(tmp_path: Path) -> None:
     """A worker that finds another mapping than the build began with stops the build."""
-    file = mapping(tmp_path / "m.json", {"a": "b"})
-    assert file.sha256
-    sent = pickle.dumps(file)
-    assert pickle.loads(sent).texts == {"a": "b"}
-    mapping(tmp_path / "m.json", {"a": "c"})
+    stage = Augment(objectives=mapping(tmp_path / "m.json", {"w1": "b"}))
+    assert stage.settings()["objectives"]
+    sent = pickle.dumps(stage)
+    (row,) = pickle.loads(sent)(iter([trail()]), Tally())
+    assert row.objective == "b"
+    mapping(tmp_path / "m.json", {"w1": "c"})
     with pytest.raises(BuildError, match="has changed"):
-        _ = pickle.loads(sent).texts
+        list(pickle.loads(sent)(iter([trail()]), Tally()))
 
 
 @dataclass
@@ -635,9 +635,4 @@ def test_no_build_ever_calls(tmp_path: Path, model: Model) -> None:
     built = build(tmp_path / "built", folder)
     assert built.samples()["workflows:w0/2"]["description"] == "Click here"
     assert model.calls == []
-    assert (
-        Build(
-            recipe.load("scribeagent-32k"), (str(folder),), tmp_path / "x"
-        ).recipe.augment.objectives
-        == ""
-    )
+    assert recipe.load("scribeagent-32k").stage(Augment).mappings == {}

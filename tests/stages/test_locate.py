@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from etl.stages.filter import FAILED_ACTION
 from etl.stages.locate import Locate
 from etl.tally import Entry, Tally
 from schemas.trail import Mark, Trail
@@ -163,7 +164,7 @@ def test_failed_action_that_is_not_found_says_so() -> None:
     """
     for selector, reason in (("nav", "target_absent"), ("h1", "failed_action")):
         row = trail(step(PAGE, Locator("css", selector)))
-        row.marks[0].drop("filter", "failed_action", "timeout")
+        row.marks[0].drop("filter", FAILED_ACTION, "timeout")
         (out,), _ = run(row)
         assert out.marks[0].reason == reason
 

@@ -20,15 +20,18 @@ from tests.support import builds
 from tests.support.strategies import step, trail
 
 
+def names(given: dict[str, list[str]]) -> Names:
+    """Lists by what they are of."""
+    lists: dict[str, Any] = {what: frozenset(entries) for what, entries in given.items()}
+    return Names(**lists)
+
+
 def run(
     row: Trail, **lists: dict[str, list[str]]
 ) -> tuple[list[Trail], list[Entry], dict[str, list[str]]]:
     """What comes out, the drops, and what matches nothing."""
-    names = {
-        section: Names(**{what: frozenset(e) for what, e in given.items()})
-        for section, given in lists.items()
-    }
-    tally, stage = Tally("select"), Select(**names)
+    sections = {section: names(given) for section, given in lists.items()}
+    tally, stage = Tally("select"), Select(**sections)
     out = list(stage(iter([row]), tally))
     return out, tally.entries, stage.unmatched(frozenset(tally.matched))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from etl.stages.filter import FAILED_ACTION
 from etl.stages.unroll import Unroll
 from etl.tally import Entry, Tally
 from schemas.samples import Sample
@@ -30,7 +31,7 @@ def pruned_trail() -> Trail:
         mark.node, mark.element = mark.number * 10, 0
         mark.start_tag, mark.observation = f'<a node="{mark.node}">', f"page {mark.number} "
         mark.description = f"Do {mark.number}"
-    row.marks[1].drop("filter", "failed_action", "timeout")
+    row.marks[1].drop("filter", FAILED_ACTION, "timeout")
     row.marks[2].node, row.marks[2].start_tag = -1, ""
     row.marks[2].drop("locate", "no_element", "scroll")
     return row
@@ -83,7 +84,7 @@ def test_ledger() -> None:
     _, entries = run(pruned_trail())
     assert [(e.unit, e.id, e.stage, e.reason, e.detail) for e in entries] == [
         ("sample", "scribe:w1/1", "read", "", ""),
-        ("step", "scribe:w1/2", "filter", "failed_action", "timeout"),
+        ("step", "scribe:w1/2", "filter", FAILED_ACTION, "timeout"),
         ("step", "scribe:w1/3", "locate", "no_element", "scroll"),
         ("sample", "scribe:w1/4", "read", "", ""),
     ]
@@ -95,14 +96,14 @@ def test_no_samples() -> None:
     """
     row = pruned_trail()
     for mark in row.marks:
-        mark.drop("filter", "failed_action")
+        mark.drop("filter", FAILED_ACTION)
     samples, entries = run(row)
     assert samples == []
     assert [(e.unit, e.reason) for e in entries] == [
-        ("step", "failed_action"),
-        ("step", "failed_action"),
+        ("step", FAILED_ACTION),
+        ("step", FAILED_ACTION),
         ("step", "no_element"),
-        ("step", "failed_action"),
+        ("step", FAILED_ACTION),
         ("workflow", "no_samples"),
     ]
 

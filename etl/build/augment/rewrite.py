@@ -40,6 +40,8 @@ from etl.pages import Page, read, text_of
 from etl.stages.augment import Mapping as Mapped
 from etl.stages.augment import is_bare
 from etl.stages.enter import enter
+from etl.stages.filter import Filter
+from etl.stages.locate import Locate
 from etl.stages.wording import described
 from etl.tally import Tally
 from schemas.errors import ConfigError
@@ -336,12 +338,13 @@ def _answer(
 def asks(inputs: Sequence[str], recipe: Recipe) -> Iterator[Ask]:
     """All texts that are wanted for some recordings."""
     sources = recipe.samples.sources
+    filtered, locate = recipe.stage(Filter), recipe.stage(Locate)
     for shard in find.shards(find.find(inputs, sources)):
         seen: dict[str, str] = {}
         for workflow in sources[shard.format].read(shard, Tally()):
             trail = enter(workflow, Tally(), seen)
             if trail.uid == workflow.uid:  # not a repetition
-                for kept in recipe.locate(recipe.filter(iter((trail,)), Tally()), Tally()):
+                for kept in locate(filtered(iter((trail,)), Tally()), Tally()):
                     yield from _of_trail(kept)
 
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from functools import cache, cached_property, lru_cache
-from importlib import metadata, resources
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 
@@ -22,43 +22,36 @@ from etl.build.gates import Gates
 from etl.build.index import Index
 from etl.build.pack import PackPlan
 from etl.build.plan import Plan
+from etl.build.recipes import tables as recipe_tables
+from etl.build.recipes.parts import Part, known_sections, made, sections_of
 from etl.build.recipes.sections import (
-    AugmentSettings,
     FitSettings,
     InputSettings,
     LimitSettings,
-    NameSettings,
     PackSettings,
     PromptSettings,
-    PruneSettings,
     SplitSettings,
     TakedownSettings,
     VocabularySettings,
 )
-from etl.build.recipes.toml import checked, laid_over, nearest, of_setting, parsed
+from etl.build.recipes.tables import shipped
+from etl.build.recipes.toml import checked, laid_over, nearest, of_setting
 from etl.card.settings import CardSettings
-from etl.decisions.caps import Caps
+from etl.decisions import known as decisions
+from etl.decisions.decision import Decision
 from etl.decisions.split import HELD
 from etl.decisions.takedown import Takedown, parse
 from etl.files.file_setting import A_FILE
 from etl.files.hashes import plain
-from etl.files.side_files import read_text
-from etl.pages.prune import PruneRules
 from etl.sources import FORMATS, SOURCES
-from etl.stages.augment import Augment
-from etl.stages.augment import Mapping as TextMapping
-from etl.stages.filter import Filter
-from etl.stages.locate import Locate
-from etl.stages.prune import Prune
-from etl.stages.select import Select
-from etl.stages.unroll import Unroll
+from etl.stages import known as stages
+from etl.stages.stage import Stage
 from schemas.errors import ConfigError
-from tokenization import vocabulary as vocabularies
 from tokenization.encode import Encoder
-from tokenization.families import Family
 from tokenization.fit import Fit
 from tokenization.prompt import Prompt
-from tokenization.vocabulary import EngineName, Vocabulary
+
+__all__ = ["Recipe", "from_tables", "load", "placed", "shipped", "tables_of"]
 
 _SHAPING_SAMPLES: Final = ("turbohtml", "lxml", "publicsuffixlist", "py3langid", "pyarrow")
 _SHAPING_PACKED: Final = ("pyarrow",)
@@ -71,21 +64,17 @@ their hash.
 class Recipe:
     """All settings of a build."""
 
-    prune: PruneSettings
+    stages: tuple[Stage, ...]
+    """Those that it has, in the order of `etl.stages.known`."""
+    decisions: tuple[Decision, ...] = ()
+    """Those that it has, in the order of `etl.decisions.known`."""
     name: str = "custom"
     inputs: InputSettings = field(default_factory=InputSettings)
-    include: NameSettings = field(default_factory=NameSettings)
-    exclude: NameSettings = field(default_factory=NameSettings)
-    filter: Filter = field(default_factory=Filter)
-    augment: AugmentSettings = field(default_factory=AugmentSettings)
-    locate: Locate = field(default_factory=Locate)
-    unroll: Unroll = field(default_factory=Unroll)
     vocabulary: VocabularySettings = field(default_factory=VocabularySettings)
     prompt: PromptSettings = field(default_factory=PromptSettings)
     fit: FitSettings = field(default_factory=FitSettings)
     pack: PackSettings = field(default_factory=PackSettings)
     split: SplitSettings = field(default_factory=SplitSettings)
-    caps: Caps = field(default_factory=Caps)
     card: CardSettings = field(default_factory=CardSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     takedown: TakedownSettings = field(default_factory=TakedownSettings)
@@ -94,30 +83,30 @@ class Recipe:
     def __post_init__(self) -> None:
         self.card.check_sources(FORMATS)
 
+    def stage(self, kind: type[Part]) -> Part:
+        """One of its stages, by its class."""
+        return next(stage for stage in self.stages if isinstance(stage, kind))
+
+    @cached_property
+    def sections(self) -> dict[str, Any]:
+        """Its sections by name, in the order of `parts.sections`."""
+        parts: dict[str, Any] = {}
+        every: tuple[Stage | Decision, ...] = (*self.stages, *self.decisions)
+        for part in every:
+            of_part = sections_of(type(part))
+            parts |= {name: part if name == part.name else getattr(part, name) for name in of_part}
+        return {
+            name: parts[name] if name in parts else getattr(self, name)
+            for name in known_sections()
+            if name in parts or hasattr(self, name)
+        }
+
     @cached_property
     def samples(self) -> Plan:
         """Phase 1."""
-        settings = self.prune
-        rules = PruneRules(
-            **{rule.name: getattr(settings, rule.name) for rule in fields(PruneRules)}
-        )
-        prune = Prune(
-            rules, _vocabulary(settings.ratio_vocabulary, "", "auto", None), settings.keep_target
-        )
-        texts = self.rewritten
-        augment = Augment(
-            texts.get("objectives"), texts.get("descriptions"), self.augment.only_bare
-        )
-        select = Select(self.include.made("include"), self.exclude.made("exclude"))
-        stages = (select, self.filter, augment, self.locate, prune, self.unroll)
         page_chars = self.limits.page_mb * 2**20
-        return Plan(dict(SOURCES), stages, _versions(_SHAPING_SAMPLES), page_chars, self.split.seed)
-
-    @cached_property
-    def rewritten(self) -> dict[str, TextMapping]:
-        """The mappings of texts that are given, by name."""
-        given = {"objectives": self.augment.objectives, "descriptions": self.augment.descriptions}
-        return {name: TextMapping(path) for name, path in given.items() if path}
+        versions = _versions(_SHAPING_SAMPLES)
+        return Plan(dict(SOURCES), self.stages, versions, page_chars, self.split.seed)
 
     @cached_property
     def taken_down(self) -> Takedown:
@@ -130,18 +119,13 @@ class Recipe:
     @cached_property
     def index(self) -> Index:
         """Phase 2."""
-        return Index(self.split.made(), self.fit.context, self.pack.shard_mb * 2**20, self.caps)
+        shard_bytes = self.pack.shard_mb * 2**20
+        return Index(self.split.made(), self.fit.context, shard_bytes, self.decisions)
 
     @cached_property
     def packed(self) -> PackPlan:
         """Phase 3."""
-        chosen = self.vocabulary
-        family = (
-            (chosen.pattern, tuple(sorted(chosen.special_tokens.items())), chosen.nfc)
-            if chosen.pattern
-            else None
-        )
-        vocabulary = _vocabulary(chosen.name, chosen.file, chosen.engine, family)
+        vocabulary = self.vocabulary.loaded()
         encoder = Encoder(
             vocabulary, Prompt(self.prompt.system, self.prompt.node_repeats), self.prompt.chat
         )
@@ -164,7 +148,7 @@ class Recipe:
         """Everything that decides the output, by phase, as JSON knows it."""
         return {
             "samples": {"part_mb": self.inputs.part_mb, **self.samples.settings()},
-            "index": plain(self.index),
+            "index": self.index.settings(),
             "packed": self.packed.settings,
             "card": self.card.settings(),
         }
@@ -174,62 +158,27 @@ def _versions(libraries: Sequence[str]) -> dict[str, str]:
     return {name: metadata.version(name) for name in libraries}
 
 
-@lru_cache(maxsize=4)
-def _vocabulary(
-    name: str,
-    file: str,
-    engine: EngineName,
-    family: tuple[str, tuple[tuple[str, int], ...], bool] | None,
-) -> Vocabulary:
-    """One object for both phases that need the same vocabulary: its engine takes a moment to make.
-
-    No parameter has a default: a call that leaves one out would be another key of the cache.
-    """
-    own = Family(family[0], dict(family[1]), family[2]) if family else None
-    return vocabularies.load(name, file=file, engine=engine, family=own)
-
-
-def shipped() -> dict[str, str]:
-    """Names of the shipped recipes, and the first line of each one's description."""
-    found: dict[str, str] = {}
-    for file in sorted(resources.files("etl.build.recipes").iterdir(), key=lambda file: file.name):
-        if file.name.endswith(".toml"):
-            found[file.name.removesuffix(".toml")] = str(
-                parsed(file.read_text("utf-8"), file.name).get("about", "")
-            )
-    return found
-
-
 def load(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
     """A recipe by the name of a shipped one or by file, with ``section.key=value`` settings on top.
 
     Raises `ConfigError` for anything unknown or of the wrong type.
     """
-    return from_tables(_tables(name_or_file), overrides)
+    return from_tables(recipe_tables.named(name_or_file, _placed), overrides)
 
 
 def tables_of(path: Path) -> dict[str, Any]:
     """The tables of a recipe file; files in it are named by whole paths. Raises `ConfigError` if it
     cannot be read.
     """
-    tables = _placed(parsed(read_text(path, "recipe"), str(path)), path.parent)
-    base = tables.get("extends")
-    if isinstance(base, str) and base.endswith(".toml"):
-        tables["extends"] = str(path.parent.absolute() / base)
-    return tables
+    return recipe_tables.of_file(path, _placed)
 
 
 @cache
 def _file_settings() -> frozenset[tuple[str, str]]:
     """(section, key) of the settings that name files."""
-    sections = {
-        name: hint
-        for name, hint in get_type_hints(Recipe).items()
-        if hasattr(hint, "__dataclass_fields__")
-    }
     return frozenset(
         (section, key)
-        for section, settings in sections.items()
+        for section, settings in known_sections().items()
         for key, hint in get_type_hints(settings, include_extras=True).items()
         if A_FILE in getattr(hint, "__metadata__", ())
     )
@@ -262,40 +211,23 @@ def placed(override: str) -> str:
 
 def from_tables(tables: Mapping[str, Any], overrides: Sequence[str] = ()) -> Recipe:
     """A recipe of parsed TOML tables."""
-    tables = _extended(tables, ())
+    tables = recipe_tables.extended(tables, _placed)
     for override in overrides:
         tables = laid_over(tables, of_setting(override))
-    sections = {section.name: section for section in fields(Recipe)}
-    values: dict[str, Any] = {}
-    hints = get_type_hints(Recipe)
-    for name, value in tables.items():
-        if name == "about":
-            continue
+    about = {name: tables.pop(name) for name in ("about", "name") if name in tables}
+    sections = known_sections()
+    for name in tables:
         if name not in sections:
-            raise ConfigError(f"recipe: there is no section [{name}]{nearest(name, sections)}")
-        values[name] = checked(value, hints[name], name)
-    if "prune" not in values:
-        raise ConfigError('recipe: no section [prune]; begin with: extends = "scribeagent-32k"')
+            raise ConfigError(
+                f"recipe: there is no section [{name}]{nearest(name, {**sections, 'name': str})}"
+            )
+    values: dict[str, Any] = {
+        "stages": made(stages.KNOWN, stages.ALWAYS, tables),
+        "decisions": made(decisions.KNOWN, decisions.ALWAYS, tables),
+    }
+    if "name" in about:
+        values["name"] = checked(about["name"], str, "name")
+    for name, hint in sections.items():
+        if name in tables and name in Recipe.__dataclass_fields__:
+            values[name] = checked(tables[name], hint, name)
     return Recipe(**values)
-
-
-def _tables(name_or_file: str) -> dict[str, Any]:
-    if name_or_file.endswith(".toml"):
-        return tables_of(Path(name_or_file))
-    if name_or_file not in shipped():
-        raise ConfigError(
-            f"there is no recipe {name_or_file!r}{nearest(name_or_file, shipped())} See: stepmill "
-            "recipes"
-        )
-    file = resources.files("etl.build.recipes").joinpath(f"{name_or_file}.toml")
-    return parsed(file.read_text("utf-8"), f"{name_or_file}.toml")
-
-
-def _extended(tables: Mapping[str, Any], seen: tuple[str, ...]) -> dict[str, Any]:
-    tables = dict(tables)
-    base = tables.pop("extends", None)
-    if base is None:
-        return tables
-    if base in seen:
-        raise ConfigError(f"recipe: {base!r} extends itself")
-    return laid_over(_extended(_tables(str(base)), (*seen, str(base))), tables)

@@ -4,35 +4,44 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from etl.build.plan import PAGE_CHARS
 from etl.decisions.split import HELD, Split
 from etl.files.file_setting import File
-from etl.files.side_files import entries, named, read_text
+from etl.files.side_files import entries, read_text
 from etl.inputs.parts import bytes_of
-from etl.pages.prune import RECORDER_MARKERS
-from etl.stages.select import Names
 from schemas.errors import ConfigError
 from tokenization.pack import WINDOW
 from tokenization.prompt import REPEATS, SYSTEM
+from tokenization.vocabulary import Vocabulary, shared
 
 
 @dataclass(frozen=True)
 class VocabularySettings:
-    """name: of a known vocabulary; file: a rank file or tokenizer.json of your own; engine: auto,
-    tiktoken, gigatoken.
+    """Which tokens. pattern, special_tokens and nfc are for a rank file that no known name fits."""
 
-    For a rank file that no known name fits: pattern (a regular expression that cuts text into
-    pretokens), special_tokens (text -> id), nfc (normalise text first).
-    """
+    about: ClassVar[str] = "which tokens"
 
-    name: str = "qwen2.5"
-    file: File = ""
-    engine: Literal["auto", "tiktoken", "gigatoken"] = "auto"
-    pattern: str = ""
-    special_tokens: dict[str, int] = field(default_factory=dict)
-    nfc: bool = False
+    name: Annotated[str, "a known vocabulary"] = "qwen2.5"
+    file: Annotated[File, "a rank file or tokenizer.json of your own"] = ""
+    engine: Annotated[
+        Literal["auto", "tiktoken", "gigatoken"], "the program that encodes; all give the same ids"
+    ] = "auto"
+    pattern: Annotated[
+        str, "of a rank file of your own: the regular expression that cuts text into pretokens"
+    ] = ""
+    special_tokens: Annotated[
+        dict[str, int], "of a rank file of your own: texts of special tokens and their ids"
+    ] = field(default_factory=dict)
+    nfc: Annotated[bool, "of a rank file of your own: normalise text first"] = False
+
+    def loaded(self) -> Vocabulary:
+        """The vocabulary. Raises `ConfigError` if it is not known, or its file cannot be used."""
+        family = None
+        if self.pattern:
+            family = (self.pattern, tuple(sorted(self.special_tokens.items())), self.nfc)
+        return shared(self.name, self.file, self.engine, family)
 
     @property
     def noted(self) -> dict[str, Any]:
@@ -51,42 +60,14 @@ class VocabularySettings:
 
 
 @dataclass(frozen=True)
-class PruneSettings:
-    """`etl.pages.prune.PruneRules`; ratio_vocabulary: of the characters-per-token rule;
-    keep_target: see `Prune`.
-    """
-
-    kept_tags: frozenset[str]
-    dropped_with_content: frozenset[str]
-    kept_attributes: frozenset[str]
-    never_filtered_attributes: frozenset[str]
-    kept_when_empty_tags: frozenset[str]
-    kept_when_empty_attributes: frozenset[str]
-    style_kept_only_as: str = ""
-    min_chars_per_token: float = 2.0
-    inert_content: bool = True
-    pseudo_elements: bool = False
-    max_data_uri: int = 0
-    javascript_urls: Literal["keep", "short", "drop"] = "keep"
-    ratio_vocabulary: str = "qwen2.5"
-    keep_target: bool = True
-
-    def __post_init__(self) -> None:
-        marks = sorted(name for name in self.kept_attributes if RECORDER_MARKERS.search(name))
-        if marks:
-            raise ConfigError(
-                f"prune.kept_attributes: {', '.join(marks)} would tell the target: recorders mark "
-                "it so"
-            )
-
-
-@dataclass(frozen=True)
 class InputSettings:
-    """part_mb: MiB on disk; a larger file is cut into several tasks where that is possible, see
-    `etl.inputs.parts`.
-    """
+    """How recordings are cut into tasks: `etl.inputs.parts`."""
 
-    part_mb: float = 256.0
+    about: ClassVar[str] = "how recordings are cut into tasks"
+
+    part_mb: Annotated[
+        float, "MiB on disk; a larger file is cut into several tasks where it can be cut"
+    ] = 256.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.part_mb * 2**20 < 2**63:
@@ -99,64 +80,65 @@ class InputSettings:
 
 
 @dataclass(frozen=True)
-class AugmentSettings:
-    """objectives, descriptions: JSON files of texts by id, made by ``stepmill augment``. only_bare:
-    see `Augment`.
-    """
-
-    objectives: File = ""
-    descriptions: File = ""
-    only_bare: bool = False
-
-
-@dataclass(frozen=True)
 class PromptSettings:
-    """system: the chat's system message. node_repeats: of the node id in the completion. chat: the
-    template.
-    """
+    """What stands around a page."""
 
-    system: str = SYSTEM
-    node_repeats: int = REPEATS
-    chat: str = "chatml"
+    about: ClassVar[str] = "what stands around a page"
+
+    system: Annotated[str, "the system message"] = SYSTEM
+    node_repeats: Annotated[int, "how often the completion says the node"] = REPEATS
+    chat: Annotated[str, "the chat template"] = "chatml"
 
 
 @dataclass(frozen=True)
 class FitSettings:
-    """context: tokens of a row. train, test: what is kept of a sample that is longer (target,
-    first, all, drop); test is for the validation split too. max_chunks: of a training sample; more
-    drop it.
-    """
+    """How a sample gets into the context. ``test`` is for the validation split too."""
 
-    context: int = 32768
-    train: Literal["target", "first", "all", "drop"] = "target"
-    test: Literal["target", "first", "all", "drop"] = "first"
-    max_chunks: int = 32
+    about: ClassVar[str] = "how a sample gets into the context"
+
+    context: Annotated[int, "tokens of a row"] = 32768
+    train: Annotated[
+        Literal["target", "first", "all", "drop"],
+        "what is kept of a training sample that is longer",
+    ] = "target"
+    test: Annotated[
+        Literal["target", "first", "all", "drop"], "what is kept of a test sample that is longer"
+    ] = "first"
+    max_chunks: Annotated[int, "a training sample of more chunks is dropped; 0 for no limit"] = 32
 
 
 @dataclass(frozen=True)
 class PackSettings:
-    """packing: several samples a row. window: samples looked at together. shard_mb: size of an
-    output file.
-    """
+    """How samples get into rows, and rows into files."""
 
-    packing: bool = True
-    window: int = WINDOW
-    shard_mb: int = 256
+    about: ClassVar[str] = "how samples get into rows, and rows into files"
+
+    packing: Annotated[bool, "several samples a row"] = True
+    window: Annotated[int, "samples that are packed together"] = WINDOW
+    shard_mb: Annotated[int, "MiB of an output file"] = 256
 
 
 @dataclass(frozen=True)
 class SplitSettings:
-    """See `etl.decisions.split.Split`. test: 0.05 unless given or held_out is; a share that is
-    given must not come out empty. held_out, held_out_validation: files of what these splits hold,
-    one a line.
+    """See `etl.decisions.split.Split`. A share that is given must not come out empty; the test
+    split has 0.05 of the keys unless a share or a list is.
     """
 
-    key: Literal["workflow", "domain", "website", "objective", "template"] = "workflow"
-    test: float | None = None
-    validation: float = 0.0
-    held_out: File = ""
-    held_out_validation: File = ""
-    seed: int = 0
+    about: ClassVar[str] = "which samples are held out"
+
+    key: Annotated[
+        Literal["workflow", "domain", "website", "objective", "template"],
+        "what stays together in one split",
+    ] = "workflow"
+    test: Annotated[float | None, "share of the keys in the test split"] = None
+    validation: Annotated[float, "share of the keys in a validation split; 0 for none"] = 0.0
+    held_out: Annotated[
+        File,
+        "a file of what the test split is instead: ids, domains, websites or "
+        "objectives, one a line",
+    ] = ""
+    held_out_validation: Annotated[File, "the same for the validation split"] = ""
+    seed: Annotated[int, "of every hash by which samples are ordered and split"] = 0
 
     @property
     def asked(self) -> dict[str, str]:
@@ -192,48 +174,31 @@ def _list(path: str, setting: str) -> frozenset[str]:
 
 
 @dataclass(frozen=True)
-class NameSettings:
-    """See `etl.stages.select.Names`. file: more of them, lines as ``domain NAME``; source,
-    workflow, kind likewise.
-    """
-
-    domains: frozenset[str] = field(default_factory=frozenset)
-    sources: frozenset[str] = field(default_factory=frozenset)
-    workflows: frozenset[str] = field(default_factory=frozenset)
-    kinds: frozenset[str] = field(default_factory=frozenset)
-    file: File = ""
-
-    def made(self, section: str) -> Names:
-        """With what is in the file. Raises `ConfigError` for a file or an entry that cannot be
-        used.
-        """
-        kinds = ("domain", "source", "workflow", "kind")
-        more = (
-            named(self.file, f"{section}.file", dict.fromkeys(kinds, "NAME")) if self.file else {}
-        )
-        try:
-            return Names(
-                *(getattr(self, f"{kind}s") | more.get(kind, frozenset()) for kind in kinds)
-            )
-        except ConfigError as error:
-            raise ConfigError(f"{section}.{error}") from error
-
-
-@dataclass(frozen=True)
 class LimitSettings:
-    """What a page may cost before its workflow is quarantined. page_mb: characters, in 2**20.
-    page_seconds: of one workflow in the first phase or one sample in the third; only where a
-    process of its own does it.
+    """What a page may cost before its workflow is quarantined. page_seconds counts for one workflow
+    in the first phase, or one sample in the third.
     """
 
-    page_mb: int = PAGE_CHARS // 2**20
-    page_seconds: float = 600.0
+    about: ClassVar[str] = "what a page may cost before its workflow is left out"
+
+    page_mb: Annotated[
+        int, "a workflow with a page of more characters (times 2**20) is quarantined"
+    ] = PAGE_CHARS // 2**20
+    page_seconds: Annotated[
+        float, "a workflow that takes longer is quarantined, where another process works on it"
+    ] = 600.0
 
 
 @dataclass(frozen=True)
 class TakedownSettings:
-    """See `etl.decisions.takedown`. workflows, domains: what is taken down; file: more of it."""
+    """What must not be kept: `etl.decisions.takedown`."""
 
-    workflows: frozenset[str] = field(default_factory=frozenset)
-    domains: frozenset[str] = field(default_factory=frozenset)
-    file: File = ""
+    about: ClassVar[str] = "what must not be kept"
+
+    workflows: Annotated[
+        frozenset[str], "ids of workflows that must not be kept, nor copies of them"
+    ] = frozenset()
+    domains: Annotated[frozenset[str], "domains that must not be kept"] = field(
+        default_factory=frozenset
+    )
+    file: Annotated[File, "a file with more of both"] = ""

@@ -6,14 +6,14 @@ import difflib
 import textwrap
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
-from typing import Any, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from etl.build.recipes import recipe
-from etl.build.recipes.meanings import MEANINGS, SECTIONS
+from etl.build.recipes.parts import about, known_sections, meaning
 from etl.build.recipes.recipe import Recipe
 from etl.build.recipes.toml import as_json, as_toml
+from etl.card.reasons import meanings as reasons
 from schemas.errors import ConfigError
-from schemas.reasons import MEANINGS as REASONS
 
 _BASE: Final = "scribeagent-32k"
 _WIDTH: Final = 100
@@ -36,41 +36,32 @@ class Setting(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """For programs."""
         values = {"value": as_json(self.value), "default": as_json(self.default)}
-        reasons = [name for name, each in REASONS.items() if self.name in each.settings]
+        decides = [name for name, each in reasons().items() if self.name in each.settings]
         return {"setting": self.name, "says": self.says, **values, "changed": self.changed,
-                "choices": [*self.choices], "decides": reasons}  # fmt: skip
+                "choices": [*self.choices], "decides": decides}  # fmt: skip
 
 
 def of(chosen: Recipe) -> dict[str, list[Setting]]:
-    """All settings of a recipe by section. What a section has no default for has that of the first
-    shipped recipe.
+    """All settings that there are, by section, as a recipe has them; those of sections that it does
+    not have with their defaults. What has no default has that of the first shipped recipe.
     """
     base = recipe.load(_BASE)
     found: dict[str, list[Setting]] = {}
-    for name, hint in _sections().items():
-        hints = get_type_hints(hint)
-        found[name] = [
-            Setting(
-                f"{name}.{each.name}",
-                MEANINGS.get(f"{name}.{each.name}", ""),
-                getattr(getattr(chosen, name), each.name),
-                _default(each, getattr(base, name)),
-                tuple(map(str, get_args(hints[each.name])))
-                if get_origin(hints[each.name]) is Literal
-                else (),
-            )
-            for each in fields(hint)
-        ]
+    for name, kind in known_sections().items():
+        hints = get_type_hints(kind, include_extras=True)
+        found[name] = []
+        for each in fields(kind):
+            default = _default(each, base.sections.get(name))
+            value = getattr(chosen.sections.get(name), each.name, default)
+            hint = hints[each.name]
+            setting = f"{name}.{each.name}"
+            found[name].append(Setting(setting, meaning(hint), value, default, _choices(hint)))
     return found
 
 
-def _sections() -> dict[str, Any]:
-    hints = get_type_hints(Recipe)
-    return {
-        each.name: hints[each.name]
-        for each in fields(Recipe)
-        if hasattr(hints[each.name], "__dataclass_fields__")
-    }
+def _choices(hint: Any) -> tuple[str, ...]:
+    kind = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    return tuple(map(str, get_args(kind))) if get_origin(kind) is Literal else ()
 
 
 def _default(field: Field[Any], base: object) -> Any:
@@ -79,7 +70,7 @@ def _default(field: Field[Any], base: object) -> Any:
     return (
         field.default_factory()
         if field.default_factory is not MISSING
-        else getattr(base, field.name)
+        else getattr(base, field.name, None)
     )
 
 
@@ -95,15 +86,18 @@ def one(name: str, chosen: Recipe) -> Setting:
     return known[name]
 
 
-def toml(chosen: Recipe, about: str) -> str:
+def toml(chosen: Recipe, about_it: str) -> str:
     """The recipe as TOML that is a recipe with the same settings, each with its meaning and
-    default.
+    default. Sections that it does not have are remarks.
     """
-    lines = [f"about = {as_toml(about)}", f"name = {as_toml(chosen.name)}"]
+    lines = [f"about = {as_toml(about_it)}", f"name = {as_toml(chosen.name)}"]
     for section, settings in of(chosen).items():
-        lines += ["", f"# {SECTIONS.get(section, '')}", f"[{section}]"]
+        there = section in chosen.sections
+        found = [f"[{section}]"]
         for each in settings:
-            lines += ["", *_lines(each)]
+            found += ["", *_lines(each)]
+        lines += ["", f"# {about(section)}"]
+        lines += found if there else [f"# {line}".rstrip() for line in found]
     return "\n".join(lines)
 
 

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import orjson
 
+from etl.card.reasons import says
 from etl.inputs.description import Field
 from etl.sources import FORMATS
 from schemas.actions import nearest
-from schemas.reasons import says
 from schemas.workflow import LOCATOR_KINDS
 
 _SELECTOR: Final = "write a selector that finds exactly one element of this page"

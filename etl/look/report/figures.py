@@ -22,9 +22,7 @@ from etl.look import drops
 from etl.look.diff import compare
 from etl.look.report import context
 from etl.look.report.verdict import verdict
-
-STAGES: Final = ("read", "filter", "augment", "locate", "prune", "redact", "unroll", "index", "fit")
-"""In the order in which they come; others come after them, by name."""
+from etl.stages import known
 
 _BINS: Final = 40
 _QUANTILES: Final = {"p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "p99": 0.99}
@@ -64,7 +62,8 @@ def waterfall(accounting: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Of each unit, in the order of the pipeline: ``read``, ``drops`` by stage and reason, ``kept``
     in the dataset.
     """
-    order = {stage: at for at, stage in enumerate(STAGES)}
+    stages = ("read", *(stage.name for stage in known.KNOWN), "index", "fit")
+    order = {stage: at for at, stage in enumerate(stages)}
     return [
         {
             "unit": unit,

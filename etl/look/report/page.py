@@ -18,6 +18,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from etl.card.reasons import says
 from etl.dataset import outcomes
 from etl.files import storage
 from etl.files.storage import AnyPath
@@ -26,7 +27,6 @@ from etl.look.report.charts import Chart
 from etl.look.report.packed import Packed
 from etl.terminal.words import counted
 from schemas.errors import ConfigError, MissingExtra
-from schemas.reasons import says
 
 if TYPE_CHECKING:
     from markupsafe import Markup

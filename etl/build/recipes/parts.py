@@ -1,0 +1,126 @@
+"""The sections that a recipe can have: those of stages and decisions, and its own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, Final, TypeVar, get_type_hints
+
+from etl.build.gates import Gates
+from etl.build.recipes.sections import (
+    FitSettings,
+    InputSettings,
+    LimitSettings,
+    PackSettings,
+    PromptSettings,
+    SplitSettings,
+    TakedownSettings,
+    VocabularySettings,
+)
+from etl.build.recipes.toml import checked
+from etl.card.settings import CardSettings
+from etl.decisions import known as decisions
+from etl.decisions.decision import Decision
+from etl.stages import known as stages
+from etl.stages.stage import Stage
+from schemas.errors import ConfigError
+
+Part = TypeVar("Part")
+_BASE: Final = 'begin with: extends = "scribeagent-32k"'
+
+
+def known_sections() -> dict[str, type]:
+    """The classes of all sections by name, in the order in which they are shown."""
+    found: dict[str, type] = {"inputs": InputSettings}
+    for stage in stages.KNOWN:
+        found |= sections_of(stage)
+    found |= {
+        "vocabulary": VocabularySettings,
+        "prompt": PromptSettings,
+        "fit": FitSettings,
+        "pack": PackSettings,
+        "split": SplitSettings,
+    }
+    for decision in decisions.KNOWN:
+        found |= sections_of(decision)
+    return found | {
+        "card": CardSettings,
+        "limits": LimitSettings,
+        "takedown": TakedownSettings,
+        "gates": Gates,
+    }
+
+
+def every_part() -> tuple[type[Stage] | type[Decision], ...]:
+    """The classes of all stages and decisions."""
+    return (*stages.KNOWN, *decisions.KNOWN)
+
+
+def sections_of(part: Any) -> dict[str, type]:
+    """The sections of the class of a stage or decision: itself, or its fields that are sections."""
+    hints = get_type_hints(part)
+    inner = {each.name: hints[each.name] for each in fields(part) if is_dataclass(hints[each.name])}
+    return inner or {part.name: part}
+
+
+def about(section: str) -> str:
+    """What a section is about, half a sentence."""
+    for part in every_part():
+        if section != part.name and section in sections_of(part):
+            return meaning(get_type_hints(part, include_extras=True)[section])
+    said: str = known_sections()[section].about  # type: ignore[attr-defined]
+    return said
+
+
+def meaning(hint: Any) -> str:
+    """What a field is annotated with; empty if it is not."""
+    texts = [text for text in getattr(hint, "__metadata__", ()) if isinstance(text, str)]
+    return texts[-1] if texts else ""
+
+
+def meanings() -> dict[str, str]:
+    """What each setting means, by its name."""
+    return {
+        f"{section}.{each.name}": meaning(get_type_hints(kind, include_extras=True)[each.name])
+        for section, kind in known_sections().items()
+        for each in fields(kind)
+    }
+
+
+def made(
+    known: Sequence[type[Part]], always: Collection[str], tables: Mapping[str, Any]
+) -> tuple[Part, ...]:
+    """The stages or decisions of a recipe: those that every recipe has, and those whose sections
+    stand in its tables.
+
+    Raises `ConfigError` for a value that a section does not take.
+    """
+    found = []
+    for kind in known:
+        name: str = kind.name  # type: ignore[attr-defined]
+        given = {each: tables[each] for each in sections_of(kind) if each in tables}
+        if given or name in always:
+            found.append(_part(kind, name, given))
+    return tuple(found)
+
+
+def _part(kind: type[Part], name: str, given: Mapping[str, Any]) -> Part:
+    sections = sections_of(kind)
+    if name not in sections:
+        return kind(**{each: _section(given[each], sections[each], each) for each in given})
+    if name not in given and any(_needed(each) for each in fields(kind)):  # type: ignore[arg-type]
+        raise ConfigError(f"recipe: no section [{name}]; {_BASE}")
+    part: Part = checked(given.get(name, {}), kind, name)
+    return part
+
+
+def _section(value: Any, hint: type, path: str) -> Any:
+    try:
+        return checked(value, hint, path)
+    except ConfigError as error:
+        said = str(error)
+        raise ConfigError(said if said.startswith(path) else f"{path}.{said}") from error
+
+
+def _needed(field: Any) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING

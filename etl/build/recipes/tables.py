@@ -1,0 +1,64 @@
+"""The tables of a recipe, from its file and those that it extends; not checked yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from etl.build.recipes.toml import laid_over, nearest, parsed
+from etl.files.side_files import read_text
+from schemas.errors import ConfigError
+
+Tables = dict[str, Any]
+Placed = Callable[[Mapping[str, Any], Path], Tables]
+"""The same tables, with the files that they name in a folder by whole paths."""
+
+
+def shipped() -> dict[str, str]:
+    """Names of the shipped recipes, and the first line of each one's description."""
+    found: dict[str, str] = {}
+    for file in sorted(resources.files("etl.build.recipes").iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".toml"):
+            tables = parsed(file.read_text("utf-8"), file.name)
+            found[file.name.removesuffix(".toml")] = str(tables.get("about", ""))
+    return found
+
+
+def of_file(path: Path, placed: Placed) -> Tables:
+    """The tables of a recipe file. Raises `ConfigError` if it cannot be read."""
+    tables = placed(parsed(read_text(path, "recipe"), str(path)), path.parent)
+    base = tables.get("extends")
+    if isinstance(base, str) and base.endswith(".toml"):
+        tables["extends"] = str(path.parent.absolute() / base)
+    return tables
+
+
+def named(name_or_file: str, placed: Placed) -> Tables:
+    """The tables of a shipped recipe or a file. Raises `ConfigError` if there is none."""
+    if name_or_file.endswith(".toml"):
+        return of_file(Path(name_or_file), placed)
+    known = shipped()
+    if name_or_file not in known:
+        raise ConfigError(
+            f"there is no recipe {name_or_file!r}{nearest(name_or_file, known)} See: stepmill "
+            "recipes"
+        )
+    file = resources.files("etl.build.recipes").joinpath(f"{name_or_file}.toml")
+    return parsed(file.read_text("utf-8"), f"{name_or_file}.toml")
+
+
+def extended(tables: Mapping[str, Any], placed: Placed, seen: tuple[str, ...] = ()) -> Tables:
+    """The tables laid over those of the recipe that they extend, if they extend one.
+
+    Raises `ConfigError` if that extends itself, or there is none.
+    """
+    tables = dict(tables)
+    base = tables.pop("extends", None)
+    if base is None:
+        return tables
+    if base in seen:
+        raise ConfigError(f"recipe: {base!r} extends itself")
+    below = extended(named(str(base), placed), placed, (*seen, str(base)))
+    return laid_over(below, tables)

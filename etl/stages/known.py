@@ -1,0 +1,21 @@
+"""The stages that there are, in the order in which a workflow goes through them: `KNOWN` is the
+whole list.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from etl.stages.augment import Augment
+from etl.stages.filter import Filter
+from etl.stages.locate import Locate
+from etl.stages.prune import Prune
+from etl.stages.select import Select
+from etl.stages.stage import Stage
+from etl.stages.unroll import Unroll
+
+KNOWN: Final[tuple[type[Stage], ...]] = (Select, Filter, Augment, Locate, Prune, Unroll)
+ALWAYS: Final = frozenset({"select", "filter", "augment", "locate", "prune", "unroll"})
+"""Those that every build has. Another one runs where a recipe has its section, so that it changes
+no other build's fingerprint.
+"""
