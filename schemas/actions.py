@@ -1,10 +1,9 @@
-"""What can be done on a page: the closed list of action kinds, and the words that other tools have
-for them.
+"""What can be done on a page: the closed list of action kinds, and other tools' words for them.
 
-`KINDS` is the one list: sources turn recorded words into these (`named`), stages ask whether a
-kind needs an element or a value, and prompts and descriptions take their words from it. A word
-that is not on it stays as it was recorded: such a step is not trained on (``unknown_action``),
-and `nearest` says what may have been meant.
+`KINDS` is the one list. Sources turn recorded words into its kinds (`named`), stages ask whether a
+kind needs an element or a value, and prompts and descriptions take their words from it. A word that
+is not on it stays as it was recorded. Such a step is not trained on (``unknown_action``), and
+`nearest` says what may have been meant.
 
 The words are those of Playwright and its recorder, Selenium and Selenium IDE, BrowserGym and
 WebArena, Chrome DevTools Recorder, browser-use, WebLINX, Mind2Web, ScribeAgent, computer-use
@@ -22,30 +21,33 @@ from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 Need = Literal["needed", "possible", "none"]
+"""Whether a kind of action has an element or a value: always, sometimes or never."""
 
 
 class ActionKind(NamedTuple):
-    """One kind of action.
-
-    verb: how its description begins. element: whether it is taken on one. value: whether it has
-    one. says: what its value says. aliases: other tools' words, one space between two.
-    word: in prompts; empty: ``<name>_action``. action: False for rows of
-    recordings that are no single action on a page, and so no answer.
-    """
+    """One kind of action."""
 
     name: str
+    # what it is, for people
     meaning: str
+    # how its description begins
     verb: str
+    # whether it is taken on an element
     element: Need = "needed"
+    # whether it has a value
     value: Need = "none"
+    # what its value says
     says: str = ""
+    # other tools' words for it, separated by spaces
     aliases: str = ""
+    # its word in prompts; empty: `<name>_action`
     word: str = ""
+    # False for rows of recordings that are not a single action on a page, and so not an answer
     action: bool = True
 
     @property
     def prompt_word(self) -> str:
-        """The word that stands in prompts and answers."""
+        """Its word in prompts and answers."""
         return self.word or f"{self.name}_action"
 
     @property
@@ -260,7 +262,7 @@ _ALL: Final = (
                "mouse_upload_file"),
     ActionKind("mouse_out", "the pointer leaves an element", "Move the mouse off",
                aliases="mouse_leave pointer_out pointer_leave"),
-    # what an agent does beside the page
+    # what an agent does apart from the page
     ActionKind("wait", "time passes", "Wait", "possible", "possible",
         "milliseconds, or what is waited for",
                "noop no_op none sleep pause idle do_nothing wait_for wait_for_element "
@@ -292,7 +294,7 @@ _ALL: Final = (
                "evaluate eval execute execute_script execute_async_script run_script execute_js "
                "run_js "
                "execute_javascript run_javascript javascript js"),
-    # rows of recordings that are no single action
+    # rows of recordings that are not a single action
     ActionKind("code", "a program of several calls, or a call that cannot be read", "Run", "none",
         "possible",
                "its text", action=False),
@@ -321,7 +323,7 @@ IMPLIED: Final[Mapping[str, tuple[str, str]]] = {
     "press_tab": ("press", "Tab"),
     "press_escape": ("press", "Escape"),
 }
-"""Words that say a value too: the kind and that value."""
+"""Words that imply a value -> the kind and that value."""
 
 _ON_ELEMENT: Final = {
     "mouse_click": "click",
@@ -330,14 +332,14 @@ _ON_ELEMENT: Final = {
     "mouse_upload": "upload",
     "mouse_move": "hover",
 }
-"""Kinds of places, and what they are where an element is known."""
+"""Kinds of actions at a place -> the kind they are if an element is known."""
 
 BUTTONS: Final[Mapping[str, str]] = {
     "left": "click",
     "middle": "middle_click",
     "right": "right_click",
 }
-"""The mouse's buttons, and what a click with each is."""
+"""Buttons of the mouse -> the kind that a click with each is."""
 
 MODIFIERS: Final[Mapping[str, str]] = {
     "control": "Control", "ctrl": "Control", "controlleft": "Control", "controlright": "Control",
@@ -348,34 +350,40 @@ MODIFIERS: Final[Mapping[str, str]] = {
     "metaleft": "Meta", "metaright": "Meta",
     "controlormeta": "ControlOrMeta",
 }  # fmt: skip
-"""Words for keys that are held, in small letters, and their DOM names.
+"""Words for keys that are held, in lower case -> their DOM names.
 
-``ControlOrMeta`` is Playwright's: Meta on a Mac, Control elsewhere."""
+``ControlOrMeta`` is Playwright's: Meta on a Mac, Control elsewhere.
+"""
 
 
 def _key(word: str) -> str:
+    """A word without case, spaces and punctuation."""
     return re.sub(r"[\W_]+", "", word.casefold())
 
 
 _BY_KEY: Final = {_key(word): kind.name for kind in reversed(_ALL) for word in kind.words}
-"""Kinds by their words; of two kinds with one prompt word the first counts."""
+"""Word -> kind. Of two kinds with the same prompt word the first counts."""
 
 _IMPLIED_BY_KEY: Final = {_key(word): implied for word, implied in IMPLIED.items()}
-_NEAR: Final = 0.75  # of `difflib`, from 0 to 1: a wrong or missing letter in a short word
+_NEAR: Final = 0.75
+"""Least similarity by `difflib`, 0 to 1: allows one wrong or missing letter in a short word."""
 
 
 class Named(NamedTuple):
-    """A kind on the list, and the value that the recorded word and value say together."""
+    """What a recorded word means."""
 
+    # one of `KINDS`
     kind: str
+    # what the recorded word and value say together
     value: str
 
 
 def named(word: str, value: str = "", *, on_element: bool = False) -> Named | None:
-    """What a recorded word means; None if it is no word for a kind.
+    """What a recorded word means; None if it is not a word for a kind.
 
-    value: as recorded. on_element: whether an element is known, without which ``mouse_click`` is
-    a click at a place and ``send_keys`` a press.
+    value: as recorded.
+    on_element: whether an element is known. Without one, ``mouse_click`` is a click at a place and
+    ``send_keys`` a press.
     """
     for key in _keys(word):
         if key in ("sendkeys", "sendkeystoelement"):
@@ -397,7 +405,7 @@ def named(word: str, value: str = "", *, on_element: bool = False) -> Named | No
 
 @lru_cache(maxsize=1024)
 def _keys(word: str) -> tuple[str, ...]:
-    """How a word may stand in the lists, the whole of it first.
+    """The keys under which a word may be listed, that of the whole word first.
 
     ``page.click``, ``browser_click`` and ``ClickAction`` are all click.
     """
@@ -410,16 +418,17 @@ def _keys(word: str) -> tuple[str, ...]:
 
 
 def nearest(word: str) -> str:
-    """The kind whose name or alias is most like a word on no list; empty if none is like it."""
-    found = difflib.get_close_matches(_key(word), [*_BY_KEY, *_IMPLIED_BY_KEY], 1, _NEAR)
-    if not found:
+    """The kind with the name or alias most like an unknown word; empty if none is like it."""
+    matches = difflib.get_close_matches(_key(word), [*_BY_KEY, *_IMPLIED_BY_KEY], 1, _NEAR)
+    if not matches:
         return ""
-    return _BY_KEY.get(found[0]) or _IMPLIED_BY_KEY[found[0]][0]
+    return _BY_KEY.get(matches[0]) or _IMPLIED_BY_KEY[matches[0]][0]
 
 
 def several(values: Sequence[str]) -> str:
-    """One value for several texts: a JSON list; of one text the text itself, unless it is such a
-    list.
+    """Several texts as one value: a JSON list.
+
+    One text stays as it is, unless it looks like such a list.
     """
     if len(values) == 1 and each(values[0]) == values[:1]:
         return values[0]
@@ -430,9 +439,9 @@ def each(value: str) -> list[str]:
     """The texts in a value, as `several` joined them."""
     if value.startswith("[") and value.endswith("]"):
         try:
-            found = json.loads(value)
+            texts = json.loads(value)
         except (ValueError, RecursionError):
             return [value]
-        if isinstance(found, list) and found and all(isinstance(text, str) for text in found):
-            return found
+        if isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts):
+            return texts
     return [value]

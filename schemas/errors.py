@@ -1,16 +1,16 @@
 """Every error stepmill raises on purpose.
 
     StepmillError
-    ├── ConfigError         recipe, option or output folder unusable: exit 2, before work starts
-    │   └── MissingExtra    an optional package is not installed: names the extra
+    ├── ConfigError         a recipe, option or output folder is unusable: exit 2, at once
+    │   └── MissingExtra    an optional package is not installed: the text names the extra
     ├── BuildError          the build cannot go on (disk, lock, changed inputs): exit 1
-    ├── GateError           a gate fails, and what is complete stays: exit 1
-    ├── IntegrityError      files on disk are not what their report says: exit 1
-    └── RecordError         one record cannot be read: quarantined; the build goes on
+    ├── GateError           a gate fails; complete files stay: exit 1
+    ├── IntegrityError      a file on disk differs from its report: exit 1
+    └── RecordError         one record cannot be read: it is quarantined, and the build goes on
         └── PageError       one page cannot be read: its step is dropped
 
-A RecordError's ``reason`` is a short snake_case word that statistics group by;
-its ``detail`` says what was wrong in this one case.
+A RecordError's ``reason`` is a snake_case word that statistics group by. Its ``detail`` says what
+is wrong in this one case.
 """
 
 from __future__ import annotations
@@ -33,13 +33,14 @@ class BuildError(StepmillError):
 
 
 class GateError(StepmillError):
-    """A build fails gates of its recipe. what: became of it. failures: a line each, with figure,
-    gate and limit. do: what to do next, a line each.
-    """
+    """A build fails gates of its recipe."""
 
     def __init__(
         self, where: object, what: str, failures: Sequence[str], do: Sequence[str]
     ) -> None:
+        """where: the folder of the build. what: what happened to it. failures: for each gate a
+        line with figure, gate and limit. do: lines that say what to do next.
+        """
         lines = "".join(f"\n  {line}" for line in failures)
         super().__init__("\n".join([f"{where}: {what}, because gates fail:{lines}", *do]))
         self.failures = list(failures)
@@ -67,9 +68,10 @@ class MissingExtra(ConfigError):
 
 
 class RecordError(StepmillError):
-    """One record cannot be read. ``reason`` is the word it is counted under."""
+    """One record cannot be read."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
+        """reason: the word it is counted under. detail: what is wrong in this one case."""
         super().__init__(f"{reason}: {detail}")
         self.reason: Reason = reason
         self.detail = detail
@@ -79,4 +81,4 @@ class RecordError(StepmillError):
 
 
 class PageError(RecordError):
-    """One page cannot be read or its target cannot be found; only this step is concerned."""
+    """One page cannot be read, or its target cannot be found; only its step is dropped."""

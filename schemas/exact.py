@@ -1,5 +1,6 @@
-"""Logarithm and exponential, rounded right: equal on all machines, which a processor's or C
-library's are not.
+"""Logarithm and exponential, correctly rounded, so that all machines give the same digits.
+
+The functions of processors and C libraries differ in the last digits.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ _CONTEXT: Final = Context(prec=30)
 
 
 def log(number: float) -> Decimal:
-    """Natural logarithm of a number over 0, to 30 digits."""
+    """The natural logarithm of a number over 0, to 30 digits."""
     return _CONTEXT.ln(Decimal(number))
 
 
 def exp(number: Decimal | float) -> Decimal:
-    """E to the power of a number, to 30 digits."""
+    """The exponential of a number, to 30 digits."""
     return _CONTEXT.exp(Decimal(number))
 
 
 def share(odds: Decimal, digits: int) -> float:
-    """1 / (1 + odds), rounded to so many digits after the point."""
+    """1 / (1 + odds), rounded to ``digits`` after the point."""
     whole = _CONTEXT.divide(Decimal(1), _CONTEXT.add(Decimal(1), odds))
     return float(whole.quantize(Decimal(1).scaleb(-digits, _CONTEXT), context=_CONTEXT))

@@ -1,5 +1,7 @@
-"""The files beside the data: what was read and what became of it, what could not be read, and what
-is in the data.
+"""The columns of the files beside the data: the ledger, the quarantine, the index, the listings.
+
+The ledger says what was read and what became of it, the quarantine what could not be read, and
+listings what the data holds.
 """
 
 from __future__ import annotations
@@ -10,13 +12,15 @@ from typing import Final, Literal
 import pyarrow as pa
 
 Oddity = Literal["unknown_key", "unkept_value", "half_character", "no_number"]
+"""Something that was read although it does not conform to its format."""
+
 ODDITIES: Final[Mapping[Oddity, str]] = {
     "unknown_key": "a key that the format does not have, kept in meta",
     "unkept_value": "a value under such a key, too large or no text or number, left out",
     "half_character": "half a character, now U+FFFD",
     "no_number": "NaN or an infinity, taken as unknown",
 }
-"""What was read although it was not as its format has it, and what became of it."""
+"""What each oddity is, and what became of it."""
 
 LEDGER_SCHEMA: Final = pa.schema(
     [
@@ -25,14 +29,15 @@ LEDGER_SCHEMA: Final = pa.schema(
         ("id", pa.string()),
         ("parent", pa.string()),  # uid of the workflow it belongs to, if any
         ("stage", pa.string()),
-        ("reason", pa.string()),  # empty: it was read here; else why it went no further
+        ("reason", pa.string()),  # empty: it was read; else why it was dropped
         ("detail", pa.string()),
         ("domain", pa.string()),
-        ("recorded", pa.string()),  # of a step that was read: the id that the recording gives it
+        ("recorded", pa.string()),  # the id that the recording gives a step
     ]
 )
-"""Everything that was read has one row without a reason; everything that was dropped has one more,
-with one. A thing is named by (shard, unit, id).
+"""Everything read has one row without a reason. Everything dropped has a second row, with one.
+
+A thing is identified by (shard, unit, id).
 """
 
 QUARANTINE_SCHEMA: Final = pa.schema(
@@ -56,10 +61,10 @@ LIGHT_SCHEMA: Final = pa.schema(
         ("website", pa.string()),
         ("objective", pa.string()),
         ("chars", pa.int64()),  # of its texts: observation, history and the rest
-        ("whole", pa.bool_()),  # no other file has more of its workflow
+        ("whole", pa.bool_()),  # no other file holds steps of its workflow
     ]
 )
-"""Beside each samples file, row by row: all that the index asks of a sample; never a page."""
+"""What the index needs of each sample, in a file beside each samples file, row by row: no pages."""
 
 INDEX_SCHEMA: Final = pa.schema(
     [
@@ -67,15 +72,15 @@ INDEX_SCHEMA: Final = pa.schema(
         ("workflow", pa.string()),
         ("domain", pa.string()),
         ("step", pa.int32()),
-        ("shard", pa.string()),  # key of the input shard: the samples file it lies in
-        ("row", pa.int64()),  # its row there
+        ("shard", pa.string()),  # key of the input shard, which names its samples file
+        ("row", pa.int64()),  # its row in that file
         ("sample_hash", pa.string()),
         ("chars", pa.int64()),  # of its texts: observation, history and the rest
         ("generation", pa.int32()),
         ("split", pa.string()),
         ("home", pa.int32()),  # number of the output shard within its generation and split
         ("order", pa.uint64()),  # hash that orders the rows of an output shard
-        ("reason", pa.string()),  # empty: kept
+        ("reason", pa.string()),  # empty: kept; else why it was dropped
         ("detail", pa.string()),
     ]
 )
@@ -87,17 +92,17 @@ FITTED_SCHEMA: Final = pa.schema(
         ("subdomain", pa.string()),
         ("source", pa.string()),
         ("action_kind", pa.string()),
-        ("chunk", pa.int32()),
-        ("chunks", pa.int32()),
+        ("chunk", pa.int32()),  # number of its chunk, from 0 at the right end
+        ("chunks", pa.int32()),  # into which it was cut
         ("kept", pa.int32()),  # how many of these are in the dataset
         ("prompt_tokens", pa.int32()),
         ("completion_tokens", pa.int32()),
         ("raw_chars", pa.int64()),  # of the page as recorded
         ("pruned_chars", pa.int64()),  # of the observation
         ("reward", pa.float64()),  # of its workflow, as recorded; null if it is not known
-        ("repeat", pa.bool_()),  # it answers what the step before did
-        ("row", pa.int64()),  # row of the packed shard it lies in; -1 if it was dropped
-        ("reason", pa.string()),  # empty: it is in the dataset
+        ("repeat", pa.bool_()),  # its answer is that of the step before
+        ("row", pa.int64()),  # its row in the packed shard; -1 if it was dropped
+        ("reason", pa.string()),  # empty: it is in the dataset; else why it was dropped
         ("detail", pa.string()),
     ]
 )
@@ -115,16 +120,17 @@ LISTING_SCHEMA: Final = pa.schema(
         ("history", pa.int32()),  # steps before it in the prompt
         ("prompt_tokens", pa.int32()),
         ("completion_tokens", pa.int32()),
-        ("chunk", pa.int32()),
-        ("chunks", pa.int32()),
+        ("chunk", pa.int32()),  # number of its chunk, from 0 at the right end
+        ("chunks", pa.int32()),  # into which it was cut
         ("raw_chars", pa.int64()),  # of the page as recorded
-        ("pruned_chars", pa.int64()),  # of the whole observation, all chunks of it
+        ("pruned_chars", pa.int64()),  # of the whole observation, all its chunks
         ("reward", pa.float64()),  # of its workflow, as recorded; null if it is not known
-        ("repeat", pa.bool_()),  # it answers what the step before did
+        ("repeat", pa.bool_()),  # its answer is that of the step before
         ("packed", pa.string()),  # name of the data file, without folder and ending
-        ("row", pa.int64()),  # its first row there
+        ("row", pa.int64()),  # its first row in that file
     ]
 )
-"""Published beside each data file: the samples in it, in the index's order; tokens are those of the
-kept chunks.
+"""Published beside each data file: the samples in it, in the index's order.
+
+Tokens are those of the kept chunks.
 """

@@ -1,9 +1,8 @@
 """The words by which drops are counted: why something that was read goes no further.
 
-Those that several speak of stand here: the type is the list, and `MEANINGS` says what each means.
-What one stage or decision alone gives is an `OwnReason`, declared with its meaning beside it. So
-whoever gives a word that nobody has declared fails the type check. `etl.card.reasons` has all of
-them.
+Shared reasons stand here: the type `SharedReason` lists them, and `MEANINGS` says what each means. A
+reason that only one stage or decision gives is an `OwnReason`, declared with its meaning beside
+that stage. The type check refuses any other word. `etl.card.reasons` has all of them.
 """
 
 from __future__ import annotations
@@ -87,20 +86,19 @@ SharedReason = Literal[
 
 
 class Meaning(NamedTuple):
-    """What a reason means.
+    """What a reason means."""
 
-    says: for a user. example: of what is dropped so. settings: of a recipe (``section.key``), by
-    which it is decided whether something is dropped so; the first one first to be looked at. None:
-    it is always dropped.
-    """
-
+    # for a user, a sentence or two
     says: str
+    # something that is dropped for this reason
     example: str
+    # settings of a recipe (`section.key`) that decide whether it is dropped, the most likely first;
+    # none: it is always dropped
     settings: tuple[str, ...] = ()
 
 
 class OwnReason(str):
-    """A reason that one stage or decision alone gives: the word, and its meaning (`Meaning`)."""
+    """A reason that only one stage or decision gives: the word, with its meaning."""
 
     __slots__ = ("meaning",)
     meaning: Meaning
@@ -112,7 +110,7 @@ class OwnReason(str):
         return reason
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
-        """Between processes the word is enough."""
+        """Pickled as the plain word, which is enough between processes."""
         return str, (str(self),)
 
 

@@ -1,7 +1,7 @@
-"""A recorded action in our words: its kind, and what button, clicks and held keys make of it.
+"""A recorded action in our words: its kind, after button, clicks and held keys are considered.
 
-A kind that is on no list, a button or key that nobody knows, stay as they were recorded: the filter
-says so, and the step is not trained on.
+An unknown kind, button or key stays as it was recorded. The filter reports it, and the step is not
+trained on.
 """
 
 from __future__ import annotations
@@ -38,8 +38,10 @@ def action(
 ) -> Action:
     """The action that a recorder meant.
 
-    on_element: whether there is an element, on which a few words mean something else. modifiers:
-    keys held, also before the word: ``Ctrl+click``. clicks: how many at once.
+    word: the recorded kind, possibly with held keys before it: ``Ctrl+click``.
+    on_element: whether the action has an element, which changes the meaning of a few words.
+    modifiers: keys held.
+    clicks: how many at once.
     """
     *before, last = word.split("+")
     if before and all(part.strip().casefold() in MODIFIERS for part in before):
@@ -59,8 +61,9 @@ def action(
 
 
 def held_keys(words: Sequence[str]) -> tuple[str, ...]:
-    """Keys that are held by their DOM names, in one order, each once; unknown ones as they are."""
+    """The DOM names of held keys, each once, in a fixed order; unknown ones last, as they are."""
     parts = (part.strip() for word in words for part in word.split("+"))
     keys = dict.fromkeys(MODIFIERS.get(part.casefold(), part) for part in parts if part)
-    known = [key for key in _ORDER if key in keys]
-    return (*known, *(key for key in keys if key not in _ORDER))
+    modifiers = [key for key in _ORDER if key in keys]
+    others = [key for key in keys if key not in _ORDER]
+    return (*modifiers, *others)

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 Int32 = Annotated[int, pa.int32()]
 LongText = Annotated[str, pa.large_string()]
-"""A column of it may hold more than 2 GiB."""
+"""Text of a column that may hold more than 2 GiB."""
 _ARROW: Final[Mapping[Any, pa.DataType]] = {
     str: pa.string(),
     int: pa.int64(),
@@ -21,7 +21,7 @@ _ARROW: Final[Mapping[Any, pa.DataType]] = {
     bool: pa.bool_(),
     tuple[str, ...]: pa.list_(pa.string()),
 }
-"""Column types of the samples files by the types of a sample's fields."""
+"""Type of a sample's field -> type of its column in the samples files."""
 
 Tokens = npt.NDArray[np.int32]
 
@@ -31,7 +31,7 @@ NO_LOSS: Final = -100
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One self-contained next-step example, structured: nobody ever parses a prompt."""
+    """One self-contained next-step example, in fields, so that nobody parses a prompt."""
 
     # <workflow>/<step>
     sample_id: str
@@ -76,12 +76,12 @@ class Sample:
     # what else was recorded, as JSON; never in a prompt, and in no hash
     workflow_meta: str = ""
     step_meta: str = ""
-    # no other file has more of its workflow
+    # no other file holds steps of its workflow
     whole: bool = True
 
 
 def _schema_of(kind: type) -> pa.Schema:
-    """The Arrow schema of a dataclass: a column a field, in their order."""
+    """The Arrow schema of a dataclass: a column for each field, in their order."""
     hints = get_type_hints(kind, include_extras=True)
     return pa.schema([(field.name, _arrow_type(hints[field.name])) for field in fields(kind)])
 
@@ -89,28 +89,27 @@ def _schema_of(kind: type) -> pa.Schema:
 def _arrow_type(hint: Any) -> pa.DataType:
     """The Arrow type that a field is annotated with, or the usual one of its Python type."""
     if get_origin(hint) is Annotated:
-        found: pa.DataType = hint.__metadata__[0]
-        return found
+        annotated: pa.DataType = hint.__metadata__[0]
+        return annotated
     return _ARROW[hint]
 
 
 SAMPLE_SCHEMA: Final = _schema_of(Sample)
-"""Of the samples files, a row a `Sample`."""
+"""The samples files: each row is a `Sample`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
-    """A sample as tokens: int32 ``input_ids``; the first ``prompt_tokens`` carry no loss, all
-    others do.
-
-    chunk, chunks: which of the observation's context-sized chunks this is, from 0 at the right end,
-    and how many there are (1 when the page fits whole).
-    """
+    """A sample as tokens, with one of the chunks into which its observation was cut."""
 
     sample_id: str
+    # int32, prompt and completion
     input_ids: Tokens
+    # how many of the first ids carry no loss; all others do
     prompt_tokens: int
+    # number of the chunk, from 0 at the right end of the observation
     chunk: int
+    # number of chunks of the observation; 1 if it fits whole
     chunks: int
 
     @property
@@ -120,7 +119,7 @@ class Encoded:
 
 
 def labels_of(samples: Sequence[Encoded]) -> Tokens:
-    """The labels of samples, one after the other."""
+    """The labels of samples, one after the other, int32."""
     labels = np.full(sum(len(sample.input_ids) for sample in samples), NO_LOSS, np.int32)
     end = 0
     for sample in samples:
@@ -132,25 +131,23 @@ def labels_of(samples: Sequence[Encoded]) -> Tokens:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Packed:
-    """Several encoded samples in one row. ``seq_lengths`` (their lengths, in order) is the only
-    stored boundary.
-    """
+    """Several encoded samples in one row of the dataset."""
 
     samples: tuple[Encoded, ...]
 
     @property
     def tokens(self) -> int:
-        """How many there are."""
+        """The number of tokens."""
         return sum(len(sample.input_ids) for sample in self.samples)
 
     @property
     def loss_tokens(self) -> int:
-        """How many of them carry loss."""
+        """The number of tokens that carry loss."""
         return sum(len(sample.input_ids) - sample.prompt_tokens for sample in self.samples)
 
     @property
     def seq_lengths(self) -> Tokens:
-        """Tokens of each sample."""
+        """The number of tokens of each sample, int32: the only boundary that is stored."""
         return np.array([len(sample.input_ids) for sample in self.samples], np.int32)
 
     @property

@@ -1,5 +1,6 @@
-"""A workflow on its way through the stages: `Trail`, and its steps with what has been found out
-about them.
+"""A workflow on its way through the stages (`Trail`), and its steps (`Mark`).
+
+Stages fill in what they find out.
 """
 
 from __future__ import annotations
@@ -11,40 +12,47 @@ from schemas.reasons import Reason
 from schemas.workflow import Step, Workflow
 
 OF_ACTION: Final = frozenset({"unknown_action", "unreadable_action", "incomplete_action"})
-"""Reasons that lie in the action itself: nothing that is found out about its element says more."""
+"""Reasons that lie in the action itself. No later reason about its element replaces them."""
 
 
 @dataclass(slots=True)
 class Mark:
-    """A step and what the stages found out about it.
+    """A step and what the stages found out about it."""
 
-    number: within the workflow, from 1: as recorded, where steps are numbered, else counting every
-    recorded step. repeat: how many steps before it have the same number. place: among the recorded
-    steps, from 0. utf8: of the recorded page. reason: why it is not trained on (empty: it is),
-    found by ``stage``; it stays in the history all the same. element: the target's index in
-    document order. node: our id of it, counted from the end. start_tag: as it stands in the
-    observation. destination: index of the element that a drag ends on. All are -1 or empty until
-    set.
-    """
-
+    # number within the workflow, from 1: as recorded, where steps are numbered, else counting every
+    # recorded step
     number: int
     step: Step
+    # UTF-8 of the recorded page
     utf8: bytes | None = None
+    # the stage that gave the reason
     stage: str = ""
+    # why the step is not trained on, though it stays in the history; empty: it is trained on
     reason: Reason | Literal[""] = ""
+    # what is wrong with this step
     detail: str = ""
+    # index of the target in document order, from 0; -1 until it is located
     element: int = -1
+    # our id of the target, its index counted from the end; -1 until it is located
     node: int = -1
+    # of the target, as it stands in the observation
     start_tag: str = ""
+    # the pruned page
     observation: str = ""
+    # what the step does, in words
     description: str = ""
+    # index of the element on which a drag ends, in document order; -1 until it is located
     destination: int = -1
+    # the number of steps before it with the same number
     repeat: int = 0
+    # among the recorded steps, from 0
     place: int = 0
 
     def drop(self, stage: str, reason: Reason, detail: str = "", override: bool = False) -> None:
-        """Not trained on; the first reason counts, unless a later one says more (``override``).
-        What a recipe excludes is excluded, whatever else is wrong with it.
+        """Take the step out of training; it stays in the history.
+
+        The first reason counts, unless a later one says more (``override``). A recipe's exclusion
+        and a reason that lies in the action are never overridden.
         """
         settled = self.reason in OF_ACTION or self.reason.startswith("excluded_")
         if not self.reason or (override and not settled):
@@ -53,20 +61,22 @@ class Mark:
 
 @dataclass(slots=True)
 class Trail:
-    """A workflow and the marks of its steps;
-    domain and the rest are worked out when it is entered.
-    """
+    """A workflow and the marks of its steps."""
 
     workflow: Workflow
     marks: list[Mark]
+    # hash of the recording's content without its ids
     content_hash: str
+    # the recorded one, or the one that an augmentation put in its place
     objective: str
-    uid: str  # the workflow's, or one of its own if that came before
+    # the workflow's uid, or one of its own if another workflow has that
+    uid: str
+    # the workflow's, from its first page that has one
     domain: str = "unknown"
+    # probability that the objective is English, 0 to 1; -1 until it is scored
     language_score: float = -1.0
-    domains: list[tuple[str, ...]] = field(
-        default_factory=list
-    )  # (domain, subdomain, domain_from) a recorded step
+    # (domain, subdomain, domain_from) of each recorded step
+    domains: list[tuple[str, ...]] = field(default_factory=list)
 
     def step_id(self, mark: Mark) -> str:
         """The id of a step, and of the sample made of it."""

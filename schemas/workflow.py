@@ -14,13 +14,17 @@ One workflow as JSON (one object a line in JSONL; the same columns in Parquet)::
      "meta": {"annotator": "r17"}}
 
 Only ``workflow_id``, ``objective``, ``steps`` and each step's ``html`` and ``action.kind`` are
-required. ``html`` is the page before the action. An empty ``target`` means that the action has no
-element. ``action.kind`` is a word of `schemas.actions.KINDS` or another tool's word for it;
-``destination``, locators too, is where a drag ends. ``error`` is what the recorder reported about
-this action; empty means that it is not known to have failed. ``number`` is the step's number in the
-recording. Where every step has one, they order the steps, and a gap is seen: steps behind it are
-not trained on. ``meta`` is whatever else is known: it is kept beside the samples, and never in what
-a model sees. A key that is not listed here is kept there too, and counted. Ids may be numbers.
+required. Ids may be numbers.
+
+- ``html`` is the page before the action.
+- ``action.kind`` is a word of `schemas.actions.KINDS`, or another tool's word for it.
+- ``target`` is a list of locators. An empty one means that the action has no element.
+- ``destination`` is a list of locators too, of the element on which a drag ends.
+- ``error`` is what the recorder reported. Empty means that the action is not known to have failed.
+- ``number`` is the step's number in the recording. If every step has one, the numbers order the
+  steps, and steps after a gap are not trained on.
+- ``meta`` holds everything else that is known. It is kept beside the samples; a model never sees
+  it. Keys that are not listed here are kept there too, and counted.
 """
 
 from __future__ import annotations
@@ -36,72 +40,74 @@ LOCATOR_KINDS: Final[tuple[LocatorKind, ...]] = ("css", "xpath", "attribute", "n
 
 @dataclass(frozen=True, slots=True)
 class Locator:
-    """One way to find an element in a page as it was written.
-
-    kind: ``css``, ``xpath``, ``attribute`` (``name`` holds the attribute's name, ``value`` its
-    exact value), ``node`` (our own id: the element's index counted from the end of document order)
-    or ``markup`` (the element's start tag; attribute order and quoting do not matter).
-    """
+    """One way to find an element in a page as it was written."""
 
     kind: LocatorKind
+    # a CSS selector; an XPath; an attribute's exact value; our node id, the element's index counted
+    # from the end of document order; or the start tag, in any order and quoting of its attributes
     value: str
+    # the attribute's name; empty for other kinds
     name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What was done.
+    """What was done."""
 
-    kind: of `schemas.actions.KINDS`, or the recorded word if that is none. value: what was typed,
-    chosen or pressed, exactly; see `several` for more than one. description: as the recorder or an
-    annotator put it. button: of the mouse, where the kind does not say it. modifiers: keys held.
-    """
-
+    # one of `schemas.actions.KINDS`, or the recorded word if it means none of them
     kind: str
+    # what was typed, chosen or pressed, exactly; several joined by `schemas.actions.several`
     value: str = ""
+    # what was done, in the recorder's or an annotator's words
     description: str = ""
+    # of the mouse, if the kind does not say it
     button: str = ""
+    # keys held, by their DOM names
     modifiers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One observation (``url``, ``html``) and the action taken on it.
-
-    target: locators of its element, best first. destination: the same of the element a drag ends
-    on. number: as recorded, from 1; 0: its place in the workflow. gap: which steps before it the
-    recording lacks, in words; empty: none, as far as is known. meta: what else was recorded, an
-    object as JSON; empty: nothing.
-    """
+    """One observation (``url``, ``html``) and the action taken on it."""
 
     step_id: str
     url: str
+    # the page before the action
     html: str
     action: Action
+    # locators of the action's element, best first
     target: tuple[Locator, ...] = ()
+    # what the recorder reported; empty: the action is not known to have failed
     error: str = ""
+    # locators of the element on which a drag ends, best first
     destination: tuple[Locator, ...] = ()
+    # as recorded, from 1; 0: it has none, so its place in the workflow counts
     number: int = 0
+    # which steps before it the recording lacks, in words; empty: none are known to be missing
     gap: str = ""
-    meta: str = field(default="", compare=False)  # what is the same but for this is the same step
+    # what else was recorded, an object as JSON; empty: nothing. Ignored when steps are compared
+    meta: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """One recording. ``source`` names the format it was read from, ``origin`` the file and record
-    (for messages and ``explain``; not part of the content hash). ``meta`` is as a step's.
-    ``whole``: the format or the steps' numbers say that no other file has more of it.
-    """
+    """One recording."""
 
     workflow_id: str
+    # what the user wants done
     objective: str
     steps: tuple[Step, ...]
     website: str = ""
     topic: str = ""
+    # None if it is not known
     reward: float | None = None
+    # name of the format it was read from
     source: str = "workflows"
+    # the file and record it was read from, for messages; not in the content hash
     origin: str = ""
+    # what else was recorded, an object as JSON; empty: nothing
     meta: str = field(default="", compare=False)
+    # no other file holds steps of it, as the format or the steps' numbers say
     whole: bool = field(default=True, compare=False)
 
     @property

@@ -1,16 +1,15 @@
 """Chat templates: a system, a user and an assistant message as pieces of text and special tokens.
 
-A template never leaves the special tokens in text: they are pieces of their own, so text that looks
-like one stays text. The completion is a piece of its own too: at inference the prompt's tokens are
-fixed before the first token of the answer. Loss is on the completion and the token that ends it,
-nothing after.
+Special tokens are pieces of their own, never part of a text, so text that looks like one stays
+text. The completion is a piece of its own too, because at inference the prompt is tokenized before
+the answer begins. Loss is on the completion and on the token that ends it.
 
-- chatml: Qwen2.5's ``chat_template`` with a system message (the line break after the last end token
-  is left out).
+- chatml: Qwen2.5's ``chat_template`` with a system message, without the line break after the last
+  end token.
 - mistral: v3 with tekken, as mistral-common encodes it: the system message goes before the last
   user message.
-- llama3: Meta's model card; each message is trimmed, as its ``chat_template`` does.
-- plain: for base models: no roles; ends with the vocabulary's end of text.
+- llama3: Meta's model card. Each message is trimmed, as its ``chat_template`` does.
+- plain: for base models. No roles; ends with the vocabulary's end of text.
 """
 
 from __future__ import annotations
@@ -22,16 +21,17 @@ from schemas.errors import ConfigError
 
 
 class Piece(NamedTuple):
-    """Text to be encoded whole, or the name of one special token. loss:
-    whether it is trained on.
-    """
+    """Part of a conversation: text to be encoded whole, or one special token."""
 
+    # the text, or the special token's name
     text: str
     special: bool = False
+    # whether the model is trained on it
     loss: bool = False
 
 
 Template = Callable[[str, str, str], list[Piece]]
+"""System, user and assistant message -> the conversation in pieces."""
 
 
 def chatml(system: str, user: str, assistant: str) -> list[Piece]:
@@ -79,7 +79,7 @@ def llama3(system: str, user: str, assistant: str) -> list[Piece]:
 
 
 def plain(system: str, user: str, assistant: str) -> list[Piece]:
-    """No template: the system message as a first paragraph."""
+    """No template: the system message is the first paragraph."""
     return [
         Piece(f"{system}\n\n{user}" if system else user),
         Piece(assistant, loss=True),
@@ -101,7 +101,10 @@ TEMPLATES: Final[dict[str, Template]] = {
 
 
 def special_id(name: str, special_tokens: dict[str, int]) -> int:
-    """The id of a special token. Errors: ConfigError if the vocabulary has none by this name."""
+    """The id of a special token.
+
+    Raises: `ConfigError` if the vocabulary has no special token of this name.
+    """
     for candidate in END_OF_TEXT_NAMES if name == END_OF_TEXT else (name,):
         if candidate in special_tokens:
             return special_tokens[candidate]

@@ -16,14 +16,15 @@ from tokenization.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Encoder:
-    """Samples to `Encoded`. chat: a name in `chat.TEMPLATES`.
+    """Turns samples into `Encoded`.
 
-    Errors: ConfigError at once for an unknown template or one whose special tokens the vocabulary
-    lacks.
+    Raises: `ConfigError`, when it is made, for an unknown chat template and for one whose special
+    tokens the vocabulary lacks.
     """
 
     vocabulary: Vocabulary
     prompt: Prompt = field(default_factory=Prompt)
+    # name of the chat template, one of `chat.TEMPLATES`
     chat: str = "chatml"
 
     def __post_init__(self) -> None:
@@ -38,15 +39,17 @@ class Encoder:
         return self.chunk(sample, self.prompt.user(sample), 0, 1)
 
     def chunk(self, sample: Sample, user: str, number: int, chunks: int) -> Encoded:
-        """A sample with ``user`` as its prompt: chunk ``number`` (from 0 at the right end) of
-        ``chunks``.
+        """One chunk of a sample, with ``user`` as its prompt.
+
+        number: of the chunk, from 0 at the right end. chunks: how many the sample has.
         """
         ids, prompt_tokens = self.tokens(user, self.prompt.completion(sample))
         return Encoded(sample.sample_id, ids, prompt_tokens, number, chunks)
 
     def head(self, start: str) -> int:
-        """How many tokens come before what follows ``start`` in the user's message, if they may be
-        split there.
+        """The number of tokens up to and including ``start``, with which the user's message begins.
+
+        Right only where text may be split after ``start``.
         """
         size = 0
         for piece in TEMPLATES[self.chat](self.prompt.system, start, ""):
@@ -56,27 +59,31 @@ class Encoder:
         return size
 
     def tokens(self, user: str, completion: str) -> tuple[Tokens, int]:
-        """The ids of one conversation, int32, and how many of the first carry no loss."""
+        """The ids of one conversation, int32, and the number of prompt tokens: those without loss
+        at its start.
+        """
         ids: list[Tokens] = []
         prompt_tokens = 0
         for piece in TEMPLATES[self.chat](self.prompt.system, user, completion):
-            found = self._fixed.get(piece[:2])
-            ids.append(self.vocabulary.encode(piece.text) if found is None else found)
+            fixed = self._fixed.get(piece[:2])
+            ids.append(self.vocabulary.encode(piece.text) if fixed is None else fixed)
             if not piece.loss:
                 prompt_tokens += len(ids[-1])
         return np.concatenate(ids), prompt_tokens
 
     @cached_property
     def _fixed(self) -> dict[tuple[str, bool], Tokens]:
-        """The ids of what every conversation has: special tokens, the system message, names of
-        roles.
+        """The ids of the pieces that every conversation shares.
+
+        They are the special tokens, the system message and the names of roles, keyed by (text,
+        special).
         """
-        vocabulary = self.vocabulary
-        return {
-            (piece.text, piece.special): np.array(
-                [special_id(piece.text, vocabulary.special_tokens)], np.int32
-            )
-            if piece.special
-            else vocabulary.encode(piece.text)
-            for piece in TEMPLATES[self.chat](self.prompt.system, "", "")
-        }
+        fixed: dict[tuple[str, bool], Tokens] = {}
+        for piece in TEMPLATES[self.chat](self.prompt.system, "", ""):
+            if piece.special:
+                token = special_id(piece.text, self.vocabulary.special_tokens)
+                ids = np.array([token], np.int32)
+            else:
+                ids = self.vocabulary.encode(piece.text)
+            fixed[piece.text, piece.special] = ids
+        return fixed

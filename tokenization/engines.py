@@ -1,10 +1,9 @@
-"""The programs that turn text into ids: tiktoken (the oracle), tiktoken behind a chunk cache, and
-gigatoken.
+"""The engines that turn text into ids: tiktoken (the oracle), tiktoken with a cache, and gigatoken.
 
-Every engine encodes special-looking text as ordinary text and returns int32 arrays. They agree id
-for id, so an engine is no part of any fingerprint. Measured on one core, pruned pages, ten
-snapshots each: tiktoken 21 MB/s, with the chunk cache 105, gigatoken 370; before gigatoken a chunk
-cache gains nothing.
+Every engine encodes text that looks like a special token as ordinary text, and returns int32
+arrays. They agree id for id, so the engine is no part of any fingerprint. Measured on one core, on
+pruned pages of ten snapshots each: tiktoken 21 MB/s, with the cache 105, gigatoken 370. In front of
+gigatoken a cache gains nothing.
 """
 
 from __future__ import annotations
@@ -26,18 +25,17 @@ from tokenization.families import SCHEMES
 from tokenization.splits import NODE_CLOSE, NODE_OPEN, split_at_nodes, split_at_tags
 
 CACHE_BYTES: Final = 32 << 20
-"""Bound on each memo of the chunk cache: text and ids, without Python's own overhead (two or three
-times that).
+"""Most bytes of text and ids in each memo of the cache. Python's own overhead is two or three times
+as much.
 """
 
 LONG_CHUNK: Final = 1024
-"""Characters above which a chunk is not worth keeping, and text without node ids is cut before its
-tags.
-"""
+"""Characters. Longer chunks are not cached; longer texts without node ids are cut before tags."""
 
 RENEW_BYTES: Final = 1 << 30
-"""gigatoken keeps every pretoken it has seen (about 2.4 bytes a byte of new ones) and offers no
-bound: it is built anew, in a quarter of a second, after this many characters.
+"""Characters after which gigatoken is built again, which takes a quarter of a second.
+
+It keeps every pretoken it has seen (about 2.4 bytes for each new byte) and offers no bound.
 """
 
 
@@ -50,20 +48,20 @@ class Engine(Protocol):
 
 
 class Oracle:
-    """tiktoken as it is: what every other engine is compared with. ranks: token bytes -> id, in
-    merge order.
-    """
+    """tiktoken as it is: every other engine is compared with it."""
 
     def __init__(
         self, ranks: dict[bytes, int], special_tokens: Mapping[str, int], pattern: str
     ) -> None:
+        """ranks: token bytes -> id, in merge order."""
         self._encoding = tiktoken.Encoding(
             "stepmill", pat_str=pattern, mergeable_ranks=ranks, special_tokens=dict(special_tokens)
         )
 
     def ids(self, text: str) -> list[int]:
-        """The ids of ``text``. Errors: RecordError ``tokenizer_panic`` where tiktoken's regex
-        engine gives up.
+        """The ids of ``text``.
+
+        Raises: `RecordError` ``tokenizer_panic`` where tiktoken's regex engine gives up.
         """
         try:
             return self._encoding.encode_ordinary(text)
@@ -80,23 +78,23 @@ class Oracle:
         return np.frombuffer(array("i", self.ids(text)), dtype=np.int32)
 
     def encode_pretoken(self, pretoken: str) -> Tokens:
-        """The ids of text known to be one pretoken, without the regex engine; n log n in its
-        length.
+        """The ids of a text that is one pretoken.
+
+        Needs no regex engine. Takes n log n time in its length.
         """
         ids = self._encoding._core_bpe.encode_single_piece(pretoken.encode())
         return np.array(ids, dtype=np.int32)
 
     def decode(self, ids: list[int]) -> bytes:
-        """The bytes of ``ids``, special tokens as their text. Errors:
-        KeyError for an unknown id.
+        """The bytes of ``ids``, special tokens as their text.
+
+        Raises: KeyError for an unknown id.
         """
         return self._encoding.decode_bytes(ids)
 
 
 class _Memo(dict[str, bytes]):
-    """Text -> ids of ``before + text + after`` as bytes;
-    emptied when it holds more than its share.
-    """
+    """Text -> ids of ``before + text + after`` as bytes; emptied at `CACHE_BYTES`."""
 
     def __init__(self, oracle: Oracle, before: str, after: str) -> None:
         super().__init__()
@@ -115,8 +113,9 @@ class _Memo(dict[str, bytes]):
 
 
 class CachedTiktoken:
-    """tiktoken with a memo of what stands between node ids: recorded pages repeat. Only for
-    patterns in `SCHEMES`.
+    """tiktoken with a memo of the text between node ids, since recorded pages repeat.
+
+    Only for patterns in `SCHEMES`.
     """
 
     def __init__(self, oracle: Oracle) -> None:
@@ -137,42 +136,40 @@ class CachedTiktoken:
         return np.frombuffer(b"".join(ids), dtype=np.int32)
 
     def _whole(self, text: str) -> bytes:
-        """Ids of text without node ids: cut before tags if it is long."""
-        return (
-            b"".join(map(self._plain, split_at_tags(text)))
-            if len(text) > LONG_CHUNK
-            else self._plain(text)
-        )
+        """Ids of text without node ids, cut before tags if it is long."""
+        if len(text) <= LONG_CHUNK:
+            return self._plain(text)
+        return b"".join(map(self._plain, split_at_tags(text)))
 
 
 class Gigatoken:
-    """gigatoken, built without special tokens so that it knows none to find in a text.
-
-    ranks: token bytes -> id, the ids consecutive from any first one; or the path of a file of lines
-    of base64 token and id from 0, which is quicker. Errors: ImportError if not installed.
-    """
+    """gigatoken, built without special tokens so that it finds none in a text."""
 
     def __init__(self, ranks: dict[bytes, int] | str, pattern: str) -> None:
+        """ranks: token bytes -> id, the ids consecutive from any first one; or the path of a file
+        with a line for each token, base64 and id from 0, which loads quicker.
+
+        Raises: ImportError if gigatoken is not installed.
+        """
         from gigatoken.gigatoken_rs import BPETokenizer
 
         self._type: Any = BPETokenizer
         self._ranks = ranks
         self._first = 0 if isinstance(ranks, str) else min(ranks.values())
         self._scheme = SCHEMES[pattern]
-        self._left = 0
+        self._characters_left = 0
         self._renew()
 
     def _renew(self) -> None:
-        """Build the tokenizer, dropping what the old one has cached. It reads ranks from a file
-        only.
-        """
+        """Build the tokenizer, which drops the old one's cache."""
         if isinstance(self._ranks, str):
             self._tokenizer: Any = self._type.from_tiktoken(self._ranks, self._scheme, None)
         else:
             self._tokenizer = self._from_file_of(self._ranks)
-        self._left = RENEW_BYTES
+        self._characters_left = RENEW_BYTES
 
     def _from_file_of(self, ranks: dict[bytes, int]) -> Any:
+        """The tokenizer with these ranks, which it reads only from a file."""
         lines = (
             b"%s %d\n" % (base64.b64encode(token), i - self._first) for token, i in ranks.items()
         )
@@ -186,8 +183,8 @@ class Gigatoken:
 
     def encode(self, text: str) -> Tokens:
         """See `Engine`."""
-        self._left -= len(text)
-        if self._left < 0:
+        self._characters_left -= len(text)
+        if self._characters_left < 0:
             self._renew()
         ids: Tokens = self._tokenizer.encode(text).view(np.int32)
         return ids + np.int32(self._first) if self._first else ids

@@ -1,10 +1,9 @@
-"""What a rank file does not carry: each vocabulary family's split pattern, special tokens and
-normalisation.
+"""What a rank file lacks: its family's split pattern, special tokens and normalisation.
 
-A byte-level BPE vocabulary is its ranks plus a pattern that first cuts text into pretokens. The
-patterns and ids are facts published with each model: Qwen2.5 (tokenizer_config.json), tiktoken
-(openai_public.py), Llama 3 (tokenizer.py), Mistral's tekken (inside the rank file itself, repeated
-here to recognise it).
+A byte-level BPE vocabulary is its ranks and a pattern that first cuts text into pretokens. The
+patterns and ids are published with each model: Qwen2.5 (tokenizer_config.json), tiktoken
+(openai_public.py), Llama 3 (tokenizer.py), Mistral's tekken (in the rank file; repeated here to
+recognise it).
 """
 
 from __future__ import annotations
@@ -44,25 +43,26 @@ SCHEMES: Final[dict[str, str]] = {
     O200K_PATTERN: "o200k",
     TEKKEN_PATTERN: "nemotron",
 }
-"""Pattern -> gigatoken's name of the same pretokens. These are also the patterns `splits` is exact
-for: for any other, text is encoded whole and by tiktoken alone. Llama 3's differs from cl100k's in
-spelling only.
+"""Split pattern -> gigatoken's name for the scheme that makes the same pretokens.
+
+`splits` is exact for these patterns only. With any other, text is encoded whole, by tiktoken alone.
+Llama 3's pattern is cl100k's in another spelling.
 """
 
 
 @dataclass(frozen=True)
 class Family:
-    """Pattern, special tokens (text -> id), whether text is brought to NFC first, and the pinned
-    rank file.
+    """Vocabularies that share a split pattern, special tokens and normalisation."""
 
-    sha256: of the one rank file that is this vocabulary; empty where several are in use. cached_as:
-    the file's name in tiktoken's cache folder (its own key: the sha1 of where it downloads from).
-    """
-
+    # regular expression that cuts text into pretokens; empty where tokenizers must do it
     pattern: str
+    # text -> id
     special_tokens: dict[str, int] = field(default_factory=dict)
+    # whether text is brought to NFC before it is cut
     nfc: bool = False
+    # of the one rank file that is this vocabulary, in hex; empty where several are in use
     sha256: str = ""
+    # name of the rank file in tiktoken's cache folder: the sha1 of its URL; empty if there is none
     cached_as: str = ""
 
 

@@ -1,17 +1,16 @@
-"""Fitting samples to the context: a page that is too long is cut in chunks, and no text is lost
-without a word.
+"""Fitting samples to the context: a page that is too long is cut into chunks.
 
-The reference's rule (ScribeAgent, naive.py): starting at the right end of the observation, a chunk
-is as many segments, from one tag to the next, as fit beside everything else; training keeps the
-chunk that holds the target, testing the first one made. A chunk begins with ``<``; the space before
-it ends the chunk to its left, so that the chunks joined are the observation (brought to NFC where
-the vocabulary wants that).
+The rule is the reference's (ScribeAgent, naive.py). A segment reaches from one tag to the next.
+Chunks are made from the right end of the observation to the left; each takes as many segments as
+fit the context together with the rest of the prompt. Training keeps the chunk that holds the
+target, testing the first one made. A chunk begins with ``<``; the space before it ends the chunk to
+its left. So the chunks joined are the observation, in NFC where the vocabulary normalises.
 
 Cost: an observation is encoded once, whether it fits or not. The places before tags are exact
-(`splits`), so a binary search over running token counts finds each chunk, and its ids are a slice
-of the observation's; what is encoded again is the last segment of each, with all that stands around
-the observation. Nothing is quadratic in the page. Where the exact places are not known, chunks are
-encoded again.
+(`splits`), so a binary search over running token counts finds each chunk, and the chunk's ids are a
+slice of the observation's. Only the last segment of each chunk is encoded again, with the text
+around the observation. Nothing is quadratic in the page. Where the exact places are not known,
+chunks are encoded again.
 """
 
 from __future__ import annotations
@@ -30,37 +29,38 @@ from tokenization.encode import Encoder
 from tokenization.splits import tag_starts
 
 _JOINTS: Final = 16
-"""Tokens by which a sum of parts may exceed the whole where text without exact places is joined."""
+"""Tokens by which the parts of a text may sum to more than the whole, without exact places."""
 
 _LIKELY_LONG: Final = 2.5
-"""Characters a token from which a page may well be too long: its ids are found so that they serve
-its chunks too.
+"""Characters a token, less than most pages have. A page with more characters than this times the
+context is likely too long: it is encoded in the way that serves its chunks too.
 """
 
 Policy = Literal["target", "first", "all", "drop"]
 
 
 class Drop(NamedTuple):
-    """Why a sample cannot be used: ``reason`` is counted, ``detail`` says what was wrong in this
-    case.
-    """
+    """Why a sample cannot be used."""
 
+    # the word it is counted under
     reason: Reason
+    # what is wrong with this sample
     detail: str
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Samples to chunks that fit ``context`` tokens.
+    """Turns samples into chunks that fit the context.
 
-    policy, for samples that do not fit whole: ``target`` keeps the chunk with the target's start
-    tag (the right-most where the action has no element), ``first`` the right-most, ``all`` all of
-    them, ``drop`` none. max_chunks: a sample with more is dropped; 0 for no limit. Errors:
-    ConfigError.
+    Raises: `ConfigError`, when it is made, for an unknown policy or a number out of range.
     """
 
+    # tokens
     context: int = 32_768
+    # for samples that do not fit whole: `target` keeps the chunk with the target's start tag (the
+    # right-most if the action has no element), `first` the right-most, `all` all, `drop` none
     policy: Policy = "target"
+    # a sample that needs more is dropped; 0: no limit
     max_chunks: int = 32
 
     def __post_init__(self) -> None:
@@ -74,11 +74,14 @@ class Fit:
             )
 
     def __call__(self, sample: Sample, encoder: Encoder) -> list[Encoded] | Drop:
-        """The sample's chunks, left to right, none above the context; or why there are none.
+        """The sample's chunks, left to right, each within the context; or why there are none.
 
-        Reasons: ``over_context`` (too long under policy ``drop``, too long without its observation,
-        or one segment alone is too long), ``too_many_chunks``, ``target_not_in_observation``
-        (policy ``target``).
+        The reason is one of these:
+
+        - ``over_context``: too long under policy ``drop``, too long even without its observation,
+          or one segment alone is too long;
+        - ``too_many_chunks``;
+        - ``target_not_in_observation``: under policy ``target``.
         """
         page = None
         if encoder.vocabulary.exact and len(sample.observation) > _LIKELY_LONG * self.context:
@@ -100,7 +103,10 @@ class Fit:
         return encoded
 
     def _spans(self, page: _Page, whole: int) -> list[tuple[int, int]] | Drop:
-        """The chunks from right to left as ranges of segments."""
+        """The chunks from right to left, as ranges of segments; or why there are none.
+
+        whole: tokens of the whole sample.
+        """
         bare = page.size(0, 0)
         if bare > self.context:
             return Drop(
@@ -113,7 +119,7 @@ class Fit:
                 f"one piece between tags makes {widest} tokens, context {self.context}",
             )
         limit = self.max_chunks or whole
-        # Each chunk holds at most the context, so this many tokens cannot be cut into few enough.
+        # A chunk holds at most the context, so this many tokens need more chunks than the limit.
         if whole > limit * self.context:
             return Drop(
                 "too_many_chunks", f"{whole} tokens, at most {limit} chunks of {self.context}"
@@ -140,7 +146,7 @@ class Fit:
         return spans
 
     def _choose(self, page: _Page, spans: list[tuple[int, int]]) -> list[int] | Drop:
-        """Numbers of the chunks to keep, left to right."""
+        """The numbers of the chunks to keep, left to right; or why there are none."""
         if self.policy == "all":
             return list(reversed(range(len(spans))))
         if self.policy == "first" or page.sample.node < 0:
@@ -155,23 +161,23 @@ class Fit:
 
 
 class Extent(NamedTuple):
-    """Tokens of a sample: ``whole``, and ``from_target``, with an observation that begins at the
-    target's segment.
+    """Tokens of a sample, and of its part that a target at the right end needs.
 
-    A context of C holds the whole page where whole <= C; its right-most chunk holds the target
-    where from_target <= C, for that chunk is the longest run of segments up to the right end that
-    fits.
+    A context of C tokens holds the whole page if ``whole <= C``. The right-most chunk holds the
+    target if ``from_target <= C``, since that chunk is the longest run of segments up to the right
+    end that fits.
     """
 
+    # tokens of the sample
     whole: int
+    # tokens of the sample if its observation began at the target's segment
     from_target: int
 
 
 def extent(sample: Sample, encoder: Encoder) -> Extent | None:
-    """How many tokens a sample has and how many of them its target needs; None if the target is not
-    in its observation.
+    """The extent of a sample; None if its target is not in its observation.
 
-    The observation is encoded once, and the segment at either end again.
+    Encodes the observation once, and the segment at either end again.
     """
     page = _Page(sample, encoder)
     target = page.segment_of_target()
@@ -181,56 +187,57 @@ def extent(sample: Sample, encoder: Encoder) -> Extent | None:
 
 
 class _Page:
-    """An observation as segments, from one tag to the next, with running token counts.
-
-    cuts: byte positions, one more than segments. counts: tokens to the left of each cut, in
-    context. ids: of the observation with the space before it, if the vocabulary is exact.
-    """
+    """An observation as segments, from one tag to the next, with running token counts."""
 
     def __init__(self, sample: Sample, encoder: Encoder) -> None:
         self.sample, self.encoder = sample, encoder
+        # The prompt's text on either side of the observation.
         self.before, self.after = encoder.prompt.frame(sample)
         self.exact = encoder.vocabulary.exact
         text = encoder.vocabulary.normalise(sample.observation)
         self.text = text.encode()
-        self.cuts = (
-            np.concatenate([[0], tag_starts(self.text), [len(self.text)]])
-            if self.text
-            else np.zeros(1, np.int64)
-        )
+        # Byte positions in `text` where segments begin, and the end of the last: int64.
+        self.cuts = np.zeros(1, np.int64)
+        if self.text:
+            self.cuts = np.concatenate([[0], tag_starts(self.text), [len(self.text)]])
+        # Tokens to the left of each cut: int64. Sets `ids` if the vocabulary is exact: those of the
+        # observation with the space before it.
         self.counts = self._counts(text)
 
     def _counts(self, text: str) -> npt.NDArray[np.int64]:
+        """The number of tokens to the left of each cut."""
         vocabulary = self.encoder.vocabulary
         if not self.exact:
             sizes = [vocabulary.count(self._text(i, i + 1)) for i in range(self.segments)]
             return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-        # The space that `before` ends with belongs to the first segment's first token, as the space
-        # before any other tag does, so in this shifted text every cut stands just after a token's
-        # end.
+        # The space that ends `before` belongs to the first token of the first segment, as the space
+        # before any other tag belongs to that tag. With this space in front, every position moves
+        # by one byte: a cut's number is now the place of the space before its tag, a token's end.
         self.ids = vocabulary.encode_normalised(" " + text)
         ends = np.cumsum(vocabulary.lengths.take(self.ids), dtype=np.int64)
         return np.searchsorted(ends, self.cuts, side="right").astype(np.int64)
 
     @property
     def segments(self) -> int:
-        """How many there are."""
+        """The number of segments."""
         return len(self.cuts) - 1
 
     def widest(self) -> int:
-        """Tokens of the largest segment."""
+        """The number of tokens of the largest segment."""
         return int(np.diff(self.counts).max(initial=0))
 
     def _text(self, start: int, end: int) -> str:
+        """The text of the segments from ``start`` up to ``end``."""
         return self.text[self.cuts[start] : self.cuts[end]].decode()
 
     def size(self, start: int, end: int) -> int:
-        """Tokens of the sample with these segments only."""
+        """The number of tokens of the sample with these segments only."""
         return len(self.encode(start, end, 0, 1).input_ids)
 
     def reach(self, end: int, budget: int) -> int:
-        """The first segment of the longest run that ends before ``end`` and whose segments but the
-        last have at most ``budget`` tokens.
+        """The first segment of the longest run up to ``end`` that fits.
+
+        budget: most tokens of the run without its last segment.
         """
         return int(np.searchsorted(self.counts[:end], self.counts[end - 1] - budget, side="left"))
 
@@ -239,7 +246,7 @@ class _Page:
         if not self.exact or end - start < 2:
             user = self.before + self._text(start, end) + self.after
             return self.encoder.chunk(self.sample, user, number, chunks)
-        # What follows the observation may share a token with its last segment, never with an
+        # The text after the observation may share a token with its last segment, never with an
         # earlier one.
         last = self.encode(end - 1, end, number, chunks)
         segments = self.ids[self.counts[start] : self.counts[end - 1]]
@@ -248,11 +255,13 @@ class _Page:
 
     @cached_property
     def _head(self) -> int:
-        """Tokens before the observation, and before the space that goes with it."""
+        """The number of tokens before the observation and the space in front of it."""
         return self.encoder.head(self.before.removesuffix(" "))
 
     def segment_of_target(self) -> int:
         """The segment with the target's start tag; -1 if there is none."""
         # Text cannot look like a start tag: its "<" are escaped.
         at = self.text.find(self.encoder.vocabulary.normalise(self.sample.target_html).encode())
-        return int(np.searchsorted(self.cuts, at, side="right")) - 1 if at >= 0 else -1
+        if at < 0:
+            return -1
+        return int(np.searchsorted(self.cuts, at, side="right")) - 1

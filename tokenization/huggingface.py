@@ -1,11 +1,14 @@
-"""Hugging Face ``tokenizer.json``: as ranks where that is exact, else through the package
-tokenizers.
+"""Hugging Face ``tokenizer.json``: read as ranks where that is exact, else run by tokenizers.
 
-Ranks (tiktoken) join any two neighbours whose concatenation is a token, the lowest id first; a
-``tokenizer.json`` lists the pairs it joins. Both give the same ids if merges come in the order of
-the ids they make and every token, taken alone, is made by a listed pair: then at the moment a token
-can be joined its bytes are split in that pair (no merge crossed its edges), whichever of the two
-rules made the split. `exact_ranks` checks just that.
+tiktoken's ranks join any two neighbours whose concatenation is a token, the lowest id first. A
+``tokenizer.json`` lists the pairs that it joins. Both rules give the same ids under two conditions,
+which `exact_ranks` checks:
+
+- merges are listed in the order of the ids they make;
+- every token, taken alone, comes out of a listed pair.
+
+Then at the moment when a token can be joined, its bytes are split into that pair under either rule,
+since no merge has crossed its edges.
 """
 
 from __future__ import annotations
@@ -24,9 +27,7 @@ Pair = tuple[bytes, bytes]
 
 
 def _byte_alphabet() -> dict[str, int]:
-    """GPT-2's printable stand-ins for the 256 bytes:
-    character -> byte (openai/gpt-2, encoder.py).
-    """
+    """Printable character -> the byte it stands for in GPT-2 (openai/gpt-2, encoder.py)."""
     shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
     hidden = [byte for byte in range(256) if byte not in shown]
     return {chr(byte): byte for byte in shown} | {
@@ -41,17 +42,18 @@ def _to_bytes(token: str) -> bytes:
     return bytes(map(_ALPHABET.__getitem__, token))
 
 
+_NOT_IN_TIKTOKEN: Final = (
+    *("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"),
+)
+"""Settings of a model that tiktoken does not have."""
+
+
 def _pattern(document: dict[str, Any]) -> str:
-    """The split pattern of a byte-level BPE whose pretokens tiktoken makes the same way, else
-    empty.
-    """
-    model, splitter = document["model"], document.get("pre_tokenizer") or {}
-    odd = [
-        model.get(key)
-        for key in ("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix")
-    ]
-    if model.get("type") != "BPE" or any(odd) or model.get("byte_fallback"):
+    """The split pattern of a byte-level BPE whose pretokens tiktoken makes too; else empty."""
+    model = document["model"]
+    if model.get("type") != "BPE" or any(model.get(key) for key in _NOT_IN_TIKTOKEN):
         return ""
+    splitter = document.get("pre_tokenizer") or {}
     steps = splitter.get("pretokenizers", [splitter])
     if [step.get("type") for step in steps] != ["Split", "ByteLevel"]:
         return ""
@@ -61,13 +63,14 @@ def _pattern(document: dict[str, Any]) -> str:
     if split.get("behavior") != "Isolated" or split.get("invert"):
         return ""
     pattern = str(split["pattern"].get("Regex", ""))
-    # The two libraries' regex engines are known to agree on these patterns only.
+    # Only on these patterns are the two libraries' regex engines known to agree.
     return pattern if pattern in SCHEMES else ""
 
 
 def family_of(document: dict[str, Any]) -> Family:
-    """Pattern (empty if the file must go through tokenizers), special tokens and normalisation of a
-    file.
+    """The family of a ``tokenizer.json``. Its pattern is empty if only tokenizers can run the file.
+
+    Raises: KeyError, TypeError or AttributeError for a file of another form.
     """
     special = {
         str(token["content"]): int(token["id"]) for token in document.get("added_tokens", ())
@@ -80,8 +83,9 @@ def family_of(document: dict[str, Any]) -> Family:
 
 
 def exact_ranks(document: dict[str, Any]) -> dict[bytes, int] | None:
-    """Token bytes -> id if tiktoken with them gives this file's ids, else None. Errors: KeyError
-    for odd files.
+    """Token bytes -> id, if tiktoken gives this file's ids with them; else None.
+
+    Raises: KeyError for a file of another form.
     """
     model = document["model"]
     added = {token["id"] for token in document.get("added_tokens", ())}
@@ -99,26 +103,23 @@ def exact_ranks(document: dict[str, Any]) -> dict[bytes, int] | None:
 
 
 def _all_made(ranks: dict[bytes, int], merges: dict[Pair, int]) -> bool:
-    """Whether all bytes are tokens and every longer token, taken alone, comes out whole by the
-    listed merges.
-    """
+    """Whether all bytes are tokens, and the listed merges make every longer token, taken alone."""
     candidates: dict[bytes, list[Pair]] = {}
     for left, right in merges:
         made = left + right
-        # A half that is made later cannot be there when the token is; such pairs are listed but
-        # never joined.
+        # A half that is made after the token is not there to be joined: such a pair never is.
         if all(len(half) == 1 or ranks[half] < ranks[made] for half in (left, right)):
             candidates.setdefault(made, []).append((left, right))
     halves: dict[bytes, Pair] = {}
-    for token, _ in sorted(ranks.items(), key=lambda item: item[1]):
-        if len(token) > 1:
-            joined = next(
-                (pair for pair in candidates.get(token, ()) if _joins(pair, ranks, merges, halves)),
-                None,
-            )
-            if joined is None:
-                return False
-            halves[token] = joined
+    for token in sorted(ranks, key=ranks.__getitem__):
+        if len(token) == 1:
+            continue
+        for pair in candidates.get(token, ()):
+            if _joins(pair, ranks, merges, halves):
+                halves[token] = pair
+                break
+        else:
+            return False
     return all(bytes([byte]) in ranks for byte in range(256))
 
 
@@ -127,9 +128,9 @@ def _joins(
 ) -> bool:
     """Whether two tokens side by side stay apart until their own merge.
 
-    Takes the two apart again, the later made first, and looks whether what then stands at the
-    border would have been joined earlier; of equal merges the left one comes first (the test for
-    compatible neighbours in github/rust-gems, crate bpe).
+    Takes the two apart again, the later made first, and checks that the tokens then at the border
+    would not have been joined earlier. Of equal merges the left one comes first. (The test for
+    compatible neighbours is from github/rust-gems, crate bpe.)
     """
     left, right = pair
     limit = merges[pair]
@@ -147,13 +148,13 @@ def _joins(
 
 
 class TokenizersOracle:
-    """The package tokenizers on a ``tokenizer.json``, for vocabularies that are no ranks."""
+    """The package tokenizers on a ``tokenizer.json`` that ranks cannot express."""
 
     def __init__(self, content: bytes, special_tokens: Mapping[str, int]) -> None:
         tokenizers: Any = importlib.import_module("tokenizers")
         self._special = {i: token.encode() for token, i in special_tokens.items()}
         document = json.loads(content)
-        # Without added tokens there is none to find in a text; without a post-processor none is put
+        # Without added tokens, none is found in a text. Without a post-processor, none is put
         # around it.
         document |= {
             "added_tokens": [],

@@ -1,8 +1,8 @@
-"""Text that looks like a special token: where a tokenizer reads a whole chat, it would become one.
+"""Text that looks like a special token, and becomes one where a tokenizer reads a whole chat.
 
-Here special tokens are never text (`tokenization.chat`), so the dataset's own tokens are right. Who
-renders messages with another chat template has texts only: ``<|im_end|>`` on a recorded page would
-end the turn. `escaped` puts a backslash behind the first character, ``<\\|im_end|>``, and
+In this package special tokens are never text (`tokenization.chat`), so the dataset's own tokens are
+right. Another chat template renders messages as text, and there ``<|im_end|>`` on a recorded page
+would end the turn. `escaped` puts a backslash after the first character, ``<\\|im_end|>``;
 `unescaped` takes it off again.
 """
 
@@ -24,13 +24,17 @@ _NAMES: Final = (
     ),
     *("[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[IMG]", "[THINK]", "[/THINK]"),
 )
-"""Of Llama, Mistral, Gemma and BERT; those in ``<|`` and ``|>``, and DeepSeek's in ``<｜``, are
-known by their form.
+"""Special tokens of Llama, Mistral, Gemma and BERT.
+
+Those in ``<|`` and ``|>``, and DeepSeek's in ``<｜``, are recognised by their form.
 """
 
 
 def pattern(own: Iterable[str] = ()) -> re.Pattern[str]:
-    """What finds such texts, escaped ones included. own: the special tokens of a vocabulary."""
+    """A pattern that finds texts like special tokens, escaped ones included.
+
+    own: the special tokens of a vocabulary.
+    """
     names = sorted({*_NAMES, *own}, key=lambda name: (-len(name), name))
     form = r"(<)(\\*)([|｜][^\s|｜<>]{1,64}[|｜]>)"
     listed = "|".join(
@@ -39,11 +43,11 @@ def pattern(own: Iterable[str] = ()) -> re.Pattern[str]:
     return re.compile(f"{form}|{listed}")
 
 
-def escaped(text: str, found: re.Pattern[str]) -> tuple[str, int]:
-    """The text with a backslash in each, and how many there are."""
-    return found.subn(lambda match: match[0][0] + "\\" + match[0][1:], text)
+def escaped(text: str, lookalikes: re.Pattern[str]) -> tuple[str, int]:
+    """The text with a backslash in each lookalike, and the number of lookalikes."""
+    return lookalikes.subn(lambda match: match[0][0] + "\\" + match[0][1:], text)
 
 
-def unescaped(text: str, found: re.Pattern[str]) -> str:
-    """What `escaped` was given."""
-    return found.sub(lambda match: match[0][0] + match[0][1:].removeprefix("\\"), text)
+def unescaped(text: str, lookalikes: re.Pattern[str]) -> str:
+    """The text from which `escaped` made this one."""
+    return lookalikes.sub(lambda match: match[0][0] + match[0][1:].removeprefix("\\"), text)

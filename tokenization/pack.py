@@ -1,10 +1,10 @@
 """Packing: several encoded samples in one row of at most ``context`` tokens.
 
-Best-fit decreasing (Johnson 1974: at most 11/9 of the fewest rows, plus one) over a bounded window:
-longest sample first, each into the open row with the least room that still takes it, found by
-bisection over sorted (room, row) pairs; n log n comparisons. Rows come out in the order in which
-their earliest sample came in, samples inside a row in the order in which they came in, so packing
-sorts nothing by length.
+The algorithm is best-fit decreasing (Johnson 1974: at most 11/9 of the fewest rows, plus one) over
+a bounded window. It takes the longest sample first and puts each into the open row with the least
+room that still holds it. Bisection over sorted (room, row) pairs finds that row, so packing takes
+n log n comparisons. Rows come out in the order of their earliest samples, and samples in a row keep
+their order, so the output is not sorted by length.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Final
 from schemas.samples import Encoded, Packed
 
 WINDOW: Final = 8192
-"""Samples looked at together. About 99.5% full on log-normal lengths at 32k."""
+"""Most samples packed together. Rows are about 99.5% full on log-normal lengths at 32k."""
 
 WINDOW_TOKENS: Final = 32 << 20
-"""Tokens looked at together: 128 MiB of ids."""
+"""Most tokens packed together: 128 MiB of ids."""
 
 
 def pack(
@@ -28,10 +28,11 @@ def pack(
     window: int = WINDOW,
     window_tokens: int = WINDOW_TOKENS,
 ) -> Iterator[Packed]:
-    """Rows of whole samples. Lazy; holds at most ``window`` samples and about ``window_tokens``
-    tokens.
+    """Rows of whole samples, each of at most ``context`` tokens.
 
-    Errors: ValueError for a sample that is empty or longer than ``context``.
+    Lazy: holds at most ``window`` samples and about ``window_tokens`` tokens.
+
+    Raises: ValueError for a sample that is empty or longer than ``context``.
     """
     waiting: list[Encoded] = []
     tokens = 0
@@ -45,27 +46,31 @@ def pack(
 
 
 def unpacked(encoded: Iterable[Encoded], context: int) -> Iterator[Packed]:
-    """One row a sample. Errors: as `pack`."""
+    """One row a sample.
+
+    Raises: ValueError, as `pack` does.
+    """
     for sample in encoded:
         yield Packed((_checked(sample, context),))
 
 
 def assign(lengths: list[int], context: int) -> list[list[int]]:
-    """Indices of samples by row: best-fit decreasing.
-    Both levels are in rising order of indices.
+    """The indices of samples in each row, by best-fit decreasing.
+
+    Indices rise within a row; rows are in the order of their first indices.
     """
     rows: list[list[int]] = []
-    room: list[tuple[int, int]] = []
+    open_rows: list[tuple[int, int]] = []  # (room, row), sorted
     for i in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        at = bisect_left(room, (lengths[i], 0))
-        if at < len(room):
-            left, row = room.pop(at)
+        at = bisect_left(open_rows, (lengths[i], 0))
+        if at < len(open_rows):
+            room, row = open_rows.pop(at)
         else:
-            left, row = context, len(rows)
+            room, row = context, len(rows)
             rows.append([])
         rows[row].append(i)
-        if left > lengths[i]:
-            insort(room, (left - lengths[i], row))
+        if room > lengths[i]:
+            insort(open_rows, (room - lengths[i], row))
     return sorted(sorted(row) for row in rows)
 
 

@@ -1,4 +1,4 @@
-"""A sample as text: what the model reads and what it is to write, in ScribeAgent's format.
+"""A sample as text: what the model reads and what it should write, in ScribeAgent's format.
 
 ::
 
@@ -8,9 +8,9 @@
     Step-by-step guide:                           Node: 832 832 832 832 832
     <steps before, each like the completion>      Target: <start tag of the target>
 
-The completion repeats the node id (five times, with spaces, in the reference's final dataset, so
-that the loss weighs it more); the steps before carry it once (the reference collects them before it
-repeats the id).
+The completion repeats the node id, so that the loss weighs it more: five times, with spaces, in the
+reference's final dataset. The steps before carry it once, because the reference collects them
+before it repeats the id.
 """
 
 from __future__ import annotations
@@ -25,27 +25,25 @@ from schemas.samples import Sample
 SYSTEM: Final = "Help achieve the objective by generating the next step."
 
 REPEATS: Final = 5
+"""How often the completion gives the node id."""
 
 ACTIONS: Final[dict[str, str]] = {kind.name: kind.prompt_word for kind in KINDS.values()}
-"""Our kind of action -> the word in the text. The reference has those of click, type and press
-only; the others are named after the same device in the same way, or ``<kind>_action``:
-``select_action``.
+"""Kind of action -> its word in the text.
+
+The reference has words for click, type and press only. Other kinds of the mouse and the keyboard
+are named in the same way; all others are ``<kind>_action``, such as ``select_action``.
 """
 
 _BREAKS: Final = re.compile(r"\s*[\r\n]+\s*")
 
 
 def one_line(text: str) -> str:
-    """``text`` with every line break, and the white space around it, as one space: a field is one
-    line.
-    """
+    """``text`` on one line: each line break, with the white space around it, becomes one space."""
     return _BREAKS.sub(" ", text) if "\n" in text or "\r" in text else text
 
 
 def action_name(kind: str) -> str:
-    """The word for a kind of action. A kind on no list, in the history only,
-    is written like one.
-    """
+    """The word for a kind of action. Unknown kinds, which only the history has, get one like it."""
     return ACTIONS.get(kind) or (kind if kind.endswith("_action") else f"{one_line(kind)}_action")
 
 
@@ -54,8 +52,8 @@ def step_text(
 ) -> str:
     """One step as text, ending in a line break.
 
-    number: from 1. node: -1 for an action without element, which has no Node and no Target line.
-    repeats: how often the node id is written; 1 for the steps before, `REPEATS` for the completion.
+    number: from 1. node: -1 for an action without element, which gets no Node and no Target line.
+    repeats: how often the node id is written, 1 in the history and `REPEATS` in the completion.
     """
     head = f"{number}.\nDescription: {one_line(description)}\nAction: {action_name(kind)}\n"
     if node < 0:
@@ -64,25 +62,26 @@ def step_text(
 
 
 def target_of(completion: str) -> str:
-    """The start tag in a completion, for showing it where there is no more than tokens; empty if it
-    has none.
+    """The target's start tag in a completion; empty if it has none.
+
+    For views that have only a sample's tokens.
     """
-    _, found, rest = completion.partition("\nTarget: ")
-    return rest.partition("\n")[0] if found else ""
+    return completion.partition("\nTarget: ")[2].partition("\n")[0]
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """How samples become text. system: the system message. repeats: of the node id in the
-    completion.
-    """
+    """How samples become text."""
 
+    # the system message
     system: str = SYSTEM
+    # how often the completion gives the node id
     repeats: int = REPEATS
 
     def frame(self, sample: Sample) -> tuple[str, str]:
-        """What stands before and after the observation; the first part ends in a space after a
-        non-space.
+        """The text before the observation and the text after it.
+
+        The first ends in a space that follows a non-space, so it may be split off (`splits`).
         """
         before = (
             f"Objective: {one_line(sample.objective)}\nURL: {one_line(sample.url)}\nObservation: "

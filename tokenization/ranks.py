@@ -1,8 +1,8 @@
-"""Vocabulary files, found where a package or the user keeps them, and read. Nothing is downloaded.
+"""Vocabulary files: where packages or the user keep them, and how to read them.
 
-A `RankFile` is a path and a format: ``tiktoken`` (lines of base64 token and rank), ``tekken``
-(Mistral's JSON) or ``huggingface`` (``tokenizer.json``). Ranks are token bytes -> id; the order of
-the ids is the order of merges.
+Nothing is downloaded unless the caller asks for it. A `RankFile` is a path and a format:
+``tiktoken`` (lines of base64 token and rank), ``tekken`` (Mistral's JSON) or ``huggingface``
+(``tokenizer.json``). Ranks are token bytes -> id, and the order of ids is the order of merges.
 """
 
 from __future__ import annotations
@@ -26,13 +26,16 @@ Ranks = dict[bytes, int]
 
 @dataclass(frozen=True)
 class RankFile:
-    """Where ranks are read from, and how."""
+    """A vocabulary file and its format."""
 
     path: str
     format: Literal["tiktoken", "tekken", "huggingface"]
 
     def content(self) -> bytes:
-        """The file as it is. Errors: ConfigError if it cannot be read."""
+        """The file's bytes.
+
+        Raises: `ConfigError` if it cannot be read.
+        """
         try:
             return Path(self.path).read_bytes()
         except OSError as error:
@@ -41,11 +44,17 @@ class RankFile:
             ) from error
 
     def sha256(self) -> str:
-        """Hash of the file's bytes, in hex."""
+        """Hash of the file's bytes, in hex.
+
+        Raises: `ConfigError` if it cannot be read.
+        """
         return hashlib.sha256(self.content()).hexdigest()
 
     def ranks(self) -> Ranks | None:
-        """Token bytes -> id, or None for a ``tokenizer.json`` that no ranks express exactly."""
+        """Token bytes -> id, or None for a ``tokenizer.json`` that no ranks express exactly.
+
+        Raises: `ConfigError` if the file cannot be read, or is not in its format.
+        """
         try:
             if self.format == "tiktoken":
                 return read_tiktoken(self.content())
@@ -61,15 +70,21 @@ class RankFile:
 
 
 def read_tiktoken(content: bytes) -> Ranks:
-    """Ranks of a ``.tiktoken`` file. Errors: ValueError."""
+    """Ranks of a ``.tiktoken`` file.
+
+    Raises: ValueError for a line that is not base64, a blank and a number.
+    """
     lines = (line.split() for line in content.splitlines() if line)
     return {a2b_base64(token, strict_mode=True): int(rank) for token, rank in lines}
 
 
 def read_tekken(document: dict[str, Any]) -> Ranks:
-    """Ranks of a tekken file as ids: special tokens come first, and only the first
-    ``default_vocab_size - default_num_special_tokens`` entries of the file belong to the vocabulary
-    (the rule of mistral-common). Errors: KeyError, ValueError.
+    """Ranks of a tekken file as ids, by the rule of mistral-common.
+
+    Special tokens have the first ids. Only the first ``default_vocab_size -
+    default_num_special_tokens`` entries of the file belong to the vocabulary.
+
+    Raises: KeyError or ValueError for a file of another form.
     """
     config = document["config"]
     special = int(config["default_num_special_tokens"])
@@ -80,8 +95,9 @@ def read_tekken(document: dict[str, Any]) -> Ranks:
 
 
 def in_package(package: str, *parts: str) -> str | None:
-    """Path of a file inside an installed package, found without running the package; None if it is
-    not there.
+    """The path of a file inside an installed package; None if it is not there.
+
+    Does not import the package.
     """
     spec = importlib.util.find_spec(package)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
@@ -92,7 +108,10 @@ def in_package(package: str, *parts: str) -> str | None:
 
 
 def qwen_file() -> RankFile:
-    """The Qwen rank file inside the package dashscope. Errors: ConfigError."""
+    """The Qwen rank file inside the package dashscope.
+
+    Raises: `ConfigError` if the package or the file is missing.
+    """
     path = in_package("dashscope", "resources", "qwen.tiktoken")
     if path is None:
         raise ConfigError(
@@ -104,7 +123,10 @@ def qwen_file() -> RankFile:
 
 
 def tekken_file(file_name: str) -> RankFile:
-    """A tekken file inside the package mistral-common. Errors: MissingExtra, ConfigError."""
+    """A tekken file inside the package mistral-common.
+
+    Raises: `MissingExtra` if the package is not installed; `ConfigError` if it lacks the file.
+    """
     if importlib.util.find_spec("mistral_common") is None:
         raise MissingExtra("mistral-common", "mistral", f"the Mistral vocabulary {file_name}")
     path = in_package("mistral_common", "data", file_name)
@@ -116,8 +138,11 @@ def tekken_file(file_name: str) -> RankFile:
 
 
 def cached_file(name: str, family: Family, download: bool) -> RankFile:
-    """A rank file in tiktoken's cache folder. download: let tiktoken fetch it.
-    Errors: ConfigError.
+    """A rank file in tiktoken's cache folder.
+
+    download: let tiktoken fetch it.
+
+    Raises: `ConfigError` if it is not there.
     """
     folder = os.environ.get("TIKTOKEN_CACHE_DIR") or os.environ.get("DATA_GYM_CACHE_DIR")
     path = Path(folder or Path(tempfile.gettempdir(), "data-gym-cache"), family.cached_as)
@@ -140,16 +165,19 @@ TEKKEN_FILES = {
 
 
 def find(name: str, download: bool = False) -> tuple[RankFile, Family]:
-    """The file and family of a vocabulary known by name. Errors: ConfigError, MissingExtra."""
+    """The file and family of a vocabulary, by its name.
+
+    Raises: `ConfigError` for a name without a file; `MissingExtra` as `tekken_file` does.
+    """
     if name == "qwen2.5":
         return qwen_file(), FAMILIES[name]
     if name in TEKKEN_FILES:
         return tekken_file(TEKKEN_FILES[name]), FAMILIES["tekken"]
     if name in FAMILIES and FAMILIES[name].cached_as:
         return cached_file(name, FAMILIES[name], download), FAMILIES[name]
-    known = [*TEKKEN_FILES, *(each for each, of in FAMILIES.items() if of.cached_as)]
+    cached = [each for each, family in FAMILIES.items() if family.cached_as]
+    names = ", ".join(sorted([*TEKKEN_FILES, *cached]))
     raise ConfigError(
-        f"vocabulary {name}: no package holds its file; there are qwen2.5, "
-        f"{', '.join(sorted(known))}. For another one give the path of its rank file or "
-        "tokenizer.json as vocabulary.file"
+        f"vocabulary {name}: no package holds its file; known by name are qwen2.5, {names}. "
+        "For another one give the path of its rank file or tokenizer.json as vocabulary.file"
     )

@@ -1,8 +1,8 @@
 """UTF-8 of texts, made once.
 
-A page that is not ASCII is wanted as UTF-8 by several readers (the tokenizer, Arrow), and Python
-makes it anew for each, character by character. CPython can keep the form with the text; from then
-on `str.encode` and everything written in C copies it.
+Several readers (the tokenizer, Arrow) need a page as UTF-8. If it is not ASCII, Python makes the
+form for each of them, character by character. CPython can keep it with the text; from then on
+`str.encode` and everything written in C copies it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _KEEP: Final = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_voi
 
 
 def has_utf8(text: str) -> bool:
-    """Whether a text has a UTF-8 form, which lone surrogates have not; it is kept with the text."""
+    """Whether a text has a UTF-8 form, which is then kept with it. Lone surrogates have none."""
     if text.isascii():
         return True
     try:

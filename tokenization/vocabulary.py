@@ -1,8 +1,7 @@
-"""A vocabulary: text to ids and back, exactly as tiktoken does it and as fast as the machine
-allows.
+"""A vocabulary: text to ids and back, exactly as tiktoken does it, and faster.
 
-`load` finds one by name or file. Text is always ordinary: what looks like a special token in a page
-is encoded as the characters it is made of; special tokens are put in by id, by `chat`.
+`load` finds one by name or file. All text is ordinary: what looks like a special token in a page is
+encoded as the characters it is made of. Real special tokens come from `chat`, by id.
 """
 
 from __future__ import annotations
@@ -33,28 +32,26 @@ from tokenization.utf8 import has_utf8
 EngineName = Literal["auto", "tiktoken", "gigatoken"]
 
 CHECK_ONE_IN: Final = 256
-"""One text in this many, chosen by the hash of its ids, is encoded by the oracle as well and
-compared.
-"""
-
-UNICODE_VERSIONS: Final = ("14.0.0", "15.0.0", "15.1.0", "16.0.0", "17.0.0")
-"""Those of Python 3.11 and later: normalisation is by the version that Python has."""
+"""One text in this many, chosen by the hash of its ids, is compared with the oracle's encoding."""
 
 CHECK_BYTES: Final = 1 << 14
-"""About so much of a long one, from a place chosen by its hash."""
+"""Of a longer text about this many bytes are compared, from a place chosen by the hash."""
+
+UNICODE_VERSIONS: Final = ("14.0.0", "15.0.0", "15.1.0", "16.0.0", "17.0.0")
+"""Unicode versions of Python 3.11 and later; Python normalises by its own version."""
 
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
     """Ranks, pattern, special tokens and normalisation; make one with `load`.
 
-    Cheap to make and to pickle: the file is read and the engine built at the first use in each
-    process. engine: how ids are found, never which; so it is not part of `sha256`.
+    Cheap to make and to pickle: each process reads the file and builds the engine at the first use.
     """
 
     name: str
     file: RankFile
     family: Family
+    # which program finds the ids; they are the same, so `sha256` leaves it out
     engine: EngineName = "auto"
 
     @property
@@ -64,19 +61,21 @@ class Vocabulary:
 
     @property
     def pattern(self) -> str:
-        """The regular expression that cuts text into pretokens; empty where only `tokenizers` can
-        do it.
-        """
+        """The regular expression that cuts text into pretokens; empty where only tokenizers can."""
         return self.family.pattern
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of everything that decides ids: the rank file's bytes, pattern, special tokens,
-        normalisation.
+        """Hash of everything that decides ids, in hex.
+
+        That is the rank file's bytes, the pattern, the special tokens and the normalisation.
+
+        Raises: `ConfigError` if the file cannot be read.
         """
         return self._hash(unicodedata.unidata_version)
 
     def _hash(self, unicode: str) -> str:
+        """`sha256` with a version of Unicode."""
         settings = [
             self.file.sha256(),
             self.file.format,
@@ -89,8 +88,9 @@ class Vocabulary:
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
     def decodes(self, sha256: str) -> bool:
-        """Whether ids of the vocabulary with this hash are decoded alike: that of another Python's
-        Unicode is.
+        """Whether this vocabulary decodes the ids of the vocabulary with that hash.
+
+        It does if both are the same, or differ only in the version of Unicode.
         """
         return sha256 == self.sha256 or any(
             sha256 == self._hash(version) for version in UNICODE_VERSIONS
@@ -105,14 +105,17 @@ class Vocabulary:
         return {name: self.__dict__[name] for name in ("name", "file", "family", "engine")}
 
     def encode(self, text: str) -> Tokens:
-        """The ids of ``text`` as ordinary text, int32. Errors as of `encode_normalised`."""
+        """The ids of ``text`` as ordinary text, int32.
+
+        Raises: `BuildError` and `RecordError`, as `encode_normalised` does.
+        """
         return self.encode_normalised(self.normalise(text))
 
     def encode_normalised(self, text: str) -> Tokens:
-        """The ids of what `normalise` has given, int32.
+        """The ids of a text that `normalise` returned, int32.
 
-        Errors: BuildError if an engine disagrees with tiktoken on this text; RecordError
-        ``tokenizer_panic`` for a pattern we do not know, on runs too long for tiktoken.
+        Raises: `BuildError` if the engine disagrees with tiktoken on this text; `RecordError`
+        ``tokenizer_panic`` for a run too long for tiktoken, under a pattern not in `SCHEMES`.
         """
         if self.exact and has_long_run(text):
             parts = [
@@ -127,7 +130,7 @@ class Vocabulary:
         return ids
 
     def _spot_check(self, text: str, ids: Tokens, chosen: int) -> None:
-        """`check` a text, or of a long one what lies between two exact places."""
+        """`check` a text, or the part of a long one between two exact places."""
         raw = text.encode()
         if not self.exact or len(raw) <= CHECK_BYTES:
             return self.check(text, ids)
@@ -144,16 +147,18 @@ class Vocabulary:
         return [self.encode(text) for text in texts]
 
     def count(self, text: str) -> int:
-        """How many tokens ``text`` has. Quick for short ones: pruning counts the tokens of every
-        class it meets.
+        """The number of tokens of ``text``.
+
+        Quick for short texts, since pruning counts the tokens of every class that it meets.
         """
         if len(text) < 1024 and text.isascii():  # nothing to normalise, no run to split
             return len(self._engine.encode(text))
         return len(self.encode(text))
 
     def check(self, text: str, ids: Tokens) -> None:
-        """Compare ``ids`` with the oracle's for ``text`` (normalised). Errors: BuildError naming
-        the text's hash.
+        """Compare ``ids`` with the oracle's ids for a normalised text.
+
+        Raises: `BuildError`, which names the text's hash, if they differ.
         """
         if not np.array_equal(ids, self._oracle.encode(text)):
             digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -164,18 +169,24 @@ class Vocabulary:
             )
 
     def decode_bytes(self, ids: Sequence[int] | Tokens) -> bytes:
-        """The bytes ``ids`` stand for, special tokens as their text. Errors: KeyError for an
-        unknown id.
+        """The bytes that ``ids`` stand for, special tokens as their text.
+
+        Raises: KeyError for an unknown id.
         """
         return self._oracle.decode(ids.tolist() if isinstance(ids, np.ndarray) else list(ids))
 
     def decode(self, ids: Sequence[int] | Tokens) -> str:
-        """The text ``ids`` stand for; bytes that are no UTF-8 become U+FFFD."""
+        """The text that ``ids`` stand for; bytes that are not UTF-8 become U+FFFD.
+
+        Raises: KeyError for an unknown id.
+        """
         return self.decode_bytes(ids).decode("utf-8", errors="replace")
 
     def normalise(self, text: str) -> str:
-        """``text`` as it is encoded: surrogate pairs joined, lone ones U+FFFD (as tiktoken has it),
-        then NFC.
+        """``text`` in the form that is encoded.
+
+        Surrogate pairs are joined, and lone surrogates become U+FFFD, as in tiktoken. Then comes
+        NFC, if the family asks for it.
         """
         if text.isascii():
             return text
@@ -185,7 +196,10 @@ class Vocabulary:
 
     @cached_property
     def lengths(self) -> Tokens:
-        """Bytes of each ordinary token by id; 0 for ids that are none. Only where `exact`."""
+        """The length in bytes of each ordinary token, by id; 0 for other ids. Only where `exact`.
+
+        Raises: `ConfigError` if ranks cannot express the file.
+        """
         table = np.zeros(max(self._ranks.values()) + 1, np.int32)
         for token, i in self._ranks.items():
             table[i] = len(token)
@@ -193,12 +207,12 @@ class Vocabulary:
 
     @cached_property
     def _ranks(self) -> ranks.Ranks:
-        found = self.file.ranks()
-        if found is None:
+        table = self.file.ranks()
+        if table is None:
             raise ConfigError(
                 f"vocabulary {self.name}: {self.file.path} cannot be expressed as ranks"
             )
-        return found
+        return table
 
     @cached_property
     def _oracle(self) -> Oracle | TokenizersOracle:
@@ -208,8 +222,9 @@ class Vocabulary:
 
     @property
     def _pinned(self) -> bool:
-        """Whether the file is the one known by hash, whose lines are as gigatoken reads them: ids
-        from 0, in order.
+        """Whether the file is the family's pinned one, whose lines gigatoken can read.
+
+        Its ids begin at 0 and are in order.
         """
         return (
             self.file.format == "tiktoken"
@@ -225,20 +240,23 @@ class Vocabulary:
             try:
                 return Gigatoken(self.file.path if self._pinned else self._ranks, self.pattern)
             except ImportError:
-                if self.engine == "gigatoken":  # installed, as `load` found, and broken
+                if self.engine == "gigatoken":  # `load` found it, so the installation is broken
                     raise
         assert isinstance(self._oracle, Oracle)
         return CachedTiktoken(self._oracle)
 
 
 def noted(settings: Mapping[str, Any]) -> Vocabulary:
-    """A vocabulary as a build noted it (``work/order.json``). settings: ``name``, ``file``,
-    ``pattern``, ``special_tokens`` and ``nfc``, as a recipe has them. Errors as of `load`.
+    """The vocabulary that a build noted in ``work/order.json``.
+
+    settings: ``name``, ``file``, ``pattern``, ``special_tokens`` and ``nfc``, as in a recipe.
+
+    Raises: `ConfigError` and `MissingExtra`, as `load` does.
     """
-    own = None
+    family = None
     if settings["pattern"]:
-        own = Family(settings["pattern"], settings["special_tokens"], settings["nfc"])
-    return load(settings["name"], file=settings["file"], family=own)
+        family = Family(settings["pattern"], settings["special_tokens"], settings["nfc"])
+    return load(settings["name"], file=settings["file"], family=family)
 
 
 def shared(
@@ -276,45 +294,52 @@ def load(
 ) -> Vocabulary:
     """A vocabulary by name, or by name and file.
 
-    name: ``qwen2.5``, ``mistral-v3-tekken``, ``mistral-v3-tekken-vision``, ``cl100k``, ``o200k``;
-    with a file also ``llama3`` and ``tekken``, or any name where the file is a ``tokenizer.json``
-    or ``family`` is given. file: a ``.tiktoken`` rank file, a ``tekken*.json`` or a Hugging Face
-    ``tokenizer.json``. family: pattern and special tokens for a rank file of your own. download:
-    let tiktoken fetch cl100k or o200k. Errors: ConfigError for an unknown name or a file that is
-    missing or not the pinned one; MissingExtra.
+    name: ``qwen2.5``, ``mistral-v3-tekken``, ``mistral-v3-tekken-vision``, ``cl100k`` or ``o200k``.
+    With a file also ``llama3`` and ``tekken``; any name if the file is a ``tokenizer.json`` or
+    ``family`` is given.
+    file: a ``.tiktoken`` rank file, a ``tekken*.json`` or a Hugging Face ``tokenizer.json``.
+    engine: which program finds the ids; ``auto`` is gigatoken if it is installed.
+    family: pattern and special tokens for a rank file of your own.
+    download: let tiktoken fetch cl100k or o200k.
+
+    Raises: `ConfigError` for an unknown name, and for a file that is missing, damaged or not the
+    pinned one; `MissingExtra` if a package is missing.
     """
-    if not file:
-        rank_file, found = ranks.find(name, download)
-    elif Path(file).name.endswith(".json") and "tekken" not in Path(file).name:
-        rank_file = RankFile(file, "huggingface")
-        found = _family(rank_file)
-    else:
-        rank_file = RankFile(file, "tekken" if file.endswith(".json") else "tiktoken")
-        found = (
-            FAMILIES["tekken"] if rank_file.format == "tekken" else FAMILIES.get(name, Family(""))
-        )
-    found = family or found
-    if rank_file.format != "huggingface" and not found.pattern:
+    rank_file, known_family = _file_and_family(name, file, download)
+    family = family or known_family
+    if rank_file.format != "huggingface" and not family.pattern:
         raise ConfigError(
             f"vocabulary {name} is not known ({', '.join(FAMILIES)}): give its `family` as well"
         )
-    if found.sha256 and rank_file.sha256() != found.sha256:
+    if family.sha256 and rank_file.sha256() != family.sha256:
         raise ConfigError(
             f"vocabulary {name}: {rank_file.path} has sha256 {rank_file.sha256()}, expected "
-            f"{found.sha256}; it is another version or damaged"
+            f"{family.sha256}; it is another version or damaged"
         )
     if engine == "gigatoken" and importlib.util.find_spec("gigatoken") is None:
         raise MissingExtra("gigatoken", "fast", "the tokenizer engine gigatoken")
-    if not found.pattern and importlib.util.find_spec("tokenizers") is None:
+    if not family.pattern and importlib.util.find_spec("tokenizers") is None:
         raise MissingExtra("tokenizers", "tokenizers", f"the vocabulary {file}")
-    return Vocabulary(name, rank_file, found, engine)
+    return Vocabulary(name, rank_file, family, engine)
+
+
+def _file_and_family(name: str, file: str, download: bool) -> tuple[RankFile, Family]:
+    """The file of a vocabulary, and the family that its name or content gives."""
+    if not file:
+        return ranks.find(name, download)
+    if Path(file).name.endswith(".json") and "tekken" not in Path(file).name:
+        rank_file = RankFile(file, "huggingface")
+        return rank_file, _family(rank_file)
+    if file.endswith(".json"):
+        return RankFile(file, "tekken"), FAMILIES["tekken"]
+    return RankFile(file, "tiktoken"), FAMILIES.get(name, Family(""))
 
 
 def _family(file: RankFile) -> Family:
-    """Of a ``tokenizer.json``. Raises `ConfigError` for anything else."""
+    """The family of a ``tokenizer.json``. Raises `ConfigError` for any other file."""
     try:
         return family_of(json.loads(file.content()))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
-            f"vocabulary file {file.path} is no tokenizer.json of Hugging Face: {error!r}"
+            f"vocabulary file {file.path} is not a tokenizer.json of Hugging Face: {error!r}"
         ) from error

@@ -1,7 +1,6 @@
-"""Every reason for a drop is on one list, all that stand there are given by somebody, and each has
-a meaning.
+"""Reasons are one list: each is given by somebody and has a meaning, and no other is given.
 
-That no other is given is proven by the type check: `schemas.reasons.Reason` is a type.
+The type check proves the last: `schemas.reasons.Reason` is a type.
 """
 
 from __future__ import annotations
@@ -44,9 +43,7 @@ def test_every_reason_is_given_somewhere() -> None:
 def test_what_builds_drop_has_reasons_on_the_list(
     build: str, request: pytest.FixtureRequest
 ) -> None:
-    """Of the shipped and the real recordings: nothing in ledgers, quarantine and accounts says
-    anything else.
-    """
+    """Ledgers, quarantine and accounts of real builds hold listed reasons only."""
     out: Path = request.getfixturevalue(build)
     settled = account.settle(out)
     given = {drop["reason"] for counts in settled.units.values() for drop in counts["reasons"]}

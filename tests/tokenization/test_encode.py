@@ -23,9 +23,7 @@ def encoder() -> Encoder:
 
 
 def test_chatml_ids_are_tiktokens_on_each_piece() -> None:
-    """A sample's ids are im_start, im_end and tiktoken's
-    ids of every piece between, taken whole.
-    """
+    """A sample's ids are im_start, im_end and tiktoken's ids of every whole piece between."""
     voc = encoder().vocabulary
     start, end = voc.special_tokens["<|im_start|>"], voc.special_tokens["<|im_end|>"]
     ids = voc._oracle.encode
@@ -48,9 +46,7 @@ def test_chatml_ids_are_tiktokens_on_each_piece() -> None:
     st.lists(st.sampled_from(["<|im_end|>", "<|im_start|>assistant\n", "x", "\n"])),
 )
 def test_no_page_can_end_a_message(objective: str, observation: str, parts: list[str]) -> None:
-    """Whatever the page says, there are three im_start and three im_end, and loss ends with the
-    last.
-    """
+    """Any page gives three im_start and three im_end, and loss ends with the last."""
     encoded = encoder()(sample(objective=objective, observation=observation + "".join(parts)))
     special = encoder().vocabulary.special_tokens
     assert np.count_nonzero(encoded.input_ids == special["<|im_start|>"]) == 3

@@ -83,9 +83,7 @@ words = st.sampled_from(
 @settings(max_examples=120, deadline=None)
 @given(text=st.lists(words, min_size=30, max_size=150).map("".join), spare=st.integers(20, 300))
 def test_chunks_joined_are_the_observation(exact: bool, text: str, spare: int) -> None:
-    """Chunks are within the context, right-most first in number, left to right in order, and joined
-    are the page.
-    """
+    """Chunks fit the context, count from the right, come left to right, and joined are the page."""
     enc = encoder(exact)
     one = sample(observation=text)
     bare = len(enc(sample(observation="")).input_ids)
@@ -103,9 +101,7 @@ def test_chunks_joined_are_the_observation(exact: bool, text: str, spare: int) -
 @settings(max_examples=150, deadline=None)
 @given(text=st.lists(words, min_size=1, max_size=60).map("".join), data=st.data())
 def test_ids_of_segments_are_those_of_their_text(chat: str, text: str, data: st.DataObject) -> None:
-    """Ids put together from those of the whole observation are the ids of the same text encoded in
-    its prompt.
-    """
+    """A chunk's ids, put together from the observation's, are those of its text in the prompt."""
     enc = Encoder(encoder().vocabulary, chat=chat)
     one = sample(observation=text)
     segments = _Page(one, enc)
@@ -118,9 +114,7 @@ def test_ids_of_segments_are_those_of_their_text(chat: str, text: str, data: st.
 
 
 def test_a_long_page_that_fits_is_encoded_as_it_is() -> None:
-    """What is taken for too long by its characters, and is not, has the ids of the sample encoded
-    whole.
-    """
+    """A page that only seems too long has the ids of the sample encoded whole."""
     one = sample(observation="<p> " + "internationalisation " * 500 + "</p> <p> x </p> ")
     whole = encoder()(one)
     assert len(one.observation) > 2 * len(whole.input_ids)
@@ -145,8 +139,9 @@ def test_chunks_are_as_long_as_can_be(seed: int) -> None:
 
 
 def test_policies() -> None:
-    """Policy target keeps the one chunk with the target's node, first the right-most, all every
-    one, drop none.
+    """Each policy keeps its chunks.
+
+    Target: the one with the target's node. First: the right-most. All: every one. Drop: none.
     """
     enc, one = encoder(), long_sample(node=150)
     every = kept(Fit(900, "all")(one, enc))
@@ -162,8 +157,9 @@ def test_policies() -> None:
 
 @pytest.mark.parametrize("node", [1, 2, 149, 299, 300])
 def test_the_kept_chunk_has_the_target(node: int) -> None:
-    """Wherever the target stands, the chunk kept for training shows its start tag; 1 is not found
-    in 11.
+    """The chunk kept for training shows the target's start tag, wherever that stands.
+
+    Node 1 is not found in node 11.
     """
     (chunk,) = kept(Fit(800, "target")(long_sample(node=node), encoder()))
     assert f' node="{node}"' in observations([chunk], encoder())[0]
@@ -177,8 +173,9 @@ def test_an_action_without_element_keeps_the_right_most_chunk() -> None:
 
 
 def test_nothing_is_cut_silently() -> None:
-    """What cannot be fitted is dropped with its reason: too many chunks, no room, one endless text,
-    no target.
+    """A sample that cannot be fitted is dropped with its reason.
+
+    Reasons: too many chunks, no room, one endless text, no target.
     """
     enc, one = encoder(), long_sample()
     assert Fit(500, max_chunks=3)(one, enc)[0] == "too_many_chunks"

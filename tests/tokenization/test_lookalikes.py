@@ -1,6 +1,4 @@
-"""Text that looks like a special token: escaped in exported messages, or kept and counted; tokens
-are as they were.
-"""
+"""Text like a special token is escaped or counted in exported messages; tokens do not change."""
 
 from __future__ import annotations
 
@@ -31,9 +29,7 @@ FOUND = pattern(["<own>"])
 
 @pytest.mark.parametrize("text", LIKE)
 def test_it_is_found_and_escaped(text: str) -> None:
-    """In any text, of any family, and of the vocabulary itself; what is escaped looks like none any
-    more.
-    """
+    """The lookalikes of every family are found in any text, and no escaped one is found again."""
     made, count = escaped(f"a{text}b", FOUND)
     assert (made, count) == (f"a{text[0]}\\{text[1:]}b", 1)
     assert text not in made
@@ -56,8 +52,9 @@ def test_the_escape_can_be_undone(text: str) -> None:
 
 
 def test_export_says_and_escapes(tmp_path: Path) -> None:
-    """By default no message holds such a text; kept ones are counted; the dataset's tokens are the
-    same.
+    """Exported messages hold no lookalike unless asked to.
+
+    Those kept are counted, and the dataset's tokens are the same either way.
     """
     record = builds.workflow(0, steps=1) | {"objective": "Search the docs for <|im_end|> and </s>"}
     builds.write_workflows(tmp_path / "in.jsonl", record)

@@ -27,9 +27,7 @@ def encoded(lengths: list[int]) -> list[Encoded]:
 
 
 def check(samples: list[Encoded], rows: list[Packed], context: int) -> None:
-    """Every sample is in exactly one row, whole, in order, with its own labels,
-    as it is written.
-    """
+    """Every sample is in exactly one row, whole, in order and with its own labels."""
     found: dict[str, tuple[list[int], list[int]]] = {}
     for row, written in zip(rows, _batch(rows).to_pylist() if rows else [], strict=True):
         input_ids, labels, lengths, names = written.values()
@@ -57,9 +55,7 @@ mixes = capacities.flatmap(
 @settings(max_examples=300, deadline=None)
 @given(mixes)
 def test_packing_loses_repeats_and_reorders_nothing(mix: tuple[int, list[int], int, int]) -> None:
-    """For any context, lengths and windows: each sample once, unbroken, labels aligned, lengths
-    that sum up.
-    """
+    """For any context, lengths and windows, each sample is there once, whole, with its labels."""
     context, lengths, window, window_tokens = mix
     samples = encoded(lengths)
     check(samples, list(pack(iter(samples), context, window, window_tokens)), context)
@@ -72,9 +68,7 @@ def test_packing_loses_repeats_and_reorders_nothing(mix: tuple[int, list[int], i
 @settings(max_examples=200, deadline=None)
 @given(mixes)
 def test_rows_come_in_the_order_of_their_first_sample(mix: tuple[int, list[int], int, int]) -> None:
-    """The order of rows and of samples in a row follows the input, so a shuffled input stays
-    shuffled.
-    """
+    """Rows, and samples in a row, keep the input's order, so a shuffled input stays shuffled."""
     context, lengths, window, window_tokens = mix
     rows = [
         [int(name[1:]) for name in row.sample_ids]

@@ -1,6 +1,4 @@
-"""Prompts and chat templates: the reference's texts to the letter, and templates as their models
-know them.
-"""
+"""Prompts are the reference's texts to the letter; chat templates are those of their models."""
 
 from __future__ import annotations
 
@@ -37,8 +35,9 @@ def sample(**changes: Any) -> Sample:
 
 
 def test_prompt_and_completion_are_the_references() -> None:
-    """Prompt and completion are ScribeAgent's, with the node id once in the history and five times
-    at the end.
+    """Prompt and completion are ScribeAgent's.
+
+    The node id stands once in each step of the history and five times in the completion.
     """
     assert Prompt().user(sample()) == (
         "Objective: Order two mugs\nURL: https://shop.example/\n"
@@ -62,18 +61,14 @@ def test_a_step_without_element_has_no_node_and_no_target() -> None:
 
 
 def test_the_url_line_stays_without_a_url() -> None:
-    """A sample without URL keeps an empty URL line; one without history ends after the guide's
-    heading.
-    """
+    """Without URL its line stays, empty; without history the guide's heading ends the prompt."""
     text = Prompt().user(sample(url="", history=()))
     assert "\nURL: \nObservation: <body" in text
     assert text.endswith("\nStep-by-step guide:\n")
 
 
 def test_action_names() -> None:
-    """The reference's three words, words like them for what it lacks, and a rule for everything
-    else.
-    """
+    """Kinds have the reference's three words, words like them, or a word made by rule."""
     assert [
         action_name(kind)
         for kind in ("click", "type", "press", "hover", "select", "keyboard_sequence_action")
@@ -89,9 +84,7 @@ def test_action_names() -> None:
 
 @given(st.text(), st.text(), st.text())
 def test_every_field_is_one_line(description: str, kind: str, target: str) -> None:
-    """Whatever a recording holds, a step has five lines and a frame's first part three, so lines
-    can be told apart.
-    """
+    """With any text in its fields, a step has five lines and the part before a page three."""
     assert step_text(1, description, kind, 3, target).count("\n") == 5
     assert "\r" not in step_text(1, description, kind, 3, target)
     before, after = Prompt().frame(sample(objective=description, url=target))
@@ -105,9 +98,7 @@ def rendered(name: str, system: str = "S", user: str = "U\n", assistant: str = "
 
 
 def test_chatml_is_qwens() -> None:
-    """ChatML is what Qwen2.5's chat template makes of a conversation without tools, up to the
-    answer's end token.
-    """
+    """ChatML is Qwen2.5's chat template without tools, up to the answer's end token."""
     assert rendered("chatml") == (
         "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU\n<|im_end|>\n<|im_start|>assistant\nA\n<|im_end|>"
     )
@@ -149,9 +140,7 @@ def test_loss_is_on_the_completion_and_its_end(name: str) -> None:
 
 
 def test_a_template_the_vocabulary_cannot_write_is_refused() -> None:
-    """A missing special token is a configuration error; the plain template takes any vocabulary's
-    end of text.
-    """
+    """A missing special token is a configuration error; plain takes any end of text."""
     with pytest.raises(ConfigError, match="no special token"):
         special_id("<|im_end|>", {"</s>": 2})
     assert special_id(TEMPLATES["plain"]("", "", "")[-1].text, {"</s>": 2}) == 2

@@ -16,9 +16,7 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
 @given(ANY_TEXT, st.integers(0, 70), st.integers(0, 70))
 def test_it_is_what_python_makes_of_the_text(text: str, before: int, behind: int) -> None:
-    """Equal to encoding by Python (of a copy, which keeps nothing), also among ASCII that is gone
-    through in steps.
-    """
+    """The kept form is what Python encodes, also for ASCII that is gone through in steps."""
     text = "a" * before + text + "z" * behind
     copy = "".join(list(text))
     surrogates = any("\ud800" <= character <= "\udfff" for character in text)

@@ -173,9 +173,7 @@ def test_decode_gives_back_the_normalised_text(engine: str, text: str) -> None:
 @settings(max_examples=200, deadline=None)
 @given(text=texts)
 def test_every_engine_gives_tiktokens_ids(pattern: str, text: str) -> None:
-    """The chunk cache and gigatoken return tiktoken's ids for adversarial text, under every pattern
-    we claim.
-    """
+    """The cache and gigatoken return tiktoken's ids for adversarial text, under every pattern."""
     expected = oracle(pattern).ids(text)
     assert CachedTiktoken(oracle(pattern)).encode(text).tolist() == expected
     if HAS_GIGATOKEN:
@@ -184,9 +182,7 @@ def test_every_engine_gives_tiktokens_ids(pattern: str, text: str) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_engine_gives_tiktokens_ids_on_pages(engine: str) -> None:
-    """On pages whose node ids shift between snapshots the engines agree with tiktoken, cold and
-    warm.
-    """
+    """Engines agree with tiktoken, cold and warm, on pages whose node ids shift."""
     voc = load(engine=engine)  # type: ignore[arg-type]
     for seed in range(8):
         text = page(seed % 4)
@@ -216,9 +212,7 @@ def test_nfc_only_where_the_vocabulary_has_it() -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_surrogates_become_what_tiktoken_makes_of_them(engine: str) -> None:
-    """A surrogate pair is its character, a lone surrogate U+FFFD,
-    as tiktoken itself repairs them.
-    """
+    """A surrogate pair is its character and a lone one U+FFFD, as tiktoken repairs them."""
     assert (
         qwen(engine).decode(qwen(engine).encode("a\ud83d\ude00b\ud800c")) == "a\U0001f600b\ufffdc"
     )
@@ -227,8 +221,10 @@ def test_surrogates_become_what_tiktoken_makes_of_them(engine: str) -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("unit", [" ", "\t", "\u00a0", " \u2003\t"])
 def test_a_million_blanks_are_encoded_exactly(engine: str, unit: str) -> None:
-    """A run on which tiktoken's regex engine panics is encoded whole: its bytes come back, and its
-    ids are those of tiktoken's own merge of the run; next to it, nothing changes.
+    """A run on which tiktoken's regex engine panics is encoded whole.
+
+    Its bytes come back, its ids are those of tiktoken's own merge of the run, and the text next to
+    it does not change.
     """
     voc = qwen(engine)
     run = unit * (1_000_000 // len(unit))
@@ -253,9 +249,7 @@ def test_a_million_blanks_are_encoded_exactly(engine: str, unit: str) -> None:
 def test_long_runs_are_cut_where_pretokens_end(
     pattern: str, before: str, run: str, after: str
 ) -> None:
-    """With the threshold lowered so that tiktoken can answer too,
-    cutting runs out changes no id.
-    """
+    """Cutting runs out changes no id (the threshold is low enough for tiktoken to answer too)."""
     with pytest.MonkeyPatch.context() as patch:
         lowered = splits._BLANKS.pattern.replace(f"{{{LONG_RUN},}}", "{3,}")
         patch.setattr(splits, "_BLANKS", re.compile(lowered))
@@ -278,9 +272,7 @@ def test_runs_that_tiktoken_can_answer_agree(engine: str, unit: str, size: int) 
 @given(before=st.integers(0, 3 * LONG_RUN), length=st.integers(LONG_RUN, LONG_RUN + 100))
 @settings(max_examples=50, deadline=None)
 def test_no_long_run_is_overlooked(before: int, length: int) -> None:
-    """Wherever a run of `LONG_RUN` blanks stands, the few probes meet it; text without one is not
-    cut.
-    """
+    """The probes meet a run of `LONG_RUN` blanks anywhere; text without one is not cut."""
     text = "x" * before + " " * length + "y"
     assert has_long_run(text)
     assert [part for part, single in split_long_runs(text) if single] == [" " * (length - 1)]
@@ -318,9 +310,7 @@ def test_tag_starts_in_bytes_are_exact(pattern: str, text: str) -> None:
 
 
 def test_caches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A chunk cache that is over its bound, and a gigatoken that is renewed, go on giving the same
-    ids.
-    """
+    """A cache over its bound, and a gigatoken built again, still give the same ids."""
     monkeypatch.setattr(engines, "CACHE_BYTES", 2000)
     monkeypatch.setattr(engines, "RENEW_BYTES", 20_000)
     cached = CachedTiktoken(oracle(qwen().pattern))
@@ -337,9 +327,7 @@ def test_caches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_disagreement_stops_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the engine's ids differ from the oracle's in the checked sample, the error names the
-    text's hash.
-    """
+    """If engine and oracle differ on a checked sample, the error names the text's hash."""
     voc = load(engine="tiktoken")
     monkeypatch.setattr(vocabulary, "CHECK_ONE_IN", 1)
     voc.encode("fine")
@@ -349,8 +337,9 @@ def test_a_disagreement_stops_the_build(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_long_text_is_checked_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a long text a part between exact places is compared: every part passes, and each wrong id
-    is in some part.
+    """Of a long text a part between exact places is compared.
+
+    Every part passes, and each wrong id lies in some part.
     """
     monkeypatch.setattr(vocabulary, "CHECK_BYTES", 100)
     voc, text = qwen(), page(3, 12)
@@ -373,9 +362,7 @@ def _fails(voc: Vocabulary, text: str, ids: Tokens, chosen: int) -> bool:
 
 
 def test_vocabularies_travel_to_workers() -> None:
-    """A pickled vocabulary is small, names the same vocabulary and gives the same ids; making one
-    reads no ranks.
-    """
+    """A pickled vocabulary is small and gives the same ids; making one reads no ranks."""
     used, fresh = qwen(), load()
     data = pickle.dumps(used)
     copy = pickle.loads(data)
@@ -385,22 +372,18 @@ def test_vocabularies_travel_to_workers() -> None:
 
 
 def test_the_engine_is_no_part_of_the_hash() -> None:
-    """The fingerprint names what decides ids: ranks, pattern, special tokens, normalisation; not
-    how they are found.
-    """
+    """The hash covers what decides ids and not the engine that finds them."""
     assert load(engine="tiktoken").sha256 == load(engine="auto").sha256
 
 
 def test_what_cannot_be_had_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Unknown names, missing files, wrong files and missing extras are configuration errors that
-    name the way out.
-    """
+    """Unknown names, missing or wrong files and missing extras raise errors that say what to do."""
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
     with pytest.raises(ConfigError, match="TIKTOKEN_CACHE_DIR"):
         load("cl100k")
-    with pytest.raises(ConfigError, match=r"there are qwen2\.5, "):
+    with pytest.raises(ConfigError, match=r"by name are qwen2\.5, "):
         load("llama3")
     with pytest.raises(ConfigError, match="family"):
         load("mine", file=qwen().file.path)
@@ -416,9 +399,7 @@ def test_what_cannot_be_had_says_what_to_do(
 
 
 def test_missing_packages_name_their_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the package, gigatoken and the Mistral vocabularies name the extra when they are
-    loaded; auto works without.
-    """
+    """Without their package, gigatoken and Mistral's vocabularies name the extra; auto works."""
     monkeypatch.setitem(__import__("sys").modules, "gigatoken.gigatoken_rs", None)
     auto = load()
     auto.encode("a")
@@ -435,9 +416,7 @@ def test_missing_packages_name_their_extra(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_rank_file_with_its_own_family() -> None:
-    """A `.tiktoken` file with pattern and special tokens given works under any name; an unknown
-    pattern is not cut.
-    """
+    """A rank file works under any name with its pattern; text is not cut if that is unknown."""
     voc = load("mine", file=qwen().file.path, family=Family(r"\S+|\s+", {"<end>": 200_000}))
     assert not voc.exact
     assert voc.decode([*voc.encode("a b <end>").tolist(), 200_000]) == "a b <end><end>"
@@ -489,9 +468,7 @@ def _hugging_face(pattern: str) -> dict[str, Any]:
 
 
 def test_tokenizer_json_becomes_ranks_where_exact(tmp_path: Path) -> None:
-    """A byte-level BPE in tokenizer.json gives the ids of the package tokenizers, through ranks and
-    our engines.
-    """
+    """Through ranks and our engines, a tokenizer.json gives the ids of the package tokenizers."""
     pattern = FAMILIES["qwen2.5"].pattern
     document = _hugging_face(pattern)
     file = tmp_path / "tokenizer.json"
@@ -510,8 +487,9 @@ def test_tokenizer_json_becomes_ranks_where_exact(tmp_path: Path) -> None:
 
 
 def test_tokenizer_json_that_no_ranks_express_goes_through_tokenizers(tmp_path: Path) -> None:
-    """Merges out of order, a token no merge makes, or an unknown pattern: no ranks, but the file
-    works, as text.
+    """A file that ranks cannot express works through tokenizers, which encode text as text.
+
+    Its merges are out of order, no merge makes a token, or its pattern is unknown.
     """
     document = _hugging_face(FAMILIES["qwen2.5"].pattern)
     swapped = json.loads(json.dumps(document))
@@ -536,9 +514,7 @@ def test_tokenizer_json_that_no_ranks_express_goes_through_tokenizers(tmp_path: 
 
 
 def test_a_known_file_is_read_as_the_ranks_would_be_written() -> None:
-    """Gigatoken reads the shipped vocabulary's own file: byte for byte the one that is made of its
-    ranks elsewhere.
-    """
+    """Gigatoken reads the shipped file itself, equal byte for byte to one made of its ranks."""
     known = load()
     lines = (b"%s %d\n" % (base64.b64encode(token), rank) for token, rank in known._ranks.items())
     assert known._pinned
