@@ -1,8 +1,8 @@
 """The words by which drops are counted: why something that was read goes no further.
 
-Shared reasons stand here: the type `SharedReason` lists them, and `MEANINGS` says what each means. A
-reason that only one stage or decision gives is an `OwnReason`, declared with its meaning beside
-that stage. The type check refuses any other word. `etl.card.reasons` has all of them.
+Shared reasons stand here. The type `SharedReason` lists them; `MEANINGS` says what each means. A
+reason that only one stage or decision gives is an `OwnReason`, declared beside that stage with its
+meaning. The type check refuses any other word. `etl.card.reasons` has all of them.
 """
 
 from __future__ import annotations
