@@ -74,7 +74,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     house = tmp_path_factory.mktemp("house")
     for name in ("etl", "schemas", "tokenization", "data_cards"):
         shutil.copytree(builds.ROOT / name, house / name)
-    shutil.copy(builds.ROOT / "stepmill.py", house)
+    for name in ("stepmill.py", "pyproject.toml"):
+        shutil.copy(builds.ROOT / name, house)
     for path, code in blocks("python").items():
         assert not (house / path).exists()
         (house / path).write_text(code)
@@ -109,6 +110,19 @@ def test_every_kind_has_an_example() -> None:
         "etl/sources/known.py", "etl/stages/known.py", "etl/decisions/known.py",
         "etl/cli/inspect.py",
     }  # fmt: skip
+
+
+def test_the_examples_are_written_as_the_project_is(house: Path) -> None:
+    """The linter and the formatter have nothing to say."""
+    for command in (("check",), ("format", "--check")):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, *blocks("python")],
+            cwd=house,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
 
 
 def test_a_source_is_one_file_and_one_line(house: Path) -> None:
