@@ -23,7 +23,8 @@ from etl.files import storage
 from etl.files.arrow import broken, read_json
 from etl.files.storage import AnyPath
 from schemas.errors import ConfigError, IntegrityError
-from schemas.samples import NO_LOSS, PACKED_SCHEMA, Tokens
+from schemas.samples import NO_LOSS, PACKED_SCHEMA
+from schemas.tokens import Tokens
 from tokenization import vocabulary as vocabularies
 from tokenization.families import FAMILIES
 from tokenization.ranks import TEKKEN_FILES
