@@ -52,7 +52,7 @@ class Prune(PruneRules):
                 "it so"
             )
 
-    @property
+    @cached_property
     def rules(self) -> PruneRules:
         """The rules alone."""
         return PruneRules(**{rule.name: getattr(self, rule.name) for rule in fields(PruneRules)})
