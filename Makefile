@@ -52,7 +52,7 @@ test-memory: $(VENV)/installed-test
 	  $(BIN)/python -P -m tests.pages.memory_safety --pages $(MEMORY_PAGES)
 
 # what an installation is made of, and what it compiles
-PARTS := pyproject.toml constraints.txt hatch_build.py etl/pages/pieces.sources $(addprefix etl/pages/,$(shell cat etl/pages/pieces.sources))
+PARTS := pyproject.toml constraints.txt hatch_build.py $(wildcard etl/pages/engine*.p[yx][xi])
 
 $(VENV)/installed-demo: $(VENV)/created $(PARTS)
 	@echo "installing stepmill into $(VENV)"

@@ -17,12 +17,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from schemas.actions import KINDS
-
-if TYPE_CHECKING:  # an agent prunes pages without Arrow
-    from schemas.samples import Sample
+from schemas.samples import Sample
 
 SYSTEM: Final = "Help achieve the objective by generating the next step."
 

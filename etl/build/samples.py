@@ -29,7 +29,7 @@ from etl.files.arrow import ArrowWriter, atomic, write_json, write_table
 from etl.files.hashes import order_hash
 from etl.files.storage import AnyPath
 from etl.inputs.records import InputShard
-from etl.pages.engine import utf8
+from etl.pages.compiled import utf8
 from etl.tally import Tally
 from schemas.ledger import LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
 from schemas.samples import SAMPLE_SCHEMA, Sample

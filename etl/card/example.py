@@ -17,8 +17,7 @@ from etl.dataset.reports import PackedReport
 from etl.files.arrow import open_arrow
 from etl.files.storage import AnyPath
 from etl.terminal.text import printable
-from schemas.samples import NO_LOSS
-from schemas.tokens import Tokens
+from schemas.samples import NO_LOSS, Tokens
 from tokenization.vocabulary import Vocabulary
 
 _HEAD: Final = 700  # characters of the prompt's beginning

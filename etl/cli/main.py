@@ -22,9 +22,9 @@ from schemas.errors import ConfigError, StepmillError
 def _version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
     """Print the version and which engine reads pages, and stop."""
     if asked:
-        from etl.pages import engine
+        from etl.pages import compiled
 
-        click.echo(f"stepmill, version {version('stepmill')}; pages are read by {engine.PATH}")
+        click.echo(f"stepmill, version {version('stepmill')}; pages are read by {compiled.PATH}")
         context.exit()
 
 

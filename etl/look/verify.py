@@ -1,7 +1,5 @@
-"""Check a build against its manifest and reports.
-
-Checked are the hash of every file, every count, the schema, the accounting, that nothing is left of
-what was taken down, and that `datasets` loads the result.
+"""Check a build against its manifest and reports: every file's hash, every count, the schema, the
+accounting, and that nothing is left of what was taken down.
 """
 
 from __future__ import annotations
@@ -50,16 +48,14 @@ _FEW: Final = 3
 
 
 def verify(out: AnyPath, progress: Callable[..., Progress] = Progress) -> list[str]:
-    """The problems of a build, one line each; empty if there are none.
+    """What is wrong, one line each; empty if nothing is.
 
-    Raises:
-        ConfigError: if there is no finished build.
-        BuildError: if its remote storage cannot be read.
+    Raises `ConfigError` if there is no finished build.
     """
     path = Layout(out).dataset.manifest
     if not storage.exists(path):
-        problem = f"{out}: no finished build ({path} is missing){candidate.hint(out)}"
-        raise ConfigError(f"{problem}; run the build command again")
+        said = f"{out}: no finished build ({path} is missing){candidate.hint(out)}"
+        raise ConfigError(f"{said}; run the build command again")
     manifest = read_json(path)
     with progress("phase 1 of 5: what was taken down", brief=True):
         problems = _taken_down(out, manifest)
@@ -90,9 +86,8 @@ def verify(out: AnyPath, progress: Callable[..., Progress] = Progress) -> list[s
 def _files(
     out: AnyPath, manifest: dict[str, Any], work: Sequence[tuple[AnyPath, str]], shown: Progress
 ) -> list[str]:
-    """Files that are missing, have changed, or are not in the manifest.
-
-    work: path and hash of the files of the work folder to check.
+    """Files of the dataset, and of the work folder with their hashes, that are not as they were
+    written.
     """
     problems: list[str] = []
     for name, digest in manifest["files"].items():
@@ -118,14 +113,16 @@ def _files(
             problems.append(
                 f"{name}: not what its report says (sha256); build again into a new folder"
             )
-    listed = {*manifest["files"], MANIFEST}
+    known = {*manifest["files"], MANIFEST}
     names = [storage.relative(path, out) for path in storage.files(Layout(out).dataset.root)]
-    problems += [f"{name}: not in the manifest" for name in names if name not in listed]
+    problems += [f"{name}: not in the manifest" for name in names if name not in known]
     return problems
 
 
 def _taken_down(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
-    """Check that the takedown list is that of the manifest, and that nothing on it is left."""
+    """What is left of what is on the takedown list; and whether it is the list that the manifest is
+    of.
+    """
     takedown = kept(Layout(out).work.takedown)
     if takedown.fingerprint != manifest.get("takedown", ""):
         name = NAMES.work.takedown.as_posix()
@@ -134,9 +131,8 @@ def _taken_down(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
 
 
 def _traces(out: AnyPath, takedown: Takedown) -> list[str]:
-    """One line for each file that still holds something on the list.
-
-    Files that cannot be read are skipped: other checks report them.
+    """What is left of what is on the list: a line for each file, saying what. Broken files are left
+    to others.
     """
     problems: list[str] = []
     for folder in (Layout(out).dataset.root, Layout(out).work.root):
@@ -146,20 +142,20 @@ def _traces(out: AnyPath, takedown: Takedown) -> list[str]:
                 continue
             ledger = Work(path.parents[1]).of_input(LEDGER, path.stem)
             try:
-                names_found = sorted(set(found_in(path, takedown, ledger)))
+                found = sorted(set(found_in(path, takedown, ledger)))
             except (IntegrityError, pa.ArrowException, orjson.JSONDecodeError):
                 continue
-            if names_found:
-                more = f" and {len(names_found) - _FEW:,} more" if len(names_found) > _FEW else ""
-                shown = ", ".join(names_found[:_FEW]) + more
+            if found:
+                more = f" and {len(found) - _FEW:,} more" if len(found) > _FEW else ""
+                said = ", ".join(found[:_FEW]) + more
                 problems.append(
-                    f"{name}: holds what is taken down: {shown}; remove the file and build again"
+                    f"{name}: holds what is taken down: {said}; remove the file and build again"
                 )
     return problems
 
 
 def _work_files(out: AnyPath) -> Iterator[tuple[AnyPath, str]]:
-    """Path and hash of the files that the accounting is computed from, from their reports."""
+    """Path and hash of the files that the accounting stands on, from the reports."""
     work = Layout(out).work
     places = shelf(work)
     paths = [places.work(key).read_report(key) for key in state.keys(work)]
@@ -174,7 +170,7 @@ def _work_files(out: AnyPath) -> Iterator[tuple[AnyPath, str]]:
 
 
 def _rows(path: AnyPath, name: str, context: int) -> list[str]:
-    """Violations of the invariants of packed rows, in one data file."""
+    """The invariants of packed rows."""
     try:
         reader = open_arrow(path)
     except IntegrityError as error:
@@ -204,9 +200,9 @@ def _counts(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
         paths = [path for path in every if split_of(path.name) == split]
         rows = sum(storage.together(_height, paths))
         if (len(paths), rows) != (counts["files"], counts["rows"]):
-            expected = f"{counts['files']} files with {counts['rows']} rows"
+            said = f"{counts['files']} files with {counts['rows']} rows"
             problems.append(
-                f"{split}: {len(paths)} files with {rows} rows, the manifest says {expected}"
+                f"{split}: {len(paths)} files with {rows} rows, the manifest says {said}"
             )
     return problems
 
@@ -216,7 +212,9 @@ def _height(path: AnyPath) -> int:
 
 
 def _loads(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
-    """Load the dataset with `datasets`: splits, row counts, and the first row of each split."""
+    """What the library that will read it sees: splits, row counts, features, and a first row of
+    each split.
+    """
     datasets.disable_progress_bars()
     if not manifest["splits"]:
         return []
@@ -229,7 +227,7 @@ def _loads(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
             }
     except StepmillError:
         raise
-    except Exception as error:  # noqa: BLE001 - a user would meet any of its errors
+    except Exception as error:  # noqa: BLE001 - whatever the library says is what a user would meet
         return [f"datasets.load_dataset cannot read it: {type(error).__name__}: {error}"]
     problems: list[str] = []
     declared = {name: split.num_examples for name, split in (info.splits or {}).items()}
@@ -244,9 +242,8 @@ def _loads(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
 
 @contextmanager
 def _beginning(dataset: Dataset, manifest: dict[str, Any]) -> Iterator[str]:
-    """The path of a dataset that `datasets` can load.
-
-    For a remote one, it is a local folder with the card and the first file of each split.
+    """The path of a dataset; of a remote one, of a folder here with its card and the first file of
+    each split.
     """
     if isinstance(dataset.root, Path):
         yield str(dataset.root)
@@ -268,10 +265,10 @@ def _accounts(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
             f"accounting: {found['count']} {unit}s are {what}, for example {found['first']}"
             for what, found in counts["errors"].items()
         ]
-        noted = manifest["accounting"][unit]
+        said = manifest["accounting"][unit]
         for key in ("read", "kept", "dropped"):
-            if counts[key] != noted[key]:
+            if counts[key] != said[key]:
                 problems.append(
-                    f"accounting: {counts[key]} {unit}s {key}, the manifest says {noted[key]}"
+                    f"accounting: {counts[key]} {unit}s {key}, the manifest says {said[key]}"
                 )
     return problems

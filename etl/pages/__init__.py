@@ -7,15 +7,15 @@ where there is none; the content of ``iframe`` and ``noscript`` is markup like a
 recorders inline frames there. In SVG and MathML CDATA is text, and the content of ``title``,
 ``style`` and the like is markup, as for a browser.
 
-Three ways to read a page have one result: `etl.pages.standard` asks a tokenizer library for
-everything, `etl.pages.split` looks pieces up in a memo, and `etl.pages.pieces`, where it is
-compiled, does that several times as fast. Tests hold them equal.
+One specification and one engine: `etl.pages.standard` reads a page by a tokenizer library and
+`etl.pages.prune` writes it token by token; `etl.pages.engine`, where it is compiled, does both with
+the same result, and is several times as fast. Tests hold them equal.
 """
 
 from etl.pages.doctype import QUIRKS, STANDARDS
-from etl.pages.live import in_document, inert, is_shadow_root, live
+from etl.pages.live import in_document, inert, live
 from etl.pages.page import Inert, Live, Page
-from etl.pages.reading import COMPILED, read
+from etl.pages.reading import read
 from etl.pages.standard import read_plain
 from etl.pages.text import text_of
 from etl.pages.tokens import (
@@ -25,15 +25,12 @@ from etl.pages.tokens import (
     RAW_TAGS,
     START,
     VOID_TAGS,
-    Note,
     Token,
+    is_shadow_root,
     lower,
-    resolve,
-    resolve_in_attribute,
 )
 
 __all__ = [
-    "COMPILED",
     "EMPTY",
     "END",
     "OTHER",
@@ -44,7 +41,6 @@ __all__ = [
     "VOID_TAGS",
     "Inert",
     "Live",
-    "Note",
     "Page",
     "Token",
     "in_document",
@@ -54,7 +50,5 @@ __all__ = [
     "lower",
     "read",
     "read_plain",
-    "resolve",
-    "resolve_in_attribute",
     "text_of",
 ]

@@ -1,12 +1,9 @@
 """The domain of a step: the registrable domain of its URL.
 
-It follows the ICANN part of the public suffix list that the package publicsuffixlist bundles, which
-is never fetched; its version is part of the fingerprint. Special cases:
-
-- an unlisted top level domain: the last two labels;
-- an IP address or a single label: the host itself;
-- no URL: the recording's website;
-- neither: ``unknown``.
+By the ICANN part of the public suffix list that the package publicsuffixlist bundles (never
+fetched; its version is part of the fingerprint). An unlisted top level domain: the last two labels;
+an IP address or a single label: the host itself; no URL: the recording's website; nothing:
+``unknown``.
 """
 
 from __future__ import annotations
@@ -23,13 +20,12 @@ UNKNOWN: Final = "unknown"
 
 
 class Domain(NamedTuple):
-    """The domain of a step."""
+    """A registrable domain, the full host under it, and where it was read from (``url``,
+    ``website``, ``none``).
+    """
 
-    # the registrable domain
     domain: str
-    # the full host
     subdomain: str
-    # where both were read: url, website, none
     domain_from: str
 
 

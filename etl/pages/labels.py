@@ -1,8 +1,8 @@
-"""The label of an element, for the description of an action on it.
+"""What an element is called, for the words in which an action on it is told.
 
-Only text that the page shows is a label: a model that is trained to write it must have seen it.
-Attributes and text that a browser or the rules leave out do not count. A list to choose from has
-its own label, never the text of its options.
+Only what the page shows is a label: a model that is trained to name it must have seen it.
+Attributes that the rules take out, and text that a browser or the rules leave out, name nothing. A
+list to choose from is called by its label, never by all that can be chosen.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Final
 
 from etl import pages
 from etl.pages import locators
-from etl.pages.prune import PSEUDO_ELEMENT, Pruner
+from etl.pages.prune import Pruner
+from etl.pages.rules import PSEUDO_ELEMENT
 
 _LONGEST: Final = 80  # characters
 _NAMES: Final = ("aria-label", "aria_label")  # attributes that name an element before its text does
@@ -23,15 +24,14 @@ _TYPED: Final = frozenset(("textarea",))
 
 
 def label_of(page: pages.Page, element: int, pruner: Pruner | None = None) -> str:
-    """A label of at most 80 characters; empty if there is none.
-
-    pruner: with the rules by which the page is shown; None: it is shown as recorded.
+    """A label of at most 80 characters, empty if there is none. pruner: of the rules by which the
+    page is shown; None: as it was recorded.
     """
     token = page.tokens[page.position(element)]
     attributes = token.attributes()
     if pruner is not None:
         attributes = {
-            name: value for name, value in attributes.items() if pruner.shows(name, value)
+            name: value for name, value in attributes.items() if pruner.policy.shows(name, value)
         }
     text = _text(page, element, pruner)
     typed = token.tag in _TYPED
@@ -50,22 +50,19 @@ def _line(text: str) -> str:
 
 
 def _text(page: pages.Page, element: int, pruner: Pruner | None) -> str:
-    hidden = frozenset[str]() if pruner is None else pruner.dropped
+    hidden = frozenset[str]() if pruner is None else pruner.policy.dropped
     text = pages.text_of(page, element, _LONGEST * 4, hidden)
     return PSEUDO_ELEMENT.sub(" ", text) if "::" in text else text
 
 
 def _label_for(page: pages.Page, id: str, pruner: Pruner | None) -> str:
-    """The text of the ``label`` for the element with this id.
-
-    Empty if there is not exactly one, or the page does not show it.
-    """
+    """The text of the one ``label`` of an element with this id, where the page shows it."""
     if not id:
         return ""
-    elements = pages.in_document(page, locators.find_attribute(page, "for", id))
-    labels = [at for at in elements if page.tokens[page.position(at)].tag == "label"]
-    if len(labels) != 1:
+    found = pages.in_document(page, locators.find_attribute(page, "for", id))
+    found = [at for at in found if page.tokens[page.position(at)].tag == "label"]
+    if len(found) != 1:
         return ""
-    if pruner is not None and not pruner.prune(page, labels[0]).start_tag:
+    if pruner is not None and not pruner.prune(page, found[0]).start_tag:
         return ""
-    return _text(page, labels[0], pruner)
+    return _text(page, found[0], pruner)

@@ -17,36 +17,22 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from etl.pages import compiled
 from etl.pages.page import Inert, Live, Page
-from etl.pages.reading import COMPILED
-from etl.pages.tokens import END, START, Token
+from etl.pages.tokens import END, START, Token, is_shadow_root
 
 NOSCRIPT: Final = "noscript"
 TEMPLATE: Final = "template"
-
-_IN_NOTHING, _IN_NOSCRIPT, _IN_TEMPLATE, _IN_UNCLOSED = range(4)
-
-
-def is_shadow_root(token: Token) -> bool:
-    """Whether a ``template`` is the shadow root of the element around it. ``shadowroot`` is what
-    Chrome wrote once.
-    """
-    attributes = token.attributes()
-    return attributes.get("shadowrootmode", attributes.get("shadowroot", "")).lower() in (
-        "open",
-        "closed",
-    )
 
 
 def inert(page: Page) -> list[Inert]:
     """The inert content of a page, in order, none inside another. Linear in the page."""
     if page.inert is None:
-        tokens = page.compiled
-        if tokens is None:
-            page.inert = list(_inert(page.tokens))
-        else:
-            with COMPILED:
-                page.inert = [Inert(*found) for found in tokens.inert(is_shadow_root)]
+        page.inert = []
+        for opener, end in _spans(page):
+            if end > opener + 1 or page.tokens[opener].raw_text:
+                first = page.begun(opener + 1)
+                page.inert.append(Inert(opener, end, first, page.begun(end) - first))
     return page.inert
 
 
@@ -93,82 +79,95 @@ def _elements(page: Page, gaps: list[Inert]) -> npt.NDArray[np.int64]:
 
 
 def _without(page: Page, gaps: list[Inert]) -> Page:
-    if (compiled := page.compiled) is not None:
-        with COMPILED:
-            made = compiled.without(gaps)
-        if made is not None:
-            return Page(*made)
-    tokens: list[Token] = []
-    flags: list[bytes] = []
+    if (tokens := page.compiled) is not None:
+        with compiled.LOCK:
+            return Page(*tokens.without(gaps))
+    found: list[Token] = []
     at = 0
     for gap in gaps:
         opener = page.tokens[gap.opener]
-        tokens += page.tokens[at : gap.opener]
-        tokens.append(Token(START, opener.tag, opener.markup, "", opener.odd, opener.literal))
-        flags.append(page.flags[at : gap.opener + 1])
+        found += page.tokens[at : gap.opener]
+        found.append(Token(START, opener.tag, opener.markup))
         at = gap.end
-    tokens += page.tokens[at:]
-    flags.append(page.flags[at:])
-    return Page(tokens, b"".join(flags))
+    found += page.tokens[at:]
+    return Page(found, bytes([token.element for token in found]))
 
 
-def _inert(tokens: Sequence[Token]) -> Iterator[Inert]:
-    openers = [
-        token.tag for token in tokens if token.kind == START and token.tag in (NOSCRIPT, TEMPLATE)
-    ]
-    if not openers:
-        return
-    last = {token.tag: place for place, token in enumerate(tokens) if token.kind == END}
-    opened: list[str] = []  # with those inside a template that is inert
-    around: Counter[str] = Counter()
-    inside: Counter[str] = Counter()  # a template that is inert
-    state, opener, depth, first, element = _IN_NOTHING, 0, 0, 0, 0
-    for place, token in enumerate(tokens):
-        kind, tag = token.kind, token.tag
-        element += token.element
-        ended = False
-        if state == _IN_NOSCRIPT:
-            ended = kind == END and tag == NOSCRIPT
-        elif state == _IN_TEMPLATE:
-            if kind == START:
-                opened.append(tag)
-                inside[tag] += 1
-            elif kind == END and inside[tag]:
-                _pop(opened, inside, tag)
-            else:
-                ended = kind == END and tag == TEMPLATE
-        elif kind == START:
-            opened.append(tag)
-            around[tag] += 1
-            if state == _IN_NOTHING and (
-                tag == NOSCRIPT or (tag == TEMPLATE and not is_shadow_root(token))
-            ):
-                state = (
-                    _IN_UNCLOSED
-                    if last.get(tag, -1) < place
-                    else _IN_NOSCRIPT
-                    if tag == NOSCRIPT
-                    else _IN_TEMPLATE
-                )
-                opener, depth, first = place, len(opened), element
-        elif kind == END and around[tag]:
-            _pop(opened, around, tag)
-            ended = state == _IN_UNCLOSED and len(opened) < depth
-        if ended:
-            if state != _IN_UNCLOSED:
-                inside.clear()
-                around[opened[depth - 1]] -= 1
-                del opened[depth - 1 :]
-            if place > opener + 1 or tokens[opener].raw_text:
-                yield Inert(opener, place, first, element - first)
-            state = _IN_NOTHING
-    if state != _IN_NOTHING and (len(tokens) > opener + 1 or tokens[opener].raw_text):
-        yield Inert(opener, len(tokens), first, element - first)
+def _spans(page: Page) -> Iterator[tuple[int, int]]:
+    """Each ``noscript`` and ``template`` whose content is inert: its place, and that of its end."""
+    places = page.places(NOSCRIPT, TEMPLATE)
+    last = {page.tokens[at].tag: at for at in places if page.tokens[at].kind == END}
+    outer = _Outer(page.tokens)
+    opener, end = -1, 0  # the ``noscript`` that is open; what is done with
+    for place in places:
+        token = page.tokens[place]
+        if opener >= 0:
+            if token.kind == END and token.tag == NOSCRIPT:
+                yield opener, place
+                outer.closed[opener] = place
+                opener, end = -1, place
+        elif place < end or token.kind == END or (token.tag == TEMPLATE and is_shadow_root(token)):
+            continue
+        elif last.get(token.tag, -1) < place:
+            end = outer.end(place)
+            yield place, end
+        elif token.tag == NOSCRIPT:
+            opener = place
+        else:
+            end = outer.closed[place] = _end_of_template(page.tokens, place)
+            yield place, end
 
 
-def _pop(opened: list[str], counts: Counter[str], tag: str) -> None:
-    """Close up to the innermost open element of a tag, which exists."""
-    name = ""
-    while name != tag:
-        name = opened.pop()
-        counts[name] -= 1
+class _Opened:
+    """The elements that are open."""
+
+    def __init__(self) -> None:
+        self.tags: list[str] = []
+        self._counts: Counter[str] = Counter()
+
+    def take(self, token: Token) -> bool:
+        """Open and close what a token does; whether it was an end tag of nothing that is open."""
+        if token.kind == START:
+            self.tags.append(token.tag)
+            self._counts[token.tag] += 1
+        elif token.kind == END:
+            if not self._counts[token.tag]:
+                return True
+            tag = ""
+            while tag != token.tag:
+                tag = self.tags.pop()
+                self._counts[tag] -= 1
+        return False
+
+
+def _end_of_template(tokens: Sequence[Token], place: int) -> int:
+    """The place of the end tag that closes a template, whatever is open in it."""
+    opened = _Opened()
+    for at in range(place + 1, len(tokens)):
+        if opened.take(tokens[at]) and tokens[at].tag == TEMPLATE:
+            return at
+    return len(tokens)
+
+
+class _Outer:
+    """What is open around a place. closed: by the places of inert elements, those of their ends."""
+
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        self.closed: dict[int, int] = {}
+        self._tokens = tokens
+        self._opened = _Opened()
+        self._at = 0
+
+    def end(self, place: int) -> int:
+        """Where an element ends that is never closed: with what is around it. Places ascend."""
+        depth = len(self._tokens)
+        while self._at < len(self._tokens):
+            at = self._at
+            self._at = self.closed.get(at, at) + 1
+            if at not in self.closed:
+                self._opened.take(self._tokens[at])
+            if at == place:
+                depth = len(self._opened.tags)
+            elif at > place and len(self._opened.tags) < depth:
+                return at
+        return len(self._tokens)

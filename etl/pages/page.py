@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import compress
 from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from etl.pages.tokens import Token
+from etl.pages.tokens import END, START, Token
 
 
 class Inert(NamedTuple):
@@ -25,7 +25,7 @@ class Inert(NamedTuple):
 
 
 class CompiledTokens(Protocol):
-    """What the tokens of a page that `etl.pages.pieces` has read can do besides."""
+    """What the tokens of a page that the engine has read can do besides."""
 
     def having(self, tag: str, text: str) -> list[tuple[int, Token]]:
         """As `Page.having`."""
@@ -35,12 +35,12 @@ class CompiledTokens(Protocol):
         """The fields of `etl.pages.locators.kin.Kin`."""
         ...
 
-    def inert(self, is_shadow_root: Callable[[Token], bool]) -> list[tuple[int, int, int, int]]:
-        """As `etl.pages.inert`."""
+    def places(self, tags: tuple[str, ...]) -> list[int]:
+        """As `Page.places`."""
         ...
 
-    def without(self, gaps: list[Inert]) -> tuple[Sequence[Token], bytes] | None:
-        """What `Page` takes of the page without that; None if the plain reader must make it."""
+    def without(self, gaps: list[Inert]) -> tuple[Sequence[Token], bytes]:
+        """What `Page` takes of the page without that."""
         ...
 
 
@@ -48,17 +48,26 @@ class Page:
     """A page as written: its tokens in order, and how many elements it has. Not to be changed:
     `read` shares pages.
 
-    flags: a byte a token, 1 where an element begins. mode: as `etl.pages.doctype` has it. note: a
-    place for the pruner, as on tokens. inert, live: places for `etl.pages.live`.
+    flags: a byte a token, 1 where an element begins. mode: as `etl.pages.doctype` has it.
+    observation: of the pruner that wrote it. inert, live: places for `etl.pages.live`.
     """
 
-    __slots__ = ("_positions", "elements", "flags", "inert", "live", "mode", "note", "tokens")
+    __slots__ = (
+        "_positions",
+        "elements",
+        "flags",
+        "inert",
+        "live",
+        "mode",
+        "observation",
+        "tokens",
+    )
 
     def __init__(self, tokens: Sequence[Token], flags: bytes) -> None:
         self.tokens = tokens
         self.flags = flags
         self.elements = flags.count(1)
-        self.note: tuple[str, object] = "", None
+        self.observation: tuple[str, object] = "", None
         self.inert: list[Inert] | None = None
         self.live: Live | None = None
         self.mode = ""
@@ -79,28 +88,39 @@ class Page:
         """Where in ``tokens`` the start tag of an element is."""
         if not 0 <= element < self.elements:
             raise IndexError(f"element {element} of {self.elements}")
+        return int(self.positions[element])
+
+    @property
+    def positions(self) -> npt.NDArray[np.int64]:
+        """Where in ``tokens`` the start tags are."""
         if self._positions is None:
             self._positions = np.flatnonzero(np.frombuffer(self.flags, np.bool_))
-        return int(self._positions[element])
+        return self._positions
+
+    def begun(self, place: int) -> int:
+        """How many elements begin before a place in ``tokens``."""
+        return int(np.searchsorted(self.positions, place))
+
+    def places(self, *tags: str) -> list[int]:
+        """Where start and end tags of these names are."""
+        if (tokens := self.compiled) is not None:
+            return tokens.places(tags)
+        wanted = (START, END)
+        found = enumerate(self.tokens)
+        return [place for place, each in found if each.tag in tags and each.kind in wanted]
 
     def having(self, tag: str, text: str) -> list[tuple[int, Token]]:
         """Elements of a tag, of any if it is empty, that may have a text in the value of an
-        attribute: it stands in their markup, or a reference does, or only the library can read
-        them. Each with its token.
+        attribute: it stands in their markup, or a reference does. Each with its token.
 
         A text with U+FFFD is not to be found so: it may have been written as NUL.
         """
         if (tokens := self.compiled) is not None:
             return tokens.having(tag, text)
-        elements = enumerate(compress(self.tokens, self.flags))
-        if tag:
-            elements = ((element, token) for element, token in elements if token.tag == tag)  # type: ignore[assignment]
-        if not text:
-            return list(elements)
         return [
-            pair
-            for pair in elements
-            if text in (markup := pair[1].markup) or "&" in markup or pair[1].odd
+            (element, token)
+            for element, token in enumerate(compress(self.tokens, self.flags))
+            if tag in ("", token.tag) and (text in token.markup or "&" in token.markup)
         ]
 
 

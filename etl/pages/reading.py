@@ -1,20 +1,16 @@
-"""`read`: by compiled code where it is there, and not again what was read a moment ago."""
+"""`read`: by the engine where it is there, and not again what was read a moment ago."""
 
 from __future__ import annotations
 
-import threading
-from operator import length_hint
 from typing import Any, Final
 
-from etl.pages import engine
+from etl.pages import compiled
 from etl.pages.doctype import mode
 from etl.pages.page import Page
-from etl.pages.split import PIECE_OVERHEAD, NeedsPlain, odd_tag, plain_token, raw_token, read_pieces
 from etl.pages.standard import read_plain
-from etl.pages.tokens import OTHER, RAW_TAGS, VOID_TAGS, Token
 
-COMPILED_MEMO_BYTES: Final = 128 * 2**20
-"""Bound of the compiled memo of known pieces, which takes less than that of plain Python."""
+MEMO_BYTES: Final = 128 * 2**20
+"""Bound of the markup that the engine remembers; when it is reached, it starts again empty."""
 
 PAGES_CHARACTERS: Final = 16 * 2**20
 """Bound of the latest pages that are kept whole."""
@@ -67,7 +63,7 @@ _PAGES: Final = _Pages()
 
 def read(html: str, utf8: bytes | None = None) -> Page:
     """Read a page as written. Equal to `read_plain` for every string. utf8: of the page
-    (`etl.files.hashes`), if it is there already.
+    (`etl.pages.compiled`), if it is there already.
     """
     key = _PAGES.key(html)
     known = _PAGES.get(key)
@@ -81,54 +77,22 @@ def read(html: str, utf8: bytes | None = None) -> Page:
 
 def read_anew(html: str, utf8: bytes | None = None) -> Page:
     """`read`, whatever was read before."""
-    page = (None if _PIECES is None else _read_compiled(_PIECES, html, utf8)) or read_pieces(html)
+    page = _read_compiled(html, utf8) if _READER else None
+    page = page or read_plain(html)
     page.mode = mode(html)
     return page
 
 
-def _read_compiled(pieces: list[Any], html: str, utf8: bytes | None) -> Page | None:
-    """`read` by compiled code; None for a page that holds more than that is made for."""
-    try:
-        with COMPILED:
-            if pieces[0].size > COMPILED_MEMO_BYTES:
-                pieces[0] = _new_pieces()
-                _PAGES.clear()  # they hold the old ones
-                _PAGES.size = 0
-            found = pieces[0].read(html, utf8)
-    except NeedsPlain:
-        return read_plain(html)
+def _read_compiled(html: str, utf8: bytes | None) -> Page | None:
+    """`read` by the engine; None for a page that holds more than that is made for."""
+    with compiled.LOCK:
+        if _READER[0].size > MEMO_BYTES:
+            _READER[0] = compiled.ENGINE.Reader()
+            _PAGES.clear()  # they hold the old one
+            _PAGES.size = 0
+        found = _READER[0].read(html, utf8)
     return Page(*found) if found else None
 
 
-# ---- what the compiled reader asks for, once for each piece
-
-
-def _odd_piece(text: str) -> tuple[Token | None, int]:
-    """The token of a tag whose extent can be misread,
-    and how many pieces of the text are its own.
-    """
-    pieces = text.split("<")
-    rest = iter(pieces[1:])
-    token = odd_tag(pieces[0], rest)
-    return token, len(pieces) - length_hint(rest)
-
-
-def _text_token(text: str) -> Token:
-    return Token(OTHER, raw_text=text)
-
-
-def _new_pieces() -> Any:
-    def raw(token: Token, more: str) -> Token:
-        return raw_token(token, token.raw_text + more)
-
-    return engine.PIECES.Pieces(
-        VOID_TAGS, RAW_TAGS, plain_token, _text_token, _odd_piece, raw, PIECE_OVERHEAD
-    )
-
-
-COMPILED: Final = threading.Lock()
-"""Held while compiled code works on pieces: it calls Python,
-where another thread may get its turn.
-"""
-
-_PIECES: Final[list[Any] | None] = None if engine.PIECES is None else [_new_pieces()]
+_READER: Final[list[Any]] = [compiled.ENGINE.Reader()] if compiled.ENGINE else []
+"""The engine's reader, with what it remembers; none where there is no engine."""

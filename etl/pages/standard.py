@@ -1,5 +1,7 @@
-"""Reading a page by a WHATWG tokenizer library throughout: the yardstick, and the one that knows
-SVG and MathML.
+"""The specification of reading: a page by a WHATWG tokenizer library throughout.
+
+What the compiled engine must equal, and what reads pages where the engine is missing, and the few
+that the engine does not take: those with markup in raw elements of SVG and MathML, for one.
 """
 
 from __future__ import annotations
@@ -15,18 +17,14 @@ from etl.pages.foreign import Open
 from etl.pages.page import Page, with_lf
 from etl.pages.tokens import AFTER_NAME, CDATA, EMPTY, END, OTHER, RAW_TAGS, START, VOID_TAGS, Token
 
-_RENAMED: Final = (
-    "iframe",
-    "noscript",
-)  # the library reads their content as text; snapshots hold markup there
+_RENAMED: Final = ("iframe", "noscript")
+"""The library reads their content as text; snapshots hold markup there."""
 _FIRST_CHUNK: Final = 512
 _CDATA_END: Final = "]]>"
 
 
 def read_plain(html: str) -> Page:
-    """Read a page as written, by the library's tokenizer alone; slower, and the yardstick for
-    `read`.
-    """
+    """Read a page as written, by the library's tokenizer alone."""
     prefix = "z"
     lower = html.lower()
     while any(prefix + name in lower for name in _RENAMED):
@@ -57,9 +55,9 @@ def read_plain(html: str) -> Page:
             kind = EMPTY if token.self_closing or tag in VOID_TAGS else START
         elif token.type == TokenType.END_TAG:
             kind = END
-        tokens.append(Token(kind, tag, restored(token.source or ""), odd=True, literal=True))
-        if piece.ordinary:
-            tokens[-1].opens_raw = False
+        markup = restored(token.source or "") if kind in (START, EMPTY) else ""
+        tokens.append(Token(kind, tag, markup, literal=True))
+        tokens[-1].opens_raw &= not piece.ordinary
     put()
     return Page(tokens, bytes([token.element for token in tokens]))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Final
 
 import turbohtml
@@ -12,7 +11,6 @@ OTHER: Final = 0  # comment, doctype, leading text: only the text after it matte
 START: Final = 1
 EMPTY: Final = 2  # an element that is complete with its start tag
 END: Final = 3
-_IS_ELEMENT: Final = (0, 1, 1, 0)
 
 VOID_TAGS: Final = frozenset(
     "area base br col embed hr img input link meta param source track wbr "
@@ -43,47 +41,20 @@ CDATA: Final = "<![CDATA["
 AFTER_NAME: Final = frozenset(" \t\n\f\r/>")
 """What ends the name of an end tag that closes a raw element."""
 
-_ATTRIBUTE: Final = re.compile(
-    r"""([^ \t\n\f\r=]++)"""
-    r"""(?:[ \t\n\f\r]*+=[ \t\n\f\r]*+(?:"([^"]*+)"|'([^']*+)'|([^ \t\n\f\r]++)))?+"""
-)
-_NUMERIC_REFERENCE: Final = re.compile("(&#(?:[0-9]+|[xX][0-9a-fA-F]+);?)")
 _OPEN_REFERENCE: Final = re.compile(r"&[a-zA-Z][a-zA-Z0-9]*+(?!;)")
 _ASCII_UPPER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-_NAME: Final = re.compile(r"""[ \t\n\f\r]++([^ \t\n\f\r"'<>/=\x00]++)=""")
-_NAMES: Final[
-    dict[str, str]
-] = {}  # what stands before a quoted value, `` name=``, and the name in lower case
-_NAMES_LIMIT: Final = 20_000
-_LONGEST_NAME: Final = 256
-
-Note = tuple[int, str, str, str, str, object]
-"""What `etl.pages.prune` has worked out about a token; the last item is the pruner."""
-
-_NO_NOTE: Final[Note] = (0, "", "", "", "", None)
 
 
 class Token:
-    """One markup token and the text that follows it.
+    """One markup token and the text that follows it; tokens are shared between pages.
 
-    kind: `OTHER`, `START`, `EMPTY` or `END`; tag: lower case; markup: the attributes as written
-    (``odd``: the whole tag, which only the library can read); raw_text: what follows up to the next
-    markup, references unresolved; literal: references do not count in it; note: a place for the
-    pruner, so that it needs no memo of its own. Tokens are shared between pages and compared by
-    identity.
+    kind: `OTHER`, `START`, `EMPTY` or `END`; tag: lower case; markup: the whole start tag as it was
+    written, empty for what is no element; raw_text: what follows up to the next markup, references
+    unresolved; literal: references do not count in it; opens_raw: the text is the content of a raw
+    element.
     """
 
-    __slots__ = (
-        "element",
-        "kind",
-        "literal",
-        "markup",
-        "note",
-        "odd",
-        "opens_raw",
-        "raw_text",
-        "tag",
-    )
+    __slots__ = ("element", "kind", "literal", "markup", "opens_raw", "raw_text", "tag")
 
     def __init__(
         self,
@@ -91,22 +62,15 @@ class Token:
         tag: str = "",
         markup: str = "",
         raw_text: str = "",
-        odd: bool = False,
         literal: bool = False,
     ) -> None:
         self.kind = kind
         self.tag = tag
         self.markup = markup
         self.raw_text = raw_text
-        self.odd = odd
         self.literal = literal
-        self.note = _NO_NOTE
-        self.element = _IS_ELEMENT[kind]
+        self.element = kind in (START, EMPTY)
         self.opens_raw = kind == START and tag in RAW_TAGS
-
-    def copy(self) -> Token:
-        """The same token under another identity."""
-        return Token(self.kind, self.tag, self.markup, self.raw_text, self.odd, self.literal)
 
     def __repr__(self) -> str:
         return f"Token({self.kind}, {self.tag!r}, {self.markup!r}, {self.raw_text!r})"
@@ -117,51 +81,33 @@ class Token:
         return self.kind == START and self.tag in UNSEEN_TAGS
 
     @property
+    def is_bare(self) -> bool:
+        """Whether it has no attributes."""
+        return len(self.markup) <= len(f"<{self.tag}>")
+
+    @property
     def text(self) -> str:
         """The text after the markup with character references resolved."""
-        text = self.raw_text
-        return text if self.literal else resolve(text)
+        return self.raw_text if self.literal else resolve(self.raw_text)
 
     def attributes(self) -> dict[str, str]:
         """Attributes in the order written, names in lower case, references resolved; the first of a
         name counts.
         """
         attributes: dict[str, str] = {}
-        for name, value in self.pairs():
-            if name not in attributes:
-                attributes[name] = resolve_in_attribute(value) if "&" in value else value
+        if not self.is_bare:
+            for name, value in next(iter(turbohtml.tokenize(self.markup))).attrs or ():
+                attributes.setdefault(name, value)
         return attributes
 
-    def pairs(self) -> Iterable[tuple[str, str]]:
-        """Names in lower case and values with their references, in the order written."""
-        if not self.element or not self.markup:
-            return ()
-        if self.odd:
-            found = next(iter(turbohtml.tokenize(self.markup))).attrs or ()
-            return [(name, value.replace("&", "&amp;")) for name, value in found]
-        parts = self.markup.split('"')  # nearly all hold nothing but name="value"
-        if parts[-1] in _BLANK:
-            names = [_NAMES.get(part) or _name(part) for part in parts[:-1:2]]
-            if None not in names:
-                return zip(names, parts[1::2], strict=True)  # type: ignore[arg-type]
-        return [
-            (lower(name), double or single or bare)
-            for name, double, single, bare in _ATTRIBUTE.findall(self.markup)
-        ]
 
-
-_BLANK: Final = frozenset(("", " "))
-
-
-def _name(part: str) -> str | None:
-    """The name in what stands before a quoted value; it is known from now on."""
-    found = _NAME.fullmatch(part) if len(part) <= _LONGEST_NAME else None
-    if found is None:
-        return None
-    name = lower(found[1])
-    if len(_NAMES) < _NAMES_LIMIT:
-        _NAMES[part] = name
-    return name
+def is_shadow_root(token: Token) -> bool:
+    """Whether a ``template`` is the shadow root of the element around it. ``shadowroot`` is what
+    Chrome wrote once.
+    """
+    attributes = token.attributes()
+    mode = attributes.get("shadowrootmode", attributes.get("shadowroot", ""))
+    return mode.lower() in ("open", "closed")
 
 
 def lower(name: str) -> str:
@@ -175,19 +121,15 @@ def resolve(text: str) -> str:
     """
     if "&#" not in text:
         return turbohtml.unescape(text) if "&" in text else text
-    parts = _NUMERIC_REFERENCE.split(text)
-    parts[::2] = map(turbohtml.unescape, parts[::2])
-    parts[1::2] = [
-        next(iter(turbohtml.tokenize(reference))).data or "" for reference in parts[1::2]
-    ]
-    return "".join(parts)
+    found = turbohtml.tokenize(text.replace("<", "&lt;"))
+    return "".join([token.data or "" for token in found])
 
 
 def resolve_in_attribute(value: str) -> str:
     """Resolve references as in an attribute: a named one without ``;`` before ``=`` or a letter or
     digit stays.
     """
-    if _OPEN_REFERENCE.search(value) is None:
+    if "\0" not in value and _OPEN_REFERENCE.search(value) is None:
         return resolve(value)
-    attrs = next(iter(turbohtml.tokenize('<a b="' + value.replace('"', "&quot;") + '">'))).attrs
-    return attrs[0][1] if attrs else value
+    token = next(iter(turbohtml.tokenize('<a b="' + value.replace('"', "&quot;") + '">')))
+    return (token.attrs or [("b", value)])[0][1]

@@ -1,4 +1,6 @@
-"""The list of recording formats that are read, in the order in which people see them."""
+"""The recording formats that are read, in the order in which people are told of them: `KNOWN` is
+the whole list.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +20,6 @@ KNOWN: Final[tuple[Source, ...]] = (Workflows(), BrowserGym(), Mind2Web(), MiniW
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
     {source.name: source.described for source in KNOWN if source.described is not None}
 )
-"""Descriptions of the formats, by name."""
+"""What people are told of each, by name."""
 KEYS: Final = frozenset({*WORKFLOW, *STEP, *ACTION, *LOCATOR, *COLUMNS})
-"""Keys of the formats that people write themselves, to guess what a misspelt key means."""
+"""Keys of the formats that people write themselves: what an unknown key may be meant as."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import xxhash
 
+from etl.pages.compiled import utf8
 from etl.pages.domain import domain_of
-from etl.pages.engine import utf8
 from etl.tally import Tally
 from schemas.trail import Mark, Trail
 from schemas.workflow import Workflow

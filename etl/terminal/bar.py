@@ -1,4 +1,6 @@
-"""The bar of `etl.terminal.progress`: tqdm's, without its thread and its process-wide lock."""
+"""The bar of `etl.terminal.progress` on a terminal: tqdm's, without the thread and the process-wide
+lock that it brings.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +14,17 @@ MEGA: Final = 1_000_000
 
 
 _COLUMNS: Final = 100
-"""Width of a bar, in columns, on a terminal that does not say how wide it is."""
+"""Where a terminal does not know how wide it is."""
 
 
 class Bar(tqdm):  # type: ignore[misc] # tqdm has no types
-    """The bar of one piece of work."""
+    """One piece of work. unit: ``MB`` counts bytes. total: 0 where it is not known; then seconds
+    are shown alone.
+    """
 
-    monitor_interval = 0  # no thread of tqdm's: `etl.terminal.progress` has its own
+    monitor_interval = 0  # a thread of tqdm's, which `etl.terminal.progress` does not need
 
     def __init__(self, label: str, total: int, unit: str, stream: TextIO) -> None:
-        """total: of all the work, in units; 0 if it is not known, and then only seconds are shown.
-        unit: ``MB`` counts bytes.
-        """
         Bar.set_lock(threading.RLock())
         self._scale = MEGA if unit == "MB" else 1
         digits = ".1f" if unit == "MB" else ".0f"
@@ -44,12 +45,11 @@ class Bar(tqdm):  # type: ignore[misc] # tqdm has no types
         )
 
     def show(self, done: int, note: str) -> None:
-        """Draw it. done: units since the beginning. note: text after the counts."""
+        """Draw it. done: since the beginning. note: stands behind the counts."""
         self.set_postfix_str(note, refresh=False)
-        self.n = 0
-        if self.total:
-            # With more than the total, tqdm shows no total at all.
-            self.n = min(done / self._scale, self.total)
+        self.n = (
+            min(done / self._scale, self.total) if self.total else 0
+        )  # tqdm takes more than all for no total
         self.refresh()
 
 

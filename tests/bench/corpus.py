@@ -149,11 +149,11 @@ def template(page: Page, target: int | None = None) -> Template:
                 opened.append((token.tag, len(made.parts)))
                 last.append(None)
             made.parts.append(f"<{token.tag}")
-            for name, value in token.pairs():
+            for name, value in token.attributes().items():
                 made.parts.append(f' {name}="')
                 if _FILLED.fullmatch(name):
                     made.values.append(len(made.parts))
-                made.parts.append(value.replace('"', "&quot;"))
+                made.parts.append(value.replace("&", "&amp;").replace('"', "&quot;"))
                 made.parts.append('"')
             closed = token.kind == EMPTY and token.tag not in VOID_TAGS
             marker = _MARKER if element == target else ""

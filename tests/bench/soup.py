@@ -15,7 +15,7 @@ from functools import cache
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, Tag
 
-from etl.pages.prune import PruneRules
+from etl.pages.rules import PruneRules
 
 
 class Soup:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import pytest
 
 from etl import pages
-from etl.pages import locators, reading, split
+from etl.pages import compiled, locators, reading
 from tests.support import strategies
 from tests.support.hostile_pages import READING, TRAPS, deep
 from tests.tokenization.test_prompt import sample
@@ -59,7 +59,8 @@ def seconds(work: Callable[[int], object], size: int) -> float:
 
 def anew(html: str) -> pages.Page:
     """A page, read without what is remembered of earlier ones."""
-    split._MEMO.clear()
+    if reading._READER:
+        reading._READER[0] = compiled.ENGINE.Reader()
     return reading.read_anew(html)
 
 

@@ -21,7 +21,8 @@ from etl import pages
 from etl.build.recipes import recipe
 from etl.dataset import account
 from etl.inputs import find
-from etl.pages import locators, prune
+from etl.pages import locators
+from etl.pages.prune import Pruner
 from etl.sources import SOURCES
 from schemas.errors import ConfigError, PageError
 from tests.support import strategies
@@ -444,7 +445,7 @@ def test_crash_of_a_stage(
     content.
     """
     module, _, name = where.rpartition(".")
-    owner = prune.Pruner if module.endswith("Pruner") else __import__(module, fromlist=[name])
+    owner = Pruner if module.endswith("Pruner") else __import__(module, fromlist=[name])
     real = getattr(owner, name)
 
     def crash(*arguments: Any, **named: Any) -> Any:
@@ -700,19 +701,6 @@ def test_no_xpath_that_people_write_is_costly(path: str) -> None:
     """On a page of 20,000 elements, a thousand of them side by side, usual XPaths are tried."""
     row = "<li><a>x</a>" + "<i></i>" * 18 + "</li>"
     locators.find_xpath(pages.read("<div>" * 20 + f"<ul>{row * 1_000}</ul>" + "</div>" * 20), path)
-
-
-@given(strategies.soups)
-def test_deep_pages_are_pruned_like_others(page: str) -> None:
-    """What the pruner does on very deep pages, to stay linear, gives what it does on others."""
-    shallow = strategies.pruner().prune(pages.read(page))
-    limit = prune._DEEP
-    prune._DEEP = -1  # type: ignore[misc]
-    try:
-        deep = strategies.pruner().prune(pages.read(page))
-    finally:
-        prune._DEEP = limit  # type: ignore[misc]
-    assert deep == shallow
 
 
 @given(strategies.soups, strategies.soups)

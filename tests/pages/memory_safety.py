@@ -22,9 +22,10 @@ import click
 import orjson
 import zstandard
 
-from etl.pages import Page, engine, inert, live, read, reading, text_of
+from etl.pages import Page, compiled, inert, live, read, reading, text_of
 from etl.pages.locators.kin import kin
-from etl.pages.prune import Pruner, PruneRules
+from etl.pages.prune import Pruner
+from etl.pages.rules import PruneRules
 from etl.pages.standard import read_plain
 from tests.support.strategies import GOLDENS, rules
 
@@ -185,9 +186,9 @@ def check(pages: int, seed: int) -> Outcome:
 @click.option("--seed", default=0, show_default=True, help="Of the first process; others add 1.")
 def main(pages: int, processes: int, seed: int) -> None:
     """Compare changed pages, and print how many."""
-    if engine.PIECES is None:
-        raise click.ClickException(f"there is no engine to look at: {engine.PATH}")
-    print(f"{engine.PIECES.__file__}: {pages:,} pages in {processes} processes", file=sys.stderr)
+    if compiled.ENGINE is None:
+        raise click.ClickException(f"there is no engine to look at: {compiled.PATH}")
+    print(f"{compiled.ENGINE.__file__}: {pages:,} pages in {processes} processes", file=sys.stderr)
     shares = [(pages * (at + 1) // processes - pages * at // processes) for at in range(processes)]
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         outcomes = list(pool.map(check, shares, range(seed, seed + processes)))

@@ -7,15 +7,15 @@ from __future__ import annotations
 import pytest
 
 from etl import pages
-from etl.pages import locators, reading, split
+from etl.pages import locators, reading
 from tests.support.foreign_pages import FOREIGN
 from tests.support.strategies import pruner
 
 
 @pytest.mark.parametrize("html", FOREIGN)
 def test_foreign_content(html: str) -> None:
-    """Every reader finds Chromium's elements and text."""
-    for page in (pages.read_plain(html), reading.read_anew(html), split.read_pieces(html)):
+    """The specification and the engine find Chromium's elements and text."""
+    for page in (pages.read_plain(html), reading.read_anew(html)):
         tags = " ".join(token.tag for token in page.tokens if token.element)
         assert (tags, "".join(token.text for token in page.tokens)) == FOREIGN[html]
 
@@ -26,9 +26,8 @@ def test_what_the_page_before_had_outside_svg() -> None:
     """
     rest = "<p>x</p>" * 20 + "<![CDATA[a]]>" + "<title>b<i>c</i></title>" + "<p>x</p>" * 20
     for opener in ("<div>", "<svg>", "<div>", "<svg>"):
-        texts = pages.read_plain(opener + rest)
-        page = split.read_pieces(opener + rest)
-        assert page.elements == texts.elements == (43 if opener == "<svg>" else 42)
+        page = reading.read_anew(opener + rest)
+        assert page.elements == (43 if opener == "<svg>" else 42)
         assert "".join(token.text for token in page.tokens).count("xa") == (opener == "<svg>")
 
 

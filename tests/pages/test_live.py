@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from etl import pages
-from etl.pages import reading, split
+from etl.pages import reading
 from etl.stages.locate import find
 from schemas.workflow import Locator
 from tests.support.strategies import soups
@@ -33,7 +33,7 @@ def located(html: str, kind: str, value: str) -> str:
     if reason:
         return reason
     token = page.tokens[page.position(element)]
-    return f"<{token.tag}{token.markup}>"
+    return token.markup
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_shadow_roots_are_looked_into() -> None:
 @given(soups)
 def test_elements_are_those_of_the_whole_page(html: str) -> None:
     """Each element of the document is one of the page, in its order; inert ones are the rest."""
-    for page in (reading.read_anew(html), split.read_pieces(html)):
+    for page in (reading.read_anew(html), pages.read_plain(html)):
         live = pages.live(page)
         whole = [token for token in page.tokens if token.element]
         there = [token for token in live.page.tokens if token.element]

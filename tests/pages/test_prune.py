@@ -13,9 +13,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-import etl.pages.prune
-from etl.pages import Page, locators, read, reading, split
-from etl.pages.prune import RECORDER_MARKERS, Pruner, _joined, _Writer
+import etl.pages.rules
+from etl.pages import locators, read, reading
+from etl.pages.prune import Pruned, Pruner
+from etl.pages.rules import RECORDER_MARKERS
 from etl.stages.prune import Prune
 from etl.tally import Tally
 from schemas.trail import Mark
@@ -28,46 +29,17 @@ _START_TAG = re.compile(r"<([a-z][^ >/]*)((?: [^ =>]+=(?:\"[^\"]*\"|'[^']*'))*)/
 _NODE = re.compile(r' node="(\d+)"')
 
 
-def prune(html: str, element: int | None = None, keep: bool = False) -> etl.pages.prune.Pruned:
+def prune(html: str, element: int | None = None, keep: bool = False) -> Pruned:
     return SHARED_PRUNER.prune(read(html), element, keep)
-
-
-def by_steps(page: Page, use: Pruner) -> str:
-    """The observation as `_Writer.step` writes it, token by token."""
-    writer = _Writer(use, page.elements)
-    for token in page.tokens:
-        writer.step(token)
-    while writer.names:
-        writer._close(writer.names[-1])
-    return _joined("".join(writer.out), writer.was_literal)
 
 
 # ---- every page
 
 
 @settings(max_examples=200, deadline=None)
-@given(soups)
-def test_run_equals_step(html: str) -> None:
-    """The fast loops, compiled and not, write what the plain one writes, on every page."""
-    for page in (reading.read_anew(html), split.read_pieces(html)):
-        assert SHARED_PRUNER.prune(page).observation == by_steps(page, SHARED_PRUNER)
-
-
-def test_run_equals_step_on_recorded_pages(shared: Path) -> None:
-    """The same on recorded pages, which hold everything at once."""
-    seen = 0
-    for _, html in recorded_pages(shared):
-        for page in (reading.read_anew(html), split.read_pieces(html)):
-            assert SHARED_PRUNER.prune(page).observation == by_steps(page, SHARED_PRUNER)
-        seen += 1
-    assert seen > 20
-
-
-@settings(max_examples=200, deadline=None)
 @given(soups, soups)
 def test_cold_and_warm_agree(before: str, html: str) -> None:
     """What was pruned before, by this or by another pruner, changes nothing."""
-    split._MEMO.clear()
     cold = pruner().prune(reading.read_anew(html)).observation
     other = Pruner(
         replace(rules(), kept_tags=rules().kept_tags | {"x-card"}, min_chars_per_token=9.0), len
@@ -261,7 +233,7 @@ def test_markers_are_found_when_planted(monkeypatch: pytest.MonkeyPatch) -> None
     allow-list.
     """
     lists = replace(rules(), kept_attributes=rules().kept_attributes | {"bid"})
-    monkeypatch.setattr(etl.pages.prune, "RECORDER_MARKERS", re.compile("(?!)"))
+    monkeypatch.setattr(etl.pages.rules, "RECORDER_MARKERS", re.compile("(?!)"))
     leaky = pruner(lists)
     assert marked(leaky.prune(read(MARKED)).observation) == ["bid", "browsergym_jsaction"]
 
@@ -279,23 +251,6 @@ def test_no_marker_in_recorded_pages(shared: Path) -> None:
         found += ' bid="' in html
         assert marked(greedy.prune(read(html)).observation) == []
     assert found > 20
-
-
-# ---- memory
-
-
-def test_memos_are_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Attribute values that never repeat leave no more than the bound behind."""
-    monkeypatch.setattr(etl.pages.prune, "MEMO_BYTES", 100_000)
-    monkeypatch.setattr(etl.pages.prune, "_NAMES_LIMIT", 500)
-    use = pruner()
-    most = 0
-    for number in range(2000):
-        use.prune(read(f'<p class="never{number} seen-{number}" data-x{number}="1">x</p>'))
-        values = [value for known in use._shown.values() for value in known or ()]
-        most = max(most, sum(len(key) + 150 for key in (*use._readable, *values)))
-        assert len(use._shown) <= 500
-    assert 0 < most < 100_000
 
 
 # ---- the stage

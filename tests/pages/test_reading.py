@@ -1,4 +1,4 @@
-"""Reading pages as written: the fast reader against the plain one, finding elements, depth and
+"""Reading pages as written: the engine against the specification, finding elements, depth and
 hostile input.
 """
 
@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
 import zstandard
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from etl.pages import (
@@ -28,7 +27,6 @@ from etl.pages import (
     read,
     read_plain,
     reading,
-    split,
     text_of,
 )
 from schemas.errors import PageError
@@ -44,21 +42,10 @@ def flat(page: Page) -> list[tuple[int, str, list[tuple[str, str]], str]]:
     return [row for row in rows if row[0] != OTHER or row[3]]
 
 
-def as_written(page: Page) -> list[tuple[int, str, str, bool, str, bool]]:
-    """All that attributes and texts of its tokens are made of: where it is equal, they are."""
-    return [(t.kind, t.tag, t.markup, t.odd, t.raw_text, t.literal) for t in page.tokens]
-
-
-def assert_alike(fast: Page, plain: Page, name: str = "") -> None:
-    if as_written(fast) != as_written(plain):
-        assert flat(fast) == flat(plain), name
-
-
 def assert_same(html: str) -> None:
-    plain = read_plain(html)
-    for fast in (reading.read_anew(html), split.read_pieces(html)):
-        assert_alike(fast, plain)
-        assert fast.elements == plain.elements == sum(token.element for token in fast.tokens)
+    plain, fast = read_plain(html), reading.read_anew(html)
+    assert flat(fast) == flat(plain)
+    assert fast.elements == plain.elements == sum(token.element for token in fast.tokens)
     assert read(html) is read(html)
 
 
@@ -75,7 +62,7 @@ def assert_same(html: str) -> None:
 @example("<textarea/>x<b>y</textarea>")
 @example("<plaintext>a<b>")
 @example("<zzziframe><iframe>")
-def test_fast_reader_equals_plain_one(html: str) -> None:
+def test_engine_reads_as_specified(html: str) -> None:
     """`read` gives the tokens, attributes and texts of `read_plain` for every string."""
     assert_same(html)
     assert_same(html)  # now from the memo
@@ -83,7 +70,7 @@ def test_fast_reader_equals_plain_one(html: str) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(soups, soups, st.integers(0, 400))
-def test_fast_reader_equals_plain_one_after_other_pages(before: str, html: str, cut: int) -> None:
+def test_engine_reads_as_specified_after_other_pages(before: str, html: str, cut: int) -> None:
     """What the memo holds of one page never changes what another page reads as,
     cut off anywhere.
     """
@@ -92,16 +79,7 @@ def test_fast_reader_equals_plain_one_after_other_pages(before: str, html: str, 
     assert_same(before + html)
 
 
-@pytest.fixture
-def any_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A single piece like that of the page before is a run."""
-    monkeypatch.setattr(split, "_RUN", re.compile(rb"\x01+"))
-    monkeypatch.setattr(split, "_SAMPLE", 1)
-
-
-@settings(
-    max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=600, deadline=None)
 @given(
     soups,
     st.lists(st.tuples(st.integers(0, 400), st.integers(0, 60), soups), max_size=4),
@@ -113,8 +91,8 @@ def any_run(monkeypatch: pytest.MonkeyPatch) -> None:
 @example("<p>a<p>b< c<p>d", [(8, 1, "<i>"), (3, 1, "")], 400)
 @example("<p>a<p>b< c<p>d", [(6, 1, "b&")], 400)
 @example("a < b<p>c<p>d", [(0, 1, "")], 400)
-def test_fast_reader_equals_plain_one_after_a_page_like_it(
-    any_run: None, html: str, edits: list[tuple[int, int, str]], cut: int
+def test_engine_reads_as_specified_after_a_page_like_it(
+    html: str, edits: list[tuple[int, int, str]], cut: int
 ) -> None:
     """A page that is the one before with some text replaced, put in or taken out, or cut off, reads
     as it does alone; so does the one before after it.
@@ -126,32 +104,9 @@ def test_fast_reader_equals_plain_one_after_a_page_like_it(
         assert_same(page)
 
 
-def test_tokens_are_taken_over_by_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a page with something replaced and something put in,
-    only what is near that is looked up.
-    """
-    looked_up = 0
-
-    class Counted(split._Memo):
-        def get(self, piece: str, default: Any = None) -> Any:
-            nonlocal looked_up
-            looked_up += 1
-            return super().get(piece, default)
-
-    rows = [f"<tr><td>{number}</td><!-- c --><script>a<b</script></tr>" for number in range(1000)]
-    before = split.read_pieces("".join(rows))
-    monkeypatch.setattr(split, "_MEMO", Counted())
-    rows[300] = rows[300].replace("300", "new")
-    rows.insert(700, "<p>put in</p>" * 9)
-    page = split.read_pieces("".join(rows))
-    assert flat(page) == flat(read_plain("".join(rows)))
-    assert looked_up < 100
-    assert page.tokens[-1] is before.tokens[-1]
-
-
 @settings(max_examples=250, deadline=None)
 @given(st.text(alphabet="<>/!-='\"& \n\0aAsScriptTEMPLATE?;#1é[]", max_size=60))
-def test_fast_reader_equals_plain_one_on_noise(html: str) -> None:
+def test_engine_reads_as_specified_on_noise(html: str) -> None:
     """As above for strings of nothing but markup characters."""
     assert_same(html)
 
@@ -175,36 +130,6 @@ def recorded_pages(shared: Path) -> Iterator[tuple[str, str]]:
                     observation = orjson.loads(line)["obs"]
                     if observation:
                         yield path.name, observation["pruned_html"]
-
-
-@pytest.mark.parametrize("source", [saved_pages, recorded_pages])
-def test_fast_reader_equals_plain_one_on_real_pages(
-    shared: Path, source: Callable[[Path], Iterator[tuple[str, str]]]
-) -> None:
-    """Saved pages and recorded ones read the same through both readers."""
-    seen = 0
-    for name, html in source(shared):
-        plain = read_plain(html)
-        for fast in (reading.read_anew(html), split.read_pieces(html)):
-            assert_alike(fast, plain, name)
-            assert fast.elements == plain.elements, name
-        seen += 1
-    assert seen > 20
-
-
-def test_memo_is_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages that never repeat leave no more than the bound behind, and nothing too large to be
-    worth keeping.
-    """
-    monkeypatch.setattr(split, "MEMO_BYTES", 200_000)
-    monkeypatch.setattr(reading, "_PIECES", None)
-    for number in range(3000):
-        read(f"<p id=never-{number}>{number}</p>")
-        assert sum(2 * len(piece) for piece in split._MEMO) < 200_000
-    assert split._MEMO
-    kept = len(split._MEMO)
-    read("<b>" + "x" * 2 * 2**20)
-    assert len(split._MEMO) == kept
 
 
 def test_latest_pages_are_bounded_by_characters(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,7 +252,7 @@ def test_text_of_an_element(html: str, text: str) -> None:
     """The text inside an element: nested ones too, scripts not, nothing after its end; in whatever
     way it was read.
     """
-    for page in (read(html), split.read_pieces(html), read_plain(html)):
+    for page in (read(html), read_plain(html)):
         assert text_of(page, 0, 100) == text
 
 
@@ -347,13 +272,18 @@ def test_locators_agree(html: str, data: st.DataObject) -> None:
     """
     page = read(html)
     elements = enumerate(token for token in page.tokens if token.element)
-    chosen = [number for number, token in elements if token.kind == START and not token.odd]
+    chosen = [
+        number for number, token in elements if token.kind == START and "\0" not in token.markup
+    ]
     if not chosen:
         return
     element = chosen[data.draw(st.integers(0, len(chosen) - 1))]
     opener = page.tokens[page.position(element)]
     planted = Token(
-        opener.kind, opener.tag, ' data-planted="here & now"' + opener.markup, opener.raw_text
+        opener.kind,
+        opener.tag,
+        f'<{opener.tag} data-planted="here & now"{opener.markup[len(opener.tag) + 1 :]}',
+        opener.raw_text,
     )
     page = Page(
         [
@@ -362,7 +292,7 @@ def test_locators_agree(html: str, data: st.DataObject) -> None:
         ],
         page.flags,
     )
-    markup = f"<{opener.tag}{planted.markup}>"
+    markup = planted.markup
     assert locators.find_css(page, '[data-planted="here & now"]') == [element]
     assert locators.find_xpath(page, '//*[@data-planted="here & now"]') == [element]
     assert locators.find_attribute(page, "data-planted", "here & now") == [element]

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from etl import pages as dom
 from etl.build.recipes import recipe
-from etl.pages import reading, split
+from etl.pages import reading
 from etl.pages.addresses import shortened
-from etl.pages.prune import Pruner, PruneRules
+from etl.pages.prune import Pruner, write
+from etl.pages.rules import PruneRules
 from etl.stages.prune import Prune
-from tests.pages.test_prune import by_steps
 from tests.support.strategies import pages, pruner, rules, soups, vocabulary
 
 
@@ -33,7 +33,7 @@ BROWSER = pruner(browser_rules())
 def shown(html: str, use: Pruner = REFERENCE) -> str:
     """The observation, the same by compiled code and by plain Python."""
     fast, plain = (
-        use.prune(page).observation for page in (reading.read_anew(html), split.read_pieces(html))
+        use.prune(page).observation for page in (reading.read_anew(html), dom.read_plain(html))
     )
     assert fast == plain
     return fast
@@ -153,17 +153,15 @@ def test_a_target_that_is_not_shown() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.one_of(soups, pages))
 def test_a_page_without_inert_content(html: str) -> None:
-    """It is the observation of the page that scripts have, but for the numbers of nodes; by any of
-    the loops.
-    """
+    """It is the observation of the page that scripts have, but for the numbers of nodes."""
     live = dom.live(dom.read(html))
-    plain = split.read_pieces(html)
+    plain = dom.read_plain(html)
     observation = shown(html, BROWSER)
     numbers = {
         str(live.page.node(at)): str(plain.node(whole))
         for at, whole in enumerate(live.in_whole(range(live.page.elements)))
     }
-    expected = by_steps(live.page, BROWSER)
+    expected = write(BROWSER.policy, dom.Live(live.page, None, []), live.page.elements)
     pieces = expected.split(' node="')
     for place in range(1, len(pieces)):
         number, quote, rest = pieces[place].partition('"')

@@ -20,8 +20,7 @@ from etl.inputs.records import InputHead, InputShard
 from etl.inputs.source import Source
 from etl.sources.workflows import Workflows
 from etl.tally import Tally, as_record
-from schemas.workflow import LOCATOR_KINDS, Action, Locator, Step, Workflow
-from schemas.workflow_table import WORKFLOW_SCHEMA
+from schemas.workflow import LOCATOR_KINDS, WORKFLOW_SCHEMA, Action, Locator, Step, Workflow
 
 EXAMPLE: dict[str, Any] = {
     "workflow_id": "a1",

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from etl.pages.prune import Pruner, PruneRules
+from etl.pages.prune import Pruner
+from etl.pages.rules import PruneRules
 from schemas.samples import Sample
 from schemas.trail import Mark, Trail
 from schemas.workflow import Action, Locator, Step, Workflow

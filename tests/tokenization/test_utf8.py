@@ -7,7 +7,7 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.pages.engine import utf8
+from etl.pages.compiled import utf8
 from tokenization.utf8 import has_utf8
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))

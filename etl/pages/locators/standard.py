@@ -1,4 +1,6 @@
-"""Facts of the HTML standard that selectors and XPaths need: namespaces, and where case counts."""
+"""What the HTML standard says that selectors and XPaths depend on: namespaces, and where case
+counts.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ LINKED_NAMES: Final = {
     "xmlns": "xmlns",
     "xmlns:xlink": "xlink",
 }
-"""Attribute of SVG and MathML elements that has a namespace -> its name in that."""
+"""Attributes of SVG and MathML elements that have a namespace, and their names in it."""
 
 _CAMEL_TAGS: Final = (
     "altGlyph altGlyphDef altGlyphItem animateColor animateMotion animateTransform clipPath "
@@ -60,11 +62,12 @@ MATHML_NAMES: Final = {"definitionurl": "definitionURL"}
 
 
 def namespaces(elements: Sequence[Token], parents: Sequence[int], tops: Iterable[int]) -> bytearray:
-    """The namespace of each element, which its ancestors decide as in a parser.
+    """The namespace of each element: that of what it stands in, as a parser decides it.
 
-    tops: the elements named svg or math, in document order. Elements outside of these are HTML.
+    tops: the elements that are named svg or math, in document order; all else is HTML unless it
+    stands in one.
     """
-    numbers = bytearray(len(elements))
+    found = bytearray(len(elements))
     done = 0
     for top in tops:
         if top < done:
@@ -76,6 +79,6 @@ def namespaces(elements: Sequence[Token], parents: Sequence[int], tops: Iterable
             token = elements[element]
             standing_in = around.get(parents[element], foreign.PAGE)
             around[element] = made = foreign.element(standing_in, token.tag, token.attributes)
-            numbers[element] = made.own
+            found[element] = made.own
             done = element + 1
-    return numbers
+    return found

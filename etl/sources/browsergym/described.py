@@ -1,4 +1,4 @@
-"""The description of BrowserGym's episodes."""
+"""BrowserGym's episodes, described."""
 
 from __future__ import annotations
 

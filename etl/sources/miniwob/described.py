@@ -1,4 +1,4 @@
-"""The description of MiniWoB++ demonstrations."""
+"""MiniWoB++ demonstrations, described."""
 
 from __future__ import annotations
 

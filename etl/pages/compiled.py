@@ -1,0 +1,68 @@
+"""The compiled engine (`etl/pages/engine.pyx`), if it is there: it reads and prunes pages as plain
+Python does, byte for byte, some twenty times as fast.
+
+`hatch_build.py` compiles it on installation, where there is a C++ compiler and Python's headers.
+``STEPMILL_PLAIN=1`` asks for plain Python.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import threading
+from pathlib import Path
+from typing import Any, Final
+
+SOURCES: Final = "engine*.p[yx][xi]"
+"""What the engine is compiled of, beside this file; a wheel has none of them."""
+
+LOCK: Final = threading.Lock()
+"""Held while the engine works: it calls Python, where another thread may get its turn."""
+
+_PLAIN: Final = "plain Python"
+_AGAIN: Final = "install stepmill again where there is a C++ compiler with Python's headers"
+
+
+def _load() -> tuple[Any, str]:
+    """The engine or None, and in words what reads pages and why."""
+    if os.environ.get("STEPMILL_PLAIN", "0") not in ("", "0"):
+        return None, f"{_PLAIN} (STEPMILL_PLAIN is set)"
+    try:
+        return importlib.import_module("etl.pages.engine"), "compiled code"
+    except ModuleNotFoundError:
+        return None, f"{_PLAIN} (the engine is not compiled)"
+    except ImportError as error:
+        return None, f"{_PLAIN} (the engine cannot be loaded: {error})"
+
+
+ENGINE, PATH = _load()
+"""The engine or None; what reads and prunes pages, in words."""
+
+
+def fingerprint(folder: Path) -> str:
+    """Of the engine's sources; empty where there are none."""
+    sources = sorted(folder.glob(SOURCES))
+    content = b"".join(source.read_bytes() for source in sources)
+    return hashlib.sha256(content).hexdigest() if sources else ""
+
+
+def is_stale() -> bool:
+    """Whether the engine was compiled of other sources than are here now. Reads them."""
+    found = fingerprint(Path(__file__).parent)
+    return ENGINE is not None and found not in ("", ENGINE.FINGERPRINT)
+
+
+def advice() -> str:
+    """What slows reading down or may make it wrong, and what to do; empty if all is well."""
+    if ENGINE is None:
+        return f"pages are read by {PATH}, some twenty times slower: {_AGAIN}"
+    if is_stale():
+        return f"pages are read by an engine of other sources than are here now: {_AGAIN}"
+    return ""
+
+
+def utf8(text: str) -> bytes:
+    """The UTF-8 of any text, lone surrogates written like other characters (``surrogatepass``)."""
+    made: bytes = text.encode("utf-8", "surrogatepass") if ENGINE is None else ENGINE.to_bytes(text)
+    return made
