@@ -84,6 +84,8 @@ def read(
 def prune(html: str, recipe: str = DEFAULT_RECIPE) -> str:
     """A page as the text that a model sees, with a ``node`` number on every element that stays.
 
+    It imports neither Polars nor Arrow, so that an agent can prune where it serves.
+
     html: the serialised DOM. recipe: a shipped one's name, or a recipe file. The numbers count the
     elements of the page from the end of document order, from 0.
 
@@ -254,10 +256,13 @@ def _check_packages() -> None:
 @cache
 def _pruner(recipe: str) -> Pruner:
     """The pruner of a recipe; its rules and its vocabulary take a moment to load."""
-    from etl.build.recipes.recipe import load
+    from etl.build.recipes import tables
+    from etl.build.recipes.toml import checked
     from etl.stages.prune import Prune
 
-    return load(recipe).stage(Prune).pruner
+    whole = tables.extended(tables.named(recipe, tables.as_written), tables.as_written)
+    stage: Prune = checked(whole.get("prune", {}), Prune, "prune")
+    return stage.pruner
 
 
 def _tell(tally: Tally, problem: Callable[[Problem], None] | None) -> None:

@@ -1,6 +1,4 @@
-"""The ledger of one input shard: everything that was read, and whatever went no further, with a
-reason.
-"""
+"""The ledger of one input shard: everything that was read, and every drop with its reason."""
 
 from __future__ import annotations
 
@@ -17,11 +15,10 @@ from schemas.trail import Trail
 from schemas.workflow import Workflow
 
 Odd = tuple[Oddity, str]
-"""Something that was read although it was not as its format has it, and where: a key or the path of
-one.
-"""
+"""An oddity of a record that was read, and its place: a key or the path to one."""
 
-MOST_ODD: Final = 1000  # different ones of a shard that are told apart
+MOST_ODD: Final = 1000
+"""Most different oddities that are counted apart in one shard; more are counted as `OTHERS`."""
 OTHERS: Final = "(others)"
 
 Unit = Literal["record", "workflow", "step", "sample"]
@@ -29,33 +26,39 @@ Unit = Literal["record", "workflow", "step", "sample"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a shard's ledger: something was read (``reason`` empty), dropped or quarantined.
-
-    recorded: the id that the recording itself gives a step.
-    """
+    """One line of a shard's ledger: something was read, dropped or quarantined."""
 
     unit: Unit
+    # unique within its shard and unit
     id: str
+    # uid of the workflow it belongs to; empty for a workflow, or if it is not known
     parent: str = ""
+    # the stage that made the entry
     stage: str = "read"
+    # why it was dropped or quarantined; empty: it was read
     reason: Reason | Literal[""] = ""
+    # what is wrong in this one case
     detail: str = ""
     domain: str = ""
+    # the id that the recording gives a step
     recorded: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A record that could not be read: its bytes as they were, and why."""
+    """A record that could not be read, or a workflow that could not be built."""
 
     id: str
+    # the stage that gave it up
     stage: str
     reason: Reason
+    # what is wrong in this one case
     detail: str
+    # its bytes as they were; a workflow as JSON
     raw: bytes
 
     def without_content(self, reason: Reason) -> Quarantined:
-        """What is kept of it where nothing may be kept but that it was there, and why."""
+        """The same without detail and bytes: only that it was there, and the reason."""
         return replace(self, reason=reason, detail="", raw=b"")
 
 
@@ -72,32 +75,36 @@ def as_record(workflow: Workflow) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Tally:
-    """The ledger of one shard as seen by one stage. matched: entries of a recipe's lists that named
-    something.
-    """
+    """The ledger of one shard, as one stage writes it."""
 
+    # name of the stage
     stage: str = "read"
     entries: list[Entry] = field(default_factory=list)
     quarantined: list[Quarantined] = field(default_factory=list)
+    # how often each oddity was met
     odd: Counter[Odd] = field(default_factory=Counter)
+    # entries of a recipe's lists that named something
     matched: set[str] = field(default_factory=set)
 
     def at(self, stage: str) -> Tally:
-        """The same ledger, seen by another stage."""
+        """The same ledger for another stage."""
         return Tally(stage, self.entries, self.quarantined, self.odd, self.matched)
 
     def note(self, odd: Iterable[Odd]) -> None:
         """Count oddities of a record that was read."""
-        for kind, where in odd:
-            what = kind, where[:200]
-            if what not in self.odd and len(self.odd) >= MOST_ODD:
-                what = kind, OTHERS
-            self.odd[what] += 1
+        for kind, place in odd:
+            oddity = kind, place[:200]
+            if oddity not in self.odd and len(self.odd) >= MOST_ODD:
+                oddity = kind, OTHERS
+            self.odd[oddity] += 1
 
     def read(
         self, unit: Unit, id: str, parent: str = "", domain: str = "", recorded: str = ""
     ) -> None:
-        """Enter one thing that was read. parent: the uid of the workflow it belongs to, if any."""
+        """Enter one thing that was read.
+
+        parent: uid of the workflow it belongs to, if any. recorded: the recording's id of a step.
+        """
         self.entries.append(Entry(unit, id, parent, domain=domain, recorded=recorded))
 
     def drop(
@@ -109,11 +116,11 @@ class Tally:
         parent: str = "",
         domain: str = "",
     ) -> None:
-        """Something that was read goes no further; it must have been entered with `read`."""
+        """Drop something that `read` has entered."""
         self.entries.append(Entry(unit, id, parent, self.stage, reason, detail, domain))
 
     def drop_workflow(self, trail: Trail, reason: Reason, detail: str = "") -> None:
-        """A whole workflow goes no further, and its remaining steps with it."""
+        """Drop a whole workflow with its remaining steps."""
         uid = trail.uid
         self.drop("workflow", uid, reason, detail, "", trail.domain)
         for mark in trail.marks:
@@ -122,16 +129,15 @@ class Tally:
             )
 
     def quarantine_workflow(self, trail: Trail, reason: Reason, detail: str) -> None:
-        """A workflow that was read cannot be built: dropped, and kept as JSON in our interchange
-        format.
-        """
+        """Drop a workflow that cannot be built, and keep it as JSON in our interchange format."""
         self.drop_workflow(trail, reason, detail)
         raw = orjson.dumps(as_record(trail.workflow))
         self.quarantined.append(Quarantined(trail.uid, self.stage, reason, detail, raw))
 
     def quarantine(self, id: str, reason: Reason, detail: str, raw: bytes) -> None:
-        """One record cannot be read. Enters it, drops it and keeps its bytes; do not call `read`
-        for it as well.
+        """Enter and drop a record that cannot be read, and keep its bytes.
+
+        Do not call `read` for it too.
         """
         self.entries.append(Entry("record", id))
         self.entries.append(Entry("record", id, "", self.stage, reason, detail))

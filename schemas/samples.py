@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields
 from typing import Annotated, Any, Final, get_origin, get_type_hints
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
+
+from schemas.tokens import Tokens
 
 Int32 = Annotated[int, pa.int32()]
 LongText = Annotated[str, pa.large_string()]
@@ -23,7 +24,6 @@ _ARROW: Final[Mapping[Any, pa.DataType]] = {
 }
 """Type of a sample's field -> type of its column in the samples files."""
 
-Tokens = npt.NDArray[np.int32]
 
 NO_LOSS: Final = -100
 """Label of a token that carries no loss, as in PyTorch's and Hugging Face's cross entropy."""

@@ -297,7 +297,7 @@ def test_the_walk_sees_what_is_imported() -> None:
         ("etl.pages.tokens", "turbohtml"),
         ("etl.build.plan", "etl.inputs.records"),
         ("etl.cli.build", "etl.build.dry_run"),
-        ("schemas.workflow", "pyarrow"),
+        ("schemas.workflow_table", "pyarrow"),
         ("tokenization.fit", "tokenization.encode"),
     } <= set(imports(ours()))
 

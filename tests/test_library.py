@@ -110,11 +110,33 @@ def test_packages_of_others_are_named(tmp_path: Path) -> None:
     assert str(tmp_path / "schemas" / "__init__.py") in done.stderr
 
 
-def test_the_import_is_light() -> None:
-    """`import stepmill` brings in none of the libraries that read and write."""
-    heavy = ("polars", "pyarrow", "lxml")
-    code = f"import sys, stepmill; print([name for name in {heavy} if name in sys.modules])"
+def test_import_and_pruning_are_light(tmp_path: Path) -> None:
+    """`import stepmill` brings in none of the libraries that read and write; pruning, by a recipe
+    file too, neither Polars nor Arrow.
+    """
+    own = tmp_path / "own.toml"
+    own.write_text('extends = "scribeagent-32k"\n[prune]\nkept_tags = ["b"]\n')
+    code = (
+        "import sys, stepmill\n"
+        "print([name for name in ('polars', 'pyarrow', 'lxml') if name in sys.modules])\n"
+        "print(stepmill.prune('<p>a <b>c</b></p>'))\n"
+        f"print(stepmill.prune('<p>a <b>c</b></p>', {str(own)!r}))\n"
+        "print([name for name in ('polars', 'pyarrow', 'datasets') if name in sys.modules])\n"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=builds.ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout == "[]\n"
+    assert done.stdout.splitlines() == [
+        "[]",
+        '<p node="1"> a <b node="0"> c </b> </p> ',
+        'a <b node="0"> c </b> ',
+        "[]",
+    ]
+
+
+def test_a_recipe_without_rules_prunes_nothing(tmp_path: Path) -> None:
+    """What a recipe lacks is named."""
+    own = tmp_path / "own.toml"
+    own.write_text("[fit]\ncontext = 5\n")
+    with pytest.raises(ConfigError, match=r"\[prune\]: kept_tags, .* must be given"):
+        stepmill.prune("<p>", str(own))

@@ -8,7 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from schemas.errors import ConfigError
-from schemas.samples import Encoded, Sample, Tokens
+from schemas.samples import Encoded, Sample
+from schemas.tokens import Tokens
 from tokenization.chat import TEMPLATES, special_id
 from tokenization.prompt import Prompt
 from tokenization.vocabulary import Vocabulary

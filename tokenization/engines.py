@@ -20,7 +20,7 @@ import numpy as np
 import tiktoken
 
 from schemas.errors import RecordError
-from schemas.samples import Tokens
+from schemas.tokens import Tokens
 from tokenization.families import SCHEMES
 from tokenization.splits import NODE_CLOSE, NODE_OPEN, split_at_nodes, split_at_tags
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from schemas.samples import Tokens
+from schemas.tokens import Tokens
 from tokenization.families import SCHEMES, Family
 
 Pair = tuple[bytes, bytes]

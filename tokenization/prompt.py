@@ -17,10 +17,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from schemas.actions import KINDS
-from schemas.samples import Sample
+
+if TYPE_CHECKING:  # an agent prunes pages without Arrow
+    from schemas.samples import Sample
 
 SYSTEM: Final = "Help achieve the objective by generating the next step."
 

@@ -20,7 +20,7 @@ import numpy as np
 import xxhash
 
 from schemas.errors import BuildError, ConfigError, MissingExtra
-from schemas.samples import Tokens
+from schemas.tokens import Tokens
 from tokenization import ranks
 from tokenization.engines import CachedTiktoken, Engine, Gigatoken, Oracle
 from tokenization.families import FAMILIES, SCHEMES, Family

@@ -26,7 +26,8 @@ from etl.files.hashes import digest
 from etl.files.storage import AnyPath
 from schemas.errors import RecordError, StepmillError
 from schemas.ledger import FITTED_SCHEMA, LISTING_SCHEMA
-from schemas.samples import PACKED_SCHEMA, Encoded, Packed, Sample, Tokens, labels_of
+from schemas.samples import PACKED_SCHEMA, Encoded, Packed, Sample, labels_of
+from schemas.tokens import Tokens
 from tokenization.encode import Encoder
 from tokenization.fit import Drop, Fit
 from tokenization.pack import pack, unpacked

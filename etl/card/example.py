@@ -17,7 +17,8 @@ from etl.dataset.reports import PackedReport
 from etl.files.arrow import open_arrow
 from etl.files.storage import AnyPath
 from etl.terminal.text import printable
-from schemas.samples import NO_LOSS, Tokens
+from schemas.samples import NO_LOSS
+from schemas.tokens import Tokens
 from tokenization.vocabulary import Vocabulary
 
 _HEAD: Final = 700  # characters of the prompt's beginning

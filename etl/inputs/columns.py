@@ -1,8 +1,7 @@
-"""Recordings that are records of named fields: JSON, JSON lines and Parquet read alike, rows put
-together.
+"""Records of named fields from JSON, JSON lines and Parquet, and workflows put together from rows.
 
-A JSON file is one object or a list of objects; JSON lines hold one object a line; a Parquet file
-one record a row. A record is identified as ``<file>#item=<index from 0>``, ``#line=<number from
+A JSON file is one object or a list of objects, JSON lines hold an object on each line, and Parquet
+a record in each row. A record is identified by ``<file>#item=<index from 0>``, ``#line=<number from
 1>`` or ``#row=<number from 1>``.
 """
 
@@ -38,40 +37,42 @@ from schemas.errors import RecordError
 from schemas.reasons import Reason
 from schemas.workflow import Workflow
 
-BATCH_BYTES: Final = 16 * 1024 * 1024
+BATCH_BYTES: Final = 16 * 1024 * 1024  # of Parquet, read at once
 MAX_BATCH_ROWS: Final = 1024
 
 Fields = dict[str, Any]
 WorkflowId = Callable[[Fields], str]
-"""The id of a record's workflow, as far as it can be told from a record that cannot be read; else
-empty.
-"""
+"""A record -> the id of its workflow, even if the record cannot be read; empty if it has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: its ``fields``, or the ``problem`` why it cannot be read (``fields`` then hold
-    what could be).
+    """One record of a file."""
 
-    raw: its bytes as they were; None for a row of Parquet, whose bytes are its fields as JSON. odd:
-    what had to be mended in it.
-    """
-
+    # `<file>#line=7`
     id: str
+    # of a record that cannot be read, as far as it could be
     fields: Fields = field(default_factory=dict)
+    # its bytes as they were; None for a row of Parquet, which is kept as JSON
     raw: bytes | None = None
+    # why it cannot be read; None: it can
     problem: RecordError | None = None
+    # what had to be mended in it
     odd: tuple[Odd, ...] = ()
 
     def checked(self) -> Fields:
-        """The fields. Raises the problem, if there is one."""
+        """The fields.
+
+        Raises: `RecordError`, the problem, if there is one.
+        """
         if self.problem is not None:
             raise self.problem
         return self.fields
 
     def enter(self, tally: Tally, uid: str, odd: Iterable[Odd] = ()) -> None:
-        """Enter this record as one that was read. uid: of its workflow. odd: what else was not as
-        it should be.
+        """Enter this record as one that was read.
+
+        uid: of its workflow. odd: its other oddities.
         """
         tally.read("record", self.id, parent=uid)
         tally.note((*self.odd, *odd))
@@ -85,11 +86,14 @@ class Record:
 def records(
     shard: InputShard, columns: Collection[str], unread: Collection[str] = ()
 ) -> Iterator[Record]:
-    """The records of a JSON, JSON lines or Parquet file, or of its part, in order; a broken one
-    carries its problem.
+    """The records of a JSON, JSON lines or Parquet file or of its part, in order.
 
-    columns: what the format has. unread: what of that is not read of Parquet. Of other columns all
-    are read but those of bytes, such as screenshots.
+    A record that cannot be read carries its problem. Of Parquet, columns that the format does not
+    know are read too, but for those that hold bytes, such as screenshots.
+
+    columns: that the format knows. unread: those of them that are not read of Parquet.
+
+    Raises: OSError.
     """
     start = InputHead.of(shard.path).start
     if start[:4] == b"PAR1":
@@ -104,10 +108,10 @@ def records(
 def grouping(
     head: InputHead, columns: Collection[str] = (), workflow_id: WorkflowId | None = None
 ) -> Grouping | None:
-    """Where JSON lines and Parquet may be cut; None for other JSON.
+    """How JSON lines and Parquet are divided; None for other JSON.
 
-    workflow_id: of a record that holds one step; columns: of Parquet that it looks at. None: a
-    record is a workflow.
+    columns: of Parquet that ``workflow_id`` needs. workflow_id: for records that are one step;
+    None: a record is a workflow.
     """
     if head.start[:4] != b"PAR1" and not is_lines(head.start):
         return None
@@ -127,7 +131,7 @@ def grouping(
 
 
 def type_name(value: object) -> str:
-    """What JSON calls the type of ``value``."""
+    """JSON's name for the type of ``value``, with its article."""
     names = {
         str: "a string",
         bool: "a boolean",
@@ -140,14 +144,14 @@ def type_name(value: object) -> str:
 
 
 def text(fields: Fields, key: str, path: str = "", *, required: bool = False) -> str:
-    """The string ``fields[key]``; absent, null or NaN: the empty string.
+    """The string ``fields[key]``; empty if it is absent, null or NaN.
 
-    Raises RecordError: wrong_type, or missing_field if it is required and absent, null or empty.
+    Raises: `RecordError` ``wrong_type``, or ``missing_field`` if it is required and empty.
     """
     value = fields.get(key)
     if isinstance(value, str) and (value or not required):
         return value
-    if isinstance(value, float) and math.isnan(value):  # how pandas writes that there is none
+    if isinstance(value, float) and math.isnan(value):  # pandas writes a missing text as NaN
         value = None
     if value is not None and not isinstance(value, str):
         raise RecordError("wrong_type", f"{path}{key}: {type_name(value)}, expected a string")
@@ -159,12 +163,13 @@ def text(fields: Fields, key: str, path: str = "", *, required: bool = False) ->
 
 
 EXACT: Final = 2**53
-"""Whole numbers up to here are told apart as floats."""
+"""Below this number a float is an exact whole number."""
 
 
 def ident(fields: Fields, key: str, path: str = "", *, required: bool = False) -> str:
-    """The id ``fields[key]``: a string, or a whole number as one, in whatever form it was recorded;
-    else as `text`.
+    """The id ``fields[key]``: a string, or a whole number in any form as its digits.
+
+    Raises: `RecordError` ``wrong_type`` or ``missing_field``, as `text` does.
     """
     value = fields.get(key)
     if (number := whole(value)) is not None:
@@ -177,9 +182,7 @@ def ident(fields: Fields, key: str, path: str = "", *, required: bool = False) -
 
 
 def whole(value: Any) -> int | None:
-    """A whole number that is exact: an int, or a float or decimal that stands for one; None for
-    anything else.
-    """
+    """A whole number from an int, or from a float or decimal that is exactly one; else None."""
     if isinstance(value, int):
         return None if isinstance(value, bool) else value
     if not isinstance(value, float | Decimal) or not math.isfinite(value):
@@ -192,9 +195,7 @@ _NUMBER: Final = re.compile(r"\s*\+?[0-9]{1,30}(?:\.[0-9]{0,30})?(?:[eE][+-]?[0-
 
 
 def step_number(value: Any) -> int | None:
-    """The number of a step however it was written (``1``, ``1.0``, ``1e0``); None if it is none or
-    unknown.
-    """
+    """A step's number, written as ``1``, ``1.0`` or ``1e0``; None if it is not a number from 0."""
     number = whole(value) if not isinstance(value, str) else None
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         number = whole(float(value))
@@ -208,9 +209,8 @@ def _json(shard: InputShard, unit: str, parts: Iterator[tuple[int, bytes]]) -> I
             yield _object(f"{shard.name}#{unit}={number}", raw)
     except Truncated as error:
         last = _object(f"{shard.name}#{unit}={number + 1}", error.raw)
-        if (
-            last.problem is None and error.reason != "broken_json"
-        ):  # only what came behind it is missing
+        if last.problem is None and error.reason != "broken_json":
+            # The record is whole; only what came after it is missing.
             yield last
             last = Record(f"{shard.name}#{unit}={number + 2}", raw=b"")
         yield replace(last, problem=error)
@@ -261,7 +261,7 @@ def _batch_rows(file: pq.ParquetFile) -> int:
 def _wanted(
     schema: pa.Schema, columns: Collection[str], unread: Collection[str]
 ) -> tuple[list[str], tuple[Odd, ...]]:
-    """The columns that are read, and those that are not although somebody may miss them."""
+    """The columns to read, and as oddities those with bytes, which are left out."""
     names: list[str] = []
     odd: list[Odd] = []
     for column in schema:
@@ -287,54 +287,51 @@ def _holds_bytes(kind: pa.DataType) -> bool:
 def _row(record_id: str, row: pa.RecordBatch, odd: tuple[Odd, ...]) -> Record:
     try:
         return Record(record_id, row.to_pylist()[0], odd=odd)
-    except (
-        ValueError,
-        OverflowError,
-    ) as error:  # no JSON can hold the row: it is kept as Arrow holds it
+    except (ValueError, OverflowError) as error:
+        # JSON cannot hold the row, so Arrow's bytes of it are kept.
         reason: Reason = "invalid_utf8" if isinstance(error, UnicodeDecodeError) else "wrong_type"
         problem = RecordError(reason, str(error))
         return Record(record_id, raw=row.serialize().to_pybytes(), problem=problem)
 
 
 class Row(NamedTuple):
-    """A record that holds one step. number: of the step, where the record tells it. workflow: with
-    that one step. odd: what of the record is not as its format has it.
-    """
+    """A record that holds one step."""
 
+    # of the step; None if the record does not say
     number: int | None
+    # with that one step
     workflow: Workflow
+    # oddities of the record
     odd: Sequence[Odd] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Workflows out of records that hold one step each; the rows of a workflow need not be
-    together.
+    """Workflows from records that hold one step each, in any order.
 
-    read: the records, from the beginning each time it is called. row: of one record; raises
-    RecordError. workflow_id: of any record: what `row` finds, and what can be told of a record that
-    cannot be read. first: the number of a workflow's first step, if the format says
-    (`etl.inputs.numbering`).
+    The records are read twice: first for the last row of each workflow, then for the rows. So
+    memory holds only the workflows that are open at a time. A workflow comes out at its last row.
+    Its steps are in the order of their numbers if all of its rows have one, else in the order of
+    its rows.
 
-    The records are read twice: first for the last row of each workflow, then for the rows, so that
-    memory holds the workflows that are open at a time. A workflow's steps are in the order of their
-    numbers if all of its rows have one, equal ones and all others in the order of its rows; it
-    comes out at its last row.
-
-    A row that cannot be read ends its workflow: the rows before it stay, those behind it are
-    quarantined (after_broken_row), because their history would lack a step and say nothing about
-    it. Whose row it is, is told by its id or by the rows before and behind it being of one
-    workflow; otherwise no workflow is ended. Where the input is cut off, every workflow keeps its
-    rows: nothing comes behind the cut.
+    A row that cannot be read ends its workflow. The rows before it stay; those after it are
+    quarantined (``after_broken_row``), because their history would silently lack a step. The row's
+    workflow is known from its id, or from the rows before and after it if they are of the same
+    workflow; otherwise no workflow ends. If the input is cut off, every workflow keeps its rows,
+    since nothing comes after the cut.
     """
 
+    # returns the records, from the beginning each time
     read: Callable[[], Iterator[Record]]
+    # makes a row of one record; raises RecordError
     row: Callable[[Fields], Row]
+    # the same id as `row` finds; of a record that cannot be read, as far as it can be told
     workflow_id: WorkflowId
+    # number of a workflow's first step, if the format fixes it (`etl.inputs.numbering`)
     first: int | None = None
 
     def workflows(self, tally: Tally) -> Iterator[Workflow]:
-        """The workflows; every record is entered in ``tally``."""
+        """The workflows. Enters every record in ``tally``."""
         last, gaps = self._survey()
         rows: dict[str, list[Row]] = {}
         for number, record in enumerate(self.read()):
@@ -354,13 +351,11 @@ class Rows:
                 yield _together(rows.pop(workflow.workflow_id), self.first)
 
     def _survey(self) -> tuple[dict[str, int], dict[str, str]]:
-        """The position of each workflow's last row, and the record that cannot be read of those
-        that have one.
-        """
+        """The position of each workflow's last row, and the broken record that ends a workflow."""
         last: dict[str, int] = {}
         gaps: dict[str, str] = {}
         previous = ""
-        unknown = ""  # a broken record since the previous row, if it does not tell its workflow
+        unknown = ""  # a broken record since the previous row, if its workflow is not known
         for number, record in enumerate(self.read()):
             try:
                 workflow_id = self.row(record.checked()).workflow.workflow_id
@@ -379,6 +374,7 @@ class Rows:
 
 
 def _together(rows: list[Row], first: int | None) -> Workflow:
+    """One workflow from its rows."""
     if all(row.number is not None for row in rows):
         rows = sorted(rows, key=lambda row: row.number or 0)
     workflows = [row.workflow for row in rows]

@@ -1,12 +1,10 @@
-"""CSV as RFC 4180 has it, in UTF-8, with a header; repeated headers, which joined files have, are
-skipped.
+"""CSV by RFC 4180, in UTF-8, with a header. Repeated headers, as in joined files, are skipped.
 
-Rows are numbered from 1 behind the header. They end with LF or CRLF; where the header ends with CR
-alone, all do.
+Rows are numbered from 1 after the header. They end with LF or CRLF. If the header ends with CR
+alone, all rows do.
 
-CSV is split here and not by the csv module, whose limit of 128 kB a field can only be changed for
-the whole process, and which takes a CR in a field for the end of the row: writers of LF put none in
-quotes.
+The csv module does not serve here. Its limit of 128 kB a field can only be changed for the whole
+process, and it ends a row at a CR in a field, which writers of LF do not quote.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from etl.inputs.streams import BOM, Truncated, chunks
 from schemas.errors import RecordError
 
 Name = Callable[[str], str]
-"""From a name in the header to what its column is called."""
+"""A name in the header -> the name of its column."""
 
 _FIELD: Final = re.compile(r'"([^"]*+(?:""[^"]*+)*+)"|([^,]*+)')
 _IN_QUOTES: Final = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
@@ -34,20 +32,24 @@ _ROWS: Final = {
 
 
 class Line(NamedTuple):
-    """A row of CSV. fields: its text; None for a blank line or a header. names: of the columns."""
+    """A row of CSV."""
 
+    # its bytes, with the line break
     raw: bytes
+    # its texts; None for a blank line or a header
     fields: list[str] | None
+    # of the columns
     names: list[str]
+    # why it cannot be read; None: it can
     broken: RecordError | None
 
 
 class _Start(NamedTuple):
-    """What the beginning of a file says of all of it: the header's fields,
-    and what ends its rows.
-    """
+    """What the beginning of a file says of all of it."""
 
+    # the header's fields
     header: list[str]
+    # the byte that ends its rows: LF or CR
     ending: bytes
 
 
@@ -68,40 +70,49 @@ def records(shard: InputShard, name: Name) -> Iterator[Record]:
 def lines(
     data: Iterator[bytes], name: Name, start: _Start | None = None, wanted: tuple[str, ...] = ()
 ) -> Iterator[Line]:
-    """All rows. start: of the file, for a part that begins behind its header. wanted: the columns
-    that must be there; the last ones of a row may be left out then.
+    """All rows, with blank lines and headers.
+
+    start: of the file, for a part that begins after the header.
+    wanted: columns that the caller needs; the fields after the last of them may be left out.
     """
     header, ending = start or ([], b"")
     names = [name(column) for column in header]
     for raw, broken in rows(data, ending):
-        # a header again, whatever its quotes and line break, is no longer than this
-        long = (
-            wanted and header and len(raw) > 2 * len("".join(header).encode()) + 3 * len(header) + 5
-        )
-        needed = (
-            max((names.index(column) + 1 for column in wanted if column in names), default=1)
-            if long
-            else 0
-        )
-        row = fields(raw, needed) if broken is None else []
-        if broken is None and (row in ([""], header) or not header):  # a blank line or a header
-            if not header and row != [""]:
-                header = row
-                names = [name(column) for column in header]
-            yield Line(raw, None, names, None)
-        else:
-            yield Line(raw, row, names, broken)
+        if broken is not None:
+            yield Line(raw, [], names, broken)
+            continue
+        needed = 0
+        if wanted and header and len(raw) > _longest(header):
+            needed = max(
+                (names.index(column) + 1 for column in wanted if column in names), default=1
+            )
+        row = fields(raw, needed)
+        if header and row not in ([""], header):
+            yield Line(raw, row, names, None)
+            continue
+        if not header and row != [""]:
+            header = row
+            names = [name(column) for column in header]
+        yield Line(raw, None, names, None)
+
+
+def _longest(header: list[str]) -> int:
+    """Most bytes of a row that repeats the header, with any quotes and line break."""
+    return 2 * len("".join(header).encode()) + 3 * len(header) + 5
 
 
 def header(start: bytes) -> list[str]:
-    """The fields of the first row; none if it is no row of CSV. start: the beginning of a file."""
+    """The fields of the first row; empty if it is not CSV.
+
+    start: the beginning of a file.
+    """
     for raw, problem in rows(iter((start,))):
         return [] if problem else fields(raw)
     return []
 
 
 def _start(shard: InputShard) -> _Start:
-    """The beginning of a file, of which little more is read."""
+    """The header and the row ending of a file. Reads little more than the header."""
     data, ending = _ending(chunks(shard.path, block=nodes.SMALL_BLOCK))
     for raw, _ in rows(data, ending):
         if (row := fields(raw)) != [""]:
@@ -110,11 +121,14 @@ def _start(shard: InputShard) -> _Start:
 
 
 def _ending(source: Iterator[bytes]) -> tuple[Iterator[bytes], bytes]:
-    """The same bytes, and what ends the first row: LF, if that is not seen within `HEAD_BYTES`."""
+    """The same bytes, and the byte that ends the first row.
+
+    It is LF if the row does not end within `HEAD_BYTES`.
+    """
     begun: list[bytes] = []
     cut: Truncated | None = None
-    found = None
-    while not found and sum(map(len, begun)) < HEAD_BYTES:
+    first_break = None
+    while not first_break and sum(map(len, begun)) < HEAD_BYTES:
         try:
             begun.append(next(source))
         except StopIteration:
@@ -122,7 +136,7 @@ def _ending(source: Iterator[bytes]) -> tuple[Iterator[bytes], bytes]:
         except Truncated as error:
             cut = error
             break
-        found = _FIRST_BREAK.match(b"".join(begun))
+        first_break = _FIRST_BREAK.match(b"".join(begun))
 
     def again() -> Iterator[bytes]:
         yield from begun
@@ -130,16 +144,16 @@ def _ending(source: Iterator[bytes]) -> tuple[Iterator[bytes], bytes]:
             raise cut
         yield from source
 
-    return again(), b"\r" if found and found[1][-1:] == b"\r" else b"\n"
+    return again(), b"\r" if first_break and first_break[1][-1:] == b"\r" else b"\n"
 
 
 def rows(
     source: Iterator[bytes], ending: bytes = b""
 ) -> Iterator[tuple[bytes, RecordError | None]]:
-    """The bytes of each row, and why it cannot be read, if so; time is linear in the bytes.
+    """The bytes of each row, and why it cannot be read, or None. Takes time linear in the bytes.
 
-    A break behind a field in quotes, or outside of quotes, ends a row. Quotes within a field that
-    does not begin with one are text. ending: LF or CR; empty: what ends the first row.
+    A line break outside of quotes ends a row. Quotes within a field that does not begin with one
+    are text. ending: LF or CR; empty: the byte that ends the first row.
     """
     if not ending:
         source, ending = _ending(source)
@@ -153,15 +167,15 @@ def rows(
         problem: RecordError | None = None
         if quoted := _IN_QUOTES.match(buffer, stop):
             problem = RecordError("broken_csv", "text behind the closing quote of a field")
-            found = buffer.find(ending, quoted.end())
-            stop = len(buffer) if found < 0 else found
+            end = buffer.find(ending, quoted.end())
+            stop = len(buffer) if end < 0 else end
         if buffer[stop : stop + 1] == ending:
             yield buffer[start : stop + 1], problem
             start = stop + 1
             continue
         more = b""
         if cut is None:
-            # as much again as there is: a row of many chunks is looked at again a few times only
+            # As much again as is there, so that a row of many chunks is matched only a few times.
             more, cut = _take(source, len(buffer) - start)
         if more:
             buffer, start = buffer[start:] + more, 0
@@ -175,9 +189,7 @@ def rows(
 
 
 def _take(source: Iterator[bytes], count: int) -> tuple[bytes, Truncated | None]:
-    """At least ``count`` bytes and at least one chunk, unless the source ends; the error it ends
-    with.
-    """
+    """At least ``count`` bytes and one chunk, unless the source ends; and its error, if any."""
     parts: list[bytes] = []
     size = 0
     try:
@@ -193,24 +205,21 @@ def _take(source: Iterator[bytes], count: int) -> tuple[bytes, Truncated | None]
 
 def fields(raw: bytes, count: int = 0) -> list[str]:
     """The texts of a row, or its first ``count``."""
-    # a byte that is no UTF-8 must not hide whose row it is
-    text = (
-        raw.removeprefix(BOM)
-        .removesuffix(b"\n")
-        .removesuffix(b"\r")
-        .decode(errors="surrogateescape")
-    )
-    found: list[str] = []
+    # A byte that is not UTF-8 must not hide to which workflow the row belongs.
+    line = raw.removeprefix(BOM).removesuffix(b"\n").removesuffix(b"\r")
+    text = line.decode(errors="surrogateescape")
+    texts: list[str] = []
     position = 0
     while position <= len(text) and (hit := _FIELD.match(text, position)):
-        found.append(hit[2] if hit[1] is None else hit[1].replace('""', '"'))
+        texts.append(hit[2] if hit[1] is None else hit[1].replace('""', '"'))
         position = hit.end() + 1
-        if len(found) == count:
+        if len(texts) == count:
             break
-    return found
+    return texts
 
 
 def _problem(line: Line) -> RecordError | None:
+    """Why a row that was split cannot be used, or None."""
     try:
         line.raw.decode()
     except UnicodeDecodeError as error:

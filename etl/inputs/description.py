@@ -1,9 +1,8 @@
-"""What a recording format looks like, for people and for programs: its keys, its kinds of action,
-an example.
+"""What a recording format looks like, for people and for programs: its keys and an example.
 
-The sources decide what is read; a description says it (tests hold them together). It is what
-`stepmill schema` and `stepmill example` print, what ``docs/formats/`` shows, and by what a file
-that no source recognises is told how far it is from one that is read.
+A source decides what is read; its description says so, and tests hold the two together. `stepmill
+schema`, `stepmill example` and ``docs/formats/`` show descriptions. Files that no source recognises
+are compared with them (`etl.inputs.strangers`).
 """
 
 from __future__ import annotations
@@ -27,55 +26,60 @@ TYPES: Final[Mapping[str, object]] = {
     "string or whole number": {"type": ["string", "integer"]},
     "any": {},
 }
-"""Names of types, as a table shows them, and the same in JSON Schema."""
+"""Name of a type, as tables show it -> the same in JSON Schema."""
 
 
 class Field(NamedTuple):
-    """One key. path: ``steps[].action.kind``; a list's elements are ``[]``.
+    """One key of a record, or of an object within it."""
 
-    required: a record without it is not read. also: other names of the same key. like: words that
-    others have for it, which are not read.
-    """
-
+    # `steps[].action.kind`; the elements of a list are `[]`
     path: str
+    # a name in `TYPES`
     type: str
+    # what it holds, for people
     says: str
+    # a record without it is not read
     required: bool = False
+    # other names of the key, which are read too
     also: tuple[str, ...] = ()
+    # other tools' words for it, separated by spaces, which are not read
     like: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The key itself, by all its names; without what it is in."""
+        """All names of the key, without the path to it."""
         return (self.path.rpartition(".")[2].removesuffix("[]"), *self.also)
 
     @property
     def parent(self) -> str:
-        """The path of what it is in; empty for a key of the record."""
+        """The path of the object that holds the key; empty for a key of the record."""
         return self.path.rpartition(".")[0]
 
 
 @dataclass(frozen=True)
 class Format:
-    """One recording format.
-
-    about: one sentence. record: what one record is. files: what files are read. fields: in the
-    order in which they are shown. example: a file that is read and gives samples. example_name: of
-    that file. notes: what a table cannot say, a paragraph each. form: of a JSON
-    file, if only one is read: ``objects`` or ``list``. csv: whether it is read as CSV.
-    """
+    """One recording format."""
 
     name: str
+    # one sentence
     about: str
+    # what one record is
     record: str
+    # which files are read
     files: str
+    # in the order in which they are shown
     fields: tuple[Field, ...]
+    # the content of a file that is read and gives samples
     example: str
+    # the name of that file
     example_name: str
+    # paragraphs on what a table cannot say
     notes: tuple[str, ...] = ()
+    # the only form of JSON that is read, `objects` or `list`; empty: both are
     form: str = ""
+    # whether it is read as CSV
     csv: bool = False
 
     def needed(self, parent: str = "") -> list[Field]:
-        """The keys that a record must have, or something in it."""
+        """The required keys of a record, or of the object at a path in it."""
         return [each for each in self.fields if each.required and each.parent == parent]

@@ -1,4 +1,4 @@
-"""What a record has beyond its format: kept as ``meta``, as JSON, and noted key by key."""
+"""Keys that a record has beyond its format: kept as ``meta``, as JSON, and counted by key."""
 
 from __future__ import annotations
 
@@ -12,27 +12,26 @@ import orjson
 from etl.tally import Odd
 from schemas.ledger import Oddity
 
-VALUE_BYTES: Final = 4096  # of one value, as JSON
-META_BYTES: Final = 65536  # of all of a workflow or step
+VALUE_BYTES: Final = 4096  # most of one value, as JSON
+META_BYTES: Final = 65536  # most of all values of a workflow or step
 INDEX_COLUMN: Final = re.compile(r"__index_level_[0-9]+__|Unnamed: 0|")
-"""What pandas calls the numbers of its rows, which say nothing of them."""
+"""Pandas' names for its row numbers, which say nothing of the rows."""
 
 _OPTIONS: Final = orjson.OPT_NON_STR_KEYS | orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
-"""Foreign classes of pickles are dataclasses here, and no values."""
+"""Dataclasses are no values here: they stand for foreign classes in pickles."""
 
 
 class Extras:
-    """The ``meta`` of a workflow or step. odd: where unknown keys are noted; place: what their
-    paths begin with.
-    """
+    """The ``meta`` of a workflow or step."""
 
     def __init__(self, odd: list[Odd], place: str = "") -> None:
+        """odd: receives the unknown keys. place: the start of their paths."""
         self._odd, self._place = odd, place
         self._made: dict[str, bytes] = {}
         self._size = 0
 
     def declared(self, meta: Any) -> bool:
-        """Keep what the record itself calls meta, an object or one as JSON; whether it is that."""
+        """Keep the record's own ``meta``, an object or one as JSON; False if it is neither."""
         if isinstance(meta, str):
             try:
                 meta = orjson.loads(meta or "{}")
@@ -45,8 +44,9 @@ class Extras:
         return True
 
     def unknown(self, fields: Mapping[str, Any], known: Set[str], within: str = "") -> None:
-        """Keep and note what is under other keys than the known ones. within: the path of these
-        fields, with a dot.
+        """Keep and count the values of unknown keys.
+
+        within: the path of these fields, with a dot.
         """
         if fields.keys() <= known:
             return
@@ -55,18 +55,18 @@ class Extras:
                 continue
             value = fields[key]
             if value is not None and not INDEX_COLUMN.fullmatch(key):
-                name = f"{within}{key}".encode(
-                    errors="backslashreplace"
-                ).decode()  # of a damaged header
+                # A damaged header may hold half characters.
+                name = f"{within}{key}".encode(errors="backslashreplace").decode()
                 if self._keep(name, value, name):
                     self._note("unknown_key", name)
 
     def text(self) -> str:
-        """An object as JSON, its keys in order; empty if there is nothing."""
+        """All that was kept, as a JSON object with sorted keys; empty if that is nothing."""
         parts = (orjson.dumps(key) + b":" + self._made[key] for key in sorted(self._made))
         return f"{{{b','.join(parts).decode()}}}" if self._made else ""
 
     def _keep(self, key: str, value: Any, where: str) -> bool:
+        """Keep a value, if it fits and JSON can hold it; whether it was kept."""
         raw = _as_json(value)
         if raw is None or len(raw) > VALUE_BYTES or self._size + len(raw) + len(key) > META_BYTES:
             self._note("unkept_value", where)
@@ -77,12 +77,12 @@ class Extras:
         return True
 
     def _note(self, what: Oddity, where: str) -> None:
-        """Note a key by its path, without the numbers of lists."""
+        """Note a key by its path, without the positions in lists."""
         self._odd.append((what, re.sub(r"\[[0-9]+\]", "[]", self._place + where)))
 
 
 def _as_json(value: Any) -> bytes | None:
-    """None for what no JSON holds, or what is too long to look at."""
+    """A value as JSON; None if JSON cannot hold it or it is too long."""
     if isinstance(value, bytes | bytearray) or (
         isinstance(value, str) and len(value) > VALUE_BYTES
     ):

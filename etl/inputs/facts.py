@@ -1,8 +1,8 @@
-"""Read an input file once from beginning to end: its hash, its size, and where it can be cut.
+"""Read an input file once, from beginning to end, for its hash, its size and its parts.
 
-Costs what hashing costs, and besides, for files larger than a part: JSON lines, their line breaks;
-steps as records, the id of each; zstandard of several frames is read a second time, decompressed.
-Memory: the largest record.
+The cost is that of hashing. For a file larger than a part comes the search for cuts: line breaks in
+JSON lines, the workflow's id in each record that is one step, and a second, decompressing pass over
+zstandard of several frames. Memory is bounded by the largest record.
 """
 
 from __future__ import annotations
@@ -22,36 +22,39 @@ from etl.inputs.remembered import Facts, Remembered
 from etl.inputs.streams import GZIP_MAGIC, Part, has_frames_from, is_zstd
 
 Report = Callable[[int], None]
-"""Told how many more bytes were hashed."""
+"""Called with the number of bytes that were hashed since the last call."""
 
 
-def examine(node: Node, cutting: Cutting | None, known: Remembered, report: Report) -> Facts:
-    """What is to be known of a file, read anew or remembered. cutting: None if it is not to be cut.
+def examine(node: Node, cutting: Cutting | None, remembered: Remembered, report: Report) -> Facts:
+    """The facts of a file, remembered or read now.
 
-    Raises OSError.
+    cutting: None if the file is not to be cut.
+
+    Raises: OSError if the file cannot be read whole.
     """
     stamp = node.stamp
     if cutting and (stamp.size or 0) <= cutting.part_bytes:
         cutting = None
-    facts = known.get(node.place, stamp, cutting.name if cutting else "")
+    facts = remembered.get(node.place, stamp, cutting.name if cutting else "")
     if facts is not None:
         report(facts.size)
         return facts
     began = time.time()
     facts = _read(node, cutting, report)
     if nodes.remote(node.place) or nodes.node(node.place).stamp == stamp:
-        known.put(node.place, stamp, facts, began)
+        remembered.put(node.place, stamp, facts, began)
     return facts
 
 
 def _read(node: Node, cutting: Cutting | None, report: Report) -> Facts:
+    """Read a file to its end, for its facts."""
     hashed = _Hashed(nodes.open_binary(node.place), report)
     with io.BufferedReader(hashed, 2**20) as stream:
         parts = _cut(node, stream, cutting) if cutting else []
         while stream.read1(2**20):
             pass
         _complete(node, hashed.size)
-    if cutting and parts is None:  # where to cut is seen by another look only
+    if cutting and parts is None:
         parts = _second_look(node, cutting)
     return Facts(
         hashed.size, hashed.sha256.hexdigest(), parts or [], cutting.name if cutting else ""
@@ -59,18 +62,19 @@ def _read(node: Node, cutting: Cutting | None, report: Report) -> Facts:
 
 
 def _complete(node: Node, size: int) -> None:
-    """A connection that was lost may look like the end of the file."""
+    """Check that a remote file was read whole: a lost connection may look like its end."""
     if nodes.remote(node.place) and node.stamp.size is not None and size != node.stamp.size:
-        said = (
+        problem = (
             f"{size} bytes could be read, {node.stamp.size} were listed: it has changed, or the "
             "connection was lost"
         )
-        raise OSError(errno.EIO, said, node.place)
+        raise OSError(errno.EIO, problem, node.place)
 
 
 def _cut(node: Node, stream: io.BufferedReader[Any], cutting: Cutting) -> list[Part] | None:
-    """The parts of plain text, while it goes by; none for what cannot be cut; None if it must be
-    looked at again.
+    """The parts of plain text, found while it is hashed.
+
+    Empty if the file cannot be cut; None if only a second look can tell.
     """
     magic = stream.peek(4)[:4]
     if magic[:2] == GZIP_MAGIC:
@@ -86,6 +90,7 @@ def _cut(node: Node, stream: io.BufferedReader[Any], cutting: Cutting) -> list[P
 
 
 def _second_look(node: Node, cutting: Cutting) -> list[Part]:
+    """The parts of Parquet or of zstandard with several frames."""
     head = InputHead.at(node)
     grouping = cutting.source.grouping(head)
     if grouping is None:

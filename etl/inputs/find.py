@@ -1,13 +1,12 @@
-"""Find recordings: files, folders, globs and URLs to input shards, each with its format, size and
-content hash.
+"""Find recordings: files, folders, globs and URLs become input shards.
 
-A name is the path relative to the root it was given under, so that a copy of the inputs elsewhere
-gives the same dataset. Shards come in the order of (name, content, part): the order of arguments
-does not matter.
+A shard has a format, a size and a content hash. Its name is the path relative to the root under
+which it was given, so a copy of the inputs elsewhere gives the same dataset. Shards come in the
+order of (name, content, part); the order of arguments does not matter.
 
-Every byte of every input is read once here, for its hash, and a large file's a second time if that
-is needed to cut it (`etl.inputs.parts`); what was found out is remembered
-(`etl.inputs.remembered`), so that files seen before are not read again.
+Every byte is read once here, for the hash. A large file may be read a second time, to cut it
+(`etl.inputs.parts`). The results are kept (`etl.inputs.remembered`), so that an unchanged file is
+not read again.
 """
 
 from __future__ import annotations
@@ -32,20 +31,24 @@ from etl.inputs.streams import Part
 from schemas.errors import ConfigError
 
 UNKNOWN: Final = "unknown"
-"""Format of a file in a given folder that no source recognises; entered in the ledger, not read."""
+"""Format of a file that no source recognises; it is entered in the ledger and not read."""
 
 
 class Found(NamedTuple):
-    """A file or folder that holds recordings, before it was hashed."""
+    """A file or folder that holds recordings, before it is hashed."""
 
+    # path or URL
     place: str
+    # path relative to the root under which it was given
     name: str
+    # name of the source that reads it, or `UNKNOWN`
     format: str
+    # the file itself, or all files of a folder that is one recording
     files: tuple[Node, ...]
 
     @property
     def size(self) -> int:
-        """Bytes on disk, as far as known."""
+        """Bytes on disk; a file of unknown size counts 0."""
         return sum(file.stamp.size or 0 for file in self.files)
 
 
@@ -56,15 +59,16 @@ def find(
     *,
     lenient: bool = False,
 ) -> list[Found]:
-    """Every file (or folder that is one recording) under ``inputs``, with its format. What is given
-    twice, by itself and within a folder, counts once, under the longer name.
+    """Every file, or folder that is one recording, under ``inputs``, with its format.
 
-    without: a folder that is not looked into: the build's own. A file that no format recognises is
-    left alone and entered in the ledger, also where it was given by name, as shells do for globs.
-    lenient: it is no error either if there is nothing else.
+    A file that is given twice, say by itself and within a folder, counts once, under the longer
+    name. A file that no source recognises is found too, with format `UNKNOWN`.
 
-    Raises `ConfigError` for an input that does not exist, a glob without match, and where of the
-    files that are given by name none is recognised, nor anything else.
+    without: a folder to skip: the build's own.
+    lenient: accept inputs of which no file is recognised.
+
+    Raises: `ConfigError` for an input that does not exist, a glob without match, and files given by
+    name of which none is recognised, if nothing else is either.
     """
     found: dict[str, Found] = {}
     refused: list[str] = []
@@ -94,9 +98,10 @@ def find(
 def _walk(
     node: Node, name: str, sources: Mapping[str, Source], without: frozenset[Path], inside: str = ""
 ) -> Iterator[Found]:
-    """What is in a folder. without: folders that are not looked into: the build's own, and those
-    that ``node`` is in, which a link may lead back to. inside: what the names of its children begin
-    with.
+    """The recordings in a file or folder.
+
+    without: folders to skip: the build's own, and those that ``node`` lies in, to which a link may
+    lead back. inside: the start of its children's names.
     """
     if node.kind == "other":
         yield Found(node.place, name, UNKNOWN, ())
@@ -119,9 +124,11 @@ def _walk(
 
 
 def _recognise(head: InputHead, sources: Mapping[str, Source]) -> str:
-    return next(
-        (name for name, source in sorted(sources.items()) if source.recognise(head)), UNKNOWN
-    )
+    """The name of the first source that recognises a file, or `UNKNOWN`."""
+    for name, source in sorted(sources.items()):
+        if source.recognise(head):
+            return name
+    return UNKNOWN
 
 
 def shards(
@@ -133,24 +140,26 @@ def shards(
     cache: AnyPath | None = None,
     remember: bool = True,
 ) -> list[InputShard]:
-    """Hash what was found; names that occur under two roots get a number, in the order of their
-    content.
+    """Hash files, and cut large ones into parts.
 
-    sources, part_bytes: cut files that are larger into parts of about so many bytes; by default
-    none is cut. cache: a file in which is remembered what was found out; only looked into without
-    ``remember``.
+    A name that occurs under two roots gets a number, in the order of their content.
+
+    sources, part_bytes: files larger than this are cut into parts of about this size; by default
+    none is cut. cache: the file that keeps the results. remember: whether it is written too.
+
+    Raises: OSError for a file that cannot be read.
     """
-    known = Remembered(cache)
+    remembered = Remembered(cache)
     hashed: list[tuple[InputShard, list[Part]]] = []
     for item in found:
         cutting = Cutting.of((sources or {}).get(item.format), part_bytes)
-        facts = _facts(item, cutting, known, progress or (lambda _: None))
+        facts = _facts(item, cutting, remembered, progress or (lambda _: None))
         shard = InputShard(
             item.name, item.place, item.format, facts.size, facts.sha256, nodes.version(item.files)
         )
         hashed.append((shard, facts.parts))
     if remember:
-        known.save()
+        remembered.save()
     hashed.sort(key=lambda pair: (pair[0].name, pair[0].sha256))
     taken: dict[str, int] = {}
     unique: list[InputShard] = []
@@ -161,12 +170,13 @@ def shards(
     return unique
 
 
-def _facts(item: Found, cutting: Cutting | None, known: Remembered, report: Report) -> Facts:
+def _facts(item: Found, cutting: Cutting | None, remembered: Remembered, report: Report) -> Facts:
+    """The facts of a file; of a folder, its total size and a hash over its files."""
     if len(item.files) == 1 and item.files[0].place == item.place:
-        return examine(item.files[0], cutting, known, report)
+        return examine(item.files[0], cutting, remembered, report)
     folder, size = hashlib.sha256(), 0
     for file in item.files:
-        facts = examine(file, None, known, report)
+        facts = examine(file, None, remembered, report)
         folder.update(f"{file.name}\0{facts.sha256}\n".encode())
         size += facts.size
     return Facts(size, folder.hexdigest())

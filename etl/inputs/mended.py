@@ -1,9 +1,7 @@
-"""JSON as programs write it that do not keep to its grammar, made into JSON; what is mended is
-counted.
+"""JSON that breaks its grammar in two harmless ways, mended; each mend is counted.
 
-Two things are mended, since they cost nothing of what a record says: ``NaN`` and the infinities, as
-Python writes unknown numbers, become null; half a character, as programs leave that cut UTF-16
-anywhere, becomes U+FFFD.
+``NaN`` and the infinities, which Python writes for unknown numbers, become null. Half a character,
+which programs leave that cut UTF-16 anywhere, becomes U+FFFD.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from etl.inputs.streams import BOM
 from etl.tally import Odd
 from schemas.errors import RecordError
 
-# a string without end is taken to the end of all, so that each byte is looked at once
+# A string without end is matched up to the end of the input, so that each byte is looked at once.
 _TOKEN: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|-?\b(?:NaN|Infinity)\b', re.DOTALL)
 _ESCAPE: Final = re.compile(
     rb"\\(?:u([0-9A-Fa-f]{4})(?:\\u([dD][c-fC-F][0-9A-Fa-f]{2}))?|.)", re.DOTALL
@@ -30,30 +28,32 @@ _INSTEAD: Final = "\ufffd".encode()
 
 
 class Mended(NamedTuple):
-    """raw: JSON. halves, numbers: how many half characters and numbers that are none it had."""
+    """JSON after mending."""
 
     raw: bytes
+    # how many half characters were replaced
     halves: int = 0
+    # how many NaN and infinities were replaced
     numbers: int = 0
 
     @property
     def odd(self) -> tuple[Odd, ...]:
-        """As the tally counts them."""
+        """The mends as oddities for the tally."""
         return (("half_character", ""),) * self.halves + (("no_number", ""),) * self.numbers
 
 
 def mended(raw: bytes) -> Mended:
-    """What no JSON reader takes, mended; in time linear in its length."""
+    """Bytes that no JSON reader takes, mended. Takes time linear in their length."""
     raw, halves = whole_characters(raw)
     numbers = 0
 
-    def escape(found: re.Match[bytes]) -> bytes:
+    def escape(match: re.Match[bytes]) -> bytes:
         nonlocal halves
-        first, second = found[1], found[2]
+        first, second = match[1], match[2]
         high = first is not None and first[:1] in b"dD" and first[1:2] in b"89abAB"
         if first is None or (high and second):
-            return found[0]
-        kept = found[0][:6]
+            return match[0]
+        kept = match[0][:6]
         if high or (first[:1] in b"dD" and first[1:2] in b"cdefCDEF"):
             halves += 1
             kept = _INSTEAD
@@ -62,10 +62,10 @@ def mended(raw: bytes) -> Mended:
             kept += _INSTEAD
         return kept
 
-    def token(found: re.Match[bytes]) -> bytes:
+    def token(match: re.Match[bytes]) -> bytes:
         nonlocal numbers
-        if found[0][:1] == b'"':
-            return _ESCAPE.sub(escape, found[0]) if _ESCAPED_HALF.search(found[0]) else found[0]
+        if match[0][:1] == b'"':
+            return _ESCAPE.sub(escape, match[0]) if _ESCAPED_HALF.search(match[0]) else match[0]
         numbers += 1
         return b"null"
 
@@ -73,24 +73,27 @@ def mended(raw: bytes) -> Mended:
 
 
 def whole_characters(raw: bytes) -> tuple[bytes, int]:
-    """UTF-8 whose characters beyond U+FFFF were written as two halves, or are half there: (UTF-8,
-    how many halves).
+    """Bytes as UTF-8, and the number of half characters that were replaced.
+
+    Characters beyond U+FFFF may be written as two halves, which are joined, or be only half there.
     """
     halves = 0
 
-    def whole(found: re.Match[bytes]) -> bytes:
+    def whole(match: re.Match[bytes]) -> bytes:
         nonlocal halves
-        if len(found[0]) == 6:
-            pair = found[0].decode("utf-8", "surrogatepass")
+        if len(match[0]) == 6:
+            pair = match[0].decode("utf-8", "surrogatepass")
             return pair.encode("utf-16-le", "surrogatepass").decode("utf-16-le").encode()
         halves += 1
         return _INSTEAD
 
-    return (_HALVES.sub(whole, raw), halves) if b"\xed" in raw else (raw, 0)
+    if b"\xed" not in raw:
+        return raw, 0
+    return _HALVES.sub(whole, raw), halves
 
 
 def whole_text(text: str) -> tuple[str, int]:
-    """A text without half characters, and how many it had."""
+    """A text without half characters, and the number of those that were replaced."""
     if text.isascii():
         return text, 0
     try:
@@ -102,9 +105,9 @@ def whole_text(text: str) -> tuple[str, int]:
 
 
 def parse(raw: bytes | str) -> tuple[object, Mended]:
-    """JSON to Python, and what had to be mended (its ``raw`` is empty: nothing).
+    """JSON as a Python value, and its mended form (``raw`` is empty if nothing was mended).
 
-    Raises RecordError: invalid_utf8, truncated_json (it breaks off at its end), broken_json.
+    Raises: `RecordError` ``invalid_utf8``, ``truncated_json`` if it breaks off, ``broken_json``.
     """
     raw = raw.removeprefix(BOM) if isinstance(raw, bytes) else raw
     try:

@@ -1,8 +1,8 @@
-"""The order of a workflow's steps and the holes in it, by the numbers that were recorded with them.
+"""The order of a workflow's steps, and the gaps in it, by their recorded numbers.
 
-A step behind a hole has a false history, so it says so (`schemas.workflow.Step.gap`), and so do all
-steps behind it. Recorders count from 0 or from 1; here steps count from 1, so what was counted from
-0 has one more.
+A step after a gap has a false history, so it carries the gap (`schemas.workflow.Step.gap`), as do
+all steps after it. Recorders count from 0 or from 1. Here steps count from 1: numbers that begin
+with 0 are raised by one.
 """
 
 from __future__ import annotations
@@ -16,37 +16,37 @@ from schemas.workflow import Step
 def in_order(
     steps: Sequence[Step], numbers: Sequence[int | None], first: int | None = None
 ) -> tuple[Step, ...]:
-    """The steps in the order of their numbers, equal ones as they came; in the order given, if one
-    has no number.
+    """The steps in the order of their numbers.
 
-    first: the number that the format begins with; None: 0 or 1. A step without an id goes by its
-    number, or else by its place from 0.
+    Steps with the same number keep their order, and so do all steps if one of them has no number. A
+    step without an id takes its number as id, or without one its place, from 0.
+
+    first: the number with which the format begins; None: 0 or 1.
     """
-    known = [number for number in numbers if number is not None]
-    if not known:
-        return tuple(_known_as(step, str(place)) for place, step in enumerate(steps))
-    if len(known) < len(steps):
+    recorded = [number for number in numbers if number is not None]
+    if not recorded:
+        return tuple(_with_id(step, str(place)) for place, step in enumerate(steps))
+    if len(recorded) < len(steps):
         return _by_place(steps, numbers, first)
-    begin = first if first is not None else min(1, *known)
+    begin = first if first is not None else min(1, *recorded)
     ordered: list[Step] = []
     due, gap = begin, ""
-    for number, step in sorted(zip(known, steps, strict=True), key=lambda pair: pair[0]):
-        if number > due and not gap:
-            gap = (
-                f"step {due} is missing"
-                if number == due + 1
-                else f"steps {due} to {number - 1} are missing"
-            )
+    for number, step in sorted(zip(recorded, steps, strict=True), key=lambda pair: pair[0]):
+        if number == due + 1 and not gap:
+            gap = f"step {due} is missing"
+        elif number > due and not gap:
+            gap = f"steps {due} to {number - 1} are missing"
         due = number + 1
-        ordered.append(replace(_known_as(step, str(number)), number=number - begin + 1, gap=gap))
+        ordered.append(replace(_with_id(step, str(number)), number=number - begin + 1, gap=gap))
     return tuple(ordered)
 
 
 def _by_place(
     steps: Sequence[Step], numbers: Sequence[int | None], first: int | None
 ) -> tuple[Step, ...]:
-    """Steps of which some have no number. Their order is right as far as the others' numbers agree
-    with it.
+    """Steps of which some have no number, in the order given.
+
+    The order is right as far as the numbers agree with it; later steps carry a gap.
     """
     begin, right, gap = first, 0, ""
     for place, number in enumerate(numbers):
@@ -58,10 +58,11 @@ def _by_place(
             break
         right = place + 1
     return tuple(
-        replace(_known_as(step, str(place)), gap=gap if place >= right else "")
+        replace(_with_id(step, str(place)), gap=gap if place >= right else "")
         for place, step in enumerate(steps)
     )
 
 
-def _known_as(step: Step, name: str) -> Step:
+def _with_id(step: Step, name: str) -> Step:
+    """The step with this id, if it has none."""
     return step if step.step_id else replace(step, step_id=name)

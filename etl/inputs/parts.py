@@ -1,18 +1,18 @@
 """Cut a large input into parts, so that one file keeps many processes busy.
 
-Parts are about ``part_bytes`` on disk. A cut is first put at every multiple of that (for zstandard:
-where the next frame begins; for Parquet: the next row group) and then moved on: to the first record
-that begins there or behind it and, where a record is one step of a workflow, past every workflow
-that is open at that record, which is any of which records come before and after. So each part is
-read by itself to what reading the whole file gives, whatever the order of its records; of a file in
-which workflows are all mixed up, one part is left.
+Parts are about ``part_bytes`` on disk. A cut is wanted at every multiple of that: for zstandard
+where the next frame begins, for Parquet at the next row group. Then it moves on to the next
+beginning of a record. If a record is one step of a workflow, it also moves past every workflow that
+is open there, which is one with records before and after. So reading the parts gives what reading
+the whole file gives, for any order of records. If the workflows of a file are all mixed up, one
+part remains.
 
-Where the parts are is a function of the file's content, its format and ``part_bytes`` alone.
-Finding them takes one more look at the file: at its line breaks, or at the id of each record's
-workflow. Held are two numbers a workflow.
+The parts depend only on the file's content, its format and ``part_bytes``. Finding them takes one
+look at the line breaks, or at the workflow's id in each record. Memory holds two numbers for each
+workflow.
 
-A single gzip stream, a single zstandard frame and a JSON document are one part: there is no way
-into their middle.
+A single gzip stream, a single zstandard frame and a JSON document are one part, since reading
+cannot begin in their middle.
 """
 
 from __future__ import annotations
@@ -32,37 +32,35 @@ from etl.inputs.source import Source
 from etl.inputs.streams import Part, Truncated, Zstd, decompressed, is_zstd, pieces
 
 VERSION: Final = 1
-"""Raised when other parts are made of the same file."""
-ROWS: Final = 1024  # of Parquet, of whose workflows the ids are held at once
+"""Raised when the same file gives other parts."""
+ROWS: Final = 1024  # rows of Parquet that are held at once, for the ids of their workflows
 
 
 def bytes_of(part_mb: float) -> int:
-    """The size of a part in bytes, of MiB."""
+    """MiB as bytes."""
     return int(part_mb * 2**20)
 
 
 class Unit(NamedTuple):
-    """What a cut may stand before: a record, or what is between two.
+    """A record, or bytes between two records. A cut may stand before it."""
 
-    size: decompressed bytes. records: what it adds to the number by which records are named.
-    workflow: the id of the workflow of which it is a step; empty if it stands alone.
-    """
-
+    # decompressed bytes; of Parquet, rows
     size: int
+    # how much it adds to the numbers that identify records
     records: int
+    # id of the workflow of which it is a step; empty if it stands alone
     workflow: str
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """How a source takes a file to pieces.
+    """How a source divides a file."""
 
-    units: of decompressed text; all of its bytes. key: the workflow of a record that is one step,
-    of which it needs these columns of Parquet; None: a record is a workflow.
-    """
-
+    # decompressed text -> the units that it consists of, with all of its bytes
     units: Callable[[Iterator[bytes]], Iterator[Unit]]
+    # columns of Parquet that `key` needs
     columns: frozenset[str] = frozenset()
+    # a record that is one step -> its workflow's id; None: a record is a workflow
     key: Callable[[dict[str, Any]], str] | None = None
 
 
@@ -71,7 +69,7 @@ class Divisible(Protocol):
     """A source that can read parts of its files."""
 
     def grouping(self, head: InputHead) -> Grouping | None:
-        """How to take this file to pieces; None if it must be read as a whole."""
+        """How to divide this file; None if it must be read as a whole."""
         ...
 
 
@@ -80,46 +78,48 @@ class Cutting:
     """How large files of one format are cut."""
 
     source: Divisible
+    # of everything that decides the parts, for `etl.inputs.remembered`
     name: str
+    # size of a part on disk
     part_bytes: int
 
     @classmethod
     def of(cls, source: Source | None, part_bytes: int) -> Cutting | None:
-        """None if files of this source are never cut, or none are. part_bytes: 0 for none."""
+        """The cutting for a source; None if its files are never cut.
+
+        part_bytes: 0 if no file is cut.
+        """
         if source is None or not part_bytes or not isinstance(source, Divisible):
             return None
         return cls(source, f"{source.name} {source.version} {VERSION} {part_bytes}", part_bytes)
 
 
 class Place(NamedTuple):
-    """Between two records: decompressed bytes, or rows of Parquet, before it; and how many records
-    these are.
-    """
+    """A place between two records."""
 
+    # decompressed bytes, or rows of Parquet, before it
     at: int
+    # records before it
     records: int
 
 
 class Survey:
-    """Collects, while units go by, where cuts are wanted
-    and where each workflow begins and ends.
-    """
+    """Collects, unit by unit, where cuts are wanted and where each workflow begins and ends."""
 
     def __init__(self) -> None:
         self._wanted: list[Place] = []
-        self._spans: dict[
-            str, tuple[int, Place]
-        ] = {}  # workflow -> where it begins; behind its last record
+        # workflow -> where it begins, and the place after its last record
+        self._spans: dict[str, tuple[int, Place]] = {}
         self._here = Place(0, 0)
 
     def want(self) -> None:
-        """A cut here, or as soon behind it as may be."""
+        """Ask for a cut here, or at the next place where it is possible."""
         if self._here.at:
             self._wanted.append(self._here)
 
     @property
     def at(self) -> int:
-        """Where we are."""
+        """The current place, in bytes or rows."""
         return self._here.at
 
     def add(self, unit: Unit) -> None:
@@ -131,29 +131,30 @@ class Survey:
 
     def places(self) -> list[Place]:
         """Where to cut, in order."""
-        closed: list[tuple[int, Place]] = []  # spans that overlap are one
+        spans: list[tuple[int, Place]] = []  # those of workflows, overlapping ones joined
         for start, end in sorted(self._spans.values()):
-            if closed and start < closed[-1][1].at:
-                closed[-1] = (closed[-1][0], max(closed[-1][1], end))
+            if spans and start < spans[-1][1].at:
+                spans[-1] = (spans[-1][0], max(spans[-1][1], end))
             else:
-                closed.append((start, end))
-        found: list[Place] = []
+                spans.append((start, end))
+        places: list[Place] = []
         for wanted in self._wanted:
-            number = bisect_right(closed, wanted.at, key=lambda span: span[0]) - 1
-            inside = number >= 0 and closed[number][0] < wanted.at < closed[number][1].at
-            place = closed[number][1] if inside else wanted
-            if place.at < self.at and (not found or found[-1].at < place.at):
-                found.append(place)
-        return found
+            number = bisect_right(spans, wanted.at, key=lambda span: span[0]) - 1
+            inside = number >= 0 and spans[number][0] < wanted.at < spans[number][1].at
+            place = spans[number][1] if inside else wanted
+            if place.at < self.at and (not places or places[-1].at < place.at):
+                places.append(place)
+        return places
 
 
 def text_parts(
     raw: io.BufferedReader[Any], size: int, part_bytes: int, grouping: Grouping
 ) -> list[Part]:
-    """The parts of a file of text, plain or zstandard, which is read from its beginning to its end
-    or first damage.
+    """The parts of a text file, plain or zstandard; empty if it is one part.
 
-    Empty if it is one part. size: bytes on disk.
+    Reads the file to its end or its first damage. size: bytes on disk.
+
+    Raises: OSError.
     """
     frames = is_zstd(raw.peek(4)[:4])
     stream = decompressed(raw)
@@ -168,7 +169,7 @@ def text_parts(
                 survey.want()
             survey.add(unit)
     except Truncated:
-        pass  # the last part comes upon it too
+        pass  # reported when the last part is read
     places = [Place(0, 0), *survey.places()]
     if isinstance(inner, Zstd):
         starts = [inner.frame_at(place.at) for place in places]
@@ -185,6 +186,7 @@ def text_parts(
 
 
 def _plain_cuts(part_bytes: int) -> Callable[[int], bool]:
+    """Whether this byte is the first one asked about at or after a multiple of part_bytes."""
     cut = part_bytes
 
     def passed(at: int) -> bool:
@@ -198,26 +200,30 @@ def _plain_cuts(part_bytes: int) -> Callable[[int], bool]:
 
 
 def _frame_cuts(stream: Zstd, part_bytes: int) -> Callable[[int], bool]:
-    """Whether a frame has begun, up to this decompressed byte, that is the first behind a multiple
-    of part_bytes.
+    """Whether the first frame after a multiple of part_bytes begins before this decompressed byte.
+
+    Each such frame counts once.
     """
     number, cut = 1, part_bytes
 
     def passed(at: int) -> bool:
         nonlocal number, cut
-        found = False
+        is_cut = False
         while (frame := stream.frame(number)) is not None and frame[1] <= at:
             number += 1
             if frame[0] >= cut:
                 cut = frame[0] // part_bytes * part_bytes + part_bytes
-                found = True
-        return found
+                is_cut = True
+        return is_cut
 
     return passed
 
 
 def parquet_parts(place: str, part_bytes: int, grouping: Grouping) -> list[Part]:
-    """The parts of a Parquet file: ranges of rows. Empty if it is one part, or damaged."""
+    """The parts of a Parquet file, ranges of rows; empty if it is one part, or damaged.
+
+    Raises: OSError if it cannot be read.
+    """
     try:
         with open_parquet(place) as file:
             wanted = _group_cuts(file, part_bytes)
@@ -230,7 +236,7 @@ def parquet_parts(place: str, part_bytes: int, grouping: Grouping) -> list[Part]
                     survey.want()
                     del wanted[0]
                 survey.add(unit)
-            starts = [0, *(found.at for found in survey.places())]
+            starts = [0, *(place.at for place in survey.places())]
             stops = [*starts[1:], file.metadata.num_rows]
             return _several(
                 [Part(start, stop, start) for start, stop in zip(starts, stops, strict=True)]
@@ -242,7 +248,7 @@ def parquet_parts(place: str, part_bytes: int, grouping: Grouping) -> list[Part]
 
 
 def _group_cuts(file: pq.ParquetFile, part_bytes: int) -> list[int]:
-    """Rows before each row group with which a part would begin."""
+    """The rows before each row group at which a cut is wanted."""
     cuts: list[int] = []
     cut = part_bytes
     for rows, size in _groups(file):
@@ -253,7 +259,7 @@ def _group_cuts(file: pq.ParquetFile, part_bytes: int) -> list[int]:
 
 
 def _groups(file: pq.ParquetFile) -> Iterator[tuple[int, int]]:
-    """Rows and compressed bytes before each row group, and at the end."""
+    """The number of rows and compressed bytes before each row group, and before the end."""
     rows = size = 0
     for number in range(file.metadata.num_row_groups):
         yield rows, size
@@ -266,6 +272,7 @@ def _groups(file: pq.ParquetFile) -> Iterator[tuple[int, int]]:
 
 
 def _spans_of_rows(file: pq.ParquetFile, grouping: Grouping) -> Iterator[Unit]:
+    """The rows as units."""
     if grouping.key is None:
         yield from (Unit(1, 1, "") for _ in range(file.metadata.num_rows))
         return
@@ -285,8 +292,9 @@ def _key_of(row: pa.RecordBatch, key: Callable[[dict[str, Any]], str]) -> str:
 def rows_of(
     file: pq.ParquetFile, columns: Sequence[str], batch_rows: int, part: Part | None
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a Parquet file, or of a part of it: of other row groups than those it lies in
-    nothing is read.
+    """The rows of a Parquet file or of a part, in batches. Reads only the row groups it needs.
+
+    Raises: `BROKEN_PARQUET`.
     """
     if part is None:
         yield from file.iter_batches(batch_rows, columns=columns)
@@ -304,7 +312,7 @@ def rows_of(
 
 
 def split(shard: InputShard, parts: Sequence[Part]) -> list[InputShard]:
-    """A file as its parts, the sizes of which add up to the file's; itself if it has none."""
+    """A file as its parts, whose sizes add up to the file's; without parts, the file itself."""
     ends = [round(shard.size * part.stop / parts[-1].stop) for part in parts]
     starts = [0, *ends]
     return [

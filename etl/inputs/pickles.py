@@ -1,17 +1,17 @@
 """Read pickles as data: nothing in the file is imported, looked up or called.
 
-Python's own unpickler runs what a file tells it to; a class whitelist still hands the file real
-callables, C code (numpy's ``__setstate__``) and hashing of nested tuples that overflows the stack.
-So the opcodes are listed by `pickletools.genops`, which executes nothing, and a small stack machine
-builds only lists, dicts, tuples, numbers, texts and `Instance`: the name of a class or function and
-what it was given. Classes of agents and frameworks that come along in a recording stay such names,
-unread.
+Python's own unpickler runs what a file names. Even with a list of allowed classes it hands the file
+real callables, C code (numpy's ``__setstate__``) and the hashing of nested tuples, which can
+overflow the stack. So `pickletools.genops` lists the opcodes, which executes nothing, and a small
+stack machine builds only lists, dicts, tuples, numbers, texts and `Instance`: the name of a class
+or function with its arguments. Classes of agents and frameworks in a recording stay such names.
 
-Nothing runs, whatever the file names. Names of what runs programs or opens files end the reading
-all the same (``hostile_pickle``): no recorder writes them, so somebody should know.
+Nothing runs, for any name in the file. A name that would run programs or open files still ends the
+reading (``hostile_pickle``): no recorder writes one, so somebody should know.
 
-Differences from Python's result: sets are lists, keys of dicts are texts, and what has a key that
-is neither text nor number is left out (its hash could take for ever or overflow the stack).
+The result differs from Python's in three ways: sets are lists, keys of dicts are texts, and an item
+whose key is neither text nor number is left out (its hash could take for ever or overflow the
+stack).
 """
 
 from __future__ import annotations
@@ -28,17 +28,16 @@ from etl.inputs.streams import chunks
 from schemas.errors import RecordError
 
 MAX_PICKLE_BYTES: Final = 256 * 1024 * 1024
-"""Most bytes of one pickle after decompression: sixty times the largest page seen; more is a gzip
-bomb.
-"""
+"""Most bytes of one pickle after decompression, 60 times the largest page seen. More is a bomb."""
 
 MAX_OPCODES: Final = 5_000_000
-"""Most opcodes of one pickle (seen: 300):
-an opcode of one byte can cost a hundred bytes of memory.
+"""Most opcodes of one pickle; real ones have about 300.
+
+An opcode of one byte can cost a hundred bytes of memory.
 """
 
 MAX_ARRAY_ITEMS: Final = 1024
-"""Larger arrays (screenshots) stay undecoded: no field we read is one."""
+"""Most items of an array that is decoded. Larger ones are screenshots, which nobody reads."""
 
 _DTYPE: Final = "numpy.dtype"
 _ENCODE: Final = "_codecs.encode"  # how protocol 2 writes bytes
@@ -68,35 +67,31 @@ _FORMATS: Final = dict(
 
 @dataclass(slots=True, eq=False)
 class Instance:
-    """The inert stand-in for whatever a pickle makes of ``name``; ``args`` is None for the name
-    itself.
-    """
+    """An inert stand-in for a class or function, or for what a pickle makes with one."""
 
+    # module.attribute
     name: str
+    # its arguments; None for the class or function itself
     args: tuple[Any, ...] | None = None
+    # what the pickle would give to `__setstate__`
     state: Any = None
 
     @property
     def fields(self) -> Any:
-        """Its attributes; of a class with slots they are the second part of its state."""
-        if (
-            isinstance(self.state, tuple)
-            and len(self.state) == 2
-            and isinstance(self.state[1], dict)
-        ):
-            return (
-                (self.state[0] or {}) | self.state[1]
-                if isinstance(self.state[0], dict | None)
-                else None
-            )
-        return self.state
+        """Its attributes. A class with slots has them in the second part of its state."""
+        state = self.state
+        if not isinstance(state, tuple) or len(state) != 2 or not isinstance(state[1], dict):
+            return state
+        if not isinstance(state[0], dict | None):
+            return None
+        return (state[0] or {}) | state[1]
 
 
 def load(path: str | Path) -> Any:
     """The value in a pickle file, plain or compressed.
 
-    Raises RecordError: as `loads`; ``pickle_too_large``; `etl.inputs.records.Truncated` for a
-    broken compressed stream.
+    Raises: `RecordError` ``pickle_too_large``, and as `loads` does; `etl.inputs.streams.Truncated`
+    for a broken compressed stream; OSError.
     """
     data = bytearray()
     for chunk in chunks(path):
@@ -111,8 +106,8 @@ def load(path: str | Path) -> Any:
 def loads(data: bytes) -> Any:
     """The value in a pickle.
 
-    Raises RecordError: ``hostile_pickle`` (naming module.attribute, or an opcode that reaches
-    outside of the file), ``pickle_too_large``, ``broken_pickle`` (cut or malformed).
+    Raises: `RecordError` ``hostile_pickle`` (its detail is module.attribute, or an opcode that
+    reaches outside of the file), ``pickle_too_large``, or ``broken_pickle`` (cut or malformed).
     """
     machine = _Machine()
     try:
@@ -137,7 +132,7 @@ def loads(data: bytes) -> Any:
 def plain(value: Any) -> Any:
     """A small numpy array as a flat list, a numpy scalar as a number, anything else as it is.
 
-    What is not a well-formed bool, int or float of numpy stays the `Instance` it was.
+    An array or scalar that is malformed, or not of bool, int or float, stays an `Instance`.
     """
     if not isinstance(value, Instance) or value.args is None:
         return value
@@ -153,13 +148,14 @@ def plain(value: Any) -> Any:
             (number,) = _numbers(value.args[0], _bytes(value.args[1]))
             return number
     except (ValueError, TypeError, LookupError, AttributeError, struct.error):
-        pass  # malformed: the caller sees something that is no number
+        pass  # malformed: the caller sees that it is not a number
     return value
 
 
 def _numbers(dtype: Any, data: bytes) -> list[bool | int | float]:
-    """The items of an array's bytes. Raises LookupError, TypeError or struct.error for what is no
-    simple number.
+    """The items of an array's bytes.
+
+    Raises: LookupError, TypeError, ValueError or struct.error if they are not simple numbers.
     """
     if not isinstance(dtype, Instance) or dtype.name != _DTYPE or dtype.args is None:
         raise TypeError(dtype)
@@ -172,14 +168,14 @@ def _numbers(dtype: Any, data: bytes) -> list[bool | int | float]:
 
 
 def _bytes(data: Any) -> bytes:
-    """Bytes however the protocol wrote them. Raises TypeError or ValueError for anything else."""
+    """Bytes in the form of any protocol. Raises TypeError or ValueError for anything else."""
     if isinstance(data, Instance) and data.name == _ENCODE and data.args is not None:
         return str(data.args[0][: 8 * MAX_ARRAY_ITEMS + 1]).encode("latin-1")
     return bytes(memoryview(data))
 
 
 class _Machine:
-    """A pickle's stack, marks and memo; one method an opcode family."""
+    """A pickle's stack, marks and memo; a method for each family of opcodes."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -229,9 +225,8 @@ class _Machine:
     def extend(self, items: list[Any]) -> None:
         if isinstance(self.stack[-1], list):
             self.stack[-1].extend(items)
-        elif not isinstance(
-            self.stack[-1], Instance
-        ):  # an instance's own items (a set, a list subclass) go unread
+        elif not isinstance(self.stack[-1], Instance):
+            # The items of an instance (a set, a subclass of list) are not read.
             raise TypeError("items for something that is no list")
 
     def update(self, items: list[Any]) -> None:
@@ -255,9 +250,8 @@ class _Machine:
         function, *arguments = self._top(count)
         if not isinstance(function, Instance) or not isinstance(arguments[0], tuple):
             raise TypeError("a call of something that is no class or function")
-        name = (
-            function.name if function.args is None else f"{function.name}()"
-        )  # what a call gave is called
+        # The result of a call may be called in turn.
+        name = function.name if function.args is None else f"{function.name}()"
         self.stack[len(self.stack) - count :] = [Instance(name, arguments[0])]
 
     def build(self, _: Any) -> None:

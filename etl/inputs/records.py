@@ -1,5 +1,4 @@
-"""What is in a recording: the elements of JSON lists, and the beginning of a file, by which formats
-are recognised; and what a recording is called as one of a build's inputs.
+"""Input shards, the heads of files by which formats are recognised, and the elements of JSON lists.
 
 Everything streams: memory is bounded by the largest record.
 """
@@ -31,8 +30,9 @@ _JSON_TO_BRACKET: Final = re.compile(rb'(?:[^"{}\[\]]++|"' + _JSON_STRING + rb'"
 
 
 class _Elements:
-    """Splits what follows the opening bracket of a JSON list into elements; looks only at brackets
-    and strings.
+    """Splits a JSON list, after its opening bracket, into elements.
+
+    Looks only at brackets and strings.
     """
 
     def __init__(self) -> None:
@@ -55,24 +55,22 @@ class _Elements:
         self._position -= start
 
     def rest(self) -> tuple[bytes, bool]:
-        """What no element has taken, and whether it is an element that only lacks the comma or
-        bracket behind it.
+        """The bytes after the last element, and whether they are an element that lacks its comma or
+        bracket.
         """
         item = bytes(self._buffer).strip()
         return item, self.depth == 1 and not self._in_string and item[-1:] in {b"}", b"]", b'"'}
 
     def _next_mark(self) -> bytes:
-        """Move behind the next comma or bracket and return it; empty: more input is needed."""
+        """Move past the next comma or bracket and return it; empty if more input is needed."""
         while True:
             between = _JSON_TO_COMMA if self.depth == 1 else _JSON_TO_BRACKET
             self._skip(_JSON_REST_OF_STRING if self._in_string else between)
             mark = bytes(self._buffer[self._position : self._position + 1])
-            if not mark or mark == b"\\":  # what the backslash escapes has not been read yet
+            if not mark or mark == b"\\":  # the escaped character has not been read yet
                 return b""
             self._position += 1
-            if (
-                mark == b'"'
-            ):  # the end of a string, or the beginning of one whose end has not been read yet
+            if mark == b'"':  # the end of a string, or the start of one without its end so far
                 self._in_string = not self._in_string
                 continue
             if mark != b",":
@@ -85,12 +83,13 @@ class _Elements:
 
 
 def json_items(place: str | Path) -> Iterator[tuple[int, bytes]]:
-    """(index from 0, bytes) of each element of a top-level JSON list, or of the one value that is
-    no list.
+    """(index from 0, bytes) of each element of a JSON list; of a value that is no list, itself.
 
-    Only brackets and strings are looked at; each element is parsed by the caller, so that a broken
-    element costs itself alone. Raises `Truncated` (``raw``: the incomplete element) when the input
-    ends inside the list, after every element that is complete.
+    Looks only at brackets and strings. The caller parses each element, so that a broken one costs
+    nothing else.
+
+    Raises: `Truncated`, whose ``raw`` is the incomplete element, after all complete ones, if the
+    input ends inside the list.
     """
     source = chunks(place)
     first = b""
@@ -127,17 +126,17 @@ def _list_items(first: bytes, source: Iterator[bytes]) -> Iterator[tuple[int, by
             yield next(numbers), item
         error.raw = b"" if complete else item
         raise
-    behind = elements.rest()[0]
-    for chunk in source:  # kept up to one chunk: what is behind the list may be of any length
-        behind = behind or chunk.strip()
-        if behind:
+    after = elements.rest()[0]
+    for chunk in source:  # one chunk is enough: the text after the list may have any length
+        after = after or chunk.strip()
+        if after:
             break
-    if behind:
-        raise Truncated("broken_json", "text after the end of the list", behind)
+    if after:
+        raise Truncated("broken_json", "text after the end of the list", after)
 
 
 def _single_item(first: bytes, source: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
-    """The one value of an input that is no list."""
+    """The one value of an input that is not a list."""
     parts = [first]
     try:
         parts.extend(source)
@@ -153,44 +152,38 @@ Form = Literal["", "objects", "list", "table"]
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Names of the fields of a file's first records, by which its format is recognised.
+    """The keys of a file's first records, by which its format is recognised."""
 
-    top: of the records themselves. nested: ``field.name``, of an object, or of the objects in a
-    list, in a field. cut: no record ends within the head, so that others may follow. form: an
-    object or lines of them; a list of them; Parquet; empty: none of these.
-    """
-
+    # keys of the records themselves
     top: frozenset[str] = frozenset()
+    # `field.key`: keys of an object in a field, or of the objects in a list in a field
     nested: frozenset[str] = frozenset()
+    # no record ends within the head, so it may have more keys
     cut: bool = False
+    # `objects`: an object, or lines of them; `list`: a list; `table`: Parquet; empty: none of these
     form: Form = ""
 
     @classmethod
     def of(cls, start: bytes) -> Keys:
-        """Of the beginning of JSON or JSON lines; a broken line costs its own keys alone."""
+        """The keys in the beginning of JSON or JSON lines; a broken line loses only its own."""
         start = start.removeprefix(BOM).lstrip()
         if start[:1] not in {b"{", b"["}:
             return cls()
         top: set[str] = set()
         nested: set[str] = set()
-        complete = [
-            _scan(part, top, nested)
-            for part in (start.split(b"\n") if is_lines(start) else (start,))
-        ]
-        return cls(
-            frozenset(top),
-            frozenset(nested),
-            not any(complete),
-            "list" if start[:1] == b"[" else "objects",
-        )
+        complete = False
+        for part in start.split(b"\n") if is_lines(start) else (start,):
+            complete |= _scan(part, top, nested)
+        form: Form = "list" if start[:1] == b"[" else "objects"
+        return cls(frozenset(top), frozenset(nested), not complete, form)
 
 
 def is_lines(start: bytes) -> bool:
     """Whether this is the beginning of JSON lines rather than of one JSON value.
 
-    A value over several lines breaks off within its first line, and no line but the first begins
-    with ``{`` in the first column. A first line longer than ``start`` is read as a line: one value
-    on one line is a line too.
+    The first line of a value over several lines is incomplete, and none of its other lines begins
+    with ``{`` in the first column. If the first line is longer than ``start``, the answer is yes:
+    one value on one line is a line too.
     """
     first, _, rest = start.removeprefix(BOM).lstrip().partition(b"\n")
     return first[:1] == b"{" and (not rest or first.rstrip()[-1:] == b"}" or rest[:1] == b"{")
@@ -200,9 +193,9 @@ _JSON_TOKEN: Final = re.compile(rb'"(' + _JSON_STRING + rb')("?)(\s*+:)?|[{}\[\]
 
 
 def _scan(start: bytes, top: set[str], nested: set[str]) -> bool:
-    """Collect the keys in ``start``; returns whether it holds a complete record.
+    """Collect the keys in ``start``; whether it holds a complete record.
 
-    Where no key is wanted only brackets are looked at, which is several times faster.
+    Deeper than the wanted keys it looks only at brackets, which is several times faster.
     """
     base = 2 if start[:1] == b"[" else 1  # brackets open within a record
     opened = bytearray()
@@ -215,7 +208,7 @@ def _scan(start: bytes, top: set[str], nested: set[str]) -> bool:
             position = hit.end() if (hit := _JSON_TO_BRACKET.match(start, position)) else position
         token = _JSON_TOKEN.search(start, position)
         if token is None or (token[1] is not None and not token[2]):
-            return complete  # what looks like a bracket in a string without end is none
+            return complete  # a bracket within a string that has no end does not count
         position = token.end()
         if token[0] in b"{[":
             opened += token[0]
@@ -231,53 +224,55 @@ def _scan(start: bytes, top: set[str], nested: set[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class InputShard:
-    """One input file, a part of one, or one folder that a format reads as one recording.
+    """One input file, a part of one, or one folder that a format reads as one recording."""
 
-    name: path relative to the root it was given under, with ``/``; its identity in messages and
-    order. path: path or URL where it can be read now; never stored in data. sha256: of the whole
-    file. version: of what was hashed (`etl.files.nodes.version`); empty if it does not matter.
-    size: bytes on disk; those of a file's parts add up to the file's. part: None for the whole
-    input.
-    """
-
+    # path relative to the root it was given under, with `/`: identifies it in messages and order
     name: str
+    # path or URL where it can be read now; never stored in data
     path: str
+    # name of the source that reads it
     format: str
+    # bytes on disk; the sizes of a file's parts add up to the file's
     size: int
+    # of the whole file or folder, in hex
     sha256: str
+    # of the files that were hashed (`etl.files.nodes.version`); empty if it does not matter
     version: str = ""
+    # None for the whole input
     part: Part | None = None
 
     @property
     def key(self) -> str:
-        """Name of the shard's files in the work folder: a hash of its name, content and part."""
+        """The name of its files in the work folder: a hash of name, content and part, in hex."""
         text = f"{self.name}\0{self.sha256}" + (f"\0{astuple(self.part)}" if self.part else "")
         return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
 @dataclass(frozen=True)
 class InputHead:
-    """The beginning of a file or folder, for recognising its format.
-
-    name: without ``.gz`` and ``.zst``. start: the first 64 KiB after decompression; empty for a
-    folder. entries: names in the folder; empty for a file.
-    """
+    """The beginning of a file or folder, by which its format is recognised."""
 
     place: str | Path
+    # without `.gz` and `.zst`
     name: str
+    # the first 64 KiB after decompression; empty for a folder
     start: bytes = field(default=b"", repr=False)
+    # names in the folder; empty for a file
     entries: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, place: str | Path) -> InputHead:
-        """Read the beginning of a file or folder; a broken compressed stream gives what could be
-        read of it.
+        """Read the beginning of a file or folder.
+
+        Of a broken compressed stream it is what could be read.
+
+        Raises: OSError if it cannot be read.
         """
         return cls.at(nodes.node(place))
 
     @classmethod
     def at(cls, node: nodes.Node) -> InputHead:
-        """The same of what was found in a folder."""
+        """As `of`, for a file or folder that was listed before."""
         if node.kind == "folder":
             return cls(
                 node.place, node.name, entries=tuple(child.name for child in node.children())
@@ -297,7 +292,10 @@ class InputHead:
 
     @cached_property
     def keys(self) -> Keys:
-        """The names of the fields; none for anything but JSON, JSON lines and Parquet."""
+        """The keys of the first records; none for files other than JSON, JSON lines and Parquet.
+
+        Raises: OSError if a Parquet file cannot be read.
+        """
         if self.start[:4] != b"PAR1":
             return Keys.of(self.start)
         try:
@@ -306,12 +304,13 @@ class InputHead:
         except BROKEN_PARQUET as error:
             if of_storage(error):
                 raise
-            return Keys()  # cut off or compressed as a whole: reported when the file is read
+            return Keys()  # cut off, or compressed as a whole: reported when the file is read
 
 
 BROKEN_PARQUET: Final = (pa.ArrowException, OSError, ValueError)
-"""What pyarrow raises for a file that is no Parquet, cut off or damaged; OSError also where it
-cannot be read.
+"""Errors of pyarrow for a file that is damaged, cut off or not Parquet.
+
+OSError stands for a file that cannot be read, too (`of_storage`).
 """
 
 
@@ -322,8 +321,9 @@ def of_storage(error: Exception) -> bool:
 
 @contextmanager
 def open_parquet(place: str | Path) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file; of a remote one only what is asked for is read. Raises as
-    `BROKEN_PARQUET` says.
+    """Open a Parquet file. Of a remote one only the wanted ranges are read.
+
+    Raises: `BROKEN_PARQUET`.
     """
     if not nodes.remote(place) and nodes.readable(str(place)) == str(place):
         with pq.ParquetFile(place) as file:

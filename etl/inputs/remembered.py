@@ -1,10 +1,9 @@
-"""What was found out about input files, kept beside the work: a file seen before is not read again
-for its hash.
+"""Facts about input files, kept in the work folder, so that an unchanged file is not read again.
 
-An optimisation, of which nothing reaches the dataset. A file is known again by its place and its
-stamp (`etl.files.nodes.Stamp`): here its size, its times and its inode; elsewhere its size and its
-ETag or time. What had changed within two seconds before it was read is not remembered, since it may
-have changed again without a new time, as in git's index.
+Only an optimisation: nothing of it reaches the dataset. A file is identified by its place and its
+stamp (`etl.files.nodes.Stamp`): on this machine its size, times and inode; elsewhere its size and
+its ETag or time. A file that changed within two seconds before it was read is not remembered: it
+may have changed again without a new time, as in git's index.
 """
 
 from __future__ import annotations
@@ -22,25 +21,25 @@ from etl.inputs.streams import Part
 from schemas.errors import IntegrityError
 
 _FORMAT: Final = 1
-_FRESH: Final = 2.0  # seconds; the coarsest times of files there are
+_FRESH: Final = 2.0  # seconds; the coarsest resolution of files' times
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Of one file. parts: of which it consists, none if it is one; cut: how it was cut
-    (`etl.inputs.parts.Cutting`).
-    """
+    """What is known of one file."""
 
+    # bytes on disk
     size: int
+    # of its bytes on disk, in hex
     sha256: str
+    # empty if it is one part
     parts: list[Part] = field(default_factory=list)
+    # the name of the `Cutting` by which parts were looked for; empty if none were
     cut: str = ""
 
 
 class Remembered:
-    """The facts of earlier builds in this folder, by file; `save` keeps those that were asked for
-    or added.
-    """
+    """The facts that earlier builds in this folder found, by file."""
 
     def __init__(self, path: AnyPath | None) -> None:
         self._path = path
@@ -48,8 +47,9 @@ class Remembered:
         self._new: dict[str, Any] = {}
 
     def get(self, place: str, stamp: Stamp, cut: str) -> Facts | None:
-        """What is known of a file that has not changed since; None too if it must be cut and was
-        not in this way.
+        """The facts of a file; None if there are none, or it has changed since.
+
+        cut: how the file must be cut, empty if not at all. None too if it was cut in another way.
         """
         entry = self._old.get(_key(place))
         if entry is None or not stamp.mark or entry["stamp"] != [stamp.size, stamp.mark]:
@@ -61,14 +61,15 @@ class Remembered:
         return Facts(entry["size"], entry["sha256"], parts, cut)
 
     def put(self, place: str, stamp: Stamp, facts: Facts, began: float) -> None:
-        """Remember a file that was read from the time ``began`` on, unless it had changed only just
-        before.
+        """Remember a file, unless it changed just before it was read.
+
+        began: when reading began, in seconds since the epoch.
         """
         if stamp.mark and stamp.changed <= began - _FRESH:
             self._new[_key(place)] = {"stamp": [stamp.size, stamp.mark], **asdict(facts)}
 
     def save(self) -> None:
-        """Write what is worth remembering, if it is not what was there."""
+        """Write the facts that were asked for or added, if they differ from those on disk."""
         if self._path and self._new != self._old:
             write_json(self._path, {"format": _FORMAT, "files": self._new})
 

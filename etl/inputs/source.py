@@ -12,20 +12,16 @@ from schemas.workflow import Workflow
 
 
 class Source(Protocol):
-    """One recording format. A frozen dataclass; its fields are its configuration and its
-    fingerprint.
-    """
+    """One recording format: a frozen dataclass whose fields enter the fingerprint."""
 
     name: ClassVar[str]
     version: ClassVar[int]  # raised when its output changes
     described: ClassVar[Format | None]  # for people; None if nobody writes files of it
 
     def recognise(self, head: InputHead) -> bool:
-        """Whether these bytes are in this format; decided from content, the file's name is at most
-        a hint.
-        """
+        """Whether a file is in this format. Its content decides; its name is at most a hint."""
         ...
 
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
-        """The shard's workflows in order, streamed. Every record read is entered in ``tally``."""
+        """The shard's workflows in order, streamed. Enters every record in ``tally``."""
         ...

@@ -1,7 +1,7 @@
 """The bytes of recordings: plain, gzip or zstandard, as a whole or in part, in chunks and lines.
 
-Everything streams: memory is bounded by the largest record. Reading a part costs what the part
-weighs.
+Everything streams: memory is bounded by the largest record. Reading a part costs in proportion to
+the part, not to its file.
 """
 
 from __future__ import annotations
@@ -26,41 +26,41 @@ from schemas.reasons import Reason
 CHUNK_BYTES: Final = 256 * 1024
 GZIP_MAGIC: Final = b"\x1f\x8b"
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
-ZSTD_SKIPPABLE: Final = re.compile(
-    rb"[\x50-\x5f]\x2a\x4d\x18"
-)  # what pzstd puts before its first frame
-ZSTD_PIECE: Final = (
-    4 * 1024
-)  # compressed bytes fed at once: repeated pages shrink 1,000-fold, and come out at once
+ZSTD_SKIPPABLE: Final = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
+"""The magic of a skippable frame, which pzstd puts before its first frame."""
+
+ZSTD_PIECE: Final = 4 * 1024
+"""Compressed bytes that are decompressed at once. Repeated pages shrink 1,000-fold, so this may
+become 4 MB.
+"""
+
 BOM: Final = b"\xef\xbb\xbf"
 
 
 class Truncated(RecordError):
-    """A compressed or structured input ends before its end; ``raw`` holds what could not be
-    completed.
-    """
+    """A compressed or structured input is cut off or damaged."""
 
     def __init__(self, reason: Reason, detail: str, raw: bytes = b"") -> None:
+        """raw: the bytes of the incomplete record."""
         super().__init__(reason, detail)
         self.raw = raw
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of an input that is read by itself: its records are whole, and so are the workflows
-    they make.
+    """A part of an input that is read by itself, with whole records and whole workflows."""
 
-    start, stop: bytes of the file on disk, rows in Parquet. first: how many lines or rows come
-    before it, from where its ids count on. frames: the file is zstandard and ``start`` the
-    beginning of a frame; skip: decompressed bytes from there to the first record. take:
-    decompressed bytes of its records; -1: up to the end, whatever is there.
-    """
-
+    # where it begins: a byte of the file on disk, or a row of Parquet
     start: int
+    # where it ends, in the same unit
     stop: int
+    # the number of lines or rows before it; the ids of its records count on from there
     first: int = 0
+    # decompressed bytes of its records; -1: up to the end of the file
     take: int = -1
+    # the file is zstandard, and `start` is the beginning of a frame
     frames: bool = False
+    # decompressed bytes from the beginning of that frame to the first record
     skip: int = 0
 
 
@@ -72,14 +72,16 @@ def is_zstd(magic: bytes) -> bool:
 def open_input(place: str | Path, part: Part | None = None, block: int = nodes.BLOCK) -> IO[bytes]:
     """Open a file or a part of one for reading, decompressed.
 
-    gzip and zstandard are recognised by their magic, not by name.
+    The magic tells gzip and zstandard, not the name.
+
+    Raises: OSError.
     """
     raw = nodes.open_binary(place, part.start if part else 0, block)
     return decompressed(raw) if part is None or part.frames else raw
 
 
 def decompressed(raw: io.BufferedReader[Any]) -> IO[bytes]:
-    """The stream within a stream; the one that is returned closes both."""
+    """The decompressed stream within a stream. Closing it closes both."""
     magic = raw.peek(4)[:4]
     if magic[:2] == GZIP_MAGIC:
         unzipped = gzip.GzipFile(fileobj=raw)
@@ -89,8 +91,7 @@ def decompressed(raw: io.BufferedReader[Any]) -> IO[bytes]:
 
 
 class Zstd(io.RawIOBase):
-    """A zstd stream that reports a missing end: the library's reader returns what it has and says
-    nothing.
+    """A zstandard stream that reports a missing end, which the library's reader does not.
 
     It keeps where each frame begins, in compressed and in decompressed bytes.
     """
@@ -105,11 +106,14 @@ class Zstd(io.RawIOBase):
         self._starts, self._starts_within = array("Q", (0,)), array("Q", (0,))
 
     def readable(self) -> bool:
-        """It is."""
+        """Always."""
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """The next decompressed bytes; none at the end. Raises as `piece`."""
+        """Put the next decompressed bytes into ``buffer``; their number, 0 at the end.
+
+        Raises: `Truncated` and ZstdError, as `piece` does.
+        """
         if not self._pending:
             self._pending = memoryview(self.piece())
         count = min(len(buffer), len(self._pending))
@@ -118,8 +122,9 @@ class Zstd(io.RawIOBase):
         return count
 
     def piece(self) -> bytes:
-        """What the next compressed bytes give; empty at the end. Raises `Truncated` as `chunks`,
-        and ZstdError.
+        """The next decompressed bytes, as many as come; empty at the end.
+
+        Raises: `Truncated` if a frame has no end; ZstdError if it is damaged.
         """
         made = b""
         while not made:
@@ -142,17 +147,19 @@ class Zstd(io.RawIOBase):
         return made
 
     def frame(self, number: int) -> tuple[int, int] | None:
-        """Where the frame of this number begins, compressed and decompressed; None if it was not
-        come to.
+        """The compressed and decompressed byte where a frame begins, by its number from 0.
+
+        None if reading has not reached it.
         """
-        return (
-            (self._starts[number], self._starts_within[number])
-            if number < len(self._starts)
-            else None
-        )
+        if number >= len(self._starts):
+            return None
+        return self._starts[number], self._starts_within[number]
 
     def frame_at(self, offset: int) -> tuple[int, int]:
-        """Where the frame begins that holds this decompressed byte."""
+        """The compressed and decompressed byte where the frame begins that holds ``offset``.
+
+        offset: a decompressed byte.
+        """
         number = bisect_right(self._starts_within, offset) - 1
         return self._starts[number], self._starts_within[number]
 
@@ -167,33 +174,34 @@ def chunks(
 ) -> Iterator[bytes]:
     """The decompressed bytes of a file or a part of one. size: see `pieces`.
 
-    Raises `Truncated` where the compressed stream is broken or has no end.
+    Raises: OSError; `Truncated` if the compressed stream is damaged or has no end.
     """
-    skip, left = (part.skip, part.take) if part else (0, -1)
+    skip, remaining = (part.skip, part.take) if part else (0, -1)
     with open_input(place, part, block) as stream:
         for chunk in pieces(stream, size):
             if skip:
                 skip, chunk = max(0, skip - len(chunk)), chunk[skip:]
-            if 0 <= left < len(chunk):
-                chunk = chunk[:left]
+            if 0 <= remaining < len(chunk):
+                chunk = chunk[:remaining]
             if chunk:
                 yield chunk
-            if left >= 0:
-                left -= len(chunk)
-                if not left:
+            if remaining >= 0:
+                remaining -= len(chunk)
+                if not remaining:
                     return
 
 
 def pieces(stream: IO[bytes], size: int = 0) -> Iterator[bytes]:
-    """The bytes of an open stream, at most ``size`` at once; 0: some `CHUNK_BYTES`, of zstandard as
-    they come.
+    """The bytes of an open stream, chunk by chunk.
 
-    Raises `Truncated` as `chunks`.
+    size: most bytes of a chunk; 0: about `CHUNK_BYTES`, and of zstandard as many as come.
+
+    Raises: `Truncated`, as `chunks` does.
     """
     zstd = getattr(stream, "raw", None) if not size else None
     while True:
         try:
-            # What a Zstd gives need not be copied.
+            # Pieces of a Zstd need no copy.
             chunk = zstd.piece() if isinstance(zstd, Zstd) else stream.read1(size or CHUNK_BYTES)  # type: ignore[attr-defined]
         except EOFError as error:
             raise Truncated("truncated_gzip", "the gzip stream has no end") from error
@@ -205,19 +213,25 @@ def pieces(stream: IO[bytes], size: int = 0) -> Iterator[bytes]:
 
 
 def lines(place: str | Path, part: Part | None = None) -> Iterator[tuple[int, bytes]]:
-    """(line number from 1, bytes) of each line, without its line break and a byte order mark at its
-    beginning, as joined files have it anywhere.
+    """(line number from 1, bytes) of each line, without line break and byte order mark.
 
-    Raises `Truncated` (``raw``: the incomplete last line) after all complete lines of a broken
-    stream.
+    In files that were joined, any line may begin with a byte order mark.
+
+    Raises: OSError; `Truncated`, whose ``raw`` is the incomplete last line, after all complete
+    lines of a broken stream.
     """
-    found = whole_lines(chunks(place, part=part), breaks=False)
-    for number, line in enumerate(found, part.first + 1 if part else 1):
+    whole = whole_lines(chunks(place, part=part), breaks=False)
+    for number, line in enumerate(whole, part.first + 1 if part else 1):
         yield number, line.removeprefix(BOM).removesuffix(b"\r")
 
 
 def whole_lines(data: Iterator[bytes], *, breaks: bool = True) -> Iterator[bytes]:
-    """Each line, with its line break or without; only LF is one. Raises `Truncated` as `lines`."""
+    """Each line, up to the next LF.
+
+    breaks: keep the LF.
+
+    Raises: `Truncated`, as `lines` does.
+    """
     begun: list[bytes] = []
     try:
         for chunk in data:
@@ -237,11 +251,12 @@ def whole_lines(data: Iterator[bytes], *, breaks: bool = True) -> Iterator[bytes
 
 
 def has_frames_from(read: Callable[[int], bytes], limit: int) -> bool:
-    """Whether a zstandard frame begins at or behind byte ``limit``: the headers of frames and
-    blocks are followed from the beginning, skippable frames included; nothing is decompressed. A
-    stream that breaks off or is none counts up to there.
+    """Whether a zstandard frame begins at byte ``limit`` or after it.
 
-    read: the next bytes of the stream, fewer than asked for only at its end.
+    Follows the headers of frames and blocks from the beginning, and decompresses nothing. A stream
+    that is cut off or damaged counts up to there.
+
+    read: returns the next bytes of the stream, fewer than asked for only at its end.
     """
     position = 0
 

@@ -1,7 +1,7 @@
-"""What people look at: recordings, builds and published datasets, as plain values, as tables and as
-text.
+"""Views of recordings, builds and published datasets; nothing here changes a file of a build.
 
-A view is a function that returns plain values (for ``--json``), one that lays them out as rows (for
-``--csv``) and one that writes them as text. Columns of Parquet and Arrow files are read, never
-rows, and only the files that are needed.
+A new view is one file with up to three functions: ``view`` returns plain values (``--json``),
+``rows`` lays them out as a table (``--csv``), ``text`` writes them for people. It reads the columns
+and the files that it needs, never whole rows, and may import `etl.dataset` and all rooms below,
+sources and stages too, but nothing that builds or publishes.
 """

@@ -1,4 +1,4 @@
-"""The kinds of action in a build or dataset, and the words that were taken for none."""
+"""Kinds of action in a dataset, and the recorded words that name no known kind."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from schemas.actions import KINDS
 
 
 def view(place: Place) -> dict[str, Any]:
-    """``actions``: of each kind its samples, their share, domains, and steps that are in the
-    history alone because they have no element; ``unknown``: see
+    """Count samples, domains and history-only steps by kind of action, most samples first.
+
+    ``actions``: a row a kind, with its share of samples (0 to 1); ``history_alone`` counts steps
+    that have no element, and so are only in the history of later steps. ``unknown``: see
     `etl.stages.wording.unknown_actions`.
     """
     samples = place.table("actions").group_by("action_kind")
@@ -25,12 +27,12 @@ def view(place: Place) -> dict[str, Any]:
     rows = {kind: (count, domains) for kind, count, domains in counted.iter_rows()}
     alone = place.manifest.get("page_actions", {})
     total = max(1, sum(count for count, _ in rows.values()))
-    found = []
+    kinds = []
     for kind in [*KINDS, *sorted({*rows, *alone} - set(KINDS))]:
         count, domains = rows.get(kind, (0, 0))
         history = alone.get(kind, 0)
         if count or history:
-            found.append(
+            kinds.append(
                 {
                     "action": kind,
                     "samples": count,
@@ -40,13 +42,13 @@ def view(place: Place) -> dict[str, Any]:
                     "meaning": KINDS[kind].meaning if kind in KINDS else "",
                 }
             )
-    found.sort(key=lambda row: -row["samples"])
-    return {"actions": found, "unknown": place.manifest.get("unknown_actions", [])}
+    kinds.sort(key=lambda row: -row["samples"])
+    return {"actions": kinds, "unknown": place.manifest.get("unknown_actions", [])}
 
 
-def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+def rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """`view` for CSV: a row a kind, then a row an unknown word."""
-    known = [row | {"steps": "", "nearest": ""} for row in found["actions"]]
+    known = [row | {"steps": "", "nearest": ""} for row in result["actions"]]
     unknown = [
         dict.fromkeys(("samples", "share", "domains", "history_alone"), "")
         | {
@@ -55,12 +57,12 @@ def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
             "steps": row["steps"],
             "nearest": row["nearest"],
         }
-        for row in found["unknown"]
+        for row in result["unknown"]
     ]
     return [*known, *unknown]
 
 
-def text(found: Mapping[str, Any]) -> str:
+def text(result: Mapping[str, Any]) -> str:
     """`view` as a table, and the unknown words below it."""
     cells = [
         [
@@ -70,10 +72,10 @@ def text(found: Mapping[str, Any]) -> str:
             f"{row['domains']:,}",
             f"{row['history_alone']:,}",
         ]
-        for row in found["actions"]
+        for row in result["actions"]
     ]
     lines = table(["action", "samples", "share", "domains", "in history alone"], cells)
-    if found["unknown"]:
+    if result["unknown"]:
         lines += ["", "not trained on, because they are on no list:"]
-        lines += [f"  {cell(line)}" for line in as_lines(found["unknown"])]
+        lines += [f"  {cell(line)}" for line in as_lines(result["unknown"])]
     return "\n".join(lines)

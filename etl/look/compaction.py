@@ -1,10 +1,13 @@
-"""When `stepmill compact` is worth its cost, which is that every file of the dataset is written
-anew.
+"""When `stepmill compact` is worth its cost: it writes every file of the dataset again.
 
-It is where there are several generations, and at least one of: more of them than `GENERATIONS`; a
-share of rows above `ROWS` that would be saved if all were as full as the largest generation of
-their split; more than `FILES` files, and under half as many if each had the size that the recipe
-plans. All is read off the manifest.
+It is worth it if there are several generations, and one of these holds:
+
+- there are more than `GENERATIONS` generations;
+- more than the share `ROWS` of rows would be saved if all were as full as those of the largest
+  generation of their split;
+- there are more than `FILES` files, and files of the planned size would be fewer than half as many.
+
+Only the manifest is read.
 """
 
 from __future__ import annotations
@@ -14,13 +17,19 @@ from math import ceil
 from typing import Any, Final
 
 GENERATIONS: Final = 30
+"""More generations than this are many."""
+
 ROWS: Final = 0.05
+"""The share of rows, 0 to 1, that compaction must save."""
+
 FILES: Final = 8
+"""Up to this many files, their size does not matter."""
 
 
 def reasons(manifest: Mapping[str, Any]) -> list[str]:
-    """Why compaction is worth it, in words; empty if it is not, or the manifest is older than this
-    rule.
+    """Why compaction is worth it, in words; empty if it is not.
+
+    It is empty too for a manifest without a table of packing, from before this rule.
     """
     numbers = {row["generation"] for row in manifest.get("packing", ())}
     return list(_reasons(manifest, len(numbers))) if len(numbers) > 1 else []
@@ -28,28 +37,27 @@ def reasons(manifest: Mapping[str, Any]) -> list[str]:
 
 def _reasons(manifest: Mapping[str, Any], generations: int) -> Iterator[str]:
     if generations > GENERATIONS:
-        yield f"{generations:,} generations, where more than {GENERATIONS} are many"
+        yield f"{generations:,} generations; more than {GENERATIONS} are many"
     rows = sum(row["rows"] for row in manifest["packing"])
     needed = sum(_rows_if_full(manifest, split) for split in manifest["splits"])
     if rows and (rows - needed) / rows > ROWS:
         yield (
-            f"{rows:,} rows, where about {needed:,} as full as those of the largest generation "
-            "would do"
+            f"{rows:,} rows; about {needed:,} would do if all were as full as those of the largest "
+            "generation"
         )
     files = sum(row["files"] for row in manifest["packing"])
     planned = manifest["settings"]["index"]["shard_bytes"]
     enough = sum(max(1, ceil(split["bytes"] / planned)) for split in manifest["splits"].values())
     if files > FILES and enough < files / 2:
-        yield f"{files:,} files, where {enough:,} of the planned {planned / 2**20:,.0f} MB would do"
+        yield f"{files:,} files; {enough:,} of the planned {planned / 2**20:,.0f} MB would do"
 
 
 def _rows_if_full(manifest: Mapping[str, Any], split: str) -> int:
-    """Rows of a split, if all were as full as those of its largest generation."""
+    """The number of rows of a split, if all were as full as those of its largest generation."""
     of_split = [row for row in manifest["packing"] if row["split"] == split]
     largest = max(of_split, key=lambda row: row["tokens"])
     tokens = sum(row["tokens"] for row in of_split)
-    return (
-        ceil(tokens * largest["rows"] / largest["tokens"])
-        if tokens
-        else sum(row["rows"] for row in of_split)
-    )
+    if not tokens:
+        return sum(int(row["rows"]) for row in of_split)
+    rows: int = ceil(tokens * largest["rows"] / largest["tokens"])
+    return rows

@@ -1,7 +1,7 @@
-"""Two builds side by side, as their manifests have them: what ``stepmill diff`` says.
+"""Compare two builds by their manifests: ``stepmill diff``.
 
-The figures are those of the gates (`etl.dataset.drift`); changes are new less old. Nothing but
-manifests is read, so that a published dataset can be compared without its work folder.
+The figures are those that gates check (`etl.dataset.drift`). A change is the new figure minus the
+old one. Only manifests are read, so a published dataset can be compared without its work folder.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ _SHARES: Final = {
     "actions": ("action", "action_shares"),
     "drops": ("dropped as", "drop_rates"),
 }
-"""Name in the comparison -> what a row is about, and the figures it is of."""
+"""Name of a table in the comparison -> its first column's head, and the manifest's figure."""
 
 
 def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that is compared of two manifests, as JSON; shares come with the largest changes
-    first.
+    """Compare two manifests; returns plain values for JSON.
+
+    Shares are 0 to 1, and come with the largest changes first.
     """
     before, after = (Generations.from_json(each["generations"]) for each in (old, new))
     was, now = old["figures"], new["figures"]
@@ -78,8 +79,10 @@ def _generations(every: Generations) -> list[dict[str, Any]]:
 
 
 def as_text(view: Mapping[str, Any], limit: int) -> str:
-    """`compare` as tables. limit: rows of a table of shares, and names of inputs of a kind; 0 shows
-    all.
+    """`compare` as tables.
+
+    limit: at most this many rows of a table of shares, and names of new, changed or removed inputs;
+    0 shows all.
     """
     if view["same"]:
         return "the same build: equal fingerprints"
@@ -96,14 +99,17 @@ def as_text(view: Mapping[str, Any], limit: int) -> str:
         ]
     )
     counts += [
-        [said, *_rates(figures[key])]
-        for said, key in (("targets kept", "survival"), ("dropped", "drop_rate"))
+        [label, *_rates(figures[key])]
+        for label, key in (("targets kept", "survival"), ("dropped", "drop_rate"))
     ]
     lines = table(head, counts)
-    for name, (said, _) in _SHARES.items():
+    for name, (label, _) in _SHARES.items():
         shown = view[name][: limit or None]
         if shown:
-            lines += ["", *table([said, *head[1:]], [[row["name"], *_rates(row)] for row in shown])]
+            lines += [
+                "",
+                *table([label, *head[1:]], [[row["name"], *_rates(row)] for row in shown]),
+            ]
         if len(view[name]) > len(shown):
             lines.append(
                 f"and {len(view[name]) - len(shown):,} more, which changed less: --limit 0"

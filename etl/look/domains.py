@@ -1,6 +1,4 @@
-"""The domains of a dataset side by side: counts, shares, what became of steps, which are unlike the
-others.
-"""
+"""The domains of a dataset side by side: counts, shares, drops, and which are outliers."""
 
 from __future__ import annotations
 
@@ -25,12 +23,14 @@ JUDGED: Final[Mapping[str, tuple[str, bool, float]]] = {
     "drop_rate": ("steps dropped", False, 0.02),
     "page_kept": ("of the page kept", True, 0.05),
 }
-"""What is compared with the other domains: in words, whether by its logarithm, and the smallest
-spread (`etl.look.outliers`): a twentieth of a ratio, two points of a rate.
+"""The figures that are compared between domains.
+
+Each has its words, whether its logarithm is compared, and the floor of its spread
+(`etl.look.outliers.scores`): a twentieth for a ratio, two percentage points for a rate.
 """
 
 LEAST_STEPS: Final = 10
-"""A domain with fewer steps is not compared: one step more or less would make it odd."""
+"""A domain with fewer steps is not compared: a single step could make it an outlier."""
 
 _SHOWN: Final = {
     "workflows": "workflows", "steps": "steps", "drop_rate": "dropped", "survival": "targets kept",
@@ -42,25 +42,31 @@ _RATES: Final = frozenset(("share", "sample_share", "survival", "drop_rate", "pa
 
 @dataclass(frozen=True)
 class Wanted:
-    """pattern: a glob of names. sort: a column; ascending: smallest first. top, bottom: so many of
-    either end of that order, 0 for all. unlike: only those that are unlike the others.
-    """
+    """Which domains a view shows, and in which order."""
 
     pattern: str = ""
+    """A glob that names must match; empty for all."""
     sort: str = "tokens"
+    """The column to sort by."""
     ascending: bool = False
+    """Whether the smallest comes first."""
     top: int = 0
+    """At most this many from the beginning of that order; with ``bottom`` 0 too, all."""
     bottom: int = 0
+    """At most this many from its end."""
     unlike: bool = False
+    """Only outliers."""
 
 
 def figures(place: Place, subdomains: bool = False) -> pl.DataFrame:
-    """Every domain with all its figures, or every subdomain with those that there are of it;
-    largest first.
+    """Every domain, or every subdomain, with its figures; most tokens first.
 
-    ``share`` and ``sample_share`` are of all tokens and samples; ``survival`` is of element
-    actions, ``drop_rate`` of steps; ``page_kept`` is of the characters of a page. Raises
-    `ConfigError` if a published folder lacks the table.
+    All rates are 0 to 1. ``share`` is of all tokens, ``sample_share`` of all samples, ``survival``
+    of the domain's element actions, ``drop_rate`` of its steps, ``page_kept`` of the characters of
+    its pages. Subdomains have no ``steps_per_workflow`` and no ``drop_rate``.
+
+    Raises:
+        ConfigError: if a published folder lacks the table.
     """
     frame = place.table("subdomains" if subdomains else "domains")
     rate = {
@@ -81,10 +87,11 @@ def _ratio(part: str, whole: str) -> pl.Expr:
 
 
 def unlike(frame: pl.DataFrame) -> list[dict[str, dict[str, float]]]:
-    """Of each domain what makes it unlike the others: value, median and score by figure. Empty for
-    most.
+    """Why each domain is an outlier: by figure its value, the median and the score.
+
+    There is one entry for each row of ``frame``; it is empty for a domain that is no outlier.
     """
-    found: list[dict[str, dict[str, float]]] = [{} for _ in range(frame.height)]
+    reasons: list[dict[str, dict[str, float]]] = [{} for _ in range(frame.height)]
     enough = np.ones(frame.height, np.bool_)
     if "steps" in frame.columns:
         enough = (frame["steps"] >= LEAST_STEPS).to_numpy()
@@ -100,18 +107,22 @@ def unlike(frame: pl.DataFrame) -> list[dict[str, dict[str, float]]]:
         for at in np.flatnonzero(np.abs(scored) > LIMIT):
             median = float(np.nanmedian(compared))
             median = float(exact.exp(median)) if by_log else median
-            found[int(at)][name] = {
+            reasons[int(at)][name] = {
                 "value": float(values[at]),
                 "median": median,
                 "score": float(scored[at]),
             }
-    return found
+    return reasons
 
 
 def view(place: Place, wanted: Wanted, subdomains: bool = False) -> dict[str, Any]:
-    """The domains that are wanted, in the order that is wanted, and how many there are.
+    """The domains that are wanted, in the order that is wanted.
 
-    Raises `ConfigError` for a column that there is not.
+    ``matched`` is the number of domains that match, ``of`` the number of all, ``level`` the name of
+    the column with their names.
+
+    Raises:
+        ConfigError: if there is no such column to sort by.
     """
     name = "subdomain" if subdomains else "domain"
     frame = figures(place, subdomains)
@@ -138,38 +149,36 @@ def view(place: Place, wanted: Wanted, subdomains: bool = False) -> dict[str, An
     return {"domains": rows, "matched": matched, "of": every, "level": name}
 
 
-def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """`view` for CSV: what makes a domain unlike the others in one column, as ``figure=score``."""
+def rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """`view` for CSV; why a domain is an outlier is one column, ``figure=score``."""
     return [
         row
         | {"unlike": " ".join(f"{name}={why['score']:+.1f}" for name, why in row["unlike"].items())}
-        for row in found["domains"]
+        for row in result["domains"]
     ]
 
 
-def text(found: Mapping[str, Any]) -> str:
-    """`view` as a table, and below it each domain that is unlike the others, with the reason."""
-    shown, level = found["domains"], found["level"]
+def text(result: Mapping[str, Any]) -> str:
+    """`view` as a table, and below it each outlier with the reason."""
+    shown, level = result["domains"], result["level"]
     if not shown:
-        return f"none of {found['of']:,} {level}s matches"
+        return f"none of {result['of']:,} {level}s matches"
     names = [name for name in _SHOWN if name in shown[0]]
     lines = table(
         [level, *(_SHOWN[name] for name in names)],
-        [[row[level], *(_said(name, row[name]) for name in names)] for row in shown],
+        [[row[level], *(_figure(name, row[name]) for name in names)] for row in shown],
     )
-    if len(shown) < found["of"]:
-        lines.append(f"{len(shown):,} of {found['of']:,} {level}s")
+    if len(shown) < result["of"]:
+        lines.append(f"{len(shown):,} of {result['of']:,} {level}s")
     odd = [(row[level], name, why) for row in shown for name, why in row["unlike"].items()]
     if odd:
-        lines += [
-            "",
-            (
-                f"unlike the others (modified z-score beyond {LIMIT}, of {level}s with "
-                f"{LEAST_STEPS} steps or more)"
-            ),
-        ]
+        title = (
+            f"unlike the others (modified z-score beyond {LIMIT}, of {level}s with {LEAST_STEPS} "
+            "steps or more)"
+        )
+        lines += ["", title]
     for domain, name, why in odd:
-        value, median = (_said(name, why[key]) for key in ("value", "median"))
+        value, median = (_figure(name, why[key]) for key in ("value", "median"))
         lines.append(
             f"  {cell(domain)}: {value} {JUDGED[name][0]}, median {median} (score "
             f"{why['score']:+.1f})"
@@ -177,9 +186,10 @@ def text(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _said(name: str, value: float | None) -> str:
+def _figure(name: str, value: float | None) -> str:
+    """A figure for people."""
     if name in _RATES:
         return percent(value)
-    return (
-        "" if value is None else f"{value:,.1f}" if name == "steps_per_workflow" else count(value)
-    )
+    if value is None:
+        return ""
+    return f"{value:,.1f}" if name == "steps_per_workflow" else count(value)

@@ -1,4 +1,4 @@
-"""What was dropped, by unit, stage, reason and domain, and of each an example or more."""
+"""Drops by unit, stage, reason and domain, with examples of each."""
 
 from __future__ import annotations
 
@@ -18,35 +18,36 @@ BY: Final = ("unit", "stage", "reason", "domain")
 
 @dataclass(frozen=True)
 class Wanted:
-    """unit, stage, reason: exact; domain: a glob; empty for all. by: what is counted together is
-    alike in these.
-    """
+    """Which drops a view counts, and how it groups them; an empty filter admits all."""
 
     unit: str = ""
+    """Only this unit: record, workflow, step or sample."""
     stage: str = ""
+    """Only drops of this stage."""
     reason: str = ""
+    """Only drops for this reason."""
     domain: str = ""
+    """Only domains that match this glob."""
     by: tuple[str, ...] = ("unit", "stage", "reason")
+    """The columns of `BY` that the counts are grouped by."""
 
     def rows(self) -> pl.Expr:
-        """Which rows are wanted, but for the domain."""
-        chosen = {
-            name: value
-            for name, value in zip(BY, (self.unit, self.stage, self.reason), strict=False)
-            if value
-        }
-        return pl.all_horizontal(
-            pl.lit(value=True), *(pl.col(name) == value for name, value in chosen.items())
-        )
+        """The filter of rows, without the one by domain."""
+        admitted = pl.lit(value=True)
+        for name, value in (("unit", self.unit), ("stage", self.stage), ("reason", self.reason)):
+            if value:
+                admitted &= pl.col(name) == value
+        return admitted
 
 
 def counts(place: Place) -> pl.DataFrame:
-    """How many were dropped: ``unit``, ``stage``, ``reason``, ``domain``, ``count``. All in all it
-    is what the manifest accounts for; what the table by domain does not hold, records that went
-    with their workflow, is of no domain.
+    """The number of drops: ``unit``, ``stage``, ``reason``, ``domain``, ``count``.
+
+    They add up to the manifest's accounting. The table by domain lacks records that were dropped
+    with their workflow; these have an empty domain here.
     """
     table = place.table("drops").select(*BY, pl.col("count").cast(pl.Int64))
-    told = pl.DataFrame(
+    accounted = pl.DataFrame(
         [
             {"unit": unit, **drop}
             for unit, of_unit in place.accounting.items()
@@ -54,19 +55,20 @@ def counts(place: Place) -> pl.DataFrame:
         ],
         schema={"unit": pl.String, "stage": pl.String, "reason": pl.String, "count": pl.Int64},
     )
-    known = table.group_by("unit", "stage", "reason").agg(known=pl.col("count").sum())
-    rest = told.join(known, on=["unit", "stage", "reason"], how="left").with_columns(
+    tabled = table.group_by("unit", "stage", "reason").agg(known=pl.col("count").sum())
+    rest = accounted.join(tabled, on=["unit", "stage", "reason"], how="left").with_columns(
         count=pl.col("count") - pl.col("known").fill_null(0), domain=pl.lit("")
     )
     return pl.concat([table, rest.filter(pl.col("count") > 0).select(*BY, "count")])
 
 
 def view(place: Place, wanted: Wanted, examples: int = 0) -> dict[str, Any]:
-    """Counts of what is wanted, largest first within a unit, and each one's share of what was read
-    of its unit.
+    """Count drops, largest first within a unit, with their share (0 to 1) of what was read.
 
-    examples: of each so many things that were dropped so, with their details; that needs the work
-    folder.
+    examples: the number of dropped ids to add to each count, with details; needs the work folder.
+
+    Raises:
+        ConfigError: for examples of a published dataset.
     """
     frame = counts(place).filter(wanted.rows())
     if wanted.domain:
@@ -87,19 +89,21 @@ def view(place: Place, wanted: Wanted, examples: int = 0) -> dict[str, Any]:
         for row in frame.iter_rows(named=True)
     ]
     if examples:
-        found = _examples(place, wanted, by, examples)
-        rows = [row | {"examples": found.get(tuple(row[name] for name in by), [])} for row in rows]
+        of_group = _examples(place, wanted, by, examples)
+        rows = [
+            row | {"examples": of_group.get(tuple(row[name] for name in by), [])} for row in rows
+        ]
     return {"drops": rows, "by": by}
 
 
 def _examples(
     place: Place, wanted: Wanted, by: Sequence[str], number: int
 ) -> dict[tuple[Any, ...], list[dict[str, str]]]:
-    """The first things that were dropped so, by what is counted together."""
+    """The first drops of each group: ``id``, ``detail`` and ``input``."""
     frame = dropped(place.inside("--examples")).filter(wanted.rows())
     if wanted.domain:
-        known = place.table("domains")["domain"].to_list()
-        frame = frame.filter(pl.col("domain").is_in(fnmatch.filter(known, wanted.domain)))
+        domains = place.table("domains")["domain"].to_list()
+        frame = frame.filter(pl.col("domain").is_in(fnmatch.filter(domains, wanted.domain)))
     columns = ["id", "detail", "input"]
     first = frame.group_by(by).agg(pl.col(columns).head(number)).collect()
     return {
@@ -111,34 +115,34 @@ def _examples(
     }
 
 
-def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """`view` for CSV: with examples, a row each."""
-    if any("examples" in row for row in found["drops"]):
+def rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """`view` for CSV: a row a count, or a row an example if there are any."""
+    if any("examples" in row for row in result["drops"]):
         return [
             {**{name: value for name, value in row.items() if name != "examples"}, **example}
-            for row in found["drops"]
+            for row in result["drops"]
             for example in row["examples"] or [{"id": "", "detail": "", "input": ""}]
         ]
-    return list(found["drops"])
+    return list(result["drops"])
 
 
-def text(found: Mapping[str, Any]) -> str:
-    """`view` as a table; examples below it."""
-    if not found["drops"]:
+def text(result: Mapping[str, Any]) -> str:
+    """`view` as a table, with the examples below it."""
+    if not result["drops"]:
         return "nothing that was dropped matches"
-    by = found["by"]
-    cells = [[f"{row['unit']}s", *(row[name] for name in by[1:])] for row in found["drops"]]
-    counts = [[f"{row['count']:,}", percent(row["share"], 2)] for row in found["drops"]]
+    by = result["by"]
+    cells = [[f"{row['unit']}s", *(row[name] for name in by[1:])] for row in result["drops"]]
+    counts = [[f"{row['count']:,}", percent(row["share"], 2)] for row in result["drops"]]
     rows = [left + right for left, right in zip(cells, counts, strict=True)]
     lines = table(["dropped", *by[1:], "count", "of those read"], rows)
-    for row, said in zip(found["drops"], cells, strict=True):
+    for row, said in zip(result["drops"], cells, strict=True):
         if row.get("examples"):
             lines += ["", cell(" ".join(said)), *map(_example, row["examples"])]
     return "\n".join(lines)
 
 
 def _example(each: Mapping[str, str | None]) -> str:
-    """What it was, where it was read unless its name says so, and why it was dropped."""
+    """The id of a drop, the input unless the id begins with it, and the detail."""
     id, place, detail = (each[name] or "" for name in ("id", "input", "detail"))
-    said = f"  {id}" if id.startswith(place) else f"  {id} in {place}"
-    return cell(f"{said}: {detail}" if detail else said)
+    line = f"  {id}" if id.startswith(place) else f"  {id} in {place}"
+    return cell(f"{line}: {detail}" if detail else line)

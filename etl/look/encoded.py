@@ -1,6 +1,6 @@
-"""The tokens of one sample, read from the data file that holds it, and decoded.
+"""The tokens of one sample, read from its data file and decoded.
 
-Of a file only the batch or row group is read that holds the row; of a remote one only its bytes.
+Only the batch or row group that holds the row is read, from a remote file too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from etl.files import storage
 from etl.files.arrow import broken, read_json
 from etl.files.storage import AnyPath
 from schemas.errors import ConfigError, IntegrityError
-from schemas.samples import NO_LOSS, PACKED_SCHEMA, Tokens
+from schemas.samples import NO_LOSS, PACKED_SCHEMA
+from schemas.tokens import Tokens
 from tokenization import vocabulary as vocabularies
 from tokenization.families import FAMILIES
 from tokenization.ranks import TEKKEN_FILES
@@ -34,19 +35,22 @@ _ENDING: Final = re.compile(r"(-[0-9a-f]+)?\.(arrow|parquet)")
 
 
 def runs_of(place: Place, listed: Mapping[str, Any], vocabulary: str = "") -> list[dict[str, Any]]:
-    """The tokens of a listed sample decoded, in runs with and without loss: ``loss``, ``tokens``
-    (how many), ``text``.
+    """Decode the tokens of a listed sample, in runs with and without loss.
 
-    vocabulary: its name or file, where it is none that is known here. Raises `ConfigError` if it is
-    not the dataset's, `IntegrityError` if the data file does not hold the sample.
+    Each run has ``loss``, ``tokens`` (their number) and ``text``. vocabulary: the name or file of
+    the dataset's, needed if stepmill does not ship it.
+
+    Raises:
+        ConfigError: if the dataset's vocabulary is not known, or the one given is another.
+        IntegrityError: if the data file does not hold the sample.
     """
     ids, labels = tokens_of(place, listed)
-    known = vocabulary_of(place, vocabulary)
+    decoder = vocabulary_of(place, vocabulary)
     edges = np.flatnonzero(np.diff((labels == NO_LOSS).astype(np.int8))) + 1
     runs = []
     for start, end in zip([0, *edges], [*edges, len(ids)], strict=True):
         if end > start:
-            text = known.decode(ids[start:end])
+            text = decoder.decode(ids[start:end])
             runs.append(
                 {"loss": bool(labels[start] != NO_LOSS), "tokens": int(end - start), "text": text}
             )
@@ -54,8 +58,11 @@ def runs_of(place: Place, listed: Mapping[str, Any], vocabulary: str = "") -> li
 
 
 def tokens_of(place: Place, listed: Mapping[str, Any]) -> tuple[Tokens, Tokens]:
-    """``input_ids`` and ``labels`` of a listed sample, int32; of the first chunk, if there are
-    several.
+    """``input_ids`` and ``labels`` (int32) of a listed sample; of its first chunk if several.
+
+    Raises:
+        ConfigError: if the data file is not there.
+        IntegrityError: if it does not hold the sample.
     """
     path = _data_file(place, listed["packed"])
     if isinstance(path, Path):
@@ -69,7 +76,7 @@ def tokens_of(place: Place, listed: Mapping[str, Any]) -> tuple[Tokens, Tokens]:
             f"says; check the build with: stepmill verify"
         )
     at = names.index(listed["sample_id"])
-    # not to_numpy of pyarrow, which takes a fifth of a second the first time, for importing pandas
+    # pyarrow's own to_numpy imports pandas the first time, which takes a fifth of a second
     columns = (
         pl.Series(row.column(name)[0].values) for name in ("input_ids", "labels", "seq_lengths")
     )
@@ -80,8 +87,9 @@ def tokens_of(place: Place, listed: Mapping[str, Any]) -> tuple[Tokens, Tokens]:
 
 
 def _data_file(place: Place, packed: str) -> AnyPath:
-    """A data file by its name in the build; published it has the beginning of its hash too, and
-    either form.
+    """The path of a data file by its name in the build.
+
+    Where it was published, its name also holds the beginning of its hash, and it may be Parquet.
     """
     folder = f"{DATA}/"
     rests = (
@@ -89,9 +97,9 @@ def _data_file(place: Place, packed: str) -> AnyPath:
         for name in place.manifest["files"]
         if name.startswith(folder)
     )
-    found = next((name for name, rest in rests if _ENDING.fullmatch(rest)), None)
-    path = place.dataset.file(found or files_of(packed).data)
-    if found is None or not storage.exists(path):
+    name = next((name for name, rest in rests if _ENDING.fullmatch(rest)), None)
+    path = place.dataset.file(name or files_of(packed).data)
+    if name is None or not storage.exists(path):
         raise place.lacks(str(path))
     return path
 
@@ -118,8 +126,9 @@ def _remote(path: Any, row: int) -> pa.RecordBatch:
 
 
 def _of_arrow(stream: Any, row: int) -> pa.RecordBatch:
-    """One row; no rows if it is not there. Batches are counted by their names, and only one is read
-    whole.
+    """One row, or no rows if it is not there.
+
+    A pass over the ``sample_ids`` alone finds the batch; only that batch is read whole.
     """
     names = pa.ipc.IpcReadOptions(included_fields=[PACKED_SCHEMA.get_field_index("sample_ids")])
     light = pa.ipc.open_file(stream, options=names)
@@ -146,27 +155,29 @@ def _of_parquet(stream: IO[bytes], path: AnyPath, row: int) -> pa.RecordBatch:
 
 
 def vocabulary_of(place: Place, given: str = "") -> Vocabulary:
-    """The vocabulary of a dataset: the one that is given, else of those known here the one with its
-    hash, else what the recipe of the build names. Raises `ConfigError` if that is none with its
-    hash.
+    """The vocabulary of a dataset, found by its hash.
+
+    Without one given, the shipped vocabularies are tried, then the one that the build's recipe
+    names.
+
+    Raises:
+        ConfigError: if none of them has that hash.
     """
     wanted = str(place.manifest["settings"]["packed"]["vocabulary"])
     for known in _given(given) if given else _known(place):
         if known.decodes(wanted):
             return known
-    said = (
-        f"{given} is not its vocabulary"
-        if given
-        else "its vocabulary is not known here, or its package is missing"
-    )
+    problem = "its vocabulary is not known here, or its package is missing"
+    if given:
+        problem = f"{given} is not its vocabulary"
     raise ConfigError(
-        f"{place.given}: {said} (sha256 {wanted}); name it by its file: --vocabulary FILE (a "
-        f".tiktoken rank file or a tokenizer.json)"
+        f"{place.given}: {problem} (sha256 {wanted}); name its file: --vocabulary FILE (a "
+        ".tiktoken rank file or a tokenizer.json)"
     )
 
 
 def _given(given: str) -> Iterator[Vocabulary]:
-    """What a name or a file may stand for: a rank file does not say of which family it is."""
+    """The vocabularies that a name or a file may be: a rank file does not name its family."""
     names = [*FAMILIES, *TEKKEN_FILES]
     if not Path(given).is_file():
         if given not in names:
@@ -180,7 +191,7 @@ def _given(given: str) -> Iterator[Vocabulary]:
 
 @lru_cache(maxsize=2)
 def _named(name: str) -> Vocabulary:
-    """One object a name: its ranks take a moment to read."""
+    """Load a vocabulary once; reading its ranks takes a moment."""
     return vocabularies.load(name)
 
 

@@ -1,4 +1,4 @@
-"""The way of a record, workflow, step or sample through every stage of a build."""
+"""Trace a record, workflow, step or sample through every stage of a build."""
 
 from __future__ import annotations
 
@@ -22,22 +22,24 @@ _TAKEN_DOWN: Final = "it is on the takedown list, and nothing of it is kept but 
 
 
 def _beside(rows: pl.DataFrame, wanted: str) -> pl.DataFrame:
-    """All lines of those input shards that say something of an id."""
+    """All ledger lines of the input shards in which an id occurs."""
     mine = rows.filter(pl.col("id") == wanted).select("shard").unique()
     return rows.join(mine, on="shard", how="semi", maintain_order="left")
 
 
 def view(out: AnyPath, wanted: str) -> dict[str, Any]:
-    """The way of a record, workflow, step or sample through every stage, for each time it was read.
-    Held in memory are the ledgers of the input shards in which it was. wanted: an id of stepmill,
-    or of the recording (`etl.look.named`).
+    """Trace a record, workflow, step or sample, once for each time it was read.
 
-    Raises `ConfigError` if nothing of that id was read, if several things have it, or there is no
-    finished build.
+    wanted: an id of stepmill, or of the recording (`etl.look.named`). The ledgers of the input
+    shards in which it occurs are held in memory.
+
+    Raises:
+        ConfigError: if nothing with that id was read, or there is no finished build.
+        Ambiguous: if several things share the id.
     """
     place_of(out).inside("explain")
     thing = resolved(out, wanted)
-    rows = pl.concat([_beside(found.rows, thing) for found in fates(out)])
+    rows = pl.concat([_beside(occurrence.rows, thing) for occurrence in fates(out)])
     of_id = rows.filter(pl.col("id") == thing)
     work = Layout(out).work
     names = inputs(work)
@@ -50,24 +52,24 @@ def view(out: AnyPath, wanted: str) -> dict[str, Any]:
         here = of_id.filter(pl.col("shard") == shard)
         ledger = rows.filter(pl.col("shard") == shard)
         for unit in [name for name in account.UNITS if name != "sample" and name in here["unit"]]:
-            found = _thing(ledger, unit, thing)
+            occurrence = _thing(ledger, unit, thing)
             if unit == "workflow":
                 steps = ledger.filter(
                     (pl.col("unit") == "step")
                     & (pl.col("parent") == thing)
                     & (pl.col("reason") == "")
                 )
-                found["steps"] = [
+                occurrence["steps"] = [
                     _step(out, ledger, index, fitted, shard, step) for step in steps["id"]
                 ]
             elif unit == "step":
-                found = _step(out, ledger, index, fitted, shard, thing)
-            occurrences.append({"input": names.get(shard, ""), **found})
+                occurrence = _step(out, ledger, index, fitted, shard, thing)
+            occurrences.append({"input": names.get(shard, ""), **occurrence})
     return {"id": wanted, "occurrences": occurrences}
 
 
 def _thing(ledger: pl.DataFrame, unit: str, id: str) -> dict[str, Any]:
-    """What the ledger of one input shard says about one thing."""
+    """The domain, parent and drops of one thing, by the ledger of one input shard."""
     lines = ledger.filter((pl.col("unit") == unit) & (pl.col("id") == id)).to_dicts()
     drops = [
         {key: line[key] for key in ("stage", "reason", "detail")}
@@ -94,12 +96,12 @@ def _step(
     shard: str,
     id: str,
 ) -> dict[str, Any]:
-    """A step, and the sample made of it, if one was."""
-    found = _thing(ledger, "step", id)
+    """A step, with the sample made from it, if there is one."""
+    step = _thing(ledger, "step", id)
     row = index.filter((pl.col("shard") == shard) & (pl.col("sample_id") == id))
     if row.height:
         made = next(gather(row, Layout(out).work))
-        found["sample"] = {
+        step["sample"] = {
             "action": made.action_kind,
             "language_score": made.language_score,
             "node": made.node,
@@ -111,40 +113,40 @@ def _step(
         }
         if not row["reason"][0] and id in fitted:
             keys = ("chunk", "chunks", "prompt_tokens", "completion_tokens", "packed", "row")
-            found["sample"] |= {key: fitted[id][key] for key in keys}
-    return found
+            step["sample"] |= {key: fitted[id][key] for key in keys}
+    return step
 
 
-def text(found_at: dict[str, Any]) -> str:
-    """`view` as text: what was read, then one line a stage that did something to it."""
+def text(result: dict[str, Any]) -> str:
+    """`view` as text: what was read, then one line for each stage that changed or dropped it."""
     lines: list[str] = []
-    for found in found_at["occurrences"]:
+    for occurrence in result["occurrences"]:
         lines.append(
-            f"{found['unit']} {found['id']}, read from {found['input']}, domain "
-            f"{found['domain'] or _no_domain(found)}"
+            f"{occurrence['unit']} {occurrence['id']}, read from {occurrence['input']}, domain "
+            f"{occurrence['domain'] or _no_domain(occurrence)}"
         )
-        lines += _recorded(found, "  ")
-        if found["unit"] == "record" and found["parent"]:
-            lines.append(f"  belongs to {found['parent']}")
-        lines += _stages(found, "  ")
-        for step in found.get("steps", ()):
+        lines += _recorded(occurrence, "  ")
+        if occurrence["unit"] == "record" and occurrence["parent"]:
+            lines.append(f"  belongs to {occurrence['parent']}")
+        lines += _stages(occurrence, "  ")
+        for step in occurrence.get("steps", ()):
             lines += [f"  step {step['id']}", *_recorded(step, "    "), *_stages(step, "    ")]
     return printable("\n".join(lines))
 
 
-def _recorded(found: dict[str, Any], margin: str) -> list[str]:
-    """The recording's own id of a step, if it is another."""
-    own = found["recorded"]
-    return [f"{margin}recorded as {own}"] if own and own != found["id"].rpartition("/")[2] else []
+def _recorded(thing: dict[str, Any], margin: str) -> list[str]:
+    """The recording's own id of a step, if it differs from stepmill's."""
+    own = thing["recorded"]
+    return [f"{margin}recorded as {own}"] if own and own != thing["id"].rpartition("/")[2] else []
 
 
-def _no_domain(found: dict[str, Any]) -> str:
-    return "not kept" if any(drop["reason"] == TAKEN_DOWN for drop in found["drops"]) else "unknown"
+def _no_domain(thing: dict[str, Any]) -> str:
+    return "not kept" if any(drop["reason"] == TAKEN_DOWN for drop in thing["drops"]) else "unknown"
 
 
-def _stages(found: dict[str, Any], margin: str) -> list[str]:
+def _stages(thing: dict[str, Any], margin: str) -> list[str]:
     lines: list[str] = []
-    made = found.get("sample")
+    made = thing.get("sample")
     if made:
         target = (
             f"node {made['node']}: {made['target']}"
@@ -158,12 +160,12 @@ def _stages(found: dict[str, Any], margin: str) -> list[str]:
             f"unroll   a sample with {made['history']} steps of history",
             f"index    split {made['split']}",
         ]
-    for drop in found["drops"]:
-        said = drop["detail"] or (_TAKEN_DOWN if drop["reason"] == TAKEN_DOWN else "")
-        detail = f": {said}" if said else ""
+    for drop in thing["drops"]:
+        why = drop["detail"] or (_TAKEN_DOWN if drop["reason"] == TAKEN_DOWN else "")
+        detail = f": {why}" if why else ""
         lines = [line for line in lines if line.split()[0] != drop["stage"]]
         lines.append(f"{drop['stage']:<8} dropped, {drop['reason']}{detail}")
-    if made and "packed" in made and not found["drops"]:
+    if made and "packed" in made and not thing["drops"]:
         chunk = (
             f", chunk {made['chunk']} of {made['chunks']} from the right"
             if made["chunks"] > 1

@@ -1,9 +1,8 @@
-"""What stages found out about samples besides dropping them: lint and privacy, as far as a build
-has such stages.
+"""Findings of stages that drop nothing: lint and privacy.
 
-A stage that finds something publishes a table, ``dataset/stats/<kind>.parquet`` or several that
-begin so, and may sum it up in the manifest under the same name. Whatever columns there are, they
-are shown; where there is nothing, that is said, and no figure is made up.
+Such a stage publishes tables, ``dataset/stats/<kind>*.parquet``, and may add a summary to the
+manifest under the name of the kind. All columns of a table are shown. Where no stage has written
+anything, the view says so: that is not the same as no findings.
 """
 
 from __future__ import annotations
@@ -18,8 +17,10 @@ from etl.terminal.text import cell, flat, head, table
 
 
 def view(place: Place, kind: str) -> dict[str, Any]:
-    """``recorded``: whether the build holds anything of this kind; ``summary``: of the manifest,
-    null if it has none; ``tables``: rows by name of the table.
+    """The findings of a kind, ``lint`` or ``privacy``.
+
+    ``recorded``: whether a stage has written any; ``summary``: that of the manifest, or null;
+    ``tables``: a table's name -> its rows.
     """
     every = [Path(name) for name in place.manifest["files"]]
     names = [
@@ -37,26 +38,26 @@ def view(place: Place, kind: str) -> dict[str, Any]:
     }
 
 
-def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+def rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """`view` for CSV: every value with the path to it."""
-    return flat({"summary": found["summary"], **found["tables"]}) if found["recorded"] else []
+    return flat({"summary": result["summary"], **result["tables"]}) if result["recorded"] else []
 
 
-def text(found: Mapping[str, Any]) -> str:
+def text(result: Mapping[str, Any]) -> str:
     """`view` as tables; or that there is nothing, and what that means."""
-    kind = found["kind"]
-    if not found["recorded"]:
+    kind = result["kind"]
+    if not result["recorded"]:
         return (
             f"nothing is recorded: no stage of this build looked for {kind} findings (no {kind} in "
             f"the manifest, no stats/{kind}*.parquet). That does not mean that there are none"
         )
     lines: list[str] = []
-    if found["summary"] is not None:
+    if result["summary"] is not None:
         lines += table(
             ["field", "value"],
-            [[row["field"], str(row["value"])] for row in flat(found["summary"])],
+            [[row["field"], str(row["value"])] for row in flat(result["summary"])],
         )
-    for title, shown in found["tables"].items():
+    for title, shown in result["tables"].items():
         lines += ["", head(cell(title))]
         names = list(shown[0]) if shown else ["no rows"]
         lines += table(

@@ -1,8 +1,8 @@
-"""How long samples are: prompt, completion and whole in tokens, observation and page in characters,
-per split.
+"""Lengths of samples, as quantiles and histograms for each split.
 
-Quantiles are those of the nearest rank below: lengths that there are. A histogram has a bin for
-every power of two, or so many of equal width.
+Prompt, completion and whole sample are measured in tokens, observation and page in characters. A
+quantile is the nearest length at or below its rank, so it is a length that occurs. A histogram has
+a bin for each power of two, or a given number of bins of equal width.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MEASURES: Final = {
     "observation": ("pruned_chars", "observation, characters of the pruned page"),
     "page": ("raw_chars", "page as recorded, characters"),
 }
-"""Name of a measure -> column of `samples.COLUMNS`, and in words."""
+"""Name of a measure -> its column in `samples.COLUMNS`, and its title."""
 
 CSV: Final = ("measure", "split", "from", "to", "count")
 
@@ -36,21 +36,23 @@ Lengths = npt.NDArray[np.integer[Any]]
 def view(
     place: Place, wanted: samples.Wanted, measures: Sequence[str] = (), bins: int = 0
 ) -> dict[str, Any]:
-    """By measure and split: ``count``, ``sum``, ``mean``, ``min``, quantiles, ``max`` and
-    ``histogram``, a list of ``from``, ``to`` (both within) and ``count``. bins: so many of equal
-    width, instead of one a power of two.
+    """Measure samples: by measure and split the figures and a histogram.
+
+    The figures are ``count``, ``sum``, ``mean``, ``min``, quantiles and ``max``. ``histogram`` is a
+    list of bins: ``from`` and ``to`` (both inclusive) and ``count``. measures: names of `MEASURES`;
+    empty for all. bins: the number of bins of equal width; 0 makes one a power of two.
     """
     names = {name: MEASURES[name][0] for name in measures or MEASURES}
     frame = samples.scan(place, wanted).select("split", *{*names.values()}).collect()
     splits = {str(split): group for (split,), group in frame.group_by("split", maintain_order=True)}
     ordered = sorted(splits.items(), key=lambda item: item[0] != "train")
-    found: dict[str, dict[str, Any]] = {}
+    figures: dict[str, dict[str, Any]] = {}
     for name, column in names.items():
         top = int(frame[column].max() or 0)  # type: ignore[arg-type]
-        found[name] = {
+        figures[name] = {
             split: _figures(rows[column].to_numpy(), top, bins) for split, rows in ordered
         }
-    return found
+    return figures
 
 
 def _figures(lengths: Lengths, top: int, bins: int) -> dict[str, Any]:
@@ -67,8 +69,8 @@ def _figures(lengths: Lengths, top: int, bins: int) -> dict[str, Any]:
 
 
 def _powers(lengths: Lengths) -> list[dict[str, int]]:
-    """Bins [2^(n-1), 2^n), from the first to the last that holds anything; 0 has one of its own."""
-    bits = np.frexp(lengths.astype(np.float64))[1]  # of x in [2^(n-1), 2^n) it is n, exactly
+    """Bins [2^(n-1), 2^n), from the first to the last that is not empty; 0 has its own bin."""
+    bits = np.frexp(lengths.astype(np.float64))[1]  # n for x in [2^(n-1), 2^n), exactly
     counts = np.bincount(bits)
     first = int(np.flatnonzero(counts)[0])
     return [
@@ -87,20 +89,20 @@ def _equal(lengths: Lengths, top: int, bins: int) -> list[dict[str, int]]:
     ]
 
 
-def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+def rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """`view` for CSV: a row a bin."""
     return [
         {"measure": name, "split": split, **each}
-        for name, splits in found.items()
+        for name, splits in result.items()
         for split, figures in splits.items()
         for each in figures["histogram"]
     ]
 
 
-def text(found: Mapping[str, Any]) -> str:
-    """`view` as tables and bars; a full bar is the fullest bin of a split."""
+def text(result: Mapping[str, Any]) -> str:
+    """`view` as tables and bars; the largest bin of a split has the longest bar."""
     lines: list[str] = []
-    for name, splits in found.items():
+    for name, splits in result.items():
         lines += [head(MEASURES[name][1]), *_summary(splits)]
         for split, figures in splits.items():
             lines += ["", f"{split}", *_histogram(figures)]
@@ -110,10 +112,10 @@ def text(found: Mapping[str, Any]) -> str:
 
 def _summary(splits: Mapping[str, Any]) -> list[str]:
     names = ("count", "sum", "mean", "min", *_QUANTILES, "max")
-    said = [
+    cells = [
         [split, *(f"{figures[name]:,.0f}" for name in names)] for split, figures in splits.items()
     ]
-    return table(["split", *names], said) if said else ["no sample matches"]
+    return table(["split", *names], cells) if cells else ["no sample matches"]
 
 
 def _histogram(figures: Mapping[str, Any]) -> list[str]:

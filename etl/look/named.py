@@ -1,9 +1,9 @@
-"""Which thing of a build an id names: as stepmill writes it, or as the recording has it.
+"""Find the thing of a build that an id identifies: stepmill's id, or the recording's own.
 
-An id as it is written (``workflows:shop-01``, ``workflows:shop-01/3``, ``a.jsonl#line=31``) names
-one thing. Else all that can be meant is looked for: the part after the source, a recording's own id
-of a step, alone or after its workflow's, and the end of a record's path. Where a step's own id only
-counts from 0, ours comes before it.
+A full id (``workflows:shop-01``, ``workflows:shop-01/3``, ``a.jsonl#line=31``) identifies one
+thing. A shorter one is looked up in several forms: stepmill's id without the source, a step's own
+id in the recording, alone or after the workflow's, and the end of a record's path. If the
+recording's step ids merely count from 0, stepmill's ids, which count from 1, take precedence.
 """
 
 from __future__ import annotations
@@ -20,46 +20,53 @@ from etl.files.storage import AnyPath
 from schemas.errors import ConfigError
 
 _SHOWN = 10
+"""At most this many candidates are listed in an error."""
+
 _COMPARED = 20_000
-"""So many ids at most are compared with one that nothing has."""
+"""At most this many ids are compared with an unknown one, to suggest similar ones."""
+
 _CLOSE = 0.75
+"""The least similarity of a suggestion (`difflib`, 0 to 1)."""
 
 
 class Ambiguous(ConfigError):
-    """An id that several things have. candidates: what each is, and the id that names it alone."""
+    """Several things share an id."""
 
     def __init__(self, message: str, candidates: list[dict[str, str]]) -> None:
         super().__init__(message)
         self.candidates = candidates
+        """The ``unit`` of each, its full ``id``, and the one it has in the recording."""
 
 
 def resolved(out: AnyPath, wanted: str) -> str:
-    """The id of the one thing that is meant, as stepmill writes it.
+    """The full id of the thing that ``wanted`` identifies.
 
-    Raises `Ambiguous` if several can be meant; `ConfigError` naming near ones if nothing can.
+    Raises:
+        Ambiguous: if several things share that id.
+        ConfigError: if nothing has it; the message suggests similar ids.
     """
-    found: dict[str, dict[str, str]] = {}
+    matches: dict[str, dict[str, str]] = {}
     near: set[str] = set()
     for rows in _read(out):
         if rows.filter(pl.col("id") == wanted).height:
             return wanted
         for row in rows.filter(_meant(wanted)).iter_rows(named=True):
-            found.setdefault(row["id"], {name: row[name] for name in ("unit", "id", "recorded")})
-        if not found and len(near) < _COMPARED:
+            matches.setdefault(row["id"], {name: row[name] for name in ("unit", "id", "recorded")})
+        if not matches and len(near) < _COMPARED:
             near.update(_alike(rows, wanted))
-    if len(found) > 1:
-        found = _without_counted(found, wanted)
-    if len(found) == 1:
-        return next(iter(found))
-    if not found:
+    if len(matches) > 1:
+        matches = _without_counted(matches, wanted)
+    if len(matches) == 1:
+        return next(iter(matches))
+    if not matches:
         close = difflib.get_close_matches(wanted, sorted(near), 3, _CLOSE)
         hint = f"; near ones: {', '.join(close)}" if close else ""
         raise ConfigError(
-            f"{wanted}: nothing of that id was read in {out}{hint}. Ids of a build: stepmill "
+            f"{wanted}: nothing with that id was read in {out}{hint}. To list ids: stepmill "
             f"inspect {out} samples"
         )
     order = {"workflow": 0, "step": 1, "record": 2}
-    candidates = sorted(found.values(), key=lambda each: (order.get(each["unit"], 3), each["id"]))
+    candidates = sorted(matches.values(), key=lambda each: (order.get(each["unit"], 3), each["id"]))
     lines = "".join(f"\n  {each['unit']} {each['id']}" for each in candidates[:_SHOWN])
     more = f"\n  and {len(candidates) - _SHOWN:,} more" if len(candidates) > _SHOWN else ""
     hint = f"name one of them, for example: stepmill explain {out} {candidates[0]['id']}"
@@ -68,14 +75,15 @@ def resolved(out: AnyPath, wanted: str) -> str:
     )
 
 
-def _without_counted(found: dict[str, dict[str, str]], wanted: str) -> dict[str, dict[str, str]]:
-    """Without steps whose own id only counts from 0, as it does where none was recorded, if one of
-    our ids is meant.
+def _without_counted(matches: dict[str, dict[str, str]], wanted: str) -> dict[str, dict[str, str]]:
+    """Leave out steps that match by an id which merely counts from 0, if one of ours matches.
+
+    Sources number steps from 0 where the recording has no ids; nobody means those.
     """
-    ours = {name: row for name, row in found.items() if name.partition(":")[2] == wanted}
-    others = [row for name, row in found.items() if name not in ours]
+    ours = {name: row for name, row in matches.items() if name.partition(":")[2] == wanted}
+    others = [row for name, row in matches.items() if name not in ours]
     counted = all(row["recorded"].isdecimal() and _counts_from_0(row) for row in others)
-    return ours if ours and counted else found
+    return ours if ours and counted else matches
 
 
 def _counts_from_0(row: dict[str, str]) -> bool:
@@ -84,7 +92,7 @@ def _counts_from_0(row: dict[str, str]) -> bool:
 
 
 def _read(out: AnyPath) -> Iterator[pl.DataFrame]:
-    """All that was read, a ledger at a time; a sample has its step's id."""
+    """Records, workflows and steps that were read, one ledger at a time."""
     work = Layout(out).work
     for path in shelf(work).existing(LEDGER, state.keys(work)):
         rows = pl.from_arrow(
@@ -100,7 +108,7 @@ def _own(name: str) -> pl.Expr:
 
 
 def _meant(wanted: str) -> pl.Expr:
-    """Rows that have an id in one of its shorter forms."""
+    """Rows that a short form of an id identifies."""
     flow, slash, step = wanted.rpartition("/")
     recorded = (pl.col("unit") == "step") & (pl.col("recorded") != "")
     meant = (_own("id") == wanted) & (pl.col("unit") != "record")
@@ -116,7 +124,7 @@ def _meant(wanted: str) -> pl.Expr:
 
 
 def _alike(rows: pl.DataFrame, wanted: str) -> Iterator[str]:
-    """Ids of about the same length, in the form in which one was asked for."""
+    """Ids of about the same length, in all their forms."""
     length = len(wanted)
     for name in (pl.col("id"), _own("id"), pl.col("recorded")):
         close = name.str.len_chars().is_between(max(1, length - 3), length + 3)

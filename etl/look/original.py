@@ -1,11 +1,11 @@
-"""The recorded step that a sample was made from, read again from the input: of a page a build keeps
-only what pruning left.
+"""Read the recorded step of a sample again from its input, with the page before pruning.
 
-An input is looked for under the places that the build was given, by its name, and known again by
-its content: what has changed since is not taken for what was read then. Reasons name inputs as the
-build does, never where they lie: they go into reports. Costs what reading goes on up to the last
-step that is asked for in each input (or part of one); hashed again are only files that look other
-than when they were hashed last.
+A build keeps only the pruned page. An input is looked up by its name under the places that the
+build was given, and accepted only if its content has not changed since. Messages name an input as
+the build does, never by its path, because they go into reports.
+
+An input, or a part of one, is read up to the last step that is wanted. A file is hashed again only
+if its size or time differs from when it was hashed last.
 """
 
 from __future__ import annotations
@@ -35,40 +35,47 @@ from schemas.workflow import Step
 
 @dataclass(frozen=True)
 class _Input:
-    """An input, or a part of one, as the build knows it, and what is wanted of it: ids, and the
-    hash of the workflow that each is of; of a step that became no sample there is none.
-    """
+    """An input, or a part of one, and the steps that are wanted from it."""
 
     key: str
+    """The key of its input shard."""
     name: str
+    """Its name in the build."""
     format: str
+    """The name of its recording format."""
     wanted: Mapping[str, str | None]
+    """Step id -> its workflow's content hash, or None for a step that became no sample."""
 
 
 def recorded(out: AnyPath, sample_ids: Collection[str]) -> Iterator[tuple[str, Step | str]]:
-    """The recorded step of each sample of a build's dataset, or a line that says why it cannot be
-    had.
+    """The recorded step of each sample, or a line that says why it cannot be read.
 
-    Each id comes once, in the order of the inputs and of what is in them; one workflow is held at a
-    time.
+    Each id comes once, in the order of the inputs and of their records. One workflow is held in
+    memory at a time.
 
-    Raises `BuildError` where the build's own files on remote storage cannot be read.
+    Raises:
+        BuildError: if the build's own files on remote storage cannot be read.
     """
     order = Layout(out).work.order
     if not storage.exists(order):
-        said = "there is no work folder, which knows where the recordings are"
-        yield from ((each, said) for each in sorted(set(sample_ids)))
+        problem = "there is no work folder, which knows where the recordings are"
+        yield from ((each, problem) for each in sorted(set(sample_ids)))
         return
-    roots, left = _Roots(read_json(order)["inputs"]), set(sample_ids)
-    for one in _inputs(out, left):
-        left -= set(one.wanted)
+    roots = _Roots(read_json(order)["inputs"])
+    pending = set(sample_ids)
+    for one in _inputs(out, pending):
+        pending -= set(one.wanted)
         yield from _read(out, one, roots)
-    yield from ((each, "no such sample in the dataset") for each in sorted(left))
+    yield from ((each, "no such sample in the dataset") for each in sorted(pending))
 
 
 def recorded_step(out: AnyPath, key: str, step_id: str) -> Step | str:
-    """One step of the input shard with this key, whatever became of it; or why it cannot be had.
-    Errors as above.
+    """One recorded step of an input shard, dropped or not; or a line why it cannot be read.
+
+    key: of the input shard.
+
+    Raises:
+        BuildError: if the build's own files on remote storage cannot be read.
     """
     work = Layout(out).work
     entry = next(entry for entry in read_json(work.inputs) if entry["key"] == key)
@@ -77,10 +84,10 @@ def recorded_step(out: AnyPath, key: str, step_id: str) -> Step | str:
 
 
 def _read(out: AnyPath, one: _Input, roots: _Roots) -> Iterator[tuple[str, Step | str]]:
-    """What is wanted of one input."""
+    """The wanted steps of one input, or why each cannot be read."""
     work = Layout(out).work
     part_bytes = bytes_of(read_json(work.settings)["samples"]["part_mb"])
-    shard = _found(one, roots, part_bytes, shelf(work).common.remembered)
+    shard = _located(one, roots, part_bytes, shelf(work).common.remembered)
     if isinstance(shard, str):
         yield from ((each, shard) for each in one.wanted)
     else:
@@ -109,17 +116,16 @@ def _inputs(out: AnyPath, sample_ids: Collection[str]) -> Iterator[_Input]:
 
 
 class _Roots:
-    """Where a build was told to look for recordings. trouble: why one of the places could not be
-    looked at.
-    """
+    """The places that a build was given as inputs."""
 
     def __init__(self, given: Sequence[str]) -> None:
         self.trouble: StepmillError | OSError | None = None
+        """Why one of the places could not be listed."""
         self._given = given
         self._nodes: list[Node] | None = None
 
     def named(self, name: str) -> list[Node]:
-        """Every file or folder that goes by this name there."""
+        """Every file or folder that has this name in the build."""
         if self._nodes is None:
             self._nodes = []
             for given in self._given:
@@ -128,25 +134,24 @@ class _Roots:
                 except (StepmillError, OSError) as error:
                     if error.__cause__ or isinstance(error, OSError):  # else there is nothing
                         self.trouble = error
-        found = [root for root in self._nodes if root.name == name]
+        nodes_named = [root for root in self._nodes if root.name == name]
         for root in self._nodes:
-            found += _under(root, name)
-        return found
+            nodes_named += _under(root, name)
+        return nodes_named
 
 
 def _under(root: Node, name: str) -> list[Node]:
-    """What has this path in a folder, if anything does."""
-    found = [root]
+    """The files and folders at a path below a folder; a remote one may hold several of a name."""
+    reached = [root]
     for part in name.split("/"):
-        found = [child for node in found for child in node.children() if child.name == part]
-    return found
+        reached = [child for node in reached for child in node.children() if child.name == part]
+    return reached
 
 
-def _found(one: _Input, roots: _Roots, part_bytes: int, remembered: AnyPath) -> InputShard | str:
-    """An input where it lies now; a line that says why not, if it is gone or another."""
-    name, tilde, number = one.name.rpartition(
-        "~"
-    )  # the second of a name under several roots goes by name~2
+def _located(one: _Input, roots: _Roots, part_bytes: int, remembered: AnyPath) -> InputShard | str:
+    """Find an input again; returns a line that says why not if it is gone or has changed."""
+    # the second input of one name, under another root, is called name~2
+    name, tilde, number = one.name.rpartition("~")
     names = (one.name, name) if tilde and number.isdigit() else (one.name,)
     changed = ""
     try:
@@ -178,29 +183,28 @@ def _found(one: _Input, roots: _Roots, part_bytes: int, remembered: AnyPath) -> 
 
 
 def _unreadable(name: str, error: StepmillError | OSError) -> str:
-    said = error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
-    return f"the recording {name} cannot be read: {said}"
+    """Why a recording cannot be read; an OSError's own words would show its path."""
+    why = str(error)
+    if isinstance(error, OSError):
+        why = error.strerror or type(error).__name__
+    return f"the recording {name} cannot be read: {why}"
 
 
 def _steps(shard: InputShard, wanted: Mapping[str, str | None]) -> Iterator[tuple[str, Step | str]]:
-    """The steps of an input that are asked for, while it is read; it is read no further than to the
-    last one.
-    """
-    left = dict(wanted)
+    """The wanted steps of an input, which is read up to the last of them."""
+    pending = dict(wanted)
     seen: dict[str, str] = {}
     try:
         for workflow in SOURCES[shard.format].read(shard, Tally()):
             trail = enter(workflow, Tally(), seen)
             for mark in trail.marks:
                 sample_id = trail.step_id(mark)
-                if left.get(sample_id, "") in {trail.content_hash, None}:
-                    del left[sample_id]
+                if pending.get(sample_id, "") in {trail.content_hash, None}:
+                    del pending[sample_id]
                     yield sample_id, mark.step
-            if not left:
+            if not pending:
                 return
-        problem = (
-            f"the recording {shard.name} is read to other workflows by this version of stepmill"
-        )
+        problem = f"this version of stepmill reads other workflows from the recording {shard.name}"
     except (StepmillError, OSError) as error:
         problem = _unreadable(shard.name, error)
-    yield from ((each, problem) for each in left)
+    yield from ((each, problem) for each in pending)

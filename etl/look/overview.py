@@ -1,6 +1,4 @@
-"""A dataset at a glance: totals, splits, accounts, drops and the largest domains, as its manifest
-has them.
-"""
+"""A dataset at a glance: totals, splits, accounts, drops and the largest domains."""
 
 from __future__ import annotations
 
@@ -18,10 +16,13 @@ _LARGEST: Final = 10
 
 
 def view(place: Place, recount: bool = False) -> dict[str, Any]:
-    """Totals, splits, accounting, why compaction is worth it (if so), and the domains.
+    """Totals, splits, accounting, reasons to compact, and the domains.
 
-    recount: work out the accounting again from the files, as the build did before it wrote its
-    manifest; that needs the work folder, and reads all of what was read and became of it.
+    recount: compute the accounting again from the files, as the build does before it writes its
+    manifest. It needs the work folder and reads every ledger.
+
+    Raises:
+        ConfigError: if a recount is asked for and there is no work folder.
     """
     manifest = place.manifest
     accounting = place.accounting
@@ -46,39 +47,39 @@ def view(place: Place, recount: bool = False) -> dict[str, Any]:
     }
 
 
-def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+def rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """`view` for CSV: every figure with the path to it."""
-    return flat(found)
+    return flat(result)
 
 
-def text(found: Mapping[str, Any], place: object) -> str:
-    """`view` as tables. place: whose it is, for the commands that it names."""
+def text(result: Mapping[str, Any], place: object) -> str:
+    """`view` as tables. place: the folder, which commands in the text name."""
     lines = [
-        printable(f"recipe {found['recipe']}, fingerprint {found['fingerprint']}"),
-        _totals(found["totals"]),
+        printable(f"recipe {result['recipe']}, fingerprint {result['fingerprint']}"),
+        _totals(result["totals"]),
         "",
     ]
-    lines += [*_splits(found["splits"]), "", *_outcomes(found), ""]
-    lines += [*_accounts(found["accounting"]), "", *_drops(found["accounting"])]
-    lines += _domains(found["domains"], str(place))
-    if found["unknown_actions"]:
+    lines += [*_splits(result["splits"]), "", *_outcomes(result), ""]
+    lines += [*_accounts(result["accounting"]), "", *_drops(result["accounting"])]
+    lines += _domains(result["domains"], str(place))
+    if result["unknown_actions"]:
         lines += ["", "actions on no list, which are not trained on:"]
-        lines += [f"  {cell(line)}" for line in as_lines(found["unknown_actions"])]
-    if found["quarantined"]:
-        said = (
-            f"{counted(found['quarantined'], 'record')} in quarantine, with the bytes; to read "
-            f"again: stepmill retry {place}"
-        )
-        lines += ["", said]
-    if found["oddities"]:
-        lines += ["", "read although it was not as its format has it:"]
-        lines += [f"  {printable(line)}" for line in oddities.lines(found["oddities"])]
-    if found["rejected"]:
+        lines += [f"  {cell(line)}" for line in as_lines(result["unknown_actions"])]
+    if result["quarantined"]:
+        records = counted(result["quarantined"], "record")
+        lines += [
+            "",
+            f"{records} in quarantine, with the bytes; to read again: stepmill retry {place}",
+        ]
+    if result["oddities"]:
+        lines += ["", "read although it breaks the rules of its format:"]
+        lines += [f"  {printable(line)}" for line in oddities.lines(result["oddities"])]
+    if result["rejected"]:
         lines += ["", "a later build was rejected by its gates; look at it with --candidate"]
-        lines += [printable(f"  {why}") for why in found["rejected"]]
-    if found["compaction"]:
-        lines += ["", f"it is time for one generation of all: stepmill compact {place}"]
-        lines += [f"  {why}" for why in found["compaction"]]
+        lines += [printable(f"  {why}") for why in result["rejected"]]
+    if result["compaction"]:
+        lines += ["", f"it is time to merge all generations: stepmill compact {place}"]
+        lines += [f"  {why}" for why in result["compaction"]]
     return "\n".join(lines)
 
 
@@ -103,15 +104,15 @@ def _splits(splits: Mapping[str, Any]) -> list[str]:
     return table(["split", *names, "full"], rows)
 
 
-def _outcomes(found: Mapping[str, Any]) -> list[str]:
-    """How the recorded workflows ended, where that is known."""
-    groups = outcomes.by_reward(found["outcomes"])
-    total = found["totals"]["samples"]
+def _outcomes(result: Mapping[str, Any]) -> list[str]:
+    """The recorded outcomes of workflows, where they are known."""
+    groups = outcomes.by_reward(result["outcomes"])
+    total = result["totals"]["samples"]
     rows = [
         [reward, f"{of['samples']:,}", percent(of["samples"] / total), f"{of['repeats']:,}"]
         for reward, of in groups.items()
     ]
-    said = outcomes.sentences(found)
+    said = outcomes.sentences(result)
     return [*table(["reward", "samples", "share", "repeats"], rows), *said] if rows else said
 
 

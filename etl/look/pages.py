@@ -1,10 +1,8 @@
-"""A page before and after the pruning, side by side: what stayed, element by element, and what
-went.
+"""A page before and after pruning, side by side, element by element.
 
-Before is not kept in a build: the page is read again from the recorded input, which must be there
-and have the content that was built; the work folder knows by what name and hash. After is the
-observation as it was built. The two are laid side by side by the ids of their elements, which
-pruning keeps.
+A build does not keep the page before: it is read again from the recorded input, which must still be
+there and unchanged (`etl.look.original`). The page after is the observation of the sample. Elements
+are matched by their node ids, which pruning keeps.
 """
 
 from __future__ import annotations
@@ -28,25 +26,34 @@ _NARROWEST: Final = 24
 
 
 class Row(NamedTuple):
-    """One element with the text after its tag: as recorded, and as it stayed (empty if it went)."""
+    """One element with the text after its start tag, before and after pruning."""
 
     node: int
+    """Its node id."""
     depth: int
+    """The number of open elements around it."""
     before: str
+    """Start tag and text as recorded."""
     after: str
+    """The same in the observation; empty if it was removed."""
 
 
 def view(
     place: Place, sample_id: str, shard: str, made: Sample | None, reasons: Collection[str]
 ) -> dict[str, Any]:
-    """``missing``: why there is no page to be had, empty if there is; ``html``: the page; ``url``,
-    ``action`` and ``locators`` as recorded; ``pruned``: whether there is a page after the pruning;
-    ``target``: id of the target's element, -1 if it is not known; ``elements``: a row each (`Row`).
+    """A step's page before and after pruning.
 
-    shard: key of the input shard. made: what the step became. reasons: for which it was dropped:
-    what was taken down is not read again.
+    ``missing``: why the page cannot be read, empty if it can; ``html``: the page; ``url``,
+    ``action`` and ``locators`` as recorded; ``pruned``: whether the page was pruned; ``target``:
+    node id of the target, -1 if not known; ``elements``: a `Row` each.
+
+    shard: key of the input shard. made: the sample made from the step, if any. reasons: why the
+    step was dropped; a step that was taken down is not read again.
+
+    Raises:
+        ConfigError: if there is no work folder.
     """
-    from etl.look.original import recorded_step  # which takes every source with it
+    from etl.look.original import recorded_step  # late: it loads every source
 
     place.inside("the page as it was recorded")
     if TAKEN_DOWN in reasons:
@@ -70,7 +77,11 @@ def view(
 
 
 def beside(html: str, observation: str) -> list[Row]:
-    """Every element of a page in document order, beside what is left of it in the observation."""
+    """Every element of a page in document order, before and after pruning.
+
+    Raises:
+        PageError: if the page cannot be read.
+    """
     page = pages.read(html)
     stayed = _stayed(observation)
     rows: list[Row] = []
@@ -81,23 +92,24 @@ def beside(html: str, observation: str) -> list[Row]:
 
 
 def _stayed(observation: str) -> dict[int, str]:
-    """By node id, an element's start tag in an observation and the text up to the next one."""
-    found: dict[int, str] = {}
+    """Node id -> the element's start tag in an observation, with the text up to the next tag."""
+    kept: dict[int, str] = {}
     node = -1
     for each in tags(observation)[1]:
         tag, _, text = each.partition(">")
         number = None if each.startswith("</") else _NODE.search(tag)
         if number is not None:
             node = int(number[1])
-            found[node] = each
+            kept[node] = each
         elif node >= 0 and text:
-            found[node] += text
-    return found
+            kept[node] += text
+    return kept
 
 
 def tags(observation: str) -> tuple[str, list[str]]:
-    """What stands before the first tag, and each tag with the text up to the next one: every ``<``
-    of an observation opens a tag, and ``>`` closes it, because `etl.pages.prune` escapes all
+    """Split an observation into the text before the first tag, and each tag with its text.
+
+    Every ``<`` opens a tag and every ``>`` closes one, because `etl.pages.prune` escapes all
     others.
     """
     before, *pieces = observation.split("<")
@@ -105,12 +117,12 @@ def tags(observation: str) -> tuple[str, list[str]]:
 
 
 def _start_tag(token: pages.Token) -> str:
-    """As it was written, but for white space before its end."""
+    """A start tag as it was written, its name in lower case."""
     return f"<{token.tag}{token.markup[len(token.tag) + 1 :]}"
 
 
 def _elements(page: pages.Page) -> Iterator[tuple[int, pages.Token, str]]:
-    """Each element's depth, start tag, and the text up to the next one."""
+    """Each element's depth, start tag, and the text up to the next start tag."""
     opened: list[str] = []
     waiting: tuple[int, pages.Token, list[str]] | None = None
     for token in page.tokens:
@@ -130,26 +142,31 @@ def _elements(page: pages.Page) -> Iterator[tuple[int, pages.Token, str]]:
 
 
 _DEEPEST: Final = 512
-"""Open elements among which an end tag is looked for, so that a page of nothing but start tags
-takes no square time.
+"""An end tag is matched with at most this many open elements.
+
+Without a limit, a page of start tags and unmatched end tags would take quadratic time.
 """
 
 
-def text(found: Mapping[str, Any], whole: bool = False) -> list[str]:
-    """`view` in two columns as wide as the terminal; runs of elements that went are one line unless
-    ``whole``.
+def text(result: Mapping[str, Any], whole: bool = False) -> list[str]:
+    """`view` in two columns that fill the terminal.
+
+    Unless ``whole``, a run of removed elements is one line, and only lines around the target are
+    shown.
     """
     title = head("page as it was recorded, and after the pruning")
-    if found["missing"]:
-        return [title, cell(f"  {found['missing']}")]
-    rows = [Row(**row) for row in found["elements"]]
-    at = next((number for number, row in enumerate(rows) if row.node == found["target"]), -1)
+    if result["missing"]:
+        return [title, cell(f"  {result['missing']}")]
+    rows = [Row(**row) for row in result["elements"]]
+    at = next((number for number, row in enumerate(rows) if row.node == result["target"]), -1)
     lines = [title]
-    action = [found["action"][name] for name in ("kind", "value", "description")]
-    lines += [cell(f"  {said}") for said in (found["url"], ": ".join(filter(None, action))) if said]
-    locators = ((each["kind"], each["name"], each["value"]) for each in found["locators"])
+    action = [result["action"][name] for name in ("kind", "value", "description")]
+    lines += [
+        cell(f"  {said}") for said in (result["url"], ": ".join(filter(None, action))) if said
+    ]
+    locators = ((each["kind"], each["name"], each["value"]) for each in result["locators"])
     lines += [cell(f"  locator {' '.join(filter(None, each))}") for each in locators]
-    if not found["pruned"]:
+    if not result["pruned"]:
         lines += ["  the step was dropped before its page was pruned", ""]
         shown = [cell("  " * row.depth + row.before) for row in rows]
         fitting = [clipped(line, columns()).rstrip() for line in shown]
@@ -162,9 +179,9 @@ def text(found: Mapping[str, Any], whole: bool = False) -> list[str]:
 
 
 def _columns(rows: Sequence[Row], at: int, whole: bool) -> list[str]:
-    """Rows side by side. What is shown begins at the left, however deep in the page it is."""
+    """Rows side by side, indented relative to the least deep one that is shown."""
     half = max(_NARROWEST, (columns() - 3) // 2)
-    shown: list[list[Row]] = []  # a row each, or a run of rows that went
+    shown: list[list[Row]] = []  # one row each, or a run of removed ones
     place = -1
     for went, group in groupby(
         enumerate(rows), key=lambda pair: not pair[1].after and pair[0] != at
@@ -183,6 +200,7 @@ def _columns(rows: Sequence[Row], at: int, whole: bool) -> list[str]:
 
 
 def _line(run: Sequence[Row], half: int, base: int, is_target: bool) -> str:
+    """One line of two columns, ``half`` characters each: a row, or a run of removed ones."""
     row = run[0]
     margin = " " * min(2 * max(0, row.depth - base), half // 2)
     before, after = (row.before, row.after) if len(run) == 1 else (f"… {len(run):,} elements", "")
@@ -195,8 +213,9 @@ def _line(run: Sequence[Row], half: int, base: int, is_target: bool) -> str:
 
 
 def around(lines: Sequence[str], at: int, number: int) -> list[str]:
-    """So many lines before and after one, or the first where there is none; and how many are left
-    out on each side.
+    """The lines around line ``at``, ``number`` on each side; with -1, the first lines.
+
+    Lines that are left out are counted, above and below.
     """
     start, end = _window(len(lines), at, number)
     above = [dim(f"… {start:,} lines above: --whole")] if start else []
@@ -205,8 +224,7 @@ def around(lines: Sequence[str], at: int, number: int) -> list[str]:
 
 
 def _window(size: int, at: int, number: int) -> tuple[int, int]:
-    return (
-        (max(0, at - number), min(size, at + number + 1))
-        if at >= 0
-        else (0, min(size, 2 * number + 1))
-    )
+    """The first line that is shown, and the one after the last."""
+    if at < 0:
+        return 0, min(size, 2 * number + 1)
+    return max(0, at - number), min(size, at + number + 1)

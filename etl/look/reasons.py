@@ -1,4 +1,4 @@
-"""The reasons for drops, for people."""
+"""The reasons for drops and what they mean."""
 
 from __future__ import annotations
 
@@ -11,26 +11,32 @@ from schemas.errors import ConfigError
 
 
 def view(name: str | None = None) -> list[dict[str, Any]]:
-    """One reason, or all. Raises `ConfigError` for an unknown one."""
-    known = meanings()
-    if name is not None and name not in known:
-        close = difflib.get_close_matches(name, known, 1)
-        raise ConfigError(
-            f"nothing is dropped for {name!r}{f'; did you mean {close[0]}?' if close else ''}"
-        )
-    return [{"reason": key, **each._asdict()} for key, each in known.items() if name in (None, key)]
+    """One reason, or all of them.
+
+    Raises:
+        ConfigError: if there is no such reason.
+    """
+    every = meanings()
+    if name is not None and name not in every:
+        close = difflib.get_close_matches(name, every, 1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise ConfigError(f"nothing is dropped for {name!r}{hint}")
+    names = every if name is None else [name]
+    return [{"reason": each, **every[each]._asdict()} for each in names]
 
 
-def text(found: list[dict[str, Any]], settings: Mapping[str, str], *, whole: bool) -> str:
-    """`view` as text: a line each, or all that is known. settings: what each means that decides
-    drops.
+def text(reasons: list[dict[str, Any]], settings: Mapping[str, str], *, whole: bool) -> str:
+    """`view` as text: a line each, or with ``whole`` the example and the settings too.
+
+    settings: name of a setting -> what it means.
     """
     if not whole:
-        width = max(len(each["reason"]) for each in found)
-        return "\n".join(f"{each['reason']:<{width}}  {each['says']}" for each in found)
+        width = max(len(each["reason"]) for each in reasons)
+        return "\n".join(f"{each['reason']:<{width}}  {each['says']}" for each in reasons)
     lines: list[str] = []
-    for each in found:
+    for each in reasons:
         lines += [f"{each['reason']}: {each['says']}", f"  example  {each['example']}"]
         lines += [f"  setting  {name}: {settings.get(name, '')}" for name in each["settings"]]
-        lines += [] if each["settings"] else ["  setting  none: it is always dropped"]
+        if not each["settings"]:
+            lines.append("  setting  none: it is always dropped")
     return "\n".join(lines)

@@ -1,8 +1,7 @@
-"""One sample for reading: what the model is given and what it is to write, as the tokens in the
-dataset say it.
+"""One sample in full: its prompt and its completion, decoded from the tokens in the dataset.
 
-Beside a work folder there is also what the prompt was made of, a step that was dropped can be
-looked at too, and the page before the pruning beside the page after it (`etl.look.pages`).
+With the work folder, it also shows the fields that the prompt was made from, the page before and
+after pruning (`etl.look.pages`), and dropped steps.
 """
 
 from __future__ import annotations
@@ -25,22 +24,26 @@ from schemas.samples import Sample
 from tokenization.prompt import Prompt, target_of
 
 CONTEXT: Final = 12
-"""Lines that are shown before and after the target, where not all are."""
+"""The number of lines shown before and after the target, unless all are."""
 
 _WHOLE_LINE: Final = 160
-"""A line that is longer and holds markup is laid out, a tag a line."""
+"""A longer line of markup, in characters, is split into one line a tag."""
 
 
 def view(place: Place, wanted: str, vocabulary: str = "", page: bool = False) -> dict[str, Any]:
-    """One sample. wanted: its id, or what is after the colon where that is enough. vocabulary: see
-    `runs_of`. page: with the page as it was recorded.
+    """A sample, or a dropped step.
 
-    ``in_dataset``; ``listed``: its line in the listing; ``drops``: where and why it was dropped, if
-    it was; ``fields``: what it was made of, null without a work folder or where none was made;
-    ``runs``: stretches with and without loss, ``tokens`` null if it was not encoded; ``page``: see
-    `etl.look.pages`.
+    wanted: its id; the part after the colon is enough where it is unambiguous. vocabulary: see
+    `runs_of`. page: whether to read the recorded page too.
 
-    Raises `ConfigError` if there is no such sample and no such step.
+    ``in_dataset``: whether it is; ``listed``: its row in the listing; ``drops``: where and why it
+    was dropped; ``fields``: those of the sample, null without a work folder or for a step that
+    became no sample; ``runs``: runs of tokens with and without loss, whose ``tokens`` is null if
+    they were not encoded; ``page``: see `etl.look.pages.view`.
+
+    Raises:
+        ConfigError: if there is no such sample and no such step.
+        IntegrityError: if the data file or the index does not hold a listed sample.
     """
     listed = next(iter(_matching(place.listing(LISTING_SCHEMA.names), "sample_id", wanted)), None)
     if listed is None and place.work is None:
@@ -48,29 +51,35 @@ def view(place: Place, wanted: str, vocabulary: str = "", page: bool = False) ->
             f"{wanted}: no such sample in {place.given}. Those that there are: stepmill inspect "
             f"{place.given} samples"
         )
-    lost = [] if listed is not None else _dropped(place, wanted)
-    sample_id = listed["sample_id"] if listed is not None else lost[0]["id"]
-    made, shard = (None, "") if place.work is None else _made(place, sample_id, lost)
+    drops = [] if listed is not None else _dropped(place, wanted)
+    sample_id = listed["sample_id"] if listed is not None else drops[0]["id"]
+    made, shard = (None, "") if place.work is None else _made(place, sample_id, drops)
     runs = runs_of(place, listed, vocabulary) if listed is not None else _unencoded(place, made)
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "sample_id": sample_id,
         "in_dataset": listed is not None,
         "listed": listed,
         "drops": [
             {name: drop[name] for name in ("stage", "reason", "detail", "domain", "input")}
-            for drop in lost
+            for drop in drops
         ],
         "fields": made and {name: getattr(made, name) for name in Sample.__slots__},
         "runs": runs,
         "page": None,
     }
     if page:
-        found["page"] = pages.view(place, sample_id, shard, made, [drop["reason"] for drop in lost])
-    return found
+        result["page"] = pages.view(
+            place, sample_id, shard, made, [drop["reason"] for drop in drops]
+        )
+    return result
 
 
 def _matching(frame: pl.LazyFrame, column: str, wanted: str) -> list[dict[str, Any]]:
-    """The rows of an id. Raises `ConfigError` if what is after the colon is not enough to tell."""
+    """The rows that an id identifies.
+
+    Raises:
+        ConfigError: if the part after the colon is ambiguous.
+    """
     id = pl.col(column)
     rows = frame.filter((id == wanted) | id.str.ends_with(f":{wanted}")).collect().to_dicts()
     exact = [row for row in rows if row[column] == wanted]
@@ -84,29 +93,31 @@ def _matching(frame: pl.LazyFrame, column: str, wanted: str) -> list[dict[str, A
 
 
 def _dropped(place: Place, wanted: str) -> list[dict[str, Any]]:
-    """Where and why a step was dropped, for each time it was read."""
-    found = _matching(drops(place.inside(wanted)).filter(pl.col("unit") == "step"), "id", wanted)
-    if not found:
-        raise ConfigError(
-            f"{wanted}: no such sample in the dataset, and no such step was dropped. What there is "
-            f"of it: stepmill explain {place.given} {wanted}"
-        )
-    return found
+    """The drops of a step, one for each time it was read.
 
-
-def _made(place: Place, sample_id: str, lost: list[dict[str, Any]]) -> tuple[Sample | None, str]:
-    """The sample as it was before its tokens, if one was made, and the key of the input shard it
-    was read from.
+    Raises:
+        ConfigError: if there are none.
     """
+    steps = _matching(drops(place.inside(wanted)).filter(pl.col("unit") == "step"), "id", wanted)
+    if not steps:
+        raise ConfigError(
+            f"{wanted}: no such sample in the dataset, and no such step was dropped. To find out "
+            f"more: stepmill explain {place.given} {wanted}"
+        )
+    return steps
+
+
+def _made(place: Place, sample_id: str, drops: list[dict[str, Any]]) -> tuple[Sample | None, str]:
+    """The structured sample, if one was made, and the key of the input shard it was read from."""
     from etl.dataset.index import scan
     from etl.dataset.samples import gather
 
     work = place.inside(sample_id)
     rows = scan(work).filter(pl.col("sample_id") == sample_id)
-    rows = rows.filter(pl.col("shard") == lost[0]["shard"] if lost else pl.col("reason") == "")
+    rows = rows.filter(pl.col("shard") == drops[0]["shard"] if drops else pl.col("reason") == "")
     row = rows.select("shard", "row", "chars").head(1).collect()
-    if not row.height and lost:
-        return None, lost[0]["shard"]
+    if not row.height and drops:
+        return None, drops[0]["shard"]
     if not row.height:
         raise IntegrityError(
             f"{work.index} does not hold {sample_id}, which is in the dataset; build again"
@@ -115,7 +126,7 @@ def _made(place: Place, sample_id: str, lost: list[dict[str, Any]]) -> tuple[Sam
 
 
 def _unencoded(place: Place, made: Sample | None) -> list[dict[str, Any]]:
-    """What would have been encoded."""
+    """Prompt and completion of a sample that was not encoded."""
     if made is None:
         return []
     prompt = Prompt(**place.manifest["settings"]["packed"]["prompt"])
@@ -123,14 +134,15 @@ def _unencoded(place: Place, made: Sample | None) -> list[dict[str, Any]]:
     return [{"loss": bool(at), "tokens": None, "text": text} for at, text in enumerate(texts)]
 
 
-def text(found: Mapping[str, Any], whole: bool = False) -> str:
-    """`view` for reading; what carries loss is green on a terminal and between markers anywhere,
-    the target is highlighted. whole: all lines of the observation, instead of those around the
-    target.
+def text(result: Mapping[str, Any], whole: bool = False) -> str:
+    """`view` as text.
+
+    Text with loss stands between markers, and is green on a terminal; the target is highlighted.
+    whole: show all lines of the observation, not only those around the target.
     """
-    start_tag = _target(found)
-    lines = [*_facts(found)]
-    for run in found["runs"]:
+    start_tag = _target(result)
+    lines = [*_facts(result)]
+    for run in result["runs"]:
         size = "not encoded" if run["tokens"] is None else f"{run['tokens']:,} tokens"
         lines += ["", dim(f"[loss, {size}]" if run["loss"] else f"[no loss, {size}]")]
         for line in run["text"].split("\n"):
@@ -139,23 +151,24 @@ def text(found: Mapping[str, Any], whole: bool = False) -> str:
                 line, "" if of_history else start_tag, loss if run["loss"] else str, whole
             )
         lines += [dim("[end of loss]")] if run["loss"] else []
-    if found["page"] is not None:
-        lines += ["", *pages.text(found["page"], whole)]
+    if result["page"] is not None:
+        lines += ["", *pages.text(result["page"], whole)]
     return "\n".join(lines)
 
 
-def _target(found: Mapping[str, Any]) -> str:
-    """The start tag of the element that the action is on, as it stands in the runs."""
-    if found["fields"] is None:
-        return target_of("".join(run["text"] for run in found["runs"] if run["loss"]))
-    start_tag = str(found["fields"]["target_html"])
-    there = any(start_tag in run["text"] for run in found["runs"])
+def _target(result: Mapping[str, Any]) -> str:
+    """The start tag of the target, as it is written in the runs."""
+    if result["fields"] is None:
+        return target_of("".join(run["text"] for run in result["runs"] if run["loss"]))
+    start_tag = str(result["fields"]["target_html"])
+    there = any(start_tag in run["text"] for run in result["runs"])
     return start_tag if there else unicodedata.normalize("NFC", start_tag)
 
 
-def _facts(found: Mapping[str, Any]) -> Iterator[str]:
-    listed, fields = found["listed"], found["fields"]
-    yield cell(found["sample_id"])
+def _facts(result: Mapping[str, Any]) -> Iterator[str]:
+    """Lines about a sample: where it is, its sizes, and why it was dropped."""
+    listed, fields = result["listed"], result["fields"]
+    yield cell(result["sample_id"])
     if listed is not None:
         chunk = (
             f", chunk {listed['chunk']} of {listed['chunks']} from the right"
@@ -173,7 +186,7 @@ def _facts(found: Mapping[str, Any]) -> Iterator[str]:
             "the completion"
         )
         yield f"  {whole:,} tokens: {sizes}"
-    for drop in found["drops"]:
+    for drop in result["drops"]:
         detail = f": {drop['detail']}" if drop["detail"] else ""
         yield cell(f"  dropped by {drop['stage']}, {drop['reason']}{detail}")
     if listed is not None or fields is not None:
@@ -190,9 +203,7 @@ def _facts(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _laid_out(line: str, start_tag: str, style: Callable[[str], str], whole: bool) -> list[str]:
-    """A line of a prompt; one of much markup as a line a tag, indented as they are nested, around
-    the target.
-    """
+    """A line of a prompt; a long one of markup as a line a tag, indented, around the target."""
     if len(line) <= _WHOLE_LINE or "<" not in line:
         return [_marked(line, start_tag, style)]
     before, tags = pages.tags(line)
@@ -215,7 +226,7 @@ def _laid_out(line: str, start_tag: str, style: Callable[[str], str], whole: boo
 
 
 def _marked(line: str, start_tag: str, style: Callable[[str], str]) -> str:
-    """A line in colour, the target in it highlighted."""
-    before, found, after = line.partition(start_tag) if start_tag else (line, "", "")
-    parts = style(printable(before)) if before else "", target(printable(found)) if found else ""
+    """A line in its style, with the target highlighted."""
+    before, tag, after = line.partition(start_tag) if start_tag else (line, "", "")
+    parts = style(printable(before)) if before else "", target(printable(tag)) if tag else ""
     return "".join((*parts, style(printable(after)) if after else ""))

@@ -1,7 +1,7 @@
-"""The samples of a dataset, and the steps that became none: filtered, sorted, drawn at random.
+"""List the samples of a dataset, or the steps that were dropped: filtered, sorted, or at random.
 
-Samples are read from the listing that is published with the dataset; dropped steps from the ledger
-in the work folder, where each stands with its reason.
+Samples are read from the listing that is published with the dataset. Dropped steps are read, with
+their reasons, from the ledgers in the work folder.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ COLUMNS: Final = (
     "prompt_tokens",
     "completion_tokens", "tokens", "chunk", "chunks", "raw_chars", "pruned_chars", "packed", "row",
 )  # fmt: skip
-"""Of a sample in the dataset. ``tokens``: prompt and completion together."""
+"""Columns of a sample. ``tokens`` are those of prompt and completion together."""
 
 DROPPED: Final = ("sample_id", "domain", "stage", "reason", "detail", "input")
-"""Of a step that is in none."""
+"""Columns of a dropped step."""
 
 _TOGETHER: Final = 50_000
-"""Rows that are written together."""
+"""The number of rows that are written at a time."""
 
 _SHOWN: Final = {
     "sample_id": "sample", "split": "split", "domain": "domain", "action_kind": "action",
@@ -43,34 +43,42 @@ _SHOWN: Final = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """domain: a glob; split, action, source: exact. shortest, longest: tokens of the whole sample.
-    reason: why a step was dropped, instead of samples in the dataset.
-    """
+    """Which samples, or which dropped steps, a view shows; an empty filter admits all."""
 
     domain: str = ""
+    """Only domains that match this glob."""
     split: str = ""
+    """Only this split."""
     action: str = ""
+    """Only this kind of action."""
     source: str = ""
+    """Only this recording format."""
     shortest: int | None = None
+    """At least this many tokens, prompt and completion together."""
     longest: int | None = None
+    """At most this many tokens, prompt and completion together."""
     reason: str = ""
+    """Show steps dropped for this reason, instead of samples."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """sort: a column, as it is in the dataset without; descending: largest first. limit: at most so
-    many, 0 for all. drawn: so many at random by a seed, instead.
-    """
+    """How a view orders rows, and how many it shows."""
 
     sort: str = ""
+    """The column to sort by; empty keeps the order of the dataset."""
     descending: bool = False
+    """Whether the largest comes first."""
     limit: int = 20
+    """Show at most this many; 0 shows all."""
     drawn: int = 0
+    """Show this many at random, instead of the first ones."""
     seed: int = 0
+    """The seed of that choice."""
 
 
 def scan(place: Place, wanted: Wanted) -> pl.LazyFrame:
-    """Samples of the dataset with `COLUMNS`, those that are wanted, in the order of the dataset."""
+    """The wanted samples with their `COLUMNS`, in the order of the dataset."""
     own = [name for name in COLUMNS if name != "tokens"]
     every = place.listing(own, wanted.split)
     every = every.with_columns(tokens=pl.col("prompt_tokens") + pl.col("completion_tokens")).select(
@@ -89,16 +97,17 @@ def scan(place: Place, wanted: Wanted) -> pl.LazyFrame:
 
 
 def _of_domain(place: Place, pattern: str) -> pl.Expr:
-    """Rows of the domains that a glob names."""
-    known = place.table("domains")["domain"].to_list()
-    return pl.col("domain").is_in(fnmatch.filter(known, pattern))
+    """The filter of rows whose domain matches a glob."""
+    domains = place.table("domains")["domain"].to_list()
+    return pl.col("domain").is_in(fnmatch.filter(domains, pattern))
 
 
 def dropped(place: Place, wanted: Wanted) -> pl.LazyFrame:
-    """Steps that were dropped for a reason, with `DROPPED`, in the order of the inputs.
+    """Steps dropped for ``wanted.reason``, with the columns `DROPPED`, in the order of the inputs.
 
-    Raises `ConfigError` beside a published dataset, for a filter that is of samples only, and for a
-    reason that nothing was dropped for.
+    Raises:
+        ConfigError: if there is no work folder, if a filter applies to samples only, or if no step
+            was dropped for that reason.
     """
     from etl.dataset.drops import drops
 
@@ -109,25 +118,28 @@ def dropped(place: Place, wanted: Wanted) -> pl.LazyFrame:
     given += [name for name, number in numbers.items() if number is not None]
     if given:
         raise ConfigError(
-            f"{', '.join(given)} with --reason: a step that was dropped has none of these"
+            f"{', '.join(given)} with --reason: a dropped step has none of these; leave them out"
         )
-    known = sorted({drop["reason"] for drop in place.manifest["accounting"]["step"]["reasons"]})
-    if wanted.reason not in known:
+    reasons = sorted({drop["reason"] for drop in place.manifest["accounting"]["step"]["reasons"]})
+    if wanted.reason not in reasons:
         raise ConfigError(
             f"--reason {wanted.reason}: no step was dropped so; there are: "
-            f"{', '.join(known) or 'none'}"
+            f"{', '.join(reasons) or 'none'}"
         )
-    found = drops(work).filter((pl.col("unit") == "step") & (pl.col("reason") == wanted.reason))
+    steps = drops(work).filter((pl.col("unit") == "step") & (pl.col("reason") == wanted.reason))
     if wanted.domain:
-        found = found.filter(_of_domain(place, wanted.domain))
-    return found.rename({"id": "sample_id"}).select(DROPPED)
+        steps = steps.filter(_of_domain(place, wanted.domain))
+    return steps.rename({"id": "sample_id"}).select(DROPPED)
 
 
 def view(place: Place, wanted: Wanted, order: Order) -> dict[str, Any]:
-    """The samples that are wanted as a frame, and how many there are; ``columns`` are those of all
-    of them.
+    """The wanted samples, or dropped steps, as a frame.
 
-    Raises `ConfigError` for a column that there is not.
+    ``samples``: the frame; ``matched``: the number of rows that match; ``columns``: the names of
+    its columns; ``dropped``: whether they are dropped steps.
+
+    Raises:
+        ConfigError: if there is no such column to sort by, or as for `dropped`.
     """
     frame = dropped(place, wanted) if wanted.reason else scan(place, wanted)
     names = DROPPED if wanted.reason else COLUMNS
@@ -154,7 +166,7 @@ def view(place: Place, wanted: Wanted, order: Order) -> dict[str, Any]:
 
 
 def _drawn(frame: pl.LazyFrame, matched: int, order: Order) -> pl.DataFrame:
-    """So many rows at random, in the order drawn: by the seed and the number of rows alone."""
+    """Rows at random, in the order drawn; the choice depends on seed and number of rows alone."""
     places = random.Random(order.seed).sample(range(matched), min(order.drawn, matched))
     at = pl.DataFrame({"at": places}, schema={"at": pl.UInt32})
     rows = frame.with_row_index("at").filter(pl.col("at").is_in(places)).collect()
@@ -162,7 +174,11 @@ def _drawn(frame: pl.LazyFrame, matched: int, order: Order) -> pl.DataFrame:
 
 
 def drawn(place: Place, wanted: Wanted, seed: int) -> str:
-    """The id of one sample at random. Raises `ConfigError` if none matches."""
+    """The id of one sample at random.
+
+    Raises:
+        ConfigError: if none matches.
+    """
     chosen = view(place, wanted, Order(drawn=1, seed=seed))["samples"]
     if not chosen.height:
         raise ConfigError(
@@ -171,18 +187,18 @@ def drawn(place: Place, wanted: Wanted, seed: int) -> str:
     return str(chosen["sample_id"][0])
 
 
-def as_csv(found: Mapping[str, Any]) -> Iterator[str]:
-    """`view` as CSV, some rows at a time."""
-    frame: pl.DataFrame = found["samples"]
+def as_csv(result: Mapping[str, Any]) -> Iterator[str]:
+    """`view` as CSV, in parts."""
+    frame: pl.DataFrame = result["samples"]
     yield frame.clear().write_csv().removesuffix("\n")
     for part in frame.iter_slices(_TOGETHER):
         yield part.write_csv(include_header=False).removesuffix("\n")
 
 
-def as_json(found: Mapping[str, Any]) -> Iterator[str]:
-    """`view` as JSON, some rows at a time: ``samples`` and how many ``matched``."""
-    frame: pl.DataFrame = found["samples"]
-    yield '{"matched": ' + str(found["matched"]) + ', "samples": ['
+def as_json(result: Mapping[str, Any]) -> Iterator[str]:
+    """`view` as JSON, in parts: ``matched`` and ``samples``."""
+    frame: pl.DataFrame = result["samples"]
+    yield '{"matched": ' + str(result["matched"]) + ', "samples": ['
     for start in range(0, frame.height, _TOGETHER):
         rows = [
             orjson.dumps(row).decode()
@@ -192,16 +208,16 @@ def as_json(found: Mapping[str, Any]) -> Iterator[str]:
     yield "]}"
 
 
-def text(found: Mapping[str, Any]) -> Iterator[str]:
-    """`view` as a table, some rows at a time."""
-    frame: pl.DataFrame = found["samples"]
+def text(result: Mapping[str, Any]) -> Iterator[str]:
+    """`view` as a table, in parts."""
+    frame: pl.DataFrame = result["samples"]
     if not frame.height:
         yield "no sample matches"
     for start in range(0, frame.height, _TOGETHER):
-        lines = _table(frame.slice(start, _TOGETHER), dropped=found["dropped"])
+        lines = _table(frame.slice(start, _TOGETHER), dropped=result["dropped"])
         yield "\n".join(lines[1:] if start else lines)
-    if 0 < frame.height < found["matched"]:
-        yield f"{frame.height:,} of {found['matched']:,}: --limit 0 shows all"
+    if 0 < frame.height < result["matched"]:
+        yield f"{frame.height:,} of {result['matched']:,}: --limit 0 shows all"
 
 
 def _table(frame: pl.DataFrame, *, dropped: bool) -> list[str]:

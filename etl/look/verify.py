@@ -1,5 +1,7 @@
-"""Check a build against its manifest and reports: every file's hash, every count, the schema, the
-accounting, and that nothing is left of what was taken down.
+"""Check a build against its manifest and reports.
+
+Checked are the hash of every file, every count, the schema, the accounting, that nothing is left of
+what was taken down, and that `datasets` loads the result.
 """
 
 from __future__ import annotations
@@ -48,14 +50,16 @@ _FEW: Final = 3
 
 
 def verify(out: AnyPath, progress: Callable[..., Progress] = Progress) -> list[str]:
-    """What is wrong, one line each; empty if nothing is.
+    """The problems of a build, one line each; empty if there are none.
 
-    Raises `ConfigError` if there is no finished build.
+    Raises:
+        ConfigError: if there is no finished build.
+        BuildError: if its remote storage cannot be read.
     """
     path = Layout(out).dataset.manifest
     if not storage.exists(path):
-        said = f"{out}: no finished build ({path} is missing){candidate.hint(out)}"
-        raise ConfigError(f"{said}; run the build command again")
+        problem = f"{out}: no finished build ({path} is missing){candidate.hint(out)}"
+        raise ConfigError(f"{problem}; run the build command again")
     manifest = read_json(path)
     with progress("phase 1 of 5: what was taken down", brief=True):
         problems = _taken_down(out, manifest)
@@ -86,8 +90,9 @@ def verify(out: AnyPath, progress: Callable[..., Progress] = Progress) -> list[s
 def _files(
     out: AnyPath, manifest: dict[str, Any], work: Sequence[tuple[AnyPath, str]], shown: Progress
 ) -> list[str]:
-    """Files of the dataset, and of the work folder with their hashes, that are not as they were
-    written.
+    """Files that are missing, have changed, or are not in the manifest.
+
+    work: path and hash of the files of the work folder to check.
     """
     problems: list[str] = []
     for name, digest in manifest["files"].items():
@@ -113,16 +118,14 @@ def _files(
             problems.append(
                 f"{name}: not what its report says (sha256); build again into a new folder"
             )
-    known = {*manifest["files"], MANIFEST}
+    listed = {*manifest["files"], MANIFEST}
     names = [storage.relative(path, out) for path in storage.files(Layout(out).dataset.root)]
-    problems += [f"{name}: not in the manifest" for name in names if name not in known]
+    problems += [f"{name}: not in the manifest" for name in names if name not in listed]
     return problems
 
 
 def _taken_down(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
-    """What is left of what is on the takedown list; and whether it is the list that the manifest is
-    of.
-    """
+    """Check that the takedown list is that of the manifest, and that nothing on it is left."""
     takedown = kept(Layout(out).work.takedown)
     if takedown.fingerprint != manifest.get("takedown", ""):
         name = NAMES.work.takedown.as_posix()
@@ -131,8 +134,9 @@ def _taken_down(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
 
 
 def _traces(out: AnyPath, takedown: Takedown) -> list[str]:
-    """What is left of what is on the list: a line for each file, saying what. Broken files are left
-    to others.
+    """One line for each file that still holds something on the list.
+
+    Files that cannot be read are skipped: other checks report them.
     """
     problems: list[str] = []
     for folder in (Layout(out).dataset.root, Layout(out).work.root):
@@ -142,20 +146,20 @@ def _traces(out: AnyPath, takedown: Takedown) -> list[str]:
                 continue
             ledger = Work(path.parents[1]).of_input(LEDGER, path.stem)
             try:
-                found = sorted(set(found_in(path, takedown, ledger)))
+                names_found = sorted(set(found_in(path, takedown, ledger)))
             except (IntegrityError, pa.ArrowException, orjson.JSONDecodeError):
                 continue
-            if found:
-                more = f" and {len(found) - _FEW:,} more" if len(found) > _FEW else ""
-                said = ", ".join(found[:_FEW]) + more
+            if names_found:
+                more = f" and {len(names_found) - _FEW:,} more" if len(names_found) > _FEW else ""
+                shown = ", ".join(names_found[:_FEW]) + more
                 problems.append(
-                    f"{name}: holds what is taken down: {said}; remove the file and build again"
+                    f"{name}: holds what is taken down: {shown}; remove the file and build again"
                 )
     return problems
 
 
 def _work_files(out: AnyPath) -> Iterator[tuple[AnyPath, str]]:
-    """Path and hash of the files that the accounting stands on, from the reports."""
+    """Path and hash of the files that the accounting is computed from, from their reports."""
     work = Layout(out).work
     places = shelf(work)
     paths = [places.work(key).read_report(key) for key in state.keys(work)]
@@ -170,7 +174,7 @@ def _work_files(out: AnyPath) -> Iterator[tuple[AnyPath, str]]:
 
 
 def _rows(path: AnyPath, name: str, context: int) -> list[str]:
-    """The invariants of packed rows."""
+    """Violations of the invariants of packed rows, in one data file."""
     try:
         reader = open_arrow(path)
     except IntegrityError as error:
@@ -200,9 +204,9 @@ def _counts(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
         paths = [path for path in every if split_of(path.name) == split]
         rows = sum(storage.together(_height, paths))
         if (len(paths), rows) != (counts["files"], counts["rows"]):
-            said = f"{counts['files']} files with {counts['rows']} rows"
+            expected = f"{counts['files']} files with {counts['rows']} rows"
             problems.append(
-                f"{split}: {len(paths)} files with {rows} rows, the manifest says {said}"
+                f"{split}: {len(paths)} files with {rows} rows, the manifest says {expected}"
             )
     return problems
 
@@ -212,9 +216,7 @@ def _height(path: AnyPath) -> int:
 
 
 def _loads(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
-    """What the library that will read it sees: splits, row counts, features, and a first row of
-    each split.
-    """
+    """Load the dataset with `datasets`: splits, row counts, and the first row of each split."""
     datasets.disable_progress_bars()
     if not manifest["splits"]:
         return []
@@ -227,7 +229,7 @@ def _loads(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
             }
     except StepmillError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever the library says is what a user would meet
+    except Exception as error:  # noqa: BLE001 - a user would meet any of its errors
         return [f"datasets.load_dataset cannot read it: {type(error).__name__}: {error}"]
     problems: list[str] = []
     declared = {name: split.num_examples for name, split in (info.splits or {}).items()}
@@ -242,8 +244,9 @@ def _loads(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
 
 @contextmanager
 def _beginning(dataset: Dataset, manifest: dict[str, Any]) -> Iterator[str]:
-    """The path of a dataset; of a remote one, of a folder here with its card and the first file of
-    each split.
+    """The path of a dataset that `datasets` can load.
+
+    For a remote one, it is a local folder with the card and the first file of each split.
     """
     if isinstance(dataset.root, Path):
         yield str(dataset.root)
@@ -265,10 +268,10 @@ def _accounts(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
             f"accounting: {found['count']} {unit}s are {what}, for example {found['first']}"
             for what, found in counts["errors"].items()
         ]
-        said = manifest["accounting"][unit]
+        noted = manifest["accounting"][unit]
         for key in ("read", "kept", "dropped"):
-            if counts[key] != said[key]:
+            if counts[key] != noted[key]:
                 problems.append(
-                    f"accounting: {counts[key]} {unit}s {key}, the manifest says {said[key]}"
+                    f"accounting: {counts[key]} {unit}s {key}, the manifest says {noted[key]}"
                 )
     return problems

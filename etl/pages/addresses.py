@@ -1,7 +1,6 @@
-"""Addresses in attributes that are content and no place: what of ``data:`` and ``javascript:`` ones
-stays.
+"""Addresses that are content: how much of ``data:`` and ``javascript:`` ones stays in a page.
 
-A data URI holds a file, a picture for one: as text it can be longer than the page, and says little.
+A data URI holds a file, such as a picture: as text it can be longer than the page, and says little.
 A ``javascript:`` address is a program.
 """
 
@@ -16,11 +15,9 @@ URL_ATTRIBUTES: Final = frozenset(
     "action archive background cite classid codebase data formaction href icon longdesc manifest "
     "ping poster profile src usemap xlink:href".split()
 )
-"""Attributes whose values are addresses;
-elsewhere ``javascript:`` may be what somebody has typed.
-"""
+"""Attributes whose values are addresses. In others somebody may have typed ``javascript:``."""
 
-_IGNORED: Final = re.compile("[\t\n\r]")  # within an address
+_IGNORED: Final = re.compile("[\t\n\r]")  # characters that a browser ignores within an address
 _BEFORE: Final = "".join(map(chr, range(33)))  # and before it
 _DATA: Final = re.compile(
     r"(?i)data:[ ]*([\w!#$&^.+-]{1,63}/[\w!#$&^.+-]{1,63})?[ ]*(?:;[^,;]{0,200}){0,8},"
@@ -29,14 +26,16 @@ _LONGEST_PREFIX: Final = 2_000  # characters before the comma that are looked at
 
 
 def shortened(name: str, value: str, max_data_uri: int, javascript: JavascriptRule) -> str:
-    """What stays of an attribute's value: the value, a stand-in for a data URI of more than
-    ``max_data_uri`` characters (0: all stay), by the rule for a ``javascript:`` address itself, its
-    scheme, or nothing.
+    """What stays of an attribute's value: the value itself, unless it is such an address.
+
+    max_data_uri: characters; a longer data URI becomes its media type. 0: all stay.
+    javascript: a ``javascript:`` address stays (``keep``), becomes its scheme (``short``) or is
+    emptied (``drop``).
     """
     if ":" not in value[:_LONGEST_PREFIX]:
         return value
-    if 0 < max_data_uri < len(value) and (found := _DATA.match(_bare(value))):
-        return f"data:{(found[1] or '').lower()},..."
+    if 0 < max_data_uri < len(value) and (data := _DATA.match(_bare(value))):
+        return f"data:{(data[1] or '').lower()},..."
     if (
         javascript != "keep"
         and name in URL_ATTRIBUTES
@@ -47,5 +46,5 @@ def shortened(name: str, value: str, max_data_uri: int, javascript: JavascriptRu
 
 
 def _bare(value: str) -> str:
-    """The beginning of an address as a browser takes it."""
+    """The beginning of an address without the characters that a browser ignores."""
     return _IGNORED.sub("", value[:_LONGEST_PREFIX].lstrip(_BEFORE))

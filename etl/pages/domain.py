@@ -1,9 +1,12 @@
 """The domain of a step: the registrable domain of its URL.
 
-By the ICANN part of the public suffix list that the package publicsuffixlist bundles (never
-fetched; its version is part of the fingerprint). An unlisted top level domain: the last two labels;
-an IP address or a single label: the host itself; no URL: the recording's website; nothing:
-``unknown``.
+It follows the ICANN part of the public suffix list that the package publicsuffixlist bundles, which
+is never fetched; its version is part of the fingerprint. Special cases:
+
+- an unlisted top level domain: the last two labels;
+- an IP address or a single label: the host itself;
+- no URL: the recording's website;
+- neither: ``unknown``.
 """
 
 from __future__ import annotations
@@ -20,12 +23,13 @@ UNKNOWN: Final = "unknown"
 
 
 class Domain(NamedTuple):
-    """A registrable domain, the full host under it, and where it was read from (``url``,
-    ``website``, ``none``).
-    """
+    """The domain of a step."""
 
+    # the registrable domain
     domain: str
+    # the full host
     subdomain: str
+    # where both were read: url, website, none
     domain_from: str
 
 

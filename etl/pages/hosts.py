@@ -1,9 +1,8 @@
-"""The host in a URL as people record it: as a browser reads it, and without a scheme too.
+"""The host in a recorded URL, as a browser reads it; the scheme may be missing.
 
-Backslashes are slashes, any number of them; names are in lower case and ASCII (IDNA), without the
-dot at the end, user and port. ``blob:``, ``filesystem:`` and ``view-source:`` stand before the URL
-that they are of. What has no host (``about:``, ``data:``, a file of this machine, a path) has none
-here.
+Backslashes count as slashes, in any number. The host is in lower case and ASCII (IDNA), without
+user, port and the dot at the end. ``blob:``, ``filesystem:`` and ``view-source:`` are skipped: the
+URL follows them. An ``about:`` or ``data:`` URL, a file of this machine and a path have no host.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def host_of(url: str) -> str:
 
 
 def _is_host_with_port(name: str, rest: str) -> bool:
-    """Whether what looks like a scheme is a host before its port."""
+    """Whether a seeming scheme is a host with its port."""
     return (
         _PORT.match(rest) is not None
         and ("." in name or len(name) > 1)
@@ -57,7 +56,7 @@ def _is_address(host: str) -> bool:
 
 
 def _host(authority: str) -> str:
-    """The host in what stands between the slashes; empty if it is none."""
+    """The host in the part of a URL between its slashes; empty if there is none."""
     text = authority.rpartition("@")[2]
     if text.startswith("["):
         address, closed, _ = text[1:].partition("]")

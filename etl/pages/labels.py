@@ -1,8 +1,8 @@
-"""What an element is called, for the words in which an action on it is told.
+"""The label of an element, for the description of an action on it.
 
-Only what the page shows is a label: a model that is trained to name it must have seen it.
-Attributes that the rules take out, and text that a browser or the rules leave out, name nothing. A
-list to choose from is called by its label, never by all that can be chosen.
+Only text that the page shows is a label: a model that is trained to write it must have seen it.
+Attributes and text that a browser or the rules leave out do not count. A list to choose from has
+its own label, never the text of its options.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ _TYPED: Final = frozenset(("textarea",))
 
 
 def label_of(page: pages.Page, element: int, pruner: Pruner | None = None) -> str:
-    """A label of at most 80 characters, empty if there is none. pruner: of the rules by which the
-    page is shown; None: as it was recorded.
+    """A label of at most 80 characters; empty if there is none.
+
+    pruner: with the rules by which the page is shown; None: it is shown as recorded.
     """
     token = page.tokens[page.position(element)]
     attributes = token.attributes()
@@ -56,13 +57,16 @@ def _text(page: pages.Page, element: int, pruner: Pruner | None) -> str:
 
 
 def _label_for(page: pages.Page, id: str, pruner: Pruner | None) -> str:
-    """The text of the one ``label`` of an element with this id, where the page shows it."""
+    """The text of the ``label`` for the element with this id.
+
+    Empty if there is not exactly one, or the page does not show it.
+    """
     if not id:
         return ""
-    found = pages.in_document(page, locators.find_attribute(page, "for", id))
-    found = [at for at in found if page.tokens[page.position(at)].tag == "label"]
-    if len(found) != 1:
+    elements = pages.in_document(page, locators.find_attribute(page, "for", id))
+    labels = [at for at in elements if page.tokens[page.position(at)].tag == "label"]
+    if len(labels) != 1:
         return ""
-    if pruner is not None and not pruner.prune(page, found[0]).start_tag:
+    if pruner is not None and not pruner.prune(page, labels[0]).start_tag:
         return ""
-    return _text(page, found[0], pruner)
+    return _text(page, labels[0], pruner)

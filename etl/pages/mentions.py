@@ -1,9 +1,9 @@
-"""Domains that a text names, however their hosts are written in it (`etl.pages.hosts`).
+"""Domains that a text names, in any spelling of their hosts (`etl.pages.hosts`).
 
-A host stands by itself: ``shop.example`` is named by ``www.shop.example:8080`` and not by
-``bookshop.example`` or ``shop.example.net``. It is looked for in the text as it is, and without the
-escapes of addresses and of JSON; names may be in any case, in ASCII or not, and with a tab or a
-line break inside, which browsers leave out.
+A host stands by itself: ``www.shop.example:8080`` names ``shop.example``, but ``bookshop.example``
+and ``shop.example.net`` do not. The search covers the text as it is, and without the escapes of
+URLs and of JSON. Names may be in any case, in ASCII or not, and hold tabs or line breaks, which
+browsers leave out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from etl.pages.hosts import host_of
 
-_ROUNDS: Final = 3  # of escapes within escapes
+_ROUNDS: Final = 3  # levels of escapes within escapes
 _ESCAPE: Final = re.compile(r"""\\(?:u([0-9a-fA-F]{4})|(["\\/])|[bfnrt])""")
 _BREAK: Final = re.compile(r"[^\t\r\n][\t\r\n]+[^\t\r\n]")
 _BETWEEN: Final = re.compile(r"""["'<>(){}\[\]|, ]+""")
@@ -25,7 +25,10 @@ _DOTS: Final = str.maketrans("。．｡", "...")
 
 
 def mentioned(text: str, domains: Iterable[str]) -> Iterator[str]:
-    """Those of some registrable domains, in ASCII, that a text names."""
+    """The domains that a text names, of the given ones.
+
+    domains: registrable domains in ASCII.
+    """
     wanted = list(domains)
     texts = [form for form in _forms(text) if "." in form] if wanted else []
     if not texts:
@@ -33,14 +36,13 @@ def mentioned(text: str, domains: Iterable[str]) -> Iterator[str]:
     hosts = {host for form in texts for host in _broken(form)}
     for domain in wanted:
         patterns = _patterns(domain)
-        if any(found.search(form) for found in patterns for form in texts) or any(
-            host == domain or host.endswith(f".{domain}") for host in hosts
-        ):
+        named = any(pattern.search(form) for pattern in patterns for form in texts)
+        if named or any(host == domain or host.endswith(f".{domain}") for host in hosts):
             yield domain
 
 
 def _forms(text: str) -> set[str]:
-    """A text as it may have to be read: as it is, and without escapes; in one case."""
+    """A text as it is and with each level of escapes removed, all in lower case."""
     forms = {text}
     plain = text
     for _ in range(_ROUNDS):
@@ -58,16 +60,14 @@ def _unescaped(escape: re.Match[str]) -> str:
 
 
 def _folded(text: str) -> str:
-    """A text in one case, with characters that a name may have for others made the others."""
-    return (
-        text.lower()
-        if text.isascii()
-        else unicodedata.normalize("NFKC", text.translate(_DOTS)).casefold()
-    )
+    """A text in lower case, with equivalent characters made one (NFKC and dots)."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", text.translate(_DOTS)).casefold()
 
 
 def _broken(text: str) -> Iterator[str]:
-    """Hosts of addresses in a text that have a tab or a line break inside."""
+    """The hosts of URLs in a text that hold a tab or a line break."""
     if _BREAK.search(text):
         for piece in _BETWEEN.split(text):
             if "." in piece and _BREAK.search(piece) and (host := host_of(piece)):
@@ -76,7 +76,7 @@ def _broken(text: str) -> Iterator[str]:
 
 @lru_cache(maxsize=4096)
 def _patterns(domain: str) -> tuple[re.Pattern[str], ...]:
-    """A domain and any host under it, in ASCII and as people write it."""
+    """Patterns for a domain and any host under it, in ASCII and as people write it."""
     try:
         spelt = {domain, _folded(domain.encode().decode("idna"))}
     except UnicodeError:

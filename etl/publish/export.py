@@ -33,7 +33,8 @@ from etl.files.arrow import atomic, open_arrow, read_json
 from etl.files.storage import AnyPath
 from etl.publish import exported
 from schemas.errors import ConfigError, IntegrityError
-from schemas.samples import NO_LOSS, Tokens
+from schemas.samples import NO_LOSS
+from schemas.tokens import Tokens
 from tokenization.chat import TEMPLATES, special_id
 from tokenization.lookalikes import escaped, pattern
 from tokenization.vocabulary import Vocabulary

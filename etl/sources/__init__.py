@@ -19,4 +19,4 @@ __all__ = ["FORMATS", "KEYS", "SOURCES"]
 SOURCES: Final[Mapping[str, Source]] = MappingProxyType(
     {source.name: source for source in (*KNOWN, Unknown())}
 )
-"""By name, with that of files in no known format."""
+"""All sources by name, with the one for files in no known format."""

@@ -1,6 +1,4 @@
-"""The recording formats that are read, in the order in which people are told of them: `KNOWN` is
-the whole list.
-"""
+"""The list of recording formats that are read, in the order in which people see them."""
 
 from __future__ import annotations
 
@@ -20,6 +18,6 @@ KNOWN: Final[tuple[Source, ...]] = (Workflows(), BrowserGym(), Mind2Web(), MiniW
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
     {source.name: source.described for source in KNOWN if source.described is not None}
 )
-"""What people are told of each, by name."""
+"""Descriptions of the formats, by name."""
 KEYS: Final = frozenset({*WORKFLOW, *STEP, *ACTION, *LOCATOR, *COLUMNS})
-"""Keys of the formats that people write themselves: what an unknown key may be meant as."""
+"""Keys of the formats that people write themselves, to guess what a misspelt key means."""

@@ -1,22 +1,23 @@
 """Mind2Web: tasks with their actions, as JSON (one task or a list), JSON lines or Parquet.
 
 A record is a task with its ``actions``, or one action with its task's fields beside it
-(Multimodal-Mind2Web's Parquet, SeeAct's queries), told apart by the beginning of the file;
-operations, candidates and their attributes may be objects or strings of JSON. Of an action's rows
-with one ``action_uid`` the first counts. Rows go by ``target_action_index``, else by the one of
-``action_reprs`` that theirs is; a gap is seen (`etl.inputs.numbering`), as it is where a task has
-fewer actions than lines that describe them.
+(Multimodal-Mind2Web's Parquet, SeeAct's queries); the beginning of the file tells which.
+Operations, candidates and their attributes may be objects or strings of JSON.
 
-The page is ``raw_html``, or ``cleaned_html`` where that is missing. There is no URL, only the
-website's name. The target is ``backend_node_id`` of the positive candidates: the element that was
-hit, its top-level ancestor, the others. The attribute ``data_pw_testid_buckeye``, which marks the
-element in the page, is the label itself: unused.
-
-An action's kind is ``original_op`` (``op`` calls HOVER and ENTER clicks) by `schemas.actions`;
-ENTER is press with the value ``Enter``. Its description is the annotators' line put into a
-sentence: ``[searchbox]  Find a location -> TYPE: Boston`` is ``Type "Boston" in the searchbox "Find
-a location"``; empty if there are not as many lines as actions, since nobody knows then which line
-is whose.
+- Rows: of several with the same ``action_uid`` the first counts. ``target_action_index`` orders
+  them; without it, the place of ``target_action_reprs`` in ``action_reprs`` does.
+- Gaps: a missing number is a gap (`etl.inputs.numbering`), and so are fewer actions in a task than
+  lines that describe them.
+- Page: ``raw_html``, or ``cleaned_html`` if that is missing. There is no URL, only the website's
+  name.
+- Target: ``backend_node_id`` of the positive candidates, in this order: the element that was hit,
+  its top-level ancestor, the others. The attribute ``data_pw_testid_buckeye`` marks the element in
+  the page, so it is the answer itself and not used.
+- Kind: ``original_op`` by `schemas.actions`, since ``op`` calls HOVER and ENTER clicks. ENTER is
+  press with the value ``Enter``.
+- Description: the annotators' line as a sentence. ``[searchbox]  Find a location -> TYPE: Boston``
+  becomes ``Type "Boston" in the searchbox "Find a location"``. It is empty if a task has not as
+  many lines as actions, since then nobody knows which line belongs to which action.
 """
 
 from __future__ import annotations
@@ -133,16 +134,14 @@ DESCRIBED: Final = Format(
 
 @dataclass(frozen=True)
 class Mind2Web:
-    """Mind2Web's tasks, whole or one row an action."""
+    """Mind2Web's tasks, whole or with a row for each action."""
 
     name: ClassVar[str] = "mind2web"
     version: ClassVar[int] = 3
     described: ClassVar[Format | None] = DESCRIBED
 
     def recognise(self, head: InputHead) -> bool:
-        """Two of the names that only Mind2Web has; where the first record is cut off, one may have
-        to do.
-        """
+        """Whether two keys are Mind2Web's own; one is enough if the first record is cut off."""
         keys = head.keys
         names = (keys.top & (PAGE_FIELDS | TASK_FIELDS)) | {
             name for name in PAGE_FIELDS if f"actions.{name}" in keys.nested
@@ -150,7 +149,7 @@ class Mind2Web:
         return len(names) >= 2 or (keys.cut and bool(names) and keys.top <= COLUMNS)
 
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
-        """The tasks; those of flat records at their last row."""
+        """The tasks. A task of rows comes at its last row."""
         if _is_flat(InputHead.of(shard.path)):
             rows = Rows(partial(records, shard, COLUMNS, UNREAD), _row, _workflow_id, first=0)
             yield from map(_once, rows.workflows(tally))
@@ -166,11 +165,12 @@ class Mind2Web:
             yield workflow
 
     def grouping(self, head: InputHead) -> Grouping | None:
-        """Flat records by their task; JSON lines and Parquet."""
+        """How JSON lines and Parquet are divided: rows by their task."""
         return grouping(head, {"annotation_id"}, _workflow_id) if _is_flat(head) else grouping(head)
 
 
 def _is_flat(head: InputHead) -> bool:
+    """Whether a record is one action."""
     return bool(head.keys.top & ACTION_FIELDS) and "actions" not in head.keys.top
 
 
@@ -194,22 +194,18 @@ def _workflow(task: Fields, origin: str, odd: list[Odd]) -> Workflow:
     gap = ""
     if isinstance(reprs, list) and len(reprs) > len(actions):
         gap = f"actions are missing: {len(reprs)} lines describe {len(actions)}"
-    steps = tuple(
-        replace(
-            _step(
-                _object(action, f"actions[{i}]"), str(i), line, f"actions[{i}].", odd, ACTION_FIELDS
-            ),
-            gap=gap,
-        )
-        for i, (action, line) in enumerate(zip(actions, lines, strict=True))
-    )
+    steps: list[Step] = []
+    for i, (action, line) in enumerate(zip(actions, lines, strict=True)):
+        fields = _object(action, f"actions[{i}]")
+        step = _step(fields, str(i), line, f"actions[{i}].", odd, ACTION_FIELDS)
+        steps.append(replace(step, gap=gap))
     extras = Extras(odd)
     extras.unknown(task, TASK)
-    return replace(_task(task, steps, origin), meta=extras.text())
+    return replace(_task(task, tuple(steps), origin), meta=extras.text())
 
 
 def _row(row: Fields) -> Row:
-    """One action with its task's fields."""
+    """One action, from a record with its task's fields."""
     number = step_number(row.get("target_action_index"))
     line = row.get("target_action_reprs")
     reprs = row.get("action_reprs")
@@ -224,7 +220,7 @@ def _row(row: Fields) -> Row:
 
 
 def _once(workflow: Workflow) -> Workflow:
-    """Without the repetitions of an action."""
+    """The workflow without repetitions of an action."""
     steps = {step.step_id: step for step in reversed(workflow.steps)}
     return replace(workflow, steps=tuple(reversed(steps.values())))
 
@@ -318,7 +314,7 @@ _SENTENCES: Final = {
 def _sentence(line: object, value: str) -> str:
     """The annotators' line as a sentence; a line of another shape as it is.
 
-    value: as recorded; it stands there if the line says it but for white space around it.
+    value: as recorded. It replaces the line's value if the two differ only in white space around.
     """
     if not isinstance(line, str):
         return ""
@@ -327,12 +323,11 @@ def _sentence(line: object, value: str) -> str:
         return line.strip()
     role, name = (" ".join(parts[key].split()) for key in ("role", "name"))
     element = f"the {role or 'element'} {_quoted(name)}" if name else f"the {role or 'element'}"
-    said = (parts["value"] or "").strip()
-    return _SENTENCES[parts["op"]].format(
-        element=element, value=_quoted(value if value.strip() == said else said)
-    )
+    written = (parts["value"] or "").strip()
+    shown = value if value.strip() == written else written
+    return _SENTENCES[parts["op"]].format(element=element, value=_quoted(shown))
 
 
 def _quoted(text: str) -> str:
-    """As `etl.stages.wording` quotes: a JSON string."""
+    """A text in quotes as `etl.stages.wording` writes them: a JSON string."""
     return json.dumps(text, ensure_ascii=False)

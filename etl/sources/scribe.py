@@ -1,19 +1,19 @@
-"""ScribeAgent's own input: one step a row, in CSV, JSON lines, JSON or Parquet, raw or after its
-filter.
+"""ScribeAgent's own input: each row is a step, in CSV, JSON lines, JSON or Parquet.
 
-Two sets of column names are read, see `NAMES`; what is in other columns is kept in the step's meta.
-What is missing in a row (objective, description, page) is passed on empty, duplicates are passed
-on, and so are rows of kind ``section``, ``stack`` and ``instruction``: a filter stage drops them
-and says why. A row must have its workflow's id and its kind of action.
+It is read raw or after that pipeline's filter, with two sets of column names (`NAMES`). Other
+columns are kept in the step's meta. A row must have its workflow's id and its kind of action. The
+filter stage decides on everything else and gives the reason, so empty objectives, descriptions and
+pages are passed on, and so are duplicates and rows of kind ``section``, ``stack`` and
+``instruction``.
 
-Steps are in the order of ``action_step_number`` if every row of the workflow has one, otherwise in
-the order of the rows; a gap in these numbers is seen (`etl.inputs.numbering`). ``step_count`` says
-how many there are and orders nothing. The rows of a workflow need not be together. The format has
-no column for what was typed: the value of a ``type`` action is the first text in quotes behind the
-word type, enter, input, write or fill in the description, or else its first text in quotes.
-
-CSV is that of `etl.inputs.csv_rows`; names in its header may be in any case, with spaces around
-them.
+- Order: by ``action_step_number`` if every row of the workflow has one, else that of the rows. A
+  missing number is a gap (`etl.inputs.numbering`). ``step_count`` is the number of steps and orders
+  nothing. The rows of a workflow need not be together.
+- Value: the format has no column for typed text. The value of a ``type`` action is the first quoted
+  text after the word type, enter, input, write or fill in the description, or else its first quoted
+  text.
+- CSV is read by `etl.inputs.csv_rows`. Names in its header may be in any case, with spaces around
+  them.
 """
 
 from __future__ import annotations
@@ -117,16 +117,14 @@ DESCRIBED: Final = Format(
 
 @dataclass(frozen=True)
 class Scribe:
-    """ScribeAgent's rows, one step each."""
+    """ScribeAgent's rows, each of which is a step."""
 
     name: ClassVar[str] = "scribe"
     version: ClassVar[int] = 3
     described: ClassVar[Format | None] = DESCRIBED
 
     def recognise(self, head: InputHead) -> bool:
-        """Columns for the workflow, the kind and the page; of a record that is cut off, no others
-        than known ones.
-        """
+        """Whether it has columns for workflow, kind and page; if cut off, only known columns."""
         keys = head.keys
         columns = keys.top or frozenset(map(_name, csv_rows.header(head.start)))
         needed = (NAMES["workflow_id"], NAMES["kind"], NAMES["html"])
@@ -139,13 +137,13 @@ class Scribe:
         )
 
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
-        """One workflow for each id, at its last row."""
+        """A workflow for each id, which comes at its last row."""
         form = InputHead.of(shard.path).keys.form
         read = partial(records, shard, COLUMNS) if form else partial(csv_records, shard)
         return Rows(read, _row, _workflow_id).workflows(tally)
 
     def grouping(self, head: InputHead) -> Grouping | None:
-        """Rows by their workflow; CSV, JSON lines and Parquet."""
+        """How CSV, JSON lines and Parquet are divided: rows by their workflow."""
         if head.keys.form:
             return grouping(head, frozenset(NAMES["workflow_id"]), _workflow_id)
         return Grouping(_csv_units)
@@ -184,7 +182,7 @@ def _workflow_id(row: Fields) -> str:
 
 
 def _text(row: Fields, key: str, *, required: bool = False) -> str:
-    """The value under the first of its names that has one; whole numbers (ids) as text."""
+    """The value under the first of a column's names that has one; a whole number as its digits."""
     for name in NAMES[key]:
         if value := ident(row, name):
             return value
@@ -194,7 +192,7 @@ def _text(row: Fields, key: str, *, required: bool = False) -> str:
 
 
 def _kind(recorded: str, on_element: bool) -> tuple[str, str]:
-    """One of our words and the value that it says, or the recorder's word in snake_case."""
+    """One of our kinds and the value it implies, or the recorder's word in snake_case."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", recorded.strip())
     kind = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
     return named(recorded, on_element=on_element) or (kind or recorded, "")
@@ -207,6 +205,7 @@ _QUOTED: Final = re.compile(r"[\"“](.*?)[\"”]", re.DOTALL)
 
 
 def _quoted(description: str) -> str:
+    """The typed text that a description quotes; empty if it quotes none."""
     hit = _AFTER_VERB.search(description) or _QUOTED.search(description)
     return hit[1] if hit else ""
 
@@ -215,20 +214,20 @@ _CANONICAL: Final = {name.casefold(): name for name in COLUMNS | OTHER_COLUMNS}
 
 
 def _name(column: str) -> str:
-    """The name of a column of CSV as the format has it."""
+    """The format's name for a column of CSV; an unknown name as it is."""
     return _CANONICAL.get(column.strip().casefold(), column)
 
 
 def csv_records(shard: InputShard) -> Iterator[Record]:
-    """The rows of a CSV file, or of its part; a broken one carries its problem."""
+    """The rows of a CSV file or of its part. A row that cannot be read carries its problem."""
     return csv_rows.records(shard, _name)
 
 
 def _csv_units(data: Iterator[bytes]) -> Iterator[Unit]:
+    """The rows of CSV as units, each with its workflow's id."""
     for line in csv_rows.lines(data, _name, wanted=NAMES["workflow_id"]):
         if line.fields is None:
             yield Unit(len(line.raw), 0, "")
-        else:
-            yield Unit(
-                len(line.raw), 1, _workflow_id(dict(zip(line.names, line.fields, strict=False)))
-            )
+            continue
+        row = dict(zip(line.names, line.fields, strict=False))
+        yield Unit(len(line.raw), 1, _workflow_id(row))

@@ -1,4 +1,4 @@
-"""Files in no known format: entered in the ledger, so that nothing goes missing without a word."""
+"""Files in no known format: entered in the ledger, so that nothing is lost silently."""
 
 from __future__ import annotations
 
@@ -17,22 +17,20 @@ from schemas.workflow import Workflow
 
 @dataclass(frozen=True)
 class Unknown:
-    """Reads nothing: drops the file as one record, ``unknown_format`` or ``not_a_file``, and says
-    what it is.
-    """
+    """Drops a file as one record, ``unknown_format`` or ``not_a_file``, and says what it is."""
 
     name: ClassVar[str] = "unknown"
     version: ClassVar[int] = 2
     described: ClassVar[Format | None] = None
 
     def recognise(self, head: InputHead) -> bool:
-        """Never: a file is unknown when all other sources have declined."""
+        """Never: a file is unknown if all other sources decline."""
         return False
 
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
-        """No workflows."""
+        """No workflows. Enters the file in ``tally`` and drops it."""
         tally.read("record", shard.name)
-        met = strangers.meet(shard.path, FORMATS.values())
-        reason: Reason = "not_a_file" if met.kind == strangers.NO_FILE else "unknown_format"
-        tally.drop("record", shard.name, reason, met.text)
+        stranger = strangers.meet(shard.path, FORMATS.values())
+        reason: Reason = "not_a_file" if stranger.kind == strangers.NO_FILE else "unknown_format"
+        tally.drop("record", shard.name, reason, stranger.text)
         yield from ()

@@ -1,13 +1,13 @@
 """Our own interchange format (`schemas.workflow`): JSON lines, JSON or Parquet, checked strictly.
 
-A key that the format does not have is kept in ``meta`` and counted by its path, so that a misspelt
-``target`` is seen. An optional field may be null; a reward that is no finite number is unknown.
-Errors carry the path of the value: ``steps[3].target[0].kind: "csss" is none of css, xpath,
-attribute, node, markup``.
+An unknown key is kept in ``meta`` and counted by its path, so that a misspelt ``target`` is seen.
+An optional field may be null. A reward that is not a finite number is unknown. Errors carry the
+path of the value: ``steps[3].target[0].kind: "csss" is none of css, xpath, attribute, node,
+markup``.
 
-A kind of action may be any word of `schemas.actions`; a value may be a number, or a list of texts
-where several options are chosen or several files given; ``clicks`` is how many at once, ``button``
-a name or the DOM's number.
+A kind of action may be any word of `schemas.actions`. A value may be a number, or a list of texts
+for several options or files. ``clicks`` is the number of clicks at once, and ``button`` a name or
+the DOM's number.
 """
 
 from __future__ import annotations
@@ -145,16 +145,14 @@ DESCRIBED: Final = Format(
 
 @dataclass(frozen=True)
 class Workflows:
-    """The interchange format: one workflow a record."""
+    """The interchange format: each record is a workflow."""
 
     name: ClassVar[str] = "workflows"
     version: ClassVar[int] = 3
     described: ClassVar[Format | None] = DESCRIBED
 
     def recognise(self, head: InputHead) -> bool:
-        """The required fields are there; where the first record is cut off, nothing but fields of
-        this format.
-        """
+        """Whether the required keys are there; if the first record is cut off, no foreign ones."""
         keys = head.keys
         if keys.top >= REQUIRED:
             return True
@@ -162,7 +160,7 @@ class Workflows:
         return keys.cut and of_ours and keys.top <= WORKFLOW
 
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
-        """One workflow a record."""
+        """A workflow from each record."""
         for record in records(shard, WORKFLOW):
             odd: list[Odd] = []
             try:
@@ -174,7 +172,7 @@ class Workflows:
             yield workflow
 
     def grouping(self, head: InputHead) -> Grouping | None:
-        """Each record by itself; JSON lines and Parquet."""
+        """How JSON lines and Parquet are divided: each record by itself."""
         return grouping(head)
 
 
@@ -226,7 +224,7 @@ def _number(fields: Fields, path: str) -> int | None:
 
 
 def _extras(fields: Fields, known: Set[str], odd: list[Odd], path: str) -> Extras:
-    """What is beyond the format, the meta of these fields in it."""
+    """The unknown keys of these fields, together with their own ``meta``."""
     extras = Extras(odd, path)
     own = extras.declared(fields.get("meta"))
     extras.unknown(fields, known if own else known - {"meta"})
@@ -259,22 +257,27 @@ def _action(fields: Fields, path: str, on_element: bool) -> Action:
         raise RecordError(
             "wrong_type", f"{path}clicks: {type_name(clicks)}, expected a whole number"
         )
-    held = fields.get("modifiers")
     return action(
         text(fields, "kind", path, required=True),
         _value(fields, path),
         text(fields, "description", path),
         on_element=on_element,
         button=str(button) if isinstance(button, int) else text(fields, "button", path),
-        modifiers=[held]
-        if isinstance(held, str)
-        else _texts(_list(fields, "modifiers", path), f"{path}modifiers"),
+        modifiers=_modifiers(fields, path),
         clicks=1 if clicks is None else clicks,
     )
 
 
+def _modifiers(fields: Fields, path: str) -> list[str]:
+    """The names of held keys, from a list or a single text."""
+    held = fields.get("modifiers")
+    if isinstance(held, str):
+        return [held]
+    return _texts(_list(fields, "modifiers", path), f"{path}modifiers")
+
+
 def _value(fields: Fields, path: str) -> str:
-    """A text, a number, or several texts."""
+    """The value as text: a text, a number, or several texts."""
     value = fields.get("value")
     if isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value):
         return str(value)
@@ -291,13 +294,13 @@ def _texts(values: list[Any], path: str) -> list[str]:
 
 
 def _locators(fields: Fields, key: str, path: str, extras: Extras) -> tuple[Locator, ...]:
-    found: list[Locator] = []
+    locators: list[Locator] = []
     for number, value in enumerate(_list(fields, key, path)):
         within = f"{key}[{number}]"
         locator = _object(value, f"{path}{within}")
         extras.unknown(locator, LOCATOR, f"{within}.")
-        found.append(_locator(locator, f"{path}{within}."))
-    return tuple(found)
+        locators.append(_locator(locator, f"{path}{within}."))
+    return tuple(locators)
 
 
 def _locator(fields: Fields, path: str) -> Locator:

@@ -13,18 +13,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from etl import pages
 from etl.files.hashes import plain
 from etl.pages.prune import Pruner
 from etl.pages.rules import RECORDER_MARKERS, PruneRules
 from etl.stages.wording import described
-from etl.tally import Tally
 from schemas.errors import ConfigError
 from schemas.reasons import OwnReason
 from schemas.trail import Mark, Trail
 from tokenization.vocabulary import Vocabulary, shared
+
+if TYPE_CHECKING:  # an agent prunes pages without Arrow
+    from etl.tally import Tally
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Prune(PruneRules):
                 "it so"
             )
 
-    @property
+    @cached_property
     def rules(self) -> PruneRules:
         """The rules alone."""
         return PruneRules(**{rule.name: getattr(self, rule.name) for rule in fields(PruneRules)})

@@ -1,4 +1,5 @@
 """What people read on a terminal or in a log: messages, progress, tables, counts in words.
 
-Text for people enters here, whatever it is about. It imports nothing of ours but `schemas`.
+How text is shown to people enters here; what it says belongs to the room that says it. It imports
+nothing of ours but `schemas`.
 """

@@ -1,6 +1,4 @@
-"""The bar of `etl.terminal.progress` on a terminal: tqdm's, without the thread and the process-wide
-lock that it brings.
-"""
+"""The bar of `etl.terminal.progress`: tqdm's, without its thread and its process-wide lock."""
 
 from __future__ import annotations
 
@@ -14,17 +12,18 @@ MEGA: Final = 1_000_000
 
 
 _COLUMNS: Final = 100
-"""Where a terminal does not know how wide it is."""
+"""Width of a bar, in columns, on a terminal that does not say how wide it is."""
 
 
 class Bar(tqdm):  # type: ignore[misc] # tqdm has no types
-    """One piece of work. unit: ``MB`` counts bytes. total: 0 where it is not known; then seconds
-    are shown alone.
-    """
+    """The bar of one piece of work."""
 
-    monitor_interval = 0  # a thread of tqdm's, which `etl.terminal.progress` does not need
+    monitor_interval = 0  # no thread of tqdm's: `etl.terminal.progress` has its own
 
     def __init__(self, label: str, total: int, unit: str, stream: TextIO) -> None:
+        """total: of all the work, in units; 0 if it is not known, and then only seconds are shown.
+        unit: ``MB`` counts bytes.
+        """
         Bar.set_lock(threading.RLock())
         self._scale = MEGA if unit == "MB" else 1
         digits = ".1f" if unit == "MB" else ".0f"
@@ -45,11 +44,12 @@ class Bar(tqdm):  # type: ignore[misc] # tqdm has no types
         )
 
     def show(self, done: int, note: str) -> None:
-        """Draw it. done: since the beginning. note: stands behind the counts."""
+        """Draw it. done: units since the beginning. note: text after the counts."""
         self.set_postfix_str(note, refresh=False)
-        self.n = (
-            min(done / self._scale, self.total) if self.total else 0
-        )  # tqdm takes more than all for no total
+        self.n = 0
+        if self.total:
+            # With more than the total, tqdm shows no total at all.
+            self.n = min(done / self._scale, self.total)
         self.refresh()
 
 

@@ -1,8 +1,8 @@
-"""Messages on stderr: as they are on a terminal, plain dated lines or JSON in a log.
+"""Messages on stderr: as they are on a terminal, as dated lines or JSON in a log.
 
-``$STEPMILL_LOG_FORMAT`` says ``plain`` or ``json`` to this process and to those that it starts;
-without it a terminal gets messages without dates, and anything else gets plain lines. Clocks are
-read here, and nowhere in what is written.
+``$STEPMILL_LOG_FORMAT`` is ``plain`` or ``json``, for this process and those that it starts.
+Without it, a terminal gets messages without dates, and a file or pipe gets dated lines. The clock
+is read here; nothing that a build writes depends on it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def form() -> str:
 
 
 def say(message: str, **facts: Any) -> None:
-    """Something went as it should. facts: for programs; JSON shows them beside the message."""
+    """Something went as it should. facts: for programs; only JSON shows them."""
     _log(logging.INFO, message, facts)
 
 
@@ -45,10 +45,10 @@ def error(message: str, **facts: Any) -> None:
 
 
 class _Stderr(logging.Handler):
-    """Writes to whatever ``sys.stderr`` is at the moment."""
+    """Writes to what ``sys.stderr`` is at the moment."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One message, of one line or several."""
+        """Write one message, of one line or several."""
         text = record.getMessage()
         if form() == "json":
             _write(_as_json(record, text))
@@ -73,7 +73,7 @@ def _stamp(record: logging.LogRecord) -> str:
 
 def _write(text: str) -> None:
     bars = sys.modules.get("etl.terminal.bar")
-    if bars is not None:  # there may be one, which has to step aside
+    if bars is not None:  # a bar may be on the screen, and must step aside
         bars.Bar.write(text, file=sys.stderr)
     else:
         sys.stderr.write(text + "\n")

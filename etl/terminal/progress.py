@@ -1,7 +1,7 @@
 """Progress of one piece of work: a bar on a terminal, lines now and then in a log.
 
-Nothing is silent for long. A bar moves every half second, whether work is done or not. A log has a
-line after 2 seconds, the next ones after twice as long each, up to a minute. Clocks are read here.
+Nothing is silent for long. A bar moves every half second, whether work is done or not. A log gets a
+line after 2 seconds, and then others after gaps that double up to a minute.
 """
 
 from __future__ import annotations
@@ -18,23 +18,22 @@ from etl.terminal.words import counted
 if TYPE_CHECKING:
     from etl.terminal.bar import Bar
 
-FIRST_LINE: Final = 2.0
-LONGEST_GAP: Final = 60.0
+FIRST_LINE: Final = 2.0  # seconds until the first line of a log
+LONGEST_GAP: Final = 60.0  # seconds between two lines
 _TICK: Final = 0.5  # seconds between two looks at the clock
 _MEGA: Final = 1_000_000
 
 
 class Progress:
-    """One piece of work, as a context manager.
-
-    label: what is going on. total: bytes, or other units, to be worked through; 0 where that is not
-    known. unit: ``MB`` counts bytes. brief: work that is usually over at once; it says nothing
-    unless it takes `FIRST_LINE` seconds.
-    """
+    """One piece of work, as a context manager."""
 
     def __init__(
         self, label: str, total: int = 0, unit: str = "MB", *, brief: bool = False
     ) -> None:
+        """label: what is going on. total: of all the work, in bytes or other units; 0 if it is not
+        known. unit: ``MB`` counts bytes. brief: the work is usually over at once, and nothing is
+        shown unless it takes `FIRST_LINE` seconds.
+        """
         self._label, self._total, self._unit, self._brief = label, total, unit, brief
         self._done = self._samples = 0
         self._lines = 0
@@ -56,7 +55,7 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """The work is over: all of it, unless there was an error."""
+        """The work is over. Without an error, all of it is done."""
         self._over.set()
         with self._lock:
             if self._bar is not None:
@@ -66,7 +65,7 @@ class Progress:
                 self._say(time.monotonic() - self._start, last=True)
 
     def advance(self, done: int, samples: int = 0) -> None:
-        """Some more is done; shown if it is time."""
+        """Some more is done: units, and samples made of them. Shown if it is time."""
         self._done += done
         self._samples += samples
         self._look()
@@ -76,7 +75,7 @@ class Progress:
             self._look()
 
     def _look(self) -> None:
-        """Show how far it is, if it is time."""
+        """Show how far the work is, if it is time."""
         with self._lock:
             now = time.monotonic()
             if now < self._next or self._over.is_set():
@@ -97,7 +96,7 @@ class Progress:
         return counted(self._samples, "sample") if self._samples else ""
 
     def _say(self, seconds: float, last: bool = False) -> None:
-        """A line for a log."""
+        """Write a line to the log."""
         facts = {"work": self._label, "done": self._done, "total": self._total}
         facts |= {"unit": "bytes" if self._unit == "MB" else self._unit}
         log.say(
@@ -105,7 +104,7 @@ class Progress:
         )
 
     def _line(self, seconds: float, last: bool) -> str:
-        """The same in words: share, amounts, rate, time."""
+        """How far the work is, in words: share, amounts, rate, time."""
         parts = [self._label]
         rate = self._done / max(seconds, 1e-9)
         if self._total:
@@ -118,9 +117,9 @@ class Progress:
             parts += [amounts, f"{rate / scale:,.1f} {self._unit}/s"]
         if self._samples:
             parts.append(self._note())
-        left = self._total - self._done
-        if not last and left > 0 and rate > 0:
-            parts.append(f"ETA {_clock(left / rate)}")
+        remaining = self._total - self._done
+        if not last and remaining > 0 and rate > 0:
+            parts.append(f"ETA {_clock(remaining / rate)}")
         else:
             parts.append(f"in {_clock(seconds)}")
         return ", ".join(parts)

@@ -1,8 +1,8 @@
-"""Text for a terminal or a pipe: tables, bars, and what was recorded made fit to be shown.
+"""Text for a terminal or a pipe: tables, bars, and recorded text made safe to show.
 
-What was recorded is hostile: control characters would move the cursor or set the title, and marks
-of direction would swap what stands where. All of it goes through `printable`, which shows such a
-character as its escape.
+Recorded text is hostile: control characters could move the cursor or set the title, and marks of
+direction could swap words. All of it goes through `printable`, which shows such a character as its
+escape.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from typing import Any, Final
 
 from click import style
 
-BAR: Final = 32
+BAR: Final = 32  # columns of a bar
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _HIDDEN: Final = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
-_JOINERS: Final = frozenset("\u200c\u200d")  # of letters, in scripts that need it
+_JOINERS: Final = frozenset("\u200c\u200d")  # of letters, in scripts that need them
 _NUMBER: Final = re.compile(r"|[-+]?[\d,.]+ ?(%|x|[kMG]B|MiB)?|\d+:\d\d(:\d\d)?")
-_NARROW: Final = 16
+_NARROW: Final = 16  # columns; tables clip no column of words to less
 _DOUBTFUL: Final = re.compile(r"[^\x20-\x7e\n\t]")
 
 
 def printable(text: str) -> str:
     """The text with every control character, and every mark of direction, as its escape."""
-    return _DOUBTFUL.sub(lambda found: _shown(found[0]), text)
+    return _DOUBTFUL.sub(lambda match: _shown(match[0]), text)
 
 
 def _shown(char: str) -> str:
@@ -39,24 +39,23 @@ def _shown(char: str) -> str:
 
 
 def cell(text: str) -> str:
-    """The same on one line."""
+    """The `printable` text on one line."""
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def width_of(text: str) -> int:
-    """Columns of a terminal that a printable text takes."""
+    """The number of columns that a printable text takes on a terminal."""
     if text.isascii():
         return len(text)
-    return sum(
-        0
-        if unicodedata.combining(char) or char in _JOINERS
-        else 1 + (unicodedata.east_asian_width(char) in "WF")
-        for char in text
-    )
+    width = 0
+    for char in text:
+        if not unicodedata.combining(char) and char not in _JOINERS:
+            width += 2 if unicodedata.east_asian_width(char) in "WF" else 1
+    return width
 
 
 def clipped(text: str, width: int) -> str:
-    """The text in so many columns, its end cut off or filled up with spaces."""
+    """The text in exactly ``width`` columns: its end is cut off, or spaces are added."""
     size = width_of(text)
     if size <= width:
         return text + " " * (width - size)
@@ -69,17 +68,17 @@ def clipped(text: str, width: int) -> str:
 def table(
     head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None
 ) -> list[str]:
-    """Columns aligned: numbers to the right, words to the left.
+    """The lines of a table, with numbers aligned to the right and words to the left.
 
-    width: columns of the terminal in which each line has to fit; those of the terminal unless
-    given, and no limit in a pipe. Where it is too narrow, long words are clipped, though never to
-    less than `_NARROW`; then columns go below, with the first one again.
+    width: most columns of a line; by default those of the terminal, and no limit in a pipe. If a
+    line is too wide, long words are clipped, but never to less than `_NARROW` columns. If it is
+    still too wide, the last columns of the table go into another block below, after the first one.
     """
     lines = [[cell(text) for text in line] for line in (head, *rows)]
     right = [all(_NUMBER.fullmatch(line[i]) for line in lines[1:]) for i in range(len(head))]
     widths = [max(width_of(line[i]) for line in lines) for i in range(len(head))]
     room = _room() if width is None else width
-    words = [i for i, numbers in enumerate(right) if not numbers]
+    words = [i for i, is_number in enumerate(right) if not is_number]
     while words and sum(widths) + 2 * (len(head) - 1) > room:
         widest = max(words, key=lambda i: widths[i])
         if widths[widest] <= _NARROW:
@@ -97,14 +96,12 @@ def table(
 
 
 def _room() -> int:
-    """Columns that a line may take on stdout: no limit where nobody's terminal is known."""
+    """Most columns of a line on stdout; no limit in a pipe, unless ``$COLUMNS`` is set."""
     return columns() if sys.stdout.isatty() or os.environ.get("COLUMNS") else sys.maxsize
 
 
 def _blocks(widths: Sequence[int], room: int) -> list[list[int]]:
-    """Numbers of the columns of a table that stand beside each other; the first one stands in every
-    block.
-    """
+    """The columns of each block of a table, by number. The first column is in every block."""
     blocks = [[0]]
     used = widths[0]
     for i, size in enumerate(widths[1:], 1):
@@ -117,49 +114,50 @@ def _blocks(widths: Sequence[int], room: int) -> list[list[int]]:
 
 
 def bar(share: float, width: int = BAR) -> str:
-    """A bar of at most so many columns, drawn in eighths; something, where there is anything."""
+    """A bar of at most ``width`` columns, drawn in eighths; any share over 0 shows at least one."""
     eighths = max(round(share * width * 8), int(share > 0))
     return "█" * (eighths // 8) + (_EIGHTHS[eighths % 8] if eighths % 8 else "")
 
 
 def columns() -> int:
-    """How wide the terminal is; 120 columns where there is none."""
+    """The width of the terminal in columns; 120 without one."""
     return shutil.get_terminal_size((120, 24)).columns
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """``12.3%``; nothing for what is not known."""
+    """``12.3%``; empty if it is not known."""
     return "" if share is None else f"{share:.{digits}%}"
 
 
 def count(number: float | None) -> str:
-    """``12,345``; nothing for what is not known."""
+    """``12,345``; empty if it is not known."""
     return "" if number is None else f"{number:,.0f}"
 
 
 def dim(text: str) -> str:
-    """Less conspicuous, in colour."""
+    """Less conspicuous text."""
     return style(text, dim=True)
 
 
 def loss(text: str) -> str:
-    """What carries loss, in colour."""
+    """Text that carries loss, in colour."""
     return style(text, fg="green")
 
 
 def target(text: str) -> str:
-    """What the action is on, in colour."""
+    """The action's element, in colour."""
     return style(text, fg="black", bg="yellow", bold=True)
 
 
 def head(text: str) -> str:
-    """A heading, in colour."""
+    """A heading, in bold."""
     return style(text, bold=True)
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]], names: Sequence[str] | None = None) -> str:
-    """Rows of like keys as CSV with a head; what is not known is empty. names: of the columns, if
-    rows may be none.
+    """Rows with equal keys as CSV with a header; None becomes an empty field.
+
+    names: of the columns; needed if there may be no rows.
     """
     stream = io.StringIO()
     fields = list(names or (rows[0] if rows else ()))
@@ -170,13 +168,14 @@ def as_csv(rows: Sequence[Mapping[str, Any]], names: Sequence[str] | None = None
 
 
 def flat(value: Any, path: str = "") -> list[dict[str, Any]]:
-    """Nested values as rows of ``field`` and ``value``; the field is the path to it, with dots."""
+    """Nested values as rows of ``field``, the dotted path to a value, and ``value``."""
+    rows: list[dict[str, Any]] = []
     if isinstance(value, Mapping):
-        return [
-            row
-            for key, item in value.items()
-            for row in flat(item, f"{path}.{key}" if path else str(key))
-        ]
-    if isinstance(value, list):
-        return [row for number, item in enumerate(value) for row in flat(item, f"{path}.{number}")]
-    return [{"field": path, "value": value}]
+        for key, item in value.items():
+            rows += flat(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            rows += flat(item, f"{path}.{number}")
+    else:
+        rows.append({"field": path, "value": value})
+    return rows

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 record``, ``2,000 records``, ``0 entries``. noun: in the singular; the last of its words
-    gets the plural.
+    """``1 record``, ``2,000 records``, ``0 entries``.
+
+    noun: in the singular; its last word takes the plural.
     """
     if number != 1:
         ies = noun.endswith("y") and noun[-2] not in "aeiou"

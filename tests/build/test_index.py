@@ -7,10 +7,10 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Final
 
 import polars as pl
 import pytest
@@ -21,6 +21,8 @@ from etl.dataset import account
 from etl.dataset.generations import Generations
 from etl.dataset.index import scan
 from etl.dataset.layout import Shelf, Work
+from etl.decisions.caps import Caps
+from etl.decisions.decision import Hashed, dropped
 from etl.decisions.split import SPLIT_KEYS, Split
 from etl.files.arrow import ArrowWriter, atomic
 from etl.inputs.records import InputShard
@@ -28,6 +30,7 @@ from etl.pages.compiled import utf8
 from etl.sources import SOURCES
 from schemas.errors import BuildError, ConfigError
 from schemas.ledger import LIGHT_SCHEMA
+from schemas.reasons import OwnReason
 from schemas.samples import Sample
 from tests.support import builds
 from tests.support.strategies import BLANK
@@ -382,3 +385,63 @@ def test_a_split_that_is_asked_for_is_not_empty(tmp_path: Path, asked: str, says
     (tmp_path / "list.txt").write_text('"W3"\n')
     with pytest.raises(BuildError, match=re.compile(says, re.DOTALL)):
         sides(tmp_path, asked.format(tmp_path / "list.txt"))
+
+
+CLOSED: Final = OwnReason("closed", "The shop is closed.", "shop.example")
+
+
+@dataclass(frozen=True)
+class Closed:
+    """Drops samples of one website; it needs to learn nothing."""
+
+    name: ClassVar[str] = "closed"
+    version: ClassVar[int] = 2
+    about: ClassVar[str] = "which website is closed"
+    reasons: ClassVar[tuple[OwnReason, ...]] = (CLOSED,)
+    columns: ClassVar[tuple[str, ...]] = ("website",)
+
+    website: str
+
+    def __bool__(self) -> bool:
+        return True
+
+    @staticmethod
+    def in_words(settings: Mapping[str, Any]) -> str:
+        return f"leaves out {settings['website']}"
+
+    def judge(self, _: Hashed) -> Closed:
+        return self
+
+    def learn(self, generation: int, groups: Iterable[pl.DataFrame]) -> None:
+        pass
+
+    def judged(self, _: int, rows: pl.DataFrame) -> pl.DataFrame:
+        which = pl.col("website") == self.website
+        return dropped(rows, which, CLOSED, pl.col("website"))
+
+
+def test_decisions_are_made_in_order(tmp_path: Path) -> None:
+    """A later decision sees only what the earlier ones keep: what is dropped takes nobody's place.
+    Of a sample that several would drop, the first says why. A version that is not the first is in
+    the settings.
+    """
+    rows = [
+        sample(f"workflows:w{number}", website="a" if number % 2 else "b", domain="shop.example")
+        for number in range(10)
+    ]
+    left = {}
+    for name, decisions in {
+        "both": (Closed("a"), Caps(workflows_per_domain=3)),
+        "caps": (Caps(workflows_per_domain=3),),
+        "swapped": (Caps(workflows_per_domain=3), Closed("a")),
+    }.items():
+        index = Index(Split(), 32768, 2**20, decisions)
+        found = indexed(tmp_path / name, {"1": rows[:5], "2": rows[5:]}, index)
+        left[name] = Counter(found["reason"])
+    assert left["both"] == {"": 3, "closed": 5, "over_domain_cap": 2}
+    assert left["caps"] == {"": 3, "over_domain_cap": 7}
+    assert left["swapped"]["over_domain_cap"] == 7
+    assert left["swapped"][""] + left["swapped"]["closed"] == 3
+    settings = Index(Split(), 32768, 2**20, (Caps(), Closed("a"))).settings()
+    assert settings["closed"] == {"version": 2, "website": "a"}
+    assert "version" not in settings["caps"]

@@ -263,7 +263,7 @@ ERRORS: Final[dict[str, tuple[list[str], list[str]]]] = {
         ["inspect", "out", "sample", "w1/99"],
         ["w1/99: no such sample", "stepmill explain out w1/99"],
     ),
-    "unknown id": (["explain", "out", "w99"], ["w99: nothing of that id was read in out"]),
+    "unknown id": (["explain", "out", "w99"], ["w99: nothing with that id was read in out"]),
     "explain of no build": (["explain", "in", "w1"], ["in: no finished build"]),
     "unknown recipe to show": (["recipes", "scribe"], ["there is no recipe 'scribe'"]),
     "report of no build": (

@@ -163,16 +163,16 @@ def test_when_compaction_is_worth_it() -> None:
     """
     at, over = ([full(number) for number in range(1, count + 1)] for count in (30, 31))
     assert compaction.reasons(manifest(*at)) == []
-    assert compaction.reasons(manifest(*over)) == ["31 generations, where more than 30 are many"]
+    assert compaction.reasons(manifest(*over)) == ["31 generations; more than 30 are many"]
     largest = ("g0001", "train", 1, 100, 100_000, 2**28)
     assert compaction.reasons(manifest(largest, ("g0002", "train", 1, 100, 90_000, 2**28))) == []
     assert compaction.reasons(manifest(largest, ("g0002", "train", 1, 100, 89_000, 2**28))) == [
-        "200 rows, where about 189 as full as those of the largest generation would do"
+        "200 rows; about 189 would do if all were as full as those of the largest generation"
     ]
     assert compaction.reasons(manifest(full(1, 4, 2**28), full(2, 4, 2**20))) == []
     assert compaction.reasons(manifest(full(1, 4, 2**30), full(2, 5, 2**20))) == []
     assert compaction.reasons(manifest(full(1, 4, 2**29), full(2, 5, 2**20))) == [
-        "9 files, where 3 of the planned 256 MB would do"
+        "9 files; 3 of the planned 256 MB would do"
     ]
 
 
@@ -196,11 +196,11 @@ def test_inspect_says_when_it_is_time(tmp_path: Path) -> None:
         builds.build([inputs], out, "split.test=0.3")
         said.append(overview.text(overview.view(place_of(out)), out))
     assert "stepmill compact" not in said[0]
-    why = "10 files, where 2 of the planned 256 MB would do"
+    why = "10 files; 2 of the planned 256 MB would do"
     assert why in overview.view(place_of(out))["compaction"]
     assert (
         f"\n  {why}"
-        in said[-1].partition("it is time for one generation of all: stepmill compact")[2]
+        in said[-1].partition("it is time to merge all generations: stepmill compact")[2]
     )
     builds.build([inputs], out, "split.test=0.3", compact=True)
     assert overview.view(place_of(out))["compaction"] == []

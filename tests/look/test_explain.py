@@ -89,6 +89,6 @@ def test_an_unknown_id_names_near_ones(out: Path, asked: str, near: str) -> None
     guess.
     """
     said = str(run(out, asked).exception)
-    assert said.startswith(f"{asked}: nothing of that id was read in {out}; near ones: ")
+    assert said.startswith(f"{asked}: nothing with that id was read in {out}; near ones: ")
     assert near in said.partition("near ones: ")[2].partition(". ")[0].split(", ")
     assert "near ones" not in str(run(out, "zzzzzzzzzzzz").exception)

@@ -387,7 +387,7 @@ def test_the_vocabulary_is_the_datasets(small: Path, copy: Path, tmp_path: Path)
         assert asked(copy / "dataset", "sample", "w3/1")["runs"] == runs
     packed["vocabulary"] = "0" * 64
     write_json(path, manifest)
-    assert "name it by its file: --vocabulary FILE" in refused(copy / "dataset", "sample", "w3/1")
+    assert "name its file: --vocabulary FILE" in refused(copy / "dataset", "sample", "w3/1")
     file = tmp_path / "own.tiktoken"
     shutil.copy(known.file.path, file)
     assert "is not its vocabulary" in refused(

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
-from schemas.workflow import WORKFLOW_SCHEMA
+from schemas.workflow_table import WORKFLOW_SCHEMA
 
 Record = dict[str, Any]
 

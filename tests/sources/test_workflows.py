@@ -20,7 +20,8 @@ from etl.inputs.records import InputHead, InputShard
 from etl.inputs.source import Source
 from etl.sources.workflows import Workflows
 from etl.tally import Tally, as_record
-from schemas.workflow import LOCATOR_KINDS, WORKFLOW_SCHEMA, Action, Locator, Step, Workflow
+from schemas.workflow import LOCATOR_KINDS, Action, Locator, Step, Workflow
+from schemas.workflow_table import WORKFLOW_SCHEMA
 
 EXAMPLE: dict[str, Any] = {
     "workflow_id": "a1",

@@ -37,7 +37,8 @@ from etl.files.arrow import open_arrow, read_json, write_table
 from etl.files.storage import AnyPath
 from etl.terminal import log
 from etl.terminal.progress import Progress
-from schemas.samples import Sample, Tokens
+from schemas.samples import Sample
+from schemas.tokens import Tokens
 
 if TYPE_CHECKING:
     from tests.support.zygote import Zygote

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import BuildError, ConfigError, MissingExtra
-from schemas.samples import Tokens
+from schemas.tokens import Tokens
 from tokenization import engines, splits, vocabulary
 from tokenization.engines import CachedTiktoken, Gigatoken, Oracle
 from tokenization.families import FAMILIES, SCHEMES, Family

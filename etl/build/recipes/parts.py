@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from typing import Any, Final, TypeVar, get_type_hints
 
 from etl.build.gates import Gates
@@ -58,6 +59,11 @@ def every_part() -> tuple[type[Stage] | type[Decision], ...]:
 
 def sections_of(part: Any) -> dict[str, type]:
     """The sections of the class of a stage or decision: itself, or its fields that are sections."""
+    return dict(_sections_of(part))
+
+
+@cache
+def _sections_of(part: Any) -> dict[str, type]:
     hints = get_type_hints(part)
     inner = {each.name: hints[each.name] for each in fields(part) if is_dataclass(hints[each.name])}
     return inner or {part.name: part}

@@ -16,6 +16,11 @@ Placed = Callable[[Mapping[str, Any], Path], Tables]
 """The same tables, with the files that they name in a folder by whole paths."""
 
 
+def as_written(tables: Mapping[str, Any], _: Path) -> Tables:
+    """The tables, files by the names that stand there."""
+    return dict(tables)
+
+
 def shipped() -> dict[str, str]:
     """Names of the shipped recipes, and the first line of each one's description."""
     found: dict[str, str] = {}

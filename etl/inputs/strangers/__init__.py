@@ -1,8 +1,7 @@
-"""Strangers: files in no known format. What each is, how far it is from a format that is read, and
-what to do.
+"""Strangers: files in no known format. Says what each is, which format is nearest, and what to do.
 
-A file's content decides, from its first 64 KiB (of an archive, its list of files); its name does
-not.
+A file's content decides, not its name: its first 64 KiB, or an archive's list of files. Signs of
+other tools' files enter here; formats that are read belong to `etl.sources`.
 """
 
 from __future__ import annotations
@@ -33,13 +32,14 @@ _CONTROL: Final = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))
 
 
 def meet(place: str | Path, formats: Collection[Format]) -> Stranger:
-    """What the file at a place is, of which no source has said that it can read it. formats: those
-    that are read.
+    """What a file is that no source recognises.
 
-    Raises OSError.
+    formats: those that are read.
+
+    Raises: OSError if the file cannot be read.
     """
-    found = nodes.node(place)
-    if found.kind != "file":
+    node = nodes.node(place)
+    if node.kind != "file":
         return Stranger(
             NO_FILE, "a pipe, socket, device, or a link that leads nowhere", "leave it out"
         )
@@ -48,7 +48,7 @@ def meet(place: str | Path, formats: Collection[Format]) -> Stranger:
     if not raw:
         return Stranger("empty", "empty", "it has no bytes; leave it out, or write it again")
     wrapped = "gzip" if raw[:2] == GZIP_MAGIC else "zstd" if is_zstd(raw[:4]) else ""
-    head = InputHead.at(found)
+    head = InputHead.at(node)
     inner = _content(head, "" if wrapped else place, formats)
     if not wrapped:
         return inner
@@ -63,7 +63,7 @@ def meet(place: str | Path, formats: Collection[Format]) -> Stranger:
 
 
 def _broken(place: str | Path, head: InputHead) -> str | None:
-    """Why a compressed file has nothing more, if it breaks off within its first bytes."""
+    """Why a compressed file breaks off within its first 64 KiB; None if it does not."""
     if len(head.start) >= HEAD_BYTES:
         return None
     try:
@@ -75,7 +75,7 @@ def _broken(place: str | Path, head: InputHead) -> str | None:
 
 
 def _content(head: InputHead, place: str | Path, formats: Collection[Format]) -> Stranger:
-    """What the bytes are. place: of the file, if they are the file's own."""
+    """What the bytes are. place: of the file; empty if they were compressed in it."""
     start = head.start
     if not start.removeprefix(BOM).strip():
         return Stranger(
@@ -85,8 +85,8 @@ def _content(head: InputHead, place: str | Path, formats: Collection[Format]) ->
         )
     if head.keys.form == "table":
         return measured(head.keys, "a Parquet file", formats)
-    if (found := containers.told(start, place)) is not None:
-        return found
+    if (container := containers.told(start, place)) is not None:
+        return container
     for mark, name in _ENCODINGS:
         if start.startswith(mark):
             inner = _text(
@@ -102,6 +102,7 @@ def _content(head: InputHead, place: str | Path, formats: Collection[Format]) ->
 
 
 def _text(start: bytes, formats: Collection[Format]) -> Stranger:
+    """What a text is, or bytes that may be one."""
     if start.count(b"\0") or len(start.translate(None, _CONTROL)) < 0.99 * len(start):
         return Stranger(
             "binary", "neither text nor any binary format that is known here", "leave it out"

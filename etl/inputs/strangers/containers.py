@@ -1,4 +1,4 @@
-"""Files that are no text: told by their first bytes, and archives by what is in them."""
+"""Files that are not text: recognised by their first bytes, archives by the files in them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _MAGIC: Final[tuple[tuple[bytes, int, str, str, str], ...]] = (
     (b"/annex/objects/", 0, "annex_pointer", "a pointer of git-annex, not the file itself",
      "fetch the file: git annex get"),
 )  # fmt: skip
-"""Bytes, where they stand, the kind of file, what it is, and what to do."""
+"""Bytes, their offset, the kind of file, what it is, and what to do."""
 
 _ZIPS: Final = (
     (".trace", "playwright_trace", "a Playwright trace (a zip)",
@@ -83,11 +83,12 @@ _ZIPS: Final = (
     f"they hold responses, and no actions; {WRITE_OURS}"),
     (".npy", "numpy", "NumPy arrays (npz)", _NO_TABLE),
 )  # fmt: skip
-_SHOWN: Final = 3
+"""End of the name of a file in the archive, the kind of archive, what it is, and what to do."""
+_SHOWN: Final = 3  # names of an unknown archive
 
 
 def told(start: bytes, place: str | Path) -> Stranger | None:
-    """What a file that begins so is, if it is no text."""
+    """What a file is, by its beginning; None if it may be text."""
     if start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _zip(place)
     for magic, where, kind, says, advice in _MAGIC:
@@ -104,6 +105,7 @@ def told(start: bytes, place: str | Path) -> Stranger | None:
 
 
 def _zip(place: str | Path) -> Stranger:
+    """What a zip archive holds."""
     try:
         with nodes.open_binary(place) as stream, zipfile.ZipFile(stream) as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]

@@ -1,4 +1,4 @@
-"""How far the keys of a file are from those of the formats that are read."""
+"""How near the keys of a file are to those of the formats that are read."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from etl.inputs.records import Keys
 from etl.inputs.strangers.stranger import Stranger
 
 _ENOUGH: Final = 0.4
-"""The share of a format's required keys from which on a file is said to be like it."""
+"""Least share of a format's required keys with which a file is said to be like it."""
 _SHOWN_KEYS: Final = 12
 
 
 def measured(keys: Keys, what: str, formats: Collection[Format], *, csv: bool = False) -> Stranger:
-    """The nearest format and what is missing for it. what: the file is, say ``JSON lines``.
-    formats: that are read.
+    """The format nearest to a file, and the keys that the file lacks for it.
+
+    what: what the file is, such as ``JSON lines``. formats: those that are read.
     """
     best, share = None, 0.0
     for format in formats:
@@ -34,16 +35,22 @@ def measured(keys: Keys, what: str, formats: Collection[Format], *, csv: bool = 
 
 
 def _share(format: Format, keys: Keys) -> float:
-    """How many of a format's required keys there are, one that may be meant counting half."""
+    """The share of a format's required keys that a file has; another word for a key counts half."""
     needed = format.needed()
-    there = sum(
-        1.0 if keys.top & set(each.names) else 0.5 * bool(_like(each, keys.top)) for each in needed
-    )
-    return there / len(needed)
+    points = 0.0
+    for each in needed:
+        if keys.top & set(each.names):
+            points += 1.0
+        elif _like(each, keys.top):
+            points += 0.5
+    return points / len(needed)
 
 
 def _missing(format: Format, keys: Keys) -> list[tuple[str, str]]:
-    """The required keys that are not there, of the record and of the elements of its lists."""
+    """The required keys that a file lacks, of records and of the elements of their lists.
+
+    Each with a key of the file that may be meant, or an empty string.
+    """
     missing = [
         (_shown(each), _like(each, keys.top))
         for each in format.needed()
@@ -60,10 +67,11 @@ def _missing(format: Format, keys: Keys) -> list[tuple[str, str]]:
 
 
 def _advice(format: Format, keys: Keys, missing: Collection[tuple[str, str]]) -> str:
+    """What to do about a file that is like a format."""
     more = f"see: stepmill schema {format.name}"
     if missing:
-        said = ", ".join(f"{key} (is it {like}?)" if like else key for key, like in missing)
-        return f"most like the format {format.name}, for which it lacks {said}; {more}"
+        keys_of = ", ".join(f"{key} (is it {like}?)" if like else key for key, like in missing)
+        return f"most like the format {format.name}, for which it lacks {keys_of}; {more}"
     if format.form and keys.form != format.form:
         return (
             f"it has the keys of the format {format.name}, which is read from {format.files}; "
@@ -73,7 +81,7 @@ def _advice(format: Format, keys: Keys, missing: Collection[tuple[str, str]]) ->
 
 
 def _like(field: Field, names: Collection[str]) -> str:
-    """A key among these that may be meant by a field that is not there."""
+    """The key among these that may be meant by a missing field; empty if none may."""
     folded = {_folded(name): name for name in sorted(names)}
     for word in (*field.names, *field.like.split()):
         if _folded(word) in folded:

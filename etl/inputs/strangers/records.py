@@ -1,4 +1,4 @@
-"""JSON in no known format: what others write of the web, told by the names of their keys."""
+"""JSON in no known format: other tools' files about the web, recognised by their keys."""
 
 from __future__ import annotations
 
@@ -20,13 +20,18 @@ _NO_RECORDING: Final = "it holds no pages and no steps; give the recordings them
 
 
 class _Sign(NamedTuple):
-    """A kind of file. top, nested: keys that all must be there; text: must be in the beginning."""
+    """A kind of file, and how it is recognised."""
 
     kind: str
+    # what the file is
     says: str
+    # what to do
     advice: str
+    # keys of its records, separated by spaces; all must be there
     top: str = ""
+    # `field.key` of objects in its records; all must be there
     nested: str = ""
+    # a text that its beginning must hold
     text: str = ""
 
 
@@ -104,8 +109,8 @@ def told(start: bytes, keys: Keys, formats: Collection[Format]) -> Stranger:
     if keys.top:
         form = "JSON lines" if is_lines(start) and start.strip().count(b"\n") else "JSON"
         what = {"list": "a JSON list of objects", "objects": form}.get(keys.form, form)
-        found = measured(keys, what, formats)
-        return found._replace(advice=f"{broken}; {found.advice}") if broken else found
+        near = measured(keys, what, formats)
+        return near._replace(advice=f"{broken}; {near.advice}") if broken else near
     if broken:
         return Stranger(
             "broken_json", f"it begins like JSON, but {broken}", "mend it, or export it again"
@@ -116,14 +121,17 @@ def told(start: bytes, keys: Keys, formats: Collection[Format]) -> Stranger:
 
 
 def _broken(start: bytes) -> str:
-    """What is wrong with the first line or the whole value, if it ends within the beginning."""
+    """What is wrong with the first line, or with a value over several lines; empty if nothing is.
+
+    A line or value that is longer than ``start`` cannot be judged.
+    """
     start = start.lstrip()
     line, newline, _ = start.partition(b"\n")
     whole = line if is_lines(start) and newline else start
     try:
         orjson.loads(whole)
     except orjson.JSONDecodeError as error:
-        if error.pos >= len(whole):  # it may be longer than what was read of it
+        if error.pos >= len(whole):  # it may go on after `start`
             return ""
         if re.match(rb"[{\[]\s*'", whole):
             return "its strings are in single quotes: write JSON, with json.dumps in Python"
@@ -132,6 +140,7 @@ def _broken(start: bytes) -> str:
 
 
 def _values(start: bytes) -> str:
+    """What JSON without keys is."""
     value = start.strip()
     if value in (b"{}", b"[]"):
         return f"empty JSON: {value.decode()}"

@@ -1,4 +1,4 @@
-"""What is said of a file in no known format."""
+"""What a user is told about a file in no known format."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ WRITE_OURS: Final = "write `workflows` from it (stepmill example workflows shows
 
 
 class Stranger(NamedTuple):
-    """A file that no source reads.
+    """A file that no source reads."""
 
-    kind: a word to count by. says: what the file is. advice: what to do. nearest: the format that
-    it is most like, if it is like any; missing: the keys that it lacks for that, each with the
-    key that may be meant by it (empty if there is none).
-    """
-
+    # a word to count by
     kind: str
+    # what the file is
     says: str
+    # what to do
     advice: str
+    # name of the format that it is most like; empty if it is like none
     nearest: str = ""
+    # keys that it lacks for that format, each with a key of the file that may be meant, or empty
     missing: tuple[tuple[str, str], ...] = ()
 
     @property
     def text(self) -> str:
-        """One line."""
+        """What it is and what to do, on one line."""
         return f"{self.says}; {self.advice}"
 
     def as_json(self) -> dict[str, Any]:
-        """The same for programs."""
+        """All of it for programs."""
         return {
             **self._asdict(),
             "missing": [{"key": key, "like": like} for key, like in self.missing],

@@ -1,6 +1,4 @@
-"""Text in no known format: tables in other dialects of CSV, pages,
-archives of the web, programs.
-"""
+"""Text in no known format: tables in other dialects of CSV, pages, web archives, programs."""
 
 from __future__ import annotations
 
@@ -16,8 +14,8 @@ from etl.inputs.strangers.stranger import WRITE_OURS, Stranger
 _PAGE_ALONE: Final = f"a page alone is no recording: steps have an action each; {WRITE_OURS}"
 _DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _QUOTED: Final = re.compile(r'"[^"]*(?:""[^"]*)*"')
-_LINES: Final = 10
-_LONGEST_NAME: Final = 60
+_LINES: Final = 10  # lines of a table that are looked at
+_LONGEST_NAME: Final = 60  # characters of a column's name
 
 _BEGINNINGS: Final[tuple[tuple[str, str, str, str], ...]] = (
     (r"(?s)(?:[\w-]+: [^\n]*\n|[ \t][^\n]*\n){0,12}?Content-Type: multipart/related", "mhtml",
@@ -33,7 +31,7 @@ _BEGINNINGS: Final[tuple[tuple[str, str, str, str], ...]] = (
     (r"---\n|\w[\w-]*:(?: |\n)", "yaml", "YAML, perhaps", WRITE_OURS),
     (r"\[[\w.]+\]\n|\w+ = ", "toml", "TOML, perhaps: a recipe is no recording", "leave it out"),
 )  # fmt: skip
-"""How a text begins, the kind of file, what it is, and what to do."""
+"""Pattern of a text's beginning, the kind of file, what it is, and what to do."""
 
 
 def told(text: str, formats: Collection[Format]) -> Stranger:
@@ -54,7 +52,7 @@ def told(text: str, formats: Collection[Format]) -> Stranger:
 
 
 def _table(text: str, formats: Collection[Format]) -> Stranger | None:
-    """A table, if all of the first lines have as many fields."""
+    """A table, if its first lines all have the same number of fields; else None."""
     lines = [_QUOTED.sub("q", line) for line in re.split(r"\r\n|\n|\r", text) if line][:_LINES]
     header = re.split(r"\r\n|\n|\r", text)[0]
     for delimiter, name in _DELIMITERS.items():
@@ -67,18 +65,19 @@ def _table(text: str, formats: Collection[Format]) -> Stranger | None:
             and (regular or _is_known(names, formats))
             and all(0 < len(part) < _LONGEST_NAME for part in names)
         ):
-            found = measured(
+            table = measured(
                 Keys(frozenset(names)),
                 f"a table with {name} between its fields,",
                 formats,
                 csv=True,
             )
             if delimiter == ",":
-                return found
-            advice = f"only commas are read: write it again as CSV with commas; {found.advice}"
-            return found._replace(kind=f"csv_with_{name}", advice=advice)
+                return table
+            advice = f"only commas are read: write it again as CSV with commas; {table.advice}"
+            return table._replace(kind=f"csv_with_{name}", advice=advice)
     return None
 
 
 def _is_known(names: list[str], formats: Collection[Format]) -> bool:
+    """Whether columns with these names are like a format."""
     return bool(measured(Keys(frozenset(names)), "", formats, csv=True).nearest)

@@ -19,7 +19,8 @@ from etl.dataset.samples import gather
 from etl.look import samples
 from etl.look.encoded import tokens_of, vocabulary_of
 from etl.look.original import recorded
-from schemas.samples import NO_LOSS, Sample, Tokens
+from schemas.samples import NO_LOSS, Sample
+from schemas.tokens import Tokens
 from schemas.workflow import Step
 from tokenization.vocabulary import Vocabulary
 

@@ -1,10 +1,11 @@
-"""Locators: which elements of a page a CSS selector, an XPath, an attribute or a start tag names.
+"""Locators: the elements of a page that a CSS selector, an XPath, an attribute or a tag names.
 
-They are judged as the browser would that recorded the page: Chromium, for an HTML document. What
-recorders write is looked up in the page's tokens, in time linear in the page. XPaths, and they
-alone, want a tree: one of libxml2, made of the same tokens, so that nodes and positions agree with
-the pruner's. What would take libxml2 minutes is foreseen, by bounds on the nodes that it looks at,
-and refused.
+The judge is the browser that recorded the page: Chromium, for an HTML document. Locators are looked
+up in the page's tokens, in time linear in the page. Only XPaths need a tree, one of libxml2 made of
+the same tokens, so that nodes and positions agree with the pruner's. An XPath that would take
+libxml2 minutes is refused, by a bound on the nodes that it looks at.
+
+Ways to find elements enter here. The room imports `etl.pages` and `schemas`, and lxml for the tree.
 """
 
 from etl.pages.locators.css import LOCATOR_LIMIT

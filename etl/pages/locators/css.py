@@ -1,10 +1,9 @@
-"""CSS selectors as Chromium parses them: text -> the conditions of each part and what stands
-between the parts.
+"""CSS selectors, parsed as Chromium does: text -> parts with their conditions, and combinators.
 
-Selectors Level 4 as `querySelectorAll` takes it: lists in ``:is()``, ``:not()`` and
+This is Selectors Level 4 for `querySelectorAll`: lists in ``:is()``, ``:not()`` and
 ``:nth-child(... of ...)``, ``:has()``, flags of attributes, escapes, comments, and brackets left
-open at the end. What Chromium calls an error is one. What depends on a person's doings or on layout
-(``:hover``, ``:valid``) is parsed and refused.
+open at the end. An error in Chromium is an error here. Pseudo-classes that depend on layout or on
+what a person does (``:hover``, ``:valid``) are parsed and refused.
 """
 
 from __future__ import annotations
@@ -18,52 +17,54 @@ from etl.pages import lower
 from schemas.errors import PageError
 
 LOCATOR_LIMIT: Final = 16_384
-"""Characters of the longest CSS selector or XPath that is tried."""
+"""Most characters of a CSS selector or XPath."""
 
-_NESTING_LIMIT: Final = 40
+_NESTING_LIMIT: Final = 40  # pseudo-classes within each other
 
 
 class Test(NamedTuple):
-    """A condition on an attribute. namespace: ``*`` for any; operator: empty if it need only be
-    there; flag: ``i`` or empty.
-    """
+    """A condition on an attribute."""
 
     name: str
+    # empty if the attribute only has to be there
     operator: str = ""
     value: str = ""
+    # `i`: case does not count; or empty
     flag: str = ""
+    # `*` for any; or empty
     namespace: str = ""
 
 
 class Pseudo(NamedTuple):
-    """A pseudo-class: its selectors if it takes any, and step and offset of its positions if it
-    counts.
-    """
+    """A pseudo-class."""
 
     name: str
+    # the selectors in its brackets
     selectors: tuple[Chain, ...] = ()
+    # of `step * n + offset`, if it counts positions
     step: int = 0
     offset: int = 0
 
 
 class Part(NamedTuple):
-    """What one element must be. tag: empty for any; id and classes are those of ``#`` and ``.``;
-    never: nothing is.
-    """
+    """The conditions on one element."""
 
+    # empty for any
     tag: str = ""
+    # those after `#`
     ids: tuple[str, ...] = ()
+    # those after `.`
     classes: tuple[str, ...] = ()
     tests: tuple[Test, ...] = ()
     pseudos: tuple[Pseudo, ...] = ()
+    # no element meets them
     never: bool = False
 
 
 class Link(NamedTuple):
-    """A part and the combinator before it,
-    empty for the first of a selector that is not relative.
-    """
+    """A part and the combinator before it."""
 
+    # empty before the first part, unless the selector is relative
     combinator: str
     part: Part
 
@@ -72,7 +73,7 @@ Chain = tuple[Link, ...]
 
 
 class InvalidSelector(Exception):
-    """What Chromium would call a syntax error."""
+    """A syntax error in Chromium."""
 
 
 _ESCAPE: Final = r"\\(?:[0-9a-fA-F]{1,6}[ \n\t]?|[^\n0-9a-fA-F]|\Z)"
@@ -116,8 +117,10 @@ _MORE_PSEUDO_ELEMENTS: Final = frozenset(
 
 @lru_cache(maxsize=4096)
 def parse(selector: str) -> tuple[Chain, ...]:
-    """The selectors of a list. Raises `PageError`: "invalid_css" for what is an error in Chromium,
-    and "unsupported_locator" for what a recorded page does not decide.
+    """The selectors of a list.
+
+    Raises: `PageError` "invalid_css" for an error in Chromium, "unsupported_locator" for a selector
+    that a recorded page does not decide, "costly_css" for one that is nested too deep.
     """
     try:
         if len(selector) > LOCATOR_LIMIT:
@@ -138,29 +141,29 @@ def parse(selector: str) -> tuple[Chain, ...]:
 
 
 def has_names(chains: tuple[Chain, ...]) -> bool:
-    """Whether ids or classes with letters stand in selectors."""
-    return any(
-        any(map(str.isalpha, "".join(link.part.ids + link.part.classes)))
-        or any(has_names(pseudo.selectors) for pseudo in link.part.pseudos)
-        for chain in chains
-        for link in chain
-    )
+    """Whether selectors hold ids or classes with letters."""
+    for part in (link.part for chain in chains for link in chain):
+        if any(map(str.isalpha, "".join(part.ids + part.classes))):
+            return True
+        if any(has_names(pseudo.selectors) for pseudo in part.pseudos):
+            return True
+    return False
 
 
 class _Parser:
-    """A text that is parsed from ``at`` on."""
+    """Parses a text, from ``at`` on."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
-        self.depth = 0
+        self.depth = 0  # of pseudo-classes within each other
         self.in_has = False
-        self.inner = False  # within a pseudo-class: no pseudo-elements there
+        self.inner = False  # within a pseudo-class, where no pseudo-element may stand
 
     # ---- tokens
 
     def _take(self, pattern: re.Pattern[str]) -> str | None:
-        """What a pattern matches here, and comments behind it."""
+        """What a pattern matches here, or None; skips comments after it."""
         found = pattern.match(self.text, self.at)
         if found is None or found.end() == self.at:
             return None
@@ -190,7 +193,7 @@ class _Parser:
     # ---- selectors
 
     def list(self, *, relative: bool = False, forgiving: bool = False) -> tuple[Chain, ...]:
-        """Selectors up to a bracket that closes or the end."""
+        """Selectors up to a closing bracket or the end."""
         chains: list[Chain] = []
         while True:
             begin = self.at
@@ -206,13 +209,10 @@ class _Parser:
                 return tuple(chains)
 
     def _skip(self, begin: int) -> None:
-        """Go over a selector that is an error where errors are forgiven."""
-        if self.text[begin : self.at].strip() or self.text[self.at : self.at + 1] not in (
-            ",",
-            ")",
-            "",
-        ):
-            # a browser's version decides whether this is an error
+        """Skip an empty selector where errors are forgiven; refuse any other error."""
+        after = self.text[self.at : self.at + 1]
+        if self.text[begin : self.at].strip() or after not in (",", ")", ""):
+            # The browser's version decides whether this is an error.
             raise PageError("unsupported_locator", "an error within :is() or :where()")
 
     def _chain(self, *, relative: bool) -> Chain:
@@ -271,7 +271,7 @@ class _Parser:
         never = False
         if bar := re.compile(r"\*?(?:/\*(?s:.*?)\*/)*\|(?!=)").match(self.text, self.at):
             self.at = _end(_COMMENTS, self.text, bar.end())
-            never = not bar[0].startswith("*")  # no element of a page is without a namespace
+            never = not bar[0].startswith("*")  # every element of a page has a namespace
             if never:
                 raise PageError("unsupported_locator", "elements without a namespace")
             if not self._sign("*"):
@@ -303,7 +303,7 @@ class _Parser:
             value = self._value()
             self._space()
             flag = lower(self._ident() or "")
-            if flag not in ("", "i"):  # Chromium knows no other
+            if flag not in ("", "i"):  # Chromium has no other
                 raise InvalidSelector(f"{flag!r} is no flag of an attribute")
             self._space()
         if not self._sign("]") and self.at < len(self.text):
@@ -364,7 +364,7 @@ class _Parser:
         return self._inside(lambda: self._lists(_LISTS[name]))
 
     def _inside(self, read: Callable[[], Pseudo]) -> Pseudo:
-        """What stands in brackets, which may be left open at the end."""
+        """The content of brackets, which may be left open at the end."""
         self.depth += 1
         if self.depth > _NESTING_LIMIT:
             raise PageError("costly_css", f"pseudo-classes stand in each other {self.depth} deep")

@@ -13,16 +13,17 @@ from schemas.errors import PageError
 
 
 def find_attribute(page: Page, name: str, value: str) -> list[int]:
-    """Indices of the elements whose attribute ``name`` is exactly ``value``."""
+    """The indices of the elements whose attribute ``name`` is exactly ``value``."""
     elements: Iterable[tuple[int, Token]] = page.having("", "" if "\ufffd" in value else value)
-    if name.isascii() and not value:  # a tag without the name needs no closer look
+    if name.isascii() and not value:  # skip tags that do not hold the name
         elements = ((element, token) for element, token in elements if name in token.markup.lower())
     return [element for element, token in elements if token.attributes().get(name) == value]
 
 
 def find_markup(page: Page, markup: str) -> list[int]:
-    """Indices of the elements with this start tag: same name, same attributes whatever their order
-    and quotes.
+    """The indices of the elements with this start tag, in any order and quotes of attributes.
+
+    Raises: `PageError` "invalid_markup" if ``markup`` is not a start tag.
     """
     wanted = next((token for token in read(markup.strip()).tokens if token.element), None)
     if wanted is None:
@@ -37,13 +38,13 @@ def find_markup(page: Page, markup: str) -> list[int]:
 
 
 def find_css(page: Page, selector: str) -> list[int]:
-    """Indices of the elements a CSS selector matches.
+    """The indices of the elements that a CSS selector matches, in document order.
 
-    A page without a document type may have had one. It is taken for one in standards mode, as
-    nearly all are, unless nothing is found so.
+    A page without a document type may have lost it, so standards mode is tried first, which nearly
+    all pages have; if that finds nothing, quirks mode.
 
-    Raises `PageError`: "invalid_css" for what Chromium calls an error, "unsupported_locator" for
-    what a recorded page does not decide, and "costly_css" for what would take minutes on this page.
+    Raises: `PageError` "invalid_css" for an error in Chromium, "unsupported_locator" for a selector
+    that a recorded page does not decide, "costly_css" for one that would take minutes on this page.
     """
     chains = css.parse(selector)
     found = Elements(page, quirks=page.mode == QUIRKS).select(chains)
@@ -53,9 +54,10 @@ def find_css(page: Page, selector: str) -> list[int]:
 
 
 def find_xpath(page: Page, path: str) -> list[int]:
-    """Indices of the elements an XPath selects.
+    """The indices of the elements that an XPath selects, in document order.
 
-    Raises `PageError`: "invalid_xpath" for anything else, "unsupported_locator" for what a recorded
-    page does not decide, and "costly_xpath" for what would take libxml2 minutes on this page.
+    Raises: `PageError` "invalid_xpath" for an XPath that is malformed or selects anything else,
+    "unsupported_locator" for one that a recorded page does not decide, "costly_xpath" for one that
+    would take libxml2 minutes on this page.
     """
     return xpath.find_xpath(tree_of(page), path)

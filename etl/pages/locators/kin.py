@@ -1,4 +1,4 @@
-"""How the elements of a page stand to each other, by their indices."""
+"""The relations of a page's elements, by their indices: parents and siblings."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from etl.pages import END, START, Page
 
 
 class Kin(NamedTuple):
-    """By element: the one around it and the one before it in the same parent, -1 for none. And how
-    many pairs there are of an element and any around it, and of an element and any before it in the
-    same parent.
-    """
+    """The relations of a page's elements."""
 
+    # of each element its parent; -1 for none
     parents: list[int]
+    # of each element the sibling before it; -1 for none
     before: list[int]
+    # the number of pairs of an element and an ancestor; the page counts as one
     pairs_around: int
+    # the number of pairs of an element and a sibling before it
     pairs_beside: int
 
 
 def kin(page: Page) -> Kin:
-    """How the elements of a page stand to each other, in time linear in the page."""
+    """The relations of a page's elements. Takes time linear in the page."""
     if (tokens := page.compiled) is not None:
         return Kin(*tokens.kin())
     parents: list[int] = []
     before: list[int] = []
     around = beside = 0
-    opened = [
-        [-1, -1, 0]
-    ]  # of each open element: its index, that of its last child, how many children
+    # Of each open element: its index, its last child's, and the number of its children.
+    opened = [[-1, -1, 0]]
     names = [""]
     open_names: Counter[str] = Counter()
     for token in page.tokens:

@@ -1,9 +1,9 @@
-"""The elements of a page that CSS selectors match, in time linear in the page for each part of a
-selector.
+"""The elements of a page that CSS selectors match.
 
-What stands between combinators is looked up in the whole page, and the combinators are decided on
-what was found. So are lists in ``:is()``, ``:not()`` and ``:nth-child(... of ...)``, and ``:has()``
-from its last part to its first.
+Each part of a selector takes time linear in the page. A part between combinators is looked up in
+the whole page, and then the combinators are decided on the elements found. The same goes for lists
+in ``:is()``, ``:not()`` and ``:nth-child(... of ...)``, and for ``:has()`` from its last part to
+its first.
 """
 
 from __future__ import annotations
@@ -22,19 +22,16 @@ from etl.pages.locators.states import States
 from schemas.errors import PageError
 
 CSS_LIMIT: Final = 2e7
-"""Elements that a CSS selector may have looked at: some ten seconds."""
+"""Most elements that a CSS selector may look at, each time counted: about ten seconds."""
 
 _SPACES: Final = " \t\r\n\f"
 
 
 class Elements:
-    """The elements of a page and what is asked of them, each worked out once and only if it is
-    asked.
-
-    quirks: ids and classes are compared without regard to case.
-    """
+    """The elements of a page and facts about them, each found once, when it is first needed."""
 
     def __init__(self, page: Page, *, quirks: bool = False) -> None:
+        """quirks: ids and classes are compared without regard to case."""
         self.page = page
         self.quirks = quirks
         self._attributes: dict[int, dict[str, str]] = {}
@@ -47,14 +44,14 @@ class Elements:
 
     @cached_property
     def kin(self) -> Kin:
-        """How they stand to each other: a shadow root stands beside nothing."""
-        found = kin(self.page)
+        """Their relations. A shadow root is nobody's sibling."""
+        relations = kin(self.page)
         for root in sorted(self.shadow_roots):
             for element in range(root + 1, self.page.elements):
-                if found.before[element] == root:
-                    found.before[element] = found.before[root]
+                if relations.before[element] == root:
+                    relations.before[element] = relations.before[root]
                     break
-        return found
+        return relations
 
     @cached_property
     def foreign(self) -> bool:
@@ -78,14 +75,14 @@ class Elements:
 
     @cached_property
     def shadow_roots(self) -> frozenset[int]:
-        """Templates that are shadow roots: no elements, but what stands in them is found."""
+        """Templates that are shadow roots: not elements themselves, but their content is found."""
         return frozenset(
             element for element, token in self.page.having("template", "") if is_shadow_root(token)
         )
 
     @cached_property
     def shadowed(self) -> frozenset[int]:
-        """Shadow roots and all that stands in them."""
+        """Shadow roots and all elements in them."""
         inside = set(self.shadow_roots)
         if inside:
             inside.update(
@@ -95,29 +92,27 @@ class Elements:
 
     @cached_property
     def children(self) -> dict[int, list[int]]:
-        """Those in each element, in order; -1 for the page."""
-        found: dict[int, list[int]] = {}
+        """Element -> its children, in order; -1 stands for the page."""
+        children: dict[int, list[int]] = {}
         for element, parent in enumerate(self.kin.parents):
             if element not in self.shadow_roots:
-                found.setdefault(parent, []).append(element)
-        return found
+                children.setdefault(parent, []).append(element)
+        return children
 
     @cached_property
     def filled(self) -> frozenset[int]:
         """Those that hold an element or text."""
-        found = {
+        parents = {
             parent
             for element, parent in enumerate(self.kin.parents)
             if element not in self.shadow_roots
         }
-        return frozenset(found | {element for _, element, text in self.texts if text})
+        return frozenset(parents | {element for _, element, text in self.texts if text})
 
     @cached_property
     def texts(self) -> list[tuple[int, int, str]]:
-        """Texts in document order: the last element that begins before it, the one that it stands
-        in, the text.
-        """
-        found: list[tuple[int, int, str]] = []
+        """Texts in document order: the last element that begins before it, its parent, the text."""
+        runs: list[tuple[int, int, str]] = []
         opened = [-1]
         names = [""]
         open_names: Counter[str] = Counter()
@@ -136,8 +131,8 @@ class Elements:
                     opened.pop()
                     open_names[name] -= 1
             if token.raw_text:
-                found.append((element, opened[-1], token.text))
-        return found
+                runs.append((element, opened[-1], token.text))
+        return runs
 
     def of(self, element: int, token: Token | None = None) -> dict[str, str]:
         """The attributes of an element."""
@@ -147,7 +142,10 @@ class Elements:
         return found
 
     def visit(self) -> None:
-        """The page is gone through once more."""
+        """Count one more look at all elements.
+
+        Raises: `PageError` "costly_css" if that is one too many.
+        """
         self._visits += self.page.elements
         if self._visits > CSS_LIMIT:
             raise PageError(
@@ -157,7 +155,10 @@ class Elements:
     # ---- selectors
 
     def select(self, chains: Iterable[Chain]) -> set[int]:
-        """The elements that one of the selectors matches."""
+        """The elements that any of the selectors matches.
+
+        Raises: `PageError` "costly_css" if that takes too long.
+        """
         matched: set[int] = set()
         for chain in chains:
             matched |= self._chain(chain)
@@ -186,7 +187,7 @@ class Elements:
         if nth:
             pairs = self._nth_of_type(pairs, nth)
         if part.ids or part.classes or part.tests:
-            # one without attributes needs no closer look
+            # An element without attributes cannot meet a condition.
             found = [
                 element
                 for element, token in pairs
@@ -201,9 +202,7 @@ class Elements:
         return found
 
     def _needle(self, part: Part) -> str:
-        """A text that stands in the tag of whatever meets the conditions;
-        empty if none is known.
-        """
+        """A text in the start tag of every element that meets the conditions; may be empty."""
         texts = [] if self.quirks else [*part.ids, *part.classes]
         texts += [
             test.value
@@ -213,9 +212,7 @@ class Elements:
         return next((text for text in texts if text and "\ufffd" not in text), "")
 
     def _nth_of_type(self, pairs: list[tuple[int, Token]], nth: int) -> list[tuple[int, Token]]:
-        """Of elements of one tag those that are number ``nth``
-        of their type in what they stand in.
-        """
+        """Of elements with the same tag, those that are number ``nth`` of their type."""
         counts: dict[tuple[int, int], int] = {}
         found: list[tuple[int, Token]] = []
         parents, namespaces = self.kin.parents, self.namespaces if self.foreign else None
@@ -251,9 +248,8 @@ class Elements:
             value = attributes.get(name)
             if value is None:
                 continue
-            if (
-                name in linked and self.namespaces[element]
-            ):  # it has a namespace, and its name is another one
+            if name in linked and self.namespaces[element]:
+                # The attribute has a namespace, and another name in it.
                 if not test.namespace or linked[name] != test.name:
                     continue
             elif name != test.name:
@@ -296,7 +292,7 @@ class Elements:
         return [element for element in found if holds.of(name, element)]
 
     def _holders(self, chain: Chain) -> set[int]:
-        """The elements from which a relative selector leads to an element."""
+        """The elements from which a relative selector leads to an element: those of ``:has()``."""
         up = self.kin.parents, self.kin.before
         found: set[int] | None = None
         for link in reversed(chain):
@@ -307,7 +303,7 @@ class Elements:
         return found or set()
 
     def _positions(self, pseudo: Pseudo, found: list[int]) -> list[int]:
-        """Those of ``found`` that stand where a pseudo-class says."""
+        """Those of ``found`` in the positions of a pseudo-class."""
         self.visit()
         of_type = pseudo.name.endswith("of-type")
         elements: Iterable[int] = range(self.page.elements)
@@ -347,8 +343,9 @@ _AS_POSITIONS: Final = {
 
 
 def _of_type(part: Part) -> tuple[int, tuple[Pseudo, ...]]:
-    """The number in ``tag:nth-of-type(number)``, which is quick, or 0; and the other
-    pseudo-classes.
+    """The number in ``tag:nth-of-type(number)``, which is quick, and the other pseudo-classes.
+
+    0 if the part has no such number.
     """
     if part.tag:
         for at, pseudo in enumerate(part.pseudos):
@@ -358,14 +355,14 @@ def _of_type(part: Part) -> tuple[int, tuple[Pseudo, ...]]:
 
 
 def _is_at(count: int, step: int, offset: int) -> bool:
-    """Whether a count is ``step * n + offset`` for some n from 0 on."""
+    """Whether a count is ``step * n + offset`` for some n of at least 0."""
     if not step:
         return count == offset
     return (count - offset) % step == 0 and (count - offset) // step >= 0
 
 
 def _may_fold(test: Test) -> bool:
-    """Whether case may not count in the values of an attribute."""
+    """Whether the values of an attribute may be compared without regard to case."""
     return test.flag == "i" or (not test.flag and test.name in standard.CASELESS_VALUES)
 
 
@@ -376,7 +373,7 @@ def _words(text: str) -> set[str]:
 
 
 def _compares(value: str, test: Test, *, fold: bool) -> bool:
-    """Whether the value of an attribute is as a condition has it. fold: case does not count."""
+    """Whether the value of an attribute meets a condition. fold: case does not count."""
     wanted = test.value
     if fold:
         value, wanted = lower(value), lower(wanted)
@@ -396,8 +393,9 @@ def _compares(value: str, test: Test, *, fold: bool) -> bool:
 
 
 def led(found: Iterable[int], to: set[int], up: Sequence[int], *, far: bool) -> set[int]:
-    """Those of ``found`` from which ``up`` leads ``to`` one of these: in one step, or ``far`` in
-    any number of them.
+    """Those of ``found`` from which ``up`` leads to one of ``to``.
+
+    up: element -> the next one; -1 for none. far: in any number of steps, instead of one.
     """
     if not far:
         return {element for element in found if up[element] in to}
@@ -416,7 +414,7 @@ def led(found: Iterable[int], to: set[int], up: Sequence[int], *, far: bool) -> 
 
 
 def _leading(found: Iterable[int], up: Sequence[int], *, far: bool) -> set[int]:
-    """Where ``up`` leads from ``found``: in one step, or ``far`` in any number of them."""
+    """The elements to which ``up`` leads from ``found``; see `led`."""
     reached: set[int] = set()
     for element in found:
         at = up[element]

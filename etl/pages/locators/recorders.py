@@ -1,8 +1,7 @@
-"""Locators as recorders and their tools write them: Playwright, Selenium IDE, Chrome's recorder and
-its menus.
+"""Locators of recorders and their tools: Playwright, Selenium IDE, Chrome's Recorder and menus.
 
-What comes to CSS, XPath, an attribute, a number or a text of the page is resolved. What wants
-layout, accessible names or scripts (roles, link texts, ``:visible``) is refused as
+Those that amount to CSS, XPath, an attribute, a number or a text of the page are resolved. Those
+that need layout, accessible names or scripts (roles, link texts, ``:visible``) are refused as
 "unsupported_locator".
 """
 
@@ -42,15 +41,18 @@ _TOOLS: Final = frozenset(
 
 
 def find_path(page: Page, path: str) -> list[int]:
-    """`find_xpath` for an XPath as recorders write it: ``xpath=`` may stand before it."""
+    """`find_xpath` for a recorder's XPath, which may begin with ``xpath=``.
+
+    Raises: `PageError`, as `find_xpath` does.
+    """
     return find_xpath(page, re.sub(r"^\s*xpath(?:=|/(?=[/.(]|id\())", "", path))
 
 
 def find_selector(page: Page, text: str) -> list[int]:
-    """`find_css` for what recorders write where a selector is meant: CSS, or one of the forms that
-    are known here.
+    """`find_css` for a recorder's selector: CSS, or one of the forms that tools write.
 
-    Raises `PageError`, "unsupported_locator" for what a recorded page does not decide.
+    Raises: `PageError` "unsupported_locator" for one that a recorded page does not decide, and as
+    `find_css` and `find_xpath` do.
     """
     if (script := _SCRIPT.fullmatch(text)) is not None:
         given = next(part for part in script.groups() if part is not None)
@@ -65,6 +67,7 @@ def find_selector(page: Page, text: str) -> list[int]:
 
 
 def _is_special(text: str) -> bool:
+    """Whether a selector is a tool's own form."""
     engine = _ENGINE.fullmatch(text)
     named = engine is not None and (engine[1] in _TOOLS or engine[1].startswith("internal:"))
     return named or bool(
@@ -73,14 +76,14 @@ def _is_special(text: str) -> bool:
 
 
 def _unquoted(text: str) -> str:
-    """A selector without what stands in quotes or is escaped."""
+    """A selector without its quoted and escaped characters."""
     if "'" not in text and '"' not in text and "\\" not in text:
         return text
     return re.sub(r"""\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""", "", text, flags=re.DOTALL)
 
 
 def _parts(text: str) -> list[str]:
-    """The parts of a chain of Playwright's."""
+    """The parts of a Playwright chain, or the whole text if it is not one."""
     if ">>" not in text or ">>>" in text or ">>" not in _unquoted(text):
         return [text]
     parts = [""]
@@ -93,7 +96,7 @@ def _parts(text: str) -> list[str]:
 
 
 def _within(page: Page, part: str, found: list[int] | None) -> list[int]:
-    """What a part of a chain finds in what was found before; None: in the page."""
+    """What a part of a chain finds in the elements found before; None: in the page."""
     engine = _ENGINE.fullmatch(part)
     name, value = (engine[1], engine[2].strip()) if engine and _is_special(part) else ("", part)
     if name == "nth" and found is not None:
@@ -119,7 +122,7 @@ def _within(page: Page, part: str, found: list[int] | None) -> list[int]:
 
 
 def _inside(page: Page, elements: Iterable[int], around: list[int]) -> list[int]:
-    """Those that stand in one of others."""
+    """Those elements that are inside one of ``around``."""
     parents, wanted = Elements(page).kin.parents, set(around)
     inside: set[int] = set()
     for element, parent in enumerate(parents):

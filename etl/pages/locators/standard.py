@@ -1,6 +1,4 @@
-"""What the HTML standard says that selectors and XPaths depend on: namespaces, and where case
-counts.
-"""
+"""Facts of the HTML standard that selectors and XPaths need: namespaces, and where case counts."""
 
 from __future__ import annotations
 
@@ -34,7 +32,7 @@ LINKED_NAMES: Final = {
     "xmlns": "xmlns",
     "xmlns:xlink": "xlink",
 }
-"""Attributes of SVG and MathML elements that have a namespace, and their names in it."""
+"""Attribute of SVG and MathML elements that has a namespace -> its name in that."""
 
 _CAMEL_TAGS: Final = (
     "altGlyph altGlyphDef altGlyphItem animateColor animateMotion animateTransform clipPath "
@@ -62,12 +60,11 @@ MATHML_NAMES: Final = {"definitionurl": "definitionURL"}
 
 
 def namespaces(elements: Sequence[Token], parents: Sequence[int], tops: Iterable[int]) -> bytearray:
-    """The namespace of each element: that of what it stands in, as a parser decides it.
+    """The namespace of each element, which its ancestors decide as in a parser.
 
-    tops: the elements that are named svg or math, in document order; all else is HTML unless it
-    stands in one.
+    tops: the elements named svg or math, in document order. Elements outside of these are HTML.
     """
-    found = bytearray(len(elements))
+    numbers = bytearray(len(elements))
     done = 0
     for top in tops:
         if top < done:
@@ -79,6 +76,6 @@ def namespaces(elements: Sequence[Token], parents: Sequence[int], tops: Iterable
             token = elements[element]
             standing_in = around.get(parents[element], foreign.PAGE)
             around[element] = made = foreign.element(standing_in, token.tag, token.attributes)
-            found[element] = made.own
+            numbers[element] = made.own
             done = element + 1
-    return found
+    return numbers

@@ -1,6 +1,4 @@
-"""What CSS says of links and form controls, by what the page says of them: ``:link``, ``:checked``,
-``:disabled``.
-"""
+"""The states of links and form controls in CSS, such as ``:link``, ``:checked``, ``:disabled``."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ _NEVER_REQUIRED: Final = frozenset("hidden range color submit image reset button
 
 
 class _Elements(Protocol):
-    """What is asked of `etl.pages.locators.match.Elements`."""
+    """The part of `etl.pages.locators.match.Elements` that states need."""
 
     @property
     def tokens(self) -> Sequence[Token]: ...
@@ -38,7 +36,7 @@ class States:
         self.elements = elements
 
     def of(self, name: str, element: int) -> bool:
-        """Whether an element is of a pseudo-class: one of those named here."""
+        """Whether an element is of a pseudo-class of links or form controls."""
         tag = self.elements.tokens[element].tag
         if name in ("link", "any-link"):
             return self._links(element, tag)
@@ -89,7 +87,7 @@ class States:
         return False
 
     def _out_of_group(self, element: int, tag: str) -> bool:
-        """Whether an option or group of them is disabled with its group or select."""
+        """Whether an option or optgroup is disabled with its optgroup or select."""
         at = self.elements.kin.parents[element]
         while at >= 0:
             around = self.elements.tokens[at].tag
@@ -101,12 +99,11 @@ class States:
         return False
 
     def _legend(self, fieldset: int) -> int:
-        """The first legend of a fieldset; what stands in it is not disabled with the fieldset."""
-        tokens = self.elements.tokens
-        return next(
-            (child for child in self.elements.children[fieldset] if tokens[child].tag == "legend"),
-            -1,
-        )
+        """The first legend of a fieldset, -1 for none. Its content is not disabled with it."""
+        for child in self.elements.children[fieldset]:
+            if self.elements.tokens[child].tag == "legend":
+                return child
+        return -1
 
     # ---- checked
 
@@ -120,7 +117,7 @@ class States:
 
     @cached_property
     def _radios(self) -> set[int]:
-        """The radio buttons that are on: the last of each group that is marked so."""
+        """The radio buttons that are on: the last of each group with ``checked``."""
         on: dict[object, int] = {}
         for element, token in enumerate(self.elements.tokens):
             if token.tag != "input" or self.elements.namespaces[element]:
@@ -132,15 +129,14 @@ class States:
         return set(on.values())
 
     def _form(self, element: int, attributes: dict[str, str]) -> int:
-        """The form that an element is of, -1 for none."""
+        """The form to which an element belongs, -1 for none."""
         tokens = self.elements.tokens
         if "form" in attributes:
             id = attributes["form"]
-            with_id = (
-                at for at in range(len(tokens)) if id and self.elements.of(at).get("id") == id
-            )
-            first = next(with_id, -1)
-            return first if first >= 0 and tokens[first].tag == "form" else -1
+            for at in range(len(tokens)) if id else ():
+                if self.elements.of(at).get("id") == id:
+                    return at if tokens[at].tag == "form" else -1
+            return -1
         at = self.elements.kin.parents[element]
         while at >= 0 and tokens[at].tag != "form":
             at = self.elements.kin.parents[at]
@@ -175,6 +171,6 @@ class States:
         return not any("disabled" in self.elements.of(element) for element in [option, *around])
 
     def _rows(self, select: int) -> int:
-        """How many options a select shows at once."""
+        """The number of options that a select shows at once."""
         digits = self.elements.of(select).get("size", "").strip()
         return int(digits) if digits.isdecimal() and digits.isascii() and int(digits[:9]) > 0 else 1

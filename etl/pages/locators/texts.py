@@ -1,4 +1,4 @@
-"""Elements by their text, as Playwright looks for it."""
+"""Elements by their text, by Playwright's rules."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from etl.pages.locators.match import Elements
 from schemas.errors import PageError
 
 _SKIPPED: Final = frozenset(("script", "noscript", "style"))
-_TEXT_LIMIT: Final = 3e7  # characters looked at, each as often as elements are around it
+_TEXT_LIMIT: Final = 3e7  # characters, each counted once for every element around it
 
 
 class Text(NamedTuple):
-    """The text of an element with white space collapsed, and its own texts without those of
-    elements inside it.
-    """
+    """The text of an element."""
 
+    # all of it, with white space collapsed
     normal: str
+    # its own texts, without those of the elements inside it
     own: tuple[str, ...]
 
 
@@ -32,7 +32,7 @@ class Texts:
 
     @cached_property
     def _last(self) -> list[int]:
-        """Of each element the last that stands in it."""
+        """Of each element the last one inside it."""
         last = list(range(len(self.elements.tokens)))
         for element in range(len(last) - 1, -1, -1):
             if (parent := self.elements.kin.parents[element]) >= 0:
@@ -41,7 +41,7 @@ class Texts:
 
     @cached_property
     def _skipped(self) -> set[int]:
-        """Elements whose text does not count: scripts, styles, and whatever stands in the head."""
+        """Elements whose text does not count: scripts, styles, and all in the head."""
         skipped: set[int] = set()
         for element, token in enumerate(self.elements.tokens):
             parent = self.elements.kin.parents[element]
@@ -51,9 +51,7 @@ class Texts:
 
     @cached_property
     def _runs(self) -> dict[int, list[tuple[int, str]]]:
-        """Texts by the last element that begins before them, each with the element that it stands
-        in.
-        """
+        """Element -> the texts after it and before the next one, each with its parent."""
         runs: dict[int, list[tuple[int, str]]] = {}
         for before, owner, text in self.elements.texts:
             runs.setdefault(before, []).append((owner, text))
@@ -90,10 +88,11 @@ Matcher = Callable[[Text | None], bool]
 
 
 def matcher(wanted: str, *, internal: bool) -> Matcher:
-    """What a text of Playwright's selectors asks for: as part of a text without regard to case, or
-    in quotes exactly.
+    """A test for the text of Playwright's selectors.
 
-    Raises `PageError` for a regular expression.
+    A text in quotes is matched exactly, any other as a part of the text without regard to case.
+
+    Raises: `PageError` "unsupported_locator" for a regular expression.
     """
     if wanted.startswith("/") and wanted.rfind("/") > 0:
         raise PageError(
@@ -117,8 +116,9 @@ def matcher(wanted: str, *, internal: bool) -> Matcher:
 
 
 def find_text(elements: Elements, wanted: str, *, internal: bool) -> list[int]:
-    """The innermost elements that have a text; all that have it as a text of their own if it is in
-    quotes.
+    """The innermost elements with a text; if it is in quotes, all that have it as their own text.
+
+    Raises: `PageError` "costly_css" if the page is too large for that, and as `matcher` does.
     """
     matches = matcher(wanted, internal=internal)
     sizes = sum(len(text) for _, _, text in elements.texts) / max(elements.page.elements, 1)

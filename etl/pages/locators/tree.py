@@ -1,6 +1,4 @@
-"""A page as the tree that XPaths are evaluated on: the document of a browser, made of the page's
-own tokens.
-"""
+"""A page as the tree on which XPaths are evaluated, made of the page's own tokens."""
 
 from __future__ import annotations
 
@@ -29,26 +27,26 @@ _UNNAMEABLE: Final = "stepmill-unnameable"
 
 
 class Tree:
-    """The elements, texts and comments of a page under a document, for libxml2; made when it is
-    first asked for.
+    """A page as a browser's document for libxml2, made when `root` is first asked for.
 
     HTML elements have no namespace, because XPaths name them without one. Names that XML does not
-    allow are replaced (``odd_tags``, ``odd_attributes``: there are such), characters that it does
-    not allow become U+FFFD. Comments are empty. Where the page has not exactly one root element,
-    its elements hang under one of ours (``held``).
+    allow are replaced, and characters that it does not allow become U+FFFD. Comments are empty. If
+    the page does not have exactly one root element, its elements get a root of ours.
     """
 
     def __init__(self, elements: Elements) -> None:
         self.elements = elements
-        self.odd_tags = self.odd_attributes = self.astral = False
+        # Names of tags or attributes were replaced.
+        self.odd_tags = self.odd_attributes = False
+        # There are characters beyond U+FFFF.
+        self.astral = False
+        # The root is ours.
         self.held = False
         self._names: dict[tuple[str, int], str | None] = {}
         self._index: dict[etree._Element, int] = {}
 
     def __del__(self) -> None:
-        """Let go of elements before those around them: lxml climbs from each to the next one that
-        is held.
-        """
+        """Release elements before their ancestors: lxml climbs from each to the next held one."""
         while self._index:
             self._index.popitem()
 
@@ -62,28 +60,28 @@ class Tree:
         return root
 
     def index(self, item: object) -> int | None:
-        """The index of an element of the page; None for what is none."""
+        """The index of an element of the page; None for anything else."""
         return self._index.get(item) if isinstance(item, etree._Element) else None
 
     @cached_property
     def by_id(self) -> dict[str, etree._Element]:
-        """The first element of each id."""
-        found: dict[str, etree._Element] = {}
+        """Id -> the first element that has it."""
+        first: dict[str, etree._Element] = {}
         for element in self._index:
             id = element.get("id")
             if id:
-                found.setdefault(id, element)
-        return found
+                first.setdefault(id, element)
+        return first
 
     def _build(self, root: etree._Element | None) -> etree._Element:
         unseen = self.elements.shadowed
         namespaces = self.elements.namespaces
         opened = [root]
-        lasts: list[etree._Element | None] = [None]  # of each: the last node in it so far
+        lasts: list[etree._Element | None] = [None]  # of each open element: its last child so far
         names = [""]
-        hidden = [False]  # of each: whether what it holds is no part of the document
+        hidden = [False]  # of each open element: its content is not part of the document
         open_names: Counter[str] = Counter()
-        text: list[str] = []  # what has come since the last node began or ended
+        text: list[str] = []  # since the last node began or ended
         element = -1
         for token in self.elements.page.tokens:
             if token.element:
@@ -150,8 +148,9 @@ class Tree:
         return node
 
     def _name(self, name: str, namespace: int) -> str | None:
-        """The name of an attribute in the tree: empty if it has none, None if XML does not allow
-        it.
+        """The name of an attribute in the tree.
+
+        Empty if it is left out, None if XML does not allow it.
         """
         if namespace and name in standard.LINKED_NAMES:
             space, _, local = name.partition(":")
@@ -172,7 +171,7 @@ class Tree:
     def _put(
         self, text: list[str], parent: etree._Element | None, last: etree._Element | None
     ) -> None:
-        """Hang collected text into the tree, after the last node in its parent."""
+        """Put collected text into the tree, after the last node of its parent."""
         if text and parent is not None:
             joined = self._clean("".join(text))
             text.clear()
@@ -183,11 +182,13 @@ class Tree:
 
 
 _LATEST: Final[list[Tree]] = []
+"""The tree of the last page, if there was one."""
 
 
 def tree_of(page: Page) -> Tree:
-    """The tree of a page. The latest one is kept: the locators of a step, and steps on one page,
-    come in a row.
+    """The tree of a page.
+
+    The last one is kept, since the locators of a step, and steps on the same page, come in a row.
     """
     if _LATEST and _LATEST[0].elements.page is page:
         return _LATEST[0]

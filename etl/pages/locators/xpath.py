@@ -1,7 +1,7 @@
-"""XPaths as `document.evaluate` of Chromium answers them for an HTML document.
+"""XPaths with the answers of Chromium's `document.evaluate` for an HTML document.
 
-libxml2 evaluates them, on a tree that is the browser's document. What HTML changes is rewritten
-before: names of elements have no case, a path that begins nowhere begins at the document, ``id()``
+libxml2 evaluates them, on a tree that is the browser's document. They are rewritten first for what
+HTML changes: names of elements have no case, a relative path begins at the document, and ``id()``
 looks at attributes.
 """
 
@@ -23,9 +23,7 @@ from etl.pages.locators.tree import XHTML, Tree
 from schemas.errors import PageError
 
 XPATH_LIMIT: Final = 1e10
-"""Nodes that an XPath may have libxml2 look at, as `_cost` has it: high,
-because that is generous.
-"""
+"""Most nodes that libxml2 may look at, by `_cost`, which overestimates by far."""
 
 _FUNCTIONS: Final = "stepmill:functions"
 _PREFIX: Final = "stepmill"
@@ -47,7 +45,7 @@ _TAKES: Final[dict[str, tuple[int, int]]] = {
     **dict.fromkeys("starts-with contains substring-before substring-after".split(), (2, 2)),
     "substring": (2, 3), "translate": (3, 3), "concat": (2, _MANY),
 }  # fmt: skip
-"""The functions of XPath 1.0, and how many arguments they take at the least and at the most."""
+"""Function of XPath 1.0 -> the least and the greatest number of its arguments."""
 
 _OURS: Final = frozenset(("id", "namespace-uri"))
 _COUNT_CHARACTERS: Final = frozenset(("string-length", "substring", "translate"))
@@ -55,21 +53,20 @@ _ASK_NAMES: Final = frozenset(("name", "local-name"))
 
 
 class _Path(NamedTuple):
-    """An XPath for the tree: between its parts stands the way to the document.
+    """An XPath, rewritten for the tree."""
 
-    functions: names of those that it calls; any_attribute: it looks at attributes whatever their
-    names.
-    """
-
+    # between two of them goes the path to the document
     parts: tuple[str, ...]
+    # names of the functions that it calls
     functions: frozenset[str]
+    # it looks at attributes of any name
     any_attribute: bool
 
 
 def find_xpath(tree: Tree, path: str) -> list[int]:
-    """Indices of the elements an XPath selects. Raises `PageError` ("invalid_xpath") for anything
-    else, "costly_xpath" for one that would take libxml2 minutes on this page, and
-    "unsupported_locator" for what a recorded page does not decide.
+    """The indices of the elements that an XPath selects, in document order.
+
+    Raises: `PageError`, as `etl.pages.locators.find.find_xpath` does.
     """
     path = path.strip()
     if len(path) > LOCATOR_LIMIT or _cost(tree.elements, path) > XPATH_LIMIT:
@@ -112,14 +109,14 @@ def find_xpath(tree: Tree, path: str) -> list[int]:
 
 
 def _text(value: Any) -> str:
-    """The text that an XPath's value stands for."""
+    """The value of an XPath as text."""
     if isinstance(value, etree._Element):
         return "".join(value.itertext(with_tail=False))
     return str(value)
 
 
 def _check(path: str, rewritten: _Path, tree: Tree) -> None:
-    """Refuse what the tree would answer otherwise than a browser."""
+    """Refuse an XPath that the tree would answer differently from a browser."""
     why = ""
     if tree.astral and rewritten.functions & _COUNT_CHARACTERS:
         why = "the page has characters that count as two in a browser"
@@ -135,10 +132,10 @@ def _check(path: str, rewritten: _Path, tree: Tree) -> None:
 
 
 class _Token(NamedTuple):
-    """kind: ``literal``, ``number``, ``operator``, ``slash`` (one or two), ``axis``, ``function``,
-    ``type`` (of nodes), ``name``, ``wild`` (a ``*`` that is a name) or ``sign`` for the rest.
-    """
+    """A token of an XPath."""
 
+    # `literal`, `number`, `operator`, `slash` (one or two), `axis`, `function`, `type` (of nodes),
+    # `name`, `wild` (a `*` that is a name), or `sign` for the rest
     kind: str
     text: str
 
@@ -149,10 +146,8 @@ _STEPS: Final = frozenset(("axis", "type", "name", "wild"))
 
 @lru_cache(maxsize=4096)
 def _rewritten(path: str) -> _Path:
-    """An XPath for the tree. Raises `PageError` for what is no XPath, or one that the tree does not
-    answer.
-    """
-    parts = [""]  # each but the first begins where the document is put in
+    """An XPath for the tree. Raises `PageError` if it is malformed or the tree cannot answer it."""
+    parts = [""]  # the path to the document goes before each but the first
     functions: set[str] = set()
     any_attribute = False
     level = 0  # of square brackets
@@ -171,10 +166,9 @@ def _rewritten(path: str) -> _Path:
             parts.append(text[1:])
         else:
             if begins and not level and (kind in _STEPS or text in (".", "..", "@")):
-                parts.append("")  # a path that begins nowhere begins at the document
-                if (
-                    lower(text) in ("body", "head") and kind == "name"
-                ):  # nothing has it there: the recorder meant this
+                parts.append("")  # a relative path begins at the document
+                if lower(text) in ("body", "head") and kind == "name":
+                    # The document has no such child; the recorder meant the page's.
                     parts[-1] = "descendant::*[count(ancestor::*) < 2]/self::"
             parts[-1] += _as_written(path, token, axis, functions)
         if kind in ("wild", "name", "type"):
@@ -186,12 +180,9 @@ def _rewritten(path: str) -> _Path:
 
 
 def _check_calls(path: str, tokens: list[_Token]) -> None:
-    """Refuse calls of functions that XPath has not; libxml2 would do so only where it comes to call
-    them.
-    """
-    opened: list[
-        tuple[str, int]
-    ] = []  # of each round bracket: the function before it, and its commas
+    """Refuse calls of unknown functions, which libxml2 would do only when it makes the call."""
+    # Of each open round bracket: the function before it, and the number of commas.
+    opened: list[tuple[str, int]] = []
     before = _Token("operator", "")
     for token in tokens:
         if token.text == "(" and token.kind == "sign":
@@ -211,7 +202,7 @@ def _check_calls(path: str, tokens: list[_Token]) -> None:
 
 
 def _as_written(path: str, token: _Token, axis: str, functions: set[str]) -> str:
-    """A token of an XPath as the tree wants it; names of functions are noted."""
+    """A token of an XPath for the tree. Adds the name of a function to ``functions``."""
     kind, text = token
     refused = ""
     if kind == "operator":
@@ -238,7 +229,7 @@ def _as_written(path: str, token: _Token, axis: str, functions: set[str]) -> str
 
 
 def _attribute(name: str) -> str:
-    """The test for an attribute: HTML elements have it in lower case, others as it is written."""
+    """The test for an attribute: in lower case on HTML elements, as it is written on others."""
     low = lower(name)
     if low == name:
         return name
@@ -248,12 +239,13 @@ def _attribute(name: str) -> str:
 
 
 def _tokens(path: str) -> Iterator[_Token]:
-    """The tokens of an XPath, but spaces. A word or ``*`` is a name or an operator by what is
-    before it.
+    """The tokens of an XPath, without spaces.
+
+    The token before a word or ``*`` decides whether that is a name or an operator.
     """
     at = 0
     slash = False
-    operand = False  # whether what came last can stand before an operator
+    operand = False  # the last token may be followed by an operator
     while found := _TOKEN.match(path, at):
         at = found.end()
         kind, text = str(found.lastgroup), found[0]
@@ -293,11 +285,10 @@ _MARK: Final = re.compile(
 
 
 def _cost(elements: Elements, path: str) -> float:
-    """About how many nodes libxml2 looks at for an XPath.
+    """An upper estimate of the number of nodes that libxml2 looks at for an XPath.
 
-    What stands in brackets is worked out for each element before them, so their costs are
-    multiplied. Generous by far: nothing that recorders write comes near the limit on a page that
-    people see.
+    Brackets are evaluated for each element before them, so their costs are multiplied. No XPath of
+    a recorder comes near the limit on a page that people see.
     """
     kin = elements.kin
     count = max(elements.page.elements, 1)
@@ -309,8 +300,7 @@ def _cost(elements: Elements, path: str) -> float:
     level = 0
     for mark in _MARK.finditer(path):
         if mark.lastgroup in costs:
-            # from within brackets a path from the root is followed, and its set made, again and
-            # again
+            # In brackets a path from the root is followed, and its set made, again and again.
             slower = 10 if level and mark.lastgroup == "everywhere" else 1
             levels.setdefault(level, []).append(slower * costs[mark.lastgroup])
         elif mark.lastgroup:
@@ -319,9 +309,9 @@ def _cost(elements: Elements, path: str) -> float:
     cost = count * max(top, default=1 / count)
     if len(top) == 1:
         cost = float(count)
-    elif top:  # the sets that several elements find are merged without an index
+    elif top:  # libxml2 merges the sets of several elements without an index
         cost = max(cost, kin.pairs_around * count**0.5)
-    # lxml looks around each element that it hands out
+    # lxml looks at the ancestors of each element that it returns.
     return max(
         kin.pairs_around, cost * math.prod(max(inner, default=1.0) for inner in levels.values())
     )

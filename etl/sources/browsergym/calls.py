@@ -1,6 +1,4 @@
-"""BrowserGym's actions: free text with one fenced call, ```` ```click('a405')``` ````, or a bare
-call.
-"""
+"""BrowserGym's actions: text with one call, bare or fenced as ```` ```click('a405')``` ````."""
 
 from __future__ import annotations
 
@@ -49,41 +47,46 @@ CALLS: Final = {
     "report_infeasible": ("report_infeasible", "reason"),
     "noop": ("wait", "wait_ms?"),
 }
-"""BrowserGym's calls: our kind, and their parameters.
+"""BrowserGym's call -> our kind, and the call's parameters. Those with ``?`` or ``=`` are optional.
 
-``bid`` or ``from_bid`` is the target, ``to_bid`` where a drag ends; a call without one concerns the
-page. ``button=`` and ``modifiers=`` are the action's own. Other parameters with ``=`` are options
-of how BrowserGym does it: they are checked, and are no part of the action. The rest makes the
-value: numbers joined by a space, several options or files as `schemas.actions.several` joins them.
-``?`` and ``=`` may be left out.
+- ``bid`` or ``from_bid`` is the target, ``to_bid`` the element on which a drag ends. A call with
+  none of them concerns the page.
+- ``button=`` and ``modifiers=`` are the action's own.
+- Other parameters with ``=`` tell BrowserGym how to act. They are checked, and not part of the
+  action.
+- The rest makes the value: numbers joined by a space, several options or files joined by
+  `schemas.actions.several`.
 """
 
-CODE: Final = (
-    "code"  # kind of an action that is Python, but not one call of CALLS with literal arguments
-)
-UNPARSED: Final = (
-    "unparsed"  # kind of an action in which no call can be read; the value of both is their text
-)
+CODE: Final = "code"
+"""Kind of an action that is Python, but not one call of `CALLS` with literal arguments.
+
+Its value is its text.
+"""
+
+UNPARSED: Final = "unparsed"
+"""Kind of an action without a readable call. Its value is its text."""
+
 MAX_CALL_CHARS: Final = 1_000_000
 _FENCE: Final = re.compile(r"```(?:[A-Za-z]*\n)?(.*?)```", re.DOTALL)
 
 
 class Parsed(NamedTuple):
-    """An action, its target's locators, and those of where a drag ends;
-    none for the page itself.
-    """
+    """An action and its elements."""
 
     action: Action
+    # locators of its target; none if it concerns the page
     target: tuple[Locator, ...] = ()
+    # locators of the element on which a drag ends
     destination: tuple[Locator, ...] = ()
 
 
 def parse_action(text: str) -> Parsed:
     """The action that a text calls for.
 
-    Never guesses: several fences or calls, and arguments that are wrong or no literals make an
-    action of kind `CODE`, a text without a readable call one of kind `UNPARSED`. A single call that
-    BrowserGym does not have keeps its name as its kind, which then is on no list.
+    It never guesses. Several calls, and arguments that are wrong or not literals, make an action of
+    kind `CODE`; a text without a readable call one of kind `UNPARSED`. A single call that is not
+    BrowserGym's keeps its name as its kind, which then is an unknown one.
     """
     fences = _FENCE.findall(text)
     code = ("\n".join(fences) or text).strip()
@@ -91,7 +94,7 @@ def parse_action(text: str) -> Parsed:
         return Parsed(Action(UNPARSED, code))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a backslash in a typed text is not our affair
+            warnings.simplefilter("ignore")  # of a backslash in a typed text
             tree = ast.parse(code)
         if not any(isinstance(node, ast.Call) for node in ast.walk(tree)):
             return Parsed(Action(UNPARSED, code))
@@ -112,7 +115,7 @@ def parse_action(text: str) -> Parsed:
 
 
 def _parsed(kind: str, parameters: str, call: ast.Call) -> Parsed:
-    """Raises ValueError, TypeError or LookupError for a wrong call."""
+    """The action of a call. Raises ValueError, TypeError or LookupError for a wrong call."""
     given = _literals(call, [parameter.rstrip("?=") for parameter in parameters.split()])
     elements: dict[str, tuple[Locator, ...]] = {}
     values = []
@@ -131,18 +134,18 @@ def _parsed(kind: str, parameters: str, call: ast.Call) -> Parsed:
     target = elements.get("bid", elements.get("from_bid", ()))
     button, held = given.get("button", "left"), given.get("modifiers", [])
     if kind == "type" and target and not value:
-        kind = "clear"  # so does Playwright's fill with an empty text
+        kind = "clear"  # Playwright's fill with an empty text does that
     made = action(
         kind, value, on_element=bool(target), button=_written(button), modifiers=_held(held)
     )
     parsed = Parsed(made, target, elements.get("to_bid", ()))
     for text in (value, *(one.value for one in (*parsed.target, *parsed.destination))):
-        text.encode()  # an escape in the call may have made a lone surrogate: a ValueError
+        text.encode()  # raises ValueError for a lone surrogate, which an escape may have made
     return parsed
 
 
 def _literals(call: ast.Call, names: list[str]) -> dict[str, Any]:
-    """The arguments by their names."""
+    """The arguments by their names. Raises TypeError or ValueError if they are wrong."""
     given = dict(zip(names, call.args, strict=False))
     named = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg in names}
     complete = len(given) + len(named) == len(call.args) + len(call.keywords)
@@ -152,7 +155,7 @@ def _literals(call: ast.Call, names: list[str]) -> dict[str, Any]:
 
 
 def _held(literal: Any) -> list[str]:
-    """Raises TypeError for what are no keys."""
+    """The held keys of a call. Raises TypeError for other values."""
     keys = [literal] if isinstance(literal, str) else literal
     if not isinstance(keys, list | tuple) or not all(isinstance(key, str) for key in keys):
         raise TypeError(literal)
@@ -160,7 +163,7 @@ def _held(literal: Any) -> list[str]:
 
 
 def _written(literal: Any) -> str:
-    """Raises TypeError for what no call takes."""
+    """An argument as text. Raises TypeError for a value that no call takes."""
     if isinstance(literal, list | tuple) and all(isinstance(item, str) for item in literal):
         return several(list(literal)) if literal else "[]"
     if not isinstance(literal, str | int | float):

@@ -1,4 +1,4 @@
-"""BrowserGym's episodes, described."""
+"""The description of BrowserGym's episodes."""
 
 from __future__ import annotations
 

@@ -1,35 +1,33 @@
-"""BrowserGym and AgentLab episodes: a folder of ``step_N.pkl.gz`` as recorded, or a JSONL with one
-step a line.
+"""BrowserGym and AgentLab episodes: folders of ``step_N.pkl.gz`` as recorded, or JSON lines.
 
-One episode is one workflow, named like its folder or file; both forms of one episode give the same
-content. Record N holds the observation before action N, so what is known of an action stands in the
-record after it:
+An episode is one workflow, named like its folder or file. Both forms of an episode give the same
+content. Record N holds the observation before action N, so the outcome of an action stands in the
+next record:
 
-- ``error`` is the next record's ``obs.last_action_error``; empty when that record is missing or has
-  no observation.
-- ``reward`` is the sum of all records' rewards (BrowserGym's own ``cum_reward``; only the last is
-  ever not 0); None when the records do not reach the end of the episode, where it is given, or when
-  one of them is no number.
-- A record without an action is no step (the end of the episode): dropped as ``end_state``.
-- A record with ``obs`` null but an action is a step with empty html and url: nothing to learn, but
-  true history.
-- The objective is the last user message in the first record that has one: at the end of an episode
-  the task itself speaks as the user ("Nice work, thank you!"). Without one it is the text of
-  ``goal_object``, else ``goal``.
+- ``error`` is the next record's ``obs.last_action_error``. It is empty if that record is missing or
+  has no observation.
+- ``reward`` is the sum of all records' rewards, BrowserGym's own ``cum_reward``; only the last is
+  ever not 0. It is None if the records do not reach the end of the episode, where it is given, or
+  if one of them is not a number.
+- A record without an action, the end of the episode, is not a step: dropped as ``end_state``.
+- A record with an action and ``obs`` null is a step with empty html and url. Nobody learns from it,
+  but it belongs to the history.
+- The objective is the last user message in the first record that has one, since at the end of an
+  episode the task itself speaks as the user ("Nice work, thank you!"). Without one it is the text
+  of ``goal_object``, else ``goal``.
+- The action is free text with a call, which `etl.sources.browsergym.calls` reads.
 
-A hole makes all later history untrue. A record that cannot be read is quarantined, a readable one
-whose number is not its predecessor's plus 1 (from 0) is dropped as ``step_out_of_order``; either
-ends the episode with the steps so far, and what follows is dropped as ``after_broken_record``. An
-episode without any step is quarantined (``workflow_without_steps``) with the bytes of its readable
+A gap makes all later history false. A record that cannot be read is quarantined. One whose number
+does not follow its predecessor's (from 0) is dropped as ``step_out_of_order``. Either ends the
+episode with the steps so far, and later records are dropped as ``after_broken_record``. An episode
+without any step is quarantined (``workflow_without_steps``), with the bytes of its readable
 records.
 
-Keys that BrowserGym and AgentLab do not write are kept in ``meta`` of the step, those of a record
-without an action in the workflow's. Left out is what they do write and nothing here reads: the page
-once more (``axtree_*``, ``dom_*``, ``screenshot*``, ``extra_element_properties``), the agent's own
-records (``agent_info``, ``stats``, ``profiling``, ``task_info``), and what follows from what is
-read (`RECORD`, `OBSERVATION`).
-
-The action is free text with a call; `etl.sources.browsergym.calls` reads it.
+Keys that BrowserGym and AgentLab do not write are kept in the step's ``meta``; those of a record
+without an action in the workflow's. Keys that they write and nothing here reads are left out: the
+page in other forms (``axtree_*``, ``dom_*``, ``screenshot*``, ``extra_element_properties``), the
+agent's own notes (``agent_info``, ``stats``, ``profiling``, ``task_info``), and the rest of
+`RECORD` and `OBSERVATION`.
 """
 
 from __future__ import annotations
@@ -62,13 +60,13 @@ RECORD: Final = frozenset(
     "step obs action reward raw_reward terminated truncated agent_info stats profiling "
     "task_info".split()
 )
-"""The keys of a record."""
+"""The keys of a record that BrowserGym and AgentLab write."""
 OBSERVATION: Final = frozenset(
     "chat_messages goal goal_object open_pages_urls open_pages_titles active_page_index url "
     "last_action last_action_error focused_element_bid elapsed_time pruned_html axtree_txt "
     "axtree_object dom_txt dom_object extra_element_properties screenshot screenshot_som".split()
 )
-"""Those of what was seen."""
+"""The keys of an observation (``obs``)."""
 _KEYS: Final = frozenset({"step", "obs", "action"})
 _OBS_KEYS: Final = frozenset(
     {
@@ -83,18 +81,16 @@ _OBS_KEYS: Final = frozenset(
 
 @dataclass(frozen=True)
 class BrowserGym:
-    """BrowserGym episodes, pickled or as JSONL."""
+    """BrowserGym episodes, pickled or as JSON lines."""
 
     name: ClassVar[str] = "browsergym"
     version: ClassVar[int] = 4
     described: ClassVar[Format | None] = DESCRIBED
 
     def recognise(self, head: InputHead) -> bool:
-        """A folder with ``step_N.pkl.gz``, or a first line that is an object with the keys step,
-        obs and action.
+        """Whether it is a folder with ``step_N.pkl.gz``, or a first line has step, obs and action.
 
-        If ``head`` ends inside that line: an object whose ``obs`` has begun with a key of
-        BrowserGym's observations.
+        If the head ends inside that line, a key of BrowserGym's observations in ``obs`` is enough.
         """
         if any(_STEP_FILE.fullmatch(entry) for entry in head.entries):
             return True
@@ -104,29 +100,31 @@ class BrowserGym:
         )
 
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
-        """The shard's one episode. Held: the workflow, and the bytes of the records before its
-        first step.
+        """The shard's one episode.
+
+        Memory holds the workflow, and the bytes of the records before its first step.
         """
         workflow_id = re.sub(r"(\.(jsonl|gz|zst))+$", "", shard.name.rsplit("/", 1)[-1])
         episode = _Episode(tally, f"{self.name}:{workflow_id}")
-        found = nodes.node(shard.path)
-        inside = [node for node in found.children() if node.kind == "file"]
-        steps = (
-            _folder(inside, shard.name) if found.kind == "folder" else _file(shard.path, shard.name)
-        )
-        for id, raw, record in steps:
+        node = nodes.node(shard.path)
+        inside = [child for child in node.children() if child.kind == "file"]
+        if node.kind == "folder":
+            records = _folder(inside, shard.name)
+        else:
+            records = _file(shard.path, shard.name)
+        for id, raw, record in records:
             episode.add(id, raw, record)
         objective = _other_files(inside, shard.name, episode) or episode.objective
         if episode.steps:
-            known = (
-                episode.ended and not episode.broken and all(map(math.isfinite, episode.rewards))
-            )
-            reward = math.fsum(episode.rewards) if known else None
             yield Workflow(
-                workflow_id, objective, tuple(episode.steps), reward=reward, source=self.name,
+                workflow_id,
+                objective,
+                tuple(episode.steps),
+                reward=episode.reward(),
+                source=self.name,
                 origin=shard.name,
                 meta=episode.meta(),
-            )  # fmt: skip
+            )
         else:
             tally.quarantine(
                 shard.name,
@@ -138,19 +136,24 @@ class BrowserGym:
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """What we take from one line or pickle; ``action`` is None where there was none. odd: of what
-    is in ``meta``.
-    """
+    """What is read of one line or pickle."""
 
+    # of the step, from 0
     number: int
+    # free text with a call; None at the end of the episode
     action: str | None
     url: str = ""
     html: str = ""
     objective: str = ""
+    # of the action before
     error: str = ""
+    # of the action before; NaN if it is not known
     reward: float = 0.0
+    # how many half characters were replaced
     halves: int = 0
+    # unknown keys, an object as JSON; empty: none
     meta: str = ""
+    # the same for the tally
     odd: tuple[Odd, ...] = ()
 
 
@@ -162,12 +165,12 @@ class _Episode:
         self.uid = uid
         self.steps: list[Step] = []
         self.rewards: list[float] = []
-        self.held: list[bytes] = []  # readable records of an episode that has no step yet
+        self.held: list[bytes] = []  # readable records before the first step
         self.objective = ""
-        self.broken = False
-        self.ended = False  # the last record was no step
-        self._ends: list[str] = []  # meta of records that are no steps
-        self._count = 0
+        self.broken = False  # a record was not read, or out of order
+        self.ended = False  # the last record was not a step
+        self._ends: list[str] = []  # meta of records that are not steps
+        self._count = 0  # records in order so far
 
     def add(self, id: str, raw: bytes, record: _Record | RecordError) -> None:
         if isinstance(record, RecordError):
@@ -188,8 +191,14 @@ class _Episode:
         else:
             self._accept(id, record)
 
+    def reward(self) -> float | None:
+        """The episode's reward; None if it is not known."""
+        if self.broken or not self.ended or not all(map(math.isfinite, self.rewards)):
+            return None
+        return math.fsum(self.rewards)
+
     def meta(self) -> str:
-        """What no step holds of what was recorded besides."""
+        """The unknown keys of records that are not steps, an object as JSON."""
         odd: list[Odd] = []
         extras = Extras(odd)
         for end in self._ends:
@@ -228,7 +237,7 @@ class _Episode:
 
 
 def _file(path: str, name: str) -> Iterator[tuple[str, bytes, _Record | RecordError]]:
-    """(id, bytes, record or why there is none) of each line that is not blank."""
+    """(id, bytes, record or why it cannot be read) of each line that is not blank."""
     number = 0
     try:
         for number, raw in lines(path):
@@ -241,7 +250,7 @@ def _file(path: str, name: str) -> Iterator[tuple[str, bytes, _Record | RecordEr
 def _folder(
     inside: list[nodes.Node], name: str
 ) -> Iterator[tuple[str, bytes, _Record | RecordError]]:
-    """(id, bytes, record or why there is none) of each step file, by number."""
+    """(id, bytes, record or why it cannot be read) of each step file, by number."""
     numbered = [
         (int(match[1]), file.name, file)
         for file in inside
@@ -256,8 +265,9 @@ def _folder(
 
 
 def _other_files(inside: list[nodes.Node], name: str, episode: _Episode) -> str:
-    """The objective, if only ``goal_object.pkl.gz`` holds it; every other file is dropped as
-    ``not_a_step``.
+    """The objective, if only ``goal_object.pkl.gz`` holds it.
+
+    Every file that is neither that nor a step is dropped as ``not_a_step``.
     """
     objective = ""
     for file in inside:
@@ -278,6 +288,7 @@ def _other_files(inside: list[nodes.Node], name: str, episode: _Episode) -> str:
 
 
 def _attempt(read: Callable[[Input], Output], value: Input) -> Output | RecordError:
+    """What a reader returns, or the error that it raises."""
     try:
         return read(value)
     except RecordError as error:
@@ -288,7 +299,7 @@ def _from_json(raw: bytes) -> _Record:
     """One line. Raises RecordError as `etl.inputs.mended.parse` or `_record`."""
     fields, made = parse(raw)
     if made.numbers and isinstance(fields, dict) and fields.get("reward", 0) is None:
-        fields["reward"] = math.nan  # what else may have been NaN is not read
+        fields["reward"] = math.nan  # it was NaN; no other number is read
     record = _record(fields)
     return replace(record, halves=record.halves + made.halves)
 
@@ -296,7 +307,7 @@ def _from_json(raw: bytes) -> _Record:
 def _from_pickle(file: str) -> _Record:
     """One step file. Raises RecordError as `etl.inputs.pickles.load` or `_record`."""
     value = load(file)
-    # of browsergym.experiments.loop, agentlab.experiments.loop, or wherever it moves next
+    # Its module is browsergym.experiments.loop or agentlab.experiments.loop, and may move again.
     if not isinstance(value, Instance) or value.name.rpartition(".")[2] != "StepInfo":
         raise RecordError("wrong_type", "the pickle is no StepInfo")
     return _record(value.fields)
@@ -308,7 +319,10 @@ def _from_goal(file: str) -> str:
 
 
 def _record(fields: Any) -> _Record:
-    """Half characters become U+FFFD. Raises RecordError ``missing_field`` or ``wrong_type``."""
+    """One record, its half characters replaced by U+FFFD.
+
+    Raises: `RecordError` ``missing_field`` or ``wrong_type``.
+    """
     if not isinstance(fields, dict):
         raise RecordError("wrong_type", "the record is no object")
     record = _known(fields)
@@ -321,12 +335,12 @@ def _record(fields: Any) -> _Record:
 
 
 def _beyond(fields: dict[Any, Any], known: frozenset[str]) -> dict[str, Any]:
-    """What is under other keys than the known ones, numbers of numpy as numbers."""
+    """The values of unknown keys, numpy's numbers as numbers."""
     return {str(key): plain(value) for key, value in fields.items() if key not in known}
 
 
 def _known(fields: dict[str, Any]) -> _Record:
-    """What the format says of a record. Raises as `_record`."""
+    """The known keys of a record. Raises as `_record`."""
     if missing := _KEYS - fields.keys():
         raise RecordError("missing_field", ", ".join(sorted(missing)))
     number, obs, reward = plain(fields["step"]), fields["obs"], _reward(plain(fields.get("reward")))
@@ -341,18 +355,16 @@ def _known(fields: dict[str, Any]) -> _Record:
         raise RecordError("missing_field", "obs.pruned_html")
     html = _text(obs["pruned_html"], "obs.pruned_html")
     error = _text(obs.get("last_action_error") or "", "obs.last_action_error")
-    found = [whole_text(text) for text in (action or "", _url(obs), html, _objective(obs), error)]
-    act, url, html, objective, error = (text for text, _ in found)
-    halves = sum(count for _, count in found)
+    texts = [whole_text(text) for text in (action or "", _url(obs), html, _objective(obs), error)]
+    act, url, html, objective, error = (text for text, _ in texts)
+    halves = sum(count for _, count in texts)
     return _Record(
         number, None if action is None else act, url, html, objective, error, reward, halves
     )
 
 
 def _reward(value: Any) -> float:
-    """A reward that is missing counts as 0, as BrowserGym starts it; one that is no finite number
-    as NaN: unknown.
-    """
+    """A record's reward: 0 if it is missing, as in BrowserGym; NaN if it is not a finite number."""
     if value is None:
         return 0.0
     try:
@@ -362,14 +374,14 @@ def _reward(value: Any) -> float:
 
 
 def _text(value: Any, field: str) -> str:
-    """Raises RecordError ``wrong_type``."""
+    """The value, if it is a text. Raises `RecordError` ``wrong_type``."""
     if not isinstance(value, str):
         raise RecordError("wrong_type", f"{field} is no text")
     return value
 
 
 def _url(obs: dict[str, Any]) -> str:
-    """The active page's URL; empty if the pages or the index are missing or do not fit."""
+    """The active page's URL; empty if the pages or the index are missing or do not match."""
     urls, index = obs.get("open_pages_urls"), plain(obs.get("active_page_index"))
     if isinstance(index, list) and len(index) == 1:  # the pickles hold an array of one number
         index = index[0]
@@ -395,7 +407,7 @@ def _objective(obs: dict[str, Any]) -> str:
 
 
 def _goal_text(goal: Any) -> str:
-    """The texts of a goal object, a list of ``{"type": "text", "text": ...}``, one a line."""
+    """The texts of a goal object, a list of ``{"type": "text", "text": ...}``, each on a line."""
     parts = goal if isinstance(goal, list | tuple) else ()
     texts = [
         part["text"]

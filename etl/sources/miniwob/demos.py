@@ -1,28 +1,28 @@
-"""MiniWoB++ human demonstrations: one JSON file a demo, ``{taskName?, utterance, states, reward,
-rawReward, fields?}``.
+"""MiniWoB++ human demonstrations, each a JSON file.
 
-- One demo is one workflow; its steps are merged from raw browser events (`miniwob_merge`) on pages
-  rendered from the recorded trees (`miniwob_dom`). A step's id is the index of the state that it
-  observes.
-- ``objective`` is the utterance, ``website`` the task, ``url`` empty: there was one page, served
+A demo is ``{taskName?, utterance, states, reward, rawReward, fields?}`` and makes one workflow. Its
+steps are merged from raw browser events (`etl.sources.miniwob.merge`) on pages rendered from the
+recorded trees (`etl.sources.miniwob.dom`).
+
+- ``step_id`` is the index of the state that the step observes.
+- ``objective`` is the utterance, ``website`` the task. ``url`` is empty: there was one page, served
   from a file.
-- The task is ``taskName``; where absent (1 of 3) the part of the file's name before the worker's
-  id, else the name of the folder. ``workflow_id`` is ``<task>/<file name without extensions>``,
-  whatever root the file was given under. Published copies of one demo in two folders (10 of 918,
-  equal to the byte) get one id: one workflow read twice.
-- ``reward`` is ``rawReward`` (the outcome, -1 to 1); the recorded ``reward`` is that times the
-  share of the time limit that was left, and is taken only without ``rawReward``.
+- The task is ``taskName``. If that is absent (1 of 3), it is the part of the file's name before the
+  worker's id, else the name of the folder.
+- ``workflow_id`` is ``<task>/<file name without extensions>``, under any root. Published copies of
+  a demo in two folders (10 of 918, equal byte for byte) get the same id: a workflow read twice.
+- ``reward`` is ``rawReward``, the outcome from -1 to 1. The recorded ``reward`` multiplies that by
+  the share of the time limit that remained; it is taken only without ``rawReward``.
 
-Other keys than `DEMO`, `STATE` and `ACTION` have are kept in ``meta`` of the step, those of states
-that are in no step in the workflow's. Left out are ``fields``, of which the utterance is made, the
-pointer's place in the element, and whatever else nodes of the page have.
+Unknown keys, not in `DEMO`, `STATE` and `ACTION`, are kept in the step's ``meta``; those of states
+in no step in the workflow's. Left out are ``fields``, from which the utterance is made, the
+pointer's place in the element, and other keys of the page's nodes.
 
-A record is one element of ``states``. It is consumed by a step or dropped: ``no_action`` (the DOM
-at the start), ``unknown_event``, or as `miniwob_merge` says. A demo is read as a whole or
-quarantined as a whole, with its decompressed bytes: ``broken_json``, ``invalid_utf8``,
-``truncated_zstd`` and the like, ``missing_field``, ``wrong_type``, ``workflow_without_steps``;
-``history_incomplete`` if the first state, the page before any action, is not there, and
-``step_out_of_order`` if a state is earlier than the one before it.
+A record is one element of ``states``. A step uses it, or it is dropped: ``no_action`` (the DOM at
+the start), ``unknown_event``, or for a reason of `etl.sources.miniwob.merge`. A demo is read whole
+or quarantined whole, with its decompressed bytes. The reasons are those of broken files and fields,
+``workflow_without_steps``, ``history_incomplete`` if the first state, the page before any action,
+is missing, and ``step_out_of_order`` if a state is earlier than the one before it.
 """
 
 from __future__ import annotations
@@ -59,27 +59,22 @@ _FILE_NAME: Final = re.compile(r"(.+?)_[0-9A-Z]+(?:_d[0-9]+)?")
 
 @dataclass(frozen=True)
 class MiniWob:
-    """The MiniWoB++ source."""
+    """MiniWoB++ demonstrations."""
 
     name: ClassVar[str] = "miniwob"
     version: ClassVar[int] = 4
     described: ClassVar[Format | None] = DESCRIBED
 
     def recognise(self, head: InputHead) -> bool:
-        """A JSON object with the names of a demo at its top level; the keys come in any order, the
-        end may be cut.
-        """
+        """Whether it is a JSON object with the keys of a demo, in any order."""
         keys = head.keys
         named = len(keys.top & {"utterance", "states", "rawReward"}) >= 2
-        # else the states may have come first and filled the head
-        return keys.form == "objects" and (
-            named or (keys.cut and keys.nested >= {"states.dom", "states.action"})
-        )
+        # The states may come first and fill the head.
+        filled = keys.cut and keys.nested >= {"states.dom", "states.action"}
+        return keys.form == "objects" and (named or filled)
 
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
-        """The one workflow of this demo. A demo that cannot be read is quarantined; nothing is
-        raised for content.
-        """
+        """The one workflow of the demo. A demo that cannot be read is quarantined."""
         parts: list[bytes] = []
         try:
             parts.extend(chunks(shard.path))
@@ -101,8 +96,9 @@ class MiniWob:
 def read_demo(
     demo: dict[str, Any], shard: InputShard
 ) -> tuple[Workflow, dict[int, Reason], int, list[Odd]]:
-    """The workflow, why each unused state was dropped, how many states there are, and which keys
-    are not the format's. Raises `RecordError`.
+    """A demo's workflow, the reason for each dropped state, the number of states, and unknown keys.
+
+    Raises: `RecordError` if the demo cannot be read.
     """
     states = need(demo, "states", list, "")
     objective = need(demo, "utterance", str, "")
@@ -153,7 +149,7 @@ def read_demo(
 
 
 def _keep(extras: Extras, states: list[dict[str, Any]], index: int) -> None:
-    """Keep what a state has beyond the format."""
+    """Keep the unknown keys of a state."""
     state, within = states[index], f"states[{index}]."
     extras.unknown(state, STATE, within)
     if state["action"] is not None:
@@ -161,8 +157,9 @@ def _keep(extras: Extras, states: list[dict[str, Any]], index: int) -> None:
 
 
 def merge(states: list[Any]) -> Merger:
-    """The drafts of the steps that these states make,
-    and why each state in no draft was dropped.
+    """The drafts of the steps that these states make, and the reason for each dropped state.
+
+    Raises: `RecordError` for states that cannot be read, or are out of order.
     """
     pages = []
     for index, state in enumerate(states):
@@ -174,7 +171,10 @@ def merge(states: list[Any]) -> Merger:
 
 
 def task_of(demo: dict[str, Any], shard: InputShard) -> tuple[str, str]:
-    """(task, the file's name without extensions)."""
+    """(task, the file's name without extensions).
+
+    Raises: `RecordError` ``wrong_type``.
+    """
     stem = PurePosixPath(shard.name).name.partition(".json")[0]
     named = _FILE_NAME.fullmatch(stem)
     task = check(demo["taskName"], str, "taskName") if "taskName" in demo else ""
@@ -189,7 +189,7 @@ def _reward(demo: dict[str, Any]) -> float | None:
 
 
 def _events(states: list[dict[str, Any]], merger: Merger) -> Iterator[Event]:
-    """One event for its one or two states; states without an event that we know are dropped."""
+    """The events, each with its one or two states. States without a known event are dropped."""
     open_events: dict[str, list[Event]] = {}
     latest = -math.inf
     for index, state in enumerate(states):

@@ -1,4 +1,4 @@
-"""MiniWoB++ demonstrations, described."""
+"""The description of MiniWoB++ demonstrations."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
-"""The pages of a MiniWoB++ demo: a tree of JSON objects, read into a `Page` and rendered as markup
-of our own.
+"""The pages of a MiniWoB++ demo: trees of JSON objects, rendered as markup.
 
-A recorded node is ``{tag, ref, id, classes, text, value, children, ...}``. It is rendered as
-written here:
+A recorded node is ``{tag, ref, id, classes, text, value, children, ...}``. The markup is ours:
 
 - ``tag`` in lower case; ``INPUT_text`` is ``<input type="text">``; a node ``t`` is the text between
   elements.
@@ -11,19 +9,18 @@ written here:
   recorder's number of the element.
 - ``text`` (of an element without element children) is the element's text; a text area's value is
   its content.
-- Void elements have no end tag. Nothing is added between tags. No ``<html>``: the recorder starts
-  at ``<body>``.
-- The recorder trims every text and leaves blank ones out, so between two that follow each other is
-  a space.
-- Geometry and colours are dropped, and so is what the recorder knows of the action:
-  ``recordingTarget``, ``focused`` and ``tampered`` (the person has touched this field) would tell a
-  model where to act.
+- Void elements have no end tag. Nothing is added between tags. There is no ``<html>``: the recorder
+  starts at ``<body>``.
+- The recorder trims every text and leaves out blank ones, so a space goes between two texts in
+  succession.
+- Geometry and colours are dropped. So are ``recordingTarget``, ``focused`` and ``tampered`` (the
+  person has touched this field), which would tell a model where to act.
 
-A ref is not unique in a page: 5% of the recorded pages hold two elements with one number, the
-target's in 1 of 4 of those. In document order the second element 7 is rendered as ``ref="7-2"``.
-Across the pages of a demo an element is therefore known by (ref, tag).
+A ref is not unique in a page: 5% of the recorded pages hold two elements with the same number, in 1
+of 4 of those the target's. The second element 7 in document order is rendered as ``ref="7-2"``.
+Across the pages of a demo an element is therefore identified by (ref, tag).
 
-All walks keep their own stack: no depth limit beyond orjson's 1,024 levels.
+All walks keep their own stack, so orjson's 1,024 levels are the only limit of depth.
 """
 
 from __future__ import annotations
@@ -39,6 +36,7 @@ from schemas.workflow import Locator
 
 Node: TypeAlias = dict[str, Any]
 Key: TypeAlias = tuple[int, str]
+"""(ref, tag) of an element."""
 
 VOID: Final = frozenset("area base br col embed hr img input link meta source track wbr".split())
 NO_TEXT_INPUT: Final = frozenset(
@@ -49,22 +47,22 @@ _TAG: Final = re.compile(r"[A-Za-z][A-Za-z0-9_:.-]*")
 
 @dataclass(slots=True)
 class Page:
-    """One state's DOM. target: the element that the event was fired on; None where the recorder
-    left it out of the tree (it has no size). doubled: some ref stands for two elements.
-    """
+    """One state's DOM."""
 
     body: Node
     elements: dict[Key, Node] = field(default_factory=dict)
+    # on which the event was fired; None if the recorder left it out of the tree (it has no size)
     target: Node | None = None
+    # two elements have the same ref
     doubled: bool = False
 
     def value(self, key: Key) -> str | None:
-        """What a text field holds; None when there is no such field in this page."""
+        """What a text field holds; None if the page has no such field."""
         node = self.elements.get(key)
         return None if node is None else text_value(node)
 
     def list_of(self, option: Node) -> Node | None:
-        """The <select> that holds this option; itself if it is one."""
+        """The <select> that holds this option, or is it; None if there is none."""
         for (_, tag), node in self.elements.items():
             if tag == "SELECT" and any(inner is option for inner in walk(node)):
                 return node
@@ -93,9 +91,7 @@ class Page:
         return "".join(out)
 
     def _refs(self) -> dict[int, str]:
-        """The ref of each element whose number was used before in this page, by the identity of its
-        node.
-        """
+        """The rendered refs of elements whose number is taken, by the identity of their nodes."""
         refs: dict[int, str] = {}
         if self.doubled:
             counts: dict[int, int] = {}
@@ -108,8 +104,9 @@ class Page:
 
 
 def read_page(dom: object, where: str) -> Page:
-    """Check and index one DOM. Raises `RecordError` (``missing_field``, ``wrong_type``) on a tree
-    that is none.
+    """Check and index one DOM.
+
+    Raises: `RecordError` ``missing_field`` or ``wrong_type`` for a malformed tree.
     """
     page = Page(check(dom, dict, where))
     refs: set[int] = set()
@@ -146,7 +143,7 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def _spaced(node: Node) -> list[Node | str]:
-    """What is in an element, with a space wherever two texts would run together."""
+    """The children of an element, with a space wherever two texts would run together."""
     spaced: list[Node | str] = []
     before = node.get("text") or ""
     for child in node.get("children") or ():
@@ -160,7 +157,7 @@ def _spaced(node: Node) -> list[Node | str]:
 
 
 def key_of(node: Node | None) -> Key | None:
-    """What an element is known by across the pages of a demo."""
+    """What identifies an element across the pages of a demo."""
     return None if node is None else (node["ref"], node["tag"])
 
 
@@ -176,8 +173,9 @@ def text_value(node: Node) -> str | None:
 
 
 def check(value: object, kind: type | tuple[type, ...], where: str) -> Any:
-    """The value, if it is of this JSON type. Raises `RecordError` ``wrong_type``; true and false
-    are no numbers.
+    """The value, if it is of this JSON type; true and false are not numbers.
+
+    Raises: `RecordError` ``wrong_type``.
     """
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise RecordError("wrong_type", f"{where} is {_named(value)}")
@@ -185,7 +183,10 @@ def check(value: object, kind: type | tuple[type, ...], where: str) -> Any:
 
 
 def need(record: dict[str, Any], name: str, kind: type | tuple[type, ...], where: str) -> Any:
-    """``record[name]``, checked. Raises `RecordError` ``missing_field`` or ``wrong_type``."""
+    """``record[name]``, checked.
+
+    Raises: `RecordError` ``missing_field`` or ``wrong_type``.
+    """
     if name not in record:
         raise RecordError(
             "missing_field", f"{where}.{name} is missing" if where else f"{name} is missing"
@@ -194,7 +195,7 @@ def need(record: dict[str, Any], name: str, kind: type | tuple[type, ...], where
 
 
 def _fault(node: Node, where: str) -> RecordError:
-    """Say what is wrong with this node."""
+    """What is wrong with this node."""
     try:
         check(node, dict, where)
         need(node, "tag", str, where)
@@ -217,10 +218,10 @@ def _open(node: Node, refs: dict[int, str], out: list[str]) -> str:
         name, kind = "input", name[6:]
     value, text = node.get("value"), node.get("text") or ""
     attributes = [("id", node.get("id")), ("class", node.get("classes")), ("type", kind)]
-    parts = [
-        name,
-        *(f'{key}="{escape(said)}"' for key, said in attributes if said and isinstance(said, str)),
-    ]
+    parts = [name]
+    for key, content in attributes:
+        if content and isinstance(content, str):
+            parts.append(f'{key}="{escape(content)}"')
     if isinstance(value, bool):
         parts += ["checked"] if value else []
     elif isinstance(value, str) and name == "textarea":

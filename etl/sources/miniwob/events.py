@@ -1,17 +1,17 @@
-"""MiniWoB++'s raw browser events, collected into what the person did.
+"""MiniWoB++'s raw browser events, grouped into acts of a person.
 
-Events come twice, on the way down the page (timing 1) and on the way up (timing 3, missing where
-the page stopped the event); both are one `Event`. `group` collects events into `Act`s:
+Events come twice, on the way down the page (timing 1) and on the way up (timing 3, missing if the
+page stopped the event). Both are one `Event`. `group` collects events into `Act`s:
 
-- mouse: mousedown, mouseup, click, dblclick. A click without a mousedown that follows a click is
-  its echo (a label clicks its check box); one that follows Enter or Space is that key's. Scroll
-  events while the button is down belong to the mouse (the scroll bar was dragged).
-- key: keydown, keypress, keyup of one key; the keyup is found by its code, wherever the focus went
-  meanwhile. Scroll events within 0.5 s after a key belong to it.
+- mouse: mousedown, mouseup, click, dblclick. A click without a mousedown belongs to the click
+  before it (a label clicks its check box), or to the Enter or Space before it. Scroll events while
+  the button is down belong to the mouse (the scroll bar was dragged).
+- key: keydown, keypress, keyup of one key. The keyup is found by its code, since the focus may have
+  moved meanwhile. Scroll events within 0.5 s after a key belong to it.
 - scroll: all other scroll events, in one run on one element.
 
-Mouse and keys overlap (a finger is still on C when the mouse goes down): acts are in the order of
-their first events.
+Mouse and keys overlap (a finger is still on C when the mouse goes down), so acts are in the order
+of their first events.
 """
 
 from __future__ import annotations
@@ -45,14 +45,17 @@ Kind: TypeAlias = Literal["mouse", "key", "scroll"]
 
 @dataclass(slots=True)
 class Event:
-    """One browser event. states: the indexes of its one or two records; target: in the DOM of the
-    first.
-    """
+    """One browser event."""
 
+    # mousedown, keyup, ...
     type: str
+    # indexes of its one or two states
     states: list[int]
+    # milliseconds
     time: float
+    # as recorded
     action: dict[str, Any]
+    # in the DOM of its first state; None if it is not in the tree
     target: Node | None
 
     @property
@@ -63,26 +66,28 @@ class Event:
 
 @dataclass(slots=True)
 class Act:
-    """The events of one thing a person did. held: modifier keys that were down as it began."""
+    """The events of one act of a person."""
 
     kind: Kind
     events: list[Event]
+    # codes of the modifier keys that were down as it began
     held: tuple[int, ...] = ()
+    # the key was down before, and repeats
     repeated: bool = False
 
     @property
     def first(self) -> int:
-        """Index of its first state."""
+        """The index of its first state."""
         return self.events[0].states[0]
 
     @property
     def states(self) -> list[int]:
-        """Indexes of all its states."""
+        """The indexes of all its states."""
         return [state for event in self.events for state in event.states]
 
     @property
     def target(self) -> Node | None:
-        """What its first event was fired on."""
+        """The element on which its first event was fired."""
         return self.events[0].target
 
     @property
@@ -95,19 +100,20 @@ class Act:
         return any(event.type == name for event in self.events)
 
     def get(self, name: str) -> Event | None:
-        """Its first event of this type."""
+        """Its first event of this type; None if there is none."""
         return next((event for event in self.events if event.type == name), None)
 
 
 @dataclass(slots=True)
 class Grouper:
-    """What `group` knows midway. mouse: the last mouse act; down:
-    the keys that are down, by code.
-    """
+    """The state of `group` midway."""
 
     acts: list[Act] = field(default_factory=list)
-    lone: list[Event] = field(default_factory=list)  # keyups whose keydown was not seen
+    # keyups whose keydown was not seen
+    lone: list[Event] = field(default_factory=list)
+    # the last act of the mouse
     mouse: Act | None = None
+    # code -> the act of a key that is down
     down: dict[int, Act] = field(default_factory=dict)
 
     def add(self, event: Event) -> None:
@@ -162,9 +168,8 @@ class Grouper:
 
     def _keypress(self, event: Event) -> None:
         if event.action.get("charCode", 0) >= SPACE and event.action.get("charCode") != 127:
-            for code in (
-                COMBINING
-            ):  # a character came of it: a shortcut key still down is one whose keyup was lost
+            # The key wrote a character, so a shortcut key that is still down has lost its keyup.
+            for code in COMBINING:
                 self.down.pop(code, None)
         last = next((act for act in reversed(self.acts) if act.kind == "key"), None)
         if last is not None and self.down.get(last.code) is last:
@@ -181,7 +186,7 @@ class Grouper:
 
 
 def group(events: Iterable[Event]) -> tuple[list[Act], list[Act]]:
-    """The acts in order, and the keyups whose keydown was not seen, one act each."""
+    """The acts in order, and an act for each keyup whose keydown was not seen."""
     grouper = Grouper()
     for event in events:
         grouper.add(event)
@@ -189,7 +194,7 @@ def group(events: Iterable[Event]) -> tuple[list[Act], list[Act]]:
 
 
 def character(act: Act) -> str:
-    """The character that a keypress says was typed, or nothing."""
+    """The character that was typed, by the keypress event; empty if there is none."""
     event = act.get("keypress")
     code = event.action.get("charCode") if event is not None else None
     return chr(code) if isinstance(code, int) and SPACE <= code < 0xD800 and code != 127 else ""
@@ -206,7 +211,7 @@ def is_shortcut(act: Act) -> bool:
 
 
 def held_names(act: Act) -> tuple[str, ...]:
-    """The keys held in a click or drag by their DOM names; locks are none."""
+    """The DOM names of the keys held in a click or drag, without CapsLock and NumLock."""
     names = dict.fromkeys(
         MODIFIERS[code] for code in sorted(act.held) if code in COMBINING or code == SHIFT
     )
@@ -218,9 +223,7 @@ def key_name(act: Act) -> str:
     printed = character(act) if act.code not in NAMED else ""
     function_key = f"F{act.code - 111}" if 112 <= act.code <= 123 else ""
     name = printed or NAMED.get(act.code) or PRINTING.get(act.code) or function_key
-    held = (
-        []
-        if printed
-        else [MODIFIERS[code] for code in sorted(act.held) if code in COMBINING or code == SHIFT]
-    )
+    held: list[str] = []
+    if not printed:
+        held = [MODIFIERS[code] for code in sorted(act.held) if code in COMBINING or code == SHIFT]
     return "+".join((*dict.fromkeys(held), name)) if name else ""

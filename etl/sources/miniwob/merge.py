@@ -1,37 +1,38 @@
 """From a MiniWoB++ demo's raw browser events to steps.
 
-`Merger` makes each act (`miniwob_events`) or run of key acts into steps, or drops it with a reason:
+`Merger` makes steps of each act (`etl.sources.miniwob.events`) or run of key acts, or drops it with
+a reason:
 
 - ``click``: also without a click event (the page changed under the pointer, or the demo ended at
-  once), and when mouseup hits another element at the same place. Its value is empty, or ``x,y`` if
+  once), and if mouseup hits another element at the same place. Its value is empty, or ``x,y`` if
   the target is not in the DOM.
-- ``double_click``: takes in the click before it on the same element.
-- ``drag``: the pointer moved more than 3 px (20 px if a click event came of it); value: ``dx,dy``.
-  It has a destination if it ends on an element that is neither the dragged one nor in it nor around
-  it.
-- ``select``: a click on an <option>; target: its <select>; value: the option's text. Also a click
-  on a <select> whose recorded value changed by it. Where the list is drawn by the system neither
-  options nor choice are recorded: the choice then is dropped (``choice_not_recorded``) and opening
-  the list remains as a click.
-- ``type``: the strokes in one text field, from its first to the last that types (changes the text,
-  or could have); shortcuts, caret movements and Tab in between are taken in. Value: what the field
-  holds when the next act starts; replaying the keys would often be wrong (shortcuts, selections,
-  autocompletion, date fields). Enter (but in a text area) and Escape end it. Strokes that leave the
-  field as it was are dropped (``typing_without_effect``).
+- ``double_click``: includes the click before it on the same element.
+- ``drag``: the pointer moved more than 3 px, or 20 px if a click event followed. Its value is
+  ``dx,dy``. It has a destination if it ends on an element that neither is the dragged one, nor lies
+  in it, nor holds it.
+- ``select``: a click on an <option>. Its target is the <select>, its value the option's text. Also
+  a click on a <select> whose recorded value it changed. If the system draws the list, neither
+  options nor choice are recorded: the choice is dropped (``choice_not_recorded``), and opening the
+  list remains as a click.
+- ``type``: the strokes in one text field, from the first to the last that types (changes the text,
+  or could have), with shortcuts, caret movements and Tab in between. Its value is what the field
+  holds when the next act starts. Replaying the keys would often be wrong (shortcuts, selections,
+  autocompletion, date fields). Escape ends it, and so does Enter outside of a text area. Strokes
+  that leave the field as it was are dropped (``typing_without_effect``).
 - ``clear``: strokes that leave the field empty.
-- ``press``: every other key: ``Enter``, ``Shift+Tab``, ``Control+c``; keys as DOM names them, a
-  held key once.
-- ``scroll``: value ``down``, ``up``, ``right`` or ``left`` and how many pixels, ``down 120``, from
-  how the content moved; empty if positions were not recorded; dropped if nothing moved
-  (``scroll_without_effect``: the page is scrolled to its start as the task begins).
+- ``press``: every other key, by its DOM name: ``Enter``, ``Shift+Tab``, ``Control+c``. A key that
+  repeats while it is down counts once.
+- ``scroll``: its value is ``down``, ``up``, ``right`` or ``left`` and the pixels by which the
+  content moved, as in ``down 120``; empty if positions were not recorded. It is dropped if nothing
+  moved (``scroll_without_effect``: the page is scrolled to its start as the task begins).
 
-Dropped too: ``keyup_alone`` and ``mouseup_alone`` (pressed before the recording began),
+Also dropped are ``keyup_alone`` and ``mouseup_alone`` (pressed before the recording began),
 ``modifier_alone`` (Shift and the like without another key; a click or drag meanwhile has them as
-its modifiers), ``key_outside_field`` (a character with no element in focus), ``unnamed_key`` (Fn,
-media keys).
+its modifiers), ``key_outside_field`` (a character with no element in focus) and ``unnamed_key``
+(Fn, media keys).
 
-The observation is the DOM at an act's first event; for the DOM of a scroll event the scrolling has
-already happened, but the markup has no geometry.
+The observation is the DOM at an act's first event. At a scroll event the page has already moved,
+but the markup has no geometry.
 """
 
 from __future__ import annotations
@@ -63,25 +64,30 @@ NO_CLICK_SLACK: Final = 3  # px that it may move if the browser did not call it 
 
 @dataclass(slots=True)
 class Draft:
-    """A step to be: ``first`` is the state that it observes."""
+    """A step in the making."""
 
     kind: str
     value: str
+    # index of the state that it observes
     first: int
+    # indexes of all its states
     states: list[int]
+    # None if the element is not in the recorded tree
     target: Node | None
+    # DOM names of the keys held
     held: tuple[str, ...] = ()
+    # the element on which a drag ends
     destination: Node | None = None
 
 
 @dataclass(slots=True)
 class Merger:
-    """Makes acts into steps. After `run`, each state given is in a draft's ``states`` or in
-    ``dropped``.
-    """
+    """Makes acts into steps. After `run`, each state is in a draft or in ``dropped``."""
 
+    # one for each state
     pages: list[Page]
     drafts: list[Draft] = field(default_factory=list)
+    # index of a state -> the reason
     dropped: dict[int, Reason] = field(default_factory=dict)
 
     def run(self, events: list[Event]) -> None:
@@ -109,7 +115,7 @@ class Merger:
             start = stop
 
     def drop(self, acts: list[Act], reason: Reason) -> None:
-        """These acts are no step."""
+        """Drop the states of these acts."""
         self.dropped.update((state, reason) for act in acts for state in act.states)
 
     def _draft(self, kind: str, value: str, acts: list[Act], target: Node | None) -> None:
@@ -118,16 +124,11 @@ class Merger:
         self.drafts.append(Draft(kind, value, acts[0].first, states, target, held))
 
     def _mouse(self, act: Act, before: Act | None, after: int) -> None:
-        page, target, last = (
-            self.pages[act.first],
-            act.target,
-            self.drafts[-1] if self.drafts else None,
-        )
-        options = (
-            page.list_of(target)
-            if target is not None and target["tag"] in ("OPTION", "SELECT")
-            else None
-        )
+        target = act.target
+        last = self.drafts[-1] if self.drafts else None
+        options = None
+        if target is not None and target["tag"] in ("OPTION", "SELECT"):
+            options = self.pages[act.first].list_of(target)
         chosen = self._chosen(options, target, after)
         if options is not None and chosen is not None:
             self._draft("select", chosen, [act], options)
@@ -154,18 +155,17 @@ class Merger:
     def _end_of(self, act: Act, target: Node | None) -> Node | None:
         """The element on which a drag ends, in the page where it begins.
 
-        None if it is the dragged one, something in it, or something around it: the distance says
-        more.
+        None if it is the dragged one, lies in it, or holds it: the distance says more then.
         """
         up = act.get("mouseup")
         key = key_of(up.target) if up is not None else None
-        found = self.pages[act.first].elements.get(key) if key is not None else None
-        if found is None or target is None or _holds(found, target) or _holds(target, found):
+        end = self.pages[act.first].elements.get(key) if key is not None else None
+        if end is None or target is None or _holds(end, target) or _holds(target, end):
             return None
-        return found
+        return end
 
     def _chosen(self, options: Node | None, target: Node | None, after: int) -> str | None:
-        """The option that a click on a <select> or an <option> chose, if that is known."""
+        """The option that a click on a <select> or an <option> chose; None if it is not known."""
         if options is None or target is None:
             return None
         if target is not options:
@@ -181,8 +181,7 @@ class Merger:
             self._draft("scroll", direction, [act], act.target)
 
     def _direction(self, act: Act) -> str | None:
-        """Where the view went: the content of the scrolled element, or else the page, moved the
-        other way.
+        """Where the view went, and by how many pixels: against the movement of the content.
 
         None if it did not move, empty if positions were not recorded.
         """
@@ -207,9 +206,7 @@ class Merger:
         return f"{way} {far:g}"
 
     def _keys(self, acts: list[Act], after: int) -> None:
-        """Strokes on one target: the spans that type into a text field,
-        and presses between them.
-        """
+        """Strokes on one target: spans that type into a text field, and presses between them."""
         spans: list[tuple[int, int]] = []
         start = stop = 0
         for index, act in enumerate(acts):
@@ -250,7 +247,7 @@ class Merger:
         key = key_of(target)
         assert key is not None
         now = self.pages[after].value(key)
-        while now is None:  # the field is gone: what it held when last seen
+        while now is None:  # the field is gone: take what it last held
             after -= 1
             now = self.pages[after].value(key)
         if now == self.pages[acts[0].first].value(key):
@@ -280,12 +277,12 @@ class Merger:
 
 
 def _same(last: Draft, before: Act, target: Node | None) -> bool:
-    """Whether the draft is the act before, on the same element."""
+    """Whether the draft was made of the act before, on the same element."""
     return last.first == before.first and key_of(last.target) == key_of(target)
 
 
 def _holds(outer: Node, inner: Node) -> bool:
-    """Whether an element is another one or around it."""
+    """Whether an element is another one or holds it."""
     todo = [outer]
     while todo:
         node = todo.pop()
@@ -296,7 +293,7 @@ def _holds(outer: Node, inner: Node) -> bool:
 
 
 def _moved(act: Act) -> str | None:
-    """``dx,dy`` if this is a drag."""
+    """``dx,dy`` in pixels if this is a drag; else None."""
     down, up = act.get("mousedown"), act.get("mouseup")
     if down is None or up is None:
         return None
