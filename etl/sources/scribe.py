@@ -86,17 +86,17 @@ def _field(key: str, says: str, *, required: bool = False, like: str = "") -> Fi
 
 DESCRIBED: Final = Format(
     name="scribe",
-    about="The rows of ScribeAgent's pipeline: one step a row, as CSV, JSON lines, JSON or "
+    about="The rows of ScribeAgent's pipeline: each is a step, as CSV, JSON lines, JSON or "
           "Parquet.",
-    record="a step; rows with one workflow id are one workflow",
+    record="a step; rows with the same workflow id are one workflow",
     files="CSV with a header (comma, UTF-8), JSON lines, a JSON list, or Parquet",
     fields=(
-        _field("workflow_id", "names the workflow that the step is of", required=True,
+        _field("workflow_id", "names the step's workflow", required=True,
                like="id session_id task_id"),
         _field("objective", "what the user wants done", like="goal task intent"),
         _field("kind", "the kind of action, see below", required=True,
                like="action kind type action_type"),
-        _field("description", "the action in words; what was typed stands in it, in quotes"),
+        _field("description", "the action in words, with the typed text in quotes"),
         _field("url", "the page's address"),
         _field("selector", "CSS of the element", like="selector css target"),
         _field("html", "the page before the action", required=True, like="html page content"),
@@ -107,8 +107,8 @@ DESCRIBED: Final = Format(
     example_name="form.csv",
     notes=(
         ("Two sets of column names are read, before and after the pipeline's filter; other columns "
-        "are ignored."),
-        ("Without `action_dom` in the file it is not recognised; a row whose page is empty is "
+        "are kept as meta, never trained on."),
+        ("A file without `action_dom` or `dom` is not recognised; a row whose page is empty is "
         "dropped as `missing_dom`."),
     ),
     csv=True,

@@ -80,28 +80,27 @@ _EXAMPLE: Final = {
 
 DESCRIBED: Final = Format(
     name="workflows",
-    about="stepmill's own format: one workflow a record. Write this from your recorder.",
+    about="stepmill's own format: each record is a workflow. Write this from your recorder.",
     record="a workflow: an objective and its steps",
-    files="JSON lines (one object a line), a JSON list, one JSON object, or Parquet with these "
-          "columns",
+    files="JSON lines (an object on each line), a JSON list, one JSON object, or Parquet with "
+          "these columns",
     fields=(
         Field("workflow_id", "string", "names the recording; no two recordings share one", True,
               like="id task_id session_id episode_id run_id uid uuid recording_id name"),
         Field("objective", "string", "what the user wants done, in words", True,
               like="goal task intent instruction query prompt confirmed_task utterance user_goal "
               "task_description description title"),
-        Field("website", "string", "the site, where steps have no URL"),
+        Field("website", "string", "the site, if steps have no URL"),
         Field("topic", "string", "what kind of site or task it is"),
         Field("reward", "number", "the outcome; `filter.min_reward` can ask for it",
               like="score success"),
-        Field("meta", "object", "whatever else is known of the recording; kept, never trained on"),
-        Field("steps", "list", "the steps in the order in which they were done; at least one", True,
+        Field("meta", "object", "what else is known of the recording; kept, never trained on"),
+        Field("steps", "list", "the steps, in order; at least one", True,
               like="actions events history trajectory turns states observations"),
         Field("steps[].step_id", "string", "names the step; its position unless given"),
         Field("steps[].number", "whole number",
-              "the step's own number in the recording, by which gaps are seen"),
-        Field("steps[].meta", "object",
-        "whatever else is known of the step; kept, never trained on"),
+              "the step's own number in the recording, which shows gaps"),
+        Field("steps[].meta", "object", "what else is known of the step; kept, never trained on"),
         Field("steps[].url", "string", "the page's address", like="page_url href"),
         Field("steps[].html", "string", "the page before the action, whole", True,
               like="dom page page_html raw_html content snapshot outer_html document source "
@@ -113,9 +112,9 @@ DESCRIBED: Final = Format(
               like="text keys option"),
         Field("steps[].action.description", "string", "the action in words"),
         Field("steps[].action.button", "string or whole number",
-              "of the mouse, where the kind does not say it: left, middle, right"),
-        Field("steps[].action.modifiers", "any", "keys that are held: a list of names, or one"),
-        Field("steps[].action.clicks", "whole number", "how many clicks at once"),
+              "of the mouse, if the kind does not say it: left, middle, right"),
+        Field("steps[].action.modifiers", "any", "held keys: a list of names, or one name"),
+        Field("steps[].action.clicks", "whole number", "the number of clicks at once"),
         Field("steps[].target", "list",
               "the element that was acted on: locators, best first; empty if there is none",
               like="selector locator element selectors"),
@@ -130,15 +129,15 @@ DESCRIBED: Final = Format(
         Field("steps[].destination[].kind", "string", "as in `target`", True),
         Field("steps[].destination[].name", "string", "as in `target`"),
         Field("steps[].destination[].value", "string", "as in `target`", True),
-        Field("steps[].error", "string", "what the recorder said of an action that failed"),
+        Field("steps[].error", "string", "the recorder's message if the action failed"),
     ),
     example=json.dumps(_EXAMPLE) + "\n",
     example_name="shop.jsonl",
     notes=(
-        ("A locator counts if it finds exactly one element in `html`; the next one is tried "
-        "otherwise. A step whose locators all fail is not trained on, and stays in the history."),
-        ("Only `steps[].html` as it was when the action was taken finds the target: a page taken "
-        "after the action has often lost it."),
+        ("A locator counts if it finds exactly one element in `html`; otherwise the next one is "
+        "tried. A step whose locators all fail is not trained on, and stays in the history."),
+        ("Record `steps[].html` before the action: a page recorded after it has often lost the "
+        "target."),
     ),
 )  # fmt: skip
 

@@ -1,6 +1,4 @@
-"""An input that changes between being hashed and being read stops the build: it is not what its
-hash says.
-"""
+"""An input that changes after it was hashed stops the build, since its hash is wrong."""
 
 from __future__ import annotations
 
@@ -45,9 +43,9 @@ def data(*numbers: int) -> bytes:
 def test_a_file_that_is_replaced_stops_the_build(
     where: str, other: int, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """By one of the same size, too, where storage tells more than seconds: the error names it,
-    nothing is taken for finished, and the same command again makes the dataset of what is there
-    now.
+    """A file that is replaced, even by one of the same size, stops the build with its name.
+
+    Nothing counts as finished, and the same command again builds from the new file.
     """
     root = {
         "a folder here": str(tmp_path / "in"),

@@ -1,6 +1,4 @@
-"""Recordings that are not as their format has them: what is read of them all the same, and how that
-is told.
-"""
+"""Recordings that do not conform to their format: what is read of them, and how users see it."""
 
 from __future__ import annotations
 
@@ -76,9 +74,7 @@ def odd_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_samples_go_by_the_recorded_numbers(odd_build: Path) -> None:
-    """Steps are trained on up to a gap and not behind it; a copy of a row is dropped under an id of
-    its own.
-    """
+    """Steps are trained on up to a gap; a copy of a row is dropped under an id of its own."""
     assert sorted(builds.samples(odd_build)) == [
         "scribe:rows/1",
         "scribe:rows/2",
@@ -96,9 +92,7 @@ def test_samples_go_by_the_recorded_numbers(odd_build: Path) -> None:
 
 
 def test_oddities_are_counted_and_shown(odd_build: Path) -> None:
-    """The manifest, the overview and check say what was
-    read although it was not as it should be.
-    """
+    """Manifest, overview and check count the oddities of what was read."""
     place = place_of(odd_build)
     rows = {
         (row["kind"], row["where"]): (row["count"], row["like"])
@@ -139,9 +133,10 @@ def test_meta_is_in_no_hash() -> None:
 
 
 def test_a_workflow_that_is_split_over_files(tmp_path: Path) -> None:
-    """Of steps in several files without numbers none is trained on, whichever file comes first, nor
-    what comes later; by their numbers the beginning is known. A copy, and what is known to be
-    whole, are read as ever.
+    """Without numbers, no step of a workflow in several files is trained on.
+
+    That holds for any order of the files, and for steps that come later. With numbers, the
+    beginning is known. Copies, and workflows known to be whole, are read as ever.
     """
     inputs = tmp_path / "in"
     inputs.mkdir()
@@ -167,9 +162,7 @@ def test_a_workflow_that_is_split_over_files(tmp_path: Path) -> None:
 
 
 def test_copies_of_which_one_differs_are_no_pieces(tmp_path: Path) -> None:
-    """Where one content is in more files than another, the recording stays: the one that differs is
-    set aside.
-    """
+    """If more files hold one content than another, the recording stays without the odd copy."""
     inputs = tmp_path / "in"
     inputs.mkdir()
     for name in "abc":
@@ -185,8 +178,10 @@ def test_copies_of_which_one_differs_are_no_pieces(tmp_path: Path) -> None:
 
 
 def test_one_bad_file_never_ends_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Empty files and names that are no UTF-8 or look like URLs, given by name or in a folder, cost
-    at most themselves; the build can be looked at and goes on like any other.
+    """Empty files and odd names cost at most themselves.
+
+    Names that are not UTF-8 or look like URLs are given by name or lie in a folder. The build can
+    be viewed, and goes on like any other.
     """
     monkeypatch.chdir(tmp_path)
     raw = {

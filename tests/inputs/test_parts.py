@@ -91,10 +91,10 @@ def action(workflow: str, text: str) -> dict[str, Any]:
 
 @st.composite
 def json_lines(draw: st.DrawFn, record: Callable[[str, str], dict[str, Any]]) -> bytes:
-    """Lines of records in runs of one workflow, broken and blank ones among them; LF or CRLF, the
-    last with or without.
+    """Lines of records in runs of one workflow, with broken and blank ones, by LF or CRLF.
 
-    The first is whole, so that the format is told as in a real file.
+    The last may lack its line break. The first is whole, so that the format is recognised as in a
+    real file.
     """
     lines = [orjson.dumps(record("a", "first"))]
     for workflow, length in draw(runs):
@@ -110,8 +110,9 @@ def json_lines(draw: st.DrawFn, record: Callable[[str, str], dict[str, Any]]) ->
 
 @st.composite
 def csv_rows(draw: st.DrawFn) -> bytes:
-    """Rows with quotes and line breaks in their fields; headers, blank lines and broken rows among
-    them.
+    """Rows with quotes and line breaks in their fields.
+
+    Headers, blank lines and broken rows are among them.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator=draw(st.sampled_from(["\n", "\r\n"])))
@@ -143,8 +144,9 @@ SKIPPABLE: Final = b"\x50\x2a\x4d\x18" + (4).to_bytes(4, "little") + b"size"
 
 @st.composite
 def frames(draw: st.DrawFn, data: bytes) -> bytes:
-    """Zstandard of several frames that begin anywhere; empty and skippable ones, with and without
-    checksum.
+    """Zstandard of frames that begin anywhere, with empty and skippable ones between.
+
+    They have a checksum or not.
     """
     cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=8)))
     packed = b""
@@ -195,9 +197,10 @@ def check(path: Path, format_name: str, part_bytes: int) -> list[InputShard]:
 @reusing
 @given(made=content, part_bytes=st.integers(1, 900))
 def test_text_in_parts(tmp_path: Path, made: tuple[str, bytes], part_bytes: int) -> None:
-    """Workflows, ledger and quarantine are those of the whole file, ids and bytes of broken records
-    included, wherever it is cut: runs of rows, rows of a workflow far apart, broken, blank and
-    quoted lines, CRLF, no last line break.
+    """Parts give the workflows, ledger and quarantine of the whole file, for any cut.
+
+    The files hold runs of rows, rows of a workflow far apart, broken, blank and quoted lines, CRLF,
+    and no last line break. Ids and bytes of broken records agree too.
     """
     path = tmp_path / "x"
     path.write_bytes(made[1])
@@ -209,9 +212,7 @@ def test_text_in_parts(tmp_path: Path, made: tuple[str, bytes], part_bytes: int)
 def test_frames_in_parts(
     tmp_path: Path, made: tuple[str, bytes], data: st.DataObject, part_bytes: int
 ) -> None:
-    """The same of zstandard in several frames, cut off or not, in which records begin and end
-    anywhere.
-    """
+    """Parts of zstandard in several frames, whole or cut off, give what the whole file gives."""
     path = tmp_path / "x"
     path.write_bytes(data.draw(frames(made[1])))
     check(path, made[0], part_bytes)
@@ -238,9 +239,7 @@ def test_parquet_in_parts(tmp_path: Path, rows: Any, data: st.DataObject, part_b
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "zst", "parquet"])
 def test_a_large_file_is_cut_evenly(tmp_path: Path, form: str) -> None:
-    """A file of short workflows gives as many parts as its size says, none much larger than asked
-    for.
-    """
+    """A file of short workflows gives the expected number of parts, none much too large."""
     rows = [row(f"w{number // 3}", f"{number * 7919 % 1009:04d}" * 50) for number in range(3000)]
     path = tmp_path / "x"
     lines = [orjson.dumps(one) + b"\n" for one in rows]
@@ -271,8 +270,10 @@ def test_a_large_file_is_cut_evenly(tmp_path: Path, form: str) -> None:
 
 
 def test_what_has_no_way_in_is_one_part(tmp_path: Path) -> None:
-    """gzip, one frame of zstandard, a JSON list, and formats of one workflow a file are not cut;
-    nor is a file in which all workflows are mixed up.
+    """Files whose middle cannot be reached, or whose workflows are all mixed up, are not cut.
+
+    The first are gzip, one frame of zstandard, a JSON list, and formats with one workflow in a
+    file.
     """
     lines = b"".join(orjson.dumps(row(f"w{number}", "x")) + b"\n" for number in range(50))
     mixed = b"".join(orjson.dumps(row(f"w{number % 2}", "x")) + b"\n" for number in range(50))
@@ -291,8 +292,9 @@ def test_what_has_no_way_in_is_one_part(tmp_path: Path) -> None:
 def test_a_part_costs_what_it_weighs(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a file in twenty parts, reading one takes a twentieth of the bytes, and some kilobytes of
-    its beginning.
+    """Reading one of twenty parts takes a twentieth of the bytes.
+
+    Some kilobytes of the file's beginning are read too.
     """
     rows = [row(f"w{number}", f"{number * 104729 % 1000003:06d}" * 400) for number in range(4000)]
     path = tmp_path / "x"
@@ -387,9 +389,7 @@ def test_finding_parts_holds_one_record(tmp_path: Path) -> None:
     stop=st.integers(0, 60),
 )
 def test_frames_are_found_without_decompressing(data: bytes, sizes: list[int], stop: int) -> None:
-    """Following headers finds exactly the frames that were written; of a cut stream, those before
-    the cut.
-    """
+    """Following headers finds exactly the frames that were written, or those before a cut."""
     packed = b""
     starts = []
     for number, size in enumerate([*sizes, 3000]):
@@ -425,8 +425,9 @@ def of_dataset(out: Path) -> dict[str, str]:
 
 
 def test_a_build_in_small_parts_is_the_same(own_build: Path, tmp_path: Path) -> None:
-    """The shipped recordings in parts of 4 kB: more tasks, the same samples and the same bytes in
-    the data files; and two workers make of them what one makes.
+    """The shipped recordings in parts of 4 kB give the same samples and data files.
+
+    They are more tasks, and two workers make the same of them as one.
     """
     builds.build([builds.RECORDINGS], tmp_path / "one", "inputs.part_mb=0.004")
     builds.build([builds.RECORDINGS], tmp_path / "two", "inputs.part_mb=0.004", workers=2)
@@ -457,9 +458,7 @@ def test_check_counts_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_parts_do_not_depend_on_place_or_order(tmp_path: Path) -> None:
-    """The same content and setting give the same parts under the same keys,
-    wherever the file is.
-    """
+    """Equal content and setting give equal parts with equal keys, in any place."""
     keys = []
     for folder in ("one", "two"):
         path = builds.write_workflows(

@@ -69,9 +69,7 @@ def test_compression_is_recognised_by_content(tmp_path: Path, pack: Any) -> None
 
 
 def test_frames_one_behind_another(tmp_path: Path) -> None:
-    """Several zstd frames, with skippable ones before, between and behind (pzstd), and several gzip
-    members are one.
-    """
+    """Several zstandard frames, some skippable (pzstd), or gzip members are one stream."""
     skippable = b"\x50\x2a\x4d\x18" + (4).to_bytes(4, "little") + b"size"
     frames = skippable + zstd(DATA[:100]) + skippable + zstd(b"") + zstd(DATA[100:]) + skippable
     members = gzip.compress(DATA[:100]) + gzip.compress(DATA[100:])
@@ -85,8 +83,9 @@ def test_frames_one_behind_another(tmp_path: Path) -> None:
     ids=["gzip", "zstd"],
 )
 def test_cut_compression_gives_what_comes_before(tmp_path: Path, pack: Any, reason: str) -> None:
-    """All complete lines before the cut come out; the incomplete one is in the error; together they
-    are the start.
+    """Complete lines before a cut come out, and the error holds the incomplete one.
+
+    Together they are the beginning of the text.
     """
     packed = pack(DATA)
     got, error = until_cut(lines(write(tmp_path / "x", packed[: len(packed) * 2 // 3])))
@@ -99,9 +98,7 @@ def test_cut_compression_gives_what_comes_before(tmp_path: Path, pack: Any, reas
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstd], ids=["gzip", "zstd"])
 def test_every_cut_is_noticed(tmp_path: Path, pack: Any) -> None:
-    """Wherever a compressed stream is cut behind its magic, the cut is reported, never taken for
-    the end.
-    """
+    """A cut of a compressed stream anywhere after its magic is reported."""
     packed = pack(DATA[:200])
     for end in range(4, len(packed)):
         _, error = until_cut(lines(write(tmp_path / "x", packed[:end])))
@@ -151,9 +148,7 @@ def test_files_are_closed(tmp_path: Path) -> None:
 
 
 def test_line_breaks(tmp_path: Path) -> None:
-    """LF and CRLF end lines, CR and other separators do not; the byte order mark is no part of the
-    first line.
-    """
+    """LF and CRLF end lines, CR and other separators do not; the byte order mark is left out."""
     path = write(tmp_path / "x", BOM + b"a\r\n\nb\rc\x0b\x1cd\xe2\x80\xa8\ne\r\nf")
     assert list(lines(path)) == [
         (1, b"a"),
@@ -209,9 +204,7 @@ def test_json_items_agree_with_json(
     data=st.data(),
 )
 def test_json_items_before_a_cut(tmp_path: Path, values: list[Any], data: st.DataObject) -> None:
-    """Of a list that is cut anywhere, every complete element comes out and the incomplete one is in
-    the error.
-    """
+    """Of a list that is cut anywhere, complete elements come out; the error holds the other."""
     text = json.dumps(values).encode()
     end = data.draw(st.integers(1, len(text) - 1))
     got, error = until_cut(json_items(write(tmp_path / "x", text[:end])))
@@ -247,9 +240,7 @@ def test_broken_elements_cost_themselves(tmp_path: Path) -> None:
 
 
 def test_text_behind_the_list_is_reported(tmp_path: Path) -> None:
-    """After the end of the list only white space may come; of what else comes a bounded part is
-    kept.
-    """
+    """Text after the end of a list is reported, and a bounded part of it kept."""
     path = write(tmp_path / "x", b'[{"a": 1}] \n' + b"x" * 3_000_000)
     got, error = until_cut(json_items(path))
     assert got == [b'{"a": 1}']
@@ -270,8 +261,9 @@ def test_a_cut_single_value_is_kept(tmp_path: Path, pack: Any) -> None:
 
 
 def test_head_of_a_file(tmp_path: Path) -> None:
-    """The head holds the name without .gz and .zst and the first 64 KiB decompressed, of a cut
-    stream what there is.
+    """The head holds the name without .gz and .zst, and the first 64 KiB decompressed.
+
+    Of a cut stream it holds what there is.
     """
     head = InputHead.of(write(tmp_path / "a.jsonl.zst", zstd(DATA)))
     assert (head.name, head.start) == ("a.jsonl", DATA[: 64 * 1024])
@@ -282,9 +274,7 @@ def test_head_of_a_file(tmp_path: Path) -> None:
 
 
 def test_keys_of_parquet(tmp_path: Path) -> None:
-    """A Parquet file tells its columns; one that is cut off or compressed as a whole has none and
-    is no error.
-    """
+    """A Parquet file gives its columns; one that is cut off or compressed whole gives none."""
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table({"a": [1], "b": ["x"]}), path)
     assert InputHead.of(path).keys == Keys(frozenset("ab"), form="table")
@@ -313,9 +303,7 @@ def test_keys_of_parquet(tmp_path: Path) -> None:
     ],
 )
 def test_keys_of_json(start: bytes, top: str, nested: str, cut: bool, form: str) -> None:
-    """Names of fields and, one level down, of the objects in them; deeper ones and texts are no
-    names.
-    """
+    """Keys are those of records and of objects in them; deeper ones and texts do not count."""
     keys = Keys.of(start)
     assert (set(keys.top), set(keys.nested), keys.cut, keys.form) == (
         set(top.split()),
@@ -341,9 +329,7 @@ json_values = st.recursive(
     st.booleans(),
 )
 def test_keys_are_those_a_parser_finds(record: dict[str, Any], in_list: bool, indent: bool) -> None:
-    """Of a whole record the keys are the ones that parsing it gives, however deep and odd the rest
-    is.
-    """
+    """The keys of a whole record are those that parsing it gives, at any depth."""
     nested = set()
     for name, value in record.items():
         for inner in value if isinstance(value, list) else [value]:

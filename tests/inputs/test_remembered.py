@@ -1,6 +1,4 @@
-"""What is remembered of input files: no file is read again without need,
-none is taken for another.
-"""
+"""Remembered facts: no file is read again without need, and none is taken for another."""
 
 from __future__ import annotations
 
@@ -50,9 +48,7 @@ def aged(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("aged")
 def test_a_file_is_hashed_once(tmp_path: Path, opened: list[str]) -> None:
-    """Of a folder that grew only the new file is read; shards and parts are those of reading
-    everything.
-    """
+    """Of a folder that grew only the new file is read; shards and parts are as without memory."""
     folder, cache = tmp_path / "in", tmp_path / "work" / "inputs.json"
     builds.write_workflows(folder / "a.jsonl", *(builds.workflow(number) for number in range(20)))
     first = shards(folder, cache, 2000)
@@ -68,9 +64,7 @@ def test_a_file_is_hashed_once(tmp_path: Path, opened: list[str]) -> None:
 
 @pytest.mark.usefixtures("aged")
 def test_a_changed_file_is_hashed_again(tmp_path: Path, opened: list[str]) -> None:
-    """Another size, another time, another inode,
-    or other content under the old time: read again.
-    """
+    """A file is read again if its size, time, inode or content under the old time changes."""
     path, cache = tmp_path / "in" / "a.jsonl", tmp_path / "inputs.json"
     builds.write_workflows(path, builds.workflow(1))
     shards(path, cache)
@@ -96,9 +90,7 @@ def test_a_changed_file_is_hashed_again(tmp_path: Path, opened: list[str]) -> No
 
 
 def test_what_changed_just_now_is_not_remembered(tmp_path: Path, opened: list[str]) -> None:
-    """A file written within two seconds may be written again without a new time: it is hashed in
-    the next build too.
-    """
+    """A file that changed within two seconds before reading is hashed in the next build too."""
     path, cache = tmp_path / "in" / "a.jsonl", tmp_path / "inputs.json"
     builds.write_workflows(path, builds.workflow(1))
     shards(path, cache)

@@ -39,8 +39,9 @@ def memory() -> Iterator[Any]:
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """A web server with or without range requests; ``broken`` answers fail first, ``cut`` ones end
-    half way.
+    """A web server with or without range requests.
+
+    The first ``broken`` answers fail; ``cut`` ones end half way.
     """
 
     ranges = True
@@ -107,9 +108,7 @@ def upload(system: Any, folder: Path, root: str) -> None:
 def test_a_dataset_from_memory_is_the_one_from_disk(
     memory: Any, tmp_path: Path, part_mb: str
 ) -> None:
-    """Every published byte is the same, whole and in parts: JSON lines, CSV, Parquet, gzip and
-    zstandard.
-    """
+    """Remote inputs give the same published bytes, whole and in parts, in every file form."""
     upload(memory, builds.RECORDINGS, "/bucket/night")
     builds.build([builds.RECORDINGS], tmp_path / "local", f"inputs.part_mb={part_mb}")
     builds.build(["memory://bucket/night"], tmp_path / "remote", f"inputs.part_mb={part_mb}")
@@ -119,9 +118,7 @@ def test_a_dataset_from_memory_is_the_one_from_disk(
 
 
 def test_local_and_remote_together(memory: Any, tmp_path: Path) -> None:
-    """Files, folders and globs, from here and there, some given twice: one dataset, by names
-    relative to roots.
-    """
+    """Local and remote inputs, some given twice, make one dataset by names relative to roots."""
     for number, name in enumerate(["a", "sub/b", "sub/.hidden", "c"]):
         builds.write_workflows(tmp_path / "in" / f"{name}.jsonl", builds.workflow(number))
     upload(memory, tmp_path / "in" / "sub", "/x/sub")
@@ -145,9 +142,7 @@ def test_local_and_remote_together(memory: Any, tmp_path: Path) -> None:
 
 
 def test_folders_that_are_recordings(memory: Any, shared: Path, tmp_path: Path) -> None:
-    """A folder of pickled steps is one recording there as here, and a demo takes its task from its
-    folder.
-    """
+    """A remote folder of pickled steps is one recording; a demo takes its task from its folder."""
     folder = next((shared / "data" / "browsergym_workarena" / "native_pkl").iterdir())
     demo = next(
         path
@@ -212,9 +207,7 @@ def test_a_failing_server_is_asked_again(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Listing and hashing get over errors of the server, with a plain line each; hashes are right,
-    progress too.
-    """
+    """Listing and hashing survive server errors, each with a plain line, and hashes are right."""
     url, folder, handler = server
     monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
     builds.write_workflows(folder / "a.jsonl", *(builds.workflow(number) for number in range(9)))
@@ -239,8 +232,9 @@ def test_a_connection_that_breaks_is_taken_up_where_it_was(
     capsys: pytest.CaptureFixture[str],
     ranges: bool,
 ) -> None:
-    """A task goes on reading after connections that broke, with and without range requests: no byte
-    is missing or there twice, and each break is a plain line.
+    """A task continues after broken connections, with and without range requests.
+
+    No byte is missing or there twice, and each break is a plain line.
     """
     url, folder, handler = server
     monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
@@ -268,8 +262,9 @@ def test_a_connection_that_breaks_is_taken_up_where_it_was(
 def test_a_file_that_became_shorter_is_no_end(
     server: tuple[str, Path, type[Handler]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a broken connection is taken up without range requests and less is there than was read
-    before, that is an error: what follows is not taken for the end of the file.
+    """Without range requests, a file that became shorter than what was read is an error.
+
+    Its end is not taken for the end of the recording.
     """
     url, folder, _ = server
     monkeypatch.setenv(retries.VARIABLE, "0")
@@ -288,9 +283,7 @@ def test_a_file_that_became_shorter_is_no_end(
 def test_trouble_while_reading_is_no_bad_record(
     memory: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A connection that breaks while a task reads raises OSError with a number and the URL; nothing
-    is quarantined.
-    """
+    """A connection that breaks for good raises OSError with the URL, and quarantines nothing."""
     if name.endswith("l"):
         memory.pipe_file(
             f"/z/{name}", b'{"workflow_id": "a", "objective": "b", "steps": []}\n' * 100_000
@@ -335,9 +328,7 @@ def test_trouble_while_reading_is_no_bad_record(
 def test_what_cannot_be_found_is_named(
     memory: Any, place: str, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is not there, and storage whose package is missing, stop the build before it starts and
-    say what to do.
-    """
+    """A missing input or package stops the build before it starts, and says what to do."""
     monkeypatch.setitem(sys.modules, "s3fs", None)
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     for protocol in ("s3", "gs"):
@@ -384,8 +375,9 @@ def test_what_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Connections, time-outs and busy servers; never what is missing or forbidden, nor defects of
-    ours.
+    """Broken connections, time-outs and busy servers are tried again.
+
+    Missing or forbidden files, and defects of ours, are not.
     """
     monkeypatch.setattr(retries, "FIRST_WAIT", 0.001)
     calls: list[int] = []
@@ -406,9 +398,7 @@ def test_what_is_tried_again(
 
 
 def test_waiting_doubles_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """1, 2, 4, 8, 16 and then 30 seconds each, until five minutes are over; then the error itself
-    comes out.
-    """
+    """Waits are 1, 2, 4, 8, 16, then 30 seconds each; after five minutes the error comes out."""
     clock = [0.0]
     waits: list[float] = []
 

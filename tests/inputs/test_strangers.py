@@ -1,6 +1,4 @@
-"""A file in no known format is told by its content, with what to do; and how far it is from a
-format that is read.
-"""
+"""A file in no known format says what it is, what to do, and which format is nearest."""
 
 from __future__ import annotations
 
@@ -144,9 +142,7 @@ KNOWN: Final[Mapping[str, tuple[bytes, str, str]]] = {
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_a_stranger_is_told_by_its_content(tmp_path: Path, name: str) -> None:
-    """Whatever its name, a file says what it is and what to do,
-    and no source takes it for its own.
-    """
+    """Content, not the name, says what a file is and what to do; no source recognises it."""
     content, kind, says = KNOWN[name]
     path = tmp_path / "recording"
     path.write_bytes(content)
@@ -191,9 +187,7 @@ NEAR: Final[tuple[tuple[Any, str, list[tuple[str, str]]], ...]] = (
 def test_what_is_missing_for_the_nearest_format_is_named(
     tmp_path: Path, record: Any, format: str, missing: list[tuple[str, str]]
 ) -> None:
-    """JSON whose keys are nearly those of a format says of which, which keys it lacks, and what may
-    be meant.
-    """
+    """JSON that is nearly a format says which, the keys it lacks, and what may be meant."""
     path = tmp_path / "a.json"
     path.write_text(json.dumps(record))
     assert find.find([str(path)], SOURCES, lenient=True)[0].format == find.UNKNOWN
@@ -216,9 +210,7 @@ def test_parquet_and_semicolons_are_measured_too(tmp_path: Path) -> None:
 
 
 def test_real_strangers_are_all_told(shared: Path) -> None:
-    """Of the real files in formats that are not read, each says what it is; recordings of other
-    tools by their name.
-    """
+    """Every real file in an unread format says what it is; other tools' recordings by name."""
     kinds = {
         "har": {"har"},
         "selenium_ide": {"selenium_side"},

@@ -1,6 +1,4 @@
-"""BrowserGym episodes: what becomes a workflow, what is dropped, and that a pickle is only ever
-data.
-"""
+"""BrowserGym episodes: what becomes a workflow, what is dropped, and that pickles stay data."""
 
 from __future__ import annotations
 
@@ -85,8 +83,9 @@ def read_lines(folder: Path, *lines: bytes) -> tuple[list[Workflow], Tally]:
 
 
 def reasons(tally: Tally) -> dict[str, str]:
-    """Record id (after the shard's name) -> reason; also checks that each id is read once and
-    leaves once at most.
+    """Record id (after the shard's name) -> reason.
+
+    Also checks that each id is read once and dropped at most once.
     """
     entries = [entry for entry in tally.entries if entry.unit == "record"]
     ids = Counter(entry.id for entry in entries if not entry.reason)
@@ -114,9 +113,7 @@ class StepInfo:
 
 @pytest.fixture
 def dump(monkeypatch: pytest.MonkeyPatch) -> Callable[..., bytes]:
-    """Pickles a record as BrowserGym does: a StepInfo of its own module,
-    numpy under its old path.
-    """
+    """Pickles a record as BrowserGym does: a StepInfo of its own module, numpy by its old path."""
     module = types.ModuleType("browsergym.experiments.loop")
     for name in ("browsergym", "browsergym.experiments"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
@@ -148,9 +145,7 @@ def folder_of(folder: Path, *files: bytes) -> Path:
 
 
 def test_an_episode_is_one_workflow(tmp_path: Path) -> None:
-    """Steps carry the observation before the action; the record without an action is dropped as
-    end_state.
-    """
+    """A step carries the page before its action; the record without an action is dropped."""
     end = line(2, None, reward=1, obs__chat_messages=[THANKS])
     [workflow], tally = read_lines(tmp_path, line(0), line(1, "```scroll(0, 200)```"), end)
     assert (workflow.workflow_id, workflow.source, workflow.uid) == (
@@ -174,9 +169,7 @@ def test_an_episode_is_one_workflow(tmp_path: Path) -> None:
 
 
 def test_the_objective_is_the_users_not_the_verdict(tmp_path: Path) -> None:
-    """The last user message of the first record counts; what the task says as the user at the end
-    does not.
-    """
+    """The last user message of the first record counts, not the task's own at the end."""
     both = [{"role": "user", "message": "Hello"}, {"role": "user", "message": "Buy tea"}]
     [workflow], _ = read_lines(
         tmp_path, line(0, obs__chat_messages=both), line(1, None, obs__chat_messages=[THANKS])
@@ -223,9 +216,7 @@ def test_an_error_belongs_to_the_action_before(tmp_path: Path) -> None:
 
 
 def test_an_error_after_a_record_without_action_belongs_to_no_step(tmp_path: Path) -> None:
-    """Where no action was taken between two records, the later one's error is not the earlier
-    step's.
-    """
+    """An error after a record without action is not the earlier step's."""
     lines = line(0), line(1, None), line(2, obs__last_action_error="stale"), line(3, None)
     [workflow], tally = read_lines(tmp_path, *lines)
     assert [(step.step_id, step.error) for step in workflow.steps] == [("0", ""), ("2", "")]
@@ -244,17 +235,16 @@ def test_an_error_after_a_record_without_action_belongs_to_no_step(tmp_path: Pat
     ],
 )
 def test_the_reward_is_the_sum(tmp_path: Path, rewards: list[Any], reward: float | None) -> None:
-    """BrowserGym's cum_reward; one that is missing counts as 0, one that is no finite number makes
-    it unknown.
+    """The reward is BrowserGym's cum_reward.
+
+    A missing one counts as 0; one that is not a finite number makes the sum unknown.
     """
     lines = [line(i, None if i == 2 else "noop()", reward=value) for i, value in enumerate(rewards)]
     assert [workflow.reward for workflow in read_lines(tmp_path, *lines)[0]] == [reward]
 
 
 def test_without_the_end_state_the_reward_is_unknown(tmp_path: Path) -> None:
-    """The last action's reward and error would stand in a record that is not there:
-    None and empty.
-    """
+    """Without the record after the last action, its reward is None and its error empty."""
     [workflow], _ = read_lines(tmp_path, line(0), line(1, reward=1))
     assert (workflow.reward, workflow.steps[-1].error) == (None, "")
 
@@ -286,9 +276,7 @@ def test_missing_pages_give_no_url(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["tea.jsonl", "tea.jsonl.gz", "tea.jsonl.zst", "sub/tea.jsonl"])
 def test_the_name_is_the_files(tmp_path: Path, name: str) -> None:
-    """The workflow is named like its file, without folders and suffixes,
-    however it is compressed.
-    """
+    """The workflow has the name of its file, without folders and suffixes."""
     path = tmp_path / "any"
     data = line(0) + b"\r\n\n" + line(1, None)
     pack: dict[str, Callable[[bytes], bytes]] = {
@@ -343,8 +331,9 @@ BROKEN = [
 
 @pytest.mark.parametrize(("bad", "reason"), BROKEN)
 def test_a_broken_record_ends_the_episode(tmp_path: Path, bad: bytes, reason: str) -> None:
-    """Steps before the hole are kept, the record is quarantined as it was, what follows has an
-    untrue history.
+    """A broken record is quarantined as it was.
+
+    Steps before it are kept; later ones are dropped, since their history is false.
     """
     after = line(2, obs__last_action_error="of step 1"), line(3, None, reward=1)
     [workflow], tally = read_lines(tmp_path, line(0), bad, *after)
@@ -370,9 +359,7 @@ def test_a_missing_or_repeated_step_ends_the_episode(
 
 
 def test_a_truncated_file_keeps_its_whole_lines(tmp_path: Path) -> None:
-    """Where a zstandard stream ends too early, the lines before are read and the rest is
-    quarantined.
-    """
+    """Lines before the cut in a zstandard stream are read; the rest is quarantined."""
     whole = b"".join(
         line(number, obs__pruned_html=os.urandom(100_000).hex()) + b"\n" for number in range(9)
     )
@@ -388,9 +375,7 @@ def test_a_truncated_file_keeps_its_whole_lines(tmp_path: Path) -> None:
 
 
 def test_an_episode_without_steps_is_quarantined(tmp_path: Path) -> None:
-    """No action, no workflow: quarantined under the shard's own name with the bytes of its readable
-    records.
-    """
+    """An episode without an action is quarantined with the bytes of its readable records."""
     end = line(0, None)
     workflows, tally = read_lines(tmp_path, end)
     assert not workflows
@@ -404,9 +389,7 @@ def test_an_episode_without_steps_is_quarantined(tmp_path: Path) -> None:
 def test_nothing_readable_is_no_workflow(
     tmp_path: Path, lines: tuple[bytes, ...], raw: bytes
 ) -> None:
-    """An empty file, a hole at the beginning, a beginning that is missing: no workflow, and nothing
-    lost.
-    """
+    """An empty file and a gap at the beginning give no workflow, and lose nothing."""
     workflows, tally = read_lines(tmp_path, *lines)
     assert not workflows
     assert (tally.quarantined[-1].reason, tally.quarantined[-1].raw) == (
@@ -454,8 +437,9 @@ def test_nothing_readable_is_no_workflow(
     ],
 )
 def test_a_call_is_read(text: str, kind: str, bid: str | None, value: str) -> None:
-    """Each call gives our kind, the bid as target and the rest as value; defaults that are spelt
-    out say nothing.
+    """A call gives our kind, the bid as target and the rest as value.
+
+    Spelt-out defaults add nothing.
     """
     action, target, _ = parse_action(text)
     assert (action.kind, action.value, action.description) == (kind, value, "")
@@ -498,9 +482,7 @@ def test_every_call_is_read_by_its_parameters() -> None:
     ],
 )
 def test_anything_but_one_known_call_is_code(code: str) -> None:
-    """Several calls, unknown calls and arguments that are wrong or computed: no target, the code
-    kept as it is.
-    """
+    """Several calls, unknown calls and wrong arguments have no target, and keep their code."""
     action, target, _ = parse_action(f"Now:\n```{code}```")
     assert (action.kind, action.value, target) == ("code", code, ())
 
@@ -527,9 +509,7 @@ def test_buttons_and_held_keys(text: str, button: str, held: tuple[str, ...]) ->
     [("teleport('a')", "teleport"), ("klick(x + 1)", "klick"), ("type('a')", "code")],
 )
 def test_an_unknown_call_keeps_its_name(text: str, kind: str) -> None:
-    """A single call that BrowserGym does not have is a kind on no list; no other word of ours is
-    taken for one.
-    """
+    """A call that BrowserGym lacks is an unknown kind, even if it is a word of ours."""
     assert parse_action(text) == (Action(kind, text), (), ())
 
 
@@ -588,9 +568,7 @@ LONG = "x" * 200_000
     ],
 )
 def test_jsonl_is_recognised_by_content(tmp_path: Path, start: bytes, is_ours: bool) -> None:
-    """Top-level keys decide; a first line cut at 64 KiB is known by the beginning of its
-    observation.
-    """
+    """Top-level keys decide; of a first line over 64 KiB, the beginning of its observation."""
     path = tmp_path / "anything"
     path.write_bytes(start)
     assert BrowserGym().recognise(InputHead.of(path)) is is_ours
@@ -613,9 +591,7 @@ def test_a_folder_is_recognised_by_its_step_files(tmp_path: Path, name: str, is_
 def test_a_folder_gives_what_the_jsonl_gives(
     tmp_path: Path, dump: Callable[..., bytes], protocol: int
 ) -> None:
-    """The same records, pickled by protocol 2 to 5, give an equal workflow; more than ten steps
-    stay in order.
-    """
+    """The same records in pickles of protocol 2 to 5 give an equal workflow, in order."""
     records = [record(number, reward=0.25) for number in range(12)] + [record(12, None, reward=1)]
     [expected], _ = read_lines(tmp_path, *(json.dumps(fields).encode() for fields in records))
     path = folder_of(tmp_path, *(dump(fields, protocol) for fields in records))
@@ -628,9 +604,10 @@ def test_a_folder_gives_what_the_jsonl_gives(
 
 
 def test_unknown_keys_are_kept_and_counted(tmp_path: Path, dump: Callable[..., bytes]) -> None:
-    """What BrowserGym does not write is in meta of the step, of a record without action in the
-    workflow's, and counted; what it writes besides is left out. A value of a foreign class is none,
-    and is counted as not kept.
+    """Keys that BrowserGym does not write are kept in meta and counted.
+
+    Those of a record without action are in the workflow's. Keys that it writes and nobody reads are
+    left out. A value of a foreign class is counted as not kept.
     """
     besides = {
         "obs__axtree_txt": "x" * 9_000,
@@ -662,9 +639,7 @@ def test_unknown_keys_are_kept_and_counted(tmp_path: Path, dump: Callable[..., b
 
 
 def test_the_goal_file_is_the_last_resort(tmp_path: Path, dump: Callable[..., bytes]) -> None:
-    """Without a user message the objective is read from goal_object.pkl.gz, which then is not
-    dropped.
-    """
+    """Without a user message, goal_object.pkl.gz gives the objective and is not dropped."""
     path = folder_of(
         tmp_path,
         dump(record(0, obs__chat_messages=[])),
@@ -762,9 +737,10 @@ class Call:
 
 
 def gadgets(sentinel: Path) -> dict[str, tuple[Any, str]]:
-    """Objects whose unpickling would run something, most to create ``sentinel``; the name that is
-    reported, or empty where what is not run could be of any framework: that is read, and is no
-    step.
+    """Objects whose unpickling would run something, each with the reported name.
+
+    Most would create ``sentinel``. The name is empty if the callable could be of any framework: it
+    is read, and is not a step.
     """
     command = f"touch {sentinel}"
     script = f"open({str(sentinel)!r}, 'w')"
@@ -796,9 +772,7 @@ NO_STEP = "the pickle is no StepInfo"
 @pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize("name", gadgets(Path("x")))
 def test_no_gadget_runs(tmp_path: Path, name: str, protocol: int) -> None:
-    """Nothing is executed, and the record is quarantined, by name where the file asks for what runs
-    programs.
-    """
+    """Nothing is executed, and the record is quarantined, with the name of a dangerous callable."""
     sentinel = tmp_path / "sentinel"
     gadget, wanted = gadgets(sentinel)[name]
     _, tally = read(folder_of(tmp_path, pickle.dumps(gadget, protocol)))
@@ -824,18 +798,14 @@ def test_no_gadget_runs(tmp_path: Path, name: str, protocol: int) -> None:
     ],
 )
 def test_nothing_outside_the_file_is_reached(data: bytes, detail: str) -> None:
-    """Names of what runs programs, persistent ids, extension codes and buffers: all refused by
-    name.
-    """
+    """Dangerous names, persistent ids, extension codes and buffers are refused by name."""
     with pytest.raises(RecordError, match="hostile_pickle") as caught:
         loads(data)
     assert detail in caught.value.detail
 
 
 def test_a_name_is_only_a_name() -> None:
-    """Calling, building and changing what a file names makes inert records; no class is looked up,
-    ours included.
-    """
+    """Calling, building and changing a named class makes inert records; no class is imported."""
     value = loads(b"cnumpy\nndarray\n(I9999999999\ntR}S'shape'\nI1\nsb.")
     assert (value.name, value.args, value.state) == ("numpy.ndarray", (9999999999,), {"shape": 1})
     assert loads(b"cetl.inputs.pickles\nload\n.").name == "etl.inputs.pickles.load"
@@ -848,9 +818,7 @@ def test_a_name_is_only_a_name() -> None:
 
 
 def test_deep_and_shared_structures_cost_no_stack() -> None:
-    """A million nested tuples are read;
-    what has a key whose hash would take for ever is left out.
-    """
+    """A million nested tuples are read; items whose key could hash for ever are left out."""
     assert isinstance(loads(b"N" + b"\x85" * 1_000_000 + b"."), tuple)
     doubled = b")" + b"".join(b"q" + bytes([i]) + b"h" + bytes([i]) + b"\x86" for i in range(100))
     assert loads(b"}S'a'\nI1\ns" + doubled + b"Ns.") == {"a": 1}
@@ -917,9 +885,7 @@ def test_small_numbers_of_numpy_are_decoded(value: Any, protocol: int) -> None:
 
 
 def test_other_arrays_stay_inert() -> None:
-    """Large arrays, arrays of objects, texts or several dimensions, and malformed ones are not
-    decoded.
-    """
+    """Arrays that are large, malformed, multidimensional or of objects or texts stay undecoded."""
     for value in (
         np.zeros(5000),
         np.array([None]),
@@ -971,8 +937,9 @@ def elements(folder: Path) -> tuple[int, Counter[str]]:
 
 
 def test_workarena(shared: Path) -> None:
-    """Of 41 WorkArena episodes' 506 element actions 493 are in the page once; 116 failed, 105 of
-    those found.
+    """Of 506 element actions in 41 WorkArena episodes, 493 have their bid on the page once.
+
+    116 of all failed, 105 of those that were found.
     """
     workflows, count = elements(shared / "data/browsergym_workarena/episodes_jsonl")
     assert (workflows, count["no reward"]) == (41, 16)

@@ -1,6 +1,4 @@
-"""What is said of a format is what its source reads: its keys, its example, its page, its JSON
-Schema.
-"""
+"""The description of a format is what its source reads: keys, example, page and JSON Schema."""
 
 from __future__ import annotations
 
@@ -63,9 +61,7 @@ def test_every_source_is_described() -> None:
 
 
 def test_examples_give_samples(tmp_path: Path) -> None:
-    """`stepmill example` of each format is read by its source as a whole, and every step of it
-    becomes a sample.
-    """
+    """Each format's example is read whole by its source, and every step becomes a sample."""
     steps = 0
     for name, format in FORMATS.items():
         (tmp_path / "in" / name).mkdir(parents=True)
@@ -110,8 +106,10 @@ def without(record: Any, path: str) -> Iterator[Any]:
 
 @JSON
 def test_required_keys_are_those_without_which_nothing_is_read(tmp_path: Path, name: str) -> None:
-    """A record of the example that lacks a required key is no longer read as before: it is in no
-    known format, or quarantined, or drops its workflow; without another key it still is read.
+    """A record of the example without a required key is not read as before.
+
+    It is in no known format, or quarantined, or drops its workflow. Without another key it is still
+    read.
     """
     format = FORMATS[name]
     records = records_of(format)
@@ -175,9 +173,7 @@ def test_the_page_in_docs_is_what_the_command_prints(name: str) -> None:
 
 @JSON
 def test_the_json_schema_takes_the_example_and_nothing_without_a_required_key(name: str) -> None:
-    """The schema is one; each record of the example is valid, and no longer so without a required
-    key.
-    """
+    """The schema is valid and accepts the example, but no record that lacks a required key."""
     library: Any = importlib.import_module("jsonschema")
     format = FORMATS[name]
     made = schema.json_schema(format)

@@ -83,9 +83,7 @@ def refusal(path: Path, record: Any) -> tuple[str, str]:
 
 
 def test_a_task_becomes_a_workflow(tmp_path: Path) -> None:
-    """Ids, objective, website and topic come from the task; the page is raw_html;
-    there is no URL.
-    """
+    """A task gives ids, objective, website and topic; the page is raw_html, and there is no URL."""
     workflow = read_one(tmp_path / "x.json", task([action("u1")]))
     assert workflow == Workflow(
         "t1",
@@ -104,9 +102,7 @@ def node(value: str) -> Locator:
 
 @pytest.mark.parametrize("raw", [None, "", ...])
 def test_cleaned_html_stands_in(tmp_path: Path, raw: Any) -> None:
-    """cleaned_html is the page where raw_html is missing, null or empty; without either the page is
-    empty.
-    """
+    """cleaned_html is the page if raw_html is missing, null or empty; without both it is empty."""
     one = action("u", raw_html=raw)
     if raw is ...:
         del one["raw_html"]
@@ -127,8 +123,9 @@ def test_cleaned_html_stands_in(tmp_path: Path, raw: Any) -> None:
     ],
 )
 def test_kinds_of_action(tmp_path: Path, op: str, value: str, expected: Action) -> None:
-    """original_op decides before op, which calls HOVER and ENTER clicks; the value is the
-    operation's.
+    """original_op decides before op, which calls HOVER and ENTER clicks.
+
+    The value is the operation's.
     """
     assert (
         read_one(tmp_path / "x", task([action("u", op, value)], action_reprs=[])).steps[0].action
@@ -169,17 +166,13 @@ def test_descriptions_are_sentences(tmp_path: Path, line: Any, sentence: str) ->
 
 @pytest.mark.parametrize("reprs", [None, [], ["[a] b -> CLICK"], "[a]"])
 def test_lines_that_do_not_match_the_actions(tmp_path: Path, reprs: Any) -> None:
-    """With more or fewer lines than actions nobody knows whose line it is: the descriptions are
-    empty.
-    """
+    """If there are more or fewer lines than actions, all descriptions are empty."""
     workflow = read_one(tmp_path / "x", task([action("u"), action("v")], action_reprs=reprs))
     assert [step.action.description for step in workflow.steps] == ["", ""]
 
 
 def test_the_target_lists_the_best_candidate_first(tmp_path: Path) -> None:
-    """The element that was hit comes first, then the top-level one, then the others as recorded,
-    each once.
-    """
+    """The element that was hit comes first, then the top-level one, then the others, each once."""
     candidates = [
         candidate("1", is_original_target=False, is_top_level_target=False),
         candidate("2", is_original_target=False, is_top_level_target=True),
@@ -193,8 +186,9 @@ def test_the_target_lists_the_best_candidate_first(tmp_path: Path) -> None:
 
 
 def test_json_strings_are_read_like_objects(tmp_path: Path) -> None:
-    """Operation, candidates and their attributes may be strings of JSON; the node's id may be in
-    the attributes.
+    """Operation, candidates and their attributes may be strings of JSON.
+
+    The node's id may be in the attributes.
     """
     one = action("u", "TYPE", "x")
     packed = one | {
@@ -246,9 +240,7 @@ def test_json_strings_are_read_like_objects(tmp_path: Path) -> None:
     ],
 )
 def test_broken_tasks(tmp_path: Path, record: Any, reason: str, detail: str) -> None:
-    """A task that cannot be read is quarantined with its bytes,
-    a reason and the path of the value.
-    """
+    """A task that cannot be read is quarantined with its bytes, a reason and a path."""
     assert refusal(tmp_path / "x.json", record) == (reason, detail)
 
 
@@ -294,9 +286,7 @@ def flat_rows() -> list[dict[str, Any]]:
 
 
 def test_rows_of_one_action(tmp_path: Path) -> None:
-    """Rows of one action each, as in Multimodal-Mind2Web's Parquet, are put together by task and
-    ordered by index.
-    """
+    """Rows of one action, as in Multimodal-Mind2Web's Parquet, make tasks ordered by index."""
     rows = flat_rows()
     pq.write_table(
         pa.Table.from_pylist([row | {"screenshot": b"\xff"} for row in rows]), tmp_path / "parquet"
@@ -331,9 +321,7 @@ def test_repeated_rows_of_an_action(tmp_path: Path) -> None:
 
 
 def test_recognition_from_content(tmp_path: Path) -> None:
-    """Tasks and rows are recognised in any order of keys, also where the first one is larger than
-    the head.
-    """
+    """Tasks and rows are recognised in any order of keys, even if the first exceeds the head."""
     big = action("u", raw_html="<p>}{</p>" * 9000)
     turned = {key: big[key] for key in ("raw_html", "action_uid")}
     flat = flat_rows()[0] | {"raw_html": big["raw_html"]}
@@ -368,9 +356,7 @@ def test_other_content_is_not_recognised(tmp_path: Path) -> None:
 
 
 def test_the_real_task(shared: Path) -> None:
-    """The real task gives 11 steps, each with its page and a target whose node id is in the page
-    exactly once.
-    """
+    """The real task gives 11 steps, and the page of each holds its target's node id once."""
     path = shared / "data" / "mind2web" / "exploretock_7bda9645.json.zst"
     assert Mind2Web().recognise(InputHead.of(path))
     (workflow,), tally = read(path)
@@ -389,9 +375,7 @@ def test_the_real_task(shared: Path) -> None:
 
 
 def test_real_objectives_without_actions(shared: Path) -> None:
-    """805 objectives without actions are recognised and quarantined one by one as
-    workflow_without_steps.
-    """
+    """805 objectives without actions are recognised, and each is quarantined."""
     path = shared / "data" / "mind2web" / "objectives_processed.0-804.json.zst"
     assert Mind2Web().recognise(InputHead.of(path))
     workflows, tally = read(path)

@@ -1,6 +1,4 @@
-"""MiniWoB++ demos: raw browser events become steps, nothing read is lost, unreadable demos are kept
-with a reason.
-"""
+"""MiniWoB++ demos: raw events become steps, no state is lost, unreadable demos are quarantined."""
 
 from __future__ import annotations
 
@@ -43,9 +41,7 @@ CODES = {
 
 
 class Demo:
-    """Plays a person and a recorder: each action appends the states that the recorder would have
-    written.
-    """
+    """Plays a person and a recorder: each action appends the states that a recorder writes."""
 
     def __init__(self) -> None:
         self.values: dict[int, Any] = {TEXT: "", PASSWORD: "", AREA: "", CHECK: False}
@@ -153,9 +149,7 @@ def reasons(path: Path, demo: Demo) -> Counter[str]:
 
 
 def test_mousedown_mouseup_click_is_one_click(tmp_path: Path) -> None:
-    """Six states of a click make one step, which observes the first of them and finds its target by
-    ref.
-    """
+    """Six states of a click make one step, which observes the first and finds its target by ref."""
     workflow, tally = read(tmp_path, Demo().click(BUTTON).json())
     assert workflow is not None
     (step,) = workflow.steps
@@ -168,9 +162,7 @@ def test_mousedown_mouseup_click_is_one_click(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("types", ["mousedown", "mousedown mouseup", "mousedown click", "click"])
 def test_click_needs_no_click_event(tmp_path: Path, types: str) -> None:
-    """A demo that ends, or a page that changes, under the pointer leaves out events; it was a click
-    all the same.
-    """
+    """A click is one even if the demo ends or the page changes before its last events."""
     assert steps(tmp_path, Demo().mouse(types, BUTTON)) == [("click", "", "4")]
 
 
@@ -228,9 +220,7 @@ def test_keys_held_in_a_click(tmp_path: Path) -> None:
 
 
 def test_double_click(tmp_path: Path) -> None:
-    """A double click takes in both clicks and observes the page before the first; a third click is
-    its own.
-    """
+    """A double click includes both clicks and observes the page before; a third is its own step."""
     demo = Demo().click(TEXT).click(BUTTON).click(BUTTON).mouse("dblclick", BUTTON).click(BUTTON)
     assert steps(tmp_path, demo) == [
         ("click", "", "2"),
@@ -243,9 +233,7 @@ def test_double_click(tmp_path: Path) -> None:
 
 
 def test_click_outside_the_dom(tmp_path: Path) -> None:
-    """A click on an element that the recorder left out has no target;
-    its value says where it was.
-    """
+    """A click on an element outside of the recorded tree has no target; its value is the place."""
     assert steps(tmp_path, Demo().mouse("mousedown mouseup click", 0, 7, 9)) == [
         ("click", "7,9", "")
     ]
@@ -316,8 +304,9 @@ def test_tab_between_fields(tmp_path: Path) -> None:
 
 
 def test_enter(tmp_path: Path) -> None:
-    """Enter ends typing in a line but is text in a text area; the click it causes on a button is
-    its own doing.
+    """Enter ends typing in a line, but is text in a text area.
+
+    The click that it causes on a button belongs to it.
     """
     assert steps(tmp_path, Demo().write("a", TEXT).key("Enter", TEXT).write("b", TEXT)) == [
         ("type", "a", "2"),
@@ -332,8 +321,9 @@ def test_enter(tmp_path: Path) -> None:
 
 
 def test_shortcuts(tmp_path: Path) -> None:
-    """Pasting is typing; copying is a press; select-all before typing is part of it; a character
-    typed is none.
+    """Pasting is typing and copying a press; select-all before typing belongs to the typing.
+
+    A key that writes a character is not a shortcut.
     """
     demo = Demo().down("Control", BODY).key("c", BODY).up("Control", BODY).click(TEXT)
     demo.down("Control", TEXT).key("v", TEXT).up("Control", TEXT)
@@ -359,9 +349,7 @@ def test_shortcuts(tmp_path: Path) -> None:
 
 
 def test_lost_keyup_of_a_modifier(tmp_path: Path) -> None:
-    """A Control whose keyup was lost (the window changed)
-    makes no shortcut of what is typed later.
-    """
+    """A Control whose keyup was lost (the window changed) makes no shortcut of later typing."""
     demo = Demo().down("Control", BODY).click(TEXT).write("a", TEXT).key("Tab", TEXT)
     assert steps(tmp_path, demo) == [("click", "", "2"), ("type", "a", "2"), ("press", "Tab", "2")]
     assert reasons(tmp_path, demo) == {"no_action": 1, "modifier_alone": 2}
@@ -375,9 +363,7 @@ def test_caret_keys(tmp_path: Path) -> None:
 
 
 def test_autocompletion(tmp_path: Path) -> None:
-    """A suggestion taken with the mouse is the click's doing; one taken with the arrows is the
-    field's value.
-    """
+    """A suggestion taken by mouse is a click; one taken with arrow keys is the field's value."""
     demo = Demo().write("Ch", TEXT).mouse("mousedown mouseup", INNER)
     demo.fire("click", INNER, (1,), x=5, y=5)
     demo.values[TEXT] = "China"
@@ -394,9 +380,7 @@ def test_autocompletion(tmp_path: Path) -> None:
 
 
 def test_field_that_goes_away(tmp_path: Path) -> None:
-    """If the page drops the field at the last key, typing ends with what the field held when last
-    seen.
-    """
+    """If the page removes the field at the last key, typing has the last value seen."""
     demo = Demo().write("ab", TEXT)
     demo.fire("keyup", BODY, (1,), keyCode=65, charCode=0)
     demo.states[-1]["dom"]["children"] = []
@@ -420,9 +404,7 @@ def test_deleted_text(tmp_path: Path) -> None:
 
 
 def test_keys_outside_fields(tmp_path: Path) -> None:
-    """A character with nothing in focus, a lone Shift and a keyup from before the recording are
-    dropped as such.
-    """
+    """A character without focus, a lone Shift and a keyup without its keydown are dropped."""
     demo = Demo().up("b", BODY).key("s", BODY).key("Shift", BODY).click(BUTTON)
     assert steps(tmp_path, demo) == [("click", "", "4")]
     assert reasons(tmp_path, demo) == {
@@ -434,8 +416,9 @@ def test_keys_outside_fields(tmp_path: Path) -> None:
 
 
 def test_select(tmp_path: Path) -> None:
-    """Clicking an option selects its text in its list; a list that the system drew tells only that
-    it was opened.
+    """A click on an option selects it in its list.
+
+    Of a list that the system drew only the click that opened it is known.
     """
     assert steps(tmp_path, Demo().click(SELECT).click(BLUE)) == [
         ("click", "", "6"),
@@ -456,9 +439,7 @@ def test_select(tmp_path: Path) -> None:
 
 
 def test_scroll(tmp_path: Path) -> None:
-    """A run of scroll events is one step that says where the view went; one that moved nothing is
-    dropped.
-    """
+    """A run of scroll events is one step with its direction; one that moves nothing is dropped."""
     demo = Demo().fire("scroll", BOX, (1,))
     for top in (80, 60):
         demo.top = top
@@ -471,9 +452,7 @@ def test_scroll(tmp_path: Path) -> None:
 
 
 def test_scroll_bar_and_scroll_by_key(tmp_path: Path) -> None:
-    """Dragging the scroll bar is a scroll;
-    scrolling that an arrow key causes is part of the press.
-    """
+    """Dragging the scroll bar is a scroll; scrolling by an arrow key belongs to the press."""
     demo = Demo().mouse("mousedown", BOX)
     demo.top = 120
     demo.fire("scroll", BOX, (1,)).mouse("mouseup", BOX)
@@ -484,8 +463,9 @@ def test_scroll_bar_and_scroll_by_key(tmp_path: Path) -> None:
 
 
 def test_unknown_keys_are_kept_and_counted(tmp_path: Path) -> None:
-    """What the recorder does not write is in meta of the step that its state is in, else of the
-    workflow; all of it is counted by its path.
+    """Unknown keys are in meta of the step with their state, else of the workflow.
+
+    All are counted by their path.
     """
     demo = Demo().click(BUTTON)
     demo.states[0]["session"] = "s1"
@@ -507,9 +487,7 @@ def test_unknown_keys_are_kept_and_counted(tmp_path: Path) -> None:
 
 
 def test_markup() -> None:
-    """The page is markup as documented: no geometry, no colours, nothing that gives the target
-    away.
-    """
+    """The page is markup as documented, without geometry, colours or a mark on the target."""
     node = {
         "tag": "INPUT_radio",
         "ref": 2,
@@ -560,9 +538,7 @@ def test_markup() -> None:
     ],
 )
 def test_texts_do_not_run_together(parts: list[str], expected: str) -> None:
-    """Texts that follow each other, which the recorder trims, are words apart; tags already part
-    them.
-    """
+    """Texts in succession, which the recorder trims, are words apart; tags part them already."""
     children = [
         {"tag": "SPAN", "ref": 9, "children": []}
         if text == "<SPAN>"
@@ -574,9 +550,7 @@ def test_texts_do_not_run_together(parts: list[str], expected: str) -> None:
 
 
 def test_states_out_of_order_or_without_beginning(tmp_path: Path) -> None:
-    """A demo whose first action or order is lost is quarantined: its steps would have a false
-    history.
-    """
+    """A demo without its beginning or order is quarantined: its history would be false."""
     demo = Demo().click(BUTTON).click(RED)
     path = tmp_path / "demo.json"
     for states, reason in (
@@ -636,9 +610,7 @@ def _broken(demo: bytes) -> dict[str, tuple[bytes, str]]:
 
 @pytest.mark.parametrize("case", sorted(_broken(b"")))
 def test_unreadable_demo_is_quarantined(tmp_path: Path, case: str) -> None:
-    """A demo that cannot be read is one quarantined record with its reason; no state of it is
-    entered.
-    """
+    """A demo that cannot be read is one quarantined record; none of its states is entered."""
     raw, reason = _broken(Demo().click(BUTTON).json())[case]
     workflow, tally = read(tmp_path, raw)
     assert workflow is None
@@ -662,9 +634,7 @@ def test_unreadable_demo_is_quarantined(tmp_path: Path, case: str) -> None:
 def test_identity_and_reward(
     tmp_path: Path, changes: dict[str, Any], name: str, workflow_id: str, reward: float | None
 ) -> None:
-    """The id is task and file name, whatever the root; the reward is the outcome before the time
-    discount.
-    """
+    """The id is task and file name, under any root; the reward is not discounted by time."""
     folder = tmp_path / "folder"
     folder.mkdir()
     workflow, _ = read(folder, Demo().click(BUTTON).json(**changes), name)
@@ -673,9 +643,7 @@ def test_identity_and_reward(
 
 
 def test_recognise(tmp_path: Path) -> None:
-    """A demo is known by the keys at its top level, in any order and cut anywhere; other JSON is
-    not.
-    """
+    """A demo is known by its top-level keys, in any order and cut anywhere; other JSON is not."""
     demo = json.loads(Demo().click(BUTTON).json())
     long = demo | {"states": demo["states"] * 50}
     nested = {"steps": [demo], "text": '"utterance": "states": "rawReward":'}
@@ -710,9 +678,7 @@ EVENTS = st.tuples(
 def test_every_state_is_in_a_step_or_dropped(
     events: list[tuple[str, int, tuple[int, ...], int, str | None]],
 ) -> None:
-    """Whatever the events and their order, each state is consumed by one step or dropped with one
-    reason.
-    """
+    """For any events in any order, each state is in one step or dropped with one reason."""
     demo = Demo()
     for kind, target, timings, code, text in events:
         if text is not None:
@@ -766,9 +732,7 @@ def flat(node: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_recorded_demos_all_read(shared: Path) -> None:
-    """All 917 published demos with states give a workflow, the one without is quarantined, all are
-    recognised.
-    """
+    """All 917 published demos with states give a workflow; the one without is quarantined."""
     demos = recorded(shared / "data/miniwob_demos")
     assert len(demos) == 918
     for demo, workflow, tally in demos:
@@ -798,8 +762,9 @@ def test_recorded_ids(shared: Path) -> None:
 
 
 def test_recorded_events_are_conserved(shared: Path) -> None:
-    """Each of the 30,749 states is entered once and leaves at most once; what stays is what steps
-    consumed.
+    """Each of the 30,749 states is entered once and dropped at most once.
+
+    Those that are not dropped are in steps.
     """
     total = dropped = 0
     for demo, workflow, tally in recorded(shared / "data/miniwob_demos"):
@@ -822,9 +787,7 @@ def test_recorded_events_are_conserved(shared: Path) -> None:
 
 
 def test_recorded_typing_is_what_the_field_held(shared: Path) -> None:
-    """Each type step's value is the field's value in the raw DOM just before the next step, or at
-    the very end.
-    """
+    """Each type step's value is the field's in the raw DOM before the next step, or at the end."""
     checked = 0
     for demo, workflow, _ in recorded(shared / "data/miniwob_demos"):
         if workflow is None:

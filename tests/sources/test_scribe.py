@@ -162,9 +162,7 @@ def test_the_minimal_columns(tmp_path: Path) -> None:
     ],
 )
 def test_kinds(tmp_path: Path, recorded: str, kind: str) -> None:
-    """The reference's three actions become ours; everything else is kept in snake_case, for a
-    filter to drop.
-    """
+    """The reference's three actions become ours; other words are kept in snake_case."""
     (workflow,), _ = read(tmp_path / "x", as_csv([row(action_kind=recorded)]))
     assert workflow.steps[0].action.kind == kind
 
@@ -184,9 +182,7 @@ def test_kinds(tmp_path: Path, recorded: str, kind: str) -> None:
 def test_the_value_is_what_the_description_quotes(
     tmp_path: Path, description: str, value: str
 ) -> None:
-    """A typed value is the first quoted text behind the verb, or else the first one; other kinds
-    have no value.
-    """
+    """A typed value is the first quoted text after the verb, else the first; others have none."""
     rows = [
         row(action_kind=kind, action_description=description)
         for kind in ("keyboard_sequence_action", CLICK)
@@ -196,9 +192,7 @@ def test_the_value_is_what_the_description_quotes(
 
 
 def test_what_a_filter_drops_is_passed_on(tmp_path: Path) -> None:
-    """Empty objectives, descriptions, pages and selectors, and exact duplicates, come out as they
-    are.
-    """
+    """Empty objectives, descriptions, pages and selectors, and duplicates, come out unchanged."""
     empty = row(Objective="", action_description="", dom="", cssselector=" ")
     (workflow,), tally = read(tmp_path / "x", as_csv([empty, row(), row()]))
     assert workflow.steps[0] == Step("w-1", "https://shop.example/", "", Action("click"))
@@ -220,9 +214,7 @@ def test_rows_of_a_workflow_need_not_be_together(tmp_path: Path) -> None:
 
 
 def test_step_numbers_order_steps(tmp_path: Path) -> None:
-    """action_step_number wins over the row order if all rows have one; equal ones stay in row
-    order.
-    """
+    """action_step_number orders rows if all have one; equal ones keep the order of rows."""
     rows = [raw_row("w", number) for number in ("10", "2", "1", "2")]
     assert step_ids(read(tmp_path / "x", as_csv(rows))[0]) == {"w": ["w-1", "w-2", "w-2", "w-10"]}
     rows[1]["action_step_number"] = ""
@@ -273,15 +265,14 @@ def test_step_numbers_in_any_form(tmp_path: Path, forms: tuple[Any, ...]) -> Non
     ],
 )
 def test_holes_in_step_numbers(tmp_path: Path, numbers: str, found: list[str]) -> None:
-    """Steps behind a hole say so, whether the beginning or a step is missing, or the order is in
-    doubt.
-    """
+    """Steps after a gap carry it: a missing beginning, a missing step, or an order in doubt."""
     assert [gap for _, gap in gaps(tmp_path, numbers.replace("-", "").split(" "))] == found
 
 
 def test_steps_are_shown_by_their_numbers(tmp_path: Path) -> None:
-    """Numbers from 1 stay as they were recorded, those from 0 have one more; copies of a row are
-    equal steps.
+    """Numbers from 1 stay as recorded, those from 0 are raised by one.
+
+    Copies of a row are equal steps.
     """
     assert [number for number, _ in gaps(tmp_path, ["2", "1", "4"])] == [1, 2, 4]
     assert [number for number, _ in gaps(tmp_path, ["2", "0", "1"])] == [1, 2, 3]

@@ -1,6 +1,4 @@
-"""Progress and messages: bars on a terminal, dated lines or JSON in a log, and nothing silent for
-long.
-"""
+"""Progress and messages: bars on a terminal, dated lines or JSON in a log, never long silence."""
 
 from __future__ import annotations
 
@@ -43,9 +41,7 @@ def _lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
 def test_lines_in_a_log_become_rare(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A line after 2 seconds, then after twice as long each time, up to a minute;
-    one at the end.
-    """
+    """Lines come after 2 seconds, then after doubling gaps up to a minute, and at the end."""
     clock = Clock(monkeypatch)
     with Progress("samples", 100_000_000, "MB") as work:
         work.advance(40_000_000, 120)
@@ -88,9 +84,7 @@ def test_brief_work_says_nothing_and_failed_work_no_last_line(
 def test_json_is_for_programs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With ``json`` every message is one object a line, with its time, level, and the figures
-    behind its words.
-    """
+    """With ``json`` each message is an object on a line, with time, level and figures."""
     monkeypatch.setenv(log.VARIABLE, "json")
     clock = Clock(monkeypatch)
     with Progress("samples", 8, "files") as work:
@@ -119,8 +113,9 @@ def test_every_line_of_a_plain_log_has_its_time(capsys: pytest.CaptureFixture[st
 
 
 def test_a_terminal_has_a_bar_and_messages_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bar shows share, amounts and samples; a message meanwhile has its own line, without a
-    date; the bar of work whose inputs grew ends at 100%.
+    """The bar shows share, amounts and samples; a message gets its own line, without date.
+
+    The bar of work whose inputs grew ends at 100%.
     """
     monkeypatch.delenv(log.VARIABLE, raising=False)
     terminal = Terminal()

@@ -26,8 +26,9 @@ def test_words_stand_left_and_numbers_right() -> None:
 
 
 def test_a_narrow_terminal_clips_words_then_puts_columns_below() -> None:
-    """Numbers are never cut: first long words are, then further columns stand below, after the
-    first one again.
+    """Numbers are never clipped; long words are first, then columns go below.
+
+    The first column is repeated there.
     """
     assert table(HEAD, ROWS, 52) == [
         "domain        stage   reason            count  share",

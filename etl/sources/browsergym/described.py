@@ -35,9 +35,9 @@ _EXAMPLE: Final = (
 
 DESCRIBED: Final = Format(
     name="browsergym",
-    about="BrowserGym and AgentLab episodes: one file or folder an episode, one record a step.",
+    about="BrowserGym and AgentLab episodes: each file or folder is one, each record a step.",
     record="a step: the page before an action, and the action",
-    files="JSON lines with one step a line, or a folder of `step_N.pkl.gz` (read, never unpickled)",
+    files="JSON lines, each a step, or a folder of `step_N.pkl.gz` (read, never unpickled)",
     fields=(
         Field("step", "whole number", "counts the steps from 0, without a gap", True,
               like="step_index index"),
@@ -46,15 +46,15 @@ DESCRIBED: Final = Format(
         Field("obs.pruned_html", "string", "the page, with `bid` on every element", True,
               like="html dom"),
         Field("obs.chat_messages", "list", "the objective is the user's last message"),
-        Field("obs.goal_object", "list", "the objective, where there is no message"),
-        Field("obs.goal", "string or null", "the objective, where there is neither"),
+        Field("obs.goal_object", "list", "the objective if there is no message"),
+        Field("obs.goal", "string or null", "the objective if there is neither"),
         Field("obs.open_pages_urls", "list of strings", "the addresses of the tabs"),
-        Field("obs.active_page_index", "any", "which of them is seen"),
+        Field("obs.active_page_index", "any", "the index of the tab that is shown"),
         Field("obs.last_action_error", "string or null",
-              "what went wrong with the action of the record before"),
+              "the error of the action in the record before"),
         Field("action", "string or null",
               "free text with one call in a fence; null at the end of the episode", True),
-        Field("reward", "number or null", "summed up over the episode"),
+        Field("reward", "number or null", "summed over the episode"),
     ),
     example="".join(json.dumps(record) + "\n" for record in _EXAMPLE),
     example_name="episode.jsonl",
@@ -62,7 +62,7 @@ DESCRIBED: Final = Format(
         "The name of the file or folder names the workflow.",
         ("Keys that BrowserGym and AgentLab do not write are kept as meta and counted, never "
         "trained on."),
-        "A number that is missing ends the episode there: what follows has no true history.",
+        "A missing number ends the episode there: later steps have a false history.",
     ),
     form="objects",
 )  # fmt: skip

@@ -33,7 +33,7 @@ DESCRIBED: Final = Format(
     name="miniwob",
     about="MiniWoB++ demonstrations: the page as a tree, and raw events of mouse and keys.",
     record="a state: one event and the page at it",
-    files="one JSON object a file, a demonstration each",
+    files="JSON files with one object, a demonstration",
     fields=(
         Field("utterance", "string", "what is to be done", True, like="objective goal task"),
         Field("states", "list", "the events in the order of their time", True,
@@ -51,9 +51,9 @@ DESCRIBED: Final = Format(
         Field("states[].dom", "object",
               "the tree: nodes with tag, ref, text, classes, value, children", True,
               like="html page"),
-        Field("taskName", "string", "the task; else it is told from the names of file and folder"),
+        Field("taskName", "string", "the task; without it the names of file and folder tell it"),
         Field("rawReward", "number", "the outcome, from -1 to 1"),
-        Field("reward", "number", "taken where `rawReward` is missing"),
+        Field("reward", "number", "the outcome if `rawReward` is missing"),
     ),
     example=json.dumps(
         {"taskName": "click-button", "utterance": "Click the Okay button", "rawReward": 1.0,
