@@ -1,7 +1,7 @@
-"""Recorded workflows: the records every source yields, and their JSON form (our interchange
-format).
+"""Recorded workflows: the records that every source yields, and their JSON form.
 
-One workflow as JSON (one object a line in JSONL; the same columns in Parquet)::
+The JSON form is our interchange format. One workflow is an object, on one line in JSON lines, and
+Parquet has the same columns::
 
     {"workflow_id": "a1", "objective": "Order two mugs", "website": "shop.example", "topic": "",
      "reward": 1.0,

@@ -60,8 +60,9 @@ class Encoder:
         return size
 
     def tokens(self, user: str, completion: str) -> tuple[Tokens, int]:
-        """The ids of one conversation, int32, and the number of prompt tokens: those without loss
-        at its start.
+        """The ids of one conversation, int32, and the number of prompt tokens.
+
+        Those are at its start, and carry no loss.
         """
         ids: list[Tokens] = []
         prompt_tokens = 0

@@ -55,8 +55,9 @@ class _Elements:
         self._position -= start
 
     def rest(self) -> tuple[bytes, bool]:
-        """The bytes after the last element, and whether they are an element that lacks its comma or
-        bracket.
+        """The bytes after the last element, and whether they are a complete element.
+
+        Such an element only lacks the comma or bracket after it.
         """
         item = bytes(self._buffer).strip()
         return item, self.depth == 1 and not self._in_string and item[-1:] in {b"}", b"]", b'"'}

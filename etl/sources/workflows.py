@@ -304,12 +304,12 @@ def _locators(fields: Fields, key: str, path: str, extras: Extras) -> tuple[Loca
 
 def _locator(fields: Fields, path: str) -> Locator:
     kind = text(fields, "kind", path, required=True)
-    for known in LOCATOR_KINDS:
-        if kind == known:
-            name = text(fields, "name", path, required=known == "attribute")
+    for each in LOCATOR_KINDS:
+        if kind == each:
+            name = text(fields, "name", path, required=each == "attribute")
             if fields.get("value") is None:
                 raise RecordError("missing_field", f"{path}value: missing")
-            return Locator(known, ident(fields, "value", path), name)
+            return Locator(each, ident(fields, "value", path), name)
     raise RecordError(
         "unknown_locator",
         f"{path}kind: {orjson.dumps(kind).decode()} is none of {', '.join(LOCATOR_KINDS)}",

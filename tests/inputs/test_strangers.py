@@ -129,7 +129,7 @@ KNOWN: Final[Mapping[str, tuple[bytes, str, str]]] = {
     "tabs": (HEADER.replace(";", "\t").encode() + b"\n1\t2\t3\t4\n", "csv_with_tabs",
     "a table with tabs"),
     "another table": (b"width,height\n1,2\n3,4\n", "unknown_keys", "the columns height, width"),
-    "broken JSON": (b'{"workflow_id" "a"}\n', "broken_json", "it is no JSON"),
+    "broken JSON": (b'{"workflow_id" "a"}\n', "broken_json", "it is not JSON"),
     "Python": (b"{'workflow_id': 'a', 'steps': []}\n", "broken_json", "single quotes"),
     "numbers": (b"[1, 2, 3]", "json_values", "without a single key"),
     "empty list": (b"[]", "json_values", "empty JSON: []"),

@@ -29,7 +29,9 @@ def measured(keys: Keys, what: str, formats: Collection[Format], *, csv: bool = 
     )
     says = f"{what} with the {'columns' if csv or keys.form == 'table' else 'keys'} {shown}"
     if best is None or share < _ENOUGH:
-        return Stranger("unknown_keys", says, "no known format has such; see: stepmill formats")
+        return Stranger(
+            "unknown_keys", says, "no known format has such keys; see: stepmill formats"
+        )
     missing = tuple(_missing(best, keys))
     return Stranger("near_format", says, _advice(best, keys, missing), best.name, missing)
 
@@ -77,7 +79,7 @@ def _advice(format: Format, keys: Keys, missing: Collection[tuple[str, str]]) ->
             f"it has the keys of the format {format.name}, which is read from {format.files}; "
             f"{more}"
         )
-    return f"it has the keys of the format {format.name} and yet is none; {more}"
+    return f"it has the keys of the format {format.name}, but is not in it; {more}"
 
 
 def _like(field: Field, names: Collection[str]) -> str:

@@ -135,7 +135,7 @@ def _broken(start: bytes) -> str:
             return ""
         if re.match(rb"[{\[]\s*'", whole):
             return "its strings are in single quotes: write JSON, with json.dumps in Python"
-        return f"it is no JSON: {error}"
+        return f"it is not JSON: {error}"
     return ""
 
 

@@ -164,11 +164,11 @@ class _Parser:
 
     def _take(self, pattern: re.Pattern[str]) -> str | None:
         """What a pattern matches here, or None; skips comments after it."""
-        found = pattern.match(self.text, self.at)
-        if found is None or found.end() == self.at:
+        match = pattern.match(self.text, self.at)
+        if match is None or match.end() == self.at:
             return None
-        self.at = _end(_COMMENTS, self.text, found.end())
-        return found[0]
+        self.at = _end(_COMMENTS, self.text, match.end())
+        return match[0]
 
     def _sign(self, sign: str) -> bool:
         if not self.text.startswith(sign, self.at):
@@ -183,8 +183,8 @@ class _Parser:
         return blank
 
     def _ident(self) -> str | None:
-        found = self._take(_IDENT)
-        return None if found is None else _unescape(found)
+        name = self._take(_IDENT)
+        return None if name is None else _unescape(name)
 
     def _wanted(self, what: str) -> InvalidSelector:
         rest = self.text[self.at : self.at + 1]
@@ -313,17 +313,17 @@ class _Parser:
     def _value(self) -> str:
         if self.text[self.at : self.at + 1] not in ('"', "'"):
             return self._named("a value")
-        found = _STRING.match(self.text, self.at)
-        if found is None:
+        match = _STRING.match(self.text, self.at)
+        if match is None:
             raise InvalidSelector("a text holds a line break")
-        self.at = _end(_COMMENTS, self.text, found.end())
-        return _unescape(found[1] if found[1] is not None else found[2])
+        self.at = _end(_COMMENTS, self.text, match.end())
+        return _unescape(match[1] if match[1] is not None else match[2])
 
     # ---- pseudo-classes
 
     def _is_old_pseudo_element(self) -> bool:
-        found = _IDENT.match(self.text, self.at)
-        return found is not None and lower(found[0]) in _PSEUDO_ELEMENTS
+        match = _IDENT.match(self.text, self.at)
+        return match is not None and lower(match[0]) in _PSEUDO_ELEMENTS
 
     def _pseudo_element(self, *, after: bool) -> None:
         self._sign(":")
@@ -337,12 +337,12 @@ class _Parser:
 
     def _pseudo(self) -> Pseudo:
         self.at = _end(_COMMENTS, self.text, self.at)
-        found = _IDENT.match(self.text, self.at)
-        if found is None:
+        match = _IDENT.match(self.text, self.at)
+        if match is None:
             raise self._wanted("a pseudo-class")
-        name = lower(_unescape(found[0]))
+        name = lower(_unescape(match[0]))
         name = _ALIASES.get(name, name)
-        self.at = found.end()
+        self.at = match.end()
         if not self.text.startswith("(", self.at):
             self.at = _end(_COMMENTS, self.text, self.at)
             if name in _REFUSED:
@@ -369,13 +369,13 @@ class _Parser:
         if self.depth > _NESTING_LIMIT:
             raise PageError("costly_css", f"pseudo-classes stand in each other {self.depth} deep")
         was_inner, self.inner = self.inner, True
-        found = read()
+        pseudo = read()
         self.inner = was_inner
         self.depth -= 1
         self._space()
         if not self._sign(")") and self.at < len(self.text):
             raise self._wanted(")")
-        return found
+        return pseudo
 
     def _lists(self, name: str) -> Pseudo:
         if name != "has":
@@ -386,17 +386,17 @@ class _Parser:
         if self.in_has:
             raise InvalidSelector(":has() stands within :has()")
         self.in_has = True
-        found = self.list(relative=True)
+        chains = self.list(relative=True)
         self.in_has = False
-        return Pseudo("has", found)
+        return Pseudo("has", chains)
 
     def _positions(self, name: str) -> Pseudo:
         self._space()
-        found = _STEPS.match(self.text, self.at)
-        if found is None:
+        match = _STEPS.match(self.text, self.at)
+        if match is None:
             raise self._wanted("a position")
-        self.at = found.end()
-        steps, sign, offset, joined, number, word = found.groups()
+        self.at = match.end()
+        steps, sign, offset, joined, number, word = match.groups()
         if word:
             step, first = 2, int(word.lower() == "odd")
         elif number:
@@ -414,17 +414,17 @@ class _Parser:
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
-    found = pattern.match(text, at)
-    return found.end() if found else at
+    match = pattern.match(text, at)
+    return match.end() if match else at
 
 
 def _unescape(text: str) -> str:
     return _ONE_ESCAPE.sub(_escaped, text) if "\\" in text else text
 
 
-def _escaped(found: re.Match[str]) -> str:
+def _escaped(match: re.Match[str]) -> str:
     """The character that an escape stands for."""
-    digits, line_break, other = found.groups()
+    digits, line_break, other = match.groups()
     if line_break:
         return ""
     if digits is None:

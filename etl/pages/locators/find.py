@@ -47,10 +47,10 @@ def find_css(page: Page, selector: str) -> list[int]:
     that a recorded page does not decide, "costly_css" for one that would take minutes on this page.
     """
     chains = css.parse(selector)
-    found = Elements(page, quirks=page.mode == QUIRKS).select(chains)
-    if not found and not page.mode and css.has_names(chains):
-        found = Elements(page, quirks=True).select(chains)
-    return sorted(found)
+    matched = Elements(page, quirks=page.mode == QUIRKS).select(chains)
+    if not matched and not page.mode and css.has_names(chains):
+        matched = Elements(page, quirks=True).select(chains)
+    return sorted(matched)
 
 
 def find_xpath(page: Page, path: str) -> list[int]:

@@ -136,10 +136,10 @@ class Elements:
 
     def of(self, element: int, token: Token | None = None) -> dict[str, str]:
         """The attributes of an element."""
-        found = self._attributes.get(element)
-        if found is None:
-            found = self._attributes[element] = (token or self.tokens[element]).attributes()
-        return found
+        attributes = self._attributes.get(element)
+        if attributes is None:
+            attributes = self._attributes[element] = (token or self.tokens[element]).attributes()
+        return attributes
 
     def visit(self) -> None:
         """Count one more look at all elements.
@@ -165,15 +165,15 @@ class Elements:
         return matched
 
     def _chain(self, chain: Chain) -> set[int]:
-        found: set[int] = set()
+        matched: set[int] = set()
         for link in chain:
             candidates = self._part(link.part)
             if not link.combinator:
-                found = set(candidates)
+                matched = set(candidates)
             else:
                 up = self.kin.parents if link.combinator in " >" else self.kin.before
-                found = led(candidates, found, up, far=link.combinator in " ~")
-        return found
+                matched = led(candidates, matched, up, far=link.combinator in " ~")
+        return matched
 
     def _part(self, part: Part) -> list[int]:
         """The elements that meet the conditions of a part, in document order."""
@@ -188,18 +188,18 @@ class Elements:
             pairs = self._nth_of_type(pairs, nth)
         if part.ids or part.classes or part.tests:
             # An element without attributes cannot meet a condition.
-            found = [
+            matched = [
                 element
                 for element, token in pairs
                 if not token.is_bare and self._meets(element, token, part)
             ]
         else:
-            found = [element for element, _ in pairs]
+            matched = [element for element, _ in pairs]
         for pseudo in pseudos:
-            found = self._pseudo(pseudo, found)
+            matched = self._pseudo(pseudo, matched)
         if self.shadow_roots:
-            found = [element for element in found if element not in self.shadow_roots]
-        return found
+            matched = [element for element in matched if element not in self.shadow_roots]
+        return matched
 
     def _needle(self, part: Part) -> str:
         """A text in the start tag of every element that meets the conditions; may be empty."""
@@ -214,14 +214,14 @@ class Elements:
     def _nth_of_type(self, pairs: list[tuple[int, Token]], nth: int) -> list[tuple[int, Token]]:
         """Of elements with the same tag, those that are number ``nth`` of their type."""
         counts: dict[tuple[int, int], int] = {}
-        found: list[tuple[int, Token]] = []
+        kept: list[tuple[int, Token]] = []
         parents, namespaces = self.kin.parents, self.namespaces if self.foreign else None
         for element, token in pairs:
             key = parents[element], namespaces[element] if namespaces else 0
             counts[key] = count = counts.get(key, 0) + 1
             if count == nth:
-                found.append((element, token))
-        return found
+                kept.append((element, token))
+        return kept
 
     def _meets(self, element: int, token: Token, part: Part) -> bool:
         attributes = self.of(element, token)
@@ -266,44 +266,44 @@ class Elements:
 
     # ---- pseudo-classes
 
-    def _pseudo(self, pseudo: Pseudo, found: list[int]) -> list[int]:
-        """Those of ``found`` that are of a pseudo-class."""
+    def _pseudo(self, pseudo: Pseudo, candidates: list[int]) -> list[int]:
+        """Those of ``candidates`` that are of a pseudo-class."""
         name = pseudo.name
         if name == "is":
             matched = self.select(pseudo.selectors)
-            return [element for element in found if element in matched]
+            return [element for element in candidates if element in matched]
         if name == "not":
             matched = self.select(pseudo.selectors)
-            return [element for element in found if element not in matched]
+            return [element for element in candidates if element not in matched]
         if name == "has":
             matched = set().union(*map(self._holders, pseudo.selectors))
-            return [element for element in found if element in matched]
+            return [element for element in candidates if element in matched]
         if name in ("root", "scope"):
-            return [element for element in found if element in self.roots]
+            return [element for element in candidates if element in self.roots]
         if name == "empty":
-            return [element for element in found if element not in self.filled]
+            return [element for element in candidates if element not in self.filled]
         if pseudo.step or pseudo.offset or name.startswith("nth-"):
-            return self._positions(pseudo, found)
+            return self._positions(pseudo, candidates)
         if name in _AS_POSITIONS:
             for position in _AS_POSITIONS[name]:
-                found = self._positions(position, found)
-            return found
+                candidates = self._positions(position, candidates)
+            return candidates
         holds = States(self)
-        return [element for element in found if holds.of(name, element)]
+        return [element for element in candidates if holds.of(name, element)]
 
     def _holders(self, chain: Chain) -> set[int]:
         """The elements from which a relative selector leads to an element: those of ``:has()``."""
         up = self.kin.parents, self.kin.before
-        found: set[int] | None = None
+        holders: set[int] | None = None
         for link in reversed(chain):
             matched = set(self._part(link.part))
-            if found is not None:
-                matched &= found
-            found = _leading(matched, up[link.combinator in "+~"], far=link.combinator in " ~")
-        return found or set()
+            if holders is not None:
+                matched &= holders
+            holders = _leading(matched, up[link.combinator in "+~"], far=link.combinator in " ~")
+        return holders or set()
 
-    def _positions(self, pseudo: Pseudo, found: list[int]) -> list[int]:
-        """Those of ``found`` in the positions of a pseudo-class."""
+    def _positions(self, pseudo: Pseudo, candidates: list[int]) -> list[int]:
+        """Those of ``candidates`` in the positions of a pseudo-class."""
         self.visit()
         of_type = pseudo.name.endswith("of-type")
         elements: Iterable[int] = range(self.page.elements)
@@ -311,7 +311,7 @@ class Elements:
             elements = [element for element in elements if element not in self.shadow_roots]
         if pseudo.selectors:
             counted = self.select(pseudo.selectors)
-            found = [element for element in found if element in counted]
+            candidates = [element for element in candidates if element in counted]
             elements = sorted(counted)
         if pseudo.name.startswith("nth-last"):
             elements = reversed(list(elements))
@@ -325,7 +325,7 @@ class Elements:
             counts[key] = count = counts.get(key, 0) + 1
             if _is_at(count, pseudo.step, pseudo.offset):
                 wanted.add(element)
-        return [element for element in found if element in wanted]
+        return [element for element in candidates if element in wanted]
 
 
 _FIRST: Final = Pseudo("nth-child", (), 0, 1)

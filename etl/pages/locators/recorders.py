@@ -60,10 +60,10 @@ def find_selector(page: Page, text: str) -> list[int]:
     parts = _parts(text)
     if len(parts) == 1:
         return _one(page, text)
-    found: list[int] | None = None
+    matched: list[int] | None = None
     for part in parts:
-        found = _within(page, part, found)
-    return found or []
+        matched = _within(page, part, matched)
+    return matched or []
 
 
 def _is_special(text: str) -> bool:
@@ -95,19 +95,19 @@ def _parts(text: str) -> list[str]:
     return [part.strip() for part in parts]
 
 
-def _within(page: Page, part: str, found: list[int] | None) -> list[int]:
-    """What a part of a chain finds in the elements found before; None: in the page."""
+def _within(page: Page, part: str, earlier: list[int] | None) -> list[int]:
+    """What a part of a chain finds in the elements of the parts before; None: in the page."""
     engine = _ENGINE.fullmatch(part)
     name, value = (engine[1], engine[2].strip()) if engine and _is_special(part) else ("", part)
-    if name == "nth" and found is not None:
+    if name == "nth" and earlier is not None:
         if not re.fullmatch(r"-?\d{1,9}", value):
             raise PageError("invalid_css", f"{part[:200]!r} is no number")
-        return found[int(value) :][:1] if int(value) != -1 else found[-1:]
-    if name == "internal:has-text" and found is not None:
+        return earlier[int(value) :][:1] if int(value) != -1 else earlier[-1:]
+    if name == "internal:has-text" and earlier is not None:
         matches = texts.matcher(value, internal=True)
         seen = texts.Texts(Elements(page))
-        return [element for element in found if matches(seen.of(element))]
-    if found is None:
+        return [element for element in earlier if matches(seen.of(element))]
+    if earlier is None:
         return _one(page, part)
     if name == "xpath" or _PATH.match(part):
         raise _unsupported(part, "an XPath within another selector")
@@ -118,7 +118,7 @@ def _within(page: Page, part: str, found: list[int] | None) -> list[int]:
         and any(len(chain) > 1 for chain in css.parse(selector))
     ):
         raise _unsupported(part, "a selector of several parts within another one")
-    return _inside(page, _one(page, part), found)
+    return _inside(page, _one(page, part), earlier)
 
 
 def _inside(page: Page, elements: Iterable[int], around: list[int]) -> list[int]:

@@ -125,8 +125,8 @@ def find_text(elements: Elements, wanted: str, *, internal: bool) -> list[int]:
     if sizes * elements.kin.pairs_around > _TEXT_LIMIT or elements.kin.pairs_around > _TEXT_LIMIT:
         raise PageError("costly_css", f"text {wanted[:200]!r} on {elements.page.elements} elements")
     texts = Texts(elements)
-    found = [element for element in range(elements.page.elements) if matches(texts.of(element))]
+    matched = [element for element in range(elements.page.elements) if matches(texts.of(element))]
     if not internal and len(wanted) > 1 and wanted[0] == wanted[-1] and wanted[0] in "\"'":
-        return found
-    around = {elements.kin.parents[element] for element in found}
-    return [element for element in found if element not in around]
+        return matched
+    around = {elements.kin.parents[element] for element in matched}
+    return [element for element in matched if element not in around]

@@ -135,11 +135,11 @@ class Tree:
         for name, value in islice(self.elements.of(element, token).items(), _MAX_ATTRIBUTES):
             if (name, namespace) not in names:
                 names[name, namespace] = self._name(name, namespace)
-            known = names[name, namespace]
-            if known is None:
-                known, self.odd_attributes = f"{_UNNAMEABLE}-{len(attributes)}", True
-            if known:
-                attributes[known] = self._clean(value)
+            allowed = names[name, namespace]
+            if allowed is None:
+                allowed, self.odd_attributes = f"{_UNNAMEABLE}-{len(attributes)}", True
+            if allowed:
+                attributes[allowed] = self._clean(value)
         if parent is None:
             node = etree.Element(tag, attributes, nsmap=nsmap)
         else:

@@ -77,8 +77,8 @@ def find_xpath(tree: Tree, path: str) -> list[int]:
 
     def ids(_: Any, wanted: Any) -> list[etree._Element]:
         texts = [_text(each) for each in wanted] if isinstance(wanted, list) else [_text(wanted)]
-        known = tree.by_id
-        return [known[id] for id in {id: 0 for text in texts for id in text.split()} if id in known]
+        by_id = tree.by_id
+        return [by_id[id] for id in {id: 0 for text in texts for id in text.split()} if id in by_id]
 
     def namespace(_: Any, nodes: Any) -> str:
         return (
@@ -93,16 +93,16 @@ def find_xpath(tree: Tree, path: str) -> list[int]:
     )  # fmt: skip
     expression = ("/*/" if tree.held else "/").join(rewritten.parts)
     try:
-        found = evaluate(expression)
-        if isinstance(found, list) and evaluate(f"boolean(({expression})[not(..)])"):
-            found.append("the document")
+        selected = evaluate(expression)
+        if isinstance(selected, list) and evaluate(f"boolean(({expression})[not(..)])"):
+            selected.append("the document")
     except (etree.XPathError, ValueError, TypeError) as error:
         raise PageError("invalid_xpath", f"{path[:200]!r}: {error}") from error
-    if not isinstance(found, list):
+    if not isinstance(selected, list):
         raise PageError(
-            "invalid_xpath", f"{path[:200]!r} selects no elements but a {type(found).__name__}"
+            "invalid_xpath", f"{path[:200]!r} selects no elements but a {type(selected).__name__}"
         )
-    indices = [tree.index(item) for item in found if item is not root or not tree.held]
+    indices = [tree.index(item) for item in selected if item is not root or not tree.held]
     if None in indices:
         raise PageError("invalid_xpath", f"{path[:200]!r} selects no elements but other nodes")
     return sorted(index for index in indices if index is not None)

@@ -191,17 +191,17 @@ class Merger:
             if act.target is None
             else next(iter(act.target.get("children", [])), act.target)
         )
-        moves, known = [], False
+        moves, recorded = [], False
         for side, names in (("top", ("up", "down")), ("left", ("left", "right"))):
             old, new = (
                 page.elements.get((inner["ref"], inner["tag"]), {}).get(side)
                 for page in (before, after)
             )
             if isinstance(old, (int, float)) and isinstance(new, (int, float)):
-                known = True
+                recorded = True
                 moves += [(abs(new - old), names[new < old])] if new != old else []
         if not moves:
-            return None if known else ""
+            return None if recorded else ""
         far, way = max(moves)
         return f"{way} {far:g}"
 
