@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -127,7 +126,8 @@ class Index:
             for generation in generations.every:
                 mine = [at for at, number in enumerate(numbers) if number == generation.number]
                 rows_read = sum(light_count(places, shards[at].key) for at in mine)
-                with _spreading(folder.index, generation.number, rows_read) as spread:
+                with scratch.beside(folder.index) as unsorted:
+                    spread = _Parts(folder.index, generation.number, rows_read, unsorted)
                     for group in _groups(mine, shards, places, spread.at_once, columns):
                         rows = self._decided(
                             _repeats(group, dropped), judges, generation.number, found
@@ -189,19 +189,6 @@ class Index:
             for split in self.split.names
         }
         return {split: max(1, round(size / self.shard_bytes)) for split, size in bytes_of.items()}
-
-
-@contextmanager
-def _spreading(folder: AnyPath, number: int, rows: int) -> Iterator[_Parts]:
-    """`_Parts` whose unsorted files lie in their folder, or in scratch space if that folder is
-    remote.
-    """
-    if isinstance(folder, Path):
-        folder.mkdir(parents=True, exist_ok=True)
-        yield _Parts(folder, number, rows, folder)
-        return
-    with scratch.folder() as unsorted:
-        yield _Parts(folder, number, rows, unsorted)
 
 
 class _Parts:

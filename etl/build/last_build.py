@@ -15,7 +15,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from etl.dataset import state
@@ -193,9 +192,8 @@ def _run(hook: Hook | None, record: Record, out: AnyPath) -> str:
     """Run a hook; returns what is wrong. Its output goes to stderr, because stdout is for data."""
     if hook is None or not record.status:
         return ""
-    where = Layout(out).work.last_build
-    place = str(where.absolute() if isinstance(where, Path) else where)
-    told = {"STEPMILL_LAST_BUILD": place if record.file else "", "STEPMILL_STATUS": record.status}
+    place = str(Layout(out).work.last_build.absolute()) if record.file else ""
+    told = {"STEPMILL_LAST_BUILD": place, "STEPMILL_STATUS": record.status}
     try:
         done = subprocess.run(  # noqa: S602 - a command of the user's own, which is meant for the shell
             hook.command, shell=True, cwd=hook.folder, env=os.environ | told, stdout=2, check=False

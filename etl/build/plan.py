@@ -23,7 +23,7 @@ from etl.build.samples import Writer
 from etl.dataset.layout import Work
 from etl.dataset.reports import ShardReport
 from etl.decisions.takedown import NOTHING, Takedown
-from etl.files import nodes
+from etl.files import entries, nodes
 from etl.files.hashes import digest, plain
 from etl.inputs.records import InputShard
 from etl.inputs.source import Source
@@ -152,7 +152,7 @@ class Plan:
 def _check_version(shard: InputShard) -> None:
     """Raises `BuildError` if what was read may not be what was hashed."""
     if shard.version:
-        found = nodes.version(nodes.files_at(nodes.node(shard.path, anew=True)))
+        found = entries.version(nodes.files_at(nodes.node(shard.path, anew=True)))
         if found != shard.version:
             raise BuildError(
                 f"{shard.path}: it changed after it was hashed and before it was read to its end; "

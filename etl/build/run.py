@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Final
 
 from etl.build import edited, last_build, summary, unmatched
@@ -364,7 +363,7 @@ class Build:
         """The input shards, hashed. remember:
         note in the work folder what need not be read again.
         """
-        without = self.out if isinstance(self.out, Path) else None
+        without = storage.here(self.out)
         with self.progress("finding inputs", brief=True):
             found = find.find(self.inputs, self.recipe.samples.sources, without=without)
         found = [item for item in found if without or not item.place.startswith(f"{self.out}/")]

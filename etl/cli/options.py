@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -60,10 +59,10 @@ class Folder(click.ParamType[Any]):
             ConfigError: for a URL that cannot be used.
             click.BadParameter: for a local folder that cannot.
         """
-        from etl.files.storage import location
+        from etl.files import storage
 
-        where = location(value)
-        if isinstance(where, Path):
+        where = storage.location(value)
+        if storage.here(where):
             self._local.convert(str(where), param, ctx)
         return where
 

@@ -39,6 +39,7 @@ from etl.dataset.layout import (
 )
 from etl.files import storage
 from etl.files.arrow import read_json, write_json
+from etl.files.paths import is_part
 from etl.files.storage import AnyPath
 from schemas.errors import ConfigError
 
@@ -117,7 +118,7 @@ def foreign(place: AnyPath) -> list[AnyPath]:
             ours = (
                 own_files.generation_of(name) if folder == _INDEX else own_files.is_of_output(name)
             )
-            if not (ours or own_files.is_part(name)):
+            if not (ours or is_part(name)):
                 found.append(path)
     return found
 

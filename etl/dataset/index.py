@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -48,8 +47,8 @@ class OutputShard:
 def scan(work: Work) -> pl.LazyFrame:
     """All rows of the index of a build, with `INDEX_SCHEMA`."""
     paths = storage.files(work.index, ".parquet")
-    if paths and isinstance(paths[0], Path):
-        return pl.scan_parquet([path for path in paths if isinstance(path, Path)])
+    if paths and storage.here(work.root):
+        return pl.scan_parquet([scratch.copy_of(path) for path in paths])
     if paths:  # read at once: what the cache holds now it may not hold when a scan comes to it
         return pl.concat([read_parquet(path).lazy() for path in paths])
     empty = pl.from_arrow(INDEX_SCHEMA.empty_table())

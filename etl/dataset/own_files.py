@@ -4,25 +4,15 @@ else's and stays.
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 from typing import Final
 
 from etl.files import storage
 from etl.files.storage import AnyPath
 
-_PART: Final = re.compile(r".+\.[0-9a-f]{8}\.part")
 _OUTPUT: Final = re.compile(r"g\d{4,}/[a-z]+-\d{5,}-of-\d{5,}\.(?:arrow|parquet|json)")
 _INPUT: Final = re.compile(r"[0-9a-f]{20}\.(?:arrow|json)")
 _INDEX: Final = re.compile(r"(g\d{4,})-[a-z]+-\d{5,}\.parquet")
-
-
-def is_part(name: str) -> bool:
-    """Whether a file is one that was being written (`etl.files.arrow.atomic`,
-    `etl.files.storage.put`).
-    """
-    return _PART.fullmatch(name) is not None
 
 
 def is_of_output(name: str) -> bool:
@@ -56,22 +46,5 @@ def parts(folder: AnyPath, *, deep: bool = True) -> list[AnyPath]:
     """What is left under a folder of all files that were being written; nowhere is asked what a
     file is.
     """
-    if not isinstance(folder, Path):
-        return [
-            folder / name
-            for name in storage.unfinished(folder)
-            if is_part(name) and (deep or "/" not in name)
-        ]
-    found: list[AnyPath] = []
-    folders = [str(folder)]
-    while folders:
-        try:
-            with os.scandir(folders.pop()) as entries:
-                for entry in entries:
-                    if is_part(entry.name):
-                        found.append(Path(entry.path))
-                    elif deep and entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
-        except FileNotFoundError:
-            continue
-    return sorted(found)
+    names = storage.unfinished(folder, deep=deep)
+    return sorted((folder / name for name in names), key=str)

@@ -118,15 +118,14 @@ def manifest_of(path: AnyPath) -> dict[str, Any]:
 
     Raises `ConfigError` if there is none, or it is of a build that had no figures yet.
     """
-    itself = path.is_file() if isinstance(path, Path) else path.suffix == ".json"
-    places = [path] if itself else [Layout(path).dataset.manifest, Dataset(path).manifest]
-    return _manifest(path, *places)[1]
+    within = [Layout(path).dataset.manifest, Dataset(path).manifest]
+    return _manifest(path, *([path] if storage.is_file(path) else within))[1]
 
 
 def _manifest(given: AnyPath, *places: AnyPath) -> tuple[AnyPath, dict[str, Any]]:
     found = next((place for place in places if storage.exists(place)), None)
     if found is None:
-        if isinstance(given, Path) and not given.exists():
+        if not storage.exists(given):
             raise ConfigError(f"{given}: there is no such folder")
         from etl.dataset import candidate
 

@@ -15,14 +15,13 @@ a wait as for the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from upath import UPath
 
 from etl.dataset.layout import SAMPLES, Shelf, Work, shelf
 from etl.files import scratch, storage
@@ -46,7 +45,7 @@ def gather(rows: pl.DataFrame, work: Work) -> Iterator[Sample]:
     rows: ``chars`` of each besides, by which the windows are planned.
     """
     places = shelf(work)
-    if isinstance(work.root, Path):
+    if storage.here(work.root):
         yield from _gathered(rows, places)
         return
     with scratch.folder() as here:
@@ -99,7 +98,7 @@ def collect(rows: pl.DataFrame, shelf: Shelf, here: Path) -> pl.DataFrame:
     into = Work(here).of_input(SAMPLES, _COLLECTED)
     into.parent.mkdir(parents=True, exist_ok=True)
     known = {
-        work: _known(work.of_inputs(SAMPLES))
+        work: storage.details(work.of_inputs(SAMPLES))
         for work in {shelf.common, *((shelf.own,) if shelf.anew else ())}
     }
     places = rows.select("shard", "row", "chars").with_row_index("at").sort("shard", "row")
@@ -109,19 +108,15 @@ def collect(rows: pl.DataFrame, shelf: Shelf, here: Path) -> pl.DataFrame:
     ):
         for (shard,), group in places.group_by("shard", maintain_order=True):
             path = shelf.file(SAMPLES, str(shard))
-            assert isinstance(path, UPath)
-            details = known[shelf.work(str(shard))].get(path.name, {})
-            for batch in _rows(path, group["row"].to_numpy(), scratch.content_tag(details)):
+            details = known[shelf.work(str(shard))].get(path.name)
+            tag = details.tag if details else ""
+            for batch in _rows(path, group["row"].to_numpy(), tag):
                 writer.write_batch(batch)
     found = places.with_columns(pl.lit(_COLLECTED).alias("shard")).drop("row").with_row_index("row")
     return found.sort("at").select("shard", pl.col("row").cast(pl.Int64), "chars")
 
 
-def _known(folder: AnyPath) -> Mapping[str, Mapping[str, Any]]:
-    return {} if isinstance(folder, Path) else storage.details(folder)
-
-
-def _rows(path: UPath, wanted: np.ndarray[Any, Any], tag: str) -> Iterator[pa.RecordBatch]:
+def _rows(path: AnyPath, wanted: np.ndarray[Any, Any], tag: str) -> Iterator[pa.RecordBatch]:
     """These rows of one file, in order."""
     try:
         with pa.memory_map(str(scratch.nearby(path, tag))) as stream:

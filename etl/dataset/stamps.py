@@ -33,7 +33,7 @@ _LOOKED_AT: Final = tuple(
 
 def note(out: AnyPath) -> None:
     """Note how the files are now."""
-    found = {folder: storage.listed(out / folder) for folder in _LOOKED_AT}
+    found = {folder: _listed(out / folder) for folder in _LOOKED_AT}
     path = Layout(out).work.stamps
     if not storage.exists(path) or read_json(path) != found:
         write_json(path, found)
@@ -51,7 +51,7 @@ def damaged(out: AnyPath, manifest: Mapping[str, Any]) -> dict[str, str]:
     path = Layout(out).work.stamps
     found: dict[str, str] = {}
     for folder, known in (read_json(path) if storage.exists(path) else {}).items():
-        now = storage.listed(out / folder)
+        now = _listed(out / folder)
         for name, stamp in known.items():
             whole = f"{folder}/{name}"
             if now.get(name) != stamp and (
@@ -59,6 +59,11 @@ def damaged(out: AnyPath, manifest: Mapping[str, Any]) -> dict[str, str]:
             ):
                 found[whole] = problem
     return found
+
+
+def _listed(folder: AnyPath) -> dict[str, list[Any]]:
+    """All files under a folder by relative path: size, and what else changes with a file."""
+    return {name: [each.size, *each.written] for name, each in storage.details(folder).items()}
 
 
 def _problem(

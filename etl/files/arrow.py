@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,7 +27,8 @@ import pyarrow as pa
 from upath import UPath
 
 from etl.files import scratch, storage
-from etl.files.storage import AnyPath
+from etl.files.paths import AnyPath, either
+from etl.files.remote import files
 from schemas.errors import BuildError, IntegrityError
 
 BATCH_BYTES: Final = 2 * 2**20
@@ -78,28 +80,20 @@ def no_room(error: OSError, path: Path, written: int, more: int) -> BuildError:
 
 
 @contextmanager
-def atomic(path: AnyPath) -> Iterator[_Hashed]:
-    """Write a file that is there whole or not at all;
-    an exception leaves nothing under its name.
-    """
-    with _local(path) if isinstance(path, Path) else _remote(path) as stream:
-        yield stream
-
-
-@contextmanager
 def _remote(path: UPath) -> Iterator[_Hashed]:
     with scratch.file() as whole:
         with whole.open("wb") as stream:
             hashed = _Hashed(stream, whole)
             yield hashed
             hashed.flush()
-        storage.put(whole, path)
+        files.put(path, whole)
         if path.suffix in {".arrow", ".parquet"}:  # these are read again by later phases
             scratch.keep(whole, path)
 
 
 @contextmanager
 def _local(path: Path) -> Iterator[_Hashed]:
+    """Write a file, whole or not at all; an exception leaves nothing under its name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(
         f"{path.name}.{secrets.token_hex(4)}.part"
@@ -118,6 +112,18 @@ def _local(path: Path) -> Iterator[_Hashed]:
             stream.close()
         part.unlink(missing_ok=True)
         raise
+
+
+atomic = either(_local, _remote)
+
+
+def _copy_here(path: Path, source: Path) -> None:
+    """Write a copy of a file of this machine, whole or not at all."""
+    with source.open("rb") as content, atomic(path) as stream:
+        shutil.copyfileobj(content, stream, 2**20)
+
+
+put = either(_copy_here, files.put)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -227,20 +233,20 @@ def column(path: AnyPath, name: str, schema: pa.Schema) -> list[pa.Array]:
 
     Raises `IntegrityError` if it is no Arrow file.
     """
-    if isinstance(path, Path) or scratch.nearby(path, wanted=False):
+    if scratch.nearby(path, wanted=False):
         reader = open_arrow(path)
         return [reader.get_batch(i).column(name) for i in range(reader.num_record_batches)]
     options = pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index(name)])
 
-    def read() -> list[pa.Array]:
-        with storage.open_ranges(path, _RANGE_BYTES) as stream:
+    def read(stream: IO[bytes]) -> list[pa.Array]:
+        try:
             reader = pa.ipc.open_file(pa.PythonFile(stream, mode="r"), options=options)
             return [reader.get_batch(i).column(name) for i in range(reader.num_record_batches)]
+        except pa.ArrowInvalid as error:
+            raise broken(path, error) from error
 
-    try:
-        return storage.attempt("read", path, read)
-    except pa.ArrowInvalid as error:
-        raise broken(path, error) from error
+    columns: list[pa.Array] = storage.read_places(path, read, _RANGE_BYTES)
+    return columns
 
 
 def read_parquet(path: AnyPath) -> pl.DataFrame:

@@ -3,28 +3,53 @@ heartbeat.
 
 A build of everything holds the slice ``all``; the n processes of ``--shard i/n`` hold a slice each
 and share the folder; finishing takes all of them. A lock is taken over when its process is dead on
-this host, or when its heartbeat (the file's modification time, renewed by a thread) is ten minutes
-old. In a folder elsewhere: `etl.files.remote_lock`.
+this host, or when its heartbeat, renewed by a thread, is ten minutes old. How a lock is taken and
+renewed is said in `etl.files.local_lock` and `etl.files.remote.lock`.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
+import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
-from etl.files import remote_lock
-from etl.files.owner import Owner
-from etl.files.storage import AnyPath
+from etl.files.local_lock import LocalLock
+from etl.files.paths import AnyPath, either
+from etl.files.remote.lock import RemoteLock
+from schemas.errors import BuildError
 
 ALL: Final = "all"
 STALE_SECONDS: Final = 600
 _BEAT_SECONDS: Final = 30.0
+_JOIN_SECONDS: Final = 3.0
+"""At the end the thread may be waiting for a storage that is away."""
+
+
+class Lock(Protocol):
+    """A lock file of this process."""
+
+    lost: str
+    """What has become of it, if it is somebody else's by now."""
+
+    def take(self) -> None:
+        """Write it. Raises `BuildError` if somebody alive holds it."""
+
+    def clear(self, overlapping: Callable[[str], bool]) -> None:
+        """Remove the other locks in its folder whose slices overlap and whose owners are gone.
+
+        Raises `BuildError` if one is not.
+        """
+
+    def renew(self) -> None:
+        """Show that this process is alive, or find that the lock is lost."""
+
+    def release(self) -> None:
+        """Remove it, if it is still this process's own."""
+
+
+_lock: Callable[[AnyPath, float], Lock] = either(LocalLock, RemoteLock)
 
 
 @contextmanager
@@ -37,69 +62,33 @@ def hold(
     from time to time: it raises `BuildError` if the lock was lost. Raises `BuildError` naming host
     and process if this slice, or one that overlaps it, is being worked on.
     """
-    if isinstance(folder, Path):
-        with _hold(folder, part, stale):
-            yield _nothing
-        return
-    with remote_lock.hold(folder, part, ALL, stale, _BEAT_SECONDS) as check:
-        yield check
-
-
-def _nothing() -> None:
-    """What a process holds on its own disk it loses only by standing still for ten minutes."""
-
-
-@contextmanager
-def _hold(folder: Path, part: str, stale: float) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{part}.lock"
-    _create(path, stale)
+    lock = _lock(path, stale)
+
+    def check() -> None:
+        if lock.lost:
+            raise BuildError(f"{lock.lost}. Wait for the other build, then run this command again")
+
+    lock.take()
+    stop = threading.Event()
     try:
-        with _guard(folder):
-            for other in sorted(folder.glob("*.lock")):
-                if other != path and ALL in {part, other.stem}:
-                    _clear(other, stale)
-        stop = threading.Event()
-        beat = threading.Thread(target=_beat, args=(path, stop), daemon=True)
+        lock.clear(lambda other: ALL in {part, other})
+        beat = threading.Thread(target=_keep, args=(lock, path, stop), daemon=True)
         beat.start()
         try:
-            yield
+            yield check
         finally:
             stop.set()
-            beat.join()
+            beat.join(_JOIN_SECONDS)
     finally:
-        path.unlink(missing_ok=True)
+        lock.release()
 
 
-def _create(path: Path, stale: float) -> None:
-    with _guard(path.parent):
-        _clear(path, stale)
-        path.write_bytes(Owner.this().as_bytes())
-
-
-@contextmanager
-def _guard(folder: Path) -> Iterator[None]:
-    """Judging and taking over a lock is one step: of several that find it stale, one gets it."""
-    with (folder / ".guard").open("ab") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
-
-
-def _clear(path: Path, stale: float) -> None:
-    """Remove a lock whose owner is gone. Raises `BuildError` if it is not."""
-    try:
-        owner = Owner.of(path.read_bytes())
-        age = max(0.0, time.time() - path.stat().st_mtime)
-    except FileNotFoundError:
-        return
-    if not owner.dead() and age < stale:
-        raise owner.refusal(path.parent.parent, age)
-    path.unlink(missing_ok=True)
-
-
-def _beat(path: Path, stop: threading.Event) -> None:
-    while not stop.wait(_BEAT_SECONDS):
+def _keep(lock: Lock, path: AnyPath, stop: threading.Event) -> None:
+    """Renew a lock until ``stop``, or until it is lost."""
+    while not (stop.wait(_BEAT_SECONDS) or lock.lost):
         try:
-            os.utime(path)
-        except FileNotFoundError:
-            return
+            lock.renew()
+        except Exception as error:  # noqa: BLE001 - the build has its own word on a storage that is away
+            said = f"no heartbeat ({type(error).__name__}: {error})"
+            sys.stderr.write(f"stepmill: {path}: {said}\n")

@@ -27,9 +27,10 @@ from typing import Final
 
 from upath import UPath
 
-from etl.files import storage
+from etl.files.entries import content_tag
 from etl.files.owner import alive
-from etl.files.storage import AnyPath
+from etl.files.paths import AnyPath, either
+from etl.files.remote import files
 from schemas.errors import ConfigError
 
 VARIABLE: Final = "STEPMILL_CACHE_GB"
@@ -55,17 +56,19 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def nearby(path: AnyPath, tag: str = "", *, wanted: bool = True) -> Path | None:
+def _itself(path: Path, tag: str = "", *, wanted: bool = True) -> Path:  # noqa: ARG001
     """A file on this machine: a local path itself, of a remote one the copy in the cache, fetched
-    if it is wanted.
+    if it is wanted; None if it is neither there nor wanted.
 
-    tag: what storage says of its content (`tag_of`), if that is known. Processes that want the same
-    file at once fetch it once. A path that was returned is there for `_IN_USE_SECONDS` and, once
-    open, for as long as it is.
+    tag: what storage says of its content (`etl.files.storage.details`), if that is known.
+    Processes that want the same file at once fetch it once. A path that was returned is there for
+    `_IN_USE_SECONDS` and, once open, for as long as it is.
     """
-    if isinstance(path, Path):
-        return path
-    here = _place(path, tag or tag_of(path))
+    return path
+
+
+def _cached(path: UPath, tag: str = "", *, wanted: bool = True) -> Path | None:
+    here = _place(path, tag or content_tag(files.info(path)))
     if _touched(here):
         return here
     if not wanted:
@@ -74,23 +77,13 @@ def nearby(path: AnyPath, tag: str = "", *, wanted: bool = True) -> Path | None:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not _touched(here):
             with file() as part:
-                storage.fetch(path, part)
+                files.fetch(path, part)
                 _make_room(here.parent, part.stat().st_size)
                 part.replace(here)
     return here
 
 
-def keep(local: Path, path: UPath) -> None:
-    """Put a file that was just sent to ``path`` in the cache; it is gone from where it was."""
-    here = _place(path, tag_of(path))
-    _make_room(here.parent, local.stat().st_size)
-    local.replace(here)
-
-
-def _place(path: UPath, tag: str) -> Path:
-    cached = _folder() / "cache"
-    cached.mkdir(exist_ok=True)
-    return cached / hashlib.blake2b(f"{path}\0{tag}".encode(), digest_size=16).hexdigest()
+nearby = either(_itself, _cached)
 
 
 def copy_of(path: AnyPath) -> Path:
@@ -100,17 +93,53 @@ def copy_of(path: AnyPath) -> Path:
     return here
 
 
-def tag_of(path: UPath) -> str:
-    """What tells a remote file's content from that of an earlier file of the same name."""
-    info = storage.attempt("read", path, lambda: path.fs.info(path.path))
-    return content_tag(info)
+@contextmanager
+def _path_itself(path: Path) -> Iterator[Path]:
+    """A file on this machine for as long as the block runs: a local path itself, of a remote one a
+    copy that is in no cache.
+    """
+    yield path
 
 
-def content_tag(info: object) -> str:
-    """The same of what a listing says."""
-    assert isinstance(info, dict)
-    names = ("ETag", "etag", "md5Hash", "blob_id", "LastModified", "mtime", "created", "size")
-    return " ".join(str(info[name]) for name in names if name in info)
+@contextmanager
+def _copied(path: UPath) -> Iterator[Path]:
+    with file() as copy:
+        files.fetch(path, copy)
+        yield copy
+
+
+copied = either(_path_itself, _copied)
+
+
+@contextmanager
+def _folder_itself(folder: Path) -> Iterator[Path]:
+    """A folder on this machine for what is on its way into a folder: that folder itself, or one
+    that is removed at the end.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder
+
+
+@contextmanager
+def _elsewhere(_: UPath) -> Iterator[Path]:
+    with folder() as unsorted:
+        yield unsorted
+
+
+beside = either(_folder_itself, _elsewhere)
+
+
+def keep(local: Path, path: UPath) -> None:
+    """Put a file that was just sent to ``path`` in the cache; it is gone from where it was."""
+    here = _place(path, content_tag(files.info(path)))
+    _make_room(here.parent, local.stat().st_size)
+    local.replace(here)
+
+
+def _place(path: UPath, tag: str) -> Path:
+    cached = _folder() / "cache"
+    cached.mkdir(exist_ok=True)
+    return cached / hashlib.blake2b(f"{path}\0{tag}".encode(), digest_size=16).hexdigest()
 
 
 def _touched(path: Path) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from etl.files import nodes
-from etl.files.nodes import Node
+from etl.files.entries import Node
 from etl.inputs.parts import Cutting, parquet_parts, text_parts
 from etl.inputs.records import InputHead
 from etl.inputs.remembered import Facts, Remembered

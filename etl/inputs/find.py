@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from etl.files import nodes
-from etl.files.nodes import Node
+from etl.files.entries import Node, version
 from etl.files.storage import AnyPath
 from etl.inputs import strangers
 from etl.inputs.facts import Report, examine
@@ -155,7 +155,7 @@ def shards(
         cutting = Cutting.of((sources or {}).get(item.format), part_bytes)
         facts = _facts(item, cutting, remembered, progress or (lambda _: None))
         shard = InputShard(
-            item.name, item.place, item.format, facts.size, facts.sha256, nodes.version(item.files)
+            item.name, item.place, item.format, facts.size, facts.sha256, version(item.files)
         )
         hashed.append((shard, facts.parts))
     if remember:

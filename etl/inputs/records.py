@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.files import nodes
+from etl.files.entries import Node, readable
 from etl.inputs.streams import BOM, Part, Truncated, chunks
 
 HEAD_BYTES: Final = 64 * 1024
@@ -237,7 +238,7 @@ class InputShard:
     size: int
     # of the whole file or folder, in hex
     sha256: str
-    # of the files that were hashed (`etl.files.nodes.version`); empty if it does not matter
+    # of the files that were hashed (`etl.files.entries.version`); empty if it does not matter
     version: str = ""
     # None for the whole input
     part: Part | None = None
@@ -272,7 +273,7 @@ class InputHead:
         return cls.at(nodes.node(place))
 
     @classmethod
-    def at(cls, node: nodes.Node) -> InputHead:
+    def at(cls, node: Node) -> InputHead:
         """As `of`, for a file or folder that was listed before."""
         if node.kind == "folder":
             return cls(
@@ -326,7 +327,7 @@ def open_parquet(place: str | Path) -> Iterator[pq.ParquetFile]:
 
     Raises: `BROKEN_PARQUET`.
     """
-    if not nodes.remote(place) and nodes.readable(str(place)) == str(place):
+    if not nodes.remote(place) and readable(str(place)) == str(place):
         with pq.ParquetFile(place) as file:
             yield file
         return

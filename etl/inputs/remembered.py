@@ -1,7 +1,7 @@
 """Facts about input files, kept in the work folder, so that an unchanged file is not read again.
 
 Only an optimisation: nothing of it reaches the dataset. A file is identified by its place and its
-stamp (`etl.files.nodes.Stamp`): on this machine its size, times and inode; elsewhere its size and
+stamp (`etl.files.entries.Stamp`): on this machine its size, times and inode; elsewhere its size and
 its ETag or time. A file that changed within two seconds before it was read is not remembered: it
 may have changed again without a new time, as in git's index.
 """
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from etl.files import nodes
 from etl.files.arrow import read_json, write_json
-from etl.files.nodes import Stamp
+from etl.files.entries import Stamp
 from etl.files.storage import AnyPath
 from etl.inputs.streams import Part
 from schemas.errors import IntegrityError

@@ -65,10 +65,7 @@ def tokens_of(place: Place, listed: Mapping[str, Any]) -> tuple[Tokens, Tokens]:
         IntegrityError: if it does not hold the sample.
     """
     path = _data_file(place, listed["packed"])
-    if isinstance(path, Path):
-        row = _local(path, listed["row"])
-    else:
-        row = storage.attempt("read", path, lambda: _remote(path, listed["row"]))
+    row = storage.read_places(path, lambda stream: _row(stream, path, listed["row"]), _BLOCK)
     names = row.column("sample_ids")[0].as_py() if row.num_rows else []
     if listed["sample_id"] not in names:
         raise IntegrityError(
@@ -104,25 +101,13 @@ def _data_file(place: Place, packed: str) -> AnyPath:
     return path
 
 
-def _local(path: Path, row: int) -> pa.RecordBatch:
+def _row(stream: IO[bytes], path: AnyPath, row: int) -> pa.RecordBatch:
     if path.suffix == ".parquet":
-        with path.open("rb") as stream:
-            return _of_parquet(stream, path, row)
+        return _of_parquet(stream, path, row)
     try:
-        with pa.memory_map(str(path)) as stream:
-            return _of_arrow(stream, row)
+        return _of_arrow(pa.PythonFile(stream, mode="r"), row)
     except pa.ArrowInvalid as error:
         raise broken(path, error) from error
-
-
-def _remote(path: Any, row: int) -> pa.RecordBatch:
-    with storage.open_ranges(path, _BLOCK) as stream:
-        if path.suffix == ".parquet":
-            return _of_parquet(stream, path, row)
-        try:
-            return _of_arrow(pa.PythonFile(stream, mode="r"), row)
-        except pa.ArrowInvalid as error:
-            raise broken(path, error) from error
 
 
 def _of_arrow(stream: Any, row: int) -> pa.RecordBatch:

@@ -19,7 +19,7 @@ from etl.dataset.index import scan
 from etl.dataset.layout import LIGHT, Layout, shelf
 from etl.files import nodes, storage
 from etl.files.arrow import column, read_json
-from etl.files.nodes import Node
+from etl.files.entries import Node
 from etl.files.storage import AnyPath
 from etl.inputs import find
 from etl.inputs.find import Found

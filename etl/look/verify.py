@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import datasets
@@ -248,7 +247,7 @@ def _beginning(dataset: Dataset, manifest: dict[str, Any]) -> Iterator[str]:
 
     For a remote one, it is a local folder with the card and the first file of each split.
     """
-    if isinstance(dataset.root, Path):
+    if storage.here(dataset.root):
         yield str(dataset.root)
         return
     data = sorted(name for name in manifest["files"] if name.endswith(".arrow"))

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from etl.dataset.layout import PREFIX, Layout, split_of
@@ -55,7 +54,7 @@ class Shard:
 
         Raises `IntegrityError` if it is not what the manifest says.
         """
-        with _here(self.path) as file:
+        with scratch.copied(self.path) as file:
             if (found := sha256_of(file)) != self.sha256:
                 raise _other(self.path, self.sha256, found)
             if not self.converted(format):
@@ -64,17 +63,6 @@ class Shard:
             with scratch.file() as made:
                 parquet.convert(file, made)
                 yield Ready(self.published(format), made, made.stat().st_size, sha256_of(made))
-
-
-@contextmanager
-def _here(path: AnyPath) -> Iterator[Path]:
-    """A file of this machine itself; of a remote one a copy, removed at the end."""
-    if isinstance(path, Path):
-        yield path
-        return
-    with scratch.file() as copy:
-        storage.fetch(path, copy)
-        yield copy
 
 
 def shards(out: AnyPath, manifest: Mapping[str, Any]) -> list[Shard]:
@@ -127,12 +115,8 @@ def _sizes(out: AnyPath, names: Collection[str]) -> dict[str, int]:
             f"{out / gone[0]}: the manifest names it, and it is missing; run the build command "
             "again"
         )
-    if isinstance(out, Path):
-        return {name: (out / name).stat().st_size for name in names}
-    folder = Layout(out).dataset.root
-    assert not isinstance(folder, Path)
-    known = storage.details(folder)
-    return {name: int(known[name.removeprefix(PREFIX)]["size"]) for name in names}
+    known = storage.details(Layout(out).dataset.root)
+    return {name: known[name.removeprefix(PREFIX)].size for name in names}
 
 
 def _other(path: AnyPath, said: str, found: str) -> IntegrityError:

@@ -10,15 +10,13 @@ under ``tags/``. A lock, as of a build, keeps a second publication out.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 from etl.dataset.layout import Dataset
 from etl.files import lock, storage
-from etl.files.arrow import atomic
+from etl.files.arrow import atomic, put
 from etl.files.storage import AnyPath
 from etl.publish.files import MANIFEST, Contents, Ready, Stored, card_last, manifest_of, unnamed
 from schemas.errors import BuildError
@@ -56,8 +54,8 @@ class PublishedFolder:
     def look(self) -> Contents:
         """All files but locks; what is under ``tags/`` as tags."""
         files = {
-            path: Stored(size)
-            for path, size in self._sizes().items()
+            path: Stored(each.size)
+            for path, each in storage.details(self.root).items()
             if not path.startswith(f"{_LOCKS}/")
         }
         tags = [
@@ -67,13 +65,6 @@ class PublishedFolder:
         ]
         mine = {path: stored for path, stored in files.items() if not path.startswith(f"{_TAGS}/")}
         return Contents(bool(mine), files=mine, tags={tag: tag for tag in tags})
-
-    def _sizes(self) -> dict[str, int]:
-        if isinstance(self.root, Path):
-            return {
-                storage.relative(path, self.root): _size(path) for path in storage.files(self.root)
-            }
-        return {path: int(known["size"]) for path, known in storage.details(self.root).items()}
 
     def read(self, path: str, at: str = "") -> bytes | None:
         """A file; at a tag, its copy."""
@@ -102,11 +93,11 @@ class PublishedFolder:
             elif isinstance(file.content, bytes):
                 self._write(self.root / file.path, file.content)
             else:
-                _copy(file.content, self.root / file.path)
+                put(self.root / file.path, file.content)
         for path in remove:
             self._check()
             storage.remove(self.root / path)
-        if remove and isinstance(self.root, Path):
+        if remove:
             storage.prune(Dataset(self.root).data)
 
     def tag(self, name: str) -> None:
@@ -120,16 +111,3 @@ class PublishedFolder:
     def _write(path: AnyPath, data: bytes) -> None:
         with atomic(path) as stream:
             stream.write(data)
-
-
-def _size(path: AnyPath) -> int:
-    assert isinstance(path, Path)
-    return path.stat().st_size
-
-
-def _copy(here: Path, path: AnyPath) -> None:
-    if isinstance(path, Path):
-        with here.open("rb") as source, atomic(path) as stream:
-            shutil.copyfileobj(source, stream, 2**20)
-    else:
-        storage.put(here, path)

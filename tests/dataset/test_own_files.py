@@ -10,6 +10,7 @@ import pytest
 from etl.build.pools.slices import Slice
 from etl.dataset import own_files, state
 from etl.files import storage
+from etl.files.paths import is_part
 from schemas.errors import ConfigError
 from tests.support import builds
 
@@ -198,10 +199,10 @@ def test_a_card_kept_aside_leaves_with_what_is_taken_down(site: Path) -> None:
 
 def test_names_are_told_apart() -> None:
     """What stepmill names is known, and no neighbour of it."""
-    assert own_files.is_part("a.arrow.0123abcd.part")
+    assert is_part("a.arrow.0123abcd.part")
     assert not any(
         map(
-            own_files.is_part,
+            is_part,
             ("a.part", "a.arrow.part", "a.0123ABCD.part", "a.0123abcd.part.gz", ".part"),
         )
     )

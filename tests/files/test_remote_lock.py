@@ -12,8 +12,9 @@ import fsspec
 import pytest
 from upath import UPath
 
-from etl.files import lock, remote_lock, storage
+from etl.files import lock, storage
 from etl.files.owner import Owner
+from etl.files.remote import lock as remote_lock
 from etl.files.storage import location
 from schemas.errors import BuildError
 from tests.files.test_lock import dead_process, taken_at_once

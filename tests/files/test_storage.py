@@ -22,6 +22,7 @@ from upath import UPath
 from etl.dataset import account
 from etl.files import lock, scratch, storage
 from etl.files.arrow import atomic, open_arrow, read_json
+from etl.files.remote import files, urls
 from etl.files.storage import AnyPath, location
 from etl.look.verify import verify
 from schemas.errors import ConfigError, IntegrityError
@@ -423,7 +424,7 @@ def test_an_upload_that_the_server_forgot_is_begun_again(
     large = tmp_path / "large"
     with large.open("wb") as stream:
         stream.truncate(110 * 2**20)
-    storage.put(large, path)
+    files.put(path, large)
     assert calls.count("create_multipart_upload") == 2
     assert s3.system().info(f"{BUCKET}/nightly/out/large.arrow")["size"] == 110 * 2**20
 
@@ -445,7 +446,7 @@ def test_a_file_system_that_shows_a_file_while_it_grows(monkeypatch: pytest.Monk
     """Where a put is not whole at once, the file comes under another name and is moved when it is
     complete.
     """
-    monkeypatch.setattr(storage, "_PUT_IS_WHOLE", frozenset())
+    monkeypatch.setattr(urls, "PUT_IS_WHOLE", frozenset())
     system = fsspec.filesystem("memory")
     names: list[str] = []
     put = system.put_file

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etl.files import nodes
+from etl.files.entries import Node
 from etl.inputs import find, parts
 from etl.inputs.facts import examine
 from etl.inputs.parts import Cutting
@@ -319,7 +320,7 @@ def test_a_part_costs_what_it_weighs(
     counted = [0]
     monkeypatch.setattr(nodes, "open_binary", counting(counted))
     monkeypatch.setattr(nodes, "remote", lambda place: kind == "parquet" or "://" in str(place))
-    monkeypatch.setattr(nodes, "node", lambda place: nodes.Node(str(place), "x", "file"))
+    monkeypatch.setattr(nodes, "node", lambda place: Node(str(place), "x", "file"))
     assert len(list(SOURCES["scribe"].read(shard, Tally()))) > 100
     assert counted[0] < 2 * shard.size + 2**19  # two passes: `Rows`
 

@@ -12,8 +12,7 @@ from typing import Any
 import fsspec
 import pytest
 
-from etl.files import nodes
-from etl.files.nodes import Stamp
+from etl.files.entries import Node, Stamp, stamp_of_info
 from etl.inputs import facts, find, remembered
 from etl.inputs.records import InputShard
 from etl.inputs.remembered import Facts, Remembered
@@ -27,7 +26,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     places: list[str] = []
     real = facts._read
 
-    def read(node: nodes.Node, *rest: Any) -> Facts:
+    def read(node: Node, *rest: Any) -> Facts:
         places.append(node.name)
         return real(node, *rest)
 
@@ -146,7 +145,7 @@ def test_remote_files_are_known_by_tag_or_time(tmp_path: Path, opened: list[str]
     (shard,) = shards("memory://q", tmp_path / "inputs.json")
     assert opened == ["a.jsonl", "a.jsonl"]
     assert shard.sha256 != shards(tmp_path / "a.jsonl", tmp_path / "none.json")[0].sha256
-    stamp = nodes._remote_stamp
+    stamp = stamp_of_info
     assert stamp({"size": 3, "ETag": '"x"', "LastModified": "y"}) == Stamp(3, 'ETag:"x"')
     assert stamp({"size": 3, "ETag": 'W/"x"'}) == Stamp(3)
     assert stamp({"size": 3, "mtime": 17.0}) == Stamp(3, "mtime:17.0", 17.0)

@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 from fsspec.registry import _registry
 
-from etl.files import nodes, retries
+from etl.files import retries
+from etl.files.remote.reading import BLOCK, RemoteFile
 from etl.files.retries import persistent
 from etl.inputs import find
 from etl.inputs.records import InputHead, InputShard
@@ -269,7 +270,7 @@ def test_a_file_that_became_shorter_is_no_end(
     url, folder, _ = server
     monkeypatch.setenv(retries.VARIABLE, "0")
     (folder / "a").write_bytes(b"x" * 100)
-    with nodes._Remote(f"{url}/a", whole=True, block=nodes.BLOCK) as stream:
+    with RemoteFile(f"{url}/a", whole=True, block=BLOCK) as stream:
         assert len(stream.read(60)) == 60
         assert stream._file is not None
         stream._file.close()
@@ -297,14 +298,14 @@ def test_trouble_while_reading_is_no_bad_record(
     place = f"memory://z/{name}"
     head = InputHead.of(place)
     assert head.keys.top >= {"workflow_id"}
-    real = nodes._Remote.readinto
+    real = RemoteFile.readinto
 
     def lost(self: Any, buffer: Any) -> int:
         if self.tell() > (0 if name.endswith("t") else 2_000_000):
             raise OSError(errno.EIO, "connection lost", place)
         return real(self, buffer)
 
-    monkeypatch.setattr(nodes._Remote, "readinto", lost)
+    monkeypatch.setattr(RemoteFile, "readinto", lost)
     tally = Tally()
     with pytest.raises(OSError, match="connection lost") as caught:
         list(SOURCES["workflows"].read(InputShard(name, place, "workflows", 0, ""), tally))

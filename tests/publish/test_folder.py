@@ -26,6 +26,7 @@ from etl.dataset.place import place_of
 from etl.decisions.takedown import kept
 from etl.files import storage
 from etl.files.arrow import read_json, write_json
+from etl.files.remote.files import listing
 from etl.look.encoded import tokens_of
 from etl.publish import publication
 from etl.publish.files import Format
@@ -344,15 +345,13 @@ def test_nights_into_a_bucket(s3: Server, nights: list[Path], tmp_path: Path) ->
     reader = Reader(nights, lambda path: bytes(bucket.cat_file(f"{BUCKET}/published/{path}")))
     reader.start()
     reader.sees(0)
-    before = {path: info["LastModified"] for path, info in storage.details(root).items()}
+    before = {path: info["LastModified"] for path, info in listing(root).items()}
     report = publish(nights[1], place, Order(), builds.Quiet)
     added = {file["path"] for change in report.changes for file in change["add"]}
-    assert report.as_json()["bytes"] == sum(
-        int(storage.details(root)[path]["size"]) for path in added
-    )
+    assert report.as_json()["bytes"] == sum(int(listing(root)[path]["size"]) for path in added)
     old = {path for path in before if path.startswith("data/")}
     assert old
-    assert {path: storage.details(root)[path]["LastModified"] for path in old} == {
+    assert {path: listing(root)[path]["LastModified"] for path in old} == {
         p: before[p] for p in old
     }
     reader.sees(1)

@@ -15,7 +15,6 @@ import importlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from etl.card.reasons import says
@@ -56,7 +55,7 @@ def may_write(path: AnyPath, *, replace: bool) -> None:
     """Raises `ConfigError` if a file is there that is no report, unless it is to be replaced, or if
     it is a folder.
     """
-    if isinstance(path, Path) and path.is_dir():
+    if storage.is_folder(path):
         raise ConfigError(f"{path} is a folder; name a file in it: --out {path / 'report.html'}")
     if not replace and storage.exists(path) and _MARK not in storage.read_bytes(path)[:_HEAD]:
         raise ConfigError(

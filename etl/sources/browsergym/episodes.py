@@ -39,6 +39,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, TypeVar
 
 from etl.files import nodes
+from etl.files.entries import Node
 from etl.inputs.description import Format
 from etl.inputs.extras import Extras
 from etl.inputs.mended import parse, whole_text
@@ -247,9 +248,7 @@ def _file(path: str, name: str) -> Iterator[tuple[str, bytes, _Record | RecordEr
         yield f"{name}#line={number + 1}", error.raw, error
 
 
-def _folder(
-    inside: list[nodes.Node], name: str
-) -> Iterator[tuple[str, bytes, _Record | RecordError]]:
+def _folder(inside: list[Node], name: str) -> Iterator[tuple[str, bytes, _Record | RecordError]]:
     """(id, bytes, record or why it cannot be read) of each step file, by number."""
     numbered = [
         (int(match[1]), file.name, file)
@@ -264,7 +263,7 @@ def _folder(
         )
 
 
-def _other_files(inside: list[nodes.Node], name: str, episode: _Episode) -> str:
+def _other_files(inside: list[Node], name: str, episode: _Episode) -> str:
     """The objective, if only ``goal_object.pkl.gz`` holds it.
 
     Every file that is neither that nor a step is dropped as ``not_a_step``.

@@ -14,83 +14,54 @@ seconds after it was put.
 from __future__ import annotations
 
 import secrets
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
 from upath import UPath
 
-from etl.files import storage
 from etl.files.owner import Owner
-from schemas.errors import BuildError
+from etl.files.remote import files
+from etl.files.remote.errors import of_output
 
 _IF_MATCH: Final = frozenset({"s3", "s3a"})
 _IF_ABSENT: Final = frozenset("s3 s3a gs gcs az abfs abfss adl memory".split())
 _SETTLE_SECONDS: Final = 3.0
 
 
-@contextmanager
-def hold(
-    folder: UPath, part: str, whole: str, stale: float, beat: float
-) -> Iterator[Callable[[], None]]:
-    """Hold the lock of one slice while the block runs; see `etl.files.lock.hold`.
-
-    whole: the slice that overlaps every other. stale, beat: seconds of age for a takeover, and
-    between heartbeats.
-    """
-    lock = _Lock(folder / f"{part}.lock", stale)
-    lock.take()
-    stop = threading.Event()
-    try:
-        for other in storage.files(folder, ".lock"):
-            if isinstance(other, UPath) and other != lock.path and whole in {part, other.stem}:
-                lock.clear(other)
-        thread = threading.Thread(target=lock.keep, args=(stop, beat), daemon=True)
-        thread.start()
-        try:
-            yield lock.check
-        finally:
-            stop.set()
-            thread.join(_SETTLE_SECONDS)  # it may wait for a storage that is away
-    finally:
-        lock.release()
-
-
-class _Lock:
-    """path: of the object. stale: seconds without a heartbeat after which somebody else's is taken
-    over.
-    """
+class RemoteLock:
+    """An object. stale: seconds without a heartbeat after which somebody else's is taken over."""
 
     def __init__(self, path: UPath, stale: float) -> None:
-        self.path = path
-        self._stale = stale
+        self.lost = ""
+        self._path, self._stale = path, stale
         self._mine = Owner.this(secrets.token_hex(8))
-        self._lost = ""
 
     def take(self) -> None:
         """Put the lock. Raises `BuildError` if somebody alive holds it."""
-        while not _create(self.path, self._mine.as_bytes()):
-            seen = _seen(self.path)
+        while not _create(self._path, self._mine.as_bytes()):
+            seen = _seen(self._path)
             if seen is None:  # released meanwhile
                 continue
-            tag, owner = seen
-            if owner.token == self._mine.token:  # a put that was tried again met itself
+            if self._is_mine(seen):  # a put that was tried again met itself
                 return
-            self._judge(self.path, owner)
-            if _replace(self.path, tag, owner, self._mine):
+            tag, owner = seen
+            self._judge(self._path, owner)
+            if _replace(self._path, tag, owner, self._mine):
                 return
 
-    def clear(self, other: UPath) -> None:
-        """Remove the lock of a slice whose owner is gone. Raises `BuildError` if it is not."""
-        seen = _seen(other)
-        if seen is not None:
-            self._judge(other, seen[1])
-            storage.remove(other)
+    def clear(self, overlapping: Callable[[str], bool]) -> None:
+        """Remove other locks whose owners are gone. Raises `BuildError` if one is not."""
+        for name in files.listing(self._path.parent):
+            other = self._path.parent / name
+            if other == self._path or not name.endswith(".lock") or not overlapping(other.stem):
+                continue
+            if seen := _seen(other):
+                self._judge(other, seen[1])
+                files.remove(other)
 
     def _judge(self, path: UPath, owner: Owner) -> None:
         if owner.dead():
@@ -99,51 +70,32 @@ class _Lock:
         if age is not None and age < self._stale:
             raise owner.refusal(path.parent.parent, age)
 
-    def keep(self, stop: threading.Event, seconds: float) -> None:
-        """Renew the lock until ``stop``, or until it is found to be somebody else's."""
-        while not stop.wait(seconds):
-            try:
-                self._renew()
-            except Exception as error:  # noqa: BLE001 - the build has its own word on a storage that is away
-                sys.stderr.write(
-                    f"stepmill: {self.path}: no heartbeat ({type(error).__name__}: {error})\n"
-                )
-            if self._lost:
+    def renew(self) -> None:
+        """Put it again, with one beat more, if it is as it was seen to be."""
+        seen = _seen(self._path)
+        if seen and self._is_mine(seen):
+            tag, owner = seen
+            if _replace(self._path, tag, owner, replace(self._mine, beat=owner.beat + 1)):
                 return
-
-    def _renew(self) -> None:
-        seen = _seen(self.path)
-        owner = seen[1] if seen else Owner()
-        renewed = replace(self._mine, beat=owner.beat + 1)
-        if (
-            owner.token == self._mine.token
-            and seen
-            and _replace(self.path, seen[0], owner, renewed)
-        ):
+        again = _seen(self._path)
+        if again and self._is_mine(again):
             return
-        again = _seen(self.path)
-        if again is None or again[1].token != self._mine.token:
-            said = (
-                f"host {again[1].host}, process {again[1].process} took"
-                if again
-                else "somebody removed"
-            )
-            self._lost = (
-                f"{self.path}: {said} the lock of this build, which showed no sign of "
-                "life for too long"
-            )
+        happened = "somebody removed"
+        if again:
+            happened = f"host {again[1].host}, process {again[1].process} took"
+        self.lost = (
+            f"{self._path}: {happened} the lock of this build, which showed no sign of life for "
+            "too long"
+        )
 
-    def check(self) -> None:
-        """Raise `BuildError` if the lock was lost."""
-        if self._lost:
-            raise BuildError(f"{self._lost}. Wait for the other build, then run this command again")
+    def _is_mine(self, seen: tuple[str, Owner]) -> bool:
+        return seen[1].token == self._mine.token
 
     def release(self) -> None:
         """Remove the lock if it is still this process's own."""
-        system, path = self.path.fs, self.path.path
-        with suppress(
-            Exception
-        ):  # asked once: it counts as gone when its process is, or after ten minutes
+        system, path = self._path.fs, self._path.path
+        # asked once: it counts as gone when its process is, or after ten minutes
+        with suppress(Exception):
             if Owner.of(system.cat_file(path)).token == self._mine.token:
                 system.rm_file(path)
 
@@ -153,8 +105,8 @@ def _seen(path: UPath) -> tuple[str, Owner] | None:
     it any more.
     """
     try:
-        info = storage.attempt("read", path, lambda: path.fs.info(path.path))
-        return str(info.get("ETag", "")), Owner.of(storage.read_bytes(path))
+        info = of_output("read", path, lambda: path.fs.info(path.path))
+        return str(info.get("ETag", "")), Owner.of(files.read_bytes(path))
     except FileNotFoundError:
         return None
 
@@ -162,11 +114,11 @@ def _seen(path: UPath) -> tuple[str, Owner] | None:
 def _create(path: UPath, data: bytes) -> bool:
     """Put an object if it is absent; False if it is not, or may not have been."""
     if path.protocol not in _IF_ABSENT:
-        if storage.exists(path):
+        if files.exists(path):
             return False
-        storage.attempt("written", path, lambda: path.fs.pipe_file(path.path, data))
+        of_output("written", path, lambda: path.fs.pipe_file(path.path, data))
         time.sleep(_SETTLE_SECONDS)
-        return storage.read_bytes(path) == data
+        return files.read_bytes(path) == data
     return _conditional(path, lambda: path.fs.pipe_file(path.path, data, mode="create"))
 
 
@@ -176,9 +128,9 @@ def _replace(path: UPath, tag: str, old: Owner, new: Owner) -> bool:
         return _conditional(
             path, lambda: path.fs.pipe_file(path.path, new.as_bytes(), IfMatch=tag), absent=True
         )
-    if not storage.exists(path) or storage.read_bytes(path) != old.as_bytes():
+    if not files.exists(path) or files.read_bytes(path) != old.as_bytes():
         return False
-    storage.attempt("written", path, lambda: path.fs.pipe_file(path.path, new.as_bytes()))
+    of_output("written", path, lambda: path.fs.pipe_file(path.path, new.as_bytes()))
     return True
 
 
@@ -196,7 +148,7 @@ def _conditional(path: UPath, put: Callable[[], object], *, absent: bool = False
             raise
         return True
 
-    return storage.attempt("written", path, tried)
+    return of_output("written", path, tried)
 
 
 def _conflict(error: BaseException | None) -> bool:
@@ -222,12 +174,10 @@ def _age(path: UPath) -> float | None:
     """Seconds since a lock was renewed, by the store's clock; None if it is gone."""
     clock = path.with_name(f"{secrets.token_hex(8)}.clock")
     try:
-        storage.attempt(
-            "written", clock, lambda: clock.fs.pipe_file(clock.path, b"what time is it")
-        )
+        of_output("written", clock, lambda: clock.fs.pipe_file(clock.path, b"what time is it"))
         now = _modified(clock)
     finally:
-        storage.remove(clock)
+        files.remove(clock)
     try:
         return max(0.0, (now - _modified(path)).total_seconds())
     except FileNotFoundError:
@@ -235,5 +185,5 @@ def _age(path: UPath) -> float | None:
 
 
 def _modified(path: UPath) -> datetime:
-    when: datetime = storage.attempt("read", path, lambda: path.fs.modified(path.path))
+    when: datetime = of_output("read", path, lambda: path.fs.modified(path.path))
     return when if when.tzinfo else when.replace(tzinfo=UTC)
