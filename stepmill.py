@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import datasets
     import polars as pl
 
+    from etl.dataset.manifest import Manifest
     from etl.dataset.place import Place
     from etl.pages.prune import Pruner
     from etl.tally import Tally
@@ -120,7 +121,7 @@ def build(
 
     >>> import stepmill
     >>> dataset = stepmill.build("tests/recordings/data", out="out")
-    >>> dataset.manifest["totals"]["samples"] > 100
+    >>> dataset.manifest.totals.samples > 100
     True
     """
     _check_packages()
@@ -149,7 +150,7 @@ def open(folder: AnyFolder) -> Dataset:  # noqa: A001 - as `zipfile` and `wave` 
     Raises: `ConfigError` if there is none.
 
     >>> import stepmill
-    >>> sorted(stepmill.open("out").manifest["splits"])
+    >>> sorted(stepmill.open("out").manifest.splits)
     ['test', 'train']
     """
     _check_packages()
@@ -166,7 +167,7 @@ class Dataset:
     _place: Place
 
     @property
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         """What it is made of, totals, splits, accounts and hashes: ``manifest.json``."""
         return self._place.manifest
 

@@ -55,7 +55,7 @@ def test_a_build_is_the_command_lines(tmp_path: Path) -> None:
         tmp_path / "in.jsonl", out=tmp_path / "one", settings={"fit.context": 4096}
     )
     builds.build([tmp_path / "in.jsonl"], tmp_path / "two", "fit.context=4096")
-    for name, digest in made.manifest["files"].items():
+    for name, digest in made.manifest.files.items():
         assert read_json(tmp_path / "two" / "dataset" / "manifest.json")["files"][name] == digest
     assert made.manifest == stepmill.open(tmp_path / "one" / "dataset").manifest
 
@@ -70,9 +70,9 @@ def test_settings_are_what_they_are_in_python(tmp_path: Path) -> None:
         "gates.max_drop_rates": {"no_objective": 0.5},
     }
     made = stepmill.build(tmp_path / "in.jsonl", out=tmp_path / "out", settings=given)
-    packed = made.manifest["settings"]["packed"]
+    packed = made.manifest.settings["packed"]
     assert (packed["prompt"]["system"], packed["packing"]) == ("7", False)
-    assert made.manifest["settings"]["card"]["tags"] == ["a", "b"]
+    assert made.manifest.settings["card"]["tags"] == ["a", "b"]
     with pytest.raises(ConfigError, match=r"fit\.context"):
         stepmill.build(tmp_path / "in.jsonl", out=tmp_path / "x", settings={"fit.context": "x"})
 

@@ -8,16 +8,16 @@ name with the beginning of its hash. Copies that name what is taken down go.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Final
 
 from etl.dataset import hand_written
 from etl.dataset.layout import CARD, CROISSANT, Layout
+from etl.dataset.manifest import hashes
 from etl.decisions import leftovers
 from etl.decisions.takedown import Takedown
 from etl.files import storage
-from etl.files.arrow import atomic, read_json
+from etl.files.arrow import atomic
 from etl.files.storage import AnyPath
 from etl.terminal import log
 
@@ -27,9 +27,9 @@ _DOCUMENTS: Final = (CARD, CROISSANT)
 def set_aside(out: AnyPath) -> None:
     """Keep what was edited in the last complete dataset since it was written."""
     path, work = Layout(out).dataset.manifest, Layout(out).work
-    manifest: Mapping[str, Any] = read_json(path) if storage.exists(path) else {}
+    known = hashes(path)
     for name in _DOCUMENTS:
-        written = manifest.get("files", {}).get(name)
+        written = known.get(name)
         try:
             raw = storage.read_bytes(out / name) if written else b""
         except FileNotFoundError:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -11,10 +13,11 @@ import pyarrow.parquet as pq
 
 from etl.build.recipes.recipe import Recipe
 from etl.card import example, write
-from etl.dataset import account, candidate, oddities, state, stats
+from etl.dataset import account, candidate, oddities, stats
 from etl.dataset.drift import figures
 from etl.dataset.generations import Generations
 from etl.dataset.layout import DATA, NAMES, PREFIX, Layout
+from etl.dataset.manifest import FORMAT, Input, Manifest, Packing, Split, as_json
 from etl.dataset.reports import PackedReport
 from etl.files.arrow import atomic, write_json
 from etl.files.storage import AnyPath
@@ -36,7 +39,7 @@ def finish(
     rows: Sequence[int],
     odd: Mapping[Odd, int],
     packed: Sequence[PackedReport],
-) -> dict[str, Any]:
+) -> Manifest:
     """Write statistics and card to the place where a build is made; returns the manifest, which
     comes last (`etl.build.verdict`). rows: samples of each input shard. odd: what was read in them
     although it was not as its format has it.
@@ -44,10 +47,11 @@ def finish(
     Raises `IntegrityError` if the accounting recomputed from the files does not add up.
     """
     settled = account.settle(place)
-    errors = {unit: counts["errors"] for unit, counts in settled.units.items() if counts["errors"]}
+    errors = {unit: of.errors for unit, of in settled.units.items() if of.errors}
     if errors:
         raise IntegrityError(
-            f"{out}: the accounting does not add up: {errors}. Remove {out} and build again"
+            f"{out}: the accounting does not add up: {as_json(errors)}. Remove {out} and build "
+            "again"
         )
     here = Layout(place)
     tables = stats.statistics(place, settled.counts, settled.visits)
@@ -60,52 +64,44 @@ def finish(
     for name, table in tables.items():
         path = NAMES.dataset.table(name).as_posix()
         files[path] = _parquet(here.dataset.table(name), table)
-    manifest: dict[str, Any] = {
-        "format": state.FORMAT,
-        "recipe": recipe.name,
-        "fingerprint": fingerprint,
-        "settings": settings,
-        "generations": generations.as_json(),
-        "takedown": recipe.taken_down.fingerprint,
-        "vocabulary": recipe.vocabulary.known_as,
-        "card": {**write.by_hand(out, recipe.card), "example": _example(place, recipe, packed)},
-        "inputs": _inputs(shards, rows),
-        "splits": _splits(packed, recipe),
-        "totals": stats.totals(tables, settled.units["workflow"]["read"]),
-        "outcomes": tables["outcomes"].to_dicts(),
-        "figures": figures(settled.units, tables, settled.unread),
-        "accounting": settled.units,
-        "unknown_actions": unknown_actions(settled.unknown),
-        "page_actions": dict(sorted(settled.without_element.items())),
-        "packing": _packing(packed),
-        "quarantined": account.in_quarantine(place),
-        "oddities": oddities.listed(odd, KEYS),
-    }
     statistics = {name: table.to_dicts() for name, table in tables.items()}
     path = NAMES.dataset.statistics.as_posix()
     files[path] = write_json(here.dataset.statistics, statistics)
-    files |= write.write(place, manifest | {"files": files}, tables, packed)
-    manifest["files"] = dict(sorted(files.items()))
-    return manifest
+    manifest = Manifest(
+        format=FORMAT,
+        recipe=recipe.name,
+        fingerprint=fingerprint,
+        settings=settings,
+        generations=generations,
+        takedown=recipe.taken_down.fingerprint,
+        vocabulary=recipe.vocabulary.known_as,
+        card=write.card_of(out, recipe.card, _example(place, recipe, packed)),
+        inputs=_inputs(shards, rows),
+        splits=_splits(packed, recipe),
+        totals=stats.totals(tables, settled.units["workflow"].read),
+        outcomes=tuple(tables["outcomes"].to_dicts()),
+        figures=figures(settled.units, tables, settled.unread),
+        accounting=settled.units,
+        unknown_actions=tuple(unknown_actions(settled.unknown)),
+        page_actions=dict(sorted(settled.without_element.items())),
+        packing=_packing(packed),
+        quarantined=account.in_quarantine(place),
+        oddities=tuple(oddities.listed(odd, KEYS)),
+        files=files,
+    )
+    files |= write.write(place, manifest, tables, packed)
+    return replace(manifest, files=dict(sorted(files.items())))
 
 
-def _inputs(shards: Sequence[InputShard], rows: Sequence[int]) -> list[dict[str, Any]]:
+def _inputs(shards: Sequence[InputShard], rows: Sequence[int]) -> tuple[Input, ...]:
     """One entry an input, whatever parts it was read in."""
-    inputs: dict[str, dict[str, Any]] = {}
+    inputs: dict[str, Input] = {}
     for shard, samples in zip(shards, rows, strict=True):
-        entry = inputs.setdefault(
-            shard.name,
-            {
-                "name": shard.name,
-                "format": shard.format,
-                "size": 0,
-                "sha256": shard.sha256,
-                "samples": 0,
-            },
-        )
-        entry["size"] += shard.size
-        entry["samples"] += samples
-    return list(inputs.values())
+        new = Input(shard.name, shard.format, 0, shard.sha256, 0)
+        entry = inputs.get(shard.name, new)
+        size = entry.size + shard.size
+        inputs[shard.name] = replace(entry, size=size, samples=entry.samples + samples)
+    return tuple(inputs.values())
 
 
 def _example(place: AnyPath, recipe: Recipe, packed: Sequence[PackedReport]) -> dict[str, str]:
@@ -123,35 +119,42 @@ def _parquet(path: AnyPath, table: pl.DataFrame) -> str:
     return stream.sha256.hexdigest()
 
 
-def _packing(packed: Sequence[PackedReport]) -> list[dict[str, Any]]:
-    """What each generation has in each split: by it is seen whether `etl.look.compaction` is worth
-    it.
-    """
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+def _packing(packed: Sequence[PackedReport]) -> tuple[Packing, ...]:
+    """What each generation has in each split."""
+    found: dict[tuple[str, str], list[PackedReport]] = defaultdict(list)
     for report in packed:
-        key = report.name.partition("/")[0], report.split
-        counts = found.setdefault(key, {"files": 0, "rows": 0, "tokens": 0, "bytes": 0})
-        counts["files"] += 1
-        for name in ("rows", "tokens", "bytes"):
-            counts[name] += getattr(report, name)
-    return [
-        {"generation": name, "split": split, **counts}
-        for (name, split), counts in sorted(found.items())
-    ]
+        found[report.name.partition("/")[0], report.split].append(report)
+    return tuple(
+        Packing(
+            generation,
+            split,
+            len(reports),
+            sum(report.rows for report in reports),
+            sum(report.tokens for report in reports),
+            sum(report.bytes for report in reports),
+        )
+        for (generation, split), reports in sorted(found.items())
+    )
 
 
-def _splits(packed: Sequence[PackedReport], recipe: Recipe) -> dict[str, Any]:
-    splits: dict[str, Any] = {}
+def _splits(packed: Sequence[PackedReport], recipe: Recipe) -> dict[str, Split]:
+    """The splits with rows, training first."""
+    found: dict[str, list[PackedReport]] = defaultdict(list)
     for report in packed:
-        split = splits.setdefault(
-            report.split,
-            {"files": 0, "rows": 0, "samples": 0, "tokens": 0, "loss_tokens": 0, "bytes": 0},
-        )
-        split["files"] += 1
-        for key in ("rows", "samples", "tokens", "loss_tokens", "bytes"):
-            split[key] += getattr(report, key)
-    for split in splits.values():
-        split["fill"] = (
-            split["tokens"] / (split["rows"] * recipe.fit.context) if split["rows"] else 0.0
-        )
-    return dict(sorted(splits.items(), key=lambda item: item[0] != "train"))
+        found[report.split].append(report)
+    names = sorted(found, key=lambda name: name != "train")
+    return {name: _split(found[name], recipe.fit.context) for name in names}
+
+
+def _split(reports: Sequence[PackedReport], context: int) -> Split:
+    rows = sum(report.rows for report in reports)
+    tokens = sum(report.tokens for report in reports)
+    return Split(
+        files=len(reports),
+        rows=rows,
+        samples=sum(report.samples for report in reports),
+        tokens=tokens,
+        loss_tokens=sum(report.loss_tokens for report in reports),
+        bytes=sum(report.bytes for report in reports),
+        fill=tokens / (rows * context) if rows else 0.0,
+    )

@@ -11,13 +11,14 @@ complete is its own last one, so what was accepted is no drift any more.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
 from etl.build.removal import Removal
 from etl.card.reasons import meanings
 from etl.dataset.drift import distances
+from etl.dataset.manifest import Figures
 from schemas.errors import ConfigError
 
 _SLACK: Final = 1e-9
@@ -85,13 +86,13 @@ class Gates:
                     f"gates.max_drop_rates.{reason}: nothing is dropped for such a reason; {said}"
                 )
 
-    def failures(self, new: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[str]:
+    def failures(self, new: Figures, old: Figures | None) -> list[str]:
         """What fails, one line each. new, old: figures of this build and of the one before, if
         there was one.
         """
         return [
             *self.of_itself(new),
-            *(self._of_drift(new, old) if old is not None and old["samples"] else ()),
+            *(self._of_drift(new, old) if old is not None and old.samples else ()),
         ]
 
     def of_removal(self, removal: Removal) -> list[str]:
@@ -104,26 +105,29 @@ class Gates:
         )
         return [*_above("max_removal", what, removal.share, self.max_removal)]
 
-    def of_itself(self, new: Mapping[str, Any]) -> Iterator[str]:
+    def of_itself(self, new: Figures) -> Iterator[str]:
         """What fails whatever was before."""
         yield from _above(
-            "max_drop_rate", "of all steps are dropped", new["drop_rate"], self.max_drop_rate
+            "max_drop_rate", "of all steps are dropped", new.drop_rate, self.max_drop_rate
         )
         for reason, limit in sorted(self.max_drop_rates.items()):
-            rate = new["drop_rates"].get(reason, 0.0)
+            rate = new.drop_rates.get(reason, 0.0)
             yield from _above(f"max_drop_rates.{reason}", f"are dropped as {reason}", rate, limit)
-        for name, what in (("min_samples", "samples"), ("min_domains", "domains")):
-            limit = getattr(self, name)
-            if limit is not None and new[what] < limit:
-                yield f"{new[what]:,} {what} are in the dataset; gates.{name} is {limit:,}"
+        least = (
+            ("samples", new.samples, self.min_samples),
+            ("domains", new.domains, self.min_domains),
+        )
+        for what, count, needed in least:
+            if needed is not None and count < needed:
+                yield f"{count:,} {what} are in the dataset; gates.min_{what} is {needed:,}"
 
-    def _of_drift(self, new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[str]:
+    def _of_drift(self, new: Figures, old: Figures) -> Iterator[str]:
         far = distances(old, new)
         share = f"is the change of the share of {far['domain']}"
         yield from _above("max_domain_drift", share, far["domain_shares"], self.max_domain_drift)
         tokens = (
-            f"is the change of tokens a sample, {old['tokens_per_sample']:,.1f} to "
-            f"{new['tokens_per_sample']:,.1f}"
+            f"is the change of tokens a sample, {old.tokens_per_sample:,.1f} to "
+            f"{new.tokens_per_sample:,.1f}"
         )
         yield from _above(
             "max_tokens_drift", tokens, far["tokens_per_sample"], self.max_tokens_drift
@@ -134,9 +138,7 @@ class Gates:
             far["action_mix"],
             self.max_action_drift,
         )
-        survival = (
-            f"is the change of target survival, {old['survival']:.2%} to {new['survival']:.2%}"
-        )
+        survival = f"is the change of target survival, {old.survival:.2%} to {new.survival:.2%}"
         yield from _above("max_survival_drift", survival, far["survival"], self.max_survival_drift)
 
 

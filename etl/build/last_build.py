@@ -18,8 +18,9 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from etl.dataset import state
-from etl.dataset.last_run import COMPLETE, FAILED, GATE, INTERRUPTED
 from etl.dataset.layout import Layout
+from etl.dataset.manifest import Manifest, as_json
+from etl.dataset.state import COMPLETE, FAILED, GATE, INTERRUPTED
 from etl.files import storage
 from etl.files.arrow import write_json
 from etl.files.storage import AnyPath
@@ -48,6 +49,7 @@ class Record:
 
     status: empty until it has ended. file: whether the summary was written. known: fields of the
     file. seconds: by phase. said, warned: lines about what the recipe's lists came to.
+    made: what it came to, if it came so far.
     """
 
     status: str = ""
@@ -56,6 +58,7 @@ class Record:
     seconds: dict[str, float] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)
+    made: Manifest | None = None
     _built: dict[str, set[str]] = field(default_factory=dict)
     _every: dict[str, int] = field(default_factory=dict)
 
@@ -101,9 +104,10 @@ class Record:
             date = datetime.fromtimestamp(newest, UTC)
             self.known["newest_input"] = date.isoformat(timespec="seconds")
 
-    def manifest(self, manifest: Mapping[str, Any]) -> None:
+    def manifest(self, manifest: Manifest) -> None:
         """Note what a build came to, whether or not it passes its gates."""
-        self.known |= {key: manifest.get(key) for key in _OF_MANIFEST}
+        self.made = manifest
+        self.known |= {key: as_json(getattr(manifest, key)) for key in _OF_MANIFEST}
 
     def as_json(self, message: str, code: int) -> dict[str, Any]:
         """The file. Fields of what the run did not come to are null."""

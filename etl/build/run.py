@@ -22,11 +22,12 @@ from etl.build.recipes.recipe import Recipe
 from etl.build.tasks import PackedWorker, SamplesWorker
 from etl.build.unmatched import Asked
 from etl.build.verdict import Verdict
-from etl.dataset import candidate, hand_written, last_run, stamps, state
+from etl.dataset import candidate, hand_written, stamps, state
 from etl.dataset.generations import Generations, differing
 from etl.dataset.hand_written import Notes
 from etl.dataset.index import OutputShard
 from etl.dataset.layout import IN_WORK, QUARANTINE, SAMPLES, Layout, Shelf, Work, shelf_of
+from etl.dataset.manifest import Manifest, current, hashes
 from etl.dataset.reports import PackedReport, ShardReport
 from etl.decisions import takedown
 from etl.decisions.split import check_filled
@@ -92,7 +93,7 @@ class Build:
         )
         return Verdict(self.out, self.place, gates, self.recipe.taken_down)
 
-    def run(self, order: Mapping[str, Any] | None = None, retry: bool = False) -> dict[str, Any]:
+    def run(self, order: Mapping[str, Any] | None = None, retry: bool = False) -> Manifest:
         """Build, or go on with a build; returns the manifest.
 
         order: how to ask for this build again, kept in the work folder for ``retry`` and
@@ -109,7 +110,7 @@ class Build:
 
     def _run(
         self, order: Mapping[str, Any] | None, retry: bool, check: Callable[[], None]
-    ) -> dict[str, Any]:
+    ) -> Manifest:
         """`run`, with the folder held. check: raises if the lock was lost."""
         candidate.go_on(self.out)
         self._sweep()
@@ -138,7 +139,7 @@ class Build:
         are made again.
         """
         path = Layout(self.out).dataset.manifest
-        return stamps.damaged(self.out, read_json(path)) if storage.exists(path) else {}
+        return stamps.damaged(self.out, hashes(path)) if storage.exists(path) else {}
 
     def _say(self, found: Mapping[str, str]) -> None:
         """Name damaged files."""
@@ -159,14 +160,14 @@ class Build:
             f"g{generations.last:04d}" if generations.last > before.last else ""
         )
 
-    def _again(self, done: dict[str, Any]) -> dict[str, Any]:
+    def _again(self, done: Manifest) -> Manifest:
         """A finished build: its gates may be others than they were."""
         self.record.manifest(done)
         candidate.discard(self.out)
         stamps.note(self.out)
         self._check_names(unmatched.kept(self.work))
         self.verdict().again(done)
-        self.record.status = last_run.NOTHING
+        self.record.status = state.NOTHING
         return done
 
     def _made(
@@ -177,7 +178,7 @@ class Build:
         check: Callable[[], None],
         again: frozenset[str],
         damaged: frozenset[str],
-    ) -> dict[str, Any]:
+    ) -> Manifest:
         """Do what is not done. again: keys of input shards that are read again. damaged: files that
         are made again.
         """
@@ -214,11 +215,11 @@ class Build:
             )
             self.record.manifest(made)
             self._check_splits(
-                ((split, counts["samples"]) for split, counts in made["splits"].items()), asked
+                ((split, counts.samples) for split, counts in made.splits.items()), asked
             )
             edited.set_aside(self.out)  # it took a while
             try:
-                dropped = summary.reasons(made["accounting"], self.recipe)
+                dropped = summary.reasons(made.accounting, self.recipe)
                 self.verdict().give(made, self.removed(shards), dropped)
             except GateError:
                 self._forget_taken_down()
@@ -401,20 +402,12 @@ class Build:
         """The hand-written parts of the data card."""
         return hand_written.current(self.out, self.recipe.card.written)
 
-    def finished(
-        self, settings: Mapping[str, Any], generations: Generations
-    ) -> dict[str, Any] | None:
+    def finished(self, settings: Mapping[str, Any], generations: Generations) -> Manifest | None:
         """The manifest, if it is of this very build and its files are there."""
-        path = Layout(self.out).dataset.manifest
-        if not storage.exists(path):
+        manifest = current(Layout(self.out).dataset.manifest)
+        if manifest is None or manifest.fingerprint != self.fingerprint(settings, generations):
             return None
-        manifest: dict[str, Any] = read_json(path)
-        if (
-            manifest["fingerprint"] != self.fingerprint(settings, generations)
-            or manifest["format"] != state.FORMAT
-        ):
-            return None
-        return None if storage.missing(self.out, manifest["files"]) else manifest
+        return None if storage.missing(self.out, manifest.files) else manifest
 
     def _sweep(self) -> None:
         """Remove what a process that died left half-written."""

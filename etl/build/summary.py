@@ -10,6 +10,7 @@ from typing import Any, Final
 from etl.build.recipes.recipe import Recipe
 from etl.card.reasons import meanings
 from etl.dataset import oddities
+from etl.dataset.manifest import Manifest, UnitCounts
 from etl.stages.wording import as_lines
 from etl.terminal.text import printable
 from etl.terminal.words import counted
@@ -21,15 +22,15 @@ _WENT: Final = "workflow_dropped"
 """Of records, which say no more by it than their workflows do."""
 
 
-def dropped(accounting: Mapping[str, Any], recipe: Recipe) -> list[dict[str, Any]]:
+def dropped(accounting: Mapping[str, UnitCounts], recipe: Recipe) -> list[dict[str, Any]]:
     """A row a reason, the most steps first: ``reason``, ``counts`` by unit, ``settings`` that
     decide it, by name.
     """
     counts: dict[str, dict[str, int]] = {}
     for unit in _UNITS:
-        for drop in accounting[unit]["reasons"]:
-            of_reason = counts.setdefault(drop["reason"], {})
-            of_reason[unit] = of_reason.get(unit, 0) + drop["count"]
+        for drop in accounting[unit].reasons:
+            of_reason = counts.setdefault(drop.reason, {})
+            of_reason[unit] = of_reason.get(unit, 0) + drop.count
     counts.pop(_WENT, None)
     ordered = sorted(counts, key=lambda reason: (-max(counts[reason].values()), reason))
     return [
@@ -52,28 +53,27 @@ def settings(reason: str, recipe: Recipe) -> dict[str, Any]:
     return found
 
 
-def lines(known: Mapping[str, Any], recipe: Recipe, where: object, next_step: str) -> list[str]:
-    """The summary as text. known: a manifest's totals, accounting and quarantined. where: the
-    build's folder.
-    """
-    units, totals = known["accounting"], known["totals"]
-    read = ", ".join(counted(units[unit]["read"], unit) for unit in ("workflow", "step"))
-    made = ", ".join(counted(totals[f"{what}s"], what) for what in ("sample", "token", "domain"))
+def lines(manifest: Manifest, recipe: Recipe, where: object, next_step: str) -> list[str]:
+    """The summary as text. where: the build's folder."""
+    units, totals = manifest.accounting, manifest.totals
+    read = ", ".join(counted(units[unit].read, unit) for unit in ("workflow", "step"))
+    sizes = {"sample": totals.samples, "token": totals.tokens, "domain": totals.domains}
+    made = ", ".join(counted(count, what) for what, count in sizes.items())
     found = [f"read: {read}"]
     rows = dropped(units, recipe)
     found += ["nothing was dropped"] if not rows else ["dropped, and what decides it:"]
     found += _table(rows[:_SHOWN])
     if len(rows) > _SHOWN:
         found.append(f"  and {len(rows) - _SHOWN} more reasons: stepmill inspect {where} drops")
-    found += [f"not trained on: {printable(line)}" for line in as_lines(known["unknown_actions"])]
-    found += [printable(line) for line in oddities.lines(known.get("oddities") or [])]
-    if known["quarantined"]:
-        kept = counted(known["quarantined"], "record")
+    found += [f"not trained on: {printable(line)}" for line in as_lines(manifest.unknown_actions)]
+    found += [printable(line) for line in oddities.lines(manifest.oddities)]
+    if manifest.quarantined:
+        kept = counted(manifest.quarantined, "record")
         found.append(f"{kept} kept in quarantine with bytes and reason: stepmill retry {where}")
     return [*found, f"{made}; {next_step}"]
 
 
-def reasons(accounting: Mapping[str, Any], recipe: Recipe) -> list[str]:
+def reasons(accounting: Mapping[str, UnitCounts], recipe: Recipe) -> list[str]:
     """The lines about what was dropped alone."""
     return _table(dropped(accounting, recipe)[:_SHOWN])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
@@ -17,6 +17,7 @@ from etl.build import removal
 from etl.build.gates import Gates
 from etl.dataset import candidate, state
 from etl.dataset.layout import LEDGER, SAMPLES, Layout, shelf
+from etl.dataset.manifest import Manifest, write
 from etl.decisions.takedown import Takedown
 from etl.files import storage
 from etl.files.arrow import open_arrow, read_json, read_parquet, write_json
@@ -53,16 +54,14 @@ class Verdict:
         old = state.previous(self.out)
         return self.gates.of_removal(removal.foreseen(old, inputs)) if old else []
 
-    def again(self, manifest: Mapping[str, Any]) -> None:
+    def again(self, manifest: Manifest) -> None:
         """Raises `GateError` if a complete build, asked for again, does not pass gates that it was
         not held to.
         """
         path = Layout(self.out).work.forgiven
         known = read_json(path) if storage.exists(path) else {"fingerprint": "", "failures": []}
-        forgiven = known["failures"] if known["fingerprint"] == manifest["fingerprint"] else []
-        failures = [
-            line for line in self.gates.of_itself(manifest["figures"]) if line not in forgiven
-        ]
+        forgiven = known["failures"] if known["fingerprint"] == manifest.fingerprint else []
+        failures = [line for line in self.gates.of_itself(manifest.figures) if line not in forgiven]
         if failures:
             what = (
                 "nothing has changed, and the complete dataset is left as it is; it is not as "
@@ -70,32 +69,30 @@ class Verdict:
             )
             raise GateError(self.out, what, failures, [])
 
-    def give(
-        self, manifest: dict[str, Any], removed: frozenset[str], dropped: Sequence[str]
-    ) -> None:
+    def give(self, manifest: Manifest, removed: frozenset[str], dropped: Sequence[str]) -> None:
         """Accept or reject, which raises `GateError`. removed: contents of what was taken down.
         dropped: lines about what was dropped and why, for a dataset without samples.
         """
         old = state.previous(self.out, self.takedown.domains)
-        failures = self.gates.failures(manifest["figures"], old["figures"] if old else None)
+        failures = self.gates.failures(manifest.figures, old.figures if old else None)
         taken = self.gates.of_removal(removal.found(old, manifest)) if old else []
         if failures or taken:
             candidate.reject(self.out, self.place, manifest, [*failures, *taken])
             told = (
                 []
-                if manifest["totals"]["samples"]
+                if manifest.totals.samples
                 else ["What was dropped, and what decides it:", *dropped]
             )
             raise self._rejected([*failures, *taken], removed, told)
-        forgiven = candidate.seen(self.out, manifest["fingerprint"])
-        write_json(Layout(self.place).work.generations, manifest["generations"])
+        forgiven = candidate.seen(self.out, manifest.fingerprint)
+        write_json(Layout(self.place).work.generations, manifest.generations.as_json())
         if self.place == self.out:
-            write_json(Layout(self.out).dataset.manifest, manifest)
+            write(Layout(self.out).dataset.manifest, manifest)
         else:
             candidate.accept(self.out, manifest)
         path = Layout(self.out).work.forgiven
         if forgiven:
-            write_json(path, {"fingerprint": manifest["fingerprint"], "failures": forgiven})
+            write_json(path, {"fingerprint": manifest.fingerprint, "failures": forgiven})
         else:
             storage.remove(path)
 

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from etl.card import licenses, markdown, provenance, words
 from etl.dataset.layout import CARD, CROISSANT, IN_DATASET, LISTINGS, PREFIX
+from etl.dataset.manifest import Manifest
 from schemas.ledger import LISTING_SCHEMA
 from schemas.samples import PACKED_SCHEMA
 
@@ -93,7 +94,7 @@ class Repository:
 
 
 def render(
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     tables: Mapping[str, pl.DataFrame],
     sizes: Mapping[str, int] | None = None,
     repository: Repository | None = None,
@@ -102,7 +103,7 @@ def render(
     within the dataset, as far as they are known. repository: that it is published in; none for a
     folder.
     """
-    settings = manifest["settings"]["card"]
+    settings = manifest.settings["card"]
     sizes = {**(sizes or {}), **_published_sizes(manifest)}
     files = _files(manifest, sizes, repository)
     given = {
@@ -112,7 +113,7 @@ def render(
         "keywords": [*settings.get("tags", ()), "web agents", "next-step prediction"],
         "inLanguage": settings["language"],
         "license": _license(settings),
-        "citeAs": markdown.citation(dict(manifest)),
+        "citeAs": markdown.citation(manifest),
         "creator": [
             {"@type": "sc:Organization", "name": name} for name in settings.get("creators", ())
         ],
@@ -124,7 +125,7 @@ def render(
         "conformsTo": list(SPECIFICATIONS),
         "name": settings["pretty_name"],
         "description": _description(manifest),
-        "identifier": manifest["fingerprint"],
+        "identifier": manifest.fingerprint,
         **{name: value for name, value in given.items() if value},
         **provenance.provenance(manifest),
         **provenance.responsible(manifest),
@@ -133,13 +134,13 @@ def render(
     }
 
 
-def _description(manifest: Mapping[str, Any]) -> str:
-    totals, workflows = manifest["totals"], manifest["accounting"]["workflow"]["kept"]
+def _description(manifest: Manifest) -> str:
+    totals, workflows = manifest.totals, manifest.accounting["workflow"].kept
     return (
         "Next-step examples of recorded web workflows, tokenized and packed for training: "
-        f"{totals['samples']:,} samples from {workflows:,} workflows on "
-        f"{manifest['figures']['domains']:,} domains, {totals['tokens']:,} tokens. Rows hold "
-        f"several samples and at most {manifest['settings']['index']['context']:,} tokens of the "
+        f"{totals.samples:,} samples from {workflows:,} workflows on "
+        f"{manifest.figures.domains:,} domains, {totals.tokens:,} tokens. Rows hold "
+        f"several samples and at most {manifest.context:,} tokens of the "
         f"vocabulary {provenance.plain(words.vocabulary(manifest))}. Settings, inputs and accounts "
         "are in manifest.json."
     )
@@ -153,19 +154,21 @@ def _license(settings: Mapping[str, Any]) -> str:
     )
 
 
-def _published_sizes(manifest: Mapping[str, Any]) -> dict[str, int]:
-    published = manifest.get("published", {})
-    groups = [*published.get("splits", {}).values(), published.get("listing", [])]
-    return {file["path"]: int(file["bytes"]) for files in groups for file in files}
+def _published_sizes(manifest: Manifest) -> dict[str, int]:
+    published = manifest.published
+    if published is None:
+        return {}
+    groups = [*published.splits.values(), published.listing]
+    return {file.path: file.bytes for files in groups for file in files}
 
 
 def _files(
-    manifest: Mapping[str, Any], sizes: Mapping[str, int], repository: Repository | None
+    manifest: Manifest, sizes: Mapping[str, int], repository: Repository | None
 ) -> list[dict[str, Any]]:
     """Every file but the card and this one."""
     base = f"{repository.page}/resolve/{repository.branch}/" if repository else ""
     found: list[dict[str, Any]] = []
-    for name, digest in sorted(manifest["files"].items()):
+    for name, digest in sorted(manifest.files.items()):
         path = name.removeprefix(PREFIX)
         kind = _MEDIA_TYPES.get(path.rpartition(".")[2])
         if kind is None or name in _NOT_LISTED:
@@ -189,7 +192,7 @@ def _files(
     return found
 
 
-def _file_sets(manifest: Mapping[str, Any], repository: Repository | None) -> list[dict[str, Any]]:
+def _file_sets(manifest: Manifest, repository: Repository | None) -> list[dict[str, Any]]:
     """The files with the rows of each split, and the listings of their samples."""
     inside = {"containedIn": {"@id": _REPOSITORY}} if repository else {}
     columns = "; ".join(f"{name}: {text}" for name, text in words.FIELDS.items())
@@ -200,10 +203,10 @@ def _file_sets(manifest: Mapping[str, Any], repository: Repository | None) -> li
             each["path"],
             f"Rows of the split {each['split']}. Columns: {columns}.",
         )
-        for each in markdown.data_files(dict(manifest))
+        for each in markdown.data_files(manifest)
     ]
     if listings := [
-        name.removeprefix(PREFIX) for name in manifest["files"] if name.startswith(f"{LISTINGS}/")
+        name.removeprefix(PREFIX) for name in manifest.files if name.startswith(f"{LISTINGS}/")
     ]:
         found.append(("samples", "parquet", sorted(listings), f"Statistics {words.LISTING}."))
     return [
@@ -219,12 +222,12 @@ def _file_sets(manifest: Mapping[str, Any], repository: Repository | None) -> li
     ]
 
 
-def _format(manifest: Mapping[str, Any]) -> str:
-    return str(manifest.get("published", {}).get("format", "arrow"))
+def _format(manifest: Manifest) -> str:
+    return manifest.published.format if manifest.published else "arrow"
 
 
 def _record_sets(
-    manifest: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]
+    manifest: Manifest, tables: Mapping[str, pl.DataFrame]
 ) -> Iterator[dict[str, Any]]:
     """Splits by name, their rows if they can be loaded, the listing of samples,
     and the statistics.

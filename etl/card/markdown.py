@@ -21,6 +21,7 @@ from etl.card.reasons import says
 from etl.card.template import CardTemplate
 from etl.dataset.account import UNITS
 from etl.dataset.hand_written import Notes
+from etl.dataset.manifest import Manifest
 from schemas.samples import PACKED_SCHEMA
 
 PLACE: Final = "path/or/repo"
@@ -44,45 +45,38 @@ _FENCE: Final = re.compile("`+")
 _BRACES: Final = re.compile(r"[{}\\]")
 
 
-def render(manifest: dict[str, Any], tables: dict[str, pl.DataFrame], place: str = PLACE) -> str:
+def render(manifest: Manifest, tables: dict[str, pl.DataFrame], place: str = PLACE) -> str:
     """The card as text. place: what `datasets.load_dataset` is given to load it."""
     head = yaml.safe_dump(_yaml(manifest), sort_keys=False, allow_unicode=True, width=120)
-    hand = manifest.get("card", {})
-    template = CardTemplate(hand["template"]) if hand.get("template") else CardTemplate.shipped()
-    body = template.filled(_values(manifest, tables, place), Notes(hand.get("notes", {})))
+    written = manifest.card.template
+    template = CardTemplate(written) if written else CardTemplate.shipped()
+    body = template.filled(_values(manifest, tables, place), Notes(manifest.card.notes))
     return f"---\n{head}---\n\n{body}"
 
 
-def _values(
-    manifest: dict[str, Any], tables: dict[str, pl.DataFrame], place: str
-) -> dict[str, str]:
+def _values(manifest: Manifest, tables: dict[str, pl.DataFrame], place: str) -> dict[str, str]:
     """What the template's placeholders stand for."""
-    hand = manifest.get("card", {})
-    totals, card, accounting = (
-        manifest["totals"],
-        manifest["settings"]["card"],
-        manifest["accounting"],
-    )
+    totals, card = manifest.totals, manifest.settings["card"]
     return {
         "pretty_name": card["pretty_name"],
-        "samples": f"{totals['samples']:,}",
-        "tokens": f"{totals['tokens']:,}",
-        "loss_tokens": f"{totals['completion_tokens']:,}",
+        "samples": f"{totals.samples:,}",
+        "tokens": f"{totals.tokens:,}",
+        "loss_tokens": f"{totals.completion_tokens:,}",
         "rows": f"{_rows(manifest):,}",
-        "workflows": f"{accounting['workflow']['kept']:,}",
-        "domains": f"{manifest['figures']['domains']:,}",
-        "recipe": " ".join(manifest["recipe"].replace("`", "'").split()),
-        "fingerprint": manifest["fingerprint"],
+        "workflows": f"{manifest.accounting['workflow'].kept:,}",
+        "domains": f"{manifest.figures.domains:,}",
+        "recipe": " ".join(manifest.recipe.replace("`", "'").split()),
+        "fingerprint": manifest.fingerprint,
         "vocabulary": words.vocabulary(manifest),
-        "chat": manifest["settings"]["packed"]["chat"],
-        "context": f"{manifest['settings']['index']['context']:,}",
+        "chat": manifest.settings["packed"]["chat"],
+        "context": f"{manifest.context:,}",
         "stages": "\n".join(
             f"{i}. `{name}` {text}" for i, (name, text) in enumerate(words.stages(manifest), 1)
         ),
         "domain_table": _domains(tables["domains"]),
         "fields": _fields(),
         "splits": _splits(manifest),
-        "example": _example(hand.get("example", {})),
+        "example": _example(manifest.card.example),
         "split_rule": words.split_rule(manifest),
         "privacy": " ".join(words.privacy(manifest)),
         "contamination": " ".join(words.contamination(manifest)),
@@ -95,34 +89,32 @@ def _values(
     }
 
 
-def data_files(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+def data_files(manifest: Manifest) -> list[dict[str, Any]]:
     """Where the rows of each split lie, as the Hub's YAML has it: of a build by globs; of a
     published dataset by name, because files that it does not have any more, or not yet, may lie
     beside them.
     """
-    if "published" not in manifest:
+    if manifest.published is None:
         return [
             {"split": name, "path": f"data/*/{name}-*.arrow"} for name in words.splits(manifest)
         ]
-    files = manifest["published"]["splits"]
+    files = manifest.published.splits
     return [
-        {"split": name, "path": [file["path"] for file in files[name]]}
+        {"split": name, "path": [file.path for file in files[name]]}
         for name in words.splits(manifest)
     ]
 
 
-def download_size(manifest: dict[str, Any]) -> int:
+def download_size(manifest: Manifest) -> int:
     """Bytes of all files with rows."""
-    if "published" not in manifest:
-        return sum(int(split["bytes"]) for split in manifest["splits"].values())
-    return sum(
-        int(file["bytes"]) for files in manifest["published"]["splits"].values() for file in files
-    )
+    if manifest.published is None:
+        return sum(split.bytes for split in manifest.splits.values())
+    return sum(file.bytes for files in manifest.published.splits.values() for file in files)
 
 
-def citation(manifest: dict[str, Any]) -> str:
+def citation(manifest: Manifest) -> str:
     """BibTeX: the user's own, or one made of what the manifest knows."""
-    card = manifest["settings"]["card"]
+    card = manifest.settings["card"]
     if card.get("citation"):
         return str(card["citation"]).strip().replace("```", "'''")
     fields = {"title": card["pretty_name"], "author": " and ".join(card.get("creators", ()))}
@@ -131,13 +123,13 @@ def citation(manifest: dict[str, Any]) -> str:
         "version": card.get("version", ""),
         "url": card.get("url", ""),
     }
-    fields["note"] = f"stepmill, recipe {manifest['recipe']}, fingerprint {manifest['fingerprint']}"
+    fields["note"] = f"stepmill, recipe {manifest.recipe}, fingerprint {manifest.fingerprint}"
     lines = [f"  {name} = {{{_BRACES.sub('', text)}}}," for name, text in fields.items() if text]
-    return "\n".join([f"@misc{{stepmill-{manifest['fingerprint'][:8]},", *lines, "}"])
+    return "\n".join([f"@misc{{stepmill-{manifest.fingerprint[:8]},", *lines, "}"])
 
 
-def _yaml(manifest: dict[str, Any]) -> dict[str, Any]:
-    splits, card = words.splits(manifest), manifest["settings"]["card"]
+def _yaml(manifest: Manifest) -> dict[str, Any]:
+    splits, card = words.splits(manifest), manifest.settings["card"]
     rows = _rows(manifest)
     size = next(
         (name for power, name in enumerate([*_SIZES, *_MORE], 3) if rows < 10**power), _MORE[-1]
@@ -161,17 +153,17 @@ def _yaml(manifest: dict[str, Any]) -> dict[str, Any]:
                 {"name": each.name, "list": str(each.type.value_type)} for each in PACKED_SCHEMA
             ],
             "splits": [
-                {"name": name, "num_bytes": split["bytes"], "num_examples": split["rows"]}
+                {"name": name, "num_bytes": split.bytes, "num_examples": split.rows}
                 for name, split in splits.items()
             ],
             "download_size": download_size(manifest),
-            "dataset_size": sum(split["bytes"] for split in splits.values()),
+            "dataset_size": sum(split.bytes for split in splits.values()),
         },
     }
 
 
-def _rows(manifest: Mapping[str, Any]) -> int:
-    return sum(split["rows"] for split in manifest["splits"].values())
+def _rows(manifest: Manifest) -> int:
+    return sum(split.rows for split in manifest.splits.values())
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -197,15 +189,15 @@ def _fields() -> str:
     return _table(["column", "type", "what"], rows)
 
 
-def _splits(manifest: dict[str, Any]) -> str:
+def _splits(manifest: Manifest) -> str:
     rows = [
         [
             name,
-            f"{s['rows']:,}",
-            f"{s['samples']:,}",
-            f"{s['tokens']:,}",
-            f"{s['loss_tokens']:,}",
-            f"{s['fill']:.1%}",
+            f"{s.rows:,}",
+            f"{s.samples:,}",
+            f"{s.tokens:,}",
+            f"{s.loss_tokens:,}",
+            f"{s.fill:.1%}",
         ]
         for name, s in words.splits(manifest).items()
     ]
@@ -250,11 +242,11 @@ def _domains(domains: pl.DataFrame) -> str:
     )
 
 
-def _drops(manifest: dict[str, Any]) -> str:
+def _drops(manifest: Manifest) -> str:
     rows = [
-        [unit, drop["stage"], drop["reason"], f"{drop['count']:,}", _cell(says(drop["reason"]))]
+        [unit, drop.stage, drop.reason, f"{drop.count:,}", _cell(says(drop.reason))]
         for unit in UNITS
-        for drop in manifest["accounting"][unit]["reasons"]
+        for drop in manifest.accounting[unit].reasons
     ]
     return _table(["unit", "stage", "reason", "count", "what it means"], rows)
 
@@ -267,7 +259,7 @@ def _license(card: Mapping[str, Any]) -> str:
     return f"The dataset: {_linked(name, link)}."
 
 
-def _licenses(manifest: dict[str, Any]) -> str:
+def _licenses(manifest: Manifest) -> str:
     rows = [
         [
             each["format"],

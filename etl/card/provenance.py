@@ -9,18 +9,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from etl.card import licenses, words
+from etl.dataset.manifest import Manifest
 from etl.terminal.words import counted
 
 
-def provenance(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def provenance(manifest: Manifest) -> dict[str, Any]:
     """What it was derived from, by what, and who is responsible, as far as that is known."""
-    recipe = f"stepmill, recipe {manifest['recipe']}"
+    recipe = f"stepmill, recipe {manifest.recipe}"
     derived: list[dict[str, Any]] = [
         {
             "@type": "prov:Entity",
             "@id": f"https://huggingface.co/datasets/{name.removeprefix('extended|')}",
         }
-        for name in manifest["settings"]["card"].get("source_datasets", ())
+        for name in manifest.settings["card"].get("source_datasets", ())
         if name != "original"
     ]
     for each in words.sources(manifest):
@@ -36,7 +37,7 @@ def provenance(manifest: Mapping[str, Any]) -> dict[str, Any]:
     ]
     agents = [
         {"@type": "prov:Agent", "prov:label": name}
-        for name in manifest["settings"]["card"].get("creators", ())
+        for name in manifest.settings["card"].get("creators", ())
     ]
     found = {
         "prov:wasDerivedFrom": derived,
@@ -53,15 +54,15 @@ def provenance(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value}
 
 
-def responsible(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def responsible(manifest: Manifest) -> dict[str, Any]:
     """The vocabulary of responsible AI: what the card says in its sections,
     property by property.
     """
-    shares = manifest["figures"]["domain_shares"]
+    shares = manifest.figures.domain_shares
     biases = [f"{share:.1%} of the samples are of {name}." for name, share in _largest(shares)]
     formats = ", ".join(sorted({each["format"] for each in words.sources(manifest)}))
-    reads = manifest["accounting"]["step"]
-    left_out = f"{reads['dropped']:,} of {reads['read']:,} recorded steps"
+    reads = manifest.accounting["step"]
+    left_out = f"{reads.dropped:,} of {reads.read:,} recorded steps"
     missing = f"{left_out} are not in the dataset; stats/drops.parquet says why."
     collection = (
         f"Recordings of people or agents using websites, in the formats {formats}."

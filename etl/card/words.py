@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from etl.card.settings import license_of
 from etl.dataset import outcomes
+from etl.dataset.manifest import Manifest, Split
 from etl.decisions import known as known_decisions
 from etl.inputs.find import UNKNOWN
 from etl.stages import known as known_stages
@@ -70,14 +71,14 @@ _FITS: Final = {
 }
 
 
-def splits(manifest: Settings) -> dict[str, Any]:
+def splits(manifest: Manifest) -> dict[str, Split]:
     """The splits with rows, training first."""
-    return dict(sorted(manifest["splits"].items(), key=lambda item: (item[0] != "train", item[0])))
+    return dict(sorted(manifest.splits.items(), key=lambda item: (item[0] != "train", item[0])))
 
 
-def stages(manifest: Settings) -> list[tuple[str, str]]:
+def stages(manifest: Manifest) -> list[tuple[str, str]]:
     """(name, what it does) of everything that made the dataset, in order."""
-    samples, index, packed = (manifest["settings"][name] for name in ("samples", "index", "packed"))
+    samples, index, packed = (manifest.settings[name] for name in ("samples", "index", "packed"))
     found = {
         name.removeprefix("stage "): s for name, s in samples.items() if name.startswith("stage ")
     }
@@ -102,8 +103,8 @@ def _decided(index: Settings) -> Iterator[str]:
         yield _plainly(more)
 
 
-def _packing(manifest: Settings, packed: Settings) -> Iterator[tuple[str, str]]:
-    context = manifest["settings"]["index"]["context"]
+def _packing(manifest: Manifest, packed: Settings) -> Iterator[tuple[str, str]]:
+    context = manifest.context
     policies = {split: _FITS[packed["fits"][split]["policy"]] for split in splits(manifest)}
     kept = "; ".join(f"{split}: {text}" for split, text in policies.items())
     yield "fit", f"cuts pages that are too long for {context:,} tokens at tags ({kept})"
@@ -131,18 +132,16 @@ def _plainly(settings: Any) -> str:
     return "off" if settings in (None, False) else "on" if settings is True else str(settings)
 
 
-def vocabulary(manifest: Settings) -> str:
-    """The vocabulary by name and hash;
-    by hash alone if the manifest is of before names were in it.
-    """
-    digest = str(manifest["settings"]["packed"]["vocabulary"])
-    name = next(iter(manifest.get("vocabulary", {}).values()), "")
+def vocabulary(manifest: Manifest) -> str:
+    """The vocabulary by name and hash; by hash alone if it has no name."""
+    digest = str(manifest.settings["packed"]["vocabulary"])
+    name = next(iter(manifest.vocabulary.values()), "")
     return f"`{name}` (sha256 {digest[:16]}…)" if name else f"of sha256 {digest[:16]}…"
 
 
-def split_rule(manifest: Settings) -> str:
+def split_rule(manifest: Manifest) -> str:
     """How the splits were made."""
-    split = manifest["settings"]["index"]["split"]
+    split = manifest.settings["index"]["split"]
     lists = {"test": split["held_out"], "validation": split.get("held_out_validation", ())}
     shares = {"test": split["test"], "validation": split.get("validation", 0.0)}
     drawn = [
@@ -163,9 +162,9 @@ def split_rule(manifest: Settings) -> str:
     return " ".join(texts) or "Everything is in the training split."
 
 
-def privacy(manifest: Settings) -> list[str]:
+def privacy(manifest: Manifest) -> list[str]:
     """What was done about personal data, sentence by sentence."""
-    samples = manifest["settings"]["samples"]
+    samples = manifest.settings["samples"]
     treated = [name for name in _PRIVACY if f"stage {name}" in samples]
     texts = [
         f"The stage `{name}` is for this; its settings: {_plainly(samples[f'stage {name}'])}."
@@ -178,16 +177,16 @@ def privacy(manifest: Settings) -> list[str]:
             "they were recorded, less what pruning removes."
         )
     gone = _dropped(manifest, "workflow")["taken_down"]
-    if manifest.get("takedown"):
+    if manifest.takedown:
         texts.append(
             f"A takedown list was applied; {counted(gone, 'workflow')} left the dataset by it."
         )
     return texts
 
 
-def contamination(manifest: Settings) -> list[str]:
+def contamination(manifest: Manifest) -> list[str]:
     """What was done about copies and benchmarks, sentence by sentence."""
-    index = manifest["settings"]["index"]
+    index = manifest.settings["index"]
     copies = _dropped(manifest, "workflow")["duplicate_workflow"]
     texts = [f"A recording that was read twice is in the dataset once ({copies:,} were left out)."]
     texts += [
@@ -204,25 +203,25 @@ def contamination(manifest: Settings) -> list[str]:
     return texts
 
 
-def limits(manifest: Settings) -> list[str]:
+def limits(manifest: Manifest) -> list[str]:
     """Known limits, sentence by sentence."""
-    totals, figures, settings = manifest["totals"], manifest["figures"], manifest["settings"]
+    totals, figures, settings = manifest.totals, manifest.figures, manifest.settings
     texts: list[str] = []
-    shares = figures["domain_shares"]
+    shares = figures.domain_shares
     if shares:
         largest = max(sorted(shares), key=lambda name: shares[name])
         texts.append(
             f"The largest of {counted(len(shares), 'domain')}, {largest}, has "
             f"{shares[largest]:.1%} of all samples."
         )
-    if totals["chunked"]:
+    if totals.chunked:
         texts.append(
-            f"{counted(totals['chunked'], 'sample')} with a part of the page: it is longer than "
+            f"{counted(totals.chunked, 'sample')} with a part of the page: it is longer than "
             "the context."
         )
-    if figures["survival"] < 1:
+    if figures.survival < 1:
         texts.append(
-            f"{1 - figures['survival']:.1%} of the actions on an element are left out: it was not "
+            f"{1 - figures.survival:.1%} of the actions on an element are left out: it was not "
             "found."
         )
     if settings["samples"].get("stage prune", {}).get("keep_target"):
@@ -230,42 +229,39 @@ def limits(manifest: Settings) -> list[str]:
             "A target that the pruning rules would have removed is kept, which tells it from its "
             "surroundings."
         )
-    if (
-        settings["index"]["split"]["key"] not in ("domain", "website")
-        and "test" in manifest["splits"]
-    ):
+    if settings["index"]["split"]["key"] not in ("domain", "website") and "test" in manifest.splits:
         texts.append(
             "The test split holds out workflows, not domains: it does not measure unseen websites."
         )
-    texts += outcomes.sentences(manifest)
-    if manifest["quarantined"]:
+    texts += outcomes.sentences(manifest.outcomes)
+    if manifest.quarantined:
         texts.append(
-            f"{counted(manifest['quarantined'], 'record')} could not be read: not in the dataset."
+            f"{counted(manifest.quarantined, 'record')} could not be read: not in the dataset."
         )
     texts.append("What happened between recorded steps is not in the dataset, nor are screenshots.")
     return texts
 
 
-def _dropped(manifest: Settings, unit: str) -> Counter[str]:
+def _dropped(manifest: Manifest, unit: str) -> Counter[str]:
     """How many of a unit were dropped, by reason."""
     counts: Counter[str] = Counter()
-    for drop in manifest["accounting"][unit]["reasons"]:
-        counts[drop["reason"]] += drop["count"]
+    for drop in manifest.accounting[unit].reasons:
+        counts[drop.reason] += drop.count
     return counts
 
 
-def sources(manifest: Settings) -> list[dict[str, Any]]:
+def sources(manifest: Manifest) -> list[dict[str, Any]]:
     """What was recorded: ``format``, ``license`` (empty if none is given), number of ``files`` and
     ``samples``.
     """
-    given = manifest["settings"]["card"].get("licenses", {})
+    given = manifest.settings["card"].get("licenses", {})
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for each in manifest["inputs"]:
-        if each["format"] == UNKNOWN:
+    for each in manifest.inputs:
+        if each.format == UNKNOWN:
             continue
-        licence = license_of(each["name"], each["format"], given)
-        row = {"format": each["format"], "license": licence, "files": 0, "samples": 0}
-        row = found.setdefault((each["format"], licence), row)
+        licence = license_of(each.name, each.format, given)
+        row: dict[str, Any] = {"format": each.format, "license": licence, "files": 0, "samples": 0}
+        row = found.setdefault((each.format, licence), row)
         row["files"] += 1
-        row["samples"] += each["samples"]
+        row["samples"] += each.samples
     return [found[key] for key in sorted(found)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import polars as pl
 
@@ -11,22 +10,22 @@ from etl.card import croissant, markdown
 from etl.card.settings import CardSettings
 from etl.dataset import hand_written
 from etl.dataset.layout import CARD, CROISSANT, PREFIX, Layout, files_of
+from etl.dataset.manifest import Card, Manifest
 from etl.dataset.reports import PackedReport
 from etl.files.arrow import atomic, write_json
 from etl.files.storage import AnyPath
 
 
-def by_hand(out: AnyPath, settings: CardSettings) -> dict[str, Any]:
-    """What people wrote of the card: ``template`` (empty for the shipped one) and ``notes``, for
-    the manifest.
-    """
+def card_of(out: AnyPath, settings: CardSettings, example: Mapping[str, str]) -> Card:
+    """What the manifest has of the card. out: the build's folder, for what people wrote there."""
     template = settings.layout.text if settings.template else ""
-    return {"template": template, "notes": dict(hand_written.current(out, settings.written).parts)}
+    notes = dict(hand_written.current(out, settings.written).parts)
+    return Card(template, notes, example)
 
 
 def write(
     out: AnyPath,
-    manifest: dict[str, Any],
+    manifest: Manifest,
     tables: Mapping[str, pl.DataFrame],
     packed: Sequence[PackedReport],
 ) -> dict[str, str]:
@@ -38,6 +37,6 @@ def write(
     )
     with atomic(Layout(out).dataset.card) as stream:
         stream.write(markdown.render(manifest, dict(tables)).encode())
-    hand_written.keep(out, hand_written.Notes(manifest["card"]["notes"]))
+    hand_written.keep(out, hand_written.Notes(manifest.card.notes))
     digest = write_json(Layout(out).dataset.croissant, described)
     return {CARD: stream.sha256.hexdigest(), CROISSANT: digest}

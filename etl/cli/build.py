@@ -29,6 +29,7 @@ from schemas.errors import ConfigError
 
 if TYPE_CHECKING:
     from etl.build.pools.slices import Slice
+    from etl.dataset.manifest import Manifest
     from etl.files.storage import AnyPath
 
 
@@ -137,15 +138,16 @@ def build(
             "unknown_actions",
             "oddities",
         )
-        shown = {key: manifest.get(key) for key in names} | {"dropped": _dropped(manifest, job)}
+        whole = manifest.as_json()
+        shown = {key: whole[key] for key in names} | {"dropped": _dropped(manifest, job)}
         show_json(shown | unmatched.kept(Layout(job.out).work).as_json())
 
 
-def _dropped(manifest: dict[str, Any], job: Job) -> list[dict[str, Any]]:
+def _dropped(manifest: Manifest, job: Job) -> list[dict[str, Any]]:
     """The reasons for drops with their counts, and the setting that decides each."""
     from etl.build import summary
 
-    return summary.dropped(manifest["accounting"], loaded(job.recipe, job.overrides))
+    return summary.dropped(manifest.accounting, loaded(job.recipe, job.overrides))
 
 
 @click.command()
@@ -165,7 +167,7 @@ def retry(directory: AnyPath, workers: int | None, allow_removal: bool) -> None:
     job = ordered(directory)
     before = _quarantined(directory)
     manifest = run(job, workers, retry=True, allow_removal=allow_removal)
-    log.say(f"quarantined before: {counted(before, 'record')}, now: {manifest['quarantined']:,}")
+    log.say(f"quarantined before: {counted(before, 'record')}, now: {manifest.quarantined:,}")
 
 
 @click.command()
@@ -216,7 +218,7 @@ def compact(directory: AnyPath, workers: int | None, allow_removal: bool) -> Non
     stepmill compact dataset/
     """
     manifest = run(ordered(directory), workers, compact=True, allow_removal=allow_removal)
-    files = sum(split["files"] for split in manifest["splits"].values())
+    files = sum(split.files for split in manifest.splits.values())
     log.say(f"{counted(files, 'file')} of one generation")
 
 

@@ -21,6 +21,7 @@ from etl.terminal.words import counted
 from schemas.errors import ConfigError
 
 if TYPE_CHECKING:
+    from etl.dataset.manifest import Manifest
     from etl.files.storage import AnyPath
     from etl.publish.export import Chat, FileType, Kind
 
@@ -137,7 +138,7 @@ def _report(summary: dict[str, Any], out: AnyPath) -> None:
     )
 
 
-def _chat(manifest: dict[str, Any], directory: AnyPath, file: str | None) -> Chat:
+def _chat(manifest: Manifest, directory: AnyPath, file: str | None) -> Chat:
     """What turns the dataset's tokens back into text: vocabulary, chat template, system message.
 
     Raises:
@@ -149,8 +150,8 @@ def _chat(manifest: dict[str, Any], directory: AnyPath, file: str | None) -> Cha
     from etl.publish.export import Chat
     from tokenization import vocabulary as vocabularies
 
-    packed, order = manifest["settings"]["packed"], Layout(directory).work.order
-    noted = manifest.get("vocabulary", {})
+    packed, order = manifest.settings["packed"], Layout(directory).work.order
+    noted = manifest.vocabulary
     if file:
         vocabulary = vocabularies.load(noted.get("name", "of your own"), file=file)
     elif "name" in noted:

@@ -15,6 +15,7 @@ from schemas.errors import ConfigError, GateError
 if TYPE_CHECKING:
     from etl.build.last_build import Hook, Record
     from etl.build.run import Build
+    from etl.dataset.manifest import Manifest
     from etl.decisions.takedown import Takedown
     from etl.files.storage import AnyPath
 
@@ -208,7 +209,7 @@ def prepared(
 
 def run(
     job: Job, workers: int | None, ray: str | None = None, retry: bool = False, **options: Any
-) -> dict[str, Any]:
+) -> Manifest:
     """Build, report the result, then run the hook; returns the manifest.
 
     options: as for `prepared`.
@@ -222,7 +223,7 @@ def run(
 
     record = Record()
 
-    def whole() -> dict[str, Any]:
+    def whole() -> Manifest:
         with recorded(job.out, record):
             build, order = prepared(job, workers, ray, **options)
             try:
@@ -240,8 +241,8 @@ def _sum_up(record: Record, build: Build, next_step: str) -> None:
     """Report what the dataset holds and what was dropped, for a rejected one too."""
     from etl.build import summary
 
-    if "accounting" in record.known:
-        for line in summary.lines(record.known, build.recipe, build.out, next_step):
+    if record.made is not None:
+        for line in summary.lines(record.made, build.recipe, build.out, next_step):
             log.say(line)
         for line in record.said:
             log.say(line)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 import pyarrow as pa
@@ -23,6 +23,7 @@ import pyarrow as pa
 from etl.dataset import state
 from etl.dataset.layout import INDEX, QUARANTINE, Layout, shelf
 from etl.dataset.ledger import GROUP_ROWS, Fates, fates
+from etl.dataset.manifest import Drop, UnitCounts, Wrong
 from etl.files import storage
 from etl.files.arrow import open_arrow, read_parquet
 from etl.files.spill import Sums
@@ -58,7 +59,7 @@ class Account:
     none, by kind of action.
     """
 
-    units: dict[str, dict[str, Any]]
+    units: dict[str, UnitCounts]
     counts: pl.DataFrame
     visits: pl.DataFrame
     unread: int
@@ -91,7 +92,7 @@ def settle(out: AnyPath, group_rows: int = GROUP_ROWS) -> Account:
     table = counts.table()
     for unit, stage, reason, count in table.select("unit", "stage", "reason", "count").iter_rows():
         totals[unit].reasons[stage, reason] += count if reason else 0
-    units = {unit: total.said() for unit, total in totals.items()}
+    units = {unit: total.counts() for unit, total in totals.items()}
     return Account(units, table, visits.table(), unread, unknown, without_element)
 
 
@@ -104,7 +105,7 @@ def _visits(rows: pl.DataFrame) -> pl.DataFrame:
     return workflows.group_by("domain").agg(workflows=pl.len().cast(pl.Int64)).collect()
 
 
-def account(out: AnyPath) -> dict[str, dict[str, Any]]:
+def account(out: AnyPath) -> dict[str, UnitCounts]:
     """For each unit: how many were read, are in the dataset, were dropped (by reason), and what
     does not add up.
 
@@ -195,23 +196,15 @@ class _Total:
         default_factory=lambda: defaultdict(list)
     )
 
-    def said(self) -> dict[str, Any]:
-        """As JSON; reasons come by how often they were given."""
+    def counts(self) -> UnitCounts:
+        """The whole; reasons come by how often they were given."""
         ordered = sorted(self.reasons.items(), key=lambda item: (-item[1], item[0]))
-        reasons = [
-            {"stage": s, "reason": reason, "count": count}
-            for (s, reason), count in ordered
-            if count
-        ]
-        counts = {"read": self.read, "kept": self.kept, "dropped": self.dropped}
+        reasons = tuple(Drop(stage, reason, count) for (stage, reason), count in ordered if count)
         errors = {
-            what: {
-                "count": sum(count for count, *_ in found),
-                "first": min(place for _, *place in found)[1],
-            }
+            what: Wrong(sum(count for count, *_ in found), min(place for _, *place in found)[1])
             for what, found in self.errors.items()
         }
-        return {**counts, "reasons": reasons, "errors": errors}
+        return UnitCounts(self.read, self.kept, self.dropped, reasons, errors)
 
 
 def ledger(out: AnyPath) -> pl.DataFrame:

@@ -18,10 +18,11 @@ rejected.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Final
 
+from etl.dataset import manifest as manifests
 from etl.dataset import own_files, stamps, state
 from etl.dataset.layout import (
     DATA,
@@ -37,6 +38,7 @@ from etl.dataset.layout import (
     files_of,
     shelf,
 )
+from etl.dataset.manifest import Manifest
 from etl.files import storage
 from etl.files.arrow import read_json, write_json
 from etl.files.paths import is_part
@@ -123,16 +125,16 @@ def foreign(place: AnyPath) -> list[AnyPath]:
     return found
 
 
-def accept(out: AnyPath, manifest: Mapping[str, Any]) -> None:
+def accept(out: AnyPath, manifest: Manifest) -> None:
     """Put the candidate in the place of what is complete."""
     here, before = Layout(out).candidate, Layout(out).dataset.manifest
-    old = read_json(before)["files"] if storage.exists(before) else {}
+    old = manifests.hashes(before)
     keys = {*shelf(here.work).anew, INDEX}
     for path in _of_inputs(here.work):
         if path.name.partition(".")[0] not in keys:
             storage.remove(path)  # of an input that was not made anew in the end
     work = [storage.relative(path, here.work.root) for path in storage.files(here.work.root)]
-    write_json(here.accepted, {"manifest": manifest, "work": work, "old": sorted(old)})
+    write_json(here.accepted, {"manifest": manifest.as_json(), "work": work, "old": sorted(old)})
     go_on(out)
 
 
@@ -144,18 +146,19 @@ def go_on(out: AnyPath) -> bool:
     if not storage.exists(here.accepted):
         return False
     noted = read_json(here.accepted)
-    manifest, old, work = noted["manifest"], frozenset(noted["old"]), frozenset(noted["work"])
+    manifest = Manifest.from_json(noted["manifest"], here.accepted)
+    old, work = frozenset(noted["old"]), frozenset(noted["work"])
     there = [storage.relative(path, here.root) for path in storage.files(here.dataset.root)]
-    ours = [name for name in there if name in manifest["files"]]
+    ours = [name for name in there if name in manifest.files]
     _move(here.root, out, [name for name in ours if name not in old])
     storage.remove(build.dataset.manifest)
     _move(here.root, out, [name for name in ours if name in old])
     _replace_work(out, work)
     keep_only(out, shards_of(manifest))
-    for name in sorted(old - set(manifest["files"])):
+    for name in sorted(old - set(manifest.files)):
         storage.remove(out / name)
     storage.remove(build.work.previous)
-    write_json(build.dataset.manifest, manifest)
+    manifests.write(build.dataset.manifest, manifest)
     discard(out)
     return True
 
@@ -186,20 +189,18 @@ def _moved(here: AnyPath, there: AnyPath) -> Callable[[AnyPath], None]:
     return lambda path: storage.move(path, there / storage.relative(path, here))
 
 
-def shards_of(manifest: Mapping[str, Any]) -> set[str]:
+def shards_of(manifest: Manifest) -> set[str]:
     """Names of a dataset's output shards."""
     data, ending = f"{DATA}/", ".arrow"
-    return {name[len(data) : -len(ending)] for name in manifest["files"] if name.startswith(data)}
+    return {name[len(data) : -len(ending)] for name in manifest.files if name.startswith(data)}
 
 
-def reject(
-    out: AnyPath, place: AnyPath, manifest: Mapping[str, Any], failures: Sequence[str]
-) -> None:
+def reject(out: AnyPath, place: AnyPath, manifest: Manifest, failures: Sequence[str]) -> None:
     """Leave a build that is done as a candidate to look at. failures: of its gates."""
     build, here = Layout(out), Layout(out).candidate
     if place == out:
         write_json(here.borrowed, [])
-        _move(out, here.root, sorted(manifest["files"]))
+        _move(out, here.root, sorted(manifest.files))
         work = [
             storage.relative(path, build.work.root)
             for folder in (build.work.index, build.work.fitted)
@@ -219,10 +220,10 @@ def reject(
         storage.remove(here.work.root / name)
         if storage.exists(build.work.root / name):
             write_json(here.work.root / name, read_json(build.work.root / name))
-    known = sorted({*failures, *seen(out, manifest["fingerprint"])})
-    noted = {"fingerprint": manifest["fingerprint"], "gate_failures": list(failures), "seen": known}
+    known = sorted({*failures, *seen(out, manifest.fingerprint)})
+    noted = {"fingerprint": manifest.fingerprint, "gate_failures": list(failures), "seen": known}
     write_json(here.rejected, noted)
-    write_json(here.dataset.manifest, manifest)
+    manifests.write(here.dataset.manifest, manifest)
 
 
 def seen(out: AnyPath, fingerprint: str) -> list[str]:
@@ -254,9 +255,9 @@ def withdraw(out: AnyPath, domains: Collection[str]) -> None:
     """Take the last complete dataset away, because it holds what is taken down and nothing accepted
     replaces it. What its candidate has made anew of inputs takes the place of what was there.
     """
-    manifest = state.withdraw(out, domains)
+    files = state.withdraw(out, domains)
     stamps.forget(out)
-    for name in manifest["files"]:
+    for name in files:
         storage.remove(out / name)
     keep_only(out, ())
     build = Layout(out)

@@ -13,17 +13,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
+from etl.dataset.manifest import Figures, UnitCounts
 from schemas.reasons import TAKEN_DOWN
 
 
 def figures(
-    accounting: Mapping[str, Any], tables: Mapping[str, pl.DataFrame], unread: int = 0
-) -> dict[str, Any]:
-    """What is compared, as JSON. accounting: of `etl.dataset.account`; tables: of
+    accounting: Mapping[str, UnitCounts], tables: Mapping[str, pl.DataFrame], unread: int = 0
+) -> Figures:
+    """What is compared. accounting: of `etl.dataset.account`; tables: of
     `etl.dataset.stats`; unread: records, see above.
     """
     domains, actions = tables["domains"], tables["actions"]
@@ -31,32 +33,32 @@ def figures(
     kinds = actions.group_by("action_kind").agg(pl.col("samples").sum()).sort("action_kind")
     lost = int(domains["lost_targets"].sum() or 0)
     steps = accounting["step"]
-    gone = sum(drop["count"] for drop in steps["reasons"] if drop["reason"] == TAKEN_DOWN)
-    return {
-        "samples": samples,
-        "tokens": tokens,
-        "domains": domains.filter(pl.col("samples") > 0).height,
-        "tokens_per_sample": tokens / samples if samples else 0.0,
-        "survival": samples / (samples + lost) if samples + lost else 1.0,
-        "drop_rate": _rate(steps["dropped"] - gone + unread, steps["read"] - gone + unread),
-        "drop_rates": _reasons(accounting),
-        "domain_shares": _shares(domains, "domain", samples),
-        "action_shares": _shares(kinds, "action_kind", samples),
-    }
+    gone = sum(drop.count for drop in steps.reasons if drop.reason == TAKEN_DOWN)
+    return Figures(
+        samples=samples,
+        tokens=tokens,
+        domains=domains.filter(pl.col("samples") > 0).height,
+        tokens_per_sample=tokens / samples if samples else 0.0,
+        survival=samples / (samples + lost) if samples + lost else 1.0,
+        drop_rate=_rate(steps.dropped - gone + unread, steps.read - gone + unread),
+        drop_rates=_reasons(accounting),
+        domain_shares=_shares(domains, "domain", samples),
+        action_shares=_shares(kinds, "action_kind", samples),
+    )
 
 
 def _rate(dropped: int, read: int) -> float:
     return dropped / read if read else 0.0
 
 
-def _reasons(accounting: Mapping[str, Any]) -> dict[str, float]:
+def _reasons(accounting: Mapping[str, UnitCounts]) -> dict[str, float]:
     rates: dict[str, float] = {}
     for unit in ("step", "record"):
         counts: dict[str, int] = {}
-        for drop in accounting[unit]["reasons"]:  # one reason may be given by several stages
-            counts[drop["reason"]] = counts.get(drop["reason"], 0) + drop["count"]
+        for drop in accounting[unit].reasons:  # one reason may be given by several stages
+            counts[drop.reason] = counts.get(drop.reason, 0) + drop.count
         for reason, count in counts.items():
-            rates[reason] = max(_rate(count, accounting[unit]["read"]), rates.get(reason, 0.0))
+            rates[reason] = max(_rate(count, accounting[unit].read), rates.get(reason, 0.0))
     return dict(sorted(rates.items()))
 
 
@@ -65,37 +67,32 @@ def _shares(table: pl.DataFrame, name: str, samples: int) -> dict[str, float]:
     return {key: count / samples for key, count in rows.iter_rows()}
 
 
-def without(old: Mapping[str, Any], domains: Collection[str]) -> dict[str, Any]:
+def without(old: Figures, domains: Collection[str]) -> Figures:
     """Figures of which these domains are no part: the shares of the others are of what is left;
     no samples, if nothing is.
     """
-    left = {name: share for name, share in old["domain_shares"].items() if name not in domains}
+    left = {name: share for name, share in old.domain_shares.items() if name not in domains}
     total = math.fsum(left.values())
-    if len(left) == len(old["domain_shares"]):
-        return dict(old)
+    if len(left) == len(old.domain_shares):
+        return old
     shares = {name: share / total for name, share in left.items()}
-    return {
-        **old,
-        "domain_shares": shares,
-        "domains": len(left),
-        "samples": old["samples"] if left else 0,
-    }
+    return replace(old, domain_shares=shares, domains=len(left), samples=old.samples if left else 0)
 
 
-def distances(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+def distances(old: Figures, new: Figures) -> dict[str, Any]:
     """How far two builds are apart; ``domain`` is the one whose share changed most."""
-    changed = changes(old["domain_shares"], new["domain_shares"])
+    changed = changes(old.domain_shares, new.domain_shares)
     domain = max(changed, key=lambda name: abs(changed[name]), default="")
-    mix = math.fsum(map(abs, changes(old["action_shares"], new["action_shares"]).values())) / 2
-    if bool(old["samples"]) != bool(new["samples"]):
+    mix = math.fsum(map(abs, changes(old.action_shares, new.action_shares).values())) / 2
+    if bool(old.samples) != bool(new.samples):
         mix = 1.0
-    before = old["tokens_per_sample"]
+    before = old.tokens_per_sample
     return {
         "domain_shares": abs(changed.get(domain, 0.0)),
         "domain": domain,
         "action_mix": mix,
-        "tokens_per_sample": abs(new["tokens_per_sample"] / before - 1) if before else 0.0,
-        "survival": abs(new["survival"] - old["survival"]),
+        "tokens_per_sample": abs(new.tokens_per_sample / before - 1) if before else 0.0,
+        "survival": abs(new.survival - old.survival),
     }
 
 

@@ -28,11 +28,9 @@ def by_reward(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
     return dict(sorted(groups.items()))
 
 
-def sentences(manifest: Mapping[str, Any]) -> list[str]:
-    """What a reader should know of them, each with its share of the samples. manifest: or what has
-    its ``outcomes``.
-    """
-    groups = by_reward(manifest.get("outcomes", []))
+def sentences(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What a reader should know of them, each with its share of the samples."""
+    groups = by_reward(rows)
     total = sum(of["samples"] for of in groups.values())
     failed = sum(groups[name]["samples"] for name in _FAILED if name in groups)
     repeats = sum(of["repeats"] for of in groups.values())

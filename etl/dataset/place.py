@@ -7,16 +7,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 import pyarrow as pa
 
 from etl.dataset.layout import IN_DATASET, LISTINGS, Dataset, Layout, Work, split_of
+from etl.dataset.manifest import Manifest, UnitCounts, read
 from etl.files import scratch, storage
-from etl.files.arrow import read_json, read_parquet
+from etl.files.arrow import read_parquet
 from etl.files.storage import AnyPath
-from schemas.errors import ConfigError, IntegrityError
+from schemas.errors import ConfigError
 from schemas.ledger import LISTING_SCHEMA
 
 _LISTED: Final = f"{LISTINGS}/"
@@ -36,12 +37,12 @@ class Place:
     dataset: Dataset
     # None beside a published dataset
     work: Work | None
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     @property
-    def accounting(self) -> dict[str, dict[str, Any]]:
+    def accounting(self) -> dict[str, UnitCounts]:
         """What was read, kept and dropped of each unit, in their order."""
-        told = self.manifest["accounting"]
+        told = self.manifest.accounting
         return {unit: told[unit] for unit in UNITS}
 
     def table(self, name: str) -> pl.DataFrame:
@@ -57,8 +58,8 @@ class Place:
 
         Raises `ConfigError` if a published folder lacks the tables.
         """
-        names = [name for name in self.manifest["files"] if name.startswith(_LISTED)]
-        if not names and self.manifest["totals"]["samples"]:
+        names = [name for name in self.manifest.files if name.startswith(_LISTED)]
+        if not names and self.manifest.totals.samples:
             raise self.lacks(f"{IN_DATASET.listings.as_posix()}/, the list of its samples")
         wanted = [name for name in names if not split or split_of(name) == split]
         paths = [self.dataset.file(name) for name in sorted(wanted)]
@@ -113,7 +114,7 @@ def place_of(given: AnyPath) -> Place:
     return Place(given, Dataset(path.parent), build.work if built else None, manifest)
 
 
-def manifest_of(path: AnyPath) -> dict[str, Any]:
+def manifest_of(path: AnyPath) -> Manifest:
     """The manifest of a build's folder, of a published dataset, or a manifest itself.
 
     Raises `ConfigError` if there is none, or it is of a build that had no figures yet.
@@ -122,7 +123,7 @@ def manifest_of(path: AnyPath) -> dict[str, Any]:
     return _manifest(path, *([path] if storage.is_file(path) else within))[1]
 
 
-def _manifest(given: AnyPath, *places: AnyPath) -> tuple[AnyPath, dict[str, Any]]:
+def _manifest(given: AnyPath, *places: AnyPath) -> tuple[AnyPath, Manifest]:
     found = next((place for place in places if storage.exists(place)), None)
     if found is None:
         if not storage.exists(given):
@@ -135,17 +136,4 @@ def _manifest(given: AnyPath, *places: AnyPath) -> tuple[AnyPath, dict[str, Any]
             f"{names}){candidate.hint(given)}; run the build command again, or see that the place "
             "is right"
         )
-    try:
-        manifest = read_json(found)
-    except IntegrityError:
-        manifest = None
-    if not isinstance(manifest, dict) or not {
-        "figures",
-        "totals",
-        "generations",
-        "settings",
-    } <= set(manifest):
-        raise ConfigError(
-            f"{found}: not a manifest with figures; build again, or name the manifest of a build"
-        )
-    return found, manifest
+    return found, read(found)

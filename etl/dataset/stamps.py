@@ -44,9 +44,9 @@ def forget(out: AnyPath) -> None:
     storage.remove(Layout(out).work.stamps)
 
 
-def damaged(out: AnyPath, manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Files that are not as they were left, and what is wrong with each. manifest: of the complete
-    build.
+def damaged(out: AnyPath, hashes: Mapping[str, str]) -> dict[str, str]:
+    """Files that are not as they were left, and what is wrong with each. hashes: of the complete
+    build, as its manifest has them.
     """
     path = Layout(out).work.stamps
     found: dict[str, str] = {}
@@ -55,7 +55,7 @@ def damaged(out: AnyPath, manifest: Mapping[str, Any]) -> dict[str, str]:
         for name, stamp in known.items():
             whole = f"{folder}/{name}"
             if now.get(name) != stamp and (
-                problem := _problem(out, whole, stamp, now.get(name), manifest)
+                problem := _problem(out, whole, stamp, now.get(name), hashes)
             ):
                 found[whole] = problem
     return found
@@ -67,14 +67,14 @@ def _listed(folder: AnyPath) -> dict[str, list[Any]]:
 
 
 def _problem(
-    out: AnyPath, name: str, old: list[Any], new: list[Any] | None, manifest: Mapping[str, Any]
+    out: AnyPath, name: str, old: list[Any], new: list[Any] | None, hashes: Mapping[str, str]
 ) -> str:
     """What is wrong with a file whose stamp has changed; nothing, if it has the content that it
     should have.
     """
     if new is None:
         return "it is gone"
-    digest = manifest["files"].get(name) or _digests(out, name).get(name)
+    digest = hashes.get(name) or _digests(out, name).get(name)
     if name == CARD and digest and hand_written.edited(out, digest):
         return ""
     if digest and sha256_of(out / name) == digest:

@@ -27,21 +27,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from etl.dataset import own_files
+from etl.dataset import manifest, own_files
 from etl.dataset.drift import without
 from etl.dataset.generations import Generations
 from etl.dataset.layout import FOLDERS, Layout, Work
+from etl.dataset.manifest import Figures, Input, Totals, UnitCounts
 from etl.files import storage
 from etl.files.arrow import read_json, write_json
 from etl.files.storage import AnyPath
 
-FORMAT: Final = 3
-"""Of the manifest, and of what is published with it; a build of an earlier one is completed by
-building it again.
-"""
+COMPLETE: Final = "complete"
+NOTHING: Final = "nothing_to_do"
+GATE: Final = "gate_failed"
+FAILED: Final = "failed"
+INTERRUPTED: Final = "interrupted"
+"""How a run ended."""
 
 _PHASES: Final = {
     "samples": "all phases are done again for the inputs it is about",
@@ -116,6 +119,14 @@ def is_build(out: AnyPath) -> bool:
     return storage.holds_anything(work.locks) or any(storage.exists(path) for path in marks)
 
 
+def last_run(work: Work) -> Mapping[str, Any]:
+    """What a work folder says of its last run; empty if it says nothing."""
+    if not storage.exists(work.last_build):
+        return {}
+    found: Mapping[str, Any] = read_json(work.last_build)
+    return found
+
+
 def begin_reading(out: AnyPath, keys: Collection[str]) -> None:
     """Note the keys of the input shards that are being read, so that what is made of them is not
     taken for stale.
@@ -154,16 +165,30 @@ def generations(work: Work) -> Generations:
     return Generations.from_json(read_json(path)) if storage.exists(path) else Generations()
 
 
-def withdraw(out: AnyPath, domains: Collection[str]) -> dict[str, Any]:
-    """Take the manifest of the last complete build away; returns it. What it said is kept to
-    compare with, without what it said of some domains.
+@dataclass(frozen=True)
+class Before:
+    """What the last complete build says of itself, to compare with."""
+
+    figures: Figures
+    totals: Totals
+    inputs: tuple[Input, ...]
+    # hash of its takedown list; empty without one
+    takedown: str = ""
+    # by unit; empty where only figures are kept
+    accounting: Mapping[str, UnitCounts] = field(default_factory=dict)
+
+
+def withdraw(out: AnyPath, domains: Collection[str]) -> Mapping[str, str]:
+    """Take the manifest of the last complete build away; returns the hashes of its files. What it
+    said is kept to compare with, without what it said of some domains.
     """
-    manifest: dict[str, Any] = read_json(Layout(out).dataset.manifest)
-    figures = without(manifest["figures"], domains)
-    kept = {"figures": figures, "totals": manifest["totals"], "inputs": manifest["inputs"]}
-    write_json(Layout(out).work.previous, kept)
-    storage.remove(Layout(out).dataset.manifest)
-    return manifest
+    build = Layout(out)
+    before, files = previous(out, domains), manifest.hashes(build.dataset.manifest)
+    assert before is not None
+    kept = {"figures": before.figures, "totals": before.totals, "inputs": before.inputs}
+    write_json(build.work.previous, manifest.as_json(kept))
+    storage.remove(build.dataset.manifest)
+    return files
 
 
 def forget(work: Work, domains: Collection[str]) -> None:
@@ -171,25 +196,27 @@ def forget(work: Work, domains: Collection[str]) -> None:
     path = work.previous
     if domains and storage.exists(path):
         before = read_json(path)
-        left = before | {"figures": without(before["figures"], domains)}
+        figures = without(manifest.of_json(Figures, before["figures"], path), domains)
+        left = before | {"figures": manifest.as_json(figures)}
         if left != before:
             write_json(path, left)
 
 
-def previous(out: AnyPath, domains: Collection[str] = ()) -> dict[str, Any] | None:
+def previous(out: AnyPath, domains: Collection[str] = ()) -> Before | None:
     """Figures, totals and inputs of the last complete build, if there was one, without what it said
     of some domains.
     """
     for path in (Layout(out).dataset.manifest, Layout(out).work.previous):
         if storage.exists(path):
-            before: dict[str, Any] = read_json(path)
-            return {
-                "figures": without(before["figures"], domains),
-                "totals": before["totals"],
-                "inputs": before.get("inputs", []),
-                "takedown": before.get("takedown", ""),
-                "accounting": before.get("accounting", {}),
-            }
+            before = read_json(path)
+            counts = before.get("accounting", {})
+            return Before(
+                without(manifest.of_json(Figures, before["figures"], path), domains),
+                manifest.of_json(Totals, before["totals"], path),
+                tuple(manifest.of_json(Input, each, path) for each in before.get("inputs", [])),
+                before.get("takedown", ""),
+                {unit: manifest.of_json(UnitCounts, of, path) for unit, of in counts.items()},
+            )
     return None
 
 

@@ -7,12 +7,13 @@ samples at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
 from etl.dataset import candidate
 from etl.dataset.layout import FITTED
+from etl.dataset.manifest import Totals
 from etl.files import scratch, storage
 from etl.files.spill import Sums
 from etl.files.storage import AnyPath
@@ -175,15 +176,15 @@ def _with_read(table: pl.DataFrame, counts: pl.DataFrame, visits: pl.DataFrame) 
     return joined.with_columns(survival=survival)
 
 
-def totals(tables: Mapping[str, pl.DataFrame], workflows: int) -> dict[str, Any]:
+def totals(tables: Mapping[str, pl.DataFrame], workflows: int) -> Totals:
     """Sums over all domains. workflows: that were read; the domains count those on several of them
     several times.
     """
     domains = tables["domains"]
     sums = {name: int(domains[name].sum() or 0) for name in ("steps", "tokens", *_SUMS)}
-    counts = {
-        "domains": domains.height,
-        "subdomains": tables["subdomains"].height,
-        "workflows": workflows,
-    }
-    return {**counts, **sums}
+    return Totals(
+        domains=domains.height,
+        subdomains=tables["subdomains"].height,
+        workflows=workflows,
+        **sums,
+    )

@@ -25,7 +25,7 @@ def view(place: Place) -> dict[str, Any]:
         pl.col("samples").cast(pl.Int64).sum(), domains=pl.col("domain").n_unique()
     )
     rows = {kind: (count, domains) for kind, count, domains in counted.iter_rows()}
-    alone = place.manifest.get("page_actions", {})
+    alone = place.manifest.page_actions
     total = max(1, sum(count for count, _ in rows.values()))
     kinds = []
     for kind in [*KINDS, *sorted({*rows, *alone} - set(KINDS))]:
@@ -43,7 +43,7 @@ def view(place: Place) -> dict[str, Any]:
                 }
             )
     kinds.sort(key=lambda row: -row["samples"])
-    return {"actions": kinds, "unknown": place.manifest.get("unknown_actions", [])}
+    return {"actions": kinds, "unknown": place.manifest.unknown_actions}
 
 
 def rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -12,9 +12,11 @@ Only the manifest is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import ceil
-from typing import Any, Final
+from typing import Final
+
+from etl.dataset.manifest import Manifest
 
 GENERATIONS: Final = 30
 """More generations than this are many."""
@@ -26,38 +28,34 @@ FILES: Final = 8
 """Up to this many files, their size does not matter."""
 
 
-def reasons(manifest: Mapping[str, Any]) -> list[str]:
-    """Why compaction is worth it, in words; empty if it is not.
-
-    It is empty too for a manifest without a table of packing, from before this rule.
-    """
-    numbers = {row["generation"] for row in manifest.get("packing", ())}
+def reasons(manifest: Manifest) -> list[str]:
+    """Why compaction is worth it, in words; empty if it is not."""
+    numbers = {row.generation for row in manifest.packing}
     return list(_reasons(manifest, len(numbers))) if len(numbers) > 1 else []
 
 
-def _reasons(manifest: Mapping[str, Any], generations: int) -> Iterator[str]:
+def _reasons(manifest: Manifest, generations: int) -> Iterator[str]:
     if generations > GENERATIONS:
         yield f"{generations:,} generations; more than {GENERATIONS} are many"
-    rows = sum(row["rows"] for row in manifest["packing"])
-    needed = sum(_rows_if_full(manifest, split) for split in manifest["splits"])
+    rows = sum(row.rows for row in manifest.packing)
+    needed = sum(_rows_if_full(manifest, split) for split in manifest.splits)
     if rows and (rows - needed) / rows > ROWS:
         yield (
             f"{rows:,} rows; about {needed:,} would do if all were as full as those of the largest "
             "generation"
         )
-    files = sum(row["files"] for row in manifest["packing"])
-    planned = manifest["settings"]["index"]["shard_bytes"]
-    enough = sum(max(1, ceil(split["bytes"] / planned)) for split in manifest["splits"].values())
+    files = sum(row.files for row in manifest.packing)
+    planned = manifest.settings["index"]["shard_bytes"]
+    enough = sum(max(1, ceil(split.bytes / planned)) for split in manifest.splits.values())
     if files > FILES and enough < files / 2:
         yield f"{files:,} files; {enough:,} of the planned {planned / 2**20:,.0f} MB would do"
 
 
-def _rows_if_full(manifest: Mapping[str, Any], split: str) -> int:
+def _rows_if_full(manifest: Manifest, split: str) -> int:
     """The number of rows of a split, if all were as full as those of its largest generation."""
-    of_split = [row for row in manifest["packing"] if row["split"] == split]
-    largest = max(of_split, key=lambda row: row["tokens"])
-    tokens = sum(row["tokens"] for row in of_split)
+    of_split = [row for row in manifest.packing if row.split == split]
+    largest = max(of_split, key=lambda row: row.tokens)
+    tokens = sum(row.tokens for row in of_split)
     if not tokens:
-        return sum(int(row["rows"]) for row in of_split)
-    rows: int = ceil(tokens * largest["rows"] / largest["tokens"])
-    return rows
+        return sum(row.rows for row in of_split)
+    return ceil(tokens * largest.rows / largest.tokens)

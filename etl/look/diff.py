@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from etl.dataset.drift import changes, distances
 from etl.dataset.generations import Generations, differing
+from etl.dataset.manifest import Manifest, as_json
 from etl.dataset.state import changes as settings_changed
 from etl.terminal.text import table
 from etl.terminal.words import counted
@@ -23,36 +24,41 @@ _SHARES: Final = {
 """Name of a table in the comparison -> its first column's head, and the manifest's figure."""
 
 
-def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+def compare(old: Manifest, new: Manifest) -> dict[str, Any]:
     """Compare two manifests; returns plain values for JSON.
 
     Shares are 0 to 1, and come with the largest changes first.
     """
-    before, after = (Generations.from_json(each["generations"]) for each in (old, new))
-    was, now = old["figures"], new["figures"]
-    sides = {"old": old, "new": new}
+    before, after = old.generations, new.generations
+    was, now = old.figures, new.figures
+    totals = (_totals(of) for of in (old, new))
+    figures = ({key: getattr(of, key) for key in _SINGLE} for of in (was, now))
     return {
-        "same": old["fingerprint"] == new["fingerprint"],
-        **{key: {side: of[key] for side, of in sides.items()} for key in ("recipe", "fingerprint")},
-        "totals": _beside(old["totals"] | _quarantined(old), new["totals"] | _quarantined(new)),
-        "figures": _beside(*({key: of[key] for key in _SINGLE} for of in (was, now))),
+        "same": old.fingerprint == new.fingerprint,
+        "recipe": {"old": old.recipe, "new": new.recipe},
+        "fingerprint": {"old": old.fingerprint, "new": new.fingerprint},
+        "totals": _beside(*totals),
+        "figures": _beside(*figures),
         "distances": distances(was, now),
-        **{name: _shares(was[key], now[key]) for name, (_, key) in _SHARES.items()},
+        **{
+            name: _shares(getattr(was, key), getattr(now, key))
+            for name, (_, key) in _SHARES.items()
+        },
         "inputs": differing(before, after),
         "generations": {side: _generations(of) for side, of in (("old", before), ("new", after))},
         "settings": [
             {"phase": each.phase, "field": each.path, "change": each.line}
-            for each in settings_changed(old["settings"], new["settings"])
+            for each in settings_changed(old.settings, new.settings)
         ],
-        "takedown_changed": old.get("takedown", "") != new.get("takedown", ""),
+        "takedown_changed": old.takedown != new.takedown,
     }
 
 
 _SINGLE: Final = ("tokens_per_sample", "survival", "drop_rate")
 
 
-def _quarantined(manifest: Mapping[str, Any]) -> dict[str, int]:
-    return {"quarantined": manifest["quarantined"]}
+def _totals(manifest: Manifest) -> dict[str, int]:
+    return {**as_json(manifest.totals), "quarantined": manifest.quarantined}
 
 
 def _beside(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import polars as pl
 
 from etl.dataset.drops import drops as dropped
+from etl.dataset.manifest import as_json
 from etl.dataset.place import UNITS, Place
 from etl.terminal.text import cell, percent, table
 
@@ -49,9 +50,9 @@ def counts(place: Place) -> pl.DataFrame:
     table = place.table("drops").select(*BY, pl.col("count").cast(pl.Int64))
     accounted = pl.DataFrame(
         [
-            {"unit": unit, **drop}
+            {"unit": unit, **as_json(drop)}
             for unit, of_unit in place.accounting.items()
-            for drop in of_unit["reasons"]
+            for drop in of_unit.reasons
         ],
         schema={"unit": pl.String, "stage": pl.String, "reason": pl.String, "count": pl.Int64},
     )
@@ -83,7 +84,7 @@ def view(place: Place, wanted: Wanted, examples: int = 0) -> dict[str, Any]:
     frame = frame.sort(
         [unit, pl.col("count"), *by[1:]], descending=[False, True, *(False for _ in by[1:])]
     )
-    read = {name: of_unit["read"] for name, of_unit in place.accounting.items()}
+    read = {name: of_unit.read for name, of_unit in place.accounting.items()}
     rows = [
         {**row, "share": row["count"] / max(1, read[row["unit"]])}
         for row in frame.iter_rows(named=True)

@@ -91,7 +91,7 @@ def _data_file(place: Place, packed: str) -> AnyPath:
     folder = f"{DATA}/"
     rests = (
         (name, name.removeprefix(folder + packed))
-        for name in place.manifest["files"]
+        for name in place.manifest.files
         if name.startswith(folder)
     )
     name = next((name for name, rest in rests if _ENDING.fullmatch(rest)), None)
@@ -148,7 +148,7 @@ def vocabulary_of(place: Place, given: str = "") -> Vocabulary:
     Raises:
         ConfigError: if none of them has that hash.
     """
-    wanted = str(place.manifest["settings"]["packed"]["vocabulary"])
+    wanted = str(place.manifest.settings["packed"]["vocabulary"])
     for known in _given(given) if given else _known(place):
         if known.decodes(wanted):
             return known

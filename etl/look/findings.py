@@ -22,14 +22,14 @@ def view(place: Place, kind: str) -> dict[str, Any]:
     ``recorded``: whether a stage has written any; ``summary``: that of the manifest, or null;
     ``tables``: a table's name -> its rows.
     """
-    every = [Path(name) for name in place.manifest["files"]]
+    every = [Path(name) for name in place.manifest.files]
     names = [
         path.stem
         for path in every
         if path.stem.startswith(kind) and path == NAMES.dataset.table(path.stem)
     ]
     tables = {name: place.table(name).to_dicts() for name in sorted(names)}
-    summary = place.manifest.get(kind)
+    summary = getattr(place.manifest, kind)
     return {
         "kind": kind,
         "recorded": bool(tables) or summary is not None,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from etl.dataset import candidate, oddities, outcomes
+from etl.dataset.manifest import as_json
 from etl.dataset.place import Place
 from etl.look import compaction
 from etl.stages.wording import as_lines
@@ -32,15 +33,15 @@ def view(place: Place, recount: bool = False) -> dict[str, Any]:
         place.inside("--recount")
         accounting = account.account(place.given)
     return {
-        "recipe": manifest["recipe"],
-        "fingerprint": manifest["fingerprint"],
-        "totals": manifest["totals"],
-        "splits": manifest["splits"],
-        "outcomes": manifest.get("outcomes", []),
-        "accounting": accounting,
-        "quarantined": manifest["quarantined"],
-        "unknown_actions": manifest.get("unknown_actions", []),
-        "oddities": manifest.get("oddities", []),
+        "recipe": manifest.recipe,
+        "fingerprint": manifest.fingerprint,
+        "totals": as_json(manifest.totals),
+        "splits": as_json(manifest.splits),
+        "outcomes": manifest.outcomes,
+        "accounting": as_json(accounting),
+        "quarantined": manifest.quarantined,
+        "unknown_actions": manifest.unknown_actions,
+        "oddities": manifest.oddities,
         "compaction": compaction.reasons(manifest),
         "rejected": [] if place.work is None else candidate.failures(place.given),
         "domains": place.table("domains").to_dicts(),
@@ -112,7 +113,7 @@ def _outcomes(result: Mapping[str, Any]) -> list[str]:
         [reward, f"{of['samples']:,}", percent(of["samples"] / total), f"{of['repeats']:,}"]
         for reward, of in groups.items()
     ]
-    said = outcomes.sentences(result)
+    said = outcomes.sentences(result["outcomes"])
     return [*table(["reward", "samples", "share", "repeats"], rows), *said] if rows else said
 
 

@@ -129,7 +129,7 @@ def _unencoded(place: Place, made: Sample | None) -> list[dict[str, Any]]:
     """Prompt and completion of a sample that was not encoded."""
     if made is None:
         return []
-    prompt = Prompt(**place.manifest["settings"]["packed"]["prompt"])
+    prompt = Prompt(**place.manifest.settings["packed"]["prompt"])
     texts = prompt.user(made), prompt.completion(made)
     return [{"loss": bool(at), "tokens": None, "text": text} for at, text in enumerate(texts)]
 

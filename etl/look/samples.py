@@ -120,7 +120,7 @@ def dropped(place: Place, wanted: Wanted) -> pl.LazyFrame:
         raise ConfigError(
             f"{', '.join(given)} with --reason: a dropped step has none of these; leave them out"
         )
-    reasons = sorted({drop["reason"] for drop in place.manifest["accounting"]["step"]["reasons"]})
+    reasons = sorted({drop.reason for drop in place.manifest.accounting["step"].reasons})
     if wanted.reason not in reasons:
         raise ConfigError(
             f"--reason {wanted.reason}: no step was dropped so; there are: "

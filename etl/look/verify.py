@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import datasets
 import numpy as np
@@ -30,6 +30,7 @@ from etl.dataset.layout import (
     shelf,
     split_of,
 )
+from etl.dataset.manifest import Manifest, read
 from etl.decisions.leftovers import found_in
 from etl.decisions.takedown import Takedown, kept
 from etl.files import scratch, storage
@@ -59,19 +60,19 @@ def verify(out: AnyPath, progress: Callable[..., Progress] = Progress) -> list[s
     if not storage.exists(path):
         problem = f"{out}: no finished build ({path} is missing){candidate.hint(out)}"
         raise ConfigError(f"{problem}; run the build command again")
-    manifest = read_json(path)
+    manifest = read(path)
     with progress("phase 1 of 5: what was taken down", brief=True):
         problems = _taken_down(out, manifest)
     work = [*_work_files(out)]
-    size = len(manifest["files"]) + len(work)
+    size = len(manifest.files) + len(work)
     with progress("phase 2 of 5: hashes", size, "files", brief=True) as shown:
         problems += _files(out, manifest, work, shown)
     if problems:  # the rest is about whole files
         return problems
-    shards = sorted(name for name in manifest["files"] if name.endswith(".arrow"))
+    shards = sorted(name for name in manifest.files if name.endswith(".arrow"))
     with progress("phase 3 of 5: rows", len(shards), "files", brief=True) as shown:
         for name in shards:
-            problems += _rows(out / name, name, manifest["settings"]["index"]["context"])
+            problems += _rows(out / name, name, manifest.context)
             shown.advance(1)
         problems += _counts(out, manifest)
     try:
@@ -87,14 +88,14 @@ def verify(out: AnyPath, progress: Callable[..., Progress] = Progress) -> list[s
 
 
 def _files(
-    out: AnyPath, manifest: dict[str, Any], work: Sequence[tuple[AnyPath, str]], shown: Progress
+    out: AnyPath, manifest: Manifest, work: Sequence[tuple[AnyPath, str]], shown: Progress
 ) -> list[str]:
     """Files that are missing, have changed, or are not in the manifest.
 
     work: path and hash of the files of the work folder to check.
     """
     problems: list[str] = []
-    for name, digest in manifest["files"].items():
+    for name, digest in manifest.files.items():
         shown.advance(1)
         path = out / name
         if not storage.exists(path):
@@ -117,16 +118,16 @@ def _files(
             problems.append(
                 f"{name}: not what its report says (sha256); build again into a new folder"
             )
-    listed = {*manifest["files"], MANIFEST}
+    listed = {*manifest.files, MANIFEST}
     names = [storage.relative(path, out) for path in storage.files(Layout(out).dataset.root)]
     problems += [f"{name}: not in the manifest" for name in names if name not in listed]
     return problems
 
 
-def _taken_down(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
+def _taken_down(out: AnyPath, manifest: Manifest) -> list[str]:
     """Check that the takedown list is that of the manifest, and that nothing on it is left."""
     takedown = kept(Layout(out).work.takedown)
-    if takedown.fingerprint != manifest.get("takedown", ""):
+    if takedown.fingerprint != manifest.takedown:
         name = NAMES.work.takedown.as_posix()
         return [f"{name}: not the list that the manifest says (hash); run the build command again"]
     return _traces(out, takedown) if takedown else []
@@ -196,14 +197,14 @@ def _rows(path: AnyPath, name: str, context: int) -> list[str]:
     return problems
 
 
-def _counts(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
+def _counts(out: AnyPath, manifest: Manifest) -> list[str]:
     problems: list[str] = []
-    for split, counts in manifest["splits"].items():
+    for split, counts in manifest.splits.items():
         every = storage.files(Layout(out).dataset.data, ".arrow")
         paths = [path for path in every if split_of(path.name) == split]
         rows = sum(storage.together(_height, paths))
-        if (len(paths), rows) != (counts["files"], counts["rows"]):
-            expected = f"{counts['files']} files with {counts['rows']} rows"
+        if (len(paths), rows) != (counts.files, counts.rows):
+            expected = f"{counts.files} files with {counts.rows} rows"
             problems.append(
                 f"{split}: {len(paths)} files with {rows} rows, the manifest says {expected}"
             )
@@ -214,10 +215,10 @@ def _height(path: AnyPath) -> int:
     return sum(map(len, column(path, "sample_ids", PACKED_SCHEMA)))
 
 
-def _loads(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
+def _loads(out: AnyPath, manifest: Manifest) -> list[str]:
     """Load the dataset with `datasets`: splits, row counts, and the first row of each split."""
     datasets.disable_progress_bars()
-    if not manifest["splits"]:
+    if not manifest.splits:
         return []
     try:
         with _beginning(Layout(out).dataset, manifest) as path:
@@ -232,7 +233,7 @@ def _loads(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
         return [f"datasets.load_dataset cannot read it: {type(error).__name__}: {error}"]
     problems: list[str] = []
     declared = {name: split.num_examples for name, split in (info.splits or {}).items()}
-    expected = {name: counts["rows"] for name, counts in manifest["splits"].items()}
+    expected = {name: counts.rows for name, counts in manifest.splits.items()}
     if declared != expected:
         problems.append(f"the card declares {declared}, the manifest says {expected}")
     for name, row in first.items():
@@ -242,7 +243,7 @@ def _loads(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def _beginning(dataset: Dataset, manifest: dict[str, Any]) -> Iterator[str]:
+def _beginning(dataset: Dataset, manifest: Manifest) -> Iterator[str]:
     """The path of a dataset that `datasets` can load.
 
     For a remote one, it is a local folder with the card and the first file of each split.
@@ -250,8 +251,8 @@ def _beginning(dataset: Dataset, manifest: dict[str, Any]) -> Iterator[str]:
     if storage.here(dataset.root):
         yield str(dataset.root)
         return
-    data = sorted(name for name in manifest["files"] if name.endswith(".arrow"))
-    first = [next(name for name in data if f"/{split}-" in name) for split in manifest["splits"]]
+    data = sorted(name for name in manifest.files if name.endswith(".arrow"))
+    first = [next(name for name in data if f"/{split}-" in name) for split in manifest.splits]
     with scratch.folder() as here:
         for name in (*first, CARD):
             copy = here / name
@@ -260,17 +261,16 @@ def _beginning(dataset: Dataset, manifest: dict[str, Any]) -> Iterator[str]:
         yield str(Layout(here).dataset.root)
 
 
-def _accounts(out: AnyPath, manifest: dict[str, Any]) -> list[str]:
+def _accounts(out: AnyPath, manifest: Manifest) -> list[str]:
     problems: list[str] = []
     for unit, counts in account.account(out).items():
         problems += [
-            f"accounting: {found['count']} {unit}s are {what}, for example {found['first']}"
-            for what, found in counts["errors"].items()
+            f"accounting: {found.count} {unit}s are {what}, for example {found.first}"
+            for what, found in counts.errors.items()
         ]
-        noted = manifest["accounting"][unit]
+        noted = manifest.accounting[unit]
         for key in ("read", "kept", "dropped"):
-            if counts[key] != noted[key]:
-                problems.append(
-                    f"accounting: {counts[key]} {unit}s {key}, the manifest says {noted[key]}"
-                )
+            now, then = getattr(counts, key), getattr(noted, key)
+            if now != then:
+                problems.append(f"accounting: {now} {unit}s {key}, the manifest says {then}")
     return problems

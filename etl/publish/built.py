@@ -5,12 +5,13 @@ other files.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from etl.dataset.layout import PREFIX, Layout, split_of
+from etl.dataset.manifest import Manifest
 from etl.files import scratch, storage
 from etl.files.arrow import sha256_of
 from etl.files.storage import AnyPath
@@ -65,11 +66,11 @@ class Shard:
                 yield Ready(self.published(format), made, made.stat().st_size, sha256_of(made))
 
 
-def shards(out: AnyPath, manifest: Mapping[str, Any]) -> list[Shard]:
+def shards(out: AnyPath, manifest: Manifest) -> list[Shard]:
     """The files of all shards of a build, in the order of their names. Raises `IntegrityError` if
     one is missing.
     """
-    files = {name: digest for name, digest in manifest["files"].items() if is_of_shard(name)}
+    files = {name: digest for name, digest in manifest.files.items() if is_of_shard(name)}
     sizes = _sizes(out, files)
     found = []
     for name, digest in sorted(files.items()):
@@ -84,19 +85,19 @@ def is_of_shard(name: str) -> bool:
     return name.startswith(tuple(f"{PREFIX}{folder}/" for folder in _FOLDERS))
 
 
-def others(out: AnyPath, manifest: Mapping[str, Any]) -> dict[str, bytes]:
+def others(out: AnyPath, manifest: Manifest) -> dict[str, bytes]:
     """All that is published but files of shards, card and manifest, by path in the dataset.
 
     Raises `IntegrityError` if one is missing, or not what the manifest says. So with the card,
     though another one is published: what is written into it gets there by a build.
     """
     names = sorted(
-        name for name in manifest["files"] if name.startswith(PREFIX) and not is_of_shard(name)
+        name for name in manifest.files if name.startswith(PREFIX) and not is_of_shard(name)
     )
     _sizes(out, names)
     found = {name.removeprefix(PREFIX): storage.read_bytes(out / name) for name in names}
     for path, data in found.items():
-        said = manifest["files"][PREFIX + path]
+        said = manifest.files[PREFIX + path]
         if (digest := hashlib.sha256(data).hexdigest()) == said:
             continue
         file = Layout(out).file(PREFIX + path)

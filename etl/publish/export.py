@@ -28,8 +28,9 @@ import pyarrow.parquet as pq
 
 from etl.dataset import candidate
 from etl.dataset.layout import IN_DATASET, PREFIX, Dataset, Layout, split_of
+from etl.dataset.manifest import Manifest, read
 from etl.files import scratch, storage
-from etl.files.arrow import atomic, open_arrow, read_json
+from etl.files.arrow import atomic, open_arrow
 from etl.files.storage import AnyPath
 from etl.publish import exported
 from schemas.errors import ConfigError, IntegrityError
@@ -195,32 +196,32 @@ class Export:
         within = [build.good.work.root] if build.dataset == self.dataset else []
         return [self.dataset.root, *within]
 
-    def _request(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    def _request(self, manifest: Manifest) -> dict[str, Any]:
         """All that decides the bytes of a file."""
         request = {
             "format": self.kind,
             "file_type": self.file_type,
-            "fingerprint": manifest["fingerprint"],
+            "fingerprint": manifest.fingerprint,
         }
         if self.chat is None:
             return request
         return request | {"special_tokens": "escape" if self.chat.escape else "keep"}
 
-    def _wanted(self, manifest: Mapping[str, Any]) -> dict[str, str]:
+    def _wanted(self, manifest: Manifest) -> dict[str, str]:
         """The split of each data file that is asked for, by path within the dataset, in order."""
-        unknown = sorted(set(self.splits) - set(manifest["splits"]))
+        unknown = sorted(set(self.splits) - set(manifest.splits))
         if unknown:
-            there = ", ".join(manifest["splits"]) or "none"
+            there = ", ".join(manifest.splits) or "none"
             raise ConfigError(
                 f"{self.dataset.root}: there is no split {', '.join(unknown)} (there are: {there})"
             )
-        if "published" in manifest:
-            published = manifest["published"]["splits"]
-            found = {file["path"]: split for split, files in published.items() for file in files}
+        if manifest.published is not None:
+            published = manifest.published.splits
+            found = {file.path: split for split, files in published.items() for file in files}
         else:
             names = [
                 name.removeprefix(PREFIX)
-                for name in manifest["files"]
+                for name in manifest.files
                 if name.startswith(PREFIX + _DATA)
             ]
             found = {name: split_of(name) for name in names}
@@ -265,15 +266,14 @@ class Export:
         return TOKENS_SCHEMA if self.kind == "tokens" else MESSAGES_SCHEMA
 
 
-def manifest_of(dataset: Dataset) -> dict[str, Any]:
+def manifest_of(dataset: Dataset) -> Manifest:
     """The manifest of a dataset. Raises `ConfigError` if it is not there."""
     path = dataset.manifest
     if not storage.exists(path):
         hint = candidate.hint(dataset.root.parent)
         said = f"{dataset.root}: no finished dataset ({path} is missing){hint}"
         raise ConfigError(f"{said}; run the build command again")
-    manifest: dict[str, Any] = read_json(path)
-    return manifest
+    return read(path)
 
 
 def unpacked(path: AnyPath) -> Iterator[Unpacked]:

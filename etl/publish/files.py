@@ -9,12 +9,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Final, Literal, Self
 
 import orjson
 import yaml
 
 from etl.dataset.layout import IN_DATASET, PREFIX
+from etl.dataset.manifest import File, Manifest, Published, of_json
 
 Format = Literal["arrow", "parquet"]
 FORMATS: Final[tuple[Format, ...]] = ("arrow", "parquet")
@@ -88,30 +89,53 @@ def is_shard(path: str) -> bool:
     return _SHARD.fullmatch(path) is not None
 
 
-def manifest_of(data: bytes | None) -> dict[str, Any]:
-    """A manifest that was published; empty for anything else."""
+@dataclass(frozen=True)
+class Listed:
+    """What a published manifest lists, of this version of stepmill or an earlier one."""
+
+    # of the build
+    fingerprint: str
+    # hash of its takedown list; empty without one
+    takedown: str
+    # names of all its files, as the build has them
+    files: frozenset[str]
+    # the files of shards
+    published: Published
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Self:
+        """What a manifest lists that is about to be published."""
+        assert manifest.published is not None
+        files = frozenset(manifest.files)
+        return cls(manifest.fingerprint, manifest.takedown, files, manifest.published)
+
+
+def listed(data: bytes | None) -> Listed | None:
+    """What a manifest lists that was published; None for anything else."""
     try:
         found = orjson.loads(data or b"")
     except orjson.JSONDecodeError:
+        return None
+    if not isinstance(found, dict) or "published" not in found:
+        return None
+    published = of_json(Published, {"listing": [], **found["published"]}, f"a published {MANIFEST}")
+    files = frozenset(found.get("files", ()))
+    return Listed(found.get("fingerprint", ""), found.get("takedown", ""), files, published)
+
+
+def named(manifest: Listed | None) -> dict[str, File]:
+    """The files of shards that a published manifest names, by path."""
+    if manifest is None:
         return {}
-    return found if isinstance(found, dict) and "published" in found else {}
+    files = list(manifest.published.listing)
+    for split in manifest.published.splits.values():
+        files += split
+    return {file.path: file for file in files}
 
 
-def named(manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The files of shards that a published manifest names, by path: ``path``, ``bytes`` and
-    ``sha256`` of each.
-    """
-    published = manifest.get("published", {})
-    files = [
-        *published.get("listing", ()),
-        *(file for split in published.get("splits", {}).values() for file in split),
-    ]
-    return {file["path"]: file for file in files}
-
-
-def unnamed(manifest: Mapping[str, Any]) -> set[str]:
+def unnamed(manifest: Listed | None) -> set[str]:
     """All other files that a published manifest is about, itself and the card included."""
-    files = {name.removeprefix(PREFIX) for name in manifest.get("files", ())}
+    files = {name.removeprefix(PREFIX) for name in manifest.files} if manifest else set()
     return {CARD, MANIFEST, *files} - set(named(manifest))
 
 

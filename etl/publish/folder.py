@@ -18,7 +18,7 @@ from etl.dataset.layout import Dataset
 from etl.files import lock, storage
 from etl.files.arrow import atomic, put
 from etl.files.storage import AnyPath
-from etl.publish.files import MANIFEST, Contents, Ready, Stored, card_last, manifest_of, unnamed
+from etl.publish.files import MANIFEST, Contents, Ready, Stored, card_last, listed, unnamed
 from schemas.errors import BuildError
 
 _LOCKS: Final = ".locks"
@@ -102,7 +102,7 @@ class PublishedFolder:
 
     def tag(self, name: str) -> None:
         """The manifest comes last: with it the tag is there."""
-        names = card_last(unnamed(manifest_of(self.read(MANIFEST))))
+        names = card_last(unnamed(listed(self.read(MANIFEST))))
         for path in sorted(names, key=lambda path: path == MANIFEST):
             self._check()
             self._write(self.root / _TAGS / name / path, storage.read_bytes(self.root / path))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from etl.publish.files import CARD, MANIFEST, Contents, Ready, is_shard, manifest_of, unnamed
+from etl.publish.files import CARD, MANIFEST, Contents, Listed, Ready, is_shard, listed, unnamed
 
 
 class Place(Protocol):
@@ -71,12 +71,12 @@ class Place(Protocol):
 
 @dataclass(frozen=True)
 class Before:
-    """What a place holds of the publication before: its manifest, empty if there is none, and its
-    card.
+    """What a place holds of the publication before: what its manifest lists, if there is one, and
+    its card.
     """
 
     contents: Contents
-    manifest: Mapping[str, Any]
+    manifest: Listed | None
     card: bytes
 
     @classmethod
@@ -85,7 +85,7 @@ class Before:
         contents = place.look()
         manifest = place.read(MANIFEST) if MANIFEST in contents.files else None
         card = place.read(CARD) if CARD in contents.files else None
-        return cls(contents, manifest_of(manifest), card or b"")
+        return cls(contents, listed(manifest), card or b"")
 
     @property
     def files(self) -> set[str]:

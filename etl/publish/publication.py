@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+from etl.dataset.manifest import Manifest
 from etl.files.storage import AnyPath
 from etl.publish import reasons
 from etl.publish.built import Shard, others, shards
-from etl.publish.files import MANIFEST, Format, Ready, card_last, manifest_of, named, unnamed
+from etl.publish.files import MANIFEST, Format, Listed, Ready, card_last, listed, named, unnamed
 from etl.publish.place import Before, Place
 from etl.publish.report import Report
 from etl.publish.send import chunks, send
@@ -58,12 +59,14 @@ def publish(
             report.create(private=order.private)
         files = send(report, before, wanted, order.format, progress)
         new = published(manifest, wanted, files, order.format)
-        small = switching(rest, new, place.repository)
+        small, new = switching(rest, new, place.repository)
         if reasons.publishable(out, order.allow) != manifest:
             raise BuildError(
                 f"{out} was built again while it was published; run the same command again"
             )
-        switch(report, before, small, new, f"Publish dataset {manifest['fingerprint'][:16]}")
+        switch(
+            report, before, small, Listed.of(new), f"Publish dataset {manifest.fingerprint[:16]}"
+        )
         _tag(report, before, order.tag, small)
     return report
 
@@ -80,8 +83,8 @@ def rollback(place: Place, tag: str, order: Order) -> Report:
         if at is None:
             known = ", ".join(sorted(before.contents.tags)) or "none"
             raise ConfigError(f"{place.name}: there is no tag {tag} (there are: {known})")
-        then = manifest_of(place.read(MANIFEST, at))
-        if not then:
+        then = listed(place.read(MANIFEST, at))
+        if then is None:
             raise ConfigError(
                 f"{place.name}: the tag {tag} names nothing that stepmill has published"
             )
@@ -93,7 +96,7 @@ def rollback(place: Place, tag: str, order: Order) -> Report:
         report = Report(place, order.dry_run)
         gone = [file for path, file in named(then).items() if path not in before.contents.files]
         for group in chunks(gone, place.at_once):
-            back = [Ready(file["path"], b"", file["bytes"], file["sha256"], at) for file in group]
+            back = [Ready(file.path, b"", file.bytes, file.sha256, at) for file in group]
             report.commit(back, (), f"Bring back {counted(len(back), 'file')} of shards of {tag}")
         small = [_then(place, path, tag, at) for path in card_last(unnamed(then))]
         switch(report, before, small, then, f"Roll back to {tag}")
@@ -112,7 +115,7 @@ def _then(place: Place, path: str, tag: str, at: str) -> Ready:
 
 
 def _check(
-    place: Place, before: Before, order: Order, manifest: Mapping[str, Any], wanted: Sequence[Shard]
+    place: Place, before: Before, order: Order, manifest: Manifest, wanted: Sequence[Shard]
 ) -> None:
     """That the place can take it. Raises `ConfigError`."""
     contents = before.contents
@@ -133,11 +136,9 @@ def _check(
             "settings, or leave that out"
         )
     if order.tag in contents.tags:
-        then = manifest_of(place.read(MANIFEST, contents.tags[order.tag]))
-        if (then.get("fingerprint"), then.get("published", {}).get("format")) != (
-            manifest["fingerprint"],
-            order.format,
-        ):
+        then = listed(place.read(MANIFEST, contents.tags[order.tag]))
+        same = then is not None and then.fingerprint == manifest.fingerprint
+        if then is None or not same or then.published.format != order.format:
             raise _taken(place, order.tag)
     place.check({*contents.files, *(shard.published(order.format) for shard in wanted)})
 

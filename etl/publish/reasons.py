@@ -6,16 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from etl.dataset import candidate
 from etl.dataset.layout import NAMES, Dataset, Layout
+from etl.dataset.manifest import Manifest, read
 from etl.decisions import takedown
 from etl.files import storage
-from etl.files.arrow import read_json, read_parquet
+from etl.files.arrow import read_parquet
 from etl.files.storage import AnyPath
 from etl.publish import REASONS
-from etl.publish.files import DATA, FORMATS, Contents, Format, untouched
+from etl.publish.files import DATA, FORMATS, Contents, Format, Listed, untouched
 from schemas.errors import ConfigError
 
 GATE, LICENSE, PRIVACY, CARD, TAKEN_DOWN = REASONS
@@ -43,7 +44,7 @@ def refuse(what: str, found: Collection[Reason], allowed: Collection[str]) -> No
         raise ConfigError(f"{what}:{lines}")
 
 
-def publishable(out: AnyPath, allowed: Collection[str]) -> dict[str, Any]:
+def publishable(out: AnyPath, allowed: Collection[str]) -> Manifest:
     """The manifest of a build, if it may be published.
 
     Raises `ConfigError` if it is incomplete, which cannot be allowed, as there is nothing whole to
@@ -52,16 +53,16 @@ def publishable(out: AnyPath, allowed: Collection[str]) -> dict[str, Any]:
     manifest, found = _manifest(out)
     found += [*_license(manifest), *_privacy(out, manifest)]
     refuse(f"{out} is not published", found, allowed)
-    if not manifest["splits"]:
+    if not manifest.splits:
         raise ConfigError(f"{out}: the dataset has no rows; nothing is there to publish")
     return manifest
 
 
-def _manifest(out: AnyPath) -> tuple[dict[str, Any], list[Reason]]:
+def _manifest(out: AnyPath) -> tuple[Manifest, list[Reason]]:
     build = Layout(out)
     path = build.dataset.manifest
     if storage.exists(path):
-        manifest: dict[str, Any] = read_json(path)
+        manifest = read(path)
         failed = candidate.failures(build.good.root) if build.good != build else []
         why = "its gates fail: " + "; ".join(failed)
         do = "Mend what they are about, or change their limits and build again"
@@ -82,8 +83,8 @@ def _manifest(out: AnyPath) -> tuple[dict[str, Any], list[Reason]]:
     )
 
 
-def _license(manifest: Mapping[str, Any]) -> Iterator[Reason]:
-    known = str(manifest["settings"]["card"].get("license") or "")
+def _license(manifest: Manifest) -> Iterator[Reason]:
+    known = str(manifest.settings["card"].get("license") or "")
     if known.strip().lower() in _NO_LICENSE:
         why = f"it has no licence (card.license is {known!r})"
         yield Reason(
@@ -93,13 +94,13 @@ def _license(manifest: Mapping[str, Any]) -> Iterator[Reason]:
         )
 
 
-def _privacy(out: AnyPath, manifest: Mapping[str, Any]) -> Iterator[Reason]:
+def _privacy(out: AnyPath, manifest: Manifest) -> Iterator[Reason]:
     """What a build has found (the manifest's ``privacy.findings``, a count or counts by kind; else
     the rows of its tables ``stats/privacy*``), and a takedown list that the dataset does not know.
     """
-    findings = (manifest.get("privacy") or {}).get("findings")
+    findings = (manifest.privacy or {}).get("findings")
     if findings is None:
-        names = [name for name in manifest["files"] if name.startswith(_PRIVACY)]
+        names = [name for name in manifest.files if name.startswith(_PRIVACY)]
         findings = {
             name: read_parquet(out / name).height for name in names if name.endswith(".parquet")
         }
@@ -108,7 +109,7 @@ def _privacy(out: AnyPath, manifest: Mapping[str, Any]) -> Iterator[Reason]:
         yield Reason(
             PRIVACY, f"{count:,} privacy findings are known in it", "Take them out and build again"
         )
-    if takedown.kept(Layout(out).work.takedown).fingerprint != manifest.get("takedown", ""):
+    if takedown.kept(Layout(out).work.takedown).fingerprint != manifest.takedown:
         why = "its takedown list has changed since it was built"
         yield Reason(PRIVACY, why, "Run the build command again, so that what is listed leaves it")
 
@@ -120,9 +121,9 @@ def of_card(place: str, card: bytes) -> Iterator[Reason]:
         yield Reason(CARD, why, "Bring what is to stay into the build's own card first")
 
 
-def of_takedown(tag: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Reason]:
+def of_takedown(tag: str, then: Listed, now: Listed | None) -> Iterator[Reason]:
     """A tag that holds what was taken down since. then, now: published manifests."""
-    if now and then.get("takedown", "") != now.get("takedown", ""):
+    if now is not None and then.takedown != now.takedown:
         why = (
             f"the takedown list was another when {tag} was published, so it may hold what was "
             "taken down since"

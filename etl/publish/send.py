@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
+from etl.dataset.manifest import File
 from etl.publish.built import Shard
 from etl.publish.files import Contents, Format, Ready, named
 from etl.publish.place import Before
@@ -27,15 +28,13 @@ def send(
     wanted: Sequence[Shard],
     format: Format,
     progress: Callable[..., Progress],
-) -> dict[str, dict[str, Any]]:
-    """Add the shards that are not there; returns ``path``, ``bytes`` and ``sha256`` of all of them,
-    by path.
-    """
-    files: dict[str, dict[str, Any]] = {}
+) -> dict[str, File]:
+    """Add the shards that are not there; returns all of them by path, as they are published."""
+    files: dict[str, File] = {}
     missing: list[Shard] = []
     for shard in wanted:
         if found := _there(shard, format, before):
-            files[found["path"]] = found
+            files[found.path] = found
         else:
             missing.append(shard)
     report.kept += len(files)
@@ -49,7 +48,7 @@ def send(
 
 def _sent(
     report: Report, group: Sequence[Shard], format: Format, before: Before
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, File]:
     """One commit of shards; returns what `send` does of them."""
     with ExitStack() as held:
         ready = [held.enter_context(shard.ready(format)) for shard in group]
@@ -57,13 +56,10 @@ def _sent(
         report.kept += len(ready) - len(new)
         if new:
             report.commit(new, (), f"Add {counted(len(new), 'file')} of shards")
-        return {
-            file.path: {"path": file.path, "bytes": file.size, "sha256": file.sha256}
-            for file in ready
-        }
+        return {file.path: File(file.path, file.size, file.sha256) for file in ready}
 
 
-def _there(shard: Shard, format: Format, before: Before) -> dict[str, Any] | None:
+def _there(shard: Shard, format: Format, before: Before) -> File | None:
     """The shard as it lies in the place, if that can be told without making it ready."""
     path = shard.published(format)
     stored = before.contents.files.get(path)
@@ -71,11 +67,11 @@ def _there(shard: Shard, format: Format, before: Before) -> dict[str, Any] | Non
         return None
     if not shard.converted(format):
         same = stored.size == shard.size and stored.sha256 in ("", shard.sha256)
-        return {"path": path, "bytes": shard.size, "sha256": shard.sha256} if same else None
-    known = named(before.manifest).get(path, {})
-    digest = stored.sha256 or known.get("sha256")
-    same = bool(digest) and known.get("bytes", stored.size) == stored.size
-    return {"path": path, "bytes": stored.size, "sha256": digest} if same else None
+        return File(path, shard.size, shard.sha256) if same else None
+    known = named(before.manifest).get(path)
+    digest = stored.sha256 or (known.sha256 if known else "")
+    same = bool(digest) and (known is None or known.bytes == stored.size)
+    return File(path, stored.size, digest) if same else None
 
 
 def _came(file: Ready, contents: Contents) -> bool:

@@ -5,14 +5,16 @@ these no longer name.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Final
 
 import orjson
 import polars as pl
 
 from etl.card import croissant, markdown
 from etl.dataset.layout import IN_DATASET, PREFIX
+from etl.dataset.manifest import File, Manifest, Published
 from etl.publish.built import Shard, is_of_shard
 from etl.publish.files import (
     CARD,
@@ -21,9 +23,10 @@ from etl.publish.files import (
     MANIFEST,
     Contents,
     Format,
+    Listed,
     Ready,
     card_last,
-    manifest_of,
+    listed,
     named,
     named_by_card,
     sealed,
@@ -38,35 +41,33 @@ _MANY_COMMITS: Final = 2_000
 
 
 def published(
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     wanted: Sequence[Shard],
-    files: Mapping[str, Mapping[str, Any]],
+    files: Mapping[str, File],
     format: Format,
-) -> dict[str, Any]:
+) -> Manifest:
     """The manifest of a build with the names that its shards have in a place,
     under ``published``.
     """
-    counts = dict(
-        sorted(manifest["splits"].items(), key=lambda item: item[0] != "train")
-    )  # a file has no order
-    listed: dict[str, Any] = {
-        "format": format,
-        "splits": {split: [] for split in counts},
-        "listing": [],
-    }
+    # a file has no order
+    counts = dict(sorted(manifest.splits.items(), key=lambda item: item[0] != "train"))
+    rows: dict[str, list[File]] = {split: [] for split in counts}
+    listing: list[File] = []
     for shard in wanted:
-        kind = listed["splits"][shard.split] if shard.folder == DATA else listed["listing"]
+        kind = rows[shard.split] if shard.folder == DATA else listing
         kind.append(files[shard.published(format)])
-    names = {name: digest for name, digest in manifest["files"].items() if not is_of_shard(name)}
-    names |= {PREFIX + path: file["sha256"] for path, file in files.items()}
-    return {**manifest, "splits": counts, "files": names, "published": listed}
+    names = {name: digest for name, digest in manifest.files.items() if not is_of_shard(name)}
+    names |= {PREFIX + path: file.sha256 for path, file in files.items()}
+    splits = {split: tuple(of_split) for split, of_split in rows.items()}
+    places = Published(format, splits, tuple(listing))
+    return replace(manifest, splits=counts, files=names, published=places)
 
 
 def switching(
-    rest: Mapping[str, bytes], new: dict[str, Any], repository: tuple[str, str]
-) -> list[Ready]:
-    """All files but shards, the card last. rest: of the build; new: the manifest, which gets the
-    hashes of what is written for this place: card and Croissant. repository: see `Place`.
+    rest: Mapping[str, bytes], new: Manifest, repository: tuple[str, str]
+) -> tuple[list[Ready], Manifest]:
+    """All files but shards, the card last; and the manifest with the hashes of what is written for
+    this place, card and Croissant. rest: of the build. repository: see `Place`.
     """
     tables = {
         PurePosixPath(path).stem: pl.read_parquet(data)
@@ -77,10 +78,12 @@ def switching(
     where = croissant.Repository(*repository) if repository[0] else None
     described = Ready.of(CROISSANT, _json(croissant.render(new, tables, repository=where)))
     hashes = {PREFIX + file.path: file.sha256 for file in (text, described)}
-    new["files"] = dict(sorted({**new["files"], **hashes}.items()))
+    new = replace(new, files=dict(sorted({**new.files, **hashes}.items())))
     ready = {path: Ready.of(path, data) for path, data in rest.items()}
-    ready |= {file.path: file for file in (described, Ready.of(MANIFEST, _json(new)), text)}
-    return [ready[path] for path in card_last(ready)]
+    ready |= {
+        file.path: file for file in (described, Ready.of(MANIFEST, _json(new.as_json())), text)
+    }
+    return [ready[path] for path in card_last(ready)], new
 
 
 def _json(value: object) -> bytes:
@@ -93,7 +96,7 @@ def switch(
     report: Report,
     before: Before,
     small: Sequence[Ready],
-    manifest: Mapping[str, Any],
+    manifest: Listed,
     message: str,
 ) -> None:
     """Put those small files in place that differ, and take away what neither they nor those who
@@ -125,7 +128,7 @@ def _same(place: Place, contents: Contents, file: Ready) -> bool:
     return place.read(file.path) == file.content
 
 
-def _still_read(place: Place, before: Before, manifest: Mapping[str, Any]) -> set[str]:
+def _still_read(place: Place, before: Before, manifest: Listed) -> set[str]:
     """Shards that somebody may be reading where nothing is kept of older states: those of the
     publication before, unless something was taken down since, and those of tags.
     """
@@ -135,18 +138,16 @@ def _still_read(place: Place, before: Before, manifest: Mapping[str, Any]) -> se
     if not _taken_down(before, manifest):
         stays |= {*named(before.manifest), *named_by_card(before.card)}
     for at in before.contents.tags.values():
-        stays |= set(named(manifest_of(place.read(MANIFEST, at))))
+        stays |= set(named(listed(place.read(MANIFEST, at))))
     return stays
 
 
-def _taken_down(before: Before, manifest: Mapping[str, Any]) -> bool:
+def _taken_down(before: Before, manifest: Listed) -> bool:
     """Whether the takedown list is another than that of the publication before."""
-    return bool(before.manifest) and before.manifest.get("takedown", "") != manifest.get(
-        "takedown", ""
-    )
+    return before.manifest is not None and before.manifest.takedown != manifest.takedown
 
 
-def _note(report: Report, before: Before, manifest: Mapping[str, Any]) -> None:
+def _note(report: Report, before: Before, manifest: Listed) -> None:
     place, contents = report.place, before.contents
     if _taken_down(before, manifest) and (place.keeps_history or contents.tags):
         report.notes.append(

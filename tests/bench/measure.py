@@ -155,7 +155,7 @@ def chain_rates(name: str, folder: Path, limit: int) -> Rates:
         written = sum(
             path.stat().st_size for path in Path(scratch).glob("out/dataset/data/**/*.arrow")
         )
-    assert manifest
+    assert manifest.totals.samples
     assert written
     return {
         "mb": mb,

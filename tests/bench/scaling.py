@@ -114,8 +114,8 @@ def built(source: Path, out: Path) -> dict[str, float]:
     return {
         "seconds": time.process_time() - began,
         "peak_mib": peak_mib(),
-        "tokens": manifest["totals"]["tokens"],
-        "samples": manifest["totals"]["samples"],
+        "tokens": manifest.totals.tokens,
+        "samples": manifest.totals.samples,
     }
 
 
@@ -209,8 +209,8 @@ def finished(out: Path, group_rows: int = GROUP_ROWS) -> dict[str, float]:
     began, clock = time.process_time(), time.monotonic()
     settled = account.settle(out, group_rows)
     tables = stats.statistics(out, settled.counts, settled.visits)
-    assert not any(counts["errors"] for counts in settled.units.values()), settled.units
-    assert stats.totals(tables, 0)["samples"] == settled.units["sample"]["kept"] > 0
+    assert not any(counts.errors for counts in settled.units.values()), settled.units
+    assert stats.totals(tables, 0).samples == settled.units["sample"].kept > 0
     lines = int(settled.counts["count"].sum())
     return {
         "seconds": time.process_time() - began,

@@ -60,7 +60,7 @@ def test_every_target_is_found_and_every_workflow_kept(grown: list[Base], tmp_pa
     assert done >= 3.0
     assert len([*tmp_path.glob("in/night-0000/alone/*")]) == number // 10
     made = stepmill.build(tmp_path / "in", out=tmp_path / "out")
-    assert made.manifest["totals"]["workflows"] == number
+    assert made.manifest.totals.workflows == number
     drops = made.statistics("drops")
     lost = set(drops.filter(drops["stage"] == "locate")["reason"])
     assert lost == {"no_element"}  # scrolls, which have none

@@ -222,9 +222,9 @@ def test_the_accounts_of_the_real_build_balance(shared_build: Path, unit: str) -
     the files.
     """
     counts = account.account(shared_build)[unit]
-    assert counts["errors"] == {}
-    assert counts["read"] == counts["kept"] + counts["dropped"] > 0
-    assert counts["dropped"] == sum(reason["count"] for reason in counts["reasons"])
+    assert counts.errors == {}
+    assert counts.read == counts.kept + counts.dropped > 0
+    assert counts.dropped == sum(reason.count for reason in counts.reasons)
 
 
 def test_inspect_says_what_the_manifest_says(shared_build: Path) -> None:

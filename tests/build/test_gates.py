@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,24 +20,31 @@ from etl.cli.main import cli
 from etl.dataset import state
 from etl.dataset.drift import distances, without
 from etl.dataset.layout import MANIFEST, Layout
+from etl.dataset.manifest import Figures, as_json, of_json
 from etl.files.arrow import read_json
 from etl.look.verify import verify
 from schemas.errors import ConfigError, GateError
 from tests.support import builds
 
 SMALL: Final = ("pack.shard_mb=1",)
-FIGURES: Final[dict[str, Any]] = {
-    "samples": 100, "tokens": 20_000, "domains": 2, "tokens_per_sample": 200.0, "survival": 0.9,
-    "drop_rate": 0.3,
-    "drop_rates": {"failed_action": 0.2, "wrong_type": 0.05}, "domain_shares": {"a.example": 0.6,
-    "b.example": 0.4},
-    "action_shares": {"click": 0.7, "type": 0.3},
-}  # fmt: skip
-LATER: Final = FIGURES | {
-    "tokens_per_sample": 220.0, "survival": 0.8,
-    "domain_shares": {"a.example": 0.3, "b.example": 0.4, "c.example": 0.3},
-    "action_shares": {"click": 0.6, "type": 0.3, "press": 0.1},
-}  # fmt: skip
+FIGURES: Final = Figures(
+    samples=100,
+    tokens=20_000,
+    domains=2,
+    tokens_per_sample=200.0,
+    survival=0.9,
+    drop_rate=0.3,
+    drop_rates={"failed_action": 0.2, "wrong_type": 0.05},
+    domain_shares={"a.example": 0.6, "b.example": 0.4},
+    action_shares={"click": 0.7, "type": 0.3},
+)
+LATER: Final = replace(
+    FIGURES,
+    tokens_per_sample=220.0,
+    survival=0.8,
+    domain_shares={"a.example": 0.3, "b.example": 0.4, "c.example": 0.3},
+    action_shares={"click": 0.6, "type": 0.3, "press": 0.1},
+)
 
 LIMITS: Final[dict[str, tuple[dict[str, Any], dict[str, Any], str]]] = {
     "drop rate": (
@@ -106,12 +114,7 @@ def test_drift_needs_something_to_drift_from() -> None:
     low they are.
     """
     strict = Gates(max_domain_drift=0, max_tokens_drift=0, max_action_drift=0, max_survival_drift=0)
-    empty = FIGURES | {
-        "samples": 0,
-        "domain_shares": {},
-        "action_shares": {},
-        "tokens_per_sample": 0.0,
-    }
+    empty = replace(FIGURES, samples=0, domain_shares={}, action_shares={}, tokens_per_sample=0.0)
     assert strict.failures(LATER, None) == strict.failures(LATER, empty) == []
     assert len(strict.failures(LATER, FIGURES)) == 4
     assert distances(FIGURES, empty)["action_mix"] == 1.0
@@ -122,10 +125,10 @@ def test_what_is_taken_down_is_no_drift() -> None:
     what they were.
     """
     left = without(LATER, {"a.example"})
-    assert left["domain_shares"] == pytest.approx({"b.example": 0.4 / 0.7, "c.example": 0.3 / 0.7})
+    assert left.domain_shares == pytest.approx({"b.example": 0.4 / 0.7, "c.example": 0.3 / 0.7})
     assert without(LATER, {"z.example"}) == LATER
-    nothing = without(LATER, set(LATER["domain_shares"]))
-    assert nothing["domain_shares"] == {}
+    nothing = without(LATER, set(LATER.domain_shares))
+    assert nothing.domain_shares == {}
     assert Gates(max_domain_drift=0).failures(FIGURES, nothing) == []
 
 
@@ -298,7 +301,7 @@ def test_drift_against_the_last_complete_build(tmp_path: Path) -> None:
     assert [line.split("gates.")[1].split()[0] for line in failed.value.failures] == list(DRIFTS)
     assert builds.contents(out / "dataset") == content
     second = builds.build([inputs], tmp_path / "fresh")["figures"]
-    far = distances(first, second)
+    far = distances(of_json(Figures, first, "first"), of_json(Figures, second, "second"))
     assert far["domain"] == "shop0.example"
     for name, of in DRIFTS.items():
         with pytest.raises(GateError, match=f"gates.{name} is"):
@@ -326,11 +329,11 @@ def test_drift_against_the_last_complete_build(tmp_path: Path) -> None:
     assert previous(out) != second
 
 
-def previous(out: Path) -> dict[str, Any]:
+def previous(out: Path) -> Any:
     """The figures that drift is measured against."""
     found = state.previous(out)
     assert found is not None
-    return dict(found["figures"])
+    return as_json(found.figures)
 
 
 def test_a_finished_build_is_held_to_stricter_gates(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import rdflib
 
 from etl.card import croissant, words
 from etl.card.croissant import Repository
+from etl.dataset.manifest import Manifest
 from etl.files.arrow import open_arrow, read_json, read_parquet
 from tests.card.test_markdown import EVERYTHING
 from tests.support import builds
@@ -104,7 +105,10 @@ def published(out: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     files |= {
         f"dataset/{each['path']}": each["sha256"] for split in splits.values() for each in split
     }
-    manifest |= {"files": files, "published": {"format": "parquet", "splits": splits}}
+    manifest |= {
+        "files": files,
+        "published": {"format": "parquet", "splits": splits, "listing": []},
+    }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 
@@ -114,7 +118,11 @@ def described(published: Path, repository: Repository | None) -> Path:
     tables = {table.stem: read_parquet(table) for table in (published / "stats").glob("*.parquet")}
     manifest = json.loads((published / "manifest.json").read_text())
     path = published / "croissant.json"
-    path.write_text(json.dumps(croissant.render(manifest, tables, repository=repository)))
+    path.write_text(
+        json.dumps(
+            croissant.render(Manifest.from_json(manifest, "here"), tables, repository=repository)
+        )
+    )
     return path
 
 
@@ -252,10 +260,11 @@ def test_mlcroissant_reads_no_arrow(out: Path) -> None:
     """
     manifest = manifest_of(out)
     files = {
-        split: [{"path": f"data/*/{split}-*.arrow", "bytes": 0}] for split in manifest["splits"]
+        split: [{"path": f"data/*/{split}-*.arrow", "bytes": 0, "sha256": ""}]
+        for split in manifest["splits"]
     }
-    manifest["published"] = {"format": "parquet", "splits": files}
-    stored = croissant.render(manifest, tables_of(out))
+    manifest["published"] = {"format": "parquet", "splits": files, "listing": []}
+    stored = croissant.render(Manifest.from_json(manifest, "here"), tables_of(out))
     for each in stored["distribution"]:
         if each["@type"] == "cr:FileSet":
             each["encodingFormat"] = "application/vnd.apache.arrow.file"
@@ -279,11 +288,12 @@ def test_provenance_and_responsible_ai(out: Path) -> None:
     """
     path = out / "dataset" / "croissant.json"
     manifest, metadata = manifest_of(out), opened(path).metadata
+    known = Manifest.from_json(manifest, out)
     graph = rdflib.Graph().parse(data=path.read_text(), format="json-ld")
     labels = {str(label) for label in graph.objects(None, PROV.label)}
-    assert {f"{name}: {text.replace('`', '')}" for name, text in words.stages(manifest)} <= labels
+    assert {f"{name}: {text.replace('`', '')}" for name, text in words.stages(known)} <= labels
     (dataset,) = set(graph.subjects(PROV.wasGeneratedBy, None))
-    assert len(set(graph.objects(dataset, PROV.wasGeneratedBy))) == 1 + len(words.stages(manifest))
+    assert len(set(graph.objects(dataset, PROV.wasGeneratedBy))) == 1 + len(words.stages(known))
     agents = {
         str(graph.value(agent, PROV.label))
         for agent in graph.objects(dataset, PROV.wasAttributedTo)
@@ -297,10 +307,10 @@ def test_provenance_and_responsible_ai(out: Path) -> None:
     assert {
         str(graph.value(agent, PROV.label)) for agent in graph.objects(None, PROV.wasAssociatedWith)
     } == {"stepmill"}
-    limits = [*words.limits(manifest), *words.contamination(manifest)]
+    limits = [*words.limits(known), *words.contamination(known)]
     assert sorted(metadata.data_limitations) == sorted(text.replace("`", "") for text in limits)
-    assert metadata.personal_sensitive_information == words.privacy(manifest)
-    assert len(metadata.data_preprocessing_protocol) == len(words.stages(manifest))
+    assert metadata.personal_sensitive_information == words.privacy(known)
+    assert len(metadata.data_preprocessing_protocol) == len(words.stages(known))
     assert (
         metadata.data_collection
         == "Recordings of people or agents using websites, in the formats workflows."

@@ -26,6 +26,7 @@ from etl.card.settings import license_of
 from etl.card.template import PLACEHOLDERS, CardTemplate
 from etl.dataset.generations import Generations
 from etl.dataset.hand_written import Notes
+from etl.dataset.manifest import Manifest
 from etl.decisions import known as decisions
 from etl.files.arrow import read_json, read_parquet
 from etl.look import verify
@@ -138,7 +139,11 @@ def test_size_categories_are_the_hub_s(own_build: Path, rows: int, size: str) ->
     """By rows, with the Hub's words for each power of ten."""
     manifest = manifest_of(own_build)
     manifest["splits"] = {"train": {**manifest["splits"]["train"], "rows": rows}}
-    head = yaml.safe_load(markdown.render(manifest, tables_of(own_build)).split("---\n")[1])
+    head = yaml.safe_load(
+        markdown.render(Manifest.from_json(manifest, "here"), tables_of(own_build)).split("---\n")[
+            1
+        ]
+    )
     assert head["size_categories"] == [size]
 
 
@@ -193,7 +198,7 @@ def test_it_says_what_no_stage_did(own_build: Path) -> None:
     )
     manifest["settings"]["samples"]["stage redact"] = {"version": 1, "emails": "mask"}
     manifest["settings"]["index"]["near_duplicates"] = {"threshold": 0.8}
-    text = markdown.render(manifest, tables)
+    text = markdown.render(Manifest.from_json(manifest, "here"), tables)
     assert "Nothing was done" not in section(text, "Privacy")
     assert "`redact` is for this; its settings: `emails` mask, `version` 1" in section(
         text, "Privacy"
@@ -415,8 +420,12 @@ def test_the_card_is_a_function_of_what_is_published(described: Path) -> None:
     the byte.
     """
     manifest = manifest_of(described)
-    assert markdown.render(manifest, tables_of(described)) == text_of(described)
-    elsewhere = markdown.render(manifest, tables_of(described), "me/web")
+    assert markdown.render(Manifest.from_json(manifest, "here"), tables_of(described)) == text_of(
+        described
+    )
+    elsewhere = markdown.render(
+        Manifest.from_json(manifest, "here"), tables_of(described), "me/web"
+    )
     assert elsewhere == text_of(described).replace('"path/or/repo"', '"me/web"')
 
 
@@ -454,10 +463,12 @@ def test_citation(described: Path, own_build: Path) -> None:
     assert manifest_of(described)["fingerprint"] in entry
     assert entry.count("{") == entry.count("}")
     manifest = manifest_of(own_build)
-    assert "author" not in markdown.citation(manifest)
+    assert "author" not in markdown.citation(Manifest.from_json(manifest, "here"))
     manifest["settings"]["card"]["citation"] = "@article{a,\n title={b}}\n"
     assert (
-        section(markdown.render(manifest, tables_of(own_build)), "Citation")
+        section(
+            markdown.render(Manifest.from_json(manifest, "here"), tables_of(own_build)), "Citation"
+        )
         == "```bibtex\n@article{a,\n title={b}}\n```\n"
     )
 

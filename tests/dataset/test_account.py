@@ -63,9 +63,9 @@ def errors(out: Path) -> dict[tuple[str, str], int]:
     """What does not add up: (unit, what) -> how many."""
     accounts = account.account(out)
     return {
-        (unit, what): found["count"]
+        (unit, what): found.count
         for unit in account.UNITS
-        for what, found in accounts[unit]["errors"].items()
+        for what, found in accounts[unit].errors.items()
     }
 
 
@@ -89,8 +89,7 @@ def test_a_build_with_drops_in_every_phase_balances(whole: Path) -> None:
     assert errors(whole) == {}
     accounts = account.account(whole)
     reasons = {
-        unit: {row["reason"]: row["count"] for row in accounts[unit]["reasons"]}
-        for unit in account.UNITS
+        unit: {row.reason: row.count for row in accounts[unit].reasons} for unit in account.UNITS
     }
     assert reasons["workflow"] == {"duplicate_workflow": 2, "conflicting_id": 1, "no_samples": 1}
     assert reasons["step"] == {
@@ -98,8 +97,8 @@ def test_a_build_with_drops_in_every_phase_balances(whole: Path) -> None:
         "over_context": 1,
     }  # fmt: skip
     assert reasons["record"].keys() == {"workflow_dropped", "broken_json", "unknown_format"}
-    assert accounts["step"]["read"] == 118 + 3 + 3 + 1
-    assert accounts["sample"]["read"] == accounts["step"]["read"] - 1
+    assert accounts["step"].read == 118 + 3 + 3 + 1
+    assert accounts["sample"].read == accounts["step"].read - 1
 
 
 @pytest.mark.parametrize("unit", account.UNITS)
@@ -191,8 +190,8 @@ def test_the_accounts_are_the_same_in_groups_of_any_size(spread: Path, tmp_path:
     assert len(storage.files(spread / "work" / "index", ".parquet")) > 5
     assert len(storage.files(spread / "dataset" / "data", ".arrow")) > 3
     whole = account.settle(spread)
-    assert not any(counts["errors"] for counts in whole.units.values())
-    assert {row["reason"] for row in whole.units["workflow"]["reasons"]} >= {"duplicate_workflow"}
+    assert not any(counts.errors for counts in whole.units.values())
+    assert {row.reason for row in whole.units["workflow"].reasons} >= {"duplicate_workflow"}
 
     out = Path(shutil.copytree(spread, tmp_path / "out"))
     first, *_, last = sorted((out / "dataset" / "data").rglob("train-*.arrow"))
@@ -205,10 +204,8 @@ def test_the_accounts_are_the_same_in_groups_of_any_size(spread: Path, tmp_path:
     )
     builds.without_row(out / "work" / "ledger" / "index.arrow", 0)
     broken = account.settle(out)
-    assert broken.units["sample"]["errors"]["in the dataset twice"]["count"] == len(
-        rows["sample_ids"][0]
-    )
-    assert set(broken.units["sample"]["errors"]) > {"in the dataset twice"}
+    assert broken.units["sample"].errors["in the dataset twice"].count == len(rows["sample_ids"][0])
+    assert set(broken.units["sample"].errors) > {"in the dataset twice"}
 
     for folder, expected in ((spread, whole), (out, broken)):
         for size in (1, 300):
@@ -276,12 +273,12 @@ def test_inspect_prints_the_accounts(whole: Path) -> None:
         line = next(line.split() for line in text.splitlines() if line.startswith(f"{unit}s "))
         assert line == [
             f"{unit}s",
-            *(f"{counts[key]:,}" for key in ("read", "kept", "dropped")),
+            *(f"{count:,}" for count in (counts.read, counts.kept, counts.dropped)),
             "adds",
             "up",
         ]
-        for drop in counts["reasons"]:
-            line = [f"{unit}s", drop["stage"], drop["reason"], f"{drop['count']:,}"]
+        for drop in counts.reasons:
+            line = [f"{unit}s", drop.stage, drop.reason, f"{drop.count:,}"]
             assert line in [line.split() for line in text.splitlines()]
 
 

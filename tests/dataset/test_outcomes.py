@@ -4,7 +4,6 @@ looks.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +75,12 @@ def test_known_success_and_no_knowledge_are_told_apart(built: Path) -> None:
     """Only successes: that is said; no reward known: nothing is."""
     rows = read_json(built / "dataset" / "manifest.json")["outcomes"]
     good = [row for row in rows if row["reward"] in ("1 or more", "unknown")]
-    assert outcomes.sentences({"outcomes": good}) == [
+    assert outcomes.sentences(good) == [
         "All workflows whose reward is known succeeded (3 of 6 samples)."
     ]
     unknown = [row for row in rows if row["reward"] == "unknown"]
-    assert outcomes.sentences({"outcomes": unknown}) == []
-    assert outcomes.sentences(json.loads("{}")) == []
+    assert outcomes.sentences(unknown) == []
+    assert outcomes.sentences([]) == []
 
 
 def test_the_card_shows_one_sample(built: Path) -> None:

@@ -190,7 +190,7 @@ def test_the_ledger_keeps_ids_and_the_accounts_add_up(after: Path) -> None:
     assert set(lines["domain"]) == {""}
     assert set(taken["detail"]) == {"", "its workflow was dropped", COPY}
     assert set(taken.filter(pl.col("detail") == COPY)["id"]) == {"workflows:another"}
-    assert all(counts["errors"] == {} for counts in account.account(out).values())
+    assert all(counts.errors == {} for counts in account.account(out).values())
     manifest = read_json(out / MANIFEST)
     assert manifest["takedown"] == kept(Layout(out).work.takedown).fingerprint != ""
     assert manifest["figures"]["drop_rate"] == 4 / (
@@ -410,7 +410,7 @@ def test_what_was_known_of_a_domain_is_forgotten(tmp_path: Path) -> None:
     )
     previous = state.previous(out, {"shop4.example"})
     assert previous is not None
-    assert not {"shop4.example", "shop5.example"} & set(previous["figures"]["domain_shares"])
+    assert not {"shop4.example", "shop5.example"} & set(previous.figures.domain_shares)
     assert holding(out / "work", "shop5.example") == ["order.json", "takedown.json"]
 
 

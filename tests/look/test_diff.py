@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
+from etl.dataset.generations import Generations
+from etl.dataset.manifest import FORMAT, Card, Figures, Manifest, Packing, Split, Totals
 from etl.dataset.place import manifest_of, place_of
 from etl.files.arrow import read_json
 from etl.look import compaction, diff, overview
@@ -138,17 +142,40 @@ def test_what_is_no_build_is_said(two: Path, tmp_path: Path) -> None:
             manifest_of(place)
 
 
-def manifest(*packing: tuple[str, str, int, int, int, int]) -> dict[str, Any]:
-    """As much of a manifest as the rule looks at: (generation, split, files, rows, tokens, bytes)
+NOTHING: Final = Manifest(
+    format=FORMAT,
+    recipe="",
+    fingerprint="",
+    settings={"index": {"shard_bytes": 256 * 2**20}},
+    generations=Generations(),
+    takedown="",
+    vocabulary={},
+    card=Card("", {}, {}),
+    inputs=(),
+    splits={},
+    totals=Totals(*([0] * 11)),
+    outcomes=(),
+    figures=Figures(0, 0, 0, 0.0, 1.0, 0.0, {}, {}, {}),
+    accounting={},
+    unknown_actions=(),
+    page_actions={},
+    packing=(),
+    quarantined=0,
+    oddities=(),
+    files={},
+)
+
+
+def manifest(*packing: tuple[str, str, int, int, int, int]) -> Manifest:
+    """A manifest with what the rule looks at: (generation, split, files, rows, tokens, bytes)
     each.
     """
-    keys = ("generation", "split", "files", "rows", "tokens", "bytes")
-    rows: list[dict[str, Any]] = [dict(zip(keys, row, strict=True)) for row in packing]
-    splits = {
-        row["split"]: {"bytes": sum(r["bytes"] for r in rows if r["split"] == row["split"])}
-        for row in rows
-    }
-    return {"packing": rows, "splits": splits, "settings": {"index": {"shard_bytes": 256 * 2**20}}}
+    rows = tuple(Packing(*each) for each in packing)
+    sizes = Counter[str]()
+    for row in rows:
+        sizes[row.split] += row.bytes
+    splits = {name: Split(0, 0, 0, 0, 0, size, 0.0) for name, size in sizes.items()}
+    return replace(NOTHING, packing=rows, splits=splits)
 
 
 def full(
@@ -178,10 +205,10 @@ def test_when_compaction_is_worth_it() -> None:
 
 def test_one_generation_is_never_worth_it() -> None:
     """What is one generation already cannot be made one, however small its files; nor nothing at
-    all, nor what was built before there was the rule.
+    all.
     """
     assert compaction.reasons(manifest(full(7, 100, 2**20))) == []
-    assert compaction.reasons(manifest()) == compaction.reasons({}) == []
+    assert compaction.reasons(manifest()) == []
 
 
 def test_inspect_says_when_it_is_time(tmp_path: Path) -> None:

@@ -271,14 +271,16 @@ def test_the_same_bytes_again(small: Path, tmp_path: Path) -> None:
     hashes = {name: each["sha256"] for name, each in noted["files"].items()}
     assert hashes.items() <= builds.contents(tmp_path / "one").items()
     copy = tmp_path / "copy"
-    splits: dict[str, list[dict[str, str]]] = {}
+    splits: dict[str, list[dict[str, Any]]] = {}
     for path in sorted((small / "dataset" / "data").rglob("*.arrow")):
         name = f"data/{path.name.split('-')[0]}/{path.parent.name}.parquet"
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(open_arrow(path).read_all(), copy / name)
-        splits.setdefault(path.name.split("-")[0], []).append({"path": name})
+        splits.setdefault(path.name.split("-")[0], []).append(
+            {"path": name, "bytes": (copy / name).stat().st_size, "sha256": ""}
+        )
     manifest = read_json(small / "dataset" / "manifest.json") | {
-        "published": {"format": "parquet", "splits": splits}
+        "published": {"format": "parquet", "splits": splits, "listing": []}
     }
     (copy / "manifest.json").write_text(json.dumps(manifest))
     summary = export(copy, tmp_path / "three", "tokens")

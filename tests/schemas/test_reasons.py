@@ -46,7 +46,7 @@ def test_what_builds_drop_has_reasons_on_the_list(
     """Ledgers, quarantine and accounts of real builds hold listed reasons only."""
     out: Path = request.getfixturevalue(build)
     settled = account.settle(out)
-    given = {drop["reason"] for counts in settled.units.values() for drop in counts["reasons"]}
+    given = {drop.reason for counts in settled.units.values() for drop in counts.reasons}
     given |= set(settled.counts.filter(pl.col("reason") != "")["reason"]) | set(
         account.quarantined(out)["reason"]
     )

@@ -85,9 +85,9 @@ def prepared(
 def build(
     inputs: Sequence[str | Path], out: AnyPath, *overrides: str, **options: Any
 ) -> dict[str, Any]:
-    """Build as the command line does; returns the manifest. options: of `prepared`."""
+    """Build as the command line does; returns the manifest as JSON. options: of `prepared`."""
     order = {"inputs": list(map(str, inputs)), "recipe": "scribeagent-32k", "overrides": overrides}
-    return prepared(inputs, out, *overrides, **options).run(order)
+    return prepared(inputs, out, *overrides, **options).run(order).as_json()
 
 
 def undated(log: str) -> str:

@@ -150,5 +150,5 @@ def build(out: Path, *inputs: Path, settings: Sequence[str] = ()) -> Built:
     """
     chosen = recipe.load("scribeagent-32k", ("split.test=0", *settings))
     manifest = Build(chosen, tuple(map(str, inputs)), out).run()
-    assert not [counts["errors"] for counts in account.account(out).values() if counts["errors"]]
-    return Built(out, manifest)
+    assert not [of.errors for of in account.account(out).values() if of.errors]
+    return Built(out, manifest.as_json())

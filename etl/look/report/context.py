@@ -48,7 +48,7 @@ def curve(place: Place, seed: int = 0, vocabulary: str = "") -> dict[str, Any]:
 
     Raises `ConfigError` if the dataset's vocabulary is not known here.
     """
-    context = int(place.manifest["settings"]["index"]["context"])
+    context = int(place.manifest.settings["index"]["context"])
     if place.work is None:
         return {"context": context, "by": "lengths", **_by_lengths(place, context)}
     return {"context": context, "by": "positions", **_by_positions(place, seed, vocabulary)}
@@ -56,7 +56,7 @@ def curve(place: Place, seed: int = 0, vocabulary: str = "") -> dict[str, Any]:
 
 def _by_positions(place: Place, seed: int, vocabulary: str) -> dict[str, Any]:
     work = place.inside("the positions of targets")
-    settings = place.manifest["settings"]["packed"]
+    settings = place.manifest.settings["packed"]
     rows = scan(work).filter(pl.col("reason") == "").select("shard", "row", "chars").collect()
     drawn = sorted(random.Random(seed).sample(range(rows.height), min(MEASURED, rows.height)))
     encoder = Encoder(

@@ -16,6 +16,7 @@ import polars as pl
 from etl.dataset import state
 from etl.dataset.account import UNITS
 from etl.dataset.layout import LEDGER, Work, shelf
+from etl.dataset.manifest import Manifest, UnitCounts, as_json
 from etl.dataset.place import Place
 from etl.files.arrow import open_arrow
 from etl.look import drops
@@ -31,7 +32,7 @@ Counts = npt.NDArray[np.int64]
 
 
 def figures(
-    place: Place, old: Mapping[str, Any] | None = None, seed: int = 0, vocabulary: str = ""
+    place: Place, old: Manifest | None = None, seed: int = 0, vocabulary: str = ""
 ) -> dict[str, Any]:
     """Everything but the sampled steps. old: manifest of the build to compare with. seed,
     vocabulary: of `context`.
@@ -40,13 +41,16 @@ def figures(
     """
     manifest = place.manifest
     return {
-        "title": manifest["settings"]["card"]["pretty_name"],
-        **{key: manifest[key] for key in ("recipe", "fingerprint", "totals", "quarantined")},
+        "title": manifest.settings["card"]["pretty_name"],
+        "recipe": manifest.recipe,
+        "fingerprint": manifest.fingerprint,
+        "totals": as_json(manifest.totals),
+        "quarantined": manifest.quarantined,
         "verdict": verdict(place),
-        "splits": {name: manifest["splits"][name] for name in _ordered(manifest["splits"])},
+        "splits": {name: as_json(manifest.splits[name]) for name in _ordered(manifest.splits)},
         "has_work": place.work is not None,
-        "outcomes": manifest.get("outcomes", []),
-        "waterfall": waterfall(manifest["accounting"]),
+        "outcomes": manifest.outcomes,
+        "waterfall": waterfall(manifest.accounting),
         "tokens": tokens(place),
         "steps": steps(place),
         "pruning": pruning(place),
@@ -58,7 +62,7 @@ def figures(
     }
 
 
-def waterfall(accounting: Mapping[str, Any]) -> list[dict[str, Any]]:
+def waterfall(accounting: Mapping[str, UnitCounts]) -> list[dict[str, Any]]:
     """Of each unit, in the order of the pipeline: ``read``, ``drops`` by stage and reason, ``kept``
     in the dataset.
     """
@@ -67,13 +71,10 @@ def waterfall(accounting: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "unit": unit,
-            "read": of["read"],
-            "kept": of["kept"],
+            "read": of.read,
+            "kept": of.kept,
             "drops": sorted(
-                (
-                    {key: drop[key] for key in ("stage", "reason", "count")}
-                    for drop in of["reasons"]
-                ),
+                (as_json(drop) for drop in of.reasons),
                 key=lambda drop: (
                     order.get(drop["stage"], len(order)),
                     drop["stage"],

@@ -168,7 +168,7 @@ def _outcomes(data: Mapping[str, Any]) -> dict[str, Any]:
         [reward, *(_count(of[name]) for name in ("samples", "tokens", "repeats"))]
         for reward, of in outcomes.by_reward(data["outcomes"]).items()
     ]
-    return {"rows": rows, "said": outcomes.sentences(data)}
+    return {"rows": rows, "said": outcomes.sentences(data["outcomes"])}
 
 
 def _flow(data: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -50,7 +50,7 @@ def drawn(
 
     Raises `ConfigError` if the dataset's vocabulary is not known here.
     """
-    if not number or not place.manifest["totals"]["samples"]:
+    if not number or not place.manifest.totals.samples:
         return
     known = vocabulary_of(place, vocabulary)
     rows = _chosen(place, number, seed)

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from etl.dataset import last_run
+from etl.dataset import state
+from etl.dataset.manifest import Manifest
 from etl.dataset.place import Place
 from etl.terminal.words import counted
 
@@ -19,10 +20,10 @@ def verdict(place: Place) -> dict[str, Any]:
     A published dataset has no work folder, so it does not know of runs and gates: that is said.
     """
     manifest = place.manifest
-    last = last_run.read(place.work) if place.work is not None else {}
+    last = state.last_run(place.work) if place.work is not None else {}
     status = last.get("status", "")
     failures = [str(line) for line in last.get("gate_failures", ())]
-    good = status in ("", last_run.COMPLETE, last_run.NOTHING)
+    good = status in ("", state.COMPLETE, state.NOTHING)
     if not status:
         says = (
             "A complete dataset. The work folder, which knows of runs and gates, is not beside it."
@@ -34,10 +35,10 @@ def verdict(place: Place) -> dict[str, Any]:
     return {"says": says, "good": good, "failures": failures, "facts": _facts(manifest, last)}
 
 
-def _facts(manifest: Mapping[str, Any], last: Mapping[str, Any]) -> list[tuple[str, str]]:
-    inputs = manifest["inputs"]
-    size = sum(each["size"] for each in inputs)
-    generations = manifest["generations"]["every"]
+def _facts(manifest: Manifest, last: Mapping[str, Any]) -> list[tuple[str, str]]:
+    inputs = manifest.inputs
+    size = sum(each.size for each in inputs)
+    generations = manifest.generations.every
     read = (
         f"{counted(len(inputs), 'file')}, {size / 1e6:,.1f} MB, in "
         f"{counted(len(generations), 'generation')}"
@@ -49,7 +50,7 @@ def _facts(manifest: Mapping[str, Any], last: Mapping[str, Any]) -> list[tuple[s
         facts.append(
             ("Last run", f"{last['ended']}, {sum(last.get('seconds', {}).values()):,.0f} s")
         )
-    settings = manifest["settings"]
+    settings = manifest.settings
     libraries = {
         **settings["samples"].get("libraries", {}),
         **settings["packed"].get("libraries", {}),
