@@ -9,13 +9,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt
 
-.PHONY: help demo test test-train test-memory clean
+.PHONY: help demo test test-train test-memory wheel clean
 
 help:
 	@echo "make demo   build a dataset of the recordings shipped with the project, and show it"
 	@echo "make test   lint, check types and run all tests"
 	@echo "make test-train   train a tiny model on the shipped recordings (installs PyTorch)"
 	@echo "make test-memory  compare 200,000 changed pages under the address and undefined-behaviour sanitizers"
+	@echo "make wheel  build a wheel with the compiled engine, into dist/"
 	@echo "make clean  remove what these have made"
 
 demo: $(VENV)/installed-demo
@@ -50,6 +51,10 @@ test-memory: $(VENV)/installed-test
 	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libstdc++.so)" PYTHONMALLOC=malloc \
 	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=$(SANITIZED):. \
 	  $(BIN)/python -P -m tests.pages.memory_safety --pages $(MEMORY_PAGES)
+
+wheel: $(VENV)/created
+	$(PIP) wheel --constraint constraints.txt --build-constraint constraints.txt --no-deps --wheel-dir dist .
+	@ls dist
 
 # what an installation is made of, and what it compiles
 PARTS := pyproject.toml constraints.txt hatch_build.py $(wildcard etl/pages/engine*.p[yx][xi])

@@ -37,6 +37,7 @@ from etl.files.hashes import digest
 from etl.files.storage import AnyPath
 from etl.inputs import find
 from etl.inputs.records import InputShard
+from etl.pages import compiled
 from etl.tally import Odd
 from etl.terminal import log  # fmt: skip
 from etl.terminal.progress import Progress
@@ -103,6 +104,7 @@ class Build:
         Raises `ConfigError` before work starts, `BuildError` where it cannot go on, `GateError` at
         the end.
         """
+        _warn_of_slow_pages()
         with last_build.recorded(self.out, self.record):
             self._check_folder()
             with lock.hold(self.work.locks) as check:
@@ -247,6 +249,7 @@ class Build:
         """Phase 1 of one slice of the inputs; returns how many input shards it has. Errors as of
         `run`.
         """
+        _warn_of_slow_pages()
         self._check_folder()
         with lock.hold(self.work.locks, part.name):
             settings = self._settled(False, order)
@@ -517,3 +520,9 @@ class Build:
         names = {shard.name for shard in outputs}
         candidate.keep_only(place, names & made)
         candidate.borrow(place, sorted(names - made))
+
+
+def _warn_of_slow_pages() -> None:
+    """Say once, as a build starts, that it would be faster otherwise."""
+    if advice := compiled.advice():
+        log.warn(advice)

@@ -25,6 +25,8 @@ def _version(context: click.Context, _option: click.Parameter, asked: bool) -> N
         from etl.pages import compiled
 
         click.echo(f"stepmill, version {version('stepmill')}; pages are read by {compiled.PATH}")
+        if advice := compiled.advice():
+            log.warn(advice)
         context.exit()
 
 

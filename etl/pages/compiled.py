@@ -20,24 +20,23 @@ SOURCES: Final = "engine*.p[yx][xi]"
 LOCK: Final = threading.Lock()
 """Held while the engine works: it calls Python, where another thread may get its turn."""
 
-_PLAIN: Final = "plain Python"
 _AGAIN: Final = "install stepmill again where there is a C++ compiler with Python's headers"
 
 
-def _load() -> tuple[Any, str]:
-    """The engine or None, and in words what reads pages and why."""
+def _load() -> tuple[Any, str, str]:
+    """The engine or None; in words, what reads pages and what to do about it."""
     if os.environ.get("STEPMILL_PLAIN", "0") not in ("", "0"):
-        return None, f"{_PLAIN} (STEPMILL_PLAIN is set)"
+        return None, "plain Python (STEPMILL_PLAIN is set)", "unset STEPMILL_PLAIN"
     try:
-        return importlib.import_module("etl.pages.engine"), "compiled code"
+        return importlib.import_module("etl.pages.engine"), "compiled code", ""
     except ModuleNotFoundError:
-        return None, f"{_PLAIN} (the engine is not compiled)"
+        return None, "plain Python (the engine is not compiled)", _AGAIN
     except ImportError as error:
-        return None, f"{_PLAIN} (the engine cannot be loaded: {error})"
+        return None, f"plain Python (the engine cannot be loaded: {error})", _AGAIN
 
 
-ENGINE, PATH = _load()
-"""The engine or None; what reads and prunes pages, in words."""
+ENGINE, PATH, _REMEDY = _load()
+"""The engine or None; what reads and prunes pages, in words; what to do about that."""
 
 
 def fingerprint(folder: Path) -> str:
@@ -54,11 +53,11 @@ def is_stale() -> bool:
 
 
 def advice() -> str:
-    """What slows reading down or may make it wrong, and what to do; empty if all is well."""
+    """What makes reading slow or may make it wrong, and what to do; empty if all is well."""
     if ENGINE is None:
-        return f"pages are read by {PATH}, some twenty times slower: {_AGAIN}"
+        return f"pages are read by {PATH}, some twenty times slower; to change that, {_REMEDY}"
     if is_stale():
-        return f"pages are read by an engine of other sources than are here now: {_AGAIN}"
+        return f"the engine that reads pages was compiled of other sources than are here; {_AGAIN}"
     return ""
 
 

@@ -34,6 +34,7 @@ from etl.pages import (
 from etl.pages.locators.kin import kin
 from etl.pages.prune import Pruner
 from tests.pages.test_reading import flat, recorded_pages, saved_pages
+from tests.support import builds
 from tests.support.strategies import GOLDENS, pages, pruner, rules, soups
 
 IS_PLAIN = os.environ.get("STEPMILL_PLAIN", "0") not in ("", "0")
@@ -301,15 +302,22 @@ def test_the_fingerprint_covers_all_sources(tmp_path: Path) -> None:
         shutil.copy(folder / name, tmp_path / name)
 
 
-def test_plain_python_can_be_asked_for() -> None:
-    """``STEPMILL_PLAIN=1`` reads pages by plain Python, and ``--version`` says so."""
+def test_plain_python_can_be_asked_for(tmp_path: Path) -> None:
+    """``STEPMILL_PLAIN=1`` reads pages by plain Python; ``--version`` says so, and a build does
+    once, with what to do.
+    """
+    builds.write_workflows(tmp_path / "one.jsonl", builds.workflow(1))
     code = (
         "from etl.cli import main; from etl.pages import read; "
-        "print(type(read('<p>a').tokens).__name__); main.cli(['--version'])"
+        "print(type(read('<p>a').tokens).__name__); "
+        f"main.cli(['build', {str(tmp_path / 'one.jsonl')!r}, '--out', {str(tmp_path / 'out')!r}], "
+        "standalone_mode=False); main.cli(['--version'])"
     )
     environment = {**os.environ, "STEPMILL_PLAIN": "1"}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout.startswith("list\nstepmill, version ")
+    assert done.stdout.startswith("list\n")
     assert "plain Python (STEPMILL_PLAIN is set)" in done.stdout
+    assert done.stderr.count("pages are read by plain Python") == 2
+    assert done.stderr.count("unset STEPMILL_PLAIN") == 2
