@@ -1,12 +1,12 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""The compiled engine: reads pages as `etl.pages.standard` does and writes them as `etl.pages.prune`
-does, byte for byte.
+"""The compiled engine: it reads pages as `etl.pages.standard` does and writes them as
+`etl.pages.prune` does, byte for byte.
 
 Pages are UTF-8 here (lone surrogates as ``surrogatepass`` has them). A piece is one markup token
-and the text after it. Recorded pages repeat: the `Reader` knows each piece by its bytes, and guesses
-that what came after it the last time comes again; the `Writer` notes on it what it adds to a page.
-What stays and how it reads is `etl.pages.rules`': it is asked once of a tag, a name and a value. A
-page that holds more than this is made for is read by the specification.
+and the text after it. Recorded pages repeat: the `Reader` knows each piece by its bytes, and tries
+first what came after it the last time; the `Writer` notes on a piece what it adds to a page.
+`etl.pages.rules` says what stays and how it reads: it is asked once for each tag, name and value.
+The specification reads a page that holds more than this is made for.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE

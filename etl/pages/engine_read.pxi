@@ -225,7 +225,7 @@ cdef class Tokens:
         return 0
 
     cdef bint in_foreign(self) noexcept:
-        """Whether SVG or MathML may be open: what ends with something around it is counted still."""
+        """Whether SVG or MathML may be open: one that is never closed counts to the end."""
         return self.depths[1] > 0 or self.depths[2] > 0
 
     cdef void enter(self, Piece *piece) noexcept:

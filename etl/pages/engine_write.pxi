@@ -323,6 +323,7 @@ cdef class Writer:
         cdef bint closed
         cdef Attribute attribute
         cdef Name *name
+        cdef View text
         cdef const char *at = piece.at.data()
         read_tag(at, at + piece.rest, self.attributes, &closed)
         self.shown.clear()
@@ -334,7 +335,8 @@ cdef class Writer:
         for attribute in self.attributes:
             name = self.name(attribute.name)
             if name.stays:
-                self.shown.push_back(Shown(name.name, self.value(name, attribute.value), name.keeps))
+                text = self.value(name, attribute.value)
+                self.shown.push_back(Shown(name.name, text, name.keeps))
         stable_sort(self.shown.begin(), self.shown.end(), is_before)
         return 0
 
