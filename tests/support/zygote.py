@@ -52,6 +52,15 @@ class Client:
     _folder: Path
 
     def wait(self) -> Done:
+        """Wait for its end, here, so that the zygote can answer others meanwhile; a client that
+        takes too long is killed.
+        """
+        handle = os.pidfd_open(self.pid)
+        try:
+            if not select.select([handle], [], [], SECONDS)[0]:
+                os.kill(self.pid, signal.SIGKILL)
+        finally:
+            os.close(handle)
         status = self._zygote.ask({"wait": self.pid})
         return Done(status, (self._folder / "out").read_text(), (self._folder / "err").read_text())
 
@@ -63,6 +72,7 @@ class Zygote:
 
     def __init__(self, env: Mapping[str, str], modules: Sequence[str], folder: Path) -> None:
         self._folder = folder
+        self._lock = threading.Lock()
         self.env: Final = builds.environment(env)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.zygote", *modules],
@@ -76,9 +86,10 @@ class Zygote:
     def ask(self, question: Mapping[str, Any]) -> int:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(question) + "\n")
-        self._process.stdin.flush()
-        return int(json.loads(self._process.stdout.readline()))
+        with self._lock:  # each thread gets the answer to its own question
+            self._process.stdin.write(json.dumps(question) + "\n")
+            self._process.stdin.flush()
+            return int(json.loads(self._process.stdout.readline()))
 
     def start(
         self,
@@ -155,24 +166,13 @@ def _serve() -> None:
         for line in sys.stdin:
             question = json.loads(line)
             if "wait" in question:
-                answer = _ended(question["wait"])
+                answer = os.waitstatus_to_exitcode(os.waitpid(question["wait"], 0)[1])
             else:
                 answer = os.fork()
                 if answer == 0:
                     _be(question)
             answers.write(f"{answer}\n")
             answers.flush()
-
-
-def _ended(pid: int) -> int:
-    """How a client ended; one that takes too long is killed."""
-    handle = os.pidfd_open(pid)
-    try:
-        if not select.select([handle], [], [], SECONDS)[0]:
-            os.kill(pid, signal.SIGKILL)
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    finally:
-        os.close(handle)
 
 
 def _be(question: Mapping[str, Any]) -> None:
