@@ -1,7 +1,7 @@
-"""Decisions that look at other workflows than the one they are about, one file each.
+"""Decisions, one file each: a decision drops or splits workflows in view of others, or by a list.
 
-A decision is about what was read before or is on a list, so that new recordings never change an old
-one. It enters with its class (`etl.decisions.decision`) and one line in `etl.decisions.known`. It
-imports no other decision but takedown, which `etl.decisions.leftovers` proves, and no folder of a
-build.
+A decision looks only at what was read before and at lists, so that new recordings never change an
+old one. It enters with its class (`etl.decisions.decision`) and one line in `etl.decisions.known`.
+It imports `etl.files`, `etl.pages`, `etl.terminal` and `schemas`, and no other decision; only
+`etl.decisions.leftovers` imports takedown, which it proves.
 """

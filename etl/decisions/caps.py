@@ -1,11 +1,11 @@
-"""Caps: how much of one domain a dataset takes.
+"""Caps: limit the samples and workflows of one domain.
 
 First come, first kept, in the order (generation, hash(seed, workflow id), step): once a domain is
-full, all that comes later is left out, so new data never change an old decision. What was read
-before does not count.
+full, all later samples on it are dropped, so new data never change an old decision. Samples that
+earlier decisions drop do not count.
 
-Memory: of every workflow of one generation a hash and a count for each domain that it is on; and
-one line for each domain that is full.
+Memory: for each workflow of one generation, a hash and a count for each of its domains; and one row
+for each full domain.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ORDER: Final = ("position", "workflow", "domain")
 
 @dataclass(frozen=True)
 class Caps:
-    """How much of one domain there is. A workflow counts for each domain that it has samples on."""
+    """The limits. A workflow counts for each domain on which it has samples."""
 
     name: ClassVar[str] = "caps"
     version: ClassVar[int] = 1
@@ -65,17 +65,20 @@ class Caps:
 
     @staticmethod
     def in_words(settings: Mapping[str, Any]) -> str:
-        """The limits that are given."""
+        """Names the limits that are set, for the data card."""
         given = [f"`{name}` {most}" for name, most in sorted(settings.items()) if most is not None]
         return f"caps: {', '.join(given)}" if given else ""
 
     def judge(self, hashed: Hashed) -> Room:
-        """Nothing is full yet."""
+        """A judge for which no domain is full yet."""
         return Room(self, hashed)
 
 
 class Room:
-    """What is full and from where on, as generations are counted one after the other."""
+    """The judge: which domains are full, and from which workflow on.
+
+    Generations are counted one after the other.
+    """
 
     def __init__(self, caps: Caps, hashed: Hashed) -> None:
         self._caps, self._hashed = caps, hashed
@@ -125,36 +128,30 @@ class Room:
         return pairs.join(self._full, on="domain", how="anti")
 
     def _allowed(self) -> pl.Expr:
-        """Samples that a workflow may have on a domain, in view of those before it."""
-        most, workflows = self._caps.samples_per_domain, self._caps.workflows_per_domain
-        left = (
-            pl.col("samples")
-            if most is None
-            else (pl.lit(most) - pl.col("samples_before")).clip(lower_bound=0)
-        )
-        return (
-            left
-            if workflows is None
-            else pl.when(pl.col("workflows") < workflows).then(left).otherwise(0)
-        )
+        """The number of samples that a workflow may have on a domain, after those before it."""
+        samples, workflows = self._caps.samples_per_domain, self._caps.workflows_per_domain
+        allowed = pl.col("samples")
+        if samples is not None:
+            allowed = (pl.lit(samples) - pl.col("samples_before")).clip(lower_bound=0)
+        if workflows is not None:
+            allowed = pl.when(pl.col("workflows") < workflows).then(allowed).otherwise(0)
+        return allowed
 
     def _by(self) -> pl.Expr:
-        """The cap that a workflow meets first."""
-        most, workflows = self._caps.samples_per_domain, self._caps.workflows_per_domain
-        of_samples = pl.lit(f"caps.samples_per_domain is {most}")
+        """The limit that a workflow meets first, in words."""
+        samples, workflows = self._caps.samples_per_domain, self._caps.workflows_per_domain
+        of_samples = pl.lit(f"caps.samples_per_domain is {samples}")
         if workflows is None:
             return of_samples
         of_workflows = pl.lit(f"caps.workflows_per_domain is {workflows}")
         return pl.when(pl.col("workflows") >= workflows).then(of_workflows).otherwise(of_samples)
 
     def judged(self, generation: int, rows: pl.DataFrame) -> pl.DataFrame:
-        """Light rows of a generation; those that find no room have the reason and the cap that says
-        so.
-        """
+        """The same rows of a generation; those beyond a limit get the reason and the limit."""
         if not self._full.height:
             return rows
-        found = rows.join(self._full, on="domain", how="left", maintain_order="left")
-        found = found.with_columns(_hashes(found["workflow"], self._hashed))
+        judged = rows.join(self._full, on="domain", how="left", maintain_order="left")
+        judged = judged.with_columns(_hashes(judged["workflow"], self._hashed))
         first = pl.col("reason") == ""
         rank = pl.when(first).then(pl.col("step")).rank("ordinal").over(_ORDER)
         same = pl.col("last_generation") == generation
@@ -162,12 +159,12 @@ class Room:
             (pl.col("hash") == pl.col("last")) & (rank > pl.col("allowed"))
         )
         over = (pl.col("last_generation") < generation) | (same & later)
-        said = pl.format("the domain {} is full: {}", "domain", "by")
-        return dropped(found, over, OVER_DOMAIN_CAP, said).select(rows.columns)
+        detail = pl.format("the domain {} is full: {}", "domain", "by")
+        return dropped(judged, over, OVER_DOMAIN_CAP, detail).select(rows.columns)
 
 
 def _hashes(workflows: pl.Series, hashed: Hashed) -> pl.Series:
-    """The order of each of these workflows."""
+    """The hash by which each of these workflows is ordered: a column ``hash``, uint64."""
     every = workflows.unique(maintain_order=True)
     orders = pl.Series("hash", map(hashed, every), pl.UInt64)
     return workflows.replace_strict(every, orders, return_dtype=pl.UInt64).alias("hash")

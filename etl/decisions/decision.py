@@ -1,7 +1,8 @@
-"""What a decision is: a choice across workflows, on the light columns of all samples.
+"""The protocol of a decision: a choice across workflows, on the light columns of all samples.
 
 A decision is a frozen dataclass in a file of its own, and a line in `etl.decisions.known`. Its
-fields are its section of a recipe, under its name; each is annotated with what it means.
+fields are the settings of its section in a recipe, each annotated with its meaning; the section has
+the decision's name.
 
 First come, first kept: a decision looks at a sample in view of those that came before it, in the
 order (generation, hash of the workflow's id, step). So new data never change an old decision.
@@ -17,55 +18,63 @@ import polars as pl
 from schemas.reasons import OwnReason
 
 Hashed = Callable[[str], int]
-"""64 bits of a text, by which the order of workflows is drawn."""
+"""A function from a text to a 64-bit hash, by which workflows are ordered."""
 
 
 class Judge(Protocol):
-    """A decision at work: what it knows of the samples of one build.
+    """A decision at work on the samples of one build.
 
-    Rows have the decision's columns, and of the samples that are kept so far an empty ``reason``.
+    Rows have the decision's columns, and an empty ``reason`` for each sample that is kept so far.
     """
 
     def learn(self, generation: int, groups: Iterable[pl.DataFrame]) -> None:
-        """Look at all samples of a generation that earlier decisions keep, group by group; called
-        once for each generation, in order.
+        """Look at all samples of a generation that earlier decisions keep, group by group.
+
+        Called once for each generation, in order.
         """
         ...
 
     def judged(self, generation: int, rows: pl.DataFrame) -> pl.DataFrame:
-        """The same rows, with ``reason`` and ``detail`` of those that go (`dropped`); called when
-        all generations have been looked at.
+        """The same rows; those that are dropped get ``reason`` and ``detail`` (`dropped`).
+
+        Called after `learn` has seen all generations.
         """
         ...
 
 
 class Decision(Protocol):
-    """A choice across workflows. Its fields decide its output and are in the fingerprint."""
+    """A choice across workflows. Its fields decide its output and enter the fingerprint."""
 
+    # also the name of its section in a recipe
     name: ClassVar[str]
-    version: ClassVar[int]  # raised when its output changes
-    about: ClassVar[str]  # of its section of a recipe, half a sentence
-    reasons: ClassVar[tuple[OwnReason, ...]]  # that it alone gives
-    columns: ClassVar[tuple[str, ...]]  # of `schemas.ledger.LIGHT_SCHEMA` that it looks at
+    # raised when its output changes
+    version: ClassVar[int]
+    # the comment on its section in a recipe, half a sentence
+    about: ClassVar[str]
+    # the reasons that only this decision gives
+    reasons: ClassVar[tuple[OwnReason, ...]]
+    # the columns of `schemas.ledger.LIGHT_SCHEMA` that it looks at
+    columns: ClassVar[tuple[str, ...]]
 
     def __bool__(self) -> bool:
-        """Whether it is asked to decide anything."""
+        """Whether its settings ask for anything."""
         ...
 
     @staticmethod
     def in_words(settings: Mapping[str, Any]) -> str:
-        """What it decides, for the data card; empty if nothing. settings: its fields, as the
-        manifest has them.
+        """Says what it decides, for the data card; empty if nothing.
+
+        settings: its fields, as the manifest stores them.
         """
         ...
 
     def judge(self, hashed: Hashed) -> Judge:
-        """One that knows nothing yet."""
+        """A judge that has seen no sample yet. hashed: orders the workflows."""
         ...
 
 
 def dropped(rows: pl.DataFrame, which: pl.Expr, reason: OwnReason, detail: pl.Expr) -> pl.DataFrame:
-    """Light rows with reason and detail where ``which`` is true and nothing has been said yet."""
+    """Light rows, with reason and detail where ``which`` is true and there is no reason yet."""
     goes = (pl.col("reason") == "") & which
     return rows.with_columns(
         reason=pl.when(goes).then(pl.lit(str(reason))).otherwise("reason"),

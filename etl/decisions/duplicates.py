@@ -1,17 +1,17 @@
-"""Duplicates: which workflows were read before, or are in pieces that nobody can put together.
+"""Duplicates: find workflows that were read before, or whose pieces cannot be put together.
 
-What was read twice is decided in the order (generation, hash(seed, workflow id), input): the first
-is kept, later ones name it, so that new data never change an old decision.
+Workflows are compared in the order (generation, hash(seed, workflow id), input): the first is kept
+and later ones name it, so that new data never change an old decision.
 
 - ``duplicate_workflow``: the recording's content came before, under this id or another.
 - ``conflicting_id``: the id came before with other content; the workflow is quarantined with its
   content.
-- ``split_over_files``: inputs of one generation have the same id and objective with other steps,
-  each as often, and no numbers tell how they follow each other; all of them are quarantined, since
+- ``split_over_files``: inputs of one generation have the same id and objective, but other steps
+  without numbers, and each content is there equally often; all of them are quarantined, since
   nobody knows which one is the beginning.
 
-Memory: of every workflow two 64-bit hashes are held at once, by which those are found that may have
-been read before; only of these is more held.
+Memory: two 64-bit hashes of each workflow, which show what may have been read before; more is held
+only of these suspects.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import polars as pl
 
 Hashes = npt.NDArray[np.uint64]
 Light = Callable[[int, Sequence[str]], pl.DataFrame]
-"""Columns of `schemas.ledger.LIGHT_SCHEMA` of the input shard at a position."""
+"""Reads columns of `schemas.ledger.LIGHT_SCHEMA` of the input shard at a position."""
 
 DECIDED: Final = {
     "position": pl.Int32,
@@ -33,7 +33,7 @@ DECIDED: Final = {
     "reason": pl.String,
     "detail": pl.String,
 }
-"""Columns of a decision: the position of the input shard, the workflow's uid, why it goes."""
+"""Columns of a decision: position of the input shard, the workflow's uid, why it is dropped."""
 
 
 def repeats(
@@ -42,10 +42,10 @@ def repeats(
     light: Light,
     hashed: Callable[[str], int],
 ) -> pl.DataFrame:
-    """The workflows that were read before: a row each, with the columns of `DECIDED`.
+    """The workflows that are dropped: one row each, with the columns of `DECIDED`.
 
-    names, numbers: of each input shard, its input's name and the number of its generation. light:
-    reads it. hashed: 64 bits of a text, by which the order of workflows is drawn.
+    names: the name of each input shard's input. numbers: the number of its generation.
+    light: reads the shard at a position. hashed: the 64-bit hash by which workflows are ordered.
     """
     frames = []
     for position, rows in _suspects(len(names), light, hashed):
@@ -99,26 +99,27 @@ def repeats(
 def _suspects(
     shards: int, light: Light, hashed: Callable[[str], int]
 ) -> Iterator[tuple[int, pl.DataFrame]]:
-    """The workflows whose id or content may have been read more than once, by position of the
-    input shard.
+    """The workflows whose id or content may have been read more than once.
 
-    Found by 64-bit hashes: what they let through by chance is told apart by whoever looks at
-    the texts.
+    Gives the position of each input shard that has some, and their rows. They are found by 64-bit
+    hashes, which may be equal by chance: the caller compares the texts.
     """
     columns = ("workflow", "workflow_hash")
-    keys: list[list[Hashes]] = [[], []]
+    ids: list[Hashes] = []
+    contents: list[Hashes] = []
     for position in range(shards):
         rows = light(position, columns).unique(maintain_order=True)
-        for found, name in zip(keys, columns, strict=True):
-            found.append(np.fromiter(map(hashed, rows[name]), np.uint64, rows.height))
-    ids, contents = (np.concatenate(found) if found else np.empty(0, np.uint64) for found in keys)
-    repeated = _repeated(ids) | _repeated(contents)
+        for hashes, name in zip((ids, contents), columns, strict=True):
+            hashes.append(np.fromiter(map(hashed, rows[name]), np.uint64, rows.height))
+    if not ids:
+        return
+    repeated = _repeated(np.concatenate(ids)) | _repeated(np.concatenate(contents))
     start = 0
-    for position, of_shard in enumerate(keys[0]):
-        end = start + len(of_shard)
+    for position, ids_of_shard in enumerate(ids):
+        end = start + len(ids_of_shard)
         if repeated[start:end].any():
             rows = light(position, (*columns, "objective", "whole")).unique(maintain_order=True)
-            rows = rows.with_columns(pl.Series("decided", of_shard, pl.UInt64))
+            rows = rows.with_columns(pl.Series("decided", ids_of_shard, pl.UInt64))
             yield position, _detached(rows.filter(pl.Series(repeated[start:end])))
         start = end
 
@@ -126,10 +127,11 @@ def _suspects(
 def _split_over_files(
     every: pl.DataFrame, names: Sequence[str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The workflows of which several inputs have a piece (columns `DECIDED`), and the others as
-    they are. What comes later of a workflow that was found in pieces is one more of them, unless it
-    is known to be whole. Where one content is there more often than another, whole recordings were
-    copied, and one copy differs: that is no piece.
+    """The workflows that lie in pieces in several inputs (columns `DECIDED`), and the other rows.
+
+    A later recording of such a workflow is one more piece, unless it is known to be whole. Where
+    one content is there more often than another, whole recordings were copied and one copy differs:
+    these are not pieces.
     """
     pieces = ["generation", "workflow", "objective"]
     several = pl.col("workflow_hash").n_unique().over(pieces) > 1
@@ -141,28 +143,27 @@ def _split_over_files(
     split = every.with_columns(
         split=pl.col("split") | (piece & (pl.col("generation") > since)).fill_null(False)
     )
-    found = split.filter("split")
-    others = found.group_by(pieces).agg(pl.col("position").unique().sort())
-    details = [
-        f"its steps are in {', '.join(sorted({names[at] for at in places}))} and have no numbers"
-        for places in others["position"]
-    ]
-    others = others.select(*pieces, pl.Series("detail", details, pl.String))
-    refused = found.join(others, on=pieces, how="left", maintain_order="left")
-    return refused.with_columns(reason=pl.lit("split_over_files")).select(*DECIDED), split.filter(
-        ~pl.col("split")
-    )
+    in_pieces = split.filter("split")
+    inputs = in_pieces.group_by(pieces).agg(pl.col("position").unique().sort())
+    details = []
+    for positions in inputs["position"]:
+        where = ", ".join(sorted({names[position] for position in positions}))
+        details.append(f"its steps are in {where} and have no numbers")
+    inputs = inputs.select(*pieces, pl.Series("detail", details, pl.String))
+    refused = in_pieces.join(inputs, on=pieces, how="left", maintain_order="left")
+    refused = refused.with_columns(reason=pl.lit("split_over_files"))
+    return refused.select(*DECIDED), split.filter(~pl.col("split"))
 
 
 def _detached(rows: pl.DataFrame) -> pl.DataFrame:
-    """The same rows; texts that Polars left in a mapped file would keep the whole file mapped."""
+    """A copy of these rows: texts that stay in a mapped file would keep the whole file mapped."""
     copied = pl.from_arrow(rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
     assert isinstance(copied, pl.DataFrame)
     return copied
 
 
 def _repeated(keys: Hashes) -> npt.NDArray[np.bool_]:
-    """Which of these are there more than once."""
+    """A mask of the keys that are there more than once."""
     ordered = np.sort(keys)
     twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     if not len(twice):

@@ -1,8 +1,7 @@
-"""The decisions that a recipe has a section for, in the order in which they are made: `KNOWN` is
-the whole list.
+"""`KNOWN` lists the decisions with a section in a recipe, in the order in which they are made.
 
-What was read twice is decided before all of them (`etl.decisions.duplicates`), the split after them
-(`etl.decisions.split`). A takedown comes before anything is kept (`etl.decisions.takedown`).
+Duplicates are dropped before all of them (`etl.decisions.duplicates`), and the split is made after
+them (`etl.decisions.split`). A takedown comes before anything is kept (`etl.decisions.takedown`).
 """
 
 from __future__ import annotations
@@ -14,6 +13,8 @@ from etl.decisions.decision import Decision
 
 KNOWN: Final[tuple[type[Decision], ...]] = (Caps,)
 ALWAYS: Final = frozenset({"caps"})
-"""Those that every build has in its settings. Another one is made where a recipe has its section,
-so that it changes no other build's fingerprint.
+"""Names of the decisions in every build's settings.
+
+Any other decision is made only where a recipe has its section, so it changes no other build's
+fingerprint.
 """

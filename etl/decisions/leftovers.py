@@ -1,10 +1,9 @@
-"""Proof that nothing of what was taken down is left in a file: a search for ids and domains of the
-list.
+"""Proof of a takedown: search a file for the ids and domains of the list.
 
-Columns are known by their names, whatever file they are in: ids, domains, addresses, quarantined
-bytes. JSON and other text is searched for domains. Not searched: pages and other texts of workflows
-that are not on the list, which may mention anything; names of inputs, and of JSON-LD's
-vocabularies.
+Columns are identified by their names in any file: ids, domains, addresses, quarantined bytes. JSON
+and other text is searched for domains. Three things are not searched: pages and other texts of
+workflows that are not on the list, which may mention anything; names of inputs; and names of
+JSON-LD's vocabularies.
 """
 
 from __future__ import annotations
@@ -30,21 +29,23 @@ _SAMPLES: Final = ("sample_id", "sample_ids")
 _DOMAINS: Final = ("domain", "subdomain", "website")
 _LEDGER: Final = ("unit", "id", "parent", "reason", "detail", "domain")
 _OF_INPUTS: Final = frozenset({"inputs", "generations", "settings", "name"})
-_OF_FORMATS: Final = frozenset(
-    {"@context", "conformsTo"}
-)  # of JSON-LD: vocabularies it is written in
+"""Keys of JSON whose values hold names of inputs."""
+_OF_FORMATS: Final = frozenset({"@context", "conformsTo"})
+"""Keys of JSON-LD whose values name the vocabularies that it uses."""
 
 Columns = Mapping[str, list[Any]]
 
 
 def named_in(path: AnyPath, takedown: Takedown) -> bool:
-    """Whether a file holds something of a list."""
+    """Whether a file holds anything that a list takes down."""
     return any(found_in(path, takedown))
 
 
 def found_in(path: AnyPath, takedown: Takedown, ledger: AnyPath | None = None) -> Iterator[str]:
-    """What of the list a file holds. ledger: of the input shard that a quarantine file is of, with
-    the ids of workflows that were taken down from it.
+    """The ids, domains and addresses in a file that a list takes down.
+
+    ledger: for a quarantine file, the ledger of its input shard; it gives the ids of the workflows
+        that were taken down from it.
     """
     if path.suffix == ".arrow":
         reader = open_arrow(path)
@@ -59,12 +60,9 @@ def found_in(path: AnyPath, takedown: Takedown, ledger: AnyPath | None = None) -
             )
     elif path.suffix == ".parquet":
         with pq.ParquetFile(scratch.copy_of(path)) as file:
-            wanted = [
-                name
-                for name in file.schema_arrow.names
-                if name in {*_WORKFLOWS, *_SAMPLES, *_DOMAINS}
-            ]
-            yield from _in_batches(file.iter_batches(columns=wanted), takedown)
+            searched = {*_WORKFLOWS, *_SAMPLES, *_DOMAINS}
+            columns = [name for name in file.schema_arrow.names if name in searched]
+            yield from _in_batches(file.iter_batches(columns=columns), takedown)
     elif path.suffix == ".json":
         yield from _in_json(orjson.loads(storage.read_bytes(path)), takedown)
     else:
@@ -72,7 +70,7 @@ def found_in(path: AnyPath, takedown: Takedown, ledger: AnyPath | None = None) -
 
 
 def _in_batches(batches: Iterable[pa.RecordBatch], takedown: Takedown) -> Iterator[str]:
-    """Rows about workflows and samples."""
+    """Search rows about workflows and samples."""
     for batch in batches:
         names = {*_WORKFLOWS, *_SAMPLES, *_DOMAINS, "url"} & set(batch.schema.names)
         columns: Columns = {name: batch.column(name).to_pylist() for name in sorted(names)}
@@ -84,11 +82,9 @@ def _in_batches(batches: Iterable[pa.RecordBatch], takedown: Takedown) -> Iterat
         ]
         yield from (id for id in ids if takedown.names(_workflow(id)))
         for name in _DOMAINS:
-            yield from (
-                value
-                for value in set(columns.get(name, ()))
-                if _listed(f"https://{value}/", value, takedown)
-            )
+            for value in set(columns.get(name, ())):
+                if _listed(f"https://{value}/", value, takedown):
+                    yield value
         yield from (url for url in set(columns.get("url", ())) if _listed(url, "", takedown))
 
 
@@ -97,48 +93,41 @@ def _listed(url: str, name: str, takedown: Takedown) -> bool:
 
 
 def _workflow(step: str) -> str:
-    """The workflow of a step or sample."""
+    """The uid of the workflow of a step or sample."""
     return step.rpartition("/")[0]
 
 
 def _in_ledger(table: pa.Table, takedown: Takedown) -> Iterator[str]:
-    """Of what was taken down the id may stand, if it is dropped for that reason,
-    and nothing else.
-    """
+    """Search a ledger, where a workflow that was taken down may leave its ids and nothing else."""
     rows = pl.from_arrow(table)
     assert isinstance(rows, pl.DataFrame)
     key = ["unit", "id"]
     taken = rows.filter(pl.col("reason") == TAKEN_DOWN).select(key).unique()
-    for unit, id, domain in (
-        rows.join(taken, on=key).select("unit", "id", "domain").unique().sort(pl.all()).iter_rows()
-    ):
+    domains = rows.join(taken, on=key).select("unit", "id", "domain").unique().sort(pl.all())
+    for unit, id, domain in domains.iter_rows():
         if domain:
             yield f"the domain of {unit} {id}"
-    for unit, id in (
-        rows.join(taken, on=key, how="anti").select(key).unique().sort(pl.all()).iter_rows()
-    ):
+    others = rows.join(taken, on=key, how="anti").select(key).unique().sort(pl.all())
+    for unit, id in others.iter_rows():
         if unit != "record" and takedown.names(id if unit == "workflow" else _workflow(id)):
             yield id
-    yield from (
-        name
-        for name in rows["domain"].unique().sort()
-        if _listed(f"https://{name}/", name, takedown)
-    )
+    for name in rows["domain"].unique().sort():
+        if _listed(f"https://{name}/", name, takedown):
+            yield name
 
 
 def _ids_taken(ledger: AnyPath | None) -> list[str]:
-    """Ids of the workflows that were taken down from an input shard."""
+    """The uids of the workflows that were taken down from an input shard; none without a ledger."""
     if ledger is None or not storage.exists(ledger):
         return []
     rows = pl.from_arrow(open_arrow(ledger).read_all().select(["unit", "id", "reason"]))
     assert isinstance(rows, pl.DataFrame)
-    return rows.filter((pl.col("unit") == "workflow") & (pl.col("reason") == TAKEN_DOWN))[
-        "id"
-    ].to_list()
+    taken = (pl.col("unit") == "workflow") & (pl.col("reason") == TAKEN_DOWN)
+    return rows.filter(taken)["id"].to_list()
 
 
 def _in_quarantine(table: pa.Table, ids: list[str], takedown: Takedown) -> Iterator[str]:
-    """Records that still have detail or bytes, though they name something taken down."""
+    """Search for records that keep detail or bytes though they name something taken down."""
     for row in table.select(["id", "detail", "raw"]).to_pylist():
         if (row["detail"] or row["raw"]) and takedown.in_record(
             row["id"], row["detail"], row["raw"], ids=ids
@@ -147,7 +136,7 @@ def _in_quarantine(table: pa.Table, ids: list[str], takedown: Takedown) -> Itera
 
 
 def _in_json(value: Any, takedown: Takedown) -> Iterator[str]:
-    """Texts and keys of JSON, but for names of inputs and of vocabularies."""
+    """Search texts and keys of JSON, except names of inputs and of vocabularies."""
     if isinstance(value, dict):
         for key, item in value.items():
             if key not in _OF_INPUTS and key not in _OF_FORMATS:

@@ -1,14 +1,14 @@
-"""Splits: which samples are held out of training, by lists of names or by shares of a hash.
+"""Splits: hold samples out of training, by lists of names or by shares of a hash.
 
-By share: hash(seed, split key) against the share, so that a key's rows stay together and new data
-never move old rows; the test split has the low end of the hashes, the validation split the high
-end.
+By share: the hash of (seed, split key) is compared with the share, so that the rows of a key stay
+together and new data never move old rows. The test split takes the low end of the hashes, the
+validation split the high end.
 
-By list, whatever the split key is: an entry is a workflow's id (``source:id`` or the recording's
-own), a domain, a website, an objective, or a value of the split key. Where the key is ``domain`` or
-``website``, an entry of that kind holds the samples that are there; else one such sample holds its
-whole workflow. The test split is asked first. A list looks at one workflow at a time, so new data
-never move old rows here either.
+By list, with any split key: an entry is a workflow's id (``source:id`` or the recording's own), a
+domain, a website, an objective, or a value of the split key. Where the key is ``domain`` or
+``website``, an entry of that kind holds only the samples there; with any other key it holds the
+whole workflow of each such sample. The list of the test split comes first. A list looks at one
+workflow at a time, so new data never move old rows here either.
 """
 
 from __future__ import annotations
@@ -28,32 +28,39 @@ from schemas.errors import BuildError, ConfigError
 SplitKey = Literal["workflow", "domain", "website", "objective", "template"]
 SPLIT_KEYS: Final = ("workflow", "domain", "website", "objective", "template")
 Found = defaultdict[str, set[str]]
-"""By split, the entries of its list that hold something."""
+"""The entries of each split's list that hold something, by split."""
 SPLITS: Final = ("train", "test", "validation")
 HELD: Final = {"test": "split.held_out", "validation": "split.held_out_validation"}
-"""The splits that lists can fill, in the order in which they are asked, and the settings that name
-the lists.
-"""
+"""The setting of each list, by the split that it fills; an earlier list wins."""
 
 _FEW: Final = 5
+"""The most entries that one message lists."""
 _OF_STEPS: Final = ("domain", "website")
+"""Split keys that may differ between the steps of one workflow."""
 _VARIABLE: Final = re.compile(r'"[^"]*"|\'[^\']*\'|\d+')
 
 
 @dataclass(frozen=True)
 class Split:
-    """key: what stays together; ``template`` is the objective with digits and quoted values masked;
-    ``website`` is the domain where a recording names none.
+    """How samples are split.
 
-    test, validation: shares of keys in these splits. held_out, held_out_validation: entries of the
-    lists that fill these splits instead. seed: of every hash.
+    Raises:
+        ConfigError: the key is unknown, a share is not between 0 and 1, the shares add up to more
+            than 1, or an entry is on both lists.
     """
 
+    # rows with the same key stay together; ``template`` is the objective with digits and quoted
+    # values masked, ``website`` is the domain where a recording names no website
     key: SplitKey = "workflow"
+    # share of the keys in the test split, 0 to 1; not used with ``held_out``
     test: float = 0.05
+    # share of the keys in the validation split, 0 to 1; not used with ``held_out_validation``
     validation: float = 0.0
+    # the entries of the list that fills the test split
     held_out: frozenset[str] = field(default=frozenset())
+    # the entries of the list that fills the validation split
     held_out_validation: frozenset[str] = field(default=frozenset())
+    # enters each hash
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -84,7 +91,7 @@ class Split:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The splits that there can be."""
+        """The splits that these settings can fill, train first."""
         return SPLITS if self._validation or self.held_out_validation else SPLITS[:2]
 
     @cached_property
@@ -105,8 +112,9 @@ class Split:
         return order_hash(text, self.seed)
 
     def assigned(self, rows: pl.DataFrame, found: Found) -> pl.DataFrame:
-        """Light rows with their ``split``. Of a workflow in an input shard, all rows are there or
-        none.
+        """Light rows with their ``split``; adds to ``found`` the entries that hold some.
+
+        ``rows`` holds all rows of a workflow in an input shard, or none.
         """
         rows = rows.with_columns(self._key().alias("key"))
         keys = rows["key"].unique(maintain_order=True)
@@ -128,7 +136,7 @@ class Split:
         return pl.col(self.key)
 
     def unmatched(self, found: Found) -> dict[str, list[str]]:
-        """By setting, the entries that held nothing."""
+        """The entries that hold nothing, by setting."""
         return {
             HELD[split]: sorted(held.entries - found[split]) for split, held in self.lists.items()
         }
@@ -153,14 +161,15 @@ class HeldOut:
         )
 
     def holds(self, rows: pl.DataFrame, found: set[str]) -> pl.Series:
-        """Which light rows these are that the list holds. found: its entries that hold something
-        are added there.
+        """A mask of the light rows that the list holds.
+
+        found: gets the list's entries that hold some of them.
         """
 
         def named(values: pl.Series, entries: Mapping[str, str]) -> pl.Series:
-            there = [value for value in values.unique() if value in entries]
-            found.update(entries[value] for value in there)
-            return values.is_in(there) if there else pl.repeat(False, len(values), eager=True)
+            listed = [value for value in values.unique() if value in entries]
+            found.update(entries[value] for value in listed)
+            return values.is_in(listed) if listed else pl.repeat(False, len(values), eager=True)
 
         own = rows["workflow"].str.splitn(":", 2).struct.field("field_1").fill_null("")
         of_workflow = named(rows["workflow"], self._plain) | named(own, self._plain)
@@ -184,10 +193,15 @@ def check_filled(
     split: Split,
     unmatched: Sequence[str] = (),
 ) -> None:
-    """Raises `BuildError` if a split that was asked for has no samples. asked: by split, the
-    setting that asks for it. unmatched: a line for each entry of a list that holds nothing.
+    """Check that each split that is asked for has samples.
 
-    A dataset without any samples has other causes, and is not judged here.
+    A dataset without any sample has other causes and passes.
+
+    asked: the setting that asks for a split, by split. samples: the number of samples, by split.
+    unmatched: one line for each entry of a list that holds nothing.
+
+    Raises:
+        BuildError: a split that is asked for has no samples.
     """
     if not any(samples.values()):
         return
@@ -200,6 +214,7 @@ def check_filled(
 
 
 def _why(name: str, split: Split) -> str:
+    """Why a split is empty, and what to do about it."""
     held = split.lists.get(name)
     if held is None:
         return (

@@ -1,17 +1,21 @@
-"""Takedown: workflows and domains that must not be in anything a build keeps.
+"""Takedown: keep listed workflows and domains out of everything that a build writes.
 
-A workflow is taken down by its id (``source:id`` or the recording's own; repeats of it, ``id~2``,
-too), by a domain (one step on it, or the recording's website, is enough, because its pages stand in
-the same recording), or because it is the same recording as one that is, under whatever id. Nothing
-of it is kept but ids in the ledger: its own and those of its steps and records, dropped as
-``taken_down``, without domain and detail. So the statistics say how many things were taken down,
-and not where; what is published holds only a hash of the list.
+A workflow is taken down for one of three reasons:
 
-Of what could not be read only the bytes are known. A quarantined record whose id, detail or bytes
-name something on the list, or a workflow that was taken down from the same input, keeps its line
-and loses bytes and detail. Bytes are looked into as they are, decompressed, and without the zeros
-of UTF-16; ids and hosts must stand by themselves (`etl.pages.mentions`). A page of another workflow
-that merely links to a domain on the list stays. Inputs keep their names, and these are published.
+- its id is listed (``source:id`` or the recording's own; its repeats, ``id~2``, go too);
+- a domain of it is listed; one step on the domain, or the recording's website, is enough, because
+  its pages are in the same recording;
+- it is the same recording as a workflow that is taken down, under any id.
+
+Only ids are kept of it, in the ledger: its own and those of its steps and records, dropped as
+``taken_down`` without domain and detail. So the statistics say how many things were taken down, but
+not where. What is published holds only a hash of the list.
+
+A record that could not be read is known by its bytes alone. If its id, detail or bytes name an
+entry of the list, or a workflow that was taken down from the same input, it keeps its line in the
+quarantine and loses bytes and detail. Bytes are searched as they are, decompressed, and without the
+zeros of UTF-16; ids and hosts must stand by themselves (`etl.pages.mentions`). A page of another
+workflow that merely links to a listed domain stays. Names of inputs stay, and are published.
 """
 
 from __future__ import annotations
@@ -43,25 +47,28 @@ from schemas.trail import Trail
 COPY: Final = "the same recording as one that is taken down"
 SETTING: Final = "takedown"
 
-_AT_MOST: Final = 2**28  # bytes of one record that are looked into
+_AT_MOST: Final = 2**28
+"""The most bytes of one decompressed record that are searched."""
 _REPEAT: Final = re.compile(r"~\d+$")
 _BEFORE: Final = rb"(?:(?<![0-9A-Za-z])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4}))"
-"""Before an id: nothing that would make it part of a longer one; the end of an escape is no such
-thing.
+"""Before an id: no letter or digit that makes it part of a longer one, unless that ends an escape.
 """
 
 
 @dataclass(frozen=True)
 class Takedown:
-    """workflows: ids. domains: registrable domains. Errors: ConfigError for a domain that is not
-    registrable.
+    """The list of what is taken down.
 
-    contents: content hashes of what these two take down, found out by a build and never given; by
-    them copies under other ids are known.
+    Raises:
+        ConfigError: a domain is not registrable, or an id is empty.
     """
 
+    # ids of workflows
     workflows: frozenset[str] = field(default_factory=frozenset)
+    # registrable domains
     domains: frozenset[str] = field(default_factory=frozenset)
+    # content hashes of the workflows that these two take down; found by a build, never given, and
+    # used to identify copies under other ids
     contents: frozenset[str] = field(default_factory=frozenset)
 
     def __post_init__(self) -> None:
@@ -86,30 +93,31 @@ class Takedown:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the list; empty for an empty one. It tells no name, and is what is published."""
+        """Hash of the list, which is published; it shows no name. Empty for an empty list."""
         return _digest("\n".join(sorted(self.lines(of_list=True)))) if self else ""
 
     @cached_property
     def state(self) -> str:
-        """Hash of all that decides what one input shard loses: the list and the contents."""
+        """Hash of the list and the contents: all that decides what an input shard loses."""
         return _digest("\n".join(sorted(self.lines(of_list=False)))) if self else ""
 
     @cached_property
     def entries(self) -> frozenset[str]:
-        """A hash for each thing on the list and each of the contents; reports say by them what took
-        effect.
+        """One hash for each entry of the list and of the contents.
+
+        Reports name by these hashes the entries that took something down.
         """
         return frozenset(map(_digest, self.lines(of_list=False)))
 
     def lines(self, of_list: bool) -> Iterator[str]:
-        """The entries as they stand in a file; of_list: without the contents."""
+        """The entries as lines of a file. of_list: leave the contents out."""
         yield from (f"workflow {name}" for name in self.workflows)
         yield from (f"domain {name}" for name in self.domains)
         if not of_list:
             yield from (f"content {name}" for name in self.contents)
 
     def with_contents(self, contents: Iterable[str]) -> Self:
-        """The same list, knowing what it takes down."""
+        """The same list, with the content hashes of the workflows that it takes down."""
         return replace(self, contents=frozenset(contents))
 
     def names(self, uid: str) -> bool:
@@ -117,39 +125,37 @@ class Takedown:
         return not self.workflows.isdisjoint(_ids(uid))
 
     def listed(self, trail: Trail) -> frozenset[str]:
-        """The entries of the list that take a workflow down; none if it is not on the list."""
+        """The hashes of the entries that take a workflow down; empty if none does."""
         return names_of(trail) & self.entries
 
     def copied(self, trail: Trail) -> frozenset[str]:
-        """The entry of the contents that takes a workflow down; none if it is no copy."""
-        return (
-            frozenset({_digest(f"content {trail.content_hash}")})
-            if trail.content_hash in self.contents
-            else _NONE
-        )
+        """The hash of the content that takes a workflow down; empty if it is not a copy."""
+        if trail.content_hash not in self.contents:
+            return _NONE
+        return frozenset({_digest(f"content {trail.content_hash}")})
 
     def in_record(self, *texts: str | bytes, ids: Iterable[str] = ()) -> frozenset[str]:
-        """The entries that what is known of a record names. ids: of workflows that are looked for
-        besides.
+        """The hashes of the entries that a record's texts and bytes name.
+
+        ids: of workflows that are also searched for.
         """
         if not self:
             return _NONE
-        found = set()
-        for text in {form for given in texts for form in _forms(given)}:
-            said = text.decode("utf-8", "replace")
-            found |= {f"domain {name}" for name in mentioned(said, self.domains)}
-            found |= {
-                f"workflow {name}" for name in {*self.workflows, *ids} if _stands_in(name, text)
-            }
-        return frozenset(map(_digest, found))
+        workflows = {*self.workflows, *ids}
+        entries = set()
+        for raw in {form for text in texts for form in _forms(text)}:
+            text = raw.decode("utf-8", "replace")
+            entries |= {f"domain {name}" for name in mentioned(text, self.domains)}
+            entries |= {f"workflow {name}" for name in workflows if _stands_in(name, raw)}
+        return frozenset(map(_digest, entries))
 
     def as_json(self) -> dict[str, list[str]]:
-        """The list as it is kept in the work folder."""
+        """The list as the work folder keeps it."""
         return {"workflows": sorted(self.workflows), "domains": sorted(self.domains)}
 
 
 NOTHING: Final = Takedown()
-
+"""An empty list."""
 
 _NONE: Final[frozenset[str]] = frozenset()
 
@@ -159,41 +165,42 @@ def _digest(text: str) -> str:
 
 
 def _registrable(domain: str) -> str:
-    return (
-        domain_of(domain if "://" in domain else f"https://{domain}/", "").domain
-        if domain.strip()
-        else ""
-    )
+    """The registrable domain of a host or URL; empty for an empty text."""
+    if not domain.strip():
+        return ""
+    return domain_of(domain if "://" in domain else f"https://{domain}/", "").domain
 
 
 def _ids(uid: str) -> set[str]:
-    """By what a list may call a workflow: whole or without its source, as it is or without the
-    number of a repeat.
+    """The ids by which a list may name a workflow.
+
+    With or without its source, and with or without the number of a repeat.
     """
-    return {form for id in (uid, _REPEAT.sub("", uid)) for form in (id, id.partition(":")[2])} - {
-        ""
-    }
+    ids = set()
+    for id in (uid, _REPEAT.sub("", uid)):
+        ids |= {id, id.partition(":")[2]}
+    return ids - {""}
 
 
 def names_of(trail: Trail) -> frozenset[str]:
-    """A hash for each entry that would take a workflow down, as in `Takedown.entries`."""
-    names = {f"workflow {id}" for id in _ids(trail.uid)} | {
-        f"domain {name}" for name in domains_of(trail)
-    }
-    return frozenset(map(_digest, names))
+    """One hash for each entry that would take a workflow down, as in `Takedown.entries`."""
+    entries = {f"workflow {id}" for id in _ids(trail.uid)}
+    entries |= {f"domain {name}" for name in domains_of(trail)}
+    return frozenset(map(_digest, entries))
 
 
 def domains_of(trail: Trail) -> frozenset[str]:
-    """All domains of a workflow: of its steps, and of the website that it says it is of."""
-    found = {domain[0] for domain in trail.domains}
+    """The domains of a workflow: those of its steps and of its website."""
+    domains = {domain[0] for domain in trail.domains}
     if website := trail.workflow.website.strip().lower():
-        found |= {website, _registrable(website)}
-    return frozenset(found - {UNKNOWN})
+        domains |= {website, _registrable(website)}
+    return frozenset(domains - {UNKNOWN})
 
 
 def _forms(text: str | bytes) -> Iterator[bytes]:
-    """A text or bytes as they may have to be read: as they are, decompressed, without the zeros of
-    UTF-16.
+    """The forms in which a text or bytes are searched.
+
+    As they are, decompressed, and each of these without the zeros of UTF-16.
     """
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
     forms = [raw, *_decompressed(raw)]
@@ -202,7 +209,7 @@ def _forms(text: str | bytes) -> Iterator[bytes]:
 
 
 def _decompressed(raw: bytes) -> Iterator[bytes]:
-    """What can be had of compressed bytes that may be cut or broken."""
+    """The content of gzip or zstd bytes, as far as they can be read; nothing for other bytes."""
     if raw[:2] == b"\x1f\x8b":
         yield _as_far_as_it_goes(zlib.decompressobj(wbits=31).decompress, raw)
     elif raw[:4] == b"\x28\xb5\x2f\xfd":
@@ -224,17 +231,19 @@ def _as_far_as_it_goes(decompress: Callable[[bytes], bytes], raw: bytes) -> byte
 
 
 def _stands_in(id: str, text: bytes) -> bool:
-    """Whether bytes name an id, whole or without its source, plain or as JSON writes it; not within
-    a longer word.
+    """Whether bytes name an id, by itself and not within a longer word.
+
+    The id is looked for with and without its source, plain and as JSON writes it.
     """
     names = {id, id.partition(":")[2]} - {""}
-    forms = names | {
-        json.dumps(name, ensure_ascii=plain)[1:-1] for name in names for plain in (True, False)
-    }
-    return any(
-        form in text and re.search(_BEFORE + re.escape(form) + rb"(?![0-9A-Za-z])", text)
-        for form in (form.encode("utf-8", "surrogatepass") for form in forms)
-    )
+    forms = set(names)
+    for name in names:
+        forms |= {json.dumps(name)[1:-1], json.dumps(name, ensure_ascii=False)[1:-1]}
+    for form in forms:
+        raw = form.encode("utf-8", "surrogatepass")
+        if raw in text and re.search(_BEFORE + re.escape(raw) + rb"(?![0-9A-Za-z])", text):
+            return True
+    return False
 
 
 def differs(
@@ -242,11 +251,12 @@ def differs(
     ledger: pl.DataFrame,
     quarantine: Iterable[tuple[Any, ...]],
 ) -> bool:  # fmt: skip
-    """Whether an input shard that was built under another list would come out otherwise under this
-    one.
+    """Whether this list would change an input shard that was built under another list.
 
-    by: entries that took something down. seen: contents and domains of what was not taken down.
-    ledger: its rows; quarantine: texts and bytes of each of its quarantined records that is whole.
+    by: the hashes of the entries that took something down from the shard.
+    seen: the contents and the domains of the workflows that were not taken down.
+    ledger: the shard's ledger.
+    quarantine: texts and bytes of each quarantined record that still has them.
     """
     if not takedown.entries.issuperset(by):
         return True
@@ -261,7 +271,7 @@ def differs(
 
 
 def keep(path: AnyPath, takedown: Takedown) -> None:
-    """Note the list, for what looks at the build later; an empty one leaves no file."""
+    """Write the list for later commands that read the build; an empty one leaves no file."""
     if not takedown:
         storage.remove(path)
     elif kept(path) != takedown:
@@ -269,7 +279,7 @@ def keep(path: AnyPath, takedown: Takedown) -> None:
 
 
 def kept(path: AnyPath) -> Takedown:
-    """The list by which a folder was built last."""
+    """The list under which a folder was last built; empty if there is no file."""
     lists = _kept(path)
     return Takedown(frozenset(lists["workflows"]), frozenset(lists["domains"]))
 
@@ -280,15 +290,16 @@ def _kept(path: AnyPath) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Matches:
-    """What a list took down. entries: of each of its entries, as in a file, how many workflows, and
-    how many records that could not be read. copies: workflows that were taken down for their
-    content alone. hints: for entries that match nothing.
+    """What a list took down.
 
-    Of a record whose bytes are gone, those entries count that were on the list when it was read.
+    A record whose bytes are gone counts for the entries that were on the list when it was read.
     """
 
+    # by entry, as a line of a file: the number of workflows, and of records that could not be read
     entries: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    # the number of workflows that were taken down for their content alone
     copies: int = 0
+    # by entry that matches nothing: what may be meant
     hints: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -297,21 +308,24 @@ class Matches:
         return sorted(entry for entry, counts in self.entries.items() if not any(counts))
 
     def lines(self, most: int) -> Iterator[str]:
-        """For people, with at most so many entries."""
+        """Lines for people. most: the most entries that are listed."""
         matching = {entry: counts for entry, counts in sorted(self.entries.items()) if any(counts)}
         if self.entries:
             yield f"takedown: {len(matching):,} of {len(self.entries):,} entries match something"
         for entry, (workflows, records) in list(matching.items())[:most]:
-            found = [counted(workflows, "workflow")] if workflows else []
-            found += [f"{counted(records, 'record')} that could not be read"] if records else []
-            yield f"  {entry}: {', '.join(found)}"
+            parts = []
+            if workflows:
+                parts.append(counted(workflows, "workflow"))
+            if records:
+                parts.append(f"{counted(records, 'record')} that could not be read")
+            yield f"  {entry}: {', '.join(parts)}"
         if len(matching) > most:
             yield f"  and {len(matching) - most:,} more entries"
         if self.copies:
-            yield f"  besides: {counted(self.copies, 'copy')} under other ids"
+            yield f"  also {counted(self.copies, 'copy')} under other ids"
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """The same for programs, without hints."""
         entries = [
             {"entry": entry, "workflows": counts[0], "records": counts[1]}
             for entry, counts in sorted(self.entries.items())
@@ -320,8 +334,9 @@ class Matches:
 
 
 def matches_of(takedown: Takedown, reports: Iterable[Mapping[str, Any]]) -> Matches:
-    """What a list took down. reports: of all input shards (`etl.build.samples.ShardReport`), as
-    JSON.
+    """What a list took down, from the reports of all input shards.
+
+    reports: `etl.build.samples.ShardReport` as JSON.
     """
     if not takedown:
         return Matches()
@@ -330,34 +345,37 @@ def matches_of(takedown: Takedown, reports: Iterable[Mapping[str, Any]]) -> Matc
         workflows.update(report["taken_workflows"])
         records.update(report["taken_records"])
         copies += report["copies"]
-    lines = takedown.lines(of_list=True)
-    return Matches(
-        {line: (workflows[_digest(line)], records[_digest(line)]) for line in lines}, copies
-    )
+    entries = {}
+    for line in takedown.lines(of_list=True):
+        entry = _digest(line)
+        entries[line] = (workflows[entry], records[entry])
+    return Matches(entries, copies)
 
 
 def keep_matches(path: AnyPath, takedown: Takedown, matches: Matches) -> None:
-    """Note beside the list what it took down."""
+    """Write into the list's file what it took down; an empty list has no file."""
     if takedown:
-        known = {"matches": matches.entries, "copies": matches.copies, "hints": matches.hints}
-        write_json(path, takedown.as_json() | known)
+        effect = {"matches": matches.entries, "copies": matches.copies, "hints": matches.hints}
+        write_json(path, takedown.as_json() | effect)
 
 
 def kept_matches(path: AnyPath) -> Matches:
-    """What the list took down when a folder was built last."""
+    """What the list took down when a folder was last built."""
     lists = _kept(path)
-    found = {line: (counts[0], counts[1]) for line, counts in lists.get("matches", {}).items()}
-    return Matches(found, lists.get("copies", 0), lists.get("hints", {}))
+    entries = {line: (counts[0], counts[1]) for line, counts in lists.get("matches", {}).items()}
+    return Matches(entries, lists.get("copies", 0), lists.get("hints", {}))
 
 
 def parse(path: str) -> Takedown:
-    """A list from a file: lines ``workflow ID`` or ``domain NAME``; a ``#`` at the beginning or
-    after a space begins a remark.
+    """Read a list from a file with lines ``workflow ID`` or ``domain NAME``.
 
-    Raises `ConfigError` with the line that it does not understand.
+    A ``#`` at the beginning of a line or after a space begins a comment.
+
+    Raises:
+        ConfigError: the file cannot be read, or a line is not an entry; it names the line.
     """
-    found = named(path, "takedown.file", {"workflow": "ID", "domain": "NAME"})
+    entries = named(path, "takedown.file", {"workflow": "ID", "domain": "NAME"})
     try:
-        return Takedown(found["workflow"], found["domain"])
+        return Takedown(entries["workflow"], entries["domain"])
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error

@@ -1,9 +1,9 @@
-"""Augment: objectives and descriptions rewritten, from JSON mappings of id to text.
+"""Augment: replace objectives and descriptions by texts from JSON files.
 
-A stage is a pure function of its inputs, so this one only reads: ``stepmill augment``
-(`etl.build.augment.rewrite`) fills mappings with a language model. An objective is found by its
+A stage is a pure function of its inputs, so this one only reads the files; ``stepmill augment``
+(`etl.build.augment.rewrite`) fills them with a language model. An objective is looked up by its
 workflow's uid (``source:id``) or the recording's own workflow id, a description by ``<workflow
-uid>/<number>`` or the recording's own step id. What is in no mapping stays as it is.
+uid>/<number>`` or the recording's own step id. A text whose id is in no file stays as it is.
 """
 
 from __future__ import annotations
@@ -32,32 +32,41 @@ _BARE: Final = re.compile(
 
 
 def is_bare(description: str) -> bool:
-    """Whether a description says nothing of its element: ``Click here``, as recorders write where
-    they know no name.
+    """Whether a description says nothing of its element.
+
+    Recorders write ``Click here`` where they know no name.
     """
     return _BARE.fullmatch(description) is not None
 
 
 @dataclass(frozen=True)
 class Mapping:
-    """A JSON object of texts by id in a file; stands in the fingerprint by the hash of its content.
+    """A JSON file with an object of texts by id.
 
-    Read at first use in each process. Raises `ConfigError` if there is no such file or it holds
-    anything else.
+    It is read at first use in each process. The fingerprint holds the hash of its content.
     """
 
     path: str
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the file's bytes, which are checked by it."""
+        """SHA-256 of the file's bytes, in hex; the content is checked on the way.
+
+        Raises:
+            ConfigError: the file cannot be read, or does not hold an object of texts by id.
+        """
         raw = self._raw()
         self._parsed(raw)
         return hashlib.sha256(raw).hexdigest()
 
     @cached_property
     def texts(self) -> dict[str, str]:
-        """The texts by id. Raises `BuildError` if the file has changed since the build began."""
+        """The texts by id.
+
+        Raises:
+            ConfigError: the file cannot be read, or does not hold an object of texts by id.
+            BuildError: the file has changed since the build began.
+        """
         raw = self._raw()
         if hashlib.sha256(raw).hexdigest() != self.sha256:
             raise BuildError(
@@ -91,9 +100,10 @@ class Mapping:
 
 @dataclass(frozen=True)
 class Augment:
-    """Texts from files instead of those recorded.
+    """Replaces recorded texts by texts from files.
 
-    only_bare is as in the reference: a bare description says nothing of its element (`is_bare`).
+    ``only_bare`` is the reference's rule: it replaces only descriptions that say nothing of their
+    element (`is_bare`).
     """
 
     name: ClassVar[str] = "augment"
@@ -113,29 +123,35 @@ class Augment:
 
     @cached_property
     def mappings(self) -> dict[str, Mapping]:
-        """The files that are given, by setting."""
+        """The files that the recipe names, by setting."""
         given = {"objectives": self.objectives, "descriptions": self.descriptions}
         return {name: Mapping(path) for name, path in given.items() if path}
 
     def settings(self) -> dict[str, Any]:
-        """Its fields; files by their hashes. Raises `ConfigError` for one that cannot be used."""
+        """Its fields, with the hash of each file instead of its path.
+
+        Raises:
+            ConfigError: a file cannot be read, or does not hold an object of texts by id.
+        """
         hashes = {name: mapping.sha256 for name, mapping in self.mappings.items()}
         names = ("objectives", "descriptions")
         return {**{name: hashes.get(name) for name in names}, "only_bare": self.only_bare}
 
     @staticmethod
     def in_words(settings: Mapped[str, Any]) -> str:
-        """What is rewritten."""
-        what = [name for name in ("objectives", "descriptions") if settings[name]]
-        return f"{' and '.join(what)} rewritten, from texts made beforehand" if what else ""
+        """Says what is rewritten, for the data card."""
+        rewritten = [name for name in ("objectives", "descriptions") if settings[name]]
+        if not rewritten:
+            return ""
+        return f"{' and '.join(rewritten)} rewritten, from texts made beforehand"
 
     def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
-        """Sets ``objective`` and the descriptions of the steps' actions."""
+        """Sets each workflow's ``objective`` and the descriptions of its actions."""
         objectives, descriptions = map(self.mappings.get, ("objectives", "descriptions"))
         for trail in rows:
             if objectives is not None:
                 ids = (trail.workflow.uid, trail.workflow.workflow_id)
-                trail.objective = _found(objectives, ids) or trail.objective
+                trail.objective = _first_text(objectives, ids) or trail.objective
             if descriptions is not None:
                 for mark in trail.marks:
                     self._describe(trail, mark, descriptions)
@@ -143,11 +159,15 @@ class Augment:
 
     def _describe(self, trail: Trail, mark: Mark, descriptions: Mapping) -> None:
         action = mark.step.action
-        text = _found(descriptions, (f"{trail.workflow.uid}/{mark.number}", mark.step.step_id))
+        ids = (f"{trail.workflow.uid}/{mark.number}", mark.step.step_id)
+        text = _first_text(descriptions, ids)
         if text and (not self.only_bare or is_bare(action.description)):
             mark.step = replace(mark.step, action=replace(action, description=text))
 
 
-def _found(mapping: Mapping, ids: tuple[str, str]) -> str:
-    """The text under the first of the ids that has one, as one line; empty if none has."""
-    return " ".join(next((mapping.texts[id] for id in ids if id in mapping.texts), "").split())
+def _first_text(mapping: Mapping, ids: tuple[str, str]) -> str:
+    """The text of the first id that has one, as one line; empty if neither has."""
+    for id in ids:
+        if id in mapping.texts:
+            return " ".join(mapping.texts[id].split())
+    return ""

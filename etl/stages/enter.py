@@ -1,4 +1,4 @@
-"""Entering: a workflow and its steps as the ledger has them, and as the stages take them."""
+"""Enter a workflow and its steps in the ledger, and hand them to the stages."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from schemas.workflow import Workflow
 def enter(workflow: Workflow, tally: Tally, seen: dict[str, str]) -> Trail:
     """Enter a workflow and its steps in the ledger, with their domains.
 
-    seen: content hash by uid of the shard's earlier workflows. One whose id came before gets an id
-    of its own in the ledger (``uid~2``), so that every line of the ledger is about one thing; it
-    stands there with an empty hash.
+    A workflow whose id came before gets an id of its own (``uid~2``), so that every line of the
+    ledger is about one thing.
+
+    seen: the content hashes of the shard's earlier workflows, by uid; this one's is added. A
+        workflow with an id of its own is added with an empty hash.
     """
     pages = [utf8(step.html) for step in workflow.steps]
     marks = _marks(workflow, pages)
@@ -38,7 +40,7 @@ def enter(workflow: Workflow, tally: Tally, seen: dict[str, str]) -> Trail:
 
 
 def _marks(workflow: Workflow, pages: Sequence[bytes]) -> list[Mark]:
-    """The steps by the numbers they were recorded with, or else by their places."""
+    """The steps, numbered as recorded; a step without a number gets its place, from 1."""
     marks: list[Mark] = []
     for place, (step, page) in enumerate(zip(workflow.steps, pages, strict=True)):
         number = step.number or place + 1
@@ -48,10 +50,11 @@ def _marks(workflow: Workflow, pages: Sequence[bytes]) -> list[Mark]:
 
 
 def content_hash(workflow: Workflow, pages: Sequence[bytes]) -> str:
-    """Hash of what a workflow says, without ids and where it was read: equal for the same recording
-    in two formats.
+    """Hash of a workflow's content, in hex: 128 bits of xxh3.
 
-    pages: `utf8` of those of its steps.
+    Ids and the place in the input do not enter, so the same recording in two formats has one hash.
+
+    pages: the page of each step in UTF-8 (`utf8`).
     """
     digest = xxhash.xxh3_128()
     for text in (workflow.objective, workflow.website, workflow.topic, repr(workflow.reward)):

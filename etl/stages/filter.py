@@ -1,21 +1,23 @@
-"""Filter: the reference pipeline's rules for what is worth training on, each a switch with its own
-reason.
+"""Filter: the reference pipeline's rules for what is worth training on.
 
-Whole workflows go for: ``section_or_stack`` (one of their rows has that kind), ``no_objective``,
-``not_english`` (the objective's language), ``non_ascii`` (the share of such letters in the
-objective), ``low_reward``, ``no_steps_left``. Steps go, and leave no trace in the history, for:
-``instruction`` rows and exact duplicates (``duplicate_step``: every field equal, its id included).
-Steps stay in the history but are not trained on for: ``missing_description`` (off by default: most
-formats have none, and the unroll stage writes one), ``missing_dom``, ``failed_action``,
-``history_incomplete`` (steps before it are missing in the recording, or in an unknown order), and
-for actions that cannot be an answer: ``unknown_action`` (a kind that is on no list),
-``unreadable_action``, ``incomplete_action``.
+Each rule is a switch and has its own reason. A rule has one of three effects:
 
-English is told by `etl.stages.language`: the stored ``language_score`` is the probability that the
+- The whole workflow is dropped: ``section_or_stack`` (one of its rows has that kind),
+  ``no_objective``, ``not_english`` (by the objective's language), ``non_ascii`` (by the share of
+  such letters in the objective), ``low_reward``, ``no_steps_left``.
+- A step is dropped and leaves no trace in the history: ``instruction``, and ``duplicate_step``
+  (every field equal, its id included).
+- A step stays in the history and is not trained on: ``missing_description`` (off by default: most
+  formats have no descriptions, and the prune stage writes them), ``missing_dom``,
+  ``failed_action``, ``history_incomplete`` (earlier steps are missing, or their order is unknown),
+  and three for actions that cannot be an answer: ``unknown_action`` (a kind on no list),
+  ``unreadable_action``, ``incomplete_action``.
+
+`etl.stages.language` scores English: the stored ``language_score`` is the probability that the
 objective is English rather than the likeliest other language. The limit is low on purpose: an
-objective goes only if its words speak clearly for another language. Names and codes do not count,
-and short objectives without evidence ("Export PDF") stay, as a few short ones in related languages
-do ("Editar perfil").
+objective is dropped only if its words speak clearly for another language. Names and codes do not
+count. Short objectives without evidence stay ("Export PDF"), and so do a few short ones in related
+languages ("Editar perfil").
 """
 
 from __future__ import annotations
@@ -97,7 +99,10 @@ _LAYOUT_KINDS: Final = frozenset(("section", "stack"))
 
 @dataclass(frozen=True)
 class Filter:
-    """The rules as switches. Without evidence the probability of English is 0.5."""
+    """The rules as switches.
+
+    An objective without evidence of its language has a probability of English of 0.5.
+    """
 
     name: ClassVar[str] = "filter"
     version: ClassVar[int] = 3
@@ -139,7 +144,7 @@ class Filter:
 
     @staticmethod
     def in_words(settings: Mapping[str, Any]) -> str:
-        """The rules that are on."""
+        """Names the rules that are on, for the data card."""
         on = sorted(f"`{name}`" for name, value in settings.items() if value is True)
         english, foreign = settings["min_english"], settings["max_non_ascii"]
         if english > 0:
@@ -156,7 +161,7 @@ class Filter:
         return rules if least is not None else f"{rules}; workflows of any reward stay"
 
     def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
-        """Rows in, rows out; drops are entered in the tally."""
+        """Passes on what the rules leave, and enters each drop in the tally."""
         for trail in rows:
             trail.language_score = english(trail.objective) if trail.objective else -1.0
             reason, detail = self._reason(trail)
@@ -172,12 +177,11 @@ class Filter:
             yield trail
 
     def _reason(self, trail: Trail) -> tuple[Reason | Literal[""], str]:
+        """Why a whole workflow is dropped, with the detail; both empty if it is not."""
         kinds = {mark.step.action.kind for mark in trail.marks}
-        if self.section_or_stack and kinds & _LAYOUT_KINDS:
-            return (
-                SECTION_OR_STACK,
-                f"it has rows of kind {', '.join(sorted(kinds & _LAYOUT_KINDS))}",
-            )
+        layout = sorted(kinds & _LAYOUT_KINDS)
+        if self.section_or_stack and layout:
+            return SECTION_OR_STACK, f"it has rows of kind {', '.join(layout)}"
         if self.no_objective and not trail.objective:
             return NO_OBJECTIVE, ""
         if trail.objective and trail.language_score < self.min_english:
@@ -222,15 +226,17 @@ class Filter:
 
 
 def _seen(step: Step, first: dict[object, Step], others: set[Step]) -> bool:
-    """Whether an equal step came before; enters it. All but the page is looked at first: pages take
-    long to hash.
+    """Whether an equal step came before; remembers this one.
 
-    first: the first step that says the same but for its page; others: later ones.
+    Pages take long to hash, so all other fields are compared first.
+
+    first: the first step with these fields, by fields. others: later steps with the fields of an
+        earlier one and another page.
     """
-    said = (step.step_id, step.url, step.action, step.target, step.error, len(step.html))
-    earlier = first.get(said)
+    without_page = (step.step_id, step.url, step.action, step.target, step.error, len(step.html))
+    earlier = first.get(without_page)
     if earlier is None:
-        first[said] = step
+        first[without_page] = step
         return False
     if earlier == step or step in others:
         return True

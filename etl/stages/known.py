@@ -1,6 +1,4 @@
-"""The stages that there are, in the order in which a workflow goes through them: `KNOWN` is the
-whole list.
-"""
+"""`KNOWN` lists all stages, in the order in which a workflow goes through them."""
 
 from __future__ import annotations
 
@@ -16,6 +14,8 @@ from etl.stages.unroll import Unroll
 
 KNOWN: Final[tuple[type[Stage], ...]] = (Select, Filter, Augment, Locate, Prune, Unroll)
 ALWAYS: Final = frozenset({"select", "filter", "augment", "locate", "prune", "unroll"})
-"""Those that every build has. Another one runs where a recipe has its section, so that it changes
-no other build's fingerprint.
+"""Names of the stages of every build.
+
+Any other stage runs only where a recipe has its section, so it changes no other build's
+fingerprint.
 """

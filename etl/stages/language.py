@@ -1,17 +1,16 @@
-"""Is a text English? Told by py3langid's tables in whole numbers: a function of the text alone, on
-every machine.
+"""Score how likely a text is English, by py3langid's tables.
 
-The model is naive Bayes over byte n-grams. Its tables give the evidence of a text for each
-language, in nats; the score is the probability of English rather than of the likeliest other
-language.
+All sums are in whole numbers, so the score depends on the text alone, on every machine. The model
+is naive Bayes over byte n-grams. Its tables give a text's evidence for each language, in nats; the
+score is the probability of English rather than the likeliest other language.
 
-- Only words that tell a language are read. Names, codes and quoted texts do not: "Email María
+- Only words that show a language are read. Names, codes and quoted texts do not: "Email María
   González" is English. A name is a word with a capital letter that begins no sentence.
 - A text without evidence ("Export PDF", "Menu") scores near 0.5, not near 0: nothing speaks against
   English.
-- Rivals of English are only the languages that recordings are likely to be in. Others, dead,
-  invented or regional, win short English texts by chance; a text in one of these is measured by its
-  nearest relative.
+- English is compared only with languages that recordings are likely to be in. Others (dead,
+  invented or regional) win short English texts by chance; a text in one of them is scored by its
+  nearest relative on the list.
 - A task in English begins with its verb. Where the first word is clearly English, the others need
   more evidence against English: "Find spaghetti carbonara recipe".
 """
@@ -39,25 +38,26 @@ _RIVALS: Final = frozenset(
 )
 
 _TABLE_UNIT: Final = 1 << 10
-"""The tables' numbers are between -16 and -2 in 16 bits: multiples of 2**-9,
-so exact in this unit.
+"""One nat in the units of a table.
+
+The tables hold numbers from -16 to -2 in 16 bits: multiples of 2**-9, so exact in this unit.
 """
 _LOG_UNIT: Final = 1 << 16
+"""One nat in the units of a logarithm."""
 _NAT: Final = _TABLE_UNIT * _LOG_UNIT
 """One nat of evidence. Sums of 100,000 n-grams stay under 2**52."""
 
 _COUNTED_TWICE: Final = 2.2
-"""N-grams overlap, so that the model counts evidence about twice: nats of evidence for one of a
-probability.
-"""
+"""Nats of evidence for one nat of a probability: n-grams overlap and count about twice."""
 _CLEAR: Final = 4 * _NAT
-"""Evidence of the first word from which it is clearly English. Measured:
+"""Least evidence of a first word that is clearly English; measured in
 tests/stages/test_language.py.
 """
 _BENEFIT: Final = 10 * _NAT
-"""What a clearly English first word takes from the evidence against English."""
+"""How much a clearly English first word takes from the evidence against English."""
 
 _CERTAIN: Final = 100 * _NAT
+"""Evidence beyond which the probability does not change."""
 
 _QUOTED: Final = re.compile(
     r'"[^"]*"|“[^”]*”|«[^»]*»|„[^“”]*[“”]|`[^`]*`|(?<!\w)[\'‘][^\'’]*[\'’](?!\w)'
@@ -67,21 +67,27 @@ _CODE: Final = re.compile(r"[\d@/\\_=<>#]|\w[.:]\w")
 
 @dataclass(frozen=True)
 class _Model:
-    """rows: state -> its row of ``moves``; moves: row and byte -> state; feature: state -> n-gram,
-    or -1.
+    """The automaton that finds n-grams, and their evidence for each language.
 
-    evidence: n-grams by languages, float16; prior: of languages, int64 in ``_NAT``; the first
-    language is English.
+    The first language is English.
     """
 
+    # by state: its row of ``moves``
     rows: Any
+    # by 256 * row + byte: the next state
     moves: Any
+    # by state: the n-gram that ends there; -1 if none does
     feature: list[int]
+    # (n-grams, languages), in nats
     evidence: NDArray[np.float16]
+    # (languages), one nat is ``_NAT``
     prior: NDArray[np.int64]
 
     def score(self, text: str) -> NDArray[np.int64]:
-        """Evidence for each language in ``_NAT``, its sum exact; all 0 if there is none."""
+        """Evidence for each language, an exact sum: shape (languages), one nat is ``_NAT``.
+
+        All 0 for a text without any n-gram of the model.
+        """
         counts: Counter[int] = Counter()
         state = 0
         for byte in text.encode("utf-8", "surrogatepass"):
@@ -98,24 +104,30 @@ class _Model:
 
 @lru_cache(maxsize=1)
 def _model() -> _Model:
-    known = LanguageIdentifier.from_model_file(MODEL_FILE)
-    names: list[str] = known.nb_classes
+    trained = LanguageIdentifier.from_model_file(MODEL_FILE)
+    names: list[str] = trained.nb_classes
     columns = [names.index("en"), *(place for place, name in enumerate(names) if name in _RIVALS)]
-    prior = (known.nb_pc[columns].astype(np.float64) * _TABLE_UNIT).astype(np.int64) * _LOG_UNIT
-    return _Model(known.tk_row, known.tk_nextmove, known.tk_output, known.nb_ptc[:, columns], prior)
+    prior = (trained.nb_pc[columns].astype(np.float64) * _TABLE_UNIT).astype(np.int64) * _LOG_UNIT
+    return _Model(
+        rows=trained.tk_row,
+        moves=trained.tk_nextmove,
+        feature=trained.tk_output,
+        evidence=trained.nb_ptc[:, columns],
+        prior=prior,
+    )
 
 
 @lru_cache(maxsize=4096)
 def _log(number: int) -> int:
-    """Natural logarithm in ``_LOG_UNIT``, rounded."""
+    """The natural logarithm of a number; one nat is ``_LOG_UNIT``."""
     return round(float(exact.log(number)) * _LOG_UNIT)
 
 
 @lru_cache(maxsize=4096)
 def english(text: str) -> float:
-    """Probability, to 6 digits, that a text is English rather than the likeliest other language."""
+    """Probability that a text is English rather than the likeliest other language, to 6 digits."""
     text = unicodedata.normalize("NFC", text.lower() if text.isupper() else text)
-    words = list(_telling(_QUOTED.sub(" ", text))) or list(_telling(text))
+    words = list(_words(_QUOTED.sub(" ", text))) or list(_words(text))
     if not words:
         return 0.5
     scores = _model().score(f" {' '.join(words)} ")
@@ -128,8 +140,8 @@ def english(text: str) -> float:
     return exact.share(exact.exp(nats / _COUNTED_TWICE), 6)
 
 
-def _telling(text: str) -> Iterator[str]:
-    """The words that tell a language, in lower case: no names, no codes."""
+def _words(text: str) -> Iterator[str]:
+    """The words that show a language, in lower case: no names, no codes."""
     begins = True
     for word in text.split():
         name = not begins and any(char.isupper() for char in word)

@@ -1,16 +1,18 @@
 """Locate: find the element each action was taken on, in the page as it was written.
 
-The locators of a step are tried in order; the first that finds exactly one element counts. None
-does: the step is not trained on, for ``target_ambiguous`` if one found several, ``target_absent``
-if all found none, else for what is wrong with them (``invalid_css``, ``invalid_xpath``,
-``invalid_markup``, ``invalid_node``). Never a guess. An action without locators is ``no_element``:
-a page action; ``target_unknown`` where its kind cannot do without an element. A page without
-elements is ``empty_page``. These reasons come before what the filter said of the step, but for what
-it said of the action itself. The element on which a drag ends is found in the same way, and must
-be.
+The locators of a step are tried in order, and the first that finds exactly one element counts.
+Nothing is guessed. Where no locator does, the step is not trained on; its reason is
+``target_ambiguous`` if one found several elements, else ``target_absent`` if one found none, else
+the first locator's fault (``invalid_css``, ``invalid_xpath``, ``invalid_markup``,
+``invalid_node``).
 
-The reference drops a whole workflow for one target it does not find; ``drop_workflow`` does so here
-(``unlocated_target``).
+An action without locators is a page action (``no_element``), or lacks its target if its kind needs
+one (``target_unknown``). A page without elements is ``empty_page``. These reasons replace those of
+the filter, except those that lie in the action itself. A drag also needs the element on which it
+ends, which is found in the same way.
+
+The reference drops a whole workflow for one target that it does not find; ``drop_workflow`` does
+the same here (``unlocated_target``).
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ UNLOCATED_TARGET: Final = OwnReason(
 
 @dataclass(frozen=True)
 class Locate:
-    """Finds targets, and drops what it cannot find as the module says."""
+    """Finds the target of each step; a step without one gets the reason."""
 
     name: ClassVar[str] = "locate"
     version: ClassVar[int] = 4
@@ -54,7 +56,7 @@ class Locate:
 
     @staticmethod
     def in_words(settings: Mapping[str, Any]) -> str:
-        """What becomes of steps without an element."""
+        """Says what becomes of steps without an element, for the data card."""
         lost = "the step is history only"
         if settings["drop_workflow"]:
             lost = "its whole workflow is left out"
@@ -75,7 +77,7 @@ class Locate:
             yield trail
 
     def _locate(self, mark: Mark) -> bool:
-        """Whether the step has its target, or needs none."""
+        """Find the target of a step; whether it was found or is not needed."""
         step = mark.step
         if not step.target:
             kind = KINDS.get(step.action.kind)
@@ -103,12 +105,12 @@ class Locate:
             return False
         mark.element, mark.node = element, page.node(element)
         if step.action.kind == "change":
-            known = _CHANGES.get(page.tokens[page.position(element)].tag, "type")
-            mark.step = replace(step, action=replace(step.action, kind=known))
+            kind_of_change = _CHANGES.get(page.tokens[page.position(element)].tag, "type")
+            mark.step = replace(step, action=replace(step.action, kind=kind_of_change))
         return not step.destination or self._locate_destination(mark, page)
 
     def _locate_destination(self, mark: Mark, page: pages.Page) -> bool:
-        """Whether the element that a drag ends on was found."""
+        """Find the element on which a drag ends; whether it was found."""
         reason, detail, element = find(page, mark.step.destination)
         if reason:
             mark.drop(self.name, reason, f"where the drag ends: {detail}", override=True)
@@ -117,6 +119,7 @@ class Locate:
         return True
 
     def _read(self, mark: Mark) -> pages.Page | None:
+        """The page of a step; None, and the step is dropped, if it has no element."""
         page = pages.read(mark.step.html, mark.utf8)
         if page.elements:
             return page
@@ -130,16 +133,15 @@ class Locate:
 
 
 _CHANGES: Final = {"select": "select"}
-"""Tags of elements, and what a change of their value is;
-of all others it is a text that is typed.
-"""
+"""The kind of action that a change of an element's value is, by its tag; for other tags: type."""
 
 
 def find(page: pages.Page, target: tuple[Locator, ...]) -> tuple[Reason | Literal[""], str, int]:
-    """(reason, detail, element): the element that the first unequivocal locator finds, or why there
-    is none.
+    """The element that the first unequivocal locator finds: (reason, detail, element).
 
-    Locators are about the page as scripts have it (`etl.pages.live`).
+    Locators are looked up in the page as scripts see it (`etl.pages.live`).
+
+    element: its index in document order, from 0; -1, with a reason, if no locator finds one.
     """
     failures: list[tuple[Reason, str]] = []
     for locator in target:
@@ -147,18 +149,17 @@ def find(page: pages.Page, target: tuple[Locator, ...]) -> tuple[Reason | Litera
             f"{locator.kind} {locator.name + '=' if locator.name else ''}{locator.value[:200]!r}"
         )
         try:
-            found = _FINDERS[locator.kind](page, locator)
+            matches = _FINDERS[locator.kind](page, locator)
         except PageError as error:
             failures.append((error.reason, error.detail))
             continue
-        if len(found) == 1:
-            return "", "", found[0]
-        elements = page.elements - sum(gap.elements for gap in pages.inert(page))
-        failures.append(
-            ("target_ambiguous", f"{shown} matches {len(found)} elements")
-            if found
-            else ("target_absent", f"{shown} matches none of {elements} elements")
-        )
+        if len(matches) == 1:
+            return "", "", matches[0]
+        if matches:
+            failures.append(("target_ambiguous", f"{shown} matches {len(matches)} elements"))
+        else:
+            elements = page.elements - sum(gap.elements for gap in pages.inert(page))
+            failures.append(("target_absent", f"{shown} matches none of {elements} elements"))
     reasons = [reason for reason, _ in failures]
     preferred: tuple[Reason, ...] = ("target_ambiguous", "target_absent")
     for reason in preferred:
@@ -186,7 +187,7 @@ def _find_markup(page: pages.Page, locator: Locator) -> list[int]:
 
 
 def _find_node(page: pages.Page, locator: Locator) -> list[int]:
-    """Node ids count all elements as they are written."""
+    """Node ids count all elements as written, from the end of the page."""
     try:
         node = int(locator.value)
     except ValueError as error:

@@ -1,11 +1,11 @@
-"""Prune: every page becomes the text a model sees (rules: `etl.pages.prune`), every target its
-start tag there.
+"""Prune: each page becomes the text a model sees, and each target its start tag there.
 
-A target stays whatever the rules say of its tag and its content (``keep_target``), so that a step
-whose element was found becomes a sample. An element that is there only because it was the target
-tells the answer, though, and is not there when a model is asked: with ``keep_target = false`` such
-a step is not trained on (``target_pruned``) and stays in the history. The element that a drag ends
-on has no such privilege: the answer names it, so it must be there.
+The rules are those of `etl.pages.rules`. A target stays even where they would remove it
+(``keep_target``), so that each step whose element was found becomes a sample. But an element that
+stays only because it is the target gives the answer away, and is missing when a model is asked.
+With ``keep_target = false`` such a step is not trained on (``target_pruned``) and stays in the
+history. The element on which a drag ends is never kept in this way; the answer names it, so without
+it the step is not trained on either.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # an agent prunes pages without Arrow
 
 @dataclass(frozen=True)
 class Prune(PruneRules):
-    """Which markup stays: the rules of pages, and what they mean for the target."""
+    """Prunes pages by the rules of `PruneRules`, with a choice about the target."""
 
     name: ClassVar[str] = "prune"
     version: ClassVar[int] = 6
@@ -60,17 +60,25 @@ class Prune(PruneRules):
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """By which characters a token are counted. Raises `ConfigError` for an unknown one."""
+        """The vocabulary that counts the tokens of a text, for its characters per token.
+
+        Raises:
+            ConfigError: there is no such vocabulary.
+        """
         return shared(self.ratio_vocabulary)
 
     def settings(self) -> dict[str, Any]:
-        """Its fields; the vocabulary by its hash."""
+        """Its fields, with the vocabulary's hash instead of its name.
+
+        Raises:
+            ConfigError: there is no such vocabulary.
+        """
         rules, vocabulary = plain(self.rules), self.vocabulary.sha256
         return {"rules": rules, "vocabulary": vocabulary, "keep_target": self.keep_target}
 
     @staticmethod
     def in_words(settings: Mapping[str, Any]) -> str:
-        """How much of a page stays."""
+        """Says how much of a page stays, for the data card."""
         rules = settings["rules"]
         target = "goes as the rules say"
         if settings["keep_target"]:
@@ -82,9 +90,7 @@ class Prune(PruneRules):
         )
 
     def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
-        """Sets ``observation``, ``start_tag`` and ``description`` of each step;
-        releases the pages.
-        """
+        """Sets ``observation``, ``start_tag`` and ``description`` of each step."""
         pruner = self.pruner
         for trail in rows:
             for mark in trail.marks:
@@ -93,7 +99,7 @@ class Prune(PruneRules):
 
     @property
     def pruner(self) -> Pruner:
-        """What prunes by these rules, and remembers what it has judged."""
+        """The pruner of these rules. A process shares one, which remembers what it has judged."""
         return _pruner(self.rules, self.vocabulary)
 
     def _prune(self, mark: Mark, pruner: Pruner) -> None:
@@ -117,9 +123,7 @@ class Prune(PruneRules):
                 self._check_destination(mark, page, pruner)
 
     def _check_destination(self, mark: Mark, page: pages.Page, pruner: Pruner) -> None:
-        """The element that a drag ends on must stand in the observation,
-        where the answer names it.
-        """
+        """Drop a drag whose end is not in the observation: the answer names that element."""
         if f' node="{page.node(mark.destination)}"' not in mark.observation:
             tag = pruner.start_tag(page, mark.destination)
             mark.observation = ""

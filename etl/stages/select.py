@@ -1,11 +1,10 @@
-"""Select: what a recipe asks for by name, and what it leaves out: domains, sources, workflows,
-kinds of actions.
+"""Select: keep or leave out domains, sources, workflows and kinds of actions by name.
 
-Names are patterns (``*``, ``?``, ``[ab]``). Of a list of what is included, one entry must match; of
-what is excluded, none. A workflow is dropped for its source (its format, or the name of its input)
-or its id (with or without the source before it). A step is dropped for its domain (the registrable
-domain or the whole host) or its kind of action: it is not trained on, and stays in the history of
-others. A workflow without a step that is left goes as a whole.
+Names are patterns (``*``, ``?``, ``[ab]``). One entry of an ``include`` list must match, and no
+entry of an ``exclude`` list may. A workflow is dropped for its source (its format, or the name of
+its input) or its id (with or without the source before it). A step is dropped for its domain (the
+registrable domain or the whole host) or its kind of action: it is not trained on, and stays in the
+history of others. A workflow is dropped if all of its steps are.
 """
 
 from __future__ import annotations
@@ -64,7 +63,8 @@ _NO_DOMAIN: Final = re.compile(r"[/:@\s]")
 class Names:
     """Patterns of names.
 
-    Raises: `ConfigError` for an empty entry, and for a domain that is none.
+    Raises:
+        ConfigError: an entry is empty, or a domain cannot be one.
     """
 
     domains: Annotated[
@@ -100,8 +100,12 @@ class Names:
         return any(getattr(self, each.name) for each in fields(self))
 
     def whole(self, section: str) -> Names:
-        """With what is in the file. Raises `ConfigError` for a file or an entry in it that cannot
-        be used.
+        """These names and those in the file.
+
+        section: of the recipe, for messages.
+
+        Raises:
+            ConfigError: the file cannot be read, or one of its entries cannot be used.
         """
         if not self.file:
             return self
@@ -117,7 +121,7 @@ class Names:
             raise ConfigError(f"{section}.{error}") from error
 
     def patterns(self) -> dict[str, Patterns]:
-        """Those that are given, by what they are of."""
+        """The patterns of each list that has entries, by its field."""
         return {what: Patterns(getattr(self, what)) for what in _REASONS if getattr(self, what)}
 
 
@@ -128,27 +132,26 @@ class Patterns:
         self._plain = {_spelt(entry): entry for entry in sorted(entries)}
         wild = [entry for entry in sorted(entries) if re.search(r"[*?\[]", entry)]
         self._wild = [(re.compile(fnmatch.translate(_spelt(entry))), entry) for entry in wild]
-        self._known: dict[str, tuple[str, ...]] = {}
+        self._matches: dict[str, tuple[str, ...]] = {}
 
     def of(self, values: tuple[str, ...]) -> tuple[str, ...]:
-        """The entries that match one of these values."""
+        """The entries that match any of these values."""
         return tuple(entry for value in values for entry in self._of(value))
 
     def _of(self, value: str) -> tuple[str, ...]:
-        found = self._known.get(value)
-        if found is None:
+        matching = self._matches.get(value)
+        if matching is None:
             low = value.lower()
             plain = [self._plain[low]] if low in self._plain else []
-            found = (*plain, *(entry for pattern, entry in self._wild if pattern.fullmatch(low)))
-            if len(self._known) < 2**16:
-                self._known[value] = found
-        return found
+            wild = [entry for pattern, entry in self._wild if pattern.fullmatch(low)]
+            matching = (*plain, *wild)
+            if len(self._matches) < 2**16:
+                self._matches[value] = matching
+        return matching
 
 
 def _spelt(entry: str) -> str:
-    """An entry as values are spelt: in small letters; a domain of other alphabets in its ASCII
-    form.
-    """
+    """An entry in lower case; a domain with other letters than ASCII in its ASCII form."""
     low = entry.strip().lower()
     if low.isascii():
         return low
@@ -160,7 +163,7 @@ def _spelt(entry: str) -> str:
 
 @dataclass(frozen=True)
 class Select:
-    """What is trained on, and what is not; what both name is not."""
+    """What is trained on, and what is not; ``exclude`` wins over ``include``."""
 
     name: ClassVar[str] = "select"
     version: ClassVar[int] = 1
@@ -182,7 +185,11 @@ class Select:
 
     @cached_property
     def names(self) -> dict[str, Names]:
-        """Both lists by section, with what is in their files."""
+        """The names of both sections, with those in their files.
+
+        Raises:
+            ConfigError: a file cannot be read, or one of its entries cannot be used.
+        """
         return {"include": self.include.whole("include"), "exclude": self.exclude.whole("exclude")}
 
     @cached_property
@@ -190,7 +197,11 @@ class Select:
         return {section: names.patterns() for section, names in self.names.items()}
 
     def settings(self) -> dict[str, Any]:
-        """All entries, wherever they come from."""
+        """All entries, from the recipe and from files, sorted.
+
+        Raises:
+            ConfigError: a file cannot be read, or one of its entries cannot be used.
+        """
         whats = ("domains", "sources", "workflows", "kinds")
         return {
             section: {what: sorted(getattr(names, what)) for what in whats}
@@ -199,7 +210,7 @@ class Select:
 
     @staticmethod
     def in_words(settings: Mapping[str, Any]) -> str:
-        """How many entries of what there are."""
+        """Says how many entries each list has, for the data card."""
         asked = [
             f"{verb} {len(entries):,} entries of {what}"
             for verb, section in (("takes only", "include"), ("leaves out", "exclude"))
@@ -209,7 +220,7 @@ class Select:
         return f"by name: {'; '.join(asked)}" if asked else ""
 
     def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
-        """Rows in, rows out; the entries that match are noted in the tally."""
+        """Passes on what is asked for, and notes in the tally which entries match."""
         if not self:
             yield from rows
             return
@@ -224,12 +235,13 @@ class Select:
                 yield trail
 
     def _against(self, trail: Trail, tally: Tally) -> tuple[Reason, str] | None:
-        """Why a workflow is not asked for as a whole, if so."""
+        """Why a whole workflow is left out, with the detail; None if it is not."""
         workflow = trail.workflow
         sources = (workflow.source, workflow.origin.rpartition("#")[0] or workflow.origin)
         ids = tuple({trail.uid: 0, workflow.uid: 0, workflow.workflow_id: 0})
-        found = self._of("sources", sources, tally), self._of("workflows", ids, tally)
-        return found[0] or found[1]
+        by_source = self._of("sources", sources, tally)
+        by_id = self._of("workflows", ids, tally)
+        return by_source or by_id
 
     def _judge(self, trail: Trail, mark: Mark, tally: Tally) -> None:
         domain, subdomain, _ = trail.domains[mark.place]
@@ -240,23 +252,24 @@ class Select:
                 mark.drop(self.name, *against)
 
     def _of(self, what: str, values: tuple[str, ...], tally: Tally) -> tuple[Reason, str] | None:
-        """Why what has these names is not asked for, if so. Both lists are asked: each may have
-        entries that match.
+        """Why something with these names is left out, with the detail; None if it is not.
+
+        Both lists are looked up, so that the matching entries of each are noted.
         """
-        wanted = self._patterns["include"].get(what)
-        unwanted = self._patterns["exclude"].get(what)
-        found = wanted.of(values) if wanted else ()
-        against = unwanted.of(values) if unwanted else ()
-        tally.matched.update(f"include.{what} {entry}" for entry in found)
-        tally.matched.update(f"exclude.{what} {entry}" for entry in against)
-        if against:
-            return _REASONS[what], f"{values[-1]} is excluded by exclude.{what}: {against[0]}"
-        if wanted and not found:
+        include = self._patterns["include"].get(what)
+        exclude = self._patterns["exclude"].get(what)
+        included_by = include.of(values) if include else ()
+        excluded_by = exclude.of(values) if exclude else ()
+        tally.matched.update(f"include.{what} {entry}" for entry in included_by)
+        tally.matched.update(f"exclude.{what} {entry}" for entry in excluded_by)
+        if excluded_by:
+            return _REASONS[what], f"{values[-1]} is excluded by exclude.{what}: {excluded_by[0]}"
+        if include and not included_by:
             return _REASONS[what], f"{values[-1]} is not in include.{what}"
         return None
 
     def _drop(self, trail: Trail, tally: Tally) -> None:
-        """A workflow of which no step is asked for."""
+        """Drop a workflow all of whose steps are left out, and these steps."""
         first = trail.marks[0]
         assert first.reason
         tally.drop(
@@ -268,17 +281,15 @@ class Select:
             tally.drop("step", trail.step_id(mark), mark.reason, mark.detail, trail.uid, domain)
 
     def unmatched(self, matched: frozenset[str]) -> dict[str, list[str]]:
-        """By setting, the entries that match nothing. matched: what the tallies of all inputs have
-        noted.
+        """The entries that match nothing, by setting.
+
+        matched: the entries that the tallies of all inputs noted.
         """
-        found: dict[str, list[str]] = {}
+        unmatched: dict[str, list[str]] = {}
         for section, names in self.names.items():
             for what in _REASONS:
-                missing = [
-                    e
-                    for e in sorted(getattr(names, what))
-                    if f"{section}.{what} {e}" not in matched
-                ]
-                if missing:
-                    found[f"{section}.{what}"] = missing
-        return found
+                setting = f"{section}.{what}"
+                for entry in sorted(getattr(names, what)):
+                    if f"{setting} {entry}" not in matched:
+                        unmatched.setdefault(setting, []).append(entry)
+        return unmatched

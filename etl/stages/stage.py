@@ -1,8 +1,8 @@
-"""What a stage is: one step of the pipeline, on one workflow at a time.
+"""The protocol of a stage: one step of the pipeline, on one workflow at a time.
 
 A stage is a frozen dataclass in a file of its own, and a line in `etl.stages.known`. Its fields are
-its section of a recipe, under its name; each is annotated with what it means. A field that is a
-dataclass itself is a section of its own, under the field's name.
+the settings of its section in a recipe, each annotated with its meaning; the section has the
+stage's name. A field that is a dataclass is a section of its own, under the field's name.
 """
 
 from __future__ import annotations
@@ -17,26 +17,31 @@ from schemas.reasons import OwnReason
 class Stage(Protocol):
     """One step of the pipeline.
 
-    Its fields decide its output and are in the fingerprint as they are, unless it has a method
-    ``settings() -> dict[str, Any]`` that says them otherwise: a file by the hash of its content.
+    Its fields decide its output and enter the fingerprint as they are. A stage with a method
+    ``settings() -> dict[str, Any]`` gives that result to the fingerprint instead, say the hash of a
+    file's content for its path.
     """
 
+    # also the name of its section in a recipe
     name: ClassVar[str]
-    version: ClassVar[int]  # raised when its output changes
-    about: ClassVar[str]  # of its section of a recipe, half a sentence
-    reasons: ClassVar[tuple[OwnReason, ...]]  # that it alone gives
+    # raised when its output changes
+    version: ClassVar[int]
+    # the comment on its section in a recipe, half a sentence
+    about: ClassVar[str]
+    # the reasons that only this stage gives
+    reasons: ClassVar[tuple[OwnReason, ...]]
 
     @staticmethod
     def in_words(settings: Mapping[str, Any]) -> str:
-        """What it does, for the data card; empty if it does nothing.
+        """Says what it does, for the data card; empty if it does nothing.
 
-        settings: its fields and version, as the manifest has them.
+        settings: its fields and version, as the manifest stores them.
         """
         ...
 
     def __call__(self, rows: Iterator[Any], tally: Tally) -> Iterator[Any]:
-        """Rows in, rows out; what goes no further is entered in ``tally``.
+        """Takes rows and gives rows; enters each drop in ``tally``.
 
-        rows: of `schemas.trail.Trail`; the last stage gives `schemas.samples.Sample`.
+        Rows are of `schemas.trail.Trail`; the last stage gives `schemas.samples.Sample`.
         """
         ...

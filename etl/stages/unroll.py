@@ -1,7 +1,6 @@
-"""Unroll: one sample for every step that is trained on, with the steps before it as its history.
+"""Unroll: make one sample of each step that is trained on, with the steps before it as history.
 
-The history holds every recorded step that the filter left, trained on or not, in the words of the
-recipe's prompt.
+The history holds each recorded step that the filter left, trained on or not, as text.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from tokenization.prompt import step_text
 
 @dataclass(frozen=True)
 class Unroll:
-    """Ends the route of a workflow: samples go on."""
+    """Turns workflows into samples: the last stage."""
 
     name: ClassVar[str] = "unroll"
     version: ClassVar[int] = 3
@@ -30,21 +29,21 @@ class Unroll:
 
     @staticmethod
     def in_words(settings: Mapping[str, Any]) -> str:
-        """How long the history is."""
+        """Says how long the history is, for the data card."""
         latest = settings["max_history"]
         history = f"the {latest} steps before it" if latest else "all steps before it"
         return f"makes one sample of each step that is trained on, with {history} as text"
 
     def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Sample]:
-        """Trails in, samples out; every step that becomes none is dropped with its reason."""
+        """Gives a sample of each step that is trained on, and drops the others in the tally."""
         for trail in rows:
             uid, samples = trail.uid, 0
             history: list[str] = []
-            before: tuple[str, ...] = ()
+            answer_before: tuple[str, ...] = ()
             for mark in trail.marks:
                 step_id = trail.step_id(mark)
                 domain = trail.domains[mark.place]
-                said = (mark.description, mark.step.action.kind, mark.start_tag, mark.step.url)
+                answer = (mark.description, mark.step.action.kind, mark.start_tag, mark.step.url)
                 if mark.reason:
                     tally.at(mark.stage).drop(
                         "step", step_id, mark.reason, mark.detail, uid, domain[0]
@@ -52,9 +51,8 @@ class Unroll:
                 else:
                     samples += 1
                     tally.read("sample", step_id, uid, domain[0])
-                    yield _sample(
-                        trail, mark, tuple(history[-self.max_history :]), domain, said == before
-                    )
+                    latest = tuple(history[-self.max_history :])
+                    yield _sample(trail, mark, latest, domain, answer == answer_before)
                 history.append(
                     step_text(
                         mark.number,
@@ -64,7 +62,7 @@ class Unroll:
                         mark.start_tag,
                     )
                 )
-                before = said
+                answer_before = answer
             if not samples:
                 tally.drop(
                     "workflow",

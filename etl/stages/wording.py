@@ -1,17 +1,16 @@
-"""An action in words: the description in answers and history, and why an action cannot be an
-answer.
+"""An action in words: its description in answers and history, or why it cannot be an answer.
 
-A description says everything that changes what is done: the value, the mouse's button where the
-kind does not name it, keys that are held, where a drag ends, how far and which way is scrolled::
+A description says all that changes what is done: the value, the mouse button where the kind does
+not name it, the keys that are held, where a drag ends, how far and which way a scroll goes::
 
     Type "two\\nlines" in "Notes"           Select "a", "b" in "Colours"
     Click "Save" while holding Shift       Drag "Card" by 30,-5 to node 12 "Done"
     Double click "x" with the middle button
 
-Values and labels are JSON strings, so what was typed is exact: a line break is ``\\n``, a quote
-``\\"``, a backslash ``\\\\``. Where the recording has words of its own they come first, and what
-they do not say follows behind a colon: ``Fill in the order: "two mugs"``. They say a value if they
-end with it or have it in quotes.
+Values and labels are JSON strings, so that typed text is exact: a line break is ``\\n``, a quote
+``\\"``, a backslash ``\\\\``. Where the recording has a description of its own, that comes first,
+and what it leaves out follows after a colon: ``Fill in the order: "two mugs"``. A description says
+a value if it ends with it or has it in quotes.
 """
 
 from __future__ import annotations
@@ -43,12 +42,15 @@ _BEFORE_LABEL: Final = {
 }
 """Kinds whose value stands before the label, and the word between the two."""
 
-_KEYS: Final = ("press", "key_down", "key_up", "scroll")  # said by a word without quotes
+_KEYS: Final = ("press", "key_down", "key_up", "scroll")
+"""Kinds whose value a recording's description may hold as a word without quotes."""
 _SEVERAL: Final = ("select", "deselect", "upload")
+"""Kinds whose value may be several values."""
 _IN_NUMBERS: Final = (
     *("wait", "resize", "close_tab", "focus_tab", "focus_frame", "mouse_move", "mouse_down"),
     *("mouse_up", "mouse_click", "mouse_double_click", "mouse_drag"),
 )
+"""Kinds whose value stands without quotes if it is numbers."""
 _NUMBERS: Final = re.compile(r"-?\d[-\d., x]*")
 _PAIR: Final = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*[, ]\s*(-?\d+(?:\.\d+)?)\s*")
 _WAY: Final = re.compile(
@@ -57,16 +59,17 @@ _WAY: Final = re.compile(
 
 
 def described(mark: Mark, page: pages.Page | None, pruner: Pruner | None = None) -> str:
-    """One line in words for an action: the recording's, else verb, value, and the target's label.
+    """One line for an action: the recording's description, or else verb, value, target's label.
 
-    page: of the step; None where its labels are not to be had. pruner: as for `label_of`.
+    page: the step's; None if no label is to be looked up. pruner: as for `label_of`.
     """
     action = mark.step.action
     value, rest = _value(action), _rest(mark, page, pruner)
     if action.description:
-        said = one_line(action.description).strip()
-        missing = [value] if value and not _says(said, action) else []
-        return f"{said}: {' '.join([*missing, *rest])}" if missing or rest else said
+        recorded = one_line(action.description).strip()
+        if value and not _says(recorded, action):
+            rest = [value, *rest]
+        return f"{recorded}: {' '.join(rest)}" if rest else recorded
     label = _quoted_label(page, mark.element, pruner)
     verb = (
         KINDS[action.kind].verb
@@ -84,8 +87,9 @@ def described(mark: Mark, page: pages.Page | None, pruner: Pruner | None = None)
 
 
 def flaw(step: Step) -> tuple[Reason | Literal[""], str]:
-    """Why an action cannot be an answer, whatever its element: (reason, detail);
-    empty if it can.
+    """Why an action cannot be an answer, apart from its element: (reason, detail).
+
+    Both are empty if it can.
     """
     action = step.action
     kind = KINDS.get(action.kind)
@@ -104,19 +108,21 @@ def flaw(step: Step) -> tuple[Reason | Literal[""], str]:
     if held:
         names = ", ".join(dict.fromkeys(MODIFIERS.values()))
         return "unknown_action", f"{_quoted(held[0][:100])} is none of the held keys {names}"
-    said = action.value or action.description
-    if kind.value == "needed" and not said:
+    words = action.value or action.description
+    if kind.value == "needed" and not words:
         return "incomplete_action", f"a {kind.name} without a value: {kind.says}"
-    if kind.name == "drag" and not said and not step.destination:
+    if kind.name == "drag" and not words and not step.destination:
         return "incomplete_action", "a drag without destination and distance"
     return "", ""
 
 
 def unknown_actions(steps: Mapping[str, int], most: int = 100) -> list[dict[str, Any]]:
-    """What `flaw` says of actions on no list, the most frequent first: ``word``, ``nearest``,
-    ``steps``, ``detail``.
+    """The actions that `flaw` found on no list, the most frequent first.
 
-    steps: how often each was said. most: so many are listed.
+    Each has ``word``, ``nearest`` (the nearest known kind; empty if there is none), ``steps`` and
+    ``detail``.
+
+    steps: the number of steps by the detail that `flaw` gave. most: the most that are listed.
     """
     listed = []
     for detail, count in sorted(steps.items(), key=lambda item: (-item[1], item[0]))[:most]:
@@ -127,7 +133,7 @@ def unknown_actions(steps: Mapping[str, int], most: int = 100) -> list[dict[str,
 
 
 def as_lines(unknown: Sequence[Mapping[str, Any]]) -> list[str]:
-    """`unknown_actions` for people, a line each."""
+    """One line for each row of `unknown_actions`."""
     return [f"{row['steps']:,} x {row['detail']}" for row in unknown]
 
 
@@ -136,7 +142,7 @@ def _quoted(text: str) -> str:
 
 
 def _value(action: Action) -> str:
-    """The value as it stands in a description; empty if there is none."""
+    """An action's value as a description says it; empty if it has none."""
     if not action.value:
         return ""
     if action.kind == "scroll" and (way := _way(action.value)):
@@ -152,40 +158,39 @@ def _value(action: Action) -> str:
 
 def _way(value: str) -> str:
     """Direction and pixels of a scroll in words; empty for a value of another form."""
-    if found := _WAY.fullmatch(value):
-        return found[1].lower() + (f" by {found[2]} pixels" if found[2] else "")
-    if found := _PAIR.fullmatch(value):
+    if way := _WAY.fullmatch(value):
+        return way[1].lower() + (f" by {way[2]} pixels" if way[2] else "")
+    if pair := _PAIR.fullmatch(value):
         ways = []
-        for amount, names in ((found[1], ("right", "left")), (found[2], ("down", "up"))):
+        for amount, names in ((pair[1], ("right", "left")), (pair[2], ("down", "up"))):
             if float(amount):
                 ways.append(f"{names[float(amount) < 0]} by {amount.removeprefix('-')} pixels")
         return " and ".join(ways) or "by 0 pixels"
     return ""
 
 
-def _says(said: str, action: Action) -> bool:
-    """Whether a recording's words have the value, so that it can be told from what is around it."""
+def _says(recorded: str, action: Action) -> bool:
+    """Whether a recording's description holds the action's value, set apart from other words."""
     value = action.value
     if action.kind == "drag" or value != one_line(value) or value != value.strip():
         return False
     if action.kind == "scroll":
         value = _way(value) or value
-    bare = said.casefold() if action.kind in _KEYS else said
-    wanted = value.casefold() if action.kind in _KEYS else value
-    if (
-        action.kind in _KEYS
-        and len(value) > 1
-        and re.search(rf"(?<![\w+]){re.escape(wanted)}(?![\w+])", bare)
-    ):
+    if action.kind in _KEYS and len(value) > 1:
+        word = re.escape(value.casefold())
+        if re.search(rf"(?<![\w+]){word}(?![\w+])", recorded.casefold()):
+            return True
+    if recorded.endswith((f" {value}", f" {value}.")):
         return True
-    quotes = [(_quoted(text), f"“{text}”", f"'{text}'", f"`{text}`") for text in each(value)]
-    return said.endswith((f" {value}", f" {value}.")) or all(
-        any(form in said for form in forms) for forms in quotes
-    )
+    for text in each(value):
+        forms = (_quoted(text), f"“{text}”", f"'{text}'", f"`{text}`")
+        if not any(form in recorded for form in forms):
+            return False
+    return True
 
 
 def _rest(mark: Mark, page: pages.Page | None, pruner: Pruner | None) -> list[str]:
-    """What neither kind nor value says: where a drag ends, the button, keys that are held."""
+    """What neither kind nor value says: where a drag ends, the button, the keys that are held."""
     action, words = mark.step.action, []
     if mark.destination >= 0 and page is not None:
         label = _quoted_label(page, mark.destination, pruner)
@@ -198,6 +203,6 @@ def _rest(mark: Mark, page: pages.Page | None, pruner: Pruner | None) -> list[st
 
 
 def _quoted_label(page: pages.Page | None, element: int, pruner: Pruner | None) -> str:
-    """What an element is called, in quotes; empty if it has no name, or there is none."""
+    """An element's label in quotes; empty without a page, an element or a label."""
     label = "" if page is None or element < 0 else label_of(page, element, pruner)
     return _quoted(label) if label else ""
