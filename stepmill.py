@@ -1,9 +1,8 @@
-"""stepmill for programs: read recordings, prune pages as training saw them, build, look at the
-result.
+"""The Python interface: read recordings, prune pages, build datasets and look at them.
 
-What the command line does, programs do with these functions; ``python -m stepmill`` is the command
-line. Each function has an example, which a test runs in the folder of the project. Nothing heavy is
-imported before it is asked for.
+These functions do what the command line does; ``python -m stepmill`` is the command line itself.
+Each has an example, which a test runs in the folder of the project. Heavy packages are imported
+only when a function needs them.
 """
 
 from __future__ import annotations
@@ -29,38 +28,41 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_RECIPE", "Dataset", "Problem", "build", "open", "prune", "read"]
 
 DEFAULT_RECIPE: Final = "scribeagent-32k"
-"""The recipe that is taken where none is named; ``stepmill recipes`` lists the shipped ones."""
+"""The recipe used if none is named; ``stepmill recipes`` lists the shipped ones."""
 
 _NO_RECORDING: Final = ("unknown_format", "not_a_file")
+"""Reasons that concern a whole file."""
 
 AnyFolder = str | PathLike[str]
-"""A path of this machine, or a URL that fsspec reaches."""
+"""A local path, or a URL that fsspec can open."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A record that is not read, or not as a workflow or step."""
+    """A record, workflow or step that `read` leaves out."""
 
     record: str
-    """Its id: the input's name, and the place in it."""
+    """Its id: for a record the name of the input and the place in it."""
     reason: str
     """A word that ``stepmill reasons`` explains."""
     detail: str
-    """What is wrong in this one case."""
+    """What is wrong in this case."""
     raw: bytes
-    """Its bytes, where it could not be read; else none."""
+    """The bytes of a record that could not be read; else empty."""
 
 
 def read(
     *inputs: AnyFolder, problem: Callable[[Problem], None] | None = None
 ) -> Iterator[Workflow]:
-    """The workflows of recordings, file by file, one held at a time.
+    """Read recordings; yields their workflows file by file, holding one in memory.
 
-    inputs: files, folders, globs and URLs, formats mixed. problem: called for each record that is
-    left out. Without it the first that cannot be read raises, and so does a file in no known
-    format.
+    inputs: files, folders, globs and URLs, with formats mixed. problem: called for each record that
+    is left out; without it, the first record that cannot be read raises.
 
-    Raises: `ConfigError` for inputs that are not there; `RecordError` as said.
+    Raises:
+        ConfigError: if an input does not exist.
+        RecordError: without ``problem``, for a record that cannot be read, or a file in no known
+            format.
 
     >>> import stepmill
     >>> workflows = stepmill.read("tests/recordings/data/library.jsonl")
@@ -83,15 +85,15 @@ def read(
 
 
 def prune(html: str, recipe: str = DEFAULT_RECIPE) -> str:
-    """A page as the text that a model sees, with a ``node`` number on every element that stays.
+    """Prune a page to the text that a model sees, with a ``node`` id on every element that stays.
 
-    It imports neither Polars nor Arrow, so that an agent can prune where it serves.
+    It imports neither Polars nor Arrow, so that an agent can prune where it serves. html: the
+    serialised DOM. recipe: the name of a shipped recipe, or a recipe file. Node ids count the
+    elements of the whole page backwards: the last one in document order is 0.
 
-    html: the serialised DOM. recipe: a shipped one's name, or a recipe file. The numbers count the
-    elements of the page from the end of document order, from 0.
-
-    Raises: `ConfigError` for a recipe that cannot be used; `PageError` for a page that cannot be
-    read.
+    Raises:
+        ConfigError: if the recipe cannot be used.
+        PageError: if the page cannot be read.
 
     >>> import stepmill
     >>> stepmill.prune("<main><p>Hello <b>you</b></p></main>")
@@ -110,14 +112,16 @@ def build(
     settings: Mapping[str, object] | None = None,
     workers: int = 0,
 ) -> Dataset:
-    """Build a dataset, go on with one, or find that nothing is to be done; returns it.
+    """Build a dataset, or complete an interrupted or outdated build; returns the dataset.
 
-    inputs: as for `read`. out: the folder of the build. recipe: as for `prune`. settings: changed
-    ones by name, ``{"fit.context": 16384}``. workers: processes; 0 works in this one, and other
-    numbers want a script that is guarded by ``if __name__ == "__main__":``.
+    inputs: as for `read`. out: the folder of the build. recipe: as for `prune`. settings: settings
+    to change, by name: ``{"fit.context": 16384}``. workers: the number of processes. 0 works in
+    this one; any other number needs a script guarded by ``if __name__ == "__main__":``.
 
-    Raises: `ConfigError` before work starts, `BuildError` where it cannot go on, `GateError` where
-    a gate rejects the result.
+    Raises:
+        ConfigError: before the work starts, if arguments or recipe cannot be used.
+        BuildError: if the build cannot go on.
+        GateError: if a gate rejects the result.
 
     >>> import stepmill
     >>> dataset = stepmill.build("tests/recordings/data", out="out")
@@ -145,9 +149,10 @@ def build(
 
 
 def open(folder: AnyFolder) -> Dataset:  # noqa: A001 - as `zipfile` and `wave` call it
-    """A build or a published dataset, to be loaded and looked at.
+    """Open a build or a published dataset.
 
-    Raises: `ConfigError` if there is none.
+    Raises:
+        ConfigError: if there is none in the folder.
 
     >>> import stepmill
     >>> sorted(stepmill.open("out").manifest.splits)
@@ -162,13 +167,13 @@ def open(folder: AnyFolder) -> Dataset:  # noqa: A001 - as `zipfile` and `wave` 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A build or a published dataset; made by `open` and `build`."""
+    """A build or a published dataset, as `open` and `build` return it."""
 
     _place: Place
 
     @property
     def manifest(self) -> Manifest:
-        """What it is made of, totals, splits, accounts and hashes: ``manifest.json``."""
+        """``manifest.json``: settings, inputs, totals, splits, accounting and hashes."""
         return self._place.manifest
 
     def rows(self, split: str = "train") -> datasets.Dataset:
@@ -187,7 +192,7 @@ class Dataset:
         return datasets.load_dataset(folder, split=split)
 
     def samples(self, split: str = "") -> pl.DataFrame:
-        """The samples of one split or of all, a row each: `schemas.ledger.LISTING_SCHEMA`.
+        """The samples of one split, or of all: a row each, as `schemas.ledger.LISTING_SCHEMA`.
 
         >>> import stepmill
         >>> listed = stepmill.open("out").samples("test")
@@ -202,7 +207,8 @@ class Dataset:
         """A table of ``stats/``: ``domains``, ``subdomains``, ``actions``, ``drops`` or
         ``outcomes``.
 
-        Raises: `ConfigError` for a table that is not there.
+        Raises:
+            ConfigError: if there is no such table.
 
         >>> import stepmill
         >>> stepmill.open("out").statistics("actions").columns[:2]
@@ -211,10 +217,13 @@ class Dataset:
         return self._place.table(table)
 
     def explain(self, id: str) -> dict[str, Any]:
-        """The way of a record, workflow, step or sample through every stage.
+        """Trace a record, workflow, step or sample through every stage.
 
-        id: of stepmill, or of the recording. Raises: `ConfigError` for one that was not read, for
-        one that several things have, and where the work folder is not there.
+        id: stepmill's, or the recording's own.
+
+        Raises:
+            ConfigError: if nothing with that id was read, if several things share it, or if there
+                is no work folder.
 
         >>> import stepmill
         >>> sample = stepmill.open("out").samples()["sample_id"][0]
@@ -226,9 +235,10 @@ class Dataset:
         return explain.view(self._place.given, id)
 
     def verify(self) -> list[str]:
-        """What is wrong with the build, a line each; empty if nothing is.
+        """The problems of the build, one line each; empty if there are none.
 
-        Raises: `ConfigError` if there is no finished build.
+        Raises:
+            ConfigError: if there is no finished build.
 
         >>> import stepmill
         >>> stepmill.open("out").verify()
@@ -241,7 +251,11 @@ class Dataset:
 
 @cache
 def _check_packages() -> None:
-    """Raises ImportError if one of our packages, whose names are common, is somebody else's."""
+    """Check that Python finds our packages; their names are common, and others may shadow them.
+
+    Raises:
+        ImportError: if one of them is not ours.
+    """
     here = Path(__file__).resolve().parent
     for name in ("schemas", "tokenization", "etl"):
         spec = find_spec(name)
@@ -256,7 +270,7 @@ def _check_packages() -> None:
 
 @cache
 def _pruner(recipe: str) -> Pruner:
-    """The pruner of a recipe; its rules and its vocabulary take a moment to load."""
+    """The pruner of a recipe, kept because rules and vocabulary take a moment to load."""
     from etl.build.recipes import tables
     from etl.build.recipes.toml import checked
     from etl.stages.prune import Prune
@@ -267,17 +281,21 @@ def _pruner(recipe: str) -> Pruner:
 
 
 def _tell(tally: Tally, problem: Callable[[Problem], None] | None) -> None:
-    """Report what the ledger says of records that are left out, and empty it."""
+    """Report what the ledger notes as left out, and empty it.
+
+    Raises:
+        RecordError: without ``problem``, for what could not be read.
+    """
     from schemas.errors import RecordError
 
-    kept = {each.id: each.raw for each in tally.quarantined}
+    raw_bytes = {each.id: each.raw for each in tally.quarantined}
     for entry in tally.entries:
         if not entry.reason:
             continue
         if problem is not None:
-            raw = kept.get(entry.id, b"")
+            raw = raw_bytes.get(entry.id, b"")
             problem(Problem(entry.id, entry.reason, entry.detail, raw))
-        elif entry.id in kept or entry.reason in _NO_RECORDING:
+        elif entry.id in raw_bytes or entry.reason in _NO_RECORDING:
             raise RecordError(entry.reason, f"{entry.id}: {entry.detail}")
     tally.entries.clear()
     tally.quarantined.clear()

@@ -1,16 +1,16 @@
-"""The samples of a dataset one by one, for people who tokenize or pack otherwise.
+"""Export the samples of a dataset one by one, for those who tokenize or pack in their own way.
 
 - ``messages``: each sample as chat messages (system, user, assistant), for models with another
-  vocabulary. The texts are those of the dataset, decoded: where a page was longer than the context,
-  the part that was kept. Text that looks like a special token is escaped
-  (`tokenization.lookalikes`), or kept on demand; both are counted.
-- ``tokens``: each sample as ``input_ids``, ``attention_mask`` and ``labels``, for trainers that
-  pack by themselves and take tokenized data by these columns, as axolotl does.
+  vocabulary. The texts are decoded from the dataset, so pages are cut to the context. Text that
+  looks like a special token is escaped (`tokenization.lookalikes`), or kept on demand; both are
+  counted.
+- ``tokens``: each sample as ``input_ids``, ``attention_mask`` and ``labels``, for trainers that do
+  their own packing, such as axolotl.
 
-Everything is read off ``dataset/``, or a published copy of it: manifest and data files. One file of
-the dataset becomes one file of the export, a batch at a time; the same dataset gives the same
-bytes. ``export.json`` (`etl.publish.exported`) lists the files with the request that they answer,
-and says whether they are all there.
+An export reads the manifest and the data files of ``dataset/`` or of a published copy, nothing
+else. Each data file becomes one file of the export, a batch at a time. The same dataset gives the
+same bytes. ``export.json`` (`etl.publish.exported`) lists the files with their request, and says
+whether they are complete.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _ROW_GROUP_BYTES: Final = 32 * 2**20
 _PARQUET_ROWS: Final = 64
 _DATA: Final = f"{IN_DATASET.data.as_posix()}/"
 _MARK: Final = "\0user\0"
-"""Stands for the user's message in a template; no text that was encoded has it there."""
+"""A placeholder for the user's message in a template."""
 
 MESSAGES_SCHEMA: Final = pa.schema(
     [
@@ -69,19 +69,23 @@ Unpacked = tuple[str, Tokens, Tokens]
 
 @dataclass(frozen=True)
 class Chat:
-    """Tokens back to messages. template: a name in `tokenization.chat.TEMPLATES`; system: the
-    system message. escape: text that looks like a special token.
-
-    Errors: IntegrityError for tokens that are not of this template.
-    """
+    """Decodes tokens into chat messages."""
 
     vocabulary: Vocabulary
+    """The vocabulary of the dataset."""
     template: str
+    """The chat template, a name in `tokenization.chat.TEMPLATES`."""
     system: str
+    """The system message; empty for none."""
     escape: bool = False
+    """Whether to escape text that looks like a special token."""
 
     def __call__(self, ids: Tokens, labels: Tokens) -> list[dict[str, str]]:
-        """The messages of one sample."""
+        """The messages of one sample.
+
+        Raises:
+            IntegrityError: if its tokens do not follow the template, or are not text.
+        """
         start = int(np.argmax(labels != NO_LOSS))
         prompt, answer = self._text(ids[:start]), self._text(ids[start : len(ids) - len(self._end)])
         before, after = self._around
@@ -103,13 +107,13 @@ class Chat:
         ]
 
     def guarded(self, messages: list[dict[str, str]]) -> tuple[list[dict[str, str]], int]:
-        """Messages, escaped if so asked, and how many texts in them look like special tokens."""
-        count, found = 0, []
+        """Messages, escaped if asked for, and the number of texts that look like special tokens."""
+        count, guarded = 0, []
         for message in messages:
             text, more = escaped(message["content"], self._lookalikes)
             count += more
-            found.append(message | {"content": text} if self.escape else message)
-        return found, count
+            guarded.append(message | {"content": text} if self.escape else message)
+        return guarded, count
 
     @cached_property
     def _lookalikes(self) -> re.Pattern[str]:
@@ -120,12 +124,12 @@ class Chat:
             return self.vocabulary.decode_bytes(ids).decode("utf-8")
         except (UnicodeDecodeError, KeyError) as error:
             raise IntegrityError(
-                f"tokens that are no text of the vocabulary {self.vocabulary.name}: {error}"
+                f"its tokens are not text in the vocabulary {self.vocabulary.name}: {error}"
             ) from error
 
     @cached_property
     def _around(self) -> tuple[str, str]:
-        """What stands before and after the user's message in the prompt."""
+        """The text before and after the user's message in the prompt."""
         pieces = TEMPLATES[self.template](self.system, _MARK, "")
         texts = [
             each.text if each.special else self.vocabulary.normalise(each.text)
@@ -145,25 +149,29 @@ class Chat:
 
 @dataclass(frozen=True)
 class Export:
-    """One export that somebody asks for."""
+    """One export, as it is requested."""
 
     dataset: Dataset
-    # a folder of its own
+    """The dataset to read."""
     out: AnyPath
+    """The folder of the export, outside the dataset and its build."""
     kind: Kind
+    """What a row holds."""
     file_type: FileType
-    # those to write; empty for all
+    """The format of the files."""
     splits: tuple[str, ...] = ()
-    # for messages
+    """The splits to write; empty for all."""
     chat: Chat | None = None
-    # take the place of an export that answers another request
+    """How to decode tokens; for messages only."""
     replace: bool = False
+    """Whether to replace an export of another request."""
 
     def run(self) -> dict[str, Any]:
-        """Write the files; returns the summary: per split files, samples and bytes.
+        """Write the files; returns a summary with files, samples and bytes of each split.
 
-        Raises `ConfigError` before anything is written, `IntegrityError` for files that are not
-        those of the manifest.
+        Raises:
+            ConfigError: before anything is written, if the request or the folder cannot be used.
+            IntegrityError: if a data file is broken, or does not fit its vocabulary or template.
         """
         manifest = manifest_of(self.dataset)
         sources = self._wanted(manifest)
@@ -191,13 +199,13 @@ class Export:
         return {**noted.summary(), "splits": counts}
 
     def _taken(self) -> list[AnyPath]:
-        """Folders that are stepmill's own."""
+        """The folders in which an export must not lie."""
         build = Layout(self.dataset.root.parent)
         within = [build.good.work.root] if build.dataset == self.dataset else []
         return [self.dataset.root, *within]
 
     def _request(self, manifest: Manifest) -> dict[str, Any]:
-        """All that decides the bytes of a file."""
+        """Everything that determines the bytes of a file."""
         request = {
             "format": self.kind,
             "file_type": self.file_type,
@@ -208,7 +216,11 @@ class Export:
         return request | {"special_tokens": "escape" if self.chat.escape else "keep"}
 
     def _wanted(self, manifest: Manifest) -> dict[str, str]:
-        """The split of each data file that is asked for, by path within the dataset, in order."""
+        """Path within the dataset -> split, of the data files to export, in order.
+
+        Raises:
+            ConfigError: if there is no such split.
+        """
         unknown = sorted(set(self.splits) - set(manifest.splits))
         if unknown:
             there = ", ".join(manifest.splits) or "none"
@@ -217,23 +229,27 @@ class Export:
             )
         if manifest.published is not None:
             published = manifest.published.splits
-            found = {file.path: split for split, files in published.items() for file in files}
+            split_by_name = {
+                file.path: split for split, files in published.items() for file in files
+            }
         else:
             names = [
                 name.removeprefix(PREFIX)
                 for name in manifest.files
                 if name.startswith(PREFIX + _DATA)
             ]
-            found = {name: split_of(name) for name in names}
+            split_by_name = {name: split_of(name) for name in names}
         return {
-            name: found[name]
-            for name in sorted(found)
-            if not self.splits or found[name] in self.splits
+            name: split
+            for name, split in sorted(split_by_name.items())
+            if not self.splits or split in self.splits
         }
 
     def _write(self, path: AnyPath, stream: Any) -> dict[str, int]:
-        """One file of the dataset as one of the export; returns its counts: samples, and of
-        messages texts that look like special tokens, and samples with such.
+        """Write one data file as a file of the export; returns its counts.
+
+        These are samples, and for messages texts that look like special tokens and samples with
+        such texts.
         """
         writer = _Jsonl(stream) if self.file_type == "jsonl" else _Parquet(stream, self._schema)
         samples, like, with_like = 0, 0, 0
@@ -250,7 +266,7 @@ class Export:
         return {"samples": samples, exported.LIKE: like, exported.WITH_LIKE: with_like}
 
     def _row(self, sample_id: str, ids: Tokens, labels: Tokens) -> tuple[dict[str, Any], int]:
-        """A row, and how many texts in it look like special tokens."""
+        """A row, and the number of texts in it that look like special tokens."""
         if self.kind == "tokens":
             return {
                 "input_ids": ids,
@@ -267,17 +283,25 @@ class Export:
 
 
 def manifest_of(dataset: Dataset) -> Manifest:
-    """The manifest of a dataset. Raises `ConfigError` if it is not there."""
+    """The manifest of a dataset.
+
+    Raises:
+        ConfigError: if there is none.
+    """
     path = dataset.manifest
     if not storage.exists(path):
         hint = candidate.hint(dataset.root.parent)
-        said = f"{dataset.root}: no finished dataset ({path} is missing){hint}"
-        raise ConfigError(f"{said}; run the build command again")
+        problem = f"{dataset.root}: no finished dataset ({path} is missing){hint}"
+        raise ConfigError(f"{problem}; run the build command again")
     return read(path)
 
 
 def unpacked(path: AnyPath) -> Iterator[Unpacked]:
-    """The samples of one data file, in their order, as views of its columns."""
+    """The samples of one data file, in their order, as views of its columns.
+
+    Raises:
+        IntegrityError: if the file is broken.
+    """
     for batch in _batches(path):
         for row in range(batch.num_rows):
             ids, labels, lengths = (batch.column(name)[row].values.to_numpy() for name in _COLUMNS)
@@ -301,7 +325,7 @@ def _batches(path: AnyPath) -> Iterator[pa.RecordBatch]:
 
 
 class _Jsonl:
-    """Rows as lines of JSON."""
+    """Writes rows as lines of JSON."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -316,7 +340,7 @@ class _Jsonl:
 
 
 class _Parquet:
-    """Rows as row groups of about `_ROW_GROUP_BYTES`."""
+    """Writes rows as Parquet, in row groups of about `_ROW_GROUP_BYTES`."""
 
     def __init__(self, stream: Any, schema: pa.Schema) -> None:
         self._schema = schema

@@ -1,10 +1,9 @@
-"""What is in the folder of an export: ``export.json``, with the request that its files answer, and
-the files by split.
+"""``export.json`` in the folder of an export: its request, and its files by split.
 
-A request is the format, the type of the files, and the content of the dataset. The same request for
-other splits adds to the folder. Another one is refused, or takes the place of all files that are
-listed, if its user says so. What is not listed belongs to somebody else: it stays, and is never
-written over.
+A request is the format, the file type and the fingerprint of the dataset. The same request for
+other splits adds to the folder. Another request is refused, unless the user lets it replace all
+listed files. Files that are not listed belong to somebody else: they stay, and are never
+overwritten.
 """
 
 from __future__ import annotations
@@ -21,8 +20,14 @@ from etl.files.storage import AnyPath
 from schemas.errors import ConfigError
 
 FILE: Final = "export.json"
+"""The name of the file."""
+
 LIKE: Final = "texts_like_special_tokens"
+"""The count of texts in messages that look like special tokens."""
+
 WITH_LIKE: Final = "samples_with_such_texts"
+"""The count of samples with such texts."""
+
 _NAMES: Final = {
     "format": "--format",
     "file_type": "--file-type",
@@ -33,24 +38,27 @@ _NAMES: Final = {
 
 @dataclass
 class Noted:
-    """``export.json`` while its files are written. splits: counts of those that are whole. files:
-    sha256 of each, empty until it is written. of_split: the split of each file. gone: files that go
-    at the end.
-    """
+    """``export.json`` while its files are being written."""
 
     out: AnyPath
+    """The folder of the export."""
     request: Mapping[str, Any]
+    """Everything that determines the bytes of a file."""
     splits: dict[str, dict[str, int]]
+    """Split -> its counts, for complete splits."""
     files: dict[str, str]
+    """File -> its sha256; empty until the file is written."""
     of_split: dict[str, str]
+    """File -> its split."""
     gone: list[str]
+    """Files of an earlier export that are removed at the end."""
 
     def written(self, name: str, sha256: str) -> None:
-        """A file is there."""
+        """Note that a file has been written."""
         self.files[name] = sha256
 
     def end(self, counts: Mapping[str, dict[str, int]]) -> None:
-        """The splits that were asked for are whole; what they had before and have no more goes."""
+        """Note the counts of the splits that were written, and remove files that are gone."""
         for name in self.gone:
             storage.remove(self.out / name)
             if "/" in name:
@@ -61,7 +69,7 @@ class Noted:
         self.save()
 
     def save(self) -> None:
-        """Write it."""
+        """Write ``export.json``."""
         listed = {
             name: {"split": self.of_split[name], "sha256": self.files[name]}
             for name in sorted(self.files)
@@ -69,37 +77,40 @@ class Noted:
         write_json(self.out / FILE, {**self.summary(), "splits": self.splits, "files": listed})
 
     def summary(self) -> dict[str, Any]:
-        """The request, whether all files are there, and of messages how many texts look like
-        special tokens.
+        """The request and whether all files are complete.
+
+        For messages, also the number of texts that look like special tokens.
         """
-        known = {**self.request, "complete": all(self.files.values())}
+        summary = {**self.request, "complete": all(self.files.values())}
         if "special_tokens" not in self.request:
-            return known
-        found = Counter[str]()
+            return summary
+        total = Counter[str]()
         for counts in self.splits.values():
-            found.update({"texts": counts.get(LIKE, 0), "samples": counts.get(WITH_LIKE, 0)})
+            total.update({"texts": counts.get(LIKE, 0), "samples": counts.get(WITH_LIKE, 0)})
         escaped = self.request["special_tokens"] == "escape"
         return {
-            **known,
-            "like_special_tokens": {"texts": 0, "samples": 0, **found, "escaped": escaped},
+            **summary,
+            "like_special_tokens": {"texts": 0, "samples": 0, **total, "escaped": escaped},
         }
 
 
 def begin(
     out: AnyPath, request: Mapping[str, Any], targets: Mapping[str, str], *, replace: bool
 ) -> Noted:
-    """Note what will be written. targets: the split of each file by its name. replace: whatever was
-    exported before.
+    """Note what will be written, and remove the files that it replaces.
 
-    Raises `ConfigError`, before anything is written, for a folder of something else or of another
-    request.
+    targets: file -> its split. replace: whether an export of another request may be replaced.
+
+    Raises:
+        ConfigError: before anything is written, if the folder holds anything else, or an export of
+            another request.
     """
     before = _before(out)
     listed = before.get("files", {})
     if before and (other := _differences(before, request)) and not replace:
         raise ConfigError(
             f"{out} holds another export: {'; '.join(other)}. Choose another folder with --out, or "
-            f"let this one take its place, with all splits that it has: --replace"
+            f"replace it with all of its splits: --replace"
         )
     foreign = [name for name in targets if name not in listed and storage.exists(out / name)]
     if foreign:
@@ -111,8 +122,8 @@ def begin(
     mine = {*targets.values()}
     stays = {name: each for name, each in listed.items() if same and each["split"] not in mine}
     counts = {
-        split: found
-        for split, found in before.get("splits", {}).items()
+        split: each
+        for split, each in before.get("splits", {}).items()
         if same and split not in mine
     }
     files = dict.fromkeys([*listed, *targets], "") | {
@@ -130,21 +141,23 @@ def begin(
 
 
 def _before(out: AnyPath) -> dict[str, Any]:
-    """What is noted of the export in a folder.
-    Raises `ConfigError` for a folder of something else.
+    """The ``export.json`` of a folder; empty for an empty folder.
+
+    Raises:
+        ConfigError: if the folder holds anything else.
     """
     if storage.exists(out / FILE):
-        found = read_json(out / FILE)
-        if not isinstance(found, dict) or not isinstance(found.get("files"), dict):
+        noted = read_json(out / FILE)
+        if not isinstance(noted, dict) or not isinstance(noted.get("files"), dict):
             raise ConfigError(
                 f"{out / FILE} is not of stepmill export; choose another folder with --out"
             )
-        files = found["files"]
+        files = noted["files"]
         listed = {
             name: each if isinstance(each, dict) else _unsplit(name, each)
             for name, each in files.items()
         }
-        return {**found, "files": listed}
+        return {**noted, "files": listed}
     if storage.holds_anything(out):
         raise ConfigError(
             f"{out} is not empty and holds no export; choose another folder with --out"
@@ -158,7 +171,7 @@ def _unsplit(name: str, sha256: str) -> dict[str, str]:
 
 
 def _differences(before: Mapping[str, Any], request: Mapping[str, Any]) -> list[str]:
-    """How the request that a folder's files answer differs from another."""
+    """How the request of a folder's export differs from a new one."""
     return [
         f"{what} is {before.get(key, 'not known')} there, not {request.get(key, 'any')}"
         for key, what in _NAMES.items()

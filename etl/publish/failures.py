@@ -1,8 +1,8 @@
-"""Errors of the Hub's client without the token, of which they hold a copy, and without what signs a
-URL.
+"""Errors and logs of the Hub's client, without secrets.
 
-What the client logs goes the same way. No exception that leaves `called` has the client's own for
-its cause or context.
+The client's errors hold a copy of the token, and of the query that signs a URL. Both are removed
+from messages and from its log. An exception that leaves `called` never has a client's error as its
+cause or context.
 """
 
 from __future__ import annotations
@@ -26,22 +26,26 @@ _SIGNED: Final = re.compile(r"(https?://[^\s'\"?]*)\?[^\s'\"]*")
 
 
 class Failed(Exception):
-    """What the client said.
-
-    status: of HTTP; 0 if there was no answer. headers: how long the answer asks to wait, if it
-    does. passing: whether it may go well a moment later. absent: there is no such repository.
-    """
+    """An error of the client, without secrets."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(discreet(f"{type(error).__name__}: {error}"))
         self.status = status_of(error) or 0
+        """The HTTP status; 0 if there was no answer."""
         self.headers = _waiting(getattr(getattr(error, "response", None), "headers", None) or {})
+        """``Retry-After``, if the answer asks to wait."""
         self.passing = transient(error)
+        """Whether the same request may succeed later."""
         self.absent = isinstance(error, RepositoryNotFoundError)
+        """Whether there is no such repository."""
 
 
 def called(fn: Callable[[], T]) -> T:
-    """What ``fn`` returns, which calls the client. Raises `Failed` for what it raises."""
+    """Call ``fn``, which calls the client, and return its result.
+
+    Raises:
+        Failed: instead of an error of the client.
+    """
     try:
         return fn()
     except (Failed, StepmillError):
@@ -52,11 +56,11 @@ def called(fn: Callable[[], T]) -> T:
         ) and not transient(error):
             raise
         failure = Failed(error)
-    raise failure  # here, where the client's error is not its context
+    raise failure  # outside the handler, so that the client's error is not its context
 
 
 def discreet(text: str) -> str:
-    """A text on one line, without the token and without what signs a URL."""
+    """A text on one line, without the token and without queries of URLs."""
     token = get_token()
     text = " ".join(_SIGNED.sub(r"\1", text).split())
     return text.replace(token, "<token>") if token else text
@@ -64,7 +68,7 @@ def discreet(text: str) -> str:
 
 @contextmanager
 def discreet_log() -> Iterator[None]:
-    """The block's log of the client is discreet."""
+    """Remove secrets from the client's log while the block runs."""
     handlers = logging.getLogger("huggingface_hub").handlers
     discretion = _Discretion()
     for handler in handlers:
@@ -83,7 +87,7 @@ class _Discretion(logging.Filter):
 
 
 def _waiting(headers: Mapping[str, str]) -> dict[str, str]:
-    """``Retry-After``, as it was sent, or as the Hub's own headers on rates have it."""
+    """``Retry-After`` as it was sent, or computed from the Hub's own rate-limit headers."""
     if given := headers.get("Retry-After"):
         return {"Retry-After": given}
     rate = parse_ratelimit_headers(headers)

@@ -1,6 +1,4 @@
-"""Files of a published dataset: what they are called, what a place says of those it has, and the
-card's seal.
-"""
+"""The files of a published dataset: their names, what a place tells about them, the card's seal."""
 
 from __future__ import annotations
 
@@ -36,16 +34,17 @@ _SEAL: Final = re.compile(
 
 @dataclass(frozen=True)
 class Stored:
-    """A file in a place: its size in bytes,
-    and its sha256 or git's id of it where the place tells.
-    """
+    """A file in a place, as far as the place tells."""
 
     size: int
+    """Its size in bytes."""
     sha256: str = ""
+    """Its hash; empty if not known."""
     blob: str = ""
+    """The id of its git blob; empty if not known."""
 
     def holds(self, data: bytes) -> bool:
-        """Whether these are its bytes, as far as the place tells."""
+        """Whether a hash that the place tells shows these bytes."""
         if self.sha256:
             return self.sha256 == hashlib.sha256(data).hexdigest()
         git = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False)
@@ -54,29 +53,34 @@ class Stored:
 
 @dataclass(frozen=True)
 class Contents:
-    """What is in a place. private: whether only some may read it, where there is such a thing.
-    tags: what each is read by. commits: how many led here.
-    """
+    """The contents of a place."""
 
     exists: bool = False
+    """Whether the folder or the branch exists."""
     private: bool | None = None
+    """Whether the repository is private; None for a folder."""
     files: Mapping[str, Stored] = field(default_factory=dict)
+    """The files by path."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    """Tag -> what `Place.read` takes to read at it."""
     commits: int = 0
+    """The number of commits of the branch; 0 for a folder."""
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A file that can be sent: its path in the place, and its content, here as a file or as bytes.
-
-    at: the tag at which the place has it, instead of a content.
-    """
+    """A file that is ready to be sent."""
 
     path: str
+    """Its path in the place."""
     content: Path | bytes
+    """Its content, as a local file or as bytes."""
     size: int
+    """Its size in bytes."""
     sha256: str
+    """Its hash."""
     at: str = ""
+    """A tag from which the place copies it; then ``content`` is empty."""
 
     @classmethod
     def of(cls, path: str, data: bytes) -> Self:
@@ -134,20 +138,18 @@ def named(manifest: Listed | None) -> dict[str, File]:
 
 
 def unnamed(manifest: Listed | None) -> set[str]:
-    """All other files that a published manifest is about, itself and the card included."""
+    """All other files of a published manifest, itself and the card included."""
     files = {name.removeprefix(PREFIX) for name in manifest.files} if manifest else set()
     return {CARD, MANIFEST, *files} - set(named(manifest))
 
 
 def card_last(paths: Iterable[str]) -> list[str]:
-    """Paths in the order in which readers who see each file by itself may get to see them."""
+    """Paths in the order in which a folder gets them: the manifest and then the card come last."""
     return sorted(paths, key=lambda path: (path == CARD, path == MANIFEST, path))
 
 
 def sealed(text: str) -> bytes:
-    """A card with its own hash at its end,
-    by which it is told whether anybody has edited it since.
-    """
+    """A card with its own hash at the end, which shows whether it was edited since."""
     data = text.encode()
     return (
         data
@@ -162,7 +164,7 @@ def untouched(card: bytes) -> bool:
 
 
 def named_by_card(card: bytes) -> set[str]:
-    """The files of rows that a card names; none, if it cannot be understood."""
+    """The data files that a card lists; empty if it cannot be parsed."""
     try:
         header = yaml.safe_load(card.decode().split("---\n")[1])
         return {

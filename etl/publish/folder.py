@@ -1,11 +1,13 @@
-"""A folder of this machine, or on anything that fsspec reaches, as a place to publish to.
+"""A folder as a place to publish to: a local one, or a URL that fsspec can open.
 
-Files appear whole or not at all, and in order: shards, which nothing names yet, then statistics and
-manifest, the card last. Whoever reads by the card, as `datasets.load_dataset` does, sees the old
-rows until its one put, and the new ones after it. A folder has no history: the shards of the
-publication before stay until the next one, for those who are reading, unless something was taken
-down; and those that a tag names stay as long as it does. A tag is a copy of all but the shards,
-under ``tags/``. A lock, as of a build, keeps a second publication out.
+Files appear whole or not at all, in this order: shards, which nothing lists yet, statistics,
+manifest, and the card last. Readers who go by the card, as `datasets.load_dataset` does, see the
+old rows until that file is replaced, and the new ones after it.
+
+A folder has no history. So the shards of the previous publication stay until the next one, for
+those who are still reading, unless something was taken down. Shards that a tag names stay as long
+as the tag. A tag is a copy of all other files, under ``tags/``. A lock, like that of a build, keeps
+a second publication out.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ _TAGS: Final = "tags"
 
 
 class PublishedFolder:
-    """root: the folder itself. See `etl.publish.place`."""
+    """A folder as an `etl.publish.place.Place`."""
 
     repository = "", ""
     at_once = 1000
@@ -38,12 +40,16 @@ class PublishedFolder:
 
     @property
     def name(self) -> str:
-        """As it is written."""
+        """Its path or URL."""
         return str(self.root)
 
     @contextmanager
     def opened(self, *, writes: bool) -> Iterator[None]:
-        """Raises `BuildError` if somebody else publishes there."""
+        """Hold the folder's lock, if the block writes.
+
+        Raises:
+            BuildError: if another publication holds it.
+        """
         if not writes:
             yield
             return
@@ -52,7 +58,7 @@ class PublishedFolder:
             yield
 
     def look(self) -> Contents:
-        """All files but locks; what is under ``tags/`` as tags."""
+        """All files but locks; folders under ``tags/`` are tags."""
         files = {
             path: Stored(each.size)
             for path, each in storage.details(self.root).items()
@@ -67,21 +73,23 @@ class PublishedFolder:
         return Contents(bool(mine), files=mine, tags={tag: tag for tag in tags})
 
     def read(self, path: str, at: str = "") -> bytes | None:
-        """A file; at a tag, its copy."""
+        """A file, or its copy at a tag; None if it is not there."""
         try:
             return storage.read_bytes(self.root / _TAGS / at / path if at else self.root / path)
         except FileNotFoundError:
             return None
 
     def check(self, paths: Collection[str]) -> None:
-        """A folder takes any number."""
+        """Do nothing: a folder takes any number of files."""
 
     def create(self, *, private: bool) -> None:
-        """A folder comes with its first file."""
+        """Do nothing: a folder is created with its first file."""
 
     def commit(self, add: Sequence[Ready], remove: Sequence[str], message: str) -> None:
-        """Files one after the other, then removals. Raises `BuildError` if a shard of a tag is not
-        there any more.
+        """Write files one after the other, then remove others.
+
+        Raises:
+            BuildError: if a shard of a tag is no longer there.
         """
         for file in add:
             self._check()
@@ -101,7 +109,7 @@ class PublishedFolder:
             storage.prune(Dataset(self.root).data)
 
     def tag(self, name: str) -> None:
-        """The manifest comes last: with it the tag is there."""
+        """Copy all files but shards under the tag; the tag exists once its manifest does."""
         names = card_last(unnamed(listed(self.read(MANIFEST))))
         for path in sorted(names, key=lambda path: path == MANIFEST):
             self._check()

@@ -1,15 +1,15 @@
-"""A dataset repository of the Hugging Face Hub, by its own client.
+"""A dataset repository of the Hugging Face Hub as a place to publish to, through the Hub's client.
 
 The Hub's advice (https://huggingface.co/docs/hub/storage-limits, "Repository limitations and
 recommendations"): fewer than 100 files a commit, at most 10,000 entries a folder, fewer than
-100,000 files a repository, and no more than a few thousand commits. A publication is one commit for
-each 90 new shards, and one that switches.
+100,000 files a repository, and no more than a few thousand commits. A publication makes one commit
+for each 90 new shards, and one that switches.
 
-Every commit names its parent, so that of two publications at once one stops; and one whose answer
-was lost is found to have been made, not made again. The client itself tries requests again, for
-about half a minute; what it gives up is tried again as everything remote is (`etl.files.retries`),
-with the wait that the Hub asks for. The token is the client's business, from ``HF_TOKEN`` or the
-login: it is never asked for here but to keep it out of messages.
+Every commit names its parent, so one of two simultaneous publications stops. A commit whose answer
+was lost is recognised and not made twice. The client repeats failing requests for about half a
+minute; after that they are repeated as for all remote storage (`etl.files.retries`), with the wait
+that the Hub asks for. The client itself finds the token, in ``HF_TOKEN`` or the login; it is read
+here only to keep it out of messages.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ class _Absent(BuildError):
 
 
 class Hub:
-    """repo: ``user/name``, or ``name`` of the user whose token it is. revision: the branch to
-    publish to.
+    """A repository of the Hub as an `etl.publish.place.Place`.
+
+    repo: ``user/name``, or ``name`` for the owner of the token. revision: the branch to publish to.
     """
 
     at_once = 90
@@ -59,18 +60,20 @@ class Hub:
 
     @property
     def name(self) -> str:
-        """With the branch, if it is not main."""
+        """The repository, with its branch unless that is main."""
         return self.repo if self.revision == "main" else f"{self.repo}@{self.revision}"
 
     @property
     def repository(self) -> tuple[str, str]:
-        """Once it is opened, with the owner."""
+        """Repository and branch; `opened` adds the owner if it is missing."""
         return self.repo, self.revision
 
     @contextmanager
     def opened(self, *, writes: bool) -> Iterator[None]:
-        """Raises `ConfigError` if there is no token, or none that the Hub knows where the user's
-        name is needed.
+        """Check the token, and complete the name of the repository.
+
+        Raises:
+            ConfigError: if there is no token, or the Hub does not accept it.
         """
         if client.get_token() is None:
             raise ConfigError(
@@ -84,7 +87,7 @@ class Hub:
             yield
 
     def look(self) -> Contents:
-        """The branch; where that is yet to be made, main, from which it will begin."""
+        """The contents of the branch; of main, from which it will start, if it does not exist."""
         try:
             private = self._ask(lambda: self._api.repo_info(self.repo, repo_type=_TYPE).private)
         except _Absent:
@@ -115,23 +118,27 @@ class Hub:
         return self._ask(listed)
 
     def read(self, path: str, at: str = "") -> bytes | None:
-        """A file, of the branch as it was looked at or left, or of a tag."""
+        """A file at a tag, or at the commit that the last look or commit left; None if absent."""
 
         def fetched(here: Path) -> bytes | None:
             revision = at or self.head or self._start
             try:
-                found = self._api.hf_hub_download(
+                copy = self._api.hf_hub_download(
                     self.repo, path, repo_type=_TYPE, revision=revision, local_dir=here
                 )
             except RemoteEntryNotFoundError:
                 return None
-            return Path(found).read_bytes()
+            return Path(copy).read_bytes()
 
         with scratch.folder() as here:
             return self._ask(lambda: fetched(here))
 
     def check(self, paths: Collection[str]) -> None:
-        """See the advice above."""
+        """Check the Hub's limits on the number of files.
+
+        Raises:
+            ConfigError: if these files are too many.
+        """
         folders = Counter(path.rpartition("/")[0] for path in paths)
         folder, most = max(folders.items(), key=lambda item: item[1], default=("", 0))
         for what, count, limit in (
@@ -146,7 +153,7 @@ class Hub:
                 )
 
     def create(self, *, private: bool) -> None:
-        """Make repository and branch."""
+        """Create the repository and the branch, if they do not exist."""
         if not self._start:
             self._ask(
                 lambda: self._api.create_repo(
@@ -168,8 +175,10 @@ class Hub:
         )
 
     def commit(self, add: Sequence[Ready], remove: Sequence[str], message: str) -> None:
-        """One commit: readers see all of it or nothing. Raises `BuildError` if the branch has moved
-        meanwhile.
+        """Make one commit, of which readers see all or nothing.
+
+        Raises:
+            BuildError: if somebody else has committed to the branch meanwhile.
         """
         operations: list[Any] = [_addition(file) for file in add]
         operations += [client.CommitOperationDelete(path) for path in remove]
@@ -200,9 +209,7 @@ class Hub:
         self.head = self._ask(send)
 
     def _holds(self, commit: str, add: Sequence[Ready], remove: Sequence[str]) -> bool:
-        """Whether a commit is the one whose answer was lost: it follows the head, and has these
-        changes.
-        """
+        """Whether a commit is ours, of a lost answer: it follows the head and has our changes."""
         history = self._ask(
             lambda: self._api.list_repo_commits(self.repo, repo_type=_TYPE, revision=commit)
         )
@@ -221,7 +228,11 @@ class Hub:
         )
 
     def tag(self, name: str) -> None:
-        """Raises `BuildError` if the tag names something else by now."""
+        """Tag the head.
+
+        Raises:
+            BuildError: if the tag names another commit by now.
+        """
         self._ask(
             lambda: self._api.create_tag(
                 self.repo, repo_type=_TYPE, tag=name, revision=self.head, exist_ok=True
@@ -234,8 +245,11 @@ class Hub:
             )
 
     def _ask(self, fn: Callable[[], T]) -> T:
-        """What ``fn`` returns, tried again while its error may pass. Raises `ConfigError`,
-        `BuildError`.
+        """Call ``fn``, repeat it while its error may pass, and return its result.
+
+        Raises:
+            ConfigError: if the Hub does not accept the token.
+            BuildError: for every other failure.
         """
         try:
             return persistent(
@@ -243,9 +257,10 @@ class Hub:
             )
         except Failed as failure:
             problem = self._explained(failure)
-        raise problem  # not where the client's error is its context: that holds the token
+        raise problem  # outside the handler: the failure must not be its context
 
     def _explained(self, failure: Failed) -> StepmillError:
+        """A failure as an error that tells the user what to do."""
         if failure.absent:
             return _Absent(
                 f"{self.name}: there is no such dataset on the Hub, or the token may not see it"
@@ -269,11 +284,11 @@ class Hub:
 
 
 def _addition(file: Ready) -> Any:
-    """A file as the client takes it: to be sent, or to be copied from a tag."""
+    """The client's operation for a file: send it, or copy it from a tag."""
     if file.at:
         return client.CommitOperationCopy(file.path, file.path, src_revision=file.at)
     addition = client.CommitOperationAdd(file.path, file.content)
-    addition.upload_info.sha256 = bytes.fromhex(file.sha256)  # it was read for it just now
+    addition.upload_info.sha256 = bytes.fromhex(file.sha256)  # spares the client another read
     return addition
 
 

@@ -1,10 +1,12 @@
-"""Shards as Parquet: zstd, a page index, and pages that end where the content says (content-defined
-chunking), so that storage which knows chunks, as the Hub's does, keeps what two versions of a file
-have in common once.
+"""Convert shards to Parquet: zstd, a page index, and content-defined chunks.
 
-Columns are written plain, not by a dictionary: tokens compress better so (3.1 MB instead of 4.4 MB
-of 71 MB of rows of recorded pages), and a dictionary would make one changed row change all pages
-after it. The same rows and the same version of pyarrow give the same bytes. Memory: one row group.
+With content-defined chunking, page boundaries follow the content. So storage that deduplicates
+chunks, like the Hub's, keeps the common parts of two versions of a file once.
+
+Columns are written plain, without a dictionary. Tokens compress better that way (3.1 MB instead of
+4.4 MB for 71 MB of rows of recorded pages), and with a dictionary one changed row would change all
+pages after it. The same rows and the same version of pyarrow give the same bytes. One row group is
+held in memory.
 """
 
 from __future__ import annotations
@@ -21,8 +23,10 @@ _ROW_GROUP_BYTES: Final = 64 * 2**20
 
 
 def convert(arrow: Path, into: Path) -> None:
-    """Write the rows of an Arrow file as a Parquet file,
-    in row groups of about 64 MiB of tokens.
+    """Write the rows of an Arrow file as a Parquet file, in row groups of about 64 MiB.
+
+    Raises:
+        IntegrityError: if the Arrow file is broken.
     """
     reader = open_arrow(arrow)
     with pq.ParquetWriter(

@@ -1,4 +1,4 @@
-"""Where a dataset is published: what a place can do."""
+"""A place to publish to: the protocol, and what a place holds before a publication."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Place(Protocol):
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """Its name in messages."""
         ...
 
     @property
@@ -25,25 +25,25 @@ class Place(Protocol):
 
     @property
     def at_once(self) -> int:
-        """So many files a commit may add and remove."""
+        """The largest number of files that a commit may add and remove."""
         ...
 
     @property
     def keeps_history(self) -> bool:
-        """Whether what is removed can be read on by those who read an older state."""
+        """Whether readers of an older state can still read removed files."""
         ...
 
     @property
     def head(self) -> str:
-        """The commit that the last look or commit left, where there is such a thing."""
+        """The commit that the last look or commit left; empty for a folder."""
         ...
 
     def opened(self, *, writes: bool) -> AbstractContextManager[None]:
-        """The block looks at the place and, if it says so, changes it."""
+        """Open the place while the block runs. writes: whether the block changes it."""
         ...
 
     def look(self) -> Contents:
-        """What is there now."""
+        """The contents of the place now."""
         ...
 
     def read(self, path: str, at: str = "") -> bytes | None:
@@ -51,37 +51,50 @@ class Place(Protocol):
         ...
 
     def check(self, paths: Collection[str]) -> None:
-        """Raises `ConfigError` if these files would be too many."""
+        """Check that the place can hold these files.
+
+        Raises:
+            ConfigError: if they are too many.
+        """
         ...
 
     def create(self, *, private: bool) -> None:
-        """Make the place, if it is not there."""
+        """Create the place, if it does not exist."""
         ...
 
     def commit(self, add: Sequence[Ready], remove: Sequence[str], message: str) -> None:
-        """Add and remove files. Where readers can see the middle of it,
-        files come in this order.
+        """Add and remove files.
+
+        If readers can see the middle of a commit, files appear in the order given.
+
+        Raises:
+            BuildError: if the place has changed meanwhile, or cannot be written.
         """
         ...
 
     def tag(self, name: str) -> None:
-        """Name the present state for ever."""
+        """Give the present state a name that never moves.
+
+        Raises:
+            BuildError: if the name is taken.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Before:
-    """What a place holds of the publication before: what its manifest lists, if there is one, and
-    its card.
-    """
+    """A place before a publication."""
 
     contents: Contents
+    """Its files and tags."""
     manifest: Listed | None
+    """What the manifest of the previous publication lists; None if there is none."""
     card: bytes
+    """The card; empty if there is none."""
 
     @classmethod
     def of(cls, place: Place) -> Before:
-        """What is there now."""
+        """Look at a place."""
         contents = place.look()
         manifest = place.read(MANIFEST) if MANIFEST in contents.files else None
         card = place.read(CARD) if CARD in contents.files else None
@@ -89,6 +102,6 @@ class Before:
 
     @property
     def files(self) -> set[str]:
-        """Those that are ours."""
+        """The paths of files that stepmill published."""
         mine = unnamed(self.manifest) if self.manifest else set()
         return {path for path in self.contents.files if is_shard(path) or path in mine}

@@ -1,4 +1,4 @@
-"""One publication: from a build to a place, or back to what a tag of the place names."""
+"""Publish a build to a place, or roll a place back to one of its tags."""
 
 from __future__ import annotations
 
@@ -25,13 +25,22 @@ _TAG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked for. allow: names of reasons that are none (`etl.publish.reasons`)."""
+    """A publication as it is requested.
+
+    Raises:
+        ConfigError: if the tag is not a valid name.
+    """
 
     format: Format = "arrow"
+    """The file format of the rows."""
     tag: str = ""
+    """The tag to set; empty for none."""
     private: bool = False
+    """Whether a new repository is private."""
     allow: frozenset[str] = frozenset()
+    """The reasons against publishing that the user allows (`etl.publish.reasons`)."""
     dry_run: bool = False
+    """Whether to change nothing, and only report."""
 
     def __post_init__(self) -> None:
         if self.tag and not _TAG.fullmatch(self.tag):
@@ -43,11 +52,14 @@ class Order:
 def publish(
     out: AnyPath, place: Place, order: Order, progress: Callable[..., Progress] = Progress
 ) -> Report:
-    """Bring a build to a place, as far as it is not there; returns what was done, or would be.
+    """Publish a build to a place, sending only what is not there; returns what was done.
 
-    Raises `ConfigError` before anything is changed, if the build or the place is not fit for it;
-    `BuildError` where it cannot go on, and then the same call goes on; `IntegrityError` for files
-    that are not what the manifest says.
+    With ``order.dry_run`` it returns what would be done.
+
+    Raises:
+        ConfigError: before anything is changed, if the build or the place does not allow it.
+        BuildError: if it cannot go on; the same call continues later.
+        IntegrityError: if a file of the build is missing, or its hash is not that of the manifest.
     """
     manifest = reasons.publishable(out, order.allow)
     wanted, rest = shards(out, manifest), others(out, manifest)
@@ -72,27 +84,30 @@ def publish(
 
 
 def rollback(place: Place, tag: str, order: Order) -> Report:
-    """Bring card, manifest, statistics and shards back to what a tag names, as a new change.
+    """Publish again the card, manifest, statistics and shards of a tag; returns what was done.
 
-    Raises `ConfigError` if there is no such tag, it names no publication, or holds what was taken
-    down since.
+    Raises:
+        ConfigError: if there is no such tag, if it names no publication, or if it may hold what was
+            taken down since.
+        BuildError: if it cannot go on; the same call continues later.
+        IntegrityError: if a file of the tag is missing.
     """
     with place.opened(writes=not order.dry_run):
         before = Before.of(place)
         at = before.contents.tags.get(tag)
         if at is None:
-            known = ", ".join(sorted(before.contents.tags)) or "none"
-            raise ConfigError(f"{place.name}: there is no tag {tag} (there are: {known})")
+            tags = ", ".join(sorted(before.contents.tags)) or "none"
+            raise ConfigError(f"{place.name}: there is no tag {tag} (there are: {tags})")
         then = listed(place.read(MANIFEST, at))
         if then is None:
             raise ConfigError(
                 f"{place.name}: the tag {tag} names nothing that stepmill has published"
             )
-        found = [
+        against = [
             *reasons.of_card(place.name, before.card),
             *reasons.of_takedown(tag, then, before.manifest),
         ]
-        reasons.refuse(f"{place.name} is not rolled back", found, order.allow)
+        reasons.refuse(f"{place.name} is not rolled back", against, order.allow)
         report = Report(place, order.dry_run)
         gone = [file for path, file in named(then).items() if path not in before.contents.files]
         for group in chunks(gone, place.at_once):
@@ -117,7 +132,11 @@ def _then(place: Place, path: str, tag: str, at: str) -> Ready:
 def _check(
     place: Place, before: Before, order: Order, manifest: Manifest, wanted: Sequence[Shard]
 ) -> None:
-    """That the place can take it. Raises `ConfigError`."""
+    """Check that the place allows this publication.
+
+    Raises:
+        ConfigError: if it does not.
+    """
     contents = before.contents
     reasons.mixed(place.name, contents, order.format)
     if MANIFEST in contents.files and not before.manifest:
@@ -144,7 +163,11 @@ def _check(
 
 
 def _tag(report: Report, before: Before, tag: str, small: Sequence[Ready]) -> None:
-    """Tag what is there now, unless a publication that was interrupted did so already."""
+    """Set the tag, unless an interrupted publication has set it already.
+
+    Raises:
+        ConfigError: if the tag names another dataset.
+    """
     if not tag:
         return
     at = before.contents.tags.get(tag)

@@ -1,5 +1,6 @@
-"""Why a build is not published, or not into this place, unless its user says that it may be, by the
-reason's name.
+"""Reasons against publishing a build, or against publishing it to a place.
+
+The user may allow each by its name.
 """
 
 from __future__ import annotations
@@ -26,39 +27,54 @@ _NO_LICENSE: Final = frozenset({"", "unknown", "unset", "none", "n/a"})
 
 @dataclass(frozen=True)
 class Reason:
-    """name: by which it can be allowed. why: what is the matter. do: what to do instead."""
+    """A reason against publishing."""
 
     name: str
+    """The name by which it can be allowed."""
     why: str
+    """What is wrong."""
     do: str
+    """What to do about it."""
 
 
-def refuse(what: str, found: Collection[Reason], allowed: Collection[str]) -> None:
-    """Raises `ConfigError` for reasons that are not allowed. what: does not happen."""
-    left = [reason for reason in found if reason.name not in allowed]
-    if left:
-        lines = "".join(
-            f"\n  {reason.why}. {reason.do}, or publish all the same: --allow {reason.name}"
-            for reason in left
-        )
+def refuse(what: str, reasons: Collection[Reason], allowed: Collection[str]) -> None:
+    """Refuse to go on if there is a reason that is not allowed.
+
+    what: says what is refused.
+
+    Raises:
+        ConfigError: if there is such a reason; it lists all of them.
+    """
+    lines = "".join(
+        f"\n  {reason.why}. {reason.do}, or publish all the same: --allow {reason.name}"
+        for reason in reasons
+        if reason.name not in allowed
+    )
+    if lines:
         raise ConfigError(f"{what}:{lines}")
 
 
 def publishable(out: AnyPath, allowed: Collection[str]) -> Manifest:
     """The manifest of a build, if it may be published.
 
-    Raises `ConfigError` if it is incomplete, which cannot be allowed, as there is nothing whole to
-    publish; if it fails its gates; has no licence; or has known privacy findings.
+    Raises:
+        ConfigError: if the build is incomplete or empty, which cannot be allowed; or, unless
+            allowed, if its gates failed, it has no licence, or it has known privacy findings.
     """
-    manifest, found = _manifest(out)
-    found += [*_license(manifest), *_privacy(out, manifest)]
-    refuse(f"{out} is not published", found, allowed)
+    manifest, reasons = _manifest(out)
+    reasons += [*_license(manifest), *_privacy(out, manifest)]
+    refuse(f"{out} is not published", reasons, allowed)
     if not manifest.splits:
-        raise ConfigError(f"{out}: the dataset has no rows; nothing is there to publish")
+        raise ConfigError(f"{out}: the dataset has no rows; there is nothing to publish")
     return manifest
 
 
 def _manifest(out: AnyPath) -> tuple[Manifest, list[Reason]]:
+    """The manifest of a build, and that its gates failed if they did.
+
+    Raises:
+        ConfigError: if the build is incomplete.
+    """
     build = Layout(out)
     path = build.dataset.manifest
     if storage.exists(path):
@@ -84,19 +100,19 @@ def _manifest(out: AnyPath) -> tuple[Manifest, list[Reason]]:
 
 
 def _license(manifest: Manifest) -> Iterator[Reason]:
-    known = str(manifest.settings["card"].get("license") or "")
-    if known.strip().lower() in _NO_LICENSE:
-        why = f"it has no licence (card.license is {known!r})"
-        yield Reason(
-            LICENSE,
-            why,
-            "Say which, as the Hub names it: build again with --set card.license=NAME --redo",
-        )
+    """A missing licence."""
+    licence = str(manifest.settings["card"].get("license") or "")
+    if licence.strip().lower() in _NO_LICENSE:
+        why = f"it has no licence (card.license is {licence!r})"
+        do = "Name it, by the Hub's identifier: build again with --set card.license=NAME --redo"
+        yield Reason(LICENSE, why, do)
 
 
 def _privacy(out: AnyPath, manifest: Manifest) -> Iterator[Reason]:
-    """What a build has found (the manifest's ``privacy.findings``, a count or counts by kind; else
-    the rows of its tables ``stats/privacy*``), and a takedown list that the dataset does not know.
+    """Known privacy findings, and a takedown list that has changed since the build.
+
+    The manifest's ``privacy.findings`` is their number, or numbers by kind. Without it, the rows of
+    the tables ``stats/privacy*`` are counted.
     """
     findings = (manifest.privacy or {}).get("findings")
     if findings is None:
@@ -115,24 +131,28 @@ def _privacy(out: AnyPath, manifest: Manifest) -> Iterator[Reason]:
 
 
 def of_card(place: str, card: bytes) -> Iterator[Reason]:
-    """A card in the place that is not as it was published."""
+    """A card in the place that was edited since it was published."""
     if card and not untouched(card):
         why = f"the card in {place} was written or edited there, and would be replaced"
-        yield Reason(CARD, why, "Bring what is to stay into the build's own card first")
+        yield Reason(CARD, why, "Copy what should stay into the build's own card first")
 
 
 def of_takedown(tag: str, then: Listed, now: Listed | None) -> Iterator[Reason]:
-    """A tag that holds what was taken down since. then, now: published manifests."""
+    """A tag that may hold what was taken down since. then, now: published manifests."""
     if now is not None and then.takedown != now.takedown:
         why = (
-            f"the takedown list was another when {tag} was published, so it may hold what was "
+            f"the takedown list has changed since {tag} was published, so it may hold what was "
             "taken down since"
         )
-        yield Reason(TAKEN_DOWN, why, "Take a later tag")
+        yield Reason(TAKEN_DOWN, why, "Choose a later tag")
 
 
 def mixed(place: str, contents: Contents, wanted: Format) -> None:
-    """Raises `ConfigError` if the place has rows in another format."""
+    """Check that the place has no rows in another format.
+
+    Raises:
+        ConfigError: if it has.
+    """
     for other in FORMATS:
         files = [
             path

@@ -1,6 +1,4 @@
-"""What a publication does, change by change: written down as it is done, or, in a rehearsal,
-instead of being done.
-"""
+"""The report of a publication: every change, as it is made, or would be in a dry run."""
 
 from __future__ import annotations
 
@@ -15,46 +13,49 @@ from etl.terminal.words import counted
 
 @dataclass
 class Report:
-    """place: what is changed. dry_run: whether it is left as it is. kept: files of the dataset that
-    were there already.
-
-    notes: what the user should know besides.
-    """
+    """Makes the changes of a publication and notes them; in a dry run it only notes them."""
 
     place: Place
+    """The place that is changed."""
     dry_run: bool = False
+    """Whether to leave the place as it is."""
     created: bool = False
+    """Whether the place was created."""
     changes: list[dict[str, Any]] = field(default_factory=list)
+    """The commits: ``message``, the files to ``add`` with their bytes, the paths to ``remove``."""
     tagged: str = ""
+    """The tag that was set."""
     kept: int = 0
+    """The number of files of the dataset that were there already."""
     notes: list[str] = field(default_factory=list)
+    """Warnings for the user."""
 
     def create(self, *, private: bool) -> None:
-        """Make the place."""
+        """Create the place."""
         self.created = True
         if not self.dry_run:
             self.place.create(private=private)
 
     def commit(self, add: Sequence[Ready], remove: Sequence[str], message: str) -> None:
-        """Change the place; a copy from a tag sends nothing."""
+        """Add and remove files; a copy from a tag sends no bytes."""
         added = [{"path": file.path, "bytes": 0 if file.at else file.size} for file in add]
         self.changes.append({"message": message, "add": added, "remove": list(remove)})
         if not self.dry_run:
             self.place.commit(add, remove, message)
 
     def tag(self, name: str) -> None:
-        """Name the state that is reached."""
+        """Tag the state that is reached."""
         self.tagged = name
         if not self.dry_run:
             self.place.tag(name)
 
     @property
     def bytes(self) -> int:
-        """Of all files that are sent."""
+        """The size of all files that are sent."""
         return sum(file["bytes"] for change in self.changes for file in change["add"])
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, with the commit that readers see at the end."""
+        """Plain values for JSON; ``commit`` is the one that readers see at the end."""
         return {
             "place": self.place.name,
             "dry_run": self.dry_run,
@@ -68,7 +69,7 @@ class Report:
         }
 
     def as_text(self) -> str:
-        """The same, a line for each operation."""
+        """The report as text, one line for each operation."""
         lines = [f"create  {self.place.name}"] if self.created else []
         for change in self.changes:
             lines += [f"add     {file['path']}  {file['bytes']:,} bytes" for file in change["add"]]

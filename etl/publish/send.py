@@ -1,4 +1,4 @@
-"""Bringing shards to a place: those that are not there, in groups, before anything names them."""
+"""Send shards to a place: those that are missing there, in groups, before anything lists them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from etl.terminal.words import counted
 T = TypeVar("T")
 
 _AT_ONCE_BYTES: Final = 16 * 2**30
-"""Shards of about so many bytes are sent together; those that are converted or fetched first take
-as much disk.
+"""At most about this many bytes of shards are sent together.
+
+Shards that are converted or fetched first take as much disk.
 """
 
 
@@ -29,12 +30,17 @@ def send(
     format: Format,
     progress: Callable[..., Progress],
 ) -> dict[str, File]:
-    """Add the shards that are not there; returns all of them by path, as they are published."""
+    """Send missing shards; returns all of them by path, as they are published.
+
+    Raises:
+        IntegrityError: if a file of the build is not what its manifest says.
+        BuildError: if the place cannot be written.
+    """
     files: dict[str, File] = {}
     missing: list[Shard] = []
     for shard in wanted:
-        if found := _there(shard, format, before):
-            files[found.path] = found
+        if present := _there(shard, format, before):
+            files[present.path] = present
         else:
             missing.append(shard)
     report.kept += len(files)
@@ -49,7 +55,7 @@ def send(
 def _sent(
     report: Report, group: Sequence[Shard], format: Format, before: Before
 ) -> dict[str, File]:
-    """One commit of shards; returns what `send` does of them."""
+    """Make one commit of shards; returns them as `send` does."""
     with ExitStack() as held:
         ready = [held.enter_context(shard.ready(format)) for shard in group]
         new = [file for file in ready if not _came(file, before.contents)]
@@ -60,7 +66,7 @@ def _sent(
 
 
 def _there(shard: Shard, format: Format, before: Before) -> File | None:
-    """The shard as it lies in the place, if that can be told without making it ready."""
+    """A shard as it is in the place, if that is clear without making the shard ready."""
     path = shard.published(format)
     stored = before.contents.files.get(path)
     if stored is None:
@@ -75,15 +81,17 @@ def _there(shard: Shard, format: Format, before: Before) -> File | None:
 
 
 def _came(file: Ready, contents: Contents) -> bool:
-    """Whether a place that tells no hashes has a file: its name says what is in it, and it came
-    whole or not at all.
+    """Whether a place has a file already.
+
+    Without a hash, name and size decide: the name includes the hash, and files arrive whole or not
+    at all.
     """
     stored = contents.files.get(file.path)
     return stored is not None and stored.size == file.size and stored.sha256 in ("", file.sha256)
 
 
 def _groups(missing: Sequence[Shard], at_once: int) -> Iterator[list[Shard]]:
-    """As many shards as a commit takes, or as their size allows."""
+    """Shards in groups, as many as a commit takes and their size allows."""
     group: list[Shard] = []
     size = 0
     for shard in missing:
@@ -97,6 +105,6 @@ def _groups(missing: Sequence[Shard], at_once: int) -> Iterator[list[Shard]]:
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """A sequence in pieces of at most this size."""
+    """A sequence in pieces of at most ``size`` items."""
     for start in range(0, len(items), size):
         yield items[start : start + size]

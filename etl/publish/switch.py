@@ -1,6 +1,4 @@
-"""The one change by which readers see another dataset: statistics, manifest and card, and what
-these no longer name.
-"""
+"""The commit that switches readers to the new dataset: statistics, manifest, card and removals."""
 
 from __future__ import annotations
 
@@ -46,10 +44,8 @@ def published(
     files: Mapping[str, File],
     format: Format,
 ) -> Manifest:
-    """The manifest of a build with the names that its shards have in a place,
-    under ``published``.
-    """
-    # a file has no order
+    """The manifest of a build, with the published names of its shards under ``published``."""
+    # keys of the manifest are sorted, so the training split is put first here
     counts = dict(sorted(manifest.splits.items(), key=lambda item: item[0] != "train"))
     rows: dict[str, list[File]] = {split: [] for split in counts}
     listing: list[File] = []
@@ -66,8 +62,10 @@ def published(
 def switching(
     rest: Mapping[str, bytes], new: Manifest, repository: tuple[str, str]
 ) -> tuple[list[Ready], Manifest]:
-    """All files but shards, the card last; and the manifest with the hashes of what is written for
-    this place, card and Croissant. rest: of the build. repository: see `Place`.
+    """All files but shards, ready to be sent, the card last; and the manifest.
+
+    The manifest gets the hashes of card and ``croissant.json``, which are written for this place.
+    rest: the build's small files. repository: see `Place`.
     """
     tables = {
         PurePosixPath(path).stem: pl.read_parquet(data)
@@ -99,8 +97,10 @@ def switch(
     manifest: Listed,
     message: str,
 ) -> None:
-    """Put those small files in place that differ, and take away what neither they nor those who
-    still read name.
+    """Commit the small files that differ, and remove files that nothing lists or reads any more.
+
+    Raises:
+        BuildError: if the place cannot be written.
     """
     place = report.place
     add = [file for file in small if not _same(place, before.contents, file)]
@@ -118,7 +118,7 @@ def switch(
 
 
 def _same(place: Place, contents: Contents, file: Ready) -> bool:
-    """Whether the place has a small file with this content already."""
+    """Whether the place already has a small file with the same content."""
     stored = contents.files.get(file.path)
     assert isinstance(file.content, bytes)
     if stored is None or stored.size != file.size:
@@ -129,8 +129,10 @@ def _same(place: Place, contents: Contents, file: Ready) -> bool:
 
 
 def _still_read(place: Place, before: Before, manifest: Listed) -> set[str]:
-    """Shards that somebody may be reading where nothing is kept of older states: those of the
-    publication before, unless something was taken down since, and those of tags.
+    """Shards that somebody may still read in a place without history.
+
+    These are the shards of tags, and those of the previous publication unless something was taken
+    down since.
     """
     stays: set[str] = set()
     if place.keeps_history:
@@ -143,17 +145,18 @@ def _still_read(place: Place, before: Before, manifest: Listed) -> set[str]:
 
 
 def _taken_down(before: Before, manifest: Listed) -> bool:
-    """Whether the takedown list is another than that of the publication before."""
+    """Whether the takedown list has changed since the previous publication."""
     return before.manifest is not None and before.manifest.takedown != manifest.takedown
 
 
 def _note(report: Report, before: Before, manifest: Listed) -> None:
+    """Add warnings: about what was taken down, and about a long history."""
     place, contents = report.place, before.contents
     if _taken_down(before, manifest) and (place.keeps_history or contents.tags):
         report.notes.append(
-            f"the takedown list has changed: what was taken down is still in {place.name}, in what "
-            "is older than this publication (tags, and the history where there is one); delete "
-            "the tags, and squash the history"
+            f"the takedown list has changed: what was taken down is still in older tags of "
+            f"{place.name}, and in its history where there is one; delete the tags, and squash the "
+            "history"
         )
     if contents.commits >= _MANY_COMMITS:
         report.notes.append(

@@ -292,7 +292,7 @@ def test_only_a_report_is_written_over(small: Path) -> None:
     file.write_text("<html>my thesis</html>")
     with pytest.raises(
         ConfigError,
-        match="is no report of stepmill; name another file, or write over it: --replace",
+        match="is not a report of stepmill; name another file, or overwrite it: --replace",
     ):
         run(small / "out", "--out", file, "--samples", 1)
     assert file.read_text() == "<html>my thesis</html>"
@@ -323,9 +323,9 @@ def test_pages_are_left_out_first_and_then_steps(place: Place, data: dict[str, A
     assert len(few.steps) == 1
     none = packed.packed(every, 1)
     assert (none.left_out, none.without_page, none.steps) == (12, 0, [])
-    said = page._said(data, some, 12, 0)
+    said = page._about_steps(data, some, 12, 0)
     assert f"Of {some.without_page} the recorded page is left out" in said
-    assert "12 of them are left out, because the file would become too large" in page._said(
+    assert "12 of them are left out, because the file would become too large" in page._about_steps(
         data, none, 12, 0
     )
     html = page.render(data, none, drawn=12, seed=0)

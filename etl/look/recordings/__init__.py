@@ -1,1 +1,5 @@
-"""What people look at before anything is built: recordings, and the formats that are read."""
+"""Views of recordings before a build, and of the formats that stepmill reads.
+
+They serve `stepmill check`, `stepmill schema` and `stepmill example`. They may import sources,
+inputs and stages, and know of no build.
+"""

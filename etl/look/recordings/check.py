@@ -1,8 +1,7 @@
-"""What is in recordings, before anything is built of them: formats, counts, and what is wrong, with
-its remedy.
+"""Check recordings before a build: formats, counts, and problems with their remedies.
 
-Everything is read; the targets of some steps of each file are looked for in their pages. No reader
-has to be told what a file is: those that are in no known format are named, with what they are.
+Every record is read. The targets of the first steps of each file are looked for in their pages. For
+a file in no known format, the view tells what it seems to be.
 """
 
 from __future__ import annotations
@@ -31,11 +30,13 @@ from schemas.trail import Mark
 from schemas.workflow import Workflow
 
 STEPS: Final = 50
-"""So many steps of a file have their targets looked for, unless otherwise asked."""
-_ALIKE: Final = 3
-"""So many problems are shown that say the same of other records."""
+"""By default, targets are looked for in at most this many steps of a file."""
+
 PROBLEMS: Final = 20
-"""So many problems of each format are shown, and so many files that were left aside."""
+"""By default, at most this many problems of a format and files in no known format are shown."""
+
+_ALIKE: Final = 3
+"""At most this many problems are kept that differ only in the record or in numbers."""
 _OUTCOMES: Final = {"": "found", "target_absent": "absent", "target_ambiguous": "ambiguous"}
 _UNREADABLE: Final = "unreadable"
 _JSON_PLACE: Final = re.compile(r"line (\d+) column (\d+) \(char \d+\)")
@@ -43,41 +44,61 @@ _JSON_PLACE: Final = re.compile(r"line (\d+) column (\d+) \(char \d+\)")
 
 @dataclass
 class _Problem:
-    """One thing that is wrong. record: its id. where: the key or step, if that is not said in
-    ``says``.
-    """
+    """One problem of a recording."""
 
     record: str
+    """The id of its record."""
     reason: str
+    """A word that ``stepmill reasons`` explains."""
     says: str
+    """What is wrong, in words."""
     remedy: str
+    """What to do about it."""
     where: str = ""
+    """The key or the step, unless ``says`` names it."""
     line: int | None = None
+    """The line of the file on which the record begins, from 1."""
 
 
 @dataclass
 class _Found:
-    """What is known of the recordings in one format. ids: content and place of each workflow by its
-    id.
-    """
+    """Counts and problems of the recordings in one format."""
 
     files: int = 0
+    """The number of files read."""
     bytes: int = 0
+    """Their size as they lie on disk."""
     workflows: int = 0
+    """The number of workflows."""
     steps: int = 0
+    """The number of steps."""
     with_target: int = 0
+    """The number of steps with a locator."""
     failed: int = 0
+    """The number of steps whose action is known to have failed."""
     errors: Counter[str] = field(default_factory=Counter)
+    """Reason -> the number of problems, kept or not."""
     targets: Counter[str] = field(default_factory=Counter)
+    """Outcome of the search for a target -> the number of steps."""
     unknown_actions: Counter[str] = field(default_factory=Counter)
+    """Word that names no known kind of action -> the number of steps."""
     odd: Counter[Odd] = field(default_factory=Counter)
+    """Deviation from the format that was read all the same -> how often it occurs."""
     problems: list[_Problem] = field(default_factory=list)
+    """The problems that are shown."""
     ids: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Workflow id -> content hash and place of the first workflow with it."""
     alike: Counter[str] = field(default_factory=Counter)
+    """Problem without record and numbers -> how often it occurs."""
     most_alike: int = _ALIKE
+    """At most this many problems that are alike are kept."""
 
     def read(self, shard: InputShard, steps: int, limit: int) -> None:
-        """Read one file. steps: have their targets looked for. limit: of problems that are kept."""
+        """Read one file.
+
+        steps: look for the targets of the first ones, at most this many. limit: keep at most this
+        many problems of the format.
+        """
         self.files += 1
         self.bytes += shard.size
         tally = Tally()
@@ -105,12 +126,13 @@ class _Found:
         self.problems += sorted(kept, key=lambda problem: problem.line or 0)
 
     def _is_new(self, problem: _Problem) -> bool:
-        """Whether few others say the same."""
+        """Whether at most ``most_alike`` problems like it have been seen, this one included."""
         said = re.sub(r"\d+", "0", f"{problem.reason} {problem.where} {problem.remedy}")
         self.alike[said] += 1
         return self.alike[said] <= self.most_alike
 
     def _looked_at(self, workflow: Workflow, steps: int) -> Iterator[_Problem]:
+        """The problems of a workflow that was read. steps: look for so many targets at most."""
         trail = enter(workflow, Tally(), {})
         here = workflow.origin or workflow.uid
         hashed, before = self.ids.setdefault(workflow.uid, (trail.content_hash, here))
@@ -137,7 +159,7 @@ class _Found:
                     yield _Problem(here, reason, says, remedies.of_step(reason), f"{where}.{key}")
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Plain values for JSON."""
         outcomes = (*_OUTCOMES.values(), _UNREADABLE)
         return {
             "files": self.files,
@@ -166,10 +188,14 @@ class _Found:
 
 
 def view(inputs: Sequence[str], steps: int = STEPS, limit: int = PROBLEMS) -> dict[str, Any]:
-    """Read recordings without building. steps: of each file, whose targets are looked for. limit:
-    of problems a format.
+    """Read recordings without building.
 
-    Returns ``formats``: by name, counts and problems; ``left_aside``: files in no known format.
+    ``formats``: name -> counts and problems; ``left_aside``: files in no known format. steps: look
+    for the targets of at most this many steps of each file. limit: keep at most this many problems
+    of each format.
+
+    Raises:
+        ConfigError: if an input does not exist.
     """
     formats: dict[str, _Found] = {}
     left_aside: list[dict[str, Any]] = []
@@ -187,7 +213,7 @@ def view(inputs: Sequence[str], steps: int = STEPS, limit: int = PROBLEMS) -> di
 
 
 def unreadable(report: dict[str, Any]) -> bool:
-    """Whether nothing at all could be read."""
+    """Whether not a single workflow could be read."""
     return not any(counts["workflows"] for counts in report["formats"].values())
 
 
@@ -252,7 +278,7 @@ def _unread(shard: InputShard, bad: Quarantined) -> _Problem:
 
 
 def _target(mark: Mark) -> tuple[str, str]:
-    """Why the target of a step is not found in its page, if so."""
+    """Why the target of a step cannot be found: reason and detail, both empty if it is found."""
     if not mark.step.html:
         return "missing_dom", "empty: there is no page"
     page = pages.read(mark.step.html, mark.utf8)
@@ -263,7 +289,7 @@ def _target(mark: Mark) -> tuple[str, str]:
 
 
 def _in_file(says: str, line: int | None, record: str) -> str:
-    """With the file's lines where a parser has counted those of the record."""
+    """Translate a line that a parser counted within the record into the line of the file."""
     if line is None or (hit := _JSON_PLACE.search(says)) is None:
         return says
     of_record, column = int(hit[1]), hit[2]

@@ -1,4 +1,4 @@
-"""On which line of its file a record begins."""
+"""The line of its file on which a record begins."""
 
 from __future__ import annotations
 
@@ -16,33 +16,30 @@ _KEPT: Final = 2**20
 
 
 def lines_of(shard: InputShard, ids: Collection[str]) -> dict[str, int]:
-    """The lines of these records, from 1; without those of formats that have none, as Parquet and
-    folders.
-    """
-    known = {id: int(hit[1]) for id in ids if (hit := _NUMBER.search(id))}
+    """Record id -> its line, from 1; nothing for formats without lines, such as Parquet."""
+    numbered = {id: int(hit[1]) for id in ids if (hit := _NUMBER.search(id))}
     wanted = {id for id in ids if re.search(r"#(row|item)=\d+$", id)}
     head = InputHead.of(shard.path) if wanted else None
     if head is None or head.keys.form == "table":
-        return known
-    records = (
-        columns.records(shard, ())
-        if head.keys.form or head.start[:1] in b"{["
-        else scribe.csv_records(shard)
-    )
-    return known | _found(
-        chunks(shard.path), ((each.id, each.raw or b"") for each in records), wanted
-    )
+        return numbered
+    if head.keys.form or head.start[:1] in b"{[":
+        records = columns.records(shard, ())
+    else:
+        records = scribe.csv_records(shard)
+    pairs = ((each.id, each.raw or b"") for each in records)
+    return numbered | _counted(chunks(shard.path), pairs, wanted)
 
 
-def _found(
+def _counted(
     data: Iterator[bytes], records: Iterable[tuple[str, bytes]], wanted: Collection[str]
 ) -> dict[str, int]:
-    """Follow the records through the bytes of the file; held are some chunks and the longest
-    record.
+    """Find each record in the bytes of the file and count the lines before it.
+
+    Some chunks and the longest record are held in memory.
     """
     lines: dict[str, int] = {}
     buffer, at, line = bytearray(), 0, 1
-    left = len(wanted)
+    pending = len(wanted)
     for id, raw in records:
         while (place := buffer.find(raw, at)) < 0 and (chunk := _next(data)):
             buffer += chunk
@@ -51,8 +48,8 @@ def _found(
         line += buffer.count(b"\n", at, place)
         if id in wanted:
             lines[id] = line
-            left -= 1
-            if not left:
+            pending -= 1
+            if not pending:
                 return lines
         line += buffer.count(b"\n", place, place + len(raw))
         at = place + len(raw)
@@ -63,6 +60,7 @@ def _found(
 
 
 def _next(data: Iterator[bytes]) -> bytes:
+    """The next chunk; empty at the end, and where the file is truncated."""
     try:
         return next(data, b"")
     except Truncated:

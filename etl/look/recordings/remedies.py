@@ -1,6 +1,4 @@
-"""What to do about a record or step that cannot be used: one sentence for each problem that
-`stepmill check` finds.
-"""
+"""Remedies: a sentence about what to do, for each problem that `stepmill check` finds."""
 
 from __future__ import annotations
 
@@ -41,24 +39,25 @@ _JSON_HINTS: Final = (
 
 
 def of_step(reason: str, value: str = "") -> str:
-    """For a step that was read. value: the recorded kind, for ``unknown_action``."""
+    """The remedy for a step that was read. value: the recorded kind, for ``unknown_action``."""
     if reason == "unknown_action" and (kind := nearest(value)):
         return f"did you mean {kind}?"
     return _OF_STEPS.get(reason) or _meaning(reason)
 
 
 def of_record(format: str, reason: str, detail: str, raw: bytes) -> str:
-    """For a record that cannot be read. detail: begins with the path of the key, if it is about
-    one.
+    """The remedy for a record that cannot be read.
+
+    detail: the message; if it concerns a key, it begins with the key's path.
     """
-    path, _, said = detail.partition(": ")
+    path, _, message = detail.partition(": ")
     if reason in ("broken_json", "truncated_json"):
         hints = (hint for pattern, hint in _JSON_HINTS if re.search(pattern, raw))
         return next(hints, "write one JSON object a line, with json.dumps")
     field = _field(format, path)
     if reason == "unknown_locator":
-        found = re.search(r'"([^"]*)"', said)
-        return _of_locator(found[1] if found else "")
+        kind = re.search(r'"([^"]*)"', message)
+        return _of_locator(kind[1] if kind else "")
     if reason == "unknown_field":
         return _of_key(format, path)
     if field is None:
@@ -73,12 +72,12 @@ def of_record(format: str, reason: str, detail: str, raw: bytes) -> str:
 
 def _field(format: str, path: str) -> Field | None:
     path = re.sub(r"\[\d+\]", "[]", path).removesuffix("[]")
-    known = {each.path: each for each in FORMATS[format].fields} if format in FORMATS else {}
-    return known.get(path.partition(" or ")[0])
+    fields = {each.path: each for each in FORMATS[format].fields} if format in FORMATS else {}
+    return fields.get(path.partition(" or ")[0])
 
 
 def _like(field: Field, path: str, raw: bytes) -> str:
-    """A key beside the missing one that may be meant by it."""
+    """A key of the same object that may stand for the missing one."""
     try:
         beside: Any = orjson.loads(raw)
         for name, index in re.findall(r"(\w+)(?:\[(\d+)\])?\.", path):

@@ -1,6 +1,4 @@
-"""What a format looks like, as a page for people (``docs/formats/`` holds the same) and as JSON
-Schema.
-"""
+"""Describe a format: as a page for people, as in ``docs/formats/``, and as JSON Schema."""
 
 from __future__ import annotations
 
@@ -25,14 +23,18 @@ _SHOWN_EXAMPLE: Final = 1_500
 
 
 def described(name: str) -> Format:
-    """A format by its name. Raises `ConfigError` for an unknown one."""
+    """A format by its name.
+
+    Raises:
+        ConfigError: if there is no such format.
+    """
     if name not in FORMATS:
         raise ConfigError(f"there is no format {name!r} (there are: {', '.join(FORMATS)})")
     return FORMATS[name]
 
 
 def as_json(format: Format) -> dict[str, Any]:
-    """For programs."""
+    """Plain values for JSON."""
     return {
         "format": format.name,
         "about": format.about,
@@ -55,7 +57,7 @@ def as_json(format: Format) -> dict[str, Any]:
 
 
 def kinds(format: Format) -> list[dict[str, str]]:
-    """Recorded words for actions, and the kind that each is."""
+    """The recorded words for actions, each with its kind."""
     if format.name == "browsergym":
         return [
             {"recorded": f"{name}({_parameters(said)})", "kind": kind}
@@ -159,7 +161,7 @@ def json_schema(format: Format) -> dict[str, Any]:
 
 
 def _object(format: Format, parent: str) -> dict[str, Any]:
-    """The schema of the keys within a path."""
+    """The schema of the object at a path."""
     properties: dict[str, Any] = {}
     needed: list[dict[str, Any]] = []
     for each in format.fields:

@@ -1,7 +1,7 @@
-"""``stepmill report``: a build or a published dataset as one HTML file that needs nothing else to
-be looked at.
+"""``stepmill report``: a build or a published dataset as one HTML file that loads nothing else.
 
-``figures`` (with ``context``) and ``steps`` gather what is shown, as plain values; ``page`` makes
-the file of it, with the plots of ``charts`` and the recorded pages of ``frames``. Its template,
-style and script are in ``assets``.
+``figures``, ``context`` and ``steps`` gather plain values; ``page`` renders them, with the plots of
+``charts`` and the recorded pages of ``frames``. Template, style and script are in ``assets``. A new
+section is a function that returns plain values and a place in the template; it may import what
+views may.
 """

@@ -1,9 +1,8 @@
-"""The plots of a report: Vega-Lite, drawn to SVG by vl-convert without a browser and without the
-network.
+"""The plots of a report: Vega-Lite, drawn to SVG by vl-convert, without browser or network.
 
 Each is drawn twice, for a wide and for a narrow page. Colours are variables of the report's style
-sheet, so that one drawing serves light and dark. What a plot shows stands beside it as a table, for
-those who cannot see it.
+sheet, so that one drawing serves light and dark. Each comes with its figures as a table, for those
+who cannot see it.
 """
 
 from __future__ import annotations
@@ -18,14 +17,20 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 WIDE, NARROW = 560, 340
+"""The widths of a plot, in pixels."""
+
 _BESIDE: Final = 80
-"""What axis and padding take of the width."""
+"""The pixels of the width that axis and padding take."""
+
 _BARS: Final = 12
-"""So many reasons, actions or domains have a bar of their own."""
+"""At most this many bars in a plot; the last one may stand for all others."""
+
 _ROOMY: Final = 14
-"""Size of letters for which room is made. The style sheet says 12: the reader's font may be wider
-than the one here.
+"""The font size, in pixels, that the layout assumes.
+
+The style sheet sets 12; the reader's font may be wider than the one measured here.
 """
+
 _CONFIG: Final[dict[str, Any]] = {
     "background": None,
     "view": {"stroke": None},
@@ -49,16 +54,20 @@ _CONFIG: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Chart:
-    """A plot as SVG, wide and narrow; a sentence that says what it shows; and its figures as a
-    table.
-    """
+    """A plot with its figures."""
 
     title: str
+    """Its heading."""
     summary: str
+    """A sentence that says what it shows."""
     columns: Sequence[str]
+    """The heads of the table of its figures."""
     rows: Sequence[Sequence[str]]
+    """The rows of that table."""
     wide: Markup
+    """SVG, `WIDE` pixels wide."""
     narrow: Markup
+    """SVG, `NARROW` pixels wide."""
 
 
 def chart(
@@ -68,7 +77,7 @@ def chart(
     rows: Iterable[Sequence[str]],
     spec: Mapping[str, Any],
 ) -> Chart:
-    """A plot of a Vega-Lite specification without a width."""
+    """Draw a Vega-Lite specification, which has no width of its own."""
     return Chart(title, summary, columns, [*rows], _drawn(spec, WIDE), _drawn(spec, NARROW))
 
 
@@ -80,18 +89,19 @@ def _drawn(spec: Mapping[str, Any], width: int) -> Markup:
     if "row" in spec.get("encoding", {}):  # several plots are never fitted
         size = {"width": width - _BESIDE}
     whole = {**size, "config": _CONFIG, **spec}
-    return Markup(vl_convert.vegalite_to_svg(whole))  # noqa: S704 - its texts are escaped by who drew it
+    return Markup(vl_convert.vegalite_to_svg(whole))  # noqa: S704 - vl-convert escapes its texts
 
 
 def _colours(names: Mapping[str, str]) -> dict[str, Any]:
-    """The colour of each kind of mark by the names of variables of the style sheet."""
+    """A scale of colours. names: kind of mark -> variable of the style sheet."""
     return {"domain": [*names], "range": [f"var(--{name})" for name in names.values()]}
 
 
 def waterfall(title: str, summary: str, unit: Mapping[str, Any]) -> Chart:
-    """What each reason took of a unit, each stage on its own scale, since beside what a filter
-    drops no bar of a later stage could be seen; what was read and what is left stands in the
-    summary and the table.
+    """Drops of a unit by reason, with a scale for each stage.
+
+    On one scale the bars of later stages would vanish beside those of a filter. What was read and
+    what is left is in the summary and the table.
     """
     drops = {f"{drop['stage']}: {drop['reason']}": drop for drop in unit["drops"]}
     counts = _largest([(label, drop["count"]) for label, drop in drops.items()])
@@ -129,7 +139,7 @@ def waterfall(title: str, summary: str, unit: Mapping[str, Any]) -> Chart:
 
 
 def _largest(counts: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
-    """The largest, in their order; the others together."""
+    """The largest counts in their order, and one for all others together."""
     if len(counts) <= _BARS:
         return [*counts]
     least = sorted((count for _, count in counts), reverse=True)[_BARS - 2]
@@ -174,8 +184,10 @@ def histogram(
     log: bool = False,
     side: bool = False,
 ) -> Chart:
-    """Distributions over the same bins. series: `etl.look.report.figures` spreads by name, one on
-    top of the other; or each with a plot of its own (``side``), where things are in several.
+    """Distributions over the same bins.
+
+    series: name -> distribution of `etl.look.report.figures`. They are stacked; with ``side`` each
+    has its own plot, for things that are in several of them. log: use a logarithmic axis.
     """
     names = dict(zip(series, ("first", "second"), strict=False))
     bins = [
@@ -249,7 +261,7 @@ def actions(title: str, summary: str, mix: Sequence[Mapping[str, Any]]) -> Chart
 
 
 def curve(title: str, summary: str, found: Mapping[str, Any]) -> Chart:
-    """Shares against context length, and where the dataset's context lies."""
+    """Shares of targets kept against context length, with a mark at the dataset's context."""
     names = {"whole": "the whole page fits", "rightmost": "the right-most chunk holds the target"}
     contexts = [point["context"] for point in found["points"]]
     points = [

@@ -1,20 +1,19 @@
-"""How many targets a model would see at a given context length: the curve that a context is chosen
-by.
+"""The share of targets that a model would see at each context length.
 
-A sample of T tokens fits a context of C as a whole where T <= C. Where it does not, its page is cut
-into chunks from the right end (`tokenization.fit`). The right-most one, which is all that a model
-is given that does not know the target, holds it where F <= C: F are the tokens of the sample with
-an observation that begins at the target's segment. So
+A sample of T tokens fits whole into a context of C tokens if T <= C. Otherwise its page is cut into
+chunks from the right end (`tokenization.fit`). At inference nobody knows the target, so the model
+gets the right-most chunk. It holds the target if F <= C, where F is the number of tokens of the
+sample if its observation began at the target's segment. So
 
     whole(C) = |{samples: T <= C}| / n        rightmost(C) = |{samples: F <= C}| / n
 
-T and F are counted by encoding, of n samples with a target that are drawn by the seed, at most
-`MEASURED`; a share is within 0.031 of that of all samples, 19 times in 20. Of a published dataset
-there are lengths only: T is a sample's own where it is whole, and above the dataset's context where
-it is a chunk, so ``whole`` is known up to that context.
+T and F are counted by encoding n samples with a target, at most `MEASURED`, drawn by the seed. A
+share is within 0.031 of that of all samples, 19 times in 20. A published dataset has only lengths:
+T is known for whole samples, and above the dataset's context for chunks, so ``whole`` is known up
+to that context.
 
-Training keeps the chunk that holds the target, wherever it lies (policy ``target``): then a short
-context costs pages their surroundings, not samples, up to ``fit.max_chunks``.
+Training keeps the chunk that holds the target (policy ``target``). Then a short context cuts away
+the surroundings of the target, and loses no samples, up to ``fit.max_chunks``.
 """
 
 from __future__ import annotations
@@ -35,6 +34,8 @@ from tokenization.fit import extent
 from tokenization.prompt import Prompt
 
 MEASURED: Final = 1_000
+"""At most this many samples are encoded."""
+
 LENGTHS: Final = tuple(
     sorted({size * 2**power for power in range(10, 18) for size in (1, 1.5)} | {2**18})
 )
@@ -42,11 +43,14 @@ LENGTHS: Final = tuple(
 
 
 def curve(place: Place, seed: int = 0, vocabulary: str = "") -> dict[str, Any]:
-    """``points``: ``context``, ``whole``, ``rightmost`` (null where it is not known); ``measured``:
-    of how many samples they are; ``context``: that of the dataset; ``by``: ``positions`` of
-    targets, or ``lengths``.
+    """Compute the curve.
 
-    Raises `ConfigError` if the dataset's vocabulary is not known here.
+    ``points``: for each ``context``, in tokens, the shares ``whole`` and ``rightmost`` (0 to 1,
+    null if not known); ``measured``: the number of samples; ``context``: that of the dataset;
+    ``by``: ``positions`` of targets, or ``lengths``.
+
+    Raises:
+        ConfigError: if the dataset's vocabulary is not known.
     """
     context = int(place.manifest.settings["index"]["context"])
     if place.work is None:

@@ -1,7 +1,7 @@
 """The figures of a report, as plain values: what `stepmill report --json` prints.
 
-Counts are those of the manifest and of ``dataset/stats``; distributions come from the list of
-samples that is published beside the data, a column at a time. Nothing here reads a page.
+Counts are those of the manifest and of ``dataset/stats``. Distributions are computed from the
+listing of samples, a column at a time. Nothing here reads a page.
 """
 
 from __future__ import annotations
@@ -34,10 +34,12 @@ Counts = npt.NDArray[np.int64]
 def figures(
     place: Place, old: Manifest | None = None, seed: int = 0, vocabulary: str = ""
 ) -> dict[str, Any]:
-    """Everything but the sampled steps. old: manifest of the build to compare with. seed,
-    vocabulary: of `context`.
+    """All data of a report but its steps.
 
-    Raises `ConfigError` if a published folder lacks a table, or the vocabulary is not known here.
+    old: the manifest of an older build to compare with. seed, vocabulary: as for `context.curve`.
+
+    Raises:
+        ConfigError: if a published folder lacks a table, or the vocabulary is not known.
     """
     manifest = place.manifest
     return {
@@ -63,8 +65,9 @@ def figures(
 
 
 def waterfall(accounting: Mapping[str, UnitCounts]) -> list[dict[str, Any]]:
-    """Of each unit, in the order of the pipeline: ``read``, ``drops`` by stage and reason, ``kept``
-    in the dataset.
+    """For each unit, in the order of the pipeline: ``read``, ``drops`` and ``kept``.
+
+    Drops are counted by stage and reason; ``kept`` is the number in the dataset.
     """
     stages = ("read", *(stage.name for stage in known.KNOWN), "index", "fit")
     order = {stage: at for at, stage in enumerate(stages)}
@@ -106,8 +109,10 @@ def _ordered(splits: Iterable[str]) -> list[str]:
 
 
 def steps(place: Place) -> dict[str, Any]:
-    """How long workflows are: ``recorded`` steps of those that were read (beside a work folder),
-    and ``samples`` of those in the dataset.
+    """Lengths of workflows, as quantiles and histogram.
+
+    ``recorded``: steps of each workflow that was read, null without a work folder; ``samples``:
+    samples of each workflow in the dataset.
     """
     ids = place.listing(["sample_id"]).select(
         workflow=pl.col("sample_id").str.replace(r"/[0-9]+$", "")
@@ -129,7 +134,7 @@ def steps(place: Place) -> dict[str, Any]:
 
 
 def _recorded_steps(work: Work) -> Counts:
-    """The number of steps of each workflow that was read. One input's ledger is held at a time."""
+    """The number of steps of each workflow that was read; one ledger is held in memory."""
 
     def sizes() -> Iterator[Counts]:
         for path in shelf(work).existing(LEDGER, state.keys(work)):
@@ -142,8 +147,9 @@ def _recorded_steps(work: Work) -> Counts:
 
 
 def pruning(place: Place) -> dict[str, Any]:
-    """What pruning leaves of a page, in per cent of its characters: quantiles, histogram, and that
-    of all together.
+    """The percentage of a page's characters that pruning keeps: quantiles and histogram.
+
+    ``together``: the share of all characters, 0 to 1; null without pages.
     """
     frame = place.listing(["raw_chars", "pruned_chars"]).filter(pl.col("raw_chars") > 0).collect()
     raw, left = (
@@ -165,8 +171,9 @@ def actions(place: Place) -> list[dict[str, Any]]:
 
 
 def _edges(values: Counts) -> Counts:
-    """Where bins begin: of a round width, at most `_BINS` for all but the largest 0.5%, which share
-    the last one.
+    """The beginnings of at most `_BINS` bins of a round width, and of a last, open one.
+
+    The largest 0.5% of the values share the open one.
     """
     top = int(np.quantile(values, 0.995, method="lower")) + 1 if len(values) else 1
     width = next(
@@ -179,8 +186,9 @@ def _edges(values: Counts) -> Counts:
 
 
 def _powers(values: Counts) -> Counts:
-    """Where bins begin: at powers of two and half-way between, as lengths of samples, from 1 on,
-    differ by orders.
+    """The beginnings of bins at powers of two and half-way between.
+
+    Lengths of samples differ by orders of magnitude.
     """
     ends = [16, *(size for power in range(5, 63) for size in (2**power, 3 * 2 ** (power - 1)))]
     low, high = (int(values.min()), int(values.max())) if len(values) else (16, 16)
@@ -189,9 +197,11 @@ def _powers(values: Counts) -> Counts:
 
 
 def _spread(values: Counts, edges: Counts) -> dict[str, Any]:
-    """``count``, ``mean``, quantiles (lengths that there are), ``histogram``: bins ``from``, ``to``
-    (within; null in a last one that is open), ``count``. edges: where bins begin, and where the
-    last one ends that is not open.
+    """A distribution: ``count``, ``mean``, quantiles, ``max`` and ``histogram``.
+
+    A quantile is a value that occurs. A bin has ``from``, ``to`` (both inclusive; ``to`` is null in
+    an open last bin) and ``count``. edges: where bins begin; the last edge ends the last bin, or
+    begins the open one.
     """
     found: dict[str, Any] = {
         "count": len(values),

@@ -1,15 +1,14 @@
-"""Recorded pages as documents for a sandboxed frame. They are hostile: whoever wrote a site wrote
-what is in them.
+"""Recorded pages as documents for a sandboxed frame. They are hostile: strangers wrote them.
 
-What keeps a page from acting is around it: the frame's empty ``sandbox`` (no scripts, forms,
-popups, navigation of anything but itself) and two content security policies, the report's own,
-which its frames inherit, and the document's, under which nothing is fetched. On top of that a
-document is written anew here, tag by tag: without scripts, without elements and attributes that
-name something elsewhere (``<link rel=preconnect>`` opens a connection that no policy speaks about),
-and inert, so that neither click nor key reaches it.
+Three walls keep a page from acting: the frame's empty ``sandbox`` (no scripts, forms or popups, and
+no navigation but its own), the report's content security policy, which frames inherit, and the
+document's own policy, under which nothing is fetched. In addition each document is rewritten here,
+tag by tag. Scripts are left out, and so are elements and attributes that name something elsewhere:
+``<link rel=preconnect>`` opens a connection that no policy covers. The document is inert, so that
+no click and no key reaches it.
 
 Pages are read as they were written (`etl.pages`): a frame inlined within ``<iframe>``, which a
-browser would take for text, becomes a block.
+browser would read as text, becomes a block.
 """
 
 from __future__ import annotations
@@ -26,9 +25,7 @@ POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
     "base-uri 'none'; form-action 'none'"
 )
-"""Content security policy of a page's document: its own style, pictures within it, and nothing that
-is fetched.
-"""
+"""The content security policy of a page's document: inline style and data, nothing fetched."""
 
 HEAD: Final = (
     '<!doctype html><html tabindex="0"><head><meta charset="utf-8">'
@@ -38,11 +35,11 @@ HEAD: Final = (
     "<style>noscript{display:none!important}html{background:#fff;color-scheme:light}{more}</style>"
     "</head><body inert>"
 )
-"""What a page's document begins with; ``{more}`` is a place for more style."""
+"""The beginning of a page's document; ``{more}`` stands for further style."""
 _PLAIN: Final = (
     "body{font:14px/1.4 system-ui,sans-serif;margin:8px}svg:not([width]){width:1.5em;height:1.5em}"
 )
-"""For a pruned page, which has no style of its own."""
+"""The style of a pruned page, which has none of its own."""
 
 _TARGET: Final = "data-stepmill-target"
 _OUTLINE: Final = (
@@ -51,12 +48,12 @@ _OUTLINE: Final = (
 )
 
 _GONE: Final = frozenset(("script", "title", "noembed", "noframes"))
-"""Left out with their content."""
+"""Elements that are left out with their content."""
 _UNWRAPPED: Final = frozenset(
     "link meta base basefont object embed applet param frame frameset portal fencedframe source "
     "track animate set animatetransform animatemotion".split()
 )
-"""Left out, but for what is between their tags."""
+"""Elements that are left out but for their content."""
 _WRITTEN_AS: Final = {
     "iframe": "div",
     "video": "div",
@@ -65,15 +62,16 @@ _WRITTEN_AS: Final = {
     "plaintext": "pre",
 }
 _ONCE: Final = frozenset(("html", "head", "body"))
-"""A second one is of an inlined frame."""
+"""Elements that a document has once; a second one belongs to an inlined frame."""
 
 _ELSEWHERE: Final = frozenset(
     "action archive attributionsrc background cite classid code codebase data dynsrc formaction "
     "href http-equiv icon imagesrcset longdesc lowsrc manifest ping poster profile src srcset "
     "usemap xlink:href xml:base".split()
 )
-"""Attributes that name something elsewhere: left out, unless it is a part of the page or a picture
-in it.
+"""Attributes that name something elsewhere.
+
+They are left out unless they name a part of the page, or a picture held in the attribute itself.
 """
 _ACTING: Final = frozenset(
     "accesskey autofocus autoplay command commandfor contenteditable integrity is nonce popover "
@@ -86,16 +84,20 @@ _LIKE_MARKUP: Final = re.compile(r"<(?=[a-zA-Z/!?])")
 _FETCHED: Final = re.compile(
     r"""(?i)url(?=\(\s*+["']?+\s*+(?!data:image/|data:font/|#))|(?<=@)import|image-set(?=\()"""
 )
-"""In style: what a browser would ask for, and complain that it may not. How else it can be written
-the policy knows.
+"""What a browser would fetch from style, and report as blocked.
+
+This only keeps the console quiet: the policy blocks every other way to write it too.
 """
 
 
 def document(markup: str, element: int = -1, *, plain: bool = False) -> str:
-    """A page as a document for ``srcdoc`` of a frame with ``sandbox=""``.
+    """Write a page as a document for ``srcdoc`` of a frame with ``sandbox=""``, in linear time.
 
-    element: index in document order of the target, which is outlined and scrolled to; -1 for none.
-    plain: give it a style that it does not have. Linear in the page.
+    element: the index of the target in document order, which is outlined and scrolled to; -1 for
+    none. plain: add a style, for a pruned page.
+
+    Raises:
+        PageError: if the page cannot be read.
     """
     page = pages.read(markup)
     at = page.position(element) if 0 <= element < page.elements else -1
@@ -104,19 +106,19 @@ def document(markup: str, element: int = -1, *, plain: bool = False) -> str:
 
 
 def marked(document: str) -> tuple[int, int] | None:
-    """Where in a document the target's start tag stands; None if there is none."""
+    """Start and end of the target's start tag in a document, in characters; None without target."""
     end = document.find(f' {_TARGET}="">')
     return (document.rindex("<", 0, end), end + len(_TARGET) + 5) if end >= 0 else None
 
 
 def element_of(markup: str, node: int) -> int:
-    """The index of the element of a recorded page that goes by our id ``node``; -1 if none does."""
+    """The index of the element of a recorded page with this node id; -1 if there is none."""
     page = pages.read(markup)
     return page.node(node) if 0 <= node < page.elements else -1
 
 
 def numbered(observation: str, node: int) -> int:
-    """The index of the element of a pruned page that goes by our id ``node``; -1 if none does."""
+    """The index of the element of a pruned page with this node id; -1 if there is none."""
     element = -1
     for token in pages.read(observation).tokens:
         if token.element:
@@ -153,7 +155,7 @@ def _written(tokens: Sequence[Token], target: int) -> Iterator[str]:
 
 
 class _Once:
-    """What elements that a document has once are written as: those of inlined frames as blocks."""
+    """Renames elements that a document has once: those of inlined frames become blocks."""
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
@@ -168,7 +170,7 @@ class _Once:
         return name
 
     def closed(self, tag: str) -> str:
-        """The end tags to write for one: of what it closes and what was left open within that."""
+        """The end tags to write for one: its own, and those of elements left open within it."""
         written = ""
         if any(tag == opened for opened, _ in self._open):
             opened = ""
@@ -179,7 +181,7 @@ class _Once:
 
 
 def _named(tag: str) -> str:
-    """What an element is written as; empty if its tags are left out."""
+    """The name under which an element is written; empty if its tags are left out."""
     if tag in _UNWRAPPED or tag in _GONE:
         return ""
     return _WRITTEN_AS.get(tag, tag) if _NAME.fullmatch(tag) else "span"
@@ -217,9 +219,7 @@ def _harmless(tag: str, name: str, value: str) -> bool:
 
 
 def _text(token: Token) -> str:
-    """What follows a tag, as text: nothing in it opens markup, whatever a browser takes to be
-    around it.
-    """
+    """The text after a tag, escaped so that it opens no markup in any context."""
     text = token.raw_text
     if token.tag == "style" and token.opens_raw:
         return _LIKE_MARKUP.sub(r"\\3c ", _FETCHED.sub(r"not-fetched", text))

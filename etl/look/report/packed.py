@@ -1,8 +1,6 @@
-"""The sampled steps as they lie in a report: as letters and digits, and not more of them than there
-is room for.
+"""The steps of a report, encoded in base64, within a limit of bytes.
 
-Where the steps would go over the limit, recorded pages are left out first, then steps, and it is
-counted how many.
+Above the limit recorded pages are left out first, then whole steps. Both are counted.
 """
 
 from __future__ import annotations
@@ -17,27 +15,32 @@ from typing import Any, Final
 from etl.look.report import frames
 
 PAGE_CHARS: Final = 4 * 2**20
-"""A recorded page with more is not shown: a browser would be busy with it for long."""
+"""A larger recorded page is not shown: a browser would take long to lay it out."""
 _AS_IT_WAS: Final = (
     "As it was recorded, with what the dataset may leave out; but without scripts, and as nothing "
     "is fetched, without pictures and styles from elsewhere."
 )
 _LABEL: Final = 100
-"""Characters of a name in a label."""
+"""At most this many characters of a name stand in a label."""
 
 
 @dataclass
 class Packed:
-    """Steps as they lie in the file, at most so many bytes of them."""
+    """The encoded steps of a report."""
 
     limit: int
+    """At most this many bytes."""
     size: int = 0
+    """The bytes taken so far."""
     steps: list[dict[str, str]] = field(default_factory=list)
+    """For each step its ``label``, ``source``, ``domain``, and ``data`` in base64."""
     without_page: int = 0
+    """The number of steps whose recorded page is left out."""
     left_out: int = 0
+    """The number of steps that are left out."""
 
     def add(self, step: Mapping[str, Any]) -> None:
-        """Pack a step, its recorded page only if there is room, or not at all."""
+        """Add a step: with its recorded page if there is room, without it, or not at all."""
         pages = _pages(step)
         data = _packed(step, pages)
         if self.size + len(data) > self.limit:
@@ -54,7 +57,7 @@ class Packed:
 
 
 def packed(steps: Iterable[Mapping[str, Any]], limit: int) -> Packed:
-    """All steps, one at a time. limit: bytes in the file."""
+    """Encode steps, one at a time. limit: at most this many bytes."""
     found = Packed(limit)
     for step in steps:
         found.add(step)
@@ -62,16 +65,14 @@ def packed(steps: Iterable[Mapping[str, Any]], limit: int) -> Packed:
 
 
 def _packed(step: Mapping[str, Any], pages: Mapping[str, Any]) -> str:
-    """A step as letters and digits: JSON, gzip, base64. JSON in ASCII carries any character, half
-    of a pair too.
-    """
+    """Encode a step: JSON in ASCII, which carries lone surrogates too, then gzip, then base64."""
     value = {"facts": _facts(step), "tokens": step["tokens"], "loss": step["loss"], **pages}
     whole = gzip.compress(json.dumps(value).encode(), compresslevel=9, mtime=0)
     return base64.b64encode(whole).decode()
 
 
 def _facts(step: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What stands above a step: those of its fields that there are."""
+    """The lines above a step: name and value of each field that is not empty."""
     kept = f" ({step['pruned_chars'] / step['raw_chars']:.0%})" if step["raw_chars"] else ""
     chunk = (
         f", chunk {step['chunk']} of {step['chunks']} from the right" if step["chunks"] > 1 else ""
@@ -91,7 +92,7 @@ def _facts(step: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _pages(step: Mapping[str, Any]) -> dict[str, Any]:
-    """The page before and after the pruning as documents for frames, or why there is none."""
+    """The page before and after pruning as documents for frames, or why there is none."""
     node, html, observation = step["node"], step["recorded"], step["observation"]
     if html is None:
         before = {"missing": step["missing"][:1].upper() + step["missing"][1:] + "."}

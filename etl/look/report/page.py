@@ -1,10 +1,9 @@
-"""The file of a report: figures, plots and steps in one HTML document that fetches nothing and runs
-one script, ours.
+"""Render a report: one HTML document that fetches nothing and runs a single script, ours.
 
-Everything that was recorded is hostile. It gets into the file in three ways only: as text that the
-template escapes; as a plot's text, escaped by who draws it; and packed (`etl.look.report.packed`),
-for the script to show as text or in a sandboxed frame (`etl.look.report.frames`). The document's
-policy lets run what has the hash of that script, and fetch nothing; frames inherit it.
+Everything recorded is hostile. It enters the file in three ways only: as text that the template
+escapes; as text of a plot, which vl-convert escapes; and encoded (`etl.look.report.packed`), for
+the script to show as text or in a sandboxed frame (`etl.look.report.frames`). By the document's
+policy only a script with that hash runs, and nothing is fetched; frames inherit it.
 """
 
 from __future__ import annotations
@@ -31,19 +30,24 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 ROWS: Final = 1_000
-"""So many rows of a table are in the file."""
+"""At most this many rows of a table are in the file."""
+
 _MARK: Final = b'<meta name="generator" content="stepmill report">'
-"""By which a file is known as a report."""
+"""This marks a file as a report."""
 _HEAD: Final = 2**16
 _NAMES: Final = 20
 _CLIPPED: Final = 200
 _ASSETS: Final = ("html", "css", "js")
 _PACKAGES: Final = {"jinja2": "jinja2", "vl_convert": "vl-convert-python"}
-"""Modules that drawing a file needs, and the packages that have them."""
+"""Module that rendering needs -> the package that provides it."""
 
 
 def require() -> None:
-    """Raises `MissingExtra` if a package is not installed without which no file can be written."""
+    """Check that the packages are installed that rendering needs.
+
+    Raises:
+        MissingExtra: if one is not.
+    """
     for module, package in _PACKAGES.items():
         try:
             importlib.import_module(module)
@@ -52,21 +56,25 @@ def require() -> None:
 
 
 def may_write(path: AnyPath, *, replace: bool) -> None:
-    """Raises `ConfigError` if a file is there that is no report, unless it is to be replaced, or if
-    it is a folder.
+    """Check that a report may be written to a path.
+
+    Raises:
+        ConfigError: if it is a folder, or without ``replace`` a file that is not a report.
     """
     if storage.is_folder(path):
         raise ConfigError(f"{path} is a folder; name a file in it: --out {path / 'report.html'}")
     if not replace and storage.exists(path) and _MARK not in storage.read_bytes(path)[:_HEAD]:
         raise ConfigError(
-            f"{path} is there and is no report of stepmill; name another file, or write over it: "
+            f"{path} exists and is not a report of stepmill; name another file, or overwrite it: "
             "--replace"
         )
 
 
 def render(data: Mapping[str, Any], steps: Packed, *, drawn: int, seed: int) -> str:
-    """The file. data: of `etl.look.report.figures`. drawn: how many steps were to be looked at.
-    After `require`.
+    """Render the HTML; call `require` first.
+
+    data: from `etl.look.report.figures`. drawn: the number of steps asked for. seed: of all random
+    choices.
     """
     import jinja2
     from markupsafe import Markup
@@ -99,7 +107,7 @@ def render(data: Mapping[str, Any], steps: Packed, *, drawn: int, seed: int) -> 
         ],
         drift=data["drift"] and _drift(data["drift"]),
         steps={
-            "said": _said(data, steps, drawn, seed),
+            "said": _about_steps(data, steps, drawn, seed),
             "list": steps.steps,
             "json": _json(steps.steps),
         },
@@ -109,8 +117,9 @@ def render(data: Mapping[str, Any], steps: Packed, *, drawn: int, seed: int) -> 
 
 
 def _policy(script: str) -> str:
-    """What the document may do. ``unsafe-inline`` is of styles only: recorded pages have theirs,
-    and frames inherit.
+    """The content security policy of the report.
+
+    ``unsafe-inline`` holds for styles only: recorded pages have their own, and frames inherit it.
     """
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
@@ -121,13 +130,13 @@ def _policy(script: str) -> str:
 
 
 def _json(value: object) -> Markup:
-    """JSON that can stand in a script element: nothing in it looks like markup."""
+    """JSON for a script element: ``<``, ``>`` and ``&`` are escaped."""
     from markupsafe import Markup
 
     text = json.dumps(value)
     for char in "<>&":
         text = text.replace(char, f"\\u{ord(char):04x}")
-    return Markup(text)  # noqa: S704 - that has just been seen to
+    return Markup(text)  # noqa: S704 - the loop above has escaped it
 
 
 def _count(value: float) -> str:
@@ -163,7 +172,7 @@ def _splits(data: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _outcomes(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Samples by the reward of their workflows, and in words."""
+    """Samples by the reward of their workflows, as rows and in words."""
     rows = [
         [reward, *(_count(of[name]) for name in ("samples", "tokens", "repeats"))]
         for reward, of in outcomes.by_reward(data["outcomes"]).items()
@@ -172,7 +181,7 @@ def _outcomes(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _flow(data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """From what was read to what lies in the dataset."""
+    """The numbers from what was read to what is in the dataset."""
     read = [
         {"name": f"{unit['unit']}s read" if unit["unit"] != "sample" else "samples made",
         "number": unit["read"],
@@ -256,7 +265,7 @@ def _context(found: Mapping[str, Any]) -> Chart:
         else ""
     )
     how = (
-        f"Of {found['measured']:,} samples with a target, encoded anew: T tokens of the whole "
+        f"Of {found['measured']:,} samples with a target, encoded again: T tokens of the whole "
         "sample, F from the place of the target in the page to its end. A context C takes the "
         "whole page where T ≤ C; where it does not, the right-most chunk holds the target where F "
         "≤ C."
@@ -331,7 +340,8 @@ def _drift(drift: Mapping[str, Any]) -> dict[str, Any]:
     return {"totals": totals, "distances": distances, "inputs": inputs}
 
 
-def _said(data: Mapping[str, Any], steps: Packed, drawn: int, seed: int) -> str:
+def _about_steps(data: Mapping[str, Any], steps: Packed, drawn: int, seed: int) -> str:
+    """How many steps are shown, and how many are left out."""
     if not drawn:
         return "None were asked for."
     samples = data["totals"]["samples"]

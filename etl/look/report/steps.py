@@ -1,6 +1,4 @@
-"""The steps that a report lets people look at: drawn by a seed, each with what was recorded and
-what was made of it.
-"""
+"""The steps of a report: drawn by a seed, each as it was recorded and as it is in the dataset."""
 
 from __future__ import annotations
 
@@ -39,31 +37,32 @@ _OF_SAMPLE = (
 def drawn(
     place: Place, number: int, seed: int = 0, vocabulary: str = "", *, pages: bool = True
 ) -> Iterator[dict[str, Any]]:
-    """``number`` samples of the dataset at random, one at a time, in the order of the inputs.
+    """At most ``number`` samples of the dataset at random, in the order of the inputs.
 
-    They are taken from each source and domain in turn, so that small ones are among them.
+    They are drawn from each source and domain in turn, so that small ones are represented.
 
-    Each has its line of the listing; the fields of what it was made of, null without a work folder;
-    ``tokens``, the text that each adds (empty where a character takes several tokens, of which it
-    comes with the last); ``loss``, ranges of tokens with loss; ``recorded``, the page as recorded,
-    else null and ``missing`` says why. pages: read them.
+    Each has its row of the listing; its fields, null without a work folder; ``tokens``: the text
+    of each token (a character of several tokens comes with the last of them); ``loss``: the ranges
+    of tokens with loss; ``recorded``: the recorded page, or null, and then ``missing`` tells why.
+    pages: whether to read recorded pages.
 
-    Raises `ConfigError` if the dataset's vocabulary is not known here.
+    Raises:
+        ConfigError: if the dataset's vocabulary is not known.
     """
     if not number or not place.manifest.totals.samples:
         return
-    known = vocabulary_of(place, vocabulary)
+    decoder = vocabulary_of(place, vocabulary)
     rows = _chosen(place, number, seed)
     listed = {row["sample_id"]: row for row in rows.iter_rows(named=True)}
     made = _made(place, listed)
-    found = recorded(place.given, listed) if pages else ((each, LEFT_OUT) for each in listed)
-    for sample_id, step in found:
+    recordings = recorded(place.given, listed) if pages else ((each, LEFT_OUT) for each in listed)
+    for sample_id, step in recordings:
         sample = made.get(sample_id)
         ids, labels = tokens_of(place, listed[sample_id])
         yield {
             **listed[sample_id],
             **{name: getattr(sample, name) if sample else None for name in _OF_SAMPLE},
-            "tokens": pieces(ids, known),
+            "tokens": pieces(ids, decoder),
             "loss": _loss(labels),
             "recorded": step.html if isinstance(step, Step) else None,
             "missing": "" if isinstance(step, Step) else step,
@@ -71,8 +70,9 @@ def drawn(
 
 
 def _chosen(place: Place, number: int, seed: int) -> pl.DataFrame:
-    """Lines of the listing, drawn by the seed; the largest group of source and domain comes first
-    in each turn.
+    """Rows of the listing, drawn by the seed from each group of source and domain in turn.
+
+    The largest group comes first in each turn.
     """
     frame = samples.scan(place, samples.Wanted()).with_row_index("at")
     keys = frame.select("source", "domain", "at").collect()
@@ -99,7 +99,7 @@ def _made(place: Place, listed: Mapping[str, Any]) -> dict[str, Sample]:
 
 
 def pieces(ids: Tokens, vocabulary: Vocabulary) -> list[str]:
-    """The text that each token adds; joined, it is the text of all."""
+    """The text that each token adds; joined, these are the text of all tokens."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     texts = [decoder.decode(vocabulary.decode_bytes([token])) for token in ids.tolist()]
     texts[-1:] = [(texts[-1] if texts else "") + decoder.decode(b"", final=True)]

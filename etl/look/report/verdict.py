@@ -1,6 +1,4 @@
-"""What stands on top of a report: whether the last run went well, what was read and when, and which
-versions did it.
-"""
+"""The top of a report: how the last run ended, what was read and when, and by which versions."""
 
 from __future__ import annotations
 
@@ -14,10 +12,11 @@ from etl.terminal.words import counted
 
 
 def verdict(place: Place) -> dict[str, Any]:
-    """``says``, a sentence; ``good``, whether all is well; ``failures``, of gates; ``facts``, names
-    and values.
+    """The verdict on a dataset.
 
-    A published dataset has no work folder, so it does not know of runs and gates: that is said.
+    ``says``: a sentence; ``good``: whether all is well; ``failures``: those of gates; ``facts``:
+    names and values. A published dataset has no work folder, so nothing is known about runs and
+    gates, and the sentence says so.
     """
     manifest = place.manifest
     last = state.last_run(place.work) if place.work is not None else {}
