@@ -1,5 +1,6 @@
 """What a dataset says of itself: the data card (``dataset/README.md``) and ``croissant.json``.
 
-What stands in either is a function of manifest and statistics, and is made here. It imports
-`etl.dataset` and what is below, and nothing that builds.
+A module enters if it makes text of one of the two, from the manifest and the statistics alone. The
+room imports `etl.dataset`, `etl.stages`, `etl.decisions` and the rooms below, and nothing that
+builds.
 """

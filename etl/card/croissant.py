@@ -1,12 +1,13 @@
-"""``dataset/croissant.json``: Croissant 1.1 metadata with provenance (PROV-O) and the vocabulary of
-responsible AI (RAI 1.0), a function of the manifest and the statistics' schemas.
+"""``dataset/croissant.json``: Croissant 1.1 metadata, made of the manifest and the statistics.
 
-Every file stands there with its hash. Record sets are what mlcroissant can load: statistics, the
-listing of samples, and the rows of each split where they are published as Parquet. It reads no
-Arrow files (mlcroissant 1.1.1: its ``operations/read.py`` knows CSV, TSV, JSON, Parquet, text and
-media), so for a build the columns are told in the words of its file sets only; and it reads several
-files as one record set from a local folder or a git repository only, so file sets are in one of
-these.
+It includes provenance (PROV-O) and the vocabulary of responsible AI (RAI 1.0). Each file is listed
+with its hash. Record sets are what mlcroissant can load: statistics, the listing of samples, and
+the rows of each split where they are published as Parquet.
+
+Two limits of mlcroissant 1.1.1 (``operations/read.py``) shape the rest. It reads CSV, TSV, JSON,
+Parquet, text and media, but no Arrow files, so for a build only the descriptions of the file sets
+name the columns. It reads several files as one record set only from a local folder or a git
+repository, so file sets are in one of these.
 """
 
 from __future__ import annotations
@@ -64,19 +65,20 @@ _REPOSITORY: Final = "repo"
 _NO_HASH: Final = "https://github.com/mlcommons/croissant/issues/80"
 """What the Hub writes for the hash of a git repository, which has none and must have one."""
 _NOT_LISTED: Final = frozenset((CARD, CROISSANT))
-"""The card and this file, whose hashes would be of each other."""
+"""The card and this file: neither can hold the other's hash and its own."""
 _TYPES: Final = {
     "int32": "cr:Int32", "int64": "cr:Int64", "uint32": "cr:UInt32", "double": "cr:Float64",
     "bool": "sc:Boolean",
     "string": "sc:Text", "large_string": "sc:Text",
 }  # fmt: skip
-"""Arrow's types as Croissant has them."""
+"""Croissant's types, by Arrow's."""
 
 
 @dataclass(frozen=True)
 class Repository:
-    """A dataset repository of the Hub: ``owner/name`` and branch."""
+    """A dataset repository of the Hub."""
 
+    # owner/name
     name: str
     branch: str = "main"
 
@@ -87,10 +89,10 @@ class Repository:
 
     @property
     def git(self) -> str:
-        """The URL by which mlcroissant clones it."""
-        return (
-            self.page if self.branch == "main" else f"{self.page}/tree/refs%2Fheads%2F{self.branch}"
-        )
+        """The URL from which mlcroissant clones it."""
+        if self.branch == "main":
+            return self.page
+        return f"{self.page}/tree/refs%2Fheads%2F{self.branch}"
 
 
 def render(
@@ -99,9 +101,10 @@ def render(
     sizes: Mapping[str, int] | None = None,
     repository: Repository | None = None,
 ) -> dict[str, Any]:
-    """The metadata as JSON knows it. tables: the statistics, by name. sizes: bytes of files by path
-    within the dataset, as far as they are known. repository: that it is published in; none for a
-    folder.
+    """The metadata, as values for JSON.
+
+    tables: the statistics, by name. sizes: bytes of files by their paths in the dataset, where
+    known. repository: where the dataset is published; None for a folder.
     """
     settings = manifest.settings["card"]
     sizes = {**(sizes or {}), **_published_sizes(manifest)}
@@ -165,7 +168,7 @@ def _published_sizes(manifest: Manifest) -> dict[str, int]:
 def _files(
     manifest: Manifest, sizes: Mapping[str, int], repository: Repository | None
 ) -> list[dict[str, Any]]:
-    """Every file but the card and this one."""
+    """All files except the card and this one."""
     base = f"{repository.page}/resolve/{repository.branch}/" if repository else ""
     found: list[dict[str, Any]] = []
     for name, digest in sorted(manifest.files.items()):
@@ -229,9 +232,7 @@ def _format(manifest: Manifest) -> str:
 def _record_sets(
     manifest: Manifest, tables: Mapping[str, pl.DataFrame]
 ) -> Iterator[dict[str, Any]]:
-    """Splits by name, their rows if they can be loaded, the listing of samples,
-    and the statistics.
-    """
+    """The splits' names, their rows if they can be loaded, the listing, and the statistics."""
     splits = words.splits(manifest)
     if splits:
         yield _names_of(splits)

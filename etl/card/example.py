@@ -1,7 +1,7 @@
-"""One sample of a dataset as text, for its data card: the first one of the first file, train before
-other splits.
+"""One sample of a dataset as text, for its data card.
 
-A new night adds files and leaves the first one as it is, so the card keeps its example.
+It is the first sample of the first file, train before other splits. A new night adds files and
+leaves the first one as it is, so the card keeps its example.
 """
 
 from __future__ import annotations
@@ -21,16 +21,21 @@ from schemas.samples import NO_LOSS
 from schemas.tokens import Tokens
 from tokenization.vocabulary import Vocabulary
 
-_HEAD: Final = 700  # characters of the prompt's beginning
-_TAIL: Final = 500  # and of its end
+_HEAD: Final = 700
+"""Characters of a long prompt's beginning that are shown."""
+_TAIL: Final = 500
+"""Characters of a long prompt's end that are shown."""
 _COMMENT: Final = re.compile(r"<!(?=--)")
 
 
 def example(
     data: Mapping[str, AnyPath], packed: Sequence[PackedReport], vocabulary: Vocabulary
 ) -> dict[str, str]:
-    """``sample_id``, ``prompt`` (a long one without its middle) and ``completion``; empty where
-    there is no sample. data: the files of rows by the names of their output shards.
+    """``sample_id``, ``prompt`` (without its middle if it is long) and ``completion``.
+
+    Empty if there is no sample.
+
+    data: the file of rows of each output shard, by the shard's name.
     """
     files = sorted(
         (report for report in packed if report.rows),
@@ -48,7 +53,7 @@ def example(
 
 
 def _first(path: AnyPath) -> tuple[str, Tokens, Tokens]:
-    """Name, tokens and labels of the first sample of a file."""
+    """Id, tokens and labels of the first sample of a file."""
     row = open_arrow(path).get_batch(0).slice(0, 1)
     columns = (
         pl.Series(row.column(name)[0].values) for name in ("input_ids", "labels", "seq_lengths")
@@ -58,7 +63,5 @@ def _first(path: AnyPath) -> tuple[str, Tokens, Tokens]:
 
 
 def _shown(text: str) -> str:
-    """What was recorded, so that it can stand in a card: no control characters, and no mark of a
-    note.
-    """
+    """Recorded text that is safe in a card: no control characters, and no mark of a note."""
     return _COMMENT.sub("<! ", printable(text))

@@ -1,5 +1,6 @@
-"""Licences by the Hub's identifiers (huggingface.co/docs/hub/repositories-licenses), and where the
-text of each is.
+"""Licences by the Hub's identifiers, and the URL of each one's text.
+
+The identifiers are those of huggingface.co/docs/hub/repositories-licenses.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _SPDX: Final = {
     "odc-by": "ODC-By-1.0",
     "pddl": "PDDL-1.0",
 }
-"""The Hub's identifier -> SPDX's, where there is one."""
+"""SPDX's identifiers, by the Hub's."""
 
 _FAMILIES: Final = frozenset(
     (
@@ -49,8 +50,12 @@ URL: Final = re.compile(r"https?://[^\s<>\"|]+")
 
 
 def check(name: str, licence: str, otherwise: str) -> None:
-    """Raises `ConfigError` for a licence that the Hub has no identifier for. name: of the setting.
-    otherwise: what to write for such a licence.
+    """Check that the Hub has an identifier for a licence.
+
+    name: of the setting, for the message. otherwise: what to write for a licence without one.
+
+    Raises:
+        ConfigError: the Hub has no such identifier.
     """
     if licence not in KNOWN:
         close = difflib.get_close_matches(licence.lower(), sorted(KNOWN), 1)
@@ -66,7 +71,7 @@ def check(name: str, licence: str, otherwise: str) -> None:
 
 
 def text_of(licence: str) -> str:
-    """The URL of a licence's text; empty if the identifier names none. A URL is its own."""
+    """The URL of a licence's text; empty if SPDX has none. A URL is returned as it is."""
     if URL.fullmatch(licence):
         return licence
     return f"https://spdx.org/licenses/{_SPDX[licence]}" if licence in _SPDX else ""

@@ -1,9 +1,8 @@
-"""The data card: ``dataset/README.md`` with the Hub's YAML, a function of the manifest and the
-statistics.
+"""The data card: ``dataset/README.md`` with the Hub's YAML, from the manifest and the statistics.
 
-The body comes from a template (`etl.card.template`), the words from `etl.card.words`, what people
-wrote from `etl.dataset.hand_written`; the manifest holds template, if it is a user's, and notes.
-Splits without rows are not declared, because loading a declared split without a file fails; counts
+The body comes from a template (`etl.card.template`), its sentences from `etl.card.words`, notes by
+people from `etl.dataset.hand_written`. The manifest holds the notes, and a user's own template.
+Splits without rows are not declared, because loading a declared split without a file fails. Counts
 in the YAML are exact, because loading checks them.
 """
 
@@ -25,7 +24,7 @@ from etl.dataset.manifest import Manifest
 from schemas.samples import PACKED_SCHEMA
 
 PLACE: Final = "path/or/repo"
-"""What the card's examples load, where nobody knows yet where the dataset will lie."""
+"""What the card's examples load before it is known where the dataset will be."""
 
 _TAGS: Final = ("web-agents", "html", "tokenized", "stepmill")
 _SIZES: Final = (
@@ -46,7 +45,10 @@ _BRACES: Final = re.compile(r"[{}\\]")
 
 
 def render(manifest: Manifest, tables: dict[str, pl.DataFrame], place: str = PLACE) -> str:
-    """The card as text. place: what `datasets.load_dataset` is given to load it."""
+    """The card as text.
+
+    tables: the statistics, by name. place: what `datasets.load_dataset` takes to load the dataset.
+    """
     head = yaml.safe_dump(_yaml(manifest), sort_keys=False, allow_unicode=True, width=120)
     written = manifest.card.template
     template = CardTemplate(written) if written else CardTemplate.shipped()
@@ -55,7 +57,7 @@ def render(manifest: Manifest, tables: dict[str, pl.DataFrame], place: str = PLA
 
 
 def _values(manifest: Manifest, tables: dict[str, pl.DataFrame], place: str) -> dict[str, str]:
-    """What the template's placeholders stand for."""
+    """The texts of the template's placeholders, by placeholder."""
     totals, card = manifest.totals, manifest.settings["card"]
     return {
         "pretty_name": card["pretty_name"],
@@ -90,9 +92,10 @@ def _values(manifest: Manifest, tables: dict[str, pl.DataFrame], place: str) -> 
 
 
 def data_files(manifest: Manifest) -> list[dict[str, Any]]:
-    """Where the rows of each split lie, as the Hub's YAML has it: of a build by globs; of a
-    published dataset by name, because files that it does not have any more, or not yet, may lie
-    beside them.
+    """The files with the rows of each split, as in the Hub's YAML.
+
+    A build names them by globs. A published dataset names each file, because older or newer files
+    may lie beside them.
     """
     if manifest.published is None:
         return [
@@ -106,14 +109,14 @@ def data_files(manifest: Manifest) -> list[dict[str, Any]]:
 
 
 def download_size(manifest: Manifest) -> int:
-    """Bytes of all files with rows."""
+    """The size of all files with rows, in bytes."""
     if manifest.published is None:
         return sum(split.bytes for split in manifest.splits.values())
     return sum(file.bytes for files in manifest.published.splits.values() for file in files)
 
 
 def citation(manifest: Manifest) -> str:
-    """BibTeX: the user's own, or one made of what the manifest knows."""
+    """The citation in BibTeX: the user's own, or one made from the manifest."""
     card = manifest.settings["card"]
     if card.get("citation"):
         return str(card["citation"]).strip().replace("```", "'''")
@@ -172,7 +175,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    """A name from a recording as plain text in a table, whatever markup it holds."""
+    """A name from a recording as plain text in a table, with its markup escaped."""
     text = " ".join(text.split())
     return _escaped(text if len(text) <= 80 else text[:79] + "…")
 
@@ -204,19 +207,19 @@ def _splits(manifest: Manifest) -> str:
     return _table(["split", "rows", "samples", "tokens", "with loss", "full"], rows)
 
 
-def _example(found: Mapping[str, str]) -> str:
+def _example(sample: Mapping[str, str]) -> str:
     """A sample as text, in fences that nothing in it can close."""
-    if not found:
+    if not sample:
         return "There are no samples."
     longest = max(
-        (len(run) for run in _FENCE.findall(found["prompt"] + found["completion"])), default=0
+        (len(run) for run in _FENCE.findall(sample["prompt"] + sample["completion"])), default=0
     )
     fence = "`" * max(3, longest + 1)
-    said = f"`{found['sample_id'].replace('`', '')}`. The prompt, without loss:"
+    intro = f"`{sample['sample_id'].replace('`', '')}`. The prompt, without loss:"
     prompt, completion = (
-        f"{fence}text\n{found[part]}\n{fence}" for part in ("prompt", "completion")
+        f"{fence}text\n{sample[part]}\n{fence}" for part in ("prompt", "completion")
     )
-    return f"{said}\n\n{prompt}\n\nThe completion, with loss:\n\n{completion}"
+    return f"{intro}\n\n{prompt}\n\nThe completion, with loss:\n\n{completion}"
 
 
 def _domains(domains: pl.DataFrame) -> str:

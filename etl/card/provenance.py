@@ -1,5 +1,6 @@
-"""Where a dataset comes from, and what is to be known before using it, as properties of
-``croissant.json``: PROV-O of the W3C, and the vocabulary of responsible AI
+"""Properties of ``croissant.json`` on where a dataset comes from and how to use it with care.
+
+They are in the W3C's PROV-O and in the vocabulary of responsible AI
 (mlcommons.org/croissant/RAI/1.0).
 """
 
@@ -14,7 +15,7 @@ from etl.terminal.words import counted
 
 
 def provenance(manifest: Manifest) -> dict[str, Any]:
-    """What it was derived from, by what, and who is responsible, as far as that is known."""
+    """What the dataset was derived from, by what, and who is responsible, where that is known."""
     recipe = f"stepmill, recipe {manifest.recipe}"
     derived: list[dict[str, Any]] = [
         {
@@ -55,9 +56,7 @@ def provenance(manifest: Manifest) -> dict[str, Any]:
 
 
 def responsible(manifest: Manifest) -> dict[str, Any]:
-    """The vocabulary of responsible AI: what the card says in its sections,
-    property by property.
-    """
+    """The card's sections as properties of the vocabulary of responsible AI."""
     shares = manifest.figures.domain_shares
     biases = [f"{share:.1%} of the samples are of {name}." for name, share in _largest(shares)]
     formats = ", ".join(sorted({each["format"] for each in words.sources(manifest)}))
@@ -92,5 +91,5 @@ def _largest(shares: Mapping[str, float]) -> list[tuple[str, float]]:
 
 
 def plain(text: str) -> str:
-    """A sentence without Markdown's marks of code."""
+    """A sentence without Markdown's backticks."""
     return text.replace("`", "")

@@ -1,4 +1,4 @@
-"""What the reasons for drops mean: those that are shared, of the stages and of the decisions."""
+"""The meanings of all reasons for drops: the shared ones, the stages' and the decisions'."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from schemas.reasons import MEANINGS, Meaning
 
 
 def meanings() -> dict[str, Meaning]:
-    """All reasons that there are, by word."""
-    found = dict(MEANINGS)
+    """The meaning of each reason, by its word."""
+    every = dict(MEANINGS)
     parts: tuple[type[Stage] | type[Decision], ...] = (*stages.KNOWN, *decisions.KNOWN)
     for part in parts:
-        found |= {str(reason): reason.meaning for reason in part.reasons}
-    return found
+        every |= {str(reason): reason.meaning for reason in part.reasons}
+    return every
 
 
 def says(reason: str) -> str:
-    """What a reason means, in a sentence; empty for one of another version."""
+    """A reason's meaning in one sentence; empty for a reason of another version."""
     meaning = meanings().get(reason)
     return meaning.says if meaning else ""

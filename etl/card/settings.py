@@ -1,6 +1,4 @@
-"""The recipe's section ``[card]``: what the data card and ``croissant.json`` say that no recording
-tells.
-"""
+"""The recipe's section ``[card]``: what the data card says and only people know."""
 
 from __future__ import annotations
 
@@ -30,14 +28,15 @@ _WILD: Final = re.compile(r"[*?\[./]")
 
 @dataclass(frozen=True)
 class CardSettings:
-    """pretty_name, license (with license_name and license_link if it is ``other``), language, tags,
-    source_datasets, creators, url, published (a date), version, citation (BibTeX): of the dataset,
-    for readers and search engines.
+    """What people say of a dataset, for its readers and for search engines.
 
-    licenses: of what was recorded, by format (``mind2web``) or by a pattern of input names
-    (``shop/*``), the longest that matches; each an identifier of the Hub or a URL. template: a
-    file, `etl.card.template`; notes: a file, `etl.dataset.hand_written`. Errors: ConfigError for
-    what the Hub or Croissant would not take.
+    ``licenses`` holds the licences of the recordings, by format (``mind2web``) or by a pattern of
+    input names (``shop/*``); the longest matching pattern counts. Each is an identifier of the Hub
+    or a URL. The files of ``template`` and ``notes`` are described in `etl.card.template` and
+    `etl.dataset.hand_written`.
+
+    Raises:
+        ConfigError: the Hub or Croissant would refuse a value.
     """
 
     about: ClassVar[str] = "what only people know of the dataset"
@@ -112,29 +111,42 @@ class CardSettings:
             )
 
     def check_sources(self, formats: Collection[str]) -> None:
-        """Raises `ConfigError` if ``licenses`` names neither one of these formats nor a pattern, or
-        no licence.
+        """Check the keys and values of ``licenses``.
+
+        Raises:
+            ConfigError: a key is neither one of these formats nor a pattern, or a value is not a
+                licence.
         """
         for key, licence in self.licenses.items():
             _check_source_license(key, licence, formats)
 
     @cached_property
     def layout(self) -> CardTemplate:
-        """The card's template. Raises `ConfigError` if it cannot be used."""
-        return (
-            CardTemplate.of_file(Path(self.template)) if self.template else CardTemplate.shipped()
-        )
+        """The card's template.
+
+        Raises:
+            ConfigError: it cannot be used.
+        """
+        if self.template:
+            return CardTemplate.of_file(Path(self.template))
+        return CardTemplate.shipped()
 
     @cached_property
     def written(self) -> Notes | None:
-        """The hand-written parts, if a file holds them.
-        Raises `ConfigError` if it cannot be used.
+        """The hand-written parts; None if the recipe names no file.
+
+        Raises:
+            ConfigError: the file cannot be used.
         """
         return Notes.of_file(Path(self.notes)) if self.notes else None
 
     def settings(self) -> dict[str, Any]:
-        """What decides the card, as JSON knows it; the template by its hash. The notes are
-        accounted for by the build (`etl.dataset.hand_written`).
+        """All that decides the card, as values for JSON, with the hash of the template.
+
+        The build accounts for the notes (`etl.dataset.hand_written`).
+
+        Raises:
+            ConfigError: the template cannot be used.
         """
         plain = {
             each.name: getattr(self, each.name)
@@ -147,8 +159,11 @@ class CardSettings:
 
 
 def license_of(name: str, kind: str, given: dict[str, str]) -> str:
-    """The licence of an input, by the longest pattern that matches its name, else by its format;
-    empty if none is.
+    """The licence of an input; empty if none is given.
+
+    The longest pattern that matches its name counts, else its format.
+
+    name: of the input. kind: its format. given: licences by format or pattern.
     """
     patterns = [key for key in given if _WILD.search(key) and fnmatchcase(name, key)]
     if patterns:

@@ -1,8 +1,8 @@
-"""Templates of the data card: Markdown with ``$name`` placeholders and empty places for notes
-(`etl.dataset.hand_written`).
+"""Templates of the data card: Markdown with ``$name`` placeholders and empty places for notes.
 
 The shipped one is ``data_cards/dataset.md``; a recipe names another by ``card.template``. A dollar
-sign is written ``$$``. The Hub's YAML is no part of it: it comes from the manifest.
+sign is written ``$$``. Places for notes are marked as `etl.dataset.hand_written` says. The Hub's
+YAML is not part of a template: it comes from the manifest.
 """
 
 from __future__ import annotations
@@ -32,12 +32,16 @@ PLACEHOLDERS: Final = frozenset(
 
 @dataclass(frozen=True)
 class CardTemplate:
-    """text: with placeholders. where: it comes from, for messages.
+    """A template of the data card.
 
-    Raises: `ConfigError` for an unknown placeholder, a note that is not empty, or a YAML head.
+    Raises:
+        ConfigError: a placeholder is unknown, a place for a note is not empty, two have the same
+            name, or the text begins with YAML.
     """
 
+    # with placeholders
     text: str
+    # its file, for messages
     where: str = "data_cards/dataset.md"
 
     def __post_init__(self) -> None:
@@ -87,30 +91,37 @@ class CardTemplate:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the text."""
+        """SHA-256 of the text, in hex."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     @classmethod
     def shipped(cls) -> Self:
-        """The one of this package."""
+        """The template of this package."""
         return cls(resources.files("data_cards").joinpath("dataset.md").read_text("utf-8"))
 
     @classmethod
     def of_file(cls, path: Path) -> Self:
-        """One of a user's own."""
+        """A user's own template.
+
+        Raises:
+            ConfigError: the file cannot be read or used.
+        """
         return cls(read_text(path, "card.template"), f"card.template {path}")
 
     def filled(self, values: Mapping[str, str], notes: Notes) -> str:
-        """The template with its placeholders replaced and the notes in their places; those without
-        one at the end.
+        """The template with its placeholders replaced and the notes in their places.
+
+        Notes without a place follow at the end.
+
+        values: the text of each placeholder.
         """
         written = notes.parts
-        parts = [
-            marked(each.name, written.get(each.name, ""))
-            if each.name
-            else Template(each.text).substitute(values)
-            for each in self._pieces
-        ]
+        parts = []
+        for piece in self._pieces:
+            if piece.name:
+                parts.append(marked(piece.name, written.get(piece.name, "")))
+            else:
+                parts.append(Template(piece.text).substitute(values))
         homeless = sorted(written.keys() - {piece.name for piece in self._pieces})
         body = "".join(parts).rstrip("\n") + "\n"
         return body + "".join(f"\n{marked(name, written[name])}\n" for name in homeless)

@@ -1,8 +1,8 @@
-"""What a dataset is, in words, for its card and ``croissant.json``: read off the manifest, nothing
-else.
+"""A dataset in words, for its card and ``croissant.json``, from the manifest alone.
 
-Stages and decisions say themselves what they do; one that is not known here, of another version, is
-listed as it is. What no stage of a build does is said because the settings name none that does it.
+Each stage and decision says what it does (``in_words``); one of another version, which is not known
+here, is listed with its settings. The card also says what was not done, where the settings name no
+stage that does it.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ LISTING: Final = "per sample: domain, action, lengths, and where it lies"
 """The tables under ``stats/samples``."""
 
 _PRIVACY: Final = ("redact",)
-"""Stages that are about personal data."""
+"""Stages that treat personal data."""
 _OVERLAPS: Final = {
     "near_duplicates": "near-duplicates",
     "contamination": "overlap with benchmarks",
 }
-"""Settings of the index that are about copies that are not exact."""
+"""Settings of the index on copies that are not exact."""
 _OF_INDEX: Final = ("split", "context", "shard_bytes")
-"""Settings of the index that have their words elsewhere."""
+"""Settings of the index that other sentences describe."""
 _SPLIT_KEYS: Final = {
     "workflow": "a workflow's steps are in one split",
     "domain": "a step's split is its domain's: no page of a test domain is trained on",
@@ -77,23 +77,21 @@ def splits(manifest: Manifest) -> dict[str, Split]:
 
 
 def stages(manifest: Manifest) -> list[tuple[str, str]]:
-    """(name, what it does) of everything that made the dataset, in order."""
+    """(name, what it does) of each step that made the dataset, in order."""
     samples, index, packed = (manifest.settings[name] for name in ("samples", "index", "packed"))
-    found = {
-        name.removeprefix("stage "): s for name, s in samples.items() if name.startswith("stage ")
-    }
+    used: dict[str, Any] = {}
+    for name, settings in samples.items():
+        if name.startswith("stage "):
+            used[name.removeprefix("stage ")] = settings
     known = {stage.name: stage for stage in known_stages.KNOWN}
-    order = [*(name for name in known if name in found), *sorted(found.keys() - known.keys())]
-    texts = [
-        (name, known[name].in_words(found[name]) if name in known else _plainly(found[name]))
-        for name in order
-    ]
+    texts = [(name, known[name].in_words(used[name])) for name in known if name in used]
+    texts += [(name, _plainly(used[name])) for name in sorted(used.keys() - known.keys())]
     texts.append(("index", "; ".join(["drops what was read twice, and splits", *_decided(index)])))
     return [*((name, text) for name, text in texts if text), *_packing(manifest, packed)]
 
 
 def _decided(index: Settings) -> Iterator[str]:
-    """What the decisions of the index do."""
+    """What each decision of the index does; settings that no decision knows as they are."""
     known = {decision.name: decision for decision in known_decisions.KNOWN}
     for name, decision in known.items():
         if name in index and (text := decision.in_words(index[name])):
@@ -120,7 +118,7 @@ def _packing(manifest: Manifest, packed: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _plainly(settings: Any) -> str:
-    """Settings as they are."""
+    """Settings as text, without knowing what they mean."""
     if isinstance(settings, Mapping):
         return ", ".join(f"`{name}` {_plainly(value)}" for name, value in sorted(settings.items()))
     if isinstance(settings, list):
@@ -140,7 +138,7 @@ def vocabulary(manifest: Manifest) -> str:
 
 
 def split_rule(manifest: Manifest) -> str:
-    """How the splits were made."""
+    """How the splits were made, in one or more sentences."""
     split = manifest.settings["index"]["split"]
     lists = {"test": split["held_out"], "validation": split.get("held_out_validation", ())}
     shares = {"test": split["test"], "validation": split.get("validation", 0.0)}
@@ -243,7 +241,7 @@ def limits(manifest: Manifest) -> list[str]:
 
 
 def _dropped(manifest: Manifest, unit: str) -> Counter[str]:
-    """How many of a unit were dropped, by reason."""
+    """The number of drops of a unit, by reason."""
     counts: Counter[str] = Counter()
     for drop in manifest.accounting[unit].reasons:
         counts[drop.reason] += drop.count
@@ -251,7 +249,9 @@ def _dropped(manifest: Manifest, unit: str) -> Counter[str]:
 
 
 def sources(manifest: Manifest) -> list[dict[str, Any]]:
-    """What was recorded: ``format``, ``license`` (empty if none is given), number of ``files`` and
+    """The recordings, one row for each format and licence.
+
+    Each has ``format``, ``license`` (empty if none is given), and the numbers of ``files`` and
     ``samples``.
     """
     given = manifest.settings["card"].get("licenses", {})

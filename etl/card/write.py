@@ -1,4 +1,4 @@
-"""What is written about a dataset beside it: the data card and ``croissant.json``."""
+"""Write the data card and ``croissant.json`` of a dataset."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ from etl.files.storage import AnyPath
 
 
 def card_of(out: AnyPath, settings: CardSettings, example: Mapping[str, str]) -> Card:
-    """What the manifest has of the card. out: the build's folder, for what people wrote there."""
+    """The hand-written parts of the card and its example, for the manifest.
+
+    out: the folder of the build, where people may have written notes.
+
+    Raises:
+        ConfigError: the template or the notes cannot be used.
+    """
     template = settings.layout.text if settings.template else ""
     notes = dict(hand_written.current(out, settings.written).parts)
     return Card(template, notes, example)
@@ -29,7 +35,10 @@ def write(
     tables: Mapping[str, pl.DataFrame],
     packed: Sequence[PackedReport],
 ) -> dict[str, str]:
-    """Write both; returns their hashes by path. manifest: with the hashes of all other files."""
+    """Write both files; returns their hashes by path.
+
+    manifest: with the hashes of all other files. tables: the statistics, by name.
+    """
     described = croissant.render(
         manifest,
         tables,

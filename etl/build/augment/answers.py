@@ -1,11 +1,10 @@
-"""What a language model answered, without its thoughts, wrappings and politeness: one line, or why
-there is none.
+"""Take one line of text out of a language model's response, or say why there is none.
 
-Taken off are reasoning blocks (``<think>``, ``[THINK]``, channels), tokens that end a turn, code
+Removed are reasoning blocks (``<think>``, ``[THINK]``, channels), tokens that end a turn, code
 fences, tags like ``<answer>``, emphasis, quotes around the whole, a first line such as ``Here is
-the rewritten objective:`` and closing remarks. A text in quotes is taken as it is. What is left in
-doubt is no answer: thoughts without an end, several paragraphs or fences, a refusal, an answer that
-was cut off or filtered.
+the rewritten objective:`` and closing remarks. A text in quotes is taken as it is. A doubtful text
+is no answer: reasoning without an end, several paragraphs or fences, a refusal, an answer that was
+cut off or filtered.
 """
 
 from __future__ import annotations
@@ -14,8 +13,10 @@ import json
 import re
 from typing import Any, Final
 
-_LONGEST: Final = 2_000  # characters; a longer one is no objective
+_LONGEST: Final = 2_000
+"""The most characters of an answer; a longer one is no objective."""
 _LONGEST_WORDS: Final = 300
+"""The most characters of a server's message that are shown."""
 _TAGS: Final = (
     "seed:think|think|thinking|thoughts?|reasoning|reflection|analysis|scratchpad|antthinking"
 )
@@ -79,8 +80,10 @@ _NO_TEXT: Final = ("tool_calls", "function_call", "error", "abort", "cancelled")
 
 
 class NoAnswer(ValueError):
-    """No text that could be taken. reason: a word it is counted under; final: asking again is no
-    use.
+    """A response without a usable text.
+
+    reason: a word, by which failures are counted. words: more on this one. final: asking again is
+    of no use.
     """
 
     def __init__(self, reason: str, words: str = "", *, final: bool = False) -> None:
@@ -91,7 +94,11 @@ class NoAnswer(ValueError):
 
 
 def answer_of(response: Any) -> str:
-    """The answer in a response of an OpenAI-compatible endpoint, as one line. Raises `NoAnswer`."""
+    """The answer in a response of an OpenAI-compatible endpoint, as one line.
+
+    Raises:
+        NoAnswer: the response holds no usable text.
+    """
     if words := words_of(response):
         raise NoAnswer("server_error", words)
     try:
@@ -108,7 +115,7 @@ def answer_of(response: Any) -> str:
         raise NoAnswer("refused", _short(str(refusal)), final=True)
     if ended in _NO_TEXT:
         raise NoAnswer("bad_answer", f"finish_reason {ended}")
-    if isinstance(content, list):  # parts, of which thoughts are some
+    if isinstance(content, list):  # parts, some of them reasoning
         texts = [
             part.get("text")
             for part in content
@@ -124,26 +131,30 @@ def answer_of(response: Any) -> str:
 
 
 def words_of(response: Any) -> str:
-    """What a server says of an error, as one short line; empty if it says nothing."""
+    """A server's words on an error, as one short line; empty if there are none."""
     if not isinstance(response, dict):
         return ""
-    said = response.get("error") or (
-        None if "choices" in response else response.get("detail", response.get("message"))
-    )
-    if isinstance(said, dict):
-        said = said.get("message") or said.get("detail") or json.dumps(said, ensure_ascii=False)
-    elif said is not None and not isinstance(said, str):
-        said = json.dumps(said, ensure_ascii=False)
-    return _short(said or "")
+    error = response.get("error") or None
+    if error is None and "choices" not in response:
+        error = response.get("detail", response.get("message"))
+    if isinstance(error, dict):
+        error = error.get("message") or error.get("detail") or json.dumps(error, ensure_ascii=False)
+    elif error is not None and not isinstance(error, str):
+        error = json.dumps(error, ensure_ascii=False)
+    return _short(error or "")
 
 
 def thinks(text: str) -> bool:
-    """Whether marks of reasoning stand in a text."""
+    """Whether a text holds marks of reasoning."""
     return bool(_OPENING.search(text) or _CLOSING.search(text) or "<|channel|>" in text)
 
 
 def cleaned(content: str) -> str:
-    """The answer in what a model wrote, as one line. Raises `NoAnswer`."""
+    """The answer in a model's text, as one line.
+
+    Raises:
+        NoAnswer: the text is empty, too long, doubtful or a refusal.
+    """
     text = _unwrapped(_without_thoughts(content).strip())
     quoted = _unquoted(text)
     if quoted == text:
@@ -178,9 +189,7 @@ def _without_thoughts(text: str) -> str:
 
 
 def _unwrapped(text: str) -> str:
-    """What stands in the one fence, the one pair of tags or
-    the one field of JSON around an answer.
-    """
+    """A text without the one fence, pair of tags or JSON field around it."""
     fences = _FENCE.findall(text)
     if len(fences) > 1:
         raise NoAnswer("bad_answer", "several code fences")
@@ -200,7 +209,7 @@ def _unwrapped(text: str) -> str:
 
 
 def _without_lead(text: str) -> str:
-    """Without headings and announcements before the answer, if something comes after them."""
+    """A text without headings and announcements before the answer, if something follows them."""
     while True:
         lead = _HEADING.match(text) or _LEAD.match(text) or _POLITE.match(text)
         if lead is None or not text[lead.end() :].strip():
@@ -220,7 +229,7 @@ def _paragraph(text: str) -> str:
 
 
 def _unquoted(text: str) -> str:
-    """Without emphasis and quotes around the whole."""
+    """A text without emphasis and quotes around the whole."""
     text = text.strip()
     for mark in ("**", "__", "*"):
         inner = text[len(mark) : -len(mark)]

@@ -1,15 +1,14 @@
-"""Rewrite objectives and bare descriptions with a language model: the mappings that the augment
-stage reads.
+"""Rewrite objectives and bare descriptions with a language model, into the augment stage's files.
 
-Any OpenAI-compatible endpoint, one call an id. Every answer is appended to ``cache.jsonl`` and
-synced before the next is written, under the id and a hash of what was asked of which model: what
-was answered once is never asked again, and a run that was killed goes on where it was.
-``objectives.json`` and ``descriptions.json`` are written at the end; entries of other recordings
-stay in them, and so does what was edited by hand.
+Any OpenAI-compatible endpoint will do; each id takes one call. Each answer is appended to
+``cache.jsonl`` and synced before the next, with its id and a hash of model and question. So no
+question is asked again once it is answered, and a run that was killed goes on where it stopped.
+``objectives.json`` and ``descriptions.json`` are written at the end. Entries of other recordings
+stay in them, and so do entries that were edited by hand.
 
-Asked is for the objectives of the workflows that the recipe's filter leaves, from their steps'
-descriptions, and for the descriptions that say nothing (`etl.stages.augment.is_bare`), from the
-target and its surroundings.
+The model rewrites the objective of each workflow that the recipe's filter leaves, from the steps'
+descriptions, and each description that says nothing of its element (`etl.stages.augment.is_bare`),
+from the target and its text.
 """
 
 from __future__ import annotations
@@ -55,9 +54,12 @@ DEFAULTS: Final[Mapping[str, Any]] = {"temperature": 0}
 _BY_HAND: Final = "edited by hand, left as they are"
 _LINE: Final = b'{"kind":'
 """How a line of the cache begins."""
-_BATCH: Final = 64  # asks that are under way together before the next are read
-_MAX_BYTES: Final = 16 * 2**20  # thoughts are long
+_BATCH: Final = 64
+"""The number of asks that are answered before the next are read."""
+_MAX_BYTES: Final = 16 * 2**20
+"""The most bytes of a response that are read; reasoning is long."""
 _LONGEST_PAUSE: Final = 60.0
+"""The longest pause before another attempt, in seconds."""
 _OBJECTIVE: Final = (
     "You are given the objective of a recorded web workflow and its steps. Rewrite the objective "
     "as one sentence that says what the user wants done, with every value that the steps need. "
@@ -71,19 +73,23 @@ _DESCRIPTION: Final = (
 
 
 class Ask(NamedTuple):
-    """One text that is wanted: ``kind`` objectives or descriptions, the id it will stand under, and
-    the messages.
-    """
+    """A request for one text."""
 
+    # objectives or descriptions
     kind: str
+    # the text's key in the file of its kind
     id: str
+    # the system message
     system: str
+    # the user's message
     user: str
 
 
 class CallFailed(Exception):
-    """No answer after all attempts; ``reason`` is counted, ``words`` say more, those of the server
-    if it had any.
+    """No answer after all attempts.
+
+    reason: a word, by which failures are counted. words: more on this one, from the server if it
+    gave a message.
     """
 
     def __init__(self, reason: str, words: str = "") -> None:
@@ -93,7 +99,7 @@ class CallFailed(Exception):
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect would take the key to another host."""
+    """Follows no redirect, which would take the key to another host."""
 
     def redirect_request(
         self,
@@ -109,18 +115,24 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where to ask. attempts: of one call. pause: seconds before the second attempt, doubled before
-    each more.
+    """A model at an OpenAI-compatible endpoint.
 
-    parameters: of the request beside model and messages; what is not in them is left to the server.
+    Raises:
+        ConfigError: the address is not an http address.
     """
 
+    # say https://host/v1
     base_url: str
     model: str
+    # sent as a bearer token; empty: none is sent
     key: str = field(default="", repr=False)
+    # seconds for one attempt
     timeout: float = 60.0
+    # the most attempts of one call
     attempts: int = 5
+    # seconds before the second attempt; doubled before each later one
     pause: float = 1.0
+    # the request's other parameters; the server chooses those that are not given
     parameters: Mapping[str, Any] = field(default_factory=lambda: dict(DEFAULTS))
 
     def __post_init__(self) -> None:
@@ -130,7 +142,12 @@ class Endpoint:
             )
 
     def __call__(self, system: str, user: str) -> str:
-        """The answer as one line. Raises `CallFailed`; `ConfigError` where no call can succeed."""
+        """The answer as one line.
+
+        Raises:
+            CallFailed: there is no usable answer after all attempts.
+            ConfigError: no call can succeed, for the address, the model or the key.
+        """
         reason, words = "", ""
         for attempt in range(self.attempts):
             try:
@@ -143,21 +160,17 @@ class Endpoint:
             except urllib.error.HTTPError as error:
                 reason, words = f"http_{error.code}", _words_in(error)
                 if error.code in (401, 403, 404):
-                    said = f": {words}" if words else ""
-                    told = (
-                        f"{self.base_url}: {error.code} {error.reason}{said}; check address, "
-                        "model and key"
-                    )
-                    raise ConfigError(told) from error
+                    server_words = f": {words}" if words else ""
+                    raise ConfigError(
+                        f"{self.base_url}: {error.code} {error.reason}{server_words}; check "
+                        "address, model and key"
+                    ) from error
                 if error.code < 500 and error.code not in (408, 409, 425, 429):
                     break
                 after = error.headers.get("Retry-After", "")
                 self._wait(attempt, float(after) if after.isdecimal() else 0.0)
-            except (
-                OSError,
-                ValueError,
-                HTTPException,
-            ) as error:  # no connection, a timeout, half an answer
+            except (OSError, ValueError, HTTPException) as error:
+                # no connection, a timeout, half an answer
                 cause = error.reason if isinstance(error, urllib.error.URLError) else error
                 reason, words = "timeout" if isinstance(cause, TimeoutError) else "no_answer", ""
                 if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
@@ -184,7 +197,7 @@ class Endpoint:
 
 
 def _words_in(error: urllib.error.HTTPError) -> str:
-    """What the server says of it, empty if that cannot be read."""
+    """The server's words on an error; empty if they cannot be read."""
     with error:
         try:
             return words_of(json.loads(error.read(_MAX_BYTES)))
@@ -193,24 +206,28 @@ def _words_in(error: urllib.error.HTTPError) -> str:
 
 
 class Cache:
-    """Answers in a file, one a line; half a last line, of a run that was killed, is cut off. said:
-    of each id whatever was answered, ever.
+    """Answers in a file, one per line.
 
-    A text with marks of reasoning, as earlier versions kept them, is no answer: it is asked for
-    again.
+    Half a last line, left by a run that was killed, is cut off. Earlier versions kept texts with
+    marks of reasoning; such a text is not an answer, and is asked for again.
+
+    Raises:
+        ConfigError: a line of the file is not an answer of stepmill.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        # answers by kind, id and hash of the question
         self.texts: dict[tuple[str, str, str], str] = {}
-        self.said: set[tuple[str, str, str]] = set()
+        # kind, id and text of every answer ever given
+        self.answered: set[tuple[str, str, str]] = set()
         path.parent.mkdir(parents=True, exist_ok=True)
         raw = path.read_bytes() if path.exists() else b""
         whole = raw[: raw.rfind(b"\n") + 1]
         for number, line in enumerate(whole.splitlines(), 1):
             try:
                 row = orjson.loads(line)
-                self.said.add((row["kind"], row["id"], row["text"]))
+                self.answered.add((row["kind"], row["id"], row["text"]))
                 if not thinks(row["text"]):
                     self.texts[row["kind"], row["id"], row["asked"]] = row["text"]
             except (orjson.JSONDecodeError, KeyError, TypeError) as error:
@@ -226,9 +243,9 @@ class Cache:
         self._stream.truncate(len(whole))
 
     def add(self, kind: str, id: str, asked: str, text: str) -> None:
-        """Keep an answer; it is on the disk when this returns."""
+        """Keep an answer; it is on disk when this returns."""
         self.texts[kind, id, asked] = text
-        self.said.add((kind, id, text))
+        self.answered.add((kind, id, text))
         self._stream.write(
             orjson.dumps({"kind": kind, "id": id, "asked": asked, "text": text}) + b"\n"
         )
@@ -249,31 +266,34 @@ def rewrite(
     parallel: int = 4,
     told: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Write ``objectives.json`` and ``descriptions.json`` into ``out``; returns what was asked,
-    cached, failed, and left because it was edited by hand: what is in a mapping and was never
-    answered.
+    """Write ``objectives.json`` and ``descriptions.json`` into ``out``.
 
-    What failed is in neither: its original text stays, and the next run asks again. Other entries
-    of the mappings stay. told: is called with what more there is to say of a failure, once for all
-    that fail for the same.
+    Returns the numbers of texts that were asked, cached, failed by reason, or left because they
+    were edited by hand: a text in a file that no answer ever gave. A failed text is in neither
+    file: its original stays, and the next run asks again.
 
-    Raises `ConfigError`, before anything is asked, if a mapping is there that cannot be read.
+    what: which of the two. parallel: the most calls at one time. told: gets a line for each kind of
+    failure, with the server's words.
+
+    Raises:
+        ConfigError: a file that is there cannot be read (nothing has been asked then), or no call
+            can succeed.
     """
     counts: Counter[str] = Counter()
     texts = {kind: _mapping(out / f"{kind}.json") for kind in KINDS if what in ("all", kind)}
     cache = Cache(out / "cache.jsonl")
-    heard: set[str] = set()
+    errors_told: set[str] = set()
 
     def failed(ask: Ask, error: CallFailed) -> None:
         counts[f"failed: {error.reason}"] += 1
-        if told and error.words and str(error) not in heard:
-            heard.add(str(error))
+        if told and error.words and str(error) not in errors_told:
+            errors_told.add(str(error))
             told(f"{ask.kind} of {ask.id}: {error}")
 
     def wanted() -> Iterator[Ask]:
         for ask in asks(inputs, recipe):
             before = texts.get(ask.kind, {}).get(ask.id)
-            if before is not None and (ask.kind, ask.id, before) not in cache.said:
+            if before is not None and (ask.kind, ask.id, before) not in cache.answered:
                 counts[_BY_HAND] += 1
                 if told and counts[_BY_HAND] == 1:
                     told(
@@ -291,13 +311,13 @@ def rewrite(
                 _answer(batch, endpoint, cache, pool, counts, texts, failed)
     finally:
         cache.close()
-    for kind, found in texts.items():
-        write_json(out / f"{kind}.json", found)
+    for kind, by_id in texts.items():
+        write_json(out / f"{kind}.json", by_id)
     return dict(sorted(counts.items()))
 
 
 def _mapping(path: Path) -> dict[str, str]:
-    """What is in a mapping; nothing if there is none."""
+    """The texts of a file by id; empty if there is no file."""
     return dict(Mapped(str(path)).texts) if path.exists() else {}
 
 
@@ -310,7 +330,7 @@ def _answer(
     texts: dict[str, dict[str, str]],
     failed: Callable[[Ask, CallFailed], None],
 ) -> None:
-    """Take answers out of the cache, get the others, and keep each as soon as it is there."""
+    """Take answers from the cache, ask for the others, and keep each as soon as it comes."""
     other = () if endpoint.parameters == DEFAULTS else (sorted(endpoint.parameters.items()),)
     asked_of = [orjson.dumps((endpoint.model, *ask[2:], *other)) for ask in batch]
     hashes = [hashlib.blake2b(asked, digest_size=16).hexdigest() for asked in asked_of]
@@ -336,7 +356,7 @@ def _answer(
 
 
 def asks(inputs: Sequence[str], recipe: Recipe) -> Iterator[Ask]:
-    """All texts that are wanted for some recordings."""
+    """A request for each text of some recordings that is to be rewritten."""
     sources = recipe.samples.sources
     filtered, locate = recipe.stage(Filter), recipe.stage(Locate)
     for shard in find.shards(find.find(inputs, sources)):
@@ -363,7 +383,7 @@ def _of_trail(trail: Trail) -> Iterator[Ask]:
 
 
 def _context(trail: Trail, mark: Mark, page: Page) -> str:
-    """The target of a step, what it says, and where it stands."""
+    """The target of a step, its text, and the objective and URL around it."""
     token = page.tokens[page.position(mark.element)]
     attributes = "".join(
         f' {name}="{value[:100]}"' for name, value in list(token.attributes().items())[:20]

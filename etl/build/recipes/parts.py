@@ -1,4 +1,4 @@
-"""The sections that a recipe can have: those of stages and decisions, and its own."""
+"""The sections of a recipe: those of stages and decisions, and its own."""
 
 from __future__ import annotations
 
@@ -58,7 +58,10 @@ def every_part() -> tuple[type[Stage] | type[Decision], ...]:
 
 
 def sections_of(part: Any) -> dict[str, type]:
-    """The sections of the class of a stage or decision: itself, or its fields that are sections."""
+    """The sections of a stage's or decision's class, by name.
+
+    Its fields that are sections; the class itself if it has none.
+    """
     return dict(_sections_of(part))
 
 
@@ -70,22 +73,22 @@ def _sections_of(part: Any) -> dict[str, type]:
 
 
 def about(section: str) -> str:
-    """What a section is about, half a sentence."""
+    """The subject of a section, half a sentence."""
     for part in every_part():
         if section != part.name and section in sections_of(part):
             return meaning(get_type_hints(part, include_extras=True)[section])
-    said: str = known_sections()[section].about  # type: ignore[attr-defined]
-    return said
+    text: str = known_sections()[section].about  # type: ignore[attr-defined]
+    return text
 
 
 def meaning(hint: Any) -> str:
-    """What a field is annotated with; empty if it is not."""
+    """The meaning with which a field is annotated; empty if there is none."""
     texts = [text for text in getattr(hint, "__metadata__", ()) if isinstance(text, str)]
     return texts[-1] if texts else ""
 
 
 def meanings() -> dict[str, str]:
-    """What each setting means, by its name."""
+    """The meaning of each setting, by its name (``section.key``)."""
     return {
         f"{section}.{each.name}": meaning(get_type_hints(kind, include_extras=True)[each.name])
         for section, kind in known_sections().items()
@@ -96,18 +99,22 @@ def meanings() -> dict[str, str]:
 def made(
     known: Sequence[type[Part]], always: Collection[str], tables: Mapping[str, Any]
 ) -> tuple[Part, ...]:
-    """The stages or decisions of a recipe: those that every recipe has, and those whose sections
-    stand in its tables.
+    """The stages or decisions of a recipe.
 
-    Raises `ConfigError` for a value that a section does not take.
+    Those that every recipe has, and those whose sections are in its tables.
+
+    known: all classes, in order. always: names of those that every recipe has.
+
+    Raises:
+        ConfigError: a section does not take a value.
     """
-    found = []
+    parts = []
     for kind in known:
         name: str = kind.name  # type: ignore[attr-defined]
         given = {each: tables[each] for each in sections_of(kind) if each in tables}
         if given or name in always:
-            found.append(_part(kind, name, given))
-    return tuple(found)
+            parts.append(_part(kind, name, given))
+    return tuple(parts)
 
 
 def _part(kind: type[Part], name: str, given: Mapping[str, Any]) -> Part:
@@ -124,8 +131,8 @@ def _section(value: Any, hint: type, path: str) -> Any:
     try:
         return checked(value, hint, path)
     except ConfigError as error:
-        said = str(error)
-        raise ConfigError(said if said.startswith(path) else f"{path}.{said}") from error
+        text = str(error)
+        raise ConfigError(text if text.startswith(path) else f"{path}.{text}") from error
 
 
 def _needed(field: Any) -> bool:

@@ -1,11 +1,8 @@
 """Recipes: TOML files that say which stages run with which settings.
 
-A recipe may extend a shipped one (``extends = "scribeagent-32k"``); every section and key is
-checked before work starts, and a misspelt one is answered with the nearest name. Sections and keys
-are the fields of the stages.
-
-A file that a recipe file names is relative to that recipe file; one that a single setting
-(``--set``) names, to the current folder.
+A recipe may extend a shipped one (``extends = "scribeagent-32k"``). All sections and keys are
+checked before work starts; the error for a misspelt one names the nearest. Paths in a recipe file
+are relative to that file; a path in a single setting (``--set``) is relative to the current folder.
 """
 
 from __future__ import annotations
@@ -55,19 +52,21 @@ __all__ = ["Recipe", "from_tables", "load", "placed", "shipped", "tables_of"]
 
 _SHAPING_SAMPLES: Final = ("turbohtml", "lxml", "publicsuffixlist", "py3langid", "pyarrow")
 _SHAPING_PACKED: Final = ("pyarrow",)
-"""Libraries whose version can change what a phase writes. Vocabularies stand in the settings by
-their hash.
-"""
+"""Libraries whose versions can change what a phase writes; vocabularies enter by their hashes."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All settings of a build."""
+    """All settings of a build. Each field but the first three is a section.
 
+    Raises:
+        ConfigError: ``card.licenses`` does not fit the formats.
+    """
+
+    # in the order of `etl.stages.known`
     stages: tuple[Stage, ...]
-    """Those that it has, in the order of `etl.stages.known`."""
+    # in the order of `etl.decisions.known`
     decisions: tuple[Decision, ...] = ()
-    """Those that it has, in the order of `etl.decisions.known`."""
     name: str = "custom"
     inputs: InputSettings = field(default_factory=InputSettings)
     vocabulary: VocabularySettings = field(default_factory=VocabularySettings)
@@ -89,7 +88,7 @@ class Recipe:
 
     @cached_property
     def sections(self) -> dict[str, Any]:
-        """Its sections by name, in the order of `parts.sections`."""
+        """Its sections by name, in the order of `parts.known_sections`."""
         parts: dict[str, Any] = {}
         every: tuple[Stage | Decision, ...] = (*self.stages, *self.decisions)
         for part in every:
@@ -103,14 +102,18 @@ class Recipe:
 
     @cached_property
     def samples(self) -> Plan:
-        """Phase 1."""
+        """The plan of phase 1: recordings to samples."""
         page_chars = self.limits.page_mb * 2**20
         versions = _versions(_SHAPING_SAMPLES)
         return Plan(dict(SOURCES), self.stages, versions, page_chars, self.split.seed)
 
     @cached_property
     def taken_down(self) -> Takedown:
-        """The takedown list."""
+        """The takedown list, from the recipe and its file.
+
+        Raises:
+            ConfigError: the file cannot be read, or an entry cannot be used.
+        """
         given = parse(self.takedown.file) if self.takedown.file else Takedown()
         return Takedown(
             given.workflows | self.takedown.workflows, given.domains | self.takedown.domains
@@ -118,13 +121,21 @@ class Recipe:
 
     @cached_property
     def index(self) -> Index:
-        """Phase 2."""
+        """The plan of phase 2: which samples are kept, their splits, order and shards.
+
+        Raises:
+            ConfigError: a list of held-out entries cannot be read, or has none.
+        """
         shard_bytes = self.pack.shard_mb * 2**20
         return Index(self.split.made(), self.fit.context, shard_bytes, self.decisions)
 
     @cached_property
     def packed(self) -> PackPlan:
-        """Phase 3."""
+        """The plan of phase 3: samples to packed rows.
+
+        Raises:
+            ConfigError: the vocabulary is not known, or its file cannot be used.
+        """
         vocabulary = self.vocabulary.loaded()
         encoder = Encoder(
             vocabulary, Prompt(self.prompt.system, self.prompt.node_repeats), self.prompt.chat
@@ -145,7 +156,7 @@ class Recipe:
         return PackPlan(encoder, fits, self.pack.packing, self.pack.window, settings)
 
     def settings(self) -> dict[str, Any]:
-        """Everything that decides the output, by phase, as JSON knows it."""
+        """All that decides the output, by phase, as values for JSON."""
         return {
             "samples": {"part_mb": self.inputs.part_mb, **self.samples.settings()},
             "index": self.index.settings(),
@@ -159,16 +170,21 @@ def _versions(libraries: Sequence[str]) -> dict[str, str]:
 
 
 def load(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
-    """A recipe by the name of a shipped one or by file, with ``section.key=value`` settings on top.
+    """Load a recipe by the name of a shipped one, or from a file.
 
-    Raises `ConfigError` for anything unknown or of the wrong type.
+    overrides: settings ``section.key=value`` that replace the recipe's.
+
+    Raises:
+        ConfigError: there is no such recipe, or a section, key or value cannot be used.
     """
     return from_tables(recipe_tables.named(name_or_file, _placed), overrides)
 
 
 def tables_of(path: Path) -> dict[str, Any]:
-    """The tables of a recipe file; files in it are named by whole paths. Raises `ConfigError` if it
-    cannot be read.
+    """The tables of a recipe file, with absolute paths.
+
+    Raises:
+        ConfigError: the file cannot be read.
     """
     return recipe_tables.of_file(path, _placed)
 
@@ -185,9 +201,7 @@ def _file_settings() -> frozenset[tuple[str, str]]:
 
 
 def _placed(tables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The same settings; files that they name are those in a folder, unless they are named by whole
-    paths.
-    """
+    """The same settings, with each relative path made absolute from a folder."""
     placed = dict(tables)
     for section, key in _file_settings():
         settings = placed.get(section)
@@ -197,20 +211,28 @@ def _placed(tables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def placed(override: str) -> str:
-    """A single setting (``section.key=value``) that says the same in any folder: the file that it
-    names, if it names one, by its whole path.
+    """A single setting (``section.key=value``) with its path, if it is one, made absolute.
+
+    Raises:
+        ConfigError: it is not of this form.
     """
     tables = of_setting(override)
-    anew = _placed(tables, Path())
-    if anew == tables:
+    absolute = _placed(tables, Path())
+    if absolute == tables:
         return override
-    ((section, settings),) = anew.items()
+    ((section, settings),) = absolute.items()
     ((key, name),) = settings.items()
     return f"{section}.{key}={json.dumps(name)}"
 
 
 def from_tables(tables: Mapping[str, Any], overrides: Sequence[str] = ()) -> Recipe:
-    """A recipe of parsed TOML tables."""
+    """Make a recipe of parsed TOML tables.
+
+    overrides: settings ``section.key=value`` that replace those of the tables.
+
+    Raises:
+        ConfigError: a section, key or value cannot be used.
+    """
     tables = recipe_tables.extended(tables, _placed)
     for override in overrides:
         tables = laid_over(tables, of_setting(override))

@@ -19,7 +19,10 @@ from tokenization.vocabulary import Vocabulary, shared
 
 @dataclass(frozen=True)
 class VocabularySettings:
-    """Which tokens. pattern, special_tokens and nfc are for a rank file that no known name fits."""
+    """The vocabulary and its engine.
+
+    ``pattern``, ``special_tokens`` and ``nfc`` describe a rank file that is none of the known ones.
+    """
 
     about: ClassVar[str] = "which tokens"
 
@@ -37,7 +40,11 @@ class VocabularySettings:
     nfc: Annotated[bool, "of a rank file of your own: normalise text first"] = False
 
     def loaded(self) -> Vocabulary:
-        """The vocabulary. Raises `ConfigError` if it is not known, or its file cannot be used."""
+        """The vocabulary.
+
+        Raises:
+            ConfigError: it is not known, or its file cannot be used.
+        """
         family = None
         if self.pattern:
             family = (self.pattern, tuple(sorted(self.special_tokens.items())), self.nfc)
@@ -45,7 +52,7 @@ class VocabularySettings:
 
     @property
     def noted(self) -> dict[str, Any]:
-        """What finds it again later, from any folder (`tokenization.vocabulary.noted`)."""
+        """The settings that load it again from any folder (`tokenization.vocabulary.noted`)."""
         file = str(Path(self.file).absolute()) if self.file else ""
         return {
             name: getattr(self, name) for name in ("name", "pattern", "special_tokens", "nfc")
@@ -53,9 +60,7 @@ class VocabularySettings:
 
     @property
     def known_as(self) -> dict[str, str]:
-        """``name`` of a known vocabulary, or of its ``file``: what readers are told beside its
-        hash.
-        """
+        """``name`` of a known vocabulary, or of its ``file``; readers see it with the hash."""
         return {"file": Path(self.file).name} if self.file else {"name": self.name}
 
 
@@ -75,7 +80,7 @@ class InputSettings:
 
     @property
     def part_bytes(self) -> int:
-        """The same in bytes."""
+        """The size of a part in bytes."""
         return bytes_of(self.part_mb)
 
 
@@ -92,7 +97,7 @@ class PromptSettings:
 
 @dataclass(frozen=True)
 class FitSettings:
-    """How a sample gets into the context. ``test`` is for the validation split too."""
+    """How a sample is made to fit the context. ``test`` also holds for the validation split."""
 
     about: ClassVar[str] = "how a sample gets into the context"
 
@@ -120,8 +125,10 @@ class PackSettings:
 
 @dataclass(frozen=True)
 class SplitSettings:
-    """See `etl.decisions.split.Split`. A share that is given must not come out empty; the test
-    split has 0.05 of the keys unless a share or a list is.
+    """The section of `etl.decisions.split.Split`.
+
+    Without a share or a list the test split takes 0.05 of the keys. A split with a given share or a
+    list must not come out empty.
     """
 
     about: ClassVar[str] = "which samples are held out"
@@ -143,17 +150,22 @@ class SplitSettings:
     @property
     def asked(self) -> dict[str, str]:
         """The splits that must not come out empty, each with the setting that asks for it."""
-        found = {}
+        asked = {}
         for split, setting in HELD.items():
             share = getattr(self, split)
             if file := getattr(self, setting.partition(".")[2]):
-                found[split] = f"{setting} = {file}"
+                asked[split] = f"{setting} = {file}"
             elif share:
-                found[split] = f"split.{split} = {share}"
-        return found
+                asked[split] = f"split.{split} = {share}"
+        return asked
 
     def made(self) -> Split:
-        """With its lists. Raises `ConfigError` for one that cannot be read, or has no entries."""
+        """The decision of these settings, with its lists.
+
+        Raises:
+            ConfigError: a list cannot be read or has no entries, or the settings do not fit
+                together.
+        """
         held_out = _list(self.held_out, HELD["test"])
         held_out_validation = _list(self.held_out_validation, HELD["validation"])
         test = Split.test if self.test is None else self.test
@@ -161,22 +173,22 @@ class SplitSettings:
 
 
 def _list(path: str, setting: str) -> frozenset[str]:
-    found = (
-        frozenset(name for _, name in entries(read_text(Path(path), setting)))
-        if path
-        else frozenset()
-    )
-    if path and not found:
+    """The entries of a list; none without a file."""
+    if not path:
+        return frozenset()
+    names = frozenset(name for _, name in entries(read_text(Path(path), setting)))
+    if not names:
         raise ConfigError(
             f"{setting}: {path} has no entries; list ids of workflows or domains, one a line"
         )
-    return found
+    return names
 
 
 @dataclass(frozen=True)
 class LimitSettings:
-    """What a page may cost before its workflow is quarantined. page_seconds counts for one workflow
-    in the first phase, or one sample in the third.
+    """The most that a page may cost before its workflow is quarantined.
+
+    ``page_seconds`` is the time for one workflow in phase 1, or for one sample in phase 3.
     """
 
     about: ClassVar[str] = "what a page may cost before its workflow is left out"
@@ -191,7 +203,7 @@ class LimitSettings:
 
 @dataclass(frozen=True)
 class TakedownSettings:
-    """What must not be kept: `etl.decisions.takedown`."""
+    """The section of `etl.decisions.takedown.Takedown`: what must not be kept."""
 
     about: ClassVar[str] = "what must not be kept"
 

@@ -1,4 +1,4 @@
-"""What the settings of a recipe mean, and a recipe as the TOML that it is read from."""
+"""The settings of a recipe with their meanings, and a recipe as TOML."""
 
 from __future__ import annotations
 
@@ -17,24 +17,28 @@ from schemas.errors import ConfigError
 
 _BASE: Final = "scribeagent-32k"
 _WIDTH: Final = 100
+"""The most characters of a line of TOML, where it can be wrapped."""
 
 
 class Setting(NamedTuple):
-    """One setting of a recipe. choices: the values that it can have, if they are few."""
+    """One setting of a recipe."""
 
+    # section.key
     name: str
+    # its meaning
     says: str
     value: Any
     default: Any
+    # all values that it can have; empty if they cannot be listed
     choices: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
-        """Whether it is other than the default."""
+        """Whether the value is not the default."""
         return bool(self.value != self.default)
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """The setting for programs, with the reasons for drops that it decides."""
         values = {"value": as_json(self.value), "default": as_json(self.default)}
         decides = [name for name, each in reasons().items() if self.name in each.settings]
         return {"setting": self.name, "says": self.says, **values, "changed": self.changed,
@@ -42,21 +46,23 @@ class Setting(NamedTuple):
 
 
 def of(chosen: Recipe) -> dict[str, list[Setting]]:
-    """All settings that there are, by section, as a recipe has them; those of sections that it does
-    not have with their defaults. What has no default has that of the first shipped recipe.
+    """All settings by section, with the values of a recipe.
+
+    A section that the recipe lacks has its defaults. A setting without a default has the value of
+    the recipe scribeagent-32k as its default.
     """
     base = recipe.load(_BASE)
-    found: dict[str, list[Setting]] = {}
+    settings: dict[str, list[Setting]] = {}
     for name, kind in known_sections().items():
         hints = get_type_hints(kind, include_extras=True)
-        found[name] = []
+        settings[name] = []
         for each in fields(kind):
             default = _default(each, base.sections.get(name))
             value = getattr(chosen.sections.get(name), each.name, default)
             hint = hints[each.name]
-            setting = f"{name}.{each.name}"
-            found[name].append(Setting(setting, meaning(hint), value, default, _choices(hint)))
-    return found
+            full_name = f"{name}.{each.name}"
+            settings[name].append(Setting(full_name, meaning(hint), value, default, _choices(hint)))
+    return settings
 
 
 def _choices(hint: Any) -> tuple[str, ...]:
@@ -67,43 +73,48 @@ def _choices(hint: Any) -> tuple[str, ...]:
 def _default(field: Field[Any], base: object) -> Any:
     if field.default is not MISSING:
         return field.default
-    return (
-        field.default_factory()
-        if field.default_factory is not MISSING
-        else getattr(base, field.name, None)
-    )
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return getattr(base, field.name, None)
 
 
 def one(name: str, chosen: Recipe) -> Setting:
-    """A setting by its name. Raises `ConfigError` for an unknown one."""
+    """A setting by its name.
+
+    Raises:
+        ConfigError: there is no such setting.
+    """
     known = {each.name: each for settings in of(chosen).values() for each in settings}
     if name not in known:
         close = difflib.get_close_matches(name, known, 1) or [
             each for each in known if each.endswith(f".{name}")
         ]
-        said = f"; did you mean {close[0]}?" if close else "; see: stepmill recipes scribeagent-32k"
-        raise ConfigError(f"there is no setting {name!r}{said}")
+        hint = f"; did you mean {close[0]}?" if close else "; see: stepmill recipes scribeagent-32k"
+        raise ConfigError(f"there is no setting {name!r}{hint}")
     return known[name]
 
 
 def toml(chosen: Recipe, about_it: str) -> str:
-    """The recipe as TOML that is a recipe with the same settings, each with its meaning and
-    default. Sections that it does not have are remarks.
+    """The recipe as TOML, each setting with its meaning and, if changed, its default.
+
+    The text is itself a recipe with the same settings. Sections that the recipe lacks are comments.
+
+    about_it: the text of ``about``.
     """
     lines = [f"about = {as_toml(about_it)}", f"name = {as_toml(chosen.name)}"]
     for section, settings in of(chosen).items():
         there = section in chosen.sections
-        found = [f"[{section}]"]
+        table = [f"[{section}]"]
         for each in settings:
-            found += ["", *_lines(each)]
+            table += ["", *_lines(each)]
         lines += ["", f"# {about(section)}"]
-        lines += found if there else [f"# {line}".rstrip() for line in found]
+        lines += table if there else [f"# {line}".rstrip() for line in table]
     return "\n".join(lines)
 
 
 def _lines(setting: Setting) -> Iterator[str]:
-    said = f"{setting.says}: {', '.join(setting.choices)}" if setting.choices else setting.says
-    yield from textwrap.wrap(said, _WIDTH, initial_indent="# ", subsequent_indent="# ")
+    comment = f"{setting.says}: {', '.join(setting.choices)}" if setting.choices else setting.says
+    yield from textwrap.wrap(comment, _WIDTH, initial_indent="# ", subsequent_indent="# ")
     default = "off" if setting.default is None else as_toml(setting.default)
     if setting.changed:
         short = default if len(default) < _WIDTH else f"as in {_BASE}"

@@ -1,4 +1,4 @@
-"""The tables of a recipe, from its file and those that it extends; not checked yet."""
+"""The unchecked tables of a recipe, from its file and the recipes that it extends."""
 
 from __future__ import annotations
 
@@ -13,26 +13,30 @@ from schemas.errors import ConfigError
 
 Tables = dict[str, Any]
 Placed = Callable[[Mapping[str, Any], Path], Tables]
-"""The same tables, with the files that they name in a folder by whole paths."""
+"""A function that gives the same tables, with relative paths made absolute from a folder."""
 
 
 def as_written(tables: Mapping[str, Any], _: Path) -> Tables:
-    """The tables, files by the names that stand there."""
+    """The same tables, with paths as they are."""
     return dict(tables)
 
 
 def shipped() -> dict[str, str]:
-    """Names of the shipped recipes, and the first line of each one's description."""
-    found: dict[str, str] = {}
+    """The description of each shipped recipe, by name."""
+    descriptions: dict[str, str] = {}
     for file in sorted(resources.files("etl.build.recipes").iterdir(), key=lambda file: file.name):
         if file.name.endswith(".toml"):
             tables = parsed(file.read_text("utf-8"), file.name)
-            found[file.name.removesuffix(".toml")] = str(tables.get("about", ""))
-    return found
+            descriptions[file.name.removesuffix(".toml")] = str(tables.get("about", ""))
+    return descriptions
 
 
 def of_file(path: Path, placed: Placed) -> Tables:
-    """The tables of a recipe file. Raises `ConfigError` if it cannot be read."""
+    """The tables of a recipe file.
+
+    Raises:
+        ConfigError: it cannot be read, or is not TOML.
+    """
     tables = placed(parsed(read_text(path, "recipe"), str(path)), path.parent)
     base = tables.get("extends")
     if isinstance(base, str) and base.endswith(".toml"):
@@ -41,7 +45,11 @@ def of_file(path: Path, placed: Placed) -> Tables:
 
 
 def named(name_or_file: str, placed: Placed) -> Tables:
-    """The tables of a shipped recipe or a file. Raises `ConfigError` if there is none."""
+    """The tables of a shipped recipe, or of a file whose name ends in ``.toml``.
+
+    Raises:
+        ConfigError: there is no such recipe, or it cannot be read.
+    """
     if name_or_file.endswith(".toml"):
         return of_file(Path(name_or_file), placed)
     known = shipped()
@@ -55,9 +63,12 @@ def named(name_or_file: str, placed: Placed) -> Tables:
 
 
 def extended(tables: Mapping[str, Any], placed: Placed, seen: tuple[str, ...] = ()) -> Tables:
-    """The tables laid over those of the recipe that they extend, if they extend one.
+    """The tables, laid over those of the recipe that they extend, if they extend one.
 
-    Raises `ConfigError` if that extends itself, or there is none.
+    seen: the recipes that extend this one, from the outermost.
+
+    Raises:
+        ConfigError: there is no such recipe, or a recipe extends itself.
     """
     tables = dict(tables)
     base = tables.pop("extends", None)

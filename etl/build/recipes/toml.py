@@ -1,4 +1,4 @@
-"""TOML as recipes have it: tables parsed, laid over each other, and checked against types."""
+"""Parse the TOML of recipes, lay tables over each other, check them against types, write them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ from schemas.errors import ConfigError
 
 
 def parsed(text: str, name: str) -> dict[str, Any]:
-    """The tables of a text. Raises `ConfigError` that names what is no TOML."""
+    """The tables of a text.
+
+    name: of the recipe, for the message.
+
+    Raises:
+        ConfigError: the text is not TOML; it names the place.
+    """
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -23,18 +29,22 @@ def parsed(text: str, name: str) -> dict[str, Any]:
 
 
 def laid_over(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """The tables of one, and those of another over them."""
-    found = dict(base)
+    """The tables of ``base``, with those of ``over`` in place of or within them."""
+    merged = dict(base)
     for key, value in over.items():
-        old = found.get(key)
+        old = merged.get(key)
         if isinstance(old, Mapping) and isinstance(value, Mapping):
             value = laid_over(old, value)
-        found[key] = value
-    return found
+        merged[key] = value
+    return merged
 
 
 def of_setting(text: str) -> dict[str, Any]:
-    """The tables of one ``section.key=value``. Raises `ConfigError` if it is none."""
+    """The tables of one setting ``section.key=value``.
+
+    Raises:
+        ConfigError: it is not of this form.
+    """
     path, equals, value = text.partition("=")
     *tables, key = path.strip().split(".")
     if not equals or not tables or not all([*tables, key]):
@@ -45,14 +55,20 @@ def of_setting(text: str) -> dict[str, Any]:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value  # a bare word is a string
-    found = {key: parsed}
+    nested = {key: parsed}
     for table in reversed(tables):
-        found = {table: found}
-    return found
+        nested = {table: nested}
+    return nested
 
 
 def checked(value: Any, hint: Any, path: str) -> Any:
-    """A TOML value as the type a field asks for."""
+    """A TOML value as the type of a field.
+
+    path: of the setting, for messages.
+
+    Raises:
+        ConfigError: the value is not of this type, or a table has an unknown key or lacks one.
+    """
     if hasattr(hint, "__dataclass_fields__"):
         return _section(value, hint, path)
     origin, arguments = get_origin(hint), get_args(hint)
@@ -104,13 +120,13 @@ def _section(value: Any, hint: Any, path: str) -> Any:
 
 
 def nearest(name: str, known: Mapping[str, Any]) -> str:
-    """What a misspelt name may be meant as, or all that there is."""
+    """The known name nearest to a misspelt one, for an error; all known names if none is near."""
     close = difflib.get_close_matches(name, list(known), 1)
     return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(known)}."
 
 
 def as_json(value: Any) -> Any:
-    """As JSON knows it."""
+    """A setting's value for JSON: sets sorted, tuples as lists, dates in ISO 8601."""
     if isinstance(value, frozenset):
         return sorted(value)
     if isinstance(value, tuple):
@@ -119,7 +135,7 @@ def as_json(value: Any) -> Any:
 
 
 def as_toml(value: Any) -> str:
-    """The text of a value in TOML, which reads back as the same."""
+    """A value as TOML, which reads back as the same value."""
     value = as_json(value)
     if isinstance(value, bool):
         return str(value).lower()
