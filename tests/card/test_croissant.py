@@ -1,6 +1,4 @@
-"""``croissant.json``: valid, complete, and loaded by mlcroissant, which is the format's own
-library.
-"""
+"""``croissant.json`` is valid, complete, and loads with mlcroissant, the format's own library."""
 
 from __future__ import annotations
 
@@ -35,7 +33,7 @@ RAI = rdflib.Namespace("http://mlcommons.org/croissant/RAI/")
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A build of several small files and generations, with everything that [card] knows."""
+    """A build of several small files and generations, with all settings of [card]."""
     folder = tmp_path_factory.mktemp("croissant")
     for night in range(2):
         records = [builds.workflow(100 * night + number, steps=2) for number in range(30)]
@@ -63,7 +61,7 @@ def opened(path: Path, **options: Any) -> Any:
 
 
 def rows(dataset: Any, record_set: str) -> Iterator[dict[str, Any]]:
-    """The records that mlcroissant yields, by column and as Python values."""
+    """The records that mlcroissant yields, by column, as Python values."""
     for record in dataset.records(record_set):
         yield {name.partition("/")[2]: plain(value) for name, value in record.items()}
 
@@ -78,8 +76,9 @@ def plain(value: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def published(out: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same dataset as Parquet, with a manifest that names its files, beside one that is of no
-    publication.
+    """The same dataset as Parquet, with a manifest that names its files.
+
+    One more file is of no publication.
     """
     folder = tmp_path_factory.mktemp("published")
     splits: dict[str, list[dict[str, Any]]] = {}
@@ -127,8 +126,9 @@ def described(published: Path, repository: Repository | None) -> Path:
 
 
 def test_it_is_valid_without_a_warning(out: Path) -> None:
-    """Its library finds no error and, where the recipe gives what only people know, no warning
-    either; it conforms to Croissant 1.1 and the RAI vocabulary 1.0.
+    """The library finds no error, and no warning where the recipe gives what only people know.
+
+    The file conforms to Croissant 1.1 and the RAI vocabulary 1.0.
     """
     metadata = opened(out / "dataset" / "croissant.json").metadata
     assert (metadata.issues.errors, metadata.issues.warnings) == (set(), set())
@@ -146,7 +146,7 @@ def test_it_is_valid_without_a_warning(out: Path) -> None:
 
 
 def test_without_settings_it_is_valid(own_build: Path) -> None:
-    """What only people know is left out, not made up: warnings about that, and no error."""
+    """Facts that only people know are left out, not made up: there are warnings and no error."""
     metadata = opened(own_build / "dataset" / "croissant.json").metadata
     assert metadata.issues.errors == set()
     missing = {"datePublished", "version", "license"}
@@ -157,8 +157,9 @@ def test_without_settings_it_is_valid(own_build: Path) -> None:
 
 
 def test_every_record_set_loads(out: Path) -> None:
-    """All record sets of a build load, and their rows are those of the statistics and of the
-    listings of all generations, value by value; splits are named.
+    """All record sets of a build load with the rows of the statistics and listings.
+
+    They are compared value by value, over all generations; splits are named.
     """
     dataset = opened(out / "dataset" / "croissant.json")
     assert {each.id for each in dataset.metadata.record_sets} == {
@@ -182,9 +183,10 @@ def test_every_record_set_loads(out: Path) -> None:
 def test_published_as_parquet_the_rows_load(
     out: Path, published: Path, repository: Repository | None
 ) -> None:
-    """Of a published dataset each split is a record set with exactly its rows, from a folder and
-    from a repository of the Hub (here a copy of it); a file beside them that is of no publication
-    is not read.
+    """Each split of a published dataset is a record set with exactly its rows.
+
+    They are loaded from a folder and from a repository of the Hub (here a copy of it); a file
+    beside them that is of no publication is not read.
     """
     options = {"mapping": {"repo": str(published)}} if repository else {}
     dataset = opened(described(published, repository), **options)
@@ -200,9 +202,7 @@ def test_published_as_parquet_the_rows_load(
 
 
 def test_of_a_repository_every_file_has_its_address(published: Path) -> None:
-    """Files are named by URLs of the Hub, and the dataset by its page there unless the recipe names
-    another.
-    """
+    """URLs of the Hub name the files, and the dataset unless the recipe names another."""
     stored = json.loads(described(published, Repository("shop/web")).read_text())
     files = [each for each in stored["distribution"] if each["@type"] == "cr:FileObject"]
     base = "https://huggingface.co/datasets/shop/web"
@@ -221,8 +221,9 @@ def test_of_a_repository_every_file_has_its_address(published: Path) -> None:
 
 
 def test_every_file_is_there_with_its_hash(out: Path) -> None:
-    """The distribution is all files of the dataset but the card, the manifest and itself; hash,
-    size and media type are right, and a file that was changed is noticed by mlcroissant.
+    """The distribution is all files of the dataset but the card, the manifest and itself.
+
+    Hash, size and media type are right, and mlcroissant notices a changed file.
     """
     stored = read_json(out / "dataset" / "croissant.json")
     files = {
@@ -255,8 +256,9 @@ def test_a_changed_file_is_noticed(out: Path, tmp_path: Path) -> None:
 
 
 def test_mlcroissant_reads_no_arrow(out: Path) -> None:
-    """Why a build declares no record sets of its rows: declared as those of a Parquet publication
-    are, they are valid but do not load. When this fails, they can be declared.
+    """Rows of a build, declared as those of a Parquet publication, are valid but do not load.
+
+    So a build declares no record sets of its rows. When this fails, they can be declared.
     """
     manifest = manifest_of(out)
     files = {
@@ -282,8 +284,10 @@ def test_mlcroissant_reads_no_arrow(out: Path) -> None:
 
 
 def test_provenance_and_responsible_ai(out: Path) -> None:
-    """Read as RDF: what it was derived from, with licences; the activities that made it, one a
-    stage, by which software; who it is attributed to; and each RAI property says what the card
+    """Provenance and responsible AI can be read as RDF.
+
+    The dataset was derived from recordings with licences, by one activity for each stage, with the
+    software that did it, and is attributed to its creators; each RAI property says what the card
     says.
     """
     path = out / "dataset" / "croissant.json"
@@ -326,7 +330,7 @@ def test_provenance_and_responsible_ai(out: Path) -> None:
 
 
 def test_a_dataset_without_rows_is_described(tmp_path: Path) -> None:
-    """Nothing to train on: valid all the same, with statistics and no splits."""
+    """A dataset without samples is valid too, with statistics and no splits."""
     inputs = builds.write_workflows(tmp_path / "in.jsonl", builds.workflow(0) | {"objective": ""})
     builds.build([inputs], tmp_path / "out", "gates.min_samples=0")
     dataset = opened(tmp_path / "out" / "dataset" / "croissant.json")

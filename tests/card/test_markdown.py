@@ -1,6 +1,4 @@
-"""The data card: what the Hub reads, what readers are told, templates, and the parts that people
-write.
-"""
+"""The data card: the Hub's YAML, the text for readers, templates, and notes by people."""
 
 from __future__ import annotations
 
@@ -72,7 +70,7 @@ def section(text: str, name: str) -> str:
 
 
 def table(text: str) -> list[list[str]]:
-    """The rows of the table in a text, its head first."""
+    """The rows of a table in a text, its head first."""
     rows = [
         [cell.strip() for cell in line[1:-1].split("|")]
         for line in text.splitlines()
@@ -83,7 +81,7 @@ def table(text: str) -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def described(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A build of some shipped recordings with everything that [card] knows."""
+    """A build of some shipped recordings with all settings of [card]."""
     out = tmp_path_factory.mktemp("card") / "out"
     inputs = [
         builds.RECORDINGS / name for name in ("ledger.csv.gz", "ledger.jsonl.zst", "library.jsonl")
@@ -93,15 +91,16 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def little(folder: Path, count: int = 12) -> Path:
-    """A folder of little recordings."""
+    """A folder with small recordings."""
     return builds.write_workflows(
         folder / "in" / "a.jsonl", *(builds.workflow(n, steps=2) for n in range(count))
     ).parent
 
 
 def test_the_hub_s_own_classes_read_it(described: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """`huggingface_hub.DatasetCard` takes the card without a warning, and says what the recipe and
-    the manifest say.
+    """`huggingface_hub.DatasetCard` takes the card without a warning.
+
+    It says what the recipe and the manifest say.
     """
     logging.getLogger("huggingface_hub").propagate = True
     with caplog.at_level(logging.INFO):
@@ -136,7 +135,7 @@ def test_the_hub_s_own_classes_read_it(described: Path, caplog: pytest.LogCaptur
     ],
 )
 def test_size_categories_are_the_hub_s(own_build: Path, rows: int, size: str) -> None:
-    """By rows, with the Hub's words for each power of ten."""
+    """The size category goes by rows, with the Hub's words for each power of ten."""
     manifest = manifest_of(own_build)
     manifest["splits"] = {"train": {**manifest["splits"]["train"], "rows": rows}}
     head = yaml.safe_load(
@@ -148,8 +147,10 @@ def test_size_categories_are_the_hub_s(own_build: Path, rows: int, size: str) ->
 
 
 def test_every_section_says_what_the_manifest_says(own_build: Path) -> None:
-    """All sections are there, in order; tables of splits, domains, drops and columns are the
-    manifest's, the statistics' and the schema's; recipe, fingerprint and totals stand in the text.
+    """All sections are there, in order.
+
+    The tables of splits, domains, drops and columns are those of the manifest, the statistics and
+    the schema; recipe, fingerprint and totals are in the text.
     """
     text, manifest = text_of(own_build), manifest_of(own_build)
     assert tuple(re.findall(r"^## (.*)$", text, re.MULTILINE)) == SECTIONS
@@ -187,8 +188,9 @@ def test_every_section_says_what_the_manifest_says(own_build: Path) -> None:
 
 
 def test_it_says_what_no_stage_did(own_build: Path) -> None:
-    """That nobody looked for personal data, near-duplicates and benchmarks is said as long as the
-    settings name no stage that does, and no longer.
+    """The card says what was not looked for while the settings name no stage for it.
+
+    That is personal data, near-duplicates and benchmarks.
     """
     manifest, tables = manifest_of(own_build), tables_of(own_build)
     text = text_of(own_build)
@@ -211,9 +213,7 @@ def test_it_says_what_no_stage_did(own_build: Path) -> None:
 
 
 def test_every_stage_and_setting_of_the_index_has_its_words() -> None:
-    """A stage or a setting of the index that is added shows here, so that the card does not leave
-    it to its name.
-    """
+    """A new stage or setting of the index fails here, so that the card describes each."""
     loaded = recipe.load("scribeagent-32k")
     silent = {"augment", "select", "caps"}  # which a recipe as shipped does not use
     for name, settings in loaded.samples.settings().items():
@@ -229,8 +229,9 @@ def test_every_stage_and_setting_of_the_index_has_its_words() -> None:
 
 
 def test_what_a_recipe_does_otherwise_is_told(tmp_path: Path) -> None:
-    """Rules that are off, chunk policies, held-out lists, unpacked rows, copies, losses and
-    takedowns are told.
+    """The card names rules that are off, chunk policies, lists, unpacked rows, copies and losses.
+
+    It names takedowns too.
     """
     records = [builds.workflow(n, steps=2) for n in range(20)]
     records[1]["steps"][0]["target"] = [{"kind": "css", "value": "#absent"}]
@@ -270,8 +271,9 @@ def test_what_a_recipe_does_otherwise_is_told(tmp_path: Path) -> None:
 
 
 def test_each_source_has_its_licence(described: Path, own_build: Path) -> None:
-    """Licences go by the longest pattern that matches an input's name, else by its format; what has
-    none is shown so, and files and samples add up to the dataset's.
+    """A licence is found by the longest pattern of an input's name, else by format.
+
+    An input without one is shown so, and files and samples add up to the dataset's.
     """
     rows = table(section(text_of(described), "Licence"))
     assert rows == [
@@ -371,8 +373,9 @@ FILES: Final[dict[str, bytes]] = {
 def test_what_the_card_cannot_be_made_of_stops_before_work(
     what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A setting that the Hub would not take, a template or notes that cannot be used: a
-    `ConfigError` that says what, where and what to do, and nothing is written.
+    """An unusable setting, template or notes file is a `ConfigError`, and nothing is written.
+
+    It says what, where and what to do.
     """
     monkeypatch.chdir(tmp_path)
     for name, content in FILES.items():
@@ -384,8 +387,9 @@ def test_what_the_card_cannot_be_made_of_stops_before_work(
 
 
 def test_a_template_of_one_s_own(tmp_path: Path) -> None:
-    """It is filled and its hash is a setting, so that a changed one is named; no path of it is in
-    the dataset.
+    """A user's template is filled, and its hash is a setting, so that a changed one is named.
+
+    No path of it is in the dataset.
     """
     template = tmp_path / "a-place-of-ours" / "mine.md"
     template.parent.mkdir()
@@ -409,16 +413,14 @@ def test_a_template_of_one_s_own(tmp_path: Path) -> None:
 
 
 def test_the_shipped_template_uses_every_placeholder() -> None:
-    """What the shipped template leaves out nobody would find; and there is a value for each."""
+    """The shipped template uses each placeholder, and each has a value."""
     assert {
         name for name in PLACEHOLDERS if f"${name}" in CardTemplate.shipped().text
     } == PLACEHOLDERS
 
 
 def test_the_card_is_a_function_of_what_is_published(described: Path) -> None:
-    """From the manifest as it is read back and the tables of the statistics comes the same card, to
-    the byte.
-    """
+    """The manifest as it is read back and the statistics give the same card, to the byte."""
     manifest = manifest_of(described)
     assert markdown.render(Manifest.from_json(manifest, "here"), tables_of(described)) == text_of(
         described
@@ -430,8 +432,9 @@ def test_the_card_is_a_function_of_what_is_published(described: Path) -> None:
 
 
 def test_the_readme_shows_the_card_s_examples() -> None:
-    """The README's snippets for trainers are those of the card, which `make test-train` runs; its
-    [card] table names settings that there are, and its notes are read.
+    """The README's snippets for trainers are those of the card, which `make test-train` runs.
+
+    Its [card] table names settings that exist, and its notes are read.
     """
     readme = (builds.ROOT / "README.md").read_text("utf-8")
     python = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -454,9 +457,7 @@ def test_the_readme_shows_the_card_s_examples() -> None:
 
 
 def test_citation(described: Path, own_build: Path) -> None:
-    """The recipe's own BibTeX, or an entry of what is known: braces balance, and the fingerprint is
-    in it.
-    """
+    """The citation is the recipe's BibTeX, or one with balanced braces and the fingerprint."""
     entry = section(text_of(described), "Citation")
     assert "author = {Ann Example and Bo Example}," in entry
     assert "year = {2026}," in entry
@@ -474,7 +475,7 @@ def test_citation(described: Path, own_build: Path) -> None:
 
 
 def edit(out: Path, name: str, text: str) -> None:
-    """Write into a place for notes of the card, as an editor on any system would."""
+    """Write into a place for notes of the card, as an editor on any system does."""
     path = out / "dataset" / "README.md"
     before = path.read_text("utf-8")
     mark = f"<!-- notes: {name} -->\n"
@@ -483,9 +484,10 @@ def edit(out: Path, name: str, text: str) -> None:
 
 
 def test_notes_stay(tmp_path: Path) -> None:
-    """What is written between marks is in the card after a build over the same, over more
-    recordings, and compacted; a build takes it in without writing any data file, after which the
-    hashes hold again and there is nothing to do.
+    """Notes between marks stay after a build over the same or more recordings, and compacted.
+
+    A build takes them in without writing a data file; then the hashes hold again and there is
+    nothing to do.
     """
     inputs, out = little(tmp_path), tmp_path / "out"
     builds.build([inputs], out)
@@ -528,8 +530,10 @@ def test_notes_stay(tmp_path: Path) -> None:
 
 
 def test_notes_of_a_file_are_written_there(tmp_path: Path) -> None:
-    """Where the recipe names a file, it decides; a card that was edited beside it stops the build
-    with the names, and nothing is lost; without the setting the card's own notes count again.
+    """A file of notes that the recipe names decides.
+
+    A card that was edited beside it stops the build, with the names, and nothing is lost; without
+    the setting the card's own notes count again.
     """
     file, out = tmp_path / "notes.md", tmp_path / "out"
     file.write_text(
@@ -559,8 +563,10 @@ def test_notes_of_a_file_are_written_there(tmp_path: Path) -> None:
 
 
 def test_notes_outlive_the_card(tmp_path: Path) -> None:
-    """A card that is gone comes back with its notes; one whose marks were damaged stops the build
-    before it does anything, and one whose notes were emptied has none.
+    """A missing card comes back with its notes.
+
+    A card with damaged marks stops the build before it does anything, and one whose notes were
+    emptied has none.
     """
     inputs, out = little(tmp_path), tmp_path / "out"
     builds.build([inputs], out)
@@ -590,7 +596,7 @@ def test_notes_outlive_the_card(tmp_path: Path) -> None:
 
 
 def test_other_changes_of_the_card_are_not_notes(own_build: Path, tmp_path: Path) -> None:
-    """A card that was edited outside the marks is not what the manifest says."""
+    """A card that was edited outside the marks does not match the manifest."""
     out = Path(shutil.copytree(own_build, tmp_path / "out"))
     path = out / "dataset" / "README.md"
     path.write_text(path.read_text().replace("# Web workflows", "# My workflows"))
@@ -610,8 +616,9 @@ _notes = st.dictionaries(st.from_regex(r"[A-Za-z0-9_-]{1,12}", fullmatch=True), 
 
 @given(_notes)
 def test_what_is_written_is_read_again(parts: dict[str, str]) -> None:
-    """Whatever people write between marks, but for marks, comes through a card unchanged, less
-    white space at its ends; and a card that is written twice is the same.
+    """Any text between marks, except marks, comes through a card unchanged.
+
+    Only white space at its ends goes; a card that is written twice is the same.
     """
     parts = {
         name: text.strip() for name, text in parts.items() if text.strip() and "<!--" not in text

@@ -1,6 +1,4 @@
-"""Takedown: nothing is left of what is on the list but ids in the ledger; what is not touched is
-not built again.
-"""
+"""Takedown: only ids in the ledger are left of listed workflows, and nothing else is rebuilt."""
 
 from __future__ import annotations
 
@@ -53,7 +51,7 @@ def secret(number: int, steps: int = 2, **fields: Any) -> dict[str, Any]:
 
 
 def night(folder: Path, number: int) -> None:
-    """Some recordings more, in two files a night, with all that the list is about."""
+    """More recordings, in two files a night, with everything that the list names."""
     if number == 1:
         plain = (builds.workflow(n, steps=2) for n in range(20) if n % 7 != 5 and n != 3)
         on_domain = (secret(n) for n in (5, 12, 19))  # on shop5.example
@@ -96,7 +94,7 @@ def write(path: Path, *records: dict[str, Any]) -> None:
 
 
 def data_of(out: Path) -> dict[str, dict[str, tuple[int, int]]]:
-    """Stamps of all that is built of inputs and samples."""
+    """Stamps of all files that were built of inputs and samples."""
     return {
         name: builds.stamps(out / name)
         for name in ("work/samples", "work/light", "work/ledger/", "dataset/data")
@@ -104,7 +102,7 @@ def data_of(out: Path) -> dict[str, dict[str, tuple[int, int]]]:
 
 
 def holding(out: Path, text: str) -> list[str]:
-    """Files of a build that hold a text, also in columns that are compressed or tokens."""
+    """The files of a build that hold a text, also in compressed columns or as tokens."""
     found = []
     for path in sorted(path for path in out.rglob("*") if path.is_file()):
         name = path.relative_to(out).as_posix()
@@ -122,8 +120,9 @@ def decoded(out: Path, vocabulary: Any) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Inputs ``in`` and a build ``out`` of them by two nights, without a list; a third file was
-    there and is gone.
+    """Inputs ``in`` and a build ``out`` of them in two nights, without a list.
+
+    A third file was there and is gone.
     """
     folder = tmp_path_factory.mktemp("takedown")
     night(folder / "in", 1)
@@ -137,7 +136,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def after(before: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same, with the list; to be looked at only."""
+    """The same with the list, for reading only."""
     folder = tmp_path_factory.mktemp("after")
     shutil.copytree(before, folder, dirs_exist_ok=True)
     builds.build([folder / "in"], folder / "out", *SMALL, *LIST)
@@ -146,14 +145,15 @@ def after(before: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copy(after: Path, tmp_path: Path) -> Path:
-    """A copy of the build with the list, to be damaged."""
+    """A copy of the build with the list, for tests that damage it."""
     return Path(shutil.copytree(after / "out", tmp_path / "out"))
 
 
 def test_nothing_is_left_but_ids(before: Path, after: Path) -> None:
-    """Before, texts of what is to be taken down are in files of every kind; after, in none, nor in
-    any token, and what was made of an input that is gone is gone. What was not on the list is all
-    there.
+    """Texts of listed workflows are in files of each kind before the takedown, and in none after.
+
+    They are in no token either, and everything made of an input that is gone is gone. All that is
+    not listed is still there.
     """
     out = after / "out"
     was = {name.split("/")[1] for name in holding(before / "out", SECRET)}
@@ -174,9 +174,10 @@ def test_nothing_is_left_but_ids(before: Path, after: Path) -> None:
 
 
 def test_the_ledger_keeps_ids_and_the_accounts_add_up(after: Path) -> None:
-    """Each workflow that was taken down, and each of its steps, is in the ledger as read and as
-    dropped, without domain; the accounts add up; statistics have its numbers under no domain; the
-    manifest has but the list's hash.
+    """Listed workflows and their steps are in the ledger as read and as dropped, without domain.
+
+    The accounts add up, statistics count them under no domain, and the manifest has only the list's
+    hash.
     """
     out = after / "out"
     rows = account.ledger(out)
@@ -206,8 +207,9 @@ def test_the_ledger_keeps_ids_and_the_accounts_add_up(after: Path) -> None:
 
 
 def test_quarantined_bytes_that_name_it_are_gone(after: Path) -> None:
-    """Of three broken records that name an id or a domain of the list the lines are kept, and
-    nothing else; a broken record of a longer id keeps its bytes.
+    """Three broken records that name an id or domain of the list keep their lines and nothing else.
+
+    A broken record of a longer id keeps its bytes.
     """
     rows = {row["id"]: row for row in account.quarantined(after / "out").iter_rows(named=True)}
     stripped = {id for id, row in rows.items() if row["reason"] == TAKEN_DOWN}
@@ -223,9 +225,10 @@ def test_quarantined_bytes_that_name_it_are_gone(after: Path) -> None:
 
 
 def test_it_is_the_build_from_nothing(after: Path, tmp_path: Path) -> None:
-    """With the same generations and list, a build from nothing is the same to the byte: the
-    dataset, and in the work folder all but reports of inputs that the list did not touch, which say
-    under which list they were built.
+    """A build from nothing with the same generations and list has the same bytes.
+
+    This holds for the dataset, and for the work folder except reports of inputs that the list did
+    not touch: they hold the list under which they were built.
     """
     out = after / "out"
     given = Generations.from_json(read_json(out / MANIFEST)["generations"])
@@ -248,8 +251,9 @@ def test_it_is_the_build_from_nothing(after: Path, tmp_path: Path) -> None:
 
 
 def test_only_what_it_touches_is_built_again(before: Path, tmp_path: Path) -> None:
-    """One workflow of the first night: its input is read again, its output shard written again, and
-    the dry run names both; all other samples, light and data files are left alone.
+    """For one workflow of the first night, only its input and its output shard are rebuilt.
+
+    The dry run names both; all other samples, light and data files are left alone.
     """
     folder = Path(shutil.copytree(before, tmp_path / "copy"))
     out, listed = folder / "out", ('takedown.workflows=["w55", "w51"]',)
@@ -279,8 +283,10 @@ def test_only_what_it_touches_is_built_again(before: Path, tmp_path: Path) -> No
 def test_a_list_that_touches_nothing_rebuilds_nothing(
     before: Path, tmp_path: Path, there: tuple[str, ...]
 ) -> None:
-    """Ids and domains that are nowhere in the inputs, added to an empty list or a full one: no file
-    of phases 1 and 3 is written again; manifest and kept list are of the new list.
+    """Entries that are nowhere in the inputs rebuild no file of phases 1 and 3.
+
+    They are added to an empty list and to a full one; the manifest and the kept list are those of
+    the new list.
     """
     folder = Path(shutil.copytree(before, tmp_path / "copy"))
     out = folder / "out"
@@ -305,9 +311,7 @@ def test_a_list_that_touches_nothing_rebuilds_nothing(
 
 
 def test_a_shorter_list_brings_rows_back(before: Path, after: Path, tmp_path: Path) -> None:
-    """Without the domain its workflows are there again; without any list everything is, byte for
-    byte.
-    """
+    """Without the domain its workflows are back; without a list everything is, byte for byte."""
     folder = Path(shutil.copytree(after, tmp_path / "copy"))
     out = folder / "out"
     builds.build([folder / "in"], out, *SMALL, LIST[0])
@@ -325,8 +329,9 @@ def test_a_shorter_list_brings_rows_back(before: Path, after: Path, tmp_path: Pa
 def test_any_way_of_lists_ends_in_the_build_from_nothing(
     before: Path, tmp_path: Path, seed: int
 ) -> None:
-    """Lists drawn at random one after another, with copies and repeats among what they name: after
-    each the dataset is that of a build from nothing.
+    """After each of several random lists the dataset is that of a build from nothing.
+
+    The lists name copies and repeats too.
     """
     folder = Path(shutil.copytree(before, tmp_path / "copy"))
     out, chance = folder / "out", random.Random(seed)
@@ -347,8 +352,9 @@ def test_any_way_of_lists_ends_in_the_build_from_nothing(
 
 
 def test_a_conflict_between_inputs_keeps_no_bytes_of_it(tmp_path: Path) -> None:
-    """A workflow whose id came before in another file is quarantined by the index, with its
-    content; bytes that name a domain of the list are not kept there either.
+    """A workflow with an id that came before in another file is quarantined with its content.
+
+    Bytes that name a domain of the list are not kept there either.
     """
     write(tmp_path / "in" / "a.jsonl", *(builds.workflow(n) for n in range(3)))
     other = builds.workflow(1, objective="Find the way to the harbour")
@@ -364,8 +370,10 @@ def test_a_conflict_between_inputs_keeps_no_bytes_of_it(tmp_path: Path) -> None:
 
 
 def test_the_list_is_a_file_that_later_commands_need_no_more(tmp_path: Path) -> None:
-    """The list is read from a file beside the recipe's own; when the file is gone, `retry` and
-    `compact` go by the list that was kept, and `verify` knows it. Nothing of it is published.
+    """The list is read from a file beside the recipe's own.
+
+    When the file is gone, `retry` and `compact` use the list that was kept, and `verify` knows it.
+    Nothing of it is published.
     """
     write(
         tmp_path / "in" / "a.jsonl",
@@ -399,8 +407,9 @@ def test_the_list_is_a_file_that_later_commands_need_no_more(tmp_path: Path) -> 
 
 
 def test_what_was_known_of_a_domain_is_forgotten(tmp_path: Path) -> None:
-    """The figures of the build before, against which drift is measured, name no domain that is
-    taken down since; that it is gone is no drift of the others.
+    """The figures of the last build, for drift, name no domain that was taken down since.
+
+    Its absence is no drift of the others.
     """
     write(tmp_path / "in" / "a.jsonl", *(builds.workflow(n) for n in range(28)))
     out = tmp_path / "out"
@@ -415,7 +424,7 @@ def test_what_was_known_of_a_domain_is_forgotten(tmp_path: Path) -> None:
 
 
 def test_explain_says_so(after: Path) -> None:
-    """Of what was taken down `explain` says that, by id of a workflow, of a step, and of a copy."""
+    """`explain` says that something was taken down, by id of a workflow, a step or a copy."""
     for id in ("w3", "workflows:w5", "workflows:w24/1", "w3~2"):
         said = builds.command("explain", after / "out", id).stdout
         assert "dropped, taken_down: " in said, id
@@ -426,14 +435,15 @@ def test_explain_says_so(after: Path) -> None:
 
 
 def test_verify_passes_what_was_built(before: Path, after: Path) -> None:
-    """Nothing is found in a build with a list, nor in one without; a list that was changed behind
-    its back is.
+    """Nothing is found in a build with a list, nor in one without.
+
+    A list that was changed without a build is found.
     """
     assert verify(before / "out") == verify(after / "out") == []
 
 
 def arrow(column: str, value: Any) -> Callable[[Path], None]:
-    """Repeats the first row of an Arrow file with another value in one column."""
+    """Repeat the first row of an Arrow file with another value in one column."""
 
     def change(path: Path) -> None:
         table = open_arrow(path).read_all()
@@ -540,7 +550,7 @@ PLANTED: Final[dict[str, tuple[str, Callable[[Path], None], str]]] = {
 
 
 def ledger_line(path: Path, id: str, reason: str = "", domain: str = "") -> None:
-    """One line more about a workflow in a ledger."""
+    """Add a line about a workflow to a ledger."""
     table = open_arrow(path).read_all()
     line = dict.fromkeys(table.schema.names, "") | {
         "unit": "workflow",
@@ -553,9 +563,7 @@ def ledger_line(path: Path, id: str, reason: str = "", domain: str = "") -> None
 
 @pytest.mark.parametrize("what", PLANTED)
 def test_verify_finds_what_is_planted(copy: Path, what: str) -> None:
-    """One row or word of what is on the list, put by hand into a file of each kind: the file is
-    named, with what it holds.
-    """
+    """A listed row or word, put by hand into a file of each kind, is reported with its file."""
     pattern, plant, said = PLANTED[what]
     path = next(
         path for path in sorted(copy.glob(pattern)) if path.suffix != ".arrow" or has_rows(path)
@@ -575,8 +583,9 @@ def has_rows(path: Path) -> bool:
 
 
 def test_verify_finds_files_that_are_left_over(before: Path, copy: Path) -> None:
-    """Files of an input that is gone, put back: found though nothing uses them. So is a
-    half-written one.
+    """Files of a missing input are found when they are put back, though nothing uses them.
+
+    So is a half-written file.
     """
     gone = state.stale(before / "out")
     samples = next(
@@ -589,15 +598,15 @@ def test_verify_finds_files_that_are_left_over(before: Path, copy: Path) -> None
 
 
 def test_verify_knows_the_list_by_its_hash(copy: Path) -> None:
-    """A kept list that is not the manifest's is said to be another one."""
+    """A kept list that is not the manifest's is reported as another one."""
     write_json(copy / "work" / "takedown.json", {"workflows": [], "domains": []})
     assert verify(copy)[0].startswith("work/takedown.json: not the list that the manifest says")
 
 
 def test_the_vocabularies_of_metadata_are_no_traces(tmp_path: Path) -> None:
-    """A build without recordings of ``w3.org`` and ``schema.org`` proves that, though Croissant
-    metadata name the vocabularies they are written in; a name that they take from recordings is
-    found.
+    """A build without recordings of ``w3.org`` and ``schema.org`` proves that.
+
+    Croissant metadata name these as vocabularies; a name that they take from recordings is found.
     """
     builds.write_workflows(tmp_path / "a.jsonl", *(builds.workflow(n) for n in range(3)))
     out = tmp_path / "out"
@@ -612,8 +621,9 @@ def test_the_vocabularies_of_metadata_are_no_traces(tmp_path: Path) -> None:
 
 
 def test_ids_of_a_list() -> None:
-    """An id is meant with and without its source, and with the number of a repeat; no part of a
-    longer one is.
+    """An id counts with and without its source, and with the number of a repeat.
+
+    It does not count as part of a longer one.
     """
     listed = Takedown(frozenset({"w3", "workflows:a~b", "scribe:7"}))
     for uid in (
@@ -652,8 +662,9 @@ def test_ids_of_a_list() -> None:
     ],
 )  # fmt: skip
 def test_bytes_that_name_something(raw: bytes) -> None:
-    """As JSON, CSV and addresses write it, cut, compressed, in UTF-16; and another list finds
-    nothing there.
+    """Entries are found in JSON, CSV and addresses, cut, compressed and in UTF-16.
+
+    Another list finds nothing there.
     """
     names = frozenset({"workflows:w3", 'say "hi"', "Käse-1"})
     assert Takedown(names, frozenset({"shop.co.uk", "xn--bcher-kva.example"})).in_record(
@@ -666,12 +677,15 @@ def test_bytes_that_name_something(raw: bytes) -> None:
 
 @pytest.mark.parametrize("raw", [b"w31", b"aw3", b"W3", b"w-3", b"shop.com", b""])
 def test_bytes_that_name_nothing(raw: bytes) -> None:
-    """Part of a longer id or domain, or another one."""
+    """A part of a longer id or domain, or another one, is not found."""
     assert not Takedown(frozenset({"w3"}), frozenset({"shop.co.uk"})).in_record("id", "", raw)
 
 
 def test_the_file_of_a_list(tmp_path: Path) -> None:
-    """Lines of two kinds, remarks, ids with a number sign, a byte order mark; nothing else."""
+    """A file holds lines of two kinds, comments, ids with a number sign, a byte order mark.
+
+    Nothing else is taken.
+    """
     path = tmp_path / "list.txt"
     path.write_text(
         "\ufeffworkflow a#1  # why\n\n# all of\ndomain shop.example # it\nworkflow  with spaces \n"
@@ -709,18 +723,14 @@ def test_the_file_of_a_list(tmp_path: Path) -> None:
 def test_a_list_that_would_miss_is_refused(
     workflows: tuple[str, ...], domains: tuple[str, ...], says: str
 ) -> None:
-    """What can be the domain of no step, or the id of no workflow, would silently take nothing
-    down.
-    """
+    """An entry that can match nothing is refused: it would silently take nothing down."""
     with pytest.raises(ConfigError) as refused:
         Takedown(frozenset(workflows), frozenset(domains))
     assert says in str(refused.value)
 
 
 def test_the_hash_of_a_list_is_of_what_it_says() -> None:
-    """The order does not matter, every entry does, an id is no domain,
-    and an empty list has none.
-    """
+    """The fingerprint depends on entries and kinds, not on order; an empty list has none."""
     lists = [Takedown(frozenset({"a"})), Takedown(frozenset({"b"})), Takedown(frozenset({"a",
     "b"})),
              Takedown(domains=frozenset({"a"}))]  # fmt: skip
@@ -732,8 +742,9 @@ def test_the_hash_of_a_list_is_of_what_it_says() -> None:
 
 
 def test_slices_share_the_list(before: Path, after: Path, tmp_path: Path) -> None:
-    """Inputs read in two slices, with the list given there alone: copies are found in whatever
-    slice they are, and `finish` knows the list.
+    """Copies are found in any of two slices, with the list given only there.
+
+    `finish` knows the list.
     """
     out = tmp_path / "out"
     given = Generations.from_json(read_json(after / "out" / MANIFEST)["generations"])
@@ -754,9 +765,7 @@ def test_slices_share_the_list(before: Path, after: Path, tmp_path: Path) -> Non
 
 
 def test_finish_goes_by_the_list_that_its_slices_had(after: Path, tmp_path: Path) -> None:
-    """By the command line: `build --shard` with a list in a
-    file that is gone then, and `finish`.
-    """
+    """`build --shard` takes a list from a file, and `finish` does without the file."""
     listed, out = tmp_path / "list.txt", tmp_path / "out"
     listed.write_text("workflow w3\nworkflow w24\nworkflow broken1\ndomain shop5.example\n")
     for number in (1, 2):
@@ -771,9 +780,7 @@ def test_finish_goes_by_the_list_that_its_slices_had(after: Path, tmp_path: Path
 
 
 def test_a_work_folder_of_an_earlier_version_is_read_again(after: Path, tmp_path: Path) -> None:
-    """Reports that do not say what they must for a list: their inputs are read again, to the same
-    bytes.
-    """
+    """Inputs whose reports lack what a list needs are read again, to the same bytes."""
     folder = Path(shutil.copytree(after, tmp_path / "copy"))
     out = folder / "out"
     before = builds.contents(out / "dataset")
@@ -794,9 +801,10 @@ def test_a_work_folder_of_an_earlier_version_is_read_again(after: Path, tmp_path
 
 
 def test_each_entry_s_matches_are_counted(after: Path, tmp_path: Path) -> None:
-    """By entry, workflows and records that could not be read; copies besides; also of entries that
-    come later, for what is taken down already. An entry without a match is named with what may have
-    been meant, and an error if every one must match.
+    """Workflows, unreadable records and copies are counted by entry.
+
+    Entries that come later count for what is taken down already. An entry without a match is named
+    with what may have been meant, and an error if each must match.
     """
     matches = kept_matches(Layout(after / "out").work.takedown)
     assert matches.copies == 1

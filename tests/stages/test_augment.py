@@ -1,5 +1,6 @@
-"""Augment: texts by id replace objectives and descriptions; a language model fills them, one call
-an id, once.
+"""Augment: texts by id replace objectives and descriptions.
+
+A language model writes the texts, with one call for each id, once.
 """
 
 from __future__ import annotations
@@ -60,8 +61,9 @@ def test_objective_by_id(tmp_path: Path, id: str) -> None:
 
 @pytest.mark.parametrize("id", ["workflows:w1/2", "11"])
 def test_description_by_id(tmp_path: Path, id: str) -> None:
-    """A description is replaced by the text under its step's id here or in the recording; the
-    others stay.
+    """A description is replaced by the text of its step's id, ours or the recording's.
+
+    The others stay.
     """
     stage = Augment(descriptions=mapping(tmp_path / "d.json", {id: "Click Buy"}))
     rows = list(stage(iter([trail("Click Save", "Click here", "Click it")]), Tally()))
@@ -85,7 +87,7 @@ def test_only_bare(tmp_path: Path) -> None:
     ["Click here", "click", "Click on this.", "CLICK  IT", " Double-click here ", "Right click"],
 )
 def test_bare(text: str) -> None:
-    """Descriptions that name nothing are bare."""
+    """Descriptions that do not name their element are bare."""
     assert is_bare(text)
 
 
@@ -93,9 +95,7 @@ def test_bare(text: str) -> None:
     "text", ["", "Click Save", "Click here to save", 'Click "here"x', "Type here", "Clicker"]
 )
 def test_not_bare(text: str) -> None:
-    """Empty descriptions, which the prune stage writes,
-    and those that name something are not bare.
-    """
+    """Descriptions that name something are not bare, nor are empty ones, which prune writes."""
     assert not is_bare(text)
 
 
@@ -109,7 +109,7 @@ def test_not_bare(text: str) -> None:
     ],
 )
 def test_malformed_mapping_stops_before_work(tmp_path: Path, texts: Any, told: str) -> None:
-    """A mapping that is none is a ConfigError before anything is built."""
+    """A file that is not a mapping is a ConfigError before anything is built."""
     file = mapping(tmp_path / "m.json", texts)
     folder = write(tmp_path / "in", [good("a")]).parent
     with pytest.raises(ConfigError, match=told):
@@ -118,7 +118,7 @@ def test_malformed_mapping_stops_before_work(tmp_path: Path, texts: Any, told: s
 
 
 def test_missing_mapping_stops_before_work(tmp_path: Path) -> None:
-    """A mapping that is not there is a ConfigError before anything is built."""
+    """A missing file is a ConfigError before anything is built."""
     folder = write(tmp_path / "in", [good("a")]).parent
     with pytest.raises(ConfigError, match="No such file"):
         build(tmp_path / "out", folder, settings=("augment.descriptions=absent.json",))
@@ -145,7 +145,7 @@ def test_fingerprint_is_the_content(tmp_path: Path) -> None:
 
 
 def test_mapping_that_changes_meanwhile(tmp_path: Path) -> None:
-    """A worker that finds another mapping than the build began with stops the build."""
+    """A worker stops the build if the mapping is not the one with which the build began."""
     stage = Augment(objectives=mapping(tmp_path / "m.json", {"w1": "b"}))
     assert stage.settings()["objectives"]
     sent = pickle.dumps(stage)
@@ -158,8 +158,9 @@ def test_mapping_that_changes_meanwhile(tmp_path: Path) -> None:
 
 @dataclass
 class Model:
-    """A loopback endpoint: ``plan`` says what the next calls get (a status, ``hang``, or a body),
-    then it answers.
+    """A loopback endpoint.
+
+    ``plan`` gives what the next calls get (a status, ``hang``, or a body); after that it answers.
     """
 
     plan: list[int | str] = field(default_factory=list)
@@ -245,7 +246,7 @@ def body(content: Any, finish: str = "stop", **message: Any) -> str:
     ],
 )  # fmt: skip
 def test_the_answer_alone(content: Any) -> None:
-    """Thoughts, wrappings and politeness are taken off; the answer is left."""
+    """Reasoning, wrappings and politeness are removed, and the answer stays."""
     assert answer_of(json.loads(body(content, reasoning_content="A lamp."))) == "Buy the lamp"
 
 
@@ -262,8 +263,9 @@ def test_the_answer_alone(content: Any) -> None:
     ],
 )
 def test_an_answer_stays_as_it_is(text: str) -> None:
-    """What only looks like an announcement, a quote or a refusal is an answer; so is all that
-    stands in quotes.
+    """A text that only looks like an announcement, a quote or a refusal is an answer.
+
+    So is all text within quotes.
     """
     quoted = f'"{text}"' if text.startswith("Rewritten") else text
     assert answer_of(json.loads(body(quoted))) == text
@@ -291,8 +293,9 @@ def test_an_answer_stays_as_it_is(text: str) -> None:
     ],
 )
 def test_what_is_no_answer(response: str, reason: str, final: bool) -> None:
-    """Cut off, filtered, refused, thoughts without an end, or more than one text: a reason, and no
-    text.
+    """A doubtful response gives a reason and no text.
+
+    It is cut off, filtered, refused, has reasoning without an end, or more than one text.
     """
     with pytest.raises(NoAnswer) as error:
         answer_of(json.loads(response))
@@ -310,8 +313,9 @@ def test_what_is_no_answer(response: str, reason: str, final: bool) -> None:
 def test_no_answer_is_never_kept(
     tmp_path: Path, model: Model, trouble: str, reason: str, calls: int
 ) -> None:
-    """The original stays, the cache does not grow, what is to say is said once, and the next run
-    asks again.
+    """After a failure the original stays and the cache does not grow.
+
+    The failure is reported once, and the next run asks again.
     """
     recordings(tmp_path, 2)
     model.plan = [trouble] * (2 * calls)
@@ -326,7 +330,7 @@ def test_no_answer_is_never_kept(
 
 
 def test_thoughts_that_were_kept_are_no_answers(tmp_path: Path, model: Model) -> None:
-    """A cache of an earlier version may hold thoughts: those are asked for again."""
+    """Reasoning in a cache of an earlier version is not an answer: it is asked for again."""
     recordings(tmp_path, 1)
     run(tmp_path, model, what="objectives")
     for name in ("cache.jsonl", "objectives.json"):
@@ -337,8 +341,9 @@ def test_thoughts_that_were_kept_are_no_answers(tmp_path: Path, model: Model) ->
 
 
 def test_parameters_and_the_server_s_words(tmp_path: Path, model: Model) -> None:
-    """The temperature is 0, left out if empty; others are sent; what the server says of them is
-    shown.
+    """The temperature is 0, left out if empty; other parameters are sent as given.
+
+    The server's words on them are shown.
     """
     recordings(tmp_path, 1)
     model.plan = ['400 {"error": {"message": "Unsupported value: \'temperature\'\\nuse 1"}}']
@@ -392,8 +397,9 @@ def mappings(folder: Path) -> dict[str, Any]:
 
 
 def test_objectives_and_bare_descriptions_are_asked_for(tmp_path: Path, model: Model) -> None:
-    """One call a workflow and one a bare description, with what the model needs; the mappings feed
-    a build.
+    """Each workflow takes one call and each bare description one, with what the model needs.
+
+    A build reads the mappings.
     """
     recordings(tmp_path)
     assert run(tmp_path, model) == {"asked": 4, "cached": 0}
@@ -426,8 +432,9 @@ def test_objectives_and_bare_descriptions_are_asked_for(tmp_path: Path, model: M
 
 
 def test_second_run_asks_nothing(tmp_path: Path, model: Model) -> None:
-    """What was answered once is not asked again, and the mappings are the same bytes; another model
-    is asked anew.
+    """A question that is answered is not asked again, and the mappings are the same bytes.
+
+    Another model is asked.
     """
     recordings(tmp_path)
     run(tmp_path, model)
@@ -441,9 +448,10 @@ def test_second_run_asks_nothing(tmp_path: Path, model: Model) -> None:
 
 
 def test_a_mapping_keeps_what_is_not_asked_for(tmp_path: Path, model: Model) -> None:
-    """Entries of other recordings stay, and so does what was edited by hand, which is counted, said
-    and not asked for; with the entry removed it is. A mapping that is none, and a cache of
-    something else, are refused and stay.
+    """Entries of other recordings stay, and so do entries edited by hand.
+
+    The latter are counted, reported and not asked for; an entry that is removed is asked for again.
+    A file that is not a mapping and a cache of something else are refused and stay.
     """
     recordings(tmp_path)
     run(tmp_path, model)
@@ -472,7 +480,7 @@ def test_a_mapping_keeps_what_is_not_asked_for(tmp_path: Path, model: Model) -> 
 
 
 def test_only_objectives(tmp_path: Path, model: Model) -> None:
-    """Asked for one kind, the other is neither asked nor written."""
+    """If one kind is asked for, the other is neither asked nor written."""
     recordings(tmp_path)
     assert run(tmp_path, model, what="objectives") == {"asked": 2, "cached": 0}
     assert not (tmp_path / "out" / "descriptions.json").exists()
@@ -483,7 +491,7 @@ def test_only_objectives(tmp_path: Path, model: Model) -> None:
     [429, 500, 503, "hang", "not json", '{"choices": []}', '{"choices": [{"message": null}]}'],
 )
 def test_trouble_is_tried_again(tmp_path: Path, model: Model, trouble: int | str) -> None:
-    """A busy or broken server, a timeout, and an answer that is none are tried again."""
+    """A busy or broken server, a timeout and an unusable answer are tried again."""
     recordings(tmp_path, 1)
     model.plan = [trouble, trouble]
     assert run(tmp_path, model, what="objectives") == {"asked": 1, "cached": 0}
@@ -503,8 +511,9 @@ def test_trouble_is_tried_again(tmp_path: Path, model: Model, trouble: int | str
 def test_original_stays_where_no_answer_comes(
     tmp_path: Path, model: Model, trouble: int | str, reason: str, calls: int
 ) -> None:
-    """After all attempts the original text stays, counted by reason; the next run asks for it
-    again. No redirect is followed: it would take the key elsewhere.
+    """After all attempts the original text stays, and the failure is counted by reason.
+
+    The next run asks for it again. No redirect is followed: it would take the key elsewhere.
     """
     recordings(tmp_path, 1)
     model.plan = [trouble] * calls
@@ -522,7 +531,7 @@ def test_nobody_there() -> None:
 
 @pytest.mark.parametrize("status", [401, 404])
 def test_wrong_key_or_address_stops(tmp_path: Path, model: Model, status: int) -> None:
-    """Where no call can succeed the run stops at once; the key is in no message and no file."""
+    """If no call can succeed, the run stops at once; the key is in no message and no file."""
     recordings(tmp_path, 5)
     model.plan = [status] * 20
     with pytest.raises(ConfigError, match=f"{status}.*check address, model and key") as error:
@@ -533,14 +542,15 @@ def test_wrong_key_or_address_stops(tmp_path: Path, model: Model, status: int) -
 
 
 def test_address_must_be_http() -> None:
-    """An address that is no http is refused: urllib would open files."""
+    """An address that is not http is refused: urllib would open files."""
     with pytest.raises(ConfigError, match="not an http address"):
         Endpoint("file:///etc/passwd", "m")
 
 
 def test_killed_run_goes_on(tmp_path: Path, model: Model) -> None:
-    """A run killed in the middle keeps what was answered; half a last line is cut off, and only the
-    rest is asked.
+    """A run that was killed keeps its answers.
+
+    Half a last line is cut off, and only the rest is asked.
     """
     recordings(tmp_path, 20)
     model.delay = 0.05
@@ -580,7 +590,7 @@ def test_killed_run_goes_on(tmp_path: Path, model: Model) -> None:
 
 
 def test_broken_cache_is_named(tmp_path: Path, model: Model) -> None:
-    """A line within the cache that is no answer is named, not skipped."""
+    """A line of the cache that is not an answer is an error that names it; it is not skipped."""
     recordings(tmp_path)
     run(tmp_path, model)
     cache = tmp_path / "out" / "cache.jsonl"
@@ -590,8 +600,9 @@ def test_broken_cache_is_named(tmp_path: Path, model: Model) -> None:
 
 
 def test_failures_are_the_exit_code(tmp_path: Path, model: Model) -> None:
-    """The command says what failed and ends with 1; the key comes from the named environment
-    variable.
+    """The command reports failures and exits with 1.
+
+    The key comes from the named environment variable.
     """
     recordings(tmp_path, 1)
     model.plan = [400]
@@ -628,8 +639,9 @@ def test_failures_are_the_exit_code(tmp_path: Path, model: Model) -> None:
 
 
 def test_no_build_ever_calls(tmp_path: Path, model: Model) -> None:
-    """Without mappings a build rewrites nothing, and with them it calls nobody: the stage only
-    reads.
+    """Without mappings a build rewrites nothing, and with them it calls nobody.
+
+    The stage only reads.
     """
     folder = recordings(tmp_path)
     built = build(tmp_path / "built", folder)

@@ -14,7 +14,7 @@ from tests.support.strategies import step, trail
 
 
 def run(row: Trail, stage: Filter | None = None) -> tuple[list[Trail], list[Entry]]:
-    """What comes out, and the drops."""
+    """The workflows that come out, and the drops."""
     tally = Tally("filter")
     return list((stage or Filter())(iter([row]), tally)), tally.entries
 
@@ -50,7 +50,7 @@ WORKFLOW_RULES = {
 
 @pytest.mark.parametrize("reason", WORKFLOW_RULES)
 def test_rules_for_workflows(reason: str) -> None:
-    """A workflow that a rule is about is dropped whole, with its steps, for exactly that reason."""
+    """A workflow that breaks a rule is dropped whole, with its steps, for exactly that reason."""
     row, _, detail = WORKFLOW_RULES[reason]
     stage = (
         Filter(min_reward=0.5, min_english=0) if reason in ("low_reward", "non_ascii") else Filter()
@@ -88,9 +88,7 @@ STEP_RULES = {
 
 @pytest.mark.parametrize("reason", STEP_RULES)
 def test_rules_for_steps_that_leave_no_trace(reason: str) -> None:
-    """Instruction rows and exact duplicates go before anything else sees them; the others keep
-    their numbers.
-    """
+    """Instruction rows and exact duplicates are removed first; other steps keep their numbers."""
     bad, off = STEP_RULES[reason]
     rows = trail(step("<p>same</p>"), bad, step("<p>last</p>", number=2))
     (out,), drops = run(fresh(rows))
@@ -104,8 +102,9 @@ def test_rules_for_steps_that_leave_no_trace(reason: str) -> None:
 
 
 def test_steps_that_differ_in_their_id_are_no_duplicates() -> None:
-    """The same click twice on an unchanged page is two steps; only a row equal in every field is a
-    duplicate.
+    """The same click twice on an unchanged page is two steps.
+
+    Only a row that is equal in every field is a duplicate.
     """
     (out,), drops = run(trail(step(number=0), step(number=1)))
     assert (len(out.marks), drops) == (2, [])
@@ -124,9 +123,7 @@ MARK_RULES = {
 
 @pytest.mark.parametrize("reason", MARK_RULES)
 def test_rules_for_steps_that_stay_in_the_history(reason: str) -> None:
-    """A step without page, with a failed action, or without description stays, marked with the
-    reason.
-    """
+    """A step without page or description, or with a failed action, stays with the reason."""
     bad, on, off = MARK_RULES[reason]
     (out,), drops = run(trail(bad, step("<i>x</i>", description="Click x", number=1)), on)
     assert [(mark.stage, mark.reason) for mark in out.marks] == [("filter", reason), ("", "")]
@@ -142,7 +139,7 @@ def test_failure_is_quoted() -> None:
 
 
 def test_unknown_reward_is_not_low() -> None:
-    """The reward rule is about known rewards only, and keeps one that is just enough."""
+    """The reward rule applies to known rewards only, and keeps a reward at the limit."""
     for reward in (None, 0.5, 1.0):
         out, _ = run(trail(step(), reward=reward), Filter(min_reward=0.5))
         assert len(out) == 1
@@ -182,7 +179,7 @@ def test_other_languages_go(objective: str) -> None:
 
 
 def test_other_alphabets_go() -> None:
-    """So are other alphabets, for whichever of the two rules comes first."""
+    """Objectives in other alphabets are dropped too, by the first of the two rules."""
     _, drops = run(trail(step(), objective="在商店订购两个杯子并付款"))
     assert drops[0].reason in ("not_english", "non_ascii")
     _, drops = run(trail(step(), objective="在商店订购两个杯子并付款"), Filter(min_english=0))
@@ -196,7 +193,7 @@ def test_non_ascii_share_counts_letters_only() -> None:
 
 
 def test_steps_that_differ_in_their_pages_only_are_told_apart() -> None:
-    """Steps equal but for pages of one length stay; each that came before, first or later, goes."""
+    """Steps that differ only in pages of one length stay; an exact repetition is dropped."""
     pages = ("<p>a</p>", "<p>b</p>", "<p>b</p>", "<p>c</p>", "<p>a</p>", "<p>c</p>")
     (out,), drops = run(trail(*(step(page) for page in pages)))
     assert [mark.step.html for mark in out.marks] == ["<p>a</p>", "<p>b</p>", "<p>c</p>"]
@@ -204,7 +201,7 @@ def test_steps_that_differ_in_their_pages_only_are_told_apart() -> None:
 
 
 def test_steps_behind_a_gap_are_not_trained_on() -> None:
-    """They stay where they are, with what is missing before them; the rule can be turned off."""
+    """Steps after a gap stay in place, with what is missing; the rule can be turned off."""
     known, lost = step(), replace(step(number=3), number=4, gap="steps 2 to 3 are missing")
     for stage, reasons in (
         (Filter(), ["", "history_incomplete"]),

@@ -1,4 +1,4 @@
-"""English is told from the text alone: what is kept, what goes, and that the arithmetic is exact.
+"""English is scored from the text alone, in exact arithmetic.
 
 `tests/goldens/objectives.json` holds tasks as people write them for the web, by language; they are
 our own.
@@ -42,8 +42,9 @@ FOREIGN_CASES: Final = {
     "adicionar ao carrinho",
     "ログイン", "登录", "Найти билет",
 }  # fmt: skip
-"""Those of the shared list of short objectives that are in another language; ``Anmelden`` is too,
-and may stay.
+"""The short objectives of the shared list that are in another language.
+
+``Anmelden`` is one too, and may stay.
 """
 
 
@@ -54,14 +55,12 @@ def real(path: Path, key: str) -> Iterator[str]:
 
 
 def test_short_english_stays() -> None:
-    """No English task of the list goes: words, names, codes,
-    dishes and titles in other languages.
-    """
+    """No English task of the list is dropped, with words, names and titles in other languages."""
     assert [text for text in OBJECTIVES["en"] if english(text) < LIMIT] == []
 
 
 def test_other_languages_go() -> None:
-    """In 28 languages every task of six words or more goes, and nine in ten of the shorter ones."""
+    """In 28 languages all tasks of six words or more are dropped, and 90% of the shorter ones."""
     others = [text for language, texts in OBJECTIVES.items() if language != "en" for text in texts]
     long = [text for text in others if len(text.split()) > 5]
     kept = [text for text in others if english(text) >= LIMIT]
@@ -72,8 +71,9 @@ def test_other_languages_go() -> None:
 
 
 def test_english_objectives_that_were_recorded_stay(shared: Path) -> None:
-    """None of 3,400 real ones goes, nor any short English one of the list of reports; short foreign
-    ones there go.
+    """No real English task of 3,400 is dropped, nor any short one of the list of reports.
+
+    Short foreign ones of that list are dropped.
     """
     found = {text for name, key in REAL.items() for text in real(shared / "data" / name, key)}
     assert len(found) > 2500
@@ -85,7 +85,7 @@ def test_english_objectives_that_were_recorded_stay(shared: Path) -> None:
 
 
 def test_chinese_objectives_that_were_recorded_go(shared: Path) -> None:
-    """All real Chinese tasks go."""
+    """All real Chinese tasks are dropped."""
     sources = list(real(shared / "data" / "autowebglm" / "zh_ind_test.json.zst", "source"))
     tasks = {line for text in sources for line in text.splitlines() if line.startswith("#Task: ")}
     assert len(tasks) > 50
@@ -96,7 +96,7 @@ def test_chinese_objectives_that_were_recorded_go(shared: Path) -> None:
     "text", ["", " ", "123", "!?", "OK 42", "INC0010", '"', "https://shop.example/cart", "a51"]
 )
 def test_no_evidence_is_undecided(text: str) -> None:
-    """Where no word tells a language, the score is far above the limit."""
+    """A text whose words show no language scores far above the limit."""
     assert english(text) > 5 * LIMIT
 
 
@@ -110,19 +110,20 @@ def test_no_evidence_is_undecided(text: str) -> None:
     ],
 )
 def test_quoted_texts_and_names_tell_nothing(text: str) -> None:
-    """What is searched for or named may be in another language."""
+    """The thing that is searched for or named may be in another language."""
     assert english(text) > 0.5
 
 
 def test_a_text_in_quotes_is_read() -> None:
-    """Where nothing is left without them, quoted texts tell the language."""
+    """Quoted texts are read if nothing is left without them."""
     assert english('"Finde den billigsten Flug nach Lissabon"') < LIMIT
     assert english('"Find the cheapest flight to Lisbon"') > 0.5
 
 
 def plainly(words: list[str]) -> float:
-    """Evidence against English in nats, by Python's own floats in an order of their own: about what
-    `english` sums.
+    """Evidence against English in nats, about what `english` sums.
+
+    It is summed by Python's floats in another order.
     """
     known = LanguageIdentifier.from_model_file(MODEL_FILE)
     names = known.nb_classes
@@ -143,9 +144,7 @@ def plainly(words: list[str]) -> float:
 
 
 def test_the_sums_are_the_models() -> None:
-    """The score is what the model's tables give:
-    the integers round nothing that shows in 6 digits.
-    """
+    """The score is the one of the model's tables: rounding to integers changes none of 6 digits."""
     words = "und den zum Korb hinzu".lower().split()
     expected = 1 / (1 + math.exp(plainly(words) / 2.2))
     assert english(" ".join(words)) == pytest.approx(expected, abs=2e-6)
@@ -154,7 +153,7 @@ def test_the_sums_are_the_models() -> None:
 
 @given(st.text(max_size=200))
 def test_any_text_has_a_score(text: str) -> None:
-    """A probability of at most 6 digits, whatever the text and the caller's decimal context."""
+    """The score of any text has at most 6 digits, in any decimal context of the caller."""
     score = english.__wrapped__(text)
     assert 0 <= score <= 1
     assert round(score, 6) == score

@@ -18,7 +18,7 @@ href="/mugs" title='All "mugs"'>Mugs</a></div>
 
 
 def run(row: Trail, stage: Locate | None = None) -> tuple[list[Trail], list[Entry]]:
-    """What comes out, and the drops."""
+    """The workflows that come out, and the drops."""
     tally = Tally("locate")
     return list((stage or Locate())(iter([row]), tally)), tally.entries
 
@@ -47,7 +47,7 @@ def located(
     ids=lambda locator: f"{locator.kind}-{locator.value}",
 )
 def test_every_kind_of_locator(locator: Locator) -> None:
-    """Each kind finds the one link inside the inlined frame: element 5 of 9, node 3."""
+    """Each kind of locator finds the one link inside the inlined frame: element 5 of 9, node 3."""
     mark = located(locator)
     assert (mark.reason, mark.element, mark.node) == ("", 5, 3)
 
@@ -90,18 +90,14 @@ def test_every_kind_of_locator(locator: Locator) -> None:
     ],
 )
 def test_targets_that_are_not_found(locator: Locator, reason: str, detail: str) -> None:
-    """Never a guess: the step is marked with the exact reason,
-    says what was looked for, and stays.
-    """
+    """Nothing is guessed: the step stays, with the exact reason and what was looked for."""
     mark = located(locator)
     assert (mark.stage, mark.reason, mark.element, mark.node) == ("locate", reason, -1, -1)
     assert mark.detail.startswith(detail)
 
 
 def test_first_unequivocal_locator_counts() -> None:
-    """Locators are tried in order; one that is invalid,
-    absent or ambiguous leaves it to the next.
-    """
+    """Locators are tried in order, past those that are invalid, absent or ambiguous."""
     good = Locator("attribute", "/mugs", "href")
     for bad in (Locator("css", "a[["), Locator("css", "nav"), Locator("css", "button")):
         assert located(bad, good).element == 5
@@ -109,7 +105,7 @@ def test_first_unequivocal_locator_counts() -> None:
 
 
 def test_reason_of_several_failures() -> None:
-    """Of several failures the one that says most counts: ambiguous before absent before invalid."""
+    """The most telling of several failures counts: ambiguous before absent before invalid."""
     ambiguous, absent, invalid = (
         Locator("css", "button"),
         Locator("css", "nav"),
@@ -128,7 +124,7 @@ def test_selector_matching_500_elements() -> None:
 
 @pytest.mark.parametrize("html", [" ", "just text", "<!-- a comment -->", "</p>", "\0", "<"])
 def test_empty_pages(html: str) -> None:
-    """A page without an element is empty_page, whatever the locator."""
+    """A page without an element is empty_page for any locator."""
     mark = located(Locator("css", "a[["), html=html)
     assert (mark.reason, mark.detail) == (
         "empty_page",
@@ -149,8 +145,9 @@ def test_actions_without_element() -> None:
 
 
 def test_train_without_element() -> None:
-    """Under the switch page actions are trained on, if they have a page; clicks without locator
-    still are not.
+    """The switch trains on page actions that have a page.
+
+    Clicks without locator are still not trained on.
     """
     stage = Locate(train_without_element=True)
     assert located(kind="scroll", stage=stage).reason == ""
@@ -159,9 +156,7 @@ def test_train_without_element() -> None:
 
 
 def test_failed_action_that_is_not_found_says_so() -> None:
-    """What is wrong with the target comes before what the filter said; a found target leaves the
-    filter's reason.
-    """
+    """The target's reason replaces the filter's; a found target leaves it."""
     for selector, reason in (("nav", "target_absent"), ("h1", "failed_action")):
         row = trail(step(PAGE, Locator("css", selector)))
         row.marks[0].drop("filter", FAILED_ACTION, "timeout")
@@ -170,8 +165,9 @@ def test_failed_action_that_is_not_found_says_so() -> None:
 
 
 def test_drop_workflow() -> None:
-    """Under the reference's rule one lost target drops its workflow with all its steps; page
-    actions do not.
+    """Under the reference's rule one lost target drops its workflow with all its steps.
+
+    A page action does not.
     """
     lost = trail(
         step(PAGE, Locator("css", "h1")),

@@ -1,4 +1,4 @@
-"""What a recipe asks for by name, and what it leaves out: by list, and by caps."""
+"""Select and caps: workflows and steps by name, and limits for one domain."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.strategies import step, trail
 
 
 def names(given: dict[str, list[str]]) -> Names:
-    """Lists by what they are of."""
+    """Lists of names, by their fields."""
     lists: dict[str, Any] = {what: frozenset(entries) for what, entries in given.items()}
     return Names(**lists)
 
@@ -29,7 +29,7 @@ def names(given: dict[str, list[str]]) -> Names:
 def run(
     row: Trail, **lists: dict[str, list[str]]
 ) -> tuple[list[Trail], list[Entry], dict[str, list[str]]]:
-    """What comes out, the drops, and what matches nothing."""
+    """The workflows that come out, the drops, and the entries that match nothing."""
     sections = {section: names(given) for section, given in lists.items()}
     tally, stage = Tally("select"), Select(**sections)
     out = list(stage(iter([row]), tally))
@@ -56,8 +56,9 @@ WHOLE: Final[list[tuple[dict[str, Any], str]]] = [
 
 @pytest.mark.parametrize(("lists", "reason"), WHOLE)
 def test_whole_workflows(lists: dict[str, Any], reason: str) -> None:
-    """By format or input, by id, or step by step until none is left: the workflow goes with all its
-    steps.
+    """A workflow is dropped with all its steps for its format, input or id.
+
+    So is one all of whose steps are left out.
     """
     out, drops, _ = run(mixed(), **lists)
     assert out == []
@@ -82,8 +83,9 @@ STEPS: Final[list[tuple[dict[str, Any], list[str]]]] = [
 
 @pytest.mark.parametrize(("lists", "reasons"), STEPS)
 def test_single_steps_stay_in_the_history(lists: dict[str, Any], reasons: list[str]) -> None:
-    """A step on another domain or of another kind is marked, and its workflow goes on with all
-    steps.
+    """A step on another domain or of another kind gets the reason.
+
+    Its workflow goes on with all steps.
     """
     (row,), drops, _ = run(mixed(), **lists)
     assert [mark.reason for mark in row.marks] == reasons
@@ -93,7 +95,7 @@ def test_single_steps_stay_in_the_history(lists: dict[str, Any], reasons: list[s
 
 
 def test_entries_that_match_nothing_are_known() -> None:
-    """Also beside others that match the same step, or a workflow that is dropped anyway."""
+    """An entry also counts as matched beside others, and in a workflow that is dropped."""
     lists = {
         "domains": ["pay.example", "*.example", "pya.example"],
         "kinds": ["hover", "hovr"],
@@ -107,14 +109,15 @@ def test_entries_that_match_nothing_are_known() -> None:
     "bad", [{"domains": frozenset(["https://a.example/"])}, {"kinds": frozenset([" "])}]
 )
 def test_entries_that_can_match_nothing_are_refused(bad: dict[str, Any]) -> None:
-    """A URL as a domain, and an empty entry."""
+    """A URL as a domain and an empty entry are refused."""
     with pytest.raises(ConfigError):
         Names(**bad)
 
 
 def test_a_build_with_lists_and_caps(tmp_path: Path) -> None:
-    """No domain has more samples than its cap, no excluded kind or domain is there, accounts add
-    up; what a second night brings changes no old decision.
+    """No domain exceeds its cap, no excluded kind or domain is left, and accounts add up.
+
+    A second night changes no old decision.
     """
     first = [builds.workflow(n, steps=3) for n in range(28)]
     first[0]["steps"][1]["action"]["kind"] = "hover"
@@ -150,7 +153,7 @@ def test_a_build_with_lists_and_caps(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cap", [1, 2])
 def test_caps_of_workflows(tmp_path: Path, cap: int) -> None:
-    """Of each domain so many workflows stay, whole."""
+    """At most the given number of workflows of each domain stay, whole."""
     path = builds.write_workflows(
         tmp_path / "a.jsonl", *(builds.workflow(n, steps=2) for n in range(21))
     )

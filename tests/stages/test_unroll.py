@@ -1,4 +1,4 @@
-"""Unroll: one sample a step, its history, its numbers."""
+"""Unroll: one sample for each step, its history and its numbers."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ def run(row: Trail, stage: Unroll | None = None) -> tuple[list[Sample], list[Ent
 
 
 def pruned_trail() -> Trail:
-    """Four steps as the prune stage leaves them: the second is not trained on, the third has no
-    element.
+    """Four steps as the prune stage leaves them.
+
+    The second is not trained on, the third has no element.
     """
     row = trail(
         step("<a>1</a>", number=0), step("<a>2</a>", number=1), step("<a>3</a>", kind="scroll",
@@ -38,7 +39,7 @@ def pruned_trail() -> Trail:
 
 
 def test_samples_and_their_numbers() -> None:
-    """Every step that is trained on is a sample; numbers count every recorded step."""
+    """Each step that is trained on is a sample; numbers count all recorded steps."""
     samples, _ = run(pruned_trail())
     assert [(s.sample_id, s.step, s.observation) for s in samples] == [
         ("scribe:w1/1", 1, "page 1 "),
@@ -47,7 +48,7 @@ def test_samples_and_their_numbers() -> None:
 
 
 def test_numbers_after_filtered_steps() -> None:
-    """A step that the filter removed keeps its number for itself, and its domain."""
+    """Steps keep their numbers and domains after the filter removed one."""
     row = pruned_trail()
     row.domains[3] = ("other.example", "www.other.example", "url")
     del row.marks[1]
@@ -58,8 +59,9 @@ def test_numbers_after_filtered_steps() -> None:
 
 
 def test_history_holds_every_step_before() -> None:
-    """Steps that are not trained on are in the history, those without element without Node and
-    Target lines.
+    """Steps that are not trained on are in the history.
+
+    Those without an element have no Node and Target lines.
     """
     samples, _ = run(pruned_trail())
     assert samples[0].history == ()
@@ -72,15 +74,13 @@ def test_history_holds_every_step_before() -> None:
 
 
 def test_max_history() -> None:
-    """The latest steps count."""
+    """The history keeps the latest steps."""
     samples, _ = run(pruned_trail(), Unroll(max_history=2))
     assert [text.split(".")[0] for text in samples[1].history] == ["2", "3"]
 
 
 def test_ledger() -> None:
-    """Samples are entered as read; steps that become none
-    are dropped under the stage that decided.
-    """
+    """Samples are entered as read; other steps are dropped under the stage that decided."""
     _, entries = run(pruned_trail())
     assert [(e.unit, e.id, e.stage, e.reason, e.detail) for e in entries] == [
         ("sample", "scribe:w1/1", "read", "", ""),
@@ -91,9 +91,7 @@ def test_ledger() -> None:
 
 
 def test_no_samples() -> None:
-    """A workflow none of whose steps is trained on is dropped as such, its steps for their own
-    reasons.
-    """
+    """A workflow without a step that is trained on is dropped, its steps for their own reasons."""
     row = pruned_trail()
     for mark in row.marks:
         mark.drop("filter", FAILED_ACTION)
@@ -109,7 +107,7 @@ def test_no_samples() -> None:
 
 
 def test_fields() -> None:
-    """What the recording and the stages know stands in the sample's own columns."""
+    """Facts of the recording and of the stages are in the sample's own columns."""
     row = pruned_trail()
     row.language_score = 0.75
     sample = run(row)[0][1]

@@ -1,5 +1,6 @@
-"""An action in words, and what cannot be an answer: every way from a recorded word to the
-completion.
+"""An action in words, and actions that cannot be an answer.
+
+Every way from a recorded word to the completion.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def css(selector: str) -> tuple[Locator, ...]:
 
 
 def samples(*steps: Step) -> tuple[list[Sample], Tally]:
-    """What the stages make of steps, page actions included."""
+    """The stages' output for some steps, page actions included."""
     tally = Tally()
     rows: Any = iter((trail(*steps, objective="Save all of the orders"),))
     stages = (Filter(), Locate(train_without_element=True), Prune(**vars(rules())), Unroll())
@@ -93,12 +94,12 @@ def said(made: Action, target: str = "#a", destination: str = "") -> str:
 def test_what_changes_an_action_is_in_its_answer(
     made: Action, target: str, description: str
 ) -> None:
-    """Values, buttons, held keys, distances: each stands in the description, values as JSON."""
+    """Values, buttons, held keys and distances are in the description, values as JSON."""
     assert said(made, target) == description
 
 
 def test_a_drag_says_where_it_ends() -> None:
-    """By a distance, to an element by its node and name, or both; kept keys come last."""
+    """A drag ends by a distance, at an element by node and name, or both; held keys come last."""
     node = 1  # only the b comes after it
     assert said(Action("drag", "30,-5")).endswith(" by 30,-5")
     assert said(Action("drag"), destination="#end").endswith(f' to node {node} "Done"')
@@ -118,7 +119,7 @@ def test_a_drag_says_where_it_ends() -> None:
     ],
 )
 def test_a_drag_to_what_is_not_there(destination: str, reason: str, detail: str) -> None:
-    """An answer that names an element needs it in the page as the model sees it."""
+    """An element that an answer names must be in the page that the model sees."""
     step = Step("0", "", PAGE, Action("drag"), css("#a"), destination=css(destination))
     found, tally = samples(step)
     dropped = next(entry for entry in tally.entries if entry.reason and entry.unit == "step")
@@ -128,7 +129,7 @@ def test_a_drag_to_what_is_not_there(destination: str, reason: str, detail: str)
 
 @given(st.text(), st.sampled_from(["", "Fill in", "Say \"x\" 'y'"]))
 def test_typed_text_can_be_read_back(text: str, description: str) -> None:
-    """From the answer alone, whatever was typed: the JSON string that the value becomes."""
+    """Any typed value can be read back from the answer alone, as its JSON string."""
     made = Action("type", text or "x", description)
     line = said(made, "#end").removesuffix(' in "Done"')
     wanted = json.dumps(made.value, ensure_ascii=False)
@@ -139,7 +140,7 @@ def test_typed_text_can_be_read_back(text: str, description: str) -> None:
 
 @given(st.lists(st.text(), min_size=1))
 def test_several_values_can_be_read_back(values: list[str]) -> None:
-    """Any texts in one value, and one text as itself unless it looks like such a list."""
+    """Any texts fit into one value; one text is itself unless it looks like such a list."""
     assert each(several(values)) == values
     assert several(["plain"]) == "plain"
     assert several(['["a"]']) == json.dumps(['["a"]'])
@@ -163,7 +164,7 @@ def test_several_values_can_be_read_back(values: list[str]) -> None:
     ],
 )
 def test_what_cannot_be_an_answer(made: Action, reason: str, detail: str) -> None:
-    """It is not trained on, whatever its element, and stays in the history of what follows."""
+    """Such an action is not trained on with any element, and stays in the history."""
     steps = (
         Step("0", "https://shop.example/", PAGE, made, css("#nowhere")),
         Step("1", "https://shop.example/", PAGE, Action("click"), css("#a")),
@@ -177,7 +178,7 @@ def test_what_cannot_be_an_answer(made: Action, reason: str, detail: str) -> Non
 
 
 def test_every_kind_has_an_answer() -> None:
-    """Each kind with all that it needs has no flaw, and the words of no two kinds are alike."""
+    """A kind with all that it needs has no flaw, and no two kinds have the same words."""
     lines = {}
     for kind in KINDS.values():
         if kind.action:
@@ -190,7 +191,7 @@ def test_every_kind_has_an_answer() -> None:
 
 
 def test_a_change_is_what_its_element_makes_it() -> None:
-    """A new value of a list is chosen, of any other field typed."""
+    """A changed value is a choice in a list, and typed in any other field."""
     assert said(Action("change", "L"), "#s") == 'Select "L" in "Size"'
     assert said(Action("change", "L"), "#end") == 'Type "L" in "Done"'
 
@@ -213,7 +214,5 @@ def test_a_change_is_what_its_element_makes_it() -> None:
     ],
 )  # fmt: skip
 def test_recorded_words_become_ours(made: Action, expected: Action) -> None:
-    """Buttons, numbers of clicks and held keys make one kind
-    of what recorders say in several ways.
-    """
+    """Buttons, numbers of clicks and held keys of several recorders become one kind."""
     assert made == expected
