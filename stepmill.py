@@ -131,9 +131,10 @@ def build(
     _check_packages()
     from dataclasses import replace
 
+    from etl.build.jobs import Job, prepared
     from etl.build.last_build import Record, recorded
     from etl.build.recipes.toml import as_toml
-    from etl.cli.jobs import Job, prepared
+    from etl.build.run.whole import run
     from etl.files.storage import location
 
     overrides = []
@@ -144,7 +145,7 @@ def build(
     record = Record()
     with recorded(job.out, record):
         made, order = prepared(job, workers)
-        replace(made, record=record).run(order)
+        run(replace(made, record=record), order)
     return open(out)
 
 

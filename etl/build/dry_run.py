@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from etl.build.run import Build
+from etl.build.run import folder, packing, reading
+from etl.build.run.build import Build
 from etl.dataset import own_files, stamps, state
 from etl.dataset.generations import Generations, differing
 from etl.dataset.layout import Layout, Work
@@ -118,14 +119,14 @@ def _some(lines: list[str]) -> list[str]:
 
 
 def foresee(build: Build) -> Foreseen:
-    """What ``build.run()`` would do. Writes nothing under the build's folder."""
-    shards = build.discovered(remember=False)
+    """What `etl.build.run.whole.run` would do. Writes nothing under the build's folder."""
+    shards = reading.discovered(build, remember=False)
     before = state.generations(build.work)
     generations = build.generations(shards)
     inputs = differing(before, generations)
     changed = {name for names in inputs.values() for name in names}
-    damaged = build.damaged()
-    worker = build.samples_worker(build.removed(shards), stamps.keys(damaged))
+    damaged = folder.damaged(build)
+    worker = reading.worker(build, reading.removed(build, shards), stamps.keys(damaged))
     states = {shard.key: worker.finished(shard) for shard in shards}
     known = [shard for shard in shards if isinstance(states[shard.key], ShardReport)]
     read = [
@@ -134,7 +135,7 @@ def foresee(build: Build) -> Foreseen:
     write, perhaps, remove = _files(
         build, generations, known, {name for name, _, _ in read}, frozenset(damaged)
     )
-    changes = build.changes()
+    changes = folder.changes(build)
     return Foreseen(
         changes,
         inputs,
@@ -144,8 +145,8 @@ def foresee(build: Build) -> Foreseen:
         perhaps,
         remove,
         next((generation.name for generation in generations.every if not generation.shards), ""),
-        build.finished(build.settings(), generations) is not None and not damaged,
-        build.verdict().foreseen({shard.name: shard.sha256 for shard in shards}),
+        folder.finished(build, build.settings, generations) is not None and not damaged,
+        build.verdict.foreseen({shard.name: shard.sha256 for shard in shards}),
         damaged,
         [
             (shard.name, strangers.meet(shard.path, FORMATS.values()).text)
@@ -168,11 +169,9 @@ def _files(
     with tempfile.TemporaryDirectory() as scratch:
         index = build.recipe.index
         sources = build.recipe.samples.sources
-        outputs = index.build(
-            known, generations, sources, build.shelf(), Work(Path(scratch))
-        ).outputs
+        outputs = index.build(known, generations, sources, build.shelf, Work(Path(scratch))).outputs
     numbers = {generation.number for generation in closed}
-    worker = build.packed_worker(damaged)
+    worker = packing.worker(build, damaged)
     write: list[tuple[str, str]] = []
     perhaps: list[str] = []
     names = set()
@@ -184,8 +183,8 @@ def _files(
                 perhaps.append(f"{output.name}.arrow")
             elif isinstance(reason, str):
                 write.append((f"{output.name}.arrow", reason))
-    folder = Layout(build.out).dataset.data
-    there = [storage.relative(path, folder) for path in storage.files(folder, ".arrow")]
+    data = Layout(build.out).dataset.data
+    there = [storage.relative(path, data) for path in storage.files(data, ".arrow")]
     return (
         write,
         perhaps,

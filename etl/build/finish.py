@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.build.recipes.recipe import Recipe
+from etl.build.run.build import Build
+from etl.build.run.reading import Read
 from etl.card import example, write
 from etl.dataset import account, candidate, oddities, stats
 from etl.dataset.drift import figures
@@ -24,28 +26,31 @@ from etl.files.storage import AnyPath
 from etl.inputs.records import InputShard
 from etl.sources import KEYS
 from etl.stages.wording import unknown_actions
-from etl.tally import Odd
 from schemas.errors import IntegrityError
 
 
-def finish(
-    out: AnyPath,
-    place: AnyPath,
-    recipe: Recipe,
-    settings: Mapping[str, Any],
-    fingerprint: str,
-    generations: Generations,
-    shards: Sequence[InputShard],
-    rows: Sequence[int],
-    odd: Mapping[Odd, int],
-    packed: Sequence[PackedReport],
-) -> Manifest:
-    """Write statistics and card to the place where a build is made; returns the manifest, which
-    comes last (`etl.build.verdict`). rows: samples of each input shard. odd: what was read in them
-    although it was not as its format has it.
+@dataclass(frozen=True)
+class Made:
+    """What the phases came to."""
 
-    Raises `IntegrityError` if the accounting recomputed from the files does not add up.
+    # what decided it, by phase
+    settings: Mapping[str, Any]
+    shards: Sequence[InputShard]
+    # of phase 1
+    read: Read
+    # closed: with the numbers of their output shards
+    generations: Generations
+    # of phase 3
+    packed: Sequence[PackedReport]
+
+
+def finish(build: Build, made: Made) -> Manifest:
+    """Write statistics and card to the place where a build is made; returns the manifest, which
+    comes last (`etl.build.verdict`).
+
+    Raises: `IntegrityError` if the accounting recomputed from the files does not add up.
     """
+    out, place, recipe, packed = build.out, build.place, build.recipe, made.packed
     settled = account.settle(place)
     errors = {unit: of.errors for unit, of in settled.units.items() if of.errors}
     if errors:
@@ -70,13 +75,13 @@ def finish(
     manifest = Manifest(
         format=FORMAT,
         recipe=recipe.name,
-        fingerprint=fingerprint,
-        settings=settings,
-        generations=generations,
+        fingerprint=build.fingerprint(made.settings, made.generations),
+        settings=made.settings,
+        generations=made.generations,
         takedown=recipe.taken_down.fingerprint,
         vocabulary=recipe.vocabulary.known_as,
         card=write.card_of(out, recipe.card, _example(place, recipe, packed)),
-        inputs=_inputs(shards, rows),
+        inputs=_inputs(made.shards, made.read.rows),
         splits=_splits(packed, recipe),
         totals=stats.totals(tables, settled.units["workflow"].read),
         outcomes=tuple(tables["outcomes"].to_dicts()),
@@ -86,7 +91,7 @@ def finish(
         page_actions=dict(sorted(settled.without_element.items())),
         packing=_packing(packed),
         quarantined=account.in_quarantine(place),
-        oddities=tuple(oddities.listed(odd, KEYS)),
+        oddities=tuple(oddities.listed(made.read.odd, KEYS)),
         files=files,
     )
     files |= write.write(place, manifest, tables, packed)

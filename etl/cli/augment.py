@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from etl.cli.jobs import loaded
+from etl.build.jobs import loaded
 from etl.cli.options import log_option, recipe_option, set_option
 from etl.terminal import log
 

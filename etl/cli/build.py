@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from etl.cli.jobs import Job, hook_of, job_of, loaded, ordered, prepared, run
+from etl.build.jobs import Job, generations_of, hook_of, job_of, loaded, ordered, prepared, run
 from etl.cli.options import (
     Folder,
     directory_argument,
@@ -106,25 +106,30 @@ def build(
     stepmill build nightly.toml --set gates.max_drop_rate=0.9 --hook 'echo $STEPMILL_STATUS'
     stepmill build recordings/ --out sliced/ --shard 1/2
     """
+    from etl.build.run.build import Options
+
     job = job_of(inputs, out, recipe, overrides)
     job = replace(job, hook=hook_of(hook, Path())) if hook else job
     job = replace(job, strict=job.strict or strict)
-    options: dict[str, Any] = {"redo": redo, "given": generations, "allow_removal": allow_removal}
+    given = generations_of(generations) if generations else None
+    options = Options(redo=redo, given=given, allow_removal=allow_removal)
     if dry_run:
         from etl.build.dry_run import foresee
 
-        seen = foresee(prepared(job, workers, ray, **options)[0])
+        seen = foresee(prepared(job, workers, ray, options)[0])
         show_json(seen.as_json()) if as_json else show(seen.as_text())
         return
     if part is not None:
-        build, order = prepared(job, workers, ray, **options)
-        count = build.run_samples(part, order)
+        from etl.build.run import slices
+
+        build, order = prepared(job, workers, ray, options)
+        count = slices.read(build, part, order)
         log.say(
             f"slice {part.name}: {counted(count, 'input')} read; after the last slice run: "
             f"stepmill finish {job.out}"
         )
         return
-    manifest = run(job, workers, ray, **options)
+    manifest = run(job, workers, ray, options)
     if as_json:
         from etl.build import unmatched
         from etl.dataset.layout import Layout
@@ -164,9 +169,11 @@ def retry(directory: AnyPath, workers: int | None, allow_removal: bool) -> None:
     \b
     stepmill retry dataset/
     """
+    from etl.build.run.build import Options
+
     job = ordered(directory)
     before = _quarantined(directory)
-    manifest = run(job, workers, retry=True, allow_removal=allow_removal)
+    manifest = run(job, workers, options=Options(allow_removal=allow_removal), retry=True)
     log.say(f"quarantined before: {counted(before, 'record')}, now: {manifest.quarantined:,}")
 
 
@@ -195,12 +202,15 @@ def finish(
     stepmill finish sliced/ --shard 1/2
     stepmill finish sliced/
     """
+    from etl.build.run import slices
+    from etl.build.run.build import Options
+
     job = ordered(directory)
     if part is None:
-        run(job, workers, ray, allow_removal=allow_removal)
+        run(job, workers, ray, Options(allow_removal=allow_removal))
         return
     build, _ = prepared(job, workers, ray)
-    log.say(f"slice {part.name}: {counted(build.run_packed(part), 'file')} packed")
+    log.say(f"slice {part.name}: {counted(slices.pack(build, part), 'file')} packed")
 
 
 @click.command()
@@ -217,7 +227,10 @@ def compact(directory: AnyPath, workers: int | None, allow_removal: bool) -> Non
     \b
     stepmill compact dataset/
     """
-    manifest = run(ordered(directory), workers, compact=True, allow_removal=allow_removal)
+    from etl.build.run.build import Options
+
+    options = Options(compact=True, allow_removal=allow_removal)
+    manifest = run(ordered(directory), workers, options=options)
     files = sum(split.files for split in manifest.splits.values())
     log.say(f"{counted(files, 'file')} of one generation")
 

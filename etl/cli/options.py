@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import orjson
 
+from etl.build.jobs import DEFAULT_RECIPE
 from etl.terminal import log
 
 if TYPE_CHECKING:
     from etl.files.storage import AnyPath
 
-DEFAULT_RECIPE: Final = "scribeagent-32k"
 """The recipe of commands that are given none."""
 
 CANDIDATE: Final = "Use the dataset that gates rejected, not the last complete one."

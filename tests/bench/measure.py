@@ -128,7 +128,8 @@ def chain_rates(name: str, folder: Path, limit: int) -> Rates:
     page does that before the clock starts.
     """
     from etl.build.recipes.recipe import load
-    from etl.build.run import Build
+    from etl.build.run.build import Build
+    from etl.build.run.whole import run
     from tests.support.builds import Quiet
 
     found = apart(
@@ -142,14 +143,14 @@ def chain_rates(name: str, folder: Path, limit: int) -> Rates:
         source, first = (Path(scratch) / name / "workflows.jsonl.zst" for name in ("in", "first"))
         write(found, source)
         write(page_workflows(['<a class="first">first</a>']), first)
-        Build(recipe, (str(first),), Path(scratch) / "warm", progress=Quiet).run()
+        run(Build(recipe, (str(first),), Path(scratch) / "warm", progress=Quiet))
         vocabulary = recipe.packed.encoder.vocabulary
         vocabulary.check(
             "first", vocabulary.encode("first")
         )  # one text in some hundreds is compared with tiktoken
         before = seconds(_lexbor, pages)
         began = time.process_time()
-        manifest = Build(recipe, (str(source),), Path(scratch) / "out", progress=Quiet).run()
+        manifest = run(Build(recipe, (str(source),), Path(scratch) / "out", progress=Quiet))
         spent = time.process_time() - began
         after = seconds(_lexbor, pages)
         written = sum(
@@ -189,13 +190,14 @@ def memory_of_pruning(mb: float, folder: Path) -> Rates:
 def memory_of_build(name: str, folder: Path, limit: int) -> Rates:
     """Peak memory of a process that builds a workload, everything in one process."""
     from etl.build.recipes.recipe import load
-    from etl.build.run import Build
+    from etl.build.run.build import Build
+    from etl.build.run.whole import run
     from tests.support.builds import Quiet
 
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "in" / "workflows.jsonl.zst"
         mb = apart(_write_workload, name, folder, limit, source)
-        Build(load("scribeagent-32k"), (str(source),), Path(scratch) / "out", progress=Quiet).run()
+        run(Build(load("scribeagent-32k"), (str(source),), Path(scratch) / "out", progress=Quiet))
         return {"mb": mb, "peak_mib": peak_mib()}
 
 

@@ -59,7 +59,8 @@ from typing import Any, Final
 from etl.build.index import PART_ROWS
 from etl.build.pools.local import Processes, inline
 from etl.build.recipes.recipe import load
-from etl.build.run import Build
+from etl.build.run.build import Build
+from etl.build.run.whole import run
 from etl.dataset import account, stats
 from etl.dataset.index import OutputShard
 from etl.dataset.layout import Work
@@ -108,9 +109,9 @@ def grow(folder: Path, into: Path, mb: float) -> float:
 def built(source: Path, out: Path) -> dict[str, float]:
     """Processor time and peak memory of a process that builds a folder, and what came out."""
     warm = out.with_name("warm")
-    Build(load("scribeagent-32k"), (str(SHIPPED),), warm, inline, Quiet).run()
+    run(Build(load("scribeagent-32k"), (str(SHIPPED),), warm, inline, Quiet))
     began = time.process_time()
-    manifest = Build(load("scribeagent-32k"), (str(source),), out, inline, Quiet).run()
+    manifest = run(Build(load("scribeagent-32k"), (str(source),), out, inline, Quiet))
     return {
         "seconds": time.process_time() - began,
         "peak_mib": peak_mib(),
@@ -122,7 +123,7 @@ def built(source: Path, out: Path) -> dict[str, float]:
 def clocked(source: Path, out: Path, workers: int) -> float:
     """Seconds by the clock of a build by so many processes."""
     began = time.monotonic()
-    Build(load("scribeagent-32k"), (str(source),), out, Processes(workers), Quiet).run()
+    run(Build(load("scribeagent-32k"), (str(source),), out, Processes(workers), Quiet))
     return time.monotonic() - began
 
 

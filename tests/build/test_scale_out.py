@@ -24,7 +24,9 @@ from etl.build.pools.local import ONCE, Pool, Processes, inline
 from etl.build.pools.on_ray import Ray
 from etl.build.pools.slices import Slice
 from etl.build.recipes.recipe import load
-from etl.build.run import Build
+from etl.build.run import reading
+from etl.build.run.build import Build
+from etl.build.run.whole import run
 from etl.build.tasks import SamplesWorker
 from etl.dataset import account
 from etl.dataset.layout import Shelf
@@ -100,13 +102,13 @@ def test_processes_give_the_same_bytes(expected: Path, tmp_path: Path, workers: 
     build = builds.prepared(
         [builds.RECORDINGS], tmp_path / "out", *SETTINGS, pool=Processes(workers)
     )
-    build.run({})
+    run(build, {})
     assert comparable(tmp_path / "out") == comparable(expected)
 
 
 def test_ray_gives_the_same_bytes(ray: object, expected: Path, tmp_path: Path) -> None:
     """A real Ray with two workers: every file is that of the build in this process."""
-    builds.prepared([builds.RECORDINGS], tmp_path / "out", *SETTINGS, pool=Ray("auto")).run({})
+    run(builds.prepared([builds.RECORDINGS], tmp_path / "out", *SETTINGS, pool=Ray("auto")), {})
     assert comparable(tmp_path / "out") == comparable(expected)
 
 
@@ -160,13 +162,13 @@ def test_indexes_made_side_by_side_are_whole(tmp_path: Path) -> None:
         records = (builds.workflow(100 * number + each, steps=3) for each in range(60))
         builds.write_workflows(tmp_path / "in" / f"{number}.jsonl", *records)
     build = builds.prepared([tmp_path / "in"], tmp_path / "out")
-    build.run({})
-    shards = build.discovered()
+    run(build, {})
+    shards = reading.discovered(build)
     expected = builds.contents(tmp_path / "out" / "work" / "index")
 
     def made(_: int) -> object:
         return build.recipe.index.build(
-            shards, build.generations(shards), build.recipe.samples.sources, build.shelf()
+            shards, build.generations(shards), build.recipe.samples.sources, build.shelf
         )
 
     with ThreadPoolExecutor(4) as threads:
@@ -224,19 +226,17 @@ class Dying:
 
 
 @dataclass(frozen=True)
-class Wounded(Build):
-    """A build one of whose workers is killed."""
+class Wounded:
+    """A pool, one of whose workers is killed."""
 
+    pool: Pool
+    flag: Path
     always: bool = False
 
-    def samples_worker(
-        self, removed: Iterable[str] = (), again: frozenset[str] = frozenset()
-    ) -> Any:
-        return Dying(
-            super().samples_worker(removed, again),
-            Path(str(self.out)).with_name("killed"),
-            self.always,
-        )
+    def __call__(self, worker: Any, items: Iterable[Any]) -> Iterator[Any]:
+        if isinstance(worker, SamplesWorker):
+            worker = Dying(worker, self.flag, self.always)
+        yield from self.pool(worker, items)
 
 
 def wounded(tmp_path: Path, pool: Pool, always: bool) -> Path:
@@ -246,9 +246,8 @@ def wounded(tmp_path: Path, pool: Pool, always: bool) -> Path:
         builds.write_workflows(tmp_path / "in" / f"{number}.jsonl", *records)
     out = tmp_path / "out"
     recipe = load("scribeagent-32k", SETTINGS)
-    Wounded(recipe, (str(tmp_path / "in"),), out, pool, progress=builds.Quiet, always=always).run(
-        {}
-    )
+    killing = Wounded(pool, out.with_name("killed"), always)
+    run(Build(recipe, (str(tmp_path / "in"),), out, killing, progress=builds.Quiet), {})
     return out
 
 

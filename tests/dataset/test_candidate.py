@@ -14,7 +14,9 @@ from typing import Any, Final
 import pytest
 
 from etl.build.pools.slices import Slice
-from etl.build.run import Build
+from etl.build.run import slices
+from etl.build.run.build import Build
+from etl.build.run.whole import run
 from etl.dataset import candidate, state
 from etl.dataset.layout import MANIFEST, Layout
 from etl.files import storage
@@ -157,12 +159,12 @@ def test_a_night_in_slices(night: Path) -> None:
         return builds.prepared([night / "in"], out, *SMALL)
 
     for number in (1, 2):
-        build().run_samples(Slice(number, 2), {})
+        slices.read(build(), Slice(number, 2), {})
     for number in (1, 2):
-        build().run_packed(Slice(number, 2))
+        slices.pack(build(), Slice(number, 2))
         assert builds.contents(out / "dataset") == before
     made = builds.stamps(Path(str(Layout(out).candidate.root)) / "dataset" / "data")
-    build().run({})
+    run(build(), {})
     now = builds.stamps(out / "dataset" / "data")
     assert {name: now[name] for name in made} == made
     assert comparable(out) == comparable(night / "expected") | unused(out)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from etl.build.pools.slices import Slice
+from etl.build.run import slices
 from etl.dataset import own_files, state
 from etl.files import storage
 from etl.files.paths import is_part
@@ -117,7 +118,7 @@ def test_clean_keeps_what_a_build_in_the_making_has_read(site: Path) -> None:
     for out in (site / "out", new):
         build = builds.prepared([site / "in"], out)
         for number in (1, 2):
-            build.run_samples(Slice(number, 2))
+            slices.read(build, Slice(number, 2))
             before = builds.contents(out)
             assert builds.command("clean", out).stdout == ""
             assert builds.contents(out) == before

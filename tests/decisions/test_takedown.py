@@ -21,6 +21,10 @@ from etl.build.dry_run import foresee
 from etl.build.pools.slices import Slice
 from etl.build.recipes.recipe import load
 from etl.build.recipes.sections import TakedownSettings
+from etl.build.run import slices
+from etl.build.run.build import Options
+from etl.build.run.folder import clean
+from etl.build.run.whole import run
 from etl.dataset import account, state
 from etl.dataset.generations import Generations
 from etl.dataset.layout import MANIFEST, Layout
@@ -291,7 +295,7 @@ def test_a_list_that_touches_nothing_rebuilds_nothing(
     folder = Path(shutil.copytree(before, tmp_path / "copy"))
     out = folder / "out"
     builds.build([folder / "in"], out, *SMALL, *there)
-    builds.prepared([folder / "in"], out).clean()  # a list does that too
+    clean(out)  # a list does that too
     was, files = data_of(out), builds.contents(out / "dataset" / "data")
     flows = kept(Layout(out).work.takedown).workflows | {"w999", "workflows:~2"}
     domains = kept(Layout(out).work.takedown).domains | {"nowhere.example"}
@@ -750,17 +754,19 @@ def test_slices_share_the_list(before: Path, after: Path, tmp_path: Path) -> Non
     given = Generations.from_json(read_json(after / "out" / MANIFEST)["generations"])
     order = {"inputs": [str(after / "in")], "recipe": "scribeagent-32k", "overrides": [*SMALL]}
     for number in (1, 2, 1):
-        builds.prepared([after / "in"], out, *SMALL, *LIST, given=given).run_samples(
-            Slice(number, 2), order
+        slices.read(
+            builds.prepared([after / "in"], out, *SMALL, *LIST, given=given),
+            Slice(number, 2),
+            order,
         )
     assert kept(Layout(out).work.takedown) == kept(Layout(after / "out").work.takedown)
     listed = kept(Layout(out).work.takedown)
     recipe = replace(
         load("scribeagent-32k", SMALL), takedown=TakedownSettings(listed.workflows, listed.domains)
     )
-    builds.prepared([after / "in"], out, recipe=recipe, given=given).run_packed(Slice(1, 2))
+    slices.pack(builds.prepared([after / "in"], out, recipe=recipe, given=given), Slice(1, 2))
     assert holding(out, SECRET) == []
-    builds.prepared([after / "in"], out, recipe=recipe, given=given).run()
+    run(builds.prepared([after / "in"], out, recipe=recipe, given=given))
     assert builds.contents(out / "dataset") == builds.contents(after / "out" / "dataset")
 
 
@@ -823,6 +829,8 @@ def test_each_entry_s_matches_are_counted(after: Path, tmp_path: Path) -> None:
         "workflow w5/1": "did you mean w5?",
     }  # fmt: skip
     assert verify(out) == []
-    strict = replace(builds.prepared([folder / "in"], out, *SMALL, *listed), strict=True)
+    strict = replace(
+        builds.prepared([folder / "in"], out, *SMALL, *listed), options=Options(strict=True)
+    )
     with pytest.raises(BuildError, match="3 entries of lists match nothing, and --strict is on"):
-        strict.run()
+        run(strict)

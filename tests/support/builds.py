@@ -27,7 +27,8 @@ import pyarrow as pa
 
 from etl.build.pools import local
 from etl.build.recipes.recipe import Recipe, load
-from etl.build.run import Build
+from etl.build.run.build import Build, Options
+from etl.build.run.whole import run
 from etl.dataset.generations import Generations
 from etl.dataset.index import scan
 from etl.dataset.layout import Layout
@@ -77,9 +78,8 @@ def prepared(
     """A build in this process, or by ``workers`` other ones if they are several."""
     pool = pool or (local.Processes(workers) if workers > 1 else local.inline)
     chosen = recipe or load("scribeagent-32k", overrides)
-    return Build(
-        chosen, tuple(map(str, inputs)), out, pool, Quiet, redo, compact, given, allow_removal
-    )
+    options = Options(redo, compact, given, allow_removal)
+    return Build(chosen, tuple(map(str, inputs)), out, pool, Quiet, options)
 
 
 def build(
@@ -87,7 +87,7 @@ def build(
 ) -> dict[str, Any]:
     """Build as the command line does; returns the manifest as JSON. options: of `prepared`."""
     order = {"inputs": list(map(str, inputs)), "recipe": "scribeagent-32k", "overrides": overrides}
-    return prepared(inputs, out, *overrides, **options).run(order).as_json()
+    return run(prepared(inputs, out, *overrides, **options), order).as_json()
 
 
 def undated(log: str) -> str:

@@ -14,7 +14,8 @@ import numpy as np
 import polars as pl
 
 from etl.build.recipes import recipe
-from etl.build.run import Build
+from etl.build.run.build import Build
+from etl.build.run.whole import run
 from etl.dataset import account
 from etl.files.arrow import open_arrow
 from tokenization.vocabulary import load
@@ -149,6 +150,6 @@ def build(out: Path, *inputs: Path, settings: Sequence[str] = ()) -> Built:
     Checks what holds for every build: the accounts add up, and so does every stored file.
     """
     chosen = recipe.load("scribeagent-32k", ("split.test=0", *settings))
-    manifest = Build(chosen, tuple(map(str, inputs)), out).run()
+    manifest = run(Build(chosen, tuple(map(str, inputs)), out))
     assert not [of.errors for of in account.account(out).values() if of.errors]
     return Built(out, manifest.as_json())

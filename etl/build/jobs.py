@@ -1,4 +1,4 @@
-"""A build as it is requested, and how it is run: shared by the commands that build."""
+"""A build as it is requested, and how it is run: shared by the commands and `stepmill.py`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from etl.cli.options import DEFAULT_RECIPE
 from etl.terminal import log
 from schemas.errors import ConfigError, GateError
 
 if TYPE_CHECKING:
     from etl.build.last_build import Hook, Record
-    from etl.build.run import Build
+    from etl.build.pools.local import Pool
+    from etl.build.run.build import Build, Options
+    from etl.dataset.generations import Generations
     from etl.dataset.manifest import Manifest
     from etl.decisions.takedown import Takedown
     from etl.files.storage import AnyPath
+
+DEFAULT_RECIPE: Final = "scribeagent-32k"
 
 
 @dataclass(frozen=True)
@@ -147,30 +150,33 @@ def loaded(source: str | dict[str, Any], overrides: Sequence[str]) -> Any:
     )
 
 
+def generations_of(path: Path) -> Generations:
+    """The generations of a manifest.
+
+    Raises:
+        ConfigError: if it lists none.
+    """
+    from etl.dataset.generations import Generations
+    from etl.files.arrow import read_json
+
+    return Generations.from_json(read_json(path).get("generations"))
+
+
 def prepared(
-    job: Job,
-    workers: int | None,
-    ray: str | None = None,
-    redo: bool = False,
-    compact: bool = False,
-    given: Path | None = None,
-    allow_removal: bool = False,
+    job: Job, workers: int | None, ray: str | None = None, options: Options | None = None
 ) -> tuple[Build, dict[str, Any]]:
     """A build that is ready to run, and the order by which a later command repeats it.
 
     workers: processes; 0 works in this one, None takes all cores. ray: the address of a Ray
-    cluster. given: a manifest whose generations are taken. The rest as for `Build`.
+    cluster.
 
     Raises:
         ConfigError: if the job, its recipe or its settings cannot be used.
     """
-    from etl.build.pools import local, on_ray
     from etl.build.recipes import recipe
     from etl.build.recipes.sections import TakedownSettings
-    from etl.build.run import Build
-    from etl.dataset.generations import Generations
+    from etl.build.run.build import Build, Options
     from etl.files import nodes
-    from etl.files.arrow import read_json
 
     if job.trouble is not None:
         raise job.trouble
@@ -179,40 +185,46 @@ def prepared(
         asked = recipe.tables_of(Path(asked))
     settings = loaded(asked, job.overrides)
     if job.listed is not None:
-        settings = replace(
-            settings, takedown=TakedownSettings(job.listed.workflows, job.listed.domains)
-        )
-    seconds = settings.limits.page_seconds
-    pool: local.Pool = (
-        local.inline if workers == 0 else local.Processes(workers or _cores(), seconds)
-    )
+        listed = TakedownSettings(job.listed.workflows, job.listed.domains)
+        settings = replace(settings, takedown=listed)
     inputs = [item if nodes.remote(item) else str(Path(item).absolute()) for item in job.inputs]
-    given_inputs, out = job.inputs, job.out
+    given, out = job.inputs, job.out
     if ray is not None:  # tasks on a cluster have another working directory
-        pool = on_ray.Ray(ray, seconds, workers)
-        given_inputs, out = tuple(inputs), out.absolute()
-    generations = Generations.from_json(read_json(given).get("generations")) if given else None
-    build = Build(
-        settings, given_inputs, out, pool, redo=redo, compact=compact, given=generations,
-        strict=job.strict,
-        allow_removal=allow_removal,
-    )  # fmt: skip
-    overrides = [recipe.placed(each) for each in job.overrides]
+        given, out = tuple(inputs), out.absolute()
+    pool = _pool(workers, ray, settings.limits.page_seconds)
+    chosen = replace(options or Options(), strict=job.strict)
+    build = Build(settings, given, out, pool, options=chosen)
     return build, {
         "inputs": inputs,
         "recipe": asked,
-        "overrides": overrides,
+        "overrides": [recipe.placed(each) for each in job.overrides],
         "hook": job.hook,
         "strict": job.strict,
     }
 
 
+def _pool(workers: int | None, ray: str | None, page_seconds: float) -> Pool:
+    """What does the work. page_seconds: that a page may take."""
+    from etl.build.pools import local, on_ray
+
+    if ray is not None:
+        return on_ray.Ray(ray, page_seconds, workers)
+    if workers == 0:
+        return local.inline
+    return local.Processes(workers or _cores(), page_seconds)
+
+
 def run(
-    job: Job, workers: int | None, ray: str | None = None, retry: bool = False, **options: Any
+    job: Job,
+    workers: int | None,
+    ray: str | None = None,
+    options: Options | None = None,
+    *,
+    retry: bool = False,
 ) -> Manifest:
     """Build, report the result, then run the hook; returns the manifest.
 
-    options: as for `prepared`.
+    workers, ray, options: as for `prepared`. retry: as for `etl.build.run.whole.run`.
 
     Raises:
         ConfigError: if the build cannot start.
@@ -220,21 +232,22 @@ def run(
         GateError: if a gate rejects the result.
     """
     from etl.build.last_build import Record, recorded, with_hook
+    from etl.build.run import whole
 
     record = Record()
 
-    def whole() -> Manifest:
+    def build_it() -> Manifest:
         with recorded(job.out, record):
-            build, order = prepared(job, workers, ray, **options)
+            build, order = prepared(job, workers, ray, options)
             try:
-                manifest = replace(build, record=record).run(order, retry)
+                manifest = whole.run(replace(build, record=record), order, retry=retry)
             except GateError:
                 _sum_up(record, build, "rejected")
                 raise
             _sum_up(record, build, f"look at it with: stepmill inspect {job.out}")
             return manifest
 
-    return with_hook(whole, record, job.out, job.hook)
+    return with_hook(build_it, record, job.out, job.hook)
 
 
 def _sum_up(record: Record, build: Build, next_step: str) -> None:

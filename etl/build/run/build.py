@@ -1,0 +1,109 @@
+"""A build: what is asked for, and where it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from etl.build.last_build import Record
+from etl.build.pools.local import Pool, inline
+from etl.build.recipes.recipe import Recipe
+from etl.build.verdict import Verdict
+from etl.dataset import candidate, hand_written, state
+from etl.dataset.generations import Generations
+from etl.dataset.hand_written import Notes
+from etl.dataset.layout import Layout, Shelf, Work, shelf_of
+from etl.files.hashes import digest
+from etl.files.storage import AnyPath
+from etl.inputs.records import InputShard
+from etl.terminal.progress import Progress
+
+_PHASES: Final = ("inputs", "samples", "index", "packing", "finishing")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may ask of a run besides the recipe."""
+
+    # where settings have changed, do again the phases that they are about
+    redo: bool = False
+    # make one generation of all
+    compact: bool = False
+    # the generations to build by, instead of those that the folder remembers
+    given: Generations | None = None
+    # however much leaves the dataset
+    allow_removal: bool = False
+    # entries of lists that match nothing are errors
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class Build:
+    """A recipe, inputs and a folder, and what does the work."""
+
+    recipe: Recipe
+    # as given: files, folders, globs, URLs
+    inputs: tuple[str, ...]
+    # the folder of the build
+    out: AnyPath
+    pool: Pool = inline
+    progress: Callable[..., Progress] = field(default=Progress)
+    options: Options = field(default_factory=Options)
+    # what is known of its run
+    record: Record = field(default_factory=Record, compare=False)
+
+    @property
+    def work(self) -> Work:
+        """Everything that is not published."""
+        return Layout(self.out).work
+
+    @property
+    def place(self) -> AnyPath:
+        """Where the dataset is made: the folder itself, or beside what is complete there
+        (`etl.dataset.candidate`).
+        """
+        return candidate.place_of(self.out)
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where the files of input shards lie."""
+        return shelf_of(Layout(self.out), Layout(self.place))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the output, by phase."""
+        return self.recipe.settings()
+
+    @property
+    def notes(self) -> Notes:
+        """The hand-written parts of the data card."""
+        return hand_written.current(self.out, self.recipe.card.written)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What judges it."""
+        gates = self.recipe.gates
+        if self.options.allow_removal:
+            gates = replace(gates, max_removal=None)
+        return Verdict(self.out, self.place, gates, self.recipe.taken_down)
+
+    def generations(self, shards: Sequence[InputShard]) -> Generations:
+        """The generations of this build; the newest is open if there is something new."""
+        inputs = {shard.name: shard.sha256 for shard in shards}
+        before = self.options.given
+        if before is None:
+            before = state.generations(self.work)
+        if self.options.compact:
+            return before.compacted(inputs)
+        return before.advanced(inputs)
+
+    def fingerprint(self, settings: Mapping[str, Any], generations: Generations) -> str:
+        """One hash of all that the dataset is a function of."""
+        taken_down = self.recipe.taken_down.fingerprint
+        return digest([settings, generations.as_json(), taken_down, self.notes.parts])
+
+    def shown(self, phase: str, total: int = 0, unit: str = "MB") -> Progress:
+        """Progress of a phase, which says how many there are. total: 0 where it is not known."""
+        number = _PHASES.index(phase) + 1
+        return self.progress(f"phase {number} of {len(_PHASES)}: {phase}", total, unit)

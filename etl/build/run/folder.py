@@ -1,0 +1,131 @@
+"""The folder of a build: whether it may be built into, what is complete there, and what is tidied
+up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from etl.build import edited
+from etl.build.run.build import Build
+from etl.dataset import candidate, stamps, state
+from etl.dataset.generations import Generations
+from etl.dataset.layout import Layout
+from etl.dataset.manifest import Manifest, current, hashes
+from etl.decisions import takedown
+from etl.files import storage
+from etl.files.arrow import read_json, write_json
+from etl.files.storage import AnyPath
+from etl.inputs.records import InputShard
+from etl.pages import compiled
+from etl.terminal import log
+from schemas.errors import ConfigError
+
+_OF_SOURCE: Final = "samples.source "
+_READ: Final = frozenset({".arrow", ".parquet", ".json"})
+"""Endings of files that are read where output shards lie."""
+
+
+def check(build: Build) -> None:
+    """Before anything is written: the recipe can be used, and the folder is ours or new. Pages that
+    will be read slowly are said.
+
+    Raises: `ConfigError`.
+    """
+    if advice := compiled.advice():
+        log.warn(advice)
+    _ = build.settings, build.recipe.taken_down, build.notes
+    if storage.holds_anything(build.out) and not state.is_build(build.out):
+        raise ConfigError(
+            f"{build.out} is not empty and holds no build; choose another folder with --out"
+        )
+    foreign = candidate.foreign(build.out)
+    read = [path for path in foreign if path.suffix in _READ]
+    if read:
+        more = f" and {len(read) - 1:,} more" if len(read) > 1 else ""
+        raise ConfigError(
+            f"{read[0]}{more}: not a file of this build, but it would be read as one; move it out "
+            "of the folder"
+        )
+    for path in foreign:
+        log.warn(f"{path}: not a file of this build; it is left as it is")
+
+
+def changes(build: Build) -> list[state.Change]:
+    """What is not as it was when the last complete dataset was made, or the candidate beside it."""
+    places = build.work, Layout(build.out).candidate.work
+    paths = [work.settings for work in places if storage.exists(work.settings)]
+    found = [state.changes(read_json(path), build.settings) for path in paths]
+    return found[0] if found and all(found) else []
+
+
+def settled(
+    build: Build, order: Mapping[str, Any] | None = None, *, retry: bool = False
+) -> dict[str, Any]:
+    """The settings, once it is clear that the folder may be built into with them; the order is kept
+    there. retry: versions of sources may have changed.
+
+    Raises: `ConfigError` if settings have changed.
+    """
+    found = changes(build)
+    if retry:
+        found = [change for change in found if not change.path.startswith(_OF_SOURCE)]
+    if found and not build.options.redo:
+        raise ConfigError(
+            f"{build.out} was built with other settings:\n"
+            + "\n".join(state.consequences(found))
+            + "\nDo that with --redo, or build into a new folder with --out."
+        )
+    if order is not None:
+        write_json(build.work.order, {**order, "vocabulary": build.recipe.vocabulary.noted})
+    takedown.keep(build.work.takedown, build.recipe.taken_down)
+    return build.settings
+
+
+def begin(build: Build, settings: Mapping[str, Any], shards: Sequence[InputShard]) -> None:
+    """The place is in the making from here on, with these settings and inputs."""
+    state.begin_reading(build.out, [shard.key for shard in shards])
+    place = build.place
+    candidate.begin(build.out, place)
+    path = Layout(place).work.settings
+    if not storage.exists(path) or read_json(path) != settings:
+        write_json(path, settings)
+    state.forget(build.work, build.recipe.taken_down.domains)
+
+
+def finished(
+    build: Build, settings: Mapping[str, Any], generations: Generations
+) -> Manifest | None:
+    """The manifest, if it is of this very build and its files are there."""
+    manifest = current(Layout(build.out).dataset.manifest)
+    if manifest is None or manifest.fingerprint != build.fingerprint(settings, generations):
+        return None
+    return None if storage.missing(build.out, manifest.files) else manifest
+
+
+def damaged(build: Build) -> dict[str, str]:
+    """Files of the last complete build that are not as it left them, and what is wrong; they are
+    made again.
+    """
+    path = Layout(build.out).dataset.manifest
+    return stamps.damaged(build.out, hashes(path)) if storage.exists(path) else {}
+
+
+def sweep(out: AnyPath) -> None:
+    """Remove what a process that died left half-written."""
+    for path in state.half_written(out):
+        storage.remove(path)
+
+
+def clean(out: AnyPath) -> None:
+    """Remove files that nothing uses."""
+    for path in state.stale(out):
+        storage.remove(path)
+
+
+def forget_taken_down(build: Build) -> None:
+    """What is left of inputs that are gone may be what was taken down."""
+    if build.recipe.taken_down:
+        clean(build.out)
+        edited.forget(build.out, build.recipe.taken_down)

@@ -1,0 +1,52 @@
+"""Parts of a build, for several machines: phase 1 of some inputs, phase 3 of some output shards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from etl.build.pools.slices import Slice
+from etl.build.run import folder, packing, reading
+from etl.build.run.build import Build
+from etl.dataset.reports import ShardReport
+from etl.files import lock
+from schemas.errors import BuildError
+
+
+def read(build: Build, part: Slice, order: Mapping[str, Any] | None = None) -> int:
+    """Phase 1 of one slice of the inputs; returns how many input shards it has.
+
+    Raises: as `etl.build.run.whole.run`.
+    """
+    folder.check(build)
+    with lock.hold(build.work.locks, part.name):
+        settings = folder.settled(build, order)
+        every = reading.discovered(build)
+        build.verdict.before({shard.name: shard.sha256 for shard in every})
+        folder.begin(build, settings, every)
+        mine = part.of_items(every, lambda shard: shard.size)
+        return len(reading.read(build, mine, every).rows)
+
+
+def pack(build: Build, part: Slice) -> int:
+    """Phase 3 of one slice of the output shards, once phase 1 is done; returns how many it has.
+
+    Raises: `BuildError` if an input shard is not there yet.
+    """
+    with lock.hold(build.work.locks, part.name):
+        settings = folder.settled(build)
+        shards = reading.discovered(build)
+        worker = reading.worker(build, reading.removed(build, shards))
+        missing = [
+            shard.name for shard in shards if not isinstance(worker.finished(shard), ShardReport)
+        ]
+        if missing:
+            raise BuildError(
+                f"{build.out}: {len(missing):,} inputs have not been read yet, {missing[0]} for "
+                "one; run stepmill build --shard for all slices first (again, if copies of what "
+                "is taken down were found)"
+            )
+        folder.begin(build, settings, shards)
+        outputs = packing.indexed(build, shards, build.generations(shards)).outputs
+        mine = part.of_items(outputs, lambda shard: shard.samples)
+        return len(packing.packed(build, mine))

@@ -1,0 +1,150 @@
+"""Run a build, or go on with one.
+
+What is written depends neither on the pool nor on the order of completion. A task whose report is
+there, made of the same content with the same settings, is not done again; so an interrupted build
+is completed by the same command, and a build over a folder that grew does only what is new
+(`etl.dataset.generations`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from etl.build import edited, last_build, summary, unmatched
+from etl.build.run import folder, packing, reading
+from etl.build.run.build import Build
+from etl.dataset import candidate, stamps, state
+from etl.dataset.generations import Generations, differing
+from etl.dataset.manifest import Manifest
+from etl.files import lock
+from etl.inputs.records import InputShard
+from etl.terminal import log
+from schemas.errors import GateError
+
+_SHOWN: Final = 10
+"""So many damaged files are named."""
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """What is known of a build before its phases."""
+
+    settings: Mapping[str, Any]
+    shards: Sequence[InputShard]
+    # as they are before the index closes them
+    generations: Generations
+    # keys of input shards that are read again
+    again: frozenset[str]
+    # files of the complete build that are made again
+    damaged: frozenset[str]
+
+
+def run(build: Build, order: Mapping[str, Any] | None = None, *, retry: bool = False) -> Manifest:
+    """Build, or go on with a build; returns the manifest.
+
+    order: how to ask for this build again, kept in the work folder for ``retry`` and ``finish``.
+    retry: read input shards with quarantined records again; only then may a source's version have
+    changed since.
+
+    Raises: `ConfigError` before work starts, `BuildError` where it cannot go on, `GateError` at the
+    end.
+    """
+    with last_build.recorded(build.out, build.record):
+        folder.check(build)
+        with lock.hold(build.work.locks) as check:
+            return _run(build, order, retry, check)
+
+
+def _run(
+    build: Build, order: Mapping[str, Any] | None, retry: bool, check: Callable[[], None]
+) -> Manifest:
+    """`run`, with the folder held. check: raises if the lock was lost."""
+    candidate.go_on(build.out)
+    folder.sweep(build.out)
+    edited.set_aside(build.out)
+    settings = folder.settled(build, order, retry=retry)
+    with build.record.phase("inputs"):
+        shards = reading.discovered(build)
+    generations = build.generations(shards)
+    _note(build, generations)
+    done = None if retry else folder.finished(build, settings, generations)
+    damaged = folder.damaged(build)
+    _name_damaged(build, damaged)
+    if done is not None and not damaged:
+        return _again(build, done)
+    build.verdict.before({shard.name: shard.sha256 for shard in shards})
+    folder.begin(build, settings, shards)
+    again = reading.quarantined(build, shards) if retry else frozenset()
+    again |= stamps.keys(damaged)
+    made = _made(build, _Begun(settings, shards, generations, again, frozenset(damaged)), check)
+    stamps.note(build.out)
+    return made
+
+
+def _name_damaged(build: Build, found: Mapping[str, str]) -> None:
+    for name, what in sorted(found.items())[:_SHOWN]:
+        log.warn(f"{build.out / name}: {what}; it is made again")
+    if len(found) > _SHOWN:
+        log.warn(f"and {len(found) - _SHOWN:,} more files")
+
+
+def _note(build: Build, generations: Generations) -> None:
+    """Note what is new."""
+    before = state.generations(build.work)
+    build.record.inputs(differing(before, generations))
+    opened = f"g{generations.last:04d}" if generations.last > before.last else ""
+    build.record.known["generation"] = opened
+
+
+def _again(build: Build, done: Manifest) -> Manifest:
+    """A finished build: its gates may be others than they were."""
+    build.record.manifest(done)
+    candidate.discard(build.out)
+    stamps.note(build.out)
+    packing.check_names(build, unmatched.kept(build.work))
+    build.verdict.again(done)
+    build.record.status = state.NOTHING
+    return done
+
+
+def _made(build: Build, begun: _Begun, check: Callable[[], None]) -> Manifest:
+    """Do what is not done."""
+    from etl.build.finish import Made, finish
+
+    record = build.record
+    with record.phase("samples"):
+        read = reading.read(build, begun.shards, begun.shards, begun.again)
+    check()
+    with record.phase("index"), build.shown("index"):
+        indexed = packing.indexed(build, begun.shards, begun.generations)
+        asked = unmatched.look(build.shelf, build.recipe, indexed.unmatched)
+        samples = ((output.split, output.samples) for output in indexed.outputs)
+        packing.check_splits(build, samples, asked)
+        packing.check_names(build, asked)
+    with record.phase("packing"):
+        packed = packing.packed(build, indexed.outputs, begun.damaged)
+        packing.settle(build, indexed.outputs)
+    folder.sweep(build.out)
+    check()
+    with record.phase("finishing"), build.shown("finishing"):
+        made = Made(begun.settings, begun.shards, read, indexed.generations, packed)
+        manifest = finish(build, made)
+        record.manifest(manifest)
+        samples = ((split, counts.samples) for split, counts in manifest.splits.items())
+        packing.check_splits(build, samples, asked)
+        edited.set_aside(build.out)  # it took a while
+        _judge(build, manifest, begun.shards)
+    return manifest
+
+
+def _judge(build: Build, manifest: Manifest, shards: Sequence[InputShard]) -> None:
+    """Accept the dataset, or raise `GateError`; what was taken down goes in either case."""
+    dropped = summary.reasons(manifest.accounting, build.recipe)
+    try:
+        build.verdict.give(manifest, reading.removed(build, shards), dropped)
+    except GateError:
+        folder.forget_taken_down(build)
+        raise
+    folder.forget_taken_down(build)
