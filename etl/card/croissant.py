@@ -170,7 +170,7 @@ def _files(
 ) -> list[dict[str, Any]]:
     """All files except the card and this one."""
     base = f"{repository.page}/resolve/{repository.branch}/" if repository else ""
-    found: list[dict[str, Any]] = []
+    listed: list[dict[str, Any]] = []
     for name, digest in sorted(manifest.files.items()):
         path = name.removeprefix(PREFIX)
         kind = _MEDIA_TYPES.get(path.rpartition(".")[2])
@@ -183,7 +183,7 @@ def _files(
             "name": path.rpartition("/")[2],
             "contentUrl": base + path,
         }
-        found.append({**about, "encodingFormat": kind, **size, "sha256": digest})
+        listed.append({**about, "encodingFormat": kind, **size, "sha256": digest})
     if repository:
         about = {
             "@type": "cr:FileObject",
@@ -191,15 +191,15 @@ def _files(
             "name": _REPOSITORY,
             "contentUrl": repository.git,
         }
-        found.append({**about, "encodingFormat": "git+https", "sha256": _NO_HASH})
-    return found
+        listed.append({**about, "encodingFormat": "git+https", "sha256": _NO_HASH})
+    return listed
 
 
 def _file_sets(manifest: Manifest, repository: Repository | None) -> list[dict[str, Any]]:
     """The files with the rows of each split, and the listings of their samples."""
     inside = {"containedIn": {"@id": _REPOSITORY}} if repository else {}
     columns = "; ".join(f"{name}: {text}" for name, text in words.FIELDS.items())
-    found = [
+    sets = [
         (
             each["split"],
             _format(manifest),
@@ -211,7 +211,7 @@ def _file_sets(manifest: Manifest, repository: Repository | None) -> list[dict[s
     if listings := [
         name.removeprefix(PREFIX) for name in manifest.files if name.startswith(f"{LISTINGS}/")
     ]:
-        found.append(("samples", "parquet", sorted(listings), f"Statistics {words.LISTING}."))
+        sets.append(("samples", "parquet", sorted(listings), f"Statistics {words.LISTING}."))
     return [
         {
             "@type": "cr:FileSet",
@@ -221,7 +221,7 @@ def _file_sets(manifest: Manifest, repository: Repository | None) -> list[dict[s
             **inside,
         }
         | {"encodingFormat": _MEDIA_TYPES[kind], "includes": paths}
-        for name, kind, paths, about in found
+        for name, kind, paths, about in sets
     ]
 
 
@@ -256,8 +256,8 @@ def _names_of(splits: Iterable[str]) -> dict[str, Any]:
         {"@type": "cr:Field", "@id": "splits/name", "name": "name", "dataType": "sc:Text"},
         {"@type": "cr:Field", "@id": "splits/url", "name": "url", "dataType": "sc:URL"},
     ]
-    found = _record_set("splits", "The splits, and what each is for.", columns)
-    return found | {"dataType": "cr:Split", "key": {"@id": "splits/name"}, "data": names}
+    record_set = _record_set("splits", "The splits, and what each is for.", columns)
+    return record_set | {"dataType": "cr:Split", "key": {"@id": "splits/name"}, "data": names}
 
 
 def _record_set(name: str, description: str, columns: list[dict[str, Any]]) -> dict[str, Any]:
@@ -272,12 +272,12 @@ def _record_set(name: str, description: str, columns: list[dict[str, Any]]) -> d
 
 def _columns(record_set: str, schema: pa.Schema, source: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The columns of a schema as fields."""
-    found = []
+    columns = []
     for column in schema:
         kind, array = column.type, {}
         if pa.types.is_list(kind):
             kind, array = kind.value_type, {"isArray": True, "arrayShape": "-1"}
         where = {"source": {**source, "extract": {"column": column.name}}}
         about = {"@type": "cr:Field", "@id": f"{record_set}/{column.name}", "name": column.name}
-        found.append({**about, "dataType": _TYPES[str(kind)], **array, **where})
-    return found
+        columns.append({**about, "dataType": _TYPES[str(kind)], **array, **where})
+    return columns

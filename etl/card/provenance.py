@@ -40,7 +40,7 @@ def provenance(manifest: Manifest) -> dict[str, Any]:
         {"@type": "prov:Agent", "prov:label": name}
         for name in manifest.settings["card"].get("creators", ())
     ]
-    found = {
+    properties = {
         "prov:wasDerivedFrom": derived,
         "prov:wasGeneratedBy": [
             {
@@ -52,7 +52,7 @@ def provenance(manifest: Manifest) -> dict[str, Any]:
         ],
         "prov:wasAttributedTo": agents,
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in properties.items() if value}
 
 
 def responsible(manifest: Manifest) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def responsible(manifest: Manifest) -> dict[str, Any]:
         else ""
     )
     limits = [*words.limits(manifest), *words.contamination(manifest)]
-    found: dict[str, Any] = {
+    properties: dict[str, Any] = {
         "rai:dataCollection": collection,
         "rai:dataCollectionType": ["Software Collection"],
         "rai:dataCollectionMissingData": missing,
@@ -83,7 +83,7 @@ def responsible(manifest: Manifest) -> dict[str, Any]:
         ],
         "rai:personalSensitiveInformation": [plain(text) for text in words.privacy(manifest)],
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in properties.items() if value}
 
 
 def _largest(shares: Mapping[str, float]) -> list[tuple[str, float]]:

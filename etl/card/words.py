@@ -255,13 +255,13 @@ def sources(manifest: Manifest) -> list[dict[str, Any]]:
     ``samples``.
     """
     given = manifest.settings["card"].get("licenses", {})
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
     for each in manifest.inputs:
         if each.format == UNKNOWN:
             continue
         licence = license_of(each.name, each.format, given)
         row: dict[str, Any] = {"format": each.format, "license": licence, "files": 0, "samples": 0}
-        row = found.setdefault((each.format, licence), row)
+        row = rows.setdefault((each.format, licence), row)
         row["files"] += 1
         row["samples"] += each.samples
-    return [found[key] for key in sorted(found)]
+    return [rows[key] for key in sorted(rows)]

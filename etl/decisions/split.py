@@ -65,7 +65,7 @@ class Split:
 
     def __post_init__(self) -> None:
         if self.key not in SPLIT_KEYS:
-            raise ConfigError(f"split.key {self.key!r} is none of {', '.join(SPLIT_KEYS)}")
+            raise ConfigError(f"split.key {self.key!r} is not one of {', '.join(SPLIT_KEYS)}")
         for name in ("test", "validation"):
             share = getattr(self, name)
             if not 0 <= share <= 1:

@@ -42,7 +42,7 @@ class Prune(PruneRules):
         "qwen2.5"
     )
     keep_target: Annotated[
-        bool, "keep the target whatever the rules say; false leaves such steps out"
+        bool, "keep the target even where the rules remove it; false leaves such steps out"
     ] = True
 
     def __post_init__(self) -> None:

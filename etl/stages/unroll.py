@@ -25,7 +25,7 @@ class Unroll:
     about: ClassVar[str] = "how steps become samples"
     reasons: ClassVar[tuple[OwnReason, ...]] = ()
 
-    max_history: Annotated[int, "at most so many of the latest steps in the history; 0 for all"] = 0
+    max_history: Annotated[int, "the most steps in the history, the latest; 0 for all"] = 0
 
     @staticmethod
     def in_words(settings: Mapping[str, Any]) -> str:

@@ -32,10 +32,10 @@ _BASE: Final = 'begin with: extends = "scribeagent-32k"'
 
 def known_sections() -> dict[str, type]:
     """The classes of all sections by name, in the order in which they are shown."""
-    found: dict[str, type] = {"inputs": InputSettings}
+    sections: dict[str, type] = {"inputs": InputSettings}
     for stage in stages.KNOWN:
-        found |= sections_of(stage)
-    found |= {
+        sections |= sections_of(stage)
+    sections |= {
         "vocabulary": VocabularySettings,
         "prompt": PromptSettings,
         "fit": FitSettings,
@@ -43,8 +43,8 @@ def known_sections() -> dict[str, type]:
         "split": SplitSettings,
     }
     for decision in decisions.KNOWN:
-        found |= sections_of(decision)
-    return found | {
+        sections |= sections_of(decision)
+    return sections | {
         "card": CardSettings,
         "limits": LimitSettings,
         "takedown": TakedownSettings,
