@@ -9,9 +9,9 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from schemas.draft import Draft
 from schemas.ledger import Oddity
 from schemas.reasons import Reason
-from schemas.trail import Trail
 from schemas.workflow import Workflow
 
 Odd = tuple[Oddity, str]
@@ -119,20 +119,25 @@ class Tally:
         """Drop something that `read` has entered."""
         self.entries.append(Entry(unit, id, parent, self.stage, reason, detail, domain))
 
-    def drop_workflow(self, trail: Trail, reason: Reason, detail: str = "") -> None:
+    def drop_workflow(self, draft: Draft, reason: Reason, detail: str = "") -> None:
         """Drop a whole workflow with its remaining steps."""
-        uid = trail.uid
-        self.drop("workflow", uid, reason, detail, "", trail.domain)
-        for mark in trail.marks:
+        uid = draft.uid
+        self.drop("workflow", uid, reason, detail, "", draft.domain)
+        for step_draft in draft.steps:
             self.drop(
-                "step", trail.step_id(mark), reason, "its workflow was dropped", uid, trail.domain
+                "step",
+                draft.step_id(step_draft),
+                reason,
+                "its workflow was dropped",
+                uid,
+                draft.domain,
             )
 
-    def quarantine_workflow(self, trail: Trail, reason: Reason, detail: str) -> None:
+    def quarantine_workflow(self, draft: Draft, reason: Reason, detail: str) -> None:
         """Drop a workflow that cannot be built, and keep it as JSON in our interchange format."""
-        self.drop_workflow(trail, reason, detail)
-        raw = orjson.dumps(as_record(trail.workflow))
-        self.quarantined.append(Quarantined(trail.uid, self.stage, reason, detail, raw))
+        self.drop_workflow(draft, reason, detail)
+        raw = orjson.dumps(as_record(draft.workflow))
+        self.quarantined.append(Quarantined(draft.uid, self.stage, reason, detail, raw))
 
     def quarantine(self, id: str, reason: Reason, detail: str, raw: bytes) -> None:
         """Enter and drop a record that cannot be read, and keep its bytes.

@@ -70,7 +70,7 @@ def outputs(shared: Path | None) -> Iterator[tuple[str, int, str]]:
     """Of each source and stage: name, version, hash of what it gives. shared: None leaves out what
     needs it.
     """
-    from tests.support.strategies import trail as trail_of
+    from tests.support.strategies import draft as trail_of
 
     made = plan()
     for name, source in sorted(made.sources.items()):

@@ -15,8 +15,8 @@ from etl.build.pools.failures import Refused, known_as
 from etl.decisions.takedown import COPY, Takedown, domains_of, names_of
 from etl.stages.enter import enter
 from etl.tally import Entry, Tally
+from schemas.draft import Draft
 from schemas.reasons import TAKEN_DOWN
-from schemas.trail import Trail
 from schemas.workflow import Workflow
 
 
@@ -38,28 +38,28 @@ class Met:
     taken_records: Counter[str] = field(default_factory=Counter)
     copies: int = 0
 
-    def taken_down(self, trail: Trail, takedown: Takedown, tally: Tally, start: int) -> bool:
+    def taken_down(self, draft: Draft, takedown: Takedown, tally: Tally, start: int) -> bool:
         """Whether a workflow is taken down; if so it is dropped, and its lines from ``start`` on
         say but ids.
         """
-        listed = takedown.listed(trail)
-        by = listed or takedown.copied(trail)
+        listed = takedown.listed(draft)
+        by = listed or takedown.copied(draft)
         if not by:
-            self.contents.add(trail.content_hash)
-            self.domains |= domains_of(trail)
+            self.contents.add(draft.content_hash)
+            self.domains |= domains_of(draft)
             return False
         if listed:
-            self.removed.add(trail.content_hash)
+            self.removed.add(draft.content_hash)
         else:
             self.copies += 1
-        self.taken_workflows.update(names_of(trail))
+        self.taken_workflows.update(names_of(draft))
         self.by |= by
-        self.ids.add(trail.workflow.uid)
+        self.ids.add(draft.workflow.uid)
         for position, entry in enumerate(tally.entries[start:], start):
-            if trail.uid in {entry.parent, entry.id}:
+            if draft.uid in {entry.parent, entry.id}:
                 tally.entries[position] = replace(entry, domain="", detail="", recorded="")
-        trail.domain = ""
-        tally.drop_workflow(trail, TAKEN_DOWN, "" if listed else COPY)
+        draft.domain = ""
+        tally.drop_workflow(draft, TAKEN_DOWN, "" if listed else COPY)
         return True
 
     def strip(self, tally: Tally, takedown: Takedown) -> None:
@@ -90,37 +90,38 @@ class Entrance:
     page_chars: int
     seen: dict[str, str] = field(default_factory=dict)
 
-    def admit(self, workflow: Workflow, start: int) -> Trail | None:
-        """The trail of a workflow that goes on. start: line of the ledger from which on its records
+    def admit(self, workflow: Workflow, start: int) -> Draft | None:
+        """The draft of a workflow that goes on. start: line of the ledger from which on its records
         are entered.
         """
         known = self.seen.get(workflow.uid, "")
-        trail = enter(workflow, self.tally, self.seen)
-        if trail.uid != workflow.uid:
-            _reparent(self.tally.entries, start, workflow.uid, trail.uid)
-        if self.met.taken_down(trail, self.takedown, self.tally, start):
+        draft = enter(workflow, self.tally, self.seen)
+        if draft.uid != workflow.uid:
+            _reparent(self.tally.entries, start, workflow.uid, draft.uid)
+        if self.met.taken_down(draft, self.takedown, self.tally, start):
             return None
-        if known == trail.content_hash:
+        if known == draft.content_hash:
             self.tally.drop_workflow(
-                trail, "duplicate_workflow", "the same recording came before in this file"
+                draft, "duplicate_workflow", "the same recording came before in this file"
             )
         elif known:
             detail = "a workflow with the same id and other content came before in this file"
-            self.tally.quarantine_workflow(trail, "conflicting_id", detail)
-        elif (refusal := self.refused.get(known_as(trail.uid))) is not None:
-            self.tally.quarantine_workflow(trail, refusal.reason, refusal.detail)
-        elif (large := self._too_large(trail)) is not None:
-            self.tally.quarantine_workflow(trail, "page_too_large", large)
+            self.tally.quarantine_workflow(draft, "conflicting_id", detail)
+        elif (refusal := self.refused.get(known_as(draft.uid))) is not None:
+            self.tally.quarantine_workflow(draft, refusal.reason, refusal.detail)
+        elif (large := self._too_large(draft)) is not None:
+            self.tally.quarantine_workflow(draft, "page_too_large", large)
         else:
-            return trail
+            return draft
         return None
 
-    def _too_large(self, trail: Trail) -> str | None:
+    def _too_large(self, draft: Draft) -> str | None:
         """Which page is over the limit, if one is."""
-        for mark in trail.marks:
-            if len(mark.step.html) > self.page_chars:
+        for step_draft in draft.steps:
+            size = len(step_draft.step.html)
+            if size > self.page_chars:
                 return (
-                    f"step {mark.number}: a page of {len(mark.step.html):,} characters, at most "
+                    f"step {step_draft.number}: a page of {size:,} characters, at most "
                     f"{self.page_chars:,}"
                 )
         return None

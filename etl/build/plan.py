@@ -1,6 +1,6 @@
 """The heart: what a source, a stage and a plan are.
 
-A `Plan` is the sources it can read and a tuple of stages from `Trail` to `Sample`. `Plan.build`
+A `Plan` is the sources it can read and a tuple of stages from `Draft` to `Sample`. `Plan.build`
 runs it over one input shard: the unit of work, of resume and of failure. Everything read is entered
 in the shard's `Tally`; whatever does not reach the output leaves through it too, with a reason.
 
@@ -29,9 +29,9 @@ from etl.inputs.records import InputShard
 from etl.inputs.source import Source
 from etl.stages.stage import Stage
 from etl.tally import Tally
+from schemas.draft import Draft
 from schemas.errors import BuildError, RecordError
 from schemas.samples import Sample
-from schemas.trail import Trail
 
 PAGE_CHARS: Final = 256 * 2**20
 
@@ -69,14 +69,14 @@ class Plan:
         by_name = {each.name: each for each in refused}
         entrance = Entrance(tally.at("read"), met, takedown, by_name, self.page_chars)
         with writer.opened() as add:
-            for trail in self._trails(shard, entrance, watch):
-                for sample in self._through(trail, tally):
+            for draft in self._drafts(shard, entrance, watch):
+                for sample in self._through(draft, tally):
                     add(sample)
         _check_version(shard)
         met.strip(tally, takedown)
         return writer.report(tally, met, self.fingerprints[shard.format], takedown.state)
 
-    def _trails(self, shard: InputShard, entrance: Entrance, watch: Watch) -> Iterator[Trail]:
+    def _drafts(self, shard: InputShard, entrance: Entrance, watch: Watch) -> Iterator[Draft]:
         """The shard's workflows that go on to the stages."""
         tally = entrance.tally
         rows = self.sources[shard.format].read(shard, tally)
@@ -97,15 +97,15 @@ class Plan:
                 return
             if workflow is None:
                 return
-            if (trail := entrance.admit(workflow, entered)) is not None:
-                watch(known_as(trail.uid))
-                yield trail
+            if (draft := entrance.admit(workflow, entered)) is not None:
+                watch(known_as(draft.uid))
+                yield draft
 
-    def _through(self, trail: Trail, tally: Tally) -> list[Sample]:
+    def _through(self, draft: Draft, tally: Tally) -> list[Sample]:
         """One workflow through all stages; an exception takes back what they entered for it."""
         entered = len(tally.entries)
-        marks = list(trail.marks)
-        rows: Iterator[Any] = iter((trail,))
+        step_drafts = list(draft.steps)
+        rows: Iterator[Any] = iter((draft,))
         for stage in self.stages:
             rows = stage(rows, tally.at(stage.name))
         try:
@@ -114,9 +114,9 @@ class Plan:
             if of_the_machine(error):
                 raise
             del tally.entries[entered:]
-            trail.marks = marks
+            draft.steps = step_drafts
             reason = error.reason if isinstance(error, RecordError) else "stage_crashed"
-            tally.at(self._stage_of(error)).quarantine_workflow(trail, reason, described(error))
+            tally.at(self._stage_of(error)).quarantine_workflow(draft, reason, described(error))
             return []
 
     def _stage_of(self, error: Exception) -> str:

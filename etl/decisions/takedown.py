@@ -40,9 +40,9 @@ from etl.files.storage import AnyPath
 from etl.pages.domain import UNKNOWN, domain_of
 from etl.pages.mentions import mentioned
 from etl.terminal.words import counted
+from schemas.draft import Draft
 from schemas.errors import ConfigError
 from schemas.reasons import TAKEN_DOWN
-from schemas.trail import Trail
 
 COPY: Final = "the same recording as one that is taken down"
 SETTING: Final = "takedown"
@@ -124,15 +124,15 @@ class Takedown:
         """Whether a workflow is listed by its id."""
         return not self.workflows.isdisjoint(_ids(uid))
 
-    def listed(self, trail: Trail) -> frozenset[str]:
+    def listed(self, draft: Draft) -> frozenset[str]:
         """The hashes of the entries that take a workflow down; empty if none does."""
-        return names_of(trail) & self.entries
+        return names_of(draft) & self.entries
 
-    def copied(self, trail: Trail) -> frozenset[str]:
+    def copied(self, draft: Draft) -> frozenset[str]:
         """The hash of the content that takes a workflow down; empty if it is not a copy."""
-        if trail.content_hash not in self.contents:
+        if draft.content_hash not in self.contents:
             return _NONE
-        return frozenset({_digest(f"content {trail.content_hash}")})
+        return frozenset({_digest(f"content {draft.content_hash}")})
 
     def in_record(self, *texts: str | bytes, ids: Iterable[str] = ()) -> frozenset[str]:
         """The hashes of the entries that a record's texts and bytes name.
@@ -182,17 +182,17 @@ def _ids(uid: str) -> set[str]:
     return ids - {""}
 
 
-def names_of(trail: Trail) -> frozenset[str]:
+def names_of(draft: Draft) -> frozenset[str]:
     """One hash for each entry that would take a workflow down, as in `Takedown.entries`."""
-    entries = {f"workflow {id}" for id in _ids(trail.uid)}
-    entries |= {f"domain {name}" for name in domains_of(trail)}
+    entries = {f"workflow {id}" for id in _ids(draft.uid)}
+    entries |= {f"domain {name}" for name in domains_of(draft)}
     return frozenset(map(_digest, entries))
 
 
-def domains_of(trail: Trail) -> frozenset[str]:
+def domains_of(draft: Draft) -> frozenset[str]:
     """The domains of a workflow: those of its steps and of its website."""
-    domains = {domain[0] for domain in trail.domains}
-    if website := trail.workflow.website.strip().lower():
+    domains = {domain[0] for domain in draft.domains}
+    if website := draft.workflow.website.strip().lower():
         domains |= {website, _registrable(website)}
     return frozenset(domains - {UNKNOWN})
 

@@ -196,12 +196,12 @@ def _steps(shard: InputShard, wanted: Mapping[str, str | None]) -> Iterator[tupl
     seen: dict[str, str] = {}
     try:
         for workflow in SOURCES[shard.format].read(shard, Tally()):
-            trail = enter(workflow, Tally(), seen)
-            for mark in trail.marks:
-                sample_id = trail.step_id(mark)
-                if pending.get(sample_id, "") in {trail.content_hash, None}:
+            draft = enter(workflow, Tally(), seen)
+            for step_draft in draft.steps:
+                sample_id = draft.step_id(step_draft)
+                if pending.get(sample_id, "") in {draft.content_hash, None}:
                     del pending[sample_id]
-                    yield sample_id, mark.step
+                    yield sample_id, step_draft.step
             if not pending:
                 return
         problem = f"this version of stepmill reads other workflows from the recording {shard.name}"

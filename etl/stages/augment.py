@@ -22,9 +22,9 @@ import orjson
 from etl.files.file_setting import File
 from etl.files.side_files import decoded
 from etl.tally import Tally
+from schemas.draft import Draft, StepDraft
 from schemas.errors import BuildError, ConfigError
 from schemas.reasons import OwnReason
-from schemas.trail import Mark, Trail
 
 _BARE: Final = re.compile(
     r"\W*(?:(?:double|right)[- ])?click(?:\s+(?:on\s+)?(?:here|this|that|it))?\W*", re.IGNORECASE
@@ -145,24 +145,24 @@ class Augment:
             return ""
         return f"{' and '.join(rewritten)} rewritten, from texts made beforehand"
 
-    def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
+    def __call__(self, rows: Iterator[Draft], tally: Tally) -> Iterator[Draft]:
         """Sets each workflow's ``objective`` and the descriptions of its actions."""
         objectives, descriptions = map(self.mappings.get, ("objectives", "descriptions"))
-        for trail in rows:
+        for draft in rows:
             if objectives is not None:
-                ids = (trail.workflow.uid, trail.workflow.workflow_id)
-                trail.objective = _first_text(objectives, ids) or trail.objective
+                ids = (draft.workflow.uid, draft.workflow.workflow_id)
+                draft.objective = _first_text(objectives, ids) or draft.objective
             if descriptions is not None:
-                for mark in trail.marks:
-                    self._describe(trail, mark, descriptions)
-            yield trail
+                for step_draft in draft.steps:
+                    self._describe(draft, step_draft, descriptions)
+            yield draft
 
-    def _describe(self, trail: Trail, mark: Mark, descriptions: Mapping) -> None:
-        action = mark.step.action
-        ids = (f"{trail.workflow.uid}/{mark.number}", mark.step.step_id)
+    def _describe(self, draft: Draft, step_draft: StepDraft, descriptions: Mapping) -> None:
+        action = step_draft.step.action
+        ids = (f"{draft.workflow.uid}/{step_draft.number}", step_draft.step.step_id)
         text = _first_text(descriptions, ids)
         if text and (not self.only_bare or is_bare(action.description)):
-            mark.step = replace(mark.step, action=replace(action, description=text))
+            step_draft.step = replace(step_draft.step, action=replace(action, description=text))
 
 
 def _first_text(mapping: Mapping, ids: tuple[str, str]) -> str:

@@ -9,11 +9,11 @@ import xxhash
 from etl.pages.compiled import utf8
 from etl.pages.domain import domain_of
 from etl.tally import Tally
-from schemas.trail import Mark, Trail
+from schemas.draft import Draft, StepDraft
 from schemas.workflow import Workflow
 
 
-def enter(workflow: Workflow, tally: Tally, seen: dict[str, str]) -> Trail:
+def enter(workflow: Workflow, tally: Tally, seen: dict[str, str]) -> Draft:
     """Enter a workflow and its steps in the ledger, with their domains.
 
     A workflow whose id came before gets an id of its own (``uid~2``), so that every line of the
@@ -23,30 +23,34 @@ def enter(workflow: Workflow, tally: Tally, seen: dict[str, str]) -> Trail:
         workflow with an id of its own is added with an empty hash.
     """
     pages = [utf8(step.html) for step in workflow.steps]
-    marks = _marks(workflow, pages)
+    step_drafts = _step_drafts(workflow, pages)
     domains = [domain_of(step.url, workflow.website) for step in workflow.steps]
     hashed = content_hash(workflow, pages)
-    trail = Trail(workflow, marks, hashed, " ".join(workflow.objective.split()), workflow.uid)
-    while trail.uid in seen:
-        repeat = int(trail.uid.removeprefix(workflow.uid).removeprefix("~") or 1)
-        trail.uid = f"{workflow.uid}~{repeat + 1}"
-    seen[trail.uid] = trail.content_hash if trail.uid == workflow.uid else ""
-    trail.domains = [tuple(domain) for domain in domains]
-    trail.domain = next((d.domain for d in domains if d.domain_from != "none"), "unknown")
-    tally.read("workflow", trail.uid, "", trail.domain)
-    for mark, domain in zip(marks, domains, strict=True):
-        tally.read("step", trail.step_id(mark), trail.uid, domain.domain, mark.step.step_id)
-    return trail
+    draft = Draft(workflow, step_drafts, hashed, " ".join(workflow.objective.split()), workflow.uid)
+    while draft.uid in seen:
+        repeat = int(draft.uid.removeprefix(workflow.uid).removeprefix("~") or 1)
+        draft.uid = f"{workflow.uid}~{repeat + 1}"
+    seen[draft.uid] = draft.content_hash if draft.uid == workflow.uid else ""
+    draft.domains = [tuple(domain) for domain in domains]
+    draft.domain = next((d.domain for d in domains if d.domain_from != "none"), "unknown")
+    tally.read("workflow", draft.uid, "", draft.domain)
+    for step_draft, domain in zip(step_drafts, domains, strict=True):
+        tally.read(
+            "step", draft.step_id(step_draft), draft.uid, domain.domain, step_draft.step.step_id
+        )
+    return draft
 
 
-def _marks(workflow: Workflow, pages: Sequence[bytes]) -> list[Mark]:
+def _step_drafts(workflow: Workflow, pages: Sequence[bytes]) -> list[StepDraft]:
     """The steps, numbered as recorded; a step without a number gets its place, from 1."""
-    marks: list[Mark] = []
+    step_drafts: list[StepDraft] = []
     for place, (step, page) in enumerate(zip(workflow.steps, pages, strict=True)):
         number = step.number or place + 1
-        repeat = marks[-1].repeat + 1 if marks and marks[-1].number == number else 0
-        marks.append(Mark(number, step, page, repeat=repeat, place=place))
-    return marks
+        repeat = (
+            step_drafts[-1].repeat + 1 if step_drafts and step_drafts[-1].number == number else 0
+        )
+        step_drafts.append(StepDraft(number, step, page, repeat=repeat, place=place))
+    return step_drafts
 
 
 def content_hash(workflow: Workflow, pages: Sequence[bytes]) -> str:

@@ -29,8 +29,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from etl.stages.language import english
 from etl.stages.wording import flaw
 from etl.tally import Tally
+from schemas.draft import Draft, StepDraft
 from schemas.reasons import OwnReason, Reason
-from schemas.trail import Mark, Trail
 from schemas.workflow import Step
 
 SECTION_OR_STACK: Final = OwnReason(
@@ -160,69 +160,69 @@ class Filter:
         rules = f"leaves out, or does not train on, what these rules are about: {', '.join(on)}"
         return rules if least is not None else f"{rules}; workflows of any reward stay"
 
-    def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
+    def __call__(self, rows: Iterator[Draft], tally: Tally) -> Iterator[Draft]:
         """Passes on what the rules leave, and enters each drop in the tally."""
-        for trail in rows:
-            trail.language_score = english(trail.objective) if trail.objective else -1.0
-            reason, detail = self._reason(trail)
+        for draft in rows:
+            draft.language_score = english(draft.objective) if draft.objective else -1.0
+            reason, detail = self._reason(draft)
             if reason:
-                tally.drop_workflow(trail, reason, detail)
+                tally.drop_workflow(draft, reason, detail)
                 continue
-            self._thin(trail, tally)
-            if not trail.marks:
-                tally.drop_workflow(trail, NO_STEPS_LEFT, "no step is left after filtering")
+            self._thin(draft, tally)
+            if not draft.steps:
+                tally.drop_workflow(draft, NO_STEPS_LEFT, "no step is left after filtering")
                 continue
-            for mark in trail.marks:
-                self._judge(mark)
-            yield trail
+            for step_draft in draft.steps:
+                self._judge(step_draft)
+            yield draft
 
-    def _reason(self, trail: Trail) -> tuple[Reason | Literal[""], str]:
+    def _reason(self, draft: Draft) -> tuple[Reason | Literal[""], str]:
         """Why a whole workflow is dropped, with the detail; both empty if it is not."""
-        kinds = {mark.step.action.kind for mark in trail.marks}
+        kinds = {step_draft.step.action.kind for step_draft in draft.steps}
         layout = sorted(kinds & _LAYOUT_KINDS)
         if self.section_or_stack and layout:
             return SECTION_OR_STACK, f"it has rows of kind {', '.join(layout)}"
-        if self.no_objective and not trail.objective:
+        if self.no_objective and not draft.objective:
             return NO_OBJECTIVE, ""
-        if trail.objective and trail.language_score < self.min_english:
-            return NOT_ENGLISH, f"probability of English {trail.language_score:.4f}"
-        share = non_ascii_share(trail.objective)
+        if draft.objective and draft.language_score < self.min_english:
+            return NOT_ENGLISH, f"probability of English {draft.language_score:.4f}"
+        share = non_ascii_share(draft.objective)
         if share > self.max_non_ascii:
             return NON_ASCII, f"{share:.2f} of the objective's letters are not ASCII"
-        reward = trail.workflow.reward
+        reward = draft.workflow.reward
         if self.min_reward is not None and reward is not None and reward < self.min_reward:
             return LOW_REWARD, f"reward {reward}"
         return "", ""
 
-    def _thin(self, trail: Trail, tally: Tally) -> None:
+    def _thin(self, draft: Draft, tally: Tally) -> None:
         """Remove the steps that leave no trace in the history."""
         first: dict[object, Step] = {}
         others: set[Step] = set()
-        kept: list[Mark] = []
-        for mark in trail.marks:
+        kept: list[StepDraft] = []
+        for step_draft in draft.steps:
             reason: Reason | Literal[""] = ""
-            if self.instruction and mark.step.action.kind == "instruction":
+            if self.instruction and step_draft.step.action.kind == "instruction":
                 reason = INSTRUCTION
-            elif self.duplicate_steps and _seen(mark.step, first, others):
+            elif self.duplicate_steps and _seen(step_draft.step, first, others):
                 reason = DUPLICATE_STEP
             if reason:
-                tally.drop("step", trail.step_id(mark), reason, "", trail.uid, trail.domain)
+                tally.drop("step", draft.step_id(step_draft), reason, "", draft.uid, draft.domain)
             else:
-                kept.append(mark)
-        trail.marks = kept
+                kept.append(step_draft)
+        draft.steps = kept
 
-    def _judge(self, mark: Mark) -> None:
-        reason, detail = flaw(mark.step)
+    def _judge(self, step_draft: StepDraft) -> None:
+        reason, detail = flaw(step_draft.step)
         if reason:
-            mark.drop(self.name, reason, detail)
-        if self.incomplete_history and mark.step.gap:
-            mark.drop(self.name, "history_incomplete", mark.step.gap)
-        if self.missing_dom and not mark.step.html:
-            mark.drop(self.name, "missing_dom", "the recording has no page for this step")
-        if self.missing_description and not mark.step.action.description:
-            mark.drop(self.name, MISSING_DESCRIPTION)
-        if self.failed_actions and mark.step.error:
-            mark.drop(self.name, FAILED_ACTION, mark.step.error[:500])
+            step_draft.drop(self.name, reason, detail)
+        if self.incomplete_history and step_draft.step.gap:
+            step_draft.drop(self.name, "history_incomplete", step_draft.step.gap)
+        if self.missing_dom and not step_draft.step.html:
+            step_draft.drop(self.name, "missing_dom", "the recording has no page for this step")
+        if self.missing_description and not step_draft.step.action.description:
+            step_draft.drop(self.name, MISSING_DESCRIPTION)
+        if self.failed_actions and step_draft.step.error:
+            step_draft.drop(self.name, FAILED_ACTION, step_draft.step.error[:500])
 
 
 def _seen(step: Step, first: dict[object, Step], others: set[Step]) -> bool:

@@ -25,9 +25,9 @@ from etl import pages
 from etl.pages import locators
 from etl.tally import Tally
 from schemas.actions import KINDS
+from schemas.draft import Draft, StepDraft
 from schemas.errors import PageError
 from schemas.reasons import OwnReason, Reason
-from schemas.trail import Mark, Trail
 from schemas.workflow import Locator
 
 UNLOCATED_TARGET: Final = OwnReason(
@@ -66,67 +66,67 @@ class Locate:
             f"{lost}; page actions {bare}"
         )
 
-    def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
+    def __call__(self, rows: Iterator[Draft], tally: Tally) -> Iterator[Draft]:
         """Sets ``element`` and ``node`` of each step whose target was found."""
-        for trail in rows:
-            lost = [mark for mark in trail.marks if not self._locate(mark)]
+        for draft in rows:
+            lost = [step_draft for step_draft in draft.steps if not self._locate(step_draft)]
             if lost and self.drop_workflow:
                 detail = f"step {lost[0].number}: {lost[0].reason}: {lost[0].detail}"
-                tally.drop_workflow(trail, UNLOCATED_TARGET, detail)
+                tally.drop_workflow(draft, UNLOCATED_TARGET, detail)
                 continue
-            yield trail
+            yield draft
 
-    def _locate(self, mark: Mark) -> bool:
+    def _locate(self, step_draft: StepDraft) -> bool:
         """Find the target of a step; whether it was found or is not needed."""
-        step = mark.step
+        step = step_draft.step
         if not step.target:
             kind = KINDS.get(step.action.kind)
             if kind is not None and kind.element == "needed":
-                mark.drop(
+                step_draft.drop(
                     self.name,
                     "target_unknown",
                     f"a {step.action.kind} without any locator",
                     override=True,
                 )
             elif not self.train_without_element:
-                mark.drop(self.name, "no_element", step.action.kind)
+                step_draft.drop(self.name, "no_element", step.action.kind)
             elif step.html:
-                self._read(mark)
+                self._read(step_draft)
             return True
         if not step.html:
-            mark.drop(self.name, "missing_dom", "the recording has no page for this step")
+            step_draft.drop(self.name, "missing_dom", "the recording has no page for this step")
             return False
-        page = self._read(mark)
+        page = self._read(step_draft)
         if page is None:
             return False
         reason, detail, element = find(page, step.target)
         if reason:
-            mark.drop(self.name, reason, detail, override=True)
+            step_draft.drop(self.name, reason, detail, override=True)
             return False
-        mark.element, mark.node = element, page.node(element)
+        step_draft.element, step_draft.node = element, page.node(element)
         if step.action.kind == "change":
             kind_of_change = _CHANGES.get(page.tokens[page.position(element)].tag, "type")
-            mark.step = replace(step, action=replace(step.action, kind=kind_of_change))
-        return not step.destination or self._locate_destination(mark, page)
+            step_draft.step = replace(step, action=replace(step.action, kind=kind_of_change))
+        return not step.destination or self._locate_destination(step_draft, page)
 
-    def _locate_destination(self, mark: Mark, page: pages.Page) -> bool:
+    def _locate_destination(self, step_draft: StepDraft, page: pages.Page) -> bool:
         """Find the element on which a drag ends; whether it was found."""
-        reason, detail, element = find(page, mark.step.destination)
+        reason, detail, element = find(page, step_draft.step.destination)
         if reason:
-            mark.drop(self.name, reason, f"where the drag ends: {detail}", override=True)
+            step_draft.drop(self.name, reason, f"where the drag ends: {detail}", override=True)
             return False
-        mark.destination = element
+        step_draft.destination = element
         return True
 
-    def _read(self, mark: Mark) -> pages.Page | None:
+    def _read(self, step_draft: StepDraft) -> pages.Page | None:
         """The page of a step; None, and the step is dropped, if it has no element."""
-        page = pages.read(mark.step.html, mark.utf8)
+        page = pages.read(step_draft.step.html, step_draft.utf8)
         if page.elements:
             return page
-        mark.drop(
+        step_draft.drop(
             self.name,
             "empty_page",
-            f"{len(mark.step.html)} characters without an element",
+            f"{len(step_draft.step.html)} characters without an element",
             override=True,
         )
         return None

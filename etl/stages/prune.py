@@ -20,9 +20,9 @@ from etl.files.hashes import plain
 from etl.pages.prune import Pruner
 from etl.pages.rules import RECORDER_MARKERS, PruneRules
 from etl.stages.wording import described
+from schemas.draft import Draft, StepDraft
 from schemas.errors import ConfigError
 from schemas.reasons import OwnReason
-from schemas.trail import Mark, Trail
 from tokenization.vocabulary import Vocabulary, shared
 
 if TYPE_CHECKING:  # an agent prunes pages without Arrow
@@ -46,11 +46,11 @@ class Prune(PruneRules):
     ] = True
 
     def __post_init__(self) -> None:
-        marks = sorted(name for name in self.kept_attributes if RECORDER_MARKERS.search(name))
-        if marks:
+        markers = sorted(name for name in self.kept_attributes if RECORDER_MARKERS.search(name))
+        if markers:
             raise ConfigError(
-                f"prune.kept_attributes: {', '.join(marks)} would tell the target: recorders mark "
-                "it so"
+                f"prune.kept_attributes: {', '.join(markers)} would tell the target: recorders "
+                "mark it so"
             )
 
     @cached_property
@@ -89,45 +89,49 @@ class Prune(PruneRules):
             f"the target {target}"
         )
 
-    def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
+    def __call__(self, rows: Iterator[Draft], tally: Tally) -> Iterator[Draft]:
         """Sets ``observation``, ``start_tag`` and ``description`` of each step."""
         pruner = self.pruner
-        for trail in rows:
-            for mark in trail.marks:
-                self._prune(mark, pruner)
-            yield trail
+        for draft in rows:
+            for step_draft in draft.steps:
+                self._prune(step_draft, pruner)
+            yield draft
 
     @property
     def pruner(self) -> Pruner:
         """The pruner of these rules. A process shares one, which remembers what it has judged."""
         return _pruner(self.rules, self.vocabulary)
 
-    def _prune(self, mark: Mark, pruner: Pruner) -> None:
-        step = mark.step
-        if mark.reason and mark.element < 0:
-            mark.description = described(mark, None)
+    def _prune(self, step_draft: StepDraft, pruner: Pruner) -> None:
+        step = step_draft.step
+        if step_draft.reason and step_draft.element < 0:
+            step_draft.description = described(step_draft, None)
             return
-        page = pages.read(step.html, mark.utf8)
-        mark.description = described(mark, page, pruner)
-        if mark.element < 0:
-            mark.observation = pruner.prune(page).observation
-        elif mark.reason:
-            mark.start_tag = pruner.start_tag(page, mark.element)
+        page = pages.read(step.html, step_draft.utf8)
+        step_draft.description = described(step_draft, page, pruner)
+        if step_draft.element < 0:
+            step_draft.observation = pruner.prune(page).observation
+        elif step_draft.reason:
+            step_draft.start_tag = pruner.start_tag(page, step_draft.element)
         else:
-            mark.observation, mark.start_tag = pruner.prune(page, mark.element, self.keep_target)
-            if not mark.start_tag:
-                mark.start_tag = pruner.start_tag(page, mark.element)
-                mark.observation = ""
-                mark.drop(self.name, "target_pruned", f"the rules remove {mark.start_tag[:200]}")
-            elif mark.destination >= 0:
-                self._check_destination(mark, page, pruner)
+            step_draft.observation, step_draft.start_tag = pruner.prune(
+                page, step_draft.element, self.keep_target
+            )
+            if not step_draft.start_tag:
+                step_draft.start_tag = pruner.start_tag(page, step_draft.element)
+                step_draft.observation = ""
+                step_draft.drop(
+                    self.name, "target_pruned", f"the rules remove {step_draft.start_tag[:200]}"
+                )
+            elif step_draft.destination >= 0:
+                self._check_destination(step_draft, page, pruner)
 
-    def _check_destination(self, mark: Mark, page: pages.Page, pruner: Pruner) -> None:
+    def _check_destination(self, step_draft: StepDraft, page: pages.Page, pruner: Pruner) -> None:
         """Drop a drag whose end is not in the observation: the answer names that element."""
-        if f' node="{page.node(mark.destination)}"' not in mark.observation:
-            tag = pruner.start_tag(page, mark.destination)
-            mark.observation = ""
-            mark.drop(
+        if f' node="{page.node(step_draft.destination)}"' not in step_draft.observation:
+            tag = pruner.start_tag(page, step_draft.destination)
+            step_draft.observation = ""
+            step_draft.drop(
                 self.name, "target_pruned", f"where the drag ends: the rules remove {tag[:200]}"
             )
 

@@ -19,9 +19,9 @@ from typing import Annotated, Any, ClassVar, Final
 from etl.files.file_setting import File
 from etl.files.side_files import named
 from etl.tally import Tally
+from schemas.draft import Draft, StepDraft
 from schemas.errors import ConfigError
 from schemas.reasons import OwnReason, Reason
-from schemas.trail import Mark, Trail
 
 EXCLUDED_SOURCE: Final = OwnReason(
     "excluded_source",
@@ -219,37 +219,37 @@ class Select:
         ]
         return f"by name: {'; '.join(asked)}" if asked else ""
 
-    def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Trail]:
+    def __call__(self, rows: Iterator[Draft], tally: Tally) -> Iterator[Draft]:
         """Passes on what is asked for, and notes in the tally which entries match."""
         if not self:
             yield from rows
             return
-        for trail in rows:
-            for mark in trail.marks:
-                self._judge(trail, mark, tally)
-            if (against := self._against(trail, tally)) is not None:
-                tally.drop_workflow(trail, *against)
-            elif trail.marks and all(mark.reason for mark in trail.marks):
-                self._drop(trail, tally)
+        for draft in rows:
+            for step_draft in draft.steps:
+                self._judge(draft, step_draft, tally)
+            if (against := self._against(draft, tally)) is not None:
+                tally.drop_workflow(draft, *against)
+            elif draft.steps and all(step_draft.reason for step_draft in draft.steps):
+                self._drop(draft, tally)
             else:
-                yield trail
+                yield draft
 
-    def _against(self, trail: Trail, tally: Tally) -> tuple[Reason, str] | None:
+    def _against(self, draft: Draft, tally: Tally) -> tuple[Reason, str] | None:
         """Why a whole workflow is left out, with the detail; None if it is not."""
-        workflow = trail.workflow
+        workflow = draft.workflow
         sources = (workflow.source, workflow.origin.rpartition("#")[0] or workflow.origin)
-        ids = tuple({trail.uid: 0, workflow.uid: 0, workflow.workflow_id: 0})
+        ids = tuple({draft.uid: 0, workflow.uid: 0, workflow.workflow_id: 0})
         by_source = self._of("sources", sources, tally)
         by_id = self._of("workflows", ids, tally)
         return by_source or by_id
 
-    def _judge(self, trail: Trail, mark: Mark, tally: Tally) -> None:
-        domain, subdomain, _ = trail.domains[mark.place]
+    def _judge(self, draft: Draft, step_draft: StepDraft, tally: Tally) -> None:
+        domain, subdomain, _ = draft.domains[step_draft.place]
         hosts = (domain,) if domain == subdomain else (domain, subdomain)
-        kinds = (mark.step.action.kind,)
+        kinds = (step_draft.step.action.kind,)
         for against in (self._of("domains", hosts, tally), self._of("kinds", kinds, tally)):
             if against is not None:
-                mark.drop(self.name, *against)
+                step_draft.drop(self.name, *against)
 
     def _of(self, what: str, values: tuple[str, ...], tally: Tally) -> tuple[Reason, str] | None:
         """Why something with these names is left out, with the detail; None if it is not.
@@ -268,17 +268,24 @@ class Select:
             return _REASONS[what], f"{values[-1]} is not in include.{what}"
         return None
 
-    def _drop(self, trail: Trail, tally: Tally) -> None:
+    def _drop(self, draft: Draft, tally: Tally) -> None:
         """Drop a workflow all of whose steps are left out, and these steps."""
-        first = trail.marks[0]
+        first = draft.steps[0]
         assert first.reason
         tally.drop(
-            "workflow", trail.uid, first.reason, "none of its steps is asked for", "", trail.domain
+            "workflow", draft.uid, first.reason, "none of its steps is asked for", "", draft.domain
         )
-        for mark in trail.marks:
-            assert mark.reason
-            domain = trail.domains[mark.place][0]
-            tally.drop("step", trail.step_id(mark), mark.reason, mark.detail, trail.uid, domain)
+        for step_draft in draft.steps:
+            assert step_draft.reason
+            domain = draft.domains[step_draft.place][0]
+            tally.drop(
+                "step",
+                draft.step_id(step_draft),
+                step_draft.reason,
+                step_draft.detail,
+                draft.uid,
+                domain,
+            )
 
     def unmatched(self, matched: frozenset[str]) -> dict[str, list[str]]:
         """The entries that match nothing, by setting.

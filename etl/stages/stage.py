@@ -42,6 +42,6 @@ class Stage(Protocol):
     def __call__(self, rows: Iterator[Any], tally: Tally) -> Iterator[Any]:
         """Takes rows and gives rows; enters each drop in ``tally``.
 
-        Rows are of `schemas.trail.Trail`; the last stage gives `schemas.samples.Sample`.
+        Rows are of `schemas.draft.Draft`; the last stage gives `schemas.samples.Sample`.
         """
         ...

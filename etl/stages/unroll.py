@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from etl.tally import Tally
+from schemas.draft import Draft, StepDraft
 from schemas.reasons import OwnReason
 from schemas.samples import Sample
-from schemas.trail import Mark, Trail
 from tokenization.prompt import step_text
 
 
@@ -34,32 +34,37 @@ class Unroll:
         history = f"the {latest} steps before it" if latest else "all steps before it"
         return f"makes one sample of each step that is trained on, with {history} as text"
 
-    def __call__(self, rows: Iterator[Trail], tally: Tally) -> Iterator[Sample]:
+    def __call__(self, rows: Iterator[Draft], tally: Tally) -> Iterator[Sample]:
         """Gives a sample of each step that is trained on, and drops the others in the tally."""
-        for trail in rows:
-            uid, samples = trail.uid, 0
+        for draft in rows:
+            uid, samples = draft.uid, 0
             history: list[str] = []
             answer_before: tuple[str, ...] = ()
-            for mark in trail.marks:
-                step_id = trail.step_id(mark)
-                domain = trail.domains[mark.place]
-                answer = (mark.description, mark.step.action.kind, mark.start_tag, mark.step.url)
-                if mark.reason:
-                    tally.at(mark.stage).drop(
-                        "step", step_id, mark.reason, mark.detail, uid, domain[0]
+            for step_draft in draft.steps:
+                step_id = draft.step_id(step_draft)
+                domain = draft.domains[step_draft.place]
+                answer = (
+                    step_draft.description,
+                    step_draft.step.action.kind,
+                    step_draft.start_tag,
+                    step_draft.step.url,
+                )
+                if step_draft.reason:
+                    tally.at(step_draft.stage).drop(
+                        "step", step_id, step_draft.reason, step_draft.detail, uid, domain[0]
                     )
                 else:
                     samples += 1
                     tally.read("sample", step_id, uid, domain[0])
                     latest = tuple(history[-self.max_history :])
-                    yield _sample(trail, mark, latest, domain, answer == answer_before)
+                    yield _sample(draft, step_draft, latest, domain, answer == answer_before)
                 history.append(
                     step_text(
-                        mark.number,
-                        mark.description,
-                        mark.step.action.kind,
-                        mark.node,
-                        mark.start_tag,
+                        step_draft.number,
+                        step_draft.description,
+                        step_draft.step.action.kind,
+                        step_draft.node,
+                        step_draft.start_tag,
                     )
                 )
                 answer_before = answer
@@ -70,37 +75,41 @@ class Unroll:
                     "no_samples",
                     "none of its steps is trained on",
                     "",
-                    trail.domain,
+                    draft.domain,
                 )
 
 
 def _sample(
-    trail: Trail, mark: Mark, history: tuple[str, ...], domain: tuple[str, ...], repeat: bool
+    draft: Draft,
+    step_draft: StepDraft,
+    history: tuple[str, ...],
+    domain: tuple[str, ...],
+    repeat: bool,
 ) -> Sample:
-    workflow, step = trail.workflow, mark.step
+    workflow, step = draft.workflow, step_draft.step
     return Sample(
-        sample_id=trail.step_id(mark),
-        workflow=trail.uid,
-        step=mark.number,
+        sample_id=draft.step_id(step_draft),
+        workflow=draft.uid,
+        step=step_draft.number,
         source=workflow.source,
         origin=workflow.origin,
-        workflow_hash=trail.content_hash,
-        objective=trail.objective,
+        workflow_hash=draft.content_hash,
+        objective=draft.objective,
         website=workflow.website,
         topic=workflow.topic,
         url=step.url,
         domain=domain[0],
         subdomain=domain[1],
         domain_from=domain[2],
-        observation=mark.observation,
+        observation=step_draft.observation,
         history=history,
         action_kind=step.action.kind,
         action_value=step.action.value,
-        description=mark.description,
-        node=mark.node,
-        target_html=mark.start_tag,
+        description=step_draft.description,
+        node=step_draft.node,
+        target_html=step_draft.start_tag,
         raw_chars=len(step.html),
-        language_score=trail.language_score,
+        language_score=draft.language_score,
         reward=workflow.reward,
         repeat=repeat,
         workflow_meta=workflow.meta,

@@ -24,8 +24,8 @@ from etl import pages
 from etl.pages.labels import label_of
 from etl.pages.prune import Pruner
 from schemas.actions import BUTTONS, KINDS, MODIFIERS, each, nearest
+from schemas.draft import StepDraft
 from schemas.reasons import Reason
-from schemas.trail import Mark
 from schemas.workflow import Action, Step
 from tokenization.prompt import one_line
 
@@ -58,19 +58,19 @@ _WAY: Final = re.compile(
 )
 
 
-def described(mark: Mark, page: pages.Page | None, pruner: Pruner | None = None) -> str:
+def described(step_draft: StepDraft, page: pages.Page | None, pruner: Pruner | None = None) -> str:
     """One line for an action: the recording's description, or else verb, value, target's label.
 
     page: the step's; None if no label is to be looked up. pruner: as for `label_of`.
     """
-    action = mark.step.action
-    value, rest = _value(action), _rest(mark, page, pruner)
+    action = step_draft.step.action
+    value, rest = _value(action), _rest(step_draft, page, pruner)
     if action.description:
         recorded = one_line(action.description).strip()
         if value and not _says(recorded, action):
             rest = [value, *rest]
         return f"{recorded}: {' '.join(rest)}" if rest else recorded
-    label = _quoted_label(page, mark.element, pruner)
+    label = _quoted_label(page, step_draft.element, pruner)
     verb = (
         KINDS[action.kind].verb
         if action.kind in KINDS
@@ -189,12 +189,12 @@ def _says(recorded: str, action: Action) -> bool:
     return True
 
 
-def _rest(mark: Mark, page: pages.Page | None, pruner: Pruner | None) -> list[str]:
+def _rest(step_draft: StepDraft, page: pages.Page | None, pruner: Pruner | None) -> list[str]:
     """What neither kind nor value says: where a drag ends, the button, the keys that are held."""
-    action, words = mark.step.action, []
-    if mark.destination >= 0 and page is not None:
-        label = _quoted_label(page, mark.destination, pruner)
-        words.append(f"to node {page.node(mark.destination)}{f' {label}' if label else ''}")
+    action, words = step_draft.step.action, []
+    if step_draft.destination >= 0 and page is not None:
+        label = _quoted_label(page, step_draft.destination, pruner)
+        words.append(f"to node {page.node(step_draft.destination)}{f' {label}' if label else ''}")
     if action.button and action.button != "left":
         words.append(f"with the {action.button} button")
     if action.modifiers:

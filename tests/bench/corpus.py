@@ -33,7 +33,7 @@ import click
 from etl.pages import EMPTY, END, START, VOID_TAGS, Page, read
 from etl.stages.locate import Locate
 from etl.tally import Tally
-from schemas.trail import Mark, Trail
+from schemas.draft import Draft, StepDraft
 from schemas.workflow import Locator, Step, Workflow
 from tests.bench.workloads import SHIPPED, workflows, write
 
@@ -120,16 +120,18 @@ def bases(folders: Sequence[Path], megabytes: float = BASES_MB) -> list[Base]:
 
 
 def _base(flow: Workflow) -> Base | None:
-    marks = [Mark(number, step) for number, step in enumerate(flow.steps, 1)]
-    trail = Trail(flow, marks, "", flow.objective, flow.uid)
-    for located in Locate(train_without_element=True)(iter([trail]), Tally()):
-        if all(not mark.reason for mark in marks):
+    step_drafts = [StepDraft(number, step) for number, step in enumerate(flow.steps, 1)]
+    draft = Draft(flow, step_drafts, "", flow.objective, flow.uid)
+    for located in Locate(train_without_element=True)(iter([draft]), Tally()):
+        if all(not step_draft.reason for step_draft in step_drafts):
             steps = [
                 (
-                    replace(mark.step, html="", target=(TARGET,) if mark.step.target else ()),
-                    template(read(mark.step.html), mark.element),
+                    replace(
+                        step_draft.step, html="", target=(TARGET,) if step_draft.step.target else ()
+                    ),
+                    template(read(step_draft.step.html), step_draft.element),
                 )
-                for mark in located.marks
+                for step_draft in located.steps
             ]
             return Base(replace(flow, steps=()), steps)
     return None

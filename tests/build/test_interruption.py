@@ -197,10 +197,10 @@ KILLS: Final = """
 import etl.stages.filter, etl.stages.unroll, gigatoken, tokenization.fit
 etl.stages.filter.english("Order")  # what is loaded with the first page counts as its time
 made, fit = etl.stages.unroll._sample, tokenization.fit.Fit.__call__
-def sample(trail, mark, *rest):
-    if trail.uid == "workflows:w101":
+def sample(draft, step_draft, *rest):
+    if draft.uid == "workflows:w101":
         AT_SAMPLE
-    return made(trail, mark, *rest)
+    return made(draft, step_draft, *rest)
 def fitted(self, sample, encoder):
     if sample.sample_id == "workflows:w203/2":
         AT_FIT

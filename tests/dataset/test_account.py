@@ -22,8 +22,8 @@ from etl.dataset import account
 from etl.files import storage
 from etl.files.arrow import open_arrow
 from etl.stages import unroll
+from schemas.draft import Draft, StepDraft
 from schemas.samples import Sample
-from schemas.trail import Mark, Trail
 from tests.support import builds
 
 
@@ -308,10 +308,10 @@ def test_a_crash_in_a_stage_costs_that_workflow_only(
     """
     make = unroll._sample
 
-    def crash(trail: Trail, mark: Mark, *rest: Any) -> Sample:
-        if trail.step_id(mark) == "workflows:w3/2":
+    def crash(draft: Draft, step_draft: StepDraft, *rest: Any) -> Sample:
+        if draft.step_id(step_draft) == "workflows:w3/2":
             raise ZeroDivisionError("planted")
-        return make(trail, mark, *rest)
+        return make(draft, step_draft, *rest)
 
     records = [builds.workflow(number, steps=3) for number in range(8)]
     path = builds.write_workflows(tmp_path / "a.jsonl", *records)

@@ -19,10 +19,10 @@ from etl.pages.prune import Pruned, Pruner
 from etl.pages.rules import RECORDER_MARKERS
 from etl.stages.prune import Prune
 from etl.tally import Tally
-from schemas.trail import Mark
+from schemas.draft import StepDraft
 from schemas.workflow import Locator
 from tests.pages.test_reading import recorded_pages
-from tests.support.strategies import pages, pruner, rules, soups, step, trail
+from tests.support.strategies import draft, pages, pruner, rules, soups, step
 
 SHARED_PRUNER = pruner()
 _START_TAG = re.compile(r"<([a-z][^ >/]*)((?: [^ =>]+=(?:\"[^\"]*\"|'[^']*'))*)/?>")
@@ -256,20 +256,24 @@ def test_no_marker_in_recorded_pages(shared: Path) -> None:
 # ---- the stage
 
 
-def after(stage: Prune, html: str, element: int, kind: str = "click", **fields: Any) -> Mark:
-    row = trail(step(html, Locator("css", "x"), kind=kind, **fields))
-    row.marks[0].element = element
-    row.marks[0].node = read(html).node(element)
+def after(stage: Prune, html: str, element: int, kind: str = "click", **fields: Any) -> StepDraft:
+    row = draft(step(html, Locator("css", "x"), kind=kind, **fields))
+    row.steps[0].element = element
+    row.steps[0].node = read(html).node(element)
     (out,) = stage(iter([row]), Tally())
-    return out.marks[0]
+    return out.steps[0]
 
 
 def test_stage_sets_observation_and_start_tag() -> None:
     """A located step gets its page as text, and its target's start tag as it stands there."""
-    mark = after(Prune(**vars(rules())), "<div><button class='x9q2z' id=buy>Buy</button></div>", 1)
-    assert mark.observation == '<div node="1"> <button id="buy" node="0"> Buy </button> </div> '
-    assert mark.start_tag == '<button id="buy" node="0">'
-    assert mark.description == 'Click "Buy"'
+    step_draft = after(
+        Prune(**vars(rules())), "<div><button class='x9q2z' id=buy>Buy</button></div>", 1
+    )
+    assert (
+        step_draft.observation == '<div node="1"> <button id="buy" node="0"> Buy </button> </div> '
+    )
+    assert step_draft.start_tag == '<button id="buy" node="0">'
+    assert step_draft.description == 'Click "Buy"'
 
 
 def test_stage_keeps_target_off_the_lists() -> None:
@@ -290,8 +294,8 @@ def test_stage_drops_target_inside_dropped_content() -> None:
     reason.
     """
     lists = replace(rules(), dropped_with_content=rules().dropped_with_content | {"x-hidden"})
-    mark = after(Prune(**vars(lists)), "<p>a</p><x-hidden><button>b</button></x-hidden>", 2)
-    assert (mark.reason, mark.observation) == ("target_pruned", "")
+    step_draft = after(Prune(**vars(lists)), "<p>a</p><x-hidden><button>b</button></x-hidden>", 2)
+    assert (step_draft.reason, step_draft.observation) == ("target_pruned", "")
 
 
 @pytest.mark.parametrize(
@@ -313,5 +317,7 @@ def test_descriptions(kind: str, value: str, description: str, said: str) -> Non
     any.
     """
     html = '<button title="">  Save\n <b>all</b></button>'
-    mark = after(Prune(**vars(rules())), html, 0, kind=kind, value=value, description=description)
-    assert mark.description == said
+    step_draft = after(
+        Prune(**vars(rules())), html, 0, kind=kind, value=value, description=description
+    )
+    assert step_draft.description == said

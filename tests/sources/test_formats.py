@@ -83,17 +83,17 @@ def without(record: Any, path: str) -> Iterator[Any]:
     """Copies of a record that lack a key, each in one place where it was."""
     names = path.split(".")
 
-    def places(value: Any, parts: list[str], trail: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    def places(value: Any, parts: list[str], draft: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
         name = parts[0].removesuffix("[]")
         if not isinstance(value, dict) or name not in value:
             return
         if len(parts) == 1:
-            yield (*trail, name)
+            yield (*draft, name)
         elif parts[0].endswith("[]"):
             for index, each in enumerate(value[name]):
-                yield from places(each, parts[1:], (*trail, name, index))
+                yield from places(each, parts[1:], (*draft, name, index))
         else:
-            yield from places(value[name], parts[1:], (*trail, name))
+            yield from places(value[name], parts[1:], (*draft, name))
 
     for place in places(record, names, ()):
         changed = copy.deepcopy(record)

@@ -27,8 +27,8 @@ from etl.build.recipes import recipe
 from etl.cli.main import cli
 from etl.stages.augment import Augment, is_bare
 from etl.tally import Tally
+from schemas.draft import Draft
 from schemas.errors import BuildError, ConfigError
-from schemas.trail import Trail
 from tests.support import strategies
 from tests.support.hostile import build, good, step, workflow, write
 
@@ -38,15 +38,15 @@ def mapping(path: Path, texts: Any) -> str:
     return str(path)
 
 
-def trail(*descriptions: str) -> Trail:
+def draft(*descriptions: str) -> Draft:
     steps = [
         strategies.step(number=10 + i, description=text) for i, text in enumerate(descriptions)
     ]
-    return strategies.trail(*steps, objective="Order mugs")
+    return strategies.draft(*steps, objective="Order mugs")
 
 
-def descriptions(rows: Iterator[Trail]) -> list[str]:
-    return [mark.step.action.description for row in rows for mark in row.marks]
+def descriptions(rows: Iterator[Draft]) -> list[str]:
+    return [step_draft.step.action.description for row in rows for step_draft in row.steps]
 
 
 @pytest.mark.parametrize("id", ["workflows:w1", "w1"])
@@ -55,7 +55,7 @@ def test_objective_by_id(tmp_path: Path, id: str) -> None:
     stage = Augment(
         objectives=mapping(tmp_path / "o.json", {id: "Order two\n blue mugs ", "other": "x"})
     )
-    (row,) = stage(iter([trail("Click Save")]), Tally())
+    (row,) = stage(iter([draft("Click Save")]), Tally())
     assert row.objective == "Order two blue mugs"
 
 
@@ -66,7 +66,7 @@ def test_description_by_id(tmp_path: Path, id: str) -> None:
     The others stay.
     """
     stage = Augment(descriptions=mapping(tmp_path / "d.json", {id: "Click Buy"}))
-    rows = list(stage(iter([trail("Click Save", "Click here", "Click it")]), Tally()))
+    rows = list(stage(iter([draft("Click Save", "Click here", "Click it")]), Tally()))
     assert descriptions(iter(rows)) == ["Click Save", "Click Buy", "Click it"]
     assert rows[0].objective == "Order mugs"
 
@@ -76,7 +76,7 @@ def test_only_bare(tmp_path: Path) -> None:
     stage = Augment(
         descriptions=mapping(tmp_path / "d.json", {"10": "A", "11": "B"}), only_bare=True
     )
-    assert descriptions(stage(iter([trail("Click Save", "Click here")]), Tally())) == [
+    assert descriptions(stage(iter([draft("Click Save", "Click here")]), Tally())) == [
         "Click Save",
         "B",
     ]
@@ -149,11 +149,11 @@ def test_mapping_that_changes_meanwhile(tmp_path: Path) -> None:
     stage = Augment(objectives=mapping(tmp_path / "m.json", {"w1": "b"}))
     assert stage.settings()["objectives"]
     sent = pickle.dumps(stage)
-    (row,) = pickle.loads(sent)(iter([trail()]), Tally())
+    (row,) = pickle.loads(sent)(iter([draft()]), Tally())
     assert row.objective == "b"
     mapping(tmp_path / "m.json", {"w1": "c"})
     with pytest.raises(BuildError, match="has changed"):
-        list(pickle.loads(sent)(iter([trail()]), Tally()))
+        list(pickle.loads(sent)(iter([draft()]), Tally()))
 
 
 @dataclass

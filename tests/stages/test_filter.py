@@ -9,11 +9,11 @@ import pytest
 from etl.stages.filter import Filter, non_ascii_share
 from etl.stages.language import english
 from etl.tally import Entry, Tally
-from schemas.trail import Trail
-from tests.support.strategies import step, trail
+from schemas.draft import Draft
+from tests.support.strategies import draft, step
 
 
-def run(row: Trail, stage: Filter | None = None) -> tuple[list[Trail], list[Entry]]:
+def run(row: Draft, stage: Filter | None = None) -> tuple[list[Draft], list[Entry]]:
     """The workflows that come out, and the drops."""
     tally = Tally("filter")
     return list((stage or Filter())(iter([row]), tally)), tally.entries
@@ -21,13 +21,13 @@ def run(row: Trail, stage: Filter | None = None) -> tuple[list[Trail], list[Entr
 
 WORKFLOW_RULES = {
     "section_or_stack": (
-        trail(step(), step(kind="section", number=1)),
+        draft(step(), step(kind="section", number=1)),
         Filter(section_or_stack=False),
         "it has rows of kind section",
     ),
-    "no_objective": (trail(step(), objective=" \n "), Filter(no_objective=False), ""),
+    "no_objective": (draft(step(), objective=" \n "), Filter(no_objective=False), ""),
     "not_english": (
-        trail(
+        draft(
             step(),
             objective="Bestelle zwei blaue Tassen im Laden und bezahle sie gleich mit der Karte",
         ),
@@ -35,13 +35,13 @@ WORKFLOW_RULES = {
         "probability of English 0.0000",
     ),
     "non_ascii": (
-        trail(step(), objective="Order the mugs: øåæ øåæ øåæ øåæ øåæ øåæ"),
+        draft(step(), objective="Order the mugs: øåæ øåæ øåæ øåæ øåæ øåæ"),
         Filter(max_non_ascii=1),
         "0.60 of the objective's letters are not ASCII",
     ),
-    "low_reward": (trail(step(), reward=0.2), Filter(), "reward 0.2"),
+    "low_reward": (draft(step(), reward=0.2), Filter(), "reward 0.2"),
     "no_steps_left": (
-        trail(step(kind="instruction"), step(kind="instruction", number=1)),
+        draft(step(kind="instruction"), step(kind="instruction", number=1)),
         Filter(instruction=False),
         "no step is left after filtering",
     ),
@@ -55,7 +55,7 @@ def test_rules_for_workflows(reason: str) -> None:
     stage = (
         Filter(min_reward=0.5, min_english=0) if reason in ("low_reward", "non_ascii") else Filter()
     )
-    steps = len(row.marks)
+    steps = len(row.steps)
     out, drops = run(fresh(row), stage)
     assert out == []
     assert {drop.stage for drop in drops} == {"filter"}
@@ -75,9 +75,9 @@ def test_switches_for_workflows(reason: str) -> None:
     assert [drop for drop in drops if drop.reason == reason] == []
 
 
-def fresh(row: Trail) -> Trail:
-    """A copy whose marks the stage may change."""
-    return replace(row, marks=[replace(mark) for mark in row.marks])
+def fresh(row: Draft) -> Draft:
+    """A copy whose step drafts the stage may change."""
+    return replace(row, steps=[replace(step_draft) for step_draft in row.steps])
 
 
 STEP_RULES = {
@@ -90,14 +90,14 @@ STEP_RULES = {
 def test_rules_for_steps_that_leave_no_trace(reason: str) -> None:
     """Instruction rows and exact duplicates are removed first; other steps keep their numbers."""
     bad, off = STEP_RULES[reason]
-    rows = trail(step("<p>same</p>"), bad, step("<p>last</p>", number=2))
+    rows = draft(step("<p>same</p>"), bad, step("<p>last</p>", number=2))
     (out,), drops = run(fresh(rows))
-    assert [mark.number for mark in out.marks] == [1, 3]
+    assert [step_draft.number for step_draft in out.steps] == [1, 3]
     assert [(drop.unit, drop.id, drop.reason) for drop in drops] == [
         ("step", f"{rows.uid}/2", reason)
     ]
     (out,), drops = run(fresh(rows), off)
-    assert [mark.number for mark in out.marks] == [1, 2, 3]
+    assert [step_draft.number for step_draft in out.steps] == [1, 2, 3]
     assert drops == []
 
 
@@ -106,8 +106,8 @@ def test_steps_that_differ_in_their_id_are_no_duplicates() -> None:
 
     Only a row that is equal in every field is a duplicate.
     """
-    (out,), drops = run(trail(step(number=0), step(number=1)))
-    assert (len(out.marks), drops) == (2, [])
+    (out,), drops = run(draft(step(number=0), step(number=1)))
+    assert (len(out.steps), drops) == (2, [])
 
 
 MARK_RULES = {
@@ -125,23 +125,26 @@ MARK_RULES = {
 def test_rules_for_steps_that_stay_in_the_history(reason: str) -> None:
     """A step without page or description, or with a failed action, stays with the reason."""
     bad, on, off = MARK_RULES[reason]
-    (out,), drops = run(trail(bad, step("<i>x</i>", description="Click x", number=1)), on)
-    assert [(mark.stage, mark.reason) for mark in out.marks] == [("filter", reason), ("", "")]
+    (out,), drops = run(draft(bad, step("<i>x</i>", description="Click x", number=1)), on)
+    assert [(step_draft.stage, step_draft.reason) for step_draft in out.steps] == [
+        ("filter", reason),
+        ("", ""),
+    ]
     assert drops == []
-    (out,), _ = run(trail(bad), off)
-    assert out.marks[0].reason == ""
+    (out,), _ = run(draft(bad), off)
+    assert out.steps[0].reason == ""
 
 
 def test_failure_is_quoted() -> None:
     """The recorder's error is the detail, cut at 500 characters."""
-    (out,), _ = run(trail(step(error="x" * 1000)))
-    assert out.marks[0].detail == "x" * 500
+    (out,), _ = run(draft(step(error="x" * 1000)))
+    assert out.steps[0].detail == "x" * 500
 
 
 def test_unknown_reward_is_not_low() -> None:
     """The reward rule applies to known rewards only, and keeps a reward at the limit."""
     for reward in (None, 0.5, 1.0):
-        out, _ = run(trail(step(), reward=reward), Filter(min_reward=0.5))
+        out, _ = run(draft(step(), reward=reward), Filter(min_reward=0.5))
         assert len(out) == 1
 
 
@@ -157,7 +160,7 @@ def test_unknown_reward_is_not_low() -> None:
 )
 def test_short_english_stays(objective: str) -> None:
     """Names, codes and a few words of English are not taken for another language."""
-    out, drops = run(trail(step(), objective=objective))
+    out, drops = run(draft(step(), objective=objective))
     assert (len(out), drops) == (1, [])
     assert out[0].language_score == english(objective) > 0.01
 
@@ -173,16 +176,16 @@ def test_short_english_stays(objective: str) -> None:
 )
 def test_other_languages_go(objective: str) -> None:
     """Sentences in other languages of the same alphabet are dropped as such."""
-    out, drops = run(trail(step(), objective=objective))
+    out, drops = run(draft(step(), objective=objective))
     assert out == []
     assert drops[0].reason == "not_english"
 
 
 def test_other_alphabets_go() -> None:
     """Objectives in other alphabets are dropped too, by the first of the two rules."""
-    _, drops = run(trail(step(), objective="在商店订购两个杯子并付款"))
+    _, drops = run(draft(step(), objective="在商店订购两个杯子并付款"))
     assert drops[0].reason in ("not_english", "non_ascii")
-    _, drops = run(trail(step(), objective="在商店订购两个杯子并付款"), Filter(min_english=0))
+    _, drops = run(draft(step(), objective="在商店订购两个杯子并付款"), Filter(min_english=0))
     assert drops[0].reason == "non_ascii"
 
 
@@ -195,8 +198,12 @@ def test_non_ascii_share_counts_letters_only() -> None:
 def test_steps_that_differ_in_their_pages_only_are_told_apart() -> None:
     """Steps that differ only in pages of one length stay; an exact repetition is dropped."""
     pages = ("<p>a</p>", "<p>b</p>", "<p>b</p>", "<p>c</p>", "<p>a</p>", "<p>c</p>")
-    (out,), drops = run(trail(*(step(page) for page in pages)))
-    assert [mark.step.html for mark in out.marks] == ["<p>a</p>", "<p>b</p>", "<p>c</p>"]
+    (out,), drops = run(draft(*(step(page) for page in pages)))
+    assert [step_draft.step.html for step_draft in out.steps] == [
+        "<p>a</p>",
+        "<p>b</p>",
+        "<p>c</p>",
+    ]
     assert [drop.reason for drop in drops] == ["duplicate_step"] * 3
 
 
@@ -207,7 +214,7 @@ def test_steps_behind_a_gap_are_not_trained_on() -> None:
         (Filter(), ["", "history_incomplete"]),
         (Filter(incomplete_history=False), ["", ""]),
     ):
-        (out,), drops = run(trail(known, lost), stage)
-        assert [mark.reason for mark in out.marks] == reasons
-        assert out.marks[1].detail == ("steps 2 to 3 are missing" if reasons[1] else "")
+        (out,), drops = run(draft(known, lost), stage)
+        assert [step_draft.reason for step_draft in out.steps] == reasons
+        assert out.steps[1].detail == ("steps 2 to 3 are missing" if reasons[1] else "")
         assert not drops

@@ -7,9 +7,9 @@ import pytest
 from etl.stages.filter import FAILED_ACTION
 from etl.stages.locate import Locate
 from etl.tally import Entry, Tally
-from schemas.trail import Mark, Trail
+from schemas.draft import Draft, StepDraft
 from schemas.workflow import Locator
-from tests.support.strategies import step, trail
+from tests.support.strategies import draft, step
 
 PAGE = """<html><body><h1>Shop</h1><iframe><div class="row" bid="7"><a
 href="/mugs" title='All "mugs"'>Mugs</a></div>
@@ -17,7 +17,7 @@ href="/mugs" title='All "mugs"'>Mugs</a></div>
 # html 8, body 7, h1 6, iframe 5, div 4, a 3, div 2, button 1, button 0
 
 
-def run(row: Trail, stage: Locate | None = None) -> tuple[list[Trail], list[Entry]]:
+def run(row: Draft, stage: Locate | None = None) -> tuple[list[Draft], list[Entry]]:
     """The workflows that come out, and the drops."""
     tally = Tally("locate")
     return list((stage or Locate())(iter([row]), tally)), tally.entries
@@ -25,11 +25,11 @@ def run(row: Trail, stage: Locate | None = None) -> tuple[list[Trail], list[Entr
 
 def located(
     *target: Locator, html: str = PAGE, kind: str = "click", stage: Locate | None = None
-) -> Mark:
+) -> StepDraft:
     """The one step of a workflow, after the stage."""
-    (out,), drops = run(trail(step(html, *target, kind=kind)), stage)
+    (out,), drops = run(draft(step(html, *target, kind=kind)), stage)
     assert drops == []
-    return out.marks[0]
+    return out.steps[0]
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def located(
 )
 def test_every_kind_of_locator(locator: Locator) -> None:
     """Each kind of locator finds the one link inside the inlined frame: element 5 of 9, node 3."""
-    mark = located(locator)
-    assert (mark.reason, mark.element, mark.node) == ("", 5, 3)
+    step_draft = located(locator)
+    assert (step_draft.reason, step_draft.element, step_draft.node) == ("", 5, 3)
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,14 @@ def test_every_kind_of_locator(locator: Locator) -> None:
 )
 def test_targets_that_are_not_found(locator: Locator, reason: str, detail: str) -> None:
     """Nothing is guessed: the step stays, with the exact reason and what was looked for."""
-    mark = located(locator)
-    assert (mark.stage, mark.reason, mark.element, mark.node) == ("locate", reason, -1, -1)
-    assert mark.detail.startswith(detail)
+    step_draft = located(locator)
+    assert (step_draft.stage, step_draft.reason, step_draft.element, step_draft.node) == (
+        "locate",
+        reason,
+        -1,
+        -1,
+    )
+    assert step_draft.detail.startswith(detail)
 
 
 def test_first_unequivocal_locator_counts() -> None:
@@ -118,15 +123,18 @@ def test_reason_of_several_failures() -> None:
 
 def test_selector_matching_500_elements() -> None:
     """A selector of 500 elements is ambiguous, not its first element."""
-    mark = located(Locator("css", "li"), html="<ul>" + "<li>x</li>" * 500 + "</ul>")
-    assert (mark.reason, mark.detail) == ("target_ambiguous", "css 'li' matches 500 elements")
+    step_draft = located(Locator("css", "li"), html="<ul>" + "<li>x</li>" * 500 + "</ul>")
+    assert (step_draft.reason, step_draft.detail) == (
+        "target_ambiguous",
+        "css 'li' matches 500 elements",
+    )
 
 
 @pytest.mark.parametrize("html", [" ", "just text", "<!-- a comment -->", "</p>", "\0", "<"])
 def test_empty_pages(html: str) -> None:
     """A page without an element is empty_page for any locator."""
-    mark = located(Locator("css", "a[["), html=html)
-    assert (mark.reason, mark.detail) == (
+    step_draft = located(Locator("css", "a[["), html=html)
+    assert (step_draft.reason, step_draft.detail) == (
         "empty_page",
         f"{len(html)} characters without an element",
     )
@@ -158,10 +166,10 @@ def test_train_without_element() -> None:
 def test_failed_action_that_is_not_found_says_so() -> None:
     """The target's reason replaces the filter's; a found target leaves it."""
     for selector, reason in (("nav", "target_absent"), ("h1", "failed_action")):
-        row = trail(step(PAGE, Locator("css", selector)))
-        row.marks[0].drop("filter", FAILED_ACTION, "timeout")
+        row = draft(step(PAGE, Locator("css", selector)))
+        row.steps[0].drop("filter", FAILED_ACTION, "timeout")
         (out,), _ = run(row)
-        assert out.marks[0].reason == reason
+        assert out.steps[0].reason == reason
 
 
 def test_drop_workflow() -> None:
@@ -169,7 +177,7 @@ def test_drop_workflow() -> None:
 
     A page action does not.
     """
-    lost = trail(
+    lost = draft(
         step(PAGE, Locator("css", "h1")),
         step(PAGE, Locator("css", "nav"), number=1),
         step(PAGE, kind="scroll"),
@@ -182,9 +190,9 @@ def test_drop_workflow() -> None:
     ]
     assert drops[0].detail == "step 2: target_absent: css 'nav' matches none of 9 elements"
     out, drops = run(
-        trail(step(PAGE, Locator("css", "h1")), step(PAGE, kind="scroll")),
+        draft(step(PAGE, Locator("css", "h1")), step(PAGE, kind="scroll")),
         Locate(drop_workflow=True),
     )
     assert (len(out), drops) == (1, [])
     (kept,), _ = run(lost)
-    assert [mark.reason for mark in kept.marks] == ["", "target_absent", "no_element"]
+    assert [step_draft.reason for step_draft in kept.steps] == ["", "target_absent", "no_element"]

@@ -14,10 +14,10 @@ from etl.dataset import account
 from etl.look.verify import verify
 from etl.stages.select import Names, Select
 from etl.tally import Entry, Tally
+from schemas.draft import Draft
 from schemas.errors import ConfigError
-from schemas.trail import Trail
 from tests.support import builds
-from tests.support.strategies import step, trail
+from tests.support.strategies import draft, step
 
 
 def names(given: dict[str, list[str]]) -> Names:
@@ -27,8 +27,8 @@ def names(given: dict[str, list[str]]) -> Names:
 
 
 def run(
-    row: Trail, **lists: dict[str, list[str]]
-) -> tuple[list[Trail], list[Entry], dict[str, list[str]]]:
+    row: Draft, **lists: dict[str, list[str]]
+) -> tuple[list[Draft], list[Entry], dict[str, list[str]]]:
     """The workflows that come out, the drops, and the entries that match nothing."""
     sections = {section: names(given) for section, given in lists.items()}
     tally, stage = Tally("select"), Select(**sections)
@@ -36,9 +36,9 @@ def run(
     return out, tally.entries, stage.unmatched(frozenset(tally.matched))
 
 
-def mixed() -> Trail:
+def mixed() -> Draft:
     """A workflow with a click in the shop and a hover on another host."""
-    row = trail(step(), step(kind="hover", number=1), origin="nightly/a.jsonl#line=3")
+    row = draft(step(), step(kind="hover", number=1), origin="nightly/a.jsonl#line=3")
     row.domains[1] = ("pay.example", "admin.pay.example", "url")
     return row
 
@@ -88,10 +88,10 @@ def test_single_steps_stay_in_the_history(lists: dict[str, Any], reasons: list[s
     Its workflow goes on with all steps.
     """
     (row,), drops, _ = run(mixed(), **lists)
-    assert [mark.reason for mark in row.marks] == reasons
+    assert [step_draft.reason for step_draft in row.steps] == reasons
     assert drops == []
-    row.marks[1].drop("locate", "target_absent", override=True)
-    assert row.marks[1].reason == (reasons[1] or "target_absent")
+    row.steps[1].drop("locate", "target_absent", override=True)
+    assert row.steps[1].reason == (reasons[1] or "target_absent")
 
 
 def test_entries_that_match_nothing_are_known() -> None:

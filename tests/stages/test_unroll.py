@@ -5,36 +5,39 @@ from __future__ import annotations
 from etl.stages.filter import FAILED_ACTION
 from etl.stages.unroll import Unroll
 from etl.tally import Entry, Tally
+from schemas.draft import Draft
 from schemas.samples import Sample
-from schemas.trail import Trail
-from tests.support.strategies import step, trail
+from tests.support.strategies import draft, step
 from tokenization.prompt import step_text
 
 
-def run(row: Trail, stage: Unroll | None = None) -> tuple[list[Sample], list[Entry]]:
+def run(row: Draft, stage: Unroll | None = None) -> tuple[list[Sample], list[Entry]]:
     """The samples, and the ledger."""
     tally = Tally("unroll")
     return list((stage or Unroll())(iter([row]), tally)), tally.entries
 
 
-def pruned_trail() -> Trail:
+def pruned_trail() -> Draft:
     """Four steps as the prune stage leaves them.
 
     The second is not trained on, the third has no element.
     """
-    row = trail(
+    row = draft(
         step("<a>1</a>", number=0), step("<a>2</a>", number=1), step("<a>3</a>", kind="scroll",
         number=2),
         step("<a>4</a>", kind="type", value="two", number=3), website="shop", topic="Shopping",
         source="scribe",
     )  # fmt: skip
-    for mark in row.marks:
-        mark.node, mark.element = mark.number * 10, 0
-        mark.start_tag, mark.observation = f'<a node="{mark.node}">', f"page {mark.number} "
-        mark.description = f"Do {mark.number}"
-    row.marks[1].drop("filter", FAILED_ACTION, "timeout")
-    row.marks[2].node, row.marks[2].start_tag = -1, ""
-    row.marks[2].drop("locate", "no_element", "scroll")
+    for step_draft in row.steps:
+        step_draft.node, step_draft.element = step_draft.number * 10, 0
+        step_draft.start_tag, step_draft.observation = (
+            f'<a node="{step_draft.node}">',
+            f"page {step_draft.number} ",
+        )
+        step_draft.description = f"Do {step_draft.number}"
+    row.steps[1].drop("filter", FAILED_ACTION, "timeout")
+    row.steps[2].node, row.steps[2].start_tag = -1, ""
+    row.steps[2].drop("locate", "no_element", "scroll")
     return row
 
 
@@ -51,7 +54,7 @@ def test_numbers_after_filtered_steps() -> None:
     """Steps keep their numbers and domains after the filter removed one."""
     row = pruned_trail()
     row.domains[3] = ("other.example", "www.other.example", "url")
-    del row.marks[1]
+    del row.steps[1]
     samples, _ = run(row)
     assert [s.step for s in samples] == [1, 4]
     assert [s.domain for s in samples] == ["shop.example", "other.example"]
@@ -93,8 +96,8 @@ def test_ledger() -> None:
 def test_no_samples() -> None:
     """A workflow without a step that is trained on is dropped, its steps for their own reasons."""
     row = pruned_trail()
-    for mark in row.marks:
-        mark.drop("filter", FAILED_ACTION)
+    for step_draft in row.steps:
+        step_draft.drop("filter", FAILED_ACTION)
     samples, entries = run(row)
     assert samples == []
     assert [(e.unit, e.reason) for e in entries] == [

@@ -22,7 +22,7 @@ from schemas.actions import KINDS, each, several
 from schemas.recorded_actions import action as recorded
 from schemas.samples import Sample
 from schemas.workflow import Action, Locator, Step
-from tests.support.strategies import rules, trail
+from tests.support.strategies import draft, rules
 from tokenization.prompt import Prompt
 
 PAGE = (
@@ -38,7 +38,7 @@ def css(selector: str) -> tuple[Locator, ...]:
 def samples(*steps: Step) -> tuple[list[Sample], Tally]:
     """The stages' output for some steps, page actions included."""
     tally = Tally()
-    rows: Any = iter((trail(*steps, objective="Save all of the orders"),))
+    rows: Any = iter((draft(*steps, objective="Save all of the orders"),))
     stages = (Filter(), Locate(train_without_element=True), Prune(**vars(rules())), Unroll())
     for stage in stages:
         rows = stage(rows, tally.at(stage.name))

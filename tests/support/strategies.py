@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from etl.pages.prune import Pruner
 from etl.pages.rules import PruneRules
+from schemas.draft import Draft, StepDraft
 from schemas.samples import Sample
-from schemas.trail import Mark, Trail
 from schemas.workflow import Action, Locator, Step, Workflow
 from tokenization.vocabulary import Vocabulary, load
 
@@ -52,15 +52,21 @@ def pruner(use: PruneRules | None = None) -> Pruner:
     return Pruner(use or rules(), vocabulary().count)
 
 
-def trail(
+def draft(
     *steps: Step, objective: str = "Order two mugs in the shop and pay for them", **workflow: object
-) -> Trail:
+) -> Draft:
     """A workflow as the first stage gets it."""
     flow = Workflow("w1", objective, steps, **workflow)  # type: ignore[arg-type]
-    marks = [Mark(place + 1, step, place=place) for place, step in enumerate(steps)]
+    step_drafts = [StepDraft(place + 1, step, place=place) for place, step in enumerate(steps)]
     domains: list[tuple[str, ...]] = [("shop.example", "www.shop.example", "url") for _ in steps]
-    return Trail(
-        flow, marks, "hash", " ".join(objective.split()), flow.uid, "shop.example", domains=domains
+    return Draft(
+        flow,
+        step_drafts,
+        "hash",
+        " ".join(objective.split()),
+        flow.uid,
+        "shop.example",
+        domains=domains,
     )
 
 

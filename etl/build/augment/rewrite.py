@@ -43,8 +43,8 @@ from etl.stages.filter import Filter
 from etl.stages.locate import Locate
 from etl.stages.wording import described
 from etl.tally import Tally
+from schemas.draft import Draft, StepDraft
 from schemas.errors import ConfigError
-from schemas.trail import Mark, Trail
 
 What = Literal["all", "objectives", "descriptions"]
 KINDS: Final = ("objectives", "descriptions")
@@ -362,34 +362,43 @@ def asks(inputs: Sequence[str], recipe: Recipe) -> Iterator[Ask]:
     for shard in find.shards(find.find(inputs, sources)):
         seen: dict[str, str] = {}
         for workflow in sources[shard.format].read(shard, Tally()):
-            trail = enter(workflow, Tally(), seen)
-            if trail.uid == workflow.uid:  # not a repetition
-                for kept in locate(filtered(iter((trail,)), Tally()), Tally()):
-                    yield from _of_trail(kept)
+            draft = enter(workflow, Tally(), seen)
+            if draft.uid == workflow.uid:  # not a repetition
+                for kept in locate(filtered(iter((draft,)), Tally()), Tally()):
+                    yield from _of_draft(kept)
 
 
-def _of_trail(trail: Trail) -> Iterator[Ask]:
-    pages = [read(mark.step.html) if mark.element >= 0 else None for mark in trail.marks]
-    steps = [described(mark, page) for mark, page in zip(trail.marks, pages, strict=True)]
+def _of_draft(draft: Draft) -> Iterator[Ask]:
+    pages = [
+        read(step_draft.step.html) if step_draft.element >= 0 else None
+        for step_draft in draft.steps
+    ]
+    steps = [
+        described(step_draft, page) for step_draft, page in zip(draft.steps, pages, strict=True)
+    ]
     listed = "".join(
-        f"\n{mark.number}. {text}" for mark, text in zip(trail.marks, steps, strict=True)
+        f"\n{step_draft.number}. {text}"
+        for step_draft, text in zip(draft.steps, steps, strict=True)
     )
-    yield Ask("objectives", trail.uid, _OBJECTIVE, f"Objective: {trail.objective}\nSteps:{listed}")
-    for mark, page in zip(trail.marks, pages, strict=True):
-        if page is not None and is_bare(mark.step.action.description):
+    yield Ask("objectives", draft.uid, _OBJECTIVE, f"Objective: {draft.objective}\nSteps:{listed}")
+    for step_draft, page in zip(draft.steps, pages, strict=True):
+        if page is not None and is_bare(step_draft.step.action.description):
             yield Ask(
-                "descriptions", trail.step_id(mark), _DESCRIPTION, _context(trail, mark, page)
+                "descriptions",
+                draft.step_id(step_draft),
+                _DESCRIPTION,
+                _context(draft, step_draft, page),
             )
 
 
-def _context(trail: Trail, mark: Mark, page: Page) -> str:
+def _context(draft: Draft, step_draft: StepDraft, page: Page) -> str:
     """The target of a step, its text, and the objective and URL around it."""
-    token = page.tokens[page.position(mark.element)]
+    token = page.tokens[page.position(step_draft.element)]
     attributes = "".join(
         f' {name}="{value[:100]}"' for name, value in list(token.attributes().items())[:20]
     )
     return (
-        f"Objective: {trail.objective}\nURL: {mark.step.url[:500]}\nAction: "
-        f"{mark.step.action.kind}\n"
-        f"Element: <{token.tag}{attributes}>\nText inside: {text_of(page, mark.element, 300)}"
+        f"Objective: {draft.objective}\nURL: {step_draft.step.url[:500]}\nAction: "
+        f"{step_draft.step.action.kind}\n"
+        f"Element: <{token.tag}{attributes}>\nText inside: {text_of(page, step_draft.element, 300)}"
     )

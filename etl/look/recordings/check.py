@@ -26,7 +26,7 @@ from etl.stages.enter import enter
 from etl.stages.wording import as_lines, flaw, unknown_actions
 from etl.tally import Odd, Quarantined, Tally
 from etl.terminal.text import cell
-from schemas.trail import Mark
+from schemas.draft import StepDraft
 from schemas.workflow import Workflow
 
 STEPS: Final = 50
@@ -133,26 +133,28 @@ class _Found:
 
     def _looked_at(self, workflow: Workflow, steps: int) -> Iterator[_Problem]:
         """The problems of a workflow that was read. steps: look for so many targets at most."""
-        trail = enter(workflow, Tally(), {})
+        draft = enter(workflow, Tally(), {})
         here = workflow.origin or workflow.uid
-        hashed, before = self.ids.setdefault(workflow.uid, (trail.content_hash, here))
+        hashed, before = self.ids.setdefault(workflow.uid, (draft.content_hash, here))
         if before != here:
-            reason = "duplicate_workflow" if hashed == trail.content_hash else "conflicting_id"
+            reason = "duplicate_workflow" if hashed == draft.content_hash else "conflicting_id"
             says = f"{workflow.workflow_id!r} is the id of {before} too"
             yield _Problem(here, reason, says, remedies.of_step(reason), "workflow_id")
-        for mark in trail.marks:
+        for step_draft in draft.steps:
             where = (
-                f"steps[{mark.place}]" if workflow.source == "workflows" else f"step {mark.number}"
+                f"steps[{step_draft.place}]"
+                if workflow.source == "workflows"
+                else f"step {step_draft.number}"
             )
-            step = mark.step
+            step = step_draft.step
             reason, says = flaw(step)
             if reason:
                 self.unknown_actions.update([says] if reason == "unknown_action" else [])
                 remedy = remedies.of_step(reason, step.action.kind)
                 key = ".kind" * (reason == "unknown_action" and "no kind" in says)
                 yield _Problem(here, reason, says, remedy, f"{where}.action{key}")
-            if step.target and mark.place < steps:
-                reason, says = _target(mark)
+            if step.target and step_draft.place < steps:
+                reason, says = _target(step_draft)
                 self.targets[_OUTCOMES.get(reason, _UNREADABLE)] += 1
                 if reason:
                     key = "html" if reason in ("missing_dom", "empty_page") else "target"
@@ -277,14 +279,14 @@ def _unread(shard: InputShard, bad: Quarantined) -> _Problem:
     )
 
 
-def _target(mark: Mark) -> tuple[str, str]:
+def _target(step_draft: StepDraft) -> tuple[str, str]:
     """Why the target of a step cannot be found: reason and detail, both empty if it is found."""
-    if not mark.step.html:
+    if not step_draft.step.html:
         return "missing_dom", "empty: there is no page"
-    page = pages.read(mark.step.html, mark.utf8)
+    page = pages.read(step_draft.step.html, step_draft.utf8)
     if not page.elements:
-        return "empty_page", f"{len(mark.step.html)} characters without an element"
-    reason, detail, _ = locate.find(page, mark.step.target)
+        return "empty_page", f"{len(step_draft.step.html)} characters without an element"
+    reason, detail, _ = locate.find(page, step_draft.step.target)
     return reason, detail
 
 

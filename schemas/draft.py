@@ -1,4 +1,4 @@
-"""A workflow on its way through the stages (`Trail`), and its steps (`Mark`).
+"""A workflow on its way through the stages (`Draft`), and its steps (`StepDraft`).
 
 Stages fill in what they find out.
 """
@@ -16,7 +16,7 @@ OF_ACTION: Final = frozenset({"unknown_action", "unreadable_action", "incomplete
 
 
 @dataclass(slots=True)
-class Mark:
+class StepDraft:
     """A step and what the stages found out about it."""
 
     # number within the workflow, from 1: as recorded, where steps are numbered, else counting every
@@ -60,11 +60,11 @@ class Mark:
 
 
 @dataclass(slots=True)
-class Trail:
-    """A workflow and the marks of its steps."""
+class Draft:
+    """A workflow and what the stages found out about its steps."""
 
     workflow: Workflow
-    marks: list[Mark]
+    steps: list[StepDraft]
     # hash of the recording's content without its ids
     content_hash: str
     # the recorded one, or the one that an augmentation put in its place
@@ -78,6 +78,8 @@ class Trail:
     # (domain, subdomain, domain_from) of each recorded step
     domains: list[tuple[str, ...]] = field(default_factory=list)
 
-    def step_id(self, mark: Mark) -> str:
+    def step_id(self, step_draft: StepDraft) -> str:
         """The id of a step, and of the sample made of it."""
-        return f"{self.uid}/{mark.number}" + (f"~{mark.repeat + 1}" if mark.repeat else "")
+        return f"{self.uid}/{step_draft.number}" + (
+            f"~{step_draft.repeat + 1}" if step_draft.repeat else ""
+        )
