@@ -23,12 +23,17 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from etl.dataset import manifest
+from etl.dataset.drift import figures
+from etl.dataset.generations import Generations
+from etl.dataset.layout import Layout
+from etl.dataset.manifest import FORMAT, Card, Drop, Manifest, Split, Totals, UnitCounts
 from etl.files.arrow import write_json, write_table
 from schemas.ledger import FITTED_SCHEMA, INDEX_SCHEMA, LEDGER_SCHEMA, LISTING_SCHEMA
 from schemas.samples import NO_LOSS, PACKED_SCHEMA, SAMPLE_SCHEMA
@@ -234,29 +239,27 @@ def _finished(out: Path, steps: pl.DataFrame, kept: pl.DataFrame, files: list[st
         .agg(samples=pl.len().cast(pl.Int64))
         .sort("domain", "action_kind")
     )
-    for name, table in {
-        "domains": domains,
-        "drops": drops.sort("domain", "reason"),
-        "actions": actions,
-    }.items():
+    tables = {"domains": domains, "drops": drops.sort("domain", "reason"), "actions": actions}
+    for name, table in tables.items():
         _parquet(out / "dataset" / "stats" / f"{name}.parquet", table, table.to_arrow().schema)
-    write_json(out / "dataset" / "manifest.json", _manifest(steps, kept, domains, drops, files))
+    manifest.write(Layout(out).dataset.manifest, _manifest(steps, kept, tables, files))
 
 
 def _manifest(
     steps: pl.DataFrame,
     kept: pl.DataFrame,
-    domains: pl.DataFrame,
-    drops: pl.DataFrame,
+    tables: dict[str, pl.DataFrame],
     files: list[str],
-) -> dict[str, Any]:
+) -> Manifest:
+    domains = tables["domains"]
     flows = steps["workflow"].n_unique()
-    reasons = (
-        drops.group_by("stage", "reason")
+    dropped = (
+        tables["drops"]
+        .group_by("stage", "reason")
         .agg(pl.col("count").sum())
         .sort("count", descending=True)
-        .to_dicts()
     )
+    reasons = tuple(Drop(**row) for row in dropped.iter_rows(named=True))
     units = {
         "record": (flows, flows),
         "workflow": (flows, flows),
@@ -264,11 +267,9 @@ def _manifest(
     }
     units["sample"] = kept.height, kept.height
     accounting = {
-        unit: {"read": read, "kept": left, "dropped": read - left,
-        "reasons": reasons if unit == "step" else [],
-               "errors": {}}
+        unit: UnitCounts(read, left, read - left, reasons if unit == "step" else (), {})
         for unit, (read, left) in units.items()
-    }  # fmt: skip
+    }
     names = (
         "workflows",
         "steps",
@@ -279,26 +280,49 @@ def _manifest(
         "raw_chars",
     )
     splits = {
-        str(split): {"files": FILES[str(split)], "rows": -(-rows.height // _PER_ROW),
-        "samples": rows.height,
-                     "tokens": int(rows["tokens"].sum()),
-                     "loss_tokens": int(rows["completion_tokens"].sum()),
-                     "bytes": 0, "fill": 1.0}
+        str(split): Split(
+            files=FILES[str(split)],
+            rows=-(-rows.height // _PER_ROW),
+            samples=rows.height,
+            tokens=int(rows["tokens"].sum()),
+            loss_tokens=int(rows["completion_tokens"].sum()),
+            bytes=0,
+            fill=1.0,
+        )
         for (split,), rows in kept.group_by("split")
-    }  # fmt: skip
-    totals = {name: int(domains[name].sum()) for name in (*names, "pruned_chars", "chunked")}
+    }
+    sums = {name: int(domains[name].sum()) for name in (*names, "pruned_chars", "chunked")}
+    known = vocabulary.load()
     packed = {
-        "vocabulary": vocabulary.load().sha256,
+        "vocabulary": known.sha256,
         "prompt": {"system": Prompt.system, "repeats": Prompt.repeats},
     }
-    return {
-        "format": 3, "recipe": "scribeagent-32k", "fingerprint": "0" * 40, "figures": {},
-        "generations": [],
-        "quarantined": 0, "packing": [], "accounting": accounting, "splits": splits,
-        "totals": {**totals, "domains": domains.height, "subdomains": domains.height},
-        "settings": {"packed": packed, "samples": {"part_mb": 256.0}, "index": {"context": 32768}},
-        "files": dict.fromkeys([*files, *map(_data_of, files)], ""),
-    }  # fmt: skip
+    return Manifest(
+        format=FORMAT,
+        recipe="scribeagent-32k",
+        fingerprint="0" * 40,
+        settings={
+            "packed": packed,
+            "samples": {"part_mb": 256.0},
+            "index": {"context": 32768},
+        },
+        generations=Generations(),
+        takedown="",
+        vocabulary={"name": known.name},
+        card=Card("", {}, {}),
+        inputs=(),
+        splits=splits,
+        totals=Totals(domains=domains.height, subdomains=domains.height, **sums),
+        outcomes=(),
+        figures=figures(accounting, tables),
+        accounting=accounting,
+        unknown_actions=(),
+        page_actions={},
+        packing=(),
+        quarantined=0,
+        oddities=(),
+        files=dict.fromkeys([*files, *map(_data_of, files)], ""),
+    )
 
 
 def _data_of(listing: str) -> str:
@@ -411,7 +435,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         out = options.keep or Path(scratch) / "out"
         steps = synthetic(out, int(options.samples * 1e6))
-        rows = json.loads((out / "dataset" / "manifest.json").read_text())["totals"]["samples"]
+        rows = manifest.read(Layout(out).dataset.manifest).totals.samples
         figures = {}
         for name, arguments in {
             "start-up (--help)": ["lint", "--help"],
