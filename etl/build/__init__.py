@@ -1,5 +1,6 @@
-"""Builds: what a recipe asks for is made of recordings, in three phases that each can be resumed.
+"""Builds: make a dataset of recordings, as a recipe says, in three phases that can be resumed.
 
-What decides, runs or resumes a build stands here; what a workflow, a page or a dataset is does not.
-It may import every room below, and neither `etl.look` nor `etl.publish`.
+A module enters if it plans, runs, resumes or judges a build. What a workflow, a page or a dataset
+is stands in the rooms below; all of these may be imported, but neither `etl.look` nor
+`etl.publish`.
 """

@@ -1,8 +1,8 @@
-"""The entrance of phase 1: workflows as they are read are entered in the ledger, and go on to the
-stages or do not.
+"""The entrance of phase 1: enters each workflow in the ledger, and admits it to the stages or not.
 
-Out stay, each with its reason, what is taken down, what came before in the same input, what is
-refused (it killed its worker or took too long), and what has a page over the limit.
+Four kinds of workflow stay out, each with its reason: those taken down, those that came before in
+the same input, those refused (they killed their worker or took too long), and those with a page
+over the limit.
 """
 
 from __future__ import annotations
@@ -22,25 +22,32 @@ from schemas.workflow import Workflow
 
 @dataclass(slots=True)
 class Met:
-    """The workflows of an input shard by content and domain, and what the takedown list did
-    (`etl.build.samples`).
+    """The workflows of an input shard by content and domain, and what the takedown list did.
 
-    taken_workflows, taken_records: how many were taken down, by hash of each name by which they
-    could be listed, and of each entry that they name. copies: taken down by their content alone.
+    `etl.build.samples` writes all but ``ids`` into the report.
     """
 
+    # content hashes of the workflows that stay
     contents: set[str] = field(default_factory=set)
+    # domains of the workflows that stay
     domains: set[str] = field(default_factory=set)
+    # content hashes of the workflows that the list names
     removed: set[str] = field(default_factory=set)
+    # hashes of the list's entries that took effect
     by: set[str] = field(default_factory=set)
-    ids: set[str] = field(default_factory=set)  # of what was taken down
+    # ids of the workflows taken down
+    ids: set[str] = field(default_factory=set)
+    # the number of workflows taken down, by hash of each name by which they could be listed
     taken_workflows: Counter[str] = field(default_factory=Counter)
+    # the number of records stripped, by hash of each entry that they name
     taken_records: Counter[str] = field(default_factory=Counter)
+    # the number of workflows taken down by their content alone
     copies: int = 0
 
     def taken_down(self, draft: Draft, takedown: Takedown, tally: Tally, start: int) -> bool:
-        """Whether a workflow is taken down; if so it is dropped, and its lines from ``start`` on
-        say but ids.
+        """Drop a workflow if the list takes it down; returns whether it does.
+
+        Its lines of the ledger, from ``start`` on, keep only their ids.
         """
         listed = takedown.listed(draft)
         by = listed or takedown.copied(draft)
@@ -63,7 +70,7 @@ class Met:
         return True
 
     def strip(self, tally: Tally, takedown: Takedown) -> None:
-        """Take the bytes and details of quarantined records that name something taken down."""
+        """Remove the bytes and details of quarantined records that name something taken down."""
         stripped: set[str] = set()
         for position, record in enumerate(tally.quarantined):
             if named := takedown.in_record(record.id, record.detail, record.raw, ids=self.ids):
@@ -72,39 +79,42 @@ class Met:
                 stripped.add(record.id)
                 tally.quarantined[position] = record.without_content(TAKEN_DOWN)
         if stripped:
-            tally.entries[:] = [
-                replace(e, detail="") if e.reason and e.id in stripped else e for e in tally.entries
-            ]
+            for position, entry in enumerate(tally.entries):
+                if entry.reason and entry.id in stripped:
+                    tally.entries[position] = replace(entry, detail="")
 
 
 @dataclass
 class Entrance:
-    """Of one input shard. tally: its ledger as seen by reading. refused: by name. page_chars: the
-    limit of a page.
-    """
+    """The entrance of one input shard."""
 
+    # the shard's ledger, at the stage that reads
     tally: Tally
     met: Met
     takedown: Takedown
+    # what is not tried again, by its name (`etl.build.pools.failures`)
     refused: Mapping[str, Refused]
+    # the most characters that a page may have
     page_chars: int
+    # the content hash of each workflow so far, by id
     seen: dict[str, str] = field(default_factory=dict)
 
     def admit(self, workflow: Workflow, start: int) -> Draft | None:
-        """The draft of a workflow that goes on. start: line of the ledger from which on its records
-        are entered.
+        """The draft of a workflow that goes on to the stages; None for one that stays out.
+
+        start: the position in the ledger of the first of its records.
         """
-        known = self.seen.get(workflow.uid, "")
+        earlier = self.seen.get(workflow.uid, "")
         draft = enter(workflow, self.tally, self.seen)
         if draft.uid != workflow.uid:
             _reparent(self.tally.entries, start, workflow.uid, draft.uid)
         if self.met.taken_down(draft, self.takedown, self.tally, start):
             return None
-        if known == draft.content_hash:
+        if earlier == draft.content_hash:
             self.tally.drop_workflow(
                 draft, "duplicate_workflow", "the same recording came before in this file"
             )
-        elif known:
+        elif earlier:
             detail = "a workflow with the same id and other content came before in this file"
             self.tally.quarantine_workflow(draft, "conflicting_id", detail)
         elif (refusal := self.refused.get(known_as(draft.uid))) is not None:
@@ -116,7 +126,7 @@ class Entrance:
         return None
 
     def _too_large(self, draft: Draft) -> str | None:
-        """Which page is over the limit, if one is."""
+        """A line about the first page over the limit; None if all are within it."""
         for step_draft in draft.steps:
             size = len(step_draft.step.html)
             if size > self.page_chars:
@@ -128,7 +138,7 @@ class Entrance:
 
 
 def _reparent(entries: list[Entry], start: int, old: str, new: str) -> None:
-    """Records of a workflow whose id came before belong to the id that it has in the ledger."""
+    """Give the records of a workflow whose id came before the id it has in the ledger."""
     for position in range(start, len(entries)):
         if entries[position].unit == "record" and entries[position].parent == old:
             entries[position] = replace(entries[position], parent=new)

@@ -1,10 +1,9 @@
-"""What a build would do, without doing it: settings that changed, inputs to read and why, files to
-write and why.
+"""A dry run: what a build would read and write and why, and which settings have changed.
 
-The index is worked out over what has been read already, in a temporary folder. New data never
-change old decisions, so this names exactly the files of older generations that would be written or
-removed; of a new generation it can only say that it comes. Where inputs of older generations have
-to be read again, their files are listed as ``perhaps``.
+It works out the index over the inputs that have been read already, in a temporary folder. New data
+never change old decisions, so it names exactly the files of older generations that the build would
+write or remove. Of a new generation it can only say that it comes. If inputs of an older generation
+must be read again, the files from that generation on are listed as ``perhaps``.
 """
 
 from __future__ import annotations
@@ -28,33 +27,40 @@ from etl.sources import FORMATS
 from etl.terminal.words import counted
 
 _LISTED: Final = 20
-"""Lines of each list; more are counted."""
+"""The most lines that a list shows; the rest are counted."""
 
 
 @dataclass(frozen=True)
 class Foreseen:
-    """changes: settings, as `state.changes` has them. inputs: names that are new, changed and
-    removed. read: (name, bytes, reason) of input shards that phase 1 reads. write, remove: (file,
-    reason) under ``dataset/data``. opens: the new generation's name, or empty. finished: there is
-    nothing to do. stops: gates that fail before anything is read. damaged: files of the complete
-    build that are made again, and why. left_aside: files in no known format, and what each is.
-    """
+    """The effect that a build would have."""
 
+    # settings that have changed
     changes: list[state.Change]
+    # names of inputs that are new, changed and removed
     inputs: dict[str, Sequence[str]]
+    # the number of input shards that are as they were
     unchanged: int
+    # (name, bytes, reason) of the input shards that phase 1 reads
     read: list[tuple[str, int, str]]
+    # (file under ``dataset/data``, reason)
     write: list[tuple[str, str]]
+    # files that are written if inputs that are read again come out different
     perhaps: list[str]
+    # files under ``dataset/data`` that are removed
     remove: list[str]
+    # the name of the new generation; empty if none opens
     opens: str
+    # whether there is nothing to do
     finished: bool
+    # gates that fail before anything is read, a line each
     stops: list[str]
+    # files of the complete build that are made again, and why
     damaged: dict[str, str]
+    # (name, what it looks like) of files in no known format
     left_aside: list[tuple[str, str]]
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """The plan for programs."""
         return {
             "finished": self.finished,
             "gate_failures": self.stops,
@@ -75,17 +81,15 @@ class Foreseen:
         }
 
     def as_text(self) -> str:
-        """For people."""
+        """The plan for people."""
         if self.finished:
             return "nothing to do: the build is complete"
         lines = [f"stops before it starts: {line}" for line in self.stops]
         lines += [f"made again, because {what}: {name}" for name, what in self.damaged.items()]
-        lines += [
-            *(["settings that changed:", *state.consequences(self.changes)] if self.changes else [])
-        ]
-        counts = {what: len(names) for what, names in self.inputs.items()} | {
-            "unchanged": self.unchanged
-        }
+        if self.changes:
+            lines += ["settings that changed:", *state.consequences(self.changes)]
+        counts = {what: len(names) for what, names in self.inputs.items()}
+        counts["unchanged"] = self.unchanged
         lines.append("inputs: " + ", ".join(f"{count:,} {what}" for what, count in counts.items()))
         size = sum(size for _, size, _ in self.read)
         lines.append(f"samples: {counted(len(self.read), 'input')} to read, {size / 1e6:,.1f} MB")
@@ -113,13 +117,13 @@ class Foreseen:
 
 
 def _some(lines: list[str]) -> list[str]:
-    """A list as it is, or its beginning and how long it is."""
+    """All lines of a short list; of a long one the first, and the number of the rest."""
     more = len(lines) - _LISTED
     return lines if more <= 0 else [*lines[:_LISTED], f"  and {more:,} more; --json lists all"]
 
 
 def foresee(build: Build) -> Foreseen:
-    """What `etl.build.run.whole.run` would do. Writes nothing under the build's folder."""
+    """What `etl.build.run.whole.run` would do; writes nothing under the build's folder."""
     shards = reading.discovered(build, remember=False)
     before = state.generations(build.work)
     generations = build.generations(shards)
@@ -128,12 +132,16 @@ def foresee(build: Build) -> Foreseen:
     damaged = folder.damaged(build)
     worker = reading.worker(build, reading.removed(build, shards), stamps.keys(damaged))
     states = {shard.key: worker.finished(shard) for shard in shards}
-    known = [shard for shard in shards if isinstance(states[shard.key], ShardReport)]
-    read = [
-        (shard.name, shard.size, str(states[shard.key])) for shard in shards if shard not in known
-    ]
+    done: list[InputShard] = []
+    read: list[tuple[str, int, str]] = []
+    for shard in shards:
+        result = states[shard.key]
+        if isinstance(result, ShardReport):
+            done.append(shard)
+        else:
+            read.append((shard.name, shard.size, result))
     write, perhaps, remove = _files(
-        build, generations, known, {name for name, _, _ in read}, frozenset(damaged)
+        build, generations, done, {name for name, _, _ in read}, frozenset(damaged)
     )
     changes = folder.changes(build)
     return Foreseen(
@@ -159,17 +167,21 @@ def foresee(build: Build) -> Foreseen:
 def _files(
     build: Build,
     generations: Generations,
-    known: Sequence[InputShard],
+    done: Sequence[InputShard],
     unread: set[str],
     damaged: frozenset[str],
 ) -> tuple[list[tuple[str, str]], list[str], list[str]]:
-    """Files of the dataset to write, perhaps to write, and to remove."""
+    """Files of the dataset to write, perhaps to write, and to remove.
+
+    done: input shards that have been read. unread: names of inputs to read. damaged: files to make
+    again.
+    """
     closed = [generation for generation in generations.every if generation.shards]
     unsure = min((g.number for g in closed if unread & set(g.inputs)), default=None)
     with tempfile.TemporaryDirectory() as scratch:
         index = build.recipe.index
         sources = build.recipe.samples.sources
-        outputs = index.build(known, generations, sources, build.shelf, Work(Path(scratch))).outputs
+        outputs = index.build(done, generations, sources, build.shelf, Work(Path(scratch))).outputs
     numbers = {generation.number for generation in closed}
     worker = packing.worker(build, damaged)
     write: list[tuple[str, str]] = []
@@ -184,9 +196,9 @@ def _files(
             elif isinstance(reason, str):
                 write.append((f"{output.name}.arrow", reason))
     data = Layout(build.out).dataset.data
-    there = [storage.relative(path, data) for path in storage.files(data, ".arrow")]
-    return (
-        write,
-        perhaps,
-        [name for name in there if name not in names and own_files.is_of_output(name)],
-    )
+    remove: list[str] = []
+    for path in storage.files(data, ".arrow"):
+        name = storage.relative(path, data)
+        if name not in names and own_files.is_of_output(name):
+            remove.append(name)
+    return write, perhaps, remove

@@ -1,8 +1,8 @@
-"""What somebody has edited in a dataset where every build writes anew: kept aside, and said.
+"""Keep copies of documents that somebody edited, because every build overwrites them.
 
-Notes in the data card stay where they are (`etl.dataset.hand_written`). All else in it and in
-``croissant.json`` is written anew, so a copy as it was found is put into ``work/edited``, under a
-name with the beginning of its hash. Copies that name what is taken down go.
+Notes in the data card stay where they are (`etl.dataset.hand_written`). A build overwrites the rest
+of the card and ``croissant.json``. It first copies an edited document to ``work/edited``, under a
+name with the beginning of its hash, and warns. Copies that name what is taken down are removed.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ _DOCUMENTS: Final = (CARD, CROISSANT)
 
 
 def set_aside(out: AnyPath) -> None:
-    """Keep what was edited in the last complete dataset since it was written."""
+    """Keep a copy of each document that was edited since the last complete build wrote it."""
     path, work = Layout(out).dataset.manifest, Layout(out).work
-    known = hashes(path)
+    digests = hashes(path)
     for name in _DOCUMENTS:
-        written = known.get(name)
+        written = digests.get(name)
         try:
             raw = storage.read_bytes(out / name) if written else b""
         except FileNotFoundError:
             continue
-        found = hashlib.sha256(raw).hexdigest()
-        if not written or found == written or (name == CARD and hand_written.edited(out, written)):
+        digest = hashlib.sha256(raw).hexdigest()
+        if not written or digest == written or (name == CARD and hand_written.edited(out, written)):
             continue
         file = PurePosixPath(name)
-        aside = work.edited / f"{file.stem}-{found[:16]}{file.suffix}"
+        aside = work.edited / f"{file.stem}-{digest[:16]}{file.suffix}"
         if not storage.exists(aside):
             with atomic(aside) as stream:
                 stream.write(raw)
         hint = "; in the card, what stands between <!-- notes: NAME --> and <!-- /notes --> stays"
         log.warn(
-            f"{out / name} was edited, and every build writes it anew. The edited one is kept: "
+            f"{out / name} was edited, and every build overwrites it. The edited one is kept: "
             f"{aside}{hint}"
         )
 

@@ -31,24 +31,26 @@ from schemas.errors import IntegrityError
 
 @dataclass(frozen=True)
 class Made:
-    """What the phases came to."""
+    """The results of the phases."""
 
-    # what decided it, by phase
+    # what decides the output, by phase
     settings: Mapping[str, Any]
     shards: Sequence[InputShard]
-    # of phase 1
+    # the result of phase 1
     read: Read
-    # closed: with the numbers of their output shards
+    # with the number of output shards of each
     generations: Generations
-    # of phase 3
+    # the reports of phase 3
     packed: Sequence[PackedReport]
 
 
 def finish(build: Build, made: Made) -> Manifest:
-    """Write statistics and card to the place where a build is made; returns the manifest, which
-    comes last (`etl.build.verdict`).
+    """Write statistics and card where the build is made; returns the manifest.
 
-    Raises: `IntegrityError` if the accounting recomputed from the files does not add up.
+    The manifest itself is written last, once the gates accept the dataset (`etl.build.verdict`).
+
+    Raises:
+        IntegrityError: the accounting recomputed from the files does not add up.
     """
     out, place, recipe, packed = build.out, build.place, build.recipe, made.packed
     settled = account.settle(place)
@@ -99,7 +101,7 @@ def finish(build: Build, made: Made) -> Manifest:
 
 
 def _inputs(shards: Sequence[InputShard], rows: Sequence[int]) -> tuple[Input, ...]:
-    """One entry an input, whatever parts it was read in."""
+    """One entry for each input, however many parts it was read in."""
     inputs: dict[str, Input] = {}
     for shard, samples in zip(shards, rows, strict=True):
         new = Input(shard.name, shard.format, 0, shard.sha256, 0)
@@ -125,10 +127,10 @@ def _parquet(path: AnyPath, table: pl.DataFrame) -> str:
 
 
 def _packing(packed: Sequence[PackedReport]) -> tuple[Packing, ...]:
-    """What each generation has in each split."""
-    found: dict[tuple[str, str], list[PackedReport]] = defaultdict(list)
+    """Files, rows, tokens and bytes of each generation in each split."""
+    of_split: dict[tuple[str, str], list[PackedReport]] = defaultdict(list)
     for report in packed:
-        found[report.name.partition("/")[0], report.split].append(report)
+        of_split[report.name.partition("/")[0], report.split].append(report)
     return tuple(
         Packing(
             generation,
@@ -138,17 +140,17 @@ def _packing(packed: Sequence[PackedReport]) -> tuple[Packing, ...]:
             sum(report.tokens for report in reports),
             sum(report.bytes for report in reports),
         )
-        for (generation, split), reports in sorted(found.items())
+        for (generation, split), reports in sorted(of_split.items())
     )
 
 
 def _splits(packed: Sequence[PackedReport], recipe: Recipe) -> dict[str, Split]:
     """The splits with rows, training first."""
-    found: dict[str, list[PackedReport]] = defaultdict(list)
+    of_split: dict[str, list[PackedReport]] = defaultdict(list)
     for report in packed:
-        found[report.split].append(report)
-    names = sorted(found, key=lambda name: name != "train")
-    return {name: _split(found[name], recipe.fit.context) for name in names}
+        of_split[report.split].append(report)
+    names = sorted(of_split, key=lambda name: name != "train")
+    return {name: _split(of_split[name], recipe.fit.context) for name in names}
 
 
 def _split(reports: Sequence[PackedReport], context: int) -> Split:

@@ -1,11 +1,13 @@
-"""Gates: limits that a build sets itself. One that fails rejects the build: the last complete
-dataset stays as it is, and the new one lies beside it (`etl.dataset.candidate`); the message gives
-figure and limit, and the same command with other limits accepts it.
+"""Gates: limits that a dataset must keep. A dataset that breaks one is rejected.
+
+The last complete dataset then stays as it is, and the new one lies beside it
+(`etl.dataset.candidate`). The message gives figure and limit; the same command with other limits
+accepts the dataset.
 
 Drift and removal are measured against the last complete build of the same folder
-(`etl.dataset.drift`, `etl.build.removal`); where there was none, or it had no samples, these gates
-say nothing. What a later takedown list names is left out of its figures first. A build that is
-complete is its own last one, so what was accepted is no drift any more.
+(`etl.dataset.drift`, `etl.build.removal`). If there was none, or it had no samples, these gates
+pass. What a later takedown list names is left out of its figures first. Once a dataset is accepted,
+the next one is compared with it, so an accepted change fails no gate again.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from etl.dataset.manifest import Figures
 from schemas.errors import ConfigError
 
 _SLACK: Final = 1e-9
-"""A figure is at its limit, not over it, where only the last digits of two divisions differ."""
+"""By how much a figure may exceed its limit, so that rounding in a division breaks no gate."""
 _SHARES: Final = (
     "max_drop_rate",
     "max_removal",
@@ -31,36 +33,40 @@ _SHARES: Final = (
     "max_survival_drift",
 )
 _NAMED: Final = 3
-"""So many inputs that are gone are named."""
+"""The most inputs that are named as gone."""
 
 
 @dataclass(frozen=True)
 class Gates:
-    """All are off unless given, but that an empty dataset fails, and one that takes much of the
-    last one away.
+    """The limits of a dataset.
 
-    max_drop_rate: dropped steps over steps read, a record that could not be read counting as one.
-    max_drop_rates: of steps or of records, by reason. min_samples, min_domains: in the dataset.
-    max_removal: of the samples of the last complete build, those that are gone with their inputs,
-    or that the same inputs give no more. max_domain_drift: of one domain's share of the samples;
-    max_tokens_drift: of tokens a sample, relative; max_action_drift: of the mix of actions, 0 to 1;
-    max_survival_drift: of the share of targets that survive.
+    Two are on by default: the dataset may not be empty, and may not lose too much of the last one.
 
-    Errors: ConfigError for a limit that no figure can have, and for a reason that none can be.
+    Raises:
+        ConfigError: no figure can have such a limit, or nothing is dropped for such a reason.
     """
 
     about: ClassVar[str] = "when a build fails itself"
 
+    # 0 to 1; a record that could not be read counts as one dropped step
     max_drop_rate: Annotated[float | None, "dropped steps over steps read"] = None
+    # 0 to 1, by reason: of steps or of records, whichever is higher
     max_drop_rates: Annotated[dict[str, float], "the same by reason"] = field(default_factory=dict)
+    # samples
     min_samples: Annotated[int, "least number of samples in the dataset"] = 1
+    # domains
     min_domains: Annotated[int | None, "least number of domains in the dataset"] = None
+    # 0 to 1; counts samples whose inputs are gone, and those that the same inputs no longer give
     max_removal: Annotated[
         float | None, "share of the last complete build's samples that may go; 1 turns the gate off"
     ] = 0.2
+    # 0 to 1: the largest change of any domain's share
     max_domain_drift: Annotated[float | None, "change of one domain's share of the samples"] = None
+    # relative to the last complete build: 0.1 is a tenth more or less
     max_tokens_drift: Annotated[float | None, "change of tokens a sample, relative"] = None
+    # total variation distance of the two mixes
     max_action_drift: Annotated[float | None, "change of the mix of actions, 0 to 1"] = None
+    # 0 to 1: a difference of two shares
     max_survival_drift: Annotated[float | None, "change of the share of targets that survive"] = (
         None
     )
@@ -77,26 +83,27 @@ class Gates:
             limit = getattr(self, name)
             if limit is not None and not limit >= 0:
                 raise ConfigError(f"gates.{name} = {limit}: it is 0 or more")
-        known = sorted(meanings()) if self.max_drop_rates else []
+        possible = sorted(meanings()) if self.max_drop_rates else []
         for reason in self.max_drop_rates:
-            if reason not in known:
-                close = difflib.get_close_matches(reason, known, 1)
-                said = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+            if reason not in possible:
+                close = difflib.get_close_matches(reason, possible, 1)
+                hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(possible)}"
                 raise ConfigError(
-                    f"gates.max_drop_rates.{reason}: nothing is dropped for such a reason; {said}"
+                    f"gates.max_drop_rates.{reason}: nothing is dropped for such a reason; {hint}"
                 )
 
     def failures(self, new: Figures, old: Figures | None) -> list[str]:
-        """What fails, one line each. new, old: figures of this build and of the one before, if
-        there was one.
+        """A line for each gate that fails.
+
+        new: figures of this build. old: figures of the last complete one; None if there was none.
         """
-        return [
-            *self.of_itself(new),
-            *(self._of_drift(new, old) if old is not None and old.samples else ()),
-        ]
+        lines = [*self.of_itself(new)]
+        if old is not None and old.samples:
+            lines += self._of_drift(new, old)
+        return lines
 
     def of_removal(self, removal: Removal) -> list[str]:
-        """A line if too much is taken away."""
+        """A line if too many samples of the last complete dataset would go; else no line."""
         named = ", ".join(removal.gone[:_NAMED]) + (", ..." if len(removal.gone) > _NAMED else "")
         gone = f"; inputs that are gone: {len(removal.gone):,} ({named})" if removal.gone else ""
         what = (
@@ -106,7 +113,7 @@ class Gates:
         return [*_above("max_removal", what, removal.share, self.max_removal)]
 
     def of_itself(self, new: Figures) -> Iterator[str]:
-        """What fails whatever was before."""
+        """A line for each gate that fails, of those that need no earlier build."""
         yield from _above(
             "max_drop_rate", "of all steps are dropped", new.drop_rate, self.max_drop_rate
         )
@@ -122,6 +129,7 @@ class Gates:
                 yield f"{count:,} {what} are in the dataset; gates.min_{what} is {needed:,}"
 
     def _of_drift(self, new: Figures, old: Figures) -> Iterator[str]:
+        """A line for each gate of drift that fails."""
         far = distances(old, new)
         share = f"is the change of the share of {far['domain']}"
         yield from _above("max_domain_drift", share, far["domain_shares"], self.max_domain_drift)
@@ -143,6 +151,7 @@ class Gates:
 
 
 def _above(name: str, what: str, figure: float, limit: float | None) -> Iterator[str]:
+    """A line if a figure is over its limit, with the digits by which the two differ."""
     if limit is not None and figure > limit + _SLACK:
         digits = next((n for n in range(2, 8) if f"{figure:.{n}%}" != f"{limit:.{n}%}"), 8)
         yield f"{figure:.{digits}%} {what}; gates.{name} is {limit:.{digits}%}"

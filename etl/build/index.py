@@ -1,13 +1,15 @@
-"""The index: every decision that looks at other rows. Phase 2 of a build: global, and light.
+"""Phase 2 of a build, the index: every decision that looks at other samples.
 
-Reads the light columns of all samples (ids, hashes, lengths; never a page) and writes
-``work/index/``, one row a sample: its split, its place (output shard and order), or the reason why
-it is dropped. What decides: `etl.decisions.duplicates` for what was read before,
-the recipe's decisions (`etl.decisions.known`), `etl.decisions.split` for the split. Place: output
-shard by range of hash(seed, sample id) within the generation, in the order of that hash.
+It reads the light columns of all samples (ids, hashes, lengths; never a page). It writes
+``work/index/``, one row a sample: its split and its place, or the reason why it is dropped.
+
+- Drops: first `etl.decisions.duplicates`, then the recipe's decisions (`etl.decisions.known`).
+- Split: `etl.decisions.split`.
+- Place: the output shard is a range of hash(seed, sample id) within the generation; the order in it
+  is that of the hash.
 
 Samples are spread over files by the first bits of their hash, and each file is sorted by itself. A
-file holds some ten thousand; there are at most 256 files for each split.
+file holds some ten thousand rows; there are at most 256 files for each split.
 """
 
 from __future__ import annotations
@@ -53,42 +55,53 @@ _COLUMNS: Final = (
     "objective",
     "chars",
 )
-_ROWS_FOR_PART: Final = 512  # samples worked out together, for each part that they are spread over
-PART_ROWS: Final = 32_000  # of the index, sorted together
-_PART_BITS: Final = 8  # at most: each part of both splits is an open file
-_ROW_GROUP: Final = 2**16  # rows of an index file that are read together
-_FRAME_CHARS: Final = 300  # of prompt and chat around a sample's own texts
-_CHARS_PER_TOKEN: Final = 3.0  # of samples under Qwen2.5; only to plan how many shards there are
-_TOKEN_BYTES: Final = 8  # input id and label
+_ROWS_FOR_PART: Final = 512
+"""Rows decided on together, for each part that they are spread over."""
+PART_ROWS: Final = 32_000
+"""Rows of the index that are sorted together, about."""
+_PART_BITS: Final = 8
+"""The most bits that number a part; each part of each split is an open file."""
+_ROW_GROUP: Final = 2**16
+"""Rows of an index file that are read together."""
+_FRAME_CHARS: Final = 300
+"""Characters of prompt and chat around a sample's own texts."""
+_CHARS_PER_TOKEN: Final = 3.0
+"""Of samples under Qwen2.5; used only to plan the number of output shards."""
+_TOKEN_BYTES: Final = 8
+"""Bytes of a token in an output shard: input id and label."""
 
 
 class Indexed(NamedTuple):
-    """generations: with their numbers of output shards. outputs: the output shards that are not
-    empty, in order. unmatched: entries of held-out lists that hold nothing, by setting.
-    """
+    """The result of phase 2."""
 
+    # with the number of output shards of each
     generations: Generations
+    # those that are not empty, in order
     outputs: list[OutputShard]
+    # entries of held-out lists that match nothing, by setting
     unmatched: dict[str, list[str]]
 
 
 @dataclass(frozen=True)
 class Index:
-    """All that decides on samples in view of others."""
+    """Everything that decides on a sample in view of others."""
 
     split: Split
-    context: int  # tokens of a row
-    shard_bytes: int  # planned size of an output shard
-    decisions: tuple[Decision, ...] = ()  # after what was read before, in order
+    # the most tokens of a row
+    context: int
+    # planned size of an output shard, in bytes
+    shard_bytes: int
+    # the recipe's decisions, in order; duplicates are dropped before them
+    decisions: tuple[Decision, ...] = ()
 
     def settings(self) -> dict[str, Any]:
-        """What decides its output. The first version of a decision goes without saying."""
+        """Everything that decides the output; the first version of a decision is left out."""
         own = {"split": self.split, "context": self.context, "shard_bytes": self.shard_bytes}
-        found = {name: plain(value) for name, value in own.items()}
+        values = {name: plain(value) for name, value in own.items()}
         for each in self.decisions:
             version = {"version": each.version} if each.version > 1 else {}
-            found[each.name] = version | plain(each)
-        return found
+            values[each.name] = version | plain(each)
+        return values
 
     def build(
         self,
@@ -99,11 +112,10 @@ class Index:
         into: Work | None = None,
         takedown: Takedown = NOTHING,
     ) -> Indexed:
-        """Decide on all samples of these input shards and write index, ledger and quarantine of
-        this phase.
+        """Decide on all samples of these input shards; write index, ledger and quarantine.
 
-        places: where the files of input shards lie; index, ledger and quarantine go into its own
-        work folder. into: another folder for index and ledger, to see what would be.
+        places: the files of the input shards; the three go into its own work folder. into: another
+        folder for index and ledger, for a dry run, which writes no quarantine.
         """
         folder = into or places.own
         number_of = generations.of_inputs()
@@ -116,7 +128,7 @@ class Index:
             self.split.hash,
         )
         judges = self._judges(shards, numbers, dropped, places)
-        found = Found(set)
+        held_out = Found(set)
         wanted = (column for each in self.decisions for column in each.columns)
         columns = [*dict.fromkeys((*_COLUMNS, *wanted))]
         totals: dict[int, Mapping[str, int]] = {}
@@ -130,7 +142,7 @@ class Index:
                     spread = _Parts(folder.index, generation.number, rows_read, unsorted)
                     for group in _groups(mine, shards, places, spread.at_once, columns):
                         rows = self._decided(
-                            _repeats(group, dropped), judges, generation.number, found
+                            _repeats(group, dropped), judges, generation.number, held_out
                         )
                         spread.add(rows)
                         for batch in _ledger_rows(rows):
@@ -142,12 +154,12 @@ class Index:
                     made += spread.sorted(totals[generation.number])
             ledger.close()
         for path in storage.files(folder.index, ".parquet"):
-            known = own_files.generation_of(path.name)
-            if known and known not in {generation.name for generation in generations.every}:
-                storage.remove(path)  # of a generation that is no more
+            name = own_files.generation_of(path.name)
+            if name and name not in {generation.name for generation in generations.every}:
+                storage.remove(path)  # its generation has no inputs any more
         if into is None:
             _write_quarantine(dropped, shards, sources, places.own, takedown)
-        return Indexed(generations.closed(totals), made, self.split.unmatched(found))
+        return Indexed(generations.closed(totals), made, self.split.unmatched(held_out))
 
     def _judges(
         self,
@@ -156,9 +168,9 @@ class Index:
         dropped: pl.DataFrame,
         places: Shelf,
     ) -> list[Judge]:
-        """The decisions, each knowing what those before it keep of all generations."""
+        """The decisions, each having learned what those before it keep of all generations."""
         judges: list[Judge] = []
-        columns = {"workflow": None}  # by which is known what was read before
+        columns = {"workflow": None}  # duplicates are identified by it
         for decision in filter(None, self.decisions):
             judge = decision.judge(self.split.hash)
             columns |= dict.fromkeys(decision.columns)
@@ -170,12 +182,12 @@ class Index:
         return judges
 
     def _decided(
-        self, rows: pl.DataFrame, judges: Sequence[Judge], generation: int, found: Found
+        self, rows: pl.DataFrame, judges: Sequence[Judge], generation: int, held_out: Found
     ) -> pl.DataFrame:
-        """Sets split and order of light rows, and the reason of those that a decision drops."""
+        """Set split and order of light rows, and the reason of those that a decision drops."""
         for judge in judges:
             rows = judge.judged(generation, rows)
-        return self.split.assigned(rows, found).with_columns(
+        return self.split.assigned(rows, held_out).with_columns(
             pl.Series("order", map(self.split.hash, rows["sample_id"]), pl.UInt64),
             planned=(pl.col("chars") + _FRAME_CHARS).clip(
                 upper_bound=_CHARS_PER_TOKEN * self.context
@@ -183,7 +195,10 @@ class Index:
         )
 
     def _planned(self, chars: Mapping[str, float]) -> dict[str, int]:
-        """Output shards of a generation, by split. chars: of its samples, by split."""
+        """The number of output shards of a generation, by split.
+
+        chars: planned characters of its samples, by split.
+        """
         bytes_of = {
             split: chars.get(split, 0) / _CHARS_PER_TOKEN * _TOKEN_BYTES
             for split in self.split.names
@@ -192,26 +207,25 @@ class Index:
 
 
 class _Parts:
-    """The index rows of one generation: spread over files by split and the first bits of their
-    order, then sorted.
+    """The index rows of one generation: spread over files, then sorted.
 
-    folder: of the index. unsorted: of the files of rows as they come.
+    They are spread by split and the first bits of their order. folder: of the index. unsorted: a
+    folder for the rows in the order in which they come.
     """
 
     def __init__(self, folder: AnyPath, number: int, rows: int, unsorted: Path) -> None:
-        self.chars: Counter[str] = Counter()  # of what is kept, by split, as the planning has it
+        # planned characters of the rows that are kept, by split
+        self.chars: Counter[str] = Counter()
         self._folder, self._number, self._spread = folder, number, Spread(unsorted, INDEX_SCHEMA)
         self._bits = min((rows // PART_ROWS).bit_length(), _PART_BITS)
 
     @property
     def at_once(self) -> int:
-        """How many rows are best added together: some for each part, or the parts are written in
-        crumbs.
-        """
+        """The number of rows to add together, so that the parts are not written in crumbs."""
         return max(PART_ROWS, _ROWS_FOR_PART << self._bits)
 
     def add(self, rows: pl.DataFrame) -> None:
-        """Rows of some input shards."""
+        """Add rows of some input shards."""
         kept = rows.filter(pl.col("reason") == "").group_by("split").agg(pl.col("planned").sum())
         self.chars.update(dict(kept.iter_rows()))
         first_bits = (
@@ -224,10 +238,11 @@ class _Parts:
             self._spread.add(f"g{self._number:04d}-{split}-{part:05d}.parquet", group)
 
     def sorted(self, totals: Mapping[str, int]) -> list[OutputShard]:
-        """Write the index files. totals: output shards by split.
-        Returns those that are not empty.
+        """Write the index files; returns the output shards that are not empty.
+
+        totals: the number of output shards by split.
         """
-        found: dict[tuple[str, int], _Content] = {}
+        contents: dict[tuple[str, int], _Content] = {}
         names = self._spread.names
         for name in names:
             rows = self._spread.take(name)
@@ -248,7 +263,7 @@ class _Parts:
             for (number,), group in rows.filter(pl.col("reason") == "").group_by(
                 "home", maintain_order=True
             ):
-                found.setdefault((split, int(str(number))), _Content()).add(name, group)
+                contents.setdefault((split, int(str(number))), _Content()).add(name, group)
         for path in storage.files(self._folder, ".parquet"):
             if (
                 own_files.generation_of(path.name) == f"g{self._number:04d}"
@@ -265,12 +280,12 @@ class _Parts:
                 of.samples,
                 of.digest.hexdigest(),
             )
-            for (split, number), of in sorted(found.items())
+            for (split, number), of in sorted(contents.items())
         ]
 
 
 class _Content:
-    """What an output shard is made of, as it is found."""
+    """The samples of an output shard, as they are collected."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
@@ -285,14 +300,14 @@ class _Content:
 
 
 def _kept(rows: pl.DataFrame, judges: Sequence[Judge], generation: int) -> pl.DataFrame:
-    """The rows that these leave."""
+    """The rows that these decisions keep."""
     for judge in judges:
         rows = judge.judged(generation, rows)
     return rows.filter(pl.col("reason") == "")
 
 
 def _repeats(rows: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFrame:
-    """Sets reason and detail of light rows: of those that were read before, and empty ones."""
+    """Set reason and detail of light rows: those of duplicates, and empty ones for the others."""
     if not dropped.height:
         return rows.with_columns(reason=pl.lit(""), detail=pl.lit(""))
     rows = rows.join(dropped, on=["position", "workflow"], how="left", maintain_order="left")
@@ -306,8 +321,9 @@ def _groups(
     at_once: int,
     columns: Sequence[str],
 ) -> Iterator[pl.DataFrame]:
-    """The light rows of these input shards, and where they were read. at_once: rows of a group, or
-    those of one input shard, if it has more.
+    """The light rows of these input shards, with the place of each, in groups.
+
+    at_once: the least number of rows in a group; only the last has fewer.
     """
     waiting: list[pl.DataFrame] = []
     size = 0
@@ -327,8 +343,9 @@ def _groups(
 
 
 def _ledger_rows(every: pl.DataFrame) -> Iterator[pa.RecordBatch]:
-    """What the ledger says of the dropped ones of these rows: samples, their steps, and workflows
-    that lost all.
+    """Ledger lines for the dropped ones of these rows.
+
+    One for each sample, one for its step, and one for each workflow whose samples are all dropped.
     """
     dropped = every.filter(pl.col("reason") != "")
     if not dropped.height:
@@ -340,10 +357,10 @@ def _ledger_rows(every: pl.DataFrame) -> Iterator[pa.RecordBatch]:
             rows = dropped.join(kept, on=["shard", "workflow"], how="anti", maintain_order="left")
             rows = rows.unique(["shard", "workflow"], keep="first", maintain_order=True)
             ids = [pl.col("workflow").alias("id"), pl.lit("").alias("parent")]
-        said = rows.with_columns(
+        lines = rows.with_columns(
             *ids, unit=pl.lit(unit), stage=pl.lit("index"), recorded=pl.lit("")
         ).select(LEDGER_SCHEMA.names)
-        yield from said.to_arrow().cast(LEDGER_SCHEMA).to_batches()
+        yield from lines.to_arrow().cast(LEDGER_SCHEMA).to_batches()
 
 
 def _write_quarantine(
@@ -353,9 +370,7 @@ def _write_quarantine(
     work: Work,
     takedown: Takedown,
 ) -> None:
-    """Keep the content of workflows that are refused;
-    their input shards are read once more for it.
-    """
+    """Write the content of workflows that are quarantined; their input shards are read again."""
     conflicts = dropped.filter(pl.col("reason") != "duplicate_workflow").select(*DECIDED)
     details = {
         (position, uid): (reason, text) for position, uid, reason, text in conflicts.iter_rows()
@@ -364,11 +379,12 @@ def _write_quarantine(
     if not details:
         storage.remove(path)
         return
-    whole = _contents(details, shards, sources)
-    kept = [
-        r.without_content(TAKEN_DOWN) if takedown.in_record(r.id, r.detail, r.raw) else r
-        for r in whole
-    ]
+    kept: list[Quarantined] = []
+    for record in _contents(details, shards, sources):
+        if takedown.in_record(record.id, record.detail, record.raw):
+            kept.append(record.without_content(TAKEN_DOWN))
+        else:
+            kept.append(record)
     columns = {name: [getattr(row, name) for row in kept] for name in QUARANTINE_SCHEMA.names}
     write_table(path, pa.table(columns, schema=QUARANTINE_SCHEMA))
 
@@ -378,6 +394,7 @@ def _contents(
     shards: Sequence[InputShard],
     sources: Mapping[str, Source],
 ) -> Iterator[Quarantined]:
+    """The records to quarantine. details: reason and detail by (position of the input, uid)."""
     for position in sorted({position for position, _ in details}):
         wanted = {uid for at, uid in details if at == position}
         shard = shards[position]

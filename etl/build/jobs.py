@@ -1,4 +1,4 @@
-"""A build as it is requested, and how it is run: shared by the commands and `stepmill.py`."""
+"""Jobs: how a build is requested and run, for the commands and for `stepmill.py`."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ DEFAULT_RECIPE: Final = "scribeagent-32k"
 class Job:
     """A build as the command line, a build file or the previous build requests it."""
 
+    # files, folders, globs and URLs to read
     inputs: tuple[str, ...]
-    """Files, folders, globs and URLs to read."""
+    # the folder of the build
     out: AnyPath
-    """The folder of the build."""
+    # a recipe's name, a TOML file, or the tables of one
     recipe: str | dict[str, Any]
-    """A recipe's name, a TOML file, or the tables of one."""
+    # changed settings, ``section.key=value`` each
     overrides: tuple[str, ...]
-    """Changed settings, ``section.key=value`` each."""
+    # the command to run at the end
     hook: Hook | None = None
-    """The command to run at the end."""
+    # the previous build's takedown list, whose file may be gone
     listed: Takedown | None = None
-    """The previous build's takedown list, whose file may be gone."""
+    # whether an entry of a list that matches nothing is an error
     strict: bool = False
-    """Whether an entry of a list that matches nothing is an error."""
+    # why the build cannot start; kept until folder and hook are known, to report it there
     trouble: ConfigError | None = None
-    """Why the build cannot start; kept until folder and hook are known, to report it there."""
 
 
 def job_of(
@@ -140,14 +140,16 @@ def hook_of(command: str, folder: Path) -> Hook:
 
 
 def loaded(source: str | dict[str, Any], overrides: Sequence[str]) -> Any:
-    """Load a recipe by name, from a file or from tables, and change some settings."""
+    """Load a recipe by name, from a file or from tables, and change some settings.
+
+    Raises:
+        ConfigError: if the recipe or a setting cannot be used.
+    """
     from etl.build.recipes import recipe
 
-    return (
-        recipe.load(source, overrides)
-        if isinstance(source, str)
-        else recipe.from_tables(source, overrides)
-    )
+    if isinstance(source, str):
+        return recipe.load(source, overrides)
+    return recipe.from_tables(source, overrides)
 
 
 def generations_of(path: Path) -> Generations:
@@ -167,8 +169,8 @@ def prepared(
 ) -> tuple[Build, dict[str, Any]]:
     """A build that is ready to run, and the order by which a later command repeats it.
 
-    workers: processes; 0 works in this one, None takes all cores. ray: the address of a Ray
-    cluster.
+    workers: the number of processes; 0 works in this one, None takes all cores. ray: the address of
+    a Ray cluster.
 
     Raises:
         ConfigError: if the job, its recipe or its settings cannot be used.
@@ -204,7 +206,7 @@ def prepared(
 
 
 def _pool(workers: int | None, ray: str | None, page_seconds: float) -> Pool:
-    """What does the work. page_seconds: that a page may take."""
+    """The pool that does the work. page_seconds: the longest that a page may take."""
     from etl.build.pools import local, on_ray
 
     if ray is not None:

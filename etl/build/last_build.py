@@ -1,9 +1,9 @@
-"""What a run leaves for the next program: ``work/last_build.json``, and a command that is run when
-it has ended.
+"""How the last run ended, for other programs: ``work/last_build.json``, and a hook.
 
-Every run into a known folder is summed up, however it ended: also one that was refused for its
-configuration, for want of inputs, or because another build holds the folder. Only in a folder that
-is none of a build's nothing is written. Clocks are read here: the file is no part of the dataset.
+Every run into a known folder is summed up, however it ended: also a run that was refused because of
+its configuration, because it has no inputs, or because another build holds the folder. Nothing is
+written into a folder that belongs to no build. The file is not part of the dataset, so it may hold
+times.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from schemas.errors import BuildError, ConfigError, GateError
 T = TypeVar("T")
 
 NAMES: Final = 100
-"""So many names of inputs are listed of each kind; the counts are whole."""
+"""The most names of inputs that are listed of each kind; all are counted."""
 
 _OF_MANIFEST: Final = (
     "fingerprint",
@@ -45,26 +45,30 @@ _OF_MANIFEST: Final = (
 
 @dataclass
 class Record:
-    """What is known of a run so far.
+    """A run so far."""
 
-    status: empty until it has ended. file: whether the summary was written. known: fields of the
-    file. seconds: by phase. said, warned: lines about what the recipe's lists came to.
-    made: what it came to, if it came so far.
-    """
-
+    # how it ended (`etl.dataset.state`); empty until then
     status: str = ""
+    # whether the summary was written
     file: bool = False
+    # fields of the file that are settled
     known: dict[str, Any] = field(default_factory=dict)
+    # duration of each phase, by its name
     seconds: dict[str, float] = field(default_factory=dict)
+    # lines about entries of the recipe's lists that took effect
     said: list[str] = field(default_factory=list)
+    # lines about entries that match nothing
     warned: list[str] = field(default_factory=list)
+    # the manifest, once there is one
     made: Manifest | None = None
+    # names of the reports that were written, by kind of shard
     _built: dict[str, set[str]] = field(default_factory=dict)
+    # the number of all shards, by kind
     _every: dict[str, int] = field(default_factory=dict)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """The block is this phase, whether it comes to its end or not."""
+        """Time the block as this phase, even if it fails."""
         start = time.monotonic()
         try:
             yield
@@ -75,8 +79,10 @@ class Record:
     def counted(
         self, what: str, folders: Collection[AnyPath], reports: Collection[str]
     ) -> Iterator[None]:
-        """The block builds these shards, or finds them built: their reports, by name in some
-        folder, tell which.
+        """Count the shards that the block builds; others it finds built.
+
+        A shard was built if its report, in one of the folders, is new or has changed. what: kind of
+        shard. reports: names of the reports of all shards.
         """
         before = [storage.stamps(folder, reports) for folder in folders]
         try:
@@ -96,8 +102,9 @@ class Record:
         }
 
     def dated(self, changed: Iterable[float]) -> None:
-        """Note when the newest input changed. changed: of each file, seconds since 1970; 0 where
-        its storage does not say.
+        """Note when the newest input changed.
+
+        changed: time of each file, in seconds since 1970; 0 if its storage does not say.
         """
         newest = max(changed, default=0.0)
         if newest:
@@ -105,12 +112,12 @@ class Record:
             self.known["newest_input"] = date.isoformat(timespec="seconds")
 
     def manifest(self, manifest: Manifest) -> None:
-        """Note what a build came to, whether or not it passes its gates."""
+        """Note the manifest of a build, whether or not it passes its gates."""
         self.made = manifest
         self.known |= {key: as_json(getattr(manifest, key)) for key in _OF_MANIFEST}
 
     def as_json(self, message: str, code: int) -> dict[str, Any]:
-        """The file. Fields of what the run did not come to are null."""
+        """The file's content; fields of phases that the run did not reach are null."""
         nothing = dict.fromkeys(
             ("generation", "inputs", "newest_input", "unmatched", *_OF_MANIFEST)
         )
@@ -133,16 +140,16 @@ class Record:
 
 @contextmanager
 def recorded(out: AnyPath, record: Record) -> Iterator[None]:
-    """Sum up the block when it has ended, unless a block within it has done so. out: the folder of
-    the build.
+    """Sum up the block when it has ended, unless a block within it has done so.
 
-    An error of writing the file is raised only where the block itself had none.
+    out: the folder of the build. An error in writing the file is raised only if the block itself
+    raised none.
     """
     try:
         yield
     except BaseException as error:
         if not record.status:
-            record.status, message = _told(error)
+            record.status, message = _ending(error)
             if isinstance(error, GateError):
                 record.known["gate_failures"] = error.failures
             with suppress(OSError, BuildError):
@@ -160,7 +167,8 @@ def _write(out: AnyPath, record: Record, message: str, code: int) -> None:
     record.file = True
 
 
-def _told(error: BaseException) -> tuple[str, str]:
+def _ending(error: BaseException) -> tuple[str, str]:
+    """Status and message of a run that ended with an error."""
     if isinstance(error, GateError):
         return GATE, str(error)
     if isinstance(error, KeyboardInterrupt):
@@ -170,16 +178,19 @@ def _told(error: BaseException) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Hook:
-    """A command for the shell, and the folder in which it is run."""
+    """A command that is run at the end of a run."""
 
+    # for the shell
     command: str
+    # absolute; the command is run in it
     folder: str
 
 
 def with_hook(run: Callable[[], T], record: Record, out: AnyPath, hook: Hook | None) -> T:
-    """What ``run`` returns; when it has ended, however that was, the hook is run.
+    """Return what ``run`` returns, and run the hook after it, even if it fails.
 
-    Raises what ``run`` raises, else `BuildError` if the hook fails.
+    Raises:
+        BuildError: the hook fails after ``run`` succeeded; otherwise what ``run`` raises.
     """
     try:
         result = run()
@@ -193,19 +204,17 @@ def with_hook(run: Callable[[], T], record: Record, out: AnyPath, hook: Hook | N
 
 
 def _run(hook: Hook | None, record: Record, out: AnyPath) -> str:
-    """Run a hook; returns what is wrong. Its output goes to stderr, because stdout is for data."""
+    """Run a hook; returns what went wrong. Its output goes to stderr: stdout is for data."""
     if hook is None or not record.status:
         return ""
     place = str(Layout(out).work.last_build.absolute()) if record.file else ""
-    told = {"STEPMILL_LAST_BUILD": place, "STEPMILL_STATUS": record.status}
+    variables = os.environ | {"STEPMILL_LAST_BUILD": place, "STEPMILL_STATUS": record.status}
     try:
-        done = subprocess.run(  # noqa: S602 - a command of the user's own, which is meant for the shell
-            hook.command, shell=True, cwd=hook.folder, env=os.environ | told, stdout=2, check=False
+        done = subprocess.run(  # noqa: S602 - the user's own command, for the shell
+            hook.command, shell=True, cwd=hook.folder, env=variables, stdout=2, check=False
         )
     except OSError as error:
         return f"the hook {hook.command!r} cannot be run in {hook.folder}: {error.strerror}"
-    return (
-        f"the hook {hook.command!r} ended with exit code {done.returncode}"
-        if done.returncode
-        else ""
-    )
+    if done.returncode:
+        return f"the hook {hook.command!r} ended with exit code {done.returncode}"
+    return ""

@@ -1,8 +1,8 @@
-"""Phase 3: one output shard at a time, samples of the index to packed rows of tokens.
+"""Phase 3 of a build: make packed rows of tokens of the samples of one output shard.
 
 Gather (rows of samples files, in the index's order) -> fit -> encode -> pack -> ``dataset/data``.
-Beside each shard stands, under ``work/fitted``, what became of each of its samples, and of those
-that are in it a line each under ``dataset/stats/samples``; its report comes last.
+Two files go with each shard: ``work/fitted`` says what became of each sample, and
+``dataset/stats/samples`` lists those that are in the shard. The shard's report is written last.
 """
 
 from __future__ import annotations
@@ -33,25 +33,27 @@ from tokenization.fit import Drop, Fit
 from tokenization.pack import pack, unpacked
 
 _BATCH_TOKENS: Final = 2**19
+"""Tokens of a batch of rows, about."""
 
 
 @dataclass(frozen=True)
 class PackPlan:
-    """encoder: samples to tokens. fits: the chunk policy of each split. packing: several samples a
-    row, or one.
+    """How the samples of an output shard become rows."""
 
-    settings: of all this as JSON knows them.
-    """
-
+    # samples to tokens
     encoder: Encoder
+    # the chunk policy of each split
     fits: dict[str, Fit]
+    # whether a row holds several samples, or one
     packing: bool
+    # the most samples that packing holds at a time (`tokenization.pack`)
     window: int
+    # all this for the fingerprint, as JSON
     settings: dict[str, Any]
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the settings, and of which columns are written, noted in every report."""
+        """Hash of the settings and of the columns that are written; every report notes it."""
         return digest([self.settings, PACKED_SCHEMA.names, FITTED_SCHEMA.names])
 
     def build(
@@ -63,7 +65,7 @@ class PackPlan:
     ) -> PackedReport:
         """Write one file of the dataset, ``work/fitted`` for it, and its report.
 
-        refused: samples that are dropped untried. watch: told the sample worked on.
+        refused: samples to drop without trying them. watch: called with the name of each sample.
         """
         fit = self.fits[shard.split]
         fitted: dict[str, dict[str, Any]] = {}
@@ -95,7 +97,7 @@ class PackPlan:
         return report
 
     def _fit(self, sample: Sample, fit: Fit) -> list[Encoded] | Drop:
-        """Like ``fit``; an exception costs this sample, unless it was raised to stop the build."""
+        """Call ``fit``; an exception drops this sample, unless it was raised to stop the build."""
         try:
             return fit(sample, self.encoder)
         except RecordError as error:
@@ -113,7 +115,7 @@ class PackPlan:
         refused: Mapping[str, Refused],
         watch: Watch,
     ) -> Iterator[Encoded]:
-        """The samples' chunks; enters what became of each sample."""
+        """Yield the samples' chunks; ``fitted`` gets a row about each sample."""
         for sample in samples:
             name = known_as(sample.sample_id)
             if name in refused:
@@ -157,9 +159,7 @@ def _parquet(path: AnyPath, rows: Collection[Mapping[str, Any]], schema: pa.Sche
 def _write(
     rows: Iterator[Packed], writer: ArrowWriter, fitted: dict[str, dict[str, Any]]
 ) -> tuple[int, int, int]:
-    """Write packed rows in batches of about `_BATCH_TOKENS`; returns (samples, tokens, tokens with
-    loss).
-    """
+    """Write packed rows in batches; returns the number of samples, tokens and tokens with loss."""
     samples = tokens = loss = 0
     waiting: list[Packed] = []
     size = 0
@@ -181,7 +181,7 @@ def _write(
 
 
 def _batch(rows: Sequence[Packed]) -> pa.RecordBatch:
-    """Rows as one Arrow batch. Every token is copied once to here and never a Python object."""
+    """Rows as one Arrow batch; each token is copied once, and is never a Python object."""
     samples = [sample for row in rows for sample in row.samples]
     lengths = [row.seq_lengths for row in rows]
     tokens = [row.tokens for row in rows]

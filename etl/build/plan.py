@@ -1,10 +1,10 @@
-"""The heart: what a source, a stage and a plan are.
+"""Phase 1 of a build, and the heart of it: a plan runs stages over what its sources read.
 
 A `Plan` is the sources it can read and a tuple of stages from `Draft` to `Sample`. `Plan.build`
 runs it over one input shard: the unit of work, of resume and of failure. Everything read is entered
-in the shard's `Tally`; whatever does not reach the output leaves through it too, with a reason.
+in the shard's `Tally`; so is everything that does not reach the output, with a reason.
 
-A stage is a callable from rows to rows, run over one workflow at a time, so that an exception costs
+A stage is a callable from rows to rows. It runs over one workflow at a time, so an exception costs
 exactly that workflow: it is quarantined with its content, and the build goes on.
 """
 
@@ -34,21 +34,22 @@ from schemas.errors import BuildError, RecordError
 from schemas.samples import Sample
 
 PAGE_CHARS: Final = 256 * 2**20
+"""The most characters that a page may have, unless the recipe says otherwise."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Sources by format name, and the stages that a workflow goes through.
+    """The sources that can be read, and the stages that a workflow goes through."""
 
-    libraries: versions of those that shape the output. page_chars: a workflow with a longer page is
-    quarantined. seed: of the order in which samples lie on disk; what becomes of them does not
-    depend on it, so it is no setting.
-    """
-
+    # by name of the format
     sources: Mapping[str, Source]
+    # in order, from `Draft` to `Sample`
     stages: tuple[Stage, ...]
+    # versions of the libraries that shape the output, by name
     libraries: Mapping[str, str] = field(default_factory=dict)
+    # the most characters of a page; a workflow with a longer one is quarantined
     page_chars: int = PAGE_CHARS
+    # orders samples on disk; the dataset does not depend on it, so it is no setting
     seed: int = 0
 
     def build(
@@ -59,11 +60,13 @@ class Plan:
         refused: Sequence[Refused] = (),
         watch: Watch = unwatched,
     ) -> ShardReport:
-        """Read, filter, locate, prune and unroll one input shard to ``work/samples``, ``ledger``
-        and ``quarantine``.
+        """Run one input shard through all stages; writes its files in the work folder.
 
-        takedown: what must not be kept. refused: what is quarantined untried. watch: told the
-        workflow worked on.
+        takedown: what must not be kept. refused: what to quarantine without trying it. watch:
+        called with the name of each workflow.
+
+        Raises:
+            BuildError: the input changed while it was read.
         """
         tally, met, writer = Tally(), Met(), Writer(shard, work, self.seed)
         by_name = {each.name: each for each in refused}
@@ -77,7 +80,7 @@ class Plan:
         return writer.report(tally, met, self.fingerprints[shard.format], takedown.state)
 
     def _drafts(self, shard: InputShard, entrance: Entrance, watch: Watch) -> Iterator[Draft]:
-        """The shard's workflows that go on to the stages."""
+        """The shard's workflows that are admitted to the stages."""
         tally = entrance.tally
         rows = self.sources[shard.format].read(shard, tally)
         for count in itertools.count():
@@ -102,7 +105,7 @@ class Plan:
                 yield draft
 
     def _through(self, draft: Draft, tally: Tally) -> list[Sample]:
-        """One workflow through all stages; an exception takes back what they entered for it."""
+        """Run a workflow through all stages; an exception removes the lines they entered for it."""
         entered = len(tally.entries)
         step_drafts = list(draft.steps)
         rows: Iterator[Any] = iter((draft,))
@@ -120,7 +123,7 @@ class Plan:
             return []
 
     def _stage_of(self, error: Exception) -> str:
-        """The stage whose code was running."""
+        """The name of the stage whose code raised an error; ``read`` if none did."""
         modules = {type(stage).__module__: stage.name for stage in self.stages}
         names = [
             modules.get(frame.f_globals.get("__name__", ""))
@@ -129,7 +132,7 @@ class Plan:
         return next((name for name in reversed(names) if name), "read")
 
     def settings(self) -> dict[str, Any]:
-        """Everything of the plan that decides its output: versions and fields."""
+        """Everything in the plan that decides its output: versions and fields."""
         parts: dict[str, Any] = {
             f"source {name}": source for name, source in sorted(self.sources.items())
         }
@@ -141,7 +144,7 @@ class Plan:
 
     @cached_property
     def fingerprints(self) -> dict[str, str]:
-        """By format, the hash of all settings that decide what becomes of an input in it."""
+        """The hash of all settings that decide the samples of an input, by its format."""
         settings = self.settings()
         shared = {name: value for name, value in settings.items() if not name.startswith("source ")}
         return {
@@ -150,10 +153,10 @@ class Plan:
 
 
 def _check_version(shard: InputShard) -> None:
-    """Raises `BuildError` if what was read may not be what was hashed."""
+    """Raise `BuildError` if the input has changed since it was hashed."""
     if shard.version:
-        found = entries.version(nodes.files_at(nodes.node(shard.path, anew=True)))
-        if found != shard.version:
+        version = entries.version(nodes.files_at(nodes.node(shard.path, anew=True)))
+        if version != shard.version:
             raise BuildError(
                 f"{shard.path}: it changed after it was hashed and before it was read to its end; "
                 f"once nothing writes to it any more, run the same command again"

@@ -1,8 +1,8 @@
-"""How much of the last complete dataset a build takes away: the figure of the gate ``max_removal``.
+"""How much of the last complete dataset a build removes: the figure of the gate ``max_removal``.
 
-Of inputs only names, hashes and numbers of samples are compared, so it costs nothing and can be
-told before anything is read: an input is gone if neither its name nor its content is among the
-inputs. What the takedown list takes is not counted, for it is meant to go.
+Only the inputs' names, hashes and numbers of samples are compared, so the figure is cheap and known
+before anything is read. An input is gone if neither its name nor its content is among the inputs.
+What the takedown list removes does not count: it is meant to go.
 """
 
 from __future__ import annotations
@@ -17,21 +17,25 @@ from schemas.reasons import TAKEN_DOWN
 
 @dataclass(frozen=True)
 class Removal:
-    """lost: samples that leave, of so many. gone: names of inputs that are not there any more."""
+    """The samples that leave the dataset."""
 
+    # the number of samples that leave
     lost: int
+    # the number of samples before
     of: int
+    # names of the inputs that are gone
     gone: Sequence[str]
 
     @property
     def share(self) -> float:
-        """0 to 1."""
+        """The share of the samples that leave, 0 to 1."""
         return self.lost / self.of if self.of else 0.0
 
 
 def foreseen(old: Before, inputs: Mapping[str, str]) -> Removal:
-    """What goes with the inputs that are gone. old: of `etl.dataset.state.previous`. inputs: sha256
-    by name.
+    """The samples that leave because their inputs are gone.
+
+    old: from `etl.dataset.state.previous`. inputs: sha256 by name.
     """
     contents = set(inputs.values())
     most = _most(old.inputs)
@@ -41,8 +45,10 @@ def foreseen(old: Before, inputs: Mapping[str, str]) -> Removal:
 
 
 def found(old: Before, manifest: Manifest) -> Removal:
-    """What a build that is done takes away: samples of inputs that are gone or have fewer, or of
-    the whole dataset, whichever is the larger share.
+    """The samples that a finished build removes.
+
+    Counted by input (those that are gone or give fewer samples) and over the whole dataset; the
+    larger share is returned.
     """
     gone = foreseen(old, {each.name: each.sha256 for each in manifest.inputs}).gone
     before, after = _most(old.inputs), _most(manifest.inputs)
@@ -50,11 +56,9 @@ def found(old: Before, manifest: Manifest) -> Removal:
     lost = 0
     for content, name in {each.sha256: each.name for each in old.inputs}.items():
         lost += max(0, before[content] - after.get(content, of_name.get(name, 0)))
-    taken = (
-        _taken_down(manifest.accounting) - _taken_down(old.accounting)
-        if manifest.takedown != old.takedown
-        else 0
-    )
+    taken = 0
+    if manifest.takedown != old.takedown:
+        taken = _taken_down(manifest.accounting) - _taken_down(old.accounting)
     whole = old.totals.samples
     by_input = Removal(max(0, lost - max(0, taken)), sum(before.values()), gone)
     in_all = Removal(max(0, whole - manifest.totals.samples - max(0, taken)), whole, gone)
@@ -62,15 +66,15 @@ def found(old: Before, manifest: Manifest) -> Removal:
 
 
 def _most(inputs: Sequence[Input]) -> dict[str, int]:
-    """Samples by content: of what is there under two names, once."""
-    found: dict[str, int] = {}
+    """The number of samples by content; the same content under two names counts once."""
+    samples: dict[str, int] = {}
     for each in inputs:
-        found[each.sha256] = max(each.samples, found.get(each.sha256, 0))
-    return found
+        samples[each.sha256] = max(each.samples, samples.get(each.sha256, 0))
+    return samples
 
 
 def _taken_down(accounting: Mapping[str, UnitCounts]) -> int:
-    """Steps that the takedown list took."""
+    """The number of steps that the takedown list removed."""
     if "step" not in accounting:
         return 0
     reasons = accounting["step"].reasons

@@ -1,11 +1,12 @@
-"""What phase 1 leaves of one input shard: its files, and last the report by which they count.
+"""The files that phase 1 writes of one input shard; the report comes last, and makes them count.
 
-``samples`` holds the samples, ``light`` beside it row by row what the index asks of them,
-``ledger`` everything that was read and what became of it, ``quarantine`` what could not be read.
+``samples`` holds the samples, and ``light`` the columns of the same rows that the index reads.
+``ledger`` holds everything that was read and what became of it, ``quarantine`` what could not be
+read.
 
-Samples are written in runs of `RUN_CHARS`, within each in the order of the hash by which packing
-wants them: what an output shard takes from a run lies together. A single row here and there touches
-memory pages of 22 columns.
+Samples are written in runs of `RUN_CHARS`. Each run is in the order of the hash by which packing
+reads, so what an output shard takes from a run lies together: a row that lies alone costs a memory
+page in each of 22 columns.
 """
 
 from __future__ import annotations
@@ -36,20 +37,17 @@ from schemas.samples import SAMPLE_SCHEMA, Sample
 
 _values: Final = attrgetter(*SAMPLE_SCHEMA.names)
 _OBSERVATION: Final = SAMPLE_SCHEMA.get_field_index("observation")
-_META: Final = SAMPLE_SCHEMA.get_field_index(
-    "workflow_meta"
-)  # the first of the columns that no hash knows
-
+_META: Final = SAMPLE_SCHEMA.get_field_index("workflow_meta")
+"""The first of the columns that the hash of a sample leaves out."""
 
 RUN_CHARS: Final = 2**25
-"""Of the samples that are held and ordered."""
+"""Characters of the samples that are held and ordered together."""
 
 
 class Writer:
-    """Writes the files of one input shard: samples while they come, the rest by `report`, after
-    `opened` has ended.
+    """Writes the files of one input shard: samples as they come, then the rest.
 
-    seed: of their order.
+    `opened` takes the samples; `report` writes the rest after it has ended. seed: of their order.
     """
 
     def __init__(self, shard: InputShard, work: Work, seed: int) -> None:
@@ -59,7 +57,7 @@ class Writer:
 
     @contextmanager
     def opened(self) -> Iterator[Callable[[Sample], None]]:
-        """What takes the samples."""
+        """Open the files; yields the function that takes each sample."""
         samples, light = self._name(SAMPLES), self._name(LIGHT)
         with atomic(self._file(samples)) as stream, atomic(self._file(light)) as light_stream:
             writer, light_writer = (
@@ -82,16 +80,9 @@ class Writer:
                 waiting.sort(key=itemgetter(0))
                 for _, sample in waiting:
                     values = list(_values(sample))
-                    observation = values[_OBSERVATION] = utf8(
-                        sample.observation
-                    )  # once, for what follows
-                    writer.add(
-                        tuple(values),
-                        len(sample.observation)
-                        + len(sample.workflow_meta)
-                        + len(sample.step_meta)
-                        + 1024,
-                    )
+                    # encoded once, for the file and for the hash
+                    observation = values[_OBSERVATION] = utf8(sample.observation)
+                    writer.add(tuple(values), _chars(sample) + 1024)
                     light_writer.add(light_row(sample, observation), 256)
                 waiting.clear()
                 chars = 0
@@ -104,8 +95,9 @@ class Writer:
         self._files = {samples: stream.sha256.hexdigest(), light: light_stream.sha256.hexdigest()}
 
     def report(self, tally: Tally, met: Met, settings: str, takedown: str) -> ShardReport:
-        """Write ledger, quarantine and the report. settings, takedown: hashes of what they were
-        made with.
+        """Write ledger and quarantine, then the report.
+
+        settings, takedown: hashes of the settings and the list that the files were made with.
         """
         key = self._shard.key
         for folder, rows, schema in (
@@ -118,7 +110,7 @@ class Writer:
                     column: [getattr(row, column, key) for row in rows] for column in schema.names
                 }
                 self._files[name] = write_table(self._file(name), pa.table(columns, schema=schema))
-            else:  # of an earlier try
+            else:  # an earlier try may have left one
                 storage.remove(self._file(name))
         drops = Counter((e.unit, e.stage, e.reason, e.domain) for e in tally.entries if e.reason)
         counted = tuple((*what, count) for what, count in sorted(drops.items()))
@@ -137,7 +129,7 @@ class Writer:
         return report
 
     def _name(self, folder: str) -> str:
-        """The shard's file in one of the folders, as the report has it."""
+        """The path of the shard's file in one of the folders, as reports write it."""
         return IN_WORK.of_input(folder, self._shard.key).as_posix()
 
     def _file(self, name: str) -> AnyPath:
@@ -145,13 +137,14 @@ class Writer:
 
 
 def _chars(sample: Sample) -> int:
-    """Of the texts that may be long."""
+    """Characters of the texts that may be long."""
     return len(sample.observation) + len(sample.workflow_meta) + len(sample.step_meta)
 
 
 def light_row(sample: Sample, observation: bytes) -> tuple[Any, ...]:
-    """What the index asks of a sample: a row with `LIGHT_SCHEMA`. observation: the sample's, as
-    UTF-8.
+    """The columns of a sample that the index reads: a row of `LIGHT_SCHEMA`.
+
+    observation: the sample's, as UTF-8.
     """
     texts = (
         sample.observation,

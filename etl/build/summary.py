@@ -1,5 +1,6 @@
-"""What a build says at its end: what was read, what is in the dataset, and what was dropped, why,
-and which settings decide that (`etl.card.reasons`).
+"""The summary at the end of a build: what was read, what was dropped, what is in the dataset.
+
+It gives the reason of each drop, and the settings that decide it (`etl.card.reasons`).
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from etl.terminal.words import counted
 
 _UNITS: Final = ("workflow", "step", "sample", "record")
 _SHOWN: Final = 12
-"""So many reasons have a line."""
+"""The most reasons that have a line."""
 _WENT: Final = "workflow_dropped"
-"""Of records, which say no more by it than their workflows do."""
+"""A reason of records that is not shown: the line of their workflow says it already."""
 
 
 def dropped(accounting: Mapping[str, UnitCounts], recipe: Recipe) -> list[dict[str, Any]]:
-    """A row a reason, the most steps first: ``reason``, ``counts`` by unit, ``settings`` that
-    decide it, by name.
+    """A row for each reason, the most frequent first.
+
+    Its keys: ``reason``, ``counts`` by unit, and ``settings``, those that decide it, by name.
     """
     counts: dict[str, dict[str, int]] = {}
     for unit in _UNITS:
@@ -40,17 +42,15 @@ def dropped(accounting: Mapping[str, UnitCounts], recipe: Recipe) -> list[dict[s
 
 
 def settings(reason: str, recipe: Recipe) -> dict[str, Any]:
-    """The settings that decide whether something is dropped for a reason, and their values; without
-    lists that are empty.
-    """
-    found: dict[str, Any] = {}
+    """The settings that decide on drops for a reason, with their values; without empty ones."""
+    values: dict[str, Any] = {}
     for name in meanings()[reason].settings:
         section, _, key = name.partition(".")
         value = getattr(recipe.sections.get(section), key, None)
         value = sorted(value) if isinstance(value, frozenset) else value
         if value not in ("", [], None):
-            found[name] = value
-    return found
+            values[name] = value
+    return values
 
 
 def lines(manifest: Manifest, recipe: Recipe, where: object, next_step: str) -> list[str]:
@@ -59,22 +59,22 @@ def lines(manifest: Manifest, recipe: Recipe, where: object, next_step: str) -> 
     read = ", ".join(counted(units[unit].read, unit) for unit in ("workflow", "step"))
     sizes = {"sample": totals.samples, "token": totals.tokens, "domain": totals.domains}
     made = ", ".join(counted(count, what) for what, count in sizes.items())
-    found = [f"read: {read}"]
+    text = [f"read: {read}"]
     rows = dropped(units, recipe)
-    found += ["nothing was dropped"] if not rows else ["dropped, and what decides it:"]
-    found += _table(rows[:_SHOWN])
+    text += ["nothing was dropped"] if not rows else ["dropped, and what decides it:"]
+    text += _table(rows[:_SHOWN])
     if len(rows) > _SHOWN:
-        found.append(f"  and {len(rows) - _SHOWN} more reasons: stepmill inspect {where} drops")
-    found += [f"not trained on: {printable(line)}" for line in as_lines(manifest.unknown_actions)]
-    found += [printable(line) for line in oddities.lines(manifest.oddities)]
+        text.append(f"  and {len(rows) - _SHOWN} more reasons: stepmill inspect {where} drops")
+    text += [f"not trained on: {printable(line)}" for line in as_lines(manifest.unknown_actions)]
+    text += [printable(line) for line in oddities.lines(manifest.oddities)]
     if manifest.quarantined:
         kept = counted(manifest.quarantined, "record")
-        found.append(f"{kept} kept in quarantine with bytes and reason: stepmill retry {where}")
-    return [*found, f"{made}; {next_step}"]
+        text.append(f"{kept} kept in quarantine with bytes and reason: stepmill retry {where}")
+    return [*text, f"{made}; {next_step}"]
 
 
 def reasons(accounting: Mapping[str, UnitCounts], recipe: Recipe) -> list[str]:
-    """The lines about what was dropped alone."""
+    """The lines of the summary that tell what was dropped."""
     return _table(dropped(accounting, recipe)[:_SHOWN])
 
 
@@ -84,22 +84,21 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         for row in rows
     ]
     wide, names = (max((len(cell[at]) for cell in cells), default=0) for at in (0, 1))
-    table = [(*cell, _said(row["settings"])) for cell, row in zip(cells, rows, strict=True)]
-    return [
-        f"  {counts:<{wide}}  {reason:<{names}}  {said}".rstrip() for counts, reason, said in table
-    ]
+    table: list[str] = []
+    for (counts, reason), row in zip(cells, rows, strict=True):
+        line = f"  {counts:<{wide}}  {reason:<{names}}  {_settings(row['settings'])}"
+        table.append(line.rstrip())
+    return table
 
 
-def _said(values: Mapping[str, Any]) -> str:
-    return (
-        f"({', '.join(f'{name} = {_toml(value)}' for name, value in values.items())})"
-        if values
-        else ""
-    )
+def _settings(values: Mapping[str, Any]) -> str:
+    if not values:
+        return ""
+    return f"({', '.join(f'{name} = {_toml(value)}' for name, value in values.items())})"
 
 
 def _toml(value: Any) -> str:
-    """A value as a recipe has it; of a list how many there are."""
+    """A value as a recipe writes it; of a list only the number of entries."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):

@@ -1,10 +1,7 @@
-"""What pools run: one task of phase 1 or 3, unless it is there as it should be."""
+"""The workers that pools run: they do one task of phase 1 or 3, unless its result is there."""
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any, Final, TypeVar
 
@@ -30,57 +27,46 @@ R = TypeVar("R")
 _NOTHING: Final = "not built yet"
 
 
-@contextmanager
-def _garbage_seldom_collected() -> Iterator[None]:
-    """Python looks for cycles in what lives on every 700 objects that are made, and what is
-    remembered of pages are hundreds of thousands: a sixteenth of a build's time for cycles that are
-    hardly ever there.
-    """
-    usual = gc.get_threshold()
-    gc.set_threshold(100_000, 20, 20)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-
-
 @dataclass(frozen=True)
 class SamplesWorker:
-    """Phase 1 of one input shard. again: keys of those that are built though they are there."""
+    """Does phase 1 of an input shard."""
 
     plan: Plan
+    # where the files of input shards lie
     shelf: Shelf
     takedown: Takedown
+    # keys of input shards that are built even if they are there
     again: frozenset[str] = frozenset()
 
     def __call__(self, item: InputShard, refused: tuple[Refused, ...], watch: Watch) -> ShardReport:
-        """Build it, unless it is there as it should be."""
+        """Build a shard, unless it is there as it should be; returns its report."""
         key, places = item.key, self.shelf
-        found = self.finished(item)
-        if isinstance(found, ShardReport):
+        report = self.finished(item)
+        if isinstance(report, ShardReport):
             if key in places.anew and not self._fits(item, places.own):
-                storage.remove(places.own.read_report(key))  # what is common does, as it was before
-            return found
+                # the shared files fit again, so the candidate needs none of its own
+                storage.remove(places.own.read_report(key))
+            return report
         taken = storage.exists(places.common.read_report(key))
         work = places.own if taken else places.common
         storage.remove(work.read_report(key))
-        with _garbage_seldom_collected():
-            return self.plan.build(item, work, self.takedown, refused, watch)
+        return self.plan.build(item, work, self.takedown, refused, watch)
 
     def finished(self, item: InputShard) -> ShardReport | str:
-        """The report of an input shard that is there as it should be; else why it must be built."""
+        """The report of a shard that is there as it should be; else why it must be built."""
         if item.key in self.again:
             return "to be read again"
-        if item.key in self.shelf.anew and isinstance(
-            found := self._found(item, self.shelf.own), ShardReport
-        ):
-            return found
-        return self._found(item, self.shelf.common)
+        if item.key in self.shelf.anew:
+            report = self._report_in(item, self.shelf.own)
+            if isinstance(report, ShardReport):
+                return report
+        return self._report_in(item, self.shelf.common)
 
     def _fits(self, item: InputShard, work: Work) -> bool:
-        return isinstance(self._found(item, work), ShardReport)
+        return isinstance(self._report_in(item, work), ShardReport)
 
-    def _found(self, item: InputShard, work: Work) -> ShardReport | str:
+    def _report_in(self, item: InputShard, work: Work) -> ShardReport | str:
+        """`finished`, for one work folder."""
         path = work.read_report(item.key)
         if not storage.exists(path):
             return _NOTHING
@@ -98,18 +84,13 @@ class SamplesWorker:
         return report
 
     def _touched(self, report: ShardReport, work: Work) -> bool:
-        """Whether another takedown list than the one it was
-        built under makes a difference to it.
-        """
+        """Whether the takedown list changes a shard that was built under another list."""
         tables: dict[str, pl.DataFrame] = {}
         for folder, schema in ((LEDGER, LEDGER_SCHEMA), (QUARANTINE, QUARANTINE_SCHEMA)):
-            path = work.of_input(folder, report.key)
-            table = (
-                open_arrow(path).read_all()
-                if IN_WORK.of_input(folder, report.key).as_posix() in report.files
-                else None
-            )
-            frame = pl.from_arrow(schema.empty_table() if table is None else table)
+            table = schema.empty_table()
+            if IN_WORK.of_input(folder, report.key).as_posix() in report.files:
+                table = open_arrow(work.of_input(folder, report.key)).read_all()
+            frame = pl.from_arrow(table)
             assert isinstance(frame, pl.DataFrame)
             tables[folder] = frame
         whole = (
@@ -121,41 +102,40 @@ class SamplesWorker:
 
 @dataclass(frozen=True)
 class PackedWorker:
-    """Phase 3 of one output shard. out: where it is made. good: the last complete build, which may
-    have it already. damaged: files of that which are not as they were left.
-    """
+    """Does phase 3 of an output shard."""
 
     plan: PackPlan
+    # the folder in which the build is made
     out: AnyPath
+    # the folder of the last complete build, which may have the shard already
     good: AnyPath
+    # files of the last complete build that have changed since
     damaged: frozenset[str] = frozenset()
 
     def __call__(
         self, item: OutputShard, refused: tuple[Refused, ...], watch: Watch
     ) -> PackedReport:
-        """Build it, unless it is there as it should be."""
-        found = self._found(item, self.out)
-        if isinstance(found, PackedReport):
-            return found
+        """Build a shard, unless it is there as it should be; returns its report."""
+        report = self._report_in(item, self.out)
+        if isinstance(report, PackedReport):
+            return report
         storage.remove(Layout(self.out).work.packed_report(item.name))
-        if self.good != self.out and isinstance(
-            before := self._found(item, self.good), PackedReport
-        ):
-            return before  # borrowed
-        with _garbage_seldom_collected():
-            return self.plan.build(item, self.out, refused, watch)
+        if self.good != self.out:
+            borrowed = self._report_in(item, self.good)
+            if isinstance(borrowed, PackedReport):
+                return borrowed
+        return self.plan.build(item, self.out, refused, watch)
 
     def finished(self, item: OutputShard) -> PackedReport | str:
-        """The report of an output shard that is there as it should be;
-        else why it must be built.
-        """
-        found = self._found(item, self.out)
-        if isinstance(found, PackedReport) or self.good == self.out:
-            return found
-        before = self._found(item, self.good)
-        return found if before == _NOTHING else before
+        """The report of a shard that is there as it should be; else why it must be built."""
+        report = self._report_in(item, self.out)
+        if isinstance(report, PackedReport) or self.good == self.out:
+            return report
+        borrowed = self._report_in(item, self.good)
+        return report if borrowed == _NOTHING else borrowed
 
-    def _found(self, item: OutputShard, out: AnyPath) -> PackedReport | str:
+    def _report_in(self, item: OutputShard, out: AnyPath) -> PackedReport | str:
+        """`finished`, for one folder."""
         path = Layout(out).work.packed_report(item.name)
         if not storage.exists(path):
             return _NOTHING
@@ -167,13 +147,15 @@ class PackedWorker:
         names = files_of(item.name)
         if set(report.files) != {names.data, names.listing, names.fitted}:
             return "built by another version"
-        if out == self.good and (changed := self.damaged.intersection(report.files)):
+        changed = self.damaged.intersection(report.files)
+        if changed and out == self.good:
             return f"{min(changed)} was changed"
         missing = storage.missing(out, report.files)
         return f"{missing[0]} is missing" if missing else report
 
 
 def _report(kind: type[R], values: dict[str, Any]) -> R:
+    """A report from JSON, with tuples where JSON has lists."""
     made = {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
     }

@@ -1,10 +1,8 @@
-"""Names that a recipe's lists ask for and that nothing has: each is shown with the setting that
-lists it and a hint.
+"""Entries of a recipe's lists that match nothing: each is shown with its setting and a hint.
 
-Lists are those of the takedown, of held-out splits, of what is included and excluded, and the ids
-of mappings. What is known of this is worked out after the index, and kept in
-``work/unmatched.json`` (of the takedown list beside it, in its own file) for runs that find nothing
-to do.
+The lists: takedown, held-out splits, what is included and excluded, and the ids of mappings. They
+are checked after the index. The result is kept in ``work/unmatched.json`` for runs that find
+nothing to do; the part about the takedown list is kept in that list's own file.
 """
 
 from __future__ import annotations
@@ -30,16 +28,18 @@ from etl.stages.select import Select
 from schemas.errors import BuildError
 
 SHOWN: Final = 20
-"""So many are shown of one setting."""
+"""The most entries of a setting that are shown."""
 _OF_REPORTS: Final = ("matched", "taken_workflows", "taken_records", "copies")
-"""What is held of the report of each input shard, which has a line for every workflow besides."""
+"""The keys that are held of each report; the others take a line for every workflow."""
 
 
 class Unmatched(NamedTuple):
-    """An entry of a list that matches nothing. hint: what may have been meant."""
+    """An entry of a list that matches nothing."""
 
+    # the setting that lists it, as ``section.key``
     setting: str
     entry: str
+    # what may have been meant; empty if nothing comes near
     hint: str
 
     def __str__(self) -> str:
@@ -47,10 +47,10 @@ class Unmatched(NamedTuple):
 
 
 class Names:
-    """What was read, as far as lists name it: compares what is wanted with the ledgers of all
-    inputs, one at a time.
+    """Compares names in lists with everything that was read.
 
-    Memory: what is wanted, and one ledger.
+    It reads the ledgers of all inputs, one at a time; memory is bounded by the names and one
+    ledger.
     """
 
     def __init__(self, wanted: Iterable[str]) -> None:
@@ -60,21 +60,20 @@ class Names:
         self._near: dict[str, str] = {}
 
     def read(self, ledger: pl.DataFrame) -> None:
-        """Look through what was read of an input."""
+        """Look for the names in the ledger of an input."""
         rows = ledger.filter((pl.col("reason") == "") & pl.col("unit").is_in(["workflow", "step"]))
         own = rows.filter(unit="workflow")["id"].str.splitn(":", 2).struct.field("field_1")
         names = pl.concat([rows["id"], own, rows["recorded"], rows["domain"]]).unique()
         self.there.update(name for name in names if name in self._wanted)
-        left = {plain: name for plain, name in self._plain.items() if name not in self.there}
-        if left:
-            self._near |= {
-                left[plain]: name
-                for name in names.sort()
-                if name and (plain := name.lower()) in left
-            }
+        absent = {plain: name for plain, name in self._plain.items() if name not in self.there}
+        if not absent:
+            return
+        for name in names.sort():
+            if name and name.lower() in absent:
+                self._near[absent[name.lower()]] = name
 
     def hint(self, name: str) -> str:
-        """What may have been meant by a name that nothing has."""
+        """What may have been meant by a name that matches nothing."""
         if name in self.there:
             return "it was read, but nothing of it is trained on, or it is no name of this kind"
         near = self._near.get(name, "")
@@ -82,31 +81,33 @@ class Names:
 
 
 def _plainly(name: str) -> Iterator[str]:
-    """A name without what people write around it: quotes, further columns, the number of a step,
-    case, a URL.
+    """Forms of a name in lower case, without what people write around it.
+
+    That is quotes, further columns, the number of a step, or the rest of a URL.
     """
     bare = name.strip().strip("\"'").lower()
     yield bare
     for mark in ",;\t":
         yield bare.partition(mark)[0].strip().strip("\"'")
     yield bare.rpartition("/")[0]
-    if found := domain_of(bare if "://" in bare else f"https://{bare}/", "").domain:
-        yield found
+    if domain := domain_of(bare if "://" in bare else f"https://{bare}/", "").domain:
+        yield domain
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the lists of a recipe came to. matches: of the takedown list."""
+    """The effect of the entries of a recipe's lists."""
 
+    # what the takedown list took down, by entry
     matches: Matches
     unmatched: tuple[Unmatched, ...]
 
     def lines(self) -> Iterator[str]:
-        """For people: what was taken down by which entry."""
+        """Lines for people: what each entry of the takedown list took down."""
         yield from self.matches.lines(SHOWN)
 
     def warnings(self) -> Iterator[str]:
-        """For people: what matches nothing."""
+        """Lines for people: the entries that match nothing."""
         for setting in sorted({each.setting for each in self.unmatched}):
             mine = [each for each in self.unmatched if each.setting == setting]
             yield from map(str, mine[:SHOWN])
@@ -114,20 +115,21 @@ class Asked:
                 yield f"{setting}: {len(mine) - SHOWN:,} more entries match nothing"
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """The effect for programs."""
         return {
             "takedown": self.matches.as_json(),
             "unmatched": [each._asdict() for each in self.unmatched],
         }
 
     def counts(self) -> dict[str, int]:
-        """How many entries match nothing, by setting."""
+        """The number of entries that match nothing, by setting."""
         return dict(sorted(Counter(each.setting for each in self.unmatched).items()))
 
 
 def look(places: Shelf, recipe: Recipe, held: Mapping[str, Sequence[str]]) -> Asked:
-    """Work out what the lists came to, and keep it. held: entries of held-out lists that hold
-    nothing, by setting.
+    """Work out the effect of the lists, and keep it in the work folder.
+
+    held: entries of held-out lists that match nothing, by setting.
     """
     keys = state.keys(places.own)
     listed, select = recipe.taken_down, recipe.stage(Select)
@@ -153,7 +155,7 @@ def look(places: Shelf, recipe: Recipe, held: Mapping[str, Sequence[str]]) -> As
 
 
 def kept(work: Work) -> Asked:
-    """What was found when the complete build of a folder was made."""
+    """The effect of the lists in the complete build of a folder, as it was kept."""
     matches = takedown.kept_matches(work.takedown)
     path = work.unmatched
     rows: list[dict[str, Any]] = read_json(path) if storage.exists(path) else []
@@ -164,7 +166,11 @@ def kept(work: Work) -> Asked:
 
 
 def check(asked: Asked, strict: bool) -> None:
-    """Raises `BuildError` if every entry has to match something, and one does not."""
+    """Stop a strict build if an entry matches nothing.
+
+    Raises:
+        BuildError: an entry matches nothing, and the build is strict.
+    """
     if strict and asked.unmatched:
         lines = "".join(f"\n  {each}" for each in asked.unmatched[:SHOWN])
         raise BuildError(
@@ -175,8 +181,10 @@ def check(asked: Asked, strict: bool) -> None:
 def _unmatched(
     ledgers: Iterable[AnyPath], lists: Mapping[str, Sequence[str]], ids: Mapping[str, Iterable[str]]
 ) -> Iterator[Unmatched]:
-    """ledgers: of all inputs. lists: entries that are known to match nothing, by setting. ids: of
-    mappings, of which it is not known yet.
+    """The entries that match nothing, each with a hint.
+
+    ledgers: of all inputs. lists: entries that match nothing, by setting. ids: of mappings, by
+    setting; whether they match is found out here.
     """
     wanted = {_name(setting, entry) for setting in lists for entry in lists[setting]}
     names = Names({*wanted, *(id for given in ids.values() for id in given)})
@@ -194,7 +202,7 @@ def _unmatched(
 
 
 def _name(setting: str, entry: str) -> str:
-    """The name in an entry: those of a takedown list say first what it is of."""
+    """The name in an entry; entries of a takedown list begin with the kind of what they name."""
     return entry.partition(" ")[2] if setting == takedown.SETTING else entry
 
 
@@ -206,7 +214,7 @@ def _read(path: AnyPath) -> pl.DataFrame:
 
 
 def _listed(each: Unmatched, listed: Takedown) -> bool:
-    """Whether an entry names what is taken down, which stands in the takedown's own file alone."""
+    """Whether an entry names what is taken down; only the takedown's own file may hold it."""
     return (
         each.setting == takedown.SETTING or listed.names(each.entry) or each.entry in listed.domains
     )

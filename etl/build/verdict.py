@@ -1,8 +1,8 @@
-"""The verdict on a build that is done: its gates accept it, and it takes the place of the last
-complete one, or reject it, and it lies beside that (`etl.dataset.candidate`).
+"""The verdict on a finished build: its gates accept or reject it.
 
-``work/forgiven.json``: what failed before a build was accepted by other limits, so that the next
-run without changes does not fail for it again.
+An accepted dataset replaces the last complete one. A rejected dataset lies beside it
+(`etl.dataset.candidate`). ``work/forgiven.json`` lists the gates that rejected a dataset before
+other limits accepted it, so that the next run without changes does not fail for them again.
 """
 
 from __future__ import annotations
@@ -33,34 +33,41 @@ _REMOVAL: Final = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """out: the build's folder. place: where it was made. takedown:
-    the list that it was made under.
-    """
+    """Judges a build by its gates."""
 
+    # the folder of the build
     out: AnyPath
+    # where it was made: the folder itself, or its candidate's
     place: AnyPath
     gates: Gates
+    # the list that it was made under
     takedown: Takedown
 
     def before(self, inputs: Mapping[str, str]) -> None:
-        """Raises `GateError` if the inputs (sha256 by name) lack too much of what the dataset is
-        made of.
+        """Stop a build whose inputs lack too much of what the last complete dataset is made of.
+
+        inputs: sha256 by name.
+
+        Raises:
+            GateError: more than ``gates.max_removal`` would leave the dataset.
         """
         if failures := self.foreseen(inputs):
             raise GateError(self.out, "nothing was built", failures, [_REMOVAL])
 
     def foreseen(self, inputs: Mapping[str, str]) -> list[str]:
-        """What fails before anything is read."""
+        """A line for each gate that fails before anything is read. inputs: sha256 by name."""
         old = state.previous(self.out)
         return self.gates.of_removal(removal.foreseen(old, inputs)) if old else []
 
     def again(self, manifest: Manifest) -> None:
-        """Raises `GateError` if a complete build, asked for again, does not pass gates that it was
-        not held to.
+        """Hold a complete build, which is requested again, to the gates of the new request.
+
+        Raises:
+            GateError: it fails a gate, and was not accepted in spite of that failure before.
         """
         path = Layout(self.out).work.forgiven
-        known = read_json(path) if storage.exists(path) else {"fingerprint": "", "failures": []}
-        forgiven = known["failures"] if known["fingerprint"] == manifest.fingerprint else []
+        noted = read_json(path) if storage.exists(path) else {"fingerprint": "", "failures": []}
+        forgiven = noted["failures"] if noted["fingerprint"] == manifest.fingerprint else []
         failures = [line for line in self.gates.of_itself(manifest.figures) if line not in forgiven]
         if failures:
             what = (
@@ -70,20 +77,23 @@ class Verdict:
             raise GateError(self.out, what, failures, [])
 
     def give(self, manifest: Manifest, removed: frozenset[str], dropped: Sequence[str]) -> None:
-        """Accept or reject, which raises `GateError`. removed: contents of what was taken down.
-        dropped: lines about what was dropped and why, for a dataset without samples.
+        """Accept or reject the dataset.
+
+        removed: content hashes of what was taken down. dropped: lines about what was dropped and
+        why, for a dataset without samples.
+
+        Raises:
+            GateError: it is rejected.
         """
         old = state.previous(self.out, self.takedown.domains)
         failures = self.gates.failures(manifest.figures, old.figures if old else None)
         taken = self.gates.of_removal(removal.found(old, manifest)) if old else []
         if failures or taken:
             candidate.reject(self.out, self.place, manifest, [*failures, *taken])
-            told = (
-                []
-                if manifest.totals.samples
-                else ["What was dropped, and what decides it:", *dropped]
-            )
-            raise self._rejected([*failures, *taken], removed, told)
+            advice: list[str] = []
+            if not manifest.totals.samples:
+                advice = ["What was dropped, and what decides it:", *dropped]
+            raise self._rejected([*failures, *taken], removed, advice)
         forgiven = candidate.seen(self.out, manifest.fingerprint)
         write_json(Layout(self.place).work.generations, manifest.generations.as_json())
         if self.place == self.out:
@@ -97,15 +107,14 @@ class Verdict:
             storage.remove(path)
 
     def _rejected(
-        self, failures: list[str], removed: frozenset[str], told: Sequence[str]
+        self, failures: list[str], removed: frozenset[str], advice: Sequence[str]
     ) -> GateError:
-        do = [
-            *told,
-            (
-                f"It lies in {Layout(self.out).candidate.root}; look at it with: stepmill inspect "
-                f"{self.out} --candidate"
-            ),
-        ]
+        """The error of a rejected dataset: where it lies, and how to accept it."""
+        where = (
+            f"It lies in {Layout(self.out).candidate.root}; look at it with: stepmill inspect "
+            f"{self.out} --candidate"
+        )
+        do = [*advice, where]
         if storage.exists(Layout(self.out).dataset.manifest):
             if self.takedown and _holds_taken_down(self.out, self.place, self.takedown, removed):
                 candidate.withdraw(self.out, self.takedown.domains)
@@ -126,8 +135,9 @@ class Verdict:
 def _holds_taken_down(
     out: AnyPath, place: AnyPath, takedown: Takedown, removed: frozenset[str]
 ) -> bool:
-    """Whether the last complete dataset has rows of what a list takes down. place: of a build under
-    that list. removed: contents of what it took down.
+    """Whether the last complete dataset has rows of what a list takes down.
+
+    place: of a build under that list. removed: content hashes of what it took down.
     """
     before, here = Layout(out), Layout(place).work
     if takedown.fingerprint == read_json(before.dataset.manifest).get("takedown", ""):

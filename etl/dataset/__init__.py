@@ -1,6 +1,6 @@
-"""What a build leaves: its files, their places, and how they are read again.
+"""The files of a build: their paths, how they are written, and how they are read again.
 
-Whatever more than one of `etl.build`, `etl.look`, `etl.publish` and `etl.card` must know of a
-dataset and its work folder enters here. It imports files, pages and tokens, and knows neither
-recipes nor sources.
+A module enters if at least two of `etl.build`, `etl.look`, `etl.publish` and `etl.card` must know
+it. It may import `etl.files`, `etl.pages`, `etl.tally`, `etl.terminal`, `tokenization` and
+`schemas`, but neither recipes nor sources.
 """

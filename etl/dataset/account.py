@@ -1,13 +1,12 @@
-"""Accounting, recomputed from the files: everything read is in the dataset or was dropped with a
-reason, once.
+"""Accounting, recomputed from the files: everything read is in the dataset or dropped, once.
 
-Four units: record, workflow, step, sample. For each, the ids in the dataset and the ids dropped are
-disjoint and together are exactly the ids read. A step is in the dataset if its sample is, a
-workflow if one of its samples is, a record if the workflow it belongs to is; a record of a dropped
-workflow went with it.
+There are four units: record, workflow, step, sample. In each, the ids in the dataset and the ids
+dropped are disjoint, and together are exactly the ids read. A step is in the dataset if its sample
+is, a workflow if one of its samples is, a record if its workflow is. A record of a dropped workflow
+is dropped with it.
 
-A thing is named by its input shard, its unit and its id, so what is found in some input shards at a
-time (`etl.dataset.ledger`) adds up exactly.
+A thing is identified by its input shard, its unit and its id, so the figures of some input shards
+at a time (`etl.dataset.ledger`) add up exactly.
 """
 
 from __future__ import annotations
@@ -47,29 +46,31 @@ _WRONG: Final = {
     & (_READ > 0)
     & pl.col("of_record").is_null(),
 }
-"""What does not add up about a thing."""
+"""Conditions under which a thing does not add up, by the words for it in the manifest."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """units: see `account`. counts: (unit, stage, domain, reason, count) of all lines of ledger; an
-    empty reason means that things were read. visits: (domain, workflows), how many workflows have
-    steps there. unread: records in quarantine that no workflow was made of. unknown: steps by what
-    was said of an action that is on no list. without_element: steps that are dropped for having
-    none, by kind of action.
-    """
+    """The accounting of a build."""
 
+    # see `account`
     units: dict[str, UnitCounts]
+    # (unit, stage, domain, reason, count) of all ledger lines; those of things read have no reason
     counts: pl.DataFrame
+    # (domain, workflows): the number of workflows with steps in the domain
     visits: pl.DataFrame
+    # the number of quarantined records of which no workflow was made
     unread: int
+    # the number of steps with an unknown action, by the recorded words
     unknown: Counter[str]
+    # the number of steps dropped because the action has no element, by kind of action
     without_element: Counter[str]
 
 
 def settle(out: AnyPath, group_rows: int = GROUP_ROWS) -> Account:
-    """The accounting of a build. Memory is that of `etl.dataset.ledger` with such groups, and what
-    is returned.
+    """The accounting of a build.
+
+    Memory: that of `etl.dataset.ledger` with groups of this many rows, and the result.
     """
     totals = {unit: _Total() for unit in UNITS}
     counts = Sums(_SAYS, {**dict.fromkeys(_SAYS, pl.String), "count": pl.Int64})
@@ -77,18 +78,18 @@ def settle(out: AnyPath, group_rows: int = GROUP_ROWS) -> Account:
     unread = 0
     unknown: Counter[str] = Counter()
     without_element: Counter[str] = Counter()
-    for found in fates(out, group_rows):
-        counts.add(found.rows.group_by(_SAYS).agg(count=pl.len().cast(pl.Int64)))
-        visits.add(_visits(found.rows))
-        if found.quarantined.len():
-            records = found.rows.filter((pl.col("unit") == "record") & (pl.col("reason") != ""))
-            unread += records.join(found.quarantined.to_frame(), on="id", how="semi").height
-        steps = found.rows.filter(
+    for group in fates(out, group_rows):
+        counts.add(group.rows.group_by(_SAYS).agg(count=pl.len().cast(pl.Int64)))
+        visits.add(_visits(group.rows))
+        if group.quarantined.len():
+            records = group.rows.filter((pl.col("unit") == "record") & (pl.col("reason") != ""))
+            unread += records.join(group.quarantined.to_frame(), on="id", how="semi").height
+        steps = group.rows.filter(
             (pl.col("unit") == "step") & pl.col("reason").is_in(["unknown_action", "no_element"])
         )
         for reason, detail, count in steps.group_by("reason", "detail").agg(pl.len()).iter_rows():
             (unknown if reason == "unknown_action" else without_element)[detail] += count
-        _add(totals, _things(found))
+        _add(totals, _things(group))
     table = counts.table()
     for unit, stage, reason, count in table.select("unit", "stage", "reason", "count").iter_rows():
         totals[unit].reasons[stage, reason] += count if reason else 0
@@ -97,7 +98,10 @@ def settle(out: AnyPath, group_rows: int = GROUP_ROWS) -> Account:
 
 
 def _visits(rows: pl.DataFrame) -> pl.DataFrame:
-    """Workflows with steps in each domain. A workflow lies in one input shard, so parts add up."""
+    """The number of workflows with steps in each domain.
+
+    A workflow lies in one input shard, so the numbers of several shards add up.
+    """
     steps = rows.lazy().filter(
         (pl.col("unit") == "step") & (pl.col("reason") == "") & (pl.col("domain") != "")
     )
@@ -106,22 +110,22 @@ def _visits(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def account(out: AnyPath) -> dict[str, UnitCounts]:
-    """For each unit: how many were read, are in the dataset, were dropped (by reason), and what
-    does not add up.
+    """For each unit, the numbers read, in the dataset and dropped (by reason), and what is wrong.
 
-    ``errors`` is empty when everything does: ids read twice, dropped twice, both kept and dropped,
-    neither, or not read; and workflows that were made of no record.
+    ``errors`` is empty if everything adds up. It counts ids that were read twice, dropped twice,
+    both kept and dropped, neither, or never read, and workflows that were made of no record.
     """
     return settle(out).units
 
 
-def _things(found: Fates) -> pl.DataFrame:
-    """Everything that is named in some input shards, once: `_THING`, how often it was ``read``, is
-    in the dataset (``kept``) and was ``dropped``; ``went`` counts those records among the dropped
-    that only went with their workflow. ``of_record``: a record was read that names this workflow;
-    null if not.
+def _things(group: Fates) -> pl.DataFrame:
+    """Everything in some input shards, once, with the columns `_THING` and five more.
+
+    ``read``, ``kept``, ``dropped``: how often it was read, is in the dataset, was dropped.
+    ``went``: how often a record was dropped only with its workflow. ``of_record``: whether a
+    record was read that names this workflow; null if not.
     """
-    rows, present = found.rows.lazy(), found.present.lazy()
+    rows, present = group.rows.lazy(), group.present.lazy()
     read = pl.col("reason") == ""
     samples = present.select("shard", id="sample_id")
     workflows = present.select("shard", "workflow").unique()
@@ -184,46 +188,47 @@ def _add(totals: Mapping[str, _Total], things: pl.DataFrame) -> None:
 
 @dataclass
 class _Total:
-    """What `account` says of one unit, as it is found. errors: (how many, input shard and id of the
-    first).
-    """
+    """The accounting of one unit so far."""
 
     read: int = 0
+    # in the dataset
     kept: int = 0
     dropped: int = 0
+    # the number dropped, by stage and reason
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
+    # (number, input shard and id of the first) for each group of input shards, by what is wrong
     errors: defaultdict[str, list[tuple[int, str, str]]] = field(
         default_factory=lambda: defaultdict(list)
     )
 
     def counts(self) -> UnitCounts:
-        """The whole; reasons come by how often they were given."""
+        """The accounting; the most frequent reasons come first."""
         ordered = sorted(self.reasons.items(), key=lambda item: (-item[1], item[0]))
         reasons = tuple(Drop(stage, reason, count) for (stage, reason), count in ordered if count)
         errors = {
-            what: Wrong(sum(count for count, *_ in found), min(place for _, *place in found)[1])
-            for what, found in self.errors.items()
+            what: Wrong(sum(count for count, *_ in places), min(place for _, *place in places)[1])
+            for what, places in self.errors.items()
         }
         return UnitCounts(self.read, self.kept, self.dropped, reasons, errors)
 
 
 def ledger(out: AnyPath) -> pl.DataFrame:
-    """All ledgers of a build, those of phase 3 included, with the schema `LEDGER_SCHEMA`; it is not
-    bounded.
+    """All ledgers of a build, with `LEDGER_SCHEMA`, including phase 3.
+
+    All of it is held in memory.
     """
-    return pl.concat([found.rows for found in fates(out)])
+    return pl.concat([group.rows for group in fates(out)])
 
 
 def in_dataset(out: AnyPath) -> pl.DataFrame:
-    """(sample_id, workflow, shard) of the samples that are in the data files, read from the files
-    themselves.
-    """
-    return pl.concat([found.present for found in fates(out)])
+    """(sample_id, workflow, shard) of the samples in the dataset, read from the data files."""
+    return pl.concat([group.present for group in fates(out)])
 
 
 def fitted(out: AnyPath, of: pl.Series | None = None) -> pl.DataFrame:
-    """What phase 3 made of each sample: `schemas.ledger.FITTED_SCHEMA` and the packed shard's name.
-    of: ids of those that are asked for; all if None.
+    """The result of phase 3 for each sample: `schemas.ledger.FITTED_SCHEMA`, and ``packed``.
+
+    packed: the name of the output shard. of: ids of the samples; None: all.
     """
     folder = Layout(out).work.fitted
     frames: list[pl.DataFrame] = []
@@ -251,7 +256,7 @@ def quarantined(out: AnyPath) -> pl.DataFrame:
 
 
 def in_quarantine(out: AnyPath) -> int:
-    """How many records are quarantined."""
+    """The number of quarantined records."""
     readers = (open_arrow(path) for path in _of_inputs(out, QUARANTINE))
     return sum(
         reader.get_batch(i).num_rows for reader in readers for i in range(reader.num_record_batches)
@@ -259,9 +264,7 @@ def in_quarantine(out: AnyPath) -> int:
 
 
 def _of_inputs(out: AnyPath, folder: str) -> Iterator[AnyPath]:
-    """The Arrow files of a work folder that belong to the build's inputs, in their order, and that
-    of the index.
-    """
+    """The Arrow files of the build's inputs in a work folder, in order, then that of the index."""
     work = Layout(out).work
     yield from shelf(work).existing(folder, state.keys(work))
     index = work.of_input(folder, INDEX)

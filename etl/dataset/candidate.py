@@ -1,18 +1,16 @@
-"""The candidate: a build in the making, or one that its gates rejected, beside the last complete
-one.
+"""The candidate: a build in the making, or a rejected one, beside the last complete dataset.
 
-Where a complete dataset is, the next build is made in ``work/candidate``, which is laid out like a
-build's folder: ``dataset``, and in ``work`` what is not of a single input. Output shards that stay
-as they are stay where they are: the candidate borrows them. So nothing that befalls the build
-touches what is complete. At its end it is
+If a folder holds a complete dataset, the next build is made in ``work/candidate``. That is laid out
+like a build's folder: ``dataset``, and in ``work`` everything that does not belong to a single
+input. Output shards that do not change stay where they are, and the candidate borrows them. So the
+complete dataset stays whole, whatever happens to the build. In the end the candidate is
 
-- accepted: its files take their places by renames (on object stores by copies of the server's).
-  ``accepted.json`` comes first and is the point from which on there is no way back: an interrupted
-  switch is completed by the next build;
-- or rejected: what it borrowed is linked (or copied), and it is there to be looked at, a build like
-  any other.
+- accepted: its files are renamed to their places (object stores copy them). ``accepted.json`` is
+  written first: from then on the switch is settled, and the next build completes it if it is
+  interrupted;
+- or rejected: what it borrowed is linked (or copied), so it can be looked at like any other build.
 
-The first build of a folder has nothing to spare; it is made in place, and moved aside if it is
+The first build of a folder has nothing to protect. It is made in place, and moved aside if it is
 rejected.
 """
 
@@ -48,7 +46,7 @@ from schemas.errors import ConfigError
 OF_OUTPUTS: Final = (DATA, LISTINGS, FITTED)
 _INDEX: Final = NAMES.work.index.as_posix()
 _OF_FOLDER: Final = frozenset({IN_WORK.order.as_posix(), IN_WORK.takedown.as_posix()})
-"""Of the work folder: of the last run there, whatever came of it. A candidate has copies."""
+"""Files in the work folder about the last run, however it ended; a candidate has copies."""
 _OF_BUILD: Final = tuple(
     path.as_posix()
     for path in (
@@ -59,11 +57,11 @@ _OF_BUILD: Final = tuple(
         IN_WORK.index_quarantine,
     )
 )
-"""Of one build, in its work folder; some builds lack some of them."""
+"""Files in the work folder about one build; some builds lack some of them."""
 
 
 def place_of(out: AnyPath) -> AnyPath:
-    """Where a build into a folder is made: beside what is complete there, else in place."""
+    """Where a build into a folder is made: beside a complete dataset, else in place."""
     build = Layout(out)
     beside = build.candidate
     needed = storage.exists(build.dataset.manifest) or storage.exists(beside.borrowed)
@@ -71,7 +69,7 @@ def place_of(out: AnyPath) -> AnyPath:
 
 
 def begin(out: AnyPath, place: AnyPath) -> None:
-    """What lies there is in the making from now on."""
+    """Mark the place as in the making."""
     if place != out:
         storage.remove(Layout(place).dataset.manifest)
         if not storage.exists(Layout(place).borrowed):
@@ -79,30 +77,31 @@ def begin(out: AnyPath, place: AnyPath) -> None:
 
 
 def borrow(place: AnyPath, names: Sequence[str]) -> None:
-    """Note the output shards that stay where they are."""
+    """Note the output shards that a candidate borrows from the complete dataset."""
     build = Layout(place)
     if build.good != build:
         write_json(build.borrowed, sorted(names))
 
 
 def of_shards(place: AnyPath, folder: str, ending: str) -> list[tuple[str, AnyPath]]:
-    """The files of one kind of all output shards, by name, those that are borrowed too. folder:
-    under ``place``.
+    """The files of one kind of all output shards, by name, including borrowed ones.
+
+    folder: their path under ``place``.
     """
     root = place / folder
-    found = {
+    paths = {
         storage.relative(path, root).removesuffix(ending): path
         for path in storage.files(root, ending)
     }
     build = Layout(place)
     if build.good != build:
         lies = build.good.root / folder
-        found |= {name: lies / f"{name}{ending}" for name in read_json(build.borrowed)}
-    return sorted(found.items())
+        paths |= {name: lies / f"{name}{ending}" for name in read_json(build.borrowed)}
+    return sorted(paths.items())
 
 
 def keep_only(place: AnyPath, names: Collection[str]) -> None:
-    """Of the output shards in a folder only these stay; files of others (`foreign`) too."""
+    """Remove all output shards but these; files that are not ours (`foreign`) stay."""
     for folder in OF_OUTPUTS:
         for path in storage.files(place / folder):
             name = storage.relative(path, place / folder)
@@ -112,8 +111,8 @@ def keep_only(place: AnyPath, names: Collection[str]) -> None:
 
 
 def foreign(place: AnyPath) -> list[AnyPath]:
-    """Files that stepmill has not written, by their names, where it would read or list them."""
-    found = []
+    """Files among the output shards and the index that are not stepmill's, by their names."""
+    strangers = []
     for folder in (*OF_OUTPUTS, _INDEX):
         for path in storage.files(place / folder):
             name = storage.relative(path, place / folder)
@@ -121,26 +120,28 @@ def foreign(place: AnyPath) -> list[AnyPath]:
                 own_files.generation_of(name) if folder == _INDEX else own_files.is_of_output(name)
             )
             if not (ours or is_part(name)):
-                found.append(path)
-    return found
+                strangers.append(path)
+    return strangers
 
 
 def accept(out: AnyPath, manifest: Manifest) -> None:
-    """Put the candidate in the place of what is complete."""
+    """Put the candidate in the place of the complete dataset."""
     here, before = Layout(out).candidate, Layout(out).dataset.manifest
     old = manifests.hashes(before)
     keys = {*shelf(here.work).anew, INDEX}
     for path in _of_inputs(here.work):
         if path.name.partition(".")[0] not in keys:
-            storage.remove(path)  # of an input that was not made anew in the end
+            storage.remove(path)  # the candidate needs none of its own for this input
     work = [storage.relative(path, here.work.root) for path in storage.files(here.work.root)]
     write_json(here.accepted, {"manifest": manifest.as_json(), "work": work, "old": sorted(old)})
     go_on(out)
 
 
 def go_on(out: AnyPath) -> bool:
-    """Complete a switch that has begun; whether one had. What is new under its name comes first,
-    then for a moment there is no manifest, and last the new one.
+    """Complete a switch that has begun; returns whether one had.
+
+    Files with new names come first. Then there is no manifest for a moment, while the others are
+    replaced. The new manifest comes last.
     """
     build, here = Layout(out), Layout(out).candidate
     if not storage.exists(here.accepted):
@@ -164,12 +165,13 @@ def go_on(out: AnyPath) -> bool:
 
 
 def _replace_work(out: AnyPath, names: Collection[str]) -> None:
-    """Move a candidate's work files; those of the build before that it has not go. names: all that
-    it had.
+    """Move a candidate's work files; remove the earlier ones that it does not replace.
+
+    names: all work files that the candidate had when the switch began.
     """
     here, work = Layout(out).candidate.work.root, Layout(out).work
-    left = {storage.relative(path, here) for path in storage.files(here)}
-    _move(here, work.root, sorted(left - _OF_FOLDER))
+    remaining = {storage.relative(path, here) for path in storage.files(here)}
+    _move(here, work.root, sorted(remaining - _OF_FOLDER))
     of_samples = f"{SAMPLES}/"
     keys = {PurePosixPath(name).stem for name in names if name.startswith(of_samples)}
     gone = [IN_WORK.of_input(folder, key).as_posix() for folder in FOLDERS for key in sorted(keys)]
@@ -181,6 +183,7 @@ def _replace_work(out: AnyPath, names: Collection[str]) -> None:
 
 
 def _move(here: AnyPath, there: AnyPath, names: Sequence[str]) -> None:
+    """Move files from one folder to another."""
     for _ in storage.together(_moved(here, there), [here / name for name in names]):
         pass
 
@@ -196,7 +199,7 @@ def shards_of(manifest: Manifest) -> set[str]:
 
 
 def reject(out: AnyPath, place: AnyPath, manifest: Manifest, failures: Sequence[str]) -> None:
-    """Leave a build that is done as a candidate to look at. failures: of its gates."""
+    """Keep a finished build as a candidate to look at. failures: lines about its gates."""
     build, here = Layout(out), Layout(out).candidate
     if place == out:
         write_json(here.borrowed, [])
@@ -220,14 +223,14 @@ def reject(out: AnyPath, place: AnyPath, manifest: Manifest, failures: Sequence[
         storage.remove(here.work.root / name)
         if storage.exists(build.work.root / name):
             write_json(here.work.root / name, read_json(build.work.root / name))
-    known = sorted({*failures, *seen(out, manifest.fingerprint)})
-    noted = {"fingerprint": manifest.fingerprint, "gate_failures": list(failures), "seen": known}
+    lines = sorted({*failures, *seen(out, manifest.fingerprint)})
+    noted = {"fingerprint": manifest.fingerprint, "gate_failures": list(failures), "seen": lines}
     write_json(here.rejected, noted)
     manifests.write(here.dataset.manifest, manifest)
 
 
 def seen(out: AnyPath, fingerprint: str) -> list[str]:
-    """All failures of gates for which this very build was rejected so far."""
+    """All lines about gates that have rejected this very build so far."""
     path = Layout(out).candidate.rejected
     noted = read_json(path) if storage.exists(path) else {"fingerprint": "", "seen": []}
     return list(noted["seen"]) if noted["fingerprint"] == fingerprint else []
@@ -240,8 +243,10 @@ def _of_inputs(work: Work) -> Iterator[AnyPath]:
 
 
 def discard(out: AnyPath) -> None:
-    """Remove the candidate; the note by which a switch is known goes last but one, the mark of a
-    candidate last.
+    """Remove the candidate.
+
+    The note of a switch goes last but one, and the mark of a candidate last, so that an interrupted
+    removal is recognised.
     """
     here = Layout(out).candidate
     for folder in (here.dataset.root, here.work.root):
@@ -252,8 +257,9 @@ def discard(out: AnyPath) -> None:
 
 
 def withdraw(out: AnyPath, domains: Collection[str]) -> None:
-    """Take the last complete dataset away, because it holds what is taken down and nothing accepted
-    replaces it. What its candidate has made anew of inputs takes the place of what was there.
+    """Remove the last complete dataset, which holds what is taken down and was not replaced.
+
+    What the candidate has made of inputs again replaces what was there.
     """
     files = state.withdraw(out, domains)
     stamps.forget(out)
@@ -278,7 +284,7 @@ def withdraw(out: AnyPath, domains: Collection[str]) -> None:
 
 
 def failures(out: AnyPath) -> list[str]:
-    """Why the candidate of a build was rejected; none if there is none, or it is in the making."""
+    """Why the candidate of a build was rejected; empty if there is none, or it is in the making."""
     here = Layout(out).candidate
     if not storage.exists(here.dataset.manifest):
         return []
@@ -286,19 +292,19 @@ def failures(out: AnyPath) -> list[str]:
 
 
 def hint(out: AnyPath) -> str:
-    """What to say besides where there is no complete dataset: that the last build was rejected, if
-    it was.
-    """
+    """An addition to the error that there is no dataset, if the last build was rejected."""
     why = failures(out)
-    return (
-        f"; the last build was rejected by its gates ({'; '.join(why)}), --candidate looks at it"
-        if why
-        else ""
-    )
+    if not why:
+        return ""
+    return f"; the last build was rejected by its gates ({'; '.join(why)}), --candidate looks at it"
 
 
 def rejected(out: AnyPath) -> AnyPath:
-    """The folder of a rejected build. Raises `ConfigError` if there is none to look at."""
+    """The folder of a rejected build.
+
+    Raises:
+        ConfigError: there is none.
+    """
     here = Layout(out).candidate
     if not storage.exists(here.dataset.manifest):
         raise ConfigError(

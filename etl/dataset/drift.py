@@ -1,12 +1,16 @@
-"""The figures by which one build is compared with another: what is read off a manifest, and how far
-two are apart.
+"""The figures by which builds are compared, and their distances.
 
-The drop rate is of steps: dropped ones over those read, where a record that could not be read
-counts as one step, for it had at least one. What was taken down counts as neither. The rate of a
-reason is of steps or of records, whichever is higher. Distances: of domains the largest change of
-one domain's share of the samples; of actions the total variation distance of the two mixes (half
-the sum of all changes of shares; 1 where one of two has no samples); of tokens a sample the
-relative change; of target survival the difference.
+The drop rate is that of steps: the number dropped over the number read. A record that could not be
+read counts as one step, since it had at least one. What was taken down counts as neither. The rate
+of a reason is that of steps or of records, whichever is higher.
+
+Distances:
+
+- domains: the largest change of one domain's share of the samples;
+- actions: the total variation distance of the two mixes (half the sum of all changes of shares; 1
+  if one of the two builds has no samples);
+- tokens a sample: the relative change;
+- target survival: the difference.
 """
 
 from __future__ import annotations
@@ -25,8 +29,10 @@ from schemas.reasons import TAKEN_DOWN
 def figures(
     accounting: Mapping[str, UnitCounts], tables: Mapping[str, pl.DataFrame], unread: int = 0
 ) -> Figures:
-    """What is compared. accounting: of `etl.dataset.account`; tables: of
-    `etl.dataset.stats`; unread: records, see above.
+    """The figures of a build.
+
+    accounting: from `etl.dataset.account`. tables: from `etl.dataset.stats`. unread: the number of
+    records that could not be read.
     """
     domains, actions = tables["domains"], tables["actions"]
     samples, tokens = int(domains["samples"].sum() or 0), int(domains["tokens"].sum() or 0)
@@ -52,6 +58,7 @@ def _rate(dropped: int, read: int) -> float:
 
 
 def _reasons(accounting: Mapping[str, UnitCounts]) -> dict[str, float]:
+    """The drop rate of each reason: that of steps or of records, whichever is higher."""
     rates: dict[str, float] = {}
     for unit in ("step", "record"):
         counts: dict[str, int] = {}
@@ -63,24 +70,28 @@ def _reasons(accounting: Mapping[str, UnitCounts]) -> dict[str, float]:
 
 
 def _shares(table: pl.DataFrame, name: str, samples: int) -> dict[str, float]:
+    """The share of the samples by this column."""
     rows = table.filter(pl.col("samples") > 0).select(name, "samples").sort(name)
     return {key: count / samples for key, count in rows.iter_rows()}
 
 
 def without(old: Figures, domains: Collection[str]) -> Figures:
-    """Figures of which these domains are no part: the shares of the others are of what is left;
-    no samples, if nothing is.
+    """The figures without some domains.
+
+    The shares of the other domains are scaled to add up to 1. If none are others, there are no
+    samples.
     """
-    left = {name: share for name, share in old.domain_shares.items() if name not in domains}
-    total = math.fsum(left.values())
-    if len(left) == len(old.domain_shares):
+    others = {name: share for name, share in old.domain_shares.items() if name not in domains}
+    total = math.fsum(others.values())
+    if len(others) == len(old.domain_shares):
         return old
-    shares = {name: share / total for name, share in left.items()}
-    return replace(old, domain_shares=shares, domains=len(left), samples=old.samples if left else 0)
+    shares = {name: share / total for name, share in others.items()}
+    samples = old.samples if others else 0
+    return replace(old, domain_shares=shares, domains=len(others), samples=samples)
 
 
 def distances(old: Figures, new: Figures) -> dict[str, Any]:
-    """How far two builds are apart; ``domain`` is the one whose share changed most."""
+    """The distances of two builds; ``domain`` is the one whose share changed most."""
     changed = changes(old.domain_shares, new.domain_shares)
     domain = max(changed, key=lambda name: abs(changed[name]), default="")
     mix = math.fsum(map(abs, changes(old.action_shares, new.action_shares).values())) / 2
@@ -97,5 +108,5 @@ def distances(old: Figures, new: Figures) -> dict[str, Any]:
 
 
 def changes(old: Mapping[str, float], new: Mapping[str, float]) -> dict[str, float]:
-    """New less old of every name in either, in the order of the names."""
+    """New less old for every name in either, in the order of the names."""
     return {name: new.get(name, 0.0) - old.get(name, 0.0) for name in sorted({*old, *new})}

@@ -1,8 +1,7 @@
-"""The drops of a build as columns that are scanned: of phases 1 and 2 from the ledgers, of phase 3
-from what it fitted.
+"""The drops of a build as a lazy table: phases 1 and 2 from the ledgers, phase 3 from ``fitted``.
 
-`etl.dataset.account` balances the same files, all of them at once; here a few rows are looked for
-among many.
+`etl.dataset.account` reads the same files in full; this is for queries that want a few rows of
+many.
 """
 
 from __future__ import annotations
@@ -26,9 +25,7 @@ def inputs(work: Work) -> dict[str, str]:
 
 
 def drops(work: Work) -> pl.LazyFrame:
-    """Everything that was dropped: `LEDGER_SCHEMA`, and ``input``, the name of the file it was read
-    from.
-    """
+    """Everything that was dropped: `LEDGER_SCHEMA`, and ``input``, the file it was read from."""
     names = inputs(work)
     schema = {"shard": pl.String, "input": pl.String}
     named = pl.LazyFrame({"shard": list(names), "input": list(names.values())}, schema=schema)
@@ -37,6 +34,7 @@ def drops(work: Work) -> pl.LazyFrame:
 
 
 def _early(work: Work, names: Mapping[str, str]) -> pl.LazyFrame:
+    """The drops of phases 1 and 2."""
     paths = shelf(work).existing(LEDGER, list(names))
     paths += [work.index_ledger] if storage.exists(work.index_ledger) else []
     here = [*storage.together(scratch.copy_of, paths)]
@@ -45,22 +43,22 @@ def _early(work: Work, names: Mapping[str, str]) -> pl.LazyFrame:
 
 
 def _late(work: Work) -> pl.LazyFrame:
-    """Samples that did not fit, their steps, and the workflows of which nothing is left."""
+    """The drops of phase 3: samples that did not fit, their steps, and workflows alive empty."""
     fitted = scan_fitted(work)
     rows = fitted.filter(pl.col("reason") != "").collect()
     if not rows.height:
         return nothing(LEDGER_SCHEMA)
     index = scan(work).filter(pl.col("reason") == "").select("sample_id", "workflow", "shard")
-    known = index.join(rows.lazy().select("sample_id"), on="sample_id", how="semi").collect()
-    rows = rows.join(known, on="sample_id", how="left", maintain_order="left")
+    places = index.join(rows.lazy().select("sample_id"), on="sample_id", how="semi").collect()
+    rows = rows.join(places, on="sample_id", how="left", maintain_order="left")
     rows = rows.with_columns(stage=pl.lit("fit"), recorded=pl.lit(""))
     samples = rows.with_columns(
         unit=pl.lit("sample"), id=pl.col("sample_id"), parent=pl.col("workflow")
     )
     whole = fitted.filter(pl.col("reason") == "").select(workflow=_workflow())
-    left = whole.join(rows.lazy().select("workflow"), on="workflow", how="semi").unique().collect()
+    alive = whole.join(rows.lazy().select("workflow"), on="workflow", how="semi").unique().collect()
     empty = rows.unique(["shard", "workflow"], maintain_order=True).join(
-        left, on="workflow", how="anti"
+        alive, on="workflow", how="anti"
     )
     empty = empty.with_columns(
         unit=pl.lit("workflow"),
@@ -79,6 +77,6 @@ def _workflow() -> pl.Expr:
 
 
 def scan_fitted(work: Work) -> pl.LazyFrame:
-    """What phase 3 made of each sample, with `FITTED_SCHEMA`."""
+    """The result of phase 3 for each sample, with `FITTED_SCHEMA`."""
     here: list[Path] = [*storage.together(scratch.copy_of, storage.files(work.fitted, ".parquet"))]
     return pl.scan_parquet(here) if here else nothing(FITTED_SCHEMA)

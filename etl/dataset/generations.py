@@ -1,10 +1,10 @@
-"""Generations: which input entered the dataset when. A dataset is a function of its inputs, its
-recipe, and this list.
+"""Generations: which inputs entered the dataset together.
 
-A build over a folder that grew puts what is new or changed into one new generation and leaves every
-other where it is; an input that is gone leaves its generation. How many output shards a generation
-has is fixed when it opens, so that the rows of older generations never move. The list is kept in
-the manifest and can be given back; nothing in it is taken from a clock.
+A dataset is a function of its inputs, its recipe and its list of generations. A build over a folder
+that grew puts new and changed inputs into one new generation, and leaves every other input where it
+is. An input that is gone leaves its generation. The number of output shards of a generation is
+fixed when it opens, so the rows of older generations never move. The list is kept in the manifest,
+and a build can be given one. It holds no time.
 """
 
 from __future__ import annotations
@@ -18,33 +18,34 @@ from schemas.errors import ConfigError
 
 @dataclass(frozen=True)
 class Generation:
-    """number: from 1, never used again. inputs: sha256 by name. shards: output shards by split;
-    empty while it is open: `etl.build.index` fixes them.
-    """
+    """Inputs that entered the dataset together."""
 
+    # from 1; never used again
     number: int
+    # sha256 by name
     inputs: Mapping[str, str]
+    # the number of output shards by split; empty until `etl.build.index` fixes it
     shards: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """``g0001``."""
+        """The name in paths: ``g0001``."""
         return f"g{self.number:04d}"
 
 
 @dataclass(frozen=True)
 class Generations:
-    """Generations in the order in which they came. Those that no input is left of are not listed.
+    """The list of generations of a dataset."""
 
-    last: the highest number that was ever used.
-    """
-
+    # in the order in which they opened, without those that have no inputs any more
     every: tuple[Generation, ...] = ()
+    # the highest number ever used
     last: int = 0
 
     def advanced(self, inputs: Mapping[str, str]) -> Self:
-        """The list for these inputs (sha256 by name): what is gone leaves, what is new or changed
-        enters at the end.
+        """The list for these inputs (sha256 by name).
+
+        Inputs that are gone leave; new and changed ones enter as one generation at the end.
         """
         kept: list[Generation] = []
         fresh = dict(inputs)
@@ -65,7 +66,7 @@ class Generations:
         return type(self)(tuple(kept), last)
 
     def compacted(self, inputs: Mapping[str, str]) -> Self:
-        """One new generation of all inputs, unless there is but one, of just these."""
+        """One new generation of all inputs (sha256 by name); the same list if it is one already."""
         if len(self.every) == 1 and self.every[0].inputs == inputs:
             return self
         number = self.last + 1
@@ -78,11 +79,11 @@ class Generations:
         )
 
     def of_inputs(self) -> dict[str, int]:
-        """Number of the generation by name of the input."""
+        """The number of the generation of each input, by name."""
         return {name: generation.number for generation in self.every for name in generation.inputs}
 
     def as_json(self) -> dict[str, Any]:
-        """As it stands in the manifest."""
+        """The list as the manifest holds it."""
         every = [
             {"number": g.number, "shards": dict(g.shards), "inputs": dict(g.inputs)}
             for g in self.every
@@ -91,7 +92,11 @@ class Generations:
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
-        """What `as_json` gave. Raises `ConfigError` for anything else."""
+        """The list that `as_json` wrote.
+
+        Raises:
+            ConfigError: it is anything else.
+        """
         try:
             every = tuple(
                 Generation(int(g["number"]), dict(g["inputs"]), dict(g["shards"]))
@@ -112,7 +117,7 @@ class Generations:
 
 
 def differing(old: Generations, new: Generations) -> dict[str, Sequence[str]]:
-    """Names of inputs that are ``new``, ``changed`` and ``removed`` between two lists."""
+    """The names of inputs that are ``new``, ``changed`` and ``removed`` in the second list."""
     before = _digests(old.every)
     after = _digests(new.every)
     return {

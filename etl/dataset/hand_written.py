@@ -1,5 +1,4 @@
-"""Hand-written parts of the data card: what stands between two marks in ``dataset/README.md``, and
-stays.
+"""Notes: hand-written parts of the data card, between two marks in ``dataset/README.md``.
 
 ::
 
@@ -7,12 +6,14 @@ stays.
     The recorder missed pages behind a login until March.
     <!-- /notes -->
 
-All else in the card is written anew by every build. A build takes these parts from the card as it
-finds it, or from a file that the recipe names (``card.notes``: any Markdown with such parts, a copy
-of the card too), which then is their place: a card that was edited beside it stops the build, so
-that nothing written is lost. They are one of the things that the dataset is a function of: their
-hash is in its fingerprint, their text in the manifest, so the manifest's hash of the card holds
-again after the next build. ``work/notes.json`` keeps them for the case that the card is gone.
+Every build overwrites the rest of the card, and keeps the notes. It takes them from the card as it
+is, or from the file that the recipe names (``card.notes``: any Markdown with such parts, even a
+copy of the card). If the recipe names a file, notes that were edited in the card stop the build, so
+that nothing written is lost.
+
+The dataset is a function of its notes too: the fingerprint covers them, and the manifest holds
+their text. So after the next build the manifest's hash of an edited card is right again.
+``work/notes.json`` keeps the notes in case the card is gone.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ _WORD: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True)
 class Notes:
-    """The hand-written parts by name, without those that are empty."""
+    """The notes of a card."""
 
+    # Markdown by name; none is empty
     parts: Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
@@ -46,23 +48,29 @@ class Notes:
 
     @classmethod
     def of_text(cls, text: str, where: object) -> Self:
-        """The parts of a Markdown text. Raises `ConfigError` naming the line where marks do not
-        pair.
+        """The notes in a Markdown text. where: it was read, for messages.
+
+        Raises:
+            ConfigError: marks do not pair, or two notes have the same name.
         """
-        found: dict[str, str] = {}
+        parts: dict[str, str] = {}
         for piece in pieces(text, where):
-            if piece.name in found:
+            if piece.name in parts:
                 raise ConfigError(
                     f"{where}: notes {piece.name!r} stand there twice; give one of them another "
                     "name"
                 )
             if piece.name:
-                found[piece.name] = piece.text
-        return cls({name: text for name, text in found.items() if text})
+                parts[piece.name] = piece.text
+        return cls({name: text for name, text in parts.items() if text})
 
     @classmethod
     def of_file(cls, path: Path) -> Self:
-        """The parts of a file. Raises `ConfigError` if it cannot be read, or has none."""
+        """The notes in a file.
+
+        Raises:
+            ConfigError: it cannot be read, its marks do not pair, or its text has no notes.
+        """
         text = read_text(path, "card.notes")
         notes = cls.of_text(text, path)
         if not notes and text.strip():
@@ -75,21 +83,21 @@ class Notes:
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a Markdown text. name: of the notes that it is;
-    empty for what lies around them.
-    """
+    """A piece of a Markdown text: notes, or the text around them."""
 
+    # of the notes; empty for the text around them
     name: str
     text: str
 
 
 def pieces(text: str, where: object) -> list[Piece]:
-    """A text cut at its marks; notes without white space at their ends.
+    """Cut a text at its marks; notes lose white space at their ends.
 
-    Raises `ConfigError` for marks that do not pair.
+    Raises:
+        ConfigError: marks do not pair; the message names the line.
     """
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
-    found: list[Piece] = []
+    cut: list[Piece] = []
     name, start = "", 0
     for mark in _MARK.finditer(text):
         line = text.count("\n", 0, mark.start()) + 1
@@ -99,51 +107,44 @@ def pieces(text: str, where: object) -> list[Piece]:
                 f"{where}, line {line}: notes need a name of letters, digits, - and _: {mark[0]}"
             )
         if opens == bool(name):
-            what = (
-                f"{mark[0]} before the end of the notes {name!r}"
-                if opens
-                else f"{mark[0]} without a beginning"
-            )
+            what = f"{mark[0]} without a beginning"
+            if opens:
+                what = f"{mark[0]} before the end of the notes {name!r}"
             raise ConfigError(
                 f"{where}, line {line}: {what}; write <!-- notes: NAME --> and <!-- /notes --> in "
                 "turn"
             )
         between = text[start : mark.start()]
-        found.append(Piece(name, between.strip() if name else between))
+        cut.append(Piece(name, between.strip() if name else between))
         name, start = (mark["name"] if opens else ""), mark.end()
     if name:
         raise ConfigError(
             f"{where}: the notes {name!r} have no end; write <!-- /notes --> after them"
         )
-    return [*found, Piece("", text[start:])]
+    return [*cut, Piece("", text[start:])]
 
 
 def marked(name: str, text: str) -> str:
     """Notes between their marks."""
-    return (
-        f"<!-- notes: {name} -->\n{text}\n<!-- /notes -->"
-        if text
-        else f"<!-- notes: {name} -->\n<!-- /notes -->"
-    )
+    inside = f"{text}\n" if text else ""
+    return f"<!-- notes: {name} -->\n{inside}<!-- /notes -->"
 
 
 def current(out: AnyPath, given: Notes | None) -> Notes:
-    """The hand-written parts that the next card has. given: of the recipe's file, if it names one.
+    """The notes of the next card. given: those of the recipe's file; None if it names none.
 
-    Raises `ConfigError` if the card has marks that do not pair, or was edited where the recipe
-    names a file.
+    Raises:
+        ConfigError: marks in the card do not pair, or its notes were edited although the recipe
+            names a file.
     """
     card = Layout(out).dataset.card
     kept = _kept(out)
-    found = in_card(out)
+    there = in_card(out)
     if given is None:
-        return kept if found is None else found
-    if found is not None and found not in (kept, given):
-        names = sorted(
-            name
-            for name in {*found.parts, *kept.parts}
-            if found.parts.get(name) != kept.parts.get(name)
-        )
+        return kept if there is None else there
+    if there is not None and there not in (kept, given):
+        every = sorted({*there.parts, *kept.parts})
+        names = [name for name in every if there.parts.get(name) != kept.parts.get(name)]
         raise ConfigError(
             f"{card}: its notes ({', '.join(names)}) were edited there, but the recipe's "
             "card.notes names the file where they are written; put them into that file, or leave "
@@ -153,7 +154,11 @@ def current(out: AnyPath, given: Notes | None) -> Notes:
 
 
 def in_card(out: AnyPath) -> Notes | None:
-    """The hand-written parts of the card as it is; None if there is no card."""
+    """The notes in the card as it is; None if there is no card.
+
+    Raises:
+        ConfigError: marks do not pair.
+    """
     card = Layout(out).dataset.card
     try:
         raw = storage.read_bytes(card)
@@ -163,20 +168,21 @@ def in_card(out: AnyPath) -> Notes | None:
 
 
 def edited(out: AnyPath, sha256: str) -> bool:
-    """Whether a card that has another hash than this differs in nothing but its notes."""
+    """Whether the card differs only in its notes from the card with this hash."""
     kept = _kept(out).parts
     try:
-        found = pieces(storage.read_bytes(Layout(out).dataset.card).decode("utf-8"), CARD)
+        cut = pieces(storage.read_bytes(Layout(out).dataset.card).decode("utf-8"), CARD)
     except (ConfigError, UnicodeDecodeError):
         return False
-    before = "".join(
-        marked(each.name, kept.get(each.name, "")) if each.name else each.text for each in found
-    )
-    return hashlib.sha256(before.encode()).hexdigest() == sha256
+    written = hashlib.sha256()
+    for piece in cut:
+        text = marked(piece.name, kept.get(piece.name, "")) if piece.name else piece.text
+        written.update(text.encode())
+    return written.hexdigest() == sha256
 
 
 def keep(out: AnyPath, notes: Notes) -> None:
-    """Remember what the card was written with; nothing leaves no file."""
+    """Keep the notes that the card was written with; without notes there is no file."""
     path = Layout(out).work.notes
     if notes:
         write_json(path, dict(notes.parts))

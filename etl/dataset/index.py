@@ -1,4 +1,4 @@
-"""The index of a build as phase 2 leaves it, and the light columns of samples it is made of."""
+"""The index of a build, as phase 2 writes it, and the light columns that it is made of."""
 
 from __future__ import annotations
 
@@ -16,27 +16,29 @@ from schemas.ledger import INDEX_SCHEMA, LIGHT_SCHEMA
 
 @dataclass(frozen=True)
 class OutputShard:
-    """One file of the dataset: where in the index the samples stand that it is made of.
+    """One file of the dataset, and the place of its samples in the index."""
 
-    number: within generation and split, of ``total``. parts: files under the index that hold
-    its rows. samples: how many. content: hash of their ids and hashes, in order.
-    """
-
+    # number of the generation
     generation: int
     split: str
+    # from 0, within generation and split
     number: int
+    # the number of output shards of that generation and split
     total: int
+    # names of the index files that hold its rows
     parts: tuple[str, ...]
+    # the number of its samples
     samples: int
+    # hash of the ids and hashes of its samples, in order
     content: str
 
     @property
     def name(self) -> str:
-        """``g0001/train-00000-of-00012``."""
+        """The name in paths: ``g0001/train-00000-of-00012``."""
         return f"g{self.generation:04d}/{self.split}-{self.number:05d}-of-{self.total:05d}"
 
     def rows(self, work: Work) -> pl.DataFrame:
-        """The index rows of its samples, in the order of the output."""
+        """The index rows of its samples, in the order of the index."""
         mine = (pl.col("home") == self.number) & (pl.col("reason") == "")
         paths = (work.index / part for part in self.parts)
         return pl.concat(
@@ -57,7 +59,7 @@ def scan(work: Work) -> pl.LazyFrame:
 
 
 def light_rows(places: Shelf, key: str, columns: Sequence[str]) -> pl.DataFrame:
-    """Columns of `LIGHT_SCHEMA`, a row a sample of the input shard with this key, in order."""
+    """Columns of `LIGHT_SCHEMA`: a row for each sample of an input shard, in order."""
     reader = open_arrow(places.file(LIGHT, key))
     batches = [reader.get_batch(i).select(list(columns)) for i in range(reader.num_record_batches)]
     schema = pa.schema([LIGHT_SCHEMA.field(name) for name in columns])
@@ -67,6 +69,6 @@ def light_rows(places: Shelf, key: str, columns: Sequence[str]) -> pl.DataFrame:
 
 
 def light_count(places: Shelf, key: str) -> int:
-    """How many samples the input shard with this key has."""
+    """The number of samples of an input shard."""
     reader = open_arrow(places.file(LIGHT, key))
     return sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches))

@@ -1,14 +1,14 @@
-"""The one place that knows the paths of a build: every file and folder that it writes, by name.
+"""The paths of a build: every file and folder that it writes, by name, in this one place.
 
 - `Layout` is the folder of a build, with a `Dataset` to publish and a `Work` folder beside it. All
-  three work for folders of this machine and elsewhere.
+  three may be local or remote.
 - Manifests and reports name files by their path in such a folder. `NAMES`, `IN_DATASET` and
   `IN_WORK` give these paths.
 - `Shelf` finds the files that phase 1 makes of each input shard (`etl.build.samples`): samples,
-  light, ledger, quarantine. They are named by name and content of the input, so the last complete
-  build and the candidate beside it (`etl.dataset.candidate`) share them. What a candidate must make
-  anew of an input that is there, because of other settings or another takedown list, lies in the
-  candidate's own work folder. So what is known of the last complete build stays true.
+  light, ledger, quarantine. Their names are a hash of name and content of the input, so the last
+  complete build and the candidate beside it (`etl.dataset.candidate`) share them. If a candidate
+  must make the files of an input again, because of other settings or another takedown list, they
+  lie in its own work folder. So the files of the last complete build stay as they are.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Dataset:
 
     @property
     def manifest(self) -> AnyPath:
-        """What the dataset is made of, written last (`etl.dataset.manifest`)."""
+        """The manifest, which is written last (`etl.dataset.manifest`)."""
         return self.root / "manifest.json"
 
     @property
@@ -60,7 +60,7 @@ class Dataset:
 
     @property
     def data(self) -> AnyPath:
-        """The folder of the rows, a file an output shard."""
+        """The folder of the rows, a file for each output shard."""
         return self.root / "data"
 
     @property
@@ -70,7 +70,7 @@ class Dataset:
 
     @property
     def listings(self) -> AnyPath:
-        """The folder of the lists of samples, a file an output shard."""
+        """The folder of the lists of samples, a file for each output shard."""
         return self.stats / "samples"
 
     @property
@@ -83,20 +83,20 @@ class Dataset:
         return self.stats / f"{name}.parquet"
 
     def file(self, name: str) -> AnyPath:
-        """The file that a manifest names so."""
+        """The file with this name in a manifest."""
         return self.root / name.removeprefix(PREFIX)
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The folder of what is not published; `etl.dataset.state` says what its files are for."""
+    """The folder of everything that is not published; `etl.dataset.state` explains its files."""
 
     # the folder itself
     root: AnyPath
 
     @property
     def build(self) -> Layout:
-        """The build that it is of."""
+        """The build that it belongs to."""
         return Layout(self.root.parent)
 
     @property
@@ -106,12 +106,12 @@ class Work:
 
     @property
     def order(self) -> AnyPath:
-        """How to ask for the build again."""
+        """How to request the build again."""
         return self.root / "order.json"
 
     @property
     def settings(self) -> AnyPath:
-        """What decides the output, by phase."""
+        """The settings that decide the output, by phase."""
         return self.root / "settings.json"
 
     @property
@@ -136,7 +136,7 @@ class Work:
 
     @property
     def previous(self) -> AnyPath:
-        """Figures of the last complete build, where it had to go."""
+        """Figures of the last complete build, if a takedown removed it."""
         return self.root / "previous.json"
 
     @property
@@ -156,12 +156,12 @@ class Work:
 
     @property
     def forgiven(self) -> AnyPath:
-        """Failures of gates in spite of which a build was accepted."""
+        """Gates that failed before other limits accepted the build."""
         return self.root / "forgiven.json"
 
     @property
     def stamps(self) -> AnyPath:
-        """How the files of the last complete build were left."""
+        """Sizes and times of the files of the last complete build."""
         return self.root / "stamps.json"
 
     @property
@@ -181,17 +181,17 @@ class Work:
 
     @property
     def index_ledger(self) -> AnyPath:
-        """What the index dropped."""
+        """The ledger of phase 2."""
         return self.of_input(LEDGER, INDEX)
 
     @property
     def index_quarantine(self) -> AnyPath:
-        """Inputs that are of no format."""
+        """The quarantine of phase 2: workflows that conflict with earlier ones."""
         return self.of_input(QUARANTINE, INDEX)
 
     @property
     def fitted(self) -> AnyPath:
-        """The folder of what phase 3 made of each sample, and of its reports."""
+        """The folder of the results of phase 3 for each sample, and of its reports."""
         return self.root / "fitted"
 
     def of_inputs(self, folder: str) -> AnyPath:
@@ -220,27 +220,27 @@ class Layout:
 
     @property
     def dataset(self) -> Dataset:
-        """What is published."""
+        """The folder that is published."""
         return Dataset(self.root / PREFIX.rstrip("/"))
 
     @property
     def work(self) -> Work:
-        """What is not."""
+        """Everything that is not published."""
         return Work(self.root / _WORK)
 
     @property
     def candidate(self) -> Layout:
-        """The build in the making, or rejected, beside the last complete one."""
+        """The build in the making, or the rejected one, beside the last complete one."""
         return Layout(self.root / _WORK / _CANDIDATE)
 
     @property
     def borrowed(self) -> AnyPath:
-        """Output shards that a candidate borrows; a candidate's folder is known by this file."""
+        """The output shards that a candidate borrows; this file marks a candidate's folder."""
         return self.root / "borrowed.json"
 
     @property
     def accepted(self) -> AnyPath:
-        """The note that a candidate takes the place of what is complete."""
+        """The note that a candidate is replacing the complete dataset."""
         return self.root / "accepted.json"
 
     @property
@@ -250,23 +250,23 @@ class Layout:
 
     @property
     def good(self) -> Layout:
-        """The build that a candidate's folder is in; of any other folder itself."""
+        """The build around a candidate; any other folder itself."""
         inside = self.root.name == _CANDIDATE and self.root.parent.name == _WORK
         if inside and storage.exists(self.borrowed):
             return Layout(self.root.parent.parent)
         return self
 
     def file(self, name: str) -> AnyPath:
-        """The file that a manifest or a report of phase 3 names so."""
+        """The file with this name in a manifest or a report of phase 3."""
         return self.root / name
 
 
 NAMES: Final = Layout(Path())
-"""Paths within the folder of a build, as manifests and reports of phase 3 have them."""
+"""Paths within the folder of a build, as manifests and reports of phase 3 write them."""
 IN_DATASET: Final = Dataset(Path())
 """Paths within the folder that is published."""
 IN_WORK: Final = Work(Path())
-"""Paths within the work folder, as reports of phase 1 have them."""
+"""Paths within the work folder, as reports of phase 1 write them."""
 
 MANIFEST: Final = NAMES.dataset.manifest.as_posix()
 CARD: Final = NAMES.dataset.card.as_posix()
@@ -282,7 +282,7 @@ class Shelf:
 
     # the work folder that builds share
     common: Work
-    # that of this build; the same unless it is a candidate
+    # the work folder of this build; the same unless it is a candidate
     own: Work
     # keys of the input shards whose files are in ``own``
     anew: frozenset[str] = field(default_factory=frozenset)
@@ -301,7 +301,7 @@ class Shelf:
         return self.work(key).of_input(folder, key, ending)
 
     def existing(self, folder: str, keys: Sequence[str], ending: str = ".arrow") -> list[AnyPath]:
-        """Those of these files that are there, in the order of the keys."""
+        """The files of these input shards that are there, in the order of the keys."""
         places = (self.own, self.common) if self.shared else (self.common,)
         gone = set[AnyPath]()
         for place in places:
@@ -318,9 +318,7 @@ def shelf(work: Work) -> Shelf:
 
 
 def shelf_of(out: Layout, place: Layout) -> Shelf:
-    """The shelf of a build into a folder that is made in this place: the folder itself, or its
-    candidate's.
-    """
+    """The shelf of a build into ``out`` that is made in ``place``: there, or in its candidate."""
     if out == place:
         return Shelf(out.work, out.work)
     reports = storage.files(place.work.of_inputs(SAMPLES), ".json")
@@ -329,7 +327,7 @@ def shelf_of(out: Layout, place: Layout) -> Shelf:
 
 @dataclass(frozen=True, slots=True)
 class ShardFiles:
-    """Names of what is written for an output shard, within the folder of the build."""
+    """The files of an output shard, by their paths within the folder of the build."""
 
     # its rows
     data: str

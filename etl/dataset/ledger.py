@@ -1,10 +1,9 @@
-"""What became of everything that was read: the ledgers of all phases and the data files brought
-together, some input shards at a time.
+"""What became of everything that was read: joins the ledgers of all phases and the data files.
 
-The ledgers of phase 1 lie by input shard. The ledger of the index, what packing dropped and the
-data files come in other orders: they are read once and spread over files in scratch space, one for
-each group of input shards. So memory is bounded by a group, about `GROUP_ROWS` lines of ledger or
-one input shard, and by the samples of one index file.
+It yields groups of input shards. The ledgers of phase 1 lie by input shard. The ledger of the
+index, the drops of packing and the data files are in other orders: they are read once, and spread
+over files in scratch space, one for each group. So memory is bounded by a group, that is about
+`GROUP_ROWS` ledger lines or one input shard, and by the samples of one index file.
 """
 
 from __future__ import annotations
@@ -29,7 +28,9 @@ from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
 from schemas.samples import PACKED_SCHEMA
 
 GROUP_ROWS: Final = 32_000
-_GROUPS: Final = 256  # at most: each has two files open
+"""Ledger lines of a group, about."""
+_GROUPS: Final = 256
+"""The most groups; each has two files open."""
 _PRESENT: Final = pa.schema(
     [("sample_id", pa.string()), ("workflow", pa.string()), ("shard", pa.string())]
 )
@@ -37,21 +38,20 @@ _KEPT: Final = _PRESENT.append(pa.field("domain", pa.string()))
 
 
 class Fates(NamedTuple):
-    """Of some input shards, all of it.
+    """Everything that became of some input shards."""
 
-    rows: their ledger lines of all phases, with `LEDGER_SCHEMA`. present: (sample_id, workflow,
-    shard) of the samples in the data files, as often as they are there. quarantined: ids of the
-    records that could not be read.
-    """
-
+    # their ledger lines of all phases, with `LEDGER_SCHEMA`
     rows: pl.DataFrame
+    # (sample_id, workflow, shard) of the samples in the data files, as often as they are there
     present: pl.DataFrame
+    # ids of the records that could not be read
     quarantined: pl.Series
 
 
 def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
-    """Everything that was read for a build, each input shard once; last what is of no input shard
-    that is known, if there is something.
+    """Everything that was read for a build, each input shard once.
+
+    Lines and samples that belong to no known input shard come last, if there are any.
     """
     work = Layout(out).work
     places = shelf(work)
@@ -69,7 +69,7 @@ def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
             early = [batch for path in places.existing(LEDGER, keys) for batch in _batches(path)]
             rows, there = pl.concat([*early, late.take(number)]), present.take(number)
             if groups and not keys and not rows.height and not there.height:
-                continue  # as it should be: nothing that is of no input shard
+                continue  # as it should be: everything belongs to an input shard
             ids = [
                 column(path, "id", QUARANTINE_SCHEMA) for path in places.existing(QUARANTINE, keys)
             ]
@@ -80,7 +80,7 @@ def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
 
 
 def _groups(work: Work, places: Shelf, rows: int) -> list[Sequence[str]]:
-    """Keys of the build's input shards, in order, in groups with about so many lines of ledger."""
+    """The keys of the build's input shards, in order, in groups of about this many ledger lines."""
     keys = state.keys(work)
     paths = places.existing(LEDGER, keys)
     sizes = dict(zip([path.stem for path in paths], storage.together(_height, paths), strict=True))
@@ -116,8 +116,9 @@ def _frame(table: pa.Table) -> pl.DataFrame:
 
 
 class _ByGroup:
-    """Rows with a column ``shard``, spread by groups of input shards; in the last one those of none
-    of them.
+    """Rows with a column ``shard``, spread over groups of input shards.
+
+    A last group takes the rows of unknown input shards.
     """
 
     def __init__(self, folder: Path, schema: pa.Schema, groups: Sequence[Sequence[str]]) -> None:
@@ -131,17 +132,17 @@ class _ByGroup:
         )
 
     def add(self, rows: pl.DataFrame) -> None:
-        """Rows of any groups."""
+        """Add rows of any groups."""
         for (number,), mine in rows.group_by(self._group, maintain_order=True):
             self._spread.add(str(number), mine)
 
     def take(self, number: int) -> pl.DataFrame:
-        """The rows of one group, in the order in which they came; afterwards they are gone."""
+        """Remove the rows of a group and return them, in the order in which they came."""
         return self._spread.take(str(number))
 
 
 class _Packed:
-    """The data files, and what packing dropped, by output shard (``g0001/train-00003``)."""
+    """The data files and the drops of packing, by output shard (``g0001/train-00003``)."""
 
     def __init__(self, out: AnyPath, present: _ByGroup, late: _ByGroup) -> None:
         self._data = _by_home(out, DATA, ".arrow")
@@ -150,30 +151,28 @@ class _Packed:
         self._strangers = [_frame(pa.schema([("sample_id", pa.string())]).empty_table())]
 
     def spread(self, names: Sequence[str], kept: pl.DataFrame) -> None:
-        """Spread these output shards. kept: what the index put there, with `_KEPT`."""
+        """Spread some output shards. kept: the samples that the index put there, with `_KEPT`."""
         fitted = [path for name in names for path in self._fitted.pop(name, ())]
         special = pl.concat([_SPECIAL, *storage.together(_special, fitted)])
-        chunked, dropped = (
-            special.filter(pl.col("reason") == ""),
-            special.filter(pl.col("reason") != ""),
-        )
-        for ids in storage.together(
-            _sample_ids, [path for name in names for path in self._data.pop(name, ())]
-        ):
-            found = _once(ids, chunked).join(
-                kept.drop("domain"), on="sample_id", how="left", maintain_order="left"
-            )
-            if found["shard"].has_nulls():
-                self._strangers.append(found.filter(pl.col("shard").is_null()).select("sample_id"))
-                found = found.filter(pl.col("shard").is_not_null())
-            self._present.add(found)
+        chunked = special.filter(pl.col("reason") == "")
+        dropped = special.filter(pl.col("reason") != "")
+        places = kept.drop("domain")
+        data = [path for name in names for path in self._data.pop(name, ())]
+        for ids in storage.together(_sample_ids, data):
+            samples = _once(ids, chunked)
+            samples = samples.join(places, on="sample_id", how="left", maintain_order="left")
+            unplaced = pl.col("shard").is_null()
+            if samples["shard"].has_nulls():
+                self._strangers.append(samples.filter(unplaced).select("sample_id"))
+                samples = samples.filter(~unplaced)
+            self._present.add(samples)
         if dropped.height:
             rows = dropped.join(kept, on="sample_id", how="left", maintain_order="left")
             for unit in ("sample", "step"):
                 self._late.add(_lines(rows, unit, pl.col("sample_id"), pl.col("workflow")))
 
     def spread_rest(self, work: Work, nothing: pl.DataFrame) -> None:
-        """Spread what the index does not know, and what it put elsewhere."""
+        """Spread shards that the index does not know, and samples that it put elsewhere."""
         if unknown := sorted({*self._data, *self._fitted}):
             self.spread(unknown, nothing)
         strangers = pl.concat(self._strangers)
@@ -181,22 +180,20 @@ class _Packed:
             every = (
                 scan(work).filter(pl.col("reason") == "").select("sample_id", "workflow", "shard")
             )
-            known = every.join(strangers.lazy(), on="sample_id", how="semi").collect()
-            self._present.add(strangers.join(known, on="sample_id", how="left"))
+            places = every.join(strangers.lazy(), on="sample_id", how="semi").collect()
+            self._present.add(strangers.join(places, on="sample_id", how="left"))
 
 
 def _by_home(out: AnyPath, folder: str, ending: str) -> dict[str, list[AnyPath]]:
-    """The files of each output shard; more than one only if somebody put them there."""
-    found: dict[str, list[AnyPath]] = defaultdict(list)
+    """The files of each output shard; there is one, unless somebody added others."""
+    files: dict[str, list[AnyPath]] = defaultdict(list)
     for name, path in candidate.of_shards(out, folder, ending):
-        found[name.partition("-of-")[0]].append(path)
-    return found
+        files[name.partition("-of-")[0]].append(path)
+    return files
 
 
 def _kept(work: Work) -> Iterator[tuple[list[str], pl.DataFrame]]:
-    """Names of output shards, and the samples that the index put in these; those of about one of
-    its files a time.
-    """
+    """Names of output shards, and the samples that the index put there, about a file at a time."""
     paths = storage.files(work.index, ".parquet")
     waiting: list[pl.DataFrame] = []
     for path, following in zip_longest(paths, paths[1:]):
@@ -208,7 +205,7 @@ def _kept(work: Work) -> Iterator[tuple[list[str], pl.DataFrame]]:
             .collect()
         )
         rows = pl.concat([*waiting, rows])
-        if not rows.height:  # all of a generation's samples are repetitions
+        if not rows.height:  # all of a generation's samples were dropped
             continue
         open_ends = following is not None and following.name.rpartition("-")[0] == family
         last = pl.col("home") == pl.col("home").max()  # none, if all were dropped
@@ -220,7 +217,7 @@ def _kept(work: Work) -> Iterator[tuple[list[str], pl.DataFrame]]:
 
 
 def _sample_ids(path: AnyPath) -> pl.DataFrame:
-    """What is in a data file."""
+    """The sample ids in a data file, as often as they are there."""
     ids = [batch.flatten() for batch in column(path, "sample_ids", PACKED_SCHEMA)]
     return pl.DataFrame({"sample_id": pl.Series(pa.chunked_array(ids, pa.string()))})
 
@@ -231,9 +228,7 @@ _SPECIAL: Final = pl.DataFrame(
 
 
 def _special(path: AnyPath) -> pl.DataFrame:
-    """The samples of an output shard that packing dropped, and those that are in several chunks in
-    the dataset, with how many of them.
-    """
+    """The samples of an output shard that packing dropped, or of which it kept several chunks."""
     rows = pl.scan_parquet(scratch.copy_of(path)).filter(
         (pl.col("kept") > 1) | (pl.col("reason") != "")
     )
@@ -241,8 +236,10 @@ def _special(path: AnyPath) -> pl.DataFrame:
 
 
 def _once(ids: pl.DataFrame, chunked: pl.DataFrame) -> pl.DataFrame:
-    """What is in a data file, with a sample in several chunks once if all of them are there, and
-    not at all if some are not; too many of them stay as many.
+    """The sample ids of a data file, with a sample in several chunks named once.
+
+    If chunks are missing, the sample is left out. If there are too many, it stays as often as it is
+    there, which the accounting reports.
     """
     if not chunked.height:
         return ids
@@ -250,27 +247,25 @@ def _once(ids: pl.DataFrame, chunked: pl.DataFrame) -> pl.DataFrame:
     there = both.group_by("sample_id", maintain_order=True).agg(pl.len(), pl.first("kept"))
     few = there.filter(pl.col("len") <= pl.col("kept"))
     whole = few.filter(pl.col("len") == pl.col("kept")).select("sample_id")
-    return (
-        pl.concat([ids.join(few, on="sample_id", how="anti", maintain_order="left"), whole])
-        if few.height
-        else ids
-    )
+    if not few.height:
+        return ids
+    return pl.concat([ids.join(few, on="sample_id", how="anti", maintain_order="left"), whole])
 
 
 def _lines(rows: pl.DataFrame, unit: str, id: pl.Expr, parent: pl.Expr) -> pl.DataFrame:
-    """Ledger lines of things that packing dropped."""
-    said = {
+    """Ledger lines for things that packing dropped."""
+    values = {
         "unit": pl.lit(unit),
         "id": id,
         "parent": parent,
         "stage": pl.lit("fit"),
         "recorded": pl.lit(""),
     }
-    return rows.with_columns(**said).select(LEDGER_SCHEMA.names)
+    return rows.with_columns(**values).select(LEDGER_SCHEMA.names)
 
 
 def _emptied(rows: pl.DataFrame, present: pl.DataFrame) -> pl.DataFrame:
-    """Ledger lines of the workflows of which packing dropped all that was left."""
+    """Ledger lines for the workflows whose last samples packing dropped."""
     dropped = rows.filter((pl.col("stage") == "fit") & (pl.col("unit") == "sample")).drop("id")
     if not dropped.height:
         return rows.clear()
@@ -278,7 +273,7 @@ def _emptied(rows: pl.DataFrame, present: pl.DataFrame) -> pl.DataFrame:
         {"parent": "workflow"}
     )
     empty = dropped.join(present, on=["shard", "workflow"], how="anti", maintain_order="left")
-    said = empty.with_columns(
+    lines = empty.with_columns(
         reason=pl.lit("no_samples"), detail=pl.lit("all of its samples were dropped")
     )
-    return _lines(said, "workflow", pl.col("workflow"), pl.lit(""))
+    return _lines(lines, "workflow", pl.col("workflow"), pl.lit(""))

@@ -1,7 +1,7 @@
-"""The manifest of a dataset: what it is made of and what it came to. It is read and written here.
+"""The manifest of a dataset: its inputs, settings and figures, and the hashes of its files.
 
-A manifest with a key that is not known, or without one that should be there, was written by another
-version of stepmill, or by somebody else, and is not read.
+It is read and written here. A manifest with an unknown key, or without a required one, was written
+by another version of stepmill or by somebody else, and is refused.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from etl.files.storage import AnyPath
 from schemas.errors import ConfigError, IntegrityError
 
 FORMAT: Final = 3
-"""Of the manifest, and of what is published with it; a build of an earlier one is completed by
-building it again.
+"""The format of the manifest and of what is published with it.
+
+A folder with an earlier format is brought up to date by building again.
 """
 
 Row = Mapping[str, Any]
@@ -29,7 +30,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A file that was read, whatever parts it was read in."""
+    """A file that was read, however many parts it was read in."""
 
     # path relative to the root that it was given under
     name: str
@@ -37,9 +38,9 @@ class Input:
     format: str
     # bytes, as they are in memory
     size: int
-    # of its content
+    # hash of its content
     sha256: str
-    # how many it has given, also those that are not in the dataset
+    # the number of samples made of it, including those that are not in the dataset
     samples: int
 
 
@@ -53,29 +54,29 @@ class Split:
     tokens: int
     # tokens with loss
     loss_tokens: int
-    # of the files
+    # total size of the files
     bytes: int
-    # share of the context that rows have tokens in, 0 to 1
+    # the share of the context that tokens fill, 0 to 1
     fill: float
 
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """What a generation has in a split: by it is seen whether `etl.look.compaction` is worth it."""
+    """The rows of a generation in a split; shows whether a compaction is worth it."""
 
-    # its name, ``g0001``
+    # name of the generation, ``g0001``
     generation: str
     split: str
     files: int
     rows: int
     tokens: int
-    # of the files
+    # total size of the files
     bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over the dataset; workflows and steps are those that were read."""
+    """Sums over the dataset; workflows and steps count all that were read."""
 
     domains: int
     subdomains: int
@@ -85,7 +86,7 @@ class Totals:
     tokens: int
     prompt_tokens: int
     completion_tokens: int
-    # samples with a part of the page
+    # samples that hold only a part of their page
     chunked: int
     # characters of pages as recorded
     raw_chars: int
@@ -99,23 +100,24 @@ class Figures:
 
     samples: int
     tokens: int
-    # with samples
+    # domains with samples
     domains: int
     tokens_per_sample: float
-    # of element actions whose target was found and stayed
+    # share of element actions whose target was found and survived pruning
     survival: float
+    # dropped steps over steps read
     drop_rate: float
-    # by reason
+    # the same by reason
     drop_rates: Mapping[str, float]
-    # of the samples, by domain
+    # share of the samples, by domain
     domain_shares: Mapping[str, float]
-    # of the samples, by kind of action
+    # share of the samples, by kind of action
     action_shares: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """How many were dropped where and why."""
+    """The number of things that a stage dropped for a reason."""
 
     stage: str
     reason: str
@@ -124,9 +126,11 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """Something that does not add up: how often, and the id of the first."""
+    """Something that does not add up."""
 
+    # how often
     count: int
+    # id of the first
     first: str
 
 
@@ -140,19 +144,19 @@ class UnitCounts:
     dropped: int
     # the most frequent first
     reasons: tuple[Drop, ...]
-    # by what does not add up
+    # what does not add up, by its words in `etl.dataset.account`
     errors: Mapping[str, Wrong]
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What the data card has besides (`etl.card`)."""
+    """The parts of the data card that are not figures (`etl.card`)."""
 
-    # the user's own, as text; empty for the shipped one
+    # text of the user's own template; empty for the shipped one
     template: str
     # hand-written parts by name
     notes: Mapping[str, str]
-    # sample_id, prompt and completion of a sample; empty where there is none
+    # sample_id, prompt and completion of one sample; empty if there is none
     example: Mapping[str, str]
 
 
@@ -160,7 +164,7 @@ class Card:
 class File:
     """A file of a shard, as it is published."""
 
-    # within the folder
+    # path within the folder
     path: str
     bytes: int
     sha256: str
@@ -168,65 +172,68 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The names that the files of shards have where they are published."""
+    """The names of the shards' files where they are published."""
 
-    # arrow or parquet
+    # ``arrow`` or ``parquet``
     format: str
     # files of rows by split
     splits: Mapping[str, tuple[File, ...]]
+    # the lists of samples
     listing: tuple[File, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A dataset's manifest."""
+    """The manifest of a dataset."""
 
+    # `FORMAT` of the version that wrote it
     format: int
     # name of the recipe
     recipe: str
-    # hash of all that the dataset is a function of
+    # hash of everything that the dataset is a function of
     fingerprint: str
-    # what decides the output, by phase: samples, index, packed, card
+    # the settings that decide the output, by phase: samples, index, packed, card
     settings: Mapping[str, Any]
     generations: Generations
     # hash of the takedown list; empty without one
     takedown: str
-    # how the vocabulary is known: its ``name``, or its ``file``
+    # what identifies the vocabulary: its ``name``, or its ``file``
     vocabulary: Mapping[str, str]
     card: Card
     inputs: tuple[Input, ...]
     # by name
     splits: Mapping[str, Split]
     totals: Totals
-    # samples by source and reward, a row each (`etl.dataset.outcomes`)
+    # a row for each source and reward (`etl.dataset.outcomes`)
     outcomes: tuple[Row, ...]
     figures: Figures
     # by unit
     accounting: Mapping[str, UnitCounts]
-    # a row a word that is on no list (`etl.stages.wording`)
+    # a row for each word that is on no list (`etl.stages.wording`)
     unknown_actions: tuple[Row, ...]
-    # steps that have no element, by kind of action
+    # the number of steps that have no element, by kind of action
     page_actions: Mapping[str, int]
     packing: tuple[Packing, ...]
-    # records
+    # the number of quarantined records
     quarantined: int
-    # a row a kind and place (`etl.dataset.oddities`)
+    # a row for each kind and place (`etl.dataset.oddities`)
     oddities: tuple[Row, ...]
     # sha256 by path within the build's folder
     files: Mapping[str, str]
-    # where it is published
+    # only in a published manifest
     published: Published | None = None
-    # findings of stages that look for them, as they write them
+    # findings of the stage that looks for defects, in its own form
     lint: Any = None
+    # findings of the stage that looks for personal data, in its own form
     privacy: Any = None
 
     @property
     def context(self) -> int:
-        """Tokens that a row may have."""
+        """The most tokens of a row."""
         return int(self.settings["index"]["context"])
 
     def as_json(self) -> dict[str, Any]:
-        """As it stands in the file; what is optional and not there has no key."""
+        """The content of the file; optional fields that are None have no key."""
         optional = ("published", "lint", "privacy")
         return {
             name: value
@@ -236,24 +243,26 @@ class Manifest:
 
     @classmethod
     def from_json(cls, value: Any, where: object) -> Self:
-        """What `as_json` gave. where: it was read, for messages.
+        """The manifest that `as_json` wrote. where: it was read, for messages.
 
-        Raises: `ConfigError` for anything else.
+        Raises:
+            ConfigError: it is anything else.
         """
         try:
-            found: Self = _read(cls, value, "")
+            manifest: Self = _read(cls, value, "")
         except _NotAManifestError as error:
             raise ConfigError(
                 f"{where}: not a manifest with figures as this version of stepmill writes them "
                 f"({error}); build again with this version, or name the manifest of a build"
             ) from error
-        return found
+        return manifest
 
 
 def read(path: AnyPath) -> Manifest:
-    """The manifest in a file.
+    """Read a manifest.
 
-    Raises: `ConfigError` for one that is none, or of another version.
+    Raises:
+        ConfigError: the file is no manifest, or one of another version.
     """
     try:
         value = read_json(path)
@@ -263,9 +272,10 @@ def read(path: AnyPath) -> Manifest:
 
 
 def current(path: AnyPath) -> Manifest | None:
-    """The manifest in a file; None if there is none, or it is of an earlier format.
+    """Read a manifest; None if there is none, or it has an earlier format.
 
-    Raises: `ConfigError` for one of this format that cannot be read.
+    Raises:
+        ConfigError: it has this format, but cannot be read.
     """
     if not storage.exists(path) or read_json(path).get("format") != FORMAT:
         return None
@@ -273,18 +283,20 @@ def current(path: AnyPath) -> Manifest | None:
 
 
 def write(path: AnyPath, manifest: Manifest) -> None:
-    """Write it, with sorted keys."""
+    """Write a manifest, with sorted keys."""
     write_json(path, manifest.as_json())
 
 
 def hashes(path: AnyPath) -> Mapping[str, str]:
-    """The sha256 of the files that a manifest names, of earlier formats too; none without one."""
-    found: Mapping[str, str] = read_json(path)["files"] if storage.exists(path) else {}
-    return found
+    """The sha256 of each file that a manifest of any format names; empty if there is none."""
+    if not storage.exists(path):
+        return {}
+    files: Mapping[str, str] = read_json(path)["files"]
+    return files
 
 
 def as_json(value: Any) -> Any:
-    """Parts of a manifest as JSON knows them."""
+    """A part of a manifest as JSON."""
     if isinstance(value, Generations):
         return value.as_json()
     if is_dataclass(value):
@@ -297,22 +309,26 @@ def as_json(value: Any) -> Any:
 
 
 def of_json(kind: type[T], value: Any, where: object) -> T:
-    """A part of a manifest from JSON. Raises: `ConfigError` for anything else."""
+    """A part of a manifest from JSON. where: it was read, for messages.
+
+    Raises:
+        ConfigError: it is not of this kind.
+    """
     try:
-        found: T = _read(kind, value, "")
+        part: T = _read(kind, value, "")
     except _NotAManifestError as error:
         raise ConfigError(
             f"{where}: not as this version of stepmill writes it ({error}); build again"
         ) from error
-    return found
+    return part
 
 
 class _NotAManifestError(Exception):
-    """What is wrong, and where in the manifest."""
+    """Something wrong in a manifest, with its place."""
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:
-    """A value of this type. where: the keys that lead to it, for messages."""
+    """Read a value of this type. where: the keys that lead to it, for messages."""
     if kind is Any:
         return value
     if isinstance(kind, UnionType):

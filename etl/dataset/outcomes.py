@@ -1,7 +1,7 @@
-"""How the recorded workflows ended, in words: rewards, and steps that repeat the one before.
+"""How the recorded workflows ended, in words: their rewards, and steps that repeat the one before.
 
-Read off a manifest's ``outcomes``: rows of source, group of reward (`etl.dataset.stats.REWARDS`),
-samples, tokens, repeats.
+The words are made of a manifest's ``outcomes``: rows of source, group of reward
+(`etl.dataset.stats.REWARDS`), samples, tokens and repeats.
 """
 
 from __future__ import annotations
@@ -17,9 +17,7 @@ _UNKNOWN: Final = "unknown"
 
 
 def by_reward(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
-    """Samples, tokens and repeats by group of reward, over all sources; the groups in which there
-    are any.
-    """
+    """Samples, tokens and repeats of each group of reward that has any, over all sources."""
     groups: dict[str, dict[str, int]] = {}
     for row in rows:
         group = groups.setdefault(row["reward"], dict.fromkeys(_COUNTS, 0))
@@ -29,7 +27,7 @@ def by_reward(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
 
 
 def sentences(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What a reader should know of them, each with its share of the samples."""
+    """Sentences about failed and repeated samples, each with its share of all samples."""
     groups = by_reward(rows)
     total = sum(of["samples"] for of in groups.values())
     failed = sum(groups[name]["samples"] for name in _FAILED if name in groups)

@@ -1,6 +1,4 @@
-"""Where there is something to look at: a build with its work folder, or a published dataset, here
-or elsewhere.
-"""
+"""Find a dataset to look at: a build with its work folder, or a published dataset."""
 
 from __future__ import annotations
 
@@ -35,28 +33,32 @@ class Place:
     # as the user named it
     given: AnyPath
     dataset: Dataset
-    # None beside a published dataset
+    # None for a published dataset
     work: Work | None
     manifest: Manifest
 
     @property
     def accounting(self) -> dict[str, UnitCounts]:
-        """What was read, kept and dropped of each unit, in their order."""
-        told = self.manifest.accounting
-        return {unit: told[unit] for unit in UNITS}
+        """The numbers read, kept and dropped of each unit, in the order of `UNITS`."""
+        counts = self.manifest.accounting
+        return {unit: counts[unit] for unit in UNITS}
 
     def table(self, name: str) -> pl.DataFrame:
-        """A table of ``stats/``. Raises `ConfigError` if it is not there."""
+        """A table of ``stats/``, by name.
+
+        Raises:
+            ConfigError: it is not there.
+        """
         try:
             return read_parquet(self.dataset.table(name))
         except FileNotFoundError as error:
             raise self.lacks(IN_DATASET.table(name).as_posix()) from error
 
     def listing(self, columns: Sequence[str], split: str = "") -> pl.LazyFrame:
-        """Columns of `schemas.ledger.LISTING_SCHEMA`, a row a sample of the dataset; of one split,
-        or of all.
+        """Columns of `schemas.ledger.LISTING_SCHEMA`, a row for each sample; empty split: of all.
 
-        Raises `ConfigError` if a published folder lacks the tables.
+        Raises:
+            ConfigError: a published folder lacks the lists of samples.
         """
         names = [name for name in self.manifest.files if name.startswith(_LISTED)]
         if not names and self.manifest.totals.samples:
@@ -73,7 +75,11 @@ class Place:
         return scanned(here).select(columns)
 
     def inside(self, what: str) -> Work:
-        """The work folder. what: needs it. Raises `ConfigError` if there is none."""
+        """The work folder. what: the subject of the message, which needs it.
+
+        Raises:
+            ConfigError: this is a published dataset, which has none.
+        """
         if self.work is None:
             raise ConfigError(
                 f"{self.given}: {what} needs the folder work/ of a build, and this is a published "
@@ -82,7 +88,7 @@ class Place:
         return self.work
 
     def lacks(self, what: str) -> ConfigError:
-        """The error for something that a complete dataset would hold."""
+        """The error for a missing part of a dataset. what: that part, for the message."""
         how = (
             "publish the whole of dataset/" if self.work is None else "run the build command again"
         )
@@ -98,15 +104,18 @@ def scanned(paths: Sequence[Path]) -> pl.LazyFrame:
 
 
 def nothing(schema: pa.Schema) -> pl.LazyFrame:
-    """No rows. Made by Polars alone: pyarrow would import pandas for it, which takes a third of a
-    second.
+    """A table with no rows.
+
+    Polars makes it alone: pyarrow would import pandas for it, which takes a third of a second.
     """
     return pl.LazyFrame(schema={field.name: _TYPES[field.type] for field in schema})
 
 
 def place_of(given: AnyPath) -> Place:
-    """What is at a location. Raises `ConfigError` if it is no finished build and no published
-    dataset.
+    """The dataset at a location.
+
+    Raises:
+        ConfigError: there is neither a finished build nor a published dataset.
     """
     build = Layout(given)
     path, manifest = _manifest(given, build.dataset.manifest, Dataset(given).manifest)
@@ -115,17 +124,19 @@ def place_of(given: AnyPath) -> Place:
 
 
 def manifest_of(path: AnyPath) -> Manifest:
-    """The manifest of a build's folder, of a published dataset, or a manifest itself.
+    """The manifest of a build's folder or of a published dataset, or the one in a file.
 
-    Raises `ConfigError` if there is none, or it is of a build that had no figures yet.
+    Raises:
+        ConfigError: there is none, or it is of another version.
     """
     within = [Layout(path).dataset.manifest, Dataset(path).manifest]
     return _manifest(path, *([path] if storage.is_file(path) else within))[1]
 
 
 def _manifest(given: AnyPath, *places: AnyPath) -> tuple[AnyPath, Manifest]:
-    found = next((place for place in places if storage.exists(place)), None)
-    if found is None:
+    """The first manifest that is at one of these places, with that place."""
+    path = next((place for place in places if storage.exists(place)), None)
+    if path is None:
         if not storage.exists(given):
             raise ConfigError(f"{given}: there is no such folder")
         from etl.dataset import candidate
@@ -136,4 +147,4 @@ def _manifest(given: AnyPath, *places: AnyPath) -> tuple[AnyPath, Manifest]:
             f"{names}){candidate.hint(given)}; run the build command again, or see that the place "
             "is right"
         )
-    return found, read(found)
+    return path, read(path)

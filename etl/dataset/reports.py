@@ -1,5 +1,6 @@
-"""What phases 1 and 3 say of one shard that they have made: its report, written last, by which its
-files count.
+"""Reports: what phases 1 and 3 write about a shard they have made.
+
+A report is written last; a shard's files count only if it is there.
 """
 
 from __future__ import annotations
@@ -11,46 +12,61 @@ from schemas.ledger import Oddity
 
 @dataclass(frozen=True)
 class ShardReport:
-    """What was written for one shard; a pure function of the shard, the plan and the takedown list.
+    """What phase 1 wrote of an input shard: a pure function of shard, plan and takedown list."""
 
-    settings, takedown: hashes of what it was made with. contents, domains: of the workflows that
-    were read, less those taken down. removed: contents of what the takedown list took down; by:
-    hashes of its entries that took effect; taken_workflows, taken_records, copies: how often, see
-    `etl.build.admit.Met`. matched: entries of the recipe's lists that named something
-    (`etl.stages.select`). odd: what was read although it was not as its format has it
-    (`schemas.ledger.ODDITIES`).
-    """
-
+    # of the input shard: a hash of name and content
     key: str
+    # of the input, relative to the root that it was given under
     name: str
+    # name of its source
     format: str
+    # hash of the plan's settings for this format
     settings: str
+    # hash of the takedown list's state
     takedown: str
+    # the number of samples
     rows: int
+    # content hashes of the workflows that were read, without those taken down
     contents: tuple[str, ...]
+    # domains of the same
     domains: tuple[str, ...]
+    # content hashes of the workflows that the takedown list names
     removed: tuple[str, ...]
+    # hashes of the takedown list's entries that took effect
     by: tuple[str, ...]
+    # entries of the recipe's lists that match something (`etl.stages.select`)
     matched: tuple[str, ...]
+    # these three count what was taken down: see `etl.build.admit.Met`
     taken_workflows: dict[str, int]
     taken_records: dict[str, int]
     copies: int
-    drops: tuple[tuple[str, str, str, str, int], ...]  # unit, stage, reason, domain, how many
-    files: dict[str, str]  # path under the work folder -> sha256
-    odd: tuple[tuple[Oddity, str, int], ...]  # kind, where, how often
+    # (unit, stage, reason, domain, number dropped)
+    drops: tuple[tuple[str, str, str, str, int], ...]
+    # sha256 by path under the work folder
+    files: dict[str, str]
+    # (kind, where, how often) of what departs from its format (`schemas.ledger.ODDITIES`)
+    odd: tuple[tuple[Oddity, str, int], ...]
 
 
 @dataclass(frozen=True)
 class PackedReport:
-    """What was written for one output shard; a pure function of its samples and the settings."""
+    """What phase 3 wrote of an output shard: a pure function of its samples and the settings."""
 
+    # of the output shard, ``g0001/train-00000-of-00012``
     name: str
     split: str
-    content: str  # hash of the samples it is made of
-    settings: str  # hash of what it was made with
+    # hash of the ids and hashes of its samples
+    content: str
+    # hash of the packing plan's settings
+    settings: str
+    # packed sequences
     rows: int
+    # the number of samples in them
     samples: int
     tokens: int
+    # tokens with loss
     loss_tokens: int
-    files: dict[str, str]  # path under the output folder -> sha256
+    # sha256 by path under the folder of the build
+    files: dict[str, str]
+    # size of the file of rows
     bytes: int

@@ -1,16 +1,15 @@
-"""The samples that one output shard is made of, out of the samples files of all inputs.
+"""Gather the samples of one output shard from the samples files of all inputs.
 
-They are wanted in the order of a hash, in which they lie one after the other in as many files as
-there are. To open a file for each row would cost more than to fit and encode it (a file has dozens
-of batches), and as many open files as there are inputs are not to be had; so they are read by
-windows of `_WINDOW_CHARS`: in a window every file is opened once, its rows are read in their order,
-and those of the window are held.
+They are read in the order of a hash, so consecutive samples lie in different files. To open a file
+for each row would cost more than to fit and encode it, since a file has dozens of batches. To keep
+all files open is impossible: there can be as many as inputs. So samples are read in windows of
+`_WINDOW_CHARS`. In a window each file is opened once, its rows are read in their order, and the
+samples of the window are held.
 
-Rows of remote files are brought to this machine first. Each file is gone through once for an output
-shard: fetched whole, unless the cache has it (`etl.files.scratch`), and its rows copied. Where the
-cache holds all samples they are fetched once for all output shards; where not, once for each at
-most. To read single batches instead costs a request for every batch before the one wanted, as long
-a wait as for the file.
+Rows of remote files are copied to this machine first. For an output shard each file is fetched at
+most once, and whole, unless the cache has it (`etl.files.scratch`). If the cache holds all samples,
+they are fetched once for all output shards. To read single batches instead would cost a request for
+every batch before the one wanted, and take as long as the whole file.
 """
 
 from __future__ import annotations
@@ -30,19 +29,20 @@ from etl.files.storage import AnyPath
 from schemas.samples import SAMPLE_SCHEMA, Sample
 
 _WINDOW_CHARS: Final = 2**25
-"""Of samples that are held at once. Few and many of them: a file is opened once for all its rows
-among them.
-"""
+"""Characters of a window: small enough to hold, large enough to open files seldom."""
 
 _COLLECTED: Final = "collected"
 _HISTORY: Final = SAMPLE_SCHEMA.get_field_index("history")
 
 
 def gather(rows: pl.DataFrame, work: Work) -> Iterator[Sample]:
-    """The samples at (shard, row), in this order; of a remote work folder those rows are brought
-    here first.
+    """Yield samples in the order of ``rows``; from a remote work folder they are copied first.
 
-    rows: ``chars`` of each besides, by which the windows are planned.
+    rows: ``shard`` and ``row`` identify a sample; ``chars``, its characters, plan the windows.
+
+    Raises:
+        IntegrityError: a samples file is broken.
+        FileNotFoundError: a samples file is missing.
     """
     places = shelf(work)
     if storage.here(work.root):
@@ -53,26 +53,20 @@ def gather(rows: pl.DataFrame, work: Work) -> Iterator[Sample]:
 
 
 def _gathered(rows: pl.DataFrame, places: Shelf) -> Iterator[Sample]:
-    """By windows, in each of which a file is opened once: rows in the order of a hash lie in as
-    many files as there are, one after the other.
-    """
+    """Read window by window; in each, every file is opened once."""
     for window in _windows(rows):
-        found: dict[int, Sample] = {}
-        for (shard,), group in (
-            window.with_row_index("at").sort("shard", "row").group_by("shard", maintain_order=True)
-        ):
-            samples = _samples(
-                taken(open_arrow(places.file(SAMPLES, str(shard))), group["row"].to_numpy())
-            )
-            found |= zip(group["at"], samples, strict=True)
+        held: dict[int, Sample] = {}
+        by_place = window.with_row_index("at").sort("shard", "row")
+        for (shard,), group in by_place.group_by("shard", maintain_order=True):
+            reader = open_arrow(places.file(SAMPLES, str(shard)))
+            samples = _samples(taken(reader, group["row"].to_numpy()))
+            held |= zip(group["at"], samples, strict=True)
         for at in range(window.height):
-            yield found.pop(at)
+            yield held.pop(at)
 
 
 def _samples(batches: Iterable[pa.RecordBatch]) -> Iterator[Sample]:
-    """The samples in batches, a column at a time,
-    which is several times as fast as value by value.
-    """
+    """The samples in batches; converted by column, several times as fast as value by value."""
     for batch in batches:
         columns = [column.to_pylist() for column in batch.columns]
         columns[_HISTORY] = map(tuple, columns[_HISTORY])
@@ -80,7 +74,7 @@ def _samples(batches: Iterable[pa.RecordBatch]) -> Iterator[Sample]:
 
 
 def _windows(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Rows in their order, as many at a time as have about `_WINDOW_CHARS` characters."""
+    """Cut rows into windows of about `_WINDOW_CHARS` characters, in order."""
     number = rows["chars"].cum_sum() // _WINDOW_CHARS
     start = 0
     for height in number.rle().struct.field("len"):
@@ -89,18 +83,20 @@ def _windows(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 
 def collect(rows: pl.DataFrame, shelf: Shelf, here: Path) -> pl.DataFrame:
-    """Write the samples at (shard, row) to one samples file in a work folder of this machine;
-    returns where each now is, in the same order.
+    """Copy samples to one file in a local work folder; returns their places there, in order.
 
-    Raises `IntegrityError` for a samples file that is none, FileNotFoundError for one that is not
-    there.
+    rows: as for `gather`. here: the work folder.
+
+    Raises:
+        IntegrityError: a samples file is broken.
+        FileNotFoundError: a samples file is missing.
     """
     into = Work(here).of_input(SAMPLES, _COLLECTED)
     into.parent.mkdir(parents=True, exist_ok=True)
-    known = {
-        work: storage.details(work.of_inputs(SAMPLES))
-        for work in {shelf.common, *((shelf.own,) if shelf.anew else ())}
-    }
+    folders = {shelf.common}
+    if shelf.anew:
+        folders.add(shelf.own)
+    listings = {work: storage.details(work.of_inputs(SAMPLES)) for work in folders}
     places = rows.select("shard", "row", "chars").with_row_index("at").sort("shard", "row")
     with (
         pa.OSFile(str(into), "wb") as stream,
@@ -108,16 +104,17 @@ def collect(rows: pl.DataFrame, shelf: Shelf, here: Path) -> pl.DataFrame:
     ):
         for (shard,), group in places.group_by("shard", maintain_order=True):
             path = shelf.file(SAMPLES, str(shard))
-            details = known[shelf.work(str(shard))].get(path.name)
+            details = listings[shelf.work(str(shard))].get(path.name)
             tag = details.tag if details else ""
             for batch in _rows(path, group["row"].to_numpy(), tag):
                 writer.write_batch(batch)
-    found = places.with_columns(pl.lit(_COLLECTED).alias("shard")).drop("row").with_row_index("row")
-    return found.sort("at").select("shard", pl.col("row").cast(pl.Int64), "chars")
+    copies = places.with_columns(pl.lit(_COLLECTED).alias("shard")).drop("row")
+    copies = copies.with_row_index("row")
+    return copies.sort("at").select("shard", pl.col("row").cast(pl.Int64), "chars")
 
 
 def _rows(path: AnyPath, wanted: np.ndarray[Any, Any], tag: str) -> Iterator[pa.RecordBatch]:
-    """These rows of one file, in order."""
+    """Rows of one remote file. wanted: their numbers, ascending. tag: of the file's content."""
     try:
         with pa.memory_map(str(scratch.nearby(path, tag))) as stream:
             yield from taken(pa.ipc.open_file(stream), wanted)
@@ -128,7 +125,7 @@ def _rows(path: AnyPath, wanted: np.ndarray[Any, Any], tag: str) -> Iterator[pa.
 def taken(
     reader: pa.ipc.RecordBatchFileReader, wanted: np.ndarray[Any, Any]
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of these numbers, which rise; at most a batch for each of the file's."""
+    """Rows of a file, at most one batch for each of its own. wanted: their numbers, ascending."""
     start = at = 0
     for number in range(reader.num_record_batches):
         if at == len(wanted):

@@ -1,10 +1,9 @@
-"""Whether the files of a complete build are as it left them: the cheap part of `verify`, done by
-every build.
+"""Stamps: find damaged files of a complete build without reading them. Every build does this.
 
-``work/stamps.json`` says of every file what its storage said when the build was complete: size and
-time, or what tells its content elsewhere. A file that is gone, or has another size, has been
-damaged; one that differs in time alone is hashed. A note of one machine, of which nothing reaches
-the dataset.
+``work/stamps.json`` holds a stamp of every file from the time when the build was complete: its
+size, and its time or what identifies its content in remote storage. A file is damaged if it is gone
+or has another size. If only its time differs, it is hashed. Stamps belong to one machine, and
+nothing of them reaches the dataset.
 """
 
 from __future__ import annotations
@@ -32,45 +31,47 @@ _LOOKED_AT: Final = tuple(
 
 
 def note(out: AnyPath) -> None:
-    """Note how the files are now."""
-    found = {folder: _listed(out / folder) for folder in _LOOKED_AT}
+    """Write the stamps of the files as they are now."""
+    listed = {folder: _listed(out / folder) for folder in _LOOKED_AT}
     path = Layout(out).work.stamps
-    if not storage.exists(path) or read_json(path) != found:
-        write_json(path, found)
+    if not storage.exists(path) or read_json(path) != listed:
+        write_json(path, listed)
 
 
 def forget(out: AnyPath) -> None:
-    """There is no complete build any more."""
+    """Remove the stamps, because there is no complete build any more."""
     storage.remove(Layout(out).work.stamps)
 
 
 def damaged(out: AnyPath, hashes: Mapping[str, str]) -> dict[str, str]:
-    """Files that are not as they were left, and what is wrong with each. hashes: of the complete
-    build, as its manifest has them.
-    """
+    """Damaged files, and what is wrong with each. hashes: of the complete build's manifest."""
     path = Layout(out).work.stamps
-    found: dict[str, str] = {}
-    for folder, known in (read_json(path) if storage.exists(path) else {}).items():
+    if not storage.exists(path):
+        return {}
+    problems: dict[str, str] = {}
+    for folder, stamps in read_json(path).items():
         now = _listed(out / folder)
-        for name, stamp in known.items():
+        for name, stamp in stamps.items():
+            if now.get(name) == stamp:
+                continue
             whole = f"{folder}/{name}"
-            if now.get(name) != stamp and (
-                problem := _problem(out, whole, stamp, now.get(name), hashes)
-            ):
-                found[whole] = problem
-    return found
+            problem = _problem(out, whole, stamp, now.get(name), hashes)
+            if problem:
+                problems[whole] = problem
+    return problems
 
 
 def _listed(folder: AnyPath) -> dict[str, list[Any]]:
-    """All files under a folder by relative path: size, and what else changes with a file."""
+    """The stamps of all files under a folder, by relative path; the first value is the size."""
     return {name: [each.size, *each.written] for name, each in storage.details(folder).items()}
 
 
 def _problem(
     out: AnyPath, name: str, old: list[Any], new: list[Any] | None, hashes: Mapping[str, str]
 ) -> str:
-    """What is wrong with a file whose stamp has changed; nothing, if it has the content that it
-    should have.
+    """What is wrong with a file whose stamp has changed; empty if its content is right.
+
+    new: its stamp now; None if it is gone.
     """
     if new is None:
         return "it is gone"
@@ -85,7 +86,7 @@ def _problem(
 
 
 def _digests(out: AnyPath, name: str) -> dict[str, str]:
-    """What the report of a work file's input shard or output shard says of its files."""
+    """The sha256 of each file in the report of the shard that a work file belongs to."""
     return dict(_reported(out, name))
 
 
@@ -103,7 +104,7 @@ def _reported(out: AnyPath, name: str) -> Iterator[tuple[str, str]]:
 
 
 def keys(names: Mapping[str, str]) -> frozenset[str]:
-    """Keys of the input shards that some of these files are of."""
+    """The keys of the input shards to which some of these files belong."""
     folders = tuple(f"{_WORK.of_inputs(folder).as_posix()}/" for folder in FOLDERS)
     stems = {
         name.rpartition("/")[2].partition(".")[0] for name in names if name.startswith(folders)

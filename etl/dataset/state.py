@@ -1,26 +1,23 @@
-"""What a build remembers in its work folder from one run to the next, beside what it has made.
+"""What a build keeps in its work folder from one run to the next, in addition to its results.
 
-- ``settings.json``: what decides the output, by phase, as it was when the folder's contents were
-  made.
-- ``inputs.json``: the input shards of the build in the making or made last, each with its key and
-  generation. The files of other keys are of inputs that are gone; nothing reads them, and
+- ``settings.json``: the settings that the folder's contents were made with, by phase.
+- ``inputs.json``: the input shards of the newest build, finished or in the making, each with its
+  key and generation. Files of other keys belong to inputs that are gone. Nothing reads them, and
   ``stepmill clean`` removes them.
-- ``reading.json``: the keys of the input shards of a build in the making, until ``inputs.json`` has
-  them.
+- ``reading.json``: the keys of the input shards of a build in the making, until ``inputs.json`` is
+  written.
 - ``generations.json``: the generations of the last complete build.
-- ``previous.json``: the figures of the last complete build, where it had to go because of a
-  takedown.
+- ``previous.json``: the figures of the last complete build, if a takedown removed it.
 - ``takedown.json``: the takedown list (`etl.decisions.takedown`), if there is one, and what it took
-  down; published is only its hash.
+  down. Only its hash is published.
 - ``unmatched.json``: entries of other lists of the recipe that match nothing
   (`etl.build.unmatched`), if there are any.
-- ``candidate/``: the build in the making, or the one that its gates rejected
-  (`etl.dataset.candidate`).
-- ``notes.json``: what people wrote into the data card (`etl.dataset.hand_written`), if they did.
-- ``forgiven.json``: failures of gates in spite of which a build was accepted (`etl.build.verdict`).
-- ``stamps.json``: how the files of the last complete build were left (`etl.dataset.stamps`).
-- ``edited/``: documents of the dataset that somebody had edited where they are written anew
-  (`etl.build.edited`).
+- ``candidate/``: the build in the making, or the rejected one (`etl.dataset.candidate`).
+- ``notes.json``: hand-written parts of the data card (`etl.dataset.hand_written`), if there are
+  any.
+- ``forgiven.json``: gates that failed before other limits accepted a build (`etl.build.verdict`).
+- ``stamps.json``: sizes and times of the files of the last complete build (`etl.dataset.stamps`).
+- ``edited/``: copies of documents that somebody edited and a build overwrote (`etl.build.edited`).
 - ``last_build.json``: how the last run ended (`etl.build.last_build`).
 """
 
@@ -44,7 +41,7 @@ NOTHING: Final = "nothing_to_do"
 GATE: Final = "gate_failed"
 FAILED: Final = "failed"
 INTERRUPTED: Final = "interrupted"
-"""How a run ended."""
+"""The ways in which a run can end."""
 
 _PHASES: Final = {
     "samples": "all phases are done again for the inputs it is about",
@@ -55,7 +52,7 @@ _PHASES: Final = {
 
 
 class Named(Protocol):
-    """What is noted of an input shard."""
+    """The parts of an input shard that are kept."""
 
     @property
     def key(self) -> str:
@@ -75,15 +72,18 @@ class Named(Protocol):
 
 @dataclass(frozen=True)
 class Change:
-    """A setting that is not what it was: its phase and path, and a line about it."""
+    """A setting that has changed."""
 
+    # the phase whose output it decides
     phase: str
+    # its place: the phase, the section and so on, with dots
     path: str
+    # the change, in words
     line: str
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
-    """What differs between two settings, field by field."""
+    """The differences between two trees of settings, field by field."""
     return [Change(path.partition(".")[0], path, line) for path, line in _differences(old, new, "")]
 
 
@@ -92,27 +92,26 @@ def _differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, str]]:
         for key in sorted({*old, *new}):
             yield from _differences(old.get(key), new.get(key), f"{path}.{key}" if path else key)
     elif isinstance(old, list) and isinstance(new, list) and old != new:
-        gone, come = (
-            [item for item in old if item not in new],
-            [item for item in new if item not in old],
-        )
-        yield path, f"{path}: without {gone}, with {come}"
+        gone = [item for item in old if item not in new]
+        added = [item for item in new if item not in old]
+        yield path, f"{path}: without {gone}, with {added}"
     elif old != new:
         yield path, f"{path}: {old!r} is now {new!r}"
 
 
-def consequences(found: Sequence[Change]) -> list[str]:
-    """The changes with what each phase that they are about would have to do."""
+def consequences(changed: Sequence[Change]) -> list[str]:
+    """Lines that list the changes of each phase, and what must be done again."""
     lines: list[str] = []
     for phase, effect in _PHASES.items():
-        of_phase = [f"  {change.line}" for change in found if change.phase == phase]
+        of_phase = [f"  {change.line}" for change in changed if change.phase == phase]
         lines += [*of_phase, f"    -> {effect}"] if of_phase else []
     return lines
 
 
 def is_build(out: AnyPath) -> bool:
-    """Whether a run of stepmill has left something in a folder; a folder ``work`` alone may be
-    anybody's.
+    """Whether stepmill has run in a folder.
+
+    A subfolder ``work`` alone is no proof: it may belong to anybody.
     """
     work = Layout(out).work
     marks = (work.order, work.settings, work.last_build, work.remembered)
@@ -120,29 +119,27 @@ def is_build(out: AnyPath) -> bool:
 
 
 def last_run(work: Work) -> Mapping[str, Any]:
-    """What a work folder says of its last run; empty if it says nothing."""
+    """The summary of the last run in a work folder; empty if there is none."""
     if not storage.exists(work.last_build):
         return {}
-    found: Mapping[str, Any] = read_json(work.last_build)
-    return found
+    summary: Mapping[str, Any] = read_json(work.last_build)
+    return summary
 
 
 def begin_reading(out: AnyPath, keys: Collection[str]) -> None:
-    """Note the keys of the input shards that are being read, so that what is made of them is not
-    taken for stale.
-    """
-    path, found = Layout(out).work.reading, sorted(keys)
-    if not storage.exists(path) or read_json(path) != found:
-        write_json(path, found)
+    """Note the keys of the input shards that are being read, so that their files are not stale."""
+    path, noted = Layout(out).work.reading, sorted(keys)
+    if not storage.exists(path) or read_json(path) != noted:
+        write_json(path, noted)
 
 
 def end_reading(out: AnyPath) -> None:
-    """``inputs.json`` has them."""
+    """Remove the note of `begin_reading`, once ``inputs.json`` holds the keys."""
     storage.remove(Layout(out).work.reading)
 
 
 def save_inputs(work: Work, shards: Sequence[Named], generations: Generations) -> None:
-    """Note which input shards the build is made of."""
+    """Write the list of input shards that the build is made of."""
     number_of = generations.of_inputs()
     write_json(
         work.inputs,
@@ -154,33 +151,34 @@ def save_inputs(work: Work, shards: Sequence[Named], generations: Generations) -
 
 
 def keys(work: Work) -> list[str]:
-    """Keys of the input shards that the build is made of, in order."""
+    """The keys of the input shards that the build is made of, in order."""
     path = work.inputs
     return [row["key"] for row in read_json(path)] if storage.exists(path) else []
 
 
 def generations(work: Work) -> Generations:
-    """Those of the last complete build."""
+    """The generations of the last complete build; none if there was none."""
     path = work.generations
     return Generations.from_json(read_json(path)) if storage.exists(path) else Generations()
 
 
 @dataclass(frozen=True)
 class Before:
-    """What the last complete build says of itself, to compare with."""
+    """Figures of the last complete build, for comparison."""
 
     figures: Figures
     totals: Totals
     inputs: tuple[Input, ...]
     # hash of its takedown list; empty without one
     takedown: str = ""
-    # by unit; empty where only figures are kept
+    # by unit; empty if only figures are kept
     accounting: Mapping[str, UnitCounts] = field(default_factory=dict)
 
 
 def withdraw(out: AnyPath, domains: Collection[str]) -> Mapping[str, str]:
-    """Take the manifest of the last complete build away; returns the hashes of its files. What it
-    said is kept to compare with, without what it said of some domains.
+    """Remove the manifest of the last complete build; returns the hashes of its files.
+
+    Its figures are kept for comparison, without those of some domains.
     """
     build = Layout(out)
     before, files = previous(out, domains), manifest.hashes(build.dataset.manifest)
@@ -192,20 +190,18 @@ def withdraw(out: AnyPath, domains: Collection[str]) -> Mapping[str, str]:
 
 
 def forget(work: Work, domains: Collection[str]) -> None:
-    """Leave domains out of what is kept of the build before."""
+    """Remove domains from the kept figures of the last complete build."""
     path = work.previous
     if domains and storage.exists(path):
         before = read_json(path)
         figures = without(manifest.of_json(Figures, before["figures"], path), domains)
-        left = before | {"figures": manifest.as_json(figures)}
-        if left != before:
-            write_json(path, left)
+        reduced = before | {"figures": manifest.as_json(figures)}
+        if reduced != before:
+            write_json(path, reduced)
 
 
 def previous(out: AnyPath, domains: Collection[str] = ()) -> Before | None:
-    """Figures, totals and inputs of the last complete build, if there was one, without what it said
-    of some domains.
-    """
+    """Figures of the last complete build, without those of some domains; None if there was none."""
     for path in (Layout(out).dataset.manifest, Layout(out).work.previous):
         if storage.exists(path):
             before = read_json(path)
@@ -221,23 +217,20 @@ def previous(out: AnyPath, domains: Collection[str] = ()) -> Before | None:
 
 
 def stale(out: AnyPath) -> list[AnyPath]:
-    """Files under the work folder that nothing uses: of inputs that are gone, and what an
-    interruption left.
-    """
+    """Files that nothing uses: those of inputs that are gone, and unfinished ones."""
     work = Layout(out).work
-    known = {
-        *keys(work),
-        *keys(Layout(out).candidate.work),
-        *(read_json(work.reading) if storage.exists(work.reading) else ()),
-    }
-    every = [path for folder in FOLDERS for path in storage.files(work.of_inputs(folder))]
-    old = [path for path in every if own_files.is_of_input(path.name) and path.stem not in known]
-    return sorted([*old, *half_written(out)], key=str)
+    used = {*keys(work), *keys(Layout(out).candidate.work)}
+    if storage.exists(work.reading):
+        used.update(read_json(work.reading))
+    unused = half_written(out)
+    for folder in FOLDERS:
+        for path in storage.files(work.of_inputs(folder)):
+            if own_files.is_of_input(path.name) and path.stem not in used:
+                unused.append(path)
+    return sorted(unused, key=str)
 
 
 def half_written(out: AnyPath) -> list[AnyPath]:
-    """What a run that died left of files that it was writing; nothing of exports and others beside
-    the build.
-    """
+    """Files that a run was writing when it died; without those of exports beside the build."""
     folders = (Layout(out).dataset.root, Layout(out).work.root)
     return [path for folder in folders for path in own_files.parts(folder)]

@@ -1,7 +1,6 @@
 """Statistics per domain and subdomain, with Polars, from the files of a build.
 
-Everything is read as columns, one file after the other, and summed: never a page, and never all
-samples at once.
+Columns are read one file after the other and summed: never a page, and never all samples at once.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _NO_TARGET: Final[frozenset[Reason]] = frozenset(
 """Reasons for which an element action has no target in the observation."""
 
 REWARDS: Final = ("unknown", "0 or less", "between 0 and 1", "1 or more")
-"""Groups of rewards, in the table ``outcomes``."""
+"""The groups of rewards in the table ``outcomes``."""
 
 _WHERE: Final = ("domain", "subdomain", "action_kind")
 _SUMS: Final = (
@@ -52,13 +51,14 @@ _SUMS: Final = (
 
 
 def statistics(out: AnyPath, counts: pl.DataFrame, visits: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Tables ``domains`` and ``subdomains`` (one row each, largest first), ``actions``, ``drops``,
-    ``outcomes``.
+    """The tables ``domains``, ``subdomains``, ``actions``, ``drops`` and ``outcomes``.
 
-    counts, visits: of `etl.dataset.account.settle`; a workflow counts in each domain in which it
-    has steps. What is counted was read (workflows, steps) or is in the dataset (samples, tokens,
-    characters); ``share`` is of all tokens in the dataset; ``survival`` is the share of element
-    actions whose target was found and stayed.
+    counts, visits: from `etl.dataset.account.settle`.
+
+    The first two have one row for each, the largest first. Workflows and steps count what was read,
+    a workflow in each domain in which it has steps. Samples, tokens and characters count what is in
+    the dataset. ``share`` is the share of all tokens in the dataset. ``survival`` is the share of
+    element actions whose target was found and survived pruning.
     """
     samples = _samples(out)
     actions = (
@@ -79,18 +79,16 @@ def statistics(out: AnyPath, counts: pl.DataFrame, visits: pl.DataFrame) -> dict
 
 
 def _samples(out: AnyPath) -> pl.DataFrame:
-    """`_SUMS` of the samples in the dataset, by `_WHERE`: sums of what packing made of each output
-    shard.
-    """
+    """`_SUMS` of the samples in the dataset, by `_WHERE`."""
     sums = Sums(_WHERE, {**dict.fromkeys(_WHERE, pl.String), **dict.fromkeys(_SUMS, pl.Int64)})
-    for part in storage.together(
-        _of_shard, [path for _, path in candidate.of_shards(out, FITTED, ".parquet")]
-    ):
+    paths = [path for _, path in candidate.of_shards(out, FITTED, ".parquet")]
+    for part in storage.together(_of_shard, paths):
         sums.add(part)
     return sums.table()
 
 
 def _of_shard(path: AnyPath) -> pl.DataFrame:
+    """`_samples` of one output shard."""
     rows = pl.scan_parquet(scratch.copy_of(path)).filter(pl.col("reason") == "")
     added = [
         pl.col(name).cast(pl.Int64).sum() for name in _SUMS if name not in {"samples", "chunked"}
@@ -103,25 +101,17 @@ def _of_shard(path: AnyPath) -> pl.DataFrame:
 
 
 def _outcomes(out: AnyPath) -> pl.DataFrame:
-    """Samples, tokens and repeats (`Sample.repeat`) of each
-    source by the reward of the workflow.
-    """
-    key = ("source", "reward")
-    sums = Sums(
-        key,
-        {
-            **dict.fromkeys(key, pl.String),
-            **dict.fromkeys(("samples", "tokens", "repeats"), pl.Int64),
-        },
-    )
-    for part in storage.together(
-        _outcomes_of, [path for _, path in candidate.of_shards(out, FITTED, ".parquet")]
-    ):
+    """Samples, tokens and repeats (`Sample.repeat`) by source and reward of the workflow."""
+    key, counts = ("source", "reward"), ("samples", "tokens", "repeats")
+    sums = Sums(key, {**dict.fromkeys(key, pl.String), **dict.fromkeys(counts, pl.Int64)})
+    paths = [path for _, path in candidate.of_shards(out, FITTED, ".parquet")]
+    for part in storage.together(_outcomes_of, paths):
         sums.add(part)
     return sums.table()
 
 
 def _outcomes_of(path: AnyPath) -> pl.DataFrame:
+    """`_outcomes` of one output shard."""
     reward = pl.col("reward")
     unknown, none, some, whole = map(pl.lit, REWARDS)
     group = (
@@ -158,18 +148,19 @@ def _shares(table: pl.DataFrame, *key: str) -> pl.DataFrame:
 
 
 def _with_read(table: pl.DataFrame, counts: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
-    """Of each domain what was read besides. What was taken down is of no domain."""
+    """Add what was read of each domain; what was taken down belongs to no domain."""
     count, unit, reason = pl.col("count"), pl.col("unit"), pl.col("reason")
     read = counts.filter(
         (reason == "") & (pl.col("domain") != "") & unit.is_in(["workflow", "step"])
     )
-    found = read.group_by("domain").agg(steps=count.filter(unit == "step").sum())
-    found = found.join(visits, on="domain", how="left").select("domain", "workflows", "steps")
+    by_domain = read.group_by("domain").agg(steps=count.filter(unit == "step").sum())
+    by_domain = by_domain.join(visits, on="domain", how="left")
+    by_domain = by_domain.select("domain", "workflows", "steps")
     dropped = counts.filter((unit == "step") & (reason != ""))
     lost = dropped.group_by("domain").agg(
         dropped_steps=count.sum(), lost_targets=count.filter(reason.is_in(list(_NO_TARGET))).sum()
     )
-    joined = found.join(lost, on="domain", how="left").join(table, on="domain", how="left")
+    joined = by_domain.join(lost, on="domain", how="left").join(table, on="domain", how="left")
     joined = joined.with_columns(pl.col(pl.Int64).fill_null(0))
     element_actions = pl.col("samples") + pl.col("lost_targets")
     survival = pl.when(element_actions > 0).then(pl.col("samples") / element_actions)
@@ -177,8 +168,9 @@ def _with_read(table: pl.DataFrame, counts: pl.DataFrame, visits: pl.DataFrame) 
 
 
 def totals(tables: Mapping[str, pl.DataFrame], workflows: int) -> Totals:
-    """Sums over all domains. workflows: that were read; the domains count those on several of them
-    several times.
+    """Sums over all domains.
+
+    workflows: the number read. The sum over domains would count some of them more than once.
     """
     domains = tables["domains"]
     sums = {name: int(domains[name].sum() or 0) for name in ("steps", "tokens", *_SUMS)}

@@ -169,7 +169,7 @@ def test_an_edited_card_is_kept_aside(
     assert [path.read_text() for path in kept] == edits
     said = capsys.readouterr().err
     assert (
-        f"{card} was edited, and every build writes it anew. The edited one is kept: {kept[0]}"
+        f"{card} was edited, and every build overwrites it. The edited one is kept: {kept[0]}"
         in said
     )
     builds.build([site / "in"], plain)

@@ -1,9 +1,10 @@
-"""Pools: ways to run a worker over items. They differ in where, and in nothing that is written.
+"""The pools of one machine.
 
-- `inline`: one item after the other in this process. What kills a process ends the build.
-- `Processes`: processes of this machine. One that dies is replaced and its item done again; what it
-  was working on when it died twice, or for too long, is refused: quarantined or dropped with its
-  reason, and the build goes on.
+- `inline`: one item after the other, in this process. Something that kills the process ends the
+  build.
+- `Processes`: several processes. A process that dies is replaced, and its item is done again. A
+  page or sample that kills two processes, or takes too long, is refused: it is quarantined or
+  dropped with its reason, and the build goes on.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ T_contra = TypeVar("T_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
 STRIKES: Final = 2
-"""So many workers may die on the same thing before it is refused."""
+"""The number of workers that die on the same thing until it is refused."""
 
 ONCE: Final = (
     "pandas",
@@ -40,20 +41,24 @@ ONCE: Final = (
     "etl.stages.prune",
 )
 """Slow imports that processes share: one process does them, and the others are forked from it.
-Polars is not among them: a fork would copy its threads half. (Nothing of ours needs pandas, but
-pyarrow imports it to look at a list.)
+
+Polars is not among them: a fork would copy only some of its threads. (Nothing of ours needs pandas,
+but pyarrow imports it to look at a list.)
 """
 
-_STARTS: Final = 3  # deaths before anything was worked on that end the build
+_STARTS: Final = 3
+"""The number of workers that die before they name anything until the build ends."""
 _NAME_BYTES: Final = 1024
+"""Room for the name of what a worker is working on, in bytes."""
 _LOOK_SECONDS: Final = 0.5
+"""How often the pool looks for workers that are dead or too slow."""
 
 
 class Worker(Protocol[T_contra, R_co]):
-    """What a pool runs. It is pickled once for each process."""
+    """A task that a pool runs over items; it is pickled once for each process."""
 
     def __call__(self, item: T_contra, refused: tuple[Refused, ...], watch: Watch) -> R_co:
-        """Do one item, without what is refused; ``watch`` is told what is worked on."""
+        """Do one item, without what is refused; calls ``watch`` with the name of each thing."""
         ...
 
 
@@ -61,42 +66,48 @@ class Pool(Protocol):
     """Runs a worker over items and yields results as they come."""
 
     def __call__(self, worker: Worker[T, R], items: Iterable[T]) -> Iterator[R]:
-        """Results in any order. Closing the iterator stops all work."""
+        """Yield results in any order; closing the iterator stops all work."""
         ...
 
 
-def calm_collector() -> None:
-    """Let the cyclic garbage collector run seldom: the memos hold millions of objects and no
-    cycles.
+@contextmanager
+def calm_collector() -> Iterator[None]:
+    """Let the cyclic garbage collector run seldom in the block.
+
+    By default it runs after every 700 new objects, and the memos of pages hold hundreds of
+    thousands: that took a sixteenth of a build's time, and found hardly any cycles.
     """
-    gc.set_threshold(100_000, 50, 1000)
+    usual = gc.get_threshold()
+    gc.set_threshold(100_000, 20, 20)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def inline(worker: Worker[T, R], items: Iterable[T]) -> Iterator[R]:
-    """One item after the other, in this process."""
-    thresholds = gc.get_threshold()
-    calm_collector()
-    try:
+    """Do one item after the other, in this process."""
+    with calm_collector():
         for item in items:
             yield worker(item, (), unwatched)
-    finally:
-        gc.set_threshold(*thresholds)
 
 
 @dataclass
 class _Task:
+    """An item to do, and what has gone wrong with it so far."""
+
     item: Any
     refused: tuple[Refused, ...] = ()
+    # the number of workers that died on each thing, by its name
     strikes: Counter[str] = field(default_factory=Counter)
 
 
 class _Member:
-    """A process of the pool: what it is doing, and since when it has been at the same thing."""
+    """A process of the pool, the task it is doing, and how long it has been at the same thing."""
 
     def __init__(self, worker: Any) -> None:
-        context = get_context(
-            "forkserver"
-        )  # not of this process, which has threads of Arrow and Polars
+        # a fork of this process would copy only some threads of Arrow and Polars
+        context = get_context("forkserver")
         context.set_forkserver_preload(list(ONCE))
         self._name = context.RawArray("c", _NAME_BYTES)
         self._count = context.RawValue("Q", 0)
@@ -111,7 +122,7 @@ class _Member:
         self._seen, self._since = 0, time.monotonic()
 
     def give(self, task: _Task) -> None:
-        """Begin a task. A process that is dead already is found out when its result is awaited."""
+        """Begin a task; a process that is dead already is noticed when its result is awaited."""
         self.task = task
         self._name.value = b""
         self._seen, self._since = self._count.value, time.monotonic()
@@ -120,44 +131,45 @@ class _Member:
 
     @property
     def at(self) -> str:
-        """What it is working on."""
+        """The name of what it is working on; empty if it has named nothing yet."""
         return bytes(self._name.value).decode()
 
     def seconds(self) -> float:
-        """How long it has been at that; starting does not count."""
+        """How many seconds it has been at that; starting does not count."""
         if self._count.value != self._seen or not self.at:
             self._seen, self._since = self._count.value, time.monotonic()
         return time.monotonic() - self._since
 
     def end(self) -> None:
+        """Kill the process."""
         self.process.kill()
         self.process.join()
         self.pipe.close()
 
 
 def _serve(worker: Any, pipe: connection.Connection, name: Any, count: Any) -> None:
-    """The life of a process of the pool."""
-    calm_collector()
+    """Do tasks as they come, until the pipe is closed: the main loop of a process."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
     def watch(thing: str) -> None:
         name.value = thing.encode()
         count.value += 1
 
-    while True:
-        try:
-            item, refused = pipe.recv()
-        except EOFError:
-            return
-        try:
-            answer = True, worker(item, refused, watch)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the first process raises it
-            answer = False, _portable(error)
-        pipe.send(answer)
+    with calm_collector():
+        while True:
+            try:
+                item, refused = pipe.recv()
+            except EOFError:
+                return
+            try:
+                answer = True, worker(item, refused, watch)
+            except Exception as error:  # noqa: BLE001 - the first process raises it
+                answer = False, _portable(error)
+            pipe.send(answer)
 
 
 def _die_with_parent() -> None:
-    """A process whose build was killed must not go on writing beside the build that follows."""
+    """End this process with its parent, so that it never writes beside the build that follows."""
     parent = parent_process()
     assert parent is not None
     connection.wait([parent.sentinel])
@@ -165,6 +177,7 @@ def _die_with_parent() -> None:
 
 
 def _portable(error: Exception) -> Exception:
+    """An exception that can be sent to another process."""
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     except Exception:  # noqa: BLE001 - some exceptions cannot be pickled, others not be made again
@@ -174,8 +187,9 @@ def _portable(error: Exception) -> Exception:
 
 @contextmanager
 def _without_interrupt() -> Iterator[None]:
-    """Processes started inside are deaf to Ctrl-C, which a terminal sends to all: the first process
-    speaks for them.
+    """Processes started in the block ignore Ctrl-C, which a terminal sends to all of them.
+
+    The first process stops, and ends the others.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -189,14 +203,19 @@ def _without_interrupt() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Processes:
-    """So many processes. page_seconds: how long one may be at the same thing."""
+    """A pool of processes of this machine."""
 
+    # the number of processes
     workers: int
+    # the longest that one may be at the same thing
     page_seconds: float = 600.0
 
     def __call__(self, worker: Worker[T, R], items: Iterable[T]) -> Iterator[R]:
-        """Results as they come. Raises what a worker raised, and `BuildError` if processes cannot
-        start.
+        """Yield results as they come.
+
+        Raises:
+            BuildError: processes cannot start, or die on something that they were to leave out.
+            Exception: what a worker raised.
         """
         waiting = deque(_Task(item) for item in items)
         crew: list[_Member] = []
@@ -204,9 +223,8 @@ class Processes:
         try:
             while waiting or any(member.task for member in crew):
                 idle = sum(member.task is None for member in crew)
-                wanted = min(
-                    self.workers - len(crew), len(waiting) - idle
-                )  # none that would have nothing to do
+                # no process that would have nothing to do
+                wanted = min(self.workers - len(crew), len(waiting) - idle)
                 crew += [_Member(worker) for _ in range(wanted)]
                 for member in crew:
                     if waiting and member.task is None:
@@ -238,7 +256,7 @@ class Processes:
                 member.end()
 
     def _blamed(self, member: _Member) -> _Task:
-        """The task of a process that died or takes too long, as it is to be tried again."""
+        """The task of a process that died or takes too long, ready to be tried again."""
         task, at = member.task, member.at
         assert task is not None
         if not at:
@@ -261,7 +279,7 @@ class Processes:
 
 
 def _answer(member: _Member) -> tuple[bool, Any] | None:
-    """What a process has sent, if it has."""
+    """The answer that a process has sent; None if it has sent none."""
     try:
         return member.pipe.recv() if member.pipe.poll() else None
     except (EOFError, ConnectionResetError):

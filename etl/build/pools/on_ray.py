@@ -1,9 +1,9 @@
-"""The Ray pool: items as Ray Core tasks, here or on a cluster. Extra ``stepmill[ray]``.
+"""The Ray pool: runs items as Ray Core tasks, here or on a cluster. Extra ``stepmill[ray]``.
 
-Ray tries a task whose process is lost once more. One that is lost again may hold a page that kills
-its process, so it runs under a process pool of one on its node (`etl.build.pools.local.Processes`),
-which finds the page out and leaves it out. A task that is at the same page for too long ends its
-process, and goes the same way. Nodes must see inputs and output under the same paths.
+Ray retries a task once if its process dies. If it dies again, a page may have killed it: the task
+then runs in a pool of one process on its node (`etl.build.pools.local.Processes`), which identifies
+the page and leaves it out. A task that is at the same page for too long ends its process, and goes
+the same way. Nodes must see inputs and output under the same paths.
 """
 
 from __future__ import annotations
@@ -26,23 +26,30 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 LOCAL: Final = "local"
-_RETRIES: Final = 1  # of Ray, for a task whose process is lost
-_AHEAD: Final = 2  # tasks a core that are handed to Ray before one is done
+"""The address that starts a Ray of our own."""
+_RETRIES: Final = 1
+"""How often Ray retries a task whose process has died."""
+_AHEAD: Final = 2
+"""Tasks for each core that are handed to Ray at a time."""
 _LOOK_SECONDS: Final = 1.0
+"""How often a task looks whether it is at the same thing for too long."""
 _CONNECT_SECONDS: Final = 10.0
+"""How long a cluster may take to answer."""
 
 
 @dataclass(frozen=True)
 class Ray:
-    """address: ``auto``, ``host:port``, or ``local`` for a Ray of its own, with ``cores`` cores
-    (all if None).
+    """A pool of tasks on a Ray cluster.
 
-    page_seconds: how long a task may be at the same thing. Raises `MissingExtra` if Ray is not
-    installed.
+    Raises:
+        MissingExtra: Ray is not installed.
     """
 
+    # ``auto``, ``host:port``, or ``local`` for a Ray of our own
     address: str
+    # the longest that a task may be at the same thing
     page_seconds: float = 600.0
+    # cores of a Ray of our own; None: all
     cores: int | None = None
 
     def __post_init__(self) -> None:
@@ -50,8 +57,11 @@ class Ray:
             raise MissingExtra("ray", "ray", "--ray")
 
     def __call__(self, worker: Worker[T, R], items: Iterable[T]) -> Iterator[R]:
-        """Results as they come. Raises what a worker raised,
-        and `BuildError` if there is no Ray.
+        """Yield results as they come.
+
+        Raises:
+            BuildError: there is no Ray at the address.
+            Exception: what a worker raised.
         """
         with _connected(self.address, self.cores) as ray:
             shared = ray.put(worker)
@@ -83,17 +93,17 @@ class Ray:
 
 @contextmanager
 def _connected(address: str, cores: int | None) -> Iterator[Any]:
+    """Connect to Ray, or use the connection that there is; yields the module ``ray``."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
-    os.environ.setdefault(
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0"
-    )  # what Ray will do anyway, said so as not to warn
+    # the default of later versions; set, so that Ray does not warn
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
     if ray.is_initialized():
         yield ray
         return
     host, _, port = address.rpartition(":")
-    if host and port.isdigit():  # Ray itself waits for minutes
+    if host and port.isdigit():  # Ray itself would wait for minutes
         try:
             socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
         except OSError as error:
@@ -118,8 +128,7 @@ def _connected(address: str, cores: int | None) -> Iterator[Any]:
 
 
 def _plain(worker: Any, item: Any, page_seconds: float) -> Any:
-    """One item, in a process of Ray's. Ends the process if it is at the same thing for too long."""
-    calm_collector()
+    """Do one item in a process of Ray; end the process if it is at the same thing for too long."""
     began = [time.monotonic()]
     stop = threading.Event()
 
@@ -133,12 +142,13 @@ def _plain(worker: Any, item: Any, page_seconds: float) -> Any:
 
     threading.Thread(target=guard, daemon=True).start()
     try:
-        return worker(item, (), watch)
+        with calm_collector():
+            return worker(item, (), watch)
     finally:
         stop.set()
 
 
 def _supervised(worker: Any, item: Any, page_seconds: float) -> Any:
-    """One item, in a process that is replaced when it dies."""
+    """Do one item in a process that is replaced when it dies."""
     (result,) = Processes(1, page_seconds)(worker, [item])
     return result

@@ -1,4 +1,4 @@
-"""Shares of a phase's work for processes that share nothing but the folder: ``--shard 2/8``."""
+"""Slices of a phase's work, for processes that share only the folder: ``--shard 2/8``."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Slice:
-    """One of ``of`` equal shares of a phase's work, from 1, for processes that share nothing but
-    the folder.
+    """One of several slices of about equal size.
+
+    Raises:
+        ConfigError: the number is not between 1 and the number of slices.
     """
 
+    # from 1
     number: int
+    # the number of slices
     of: int
 
     def __post_init__(self) -> None:
@@ -29,11 +33,14 @@ class Slice:
 
     @property
     def name(self) -> str:
-        """``2-of-8``."""
+        """The slice as file names write it: ``2-of-8``."""
         return f"{self.number}-of-{self.of}"
 
     def of_items(self, items: Sequence[T], size: Callable[[T], int]) -> list[T]:
-        """Its share: items, largest first, each to the slice that has the least so far."""
+        """The items of this slice.
+
+        Items go out by size, the largest first, each to the slice with the least so far.
+        """
         loads = [(0, number) for number in range(1, self.of + 1)]
         mine: list[T] = []
         for item in sorted(items, key=size, reverse=True):

@@ -1,7 +1,10 @@
-"""A build from its beginning to its end: three phases, each resumable, each a pure function of its
-inputs.
+"""A run of a build: three phases, each resumable, each a pure function of its inputs.
 
-`build` says what is asked for and where it is made, `whole` runs it, `slices` runs parts of it on
-several machines. They use `folder` (may it be built into, what is there), `reading` (phase 1) and
-`packing` (phases 2 and 3). Nothing but the commands, `stepmill.py` and a dry run imports them.
+- `build`: what is requested, and where it is made.
+- `whole`: runs a build. `slices`: runs parts of it on several machines.
+- `folder`: whether it may be built into, and what is there. `reading`: phase 1. `packing`: phases 2
+  and 3.
+
+A module enters if it is a step of a run. It may import what `etl.build` may; only the commands,
+`stepmill.py`, `etl.build.jobs` and a dry run import it.
 """

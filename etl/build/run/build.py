@@ -1,4 +1,4 @@
-"""A build: what is asked for, and where it is made."""
+"""A build as a value: what is requested, and where it is made."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ _PHASES: Final = ("inputs", "samples", "index", "packing", "finishing")
 
 @dataclass(frozen=True)
 class Options:
-    """What a user may ask of a run besides the recipe."""
+    """Options of a run, in addition to the recipe."""
 
-    # where settings have changed, do again the phases that they are about
+    # repeat the phases whose settings have changed, instead of stopping
     redo: bool = False
-    # make one generation of all
+    # make one generation of all inputs
     compact: bool = False
-    # the generations to build by, instead of those that the folder remembers
+    # the generations to build by; None: those that the folder remembers
     given: Generations | None = None
-    # however much leaves the dataset
+    # turn the gate ``max_removal`` off
     allow_removal: bool = False
-    # entries of lists that match nothing are errors
+    # stop if an entry of a list matches nothing
     strict: bool = False
 
 
 @dataclass(frozen=True)
 class Build:
-    """A recipe, inputs and a folder, and what does the work."""
+    """A recipe, its inputs, the folder to build into, and the pool that does the work."""
 
     recipe: Recipe
     # as given: files, folders, globs, URLs
@@ -50,18 +50,19 @@ class Build:
     pool: Pool = inline
     progress: Callable[..., Progress] = field(default=Progress)
     options: Options = field(default_factory=Options)
-    # what is known of its run
+    # how the run is going
     record: Record = field(default_factory=Record, compare=False)
 
     @property
     def work(self) -> Work:
-        """Everything that is not published."""
+        """The folder of everything that is not published."""
         return Layout(self.out).work
 
     @property
     def place(self) -> AnyPath:
-        """Where the dataset is made: the folder itself, or beside what is complete there
-        (`etl.dataset.candidate`).
+        """Where the dataset is made: in the folder, or beside the complete dataset there.
+
+        See `etl.dataset.candidate`.
         """
         return candidate.place_of(self.out)
 
@@ -72,7 +73,7 @@ class Build:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What decides the output, by phase."""
+        """The settings that decide the output, by phase."""
         return self.recipe.settings()
 
     @property
@@ -82,7 +83,7 @@ class Build:
 
     @property
     def verdict(self) -> Verdict:
-        """What judges it."""
+        """Its judge, with the gates of this run."""
         gates = self.recipe.gates
         if self.options.allow_removal:
             gates = replace(gates, max_removal=None)
@@ -99,11 +100,11 @@ class Build:
         return before.advanced(inputs)
 
     def fingerprint(self, settings: Mapping[str, Any], generations: Generations) -> str:
-        """One hash of all that the dataset is a function of."""
+        """The hash of everything that the dataset is a function of."""
         taken_down = self.recipe.taken_down.fingerprint
         return digest([settings, generations.as_json(), taken_down, self.notes.parts])
 
     def shown(self, phase: str, total: int = 0, unit: str = "MB") -> Progress:
-        """Progress of a phase, which says how many there are. total: 0 where it is not known."""
+        """Progress of a phase, shown with its number. total: 0 if it is not known."""
         number = _PHASES.index(phase) + 1
         return self.progress(f"phase {number} of {len(_PHASES)}: {phase}", total, unit)

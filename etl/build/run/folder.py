@@ -1,6 +1,4 @@
-"""The folder of a build: whether it may be built into, what is complete there, and what is tidied
-up.
-"""
+"""The folder of a build: checks that it may be built into, and finds or tidies what is there."""
 
 from __future__ import annotations
 
@@ -24,14 +22,16 @@ from schemas.errors import ConfigError
 
 _OF_SOURCE: Final = "samples.source "
 _READ: Final = frozenset({".arrow", ".parquet", ".json"})
-"""Endings of files that are read where output shards lie."""
+"""Endings of files that would be read as ours where output shards lie."""
 
 
 def check(build: Build) -> None:
-    """Before anything is written: the recipe can be used, and the folder is ours or new. Pages that
-    will be read slowly are said.
+    """Check that the recipe can be used and the folder is new or ours, before anything is written.
 
-    Raises: `ConfigError`.
+    It warns if pages will be read slowly.
+
+    Raises:
+        ConfigError: the recipe, or the folder, cannot be used.
     """
     if advice := compiled.advice():
         log.warn(advice)
@@ -53,28 +53,33 @@ def check(build: Build) -> None:
 
 
 def changes(build: Build) -> list[state.Change]:
-    """What is not as it was when the last complete dataset was made, or the candidate beside it."""
+    """The settings that have changed since the last complete dataset.
+
+    There are none if a candidate beside it was made with the settings of now.
+    """
     places = build.work, Layout(build.out).candidate.work
     paths = [work.settings for work in places if storage.exists(work.settings)]
-    found = [state.changes(read_json(path), build.settings) for path in paths]
-    return found[0] if found and all(found) else []
+    changed = [state.changes(read_json(path), build.settings) for path in paths]
+    return changed[0] if changed and all(changed) else []
 
 
 def settled(
     build: Build, order: Mapping[str, Any] | None = None, *, retry: bool = False
 ) -> dict[str, Any]:
-    """The settings, once it is clear that the folder may be built into with them; the order is kept
-    there. retry: versions of sources may have changed.
+    """Check the settings against those of the folder, and keep order and takedown list there.
 
-    Raises: `ConfigError` if settings have changed.
+    order: how to request this build again. retry: whether versions of sources may have changed.
+
+    Raises:
+        ConfigError: settings have changed, and the options do not allow it.
     """
-    found = changes(build)
+    changed = changes(build)
     if retry:
-        found = [change for change in found if not change.path.startswith(_OF_SOURCE)]
-    if found and not build.options.redo:
+        changed = [change for change in changed if not change.path.startswith(_OF_SOURCE)]
+    if changed and not build.options.redo:
         raise ConfigError(
             f"{build.out} was built with other settings:\n"
-            + "\n".join(state.consequences(found))
+            + "\n".join(state.consequences(changed))
             + "\nDo that with --redo, or build into a new folder with --out."
         )
     if order is not None:
@@ -84,7 +89,7 @@ def settled(
 
 
 def begin(build: Build, settings: Mapping[str, Any], shards: Sequence[InputShard]) -> None:
-    """The place is in the making from here on, with these settings and inputs."""
+    """Mark the build as in the making, with these settings and inputs."""
     state.begin_reading(build.out, [shard.key for shard in shards])
     place = build.place
     candidate.begin(build.out, place)
@@ -97,7 +102,7 @@ def begin(build: Build, settings: Mapping[str, Any], shards: Sequence[InputShard
 def finished(
     build: Build, settings: Mapping[str, Any], generations: Generations
 ) -> Manifest | None:
-    """The manifest, if it is of this very build and its files are there."""
+    """The manifest if this very build is complete and its files are there; else None."""
     manifest = current(Layout(build.out).dataset.manifest)
     if manifest is None or manifest.fingerprint != build.fingerprint(settings, generations):
         return None
@@ -105,15 +110,13 @@ def finished(
 
 
 def damaged(build: Build) -> dict[str, str]:
-    """Files of the last complete build that are not as it left them, and what is wrong; they are
-    made again.
-    """
+    """Files of the last complete build that are damaged, and what is wrong with each."""
     path = Layout(build.out).dataset.manifest
     return stamps.damaged(build.out, hashes(path)) if storage.exists(path) else {}
 
 
 def sweep(out: AnyPath) -> None:
-    """Remove what a process that died left half-written."""
+    """Remove files that a process left half-written when it died."""
     for path in state.half_written(out):
         storage.remove(path)
 
@@ -125,7 +128,7 @@ def clean(out: AnyPath) -> None:
 
 
 def forget_taken_down(build: Build) -> None:
-    """What is left of inputs that are gone may be what was taken down."""
+    """Remove files of inputs that are gone, and edited copies, that may hold what is taken down."""
     if build.recipe.taken_down:
         clean(build.out)
         edited.forget(build.out, build.recipe.taken_down)

@@ -1,4 +1,4 @@
-"""Phases 2 and 3: the index of what was read, and its samples packed into output shards."""
+"""Phases 2 and 3: index everything that was read, and pack its samples into output shards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from etl.inputs.records import InputShard
 
 
 def indexed(build: Build, shards: Sequence[InputShard], generations: Generations) -> Indexed:
-    """Phase 2."""
+    """Run phase 2."""
     places = build.shelf
     state.save_inputs(places.own, shards, generations)
     state.end_reading(build.out)
@@ -30,9 +30,10 @@ def indexed(build: Build, shards: Sequence[InputShard], generations: Generations
 
 
 def check_names(build: Build, asked: Asked) -> None:
-    """Note what the recipe's lists came to.
+    """Note which entries of the recipe's lists took effect.
 
-    Raises: `BuildError` if that is not enough.
+    Raises:
+        BuildError: an entry matches nothing, and the build is strict.
     """
     record = build.record
     record.known["unmatched"] = asked.counts()
@@ -41,7 +42,13 @@ def check_names(build: Build, asked: Asked) -> None:
 
 
 def check_splits(build: Build, samples: Iterable[tuple[str, int]], asked: Asked) -> None:
-    """Raises: `BuildError` if a split that the recipe asks for is empty."""
+    """Check that every split that the recipe asks for has samples.
+
+    samples: (split, number of samples), any number of times for a split.
+
+    Raises:
+        BuildError: one is empty.
+    """
     counts = Counter[str]()
     for split, count in samples:
         counts[split] += count
@@ -50,16 +57,14 @@ def check_splits(build: Build, samples: Iterable[tuple[str, int]], asked: Asked)
 
 
 def worker(build: Build, damaged: frozenset[str] = frozenset()) -> PackedWorker:
-    """What phase 3 does with one output shard. damaged: files of the complete build to make
-    again.
-    """
+    """The worker of phase 3. damaged: files of the complete build to make again."""
     return PackedWorker(build.recipe.packed, build.place, build.out, damaged)
 
 
 def packed(
     build: Build, outputs: Sequence[OutputShard], damaged: frozenset[str] = frozenset()
 ) -> list[PackedReport]:
-    """Phase 3 of some output shards. damaged: see `worker`."""
+    """Run phase 3 for some output shards; returns their reports in order. damaged: see `worker`."""
     reports: dict[str, PackedReport] = {}
     largest_first = sorted(outputs, key=lambda shard: (-shard.samples, shard.name))
     names = [f"{shard.name}.json" for shard in outputs]
@@ -75,7 +80,7 @@ def packed(
 
 
 def settle(build: Build, outputs: Sequence[OutputShard]) -> None:
-    """Of the dataset only these output shards stay; those that were not made here are borrowed."""
+    """Keep only these output shards of the dataset; borrow those that were not made here."""
     place = build.place
     folder = Layout(place).work.fitted
     made = {

@@ -1,4 +1,4 @@
-"""The inputs of a build, and phase 1: what is read of them."""
+"""The inputs of a build, and phase 1, which reads them."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from etl.tally import Odd
 
 @dataclass(frozen=True)
 class Read:
-    """What phase 1 came to."""
+    """The result of phase 1."""
 
-    # samples of each input shard
+    # the number of samples of each input shard
     rows: Sequence[int]
-    # what was read although it was not as its format has it
+    # how often something that departs from its format was read
     odd: Mapping[Odd, int]
 
 
 def discovered(build: Build, *, remember: bool = True) -> list[InputShard]:
-    """The input shards, hashed. remember: note in the work folder what need not be read again."""
+    """The input shards, with hashes. remember: keep in the work folder what is known of them."""
     sources = build.recipe.samples.sources
     without = storage.here(build.out)
     with build.progress("finding inputs", brief=True):
-        found = find.find(build.inputs, sources, without=without)
-    found = [item for item in found if without or not item.place.startswith(f"{build.out}/")]
-    build.record.dated(file.stamp.changed for item in found for file in item.files)
-    with build.shown("inputs", sum(item.size for item in found)) as progress:
+        inputs = find.find(build.inputs, sources, without=without)
+    inputs = [item for item in inputs if without or not item.place.startswith(f"{build.out}/")]
+    build.record.dated(file.stamp.changed for item in inputs for file in item.files)
+    with build.shown("inputs", sum(item.size for item in inputs)) as progress:
         return find.shards(
-            found,
+            inputs,
             progress.advance,
             sources=sources,
             part_bytes=build.recipe.inputs.part_bytes,
@@ -49,25 +49,27 @@ def discovered(build: Build, *, remember: bool = True) -> list[InputShard]:
 def worker(
     build: Build, removed: Iterable[str] = (), again: frozenset[str] = frozenset()
 ) -> SamplesWorker:
-    """What phase 1 does with one input shard. removed: contents of what is taken down, as far as
-    they are known. again: keys of those that are read again.
+    """The worker of phase 1.
+
+    removed: content hashes of what is taken down, as far as they are known. again: keys of the
+    input shards to read even if they have been read.
     """
     listed = build.recipe.taken_down.with_contents(removed)
     return SamplesWorker(build.recipe.samples, build.shelf, listed, again)
 
 
 def quarantined(build: Build, shards: Sequence[InputShard]) -> frozenset[str]:
-    """Keys of the input shards with quarantined records."""
-    found = set()
+    """The keys of the input shards with quarantined records."""
+    keys = set()
     for report in _reports(build, shards):
         key = report["key"]
         if IN_WORK.of_input(QUARANTINE, key).as_posix() in report["files"]:
-            found.add(key)
-    return frozenset(found)
+            keys.add(key)
+    return frozenset(keys)
 
 
 def removed(build: Build, shards: Sequence[InputShard]) -> frozenset[str]:
-    """Contents that the takedown list took down when these input shards were read last."""
+    """Content hashes of what was taken down when these input shards were last read."""
     if not build.recipe.taken_down:
         return frozenset()
     reports = _reports(build, shards)
@@ -85,24 +87,26 @@ def read(
     every: Sequence[InputShard],
     again: frozenset[str] = frozenset(),
 ) -> Read:
-    """Phase 1 of some of all input shards. again: keys of those that are read though they were.
+    """Run phase 1 for some input shards.
 
-    Copies of what is taken down can be in any input: where they are news, it is done again with
-    what is known of them. It ends: what the list takes down does not depend on what is known of
+    every: all input shards of the build. again: keys of those to read even if they have been read.
+
+    Any input can hold copies of what is taken down. If reading finds new contents that are taken
+    down, it is repeated with them. That ends, because what the list names does not depend on the
     copies.
     """
-    known = removed(build, every)
+    before = removed(build, every)
     while True:
-        made = _read(build, shards, worker(build, known, again))
-        found = removed(build, every)
-        if found == known:
-            return made
-        known, again = found, frozenset()
+        result = _read(build, shards, worker(build, before, again))
+        after = removed(build, every)
+        if after == before:
+            return result
+        before, again = after, frozenset()
 
 
 def _read(build: Build, shards: Sequence[InputShard], worker: SamplesWorker) -> Read:
     sizes = {shard.key: shard.size for shard in shards}
-    rows: dict[str, int] = {}  # and not the reports, which name every workflow
+    rows: dict[str, int] = {}  # not the reports, which hold a line for every workflow
     odd: Counter[Odd] = Counter()
     largest_first = sorted(shards, key=lambda shard: (-shard.size, shard.name))
     reports = [f"{shard.key}.json" for shard in shards]

@@ -1,4 +1,4 @@
-"""Parts of a build, for several machines: phase 1 of some inputs, phase 3 of some output shards."""
+"""Slices of a build, for several machines: run phase 1 or 3 for some shards."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from schemas.errors import BuildError
 
 
 def read(build: Build, part: Slice, order: Mapping[str, Any] | None = None) -> int:
-    """Phase 1 of one slice of the inputs; returns how many input shards it has.
+    """Run phase 1 for one slice of the inputs; returns the number of its input shards.
 
-    Raises: as `etl.build.run.whole.run`.
+    Raises:
+        ConfigError: the build cannot start.
+        BuildError: it cannot go on.
+        GateError: the inputs lack too much of the last complete dataset.
     """
     folder.check(build)
     with lock.hold(build.work.locks, part.name):
@@ -29,9 +32,11 @@ def read(build: Build, part: Slice, order: Mapping[str, Any] | None = None) -> i
 
 
 def pack(build: Build, part: Slice) -> int:
-    """Phase 3 of one slice of the output shards, once phase 1 is done; returns how many it has.
+    """Run phase 3 for one slice of the output shards; returns the number of its output shards.
 
-    Raises: `BuildError` if an input shard is not there yet.
+    Raises:
+        ConfigError: settings have changed.
+        BuildError: an input shard has not been read yet, or the build cannot go on.
     """
     with lock.hold(build.work.locks, part.name):
         settings = folder.settled(build)

@@ -1,9 +1,8 @@
 """Run a build, or go on with one.
 
-What is written depends neither on the pool nor on the order of completion. A task whose report is
-there, made of the same content with the same settings, is not done again; so an interrupted build
-is completed by the same command, and a build over a folder that grew does only what is new
-(`etl.dataset.generations`).
+The output depends neither on the pool nor on the order in which tasks end. A task is skipped if its
+report is there, for the same content and settings. So the same command completes an interrupted
+build, and a build over a folder that grew does only what is new (`etl.dataset.generations`).
 """
 
 from __future__ import annotations
@@ -24,32 +23,36 @@ from etl.terminal import log
 from schemas.errors import GateError
 
 _SHOWN: Final = 10
-"""So many damaged files are named."""
+"""The most damaged files that are named."""
 
 
 @dataclass(frozen=True)
 class _Begun:
-    """What is known of a build before its phases."""
+    """A build just before its phases."""
 
+    # what decides the output, by phase
     settings: Mapping[str, Any]
+    # all input shards
     shards: Sequence[InputShard]
-    # as they are before the index closes them
+    # the last one may be open, until the index closes it
     generations: Generations
-    # keys of input shards that are read again
+    # keys of the input shards to read even if they have been read
     again: frozenset[str]
-    # files of the complete build that are made again
+    # files of the complete build to make again
     damaged: frozenset[str]
 
 
 def run(build: Build, order: Mapping[str, Any] | None = None, *, retry: bool = False) -> Manifest:
     """Build, or go on with a build; returns the manifest.
 
-    order: how to ask for this build again, kept in the work folder for ``retry`` and ``finish``.
-    retry: read input shards with quarantined records again; only then may a source's version have
-    changed since.
+    order: how to request this build again, kept in the work folder for ``retry`` and ``finish``.
+    retry: whether to read input shards with quarantined records again; only then may a source's
+    version have changed since.
 
-    Raises: `ConfigError` before work starts, `BuildError` where it cannot go on, `GateError` at the
-    end.
+    Raises:
+        ConfigError: it cannot start.
+        BuildError: it cannot go on.
+        GateError: a gate stops it before it reads, or rejects the result.
     """
     with last_build.recorded(build.out, build.record):
         folder.check(build)
@@ -60,7 +63,7 @@ def run(build: Build, order: Mapping[str, Any] | None = None, *, retry: bool = F
 def _run(
     build: Build, order: Mapping[str, Any] | None, retry: bool, check: Callable[[], None]
 ) -> Manifest:
-    """`run`, with the folder held. check: raises if the lock was lost."""
+    """Run a build whose folder is locked. check: raises if the lock was lost."""
     candidate.go_on(build.out)
     folder.sweep(build.out)
     edited.set_aside(build.out)
@@ -83,15 +86,15 @@ def _run(
     return made
 
 
-def _name_damaged(build: Build, found: Mapping[str, str]) -> None:
-    for name, what in sorted(found.items())[:_SHOWN]:
+def _name_damaged(build: Build, damaged: Mapping[str, str]) -> None:
+    for name, what in sorted(damaged.items())[:_SHOWN]:
         log.warn(f"{build.out / name}: {what}; it is made again")
-    if len(found) > _SHOWN:
-        log.warn(f"and {len(found) - _SHOWN:,} more files")
+    if len(damaged) > _SHOWN:
+        log.warn(f"and {len(damaged) - _SHOWN:,} more files")
 
 
 def _note(build: Build, generations: Generations) -> None:
-    """Note what is new."""
+    """Note which inputs are new, changed and removed, and which generation opens."""
     before = state.generations(build.work)
     build.record.inputs(differing(before, generations))
     opened = f"g{generations.last:04d}" if generations.last > before.last else ""
@@ -99,7 +102,7 @@ def _note(build: Build, generations: Generations) -> None:
 
 
 def _again(build: Build, done: Manifest) -> Manifest:
-    """A finished build: its gates may be others than they were."""
+    """Check a build that is complete already: this run may have other gates."""
     build.record.manifest(done)
     candidate.discard(build.out)
     stamps.note(build.out)
@@ -110,7 +113,7 @@ def _again(build: Build, done: Manifest) -> Manifest:
 
 
 def _made(build: Build, begun: _Begun, check: Callable[[], None]) -> Manifest:
-    """Do what is not done."""
+    """Run all phases; each does only what is missing."""
     from etl.build.finish import Made, finish
 
     record = build.record
@@ -134,13 +137,13 @@ def _made(build: Build, begun: _Begun, check: Callable[[], None]) -> Manifest:
         record.manifest(manifest)
         samples = ((split, counts.samples) for split, counts in manifest.splits.items())
         packing.check_splits(build, samples, asked)
-        edited.set_aside(build.out)  # it took a while
+        edited.set_aside(build.out)  # somebody may have edited the card meanwhile
         _judge(build, manifest, begun.shards)
     return manifest
 
 
 def _judge(build: Build, manifest: Manifest, shards: Sequence[InputShard]) -> None:
-    """Accept the dataset, or raise `GateError`; what was taken down goes in either case."""
+    """Accept the dataset, or raise `GateError`; either way, remove what was taken down."""
     dropped = summary.reasons(manifest.accounting, build.recipe)
     try:
         build.verdict.give(manifest, reading.removed(build, shards), dropped)
