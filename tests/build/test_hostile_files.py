@@ -12,7 +12,7 @@ import pytest
 from etl.inputs import find
 from etl.sources import SOURCES
 from schemas.errors import ConfigError
-from tests.build.test_hostile import Beside
+from tests.build.conftest import Beside
 from tests.support.hostile import (
     GOOD,
     Built,

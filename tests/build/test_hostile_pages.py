@@ -11,7 +11,8 @@ from hypothesis import given
 from etl import pages
 from etl.pages import locators
 from schemas.errors import PageError
-from tests.build.test_hostile import DEEP, HUGE, Beside, by, other, text_of
+from tests.build.conftest import Beside
+from tests.build.test_hostile import DEEP, HUGE, by, other, text_of
 from tests.support import strategies
 from tests.support.hostile import (
     good,

@@ -14,7 +14,7 @@ import pytest
 
 from etl.dataset.layout import MANIFEST
 from etl.files.arrow import read_json
-from tests.cli.test_cli import Run, run
+from tests.cli.conftest import Run, run
 from tests.support import builds
 
 __all__ = ["run"]

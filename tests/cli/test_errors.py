@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from tests.cli.test_cli import Run
+from tests.cli.conftest import Run
 from tests.support import builds
 
 ERRORS: Final[dict[str, tuple[list[str], list[str]]]] = {

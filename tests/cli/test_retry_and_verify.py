@@ -19,7 +19,7 @@ from etl.sources import workflows
 from etl.tally import Odd
 from schemas.errors import RecordError
 from schemas.workflow import Workflow
-from tests.cli.test_cli import Run
+from tests.cli.conftest import Run
 from tests.support import builds
 
 

@@ -28,15 +28,8 @@ from etl.files.arrow import open_arrow, read_json, write_json
 from etl.look.verify import verify
 from schemas.errors import BuildError
 from schemas.reasons import TAKEN_DOWN
-from tests.decisions.test_takedown import (
-    LIST,
-    SECRET,
-    SMALL,
-    arrow,
-    holding,
-    parquet,
-    text,
-)
+from tests.decisions.conftest import LIST, SECRET, SMALL
+from tests.decisions.test_takedown import arrow, holding, parquet, text
 from tests.support import builds
 
 

@@ -113,32 +113,6 @@ def test_the_figures_are_the_manifests(own_build: Path) -> None:
     check_figures(own_build)
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small build with drops in every phase, several chunks, and two splits."""
-    folder = tmp_path_factory.mktemp("inspect")
-    records = [builds.workflow(number, steps=3) for number in range(40)]
-    records[3]["steps"][1]["error"] = "no such\tbutton"
-    long = "<button id=b0>Order</button>" + "<p>one piece of text </p>" * 500
-    for step in records[7]["steps"][:1]:
-        step["html"] = long
-    records[8]["steps"][0]["html"] = (
-        "<button id=b0>Order</button>" + "<p>one piece of text </p>" * 4000
-    )
-    records[5]["steps"] = [
-        records[5]["steps"][0] | {"html": "<button id=b0>Order</button>" + "word " * 9000}
-    ]
-    builds.write_workflows(folder / "in" / "a.jsonl", *records)
-    builds.write_workflows(
-        folder / "in" / "b.jsonl", records[1], records[2] | {"workflow_id": "again"}
-    )
-    (folder / "in" / "notes.txt").write_text("nothing recorded here")
-    builds.build(
-        [folder / "in"], folder / "out", "fit.context=2048", "fit.max_chunks=4", "split.test=0.3"
-    )
-    return folder / "out"
-
-
 def test_the_figures_of_a_build_with_drops_are_the_manifests(whole: Path) -> None:
     """Of a build in which every phase drops something, chunks included."""
     check_figures(whole)

@@ -39,28 +39,6 @@ from tokenization.prompt import Prompt
 from tokenization.vocabulary import load
 
 
-@pytest.fixture(scope="module")
-def place(own_build: Path) -> Place:
-    """The build of the shipped recordings."""
-    return place_of(own_build)
-
-
-@pytest.fixture(scope="module")
-def data(place: Place) -> dict[str, Any]:
-    """Its figures."""
-    return figures.figures(place)
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    """A folder ``in`` with three workflows of two steps, and a build ``out`` of it."""
-    builds.write_workflows(
-        tmp_path / "in" / "a.jsonl", *(builds.workflow(number, steps=2) for number in range(3))
-    )
-    builds.build([tmp_path / "in"], tmp_path / "out")
-    return tmp_path
-
-
 def run(*arguments: object) -> Result:
     """The command."""
     return CliRunner().invoke(cli, ["report", *map(str, arguments)], catch_exceptions=False)

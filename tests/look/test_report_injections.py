@@ -16,13 +16,8 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
 from etl.look.report import frames, page
-from tests.look.test_report_browser import (
-    Shown,
-    browser_for,
-    reported,
-    seen,
-    steps_of,
-)
+from tests.look.conftest import Shown, browser_for, reported
+from tests.look.test_report_browser import seen, steps_of
 from tests.support import builds
 from tests.support.injections import PAYLOADS, RAN, Canary, filled
 

@@ -27,13 +27,6 @@ from tests.support.publishing import World, shards
 QUICK: Final = {"STEPMILL_RETRY_SECONDS": "20"}
 
 
-@pytest.fixture(scope="module")
-def world(nights: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A Hub, and builds of three nights."""
-    with publishing.world_of(nights, tmp_path_factory.mktemp("publish_hub")) as made:
-        yield made
-
-
 @pytest.fixture
 def here(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients in this process find the Hub too."""

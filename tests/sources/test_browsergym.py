@@ -5,17 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import pickle
 import re
-import sys
-import types
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import zstandard
 
@@ -83,42 +79,6 @@ def reasons(tally: Tally) -> dict[str, str]:
     assert max(gone.values(), default=1) == 1
     assert gone.keys() <= ids.keys()
     return {re.sub(r"^tea[^#/]*", "", entry.id): entry.reason for entry in entries if entry.reason}
-
-
-@dataclass
-class StepTimestamps:
-    env_start: float = 0.0
-
-
-@dataclass
-class StepInfo:
-    step: Any = None
-    obs: Any = None
-    reward: Any = 0
-    action: Any = None
-    agent_info: Any = field(default_factory=dict)
-    profiling: Any = field(default_factory=StepTimestamps)
-
-
-@pytest.fixture
-def dump(monkeypatch: pytest.MonkeyPatch) -> Callable[..., bytes]:
-    """Pickles a record as BrowserGym does: a StepInfo of its own module, numpy by its old path."""
-    module = types.ModuleType("browsergym.experiments.loop")
-    for name in ("browsergym", "browsergym.experiments"):
-        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    for kind in (StepInfo, StepTimestamps):
-        monkeypatch.setattr(kind, "__module__", module.__name__)
-        monkeypatch.setattr(module, kind.__name__, kind, raising=False)
-
-    def dump(fields: dict[str, Any], protocol: int = 4) -> bytes:
-        obs = fields["obs"]
-        if obs is not None:
-            obs = obs | {"active_page_index": np.array([obs["active_page_index"]])}
-        data = pickle.dumps(StepInfo(**(fields | {"obs": obs})), protocol)
-        return data.replace(b"\x16numpy._core.multiarray", b"\x15numpy.core.multiarray")
-
-    return dump
 
 
 def folder_of(folder: Path, *files: bytes) -> Path:

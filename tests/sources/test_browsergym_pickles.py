@@ -24,14 +24,8 @@ import pytest
 from etl.inputs import pickles
 from etl.inputs.pickles import Instance, loads, plain
 from schemas.errors import RecordError
-from tests.sources.test_browsergym import (
-    StepTimestamps,
-    folder_of,
-    read,
-    read_lines,
-    reasons,
-    record,
-)
+from tests.sources.conftest import StepTimestamps
+from tests.sources.test_browsergym import folder_of, read, read_lines, reasons, record
 
 
 @pytest.mark.parametrize("protocol", range(2, 6))

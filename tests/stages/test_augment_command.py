@@ -16,7 +16,8 @@ from etl.build.augment.rewrite import CallFailed, Endpoint
 from etl.build.recipes import recipe
 from etl.stages.augment import Augment
 from schemas.errors import ConfigError
-from tests.stages.test_augment import Model, recordings, run
+from tests.stages.conftest import Model
+from tests.stages.test_augment import recordings, run
 from tests.support.hostile import build
 
 
