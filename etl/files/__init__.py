@@ -1,7 +1,6 @@
-"""Files of this machine and of anything that fsspec reaches: listed, opened, locked, written whole
-or not at all.
+"""Files on this machine and on any storage that fsspec reaches.
 
-`storage` lists what can be done with a build's files, `nodes` what with inputs; `local` and
-`remote` do it. What holds for any file enters here, whatever is in it. It imports `etl.terminal`
-and `schemas` only.
+The room lists, opens, writes and locks them: `storage` for a build's files, `nodes` for its inputs.
+A module may enter if it works on any file, no matter what the file holds. It may import
+`etl.terminal` and `schemas`.
 """

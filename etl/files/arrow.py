@@ -1,11 +1,13 @@
-"""Atomic files: written as ``.part``, synced, renamed; a shard's report last, so that its presence
-means complete. Remote ones are written on this machine and put where they belong when they are
-complete (`etl.files.storage`).
+"""Atomic files, and the Arrow, Parquet and JSON files of a build.
 
-Arrow files are in the IPC file format, without compression: they are mapped, not read, so a column
-or a row costs what it weighs. Remote ones are fetched whole and mapped (`etl.files.scratch`),
-except by `column`, which reads what it is about. Batches are flushed by bytes, because one page can
-weigh 4 MB.
+A file is written as ``.part``, synced and renamed. A remote one is written on this machine and
+uploaded when it is complete (`etl.files.remote.files`). A shard's report is written last, so its
+presence means that the shard is complete.
+
+Arrow files are in the IPC file format, without compression. They are mapped into memory, so reading
+a column or a row costs no more than its own bytes. Remote ones are fetched whole and then mapped
+(`etl.files.scratch`); only `column` reads part of a remote file. Batches are bounded by bytes, not
+by rows, because one page can have 4 MB.
 """
 
 from __future__ import annotations
@@ -32,10 +34,13 @@ from etl.files.remote import files
 from schemas.errors import BuildError, IntegrityError
 
 BATCH_BYTES: Final = 2 * 2**20
+"""The size at which a batch is written, in bytes."""
+
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""Numbers of errors that say that there is no room."""
+"""The numbers of errors that mean: there is no room."""
+
 _RANGE_BYTES: Final = 2**18
-"""A request of a remote file of which one column is read."""
+"""The size of one request for a column of a remote file, in bytes."""
 
 
 class _Hashed:
@@ -60,7 +65,7 @@ class _Hashed:
         return view.nbytes
 
     def flush(self) -> None:
-        """Hand on what the stream holds back."""
+        """Write out what the stream still buffers."""
         try:
             self._stream.flush()
         except OSError as error:
@@ -70,7 +75,10 @@ class _Hashed:
 
 
 def no_room(error: OSError, path: Path, written: int, more: int) -> BuildError:
-    """What to say when a file of so many bytes cannot get so many more."""
+    """The error for a file that no longer fits on the disk.
+
+    written: bytes of the file that are written. more: bytes that did not fit.
+    """
     usage = os.statvfs(path.parent)
     return BuildError(
         f"{path}: {os.strerror(error.errno or 0)}: it needs {written + more:,} bytes or more, "
@@ -93,11 +101,16 @@ def _remote(path: UPath) -> Iterator[_Hashed]:
 
 @contextmanager
 def _local(path: Path) -> Iterator[_Hashed]:
-    """Write a file, whole or not at all; an exception leaves nothing under its name."""
+    """Write a file, whole or not at all.
+
+    An exception leaves nothing under its name.
+
+    Raises:
+        BuildError: the disk is full, or a remote storage refuses the file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(
-        f"{path.name}.{secrets.token_hex(4)}.part"
-    )  # never two writers in one file
+    # The random part of the name keeps two writers out of one file.
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     stream = part.open("wb")
     try:
         hashed = _Hashed(stream, path)
@@ -108,7 +121,7 @@ def _local(path: Path) -> Iterator[_Hashed]:
         part.replace(path)
         _sync_folder(path.parent)
     except BaseException:
-        with suppress(OSError):  # on a full disk closing fails again
+        with suppress(OSError):  # on a full disk, closing fails again
             stream.close()
         part.unlink(missing_ok=True)
         raise
@@ -118,7 +131,11 @@ atomic = either(_local, _remote)
 
 
 def _copy_here(path: Path, source: Path) -> None:
-    """Write a copy of a file of this machine, whole or not at all."""
+    """Copy a file of this machine to a path, whole or not at all.
+
+    Raises:
+        BuildError: the disk is full, or a remote storage refuses the file.
+    """
     with source.open("rb") as content, atomic(path) as stream:
         shutil.copyfileobj(content, stream, 2**20)
 
@@ -135,12 +152,16 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_json(path: AnyPath, value: object) -> str:
-    """Write JSON with sorted keys, atomically; returns its sha256."""
+    """Write JSON with sorted keys, atomically, and return its sha256.
+
+    Raises:
+        BuildError: the disk is full, or a remote storage refuses the file.
+    """
     try:
         raw = orjson.dumps(
             value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
         )
-    except TypeError:  # a path that is no UTF-8
+    except TypeError:  # it holds a path that is not UTF-8
         raw = json.dumps(value, sort_keys=True, indent=2).encode() + b"\n"
     with atomic(path) as stream:
         stream.write(raw)
@@ -148,12 +169,18 @@ def write_json(path: AnyPath, value: object) -> str:
 
 
 def read_json(path: AnyPath) -> Any:
-    """Read JSON. Raises `IntegrityError` if the file is not JSON."""
+    """Read a JSON file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        IntegrityError: it is not JSON.
+    """
     raw = storage.read_bytes(path)
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        with suppress(ValueError, RecursionError):  # as `write_json` writes a path that is no UTF-8
+        # `write_json` may have escaped a path that is not UTF-8.
+        with suppress(ValueError, RecursionError):
             return json.loads(raw)
         raise IntegrityError(
             f"{path}: not valid JSON ({error}); remove it and build again"
@@ -161,9 +188,10 @@ def read_json(path: AnyPath) -> Any:
 
 
 class ArrowWriter:
-    """Rows to one Arrow file, in batches of about `BATCH_BYTES`.
+    """Writes rows to one Arrow file, in batches of about `BATCH_BYTES`.
 
-    rows: how many were written. Use inside `atomic`; call `close` before it ends.
+    Use it inside `atomic`, and call `close` before that ends. ``rows`` is the number of rows so
+    far.
     """
 
     def __init__(self, stream: _Hashed, schema: pa.Schema) -> None:
@@ -174,8 +202,9 @@ class ArrowWriter:
         self.rows = 0
 
     def add(self, values: tuple[Any, ...], size: int) -> None:
-        """Append one row, its values in the schema's order. size:
-        about how many bytes it weighs.
+        """Append one row.
+
+        values: in the schema's order. size: of the row in bytes, roughly.
         """
         self._rows.append(values)
         self.rows += 1
@@ -184,7 +213,7 @@ class ArrowWriter:
             self._flush()
 
     def add_batch(self, batch: pa.RecordBatch) -> None:
-        """Append a batch made elsewhere."""
+        """Append a whole batch."""
         self._flush()
         self._writer.write_batch(batch)
         self.rows += batch.num_rows
@@ -201,13 +230,17 @@ class ArrowWriter:
         self._rows, self._bytes = [], 0
 
     def close(self) -> None:
-        """Write what is left and the file's footer."""
+        """Write the remaining rows and the file's footer."""
         self._flush()
         self._writer.close()
 
 
 def write_table(path: AnyPath, table: pa.Table) -> str:
-    """Write a table as one Arrow file, atomically; returns its sha256."""
+    """Write a table as one Arrow file, atomically, and return its sha256.
+
+    Raises:
+        BuildError: the disk is full, or a remote storage refuses the file.
+    """
     with atomic(path) as stream:
         writer = pa.ipc.new_file(pa.PythonFile(stream, mode="w"), table.schema)
         writer.write_table(table, max_chunksize=65536)
@@ -216,7 +249,11 @@ def write_table(path: AnyPath, table: pa.Table) -> str:
 
 
 def open_arrow(path: AnyPath) -> pa.ipc.RecordBatchFileReader:
-    """Map an Arrow file. Raises `IntegrityError` if it is not one."""
+    """Map an Arrow file into memory.
+
+    Raises:
+        IntegrityError: it is not a whole Arrow file.
+    """
     try:
         return pa.ipc.open_file(pa.memory_map(str(scratch.copy_of(path))))
     except pa.ArrowInvalid as error:
@@ -224,14 +261,17 @@ def open_arrow(path: AnyPath) -> pa.ipc.RecordBatchFileReader:
 
 
 def broken(path: AnyPath, error: Exception) -> IntegrityError:
-    """The error for an Arrow file that is none."""
+    """The error for a file that is not a whole Arrow file."""
     return IntegrityError(f"{path}: not a whole Arrow file ({error}); remove it and build again")
 
 
 def column(path: AnyPath, name: str, schema: pa.Schema) -> list[pa.Array]:
-    """One column of an Arrow file, a batch each; of a remote one not much else is read.
+    """One column of an Arrow file, as one array per batch.
 
-    Raises `IntegrityError` if it is no Arrow file.
+    Little more than the column is read of a remote file, unless a copy of it is at hand.
+
+    Raises:
+        IntegrityError: it is not a whole Arrow file.
     """
     if scratch.nearby(path, wanted=False):
         reader = open_arrow(path)
@@ -250,12 +290,15 @@ def column(path: AnyPath, name: str, schema: pa.Schema) -> list[pa.Array]:
 
 
 def read_parquet(path: AnyPath) -> pl.DataFrame:
-    """A Parquet file."""
+    """Read a Parquet file, here or remote."""
     return pl.read_parquet(scratch.copy_of(path))
 
 
 def sha256_of(path: AnyPath, progress: Callable[[int], None] | None = None) -> str:
-    """sha256 of a file's bytes."""
+    """The sha256 of a file's bytes.
+
+    progress: is called with the size of each chunk in bytes after it is hashed.
+    """
     digest = hashlib.sha256()
     with scratch.copy_of(path).open("rb", buffering=0) as stream:
         while chunk := stream.read(2**20):

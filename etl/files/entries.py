@@ -1,9 +1,9 @@
-"""What is known of a file without reading it: its name, its size, and by what a change is seen.
+"""What a listing says of a file: its name, its size, and marks that change with it.
 
-Storages name the same thing differently; here alone is said which of their words are read. Two
-questions are asked of them. Is this the content that was read before (`stamp_of_info`)? A strong
-tag of the content answers it, or else a time. Was this file written anew, if with the same bytes
-(`details_of_info`)? That takes tags and times.
+Storages name the same thing differently. This module alone knows their words, and answers two
+questions. Is this the content that was read before (`stamp_of_info`)? A strong tag of the content
+says so, or else a time. Was the file written again, even with the same bytes (`details_of_info`)?
+That takes both tags and times.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ Info = Mapping[str, Any]
 _TAGS: Final = ("ETag", "etag", "blob_id", "md5Hash", "Content-MD5")
 _TIMES: Final = ("LastModified", "Last-Modified", "last_modified", "mtime", "updated", "created")
 _WRITTEN: Final = ("ETag", "etag", "LastModified", "mtime", "created")
-"""Builds keep these in ``work/stamps.json``: with another list they would hash their files anew."""
+"""Builds keep these in ``work/stamps.json``: after a change here they hash all files again."""
 
 
 class Stamp(NamedTuple):
-    """By which a file that was hashed before is known again."""
+    """Identifies the content of a file, so that it need not be hashed again."""
 
+    # in bytes; None if the server does not say
     size: int | None = None
-    """Bytes; None if the server does not tell."""
+    # changes with the content; empty if the storage gives no such mark
     mark: str = ""
-    """Changes with the content; empty if there is no such thing."""
+    # the last change, in seconds since 1970; 0 if ``mark`` is derived from the content itself
     changed: float = 0.0
-    """Seconds since 1970 of the last change; 0 where ``mark`` is made of the content itself."""
 
 
 NO_STAMP: Final = Stamp()
@@ -43,41 +43,42 @@ NO_STAMP: Final = Stamp()
 class Details(NamedTuple):
     """What a storage says of a file of a build."""
 
+    # in bytes
     size: int
-    """Bytes."""
+    # changes whenever the file is written, even with the same bytes
     written: tuple[Any, ...]
-    """Changes whenever the file is written, if with the same bytes."""
+    # differs from that of an earlier file of the same name; empty for a local file
     tag: str
-    """Tells its content from that of an earlier file of the same name; empty for a local file."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """A file or folder that is, or may hold, an input."""
+    """A file or folder that is an input, or may hold one."""
 
+    # a local path or a URL
     place: str
-    """A path of this machine or a URL."""
+    # the last part of the path, as `readable` writes it
     name: str
-    """The last part of its path, as `readable`."""
+    # other: a pipe, a device, or a link that leads nowhere
     kind: Literal["file", "folder", "other"]
+    # of a file
     stamp: Stamp = NO_STAMP
+    # lists a folder, without hidden files
     children: Callable[[], list[Node]] = field(default=list, repr=False, compare=False)
-    """What is in a folder, hidden files left out."""
 
 
 def readable(name: str) -> str:
-    """A name of a file as text: bytes of it that are no UTF-8 as their escapes
-    (``caf\\xe9.csv``).
-    """
+    """A file's name as text; bytes that are not UTF-8 are escaped (``caf\\xe9.csv``)."""
     return name if name.isascii() else os.fsencode(name).decode(errors="backslashreplace")
 
 
-def stamp_of(known: os.stat_result) -> Stamp:
-    """The stamp of a local file. Its inode's own time is in it too: tools can set the time of the
-    content back.
+def stamp_of(stat: os.stat_result) -> Stamp:
+    """The stamp of a local file.
+
+    It includes the time of the inode, because tools can set the time of the content back.
     """
-    mark = f"{known.st_mtime_ns}:{known.st_ctime_ns}:{known.st_ino}"
-    return Stamp(known.st_size, mark, max(known.st_mtime, known.st_ctime))
+    mark = f"{stat.st_mtime_ns}:{stat.st_ctime_ns}:{stat.st_ino}"
+    return Stamp(stat.st_size, mark, max(stat.st_mtime, stat.st_ctime))
 
 
 def stamp_of_info(info: Info) -> Stamp:
@@ -85,7 +86,7 @@ def stamp_of_info(info: Info) -> Stamp:
     size = info.get("size")
     for key in _TAGS:
         tag = str(info.get(key) or "")
-        if tag and not tag.startswith("W/"):  # a weak tag promises no equal bytes
+        if tag and not tag.startswith("W/"):  # a weak tag does not promise equal bytes
             return Stamp(size, f"{key}:{tag}")
     for key in _TIMES:
         if time := info.get(key):
@@ -100,24 +101,25 @@ def details_of_info(info: Info) -> Details:
 
 
 def content_tag(info: Info) -> str:
-    """What tells a remote file's content from that of an earlier file of the same name, for a copy
-    of it on this machine.
+    """Identifies the content of a remote file, to find its copy on this machine.
+
+    An earlier file of the same name has another tag.
     """
     return " ".join(str(info[key]) for key in (*_TAGS, *_TIMES, "size") if key in info)
 
 
 def version(nodes: Iterable[Node]) -> str:
-    """By which files are seen to have changed since they were listed: a hash of what all machines
-    see alike, whether a file is listed or asked for by itself.
+    """A hash that changes when one of these files changes.
 
-    It is made of names, sizes, and tags of content or else times, to the second elsewhere.
+    All machines see the same hash, whether they list a file or ask for it alone. It covers the
+    names, the sizes, and the tags of the contents or else the times, remote ones to the second.
     """
     lines = []
     for node in nodes:
         kind, _, mark = node.stamp.mark.partition(":")
         if kind in _TIMES:
             mark = f"{node.stamp.changed:.0f}"
-        elif kind not in _TAGS:  # of this machine, where the time of the content comes first
+        elif kind not in _TAGS:  # a local file, whose mark begins with the time of the content
             mark = kind
         lines.append(f"{node.name}\0{node.stamp.size}\0{mark}\n")
     return hashlib.blake2b(
@@ -126,7 +128,7 @@ def version(nodes: Iterable[Node]) -> str:
 
 
 def _seconds(time: Any) -> float:
-    """A time as servers tell it, in seconds since 1970; endless if it cannot be understood."""
+    """A time as servers write it, in seconds since 1970; infinite if it cannot be read."""
     try:
         if isinstance(time, str):
             time = parsedate_to_datetime(time)

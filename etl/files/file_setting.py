@@ -1,9 +1,11 @@
-"""Settings that name files: a recipe file names them relative to itself (`etl.build.recipes`)."""
+"""Settings that name a file, relative to the recipe that holds them (`etl.build.recipes`)."""
 
 from __future__ import annotations
 
 from typing import Annotated, Final
 
 A_FILE: Final = object()
+"""Marks the type of such a setting."""
+
 File = Annotated[str, A_FILE]
-"""A setting that names a file; empty for none."""
+"""The name of a file; empty for none."""

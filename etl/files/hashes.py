@@ -1,4 +1,4 @@
-"""Hashes of settings, and the order of things by the hash of their names."""
+"""Hashes of settings, and hashes by which things are ordered and drawn."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ import xxhash
 
 
 def digest(value: Any) -> str:
-    """A hash of settings as JSON knows them."""
+    """A hash of a JSON value, 40 hexadecimal digits."""
     return hashlib.blake2b(
         orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=20
     ).hexdigest()
 
 
 def plain(value: Any) -> Any:
-    """A setting as JSON knows it: what has a hash of its content by that, what says its settings
-    itself by these, another dataclass by its fields.
+    """A setting as a JSON value.
+
+    An object with a ``sha256`` becomes that hash, one with ``settings()`` becomes these, any other
+    dataclass its fields, and a set a sorted list.
     """
     if hasattr(value, "sha256"):
         return value.sha256
@@ -33,5 +35,5 @@ def plain(value: Any) -> Any:
 
 
 def order_hash(text: str, seed: int) -> int:
-    """64-bit hash by which things are ordered and shares of them drawn."""
+    """A 64-bit hash, by which things are ordered or a share of them is drawn."""
     return xxhash.xxh3_64_intdigest(text.encode(), seed=seed)

@@ -1,8 +1,7 @@
-"""Files of this machine: the operations of `etl.files.storage` on a `pathlib.Path`, and the nodes
-of `etl.files.nodes`.
+"""Files on this machine: the operations of `etl.files.storage`, and the nodes of `etl.files.nodes`.
 
-Nothing here tries again or waits, and nothing turns a path into something else first: a build
-looks at thousands of small files.
+The docstrings hold for the remote operations too. Nothing here retries, waits or converts a path
+first, because a build looks at thousands of small files.
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ from etl.files.paths import AnyPath, is_part, relative
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS}
 )
-"""Numbers of errors of file systems without links."""
+"""The error numbers of file systems that cannot make a hard link."""
 
 
 def exists(path: Path) -> bool:
-    """Whether a file or folder is there."""
+    """Whether there is a file or folder of this name."""
     return path.exists()
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a file of this name, and no folder."""
+    """Whether there is a file of this name; a folder does not count."""
     return path.is_file()
 
 
@@ -43,13 +42,24 @@ def is_folder(path: Path) -> bool:
 
 
 def read_bytes(path: Path) -> bytes:
-    """A whole file. Raises FileNotFoundError if it is not there."""
+    """Read a whole file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        BuildError: a remote storage refuses.
+    """
     return path.read_bytes()
 
 
 def read_places(path: Path, read: Callable[[IO[bytes]], Any], block: int) -> Any:  # noqa: ARG001
-    """What ``read`` makes of an open file, of which it reads some places. block: bytes a request,
-    if it is elsewhere. Raises FileNotFoundError if it is not there.
+    """Open a file, and return what ``read`` returns of it.
+
+    ``read`` reads some places in the file, and may be called again. block: the size of a request,
+    in bytes, for a remote file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        BuildError: a remote storage refuses.
     """
     with path.open("rb") as stream:
         return read(stream)
@@ -61,8 +71,9 @@ def remove(path: Path) -> None:
 
 
 def files(folder: Path, ending: str = "") -> list[AnyPath]:
-    """All files under a folder at any depth whose names end so, in order; none if there is no such
-    folder.
+    """All files under a folder, at any depth, whose names have this ending, in order.
+
+    Empty if there is no such folder.
     """
     return [*_files(folder, ending)]
 
@@ -72,73 +83,78 @@ def _files(folder: Path, ending: str = "") -> list[Path]:
 
 
 def missing(folder: Path, names: Collection[str]) -> list[str]:
-    """Those of these files that are not under a folder."""
+    """The names of these files that a folder does not hold."""
     return [name for name in names if not (folder / name).exists()]
 
 
 def details(folder: Path) -> dict[str, Details]:
-    """What is to be said of all files under a folder, by relative path, in order."""
-    found: dict[str, Details] = {}
+    """The details of all files under a folder, by relative path, in order."""
+    by_path: dict[str, Details] = {}
     for path in _files(folder):
-        known = path.stat()
-        found[relative(path, folder)] = Details(known.st_size, (known.st_mtime_ns,), "")
-    return found
+        status = path.stat()
+        by_path[relative(path, folder)] = Details(status.st_size, (status.st_mtime_ns,), "")
+    return by_path
 
 
 def stamps(folder: Path, names: Collection[str]) -> dict[str, tuple[Any, ...]]:
-    """What tells that a file was written anew, of those of these files that are under a folder."""
-    found: dict[str, tuple[Any, ...]] = {}
+    """Stamps that change when a file is written again, by name.
+
+    A file that the folder does not hold has none.
+    """
+    by_name: dict[str, tuple[Any, ...]] = {}
     for name in names:
         with suppress(FileNotFoundError, NotADirectoryError):
-            known = (folder / name).stat()
-            found[name] = (known.st_ino, known.st_mtime_ns)
-    return found
+            status = (folder / name).stat()
+            by_name[name] = (status.st_ino, status.st_mtime_ns)
+    return by_name
 
 
 def unfinished(folder: Path, *, deep: bool = True) -> list[str]:
-    """Files under a folder that may be there in part, by relative path. deep: those in its folders
-    too. Nowhere is asked what a file is.
+    """The relative paths of files under a folder that may be incomplete, in order.
+
+    They are recognised by their names alone. deep: look in its subfolders too.
     """
-    found: list[str] = []
+    parts: list[str] = []
     folders = [str(folder)]
     while folders:
         try:
             with os.scandir(folders.pop()) as entries:
                 for entry in entries:
                     if is_part(entry.name):
-                        found.append(relative(Path(entry.path), folder))
+                        parts.append(relative(Path(entry.path), folder))
                     elif deep and entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
         except FileNotFoundError:
             continue
-    return sorted(found)
+    return sorted(parts)
 
 
 def holds_anything(folder: Path) -> bool:
-    """Whether there is a folder with something in it."""
+    """Whether a folder is there and not empty."""
     return folder.exists() and any(folder.iterdir())
 
 
 def resolved(path: Path) -> Path:
-    """The path as its storage knows it, however it is written."""
+    """The one path that stands for all spellings of a path."""
     return path.resolve()
 
 
 def move(source: Path, target: Path) -> None:
-    """Give a file another place on the same storage, in the place of what is there.
+    """Move a file on the same storage, and replace the target.
 
-    Again, after an interruption, is no error, if the file is at its target.
+    A file that is already gone is no error: the move may be repeated after an interruption.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileNotFoundError):
         source.replace(target)
-    # where both were links to one file, which a rename leaves as they are
+    # A rename does nothing if both names are links to one file.
     source.unlink(missing_ok=True)
 
 
 def link(source: Path, target: Path) -> None:
-    """A file under another name too, on the same storage, in the place of what is there: a hard
-    link, or a copy.
+    """Give a file a second name on the same storage, and replace the target.
+
+    It is a hard link, or a copy where there are none.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
@@ -151,13 +167,13 @@ def link(source: Path, target: Path) -> None:
 
 
 def remove_all(folder: Path) -> None:
-    """Remove a folder with all that is in it, if it is there."""
+    """Remove a folder and all its content, if it is there."""
     if folder.exists():
         shutil.rmtree(folder)
 
 
 def prune(folder: Path) -> None:
-    """Remove empty folders under a folder, and itself if it is empty; elsewhere there are none."""
+    """Remove the empty folders under a folder, and then the folder itself if it is empty."""
     if not folder.exists():
         return
     for path in [*sorted(folder.rglob("*"), reverse=True), folder]:
@@ -166,7 +182,7 @@ def prune(folder: Path) -> None:
 
 
 def matching(given: str) -> list[Node]:
-    """What a path or glob stands for, in order."""
+    """The nodes that a path or glob stands for, in order."""
     path = Path(given)
     if path.exists():
         return [node(path)]
@@ -174,19 +190,23 @@ def matching(given: str) -> list[Node]:
 
 
 def node(path: Path) -> Node:
-    """One file or folder. Raises OSError."""
+    """The node of one file or folder.
+
+    Raises:
+        OSError: it cannot be asked for.
+    """
     name = readable(path.resolve().name if path.name in {"", ".."} else path.name)
     try:
-        known = path.stat()
+        status = path.stat()
     except OSError as error:
         if isinstance(error, FileNotFoundError) or error.errno == errno.ELOOP:
             return Node(str(path), name, "other")  # a link that leads nowhere
         raise
-    if stat.S_ISDIR(known.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         return Node(str(path), name, "folder", children=cache(partial(_children, path)))
-    if not stat.S_ISREG(known.st_mode):
-        return Node(str(path), name, "other")  # a pipe would have its reader wait for ever
-    return Node(str(path), name, "file", stamp_of(known))
+    if not stat.S_ISREG(status.st_mode):
+        return Node(str(path), name, "other")  # reading a pipe may wait for ever
+    return Node(str(path), name, "file", stamp_of(status))
 
 
 def _children(path: Path) -> list[Node]:

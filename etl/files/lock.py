@@ -1,10 +1,10 @@
-"""One build at a time in a folder: a lock file per slice of the work, with host, process and a
-heartbeat.
+"""One build at a time in a folder, by a lock file per slice of the work.
 
-A build of everything holds the slice ``all``; the n processes of ``--shard i/n`` hold a slice each
-and share the folder; finishing takes all of them. A lock is taken over when its process is dead on
-this host, or when its heartbeat, renewed by a thread, is ten minutes old. How a lock is taken and
-renewed is said in `etl.files.local_lock` and `etl.files.remote.lock`.
+The file holds the host, the process and a heartbeat. A build of everything holds the slice ``all``.
+The n processes of ``--shard i/n`` hold a slice each and share the folder; finishing takes all
+slices. A lock is taken over if its process is dead on this host, or if its heartbeat, which a
+thread renews, is ten minutes old. `etl.files.local_lock` and `etl.files.remote.lock` take and renew
+a lock.
 """
 
 from __future__ import annotations
@@ -21,32 +21,39 @@ from etl.files.remote.lock import RemoteLock
 from schemas.errors import BuildError
 
 ALL: Final = "all"
+"""The slice that overlaps every other."""
+
 STALE_SECONDS: Final = 600
 _BEAT_SECONDS: Final = 30.0
 _JOIN_SECONDS: Final = 3.0
-"""At the end the thread may be waiting for a storage that is away."""
+"""At the end, the thread may still be waiting for a storage that does not answer."""
 
 
 class Lock(Protocol):
     """A lock file of this process."""
 
+    # what happened to the lock, if this process no longer holds it; else empty
     lost: str
-    """What has become of it, if it is somebody else's by now."""
 
     def take(self) -> None:
-        """Write it. Raises `BuildError` if somebody alive holds it."""
+        """Take the lock.
+
+        Raises:
+            BuildError: a process that is alive holds it.
+        """
 
     def clear(self, overlapping: Callable[[str], bool]) -> None:
-        """Remove the other locks in its folder whose slices overlap and whose owners are gone.
+        """Remove other locks in the folder whose slices overlap and whose processes are gone.
 
-        Raises `BuildError` if one is not.
+        Raises:
+            BuildError: a process that is alive holds one.
         """
 
     def renew(self) -> None:
-        """Show that this process is alive, or find that the lock is lost."""
+        """Renew the heartbeat, or note in ``lost`` that somebody else has the lock."""
 
     def release(self) -> None:
-        """Remove it, if it is still this process's own."""
+        """Give the lock back, if this process still holds it."""
 
 
 _lock: Callable[[AnyPath, float], Lock] = either(LocalLock, RemoteLock)
@@ -59,8 +66,11 @@ def hold(
     """Hold the lock of one slice while the block runs.
 
     stale: seconds without a heartbeat after which a lock is taken over. Yields a function to call
-    from time to time: it raises `BuildError` if the lock was lost. Raises `BuildError` naming host
-    and process if this slice, or one that overlaps it, is being worked on.
+    from time to time: it raises `BuildError` if the lock was lost.
+
+    Raises:
+        BuildError: another process works on this slice, or on one that overlaps it; the message
+            names its host and process.
     """
     path = folder / f"{part}.lock"
     lock = _lock(path, stale)
@@ -89,6 +99,6 @@ def _keep(lock: Lock, path: AnyPath, stop: threading.Event) -> None:
     while not (stop.wait(_BEAT_SECONDS) or lock.lost):
         try:
             lock.renew()
-        except Exception as error:  # noqa: BLE001 - the build has its own word on a storage that is away
-            said = f"no heartbeat ({type(error).__name__}: {error})"
-            sys.stderr.write(f"stepmill: {path}: {said}\n")
+        except Exception as error:  # noqa: BLE001 - the build itself reports the failure
+            happened = f"no heartbeat ({type(error).__name__}: {error})"
+            sys.stderr.write(f"stepmill: {path}: {happened}\n")

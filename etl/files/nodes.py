@@ -1,10 +1,9 @@
-"""Inputs, here and on anything that fsspec reaches (s3, gs, hf, https, memory, ...): list, open,
-tell them apart.
+"""Inputs on this machine and on any storage that fsspec reaches: listing, opening, reading.
 
-A place is a local path or a URL, as text: a task can be sent to another process, which opens the
-file when it comes to it. ``file://`` is a local path. What cannot be had raises OSError with a
-number and the place; what may pass is tried again first, and a file that is being read goes on
-where it was (`etl.files.remote.reading`).
+A place is a local path or a URL, as text, so a task can be sent to another process, which opens the
+file. ``file://`` is a local path. A place that cannot be read raises OSError with a number and the
+place. Errors that may pass are retried first, and a file that breaks off is read on from the same
+byte (`etl.files.remote.reading`).
 """
 
 from __future__ import annotations
@@ -21,23 +20,23 @@ from schemas.errors import ConfigError
 
 BLOCK: Final = reading.BLOCK
 SMALL_BLOCK: Final = 2**18
-"""Bytes a request of a remote file of which only some places are read: its beginning, columns of
-Parquet.
-"""
+"""The size of a request for some places of a remote file, in bytes: its beginning, or a column."""
 
 
 remote = urls.remote
 
 
 def local(place: str | Path) -> Path:
-    """The path of a place of this machine."""
+    """The path of a local place."""
     return Path(place.removeprefix("file://") if isinstance(place, str) else place)
 
 
 def expand(given: str) -> list[Node]:
-    """What a path, URL or glob stands for, in order.
+    """The nodes that a path, URL or glob stands for, in order.
 
-    Raises `ConfigError` if there is nothing, or if a package is missing to look there.
+    Raises:
+        ConfigError: there is nothing, or the package for its protocol is not installed.
+        OSError: the storage does not answer.
     """
     nodes = elsewhere.matching(given) if remote(given) else here.matching(str(local(given)))
     if not nodes:
@@ -46,20 +45,32 @@ def expand(given: str) -> list[Node]:
 
 
 def node(place: str | Path, anew: bool = False) -> Node:
-    """One file or folder. anew: not as it is remembered from a listing. Raises OSError."""
+    """The node of one file or folder.
+
+    anew: ask the storage, even if a listing is remembered.
+
+    Raises:
+        OSError: there is no such file or folder, or its storage does not answer.
+    """
     if remote(place):
         return elsewhere.node(str(place), anew=anew)
     return here.node(local(place))
 
 
-def files_at(found: Node) -> list[Node]:
-    """A file itself, or the files that are right in a folder; none for what is neither."""
-    inside = found.children() if found.kind == "folder" else [found]
+def files_at(node: Node) -> list[Node]:
+    """The files directly in a folder; for a file, the file itself."""
+    inside = node.children() if node.kind == "folder" else [node]
     return [each for each in inside if each.kind == "file"]
 
 
 def open_binary(place: str | Path, start: int = 0, block: int = BLOCK) -> io.BufferedReader:
-    """Open a file for reading at byte ``start``. block: bytes a request, if it is remote."""
+    """Open a file for reading at byte ``start``.
+
+    block: the size of a request, in bytes, for a remote file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     if not remote(place):
         stream = local(place).open("rb")
     else:
@@ -76,13 +87,17 @@ def open_binary(place: str | Path, start: int = 0, block: int = BLOCK) -> io.Buf
 
 
 def read_bytes(place: str | Path) -> bytes:
-    """A whole file."""
+    """Read a whole file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     with open_binary(place) as stream:
         return stream.read()
 
 
 def folder_name(place: str | Path) -> str:
-    """The name of the folder that a file is in."""
+    """The name of the folder that holds a file."""
     if remote(place):
         return elsewhere.basename(str(place).rpartition("/")[0])
     return readable(local(place).resolve().parent.name)

@@ -14,13 +14,15 @@ from schemas.errors import BuildError
 
 @dataclass(frozen=True)
 class Owner:
-    """host, process: where it runs. token: tells one holding from another of the same process.
-    beat: how often it was renewed, so that each renewal has content of its own.
-    """
+    """The process that holds a lock."""
 
+    # the name of its host
     host: str = "?"
+    # its id on that host; 0 if unknown
     process: int = 0
+    # differs each time a process takes a lock
     token: str = ""
+    # the number of renewals, so that each renewal writes other content
     beat: int = 0
 
     @classmethod
@@ -30,28 +32,28 @@ class Owner:
 
     @classmethod
     def of(cls, raw: bytes) -> Self:
-        """What a lock file says; nobody in particular if it was created, but not yet written."""
+        """The owner that a lock file names; an unknown one if the file is not yet written."""
         try:
-            said = orjson.loads(raw)
+            fields = orjson.loads(raw)
             return cls(
-                str(said["host"]),
-                int(said["process"]),
-                str(said.get("token", "")),
-                int(said.get("beat", 0)),
+                str(fields["host"]),
+                int(fields["process"]),
+                str(fields.get("token", "")),
+                int(fields.get("beat", 0)),
             )
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
             return cls()
 
     def as_bytes(self) -> bytes:
-        """As it stands in the file."""
+        """The content of the lock file."""
         return orjson.dumps(asdict(self))
 
     def dead(self) -> bool:
-        """Whether it was a process of this host that is no more."""
+        """Whether it was a process of this host that no longer runs."""
         return self.host == socket.gethostname() and not alive(self.process)
 
     def refusal(self, where: object, age: float) -> BuildError:
-        """Why nobody else may work there. age: seconds since the last heartbeat."""
+        """The error for another build in the same place. age: seconds since its last heartbeat."""
         return BuildError(
             f"{where}: another build is working here: host {self.host}, process {self.process}, "
             f"last sign of life {age:.0f} s ago. Wait for it, or stop it and run this command again"
@@ -59,7 +61,7 @@ class Owner:
 
 
 def alive(process: int) -> bool:
-    """Whether a process of this host runs; unknown ones count as running."""
+    """Whether a process of this host runs; an unknown one counts as running."""
     if process <= 0:
         return True
     try:

@@ -1,7 +1,7 @@
-"""Paths of this machine and paths elsewhere, and the one place that tells them apart.
+"""Local paths and remote paths, and the one place that tells them apart.
 
-Both have pathlib's names: ``/``, ``name``, ``parent``. What is done with the file differs; an
-operation that is written for both, here and elsewhere, becomes one by `either`.
+Both share pathlib's interface: ``/``, ``name``, ``parent``. Operations on their files differ.
+`either` makes one operation of a local and a remote one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 from upath import UPath
 
 AnyPath = Path | UPath
-"""A path of this machine, which is pathlib's own, or of anything that fsspec reaches."""
+"""A local path (pathlib's own), or a path on any storage that fsspec reaches."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,14 +24,14 @@ _PART: Final = re.compile(r".+\.[0-9a-f]{8}\.part")
 
 
 def here(path: AnyPath) -> Path | None:
-    """The path itself if it is of this machine."""
+    """The path itself if it is local, else None."""
     return path if isinstance(path, Path) else None
 
 
 def either(
     local: Callable[Concatenate[Path, P], T], remote: Callable[Concatenate[UPath, P], T]
 ) -> Callable[Concatenate[AnyPath, P], T]:
-    """One operation of two with the same arguments: the first of them, a path, chooses."""
+    """One operation of two with the same arguments; the path, which comes first, decides."""
 
     def operation(path: AnyPath, /, *args: P.args, **kwargs: P.kwargs) -> T:
         if isinstance(path, Path):
@@ -44,7 +44,7 @@ def either(
 def of_two(
     local: Callable[[Path, Path], None], remote: Callable[[UPath, UPath], None]
 ) -> Callable[[AnyPath, AnyPath], None]:
-    """`either` for an operation from one path to another, both on the same storage."""
+    """`either` for an operation on two paths, both on the same storage."""
 
     def operation(source: AnyPath, target: AnyPath) -> None:
         if isinstance(source, Path) and isinstance(target, Path):
@@ -60,7 +60,8 @@ def of_two(
 def relative(path: AnyPath, folder: AnyPath) -> str:
     """The path of a file within a folder, with ``/``; empty for the folder itself.
 
-    Raises ValueError if it is not in there.
+    Raises:
+        ValueError: the folder does not hold it.
     """
     depth = len(folder.parts)
     if path.parts[:depth] != folder.parts:
@@ -69,5 +70,5 @@ def relative(path: AnyPath, folder: AnyPath) -> str:
 
 
 def is_part(name: str) -> bool:
-    """Whether a file is one that was being written."""
+    """Whether this is the name of a file that is still being written."""
     return _PART.fullmatch(name) is not None

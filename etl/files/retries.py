@@ -1,9 +1,8 @@
-"""Try again what failed for a moment: a storage or network error, never a missing file or a refused
-permission.
+"""Retries of storage and network errors that may pass.
 
-`persistent` waits 1 s, doubling to 30 s, or longer where a server asks for it, for up to five
-minutes in all or as long as ``$STEPMILL_RETRY_SECONDS`` says, and tells so on stderr, one plain
-line a try.
+A missing file or a refused permission is not retried. `persistent` waits 1 s, then twice as long
+each time up to 30 s, or longer if the server asks for it. It gives up after five minutes, or after
+``$STEPMILL_RETRY_SECONDS``. Each retry writes one line to stderr.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ from schemas.errors import ConfigError
 
 T = TypeVar("T")
 
-FIRST_WAIT: Final = 1.0
-LONGEST_WAIT: Final = 30.0
-PATIENCE: Final = 300.0
+FIRST_WAIT: Final = 1.0  # seconds
+LONGEST_WAIT: Final = 30.0  # seconds
+PATIENCE: Final = 300.0  # seconds
 VARIABLE: Final = "STEPMILL_RETRY_SECONDS"
 
 _LASTING: Final = (
@@ -39,8 +38,8 @@ _LASTING_NUMBERS: Final = frozenset(
     {errno.EINVAL, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ELOOP}
 )
 _PASSING_NAMES: Final = frozenset(
-    # aiohttp; botocore; google.auth; requests; h11: named here because none of them need be
-    # installed
+    # Classes of aiohttp, botocore, google.auth, requests and h11. They are given by name, because
+    # none of these packages need be installed.
     "ClientConnectionError ClientPayloadError PayloadEncodingError ConnectionError HTTPClientError "
     "IncompleteReadError RemoteProtocolError ResponseStreamingError TransportError "
     "ChunkedEncodingError FSTimeoutError".split()
@@ -48,8 +47,10 @@ _PASSING_NAMES: Final = frozenset(
 
 
 def patience() -> float:
-    """Seconds for which something is tried again. Raises `ConfigError` if the variable is no such
-    number.
+    """How long to retry, in seconds.
+
+    Raises:
+        ConfigError: the environment variable is not a number of seconds.
     """
     given = os.environ.get(VARIABLE, "")
     try:
@@ -66,12 +67,16 @@ def patience() -> float:
 def persistent(
     fn: Callable[[], T], what: str, also: Callable[[BaseException], bool] | None = None
 ) -> T:
-    """What ``fn`` returns; called again after each error that may pass.
+    """Call ``fn``, again after each error that may pass, and return what it returns.
 
-    what: file or URL, for the messages. also: further errors after which to try again. Raises what
-    ``fn`` raises: at once if it is no such error (`transient`), else after `patience`.
+    what: the file or URL, for the messages. also: whether to retry after another error.
+
+    An error of ``fn`` is raised at once unless it may pass (`transient`), else after `patience`.
+
+    Raises:
+        ConfigError: the environment variable is not a number of seconds.
     """
-    seconds = patience()  # refused before anything is tried
+    seconds = patience()  # a bad variable is refused before the first call
 
     def passes(error: BaseException) -> bool:
         return transient(error) or (also is not None and also(error))
@@ -91,15 +96,16 @@ def persistent(
 
 
 def _wait(state: tenacity.RetryCallState) -> float:
-    """Seconds until the next try: doubling, and no less than what the server asked for."""
+    """Seconds until the next call: they double, and are at least what the server asked for."""
     error = state.outcome.exception() if state.outcome else None
     doubling = tenacity.wait_exponential(FIRST_WAIT, LONGEST_WAIT)(state)
     return max(float(doubling), asked_wait(error) if error is not None else 0.0)
 
 
 def _stop(state: tenacity.RetryCallState, seconds: float) -> bool:
-    """Whether so much time is up. A wait that a server asks for is waited out, if there is time
-    left when it begins.
+    """Whether to give up after these seconds.
+
+    A wait that the server asks for may end after them, if it begins before.
     """
     error = state.outcome.exception() if state.outcome else None
     asked = error is not None and asked_wait(error) > 0
@@ -108,9 +114,7 @@ def _stop(state: tenacity.RetryCallState, seconds: float) -> bool:
 
 
 def asked_wait(error: BaseException) -> float:
-    """Seconds that a server asked to wait (``Retry-After``: a number, or a date);
-    0 if it did not.
-    """
+    """The seconds that a server asked to wait (``Retry-After``); 0 if it did not."""
     headers: Any = getattr(error, "headers", None) or getattr(
         getattr(error, "response", None), "headers", None
     )
@@ -118,7 +122,7 @@ def asked_wait(error: BaseException) -> float:
         return 0.0
     given = next(
         (str(value) for name, value in headers.items() if str(name).lower() == "retry-after"), ""
-    ).strip()
+    ).strip()  # a number, or a date
     if given.isdigit():
         return float(given)
     try:
@@ -128,12 +132,12 @@ def asked_wait(error: BaseException) -> float:
 
 
 def transient(error: BaseException) -> bool:
-    """Whether the same may work a moment later: connections, time-outs, overloaded servers.
+    """Whether an error may pass: of a connection, a time-out, an overloaded server.
 
-    Judged by the first cause: storage libraries wrap what happened, some of them every failure in
+    The first cause decides, because storage libraries wrap errors, some of them every error in
     FileNotFoundError.
     """
-    # what another process raised has its traceback for a cause
+    # An error from another process has its traceback as cause.
     while (
         isinstance(error.__cause__, Exception)
         and type(error.__cause__).__name__ != "_RemoteTraceback"
@@ -142,23 +146,24 @@ def transient(error: BaseException) -> bool:
     if isinstance(error, _LASTING) or not isinstance(error, Exception):
         return False
     if not _PASSING_NAMES.isdisjoint(kind.__name__ for kind in type(error).__mro__):
-        return True  # aiohttp gives half a body the status 400
+        return True  # before the status: aiohttp gives half a body the status 400
     if (status := status_of(error)) is not None:
         return status >= 500 or status in {408, 429}
     return isinstance(error, OSError) and error.errno not in _LASTING_NUMBERS
 
 
 def status_of(error: Exception) -> int | None:
-    """The HTTP status that the error is about, where it tells one: aiohttp, gcsfs, requests and
-    httpx, botocore.
+    """The HTTP status of an error, or None.
+
+    It is read from errors of aiohttp, gcsfs, requests, httpx and botocore.
     """
     response = getattr(error, "response", None)
     if isinstance(response, dict):
-        found = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     else:
-        found = (
+        status = (
             getattr(error, "status", None)
             or getattr(error, "code", None)
             or getattr(response, "status_code", None)
         )
-    return int(found) if isinstance(found, int | str) and str(found).isdigit() else None
+    return int(status) if isinstance(status, int | str) and str(status).isdigit() else None

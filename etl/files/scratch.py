@@ -1,9 +1,8 @@
-"""Scratch space of a build whose output is remote: files on their way out, and a cache of files
-that are read.
+"""Scratch space of a build whose output is remote: files to upload, and a cache of files it read.
 
-All under one folder of ``$TMPDIR`` for the first process and its workers, removed when the first
-process ends. What a killed one leaves is removed by the next on this host. Nothing in it outlasts a
-build on purpose: recordings that were taken down must not stay in a cache.
+The first process and its workers share one folder under ``$TMPDIR``. It is removed when the first
+process ends; if that was killed, by the next build on this host. No cache outlasts a build, because
+recordings that were taken down must not stay in one.
 """
 
 from __future__ import annotations
@@ -34,14 +33,16 @@ from etl.files.remote import files
 from schemas.errors import ConfigError
 
 VARIABLE: Final = "STEPMILL_CACHE_GB"
+"""The environment variable with the size of the cache, in gigabytes."""
+
 _CACHE_GB: Final = 20.0
 _IN_USE_SECONDS: Final = 60.0
-"""A file that was asked for so lately is not removed: whoever asked may not have opened it yet."""
+"""How long a cached file stays after each request: the caller may not have opened it yet."""
 
 
 @contextmanager
 def file() -> Iterator[Path]:
-    """A name for a temporary file of this process, removed at the end."""
+    """A path for a temporary file, which is removed at the end."""
     path = _folder() / f"{secrets.token_hex(8)}.tmp"
     try:
         yield path
@@ -51,18 +52,17 @@ def file() -> Iterator[Path]:
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """A temporary folder, removed at the end."""
+    """A temporary folder, which is removed at the end."""
     with tempfile.TemporaryDirectory(dir=_folder()) as name:
         yield Path(name)
 
 
 def _itself(path: Path, tag: str = "", *, wanted: bool = True) -> Path:  # noqa: ARG001
-    """A file on this machine: a local path itself, of a remote one the copy in the cache, fetched
-    if it is wanted; None if it is neither there nor wanted.
+    """A file on this machine: a local path itself, or the cached copy of a remote one.
 
-    tag: what storage says of its content (`etl.files.storage.details`), if that is known.
-    Processes that want the same file at once fetch it once. A path that was returned is there for
-    `_IN_USE_SECONDS` and, once open, for as long as it is.
+    tag: of its content (`etl.files.storage.details`), if that is known. wanted: fetch a remote file
+    that is not cached; else the result is None. Processes that want the same file at once fetch it
+    once. The copy stays for `_IN_USE_SECONDS`, and after that while it is open.
     """
     return path
 
@@ -87,7 +87,7 @@ nearby = either(_itself, _cached)
 
 
 def copy_of(path: AnyPath) -> Path:
-    """`nearby`, always fetched."""
+    """`nearby`, which fetches a remote file that is not cached."""
     here = nearby(path)
     assert here is not None
     return here
@@ -95,8 +95,9 @@ def copy_of(path: AnyPath) -> Path:
 
 @contextmanager
 def _path_itself(path: Path) -> Iterator[Path]:
-    """A file on this machine for as long as the block runs: a local path itself, of a remote one a
-    copy that is in no cache.
+    """A file on this machine while the block runs: a local path itself, or a copy of a remote one.
+
+    The copy is not cached.
     """
     yield path
 
@@ -113,8 +114,9 @@ copied = either(_path_itself, _copied)
 
 @contextmanager
 def _folder_itself(folder: Path) -> Iterator[Path]:
-    """A folder on this machine for what is on its way into a folder: that folder itself, or one
-    that is removed at the end.
+    """A folder on this machine for files that go into a folder.
+
+    It is that folder itself, or for a remote one a temporary folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     yield folder
@@ -130,7 +132,7 @@ beside = either(_folder_itself, _elsewhere)
 
 
 def keep(local: Path, path: UPath) -> None:
-    """Put a file that was just sent to ``path`` in the cache; it is gone from where it was."""
+    """Move a file that was just uploaded to ``path`` into the cache."""
     here = _place(path, content_tag(files.info(path)))
     _make_room(here.parent, local.stat().st_size)
     local.replace(here)
@@ -151,18 +153,18 @@ def _touched(path: Path) -> bool:
 
 
 def _make_room(cached: Path, size: int) -> None:
-    """Remove what was not asked for the longest, until ``size`` more bytes are within the limit."""
+    """Remove the least recently used files, until ``size`` more bytes are within the limit."""
     limit = _limit()
-    known = []
+    cached_files = []
     for path in cached.iterdir():
         if not path.name.endswith(".lock"):
             try:
                 stat = path.stat()
             except FileNotFoundError:  # removed by another process
                 continue
-            known.append((stat.st_mtime, stat.st_size, path))
-    total = size + sum(size for _, size, _ in known)
-    for used, of_file, path in sorted(known):
+            cached_files.append((stat.st_mtime, stat.st_size, path))
+    total = size + sum(of_file for _, of_file, _ in cached_files)
+    for used, of_file, path in sorted(cached_files):
         if total <= limit or used > time.time() - _IN_USE_SECONDS:
             return
         path.unlink(missing_ok=True)
@@ -182,7 +184,7 @@ def _limit() -> float:
 
 @cache
 def _folder() -> Path:
-    """The folder of this process and its workers."""
+    """The folder that the first process shares with its workers."""
     parent = parent_process()
     root = Path(tempfile.gettempdir()) / f"stepmill-{os.getuid()}-{socket.gethostname()}"
     root.mkdir(mode=0o700, exist_ok=True)
@@ -190,9 +192,9 @@ def _folder() -> Path:
         raise ConfigError(f"{root} belongs to somebody else; set TMPDIR to a folder of your own")
     own = root / str(os.getpid() if parent is None else parent.pid)
     if parent is None:
-        for left in root.iterdir():
-            if left.name.isdigit() and left != own and not alive(int(left.name)):
-                shutil.rmtree(left, ignore_errors=True)
+        for other in root.iterdir():
+            if other.name.isdigit() and other != own and not alive(int(other.name)):
+                shutil.rmtree(other, ignore_errors=True)
         atexit.register(shutil.rmtree, own, ignore_errors=True)
     own.mkdir(exist_ok=True)
     return own

@@ -1,7 +1,8 @@
-"""Files that people write beside their recordings: lists, recipes, notes, templates, mappings.
+"""Files that people write for their recordings: lists, recipes, notes, templates, mappings.
 
-They come from editors, spreadsheets and shells: byte order marks are taken off, also those in the
-middle, where files were joined. What is not UTF-8 is refused with the name of what it is.
+They come from editors, spreadsheets and shells. Byte order marks are removed, even in the middle of
+a file, where files were joined. A file that is not UTF-8 is refused, and the error names its
+encoding.
 """
 
 from __future__ import annotations
@@ -22,15 +23,18 @@ _MARKS: Final = {
     b"\x28\xb5\x2f\xfd": "zstandard",
     b"PK\x03\x04": "a zip archive or a spreadsheet",
 }
-"""How a file begins that is no UTF-8, the longer first."""
+"""How files begin that are not UTF-8; a longer mark stands before its prefix."""
 _BOMS: Final = re.compile("^\ufeff+", re.MULTILINE)
-_REMARK: Final = re.compile(r"(?:^|\s)#")
+_COMMENT: Final = re.compile(r"(?:^|\s)#")
 
 
 def read_text(path: Path, what: str) -> str:
-    """A file's text without byte order marks. what: the setting that names it.
+    """A file's text without byte order marks.
 
-    Raises `ConfigError` if it cannot be read, or is not UTF-8.
+    what: the setting that names the file, for the message.
+
+    Raises:
+        ConfigError: the file cannot be read, or is not UTF-8.
     """
     try:
         return decoded(path.read_bytes(), f"{what}: {path}")
@@ -39,12 +43,18 @@ def read_text(path: Path, what: str) -> str:
 
 
 def decoded(raw: bytes, where: str) -> str:
-    """The text that these bytes are. Raises `ConfigError` with what they are instead of UTF-8."""
-    found = next((name for mark, name in _MARKS.items() if raw.startswith(mark)), "")
-    if not found and b"\0" in raw:
-        found = "UTF-16 without a byte order mark, or no text at all"
-    if found:
-        raise ConfigError(f"{where} is not UTF-8: it is {found}; save it as plain text in UTF-8")
+    """The text of some bytes, without byte order marks.
+
+    where: the place of these bytes, for the message.
+
+    Raises:
+        ConfigError: they are not UTF-8.
+    """
+    actual = next((name for mark, name in _MARKS.items() if raw.startswith(mark)), "")
+    if not actual and b"\0" in raw:
+        actual = "UTF-16 without a byte order mark, or no text at all"
+    if actual:
+        raise ConfigError(f"{where} is not UTF-8: it is {actual}; save it as plain text in UTF-8")
     try:
         return _BOMS.sub("", raw.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -57,32 +67,34 @@ def decoded(raw: bytes, where: str) -> str:
 
 
 def _legacy(byte: int) -> str:
-    """A byte in the encoding that most such files are in."""
+    """The character of a byte in Windows-1252, the encoding of most such files."""
     return bytes([byte]).decode("cp1252", "replace")
 
 
 def entries(text: str) -> Iterator[tuple[int, str]]:
-    """The lines that say something, with their numbers from 1, without white space at their ends
-    and without remarks.
+    """The entries of a list, one per line, with their line numbers from 1.
 
-    A remark begins with ``#``, at the beginning of a line or after a space.
+    Empty lines are left out, and so are comments: from a ``#`` at the beginning of a line or after
+    white space, to the end of the line.
     """
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1):
-        if said := _REMARK.split(line, maxsplit=1)[0].strip():
-            yield number, said
+        if entry := _COMMENT.split(line, maxsplit=1)[0].strip():
+            yield number, entry
 
 
 def named(path: str, setting: str, kinds: Mapping[str, str]) -> dict[str, frozenset[str]]:
-    """A list of lines ``KIND NAME``; the names by kind. kinds: each with what its names are, for
-    messages.
+    """The names in a file of lines ``KIND NAME``, by kind.
 
-    Raises `ConfigError` with the line that is none.
+    setting: the setting that names the file. kinds: each with the form of its names, for messages.
+
+    Raises:
+        ConfigError: the file cannot be read, or a line has another form.
     """
-    found: dict[str, set[str]] = {kind: set() for kind in kinds}
+    by_kind: dict[str, set[str]] = {kind: set() for kind in kinds}
     for number, line in entries(read_text(Path(path), setting)):
         kind, _, name = line.replace("\t", " ").partition(" ")
-        if kind not in found or not name.strip():
+        if kind not in by_kind or not name.strip():
             forms = " nor ".join(f"'{kind} {form}'" for kind, form in kinds.items())
             raise ConfigError(f"{path}, line {number}: {line!r} is neither {forms}")
-        found[kind].add(name.strip())
-    return {kind: frozenset(names) for kind, names in found.items()}
+        by_kind[kind].add(name.strip())
+    return {kind: frozenset(names) for kind, names in by_kind.items()}

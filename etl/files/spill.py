@@ -1,6 +1,4 @@
-"""Tables that are too large to be held: spread over files by name and read back singly, or summed
-as they come.
-"""
+"""Tables that are too large for memory: `Spread` splits them into files, `Sums` adds them up."""
 
 from __future__ import annotations
 
@@ -15,12 +13,14 @@ import pyarrow as pa
 from etl.files.arrow import FULL, no_room
 
 _WAITING_ROWS: Final = 1_000_000
+"""The number of added rows after which they are summed."""
 
 
 class Spread:
-    """Files in a folder, one for each name under which rows are added, all of them open at once.
-    They end in ``.part``, and are this object's own: others may spread rows of the same names in
-    the same folder.
+    """Splits rows into files by name, to be read back one by one.
+
+    All files are open at once. They end in ``.part``, and their names hold a random token: others
+    may spread rows of the same names in the same folder.
     """
 
     def __init__(self, folder: Path, schema: pa.Schema) -> None:
@@ -29,12 +29,14 @@ class Spread:
 
     @property
     def names(self) -> list[str]:
-        """Those under which there are rows, in order."""
+        """The names under which there are rows, in order."""
         return sorted(self._files)
 
     def add(self, name: str, rows: pl.DataFrame) -> None:
-        """Append rows that have at least the schema's columns. Raises `BuildError` if the disk is
-        full.
+        """Append rows, which have at least the columns of the schema.
+
+        Raises:
+            BuildError: the disk is full.
         """
         path = self._path(name)
         try:
@@ -52,8 +54,9 @@ class Spread:
             raise no_room(error, path, written, int(rows.estimated_size())) from error
 
     def take(self, name: str) -> pl.DataFrame:
-        """The rows of one file, in the order in which they came; none if there is no such file. It
-        is removed.
+        """Read the rows of one name, in the order in which they were added, and remove its file.
+
+        Empty if none were added.
         """
         if name not in self._files:
             rows = pl.from_arrow(self._schema.empty_table())
@@ -71,10 +74,9 @@ class Spread:
 
 
 class Sums:
-    """Sums of integers by key, of tables that are added one after the other; held are little more
-    than the sums.
+    """Sums the integer columns of many tables by key; little more than the sums stays in memory.
 
-    schema: of the integer columns and of those that are the key.
+    key: the names of the key columns. schema: of the key columns and the integer columns.
     """
 
     def __init__(self, key: Sequence[str], schema: Mapping[str, type[pl.DataType]]) -> None:
@@ -83,7 +85,7 @@ class Sums:
         self._waiting = 0
 
     def add(self, part: pl.DataFrame) -> None:
-        """Add a table with the columns of the schema."""
+        """Add a table, which has the columns of the schema."""
         self._parts.append(part)
         self._waiting += part.height
         if self._waiting > _WAITING_ROWS:

@@ -1,10 +1,9 @@
-"""Where a build's files lie: in a folder of this machine, or on anything that fsspec reaches (s3,
-gs, hf, memory, ...).
+"""The operations on a build's files, on this machine or on any storage that fsspec reaches.
 
-`location` makes a path of what a user writes, and is the only door. What can be done with a path is
-the list below: each operation is written twice with the same arguments, in `etl.files.local` as
-pathlib does it and in `etl.files.remote.files` with its requests tried again. The type checker
-holds the two together; `etl.files.paths.either` chooses.
+`location` alone makes a path of a user's text. The operations on a path are listed below. Each is
+written twice with the same arguments: in `etl.files.local` by pathlib, and in
+`etl.files.remote.files` by requests that are retried. The type checker holds the two equal, and
+`etl.files.paths.either` chooses one.
 """
 
 from __future__ import annotations
@@ -52,17 +51,17 @@ _resolved: Callable[[AnyPath], AnyPath] = either(local.resolved, remote.resolved
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(//?)?")
 _READ_ONLY: Final = frozenset({"http", "https", "github", "git", "zip", "tar", "data", "reference"})
 _OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
-    # of a file of several parts, how many parts of 50 MB are held and sent at a time
+    # of a file that is uploaded in parts of 50 MB, at most two are in memory at a time
     protocol: {"use_listings_cache": False, "max_concurrency": 2}
     for protocol in ("s3", "s3a")
 }
 
 
 def location(given: str | Path) -> AnyPath:
-    """The folder or file that a user names by path or URL.
+    """The path of a folder or file that a user names by path or URL.
 
-    Raises `ConfigError` for a URL that nothing can be written to, or whose package is not
-    installed.
+    Raises:
+        ConfigError: nothing can be written to the URL, or its package is not installed.
     """
     text = str(given).removeprefix("file://")
     url = _URL.match(text)
@@ -85,7 +84,7 @@ def location(given: str | Path) -> AnyPath:
         )
     path: UPath = UPath(text.rstrip("/"), **_OPTIONS.get(protocol, {}))
     try:
-        path.fs  # noqa: B018 - made when it is asked for, which needs its package
+        path.fs  # noqa: B018 - asking for the file system needs its package
     except ImportError as error:
         raise missing_package(f"{text}: {protocol}://", protocol, error) from error
     except ValueError as error:
@@ -94,11 +93,11 @@ def location(given: str | Path) -> AnyPath:
 
 
 def within(path: AnyPath, folder: AnyPath) -> bool:
-    """Whether a path is a folder or in it, however both are written."""
+    """Whether a path is a folder or inside it, in any spelling of either."""
     inner, outer = _resolved(path), _resolved(folder)
     return outer == inner or outer in inner.parents
 
 
 def together(fn: Callable[[AnyPath], T], paths: Sequence[AnyPath]) -> Iterator[T]:
-    """What ``fn`` returns of each path, in order; of remote ones several at a time."""
+    """Call ``fn`` on each path, several at a time if remote, and yield its results in order."""
     return map(fn, paths) if not paths or here(paths[0]) else remote.together(fn, paths)

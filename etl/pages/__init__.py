@@ -1,20 +1,22 @@
-"""Pages as they were written: read and number. The one package that knows HTML syntax.
+"""Pages: reading HTML as it was recorded, and writing the text that a model sees.
 
-A recorded DOM is the serialisation of a live tree, so it is read the way it was written and never
-repaired: a WHATWG tokenizer with a plain stack of open elements. Void elements and ``/>`` (on any
-tag) close themselves, an end tag closes up to the nearest open element of its name and is ignored
-where there is none; the content of ``iframe`` and ``noscript`` is markup like any other, because
-recorders inline frames there. In SVG and MathML CDATA is text, and the content of ``title``,
-``style`` and the like is markup, as for a browser.
+This is the one room that knows HTML's syntax; a module may enter if it works on a single page. It
+may import `schemas`, but neither Polars nor Arrow: agents import it where they run.
 
-One specification and one engine: `etl.pages.standard` reads a page by a tokenizer library and
-`etl.pages.prune` writes it token by token; `etl.pages.engine`, where it is compiled, does both with
-the same result, and is several times as fast. Tests hold them equal.
+A recorded DOM is the serialisation of a live tree, so a page is read as it was written and never
+repaired: by a WHATWG tokenizer and a plain stack of open elements. A void element or a tag with
+``/>`` closes itself. An end tag closes up to the nearest open element of its name, and is ignored
+if there is none. The content of ``iframe`` and ``noscript`` is markup, because recorders inline
+frames there. In SVG and MathML, CDATA is text and ``title``, ``style`` and the like hold markup.
+
+The specification is `etl.pages.standard`, which reads by a tokenizer library, and
+`etl.pages.prune`, which writes token by token. `etl.pages.engine`, where it is compiled, does both
+faster; tests hold the results equal.
 """
 
-from etl.pages.doctype import QUIRKS, STANDARDS
+from etl.pages.doctype import QUIRKS
 from etl.pages.live import in_document, inert, live
-from etl.pages.page import Inert, Live, Page
+from etl.pages.page import Live, Page
 from etl.pages.reading import read
 from etl.pages.standard import read_plain
 from etl.pages.text import text_of
@@ -22,7 +24,6 @@ from etl.pages.tokens import (
     EMPTY,
     END,
     OTHER,
-    RAW_TAGS,
     START,
     VOID_TAGS,
     Token,
@@ -35,11 +36,8 @@ __all__ = [
     "END",
     "OTHER",
     "QUIRKS",
-    "RAW_TAGS",
-    "STANDARDS",
     "START",
     "VOID_TAGS",
-    "Inert",
     "Live",
     "Page",
     "Token",

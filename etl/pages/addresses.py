@@ -1,7 +1,7 @@
-"""Addresses that are content: how much of ``data:`` and ``javascript:`` ones stays in a page.
+"""Addresses that hold content: how much of a ``data:`` or ``javascript:`` address stays in a page.
 
-A data URI holds a file, such as a picture: as text it can be longer than the page, and says little.
-A ``javascript:`` address is a program.
+A data URI holds a file, such as a picture. As text it can be longer than the rest of the page, and
+says little. A ``javascript:`` address is a program.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ URL_ATTRIBUTES: Final = frozenset(
     "action archive background cite classid codebase data formaction href icon longdesc manifest "
     "ping poster profile src usemap xlink:href".split()
 )
-"""Attributes whose values are addresses. In others somebody may have typed ``javascript:``."""
+"""Attributes whose values are addresses; in others, ``javascript:`` may be somebody's text."""
 
 _IGNORED: Final = re.compile("[\t\n\r]")  # characters that a browser ignores within an address
 _BEFORE: Final = "".join(map(chr, range(33)))  # and before it
 _DATA: Final = re.compile(
     r"(?i)data:[ ]*([\w!#$&^.+-]{1,63}/[\w!#$&^.+-]{1,63})?[ ]*(?:;[^,;]{0,200}){0,8},"
 )
-_LONGEST_PREFIX: Final = 2_000  # characters before the comma that are looked at
+_LONGEST_PREFIX: Final = 2_000  # characters in which the comma is sought
 
 
 def shortened(name: str, value: str, max_data_uri: int, javascript: JavascriptRule) -> str:
-    """What stays of an attribute's value: the value itself, unless it is such an address.
+    """An attribute's value, shortened if it is such an address.
 
-    max_data_uri: characters; a longer data URI becomes its media type. 0: all stay.
-    javascript: a ``javascript:`` address stays (``keep``), becomes its scheme (``short``) or is
-    emptied (``drop``).
+    max_data_uri: in characters; a longer data URI becomes its media type. 0: all stay.
+    javascript: whether a ``javascript:`` address stays (``keep``), becomes its scheme (``short``)
+    or becomes empty (``drop``).
     """
     if ":" not in value[:_LONGEST_PREFIX]:
         return value

@@ -1,8 +1,8 @@
-"""The compiled engine (`etl/pages/engine.pyx`), if it is there: it reads and prunes pages as plain
-Python does, byte for byte, some twenty times as fast.
+"""The compiled engine (`etl/pages/engine.pyx`), if it is installed.
 
-`hatch_build.py` compiles it on installation, where there is a C++ compiler and Python's headers.
-``STEPMILL_PLAIN=1`` asks for plain Python.
+It reads and prunes pages as plain Python does, byte for byte, about twenty times as fast.
+`hatch_build.py` compiles it on installation, if there are a C++ compiler and Python's headers.
+``STEPMILL_PLAIN=1`` selects plain Python.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any, Final
 
 SOURCES: Final = "engine*.p[yx][xi]"
-"""What the engine is compiled of, beside this file; a wheel has none of them."""
+"""The engine's sources, in the folder of this file; a wheel does not hold them."""
 
 LOCK: Final = threading.Lock()
-"""Held while the engine works: it calls Python, where another thread may get its turn."""
+"""Held while the engine works: it calls Python, so another thread could run meanwhile."""
 
 _AGAIN: Final = "install stepmill again where there is a C++ compiler with Python's headers"
 
 
 def _load() -> tuple[Any, str, str]:
-    """The engine or None; in words, what reads pages and what to do about it."""
+    """The engine or None; in words, what reads pages, and what to do about it."""
     if os.environ.get("STEPMILL_PLAIN", "0") not in ("", "0"):
         return None, "plain Python (STEPMILL_PLAIN is set)", "unset STEPMILL_PLAIN"
     try:
@@ -36,24 +36,23 @@ def _load() -> tuple[Any, str, str]:
 
 
 ENGINE, PATH, _REMEDY = _load()
-"""The engine or None; what reads and prunes pages, in words; what to do about that."""
 
 
 def fingerprint(folder: Path) -> str:
-    """Of the engine's sources; empty where there are none."""
+    """The hash of the engine's sources; empty if there are none."""
     sources = sorted(folder.glob(SOURCES))
     content = b"".join(source.read_bytes() for source in sources)
     return hashlib.sha256(content).hexdigest() if sources else ""
 
 
 def is_stale() -> bool:
-    """Whether the engine was compiled of other sources than are here now. Reads them."""
-    found = fingerprint(Path(__file__).parent)
-    return ENGINE is not None and found not in ("", ENGINE.FINGERPRINT)
+    """Whether the engine was compiled from other sources than are here now; it reads them."""
+    current = fingerprint(Path(__file__).parent)
+    return ENGINE is not None and current not in ("", ENGINE.FINGERPRINT)
 
 
 def advice() -> str:
-    """What makes reading slow or may make it wrong, and what to do; empty if all is well."""
+    """Why reading is slow or may be wrong, and what to do; empty if all is well."""
     if ENGINE is None:
         return f"pages are read by {PATH}, some twenty times slower; to change that, {_REMEDY}"
     if is_stale():
@@ -62,6 +61,6 @@ def advice() -> str:
 
 
 def utf8(text: str) -> bytes:
-    """The UTF-8 of any text, lone surrogates written like other characters (``surrogatepass``)."""
-    made: bytes = text.encode("utf-8", "surrogatepass") if ENGINE is None else ENGINE.to_bytes(text)
-    return made
+    """The UTF-8 of any text, lone surrogates included (``surrogatepass``)."""
+    utf8: bytes = text.encode("utf-8", "surrogatepass") if ENGINE is None else ENGINE.to_bytes(text)
+    return utf8

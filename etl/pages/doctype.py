@@ -1,4 +1,4 @@
-"""The document type of a page, and the mode that a browser is in for it."""
+"""The document type of a page, and the mode in which a browser reads it."""
 
 from __future__ import annotations
 
@@ -26,16 +26,15 @@ _QUIRKY_ALONE: Final = re.compile(
 
 
 def mode(head: str) -> str:
-    """The mode of a document by its beginning: `STANDARDS`, `QUIRKS`, or nothing if it has no
-    document type.
+    """The mode of a page, `STANDARDS` or `QUIRKS`; empty if it has no document type.
 
-    In quirks mode ids and classes are compared without regard to case. A page without a document
-    type may have had one: what recorders write often begins with the root element.
+    In quirks mode, ids and classes are compared without regard to case. A page without a document
+    type may have had one, because recorders often begin with the root element.
     """
-    found = _DOCTYPE.match(head)
-    if found is None:
+    doctype = _DOCTYPE.match(head)
+    if doctype is None:
         return ""
-    name, public, public_also, system, system_also = found.groups()
+    name, public, public_also, system, system_also = doctype.groups()
     public = public or public_also or ""
     system = system or system_also
     quirky = _QUIRKY.match(public) or (not system and _QUIRKY_ALONE.match(public))

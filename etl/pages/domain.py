@@ -1,9 +1,9 @@
 """The domain of a step: the registrable domain of its URL.
 
-It follows the ICANN part of the public suffix list that the package publicsuffixlist bundles, which
-is never fetched; its version is part of the fingerprint. Special cases:
+It follows the ICANN part of the public suffix list. The package publicsuffixlist bundles the list,
+which is never downloaded; its version is part of the fingerprint. Special cases:
 
-- an unlisted top level domain: the last two labels;
+- an unlisted top-level domain: the last two labels;
 - an IP address or a single label: the host itself;
 - no URL: the recording's website;
 - neither: ``unknown``.
@@ -29,7 +29,7 @@ class Domain(NamedTuple):
     domain: str
     # the full host
     subdomain: str
-    # where both were read: url, website, none
+    # where both come from: url, website, none
     domain_from: str
 
 
@@ -49,7 +49,7 @@ def _of_host(host: str) -> str:
 
 @lru_cache(maxsize=65536)
 def domain_of(url: str, website: str) -> Domain:
-    """The domain of a page; see the module's rules."""
+    """The domain of a page, by the rules above."""
     if host := host_of(url):
         return Domain(_of_host(host), host, "url")
     website = website.strip().lower()

@@ -1,12 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""The compiled engine: it reads pages as `etl.pages.standard` does and writes them as
-`etl.pages.prune` does, byte for byte.
+"""The compiled engine: it reads pages as `etl.pages.standard` and writes them as `etl.pages.prune`.
 
-Pages are UTF-8 here (lone surrogates as ``surrogatepass`` has them). A piece is one markup token
-and the text after it. Recorded pages repeat: the `Reader` knows each piece by its bytes, and tries
-first what came after it the last time; the `Writer` notes on a piece what it adds to a page.
-`etl.pages.rules` says what stays and how it reads: it is asked once for each tag, name and value.
-The specification reads a page that holds more than this is made for.
+Pages are UTF-8 here, with lone surrogates (``surrogatepass``). A piece is one markup token and the
+text after it. Recorded pages repeat: the `Reader` finds each piece by its bytes, and first tries
+the piece that followed last time; the `Writer` notes on a piece the text that it adds to a page.
+`etl.pages.rules` is asked once for each tag, name and value. `Reader.read` leaves a page that the
+engine is not made for to the specification.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -37,7 +36,7 @@ cdef extern from *:
     const char *STEPMILL_FINGERPRINT
 
 FINGERPRINT = STEPMILL_FINGERPRINT.decode()
-"""Of the sources that this was compiled of, as `etl.pages.compiled` has it."""
+"""The hash of the sources that the engine was compiled from (`etl.pages.compiled`)."""
 
 include "engine_text.pxi"
 include "engine_tags.pxi"

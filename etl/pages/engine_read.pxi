@@ -1,27 +1,27 @@
-# Reading: pieces that are known, and pages made of them.
+# Reading: the pieces that the engine remembers, and the pages made of them.
 
 cdef enum:  # kinds, as in `etl.pages.tokens`
     OTHER, START, EMPTY, END
 
 cdef enum:
-    PIECE_BYTES = 160  # of a known piece and its place in the table, beside its bytes and its note
-    TOKEN_BYTES = 600  # of a `Token` and its texts, beside their characters
+    PIECE_BYTES = 160  # of a piece and its place in the table, without its bytes and its note
+    TOKEN_BYTES = 600  # of a `Token` and its texts, without their characters
 
 
 cdef struct Piece:
-    View at  # its bytes, from behind its "<" on
-    Piece *next  # what came after it the last time
-    Tag *tag  # NULL: it is nothing but text
-    const char *note  # of a `Writer`: its start tag before and after the node id, and its text
+    View at  # its bytes after the "<"
+    Piece *next  # the piece that followed it last time
+    Tag *tag  # NULL: it is text alone
+    const char *note  # of `owner`: its start tag `before` and `after` the node id, and its `text`
     uint32_t owner, before, after, text
-    uint32_t rest  # where its text begins
+    uint32_t rest  # the place of its text
     uint8_t kind
-    bint is_raw  # what comes up to its end tag is text
-    uint8_t op  # what it does to a page, as `Writer` has it
+    bint is_raw  # its content is text up to its end tag
+    uint8_t op  # its operation in `Writer`
     bint removable
 
 
-cdef struct Entry:  # a token of a page; end: of the content of a raw element
+cdef struct Entry:  # a token of a page; end: that of a raw element's content
     Piece *piece
     uint32_t start, end
 
@@ -30,16 +30,16 @@ ctypedef unordered_map[View, Tag, Hash] TagMap
 
 
 cdef class Reader:
-    """All pieces that are known, with what the writers that used them last noted."""
+    """The remembered pieces, with the notes of the writers that used them last."""
 
     cdef Arena bytes
     cdef deque[Piece] all
     cdef Table[Piece] pieces, texts
     cdef TagMap tags
-    cdef dict tokens  # that were made, by the address of their piece
+    cdef dict tokens  # those made so far, by the address of their piece
     cdef vector[Attribute] attributes
-    cdef vector[Entry] entries  # memory of a page that is being read
-    cdef readonly size_t size  # bytes held, about
+    cdef vector[Entry] entries  # memory of the page that is being read
+    cdef readonly size_t size  # about the number of bytes held
 
     def __cinit__(self):
         self.tokens = {}
@@ -54,19 +54,19 @@ cdef class Reader:
     cdef Tag *tag(self, View name) except NULL:
         """A tag by its name in lower case."""
         cdef pair[View, Tag] made
-        cdef TagMap.iterator found = self.tags.find(name)
-        if found == self.tags.end():
+        cdef TagMap.iterator at = self.tags.find(name)
+        if at == self.tags.end():
             text = to_str(name)
             made.first = made.second.name = self.keep(name.data(), name.size())
             made.second.is_void = text in VOID_TAGS
             made.second.is_raw = text in RAW_TAGS
             made.second.foreign = 1 if text == "svg" else 2 if text == "math" else 0
-            found = self.tags.insert(made).first
+            at = self.tags.insert(made).first
             self.size += PIECE_BYTES
-        return &dereference(found).second
+        return &dereference(at).second
 
     cdef Piece *add(self, Table[Piece] &pieces, const char *at, const char *end) except NULL:
-        """Know a piece from now on."""
+        """Remember a piece."""
         self.all.resize(self.all.size() + 1)
         self.all.back().at = self.keep(at, end - at)
         pieces.add(&self.all.back())
@@ -74,30 +74,30 @@ cdef class Reader:
         return &self.all.back()
 
     cdef Piece *text(self, const char *at, const char *end) except NULL:
-        """A piece that is nothing but text."""
+        """A piece of text alone."""
         cdef Piece *piece = self.texts.find(View(at, end - at))
         return self.add(self.texts, at, end) if piece == NULL else piece
 
     cdef Piece *markup(self, const char *at, const char *end) except? NULL:
-        """The piece whose tag begins behind a "<"; NULL if the page ends in it."""
-        cdef const char *behind = next_markup(at, end)
+        """The piece whose tag begins after a "<"; NULL if the page ends in the tag."""
+        cdef const char *next = next_markup(at, end)
         cdef const char *rest
         cdef bint closed
-        cdef Piece *piece = self.pieces.find(View(at, behind - at))
+        cdef Piece *piece = self.pieces.find(View(at, next - at))
         if piece != NULL:
             return piece
         rest = read_tag(at, end, self.attributes, &closed)
         if rest == NULL:
             return NULL
-        if rest > behind:  # there is a "<" in a value
-            behind = next_markup(rest, end)
-            piece = self.pieces.find(View(at, behind - at))
-        return self.add_tag(at, rest, behind, closed) if piece == NULL else piece
+        if rest > next:  # there is a "<" in a value
+            next = next_markup(rest, end)
+            piece = self.pieces.find(View(at, next - at))
+        return self.add_tag(at, rest, next, closed) if piece == NULL else piece
 
     cdef Piece *add_tag(
         self, const char *at, const char *rest, const char *end, bint closed
     ) except NULL:
-        """Know the piece of a tag. rest: where its text begins. closed: it ends with "/>"."""
+        """Remember the piece of a tag. rest: the place of its text. closed: it ends with "/>"."""
         cdef bint ends = at[0] == c"/"
         cdef const char *name = at + ends
         cdef const char *name_end = name
@@ -117,14 +117,15 @@ cdef class Reader:
     cdef Piece *alone(self, Piece *piece) except NULL:
         """A start tag without its text."""
         cdef const char *at = piece.at.data()
-        cdef Piece *found = self.pieces.find(View(at, piece.rest))
-        if found == NULL:
+        cdef Piece *alone = self.pieces.find(View(at, piece.rest))
+        if alone == NULL:
             return self.add_tag(at, at + piece.rest, at + piece.rest, False)
-        return found
+        return alone
 
     def read(self, str html not None, bytes utf8=None):
-        """(tokens, a byte each that says whether an element begins); None if the page holds more
-        than this is made for. utf8: of the page, where there is one.
+        """The tokens and flags of a `Page`; None if the engine is not made for the page.
+
+        utf8: of the page, if it is at hand.
         """
         cdef Tokens tokens = Tokens.__new__(Tokens)
         tokens.reader = self
@@ -149,7 +150,7 @@ cdef class Reader:
         return (tokens, tokens.flags()) if whole else None
 
     cdef bint read_into(self, Tokens tokens) except -1:
-        """Read a page; False if it holds more than this is made for."""
+        """Read a page; False if the engine is not made for it."""
         cdef const char *page = tokens.page
         cdef const char *end = page + tokens.size
         cdef const char *at = next_markup(page, end)
@@ -166,7 +167,7 @@ cdef class Reader:
             elif is_letter(at[0]) or (at[0] == c"/" and at + 1 < end and is_letter(at[1])):
                 piece = self.markup(at, end)
                 if piece == NULL:
-                    return True  # what the page ends in says nothing
+                    return True  # the page ends in a tag, which says nothing
                 if before != NULL:
                     before.next = piece
             else:
@@ -188,7 +189,7 @@ cdef class Reader:
                 begin = at
                 at = end_of_raw(begin, end, piece.tag.name)
                 if at > begin and tokens.in_foreign():
-                    return False  # there is markup that may count
+                    return False  # the content may be markup
                 tokens.entries.back().end = at - page
             elif piece.tag != NULL and piece.tag.foreign:
                 tokens.enter(piece)
@@ -196,36 +197,36 @@ cdef class Reader:
 
 
 cdef inline bint stands(Piece *piece, const char *at, const char *end) noexcept:
-    """Whether a piece stands here, and ends where it does."""
+    """Whether exactly this piece stands here."""
     cdef size_t size = piece.at.size()
-    cdef const char *behind = at + size
-    if behind > end or not (behind == end or (behind[0] == c"<" and begins_markup(behind, end))):
+    cdef const char *next = at + size
+    if next > end or not (next == end or (next[0] == c"<" and begins_markup(next, end))):
         return False
     return memcmp(piece.at.data(), at, size) == 0
 
 
-cdef struct Around:  # an open element: its index, that of its last child, how many children
+cdef struct Around:  # an open element: its index, that of its last child, the number of children
     Py_ssize_t element, last
     uint64_t children
     Tag *tag
 
 
 cdef class Tokens:
-    """The tokens of a page, a sequence; each is made when it is asked for."""
+    """The tokens of a page: a sequence that makes each token when it is used."""
 
     cdef Reader reader
     cdef object source
     cdef const char *page
     cdef size_t size
     cdef vector[Entry] entries
-    cdef Py_ssize_t depths[3]  # open elements named svg and math, at the most
+    cdef Py_ssize_t depths[3]  # of svg [1] and math [2]: at most the number of open ones
 
     cdef inline int add(self, Piece *piece, size_t start, size_t end) except -1:
         self.entries.push_back(Entry(piece, <uint32_t> start, <uint32_t> end))
         return 0
 
     cdef bint in_foreign(self) noexcept:
-        """Whether SVG or MathML may be open: one that is never closed counts to the end."""
+        """Whether SVG or MathML may be open; one that is never closed counts to the end."""
         return self.depths[1] > 0 or self.depths[2] > 0
 
     cdef void enter(self, Piece *piece) noexcept:
@@ -273,16 +274,16 @@ cdef class Tokens:
     cdef object make(self, Entry *entry):
         cdef Piece *piece = entry.piece
         cdef const char *at = self.page + entry.start
-        cdef const char *behind = at + piece.at.size()
+        cdef const char *next = at + piece.at.size()
         if piece.tag == NULL:
             return Token(OTHER, "", "", to_str(piece.at))
         name = to_str(piece.tag.name)
         markup = to_str(View(at - 1, piece.rest + 1)) if is_element(piece) else ""
         at += piece.rest
         if not piece.is_raw:
-            return Token(piece.kind, name, markup, to_str(View(at, behind - at)))
+            return Token(piece.kind, name, markup, to_str(View(at, next - at)))
         content = to_str(View(at, self.page + entry.end - at))
-        content = content.replace("\0", "\ufffd")  # as the standard has it for raw text alone
+        content = content.replace("\0", "\ufffd")  # the standard's rule for raw text
         return Token(START, name, markup, content, name not in REFERENCE_TAGS)
 
     def having(self, str tag not None, str text not None):
@@ -292,7 +293,7 @@ cdef class Tokens:
         cdef size_t place
         cdef Py_ssize_t element = -1
         cdef const char *at
-        cdef list found = []
+        cdef list elements = []
         to_utf8(tag, name)
         to_utf8(text, wanted)
         for place in range(self.entries.size()):
@@ -307,8 +308,8 @@ cdef class Tokens:
                 memmem(at, piece.rest, wanted.data(), wanted.size()) != NULL
                 or memchr(at, c"&", piece.rest) != NULL
             ):
-                found.append((element, self.token(place)))
-        return found
+                elements.append((element, self.token(place)))
+        return elements
 
     def places(self, tuple tags not None):
         """`etl.pages.Page.places`."""
@@ -316,7 +317,7 @@ cdef class Tokens:
         cdef string name
         cdef size_t place
         cdef const Tag *tag
-        cdef list found = []
+        cdef list places = []
         for text in tags:
             to_utf8(text, name)
             wanted.push_back(self.reader.tag(View(name.data(), name.size())))
@@ -324,11 +325,11 @@ cdef class Tokens:
             if self.entries[place].piece.kind != EMPTY:
                 for tag in wanted:
                     if tag == self.entries[place].piece.tag:
-                        found.append(place)
-        return found
+                        places.append(place)
+        return places
 
     def without(self, list gaps not None):
-        """The page without inert content: (tokens, flags)."""
+        """The tokens and flags of the page without inert content."""
         cdef Tokens made = Tokens.__new__(Tokens)
         cdef size_t place = 0, opener, end
         made.reader, made.source, made.page, made.size = (
@@ -342,7 +343,7 @@ cdef class Tokens:
         return made, made.flags()
 
     cdef int take(self, Tokens other, size_t place, size_t end) except -1:
-        """Add some of the tokens of another page of the same reader."""
+        """Add tokens of another page that the same reader has read."""
         for place in range(place, end):
             self.entries.push_back(other.entries[place])
         return 0

@@ -1,6 +1,6 @@
-# Where markup begins and ends, and the parts of a tag, as the HTML standard's tokenizer has them.
+# Where markup begins and ends, and the parts of a tag, as in the HTML standard's tokenizer.
 
-cdef struct Attribute:  # as written; the value is empty where there is none
+cdef struct Attribute:  # as written; the value may be empty
     View name
     View value
 
@@ -9,9 +9,9 @@ cdef struct Tag:
     View name  # in lower case
     bint is_void
     bint is_raw
-    uint8_t foreign  # the place of its kind in `Depths`, 0 if it is neither svg nor math
-    uint32_t opened  # how many are open, in what is done just now
-    uint32_t owner  # the `Writer` whose rules these are
+    uint8_t foreign  # 1: svg; 2: math; 0: neither
+    uint32_t opened  # the number of open elements, in the present pass
+    uint32_t owner  # the `Writer` whose rules follow
     bint kept
     bint dropped
     bint kept_when_empty
@@ -20,7 +20,7 @@ cdef struct Tag:
 
 
 cdef inline bint begins_markup(const char *at, const char *end) noexcept:
-    """Whether "<" does, which stands here."""
+    """Whether the "<" here begins markup."""
     return at + 1 < end and (
         is_letter(at[1]) or at[1] == c"/" or at[1] == c"!" or at[1] == c"?"
     )
@@ -40,11 +40,11 @@ cdef inline const char *next_markup(const char *at, const char *end) noexcept:
 cdef const char *read_tag(
     const char *at, const char *end, vector[Attribute] &attributes, bint *closed
 ) except? NULL:
-    """Behind a tag, which begins behind its "<"; NULL if the page ends in it.
+    """Read a tag from after its "<", and return the place after it; NULL if the page ends in it.
 
-    closed: whether it ends with "/>". The name ends where the first attribute begins, or before.
+    closed: whether it ends with "/>".
     """
-    cdef Attribute found
+    cdef Attribute attribute
     cdef const char *begin
     attributes.clear()
     while at < end and not (is_blank(at[0]) or at[0] == c"/" or at[0] == c">"):
@@ -60,26 +60,26 @@ cdef const char *read_tag(
             return at + 1
         closed[0] = False
         begin = at
-        at += 1  # whatever it is
+        at += 1  # any character begins a name
         while at < end and not (
             is_blank(at[0]) or at[0] == c"/" or at[0] == c">" or at[0] == c"="
         ):
             at += 1
-        found = Attribute(View(begin, at - begin), View(at, 0))
+        attribute = Attribute(View(begin, at - begin), View(at, 0))
         begin = at
         while at < end and is_blank(at[0]):
             at += 1
         if at < end and at[0] == c"=":
-            at = read_value(at + 1, end, &found.value)
+            at = read_value(at + 1, end, &attribute.value)
             if at == NULL:
                 return NULL
         else:
             at = begin
-        attributes.push_back(found)
+        attributes.push_back(attribute)
 
 
 cdef const char *read_value(const char *at, const char *end, View *value) noexcept:
-    """Behind a value, which begins behind its "="; NULL if the page ends in it."""
+    """Read a value from after its "=", and return the place after it; NULL if the page ends."""
     cdef const char *begin
     while at < end and is_blank(at[0]):
         at += 1
@@ -99,7 +99,7 @@ cdef const char *read_value(const char *at, const char *end, View *value) noexce
 
 
 cdef View lowered(View name, string &out) except *:
-    """A name in lower case, as it is or in ``out``."""
+    """A name in lower case: the name itself, or ``out``."""
     cdef size_t place = 0
     cdef const char *at = name.data()
     while place < name.size() and at[place] != 0 and lower(at[place]) == at[place]:
@@ -109,21 +109,20 @@ cdef View lowered(View name, string &out) except *:
     out.clear()
     for place in range(name.size()):
         if at[place] == 0:
-            out.append(b"\xef\xbf\xbd", 3)  # as the standard has it
+            out.append(b"\xef\xbf\xbd", 3)  # the standard's rule
         else:
             out.append(1, lower(at[place]))
     return View(out.data(), out.size())
 
 
 cdef const char *after_comment(const char *at, const char *end) noexcept:
-    """Behind a comment, doctype, or what is read as one, which begins behind its "<"; NULL if the
-    page ends in it.
-    """
+    """The place after a comment or the like, from after its "<"; NULL if the page ends in it."""
     cdef const char *begin = at + 3
     cdef bint is_comment = end - at >= 3 and memcmp(at, b"!--", 3) == 0
-    if is_comment and begin < end and begin[0] == c">":  # the dashes of the end may be
+    # Its end may share dashes with its beginning.
+    if is_comment and begin < end and begin[0] == c">":
         return begin + 1
-    if is_comment and begin + 1 < end and begin[0] == c"-" and begin[1] == c">":  # of the beginning
+    if is_comment and begin + 1 < end and begin[0] == c"-" and begin[1] == c">":
         return begin + 2
     while True:
         at = <const char *> memchr(at, c">", end - at)
@@ -135,14 +134,14 @@ cdef const char *after_comment(const char *at, const char *end) noexcept:
 
 
 cdef bint ends_comment(const char *begin, const char *at) noexcept:
-    """Whether the end of a comment stands before a place, behind its beginning."""
+    """Whether a comment that began at ``begin`` ends at ``at``."""
     return (at - begin >= 3 and memcmp(at - 3, b"-->", 3) == 0) or (
         at - begin >= 4 and memcmp(at - 4, b"--!>", 4) == 0
     )
 
 
 cdef bint is_name(const char *at, const char *end, View name) noexcept:
-    """Whether a tag's name stands here, and ends."""
+    """Whether exactly this tag's name stands here."""
     cdef size_t place, size = name.size()
     if <size_t> (end - at) <= size:
         return False
@@ -153,29 +152,30 @@ cdef bint is_name(const char *at, const char *end, View name) noexcept:
 
 
 cdef const char *end_of_raw(const char *at, const char *end, View name) noexcept:
-    """The end tag of a raw element, or the end of the page. In a script, no end tag counts in a
-    script in a comment.
+    """The end tag of a raw element, or the end of the page.
+
+    In a script, a comment may hold a script with its end tag.
     """
     cdef bint is_script = name == SCRIPT
     cdef bint escaped = False, doubly = False
-    cdef const char *behind
+    cdef const char *next
     if name == PLAINTEXT:
         return end
     while at < end:  # at "<"
-        behind = <const char *> memchr(at + 1, c"<", end - at - 1)
-        if behind == NULL:
-            behind = end
-        if behind > at + 1 and at[1] == c"/" and is_name(at + 2, behind, name):
+        next = <const char *> memchr(at + 1, c"<", end - at - 1)
+        if next == NULL:
+            next = end
+        if next > at + 1 and at[1] == c"/" and is_name(at + 2, next, name):
             if not doubly:
                 return at
             doubly = False
-        elif is_script and behind - at >= 4 and memcmp(at, b"<!--", 4) == 0:
+        elif is_script and next - at >= 4 and memcmp(at, b"<!--", 4) == 0:
             escaped = True
-        elif escaped and is_name(at + 1, behind, SCRIPT):
+        elif escaped and is_name(at + 1, next, SCRIPT):
             doubly = True
-        if escaped and behind > at + 2 and memmem(at + 2, behind - at - 2, b"-->", 3) != NULL:
+        if escaped and next > at + 2 and memmem(at + 2, next - at - 2, b"-->", 3) != NULL:
             escaped = doubly = False
-        at = behind
+        at = next
     return end
 
 

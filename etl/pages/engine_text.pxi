@@ -1,4 +1,4 @@
-# Bytes: where they stay, their hash, their classes, and UTF-8 of Python's texts.
+# Bytes: their memory, hash and classes, and the UTF-8 of Python's strings.
 
 cdef extern from *:
     """
@@ -8,7 +8,7 @@ cdef extern from *:
     #include <string_view>
     #include <vector>
 
-    struct StepmillArena { /* bytes that stay where they are */
+    struct StepmillArena { /* memory for bytes that never move */
         std::deque<std::string> blocks;
         std::string_view keep(const char *at, size_t size) {
             if (blocks.empty() || blocks.back().capacity() - blocks.back().size() < size) {
@@ -16,7 +16,7 @@ cdef extern from *:
                 blocks.back().reserve(size > 1 << 18 ? size : 1 << 18);
             }
             std::string &block = blocks.back();
-            block.append(at, size); /* which has the room */
+            block.append(at, size); /* it has room: it does not move */
             return std::string_view(block.data() + block.size() - size, size);
         }
     };
@@ -24,9 +24,9 @@ cdef extern from *:
         return std::to_chars(at, at + 20, number).ptr;
     }
 
-    static uint64_t stepmill_seed; /* secret, so that no page can be made of keys that collide */
+    static uint64_t stepmill_seed; /* secret: nobody can make a page of keys that collide */
 
-    static inline uint64_t stepmill_word(const char *at, size_t size) { /* of at most 8 bytes */
+    static inline uint64_t stepmill_word(const char *at, size_t size) { /* at most 8 bytes */
         uint64_t word = 0;
         memcpy(&word, at, size);
         return word;
@@ -35,7 +35,7 @@ cdef extern from *:
         unsigned __int128 product = (unsigned __int128) a * b;
         return (uint64_t) product ^ (uint64_t) (product >> 64);
     }
-    struct StepmillHash { /* in the manner of wyhash; not noexcept: so it is kept with the key */
+    struct StepmillHash { /* like wyhash; not noexcept, so that maps store the hash */
         size_t operator()(std::string_view key) const {
             const uint64_t odd = stepmill_seed ^ 0x2d358dccaa6c78a5ull;
             const char *at = key.data();
@@ -49,10 +49,10 @@ cdef extern from *:
         }
     };
 
-    /* Of values that hold their key as ``at``. With std::unordered_map reading is a third slower. */
+    /* Values by their key ``at``. With std::unordered_map, reading is a third slower. */
     template <typename Value>
     struct StepmillTable {
-        std::vector<std::pair<uint64_t, Value *>> slots; /* a power of two, half of them free */
+        std::vector<std::pair<uint64_t, Value *>> slots; /* a power of two; half are free */
         size_t count = 0;
         Value **place(uint64_t hash, std::string_view key) {
             for (size_t at = hash;; at++) {
@@ -76,9 +76,8 @@ cdef extern from *:
         }
     };
 
-    /* The size of the UTF-8 of a text as Python holds it, a unit of 1, 2 or 4 bytes a character,
-       and itself where there is a place for it. Steps of so many characters are what a compiler
-       makes few instructions of: six times as fast as Python. */
+    /* The size of the UTF-8 of a string, which holds 1, 2 or 4 bytes per character; writes it if
+       ``out`` is given. The compiler vectorises a step: six times as fast as Python. */
     template <typename Unit>
     static size_t stepmill_utf8(const void *text, size_t length, char *out) {
         const size_t step = 32;
@@ -142,7 +141,7 @@ cdef extern from "Python.h":
 
 stepmill_seed = randbits(62)
 
-cdef enum:  # classes of bytes in text; `etl.pages.rules` is asked of a text with a byte of ASK
+cdef enum:  # classes of bytes; `etl.pages.rules` writes a text that holds a byte of ASK
     PLAIN, SPACE, ASK
 
 cdef uint8_t CLASS[256]
@@ -157,7 +156,7 @@ cdef void classify() noexcept:
         CLASS[byte] = SPACE
     for byte in (0, 38, 60, 62):  # NUL and "&<>"
         CLASS[byte] = ASK
-    for byte in (0xC2, 0xE1, 0xE2, 0xE3):  # white space beyond ASCII may begin so
+    for byte in (0xC2, 0xE1, 0xE2, 0xE3):  # white space beyond ASCII begins with these
         CLASS[byte] = ASK
 
 
@@ -165,9 +164,10 @@ classify()
 
 
 cdef char *one_line(const char *at, size_t size, char *out) noexcept:
-    """Write text with its white space collapsed, as `etl.pages.rules` has it, one byte longer at
-    the most; behind that, or NULL if it must be asked. To ask for every new text makes pages that
-    are new an eighth slower.
+    """Write text with single spaces, as `etl.pages.rules` does: at most one byte more.
+
+    Returns the end of it, or NULL if the rules must be asked. To ask them for every new text makes
+    new pages an eighth slower.
     """
     cdef const char *end = at + size
     cdef uint8_t kind
@@ -191,7 +191,7 @@ cdef char *one_line(const char *at, size_t size, char *out) noexcept:
 
 
 cdef bint as_it_is(const char *at, size_t size) noexcept:
-    """Whether text stays as it is where white space counts; False if that must be asked."""
+    """Whether text stays as it is where white space counts; False if the rules must be asked."""
     cdef size_t place
     cdef bint word = size == 0
     for place in range(size):
@@ -202,7 +202,7 @@ cdef bint as_it_is(const char *at, size_t size) noexcept:
 
 
 cdef inline bint is_blank(char c) noexcept:
-    """HTML's white space; there is no CR any more."""
+    """Whether this is HTML's white space; no CR is left."""
     return c == c" " or c == c"\n" or c == c"\t" or c == c"\f"
 
 
@@ -219,7 +219,7 @@ cdef str to_str(View text):
 
 
 cdef size_t put_utf8(str text, char *out) noexcept:
-    """The size of the UTF-8 of any text; writes it where there is a place for it."""
+    """The size of the UTF-8 of any text; writes it if ``out`` is given."""
     cdef const void *data = PyUnicode_DATA(text)
     cdef size_t length = PyUnicode_GET_LENGTH(text)
     cdef int kind = PyUnicode_KIND(text)
@@ -235,7 +235,7 @@ cdef int to_utf8(str text, string &out) except -1:
 
 
 def to_bytes(str text not None):
-    """The UTF-8 of any text, lone surrogates written like other characters."""
+    """The UTF-8 of any text, lone surrogates included."""
     if PyUnicode_IS_ASCII(text):
         return text.encode()
     cdef bytes made = PyBytes_FromStringAndSize(NULL, put_utf8(text, NULL))

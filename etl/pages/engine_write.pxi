@@ -1,19 +1,19 @@
-# Writing: what pieces add to a page by the rules, and the page.
+# Writing: the text that each piece adds by the rules, and the page made of it.
 
-cdef enum:  # what a piece does
+cdef enum:  # the operations of pieces
     TEXT, OPEN, UNWRAP, HIDE, DROP, COMPLETE, PAIR, CLOSE
 
 cdef enum:
-    ENTRY_BYTES = 100  # about, of a name or value that is remembered, beside its bytes
-    LONGEST_VALUE = 512  # bytes; longer ones hardly come again
-    LARGE = 1 << 25  # bytes of an output whose memory is not kept for the next page
+    ENTRY_BYTES = 100  # about, of a remembered name or value, without its bytes
+    LONGEST_VALUE = 512  # in bytes; longer ones hardly ever repeat
+    LARGE = 1 << 25  # in bytes; the memory of a larger output is freed
 
 
-cdef struct Name:  # an attribute's
+cdef struct Name:  # of an attribute
     View name  # in lower case
     bint stays
     bint keeps
-    unordered_map[View, View, Hash] values  # as written -> how it stands in a start tag
+    unordered_map[View, View, Hash] values  # as written -> as in a start tag
 
 
 cdef struct Shown:  # an attribute that stays
@@ -26,7 +26,7 @@ cdef struct Opened:  # an element; begin, end: of its start tag in the output
     Tag *tag
     size_t begin, end
     uint8_t op
-    bint removable  # it goes if nothing is added
+    bint removable  # it goes if its content is empty
 
 
 ctypedef unordered_map[View, Name, Hash] NameMap
@@ -39,23 +39,23 @@ cdef bint is_before(const Shown &one, const Shown &other) noexcept:
 
 
 cdef class Writer:
-    """Writes pages by a `etl.pages.rules.Policy`."""
+    """Writes pages by an `etl.pages.rules.Policy`."""
 
     cdef object policy
     cdef uint32_t id
     cdef string node_name, node_text
     cdef Arena bytes  # of names and values
     cdef NameMap names
-    cdef readonly size_t size  # bytes held of both, about
+    cdef readonly size_t size  # about the number of bytes held of both
     cdef string scratch
-    cdef string out  # the page: ``used`` bytes of it
+    cdef string out  # the page is its first ``used`` bytes
     cdef size_t used
     cdef vector[Attribute] attributes
     cdef vector[Shown] shown
     cdef vector[Opened] opened
     cdef Py_ssize_t node
-    cdef size_t literal  # depth of the element in which white space counts, 0 if there is none
-    cdef size_t hides  # open elements that hide text
+    cdef size_t literal  # the depth of the element in which white space counts; 0 if none
+    cdef size_t hides  # the number of open elements that hide text
 
     def __cinit__(self, policy):
         global writers
@@ -69,11 +69,10 @@ cdef class Writer:
         self, Tokens tokens not None, Py_ssize_t elements, list gaps not None, Py_ssize_t kept_at,
         size_t memo_bytes
     ):
-        """(observation, whether white space counted somewhere in it).
+        """The observation, and whether white space counts somewhere in it.
 
-        elements: of the whole page. gaps: (place of a token, how many elements after it are left
-        out). kept_at: the place of a start tag that stays whatever the rules say, or -1.
-        memo_bytes: bound of what is remembered of names and values.
+        elements: their number in the whole page. gaps: as in `etl.pages.page.Live`. kept_at: the
+        place of a start tag that always stays, or -1. memo_bytes: bound of the remembered values.
         """
         cdef Piece kept
         cdef Piece *piece
@@ -144,7 +143,7 @@ cdef class Writer:
         return self.add(at, size)
 
     cdef int complete(self, Piece *piece) except -1:
-        """Write an element that is complete with its start tag, if it stays."""
+        """Write an element that ends with its start tag, if it stays."""
         if piece.before:
             self.add_tag(piece)
             if piece.op == PAIR:
@@ -153,7 +152,7 @@ cdef class Writer:
         return 0
 
     cdef int open(self, Piece *piece) except -1:
-        """Open an element, and write its start tag if that stays."""
+        """Open an element, and write its start tag if it stays."""
         cdef Opened opened = Opened(piece.tag, self.used, 0, piece.op, piece.removable)
         if piece.op == OPEN:
             if piece.tag.literal and not self.literal:
@@ -167,7 +166,7 @@ cdef class Writer:
         return 0
 
     cdef int close(self, Tag *tag) except -1:
-        """Close up to the innermost open element of a tag, which exists."""
+        """Close up to the innermost open element of a tag; there is one."""
         cdef Opened opened
         cdef bint written
         while True:
@@ -192,7 +191,7 @@ cdef class Writer:
     # ---- the output
 
     cdef inline char *room(self, size_t more) except NULL:
-        """Where the output goes on, with room for some bytes."""
+        """The end of the output, with room for more bytes."""
         if self.out.size() - self.used < more:
             self.out.resize(2 * (self.used + more) + 4096)
         return &self.out[self.used]
@@ -226,7 +225,7 @@ cdef class Writer:
         return 0
 
     cdef inline int add_space(self) except -1:
-        """Separate what was written from what comes, but where white space counts."""
+        """Add a space, except where white space counts."""
         if not self.literal:
             self.room(1)[0] = c" "
             self.used += 1
@@ -235,9 +234,9 @@ cdef class Writer:
     # ---- notes
 
     cdef int note(self, Tokens tokens, size_t place, Piece *piece, bint keep) except -1:
-        """Note on a piece what it adds. keep: its element stays whatever the rules say."""
+        """Note on a piece the text that it adds. keep: its element always stays."""
         cdef Tag *tag = piece.tag
-        piece.owner = 0  # in case what follows fails
+        piece.owner = 0  # in case of an error below
         piece.before = piece.after = piece.text = 0
         piece.removable = False
         self.scratch.clear()
@@ -264,7 +263,7 @@ cdef class Writer:
         return 0
 
     cdef int judge(self, Tag *tag) except -1:
-        """Ask what the rules say of a tag."""
+        """Ask the rules for a tag."""
         rule = self.policy.tag(to_str(tag.name))
         tag.kept = rule.kept
         tag.dropped = rule.dropped
@@ -319,7 +318,7 @@ cdef class Writer:
         return 0
 
     cdef int show(self, Piece *piece) except -1:
-        """The attributes of a start tag that stay, in the order of their names, and the node id."""
+        """Collect the attributes that stay, in the order of their names, and the node id."""
         cdef bint closed
         cdef Attribute attribute
         cdef Name *name
@@ -341,29 +340,29 @@ cdef class Writer:
         return 0
 
     cdef Name *name(self, View written) except NULL:
-        """What is known of an attribute's name."""
+        """An attribute's name, with its remembered rule and values."""
         cdef pair[View, Name] made
-        cdef NameMap.iterator found
+        cdef NameMap.iterator at
         written = lowered(written, self.scratch)
-        found = self.names.find(written)
-        if found == self.names.end():
+        at = self.names.find(written)
+        if at == self.names.end():
             rule = self.policy.name(to_str(written))
             made.first = made.second.name = self.keep(written)
             made.second.stays = rule.may_stay
             made.second.keeps = rule.keeps_element
-            found = self.names.insert(made).first
-        return &dereference(found).second
+            at = self.names.insert(made).first
+        return &dereference(at).second
 
     cdef View value(self, Name *name, View written) except *:
-        """How an attribute stands in a start tag, with a space before it; empty if it goes."""
+        """An attribute as a start tag holds it, after a space; empty if it goes."""
         cdef pair[View, View] made
-        cdef unordered_map[View, View, Hash].iterator found = name.values.find(written)
-        if found != name.values.end():
-            return dereference(found).second
+        cdef unordered_map[View, View, Hash].iterator at = name.values.find(written)
+        if at != name.values.end():
+            return dereference(at).second
         text = self.policy.attribute(to_str(name.name), resolve_in_attribute(to_str(written)))
         to_utf8(text, self.scratch)
         made.second = self.keep(View(self.scratch.data(), self.scratch.size()))
-        if written.size() <= LONGEST_VALUE:  # it may well come again
+        if written.size() <= LONGEST_VALUE:  # it may repeat
             made.first = self.keep(written)
             name.values.insert(made)
         return made.second

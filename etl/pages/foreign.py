@@ -1,6 +1,4 @@
-"""SVG and MathML in a page: which elements are theirs, and where a parser reads by their rules
-instead of HTML's.
-"""
+"""SVG and MathML in a page: the namespace of each element."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ _BREAK_OUT: Final = frozenset(
     "listing menu meta nobr ol p pre ruby s small span strong strike sub sup table tt u ul var "
     "html".split()
 )
-"""Tags that a parser never makes SVG or MathML of."""
+"""Tags that are always HTML."""
 
 _MATH_TEXT: Final = frozenset(("mi", "mo", "mn", "ms", "mtext"))
 _IN_MATH_TEXT: Final = frozenset(("mglyph", "malignmark"))
@@ -32,19 +30,21 @@ Attributes = Callable[[], Mapping[str, str | None]]
 
 
 class Around(NamedTuple):
-    """An element that others stand in. own: its namespace; inside: that of elements in it."""
+    """An element around others."""
 
     tag: str
+    # its namespace
     own: int
+    # the namespace of the elements in it
     inside: int
 
 
 PAGE: Final = Around("", HTML, HTML)
-"""What the outermost elements stand in."""
+"""Around the outermost elements."""
 
 
 def element(around: Around, tag: str, attributes: Attributes) -> Around:
-    """An element as a parser makes it where it stands."""
+    """The element that a parser makes of a tag here."""
     own = around.inside
     if around.own == MATHML and around.tag in _MATH_TEXT:
         own = MATHML if tag in _IN_MATH_TEXT else HTML
@@ -58,7 +58,7 @@ def element(around: Around, tag: str, attributes: Attributes) -> Around:
 
 
 def _holds_html(own: int, tag: str, attributes: Attributes) -> bool:
-    """Whether what stands in an element is HTML."""
+    """Whether the content of an element is HTML."""
     if own == SVG:
         return tag in _SVG_WITH_HTML
     encoding = attributes().get("encoding") if own == MATHML and tag == "annotation-xml" else ""
@@ -66,7 +66,7 @@ def _holds_html(own: int, tag: str, attributes: Attributes) -> bool:
 
 
 class Open:
-    """The elements that are open at a place in a page, as it was written."""
+    """The elements that are open at a place in a page."""
 
     def __init__(self) -> None:
         self._opened: list[Around] = []
@@ -74,11 +74,11 @@ class Open:
 
     @property
     def is_foreign(self) -> bool:
-        """Whether the innermost is one of SVG or MathML: then ``<![CDATA[`` begins text."""
+        """Whether the innermost is SVG or MathML: then ``<![CDATA[`` begins text."""
         return bool(self._opened) and self._opened[-1].own != HTML
 
     def begin(self, tag: str, attributes: Attributes, *, empty: bool) -> int:
-        """An element begins; its namespace. empty: it is complete with its start tag."""
+        """Begin an element, and return its namespace. empty: it ends with its start tag."""
         made = element(self._opened[-1] if self._opened else PAGE, tag, attributes)
         if not empty:
             self._opened.append(made)
@@ -86,7 +86,7 @@ class Open:
         return made.own
 
     def end(self, tag: str) -> None:
-        """An end tag: it closes up to the innermost open element of its name."""
+        """Close up to the innermost open element of a tag, if there is one."""
         if self._counts[tag]:
             name = ""
             while name != tag:

@@ -1,8 +1,8 @@
 """The host in a recorded URL, as a browser reads it; the scheme may be missing.
 
 Backslashes count as slashes, in any number. The host is in lower case and ASCII (IDNA), without
-user, port and the dot at the end. ``blob:``, ``filesystem:`` and ``view-source:`` are skipped: the
-URL follows them. An ``about:`` or ``data:`` URL, a file of this machine and a path have no host.
+user, port and final dot. ``blob:``, ``filesystem:`` and ``view-source:`` are skipped: the URL
+follows them. An ``about:`` or ``data:`` URL, a local file and a path have no host.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NO_HOST: Final = re.compile(r"[\0- \"#%/<>?@\\^`{|}]")
 
 
 def host_of(url: str) -> str:
-    """The host of a URL, empty if it has none."""
+    """The host of a URL; empty if it has none."""
     text = re.sub("[\t\r\n]", "", url).strip("".join(map(chr, range(33))))
     while (around := _AROUND.match(text)) is not None:
         text = text[around.end() :]
@@ -43,7 +43,7 @@ def host_of(url: str) -> str:
 
 
 def _is_host_with_port(name: str, rest: str) -> bool:
-    """Whether a seeming scheme is a host with its port."""
+    """Whether what looks like a scheme is a host with a port."""
     return (
         _PORT.match(rest) is not None
         and ("." in name or len(name) > 1)

@@ -1,8 +1,8 @@
 """The label of an element, for the description of an action on it.
 
-Only text that the page shows is a label: a model that is trained to write it must have seen it.
-Attributes and text that a browser or the rules leave out do not count. A list to choose from has
-its own label, never the text of its options.
+Only text that the page shows is a label, because a model that learns to write it must have seen it.
+Attributes and text that a browser or the rules leave out do not count. The text of its options is
+never the label of a list.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TYPED: Final = frozenset(("textarea",))
 def label_of(page: pages.Page, element: int, pruner: Pruner | None = None) -> str:
     """A label of at most 80 characters; empty if there is none.
 
-    pruner: with the rules by which the page is shown; None: it is shown as recorded.
+    pruner: holds the rules by which the page is shown; None: it is shown as recorded.
     """
     token = page.tokens[page.position(element)]
     attributes = token.attributes()
@@ -57,10 +57,7 @@ def _text(page: pages.Page, element: int, pruner: Pruner | None) -> str:
 
 
 def _label_for(page: pages.Page, id: str, pruner: Pruner | None) -> str:
-    """The text of the ``label`` for the element with this id.
-
-    Empty if there is not exactly one, or the page does not show it.
-    """
+    """The text of the one ``label`` for an id; empty if there are several, or it is not shown."""
     if not id:
         return ""
     elements = pages.in_document(page, locators.find_attribute(page, "for", id))

@@ -1,10 +1,8 @@
-"""The page as scripts and locators have it: without what a browser reads and keeps out of the
-document.
+"""The page as scripts and locators see it: without the content that a browser keeps inert.
 
-With scripts on, and recorded pages had them on, the content of ``noscript`` is no element and no
-text. That of ``template`` is no part of the document either, unless it is a shadow root. Both end
-where a browser has them end; one that is never closed ends with what is around it, because only a
-recorder can have written it so.
+With scripts on, as in recorded pages, the content of ``noscript`` is not in the document. Nor is
+that of ``template``, unless it is a shadow root. Both end where they end in a browser. One that is
+never closed ends with the element around it, because only a recorder can have written it.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ TEMPLATE: Final = "template"
 
 
 def inert(page: Page) -> list[Inert]:
-    """The inert content of a page, in order, none inside another. Linear in the page."""
+    """The inert content of a page, in order, none inside another. Takes time linear in the page."""
     if page.inert is None:
         page.inert = []
         for opener, end in _spans(page):
@@ -37,22 +35,20 @@ def inert(page: Page) -> list[Inert]:
 
 
 def in_document(page: Page, elements: Sequence[int]) -> list[int]:
-    """Those of some elements of a page that are not inert."""
+    """Those elements that are not inert."""
     if not elements or not (gaps := inert(page)):
         return list(elements)
     firsts = [gap.first for gap in gaps]
-    found = []
+    result = []
     for element in elements:
         at = bisect_right(firsts, element) - 1
         if at < 0 or element >= firsts[at] + gaps[at].elements:
-            found.append(element)
-    return found
+            result.append(element)
+    return result
 
 
 def live(page: Page) -> Live:
-    """A page as scripts and locators have it. Linear in the page; the page itself if nothing in it
-    is inert.
-    """
+    """A page without its inert content. Takes time linear in the page."""
     if page.live is None:
         gaps = inert(page)
         if gaps:
@@ -64,14 +60,14 @@ def live(page: Page) -> Live:
 
 
 def _left_out(gaps: list[Inert]) -> Iterator[tuple[int, int]]:
-    shift = 0  # tokens left out so far
+    shift = 0  # the number of tokens left out so far
     for gap in gaps:
         yield gap.opener - shift, gap.elements
         shift += gap.end - gap.opener - 1
 
 
 def _elements(page: Page, gaps: list[Inert]) -> npt.NDArray[np.int64]:
-    """Indices of the elements that are not inert."""
+    """The indices of the elements that are not inert."""
     stays = np.ones(page.elements, np.bool_)
     for gap in gaps:
         stays[gap.first : gap.first + gap.elements] = False
@@ -82,23 +78,23 @@ def _without(page: Page, gaps: list[Inert]) -> Page:
     if (tokens := page.compiled) is not None:
         with compiled.LOCK:
             return Page(*tokens.without(gaps))
-    found: list[Token] = []
+    kept: list[Token] = []
     at = 0
     for gap in gaps:
         opener = page.tokens[gap.opener]
-        found += page.tokens[at : gap.opener]
-        found.append(Token(START, opener.tag, opener.markup))
+        kept += page.tokens[at : gap.opener]
+        kept.append(Token(START, opener.tag, opener.markup))
         at = gap.end
-    found += page.tokens[at:]
-    return Page(found, bytes([token.element for token in found]))
+    kept += page.tokens[at:]
+    return Page(kept, bytes([token.element for token in kept]))
 
 
 def _spans(page: Page) -> Iterator[tuple[int, int]]:
-    """Each ``noscript`` and ``template`` whose content is inert: its place, and that of its end."""
+    """The places of each inert ``noscript`` or ``template`` and of its end."""
     places = page.places(NOSCRIPT, TEMPLATE)
     last = {page.tokens[at].tag: at for at in places if page.tokens[at].kind == END}
     outer = _Outer(page.tokens)
-    opener, end = -1, 0  # the ``noscript`` that is open; what is done with
+    opener, end = -1, 0  # of the open ``noscript``; of the last inert content
     for place in places:
         token = page.tokens[place]
         if opener >= 0:
@@ -119,14 +115,14 @@ def _spans(page: Page) -> Iterator[tuple[int, int]]:
 
 
 class _Opened:
-    """The elements that are open."""
+    """The tags of the open elements."""
 
     def __init__(self) -> None:
         self.tags: list[str] = []
         self._counts: Counter[str] = Counter()
 
     def take(self, token: Token) -> bool:
-        """Open and close what a token does; whether it was an end tag of nothing that is open."""
+        """Note a token; whether it is an end tag that closes nothing."""
         if token.kind == START:
             self.tags.append(token.tag)
             self._counts[token.tag] += 1
@@ -141,7 +137,7 @@ class _Opened:
 
 
 def _end_of_template(tokens: Sequence[Token], place: int) -> int:
-    """The place of the end tag that closes a template, whatever is open in it."""
+    """The place of the end tag that closes a template, even if elements in it are open."""
     opened = _Opened()
     for at in range(place + 1, len(tokens)):
         if opened.take(tokens[at]) and tokens[at].tag == TEMPLATE:
@@ -150,16 +146,17 @@ def _end_of_template(tokens: Sequence[Token], place: int) -> int:
 
 
 class _Outer:
-    """What is open around a place. closed: by the places of inert elements, those of their ends."""
+    """The elements around a place."""
 
     def __init__(self, tokens: Sequence[Token]) -> None:
+        # the places of the ends of inert elements, by their own places
         self.closed: dict[int, int] = {}
         self._tokens = tokens
         self._opened = _Opened()
         self._at = 0
 
     def end(self, place: int) -> int:
-        """Where an element ends that is never closed: with what is around it. Places ascend."""
+        """Where an element that is never closed ends: with the one around it. Places ascend."""
         depth = len(self._tokens)
         while self._at < len(self._tokens):
             at = self._at

@@ -1,9 +1,9 @@
 """Domains that a text names, in any spelling of their hosts (`etl.pages.hosts`).
 
 A host stands by itself: ``www.shop.example:8080`` names ``shop.example``, but ``bookshop.example``
-and ``shop.example.net`` do not. The search covers the text as it is, and without the escapes of
-URLs and of JSON. Names may be in any case, in ASCII or not, and hold tabs or line breaks, which
-browsers leave out.
+and ``shop.example.net`` do not. The search covers the text as written, and with the escapes of URLs
+and JSON resolved. Names may be in any case, in ASCII or not, and hold tabs or line breaks, which
+browsers ignore.
 """
 
 from __future__ import annotations
@@ -25,10 +25,7 @@ _DOTS: Final = str.maketrans("。．｡", "...")
 
 
 def mentioned(text: str, domains: Iterable[str]) -> Iterator[str]:
-    """The domains that a text names, of the given ones.
-
-    domains: registrable domains in ASCII.
-    """
+    """Those of ``domains`` (registrable domains in ASCII) that a text names."""
     wanted = list(domains)
     texts = [form for form in _forms(text) if "." in form] if wanted else []
     if not texts:
@@ -42,7 +39,7 @@ def mentioned(text: str, domains: Iterable[str]) -> Iterator[str]:
 
 
 def _forms(text: str) -> set[str]:
-    """A text as it is and with each level of escapes removed, all in lower case."""
+    """A text as written and after each level of unescaping, all in lower case."""
     forms = {text}
     plain = text
     for _ in range(_ROUNDS):
@@ -60,14 +57,14 @@ def _unescaped(escape: re.Match[str]) -> str:
 
 
 def _folded(text: str) -> str:
-    """A text in lower case, with equivalent characters made one (NFKC and dots)."""
+    """A text in lower case, with equivalent characters made equal (NFKC and dots)."""
     if text.isascii():
         return text.lower()
     return unicodedata.normalize("NFKC", text.translate(_DOTS)).casefold()
 
 
 def _broken(text: str) -> Iterator[str]:
-    """The hosts of URLs in a text that hold a tab or a line break."""
+    """The hosts of those URLs in a text that hold a tab or a line break."""
     if _BREAK.search(text):
         for piece in _BETWEEN.split(text):
             if "." in piece and _BREAK.search(piece) and (host := host_of(piece)):
@@ -76,7 +73,7 @@ def _broken(text: str) -> Iterator[str]:
 
 @lru_cache(maxsize=4096)
 def _patterns(domain: str) -> tuple[re.Pattern[str], ...]:
-    """Patterns for a domain and any host under it, in ASCII and as people write it."""
+    """Patterns for a domain and any host under it, in ASCII and in Unicode."""
     try:
         spelt = {domain, _folded(domain.encode().decode("idna"))}
     except UnicodeError:

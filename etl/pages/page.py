@@ -1,4 +1,4 @@
-"""A page that was read: its tokens, and where its elements are."""
+"""A page that was read: its tokens, and the places of its elements."""
 
 from __future__ import annotations
 
@@ -13,107 +13,96 @@ from etl.pages.tokens import END, START, Token
 
 
 class Inert(NamedTuple):
-    """Content that is no part of the document. opener: the place of the start tag, whose text is
-    content too; end: of the first token that is not; first, elements: index of its first element,
-    and how many there are.
-    """
+    """Content that a browser keeps out of the document."""
 
+    # the place of the start tag around it, whose text belongs to it
     opener: int
+    # the place of the first token after it
     end: int
+    # the index of its first element
     first: int
+    # the number of its elements
     elements: int
 
 
 class CompiledTokens(Protocol):
-    """What the tokens of a page that the engine has read can do besides."""
+    """The tokens of a page that the engine has read."""
 
     def having(self, tag: str, text: str) -> list[tuple[int, Token]]:
         """As `Page.having`."""
-        ...
 
     def kin(self) -> tuple[list[int], list[int], int, int]:
         """The fields of `etl.pages.locators.kin.Kin`."""
-        ...
 
     def places(self, tags: tuple[str, ...]) -> list[int]:
         """As `Page.places`."""
-        ...
 
     def without(self, gaps: list[Inert]) -> tuple[Sequence[Token], bytes]:
-        """What `Page` takes of the page without that."""
-        ...
+        """The arguments of `Page` for the page without its inert content."""
 
 
 class Page:
-    """A page as written: its tokens in order, and how many elements it has. Not to be changed:
-    `read` shares pages.
+    """A page as written. It must not be changed, because `read` shares pages."""
 
-    flags: a byte a token, 1 where an element begins. mode: as `etl.pages.doctype` has it.
-    observation: of the pruner that wrote it. inert, live: places for `etl.pages.live`.
-    """
-
-    __slots__ = (
-        "_positions",
-        "elements",
-        "flags",
-        "inert",
-        "live",
-        "mode",
-        "observation",
-        "tokens",
-    )
+    __slots__ = ("_starts", "elements", "flags", "inert", "live", "mode", "observation", "tokens")
 
     def __init__(self, tokens: Sequence[Token], flags: bytes) -> None:
         self.tokens = tokens
+        # a byte per token, 1 where an element begins
         self.flags = flags
+        # the number of elements
         self.elements = flags.count(1)
+        # the last one, and the pruner that wrote it
         self.observation: tuple[str, object] = "", None
+        # both are filled by `etl.pages.live`
         self.inert: list[Inert] | None = None
         self.live: Live | None = None
+        # of `etl.pages.doctype`
         self.mode = ""
-        self._positions: npt.NDArray[np.int64] | None = None
+        self._starts: npt.NDArray[np.int64] | None = None
 
     @property
     def compiled(self) -> CompiledTokens | None:
-        """The tokens, if compiled code has read the page."""
+        """The tokens, if the engine has read the page."""
         return None if isinstance(self.tokens, list) else cast("CompiledTokens", self.tokens)
 
     def node(self, element: int) -> int:
-        """Our id of an element given by its index in document order: counted from the end, the last
-        one is 0.
-        """
+        """The node id of an element: its index counted from the end, 0 for the last element."""
         return self.elements - 1 - element
 
     def position(self, element: int) -> int:
-        """Where in ``tokens`` the start tag of an element is."""
+        """The place of an element's start tag in ``tokens``.
+
+        Raises:
+            IndexError: the page has no element of this index.
+        """
         if not 0 <= element < self.elements:
             raise IndexError(f"element {element} of {self.elements}")
         return int(self.positions[element])
 
     @property
     def positions(self) -> npt.NDArray[np.int64]:
-        """Where in ``tokens`` the start tags are."""
-        if self._positions is None:
-            self._positions = np.flatnonzero(np.frombuffer(self.flags, np.bool_))
-        return self._positions
+        """The places of all start tags in ``tokens``."""
+        if self._starts is None:
+            self._starts = np.flatnonzero(np.frombuffer(self.flags, np.bool_))
+        return self._starts
 
     def begun(self, place: int) -> int:
-        """How many elements begin before a place in ``tokens``."""
+        """The number of elements that begin before a place in ``tokens``."""
         return int(np.searchsorted(self.positions, place))
 
     def places(self, *tags: str) -> list[int]:
-        """Where start and end tags of these names are."""
+        """The places of the start and end tags of these names."""
         if (tokens := self.compiled) is not None:
             return tokens.places(tags)
-        wanted = (START, END)
-        found = enumerate(self.tokens)
-        return [place for place, each in found if each.tag in tags and each.kind in wanted]
+        each = enumerate(self.tokens)
+        return [at for at, token in each if token.tag in tags and token.kind in (START, END)]
 
     def having(self, tag: str, text: str) -> list[tuple[int, Token]]:
-        """Elements of a tag, of any if it is empty, that may have a text in the value of an
-        attribute: it stands in their markup, or a reference does. Each with its token.
+        """The elements of a tag that may have a text in an attribute's value, with their tokens.
 
-        A text with U+FFFD is not to be found so: it may have been written as NUL.
+        Their markup holds the text or a character reference. tag: empty for any tag. text: without
+        U+FFFD, which may have been written as NUL.
         """
         if (tokens := self.compiled) is not None:
             return tokens.having(tag, text)
@@ -125,21 +114,20 @@ class Page:
 
 
 class Live(NamedTuple):
-    """A page without its inert content. elements: by their index in the whole page (None: it is the
-    whole page). gaps: (place of a start tag in it, how many elements of the whole page inside are
-    left out), in order.
-    """
+    """A page without its inert content."""
 
     page: Page
+    # the index of each element in the whole page; None if nothing is left out
     elements: npt.NDArray[np.int64] | None
+    # in order: (the place of a start tag in ``page``, the number of elements left out after it)
     gaps: list[tuple[int, int]]
 
-    def in_whole(self, found: Sequence[int]) -> list[int]:
-        """Elements of it by their indices in the whole page."""
-        return list(found) if self.elements is None else self.elements[list(found)].tolist()
+    def in_whole(self, elements: Sequence[int]) -> list[int]:
+        """The indices of some elements in the whole page."""
+        return list(elements) if self.elements is None else self.elements[list(elements)].tolist()
 
     def of_whole(self, element: int) -> int:
-        """The element with this index in the whole page; -1 if it is inert."""
+        """The index of an element of the whole page here; -1 if it is inert."""
         if self.elements is None:
             return element
         at = int(np.searchsorted(self.elements, element))
@@ -147,5 +135,5 @@ class Live(NamedTuple):
 
 
 def with_lf(html: str) -> str:
-    """A page as it was written, with LF at the end of lines, as in the standard's preprocessing."""
+    """A page with LF at the end of each line, as in the standard's preprocessing."""
     return html.replace("\r\n", "\n").replace("\r", "\n") if "\r" in html else html

@@ -1,11 +1,11 @@
 """Pruning: from a recorded page to the text a model sees, by the rules of `etl.pages.rules`.
 
-Every element is numbered (``node``: its index counted from the end of document order). Elements
-left empty are removed from the leaves up, unless their tag or an attribute says that they matter.
+Every element gets a number (``node``): its index, counted from the end of the document. Elements
+that are left empty are removed from the leaves up, unless their tag or an attribute keeps them.
 Tags and texts are joined by single spaces; inside ``pre`` and ``textarea`` nothing is added.
 
-`_Writer` says how, one token at a time. Where it is compiled, the engine writes the same, and is
-several times as fast: it asks for a piece of markup once, and recorded pages repeat.
+`_Writer` is the specification; it writes token by token. The engine writes the same, several times
+as fast: it applies the rules once to each piece of markup, and recorded pages repeat.
 """
 
 from __future__ import annotations
@@ -22,22 +22,19 @@ from etl.pages.rules import NODE, Policy, PruneRules
 from etl.pages.tokens import EMPTY, END, START, Token, is_shadow_root
 
 MEMO_BYTES: Final = 64 * 2**20
-"""Bound of what the engine remembers of attribute values; when it is reached, it starts again
-empty.
-"""
+"""Bound of the attribute values that the engine remembers; beyond it, the engine forgets all."""
 
 
 class Pruned(NamedTuple):
-    """A pruned page: the observation, and the start tag of the element asked for (empty if it is
-    not in there).
-    """
+    """A pruned page."""
 
     observation: str
+    # of the requested element; empty if the observation does not hold it
     start_tag: str
 
 
 class Pruner:
-    """Prunes pages by fixed rules; keeps what they say for the next page.
+    """Prunes pages by fixed rules.
 
     count_tokens: as for `Policy`.
     """
@@ -47,11 +44,10 @@ class Pruner:
         self._engine: Any = compiled.ENGINE and compiled.ENGINE.Writer(self.policy)
 
     def prune(self, page: Page, element: int | None = None, keep: bool = False) -> Pruned:
-        """The observation of a page, and the start tag as it stands there of the element with this
-        index.
+        """The observation of a page, and the start tag in it of one element.
 
-        keep: that element stays whatever the rules say (unless something around it is dropped with
-        its content). Linear in the page.
+        keep: that element stays even against the rules, unless an element around it is dropped with
+        its content. Takes time linear in the page.
         """
         observation, owner = page.observation
         if owner is not self:
@@ -68,14 +64,12 @@ class Pruner:
         return Pruned(observation, start_tag if start_tag in observation else "")
 
     def start_tag(self, page: Page, element: int) -> str:
-        """The start tag of one element as the rules leave it, whether or not it would stay in the
-        observation.
-        """
+        """The start tag that an element has in an observation, if it stays there."""
         tag = _start_tag(self.policy, page.tokens[page.position(element)])
         return tag.numbered(page.node(element))
 
     def _written(self, page: Page, element: int | None = None) -> str:
-        """The observation; element: the index of one that stays whatever the rules say."""
+        """The observation of a page, in which the element with this index always stays."""
         shown = Live(page, None, []) if self.policy.rules.inert_content else live(page)
         element = -1 if element is None else shown.of_whole(element)
         kept = -1 if element < 0 else shown.page.position(element)
@@ -89,7 +83,7 @@ class Pruner:
 def write(policy: Policy, shown: Live, elements: int, kept: int = -1) -> str:
     """The observation of a page, token by token.
 
-    elements: of the whole page. kept: the place of a start tag that stays whatever the rules say.
+    elements: their number in the whole page. kept: the place of a start tag that always stays.
     """
     writer = _Writer(policy, elements)
     gaps = dict(shown.gaps)
@@ -102,9 +96,7 @@ def write(policy: Policy, shown: Live, elements: int, kept: int = -1) -> str:
 
 
 def _joined(text: str, literal: bool) -> str:
-    """A page as it was written: single spaces, one at the end; literal: if white space counted
-    somewhere in it.
-    """
+    """A page with single spaces, one at the end. literal: white space counts somewhere in it."""
     if literal and (not text.isprintable() or "  " in text or text[:1] == " " or text[-1:] != " "):
         words = text.split()
         return " ".join(words) + " " if words else ""
@@ -112,10 +104,12 @@ def _joined(text: str, literal: bool) -> str:
 
 
 class _StartTag(NamedTuple):
-    """A start tag before and after the node id; whether an attribute keeps its element."""
+    """A start tag in an observation."""
 
+    # the text before and after the node id
     before: str
     after: str
+    # whether an attribute keeps the element when it is empty
     keeps: bool
 
     def numbered(self, node: int) -> str:
@@ -123,7 +117,7 @@ class _StartTag(NamedTuple):
 
 
 def _start_tag(policy: Policy, token: Token) -> _StartTag:
-    """A start tag as the rules leave it: attributes in the order of their names."""
+    """A start tag by the rules, its attributes in the order of their names."""
     shown = {NODE: ""}
     for name, value in token.attributes().items():
         if policy.name(name).may_stay:
@@ -139,14 +133,14 @@ def _start_tag(policy: Policy, token: Token) -> _StartTag:
 
 @dataclass(slots=True)
 class _Opened:
-    """An element that is open."""
+    """An open element."""
 
     tag: str
-    # what was in the output before it, in strings
+    # the number of strings in the output before it
     begin: int
-    # what was there after its start tag; -1: it stays though nothing comes after that
+    # the number of strings after its start tag; -1: it stays even if it is empty
     end: int
-    # it has a start tag in the output
+    # the output holds its start tag
     written: bool = False
     # it goes with its content
     dropped: bool = False
@@ -155,7 +149,7 @@ class _Opened:
 
 
 class _Writer:
-    """The state of one page: what is open, and the output so far."""
+    """Writes one page: it holds the open elements and the output so far."""
 
     def __init__(self, policy: Policy, elements: int) -> None:
         self.out: list[str] = []
@@ -163,12 +157,12 @@ class _Writer:
         self.node = elements
         self.was_literal = False
         self._policy = policy
-        self._counts: Counter[str] = Counter()  # open elements by their tags
-        self._literal = 0  # depth of the open element in which white space counts, 0 if none
-        self._hides = 0  # open elements that hide text
+        self._counts: Counter[str] = Counter()  # the number of open elements by tag
+        self._literal = 0  # the depth of the open element in which white space counts; 0 if none
+        self._hides = 0  # the number of open elements that hide text
 
     def write(self, token: Token, *, keep: bool) -> None:
-        """Write one token. keep: its element stays whatever the rules say."""
+        """Write one token. keep: its element stays even against the rules."""
         dropped = token.kind == START and self._policy.tag(token.tag).dropped
         if token.kind == END and self._counts[token.tag]:
             self.close(token.tag)
@@ -185,7 +179,7 @@ class _Writer:
                 self.out.append(text)
 
     def close(self, tag: str) -> None:
-        """Close up to the innermost open element of a tag, which exists."""
+        """Close up to the innermost open element of a tag; there is one."""
         name = ""
         while name != tag:
             opened = self.opened.pop()
@@ -203,7 +197,7 @@ class _Writer:
                 self._space()
 
     def _complete(self, token: Token, *, keep: bool) -> None:
-        """Write an element that is complete with its start tag."""
+        """Write an element that ends with its start tag, if it stays."""
         rule = self._policy.tag(token.tag)
         if not (rule.kept or keep):
             return
@@ -216,7 +210,7 @@ class _Writer:
                 self._space()
 
     def _open(self, token: Token, *, dropped: bool, keep: bool) -> None:
-        """Open an element, and write its start tag if that stays."""
+        """Open an element, and write its start tag if it stays."""
         rule = self._policy.tag(token.tag)
         opened = _Opened(token.tag, len(self.out), -1)
         if dropped and not keep:
@@ -238,6 +232,6 @@ class _Writer:
         self._counts[token.tag] += 1
 
     def _space(self) -> None:
-        """Separate what was written from what comes, but where white space counts."""
+        """Add a space, except where white space counts."""
         if not self._literal:
             self.out.append(" ")

@@ -1,4 +1,4 @@
-"""`read`: by the engine where it is there, and not again what was read a moment ago."""
+"""`read`: by the engine if it is installed, with a cache of the latest pages."""
 
 from __future__ import annotations
 
@@ -10,24 +10,21 @@ from etl.pages.page import Page
 from etl.pages.standard import read_plain
 
 MEMO_BYTES: Final = 128 * 2**20
-"""Bound of the markup that the engine remembers; when it is reached, it starts again empty."""
+"""Bound of the markup that the engine remembers; beyond it, the engine forgets all."""
 
 PAGES_CHARACTERS: Final = 16 * 2**20
-"""Bound of the latest pages that are kept whole."""
+"""Bound of the cached pages, in characters."""
 
 _DONE_CHARACTERS: Final = 4 * 2**20
-"""The same where those before a page that is read again are done with: memory that is fresh to the
-caches costs more than reading the odd page once more.
-"""
+"""The same after a page is read again: memory outside the CPU caches costs more than reading."""
 
 
 class _Pages(dict[tuple[int, str, str], tuple[str, Page]]):
-    """The latest pages, bounded by their characters: stages read a page one after the other,
-    recordings repeat it.
+    """The latest pages: several stages read a page, and recordings repeat it.
 
-    One stage goes through the pages of a workflow, then the next does; so what came before a page
-    that is read again is likely to be done with. The key is a sample of the page, because hashing
-    all of it takes as long as a good part of reading it.
+    One stage after the other goes through the pages of a workflow. So when a page is read again,
+    those before it are unlikely to be. The key is a sample of the page, because hashing all of it
+    is slow beside reading.
     """
 
     def __init__(self) -> None:
@@ -47,7 +44,7 @@ class _Pages(dict[tuple[int, str, str], tuple[str, Page]]):
             self._forget(next(iter(self)))
 
     def done_before(self, key: tuple[int, str, str]) -> None:
-        """A page is read again: over `_DONE_CHARACTERS` those before it go, and it itself."""
+        """Forget pages up to this one, which was read again, while over `_DONE_CHARACTERS`."""
         while self.size > _DONE_CHARACTERS:
             first = next(iter(self))
             self._forget(first)
@@ -62,21 +59,22 @@ _PAGES: Final = _Pages()
 
 
 def read(html: str, utf8: bytes | None = None) -> Page:
-    """Read a page as written. Equal to `read_plain` for every string. utf8: of the page
-    (`etl.pages.compiled`), if it is there already.
+    """Read a page as written, with the result of `read_plain`.
+
+    utf8: of the page, as `etl.pages.compiled.utf8` makes it, if it is at hand.
     """
     key = _PAGES.key(html)
-    known = _PAGES.get(key)
-    if known is not None and known[0] == html:
+    cached = _PAGES.get(key)
+    if cached is not None and cached[0] == html:
         _PAGES.done_before(key)
-        return known[1]
+        return cached[1]
     page = read_anew(html, utf8)
     _PAGES.keep(html, page)
     return page
 
 
 def read_anew(html: str, utf8: bytes | None = None) -> Page:
-    """`read`, whatever was read before."""
+    """`read` without the cache."""
     page = _read_compiled(html, utf8) if _READER else None
     page = page or read_plain(html)
     page.mode = mode(html)
@@ -84,15 +82,15 @@ def read_anew(html: str, utf8: bytes | None = None) -> Page:
 
 
 def _read_compiled(html: str, utf8: bytes | None) -> Page | None:
-    """`read` by the engine; None for a page that holds more than that is made for."""
+    """`read` by the engine; None for a page that it leaves to the specification."""
     with compiled.LOCK:
         if _READER[0].size > MEMO_BYTES:
             _READER[0] = compiled.ENGINE.Reader()
-            _PAGES.clear()  # they hold the old one
+            _PAGES.clear()  # they hold the old reader
             _PAGES.size = 0
-        found = _READER[0].read(html, utf8)
-    return Page(*found) if found else None
+        fields = _READER[0].read(html, utf8)
+    return Page(*fields) if fields else None
 
 
 _READER: Final[list[Any]] = [compiled.ENGINE.Reader()] if compiled.ENGINE else []
-"""The engine's reader, with what it remembers; none where there is no engine."""
+"""The engine's reader with its memory; empty if there is no engine."""

@@ -1,18 +1,16 @@
-"""The rules of pruning: which tag, attribute, value and text stays, and how it reads.
+"""The rules of pruning: which tags, attributes, values and texts stay, and how they are written.
 
-The rules are the reference pipeline's (ScribeAgent, arXiv 2411.15004); which tags and attributes
-they name is the recipe's. Dropped with their content: the recipe's ``dropped_with_content`` tags,
-``noembed`` and ``noframes``, of which a browser shows nothing, comments, and text inside
-``template`` (a shadow root is content). Other tags off the allow-list are unwrapped. Of the
-attributes only the listed ones stay, minus what reads like a hash: a class token, or another value
-over 32 characters, with at most ``min_chars_per_token`` characters a token. Of one whose name
-contains ``style`` only ``style_kept_only_as`` stays, where its value contains that. Event handlers
-are emptied.
+The rules are those of the reference pipeline (ScribeAgent, arXiv 2411.15004); the recipe lists the
+tags and attributes. These go with their content: ``dropped_with_content`` tags, ``noembed`` and
+``noframes``, of which a browser shows nothing, comments, and text inside ``template`` (but a shadow
+root is content). Other tags that are not listed are unwrapped. Only listed attributes stay. Values
+that read like a hash go: a class token, or another value over 32 characters, with at most
+``min_chars_per_token`` characters per token. An attribute whose name contains ``style`` stays only
+as ``style_kept_only_as``, if its value contains that. Event handlers become empty.
 
-A recipe may go beyond the reference: `PruneRules` from ``inert_content`` on.
-
-Two departures from the reference. NUL characters vanish, as they do in a browser. Recorder markers
-are removed whatever the recipe's lists say: they tell the answer.
+A recipe may go beyond the reference: `PruneRules` from ``inert_content`` on. We depart from it
+twice. NUL characters vanish, as in a browser. Recorder markers always go, even if the recipe lists
+them, because they give the answer away.
 """
 
 from __future__ import annotations
@@ -30,28 +28,26 @@ RECORDER_MARKERS: Final = re.compile(
     r"(?i)data_pw_testid_buckeye|__playwright_|^bid$|^ref$|^backend_node_id$|^data-webtasks-id$|^data-scrapy-annotate$"
     r"|^browsergym_|^data-stepmill-"
 )
-"""Attributes that recorders put into pages; they mark the target or number the elements."""
+"""Attributes that recorders add to pages, to mark the target or to number the elements."""
 
 PSEUDO_ELEMENT: Final = re.compile(r"</?::-?[a-zA-Z][a-zA-Z-]*(?:\([^()<>]*\))?\s*/?>")
-"""What recorders write as text where a style sheet puts something before or after an element's own
-content.
-"""
+"""Text that recorders write where a style sheet adds content before or after an element's own."""
 
 NODE: Final = "node"
-"""The attribute that numbers elements in an observation; a page's own of that name goes."""
+"""The attribute that numbers elements in an observation; a page's own ``node`` goes."""
 
 _FALLBACKS: Final = frozenset(("noembed", "noframes"))  # a browser shows nothing of them
 _LITERAL_TAGS: Final = frozenset(("pre", "textarea"))
 _WHITE_SPACE: Final = re.compile(r"\s+")
-_LONG: Final = 32  # characters over which a value is judged by its tokens
-_REMEMBERED: Final = 2**16  # strings whose judgement is remembered
+_LONG: Final = 32  # characters above which a value is judged by its tokens
+_REMEMBERED: Final = 2**16  # the number of strings whose judgement is remembered
 _LONGEST_REMEMBERED: Final = 64  # characters
-_KNOWN_TAGS: Final = 4096
+_KNOWN_TAGS: Final = 4096  # the number of tags and of names whose rule is remembered
 
 
 @dataclass(frozen=True)
 class PruneRules:
-    """Which markup stays. Lists as in the recipe; see the module docstring for what each does."""
+    """Which markup stays; the module's docstring explains the lists."""
 
     kept_tags: Annotated[frozenset[str], "tags that stay"]
     dropped_with_content: Annotated[frozenset[str], "tags that go with all that is in them"]
@@ -84,35 +80,35 @@ class PruneRules:
 
 
 class TagRule(NamedTuple):
-    """What the rules say of a tag."""
+    """The rules for a tag."""
 
+    # its elements stay
     kept: bool
-    # with all that is in it
+    # its elements go with their content
     dropped: bool
-    # an element that holds nothing stays
+    # its elements stay even if they are empty
     kept_when_empty: bool
-    # white space counts in it
+    # white space counts in them
     literal: bool
-    # its text is hidden, unless it is a shadow root
+    # their text is hidden, unless they are shadow roots
     template: bool
-    # it has no end tag
+    # they have no end tag
     void: bool
 
 
 class NameRule(NamedTuple):
-    """What the rules say of an attribute by its name."""
+    """The rules for an attribute's name."""
 
-    # it depends on the value
+    # the attribute stays if its value does
     may_stay: bool
-    # an element that has it stays when it is empty
+    # an element with this attribute stays even if it is empty
     keeps_element: bool
 
 
 class Policy:
-    """Answers by fixed rules.
+    """Answers what stays by fixed rules.
 
-    count_tokens: the number of tokens of a string under the vocabulary that the
-    characters-per-token rule uses.
+    count_tokens: the number of tokens of a string, for the rule on characters per token.
     """
 
     def __init__(self, rules: PruneRules, count_tokens: Callable[[str], int]) -> None:
@@ -129,7 +125,7 @@ class Policy:
         self._reads_remembered = lru_cache(_REMEMBERED)(self._judged)
 
     def _tag(self, tag: str) -> TagRule:
-        """By a tag in lower case."""
+        """The rules for a tag in lower case."""
         rules = self.rules
         return TagRule(
             kept=tag in rules.kept_tags,
@@ -141,7 +137,7 @@ class Policy:
         )
 
     def _name(self, name: str) -> NameRule:
-        """By an attribute's name in lower case."""
+        """The rules for an attribute's name in lower case."""
         may_stay = name in self._kept or (
             name not in self.rules.kept_attributes
             and "script" not in name
@@ -151,38 +147,34 @@ class Policy:
         return NameRule(may_stay, name in self.rules.kept_when_empty_attributes)
 
     def shows(self, name: str, value: str) -> bool:
-        """Whether an attribute stays with this value, as it is."""
+        """Whether an attribute stays with exactly this value."""
         return self.name(name).may_stay and self._value(name, value) == _quoted(value)
 
     def attribute(self, name: str, value: str) -> str:
-        """How an attribute that may stay stands in a start tag, with a space before it; empty if it
-        goes.
-        """
+        """An attribute as a start tag holds it, after a space; empty if its value goes."""
         shown = self._value(name, value)
         return f" {name}={shown}" if shown else ""
 
     def text(self, text: str) -> str:
-        """Text as it stands between tags: white space collapsed, escaped, one space at the end;
-        empty if there is none.
-        """
+        """Text between tags, escaped, with single spaces and one at the end, or empty."""
         text = self._own(text).strip()
-        if not text.isprintable() or "  " in text:  # of white space only " " is printable
+        if not text.isprintable() or "  " in text:  # the only printable white space is " "
             text = " ".join(text.replace("\0", "").split())
         return _escape(text) + " " if text else ""
 
     def literal_text(self, text: str) -> str:
-        """The same inside ``pre`` and ``textarea``."""
+        """Text inside ``pre`` and ``textarea``, escaped; empty if it is white space alone."""
         text = self._own(text.replace("\0", ""))
         return "" if text.isspace() else _escape(text)
 
     def _own(self, text: str) -> str:
-        """Text without what recorders have put into it."""
+        """A page's own text, without that of recorders."""
         if self.rules.pseudo_elements or "::" not in text:
             return text
         return PSEUDO_ELEMENT.sub(" ", text)
 
     def _value(self, name: str, value: str) -> str:
-        """The value that stays, with its quotes; empty if the attribute goes."""
+        """A value by the rules, with its quotes; empty if the attribute goes."""
         rules = self.rules
         if name == "class" and name in self._kept:
             tokens = [token for token in value.split() if self._reads(token)]
@@ -201,7 +193,7 @@ class Policy:
         return _quoted(only) if only and only in value else ""
 
     def _reads(self, text: str) -> bool:
-        """Whether a string reads like words: more characters a token than the rule's minimum."""
+        """Whether a string reads like words: more characters per token than the rule's minimum."""
         if len(text) > _LONGEST_REMEMBERED:
             return self._judged(text)
         return self._reads_remembered(text)
@@ -211,12 +203,12 @@ class Policy:
 
 
 def _is_handler(name: str) -> bool:
-    """Whether an attribute holds a program that an event starts."""
+    """Whether an attribute holds an event handler."""
     return name.startswith("on") or "jsaction" in name
 
 
 def _escape(text: str) -> str:
-    """Text as it stands in markup."""
+    """Text as markup holds it."""
     if "&" in text:
         text = text.replace("&", "&amp;")
     if "<" in text or ">" in text:
@@ -225,9 +217,7 @@ def _escape(text: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    """An attribute's value with its quotes: double ones, unless it holds some and no single
-    ones.
-    """
+    """A value in double quotes, or in single ones if it holds double ones but no single ones."""
     if value.isalnum():
         return f'"{value}"'
     if not value.isprintable() or "  " in value:

@@ -1,7 +1,7 @@
-"""The specification of reading: a page by a WHATWG tokenizer library throughout.
+"""The specification of reading: a page by a WHATWG tokenizer library.
 
-What the compiled engine must equal, and what reads pages where the engine is missing, and the few
-that the engine does not take: those with markup in raw elements of SVG and MathML, for one.
+The engine must equal it. It reads pages where there is no engine, and the few that the engine
+leaves to it, such as those with markup in raw elements of SVG and MathML.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from etl.pages.page import Page, with_lf
 from etl.pages.tokens import AFTER_NAME, CDATA, EMPTY, END, OTHER, RAW_TAGS, START, VOID_TAGS, Token
 
 _RENAMED: Final = ("iframe", "noscript")
-"""The library reads their content as text; snapshots hold markup there."""
+"""Elements whose content the library reads as text, but recorders write as markup."""
 _FIRST_CHUNK: Final = 512
 _CDATA_END: Final = "]]>"
 
 
 def read_plain(html: str) -> Page:
-    """Read a page as written, by the library's tokenizer alone."""
+    """Read a page as written, by the library alone."""
     prefix = "z"
     lower = html.lower()
     while any(prefix + name in lower for name in _RENAMED):
@@ -35,7 +35,7 @@ def read_plain(html: str) -> Page:
         return re.sub(rf"(?i)(</?){prefix}(?={'|'.join(_RENAMED)})", r"\1", text)
 
     tokens: list[Token] = []
-    text: list[str] = []  # what has come since the last markup
+    text: list[str] = []  # since the last markup
 
     def put() -> None:
         if text and tokens:
@@ -63,22 +63,21 @@ def read_plain(html: str) -> Page:
 
 
 class _Piece(NamedTuple):
-    """A token of the library, or a text. ordinary: the content of a raw element's start tag is
-    markup here.
-    """
+    """A token of the library, or a text."""
 
     token: turbohtml.Token | None
     text: str = ""
+    # it is a raw element's start tag, but the content is markup here
     ordinary: bool = False
 
 
 def _library_pieces(html: str) -> Iterator[_Piece]:
-    """A page with LF line ends as the library reads it, where it reads it rightly.
+    """The tokens of a page with LF line ends.
 
-    The library knows no tree, so it is started anew in two places. One is the content of a raw
-    element whose tag closes itself or which is of SVG or MathML: that content is markup. The other
-    is CDATA in SVG or MathML: it is text. Content of such an element without any markup is read
-    raw; only references in scripts and style sheets differ.
+    The library knows no tree, so it is restarted in two places. One is the content of a raw element
+    that closes itself, or that is SVG or MathML and holds markup: the content is markup. The other
+    is CDATA in SVG or MathML, which is text. Such an element without markup is read raw; only the
+    references in scripts and style sheets differ from the standard.
     """
     opened = Open()
     start: int | None = 0
@@ -91,9 +90,7 @@ def _library_pieces(html: str) -> Iterator[_Piece]:
             elif kind == TokenType.COMMENT and opened.is_foreign and html.startswith(CDATA, at):
                 end = html.find(_CDATA_END, at)
                 text = html[at + len(CDATA) : end if end >= 0 else len(html)]
-                yield _Piece(
-                    None, text.replace("\0", "\ufffd")
-                )  # as the standard has it for foreign text
+                yield _Piece(None, text.replace("\0", "\ufffd"))  # the standard's rule
                 start = end + len(_CDATA_END) if end >= 0 else len(html)
                 break
             elif kind == TokenType.START_TAG:
@@ -111,7 +108,7 @@ def _library_pieces(html: str) -> Iterator[_Piece]:
 
 
 def _opens(opened: Open, token: turbohtml.Token) -> bool:
-    """Note an element; whether it would hold raw text in HTML, and is of SVG or MathML."""
+    """Note a start tag; whether it is SVG or MathML, and would hold raw text in HTML."""
     tag = token.tag or ""
     empty = token.self_closing or tag in VOID_TAGS
     return (
@@ -122,7 +119,7 @@ def _opens(opened: Open, token: turbohtml.Token) -> bool:
 
 
 def _holds_markup(html: str, at: int, tag: str) -> bool:
-    """Whether the first markup from here on is anything but an end tag."""
+    """Whether the next markup is anything but an end tag of this name."""
     at = html.find("<", at)
     end = at + 2 + len(tag)
     return at >= 0 and not (
@@ -131,8 +128,9 @@ def _holds_markup(html: str, at: int, tag: str) -> bool:
 
 
 def _library_tokens(html: str, begin: int) -> Iterator[tuple[turbohtml.Token, int]]:
-    """The library's tokens from a place on, each with its own. Chunks that double keep starting
-    anew linear.
+    """The library's tokens from a place on, with their places.
+
+    Chunks double in size, so that many restarts take linear time.
     """
     line_starts = [begin]
     fed, size = begin, _FIRST_CHUNK

@@ -1,4 +1,4 @@
-"""The text inside an element, as people see it."""
+"""The visible text inside an element."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from etl.pages.page import Page
 from etl.pages.tokens import END, START
 
 CHOICES: Final = frozenset(("select", "datalist"))
-"""Elements whose text is all that can be chosen, one thing after the other: no text of what is
-around them.
-"""
+"""Elements whose text is a list of choices, which is not text of the elements around them."""
 
 
 def text_of(page: Page, element: int, limit: int, hidden: Set[str] = frozenset()) -> str:
-    """The text inside an element, white space collapsed, cut at ``limit`` characters; none of
-    scripts, of `CHOICES`, of what is no part of the document, and of ``hidden`` tags.
+    """The text inside an element, at most ``limit`` characters, with single spaces.
+
+    It leaves out scripts and the like, `CHOICES`, inert content, and elements of ``hidden`` tags.
     """
     position = page.position(element)
     opener = page.tokens[position]
@@ -27,11 +26,11 @@ def text_of(page: Page, element: int, limit: int, hidden: Set[str] = frozenset()
         return ""
     gaps = inert(page)
     gap = bisect_right(gaps, position, key=lambda gap: gap.opener)
-    if gap and position < gaps[gap - 1].end:  # it stands in there, or holds it
+    if gap and position < gaps[gap - 1].end:  # the element is inert, or its content is
         return ""
     parts: list[str] = []
     size = depth = 0
-    inside, levels = "", 0  # the hidden element that is open, and how many of its tag
+    inside, levels = "", 0  # the open hidden tag, and the number of open elements of it
     place = position
     while place < len(page.tokens):
         token = page.tokens[place]

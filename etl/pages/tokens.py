@@ -7,69 +7,59 @@ from typing import Final
 
 import turbohtml
 
-OTHER: Final = 0  # comment, doctype, leading text: only the text after it matters
+OTHER: Final = 0  # a comment, a doctype, or nothing before the first text
 START: Final = 1
-EMPTY: Final = 2  # an element that is complete with its start tag
+EMPTY: Final = 2  # an element that ends with its start tag
 END: Final = 3
 
 VOID_TAGS: Final = frozenset(
     "area base br col embed hr img input link meta param source track wbr "
     "basefont bgsound command frame image isindex keygen menuitem nextid spacer".split()
 )
-"""Elements without content: the standard's, and the obsolete ones that the reference parser also
-treats so.
-"""
+"""Elements without content: the standard's, and obsolete ones as in the reference parser."""
 
 RAW_TAGS: Final = frozenset(
     ("script", "style", "title", "textarea", "xmp", "noembed", "noframes", "plaintext")
 )
-"""Elements whose content is text up to their end tag; that of ``plaintext``, up to the end of the
-page.
-"""
+"""Elements whose content is text up to their end tag; ``plaintext`` has none."""
 
 REFERENCE_TAGS: Final = frozenset(("title", "textarea"))
-"""Raw elements in whose text character references count."""
+"""Raw elements whose text may hold character references."""
 
 UNSEEN_TAGS: Final = frozenset(("script", "style", "noembed", "noframes"))
-"""Raw elements of whose text a browser shows nothing; that of ``xmp`` and ``plaintext`` it shows as
-it is.
-"""
+"""Raw elements whose text a browser does not show."""
 
 CDATA: Final = "<![CDATA["
-"""What begins text in SVG and MathML; elsewhere it begins a comment."""
+"""It begins text in SVG and MathML, and elsewhere a comment."""
 
 AFTER_NAME: Final = frozenset(" \t\n\f\r/>")
-"""What ends the name of an end tag that closes a raw element."""
+"""The characters after the name in an end tag that closes a raw element."""
 
 _OPEN_REFERENCE: Final = re.compile(r"&[a-zA-Z][a-zA-Z0-9]*+(?!;)")
 _ASCII_UPPER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
 class Token:
-    """One markup token and the text that follows it; tokens are shared between pages.
-
-    kind: `OTHER`, `START`, `EMPTY` or `END`; tag: lower case; markup: the whole start tag as it was
-    written, empty for what is no element; raw_text: what follows up to the next markup, references
-    unresolved; literal: references do not count in it; opens_raw: the text is the content of a raw
-    element.
-    """
+    """One markup token and the text after it. Pages share tokens."""
 
     __slots__ = ("element", "kind", "literal", "markup", "opens_raw", "raw_text", "tag")
 
     def __init__(
-        self,
-        kind: int,
-        tag: str = "",
-        markup: str = "",
-        raw_text: str = "",
-        literal: bool = False,
+        self, kind: int, tag: str = "", markup: str = "", raw_text: str = "", literal: bool = False
     ) -> None:
+        # `OTHER`, `START`, `EMPTY` or `END`
         self.kind = kind
+        # in lower case
         self.tag = tag
+        # the whole start tag as written; empty if no element begins
         self.markup = markup
+        # the text up to the next markup, as written unless it is ``literal``
         self.raw_text = raw_text
+        # no reference in ``raw_text`` is to be resolved
         self.literal = literal
+        # an element begins
         self.element = kind in (START, EMPTY)
+        # the text is the content of a raw element
         self.opens_raw = kind == START and tag in RAW_TAGS
 
     def __repr__(self) -> str:
@@ -77,7 +67,7 @@ class Token:
 
     @property
     def hides_text(self) -> bool:
-        """Whether its text is none that people see: a script, a style sheet and the like."""
+        """Whether a browser does not show its text: a script, a style sheet and the like."""
         return self.kind == START and self.tag in UNSEEN_TAGS
 
     @property
@@ -87,12 +77,13 @@ class Token:
 
     @property
     def text(self) -> str:
-        """The text after the markup with character references resolved."""
+        """The text after the markup, with references resolved."""
         return self.raw_text if self.literal else resolve(self.raw_text)
 
     def attributes(self) -> dict[str, str]:
-        """Attributes in the order written, names in lower case, references resolved; the first of a
-        name counts.
+        """The attributes in the order written, with references resolved.
+
+        Names are in lower case, and the first of a name counts.
         """
         attributes: dict[str, str] = {}
         if not self.is_bare:
@@ -102,32 +93,29 @@ class Token:
 
 
 def is_shadow_root(token: Token) -> bool:
-    """Whether a ``template`` is the shadow root of the element around it. ``shadowroot`` is what
-    Chrome wrote once.
-    """
+    """Whether a ``template`` is the shadow root of the element around it."""
     attributes = token.attributes()
-    mode = attributes.get("shadowrootmode", attributes.get("shadowroot", ""))
+    mode = attributes.get("shadowrootmode", attributes.get("shadowroot", ""))  # Chrome's old name
     return mode.lower() in ("open", "closed")
 
 
 def lower(name: str) -> str:
-    """A name in lower case, as HTML has it: A to Z alone."""
+    """A name with A to Z in lower case, as in HTML."""
     return name if name.islower() else name.translate(_ASCII_UPPER)
 
 
 def resolve(text: str) -> str:
-    """Resolve references as in text. The library's ``unescape`` drops some numbers that its
-    tokenizer keeps.
-    """
+    """Resolve references as in text."""
     if "&#" not in text:
         return turbohtml.unescape(text) if "&" in text else text
-    found = turbohtml.tokenize(text.replace("<", "&lt;"))
-    return "".join([token.data or "" for token in found])
+    tokens = turbohtml.tokenize(text.replace("<", "&lt;"))  # ``unescape`` drops some numbers
+    return "".join([token.data or "" for token in tokens])
 
 
 def resolve_in_attribute(value: str) -> str:
-    """Resolve references as in an attribute: a named one without ``;`` before ``=`` or a letter or
-    digit stays.
+    """Resolve references as in an attribute.
+
+    A named one without ``;`` stays before ``=``, a letter or a digit.
     """
     if "\0" not in value and _OPEN_REFERENCE.search(value) is None:
         return resolve(value)

@@ -1,6 +1,4 @@
-"""Files that people write beside their recordings: marks are taken off,
-other encodings are named.
-"""
+"""Files that people write for their recordings: marks are removed, other encodings are named."""
 
 from __future__ import annotations
 
@@ -13,6 +11,8 @@ import pytest
 from etl.build.recipes import recipe
 from etl.dataset.hand_written import Notes
 from etl.files.side_files import decoded, entries, read_text
+from etl.stages.augment import Augment
+from etl.stages.select import Select
 from schemas.errors import ConfigError
 
 BOM: Final = b"\xef\xbb\xbf"
@@ -25,19 +25,19 @@ WRITTEN: Final[dict[str, tuple[bytes, Callable[[Any], bool]]]] = {
     "takedown.file": (b"workflow w1\r\n", lambda made: made.taken_down.workflows == {"w1"}),
     "include.file": (
         b"domain a.example\n",
-        lambda made: made.samples.stages[0].include.domains == {"a.example"},
+        lambda made: made.stage(Select).include.whole("include").domains == {"a.example"},
     ),
     "exclude.file": (
         b"kind hover\n",
-        lambda made: made.samples.stages[0].exclude.kinds == {"hover"},
+        lambda made: made.stage(Select).exclude.whole("exclude").kinds == {"hover"},
     ),
     "augment.objectives": (
         b'{"w1": "Order"}',
-        lambda made: made.rewritten["objectives"].texts == {"w1": "Order"},
+        lambda made: made.stage(Augment).mappings["objectives"].texts == {"w1": "Order"},
     ),
     "augment.descriptions": (
         b'{"w1/1": "Go"}',
-        lambda made: made.rewritten["descriptions"].texts == {"w1/1": "Go"},
+        lambda made: made.stage(Augment).mappings["descriptions"].texts == {"w1/1": "Go"},
     ),
     "card.notes": (
         b"<!-- notes: a -->\r\nB\r\n<!-- /notes -->",

@@ -276,7 +276,7 @@ def test_a_file_that_became_shorter_is_no_end(
         stream._file.close()
         stream._file = None
         (folder / "a").write_bytes(b"x" * 10)
-        with pytest.raises(OSError, match="60 bytes of it were read before, 10 can be now"):
+        with pytest.raises(OSError, match="60 bytes could be read before, 10 now"):
             stream.read(60)
 
 

@@ -1,7 +1,7 @@
-"""What is raised when a storage fails, after it was tried again (`etl.files.retries`).
+"""The errors that are raised when a storage fails for good, after retries (`etl.files.retries`).
 
-An input that cannot be had is an OSError with a number and the place: it is never taken for a
-record that cannot be read. A build whose output cannot be reached ends with `BuildError`.
+An input that cannot be reached raises OSError with a number and the place, so it is never taken for
+a record that cannot be read. A build whose output cannot be reached ends with `BuildError`.
 """
 
 from __future__ import annotations
@@ -20,22 +20,27 @@ T = TypeVar("T")
 
 
 def of_input(place: str, fn: Callable[[], T]) -> T:
-    """What ``fn`` returns of a remote place, tried again while its error may pass; raises as
-    `as_os_error`.
+    """Read a remote input by ``fn``, again while its error may pass, and return its result.
+
+    Raises:
+        OSError: as `as_os_error`.
     """
 
-    def tried() -> T:
+    def attempt() -> T:
         with as_os_error(place):
             return fn()
 
-    return persistent(tried, place)
+    return persistent(attempt, place)
 
 
 @contextmanager
 def as_os_error(place: str) -> Iterator[None]:
-    """Turn what storage libraries raise into OSError with a number and the place.
+    """Turn the errors of storage libraries into OSError with a number and the place.
 
-    FileNotFoundError, PermissionError, EIO for what may pass, EINVAL for what will not.
+    Raises:
+        FileNotFoundError: there is no such file or folder.
+        PermissionError: the storage refuses.
+        OSError: EIO if the error may pass, else EINVAL.
     """
     try:
         yield
@@ -58,10 +63,14 @@ def as_os_error(place: str) -> Iterator[None]:
 def of_output(
     what: str, path: UPath, fn: Callable[[], T], also: Callable[[BaseException], bool] | None = None
 ) -> T:
-    """What ``fn`` returns of a remote path, tried again while its error may pass.
+    """Use a remote path by ``fn``, again while its error may pass, and return its result.
 
-    what: was to be done, as a participle. also: further errors after which to try again. Raises
-    FileNotFoundError, and `BuildError` for everything else.
+    what: the operation as a participle, for the message. also: whether to retry after another
+    error.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        BuildError: anything else failed.
     """
     try:
         return persistent(fn, str(path), also)
@@ -71,12 +80,13 @@ def of_output(
         passing = transient(error) or (also is not None and also(error))
         if isinstance(error, FileNotFoundError) and not passing and what != "written":
             raise FileNotFoundError(errno.ENOENT, "No such file or folder", str(path)) from error
-        said = f"{path}: cannot be {what} ({type(error).__name__}: {error})"
+        message = f"{path}: cannot be {what} ({type(error).__name__}: {error})"
         if passing:
-            said += f", tried for {patience():g} s. See that the storage can be reached from here"
+            message += f", tried for {patience():g} s. "
+            message += "See that the storage can be reached from here"
         else:
-            said += ". See that the place is there and the credentials allow it"
-        raise BuildError(f"{said}, then run the same command again") from error
+            message += ". See that the place is there and the credentials allow it"
+        raise BuildError(f"{message}, then run the same command again") from error
 
 
 def _words(error: Exception) -> str:

@@ -1,11 +1,13 @@
-"""Files elsewhere: the operations of `etl.files.storage` on a `UPath`. `etl.files.local` says what
-each does; they raise as `etl.files.remote.errors.of_output`.
+"""Remote files: the operations of `etl.files.storage` on a `UPath`.
 
-A file appears whole or not at all: it is written on this machine and then put in one go. An object
-store has no rename, but a put, of several parts too, shows nothing before it is complete; a put
-that fails is begun again with what lies here already, which a stream could not. Memory is bounded
-by fsspec, the disk by one file a process. File systems that show a file while it grows (sftp, hdfs,
-smb) get it as ``.part``, moved when it is complete.
+`etl.files.local` says what each operation does; the docstrings here say what it costs. All raise as
+`etl.files.remote.errors.of_output` does.
+
+A file appears whole or not at all: it is written on this machine and then uploaded. An object store
+cannot rename, but it shows nothing of an upload, even one of several parts, before it is complete.
+An upload that fails starts again from the local file, which a stream could not do. fsspec bounds
+the memory; the disk holds one file per process. File systems that show a file while it grows (sftp,
+hdfs, smb) get it as ``.part``, which is renamed when it is complete.
 """
 
 from __future__ import annotations
@@ -29,35 +31,43 @@ T = TypeVar("T")
 Q = TypeVar("Q", bound=AnyPath)
 
 _ASKED_EACH: Final = 8
-"""So many files are asked for by themselves; for more a folder is listed."""
+"""The greatest number of files that are asked for one by one; for more, the folder is listed."""
 _AT_A_TIME: Final = 8
+"""The number of requests that are sent at a time."""
 
 
 def fresh(path: UPath) -> Any:
-    """The file system of a path, without what it remembers: other processes write there too."""
+    """The file system of a path, with its cache emptied: other processes write there too."""
     path.fs.invalidate_cache()
     return path.fs
 
 
 def info(path: UPath) -> Info:
-    """What storage says of a file. Raises FileNotFoundError if it is not there."""
-    found: Info = of_output("read", path, lambda: fresh(path).info(path.path))
-    return found
+    """What the storage says of a file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    info: Info = of_output("read", path, lambda: fresh(path).info(path.path))
+    return info
 
 
 def listing(folder: UPath) -> dict[str, Info]:
-    """What storage says of all files under a folder, by relative path, in order: one listing."""
+    """What the storage says of all files under a folder, by relative path, in order.
 
-    def asked() -> dict[str, Info]:
-        found: dict[str, Info] = fresh(folder).find(folder.path, detail=True)
-        return found
+    One listing.
+    """
+
+    def attempt() -> dict[str, Info]:
+        by_path: dict[str, Info] = fresh(folder).find(folder.path, detail=True)
+        return by_path
 
     root = folder.path.rstrip("/") + "/"
     try:
-        found = of_output("listed", folder, asked)
+        infos = of_output("listed", folder, attempt)
     except FileNotFoundError:
         return {}
-    names = {name.removeprefix(root): info for name, info in found.items() if name.startswith(root)}
+    names = {name.removeprefix(root): info for name, info in infos.items() if name.startswith(root)}
     return {name: names[name] for name in sorted(names) if name and not name.endswith("/")}
 
 
@@ -79,23 +89,23 @@ def is_file(path: UPath) -> bool:
 
 
 def is_folder(_: UPath) -> bool:
-    """None: a folder is there with its first file, and is no hindrance to a file of its name."""
+    """No request: an object store has no folders, and a file may have the name of one."""
     return False
 
 
 def read_bytes(path: UPath) -> bytes:
-    """In one request."""
+    """One request."""
     return bytes(of_output("read", path, lambda: fresh(path).cat_file(path.path)))
 
 
 def read_places(path: UPath, read: Callable[[IO[bytes]], Any], block: int) -> Any:
-    """``read`` is called again after an error that may pass."""
+    """A request per block; ``read`` is called again after an error that may pass."""
 
-    def opened() -> Any:
+    def attempt() -> Any:
         with path.fs.open(path.path, "rb", block_size=block, cache_type="readahead") as stream:
             return read(stream)
 
-    return of_output("read", path, opened)
+    return of_output("read", path, attempt)
 
 
 def remove(path: UPath) -> None:
@@ -110,11 +120,11 @@ def files(folder: UPath, ending: str = "") -> list[AnyPath]:
 
 
 def missing(folder: UPath, names: Collection[str]) -> list[str]:
-    """By a request each if they are few, else by a listing."""
+    """One request per name if there are few, else one listing."""
     if len(names) <= _ASKED_EACH:
         return [name for name in names if not exists(folder / name)]
-    there = listing(folder)
-    return [name for name in names if name not in there]
+    existing = listing(folder)
+    return [name for name in names if name not in existing]
 
 
 def details(folder: UPath) -> dict[str, Details]:
@@ -124,61 +134,61 @@ def details(folder: UPath) -> dict[str, Details]:
 
 def stamps(folder: UPath, names: Collection[str]) -> dict[str, tuple[Any, ...]]:
     """One listing."""
-    found = details(folder)
-    return {name: tuple(found[name]) for name in names if name in found}
+    by_path = details(folder)
+    return {name: tuple(by_path[name]) for name in names if name in by_path}
 
 
 def unfinished(folder: UPath, *, deep: bool = True) -> list[str]:
-    """None where a put is whole or not."""
+    """One listing; none where an upload shows nothing before it is complete."""
     if folder.protocol in urls.PUT_IS_WHOLE:
         return []
     return [name for name in listing(folder) if is_part(name) and (deep or "/" not in name)]
 
 
 def holds_anything(folder: UPath) -> bool:
-    """One listing of what is right in it."""
+    """One listing, of the folder alone."""
     try:
-        found = of_output("listed", folder, lambda: fresh(folder).ls(folder.path, detail=False))
+        names = of_output("listed", folder, lambda: fresh(folder).ls(folder.path, detail=False))
     except FileNotFoundError:
         return False
-    return bool(found)
+    return bool(names)
 
 
 def resolved(path: UPath) -> UPath:
-    """The URL as it is written."""
+    """The URL itself."""
     return path
 
 
 def move(source: UPath, target: UPath) -> None:
-    """The server copies it, and then it is removed."""
+    """A copy by the server, and then a removal."""
     with suppress(FileNotFoundError):
         link(source, target)
         remove(source)
 
 
 def link(source: UPath, target: UPath) -> None:
-    """A copy, by its server where that can be."""
+    """A copy, by the server if it can."""
 
-    def copied() -> None:
+    def attempt() -> None:
         if source.protocol not in urls.PUT_IS_WHOLE:
             target.fs.makedirs(target.parent.path, exist_ok=True)
         source.fs.cp_file(source.path, target.path)
 
-    of_output("copied", source, copied)
+    of_output("copied", source, attempt)
 
 
 def remove_all(folder: UPath) -> None:
-    """File by file, several at a time."""
+    """One listing, and one request per file, several at a time."""
     for _ in together(remove, [folder / name for name in listing(folder)]):
         pass
 
 
 def prune(folder: UPath) -> None:
-    """There are no empty folders."""
+    """Nothing to do: there are no empty folders."""
 
 
 def put(path: UPath, source: Path) -> None:
-    """Put a file of this machine in a remote place, whole or not at all."""
+    """Upload a file of this machine, whole or not at all."""
     of_output("written", path, lambda: _put(path, source), _upload_lost)
 
 
@@ -193,20 +203,19 @@ def _put(path: UPath, source: Path) -> None:
 
 
 def _upload_lost(error: BaseException) -> bool:
-    """Whether a server has forgotten an upload of several parts, as one does that was started
-    again.
-    """
+    """Whether the server forgot an upload of several parts, as it may after a restart."""
     return "NoSuchUpload" in f"{error} {error.__cause__}"
 
 
 def fetch(path: UPath, target: Path) -> None:
-    """Copy a remote file to this machine."""
+    """Download a remote file."""
     of_output("read", path, lambda: path.fs.get_file(path.path, str(target)))
 
 
 def together(fn: Callable[[Q], T], paths: Sequence[Q]) -> Iterator[T]:
-    """What ``fn`` returns of each path, in order, several at a time, most of it being waiting. Few
-    results wait to be taken.
+    """Call ``fn`` on each path, several at a time, and yield its results in order.
+
+    ``fn`` mostly waits for requests. At most `_AT_A_TIME` results are held.
     """
     under_way: deque[Future[T]] = deque()
     with ThreadPoolExecutor(_AT_A_TIME) as threads:

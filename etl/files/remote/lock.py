@@ -1,13 +1,12 @@
-"""One build at a time in a folder on an object store: `etl.files.lock` where there is neither flock
-nor a common clock.
+"""A lock on an object store, which has neither flock nor a clock in common with us.
 
-A lock is an object that is put only if it is absent, and renewed and taken over only if it is as it
-was last seen: of several that try, the store lets one win. Its age is told by the store's clock
-alone: the time it notes for the lock against the time it notes for an object put just now.
+The lock is an object. It is put only if it is absent, and renewed or taken over only if it has not
+changed since it was last read; of several processes that try, the store lets one win. Its age is
+measured by the store's clock alone: the time of the lock against that of an object put just now.
 
-S3 knows both conditions. Google, Azure and memory know the first; a renewal reads before it writes,
-which leaves a gap of one request in which a lock whose owner stood still for ten minutes may be
-taken over unnoticed until the next heartbeat. Elsewhere a lock counts if it is still there a few
+S3 knows both conditions. Google, Azure and memory know the first only, so a renewal reads before it
+writes. In between, another process may take over a lock whose owner stood still for ten minutes;
+the owner notices at the next heartbeat. On other stores a lock counts if it is still there a few
 seconds after it was put.
 """
 
@@ -33,7 +32,10 @@ _SETTLE_SECONDS: Final = 3.0
 
 
 class RemoteLock:
-    """An object. stale: seconds without a heartbeat after which somebody else's is taken over."""
+    """A lock object.
+
+    stale: seconds without a heartbeat after which somebody else's lock is taken over.
+    """
 
     def __init__(self, path: UPath, stale: float) -> None:
         self.lost = ""
@@ -41,12 +43,16 @@ class RemoteLock:
         self._mine = Owner.this(secrets.token_hex(8))
 
     def take(self) -> None:
-        """Put the lock. Raises `BuildError` if somebody alive holds it."""
+        """Put the lock.
+
+        Raises:
+            BuildError: a process that is alive holds it, or the store cannot be reached.
+        """
         while not _create(self._path, self._mine.as_bytes()):
             seen = _seen(self._path)
-            if seen is None:  # released meanwhile
+            if seen is None:  # it was released meanwhile
                 continue
-            if self._is_mine(seen):  # a put that was tried again met itself
+            if self._is_mine(seen):  # a retried put met the object of its first try
                 return
             tag, owner = seen
             self._judge(self._path, owner)
@@ -54,7 +60,11 @@ class RemoteLock:
                 return
 
     def clear(self, overlapping: Callable[[str], bool]) -> None:
-        """Remove other locks whose owners are gone. Raises `BuildError` if one is not."""
+        """Remove the overlapping locks of processes that are gone.
+
+        Raises:
+            BuildError: a process that is alive holds one.
+        """
         for name in files.listing(self._path.parent):
             other = self._path.parent / name
             if other == self._path or not name.endswith(".lock") or not overlapping(other.stem):
@@ -71,7 +81,7 @@ class RemoteLock:
             raise owner.refusal(path.parent.parent, age)
 
     def renew(self) -> None:
-        """Put it again, with one beat more, if it is as it was seen to be."""
+        """Put the lock again with the next beat, or note in ``lost`` that somebody else has it."""
         seen = _seen(self._path)
         if seen and self._is_mine(seen):
             tag, owner = seen
@@ -92,17 +102,18 @@ class RemoteLock:
         return seen[1].token == self._mine.token
 
     def release(self) -> None:
-        """Remove the lock if it is still this process's own."""
+        """Remove the lock, if this process still holds it."""
         system, path = self._path.fs, self._path.path
-        # asked once: it counts as gone when its process is, or after ten minutes
+        # No retry: a lock that stays counts as gone when its process is, or after ten minutes.
         with suppress(Exception):
             if Owner.of(system.cat_file(path)).token == self._mine.token:
                 system.rm_file(path)
 
 
 def _seen(path: UPath) -> tuple[str, Owner] | None:
-    """(tag, owner) of a lock; the tag is asked for first: what was renewed meanwhile does not match
-    it any more.
+    """The tag and the owner of a lock; None if there is none.
+
+    The tag is read first, so it does not match a lock that is renewed in between.
     """
     try:
         info = of_output("read", path, lambda: path.fs.info(path.path))
@@ -112,7 +123,7 @@ def _seen(path: UPath) -> tuple[str, Owner] | None:
 
 
 def _create(path: UPath, data: bytes) -> bool:
-    """Put an object if it is absent; False if it is not, or may not have been."""
+    """Put an object if it is absent; False if it is there, or may have been."""
     if path.protocol not in _IF_ABSENT:
         if files.exists(path):
             return False
@@ -123,7 +134,7 @@ def _create(path: UPath, data: bytes) -> bool:
 
 
 def _replace(path: UPath, tag: str, old: Owner, new: Owner) -> bool:
-    """Put an object over the one that was seen; False if it is another one by now."""
+    """Replace the lock that was read; False if it has changed since."""
     if path.protocol in _IF_MATCH:
         return _conditional(
             path, lambda: path.fs.pipe_file(path.path, new.as_bytes(), IfMatch=tag), absent=True
@@ -135,11 +146,12 @@ def _replace(path: UPath, tag: str, old: Owner, new: Owner) -> bool:
 
 
 def _conditional(path: UPath, put: Callable[[], object], *, absent: bool = False) -> bool:
-    """Whether a put was done; not if its condition was not met. absent: that there is nothing is
-    such a case.
+    """Put an object on a condition; False if that was not met.
+
+    absent: an object that is gone does not meet it either.
     """
 
-    def tried() -> bool:
+    def attempt() -> bool:
         try:
             put()
         except Exception as error:
@@ -148,11 +160,11 @@ def _conditional(path: UPath, put: Callable[[], object], *, absent: bool = False
             raise
         return True
 
-    return of_output("written", path, tried)
+    return of_output("written", path, attempt)
 
 
 def _conflict(error: BaseException | None) -> bool:
-    """Whether a condition was not met: 412, or 409 where another request was on its way."""
+    """Whether a condition was not met: 412, or 409 if another request was under way."""
     while error is not None:
         response = getattr(error, "response", None)
         status = (

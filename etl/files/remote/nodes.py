@@ -1,4 +1,4 @@
-"""Remote inputs as nodes (`etl.files.nodes`): one listing a folder, put together as a tree."""
+"""Remote inputs as nodes (`etl.files.nodes`): one listing per folder, turned into a tree."""
 
 from __future__ import annotations
 
@@ -15,31 +15,41 @@ from etl.files.retries import transient
 
 
 def matching(given: str) -> list[Node]:
-    """What a URL or glob stands for, in order. Raises as `of_input`."""
+    """The nodes that a URL or glob stands for, in order.
+
+    Raises:
+        OSError: the storage does not answer.
+    """
     return of_input(given, lambda: _matching(given))
 
 
 def _matching(given: str) -> list[Node]:
     system, path = system_of(given)
     try:
-        found = [(path, _info(system, path, given))]
+        matches = [(path, _info(system, path, given))]
     except FileNotFoundError as error:
         if transient(error):
             raise
-        found = _glob(system, path)
-    return [_node(system, match, info) for match, info in found]
+        matches = _glob(system, path)
+    return [_node(system, match, info) for match, info in matches]
 
 
 def node(place: str, *, anew: bool) -> Node:
-    """One file or folder. anew: not as it is remembered from a listing. Raises as `of_input`."""
+    """The node of one file or folder.
 
-    def asked() -> Node:
+    anew: ask the storage, even if a listing is remembered.
+
+    Raises:
+        OSError: there is no such file or folder, or the storage does not answer.
+    """
+
+    def attempt() -> Node:
         system, path = system_of(place)
         if anew:
             system.invalidate_cache()
         return _node(system, path, _info(system, path, place))
 
-    return of_input(place, asked)
+    return of_input(place, attempt)
 
 
 def basename(place: str) -> str:
@@ -50,17 +60,18 @@ def basename(place: str) -> str:
 
 
 def _info(system: Any, path: str, place: str) -> Info:
-    if of_web(place) and place.endswith("/"):  # a web server answers for a folder as for a page
+    # A web server answers for a folder as it does for a page.
+    if of_web(place) and place.endswith("/"):
         return {"type": "directory"}
     return cast("Info", system.info(path))
 
 
 def _glob(system: Any, path: str) -> list[tuple[str, Info]]:
-    """What a glob matches; hidden files as on disk: only if the glob has a dot there."""
+    """The matches of a glob; hidden files only if the glob names a dot, as on disk."""
     if not glob.has_magic(path):
         return []
-    found = sorted(system.glob(path, detail=True).items())
-    return [match for match in found if "/." in path or "/." not in match[0]]
+    matches = sorted(system.glob(path, detail=True).items())
+    return [match for match in matches if "/." in path or "/." not in match[0]]
 
 
 def _node(system: Any, path: str, info: Info) -> Node:
@@ -69,7 +80,7 @@ def _node(system: Any, path: str, info: Info) -> Node:
     if info["type"] == "directory":
         inside = cache(partial(_children, system, path))
         return Node(place.rstrip("/") + "/", name, "folder", children=inside)
-    if info.get("size") is None:  # in the list of a web server's folder
+    if info.get("size") is None:  # it comes from a web server's listing
         info = system.info(path)
     return Node(place, name, "file", stamp_of_info(info))
 
@@ -79,10 +90,10 @@ def _children(system: Any, path: str) -> list[Node]:
 
 
 def _listed(system: Any, root: str) -> list[Node]:
-    """All of a remote folder by one listing, put together as folders."""
-    found = system.find(root + "/" if of_web(root) else root, detail=True)
+    """All nodes of a remote folder, by one listing."""
+    infos = system.find(root + "/" if of_web(root) else root, detail=True)
     tree: dict[str, Any] = {}
-    for name, info in sorted(found.items()):
+    for name, info in sorted(infos.items()):
         parts = name.removeprefix(root).strip("/").split("/")
         if name.endswith("/") or any(part.startswith(".") or not part for part in parts):
             continue

@@ -1,5 +1,6 @@
-"""A remote file that is read as if nothing ever broke: after an error that may pass it is opened
-anew, where it was.
+"""A remote file that survives broken connections.
+
+After an error that may pass, it is opened again and read on from the same byte.
 """
 
 from __future__ import annotations
@@ -13,20 +14,18 @@ from etl.files.remote.errors import as_os_error, of_input
 from etl.files.remote.urls import of_web, system_of
 
 BLOCK: Final = 8 * 2**20
-"""Bytes a request of a remote file that is read on and on: with less, each costs more waiting than
-reading.
-"""
+"""The size of a request when a whole file is read, in bytes: with less, most time is waiting."""
 
 
 class RemoteFile(io.RawIOBase):
-    """A remote input; its errors are those of `as_os_error`.
+    """A remote input, open for reading; its errors are those of `as_os_error`.
 
-    whole: it is read from beginning to end. block: bytes a request.
+    whole: it is read from beginning to end. block: the size of a request, in bytes.
     """
 
     def __init__(self, place: str, *, whole: bool, block: int) -> None:
         self._place = place
-        # one request, and it works without range requests
+        # One request for the whole file; the server need not answer range requests.
         self._in_one = whole and of_web(place)
         self._block = 0 if self._in_one else block
         self._at = 0
@@ -34,21 +33,29 @@ class RemoteFile(io.RawIOBase):
         of_input(place, self._opened)
 
     def readable(self) -> bool:
-        """It is."""
+        """Always."""
         return True
 
     def seekable(self) -> bool:
-        """Whether its server answers range requests."""
+        """Whether the server answers range requests."""
         return bool(self._opened().seekable())
 
     def readinto(self, buffer: Any) -> int:
-        """Read at most as many bytes as fit; 0 at the end."""
+        """Read at most as many bytes as the buffer holds; 0 at the end.
+
+        Raises:
+            OSError: as `as_os_error`.
+        """
         data = of_input(self._place, lambda: self._read(len(buffer)))
         buffer[: len(data)] = data
         return len(data)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to a byte."""
+        """Move to a byte.
+
+        Raises:
+            OSError: as `as_os_error`.
+        """
         with as_os_error(self._place):
             stream = self._opened()
             stream.seek(offset, whence)
@@ -79,24 +86,24 @@ class RemoteFile(io.RawIOBase):
         return self._file
 
     def _skip(self, stream: IO[bytes]) -> None:
-        """Read again what was read before."""
-        left = self._at
-        while left:
-            data = stream.read(min(left, BLOCK))
+        """Skip the bytes that were read before."""
+        remaining = self._at
+        while remaining:
+            data = stream.read(min(remaining, BLOCK))
             if not data:
-                said = f"{self._at} bytes of it were read before, {self._at - left} can be now"
-                raise OSError(errno.EIO, said, self._place)
-            left -= len(data)
+                reason = f"{self._at} bytes could be read before, {self._at - remaining} now"
+                raise OSError(errno.EIO, reason, self._place)
+            remaining -= len(data)
 
     def _read(self, count: int) -> bytes:
         stream = self._opened()
         try:
             data = stream.read(count)
             size = getattr(stream, "size", None)
-            # how a lost connection may look
+            # A lost connection may look like the end of the file.
             if not data and count and size is not None and self._at < size:
-                said = f"{self._at} bytes could be read, {size} should be there"
-                raise OSError(errno.EIO, said, self._place)
+                reason = f"{self._at} bytes could be read, {size} should be there"
+                raise OSError(errno.EIO, reason, self._place)
         except Exception:
             self._file = None
             with suppress(Exception):

@@ -1,6 +1,4 @@
-"""What a URL says: its protocol, the file system that fsspec has for it, and what to install where
-that is missing.
-"""
+"""URLs: their protocols, their fsspec file systems, and the packages that these need."""
 
 from __future__ import annotations
 
@@ -14,33 +12,35 @@ _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)(?:://|::(?=.*://))", re.DOT
 _CHAINED: Final = re.compile(r"::[A-Za-z][A-Za-z0-9+.-]*://")
 _S3, _GCS = ("s3fs", "s3"), ("gcsfs", "gcs")
 EXTRAS: Final = {"s3": _S3, "s3a": _S3, "gs": _GCS, "gcs": _GCS}
-"""By protocol, the package that it needs, and the extra that has it."""
+"""By protocol, the package that it needs, and the extra of ours that installs it."""
 PUT_IS_WHOLE: Final = frozenset("s3 s3a gs gcs hf az abfs abfss adl oss oci memory".split())
-"""Protocols of storages that show nothing of a file before all of it is there."""
+"""Protocols of storages that show nothing of a file before its upload is complete."""
 
 
 def remote(place: str | Path) -> bool:
-    """Whether this is a URL rather than a path of this machine."""
+    """Whether a place is a URL rather than a local path."""
     return (
         isinstance(place, str) and _URL.match(place) is not None and not place.startswith("file://")
     )
 
 
 def of_web(place: str) -> bool:
-    """Whether a web server has it, with one name a file and no folders."""
+    """Whether a place is on a web server, where each file has a name and there are no folders."""
     return place.startswith(("http://", "https://"))
 
 
 def system_of(place: str) -> tuple[Any, str]:
     """The fsspec file system of a URL, and the path in it.
 
-    Raises `ConfigError` if there is none, `MissingExtra` if its package is not installed.
+    Raises:
+        ConfigError: fsspec knows no such protocol.
+        MissingExtra: the package of the protocol is not installed.
     """
     import fsspec
 
     protocol = cast("re.Match[str]", _URL.match(place))[1]
     try:
-        # "::" in a name, where fsspec would see a chain of URLs
+        # fsspec would take a "::" in a name for a chain of URLs.
         if "::" in place and not _CHAINED.search(place):
             kind = fsspec.get_filesystem_class(protocol)
             return kind(**kind._get_kwargs_from_urls(place)), str(kind._strip_protocol(place))
@@ -55,7 +55,7 @@ def system_of(place: str) -> tuple[Any, str]:
 
 
 def missing_package(what: str, protocol: str, error: ImportError) -> ConfigError:
-    """What to raise where the package of a protocol is not installed. what: needs it."""
+    """The error for a protocol whose package is not installed. what: the use that needs it."""
     if extra := EXTRAS.get(protocol):
         return MissingExtra(*extra, what)
     return ConfigError(f"{what} needs a package that is not installed: {error}")
