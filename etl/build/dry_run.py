@@ -108,7 +108,7 @@ class Foreseen:
         lines += _some([f"  {name}: {reason}" for name, reason in self.write])
         lines += _some(
             [
-                f"  {name}: perhaps, if what is read again comes out otherwise"
+                f"  {name}: perhaps, if inputs that are read again come out different"
                 for name in self.perhaps
             ]
         )

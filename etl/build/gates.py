@@ -1,8 +1,8 @@
-"""Gates: limits that a dataset must keep. A dataset that breaks one is rejected.
+"""Gates: limits that a dataset must keep.
 
-The last complete dataset then stays as it is, and the new one lies beside it
-(`etl.dataset.candidate`). The message gives figure and limit; the same command with other limits
-accepts the dataset.
+A dataset that breaks one is rejected: the last complete dataset stays as it is, and the new one
+lies beside it (`etl.dataset.candidate`). The message gives figure and limit; the same command with
+other limits accepts the dataset.
 
 Drift and removal are measured against the last complete build of the same folder
 (`etl.dataset.drift`, `etl.build.removal`). If there was none, or it had no samples, these gates

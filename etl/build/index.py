@@ -394,7 +394,10 @@ def _contents(
     shards: Sequence[InputShard],
     sources: Mapping[str, Source],
 ) -> Iterator[Quarantined]:
-    """The records to quarantine. details: reason and detail by (position of the input, uid)."""
+    """The records to quarantine.
+
+    details: reason and detail by (position of the input, uid).
+    """
     for position in sorted({position for position, _ in details}):
         wanted = {uid for at, uid in details if at == position}
         shard = shards[position]

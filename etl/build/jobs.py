@@ -206,7 +206,10 @@ def prepared(
 
 
 def _pool(workers: int | None, ray: str | None, page_seconds: float) -> Pool:
-    """The pool that does the work. page_seconds: the longest that a page may take."""
+    """The pool that does the work.
+
+    page_seconds: the longest that a page may take.
+    """
     from etl.build.pools import local, on_ray
 
     if ray is not None:
@@ -259,9 +262,9 @@ def _sum_up(record: Record, build: Build, next_step: str) -> None:
     if record.made is not None:
         for line in summary.lines(record.made, build.recipe, build.out, next_step):
             log.say(line)
-        for line in record.said:
+        for line in record.effects:
             log.say(line)
-        for line in record.warned:
+        for line in record.warnings:
             log.warn(line)
 
 

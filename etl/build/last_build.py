@@ -51,14 +51,14 @@ class Record:
     status: str = ""
     # whether the summary was written
     file: bool = False
-    # fields of the file that are settled
-    known: dict[str, Any] = field(default_factory=dict)
+    # fields of the file that are known so far
+    fields: dict[str, Any] = field(default_factory=dict)
     # duration of each phase, by its name
     seconds: dict[str, float] = field(default_factory=dict)
     # lines about entries of the recipe's lists that took effect
-    said: list[str] = field(default_factory=list)
+    effects: list[str] = field(default_factory=list)
     # lines about entries that match nothing
-    warned: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     # the manifest, once there is one
     made: Manifest | None = None
     # names of the reports that were written, by kind of shard
@@ -96,7 +96,7 @@ class Record:
 
     def inputs(self, differing: Mapping[str, Sequence[str]]) -> None:
         """Note what is new, changed and removed since the last complete build."""
-        self.known["inputs"] = {
+        self.fields["inputs"] = {
             what: {"count": len(names), "names": list(names[:NAMES])}
             for what, names in differing.items()
         }
@@ -109,12 +109,12 @@ class Record:
         newest = max(changed, default=0.0)
         if newest:
             date = datetime.fromtimestamp(newest, UTC)
-            self.known["newest_input"] = date.isoformat(timespec="seconds")
+            self.fields["newest_input"] = date.isoformat(timespec="seconds")
 
     def manifest(self, manifest: Manifest) -> None:
         """Note the manifest of a build, whether or not it passes its gates."""
         self.made = manifest
-        self.known |= {key: as_json(getattr(manifest, key)) for key in _OF_MANIFEST}
+        self.fields |= {key: as_json(getattr(manifest, key)) for key in _OF_MANIFEST}
 
     def as_json(self, message: str, code: int) -> dict[str, Any]:
         """The file's content; fields of phases that the run did not reach are null."""
@@ -128,7 +128,7 @@ class Record:
         return {
             **nothing,
             "gate_failures": [],
-            **self.known,
+            **self.fields,
             **shards,
             "status": self.status,
             "exit_code": code,
@@ -151,7 +151,7 @@ def recorded(out: AnyPath, record: Record) -> Iterator[None]:
         if not record.status:
             record.status, message = _ending(error)
             if isinstance(error, GateError):
-                record.known["gate_failures"] = error.failures
+                record.fields["gate_failures"] = error.failures
             with suppress(OSError, BuildError):
                 _write(out, record, message, 2 if isinstance(error, ConfigError) else 1)
         raise
@@ -204,7 +204,10 @@ def with_hook(run: Callable[[], T], record: Record, out: AnyPath, hook: Hook | N
 
 
 def _run(hook: Hook | None, record: Record, out: AnyPath) -> str:
-    """Run a hook; returns what went wrong. Its output goes to stderr: stdout is for data."""
+    """Run a hook; returns what went wrong.
+
+    Its output goes to stderr: stdout is for data.
+    """
     if hook is None or not record.status:
         return ""
     place = str(Layout(out).work.last_build.absolute()) if record.file else ""

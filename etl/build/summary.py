@@ -54,7 +54,10 @@ def settings(reason: str, recipe: Recipe) -> dict[str, Any]:
 
 
 def lines(manifest: Manifest, recipe: Recipe, where: object, next_step: str) -> list[str]:
-    """The summary as text. where: the build's folder."""
+    """The summary as text.
+
+    where: the build's folder.
+    """
     units, totals = manifest.accounting, manifest.totals
     read = ", ".join(counted(units[unit].read, unit) for unit in ("workflow", "step"))
     sizes = {"sample": totals.samples, "token": totals.tokens, "domain": totals.domains}

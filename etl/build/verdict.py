@@ -55,7 +55,10 @@ class Verdict:
             raise GateError(self.out, "nothing was built", failures, [_REMOVAL])
 
     def foreseen(self, inputs: Mapping[str, str]) -> list[str]:
-        """A line for each gate that fails before anything is read. inputs: sha256 by name."""
+        """A line for each gate that fails before anything is read.
+
+        inputs: sha256 by name.
+        """
         old = state.previous(self.out)
         return self.gates.of_removal(removal.foreseen(old, inputs)) if old else []
 
@@ -71,8 +74,7 @@ class Verdict:
         failures = [line for line in self.gates.of_itself(manifest.figures) if line not in forgiven]
         if failures:
             what = (
-                "nothing has changed, and the complete dataset is left as it is; it is not as "
-                "it should be"
+                "nothing has changed; the complete dataset is left as it is, but it is not accepted"
             )
             raise GateError(self.out, what, failures, [])
 

@@ -199,7 +199,10 @@ def shards_of(manifest: Manifest) -> set[str]:
 
 
 def reject(out: AnyPath, place: AnyPath, manifest: Manifest, failures: Sequence[str]) -> None:
-    """Keep a finished build as a candidate to look at. failures: lines about its gates."""
+    """Keep a finished build as a candidate to look at.
+
+    failures: lines about its gates.
+    """
     build, here = Layout(out), Layout(out).candidate
     if place == out:
         write_json(here.borrowed, [])
@@ -259,7 +262,7 @@ def discard(out: AnyPath) -> None:
 def withdraw(out: AnyPath, domains: Collection[str]) -> None:
     """Remove the last complete dataset, which holds what is taken down and was not replaced.
 
-    What the candidate has made of inputs again replaces what was there.
+    The files that its candidate has made of inputs replace those that were there.
     """
     files = state.withdraw(out, domains)
     stamps.forget(out)

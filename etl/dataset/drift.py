@@ -78,8 +78,8 @@ def _shares(table: pl.DataFrame, name: str, samples: int) -> dict[str, float]:
 def without(old: Figures, domains: Collection[str]) -> Figures:
     """The figures without some domains.
 
-    The shares of the other domains are scaled to add up to 1. If none are others, there are no
-    samples.
+    The shares of the other domains are scaled to add up to 1. If there are none, there are
+    no samples.
     """
     others = {name: share for name, share in old.domain_shares.items() if name not in domains}
     total = math.fsum(others.values())

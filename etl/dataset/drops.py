@@ -43,7 +43,7 @@ def _early(work: Work, names: Mapping[str, str]) -> pl.LazyFrame:
 
 
 def _late(work: Work) -> pl.LazyFrame:
-    """The drops of phase 3: samples that did not fit, their steps, and workflows alive empty."""
+    """The drops of phase 3: samples that did not fit, their steps, and workflows left empty."""
     fitted = scan_fitted(work)
     rows = fitted.filter(pl.col("reason") != "").collect()
     if not rows.height:

@@ -105,7 +105,7 @@ class Generations:
             last = int(value["last"])
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(
-                f"this is no list of generations as a manifest has it ({error!r})"
+                f"this is not the list of generations of a manifest ({error!r})"
             ) from error
         numbers = [generation.number for generation in every]
         if numbers != sorted(set(numbers)) or (numbers and numbers[-1] > last):

@@ -48,7 +48,9 @@ class Notes:
 
     @classmethod
     def of_text(cls, text: str, where: object) -> Self:
-        """The notes in a Markdown text. where: it was read, for messages.
+        """The notes in a Markdown text.
+
+        where: it was read, for messages.
 
         Raises:
             ConfigError: marks do not pair, or two notes have the same name.
@@ -131,7 +133,9 @@ def marked(name: str, text: str) -> str:
 
 
 def current(out: AnyPath, given: Notes | None) -> Notes:
-    """The notes of the next card. given: those of the recipe's file; None if it names none.
+    """The notes of the next card.
+
+    given: those of the recipe's file; None if it names none.
 
     Raises:
         ConfigError: marks in the card do not pair, or its notes were edited although the recipe

@@ -51,7 +51,7 @@ def scan(work: Work) -> pl.LazyFrame:
     paths = storage.files(work.index, ".parquet")
     if paths and storage.here(work.root):
         return pl.scan_parquet([scratch.copy_of(path) for path in paths])
-    if paths:  # read at once: what the cache holds now it may not hold when a scan comes to it
+    if paths:  # read now: the cache may have lost a file by the time a lazy scan reads it
         return pl.concat([read_parquet(path).lazy() for path in paths])
     empty = pl.from_arrow(INDEX_SCHEMA.empty_table())
     assert isinstance(empty, pl.DataFrame)

@@ -338,7 +338,10 @@ class ShardFiles:
 
 
 def files_of(name: str) -> ShardFiles:
-    """The files of an output shard. name: ``g0001/train-00000-of-00012``."""
+    """The files of an output shard.
+
+    name: ``g0001/train-00000-of-00012``.
+    """
     return ShardFiles(
         f"{DATA}/{name}.arrow", f"{LISTINGS}/{name}.parquet", f"{FITTED}/{name}.parquet"
     )

@@ -151,7 +151,10 @@ class _Packed:
         self._strangers = [_frame(pa.schema([("sample_id", pa.string())]).empty_table())]
 
     def spread(self, names: Sequence[str], kept: pl.DataFrame) -> None:
-        """Spread some output shards. kept: the samples that the index put there, with `_KEPT`."""
+        """Spread some output shards.
+
+        kept: the samples that the index put there, with `_KEPT`.
+        """
         fitted = [path for name in names for path in self._fitted.pop(name, ())]
         special = pl.concat([_SPECIAL, *storage.together(_special, fitted)])
         chunked = special.filter(pl.col("reason") == "")
@@ -208,7 +211,7 @@ def _kept(work: Work) -> Iterator[tuple[list[str], pl.DataFrame]]:
         if not rows.height:  # all of a generation's samples were dropped
             continue
         open_ends = following is not None and following.name.rpartition("-")[0] == family
-        last = pl.col("home") == pl.col("home").max()  # none, if all were dropped
+        last = pl.col("home") == pl.col("home").max()  # no row, if all were dropped
         waiting = [rows.filter(last)] if open_ends else []
         rows = rows.filter(~last) if open_ends else rows
         generation, _, split = family.partition("-")

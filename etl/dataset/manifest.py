@@ -243,7 +243,9 @@ class Manifest:
 
     @classmethod
     def from_json(cls, value: Any, where: object) -> Self:
-        """The manifest that `as_json` wrote. where: it was read, for messages.
+        """The manifest that `as_json` wrote.
+
+        where: it was read, for messages.
 
         Raises:
             ConfigError: it is anything else.
@@ -309,7 +311,9 @@ def as_json(value: Any) -> Any:
 
 
 def of_json(kind: type[T], value: Any, where: object) -> T:
-    """A part of a manifest from JSON. where: it was read, for messages.
+    """A part of a manifest from JSON.
+
+    where: it was read, for messages.
 
     Raises:
         ConfigError: it is not of this kind.
@@ -328,7 +332,10 @@ class _NotAManifestError(Exception):
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:
-    """Read a value of this type. where: the keys that lead to it, for messages."""
+    """Read a value of this type.
+
+    where: the keys that lead to it, for messages.
+    """
     if kind is Any:
         return value
     if isinstance(kind, UnionType):

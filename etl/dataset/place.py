@@ -75,7 +75,9 @@ class Place:
         return scanned(here).select(columns)
 
     def inside(self, what: str) -> Work:
-        """The work folder. what: the subject of the message, which needs it.
+        """The work folder.
+
+        what: the subject of the message, which needs it.
 
         Raises:
             ConfigError: this is a published dataset, which has none.
@@ -88,7 +90,10 @@ class Place:
         return self.work
 
     def lacks(self, what: str) -> ConfigError:
-        """The error for a missing part of a dataset. what: that part, for the message."""
+        """The error for a missing part of a dataset.
+
+        what: that part, for the message.
+        """
         how = (
             "publish the whole of dataset/" if self.work is None else "run the build command again"
         )

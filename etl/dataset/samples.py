@@ -114,7 +114,10 @@ def collect(rows: pl.DataFrame, shelf: Shelf, here: Path) -> pl.DataFrame:
 
 
 def _rows(path: AnyPath, wanted: np.ndarray[Any, Any], tag: str) -> Iterator[pa.RecordBatch]:
-    """Rows of one remote file. wanted: their numbers, ascending. tag: of the file's content."""
+    """Rows of one remote file.
+
+    wanted: their numbers, ascending. tag: of the file's content.
+    """
     try:
         with pa.memory_map(str(scratch.nearby(path, tag))) as stream:
             yield from taken(pa.ipc.open_file(stream), wanted)
@@ -125,7 +128,10 @@ def _rows(path: AnyPath, wanted: np.ndarray[Any, Any], tag: str) -> Iterator[pa.
 def taken(
     reader: pa.ipc.RecordBatchFileReader, wanted: np.ndarray[Any, Any]
 ) -> Iterator[pa.RecordBatch]:
-    """Rows of a file, at most one batch for each of its own. wanted: their numbers, ascending."""
+    """Rows of a file, at most one batch for each of its own.
+
+    wanted: their numbers, ascending.
+    """
     start = at = 0
     for number in range(reader.num_record_batches):
         if at == len(wanted):

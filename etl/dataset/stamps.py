@@ -1,9 +1,9 @@
-"""Stamps: find damaged files of a complete build without reading them. Every build does this.
+"""Stamps: find damaged files of a complete build without reading them.
 
-``work/stamps.json`` holds a stamp of every file from the time when the build was complete: its
-size, and its time or what identifies its content in remote storage. A file is damaged if it is gone
-or has another size. If only its time differs, it is hashed. Stamps belong to one machine, and
-nothing of them reaches the dataset.
+Every build looks for them. ``work/stamps.json`` holds a stamp of every file, written when the build
+was complete: its size, and its time or what identifies its content in remote storage. A file is
+damaged if it is gone or has another size. If only its time differs, it is hashed. Stamps belong to
+one machine, and nothing of them reaches the dataset.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ def forget(out: AnyPath) -> None:
 
 
 def damaged(out: AnyPath, hashes: Mapping[str, str]) -> dict[str, str]:
-    """Damaged files, and what is wrong with each. hashes: of the complete build's manifest."""
+    """Damaged files, and what is wrong with each.
+
+    hashes: of the complete build's manifest.
+    """
     path = Layout(out).work.stamps
     if not storage.exists(path):
         return {}
@@ -81,8 +84,8 @@ def _problem(
     if digest and sha256_of(out / name) == digest:
         return ""
     if old[0] != new[0]:
-        return f"it has {new[0]:,} bytes, and had {old[0]:,}"
-    return "its content is another one" if digest else ""
+        return f"it has {new[0]:,} bytes, not {old[0]:,}"
+    return "its content has changed" if digest else ""
 
 
 def _digests(out: AnyPath, name: str) -> dict[str, str]:

@@ -309,7 +309,7 @@ def test_generations_given_by_a_manifest(tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text("{}")
     refused = builds.command(*asked, tmp_path / "other.json")
     assert refused.returncode == 2
-    assert "no list of generations" in refused.stderr
+    assert "not the list of generations" in refused.stderr
 
 
 names = st.sampled_from("abcdef")

@@ -216,30 +216,30 @@ DAMAGE: Final[dict[str, tuple[str, Callable[[Path], object], str]]] = {
     "a shard is longer": (
         "dataset/data/*/train-*.arrow",
         lambda path: path.write_bytes(path.read_bytes() + b"x"),
-        "bytes, and had",
+        "bytes, not",
     ),
     "a shard has another byte": (
         "dataset/data/*/train-*.arrow",
         flip,
-        "its content is another one",
+        "its content has changed",
     ),
     "a shard is gone": ("dataset/data/*/train-*.arrow", lambda path: path.unlink(), "it is gone"),
     "statistics": (
         "dataset/stats/domains.parquet",
         lambda path: path.write_bytes(b"x"),
-        "bytes, and had",
+        "bytes, not",
     ),
-    "a listing": ("dataset/stats/samples/*/train-*.parquet", flip, "its content is another one"),
+    "a listing": ("dataset/stats/samples/*/train-*.parquet", flip, "its content has changed"),
     "the card": (
         "dataset/README.md",
         lambda path: path.write_text(path.read_text() + "x"),
-        "bytes, and had",
+        "bytes, not",
     ),
-    "samples": ("work/samples/*.arrow", flip, "its content is another one"),
+    "samples": ("work/samples/*.arrow", flip, "its content has changed"),
     "a ledger": ("work/ledger/*.arrow", lambda path: path.unlink(), "it is gone"),
     "a report": ("work/samples/*.json", lambda path: path.unlink(), "it is gone"),
-    "what packing noted": ("work/fitted/*/train-*.parquet", flip, "its content is another one"),
-    "the index": ("work/index/*.parquet", lambda path: path.write_bytes(b"x"), "bytes, and had"),
+    "what packing noted": ("work/fitted/*/train-*.parquet", flip, "its content has changed"),
+    "the index": ("work/index/*.parquet", lambda path: path.write_bytes(b"x"), "bytes, not"),
 }
 """What -> files of which the first is changed, how, and what is said."""
 

@@ -273,7 +273,7 @@ class Processes:
                 at, "killed_worker", f"the process that worked on it died, {STRIKES} times"
             )
         if any(other.name == at for other in task.refused):
-            raise BuildError(f"a worker process dies on {at} though it was to leave it out")
+            raise BuildError(f"worker processes die on {at}, even if it is left out")
         task.refused += (refused,)
         return task
 

@@ -1,4 +1,6 @@
-"""The Ray pool: runs items as Ray Core tasks, here or on a cluster. Extra ``stepmill[ray]``.
+"""The Ray pool: runs items as Ray Core tasks, here or on a cluster.
+
+Extra ``stepmill[ray]``.
 
 Ray retries a task once if its process dies. If it dies again, a page may have killed it: the task
 then runs in a pool of one process on its node (`etl.build.pools.local.Processes`), which identifies

@@ -105,6 +105,9 @@ class Build:
         return digest([settings, generations.as_json(), taken_down, self.notes.parts])
 
     def shown(self, phase: str, total: int = 0, unit: str = "MB") -> Progress:
-        """Progress of a phase, shown with its number. total: 0 if it is not known."""
+        """Progress of a phase, shown with its number.
+
+        total: 0 if it is not known.
+        """
         number = _PHASES.index(phase) + 1
         return self.progress(f"phase {number} of {len(_PHASES)}: {phase}", total, unit)

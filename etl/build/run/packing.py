@@ -36,8 +36,9 @@ def check_names(build: Build, asked: Asked) -> None:
         BuildError: an entry matches nothing, and the build is strict.
     """
     record = build.record
-    record.known["unmatched"] = asked.counts()
-    record.said, record.warned = list(asked.lines()), list(asked.warnings())
+    record.fields["unmatched"] = asked.counts()
+    record.effects = list(asked.lines())
+    record.warnings = list(asked.warnings())
     unmatched.check(asked, build.options.strict)
 
 
@@ -57,14 +58,20 @@ def check_splits(build: Build, samples: Iterable[tuple[str, int]], asked: Asked)
 
 
 def worker(build: Build, damaged: frozenset[str] = frozenset()) -> PackedWorker:
-    """The worker of phase 3. damaged: files of the complete build to make again."""
+    """The worker of phase 3.
+
+    damaged: files of the complete build to make again.
+    """
     return PackedWorker(build.recipe.packed, build.place, build.out, damaged)
 
 
 def packed(
     build: Build, outputs: Sequence[OutputShard], damaged: frozenset[str] = frozenset()
 ) -> list[PackedReport]:
-    """Run phase 3 for some output shards; returns their reports in order. damaged: see `worker`."""
+    """Run phase 3 for some output shards; returns their reports in order.
+
+    damaged: see `worker`.
+    """
     reports: dict[str, PackedReport] = {}
     largest_first = sorted(outputs, key=lambda shard: (-shard.samples, shard.name))
     names = [f"{shard.name}.json" for shard in outputs]

@@ -28,7 +28,10 @@ class Read:
 
 
 def discovered(build: Build, *, remember: bool = True) -> list[InputShard]:
-    """The input shards, with hashes. remember: keep in the work folder what is known of them."""
+    """The input shards, with hashes.
+
+    remember: keep in the work folder what is known of them.
+    """
     sources = build.recipe.samples.sources
     without = storage.here(build.out)
     with build.progress("finding inputs", brief=True):

@@ -63,7 +63,10 @@ def run(build: Build, order: Mapping[str, Any] | None = None, *, retry: bool = F
 def _run(
     build: Build, order: Mapping[str, Any] | None, retry: bool, check: Callable[[], None]
 ) -> Manifest:
-    """Run a build whose folder is locked. check: raises if the lock was lost."""
+    """Run a build whose folder is locked.
+
+    check: raises if the lock was lost.
+    """
     candidate.go_on(build.out)
     folder.sweep(build.out)
     edited.set_aside(build.out)
@@ -98,7 +101,7 @@ def _note(build: Build, generations: Generations) -> None:
     before = state.generations(build.work)
     build.record.inputs(differing(before, generations))
     opened = f"g{generations.last:04d}" if generations.last > before.last else ""
-    build.record.known["generation"] = opened
+    build.record.fields["generation"] = opened
 
 
 def _again(build: Build, done: Manifest) -> Manifest:
