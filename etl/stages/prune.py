@@ -1,11 +1,11 @@
 """Prune: each page becomes the text a model sees, and each target its start tag there.
 
-The rules are those of `etl.pages.rules`. A target stays even where they would remove it
-(``keep_target``), so that each step whose element was found becomes a sample. But an element that
-stays only because it is the target gives the answer away, and is missing when a model is asked.
-With ``keep_target = false`` such a step is not trained on (``target_pruned``) and stays in the
-history. The element on which a drag ends is never kept in this way; the answer names it, so without
-it the step is not trained on either.
+`etl.pages.prune` does the work, by the rules of `etl.pages.rules`. A target stays even where they
+would remove it (``keep_target``), so that each step whose element was found becomes a sample. But
+an element that stays only because it is the target gives the answer away, and is missing when a
+model is asked. With ``keep_target = false`` such a step is not trained on (``target_pruned``) and
+stays in the history. The element on which a drag ends is never kept in this way; the answer names
+it, so without it the step is not trained on either.
 """
 
 from __future__ import annotations
