@@ -47,6 +47,8 @@ cdef const char *read_tag(
     cdef Attribute attribute
     cdef const char *begin
     attributes.clear()
+    if at < end and at[0] == c"/":  # an end tag's name comes after it
+        at += 1
     while at < end and not (is_blank(at[0]) or at[0] == c"/" or at[0] == c">"):
         at += 1
     closed[0] = False

@@ -329,7 +329,7 @@ def test_a_build_on_s3(s3: Server, whole: Path) -> None:
     """On an S3 server; and of a place where nothing is, that is said."""
     check_elsewhere(whole, f"s3://{BUCKET}/nightly/out")
     done = CliRunner().invoke(cli, ["inspect", f"s3://{BUCKET}/elsewhere"])
-    assert "no finished build" in str(done.exception)
+    assert "there is no such folder" in str(done.exception)
 
 
 def test_of_a_remote_data_file_only_one_batch_is_read(

@@ -68,4 +68,4 @@ def test_the_state_of_a_tag(world: World) -> None:
         assert found == here(world.nights[night] / "dataset", "samples", "--limit", "0")
     done = world.zygote.run("inspect", f"hf://datasets/{repo}@v3")
     assert (done.code, done.out) == (2, "")
-    assert "no published dataset" in done.err
+    assert "there is no such folder" in done.err

@@ -61,6 +61,7 @@ def assert_same(html: str) -> None:
 @example("<noscript><style>a<b</noscript></style>")
 @example("<textarea/>x<b>y</textarea>")
 @example("<plaintext>a<b>")
+@example('</div ==">">x')
 @example("<zzziframe><iframe>")
 def test_engine_reads_as_specified(html: str) -> None:
     """`read` gives the tokens, attributes and texts of `read_plain` for every string."""
