@@ -323,7 +323,7 @@ def test_real_shards_are_within_a_quarter_of_the_set_size(
 
 @pytest.mark.parametrize(
     ("settings", "says"),
-    [({"key": "topic"}, "none of workflow"), ({"test": 1.5}, "between 0 and 1")],
+    [({"key": "topic"}, "not one of workflow"), ({"test": 1.5}, "between 0 and 1")],
 )
 def test_a_split_that_makes_no_sense_is_refused(settings: dict[str, Any], says: str) -> None:
     """An unknown key and a share over 1 are errors of configuration."""
