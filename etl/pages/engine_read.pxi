@@ -171,8 +171,8 @@ cdef class Reader:
                 if before != NULL:
                     before.next = piece
             else:
-                if at[0] == c"/" and (at + 1 == end or at[1] == c">"):
-                    return False  # text, or nothing
+                if at[0] == c"/" and at[1] == c">":
+                    return False  # it says nothing, and the text goes on
                 if tokens.in_foreign() and end - at >= 8 and memcmp(at, b"![CDATA[", 8) == 0:
                     return False
                 begin = at
@@ -186,10 +186,10 @@ cdef class Reader:
             before = piece
             at += piece.at.size()
             if piece.is_raw:
-                begin = at
-                at = end_of_raw(begin, end, piece.tag.name)
-                if at > begin and tokens.in_foreign():
-                    return False  # the content may be markup
+                begin = at - piece.at.size() + piece.rest
+                at = end_of_raw(at, end, piece.tag.name)
+                if tokens.in_foreign() and memchr(begin, c"<", at - begin) != NULL:
+                    return False  # there is markup that may count
                 tokens.entries.back().end = at - page
             elif piece.tag != NULL and piece.tag.foreign:
                 tokens.enter(piece)

@@ -20,9 +20,9 @@ cdef struct Tag:
 
 
 cdef inline bint begins_markup(const char *at, const char *end) noexcept:
-    """Whether the "<" here begins markup."""
+    """Whether the "<" here begins markup; "</" in which the page ends is text."""
     return at + 1 < end and (
-        is_letter(at[1]) or at[1] == c"/" or at[1] == c"!" or at[1] == c"?"
+        is_letter(at[1]) or at[1] == c"!" or at[1] == c"?" or (at[1] == c"/" and at + 2 < end)
     )
 
 

@@ -62,6 +62,9 @@ def assert_same(html: str) -> None:
 @example("<textarea/>x<b>y</textarea>")
 @example("<plaintext>a<b>")
 @example('</div ==">">x')
+@example("<p>a</")
+@example("<svg><textarea>a < b \0</textarea></svg>")
+@example("</")
 @example("<zzziframe><iframe>")
 def test_engine_reads_as_specified(html: str) -> None:
     """`read` gives the tokens, attributes and texts of `read_plain` for every string."""
