@@ -10,7 +10,7 @@ import hashlib
 import importlib.util
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -141,10 +141,6 @@ class Vocabulary:
         ends = np.cumsum(self.lengths[ids], dtype=np.int64)
         begins, stops = np.searchsorted(ends, [start, end], side="right")
         return self.check(raw[start:end].decode(), ids[begins:stops])
-
-    def encode_batch(self, texts: Iterable[str]) -> list[Tokens]:
-        """`encode` of each text."""
-        return [self.encode(text) for text in texts]
 
     def count(self, text: str) -> int:
         """The number of tokens of ``text``.

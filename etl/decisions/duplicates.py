@@ -129,9 +129,9 @@ def _split_over_files(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The workflows that lie in pieces in several inputs (columns `DECIDED`), and the other rows.
 
-    A later recording of such a workflow is one more piece, unless it is known to be whole. Where
-    one content is there more often than another, whole recordings were copied and one copy differs:
-    these are not pieces.
+    A later recording of the workflow is another piece, unless it is known to be whole. They are not
+    pieces where one content comes more often than another: then whole recordings were copied, and
+    one copy differs.
     """
     pieces = ["generation", "workflow", "objective"]
     several = pl.col("workflow_hash").n_unique().over(pieces) > 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 A_FILE: Final = object()
-"""Marks the type of such a setting."""
+"""Annotates the type of a setting that names a file."""
 
 File = Annotated[str, A_FILE]
 """The name of a file; empty for none."""

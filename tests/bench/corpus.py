@@ -46,7 +46,7 @@ TARGET: Final = Locator("attribute", "1", "data-stepmill-target")
 _MARKER: Final = f' {TARGET.name}="{TARGET.value}"'
 
 BASES_MB: Final = 40.0
-"""Pages that become templates; in memory they take about eight times that."""
+"""Pages that become templates; all of them are held in memory."""
 
 VISIT_SHARE: Final = 0.20
 """Of a page's slots, those that a visit fills anew."""

@@ -16,7 +16,7 @@ from tests.look.test_inspect import EVERY, asked, run
 from tests.support import builds
 
 ERRORS: Final[dict[str, tuple[list[str], list[str]]]] = {
-    "a column that there is not": (
+    "an unknown column": (
         ["OUT", "domains", "--sort", "size"],
         ["--sort size", "tokens_per_sample"],
     ),
@@ -42,7 +42,7 @@ ERRORS: Final[dict[str, tuple[list[str], list[str]]]] = {
         ["OUT/dataset", "overview", "--recount"],
         ["needs the folder work/"],
     ),
-    "a view that there is not": (["OUT", "colours"], ["No such command 'colours'"]),
+    "an unknown view": (["OUT", "colours"], ["No such command 'colours'"]),
 }
 
 

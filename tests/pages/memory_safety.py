@@ -162,7 +162,7 @@ def _names(pairs: Sequence[tuple[int, object]]) -> list[int]:
 
 
 def check(pages: int, seed: int) -> Outcome:
-    """Compare so many changed pages.
+    """Compare this many changed pages.
 
     Raises:
         AssertionError: As `compare`; the note on it holds the page.

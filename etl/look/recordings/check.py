@@ -132,7 +132,7 @@ class _Found:
         return self.alike[said] <= self.most_alike
 
     def _looked_at(self, workflow: Workflow, steps: int) -> Iterator[_Problem]:
-        """The problems of a workflow that was read. steps: look for so many targets at most."""
+        """The problems of a workflow that was read. steps: look for at most this many targets."""
         draft = enter(workflow, Tally(), {})
         here = workflow.origin or workflow.uid
         hashed, before = self.ids.setdefault(workflow.uid, (draft.content_hash, here))
