@@ -65,8 +65,7 @@ etl.build.index.pq = Parquet""",
     "in packing": "ArrowWriter.add_batch = kill_at(3, ArrowWriter.add_batch)",
     "before the manifest": """
 from etl.build import verdict
-is_manifest = lambda path, value: path.name == "manifest.json"
-verdict.write_json = kill_at(1, verdict.write_json, when=is_manifest)""",
+verdict.write = kill_at(1, verdict.write)""",
 }
 """Where -> what a driver does so that the build kills itself there, with its workers."""
 
