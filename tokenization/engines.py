@@ -46,6 +46,10 @@ class Engine(Protocol):
         """The ids of ``text``, which must be normalised and free of lone surrogates."""
         ...
 
+    def count(self, text: str) -> int:
+        """The number of ids of such a text."""
+        ...
+
 
 class Oracle:
     """tiktoken as it is: every other engine is compared with it."""
@@ -76,6 +80,10 @@ class Oracle:
     def encode(self, text: str) -> Tokens:
         """See `Engine`."""
         return np.frombuffer(array("i", self.ids(text)), dtype=np.int32)
+
+    def count(self, text: str) -> int:
+        """See `Engine`."""
+        return len(self.ids(text))
 
     def encode_pretoken(self, pretoken: str) -> Tokens:
         """The ids of a text that is one pretoken.
@@ -135,6 +143,10 @@ class CachedTiktoken:
         ids[-1] = self._whole(NODE_CLOSE + parts[-1])
         return np.frombuffer(b"".join(ids), dtype=np.int32)
 
+    def count(self, text: str) -> int:
+        """See `Engine`."""
+        return len(self.encode(text))
+
     def _whole(self, text: str) -> bytes:
         """Ids of text without node ids, cut before tags if it is long."""
         if len(text) <= LONG_CHUNK:
@@ -183,8 +195,16 @@ class Gigatoken:
 
     def encode(self, text: str) -> Tokens:
         """See `Engine`."""
+        ids: Tokens = self._encode(text).view(np.int32)
+        return ids + np.int32(self._first) if self._first else ids
+
+    def count(self, text: str) -> int:
+        """See `Engine`."""
+        return len(self._encode(text))
+
+    def _encode(self, text: str) -> Any:
+        """The ids of ``text`` from 0, uint32."""
         self._characters_left -= len(text)
         if self._characters_left < 0:
             self._renew()
-        ids: Tokens = self._tokenizer.encode(text).view(np.int32)
-        return ids + np.int32(self._first) if self._first else ids
+        return self._tokenizer.encode(text)

@@ -168,6 +168,10 @@ class TokenizersOracle:
         """The ids of ``text`` as ordinary text."""
         return np.array(self._tokenizer.encode(text, add_special_tokens=False).ids, dtype=np.int32)
 
+    def count(self, text: str) -> int:
+        """The number of ids of ``text``."""
+        return len(self.encode(text))
+
     def encode_pretoken(self, pretoken: str) -> Tokens:
         """As `encode`: these files are never cut."""
         return self.encode(pretoken)

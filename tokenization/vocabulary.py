@@ -148,7 +148,7 @@ class Vocabulary:
         Quick for short texts, since pruning counts the tokens of every class that it meets.
         """
         if len(text) < 1024 and text.isascii():  # nothing to normalise, no run to split
-            return len(self._engine.encode(text))
+            return self._engine.count(text)
         return len(self.encode(text))
 
     def check(self, text: str, ids: Tokens) -> None:

@@ -30,7 +30,7 @@ from etl.files.arrow import ArrowWriter, atomic, write_json, write_table
 from etl.files.hashes import order_hash
 from etl.files.storage import AnyPath
 from etl.inputs.records import InputShard
-from etl.pages.compiled import utf8
+from etl.pages.page import utf8_of
 from etl.tally import Tally
 from schemas.ledger import LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
 from schemas.samples import SAMPLE_SCHEMA, Sample
@@ -81,7 +81,7 @@ class Writer:
                 for _, sample in waiting:
                     values = list(_values(sample))
                     # encoded once, for the file and for the hash
-                    observation = values[_OBSERVATION] = utf8(sample.observation)
+                    observation = values[_OBSERVATION] = utf8_of(sample.observation)
                     writer.add(tuple(values), _chars(sample) + 1024)
                     light_writer.add(light_row(sample, observation), 256)
                 waiting.clear()

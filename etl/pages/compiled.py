@@ -58,9 +58,3 @@ def advice() -> str:
     if is_stale():
         return f"the engine that reads pages was compiled of other sources than are here; {_AGAIN}"
     return ""
-
-
-def utf8(text: str) -> bytes:
-    """The UTF-8 of any text, lone surrogates included (``surrogatepass``)."""
-    utf8: bytes = text.encode("utf-8", "surrogatepass") if ENGINE is None else ENGINE.to_bytes(text)
-    return utf8

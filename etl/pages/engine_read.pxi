@@ -9,7 +9,7 @@ cdef enum:
 
 
 cdef struct Piece:
-    View at  # its bytes after the "<"
+    View at  # its bytes
     Piece *next  # the piece that followed it last time
     Tag *tag  # NULL: it is text alone
     const char *note  # of `owner`: its start tag `before` and `after` the node id, and its `text`
@@ -26,168 +26,119 @@ cdef struct Entry:  # a token of a page; end: that of a raw element's content
     uint32_t start, end
 
 
-ctypedef unordered_map[View, Tag, Hash] TagMap
-
-
 cdef class Reader:
     """The remembered pieces, with the notes of the writers that used them last."""
 
     cdef Arena bytes
-    cdef deque[Piece] all
-    cdef Table[Piece] pieces, texts
-    cdef TagMap tags
+    cdef Table[Piece] pieces
+    cdef Table[Tag] tags
     cdef dict tokens  # those made so far, by the address of their piece
     cdef vector[Attribute] attributes
-    cdef vector[Entry] entries  # memory of the page that is being read
     cdef readonly size_t size  # about the number of bytes held
 
     def __cinit__(self):
         self.tokens = {}
 
     def __len__(self):
-        return self.all.size()
+        return self.pieces.size()
 
-    cdef View keep(self, const char *at, size_t size) except *:
-        self.size += size
-        return self.bytes.keep(at, size)
+    cdef View keep(self, View text) except *:
+        self.size += PIECE_BYTES + text.size()
+        return self.bytes.keep(text.data(), text.size())
 
     cdef Tag *tag(self, View name) except NULL:
         """A tag by its name in lower case."""
-        cdef pair[View, Tag] made
-        cdef TagMap.iterator at = self.tags.find(name)
-        if at == self.tags.end():
+        cdef Tag *tag = self.tags.find(name)
+        if tag == NULL:
             text = to_str(name)
-            made.first = made.second.name = self.keep(name.data(), name.size())
-            made.second.is_void = text in VOID_TAGS
-            made.second.is_raw = text in RAW_TAGS
-            made.second.foreign = 1 if text == "svg" else 2 if text == "math" else 0
-            at = self.tags.insert(made).first
-            self.size += PIECE_BYTES
-        return &dereference(at).second
-
-    cdef Piece *add(self, Table[Piece] &pieces, const char *at, const char *end) except NULL:
-        """Remember a piece."""
-        self.all.resize(self.all.size() + 1)
-        self.all.back().at = self.keep(at, end - at)
-        pieces.add(&self.all.back())
-        self.size += PIECE_BYTES
-        return &self.all.back()
+            tag = self.tags.add(self.keep(name))
+            tag.is_void = text in VOID_TAGS
+            tag.is_raw = text in RAW_TAGS
+            tag.foreign = 1 if text == "svg" else 2 if text == "math" else 0
+        return tag
 
     cdef Piece *text(self, const char *at, const char *end) except NULL:
-        """A piece of text alone."""
-        cdef Piece *piece = self.texts.find(View(at, end - at))
-        return self.add(self.texts, at, end) if piece == NULL else piece
+        """A piece of text alone; that of a tag begins with "<" and a name."""
+        cdef View text = View(at, end - at)
+        cdef Piece *piece = self.pieces.find(text)
+        return self.pieces.add(self.keep(text)) if piece == NULL else piece
 
     cdef Piece *markup(self, const char *at, const char *end) except? NULL:
-        """The piece whose tag begins after a "<"; NULL if the page ends in the tag."""
-        cdef const char *next = next_markup(at, end)
+        """The piece whose tag begins here; NULL if the page ends in the tag."""
+        cdef const char *next = next_markup(at + 1, end)
         cdef const char *rest
-        cdef bint closed
+        cdef const char *name
+        cdef const char *name_end
+        cdef bint closed, ends = at[1] == c"/"
+        cdef string small
         cdef Piece *piece = self.pieces.find(View(at, next - at))
         if piece != NULL:
             return piece
-        rest = read_tag(at, end, self.attributes, &closed)
+        rest = read_tag(at + 1, end, self.attributes, &closed)
         if rest == NULL:
             return NULL
         if rest > next:  # there is a "<" in a value
             next = next_markup(rest, end)
             piece = self.pieces.find(View(at, next - at))
-        return self.add_tag(at, rest, next, closed) if piece == NULL else piece
-
-    cdef Piece *add_tag(
-        self, const char *at, const char *rest, const char *end, bint closed
-    ) except NULL:
-        """Remember the piece of a tag. rest: the place of its text. closed: it ends with "/>"."""
-        cdef bint ends = at[0] == c"/"
-        cdef const char *name = at + ends
-        cdef const char *name_end = name
-        cdef string small
-        cdef Tag *tag
-        cdef Piece *piece
+            if piece != NULL:
+                return piece
+        name = name_end = at + 1 + ends
         while not (is_blank(name_end[0]) or name_end[0] == c"/" or name_end[0] == c">"):
             name_end += 1
-        tag = self.tag(lowered(View(name, name_end - name), small))
-        piece = self.add(self.pieces, at, end)
-        piece.tag = tag
+        piece = self.pieces.add(self.keep(View(at, next - at)))
+        piece.tag = self.tag(lowered(View(name, name_end - name), small))
         piece.rest = <uint32_t> (rest - at)
-        piece.kind = END if ends else EMPTY if closed or tag.is_void else START
-        piece.is_raw = piece.kind == START and tag.is_raw
+        piece.kind = END if ends else EMPTY if closed or piece.tag.is_void else START
+        piece.is_raw = piece.kind == START and piece.tag.is_raw
         return piece
 
-    cdef Piece *alone(self, Piece *piece) except NULL:
-        """A start tag without its text."""
-        cdef const char *at = piece.at.data()
-        cdef Piece *alone = self.pieces.find(View(at, piece.rest))
-        if alone == NULL:
-            return self.add_tag(at, at + piece.rest, at + piece.rest, False)
-        return alone
-
-    def read(self, str html not None, bytes utf8=None):
-        """The tokens and flags of a `Page`; None if the engine is not made for the page.
-
-        utf8: of the page, if it is at hand.
-        """
+    def read(self, bytes utf8 not None):
+        """The tokens and flags of a `Page`; None if the engine is not made for the page."""
         cdef Tokens tokens = Tokens.__new__(Tokens)
-        tokens.reader = self
-        if utf8 is None and PyUnicode_IS_ASCII(html) and "\r" not in html:
-            tokens.source = html
-            tokens.page = <const char *> PyUnicode_DATA(html)
-            tokens.size = PyUnicode_GET_LENGTH(html)
-        else:
-            utf8 = to_bytes(html) if utf8 is None else utf8
-            if b"\r" in utf8:
-                utf8 = utf8.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-            tokens.source = utf8
-            tokens.page = PyBytes_AS_STRING(utf8)
-            tokens.size = PyBytes_GET_SIZE(utf8)
-        if tokens.size >= 0xFFFFFFFF:
-            return None
-        tokens.entries.swap(self.entries)
-        whole = self.read_into(tokens)
-        tokens.entries.swap(self.entries)
-        tokens.entries.assign(self.entries.begin(), self.entries.end())
-        self.entries.clear()
-        return (tokens, tokens.flags()) if whole else None
+        if b"\r" in utf8:
+            utf8 = utf8.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        tokens.reader, tokens.source = self, utf8
+        tokens.entries.reserve(len(utf8) // 32)
+        if len(utf8) < 0xFFFFFFFF and self.read_into(tokens):
+            return tokens, tokens.flags()
 
     cdef bint read_into(self, Tokens tokens) except -1:
         """Read a page; False if the engine is not made for it."""
-        cdef const char *page = tokens.page
-        cdef const char *end = page + tokens.size
+        cdef const char *page = PyBytes_AS_STRING(tokens.source)
+        cdef const char *end = page + PyBytes_GET_SIZE(tokens.source)
         cdef const char *at = next_markup(page, end)
         cdef const char *begin
+        cdef Piece first
+        cdef Piece *before = &first
         cdef Piece *piece
-        cdef Piece *before = NULL
+        first.next = NULL
         if at > page:
-            before = self.text(page, at)
-            tokens.add(before, 0, 0)
+            tokens.entries.push_back(Entry(self.text(page, at), 0, 0))
         while at < end:  # at "<"
-            at += 1
-            if before != NULL and before.next != NULL and stands(before.next, at, end):
+            if before.next != NULL and stands(before.next, at, end):
                 piece = before.next
-            elif is_letter(at[0]) or (at[0] == c"/" and at + 1 < end and is_letter(at[1])):
-                piece = self.markup(at, end)
+            elif is_letter(at[1]) or (at[1] == c"/" and at + 2 < end and is_letter(at[2])):
+                piece = before.next = self.markup(at, end)
                 if piece == NULL:
                     return True  # the page ends in a tag, which says nothing
-                if before != NULL:
-                    before.next = piece
             else:
-                if at[0] == c"/" and at[1] == c">":
+                if at[1] == c"/" and at[2] == c">":
                     return False  # it says nothing, and the text goes on
-                if tokens.in_foreign() and end - at >= 8 and memcmp(at, b"![CDATA[", 8) == 0:
+                if tokens.in_foreign() and end - at >= 9 and memcmp(at, b"<![CDATA[", 9) == 0:
                     return False
                 begin = at
-                at = after_comment(begin, end)
+                at = after_comment(begin + 1, end)
                 if at == NULL:
-                    if begin[0] == c"?":
+                    if begin[1] == c"?":
                         return True
                     at = end
                 piece = self.text(at, next_markup(at, end))
-            tokens.add(piece, at - page, 0)
+            tokens.entries.push_back(Entry(piece, <uint32_t> (at - page), 0))
             before = piece
             at += piece.at.size()
             if piece.is_raw:
                 begin = at - piece.at.size() + piece.rest
-                at = end_of_raw(at, end, piece.tag.name)
+                at = end_of_raw(at, end, piece.tag.at)
                 if tokens.in_foreign() and memchr(begin, c"<", at - begin) != NULL:
                     return False  # there is markup that may count
                 tokens.entries.back().end = at - page
@@ -197,12 +148,15 @@ cdef class Reader:
 
 
 cdef inline bint stands(Piece *piece, const char *at, const char *end) noexcept:
-    """Whether exactly this piece stands here."""
+    """Whether exactly this piece of a tag stands here."""
     cdef size_t size = piece.at.size()
     cdef const char *next = at + size
-    if next > end or not (next == end or (next[0] == c"<" and begins_markup(next, end))):
+    if next > end or memcmp(piece.at.data(), at, size) != 0:
         return False
-    return memcmp(piece.at.data(), at, size) == 0
+    # "</" is text where the page ends, and else markup.
+    return next == end or (
+        next[0] == c"<" and begins_markup(next, end) and memcmp(next - 2, b"</", 2) != 0
+    )
 
 
 cdef struct Around:  # an open element: its index, that of its last child, the number of children
@@ -215,15 +169,9 @@ cdef class Tokens:
     """The tokens of a page: a sequence that makes each token when it is used."""
 
     cdef Reader reader
-    cdef object source
-    cdef const char *page
-    cdef size_t size
+    cdef bytes source
     cdef vector[Entry] entries
     cdef Py_ssize_t depths[3]  # of svg [1] and math [2]: at most the number of open ones
-
-    cdef inline int add(self, Piece *piece, size_t start, size_t end) except -1:
-        self.entries.push_back(Entry(piece, <uint32_t> start, <uint32_t> end))
-        return 0
 
     cdef bint in_foreign(self) noexcept:
         """Whether SVG or MathML may be open; one that is never closed counts to the end."""
@@ -273,39 +221,37 @@ cdef class Tokens:
 
     cdef object make(self, Entry *entry):
         cdef Piece *piece = entry.piece
-        cdef const char *at = self.page + entry.start
-        cdef const char *next = at + piece.at.size()
+        cdef const char *at = piece.at.data()
+        text = to_str(View(at + piece.rest, piece.at.size() - piece.rest))
         if piece.tag == NULL:
-            return Token(OTHER, "", "", to_str(piece.at))
-        name = to_str(piece.tag.name)
-        markup = to_str(View(at - 1, piece.rest + 1)) if is_element(piece) else ""
-        at += piece.rest
+            return Token(OTHER, "", "", text)
+        name = to_str(piece.tag.at)
+        markup = to_str(View(at, piece.rest)) if is_element(piece) else ""
         if not piece.is_raw:
-            return Token(piece.kind, name, markup, to_str(View(at, next - at)))
-        content = to_str(View(at, self.page + entry.end - at))
-        content = content.replace("\0", "\ufffd")  # the standard's rule for raw text
-        return Token(START, name, markup, content, name not in REFERENCE_TAGS)
+            return Token(piece.kind, name, markup, text)
+        at = PyBytes_AS_STRING(self.source)
+        text = to_str(View(at + entry.start + piece.rest, entry.end - entry.start - piece.rest))
+        text = text.replace("\0", "\ufffd")  # the standard's rule for raw text
+        return Token(START, name, markup, text, name not in REFERENCE_TAGS)
 
     def having(self, str tag not None, str text not None):
         """`etl.pages.Page.having`."""
-        cdef string name, wanted
+        cdef bytes name = to_utf8(tag), wanted = to_utf8(text)
         cdef Piece *piece
         cdef size_t place
         cdef Py_ssize_t element = -1
         cdef const char *at
         cdef list elements = []
-        to_utf8(tag, name)
-        to_utf8(text, wanted)
         for place in range(self.entries.size()):
             piece = self.entries[place].piece
             if not is_element(piece):
                 continue
             element += 1
-            if not (name.empty() or View(name.data(), name.size()) == piece.tag.name):
+            if not (name == b"" or view(name) == piece.tag.at):
                 continue
-            at = self.page + self.entries[place].start
+            at = piece.at.data()
             if (
-                memmem(at, piece.rest, wanted.data(), wanted.size()) != NULL
+                memmem(at, piece.rest, <const char *> wanted, len(wanted)) != NULL
                 or memchr(at, c"&", piece.rest) != NULL
             ):
                 elements.append((element, self.token(place)))
@@ -314,13 +260,12 @@ cdef class Tokens:
     def places(self, tuple tags not None):
         """`etl.pages.Page.places`."""
         cdef vector[const Tag *] wanted
-        cdef string name
         cdef size_t place
         cdef const Tag *tag
         cdef list places = []
         for text in tags:
-            to_utf8(text, name)
-            wanted.push_back(self.reader.tag(View(name.data(), name.size())))
+            name = to_utf8(text)
+            wanted.push_back(self.reader.tag(view(name)))
         for place in range(self.entries.size()):
             if self.entries[place].piece.kind != EMPTY:
                 for tag in wanted:
@@ -332,21 +277,20 @@ cdef class Tokens:
         """The tokens and flags of the page without inert content."""
         cdef Tokens made = Tokens.__new__(Tokens)
         cdef size_t place = 0, opener, end
-        made.reader, made.source, made.page, made.size = (
-            self.reader, self.source, self.page, self.size
-        )
-        for opener, end, _, _ in gaps:
-            made.take(self, place, opener)
-            made.add(self.reader.alone(self.entries[opener].piece), self.entries[opener].start, 0)
+        cdef Entry entry
+        cdef const char *begin
+        made.reader, made.source = self.reader, self.source
+        for opener, end, _, _ in [*gaps, (len(self), 0, 0, 0)]:
+            made.entries.insert(
+                made.entries.end(), self.entries.begin() + place, self.entries.begin() + opener
+            )
+            if opener < self.entries.size():  # its text is left out
+                entry = self.entries[opener]
+                begin = entry.piece.at.data()
+                entry.piece = self.reader.markup(begin, begin + entry.piece.rest)
+                made.entries.push_back(entry)
             place = end
-        made.take(self, place, self.entries.size())
         return made, made.flags()
-
-    cdef int take(self, Tokens other, size_t place, size_t end) except -1:
-        """Add tokens of another page that the same reader has read."""
-        for place in range(place, end):
-            self.entries.push_back(other.entries[place])
-        return 0
 
     def kin(self):
         """The fields of `etl.pages.locators.kin.Kin`."""

@@ -6,7 +6,7 @@ cdef struct Attribute:  # as written; the value may be empty
 
 
 cdef struct Tag:
-    View name  # in lower case
+    View at  # its name in lower case
     bint is_void
     bint is_raw
     uint8_t foreign  # 1: svg; 2: math; 0: neither

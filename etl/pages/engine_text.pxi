@@ -1,4 +1,4 @@
-# Bytes: their memory, hash and classes, and the UTF-8 of Python's strings.
+# Bytes: their memory, hash and classes.
 
 cdef extern from *:
     """
@@ -20,40 +20,45 @@ cdef extern from *:
             return std::string_view(block.data() + block.size() - size, size);
         }
     };
-    static inline char *stepmill_number(char *at, long number) {
-        return std::to_chars(at, at + 20, number).ptr;
-    }
+    struct StepmillOut { /* bytes in a row; std::string does not add them inline */
+        std::vector<char> bytes;
+        size_t used = 0;
+        void add(const char *at, size_t size) {
+            if (bytes.size() - used < size) bytes.resize(2 * (used + size));
+            memcpy(bytes.data() + used, at, size);
+            used += size;
+        }
+        void add(char one) { add(&one, 1); }
+        void add(long number) {
+            char at[20];
+            add(at, std::to_chars(at, at + 20, number).ptr - at);
+        }
+    };
 
     static uint64_t stepmill_seed; /* secret: nobody can make a page of keys that collide */
 
-    static inline uint64_t stepmill_word(const char *at, size_t size) { /* at most 8 bytes */
-        uint64_t word = 0;
-        memcpy(&word, at, size);
-        return word;
-    }
     static inline uint64_t stepmill_mix(uint64_t a, uint64_t b) {
         unsigned __int128 product = (unsigned __int128) a * b;
         return (uint64_t) product ^ (uint64_t) (product >> 64);
     }
-    struct StepmillHash { /* like wyhash; not noexcept, so that maps store the hash */
-        size_t operator()(std::string_view key) const {
-            const uint64_t odd = stepmill_seed ^ 0x2d358dccaa6c78a5ull;
-            const char *at = key.data();
-            size_t size = key.size();
-            uint64_t hash = stepmill_seed ^ (size * 0x9e3779b97f4a7c15ull);
-            for (; size > 16; at += 16, size -= 16)
-                hash = stepmill_mix(stepmill_word(at, 8) ^ odd, stepmill_word(at + 8, 8) ^ hash);
-            uint64_t first = stepmill_word(at, size < 8 ? size : 8);
-            uint64_t last = size > 8 ? stepmill_word(at + size - 8, 8) : 0;
-            return stepmill_mix(first ^ odd, last ^ hash);
+    static uint64_t stepmill_hash(std::string_view key) { /* like wyhash */
+        const uint64_t odd = stepmill_seed ^ 0x2d358dccaa6c78a5ull;
+        uint64_t hash = stepmill_seed ^ (key.size() * 0x9e3779b97f4a7c15ull), word[2];
+        for (; key.size() >= 16; key.remove_prefix(16)) {
+            memcpy(word, key.data(), 16);
+            hash = stepmill_mix(word[0] ^ odd, word[1] ^ hash);
         }
-    };
+        memset(word, 0, 16);
+        memcpy(word, key.data(), key.size());
+        return stepmill_mix(word[0] ^ odd, word[1] ^ hash);
+    }
 
-    /* Values by their key ``at``. With std::unordered_map, reading is a third slower. */
+    /* Values by their key ``at``; they never move. With std::unordered_map, reading is a third
+       slower. */
     template <typename Value>
     struct StepmillTable {
         std::vector<std::pair<uint64_t, Value *>> slots; /* a power of two; half are free */
-        size_t count = 0;
+        std::deque<Value> all;
         Value **place(uint64_t hash, std::string_view key) {
             for (size_t at = hash;; at++) {
                 auto &slot = slots[at & (slots.size() - 1)];
@@ -63,55 +68,22 @@ cdef extern from *:
             }
         }
         Value *find(std::string_view key) {
-            return count ? *place(StepmillHash()(key), key) : nullptr;
+            return all.empty() ? nullptr : *place(stepmill_hash(key), key);
         }
-        void add(Value *value) {
-            if (2 * ++count > slots.size()) {
+        Value *add(std::string_view key) {
+            all.emplace_back();
+            all.back().at = key;
+            if (2 * all.size() > slots.size()) {
                 auto old = std::move(slots);
                 slots.assign(old.empty() ? 256 : 2 * old.size(), {0, nullptr});
                 for (auto &slot : old)
                     if (slot.second) *place(slot.first, slot.second->at) = slot.second;
             }
-            *place(StepmillHash()(value->at), value->at) = value;
+            return *place(stepmill_hash(key), key) = &all.back();
         }
     };
-
-    /* The size of the UTF-8 of a string, which holds 1, 2 or 4 bytes per character; writes it if
-       ``out`` is given. The compiler vectorises a step: six times as fast as Python. */
-    template <typename Unit>
-    static size_t stepmill_utf8(const void *text, size_t length, char *out) {
-        const size_t step = 32;
-        const Unit *at = (const Unit *) text, *end = at + length;
-        size_t size = 0;
-        for (size_t count; at < end; at += count) {
-            uint32_t any = 0x80;
-            count = (size_t) (end - at) < step ? end - at : step;
-            if (count == step) {
-                any = 0;
-                for (size_t i = 0; i < step; i++) any |= at[i];
-            }
-            if (any < 0x80) {
-                if (out) for (size_t i = 0; i < step; i++) out[size + i] = (char) at[i];
-                size += step;
-                continue;
-            }
-            for (size_t i = 0; i < count; i++) {
-                uint32_t c = at[i];
-                int more = (c > 0x7f) + (c > 0x7ff) + (c > 0xffff);
-                if (out) {
-                    out[size] = (char) (more ? 0xf00 >> (more + 1) | c >> 6 * more : c);
-                    for (int j = 1; j <= more; j++)
-                        out[size + j] = (char) (0x80 | (c >> 6 * (more - j) & 0x3f));
-                }
-                size += 1 + more;
-            }
-        }
-        return size;
-    }
     """
     uint64_t stepmill_seed
-    cppclass Hash "StepmillHash":
-        pass
     cppclass View "std::string_view":
         View()
         View(const char *at, size_t size)
@@ -123,21 +95,20 @@ cdef extern from *:
         Arena()
         View keep(const char *at, size_t size) except +
     cppclass Table "StepmillTable"[Value]:
+        Table()
+        size_t size "all.size"()
         Value *find(View key)
-        void add(Value *value) except +
-    char *put_number "stepmill_number"(char *at, long number)
-    size_t utf8_of_1 "stepmill_utf8<uint8_t>"(const void *text, size_t length, char *out)
-    size_t utf8_of_2 "stepmill_utf8<uint16_t>"(const void *text, size_t length, char *out)
-    size_t utf8_of_4 "stepmill_utf8<uint32_t>"(const void *text, size_t length, char *out)
+        Value *add(View key) except +
+    cppclass Out "StepmillOut":
+        Out()
+        size_t used
+        const char *data "bytes.data"()
+        void add(const char *at, size_t size) except +
+        void add_byte "add"(char one) except +
+        void add_number "add"(long number) except +
 
 cdef extern from "string.h":
     void *memmem(const void *text, size_t size, const void *wanted, size_t wanted_size) nogil
-
-cdef extern from "Python.h":
-    int PyUnicode_KIND(object text)
-    void *PyUnicode_DATA(object text)
-    Py_ssize_t PyUnicode_GET_LENGTH(object text)
-    bint PyUnicode_IS_ASCII(object text)
 
 stepmill_seed = randbits(62)
 
@@ -218,26 +189,9 @@ cdef str to_str(View text):
     return PyUnicode_DecodeUTF8(text.data(), text.size(), b"surrogatepass")
 
 
-cdef size_t put_utf8(str text, char *out) noexcept:
-    """The size of the UTF-8 of any text; writes it if ``out`` is given."""
-    cdef const void *data = PyUnicode_DATA(text)
-    cdef size_t length = PyUnicode_GET_LENGTH(text)
-    cdef int kind = PyUnicode_KIND(text)
-    if kind == 1:
-        return utf8_of_1(data, length, out)
-    return utf8_of_2(data, length, out) if kind == 2 else utf8_of_4(data, length, out)
+cdef bytes to_utf8(str text):
+    return text.encode("utf-8", "surrogatepass")
 
 
-cdef int to_utf8(str text, string &out) except -1:
-    out.resize(put_utf8(text, NULL))
-    put_utf8(text, &out[0])
-    return 0
-
-
-def to_bytes(str text not None):
-    """The UTF-8 of any text, lone surrogates included."""
-    if PyUnicode_IS_ASCII(text):
-        return text.encode()
-    cdef bytes made = PyBytes_FromStringAndSize(NULL, put_utf8(text, NULL))
-    put_utf8(text, PyBytes_AS_STRING(made))
-    return made
+cdef View view(bytes text) noexcept:
+    return View(PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))

@@ -5,20 +5,20 @@ cdef enum:  # the operations of pieces
 
 cdef enum:
     ENTRY_BYTES = 100  # about, of a remembered name or value, without its bytes
-    LONGEST_VALUE = 512  # in bytes; longer ones hardly ever repeat
+    LONGEST_VALUE = 512  # in bytes, of an attribute; longer ones hardly ever repeat
     LARGE = 1 << 25  # in bytes; the memory of a larger output is freed
 
 
 cdef struct Name:  # of an attribute
-    View name  # in lower case
+    View at  # in lower case
     bint stays
     bint keeps
-    unordered_map[View, View, Hash] values  # as written -> as in a start tag
 
 
 cdef struct Shown:  # an attribute that stays
+    View at  # as written, from its name to its value
     View name
-    View text
+    View text  # as in a start tag, after a space; empty if its value goes
     bint keeps
 
 
@@ -28,8 +28,6 @@ cdef struct Opened:  # an element; begin, end: of its start tag in the output
     uint8_t op
     bint removable  # it goes if its content is empty
 
-
-ctypedef unordered_map[View, Name, Hash] NameMap
 
 cdef uint32_t writers = 0  # made so far
 
@@ -43,13 +41,13 @@ cdef class Writer:
 
     cdef object policy
     cdef uint32_t id
-    cdef string node_name, node_text
-    cdef Arena bytes  # of names and values
-    cdef NameMap names
-    cdef readonly size_t size  # about the number of bytes held of both
+    cdef bytes node_name, node_text
+    cdef Arena bytes  # of the two tables
+    cdef Table[Name] names
+    cdef Table[Shown] known
+    cdef readonly size_t size  # about the number of bytes held of them
     cdef string scratch
-    cdef string out  # the page is its first ``used`` bytes
-    cdef size_t used
+    cdef Out out
     cdef vector[Attribute] attributes
     cdef vector[Shown] shown
     cdef vector[Opened] opened
@@ -62,8 +60,7 @@ cdef class Writer:
         writers += 1
         self.id = writers
         self.policy = policy
-        self.node_name = NODE.encode()
-        self.node_text = f' {NODE}="'.encode()
+        self.node_name, self.node_text = NODE.encode(), f' {NODE}="'.encode()
 
     def write(
         self, Tokens tokens not None, Py_ssize_t elements, list gaps not None, Py_ssize_t kept_at,
@@ -76,15 +73,16 @@ cdef class Writer:
         """
         cdef Piece kept
         cdef Piece *piece
-        cdef size_t place, gap = 0
-        cdef Py_ssize_t gap_at = gaps[0][0] if gaps else -1
+        cdef size_t place, gap = 1
+        cdef Py_ssize_t gap_at, left_out
+        cdef list after = [*gaps, (-1, 0)]
         cdef bint was_literal = False
         if self.size > memo_bytes:
-            self.names.clear()
-            self.bytes = Arena()
+            self.names, self.known, self.bytes = Table[Name](), Table[Shown](), Arena()
             self.size = 0
-        self.used = self.literal = self.hides = 0
+        self.out.used = self.literal = self.hides = 0
         self.node = elements
+        gap_at, left_out = after[0]
         try:
             for place in range(tokens.entries.size()):
                 piece = tokens.entries[place].piece
@@ -97,19 +95,18 @@ cdef class Writer:
                 self.write_token(tokens, place, piece)
                 was_literal = was_literal or self.literal
                 if <Py_ssize_t> place == gap_at:
-                    self.node -= gaps[gap][1]
+                    self.node -= left_out
+                    gap_at, left_out = after[gap]
                     gap += 1
-                    gap_at = gaps[gap][0] if gap < <size_t> len(gaps) else -1
             while self.opened.size():
                 self.close(self.opened.back().tag)
         finally:
             while self.opened.size():
                 self.opened.back().tag.opened = 0
                 self.opened.pop_back()
-        observation = to_str(View(self.out.data(), self.used))
-        if self.out.size() > LARGE:
-            self.out.clear()
-            self.out.shrink_to_fit()
+        observation = to_str(View(self.out.data(), self.out.used))
+        if self.out.used > LARGE:
+            self.out = Out()
         return observation, was_literal
 
     cdef int write_token(self, Tokens tokens, size_t place, Piece *piece) except -1:
@@ -129,8 +126,8 @@ cdef class Writer:
             self.add_literal(tokens, place)
         elif piece.is_raw:
             self.add_asked(self.policy.text(tokens.token(place).text))
-        elif piece.text:
-            self.add(piece.note + piece.before + piece.after, piece.text)
+        else:
+            self.out.add(piece.note + piece.before + piece.after, piece.text)
         return 0
 
     cdef int add_literal(self, Tokens tokens, size_t place) except -1:
@@ -140,7 +137,8 @@ cdef class Writer:
         cdef size_t size = piece.at.size() - piece.rest
         if piece.is_raw or not as_it_is(at, size):
             return self.add_asked(self.policy.literal_text(tokens.token(place).text))
-        return self.add(at, size)
+        self.out.add(at, size)
+        return 0
 
     cdef int complete(self, Piece *piece) except -1:
         """Write an element that ends with its start tag, if it stays."""
@@ -148,19 +146,18 @@ cdef class Writer:
             self.add_tag(piece)
             if piece.op == PAIR:
                 self.add_end(piece.tag)
-                self.add_space()
         return 0
 
     cdef int open(self, Piece *piece) except -1:
         """Open an element, and write its start tag if it stays."""
-        cdef Opened opened = Opened(piece.tag, self.used, 0, piece.op, piece.removable)
+        cdef Opened opened = Opened(piece.tag, self.out.used, 0, piece.op, piece.removable)
         if piece.op == OPEN:
             if piece.tag.literal and not self.literal:
                 self.literal = self.opened.size() + 1
             self.add_tag(piece)
         elif piece.op == HIDE:
             self.hides += 1
-        opened.end = self.used
+        opened.end = self.out.used
         self.opened.push_back(opened)
         piece.tag.opened += 1
         return 0
@@ -168,67 +165,46 @@ cdef class Writer:
     cdef int close(self, Tag *tag) except -1:
         """Close up to the innermost open element of a tag; there is one."""
         cdef Opened opened
-        cdef bint written
+        cdef bint goes
         while True:
             opened = self.opened.back()
             self.opened.pop_back()
             opened.tag.opened -= 1
-            written = opened.op == OPEN
-            if opened.op == DROP or (opened.removable and opened.end == self.used):
-                self.used = opened.begin
-                written = False
-            elif opened.op == HIDE:
-                self.hides -= 1
-            elif written:
-                self.add_end(opened.tag)
+            self.hides -= opened.op == HIDE
             if self.literal > self.opened.size():
                 self.literal = 0
-            if written:
-                self.add_space()
+            goes = opened.removable and opened.end == self.out.used
+            if goes or opened.op == DROP:
+                self.out.used = opened.begin
+            elif opened.op == OPEN:
+                self.add_end(opened.tag)
             if opened.tag == tag:
                 return 0
 
     # ---- the output
 
-    cdef inline char *room(self, size_t more) except NULL:
-        """The end of the output, with room for more bytes."""
-        if self.out.size() - self.used < more:
-            self.out.resize(2 * (self.used + more) + 4096)
-        return &self.out[self.used]
-
-    cdef inline int add(self, const char *at, size_t size) except -1:
-        memcpy(self.room(size), at, size)
-        self.used += size
-        return 0
-
     cdef int add_asked(self, str text) except -1:
-        to_utf8(text, self.scratch)
-        return self.add(self.scratch.data(), self.scratch.size())
+        added = to_utf8(text)
+        self.out.add(<const char *> added, len(added))
+        return 0
 
     cdef int add_tag(self, Piece *piece) except -1:
         """Add a start tag with its node id."""
-        cdef char *begin = self.room(piece.before + piece.after + 24)
-        cdef char *at = begin
-        memcpy(at, piece.note, piece.before)
-        at = put_number(at + piece.before, self.node)
-        memcpy(at, piece.note + piece.before, piece.after)
-        self.used += at + piece.after - begin
+        self.out.add(piece.note, piece.before)
+        self.out.add_number(self.node)
+        self.out.add(piece.note + piece.before, piece.after)
         return self.add_space()
 
     cdef int add_end(self, Tag *tag) except -1:
-        cdef size_t size = tag.name.size()
-        cdef char *at = self.room(size + 3)
-        memcpy(at, b"</", 2)
-        memcpy(at + 2, tag.name.data(), size)
-        at[size + 2] = c">"
-        self.used += size + 3
-        return 0
+        self.out.add(b"</", 2)
+        self.out.add(tag.at.data(), tag.at.size())
+        self.out.add_byte(c">")
+        return self.add_space()
 
     cdef inline int add_space(self) except -1:
         """Add a space, except where white space counts."""
         if not self.literal:
-            self.room(1)[0] = c" "
-            self.used += 1
+            self.out.add_byte(c" ")
         return 0
 
     # ---- notes
@@ -258,13 +234,13 @@ cdef class Writer:
             piece.op = UNWRAP
         if not piece.is_raw:
             self.add_text(piece)
-        piece.note = tokens.reader.keep(self.scratch.data(), self.scratch.size()).data()
+        piece.note = tokens.reader.keep(View(self.scratch.data(), self.scratch.size())).data()
         piece.owner = self.id
         return 0
 
     cdef int judge(self, Tag *tag) except -1:
         """Ask the rules for a tag."""
-        rule = self.policy.tag(to_str(tag.name))
+        rule = self.policy.tag(to_str(tag.at))
         tag.kept = rule.kept
         tag.dropped = rule.dropped
         tag.kept_when_empty = rule.kept_when_empty
@@ -277,15 +253,14 @@ cdef class Writer:
         """Add the text of a piece to its note."""
         cdef size_t size = piece.at.size() - piece.rest, begin = self.scratch.size()
         cdef const char *at = piece.at.data() + piece.rest
-        cdef string asked
         self.scratch.resize(begin + size + 1)
         cdef char *end = one_line(at, size, &self.scratch[begin])
         if end != NULL:
             self.scratch.resize(end - &self.scratch[0])
         else:
             self.scratch.resize(begin)
-            to_utf8(self.policy.text(resolve(to_str(View(at, size)))), asked)
-            self.scratch.append(asked)
+            asked = to_utf8(self.policy.text(resolve(to_str(View(at, size)))))
+            self.scratch.append(<const char *> asked, len(asked))
         piece.text = <uint32_t> (self.scratch.size() - begin)
         return 0
 
@@ -295,7 +270,7 @@ cdef class Writer:
         cdef Shown shown
         self.show(piece)
         self.scratch.assign(1, c"<")
-        self.scratch.append(piece.tag.name.data(), piece.tag.name.size())
+        self.scratch.append(piece.tag.at.data(), piece.tag.at.size())
         piece.removable = not (keep or piece.tag.kept_when_empty)
         piece.op = OPEN if piece.kind == START else COMPLETE if piece.tag.is_void else PAIR
         for shown in self.shown:
@@ -303,7 +278,7 @@ cdef class Writer:
                 continue  # the first of a name counts
             last = shown.name.data()
             self.scratch.append(shown.text.data(), shown.text.size())
-            if last == self.node_name.data():
+            if shown.name == view(self.node_name):
                 piece.before = <uint32_t> self.scratch.size()
                 self.scratch.append(1, c'"')
             elif shown.keeps and shown.text.size():
@@ -322,50 +297,44 @@ cdef class Writer:
         cdef bint closed
         cdef Attribute attribute
         cdef Name *name
-        cdef View text
         cdef const char *at = piece.at.data()
-        read_tag(at, at + piece.rest, self.attributes, &closed)
+        read_tag(at + 1, at + piece.rest, self.attributes, &closed)
         self.shown.clear()
-        self.shown.push_back(Shown(
-            View(self.node_name.data(), self.node_name.size()),
-            View(self.node_text.data(), self.node_text.size()),
-            False,
-        ))
+        self.shown.push_back(Shown(View(), view(self.node_name), view(self.node_text), False))
         for attribute in self.attributes:
             name = self.name(attribute.name)
             if name.stays:
-                text = self.value(name, attribute.value)
-                self.shown.push_back(Shown(name.name, text, name.keeps))
+                self.shown.push_back(self.value(name, attribute))
         stable_sort(self.shown.begin(), self.shown.end(), is_before)
         return 0
 
     cdef Name *name(self, View written) except NULL:
-        """An attribute's name, with its remembered rule and values."""
-        cdef pair[View, Name] made
-        cdef NameMap.iterator at
+        """An attribute's name with its rule."""
+        cdef Name *name
         written = lowered(written, self.scratch)
-        at = self.names.find(written)
-        if at == self.names.end():
+        name = self.names.find(written)
+        if name == NULL:
             rule = self.policy.name(to_str(written))
-            made.first = made.second.name = self.keep(written)
-            made.second.stays = rule.may_stay
-            made.second.keeps = rule.keeps_element
-            at = self.names.insert(made).first
-        return &dereference(at).second
+            name = self.names.add(self.keep(written))
+            name.stays, name.keeps = rule.may_stay, rule.keeps_element
+        return name
 
-    cdef View value(self, Name *name, View written) except *:
-        """An attribute as a start tag holds it, after a space; empty if it goes."""
-        cdef pair[View, View] made
-        cdef unordered_map[View, View, Hash].iterator at = name.values.find(written)
-        if at != name.values.end():
-            return dereference(at).second
-        text = self.policy.attribute(to_str(name.name), resolve_in_attribute(to_str(written)))
-        to_utf8(text, self.scratch)
-        made.second = self.keep(View(self.scratch.data(), self.scratch.size()))
+    cdef Shown value(self, Name *name, Attribute attribute) except *:
+        """An attribute whose name stays."""
+        cdef const char *begin = attribute.name.data()
+        cdef View written = View(begin, attribute.value.data() + attribute.value.size() - begin)
+        cdef Shown *known = self.known.find(written)
+        cdef Shown shown
+        if known != NULL:
+            return known[0]
+        value = resolve_in_attribute(to_str(attribute.value))
+        text = to_utf8(self.policy.attribute(to_str(name.at), value))
+        shown = Shown(View(), name.at, self.keep(view(text)), name.keeps)
         if written.size() <= LONGEST_VALUE:  # it may repeat
-            made.first = self.keep(written)
-            name.values.insert(made)
-        return made.second
+            known = self.known.add(self.keep(written))
+            shown.at = known.at
+            known[0] = shown
+        return shown
 
     cdef View keep(self, View text) except *:
         self.size += ENTRY_BYTES + text.size()

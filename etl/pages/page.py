@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import compress
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,22 +23,6 @@ class Inert(NamedTuple):
     first: int
     # the number of its elements
     elements: int
-
-
-class CompiledTokens(Protocol):
-    """The tokens of a page that the engine has read."""
-
-    def having(self, tag: str, text: str) -> list[tuple[int, Token]]:
-        """As `Page.having`."""
-
-    def kin(self) -> tuple[list[int], list[int], int, int]:
-        """The fields of `etl.pages.locators.kin.Kin`."""
-
-    def places(self, tags: tuple[str, ...]) -> list[int]:
-        """As `Page.places`."""
-
-    def without(self, gaps: list[Inert]) -> tuple[Sequence[Token], bytes]:
-        """The arguments of `Page` for the page without its inert content."""
 
 
 class Page:
@@ -62,9 +46,9 @@ class Page:
         self._starts: npt.NDArray[np.int64] | None = None
 
     @property
-    def compiled(self) -> CompiledTokens | None:
-        """The tokens, if the engine has read the page."""
-        return None if isinstance(self.tokens, list) else cast("CompiledTokens", self.tokens)
+    def compiled(self) -> Any:
+        """The engine's ``Tokens``; None if it has not read the page."""
+        return None if isinstance(self.tokens, list) else self.tokens
 
     def node(self, element: int) -> int:
         """The node id of an element: its index counted from the end, 0 for the last element."""
@@ -137,3 +121,8 @@ class Live(NamedTuple):
 def with_lf(html: str) -> str:
     """A page with LF at the end of each line, as in the standard's preprocessing."""
     return html.replace("\r\n", "\n").replace("\r", "\n") if "\r" in html else html
+
+
+def utf8_of(text: str) -> bytes:
+    """The UTF-8 of any text, lone surrogates included."""
+    return text.encode("utf-8", "surrogatepass")

@@ -40,8 +40,8 @@ _FALLBACKS: Final = frozenset(("noembed", "noframes"))  # a browser shows nothin
 _LITERAL_TAGS: Final = frozenset(("pre", "textarea"))
 _WHITE_SPACE: Final = re.compile(r"\s+")
 _LONG: Final = 32  # characters above which a value is judged by its tokens
-_REMEMBERED: Final = 2**16  # the number of strings whose judgement is remembered
-_LONGEST_REMEMBERED: Final = 64  # characters
+_REMEMBERED: Final = 2**16  # the number of class tokens whose judgement is remembered
+_LONGEST_REMEMBERED: Final = 1024  # characters of the value that holds them
 _KNOWN_TAGS: Final = 4096  # the number of tags and of names whose rule is remembered
 
 
@@ -122,7 +122,7 @@ class Policy:
             if name != NODE and not RECORDER_MARKERS.search(name)
         }
         self._count_tokens = count_tokens
-        self._reads_remembered = lru_cache(_REMEMBERED)(self._judged)
+        self._remembered = lru_cache(_REMEMBERED)(self._reads)
 
     def _tag(self, tag: str) -> TagRule:
         """The rules for a tag in lower case."""
@@ -177,7 +177,8 @@ class Policy:
         """A value by the rules, with its quotes; empty if the attribute goes."""
         rules = self.rules
         if name == "class" and name in self._kept:
-            tokens = [token for token in value.split() if self._reads(token)]
+            reads = self._remembered if len(value) <= _LONGEST_REMEMBERED else self._reads
+            tokens = list(filter(reads, value.split()))
             return _quoted(" ".join(tokens)) if tokens else ""
         if name in self._kept:
             value = shortened(name, value, rules.max_data_uri, rules.javascript_urls)
@@ -194,11 +195,6 @@ class Policy:
 
     def _reads(self, text: str) -> bool:
         """Whether a string reads like words: more characters per token than the rule's minimum."""
-        if len(text) > _LONGEST_REMEMBERED:
-            return self._judged(text)
-        return self._reads_remembered(text)
-
-    def _judged(self, text: str) -> bool:
         return len(text) > self.rules.min_chars_per_token * self._count_tokens(text)
 
 

@@ -117,6 +117,8 @@ def resolve_in_attribute(value: str) -> str:
 
     A named one without ``;`` stays before ``=``, a letter or a digit.
     """
+    if "&" not in value and "\0" not in value:
+        return value
     if "\0" not in value and _OPEN_REFERENCE.search(value) is None:
         return resolve(value)
     token = next(iter(turbohtml.tokenize('<a b="' + value.replace('"', "&quot;") + '">')))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import xxhash
 
-from etl.pages.compiled import utf8
+from etl.pages.page import utf8_of
 from etl.pages.domain import domain_of
 from etl.tally import Tally
 from schemas.draft import Draft, StepDraft
@@ -22,7 +22,7 @@ def enter(workflow: Workflow, tally: Tally, seen: dict[str, str]) -> Draft:
     seen: the content hashes of the shard's earlier workflows, by uid; this one's is added. A
         workflow with an id of its own is added with an empty hash.
     """
-    pages = [utf8(step.html) for step in workflow.steps]
+    pages = [utf8_of(step.html) for step in workflow.steps]
     step_drafts = _step_drafts(workflow, pages)
     domains = [domain_of(step.url, workflow.website) for step in workflow.steps]
     hashed = content_hash(workflow, pages)
@@ -62,18 +62,18 @@ def content_hash(workflow: Workflow, pages: Sequence[bytes]) -> str:
     """
     digest = xxhash.xxh3_128()
     for text in (workflow.objective, workflow.website, workflow.topic, repr(workflow.reward)):
-        _add(digest, utf8(text))
+        _add(digest, utf8_of(text))
     for step, page in zip(workflow.steps, pages, strict=True):
         action = step.action
         texts = (action.kind, action.value, action.description, step.error)
-        for data in (utf8(step.url), page, *map(utf8, texts)):
+        for data in (utf8_of(step.url), page, *map(utf8_of, texts)):
             _add(digest, data)
         for locator in step.target:
-            _add(digest, utf8(f"{locator.kind}\0{locator.name}\0{locator.value}"))
+            _add(digest, utf8_of(f"{locator.kind}\0{locator.name}\0{locator.value}"))
         if action.button or action.modifiers:
-            _add(digest, utf8("\0".join(("held", action.button, *action.modifiers))))
+            _add(digest, utf8_of("\0".join(("held", action.button, *action.modifiers))))
         for locator in step.destination:
-            _add(digest, utf8(f"to\0{locator.kind}\0{locator.name}\0{locator.value}"))
+            _add(digest, utf8_of(f"to\0{locator.kind}\0{locator.name}\0{locator.value}"))
     return digest.hexdigest()
 
 

@@ -92,6 +92,7 @@ def test_engine_reads_as_specified_after_other_pages(before: str, html: str, cut
 @example("a<script>b<i>c</script>d<b>e<p>f", [(14, 6, "</scrip>")], 400)
 @example("a<b>c<!-- d <i> e", [(17, 0, "<p> --> f")], 400)
 @example("a<b>c<i>d</", [(11, 0, "b>")], 400)
+@example("</div><div></", [(13, 0, "<div>")], 400)
 @example("<p>a<p>b< c<p>d", [(8, 1, "<i>"), (3, 1, "")], 400)
 @example("<p>a<p>b< c<p>d", [(6, 1, "b&")], 400)
 @example("a < b<p>c<p>d", [(0, 1, "")], 400)
@@ -136,35 +137,23 @@ def recorded_pages(shared: Path) -> Iterator[tuple[str, str]]:
                         yield path.name, observation["pruned_html"]
 
 
-def test_latest_pages_are_bounded_by_characters(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page read again comes back as it is; no more characters are kept than the bound, and no
-    page above it.
+def test_latest_pages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page read again comes back as it is; no more pages and characters are kept than the
+    bounds, the last ones that were read.
     """
     monkeypatch.setattr(reading, "PAGES_CHARACTERS", 10_000)
-    reading._PAGES.clear()
-    reading._PAGES.size = 0
+    monkeypatch.setattr(reading, "PAGES", 10)
+    most = 0
     for number in range(500):
         html = f"<p>{number}" + "x" * (number * 37 % 3000)
         assert read(html) is read(html)
-        assert (
-            reading._PAGES.size == sum(len(kept) for kept, _ in reading._PAGES.values()) <= 10_000
-        )
+        assert len(reading._LATEST) <= 10
+        assert sum(map(len, reading._LATEST)) <= 10_000
+        assert list(reading._LATEST)[-1] == html
+        most = max(most, len(reading._LATEST))
+    assert most == 10
     read("<p>" + "x" * 10_000)
-    assert reading._PAGES.size == sum(len(kept) for kept, _ in reading._PAGES.values()) > 5_000
-
-
-def test_pages_before_one_that_is_read_again_are_done_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two stages go through workflows one after the other: each page is read once, however long a
-    workflow is, and those of the workflows before go when there are more than some.
-    """
-    monkeypatch.setattr(reading, "_DONE_CHARACTERS", 2_000)
-    reading._PAGES.clear()
-    reading._PAGES.size = 0
-    for flow in range(9):
-        pages = ["<p>" + "x" * 500 + f"{flow} {number}" for number in range(flow)]
-        first = [read(html) for html in pages]
-        assert all(read(html) is page for html, page in zip(pages, first, strict=True))
-        assert reading._PAGES.size == sum(len(kept) for kept, _ in reading._PAGES.values()) <= 2_000
+    assert not reading._LATEST
 
 
 def test_pages_that_look_alike_are_told_apart() -> None:
