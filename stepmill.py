@@ -100,9 +100,9 @@ def prune(html: str, recipe: str = DEFAULT_RECIPE) -> str:
     '<main node="2"> <p node="1"> Hello <b node="0"> you </b> </p> </main> '
     """
     _check_packages()
-    from etl import pages
+    from etl.pages.reading import read
 
-    return _pruner(recipe).prune(pages.read(html)).observation
+    return _pruner(recipe).prune(read(html)).observation
 
 
 def build(

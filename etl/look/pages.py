@@ -13,8 +13,10 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
-from etl import pages
 from etl.dataset.place import Place
+from etl.pages.page import Page
+from etl.pages.reading import read
+from etl.pages.tokens import END, START, Token
 from etl.terminal.text import cell, clipped, columns, count, dim, head, target
 from schemas.reasons import TAKEN_DOWN
 from schemas.samples import Sample
@@ -82,7 +84,7 @@ def beside(html: str, observation: str) -> list[Row]:
     Raises:
         PageError: if the page cannot be read.
     """
-    page = pages.read(html)
+    page = read(html)
     stayed = _stayed(observation)
     rows: list[Row] = []
     for depth, token, text in _elements(page):
@@ -116,23 +118,23 @@ def tags(observation: str) -> tuple[str, list[str]]:
     return before.strip(), [f"<{piece}".rstrip() for piece in pieces]
 
 
-def _start_tag(token: pages.Token) -> str:
+def _start_tag(token: Token) -> str:
     """A start tag as it was written, its name in lower case."""
     return f"<{token.tag}{token.markup[len(token.tag) + 1 :]}"
 
 
-def _elements(page: pages.Page) -> Iterator[tuple[int, pages.Token, str]]:
+def _elements(page: Page) -> Iterator[tuple[int, Token, str]]:
     """Each element's depth, start tag, and the text up to the next start tag."""
     opened: list[str] = []
-    waiting: tuple[int, pages.Token, list[str]] | None = None
+    waiting: tuple[int, Token, list[str]] | None = None
     for token in page.tokens:
         if token.element:
             if waiting:
                 yield waiting[0], waiting[1], " ".join(waiting[2])
             waiting = len(opened), token, []
-            if token.kind == pages.START:
+            if token.kind == START:
                 opened.append(token.tag)
-        elif token.kind == pages.END and token.tag in opened[-_DEEPEST:]:
+        elif token.kind == END and token.tag in opened[-_DEEPEST:]:
             while opened.pop() != token.tag:
                 pass
         if waiting and (text := " ".join(token.raw_text.split())):

@@ -16,7 +16,7 @@ from etl.dataset.drops import drops
 from etl.dataset.place import Place
 from etl.look import pages
 from etl.look.encoded import runs_of
-from etl.pages import VOID_TAGS
+from etl.pages.tokens import VOID_TAGS
 from etl.terminal.text import cell, count, dim, loss, percent, printable, target
 from schemas.errors import ConfigError, IntegrityError
 from schemas.ledger import LISTING_SCHEMA

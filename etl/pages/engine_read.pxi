@@ -65,10 +65,7 @@ cdef class Reader:
 
     cdef Piece *markup(self, const char *at, const char *end) except? NULL:
         """The piece whose tag begins here; NULL if the page ends in the tag."""
-        cdef const char *next = next_markup(at + 1, end)
-        cdef const char *rest
-        cdef const char *name
-        cdef const char *name_end
+        cdef const char *next = next_markup(at + 1, end), *rest, *name, *name_end
         cdef bint closed, ends = at[1] == c"/"
         cdef string small
         cdef Piece *piece = self.pieces.find(View(at, next - at))
@@ -106,11 +103,8 @@ cdef class Reader:
         """Read a page; False if the engine is not made for it."""
         cdef const char *page = PyBytes_AS_STRING(tokens.source)
         cdef const char *end = page + PyBytes_GET_SIZE(tokens.source)
-        cdef const char *at = next_markup(page, end)
-        cdef const char *begin
-        cdef Piece first
-        cdef Piece *before = &first
-        cdef Piece *piece
+        cdef const char *at = next_markup(page, end), *begin
+        cdef Piece first, *before = &first, *piece
         first.next = NULL
         if at > page:
             tokens.entries.push_back(Entry(self.text(page, at), 0, 0))
@@ -196,8 +190,6 @@ cdef class Tokens:
         return self.entries.size()
 
     def __getitem__(self, at):
-        if isinstance(at, slice):
-            return [self.token(place) for place in range(*at.indices(len(self)))]
         place = at + len(self) if at < 0 else at
         if not 0 <= place < len(self):
             raise IndexError(at)

@@ -12,11 +12,7 @@ cdef struct Tag:
     uint8_t foreign  # 1: svg; 2: math; 0: neither
     uint32_t opened  # the number of open elements, in the present pass
     uint32_t owner  # the `Writer` whose rules follow
-    bint kept
-    bint dropped
-    bint kept_when_empty
-    bint literal
-    bint template_
+    bint kept, dropped, kept_when_empty, literal, template_  # as in `etl.pages.rules.TagRule`
 
 
 cdef inline bint begins_markup(const char *at, const char *end) noexcept:
@@ -131,15 +127,12 @@ cdef const char *after_comment(const char *at, const char *end) noexcept:
         if at == NULL:
             return NULL
         at += 1
-        if not is_comment or ends_comment(begin, at):
+        if (
+            not is_comment
+            or (at - begin >= 3 and memcmp(at - 3, b"-->", 3) == 0)
+            or (at - begin >= 4 and memcmp(at - 4, b"--!>", 4) == 0)
+        ):
             return at
-
-
-cdef bint ends_comment(const char *begin, const char *at) noexcept:
-    """Whether a comment that began at ``begin`` ends at ``at``."""
-    return (at - begin >= 3 and memcmp(at - 3, b"-->", 3) == 0) or (
-        at - begin >= 4 and memcmp(at - 4, b"--!>", 4) == 0
-    )
 
 
 cdef bint is_name(const char *at, const char *end, View name) noexcept:

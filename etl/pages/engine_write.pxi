@@ -11,8 +11,7 @@ cdef enum:
 
 cdef struct Name:  # of an attribute
     View at  # in lower case
-    bint stays
-    bint keeps
+    bint stays, keeps  # as in `etl.pages.rules.NameRule`
 
 
 cdef struct Shown:  # an attribute that stays
@@ -71,8 +70,7 @@ cdef class Writer:
         elements: their number in the whole page. gaps: as in `etl.pages.page.Live`. kept_at: the
         place of a start tag that always stays, or -1. memo_bytes: bound of the remembered values.
         """
-        cdef Piece kept
-        cdef Piece *piece
+        cdef Piece kept, *piece
         cdef size_t place, gap = 1
         cdef Py_ssize_t gap_at, left_out
         cdef list after = [*gaps, (-1, 0)]
@@ -240,12 +238,9 @@ cdef class Writer:
 
     cdef int judge(self, Tag *tag) except -1:
         """Ask the rules for a tag."""
-        rule = self.policy.tag(to_str(tag.at))
-        tag.kept = rule.kept
-        tag.dropped = rule.dropped
-        tag.kept_when_empty = rule.kept_when_empty
-        tag.literal = rule.literal
-        tag.template_ = rule.template
+        tag.kept, tag.dropped, tag.kept_when_empty, tag.literal, tag.template_, _ = (
+            self.policy.tag(to_str(tag.at))
+        )
         tag.owner = self.id
         return 0
 
@@ -316,7 +311,7 @@ cdef class Writer:
         if name == NULL:
             rule = self.policy.name(to_str(written))
             name = self.names.add(self.keep(written))
-            name.stays, name.keeps = rule.may_stay, rule.keeps_element
+            name.stays, name.keeps = rule
         return name
 
     cdef Shown value(self, Name *name, Attribute attribute) except *:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
+
+from etl.pages.tokens import OpenTags
 
 HTML: Final = 0
 SVG: Final = 1
@@ -70,7 +71,7 @@ class Open:
 
     def __init__(self) -> None:
         self._opened: list[Around] = []
-        self._counts: Counter[str] = Counter()
+        self._tags = OpenTags()
 
     @property
     def is_foreign(self) -> bool:
@@ -82,13 +83,10 @@ class Open:
         made = element(self._opened[-1] if self._opened else PAGE, tag, attributes)
         if not empty:
             self._opened.append(made)
-            self._counts[tag] += 1
+            self._tags.open(tag)
         return made.own
 
     def end(self, tag: str) -> None:
         """Close up to the innermost open element of a tag, if there is one."""
-        if self._counts[tag]:
-            name = ""
-            while name != tag:
-                name = self._opened.pop().tag
-                self._counts[name] -= 1
+        for _ in range(self._tags.close(tag)):
+            self._opened.pop()

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from etl import pages
 from etl.pages import locators
+from etl.pages.live import in_document
+from etl.pages.page import Page
 from etl.pages.prune import Pruner
 from etl.pages.rules import PSEUDO_ELEMENT
+from etl.pages.text import text_of
 
 _LONGEST: Final = 80  # characters
 _NAMES: Final = ("aria-label", "aria_label")  # attributes that name an element before its text does
@@ -23,7 +25,7 @@ _TYPED: Final = frozenset(("textarea",))
 """Elements whose text is their value."""
 
 
-def label_of(page: pages.Page, element: int, pruner: Pruner | None = None) -> str:
+def label_of(page: Page, element: int, pruner: Pruner | None = None) -> str:
     """A label of at most 80 characters; empty if there is none.
 
     pruner: holds the rules by which the page is shown; None: it is shown as recorded.
@@ -50,17 +52,17 @@ def _line(text: str) -> str:
     return " ".join(text.replace("\0", "").split())[:_LONGEST]
 
 
-def _text(page: pages.Page, element: int, pruner: Pruner | None) -> str:
+def _text(page: Page, element: int, pruner: Pruner | None) -> str:
     hidden = frozenset[str]() if pruner is None else pruner.policy.dropped
-    text = pages.text_of(page, element, _LONGEST * 4, hidden)
+    text = text_of(page, element, _LONGEST * 4, hidden)
     return PSEUDO_ELEMENT.sub(" ", text) if "::" in text else text
 
 
-def _label_for(page: pages.Page, id: str, pruner: Pruner | None) -> str:
+def _label_for(page: Page, id: str, pruner: Pruner | None) -> str:
     """The text of the one ``label`` for an id; empty if there are several, or it is not shown."""
     if not id:
         return ""
-    elements = pages.in_document(page, locators.find_attribute(page, "for", id))
+    elements = in_document(page, locators.find_attribute(page, "for", id))
     labels = [at for at in elements if page.tokens[page.position(at)].tag == "label"]
     if len(labels) != 1:
         return ""

@@ -8,7 +8,6 @@ never closed ends with the element around it, because only a recorder can have w
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -17,7 +16,7 @@ import numpy.typing as npt
 
 from etl.pages import compiled
 from etl.pages.page import Inert, Live, Page
-from etl.pages.tokens import END, START, Token, is_shadow_root
+from etl.pages.tokens import END, START, OpenTags, Token, is_shadow_root
 
 NOSCRIPT: Final = "noscript"
 TEMPLATE: Final = "template"
@@ -114,33 +113,18 @@ def _spans(page: Page) -> Iterator[tuple[int, int]]:
             yield place, end
 
 
-class _Opened:
-    """The tags of the open elements."""
-
-    def __init__(self) -> None:
-        self.tags: list[str] = []
-        self._counts: Counter[str] = Counter()
-
-    def take(self, token: Token) -> bool:
-        """Note a token; whether it is an end tag that closes nothing."""
-        if token.kind == START:
-            self.tags.append(token.tag)
-            self._counts[token.tag] += 1
-        elif token.kind == END:
-            if not self._counts[token.tag]:
-                return True
-            tag = ""
-            while tag != token.tag:
-                tag = self.tags.pop()
-                self._counts[tag] -= 1
-        return False
+def _closes_nothing(opened: OpenTags, token: Token) -> bool:
+    """Note a token; whether it is an end tag of no open element."""
+    if token.kind == START:
+        opened.open(token.tag)
+    return token.kind == END and not opened.close(token.tag)
 
 
 def _end_of_template(tokens: Sequence[Token], place: int) -> int:
     """The place of the end tag that closes a template, even if elements in it are open."""
-    opened = _Opened()
+    opened = OpenTags()
     for at in range(place + 1, len(tokens)):
-        if opened.take(tokens[at]) and tokens[at].tag == TEMPLATE:
+        if _closes_nothing(opened, tokens[at]) and tokens[at].tag == TEMPLATE:
             return at
     return len(tokens)
 
@@ -152,7 +136,7 @@ class _Outer:
         # the places of the ends of inert elements, by their own places
         self.closed: dict[int, int] = {}
         self._tokens = tokens
-        self._opened = _Opened()
+        self._opened = OpenTags()
         self._at = 0
 
     def end(self, place: int) -> int:
@@ -162,7 +146,7 @@ class _Outer:
             at = self._at
             self._at = self.closed.get(at, at) + 1
             if at not in self.closed:
-                self._opened.take(self._tokens[at])
+                _closes_nothing(self._opened, self._tokens[at])
             if at == place:
                 depth = len(self._opened.tags)
             elif at > place and len(self._opened.tags) < depth:

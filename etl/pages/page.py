@@ -78,7 +78,8 @@ class Page:
     def places(self, *tags: str) -> list[int]:
         """The places of the start and end tags of these names."""
         if (tokens := self.compiled) is not None:
-            return tokens.places(tags)
+            places: list[int] = tokens.places(tags)
+            return places
         each = enumerate(self.tokens)
         return [at for at, token in each if token.tag in tags and token.kind in (START, END)]
 
@@ -89,7 +90,8 @@ class Page:
         U+FFFD, which may have been written as NUL.
         """
         if (tokens := self.compiled) is not None:
-            return tokens.having(tag, text)
+            elements: list[tuple[int, Token]] = tokens.having(tag, text)
+            return elements
         return [
             (element, token)
             for element, token in enumerate(compress(self.tokens, self.flags))

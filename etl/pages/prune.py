@@ -10,7 +10,6 @@ as fast: it applies the rules once to each piece of markup, and recorded pages r
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -19,7 +18,7 @@ from etl.pages import compiled
 from etl.pages.live import live
 from etl.pages.page import Live, Page
 from etl.pages.rules import NODE, Policy, PruneRules
-from etl.pages.tokens import EMPTY, END, START, Token, is_shadow_root
+from etl.pages.tokens import EMPTY, END, START, OpenTags, Token, is_shadow_root
 
 MEMO_BYTES: Final = 64 * 2**20
 """Bound of the attribute values that the engine remembers; beyond it, the engine forgets all."""
@@ -90,8 +89,7 @@ def write(policy: Policy, shown: Live, elements: int, kept: int = -1) -> str:
     for place, token in enumerate(shown.page.tokens):
         writer.write(token, keep=place == kept)
         writer.node -= gaps.get(place, 0)
-    while writer.opened:
-        writer.close(writer.opened[-1].tag)
+    writer.close(len(writer.opened))
     return _joined("".join(writer.out), writer.was_literal)
 
 
@@ -157,15 +155,15 @@ class _Writer:
         self.node = elements
         self.was_literal = False
         self._policy = policy
-        self._counts: Counter[str] = Counter()  # the number of open elements by tag
+        self._tags = OpenTags()
         self._literal = 0  # the depth of the open element in which white space counts; 0 if none
         self._hides = 0  # the number of open elements that hide text
 
     def write(self, token: Token, *, keep: bool) -> None:
         """Write one token. keep: its element stays even against the rules."""
         dropped = token.kind == START and self._policy.tag(token.tag).dropped
-        if token.kind == END and self._counts[token.tag]:
-            self.close(token.tag)
+        if token.kind == END:
+            self.close(self._tags.close(token.tag))
         elif token.element:
             self.node -= 1
             if token.kind == EMPTY:
@@ -178,19 +176,16 @@ class _Writer:
             if text:
                 self.out.append(text)
 
-    def close(self, tag: str) -> None:
-        """Close up to the innermost open element of a tag; there is one."""
-        name = ""
-        while name != tag:
+    def close(self, elements: int) -> None:
+        """Close the innermost elements."""
+        for _ in range(elements):
             opened = self.opened.pop()
-            name = opened.tag
-            self._counts[name] -= 1
             self._hides -= opened.hides
             if opened.dropped or opened.end == len(self.out):
                 del self.out[opened.begin :]
                 opened.written = False
             elif opened.written:
-                self.out.append(f"</{name}>")
+                self.out.append(f"</{opened.tag}>")
             if self._literal > len(self.opened):
                 self._literal = 0
             if opened.written:
@@ -229,7 +224,7 @@ class _Writer:
             opened.hides = True
             self._hides += 1
         self.opened.append(opened)
-        self._counts[token.tag] += 1
+        self._tags.open(token.tag)
 
     def _space(self) -> None:
         """Add a space, except where white space counts."""

@@ -13,7 +13,7 @@ MEMO_BYTES: Final = 128 * 2**20
 """Bound of the markup that the engine remembers; beyond it, the engine forgets all."""
 
 PAGES_CHARACTERS: Final = 4 * 2**20
-"""Bound of the latest pages, in characters: memory outside the CPU caches costs more than reading."""
+"""Bound of the latest pages, in characters: memory outside the CPU caches is slow."""
 
 PAGES: Final = 64
 """Bound of their number."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Final
 
 import turbohtml
@@ -90,6 +91,29 @@ class Token:
             for name, value in next(iter(turbohtml.tokenize(self.markup))).attrs or ():
                 attributes.setdefault(name, value)
         return attributes
+
+
+class OpenTags:
+    """The tags of the open elements, the innermost last."""
+
+    def __init__(self) -> None:
+        self.tags: list[str] = []
+        self._counts: Counter[str] = Counter()
+
+    def open(self, tag: str) -> None:
+        """Open an element in the innermost one."""
+        self.tags.append(tag)
+        self._counts[tag] += 1
+
+    def close(self, tag: str) -> int:
+        """Close up to the innermost element of a tag; the number closed, 0 if none is open."""
+        if not self._counts[tag]:
+            return 0
+        before, last = len(self.tags), ""
+        while last != tag:
+            last = self.tags.pop()
+            self._counts[last] -= 1
+        return before - len(self.tags)
 
 
 def is_shadow_root(token: Token) -> bool:

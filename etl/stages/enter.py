@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import xxhash
 
-from etl.pages.page import utf8_of
 from etl.pages.domain import domain_of
+from etl.pages.page import utf8_of
 from etl.tally import Tally
 from schemas.draft import Draft, StepDraft
 from schemas.workflow import Workflow

@@ -21,8 +21,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from etl import pages
 from etl.pages import locators
+from etl.pages.live import in_document, inert, live
+from etl.pages.page import Page
+from etl.pages.reading import read
 from etl.tally import Tally
 from schemas.actions import KINDS
 from schemas.draft import Draft, StepDraft
@@ -109,7 +111,7 @@ class Locate:
             step_draft.step = replace(step, action=replace(step.action, kind=kind_of_change))
         return not step.destination or self._locate_destination(step_draft, page)
 
-    def _locate_destination(self, step_draft: StepDraft, page: pages.Page) -> bool:
+    def _locate_destination(self, step_draft: StepDraft, page: Page) -> bool:
         """Find the element on which a drag ends; whether it was found."""
         reason, detail, element = find(page, step_draft.step.destination)
         if reason:
@@ -118,9 +120,9 @@ class Locate:
         step_draft.destination = element
         return True
 
-    def _read(self, step_draft: StepDraft) -> pages.Page | None:
+    def _read(self, step_draft: StepDraft) -> Page | None:
         """The page of a step; None, and the step is dropped, if it has no element."""
-        page = pages.read(step_draft.step.html, step_draft.utf8)
+        page = read(step_draft.step.html, step_draft.utf8)
         if page.elements:
             return page
         step_draft.drop(
@@ -136,7 +138,7 @@ _CHANGES: Final = {"select": "select"}
 """The kind of action that a change of an element's value is, by its tag; for other tags: type."""
 
 
-def find(page: pages.Page, target: tuple[Locator, ...]) -> tuple[Reason | Literal[""], str, int]:
+def find(page: Page, target: tuple[Locator, ...]) -> tuple[Reason | Literal[""], str, int]:
     """The element that the first unequivocal locator finds: (reason, detail, element).
 
     Locators are looked up in the page as scripts see it (`etl.pages.live`).
@@ -158,7 +160,7 @@ def find(page: pages.Page, target: tuple[Locator, ...]) -> tuple[Reason | Litera
         if matches:
             failures.append(("target_ambiguous", f"{shown} matches {len(matches)} elements"))
         else:
-            elements = page.elements - sum(gap.elements for gap in pages.inert(page))
+            elements = page.elements - sum(gap.elements for gap in inert(page))
             failures.append(("target_absent", f"{shown} matches none of {elements} elements"))
     reasons = [reason for reason, _ in failures]
     preferred: tuple[Reason, ...] = ("target_ambiguous", "target_absent")
@@ -168,34 +170,34 @@ def find(page: pages.Page, target: tuple[Locator, ...]) -> tuple[Reason | Litera
     return *failures[0], -1
 
 
-def _find_css(page: pages.Page, locator: Locator) -> list[int]:
-    live = pages.live(page)
-    return live.in_whole(locators.find_selector(live.page, locator.value))
+def _find_css(page: Page, locator: Locator) -> list[int]:
+    seen = live(page)
+    return seen.in_whole(locators.find_selector(seen.page, locator.value))
 
 
-def _find_xpath(page: pages.Page, locator: Locator) -> list[int]:
-    live = pages.live(page)
-    return live.in_whole(locators.find_path(live.page, locator.value))
+def _find_xpath(page: Page, locator: Locator) -> list[int]:
+    seen = live(page)
+    return seen.in_whole(locators.find_path(seen.page, locator.value))
 
 
-def _find_attribute(page: pages.Page, locator: Locator) -> list[int]:
-    return pages.in_document(page, locators.find_attribute(page, locator.name, locator.value))
+def _find_attribute(page: Page, locator: Locator) -> list[int]:
+    return in_document(page, locators.find_attribute(page, locator.name, locator.value))
 
 
-def _find_markup(page: pages.Page, locator: Locator) -> list[int]:
-    return pages.in_document(page, locators.find_markup(page, locator.value))
+def _find_markup(page: Page, locator: Locator) -> list[int]:
+    return in_document(page, locators.find_markup(page, locator.value))
 
 
-def _find_node(page: pages.Page, locator: Locator) -> list[int]:
+def _find_node(page: Page, locator: Locator) -> list[int]:
     """Node ids count all elements as written, from the end of the page."""
     try:
         node = int(locator.value)
     except ValueError as error:
         raise PageError("invalid_node", f"{locator.value[:200]!r} is not a number") from error
-    return pages.in_document(page, [page.elements - 1 - node]) if 0 <= node < page.elements else []
+    return in_document(page, [page.elements - 1 - node]) if 0 <= node < page.elements else []
 
 
-_FINDERS: Final[dict[str, Callable[[pages.Page, Locator], list[int]]]] = {
+_FINDERS: Final[dict[str, Callable[[Page, Locator], list[int]]]] = {
     "css": _find_css,
     "xpath": _find_xpath,
     "attribute": _find_attribute,

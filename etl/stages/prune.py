@@ -15,9 +15,10 @@ from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from etl import pages
 from etl.files.hashes import plain
+from etl.pages.page import Page
 from etl.pages.prune import Pruner
+from etl.pages.reading import read
 from etl.pages.rules import RECORDER_MARKERS, PruneRules
 from etl.stages.wording import described
 from schemas.draft import Draft, StepDraft
@@ -107,7 +108,7 @@ class Prune(PruneRules):
         if step_draft.reason and step_draft.element < 0:
             step_draft.description = described(step_draft, None)
             return
-        page = pages.read(step.html, step_draft.utf8)
+        page = read(step.html, step_draft.utf8)
         step_draft.description = described(step_draft, page, pruner)
         if step_draft.element < 0:
             step_draft.observation = pruner.prune(page).observation
@@ -126,7 +127,7 @@ class Prune(PruneRules):
             elif step_draft.destination >= 0:
                 self._check_destination(step_draft, page, pruner)
 
-    def _check_destination(self, step_draft: StepDraft, page: pages.Page, pruner: Pruner) -> None:
+    def _check_destination(self, step_draft: StepDraft, page: Page, pruner: Pruner) -> None:
         """Drop a drag whose end is not in the observation: the answer names that element."""
         if f' node="{page.node(step_draft.destination)}"' not in step_draft.observation:
             tag = pruner.start_tag(page, step_draft.destination)

@@ -20,8 +20,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
-from etl import pages
 from etl.pages.labels import label_of
+from etl.pages.page import Page
 from etl.pages.prune import Pruner
 from schemas.actions import BUTTONS, KINDS, MODIFIERS, each, nearest
 from schemas.draft import StepDraft
@@ -58,7 +58,7 @@ _WAY: Final = re.compile(
 )
 
 
-def described(step_draft: StepDraft, page: pages.Page | None, pruner: Pruner | None = None) -> str:
+def described(step_draft: StepDraft, page: Page | None, pruner: Pruner | None = None) -> str:
     """One line for an action: the recording's description, or else verb, value, target's label.
 
     page: the step's; None if no label is to be looked up. pruner: as for `label_of`.
@@ -189,7 +189,7 @@ def _says(recorded: str, action: Action) -> bool:
     return True
 
 
-def _rest(step_draft: StepDraft, page: pages.Page | None, pruner: Pruner | None) -> list[str]:
+def _rest(step_draft: StepDraft, page: Page | None, pruner: Pruner | None) -> list[str]:
     """What neither kind nor value says: where a drag ends, the button, the keys that are held."""
     action, words = step_draft.step.action, []
     if step_draft.destination >= 0 and page is not None:
@@ -202,7 +202,7 @@ def _rest(step_draft: StepDraft, page: pages.Page | None, pruner: Pruner | None)
     return words
 
 
-def _quoted_label(page: pages.Page | None, element: int, pruner: Pruner | None) -> str:
+def _quoted_label(page: Page | None, element: int, pruner: Pruner | None) -> str:
     """An element's label in quotes; empty without a page, an element or a label."""
     label = "" if page is None or element < 0 else label_of(page, element, pruner)
     return _quoted(label) if label else ""

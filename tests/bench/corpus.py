@@ -30,7 +30,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from etl.pages import EMPTY, END, START, VOID_TAGS, Page, read
+from etl.pages.page import Page
+from etl.pages.reading import read
+from etl.pages.tokens import EMPTY, END, START, VOID_TAGS
 from etl.stages.locate import Locate
 from etl.tally import Tally
 from schemas.draft import Draft, StepDraft

@@ -73,7 +73,7 @@ def prune_rates(pages: list[str], with_soup: bool) -> Rates:
     """Pruning, with nothing seen before; lexbor's parse and serialise; BeautifulSoup on a part of
     the pages.
     """
-    from etl.pages import read
+    from etl.pages.reading import read
     from tests.bench.soup import Soup
     from tests.support.strategies import pruner, rules, vocabulary
 
@@ -96,7 +96,7 @@ def prune_rates(pages: list[str], with_soup: bool) -> Rates:
 
 def observations(pages: list[str]) -> list[str]:
     """Pages as the tokenizer gets them."""
-    from etl.pages import read
+    from etl.pages.reading import read
     from tests.support.strategies import pruner
 
     ours = pruner()
@@ -170,7 +170,7 @@ def memory_of_pruning(mb: float, folder: Path) -> Rates:
     """Peak memory of a process that prunes so many MB in which every start tag has a value never
     seen before.
     """
-    from etl.pages import read
+    from etl.pages.reading import read
     from tests.support.strategies import pruner
 
     distinct = pages_of(make("once", folder, 20_000_000))

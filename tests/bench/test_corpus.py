@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import stepmill
-from etl.pages import read
+from etl.pages.reading import read
 from tests.bench.corpus import (
     Base,
     bases,

@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import pytest
 
-from etl import pages
 from etl.pages import compiled, locators, reading
+from etl.pages.page import Page
 from tests.support import strategies
 from tests.support.hostile_pages import READING, TRAPS, deep
 from tests.tokenization.test_prompt import sample
@@ -57,7 +57,7 @@ def seconds(work: Callable[[int], object], size: int) -> float:
         gc.enable()
 
 
-def anew(html: str) -> pages.Page:
+def anew(html: str) -> Page:
     """A page, read without what is remembered of earlier ones."""
     if reading._READER:
         reading._READER[0] = compiled.ENGINE.Reader()
@@ -97,7 +97,7 @@ def test_css_on_deep_pages(selector: str) -> None:
     assert growth(lambda depth: locators.find_css(anew(deep(depth)), selector), 5_000) < MOST
 
 
-FINDERS: dict[str, Callable[[pages.Page], object]] = {
+FINDERS: dict[str, Callable[[Page], object]] = {
     "attribute": lambda page: locators.find_attribute(page, "id", "go"),
     "markup": lambda page: locators.find_markup(page, "<a id=go>"),
     "css": lambda page: locators.find_css(page, "a[id=go]"),
@@ -116,7 +116,7 @@ def test_xpath_on_wide_pages(path: str) -> None:
 
 
 @pytest.mark.parametrize("find", FINDERS.values(), ids=FINDERS)
-def test_locators_on_deep_pages(find: Callable[[pages.Page], object]) -> None:
+def test_locators_on_deep_pages(find: Callable[[Page], object]) -> None:
     """So is every other kind of locator."""
     assert growth(lambda depth: find(anew(deep(depth))), 5_000) < MOST
 

@@ -23,7 +23,8 @@ import orjson
 import zstandard
 
 from etl.inputs import find
-from etl.pages import locators, read
+from etl.pages import locators
+from etl.pages.reading import read
 from etl.sources import SOURCES
 from etl.tally import Tally
 from schemas.workflow import Action, Locator, Step, Workflow

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from etl import pages
 from etl.pages import locators
+from etl.pages.live import live
+from etl.pages.reading import read
 from schemas.errors import PageError
 from tests.build.conftest import Beside
 from tests.build.test_hostile import DEEP, HUGE, by, other, text_of
@@ -177,7 +178,7 @@ def test_a_hostile_megabyte_is_read_pruned_and_searched(trap: Callable[[int], st
     """However a megabyte is made to be slow, its first element is found, by one selector and not by
     another.
     """
-    page = pages.read(f"<i id=go></i>{trap(1_000_000)}")
+    page = read(f"<i id=go></i>{trap(1_000_000)}")
     assert locators.find_css(page, "#go") == [0]
     assert locators.find_css(page, "p > i ~ div #go") == []
     assert strategies.pruner().prune(page).observation is not None
@@ -188,7 +189,7 @@ def test_a_hostile_megabyte_is_read_pruned_and_searched(trap: Callable[[int], st
 )
 def test_css_on_20_000_levels(selector: str) -> None:
     """CSS selectors are decided, however deep the page is."""
-    found = locators.find_css(pages.read(DEEP), selector)
+    found = locators.find_css(read(DEEP), selector)
     assert found == {"div div div": list(range(2, 20_000)), "div ~ div a": []}.get(
         selector, [20_000]
     )
@@ -198,7 +199,7 @@ def test_css_on_50_000_siblings() -> None:
     """Positions among very many siblings are found; what goes through them all too often is
     costly_css.
     """
-    page = pages.read("<ul>" + "<li><a>x</a></li>" * 50_000 + "</ul><a id=go>k</a>")
+    page = read("<ul>" + "<li><a>x</a></li>" * 50_000 + "</ul><a id=go>k</a>")
     assert locators.find_css(page, "ul li + li a")[:2] == [4, 6]
     assert locators.find_css(page, "li:nth-child(7) a") == [14]
     with pytest.raises(PageError, match="costly_css"):
@@ -215,14 +216,14 @@ def test_css_on_50_000_siblings() -> None:
 def test_no_xpath_that_people_write_is_costly(path: str) -> None:
     """On a page of 20,000 elements, a thousand of them side by side, usual XPaths are tried."""
     row = "<li><a>x</a>" + "<i></i>" * 18 + "</li>"
-    locators.find_xpath(pages.read("<div>" * 20 + f"<ul>{row * 1_000}</ul>" + "</div>" * 20), path)
+    locators.find_xpath(read("<div>" * 20 + f"<ul>{row * 1_000}</ul>" + "</div>" * 20), path)
 
 
 @given(strategies.soups, strategies.soups)
 def test_css_agrees_with_one_xpath(page: str, more: str) -> None:
     """Deciding combinators on sets finds what libxml2 finds for the selector as one XPath."""
-    whole = pages.read(f"<div>{page}<p>{more}</p><ul><li><a></a></li><li></li></ul></div>")
-    read = pages.live(whole).page
+    whole = read(f"<div>{page}<p>{more}</p><ul><li><a></a></li><li></li></ul></div>")
+    seen = live(whole).page
     for selector in (
         "div a",
         "div > p",
@@ -232,4 +233,4 @@ def test_css_agrees_with_one_xpath(page: str, more: str) -> None:
         "* + * *",
         "ul li:first-child a",
     ):
-        assert locators.find_css(read, selector) == by_cssselect(read, selector)
+        assert locators.find_css(seen, selector) == by_cssselect(seen, selector)

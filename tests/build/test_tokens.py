@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import tiktoken
 
-from etl import pages
 from etl.build.recipes.recipe import load
 from etl.files.arrow import open_arrow
 from etl.pages.prune import Pruner
+from etl.pages.reading import read
 from schemas.errors import ConfigError
 from schemas.samples import NO_LOSS, Sample
 from tests.support import builds
@@ -183,7 +183,7 @@ def test_a_planted_mark_is_found_and_never_kept(shared_build: Path, name: str) -
         f'<html {name}="1"><body><button {name}="a12" id="b">Order</button><p '
         f"{name}>now</p></body></html>"
     )
-    pruned = Pruner(rules(), vocabulary().count).prune(pages.read(page)).observation
+    pruned = Pruner(rules(), vocabulary().count).prune(read(page)).observation
     assert 'id="b"' in pruned
     assert name not in pruned
     kept = str([*rules().kept_attributes, name.lower()]).replace("'", '"')

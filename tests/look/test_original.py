@@ -12,12 +12,12 @@ import fsspec
 import pytest
 import zstandard
 
-from etl import pages
 from etl.dataset import state
 from etl.dataset.layout import Layout
 from etl.files.arrow import read_json
 from etl.files.storage import location
 from etl.look.original import recorded
+from etl.pages.reading import read
 from schemas.workflow import Step
 from tests.support import builds
 
@@ -55,7 +55,7 @@ def test_every_step_of_every_shipped_format_is_read_again(own_build: Path) -> No
             sample.raw_chars,
             sample.action_kind,
         )
-        page = pages.read(step.html)
+        page = read(step.html)
         if sample.node >= 0:
             assert page.tokens[page.position(page.node(sample.node))].tag == sample.target_html[
                 1:

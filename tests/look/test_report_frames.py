@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from etl.look.report import frames
-from etl.pages import END, START, Token, read
+from etl.pages.reading import read
+from etl.pages.tokens import END, START, Token
 from tests.support.injections import PAYLOADS, filled
 
 _ELEMENTS: Final = frozenset(

@@ -23,7 +23,7 @@ from etl.dataset.layout import MANIFEST
 from etl.dataset.place import place_of
 from etl.files.arrow import open_arrow, read_json, write_json
 from etl.look import pages, sample
-from etl.pages import read
+from etl.pages.reading import read
 from schemas.errors import ConfigError, IntegrityError
 from tests.support import builds
 from tests.support.strategies import pages as recorded_pages

@@ -22,11 +22,15 @@ import click
 import orjson
 import zstandard
 
-from etl.pages import Page, compiled, inert, live, read, reading, text_of
+from etl.pages import compiled, reading
+from etl.pages.live import inert, live
 from etl.pages.locators.kin import kin
+from etl.pages.page import Page
 from etl.pages.prune import Pruner
+from etl.pages.reading import read
 from etl.pages.rules import PruneRules
 from etl.pages.standard import read_plain
+from etl.pages.text import text_of
 from tests.support.strategies import GOLDENS, rules
 
 LONGEST: Final = 3_000

@@ -19,20 +19,14 @@ import zstandard
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from etl.pages import (
-    Live,
-    Page,
-    compiled,
-    inert,
-    live,
-    locators,
-    read,
-    read_plain,
-    reading,
-    text_of,
-)
+from etl.pages import compiled, locators, reading
+from etl.pages.live import inert, live
 from etl.pages.locators.kin import kin
+from etl.pages.page import Live, Page
 from etl.pages.prune import Pruner
+from etl.pages.reading import read
+from etl.pages.standard import read_plain
+from etl.pages.text import text_of
 from tests.pages.test_reading import flat, recorded_pages, saved_pages
 from tests.support import builds
 from tests.support.strategies import GOLDENS, pages, pruner, rules, soups
@@ -308,7 +302,7 @@ def test_plain_python_can_be_asked_for(tmp_path: Path) -> None:
     """
     builds.write_workflows(tmp_path / "one.jsonl", builds.workflow(1))
     code = (
-        "from etl.cli import main; from etl.pages import read; "
+        "from etl.cli import main; from etl.pages.reading import read; "
         "print(type(read('<p>a').tokens).__name__); "
         f"main.cli(['build', {str(tmp_path / 'one.jsonl')!r}, '--out', {str(tmp_path / 'out')!r}], "
         "standalone_mode=False); main.cli(['--version'])"

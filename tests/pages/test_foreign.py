@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import pytest
 
-from etl import pages
 from etl.pages import locators, reading
+from etl.pages.reading import read
+from etl.pages.standard import read_plain
+from etl.pages.text import text_of
 from tests.support.foreign_pages import FOREIGN
 from tests.support.strategies import pruner
 
@@ -15,7 +17,7 @@ from tests.support.strategies import pruner
 @pytest.mark.parametrize("html", FOREIGN)
 def test_foreign_content(html: str) -> None:
     """The specification and the engine find Chromium's elements and text."""
-    for page in (pages.read_plain(html), reading.read_anew(html)):
+    for page in (read_plain(html), reading.read_anew(html)):
         tags = " ".join(token.tag for token in page.tokens if token.element)
         assert (tags, "".join(token.text for token in page.tokens)) == FOREIGN[html]
 
@@ -33,10 +35,10 @@ def test_what_the_page_before_had_outside_svg() -> None:
 
 def test_cdata_is_shown_and_found() -> None:
     """Text in CDATA is in the observation, in labels and for XPaths."""
-    page = pages.read(
+    page = read(
         "<html><body><svg><a><text><![CDATA[Fish & <Chips>]]></text></a></svg></body></html>"
     )
     pruned = pruner().prune(page, 3)
     assert "Fish &amp; &lt;Chips&gt;" in pruned.observation
-    assert pages.text_of(page, 3, 80) == "Fish & <Chips>"
+    assert text_of(page, 3, 80) == "Fish & <Chips>"
     assert locators.find_xpath(page, "//*[name()='text'][.='Fish & <Chips>']") == [4]

@@ -24,8 +24,8 @@ import orjson
 import pytest
 import zstandard
 
-from etl import pages
 from etl.pages import locators
+from etl.pages.reading import read
 from etl.stages.locate import find
 from schemas.workflow import Locator
 from tests.bench.soup import Soup
@@ -57,7 +57,7 @@ def result(html: str, selector: str) -> Result:
     """The pruned page and the one element that the selector finds. Recorders' marks stay, as the
     reference has them.
     """
-    page = pages.read(html)
+    page = read(html)
     reason, detail, element = find(page, (Locator("css", selector),))
     assert not reason, detail
     pruned = pruner(replace(rules(), pseudo_elements=True)).prune(page, element)
@@ -260,7 +260,7 @@ def actual(name: str) -> tuple[str, dict[str, object]]:
     """Observation and target of a page folder as we make them now."""
     html = (GOLDENS / name / "source.html").read_bytes().decode()
     selector = json.loads((GOLDENS / name / "target.json").read_text())["selector"]
-    page = pages.read(html)
+    page = read(html)
     found = locators.find_css(page, selector)
     target: dict[str, object] = {
         "selector": selector,

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from etl.pages import read
 from etl.pages.labels import label_of
 from etl.pages.prune import Pruner
+from etl.pages.reading import read
 from tests.pages.test_shown import BROWSER
 from tests.support.strategies import pages, pruner, rules, soups
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from etl import pages
 from etl.pages import reading
+from etl.pages.live import in_document, inert, live
+from etl.pages.reading import read
+from etl.pages.standard import read_plain
 from etl.stages.locate import find
 from schemas.workflow import Locator
 from tests.support.strategies import soups
@@ -16,19 +18,19 @@ from tests.support.strategies import soups
 
 def tags(html: str) -> list[str]:
     """Tags of the elements that a browser with scripts has in the document."""
-    page = pages.live(pages.read(html)).page
+    page = live(read(html)).page
     return [token.tag for token in page.tokens if token.element]
 
 
 def texts(html: str) -> str:
     """Their text, and that around them."""
-    page = pages.live(pages.read(html)).page
+    page = live(read(html)).page
     return "".join(token.text for token in page.tokens if not token.hides_text)
 
 
 def located(html: str, kind: str, value: str) -> str:
     """The start tag that a locator names, as it is written; the reason if it names none."""
-    page = pages.read(html)
+    page = read(html)
     reason, _, element = find(page, (Locator(kind, value),))  # type: ignore[arg-type]
     if reason:
         return reason
@@ -124,16 +126,15 @@ def test_shadow_roots_are_looked_into() -> None:
 @given(soups)
 def test_elements_are_those_of_the_whole_page(html: str) -> None:
     """Each element of the document is one of the page, in its order; inert ones are the rest."""
-    for page in (reading.read_anew(html), pages.read_plain(html)):
-        live = pages.live(page)
+    for page in (reading.read_anew(html), read_plain(html)):
+        seen = live(page)
         whole = [token for token in page.tokens if token.element]
-        there = [token for token in live.page.tokens if token.element]
-        found = live.in_whole(range(live.page.elements))
+        there = [token for token in seen.page.tokens if token.element]
+        found = seen.in_whole(range(seen.page.elements))
         assert [(whole[at].tag, whole[at].attributes()) for at in found] == [
             (t.tag, t.attributes()) for t in there
         ]
-        inert = sorted(set(range(page.elements)) - set(found))
-        assert inert == [
-            at for gap in pages.inert(page) for at in range(gap.first, gap.first + gap.elements)
+        assert sorted(set(range(page.elements)) - set(found)) == [
+            at for gap in inert(page) for at in range(gap.first, gap.first + gap.elements)
         ]
-        assert pages.in_document(page, range(page.elements)) == found
+        assert in_document(page, range(page.elements)) == found

@@ -14,7 +14,10 @@ import pytest
 from chromium import chromium
 from selenium.webdriver import Chrome
 
-from etl.pages import Page, live, locators, read
+from etl.pages import locators
+from etl.pages.live import live
+from etl.pages.page import Page
+from etl.pages.reading import read
 from schemas.errors import PageError
 from tests.conftest import NO_BROWSER
 from tests.support.foreign_pages import FOREIGN

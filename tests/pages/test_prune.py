@@ -14,8 +14,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import etl.pages.rules
-from etl.pages import locators, read, reading
+from etl.pages import locators, reading
 from etl.pages.prune import Pruned, Pruner
+from etl.pages.reading import read
 from etl.pages.rules import RECORDER_MARKERS
 from etl.stages.prune import Prune
 from etl.tally import Tally

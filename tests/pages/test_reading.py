@@ -15,20 +15,13 @@ import zstandard
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from etl.pages import (
-    EMPTY,
-    END,
-    OTHER,
-    START,
-    Page,
-    Token,
-    live,
-    locators,
-    read,
-    read_plain,
-    reading,
-    text_of,
-)
+from etl.pages import locators, reading
+from etl.pages.live import live
+from etl.pages.page import Page
+from etl.pages.reading import read
+from etl.pages.standard import read_plain
+from etl.pages.text import text_of
+from etl.pages.tokens import EMPTY, END, OTHER, START, Token
 from schemas.errors import PageError
 from tests.support.judged import by_cssselect
 from tests.support.strategies import pages, soups

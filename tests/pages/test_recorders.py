@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from etl import pages
 from etl.pages import locators
 from etl.pages.locators.tree import Tree
+from etl.pages.reading import read
 from schemas.errors import PageError
 
-PAGE = pages.read(
+PAGE = read(
     "<!DOCTYPE html><html><head><title>Save all</title></head><body><h1 id=top>Save</h1>"
     "<form name=f><button data-testid=go title='Save it'>Save "
     "<b>all</b></button><button>Save</button><input type=submit value='Save all'><script>Save "
@@ -95,7 +95,7 @@ def test_text_beside_shadow_roots() -> None:
         "<div>p<b>x</b>q<template "
         "shadowrootmode=open><i>in</i></template>r<u></u>s</div><div>t</div>"
     )
-    page = pages.read(f"<html><body>{html}</body></html>")
+    page = read(f"<html><body>{html}</body></html>")
     assert locators.find_xpath(page, "//div[text()[2]='qr']") == [2]
     assert locators.find_xpath(page, "//u[following-sibling::text()='s']") == [6]
     assert locators.find_xpath(page, "//div[.='pxqrs']") == [2]
@@ -113,7 +113,7 @@ def test_lookups_on_a_page_share_its_tree(monkeypatch: pytest.MonkeyPatch) -> No
         return build(tree, *given)
 
     monkeypatch.setattr(Tree, "_build", counted)
-    page, other = pages.read("<p id=a>1</p><p>2</p>"), pages.read("<p>1</p><p id=a>2</p>")
+    page, other = read("<p id=a>1</p><p>2</p>"), read("<p>1</p><p id=a>2</p>")
     assert [locators.find_xpath(page, path) for path in ("id('a')", "//p[2]", "id('b')")] == [
         [0],
         [1],

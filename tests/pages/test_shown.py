@@ -10,12 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl import pages as dom
 from etl.build.recipes import recipe
 from etl.pages import reading
 from etl.pages.addresses import shortened
+from etl.pages.live import live
+from etl.pages.page import Live
 from etl.pages.prune import Pruner, write
+from etl.pages.reading import read
 from etl.pages.rules import PruneRules
+from etl.pages.standard import read_plain
+from etl.pages.text import text_of
 from etl.stages.prune import Prune
 from tests.support.strategies import pages, pruner, rules, soups, vocabulary
 
@@ -33,7 +37,7 @@ BROWSER = pruner(browser_rules())
 def shown(html: str, use: Pruner = REFERENCE) -> str:
     """The observation, the same by compiled code and by plain Python."""
     fast, plain = (
-        use.prune(page).observation for page in (reading.read_anew(html), dom.read_plain(html))
+        use.prune(page).observation for page in (reading.read_anew(html), read_plain(html))
     )
     assert fast == plain
     return fast
@@ -81,8 +85,8 @@ def test_raw_elements_are_shown_as_a_browser_does() -> None:
     """
     html = "<xmp><b>a</b></xmp><noembed>b</noembed><NOFRAMES><p>c</p></noframes>d<plaintext>e<i>"
     assert shown(html) == "&lt;b&gt;a&lt;/b&gt; d e&lt;i&gt; "
-    page = dom.read("<button>" + html)
-    assert dom.text_of(page, 0, 100) == "<b>a</b> d e<i>"
+    page = read("<button>" + html)
+    assert text_of(page, 0, 100) == "<b>a</b> d e<i>"
 
 
 @pytest.mark.parametrize(
@@ -143,7 +147,7 @@ def test_a_target_that_is_not_shown() -> None:
     """An element in noscript is not in an observation without it,
     even if it is asked to be kept.
     """
-    page = dom.read("<noscript><a>1</a></noscript><a>2</a>")
+    page = read("<noscript><a>1</a></noscript><a>2</a>")
     assert BROWSER.prune(page, 1, keep=True).start_tag == ""
     assert BROWSER.prune(page, 2, keep=True).start_tag == '<a node="0">'
     kept = BROWSER.prune(page, 0, keep=True)
@@ -154,14 +158,14 @@ def test_a_target_that_is_not_shown() -> None:
 @given(st.one_of(soups, pages))
 def test_a_page_without_inert_content(html: str) -> None:
     """It is the observation of the page that scripts have, but for the numbers of nodes."""
-    live = dom.live(dom.read(html))
-    plain = dom.read_plain(html)
+    seen = live(read(html))
+    plain = read_plain(html)
     observation = shown(html, BROWSER)
     numbers = {
-        str(live.page.node(at)): str(plain.node(whole))
-        for at, whole in enumerate(live.in_whole(range(live.page.elements)))
+        str(seen.page.node(at)): str(plain.node(whole))
+        for at, whole in enumerate(seen.in_whole(range(seen.page.elements)))
     }
-    expected = write(BROWSER.policy, dom.Live(live.page, None, []), live.page.elements)
+    expected = write(BROWSER.policy, Live(seen.page, None, []), seen.page.elements)
     pieces = expected.split(' node="')
     for place in range(1, len(pieces)):
         number, quote, rest = pieces[place].partition('"')

@@ -7,12 +7,12 @@ from typing import Final
 
 from cssselect import HTMLTranslator
 
-from etl import pages
 from etl.pages.locators.match import Elements
 from etl.pages.locators.tree import Tree
+from etl.pages.page import Page
 
 
-def by_cssselect(page: pages.Page, selector: str) -> list[int]:
+def by_cssselect(page: Page, selector: str) -> list[int]:
     """The elements that cssselect and lxml find for a whole selector, in the tree that XPaths are
     evaluated on.
     """

@@ -35,7 +35,9 @@ from etl.build.augment.answers import NoAnswer, answer_of, thinks, words_of
 from etl.build.recipes.recipe import Recipe
 from etl.files.arrow import write_json
 from etl.inputs import find
-from etl.pages import Page, read, text_of
+from etl.pages.page import Page
+from etl.pages.reading import read
+from etl.pages.text import text_of
 from etl.stages.augment import Mapping as Mapped
 from etl.stages.augment import is_bare
 from etl.stages.enter import enter

@@ -13,13 +13,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from etl import pages
 from etl.dataset import oddities
 from etl.inputs import strangers
 from etl.inputs.find import UNKNOWN, find, shards
 from etl.inputs.records import InputShard
 from etl.look.recordings import remedies
 from etl.look.recordings.lines import lines_of
+from etl.pages.reading import read
 from etl.sources import FORMATS, KEYS, SOURCES
 from etl.stages import locate
 from etl.stages.enter import enter
@@ -283,7 +283,7 @@ def _target(step_draft: StepDraft) -> tuple[str, str]:
     """Why the target of a step cannot be found: reason and detail, both empty if it is found."""
     if not step_draft.step.html:
         return "missing_dom", "empty: there is no page"
-    page = pages.read(step_draft.step.html, step_draft.utf8)
+    page = read(step_draft.step.html, step_draft.utf8)
     if not page.elements:
         return "empty_page", f"{len(step_draft.step.html)} characters without an element"
     reason, detail, _ = locate.find(page, step_draft.step.target)

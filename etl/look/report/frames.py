@@ -18,8 +18,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from etl import pages
-from etl.pages import EMPTY, END, START, VOID_TAGS, Token
+from etl.pages.reading import read
+from etl.pages.tokens import EMPTY, END, START, VOID_TAGS, Token
 
 POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
@@ -99,7 +99,7 @@ def document(markup: str, element: int = -1, *, plain: bool = False) -> str:
     Raises:
         PageError: if the page cannot be read.
     """
-    page = pages.read(markup)
+    page = read(markup)
     at = page.position(element) if 0 <= element < page.elements else -1
     head = HEAD.replace("{more}", _PLAIN if plain else "")
     return head + "".join(_written(page.tokens, at))
@@ -113,14 +113,14 @@ def marked(document: str) -> tuple[int, int] | None:
 
 def element_of(markup: str, node: int) -> int:
     """The index of the element of a recorded page with this node id; -1 if there is none."""
-    page = pages.read(markup)
+    page = read(markup)
     return page.node(node) if 0 <= node < page.elements else -1
 
 
 def numbered(observation: str, node: int) -> int:
     """The index of the element of a pruned page with this node id; -1 if there is none."""
     element = -1
-    for token in pages.read(observation).tokens:
+    for token in read(observation).tokens:
         if token.element:
             element += 1
             if token.attributes().get("node") == str(node):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from etl.pages import lower
+from etl.pages.tokens import lower
 from schemas.errors import PageError
 
 LOCATOR_LIMIT: Final = 16_384

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import compress
 
-from etl.pages import QUIRKS, Page, Token, read
+from etl.pages.doctype import QUIRKS
 from etl.pages.locators import css, xpath
 from etl.pages.locators.match import Elements
 from etl.pages.locators.tree import tree_of
+from etl.pages.page import Page
+from etl.pages.reading import read
+from etl.pages.tokens import Token
 from schemas.errors import PageError
 
 

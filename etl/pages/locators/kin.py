@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import NamedTuple
 
-from etl.pages import END, START, Page
+from etl.pages.page import Page
+from etl.pages.tokens import END, START, OpenTags
 
 
 class Kin(NamedTuple):
@@ -30,8 +30,7 @@ def kin(page: Page) -> Kin:
     around = beside = 0
     # Of each open element: its index, its last child's, and the number of its children.
     opened = [[-1, -1, 0]]
-    names = [""]
-    open_names: Counter[str] = Counter()
+    tags = OpenTags()
     for token in page.tokens:
         if token.element:
             parent = opened[-1]
@@ -43,12 +42,8 @@ def kin(page: Page) -> Kin:
             parent[2] += 1
             if token.kind == START:
                 opened.append([len(parents) - 1, -1, 0])
-                names.append(token.tag)
-                open_names[token.tag] += 1
-        elif token.kind == END and open_names[token.tag]:
-            name = ""
-            while name != token.tag:
-                name = names.pop()
+                tags.open(token.tag)
+        elif token.kind == END:
+            for _ in range(tags.close(token.tag)):
                 opened.pop()
-                open_names[name] -= 1
     return Kin(parents, before, around, beside)

@@ -14,11 +14,12 @@ from functools import cached_property
 from itertools import compress
 from typing import Final
 
-from etl.pages import END, START, Page, Token, is_shadow_root, lower
 from etl.pages.locators import standard
 from etl.pages.locators.css import Chain, Part, Pseudo, Test
 from etl.pages.locators.kin import Kin, kin
 from etl.pages.locators.states import States
+from etl.pages.page import Page
+from etl.pages.tokens import END, START, Token, is_shadow_root, lower
 from schemas.errors import PageError
 
 CSS_LIMIT: Final = 2e7

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from etl.pages import Page
 from etl.pages.locators import css, texts
 from etl.pages.locators.find import find_attribute, find_css, find_xpath
 from etl.pages.locators.match import Elements
+from etl.pages.page import Page
 from schemas.errors import PageError
 
 _ENGINE: Final = re.compile(r"\s*((?:internal:)?[A-Za-z_][\w-]*)(?::light)?=(.*)", re.DOTALL)

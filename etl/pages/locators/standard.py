@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from etl.pages import Token, foreign
+from etl.pages import foreign
+from etl.pages.tokens import Token
 
 HTML: Final = foreign.HTML
 SVG: Final = foreign.SVG

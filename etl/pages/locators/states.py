@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Final, Protocol
 
-from etl.pages import Token
 from etl.pages.locators import standard
 from etl.pages.locators.kin import Kin
+from etl.pages.tokens import Token
 
 _ABLE: Final = frozenset("button input select textarea optgroup option fieldset".split())
 _IN_FIELDSETS: Final = frozenset("button input select textarea fieldset".split())

@@ -10,9 +10,10 @@ from typing import Final
 
 from lxml import etree
 
-from etl.pages import END, OTHER, START, Page, Token
 from etl.pages.locators import standard
 from etl.pages.locators.match import Elements
+from etl.pages.page import Page
+from etl.pages.tokens import END, OTHER, START, Token
 
 XHTML: Final = "http://www.w3.org/1999/xhtml"
 _SVG: Final = "http://www.w3.org/2000/svg"

@@ -15,11 +15,11 @@ from typing import Any, Final, NamedTuple
 
 from lxml import etree
 
-from etl.pages import lower
 from etl.pages.locators import standard
 from etl.pages.locators.css import LOCATOR_LIMIT
 from etl.pages.locators.match import Elements
 from etl.pages.locators.tree import XHTML, Tree
+from etl.pages.tokens import lower
 from schemas.errors import PageError
 
 XPATH_LIMIT: Final = 1e10
