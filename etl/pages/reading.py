@@ -12,11 +12,11 @@ from etl.pages.standard import read_plain
 MEMO_BYTES: Final = 128 * 2**20
 """Bound of the markup that the engine remembers; beyond it, the engine forgets all."""
 
-PAGES_CHARACTERS: Final = 4 * 2**20
-"""Bound of the latest pages, in characters: memory outside the CPU caches is slow."""
+PAGES: Final = 128
+"""Bound of the latest pages: each stage goes through all pages of a workflow."""
 
-PAGES: Final = 64
-"""Bound of their number."""
+PAGES_CHARACTERS: Final = 16 * 2**20
+"""Bound of the latest pages, in characters."""
 
 _LATEST: Final[dict[str, Page]] = {}
 """The latest pages by their text: several stages read a page, and recordings repeat it."""
