@@ -21,7 +21,7 @@ cdef extern from *:
         }
     };
     struct StepmillOut { /* bytes in a row; std::string does not add them inline */
-        std::vector<char> bytes;
+        std::vector<char> bytes = std::vector<char>(4096); /* never null */
         size_t used = 0;
         void add(const char *at, size_t size) {
             if (bytes.size() - used < size) bytes.resize(2 * (used + size));
