@@ -120,11 +120,8 @@ cdef class Reader:
                     return False  # it says nothing, and the text goes on
                 if tokens.in_foreign() and end - at >= 9 and memcmp(at, b"<![CDATA[", 9) == 0:
                     return False
-                begin = at
-                at = after_comment(begin + 1, end)
+                at = after_comment(at + 1, end)
                 if at == NULL:
-                    if begin[1] == c"?":
-                        return True
                     at = end
                 piece = self.text(at, next_markup(at, end))
             tokens.entries.push_back(Entry(piece, <uint32_t> (at - page), 0))

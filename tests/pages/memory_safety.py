@@ -138,7 +138,7 @@ def compare(html: str, pruners: list[Pruner], chance: random.Random) -> bool:
     assert _says(fast) == _says(plain)
     assert fast.elements == plain.elements
     assert kin(fast) == kin(plain)
-    assert inert(fast) == inert(plain)
+    assert _gaps(fast) == _gaps(plain)
     assert _says(live(fast).page) == _says(live(plain).page)
     pruner = chance.choice(pruners)
     assert pruner.prune(fast) == pruner.prune(plain)
@@ -159,6 +159,11 @@ def compare(html: str, pruners: list[Pruner], chance: random.Random) -> bool:
 def _says(page: Page) -> list[tuple[object, ...]]:
     rows = [(t.kind, t.tag, t.attributes(), t.text) for t in page.tokens]
     return [row for row in rows if row[0] or row[3]]
+
+
+def _gaps(page: Page) -> list[tuple[int, int, int]]:
+    """Inert content without its end, where one of both may hold a token that says nothing."""
+    return [(gap.opener, gap.first, gap.elements) for gap in inert(page)]
 
 
 def _names(pairs: Sequence[tuple[int, object]]) -> list[int]:
