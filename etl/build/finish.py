@@ -53,7 +53,7 @@ def finish(build: Build, made: Made) -> Manifest:
         IntegrityError: the accounting recomputed from the files does not add up.
     """
     out, place, recipe, packed = build.out, build.place, build.recipe, made.packed
-    settled = account.settle(place)
+    settled = account.settle(place, fit_ledger=Layout(place).work.fit_ledger)
     errors = {unit: of.errors for unit, of in settled.units.items() if of.errors}
     if errors:
         raise IntegrityError(

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from etl.dataset import state
 from etl.dataset.layout import INDEX, QUARANTINE, Layout, shelf
-from etl.dataset.ledger import GROUP_ROWS, Fates, fates
+from etl.dataset.ledger import GROUP_ROWS, Fates, fates, noting
 from etl.dataset.manifest import Drop, UnitCounts, Wrong
 from etl.files import storage
 from etl.files.arrow import open_arrow, read_parquet
@@ -67,8 +67,12 @@ class Account:
     without_element: Counter[str]
 
 
-def settle(out: AnyPath, group_rows: int = GROUP_ROWS) -> Account:
+def settle(
+    out: AnyPath, group_rows: int = GROUP_ROWS, *, fit_ledger: AnyPath | None = None
+) -> Account:
     """The accounting of a build.
+
+    fit_ledger: where to write the ledger of phase 3.
 
     Memory: that of `etl.dataset.ledger` with groups of this many rows, and the result.
     """
@@ -78,7 +82,8 @@ def settle(out: AnyPath, group_rows: int = GROUP_ROWS) -> Account:
     unread = 0
     unknown: Counter[str] = Counter()
     without_element: Counter[str] = Counter()
-    for group in fates(out, group_rows):
+    groups = fates(out, group_rows)
+    for group in noting(groups, fit_ledger) if fit_ledger else groups:
         counts.add(group.rows.group_by(_SAYS).agg(count=pl.len().cast(pl.Int64)))
         visits.add(_visits(group.rows))
         if group.quarantined.len():

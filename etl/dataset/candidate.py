@@ -27,9 +27,9 @@ from etl.dataset.layout import (
     FITTED,
     FOLDERS,
     IN_WORK,
-    INDEX,
     LISTINGS,
     NAMES,
+    OF_PHASES,
     SAMPLES,
     Layout,
     Work,
@@ -54,6 +54,7 @@ _OF_BUILD: Final = tuple(
         IN_WORK.notes,
         IN_WORK.unmatched,
         IN_WORK.index_ledger,
+        IN_WORK.fit_ledger,
         IN_WORK.index_quarantine,
     )
 )
@@ -128,7 +129,7 @@ def accept(out: AnyPath, manifest: Manifest) -> None:
     """Put the candidate in the place of the complete dataset."""
     here, before = Layout(out).candidate, Layout(out).dataset.manifest
     old = manifests.hashes(before)
-    keys = {*shelf(here.work).anew, INDEX}
+    keys = {*shelf(here.work).anew, *OF_PHASES}
     for path in _of_inputs(here.work):
         if path.name.partition(".")[0] not in keys:
             storage.remove(path)  # the candidate needs none of its own for this input

@@ -29,7 +29,9 @@ FOLDERS: Final = (SAMPLES, LIGHT, LEDGER, QUARANTINE)
 """Folders under the work folder with files named by the key of an input shard."""
 
 INDEX: Final = "index"
-"""Stands for a key where phase 2 has written a file beside those of the input shards."""
+FIT: Final = "fit"
+OF_PHASES: Final = frozenset({INDEX, FIT})
+"""Stand for keys where phases 2 and 3 have written files beside those of the input shards."""
 PREFIX: Final = "dataset/"
 """What the names of files of a dataset begin with, in manifests and reports."""
 _CANDIDATE: Final = "candidate"
@@ -183,6 +185,11 @@ class Work:
     def index_ledger(self) -> AnyPath:
         """The ledger of phase 2."""
         return self.of_input(LEDGER, INDEX)
+
+    @property
+    def fit_ledger(self) -> AnyPath:
+        """The ledger of phase 3."""
+        return self.of_input(LEDGER, FIT)
 
     @property
     def index_quarantine(self) -> AnyPath:

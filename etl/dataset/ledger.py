@@ -9,7 +9,7 @@ over files in scratch space, one for each group. So memory is bounded by a group
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -21,7 +21,7 @@ from etl.dataset import candidate, state
 from etl.dataset.index import scan
 from etl.dataset.layout import DATA, FITTED, LEDGER, QUARANTINE, Layout, Shelf, Work, shelf
 from etl.files import scratch, storage
-from etl.files.arrow import column, open_arrow
+from etl.files.arrow import ArrowWriter, atomic, column, open_arrow
 from etl.files.spill import Spread
 from etl.files.storage import AnyPath
 from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
@@ -31,6 +31,7 @@ GROUP_ROWS: Final = 32_000
 """Ledger lines of a group, about."""
 _GROUPS: Final = 256
 """The most groups; each has two files open."""
+_FIT: Final = "fit"  # the stage whose drops are phase 3's
 _PRESENT: Final = pa.schema(
     [("sample_id", pa.string()), ("workflow", pa.string()), ("shard", pa.string())]
 )
@@ -77,6 +78,18 @@ def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
                 "id", pa.chunked_array([b for batches in ids for b in batches], pa.string())
             )
             yield Fates(pl.concat([rows, _emptied(rows, there)]), there, bad)
+
+
+def noting(groups: Iterable[Fates], path: AnyPath) -> Iterator[Fates]:
+    """Write the ledger of phase 3 while the groups pass."""
+    with atomic(path) as stream:
+        ledger = ArrowWriter(stream, LEDGER_SCHEMA)
+        for group in groups:
+            lines = group.rows.filter(pl.col("stage") == _FIT)
+            for batch in lines.to_arrow().cast(LEDGER_SCHEMA).to_batches():
+                ledger.add_batch(batch)
+            yield group
+        ledger.close()
 
 
 def _groups(work: Work, places: Shelf, rows: int) -> list[Sequence[str]]:
@@ -261,7 +274,7 @@ def _lines(rows: pl.DataFrame, unit: str, id: pl.Expr, parent: pl.Expr) -> pl.Da
         "unit": pl.lit(unit),
         "id": id,
         "parent": parent,
-        "stage": pl.lit("fit"),
+        "stage": pl.lit(_FIT),
         "recorded": pl.lit(""),
     }
     return rows.with_columns(**values).select(LEDGER_SCHEMA.names)
@@ -269,7 +282,7 @@ def _lines(rows: pl.DataFrame, unit: str, id: pl.Expr, parent: pl.Expr) -> pl.Da
 
 def _emptied(rows: pl.DataFrame, present: pl.DataFrame) -> pl.DataFrame:
     """Ledger lines for the workflows whose last samples packing dropped."""
-    dropped = rows.filter((pl.col("stage") == "fit") & (pl.col("unit") == "sample")).drop("id")
+    dropped = rows.filter((pl.col("stage") == _FIT) & (pl.col("unit") == "sample")).drop("id")
     if not dropped.height:
         return rows.clear()
     dropped = dropped.unique(["shard", "parent"], maintain_order=True).rename(

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from etl.dataset import hand_written
-from etl.dataset.layout import CARD, FOLDERS, INDEX, NAMES, Layout
+from etl.dataset.layout import CARD, FOLDERS, NAMES, OF_PHASES, Layout
 from etl.files import storage
 from etl.files.arrow import read_json, sha256_of, write_json
 from etl.files.storage import AnyPath
@@ -112,4 +112,4 @@ def keys(names: Mapping[str, str]) -> frozenset[str]:
     stems = {
         name.rpartition("/")[2].partition(".")[0] for name in names if name.startswith(folders)
     }
-    return frozenset(stems - {INDEX})
+    return frozenset(stems - OF_PHASES)

@@ -19,10 +19,13 @@ from click.testing import CliRunner
 from etl.build import index
 from etl.cli.main import cli
 from etl.dataset import account
+from etl.dataset.drops import drops
+from etl.dataset.layout import Layout
 from etl.files import storage
 from etl.files.arrow import open_arrow
 from etl.stages import unroll
 from schemas.draft import Draft, StepDraft
+from schemas.errors import IntegrityError
 from schemas.samples import Sample
 from tests.support import builds
 
@@ -99,6 +102,33 @@ def test_a_build_with_drops_in_every_phase_balances(whole: Path) -> None:
     assert reasons["record"].keys() == {"workflow_dropped", "broken_json", "unknown_format"}
     assert accounts["step"].read == 118 + 3 + 3 + 1
     assert accounts["sample"].read == accounts["step"].read - 1
+
+
+def test_the_ledgers_hold_every_drop(whole: Path) -> None:
+    """Everything that the accounting finds dropped stands in a ledger of a phase, once; packing's
+    drops too.
+    """
+    columns = ["unit", "stage", "shard", "id", "parent", "reason", "detail", "domain"]
+    accounted = account.ledger(whole).filter(pl.col("reason") != "").select(columns)
+    listed = drops(Layout(whole).work).select(columns).collect()
+    assert sorted(listed.rows()) == sorted(accounted.rows())
+    packing = listed.filter(pl.col("stage") == "fit")
+    assert set(packing["unit"]) == {"sample", "step", "workflow"}
+
+
+def test_the_ledger_of_packing_is_written_again(whole: Path, out: Path) -> None:
+    """A build without it, as older versions made them, says what to do; the build command makes it
+    again, and the dataset stays as it is.
+    """
+    ledger = Layout(out).work.fit_ledger
+    before, content = builds.contents(out / "dataset"), ledger.read_bytes()
+    ledger.unlink()
+    with pytest.raises(IntegrityError, match="run the build command again"):
+        drops(Layout(out).work)
+    Layout(out).work.stamps.unlink()
+    builds.build([whole.parent / "in"], out, "fit.context=4096", "fit.max_chunks=4")
+    assert ledger.read_bytes() == content
+    assert builds.contents(out / "dataset") == before
 
 
 @pytest.mark.parametrize("unit", account.UNITS)

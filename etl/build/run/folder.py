@@ -106,7 +106,8 @@ def finished(
     manifest = current(Layout(build.out).dataset.manifest)
     if manifest is None or manifest.fingerprint != build.fingerprint(settings, generations):
         return None
-    return None if storage.missing(build.out, manifest.files) else manifest
+    whole = storage.exists(build.work.fit_ledger) and not storage.missing(build.out, manifest.files)
+    return manifest if whole else None
 
 
 def damaged(build: Build) -> dict[str, str]:
