@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import re
 import shlex
@@ -9,7 +10,10 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -18,8 +22,14 @@ from etl.build.recipes import recipe
 from etl.cli.main import cli
 from etl.files.arrow import read_json
 from etl.look import verify
+from etl.pages.page import Live
+from etl.pages.prune import write
+from etl.pages.standard import read_plain
 from etl.sources import SOURCES
 from etl.stages.select import Select
+from tests.support.strategies import pruner
+
+Trace = Callable[[FrameType, str, Any], Any]
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -247,3 +257,39 @@ def test_the_route_names_every_stage() -> None:
     }
     assert {stage for stage in stages if stage not in README} == set()
     assert "`etl.pages.prune`" in (ROOT / "etl" / "stages" / "prune.py").read_text()
+
+
+def executed(html: str) -> set[tuple[str, int]]:
+    """The files and lines of ours that run while the specification writes a page."""
+    page, policy = read_plain(html), pruner().policy
+    lines: set[tuple[str, int]] = set()
+
+    def traced(frame: FrameType, event: str, _: object) -> Trace:
+        lines.add((frame.f_code.co_filename, frame.f_lineno))
+        return traced
+
+    before = sys.gettrace()
+    sys.settrace(traced)
+    try:
+        write(policy, Live(page, None, []), page.elements)
+    finally:
+        sys.settrace(before)
+    return {(name, line) for name, line in lines if name.startswith(str(ROOT / "etl"))}
+
+
+def test_three_files_lead_to_the_line_that_drops_an_empty_element() -> None:
+    """The README's route names the stage and the module, the stage's first lines name the
+    module too, and there the line runs that drops an empty element, and only for one.
+    """
+    route = re.search(
+        r"^ *(etl/stages/prune\.py) .*\((etl/pages/prune\.py)\)$", README, re.MULTILINE
+    )
+    assert route
+    stage, module = (ROOT / name for name in route.groups())
+    docstring = ast.get_docstring(ast.parse(stage.read_text("utf-8")))
+    assert docstring is not None
+    assert "`etl.pages.prune`" in docstring
+    dropping = executed("<div>a<b></b></div>") - executed("<div>a<b>c</b></div>")
+    lines = module.read_text("utf-8").splitlines()
+    assert {name for name, _ in dropping} == {str(module)}
+    assert "del self.out[opened.begin :]" in {lines[at - 1].strip() for _, at in dropping}
