@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from html.entities import html5
 from typing import Final
 
 import turbohtml
@@ -36,7 +37,7 @@ CDATA: Final = "<![CDATA["
 AFTER_NAME: Final = frozenset(" \t\n\f\r/>")
 """The characters after the name in an end tag that closes a raw element."""
 
-_OPEN_REFERENCE: Final = re.compile(r"&[a-zA-Z][a-zA-Z0-9]*+(?!;)")
+_NAMED: Final = re.compile(r"&([a-zA-Z][a-zA-Z0-9]*+;?)")
 _ASCII_UPPER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
@@ -143,7 +144,8 @@ def resolve_in_attribute(value: str) -> str:
     """
     if "&" not in value and "\0" not in value:
         return value
-    if "\0" not in value and _OPEN_REFERENCE.search(value) is None:
+    whole = all(name in html5 and name[-1] == ";" for name in _NAMED.findall(value))
+    if whole and "\0" not in value:
         return resolve(value)
     token = next(iter(turbohtml.tokenize('<a b="' + value.replace('"', "&quot;") + '">')))
     return (token.attrs or [("b", value)])[0][1]

@@ -21,7 +21,7 @@ from etl.pages.page import Page
 from etl.pages.reading import read
 from etl.pages.standard import read_plain
 from etl.pages.text import text_of
-from etl.pages.tokens import EMPTY, END, OTHER, START, Token
+from etl.pages.tokens import EMPTY, END, OTHER, START, Token, resolve_in_attribute
 from schemas.errors import PageError
 from tests.support.judged import by_cssselect
 from tests.support.strategies import pages, soups
@@ -128,6 +128,16 @@ def recorded_pages(shared: Path) -> Iterator[tuple[str, str]]:
                     observation = orjson.loads(line)["obs"]
                     if observation:
                         yield path.name, observation["pruned_html"]
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(st.sampled_from("& amp quot not notit lt ; = o 1 # x".split())).map("".join))
+@example("&quotot;")
+@example("&ampamp;&amp;")
+def test_references_in_attributes_are_those_of_the_library(value: str) -> None:
+    """A value's references are resolved as the tokenizer library does it in a tag."""
+    token = Token(START, "a", f'<a b="{value}">')
+    assert resolve_in_attribute(value) == token.attributes()["b"]
 
 
 def test_latest_pages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
