@@ -143,7 +143,9 @@ def _manifest(given: AnyPath, *places: AnyPath) -> tuple[AnyPath, Manifest]:
     path = next((place for place in places if storage.exists(place)), None)
     if path is None:
         if not storage.exists(given):
-            raise ConfigError(f"{given}: there is no such folder")
+            raise ConfigError(
+                f"{given}: there is no such folder; give that of a build, or of a dataset"
+            )
         from etl.dataset import candidate
 
         names = ", ".join(storage.relative(place, given) or place.name for place in places)
