@@ -57,7 +57,7 @@ wheel: $(VENV)/created
 	@ls dist
 
 # what an installation is made of, and what it compiles
-PARTS := pyproject.toml constraints.txt hatch_build.py $(wildcard etl/pages/engine*.p[yx][xi])
+PARTS := pyproject.toml constraints.txt hatch_build.py $(wildcard etl/pages/compiled/*.p[yx][xi])
 
 $(VENV)/installed-demo: $(VENV)/created $(PARTS)
 	@echo "installing stepmill into $(VENV)"

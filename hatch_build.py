@@ -1,5 +1,6 @@
-"""Compiles `etl/pages/engine.pyx` when the package is built or installed, where there is a C++
-compiler with Python's headers.
+"""Compiles `etl/pages/compiled/engine.pyx` when the package is built or installed.
+
+That takes a C++ compiler with Python's headers.
 
 Without one, or with ``STEPMILL_PLAIN=1``, the package is built without it: the same in plain
 Python, some twenty times slower. `stepmill --version` says which of the two an installation has
@@ -36,32 +37,33 @@ class CustomBuildHook(BuildHookInterface[Any]):
             tempfile.TemporaryDirectory()
         )  # until the hook is gone: after the wheel is written
         try:
-            made = _compile(root, Path(self.folder.name)) / "etl" / "pages" / name
+            made = _compile(root, Path(self.folder.name)) / "etl" / "pages" / "compiled" / name
         except (BaseError, CCompilerError) as error:
             self.app.display_warning(
-                f"etl/pages/engine.pyx is not compiled, pages are read by plain Python: {error}"
+                "etl/pages/compiled/engine.pyx is not compiled, pages are read by plain Python: "
+                f"{error}"
             )
             return
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
         if version == "editable":
-            staged = root / "etl" / "pages" / f"{name}.new"
+            staged = root / "etl" / "pages" / "compiled" / f"{name}.new"
             staged.write_bytes(made.read_bytes())
             staged.replace(
-                root / "etl" / "pages" / name
+                root / "etl" / "pages" / "compiled" / name
             )  # a process that has the old one open keeps it
         else:
-            build_data["force_include"][str(made)] = f"etl/pages/{name}"
+            build_data["force_include"][str(made)] = f"etl/pages/compiled/{name}"
 
 
 def _compile(root: Path, folder: Path) -> Path:
     """The folder that holds the compiled module."""
-    pages = root / "etl" / "pages"
-    sources = sorted(pages.glob("engine*.p[yx][xi]"))  # as `etl.pages.compiled` has them
+    here = root / "etl" / "pages" / "compiled"
+    sources = sorted(here.glob("*.p[yx][xi]"))  # as `etl.pages.compiled` has them
     fingerprint = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
     extension = Extension(
-        "etl.pages.engine",
-        [str(pages / "engine.pyx")],
+        "etl.pages.compiled.engine",
+        [str(here / "engine.pyx")],
         define_macros=[("STEPMILL_FINGERPRINT", f'"{fingerprint}"')],
         extra_compile_args=["-O3", "-std=c++17"],
         language="c++",

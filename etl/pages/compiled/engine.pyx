@@ -34,7 +34,7 @@ cdef extern from *:
 FINGERPRINT = STEPMILL_FINGERPRINT.decode()
 """The hash of the sources that the engine was compiled from (`etl.pages.compiled`)."""
 
-include "engine_text.pxi"
-include "engine_tags.pxi"
-include "engine_read.pxi"
-include "engine_write.pxi"
+include "text.pxi"
+include "tags.pxi"
+include "read.pxi"
+include "write.pxi"

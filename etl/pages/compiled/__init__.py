@@ -1,4 +1,4 @@
-"""The compiled engine (`etl/pages/engine.pyx`), if it is installed.
+"""The compiled engine (`etl/pages/compiled/engine.pyx`), if it is installed.
 
 It reads and prunes pages as plain Python does, byte for byte, about twenty times as fast.
 `hatch_build.py` compiles it on installation, if there are a C++ compiler and Python's headers.
@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import Any, Final
 
-SOURCES: Final = "engine*.p[yx][xi]"
+SOURCES: Final = "*.p[yx][xi]"
 """The engine's sources, in the folder of this file; a wheel does not hold them."""
 
 LOCK: Final = threading.Lock()
@@ -28,7 +28,7 @@ def _load() -> tuple[Any, str, str]:
     if os.environ.get("STEPMILL_PLAIN", "0") not in ("", "0"):
         return None, "plain Python (STEPMILL_PLAIN is set)", "unset STEPMILL_PLAIN"
     try:
-        return importlib.import_module("etl.pages.engine"), "compiled code", ""
+        return importlib.import_module("etl.pages.compiled.engine"), "compiled code", ""
     except ModuleNotFoundError:
         return None, "plain Python (the engine is not compiled)", _AGAIN
     except ImportError as error:
