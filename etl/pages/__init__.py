@@ -10,6 +10,6 @@ if there is none. The content of ``iframe`` and ``noscript`` is markup, because 
 frames there. In SVG and MathML, CDATA is text and ``title``, ``style`` and the like hold markup.
 
 The specification is `etl.pages.standard`, which reads by a tokenizer library, and
-`etl.pages.prune`, which writes token by token. `etl.pages.compiled.engine`, where it is compiled, does both
-faster; tests hold the results equal.
+`etl.pages.prune`, which writes token by token. `etl.pages.compiled` does both faster, where it is
+compiled; tests hold the results equal.
 """
