@@ -47,7 +47,7 @@ class Engine(Protocol):
         ...
 
     def count(self, text: str) -> int:
-        """The number of ids of such a text."""
+        """The number of these ids."""
         ...
 
 

@@ -33,7 +33,7 @@ CLAIMS: Final[dict[tuple[str, str, str], float]] = {
     ("chain", "changing", "lexbor"): 1 / 2.5,
     ("chain", "once", "lexbor"): 1 / 5,
 }
-"""(measurement, workload, peer): at least so many times the peer's rate, where pages are read by
+"""(measurement, workload, peer): at least this many times the peer's rate, where pages are read by
 compiled code.
 """
 
@@ -114,7 +114,7 @@ def chain(workload: str, folder: Path, rounds: int, limit: int) -> Iterator[Line
 
 
 def memory(folder: Path, mb: float) -> tuple[float, float]:
-    """Peak MiB of pruning so many MB of never-seen values, and twice as many."""
+    """Peak MiB of pruning this many MB of never-seen values, and twice as many."""
     once, twice = (
         measure.apart(measure.memory_of_pruning, size, folder)["peak_mib"] for size in (mb, 2 * mb)
     )
@@ -134,9 +134,7 @@ def main() -> int:
         "--input", type=Path, default=SHIPPED, help="folder of recordings, or of saved pages"
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--limit-mb", type=int, default=400, help="about so much of a workload at most"
-    )
+    parser.add_argument("--limit-mb", type=int, default=400, help="MB of a workload at most, about")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     asked = options.what or ["prune", "tokenize", "chain", "memory"]

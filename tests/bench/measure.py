@@ -24,7 +24,7 @@ from tests.bench.workloads import changed, make, megabytes, page_workflows, page
 T = TypeVar("T")
 Rates = dict[str, float]
 
-SOUP_MB: Final = 3.0  # BeautifulSoup gets so much of a workload: it would take minutes for all
+SOUP_MB: Final = 3.0  # BeautifulSoup gets this part of a workload: all would take minutes
 
 
 def apart(work: Callable[..., T], *arguments: Any) -> T:
@@ -58,7 +58,7 @@ def seconds(work: Callable[[str], object], texts: Iterable[str]) -> float:
 
 
 def spread(texts: Sequence[str], mb: float) -> list[str]:
-    """About so many MB of texts, taken evenly; at least one."""
+    """About this many MB of texts, taken evenly; at least one."""
     step = max(1, round(megabytes(texts) / mb))
     return list(texts[::step])
 
@@ -167,7 +167,7 @@ def chain_rates(name: str, folder: Path, limit: int) -> Rates:
 
 
 def memory_of_pruning(mb: float, folder: Path) -> Rates:
-    """Peak memory of a process that prunes so many MB in which every start tag has a value never
+    """Peak memory of a process that prunes this many MB in which every start tag has a value never
     seen before.
     """
     from etl.pages.reading import read

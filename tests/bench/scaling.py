@@ -89,7 +89,7 @@ class Quiet(Progress):
 
 
 def grow(folder: Path, into: Path, mb: float) -> float:
-    """Write so many MB of pages, made of the recordings of a folder; returns how many they are."""
+    """Write this many MB of pages, made of recordings in a folder; returns how many they are."""
     found = workflows(folder)
     chance, done, number = random.Random(0), 0.0, 0
     while done < mb:
@@ -121,7 +121,7 @@ def built(source: Path, out: Path) -> dict[str, float]:
 
 
 def clocked(source: Path, out: Path, workers: int) -> float:
-    """Seconds by the clock of a build by so many processes."""
+    """Seconds by the clock of a build by this many processes."""
     began = time.monotonic()
     run(Build(load("scribeagent-32k"), (str(source),), out, Processes(workers), Quiet))
     return time.monotonic() - began
@@ -222,7 +222,7 @@ def finished(out: Path, group_rows: int = GROUP_ROWS) -> dict[str, float]:
 
 
 def index(millions: float) -> None:
-    """Print what the index of so many million samples takes."""
+    """Print what the index of this many million samples takes."""
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
         shards = apart(synthetic.light, work, int(millions * 1e6))
@@ -239,7 +239,7 @@ def index(millions: float) -> None:
 
 
 def finish(millions: float) -> None:
-    """Print what accounting and statistics of a build of so many million samples take."""
+    """Print what accounting and statistics of a build of this many million samples take."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch)
         shards = apart(synthetic.light, out / "work", int(millions * 1e6))

@@ -38,7 +38,7 @@ _BATCH: Final = 2**16
 
 
 def light(work: Path, samples: int, of_shard: int = SHARD_SAMPLES) -> list[InputShard]:
-    """Write what phase 1 leaves for the index of about so many samples; returns the inputs."""
+    """Write what phase 1 leaves for the index of about this many samples; returns the inputs."""
     shards = []
     flows = of_shard // STEPS
     for number in range(-(-samples // of_shard)):
@@ -80,7 +80,7 @@ def _samples(number: int, flows: int) -> pl.DataFrame:
 
 
 def indexed(work: Path, shards: list[InputShard], part_rows: int = PART_ROWS) -> list[OutputShard]:
-    """Phase 2 over them, so many rows sorted together; returns the output shards."""
+    """Phase 2 over them, this many rows sorted together; returns the output shards."""
     generations = Generations().advanced({shard.name: shard.sha256 for shard in shards})
     with mock.patch.object(index, "PART_ROWS", part_rows):
         return (

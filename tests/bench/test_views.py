@@ -17,7 +17,7 @@ from tests.bench.views import here, read_once, synthetic, views
 
 SAMPLES = 300_000
 TIMES = 12
-"""No view may take longer than reading all columns of the listing so many times; most take as long
+"""No view may take longer than reading all columns of the listing so often; most take as long
 as once.
 """
 

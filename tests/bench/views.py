@@ -3,10 +3,10 @@ its columns takes.
 
 ::
 
-    python -m tests.bench.views --samples 1      over so many million synthetic samples
+    python -m tests.bench.views --samples 1      over this many million synthetic samples
 
 The build is written by this module: listing, index, ledgers, statistics and manifest as a build of
-so many samples has them, with lengths like those of recorded pages. Its data files hold eight
+this size has them, with lengths like those of recorded pages. Its data files hold eight
 tokens a sample, not thousands: of a data file a view reads one row. Recordings, and the samples
 files of all inputs but the first, are left out.
 """
@@ -53,7 +53,7 @@ _PAGE: Final = '<html node="1"> <button node="0"> Order </button> </html> '
 
 
 def synthetic(out: Path, samples: int) -> pl.DataFrame:
-    """Write a build of about so many samples; returns a row a step, dropped ones with their
+    """Write a build of about this many samples; returns a row a step, dropped ones with their
     ``reason``.
     """
     steps = _steps(samples)
@@ -157,6 +157,8 @@ def _work(out: Path, steps: pl.DataFrame, kept: pl.DataFrame) -> None:
         )
     for (shard,), rows in steps.group_by("shard", maintain_order=True):
         write_table(work / "ledger" / f"{shard}.arrow", _ledger(rows))
+    for ledger in (Layout(out).work.index_ledger, Layout(out).work.fit_ledger):
+        write_table(ledger, LEDGER_SCHEMA.empty_table())
     first = steps.filter(pl.col("shard") == "input0").with_columns(
         source=pl.lit("workflows"), origin=pl.lit("night/0.jsonl"), workflow_hash=pl.lit(""),
         website=pl.lit(""),

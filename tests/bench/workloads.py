@@ -90,7 +90,7 @@ def _link(html: str) -> tuple[Locator, ...]:
 
 
 def make(name: str, folder: Path = SHIPPED, limit: int = 10**12) -> list[Workflow]:
-    """A workload as workflows. limit: about so many characters of pages."""
+    """A workload as workflows. limit: characters of pages, about."""
     chance = random.Random(name)
     saved = list(saved_pages(folder))
     found = page_workflows(saved) if saved else workflows(folder)

@@ -315,7 +315,7 @@ PHASES: Final = ("inputs", "samples", "index", "packing", "finishing")
 
 
 def after(seconds: float, phase: str, note: Path) -> str:
-    """What a driver does to kill its build so many seconds after a phase has begun, and to note in
+    """What a driver does to kill its build some seconds after a phase has begun, and to note in
     which one it was.
     """
     return f"""
@@ -385,7 +385,7 @@ def test_killed_at_random_moments(files: Path, tmp_path: Path, workers: str) -> 
 
 
 def limited(size: int) -> str:
-    """What a driver does so that no file can grow beyond so many bytes,
+    """What a driver does so that no file can grow beyond this many bytes,
     as on a disk that is full.
     """
     return f"""

@@ -48,7 +48,7 @@ def test_rows_come_back_by_name_in_their_order(added: list[tuple[str, list[str]]
 
 @contextmanager
 def limited(size: int) -> Iterator[None]:
-    """No file can grow beyond so many bytes, as on a full disk."""
+    """No file can grow beyond this many bytes, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

@@ -210,7 +210,7 @@ def test_samples_filtered_sorted_and_drawn(whole: Path) -> None:
 
 
 def _lengths(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """What `tokens` says of the whole length of such samples, worked out by numpy."""
+    """What `tokens` says of the whole length of these samples, by numpy."""
     found: dict[str, Any] = {}
     for split in ("train", "test"):
         lengths = sorted(row["tokens"] for row in rows if row["split"] == split)

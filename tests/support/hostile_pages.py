@@ -58,9 +58,9 @@ TRAPS: Final[dict[str, Callable[[int], str]]] = {
     "one attribute again and again": lambda size: "<p " + "a=1 " * (size // 4) + ">",
     "classes": lambda size: '<p class="' + " ".join(f"c{n}" for n in range(size // 7)) + '">',
 }
-"""Pages of about so many characters."""
+"""Pages of about this many characters."""
 
 
 def deep(levels: int) -> str:
-    """So many open elements and a link with the id ``go`` in them."""
+    """This many open elements and a link with the id ``go`` in them."""
     return "<div>" * levels + "<a id=go>k</a>"

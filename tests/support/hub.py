@@ -5,7 +5,7 @@ reserved name. This one holds dataset repositories in memory, with git's identit
 commits, branches and tags: create repositories, preupload, LFS batch (single and multipart),
 commits as NDJSON with a check of the parent, trees and commits in pages, paths-info, resolve with
 redirect and ranges, private repositories, and tokens that may read or write. It has no Xet storage:
-clients are told by ``HF_HUB_DISABLE_XET``, which the client does not ask the server about.
+clients learn it from ``HF_HUB_DISABLE_XET``, which the client does not ask the server about.
 
 `Hub.faults` makes requests fail as planned, and `Hub.watch` is called at three moments of every
 request: when its head has come, in the middle of its body, and when it has been carried out, but is
