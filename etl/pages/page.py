@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import compress
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from etl.pages.tokens import END, START, Token
-
-_PART: Final = 8192
 
 
 class Inert(NamedTuple):
@@ -128,9 +126,5 @@ def with_lf(html: str) -> str:
 
 
 def utf8_of(text: str) -> bytes:
-    """The UTF-8 of any text, lone surrogates included.
-
-    In parts: most are ASCII, and Python takes three times the size of others while it encodes them.
-    """
-    parts = range(0, len(text), _PART)
-    return b"".join([text[at : at + _PART].encode("utf-8", "surrogatepass") for at in parts])
+    """The UTF-8 of any text, lone surrogates included."""
+    return text.encode("utf-8", "surrogatepass")

@@ -18,8 +18,10 @@ PAGES: Final = 128
 PAGES_CHARACTERS: Final = 16 * 2**20
 """Bound of the latest pages, in characters."""
 
-_LATEST: Final[dict[str, Page]] = {}
-"""The latest pages by their text: several stages read a page, and recordings repeat it."""
+_LATEST: Final[dict[int, tuple[str, Page]]] = {}
+"""The latest pages by the ``id`` of their text, which several stages read: to hash it takes as long
+as to read it again.
+"""
 
 
 def read(html: str, utf8: bytes | None = None) -> Page:
@@ -27,11 +29,11 @@ def read(html: str, utf8: bytes | None = None) -> Page:
 
     utf8: of the page, as `etl.pages.page.utf8_of` makes it, if it is at hand.
     """
-    page = _LATEST.pop(html, None) or read_anew(html, utf8)
-    _LATEST[html] = page
-    while len(_LATEST) > PAGES or sum(map(len, _LATEST)) > PAGES_CHARACTERS:
+    latest = _LATEST.pop(id(html), None) or (html, read_anew(html, utf8))
+    _LATEST[id(html)] = latest
+    while len(_LATEST) > PAGES or sum(len(text) for text, _ in _LATEST.values()) > PAGES_CHARACTERS:
         del _LATEST[next(iter(_LATEST))]
-    return page
+    return latest[1]
 
 
 def read_anew(html: str, utf8: bytes | None = None) -> Page:

@@ -151,8 +151,8 @@ def test_latest_pages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         html = f"<p>{number}" + "x" * (number * 37 % 3000)
         assert read(html) is read(html)
         assert len(reading._LATEST) <= 10
-        assert sum(map(len, reading._LATEST)) <= 10_000
-        assert list(reading._LATEST)[-1] == html
+        assert sum(len(text) for text, _ in reading._LATEST.values()) <= 10_000
+        assert [text for text, _ in reading._LATEST.values()][-1] == html
         most = max(most, len(reading._LATEST))
     assert most == 10
     read("<p>" + "x" * 10_000)

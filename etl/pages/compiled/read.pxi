@@ -95,7 +95,7 @@ cdef class Reader:
         if b"\r" in utf8:
             utf8 = utf8.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         tokens.reader, tokens.source = self, utf8
-        tokens.entries.reserve(len(utf8) // 32)
+        tokens.entries.reserve(len(utf8) // 64)
         if len(utf8) < 0xFFFFFFFF and self.read_into(tokens):
             return tokens, tokens.flags()
 
@@ -269,6 +269,7 @@ cdef class Tokens:
         cdef Entry entry
         cdef const char *begin
         made.reader, made.source = self.reader, self.source
+        made.entries.reserve(self.entries.size())
         for opener, end, _, _ in [*gaps, (len(self), 0, 0, 0)]:
             made.entries.insert(
                 made.entries.end(), self.entries.begin() + place, self.entries.begin() + opener
