@@ -29,17 +29,21 @@ def read(html: str, utf8: bytes | None = None) -> Page:
 
     utf8: of the page, as `etl.pages.page.utf8_of` makes it, if it is at hand.
     """
-    latest = _LATEST.pop(id(html), None) or (html, read_anew(html, utf8))
-    _LATEST[id(html)] = latest
-    while len(_LATEST) > PAGES or sum(len(text) for text, _ in _LATEST.values()) > PAGES_CHARACTERS:
+    latest = _LATEST.pop(id(html), None)
+    page = latest[1] if latest else read_anew(html, utf8)
+    _LATEST[id(html)] = html, page
+    while not latest and _too_many():
         del _LATEST[next(iter(_LATEST))]
-    return latest[1]
+    return page
+
+
+def _too_many() -> bool:
+    return len(_LATEST) > PAGES or sum(len(text) for text, _ in _LATEST.values()) > PAGES_CHARACTERS
 
 
 def read_anew(html: str, utf8: bytes | None = None) -> Page:
     """`read` without the latest pages."""
-    page = _read_compiled(utf8 or utf8_of(html)) if _READER else None
-    page = page or read_plain(html)
+    page = (_READER and _read_compiled(utf8 or utf8_of(html))) or read_plain(html)
     page.mode = mode(html)
     return page
 

@@ -108,13 +108,12 @@ cdef class Writer:
         return observation, was_literal
 
     cdef int write_token(self, Tokens tokens, size_t place, Piece *piece) except -1:
-        cdef uint8_t op = piece.op
-        if op == CLOSE:
+        if piece.op == CLOSE:
             if piece.tag.opened:
                 self.close(piece.tag)
-        elif op != TEXT:
+        elif piece.op != TEXT:
             self.node -= 1
-            if op == COMPLETE or op == PAIR:
+            if piece.op == COMPLETE or piece.op == PAIR:
                 self.complete(piece)
             else:
                 self.open(piece)
