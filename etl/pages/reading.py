@@ -23,6 +23,9 @@ _LATEST: Final[dict[int, tuple[str, Page]]] = {}
 as to read it again.
 """
 
+_HELD: Final = [0]
+"""Their size in characters."""
+
 
 def read(html: str, utf8: bytes | None = None) -> Page:
     """Read a page as written, with the result of `read_plain`.
@@ -32,13 +35,10 @@ def read(html: str, utf8: bytes | None = None) -> Page:
     latest = _LATEST.pop(id(html), None)
     page = latest[1] if latest else read_anew(html, utf8)
     _LATEST[id(html)] = html, page
-    while not latest and _too_many():
-        del _LATEST[next(iter(_LATEST))]
+    _HELD[0] += 0 if latest else len(html)
+    while len(_LATEST) > PAGES or _HELD[0] > PAGES_CHARACTERS:
+        _HELD[0] -= len(_LATEST.pop(next(iter(_LATEST)))[0])
     return page
-
-
-def _too_many() -> bool:
-    return len(_LATEST) > PAGES or sum(len(text) for text, _ in _LATEST.values()) > PAGES_CHARACTERS
 
 
 def read_anew(html: str, utf8: bytes | None = None) -> Page:
@@ -54,6 +54,7 @@ def _read_compiled(utf8: bytes) -> Page | None:
         if _READER[0].size > MEMO_BYTES:
             _READER[0] = compiled.ENGINE.Reader()
             _LATEST.clear()  # they hold the old reader
+            _HELD[0] = 0
         fields = _READER[0].read(utf8)
     return Page(*fields) if fields else None
 

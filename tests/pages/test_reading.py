@@ -151,7 +151,9 @@ def test_latest_pages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         html = f"<p>{number}" + "x" * (number * 37 % 3000)
         assert read(html) is read(html)
         assert len(reading._LATEST) <= 10
-        assert sum(len(text) for text, _ in reading._LATEST.values()) <= 10_000
+        size = sum(len(text) for text, _ in reading._LATEST.values())
+        assert [size] == reading._HELD
+        assert size <= 10_000
         assert [text for text, _ in reading._LATEST.values()][-1] == html
         most = max(most, len(reading._LATEST))
     assert most == 10
