@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from etl.pages import locators, reading
 from etl.pages.live import live
-from etl.pages.page import Page
+from etl.pages.page import Page, utf8_of
 from etl.pages.reading import read
 from etl.pages.standard import read_plain
 from etl.pages.text import text_of
@@ -455,3 +455,13 @@ def test_random_bytes() -> None:
     noise = random.Random(7)
     for _ in range(200):
         assert_same(noise.randbytes(300).decode("latin-1"))
+
+
+@given(st.text(st.characters(exclude_categories=())), st.integers(0, 70), st.integers(0, 70))
+def test_utf8_is_what_python_makes_of_the_text(text: str, before: int, after: int) -> None:
+    """Any text has the UTF-8 that Python makes of it, also after ASCII that is gone through in
+    steps.
+    """
+    text = "a" * before + text + "z" * after
+    assert utf8_of(text) == text.encode("utf-8", "surrogatepass")
+    assert utf8_of(text * 3) == text.encode("utf-8", "surrogatepass") * 3
