@@ -78,8 +78,7 @@ class Page:
     def places(self, *tags: str) -> list[int]:
         """The places of the start and end tags of these names."""
         if (tokens := self.compiled) is not None:
-            places: list[int] = tokens.places(tags)
-            return places
+            return list(tokens.places(tags))
         each = enumerate(self.tokens)
         return [at for at, token in each if token.tag in tags and token.kind in (START, END)]
 
