@@ -28,14 +28,14 @@ def drops(work: Work) -> pl.LazyFrame:
     names = inputs(work)
     schema = {"shard": pl.String, "input": pl.String}
     named = pl.LazyFrame({"shard": list(names), "input": list(names.values())}, schema=schema)
-    paths = shelf(work).existing(LEDGER, list(names))
-    paths += [work.index_ledger, work.fit_ledger]
-    for path in paths[-2:]:
+    of_phases = [work.index_ledger, work.fit_ledger]
+    for path in of_phases:
         if not storage.exists(path):
             raise IntegrityError(
                 f"{path}: there is no such file. If an older version has made the build, run the "
                 "build command again, which writes it; else the build is not complete"
             )
+    paths = [*shelf(work).existing(LEDGER, list(names)), *of_phases]
     ledgers = pl.scan_ipc([*storage.together(scratch.copy_of, paths)])
     dropped = ledgers.filter(pl.col("reason") != "")
     return dropped.join(named, on="shard", how="left", maintain_order="left")

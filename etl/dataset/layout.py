@@ -31,7 +31,9 @@ FOLDERS: Final = (SAMPLES, LIGHT, LEDGER, QUARANTINE)
 INDEX: Final = "index"
 FIT: Final = "fit"
 OF_PHASES: Final = frozenset({INDEX, FIT})
-"""Stand for keys where phases 2 and 3 have written files beside those of the input shards."""
+"""The stages of phases 2 and 3: where these have written a file beside those of the input shards,
+their name stands for a key.
+"""
 PREFIX: Final = "dataset/"
 """What the names of files of a dataset begin with, in manifests and reports."""
 _CANDIDATE: Final = "candidate"

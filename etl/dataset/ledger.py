@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from etl.dataset import candidate, state
 from etl.dataset.index import scan
-from etl.dataset.layout import DATA, FITTED, LEDGER, QUARANTINE, Layout, Shelf, Work, shelf
+from etl.dataset.layout import DATA, FIT, FITTED, LEDGER, QUARANTINE, Layout, Shelf, Work, shelf
 from etl.files import scratch, storage
 from etl.files.arrow import ArrowWriter, atomic, column, open_arrow
 from etl.files.spill import Spread
@@ -31,7 +31,6 @@ GROUP_ROWS: Final = 32_000
 """Ledger lines of a group, about."""
 _GROUPS: Final = 256
 """The most groups; each has two files open."""
-_FIT: Final = "fit"  # the stage whose drops are phase 3's
 _PRESENT: Final = pa.schema(
     [("sample_id", pa.string()), ("workflow", pa.string()), ("shard", pa.string())]
 )
@@ -85,7 +84,7 @@ def noting(groups: Iterable[Fates], path: AnyPath) -> Iterator[Fates]:
     with atomic(path) as stream:
         ledger = ArrowWriter(stream, LEDGER_SCHEMA)
         for group in groups:
-            lines = group.rows.filter(pl.col("stage") == _FIT)
+            lines = group.rows.filter(pl.col("stage") == FIT)
             for batch in lines.to_arrow().cast(LEDGER_SCHEMA).to_batches():
                 ledger.add_batch(batch)
             yield group
@@ -274,7 +273,7 @@ def _lines(rows: pl.DataFrame, unit: str, id: pl.Expr, parent: pl.Expr) -> pl.Da
         "unit": pl.lit(unit),
         "id": id,
         "parent": parent,
-        "stage": pl.lit(_FIT),
+        "stage": pl.lit(FIT),
         "recorded": pl.lit(""),
     }
     return rows.with_columns(**values).select(LEDGER_SCHEMA.names)
@@ -282,7 +281,7 @@ def _lines(rows: pl.DataFrame, unit: str, id: pl.Expr, parent: pl.Expr) -> pl.Da
 
 def _emptied(rows: pl.DataFrame, present: pl.DataFrame) -> pl.DataFrame:
     """Ledger lines for the workflows whose last samples packing dropped."""
-    dropped = rows.filter((pl.col("stage") == _FIT) & (pl.col("unit") == "sample")).drop("id")
+    dropped = rows.filter((pl.col("stage") == FIT) & (pl.col("unit") == "sample")).drop("id")
     if not dropped.height:
         return rows.clear()
     dropped = dropped.unique(["shard", "parent"], maintain_order=True).rename(

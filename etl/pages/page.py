@@ -89,8 +89,7 @@ class Page:
         U+FFFD, which may have been written as NUL.
         """
         if (tokens := self.compiled) is not None:
-            elements: list[tuple[int, Token]] = tokens.having(tag, text)
-            return elements
+            return list(tokens.having(tag, text))
         return [
             (element, token)
             for element, token in enumerate(compress(self.tokens, self.flags))

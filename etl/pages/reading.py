@@ -19,12 +19,9 @@ PAGES_CHARACTERS: Final = 16 * 2**20
 """Bound of the latest pages, in characters."""
 
 _LATEST: Final[dict[int, tuple[str, Page]]] = {}
-"""The latest pages by the ``id`` of their text, which several stages read: to hash it takes as long
-as to read it again.
+"""The latest pages by the ``id`` of their text, which several stages read. To hash it would take
+half as long as to read it again.
 """
-
-_HELD: Final = [0]
-"""Their size in characters."""
 
 
 def read(html: str, utf8: bytes | None = None) -> Page:
@@ -32,13 +29,18 @@ def read(html: str, utf8: bytes | None = None) -> Page:
 
     utf8: of the page, as `etl.pages.page.utf8_of` makes it, if it is at hand.
     """
-    latest = _LATEST.pop(id(html), None)
+    with compiled.LOCK:
+        latest = _LATEST.pop(id(html), None)
     page = latest[1] if latest else read_anew(html, utf8)
-    _LATEST[id(html)] = html, page
-    _HELD[0] += 0 if latest else len(html)
-    while len(_LATEST) > PAGES or _HELD[0] > PAGES_CHARACTERS:
-        _HELD[0] -= len(_LATEST.pop(next(iter(_LATEST)))[0])
+    with compiled.LOCK:
+        _LATEST[id(html)] = html, page
+        while not latest and _too_many():
+            del _LATEST[next(iter(_LATEST))]
     return page
+
+
+def _too_many() -> bool:
+    return len(_LATEST) > PAGES or sum(len(text) for text, _ in _LATEST.values()) > PAGES_CHARACTERS
 
 
 def read_anew(html: str, utf8: bytes | None = None) -> Page:
@@ -54,7 +56,6 @@ def _read_compiled(utf8: bytes) -> Page | None:
         if _READER[0].size > MEMO_BYTES:
             _READER[0] = compiled.ENGINE.Reader()
             _LATEST.clear()  # they hold the old reader
-            _HELD[0] = 0
         fields = _READER[0].read(utf8)
     return Page(*fields) if fields else None
 

@@ -116,16 +116,18 @@ def test_the_ledgers_hold_every_drop(whole: Path) -> None:
     assert set(packing["unit"]) == {"sample", "step", "workflow"}
 
 
-def test_the_ledger_of_packing_is_written_again(whole: Path, out: Path) -> None:
-    """A build without it, as older versions made them, says what to do; the build command makes it
-    again, and the dataset stays as it is.
+@pytest.mark.parametrize("older", [True, False], ids=["older version", "lost"])
+def test_the_ledger_of_packing_is_written_again(whole: Path, out: Path, older: bool) -> None:
+    """A build without it, as older versions made them or because it was removed, says what to do;
+    the build command makes it again, and the dataset stays as it is.
     """
     ledger = Layout(out).work.fit_ledger
     before, content = builds.contents(out / "dataset"), ledger.read_bytes()
     ledger.unlink()
     with pytest.raises(IntegrityError, match="run the build command again"):
         drops(Layout(out).work)
-    Layout(out).work.stamps.unlink()
+    if older:  # nothing knows that there was one
+        Layout(out).work.stamps.unlink()
     builds.build([whole.parent / "in"], out, "fit.context=4096", "fit.max_chunks=4")
     assert ledger.read_bytes() == content
     assert builds.contents(out / "dataset") == before

@@ -161,9 +161,13 @@ def _says(page: Page) -> list[tuple[object, ...]]:
     return [row for row in rows if row[0] or row[3]]
 
 
-def _gaps(page: Page) -> list[tuple[int, int, int]]:
-    """Inert content without its end, where one of both may hold a token that says nothing."""
-    return [(gap.opener, gap.first, gap.elements) for gap in inert(page)]
+def _gaps(page: Page) -> list[tuple[int, int, int, int]]:
+    """Inert content, its tokens counted without those that say nothing."""
+    says = [bool(token.kind or token.text) for token in page.tokens]
+    return [
+        (gap.opener, sum(says[gap.opener : gap.end]), gap.first, gap.elements)
+        for gap in inert(page)
+    ]
 
 
 def _names(pairs: Sequence[tuple[int, object]]) -> list[int]:

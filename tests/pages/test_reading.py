@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import orjson
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from etl.pages import locators, reading
 from etl.pages.live import live
-from etl.pages.page import Page, utf8_of
+from etl.pages.page import Page
 from etl.pages.reading import read
 from etl.pages.standard import read_plain
 from etl.pages.text import text_of
@@ -152,13 +153,29 @@ def test_latest_pages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert read(html) is read(html)
         assert len(reading._LATEST) <= 10
         size = sum(len(text) for text, _ in reading._LATEST.values())
-        assert [size] == reading._HELD
         assert size <= 10_000
         assert [text for text, _ in reading._LATEST.values()][-1] == html
         most = max(most, len(reading._LATEST))
     assert most == 10
     read("<p>" + "x" * 10_000)
     assert not reading._LATEST
+
+
+def test_threads_share_the_latest_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that read the same few pages get each as it is, while pages come and go; the bounds
+    hold at the end.
+    """
+    monkeypatch.setattr(reading, "PAGES", 3)
+    htmls = [f"<p>{number}</p>" for number in range(8)]
+
+    def work(seed: int) -> bool:
+        chance = random.Random(seed)
+        numbers = [chance.randrange(len(htmls)) for _ in range(3000)]
+        return all(read(htmls[number]).tokens[0].text == str(number) for number in numbers)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(4)))
+    assert len(reading._LATEST) <= 3
 
 
 def test_pages_that_look_alike_are_told_apart() -> None:
@@ -455,13 +472,3 @@ def test_random_bytes() -> None:
     noise = random.Random(7)
     for _ in range(200):
         assert_same(noise.randbytes(300).decode("latin-1"))
-
-
-@given(st.text(st.characters(exclude_categories=())), st.integers(0, 70), st.integers(0, 70))
-def test_utf8_is_what_python_makes_of_the_text(text: str, before: int, after: int) -> None:
-    """Any text has the UTF-8 that Python makes of it, also after ASCII that is gone through in
-    steps.
-    """
-    text = "a" * before + text + "z" * after
-    assert utf8_of(text) == text.encode("utf-8", "surrogatepass")
-    assert utf8_of(text * 3) == text.encode("utf-8", "surrogatepass") * 3

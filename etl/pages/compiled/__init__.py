@@ -18,7 +18,7 @@ SOURCES: Final = "*.p[yx][xi]"
 """The engine's sources, in the folder of this file; a wheel does not hold them."""
 
 LOCK: Final = threading.Lock()
-"""Held while the engine works: it calls Python, so another thread could run meanwhile."""
+"""Held while the engine works or the latest pages change: other threads could run meanwhile."""
 
 _AGAIN: Final = "install stepmill again where there is a C++ compiler with Python's headers"
 

@@ -68,6 +68,7 @@ cdef class Reader:
         cdef const char *next = next_markup(at + 1, end), *rest, *name, *name_end
         cdef bint closed, ends = at[1] == c"/"
         cdef string small
+        cdef Tag *tag
         cdef Piece *piece = self.pieces.find(View(at, next - at))
         if piece != NULL:
             return piece
@@ -82,11 +83,12 @@ cdef class Reader:
         name = name_end = at + 1 + ends
         while not (is_blank(name_end[0]) or name_end[0] == c"/" or name_end[0] == c">"):
             name_end += 1
-        piece = self.pieces.add(self.keep(View(at, next - at)))
-        piece.tag = self.tag(lowered(View(name, name_end - name), small))
+        tag = self.tag(lowered(View(name, name_end - name), small))
+        piece = self.pieces.add(self.keep(View(at, next - at)))  # from here on nothing fails
+        piece.tag = tag
         piece.rest = <uint32_t> (rest - at)
-        piece.kind = END if ends else EMPTY if closed or piece.tag.is_void else START
-        piece.is_raw = piece.kind == START and piece.tag.is_raw
+        piece.kind = END if ends else EMPTY if closed or tag.is_void else START
+        piece.is_raw = piece.kind == START and tag.is_raw
         return piece
 
     def read(self, bytes utf8 not None):
@@ -211,15 +213,15 @@ cdef class Tokens:
     cdef object make(self, Entry *entry):
         cdef Piece *piece = entry.piece
         cdef const char *at = piece.at.data()
-        text = to_str(View(at + piece.rest, piece.at.size() - piece.rest))
         if piece.tag == NULL:
-            return Token(OTHER, "", "", text)
+            return Token(OTHER, "", "", to_str(piece.at))
         name = to_str(piece.tag.at)
         markup = to_str(View(at, piece.rest)) if is_element(piece) else ""
+        at += piece.rest
         if not piece.is_raw:
-            return Token(piece.kind, name, markup, text)
-        at = PyBytes_AS_STRING(self.source)
-        text = to_str(View(at + entry.start + piece.rest, entry.end - entry.start - piece.rest))
+            return Token(piece.kind, name, markup, to_str(View(at, piece.at.size() - piece.rest)))
+        at = PyBytes_AS_STRING(self.source) + entry.start + piece.rest
+        text = to_str(View(at, entry.end - entry.start - piece.rest))
         text = text.replace("\0", "\ufffd")  # the standard's rule for raw text
         return Token(START, name, markup, text, name not in REFERENCE_TAGS)
 
@@ -269,7 +271,6 @@ cdef class Tokens:
         cdef Entry entry
         cdef const char *begin
         made.reader, made.source = self.reader, self.source
-        made.entries.reserve(self.entries.size())
         for opener, end, _, _ in [*gaps, (len(self), 0, 0, 0)]:
             made.entries.insert(
                 made.entries.end(), self.entries.begin() + place, self.entries.begin() + opener

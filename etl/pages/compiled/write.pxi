@@ -57,8 +57,7 @@ cdef class Writer:
     def __cinit__(self, policy):
         global writers
         writers += 1
-        self.id = writers
-        self.policy = policy
+        self.id, self.policy = writers, policy
         self.node_name, self.node_text = NODE.encode(), f' {NODE}="'.encode()
 
     def write(
