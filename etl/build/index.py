@@ -8,24 +8,20 @@ It reads the light columns of all samples (ids, hashes, lengths; never a page). 
 - Place: the output shard is a range of hash(seed, sample id) within the generation; the order in it
   is that of the hash.
 
-Samples are spread over files by the first bits of their hash, and each file is sorted by itself. A
-file holds some ten thousand rows; there are at most 256 files for each split.
+`etl.build.index_files` sorts the rows and writes them.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import orjson
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from etl.build import index_files
 from etl.dataset import own_files
 from etl.dataset.generations import Generations
 from etl.dataset.index import OutputShard, light_count, light_rows
@@ -37,12 +33,10 @@ from etl.decisions.takedown import NOTHING, Takedown
 from etl.files import scratch, storage
 from etl.files.arrow import ArrowWriter, atomic, write_table
 from etl.files.hashes import plain
-from etl.files.spill import Spread
-from etl.files.storage import AnyPath
 from etl.inputs.records import InputShard
 from etl.inputs.source import Source
 from etl.tally import Quarantined, Tally, as_record
-from schemas.ledger import INDEX_SCHEMA, LEDGER_SCHEMA, QUARANTINE_SCHEMA
+from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
 from schemas.reasons import TAKEN_DOWN, Reason
 
 _COLUMNS: Final = (
@@ -55,14 +49,6 @@ _COLUMNS: Final = (
     "objective",
     "chars",
 )
-_ROWS_FOR_PART: Final = 512
-"""Rows decided on together, for each part that they are spread over."""
-PART_ROWS: Final = 32_000
-"""Rows of the index that are sorted together, about."""
-_PART_BITS: Final = 8
-"""The most bits that number a part; each part of each split is an open file."""
-_ROW_GROUP: Final = 2**16
-"""Rows of an index file that are read together."""
 _FRAME_CHARS: Final = 300
 """Characters of prompt and chat around a sample's own texts."""
 _CHARS_PER_TOKEN: Final = 3.0
@@ -139,7 +125,9 @@ class Index:
                 mine = [at for at, number in enumerate(numbers) if number == generation.number]
                 rows_read = sum(light_count(places, shards[at].key) for at in mine)
                 with scratch.beside(folder.index) as unsorted:
-                    spread = _Parts(folder.index, generation.number, rows_read, unsorted)
+                    spread = index_files.IndexFiles(
+                        folder.index, generation.number, rows_read, unsorted
+                    )
                     for group in _groups(mine, shards, places, spread.at_once, columns):
                         rows = self._decided(
                             _repeats(group, dropped), judges, generation.number, held_out
@@ -176,7 +164,7 @@ class Index:
             columns |= dict.fromkeys(decision.columns)
             for number in sorted({*numbers}):
                 mine = [at for at, other in enumerate(numbers) if other == number]
-                groups = _groups(mine, shards, places, PART_ROWS, [*columns])
+                groups = _groups(mine, shards, places, index_files.PART_ROWS, [*columns])
                 judge.learn(number, (_kept(_repeats(g, dropped), judges, number) for g in groups))
             judges.append(judge)
         return judges
@@ -204,99 +192,6 @@ class Index:
             for split in self.split.names
         }
         return {split: max(1, round(size / self.shard_bytes)) for split, size in bytes_of.items()}
-
-
-class _Parts:
-    """The index rows of one generation: spread over files, then sorted.
-
-    They are spread by split and the first bits of their order. folder: of the index. unsorted: a
-    folder for the rows in the order in which they come.
-    """
-
-    def __init__(self, folder: AnyPath, number: int, rows: int, unsorted: Path) -> None:
-        # planned characters of the rows that are kept, by split
-        self.chars: Counter[str] = Counter()
-        self._folder, self._number, self._spread = folder, number, Spread(unsorted, INDEX_SCHEMA)
-        self._bits = min((rows // PART_ROWS).bit_length(), _PART_BITS)
-
-    @property
-    def at_once(self) -> int:
-        """The number of rows to add together, so that the parts are not written in crumbs."""
-        return max(PART_ROWS, _ROWS_FOR_PART << self._bits)
-
-    def add(self, rows: pl.DataFrame) -> None:
-        """Add rows of some input shards."""
-        kept = rows.filter(pl.col("reason") == "").group_by("split").agg(pl.col("planned").sum())
-        self.chars.update(dict(kept.iter_rows()))
-        first_bits = (
-            pl.col("order") // 2 ** (64 - self._bits) if self._bits else pl.lit(0, pl.UInt64)
-        )
-        rows = rows.with_columns(
-            part=first_bits, generation=pl.lit(self._number, pl.Int32), home=pl.lit(0, pl.Int32)
-        )
-        for (split, part), group in rows.group_by("split", "part", maintain_order=True):
-            self._spread.add(f"g{self._number:04d}-{split}-{part:05d}.parquet", group)
-
-    def sorted(self, totals: Mapping[str, int]) -> list[OutputShard]:
-        """Write the index files; returns the output shards that are not empty.
-
-        totals: the number of output shards by split.
-        """
-        contents: dict[tuple[str, int], _Content] = {}
-        names = self._spread.names
-        for name in names:
-            rows = self._spread.take(name)
-            split = name.split("-")[1]
-            width = -(-(2**64) // totals[split])
-            home = pl.lit(0) if totals[split] == 1 else pl.col("order") // width
-            rows = rows.with_columns(home=home.cast(pl.Int32)).sort(
-                "order", "sample_id", "shard", "row"
-            )
-            with (
-                atomic(self._folder / name) as written,
-                pq.ParquetWriter(
-                    pa.PythonFile(written, mode="w"), INDEX_SCHEMA, compression="zstd"
-                ) as parquet,
-            ):
-                for group in rows.iter_slices(_ROW_GROUP):
-                    parquet.write_table(group.to_arrow().cast(INDEX_SCHEMA))
-            for (number,), group in rows.filter(pl.col("reason") == "").group_by(
-                "home", maintain_order=True
-            ):
-                contents.setdefault((split, int(str(number))), _Content()).add(name, group)
-        for path in storage.files(self._folder, ".parquet"):
-            if (
-                own_files.generation_of(path.name) == f"g{self._number:04d}"
-                and path.name not in names
-            ):
-                storage.remove(path)
-        return [
-            OutputShard(
-                self._number,
-                split,
-                number,
-                totals[split],
-                (*of.parts,),
-                of.samples,
-                of.digest.hexdigest(),
-            )
-            for (split, number), of in sorted(contents.items())
-        ]
-
-
-class _Content:
-    """The samples of an output shard, as they are collected."""
-
-    def __init__(self) -> None:
-        self.parts: list[str] = []
-        self.samples = 0
-        self.digest = hashlib.blake2b(digest_size=20)
-
-    def add(self, part: str, rows: pl.DataFrame) -> None:
-        self.parts.append(part)
-        self.samples += rows.height
-        lines = rows.select(pl.concat_str("sample_id", "sample_hash", separator=" ")).to_series()
-        self.digest.update("".join(f"{line}\n" for line in lines).encode())
 
 
 def _kept(rows: pl.DataFrame, judges: Sequence[Judge], generation: int) -> pl.DataFrame:

@@ -56,7 +56,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from etl.build.index import PART_ROWS
+from etl.build.index_files import PART_ROWS
 from etl.build.pools.local import Processes, inline
 from etl.build.recipes.recipe import load
 from etl.build.run.build import Build

@@ -17,8 +17,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.build import index
-from etl.build.index import PART_ROWS, Index
+from etl.build import index_files
+from etl.build.index import Index
+from etl.build.index_files import PART_ROWS
 from etl.dataset import state
 from etl.dataset.generations import Generations
 from etl.dataset.index import OutputShard
@@ -82,7 +83,7 @@ def _samples(number: int, flows: int) -> pl.DataFrame:
 def indexed(work: Path, shards: list[InputShard], part_rows: int = PART_ROWS) -> list[OutputShard]:
     """Phase 2 over them, this many rows sorted together; returns the output shards."""
     generations = Generations().advanced({shard.name: shard.sha256 for shard in shards})
-    with mock.patch.object(index, "PART_ROWS", part_rows):
+    with mock.patch.object(index_files, "PART_ROWS", part_rows):
         return (
             Index(Split(), 32768, 256 * 2**20)
             .build(shards, generations, SOURCES, Shelf(Work(work), Work(work)))

@@ -30,7 +30,7 @@ HEAD: Final = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a test in the background is deaf to it
 from pathlib import Path
-import etl.build.run, etl.build.finish, etl.build.index, etl.build.pack, etl.build.samples
+import etl.build.run, etl.build.finish, etl.build.index_files, etl.build.pack, etl.build.samples
 from etl.cli.main import main
 from etl.files.arrow import ArrowWriter
 
@@ -61,7 +61,7 @@ POINTS: Final = {
     "in the index": """
 class Parquet:
     ParquetWriter = staticmethod(kill_at(1, None, after=lambda file, *rest: file.write(b"PAR1")))
-etl.build.index.pq = Parquet""",
+etl.build.index_files.pq = Parquet""",
     "in packing": "ArrowWriter.add_batch = kill_at(3, ArrowWriter.add_batch)",
     "before the manifest": """
 from etl.build import verdict

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from etl.build import index
+from etl.build import index_files
 from etl.cli.main import cli
 from etl.dataset import account
 from etl.dataset.drops import drops
@@ -204,7 +204,7 @@ def spread(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ]
         builds.write_workflows(folder / "in" / f"{part}.jsonl", *records, *again)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index, "PART_ROWS", 30)
+        patch.setattr(index_files, "PART_ROWS", 30)
         builds.build(
             [folder / "in"],
             folder / "out",

@@ -1,0 +1,127 @@
+"""The files of the index: the rows of a generation, sorted, with their output shards.
+
+Samples are spread over files by the first bits of their hash, and each file is sorted by itself. A
+file holds some ten thousand rows; there are at most 256 files for each split.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from etl.dataset import own_files
+from etl.dataset.index import OutputShard
+from etl.files import storage
+from etl.files.arrow import atomic
+from etl.files.spill import Spread
+from etl.files.storage import AnyPath
+from schemas.ledger import INDEX_SCHEMA
+
+PART_ROWS: Final = 32_000
+"""Rows of the index that are sorted together, about."""
+_ROWS_FOR_PART: Final = 512
+"""Rows decided on together, for each part that they are spread over."""
+_PART_BITS: Final = 8
+"""The most bits that number a part; each part of each split is an open file."""
+_ROW_GROUP: Final = 2**16
+"""Rows of an index file that are read together."""
+
+
+class IndexFiles:
+    """The index rows of one generation: spread over files, then sorted.
+
+    They are spread by split and the first bits of their order. folder: of the index. unsorted: a
+    folder for the rows in the order in which they come.
+    """
+
+    def __init__(self, folder: AnyPath, number: int, rows: int, unsorted: Path) -> None:
+        # planned characters of the rows that are kept, by split
+        self.chars: Counter[str] = Counter()
+        self._folder, self._number, self._spread = folder, number, Spread(unsorted, INDEX_SCHEMA)
+        self._bits = min((rows // PART_ROWS).bit_length(), _PART_BITS)
+
+    @property
+    def at_once(self) -> int:
+        """The number of rows to add together, so that the parts are not written in crumbs."""
+        return max(PART_ROWS, _ROWS_FOR_PART << self._bits)
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Add rows of some input shards."""
+        kept = rows.filter(pl.col("reason") == "").group_by("split").agg(pl.col("planned").sum())
+        self.chars.update(dict(kept.iter_rows()))
+        first_bits = (
+            pl.col("order") // 2 ** (64 - self._bits) if self._bits else pl.lit(0, pl.UInt64)
+        )
+        rows = rows.with_columns(
+            part=first_bits, generation=pl.lit(self._number, pl.Int32), home=pl.lit(0, pl.Int32)
+        )
+        for (split, part), group in rows.group_by("split", "part", maintain_order=True):
+            self._spread.add(f"g{self._number:04d}-{split}-{part:05d}.parquet", group)
+
+    def sorted(self, totals: Mapping[str, int]) -> list[OutputShard]:
+        """Write the index files; returns the output shards that are not empty.
+
+        totals: the number of output shards by split.
+        """
+        contents: dict[tuple[str, int], _Content] = {}
+        names = self._spread.names
+        for name in names:
+            rows = self._spread.take(name)
+            split = name.split("-")[1]
+            width = -(-(2**64) // totals[split])
+            home = pl.lit(0) if totals[split] == 1 else pl.col("order") // width
+            rows = rows.with_columns(home=home.cast(pl.Int32)).sort(
+                "order", "sample_id", "shard", "row"
+            )
+            with (
+                atomic(self._folder / name) as written,
+                pq.ParquetWriter(
+                    pa.PythonFile(written, mode="w"), INDEX_SCHEMA, compression="zstd"
+                ) as parquet,
+            ):
+                for group in rows.iter_slices(_ROW_GROUP):
+                    parquet.write_table(group.to_arrow().cast(INDEX_SCHEMA))
+            for (number,), group in rows.filter(pl.col("reason") == "").group_by(
+                "home", maintain_order=True
+            ):
+                contents.setdefault((split, int(str(number))), _Content()).add(name, group)
+        for path in storage.files(self._folder, ".parquet"):
+            if (
+                own_files.generation_of(path.name) == f"g{self._number:04d}"
+                and path.name not in names
+            ):
+                storage.remove(path)
+        return [
+            OutputShard(
+                self._number,
+                split,
+                number,
+                totals[split],
+                (*of.parts,),
+                of.samples,
+                of.digest.hexdigest(),
+            )
+            for (split, number), of in sorted(contents.items())
+        ]
+
+
+class _Content:
+    """The samples of an output shard, as they are collected."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.samples = 0
+        self.digest = hashlib.blake2b(digest_size=20)
+
+    def add(self, part: str, rows: pl.DataFrame) -> None:
+        self.parts.append(part)
+        self.samples += rows.height
+        lines = rows.select(pl.concat_str("sample_id", "sample_hash", separator=" ")).to_series()
+        self.digest.update("".join(f"{line}\n" for line in lines).encode())
