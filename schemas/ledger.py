@@ -52,6 +52,7 @@ QUARANTINE_SCHEMA: Final = pa.schema(
 
 LIGHT_SCHEMA: Final = pa.schema(
     [
+        ("shard", pa.string()),  # key of the input shard
         ("sample_id", pa.string()),
         ("workflow", pa.string()),
         ("step", pa.int32()),
@@ -72,7 +73,8 @@ INDEX_SCHEMA: Final = pa.schema(
         ("workflow", pa.string()),
         ("domain", pa.string()),
         ("step", pa.int32()),
-        ("shard", pa.string()),  # key of the input shard, which names its samples file
+        ("shard", pa.string()),  # key of the input shard
+        ("bundle", pa.string()),  # key of the bundle, which names its samples file
         ("row", pa.int64()),  # its row in that file
         ("sample_hash", pa.string()),
         ("chars", pa.int64()),  # of its texts: observation, history and the rest

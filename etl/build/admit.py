@@ -24,7 +24,7 @@ from schemas.workflow import Workflow
 class Met:
     """The workflows of an input shard by content and domain, and what the takedown list did.
 
-    `etl.build.samples` writes all but ``ids`` into the report.
+    `etl.build.samples` writes all but ``ids`` into the report of its bundle.
     """
 
     # content hashes of the workflows that stay
@@ -43,6 +43,16 @@ class Met:
     taken_records: Counter[str] = field(default_factory=Counter)
     # the number of workflows taken down by their content alone
     copies: int = 0
+
+    def add(self, other: Met) -> None:
+        """Take in those of another input shard, without ``ids``."""
+        self.contents |= other.contents
+        self.domains |= other.domains
+        self.removed |= other.removed
+        self.by |= other.by
+        self.taken_workflows.update(other.taken_workflows)
+        self.taken_records.update(other.taken_records)
+        self.copies += other.copies
 
     def taken_down(self, draft: Draft, takedown: Takedown, tally: Tally, start: int) -> bool:
         """Drop a workflow if the list takes it down; returns whether it does.

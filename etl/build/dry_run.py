@@ -9,23 +9,26 @@ must be read again, the files from that generation on are listed as ``perhaps``.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from etl.build.run import folder, packing, reading
 from etl.build.run.build import Build
+from etl.build.tasks import NOT_BUILT
 from etl.dataset import own_files, stamps, state
 from etl.dataset.generations import Generations, differing
 from etl.dataset.layout import Layout, Work
-from etl.dataset.reports import ShardReport
+from etl.dataset.reports import BundleReport
 from etl.files import storage
 from etl.inputs import find, strangers
+from etl.inputs.bundles import bundled
 from etl.inputs.records import InputShard
 from etl.sources import FORMATS
 from etl.terminal.words import counted
 
+_BESIDE: Final = "it is read with others that have changed or are gone"
 _LISTED: Final = 20
 """The most lines that a list shows; the rest are counted."""
 
@@ -130,16 +133,17 @@ def foresee(build: Build) -> Foreseen:
     inputs = differing(before, generations)
     changed = {name for names in inputs.values() for name in names}
     damaged = folder.damaged(build)
-    worker = reading.worker(build, reading.removed(build, shards), stamps.keys(damaged))
-    states = {shard.key: worker.finished(shard) for shard in shards}
-    done: list[InputShard] = []
-    read: list[tuple[str, int, str]] = []
-    for shard in shards:
-        result = states[shard.key]
-        if isinstance(result, ShardReport):
-            done.append(shard)
-        else:
-            read.append((shard.name, shard.size, result))
+    bundles = bundled(shards, generations.together)
+    worker = reading.worker(build, reading.removed(build, bundles), stamps.keys(damaged))
+    reasons: dict[str, str] = {}
+    for bundle in bundles:
+        result = worker.finished(bundle)
+        if not isinstance(result, BundleReport):
+            reasons |= {member.key: _reason(member, result, changed) for member in bundle.members}
+    done = [shard for shard in shards if shard.key not in reasons]
+    read = [
+        (shard.name, shard.size, reasons[shard.key]) for shard in shards if shard.key in reasons
+    ]
     write, perhaps, remove = _files(
         build, generations, done, {name for name, _, _ in read}, frozenset(damaged)
     )
@@ -162,6 +166,16 @@ def foresee(build: Build) -> Foreseen:
             if shard.format == find.UNKNOWN
         ],
     )
+
+
+def _reason(shard: InputShard, reason: str, changed: Collection[str]) -> str:
+    """Why an input shard is read: an unchanged one may be read with others that are gone.
+
+    reason: of its bundle. changed: names of the inputs that are new or changed.
+    """
+    if reason == NOT_BUILT and shard.name not in changed:
+        return _BESIDE
+    return reason
 
 
 def _files(

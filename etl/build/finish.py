@@ -100,14 +100,16 @@ def finish(build: Build, made: Made) -> Manifest:
     return replace(manifest, files=dict(sorted(files.items())))
 
 
-def _inputs(shards: Sequence[InputShard], rows: Sequence[int]) -> tuple[Input, ...]:
-    """One entry for each input, however many parts it was read in."""
+def _inputs(shards: Sequence[InputShard], rows: Mapping[str, int]) -> tuple[Input, ...]:
+    """One entry for each input, however many parts it was read in.
+
+    rows: the number of samples by name.
+    """
     inputs: dict[str, Input] = {}
-    for shard, samples in zip(shards, rows, strict=True):
-        new = Input(shard.name, shard.format, 0, shard.sha256, 0)
+    for shard in shards:
+        new = Input(shard.name, shard.format, 0, shard.sha256, rows[shard.name])
         entry = inputs.get(shard.name, new)
-        size = entry.size + shard.size
-        inputs[shard.name] = replace(entry, size=size, samples=entry.samples + samples)
+        inputs[shard.name] = replace(entry, size=entry.size + shard.size)
     return tuple(inputs.values())
 
 

@@ -13,6 +13,7 @@ It reads the light columns of all samples (ids, hashes, lengths; never a page). 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -33,6 +34,7 @@ from etl.decisions.takedown import NOTHING, Takedown
 from etl.files import scratch, storage
 from etl.files.arrow import ArrowWriter, atomic, write_table
 from etl.files.hashes import plain
+from etl.inputs.bundles import Bundle, bundled
 from etl.inputs.records import InputShard
 from etl.inputs.source import Source
 from etl.tally import Quarantined, Tally, as_record
@@ -100,20 +102,24 @@ class Index:
     ) -> Indexed:
         """Decide on all samples of these input shards; write index, ledger and quarantine.
 
-        places: the files of the input shards; the three go into its own work folder. into: another
-        folder for index and ledger, for a dry run, which writes no quarantine.
+        shards: in the order of their names. places: the files of their bundles; the three go into
+        its own work folder. into: another folder for index and ledger, for a dry run, which writes
+        no quarantine.
         """
         folder = into or places.own
         number_of = generations.of_inputs()
-        numbers = [number_of[shard.name] for shard in shards]
-        names = [shard.name for shard in shards]
+        bundles = bundled(shards, generations.together)
+        light = _Light(shards, places)
         dropped = repeats(
-            names,
-            numbers,
-            lambda at, columns: light_rows(places, shards[at].key, columns),
+            [shard.name for shard in shards],
+            [number_of[shard.name] for shard in shards],
+            lambda columns: map(light.rows, bundles, itertools.repeat(columns)),
             self.split.hash,
         )
-        judges = self._judges(shards, numbers, dropped, places)
+        by_number = {generation.number: list[Bundle]() for generation in generations.every}
+        for bundle in bundles:
+            by_number[number_of[bundle.name]].append(bundle)
+        judges = self._judges(by_number, dropped, light)
         held_out = Found(set)
         wanted = (column for each in self.decisions for column in each.columns)
         columns = [*dict.fromkeys((*_COLUMNS, *wanted))]
@@ -122,13 +128,13 @@ class Index:
         with atomic(folder.index_ledger) as stream:
             ledger = ArrowWriter(stream, LEDGER_SCHEMA)
             for generation in generations.every:
-                mine = [at for at, number in enumerate(numbers) if number == generation.number]
-                rows_read = sum(light_count(places, shards[at].key) for at in mine)
+                mine = by_number[generation.number]
+                rows_read = sum(light_count(places, bundle.key) for bundle in mine)
                 with scratch.beside(folder.index) as unsorted:
                     spread = index_files.IndexFiles(
                         folder.index, generation.number, rows_read, unsorted
                     )
-                    for group in _groups(mine, shards, places, spread.at_once, columns):
+                    for group in light.groups(mine, spread.at_once, columns):
                         rows = self._decided(
                             _repeats(group, dropped), judges, generation.number, held_out
                         )
@@ -151,10 +157,9 @@ class Index:
 
     def _judges(
         self,
-        shards: Sequence[InputShard],
-        numbers: Sequence[int],
+        by_number: Mapping[int, Sequence[Bundle]],
         dropped: pl.DataFrame,
-        places: Shelf,
+        light: _Light,
     ) -> list[Judge]:
         """The decisions, each having learned what those before it keep of all generations."""
         judges: list[Judge] = []
@@ -162,9 +167,8 @@ class Index:
         for decision in filter(None, self.decisions):
             judge = decision.judge(self.split.hash)
             columns |= dict.fromkeys(decision.columns)
-            for number in sorted({*numbers}):
-                mine = [at for at, other in enumerate(numbers) if other == number]
-                groups = _groups(mine, shards, places, index_files.PART_ROWS, [*columns])
+            for number, mine in by_number.items():
+                groups = light.groups(mine, index_files.PART_ROWS, [*columns])
                 judge.learn(number, (_kept(_repeats(g, dropped), judges, number) for g in groups))
             judges.append(judge)
         return judges
@@ -209,32 +213,40 @@ def _repeats(rows: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.col("reason", "detail").fill_null(""))
 
 
-def _groups(
-    positions: Iterable[int],
-    shards: Sequence[InputShard],
-    places: Shelf,
-    at_once: int,
-    columns: Sequence[str],
-) -> Iterator[pl.DataFrame]:
-    """The light rows of these input shards, with the place of each, in groups.
+class _Light:
+    """The light rows of all bundles, with the position of each row's input shard."""
 
-    at_once: the least number of rows in a group; only the last has fewer.
-    """
-    waiting: list[pl.DataFrame] = []
-    size = 0
-    for position in positions:
-        rows = light_rows(places, shards[position].key, columns).with_row_index("row")
-        place = (
-            pl.lit(position, pl.Int32).alias("position"),
-            pl.lit(shards[position].key).alias("shard"),
-        )
-        waiting.append(rows.with_columns(*place, pl.col("row").cast(pl.Int64)))
-        size += rows.height
-        if size >= at_once:
+    def __init__(self, shards: Sequence[InputShard], places: Shelf) -> None:
+        self._position_of = {shard.key: at for at, shard in enumerate(shards)}
+        self._places = places
+
+    def rows(self, bundle: Bundle, columns: Sequence[str]) -> pl.DataFrame:
+        """Columns of the rows of a bundle, in order, and ``position``."""
+        rows = light_rows(self._places, bundle.key, [*{"shard": None, **dict.fromkeys(columns)}])
+        keys = [shard.key for shard in bundle.members]
+        positions = pl.Series([self._position_of[key] for key in keys], dtype=pl.Int32)
+        position = pl.col("shard").replace_strict(pl.Series(keys), positions)
+        return rows.select(*columns, position=position)
+
+    def groups(
+        self, bundles: Iterable[Bundle], at_once: int, columns: Sequence[str]
+    ) -> Iterator[pl.DataFrame]:
+        """The rows of these bundles, with the place of each, in groups.
+
+        at_once: the least number of rows in a group; only the last has fewer.
+        """
+        waiting: list[pl.DataFrame] = []
+        size = 0
+        for bundle in bundles:
+            rows = self.rows(bundle, ["shard", *columns]).with_row_index("row")
+            place = pl.lit(bundle.key).alias("bundle"), pl.col("row").cast(pl.Int64)
+            waiting.append(rows.with_columns(*place))
+            size += rows.height
+            if size >= at_once:
+                yield pl.concat(waiting)
+                waiting, size = [], 0
+        if waiting:
             yield pl.concat(waiting)
-            waiting, size = [], 0
-    if waiting:
-        yield pl.concat(waiting)
 
 
 def _ledger_rows(every: pl.DataFrame) -> Iterator[pa.RecordBatch]:

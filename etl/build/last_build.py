@@ -61,8 +61,8 @@ class Record:
     warnings: list[str] = field(default_factory=list)
     # the manifest, once there is one
     made: Manifest | None = None
-    # names of the reports that were written, by kind of shard
-    _built: dict[str, set[str]] = field(default_factory=dict)
+    # the number of shards by the name of a report that was written, by kind of shard
+    _built: dict[str, dict[str, int]] = field(default_factory=dict)
     # the number of all shards, by kind
     _every: dict[str, int] = field(default_factory=dict)
 
@@ -77,22 +77,24 @@ class Record:
 
     @contextmanager
     def counted(
-        self, what: str, folders: Collection[AnyPath], reports: Collection[str]
+        self, what: str, folders: Collection[AnyPath], reports: Mapping[str, int]
     ) -> Iterator[None]:
         """Count the shards that the block builds; others it finds built.
 
         A shard was built if its report, in one of the folders, is new or has changed. what: kind of
-        shard. reports: names of the reports of all shards.
+        shard. reports: the number of shards by the name of their report, of all shards.
         """
         before = [storage.stamps(folder, reports) for folder in folders]
         try:
             yield
         finally:
-            built = self._built.setdefault(what, set())
+            built = self._built.setdefault(what, {})
             for folder, old in zip(folders, before, strict=True):
                 after = storage.stamps(folder, reports)
-                built |= {name for name in reports if after.get(name) not in {None, old.get(name)}}
-            self._every[what] = len(reports)
+                for name, shards in reports.items():
+                    if after.get(name) not in {None, old.get(name)}:
+                        built[name] = shards
+            self._every[what] = sum(reports.values())
 
     def inputs(self, differing: Mapping[str, Sequence[str]]) -> None:
         """Note what is new, changed and removed since the last complete build."""
@@ -122,7 +124,7 @@ class Record:
             ("generation", "inputs", "newest_input", "unmatched", *_OF_MANIFEST)
         )
         shards = {
-            what: {"built": len(self._built.get(what, ())), "of": self._every.get(what, 0)}
+            what: {"built": sum(self._built.get(what, {}).values()), "of": self._every.get(what, 0)}
             for what in ("input_shards", "output_shards")
         }
         return {

@@ -1,8 +1,9 @@
 """Phase 1 of a build, and the heart of it: a plan runs stages over what its sources read.
 
 A `Plan` is the sources it can read and a tuple of stages from `Draft` to `Sample`. `Plan.build`
-runs it over one input shard: the unit of work, of resume and of failure. Everything read is entered
-in the shard's `Tally`; so is everything that does not reach the output, with a reason.
+runs it over one bundle of input shards: the unit of work, of resume and of failure. Everything read
+is entered in the `Tally` of its input shard; so is everything that does not reach the output, with
+a reason. What becomes of an input shard does not depend on the others of its bundle.
 
 A stage is a callable from rows to rows. It runs over one workflow at a time, so an exception costs
 exactly that workflow: it is quarantined with its content, and the build goes on.
@@ -21,10 +22,11 @@ from etl.build.admit import Entrance, Met
 from etl.build.pools.failures import Refused, Watch, described, known_as, of_the_machine, unwatched
 from etl.build.samples import Writer
 from etl.dataset.layout import Work
-from etl.dataset.reports import ShardReport
+from etl.dataset.reports import BundleReport
 from etl.decisions.takedown import NOTHING, Takedown
 from etl.files import entries, nodes
 from etl.files.hashes import digest, plain
+from etl.inputs.bundles import Bundle
 from etl.inputs.records import InputShard
 from etl.inputs.source import Source
 from etl.stages.stage import Stage
@@ -54,30 +56,39 @@ class Plan:
 
     def build(
         self,
-        shard: InputShard,
+        bundle: Bundle,
         work: Work,
         takedown: Takedown = NOTHING,
         refused: Sequence[Refused] = (),
         watch: Watch = unwatched,
-    ) -> ShardReport:
-        """Run one input shard through all stages; writes its files in the work folder.
+    ) -> BundleReport:
+        """Run a bundle through all stages; writes its files in the work folder.
 
         takedown: what must not be kept. refused: what to quarantine without trying it. watch:
         called with the name of each workflow.
 
         Raises:
-            BuildError: the input changed while it was read.
+            BuildError: an input changed while it was read.
         """
-        tally, met, writer = Tally(), Met(), Writer(shard, work, self.seed)
-        by_name = {each.name: each for each in refused}
-        entrance = Entrance(tally.at("read"), met, takedown, by_name, self.page_chars)
+        writer = Writer(bundle.key, work, self.seed)
         with writer.opened() as add:
-            for draft in self._drafts(shard, entrance, watch):
-                for sample in self._through(draft, tally):
-                    add(sample)
-        _check_version(shard)
-        met.strip(tally, takedown)
-        return writer.report(tally, met, self.fingerprints[shard.format], takedown.state)
+            for shard in bundle.members:
+                # two members may have workflows of one name
+                prefix = f"{shard.key} " if len(bundle.members) > 1 else ""
+                by_name = {
+                    each.name.removeprefix(prefix): each
+                    for each in refused
+                    if each.name.startswith(prefix)
+                }
+                tally, met = Tally(), Met()
+                entrance = Entrance(tally.at("read"), met, takedown, by_name, self.page_chars)
+                for draft in self._drafts(shard, entrance, _prefixed(watch, prefix)):
+                    for sample in self._through(draft, tally):
+                        add(shard, sample)
+                _check_version(shard)
+                met.strip(tally, takedown)
+                writer.end(shard, tally, met)
+        return writer.report(self.fingerprint(bundle), takedown.state)
 
     def _drafts(self, shard: InputShard, entrance: Entrance, watch: Watch) -> Iterator[Draft]:
         """The shard's workflows that are admitted to the stages."""
@@ -150,6 +161,18 @@ class Plan:
         return {
             name: digest({**shared, "source": settings[f"source {name}"]}) for name in self.sources
         }
+
+    def fingerprint(self, bundle: Bundle) -> str:
+        """The hash of all settings that decide the samples of a bundle."""
+        formats = sorted({shard.format for shard in bundle.members})
+        if len(formats) == 1:
+            return self.fingerprints[formats[0]]
+        return digest([self.fingerprints[name] for name in formats])
+
+
+def _prefixed(watch: Watch, prefix: str) -> Watch:
+    """The watch for one member of a bundle."""
+    return (lambda name: watch(prefix + name)) if prefix else watch
 
 
 def _check_version(shard: InputShard) -> None:

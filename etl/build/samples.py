@@ -1,4 +1,4 @@
-"""The files that phase 1 writes of one input shard; the report comes last, and makes them count.
+"""The files that phase 1 writes of one bundle; the report comes last, and makes them count.
 
 ``samples`` holds the samples, and ``light`` the columns of the same rows that the index reads.
 ``ledger`` holds everything that was read and what became of it, ``quarantine`` what could not be
@@ -24,14 +24,14 @@ import xxhash
 
 from etl.build.admit import Met
 from etl.dataset.layout import IN_WORK, LEDGER, LIGHT, QUARANTINE, SAMPLES, Work
-from etl.dataset.reports import ShardReport
+from etl.dataset.reports import BundleReport
 from etl.files import storage
 from etl.files.arrow import ArrowWriter, atomic, write_json, write_table
 from etl.files.hashes import order_hash
 from etl.files.storage import AnyPath
 from etl.inputs.records import InputShard
 from etl.pages.page import utf8_of
-from etl.tally import Tally
+from etl.tally import Odd, Tally
 from schemas.ledger import LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
 from schemas.samples import SAMPLE_SCHEMA, Sample
 
@@ -40,24 +40,35 @@ _OBSERVATION: Final = SAMPLE_SCHEMA.get_field_index("observation")
 _META: Final = SAMPLE_SCHEMA.get_field_index("workflow_meta")
 """The first of the columns that the hash of a sample leaves out."""
 
+_TABLES: Final = {LEDGER: LEDGER_SCHEMA, QUARANTINE: QUARANTINE_SCHEMA}
+
 RUN_CHARS: Final = 2**25
 """Characters of the samples that are held and ordered together."""
 
 
 class Writer:
-    """Writes the files of one input shard: samples as they come, then the rest.
+    """Writes the files of a bundle: samples as they come, then the rest.
 
-    `opened` takes the samples; `report` writes the rest after it has ended. seed: of their order.
+    `opened` takes the samples, and `end` what else is known of each input shard; `report` writes
+    the rest. key: of the bundle. seed: of the order of samples.
     """
 
-    def __init__(self, shard: InputShard, work: Work, seed: int) -> None:
-        self._shard, self._work, self._seed = shard, work, seed
-        self._rows = 0
+    def __init__(self, key: str, work: Work, seed: int) -> None:
+        self._key, self._work, self._seed = key, work, seed
+        self._rows: Counter[str] = Counter()
         self._files: dict[str, str] = {}
+        self._met = Met()
+        self._odd: Counter[Odd] = Counter()
+        self._matched: set[str] = set()
+        self._drops: Counter[tuple[str, str, str, str]] = Counter()
+        # columns of the two files, by folder
+        self._columns: dict[str, dict[str, list[Any]]] = {
+            folder: {name: [] for name in schema.names} for folder, schema in _TABLES.items()
+        }
 
     @contextmanager
-    def opened(self) -> Iterator[Callable[[Sample], None]]:
-        """Open the files; yields the function that takes each sample."""
+    def opened(self) -> Iterator[Callable[[InputShard, Sample], None]]:
+        """Open the files; yields the function that takes an input shard and its sample."""
         samples, light = self._name(SAMPLES), self._name(LIGHT)
         with atomic(self._file(samples)) as stream, atomic(self._file(light)) as light_stream:
             writer, light_writer = (
@@ -65,12 +76,13 @@ class Writer:
                 ArrowWriter(light_stream, LIGHT_SCHEMA),
             )
 
-            waiting: list[tuple[int, Sample]] = []
+            waiting: list[tuple[int, str, Sample]] = []
             chars = 0
 
-            def add(sample: Sample) -> None:
+            def add(shard: InputShard, sample: Sample) -> None:
                 nonlocal chars
-                waiting.append((order_hash(sample.sample_id, self._seed), sample))
+                self._rows[shard.name] += 1
+                waiting.append((order_hash(sample.sample_id, self._seed), shard.key, sample))
                 chars += _chars(sample)
                 if chars >= RUN_CHARS:
                     write()
@@ -78,12 +90,12 @@ class Writer:
             def write() -> None:
                 nonlocal chars
                 waiting.sort(key=itemgetter(0))
-                for _, sample in waiting:
+                for _, key, sample in waiting:
                     values = list(_values(sample))
                     # encoded once, for the file and for the hash
                     observation = values[_OBSERVATION] = utf8_of(sample.observation)
                     writer.add(tuple(values), _chars(sample) + 1024)
-                    light_writer.add(light_row(sample, observation), 256)
+                    light_writer.add(light_row(key, sample, observation), 256)
                 waiting.clear()
                 chars = 0
 
@@ -91,46 +103,49 @@ class Writer:
             write()
             writer.close()
             light_writer.close()
-        self._rows = writer.rows
         self._files = {samples: stream.sha256.hexdigest(), light: light_stream.sha256.hexdigest()}
 
-    def report(self, tally: Tally, met: Met, settings: str, takedown: str) -> ShardReport:
+    def end(self, shard: InputShard, tally: Tally, met: Met) -> None:
+        """Take what else is known of an input shard that has been read."""
+        self._rows[shard.name] += 0
+        self._met.add(met)
+        self._odd.update(tally.odd)
+        self._matched |= tally.matched
+        self._drops.update((e.unit, e.stage, e.reason, e.domain) for e in tally.entries if e.reason)
+        for folder, rows in ((LEDGER, tally.entries), (QUARANTINE, tally.quarantined)):
+            for name, column in self._columns[folder].items():
+                column.extend([getattr(row, name, shard.key) for row in rows])
+
+    def report(self, settings: str, takedown: str) -> BundleReport:
         """Write ledger and quarantine, then the report.
 
         settings, takedown: hashes of the settings and the list that the files were made with.
         """
-        key = self._shard.key
-        for folder, rows, schema in (
-            (LEDGER, tally.entries, LEDGER_SCHEMA),
-            (QUARANTINE, tally.quarantined, QUARANTINE_SCHEMA),
-        ):
+        for folder, schema in _TABLES.items():
             name = self._name(folder)
-            if rows:
-                columns = {
-                    column: [getattr(row, column, key) for row in rows] for column in schema.names
-                }
-                self._files[name] = write_table(self._file(name), pa.table(columns, schema=schema))
+            if self._columns[folder]["id"]:
+                table = pa.table(self._columns[folder], schema=schema)
+                self._files[name] = write_table(self._file(name), table)
             else:  # an earlier try may have left one
                 storage.remove(self._file(name))
-        drops = Counter((e.unit, e.stage, e.reason, e.domain) for e in tally.entries if e.reason)
-        counted = tuple((*what, count) for what, count in sorted(drops.items()))
+        met = self._met
         contents, domains, removed, by, matched = (
             tuple(sorted(names))
-            for names in (met.contents, met.domains, met.removed, met.by, tally.matched)
+            for names in (met.contents, met.domains, met.removed, met.by, self._matched)
         )
-        odd = tuple((kind, where, count) for (kind, where), count in sorted(tally.odd.items()))
-        report = ShardReport(
-            key, self._shard.name, self._shard.format, settings, takedown, self._rows, contents,
-            domains, removed, by,
-            matched, dict(met.taken_workflows), dict(met.taken_records), met.copies, counted,
-            self._files, odd,
+        report = BundleReport(
+            self._key, settings, takedown, dict(self._rows), contents, domains, removed, by,
+            matched, dict(met.taken_workflows), dict(met.taken_records), met.copies,
+            tuple((*what, count) for what, count in sorted(self._drops.items())),
+            self._files,
+            tuple((kind, where, count) for (kind, where), count in sorted(self._odd.items())),
         )  # fmt: skip
-        write_json(self._work.read_report(key), asdict(report))
+        write_json(self._work.read_report(self._key), asdict(report))
         return report
 
     def _name(self, folder: str) -> str:
-        """The path of the shard's file in one of the folders, as reports write it."""
-        return IN_WORK.of_input(folder, self._shard.key).as_posix()
+        """The path of the bundle's file in one of the folders, as reports write it."""
+        return IN_WORK.of_input(folder, self._key).as_posix()
 
     def _file(self, name: str) -> AnyPath:
         return self._work.root / name
@@ -141,10 +156,10 @@ def _chars(sample: Sample) -> int:
     return len(sample.observation) + len(sample.workflow_meta) + len(sample.step_meta)
 
 
-def light_row(sample: Sample, observation: bytes) -> tuple[Any, ...]:
+def light_row(shard: str, sample: Sample, observation: bytes) -> tuple[Any, ...]:
     """The columns of a sample that the index reads: a row of `LIGHT_SCHEMA`.
 
-    observation: the sample's, as UTF-8.
+    shard: key of its input shard. observation: the sample's, as UTF-8.
     """
     texts = (
         sample.observation,
@@ -160,6 +175,7 @@ def light_row(sample: Sample, observation: bytes) -> tuple[Any, ...]:
     )
     content.update(observation)
     return (
+        shard,
         sample.sample_id,
         sample.workflow,
         sample.step,

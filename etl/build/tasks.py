@@ -12,37 +12,37 @@ from etl.build.plan import Plan
 from etl.build.pools.failures import Refused, Watch
 from etl.dataset.index import OutputShard
 from etl.dataset.layout import IN_WORK, LEDGER, QUARANTINE, Layout, Shelf, Work, files_of
-from etl.dataset.reports import PackedReport, ShardReport
+from etl.dataset.reports import BundleReport, PackedReport
 from etl.decisions import takedown
 from etl.decisions.takedown import Takedown
 from etl.files import storage
 from etl.files.arrow import open_arrow, read_json
 from etl.files.storage import AnyPath
-from etl.inputs.records import InputShard
+from etl.inputs.bundles import Bundle
 from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
 from schemas.reasons import TAKEN_DOWN
 
 R = TypeVar("R")
 
-_NOTHING: Final = "not built yet"
+NOT_BUILT: Final = "not built yet"
 
 
 @dataclass(frozen=True)
 class SamplesWorker:
-    """Does phase 1 of an input shard."""
+    """Does phase 1 of a bundle of input shards."""
 
     plan: Plan
-    # where the files of input shards lie
+    # where the files of bundles lie
     shelf: Shelf
     takedown: Takedown
-    # keys of input shards that are built even if they are there
+    # keys of bundles that are built even if they are there
     again: frozenset[str] = frozenset()
 
-    def __call__(self, item: InputShard, refused: tuple[Refused, ...], watch: Watch) -> ShardReport:
-        """Build a shard, unless it is there as it should be; returns its report."""
+    def __call__(self, item: Bundle, refused: tuple[Refused, ...], watch: Watch) -> BundleReport:
+        """Build a bundle, unless it is there as it should be; returns its report."""
         key, places = item.key, self.shelf
         report = self.finished(item)
-        if isinstance(report, ShardReport):
+        if isinstance(report, BundleReport):
             if key in places.anew and not self._fits(item, places.own):
                 # the shared files fit again, so the candidate needs none of its own
                 storage.remove(places.own.read_report(key))
@@ -52,29 +52,29 @@ class SamplesWorker:
         storage.remove(work.read_report(key))
         return self.plan.build(item, work, self.takedown, refused, watch)
 
-    def finished(self, item: InputShard) -> ShardReport | str:
-        """The report of a shard that is there as it should be; else why it must be built."""
+    def finished(self, item: Bundle) -> BundleReport | str:
+        """The report of a bundle that is there as it should be; else why it must be built."""
         if item.key in self.again:
             return "to be read again"
         if item.key in self.shelf.anew:
             report = self._report_in(item, self.shelf.own)
-            if isinstance(report, ShardReport):
+            if isinstance(report, BundleReport):
                 return report
         return self._report_in(item, self.shelf.common)
 
-    def _fits(self, item: InputShard, work: Work) -> bool:
-        return isinstance(self._report_in(item, work), ShardReport)
+    def _fits(self, item: Bundle, work: Work) -> bool:
+        return isinstance(self._report_in(item, work), BundleReport)
 
-    def _report_in(self, item: InputShard, work: Work) -> ShardReport | str:
+    def _report_in(self, item: Bundle, work: Work) -> BundleReport | str:
         """`finished`, for one work folder."""
         path = work.read_report(item.key)
         if not storage.exists(path):
-            return _NOTHING
+            return NOT_BUILT
         values = read_json(path)
-        if set(values) != {each.name for each in fields(ShardReport)}:
+        if set(values) != {each.name for each in fields(BundleReport)}:
             return "built by another version"
-        report = _report(ShardReport, values)
-        if report.settings != self.plan.fingerprints[item.format]:
+        report = _report(BundleReport, values)
+        if report.settings != self.plan.fingerprint(item):
             return "other settings"
         missing = storage.missing(work.root, report.files)
         if missing:
@@ -83,8 +83,8 @@ class SamplesWorker:
             return "takedown"
         return report
 
-    def _touched(self, report: ShardReport, work: Work) -> bool:
-        """Whether the takedown list changes a shard that was built under another list."""
+    def _touched(self, report: BundleReport, work: Work) -> bool:
+        """Whether the takedown list changes a bundle that was built under another list."""
         tables: dict[str, pl.DataFrame] = {}
         for folder, schema in ((LEDGER, LEDGER_SCHEMA), (QUARANTINE, QUARANTINE_SCHEMA)):
             table = schema.empty_table()
@@ -132,13 +132,13 @@ class PackedWorker:
         if isinstance(report, PackedReport) or self.good == self.out:
             return report
         borrowed = self._report_in(item, self.good)
-        return report if borrowed == _NOTHING else borrowed
+        return report if borrowed == NOT_BUILT else borrowed
 
     def _report_in(self, item: OutputShard, out: AnyPath) -> PackedReport | str:
         """`finished`, for one folder."""
         path = Layout(out).work.packed_report(item.name)
         if not storage.exists(path):
-            return _NOTHING
+            return NOT_BUILT
         report = _report(PackedReport, read_json(path))
         if report.settings != self.plan.fingerprint:
             return "other settings"

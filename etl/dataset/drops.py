@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import polars as pl
 
+from etl.dataset import state
 from etl.dataset.layout import LEDGER, Work, shelf
 from etl.files import scratch, storage
-from etl.files.arrow import read_json
 from schemas.errors import IntegrityError
 
 
 def inputs(work: Work) -> dict[str, str]:
     """The key of each input shard of a build, and the name of the file it was read from."""
-    return {row["key"]: row["name"] for row in read_json(work.inputs)}
+    return {member["key"]: member["name"] for member in state.members(work)}
 
 
 def drops(work: Work) -> pl.LazyFrame:
@@ -35,7 +35,7 @@ def drops(work: Work) -> pl.LazyFrame:
                 f"{path}: there is no such file. If an older version has made the build, run the "
                 "build command again, which writes it; else the build is not complete"
             )
-    paths = [*shelf(work).existing(LEDGER, list(names)), *of_phases]
+    paths = [*shelf(work).existing(LEDGER, state.keys(work)), *of_phases]
     ledgers = pl.scan_ipc([*storage.together(scratch.copy_of, paths)])
     dropped = ledgers.filter(pl.col("reason") != "")
     return dropped.join(named, on="shard", how="left", maintain_order="left")

@@ -5,11 +5,14 @@ that grew puts new and changed inputs into one new generation, and leaves every 
 is. An input that is gone leaves its generation. The number of output shards of a generation is
 fixed when it opens, so the rows of older generations never move. The list is kept in the manifest,
 and a build can be given one. It holds no time.
+
+Small inputs of a generation are read together, in bundles (`etl.inputs.bundles`). These are fixed
+when it opens, too: inputs that come later join none, and one that goes leaves the others together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -26,6 +29,16 @@ class Generation:
     inputs: Mapping[str, str]
     # the number of output shards by split; empty until `etl.build.index` fixes it
     shards: Mapping[str, int] = field(default_factory=dict)
+    # names of the inputs that are read together; all others are read alone
+    bundles: tuple[tuple[str, ...], ...] = ()
+
+    def keeping(self, inputs: Mapping[str, str]) -> Self:
+        """This generation with only these of its inputs (sha256 by name)."""
+        if len(inputs) == len(self.inputs):
+            return self
+        left = (tuple(name for name in bundle if name in inputs) for bundle in self.bundles)
+        bundles = tuple(bundle for bundle in left if len(bundle) > 1)
+        return replace(self, inputs=inputs, bundles=bundles)
 
     @property
     def name(self) -> str:
@@ -58,7 +71,7 @@ class Generations:
             for name in stay:
                 del fresh[name]
             if stay:
-                kept.append(replace(generation, inputs=stay))
+                kept.append(generation.keeping(stay))
         last = self.last
         if fresh:
             last += 1
@@ -66,11 +79,31 @@ class Generations:
         return type(self)(tuple(kept), last)
 
     def compacted(self, inputs: Mapping[str, str]) -> Self:
-        """One new generation of all inputs (sha256 by name); the same list if it is one already."""
+        """One new generation of all inputs (sha256 by name); the same list if it is one already.
+
+        Inputs that were read together stay together, so that none is read again.
+        """
         if len(self.every) == 1 and self.every[0].inputs == inputs:
             return self
+        kept = self.advanced(inputs).every
+        bundles = tuple(bundle for generation in kept for bundle in generation.bundles)
         number = self.last + 1
-        return type(self)((Generation(number, dict(sorted(inputs.items()))),), number)
+        whole = Generation(number, dict(sorted(inputs.items())), bundles=bundles)
+        return type(self)((whole,), number)
+
+    def bundled(self, together: Callable[[Collection[str]], Sequence[tuple[str, ...]]]) -> Self:
+        """The list with the bundles of a generation that opens.
+
+        together: finds those among the names of inputs that are in no bundle yet.
+        """
+        every = list(self.every)
+        for at, generation in enumerate(every):
+            if not generation.shards:
+                taken = {name for bundle in generation.bundles for name in bundle}
+                free = [name for name in generation.inputs if name not in taken]
+                bundles = (*generation.bundles, *together(free))
+                every[at] = replace(generation, bundles=bundles)
+        return type(self)(tuple(every), self.last)
 
     def closed(self, shards: Mapping[int, Mapping[str, int]]) -> Self:
         """The list with the number of output shards of each generation and split."""
@@ -82,12 +115,18 @@ class Generations:
         """The number of the generation of each input, by name."""
         return {name: generation.number for generation in self.every for name in generation.inputs}
 
+    @property
+    def together(self) -> list[tuple[str, ...]]:
+        """The names of the inputs that are read together, by bundle."""
+        return [bundle for generation in self.every for bundle in generation.bundles]
+
     def as_json(self) -> dict[str, Any]:
         """The list as the manifest holds it."""
-        every = [
-            {"number": g.number, "shards": dict(g.shards), "inputs": dict(g.inputs)}
-            for g in self.every
-        ]
+        every: list[dict[str, Any]] = []
+        for g in self.every:
+            row = {"number": g.number, "shards": dict(g.shards), "inputs": dict(g.inputs)}
+            bundles = {"bundles": [list(bundle) for bundle in g.bundles]} if g.bundles else {}
+            every.append(row | bundles)
         return {"last": self.last, "every": every}
 
     @classmethod
@@ -99,7 +138,12 @@ class Generations:
         """
         try:
             every = tuple(
-                Generation(int(g["number"]), dict(g["inputs"]), dict(g["shards"]))
+                Generation(
+                    int(g["number"]),
+                    dict(g["inputs"]),
+                    dict(g["shards"]),
+                    tuple(map(tuple, g.get("bundles", ()))),
+                )
                 for g in value["every"]
             )
             last = int(value["last"])
@@ -113,6 +157,12 @@ class Generations:
         names = [name for generation in every for name in generation.inputs]
         if len(names) != len(set(names)):
             raise ConfigError("an input is in two generations")
+        for generation in every:
+            together = [name for bundle in generation.bundles for name in bundle]
+            if len(together) != len(set(together)) or not generation.inputs.keys() >= set(together):
+                raise ConfigError(
+                    f"the bundles of {generation.name} are not of its inputs, each once"
+                )
         return cls(every, last)
 
 

@@ -59,7 +59,7 @@ def scan(work: Work) -> pl.LazyFrame:
 
 
 def light_rows(places: Shelf, key: str, columns: Sequence[str]) -> pl.DataFrame:
-    """Columns of `LIGHT_SCHEMA`: a row for each sample of an input shard, in order."""
+    """Columns of `LIGHT_SCHEMA`: a row for each sample of a bundle, in order."""
     reader = open_arrow(places.file(LIGHT, key))
     batches = [reader.get_batch(i).select(list(columns)) for i in range(reader.num_record_batches)]
     schema = pa.schema([LIGHT_SCHEMA.field(name) for name in columns])
@@ -69,6 +69,6 @@ def light_rows(places: Shelf, key: str, columns: Sequence[str]) -> pl.DataFrame:
 
 
 def light_count(places: Shelf, key: str) -> int:
-    """The number of samples of an input shard."""
+    """The number of samples of a bundle."""
     reader = open_arrow(places.file(LIGHT, key))
     return sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches))

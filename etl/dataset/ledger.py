@@ -1,15 +1,15 @@
 """What became of everything that was read: joins the ledgers of all phases and the data files.
 
-It yields groups of input shards. The ledgers of phase 1 lie by input shard. The ledger of the
+It yields groups of bundles of input shards. The ledgers of phase 1 lie by bundle. The ledger of the
 index, the drops of packing and the data files are in other orders: they are read once, and spread
 over files in scratch space, one for each group. So memory is bounded by a group, that is about
-`GROUP_ROWS` ledger lines or one input shard, and by the samples of one index file.
+`GROUP_ROWS` ledger lines or one bundle, and by the samples of one index file.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -38,7 +38,7 @@ _KEPT: Final = _PRESENT.append(pa.field("domain", pa.string()))
 
 
 class Fates(NamedTuple):
-    """Everything that became of some input shards."""
+    """Everything that became of some bundles of input shards."""
 
     # their ledger lines of all phases, with `LEDGER_SCHEMA`
     rows: pl.DataFrame
@@ -57,7 +57,9 @@ def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
     places = shelf(work)
     groups = _groups(work, places, group_rows)
     with scratch.folder() as lines, scratch.folder() as samples:
-        late, present = _ByGroup(lines, LEDGER_SCHEMA, groups), _ByGroup(samples, _PRESENT, groups)
+        number_of = _numbers(work, groups)
+        late = _ByGroup(lines, LEDGER_SCHEMA, number_of)
+        present = _ByGroup(samples, _PRESENT, number_of)
         index = work.index_ledger
         for batch in _batches(index) if storage.exists(index) else ():
             late.add(batch)
@@ -92,7 +94,7 @@ def noting(groups: Iterable[Fates], path: AnyPath) -> Iterator[Fates]:
 
 
 def _groups(work: Work, places: Shelf, rows: int) -> list[Sequence[str]]:
-    """The keys of the build's input shards, in order, in groups of about this many ledger lines."""
+    """The keys of the build's bundles, in order, in groups of about this many ledger lines."""
     keys = state.keys(work)
     paths = places.existing(LEDGER, keys)
     sizes = dict(zip([path.stem for path in paths], storage.together(_height, paths), strict=True))
@@ -107,6 +109,16 @@ def _groups(work: Work, places: Shelf, rows: int) -> list[Sequence[str]]:
         groups[-1].append(key)
         size += more
     return [tuple(group) for group in groups]
+
+
+def _numbers(work: Work, groups: Sequence[Sequence[str]]) -> dict[str, int]:
+    """The number of the group of each input shard, by its key."""
+    group_of = {key: number for number, keys in enumerate(groups) for key in keys}
+    return {
+        member["key"]: group_of[bundle["key"]]
+        for bundle in state.bundles(work)
+        for member in bundle["members"]
+    }
 
 
 def _height(path: AnyPath) -> int:
@@ -133,14 +145,13 @@ class _ByGroup:
     A last group takes the rows of unknown input shards.
     """
 
-    def __init__(self, folder: Path, schema: pa.Schema, groups: Sequence[Sequence[str]]) -> None:
+    def __init__(self, folder: Path, schema: pa.Schema, number_of: Mapping[str, int]) -> None:
         self._spread = Spread(folder, schema)
-        keys = pl.Series([key for keys in groups for key in keys], dtype=pl.String)
-        numbers = pl.Series(
-            [number for number, keys in enumerate(groups) for _ in keys], dtype=pl.Int32
-        )
+        keys = pl.Series(list(number_of), dtype=pl.String)
+        numbers = pl.Series(list(number_of.values()), dtype=pl.Int32)
+        rest = max(number_of.values(), default=-1) + 1
         self._group = pl.col("shard").replace_strict(
-            keys, numbers, default=len(groups), return_dtype=pl.Int32
+            keys, numbers, default=rest, return_dtype=pl.Int32
         )
 
     def add(self, rows: pl.DataFrame) -> None:

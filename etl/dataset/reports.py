@@ -11,21 +11,17 @@ from schemas.ledger import Oddity
 
 
 @dataclass(frozen=True)
-class ShardReport:
-    """What phase 1 wrote of an input shard: a pure function of shard, plan and takedown list."""
+class BundleReport:
+    """What phase 1 wrote of a bundle: a pure function of bundle, plan and takedown list."""
 
-    # of the input shard: a hash of name and content
+    # of the bundle: a hash of names and contents
     key: str
-    # of the input, relative to the root that it was given under
-    name: str
-    # name of its source
-    format: str
-    # hash of the plan's settings for this format
+    # hash of the plan's settings for the formats in it
     settings: str
     # hash of the takedown list's state
     takedown: str
-    # the number of samples
-    rows: int
+    # the number of samples by name of the input
+    rows: dict[str, int]
     # content hashes of the workflows that were read, without those taken down
     contents: tuple[str, ...]
     # domains of the same

@@ -38,7 +38,7 @@ _HISTORY: Final = SAMPLE_SCHEMA.get_field_index("history")
 def gather(rows: pl.DataFrame, work: Work) -> Iterator[Sample]:
     """Yield samples in the order of ``rows``; from a remote work folder they are copied first.
 
-    rows: ``shard`` and ``row`` identify a sample; ``chars``, its characters, plan the windows.
+    rows: ``bundle`` and ``row`` identify a sample; ``chars``, its characters, plan the windows.
 
     Raises:
         IntegrityError: a samples file is broken.
@@ -56,9 +56,9 @@ def _gathered(rows: pl.DataFrame, places: Shelf) -> Iterator[Sample]:
     """Read window by window; in each, every file is opened once."""
     for window in _windows(rows):
         held: dict[int, Sample] = {}
-        by_place = window.with_row_index("at").sort("shard", "row")
-        for (shard,), group in by_place.group_by("shard", maintain_order=True):
-            reader = open_arrow(places.file(SAMPLES, str(shard)))
+        by_place = window.with_row_index("at").sort("bundle", "row")
+        for (bundle,), group in by_place.group_by("bundle", maintain_order=True):
+            reader = open_arrow(places.file(SAMPLES, str(bundle)))
             samples = _samples(taken(reader, group["row"].to_numpy()))
             held |= zip(group["at"], samples, strict=True)
         for at in range(window.height):
@@ -78,7 +78,7 @@ def _windows(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
     number = rows["chars"].cum_sum() // _WINDOW_CHARS
     start = 0
     for height in number.rle().struct.field("len"):
-        yield rows.slice(start, height).select("shard", "row")
+        yield rows.slice(start, height).select("bundle", "row")
         start += height
 
 
@@ -97,20 +97,20 @@ def collect(rows: pl.DataFrame, shelf: Shelf, here: Path) -> pl.DataFrame:
     if shelf.anew:
         folders.add(shelf.own)
     listings = {work: storage.details(work.of_inputs(SAMPLES)) for work in folders}
-    places = rows.select("shard", "row", "chars").with_row_index("at").sort("shard", "row")
+    places = rows.select("bundle", "row", "chars").with_row_index("at").sort("bundle", "row")
     with (
         pa.OSFile(str(into), "wb") as stream,
         pa.ipc.new_file(stream, SAMPLE_SCHEMA) as writer,
     ):
-        for (shard,), group in places.group_by("shard", maintain_order=True):
-            path = shelf.file(SAMPLES, str(shard))
-            details = listings[shelf.work(str(shard))].get(path.name)
+        for (bundle,), group in places.group_by("bundle", maintain_order=True):
+            path = shelf.file(SAMPLES, str(bundle))
+            details = listings[shelf.work(str(bundle))].get(path.name)
             tag = details.tag if details else ""
             for batch in _rows(path, group["row"].to_numpy(), tag):
                 writer.write_batch(batch)
-    copies = places.with_columns(pl.lit(_COLLECTED).alias("shard")).drop("row")
+    copies = places.with_columns(pl.lit(_COLLECTED).alias("bundle")).drop("row")
     copies = copies.with_row_index("row")
-    return copies.sort("at").select("shard", pl.col("row").cast(pl.Int64), "chars")
+    return copies.sort("at").select("bundle", pl.col("row").cast(pl.Int64), "chars")
 
 
 def _rows(path: AnyPath, wanted: np.ndarray[Any, Any], tag: str) -> Iterator[pa.RecordBatch]:

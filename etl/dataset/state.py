@@ -1,10 +1,10 @@
 """What a build keeps in its work folder from one run to the next, in addition to its results.
 
 - ``settings.json``: the settings that the folder's contents were made with, by phase.
-- ``inputs.json``: the input shards of the newest build, finished or in the making, each with its
-  key and generation. Files of other keys belong to inputs that are gone. Nothing reads them, and
-  ``stepmill clean`` removes them.
-- ``reading.json``: the keys of the input shards of a build in the making, until ``inputs.json`` is
+- ``inputs.json``: the bundles of the newest build, finished or in the making, each with its key,
+  its generation and its input shards. Files of other keys belong to inputs that are gone. Nothing
+  reads them, and ``stepmill clean`` removes them.
+- ``reading.json``: the keys of the bundles of a build in the making, until ``inputs.json`` is
   written.
 - ``generations.json``: the generations of the last complete build.
 - ``previous.json``: the figures of the last complete build, if a takedown removed it.
@@ -23,7 +23,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -127,7 +127,7 @@ def last_run(work: Work) -> Mapping[str, Any]:
 
 
 def begin_reading(out: AnyPath, keys: Collection[str]) -> None:
-    """Note the keys of the input shards that are being read, so that their files are not stale."""
+    """Note the keys of the bundles that are being read, so that their files are not stale."""
     path, noted = Layout(out).work.reading, sorted(keys)
     if not storage.exists(path) or read_json(path) != noted:
         write_json(path, noted)
@@ -138,22 +138,41 @@ def end_reading(out: AnyPath) -> None:
     storage.remove(Layout(out).work.reading)
 
 
-def save_inputs(work: Work, shards: Sequence[Named], generations: Generations) -> None:
-    """Write the list of input shards that the build is made of."""
+def save_inputs(
+    work: Work, bundles: Iterable[tuple[str, Sequence[Named]]], generations: Generations
+) -> None:
+    """Write the list of input shards that the build is made of.
+
+    bundles: the key of each, and its members.
+    """
     number_of = generations.of_inputs()
-    write_json(
-        work.inputs,
-        [
-            {"key": s.key, "name": s.name, "format": s.format, "generation": number_of[s.name]}
-            for s in shards
-        ],
-    )
+    rows = [
+        {
+            "key": key,
+            "generation": number_of[members[0].name],
+            "members": [{"key": s.key, "name": s.name, "format": s.format} for s in members],
+        }
+        for key, members in bundles
+    ]
+    write_json(work.inputs, rows)
+
+
+def bundles(work: Work) -> list[Mapping[str, Any]]:
+    """The bundles that the build is made of: ``key``, ``generation`` and ``members`` of each.
+
+    A member has ``key``, ``name`` and ``format`` of its input shard.
+    """
+    return list(read_json(work.inputs)) if storage.exists(work.inputs) else []
 
 
 def keys(work: Work) -> list[str]:
-    """The keys of the input shards that the build is made of, in order."""
-    path = work.inputs
-    return [row["key"] for row in read_json(path)] if storage.exists(path) else []
+    """The keys of the bundles that the build is made of, in order."""
+    return [bundle["key"] for bundle in bundles(work)]
+
+
+def members(work: Work) -> list[Mapping[str, str]]:
+    """``key``, ``name`` and ``format`` of the input shards that the build is made of."""
+    return [member for bundle in bundles(work) for member in bundle["members"]]
 
 
 def generations(work: Work) -> Generations:

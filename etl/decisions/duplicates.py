@@ -16,7 +16,7 @@ only of these suspects.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -24,8 +24,11 @@ import numpy.typing as npt
 import polars as pl
 
 Hashes = npt.NDArray[np.uint64]
-Light = Callable[[int, Sequence[str]], pl.DataFrame]
-"""Reads columns of `schemas.ledger.LIGHT_SCHEMA` of the input shard at a position."""
+Light = Callable[[Sequence[str]], Iterable[pl.DataFrame]]
+"""Reads columns of `schemas.ledger.LIGHT_SCHEMA`, one bundle after the other.
+
+A column ``position`` numbers the input shards.
+"""
 
 DECIDED: Final = {
     "position": pl.Int32,
@@ -45,18 +48,16 @@ def repeats(
     """The workflows that are dropped: one row each, with the columns of `DECIDED`.
 
     names: the name of each input shard's input. numbers: the number of its generation.
-    light: reads the shard at a position. hashed: the 64-bit hash by which workflows are ordered.
+    light: reads all of them. hashed: the 64-bit hash by which workflows are ordered.
     """
-    frames = []
-    for position, rows in _suspects(len(names), light, hashed):
-        place = (
-            pl.lit(position, pl.Int32).alias("position"),
-            pl.lit(numbers[position], pl.Int32).alias("generation"),
-        )
-        frames.append(rows.with_columns(*place))
+    frames = list(_suspects(light, hashed))
     if not frames:
         return pl.DataFrame(schema=DECIDED)
-    every = pl.concat(frames).sort("generation", "decided", "workflow", "position")
+    every = pl.concat(frames)
+    generations = [numbers[position] for position in every["position"]]
+    every = every.with_columns(pl.Series("generation", generations, pl.Int32)).sort(
+        "generation", "decided", "workflow", "position"
+    )
     split, every = _split_over_files(every, names)
     same_id = pl.col("workflow").cum_count().over("workflow") > 1
     first_hash = pl.col("workflow_hash").first().over("workflow")
@@ -96,31 +97,30 @@ def repeats(
     return pl.concat([split, dropped])
 
 
-def _suspects(
-    shards: int, light: Light, hashed: Callable[[str], int]
-) -> Iterator[tuple[int, pl.DataFrame]]:
-    """The workflows whose id or content may have been read more than once.
+def _suspects(light: Light, hashed: Callable[[str], int]) -> Iterator[pl.DataFrame]:
+    """The workflows whose id or content may have been read more than once, by bundle.
 
-    Gives the position of each input shard that has some, and their rows. They are found by 64-bit
-    hashes, which may be equal by chance: the caller compares the texts.
+    They are found by 64-bit hashes, which may be equal by chance: the caller compares the texts.
     """
     columns = ("workflow", "workflow_hash")
     ids: list[Hashes] = []
     contents: list[Hashes] = []
-    for position in range(shards):
-        rows = light(position, columns).unique(maintain_order=True)
+    for rows in light(columns):
+        flows = rows.unique(maintain_order=True)
         for hashes, name in zip((ids, contents), columns, strict=True):
-            hashes.append(np.fromiter(map(hashed, rows[name]), np.uint64, rows.height))
+            hashes.append(np.fromiter(map(hashed, flows[name]), np.uint64, flows.height))
     if not ids:
         return
     repeated = _repeated(np.concatenate(ids)) | _repeated(np.concatenate(contents))
+    if not repeated.any():
+        return
     start = 0
-    for position, ids_of_shard in enumerate(ids):
-        end = start + len(ids_of_shard)
+    for ids_of_bundle, rows in zip(ids, light((*columns, "objective", "whole")), strict=True):
+        end = start + len(ids_of_bundle)
         if repeated[start:end].any():
-            rows = light(position, (*columns, "objective", "whole")).unique(maintain_order=True)
-            rows = rows.with_columns(pl.Series("decided", ids_of_shard, pl.UInt64))
-            yield position, _detached(rows.filter(pl.Series(repeated[start:end])))
+            flows = rows.unique(maintain_order=True)
+            flows = flows.with_columns(pl.Series("decided", ids_of_bundle, pl.UInt64))
+            yield _detached(flows.filter(pl.Series(repeated[start:end])))
         start = end
 
 

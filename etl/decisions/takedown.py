@@ -251,11 +251,11 @@ def differs(
     ledger: pl.DataFrame,
     quarantine: Iterable[tuple[Any, ...]],
 ) -> bool:  # fmt: skip
-    """Whether this list would change an input shard that was built under another list.
+    """Whether this list would change a bundle that was built under another list.
 
-    by: the hashes of the entries that took something down from the shard.
+    by: the hashes of the entries that took something down from it.
     seen: the contents and the domains of the workflows that were not taken down.
-    ledger: the shard's ledger.
+    ledger: its ledger.
     quarantine: texts and bytes of each quarantined record that still has them.
     """
     if not takedown.entries.issuperset(by):
@@ -264,8 +264,9 @@ def differs(
     if not (takedown.contents.isdisjoint(contents) and takedown.domains.isdisjoint(domains)):
         return True
     workflows = ledger.filter(pl.col("unit") == "workflow")
-    marked = set(workflows.filter(pl.col("reason") == TAKEN_DOWN)["id"])
-    if any(takedown.names(uid) for uid in workflows["id"].unique() if uid not in marked):
+    taken = workflows.filter(pl.col("reason") == TAKEN_DOWN)
+    others = workflows.join(taken, on=["shard", "id"], how="anti")
+    if any(takedown.names(uid) for uid in others["id"].unique()):
         return True
     return any(takedown.in_record(*texts) for texts in quarantine)
 

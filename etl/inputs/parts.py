@@ -36,9 +36,9 @@ VERSION: Final = 1
 ROWS: Final = 1024  # rows of Parquet that are held at once, for the ids of their workflows
 
 
-def bytes_of(part_mb: float) -> int:
+def bytes_of(mib: float) -> int:
     """MiB as bytes."""
-    return int(part_mb * 2**20)
+    return int(mib * 2**20)
 
 
 class Unit(NamedTuple):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from etl.dataset import state
 from etl.dataset.index import scan
 from etl.dataset.layout import LIGHT, Layout, shelf
 from etl.files import nodes, storage
@@ -78,7 +79,7 @@ def recorded_step(out: AnyPath, key: str, step_id: str) -> Step | str:
         BuildError: if the build's own files on remote storage cannot be read.
     """
     work = Layout(out).work
-    entry = next(entry for entry in read_json(work.inputs) if entry["key"] == key)
+    entry = next(member for member in state.members(work) if member["key"] == key)
     one = _Input(key, entry["name"], entry["format"], {step_id: None})
     return dict(_read(out, one, _Roots(read_json(work.order)["inputs"])))[step_id]
 
@@ -98,21 +99,25 @@ def _inputs(out: AnyPath, sample_ids: Collection[str]) -> Iterator[_Input]:
     """The inputs that samples were made from, in the build's order."""
     work = Layout(out).work
     kept = scan(work).filter((pl.col("reason") == "") & pl.col("sample_id").is_in(list(sample_ids)))
-    rows = kept.select("shard", "row", "sample_id").sort("shard", "row").collect()
-    of_shard: dict[str, list[tuple[int, str]]] = {}
+    rows = kept.select("bundle", "shard", "row", "sample_id").sort("bundle", "row").collect()
+    of_bundle = rows.partition_by("bundle", as_dict=True)
     lies = shelf(work)
-    for shard, row, sample_id in rows.iter_rows():
-        of_shard.setdefault(shard, []).append((row, sample_id))
-    for entry in read_json(work.inputs):
-        if places := of_shard.get(entry["key"]):
-            path = lies.file(LIGHT, entry["key"])
-            hashes = [
-                each
-                for batch in column(path, "workflow_hash", LIGHT_SCHEMA)
-                for each in batch.to_pylist()
-            ]
-            wanted: dict[str, str | None] = {sample_id: hashes[row] for row, sample_id in places}
-            yield _Input(entry["key"], entry["name"], entry["format"], wanted)
+    for bundle in state.bundles(work):
+        places = of_bundle.get((bundle["key"],))
+        if places is None:
+            continue
+        path = lies.file(LIGHT, bundle["key"])
+        hashes = [
+            each
+            for batch in column(path, "workflow_hash", LIGHT_SCHEMA)
+            for each in batch.to_pylist()
+        ]
+        wanted: dict[str, dict[str, str | None]] = {}
+        for shard, row, sample_id in places.select("shard", "row", "sample_id").iter_rows():
+            wanted.setdefault(shard, {})[sample_id] = hashes[row]
+        for member in bundle["members"]:
+            if member["key"] in wanted:
+                yield _Input(member["key"], member["name"], member["format"], wanted[member["key"]])
 
 
 class _Roots:

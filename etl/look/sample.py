@@ -115,7 +115,7 @@ def _made(place: Place, sample_id: str, drops: list[dict[str, Any]]) -> tuple[Sa
     work = place.inside(sample_id)
     rows = scan(work).filter(pl.col("sample_id") == sample_id)
     rows = rows.filter(pl.col("shard") == drops[0]["shard"] if drops else pl.col("reason") == "")
-    row = rows.select("shard", "row", "chars").head(1).collect()
+    row = rows.select("shard", "bundle", "row", "chars").head(1).collect()
     if not row.height and drops:
         return None, drops[0]["shard"]
     if not row.height:

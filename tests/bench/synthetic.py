@@ -47,13 +47,15 @@ def light(work: Path, samples: int, of_shard: int = SHARD_SAMPLES) -> list[Input
         shards.append(shard)
         with atomic(work / "light" / f"{shard.key}.arrow") as stream:
             writer = ArrowWriter(stream, LIGHT_SCHEMA)
-            for batch in _samples(number, flows).to_arrow().cast(LIGHT_SCHEMA).to_batches(_BATCH):
+            for batch in (
+                _samples(shard.key, number, flows).to_arrow().cast(LIGHT_SCHEMA).to_batches(_BATCH)
+            ):
                 writer.add_batch(batch)
             writer.close()
     return shards
 
 
-def _samples(number: int, flows: int) -> pl.DataFrame:
+def _samples(shard: str, number: int, flows: int) -> pl.DataFrame:
     chance = np.random.default_rng(number)
     again = (chance.random(flows) < 0.01) & (number > 0)
     of = np.where(again, (number - 1) * flows + np.arange(flows), number * flows + np.arange(flows))
@@ -65,6 +67,7 @@ def _samples(number: int, flows: int) -> pl.DataFrame:
         chars=pl.Series(chance.lognormal(9.5, 1.0, flows * STEPS).astype(np.int64)),
     )
     return frame.select(
+        shard=pl.lit(shard),
         sample_id=pl.format("{}/{}", "workflow", "step"),
         workflow="workflow",
         step=pl.col("step").cast(pl.Int32),
@@ -97,7 +100,9 @@ def rest(out: Path, shards: list[InputShard], outputs: list[OutputShard]) -> Non
     """
     work = out / "work"
     state.save_inputs(
-        Work(work), shards, Generations().advanced({shard.name: shard.sha256 for shard in shards})
+        Work(work),
+        [(shard.key, [shard]) for shard in shards],
+        Generations().advanced({shard.name: shard.sha256 for shard in shards}),
     )
     for shard in shards:
         path = work / "light" / f"{shard.key}.arrow"

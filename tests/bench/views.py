@@ -146,7 +146,7 @@ def _work(out: Path, steps: pl.DataFrame, kept: pl.DataFrame) -> None:
     work = out / "work"
     index = kept.with_columns(
         sample_hash=pl.lit("0" * 32), chars="pruned_chars", generation=pl.lit(1), home=pl.lit(0),
-        row="row_there",
+        row="row_there", bundle="shard",
         reason=pl.lit(""), detail=pl.lit(""),
     )  # fmt: skip
     for split in FILES:
@@ -173,7 +173,11 @@ def _work(out: Path, steps: pl.DataFrame, kept: pl.DataFrame) -> None:
     write_table(work / "samples" / "input0.arrow", _arrow(first, SAMPLE_SCHEMA))
     inputs = [f"input{number}" for number in range(INPUTS)]
     described = [
-        {"key": key, "name": f"night/{key}.jsonl", "format": "workflows", "generation": 1}
+        {
+            "key": key,
+            "generation": 1,
+            "members": [{"key": key, "name": f"night/{key}.jsonl", "format": "workflows"}],
+        }
         for key in inputs
     ]
     write_json(work / "inputs.json", described)

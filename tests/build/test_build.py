@@ -10,7 +10,8 @@ from typing import Final
 import polars as pl
 import pytest
 
-from etl.dataset import account
+from etl.dataset import account, state
+from etl.dataset.layout import Layout
 from etl.inputs import find
 from etl.sources import SOURCES
 from etl.tally import Tally
@@ -41,15 +42,11 @@ ABSENT: Final = {
 
 def ledger(out: Path) -> pl.DataFrame:
     """The ledger of a build with the format and name of the input behind each line."""
-    reports = builds.inputs_of(out)
+    members = state.members(Layout(out).work)
     shard = pl.col("shard")
     return account.ledger(out).with_columns(
-        format=shard.replace_strict(
-            {key: report["format"] for key, report in reports.items()}, default=""
-        ),
-        input=shard.replace_strict(
-            {key: report["name"] for key, report in reports.items()}, default=""
-        ),
+        format=shard.replace_strict({each["key"]: each["format"] for each in members}, default=""),
+        input=shard.replace_strict({each["key"]: each["name"] for each in members}, default=""),
     )
 
 

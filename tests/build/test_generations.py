@@ -26,7 +26,13 @@ from etl.files.arrow import read_json
 from schemas.errors import ConfigError
 from tests.support import builds
 
-SMALL = ("pack.shard_mb=1", "split.test=0.2", "split.seed=1", "fit.context=8192")
+SMALL = (
+    "pack.shard_mb=1",
+    "split.test=0.2",
+    "split.seed=1",
+    "fit.context=8192",
+    "inputs.bundle_mb=0",  # with bundles: tests/inputs/test_bundles.py
+)
 """Several output shards from a few recordings."""
 
 
@@ -52,7 +58,9 @@ def night(inputs: Path, out: Path, **options: Any) -> Night:
         name for name, stamp in builds.stamps(data).items() if before_data.get(name) != stamp
     }
     reports = builds.inputs_of(out)
-    return Night(foreseen, {reports[key]["name"] for key in keys}, written, manifest)
+    return Night(
+        foreseen, {name for key in keys for name in reports[key]["rows"]}, written, manifest
+    )
 
 
 def rows(out: Path) -> set[tuple[str, str]]:

@@ -17,10 +17,10 @@ import pytest
 
 from etl.build.index import Index
 from etl.build.samples import light_row
-from etl.dataset import account
+from etl.dataset import account, state
 from etl.dataset.generations import Generations
 from etl.dataset.index import scan
-from etl.dataset.layout import Shelf, Work
+from etl.dataset.layout import Layout, Shelf, Work
 from etl.decisions.caps import Caps
 from etl.decisions.decision import Hashed, dropped
 from etl.decisions.split import SPLIT_KEYS, Split
@@ -56,7 +56,7 @@ def indexed(work: Path, shards: Mapping[str, Sequence[Sample]], index: Index) ->
         with atomic(work / "light" / f"{shard.key}.arrow") as stream:
             writer = ArrowWriter(stream, LIGHT_SCHEMA)
             for row in samples:
-                writer.add(light_row(row, utf8_of(row.observation)), 256)
+                writer.add(light_row(shard.key, row, utf8_of(row.observation)), 256)
             writer.close()
     index.build(
         found,
@@ -299,13 +299,15 @@ def test_real_shards_are_within_a_quarter_of_the_set_size(
     """The real build planned at 16 MB a file: by the tokens that its samples really have, every
     training file is within 25% of that.
     """
-    reports = builds.inputs_of(shared_build)
-    shards = [InputShard(row["name"], "", row["format"], 1, "") for row in reports.values()]
-    keys = {shard.name: key for shard, key in zip(shards, reports, strict=True)}
+    members = state.members(Layout(shared_build).work)
+    shards = [InputShard(each["name"], "", each["format"], 1, "") for each in members]
+    keys = {each["name"]: each["key"] for each in members}
     monkeypatch.setattr(InputShard, "key", property(lambda shard: keys[shard.name]))
     (tmp_path / "light").symlink_to(shared_build / "work" / "light")
     shard_bytes = 16 * 2**20
     generations = Generations().advanced({shard.name: shard.sha256 for shard in shards})
+    built = state.generations(Layout(shared_build).work)
+    generations = generations.bundled(lambda _: built.together)
     Index(Split(), 32768, shard_bytes).build(
         shards, generations, SOURCES, Shelf(Work(tmp_path), Work(tmp_path))
     )

@@ -63,7 +63,7 @@ def _rows(seed: int, share: float = 0.6) -> pl.DataFrame:
         (f"file-{number}", row, 10 * (row % 5)) for number in range(FILES) for row in range(ROWS)
     ]
     frame = pl.DataFrame(
-        every, {"shard": pl.String, "row": pl.Int64, "chars": pl.Int64}, orient="row"
+        every, {"bundle": pl.String, "row": pl.Int64, "chars": pl.Int64}, orient="row"
     )
     return frame.sample(fraction=share, shuffle=True, seed=seed)
 
@@ -78,7 +78,7 @@ def test_samples_come_in_the_order_asked_for_whatever_the_window(
     monkeypatch.setattr("etl.dataset.samples._WINDOW_CHARS", window)
     for seed in range(3):
         rows = _rows(seed)
-        places = [(int(shard[5:]), row) for shard, row, _ in rows.iter_rows()]
+        places = [(int(name[5:]), row) for name, row, _ in rows.iter_rows()]
         assert list(gather(rows, folder)) == [_sample(*place) for place in places]
     assert list(gather(_rows(0).clear(), folder)) == []
 
@@ -98,7 +98,7 @@ def test_no_more_samples_are_held_than_a_window_has(
     """Asked for one sample, the files of its window are read and no others."""
     monkeypatch.setattr("etl.dataset.samples._WINDOW_CHARS", 50)
     opened = _opened(monkeypatch)
-    rows = _rows(2, 1.0).sort("shard", "row")
+    rows = _rows(2, 1.0).sort("bundle", "row")
     found = gather(rows, folder)
     next(found)
     assert opened == ["file-0"]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import builds
 
-SMALL: Final = ("pack.shard_mb=1", "split.test=0.2", "fit.context=4096")
+SMALL: Final = ("pack.shard_mb=1", "split.test=0.2", "fit.context=4096", "inputs.bundle_mb=0")
 
 
 LIST: Final = (

@@ -66,7 +66,7 @@ def test_a_file_that_is_replaced_stops_the_build(
         builds.build([root], tmp_path / "out", pool=pool)
     assert not (tmp_path / "out" / "dataset" / "manifest.json").exists()
     assert "a.jsonl" not in {
-        report["name"] for report in builds.inputs_of(tmp_path / "out").values()
+        name for report in builds.inputs_of(tmp_path / "out").values() for name in report["rows"]
     }
     builds.build([root], tmp_path / "out")
     builds.build([root], tmp_path / "fresh")

@@ -280,7 +280,7 @@ def samples(out: Path) -> dict[str, Sample]:
 
 
 def inputs_of(out: Path) -> dict[str, dict[str, Any]]:
-    """The report of each input shard, by its key."""
+    """The report of each bundle of inputs, by its key; ``rows`` has the names of its members."""
     return {
         path.stem: read_json(path) for path in sorted((out / "work" / "samples").glob("*.json"))
     }

@@ -66,15 +66,20 @@ class VocabularySettings:
 
 @dataclass(frozen=True)
 class InputSettings:
-    """How recordings are cut into tasks: `etl.inputs.parts`."""
+    """How recordings become tasks: `etl.inputs.parts`, `etl.inputs.bundles`."""
 
-    about: ClassVar[str] = "how recordings are cut into tasks"
+    about: ClassVar[str] = "how recordings become tasks"
 
     part_mb: Annotated[
         float, "MiB on disk; a larger file is cut into several tasks where it can be cut"
     ] = 256.0
+    bundle_mb: Annotated[
+        float, "MiB on disk; smaller files that come together are one task, up to this size"
+    ] = 32.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.bundle_mb * 2**20 < 2**63:
+            raise ConfigError(f"inputs.bundle_mb {self.bundle_mb} is not between 0 and 2**63 bytes")
         if not 1 <= self.part_mb * 2**20 < 2**63:
             raise ConfigError(f"inputs.part_mb {self.part_mb} is not between one byte and 2**63")
 
@@ -82,6 +87,11 @@ class InputSettings:
     def part_bytes(self) -> int:
         """The size of a part in bytes."""
         return bytes_of(self.part_mb)
+
+    @property
+    def bundle_bytes(self) -> int:
+        """The size of a bundle in bytes; 0 if every file is a task of its own."""
+        return bytes_of(self.bundle_mb)
 
 
 @dataclass(frozen=True)

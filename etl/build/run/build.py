@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from etl.dataset.hand_written import Notes
 from etl.dataset.layout import Layout, Shelf, Work, shelf_of
 from etl.files.hashes import digest
 from etl.files.storage import AnyPath
+from etl.inputs.bundles import together
 from etl.inputs.records import InputShard
 from etl.terminal.progress import Progress
 
@@ -92,12 +93,18 @@ class Build:
     def generations(self, shards: Sequence[InputShard]) -> Generations:
         """The generations of this build; the newest is open if there is something new."""
         inputs = {shard.name: shard.sha256 for shard in shards}
+        sizes = {shard.name: shard.size for shard in shards if shard.part is None}
+        most = self.recipe.inputs.bundle_bytes
+
+        def small(names: Collection[str]) -> list[tuple[str, ...]]:
+            return together({name: sizes[name] for name in names if name in sizes}, most)
+
         before = self.options.given
         if before is None:
             before = state.generations(self.work)
         if self.options.compact:
-            return before.compacted(inputs)
-        return before.advanced(inputs)
+            return before.compacted(inputs).bundled(small)
+        return before.advanced(inputs).bundled(small)
 
     def fingerprint(self, settings: Mapping[str, Any], generations: Generations) -> str:
         """The hash of everything that the dataset is a function of."""

@@ -15,7 +15,7 @@ from etl.decisions import takedown
 from etl.files import storage
 from etl.files.arrow import read_json, write_json
 from etl.files.storage import AnyPath
-from etl.inputs.records import InputShard
+from etl.inputs.bundles import Bundle
 from etl.pages import compiled
 from etl.terminal import log
 from schemas.errors import ConfigError
@@ -88,9 +88,9 @@ def settled(
     return build.settings
 
 
-def begin(build: Build, settings: Mapping[str, Any], shards: Sequence[InputShard]) -> None:
+def begin(build: Build, settings: Mapping[str, Any], bundles: Sequence[Bundle]) -> None:
     """Mark the build as in the making, with these settings and inputs."""
-    state.begin_reading(build.out, [shard.key for shard in shards])
+    state.begin_reading(build.out, [bundle.key for bundle in bundles])
     place = build.place
     candidate.begin(build.out, place)
     path = Layout(place).work.settings

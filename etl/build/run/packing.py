@@ -17,13 +17,15 @@ from etl.dataset.layout import Layout
 from etl.dataset.reports import PackedReport
 from etl.decisions.split import check_filled
 from etl.files import storage
+from etl.inputs.bundles import bundled
 from etl.inputs.records import InputShard
 
 
 def indexed(build: Build, shards: Sequence[InputShard], generations: Generations) -> Indexed:
     """Run phase 2."""
     places = build.shelf
-    state.save_inputs(places.own, shards, generations)
+    bundles = bundled(shards, generations.together)
+    state.save_inputs(places.own, [(bundle.key, bundle.members) for bundle in bundles], generations)
     state.end_reading(build.out)
     sources, listed = build.recipe.samples.sources, build.recipe.taken_down
     return build.recipe.index.build(shards, generations, sources, places, takedown=listed)
@@ -74,7 +76,7 @@ def packed(
     """
     reports: dict[str, PackedReport] = {}
     largest_first = sorted(outputs, key=lambda shard: (-shard.samples, shard.name))
-    names = [f"{shard.name}.json" for shard in outputs]
+    names = {f"{shard.name}.json": 1 for shard in outputs}
     chosen = worker(build, damaged)
     with (
         build.record.counted("output_shards", [Layout(chosen.out).work.fitted], names),

@@ -13,6 +13,7 @@ from etl.dataset.layout import IN_WORK, QUARANTINE, SAMPLES
 from etl.files import storage
 from etl.files.arrow import read_json
 from etl.inputs import find
+from etl.inputs.bundles import Bundle
 from etl.inputs.records import InputShard
 from etl.tally import Odd
 
@@ -21,8 +22,8 @@ from etl.tally import Odd
 class Read:
     """The result of phase 1."""
 
-    # the number of samples of each input shard
-    rows: Sequence[int]
+    # the number of samples by name of the input
+    rows: Mapping[str, int]
     # how often something that departs from its format was read
     odd: Mapping[Odd, int]
 
@@ -55,44 +56,44 @@ def worker(
     """The worker of phase 1.
 
     removed: content hashes of what is taken down, as far as they are known. again: keys of the
-    input shards to read even if they have been read.
+    bundles to read even if they have been read.
     """
     listed = build.recipe.taken_down.with_contents(removed)
     return SamplesWorker(build.recipe.samples, build.shelf, listed, again)
 
 
-def quarantined(build: Build, shards: Sequence[InputShard]) -> frozenset[str]:
-    """The keys of the input shards with quarantined records."""
+def quarantined(build: Build, bundles: Sequence[Bundle]) -> frozenset[str]:
+    """The keys of the bundles with quarantined records."""
     keys = set()
-    for report in _reports(build, shards):
+    for report in _reports(build, bundles):
         key = report["key"]
         if IN_WORK.of_input(QUARANTINE, key).as_posix() in report["files"]:
             keys.add(key)
     return frozenset(keys)
 
 
-def removed(build: Build, shards: Sequence[InputShard]) -> frozenset[str]:
-    """Content hashes of what was taken down when these input shards were last read."""
+def removed(build: Build, bundles: Sequence[Bundle]) -> frozenset[str]:
+    """Content hashes of what was taken down when these bundles were last read."""
     if not build.recipe.taken_down:
         return frozenset()
-    reports = _reports(build, shards)
+    reports = _reports(build, bundles)
     return frozenset(content for report in reports for content in report.get("removed", ()))
 
 
-def _reports(build: Build, shards: Sequence[InputShard]) -> Iterable[Mapping[str, Any]]:
-    paths = build.shelf.existing(SAMPLES, [shard.key for shard in shards], ".json")
+def _reports(build: Build, bundles: Sequence[Bundle]) -> Iterable[Mapping[str, Any]]:
+    paths = build.shelf.existing(SAMPLES, [bundle.key for bundle in bundles], ".json")
     return storage.together(read_json, paths)
 
 
 def read(
     build: Build,
-    shards: Sequence[InputShard],
-    every: Sequence[InputShard],
+    bundles: Sequence[Bundle],
+    every: Sequence[Bundle],
     again: frozenset[str] = frozenset(),
 ) -> Read:
-    """Run phase 1 for some input shards.
+    """Run phase 1 for some bundles.
 
-    every: all input shards of the build. again: keys of those to read even if they have been read.
+    every: all bundles of the build. again: keys of those to read even if they have been read.
 
     Any input can hold copies of what is taken down. If reading finds new contents that are taken
     down, it is repeated with them. That ends, because what the list names does not depend on the
@@ -100,26 +101,26 @@ def read(
     """
     before = removed(build, every)
     while True:
-        result = _read(build, shards, worker(build, before, again))
+        result = _read(build, bundles, worker(build, before, again))
         after = removed(build, every)
         if after == before:
             return result
         before, again = after, frozenset()
 
 
-def _read(build: Build, shards: Sequence[InputShard], worker: SamplesWorker) -> Read:
-    sizes = {shard.key: shard.size for shard in shards}
-    rows: dict[str, int] = {}  # not the reports, which hold a line for every workflow
+def _read(build: Build, bundles: Sequence[Bundle], worker: SamplesWorker) -> Read:
+    sizes = {bundle.key: bundle.size for bundle in bundles}
+    rows: Counter[str] = Counter()  # not the reports, which hold a line for every workflow
     odd: Counter[Odd] = Counter()
-    largest_first = sorted(shards, key=lambda shard: (-shard.size, shard.name))
-    reports = [f"{shard.key}.json" for shard in shards]
+    largest_first = sorted(bundles, key=lambda bundle: (-bundle.size, bundle.name))
+    reports = {f"{bundle.key}.json": len(bundle.members) for bundle in bundles}
     folders = {work.of_inputs(SAMPLES) for work in (worker.shelf.common, worker.shelf.own)}
     with (
         build.record.counted("input_shards", folders, reports),
         build.shown("samples", sum(sizes.values())) as progress,
     ):
         for report in build.pool(worker, largest_first):
-            rows[report.key] = report.rows
+            rows.update(report.rows)
             odd.update({(kind, where): count for kind, where, count in report.odd})
-            progress.advance(sizes[report.key], report.rows)
-    return Read([rows[shard.key] for shard in shards], odd)
+            progress.advance(sizes[report.key], sum(report.rows.values()))
+    return Read(rows, odd)

@@ -1,4 +1,4 @@
-"""Slices of a build, for several machines: run phase 1 or 3 for some shards."""
+"""Slices of a build, for several machines: run phase 1 or 3 for some bundles or shards."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 from etl.build.pools.slices import Slice
 from etl.build.run import folder, packing, reading
 from etl.build.run.build import Build
-from etl.dataset.reports import ShardReport
+from etl.dataset.reports import BundleReport
 from etl.files import lock
+from etl.inputs.bundles import bundled
 from schemas.errors import BuildError
 
 
@@ -24,10 +25,11 @@ def read(build: Build, part: Slice, order: Mapping[str, Any] | None = None) -> i
     folder.check(build)
     with lock.hold(build.work.locks, part.name):
         settings = folder.settled(build, order)
-        every = reading.discovered(build)
-        build.verdict.before({shard.name: shard.sha256 for shard in every})
+        shards = reading.discovered(build)
+        every = bundled(shards, build.generations(shards).together)
+        build.verdict.before({shard.name: shard.sha256 for shard in shards})
         folder.begin(build, settings, every)
-        mine = part.of_items(every, lambda shard: shard.size)
+        mine = part.of_items(every, lambda bundle: bundle.size)
         return len(reading.read(build, mine, every).rows)
 
 
@@ -41,9 +43,14 @@ def pack(build: Build, part: Slice) -> int:
     with lock.hold(build.work.locks, part.name):
         settings = folder.settled(build)
         shards = reading.discovered(build)
-        worker = reading.worker(build, reading.removed(build, shards))
+        generations = build.generations(shards)
+        bundles = bundled(shards, generations.together)
+        worker = reading.worker(build, reading.removed(build, bundles))
         missing = [
-            shard.name for shard in shards if not isinstance(worker.finished(shard), ShardReport)
+            shard.name
+            for bundle in bundles
+            if not isinstance(worker.finished(bundle), BundleReport)
+            for shard in bundle.members
         ]
         if missing:
             raise BuildError(
@@ -51,7 +58,7 @@ def pack(build: Build, part: Slice) -> int:
                 "one; run stepmill build --shard for all slices first (again, if copies of what "
                 "is taken down were found)"
             )
-        folder.begin(build, settings, shards)
-        outputs = packing.indexed(build, shards, build.generations(shards)).outputs
+        folder.begin(build, settings, bundles)
+        outputs = packing.indexed(build, shards, generations).outputs
         mine = part.of_items(outputs, lambda shard: shard.samples)
         return len(packing.packed(build, mine))

@@ -18,6 +18,7 @@ from etl.dataset import candidate, stamps, state
 from etl.dataset.generations import Generations, differing
 from etl.dataset.manifest import Manifest
 from etl.files import lock
+from etl.inputs.bundles import Bundle, bundled
 from etl.inputs.records import InputShard
 from etl.terminal import log
 from schemas.errors import GateError
@@ -32,11 +33,12 @@ class _Begun:
 
     # what decides the output, by phase
     settings: Mapping[str, Any]
-    # all input shards
+    # all input shards, and as they are read
     shards: Sequence[InputShard]
+    bundles: Sequence[Bundle]
     # the last one may be open, until the index closes it
     generations: Generations
-    # keys of the input shards to read even if they have been read
+    # keys of the bundles to read even if they have been read
     again: frozenset[str]
     # files of the complete build to make again
     damaged: frozenset[str]
@@ -46,7 +48,7 @@ def run(build: Build, order: Mapping[str, Any] | None = None, *, retry: bool = F
     """Build, or go on with a build; returns the manifest.
 
     order: how to request this build again, kept in the work folder for ``retry`` and ``finish``.
-    retry: whether to read input shards with quarantined records again; only then may a source's
+    retry: whether to read bundles with quarantined records again; only then may a source's
     version have changed since.
 
     Raises:
@@ -81,10 +83,12 @@ def _run(
     if done is not None and not damaged:
         return _again(build, done)
     build.verdict.before({shard.name: shard.sha256 for shard in shards})
-    folder.begin(build, settings, shards)
-    again = reading.quarantined(build, shards) if retry else frozenset()
+    bundles = bundled(shards, generations.together)
+    folder.begin(build, settings, bundles)
+    again = reading.quarantined(build, bundles) if retry else frozenset()
     again |= stamps.keys(damaged)
-    made = _made(build, _Begun(settings, shards, generations, again, frozenset(damaged)), check)
+    begun = _Begun(settings, shards, bundles, generations, again, frozenset(damaged))
+    made = _made(build, begun, check)
     stamps.note(build.out)
     return made
 
@@ -121,7 +125,7 @@ def _made(build: Build, begun: _Begun, check: Callable[[], None]) -> Manifest:
 
     record = build.record
     with record.phase("samples"):
-        read = reading.read(build, begun.shards, begun.shards, begun.again)
+        read = reading.read(build, begun.bundles, begun.bundles, begun.again)
     check()
     with record.phase("index"), build.shown("index"):
         indexed = packing.indexed(build, begun.shards, begun.generations)
@@ -141,15 +145,15 @@ def _made(build: Build, begun: _Begun, check: Callable[[], None]) -> Manifest:
         samples = ((split, counts.samples) for split, counts in manifest.splits.items())
         packing.check_splits(build, samples, asked)
         edited.set_aside(build.out)  # somebody may have edited the card meanwhile
-        _judge(build, manifest, begun.shards)
+        _judge(build, manifest, begun.bundles)
     return manifest
 
 
-def _judge(build: Build, manifest: Manifest, shards: Sequence[InputShard]) -> None:
+def _judge(build: Build, manifest: Manifest, bundles: Sequence[Bundle]) -> None:
     """Accept the dataset, or raise `GateError`; either way, remove what was taken down."""
     dropped = summary.reasons(manifest.accounting, build.recipe)
     try:
-        build.verdict.give(manifest, reading.removed(build, shards), dropped)
+        build.verdict.give(manifest, reading.removed(build, bundles), dropped)
     except GateError:
         folder.forget_taken_down(build)
         raise

@@ -61,7 +61,7 @@ def curve(place: Place, seed: int = 0, vocabulary: str = "") -> dict[str, Any]:
 def _by_positions(place: Place, seed: int, vocabulary: str) -> dict[str, Any]:
     work = place.inside("the positions of targets")
     settings = place.manifest.settings["packed"]
-    rows = scan(work).filter(pl.col("reason") == "").select("shard", "row", "chars").collect()
+    rows = scan(work).filter(pl.col("reason") == "").select("bundle", "row", "chars").collect()
     drawn = sorted(random.Random(seed).sample(range(rows.height), min(MEASURED, rows.height)))
     encoder = Encoder(
         vocabulary_of(place, vocabulary), Prompt(**settings["prompt"]), settings["chat"]

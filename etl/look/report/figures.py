@@ -138,10 +138,11 @@ def _recorded_steps(work: Work) -> Counts:
 
     def sizes() -> Iterator[Counts]:
         for path in shelf(work).existing(LEDGER, state.keys(work)):
-            ledger = pl.from_arrow(open_arrow(path).read_all().select(["unit", "parent", "reason"]))
+            wanted = ["shard", "unit", "parent", "reason"]
+            ledger = pl.from_arrow(open_arrow(path).read_all().select(wanted))
             assert isinstance(ledger, pl.DataFrame)
             read = ledger.filter((pl.col("unit") == "step") & (pl.col("reason") == ""))
-            yield read.group_by("parent").len()["len"].cast(pl.Int64).to_numpy()
+            yield read.group_by("shard", "parent").len()["len"].cast(pl.Int64).to_numpy()
 
     return np.concatenate([np.empty(0, np.int64), *sizes()])
 

@@ -94,7 +94,7 @@ def _made(place: Place, listed: Mapping[str, Any]) -> dict[str, Sample]:
     )
     return {
         each.sample_id: each
-        for each in gather(rows.select("shard", "row", "chars").collect(), place.work)
+        for each in gather(rows.select("bundle", "row", "chars").collect(), place.work)
     }
 
 
