@@ -127,12 +127,17 @@ def _some(lines: list[str]) -> list[str]:
 
 def foresee(build: Build) -> Foreseen:
     """What `etl.build.run.whole.run` would do; writes nothing under the build's folder."""
-    shards = reading.discovered(build, remember=False)
+    damaged = folder.damaged(build)
+    listing = reading.listing_of(build)
+    complete = None if damaged else folder.untouched(build, build.settings, listing.mark())
+    if complete is not None and all(each.format != find.UNKNOWN for each in complete.inputs):
+        stops = build.verdict.foreseen({each.name: each.sha256 for each in complete.inputs})
+        return _nothing_to_do(len(complete.inputs), stops)
+    shards = reading.discovered(build, listing, remember=False)
     before = state.generations(build.work)
     generations = build.generations(shards)
     inputs = differing(before, generations)
     changed = {name for names in inputs.values() for name in names}
-    damaged = folder.damaged(build)
     bundles = bundled(shards, generations.together)
     worker = reading.worker(build, reading.removed(build, bundles), stamps.keys(damaged))
     reasons: dict[str, str] = {}
@@ -166,6 +171,15 @@ def foresee(build: Build) -> Foreseen:
             if shard.format == find.UNKNOWN
         ],
     )
+
+
+def _nothing_to_do(inputs: int, stops: list[str]) -> Foreseen:
+    """The effect on a complete build.
+
+    inputs: how many it has. stops: gates that fail all the same.
+    """
+    nothing: dict[str, Sequence[str]] = {"new": [], "changed": [], "removed": []}
+    return Foreseen([], nothing, inputs, [], [], [], [], "", True, stops, {}, [])
 
 
 def _reason(shard: InputShard, reason: str, changed: Collection[str]) -> str:

@@ -124,6 +124,11 @@ class Work:
         return self.root / "remembered.json"
 
     @property
+    def listing(self) -> AnyPath:
+        """The mark of the inputs of the last complete build."""
+        return self.root / "listing.json"
+
+    @property
     def inputs(self) -> AnyPath:
         """The input shards that the build is made of."""
         return self.root / "inputs.json"

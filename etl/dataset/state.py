@@ -7,6 +7,8 @@
 - ``reading.json``: the keys of the bundles of a build in the making, until ``inputs.json`` is
   written.
 - ``generations.json``: the generations of the last complete build.
+- ``listing.json``: the mark of the inputs of the last complete build (`etl.inputs.listing`), by
+  which the next run knows that it has nothing to do.
 - ``previous.json``: the figures of the last complete build, if a takedown removed it.
 - ``takedown.json``: the takedown list (`etl.decisions.takedown`), if there is one, and what it took
   down. Only its hash is published.

@@ -63,6 +63,8 @@ class Node:
     kind: Literal["file", "folder", "other"]
     # of a file
     stamp: Stamp = NO_STAMP
+    # the one place that stands for all spellings of it; empty if that is not known
+    real: str = field(default="", compare=False)
     # lists a folder, without hidden files
     children: Callable[[], list[Node]] = field(default=list, repr=False, compare=False)
 

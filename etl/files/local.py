@@ -14,6 +14,7 @@ import stat
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import cache, partial
+from operator import attrgetter
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -206,8 +207,20 @@ def node(path: Path) -> Node:
         return Node(str(path), name, "folder", children=cache(partial(_children, path)))
     if not stat.S_ISREG(status.st_mode):
         return Node(str(path), name, "other")  # reading a pipe may wait for ever
-    return Node(str(path), name, "file", stamp_of(status))
+    return Node(str(path), name, "file", stamp_of(status), os.path.realpath(path))
 
 
 def _children(path: Path) -> list[Node]:
-    return [node(child) for child in sorted(path.iterdir()) if not child.name.startswith(".")]
+    """The nodes in a folder, which may have many thousands: of files no path is made."""
+    folder, real = f"{str(path).rstrip('/')}/", f"{os.path.realpath(path).rstrip('/')}/"
+    nodes: list[Node] = []
+    with os.scandir(path) as entries:
+        visible = sorted((e for e in entries if not e.name.startswith(".")), key=attrgetter("name"))
+    for entry in visible:
+        name = entry.name
+        if entry.is_file(follow_symlinks=False):
+            stamp = stamp_of(entry.stat(follow_symlinks=False))
+            nodes.append(Node(folder + name, readable(name), "file", stamp, real + name))
+        else:
+            nodes.append(node(path / name))
+    return nodes

@@ -12,6 +12,7 @@ import hashlib
 import io
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from etl.files import nodes
@@ -25,24 +26,26 @@ Report = Callable[[int], None]
 """Called with the number of bytes that were hashed since the last call."""
 
 
-def examine(node: Node, cutting: Cutting | None, remembered: Remembered, report: Report) -> Facts:
+def examine(
+    node: Node, format: str, cutting: Cutting | None, remembered: Remembered, report: Report
+) -> Facts:
     """The facts of a file, remembered or read now.
 
-    cutting: None if the file is not to be cut.
+    format: its name, to be remembered too. cutting: None if the file is not to be cut.
 
     Raises: OSError if the file cannot be read whole.
     """
     stamp = node.stamp
     if cutting and (stamp.size or 0) <= cutting.part_bytes:
         cutting = None
-    facts = remembered.get(node.place, stamp, cutting.name if cutting else "")
+    facts = remembered.get(node, format, cutting.name if cutting else "")
     if facts is not None:
         report(facts.size)
         return facts
     began = time.time()
-    facts = _read(node, cutting, report)
+    facts = replace(_read(node, cutting, report), format=format)
     if nodes.remote(node.place) or nodes.node(node.place).stamp == stamp:
-        remembered.put(node.place, stamp, facts, began)
+        remembered.put(node, facts, began)
     return facts
 
 

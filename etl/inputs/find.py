@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from etl.files import nodes
 from etl.files.entries import Node, version
-from etl.files.storage import AnyPath
 from etl.inputs import strangers
 from etl.inputs.facts import Report, examine
 from etl.inputs.parts import Cutting, split
@@ -58,6 +57,8 @@ def find(
     without: Path | None = None,
     *,
     lenient: bool = False,
+    remembered: Remembered | None = None,
+    expand: Callable[[str], Sequence[Node]] = nodes.expand,
 ) -> list[Found]:
     """Every file, or folder that is one recording, under ``inputs``, with its format.
 
@@ -66,24 +67,24 @@ def find(
 
     without: a folder to skip: the build's own.
     lenient: accept inputs of which no file is recognised.
+    remembered: formats that are known already.
+    expand: the nodes that an input stands for (`etl.inputs.listing`).
 
     Raises: `ConfigError` for an input that does not exist, a glob without match, and files given by
     name of which none is recognised, if nothing else is either.
     """
     found: dict[str, Found] = {}
     refused: list[str] = []
+    walk = _Walk(sources, remembered or Remembered(None))
+    outside = frozenset((without.resolve(),) if without else ())
     for given in inputs:
-        for root in nodes.expand(given):
-            for item in _walk(
-                root, root.name, sources, frozenset((without.resolve(),) if without else ())
-            ):
+        for root in expand(given):
+            for real, item in walk.under(root, root.name, outside):
                 if item.format == UNKNOWN and item.place == root.place and not lenient:
                     refused.append(root.place)
-                # resolve() refuses a link to itself
-                key = item.place if nodes.remote(item.place) else os.path.realpath(item.place)
-                found[key] = max(
-                    found.get(key, item), item, key=lambda item: (len(item.name), item.name)
-                )
+                before = found.setdefault(real, item)
+                if (len(before.name), before.name) < (len(item.name), item.name):
+                    found[real] = item
     if refused and all(item.format == UNKNOWN for item in found.values()):
         more = f" ({len(refused) - 1} others are in none either)" if len(refused) > 1 else ""
         what = strangers.meet(
@@ -95,40 +96,54 @@ def find(
     return list(found.values())
 
 
-def _walk(
-    node: Node, name: str, sources: Mapping[str, Source], without: frozenset[Path], inside: str = ""
-) -> Iterator[Found]:
-    """The recordings in a file or folder.
+class _Walk:
+    """Looks for recordings in folders.
 
-    without: folders to skip: the build's own, and those that ``node`` lies in, to which a link may
-    lead back. inside: the start of its children's names.
+    remembered: formats that are known already.
     """
-    if node.kind == "other":
-        yield Found(node.place, name, UNKNOWN, ())
-        return
-    if node.kind == "folder" and not nodes.remote(node.place):
-        if (real := nodes.local(node.place).resolve()) in without:
+
+    def __init__(self, sources: Mapping[str, Source], remembered: Remembered) -> None:
+        self._sources = sorted(sources.items())
+        self._remembered = remembered
+
+    def under(
+        self, node: Node, name: str, without: frozenset[Path], inside: str = ""
+    ) -> Iterator[tuple[str, Found]]:
+        """The recordings in a file or folder, each with the one place that stands for it.
+
+        without: folders to skip: the build's own, and those that ``node`` lies in, to which a link
+        may lead back. inside: the start of its children's names.
+        """
+        if node.kind == "file":
+            format_name = self._remembered.format_of(node) or self._recognise(node)
+            yield node.real or node.place, Found(node.place, name, format_name, (node,))
             return
-        without |= {real}
-    format_name = _recognise(InputHead.at(node), sources)
-    if node.kind == "file":
-        yield Found(node.place, name, format_name, (node,))
-        return
-    children = node.children()
-    if format_name != UNKNOWN:
-        yield Found(node.place, name, format_name, tuple(nodes.files_at(node)))
-        return
-    for child in children:
-        path = inside + child.name
-        yield from _walk(child, path, sources, without, path + "/")
+        # resolve() refuses a link to itself
+        real = node.place if nodes.remote(node.place) else os.path.realpath(node.place)
+        if node.kind == "other":
+            yield real, Found(node.place, name, UNKNOWN, ())
+            return
+        if not nodes.remote(node.place):
+            folder = nodes.local(node.place).resolve()
+            if folder in without:
+                return
+            without |= {folder}
+        format_name = self._recognise(node)
+        children = node.children()
+        if format_name != UNKNOWN:
+            yield real, Found(node.place, name, format_name, tuple(nodes.files_at(node)))
+            return
+        for child in children:
+            path = inside + child.name
+            yield from self.under(child, path, without, path + "/")
 
-
-def _recognise(head: InputHead, sources: Mapping[str, Source]) -> str:
-    """The name of the first source that recognises a file, or `UNKNOWN`."""
-    for name, source in sorted(sources.items()):
-        if source.recognise(head):
-            return name
-    return UNKNOWN
+    def _recognise(self, node: Node) -> str:
+        """The name of the first source that recognises a file or folder, or `UNKNOWN`."""
+        head = InputHead.at(node)
+        for name, source in self._sources:
+            if source.recognise(head):
+                return name
+        return UNKNOWN
 
 
 def shards(
@@ -137,29 +152,27 @@ def shards(
     *,
     sources: Mapping[str, Source] | None = None,
     part_bytes: int = 0,
-    cache: AnyPath | None = None,
-    remember: bool = True,
+    remembered: Remembered | None = None,
 ) -> list[InputShard]:
     """Hash files, and cut large ones into parts.
 
     A name that occurs under two roots gets a number, in the order of their content.
 
     sources, part_bytes: files larger than this are cut into parts of about this size; by default
-    none is cut. cache: the file that keeps the results. remember: whether it is written too.
+    none is cut. remembered: what is known already; takes in what is found.
 
     Raises: OSError for a file that cannot be read.
     """
-    remembered = Remembered(cache)
+    known = remembered or Remembered(None)
+    report = progress or (lambda _: None)
+    cuttings = {name: Cutting.of(source, part_bytes) for name, source in (sources or {}).items()}
     hashed: list[tuple[InputShard, list[Part]]] = []
     for item in found:
-        cutting = Cutting.of((sources or {}).get(item.format), part_bytes)
-        facts = _facts(item, cutting, remembered, progress or (lambda _: None))
+        facts = _facts(item, cuttings.get(item.format), known, report)
         shard = InputShard(
             item.name, item.place, item.format, facts.size, facts.sha256, version(item.files)
         )
         hashed.append((shard, facts.parts))
-    if remember:
-        remembered.save()
     hashed.sort(key=lambda pair: (pair[0].name, pair[0].sha256))
     taken: dict[str, int] = {}
     unique: list[InputShard] = []
@@ -173,10 +186,10 @@ def shards(
 def _facts(item: Found, cutting: Cutting | None, remembered: Remembered, report: Report) -> Facts:
     """The facts of a file; of a folder, its total size and a hash over its files."""
     if len(item.files) == 1 and item.files[0].place == item.place:
-        return examine(item.files[0], cutting, remembered, report)
+        return examine(item.files[0], item.format, cutting, remembered, report)
     folder, size = hashlib.sha256(), 0
     for file in item.files:
-        facts = examine(file, None, remembered, report)
+        facts = examine(file, "", None, remembered, report)
         folder.update(f"{file.name}\0{facts.sha256}\n".encode())
         size += facts.size
     return Facts(size, folder.hexdigest())

@@ -8,20 +8,19 @@ may have changed again without a new time, as in git's index.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from etl.files import nodes
 from etl.files.arrow import read_json, write_json
-from etl.files.entries import Stamp
+from etl.files.entries import Node
 from etl.files.storage import AnyPath
 from etl.inputs.streams import Part
 from schemas.errors import IntegrityError
 
-_FORMAT: Final = 1
-_FRESH: Final = 2.0  # seconds; the coarsest resolution of files' times
+_FORMAT: Final = 2
+FRESH: Final = 2.0
+"""The coarsest resolution of files' times, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -36,51 +35,77 @@ class Facts:
     parts: list[Part] = field(default_factory=list)
     # the name of the `Cutting` by which parts were looked for; empty if none were
     cut: str = ""
+    # the name of its format; empty if nobody asked
+    format: str = ""
 
 
 class Remembered:
-    """The facts that earlier builds in this folder found, by file."""
+    """The facts that earlier builds in this folder found, by file.
 
-    def __init__(self, path: AnyPath | None) -> None:
-        self._path = path
-        self._old: Mapping[str, Any] = _load(path) if path else {}
+    path: of the file that keeps them; None: nothing is kept. sources: identifies what recognised
+    the files: formats that other sources found are forgotten.
+    """
+
+    def __init__(self, path: AnyPath | None, sources: str = "") -> None:
+        self._path, self._sources = path, sources
+        self._old: Mapping[str, Any] = self._load() if path else {}
         self._new: dict[str, Any] = {}
 
-    def get(self, place: str, stamp: Stamp, cut: str) -> Facts | None:
+    def get(self, node: Node, format: str, cut: str) -> Facts | None:
         """The facts of a file; None if there are none, or it has changed since.
 
-        cut: how the file must be cut, empty if not at all. None too if it was cut in another way.
+        format: its name, to be remembered too. cut: how the file must be cut, empty if not at all.
+        None too if it was cut in another way.
         """
-        entry = self._old.get(_key(place))
-        if entry is None or not stamp.mark or entry["stamp"] != [stamp.size, stamp.mark]:
+        entry = self._entry(node)
+        if entry is None or (cut and entry["cut"] != cut):
             return None
-        if cut and entry["cut"] != cut:
-            return None
-        self._new[_key(place)] = entry
+        if entry["format"] != format:
+            entry = {**entry, "format": format}
+        self._new[_key(node)] = entry
         parts = [Part(**part) for part in entry["parts"]] if cut else []
-        return Facts(entry["size"], entry["sha256"], parts, cut)
+        return Facts(entry["size"], entry["sha256"], parts, cut, format)
 
-    def put(self, place: str, stamp: Stamp, facts: Facts, began: float) -> None:
+    def format_of(self, node: Node) -> str:
+        """The name of a file's format; empty if it is not known, or the file has changed since."""
+        entry = self._entry(node)
+        return "" if entry is None else entry["format"]
+
+    def put(self, node: Node, facts: Facts, began: float) -> None:
         """Remember a file, unless it changed just before it was read.
 
         began: when reading began, in seconds since the epoch.
         """
-        if stamp.mark and stamp.changed <= began - _FRESH:
-            self._new[_key(place)] = {"stamp": [stamp.size, stamp.mark], **asdict(facts)}
+        stamp = node.stamp
+        if stamp.mark and stamp.changed <= began - FRESH:
+            self._new[_key(node)] = {"stamp": [stamp.size, stamp.mark], **asdict(facts)}
 
     def save(self) -> None:
         """Write the facts that were asked for or added, if they differ from those on disk."""
         if self._path and self._new != self._old:
-            write_json(self._path, {"format": _FORMAT, "files": self._new})
+            values = {"format": _FORMAT, "sources": self._sources, "files": self._new}
+            write_json(self._path, values)
+
+    def _entry(self, node: Node) -> Mapping[str, Any] | None:
+        entry: Mapping[str, Any] | None = self._old.get(_key(node))
+        stamp = node.stamp
+        if entry is None or not stamp.mark or entry["stamp"] != [stamp.size, stamp.mark]:
+            return None
+        return entry
+
+    def _load(self) -> Mapping[str, Any]:
+        assert self._path is not None
+        try:
+            kept = read_json(self._path)
+        except (FileNotFoundError, IntegrityError):
+            return {}
+        if not isinstance(kept, dict) or kept.get("format") != _FORMAT:
+            return {}
+        files: dict[str, Any] = kept["files"]
+        if kept["sources"] != self._sources:
+            files = {place: entry | {"format": ""} for place, entry in files.items()}
+        return files
 
 
-def _key(place: str) -> str:
-    return place if nodes.remote(place) else os.path.realpath(place)
-
-
-def _load(path: AnyPath) -> Mapping[str, Any]:
-    try:
-        kept = read_json(path)
-    except (FileNotFoundError, IntegrityError):
-        return {}
-    return dict(kept["files"]) if isinstance(kept, dict) and kept.get("format") == _FORMAT else {}
+def _key(node: Node) -> str:
+    return node.real or node.place

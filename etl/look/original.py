@@ -26,6 +26,7 @@ from etl.inputs import find
 from etl.inputs.find import Found
 from etl.inputs.parts import bytes_of
 from etl.inputs.records import InputShard
+from etl.inputs.remembered import Remembered
 from etl.sources import SOURCES
 from etl.stages.enter import enter
 from etl.tally import Tally
@@ -88,7 +89,7 @@ def _read(out: AnyPath, one: _Input, roots: _Roots) -> Iterator[tuple[str, Step 
     """The wanted steps of one input, or why each cannot be read."""
     work = Layout(out).work
     part_bytes = bytes_of(read_json(work.settings)["samples"]["part_mb"])
-    shard = _located(one, roots, part_bytes, shelf(work).common.remembered)
+    shard = _located(one, roots, part_bytes, Remembered(shelf(work).common.remembered))
     if isinstance(shard, str):
         yield from ((each, shard) for each in one.wanted)
     else:
@@ -153,7 +154,9 @@ def _under(root: Node, name: str) -> list[Node]:
     return reached
 
 
-def _located(one: _Input, roots: _Roots, part_bytes: int, remembered: AnyPath) -> InputShard | str:
+def _located(
+    one: _Input, roots: _Roots, part_bytes: int, remembered: Remembered
+) -> InputShard | str:
     """Find an input again; returns a line that says why not if it is gone or has changed."""
     # the second input of one name, under another root, is called name~2
     name, tilde, number = one.name.rpartition("~")
@@ -168,7 +171,7 @@ def _located(one: _Input, roots: _Roots, part_bytes: int, remembered: AnyPath) -
             )
             there = Found(node.place, one.name, one.format, parts)
             for shard in find.shards(
-                [there], sources=SOURCES, part_bytes=part_bytes, cache=remembered, remember=False
+                [there], sources=SOURCES, part_bytes=part_bytes, remembered=remembered
             ):
                 if shard.key == one.key:
                     return shard

@@ -28,6 +28,7 @@ SIMD: Final = cast("dict[str, list[str]]", np.show_config(mode="dicts")["SIMD Ex
 OF_HERE: Final = (
     "work/last_build.json",
     "work/order.json",
+    "work/listing.json",
     "work/remembered.json",
     "work/stamps.json",
 )

@@ -14,13 +14,14 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import orjson
 import polars as pl
 import pytest
 
-from etl.dataset import account
+from etl.dataset import account, state
+from etl.dataset.layout import Layout
 from etl.files.arrow import read_json
 from tests.support import builds
 
@@ -85,7 +86,14 @@ def finished(out: Path) -> set[str]:
     return named | {path.relative_to(out).as_posix() for path, _ in reports}
 
 
-NOTES: Final = ("order.json", "remembered.json", "stamps.json", "last_build.json", "locks/.guard")
+NOTES: Final = (
+    "order.json",
+    "listing.json",
+    "remembered.json",
+    "stamps.json",
+    "last_build.json",
+    "locks/.guard",
+)
 """Of how it was asked for, which has paths, of times of files, and of how the last run ended."""
 
 
@@ -105,13 +113,15 @@ def whole(part: str) -> str:
 
 
 @pytest.mark.parametrize("where", POINTS)
-def test_a_killed_build_is_completed(own_build: Path, tmp_path: Path, where: str) -> None:
+def test_a_killed_build_is_completed(tmp_path: Path, where: str) -> None:
     """Killed at this point while it was running, the plain command completes the build: the same
     bytes as without interruption, in the work folder too; shards that were finished are left alone;
     nothing partial stays.
     """
     out = tmp_path / "out"
-    arguments = ("build", builds.RECORDINGS, "--out", out, "--workers", "0")
+    builds.build([builds.RECORDINGS], tmp_path / "expected", "inputs.bundle_mb=0")
+    alone = ("--set", "inputs.bundle_mb=0")
+    arguments = ("build", builds.RECORDINGS, "--out", out, "--workers", "0", *alone)
     done = killed(tmp_path, POINTS[where], *arguments)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert not (out / "dataset" / "manifest.json").exists()
@@ -137,26 +147,38 @@ def test_a_killed_build_is_completed(own_build: Path, tmp_path: Path, where: str
 
     again = builds.command(*arguments)
     assert again.returncode == 0, again.stderr
-    assert comparable(out) == comparable(own_build)
+    assert comparable(out) == comparable(tmp_path / "expected")
     after = builds.stamps(out)
     assert {name: after[name] for name in complete} == {name: before[name] for name in complete}
     assert len(complete) >= 4
 
 
+BUNDLES: Final = ("--set", "inputs.bundle_mb=0.075")
+TWO: Final = ("--workers", "2", *BUNDLES)
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    """A folder of three little recordings, so that two workers have something to share."""
+    """A folder of three little recordings, so that two workers have something to share: two of
+    them are a bundle, the third is alone.
+    """
     for number in range(3):
         records = [builds.workflow(100 * number + i, steps=2) for i in range(40)]
         builds.write_workflows(tmp_path / "in" / f"{number}.jsonl", *records)
-    builds.build([tmp_path / "in"], tmp_path / "expected")
+    builds.build([tmp_path / "in"], tmp_path / "expected", "inputs.bundle_mb=0.075")
+    assert [len(bundle["members"]) for bundle in bundles_of(tmp_path / "expected")] == [2, 1]
     return tmp_path / "in"
+
+
+def bundles_of(out: Path) -> list[Any]:
+    """The bundles of a build."""
+    return list(state.bundles(Layout(out).work))
 
 
 def test_two_workers_killed_together(files: Path, tmp_path: Path) -> None:
     """Killed in a worker process, with all others: completed by two workers to the same bytes."""
     out = tmp_path / "out"
-    arguments = ("build", files, "--out", out, "--workers", "2")
+    arguments = ("build", files, "--out", out, *TWO)
     done = killed(tmp_path, "ArrowWriter.add = kill_at(50, ArrowWriter.add)", *arguments)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert list((out / "work" / "samples").glob("*.part"))
@@ -185,7 +207,7 @@ def test_a_dead_worker_is_replaced(files: Path, tmp_path: Path) -> None:
     """
     out = tmp_path / "out"
     patch = ALONE + ONCE + "ArrowWriter.add = kill_at(1, ArrowWriter.add, when=first)"
-    done = killed(tmp_path, patch, "build", files, "--out", out, "--workers", "2")
+    done = killed(tmp_path, patch, "build", files, "--out", out, *TWO)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "killed").exists()
     assert "Traceback" not in done.stderr
@@ -225,7 +247,7 @@ def test_what_kills_or_blocks_its_worker_is_left_out(
     """
     out = tmp_path / "out"
     patch = KILLS.replace("AT_SAMPLE", deed).replace("AT_FIT", deed)
-    done = killed(tmp_path, patch, "build", files, "--out", out, "--workers", "2", "--set", setting)
+    done = killed(tmp_path, patch, "build", files, "--out", out, *TWO, "--set", setting)
     assert done.returncode == 0, done.stderr
     (row,) = account.quarantined(out).to_dicts()
     assert (row["id"], row["stage"], row["reason"]) == ("workflows:w101", "read", reason)
@@ -244,7 +266,7 @@ def test_what_kills_or_blocks_its_worker_is_left_out(
 def test_workers_that_cannot_start_end_the_build(files: Path, tmp_path: Path) -> None:
     """Workers that die before they have begun end the build with a message, not in a loop."""
     patch = "if __name__ != '__main__':\n    os._exit(3)"
-    done = killed(tmp_path, patch, "build", files, "--out", tmp_path / "out", "--workers", "2")
+    done = killed(tmp_path, patch, "build", files, "--out", tmp_path / "out", *TWO)
     assert done.returncode == 1
     assert "worker processes die as they start (exit code 3)" in done.stderr
     assert "Traceback" not in done.stderr
@@ -277,7 +299,7 @@ def test_an_interrupt_ends_the_build_at_once(
     deed = "import time; time.sleep(600)"
     driver.write_text(HEAD + KILLS.replace("AT_SAMPLE", deed).replace("AT_FIT", "pass") + TAIL)
     out = tmp_path / "out"
-    arguments = ["build", str(files), "--out", str(out), "--workers", workers]
+    arguments = ["build", str(files), "--out", str(out), *BUNDLES, "--workers", workers]
     interrupted([sys.executable, str(driver), *arguments], out, number)
     assert builds.command(*arguments).returncode == 0
     assert comparable(out) == comparable(tmp_path / "expected")

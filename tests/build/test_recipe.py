@@ -288,8 +288,8 @@ NAMES: Final = [
 
 def test_every_setting_is_in_the_fingerprint() -> None:
     """Whatever setting is changed, the settings that a build is compared by change too; only the
-    tokenizer's engine, which never changes an id, gates, time limits, the takedown list and the
-    recipe's own name do not.
+    tokenizer's engine, which never changes an id, the size of bundles, which changes no sample,
+    gates, time limits, the takedown list and the recipe's own name do not.
     """
     plain = recipe.load("scribeagent-32k")
     changes = [
@@ -331,11 +331,12 @@ def test_every_setting_is_in_the_fingerprint() -> None:
         "prune.ratio_vocabulary", "split.held_out", "split.held_out_validation", "include.file",
         "exclude.file",
         "limits.page_seconds", "card.license_name", "card.license_link",
-        "card.template", "card.notes",
+        "card.template", "card.notes", "inputs.bundle_mb",
     }  # fmt: skip
     same = [
         "vocabulary.engine=tiktoken",
         "limits.page_seconds=5",
+        "inputs.bundle_mb=5",
         "gates.min_samples=5",
         'takedown.domains=["a.example"]',
     ]

@@ -37,7 +37,12 @@ from tests import test_readme
 from tests.build.test_interruption import comparable
 from tests.support import builds
 
-SETTINGS: Final = ("pack.shard_mb=1", "split.test=0.3", "fit.context=8192")
+SETTINGS: Final = (
+    "pack.shard_mb=1",
+    "split.test=0.3",
+    "fit.context=8192",
+    "inputs.bundle_mb=0.05",  # two bundles, and two files that are alone
+)
 
 
 @pytest.fixture(scope="module")

@@ -139,7 +139,13 @@ def test_it_is_the_build_from_nothing(after: Path, tmp_path: Path) -> None:
     assert builds.contents(tmp_path / "out" / "dataset") == builds.contents(out / "dataset")
     notes = {
         f"work/{name}"
-        for name in ("order.json", "remembered.json", "stamps.json", "last_build.json")
+        for name in (
+            "order.json",
+            "listing.json",
+            "remembered.json",
+            "stamps.json",
+            "last_build.json",
+        )
     }
     notes.add("work/locks/.guard")
     fresh, grown = builds.contents(tmp_path / "out"), builds.contents(out)

@@ -36,6 +36,7 @@ URL: Final = f"s3://{BUCKET}/nightly/out"
 OWN: Final = (
     "work/order.json",
     "work/stamps.json",
+    "work/listing.json",
     "work/remembered.json",
     "work/last_build.json",
     "work/locks/",

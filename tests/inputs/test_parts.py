@@ -167,7 +167,11 @@ def cut(path: Path, format_name: str, part_bytes: int) -> list[InputShard]:
     """A file in parts."""
     node = nodes.node(path)
     facts = examine(
-        node, Cutting.of(SOURCES[format_name], part_bytes), Remembered(None), lambda _: None
+        node,
+        format_name,
+        Cutting.of(SOURCES[format_name], part_bytes),
+        Remembered(None),
+        lambda _: None,
     )
     assert facts.size == path.stat().st_size
     return parts.split(

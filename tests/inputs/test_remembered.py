@@ -36,13 +36,16 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def shards(folder: str | Path, cache: Path, part_bytes: int = 0) -> list[InputShard]:
     found = find.find([str(folder)], SOURCES)
-    return find.shards(found, sources=SOURCES, part_bytes=part_bytes, cache=cache)
+    remembered = Remembered(cache)
+    made = find.shards(found, sources=SOURCES, part_bytes=part_bytes, remembered=remembered)
+    remembered.save()
+    return made
 
 
 @pytest.fixture
 def aged(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files that were just written count as old."""
-    monkeypatch.setattr(remembered, "_FRESH", -3600.0)
+    monkeypatch.setattr(remembered, "FRESH", -3600.0)
 
 
 @pytest.mark.usefixtures("aged")
@@ -98,10 +101,12 @@ def test_what_changed_just_now_is_not_remembered(tmp_path: Path, opened: list[st
     now = time.time()
     known = Remembered(cache)
     for changed, kept in ((now - 1.9, False), (now - 2.1, True), (now + 60, False)):
-        known.put("/x", Stamp(1, "m", changed), Facts(1, "s"), now)
+        known.put(Node("/x", "x", "file", Stamp(1, "m", changed)), Facts(1, "s"), now)
         assert ("/x" in known._new) == kept
         known._new.clear()
-    known.put("/x", Stamp(1, ""), Facts(1, "s"), now)  # nothing by which it is known again
+    known.put(
+        Node("/x", "x", "file", Stamp(1, "")), Facts(1, "s"), now
+    )  # nothing by which it is known again
     assert not known._new
 
 

@@ -14,6 +14,7 @@ from etl.dataset.manifest import Manifest, current, hashes
 from etl.decisions import takedown
 from etl.files import storage
 from etl.files.arrow import read_json, write_json
+from etl.files.hashes import digest
 from etl.files.storage import AnyPath
 from etl.inputs.bundles import Bundle
 from etl.pages import compiled
@@ -106,8 +107,50 @@ def finished(
     manifest = current(Layout(build.out).dataset.manifest)
     if manifest is None or manifest.fingerprint != build.fingerprint(settings, generations):
         return None
-    whole = storage.exists(build.work.fit_ledger) and not storage.missing(build.out, manifest.files)
-    return manifest if whole else None
+    return manifest if _whole(build, manifest) else None
+
+
+def untouched(build: Build, settings: Mapping[str, Any], mark: str) -> Manifest | None:
+    """The manifest if the very build was complete when its inputs had this mark; else None.
+
+    It finds that out without a look at any single input. mark: see `etl.inputs.listing`; empty if
+    there is none.
+    """
+    path, options = build.work.listing, build.options
+    if not mark or options.compact or options.given is not None or not storage.exists(path):
+        return None
+    noted = read_json(path)
+    if noted["request"] != _request(build, settings, mark):
+        return None
+    manifest = current(Layout(build.out).dataset.manifest)
+    if manifest is None or manifest.fingerprint != noted["fingerprint"]:
+        return None
+    return manifest if _whole(build, manifest) else None
+
+
+def note_untouched(
+    build: Build, settings: Mapping[str, Any], mark: str, manifest: Manifest
+) -> None:
+    """Note that a build is complete, for `untouched`."""
+    path = build.work.listing
+    noted = {
+        "request": _request(build, settings, mark),
+        "fingerprint": manifest.fingerprint,
+    }
+    if not mark:
+        storage.remove(path)
+    elif not storage.exists(path) or read_json(path) != noted:
+        write_json(path, noted)
+
+
+def _request(build: Build, settings: Mapping[str, Any], mark: str) -> str:
+    """A hash of all that a build is asked for."""
+    return digest([settings, build.recipe.taken_down.fingerprint, build.notes.parts, mark])
+
+
+def _whole(build: Build, manifest: Manifest) -> bool:
+    """Whether the files of a complete build are there."""
+    return storage.exists(build.work.fit_ledger) and not storage.missing(build.out, manifest.files)
 
 
 def damaged(build: Build) -> dict[str, str]:

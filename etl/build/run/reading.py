@@ -12,9 +12,12 @@ from etl.build.tasks import SamplesWorker
 from etl.dataset.layout import IN_WORK, QUARANTINE, SAMPLES
 from etl.files import storage
 from etl.files.arrow import read_json
+from etl.files.hashes import digest
 from etl.inputs import find
 from etl.inputs.bundles import Bundle
+from etl.inputs.listing import Listing
 from etl.inputs.records import InputShard
+from etl.inputs.remembered import Remembered
 from etl.tally import Odd
 
 
@@ -28,26 +31,41 @@ class Read:
     odd: Mapping[Odd, int]
 
 
-def discovered(build: Build, *, remember: bool = True) -> list[InputShard]:
+def discovered(
+    build: Build, listing: Listing | None = None, *, remember: bool = True
+) -> list[InputShard]:
     """The input shards, with hashes.
 
-    remember: keep in the work folder what is known of them.
+    listing: of the inputs; None: they are listed now. remember: keep in the work folder what is
+    known of them.
     """
     sources = build.recipe.samples.sources
     without = storage.here(build.out)
+    listed = listing or listing_of(build)
+    versions = digest({name: source.version for name, source in sources.items()})
+    remembered = Remembered(build.work.remembered, versions)
     with build.progress("finding inputs", brief=True):
-        inputs = find.find(build.inputs, sources, without=without)
+        inputs = find.find(
+            build.inputs, sources, without=without, remembered=remembered, expand=listed.expand
+        )
     inputs = [item for item in inputs if without or not item.place.startswith(f"{build.out}/")]
     build.record.dated(file.stamp.changed for item in inputs for file in item.files)
     with build.shown("inputs", sum(item.size for item in inputs)) as progress:
-        return find.shards(
+        shards = find.shards(
             inputs,
             progress.advance,
             sources=sources,
             part_bytes=build.recipe.inputs.part_bytes,
-            cache=build.work.remembered,
-            remember=remember,
+            remembered=remembered,
         )
+    if remember:
+        remembered.save()
+    return shards
+
+
+def listing_of(build: Build) -> Listing:
+    """The listing of a build's inputs."""
+    return Listing(build.inputs, storage.here(build.out))
 
 
 def worker(

@@ -73,14 +73,22 @@ def _run(
     folder.sweep(build.out)
     edited.set_aside(build.out)
     settings = folder.settled(build, order, retry=retry)
-    with build.record.phase("inputs"):
-        shards = reading.discovered(build)
-    generations = build.generations(shards)
-    _note(build, generations)
-    done = None if retry else folder.finished(build, settings, generations)
     damaged = folder.damaged(build)
     _name_damaged(build, damaged)
-    if done is not None and not damaged:
+    with build.record.phase("inputs"):
+        listing = reading.listing_of(build)
+        mark = "" if retry else listing.mark()
+        done = None if damaged else folder.untouched(build, settings, mark)
+        if done is not None:
+            build.record.dated([listing.newest])
+            _note(build, done.generations)
+            return _again(build, done)
+        shards = reading.discovered(build, listing)
+    generations = build.generations(shards)
+    _note(build, generations)
+    done = None if retry or damaged else folder.finished(build, settings, generations)
+    if done is not None:
+        folder.note_untouched(build, settings, mark, done)
         return _again(build, done)
     build.verdict.before({shard.name: shard.sha256 for shard in shards})
     bundles = bundled(shards, generations.together)
@@ -90,6 +98,7 @@ def _run(
     begun = _Begun(settings, shards, bundles, generations, again, frozenset(damaged))
     made = _made(build, begun, check)
     stamps.note(build.out)
+    folder.note_untouched(build, settings, mark, made)
     return made
 
 
