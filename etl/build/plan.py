@@ -27,12 +27,13 @@ from etl.decisions.takedown import NOTHING, Takedown
 from etl.files import entries, nodes
 from etl.files.hashes import digest, plain
 from etl.inputs.bundles import Bundle
+from etl.inputs.contents import ahead, changed
 from etl.inputs.records import InputShard
 from etl.inputs.source import Source
 from etl.stages.stage import Stage
 from etl.tally import Tally
 from schemas.draft import Draft
-from schemas.errors import BuildError, RecordError
+from schemas.errors import RecordError
 from schemas.samples import Sample
 
 PAGE_CHARS: Final = 256 * 2**20
@@ -72,7 +73,7 @@ class Plan:
         """
         writer = Writer(bundle.key, work, self.seed)
         with writer.opened() as add:
-            for shard in bundle.members:
+            for shard, content in zip(bundle.members, ahead(bundle.members), strict=True):
                 # two members may have workflows of one name
                 prefix = f"{shard.key} " if len(bundle.members) > 1 else ""
                 by_name = {
@@ -82,10 +83,12 @@ class Plan:
                 }
                 tally, met = Tally(), Met()
                 entrance = Entrance(tally.at("read"), met, takedown, by_name, self.page_chars)
-                for draft in self._drafts(shard, entrance, _prefixed(watch, prefix)):
-                    for sample in self._through(draft, tally):
-                        add(shard, sample)
-                _check_version(shard)
+                with nodes.held(content):
+                    for draft in self._drafts(shard, entrance, _prefixed(watch, prefix)):
+                        for sample in self._through(draft, tally):
+                            add(shard, sample)
+                if not content:  # else it was compared with what was hashed
+                    _check_version(shard)
                 met.strip(tally, takedown)
                 writer.end(shard, tally, met)
         return writer.report(self.fingerprint(bundle), takedown.state)
@@ -180,7 +183,4 @@ def _check_version(shard: InputShard) -> None:
     if shard.version:
         version = entries.version(nodes.files_at(nodes.node(shard.path, anew=True)))
         if version != shard.version:
-            raise BuildError(
-                f"{shard.path}: it changed after it was hashed and before it was read to its end; "
-                f"once nothing writes to it any more, run the same command again"
-            )
+            raise changed(shard)

@@ -4,24 +4,44 @@ A place is a local path or a URL, as text, so a task can be sent to another proc
 file. ``file://`` is a local path. A place that cannot be read raises OSError with a number and the
 place. Errors that may pass are retried first, and a file that breaks off is read on from the same
 byte (`etl.files.remote.reading`).
+
+A small remote file costs a request, and most of that is waiting. `ahead` reads several at a time;
+while `held` has the content of a file, opening it asks nobody.
 """
 
 from __future__ import annotations
 
+import errno
 import io
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from etl.files import local as here
-from etl.files.entries import Node, readable
+from etl.files.entries import Node, Stamp, readable, stamp_of
 from etl.files.remote import nodes as elsewhere
 from etl.files.remote import reading, urls
 from schemas.errors import ConfigError
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 BLOCK: Final = reading.BLOCK
 SMALL_BLOCK: Final = 2**18
 """The size of a request for some places of a remote file, in bytes: its beginning, or a column."""
 
+
+SMALL: Final = 2**20
+"""The largest file that is read ahead, in bytes."""
+_AT_A_TIME: Final = 16
+"""The number of files that are read ahead, and of requests that are sent at a time."""
+
+_HELD: ContextVar[Mapping[str, bytes]] = ContextVar("held")
 
 remote = urls.remote
 
@@ -63,6 +83,78 @@ def files_at(node: Node) -> list[Node]:
     return [each for each in inside if each.kind == "file"]
 
 
+def stamp(place: str | Path) -> Stamp:
+    """The stamp of a local file as it is now.
+
+    Raises:
+        OSError: it cannot be asked for.
+    """
+    return stamp_of(os.stat(local(place)))  # noqa: PTH116 - asked of every file, and no path is made
+
+
+@contextmanager
+def held(contents: Mapping[str, bytes]) -> Iterator[None]:
+    """Take the content of these files from memory in the block.
+
+    contents: by place.
+    """
+    token = _HELD.set(contents)
+    try:
+        yield
+    finally:
+        _HELD.reset(token)
+
+
+def ahead(read: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """What ``read`` makes of each item, in order; it mostly waits, so several are under way.
+
+    At most `_AT_A_TIME` results are held.
+    """
+    under_way: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(_AT_A_TIME) as threads:
+        try:
+            for item in items:
+                under_way.append(threads.submit(read, item))
+                if len(under_way) == _AT_A_TIME:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for each in under_way:
+                each.cancel()
+
+
+def small(node: Node) -> bool:
+    """Whether a file is worth reading ahead."""
+    size = node.stamp.size
+    return node.kind == "file" and remote(node.place) and size is not None and size <= SMALL
+
+
+def whole(node: Node) -> bytes:
+    """The content of a small remote file, by one request.
+
+    Raises:
+        OSError: it cannot be read, or has another size than was listed.
+    """
+    content = reading.whole(node.place)
+    check_size(node, len(content))
+    return content
+
+
+def check_size(node: Node, size: int) -> None:
+    """Check that a remote file was read whole: a lost connection may look like its end.
+
+    Raises:
+        OSError: it was not.
+    """
+    if remote(node.place) and node.stamp.size is not None and size != node.stamp.size:
+        problem = (
+            f"{size} bytes could be read, {node.stamp.size} were listed: it has changed, or the "
+            "connection was lost"
+        )
+        raise OSError(errno.EIO, problem, node.place)
+
+
 def open_binary(place: str | Path, start: int = 0, block: int = BLOCK) -> io.BufferedReader:
     """Open a file for reading at byte ``start``.
 
@@ -73,6 +165,8 @@ def open_binary(place: str | Path, start: int = 0, block: int = BLOCK) -> io.Buf
     """
     if not remote(place):
         stream = local(place).open("rb")
+    elif (content := _HELD.get({}).get(str(place))) is not None:
+        stream = io.BufferedReader(io.BytesIO(content))
     else:
         whole = start == 0 and block == BLOCK
         raw = reading.RemoteFile(str(place), whole=whole, block=block)

@@ -36,6 +36,10 @@ VARIABLE: Final = "STEPMILL_CACHE_GB"
 """The environment variable with the size of the cache, in gigabytes."""
 
 _CACHE_GB: Final = 20.0
+_CONTENT_BYTES: Final = 4e9
+"""At most this much of small inputs is kept."""
+_content_bytes = 0
+_CONTENTS: Final = "contents"
 _IN_USE_SECONDS: Final = 60.0
 """How long a cached file stays after each request: the caller may not have opened it yet."""
 
@@ -136,6 +140,34 @@ def keep(local: Path, path: UPath) -> None:
     here = _place(path, content_tag(files.info(path)))
     _make_room(here.parent, local.stat().st_size)
     local.replace(here)
+
+
+def keep_content(sha256: str, content: bytes) -> None:
+    """Keep the content of a small remote input for the workers, unless there is too much of it."""
+    global _content_bytes  # noqa: PLW0603 - of this process, which alone keeps contents
+    if _content_bytes + len(content) <= min(_limit(), _CONTENT_BYTES):
+        _content_bytes += len(content)
+        path = _folder() / _CONTENTS / sha256
+        path.parent.mkdir(exist_ok=True)
+        part = path.with_suffix(".part")
+        part.write_bytes(content)
+        part.replace(path)
+
+
+def kept_content(sha256: str) -> bytes | None:
+    """The content of a small remote input, if it was kept on this machine."""
+    try:
+        return (_folder() / _CONTENTS / sha256).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def forget_contents() -> None:
+    """Remove the contents that this process kept."""
+    global _content_bytes  # noqa: PLW0603 - as above
+    if _content_bytes:
+        shutil.rmtree(_folder() / _CONTENTS, ignore_errors=True)
+        _content_bytes = 0
 
 
 def _place(path: UPath, tag: str) -> Path:

@@ -7,7 +7,6 @@ zstandard of several frames. Memory is bounded by the largest record.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import time
@@ -27,11 +26,17 @@ Report = Callable[[int], None]
 
 
 def examine(
-    node: Node, format: str, cutting: Cutting | None, remembered: Remembered, report: Report
+    node: Node,
+    format: str,
+    cutting: Cutting | None,
+    remembered: Remembered,
+    report: Report,
+    sha256: str = "",
 ) -> Facts:
     """The facts of a file, remembered or read now.
 
-    format: its name, to be remembered too. cutting: None if the file is not to be cut.
+    format: its name, to be remembered too. cutting: None if the file is not to be cut. sha256: of
+    the content, if it has been read already.
 
     Raises: OSError if the file cannot be read whole.
     """
@@ -43,8 +48,12 @@ def examine(
         report(facts.size)
         return facts
     began = time.time()
-    facts = replace(_read(node, cutting, report), format=format)
-    if nodes.remote(node.place) or nodes.node(node.place).stamp == stamp:
+    if sha256 and cutting is None:
+        facts = Facts(stamp.size or 0, sha256, format=format)
+        report(facts.size)
+    else:
+        facts = replace(_read(node, cutting, report), format=format)
+    if nodes.remote(node.place) or nodes.stamp(node.place) == stamp:
         remembered.put(node, facts, began)
     return facts
 
@@ -56,22 +65,12 @@ def _read(node: Node, cutting: Cutting | None, report: Report) -> Facts:
         parts = _cut(node, stream, cutting) if cutting else []
         while stream.read1(2**20):
             pass
-        _complete(node, hashed.size)
+        nodes.check_size(node, hashed.size)
     if cutting and parts is None:
         parts = _second_look(node, cutting)
     return Facts(
         hashed.size, hashed.sha256.hexdigest(), parts or [], cutting.name if cutting else ""
     )
-
-
-def _complete(node: Node, size: int) -> None:
-    """Check that a remote file was read whole: a lost connection may look like its end."""
-    if nodes.remote(node.place) and node.stamp.size is not None and size != node.stamp.size:
-        problem = (
-            f"{size} bytes could be read, {node.stamp.size} were listed: it has changed, or the "
-            "connection was lost"
-        )
-        raise OSError(errno.EIO, problem, node.place)
 
 
 def _cut(node: Node, stream: io.BufferedReader[Any], cutting: Cutting) -> list[Part] | None:

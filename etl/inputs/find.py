@@ -33,6 +33,10 @@ UNKNOWN: Final = "unknown"
 """Format of a file that no source recognises; it is entered in the ledger and not read."""
 
 
+Keep = Callable[[str, bytes], None]
+"""Takes the sha256 of a small remote file and its content, for those who read it next."""
+
+
 class Found(NamedTuple):
     """A file or folder that holds recordings, before it is hashed."""
 
@@ -44,6 +48,8 @@ class Found(NamedTuple):
     format: str
     # the file itself, or all files of a folder that is one recording
     files: tuple[Node, ...]
+    # of the content of a small remote file, which was read to recognise it; empty for others
+    sha256: str = ""
 
     @property
     def size(self) -> int:
@@ -58,6 +64,7 @@ def find(
     *,
     lenient: bool = False,
     remembered: Remembered | None = None,
+    keep: Keep | None = None,
     expand: Callable[[str], Sequence[Node]] = nodes.expand,
 ) -> list[Found]:
     """Every file, or folder that is one recording, under ``inputs``, with its format.
@@ -68,6 +75,7 @@ def find(
     without: a folder to skip: the build's own.
     lenient: accept inputs of which no file is recognised.
     remembered: formats that are known already.
+    keep: takes the content of each file that is read whole.
     expand: the nodes that an input stands for (`etl.inputs.listing`).
 
     Raises: `ConfigError` for an input that does not exist, a glob without match, and files given by
@@ -75,7 +83,7 @@ def find(
     """
     found: dict[str, Found] = {}
     refused: list[str] = []
-    walk = _Walk(sources, remembered or Remembered(None))
+    walk = _Walk(sources, remembered or Remembered(None), keep)
     outside = frozenset((without.resolve(),) if without else ())
     for given in inputs:
         for root in expand(given):
@@ -99,12 +107,15 @@ def find(
 class _Walk:
     """Looks for recordings in folders.
 
-    remembered: formats that are known already.
+    remembered: formats that are known already. keep: takes the content of each file that is read
+    whole.
     """
 
-    def __init__(self, sources: Mapping[str, Source], remembered: Remembered) -> None:
+    def __init__(
+        self, sources: Mapping[str, Source], remembered: Remembered, keep: Keep | None
+    ) -> None:
         self._sources = sorted(sources.items())
-        self._remembered = remembered
+        self._remembered, self._keep = remembered, keep
 
     def under(
         self, node: Node, name: str, without: frozenset[Path], inside: str = ""
@@ -133,9 +144,28 @@ class _Walk:
         if format_name != UNKNOWN:
             yield real, Found(node.place, name, format_name, tuple(nodes.files_at(node)))
             return
+        unread = [
+            child
+            for child in children
+            if nodes.small(child) and not self._remembered.format_of(child)
+        ]
+        contents = nodes.ahead(nodes.whole, unread)
+        reading = {child.place for child in unread}
         for child in children:
             path = inside + child.name
-            yield from self.under(child, path, without, path + "/")
+            if child.place in reading:
+                yield child.place, self._whole(child, path, next(contents))
+            else:
+                yield from self.under(child, path, without, path + "/")
+
+    def _whole(self, node: Node, name: str, content: bytes) -> Found:
+        """A small file of which the content has been read."""
+        with nodes.held({node.place: content}):
+            format_name = self._recognise(node)
+        sha256 = hashlib.sha256(content).hexdigest()
+        if self._keep is not None:
+            self._keep(sha256, content)
+        return Found(node.place, name, format_name, (node,), sha256)
 
     def _recognise(self, node: Node) -> str:
         """The name of the first source that recognises a file or folder, or `UNKNOWN`."""
@@ -186,7 +216,7 @@ def shards(
 def _facts(item: Found, cutting: Cutting | None, remembered: Remembered, report: Report) -> Facts:
     """The facts of a file; of a folder, its total size and a hash over its files."""
     if len(item.files) == 1 and item.files[0].place == item.place:
-        return examine(item.files[0], item.format, cutting, remembered, report)
+        return examine(item.files[0], item.format, cutting, remembered, report, item.sha256)
     folder, size = hashlib.sha256(), 0
     for file in item.files:
         facts = examine(file, "", None, remembered, report)

@@ -370,7 +370,7 @@ def test_killed_at_random_moments(files: Path, tmp_path: Path, workers: str) -> 
     completes the build with the bytes of an uninterrupted one, and no finished shard is built
     again.
     """
-    arguments = ("build", files, "--workers", workers, "--out")
+    arguments = ("build", files, *BUNDLES, "--workers", workers, "--out")
     note = tmp_path / "phase"
     assert killed(tmp_path, "", *arguments, tmp_path / "timed").returncode == 0
     assert comparable(tmp_path / "timed") == comparable(tmp_path / "expected")

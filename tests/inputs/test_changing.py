@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from etl.build.pools.local import Worker, inline
+from etl.files import nodes, scratch
 from schemas.errors import BuildError
 from tests.support import builds
 from tests.support.s3 import BUCKET, Server, s3
@@ -41,12 +42,18 @@ def data(*numbers: int) -> bytes:
 
 @pytest.mark.parametrize(("where", "other"), [("a folder here", 4), ("memory", 40), ("s3", 4)])
 def test_a_file_that_is_replaced_stops_the_build(
-    where: str, other: int, tmp_path: Path, request: pytest.FixtureRequest
+    where: str,
+    other: int,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A file that is replaced, even by one of the same size, stops the build with its name.
 
-    Nothing counts as finished, and the same command again builds from the new file.
+    Nothing counts as finished, and the same command again builds from the new file. (A remote file
+    is taken as one that is too large to be read once.)
     """
+    monkeypatch.setattr(nodes, "SMALL", 0)
     root = {
         "a folder here": str(tmp_path / "in"),
         "memory": "memory://replaced",
@@ -74,6 +81,32 @@ def test_a_file_that_is_replaced_stops_the_build(
         tmp_path / "fresh" / "dataset"
     )
     assert {"workflows:w1/1", f"workflows:w{other}/1"} < set(builds.samples(tmp_path / "out"))
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_small_remote_file_is_read_as_it_was_hashed(
+    kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small remote file that is replaced meanwhile: the build is of what was hashed, and the next
+    one of the new content. Where the content is not kept, as on another machine, the build stops.
+    """
+    system = fsspec.filesystem("memory")
+    folder = f"/small-{kept}"
+    system.pipe_file(f"{folder}/a.jsonl", data(1, 2))
+    system.pipe_file(f"{folder}/b.jsonl", data(3))
+    pool = after(lambda: system.pipe_file(f"{folder}/a.jsonl", data(1, 4)))
+    out = tmp_path / "out"
+    if kept:
+        builds.build([f"memory:/{folder}"], out, pool=pool)
+        assert "workflows:w2/1" in set(builds.samples(out))
+        assert not (scratch._folder() / "contents").exists()
+    else:
+        monkeypatch.setattr(scratch, "_CONTENT_BYTES", 0)
+        with pytest.raises(BuildError, match=r"a\.jsonl: it changed after it was hashed"):
+            builds.build([f"memory:/{folder}"], out, pool=pool)
+    builds.build([f"memory:/{folder}"], out, allow_removal=True)
+    assert "workflows:w4/1" in set(builds.samples(out))
+    assert "workflows:w2/1" not in set(builds.samples(out))
 
 
 def test_a_file_that_grows_while_it_is_read_stops_the_build(tmp_path: Path) -> None:

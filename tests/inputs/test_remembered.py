@@ -12,6 +12,7 @@ from typing import Any
 import fsspec
 import pytest
 
+from etl.files import nodes
 from etl.files.entries import Node, Stamp, stamp_of_info
 from etl.inputs import facts, find, remembered
 from etl.inputs.records import InputShard
@@ -30,13 +31,20 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         places.append(node.name)
         return real(node, *rest)
 
+    whole = nodes.whole
+
+    def read_whole(node: Node) -> bytes:
+        places.append(node.name)
+        return whole(node)
+
     monkeypatch.setattr(facts, "_read", read)
+    monkeypatch.setattr(nodes, "whole", read_whole)
     return places
 
 
 def shards(folder: str | Path, cache: Path, part_bytes: int = 0) -> list[InputShard]:
-    found = find.find([str(folder)], SOURCES)
     remembered = Remembered(cache)
+    found = find.find([str(folder)], SOURCES, remembered=remembered)
     made = find.shards(found, sources=SOURCES, part_bytes=part_bytes, remembered=remembered)
     remembered.save()
     return made

@@ -10,7 +10,7 @@ from typing import Any
 from etl.build.run.build import Build
 from etl.build.tasks import SamplesWorker
 from etl.dataset.layout import IN_WORK, QUARANTINE, SAMPLES
-from etl.files import storage
+from etl.files import scratch, storage
 from etl.files.arrow import read_json
 from etl.files.hashes import digest
 from etl.inputs import find
@@ -46,7 +46,12 @@ def discovered(
     remembered = Remembered(build.work.remembered, versions)
     with build.progress("finding inputs", brief=True):
         inputs = find.find(
-            build.inputs, sources, without=without, remembered=remembered, expand=listed.expand
+            build.inputs,
+            sources,
+            without=without,
+            remembered=remembered,
+            keep=scratch.keep_content if remember else None,
+            expand=listed.expand,
         )
     inputs = [item for item in inputs if without or not item.place.startswith(f"{build.out}/")]
     build.record.dated(file.stamp.changed for item in inputs for file in item.files)
@@ -118,12 +123,15 @@ def read(
     copies.
     """
     before = removed(build, every)
-    while True:
-        result = _read(build, bundles, worker(build, before, again))
-        after = removed(build, every)
-        if after == before:
-            return result
-        before, again = after, frozenset()
+    try:
+        while True:
+            result = _read(build, bundles, worker(build, before, again))
+            after = removed(build, every)
+            if after == before:
+                return result
+            before, again = after, frozenset()
+    finally:
+        scratch.forget_contents()
 
 
 def _read(build: Build, bundles: Sequence[Bundle], worker: SamplesWorker) -> Read:

@@ -17,6 +17,20 @@ BLOCK: Final = 8 * 2**20
 """The size of a request when a whole file is read, in bytes: with less, most time is waiting."""
 
 
+def whole(place: str) -> bytes:
+    """Read a small file, by one request.
+
+    Raises:
+        OSError: as `as_os_error`.
+    """
+
+    def attempt() -> bytes:
+        system, path = system_of(place)
+        return bytes(system.cat_file(path))
+
+    return of_input(place, attempt)
+
+
 class RemoteFile(io.RawIOBase):
     """A remote input, open for reading; its errors are those of `as_os_error`.
 

@@ -1,0 +1,55 @@
+"""The contents of small remote inputs: read several at a time, and once in a build.
+
+Whoever finds the inputs reads each to recognise and hash it, and keeps the content in scratch space
+(`etl.files.scratch`). The workers of this machine take it from there; others ask the storage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+
+from etl.files import nodes, scratch
+from etl.inputs.records import InputShard
+from schemas.errors import BuildError
+
+
+def ahead(shards: Sequence[InputShard]) -> Iterator[Mapping[str, bytes]]:
+    """For each input shard its content by place, for `etl.files.nodes.held`, in order.
+
+    Nothing for one that is not small, not remote, or a folder or part.
+
+    Raises:
+        BuildError: the content is not the one that was hashed.
+        OSError: it cannot be read.
+    """
+    if any(map(_small, shards)):
+        yield from nodes.ahead(_content, shards)
+    else:
+        for _ in shards:
+            yield {}
+
+
+def _small(shard: InputShard) -> bool:
+    """Whether an input shard is a small remote file."""
+    alone = shard.part is None and not shard.path.endswith("/")
+    return alone and shard.size <= nodes.SMALL and nodes.remote(shard.path)
+
+
+def _content(shard: InputShard) -> Mapping[str, bytes]:
+    if not _small(shard):
+        return {}
+    content = scratch.kept_content(shard.sha256)
+    if content is None:
+        content = nodes.whole(nodes.node(shard.path))
+        if hashlib.sha256(content).hexdigest() != shard.sha256:
+            raise changed(shard)
+    return {shard.path: content}
+
+
+def changed(shard: InputShard) -> BuildError:
+    """The error for an input that somebody writes to while it is read."""
+    return BuildError(
+        f"{shard.path}: it changed after it was hashed and before it was read to its end; "
+        f"once nothing writes to it any more, run the same command again"
+    )
