@@ -18,7 +18,7 @@ from etl.files.arrow import read_json, write_json
 from etl.files.storage import AnyPath
 from schemas.errors import ConfigError, IntegrityError
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """The format of the manifest and of what is published with it.
 
 A folder with an earlier format is brought up to date by building again.
