@@ -391,7 +391,7 @@ def test_killed_at_random_moments(files: Path, tmp_path: Path, workers: str) -> 
             share *= 0.9
         reached[note.read_text()] += 1
         before, complete = builds.stamps(out), finished(out)
-        builds.build([files], out)
+        builds.build([files], out, BUNDLES[1])
         assert comparable(out) == comparable(tmp_path / "expected"), (phase, share)
         changed = builds.stamps(out)
         redone += sum(changed[name] != before[name] for name in complete)

@@ -95,7 +95,7 @@ def test_a_name_that_two_roots_share_is_told_apart_by_content(tmp_path: Path) ->
         builds.write_workflows(tmp_path / folder / "a.jsonl", builds.workflow(number))
     out = tmp_path / "out"
     builds.build([tmp_path / "x", tmp_path / "y"], out)
-    assert [row["name"] for row in read_json(out / "work" / "inputs.json")] == [
+    assert [row["name"] for row in state.members(Layout(out).work)] == [
         "a.jsonl",
         "a.jsonl~2",
     ]
