@@ -12,7 +12,7 @@ when it opens, too: inputs that come later join none, and one that goes leaves t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -120,6 +120,11 @@ class Generations:
         """The names of the inputs that are read together, by bundle."""
         return [bundle for generation in self.every for bundle in generation.bundles]
 
+    @property
+    def digests(self) -> dict[str, str]:
+        """The sha256 of each input, by name."""
+        return {name: digest for each in self.every for name, digest in each.inputs.items()}
+
     def as_json(self) -> dict[str, Any]:
         """The list as the manifest holds it."""
         every: list[dict[str, Any]] = []
@@ -168,14 +173,9 @@ class Generations:
 
 def differing(old: Generations, new: Generations) -> dict[str, Sequence[str]]:
     """The names of inputs that are ``new``, ``changed`` and ``removed`` in the second list."""
-    before = _digests(old.every)
-    after = _digests(new.every)
+    before, after = old.digests, new.digests
     return {
         "new": sorted(name for name in after if name not in before),
         "changed": sorted(name for name in after if name in before and before[name] != after[name]),
         "removed": sorted(name for name in before if name not in after),
     }
-
-
-def _digests(every: Iterable[Generation]) -> dict[str, str]:
-    return {name: digest for generation in every for name, digest in generation.inputs.items()}

@@ -12,6 +12,7 @@ not read again.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -183,13 +184,16 @@ def shards(
     sources: Mapping[str, Source] | None = None,
     part_bytes: int = 0,
     remembered: Remembered | None = None,
+    before: Mapping[str, str] | None = None,
 ) -> list[InputShard]:
     """Hash files, and cut large ones into parts.
 
-    A name that occurs under two roots gets a number, in the order of their content.
+    A name that occurs under two roots gets a number, in the order of their content. One that had
+    its number before keeps it, so that a night under a root of its own renames no other.
 
     sources, part_bytes: files larger than this are cut into parts of about this size; by default
-    none is cut. remembered: what is known already; takes in what is found.
+    none is cut. remembered: what is known already; takes in what is found. before: sha256 by name
+    of the inputs of the last build.
 
     Raises: OSError for a file that cannot be read.
     """
@@ -204,13 +208,44 @@ def shards(
         )
         hashed.append((shard, facts.parts))
     hashed.sort(key=lambda pair: (pair[0].name, pair[0].sha256))
-    taken: dict[str, int] = {}
     unique: list[InputShard] = []
-    for shard, parts in hashed:
-        taken[shard.name] = number = taken.get(shard.name, 0) + 1
-        shard = shard if number == 1 else replace(shard, name=f"{shard.name}~{number}")
-        unique += split(shard, parts)
+    numbers = _Numbers(before or {})
+    for name, group in itertools.groupby(hashed, key=lambda pair: pair[0].name):
+        alike = list(group)
+        of_each = numbers.of(name, [shard.sha256 for shard, _ in alike])
+        for number, at in sorted(zip(of_each, range(len(alike)), strict=True)):
+            shard, parts = alike[at]
+            named = shard if number == 1 else replace(shard, name=f"{name}~{number}")
+            unique += split(named, parts)
     return unique
+
+
+class _Numbers:
+    """Numbers for files of one name; one that a file had before stays its own.
+
+    before: sha256 by name of the inputs of the last build.
+    """
+
+    def __init__(self, before: Mapping[str, str]) -> None:
+        self._old: dict[str, dict[str, list[int]]] = {}
+        for name, sha256 in before.items():
+            self._note(name, sha256, 1)
+            base, tilde, number = name.rpartition("~")
+            if tilde and number.isdigit():
+                self._note(base, sha256, int(number))
+
+    def _note(self, name: str, sha256: str, number: int) -> None:
+        self._old.setdefault(name, {}).setdefault(sha256, []).append(number)
+
+    def of(self, name: str, contents: Sequence[str]) -> list[int]:
+        """The numbers of files of this name.
+
+        contents: the sha256 of each, in order.
+        """
+        old = {sha256: sorted(numbers) for sha256, numbers in self._old.get(name, {}).items()}
+        kept = [old[each].pop(0) if old.get(each) else 0 for each in contents]
+        free = (number for number in itertools.count(1) if number not in kept)
+        return [number or next(free) for number in kept]
 
 
 def _facts(item: Found, cutting: Cutting | None, remembered: Remembered, report: Report) -> Facts:

@@ -36,13 +36,14 @@ from etl.dataset import state
 from etl.dataset.generations import Generations
 from etl.dataset.layout import Layout
 from etl.files.arrow import read_json
+from tests.bench.measure import family
 from tests.support import builds
 from tests.support.s3 import BUCKET, served
 
 FEW: Final = 8
 """Files that hold the same records."""
 COST: Final = 1.3
-"""At most this many times the few files' seconds, by the clock; on s3 with those of the requests."""
+"""At most this many times the few files' seconds by the clock; on s3 with those of the requests."""
 WORK_FILES: Final = 2_000
 """At most this many files in the work folder."""
 MEMORY_SHARE: Final = 0.20
@@ -122,24 +123,8 @@ class Peak:
 
     def _watch(self) -> None:
         while not self._over.wait(0.1):
-            held = sum(map(_held, _family(self._process)))
+            held = sum(map(_held, family(self._process)))
             self._most = max(self._most, held / 1024)
-
-
-def _family(process: int) -> list[int]:
-    """A process and all processes under it."""
-    parents: dict[int, list[int]] = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            except (OSError, IndexError):
-                continue  # it has ended
-            parents.setdefault(parent, []).append(int(folder.name))
-    family = [process]
-    for each in family:
-        family += parents.get(each, [])
-    return family
 
 
 def _held(process: int) -> int:

@@ -49,6 +49,22 @@ def _keep_to_one_core() -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
+def family(process: int) -> list[int]:
+    """A process and all processes under it."""
+    parents: dict[int, list[int]] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            except (OSError, IndexError):
+                continue  # it has ended
+            parents.setdefault(parent, []).append(int(folder.name))
+    family = [process]
+    for each in family:
+        family += parents.get(each, [])
+    return family
+
+
 def seconds(work: Callable[[str], object], texts: Iterable[str]) -> float:
     """Processor time of a function over texts."""
     began = time.process_time()

@@ -266,3 +266,25 @@ def test_one_page_that_kills_its_worker_costs_no_other_file(tmp_path: Path) -> N
     shown = builds.command("explain", tmp_path / "out", "workflows:w7").stdout
     assert "killed_worker" in shown
     assert "0007.jsonl" in shown
+
+
+def test_a_night_under_a_root_of_its_own_renames_no_other(tmp_path: Path) -> None:
+    """Nights that are given as folders of their own may have files of one name: each keeps the
+    name that it had first, and what was read is not read again, also when the first is gone.
+    """
+    out = tmp_path / "out"
+    roots = [tmp_path / f"night-{number}" for number in range(6)]
+    for number, root in enumerate(roots):
+        records = [builds.workflow(10 * number + each, steps=2) for each in range(9)]
+        builds.write_workflows(root / "a.jsonl", *records)
+        before = builds.stamps(out / "work" / "samples")
+        manifest = builds.build(roots[: number + 1], out, *SETTINGS)
+        after = builds.stamps(out / "work" / "samples")
+        assert {name: after[name] for name in before} == before
+    names = ["a.jsonl", *(f"a.jsonl~{number}" for number in range(2, 7))]
+    assert [each["name"] for each in manifest["inputs"]] == names
+    fresh = Generations.from_json(manifest["generations"])
+    builds.build(roots, tmp_path / "fresh", *SETTINGS, given=fresh)
+    assert builds.contents(tmp_path / "fresh" / "dataset") == builds.contents(out / "dataset")
+    less = builds.build(roots[1:], out, *SETTINGS, allow_removal=True)
+    assert [each["name"] for each in less["inputs"]] == names[1:]

@@ -90,6 +90,12 @@ class Build:
             gates = replace(gates, max_removal=None)
         return Verdict(self.out, self.place, gates, self.recipe.taken_down)
 
+    @property
+    def before(self) -> Generations:
+        """The generations to go on from: those given, or those of the last complete build."""
+        given = self.options.given
+        return state.generations(self.work) if given is None else given
+
     def generations(self, shards: Sequence[InputShard]) -> Generations:
         """The generations of this build; the newest is open if there is something new."""
         inputs = {shard.name: shard.sha256 for shard in shards}
@@ -99,12 +105,9 @@ class Build:
         def small(names: Collection[str]) -> list[tuple[str, ...]]:
             return together({name: sizes[name] for name in names if name in sizes}, most)
 
-        before = self.options.given
-        if before is None:
-            before = state.generations(self.work)
         if self.options.compact:
-            return before.compacted(inputs).bundled(small)
-        return before.advanced(inputs).bundled(small)
+            return self.before.compacted(inputs).bundled(small)
+        return self.before.advanced(inputs).bundled(small)
 
     def fingerprint(self, settings: Mapping[str, Any], generations: Generations) -> str:
         """The hash of everything that the dataset is a function of."""

@@ -62,6 +62,7 @@ def discovered(
             sources=sources,
             part_bytes=build.recipe.inputs.part_bytes,
             remembered=remembered,
+            before=build.before.digests,
         )
     if remember:
         remembered.save()
