@@ -56,7 +56,7 @@ class Watched:
 
     # by the clock
     seconds: float = 0.0
-    # of all processes
+    # of all processes, as far as they were looked at
     processor_seconds: float = 0.0
     # the most resident memory of the first process, and of any other, in MiB
     first_mib: float = 0.0
@@ -83,7 +83,7 @@ def watched(
     of the disk that were free before anything was written.
     """
     result, over = Watched(), threading.Event()
-    before = os.times()
+    seconds: dict[int, float] = {}
     began = time.monotonic()
     with log.open("ab") as lines:
         process = subprocess.Popen(
@@ -98,7 +98,7 @@ def watched(
             while not over.wait(_LOOK_SECONDS):
                 result.disk = max(result.disk, free - shutil.disk_usage(folder).free)
                 for number in family(process.pid):
-                    mib = _resident(number)
+                    mib, seconds[number] = _taken(number, seconds.get(number, 0.0))
                     if number == process.pid:
                         result.first_mib = max(result.first_mib, mib)
                     else:
@@ -117,18 +117,22 @@ def watched(
     if process.returncode and not result.killed:
         raise click.ClickException(f"{' '.join(command)} failed; see {log}")
     result.seconds = time.monotonic() - began
-    after = os.times()
-    result.processor_seconds = sum(after[2:4]) - sum(before[2:4])
+    result.processor_seconds = sum(seconds.values())
     return result
 
 
-def _resident(process: int) -> float:
-    """The resident memory of a process, in MiB; 0 if it has ended."""
+def _taken(process: int, before: float) -> tuple[float, float]:
+    """The resident memory of a process in MiB, and its processor time so far in seconds.
+
+    before: its processor time when it was last looked at, which is the answer if it has ended.
+    """
     try:
-        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return 0.0
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        return 0.0, before
+    user, system, pages = (int(fields[at]) for at in (11, 12, 21))
+    ticks = (user + system) / os.sysconf("SC_CLK_TCK")
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20, ticks
 
 
 @dataclass
@@ -178,20 +182,23 @@ class Run:
         words = list(map(str, command))
         return watched(words, self.folder, self.log, kill_after, self.done["free"])
 
-    def build(self, *inputs: Path, kill_after: float = 0.0) -> Watched:
-        """Build these inputs."""
-        return self.watch(
-            "build", *inputs, "--out", self.out, "--workers", str(WORKERS), kill_after=kill_after
-        )
+    @property
+    def inputs(self) -> Path:
+        """The folder of the recordings."""
+        return self.folder / "in"
+
+    def build(self, kill_after: float = 0.0) -> Watched:
+        """Build all that is there."""
+        options = "--out", self.out, "--workers", str(WORKERS)
+        return self.watch("build", self.inputs, *options, kill_after=kill_after)
 
     def all(self) -> dict[str, Any]:
         """Do everything; returns the figures."""
         wanted = self.tokens / _TOKENS_PER_MB
         each = min(SLICE_MB, wanted / 4)
         slices = self.once("corpus", lambda: self._grown(range(round(1.02 * wanted / each)), each))
-        first = [self.folder / "in" / f"night-{number:04}" for number in range(len(slices["mb"]))]
-        self.once("killed build", lambda: self._killed(first))
-        rest = self.once("rest of the build", lambda: asdict(self.build(*first)))
+        self.once("killed build", self._killed)
+        self.once("rest of the build", lambda: asdict(self.build()))
         manifest = read_json(self.out / "dataset" / "manifest.json")
         if manifest["totals"]["tokens"] < self.tokens:
             self.say(f"{manifest['totals']['tokens']:,} tokens are too few: grow more slices")
@@ -200,34 +207,32 @@ class Run:
         self.once("files", self._files)
         self.once("verify", lambda: asdict(self.watch("verify", self.out)))
         self.once("load_dataset", self._loaded)
-        self.once("nothing to do", lambda: asdict(self.build(*first)))
-        number = len(first)
+        self.once("nothing to do", lambda: asdict(self.build()))
+        number = len(slices["mb"])
         more = max(1, round(NIGHT * number))
         share = min(1.0, NIGHT * number)
         self.once("night", lambda: self._grown(range(number, number + more), each * share))
-        nights = [self.folder / "in" / f"night-{at:04}" for at in range(number, number + more)]
-        self.once("second night", lambda: asdict(self.build(*first, *nights)))
+        self.once("second night", lambda: asdict(self.build()))
         self.once("second verify", lambda: asdict(self.watch("verify", self.out)))
-        return self.done | {"rest of the build": rest}
+        return self.done
 
     def _grown(self, numbers: range, each: float) -> dict[str, Any]:
         """Grow slices, by two processes."""
         began = time.monotonic()
         with ProcessPoolExecutor(WORKERS, get_context("spawn")) as executor:
-            sizes = list(executor.map(_slice, [self.folder / "in"] * len(numbers), numbers,
+            sizes = list(executor.map(_slice, [self.folder] * len(numbers), numbers,
                                       [each] * len(numbers)))  # fmt: skip
-        disk = sum(path.stat().st_size for path in (self.folder / "in").rglob("*.zst"))
-        files = sum(1 for _ in (self.folder / "in").rglob("*.zst"))
+        disk = [path.stat().st_size for path in self.inputs.rglob("*.zst")]
         return {
-            "mb": sizes, "bytes": disk, "files": files, "seconds": time.monotonic() - began
+            "mb": sizes, "bytes": sum(disk), "files": len(disk), "seconds": time.monotonic() - began
         }  # fmt: skip
 
-    def _killed(self, inputs: list[Path]) -> dict[str, Any]:
+    def _killed(self) -> dict[str, Any]:
         """Build, and kill it at a seeded moment."""
         low, high = KILLED
         expected = sum(self.done["corpus"]["mb"]) / 45.0
         moment = random.Random(self.seed).uniform(low, high) * expected
-        return asdict(self.build(*inputs, kill_after=moment))
+        return asdict(self.build(kill_after=moment))
 
     def _files(self) -> dict[str, int]:
         """Files and bytes of the dataset and of the work folder."""
@@ -269,10 +274,10 @@ def _tail(rows: Iterator[Any]) -> list[Any]:
 
 def _slice(folder: Path, number: int, mb: float) -> float:
     """Grow a slice, unless it is there; returns its MB of pages."""
-    done = folder / f"night-{number:04}.json"
+    done = folder / "slices" / f"{number:04}.json"
     if not done.exists():
-        shutil.rmtree(folder / f"night-{number:04}", ignore_errors=True)
-        write_json(done, grow(_BASES or _bases(), folder, mb, number)[1])
+        shutil.rmtree(folder / "in" / f"night-{number:04}", ignore_errors=True)
+        write_json(done, grow(_BASES or _bases(), folder / "in", mb, number)[1])
     size: float = read_json(done)
     return size
 
