@@ -44,7 +44,8 @@ from etl.sources import FORMATS, SOURCES
 from etl.stages import known as stages
 from etl.stages.stage import Stage
 from schemas.errors import ConfigError
-from tokenization.encode import Encoder
+from tokenization.chat import USUAL
+from tokenization.encode import Encoder, usual_chat
 from tokenization.fit import Fit
 from tokenization.prompt import Prompt
 
@@ -134,11 +135,15 @@ class Recipe:
         """The plan of phase 3: samples to packed rows.
 
         Raises:
-            ConfigError: the vocabulary is not known, or its file cannot be used.
+            ConfigError: the vocabulary is not known, its file cannot be used, or the chat template
+                does not fit it.
         """
         vocabulary = self.vocabulary.loaded()
         encoder = Encoder(
-            vocabulary, Prompt(self.prompt.system, self.prompt.node_repeats), self.prompt.chat
+            vocabulary,
+            Prompt(self.prompt.system, self.prompt.node_repeats),
+            usual_chat(vocabulary) if self.prompt.chat == USUAL else self.prompt.chat,
+            self.prompt.chat_variables,
         )
         fits = {
             "train": Fit(self.fit.context, self.fit.train, self.fit.max_chunks),
@@ -147,7 +152,7 @@ class Recipe:
         settings = {
             "vocabulary": vocabulary.sha256,
             "prompt": plain(encoder.prompt),
-            "chat": self.prompt.chat,
+            **encoder.settings,
             "fits": {split: plain(fit) for split, fit in fits.items()},
             "packing": self.pack.packing,
             "window": self.pack.window,
