@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from etl.dataset.layout import DATA, files_of
 from etl.dataset.place import Place
 from etl.files import storage
-from etl.files.arrow import broken, read_json
+from etl.files.arrow import broken, read_json, whole
 from etl.files.storage import AnyPath
 from schemas.errors import ConfigError, IntegrityError
 from schemas.samples import NO_LOSS, PACKED_SCHEMA
@@ -106,10 +106,8 @@ def _data_file(place: Place, packed: str) -> AnyPath:
 def _row(stream: IO[bytes], path: AnyPath, row: int) -> pa.RecordBatch:
     if path.suffix == ".parquet":
         return _of_parquet(stream, path, row)
-    try:
+    with whole(path):
         return _of_arrow(pa.PythonFile(stream, mode="r"), row)
-    except pa.ArrowInvalid as error:
-        raise broken(path, error) from error
 
 
 def _of_arrow(stream: Any, row: int) -> pa.RecordBatch:

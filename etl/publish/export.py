@@ -28,7 +28,7 @@ from etl.dataset import candidate
 from etl.dataset.layout import IN_DATASET, PREFIX, Dataset, Layout, split_of
 from etl.dataset.manifest import Manifest, read
 from etl.files import scratch, storage
-from etl.files.arrow import atomic, open_arrow
+from etl.files.arrow import atomic, batches
 from etl.files.storage import AnyPath
 from etl.publish import exported
 from etl.publish.messages import Chat
@@ -233,8 +233,7 @@ def _batches(path: AnyPath) -> Iterator[pa.RecordBatch]:
         with pq.ParquetFile(scratch.copy_of(path)) as file:
             yield from file.iter_batches(_PARQUET_ROWS)
     else:
-        reader = open_arrow(path)
-        yield from (reader.get_batch(number) for number in range(reader.num_record_batches))
+        yield from batches(path)
 
 
 class _Jsonl:

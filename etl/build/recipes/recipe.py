@@ -158,7 +158,10 @@ class Recipe:
             "window": self.pack.window,
             "libraries": _versions(_SHAPING_PACKED),
         }
-        return PackPlan(encoder, fits, self.pack.packing, self.pack.window, settings)
+        pack = self.pack
+        if pack.compression != "none":
+            settings["compression"] = pack.compression
+        return PackPlan(encoder, fits, pack.packing, pack.window, settings, pack.compression)
 
     def settings(self) -> dict[str, Any]:
         """All that decides the output, by phase, as values for JSON."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from etl.build.plan import PAGE_CHARS
 from etl.decisions.split import HELD, Split
+from etl.files.arrow import Compression
 from etl.files.file_setting import File
 from etl.files.side_files import entries, read_text
 from etl.inputs.parts import bytes_of
@@ -152,7 +153,12 @@ class PackSettings:
 
     packing: Annotated[bool, "several samples a row"] = True
     window: Annotated[int, "samples that are packed together"] = WINDOW
-    shard_mb: Annotated[int, "MiB of an output file"] = 256
+    shard_mb: Annotated[int, "MiB of an output file, before compression"] = 256
+    compression: Annotated[
+        Compression,
+        "of the output files; without it a row is read where it lies, with it the files take a "
+        "tenth of the room",
+    ] = "none"
 
 
 @dataclass(frozen=True)
