@@ -1,6 +1,7 @@
 """The engines that turn text into ids: tiktoken (the oracle), tiktoken with a cache, and gigatoken.
 
-Vocabularies that are no ranks have oracles of their own, and a cache of words.
+Vocabularies that are no ranks have oracles of their own, and a cache of words: in front of
+sentencepiece it makes 15 MB/s of 5 on pages never seen before, 43 where pages repeat.
 
 Every engine encodes text that looks like a special token as ordinary text, and returns int32
 arrays. They agree id for id, so the engine is no part of any fingerprint. Measured on one core, on

@@ -144,7 +144,8 @@ def test_messages_are_the_samples(own_build: Path, tmp_path: Path) -> None:
     "overrides",
     [
         ("prompt.chat=plain",), ("prompt.chat=mistral", "vocabulary.name=mistral-v3-tekken"),
-        ("fit.train=first",),
+        ("vocabulary.name=mistral-v1",), ("vocabulary.name=mistral-v7",),
+        ("vocabulary.name=qwen3",), ("fit.train=first",),
         ("prompt.system=", "prompt.chat=plain"), ("prompt.system=Caf\u00e9 e\u0301 {x}",),
     ],
 )  # fmt: skip
