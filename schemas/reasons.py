@@ -78,6 +78,7 @@ SharedReason = Literal[
     "unknown_action",
     "unreadable_action",
     # a sample
+    "chat_refused",
     "over_context",
     "target_not_in_observation",
     "tokenizer_panic",
@@ -381,6 +382,12 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         "What was typed, chosen or pressed, or where a drag ends, is not recorded. It stays in the "
         "history.",
         "a type with neither value nor description",
+    ),
+    "chat_refused": Meaning(
+        "The model's own chat template raises an error for it, or writes the prompt otherwise once "
+        "the answer is there.",
+        "a template that refuses an answer without a thought",
+        ("prompt.chat", "prompt.chat_variables"),
     ),
     "over_context": Meaning(
         "It does not fit the context, even without its page, or one piece of the page alone does "

@@ -2,38 +2,80 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from schemas.errors import ConfigError
 from schemas.samples import Encoded, Sample
 from schemas.tokens import Tokens
-from tokenization.chat import TEMPLATES, special_id
+from tokenization.chat import OWN, TEMPLATES, Piece, Template, special_id, usual
 from tokenization.prompt import Prompt
-from tokenization.vocabulary import Vocabulary
+from tokenization.vocabulary import After, Vocabulary
+
+
+def usual_chat(vocabulary: Vocabulary) -> str:
+    """The name of the chat template that a vocabulary's models are made with.
+
+    Raises: `ConfigError` if none is known, and the vocabulary has the special tokens of none.
+    """
+    return OWN if vocabulary.own_chat else usual(vocabulary.family.chat, vocabulary.special_tokens)
 
 
 @dataclass(frozen=True)
 class Encoder:
     """Turns samples into `Encoded`.
 
-    Raises: `ConfigError`, when it is made, for an unknown chat template and for one whose special
-    tokens the vocabulary lacks.
+    Raises: `ConfigError`, when it is made, for an unknown chat template, for one whose special
+    tokens the vocabulary lacks, and for a model's own that does not take the messages.
     """
 
     vocabulary: Vocabulary
     prompt: Prompt = field(default_factory=Prompt)
-    # name of the chat template, one of `chat.TEMPLATES`
+    # name of the chat template, one of `chat.TEMPLATES` or `chat.OWN`
     chat: str = "chatml"
+    # variables of a model's own chat template
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.chat not in TEMPLATES:
+        if self.chat == OWN:
+            own = self.vocabulary.own_chat
+            if own is None:
+                raise ConfigError(
+                    f"chat template {OWN!r}: the vocabulary {self.vocabulary.name} has none of its "
+                    f"own; choose one of {', '.join(TEMPLATES)}, or a vocabulary.model with one"
+                )
+            replace(own, variables=self.variables).check(self.prompt.system)
+        elif self.chat not in TEMPLATES:
             raise ConfigError(f"chat template {self.chat!r} is not one of {', '.join(TEMPLATES)}")
-        for piece in TEMPLATES[self.chat]("", "", ""):
+        elif self.variables:
+            raise ConfigError(
+                f"prompt.chat_variables are those of a model's own chat template; {self.chat} has "
+                "none"
+            )
+        for piece in self.template(self.prompt.system, "x", "y"):
             if piece.special:
                 special_id(piece.text, self.vocabulary.special_tokens)
+
+    @cached_property
+    def template(self) -> Template:
+        """The chat template."""
+        if self.chat != OWN:
+            return TEMPLATES[self.chat]
+        assert self.vocabulary.own_chat is not None
+        return replace(self.vocabulary.own_chat, variables=self.variables)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the template, for a fingerprint: its name, and all else of a model's own."""
+        if self.chat != OWN:
+            return {"chat": self.chat}
+        assert self.vocabulary.own_chat is not None
+        own = {"sha256": self.vocabulary.own_chat.sha256, "variables": dict(self.variables)}
+        return {"chat": self.chat, "own_chat": own}
 
     def __call__(self, sample: Sample) -> Encoded:
         """The whole sample as one chunk, however long."""
@@ -52,12 +94,15 @@ class Encoder:
 
         Right only where text may be split after ``start``.
         """
-        size = 0
-        for piece in TEMPLATES[self.chat](self.prompt.system, start, ""):
-            size += 1 if piece.special else len(self.vocabulary.encode(piece.text))
-            if not piece.special and piece.text.endswith(start):
-                break
-        return size
+        placed = self.placed(start, "x")
+        last = max(
+            i for i, (piece, _) in enumerate(placed)
+            if not piece.special and not piece.loss and start in piece.text
+        )  # fmt: skip
+        piece, after = placed[last]
+        before, start, _ = piece.text.rpartition(start)
+        sizes = [len(self.ids(*each)) for each in placed[:last]]
+        return sum(sizes) + len(self.vocabulary.encode(before + start, after))
 
     def tokens(self, user: str, completion: str) -> tuple[Tokens, int]:
         """The ids of one conversation, int32, and the number of prompt tokens.
@@ -66,26 +111,58 @@ class Encoder:
         """
         ids: list[Tokens] = []
         prompt_tokens = 0
-        for piece in TEMPLATES[self.chat](self.prompt.system, user, completion):
-            fixed = self._fixed.get(piece[:2])
-            ids.append(self.vocabulary.encode(piece.text) if fixed is None else fixed)
+        for piece, after in self.placed(user, completion):
+            ids.append(self.ids(piece, after))
             if not piece.loss:
                 prompt_tokens += len(ids[-1])
         return np.concatenate(ids), prompt_tokens
 
+    def ids(self, piece: Piece, after: After) -> Tokens:
+        """The ids of a piece of a conversation, int32."""
+        fixed = self._fixed.get((*piece[:2], after))
+        return self._encoded(piece, after) if fixed is None else fixed
+
+    def _encoded(self, piece: Piece, after: After) -> Tokens:
+        if piece.special:
+            return np.array([special_id(piece.text, self.vocabulary.special_tokens)], np.int32)
+        return self.vocabulary.encode(piece.text, after)
+
     @cached_property
-    def _fixed(self) -> dict[tuple[str, bool], Tokens]:
+    def _fixed(self) -> dict[tuple[str, bool, After], Tokens]:
         """The ids of the pieces that every conversation shares.
 
         They are the special tokens, the system message and the names of roles, keyed by (text,
-        special).
+        special, what stands before).
         """
-        fixed: dict[tuple[str, bool], Tokens] = {}
-        for piece in TEMPLATES[self.chat](self.prompt.system, "", ""):
-            if piece.special:
-                token = special_id(piece.text, self.vocabulary.special_tokens)
-                ids = np.array([token], np.int32)
-            else:
-                ids = self.vocabulary.encode(piece.text)
-            fixed[piece.text, piece.special] = ids
-        return fixed
+        pieces = self.placed("x", "y")
+        return {(*piece[:2], after): self._encoded(piece, after) for piece, after in pieces}
+
+    def placed(self, user: str, completion: str) -> list[tuple[Piece, After]]:
+        """The pieces of a conversation, each with what stands before it."""
+        return list(_placed(self.template(self.prompt.system, user, completion)))
+
+
+def noted(settings: Mapping[str, Any], vocabulary: Vocabulary) -> Encoder:
+    """The encoder that made a dataset's tokens.
+
+    settings: of the dataset's packing, from its manifest. vocabulary: the dataset's.
+
+    Raises: `ConfigError` if the chat template of the model's folder is another one now.
+    """
+    own = settings.get("own_chat", {})
+    prompt = Prompt(**settings["prompt"])
+    encoder = Encoder(vocabulary, prompt, settings["chat"], own.get("variables", {}))
+    if encoder.settings.get("own_chat", {}) != own:
+        raise ConfigError(
+            f"the chat template of {vocabulary.name} is not the one that the dataset was made with "
+            f"(sha256 {own['sha256']}); name the folder that has it: --vocabulary DIR"
+        )
+    return encoder
+
+
+def _placed(pieces: list[Piece]) -> Iterator[tuple[Piece, After]]:
+    """The pieces, each with what stands before it."""
+    after: After = "nothing"
+    for piece in pieces:
+        yield piece, after
+        after = "special" if piece.special else "text"

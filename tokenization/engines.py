@@ -1,5 +1,8 @@
 """The engines that turn text into ids: tiktoken (the oracle), tiktoken with a cache, and gigatoken.
 
+Vocabularies that are no ranks have oracles of their own, and a cache of words: in front of
+sentencepiece it makes 15 MB/s of 5 on pages never seen before, 43 where pages repeat.
+
 Every engine encodes text that looks like a special token as ordinary text, and returns int32
 arrays. They agree id for id, so the engine is no part of any fingerprint. Measured on one core, on
 pruned pages of ten snapshots each: tiktoken 21 MB/s, with the cache 105, gigatoken 370. In front of
@@ -22,12 +25,21 @@ import tiktoken
 from schemas.errors import RecordError
 from schemas.tokens import Tokens
 from tokenization.families import SCHEMES
-from tokenization.splits import NODE_CLOSE, NODE_OPEN, split_at_nodes, split_at_tags
+from tokenization.splits import (
+    NODE_CLOSE,
+    NODE_OPEN,
+    split_at_nodes,
+    split_at_spaces,
+    split_at_tags,
+)
 
 CACHE_BYTES: Final = 32 << 20
 """Most bytes of text and ids in each memo of the cache. Python's own overhead is two or three times
 as much.
 """
+
+_ENTRY_BYTES: Final = 160
+"""What Python keeps for a short text and its ids besides the two."""
 
 LONG_CHUNK: Final = 1024
 """Characters. Longer chunks are not cached; longer texts without node ids are cut before tags."""
@@ -48,6 +60,14 @@ class Engine(Protocol):
 
     def count(self, text: str) -> int:
         """The number of these ids."""
+        ...
+
+
+class Encodes(Protocol):
+    """What a memo asks."""
+
+    def ids(self, text: str) -> list[int]:
+        """The ids of ``text``."""
         ...
 
 
@@ -104,18 +124,20 @@ class Oracle:
 class _Memo(dict[str, bytes]):
     """Text -> ids of ``before + text + after`` as bytes; emptied at `CACHE_BYTES`."""
 
-    def __init__(self, oracle: Oracle, before: str, after: str) -> None:
+    def __init__(self, oracle: Encodes, before: str, after: str, entry: int = 0) -> None:
+        """entry: bytes to count for each text besides its own."""
         super().__init__()
         self._oracle, self._before, self._after = oracle, before, after
-        self._size = 0
+        self._size, self._entry = 0, entry
 
     def __missing__(self, text: str) -> bytes:
         ids = array("i", self._oracle.ids(self._before + text + self._after)).tobytes()
         if len(text) <= LONG_CHUNK:
-            self._size += len(text) + len(ids)
+            size = len(text) + len(ids) + self._entry
+            self._size += size
             if self._size > CACHE_BYTES:
                 self.clear()
-                self._size = len(text) + len(ids)
+                self._size = size
             self[text] = ids
         return ids
 
@@ -152,6 +174,31 @@ class CachedTiktoken:
         if len(text) <= LONG_CHUNK:
             return self._plain(text)
         return b"".join(map(self._plain, split_at_tags(text)))
+
+
+class CachedWords:
+    """A memo of words with the space before them, for vocabularies that cut no pretokens.
+
+    Only where `splits.no_token_crosses`.
+    """
+
+    def __init__(self, oracle: Encodes) -> None:
+        self._first = _Memo(oracle, "", "", _ENTRY_BYTES).__getitem__
+        self._word = _Memo(oracle, " ", "", _ENTRY_BYTES).__getitem__
+
+    def encode(self, text: str) -> Tokens:
+        """See `Engine`."""
+        if "  " in text:  # a run of spaces stays whole: its first one goes, the memo puts it back
+            first, *words = split_at_spaces(text)
+            words = [word[1:] for word in words]
+        else:
+            first, *words = text.split(" ")
+        ids = [self._first(first) if first else b"", *map(self._word, words)]
+        return np.frombuffer(b"".join(ids), dtype=np.int32)
+
+    def count(self, text: str) -> int:
+        """See `Engine`."""
+        return len(self.encode(text))
 
 
 class Gigatoken:

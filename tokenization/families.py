@@ -1,15 +1,15 @@
-"""What a rank file lacks: its family's split pattern, special tokens and normalisation.
+"""What a vocabulary's file lacks: split pattern, special tokens, normalisation, spaces.
 
 A byte-level BPE vocabulary is its ranks and a pattern that first cuts text into pretokens. The
-patterns and ids are published with each model: Qwen2.5 (tokenizer_config.json), tiktoken
+patterns and ids are published with each model: Qwen2.5 and Qwen3 (tokenizer_config.json), tiktoken
 (openai_public.py), Llama 3 (tokenizer.py), Mistral's tekken (in the rank file; repeated here to
-recognise it).
+recognise it). SentencePiece cuts no pretokens, and has spaces of its own.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 QWEN_PATTERN: Final = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| "
@@ -64,6 +64,19 @@ class Family:
     sha256: str = ""
     # name of the rank file in tiktoken's cache folder: the sha1 of its URL; empty if there is none
     cached_as: str = ""
+    # the chat template of `tokenization.chat` that its models are made with; empty if not known
+    chat: str = ""
+    # where a space is put in front: of "every" text that follows no other text, or of the "first"
+    # text of a sample
+    prefix: Literal["", "first", "every"] = ""
+    # whether that space is put only before a text that begins with none
+    once: bool = False
+    # whether U+2581 in a text is a space
+    spaces: bool = False
+    # whether text can be cut at the places in `splits` although nothing cuts pretokens
+    uncut: bool = False
+    # added tokens of white space, which are found in a text; others never are
+    blank: tuple[str, ...] = ()
 
 
 def _numbered(start: int, *names: str) -> dict[str, int]:
@@ -79,6 +92,9 @@ QWEN_SPECIAL: Final = _numbered(
     "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>", "<tool_call>", "</tool_call>",
     "<|fim_prefix|>",
     "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>",
+)
+QWEN3_SPECIAL: Final = _numbered(
+    151665, "<tool_response>", "</tool_response>", "<think>", "</think>",
 )
 LLAMA3_SPECIAL: Final = _numbered(
     128000, "<|begin_of_text|>", "<|end_of_text|>", "<|reserved_special_token_0|>",
@@ -96,12 +112,18 @@ TEKKEN_SPECIAL: Final = _numbered(
 )
 # fmt: on
 
+_QWEN_RANKS: Final = "b2b1b8dfb5cc5f024bafc373121c6aba3f66f9a5a0269e243470a1de16a33186"
+
 FAMILIES: Final[dict[str, Family]] = {
     "qwen2.5": Family(
         QWEN_PATTERN,
         QWEN_SPECIAL,
         nfc=True,
-        sha256="b2b1b8dfb5cc5f024bafc373121c6aba3f66f9a5a0269e243470a1de16a33186",
+        sha256=_QWEN_RANKS,
+        chat="chatml",
+    ),
+    "qwen3": Family(
+        QWEN_PATTERN, QWEN_SPECIAL | QWEN3_SPECIAL, nfc=True, sha256=_QWEN_RANKS, chat="qwen3"
     ),
     "cl100k": Family(
         CL100K_PATTERN,
@@ -109,13 +131,15 @@ FAMILIES: Final[dict[str, Family]] = {
         | _numbered(100257, "<|endoftext|>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>"),
         sha256="223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
         cached_as="9b5ad71b2ce5302211f9c61530b329a4922fc6a4",
+        chat="plain",
     ),
     "o200k": Family(
         O200K_PATTERN,
         {"<|endoftext|>": 199999, "<|endofprompt|>": 200018},
         sha256="446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
         cached_as="fb374d419588a4632f3f557e76b4b70aebbca790",
+        chat="plain",
     ),
-    "llama3": Family(LLAMA3_PATTERN, LLAMA3_SPECIAL),
-    "tekken": Family(TEKKEN_PATTERN, TEKKEN_SPECIAL),
+    "llama3": Family(LLAMA3_PATTERN, LLAMA3_SPECIAL, chat="llama3"),
+    "tekken": Family(TEKKEN_PATTERN, TEKKEN_SPECIAL, chat="mistral"),
 }

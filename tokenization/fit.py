@@ -208,7 +208,7 @@ class _Page:
         """The number of tokens to the left of each cut."""
         vocabulary = self.encoder.vocabulary
         if not self.exact:
-            sizes = [vocabulary.count(self._text(i, i + 1)) for i in range(self.segments)]
+            sizes = [vocabulary.count(self._text(i, i + 1), "text") for i in range(self.segments)]
             return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
         # The space that ends `before` belongs to the first token of the first segment, as the space
         # before any other tag belongs to that tag. With this space in front, every position moves

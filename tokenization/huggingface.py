@@ -13,45 +13,26 @@ since no merge has crossed its edges.
 
 from __future__ import annotations
 
-import importlib
-import json
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
-
-from schemas.tokens import Tokens
+from tokenization.document import (
+    NOT_IN_TIKTOKEN,
+    Prefix,
+    added_of,
+    is_spaced,
+    is_uncut,
+    prefix_of,
+    to_bytes,
+)
 from tokenization.families import SCHEMES, Family
 
 Pair = tuple[bytes, bytes]
 
 
-def _byte_alphabet() -> dict[str, int]:
-    """Printable character -> the byte it stands for in GPT-2 (openai/gpt-2, encoder.py)."""
-    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    hidden = [byte for byte in range(256) if byte not in shown]
-    return {chr(byte): byte for byte in shown} | {
-        chr(256 + i): byte for i, byte in enumerate(hidden)
-    }
-
-
-_ALPHABET: Final = _byte_alphabet()
-
-
-def _to_bytes(token: str) -> bytes:
-    return bytes(map(_ALPHABET.__getitem__, token))
-
-
-_NOT_IN_TIKTOKEN: Final = (
-    *("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"),
-)
-"""Settings of a model that tiktoken does not have."""
-
-
 def _pattern(document: dict[str, Any]) -> str:
     """The split pattern of a byte-level BPE whose pretokens tiktoken makes too; else empty."""
     model = document["model"]
-    if model.get("type") != "BPE" or any(model.get(key) for key in _NOT_IN_TIKTOKEN):
+    if model.get("type") != "BPE" or any(model.get(key) for key in NOT_IN_TIKTOKEN):
         return ""
     splitter = document.get("pre_tokenizer") or {}
     steps = splitter.get("pretokenizers", [splitter])
@@ -70,16 +51,22 @@ def _pattern(document: dict[str, Any]) -> str:
 def family_of(document: dict[str, Any]) -> Family:
     """The family of a ``tokenizer.json``. Its pattern is empty if only tokenizers can run the file.
 
-    Raises: KeyError, TypeError or AttributeError for a file of another form.
+    Raises: KeyError, TypeError, AttributeError or ValueError for a file of another form.
     """
-    special = {
-        str(token["content"]): int(token["id"]) for token in document.get("added_tokens", ())
-    }
+    added, blank = added_of(document)
+    special = {token.text: token.id for token in added}
     normalizer = (document.get("normalizer") or {}).get("type")
-    pattern = _pattern(document) if normalizer in (None, "NFC") else ""
-    if pattern and exact_ranks(document) is None:
-        pattern = ""
-    return Family(pattern, special, nfc=bool(pattern) and normalizer == "NFC")
+    pattern = _pattern(document) if normalizer in (None, "NFC") and not blank else ""
+    if pattern and exact_ranks(document) is not None:
+        return Family(pattern, special, nfc=normalizer == "NFC")
+    return Family(
+        "",
+        special,
+        **(prefix_of(document) or Prefix())._asdict(),
+        spaces=is_spaced(document),
+        uncut=is_uncut(document) and not blank,
+        blank=blank,
+    )
 
 
 def exact_ranks(document: dict[str, Any]) -> dict[bytes, int] | None:
@@ -89,12 +76,12 @@ def exact_ranks(document: dict[str, Any]) -> dict[bytes, int] | None:
     """
     model = document["model"]
     added = {token["id"] for token in document.get("added_tokens", ())}
-    ranks = {_to_bytes(token): i for token, i in model["vocab"].items() if i not in added}
+    ranks = {to_bytes(token): i for token, i in model["vocab"].items() if i not in added}
     merges: dict[Pair, int] = {}
     last = -1
     for merge in model["merges"]:
         left, right = merge.split(" ") if isinstance(merge, str) else merge
-        pair = _to_bytes(left), _to_bytes(right)
+        pair = to_bytes(left), to_bytes(right)
         made = ranks.get(pair[0] + pair[1], -1)
         if made < last or merges.setdefault(pair, made) != made:
             return None
@@ -145,47 +132,3 @@ def _joins(
             right = halves[right][0]
         else:
             return True
-
-
-class TokenizersOracle:
-    """The package tokenizers on a ``tokenizer.json`` that ranks cannot express."""
-
-    def __init__(self, content: bytes, special_tokens: Mapping[str, int]) -> None:
-        tokenizers: Any = importlib.import_module("tokenizers")
-        self._special = {i: token.encode() for token, i in special_tokens.items()}
-        document = json.loads(content)
-        # Without added tokens, none is found in a text. Without a post-processor, none is put
-        # around it.
-        document |= {
-            "added_tokens": [],
-            "post_processor": None,
-            "truncation": None,
-            "padding": None,
-        }
-        self._tokenizer = tokenizers.Tokenizer.from_str(json.dumps(document))
-
-    def encode(self, text: str) -> Tokens:
-        """The ids of ``text`` as ordinary text."""
-        return np.array(self._tokenizer.encode(text, add_special_tokens=False).ids, dtype=np.int32)
-
-    def count(self, text: str) -> int:
-        """The number of ids of ``text``."""
-        return len(self.encode(text))
-
-    def encode_pretoken(self, pretoken: str) -> Tokens:
-        """As `encode`: these files are never cut."""
-        return self.encode(pretoken)
-
-    def decode(self, ids: list[int]) -> bytes:
-        """The text of ``ids`` as UTF-8, special tokens as their text."""
-        out, plain = bytearray(), list[int]()
-        for i in [*ids, None]:
-            if i is not None and i not in self._special:
-                plain.append(i)
-                continue
-            if plain:
-                out += self._tokenizer.decode(plain, skip_special_tokens=False).encode()
-                plain = []
-            if i is not None:
-                out += self._special[i]
-        return bytes(out)

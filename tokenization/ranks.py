@@ -1,8 +1,9 @@
 """Vocabulary files: where packages or the user keep them, and how to read them.
 
 Nothing is downloaded unless the caller asks for it. A `RankFile` is a path and a format:
-``tiktoken`` (lines of base64 token and rank), ``tekken`` (Mistral's JSON) or ``huggingface``
-(``tokenizer.json``). Ranks are token bytes -> id, and the order of ids is the order of merges.
+``tiktoken`` (lines of base64 token and rank), ``tekken`` (Mistral's JSON), ``huggingface``
+(``tokenizer.json``) or ``sentencepiece`` (``tokenizer.model``). Ranks are token bytes -> id, and
+the order of ids is the order of merges; SentencePiece has none.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import json
 import os
 import tempfile
 from binascii import a2b_base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from schemas.errors import ConfigError, MissingExtra
+from tokenization import sentencepiece_model
 from tokenization.families import FAMILIES, Family
+from tokenization.huggingface import exact_ranks, family_of
 
 Ranks = dict[bytes, int]
 
@@ -29,7 +32,7 @@ class RankFile:
     """A vocabulary file and its format."""
 
     path: str
-    format: Literal["tiktoken", "tekken", "huggingface"]
+    format: Literal["tiktoken", "tekken", "huggingface", "sentencepiece"]
 
     def content(self) -> bytes:
         """The file's bytes.
@@ -51,22 +54,68 @@ class RankFile:
         return hashlib.sha256(self.content()).hexdigest()
 
     def ranks(self) -> Ranks | None:
-        """Token bytes -> id, or None for a ``tokenizer.json`` that no ranks express exactly.
+        """Token bytes -> id, or None for a file that no ranks express exactly.
 
         Raises: `ConfigError` if the file cannot be read, or is not in its format.
         """
+        if self.format == "sentencepiece":
+            return None
         try:
             if self.format == "tiktoken":
                 return read_tiktoken(self.content())
             if self.format == "tekken":
                 return read_tekken(json.loads(self.content()))
-            from tokenization.huggingface import exact_ranks
-
             return exact_ranks(json.loads(self.content()))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(
                 f"vocabulary file {self.path} is not in the {self.format} format: {error!r}"
             ) from error
+
+
+def at(path: str) -> RankFile:
+    """The file at a path, with its format; that of a file that is no JSON is in its first bytes.
+
+    Raises: `ConfigError` if it cannot be read.
+    """
+    name = Path(path).name
+    if name.endswith(".json"):
+        return RankFile(path, "tekken" if "tekken" in name else "huggingface")
+    content = RankFile(path, "tiktoken").content()
+    return RankFile(path, "sentencepiece" if sentencepiece_model.is_model(content) else "tiktoken")
+
+
+def given(name: str, path: str) -> tuple[RankFile, Family]:
+    """A file of the user's, and the family that its name or content gives.
+
+    Raises: `ConfigError` if it cannot be read or is damaged.
+    """
+    file = at(path)
+    if file.format == "huggingface":
+        return file, _document_family(file)
+    if file.format == "sentencepiece":
+        return file, pieces_family(file)
+    known = "tekken" if file.format == "tekken" else name
+    return file, FAMILIES.get(known, Family(""))
+
+
+def _document_family(file: RankFile) -> Family:
+    """The family of a ``tokenizer.json``. Raises `ConfigError` for any other file."""
+    try:
+        return family_of(json.loads(file.content()))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"vocabulary file {file.path} is not a tokenizer.json of Hugging Face: {error!r}"
+        ) from error
+
+
+def pieces_family(file: RankFile) -> Family:
+    """The family of a SentencePiece model. Raises: `ConfigError` if the file is damaged."""
+    try:
+        return sentencepiece_model.read(file.content()).family
+    except (ValueError, KeyError) as error:
+        raise ConfigError(
+            f"vocabulary file {file.path} is not a SentencePiece model: {error!r}"
+        ) from error
 
 
 def read_tiktoken(content: bytes) -> Ranks:
@@ -122,8 +171,8 @@ def qwen_file() -> RankFile:
     return RankFile(path, "tiktoken")
 
 
-def tekken_file(file_name: str) -> RankFile:
-    """A tekken file inside the package mistral-common.
+def mistral_file(file_name: str) -> RankFile:
+    """A file inside the package mistral-common.
 
     Raises: `MissingExtra` if the package is not installed; `ConfigError` if it lacks the file.
     """
@@ -134,7 +183,7 @@ def tekken_file(file_name: str) -> RankFile:
         raise ConfigError(
             f"the installed mistral-common has no {file_name}; give its path as `file`"
         )
-    return RankFile(path, "tekken")
+    return at(path)
 
 
 def cached_file(name: str, family: Family, download: bool) -> RankFile:
@@ -158,26 +207,46 @@ def cached_file(name: str, family: Family, download: bool) -> RankFile:
     return RankFile(str(path), "tiktoken")
 
 
-TEKKEN_FILES = {
+TEKKEN_FILES: Final = {
     "mistral-v3-tekken": "tekken_240718.json",
     "mistral-v3-tekken-vision": "tekken_240911.json",
 }
+PIECE_FILES: Final = {
+    "mistral-v1": ("tokenizer.model.v1", "mistral-v1"),
+    "mistral-v2": ("mistral_instruct_tokenizer_240216.model.v2", "mistral"),
+    "mistral-v3": ("mistral_instruct_tokenizer_240323.model.v3", "mistral"),
+    "mistral-v7": ("mistral_instruct_tokenizer_241114.model.v7", "mistral-v7"),
+}
+"""Name -> SentencePiece model in mistral-common, and its chat template."""
+
+NAMES: Final = ("qwen2.5", "qwen3", *PIECE_FILES, *TEKKEN_FILES, "cl100k", "o200k")
+"""What can be had by name, without a file."""
 
 
 def find(name: str, download: bool = False) -> tuple[RankFile, Family]:
     """The file and family of a vocabulary, by its name.
 
-    Raises: `ConfigError` for a name without a file; `MissingExtra` as `tekken_file` does.
+    Raises: `ConfigError` for a name without a file; `MissingExtra` as `mistral_file` does.
     """
-    if name == "qwen2.5":
+    if name in ("qwen2.5", "qwen3"):
         return qwen_file(), FAMILIES[name]
     if name in TEKKEN_FILES:
-        return tekken_file(TEKKEN_FILES[name]), FAMILIES["tekken"]
+        return mistral_file(TEKKEN_FILES[name]), FAMILIES["tekken"]
+    if name in PIECE_FILES:
+        file_name, chat = PIECE_FILES[name]
+        if importlib.util.find_spec("sentencepiece") is None:
+            raise MissingExtra("sentencepiece", "mistral", f"the vocabulary {name}")
+        file = mistral_file(file_name)
+        return file, replace(pieces_family(file), chat=chat)
     if name in FAMILIES and FAMILIES[name].cached_as:
         return cached_file(name, FAMILIES[name], download), FAMILIES[name]
-    cached = [each for each, family in FAMILIES.items() if family.cached_as]
-    names = ", ".join(sorted([*TEKKEN_FILES, *cached]))
+    if name == "llama3":
+        raise ConfigError(
+            "vocabulary llama3: its licence keeps it out of packages. Give a model's own folder, "
+            "vocabulary.model = DIR, or Meta's file: vocabulary.file = DIR/original/tokenizer.model"
+        )
     raise ConfigError(
-        f"vocabulary {name}: no package holds its file; known by name are qwen2.5, {names}. "
-        "For another one give the path of its rank file or tokenizer.json as vocabulary.file"
+        f"vocabulary {name}: no package holds its file; known by name are {', '.join(NAMES)}. For "
+        "another one give a model's own folder as vocabulary.model, or its rank file, "
+        "tokenizer.json or tokenizer.model as vocabulary.file"
     )

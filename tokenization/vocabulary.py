@@ -1,7 +1,9 @@
-"""A vocabulary: text to ids and back, exactly as tiktoken does it, and faster.
+"""A vocabulary: text to ids and back, exactly as its own program does it, and faster.
 
-`load` finds one by name or file. All text is ordinary: what looks like a special token in a page is
-encoded as the characters it is made of. Real special tokens come from `chat`, by id.
+That program, the oracle, is tiktoken for ranks, sentencepiece or tokenizers for other files. `load`
+finds a vocabulary by name, file or a model's folder. All text is ordinary: what looks like a
+special token in a page is encoded as the characters it is made of. Real special tokens come from
+`chat`, by id.
 """
 
 from __future__ import annotations
@@ -22,14 +24,20 @@ import xxhash
 from schemas.errors import BuildError, ConfigError, MissingExtra
 from schemas.tokens import Tokens
 from tokenization import ranks
-from tokenization.engines import CachedTiktoken, Engine, Gigatoken, Oracle
+from tokenization.document import TokenizersOracle
+from tokenization.engines import CachedTiktoken, CachedWords, Engine, Gigatoken, Oracle
 from tokenization.families import FAMILIES, SCHEMES, Family
-from tokenization.huggingface import TokenizersOracle, family_of
+from tokenization.model_folder import ModelFolder
+from tokenization.own_chat import OwnChat
 from tokenization.ranks import RankFile
+from tokenization.sentencepiece_model import SPACE, PiecesOracle
 from tokenization.splits import has_long_run, split_long_runs, tag_starts
 from tokenization.utf8 import has_utf8
 
 EngineName = Literal["auto", "tiktoken", "gigatoken"]
+
+After = Literal["nothing", "special", "text"]
+"""What stands before a text: where the vocabulary puts a space in front depends on it."""
 
 CHECK_ONE_IN: Final = 256
 """One text in this many, chosen by the hash of its ids, is compared with the oracle's encoding."""
@@ -53,6 +61,8 @@ class Vocabulary:
     family: Family
     # which program finds the ids; they are the same, so `sha256` leaves it out
     engine: EngineName = "auto"
+    # the chat template of the model's folder, if it is one
+    own_chat: OwnChat | None = None
 
     @property
     def special_tokens(self) -> dict[str, int]:
@@ -68,7 +78,8 @@ class Vocabulary:
     def sha256(self) -> str:
         """Hash of everything that decides ids, in hex.
 
-        That is the rank file's bytes, the pattern, the special tokens and the normalisation.
+        That is the file's bytes, the pattern, the special tokens, the normalisation, and where
+        spaces are put in front.
 
         Raises: `ConfigError` if the file cannot be read.
         """
@@ -85,6 +96,13 @@ class Vocabulary:
         ]
         if self.family.nfc:
             settings.append(unicode)
+        more = {
+            name: getattr(self.family, name)
+            for name in ("prefix", "once", "spaces", "uncut", "blank")
+            if getattr(self.family, name)
+        }
+        if more:  # of no vocabulary that is ranks
+            settings.append(more)
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
     def decodes(self, sha256: str) -> bool:
@@ -99,25 +117,37 @@ class Vocabulary:
     @property
     def exact(self) -> bool:
         """Whether text can be cut at the places in `splits` without changing its ids."""
-        return self.pattern in SCHEMES
+        return self.pattern in SCHEMES or self.family.uncut
 
     def __getstate__(self) -> dict[str, object]:
-        return {name: self.__dict__[name] for name in ("name", "file", "family", "engine")}
+        names = ("name", "file", "family", "engine", "own_chat")
+        return {name: self.__dict__[name] for name in names}
 
-    def encode(self, text: str) -> Tokens:
+    def encode(self, text: str, after: After = "nothing") -> Tokens:
         """The ids of ``text`` as ordinary text, int32.
 
         Raises: `BuildError` and `RecordError`, as `encode_normalised` does.
         """
-        return self.encode_normalised(self.normalise(text))
+        text = self.normalise(text)
+        return self.encode_normalised(self.prefix(text, after) + text)
+
+    def prefix(self, text: str, after: After = "nothing") -> str:
+        """What is put in front of a normalised text: a space or nothing."""
+        family = self.family
+        if not family.prefix or not text or after == "text":
+            return ""
+        if (after == "special" and family.prefix == "first") or (family.once and text[0] == " "):
+            return ""
+        return " "
 
     def encode_normalised(self, text: str) -> Tokens:
-        """The ids of a text that `normalise` returned, int32.
+        """The ids of a text that `normalise` returned, int32; nothing is put in front.
 
         Raises: `BuildError` if the engine disagrees with tiktoken on this text; `RecordError`
         ``tokenizer_panic`` for a run too long for tiktoken, under a pattern not in `SCHEMES`.
         """
-        if self.exact and has_long_run(text):
+        if self.pattern in SCHEMES and has_long_run(text):
+            assert isinstance(self._oracle, Oracle)
             parts = [
                 self._oracle.encode_pretoken(part) if is_pretoken else self._engine.encode(part)
                 for part, is_pretoken in split_long_runs(text)
@@ -142,14 +172,14 @@ class Vocabulary:
         begins, stops = np.searchsorted(ends, [start, end], side="right")
         return self.check(raw[start:end].decode(), ids[begins:stops])
 
-    def count(self, text: str) -> int:
+    def count(self, text: str, after: After = "nothing") -> int:
         """The number of tokens of ``text``.
 
         Quick for short texts, since pruning counts the tokens of every class that it meets.
         """
         if len(text) < 1024 and text.isascii():  # nothing to normalise, no run to split
-            return self._engine.count(text)
-        return len(self.encode(text))
+            return self._engine.count(self.prefix(text, after) + text)
+        return len(self.encode(text, after))
 
     def check(self, text: str, ids: Tokens) -> None:
         """Compare ``ids`` with the oracle's ids for a normalised text.
@@ -159,13 +189,15 @@ class Vocabulary:
         if not np.array_equal(ids, self._oracle.encode(text)):
             digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
             raise BuildError(
-                f"vocabulary {self.name}: {type(self._engine).__name__} and tiktoken disagree on a "
-                f"text of {len(text)} characters (blake2b {digest}); build with engine tiktoken, "
-                "and report it"
+                f"vocabulary {self.name}: {type(self._engine).__name__} and "
+                f"{type(self._oracle).__name__} disagree on a text of {len(text)} characters "
+                f"(blake2b {digest}); build with engine tiktoken, and report it"
             )
 
     def decode_bytes(self, ids: Sequence[int] | Tokens) -> bytes:
         """The bytes that ``ids`` stand for, special tokens as their text.
+
+        A space that the vocabulary put in front is among them.
 
         Raises: KeyError for an unknown id.
         """
@@ -182,12 +214,14 @@ class Vocabulary:
         """``text`` in the form that is encoded.
 
         Surrogate pairs are joined, and lone surrogates become U+FFFD, as in tiktoken. Then comes
-        NFC, if the family asks for it.
+        NFC, if the family asks for it. U+2581 becomes a space where it cannot be told from one.
         """
         if text.isascii():
             return text
         if not has_utf8(text):
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if self.family.spaces:
+            text = text.replace(SPACE, " ")
         return unicodedata.normalize("NFC", text) if self.family.nfc else text
 
     @cached_property
@@ -196,10 +230,17 @@ class Vocabulary:
 
         Raises: `ConfigError` if ranks cannot express the file.
         """
-        table = np.zeros(max(self._ranks.values()) + 1, np.int32)
-        for token, i in self._ranks.items():
-            table[i] = len(token)
+        sizes = {i: len(token) for token, i in self._ranks.items()} if self.pattern else self._sizes
+        table = np.zeros(max(sizes) + 1, np.int32)
+        table[[*sizes]] = [*sizes.values()]
         return table
+
+    @property
+    def _sizes(self) -> dict[int, int]:
+        """The length in bytes of each token, where there are no ranks."""
+        assert not isinstance(self._oracle, Oracle)
+        assert self._oracle.token_bytes is not None
+        return {i: len(token) for i, token in self._oracle.token_bytes.items()}
 
     @cached_property
     def _ranks(self) -> ranks.Ranks:
@@ -211,7 +252,9 @@ class Vocabulary:
         return table
 
     @cached_property
-    def _oracle(self) -> Oracle | TokenizersOracle:
+    def _oracle(self) -> Oracle | TokenizersOracle | PiecesOracle:
+        if self.file.format == "sentencepiece":
+            return PiecesOracle(self.file.content(), self.special_tokens)
         if not self.pattern:
             return TokenizersOracle(self.file.content(), self.special_tokens)
         return Oracle(self._ranks, self.special_tokens, self.pattern)
@@ -232,6 +275,8 @@ class Vocabulary:
     def _engine(self) -> Engine:
         if not self.exact:
             return self._oracle
+        if not self.pattern:
+            return CachedWords(self._oracle)
         if self.engine != "tiktoken":
             try:
                 return Gigatoken(self.file.path if self._pinned else self._ranks, self.pattern)
@@ -245,14 +290,16 @@ class Vocabulary:
 def noted(settings: Mapping[str, Any]) -> Vocabulary:
     """The vocabulary that a build noted in ``work/order.json``.
 
-    settings: ``name``, ``file``, ``pattern``, ``special_tokens`` and ``nfc``, as in a recipe.
+    settings: ``name``, ``file``, ``pattern``, ``special_tokens`` and ``nfc``, as in a recipe, and
+    ``model`` where it is a model's folder.
 
     Raises: `ConfigError` and `MissingExtra`, as `load` does.
     """
     family = None
     if settings["pattern"]:
         family = Family(settings["pattern"], settings["special_tokens"], settings["nfc"])
-    return load(settings["name"], file=settings["file"], family=family)
+    model = settings.get("model", "")
+    return load(settings["name"], file=settings["file"], model=model, family=family)
 
 
 def shared(
@@ -260,12 +307,21 @@ def shared(
     file: str = "",
     engine: EngineName = "auto",
     family: tuple[str, tuple[tuple[str, int], ...], bool] | None = None,
+    model: str = "",
 ) -> Vocabulary:
     """The same as `load`, one object for all who ask for it: its engine takes a moment to make.
 
-    family: the pattern, texts and ids of special tokens, and whether text is normalised first.
+    Files that have changed are read again. family: the pattern, texts and ids of special tokens,
+    and whether text is normalised first.
     """
-    return _shared(name, file, engine, family)
+    return _shared(name, file, engine, family, model, _stamps(file or model))
+
+
+def _stamps(path: str) -> tuple[tuple[str, int, int], ...]:
+    """Name, time of change and size of a file, or of the files of a folder; none without a path."""
+    paths = [*Path(path).iterdir()] if path and Path(path).is_dir() else [Path(path)]
+    found = ((each.name, each.stat()) for each in sorted(paths) if path and each.is_file())
+    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in found)
 
 
 @lru_cache(maxsize=4)
@@ -274,10 +330,12 @@ def _shared(
     file: str,
     engine: EngineName,
     family: tuple[str, tuple[tuple[str, int], ...], bool] | None,
+    model: str,
+    stamps: tuple[tuple[str, int, int], ...],  # noqa: ARG001 - part of the cache's key
 ) -> Vocabulary:
     """No parameter has a default: a call that leaves one out would be another key of the cache."""
     own = Family(family[0], dict(family[1]), family[2]) if family else None
-    return load(name, file=file, engine=engine, family=own)
+    return load(name, file=file, engine=engine, family=own, model=model)
 
 
 def load(
@@ -287,23 +345,36 @@ def load(
     engine: EngineName = "auto",
     family: Family | None = None,
     download: bool = False,
+    model: str = "",
 ) -> Vocabulary:
-    """A vocabulary by name, or by name and file.
+    """A vocabulary by name, by name and file, or of a model's folder.
 
-    name: ``qwen2.5``, ``mistral-v3-tekken``, ``mistral-v3-tekken-vision``, ``cl100k`` or ``o200k``.
-    With a file also ``llama3`` and ``tekken``; any name if the file is a ``tokenizer.json`` or
-    ``family`` is given.
-    file: a ``.tiktoken`` rank file, a ``tekken*.json`` or a Hugging Face ``tokenizer.json``.
-    engine: which program finds the ids; ``auto`` is gigatoken if it is installed.
+    name: one of `ranks.NAMES`. With a file also ``llama3`` and ``tekken``; any name if the file is
+    a ``tokenizer.json``, a SentencePiece model, or ``family`` is given.
+    file: a ``.tiktoken`` rank file, ``tekken*.json``, ``tokenizer.json`` or ``tokenizer.model``.
+    engine: which program finds the ids of ranks; ``auto`` is gigatoken if it is installed.
     family: pattern and special tokens for a rank file of your own.
     download: let tiktoken fetch cl100k or o200k.
+    model: the folder of a model's files, instead of a file; its name is the vocabulary's.
 
     Raises: `ConfigError` for an unknown name, and for a file that is missing, damaged or not the
     pinned one; `MissingExtra` if a package is missing.
     """
-    rank_file, known_family = _file_and_family(name, file, download)
+    chat = None
+    if model:
+        if file or family:
+            raise ConfigError(
+                f"vocabulary.model = {model}: its files say all; leave out vocabulary.file, "
+                "pattern, special_tokens and nfc"
+            )
+        folder = ModelFolder(model)
+        name, rank_file, known_family = Path(model).absolute().name, folder.file, folder.family
+        chat = folder.chat
+    else:
+        rank_file, known_family = ranks.given(name, file) if file else ranks.find(name, download)
     family = family or known_family
-    if rank_file.format != "huggingface" and not family.pattern:
+    runs_on = {"huggingface": "tokenizers", "sentencepiece": "sentencepiece"}.get(rank_file.format)
+    if runs_on is None and not family.pattern:
         raise ConfigError(
             f"vocabulary {name} is not known ({', '.join(FAMILIES)}): give its `family` as well"
         )
@@ -314,28 +385,6 @@ def load(
         )
     if engine == "gigatoken" and importlib.util.find_spec("gigatoken") is None:
         raise MissingExtra("gigatoken", "fast", "the tokenizer engine gigatoken")
-    if not family.pattern and importlib.util.find_spec("tokenizers") is None:
-        raise MissingExtra("tokenizers", "tokenizers", f"the vocabulary {file}")
-    return Vocabulary(name, rank_file, family, engine)
-
-
-def _file_and_family(name: str, file: str, download: bool) -> tuple[RankFile, Family]:
-    """The file of a vocabulary, and the family that its name or content gives."""
-    if not file:
-        return ranks.find(name, download)
-    if Path(file).name.endswith(".json") and "tekken" not in Path(file).name:
-        rank_file = RankFile(file, "huggingface")
-        return rank_file, _family(rank_file)
-    if file.endswith(".json"):
-        return RankFile(file, "tekken"), FAMILIES["tekken"]
-    return RankFile(file, "tiktoken"), FAMILIES.get(name, Family(""))
-
-
-def _family(file: RankFile) -> Family:
-    """The family of a ``tokenizer.json``. Raises `ConfigError` for any other file."""
-    try:
-        return family_of(json.loads(file.content()))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(
-            f"vocabulary file {file.path} is not a tokenizer.json of Hugging Face: {error!r}"
-        ) from error
+    if not family.pattern and runs_on and importlib.util.find_spec(runs_on) is None:
+        raise MissingExtra(runs_on, "tokenizers", f"the vocabulary {rank_file.path}")
+    return Vocabulary(name, rank_file, family, engine, chat)

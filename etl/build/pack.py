@@ -21,7 +21,7 @@ from etl.dataset.index import OutputShard
 from etl.dataset.layout import Layout, files_of
 from etl.dataset.reports import PackedReport
 from etl.dataset.samples import gather
-from etl.files.arrow import ArrowWriter, atomic, write_json
+from etl.files.arrow import ArrowWriter, Compression, atomic, write_json
 from etl.files.hashes import digest
 from etl.files.storage import AnyPath
 from schemas.errors import RecordError, StepmillError
@@ -50,6 +50,8 @@ class PackPlan:
     window: int
     # all this for the fingerprint, as JSON
     settings: dict[str, Any]
+    # of the data file
+    compression: Compression = "none"
 
     @cached_property
     def fingerprint(self) -> str:
@@ -78,7 +80,7 @@ class PackPlan:
             else unpacked(encoded, fit.context)
         )
         with atomic(build.file(names.data)) as stream:
-            writer = ArrowWriter(stream, PACKED_SCHEMA)
+            writer = ArrowWriter(stream, PACKED_SCHEMA, self.compression)
             counts = _write(rows, writer, fitted)
             writer.close()
         inside = [

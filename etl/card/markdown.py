@@ -70,7 +70,7 @@ def _values(manifest: Manifest, tables: dict[str, pl.DataFrame], place: str) -> 
         "recipe": " ".join(manifest.recipe.replace("`", "'").split()),
         "fingerprint": manifest.fingerprint,
         "vocabulary": words.vocabulary(manifest),
-        "chat": manifest.settings["packed"]["chat"],
+        "chat": words.chat(manifest.settings["packed"]),
         "context": f"{manifest.context:,}",
         "stages": "\n".join(
             f"{i}. `{name}` {text}" for i, (name, text) in enumerate(words.stages(manifest), 1)

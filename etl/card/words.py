@@ -109,7 +109,7 @@ def _packing(manifest: Manifest, packed: Settings) -> Iterator[tuple[str, str]]:
     yield (
         "encode",
         (
-            f"tokenizes in the chat template `{packed['chat']}` with the vocabulary "
+            f"tokenizes in the chat template `{chat(packed)}` with the vocabulary "
             f"{vocabulary(manifest)}"
         ),
     )
@@ -128,6 +128,15 @@ def _plainly(settings: Any) -> str:
             else f"({', '.join(map(str, settings))})"
         )
     return "off" if settings in (None, False) else "on" if settings is True else str(settings)
+
+
+def chat(packed: Settings) -> str:
+    """The chat template by name; a model's own with its hash and the variables that it is given."""
+    if "own_chat" not in packed:
+        return str(packed["chat"])
+    own = packed["own_chat"]
+    given = [f"{name} = {value}" for name, value in sorted(own["variables"].items())]
+    return ", ".join([f"{packed['chat']}, sha256 {own['sha256'][:16]}…", *given])
 
 
 def vocabulary(manifest: Manifest) -> str:

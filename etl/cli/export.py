@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,7 +24,8 @@ from schemas.errors import ConfigError
 if TYPE_CHECKING:
     from etl.dataset.manifest import Manifest
     from etl.files.storage import AnyPath
-    from etl.publish.export import Chat, FileType, Kind
+    from etl.publish.export import FileType, Kind
+    from etl.publish.messages import Chat
 
 
 @click.command()
@@ -64,7 +66,8 @@ if TYPE_CHECKING:
 @click.option(
     "--vocabulary",
     metavar="FILE",
-    help="File of the dataset's vocabulary, if it is your own and the build is not here.",
+    help="File or model's folder of the dataset's vocabulary, if it is your own and the build is "
+    "not here.",
 )
 @log_option
 @candidate_option
@@ -138,7 +141,7 @@ def _report(summary: dict[str, Any], out: AnyPath) -> None:
     )
 
 
-def _chat(manifest: Manifest, directory: AnyPath, file: str | None) -> Chat:
+def _chat(manifest: Manifest, directory: AnyPath, given: str | None) -> Chat:
     """What turns the dataset's tokens back into text: vocabulary, chat template, system message.
 
     Raises:
@@ -147,20 +150,23 @@ def _chat(manifest: Manifest, directory: AnyPath, file: str | None) -> Chat:
     from etl.dataset.layout import Layout
     from etl.files import storage
     from etl.files.arrow import read_json
-    from etl.publish.export import Chat
+    from etl.publish.messages import Chat
+    from tokenization import encode
     from tokenization import vocabulary as vocabularies
 
     packed, order = manifest.settings["packed"], Layout(directory).work.order
     noted = manifest.vocabulary
-    if file:
-        vocabulary = vocabularies.load(noted.get("name", "of your own"), file=file)
+    if given and Path(given).is_dir():
+        vocabulary = vocabularies.load(model=given)
+    elif given:
+        vocabulary = vocabularies.load(noted.get("name", "of your own"), file=given)
     elif "name" in noted:
         vocabulary = vocabularies.load(noted["name"])
     elif storage.exists(order) and "vocabulary" in (asked := read_json(order)):
         vocabulary = vocabularies.noted(asked["vocabulary"])
     else:
         raise ConfigError(
-            f"{directory}: its vocabulary is {noted.get('file', 'a file')} (sha256 "
+            f"{directory}: its vocabulary is {next(iter(noted.values()), 'a file')} (sha256 "
             f"{packed['vocabulary']}); say where that is: --vocabulary FILE"
         )
     if vocabulary.sha256 != packed["vocabulary"]:
@@ -168,4 +174,4 @@ def _chat(manifest: Manifest, directory: AnyPath, file: str | None) -> Chat:
             f"{directory}: its vocabulary has sha256 {packed['vocabulary']}, {vocabulary.name} has "
             f"{vocabulary.sha256}; give the file with the first: --vocabulary FILE"
         )
-    return Chat(vocabulary, packed["chat"], packed["prompt"]["system"])
+    return Chat(encode.noted(packed, vocabulary))

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from etl.decisions.takedown import Takedown
 from etl.files import scratch, storage
-from etl.files.arrow import open_arrow
+from etl.files.arrow import batches, open_arrow
 from etl.files.storage import AnyPath
 from etl.pages.domain import domain_of
 from etl.pages.mentions import mentioned
@@ -55,9 +55,7 @@ def found_in(path: AnyPath, takedown: Takedown, ledger: AnyPath | None = None) -
         elif "unit" in names:
             yield from _in_ledger(reader.read_all().select(list(_LEDGER)), takedown)
         else:
-            yield from _in_batches(
-                (reader.get_batch(i) for i in range(reader.num_record_batches)), takedown
-            )
+            yield from _in_batches(batches(path), takedown)
     elif path.suffix == ".parquet":
         with pq.ParquetFile(scratch.copy_of(path)) as file:
             searched = {*_WORKFLOWS, *_SAMPLES, *_DOMAINS}

@@ -4,8 +4,9 @@ A file is written as ``.part``, synced and renamed. A remote one is written on t
 uploaded when it is complete (`etl.files.remote.files`). A shard's report is written last, so its
 presence means that the shard is complete.
 
-Arrow files are in the IPC file format, without compression. They are mapped into memory, so reading
-a column or a row costs no more than its own bytes. Remote ones are fetched whole and then mapped
+Arrow files are in the IPC file format, without compression unless a recipe asks for it. They are
+mapped into memory, so reading a column or a row costs no more than its own bytes; of compressed
+ones a row costs its batch. Remote ones are fetched whole and then mapped
 (`etl.files.scratch`); only `column` reads part of a remote file. Batches are bounded by bytes, not
 by rows, because one page can have 4 MB.
 """
@@ -21,7 +22,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Literal
 
 import orjson
 import polars as pl
@@ -38,6 +39,13 @@ BATCH_BYTES: Final = 2 * 2**20
 
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The numbers of errors that mean: there is no room."""
+
+Compression = Literal["none", "lz4", "zstd"]
+"""How the buffers of an Arrow file are compressed; readers of Arrow see it by themselves."""
+
+_CODECS: Final = {"lz4": "lz4_frame", "zstd": "zstd"}
+_LEVELS: Final = {"zstd": 1}
+"""On rows of saved pages level 3 saves 5% more than 1 in 1.2 times its time, level 9 15% in 5."""
 
 _RANGE_BYTES: Final = 2**18
 """The size of one request for a column of a remote file, in bytes."""
@@ -194,9 +202,16 @@ class ArrowWriter:
     far.
     """
 
-    def __init__(self, stream: _Hashed, schema: pa.Schema) -> None:
+    def __init__(
+        self, stream: _Hashed, schema: pa.Schema, compression: Compression = "none"
+    ) -> None:
+        """compression: of each buffer, on this thread: other processes have the other cores."""
         self._schema = schema
-        self._writer = pa.ipc.new_file(pa.PythonFile(stream, mode="w"), schema)
+        options = None
+        if compression != "none":
+            codec = pa.Codec(_CODECS[compression], _LEVELS.get(compression))
+            options = pa.ipc.IpcWriteOptions(compression=codec, use_threads=False)
+        self._writer = pa.ipc.new_file(pa.PythonFile(stream, mode="w"), schema, options=options)
         self._rows: list[tuple[Any, ...]] = []
         self._bytes = 0
         self.rows = 0
@@ -248,15 +263,48 @@ def write_table(path: AnyPath, table: pa.Table) -> str:
     return stream.sha256.hexdigest()
 
 
-def open_arrow(path: AnyPath) -> pa.ipc.RecordBatchFileReader:
+def open_arrow(
+    path: AnyPath, options: pa.ipc.IpcReadOptions | None = None
+) -> pa.ipc.RecordBatchFileReader:
     """Map an Arrow file into memory.
 
     Raises:
         IntegrityError: it is not a whole Arrow file.
     """
     try:
-        return pa.ipc.open_file(pa.memory_map(str(scratch.copy_of(path))))
+        return pa.ipc.open_file(pa.memory_map(str(scratch.copy_of(path))), options=options)
     except pa.ArrowInvalid as error:
+        raise broken(path, error) from error
+
+
+def batches(
+    path: AnyPath, options: pa.ipc.IpcReadOptions | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The batches of an Arrow file, one at a time.
+
+    Raises:
+        IntegrityError: it is not a whole Arrow file.
+    """
+    reader = open_arrow(path, options)
+    with whole(path):
+        for number in range(reader.num_record_batches):
+            yield reader.get_batch(number)
+
+
+@contextmanager
+def whole(path: AnyPath) -> Iterator[None]:
+    """Makes Arrow's errors about a file that is damaged ours.
+
+    Raises:
+        IntegrityError: it is not a whole Arrow file.
+    """
+    try:
+        yield
+    except pa.ArrowInvalid as error:
+        raise broken(path, error) from error
+    except OSError as error:
+        if error.errno is not None:  # else a buffer cannot be decompressed
+            raise
         raise broken(path, error) from error
 
 
@@ -273,17 +321,14 @@ def column(path: AnyPath, name: str, schema: pa.Schema) -> list[pa.Array]:
     Raises:
         IntegrityError: it is not a whole Arrow file.
     """
-    if scratch.nearby(path, wanted=False):
-        reader = open_arrow(path)
-        return [reader.get_batch(i).column(name) for i in range(reader.num_record_batches)]
     options = pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index(name)])
+    if scratch.nearby(path, wanted=False):
+        return [batch.column(name) for batch in batches(path, options)]
 
     def read(stream: IO[bytes]) -> list[pa.Array]:
-        try:
+        with whole(path):
             reader = pa.ipc.open_file(pa.PythonFile(stream, mode="r"), options=options)
             return [reader.get_batch(i).column(name) for i in range(reader.num_record_batches)]
-        except pa.ArrowInvalid as error:
-            raise broken(path, error) from error
 
     columns: list[pa.Array] = storage.read_places(path, read, _RANGE_BYTES)
     return columns

@@ -27,6 +27,9 @@ ROWS: Final = 0.05
 FILES: Final = 8
 """Up to this many files, their size does not matter."""
 
+_TOKEN_BYTES: Final = 8
+"""Bytes of a token where files are not compressed, which is what their size is planned by."""
+
 
 def reasons(manifest: Manifest) -> list[str]:
     """Why compaction is worth it, in words; empty if it is not."""
@@ -46,7 +49,8 @@ def _reasons(manifest: Manifest, generations: int) -> Iterator[str]:
         )
     files = sum(row.files for row in manifest.packing)
     planned = manifest.settings["index"]["shard_bytes"]
-    enough = sum(max(1, ceil(split.bytes / planned)) for split in manifest.splits.values())
+    sizes = [max(each.bytes, each.tokens * _TOKEN_BYTES) for each in manifest.splits.values()]
+    enough = sum(max(1, ceil(size / planned)) for size in sizes)
     if files > FILES and enough < files / 2:
         yield f"{files:,} files; {enough:,} of the planned {planned / 2**20:,.0f} MB would do"
 

@@ -20,14 +20,16 @@ import pyarrow.parquet as pq
 from etl.dataset.layout import DATA, files_of
 from etl.dataset.place import Place
 from etl.files import storage
-from etl.files.arrow import broken, read_json
+from etl.files.arrow import broken, read_json, whole
 from etl.files.storage import AnyPath
 from schemas.errors import ConfigError, IntegrityError
 from schemas.samples import NO_LOSS, PACKED_SCHEMA
 from schemas.tokens import Tokens
+from tokenization import encode
 from tokenization import vocabulary as vocabularies
+from tokenization.encode import Encoder
 from tokenization.families import FAMILIES
-from tokenization.ranks import TEKKEN_FILES
+from tokenization.ranks import NAMES
 from tokenization.vocabulary import Vocabulary
 
 _BLOCK: Final = 2**20
@@ -104,10 +106,8 @@ def _data_file(place: Place, packed: str) -> AnyPath:
 def _row(stream: IO[bytes], path: AnyPath, row: int) -> pa.RecordBatch:
     if path.suffix == ".parquet":
         return _of_parquet(stream, path, row)
-    try:
+    with whole(path):
         return _of_arrow(pa.PythonFile(stream, mode="r"), row)
-    except pa.ArrowInvalid as error:
-        raise broken(path, error) from error
 
 
 def _of_arrow(stream: Any, row: int) -> pa.RecordBatch:
@@ -139,11 +139,21 @@ def _of_parquet(stream: IO[bytes], path: AnyPath, row: int) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([], PACKED_SCHEMA)
 
 
+def encoder_of(place: Place, given: str = "") -> Encoder:
+    """What made a dataset's tokens of its samples.
+
+    Raises:
+        ConfigError: if the dataset's vocabulary is not known, or its chat template is another now.
+    """
+    settings = place.manifest.settings["packed"]
+    return encode.noted(settings, vocabulary_of(place, given))
+
+
 def vocabulary_of(place: Place, given: str = "") -> Vocabulary:
     """The vocabulary of a dataset, found by its hash.
 
     Without one given, the shipped vocabularies are tried, then the one that the build's recipe
-    names.
+    names. given: the name of a shipped one, a file, or a model's folder.
 
     Raises:
         ConfigError: if none of them has that hash.
@@ -156,17 +166,19 @@ def vocabulary_of(place: Place, given: str = "") -> Vocabulary:
     if given:
         problem = f"{given} is not its vocabulary"
     raise ConfigError(
-        f"{place.given}: {problem} (sha256 {wanted}); name its file: --vocabulary FILE (a "
-        ".tiktoken rank file or a tokenizer.json)"
+        f"{place.given}: {problem} (sha256 {wanted}); name its file: --vocabulary FILE (a rank "
+        "file, a tokenizer.json, a tokenizer.model or a model's folder)"
     )
 
 
 def _given(given: str) -> Iterator[Vocabulary]:
     """The vocabularies that a name or a file may be: a rank file does not name its family."""
-    names = [*FAMILIES, *TEKKEN_FILES]
+    if Path(given).is_dir():
+        yield vocabularies.load(model=given)
+        return
     if not Path(given).is_file():
-        if given not in names:
-            raise ConfigError(f"--vocabulary {given}: no such file, and none of {', '.join(names)}")
+        if given not in NAMES:
+            raise ConfigError(f"--vocabulary {given}: no such file, and none of {', '.join(NAMES)}")
         yield vocabularies.load(given)
         return
     for name in FAMILIES:
@@ -181,7 +193,7 @@ def _named(name: str) -> Vocabulary:
 
 
 def _known(place: Place) -> Iterator[Vocabulary]:
-    for name in ("qwen2.5", *TEKKEN_FILES, "cl100k", "o200k"):
+    for name in NAMES:
         with suppress(ConfigError):  # not installed
             yield _named(name)
     if place.work is not None and "vocabulary" in (order := read_json(place.work.order)):

@@ -34,7 +34,7 @@ from etl.dataset.manifest import Manifest, read
 from etl.decisions.leftovers import found_in
 from etl.decisions.takedown import Takedown, kept
 from etl.files import scratch, storage
-from etl.files.arrow import column, open_arrow, read_json, sha256_of
+from etl.files.arrow import batches, column, open_arrow, read_json, sha256_of
 from etl.files.storage import AnyPath
 from etl.terminal.progress import Progress
 from schemas.errors import ConfigError, IntegrityError, StepmillError
@@ -176,25 +176,29 @@ def _work_files(out: AnyPath) -> Iterator[tuple[AnyPath, str]]:
 def _rows(path: AnyPath, name: str, context: int) -> list[str]:
     """Violations of the invariants of packed rows, in one data file."""
     try:
-        reader = open_arrow(path)
+        schema = open_arrow(path).schema
+        if not schema.equals(PACKED_SCHEMA):
+            return [f"{name}: schema {schema} is not {PACKED_SCHEMA}"]
+        return [
+            problem
+            for number, batch in enumerate(batches(path))
+            for problem in _in_batch(batch, f"{name}: batch {number}", context)
+        ]
     except IntegrityError as error:
         return [str(error)]
-    if not reader.schema.equals(PACKED_SCHEMA):
-        return [f"{name}: schema {reader.schema} is not {PACKED_SCHEMA}"]
-    problems: list[str] = []
-    for number in range(reader.num_record_batches):
-        batch = reader.get_batch(number)
-        for row in range(batch.num_rows):
-            ids, labels, lengths = (batch.column(i)[row].values.to_numpy() for i in range(3))
-            count = len(batch.column(3)[row])
-            where = f"{name}: batch {number}, row {row}"
-            if len(ids) > context:
-                problems.append(f"{where}: {len(ids)} tokens, context {context}")
-            if lengths.sum() != len(ids) or len(labels) != len(ids) or len(lengths) != count:
-                problems.append(f"{where}: lengths of its columns do not agree")
-            elif not np.array_equal(labels[labels != NO_LOSS], ids[labels != NO_LOSS]):
-                problems.append(f"{where}: a label is neither -100 nor its token")
-    return problems
+
+
+def _in_batch(batch: pa.RecordBatch, name: str, context: int) -> Iterator[str]:
+    for row in range(batch.num_rows):
+        ids, labels, lengths = (batch.column(i)[row].values.to_numpy() for i in range(3))
+        count = len(batch.column(3)[row])
+        where = f"{name}, row {row}"
+        if len(ids) > context:
+            yield f"{where}: {len(ids)} tokens, context {context}"
+        if lengths.sum() != len(ids) or len(labels) != len(ids) or len(lengths) != count:
+            yield f"{where}: lengths of its columns do not agree"
+        elif not np.array_equal(labels[labels != NO_LOSS], ids[labels != NO_LOSS]):
+            yield f"{where}: a label is neither -100 nor its token"
 
 
 def _counts(out: AnyPath, manifest: Manifest) -> list[str]:

@@ -15,10 +15,8 @@ whether they are complete.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -30,15 +28,12 @@ from etl.dataset import candidate
 from etl.dataset.layout import IN_DATASET, PREFIX, Dataset, Layout, split_of
 from etl.dataset.manifest import Manifest, read
 from etl.files import scratch, storage
-from etl.files.arrow import atomic, open_arrow
+from etl.files.arrow import atomic, batches
 from etl.files.storage import AnyPath
 from etl.publish import exported
+from etl.publish.messages import Chat
 from schemas.errors import ConfigError, IntegrityError
-from schemas.samples import NO_LOSS
 from schemas.tokens import Tokens
-from tokenization.chat import TEMPLATES, special_id
-from tokenization.lookalikes import escaped, pattern
-from tokenization.vocabulary import Vocabulary
 
 Kind = Literal["messages", "tokens"]
 FileType = Literal["jsonl", "parquet"]
@@ -46,8 +41,6 @@ FileType = Literal["jsonl", "parquet"]
 _ROW_GROUP_BYTES: Final = 32 * 2**20
 _PARQUET_ROWS: Final = 64
 _DATA: Final = f"{IN_DATASET.data.as_posix()}/"
-_MARK: Final = "\0user\0"
-"""A placeholder for the user's message in a template."""
 
 MESSAGES_SCHEMA: Final = pa.schema(
     [
@@ -65,86 +58,6 @@ TOKENS_SCHEMA: Final = pa.schema(
 
 Unpacked = tuple[str, Tokens, Tokens]
 """A sample's id, its tokens and its labels."""
-
-
-@dataclass(frozen=True)
-class Chat:
-    """Decodes tokens into chat messages."""
-
-    vocabulary: Vocabulary
-    """The vocabulary of the dataset."""
-    template: str
-    """The chat template, a name in `tokenization.chat.TEMPLATES`."""
-    system: str
-    """The system message; empty for none."""
-    escape: bool = False
-    """Whether to escape text that looks like a special token."""
-
-    def __call__(self, ids: Tokens, labels: Tokens) -> list[dict[str, str]]:
-        """The messages of one sample.
-
-        Raises:
-            IntegrityError: if its tokens do not follow the template, or are not text.
-        """
-        start = int(np.argmax(labels != NO_LOSS))
-        prompt, answer = self._text(ids[:start]), self._text(ids[start : len(ids) - len(self._end)])
-        before, after = self._around
-        whole = (
-            len(prompt) >= len(before) + len(after)
-            and prompt.startswith(before)
-            and prompt.endswith(after)
-        )
-        if not whole or not np.array_equal(ids[len(ids) - len(self._end) :], self._end):
-            raise IntegrityError(
-                f"a sample is not in the chat template {self.template}; check with: stepmill verify"
-            )
-        system = [{"role": "system", "content": self.system}] if self.system else []
-        user = prompt[len(before) : len(prompt) - len(after)]
-        return [
-            *system,
-            {"role": "user", "content": user},
-            {"role": "assistant", "content": answer},
-        ]
-
-    def guarded(self, messages: list[dict[str, str]]) -> tuple[list[dict[str, str]], int]:
-        """Messages, escaped if asked for, and the number of texts that look like special tokens."""
-        count, guarded = 0, []
-        for message in messages:
-            text, more = escaped(message["content"], self._lookalikes)
-            count += more
-            guarded.append(message | {"content": text} if self.escape else message)
-        return guarded, count
-
-    @cached_property
-    def _lookalikes(self) -> re.Pattern[str]:
-        return pattern(self.vocabulary.special_tokens)
-
-    def _text(self, ids: Tokens) -> str:
-        try:
-            return self.vocabulary.decode_bytes(ids).decode("utf-8")
-        except (UnicodeDecodeError, KeyError) as error:
-            raise IntegrityError(
-                f"its tokens are not text in the vocabulary {self.vocabulary.name}: {error}"
-            ) from error
-
-    @cached_property
-    def _around(self) -> tuple[str, str]:
-        """The text before and after the user's message in the prompt."""
-        pieces = TEMPLATES[self.template](self.system, _MARK, "")
-        texts = [
-            each.text if each.special else self.vocabulary.normalise(each.text)
-            for each in pieces
-            if not each.loss
-        ]
-        before, mark, after = "".join(texts).partition(_MARK)
-        assert mark
-        return before, after
-
-    @cached_property
-    def _end(self) -> Tokens:
-        """The token that ends the answer."""
-        last = TEMPLATES[self.template]("", "", "")[-1]
-        return np.array([special_id(last.text, self.vocabulary.special_tokens)], np.int32)
 
 
 @dataclass(frozen=True)
@@ -320,8 +233,7 @@ def _batches(path: AnyPath) -> Iterator[pa.RecordBatch]:
         with pq.ParquetFile(scratch.copy_of(path)) as file:
             yield from file.iter_batches(_PARQUET_ROWS)
     else:
-        reader = open_arrow(path)
-        yield from (reader.get_batch(number) for number in range(reader.num_record_batches))
+        yield from batches(path)
 
 
 class _Jsonl:

@@ -17,7 +17,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.files.arrow import open_arrow
+from etl.files.arrow import batches, open_arrow
 
 _ROW_GROUP_BYTES: Final = 64 * 2**20
 
@@ -28,19 +28,18 @@ def convert(arrow: Path, into: Path) -> None:
     Raises:
         IntegrityError: if the Arrow file is broken.
     """
-    reader = open_arrow(arrow)
     with pq.ParquetWriter(
         into,
-        reader.schema,
+        open_arrow(arrow).schema,
         compression="zstd",
         use_dictionary=False,
         use_content_defined_chunking=True,
         write_page_index=True,
     ) as writer:
         waiting: list[pa.RecordBatch] = []
-        for number in range(reader.num_record_batches):
-            waiting.append(reader.get_batch(number))
-            if sum(batch.nbytes for batch in waiting) >= _ROW_GROUP_BYTES:
+        for batch in batches(arrow):
+            waiting.append(batch)
+            if sum(each.nbytes for each in waiting) >= _ROW_GROUP_BYTES:
                 _write(writer, waiting)
                 waiting = []
         if waiting:

@@ -18,6 +18,7 @@ import pytest
 from etl.cli import main
 from tests.support import builds
 from tests.support.installed import Installed
+from tokenization.vocabulary import load
 
 ROOT: Final = Path(__file__).parents[2]
 OTHERS: Final = frozenset({"record", "test", "train"})
@@ -33,12 +34,15 @@ WITHOUT: Final[Sequence[tuple[str, str, str]]] = (
         "mistral-common",
         "build in --out other --set prune.ratio_vocabulary=mistral-v3-tekken",
     ),
+    ("mistral", "sentencepiece", "build in --out other --set vocabulary.name=mistral-v3"),
     ("ray", "ray", "build in --out other --ray local"),
     ("report", "jinja2", "report out --out other/report.html"),
     ("s3", "s3fs", "build in --out s3://bucket/folder"),
     ("s3", "s3fs", "check s3://bucket/folder"),
     ("s3", "s3fs", "publish out s3://bucket/folder"),
     ("tokenizers", "tokenizers", "build in --out other --set vocabulary.file=tokenizer.json"),
+    ("tokenizers", "sentencepiece", "build in --out other --set vocabulary.file=own.model"),
+    ("tokenizers", "jinja2", "build in --out other --set vocabulary.model=model"),
 )
 """Extra, its package, and a command that needs it."""
 
@@ -96,6 +100,10 @@ def test_every_extra_that_is_missing_is_named(installed: Installed, folder: Path
     (folder / "tokenizer.json").write_text(
         json.dumps({"model": {"type": "Unigram", "vocab": [["a", 0.0]]}})
     )
+    (folder / "own.model").write_bytes(b"\n\x03\n\x01a")  # one piece
+    (folder / "model").mkdir()
+    (folder / "model" / "tokenizer.model").write_bytes(load().file.content())
+    (folder / "model" / "chat_template.jinja").write_text("{{ messages }}")
     found = installed.in_one_process([line for *_, line in WITHOUT], folder)
     for (extra, package, line), done in zip(WITHOUT, found, strict=True):
         said = done.err.strip()

@@ -23,8 +23,9 @@ from etl.cli.main import cli
 from etl.dataset.layout import Dataset
 from etl.files.arrow import open_arrow, read_json
 from etl.files.storage import AnyPath, location
-from etl.publish.export import Chat, Export
+from etl.publish.export import Export
 from etl.publish.exported import FILE
+from etl.publish.messages import Chat
 from schemas.errors import ConfigError, IntegrityError
 from tests.support import builds
 from tests.support.s3 import BUCKET, Server, s3
@@ -34,7 +35,7 @@ __all__ = ["s3"]
 
 def chat_of(*overrides: str) -> Chat:
     loaded = recipe.load("scribeagent-32k", overrides)
-    return Chat(loaded.packed.encoder.vocabulary, loaded.prompt.chat, loaded.prompt.system)
+    return Chat(loaded.packed.encoder)
 
 
 def export(
@@ -143,7 +144,8 @@ def test_messages_are_the_samples(own_build: Path, tmp_path: Path) -> None:
     "overrides",
     [
         ("prompt.chat=plain",), ("prompt.chat=mistral", "vocabulary.name=mistral-v3-tekken"),
-        ("fit.train=first",),
+        ("vocabulary.name=mistral-v1",), ("vocabulary.name=mistral-v7",),
+        ("vocabulary.name=qwen3",), ("fit.train=first",),
         ("prompt.system=", "prompt.chat=plain"), ("prompt.system=Caf\u00e9 e\u0301 {x}",),
     ],
 )  # fmt: skip
@@ -167,7 +169,7 @@ def test_messages_encode_to_the_dataset_s_tokens(
     assert len(rows) == len(emitted) == 16
     for row, each in zip(rows, emitted, strict=True):
         roles = [message["role"] for message in row["messages"]]
-        assert roles == (["system"] if chat.system else []) + ["user", "assistant"]
+        assert roles == (["system"] if encoder.prompt.system else []) + ["user", "assistant"]
         user, answer = (message["content"] for message in row["messages"][-2:])
         ids, prompt = encoder.tokens(user, answer)
         assert ids.tolist() == each.input_ids.tolist()

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 
 from schemas.errors import ConfigError, MissingExtra
 from tests.tokenization.test_vocabulary import HAS_GIGATOKEN, page, qwen, texts
+from tokenization.document import TokenizersOracle
 from tokenization.engines import CachedTiktoken
 from tokenization.families import FAMILIES, Family
-from tokenization.huggingface import TokenizersOracle, exact_ranks
+from tokenization.huggingface import exact_ranks
 from tokenization.vocabulary import load
 
 
@@ -27,8 +28,10 @@ def test_what_cannot_be_had_says_what_to_do(
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
     with pytest.raises(ConfigError, match="TIKTOKEN_CACHE_DIR"):
         load("cl100k")
-    with pytest.raises(ConfigError, match=r"by name are qwen2\.5, "):
+    with pytest.raises(ConfigError, match=r"vocabulary\.model = DIR, or Meta's file"):
         load("llama3")
+    with pytest.raises(ConfigError, match=r"by name are qwen2\.5, qwen3, mistral-v1, "):
+        load("llama2")
     with pytest.raises(ConfigError, match="family"):
         load("mine", file=qwen().file.path)
     damaged = tmp_path / "qwen.tiktoken"

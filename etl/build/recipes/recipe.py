@@ -44,7 +44,8 @@ from etl.sources import FORMATS, SOURCES
 from etl.stages import known as stages
 from etl.stages.stage import Stage
 from schemas.errors import ConfigError
-from tokenization.encode import Encoder
+from tokenization.chat import USUAL
+from tokenization.encode import Encoder, usual_chat
 from tokenization.fit import Fit
 from tokenization.prompt import Prompt
 
@@ -134,11 +135,15 @@ class Recipe:
         """The plan of phase 3: samples to packed rows.
 
         Raises:
-            ConfigError: the vocabulary is not known, or its file cannot be used.
+            ConfigError: the vocabulary is not known, its file cannot be used, or the chat template
+                does not fit it.
         """
         vocabulary = self.vocabulary.loaded()
         encoder = Encoder(
-            vocabulary, Prompt(self.prompt.system, self.prompt.node_repeats), self.prompt.chat
+            vocabulary,
+            Prompt(self.prompt.system, self.prompt.node_repeats),
+            usual_chat(vocabulary) if self.prompt.chat == USUAL else self.prompt.chat,
+            self.prompt.chat_variables,
         )
         fits = {
             "train": Fit(self.fit.context, self.fit.train, self.fit.max_chunks),
@@ -147,13 +152,16 @@ class Recipe:
         settings = {
             "vocabulary": vocabulary.sha256,
             "prompt": plain(encoder.prompt),
-            "chat": self.prompt.chat,
+            **encoder.settings,
             "fits": {split: plain(fit) for split, fit in fits.items()},
             "packing": self.pack.packing,
             "window": self.pack.window,
             "libraries": _versions(_SHAPING_PACKED),
         }
-        return PackPlan(encoder, fits, self.pack.packing, self.pack.window, settings)
+        pack = self.pack
+        if pack.compression != "none":
+            settings["compression"] = pack.compression
+        return PackPlan(encoder, fits, pack.packing, pack.window, settings, pack.compression)
 
     def settings(self) -> dict[str, Any]:
         """All that decides the output, by phase, as values for JSON."""

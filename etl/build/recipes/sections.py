@@ -8,10 +8,12 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from etl.build.plan import PAGE_CHARS
 from etl.decisions.split import HELD, Split
+from etl.files.arrow import Compression
 from etl.files.file_setting import File
 from etl.files.side_files import entries, read_text
 from etl.inputs.parts import bytes_of
 from schemas.errors import ConfigError
+from tokenization.chat import USUAL
 from tokenization.pack import WINDOW
 from tokenization.prompt import REPEATS, SYSTEM
 from tokenization.vocabulary import Vocabulary, shared
@@ -21,13 +23,19 @@ from tokenization.vocabulary import Vocabulary, shared
 class VocabularySettings:
     """The vocabulary and its engine.
 
-    ``pattern``, ``special_tokens`` and ``nfc`` describe a rank file that is none of the known ones.
+    It has a name, a file or a model's folder. ``pattern``, ``special_tokens`` and ``nfc`` describe
+    a rank file that is none of the known ones.
     """
 
     about: ClassVar[str] = "which tokens"
 
     name: Annotated[str, "a known vocabulary"] = "qwen2.5"
-    file: Annotated[File, "a rank file or tokenizer.json of your own"] = ""
+    file: Annotated[
+        File, "instead: a rank file, tokenizer.json or tokenizer.model (SentencePiece) of your own"
+    ] = ""
+    model: Annotated[
+        File, "instead: the folder of a model's files, with its vocabulary and chat template"
+    ] = ""
     engine: Annotated[
         Literal["auto", "tiktoken", "gigatoken"], "the program that encodes; all give the same ids"
     ] = "auto"
@@ -48,19 +56,25 @@ class VocabularySettings:
         family = None
         if self.pattern:
             family = (self.pattern, tuple(sorted(self.special_tokens.items())), self.nfc)
-        return shared(self.name, self.file, self.engine, family)
+        return shared(self.name, self.file, self.engine, family, self.model)
 
     @property
     def noted(self) -> dict[str, Any]:
         """The settings that load it again from any folder (`tokenization.vocabulary.noted`)."""
-        file = str(Path(self.file).absolute()) if self.file else ""
+        own = ("file", "model") if self.model else ("file",)
+        paths = {name: getattr(self, name) for name in own}
         return {
             name: getattr(self, name) for name in ("name", "pattern", "special_tokens", "nfc")
-        } | {"file": file}
+        } | {name: str(Path(path).absolute()) if path else "" for name, path in paths.items()}
 
     @property
     def known_as(self) -> dict[str, str]:
-        """``name`` of a known vocabulary, or of its ``file``; readers see it with the hash."""
+        """``name`` of a known vocabulary, or of its ``file`` or ``model``'s folder.
+
+        Readers see it with the hash.
+        """
+        if self.model:
+            return {"model": Path(self.model).absolute().name}
         return {"file": Path(self.file).name} if self.file else {"name": self.name}
 
 
@@ -102,7 +116,16 @@ class PromptSettings:
 
     system: Annotated[str, "the system message"] = SYSTEM
     node_repeats: Annotated[int, "how often the completion says the node"] = REPEATS
-    chat: Annotated[str, "the chat template"] = "chatml"
+    chat: Annotated[
+        str,
+        "the chat template: chatml, qwen3, mistral, mistral-v1, mistral-v7, llama3, plain; model: "
+        "that of vocabulary.model; auto: what the vocabulary's models are made with",
+    ] = USUAL
+    chat_variables: Annotated[
+        dict[str, object],
+        "of the chat template of vocabulary.model: its variables, such as enable_thinking; "
+        "strftime_now: the date that it takes for today's",
+    ] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -130,7 +153,12 @@ class PackSettings:
 
     packing: Annotated[bool, "several samples a row"] = True
     window: Annotated[int, "samples that are packed together"] = WINDOW
-    shard_mb: Annotated[int, "MiB of an output file"] = 256
+    shard_mb: Annotated[int, "MiB of an output file, before compression"] = 256
+    compression: Annotated[
+        Compression,
+        "of the output files; without it a row is read where it lies, with it the files take a "
+        "tenth of the room",
+    ] = "none"
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,8 @@ def checked(value: Any, hint: Any, path: str) -> Any:
             raise ConfigError(f"{path} = {value!r}: expected a date as 2026-01-31") from error
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if hint is object:
+        return value
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise ConfigError(
             f"{path} = {value!r}: expected {hint.__name__}, got {type(value).__name__}"

@@ -28,10 +28,8 @@ import polars as pl
 from etl.dataset.index import scan
 from etl.dataset.place import Place
 from etl.dataset.samples import gather
-from etl.look.encoded import vocabulary_of
-from tokenization.encode import Encoder
+from etl.look.encoded import encoder_of
 from tokenization.fit import extent
-from tokenization.prompt import Prompt
 
 MEASURED: Final = 1_000
 """At most this many samples are encoded."""
@@ -60,12 +58,9 @@ def curve(place: Place, seed: int = 0, vocabulary: str = "") -> dict[str, Any]:
 
 def _by_positions(place: Place, seed: int, vocabulary: str) -> dict[str, Any]:
     work = place.inside("the positions of targets")
-    settings = place.manifest.settings["packed"]
     rows = scan(work).filter(pl.col("reason") == "").select("bundle", "row", "chars").collect()
     drawn = sorted(random.Random(seed).sample(range(rows.height), min(MEASURED, rows.height)))
-    encoder = Encoder(
-        vocabulary_of(place, vocabulary), Prompt(**settings["prompt"]), settings["chat"]
-    )
+    encoder = encoder_of(place, vocabulary)
     found = [extent(sample, encoder) for sample in gather(rows[drawn], work)]
     extents = [each for each in found if each is not None]
     whole, rightmost = ([each[i] for each in extents] for i in range(2))
