@@ -33,9 +33,7 @@ import click
 import orjson
 
 from etl.dataset import state
-from etl.dataset.generations import Generations
 from etl.dataset.layout import Layout
-from etl.files.arrow import read_json
 from tests.bench.measure import family
 from tests.support import builds
 from tests.support.s3 import BUCKET, served
@@ -136,11 +134,11 @@ def _held(process: int) -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
-def built(inputs: str, out: Path) -> tuple[float, float]:
+def built(inputs: str, out: Path, *more: str) -> tuple[float, float]:
     """Seconds by the clock of the build command, and the peak memory of its processes in MiB."""
     began = time.monotonic()
     options = ["--out", str(out), "--workers", "2", "--set", "fit.context=8192"]
-    command = [sys.executable, "-m", "stepmill", "build", inputs, *options]
+    command = [sys.executable, "-m", "stepmill", "build", inputs, *options, *more]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, env=builds.environment(None))
     peak = Peak(process.pid)
     told = process.communicate()[1]
@@ -265,10 +263,8 @@ def _sizes(out: Path, inputs: Path) -> dict[str, int]:
 def _check(folder: Path, many: str) -> None:
     """Compare the build of two nights with one from nothing by its generations."""
     out = folder / "out-many"
-    manifest = read_json(out / "dataset" / "manifest.json")
-    given = Generations.from_json(manifest["generations"])
     fresh = folder / "fresh"
-    builds.build([many], fresh, "fit.context=8192", given=given, workers=2)
+    built(many, fresh, "--generations", str(out / "dataset" / "manifest.json"))
     if builds.contents(fresh / "dataset") != builds.contents(out / "dataset"):
         raise click.ClickException("two nights are not what a build from nothing is")
 
