@@ -67,6 +67,12 @@ LIGHT_SCHEMA: Final = pa.schema(
 )
 """What the index needs of each sample, in a file beside each samples file, row by row: no pages."""
 
+TOKENS: Final = "tokens"
+COUNTS_SCHEMA: Final = pa.schema([(TOKENS, pa.int32())])
+"""Tokens of each sample, if it were a training sample, in a file beside its samples file, row by
+row; 0 if it would be dropped. Only for builds with subsets.
+"""
+
 INDEX_SCHEMA: Final = pa.schema(
     [
         ("sample_id", pa.string()),

@@ -34,24 +34,39 @@ def pack(
 
     Raises: ValueError for a sample that is empty or longer than ``context``.
     """
-    waiting: list[Encoded] = []
-    tokens = 0
+    packer = Packer(context, window, window_tokens)
     for sample in encoded:
-        waiting.append(_checked(sample, context))
-        tokens += len(sample.input_ids)
-        if len(waiting) >= window or tokens >= window_tokens:
-            yield from _rows(waiting, context)
-            waiting, tokens = [], 0
-    yield from _rows(waiting, context)
+        yield from packer.add(sample)
+    yield from packer.rest()
 
 
-def unpacked(encoded: Iterable[Encoded], context: int) -> Iterator[Packed]:
-    """One row a sample.
+class Packer:
+    """Packs samples that come one by one.
 
-    Raises: ValueError, as `pack` does.
+    window: 1 for one row a sample. window_tokens: see `pack`.
     """
-    for sample in encoded:
-        yield Packed((_checked(sample, context),))
+
+    def __init__(
+        self, context: int, window: int = WINDOW, window_tokens: int = WINDOW_TOKENS
+    ) -> None:
+        self._context, self._window, self._window_tokens = context, window, window_tokens
+        self._waiting: list[Encoded] = []
+        self._tokens = 0
+
+    def add(self, sample: Encoded) -> Iterator[Packed]:
+        """Add a sample; yields the rows of a window, if that is full.
+
+        Raises: ValueError, as `pack` does.
+        """
+        self._waiting.append(_checked(sample, self._context))
+        self._tokens += len(sample.input_ids)
+        if len(self._waiting) >= self._window or self._tokens >= self._window_tokens:
+            yield from self.rest()
+
+    def rest(self) -> Iterator[Packed]:
+        """The rows of all samples that wait."""
+        waiting, self._waiting, self._tokens = self._waiting, [], 0
+        yield from _rows(waiting, self._context)
 
 
 def assign(lengths: list[int], context: int) -> list[list[int]]:

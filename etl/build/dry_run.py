@@ -9,7 +9,7 @@ must be read again, the files from that generation on are listed as ``perhaps``.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -45,7 +45,7 @@ class Foreseen:
     unchanged: int
     # (name, bytes, reason) of the input shards that phase 1 reads
     read: list[tuple[str, int, str]]
-    # (file under ``dataset/data``, reason)
+    # (file under ``dataset/data``, reason); of a further vocabulary behind its label
     write: list[tuple[str, str]]
     # files that are written if inputs that are read again come out different
     perhaps: list[str]
@@ -127,9 +127,13 @@ def _some(lines: list[str]) -> list[str]:
 
 def foresee(build: Build) -> Foreseen:
     """What `etl.build.run.whole.run` would do; writes nothing under the build's folder."""
-    damaged = folder.damaged(build)
-    listing = reading.listing_of(build)
-    complete = None if damaged else folder.untouched(build, build.settings, listing.mark())
+    every = [build, *build.further]
+    of_each = {each.vocabulary: folder.damaged(each) for each in every}
+    damaged, listing, changes = of_each[""], reading.listing_of(build), folder.changes(build)
+    mark = "" if changes or any(of_each.values()) else listing.mark()
+    complete = folder.untouched(build, mark)
+    if complete is not None and not all(folder.untouched(each, mark) for each in build.further):
+        complete = None
     if complete is not None and all(each.format != find.UNKNOWN for each in complete.inputs):
         stops = build.verdict.foreseen({each.name: each.sha256 for each in complete.inputs})
         return _nothing_to_do(len(complete.inputs), stops)
@@ -140,9 +144,12 @@ def foresee(build: Build) -> Foreseen:
     changed = {name for names in inputs.values() for name in names}
     bundles = bundled(shards, generations.together)
     worker = reading.worker(build, reading.removed(build, bundles), stamps.keys(damaged))
+    counter = reading.counter(build)
     reasons: dict[str, str] = {}
     for bundle in bundles:
         result = worker.finished(bundle)
+        if isinstance(result, BundleReport) and counter and not counter.finished(bundle.key):
+            result = "its tokens are counted, for subsets"
         if not isinstance(result, BundleReport):
             reasons |= {member.key: _reason(member, result, changed) for member in bundle.members}
     done = [shard for shard in shards if shard.key not in reasons]
@@ -150,9 +157,8 @@ def foresee(build: Build) -> Foreseen:
         (shard.name, shard.size, reasons[shard.key]) for shard in shards if shard.key in reasons
     ]
     write, perhaps, remove = _files(
-        build, generations, done, {name for name, _, _ in read}, frozenset(damaged)
+        every, generations, done, {name for name, _, _ in read}, of_each
     )
-    changes = folder.changes(build)
     return Foreseen(
         changes,
         inputs,
@@ -162,9 +168,14 @@ def foresee(build: Build) -> Foreseen:
         perhaps,
         remove,
         next((generation.name for generation in generations.every if not generation.shards), ""),
-        folder.finished(build, build.settings, generations) is not None and not damaged,
+        all(folder.finished(each, generations) is not None for each in every)
+        and not any(of_each.values()),
         build.verdict.foreseen({shard.name: shard.sha256 for shard in shards}),
-        damaged,
+        {
+            storage.relative(each.out / name, build.out): why
+            for each in every
+            for name, why in of_each[each.vocabulary].items()
+        },
         [
             (shard.name, strangers.meet(shard.path, FORMATS.values()).text)
             for shard in shards
@@ -193,17 +204,18 @@ def _reason(shard: InputShard, reason: str, changed: Collection[str]) -> str:
 
 
 def _files(
-    build: Build,
+    builds: Sequence[Build],
     generations: Generations,
     done: Sequence[InputShard],
     unread: set[str],
-    damaged: frozenset[str],
+    damaged: Mapping[str, Mapping[str, str]],
 ) -> tuple[list[tuple[str, str]], list[str], list[str]]:
     """Files of the dataset to write, perhaps to write, and to remove.
 
-    done: input shards that have been read. unread: names of inputs to read. damaged: files to make
-    again.
+    builds: the build for each vocabulary, the first one first. done: input shards that have been
+    read. unread: names of inputs to read. damaged: files to make again, by vocabulary.
     """
+    build = builds[0]
     closed = [generation for generation in generations.every if generation.shards]
     unsure = min((g.number for g in closed if unread & set(g.inputs)), default=None)
     with tempfile.TemporaryDirectory() as scratch:
@@ -211,22 +223,23 @@ def _files(
         sources = build.recipe.samples.sources
         outputs = index.build(done, generations, sources, build.shelf, Work(Path(scratch))).outputs
     numbers = {generation.number for generation in closed}
-    worker = packing.worker(build, damaged)
+    closed_outputs = [output for output in outputs if output.generation in numbers]
+    names = {f"{output.name}.arrow" for output in closed_outputs}
     write: list[tuple[str, str]] = []
     perhaps: list[str] = []
-    names = set()
-    for output in outputs:
-        if output.generation in numbers:
-            names.add(f"{output.name}.arrow")
-            reason = worker.finished(output)
-            if unsure is not None and output.generation >= unsure:
-                perhaps.append(f"{output.name}.arrow")
-            elif isinstance(reason, str):
-                write.append((f"{output.name}.arrow", reason))
-    data = Layout(build.out).dataset.data
     remove: list[str] = []
-    for path in storage.files(data, ".arrow"):
-        name = storage.relative(path, data)
-        if name not in names and own_files.is_of_output(name):
-            remove.append(name)
+    for each in builds:
+        label = f"{each.vocabulary}/" if each.vocabulary else ""
+        chosen = packing.packing(each, damaged[each.vocabulary])
+        for output in closed_outputs:
+            reason = chosen.finished(output)
+            if unsure is not None and output.generation >= unsure:
+                perhaps.append(f"{label}{output.name}.arrow")
+            elif isinstance(reason, str):
+                write.append((f"{label}{output.name}.arrow", reason))
+        data = Layout(each.out).dataset.data
+        there = (storage.relative(path, data) for path in storage.files(data, ".arrow"))
+        remove += [
+            f"{label}{name}" for name in there if name not in names and own_files.is_of_output(name)
+        ]
     return write, perhaps, remove

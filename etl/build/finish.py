@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -18,8 +17,8 @@ from etl.card import example, write
 from etl.dataset import account, candidate, oddities, stats
 from etl.dataset.drift import figures
 from etl.dataset.generations import Generations
-from etl.dataset.layout import DATA, NAMES, PREFIX, Layout
-from etl.dataset.manifest import FORMAT, Input, Manifest, Packing, Split, as_json
+from etl.dataset.layout import DATA, NAMES, PREFIX, Layout, subset_of
+from etl.dataset.manifest import FORMAT, Input, Manifest, Packing, Split, Subset, as_json
 from etl.dataset.reports import PackedReport
 from etl.files.arrow import atomic, write_json
 from etl.files.storage import AnyPath
@@ -31,28 +30,28 @@ from schemas.errors import IntegrityError
 
 @dataclass(frozen=True)
 class Made:
-    """The results of the phases."""
+    """The results of the phases that all vocabularies share."""
 
-    # what decides the output, by phase
-    settings: Mapping[str, Any]
     shards: Sequence[InputShard]
     # the result of phase 1
     read: Read
     # with the number of output shards of each
     generations: Generations
-    # the reports of phase 3
-    packed: Sequence[PackedReport]
+    # the number of tokens of each subset, as they were counted
+    filled: Sequence[int]
 
 
-def finish(build: Build, made: Made) -> Manifest:
+def finish(build: Build, made: Made, packed: Sequence[PackedReport]) -> Manifest:
     """Write statistics and card where the build is made; returns the manifest.
+
+    packed: the reports of phase 3.
 
     The manifest itself is written last, once the gates accept the dataset (`etl.build.verdict`).
 
     Raises:
         IntegrityError: the accounting recomputed from the files does not add up.
     """
-    out, place, recipe, packed = build.out, build.place, build.recipe, made.packed
+    out, place, recipe = build.out, build.place, build.recipe
     settled = account.settle(place, fit_ledger=Layout(place).work.fit_ledger)
     errors = {unit: of.errors for unit, of in settled.units.items() if of.errors}
     if errors:
@@ -62,6 +61,8 @@ def finish(build: Build, made: Made) -> Manifest:
         )
     here = Layout(place)
     tables = stats.statistics(place, settled.counts, settled.visits)
+    if names := recipe.subsets.tokens:
+        tables["subsets"] = stats.subsets(place, names)
     files = {
         name: digest
         for report in packed
@@ -77,8 +78,8 @@ def finish(build: Build, made: Made) -> Manifest:
     manifest = Manifest(
         format=FORMAT,
         recipe=recipe.name,
-        fingerprint=build.fingerprint(made.settings, made.generations),
-        settings=made.settings,
+        fingerprint=build.fingerprint(made.generations),
+        settings=build.settings,
         generations=made.generations,
         takedown=recipe.taken_down.fingerprint,
         vocabulary=recipe.vocabulary.known_as,
@@ -92,6 +93,7 @@ def finish(build: Build, made: Made) -> Manifest:
         unknown_actions=tuple(unknown_actions(settled.unknown)),
         page_actions=dict(sorted(settled.without_element.items())),
         packing=_packing(packed),
+        subsets=_subsets(packed, recipe, made.filled),
         quarantined=account.in_quarantine(place),
         oddities=tuple(oddities.listed(made.read.odd, KEYS)),
         files=files,
@@ -144,6 +146,28 @@ def _packing(packed: Sequence[PackedReport]) -> tuple[Packing, ...]:
         )
         for (generation, split), reports in sorted(of_split.items())
     )
+
+
+def _subsets(
+    packed: Sequence[PackedReport], recipe: Recipe, filled: Sequence[int]
+) -> tuple[Subset, ...] | None:
+    """The rows of each subset, the smallest first; None if the recipe has none."""
+    subsets: list[Subset] = []
+    for number, name in enumerate(recipe.subsets.tokens, 1):
+        mine = [report for report in packed if 0 < subset_of(report.name) <= number]
+        subsets.append(
+            Subset(
+                name,
+                recipe.subsets.amount(name),
+                filled[number - 1],
+                len(mine),
+                sum(report.rows for report in mine),
+                sum(report.samples for report in mine),
+                sum(report.tokens for report in mine),
+                sum(report.bytes for report in mine),
+            )
+        )
+    return tuple(subsets) or None
 
 
 def _splits(packed: Sequence[PackedReport], recipe: Recipe) -> dict[str, Split]:

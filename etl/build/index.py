@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -26,10 +26,11 @@ from etl.build import index_files
 from etl.dataset import own_files
 from etl.dataset.generations import Generations
 from etl.dataset.index import OutputShard, light_count, light_rows
-from etl.dataset.layout import Shelf, Work
+from etl.dataset.layout import Shelf, Work, stratum
 from etl.decisions.decision import Decision, Judge
 from etl.decisions.duplicates import DECIDED, repeats
 from etl.decisions.split import Found, Split
+from etl.decisions.subsets import TRAIN, Subsets
 from etl.decisions.takedown import NOTHING, Takedown
 from etl.files import scratch, storage
 from etl.files.arrow import ArrowWriter, atomic, write_table
@@ -38,7 +39,7 @@ from etl.inputs.bundles import Bundle, bundled
 from etl.inputs.records import InputShard
 from etl.inputs.source import Source
 from etl.tally import Quarantined, Tally, as_record
-from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
+from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA, TOKENS
 from schemas.reasons import TAKEN_DOWN, Reason
 
 _COLUMNS: Final = (
@@ -68,6 +69,8 @@ class Indexed(NamedTuple):
     outputs: list[OutputShard]
     # entries of held-out lists that match nothing, by setting
     unmatched: dict[str, list[str]]
+    # the number of tokens in each subset, as they were counted
+    filled: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,9 @@ class Index:
     shard_bytes: int
     # the recipe's decisions, in order; duplicates are dropped before them
     decisions: tuple[Decision, ...] = ()
+    # the nested parts of the training split, and by what settings its tokens are counted
+    subsets: Subsets = field(default_factory=Subsets)
+    counted: str = ""
 
     def settings(self) -> dict[str, Any]:
         """Everything that decides the output; the first version of a decision is left out."""
@@ -89,6 +95,8 @@ class Index:
         for each in self.decisions:
             version = {"version": each.version} if each.version > 1 else {}
             values[each.name] = version | plain(each)
+        if self.subsets:
+            values["subsets"] = {"tokens": [*self.subsets.tokens], "counted": self.counted}
         return values
 
     def build(
@@ -121,8 +129,17 @@ class Index:
             by_number[number_of[bundle.name]].append(bundle)
         judges = self._judges(by_number, dropped, light)
         held_out = Found(set)
+        chosen = self.subsets.judge(self.split.hash)
         wanted = (column for each in self.decisions for column in each.columns)
         columns = [*dict.fromkeys((*_COLUMNS, *wanted))]
+        if self.subsets:
+            for number, mine in by_number.items():
+                groups = light.groups(mine, index_files.PART_ROWS, [*columns, TOKENS])
+                decided = (
+                    self._decided(_repeats(group, dropped), judges, number, Found(set))
+                    for group in groups
+                )
+                chosen.learn(number, (rows.filter(pl.col("reason") == "") for rows in decided))
         totals: dict[int, Mapping[str, int]] = {}
         made: list[OutputShard] = []
         with atomic(folder.index_ledger) as stream:
@@ -138,7 +155,8 @@ class Index:
                         rows = self._decided(
                             _repeats(group, dropped), judges, generation.number, held_out
                         )
-                        spread.add(rows)
+                        rows = chosen.judged(generation.number, rows)
+                        spread.add(rows.with_columns(stratum=self._stratum()))
                         for batch in _ledger_rows(rows):
                             ledger.add_batch(batch)
                     totals[generation.number] = {
@@ -153,7 +171,8 @@ class Index:
                 storage.remove(path)  # its generation has no inputs any more
         if into is None:
             _write_quarantine(dropped, shards, sources, places.own, takedown)
-        return Indexed(generations.closed(totals), made, self.split.unmatched(held_out))
+        unmatched = self.split.unmatched(held_out)
+        return Indexed(generations.closed(totals), made, unmatched, (*chosen.filled,))
 
     def _judges(
         self,
@@ -186,16 +205,24 @@ class Index:
             ),
         )
 
-    def _planned(self, chars: Mapping[str, float]) -> dict[str, int]:
-        """The number of output shards of a generation, by split.
+    def _stratum(self) -> pl.Expr:
+        """The split of a row, with the number of its smallest subset if it is in one."""
+        name = pl.col("split")
+        for number in range(1, len(self.subsets.tokens) + 1):
+            inside = pl.col("subset") == number
+            name = pl.when(inside).then(pl.lit(stratum(TRAIN, number))).otherwise(name)
+        return name
 
-        chars: planned characters of its samples, by split.
+    def _planned(self, chars: Mapping[str, float]) -> dict[str, int]:
+        """The number of output shards of a generation, by stratum.
+
+        chars: planned characters of its samples, by stratum.
         """
         bytes_of = {
-            split: chars.get(split, 0) / _CHARS_PER_TOKEN * _TOKEN_BYTES
-            for split in self.split.names
+            stratum: chars.get(stratum, 0) / _CHARS_PER_TOKEN * _TOKEN_BYTES
+            for stratum in dict.fromkeys((*self.split.names, *sorted(chars)))
         }
-        return {split: max(1, round(size / self.shard_bytes)) for split, size in bytes_of.items()}
+        return {name: max(1, round(size / self.shard_bytes)) for name, size in bytes_of.items()}
 
 
 def _kept(rows: pl.DataFrame, judges: Sequence[Judge], generation: int) -> pl.DataFrame:

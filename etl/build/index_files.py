@@ -1,7 +1,7 @@
 """The files of the index: the rows of a generation, sorted, with their output shards.
 
 Samples are spread over files by the first bits of their hash, and each file is sorted by itself. A
-file holds some ten thousand rows; there are at most 256 files for each split.
+file holds some ten thousand rows; there are at most 256 files for each split and each subset.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from etl.dataset import own_files
 from etl.dataset.index import OutputShard
+from etl.dataset.layout import subset_of
 from etl.files import storage
 from etl.files.arrow import atomic
 from etl.files.spill import Spread
@@ -42,7 +43,7 @@ class IndexFiles:
     """
 
     def __init__(self, folder: AnyPath, number: int, rows: int, unsorted: Path) -> None:
-        # planned characters of the rows that are kept, by split
+        # planned characters of the rows that are kept, by stratum
         self.chars: Counter[str] = Counter()
         self._folder, self._number, self._spread = folder, number, Spread(unsorted, INDEX_SCHEMA)
         self._bits = min((rows // PART_ROWS).bit_length(), _PART_BITS)
@@ -53,8 +54,8 @@ class IndexFiles:
         return max(PART_ROWS, _ROWS_FOR_PART << self._bits)
 
     def add(self, rows: pl.DataFrame) -> None:
-        """Add rows of some input shards."""
-        kept = rows.filter(pl.col("reason") == "").group_by("split").agg(pl.col("planned").sum())
+        """Add rows of some input shards, with ``stratum`` (`etl.dataset.layout.stratum`)."""
+        kept = rows.filter(pl.col("reason") == "").group_by("stratum").agg(pl.col("planned").sum())
         self.chars.update(dict(kept.iter_rows()))
         first_bits = (
             pl.col("order") // 2 ** (64 - self._bits) if self._bits else pl.lit(0, pl.UInt64)
@@ -62,21 +63,21 @@ class IndexFiles:
         rows = rows.with_columns(
             part=first_bits, generation=pl.lit(self._number, pl.Int32), home=pl.lit(0, pl.Int32)
         )
-        for (split, part), group in rows.group_by("split", "part", maintain_order=True):
-            self._spread.add(f"g{self._number:04d}-{split}-{part:05d}.parquet", group)
+        for (stratum, part), group in rows.group_by("stratum", "part", maintain_order=True):
+            self._spread.add(f"g{self._number:04d}-{stratum}-{part:05d}.parquet", group)
 
     def sorted(self, totals: Mapping[str, int]) -> list[OutputShard]:
         """Write the index files; returns the output shards that are not empty.
 
-        totals: the number of output shards by split.
+        totals: the number of output shards by stratum.
         """
         contents: dict[tuple[str, int], _Content] = {}
         names = self._spread.names
         for name in names:
             rows = self._spread.take(name)
-            split = name.split("-")[1]
-            width = -(-(2**64) // totals[split])
-            home = pl.lit(0) if totals[split] == 1 else pl.col("order") // width
+            stratum = name.partition("-")[2].rpartition("-")[0]
+            width = -(-(2**64) // totals[stratum])
+            home = pl.lit(0) if totals[stratum] == 1 else pl.col("order") // width
             rows = rows.with_columns(home=home.cast(pl.Int32)).sort(
                 "order", "sample_id", "shard", "row"
             )
@@ -91,7 +92,7 @@ class IndexFiles:
             for (number,), group in rows.filter(pl.col("reason") == "").group_by(
                 "home", maintain_order=True
             ):
-                contents.setdefault((split, int(str(number))), _Content()).add(name, group)
+                contents.setdefault((stratum, int(str(number))), _Content()).add(name, group)
         for path in storage.files(self._folder, ".parquet"):
             if (
                 own_files.generation_of(path.name) == f"g{self._number:04d}"
@@ -101,14 +102,15 @@ class IndexFiles:
         return [
             OutputShard(
                 self._number,
-                split,
+                stratum.partition("-")[0],
                 number,
-                totals[split],
+                totals[stratum],
                 (*of.parts,),
                 of.samples,
                 of.digest.hexdigest(),
+                subset_of(f"{stratum}-"),
             )
-            for (split, number), of in sorted(contents.items())
+            for (stratum, number), of in sorted(contents.items())
         ]
 
 

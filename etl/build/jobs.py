@@ -262,6 +262,9 @@ def _sum_up(record: Record, build: Build, next_step: str) -> None:
     if record.made is not None:
         for line in summary.lines(record.made, build.recipe, build.out, next_step):
             log.say(line)
+        for each in build.further:
+            if (made := record.further[each.vocabulary].made) is not None:
+                log.say(f"vocabulary {each.vocabulary}: {summary.sizes(made)}, in {each.out}")
         for line in record.effects:
             log.say(line)
         for line in record.warnings:
@@ -279,14 +282,16 @@ def ordered(directory: AnyPath) -> Job:
     """The job of the last run in a folder.
 
     Raises:
-        ConfigError: if there was none.
+        ConfigError: if there was none, or the folder is that of one of its vocabularies.
     """
     from etl.build.last_build import Hook
+    from etl.dataset import state
     from etl.dataset.layout import Layout
     from etl.decisions import takedown
     from etl.files import storage
     from etl.files.arrow import read_json
 
+    state.check_whole(directory)
     work = Layout(directory).work
     path = work.order
     if not storage.exists(path):

@@ -61,6 +61,8 @@ class Record:
     warnings: list[str] = field(default_factory=list)
     # the manifest, once there is one
     made: Manifest | None = None
+    # the same run for each vocabulary but the first, by label
+    further: dict[str, Record] = field(default_factory=dict)
     # the number of shards by the name of a report that was written, by kind of shard
     _built: dict[str, dict[str, int]] = field(default_factory=dict)
     # the number of all shards, by kind
@@ -123,14 +125,12 @@ class Record:
         nothing = dict.fromkeys(
             ("generation", "inputs", "newest_input", "unmatched", *_OF_MANIFEST)
         )
-        shards = {
-            what: {"built": sum(self._built.get(what, {}).values()), "of": self._every.get(what, 0)}
-            for what in ("input_shards", "output_shards")
-        }
+        shards = {what: self._shards(what) for what in ("input_shards", "output_shards")}
         return {
             **nothing,
             "gate_failures": [],
             **self.fields,
+            **self._further(),
             **shards,
             "status": self.status,
             "exit_code": code,
@@ -138,6 +138,17 @@ class Record:
             "seconds": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
             "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+
+    def _shards(self, what: str) -> dict[str, int]:
+        return {"built": sum(self._built.get(what, {}).values()), "of": self._every.get(what, 0)}
+
+    def _further(self) -> dict[str, Any]:
+        """Totals and output shards of each vocabulary but the first; nothing if there is none."""
+        each = {
+            label: {"totals": of.fields.get("totals"), "output_shards": of._shards("output_shards")}
+            for label, of in self.further.items()
+        }
+        return {"vocabularies": each} if each else {}
 
 
 @contextmanager

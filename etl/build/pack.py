@@ -7,10 +7,11 @@ Two files go with each shard: ``work/fitted`` says what became of each sample, a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +31,7 @@ from schemas.samples import PACKED_SCHEMA, Encoded, Packed, Sample, labels_of
 from schemas.tokens import Tokens
 from tokenization.encode import Encoder
 from tokenization.fit import Drop, Fit
-from tokenization.pack import pack, unpacked
+from tokenization.pack import Packer
 
 _BATCH_TOKENS: Final = 2**19
 """Tokens of a batch of rows, about."""
@@ -58,47 +59,7 @@ class PackPlan:
         """Hash of the settings and of the columns that are written; every report notes it."""
         return digest([self.settings, PACKED_SCHEMA.names, FITTED_SCHEMA.names])
 
-    def build(
-        self,
-        shard: OutputShard,
-        out: AnyPath,
-        refused: Sequence[Refused] = (),
-        watch: Watch = unwatched,
-    ) -> PackedReport:
-        """Write one file of the dataset, ``work/fitted`` for it, and its report.
-
-        refused: samples to drop without trying them. watch: called with the name of each sample.
-        """
-        fit = self.fits[shard.split]
-        fitted: dict[str, dict[str, Any]] = {}
-        names, build = files_of(shard.name), Layout(out)
-        samples = gather(shard.rows(build.work), build.work)
-        encoded = self._fitted(samples, fit, fitted, {r.name: r for r in refused}, watch)
-        rows = (
-            pack(encoded, fit.context, self.window)
-            if self.packing
-            else unpacked(encoded, fit.context)
-        )
-        with atomic(build.file(names.data)) as stream:
-            writer = ArrowWriter(stream, PACKED_SCHEMA, self.compression)
-            counts = _write(rows, writer, fitted)
-            writer.close()
-        inside = [
-            row | {"split": shard.split, "packed": shard.name}
-            for row in fitted.values()
-            if not row["reason"]
-        ]
-        files = {
-            names.data: stream.sha256.hexdigest(),
-            names.listing: _parquet(build.file(names.listing), inside, LISTING_SCHEMA),
-            names.fitted: _parquet(build.file(names.fitted), fitted.values(), FITTED_SCHEMA),
-        }
-        made_of = (shard.name, shard.split, shard.content, self.fingerprint)
-        report = PackedReport(*made_of, writer.rows, *counts, files, stream.size)
-        write_json(build.work.packed_report(shard.name), asdict(report))
-        return report
-
-    def _fit(self, sample: Sample, fit: Fit) -> list[Encoded] | Drop:
+    def fitted(self, sample: Sample, fit: Fit) -> list[Encoded] | Drop:
         """Call ``fit``; an exception drops this sample, unless it was raised to stop the build."""
         try:
             return fit(sample, self.encoder)
@@ -109,46 +70,144 @@ class PackPlan:
         except Exception as error:  # noqa: BLE001 - as in etl.build.plan
             return Drop("stage_crashed", described(error))
 
-    def _fitted(
-        self,
-        samples: Iterator[Sample],
-        fit: Fit,
-        fitted: dict[str, dict[str, Any]],
-        refused: Mapping[str, Refused],
-        watch: Watch,
-    ) -> Iterator[Encoded]:
-        """Yield the samples' chunks; ``fitted`` gets a row about each sample."""
-        for sample in samples:
-            name = known_as(sample.sample_id)
-            if name in refused:
-                result: list[Encoded] | Drop = Drop(refused[name].reason, refused[name].detail)
-            else:
-                watch(name)
-                result = self._fit(sample, fit)
-            dropped, chunks = (result, []) if isinstance(result, Drop) else (("", ""), result)
-            prompt_tokens = sum(chunk.prompt_tokens for chunk in chunks)
-            fitted[sample.sample_id] = {
-                "sample_id": sample.sample_id,
-                "domain": sample.domain,
-                "subdomain": sample.subdomain,
-                "source": sample.source,
-                "action_kind": sample.action_kind,
-                "step": sample.step,
-                "raw_chars": sample.raw_chars,
-                "history": len(sample.history),
-                "pruned_chars": len(sample.observation),
-                "reward": sample.reward,
-                "repeat": sample.repeat,
-                "chunk": chunks[0].chunk if chunks else 0,
-                "chunks": chunks[0].chunks if chunks else 0,
-                "kept": len(chunks),
-                "prompt_tokens": prompt_tokens,
-                "completion_tokens": sum(len(chunk.input_ids) for chunk in chunks) - prompt_tokens,
-                "row": -1,
-                "reason": dropped[0],
-                "detail": dropped[1],
-            }
-            yield from chunks
+
+class Target(NamedTuple):
+    """Where a plan writes: the same samples are packed for each vocabulary."""
+
+    plan: PackPlan
+    # the folder in which the build of the vocabulary is made
+    out: AnyPath
+    # label of the vocabulary; empty for the first one
+    vocabulary: str = ""
+
+    def watched(self, sample: Sample) -> str:
+        """The name under which pools watch and refuse a sample."""
+        name = sample.sample_id
+        return known_as(f"{name} ({self.vocabulary})" if self.vocabulary else name)
+
+
+def build(
+    shard: OutputShard,
+    targets: Sequence[Target],
+    refused: Sequence[Refused] = (),
+    watch: Watch = unwatched,
+) -> list[PackedReport]:
+    """Write one file of the dataset of each vocabulary, ``work/fitted`` for it, and its report.
+
+    The samples are gathered once. refused: samples to drop without trying them. watch: called with
+    the name of each sample.
+    """
+    known = {each.name: each for each in refused}
+    work = Layout(targets[0].out).work
+    with ExitStack() as stack:
+        outputs = [
+            _Output(
+                target, shard, stack.enter_context(atomic(target.out / files_of(shard.name).data))
+            )
+            for target in targets
+        ]
+        for sample in gather(shard.rows(work), work):
+            for output in outputs:
+                output.add(sample, known, watch)
+        for output in outputs:
+            output.close()
+    return [output.report() for output in outputs]
+
+
+class _Output:
+    """An output shard of one vocabulary, as it is written."""
+
+    def __init__(self, target: Target, shard: OutputShard, stream: Any) -> None:
+        self._target, self._shard, self._stream = target, shard, stream
+        plan = target.plan
+        self._fit = plan.fits[shard.split]
+        self._packer = Packer(self._fit.context, plan.window if plan.packing else 1)
+        self._writer = ArrowWriter(stream, PACKED_SCHEMA, plan.compression)
+        # what became of each sample: `FITTED_SCHEMA` and the rest of `LISTING_SCHEMA`
+        self._fitted: dict[str, dict[str, Any]] = {}
+        self._waiting: list[Packed] = []
+        self._size = 0
+        self._rows = self._samples = self._tokens = self._loss = 0
+
+    def add(self, sample: Sample, refused: Mapping[str, Refused], watch: Watch) -> None:
+        """Fit a sample and pack its chunks; writes rows that are full."""
+        name = self._target.watched(sample)
+        if name in refused:
+            result: list[Encoded] | Drop = Drop(refused[name].reason, refused[name].detail)
+        else:
+            watch(name)
+            result = self._target.plan.fitted(sample, self._fit)
+        dropped, chunks = (result, []) if isinstance(result, Drop) else (("", ""), result)
+        prompt_tokens = sum(chunk.prompt_tokens for chunk in chunks)
+        self._fitted[sample.sample_id] = {
+            "sample_id": sample.sample_id,
+            "domain": sample.domain,
+            "subdomain": sample.subdomain,
+            "source": sample.source,
+            "action_kind": sample.action_kind,
+            "step": sample.step,
+            "raw_chars": sample.raw_chars,
+            "history": len(sample.history),
+            "pruned_chars": len(sample.observation),
+            "reward": sample.reward,
+            "repeat": sample.repeat,
+            "chunk": chunks[0].chunk if chunks else 0,
+            "chunks": chunks[0].chunks if chunks else 0,
+            "kept": len(chunks),
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": sum(len(chunk.input_ids) for chunk in chunks) - prompt_tokens,
+            "row": -1,
+            "reason": dropped[0],
+            "detail": dropped[1],
+        }
+        for chunk in chunks:
+            for row in self._packer.add(chunk):
+                self._write(row)
+
+    def _write(self, row: Packed) -> None:
+        """Write packed rows in batches."""
+        for sample_id in row.sample_ids:
+            if self._fitted[sample_id]["row"] < 0:  # else it is another chunk of a sample
+                self._fitted[sample_id]["row"] = self._rows
+                self._samples += 1
+        self._rows += 1
+        self._tokens += row.tokens
+        self._loss += row.loss_tokens
+        self._waiting.append(row)
+        self._size += row.tokens
+        if self._size >= _BATCH_TOKENS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._writer.add_batch(_batch(self._waiting))
+        self._waiting, self._size = [], 0
+
+    def close(self) -> None:
+        """Write the remaining rows, and the end of the file."""
+        for row in self._packer.rest():
+            self._write(row)
+        self._flush()
+        self._writer.close()
+
+    def report(self) -> PackedReport:
+        """Write the files beside the rows, and then the report."""
+        shard, names, build = self._shard, files_of(self._shard.name), Layout(self._target.out)
+        inside = [
+            row | {"split": shard.split, "packed": shard.name}
+            for row in self._fitted.values()
+            if not row["reason"]
+        ]
+        files = {
+            names.data: self._stream.sha256.hexdigest(),
+            names.listing: _parquet(build.file(names.listing), inside, LISTING_SCHEMA),
+            names.fitted: _parquet(build.file(names.fitted), self._fitted.values(), FITTED_SCHEMA),
+        }
+        made_of = (shard.name, shard.split, shard.content, self._target.plan.fingerprint)
+        counts = (self._rows, self._samples, self._tokens, self._loss)
+        report = PackedReport(*made_of, *counts, files, self._stream.size)
+        write_json(build.work.packed_report(shard.name), asdict(report))
+        return report
 
 
 def _parquet(path: AnyPath, rows: Collection[Mapping[str, Any]], schema: pa.Schema) -> str:
@@ -156,30 +215,6 @@ def _parquet(path: AnyPath, rows: Collection[Mapping[str, Any]], schema: pa.Sche
     with atomic(path) as stream:
         pq.write_table(table, pa.PythonFile(stream, mode="w"), compression="zstd")
     return stream.sha256.hexdigest()
-
-
-def _write(
-    rows: Iterator[Packed], writer: ArrowWriter, fitted: dict[str, dict[str, Any]]
-) -> tuple[int, int, int]:
-    """Write packed rows in batches; returns the number of samples, tokens and tokens with loss."""
-    samples = tokens = loss = 0
-    waiting: list[Packed] = []
-    size = 0
-    for number, row in enumerate(rows):
-        for sample_id in row.sample_ids:
-            if fitted[sample_id]["row"] < 0:  # else it is another chunk of a sample
-                fitted[sample_id]["row"] = number
-                samples += 1
-        tokens += row.tokens
-        loss += row.loss_tokens
-        waiting.append(row)
-        size += row.tokens
-        if size >= _BATCH_TOKENS:
-            writer.add_batch(_batch(waiting))
-            waiting, size = [], 0
-    if waiting:
-        writer.add_batch(_batch(waiting))
-    return samples, tokens, loss
 
 
 def _batch(rows: Sequence[Packed]) -> pa.RecordBatch:

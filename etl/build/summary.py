@@ -58,10 +58,8 @@ def lines(manifest: Manifest, recipe: Recipe, where: object, next_step: str) -> 
 
     where: the build's folder.
     """
-    units, totals = manifest.accounting, manifest.totals
+    units = manifest.accounting
     read = ", ".join(counted(units[unit].read, unit) for unit in ("workflow", "step"))
-    sizes = {"sample": totals.samples, "token": totals.tokens, "domain": totals.domains}
-    made = ", ".join(counted(count, what) for what, count in sizes.items())
     text = [f"read: {read}"]
     rows = dropped(units, recipe)
     text += ["nothing was dropped"] if not rows else ["dropped, and what decides it:"]
@@ -73,7 +71,14 @@ def lines(manifest: Manifest, recipe: Recipe, where: object, next_step: str) -> 
     if manifest.quarantined:
         kept = counted(manifest.quarantined, "record")
         text.append(f"{kept} kept in quarantine with bytes and reason: stepmill retry {where}")
-    return [*text, f"{made}; {next_step}"]
+    return [*text, f"{sizes(manifest)}; {next_step}"]
+
+
+def sizes(manifest: Manifest) -> str:
+    """The size of a dataset in words."""
+    totals = manifest.totals
+    each = {"sample": totals.samples, "token": totals.tokens, "domain": totals.domains}
+    return ", ".join(counted(count, what) for what, count in each.items())
 
 
 def reasons(accounting: Mapping[str, UnitCounts], recipe: Recipe) -> list[str]:

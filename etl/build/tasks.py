@@ -7,7 +7,8 @@ from typing import Any, Final, TypeVar
 
 import polars as pl
 
-from etl.build.pack import PackPlan
+from etl.build import pack
+from etl.build.pack import Target
 from etl.build.plan import Plan
 from etl.build.pools.failures import Refused, Watch
 from etl.dataset.index import OutputShard
@@ -102,29 +103,50 @@ class SamplesWorker:
 
 @dataclass(frozen=True)
 class PackedWorker:
-    """Does phase 3 of an output shard."""
+    """Does phase 3 of an output shard, for all vocabularies together."""
 
-    plan: PackPlan
-    # the folder in which the build is made
-    out: AnyPath
-    # the folder of the last complete build, which may have the shard already
+    # for each vocabulary
+    packing: tuple[Packing, ...]
+
+    def __call__(
+        self, item: OutputShard, refused: tuple[Refused, ...], watch: Watch
+    ) -> list[PackedReport]:
+        """Build a shard, unless it is there as it should be; returns its report of each."""
+        reports = [each.there(item) for each in self.packing]
+        targets = [
+            each.target for each, report in zip(self.packing, reports, strict=True) if not report
+        ]
+        made = iter(pack.build(item, targets, refused, watch) if targets else ())
+        return [report or next(made) for report in reports]
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Phase 3 for one vocabulary."""
+
+    # the plan, and the folder in which the build is made
+    target: Target
+    # the folder of the last complete build, which may have a shard already
     good: AnyPath
     # files of the last complete build that have changed since
     damaged: frozenset[str] = frozenset()
 
-    def __call__(
-        self, item: OutputShard, refused: tuple[Refused, ...], watch: Watch
-    ) -> PackedReport:
-        """Build a shard, unless it is there as it should be; returns its report."""
+    @property
+    def out(self) -> AnyPath:
+        """The folder in which the build is made."""
+        return self.target.out
+
+    def there(self, item: OutputShard) -> PackedReport | None:
+        """The report of a shard that is there as it should be, perhaps to borrow.
+
+        If there is none, a report that does not fit is removed.
+        """
         report = self._report_in(item, self.out)
         if isinstance(report, PackedReport):
             return report
         storage.remove(Layout(self.out).work.packed_report(item.name))
-        if self.good != self.out:
-            borrowed = self._report_in(item, self.good)
-            if isinstance(borrowed, PackedReport):
-                return borrowed
-        return self.plan.build(item, self.out, refused, watch)
+        borrowed = self._report_in(item, self.good) if self.good != self.out else ""
+        return borrowed if isinstance(borrowed, PackedReport) else None
 
     def finished(self, item: OutputShard) -> PackedReport | str:
         """The report of a shard that is there as it should be; else why it must be built."""
@@ -140,7 +162,7 @@ class PackedWorker:
         if not storage.exists(path):
             return NOT_BUILT
         report = _report(PackedReport, read_json(path))
-        if report.settings != self.plan.fingerprint:
+        if report.settings != self.target.plan.fingerprint:
             return "other settings"
         if report.content != item.content:
             return "other samples"

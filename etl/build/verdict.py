@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import polars as pl
 
@@ -17,7 +17,7 @@ from etl.build import removal
 from etl.build.gates import Gates
 from etl.dataset import candidate, state
 from etl.dataset.layout import LEDGER, SAMPLES, Layout, shelf
-from etl.dataset.manifest import Manifest, write
+from etl.dataset.manifest import Manifest, fingerprint, write
 from etl.decisions.takedown import Takedown
 from etl.files import storage
 from etl.files.arrow import open_arrow, read_json, read_parquet, write_json
@@ -78,60 +78,113 @@ class Verdict:
             )
             raise GateError(self.out, what, failures, [])
 
-    def give(self, manifest: Manifest, removed: frozenset[str], dropped: Sequence[str]) -> None:
-        """Accept or reject the dataset.
-
-        removed: content hashes of what was taken down. dropped: lines about what was dropped and
-        why, for a dataset without samples.
-
-        Raises:
-            GateError: it is rejected.
-        """
+    def failures(self, manifest: Manifest) -> list[str]:
+        """A line for each gate that rejects a finished dataset."""
         old = state.previous(self.out, self.takedown.domains)
-        failures = self.gates.failures(manifest.figures, old.figures if old else None)
-        taken = self.gates.of_removal(removal.found(old, manifest)) if old else []
-        if failures or taken:
-            candidate.reject(self.out, self.place, manifest, [*failures, *taken])
-            advice: list[str] = []
-            if not manifest.totals.samples:
-                advice = ["What was dropped, and what decides it:", *dropped]
-            raise self._rejected([*failures, *taken], removed, advice)
+        lines = self.gates.failures(manifest.figures, old.figures if old else None)
+        return [*lines, *(self.gates.of_removal(removal.found(old, manifest)) if old else ())]
+
+    def accept(self, manifest: Manifest, after: str = "") -> None:
+        """Settle that the dataset is accepted; `switch` makes it the complete one.
+
+        after: fingerprint of the dataset that must be complete before, of a further vocabulary.
+        """
+        here = Layout(self.place)
+        if here.main == here:
+            write_json(here.work.generations, manifest.generations.as_json())
+        if self.place != self.out:
+            candidate.accept(self.out, manifest, after)
+
+    def switch(self, manifest: Manifest) -> None:
+        """Make an accepted dataset the complete one."""
         forgiven = candidate.seen(self.out, manifest.fingerprint)
-        write_json(Layout(self.place).work.generations, manifest.generations.as_json())
         if self.place == self.out:
             write(Layout(self.out).dataset.manifest, manifest)
         else:
-            candidate.accept(self.out, manifest)
+            candidate.go_on(self.out)
         path = Layout(self.out).work.forgiven
         if forgiven:
             write_json(path, {"fingerprint": manifest.fingerprint, "failures": forgiven})
         else:
             storage.remove(path)
 
-    def _rejected(
-        self, failures: list[str], removed: frozenset[str], advice: Sequence[str]
-    ) -> GateError:
-        """The error of a rejected dataset: where it lies, and how to accept it."""
-        where = (
-            f"It lies in {Layout(self.out).candidate.root}; look at it with: stepmill inspect "
-            f"{self.out} --candidate"
-        )
-        do = [*advice, where]
-        if storage.exists(Layout(self.out).dataset.manifest):
-            if self.takedown and _holds_taken_down(self.out, self.place, self.takedown, removed):
-                candidate.withdraw(self.out, self.takedown.domains)
-                do.append(
-                    "The last complete dataset held what is on the takedown list, and is gone"
-                )
-            else:
-                do.append("The last complete dataset is as it was")
-        do.append(
-            "To accept it, run the same command with other limits, for example --set "
-            "gates.NAME=LIMIT"
-        )
-        if any("gates.max_removal" in line for line in failures):
-            do.append(_REMOVAL)
-        return GateError(self.out, "the new dataset is rejected", failures, do)
+    def holds_taken_down(self, removed: frozenset[str]) -> bool:
+        """Whether the last complete dataset has rows of what the list takes down.
+
+        removed: content hashes of what it took down.
+        """
+        if not self.takedown or not storage.exists(Layout(self.out).dataset.manifest):
+            return False
+        return _holds_taken_down(self.out, self.place, self.takedown, removed)
+
+
+class Case(NamedTuple):
+    """A finished dataset to judge: that of one vocabulary of a build."""
+
+    verdict: Verdict
+    manifest: Manifest
+    # label of the vocabulary; empty for the first one
+    vocabulary: str
+
+
+def give(cases: Sequence[Case], removed: frozenset[str], dropped: Sequence[str]) -> None:
+    """Accept the datasets of a build, or reject them all.
+
+    They share samples and index, so a dataset of this build beside one of the last would not fit.
+    cases: the first vocabulary first, if its dataset was made. removed: content hashes of what was
+    taken down. dropped: lines about what was dropped and why, for a dataset without samples.
+
+    Raises:
+        GateError: they are rejected.
+    """
+    failures = [
+        f"vocabulary {case.vocabulary}: {line}" if case.vocabulary else line
+        for case in cases
+        for line in case.verdict.failures(case.manifest)
+    ]
+    if failures:
+        for case in reversed(cases):
+            own = case.verdict.failures(case.manifest)
+            lines = list(dict.fromkeys([*own, *failures])) if case.vocabulary else failures
+            candidate.reject(case.verdict.out, case.verdict.place, case.manifest, lines)
+        empty = not all(case.manifest.totals.samples for case in cases)
+        advice = ["What was dropped, and what decides it:", *dropped] if empty else []
+        raise _rejected(cases, failures, removed, advice)
+    first = cases[0].verdict
+    after = cases[0].manifest.fingerprint
+    if cases[0].vocabulary:
+        after = fingerprint(Layout(first.out).main.dataset.manifest)
+    for case in reversed(cases):  # from the last of these notes on, all are accepted
+        case.verdict.accept(case.manifest, after if case.vocabulary else "")
+    for case in cases:
+        case.verdict.switch(case.manifest)
+
+
+def _rejected(
+    cases: Sequence[Case], failures: list[str], removed: frozenset[str], advice: Sequence[str]
+) -> GateError:
+    """The error of rejected datasets: where they lie, and how to accept them."""
+    do = [*advice]
+    do += [
+        f"It lies in {Layout(out).candidate.root}; look at it with: stepmill inspect {out} "
+        "--candidate"
+        for out in (case.verdict.out for case in cases)
+    ]
+    complete = [
+        case.verdict for case in cases if storage.exists(Layout(case.verdict.out).dataset.manifest)
+    ]
+    if any(verdict.holds_taken_down(removed) for verdict in complete):
+        for verdict in reversed(complete):
+            candidate.withdraw(verdict.out, verdict.takedown.domains)
+        do.append("The last complete dataset held what is on the takedown list, and is gone")
+    elif complete:
+        do.append("The last complete dataset is as it was")
+    do.append(
+        "To accept it, run the same command with other limits, for example --set gates.NAME=LIMIT"
+    )
+    if any("gates.max_removal" in line for line in failures):
+        do.append(_REMOVAL)
+    return GateError(cases[0].verdict.out, "the new dataset is rejected", failures, do)
 
 
 def _holds_taken_down(

@@ -22,6 +22,7 @@ import pyarrow as pa
 from etl.card import licenses, markdown, provenance, words
 from etl.dataset.layout import CARD, CROISSANT, IN_DATASET, LISTINGS, PREFIX
 from etl.dataset.manifest import Manifest
+from etl.decisions.subsets import TRAIN
 from schemas.ledger import LISTING_SCHEMA
 from schemas.samples import PACKED_SCHEMA
 
@@ -208,6 +209,12 @@ def _file_sets(manifest: Manifest, repository: Repository | None) -> list[dict[s
         )
         for each in markdown.data_files(manifest)
     ]
+    for number, subset in enumerate(manifest.subsets or (), 1):
+        train = [e for e in markdown.data_files(manifest, number) if e["split"] == TRAIN]
+        about = f"Rows of the training split in the subset of {subset.asked:,} tokens."
+        sets += [
+            (f"{subset.name}-{TRAIN}", _format(manifest), each["path"], about) for each in train
+        ]
     if listings := [
         name.removeprefix(PREFIX) for name in manifest.files if name.startswith(f"{LISTINGS}/")
     ]:

@@ -9,7 +9,7 @@ in the YAML are exact, because loading checks them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -20,7 +20,9 @@ from etl.card.reasons import says
 from etl.card.template import CardTemplate
 from etl.dataset.account import UNITS
 from etl.dataset.hand_written import Notes
+from etl.dataset.layout import split_of, stratum, subset_of
 from etl.dataset.manifest import Manifest
+from etl.decisions.subsets import TRAIN
 from schemas.samples import PACKED_SCHEMA
 
 PLACE: Final = "path/or/repo"
@@ -77,7 +79,7 @@ def _values(manifest: Manifest, tables: dict[str, pl.DataFrame], place: str) -> 
         ),
         "domain_table": _domains(tables["domains"]),
         "fields": _fields(),
-        "splits": _splits(manifest),
+        "splits": _splits(manifest).replace("$place", place),
         "example": _example(manifest.card.example),
         "split_rule": words.split_rule(manifest),
         "privacy": " ".join(words.privacy(manifest)),
@@ -91,28 +93,58 @@ def _values(manifest: Manifest, tables: dict[str, pl.DataFrame], place: str) -> 
     }
 
 
-def data_files(manifest: Manifest) -> list[dict[str, Any]]:
+def data_files(manifest: Manifest, subset: int = 0) -> list[dict[str, Any]]:
     """The files with the rows of each split, as in the Hub's YAML.
 
     A build names them by globs. A published dataset names each file, because older or newer files
-    may lie beside them.
+    may lie beside them. subset: the number of a subset, of whose training split they are; 0: all.
     """
     if manifest.published is None:
         return [
-            {"split": name, "path": f"data/*/{name}-*.arrow"} for name in words.splits(manifest)
+            {"split": name, "path": _globs(manifest, name, subset)}
+            for name in words.splits(manifest)
         ]
     files = manifest.published.splits
     return [
-        {"split": name, "path": [file.path for file in files[name]]}
+        {
+            "split": name,
+            "path": [file.path for file in files[name] if _inside(file.path, subset)],
+        }
         for name in words.splits(manifest)
     ]
 
 
-def download_size(manifest: Manifest) -> int:
-    """The size of all files with rows, in bytes."""
+def _globs(manifest: Manifest, split: str, subset: int) -> str | list[str]:
+    if not subset or split != TRAIN:
+        return f"data/*/{split}-*.arrow"
+    names = {name for name in manifest.files if name.endswith(".arrow") and _inside(name, subset)}
+    there = sorted({subset_of(name) for name in names} - {0})
+    return [f"data/*/{stratum(split, number)}-*.arrow" for number in there]
+
+
+def _inside(name: str, subset: int) -> bool:
+    """Whether a file of rows belongs to a subset, by its name; those of held-out splits do."""
+    return not subset or split_of(name) != TRAIN or 0 < subset_of(name) <= subset
+
+
+def configurations(manifest: Manifest) -> dict[str, list[dict[str, Any]]]:
+    """`data_files` of each configuration: of the whole dataset, and of each subset with rows."""
+    configs = {"default": data_files(manifest)}
+    for number, subset in enumerate(manifest.subsets or (), 1):
+        if subset.rows:
+            configs[subset.name] = data_files(manifest, number)
+    return configs
+
+
+def download_size(manifest: Manifest, subset: int = 0) -> int:
+    """The size of all files with rows, in bytes. subset: as for `data_files`."""
     if manifest.published is None:
-        return sum(split.bytes for split in manifest.splits.values())
-    return sum(file.bytes for files in manifest.published.splits.values() for file in files)
+        sizes = {name: split.bytes for name, split in manifest.splits.items()}
+        if subset and manifest.subsets:
+            sizes[TRAIN] = manifest.subsets[subset - 1].bytes
+        return sum(sizes.values())
+    every = [file for files in manifest.published.splits.values() for file in files]
+    return sum(file.bytes for file in every if _inside(file.path, subset))
 
 
 def citation(manifest: Manifest) -> str:
@@ -132,7 +164,7 @@ def citation(manifest: Manifest) -> str:
 
 
 def _yaml(manifest: Manifest) -> dict[str, Any]:
-    splits, card = words.splits(manifest), manifest.settings["card"]
+    card = manifest.settings["card"]
     rows = _rows(manifest)
     size = next(
         (name for power, name in enumerate([*_SIZES, *_MORE], 3) if rows < 10**power), _MORE[-1]
@@ -150,18 +182,42 @@ def _yaml(manifest: Manifest) -> dict[str, Any]:
         "tags": list(dict.fromkeys([*_TAGS, *card.get("tags", ())])),
         "size_categories": [size],
         **sources,
-        "configs": [{"config_name": "default", "data_files": data_files(manifest)}],
-        "dataset_info": {
-            "features": [
-                {"name": each.name, "list": str(each.type.value_type)} for each in PACKED_SCHEMA
-            ],
-            "splits": [
-                {"name": name, "num_bytes": split.bytes, "num_examples": split.rows}
-                for name, split in splits.items()
-            ],
-            "download_size": download_size(manifest),
-            "dataset_size": sum(split.bytes for split in splits.values()),
-        },
+        "configs": [
+            {"config_name": name, "data_files": files}
+            for name, files in configurations(manifest).items()
+        ],
+        "dataset_info": _infos(manifest),
+    }
+
+
+def _infos(manifest: Manifest) -> dict[str, Any] | list[dict[str, Any]]:
+    """What ``dataset_info`` says of the dataset; with subsets, of each configuration."""
+    splits = words.splits(manifest)
+    sizes = {name: (split.bytes, split.rows) for name, split in splits.items()}
+    whole = _info(sizes, download_size(manifest))
+    if not manifest.subsets:
+        return whole
+    infos = [{"config_name": "default", **whole}]
+    for number, subset in enumerate(manifest.subsets, 1):
+        if subset.rows:
+            download = download_size(manifest, number)
+            part = _info(sizes | {TRAIN: (subset.bytes, subset.rows)}, download)
+            infos.append({"config_name": subset.name, **part})
+    return infos
+
+
+def _info(sizes: Mapping[str, tuple[int, int]], download: int) -> dict[str, Any]:
+    """sizes: bytes and rows, by split. download: bytes of all files."""
+    return {
+        "features": [
+            {"name": each.name, "list": str(each.type.value_type)} for each in PACKED_SCHEMA
+        ],
+        "splits": [
+            {"name": name, "num_bytes": size, "num_examples": rows}
+            for name, (size, rows) in sizes.items()
+        ],
+        "download_size": download,
+        "dataset_size": sum(size for size, _ in sizes.values()),
     }
 
 
@@ -204,7 +260,28 @@ def _splits(manifest: Manifest) -> str:
         ]
         for name, s in words.splits(manifest).items()
     ]
-    return _table(["split", "rows", "samples", "tokens", "with loss", "full"], rows)
+    return "\n\n".join(
+        [
+            _table(["split", "rows", "samples", "tokens", "with loss", "full"], rows),
+            *_subsets(manifest),
+        ]
+    )
+
+
+def _subsets(manifest: Manifest) -> Iterator[str]:
+    """The subsets of the training split, if there are any."""
+    if not manifest.subsets:
+        return
+    yield (
+        "The training split has nested subsets, with the domains in the same shares when they were "
+        'filled: configurations of the dataset, such as `load_dataset("$place", '
+        f'"{manifest.subsets[0].name}")`. The other splits are in all of them.'
+    )
+    rows = [
+        [f"`{s.name}`", f"{s.rows:,}", f"{s.samples:,}", f"{s.tokens:,}", f"{s.asked:,}"]
+        for s in manifest.subsets
+    ]
+    yield _table(["configuration", "rows", "samples", "tokens", "tokens asked for"], rows)
 
 
 def _example(sample: Mapping[str, str]) -> str:

@@ -39,6 +39,8 @@ STATISTICS: Final = {
     "subdomains": "per host: what is in the dataset, tokens, characters",
     "actions": "samples per domain and kind of action",
     "drops": "what was read and is not in the dataset, per unit, stage, domain and reason",
+    "subsets": "per subset and domain: samples, tokens, shares of the tokens of the subset and of "
+    "the training split",
     "outcomes": "samples by source and by the reward of their workflows; those that repeat the "
     "step before",
 }
@@ -53,7 +55,7 @@ _OVERLAPS: Final = {
     "contamination": "overlap with benchmarks",
 }
 """Settings of the index on copies that are not exact."""
-_OF_INDEX: Final = ("split", "context", "shard_bytes")
+_OF_INDEX: Final = ("split", "context", "shard_bytes", "subsets")
 """Settings of the index that other sentences describe."""
 _SPLIT_KEYS: Final = {
     "workflow": "a workflow's steps are in one split",
@@ -96,6 +98,9 @@ def _decided(index: Settings) -> Iterator[str]:
     for name, decision in known.items():
         if name in index and (text := decision.in_words(index[name])):
             yield text
+    if "subsets" in index:
+        most = ", ".join(f"{tokens:,}" for tokens in index["subsets"]["tokens"])
+        yield f"chooses nested subsets of the training split, of {most} tokens"
     silent = {*known, *_OF_INDEX, *_OVERLAPS}
     if more := {name: setting for name, setting in index.items() if name not in silent}:
         yield _plainly(more)

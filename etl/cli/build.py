@@ -251,6 +251,7 @@ def clean(directory: AnyPath, dry_run: bool) -> None:
     from etl.dataset.layout import Layout
     from etl.files import lock, storage
 
+    state.check_whole(directory)
     if not state.is_build(directory):
         raise ConfigError(f"{directory}: no build of stepmill; nothing is removed")
     with lock.hold(Layout(directory).work.locks):

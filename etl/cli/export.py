@@ -147,23 +147,21 @@ def _chat(manifest: Manifest, directory: AnyPath, given: str | None) -> Chat:
     Raises:
         ConfigError: if the dataset's vocabulary is not here, or the file given is another one.
     """
+    from etl.dataset import state
     from etl.dataset.layout import Layout
-    from etl.files import storage
-    from etl.files.arrow import read_json
     from etl.publish.messages import Chat
     from tokenization import encode
     from tokenization import vocabulary as vocabularies
 
-    packed, order = manifest.settings["packed"], Layout(directory).work.order
-    noted = manifest.vocabulary
+    packed, noted = manifest.settings["packed"], manifest.vocabulary
     if given and Path(given).is_dir():
         vocabulary = vocabularies.load(model=given)
     elif given:
         vocabulary = vocabularies.load(noted.get("name", "of your own"), file=given)
     elif "name" in noted:
         vocabulary = vocabularies.load(noted["name"])
-    elif storage.exists(order) and "vocabulary" in (asked := read_json(order)):
-        vocabulary = vocabularies.noted(asked["vocabulary"])
+    elif asked := state.vocabulary(Layout(directory).work):
+        vocabulary = vocabularies.noted(asked)
     else:
         raise ConfigError(
             f"{directory}: its vocabulary is {next(iter(noted.values()), 'a file')} (sha256 "

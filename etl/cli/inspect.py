@@ -255,6 +255,27 @@ def actions(directory: AnyPath, form: str | None) -> None:
     show_view(form, result, lambda: as_csv(views.rows(result)), lambda: views.text(result))
 
 
+@inspect.command()
+@domain_option
+@forms
+def subsets(directory: AnyPath, domain: str, form: str | None) -> None:
+    """Compare subsets with the whole training split.
+
+    Shows the size of each subset, its domains, and how far their shares are from those in the
+    whole split.
+
+    \b
+    stepmill inspect dataset/ subsets
+    stepmill inspect dataset/ subsets --domain '*.example' --csv
+    """
+    from etl.look import subsets as views
+    from etl.terminal.text import as_csv
+
+    with place_at(directory) as place:
+        result = views.view(place, domain)
+    show_view(form, result, lambda: as_csv(views.rows(result)), lambda: views.text(result))
+
+
 def _findings(kind: str, directory: AnyPath, form: str | None) -> None:
     from etl.look import findings as views
     from etl.terminal.text import as_csv

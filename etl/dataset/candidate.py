@@ -12,6 +12,10 @@ complete dataset stays whole, whatever happens to the build. In the end the cand
 
 The first build of a folder has nothing to protect. It is made in place, and moved aside if it is
 rejected.
+
+A vocabulary with a folder of its own (`Layout.of_vocabulary`) has a candidate of its own, which is
+read with the samples and the index of the build's candidate, if there is one. So it replaces the
+vocabulary's dataset only after that, and ``accepted.json`` names the dataset that must come first.
 """
 
 from __future__ import annotations
@@ -64,9 +68,9 @@ _OF_BUILD: Final = tuple(
 def place_of(out: AnyPath) -> AnyPath:
     """Where a build into a folder is made: beside a complete dataset, else in place."""
     build = Layout(out)
-    beside = build.candidate
-    needed = storage.exists(build.dataset.manifest) or storage.exists(beside.borrowed)
-    return beside.root if needed else out
+    beside, around = build.candidate, build.main.candidate
+    needed = (build.dataset.manifest, beside.borrowed, around.borrowed)
+    return beside.root if any(map(storage.exists, needed)) else out
 
 
 def begin(out: AnyPath, place: AnyPath) -> None:
@@ -125,8 +129,11 @@ def foreign(place: AnyPath) -> list[AnyPath]:
     return strangers
 
 
-def accept(out: AnyPath, manifest: Manifest) -> None:
-    """Put the candidate in the place of the complete dataset."""
+def accept(out: AnyPath, manifest: Manifest, after: str = "") -> None:
+    """Settle that the candidate takes the place of the complete dataset; `go_on` puts it there.
+
+    after: fingerprint of the dataset of the build around a vocabulary, if it must be there first.
+    """
     here, before = Layout(out).candidate, Layout(out).dataset.manifest
     old = manifests.hashes(before)
     keys = {*shelf(here.work).anew, *OF_PHASES}
@@ -134,8 +141,8 @@ def accept(out: AnyPath, manifest: Manifest) -> None:
         if path.name.partition(".")[0] not in keys:
             storage.remove(path)  # the candidate needs none of its own for this input
     work = [storage.relative(path, here.work.root) for path in storage.files(here.work.root)]
-    write_json(here.accepted, {"manifest": manifest.as_json(), "work": work, "old": sorted(old)})
-    go_on(out)
+    noted = {"manifest": manifest.as_json(), "work": work, "old": sorted(old), "after": after}
+    write_json(here.accepted, noted)
 
 
 def go_on(out: AnyPath) -> bool:
@@ -148,6 +155,10 @@ def go_on(out: AnyPath) -> bool:
     if not storage.exists(here.accepted):
         return False
     noted = read_json(here.accepted)
+    after = noted.get("after")
+    if after and after != manifests.fingerprint(build.main.dataset.manifest):
+        storage.remove(here.accepted)  # the switch of the build around it was not settled
+        return False
     manifest = Manifest.from_json(noted["manifest"], here.accepted)
     old, work = frozenset(noted["old"]), frozenset(noted["work"])
     there = [storage.relative(path, here.root) for path in storage.files(here.dataset.root)]
@@ -176,7 +187,7 @@ def _replace_work(out: AnyPath, names: Collection[str]) -> None:
     of_samples = f"{SAMPLES}/"
     keys = {PurePosixPath(name).stem for name in names if name.startswith(of_samples)}
     gone = [IN_WORK.of_input(folder, key).as_posix() for folder in FOLDERS for key in sorted(keys)]
-    every = [path.name for path in storage.files(work.index)]
+    every = [path.name for path in _index(work)]
     gone += [(IN_WORK.index / name).as_posix() for name in every if own_files.generation_of(name)]
     for name in [*gone, *_OF_BUILD]:
         if name not in names:
@@ -210,8 +221,7 @@ def reject(out: AnyPath, place: AnyPath, manifest: Manifest, failures: Sequence[
         _move(out, here.root, sorted(manifest.files))
         work = [
             storage.relative(path, build.work.root)
-            for folder in (build.work.index, build.work.fitted)
-            for path in storage.files(folder)
+            for path in (*_index(build.work), *storage.files(build.work.fitted))
         ]
         _move(build.work.root, here.work.root, [*work, *_OF_BUILD])
         storage.prune(build.dataset.root)
@@ -241,9 +251,14 @@ def seen(out: AnyPath, fingerprint: str) -> list[str]:
 
 
 def _of_inputs(work: Work) -> Iterator[AnyPath]:
-    """The files of all input shards in a work folder."""
+    """The files of all input shards in a work folder itself."""
     for folder in FOLDERS:
-        yield from storage.files(work.of_inputs(folder))
+        yield from storage.files(work.root / folder)
+
+
+def _index(work: Work) -> list[AnyPath]:
+    """The files of the index in a work folder itself."""
+    return storage.files(work.root / IN_WORK.index)
 
 
 def discard(out: AnyPath) -> None:
@@ -272,10 +287,12 @@ def withdraw(out: AnyPath, domains: Collection[str]) -> None:
     keep_only(out, ())
     build = Layout(out)
     storage.prune(build.dataset.root)
-    for path in storage.files(build.work.index):
+    for path in _index(build.work):
         storage.remove(path)
     for name in _OF_BUILD:
         storage.remove(build.work.root / name)
+    if build.main != build:
+        return  # the inputs are those of the build around it
     here = build.candidate.work
     anew = shelf(here).anew
     made = [storage.relative(path, here.root) for path in _of_inputs(here)]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import polars as pl
 import pyarrow as pa
 
-from etl.dataset.layout import LIGHT, Shelf, Work
+from etl.dataset.layout import COUNTS, LIGHT, Shelf, Work, stratum
 from etl.files import scratch, storage
-from etl.files.arrow import open_arrow, read_parquet
-from schemas.ledger import INDEX_SCHEMA, LIGHT_SCHEMA
+from etl.files.arrow import column, open_arrow, read_parquet
+from schemas.ledger import COUNTS_SCHEMA, INDEX_SCHEMA, LIGHT_SCHEMA, TOKENS
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,14 @@ class OutputShard:
     samples: int
     # hash of the ids and hashes of its samples, in order
     content: str
+    # number of the smallest subset that its samples are in; 0: in none
+    subset: int = 0
 
     @property
     def name(self) -> str:
         """The name in paths: ``g0001/train-00000-of-00012``."""
-        return f"g{self.generation:04d}/{self.split}-{self.number:05d}-of-{self.total:05d}"
+        family = f"g{self.generation:04d}/{stratum(self.split, self.subset)}"
+        return f"{family}-{self.number:05d}-of-{self.total:05d}"
 
     def rows(self, work: Work) -> pl.DataFrame:
         """The index rows of its samples, in the order of the index."""
@@ -59,7 +62,15 @@ def scan(work: Work) -> pl.LazyFrame:
 
 
 def light_rows(places: Shelf, key: str, columns: Sequence[str]) -> pl.DataFrame:
-    """Columns of `LIGHT_SCHEMA`: a row for each sample of a bundle, in order."""
+    """Columns of `LIGHT_SCHEMA`: a row for each sample of a bundle, in order.
+
+    ``tokens`` is among them if they were counted (`COUNTS_SCHEMA`).
+    """
+    if TOKENS in columns:
+        light = light_rows(places, key, [name for name in columns if name != TOKENS])
+        counts = column(places.file(COUNTS, key), TOKENS, COUNTS_SCHEMA)
+        tokens = pl.Series(TOKENS, pa.chunked_array(counts, pa.int32()))
+        return light.with_columns(tokens).select(columns)
     reader = open_arrow(places.file(LIGHT, key))
     batches = [reader.get_batch(i).select(list(columns)) for i in range(reader.num_record_batches)]
     schema = pa.schema([LIGHT_SCHEMA.field(name) for name in columns])

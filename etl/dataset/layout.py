@@ -9,6 +9,9 @@
   complete build and the candidate beside it (`etl.dataset.candidate`) share them. If a candidate
   must make the files of an input again, because of other settings or another takedown list, they
   lie in its own work folder. So the files of the last complete build stay as they are.
+- A build of several vocabularies has a folder ``vocabularies/NAME`` for each but the first. It is
+  laid out like a build's folder, holds what phase 3 makes of the samples, and shares the rest with
+  the build around it (`Layout.main`). `Work` finds either.
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ FOLDERS: Final = (SAMPLES, LIGHT, LEDGER, QUARANTINE)
 
 INDEX: Final = "index"
 FIT: Final = "fit"
+COUNTS: Final = "counts"
+"""The folder of the numbers of tokens of samples (`etl.build.counts`), named in the same way."""
 OF_PHASES: Final = frozenset({INDEX, FIT})
 """The stages of phases 2 and 3: where these have written a file beside those of the input shards,
 their name stands for a key.
@@ -37,6 +42,7 @@ their name stands for a key.
 PREFIX: Final = "dataset/"
 """What the names of files of a dataset begin with, in manifests and reports."""
 _CANDIDATE: Final = "candidate"
+_VOCABULARIES: Final = "vocabularies"
 _WORK: Final = "work"
 
 
@@ -104,14 +110,25 @@ class Work:
         return Layout(self.root.parent)
 
     @property
+    def shared(self) -> Work:
+        """The work folder of what all vocabularies of the build share; the same if it has one."""
+        around = self.build.main
+        return self if around == self.build else around.work
+
+    @property
     def locks(self) -> AnyPath:
         """The folder of locks (`etl.files.lock`)."""
-        return self.root / "locks"
+        return self.shared.root / "locks"
+
+    @property
+    def vocabularies(self) -> AnyPath:
+        """The names of the vocabularies that have folders of their own."""
+        return self.root / "vocabularies.json"
 
     @property
     def order(self) -> AnyPath:
         """How to request the build again."""
-        return self.root / "order.json"
+        return self.shared.root / "order.json"
 
     @property
     def settings(self) -> AnyPath:
@@ -121,7 +138,7 @@ class Work:
     @property
     def remembered(self) -> AnyPath:
         """What is known of inputs that need not be read again."""
-        return self.root / "remembered.json"
+        return self.shared.root / "remembered.json"
 
     @property
     def listing(self) -> AnyPath:
@@ -131,17 +148,17 @@ class Work:
     @property
     def inputs(self) -> AnyPath:
         """The input shards that the build is made of."""
-        return self.root / "inputs.json"
+        return self.shared.root / "inputs.json"
 
     @property
     def reading(self) -> AnyPath:
         """The keys of input shards that are being read."""
-        return self.root / "reading.json"
+        return self.shared.root / "reading.json"
 
     @property
     def generations(self) -> AnyPath:
         """The generations of the last complete build."""
-        return self.root / "generations.json"
+        return self.shared.root / "generations.json"
 
     @property
     def previous(self) -> AnyPath:
@@ -151,12 +168,12 @@ class Work:
     @property
     def takedown(self) -> AnyPath:
         """The takedown list, and what it took down."""
-        return self.root / "takedown.json"
+        return self.shared.root / "takedown.json"
 
     @property
     def unmatched(self) -> AnyPath:
         """Entries of lists that match nothing."""
-        return self.root / "unmatched.json"
+        return self.shared.root / "unmatched.json"
 
     @property
     def notes(self) -> AnyPath:
@@ -181,12 +198,12 @@ class Work:
     @property
     def last_build(self) -> AnyPath:
         """How the last run ended."""
-        return self.root / "last_build.json"
+        return self.shared.root / "last_build.json"
 
     @property
     def index(self) -> AnyPath:
         """The folder of the index, which phase 2 writes."""
-        return self.root / INDEX
+        return self.shared.root / INDEX
 
     @property
     def index_ledger(self) -> AnyPath:
@@ -196,7 +213,7 @@ class Work:
     @property
     def fit_ledger(self) -> AnyPath:
         """The ledger of phase 3."""
-        return self.of_input(LEDGER, FIT)
+        return self.root / LEDGER / f"{FIT}.arrow"
 
     @property
     def index_quarantine(self) -> AnyPath:
@@ -210,11 +227,11 @@ class Work:
 
     def of_inputs(self, folder: str) -> AnyPath:
         """One of the `FOLDERS`."""
-        return self.root / folder
+        return self.shared.root / folder
 
     def of_input(self, folder: str, key: str, ending: str = ".arrow") -> AnyPath:
         """A file of an input shard in one of the `FOLDERS`."""
-        return self.root / folder / f"{key}{ending}"
+        return self.of_inputs(folder) / f"{key}{ending}"
 
     def read_report(self, key: str) -> AnyPath:
         """The report of phase 1 on an input shard."""
@@ -246,6 +263,28 @@ class Layout:
     def candidate(self) -> Layout:
         """The build in the making, or the rejected one, beside the last complete one."""
         return Layout(self.root / _WORK / _CANDIDATE)
+
+    def of_vocabulary(self, name: str) -> Layout:
+        """The folder of one of the build's vocabularies but the first."""
+        return Layout(self.root / _VOCABULARIES / name)
+
+    @property
+    def vocabulary(self) -> AnyPath:
+        """How to load the vocabulary; this file marks a folder of `of_vocabulary`."""
+        return self.root / "vocabulary.json"
+
+    @property
+    def main(self) -> Layout:
+        """The build around a vocabulary's folder; any other folder itself.
+
+        A candidate of the vocabulary belongs to the candidate of the build, if that has one.
+        """
+        good = self.good
+        if good.root.parent.name != _VOCABULARIES or not storage.exists(good.vocabulary):
+            return self
+        around = Layout(good.root.parent.parent)
+        beside = around.candidate
+        return beside if good != self and storage.exists(beside.borrowed) else around
 
     @property
     def borrowed(self) -> AnyPath:
@@ -328,7 +367,8 @@ class Shelf:
 
 def shelf(work: Work) -> Shelf:
     """The shelf of a build, by its work folder."""
-    return shelf_of(work.build.good, work.build)
+    build = work.build.main
+    return shelf_of(build.good, build)
 
 
 def shelf_of(out: Layout, place: Layout) -> Shelf:
@@ -359,6 +399,17 @@ def files_of(name: str) -> ShardFiles:
     return ShardFiles(
         f"{DATA}/{name}.arrow", f"{LISTINGS}/{name}.parquet", f"{FITTED}/{name}.parquet"
     )
+
+
+def stratum(split: str, subset: int) -> str:
+    """What the names of the files of a split begin with: the split, and the number of a subset."""
+    return f"{split}-s{subset}" if subset else split
+
+
+def subset_of(name: str) -> int:
+    """The number of the smallest subset that an output shard is in, by its name; 0: in none."""
+    number = name.rpartition("/")[2].split("-")[1]
+    return int(number[1:]) if number.startswith("s") else 0
 
 
 def split_of(name: str) -> str:

@@ -76,6 +76,24 @@ class Packing:
 
 
 @dataclass(frozen=True, slots=True)
+class Subset:
+    """A part of the training split with a given number of tokens (`etl.decisions.subsets`)."""
+
+    # as the recipe writes the number; also the name of its configuration
+    name: str
+    # tokens that were asked for
+    asked: int
+    # tokens as they were counted to fill it, perhaps by another vocabulary
+    counted: int
+    files: int
+    rows: int
+    samples: int
+    tokens: int
+    # total size of the files
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """Sums over the dataset; workflows and steps count all that were read."""
 
@@ -221,6 +239,8 @@ class Manifest:
     oddities: tuple[Row, ...]
     # sha256 by path within the build's folder
     files: Mapping[str, str]
+    # from small to large, each inside the next; only with subsets
+    subsets: tuple[Subset, ...] | None = None
     # only in a published manifest
     published: Published | None = None
     # findings of the stage that looks for defects, in its own form
@@ -235,7 +255,7 @@ class Manifest:
 
     def as_json(self) -> dict[str, Any]:
         """The content of the file; optional fields that are None have no key."""
-        optional = ("published", "lint", "privacy")
+        optional = ("subsets", "published", "lint", "privacy")
         return {
             name: value
             for name, value in as_json(self).items()
@@ -296,6 +316,11 @@ def hashes(path: AnyPath) -> Mapping[str, str]:
         return {}
     files: Mapping[str, str] = read_json(path)["files"]
     return files
+
+
+def fingerprint(path: AnyPath) -> str:
+    """The fingerprint in a manifest of any format; empty if there is none."""
+    return str(read_json(path)["fingerprint"]) if storage.exists(path) else ""
 
 
 def as_json(value: Any) -> Any:

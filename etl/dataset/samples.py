@@ -52,6 +52,12 @@ def gather(rows: pl.DataFrame, work: Work) -> Iterator[Sample]:
         yield from _gathered(collect(rows, places, here), Shelf(Work(here), Work(here)))
 
 
+def every(places: Shelf, key: str) -> Iterator[Sample]:
+    """All samples of a bundle, in their order in its file."""
+    reader = open_arrow(places.file(SAMPLES, key))
+    yield from _samples(map(reader.get_batch, range(reader.num_record_batches)))
+
+
 def _gathered(rows: pl.DataFrame, places: Shelf) -> Iterator[Sample]:
     """Read window by window; in each, every file is opened once."""
     for window in _windows(rows):

@@ -21,6 +21,9 @@
 - ``stamps.json``: sizes and times of the files of the last complete build (`etl.dataset.stamps`).
 - ``edited/``: copies of documents that somebody edited and a build overwrote (`etl.build.edited`).
 - ``last_build.json``: how the last run ended (`etl.build.last_build`).
+- ``vocabularies.json``: the names of the vocabularies that have folders of their own, if there are
+  any. The work folder of such a vocabulary holds ``settings.json``, ``previous.json``,
+  ``notes.json``, ``forgiven.json``, ``stamps.json``, ``edited/`` and a ``candidate/`` of its own.
 """
 
 from __future__ import annotations
@@ -32,11 +35,12 @@ from typing import Any, Final, Protocol
 from etl.dataset import manifest, own_files
 from etl.dataset.drift import without
 from etl.dataset.generations import Generations
-from etl.dataset.layout import FOLDERS, Layout, Work
+from etl.dataset.layout import COUNTS, FOLDERS, Layout, Work
 from etl.dataset.manifest import Figures, Input, Totals, UnitCounts
 from etl.files import storage
 from etl.files.arrow import read_json, write_json
 from etl.files.storage import AnyPath
+from schemas.errors import ConfigError
 
 COMPLETE: Final = "complete"
 NOTHING: Final = "nothing_to_do"
@@ -46,6 +50,7 @@ INTERRUPTED: Final = "interrupted"
 """The ways in which a run can end."""
 
 _PHASES: Final = {
+    "vocabularies": "the datasets of vocabularies that are gone are removed",
     "samples": "all phases are done again for the inputs it is about",
     "index": "index and packing are done again",
     "packed": "packing is done again",
@@ -118,6 +123,36 @@ def is_build(out: AnyPath) -> bool:
     work = Layout(out).work
     marks = (work.order, work.settings, work.last_build, work.remembered)
     return storage.holds_anything(work.locks) or any(storage.exists(path) for path in marks)
+
+
+def further(out: AnyPath) -> list[Layout]:
+    """The folders of the vocabularies of a build but the first."""
+    build = Layout(out)
+    path = build.work.vocabularies
+    return [build.of_vocabulary(name) for name in (read_json(path) if storage.exists(path) else ())]
+
+
+def vocabulary(work: Work) -> Mapping[str, Any] | None:
+    """How to load the vocabulary of a build (`tokenization.vocabulary.noted`); None if unknown."""
+    own = work.build.good.vocabulary
+    if storage.exists(own):
+        noted: Mapping[str, Any] = read_json(own)
+        return noted
+    return read_json(work.order).get("vocabulary") if storage.exists(work.order) else None
+
+
+def check_whole(directory: AnyPath) -> None:
+    """Check that a folder is that of a whole build, not of one of its vocabularies.
+
+    Raises:
+        ConfigError: it is that of a vocabulary.
+    """
+    build = Layout(directory)
+    if build.main != build:
+        raise ConfigError(
+            f"{directory} holds the dataset of one vocabulary of the build in {build.main.root}; "
+            "name that folder"
+        )
 
 
 def last_run(work: Work) -> Mapping[str, Any]:
@@ -244,7 +279,7 @@ def stale(out: AnyPath) -> list[AnyPath]:
     if storage.exists(work.reading):
         used.update(read_json(work.reading))
     unused = half_written(out)
-    for folder in FOLDERS:
+    for folder in (*FOLDERS, COUNTS):
         for path in storage.files(work.of_inputs(folder)):
             if own_files.is_of_input(path.name) and path.stem not in used:
                 unused.append(path)
@@ -253,5 +288,6 @@ def stale(out: AnyPath) -> list[AnyPath]:
 
 def half_written(out: AnyPath) -> list[AnyPath]:
     """Files that a run was writing when it died; without those of exports beside the build."""
-    folders = (Layout(out).dataset.root, Layout(out).work.root)
+    builds = [Layout(out), *further(out)]
+    folders = [folder for each in builds for folder in (each.dataset.root, each.work.root)]
     return [path for folder in folders for path in own_files.parts(folder)]

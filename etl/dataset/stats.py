@@ -5,13 +5,13 @@ Columns are read one file after the other and summed: never a page, and never al
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import polars as pl
 
 from etl.dataset import candidate
-from etl.dataset.layout import FITTED
+from etl.dataset.layout import FITTED, split_of, subset_of
 from etl.dataset.manifest import Totals
 from etl.files import scratch, storage
 from etl.files.spill import Sums
@@ -98,6 +98,50 @@ def _of_shard(path: AnyPath) -> pl.DataFrame:
         "chunked": (pl.col("chunks") > 1).cast(pl.Int64).sum(),
     }
     return rows.group_by(_WHERE).agg(*added, **more).select(*_WHERE, *_SUMS).collect()
+
+
+def subsets(out: AnyPath, names: Sequence[str]) -> pl.DataFrame:
+    """The table ``subsets``: samples and tokens of each subset of the training split, by domain.
+
+    names: from small to large. ``share`` is the share of the subset's tokens, ``share_of_all`` the
+    domain's share of all tokens of the split, which is the same if the subset is as mixed.
+    """
+    shards = [
+        (subset_of(name), path)
+        for name, path in candidate.of_shards(out, FITTED, ".parquet")
+        if split_of(name) == "train"
+    ]
+    key = ("number", "domain")
+    sums = Sums(
+        key, {"number": pl.Int64, "domain": pl.String, "samples": pl.Int64, "tokens": pl.Int64}
+    )
+    parts = storage.together(_of_shard, [path for _, path in shards])
+    for (number, _), part in zip(shards, parts, strict=True):
+        tokens = (pl.col("prompt_tokens") + pl.col("completion_tokens")).sum()
+        rows = part.group_by("domain").agg(pl.col("samples").sum(), tokens=tokens)
+        sums.add(
+            rows.select(pl.lit(number, pl.Int64).alias("number"), "domain", "samples", "tokens")
+        )
+    table = sums.table()
+    whole = table.group_by("domain").agg(of_all=pl.col("tokens").sum())
+    tables: list[pl.DataFrame] = []
+    for number, name in enumerate(names, 1):
+        inside = table.filter(pl.col("number").is_between(1, number))
+        rows = inside.group_by("domain").agg(pl.col("samples", "tokens").sum())
+        rows = whole.join(rows, on="domain", how="left").with_columns(
+            pl.col("samples", "tokens").fill_null(0)
+        )
+        tables.append(
+            rows.select(
+                pl.lit(name).alias("subset"),
+                "domain",
+                "samples",
+                "tokens",
+                share=pl.col("tokens") / max(1, int(rows["tokens"].sum())),
+                share_of_all=pl.col("of_all") / max(1, int(rows["of_all"].sum())),
+            ).sort("share_of_all", "domain", descending=[True, False])
+        )
+    return pl.concat(tables)
 
 
 def _outcomes(out: AnyPath) -> pl.DataFrame:

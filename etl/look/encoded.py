@@ -17,10 +17,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from etl.dataset import state
 from etl.dataset.layout import DATA, files_of
 from etl.dataset.place import Place
 from etl.files import storage
-from etl.files.arrow import broken, read_json, whole
+from etl.files.arrow import broken, whole
 from etl.files.storage import AnyPath
 from schemas.errors import ConfigError, IntegrityError
 from schemas.samples import NO_LOSS, PACKED_SCHEMA
@@ -196,5 +197,5 @@ def _known(place: Place) -> Iterator[Vocabulary]:
     for name in NAMES:
         with suppress(ConfigError):  # not installed
             yield _named(name)
-    if place.work is not None and "vocabulary" in (order := read_json(place.work.order)):
-        yield vocabularies.noted(order["vocabulary"])
+    if place.work is not None and (noted := state.vocabulary(place.work)):
+        yield vocabularies.noted(noted)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from etl.dataset import candidate, oddities, outcomes
-from etl.dataset.manifest import as_json
+from etl.dataset import candidate, oddities, outcomes, state
+from etl.dataset.manifest import as_json, read
 from etl.dataset.place import Place
-from etl.look import compaction
+from etl.files import storage
+from etl.files.storage import AnyPath
+from etl.look import compaction, subsets
 from etl.stages.wording import as_lines
 from etl.terminal.text import cell, flat, percent, printable, table
 from etl.terminal.words import counted
@@ -44,8 +46,18 @@ def view(place: Place, recount: bool = False) -> dict[str, Any]:
         "oddities": manifest.oddities,
         "compaction": compaction.reasons(manifest),
         "rejected": [] if place.work is None else candidate.failures(place.given),
+        "subsets": as_json(manifest.subsets or ()),
+        "vocabularies": [] if place.work is None else [*_further(place.given)],
         "domains": place.table("domains").to_dicts(),
     }
+
+
+def _further(out: AnyPath) -> Iterator[dict[str, Any]]:
+    """``folder``, ``samples`` and ``tokens`` of each further vocabulary of a build."""
+    for each in state.further(out):
+        if storage.exists(each.dataset.manifest):
+            totals = read(each.dataset.manifest).totals
+            yield {"folder": str(each.root), "samples": totals.samples, "tokens": totals.tokens}
 
 
 def rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -63,6 +75,18 @@ def text(result: Mapping[str, Any], place: object) -> str:
     lines += [*_splits(result["splits"]), "", *_outcomes(result), ""]
     lines += [*_accounts(result["accounting"]), "", *_drops(result["accounting"])]
     lines += _domains(result["domains"], str(place))
+    if result["subsets"]:
+        lines += ["", *subsets.summary(result["subsets"])]
+        lines += [f"their domains: stepmill inspect {place} subsets"]
+    if result["vocabularies"]:
+        lines += ["", "the same build in other vocabularies:"]
+        lines += [
+            printable(
+                f"  {each['folder']}: {counted(each['samples'], 'sample')}, "
+                f"{counted(each['tokens'], 'token')}"
+            )
+            for each in result["vocabularies"]
+        ]
     if result["unknown_actions"]:
         lines += ["", "actions on no list, which are not trained on:"]
         lines += [f"  {cell(line)}" for line in as_lines(result["unknown_actions"])]

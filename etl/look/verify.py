@@ -29,6 +29,7 @@ from etl.dataset.layout import (
     Work,
     shelf,
     split_of,
+    subset_of,
 )
 from etl.dataset.manifest import Manifest, read
 from etl.decisions.leftovers import found_in
@@ -50,7 +51,27 @@ _FEW: Final = 3
 
 
 def verify(out: AnyPath, progress: Callable[..., Progress] = Progress) -> list[str]:
-    """The problems of a build, one line each; empty if there are none.
+    """The problems of a build in all its vocabularies, a line each; empty if there are none.
+
+    Raises:
+        ConfigError: if there is no finished build.
+        BuildError: if its remote storage cannot be read.
+    """
+    problems = _verify(out, progress)
+    for each in state.further(Layout(out).good.root):
+        beside = each if Layout(out).good == Layout(out) else each.candidate
+        if storage.exists(beside.dataset.manifest):
+            name = each.root.name
+            problems += [f"vocabulary {name}: {line}" for line in _verify(beside.root, progress)]
+        elif beside == each:
+            problems.append(
+                f"vocabulary {each.root.name}: no finished dataset; run the build command again"
+            )
+    return problems
+
+
+def _verify(out: AnyPath, progress: Callable[..., Progress]) -> list[str]:
+    """The problems of a build in one vocabulary.
 
     Raises:
         ConfigError: if there is no finished build.
@@ -231,11 +252,11 @@ def _loads(out: AnyPath, manifest: Manifest) -> list[str]:
                 name: next(iter(rows))
                 for name, rows in datasets.load_dataset(path, streaming=True).items()
             }
+            problems = [*_subsets(path, manifest)]
     except StepmillError:
         raise
     except Exception as error:  # noqa: BLE001 - a user would meet any of its errors
         return [f"datasets.load_dataset cannot read it: {type(error).__name__}: {error}"]
-    problems: list[str] = []
     declared = {name: split.num_examples for name, split in (info.splits or {}).items()}
     expected = {name: counts.rows for name, counts in manifest.splits.items()}
     if declared != expected:
@@ -246,17 +267,36 @@ def _loads(out: AnyPath, manifest: Manifest) -> list[str]:
     return problems
 
 
+def _subsets(path: str, manifest: Manifest) -> Iterator[str]:
+    """What is wrong with the configurations of subsets. path: of a dataset that can be loaded."""
+    for subset in manifest.subsets or ():
+        if not subset.rows:
+            continue
+        info = datasets.load_dataset_builder(path, subset.name).info
+        rows = info.splits["train"].num_examples if info.splits else 0
+        if rows != subset.rows:
+            yield (
+                f"the card declares {rows:,} rows of the subset {subset.name}, the manifest says "
+                f"{subset.rows:,}"
+            )
+        train = datasets.load_dataset(path, subset.name, split="train", streaming=True)
+        if set(next(iter(train))) != set(PACKED_SCHEMA.names):
+            yield f"{subset.name}: loaded rows have other columns"
+
+
 @contextmanager
 def _beginning(dataset: Dataset, manifest: Manifest) -> Iterator[str]:
     """The path of a dataset that `datasets` can load.
 
-    For a remote one, it is a local folder with the card and the first file of each split.
+    For a remote one, it is a local folder with the card and the first file of each split and each
+    subset.
     """
     if storage.here(dataset.root):
         yield str(dataset.root)
         return
     data = sorted(name for name in manifest.files if name.endswith(".arrow"))
-    first = [next(name for name in data if f"/{split}-" in name) for split in manifest.splits]
+    families = {(split_of(name), subset_of(name)): name for name in reversed(data)}
+    first = sorted(families.values())
     with scratch.folder() as here:
         for name in (*first, CARD):
             copy = here / name

@@ -25,7 +25,7 @@ LISTING: Final = IN_DATASET.listings.as_posix()
 """The folders of files that come one a shard: its rows, and a line a sample."""
 
 _SHARD: Final = re.compile(
-    rf"(?:{DATA}|{LISTING})/g\d{{4,}}/[a-z]+-\d{{5,}}-of-\d{{5,}}-[0-9a-f]{{16}}\.(?:arrow|parquet)"
+    rf"(?:{DATA}|{LISTING})/g\d{{4,}}/[a-z]+(?:-s\d+)?-\d{{5,}}-of-\d{{5,}}-[0-9a-f]{{16}}\.(?:arrow|parquet)"
 )
 _SEAL: Final = re.compile(
     rb"\n<!-- stepmill published what is above; its sha256: ([0-9a-f]{64}) -->\n\Z"

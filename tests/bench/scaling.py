@@ -3,6 +3,7 @@
 ::
 
     python -m tests.bench.scaling growth                1x, 4x, 16x; two workers; a projection
+    python -m tests.bench.scaling vocabularies          two vocabularies beside one
     python -m tests.bench.scaling index --samples 100   the index over 100 million samples
     python -m tests.bench.scaling finish --samples 20   accounting and statistics of 20 million
 
@@ -75,6 +76,8 @@ ROUNDS: Final = (1, 4, 1, 16, 4, 1)
 RATE_SHARE: Final = 0.15
 MEMORY_SHARE: Final = 0.20
 TWO_WORKERS: Final = 1.8
+SECOND_VOCABULARY: Final = 0.25
+BOTH: Final = 'vocabularies=["qwen2.5", "mistral-v3-tekken"]'
 TOKENS: Final = 6_000_000_000
 """Of ScribeAgent's dataset."""
 
@@ -106,12 +109,12 @@ def grow(folder: Path, into: Path, mb: float) -> float:
     return done
 
 
-def built(source: Path, out: Path) -> dict[str, float]:
+def built(source: Path, out: Path, *settings: str) -> dict[str, float]:
     """Processor time and peak memory of a process that builds a folder, and what came out."""
-    warm = out.with_name("warm")
-    run(Build(load("scribeagent-32k"), (str(SHIPPED),), warm, inline, Quiet))
+    warm = out.with_name(f"{out.name}-warm")
+    run(Build(load("scribeagent-32k", settings), (str(SHIPPED),), warm, inline, Quiet))
     began = time.process_time()
-    manifest = run(Build(load("scribeagent-32k"), (str(source),), out, inline, Quiet))
+    manifest = run(Build(load("scribeagent-32k", settings), (str(source),), out, inline, Quiet))
     return {
         "seconds": time.process_time() - began,
         "peak_mib": peak_mib(),
@@ -176,6 +179,33 @@ def growth(folder: Path, mb: float) -> bool:
             "second phase and the accounts at their share of the time here"
         )
     return rates and memory and twice
+
+
+def second_vocabulary(source: Path, out: Path) -> float:
+    """How much more processor time a build of two vocabularies takes than one of the first alone.
+
+    Vocabularies are loaded before, as each process does once.
+    """
+    least: list[float] = []
+    for settings in ((), (BOTH,)):
+        folder = out.with_name(f"{out.name}-{len(settings)}")
+        least.append(on_one_core(built, source, folder, *settings)["seconds"])
+        shutil.rmtree(folder)
+    return least[1] / least[0] - 1
+
+
+def vocabularies(folder: Path, mb: float) -> bool:
+    """Print what a second vocabulary costs; whether the claim holds."""
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Path(scratch) / "in"
+        size = apart(grow, folder, source, mb)
+        costs = [second_vocabulary(source, Path(scratch) / f"out-{n}") for n in range(3)]
+    print(
+        f"{size:.1f} MB of pages: a second vocabulary costs "
+        f"{', '.join(f'{cost:.1%}' for cost in costs)} more than one alone; the least within "
+        f"{SECOND_VOCABULARY:.0%}: {_verdict(min(costs) <= SECOND_VOCABULARY)}"
+    )
+    return min(costs) <= SECOND_VOCABULARY
 
 
 def _verdict(holds: bool) -> str:
@@ -263,13 +293,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.scaling", description=__doc__.split("\n")[0]
     )
-    parser.add_argument("what", choices=["growth", "index", "finish"])
+    parser.add_argument("what", choices=["growth", "vocabularies", "index", "finish"])
     parser.add_argument("--input", type=Path, default=SHIPPED)
     parser.add_argument("--mb", type=float, default=240.0, help="of pages at 1x")
     parser.add_argument("--samples", type=float, default=1.0, help="millions")
     options = parser.parse_args()
-    if options.what == "growth":
-        return int(not growth(options.input, options.mb))
+    if options.what in ("growth", "vocabularies"):
+        claim = growth if options.what == "growth" else vocabularies
+        return int(not claim(options.input, options.mb))
     {"index": index, "finish": finish}[options.what](options.samples)
     return 0
 

@@ -10,7 +10,16 @@ import pytest
 
 from tests.bench import scaling, synthetic
 from tests.bench.measure import apart
-from tests.bench.scaling import MEMORY_SHARE, RATE_SHARE, built, finished, grow, indexed
+from tests.bench.scaling import (
+    MEMORY_SHARE,
+    RATE_SHARE,
+    SECOND_VOCABULARY,
+    built,
+    finished,
+    grow,
+    indexed,
+    second_vocabulary,
+)
 from tests.bench.workloads import SHIPPED
 
 TRIES = 3
@@ -53,6 +62,18 @@ def test_four_times_the_input_is_built_at_the_same_rate(tmp_path: Path) -> None:
         if rates[1] >= (1 - RATE_SHARE) * rates[0]:
             return
     pytest.fail(f"MB/s: {tries}")
+
+
+def test_a_second_vocabulary_costs_at_most_a_quarter_more(tmp_path: Path) -> None:
+    """Processor time of a build of two vocabularies beside one, in turns on one core."""
+    pytest.importorskip("mistral_common")
+    apart(grow, SHIPPED, tmp_path / "in", 20.0)
+    costs = []
+    for number in range(TRIES):
+        costs.append(second_vocabulary(tmp_path / "in", tmp_path / f"out-{number}"))
+        if costs[-1] <= SECOND_VOCABULARY:
+            return
+    pytest.fail(f"costs: {costs}")
 
 
 def test_claims_that_fail_are_seen(

@@ -307,6 +307,7 @@ def test_every_setting_is_in_the_fingerprint() -> None:
         "fit.context=5",
         "fit.train=all", "fit.test=all", "fit.max_chunks=3", "pack.packing=false", "pack.window=5",
         "pack.shard_mb=5", "pack.compression=zstd",
+        'subsets.tokens=["1B"]',
         "split.key=domain", "split.test=0.5", "split.seed=1", "split.validation=0.1",
         "caps.samples_per_domain=5",
             "caps.workflows_per_domain=5", *NAMES, "card.pretty_name=x", "card.license=mit",
@@ -331,7 +332,7 @@ def test_every_setting_is_in_the_fingerprint() -> None:
         "prune.ratio_vocabulary", "split.held_out", "split.held_out_validation", "include.file",
         "exclude.file",
         "limits.page_seconds", "card.license_name", "card.license_link",
-        "card.template", "card.notes", "inputs.bundle_mb",
+        "card.template", "card.notes", "inputs.bundle_mb", "subsets.vocabulary",
     }  # fmt: skip
     same = [
         "vocabulary.engine=tiktoken",

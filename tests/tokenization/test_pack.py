@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from etl.build.pack import _batch
 from schemas.samples import NO_LOSS, Encoded, Packed, labels_of
-from tokenization.pack import assign, pack, unpacked
+from tokenization.pack import assign, pack
 
 
 def encoded(lengths: list[int]) -> list[Encoded]:
@@ -59,8 +59,8 @@ def test_packing_loses_repeats_and_reorders_nothing(mix: tuple[int, list[int], i
     context, lengths, window, window_tokens = mix
     samples = encoded(lengths)
     check(samples, list(pack(iter(samples), context, window, window_tokens)), context)
-    check(samples, list(unpacked(iter(samples), context)), context)
-    assert [row.sample_ids for row in unpacked(samples, context)] == [
+    check(samples, list(pack(iter(samples), context, window=1)), context)
+    assert [row.sample_ids for row in pack(samples, context, window=1)] == [
         [one.sample_id] for one in samples
     ]
 
@@ -131,7 +131,7 @@ def test_what_no_row_can_hold_is_refused(length: int) -> None:
     with pytest.raises(ValueError, match=f"s0 has {length} tokens"):
         list(pack(encoded([length]), 10))
     with pytest.raises(ValueError, match=f"s0 has {length} tokens"):
-        list(unpacked(encoded([length]), 10))
+        list(pack(encoded([length]), 10, window=1))
 
 
 def test_labels_cover_what_is_not_the_prompt() -> None:

@@ -15,6 +15,7 @@ from etl.build.recipes.sections import (
     PackSettings,
     PromptSettings,
     SplitSettings,
+    SubsetSettings,
     TakedownSettings,
     VocabularySettings,
 )
@@ -45,6 +46,7 @@ def known_sections() -> dict[str, type]:
     for decision in decisions.KNOWN:
         sections |= sections_of(decision)
     return sections | {
+        "subsets": SubsetSettings,
         "card": CardSettings,
         "limits": LimitSettings,
         "takedown": TakedownSettings,

@@ -7,9 +7,8 @@ are relative to that file; a path in a single setting (``--set``) is relative to
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
@@ -28,11 +27,13 @@ from etl.build.recipes.sections import (
     PackSettings,
     PromptSettings,
     SplitSettings,
+    SubsetSettings,
     TakedownSettings,
     VocabularySettings,
 )
 from etl.build.recipes.tables import shipped
-from etl.build.recipes.toml import checked, laid_over, nearest, of_setting
+from etl.build.recipes.toml import as_toml, checked, laid_over, nearest, of_setting
+from etl.build.recipes.vocabularies import KEY, Listed, listed
 from etl.card.settings import CardSettings
 from etl.decisions import known as decisions
 from etl.decisions.decision import Decision
@@ -58,10 +59,11 @@ _SHAPING_PACKED: Final = ("pyarrow",)
 
 @dataclass(frozen=True)
 class Recipe:
-    """All settings of a build. Each field but the first three is a section.
+    """All settings of a build. Each field but the first three and the last two is a section.
 
     Raises:
-        ConfigError: ``card.licenses`` does not fit the formats.
+        ConfigError: ``card.licenses`` does not fit the formats, or of several vocabularies none is
+            to count the tokens of subsets.
     """
 
     # in the order of `etl.stages.known`
@@ -75,13 +77,23 @@ class Recipe:
     fit: FitSettings = field(default_factory=FitSettings)
     pack: PackSettings = field(default_factory=PackSettings)
     split: SplitSettings = field(default_factory=SplitSettings)
+    subsets: SubsetSettings = field(default_factory=SubsetSettings)
     card: CardSettings = field(default_factory=CardSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     takedown: TakedownSettings = field(default_factory=TakedownSettings)
     gates: Gates = field(default_factory=Gates)
+    # all vocabularies, if the recipe lists several; the first is that of the section
+    vocabularies: tuple[Listed, ...] = ()
+    # the chat template of a listed vocabulary; empty: ``prompt.chat``
+    listed_chat: str = ""
 
     def __post_init__(self) -> None:
         self.card.check_sources(FORMATS)
+        if self.subsets.tokens and len(self.vocabularies) > 1 and not self.subsets.vocabulary:
+            raise ConfigError(
+                "subsets.vocabulary: of several vocabularies, say which counts the tokens of "
+                "subsets; all of them have the same samples"
+            )
 
     def stage(self, kind: type[Part]) -> Part:
         """One of its stages, by its class."""
@@ -109,6 +121,16 @@ class Recipe:
         return Plan(dict(SOURCES), self.stages, versions, page_chars, self.split.seed)
 
     @cached_property
+    def further(self) -> dict[str, Recipe]:
+        """The recipe of each listed vocabulary but the first, by label."""
+        return {
+            each.label: replace(
+                self, vocabulary=each.settings, listed_chat=each.chat, vocabularies=()
+            )
+            for each in self.vocabularies[1:]
+        }
+
+    @cached_property
     def taken_down(self) -> Takedown:
         """The takedown list, from the recipe and its file.
 
@@ -125,10 +147,29 @@ class Recipe:
         """The plan of phase 2: which samples are kept, their splits, order and shards.
 
         Raises:
-            ConfigError: a list of held-out entries cannot be read, or has none.
+            ConfigError: a list of held-out entries cannot be read, or has none; or the vocabulary
+                that counts the tokens of subsets cannot be used.
         """
-        shard_bytes = self.pack.shard_mb * 2**20
-        return Index(self.split.made(), self.fit.context, shard_bytes, self.decisions)
+        return Index(
+            self.split.made(),
+            self.fit.context,
+            self.pack.shard_mb * 2**20,
+            self.decisions,
+            self.subsets.made(),
+            self.counted.fingerprint if self.counted else "",
+        )
+
+    @cached_property
+    def counted(self) -> PackPlan | None:
+        """The plan by which tokens are counted for subsets; None without subsets.
+
+        Raises:
+            ConfigError: the vocabulary is not known, or its file cannot be used.
+        """
+        if not self.subsets.tokens or not self.subsets.vocabulary:
+            return self.packed if self.subsets.tokens else None
+        counting = VocabularySettings(self.subsets.vocabulary, engine=self.vocabulary.engine)
+        return replace(self, vocabulary=counting, listed_chat=USUAL, vocabularies=()).packed
 
     @cached_property
     def packed(self) -> PackPlan:
@@ -138,11 +179,11 @@ class Recipe:
             ConfigError: the vocabulary is not known, its file cannot be used, or the chat template
                 does not fit it.
         """
-        vocabulary = self.vocabulary.loaded()
+        vocabulary, chat = self.vocabulary.loaded(), self.listed_chat or self.prompt.chat
         encoder = Encoder(
             vocabulary,
             Prompt(self.prompt.system, self.prompt.node_repeats),
-            usual_chat(vocabulary) if self.prompt.chat == USUAL else self.prompt.chat,
+            usual_chat(vocabulary) if chat == USUAL else chat,
             self.prompt.chat_variables,
         )
         fits = {
@@ -212,10 +253,22 @@ def _placed(tables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The same settings, with each relative path made absolute from a folder."""
     placed = dict(tables)
     for section, key in _file_settings():
-        settings = placed.get(section)
-        if isinstance(settings, Mapping) and isinstance(name := settings.get(key), str) and name:
-            placed[section] = {**settings, key: str(folder.absolute() / name)}
+        if isinstance(settings := placed.get(section), Mapping):
+            placed[section] = _with_place(settings, key, folder)
+        if section == "vocabulary" and isinstance(every := placed.get(KEY), list):
+            placed[KEY] = [
+                _with_place(each, key, folder) if isinstance(each, Mapping) else each
+                for each in every
+            ]
     return placed
+
+
+def _with_place(settings: Mapping[str, Any], key: str, folder: Path) -> Mapping[str, Any]:
+    """A table, with the path under a key made absolute if there is one."""
+    name = settings.get(key)
+    if not isinstance(name, str) or not name:
+        return settings
+    return {**settings, key: str(folder.absolute() / name)}
 
 
 def placed(override: str) -> str:
@@ -228,9 +281,10 @@ def placed(override: str) -> str:
     absolute = _placed(tables, Path())
     if absolute == tables:
         return override
-    ((section, settings),) = absolute.items()
-    ((key, name),) = settings.items()
-    return f"{section}.{key}={json.dumps(name)}"
+    name, value = override.partition("=")[0].strip(), absolute
+    for key in name.split("."):
+        value = value[key]
+    return f"{name}={as_toml(value)}"
 
 
 def from_tables(tables: Mapping[str, Any], overrides: Sequence[str] = ()) -> Recipe:
@@ -244,12 +298,13 @@ def from_tables(tables: Mapping[str, Any], overrides: Sequence[str] = ()) -> Rec
     tables = recipe_tables.extended(tables, _placed)
     for override in overrides:
         tables = laid_over(tables, of_setting(override))
-    about = {name: tables.pop(name) for name in ("about", "name") if name in tables}
+    about = {name: tables.pop(name) for name in ("about", "name", KEY) if name in tables}
     sections = known_sections()
     for name in tables:
         if name not in sections:
             raise ConfigError(
-                f"recipe: there is no section [{name}]{nearest(name, {**sections, 'name': str})}"
+                f"recipe: there is no section [{name}]"
+                f"{nearest(name, {**sections, 'name': str, KEY: list})}"
             )
     values: dict[str, Any] = {
         "stages": made(stages.KNOWN, stages.ALWAYS, tables),
@@ -260,4 +315,8 @@ def from_tables(tables: Mapping[str, Any], overrides: Sequence[str] = ()) -> Rec
     for name, hint in sections.items():
         if name in tables and name in Recipe.__dataclass_fields__:
             values[name] = checked(tables[name], hint, name)
+    if KEY in about:
+        section = values.get("vocabulary", VocabularySettings())
+        values[KEY] = every = listed(about[KEY], section)
+        values |= {"vocabulary": every[0].settings, "listed_chat": every[0].chat}
     return Recipe(**values)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from etl.build.plan import PAGE_CHARS
 from etl.decisions.split import HELD, Split
+from etl.decisions.subsets import Subsets
 from etl.files.arrow import Compression
 from etl.files.file_setting import File
 from etl.files.side_files import entries, read_text
@@ -17,6 +20,9 @@ from tokenization.chat import USUAL
 from tokenization.pack import WINDOW
 from tokenization.prompt import REPEATS, SYSTEM
 from tokenization.vocabulary import Vocabulary, shared
+
+_AMOUNT: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([KMBT]?)")
+_SCALES: Final = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 
 @dataclass(frozen=True)
@@ -220,6 +226,52 @@ def _list(path: str, setting: str) -> frozenset[str]:
             f"{setting}: {path} has no entries; list ids of workflows or domains, one a line"
         )
     return names
+
+
+@dataclass(frozen=True)
+class SubsetSettings:
+    """The section of `etl.decisions.subsets.Subsets`: nested parts of the training split.
+
+    Raises:
+        ConfigError: an amount is no number of tokens, or is not more than the one before.
+    """
+
+    about: ClassVar[str] = "nested parts of the training split, for studies of dataset size"
+
+    tokens: Annotated[
+        tuple[str, ...], "tokens of each subset, from small to large: 500M, 1B, 3.5B"
+    ] = ()
+    vocabulary: Annotated[
+        str, "a known vocabulary by which they are counted; that of the build unless given"
+    ] = ""
+
+    def __post_init__(self) -> None:
+        before = 0
+        for text in self.tokens:
+            if self.amount(text) <= before:
+                raise ConfigError(
+                    f"subsets.tokens: {text} is not more than the one before; list them from small "
+                    "to large"
+                )
+            before = self.amount(text)
+
+    @staticmethod
+    def amount(text: str) -> int:
+        """The number of tokens that a text says.
+
+        Raises:
+            ConfigError: it says none.
+        """
+        match = _AMOUNT.fullmatch(text)
+        if match is None:
+            raise ConfigError(
+                f'subsets.tokens: {text!r} is no number of tokens; write "500M", "1B" or "250000"'
+            )
+        return round(Decimal(match[1]) * _SCALES[match[2]])
+
+    def made(self) -> Subsets:
+        """The decision of these settings."""
+        return Subsets(tuple(map(self.amount, self.tokens)))
 
 
 @dataclass(frozen=True)

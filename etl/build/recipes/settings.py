@@ -12,6 +12,7 @@ from etl.build.recipes import recipe
 from etl.build.recipes.parts import about, known_sections, meaning
 from etl.build.recipes.recipe import Recipe
 from etl.build.recipes.toml import as_json, as_toml
+from etl.build.recipes.vocabularies import KEY
 from etl.card.reasons import meanings as reasons
 from schemas.errors import ConfigError
 
@@ -102,6 +103,8 @@ def toml(chosen: Recipe, about_it: str) -> str:
     about_it: the text of ``about``.
     """
     lines = [f"about = {as_toml(about_it)}", f"name = {as_toml(chosen.name)}"]
+    if chosen.vocabularies:
+        lines.append(f"{KEY} = {as_toml([each.as_table() for each in chosen.vocabularies])}")
     for section, settings in of(chosen).items():
         there = section in chosen.sections
         table = [f"[{section}]"]

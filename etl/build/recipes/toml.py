@@ -47,7 +47,7 @@ def of_setting(text: str) -> dict[str, Any]:
     """
     path, equals, value = text.partition("=")
     *tables, key = path.strip().split(".")
-    if not equals or not tables or not all([*tables, key]):
+    if not equals or not (tables or key == "vocabularies") or not all([*tables, key]):
         raise ConfigError(
             f"--set {text}: write section.key=value, for example --set fit.context=65536"
         )

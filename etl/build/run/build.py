@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final
 
 from etl.build.last_build import Record
@@ -53,6 +54,22 @@ class Build:
     options: Options = field(default_factory=Options)
     # how the run is going
     record: Record = field(default_factory=Record, compare=False)
+    # label of the vocabulary that it is about; empty for the first one
+    vocabulary: str = ""
+
+    @cached_property
+    def further(self) -> list[Build]:
+        """The same build for each vocabulary but the first: it shares samples and index."""
+        return [
+            replace(
+                self,
+                recipe=recipe,
+                out=Layout(self.out).of_vocabulary(label).root,
+                record=self.record.further.setdefault(label, Record()),
+                vocabulary=label,
+            )
+            for label, recipe in self.recipe.further.items()
+        ]
 
     @property
     def work(self) -> Work:
@@ -72,7 +89,7 @@ class Build:
         """Where the files of input shards lie."""
         return shelf_of(Layout(self.out), Layout(self.place))
 
-    @property
+    @cached_property
     def settings(self) -> dict[str, Any]:
         """The settings that decide the output, by phase."""
         return self.recipe.settings()
@@ -109,10 +126,10 @@ class Build:
             return self.before.compacted(inputs).bundled(small)
         return self.before.advanced(inputs).bundled(small)
 
-    def fingerprint(self, settings: Mapping[str, Any], generations: Generations) -> str:
+    def fingerprint(self, generations: Generations) -> str:
         """The hash of everything that the dataset is a function of."""
         taken_down = self.recipe.taken_down.fingerprint
-        return digest([settings, generations.as_json(), taken_down, self.notes.parts])
+        return digest([self.settings, generations.as_json(), taken_down, self.notes.parts])
 
     def shown(self, phase: str, total: int = 0, unit: str = "MB") -> Progress:
         """Progress of a phase, shown with its number.
@@ -120,4 +137,5 @@ class Build:
         total: 0 if it is not known.
         """
         number = _PHASES.index(phase) + 1
-        return self.progress(f"phase {number} of {len(_PHASES)}: {phase}", total, unit)
+        what = f"{phase} ({self.vocabulary})" if self.vocabulary else phase
+        return self.progress(f"phase {number} of {len(_PHASES)}: {what}", total, unit)

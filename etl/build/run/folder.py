@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from etl.build import edited
+from etl.build.run import vocabularies
 from etl.build.run.build import Build
 from etl.dataset import candidate, stamps, state
 from etl.dataset.generations import Generations
@@ -36,12 +38,14 @@ def check(build: Build) -> None:
     """
     if advice := compiled.advice():
         log.warn(advice)
-    _ = build.settings, build.recipe.taken_down, build.notes
+    for each in (build, *build.further):
+        _ = each.settings, each.recipe.taken_down, each.notes
     if storage.holds_anything(build.out) and not state.is_build(build.out):
         raise ConfigError(
             f"{build.out} is not empty and holds no build; choose another folder with --out"
         )
-    foreign = candidate.foreign(build.out)
+    vocabularies.check(build)
+    foreign = [path for each in (build, *build.further) for path in candidate.foreign(each.out)]
     read = [path for path in foreign if path.suffix in _READ]
     if read:
         more = f" and {len(read) - 1:,} more" if len(read) > 1 else ""
@@ -54,20 +58,32 @@ def check(build: Build) -> None:
 
 
 def changes(build: Build) -> list[state.Change]:
-    """The settings that have changed since the last complete dataset.
+    """The settings that have changed since the last complete dataset, of all vocabularies.
 
-    There are none if a candidate beside it was made with the settings of now.
+    There are none of a vocabulary if a candidate beside its dataset was made with the settings of
+    now.
     """
+    changed = _changes(build)
+    for each in build.further:
+        new = [change for change in _changes(each) if change not in changed]
+        changed += [
+            replace(change, line=f"vocabulary {each.vocabulary}: {change.line}") for change in new
+        ]
+    return [*vocabularies.gone(build), *changed]
+
+
+def _changes(build: Build) -> list[state.Change]:
+    """`changes` of one vocabulary."""
     places = build.work, Layout(build.out).candidate.work
     paths = [work.settings for work in places if storage.exists(work.settings)]
     changed = [state.changes(read_json(path), build.settings) for path in paths]
     return changed[0] if changed and all(changed) else []
 
 
-def settled(
-    build: Build, order: Mapping[str, Any] | None = None, *, retry: bool = False
-) -> dict[str, Any]:
+def settled(build: Build, order: Mapping[str, Any] | None = None, *, retry: bool = False) -> None:
     """Check the settings against those of the folder, and keep order and takedown list there.
+
+    The folders of vocabularies that are gone are removed.
 
     order: how to request this build again. retry: whether versions of sources may have changed.
 
@@ -86,31 +102,31 @@ def settled(
     if order is not None:
         write_json(build.work.order, {**order, "vocabulary": build.recipe.vocabulary.noted})
     takedown.keep(build.work.takedown, build.recipe.taken_down)
-    return build.settings
+    vocabularies.settle(build)
 
 
-def begin(build: Build, settings: Mapping[str, Any], bundles: Sequence[Bundle]) -> None:
-    """Mark the build as in the making, with these settings and inputs."""
-    state.begin_reading(build.out, [bundle.key for bundle in bundles])
-    place = build.place
-    candidate.begin(build.out, place)
-    path = Layout(place).work.settings
-    if not storage.exists(path) or read_json(path) != settings:
-        write_json(path, settings)
-    state.forget(build.work, build.recipe.taken_down.domains)
+def begin(builds: Sequence[Build], bundles: Sequence[Bundle]) -> None:
+    """Mark these vocabularies of a build as in the making, with these inputs."""
+    for build in builds:
+        if not build.vocabulary:
+            state.begin_reading(build.out, [bundle.key for bundle in bundles])
+        place = build.place
+        candidate.begin(build.out, place)
+        path = Layout(place).work.settings
+        if not storage.exists(path) or read_json(path) != build.settings:
+            write_json(path, build.settings)
+        state.forget(build.work, build.recipe.taken_down.domains)
 
 
-def finished(
-    build: Build, settings: Mapping[str, Any], generations: Generations
-) -> Manifest | None:
+def finished(build: Build, generations: Generations) -> Manifest | None:
     """The manifest if this very build is complete and its files are there; else None."""
     manifest = current(Layout(build.out).dataset.manifest)
-    if manifest is None or manifest.fingerprint != build.fingerprint(settings, generations):
+    if manifest is None or manifest.fingerprint != build.fingerprint(generations):
         return None
     return manifest if _whole(build, manifest) else None
 
 
-def untouched(build: Build, settings: Mapping[str, Any], mark: str) -> Manifest | None:
+def untouched(build: Build, mark: str) -> Manifest | None:
     """The manifest if the very build was complete when its inputs had this mark; else None.
 
     It finds that out without a look at any single input. mark: see `etl.inputs.listing`; empty if
@@ -120,7 +136,7 @@ def untouched(build: Build, settings: Mapping[str, Any], mark: str) -> Manifest 
     if not mark or options.compact or options.given is not None or not storage.exists(path):
         return None
     noted = read_json(path)
-    if noted["request"] != _request(build, settings, mark):
+    if noted["request"] != _request(build, mark):
         return None
     manifest = current(Layout(build.out).dataset.manifest)
     if manifest is None or manifest.fingerprint != noted["fingerprint"]:
@@ -128,13 +144,11 @@ def untouched(build: Build, settings: Mapping[str, Any], mark: str) -> Manifest 
     return manifest if _whole(build, manifest) else None
 
 
-def note_untouched(
-    build: Build, settings: Mapping[str, Any], mark: str, manifest: Manifest
-) -> None:
+def note_untouched(build: Build, mark: str, manifest: Manifest) -> None:
     """Note that a build is complete, for `untouched`."""
     path = build.work.listing
     noted = {
-        "request": _request(build, settings, mark),
+        "request": _request(build, mark),
         "fingerprint": manifest.fingerprint,
     }
     if not mark:
@@ -143,9 +157,9 @@ def note_untouched(
         write_json(path, noted)
 
 
-def _request(build: Build, settings: Mapping[str, Any], mark: str) -> str:
+def _request(build: Build, mark: str) -> str:
     """A hash of all that a build is asked for."""
-    return digest([settings, build.recipe.taken_down.fingerprint, build.notes.parts, mark])
+    return digest([build.settings, build.recipe.taken_down.fingerprint, build.notes.parts, mark])
 
 
 def _whole(build: Build, manifest: Manifest) -> bool:
@@ -175,4 +189,5 @@ def forget_taken_down(build: Build) -> None:
     """Remove files of inputs that are gone, and edited copies, that may hold what is taken down."""
     if build.recipe.taken_down:
         clean(build.out)
-        edited.forget(build.out, build.recipe.taken_down)
+        for each in (build, *build.further):
+            edited.forget(each.out, build.recipe.taken_down)

@@ -3,32 +3,47 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from types import MappingProxyType
+from typing import Final
 
 from etl.build import unmatched
 from etl.build.index import Indexed
+from etl.build.pack import Target
 from etl.build.run.build import Build
-from etl.build.tasks import PackedWorker
+from etl.build.tasks import PackedWorker, Packing
 from etl.build.unmatched import Asked
 from etl.dataset import candidate, state
 from etl.dataset.generations import Generations
 from etl.dataset.index import OutputShard
-from etl.dataset.layout import Layout
+from etl.dataset.layout import Layout, Work
 from etl.dataset.reports import PackedReport
 from etl.decisions.split import check_filled
-from etl.files import storage
+from etl.files import scratch, storage
 from etl.inputs.bundles import bundled
 from etl.inputs.records import InputShard
 
+_NEAR: Final = 0.01
+"""By what share a subset may be smaller or larger than asked, before it is said."""
 
-def indexed(build: Build, shards: Sequence[InputShard], generations: Generations) -> Indexed:
-    """Run phase 2."""
-    places = build.shelf
+
+def indexed(
+    build: Build, shards: Sequence[InputShard], generations: Generations, *, again: bool = True
+) -> Indexed:
+    """Run phase 2.
+
+    again: whether to write its files; else they are those of the complete build.
+    """
+    places, index = build.shelf, build.recipe.index
+    sources, listed = build.recipe.samples.sources, build.recipe.taken_down
+    if not again:
+        with scratch.folder() as into:
+            return index.build(shards, generations, sources, places, Work(into), listed)
     bundles = bundled(shards, generations.together)
     state.save_inputs(places.own, [(bundle.key, bundle.members) for bundle in bundles], generations)
     state.end_reading(build.out)
-    sources, listed = build.recipe.samples.sources, build.recipe.taken_down
-    return build.recipe.index.build(shards, generations, sources, places, takedown=listed)
+    return index.build(shards, generations, sources, places, takedown=listed)
 
 
 def check_names(build: Build, asked: Asked) -> None:
@@ -59,33 +74,64 @@ def check_splits(build: Build, samples: Iterable[tuple[str, int]], asked: Asked)
     check_filled(build.recipe.split.asked, counts, build.recipe.index.split, lines)
 
 
-def worker(build: Build, damaged: frozenset[str] = frozenset()) -> PackedWorker:
-    """The worker of phase 3.
+def check_subsets(build: Build, filled: Sequence[int]) -> None:
+    """Note how full the recipe's subsets are, and warn of those that are not as large as asked.
+
+    filled: the number of tokens in each.
+    """
+    settings = build.recipe.subsets
+    if not settings.tokens:
+        return
+    asked = {name: settings.amount(name) for name in settings.tokens}
+    build.record.fields["subsets"] = {
+        name: {"asked": most, "counted": there}
+        for (name, most), there in zip(asked.items(), filled, strict=True)
+    }
+    for (name, most), there in zip(asked.items(), filled, strict=True):
+        if there < (1 - _NEAR) * most:
+            build.record.warnings.append(
+                f"subsets.tokens: {name} is more than the training split can fill: the subset has "
+                f"{there:,} tokens, until new recordings fill it"
+            )
+        elif there > (1 + _NEAR) * most:
+            build.record.warnings.append(
+                f"subsets.tokens: {name} is so few that samples do not add up to it: the subset "
+                f"has {there:,} tokens"
+            )
+
+
+def packing(build: Build, damaged: Collection[str] = ()) -> Packing:
+    """Phase 3 for one vocabulary.
 
     damaged: files of the complete build to make again.
     """
-    return PackedWorker(build.recipe.packed, build.place, build.out, damaged)
+    target = Target(build.recipe.packed, build.place, build.vocabulary)
+    return Packing(target, build.out, frozenset(damaged))
 
 
 def packed(
-    build: Build, outputs: Sequence[OutputShard], damaged: frozenset[str] = frozenset()
-) -> list[PackedReport]:
-    """Run phase 3 for some output shards; returns their reports in order.
+    builds: Sequence[Build],
+    outputs: Sequence[OutputShard],
+    damaged: Mapping[str, Collection[str]] = MappingProxyType({}),
+) -> list[list[PackedReport]]:
+    """Run phase 3 for some output shards; returns their reports in order, for each vocabulary.
 
-    damaged: see `worker`.
+    builds: the build for each. damaged: files of the complete build to make again, by vocabulary.
     """
-    reports: dict[str, PackedReport] = {}
+    reports: dict[str, list[PackedReport]] = {}
     largest_first = sorted(outputs, key=lambda shard: (-shard.samples, shard.name))
     names = {f"{shard.name}.json": 1 for shard in outputs}
-    chosen = worker(build, damaged)
-    with (
-        build.record.counted("output_shards", [Layout(chosen.out).work.fitted], names),
-        build.shown("packing", sum(shard.samples for shard in outputs), "samples") as progress,
-    ):
-        for report in build.pool(chosen, largest_first):
-            reports[report.name] = report
-            progress.advance(report.samples)
-    return [reports[shard.name] for shard in outputs]
+    every = tuple(packing(build, damaged.get(build.vocabulary, ())) for build in builds)
+    with ExitStack() as stack:
+        for build, each in zip(builds, every, strict=True):
+            folders = [Layout(each.out).work.fitted]
+            stack.enter_context(build.record.counted("output_shards", folders, names))
+        samples = sum(shard.samples for shard in outputs)
+        progress = stack.enter_context(builds[0].shown("packing", samples, "samples"))
+        for of_each in builds[0].pool(PackedWorker(every), largest_first):
+            reports[of_each[0].name] = of_each
+            progress.advance(of_each[0].samples)
+    return [[reports[shard.name][at] for shard in outputs] for at in range(len(builds))]
 
 
 def settle(build: Build, outputs: Sequence[OutputShard]) -> None:

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from etl.build.counts import CountsWorker
 from etl.build.run.build import Build
 from etl.build.tasks import SamplesWorker
 from etl.dataset.layout import IN_WORK, QUARANTINE, SAMPLES
+from etl.dataset.reports import BundleReport
 from etl.files import scratch, storage
 from etl.files.arrow import read_json
 from etl.files.hashes import digest
@@ -86,6 +88,12 @@ def worker(
     return SamplesWorker(build.recipe.samples, build.shelf, listed, again)
 
 
+def complete(build: Build, bundles: Sequence[Bundle]) -> bool:
+    """Whether all bundles have been read as they should be."""
+    chosen = worker(build, removed(build, bundles))
+    return all(isinstance(chosen.finished(bundle), BundleReport) for bundle in bundles)
+
+
 def quarantined(build: Build, bundles: Sequence[Bundle]) -> frozenset[str]:
     """The keys of the bundles with quarantined records."""
     keys = set()
@@ -133,6 +141,21 @@ def read(
             before, again = after, frozenset()
     finally:
         scratch.forget_contents()
+
+
+def counter(build: Build) -> CountsWorker | None:
+    """The worker that counts tokens; None if the build needs no counts."""
+    plan = build.recipe.counted
+    return CountsWorker(plan, build.shelf) if plan else None
+
+
+def count(build: Build, bundles: Sequence[Bundle]) -> None:
+    """Count the tokens of samples that have been read, for subsets."""
+    if (chosen := counter(build)) is None:
+        return
+    with build.shown("samples", len(bundles), "counts") as progress:
+        for _ in build.pool(chosen, sorted(bundle.key for bundle in bundles)):
+            progress.advance(1)
 
 
 def _read(build: Build, bundles: Sequence[Bundle], worker: SamplesWorker) -> Read:

@@ -24,13 +24,15 @@ def read(build: Build, part: Slice, order: Mapping[str, Any] | None = None) -> i
     """
     folder.check(build)
     with lock.hold(build.work.locks, part.name):
-        settings = folder.settled(build, order)
+        folder.settled(build, order)
         shards = reading.discovered(build)
         every = bundled(shards, build.generations(shards).together)
         build.verdict.before({shard.name: shard.sha256 for shard in shards})
-        folder.begin(build, settings, every)
+        folder.begin([build], every)
         mine = part.of_items(every, lambda bundle: bundle.size)
-        return len(reading.read(build, mine, every).rows)
+        rows = reading.read(build, mine, every).rows
+        reading.count(build, mine)
+        return len(rows)
 
 
 def pack(build: Build, part: Slice) -> int:
@@ -41,7 +43,7 @@ def pack(build: Build, part: Slice) -> int:
         BuildError: an input shard has not been read yet, or the build cannot go on.
     """
     with lock.hold(build.work.locks, part.name):
-        settings = folder.settled(build)
+        folder.settled(build)
         shards = reading.discovered(build)
         generations = build.generations(shards)
         bundles = bundled(shards, generations.together)
@@ -52,13 +54,17 @@ def pack(build: Build, part: Slice) -> int:
             if not isinstance(worker.finished(bundle), BundleReport)
             for shard in bundle.members
         ]
+        if not missing and (counter := reading.counter(build)) is not None:
+            uncounted = [bundle for bundle in bundles if not counter.finished(bundle.key)]
+            missing = [shard.name for bundle in uncounted for shard in bundle.members]
         if missing:
             raise BuildError(
                 f"{build.out}: {len(missing):,} inputs have not been read yet, {missing[0]} for "
                 "one; run stepmill build --shard for all slices first (again, if copies of what "
                 "is taken down were found)"
             )
-        folder.begin(build, settings, bundles)
+        folder.begin([build, *build.further], bundles)
         outputs = packing.indexed(build, shards, generations).outputs
         mine = part.of_items(outputs, lambda shard: shard.samples)
-        return len(packing.packed(build, mine))
+        packing.packed([build, *build.further], mine)
+        return len(mine)

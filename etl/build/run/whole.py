@@ -7,11 +7,11 @@ build, and a build over a folder that grew does only what is new (`etl.dataset.g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from etl.build import edited, last_build, summary, unmatched
+from etl.build import edited, last_build, summary, unmatched, verdict
 from etl.build.run import folder, packing, reading
 from etl.build.run.build import Build
 from etl.dataset import candidate, stamps, state
@@ -31,8 +31,8 @@ _SHOWN: Final = 10
 class _Begun:
     """A build just before its phases."""
 
-    # what decides the output, by phase
-    settings: Mapping[str, Any]
+    # the vocabularies whose datasets are made, the first one first
+    todo: Sequence[Build]
     # all input shards, and as they are read
     shards: Sequence[InputShard]
     bundles: Sequence[Bundle]
@@ -40,8 +40,8 @@ class _Begun:
     generations: Generations
     # keys of the bundles to read even if they have been read
     again: frozenset[str]
-    # files of the complete build to make again
-    damaged: frozenset[str]
+    # files of the complete datasets to make again, by label of the vocabulary
+    damaged: Mapping[str, Collection[str]]
 
 
 def run(build: Build, order: Mapping[str, Any] | None = None, *, retry: bool = False) -> Manifest:
@@ -69,37 +69,54 @@ def _run(
 
     check: raises if the lock was lost.
     """
-    candidate.go_on(build.out)
+    every = (build, *build.further)
+    for each in every:
+        candidate.go_on(each.out)
     folder.sweep(build.out)
-    edited.set_aside(build.out)
-    settings = folder.settled(build, order, retry=retry)
-    damaged = folder.damaged(build)
-    _name_damaged(build, damaged)
+    for each in every:
+        edited.set_aside(each.out)
+    folder.settled(build, order, retry=retry)
+    damaged = {each.vocabulary: folder.damaged(each) for each in every}
+    for each in every:
+        _name_damaged(each, damaged[each.vocabulary])
+    sound = [each for each in every if not retry and not damaged[each.vocabulary]]
     with build.record.phase("inputs"):
         listing = reading.listing_of(build)
         mark = "" if retry else listing.mark()
-        done = None if damaged else folder.untouched(build, settings, mark)
-        if done is not None:
+        done = _complete(sound, lambda each: folder.untouched(each, mark))
+        if len(done) == len(every):
             build.record.dated([listing.newest])
-            _note(build, done.generations)
-            return _again(build, done)
+            _note(build, done[""].generations)
+            _again(every, done)
+            build.record.status = state.NOTHING
+            return done[""]
         shards = reading.discovered(build, listing)
     generations = build.generations(shards)
     _note(build, generations)
-    done = None if retry or damaged else folder.finished(build, settings, generations)
-    if done is not None:
-        folder.note_untouched(build, settings, mark, done)
-        return _again(build, done)
-    build.verdict.before({shard.name: shard.sha256 for shard in shards})
     bundles = bundled(shards, generations.together)
-    folder.begin(build, settings, bundles)
-    again = reading.quarantined(build, bundles) if retry else frozenset()
-    again |= stamps.keys(damaged)
-    begun = _Begun(settings, shards, bundles, generations, again, frozenset(damaged))
-    made = _made(build, begun, check)
-    stamps.note(build.out)
-    folder.note_untouched(build, settings, mark, made)
-    return made
+    done = _complete(sound, lambda each: folder.finished(each, generations))
+    if "" in done and len(done) < len(every) and not reading.complete(build, bundles):
+        del done[""]
+    todo = [each for each in every if each.vocabulary not in done]
+    _again([each for each in every if each not in todo], done)
+    if todo:
+        again = reading.quarantined(build, bundles) if retry else frozenset()
+        again |= stamps.keys(damaged[""])
+        begun = _Begun(todo, shards, bundles, generations, again, damaged)
+        done |= _made(build, begun, check)
+    else:
+        build.record.status = state.NOTHING
+    for each in every:
+        folder.note_untouched(each, mark, done[each.vocabulary])
+    return done[""]
+
+
+def _complete(
+    builds: Sequence[Build], look: Callable[[Build], Manifest | None]
+) -> dict[str, Manifest]:
+    """The manifests of the datasets that are complete, by vocabulary."""
+    found = {each.vocabulary: look(each) for each in builds}
+    return {label: manifest for label, manifest in found.items() if manifest is not None}
 
 
 def _name_damaged(build: Build, damaged: Mapping[str, str]) -> None:
@@ -117,52 +134,76 @@ def _note(build: Build, generations: Generations) -> None:
     build.record.fields["generation"] = opened
 
 
-def _again(build: Build, done: Manifest) -> Manifest:
-    """Check a build that is complete already: this run may have other gates."""
-    build.record.manifest(done)
-    candidate.discard(build.out)
-    stamps.note(build.out)
-    packing.check_names(build, unmatched.kept(build.work))
-    build.verdict.again(done)
-    build.record.status = state.NOTHING
-    return done
+def _again(builds: Sequence[Build], done: Mapping[str, Manifest]) -> None:
+    """Check datasets that are complete already: this run may have other gates."""
+    for each in builds:
+        manifest = done[each.vocabulary]
+        each.record.manifest(manifest)
+        candidate.discard(each.out)
+        stamps.note(each.out)
+        if not each.vocabulary:
+            packing.check_names(each, unmatched.kept(each.work))
+        each.verdict.again(manifest)
 
 
-def _made(build: Build, begun: _Begun, check: Callable[[], None]) -> Manifest:
-    """Run all phases; each does only what is missing."""
+def _made(build: Build, begun: _Begun, check: Callable[[], None]) -> dict[str, Manifest]:
+    """Run all phases for the vocabularies to do; each does only what is missing.
+
+    Returns the manifests by vocabulary.
+    """
     from etl.build.finish import Made, finish
 
-    record = build.record
+    todo, record = begun.todo, build.record
+    for each in todo:
+        each.verdict.before({shard.name: shard.sha256 for shard in begun.shards})
+    folder.begin(todo, begun.bundles)
     with record.phase("samples"):
         read = reading.read(build, begun.bundles, begun.bundles, begun.again)
+        reading.count(build, begun.bundles)
     check()
     with record.phase("index"), build.shown("index"):
-        indexed = packing.indexed(build, begun.shards, begun.generations)
+        indexed = packing.indexed(build, begun.shards, begun.generations, again=build in todo)
         asked = unmatched.look(build.shelf, build.recipe, indexed.unmatched)
         samples = ((output.split, output.samples) for output in indexed.outputs)
         packing.check_splits(build, samples, asked)
         packing.check_names(build, asked)
+        packing.check_subsets(build, indexed.filled)
     with record.phase("packing"):
-        packed = packing.packed(build, indexed.outputs, begun.damaged)
-        packing.settle(build, indexed.outputs)
+        packed = packing.packed(todo, indexed.outputs, begun.damaged)
     folder.sweep(build.out)
     check()
-    with record.phase("finishing"), build.shown("finishing"):
-        made = Made(begun.settings, begun.shards, read, indexed.generations, packed)
-        manifest = finish(build, made)
-        record.manifest(manifest)
-        samples = ((split, counts.samples) for split, counts in manifest.splits.items())
-        packing.check_splits(build, samples, asked)
-        edited.set_aside(build.out)  # somebody may have edited the card meanwhile
-        _judge(build, manifest, begun.bundles)
-    return manifest
+    with record.phase("finishing"):
+        made = Made(begun.shards, read, indexed.generations, indexed.filled)
+        manifests: list[Manifest] = []
+        for each, reports in zip(todo, packed, strict=True):
+            with each.shown("finishing"):
+                packing.settle(each, indexed.outputs)
+                manifest = finish(each, made, reports)
+                each.record.manifest(manifest)
+                samples = ((split, counts.samples) for split, counts in manifest.splits.items())
+                packing.check_splits(each, samples, asked)
+                edited.set_aside(each.out)  # somebody may have edited the card meanwhile
+                manifests.append(manifest)
+        _judge(build, todo, manifests, begun.bundles)
+    for each in todo:
+        stamps.note(each.out)
+    return {each.vocabulary: manifest for each, manifest in zip(todo, manifests, strict=True)}
 
 
-def _judge(build: Build, manifest: Manifest, bundles: Sequence[Bundle]) -> None:
-    """Accept the dataset, or raise `GateError`; either way, remove what was taken down."""
-    dropped = summary.reasons(manifest.accounting, build.recipe)
+def _judge(
+    build: Build,
+    todo: Sequence[Build],
+    manifests: Sequence[Manifest],
+    bundles: Sequence[Bundle],
+) -> None:
+    """Accept the datasets, or raise `GateError`; either way, remove what was taken down."""
+    dropped = summary.reasons(manifests[0].accounting, build.recipe)
+    cases = [
+        verdict.Case(each.verdict, manifest, each.vocabulary)
+        for each, manifest in zip(todo, manifests, strict=True)
+    ]
     try:
-        build.verdict.give(manifest, reading.removed(build, bundles), dropped)
+        verdict.give(cases, reading.removed(build, bundles), dropped)
     except GateError:
         folder.forget_taken_down(build)
         raise
