@@ -23,8 +23,6 @@ class StepDraft:
     # recorded step
     number: int
     step: Step
-    # UTF-8 of the recorded page
-    utf8: bytes | None = None
     # the stage that gave the reason
     stage: str = ""
     # why the step is not trained on, though it stays in the history; empty: it is trained on

@@ -123,6 +123,11 @@ def with_lf(html: str) -> str:
     return html.replace("\r\n", "\n").replace("\r", "\n") if "\r" in html else html
 
 
+def as_text(page: str | bytes) -> str:
+    """A page as text. page: the text or its UTF-8, as `utf8_of` makes it."""
+    return page if isinstance(page, str) else page.decode("utf-8", "surrogatepass")
+
+
 def utf8_of(text: str) -> bytes:
     """The UTF-8 of any text, lone surrogates included."""
     return text.encode("utf-8", "surrogatepass")

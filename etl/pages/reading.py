@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from etl.pages import compiled
 from etl.pages.doctype import mode
-from etl.pages.page import Page, utf8_of
+from etl.pages.page import Page, as_text, utf8_of
 from etl.pages.standard import read_plain
 
 MEMO_BYTES: Final = 128 * 2**20
@@ -18,20 +18,20 @@ PAGES: Final = 128
 PAGES_CHARACTERS: Final = 16 * 2**20
 """Bound of the latest pages, in characters."""
 
-_LATEST: Final[dict[int, tuple[str, Page]]] = {}
+_LATEST: Final[dict[int, tuple[str | bytes, Page]]] = {}
 """The latest pages by the ``id`` of their text, which several stages read. To hash it would take
 half as long as to read it again.
 """
 
 
-def read(html: str, utf8: bytes | None = None) -> Page:
+def read(html: str | bytes) -> Page:
     """Read a page as written, with the result of `read_plain`.
 
-    utf8: of the page, as `etl.pages.page.utf8_of` makes it, if it is at hand.
+    html: the page or its UTF-8, as `etl.pages.page.utf8_of` makes it.
     """
     with compiled.LOCK:
         latest = _LATEST.pop(id(html), None)
-    page = latest[1] if latest else read_anew(html, utf8)
+    page = latest[1] if latest else read_anew(html)
     with compiled.LOCK:
         _LATEST[id(html)] = html, page
         while not latest and _too_many():
@@ -43,9 +43,10 @@ def _too_many() -> bool:
     return len(_LATEST) > PAGES or sum(len(text) for text, _ in _LATEST.values()) > PAGES_CHARACTERS
 
 
-def read_anew(html: str, utf8: bytes | None = None) -> Page:
+def read_anew(html: str | bytes) -> Page:
     """`read` without the latest pages."""
-    page = (_READER and _read_compiled(utf8 or utf8_of(html))) or read_plain(html)
+    utf8 = html if isinstance(html, bytes) else utf8_of(html)
+    page = (_READER and _read_compiled(utf8)) or read_plain(as_text(html))
     page.mode = mode(html)
     return page
 

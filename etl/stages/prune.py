@@ -108,7 +108,7 @@ class Prune(PruneRules):
         if step_draft.reason and step_draft.element < 0:
             step_draft.description = described(step_draft, None)
             return
-        page = read(step.html, step_draft.utf8)
+        page = read(step.page)
         step_draft.description = described(step_draft, page, pruner)
         if step_draft.element < 0:
             step_draft.observation = pruner.prune(page).observation

@@ -108,7 +108,7 @@ def _sample(
         description=step_draft.description,
         node=step_draft.node,
         target_html=step_draft.start_tag,
-        raw_chars=len(step.html),
+        raw_chars=step.characters,
         language_score=draft.language_score,
         reward=workflow.reward,
         repeat=repeat,

@@ -35,6 +35,7 @@ FINGERPRINT = STEPMILL_FINGERPRINT.decode()
 """The hash of the sources that the engine was compiled from (`etl.pages.compiled`)."""
 
 include "text.pxi"
+include "json.pxi"
 include "tags.pxi"
 include "read.pxi"
 include "write.pxi"
