@@ -196,9 +196,9 @@ class Vocabulary:
 
         Raises: `ConfigError` if ranks cannot express the file.
         """
-        table = np.zeros(max(self._ranks.values()) + 1, np.int32)
-        for token, i in self._ranks.items():
-            table[i] = len(token)
+        ids = np.fromiter(self._ranks.values(), np.int64, len(self._ranks))
+        table = np.zeros(ids.max() + 1, np.int32)
+        table[ids] = np.fromiter(map(len, self._ranks), np.int32, len(self._ranks))
         return table
 
     @cached_property

@@ -96,6 +96,13 @@ class Page:
             if tag in ("", token.tag) and (text in token.markup or "&" in token.markup)
         ]
 
+    def with_attribute(self, name: str, value: str) -> list[int]:
+        """The indices of the elements whose attribute ``name``, in lower case, is ``value``."""
+        if (tokens := self.compiled) is not None:
+            return list(tokens.with_attribute(name, value))
+        elements = self.having("", "" if "\ufffd" in value else value)
+        return [element for element, token in elements if token.attributes().get(name) == value]
+
 
 class Live(NamedTuple):
     """A page without its inert content."""

@@ -16,7 +16,7 @@ PAGES: Final = 128
 """Bound of the latest pages: each stage goes through all pages of a workflow."""
 
 PAGES_CHARACTERS: Final = 16 * 2**20
-"""Bound of the latest pages, in characters."""
+"""Bound of the latest pages, in characters, or bytes where they are UTF-8."""
 
 _LATEST: Final[dict[int, tuple[str | bytes, Page]]] = {}
 """The latest pages by the ``id`` of their text, which several stages read. To hash it would take
@@ -34,13 +34,16 @@ def read(html: str | bytes) -> Page:
     page = latest[1] if latest else read_anew(html)
     with compiled.LOCK:
         _LATEST[id(html)] = html, page
-        while not latest and _too_many():
-            del _LATEST[next(iter(_LATEST))]
+        if not latest:
+            _forget_some()
     return page
 
 
-def _too_many() -> bool:
-    return len(_LATEST) > PAGES or sum(len(text) for text, _ in _LATEST.values()) > PAGES_CHARACTERS
+def _forget_some() -> None:
+    """Forget the oldest of the latest pages, until the others are within the bounds."""
+    size = sum(len(html) for html, _ in _LATEST.values())
+    while len(_LATEST) > PAGES or size > PAGES_CHARACTERS:
+        size -= len(_LATEST.pop(next(iter(_LATEST)))[0])
 
 
 def read_anew(html: str | bytes) -> Page:

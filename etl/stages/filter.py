@@ -233,7 +233,7 @@ def _seen(step: Step, first: dict[object, Step], others: set[Step]) -> bool:
     first: the first step with these fields, by fields. others: later steps with the fields of an
         earlier one and another page.
     """
-    without_page = (step.step_id, step.url, step.action, step.target, step.error, step.characters)
+    without_page = (step.step_id, step.url, step.action, step.target, step.error, len(step.utf8))
     earlier = first.get(without_page)
     if earlier is None:
         first[without_page] = step

@@ -227,6 +227,34 @@ cdef bint is_plain(View value) noexcept:
     return True
 
 
+cdef bytes with_lf(bytes text):
+    """Text with LF at the end of each line, as `etl.pages.page.with_lf` has it."""
+    cdef const char *at = PyBytes_AS_STRING(text), *end = at + PyBytes_GET_SIZE(text)
+    cdef const char *begin = at, *found = <const char *> memchr(at, c"\r", end - at)
+    cdef size_t pairs = 0
+    cdef bytes made
+    cdef char *out
+    if found == NULL:
+        return text
+    while found != NULL:
+        pairs += found + 1 < end and found[1] == c"\n"
+        at = found + 1
+        found = <const char *> memchr(at, c"\r", end - at)
+    at = begin
+    found = <const char *> memchr(at, c"\r", end - at)
+    made = PyBytes_FromStringAndSize(NULL, end - at - pairs)
+    out = PyBytes_AS_STRING(made)
+    while found != NULL:
+        memcpy(out, at, found - at)
+        out += found - at
+        out[0] = c"\n"
+        out += 1
+        at = found + 2 if found + 1 < end and found[1] == c"\n" else found + 1
+        found = <const char *> memchr(at, c"\r", end - at)
+    memcpy(out, at, end - at)
+    return made
+
+
 cdef inline bint is_blank(char c) noexcept:
     """Whether this is HTML's white space; no CR is left."""
     return c == c" " or c == c"\n" or c == c"\t" or c == c"\f"
