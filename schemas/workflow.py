@@ -32,12 +32,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-import numpy as np
+from schemas.utf8 import characters, held, held_text, held_utf8
 
 LocatorKind = Literal["css", "xpath", "attribute", "node", "markup"]
-_BEGINS_CHARACTER: Final = -64
-"""As signed bytes, those of UTF-8 that only continue a character are less."""
-
 LOCATOR_KINDS: Final[tuple[LocatorKind, ...]] = ("css", "xpath", "attribute", "node", "markup")
 
 
@@ -98,46 +95,25 @@ class Step:
     @property
     def page(self) -> str | bytes:
         """The page as it is held: a text or its UTF-8."""
-        page: str | bytes = self.__dict__["html"]
+        page: str | bytes = held(self, "html")
         return page
 
     @property
     def utf8(self) -> bytes:
         """The page as UTF-8, with lone surrogates."""
-        page = self.page
-        if isinstance(page, str):
-            page = self.__dict__["html"] = page.encode("utf-8", "surrogatepass")
-        return page
+        return held_utf8(self, "html")
 
     @property
     def characters(self) -> int:
         """The number of characters of the page."""
-        page = self.page
-        if isinstance(page, str) or page.isascii():
-            return len(page)
-        return int(np.count_nonzero(np.frombuffer(page, np.int8) >= _BEGINS_CHARACTER))
+        return characters(self.page)
 
     def with_fields(self, **changes: Any) -> Step:
         """A copy with other values in some fields; the page is not decoded."""
         return Step(**self.__dict__ | changes)
 
 
-class _Html:
-    """`Step.html`: the page as text."""
-
-    def __get__(self, step: Step | None, owner: type[Step]) -> str:
-        if step is None:
-            raise AttributeError("html")
-        html = step.page
-        if isinstance(html, bytes):
-            html = step.__dict__["html"] = html.decode("utf-8", "surrogatepass")
-        return html
-
-    def __set__(self, step: Step, html: str | bytes) -> None:
-        step.__dict__["html"] = html
-
-
-Step.html = _Html()  # type: ignore[assignment]
+held_text(Step, "html")
 
 
 @dataclass(frozen=True, slots=True)

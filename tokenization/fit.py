@@ -84,7 +84,7 @@ class Fit:
         - ``target_not_in_observation``: under policy ``target``.
         """
         page = None
-        if encoder.vocabulary.exact and len(sample.observation) > _LIKELY_LONG * self.context:
+        if encoder.vocabulary.exact and sample.characters > _LIKELY_LONG * self.context:
             page = _Page(sample, encoder)
         whole = page.encode(0, page.segments, 0, 1) if page else encoder(sample)
         if len(whole.input_ids) <= self.context:
@@ -194,17 +194,17 @@ class _Page:
         # The prompt's text on either side of the observation.
         self.before, self.after = encoder.prompt.frame(sample)
         self.exact = encoder.vocabulary.exact
-        text = encoder.vocabulary.normalise(sample.observation)
-        self.text = text.encode()
+        # The observation as it is encoded, in UTF-8.
+        self.text = encoder.vocabulary.normalised_utf8(sample.utf8)
         # Byte positions in `text` where segments begin, and the end of the last: int64.
         self.cuts = np.zeros(1, np.int64)
         if self.text:
             self.cuts = np.concatenate([[0], tag_starts(self.text), [len(self.text)]])
         # Tokens to the left of each cut: int64. Sets `ids` if the vocabulary is exact: those of the
         # observation with the space before it.
-        self.counts = self._counts(text)
+        self.counts = self._counts()
 
-    def _counts(self, text: str) -> npt.NDArray[np.int64]:
+    def _counts(self) -> npt.NDArray[np.int64]:
         """The number of tokens to the left of each cut."""
         vocabulary = self.encoder.vocabulary
         if not self.exact:
@@ -213,7 +213,7 @@ class _Page:
         # The space that ends `before` belongs to the first token of the first segment, as the space
         # before any other tag belongs to that tag. With this space in front, every position moves
         # by one byte: a cut's number is now the place of the space before its tag, a token's end.
-        self.ids = vocabulary.encode_normalised(" " + text)
+        self.ids = vocabulary.encode_utf8(b" " + self.text)
         ends = np.cumsum(vocabulary.lengths.take(self.ids), dtype=np.int64)
         return np.searchsorted(ends, self.cuts, side="right").astype(np.int64)
 

@@ -21,13 +21,14 @@ import xxhash
 
 from schemas.errors import BuildError, ConfigError, MissingExtra
 from schemas.tokens import Tokens
+from schemas.utf8 import text_of
 from tokenization import ranks
 from tokenization.engines import CachedTiktoken, Engine, Gigatoken, Oracle
 from tokenization.families import FAMILIES, SCHEMES, Family
 from tokenization.huggingface import TokenizersOracle, family_of
 from tokenization.ranks import RankFile
 from tokenization.splits import has_long_run, split_long_runs, tag_starts
-from tokenization.utf8 import has_utf8
+from tokenization.utf8 import has_utf8, is_normal
 
 EngineName = Literal["auto", "tiktoken", "gigatoken"]
 
@@ -123,10 +124,22 @@ class Vocabulary:
                 for part, is_pretoken in split_long_runs(text)
             ]
             return np.concatenate(parts) if parts else np.empty(0, np.int32)
-        ids = self._engine.encode(text)
+        return self._checked(text, self._engine.encode(text))
+
+    def encode_utf8(self, utf8: bytes) -> Tokens:
+        """`encode_normalised` for a text that `normalised_utf8` returned.
+
+        Raises: `BuildError` and `RecordError`, as `encode_normalised` does.
+        """
+        if not isinstance(self._engine, Gigatoken) or has_long_run(utf8):
+            return self.encode_normalised(utf8.decode())
+        return self._checked(utf8, self._engine.encode(utf8))
+
+    def _checked(self, text: str | bytes, ids: Tokens) -> Tokens:
+        """``ids``; of one text in some hundreds they are compared with the oracle's."""
         digest = xxhash.xxh3_64_intdigest(ids.data)
         if digest % CHECK_ONE_IN == 0:
-            self._spot_check(text, ids, digest // CHECK_ONE_IN)
+            self._spot_check(text_of(text), ids, digest // CHECK_ONE_IN)
         return ids
 
     def _spot_check(self, text: str, ids: Tokens, chosen: int) -> None:
@@ -189,6 +202,12 @@ class Vocabulary:
         if not has_utf8(text):
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return unicodedata.normalize("NFC", text) if self.family.nfc else text
+
+    def normalised_utf8(self, utf8: bytes) -> bytes:
+        """`normalise` from UTF-8, with lone surrogates, to UTF-8."""
+        if is_normal(utf8, nfc=self.family.nfc):
+            return utf8
+        return self.normalise(text_of(utf8)).encode()
 
     @cached_property
     def lengths(self) -> Tokens:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from etl.pages.page import as_text
+from schemas.utf8 import text_of
 
 STANDARDS: Final = "standards"
 QUIRKS: Final = "quirks"
@@ -58,7 +58,7 @@ def _doctype(page: str | bytes) -> re.Match[str] | None:
     begins = head[_end_of_space(head) :].lower()
     if doctype or (len(begins) > 9 and not begins.startswith(("<!doctype", "<!--"))):
         return doctype
-    return _DOCTYPE.match(as_text(page))
+    return _DOCTYPE.match(text_of(page))
 
 
 def _end_of_space(head: str) -> int:

@@ -36,8 +36,8 @@ class Page:
         self.flags = flags
         # the number of elements
         self.elements = flags.count(1)
-        # the last one, and the pruner that wrote it
-        self.observation: tuple[str, object] = "", None
+        # the last one or its UTF-8, and the pruner that wrote it
+        self.observation: tuple[Any, object] = "", None
         # both are filled by `etl.pages.live`
         self.inert: list[Inert] | None = None
         self.live: Live | None = None
@@ -128,13 +128,3 @@ class Live(NamedTuple):
 def with_lf(html: str) -> str:
     """A page with LF at the end of each line, as in the standard's preprocessing."""
     return html.replace("\r\n", "\n").replace("\r", "\n") if "\r" in html else html
-
-
-def as_text(page: str | bytes) -> str:
-    """A page as text. page: the text or its UTF-8, as `utf8_of` makes it."""
-    return page if isinstance(page, str) else page.decode("utf-8", "surrogatepass")
-
-
-def utf8_of(text: str) -> bytes:
-    """The UTF-8 of any text, lone surrogates included."""
-    return text.encode("utf-8", "surrogatepass")

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from etl.pages import compiled
 from etl.pages.doctype import mode
-from etl.pages.page import Page, as_text, utf8_of
+from etl.pages.page import Page
 from etl.pages.standard import read_plain
+from schemas.utf8 import text_of, utf8_of
 
 MEMO_BYTES: Final = 128 * 2**20
 """Bound of the markup that the engine remembers; beyond it, the engine forgets all."""
@@ -27,7 +28,7 @@ half as long as to read it again.
 def read(html: str | bytes) -> Page:
     """Read a page as written, with the result of `read_plain`.
 
-    html: the page or its UTF-8, as `etl.pages.page.utf8_of` makes it.
+    html: the page or its UTF-8, as `schemas.utf8.utf8_of` makes it.
     """
     with compiled.LOCK:
         latest = _LATEST.pop(id(html), None)
@@ -48,8 +49,7 @@ def _forget_some() -> None:
 
 def read_anew(html: str | bytes) -> Page:
     """`read` without the latest pages."""
-    utf8 = html if isinstance(html, bytes) else utf8_of(html)
-    page = (_READER and _read_compiled(utf8)) or read_plain(as_text(html))
+    page = (_READER and _read_compiled(utf8_of(html))) or read_plain(text_of(html))
     page.mode = mode(html)
     return page
 

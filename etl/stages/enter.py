@@ -5,9 +5,9 @@ from __future__ import annotations
 import xxhash
 
 from etl.pages.domain import domain_of
-from etl.pages.page import utf8_of
 from etl.tally import Tally
 from schemas.draft import Draft, StepDraft
+from schemas.utf8 import utf8_of
 from schemas.workflow import Workflow
 
 

@@ -73,7 +73,7 @@ cdef class Writer:
         self, Tokens tokens not None, Py_ssize_t elements, list gaps not None, Py_ssize_t kept_at,
         size_t memo_bytes
     ):
-        """The observation, and whether white space counts somewhere in it.
+        """The observation as UTF-8, and whether white space counts somewhere in it.
 
         elements: their number in the whole page. gaps: as in `etl.pages.page.Live`. kept_at: the
         place of a start tag that always stays, or -1. memo_bytes: bound of the remembered values.
@@ -111,7 +111,7 @@ cdef class Writer:
             while self.opened.size():
                 self.opened.back().tag.opened = 0
                 self.opened.pop_back()
-        observation = to_str(View(self.out.data(), self.out.used))
+        observation = PyBytes_FromStringAndSize(self.out.data(), self.out.used)
         if self.out.used > LARGE:
             self.out = Out()
         return observation, was_literal
