@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.tokens import Tokens
-from schemas.utf8 import characters, held, held_text, held_utf8
+from schemas.utf8 import held_characters, held_text, held_utf8
 
 Int32 = Annotated[int, pa.int32()]
 LongText = Annotated[str, pa.large_string()]
@@ -91,7 +91,7 @@ class Sample:
     @property
     def characters(self) -> int:
         """The number of characters of the observation."""
-        return characters(held(self, "observation"))
+        return held_characters(self, "observation")
 
 
 held_text(Sample, "observation")

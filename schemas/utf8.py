@@ -32,10 +32,22 @@ def characters(text: str | bytes) -> int:
     return int(np.count_nonzero(np.frombuffer(text, np.int8) >= _BEGINS_CHARACTER))
 
 
+def held_characters(instance: object, name: str) -> int:
+    """The number of characters of a `HeldText` field; it is counted once."""
+    held = instance.__dict__
+    key = f"_{name}_characters"
+    count = held.get(key)
+    if count is None:
+        count = held[key] = characters(held[name])
+    return count
+
+
 class HeldText:
     """A field that is given a text or its UTF-8, and gives the text.
 
-    Whichever was given or made last is held, in the instance's ``__dict__``.
+    Whichever was given or made last is held, in the instance's ``__dict__``. Each way to the other
+    form takes time, so `held`, `held_utf8` and `held_characters` are there for those who need no
+    text.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -50,6 +62,7 @@ class HeldText:
 
     def __set__(self, instance: object, text: str | bytes) -> None:
         instance.__dict__[self._name] = text
+        instance.__dict__.pop(f"_{self._name}_characters", None)
 
 
 def held_text(kind: type, name: str) -> None:

@@ -32,7 +32,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from schemas.utf8 import characters, held, held_text, held_utf8
+from schemas.utf8 import held, held_characters, held_text, held_utf8
 
 LocatorKind = Literal["css", "xpath", "attribute", "node", "markup"]
 LOCATOR_KINDS: Final[tuple[LocatorKind, ...]] = ("css", "xpath", "attribute", "node", "markup")
@@ -106,11 +106,12 @@ class Step:
     @property
     def characters(self) -> int:
         """The number of characters of the page."""
-        return characters(self.page)
+        return held_characters(self, "html")
 
     def with_fields(self, **changes: Any) -> Step:
         """A copy with other values in some fields; the page is not decoded."""
-        return Step(**self.__dict__ | changes)
+        as_held = {name: held(self, name) for name in self.__dataclass_fields__}
+        return Step(**as_held | changes)
 
 
 held_text(Step, "html")

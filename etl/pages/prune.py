@@ -19,7 +19,7 @@ from etl.pages.live import live
 from etl.pages.page import Live, Page
 from etl.pages.rules import NODE, Policy, PruneRules
 from etl.pages.tokens import EMPTY, END, START, OpenTags, Token, is_shadow_root
-from schemas.utf8 import held_text, text_of, utf8_of
+from schemas.utf8 import held_text, utf8_of
 
 MEMO_BYTES: Final = 64 * 2**20
 """Bound of the attribute values that the engine remembers; beyond it, the engine forgets all."""
@@ -79,11 +79,7 @@ class Pruner:
         kept = -1 if element < 0 else shown.page.position(element)
         if (tokens := shown.page.compiled) is not None:
             with compiled.LOCK:
-                written = self._engine.write(tokens, page.elements, shown.gaps, kept, MEMO_BYTES)
-            observation, was_literal = written
-            if was_literal:
-                return _joined(text_of(observation), literal=True)
-            return utf8_of(observation)
+                return self._engine.write(tokens, page.elements, shown.gaps, kept, MEMO_BYTES)
         return write(self.policy, shown, page.elements, kept)
 
 
@@ -104,15 +100,11 @@ def write(policy: Policy, shown: Live, elements: int, kept: int = -1) -> str:
         writer.write(token, keep=place == kept)
         writer.node -= gaps.get(place, 0)
     writer.close(len(writer.opened))
-    return _joined("".join(writer.out), writer.was_literal)
-
-
-def _joined(text: str, literal: bool) -> str:
-    """A page with single spaces, one at the end. literal: white space counts somewhere in it."""
-    if literal and (not text.isprintable() or "  " in text or text[:1] == " " or text[-1:] != " "):
-        words = text.split()
-        return " ".join(words) + " " if words else ""
-    return text
+    text = "".join(writer.out)
+    if not writer.was_literal:
+        return text  # of single spaces, with one at the end
+    words = text.split()
+    return " ".join(words) + " " if words else ""
 
 
 class _StartTag(NamedTuple):

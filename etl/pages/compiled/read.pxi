@@ -121,9 +121,10 @@ cdef class Reader:
                     return False  # it says nothing, and the text goes on
                 if tokens.in_foreign() and end - at >= 9 and memcmp(at, b"<![CDATA[", 9) == 0:
                     return False
-                at = after_comment(at + 1, end)
-                if at == NULL:
-                    at = end
+                begin = after_comment(at + 1, end)
+                if begin == NULL and at[1] == c"?":
+                    return True  # as the specification has it, which makes no token of this one
+                at = end if begin == NULL else begin
                 piece = self.text(at, next_markup(at, end))
             tokens.entries.push_back(Entry(piece, <uint32_t> (at - page), 0))
             before = piece

@@ -103,6 +103,7 @@ cdef extern from *:
         Out()
         size_t used
         const char *data "bytes.data"()
+        char *begin "bytes.data"()
         void add(const char *at, size_t size) except +
         void add_byte "add"(char one) except +
         void add_number "add"(long number) except +

@@ -73,7 +73,7 @@ cdef class Writer:
         self, Tokens tokens not None, Py_ssize_t elements, list gaps not None, Py_ssize_t kept_at,
         size_t memo_bytes
     ):
-        """The observation as UTF-8, and whether white space counts somewhere in it.
+        """The observation as UTF-8.
 
         elements: their number in the whole page. gaps: as in `etl.pages.page.Live`. kept_at: the
         place of a start tag that always stays, or -1. memo_bytes: bound of the remembered values.
@@ -111,10 +111,42 @@ cdef class Writer:
             while self.opened.size():
                 self.opened.back().tag.opened = 0
                 self.opened.pop_back()
+        if was_literal:
+            self.collapse()
         observation = PyBytes_FromStringAndSize(self.out.data(), self.out.used)
         if self.out.used > LARGE:
             self.out = Out()
-        return observation, was_literal
+        return observation
+
+    cdef int collapse(self) except -1:
+        """Make the output one of single spaces, one at the end."""
+        cdef const char *at, *end
+        cdef char *out
+        cdef size_t count
+        cdef bint in_word = False
+        self.out.add_byte(c" ")  # room for the last one
+        out = self.out.begin()
+        at, end = out, out + self.out.used - 1
+        while at < end:
+            count = CLASS[<uint8_t> at[0]] == SPACE
+            if CLASS[<uint8_t> at[0]] == WIDE:
+                count = wide_space(at, end)
+            if count == 0:
+                out[0] = at[0]
+                out += 1
+                at += 1
+                in_word = True
+            else:
+                at += count
+                if in_word:
+                    out[0] = c" "
+                    out += 1
+                in_word = False
+        if in_word:
+            out[0] = c" "
+            out += 1
+        self.out.used = out - self.out.begin()
+        return 0
 
     cdef int write_token(self, Tokens tokens, size_t place, Piece *piece) except -1:
         if piece.op == CLOSE:
