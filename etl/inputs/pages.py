@@ -1,22 +1,25 @@
-"""JSON of which the pages stay UTF-8, as `schemas.workflow.Step` holds them.
+"""JSON whose pages do not become Python's: the engine reads them, and orjson reads the rest.
 
-The engine reads these strings; orjson reads the rest, with marks in their places. A page as a
-Python text takes two or four bytes a character as soon as one is not ASCII, and to make it and its
-UTF-8 again takes as long as to read and prune it.
+A page as a Python text takes two or four bytes a character as soon as one is not ASCII, and to make
+it and its UTF-8 again takes as long as to read and prune it. A page recorded as a tree takes a
+dictionary for each element, while most of a recording's trees are needed for a value or two.
+
+The rest of the JSON has marks where the pages were. If these are not found again just where a page
+belongs, or there is anything that the engine does not take, the whole is parsed the plain way.
 """
 
 from __future__ import annotations
 
 import secrets
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import orjson
 
 from etl.inputs.mended import Mended, parse
 from etl.pages import compiled
 
-_KEY: Final = b"html"
-_MARK: Final = secrets.token_hex(16).encode()
+_MARK: Final = secrets.token_hex(16)
 """A text that no recording has, because it is drawn anew in each process."""
 
 
@@ -26,23 +29,43 @@ def parse_with_pages(raw: bytes | str) -> tuple[object, Mended]:
     Raises: `RecordError`, as `parse` does.
     """
     if compiled.ENGINE is not None and isinstance(raw, bytes):
-        found = compiled.ENGINE.without_strings(raw, _KEY, _MARK)
-        if found is not None and (value := _put_back(*found)) is not None:
+        found = compiled.ENGINE.without_strings(raw, b"html", _MARK.encode())
+        if found is not None and (value := _put_back(found, "steps", "html")) is not None:
             return value, Mended(b"")
     return parse(raw)
 
 
-def _put_back(rest: bytes, pages: list[bytes]) -> object:
-    """The JSON with its pages; None if it is broken, or one of them is no page of a step."""
+def parse_with_trees(raw: bytes) -> tuple[object, Mended]:
+    """`etl.inputs.mended.parse`, with ``states[].dom`` as the engine's trees where it can read all.
+
+    Raises: `RecordError`, as `parse` does.
+    """
+    if compiled.ENGINE is not None:
+        found = compiled.ENGINE.without_trees(raw, b"dom", _MARK.encode())
+        if found is not None and (value := _put_back(found, "states", "dom")) is not None:
+            return value, Mended(b"")
+    return parse(raw)
+
+
+def is_tree(value: object) -> bool:
+    """Whether a value is a tree that the engine has read."""
+    return compiled.ENGINE is not None and isinstance(value, compiled.ENGINE.Tree)
+
+
+def _put_back(found: tuple[bytes, Sequence[object]], records: str, field: str) -> Any:
+    """The JSON with its pages; None if it is broken, or one of them is not in a field of a record.
+
+    found: the JSON with marks, and the pages. records: the key of the list of records.
+    """
+    rest, pages = found
     try:
         value = orjson.loads(rest)
     except orjson.JSONDecodeError:
         return None
-    mark = _MARK.decode()
-    marks = {f"{mark}{number}": page for number, page in enumerate(pages, 1)}
-    steps = value.get("steps") if isinstance(value, dict) else None
-    for step in steps if isinstance(steps, list) else ():
-        html = step.get("html") if isinstance(step, dict) else None
-        if isinstance(html, str) and html in marks:
-            step["html"] = marks.pop(html)
+    marks = {f"{_MARK}{number}": page for number, page in enumerate(pages, 1)}
+    listed = value.get(records) if isinstance(value, dict) else None
+    for record in listed if isinstance(listed, list) else ():
+        mark = record.get(field) if isinstance(record, dict) else None
+        if isinstance(mark, str) and mark in marks:
+            record[field] = marks.pop(mark)
     return None if marks else value

@@ -392,7 +392,7 @@ cdef class Writer:
         cdef const char *begin = value.data()
         if name.unjudged == 0 or value.size() == 0 or not (attribute.name == name.at):
             return False
-        if attribute.name.data() + attribute.name.size() + 2 != begin or begin[-1] != c'"':
+        if attribute.name.data() + attribute.name.size() + 2 != begin or (begin - 1)[0] != c'"':
             return False
         if value.size() == 4 and memcmp(begin, b"none", 4) == 0:
             return False
