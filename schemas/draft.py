@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from schemas.reasons import Reason
+from schemas.utf8 import held_text
 from schemas.workflow import Step, Workflow
 
 OF_ACTION: Final = frozenset({"unknown_action", "unreadable_action", "incomplete_action"})
 """Reasons that lie in the action itself. No later reason about its element replaces them."""
 
 
-@dataclass(slots=True)
+@dataclass
 class StepDraft:
     """A step and what the stages found out about it."""
 
@@ -23,8 +24,6 @@ class StepDraft:
     # recorded step
     number: int
     step: Step
-    # UTF-8 of the recorded page
-    utf8: bytes | None = None
     # the stage that gave the reason
     stage: str = ""
     # why the step is not trained on, though it stays in the history; empty: it is trained on
@@ -37,7 +36,7 @@ class StepDraft:
     node: int = -1
     # of the target, as it stands in the observation
     start_tag: str = ""
-    # the pruned page
+    # the pruned page (`schemas.utf8`)
     observation: str = ""
     # what the step does, in words
     description: str = ""
@@ -57,6 +56,9 @@ class StepDraft:
         settled = self.reason in OF_ACTION or self.reason.startswith("excluded_")
         if not self.reason or (override and not settled):
             self.stage, self.reason, self.detail = stage, reason, detail
+
+
+held_text(StepDraft, "observation")
 
 
 @dataclass(slots=True)

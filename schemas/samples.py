@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.tokens import Tokens
+from schemas.utf8 import held_characters, held_text, held_utf8
 
 Int32 = Annotated[int, pa.int32()]
 LongText = Annotated[str, pa.large_string()]
@@ -29,9 +30,12 @@ NO_LOSS: Final = -100
 """Label of a token that carries no loss, as in PyTorch's and Hugging Face's cross entropy."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sample:
-    """One self-contained next-step example, in fields, so that nobody parses a prompt."""
+    """One self-contained next-step example, in fields, so that nobody parses a prompt.
+
+    The observation is held as text or as UTF-8 (`schemas.utf8`).
+    """
 
     # <workflow>/<step>
     sample_id: str
@@ -78,6 +82,19 @@ class Sample:
     step_meta: str = ""
     # no other file holds steps of its workflow
     whole: bool = True
+
+    @property
+    def utf8(self) -> bytes:
+        """The observation as UTF-8, with lone surrogates."""
+        return held_utf8(self, "observation")
+
+    @property
+    def characters(self) -> int:
+        """The number of characters of the observation."""
+        return held_characters(self, "observation")
+
+
+held_text(Sample, "observation")
 
 
 def _schema_of(kind: type) -> pa.Schema:

@@ -30,7 +30,9 @@ required. Ids may be numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
+
+from schemas.utf8 import held, held_characters, held_text, held_utf8
 
 LocatorKind = Literal["css", "xpath", "attribute", "node", "markup"]
 LOCATOR_KINDS: Final[tuple[LocatorKind, ...]] = ("css", "xpath", "attribute", "node", "markup")
@@ -64,9 +66,13 @@ class Action:
     modifiers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Step:
-    """One observation (``url``, ``html``) and the action taken on it."""
+    """One observation (``url``, ``html``) and the action taken on it.
+
+    The page is held as text or as UTF-8, as it was given or asked for last. A build needs the
+    UTF-8 alone.
+    """
 
     step_id: str
     url: str
@@ -85,6 +91,30 @@ class Step:
     gap: str = ""
     # what else was recorded, an object as JSON; empty: nothing. Ignored when steps are compared
     meta: str = field(default="", compare=False)
+
+    @property
+    def page(self) -> str | bytes:
+        """The page as it is held: a text or its UTF-8."""
+        page: str | bytes = held(self, "html")
+        return page
+
+    @property
+    def utf8(self) -> bytes:
+        """The page as UTF-8, with lone surrogates."""
+        return held_utf8(self, "html")
+
+    @property
+    def characters(self) -> int:
+        """The number of characters of the page."""
+        return held_characters(self, "html")
+
+    def with_fields(self, **changes: Any) -> Step:
+        """A copy with other values in some fields; the page is not decoded."""
+        as_held = {name: held(self, name) for name in self.__dataclass_fields__}
+        return Step(**as_held | changes)
+
+
+held_text(Step, "html")
 
 
 @dataclass(frozen=True, slots=True)

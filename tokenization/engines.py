@@ -240,8 +240,8 @@ class Gigatoken:
         finally:
             Path(path).unlink()
 
-    def encode(self, text: str) -> Tokens:
-        """See `Engine`."""
+    def encode(self, text: str | bytes) -> Tokens:
+        """See `Engine`. text: or its UTF-8."""
         ids: Tokens = self._encode(text).view(np.int32)
         return ids + np.int32(self._first) if self._first else ids
 
@@ -249,7 +249,7 @@ class Gigatoken:
         """See `Engine`."""
         return len(self._encode(text))
 
-    def _encode(self, text: str) -> Any:
+    def _encode(self, text: str | bytes) -> Any:
         """The ids of ``text`` from 0, uint32."""
         self._characters_left -= len(text)
         if self._characters_left < 0:

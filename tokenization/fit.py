@@ -84,7 +84,7 @@ class Fit:
         - ``target_not_in_observation``: under policy ``target``.
         """
         page = None
-        if encoder.vocabulary.exact and len(sample.observation) > _LIKELY_LONG * self.context:
+        if encoder.vocabulary.exact and sample.characters > _LIKELY_LONG * self.context:
             page = _Page(sample, encoder)
         whole = page.encode(0, page.segments, 0, 1) if page else encoder(sample)
         if len(whole.input_ids) <= self.context:
@@ -194,28 +194,40 @@ class _Page:
         # The prompt's text on either side of the observation.
         self.before, self.after = encoder.prompt.frame(sample)
         self.exact = encoder.vocabulary.exact
-        text = encoder.vocabulary.normalise(sample.observation)
-        self.text = text.encode()
+        # The observation as it is encoded, in UTF-8.
+        self.text = encoder.vocabulary.normalised_utf8(sample.utf8)
         # Byte positions in `text` where segments begin, and the end of the last: int64.
         self.cuts = np.zeros(1, np.int64)
         if self.text:
             self.cuts = np.concatenate([[0], tag_starts(self.text), [len(self.text)]])
-        # Tokens to the left of each cut: int64. Sets `ids` if the vocabulary is exact: those of the
-        # observation with the space before it.
-        self.counts = self._counts(text)
+        if self.exact:
+            # The space that ends `before` belongs to the first token of the first segment, as the
+            # space before any other tag belongs to that tag. With this space in front, every
+            # position moves by one byte: a cut's number is now the place of the space before its
+            # tag, a token's end.
+            self.ids = encoder.vocabulary.encode_utf8(b" " + self.text)
 
-    def _counts(self, text: str) -> npt.NDArray[np.int64]:
-        """The number of tokens to the left of each cut."""
+    @cached_property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """The number of tokens to the left of each cut, int64."""
         vocabulary = self.encoder.vocabulary
         if not self.exact:
             sizes = [vocabulary.count(self._text(i, i + 1), "text") for i in range(self.segments)]
             return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-        # The space that ends `before` belongs to the first token of the first segment, as the space
-        # before any other tag belongs to that tag. With this space in front, every position moves
-        # by one byte: a cut's number is now the place of the space before its tag, a token's end.
-        self.ids = vocabulary.encode_normalised(" " + text)
         ends = np.cumsum(vocabulary.lengths.take(self.ids), dtype=np.int64)
         return np.searchsorted(ends, self.cuts, side="right").astype(np.int64)
+
+    def _tokens_before(self, cut: int) -> int:
+        """The number of tokens to the left of a cut, counted from the end if that is near.
+
+        Most observations fit whole. Then only the last segment's tokens have to be counted.
+        """
+        beyond = len(self.text) + 1 - int(self.cuts[cut])
+        if "counts" in self.__dict__ or 2 * beyond > len(self.text):
+            return int(self.counts[cut])
+        last = self.ids[: -beyond - 1 : -1]
+        sizes = np.cumsum(self.encoder.vocabulary.lengths.take(last), dtype=np.int64)
+        return len(self.ids) - 1 - int(np.searchsorted(sizes, beyond))
 
     @property
     def segments(self) -> int:
@@ -249,7 +261,8 @@ class _Page:
         # The text after the observation may share a token with its last segment, never with an
         # earlier one.
         last = self.encode(end - 1, end, number, chunks)
-        segments = self.ids[self.counts[start] : self.counts[end - 1]]
+        first = self._tokens_before(start) if start else 0
+        segments = self.ids[first : self._tokens_before(end - 1)]
         ids = np.concatenate([last.input_ids[: self._head], segments, last.input_ids[self._head :]])
         return replace(last, input_ids=ids, prompt_tokens=last.prompt_tokens + len(segments))
 

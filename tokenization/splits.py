@@ -75,14 +75,18 @@ def no_token_crosses(tokens: Iterable[str]) -> bool:
     return not any(map(_CROSSING.search, tokens))
 
 
-def has_long_run(text: str) -> bool:
-    """Whether the text may have a run of `LONG_RUN` or more blanks.
+def has_long_run(text: str | bytes) -> bool:
+    """Whether the text may have a run of `LONG_RUN` or more blanks. text: or its UTF-8.
 
     Looks at a few characters only: a run that long covers one of the probes, which stand half its
     length apart.
     """
     places = range(0, len(text), LONG_RUN // 2) if len(text) >= LONG_RUN else ()
-    return any(text[at : at + _PROBE].isspace() for at in places)
+    probes = (text[at : at + _PROBE] for at in places)
+    return any(
+        (probe if isinstance(probe, str) else probe.decode(errors="ignore")).isspace()
+        for probe in probes
+    )
 
 
 def split_long_runs(text: str) -> Iterator[tuple[str, bool]]:

@@ -23,6 +23,7 @@ import xxhash
 
 from schemas.errors import BuildError, ConfigError, MissingExtra
 from schemas.tokens import Tokens
+from schemas.utf8 import text_of
 from tokenization import ranks
 from tokenization.document import TokenizersOracle
 from tokenization.engines import CachedTiktoken, CachedWords, Engine, Gigatoken, Oracle
@@ -32,7 +33,7 @@ from tokenization.own_chat import OwnChat
 from tokenization.ranks import RankFile
 from tokenization.sentencepiece_model import SPACE, PiecesOracle
 from tokenization.splits import has_long_run, split_long_runs, tag_starts
-from tokenization.utf8 import has_utf8
+from tokenization.utf8 import has_utf8, is_normal
 
 EngineName = Literal["auto", "tiktoken", "gigatoken"]
 
@@ -153,10 +154,22 @@ class Vocabulary:
                 for part, is_pretoken in split_long_runs(text)
             ]
             return np.concatenate(parts) if parts else np.empty(0, np.int32)
-        ids = self._engine.encode(text)
+        return self._checked(text, self._engine.encode(text))
+
+    def encode_utf8(self, utf8: bytes) -> Tokens:
+        """`encode_normalised` for a text that `normalised_utf8` returned.
+
+        Raises: `BuildError` and `RecordError`, as `encode_normalised` does.
+        """
+        if not isinstance(self._engine, Gigatoken) or has_long_run(utf8):
+            return self.encode_normalised(utf8.decode())
+        return self._checked(utf8, self._engine.encode(utf8))
+
+    def _checked(self, text: str | bytes, ids: Tokens) -> Tokens:
+        """``ids``; of one text in some hundreds they are compared with the oracle's."""
         digest = xxhash.xxh3_64_intdigest(ids.data)
         if digest % CHECK_ONE_IN == 0:
-            self._spot_check(text, ids, digest // CHECK_ONE_IN)
+            self._spot_check(text_of(text), ids, digest // CHECK_ONE_IN)
         return ids
 
     def _spot_check(self, text: str, ids: Tokens, chosen: int) -> None:
@@ -224,18 +237,30 @@ class Vocabulary:
             text = text.replace(SPACE, " ")
         return unicodedata.normalize("NFC", text) if self.family.nfc else text
 
+    def normalised_utf8(self, utf8: bytes) -> bytes:
+        """`normalise` from UTF-8, with lone surrogates, to UTF-8."""
+        spaced = self.family.spaces and SPACE.encode() in utf8
+        if not spaced and is_normal(utf8, nfc=self.family.nfc):
+            return utf8
+        return self.normalise(text_of(utf8)).encode()
+
     @cached_property
     def lengths(self) -> Tokens:
         """The length in bytes of each ordinary token, by id; 0 for other ids. Only where `exact`.
 
         Raises: `ConfigError` if ranks cannot express the file.
         """
-        sizes = {i: len(token) for token, i in self._ranks.items()} if self.pattern else self._sizes
-        table = np.zeros(max(sizes) + 1, np.int32)
-        table[[*sizes]] = [*sizes.values()]
+        if self.pattern:
+            ids = np.fromiter(self._ranks.values(), np.int64, len(self._ranks))
+            sizes = np.fromiter(map(len, self._ranks), np.int32, len(self._ranks))
+        else:
+            ids = np.fromiter(self._sizes, np.int64, len(self._sizes))
+            sizes = np.fromiter(self._sizes.values(), np.int32, len(self._sizes))
+        table = np.zeros(ids.max() + 1, np.int32)
+        table[ids] = sizes
         return table
 
-    @property
+    @cached_property
     def _sizes(self) -> dict[int, int]:
         """The length in bytes of each token, where there are no ranks."""
         assert not isinstance(self._oracle, Oracle)

@@ -138,8 +138,8 @@ class Entrance:
     def _too_large(self, draft: Draft) -> str | None:
         """A line about the first page over the limit; None if all are within it."""
         for step_draft in draft.steps:
-            size = len(step_draft.step.html)
-            if size > self.page_chars:
+            step = step_draft.step
+            if len(step.page) > self.page_chars and (size := step.characters) > self.page_chars:
                 return (
                     f"step {step_draft.number}: a page of {size:,} characters, at most "
                     f"{self.page_chars:,}"

@@ -148,7 +148,7 @@ class _Output:
             "step": sample.step,
             "raw_chars": sample.raw_chars,
             "history": len(sample.history),
-            "pruned_chars": len(sample.observation),
+            "pruned_chars": sample.characters,
             "reward": sample.reward,
             "repeat": sample.repeat,
             "chunk": chunks[0].chunk if chunks else 0,

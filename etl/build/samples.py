@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Any, Final
 
 import orjson
@@ -30,12 +30,12 @@ from etl.files.arrow import ArrowWriter, atomic, write_json, write_table
 from etl.files.hashes import order_hash
 from etl.files.storage import AnyPath
 from etl.inputs.records import InputShard
-from etl.pages.page import utf8_of
 from etl.tally import Odd, Tally
 from schemas.ledger import LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
 from schemas.samples import SAMPLE_SCHEMA, Sample
 
-_values: Final = attrgetter(*SAMPLE_SCHEMA.names)
+_values: Final = itemgetter(*SAMPLE_SCHEMA.names)
+"""The values of a sample's ``__dict__`` in the order of the columns."""
 _OBSERVATION: Final = SAMPLE_SCHEMA.get_field_index("observation")
 _META: Final = SAMPLE_SCHEMA.get_field_index("workflow_meta")
 """The first of the columns that the hash of a sample leaves out."""
@@ -91,11 +91,8 @@ class Writer:
                 nonlocal chars
                 waiting.sort(key=itemgetter(0))
                 for _, key, sample in waiting:
-                    values = list(_values(sample))
-                    # encoded once, for the file and for the hash
-                    observation = values[_OBSERVATION] = utf8_of(sample.observation)
-                    writer.add(tuple(values), _chars(sample) + 1024)
-                    light_writer.add(light_row(key, sample, observation), 256)
+                    light_writer.add(light_row(key, sample), 256)
+                    writer.add(_values(sample.__dict__), _chars(sample) + 1024)
                 waiting.clear()
                 chars = 0
 
@@ -153,27 +150,27 @@ class Writer:
 
 def _chars(sample: Sample) -> int:
     """Characters of the texts that may be long."""
-    return len(sample.observation) + len(sample.workflow_meta) + len(sample.step_meta)
+    return sample.characters + len(sample.workflow_meta) + len(sample.step_meta)
 
 
-def light_row(shard: str, sample: Sample, observation: bytes) -> tuple[Any, ...]:
+def light_row(shard: str, sample: Sample) -> tuple[Any, ...]:
     """The columns of a sample that the index reads: a row of `LIGHT_SCHEMA`.
 
-    shard: key of its input shard. observation: the sample's, as UTF-8.
+    shard: key of its input shard.
     """
     texts = (
-        sample.observation,
         sample.objective,
         sample.url,
         sample.description,
         sample.target_html,
         *sample.history,
     )
-    values = _values(sample)
+    utf8 = sample.utf8  # the sample holds it from here on
+    values = _values(sample.__dict__)
     content = xxhash.xxh3_128(
         orjson.dumps((values[:_OBSERVATION], values[_OBSERVATION + 1 : _META]))
     )
-    content.update(observation)
+    content.update(utf8)
     return (
         shard,
         sample.sample_id,
@@ -184,6 +181,6 @@ def light_row(shard: str, sample: Sample, observation: bytes) -> tuple[Any, ...]
         sample.domain,
         sample.website,
         sample.objective,
-        sum(map(len, texts)),
+        sample.characters + sum(map(len, texts)),
         sample.whole,
     )

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.inputs.extras import INDEX_COLUMN
-from etl.inputs.mended import parse
+from etl.inputs.mended import Mended, parse
 from etl.inputs.numbering import in_order
 from etl.inputs.parts import Grouping, Unit, rows_of
 from etl.inputs.records import (
@@ -41,6 +41,8 @@ BATCH_BYTES: Final = 16 * 1024 * 1024  # of Parquet, read at once
 MAX_BATCH_ROWS: Final = 1024
 
 Fields = dict[str, Any]
+Parse = Callable[[bytes], tuple[object, Mended]]
+"""As `etl.inputs.mended.parse`."""
 WorkflowId = Callable[[Fields], str]
 """A record -> the id of its workflow, even if the record cannot be read; empty if it has none."""
 
@@ -84,14 +86,18 @@ class Record:
 
 
 def records(
-    shard: InputShard, columns: Collection[str], unread: Collection[str] = ()
+    shard: InputShard,
+    columns: Collection[str],
+    unread: Collection[str] = (),
+    reader: Parse = parse,
 ) -> Iterator[Record]:
     """The records of a JSON, JSON lines or Parquet file or of its part, in order.
 
     A record that cannot be read carries its problem. Of Parquet, columns that the format does not
     know are read too, but for those that hold bytes, such as screenshots.
 
-    columns: that the format knows. unread: those of them that are not read of Parquet.
+    columns: that the format knows. unread: those of them that are not read of Parquet. reader: of
+    the JSON of a record.
 
     Raises: OSError.
     """
@@ -100,9 +106,12 @@ def records(
         return _parquet(shard, columns, unread)
     if is_lines(start):
         return _json(
-            shard, "line", ((n, line) for n, line in lines(shard.path, shard.part) if line.strip())
+            shard,
+            "line",
+            ((n, line) for n, line in lines(shard.path, shard.part) if line.strip()),
+            reader,
         )
-    return _json(shard, "item", json_items(shard.path))
+    return _json(shard, "item", json_items(shard.path), reader)
 
 
 def grouping(
@@ -202,13 +211,15 @@ def step_number(value: Any) -> int | None:
     return number if number is not None and 0 <= number < 10**9 else None
 
 
-def _json(shard: InputShard, unit: str, parts: Iterator[tuple[int, bytes]]) -> Iterator[Record]:
+def _json(
+    shard: InputShard, unit: str, parts: Iterator[tuple[int, bytes]], reader: Parse
+) -> Iterator[Record]:
     number = -1 if unit == "item" else shard.part.first if shard.part else 0
     try:
         for number, raw in parts:
-            yield _object(f"{shard.name}#{unit}={number}", raw)
+            yield _object(f"{shard.name}#{unit}={number}", raw, reader)
     except Truncated as error:
-        last = _object(f"{shard.name}#{unit}={number + 1}", error.raw)
+        last = _object(f"{shard.name}#{unit}={number + 1}", error.raw, reader)
         if last.problem is None and error.reason != "broken_json":
             # The record is whole; only what came after it is missing.
             yield last
@@ -216,9 +227,9 @@ def _json(shard: InputShard, unit: str, parts: Iterator[tuple[int, bytes]]) -> I
         yield replace(last, problem=error)
 
 
-def _object(record_id: str, raw: bytes) -> Record:
+def _object(record_id: str, raw: bytes, reader: Parse = parse) -> Record:
     try:
-        value, made = parse(raw)
+        value, made = reader(raw)
     except RecordError as error:
         return Record(record_id, raw=raw, problem=error)
     if isinstance(value, dict):

@@ -8,7 +8,6 @@ with 0 are raised by one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from schemas.workflow import Step
 
@@ -37,7 +36,7 @@ def in_order(
         elif number > due and not gap:
             gap = f"steps {due} to {number - 1} are missing"
         due = number + 1
-        ordered.append(replace(_with_id(step, str(number)), number=number - begin + 1, gap=gap))
+        ordered.append(_with_id(step, str(number)).with_fields(number=number - begin + 1, gap=gap))
     return tuple(ordered)
 
 
@@ -58,11 +57,11 @@ def _by_place(
             break
         right = place + 1
     return tuple(
-        replace(_with_id(step, str(place)), gap=gap if place >= right else "")
+        _with_id(step, str(place)).with_fields(gap=gap if place >= right else "")
         for place, step in enumerate(steps)
     )
 
 
 def _with_id(step: Step, name: str) -> Step:
     """The step with this id, if it has none."""
-    return step if step.step_id else replace(step, step_id=name)
+    return step if step.step_id else step.with_fields(step_id=name)

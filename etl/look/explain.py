@@ -107,7 +107,7 @@ def _step(
             "node": made.node,
             "target": made.target_html,
             "raw_chars": made.raw_chars,
-            "pruned_chars": len(made.observation),
+            "pruned_chars": made.characters,
             "history": len(made.history),
             "split": row["split"][0],
         }

@@ -20,7 +20,7 @@ from etl.pages.tokens import VOID_TAGS
 from etl.terminal.text import cell, count, dim, loss, percent, printable, target
 from schemas.errors import ConfigError, IntegrityError
 from schemas.ledger import LISTING_SCHEMA
-from schemas.samples import Sample
+from schemas.samples import SAMPLE_SCHEMA, Sample
 from tokenization.prompt import Prompt, target_of
 
 CONTEXT: Final = 12
@@ -63,7 +63,7 @@ def view(place: Place, wanted: str, vocabulary: str = "", page: bool = False) ->
             {name: drop[name] for name in ("stage", "reason", "detail", "domain", "input")}
             for drop in drops
         ],
-        "fields": made and {name: getattr(made, name) for name in Sample.__slots__},
+        "fields": made and {name: getattr(made, name) for name in SAMPLE_SCHEMA.names},
         "runs": runs,
         "page": None,
     }

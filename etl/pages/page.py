@@ -36,8 +36,8 @@ class Page:
         self.flags = flags
         # the number of elements
         self.elements = flags.count(1)
-        # the last one, and the pruner that wrote it
-        self.observation: tuple[str, object] = "", None
+        # the last one or its UTF-8, and the pruner that wrote it
+        self.observation: tuple[Any, object] = "", None
         # both are filled by `etl.pages.live`
         self.inert: list[Inert] | None = None
         self.live: Live | None = None
@@ -96,6 +96,13 @@ class Page:
             if tag in ("", token.tag) and (text in token.markup or "&" in token.markup)
         ]
 
+    def with_attribute(self, name: str, value: str) -> list[int]:
+        """The indices of the elements whose attribute ``name``, in lower case, is ``value``."""
+        if (tokens := self.compiled) is not None:
+            return list(tokens.with_attribute(name, value))
+        elements = self.having("", "" if "\ufffd" in value else value)
+        return [element for element, token in elements if token.attributes().get(name) == value]
+
 
 class Live(NamedTuple):
     """A page without its inert content."""
@@ -121,8 +128,3 @@ class Live(NamedTuple):
 def with_lf(html: str) -> str:
     """A page with LF at the end of each line, as in the standard's preprocessing."""
     return html.replace("\r\n", "\n").replace("\r", "\n") if "\r" in html else html
-
-
-def utf8_of(text: str) -> bytes:
-    """The UTF-8 of any text, lone surrogates included."""
-    return text.encode("utf-8", "surrogatepass")

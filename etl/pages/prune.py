@@ -19,17 +19,22 @@ from etl.pages.live import live
 from etl.pages.page import Live, Page
 from etl.pages.rules import NODE, Policy, PruneRules
 from etl.pages.tokens import EMPTY, END, START, OpenTags, Token, is_shadow_root
+from schemas.utf8 import held_text, utf8_of
 
 MEMO_BYTES: Final = 64 * 2**20
 """Bound of the attribute values that the engine remembers; beyond it, the engine forgets all."""
 
 
-class Pruned(NamedTuple):
-    """A pruned page."""
+@dataclass(frozen=True)
+class Pruned:
+    """A pruned page. The observation is held as text or as UTF-8 (`schemas.utf8`)."""
 
     observation: str
     # of the requested element; empty if the observation does not hold it
     start_tag: str
+
+
+held_text(Pruned, "observation")
 
 
 class Pruner:
@@ -55,28 +60,33 @@ class Pruner:
         if element is None:
             return Pruned(observation, "")
         start_tag = self.start_tag(page, element)
-        if start_tag in observation:
+        if _holds(observation, start_tag):
             return Pruned(observation, start_tag)
         if not keep:
             return Pruned(observation, "")
         observation = self._written(page, element)
-        return Pruned(observation, start_tag if start_tag in observation else "")
+        return Pruned(observation, start_tag if _holds(observation, start_tag) else "")
 
     def start_tag(self, page: Page, element: int) -> str:
         """The start tag that an element has in an observation, if it stays there."""
         tag = _start_tag(self.policy, page.tokens[page.position(element)])
         return tag.numbered(page.node(element))
 
-    def _written(self, page: Page, element: int | None = None) -> str:
-        """The observation of a page, in which the element with this index always stays."""
+    def _written(self, page: Page, element: int | None = None) -> Any:
+        """The observation of a page, or its UTF-8; the element with this index always stays."""
         shown = Live(page, None, []) if self.policy.rules.inert_content else live(page)
         element = -1 if element is None else shown.of_whole(element)
         kept = -1 if element < 0 else shown.page.position(element)
         if (tokens := shown.page.compiled) is not None:
             with compiled.LOCK:
-                written = self._engine.write(tokens, page.elements, shown.gaps, kept, MEMO_BYTES)
-            return _joined(*written)
+                return self._engine.write(tokens, page.elements, shown.gaps, kept, MEMO_BYTES)
         return write(self.policy, shown, page.elements, kept)
+
+
+def _holds(observation: str | bytes, start_tag: str) -> bool:
+    if isinstance(observation, str):
+        return start_tag in observation
+    return utf8_of(start_tag) in observation
 
 
 def write(policy: Policy, shown: Live, elements: int, kept: int = -1) -> str:
@@ -90,15 +100,11 @@ def write(policy: Policy, shown: Live, elements: int, kept: int = -1) -> str:
         writer.write(token, keep=place == kept)
         writer.node -= gaps.get(place, 0)
     writer.close(len(writer.opened))
-    return _joined("".join(writer.out), writer.was_literal)
-
-
-def _joined(text: str, literal: bool) -> str:
-    """A page with single spaces, one at the end. literal: white space counts somewhere in it."""
-    if literal and (not text.isprintable() or "  " in text or text[:1] == " " or text[-1:] != " "):
-        words = text.split()
-        return " ".join(words) + " " if words else ""
-    return text
+    text = "".join(writer.out)
+    if not writer.was_literal:
+        return text  # of single spaces, with one at the end
+    words = text.split()
+    return " ".join(words) + " " if words else ""
 
 
 class _StartTag(NamedTuple):

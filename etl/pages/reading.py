@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from etl.pages import compiled
 from etl.pages.doctype import mode
-from etl.pages.page import Page, utf8_of
+from etl.pages.page import Page
 from etl.pages.standard import read_plain
+from schemas.utf8 import text_of, utf8_of
 
 MEMO_BYTES: Final = 128 * 2**20
 """Bound of the markup that the engine remembers; beyond it, the engine forgets all."""
@@ -16,36 +17,39 @@ PAGES: Final = 128
 """Bound of the latest pages: each stage goes through all pages of a workflow."""
 
 PAGES_CHARACTERS: Final = 16 * 2**20
-"""Bound of the latest pages, in characters."""
+"""Bound of the latest pages, in characters, or bytes where they are UTF-8."""
 
-_LATEST: Final[dict[int, tuple[str, Page]]] = {}
+_LATEST: Final[dict[int, tuple[str | bytes, Page]]] = {}
 """The latest pages by the ``id`` of their text, which several stages read. To hash it would take
 half as long as to read it again.
 """
 
 
-def read(html: str, utf8: bytes | None = None) -> Page:
+def read(html: str | bytes) -> Page:
     """Read a page as written, with the result of `read_plain`.
 
-    utf8: of the page, as `etl.pages.page.utf8_of` makes it, if it is at hand.
+    html: the page or its UTF-8, as `schemas.utf8.utf8_of` makes it.
     """
     with compiled.LOCK:
         latest = _LATEST.pop(id(html), None)
-    page = latest[1] if latest else read_anew(html, utf8)
+    page = latest[1] if latest else read_anew(html)
     with compiled.LOCK:
         _LATEST[id(html)] = html, page
-        while not latest and _too_many():
-            del _LATEST[next(iter(_LATEST))]
+        if not latest:
+            _forget_some()
     return page
 
 
-def _too_many() -> bool:
-    return len(_LATEST) > PAGES or sum(len(text) for text, _ in _LATEST.values()) > PAGES_CHARACTERS
+def _forget_some() -> None:
+    """Forget the oldest of the latest pages, until the others are within the bounds."""
+    size = sum(len(html) for html, _ in _LATEST.values())
+    while len(_LATEST) > PAGES or size > PAGES_CHARACTERS:
+        size -= len(_LATEST.pop(next(iter(_LATEST)))[0])
 
 
-def read_anew(html: str, utf8: bytes | None = None) -> Page:
+def read_anew(html: str | bytes) -> Page:
     """`read` without the latest pages."""
-    page = (_READER and _read_compiled(utf8 or utf8_of(html))) or read_plain(html)
+    page = (_READER and _read_compiled(utf8_of(html))) or read_plain(text_of(html))
     page.mode = mode(html)
     return page
 

@@ -42,6 +42,7 @@ _WHITE_SPACE: Final = re.compile(r"\s+")
 _LONG: Final = 32  # characters above which a value is judged by its tokens
 _REMEMBERED: Final = 2**16  # the number of class tokens whose judgement is remembered
 _LONGEST_REMEMBERED: Final = 1024  # characters of the value that holds them
+_UNBOUNDED: Final = 2**31 - 1  # more characters than any value has
 _KNOWN_TAGS: Final = 4096  # the number of tags and of names whose rule is remembered
 
 
@@ -103,6 +104,10 @@ class NameRule(NamedTuple):
     may_stay: bool
     # an element with this attribute stays even if it is empty
     keeps_element: bool
+    # its value is a list of words, each of which is judged by itself
+    words: bool
+    # the most characters with which a value stays whatever it reads like; 0: the rules decide
+    unjudged: int
 
 
 class Policy:
@@ -121,8 +126,12 @@ class Policy:
             for name in rules.kept_attributes
             if name != NODE and not RECORDER_MARKERS.search(name)
         }
+        # the most characters with which a value stays whole although it may be an address
+        self.longest_address = _UNBOUNDED if rules.javascript_urls == "keep" else 0
+        if rules.max_data_uri:
+            self.longest_address = min(self.longest_address, rules.max_data_uri)
         self._count_tokens = count_tokens
-        self._remembered = lru_cache(_REMEMBERED)(self._reads)
+        self._remembered = lru_cache(_REMEMBERED)(self.reads)
 
     def _tag(self, tag: str) -> TagRule:
         """The rules for a tag in lower case."""
@@ -144,7 +153,12 @@ class Policy:
             and not RECORDER_MARKERS.search(name)
             and (_is_handler(name) or "style" in name)
         )
-        return NameRule(may_stay, name in self.rules.kept_when_empty_attributes)
+        words = name == "class" and name in self._kept
+        unjudged = 0
+        if name in self._kept and not words:
+            unjudged = _UNBOUNDED if name in self.rules.never_filtered_attributes else _LONG
+        keeps_element = name in self.rules.kept_when_empty_attributes
+        return NameRule(may_stay, keeps_element, words, unjudged)
 
     def shows(self, name: str, value: str) -> bool:
         """Whether an attribute stays with exactly this value."""
@@ -167,6 +181,10 @@ class Policy:
         text = self._own(text.replace("\0", ""))
         return "" if text.isspace() else _escape(text)
 
+    def reads(self, text: str) -> bool:
+        """Whether a string reads like words: more characters per token than the rule's minimum."""
+        return len(text) > self.rules.min_chars_per_token * self._count_tokens(text)
+
     def _own(self, text: str) -> str:
         """A page's own text, without that of recorders."""
         if self.rules.pseudo_elements or "::" not in text:
@@ -177,25 +195,21 @@ class Policy:
         """A value by the rules, with its quotes; empty if the attribute goes."""
         rules = self.rules
         if name == "class" and name in self._kept:
-            reads = self._remembered if len(value) <= _LONGEST_REMEMBERED else self._reads
+            reads = self._remembered if len(value) <= _LONGEST_REMEMBERED else self.reads
             tokens = list(filter(reads, value.split()))
             return _quoted(" ".join(tokens)) if tokens else ""
         if name in self._kept:
             value = shortened(name, value, rules.max_data_uri, rules.javascript_urls)
             if name in rules.never_filtered_attributes:
                 return _quoted(value)
-            goes = value in ("", "none") or (len(value) > _LONG and not self._reads(value))
+            goes = value in ("", "none") or (len(value) > _LONG and not self.reads(value))
             return "" if goes else _quoted(value)
-        if len(value) > _LONG and not self._reads(value):
+        if len(value) > _LONG and not self.reads(value):
             return ""
         if _is_handler(name):
             return '""'
         only = rules.style_kept_only_as
         return _quoted(only) if only and only in value else ""
-
-    def _reads(self, text: str) -> bool:
-        """Whether a string reads like words: more characters per token than the rule's minimum."""
-        return len(text) > self.rules.min_chars_per_token * self._count_tokens(text)
 
 
 def _is_handler(name: str) -> bool:

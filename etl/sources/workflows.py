@@ -25,6 +25,7 @@ from etl.inputs.columns import Fields, grouping, ident, records, step_number, te
 from etl.inputs.description import Field, Format
 from etl.inputs.extras import Extras
 from etl.inputs.numbering import in_order
+from etl.inputs.pages import parse_with_pages
 from etl.inputs.parts import Grouping
 from etl.inputs.records import InputHead, InputShard
 from etl.tally import Odd, Tally
@@ -160,7 +161,7 @@ class Workflows:
 
     def read(self, shard: InputShard, tally: Tally) -> Iterator[Workflow]:
         """A workflow from each record."""
-        for record in records(shard, WORKFLOW):
+        for record in records(shard, WORKFLOW, reader=parse_with_pages):
             odd: list[Odd] = []
             try:
                 workflow = _workflow(record.checked(), record.id, odd)
@@ -232,7 +233,9 @@ def _extras(fields: Fields, known: Set[str], odd: list[Odd], path: str) -> Extra
 
 def _step(fields: Fields, path: str, odd: list[Odd]) -> Step:
     extras = _extras(fields, STEP, odd, path)
-    html = _present(fields, "html", path)
+    html: Any = fields.get("html")
+    if not isinstance(html, bytes):  # as UTF-8 it is known to be a text
+        html = _present(fields, "html", path)
     if fields.get("action") is None:
         raise RecordError("missing_field", f"{path}action: missing")
     act = _object(fields["action"], f"{path}action")

@@ -162,7 +162,7 @@ class Augment:
         ids = (f"{draft.workflow.uid}/{step_draft.number}", step_draft.step.step_id)
         text = _first_text(descriptions, ids)
         if text and (not self.only_bare or is_bare(action.description)):
-            step_draft.step = replace(step_draft.step, action=replace(action, description=text))
+            step_draft.step = step_draft.step.with_fields(action=replace(action, description=text))
 
 
 def _first_text(mapping: Mapping, ids: tuple[str, str]) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import xxhash
 
 from etl.pages.domain import domain_of
-from etl.pages.page import utf8_of
 from etl.tally import Tally
 from schemas.draft import Draft, StepDraft
+from schemas.utf8 import utf8_of
 from schemas.workflow import Workflow
 
 
@@ -22,10 +20,9 @@ def enter(workflow: Workflow, tally: Tally, seen: dict[str, str]) -> Draft:
     seen: the content hashes of the shard's earlier workflows, by uid; this one's is added. A
         workflow with an id of its own is added with an empty hash.
     """
-    pages = [utf8_of(step.html) for step in workflow.steps]
-    step_drafts = _step_drafts(workflow, pages)
+    step_drafts = _step_drafts(workflow)
     domains = [domain_of(step.url, workflow.website) for step in workflow.steps]
-    hashed = content_hash(workflow, pages)
+    hashed = content_hash(workflow)
     draft = Draft(workflow, step_drafts, hashed, " ".join(workflow.objective.split()), workflow.uid)
     while draft.uid in seen:
         repeat = int(draft.uid.removeprefix(workflow.uid).removeprefix("~") or 1)
@@ -41,32 +38,30 @@ def enter(workflow: Workflow, tally: Tally, seen: dict[str, str]) -> Draft:
     return draft
 
 
-def _step_drafts(workflow: Workflow, pages: Sequence[bytes]) -> list[StepDraft]:
+def _step_drafts(workflow: Workflow) -> list[StepDraft]:
     """The steps, numbered as recorded; a step without a number gets its place, from 1."""
     step_drafts: list[StepDraft] = []
-    for place, (step, page) in enumerate(zip(workflow.steps, pages, strict=True)):
+    for place, step in enumerate(workflow.steps):
         number = step.number or place + 1
         repeat = (
             step_drafts[-1].repeat + 1 if step_drafts and step_drafts[-1].number == number else 0
         )
-        step_drafts.append(StepDraft(number, step, page, repeat=repeat, place=place))
+        step_drafts.append(StepDraft(number, step, repeat=repeat, place=place))
     return step_drafts
 
 
-def content_hash(workflow: Workflow, pages: Sequence[bytes]) -> str:
+def content_hash(workflow: Workflow) -> str:
     """Hash of a workflow's content, in hex: 128 bits of xxh3.
 
     Ids and the place in the input do not enter, so the same recording in two formats has one hash.
-
-    pages: the page of each step in UTF-8 (`utf8`).
     """
     digest = xxhash.xxh3_128()
     for text in (workflow.objective, workflow.website, workflow.topic, repr(workflow.reward)):
         _add(digest, utf8_of(text))
-    for step, page in zip(workflow.steps, pages, strict=True):
+    for step in workflow.steps:
         action = step.action
         texts = (action.kind, action.value, action.description, step.error)
-        for data in (utf8_of(step.url), page, *map(utf8_of, texts)):
+        for data in (utf8_of(step.url), step.utf8, *map(utf8_of, texts)):
             _add(digest, data)
         for locator in step.target:
             _add(digest, utf8_of(f"{locator.kind}\0{locator.name}\0{locator.value}"))

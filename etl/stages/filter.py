@@ -217,7 +217,7 @@ class Filter:
             step_draft.drop(self.name, reason, detail)
         if self.incomplete_history and step_draft.step.gap:
             step_draft.drop(self.name, "history_incomplete", step_draft.step.gap)
-        if self.missing_dom and not step_draft.step.html:
+        if self.missing_dom and not step_draft.step.page:
             step_draft.drop(self.name, "missing_dom", "the recording has no page for this step")
         if self.missing_description and not step_draft.step.action.description:
             step_draft.drop(self.name, MISSING_DESCRIPTION)
@@ -233,7 +233,7 @@ def _seen(step: Step, first: dict[object, Step], others: set[Step]) -> bool:
     first: the first step with these fields, by fields. others: later steps with the fields of an
         earlier one and another page.
     """
-    without_page = (step.step_id, step.url, step.action, step.target, step.error, len(step.html))
+    without_page = (step.step_id, step.url, step.action, step.target, step.error, len(step.utf8))
     earlier = first.get(without_page)
     if earlier is None:
         first[without_page] = step

@@ -92,10 +92,10 @@ class Locate:
                 )
             elif not self.train_without_element:
                 step_draft.drop(self.name, "no_element", step.action.kind)
-            elif step.html:
+            elif step.page:
                 self._read(step_draft)
             return True
-        if not step.html:
+        if not step.page:
             step_draft.drop(self.name, "missing_dom", "the recording has no page for this step")
             return False
         page = self._read(step_draft)
@@ -108,7 +108,7 @@ class Locate:
         step_draft.element, step_draft.node = element, page.node(element)
         if step.action.kind == "change":
             kind_of_change = _CHANGES.get(page.tokens[page.position(element)].tag, "type")
-            step_draft.step = replace(step, action=replace(step.action, kind=kind_of_change))
+            step_draft.step = step.with_fields(action=replace(step.action, kind=kind_of_change))
         return not step.destination or self._locate_destination(step_draft, page)
 
     def _locate_destination(self, step_draft: StepDraft, page: Page) -> bool:
@@ -122,13 +122,13 @@ class Locate:
 
     def _read(self, step_draft: StepDraft) -> Page | None:
         """The page of a step; None, and the step is dropped, if it has no element."""
-        page = read(step_draft.step.html, step_draft.utf8)
+        page = read(step_draft.step.page)
         if page.elements:
             return page
         step_draft.drop(
             self.name,
             "empty_page",
-            f"{len(step_draft.step.html)} characters without an element",
+            f"{step_draft.step.characters} characters without an element",
             override=True,
         )
         return None

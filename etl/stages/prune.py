@@ -24,6 +24,7 @@ from etl.stages.wording import described
 from schemas.draft import Draft, StepDraft
 from schemas.errors import ConfigError
 from schemas.reasons import OwnReason
+from schemas.utf8 import held, utf8_of
 from tokenization.vocabulary import Vocabulary, shared
 
 if TYPE_CHECKING:  # an agent prunes pages without Arrow
@@ -108,16 +109,16 @@ class Prune(PruneRules):
         if step_draft.reason and step_draft.element < 0:
             step_draft.description = described(step_draft, None)
             return
-        page = read(step.html, step_draft.utf8)
+        page = read(step.page)
         step_draft.description = described(step_draft, page, pruner)
         if step_draft.element < 0:
-            step_draft.observation = pruner.prune(page).observation
+            step_draft.observation = held(pruner.prune(page), "observation")
         elif step_draft.reason:
             step_draft.start_tag = pruner.start_tag(page, step_draft.element)
         else:
-            step_draft.observation, step_draft.start_tag = pruner.prune(
-                page, step_draft.element, self.keep_target
-            )
+            pruned = pruner.prune(page, step_draft.element, self.keep_target)
+            step_draft.observation = held(pruned, "observation")
+            step_draft.start_tag = pruned.start_tag
             if not step_draft.start_tag:
                 step_draft.start_tag = pruner.start_tag(page, step_draft.element)
                 step_draft.observation = ""
@@ -129,7 +130,8 @@ class Prune(PruneRules):
 
     def _check_destination(self, step_draft: StepDraft, page: Page, pruner: Pruner) -> None:
         """Drop a drag whose end is not in the observation: the answer names that element."""
-        if f' node="{page.node(step_draft.destination)}"' not in step_draft.observation:
+        node = f' node="{page.node(step_draft.destination)}"'
+        if utf8_of(node) not in utf8_of(held(step_draft, "observation")):
             tag = pruner.start_tag(page, step_draft.destination)
             step_draft.observation = ""
             step_draft.drop(

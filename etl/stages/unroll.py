@@ -13,6 +13,7 @@ from etl.tally import Tally
 from schemas.draft import Draft, StepDraft
 from schemas.reasons import OwnReason
 from schemas.samples import Sample
+from schemas.utf8 import held
 from tokenization.prompt import step_text
 
 
@@ -101,14 +102,14 @@ def _sample(
         domain=domain[0],
         subdomain=domain[1],
         domain_from=domain[2],
-        observation=step_draft.observation,
+        observation=held(step_draft, "observation"),
         history=history,
         action_kind=step.action.kind,
         action_value=step.action.value,
         description=step_draft.description,
         node=step_draft.node,
         target_html=step_draft.start_tag,
-        raw_chars=len(step.html),
+        raw_chars=step.characters,
         language_score=draft.language_score,
         reward=workflow.reward,
         repeat=repeat,

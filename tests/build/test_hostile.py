@@ -449,7 +449,7 @@ def test_disk_error_stops_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """
     folder = write(tmp_path / "in", GOOD).parent
 
-    def broken(*arguments: Any) -> Any:
+    def broken(*arguments: Any, **named: Any) -> Any:
         raise OSError(5, "Input/output error", "rows.jsonl")
 
     monkeypatch.setattr("etl.sources.workflows.records", broken)

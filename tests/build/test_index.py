@@ -26,7 +26,6 @@ from etl.decisions.decision import Hashed, dropped
 from etl.decisions.split import SPLIT_KEYS, Split
 from etl.files.arrow import ArrowWriter, atomic
 from etl.inputs.records import InputShard
-from etl.pages.page import utf8_of
 from etl.sources import SOURCES
 from schemas.errors import BuildError, ConfigError
 from schemas.ledger import LIGHT_SCHEMA
@@ -56,7 +55,7 @@ def indexed(work: Path, shards: Mapping[str, Sequence[Sample]], index: Index) ->
         with atomic(work / "light" / f"{shard.key}.arrow") as stream:
             writer = ArrowWriter(stream, LIGHT_SCHEMA)
             for row in samples:
-                writer.add(light_row(shard.key, row, utf8_of(row.observation)), 256)
+                writer.add(light_row(shard.key, row), 256)
             writer.close()
     index.build(
         found,

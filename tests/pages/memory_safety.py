@@ -7,21 +7,25 @@ where it is. Changes follow a seed: the same numbers give the same pages.
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 import orjson
 import zstandard
 
+from etl.inputs.mended import Mended, parse
+from etl.inputs.pages import is_tree, parse_with_pages, parse_with_trees
 from etl.pages import compiled, reading
 from etl.pages.live import inert, live
 from etl.pages.locators.kin import kin
@@ -31,6 +35,8 @@ from etl.pages.reading import read
 from etl.pages.rules import PruneRules
 from etl.pages.standard import read_plain
 from etl.pages.text import text_of
+from etl.sources.miniwob.dom import read_page
+from schemas.errors import RecordError
 from tests.support.strategies import GOLDENS, rules
 
 LONGEST: Final = 3_000
@@ -152,8 +158,55 @@ def compare(html: str, pruners: list[Pruner], chance: random.Random) -> bool:
         assert _names(fast.having(token.tag, "")) == _names(plain.having(token.tag, ""))
         if value and "\ufffd" not in value:
             assert element in dict(fast.having("", value))
+        for name, value in token.attributes().items():
+            assert fast.with_attribute(name, value) == plain.with_attribute(name, value)
     read(html)
+    compare_json(html, chance)
     return fast.compiled is not None
+
+
+def compare_json(html: str, chance: random.Random) -> None:
+    """Read a page within JSON, which may be damaged, with the engine and without.
+
+    Raises:
+        AssertionError: They differ.
+    """
+    node = {"tag": "BODY", "ref": 1, "text": html[:99], "id": html[-9:], "left": 0.5}
+    children = [node, {"tag": "t", "ref": -1, "text": html[9:20]}, node]
+    records = (
+        ({"steps": [{"html": html}, {"html": html[:50]}]}, parse_with_pages),
+        ({"states": [{"dom": {**node, "children": children}}, {"dom": node}]}, parse_with_trees),
+    )
+    for record, parse_fast in records:
+        made = json.dumps(record, ensure_ascii=chance.random() < 0.5)
+        raw = bytearray(made.encode("utf-8", "surrogatepass"))
+        for _ in range(chance.choice((0, 0, 1, 2))):
+            at = chance.randrange(len(raw))
+            raw[at : at + chance.randrange(3)] = chance.choice(
+                (b"", b'"', b"\\", b"\xe2", b"{", b"9")
+            )
+        assert _outcome(parse_fast, bytes(raw)) == _outcome(parse, bytes(raw))
+
+
+def _outcome(parser: Callable[[bytes], tuple[object, Mended]], raw: bytes) -> object:
+    """What a parser makes of JSON, in plain values; or the reason why it is none."""
+    try:
+        return _plain(parser(raw)[0])
+    except RecordError as error:
+        return error.reason, error.detail
+
+
+def _plain(value: Any) -> object:
+    if isinstance(value, bytes):
+        return value.decode()
+    if is_tree(value):
+        return value.render().decode()
+    if isinstance(value, dict) and {"tag", "ref"} <= value.keys():
+        with suppress(RecordError):
+            return read_page(value, "").render()
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list) else value
 
 
 def _says(page: Page) -> list[tuple[object, ...]]:

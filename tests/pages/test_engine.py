@@ -133,6 +133,8 @@ def test_it_is_compiled_where_it_can_be() -> None:
 )
 @example("<div><noscript 'a>b<template shadowrootmode=open><noscript></noscript>c</template></div>")
 @example("<template><!--never closed->")
+@example("<template></div><?")
+@example("<template><?")
 @example("<div onclick='go()' style='user-select: none' alt>x</div><img ALT=''><p></p><i></i>")
 def test_compiled_equals_plain(html: str) -> None:
     """Every page reads and is pruned the same by both, whatever element is asked for or kept."""

@@ -17,6 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from etl.pages import locators, reading
+from etl.pages.doctype import mode
 from etl.pages.live import live
 from etl.pages.page import Page
 from etl.pages.reading import read
@@ -472,3 +473,17 @@ def test_random_bytes() -> None:
     noise = random.Random(7)
     for _ in range(200):
         assert_same(noise.randbytes(300).decode("latin-1"))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.sampled_from([" ", "\n" * 1990, "<!--a-->", "<!--", "<!-- é" * 700, "é"])),
+    st.sampled_from(
+        ["<!DOCTYPE html>", "<!doctype html public '-//IETF//DTD HTML", "<!do", "<p>a"]
+    ),
+    st.sampled_from(["", ">", "'>", "<p>ab" * 500]),
+)
+def test_the_mode_is_read_of_utf8_too(before: list[str], doctype: str, after: str) -> None:
+    """The mode of a page is the same from its UTF-8, wherever its document type begins and ends."""
+    html = "".join(before) + doctype + after
+    assert mode(html.encode()) == mode(html)

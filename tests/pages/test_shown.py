@@ -15,7 +15,7 @@ from etl.pages import reading
 from etl.pages.addresses import shortened
 from etl.pages.live import live
 from etl.pages.page import Live
-from etl.pages.prune import Pruner, write
+from etl.pages.prune import Pruned, Pruner, write
 from etl.pages.reading import read
 from etl.pages.rules import PruneRules
 from etl.pages.standard import read_plain
@@ -151,7 +151,9 @@ def test_a_target_that_is_not_shown() -> None:
     assert BROWSER.prune(page, 1, keep=True).start_tag == ""
     assert BROWSER.prune(page, 2, keep=True).start_tag == '<a node="0">'
     kept = BROWSER.prune(page, 0, keep=True)
-    assert kept == ('<noscript node="2"> </noscript> <a node="0"> 2 </a> ', '<noscript node="2">')
+    assert kept == Pruned(
+        '<noscript node="2"> </noscript> <a node="0"> 2 </a> ', '<noscript node="2">'
+    )
 
 
 @settings(max_examples=200, deadline=None)

@@ -281,11 +281,11 @@ def _unread(shard: InputShard, bad: Quarantined) -> _Problem:
 
 def _target(step_draft: StepDraft) -> tuple[str, str]:
     """Why the target of a step cannot be found: reason and detail, both empty if it is found."""
-    if not step_draft.step.html:
+    if not step_draft.step.page:
         return "missing_dom", "empty: there is no page"
-    page = read(step_draft.step.html, step_draft.utf8)
+    page = read(step_draft.step.page)
     if not page.elements:
-        return "empty_page", f"{len(step_draft.step.html)} characters without an element"
+        return "empty_page", f"{step_draft.step.characters} characters without an element"
     reason, detail, _ = locate.find(page, step_draft.step.target)
     return reason, detail
 

@@ -14,6 +14,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 from libcpp.algorithm cimport stable_sort
 from libcpp.string cimport string
+from libcpp.unordered_map cimport unordered_map
 from libcpp.vector cimport vector
 
 from secrets import randbits
@@ -35,6 +36,8 @@ FINGERPRINT = STEPMILL_FINGERPRINT.decode()
 """The hash of the sources that the engine was compiled from (`etl.pages.compiled`)."""
 
 include "text.pxi"
+include "json.pxi"
 include "tags.pxi"
 include "read.pxi"
 include "write.pxi"
+include "trees.pxi"

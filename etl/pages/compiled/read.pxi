@@ -94,8 +94,7 @@ cdef class Reader:
     def read(self, bytes utf8 not None):
         """The tokens and flags of a `Page`; None if the engine is not made for the page."""
         cdef Tokens tokens = Tokens.__new__(Tokens)
-        if b"\r" in utf8:
-            utf8 = utf8.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        utf8 = with_lf(utf8)
         tokens.reader, tokens.source = self, utf8
         tokens.entries.reserve(len(utf8) // 64)
         if len(utf8) < 0xFFFFFFFF and self.read_into(tokens):
@@ -122,9 +121,10 @@ cdef class Reader:
                     return False  # it says nothing, and the text goes on
                 if tokens.in_foreign() and end - at >= 9 and memcmp(at, b"<![CDATA[", 9) == 0:
                     return False
-                at = after_comment(at + 1, end)
-                if at == NULL:
-                    at = end
+                begin = after_comment(at + 1, end)
+                if begin == NULL and at[1] == c"?":
+                    return True  # as the specification has it, which makes no token of this one
+                at = end if begin == NULL else begin
                 piece = self.text(at, next_markup(at, end))
             tokens.entries.push_back(Entry(piece, <uint32_t> (at - page), 0))
             before = piece
@@ -247,6 +247,43 @@ cdef class Tokens:
             ):
                 elements.append((element, self.token(place)))
         return elements
+
+    def with_attribute(self, str name not None, str value not None):
+        """`etl.pages.Page.with_attribute`."""
+        cdef bytes written = to_utf8(value), attribute = to_utf8(name)
+        cdef bint everywhere = "\ufffd" in value or value == ""
+        cdef Entry entry
+        cdef Py_ssize_t element = -1
+        cdef const char *at
+        cdef list elements = []
+        for entry in self.entries:
+            if not is_element(entry.piece):
+                continue
+            element += 1
+            at = entry.piece.at.data()
+            if (
+                everywhere
+                or memmem(at, entry.piece.rest, <const char *> written, len(written)) != NULL
+                or memchr(at, c"&", entry.piece.rest) != NULL
+            ) and self.has(entry.piece, view(attribute), view(written), value):
+                elements.append(element)
+        return elements
+
+    cdef bint has(self, const Piece *piece, View name, View written, str value) except -1:
+        """Whether an attribute has a value. written: the value as UTF-8."""
+        cdef bint closed
+        cdef Attribute attribute
+        cdef string small
+        cdef const char *at = piece.at.data()
+        read_tag(at + 1, at + piece.rest, self.reader.attributes, &closed)
+        for attribute in self.reader.attributes:
+            if not (lowered(attribute.name, small) == name):
+                continue
+            at, size = attribute.value.data(), attribute.value.size()
+            if memchr(at, c"&", size) == NULL and memchr(at, 0, size) == NULL:
+                return attribute.value == written
+            return resolve_in_attribute(to_str(attribute.value)) == value
+        return False
 
     def places(self, tuple tags not None):
         """`etl.pages.Page.places`."""

@@ -103,6 +103,7 @@ cdef extern from *:
         Out()
         size_t used
         const char *data "bytes.data"()
+        char *begin "bytes.data"()
         void add(const char *at, size_t size) except +
         void add_byte "add"(char one) except +
         void add_number "add"(long number) except +
@@ -113,9 +114,10 @@ cdef extern from "string.h":
 stepmill_seed = randbits(62)
 
 cdef enum:  # classes of bytes; `etl.pages.rules` writes a text that holds a byte of ASK
-    PLAIN, SPACE, ASK
+    PLAIN, SPACE, ASK, WIDE  # WIDE begins characters of which some are white space
 
-cdef uint8_t CLASS[256]
+cdef uint8_t CLASS[256]  # in text
+cdef uint8_t IN_VALUE[256]  # in an attribute's value
 
 
 cdef void classify() noexcept:
@@ -127,11 +129,35 @@ cdef void classify() noexcept:
         CLASS[byte] = SPACE
     for byte in (0, 38, 60, 62):  # NUL and "&<>"
         CLASS[byte] = ASK
-    for byte in (0xC2, 0xE1, 0xE2, 0xE3):  # white space beyond ASCII begins with these
-        CLASS[byte] = ASK
+    memset(IN_VALUE, ASK, 256)
+    for byte in range(127):
+        IN_VALUE[byte] = SPACE if CLASS[byte] == SPACE else PLAIN if byte > 32 else ASK
+    for byte in b'"&<>':
+        IN_VALUE[byte] = ASK
+    for byte in (0xC2, 0xE1, 0xE2, 0xE3):
+        CLASS[byte] = WIDE
 
 
 classify()
+
+
+cdef size_t wide_space(const char *at, const char *end) noexcept:
+    """The size of the white space beyond ASCII that stands here; 0 if there is none."""
+    cdef size_t left = end - at
+    cdef uint32_t c
+    if left >= 2 and at[0] == c"\xc2" and (at[1] == c"\x85" or at[1] == c"\xa0"):
+        return 2
+    if left < 3:
+        return 0
+    c = <uint8_t> at[0] << 16 | <uint8_t> at[1] << 8 | <uint8_t> at[2]
+    return 3 if (
+        c == 0xE19A80 or 0xE28080 <= c <= 0xE2808A or c == 0xE280A8 or c == 0xE280A9
+        or c == 0xE280AF or c == 0xE2819F or c == 0xE38080
+    ) else 0
+
+
+cdef inline bint begins(const char *at, const char *end, const char *text, size_t size) noexcept:
+    return <size_t> (end - at) >= size and memcmp(at, text, size) == 0
 
 
 cdef char *one_line(const char *at, size_t size, char *out) noexcept:
@@ -142,19 +168,34 @@ cdef char *one_line(const char *at, size_t size, char *out) noexcept:
     """
     cdef const char *end = at + size
     cdef uint8_t kind
+    cdef size_t count
     cdef bint in_word = False
     while at < end:
-        kind = CLASS[<uint8_t> at[0]]
-        if kind == ASK:
-            return NULL
+        kind, count = CLASS[<uint8_t> at[0]], 1
+        if kind == WIDE:
+            count = wide_space(at, end)
+            kind = SPACE if count else PLAIN
+            count += count == 0
+        elif kind == ASK:  # some references stay, and one is white space
+            if begins(at, end, b"&nbsp;", 6):
+                kind, count = SPACE, 6
+            elif begins(at, end, b"&amp;", 5):
+                kind, count = PLAIN, 5
+            elif begins(at, end, b"&gt;", 4):
+                kind, count = PLAIN, 4
+            else:
+                return NULL
         if kind == PLAIN:
             out[0] = at[0]
             out += 1
+            if count > 1:
+                memcpy(out, at + 1, count - 1)
+                out += count - 1
         elif in_word:
             out[0] = c" "
             out += 1
         in_word = kind == PLAIN
-        at += 1
+        at += count
     if in_word:
         out[0] = c" "
         out += 1
@@ -164,12 +205,55 @@ cdef char *one_line(const char *at, size_t size, char *out) noexcept:
 cdef bint as_it_is(const char *at, size_t size) noexcept:
     """Whether text stays as it is where white space counts; False if the rules must be asked."""
     cdef size_t place
+    cdef uint8_t kind
     cdef bint word = size == 0
     for place in range(size):
-        if CLASS[<uint8_t> at[place]] == ASK:
+        kind = CLASS[<uint8_t> at[place]]
+        if kind == ASK:
             return False
-        word = word or CLASS[<uint8_t> at[place]] == PLAIN
+        # A byte within a character may belong to white space.
+        word = word or (kind == PLAIN and (at[place] & 0xC0) != 0x80)
     return word
+
+
+cdef bint is_plain(View value) noexcept:
+    """Whether the rules write an attribute's value as it is, if it stays."""
+    cdef const char *at = value.data()
+    cdef size_t place
+    for place in range(value.size()):
+        if IN_VALUE[<uint8_t> at[place]] != PLAIN and (
+            at[place] != c" " or (place and at[place - 1] == c" ")
+        ):
+            return False
+    return True
+
+
+cdef bytes with_lf(bytes text):
+    """Text with LF at the end of each line, as `etl.pages.page.with_lf` has it."""
+    cdef const char *at = PyBytes_AS_STRING(text), *end = at + PyBytes_GET_SIZE(text)
+    cdef const char *begin = at, *found = <const char *> memchr(at, c"\r", end - at)
+    cdef size_t pairs = 0
+    cdef bytes made
+    cdef char *out
+    if found == NULL:
+        return text
+    while found != NULL:
+        pairs += found + 1 < end and found[1] == c"\n"
+        at = found + 1
+        found = <const char *> memchr(at, c"\r", end - at)
+    at = begin
+    found = <const char *> memchr(at, c"\r", end - at)
+    made = PyBytes_FromStringAndSize(NULL, end - at - pairs)
+    out = PyBytes_AS_STRING(made)
+    while found != NULL:
+        memcpy(out, at, found - at)
+        out += found - at
+        out[0] = c"\n"
+        out += 1
+        at = found + 2 if found + 1 < end and found[1] == c"\n" else found + 1
+        found = <const char *> memchr(at, c"\r", end - at)
+    memcpy(out, at, end - at)
+    return made
 
 
 cdef inline bint is_blank(char c) noexcept:

@@ -11,14 +11,20 @@ cdef enum:
 
 cdef struct Name:  # of an attribute
     View at  # in lower case
-    bint stays, keeps  # as in `etl.pages.rules.NameRule`
+    bint stays, keeps, words  # as in `etl.pages.rules.NameRule`
+    size_t unjudged
 
 
 cdef struct Shown:  # an attribute that stays
     View at  # as written, from its name to its value
     View name
-    View text  # as in a start tag, after a space; empty if its value goes
+    View text  # as in a start tag; empty if its value goes
     bint keeps
+
+
+cdef struct Word:  # of an attribute that is a list of words
+    View at
+    bint reads  # as `etl.pages.rules.Policy.reads` has it
 
 
 cdef struct Opened:  # an element; begin, end: of its start tag in the output
@@ -40,12 +46,14 @@ cdef class Writer:
 
     cdef object policy
     cdef uint32_t id
+    cdef size_t longest_address
     cdef bytes node_name, node_text
-    cdef Arena bytes  # of the two tables
+    cdef Arena bytes  # of the three tables
     cdef Table[Name] names
     cdef Table[Shown] known
+    cdef Table[Word] words
     cdef readonly size_t size  # about the number of bytes held of them
-    cdef string scratch
+    cdef string scratch, value_scratch
     cdef Out out
     cdef vector[Attribute] attributes
     cdef vector[Shown] shown
@@ -58,13 +66,14 @@ cdef class Writer:
         global writers
         writers += 1
         self.id, self.policy = writers, policy
-        self.node_name, self.node_text = NODE.encode(), f' {NODE}="'.encode()
+        self.longest_address = policy.longest_address
+        self.node_name, self.node_text = NODE.encode(), f'{NODE}="'.encode()
 
     def write(
         self, Tokens tokens not None, Py_ssize_t elements, list gaps not None, Py_ssize_t kept_at,
         size_t memo_bytes
     ):
-        """The observation, and whether white space counts somewhere in it.
+        """The observation as UTF-8.
 
         elements: their number in the whole page. gaps: as in `etl.pages.page.Live`. kept_at: the
         place of a start tag that always stays, or -1. memo_bytes: bound of the remembered values.
@@ -75,7 +84,8 @@ cdef class Writer:
         cdef list after = [*gaps, (-1, 0)]
         cdef bint was_literal = False
         if self.size > memo_bytes:
-            self.names, self.known, self.bytes = Table[Name](), Table[Shown](), Arena()
+            self.names, self.known, self.words = Table[Name](), Table[Shown](), Table[Word]()
+            self.bytes = Arena()
             self.size = 0
         self.out.used = self.literal = self.hides = 0
         self.node = elements
@@ -101,10 +111,42 @@ cdef class Writer:
             while self.opened.size():
                 self.opened.back().tag.opened = 0
                 self.opened.pop_back()
-        observation = to_str(View(self.out.data(), self.out.used))
+        if was_literal:
+            self.collapse()
+        observation = PyBytes_FromStringAndSize(self.out.data(), self.out.used)
         if self.out.used > LARGE:
             self.out = Out()
-        return observation, was_literal
+        return observation
+
+    cdef int collapse(self) except -1:
+        """Make the output one of single spaces, one at the end."""
+        cdef const char *at, *end
+        cdef char *out
+        cdef size_t count
+        cdef bint in_word = False
+        self.out.add_byte(c" ")  # room for the last one
+        out = self.out.begin()
+        at, end = out, out + self.out.used - 1
+        while at < end:
+            count = CLASS[<uint8_t> at[0]] == SPACE
+            if CLASS[<uint8_t> at[0]] == WIDE:
+                count = wide_space(at, end)
+            if count == 0:
+                out[0] = at[0]
+                out += 1
+                at += 1
+                in_word = True
+            else:
+                at += count
+                if in_word:
+                    out[0] = c" "
+                    out += 1
+                in_word = False
+        if in_word:
+            out[0] = c" "
+            out += 1
+        self.out.used = out - self.out.begin()
+        return 0
 
     cdef int write_token(self, Tokens tokens, size_t place, Piece *piece) except -1:
         if piece.op == CLOSE:
@@ -270,7 +312,9 @@ cdef class Writer:
             if shown.name.data() == last:
                 continue  # the first of a name counts
             last = shown.name.data()
-            self.scratch.append(shown.text.data(), shown.text.size())
+            if shown.text.size():
+                self.scratch.append(1, c" ")
+                self.scratch.append(shown.text.data(), shown.text.size())
             if shown.name == view(self.node_name):
                 piece.before = <uint32_t> self.scratch.size()
                 self.scratch.append(1, c'"')
@@ -309,25 +353,88 @@ cdef class Writer:
         if name == NULL:
             rule = self.policy.name(to_str(written))
             name = self.names.add(self.keep(written))
-            name.stays, name.keeps = rule
+            name.stays, name.keeps, name.words, name.unjudged = rule
         return name
 
     cdef Shown value(self, Name *name, Attribute attribute) except *:
         """An attribute whose name stays."""
         cdef const char *begin = attribute.name.data()
-        cdef View written = View(begin, attribute.value.data() + attribute.value.size() - begin)
-        cdef Shown *known = self.known.find(written)
+        cdef View value = attribute.value
+        cdef View written = View(begin, value.data() + value.size() - begin)
+        cdef Shown *known
         cdef Shown shown
+        cdef bint plain = not name.words and self.stays_as_written(name, attribute)
+        if plain and value.size() <= name.unjudged:
+            return Shown(View(), name.at, View(begin, written.size() + 1), name.keeps)
+        known = self.known.find(written)
         if known != NULL:
             return known[0]
-        value = resolve_in_attribute(to_str(attribute.value))
-        text = to_utf8(self.policy.attribute(to_str(name.at), value))
-        shown = Shown(View(), name.at, self.keep(view(text)), name.keeps)
+        shown = Shown(View(), name.at, View(), name.keeps)
+        if plain:
+            if self.policy.reads(to_str(value)):
+                shown.text = self.keep(View(begin, written.size() + 1))
+        elif name.words and self.add_words(name, value):
+            shown.text = self.keep(View(self.value_scratch.data(), self.value_scratch.size()))
+        else:
+            text = to_utf8(
+                self.policy.attribute(to_str(name.at), resolve_in_attribute(to_str(value)))
+            )
+            shown.text = self.keep(View(<const char *> text + 1, len(text) - 1) if text else View())
         if written.size() <= LONGEST_VALUE:  # it may repeat
             known = self.known.add(self.keep(written))
             shown.at = known.at
             known[0] = shown
         return shown
+
+    cdef bint stays_as_written(self, Name *name, Attribute attribute) noexcept:
+        """Whether an attribute is written as the rules write it, if its value stays."""
+        cdef View value = attribute.value
+        cdef const char *begin = value.data()
+        if name.unjudged == 0 or value.size() == 0 or not (attribute.name == name.at):
+            return False
+        if attribute.name.data() + attribute.name.size() + 2 != begin or (begin - 1)[0] != c'"':
+            return False
+        if value.size() == 4 and memcmp(begin, b"none", 4) == 0:
+            return False
+        if value.size() > self.longest_address and memchr(begin, c":", value.size()) != NULL:
+            return False
+        return is_plain(value)
+
+    cdef bint add_words(self, Name *name, View value) except -1:
+        """Write an attribute of the words that read like words; False if the rules must be asked.
+
+        It is written to ``value_scratch``, which stays empty if no word stays.
+        """
+        cdef const char *at = value.data(), *end = at + value.size(), *begin
+        cdef View text
+        cdef Word *word
+        self.value_scratch.clear()
+        while True:
+            while at < end and IN_VALUE[<uint8_t> at[0]] == SPACE:
+                at += 1
+            begin = at
+            while at < end and IN_VALUE[<uint8_t> at[0]] == PLAIN:
+                at += 1
+            if at < end and IN_VALUE[<uint8_t> at[0]] == ASK:
+                return False
+            if at == begin:
+                break
+            text = View(begin, at - begin)
+            word = self.words.find(text)
+            if word == NULL:
+                reads = self.policy.reads(to_str(text))
+                word = self.words.add(self.keep(text))
+                word.reads = reads
+            if word.reads:
+                if self.value_scratch.empty():
+                    self.value_scratch.append(name.at.data(), name.at.size())
+                    self.value_scratch.append(b'="', 2)
+                else:
+                    self.value_scratch.append(1, c" ")
+                self.value_scratch.append(begin, at - begin)
+        if not self.value_scratch.empty():
+            self.value_scratch.append(1, c'"')
+        return True
 
     cdef View keep(self, View text) except *:
         self.size += ENTRY_BYTES + text.size()

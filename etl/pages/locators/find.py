@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import compress
 
 from etl.pages.doctype import QUIRKS
@@ -11,16 +10,12 @@ from etl.pages.locators.match import Elements
 from etl.pages.locators.tree import tree_of
 from etl.pages.page import Page
 from etl.pages.reading import read
-from etl.pages.tokens import Token
 from schemas.errors import PageError
 
 
 def find_attribute(page: Page, name: str, value: str) -> list[int]:
     """The indices of the elements whose attribute ``name`` is exactly ``value``."""
-    elements: Iterable[tuple[int, Token]] = page.having("", "" if "\ufffd" in value else value)
-    if name.isascii() and not value:  # skip tags that do not hold the name
-        elements = ((element, token) for element, token in elements if name in token.markup.lower())
-    return [element for element, token in elements if token.attributes().get(name) == value]
+    return page.with_attribute(name, value)
 
 
 def find_markup(page: Page, markup: str) -> list[int]:

@@ -37,11 +37,11 @@ from typing import Any, ClassVar, Final
 from etl.files import nodes
 from etl.inputs.description import Format
 from etl.inputs.extras import Extras
-from etl.inputs.mended import parse
+from etl.inputs.pages import is_tree, parse_with_trees
 from etl.inputs.records import InputHead, InputShard
 from etl.inputs.streams import Truncated, chunks
 from etl.sources.miniwob.described import DESCRIBED
-from etl.sources.miniwob.dom import check, need, read_page
+from etl.sources.miniwob.dom import Page, TreePage, check, need, read_page
 from etl.sources.miniwob.events import Event
 from etl.sources.miniwob.merge import Merger
 from etl.tally import Odd, Tally
@@ -54,6 +54,7 @@ DEMO: Final = frozenset(("utterance", "taskName", "reward", "rawReward", "fields
 STATE: Final = frozenset(("time", "action", "dom"))
 ACTION: Final = frozenset(("type", "timing", "x", "y", "cx", "cy", "keyCode", "charCode"))
 NUMBER: Final = (int, float)
+_OF_ACTION: Final = (("x", NUMBER), ("y", NUMBER), ("keyCode", int), ("charCode", int))
 _FILE_NAME: Final = re.compile(r"(.+?)_[0-9A-Z]+(?:_d[0-9]+)?")
 
 
@@ -78,7 +79,7 @@ class MiniWob:
         parts: list[bytes] = []
         try:
             parts.extend(chunks(shard.path))
-            value, made = parse(b"".join(parts))
+            value, made = parse_with_trees(b"".join(parts))
             workflow, dropped, count, odd = read_demo(check(value, dict, "the demo"), shard)
         except Truncated as error:
             tally.quarantine(shard.name, error.reason, error.detail, b"".join(parts) + error.raw)
@@ -161,8 +162,12 @@ def merge(states: list[Any]) -> Merger:
 
     Raises: `RecordError` for states that cannot be read, or are out of order.
     """
-    pages = []
+    pages: list[Page | TreePage] = []
     for index, state in enumerate(states):
+        dom = state.get("dom") if isinstance(state, dict) else None
+        if is_tree(dom):
+            pages.append(TreePage(dom))
+            continue
         where = f"states[{index}]"
         pages.append(read_page(need(check(state, dict, where), "dom", dict, where), f"{where}.dom"))
     merger = Merger(pages)
@@ -194,8 +199,11 @@ def _events(states: list[dict[str, Any]], merger: Merger) -> Iterator[Event]:
     latest = -math.inf
     for index, state in enumerate(states):
         where = f"states[{index}]"
-        action = need(state, "action", (dict, type(None)), where)
-        time = need(state, "time", NUMBER, where)
+        action: Any = state.get("action", "")
+        time: Any = state.get("time")
+        if not (action is None or type(action) is dict) or type(time) not in NUMBER:
+            need(state, "action", (dict, type(None)), where)
+            need(state, "time", NUMBER, where)
         if not index and action is not None:
             raise RecordError(
                 "history_incomplete",
@@ -208,8 +216,9 @@ def _events(states: list[dict[str, Any]], merger: Merger) -> Iterator[Event]:
             merger.dropped[index] = "no_action"
             continue
         kind = need(action, "type", str, f"{where}.action")
-        for name, kinds in (("x", NUMBER), ("y", NUMBER), ("keyCode", int), ("charCode", int)):
-            check(action.get(name, 0), kinds, f"{where}.action.{name}")
+        for name, kinds in _OF_ACTION:
+            if type(action.get(name, 0)) is not int:
+                check(action[name], kinds, f"{where}.action.{name}")
         waiting = open_events.setdefault(kind, [])
         if kind not in EVENTS:
             merger.dropped[index] = "unknown_event"

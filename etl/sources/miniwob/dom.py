@@ -47,7 +47,7 @@ _TAG: Final = re.compile(r"[A-Za-z][A-Za-z0-9_:.-]*")
 
 @dataclass(slots=True)
 class Page:
-    """One state's DOM."""
+    """One state's DOM. The specification of `TreePage`."""
 
     body: Node
     elements: dict[Key, Node] = field(default_factory=dict)
@@ -56,10 +56,9 @@ class Page:
     # two elements have the same ref
     doubled: bool = False
 
-    def value(self, key: Key) -> str | None:
-        """What a text field holds; None if the page has no such field."""
-        node = self.elements.get(key)
-        return None if node is None else text_value(node)
+    def element(self, key: Key) -> Node | None:
+        """The first element with this key; None if the page has none."""
+        return self.elements.get(key)
 
     def list_of(self, option: Node) -> Node | None:
         """The <select> that holds this option, or is it; None if there is none."""
@@ -70,7 +69,7 @@ class Page:
 
     def locator(self, node: Node) -> Locator:
         """The attribute that finds this element, and no other, in the rendered page."""
-        return Locator("attribute", self._refs().get(id(node), str(node["ref"])), name="ref")
+        return _locator(self._refs().get(id(node), str(node["ref"])))
 
     def render(self) -> str:
         """The page as markup."""
@@ -101,6 +100,43 @@ class Page:
                     if count > 1:
                         refs[id(node)] = f"{node['ref']}-{count}"
         return refs
+
+
+@dataclass(slots=True)
+class TreePage:
+    """A `Page` that the engine has read and found good (`etl.inputs.pages`)."""
+
+    tree: Any
+
+    @property
+    def body(self) -> Any:
+        """The root."""
+        return self.tree.body
+
+    @property
+    def target(self) -> Any:
+        """See `Page`."""
+        return self.tree.target
+
+    def element(self, key: Key) -> Any:
+        """See `Page`."""
+        return self.tree.element(key)
+
+    def list_of(self, option: Node) -> Any:
+        """See `Page`."""
+        return self.tree.list_of(option)
+
+    def locator(self, node: Node) -> Locator:
+        """See `Page`."""
+        return _locator(self.tree.ref_of(node))
+
+    def render(self) -> Any:
+        """See `Page`; as UTF-8."""
+        return self.tree.render()
+
+
+def _locator(ref: str) -> Locator:
+    return Locator("attribute", ref, name="ref")
 
 
 def read_page(dom: object, where: str) -> Page:
@@ -161,8 +197,10 @@ def key_of(node: Node | None) -> Key | None:
     return None if node is None else (node["ref"], node["tag"])
 
 
-def text_value(node: Node) -> str | None:
-    """What a text field holds; None for any other element."""
+def text_value(node: Node | None) -> str | None:
+    """What a text field holds; None for any other element, or for none."""
+    if node is None:
+        return None
     name, _, kind = node["tag"].lower().partition("_")
     value = node.get("value")
     if type(value) is str and (

@@ -37,10 +37,11 @@ but the markup has no geometry.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from etl.sources.miniwob.dom import Node, Page, key_of, text_value
+from etl.sources.miniwob.dom import Key, Node, Page, TreePage, key_of, text_value
 from etl.sources.miniwob.events import (
     ENTER,
     ERASING,
@@ -85,7 +86,7 @@ class Merger:
     """Makes acts into steps. After `run`, each state is in a draft or in ``dropped``."""
 
     # one for each state
-    pages: list[Page]
+    pages: Sequence[Page | TreePage]
     drafts: list[Draft] = field(default_factory=list)
     # index of a state -> the reason
     dropped: dict[int, Reason] = field(default_factory=dict)
@@ -159,7 +160,7 @@ class Merger:
         """
         up = act.get("mouseup")
         key = key_of(up.target) if up is not None else None
-        end = self.pages[act.first].elements.get(key) if key is not None else None
+        end = self.pages[act.first].element(key) if key is not None else None
         if end is None or target is None or _holds(end, target) or _holds(target, end):
             return None
         return end
@@ -170,7 +171,8 @@ class Merger:
             return None
         if target is not options:
             return str(target.get("text", "")).strip()
-        now = self.pages[after].elements.get((options["ref"], options["tag"]), options).get("value")
+        later = self.pages[after].element((options["ref"], options["tag"]))
+        now = (options if later is None else later).get("value")
         return now if isinstance(now, str) and now != options.get("value") else None
 
     def _scroll(self, act: Act) -> None:
@@ -194,8 +196,10 @@ class Merger:
         moves, recorded = [], False
         for side, names in (("top", ("up", "down")), ("left", ("left", "right"))):
             old, new = (
-                page.elements.get((inner["ref"], inner["tag"]), {}).get(side)
-                for page in (before, after)
+                None if found is None else found.get(side)
+                for found in (
+                    page.element((inner["ref"], inner["tag"])) for page in (before, after)
+                )
             )
             if isinstance(old, (int, float)) and isinstance(new, (int, float)):
                 recorded = True
@@ -240,17 +244,21 @@ class Merger:
         down = [event.states[-1] for event in act.events if event.type in ("keydown", "keypress")]
         effect = min(down[-1] + 1, len(self.pages) - 1)
         key = (act.target["ref"], act.target["tag"])
-        return self.pages[effect].value(key) not in (None, self.pages[act.first].value(key))
+        return self._value(effect, key) not in (None, self._value(act.first, key))
+
+    def _value(self, state: int, key: Key) -> str | None:
+        """What a text field holds in a state; None if the page has no such field."""
+        return text_value(self.pages[state].element(key))
 
     def _typed(self, acts: list[Act], after: int) -> None:
         target = acts[0].target
         key = key_of(target)
         assert key is not None
-        now = self.pages[after].value(key)
+        now = self._value(after, key)
         while now is None:  # the field is gone: take what it last held
             after -= 1
-            now = self.pages[after].value(key)
-        if now == self.pages[acts[0].first].value(key):
+            now = self._value(after, key)
+        if now == self._value(acts[0].first, key):
             self.drop(acts, "typing_without_effect")
         elif not now:
             self._draft("clear", "", acts, target)

@@ -1,0 +1,83 @@
+"""Texts that are held as UTF-8 until somebody asks for them: pages and observations.
+
+As a Python text, a page with a character beyond ASCII takes two or four bytes a character, and each
+way between the two forms takes a good part of the time in which the page is read and pruned. All
+that a build does with a page, it does with the UTF-8.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+_BEGINS_CHARACTER: Final = -64
+"""As signed bytes, those of UTF-8 that only continue a character are less."""
+
+
+def utf8_of(text: str | bytes) -> bytes:
+    """The UTF-8 of any text, lone surrogates included. text: or its UTF-8."""
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+
+
+def text_of(text: str | bytes) -> str:
+    """A text. text: or its UTF-8, as `utf8_of` makes it."""
+    return text if isinstance(text, str) else text.decode("utf-8", "surrogatepass")
+
+
+def characters(text: str | bytes) -> int:
+    """The number of characters of a text. text: or its UTF-8."""
+    if isinstance(text, str) or text.isascii():
+        return len(text)
+    return int(np.count_nonzero(np.frombuffer(text, np.int8) >= _BEGINS_CHARACTER))
+
+
+def held_characters(instance: object, name: str) -> int:
+    """The number of characters of a `HeldText` field; it is counted once."""
+    held = instance.__dict__
+    key = f"_{name}_characters"
+    count = held.get(key)
+    if count is None:
+        count = held[key] = characters(held[name])
+    return count
+
+
+class HeldText:
+    """A field that is given a text or its UTF-8, and gives the text.
+
+    Whichever was given or made last is held, in the instance's ``__dict__``. Each way to the other
+    form takes time, so `held`, `held_utf8` and `held_characters` are there for those who need no
+    text.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> str:
+        if instance is None:
+            raise AttributeError(self._name)  # a dataclass sees no default
+        held = instance.__dict__
+        text = held[self._name] = text_of(held[self._name])
+        return text
+
+    def __set__(self, instance: object, text: str | bytes) -> None:
+        instance.__dict__[self._name] = text
+        instance.__dict__.pop(f"_{self._name}_characters", None)
+
+
+def held_text(kind: type, name: str) -> None:
+    """Make a field of a dataclass without slots a `HeldText`."""
+    field = HeldText()
+    field.__set_name__(kind, name)
+    setattr(kind, name, field)
+
+
+def held(instance: object, name: str) -> Any:
+    """What is held of a field, the text or its UTF-8: to be given to another one."""
+    return instance.__dict__[name]
+
+
+def held_utf8(instance: Any, name: str) -> bytes:
+    """The UTF-8 of a field, which is held from now on."""
+    utf8 = instance.__dict__[name] = utf8_of(instance.__dict__[name])
+    return utf8
