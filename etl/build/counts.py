@@ -1,7 +1,7 @@
 """Count the tokens of samples, so that the index can fill subsets (`etl.decisions.subsets`).
 
 A sample is encoded as a training sample would be, and its tokens are thrown away: packing encodes
-it again. Counting costs about what encoding costs, a seventh of a build of pages that repeat. To
+it again. Counting costs about what encoding costs, a sixth of a build of pages that repeat. To
 estimate the tokens from characters is not exact enough: pages of one domain differ by a third in
 characters a token, and of what is longer than the context only a part is kept.
 """
