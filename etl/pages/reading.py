@@ -58,6 +58,7 @@ def _read_compiled(utf8: bytes) -> Page | None:
     """A page by the engine; None for one that it leaves to the specification."""
     with compiled.LOCK:
         if _READER[0].size > MEMO_BYTES:
+            _READER[0].close()
             _READER[0] = compiled.ENGINE.Reader()
             _LATEST.clear()  # they hold the old reader
         fields = _READER[0].read(utf8)

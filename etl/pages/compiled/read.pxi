@@ -6,6 +6,8 @@ cdef enum:  # kinds, as in `etl.pages.tokens`
 cdef enum:
     PIECE_BYTES = 160  # of a piece and its place in the table, without its bytes and its note
     TOKEN_BYTES = 600  # of a `Token` and its texts, without their characters
+    LOOKED_AT = 8  # tokens of the page before among which a token is sought
+    WHOLE_PAGE = 64  # tokens of a page that the next one may resemble; less are a start tag
 
 
 cdef struct Piece:
@@ -33,6 +35,7 @@ cdef class Reader:
     cdef Table[Piece] pieces
     cdef Table[Tag] tags
     cdef dict tokens  # those made so far, by the address of their piece
+    cdef Tokens before  # the page read before; the next one is often nearly the same
     cdef vector[Attribute] attributes
     cdef readonly size_t size  # about the number of bytes held
 
@@ -41,6 +44,10 @@ cdef class Reader:
 
     def __len__(self):
         return self.pieces.size()
+
+    def close(self):
+        """Forget the page read before, which holds the reader."""
+        self.before = None
 
     cdef View keep(self, View text) except *:
         self.size += PIECE_BYTES + text.size()
@@ -98,6 +105,8 @@ cdef class Reader:
         tokens.reader, tokens.source = self, utf8
         tokens.entries.reserve(len(utf8) // 64)
         if len(utf8) < 0xFFFFFFFF and self.read_into(tokens):
+            if tokens.entries.size() >= WHOLE_PAGE:
+                self.before = tokens
             return tokens, tokens.flags()
 
     cdef bint read_into(self, Tokens tokens) except -1:
@@ -106,11 +115,18 @@ cdef class Reader:
         cdef const char *end = page + PyBytes_GET_SIZE(tokens.source)
         cdef const char *at = next_markup(page, end), *begin
         cdef Piece first, *before = &first, *piece
+        cdef Entry *guess = NULL  # the token of the page before that is likely to come
+        cdef Entry *last = NULL
+        if self.before is not None:
+            guess = self.before.entries.data()
+            last = guess + self.before.entries.size()
         first.next = NULL
         if at > page:
             tokens.entries.push_back(Entry(self.text(page, at), 0, 0))
         while at < end:  # at "<"
-            if before.next != NULL and stands(before.next, at, end):
+            if guess < last and guess.piece.tag != NULL and stands(guess.piece, at, end):
+                piece = guess.piece
+            elif before.next != NULL and stands(before.next, at, end):
                 piece = before.next
             elif is_letter(at[1]) or (at[1] == c"/" and at + 2 < end and is_letter(at[2])):
                 piece = before.next = self.markup(at, end)
@@ -127,6 +143,7 @@ cdef class Reader:
                 at = end if begin == NULL else begin
                 piece = self.text(at, next_markup(at, end))
             tokens.entries.push_back(Entry(piece, <uint32_t> (at - page), 0))
+            guess = after_piece(piece, guess, last)
             before = piece
             at += piece.at.size()
             if piece.is_raw:
@@ -138,6 +155,17 @@ cdef class Reader:
             elif piece.tag != NULL and piece.tag.foreign:
                 tokens.enter(piece)
         return True
+
+
+cdef inline Entry *after_piece(const Piece *piece, Entry *guess, Entry *last) noexcept:
+    """The token after a piece, which is sought from a token on; that token if it is not found."""
+    cdef Entry *entry = guess
+    cdef Entry *end = guess + LOOKED_AT if last - guess > LOOKED_AT else last
+    while entry < end:
+        if entry.piece == piece:
+            return entry + 1
+        entry += 1
+    return guess
 
 
 cdef inline bint stands(Piece *piece, const char *at, const char *end) noexcept:
