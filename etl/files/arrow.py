@@ -321,17 +321,22 @@ def column(path: AnyPath, name: str, schema: pa.Schema) -> list[pa.Array]:
     Raises:
         IntegrityError: it is not a whole Arrow file.
     """
-    options = pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index(name)])
     if scratch.nearby(path, wanted=False):
+        options = _only(open_arrow(path).schema, name)
         return [batch.column(name) for batch in batches(path, options)]
 
     def read(stream: IO[bytes]) -> list[pa.Array]:
         with whole(path):
+            options = _only(schema, name)
             reader = pa.ipc.open_file(pa.PythonFile(stream, mode="r"), options=options)
             return [reader.get_batch(i).column(name) for i in range(reader.num_record_batches)]
 
     columns: list[pa.Array] = storage.read_places(path, read, _RANGE_BYTES)
     return columns
+
+
+def _only(schema: pa.Schema, name: str) -> pa.ipc.IpcReadOptions:
+    return pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index(name)])
 
 
 def read_parquet(path: AnyPath) -> pl.DataFrame:
