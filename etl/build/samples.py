@@ -109,9 +109,10 @@ class Writer:
         self._odd.update(tally.odd)
         self._matched |= tally.matched
         self._drops.update((e.unit, e.stage, e.reason, e.domain) for e in tally.entries if e.reason)
+        key = shard.key
         for folder, rows in ((LEDGER, tally.entries), (QUARANTINE, tally.quarantined)):
             for name, column in self._columns[folder].items():
-                column.extend([getattr(row, name, shard.key) for row in rows])
+                column.extend([getattr(row, name, key) for row in rows])
 
     def report(self, settings: str, takedown: str) -> BundleReport:
         """Write ledger and quarantine, then the report.

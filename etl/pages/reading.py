@@ -42,7 +42,7 @@ def read(html: str | bytes) -> Page:
 
 def _forget_some() -> None:
     """Forget the oldest of the latest pages, until the others are within the bounds."""
-    size = sum(len(html) for html, _ in _LATEST.values())
+    size = sum([len(html) for html, _ in _LATEST.values()])
     while len(_LATEST) > PAGES or size > PAGES_CHARACTERS:
         size -= len(_LATEST.pop(next(iter(_LATEST)))[0])
 

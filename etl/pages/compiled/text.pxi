@@ -67,10 +67,12 @@ cdef extern from *:
                     return &slot.second;
             }
         }
+        uint64_t sought = 0; /* the hash of the last key */
         Value *find(std::string_view key) {
-            return all.empty() ? nullptr : *place(stepmill_hash(key), key);
+            sought = stepmill_hash(key);
+            return all.empty() ? nullptr : *place(sought, key);
         }
-        Value *add(std::string_view key) {
+        Value *add(std::string_view key) { /* the one that was not found just before, or a copy */
             all.emplace_back();
             all.back().at = key;
             if (2 * all.size() > slots.size()) {
@@ -79,7 +81,7 @@ cdef extern from *:
                 for (auto &slot : old)
                     if (slot.second) *place(slot.first, slot.second->at) = slot.second;
             }
-            return *place(stepmill_hash(key), key) = &all.back();
+            return *place(sought, key) = &all.back();
         }
     };
     """
