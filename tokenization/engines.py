@@ -246,8 +246,11 @@ class Gigatoken:
         return ids + np.int32(self._first) if self._first else ids
 
     def count(self, text: str) -> int:
-        """See `Engine`."""
-        return len(self._encode(text))
+        """See `Engine`. Pruning asks for every word of a class: it is written out."""
+        self._characters_left -= len(text)
+        if self._characters_left < 0:
+            self._renew()
+        return len(self._tokenizer.encode(text))
 
     def _encode(self, text: str | bytes) -> Any:
         """The ids of ``text`` from 0, uint32."""

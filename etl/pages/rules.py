@@ -131,6 +131,7 @@ class Policy:
         if rules.max_data_uri:
             self.longest_address = min(self.longest_address, rules.max_data_uri)
         self._count_tokens = count_tokens
+        self._least = rules.min_chars_per_token
         self._remembered = lru_cache(_REMEMBERED)(self.reads)
 
     def _tag(self, tag: str) -> TagRule:
@@ -183,7 +184,7 @@ class Policy:
 
     def reads(self, text: str) -> bool:
         """Whether a string reads like words: more characters per token than the rule's minimum."""
-        return len(text) > self.rules.min_chars_per_token * self._count_tokens(text)
+        return len(text) > self._least * self._count_tokens(text)
 
     def _own(self, text: str) -> str:
         """A page's own text, without that of recorders."""

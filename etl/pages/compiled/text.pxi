@@ -218,6 +218,15 @@ cdef bint as_it_is(const char *at, size_t size) noexcept:
     return word
 
 
+cdef bint is_blank_text(const char *at, size_t size) noexcept:
+    """Whether text is ASCII white space alone."""
+    cdef size_t place
+    for place in range(size):
+        if CLASS[<uint8_t> at[place]] != SPACE:
+            return False
+    return True
+
+
 cdef bint is_plain(View value) noexcept:
     """Whether the rules write an attribute's value as it is, if it stays."""
     cdef const char *at = value.data()

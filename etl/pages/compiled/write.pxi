@@ -174,6 +174,8 @@ cdef class Writer:
         cdef const char *at = piece.at.data() + piece.rest
         cdef size_t size = piece.at.size() - piece.rest
         if piece.is_raw or not as_it_is(at, size):
+            if not piece.is_raw and is_blank_text(at, size):
+                return 0
             return self.add_asked(self.policy.literal_text(tokens.token(place).text))
         self.out.add(at, size)
         return 0
