@@ -9,6 +9,7 @@ import pickle
 import random
 import re
 import unicodedata
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -165,6 +166,29 @@ def test_decode_gives_back_the_normalised_text(engine: str, text: str) -> None:
     assert voc.count(text) == len(ids)
 
 
+composed = st.text(
+    st.sampled_from(
+        "e\u00e9\u0301\u0323\u0345\u02ff\u0300\u1100\u1161\uac00\ufb1d\u2126\u2581\ud83d\ude00 <\n"
+    )
+    | st.characters(exclude_categories=())
+)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@settings(max_examples=500, deadline=None)
+@given(text=st.one_of(composed, texts))
+def test_utf8_is_encoded_as_its_text(engine: str, text: str) -> None:
+    """The UTF-8 of any text is normalised to the UTF-8 of the normalised text, and has its ids."""
+    voc = qwen(engine)
+    utf8 = voc.normalised_utf8(text.encode("utf-8", "surrogatepass"))
+    normal = voc.normalise(text)
+    assert utf8 == normal.encode()
+    assert voc.encode_utf8(utf8).tolist() == voc.encode_normalised(normal).tolist()
+    plain = replace(voc, family=replace(voc.family, nfc=False))
+    utf8 = plain.normalised_utf8(text.encode("utf-8", "surrogatepass"))
+    assert utf8 == plain.normalise(text).encode()
+
+
 @pytest.mark.parametrize("pattern", PATTERNS)
 @settings(max_examples=200, deadline=None)
 @given(text=texts)
@@ -271,8 +295,11 @@ def test_no_long_run_is_overlooked(before: int, length: int) -> None:
     """The probes meet a run of `LONG_RUN` blanks anywhere; text without one is not cut."""
     text = "x" * before + " " * length + "y"
     assert has_long_run(text)
+    assert has_long_run(text.encode())
     assert [part for part, single in split_long_runs(text) if single] == [" " * (length - 1)]
     assert not has_long_run(("x" * 50 + " ") * 5000)
+    assert not has_long_run(("é" * 50 + "\u00a0") * 5000)
+    assert not has_long_run((("é" * 50 + "\u00a0") * 5000).encode())
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
