@@ -3,25 +3,38 @@
 
 cdef extern from *:
     """
-    /* The word at ``at``, its first byte the lowest. */
-    static inline uint64_t stepmill_word(const char *at) {
+    /* The number of bytes, at most `WIDTH`, before the first that is a quote, a backslash, a control
+       character or no ASCII. */
+    #ifdef __SSE2__
+    #include <emmintrin.h>
+    enum { WIDTH = 16 };
+    static inline int stepmill_plain(const char *at) {
+        const __m128i bytes = _mm_loadu_si128((const __m128i *) at);
+        const __m128i found = _mm_or_si128(
+            _mm_or_si128(
+                _mm_cmpeq_epi8(bytes, _mm_set1_epi8(34)), _mm_cmpeq_epi8(bytes, _mm_set1_epi8(92))
+            ),
+            _mm_cmplt_epi8(bytes, _mm_set1_epi8(32)) /* signed: and those beyond ASCII */
+        );
+        return __builtin_ctz(_mm_movemask_epi8(found) | 1 << 16);
+    }
+    #else
+    enum { WIDTH = 8 };
+    static inline int stepmill_plain(const char *at) {
+        const uint64_t ones = ~0ull / 255, high = ones << 7;
         uint64_t word;
         memcpy(&word, at, 8);
     #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
         word = __builtin_bswap64(word);
     #endif
-        return word;
-    }
-    /* The number of bytes, at most 8, before the first that is a quote, a backslash, a control
-       character or no ASCII. */
-    static inline int stepmill_plain(const char *at) {
-        const uint64_t ones = ~0ull / 255, high = ones << 7, word = stepmill_word(at);
         const uint64_t quote = word ^ ones * 34, back = word ^ ones * 92;
         const uint64_t found = (((quote - ones) & ~quote) | ((back - ones) & ~back)
             | ((word - ones * 32) & ~word) | word) & high;
         return found ? __builtin_ctzll(found) >> 3 : 8;
     }
+    #endif
     """
+    const int WIDTH
     int stepmill_plain(const char *at) noexcept
 
 
@@ -94,16 +107,16 @@ cdef const char *read_string(const char *at, const char *end) except? NULL:
     cdef size_t used
     cdef int count
     while at < end:
-        if limit - out < 16:
+        if limit - out < 2 * WIDTH:
             used = out - &room[0]
             room.resize(2 * room.size() + 4096)
             out, limit = &room[0] + used, &room[0] + room.size()
-        if end - at >= 8:
-            memcpy(out, at, 8)
+        if end - at >= WIDTH:
+            memcpy(out, at, WIDTH)
             count = stepmill_plain(at)
             at += count
             out += count
-            if count == 8:
+            if count == WIDTH:
                 continue
         if at[0] == c'"':
             read_size = out - &room[0]

@@ -19,6 +19,7 @@ cdef struct Piece:
     uint32_t rest  # the place of its text
     uint8_t kind
     bint is_raw  # its content is text up to its end tag
+    bint refers  # there is a "&" in its tag
     uint8_t op  # its operation in `Writer`
     bint removable
 
@@ -96,6 +97,7 @@ cdef class Reader:
         piece.rest = <uint32_t> (rest - at)
         piece.kind = END if ends else EMPTY if closed or tag.is_void else START
         piece.is_raw = piece.kind == START and tag.is_raw
+        piece.refers = memchr(at, c"&", rest - at) != NULL
         return piece
 
     def read(self, bytes utf8 not None):
@@ -271,7 +273,7 @@ cdef class Tokens:
             at = piece.at.data()
             if (
                 memmem(at, piece.rest, <const char *> wanted, len(wanted)) != NULL
-                or memchr(at, c"&", piece.rest) != NULL
+                or piece.refers
             ):
                 elements.append((element, self.token(place)))
         return elements
@@ -292,7 +294,7 @@ cdef class Tokens:
             if (
                 everywhere
                 or memmem(at, entry.piece.rest, <const char *> written, len(written)) != NULL
-                or memchr(at, c"&", entry.piece.rest) != NULL
+                or entry.piece.refers
             ) and self.has(entry.piece, view(attribute), view(written), value):
                 elements.append(element)
         return elements

@@ -66,10 +66,10 @@ cdef const char *skip_string(const char *at, const char *end) except? NULL:
     """The place of the last quote of a JSON string, from after its first; NULL if it is not valid."""
     cdef const char *begin = at
     cdef int count
-    while end - at >= 8:
+    while end - at >= WIDTH:
         count = stepmill_plain(at)
         at += count
-        if count < 8:
+        if count < WIDTH:
             return at if at[0] == c'"' else read_string(begin, end)
     return read_string(begin, end)
 
