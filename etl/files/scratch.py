@@ -19,11 +19,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from multiprocessing import parent_process
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
+import orjson
 from upath import UPath
 
 from etl.files.entries import content_tag
@@ -38,8 +39,8 @@ VARIABLE: Final = "STEPMILL_CACHE_GB"
 _CACHE_GB: Final = 20.0
 _CONTENT_BYTES: Final = 4e9
 """At most this much of small inputs is kept."""
-_content_bytes = 0
 _CONTENTS: Final = "contents"
+_PLACES: Final = ".places"
 _IN_USE_SECONDS: Final = 60.0
 """How long a cached file stays after each request: the caller may not have opened it yet."""
 
@@ -142,32 +143,66 @@ def keep(local: Path, path: UPath) -> None:
     local.replace(here)
 
 
-def keep_content(sha256: str, content: bytes) -> None:
-    """Keep the content of a small remote input for the workers, unless there is too much of it."""
-    global _content_bytes  # noqa: PLW0603 - of this process, which alone keeps contents
-    if _content_bytes + len(content) <= min(_limit(), _CONTENT_BYTES):
-        _content_bytes += len(content)
-        path = _folder() / _CONTENTS / sha256
-        path.parent.mkdir(exist_ok=True)
-        part = path.with_suffix(".part")
-        part.write_bytes(content)
-        part.replace(path)
+class Contents:
+    """Contents of small remote inputs, kept in one file for the workers of this machine.
+
+    Whoever finds the inputs adds them, and then closes it: from then on they can be asked for.
+    """
+
+    def __init__(self) -> None:
+        self._path = _folder() / _CONTENTS
+        self._most = min(_limit(), _CONTENT_BYTES)
+        self._stream: IO[bytes] | None = None
+        self._places: dict[str, tuple[int, int]] = {}
+        self._size = 0
+
+    def add(self, sha256: str, content: bytes) -> None:
+        """Keep a content, unless there would be too much."""
+        if self._size + len(content) > self._most:
+            return
+        if self._stream is None:
+            self._stream = self._path.open("wb")
+        self._stream.write(content)
+        self._places[sha256] = self._size, len(content)
+        self._size += len(content)
+
+    def close(self) -> None:
+        """Write what is kept, and where."""
+        if self._stream is not None:
+            self._stream.close()
+            path = self._path.with_suffix(_PLACES)
+            part = path.with_suffix(".part")
+            part.write_bytes(orjson.dumps(self._places))
+            part.replace(path)
 
 
 def kept_content(sha256: str) -> bytes | None:
-    """The content of a small remote input, if it was kept on this machine."""
+    """A content that `Contents` has kept on this machine."""
+    path = _folder() / _CONTENTS
     try:
-        return (_folder() / _CONTENTS / sha256).read_bytes()
-    except FileNotFoundError:
+        status = path.with_suffix(_PLACES).stat()
+        start, size = _places(status.st_ino, status.st_mtime_ns)[sha256]
+    except (FileNotFoundError, KeyError):
         return None
+    with path.open("rb", buffering=0) as stream:
+        stream.seek(start)
+        return stream.read(size)
+
+
+@lru_cache(maxsize=1)
+def _places(*stamp: int) -> dict[str, tuple[int, int]]:  # noqa: ARG001 - a new file is read anew
+    """Where each content lies: its first byte and its size, by sha256."""
+    places: dict[str, tuple[int, int]] = orjson.loads(
+        (_folder() / _CONTENTS).with_suffix(_PLACES).read_bytes()
+    )
+    return places
 
 
 def forget_contents() -> None:
-    """Remove the contents that this process kept."""
-    global _content_bytes  # noqa: PLW0603 - as above
-    if _content_bytes:
-        shutil.rmtree(_folder() / _CONTENTS, ignore_errors=True)
-        _content_bytes = 0
+    """Remove all contents."""
+    path = _folder() / _CONTENTS
+    for each in (path, path.with_suffix(_PLACES)):
+        each.unlink(missing_ok=True)
 
 
 def _place(path: UPath, tag: str) -> Path:

@@ -99,7 +99,7 @@ def test_a_small_remote_file_is_read_as_it_was_hashed(
     if kept:
         builds.build([f"memory:/{folder}"], out, pool=pool)
         assert "workflows:w2/1" in set(builds.samples(out))
-        assert not (scratch._folder() / "contents").exists()
+        assert not list(scratch._folder().glob("contents*"))
     else:
         monkeypatch.setattr(scratch, "_CONTENT_BYTES", 0)
         with pytest.raises(BuildError, match=r"a\.jsonl: it changed after it was hashed"):

@@ -46,15 +46,17 @@ def discovered(
     listed = listing or listing_of(build)
     versions = digest({name: source.version for name, source in sources.items()})
     remembered = Remembered(build.work.remembered, versions)
+    contents = scratch.Contents()
     with build.progress("finding inputs", brief=True):
         inputs = find.find(
             build.inputs,
             sources,
             without=without,
             remembered=remembered,
-            keep=scratch.keep_content if remember else None,
+            keep=contents.add if remember else None,
             expand=listed.expand,
         )
+    contents.close()
     inputs = [item for item in inputs if without or not item.place.startswith(f"{build.out}/")]
     build.record.dated(file.stamp.changed for item in inputs for file in item.files)
     with build.shown("inputs", sum(item.size for item in inputs)) as progress:
