@@ -29,15 +29,16 @@ CLAIMS: Final[dict[tuple[str, str, str], float]] = {
     ("prune", "recorded", "lexbor"): 1 / 5,
     ("prune", "once", "lexbor"): 1 / 5,
     ("tokenize", "changing", "tiktoken"): 3,
-    ("chain", "recorded", "lexbor"): 1 / 3,
-    ("chain", "changing", "lexbor"): 1 / 2.5,
-    ("chain", "once", "lexbor"): 1 / 5,
+    ("chain", "recorded", "lexbor"): 0.75,
+    ("chain", "changing", "lexbor"): 0.42,
+    ("chain", "once", "lexbor"): 0.25,
 }
 """(measurement, workload, peer): at least this many times the peer's rate, where pages are read by
-compiled code.
+compiled code. On a machine that does nothing else the chain does 0.92, 0.6 to 0.67 and 0.35; what
+is claimed holds beside other work too, which takes more from us than from a parser.
 """
 
-SHIPPED_CLAIMS: Final = {("chain", "recorded", "lexbor"): 1 / 4, ("chain", "once", "lexbor"): 1 / 9}
+SHIPPED_CLAIMS: Final = {("chain", "recorded", "lexbor"): 1 / 4, ("chain", "once", "lexbor"): 1 / 8}
 """On the recordings shipped with the project. Their pages are small, so that what a step costs,
 whatever its page, counts as much as the page: locators as a browser judges them, kinds of action,
 unknown keys. `once` is 4 MB, of which the beginning and the end of a build are a quarter of the
