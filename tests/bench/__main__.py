@@ -29,7 +29,7 @@ CLAIMS: Final[dict[tuple[str, str, str], float]] = {
     ("prune", "recorded", "lexbor"): 1 / 5,
     ("prune", "once", "lexbor"): 1 / 5,
     ("tokenize", "changing", "tiktoken"): 3,
-    ("chain", "recorded", "lexbor"): 0.75,
+    ("chain", "recorded", "lexbor"): 0.7,
     ("chain", "changing", "lexbor"): 0.42,
     ("chain", "once", "lexbor"): 0.25,
 }
