@@ -300,9 +300,10 @@ def current(path: AnyPath) -> Manifest | None:
     Raises:
         ConfigError: it has this format, but cannot be read.
     """
-    if not storage.exists(path) or read_json(path).get("format") != FORMAT:
+    if not storage.exists(path):
         return None
-    return read(path)
+    value = read_json(path)
+    return Manifest.from_json(value, path) if value.get("format") == FORMAT else None
 
 
 def write(path: AnyPath, manifest: Manifest) -> None:

@@ -78,7 +78,14 @@ class Remembered:
         """
         stamp = node.stamp
         if stamp.mark and stamp.changed <= began - FRESH:
-            self._new[_key(node)] = {"stamp": [stamp.size, stamp.mark], **asdict(facts)}
+            self._new[_key(node)] = {
+                "stamp": [stamp.size, stamp.mark],
+                "size": facts.size,
+                "sha256": facts.sha256,
+                "parts": [asdict(part) for part in facts.parts],
+                "cut": facts.cut,
+                "format": facts.format,
+            }
 
     def save(self) -> None:
         """Write the facts that were asked for or added, if they differ from those on disk."""

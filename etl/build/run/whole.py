@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from etl.build import edited, last_build, summary, unmatched, verdict
+from etl.build.pools.local import calm_collector
 from etl.build.run import folder, packing, reading
 from etl.build.run.build import Build
 from etl.dataset import candidate, stamps, state
@@ -56,7 +57,8 @@ def run(build: Build, order: Mapping[str, Any] | None = None, *, retry: bool = F
         BuildError: it cannot go on.
         GateError: a gate stops it before it reads, or rejects the result.
     """
-    with last_build.recorded(build.out, build.record):
+    # a hundred thousand inputs are millions of objects that stay
+    with last_build.recorded(build.out, build.record), calm_collector():
         folder.check(build)
         with lock.hold(build.work.locks) as check:
             return _run(build, order, retry, check)
