@@ -207,12 +207,12 @@ class Run:
         self.once("files", self._files)
         self.once("verify", lambda: asdict(self.watch("verify", self.out)))
         self.once("load_dataset", self._loaded)
-        self.once("nothing to do", lambda: asdict(self.build()))
+        self.once("nothing to do", self._again)
         number = len(slices["mb"])
         more = max(1, round(NIGHT * number))
         share = min(1.0, NIGHT * number)
         self.once("night", lambda: self._grown(range(number, number + more), each * share))
-        self.once("second night", lambda: asdict(self.build()))
+        self.once("second night", self._again)
         self.once("second verify", lambda: asdict(self.watch("verify", self.out)))
         return self.done
 
@@ -233,6 +233,12 @@ class Run:
         expected = sum(self.done["corpus"]["mb"]) / 45.0
         moment = random.Random(self.seed).uniform(low, high) * expected
         return asdict(self.build(kill_after=moment))
+
+    def _again(self) -> dict[str, Any]:
+        """Build once more; what it took, how it ended and the inputs that it read."""
+        took = asdict(self.build())
+        last = read_json(self.out / "work" / "last_build.json")
+        return took | {"status": last["status"], "input_shards": last["input_shards"]}
 
     def _files(self) -> dict[str, int]:
         """Files and bytes of the dataset and of the work folder."""
@@ -328,7 +334,7 @@ def report(done: dict[str, Any]) -> Iterator[str]:
 @click.option("--folder", type=click.Path(path_type=Path), help="Work here, and leave it there.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the moment of the kill.")
 def main(tokens: float, folder: Path | None, seed: int) -> None:
-    """Build a corpus of so many tokens, and print what it took."""
+    """Grow a corpus of this many tokens, build it, and print what that took."""
     with tempfile.TemporaryDirectory() as scratch:
         done = Run(folder or Path(scratch), int(tokens), seed).all()
     for line in report(done):
