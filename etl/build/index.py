@@ -13,7 +13,6 @@ It reads the light columns of all samples (ids, hashes, lengths; never a page). 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -121,7 +120,8 @@ class Index:
         dropped = repeats(
             [shard.name for shard in shards],
             [number_of[shard.name] for shard in shards],
-            lambda columns: map(light.rows, bundles, itertools.repeat(columns)),
+            len(bundles),
+            lambda at, columns: light.rows(bundles[at], columns),
             self.split.hash,
         )
         by_number = {generation.number: list[Bundle]() for generation in generations.every}
@@ -249,7 +249,7 @@ class _Light:
 
     def rows(self, bundle: Bundle, columns: Sequence[str]) -> pl.DataFrame:
         """Columns of the rows of a bundle, in order, and ``position``."""
-        rows = light_rows(self._places, bundle.key, [*{"shard": None, **dict.fromkeys(columns)}])
+        rows = light_rows(self._places, bundle.key, [*dict.fromkeys(("shard", *columns))])
         keys = [shard.key for shard in bundle.members]
         positions = pl.Series([self._position_of[key] for key in keys], dtype=pl.Int32)
         position = pl.col("shard").replace_strict(pl.Series(keys), positions)

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import polars as pl
 import pyarrow as pa
@@ -55,9 +55,10 @@ def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
     """
     work = Layout(out).work
     places = shelf(work)
-    groups = _groups(work, places, group_rows)
+    bundles = state.bundles(work)
+    groups = _groups([bundle["key"] for bundle in bundles], places, group_rows)
     with scratch.folder() as lines, scratch.folder() as samples:
-        number_of = _numbers(work, groups)
+        number_of = _numbers(bundles, groups)
         late = _ByGroup(lines, LEDGER_SCHEMA, number_of)
         present = _ByGroup(samples, _PRESENT, number_of)
         index = work.index_ledger
@@ -93,9 +94,8 @@ def noting(groups: Iterable[Fates], path: AnyPath) -> Iterator[Fates]:
         ledger.close()
 
 
-def _groups(work: Work, places: Shelf, rows: int) -> list[Sequence[str]]:
+def _groups(keys: Sequence[str], places: Shelf, rows: int) -> list[Sequence[str]]:
     """The keys of the build's bundles, in order, in groups of about this many ledger lines."""
-    keys = state.keys(work)
     paths = places.existing(LEDGER, keys)
     sizes = dict(zip([path.stem for path in paths], storage.together(_height, paths), strict=True))
     most = max(rows, sum(sizes.values()) // _GROUPS)
@@ -111,13 +111,16 @@ def _groups(work: Work, places: Shelf, rows: int) -> list[Sequence[str]]:
     return [tuple(group) for group in groups]
 
 
-def _numbers(work: Work, groups: Sequence[Sequence[str]]) -> dict[str, int]:
-    """The number of the group of each input shard, by its key."""
+def _numbers(
+    bundles: Iterable[Mapping[str, Any]], groups: Sequence[Sequence[str]]
+) -> dict[str, int]:
+    """The number of the group of each input shard, by its key.
+
+    bundles: as `etl.dataset.state.bundles`. groups: keys of bundles.
+    """
     group_of = {key: number for number, keys in enumerate(groups) for key in keys}
     return {
-        member["key"]: group_of[bundle["key"]]
-        for bundle in state.bundles(work)
-        for member in bundle["members"]
+        member["key"]: group_of[bundle["key"]] for bundle in bundles for member in bundle["members"]
     }
 
 

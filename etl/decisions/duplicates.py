@@ -16,7 +16,7 @@ only of these suspects.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -24,8 +24,8 @@ import numpy.typing as npt
 import polars as pl
 
 Hashes = npt.NDArray[np.uint64]
-Light = Callable[[Sequence[str]], Iterable[pl.DataFrame]]
-"""Reads columns of `schemas.ledger.LIGHT_SCHEMA`, one bundle after the other.
+Light = Callable[[int, Sequence[str]], pl.DataFrame]
+"""Reads columns of `schemas.ledger.LIGHT_SCHEMA` of the bundle with this number.
 
 A column ``position`` numbers the input shards.
 """
@@ -42,15 +42,17 @@ DECIDED: Final = {
 def repeats(
     names: Sequence[str],
     numbers: Sequence[int],
+    bundles: int,
     light: Light,
     hashed: Callable[[str], int],
 ) -> pl.DataFrame:
     """The workflows that are dropped: one row each, with the columns of `DECIDED`.
 
     names: the name of each input shard's input. numbers: the number of its generation.
-    light: reads all of them. hashed: the 64-bit hash by which workflows are ordered.
+    bundles: how many they are read in. light: reads one. hashed: the 64-bit hash by which workflows
+    are ordered.
     """
-    frames = list(_suspects(light, hashed))
+    frames = list(_suspects(bundles, light, hashed))
     if not frames:
         return pl.DataFrame(schema=DECIDED)
     every = pl.concat(frames)
@@ -97,7 +99,7 @@ def repeats(
     return pl.concat([split, dropped])
 
 
-def _suspects(light: Light, hashed: Callable[[str], int]) -> Iterator[pl.DataFrame]:
+def _suspects(bundles: int, light: Light, hashed: Callable[[str], int]) -> Iterator[pl.DataFrame]:
     """The workflows whose id or content may have been read more than once, by bundle.
 
     They are found by 64-bit hashes, which may be equal by chance: the caller compares the texts.
@@ -105,19 +107,18 @@ def _suspects(light: Light, hashed: Callable[[str], int]) -> Iterator[pl.DataFra
     columns = ("workflow", "workflow_hash")
     ids: list[Hashes] = []
     contents: list[Hashes] = []
-    for rows in light(columns):
-        flows = rows.unique(maintain_order=True)
+    for number in range(bundles):
+        flows = light(number, columns).unique(maintain_order=True)
         for hashes, name in zip((ids, contents), columns, strict=True):
             hashes.append(np.fromiter(map(hashed, flows[name]), np.uint64, flows.height))
     if not ids:
         return
     repeated = _repeated(np.concatenate(ids)) | _repeated(np.concatenate(contents))
-    if not repeated.any():
-        return
     start = 0
-    for ids_of_bundle, rows in zip(ids, light((*columns, "objective", "whole")), strict=True):
+    for number, ids_of_bundle in enumerate(ids):
         end = start + len(ids_of_bundle)
         if repeated[start:end].any():
+            rows = light(number, (*columns, "objective", "whole"))
             flows = rows.unique(maintain_order=True)
             flows = flows.with_columns(pl.Series("decided", ids_of_bundle, pl.UInt64))
             yield _detached(flows.filter(pl.Series(repeated[start:end])))

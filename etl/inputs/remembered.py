@@ -48,7 +48,9 @@ class Remembered:
 
     def __init__(self, path: AnyPath | None, sources: str = "") -> None:
         self._path, self._sources = path, sources
-        self._old: Mapping[str, Any] = self._load() if path else {}
+        kept = self._load() if path else {}
+        self._old: Mapping[str, Any] = kept.get("files", {})
+        self._same_sources = kept.get("sources") == sources
         self._new: dict[str, Any] = {}
 
     def get(self, node: Node, format: str, cut: str) -> Facts | None:
@@ -68,7 +70,7 @@ class Remembered:
 
     def format_of(self, node: Node) -> str:
         """The name of a file's format; empty if it is not known, or the file has changed since."""
-        entry = self._entry(node)
+        entry = self._entry(node) if self._same_sources else None
         return "" if entry is None else entry["format"]
 
     def put(self, node: Node, facts: Facts, began: float) -> None:
@@ -89,7 +91,7 @@ class Remembered:
 
     def save(self) -> None:
         """Write the facts that were asked for or added, if they differ from those on disk."""
-        if self._path and self._new != self._old:
+        if self._path and (self._new != self._old or not self._same_sources):
             values = {"format": _FORMAT, "sources": self._sources, "files": self._new}
             write_json(self._path, values)
 
@@ -106,12 +108,7 @@ class Remembered:
             kept = read_json(self._path)
         except (FileNotFoundError, IntegrityError):
             return {}
-        if not isinstance(kept, dict) or kept.get("format") != _FORMAT:
-            return {}
-        files: dict[str, Any] = kept["files"]
-        if kept["sources"] != self._sources:
-            files = {place: entry | {"format": ""} for place, entry in files.items()}
-        return files
+        return kept if isinstance(kept, dict) and kept.get("format") == _FORMAT else {}
 
 
 def _key(node: Node) -> str:

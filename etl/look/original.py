@@ -63,11 +63,11 @@ def recorded(out: AnyPath, sample_ids: Collection[str]) -> Iterator[tuple[str, S
         problem = "there is no work folder, which knows where the recordings are"
         yield from ((each, problem) for each in sorted(set(sample_ids)))
         return
-    roots = _Roots(read_json(order)["inputs"])
+    roots, remembered = _Roots(read_json(order)["inputs"]), _remembered(out)
     pending = set(sample_ids)
     for one in _inputs(out, pending):
         pending -= set(one.wanted)
-        yield from _read(out, one, roots)
+        yield from _read(out, one, roots, remembered)
     yield from ((each, "no such sample in the dataset") for each in sorted(pending))
 
 
@@ -82,14 +82,22 @@ def recorded_step(out: AnyPath, key: str, step_id: str) -> Step | str:
     work = Layout(out).work
     entry = next(member for member in state.members(work) if member["key"] == key)
     one = _Input(key, entry["name"], entry["format"], {step_id: None})
-    return dict(_read(out, one, _Roots(read_json(work.order)["inputs"])))[step_id]
+    roots = _Roots(read_json(work.order)["inputs"])
+    return dict(_read(out, one, roots, _remembered(out)))[step_id]
 
 
-def _read(out: AnyPath, one: _Input, roots: _Roots) -> Iterator[tuple[str, Step | str]]:
+def _remembered(out: AnyPath) -> Remembered:
+    """What the build knows of its inputs, so that they are not hashed again."""
+    return Remembered(shelf(Layout(out).work).common.remembered)
+
+
+def _read(
+    out: AnyPath, one: _Input, roots: _Roots, remembered: Remembered
+) -> Iterator[tuple[str, Step | str]]:
     """The wanted steps of one input, or why each cannot be read."""
     work = Layout(out).work
     part_bytes = bytes_of(read_json(work.settings)["samples"]["part_mb"])
-    shard = _located(one, roots, part_bytes, Remembered(shelf(work).common.remembered))
+    shard = _located(one, roots, part_bytes, remembered)
     if isinstance(shard, str):
         yield from ((each, shard) for each in one.wanted)
     else:
