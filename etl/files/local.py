@@ -218,9 +218,13 @@ def _children(path: Path) -> list[Node]:
         visible = sorted((e for e in entries if not e.name.startswith(".")), key=attrgetter("name"))
     for entry in visible:
         name = entry.name
-        if entry.is_file(follow_symlinks=False):
-            stamp = stamp_of(entry.stat(follow_symlinks=False))
-            nodes.append(Node(folder + name, readable(name), "file", stamp, real + name))
-        else:
+        if not entry.is_file(follow_symlinks=False):
             nodes.append(node(path / name))
+            continue
+        try:
+            stamp = stamp_of(entry.stat(follow_symlinks=False))
+        except FileNotFoundError:  # gone since it was listed
+            nodes.append(node(path / name))
+        else:
+            nodes.append(Node(folder + name, readable(name), "file", stamp, real + name))
     return nodes

@@ -77,6 +77,17 @@ def node(place: str | Path, anew: bool = False) -> Node:
     return here.node(local(place))
 
 
+def within(node: Node, without: frozenset[Path]) -> frozenset[Path] | None:
+    """The folders to skip when a folder is walked; None if it is one of them itself.
+
+    A link may lead back to a folder that the walk is in. without: those to skip so far.
+    """
+    if remote(node.place):
+        return without
+    folder = local(node.place).resolve()
+    return None if folder in without else without | {folder}
+
+
 def files_at(node: Node) -> list[Node]:
     """The files directly in a folder; for a file, the file itself."""
     inside = node.children() if node.kind == "folder" else [node]

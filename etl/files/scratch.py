@@ -151,7 +151,8 @@ class Contents:
 
     def __init__(self) -> None:
         self._path = _folder() / _CONTENTS
-        self._most = min(_limit(), _CONTENT_BYTES)
+        # half of the room at most: the workers can ask the storage again
+        self._most = min(_limit(), _CONTENT_BYTES, shutil.disk_usage(_folder()).free / 2)
         self._stream: IO[bytes] | None = None
         self._places: dict[str, tuple[int, int]] = {}
         self._size = 0

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from etl.files import nodes, scratch
+from etl.files.entries import Node, Stamp
 from etl.inputs.records import InputShard
 from schemas.errors import BuildError
 
@@ -41,7 +42,7 @@ def _content(shard: InputShard) -> Mapping[str, bytes]:
         return {}
     content = scratch.kept_content(shard.sha256)
     if content is None:
-        content = nodes.whole(nodes.node(shard.path))
+        content = nodes.whole(Node(shard.path, shard.name, "file", Stamp(shard.size)))
         if hashlib.sha256(content).hexdigest() != shard.sha256:
             raise changed(shard)
     return {shard.path: content}

@@ -135,11 +135,8 @@ class _Walk:
         if node.kind == "other":
             yield real, Found(node.place, name, UNKNOWN, ())
             return
-        if not nodes.remote(node.place):
-            folder = nodes.local(node.place).resolve()
-            if folder in without:
-                return
-            without |= {folder}
+        if (within := nodes.within(node, without)) is None:
+            return
         format_name = self._recognise(node)
         children = node.children()
         if format_name != UNKNOWN:
@@ -157,7 +154,7 @@ class _Walk:
             if child.place in reading:
                 yield child.place, self._whole(child, path, next(contents))
             else:
-                yield from self.under(child, path, without, path + "/")
+                yield from self.under(child, path, within, path + "/")
 
     def _whole(self, node: Node, name: str, content: bytes) -> Found:
         """A small file of which the content has been read."""

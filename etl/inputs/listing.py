@@ -60,14 +60,11 @@ class Listing:
         if node.kind != "folder":
             yield [node]
             return
-        if not nodes.remote(node.place):
-            folder = nodes.local(node.place).resolve()
-            if folder in without:
-                return
-            without |= {folder}
+        if (inside := nodes.within(node, without)) is None:
+            return
         children = node.children()
         if files := [child for child in children if child.kind != "folder"]:
             yield files
         for child in children:
             if child.kind == "folder":
-                yield from self._files(child, without)
+                yield from self._files(child, inside)

@@ -200,7 +200,7 @@ _PLAIN_KEY: Final = re.compile(r"[ !#-.0-\[\]-~]*")
 
 
 def _parsed(line: bytes, top: set[str], nested: set[str]) -> bool:
-    """Collect the keys of a line that is a whole record, ten times as fast as `_scan`.
+    """Collect the keys of a line if it is a whole record, which a parser finds sooner than `_scan`.
 
     Returns whether it is one.
     """
