@@ -22,8 +22,9 @@
 - ``edited/``: copies of documents that somebody edited and a build overwrote (`etl.build.edited`).
 - ``last_build.json``: how the last run ended (`etl.build.last_build`).
 - ``vocabularies.json``: the names of the vocabularies that have folders of their own, if there are
-  any. The work folder of such a vocabulary holds ``settings.json``, ``previous.json``,
-  ``notes.json``, ``forgiven.json``, ``stamps.json``, ``edited/`` and a ``candidate/`` of its own.
+  any. Their work folders have these of their own: ``settings.json``, ``listing.json``,
+  ``previous.json``, ``notes.json``, ``forgiven.json``, ``stamps.json``, ``edited/`` and
+  ``candidate/``.
 """
 
 from __future__ import annotations
