@@ -21,6 +21,7 @@ import tokenizers
 import transformers
 
 from schemas.errors import ConfigError
+from tests.support.vocabularies import trained
 from tests.tokenization.test_vocabulary import page
 from tokenization.encode import Encoder
 from tokenization.families import FAMILIES
@@ -50,20 +51,7 @@ CONFIG: Final = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
 @functools.cache
 def byte_level() -> str:
     """A small byte-level vocabulary with Qwen's pattern, as tokenizer.json."""
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
-    split = tokenizers.pre_tokenizers.Split(
-        tokenizers.Regex(FAMILIES["qwen2.5"].pattern), "isolated"
-    )
-    level = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Sequence([split, level])
-    tokenizer.normalizer = tokenizers.normalizers.NFC()
-    tokenizer.decoder = tokenizers.decoders.ByteLevel()
-    alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
-    trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=900, initial_alphabet=alphabet, show_progress=False
-    )
-    tokenizer.train_from_iterator([page(seed) for seed in range(3)], trainer)
-    return str(tokenizer.to_str())
+    return str(trained((page(seed) for seed in range(3)), 900).to_str())
 
 
 def folder(

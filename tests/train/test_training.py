@@ -15,14 +15,13 @@ from typing import Any, Final
 import datasets
 import numpy as np
 import pytest
-import tokenizers
 import torch
 import transformers
 import trl
 
 from etl.files.arrow import read_json
 from tests.support import builds
-from tokenization.families import FAMILIES
+from tests.support.vocabularies import trained
 
 # TRL sets what transformers will rename.
 pytestmark = pytest.mark.filterwarnings("ignore:`gradient_checkpointing:FutureWarning")
@@ -50,24 +49,8 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def vocabulary(own_build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tokenizer.json trained on the pages of the shipped recordings."""
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
-    split = tokenizers.pre_tokenizers.Split(
-        tokenizers.Regex(FAMILIES["qwen2.5"].pattern), "isolated"
-    )
-    level = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Sequence([split, level])
-    tokenizer.normalizer = tokenizers.normalizers.NFC()
-    tokenizer.decoder = tokenizers.decoders.ByteLevel()
-    alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
-    trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=4096,
-        special_tokens=[END, START, STOP],
-        initial_alphabet=alphabet,
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(
-        (sample.observation for sample in builds.samples(own_build).values()), trainer
-    )
+    pages = (sample.observation for sample in builds.samples(own_build).values())
+    tokenizer = trained(pages, 4096, [END, START, STOP])
     path = tmp_path_factory.mktemp("vocabulary") / "tokenizer.json"
     tokenizer.save(str(path))
     return path
