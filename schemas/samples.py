@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Annotated, Any, Final, get_origin, get_type_hints
 
 import numpy as np
 import pyarrow as pa
 
 from schemas.tokens import Tokens
-from schemas.utf8 import held_characters, held_text, held_utf8
+from schemas.utf8 import held_characters, held_text, held_utf8, is_normal
 
 Int32 = Annotated[int, pa.int32()]
 LongText = Annotated[str, pa.large_string()]
@@ -93,6 +94,11 @@ class Sample:
         """The number of characters of the observation."""
         return held_characters(self, "observation")
 
+    @cached_property
+    def is_normal(self) -> bool:
+        """Whether the observation has no lone surrogates and is in NFC."""
+        return is_normal(self.utf8)
+
 
 held_text(Sample, "observation")
 
@@ -135,9 +141,11 @@ class Encoded:
         return labels_of((self,))
 
 
-def labels_of(samples: Sequence[Encoded]) -> Tokens:
-    """The labels of samples, one after the other, int32."""
-    labels = np.full(sum(len(sample.input_ids) for sample in samples), NO_LOSS, np.int32)
+def labels_of(samples: Sequence[Encoded], labels: Tokens | None = None) -> Tokens:
+    """The labels of samples, one after the other, int32. labels: an array to write them into."""
+    if labels is None:
+        labels = np.empty(sum(len(sample.input_ids) for sample in samples), np.int32)
+    labels.fill(NO_LOSS)
     end = 0
     for sample in samples:
         loss = sample.input_ids[sample.prompt_tokens :]

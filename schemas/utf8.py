@@ -7,12 +7,19 @@ that a build does with a page, it does with the UTF-8.
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any, Final
 
 import numpy as np
 
 _BEGINS_CHARACTER: Final = -64
 """As signed bytes, those of UTF-8 that only continue a character are less."""
+
+_BEYOND_ASCII: Final = 0x80
+_FROM_U_0300: Final = 0xCC
+"""The least byte of UTF-8 with which a character from U+0300 on begins."""
+_BEGINS_SURROGATE: Final = b"\xed"
+"""The byte with which surrogates begin, and some other characters."""
 
 
 def utf8_of(text: str | bytes) -> bytes:
@@ -30,6 +37,38 @@ def characters(text: str | bytes) -> int:
     if isinstance(text, str) or text.isascii():
         return len(text)
     return int(np.count_nonzero(np.frombuffer(text, np.int8) >= _BEGINS_CHARACTER))
+
+
+def has_surrogates(utf8: bytes) -> bool:
+    """Whether a text has lone surrogates. utf8: of the text, as `utf8_of` makes it."""
+    if _BEGINS_SURROGATE not in utf8:
+        return False
+    try:
+        utf8.decode()
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def is_normal(utf8: bytes) -> bool:
+    """Whether a text has no lone surrogates and is in NFC. utf8: as `utf8_of` makes it.
+
+    Only characters from U+0300 on, each with the one before it, can be in another form, so only
+    these are looked up; most pages have few.
+    """
+    if utf8.isascii():
+        return True
+    raw = np.frombuffer(utf8, np.uint8)
+    begins = raw >= _FROM_U_0300
+    if not begins.any():
+        return True
+    looked_up = raw >= _BEYOND_ASCII
+    looked_up[:-1] |= begins[1:]
+    try:
+        text = raw[looked_up].tobytes().decode()
+    except UnicodeDecodeError:
+        return False
+    return unicodedata.is_normalized("NFC", text)
 
 
 def held_characters(instance: object, name: str) -> int:

@@ -129,6 +129,8 @@ TEMPLATES: Final[dict[str, Template]] = {
     "plain": plain,
 }
 
+TRIMMED: Final = frozenset({"llama3"})
+"""Templates that trim messages; all others take them as they are."""
 
 OWN: Final = "model"
 """Stands for the template of a model's own folder (`own_chat`)."""

@@ -12,7 +12,9 @@ import numpy as np
 from schemas.errors import ConfigError
 from schemas.samples import Encoded, Sample
 from schemas.tokens import Tokens
-from tokenization.chat import OWN, TEMPLATES, Piece, Template, special_id, usual
+from schemas.utf8 import text_of
+from tokenization.chat import OWN, TEMPLATES, TRIMMED, Piece, Template, special_id, usual
+from tokenization.conversation import ANSWER, USER, Conversations
 from tokenization.prompt import Prompt
 from tokenization.vocabulary import After, Vocabulary
 
@@ -79,14 +81,21 @@ class Encoder:
 
     def __call__(self, sample: Sample) -> Encoded:
         """The whole sample as one chunk, however long."""
-        return self.chunk(sample, self.prompt.user(sample), 0, 1)
+        return self.chunk(sample, sample.utf8, 0, 1)
 
-    def chunk(self, sample: Sample, user: str, number: int, chunks: int) -> Encoded:
-        """One chunk of a sample, with ``user`` as its prompt.
+    def chunk(self, sample: Sample, observation: bytes, number: int, chunks: int) -> Encoded:
+        """One chunk of a sample.
 
-        number: of the chunk, from 0 at the right end. chunks: how many the sample has.
+        observation: the part of it in this chunk, as UTF-8. number: of the chunk, from 0 at the
+        right end. chunks: how many the sample has.
         """
-        ids, prompt_tokens = self.tokens(user, self.prompt.completion(sample))
+        (before, behind), answer = self.prompt.frame(sample), self.prompt.completion(sample)
+        if self._conversations:
+            ids, prompt_tokens = self._conversations(
+                before, observation, behind, answer, normal=sample.is_normal
+            )
+        else:
+            ids, prompt_tokens = self.tokens(before + text_of(observation) + behind, answer)
         return Encoded(sample.sample_id, ids, prompt_tokens, number, chunks)
 
     def head(self, start: str) -> int:
@@ -136,6 +145,14 @@ class Encoder:
         """
         pieces = self.placed("x", "y")
         return {(*piece[:2], after): self._encoded(piece, after) for piece, after in pieces}
+
+    @cached_property
+    def _conversations(self) -> Conversations | None:
+        """The template laid out; None for a model's own, and for an odd system message."""
+        if self.chat == OWN or USER in self.prompt.system or ANSWER in self.prompt.system:
+            return None
+        placed = self.placed(USER, ANSWER)
+        return Conversations(self.vocabulary, placed, self.ids, trimmed=self.chat in TRIMMED)
 
     def placed(self, user: str, completion: str) -> list[tuple[Piece, After]]:
         """The pieces of a conversation, each with what stands before it."""

@@ -243,7 +243,9 @@ class Gigatoken:
     def encode(self, text: str | bytes) -> Tokens:
         """See `Engine`. text: or its UTF-8."""
         ids: Tokens = self._encode(text).view(np.int32)
-        return ids + np.int32(self._first) if self._first else ids
+        if self._first:
+            ids += self._first
+        return ids
 
     def count(self, text: str) -> int:
         """See `Engine`. Pruning asks for every word of a class: it is written out."""

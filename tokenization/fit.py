@@ -205,14 +205,17 @@ class _Page:
             # space before any other tag belongs to that tag. With this space in front, every
             # position moves by one byte: a cut's number is now the place of the space before its
             # tag, a token's end.
-            self.ids = encoder.vocabulary.encode_utf8(b" " + self.text)
+            self.ids = encoder.vocabulary.encode_normalised_utf8(b" " + self.text)
 
     @cached_property
     def counts(self) -> npt.NDArray[np.int64]:
         """The number of tokens to the left of each cut, int64."""
         vocabulary = self.encoder.vocabulary
         if not self.exact:
-            sizes = [vocabulary.count(self._text(i, i + 1), "text") for i in range(self.segments)]
+            sizes = [
+                vocabulary.count(self._utf8(i, i + 1).decode(), "text")
+                for i in range(self.segments)
+            ]
             return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
         ends = np.cumsum(vocabulary.lengths.take(self.ids), dtype=np.int64)
         return np.searchsorted(ends, self.cuts, side="right").astype(np.int64)
@@ -238,9 +241,9 @@ class _Page:
         """The number of tokens of the largest segment."""
         return int(np.diff(self.counts).max(initial=0))
 
-    def _text(self, start: int, end: int) -> str:
+    def _utf8(self, start: int, end: int) -> bytes:
         """The text of the segments from ``start`` up to ``end``."""
-        return self.text[self.cuts[start] : self.cuts[end]].decode()
+        return self.text[self.cuts[start] : self.cuts[end]]
 
     def size(self, start: int, end: int) -> int:
         """The number of tokens of the sample with these segments only."""
@@ -256,8 +259,7 @@ class _Page:
     def encode(self, start: int, end: int, number: int, chunks: int) -> Encoded:
         """The sample with these segments only."""
         if not self.exact or end - start < 2:
-            user = self.before + self._text(start, end) + self.after
-            return self.encoder.chunk(self.sample, user, number, chunks)
+            return self.encoder.chunk(self.sample, self._utf8(start, end), number, chunks)
         # The text after the observation may share a token with its last segment, never with an
         # earlier one.
         last = self.encode(end - 1, end, number, chunks)

@@ -81,8 +81,9 @@ def has_long_run(text: str | bytes) -> bool:
     Looks at a few characters only: a run that long covers one of the probes, which stand half its
     length apart.
     """
-    places = range(0, len(text), LONG_RUN // 2) if len(text) >= LONG_RUN else ()
-    probes = (text[at : at + _PROBE] for at in places)
+    if len(text) < LONG_RUN:
+        return False
+    probes = (text[at : at + _PROBE] for at in range(0, len(text), LONG_RUN // 2))
     return any(
         (probe if isinstance(probe, str) else probe.decode(errors="ignore")).isspace()
         for probe in probes

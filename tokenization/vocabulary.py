@@ -23,7 +23,7 @@ import xxhash
 
 from schemas.errors import BuildError, ConfigError, MissingExtra
 from schemas.tokens import Tokens
-from schemas.utf8 import text_of
+from schemas.utf8 import has_surrogates, is_normal, text_of
 from tokenization import ranks
 from tokenization.document import TokenizersOracle
 from tokenization.engines import CachedTiktoken, CachedWords, Engine, Gigatoken, Oracle
@@ -33,7 +33,7 @@ from tokenization.own_chat import OwnChat
 from tokenization.ranks import RankFile
 from tokenization.sentencepiece_model import SPACE, PiecesOracle
 from tokenization.splits import has_long_run, split_long_runs, tag_starts
-from tokenization.utf8 import has_utf8, is_normal
+from tokenization.utf8 import has_utf8
 
 EngineName = Literal["auto", "tiktoken", "gigatoken"]
 
@@ -132,12 +132,26 @@ class Vocabulary:
         text = self.normalise(text)
         return self.encode_normalised(self.prefix(text, after) + text)
 
-    def prefix(self, text: str, after: After = "nothing") -> str:
-        """What is put in front of a normalised text: a space or nothing."""
+    def encode_utf8(self, utf8: bytes, after: After = "nothing", *, normal: bool = False) -> Tokens:
+        """`encode` for a text that is given as UTF-8, with lone surrogates.
+
+        normal: whether it is known to have none, and to be in NFC.
+        """
+        if not normal or self.family.spaces:
+            utf8 = self.normalised_utf8(utf8)
+        return self.encode_normalised_utf8(self.prefix(utf8[:1], after).encode() + utf8)
+
+    def prefix(self, text: str | bytes, after: After = "nothing") -> str:
+        """What is put in front of a normalised text: a space or nothing.
+
+        text: its start is enough, or the UTF-8 of that.
+        """
         family = self.family
         if not family.prefix or not text or after == "text":
             return ""
-        if (after == "special" and family.prefix == "first") or (family.once and text[0] == " "):
+        if (after == "special" and family.prefix == "first") or (
+            family.once and text[:1] in (" ", b" ")
+        ):
             return ""
         return " "
 
@@ -156,7 +170,7 @@ class Vocabulary:
             return np.concatenate(parts) if parts else np.empty(0, np.int32)
         return self._checked(text, self._engine.encode(text))
 
-    def encode_utf8(self, utf8: bytes) -> Tokens:
+    def encode_normalised_utf8(self, utf8: bytes) -> Tokens:
         """`encode_normalised` for a text that `normalised_utf8` returned.
 
         Raises: `BuildError` and `RecordError`, as `encode_normalised` does.
@@ -239,10 +253,11 @@ class Vocabulary:
 
     def normalised_utf8(self, utf8: bytes) -> bytes:
         """`normalise` from UTF-8, with lone surrogates, to UTF-8."""
-        spaced = self.family.spaces and SPACE.encode() in utf8
-        if not spaced and is_normal(utf8, nfc=self.family.nfc):
-            return utf8
-        return self.normalise(text_of(utf8)).encode()
+        if self.family.spaces and SPACE.encode() in utf8:
+            kept = False
+        else:
+            kept = is_normal(utf8) if self.family.nfc else not has_surrogates(utf8)
+        return utf8 if kept else self.normalise(text_of(utf8)).encode()
 
     @cached_property
     def lengths(self) -> Tokens:

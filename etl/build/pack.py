@@ -7,10 +7,11 @@ Two files go with each shard: ``work/fitted`` says what became of each sample, a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import compress
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -35,6 +36,10 @@ from tokenization.pack import Packer
 
 _BATCH_TOKENS: Final = 2**19
 """Tokens of a batch of rows, about."""
+
+_COLUMNS: Final = (*FITTED_SCHEMA.names, "step", "history")
+"""What is noted of each sample: the columns of both files beside the rows, but for the shard's own.
+"""
 
 
 @dataclass(frozen=True)
@@ -98,13 +103,15 @@ def build(
     the name of each sample.
     """
     known = {each.name: each for each in refused}
-    work = Layout(targets[0].out).work
+    work, room = Layout(targets[0].out).work, _Room()
     with ExitStack() as stack:
-        outputs = [
-            _Output(
-                target, shard, stack.enter_context(atomic(target.out / files_of(shard.name).data))
-            )
+        streams = [
+            stack.enter_context(atomic(target.out / files_of(shard.name).data))
             for target in targets
+        ]
+        outputs = [
+            _Output(target, shard, stream, room)
+            for target, stream in zip(targets, streams, strict=True)
         ]
         for sample in gather(shard.rows(work), work):
             for output in outputs:
@@ -114,11 +121,25 @@ def build(
     return [output.report() for output in outputs]
 
 
+class _Room:
+    """Memory for a batch of any output, used again: new memory has to be cleared each time."""
+
+    def __init__(self) -> None:
+        self._room = np.empty((2, 0), np.int32)
+
+    def of(self, size: int) -> tuple[Tokens, Tokens]:
+        """Arrays for that many ids and labels, int32."""
+        if size > self._room.shape[1]:
+            self._room = np.empty((2, size), np.int32)
+        ids, labels = self._room[:, :size]
+        return ids, labels
+
+
 class _Output:
     """An output shard of one vocabulary, as it is written."""
 
-    def __init__(self, target: Target, shard: OutputShard, stream: Any) -> None:
-        self._target, self._shard, self._stream = target, shard, stream
+    def __init__(self, target: Target, shard: OutputShard, stream: Any, room: _Room) -> None:
+        self._target, self._shard, self._stream, self._room = target, shard, stream, room
         plan = target.plan
         self._fit = plan.fits[shard.split]
         self._packer = Packer(self._fit.context, plan.window if plan.packing else 1)
@@ -180,7 +201,7 @@ class _Output:
 
     def _flush(self) -> None:
         if self._waiting:
-            self._writer.add_batch(_batch(self._waiting))
+            self._writer.add_batch(_batch(self._waiting, *self._room.of(self._size)))
         self._waiting, self._size = [], 0
 
     def close(self) -> None:
@@ -193,15 +214,16 @@ class _Output:
     def report(self) -> PackedReport:
         """Write the files beside the rows, and then the report."""
         shard, names, build = self._shard, files_of(self._shard.name), Layout(self._target.out)
-        inside = [
-            row | {"split": shard.split, "packed": shard.name}
-            for row in self._fitted.values()
-            if not row["reason"]
-        ]
+        rows = self._fitted.values()
+        fitted = {name: [row[name] for row in rows] for name in _COLUMNS}
+        inside = [not reason for reason in fitted["reason"]]
+        listed = {name: list(compress(values, inside)) for name, values in fitted.items()}
+        for name, value in (("split", shard.split), ("packed", shard.name)):
+            listed[name] = [value] * sum(inside)
         files = {
             names.data: self._stream.sha256.hexdigest(),
-            names.listing: _parquet(build.file(names.listing), inside, LISTING_SCHEMA),
-            names.fitted: _parquet(build.file(names.fitted), self._fitted.values(), FITTED_SCHEMA),
+            names.listing: _parquet(build.file(names.listing), listed, LISTING_SCHEMA),
+            names.fitted: _parquet(build.file(names.fitted), fitted, FITTED_SCHEMA),
         }
         made_of = (shard.name, shard.split, shard.content, self._target.plan.fingerprint)
         counts = (self._rows, self._samples, self._tokens, self._loss)
@@ -210,21 +232,24 @@ class _Output:
         return report
 
 
-def _parquet(path: AnyPath, rows: Collection[Mapping[str, Any]], schema: pa.Schema) -> str:
-    table = pa.table({name: [row[name] for row in rows] for name in schema.names}, schema=schema)
+def _parquet(path: AnyPath, columns: Mapping[str, list[Any]], schema: pa.Schema) -> str:
+    table = pa.table({name: columns[name] for name in schema.names}, schema=schema)
     with atomic(path) as stream:
         pq.write_table(table, pa.PythonFile(stream, mode="w"), compression="zstd")
     return stream.sha256.hexdigest()
 
 
-def _batch(rows: Sequence[Packed]) -> pa.RecordBatch:
-    """Rows as one Arrow batch; each token is copied once, and is never a Python object."""
+def _batch(rows: Sequence[Packed], ids: Tokens, labels: Tokens) -> pa.RecordBatch:
+    """Rows as one Arrow batch; each token is copied once, and is never a Python object.
+
+    ids, labels: arrays of their size, which hold the batch's values from now on.
+    """
     samples = [sample for row in rows for sample in row.samples]
     lengths = [row.seq_lengths for row in rows]
     tokens = [row.tokens for row in rows]
     columns = [
-        _lists(np.concatenate([sample.input_ids for sample in samples]), tokens),
-        _lists(labels_of(samples), tokens),
+        _lists(np.concatenate([sample.input_ids for sample in samples], out=ids), tokens),
+        _lists(labels_of(samples, labels), tokens),
         _lists(np.concatenate(lengths), list(map(len, lengths))),
         pa.array([row.sample_ids for row in rows], PACKED_SCHEMA.field("sample_ids").type),
     ]

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -62,28 +62,50 @@ def every(places: Shelf, key: str) -> Iterator[Sample]:
 def _gathered(rows: pl.DataFrame, places: Shelf) -> Iterator[Sample]:
     """Read window by window; in each, every file is opened once."""
     for window in _windows(rows):
-        held: dict[int, Sample] = {}
+        held: dict[int, _Row] = {}
         by_place = window.with_row_index("at").sort("bundle", "row")
         for (bundle,), group in by_place.group_by("bundle", maintain_order=True):
             reader = open_arrow(places.file(SAMPLES, str(bundle)))
-            samples = _samples(taken(reader, group["row"].to_numpy()))
-            held |= zip(group["at"], samples, strict=True)
+            found = _rows_of(taken(reader, group["row"].to_numpy()))
+            held |= zip(group["at"], found, strict=True)
         for at in range(window.height):
-            yield held.pop(at)
+            yield _sample(held.pop(at))
+
+
+class _Row(NamedTuple):
+    """A sample whose observation is still where Arrow has it.
+
+    Thousands of pages at a time as Python objects, each of a size of its own, would make every
+    larger allocation slow as long as they are there and after they are gone.
+    """
+
+    # the fields of a sample, with None for the observation
+    fields: tuple[Any, ...]
+    # the observations of a batch, as bytes, and the place of this one
+    observations: pa.LargeBinaryArray
+    number: int
+
+
+def _sample(row: _Row) -> Sample:
+    fields = [*row.fields]
+    fields[_OBSERVATION] = row.observations[row.number].as_py()
+    return Sample(*fields)
 
 
 def _samples(batches: Iterable[pa.RecordBatch]) -> Iterator[Sample]:
-    """The samples in batches; converted by column, several times as fast as value by value."""
+    """The samples in batches."""
+    return map(_sample, _rows_of(batches))
+
+
+def _rows_of(batches: Iterable[pa.RecordBatch]) -> Iterator[_Row]:
+    """The rows of batches; converted by column, several times as fast as value by value."""
     for batch in batches:
-        columns = [column.to_pylist() for column in _observations_as_utf8(batch).columns]
+        observations = batch.column(_OBSERVATION).cast(pa.large_binary())
+        rest = batch.set_column(_OBSERVATION, "observation", pa.nulls(len(batch)))
+        columns = [column.to_pylist() for column in rest.columns]
         columns[_HISTORY] = map(tuple, columns[_HISTORY])
-        yield from map(Sample, *columns)
-
-
-def _observations_as_utf8(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """A batch whose observations are bytes."""
-    utf8 = batch.column(_OBSERVATION).cast(pa.large_binary())
-    return batch.set_column(_OBSERVATION, "observation", utf8)
+        for number, fields in enumerate(zip(*columns, strict=True)):
+            yield _Row(fields, observations, number)
 
 
 def _windows(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:

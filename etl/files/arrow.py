@@ -263,29 +263,25 @@ def write_table(path: AnyPath, table: pa.Table) -> str:
     return stream.sha256.hexdigest()
 
 
-def open_arrow(
-    path: AnyPath, options: pa.ipc.IpcReadOptions | None = None
-) -> pa.ipc.RecordBatchFileReader:
+def open_arrow(path: AnyPath) -> pa.ipc.RecordBatchFileReader:
     """Map an Arrow file into memory.
 
     Raises:
         IntegrityError: it is not a whole Arrow file.
     """
     try:
-        return pa.ipc.open_file(pa.memory_map(str(scratch.copy_of(path))), options=options)
+        return pa.ipc.open_file(pa.memory_map(str(scratch.copy_of(path))))
     except pa.ArrowInvalid as error:
         raise broken(path, error) from error
 
 
-def batches(
-    path: AnyPath, options: pa.ipc.IpcReadOptions | None = None
-) -> Iterator[pa.RecordBatch]:
+def batches(path: AnyPath) -> Iterator[pa.RecordBatch]:
     """The batches of an Arrow file, one at a time.
 
     Raises:
         IntegrityError: it is not a whole Arrow file.
     """
-    reader = open_arrow(path, options)
+    reader = open_arrow(path)
     with whole(path):
         for number in range(reader.num_record_batches):
             yield reader.get_batch(number)
@@ -321,22 +317,23 @@ def column(path: AnyPath, name: str, schema: pa.Schema) -> list[pa.Array]:
     Raises:
         IntegrityError: it is not a whole Arrow file.
     """
-    if scratch.nearby(path, wanted=False):
-        options = _only(open_arrow(path).schema, name)
-        return [batch.column(name) for batch in batches(path, options)]
+    if near := scratch.nearby(path, wanted=False):
+        # Not mapped: the kernel would be asked to read ahead for each column of each batch.
+        with whole(path), pa.OSFile(str(near)) as stream:
+            return _column(stream, name, pa.ipc.open_file(stream).schema)
 
     def read(stream: IO[bytes]) -> list[pa.Array]:
         with whole(path):
-            options = _only(schema, name)
-            reader = pa.ipc.open_file(pa.PythonFile(stream, mode="r"), options=options)
-            return [reader.get_batch(i).column(name) for i in range(reader.num_record_batches)]
+            return _column(pa.PythonFile(stream, mode="r"), name, schema)
 
     columns: list[pa.Array] = storage.read_places(path, read, _RANGE_BYTES)
     return columns
 
 
-def _only(schema: pa.Schema, name: str) -> pa.ipc.IpcReadOptions:
-    return pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index(name)])
+def _column(stream: pa.NativeFile, name: str, schema: pa.Schema) -> list[pa.Array]:
+    only = pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index(name)])
+    reader = pa.ipc.open_file(stream, options=only)
+    return [reader.get_batch(i).column(name) for i in range(reader.num_record_batches)]
 
 
 def read_parquet(path: AnyPath) -> pl.DataFrame:

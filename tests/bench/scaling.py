@@ -68,7 +68,7 @@ from etl.dataset.layout import Work
 from etl.dataset.ledger import GROUP_ROWS
 from etl.inputs.records import InputShard
 from etl.terminal.progress import Progress
-from tests.bench import synthetic
+from tests.bench import corpus, synthetic
 from tests.bench.measure import apart, on_one_core, peak_mib
 from tests.bench.workloads import SHIPPED, changed, megabytes, pages_of, workflows, write
 
@@ -77,6 +77,8 @@ RATE_SHARE: Final = 0.15
 MEMORY_SHARE: Final = 0.20
 TWO_WORKERS: Final = 1.8
 SECOND_VOCABULARY: Final = 0.25
+SECOND_VOCABULARY_BRIEFLY: Final = 0.4
+"""Of a build of seconds, in which accounts and files of their own are a good part."""
 BOTH: Final = 'vocabularies=["qwen2.5", "mistral-v3-tekken"]'
 TOKENS: Final = 6_000_000_000
 """Of ScribeAgent's dataset."""
@@ -113,6 +115,7 @@ def built(source: Path, out: Path, *settings: str) -> dict[str, float]:
     """Processor time and peak memory of a process that builds a folder, and what came out."""
     warm = out.with_name(f"{out.name}-warm")
     run(Build(load("scribeagent-32k", settings), (str(SHIPPED),), warm, inline, Quiet))
+    shutil.rmtree(warm)
     began = time.process_time()
     manifest = run(Build(load("scribeagent-32k", settings), (str(source),), out, inline, Quiet))
     return {
@@ -181,31 +184,43 @@ def growth(folder: Path, mb: float) -> bool:
     return rates and memory and twice
 
 
-def second_vocabulary(source: Path, out: Path) -> float:
+def second_vocabulary(source: Path, out: Path, rounds: int) -> list[float]:
     """How much more processor time a build of two vocabularies takes than one of the first alone.
 
-    Vocabularies are loaded before, as each process does once.
+    Both run in turns, each on one core, and the least of either counts: what else the machine does
+    only ever adds. So each round makes the figure better known; returns it after each. Vocabularies
+    are loaded before, as each process does once.
     """
-    least: list[float] = []
-    for settings in ((), (BOTH,)):
-        folder = out.with_name(f"{out.name}-{len(settings)}")
-        least.append(on_one_core(built, source, folder, *settings)["seconds"])
-        shutil.rmtree(folder)
-    return least[1] / least[0] - 1
+    spent: dict[tuple[str, ...], list[float]] = {(): [], (BOTH,): []}
+    costs = []
+    for _ in range(rounds):
+        for settings, seconds in spent.items():
+            seconds.append(on_one_core(built, source, out, *settings)["seconds"])
+            shutil.rmtree(out)
+        one, two = (min(seconds) for seconds in spent.values())
+        costs.append(two / one - 1)
+    return costs
 
 
-def vocabularies(folder: Path, mb: float) -> bool:
-    """Print what a second vocabulary costs; whether the claim holds."""
+def vocabularies(folder: Path | None, mb: float) -> bool:
+    """Print what a second vocabulary costs; whether the claim holds.
+
+    folder: of recordings to grow; None for a corpus like the paper's.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "in"
-        size = apart(grow, folder, source, mb)
-        costs = [second_vocabulary(source, Path(scratch) / f"out-{n}") for n in range(3)]
+        size = apart(grow, folder, source, mb) if folder else apart(_like_the_papers, source, mb)
+        costs = second_vocabulary(source, Path(scratch) / "out", 3)
     print(
-        f"{size:.1f} MB of pages: a second vocabulary costs "
-        f"{', '.join(f'{cost:.1%}' for cost in costs)} more than one alone; the least within "
-        f"{SECOND_VOCABULARY:.0%}: {_verdict(min(costs) <= SECOND_VOCABULARY)}"
+        f"{size:.1f} MB of pages: a second vocabulary costs {costs[-1]:.1%} more than one alone "
+        f"(after each round: {', '.join(f'{cost:.1%}' for cost in costs)}); within "
+        f"{SECOND_VOCABULARY:.0%}: {_verdict(costs[-1] <= SECOND_VOCABULARY)}"
     )
-    return min(costs) <= SECOND_VOCABULARY
+    return costs[-1] <= SECOND_VOCABULARY
+
+
+def _like_the_papers(into: Path, mb: float) -> float:
+    return corpus.grow(corpus.bases(corpus.folders()), into, mb)[1]
 
 
 def _verdict(holds: bool) -> str:
@@ -294,13 +309,14 @@ def main() -> int:
         prog="python -m tests.bench.scaling", description=__doc__.split("\n")[0]
     )
     parser.add_argument("what", choices=["growth", "vocabularies", "index", "finish"])
-    parser.add_argument("--input", type=Path, default=SHIPPED)
-    parser.add_argument("--mb", type=float, default=240.0, help="of pages at 1x")
+    parser.add_argument("--input", type=Path, help="of recordings to grow")
+    parser.add_argument("--mb", type=float, help="of pages, at 1x")
     parser.add_argument("--samples", type=float, default=1.0, help="millions")
     options = parser.parse_args()
-    if options.what in ("growth", "vocabularies"):
-        claim = growth if options.what == "growth" else vocabularies
-        return int(not claim(options.input, options.mb))
+    if options.what == "growth":
+        return int(not growth(options.input or SHIPPED, options.mb or 240.0))
+    if options.what == "vocabularies":
+        return int(not vocabularies(options.input, options.mb or 700.0))
     {"index": index, "finish": finish}[options.what](options.samples)
     return 0
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from schemas.errors import ConfigError
 from schemas.samples import NO_LOSS
 from tests.tokenization.test_prompt import sample
+from tokenization.chat import TEMPLATES
 from tokenization.encode import Encoder
 from tokenization.prompt import SYSTEM, Prompt
 from tokenization.vocabulary import load
@@ -52,6 +55,32 @@ def test_no_page_can_end_a_message(objective: str, observation: str, parts: list
     assert np.count_nonzero(encoded.input_ids == special["<|im_start|>"]) == 3
     assert np.count_nonzero(encoded.input_ids == special["<|im_end|>"]) == 3
     assert encoded.labels[-1] == special["<|im_end|>"]
+
+
+odd = st.text(st.sampled_from("\0ua \n<e\u0301\u2581\ud83d") | st.characters(exclude_categories=()))
+
+
+@pytest.mark.parametrize("chat", TEMPLATES)
+@settings(max_examples=100, deadline=None)
+@given(parts=st.tuples(odd, odd, odd, odd), prefix=st.sampled_from(["", "first", "every"]))
+def test_a_page_as_utf8_gives_the_ids_of_the_text(
+    chat: str, parts: tuple[str, ...], prefix: Literal["", "first", "every"]
+) -> None:
+    """A template that is laid out gives the ids of its messages as texts, whatever stands in a page
+    and around it.
+    """
+    voc = load()
+    pieces = TEMPLATES[chat]("S", "U", "A")
+    names = {piece.text: 10**6 for piece in pieces if piece.special and chat != "plain"}
+    family = replace(
+        voc.family, special_tokens=names | voc.special_tokens, prefix=prefix, once=True
+    )
+    enc = Encoder(replace(voc, family=family), Prompt(parts[0]), chat)
+    made = sample(objective=parts[1], observation=parts[2], history=(parts[3],))
+    ids, prompt_tokens = enc.tokens(enc.prompt.user(made), enc.prompt.completion(made))
+    encoded = enc(made)
+    assert encoded.input_ids.tolist() == ids.tolist()
+    assert encoded.prompt_tokens == prompt_tokens
 
 
 @pytest.mark.parametrize("chat", ["chatml", "plain"])

@@ -107,10 +107,11 @@ def test_ids_of_segments_are_those_of_their_text(chat: str, text: str, data: st.
     segments = _Page(one, enc)
     end = data.draw(st.integers(0, segments.segments))
     start = data.draw(st.integers(0, end))
-    part, found = segments._text(start, end), segments.encode(start, end, 1, 3)
-    plain = enc.chunk(one, segments.before + part + segments.after, 1, 3)
-    assert found.input_ids.tolist() == plain.input_ids.tolist()
-    assert (found.prompt_tokens, found.chunk, found.chunks) == (plain.prompt_tokens, 1, 3)
+    part, found = segments._utf8(start, end).decode(), segments.encode(start, end, 1, 3)
+    user = segments.before + part + segments.after
+    ids, prompt_tokens = enc.tokens(user, enc.prompt.completion(one))
+    assert found.input_ids.tolist() == ids.tolist()
+    assert (found.prompt_tokens, found.chunk, found.chunks) == (prompt_tokens, 1, 3)
 
 
 def test_a_long_page_that_fits_is_encoded_as_it_is() -> None:

@@ -29,7 +29,8 @@ def encoded(lengths: list[int]) -> list[Encoded]:
 def check(samples: list[Encoded], rows: list[Packed], context: int) -> None:
     """Every sample is in exactly one row, whole, in order and with its own labels."""
     found: dict[str, tuple[list[int], list[int]]] = {}
-    for row, written in zip(rows, _batch(rows).to_pylist() if rows else [], strict=True):
+    room = np.empty((2, sum(row.tokens for row in rows)), np.int32)
+    for row, written in zip(rows, _batch(rows, *room).to_pylist() if rows else [], strict=True):
         input_ids, labels, lengths, names = written.values()
         assert len(input_ids) == len(labels) == sum(lengths) == row.tokens <= context
         assert sum(label != NO_LOSS for label in labels) == row.loss_tokens

@@ -183,7 +183,10 @@ def test_utf8_is_encoded_as_its_text(engine: str, text: str) -> None:
     utf8 = voc.normalised_utf8(text.encode("utf-8", "surrogatepass"))
     normal = voc.normalise(text)
     assert utf8 == normal.encode()
-    assert voc.encode_utf8(utf8).tolist() == voc.encode_normalised(normal).tolist()
+    assert voc.encode_normalised_utf8(utf8).tolist() == voc.encode_normalised(normal).tolist()
+    assert (
+        voc.encode_utf8(text.encode("utf-8", "surrogatepass")).tolist() == voc.encode(text).tolist()
+    )
     plain = replace(voc, family=replace(voc.family, nfc=False))
     utf8 = plain.normalised_utf8(text.encode("utf-8", "surrogatepass"))
     assert utf8 == plain.normalise(text).encode()

@@ -214,7 +214,8 @@ class Recipe:
         }
 
 
-def _versions(libraries: Sequence[str]) -> dict[str, str]:
+@cache
+def _versions(libraries: tuple[str, ...]) -> dict[str, str]:
     return {name: metadata.version(name) for name in libraries}
 
 
