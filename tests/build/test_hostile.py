@@ -425,14 +425,14 @@ def test_crash_while_packing(beside: Beside, clean: Built, monkeypatch: pytest.M
     """A sample that crashes the encoder is dropped as stage_crashed; the samples beside it are
     packed.
     """
-    real = type(recipe.load("scribeagent-32k").packed.encoder).tokens
+    real = type(recipe.load("scribeagent-32k").packed.encoder).chunk
 
-    def crash(encoder: Any, user: str, completion: str) -> Any:
-        if "CRASH" in user:
+    def crash(encoder: Any, sample: Any, observation: bytes, *place: int) -> Any:
+        if b"CRASH" in observation:
             raise MemoryError
-        return real(encoder, user, completion)
+        return real(encoder, sample, observation, *place)
 
-    monkeypatch.setattr("tokenization.encode.Encoder.tokens", crash)
+    monkeypatch.setattr("tokenization.encode.Encoder.chunk", crash)
     built = beside(workflow("bad", step("<p>CRASH</p>" + GOOD_PAGE)))
     stage, reason, detail = built.dropped()["sample", "workflows:bad/1"]
     assert (stage, reason, detail) == (
