@@ -87,7 +87,7 @@ class Plan:
                     for draft in self._drafts(shard, entrance, _prefixed(watch, prefix)):
                         for sample in self._through(draft, tally):
                             add(shard, sample)
-                if not content:  # else it was compared with what was hashed
+                if not (content and nodes.remote(shard.path)):  # else it was compared with its hash
                     _check_version(shard)
                 met.strip(tally, takedown)
                 writer.end(shard, tally, met)

@@ -14,8 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 import orjson
@@ -111,8 +110,9 @@ class Writer:
         self._drops.update((e.unit, e.stage, e.reason, e.domain) for e in tally.entries if e.reason)
         key = shard.key
         for folder, rows in ((LEDGER, tally.entries), (QUARANTINE, tally.quarantined)):
-            for name, column in self._columns[folder].items():
-                column.extend([getattr(row, name, key) for row in rows])
+            if rows:
+                for name, column in self._columns[folder].items():
+                    column += [key] * len(rows) if name == "shard" else map(attrgetter(name), rows)
 
     def report(self, settings: str, takedown: str) -> BundleReport:
         """Write ledger and quarantine, then the report.
@@ -138,7 +138,7 @@ class Writer:
             self._files,
             tuple((kind, where, count) for (kind, where), count in sorted(self._odd.items())),
         )  # fmt: skip
-        write_json(self._work.read_report(self._key), asdict(report))
+        write_json(self._work.read_report(self._key), vars(report))
         return report
 
     def _name(self, folder: str) -> str:

@@ -29,7 +29,7 @@ Row = Mapping[str, Any]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Input:
     """A file that was read, however many parts it was read in."""
 
@@ -324,8 +324,16 @@ def fingerprint(path: AnyPath) -> str:
     return str(read_json(path)["fingerprint"]) if storage.exists(path) else ""
 
 
+_PLAIN: Final = frozenset((str, int, float, bool, type(None)))
+
+
 def as_json(value: Any) -> Any:
     """A part of a manifest as JSON."""
+    kind = type(value)
+    if kind in _PLAIN:  # most are
+        return value
+    if kind is Input:  # and these are as many as files
+        return dict(vars(value))
     if isinstance(value, Generations):
         return value.as_json()
     if is_dataclass(value):

@@ -13,6 +13,7 @@ import shutil
 import stat
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache, partial
 from operator import attrgetter
 from pathlib import Path
@@ -186,28 +187,35 @@ def matching(given: str) -> list[Node]:
     """The nodes that a path or glob stands for, in order."""
     path = Path(given)
     if path.exists():
-        return [node(path)]
-    return [node(Path(match)) for match in sorted(glob.glob(given, recursive=True))]
+        return [_real(path)]
+    return [_real(Path(match)) for match in sorted(glob.glob(given, recursive=True))]
 
 
-def node(path: Path) -> Node:
-    """The node of one file or folder.
+def _real(path: Path) -> Node:
+    """The node of one file or folder, with the one place that stands for it."""
+    found = node(str(path))
+    return replace(found, real=os.path.realpath(path)) if found.kind == "file" else found
+
+
+def node(path: str) -> Node:
+    """The node of one file or folder; each input is asked for, so no `Path` is made.
 
     Raises:
         OSError: it cannot be asked for.
     """
-    name = readable(path.resolve().name if path.name in {"", ".."} else path.name)
+    name = path.rpartition("/")[2]
+    name = readable(Path(path).resolve().name if name in {"", ".", ".."} else name)
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116 - see above
     except OSError as error:
         if isinstance(error, FileNotFoundError) or error.errno == errno.ELOOP:
-            return Node(str(path), name, "other")  # a link that leads nowhere
+            return Node(path, name, "other")  # a link that leads nowhere
         raise
     if stat.S_ISDIR(status.st_mode):
-        return Node(str(path), name, "folder", children=cache(partial(_children, path)))
+        return Node(path, name, "folder", children=cache(partial(_children, Path(path))))
     if not stat.S_ISREG(status.st_mode):
-        return Node(str(path), name, "other")  # reading a pipe may wait for ever
-    return Node(str(path), name, "file", stamp_of(status), os.path.realpath(path))
+        return Node(path, name, "other")  # reading a pipe may wait for ever
+    return Node(path, name, "file", stamp_of(status))
 
 
 def _children(path: Path) -> list[Node]:
@@ -219,12 +227,12 @@ def _children(path: Path) -> list[Node]:
     for entry in visible:
         name = entry.name
         if not entry.is_file(follow_symlinks=False):
-            nodes.append(node(path / name))
+            nodes.append(_real(path / name))
             continue
         try:
             stamp = stamp_of(entry.stat(follow_symlinks=False))
         except FileNotFoundError:  # gone since it was listed
-            nodes.append(node(path / name))
+            nodes.append(_real(path / name))
         else:
             nodes.append(Node(folder + name, readable(name), "file", stamp, real + name))
     return nodes

@@ -5,8 +5,8 @@ file. ``file://`` is a local path. A place that cannot be read raises OSError wi
 place. Errors that may pass are retried first, and a file that breaks off is read on from the same
 byte (`etl.files.remote.reading`).
 
-A small remote file costs a request, and most of that is waiting. `ahead` reads several at a time;
-while `held` has the content of a file, opening it asks nobody.
+A small file is read whole: while `held` has the content, opening it asks nobody. A remote one
+costs a request, and most of that is waiting, so `ahead` reads several at a time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from etl.files import local as here
 from etl.files.entries import Node, Stamp, readable, stamp_of
@@ -42,13 +42,19 @@ _AT_A_TIME: Final = 16
 """The number of files that are read ahead, and of requests that are sent at a time."""
 
 _HELD: ContextVar[Mapping[str, bytes]] = ContextVar("held")
+_NOTHING: Final[Mapping[str, bytes]] = {}
 
 remote = urls.remote
 
 
 def local(place: str | Path) -> Path:
     """The path of a local place."""
-    return Path(place.removeprefix("file://") if isinstance(place, str) else place)
+    return Path(_path(place))
+
+
+def _path(place: str | Path) -> str:
+    """`local` as text: a `Path` takes as long to make as a small file to read."""
+    return os.fspath(place).removeprefix("file://")
 
 
 def expand(given: str) -> list[Node]:
@@ -74,7 +80,7 @@ def node(place: str | Path, anew: bool = False) -> Node:
     """
     if remote(place):
         return elsewhere.node(str(place), anew=anew)
-    return here.node(local(place))
+    return here.node(_path(place))
 
 
 def within(node: Node, without: frozenset[Path]) -> frozenset[Path] | None:
@@ -100,7 +106,7 @@ def stamp(place: str | Path) -> Stamp:
     Raises:
         OSError: it cannot be asked for.
     """
-    return stamp_of(os.stat(local(place)))  # noqa: PTH116 - asked of every file, and no path is made
+    return stamp_of(os.stat(_path(place)))  # noqa: PTH116 - see `_path`
 
 
 @contextmanager
@@ -136,17 +142,20 @@ def ahead(read: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
 
 
 def small(node: Node) -> bool:
-    """Whether a file is worth reading ahead."""
+    """Whether a file is so small that it is read whole, and once."""
     size = node.stamp.size
-    return node.kind == "file" and remote(node.place) and size is not None and size <= SMALL
+    return node.kind == "file" and size is not None and size <= SMALL
 
 
 def whole(node: Node) -> bytes:
-    """The content of a small remote file, by one request.
+    """The content of a small file, by one request; more than that is not read of a local one.
 
     Raises:
-        OSError: it cannot be read, or has another size than was listed.
+        OSError: it cannot be read, or it is remote and has another size than was listed.
     """
+    if not remote(node.place):
+        with open_binary(node.place) as stream:
+            return stream.read(SMALL + 1)
     content = reading.whole(node.place)
     check_size(node, len(content))
     return content
@@ -174,10 +183,11 @@ def open_binary(place: str | Path, start: int = 0, block: int = BLOCK) -> io.Buf
     Raises:
         OSError: it cannot be read.
     """
-    if not remote(place):
-        stream = local(place).open("rb")
-    elif (content := _HELD.get({}).get(str(place))) is not None:
+    stream: io.BufferedReader[Any]
+    if (content := _HELD.get(_NOTHING).get(str(place))) is not None:
         stream = io.BufferedReader(io.BytesIO(content))
+    elif not remote(place):
+        stream = open(_path(place), "rb")  # noqa: PTH123, SIM115 - see `_path`; it is returned
     else:
         whole = start == 0 and block == BLOCK
         raw = reading.RemoteFile(str(place), whole=whole, block=block)

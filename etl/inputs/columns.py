@@ -30,6 +30,7 @@ from etl.inputs.records import (
     json_items,
     of_storage,
     open_parquet,
+    start_of,
 )
 from etl.inputs.streams import BOM, Truncated, lines, whole_lines
 from etl.tally import Odd, Tally
@@ -101,7 +102,7 @@ def records(
 
     Raises: OSError.
     """
-    start = InputHead.of(shard.path).start
+    start = start_of(shard.path)
     if start[:4] == b"PAR1":
         return _parquet(shard, columns, unread)
     if is_lines(start):

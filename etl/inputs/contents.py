@@ -1,7 +1,8 @@
-"""The contents of small remote inputs: read several at a time, and once in a build.
+"""The contents of small inputs: a file is opened once to find it, and once to read it.
 
-Whoever finds the inputs reads each to recognise and hash it, and keeps the content in scratch space
-(`etl.files.scratch`). The workers of this machine take it from there; others ask the storage.
+Remote ones are read several at a time, and once in a build. Whoever finds the inputs reads each to
+recognise and hash it, and keeps the content in scratch space (`etl.files.scratch`). The workers of
+this machine take it from there; others ask the storage.
 """
 
 from __future__ import annotations
@@ -18,31 +19,36 @@ from schemas.errors import BuildError
 def ahead(shards: Sequence[InputShard]) -> Iterator[Mapping[str, bytes]]:
     """For each input shard its content by place, for `etl.files.nodes.held`, in order.
 
-    Nothing for one that is not small, not remote, or a folder or part.
+    Nothing for one that is not small, or a folder or part. A local one is not compared with what
+    was hashed: its stamp tells.
 
     Raises:
-        BuildError: the content is not the one that was hashed.
+        BuildError: the content of a remote one is not the one that was hashed.
         OSError: it cannot be read.
     """
-    if any(map(_small, shards)):
-        yield from nodes.ahead(_content, shards)
-    else:
-        for _ in shards:
-            yield {}
+    if any(nodes.remote(shard.path) and _small(shard) for shard in shards):
+        return nodes.ahead(_content, shards)
+    return map(_content, shards)
 
 
 def _small(shard: InputShard) -> bool:
-    """Whether an input shard is a small remote file."""
+    """Whether an input shard is a small file, or a local folder of small files."""
     alone = shard.part is None and not shard.path.endswith("/")
-    return alone and shard.size <= nodes.SMALL and nodes.remote(shard.path)
+    return alone and shard.size <= nodes.SMALL
 
 
 def _content(shard: InputShard) -> Mapping[str, bytes]:
     if not _small(shard):
         return {}
+    listed = Node(shard.path, shard.name, "file", Stamp(shard.size))
+    if not nodes.remote(shard.path):
+        try:
+            return {shard.path: nodes.whole(listed)}
+        except IsADirectoryError:
+            return {}
     content = scratch.kept_content(shard.sha256)
     if content is None:
-        content = nodes.whole(Node(shard.path, shard.name, "file", Stamp(shard.size)))
+        content = nodes.whole(listed)
         if hashlib.sha256(content).hexdigest() != shard.sha256:
             raise changed(shard)
     return {shard.path: content}

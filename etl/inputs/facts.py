@@ -11,7 +11,6 @@ import hashlib
 import io
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from etl.files import nodes
@@ -52,13 +51,13 @@ def examine(
         facts = Facts(stamp.size or 0, sha256, format=format)
         report(facts.size)
     else:
-        facts = replace(_read(node, cutting, report), format=format)
+        facts = _read(node, format, cutting, report)
     if nodes.remote(node.place) or nodes.stamp(node.place) == stamp:
         remembered.put(node, facts, began)
     return facts
 
 
-def _read(node: Node, cutting: Cutting | None, report: Report) -> Facts:
+def _read(node: Node, format: str, cutting: Cutting | None, report: Report) -> Facts:
     """Read a file to its end, for its facts."""
     hashed = _Hashed(nodes.open_binary(node.place), report)
     with io.BufferedReader(hashed, 2**20) as stream:
@@ -68,9 +67,8 @@ def _read(node: Node, cutting: Cutting | None, report: Report) -> Facts:
         nodes.check_size(node, hashed.size)
     if cutting and parts is None:
         parts = _second_look(node, cutting)
-    return Facts(
-        hashed.size, hashed.sha256.hexdigest(), parts or [], cutting.name if cutting else ""
-    )
+    cut = cutting.name if cutting else ""
+    return Facts(hashed.size, hashed.sha256.hexdigest(), parts or [], cut, format)
 
 
 def _cut(node: Node, stream: io.BufferedReader[Any], cutting: Cutting) -> list[Part] | None:

@@ -49,7 +49,7 @@ class Found(NamedTuple):
     format: str
     # the file itself, or all files of a folder that is one recording
     files: tuple[Node, ...]
-    # of the content of a small remote file, which was read to recognise it; empty for others
+    # of the content of a small file, which was read to recognise it; empty for others
     sha256: str = ""
 
     @property
@@ -127,8 +127,7 @@ class _Walk:
         may lead back. inside: the start of its children's names.
         """
         if node.kind == "file":
-            format_name = self._remembered.format_of(node) or self._recognise(node)
-            yield node.real or node.place, Found(node.place, name, format_name, (node,))
+            yield node.real or node.place, self._file(node, name)
             return
         # resolve() refuses a link to itself
         real = node.place if nodes.remote(node.place) else os.path.realpath(node.place)
@@ -145,7 +144,9 @@ class _Walk:
         unread = [
             child
             for child in children
-            if nodes.small(child) and not self._remembered.format_of(child)
+            if nodes.remote(child.place)
+            and nodes.small(child)
+            and not self._remembered.format_of(child)
         ]
         contents = nodes.ahead(nodes.whole, unread)
         reading = {child.place for child in unread}
@@ -156,12 +157,20 @@ class _Walk:
             else:
                 yield from self.under(child, path, within, path + "/")
 
+    def _file(self, node: Node, name: str) -> Found:
+        """A file, of which a small one is read whole."""
+        if format_name := self._remembered.format_of(node):
+            return Found(node.place, name, format_name, (node,))
+        if nodes.small(node) and len(content := nodes.whole(node)) == node.stamp.size:
+            return self._whole(node, name, content)
+        return Found(node.place, name, self._recognise(node), (node,))
+
     def _whole(self, node: Node, name: str, content: bytes) -> Found:
         """A small file of which the content has been read."""
         with nodes.held({node.place: content}):
             format_name = self._recognise(node)
         sha256 = hashlib.sha256(content).hexdigest()
-        if self._keep is not None:
+        if self._keep is not None and nodes.remote(node.place):
             self._keep(sha256, content)
         return Found(node.place, name, format_name, (node,), sha256)
 

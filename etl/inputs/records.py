@@ -9,7 +9,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -256,7 +256,7 @@ def _scan(start: bytes, top: set[str], nested: set[str]) -> bool:
             nested.add(f"{parent}.{token[1].decode(errors='replace')}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class InputShard:
     """One input file, a part of one, or one folder that a format reads as one recording."""
 
@@ -275,11 +275,25 @@ class InputShard:
     # None for the whole input
     part: Part | None = None
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The name of its files in the work folder: a hash of name, content and part, in hex."""
         text = f"{self.name}\0{self.sha256}" + (f"\0{astuple(self.part)}" if self.part else "")
         return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+def start_of(place: str | Path) -> bytes:
+    """The first 64 KiB of a file after decompression; of a broken stream what could be read.
+
+    Raises: OSError if it cannot be read.
+    """
+    start = b""
+    with suppress(Truncated):  # reported when the file is read
+        for chunk in chunks(place, HEAD_BYTES, block=nodes.SMALL_BLOCK):
+            start += chunk
+            if len(start) >= HEAD_BYTES:
+                break
+    return start[:HEAD_BYTES]
 
 
 @dataclass(frozen=True)
@@ -311,18 +325,10 @@ class InputHead:
             return cls(
                 node.place, node.name, entries=tuple(child.name for child in node.children())
             )
-        start = b""
-        try:
-            for chunk in chunks(node.place, HEAD_BYTES, block=nodes.SMALL_BLOCK):
-                start += chunk
-                if len(start) >= HEAD_BYTES:
-                    break
-        except Truncated:
-            pass  # reported when the file is read
         name = node.name
         for suffix in (".gz", ".zst"):
             name = name.removesuffix(suffix)
-        return cls(node.place, name, start[:HEAD_BYTES])
+        return cls(node.place, name, start_of(node.place))
 
     @cached_property
     def keys(self) -> Keys:

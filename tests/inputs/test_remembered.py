@@ -56,7 +56,13 @@ def aged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remembered, "FRESH", -3600.0)
 
 
-@pytest.mark.usefixtures("aged")
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file counts as small."""
+    monkeypatch.setattr(nodes, "SMALL", 0)
+
+
+@pytest.mark.usefixtures("aged", "large")
 def test_a_file_is_hashed_once(tmp_path: Path, opened: list[str]) -> None:
     """Of a folder that grew only the new file is read; shards and parts are as without memory."""
     folder, cache = tmp_path / "in", tmp_path / "work" / "inputs.json"
@@ -118,7 +124,7 @@ def test_what_changed_just_now_is_not_remembered(tmp_path: Path, opened: list[st
     assert not known._new
 
 
-@pytest.mark.usefixtures("aged")
+@pytest.mark.usefixtures("aged", "large")
 def test_other_parts_are_found_anew(tmp_path: Path, opened: list[str]) -> None:
     """Another size of parts takes another look; no parts are wanted: the hash alone is enough."""
     path, cache = tmp_path / "in" / "a.jsonl", tmp_path / "inputs.json"

@@ -19,9 +19,9 @@ PUT_IS_WHOLE: Final = frozenset("s3 s3a gs gcs hf az abfs abfss adl oss oci memo
 
 def remote(place: str | Path) -> bool:
     """Whether a place is a URL rather than a local path."""
-    return (
-        isinstance(place, str) and _URL.match(place) is not None and not place.startswith("file://")
-    )
+    if not isinstance(place, str) or place.startswith(("/", "file://")):
+        return False
+    return _URL.match(place) is not None
 
 
 def of_web(place: str) -> bool:
