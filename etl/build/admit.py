@@ -50,8 +50,9 @@ class Met:
         self.domains |= other.domains
         self.removed |= other.removed
         self.by |= other.by
-        self.taken_workflows.update(other.taken_workflows)
-        self.taken_records.update(other.taken_records)
+        if other.taken_workflows or other.taken_records:  # of most files nothing is taken down
+            self.taken_workflows.update(other.taken_workflows)
+            self.taken_records.update(other.taken_records)
         self.copies += other.copies
 
     def taken_down(self, draft: Draft, takedown: Takedown, tally: Tally, start: int) -> bool:

@@ -105,9 +105,12 @@ class Writer:
         """Take what else is known of an input shard that has been read."""
         self._rows[shard.name] += 0
         self._met.add(met)
-        self._odd.update(tally.odd)
+        if tally.odd:
+            self._odd.update(tally.odd)
         self._matched |= tally.matched
-        self._drops.update((e.unit, e.stage, e.reason, e.domain) for e in tally.entries if e.reason)
+        for entry in tally.entries:
+            if entry.reason:
+                self._drops[entry.unit, entry.stage, entry.reason, entry.domain] += 1
         key = shard.key
         for folder, rows in ((LEDGER, tally.entries), (QUARANTINE, tally.quarantined)):
             if rows:

@@ -122,6 +122,11 @@ def held(contents: Mapping[str, bytes]) -> Iterator[None]:
         _HELD.reset(token)
 
 
+def held_content(place: str | Path) -> bytes | None:
+    """The content of a file that `held` has; None for others."""
+    return _HELD.get(_NOTHING).get(str(place))
+
+
 def ahead(read: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """What ``read`` makes of each item, in order; it mostly waits, so several are under way.
 
@@ -184,7 +189,7 @@ def open_binary(place: str | Path, start: int = 0, block: int = BLOCK) -> io.Buf
         OSError: it cannot be read.
     """
     stream: io.BufferedReader[Any]
-    if (content := _HELD.get(_NOTHING).get(str(place))) is not None:
+    if (content := held_content(place)) is not None:
         stream = io.BufferedReader(io.BytesIO(content))
     elif not remote(place):
         stream = open(_path(place), "rb")  # noqa: PTH123, SIM115 - see `_path`; it is returned

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from etl.files import nodes
 from etl.files.entries import Node, readable
-from etl.inputs.streams import BOM, Part, Truncated, chunks
+from etl.inputs.streams import BOM, Part, Truncated, chunks, is_compressed
 
 HEAD_BYTES: Final = 64 * 1024
 
@@ -287,6 +287,9 @@ def start_of(place: str | Path) -> bytes:
 
     Raises: OSError if it cannot be read.
     """
+    held = nodes.held_content(place)
+    if held is not None and not is_compressed(held[:4]):
+        return held[:HEAD_BYTES]
     start = b""
     with suppress(Truncated):  # reported when the file is read
         for chunk in chunks(place, HEAD_BYTES, block=nodes.SMALL_BLOCK):

@@ -69,6 +69,11 @@ def is_zstd(magic: bytes) -> bool:
     return magic == ZSTD_MAGIC or ZSTD_SKIPPABLE.fullmatch(magic) is not None
 
 
+def is_compressed(magic: bytes) -> bool:
+    """Whether a file with these first four bytes is gzip or zstandard."""
+    return magic[:2] == GZIP_MAGIC or is_zstd(magic)
+
+
 def open_input(place: str | Path, part: Part | None = None, block: int = nodes.BLOCK) -> IO[bytes]:
     """Open a file or a part of one for reading, decompressed.
 
