@@ -195,7 +195,7 @@ class _Page:
         self.before, self.after = encoder.prompt.frame(sample)
         self.exact = encoder.vocabulary.exact
         # The observation as it is encoded, in UTF-8.
-        self.text = encoder.vocabulary.normalised_utf8(sample.utf8)
+        self.text = encoder.vocabulary.normalised_utf8(sample.utf8, normal=sample.is_normal)
         # Byte positions in `text` where segments begin, and the end of the last: int64.
         self.cuts = np.zeros(1, np.int64)
         if self.text:

@@ -137,8 +137,7 @@ class Vocabulary:
 
         normal: whether it is known to have none, and to be in NFC.
         """
-        if not normal or self.family.spaces:
-            utf8 = self.normalised_utf8(utf8)
+        utf8 = self.normalised_utf8(utf8, normal=normal)
         return self.encode_normalised_utf8(self.prefix(utf8[:1], after).encode() + utf8)
 
     def prefix(self, text: str | bytes, after: After = "nothing") -> str:
@@ -251,12 +250,15 @@ class Vocabulary:
             text = text.replace(SPACE, " ")
         return unicodedata.normalize("NFC", text) if self.family.nfc else text
 
-    def normalised_utf8(self, utf8: bytes) -> bytes:
-        """`normalise` from UTF-8, with lone surrogates, to UTF-8."""
+    def normalised_utf8(self, utf8: bytes, *, normal: bool = False) -> bytes:
+        """`normalise` from UTF-8, with lone surrogates, to UTF-8.
+
+        normal: whether it is known to have none, and to be in NFC.
+        """
         if self.family.spaces and SPACE.encode() in utf8:
             kept = False
         else:
-            kept = is_normal(utf8) if self.family.nfc else not has_surrogates(utf8)
+            kept = normal or (is_normal(utf8) if self.family.nfc else not has_surrogates(utf8))
         return utf8 if kept else self.normalise(text_of(utf8)).encode()
 
     @cached_property

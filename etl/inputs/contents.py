@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from etl.files import nodes, scratch
 from etl.files.entries import Node, Stamp
+from etl.inputs.find import UNKNOWN
 from etl.inputs.records import InputShard
 from schemas.errors import BuildError
 
@@ -32,9 +33,12 @@ def ahead(shards: Sequence[InputShard]) -> Iterator[Mapping[str, bytes]]:
 
 
 def _small(shard: InputShard) -> bool:
-    """Whether an input shard is a small file, or a local folder of small files."""
+    """Whether an input shard is a small file that is read, or a local folder of small files.
+
+    What no source recognises is not read: it may be a pipe, which would never end.
+    """
     alone = shard.part is None and not shard.path.endswith("/")
-    return alone and shard.size <= nodes.SMALL
+    return alone and shard.format != UNKNOWN and shard.size <= nodes.SMALL
 
 
 def _content(shard: InputShard) -> Mapping[str, bytes]:
