@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from etl.files import nodes
 from etl.inputs import find
 from etl.sources import SOURCES
 from schemas.errors import ConfigError
@@ -114,14 +115,14 @@ def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """
     folder = write(tmp_path / "in", GOOD).parent
     write(folder, [good("secret")], "secret.jsonl")
-    real = Path.open
+    real = nodes.open_binary
 
-    def refuse(path: Path, *arguments: Any, **named: Any) -> Any:
-        if path.name == "secret.jsonl":
-            raise PermissionError(13, "Permission denied", str(path))
-        return real(path, *arguments, **named)
+    def refuse(place: str, *arguments: Any) -> Any:
+        if place.endswith("secret.jsonl"):
+            raise PermissionError(13, "Permission denied", place)
+        return real(place, *arguments)
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(nodes, "open_binary", refuse)
     with pytest.raises(PermissionError, match="secret"):
         build(tmp_path / "out", folder)
     assert not (tmp_path / "out" / "dataset").exists()
