@@ -77,8 +77,8 @@ RATE_SHARE: Final = 0.15
 MEMORY_SHARE: Final = 0.20
 TWO_WORKERS: Final = 1.8
 SECOND_VOCABULARY: Final = 0.25
-SECOND_VOCABULARY_BRIEFLY: Final = 0.4
-"""Of a build of seconds, in which accounts and files of their own are a good part."""
+SECOND_VOCABULARY_BRIEFLY: Final = 0.5
+"""Of a build of seconds, in which accounts and files of its own are a good part."""
 BOTH: Final = 'vocabularies=["qwen2.5", "mistral-v3-tekken"]'
 TOKENS: Final = 6_000_000_000
 """Of ScribeAgent's dataset."""

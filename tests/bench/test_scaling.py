@@ -65,11 +65,11 @@ def test_four_times_the_input_is_built_at_the_same_rate(tmp_path: Path) -> None:
 
 
 def test_a_second_vocabulary_costs_a_part_of_the_first(tmp_path: Path) -> None:
-    """Processor time of a brief build of two vocabularies beside one, the least of some rounds."""
+    """Processor time of a brief build of two vocabularies beside one: at most half more."""
     pytest.importorskip("mistral_common")
     apart(grow, SHIPPED, tmp_path / "in", 80.0)
     costs = second_vocabulary(tmp_path / "in", tmp_path / "out", TRIES)
-    assert costs[-1] <= SECOND_VOCABULARY_BRIEFLY, costs
+    assert min(costs) <= SECOND_VOCABULARY_BRIEFLY, costs
 
 
 def test_claims_that_fail_are_seen(
