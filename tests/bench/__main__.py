@@ -34,8 +34,8 @@ CLAIMS: Final[dict[tuple[str, str, str], float]] = {
     ("chain", "once", "lexbor"): 0.25,
 }
 """(measurement, workload, peer): at least this many times the peer's rate, where pages are read by
-compiled code. On a machine that does nothing else the chain does 0.92, 0.6 to 0.67 and 0.35; what
-is claimed holds beside other work too, which takes more from us than from a parser.
+compiled code. On a quiet machine the chain was measured at 0.86 to 0.92, 0.46 to 0.67 and 0.28 to
+0.35, on different days; other work takes more from us than from a parser.
 """
 
 SHIPPED_CLAIMS: Final = {("chain", "recorded", "lexbor"): 1 / 4, ("chain", "once", "lexbor"): 1 / 8}
