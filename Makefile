@@ -9,13 +9,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt
 
-.PHONY: help demo test test-train test-memory wheel clean
+.PHONY: help demo test test-train test-memory test-players wheel clean
 
 help:
 	@echo "make demo   build a dataset of the recordings shipped with the project, and show it"
 	@echo "make test   lint, check types and run all tests"
 	@echo "make test-train   train a tiny model on the shipped recordings (installs PyTorch)"
 	@echo "make test-memory  compare 200,000 changed pages under the address and undefined-behaviour sanitizers"
+	@echo "make test-players  compare rebuilt pages with those of the recorders' own players (npm, Chromium)"
 	@echo "make wheel  build a wheel with the compiled engine, into dist/"
 	@echo "make clean  remove what these have made"
 
@@ -51,6 +52,13 @@ test-memory: $(VENV)/installed-test
 	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libstdc++.so)" PYTHONMALLOC=malloc \
 	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=$(SANITIZED):. \
 	  $(BIN)/python -P -m tests.pages.memory_safety --pages $(MEMORY_PAGES)
+
+# rrweb's player comes from npm, into a folder that is removed afterwards; Playwright has its trace viewer with it.
+CHROMIUM ?= /usr/bin/chromium
+
+test-players: $(VENV)/installed-test
+	PYTHONPATH=tests/recordings $(BIN)/python -m tests.players.rrweb_pages
+	$(BIN)/python tests/recordings/compare_viewer.py --chromium $(CHROMIUM) $(TRACES)
 
 wheel: $(VENV)/created
 	$(PIP) wheel --constraint constraints.txt --build-constraint constraints.txt --no-deps --wheel-dir dist .

@@ -30,9 +30,6 @@ __all__ = ["DEFAULT_RECIPE", "Dataset", "Problem", "build", "open", "prune", "re
 DEFAULT_RECIPE: Final = "scribeagent-32k"
 """The recipe used if none is named; ``stepmill recipes`` lists the shipped ones."""
 
-_NO_RECORDING: Final = ("unknown_format", "not_a_file")
-"""Reasons that concern a whole file."""
-
 AnyFolder = str | PathLike[str]
 """A local path, or a URL that fsspec can open."""
 
@@ -178,7 +175,7 @@ class Dataset:
         return self._place.manifest
 
     def rows(self, split: str = "train") -> datasets.Dataset:
-        """The packed rows of a split, as a trainer loads them.
+        """The packed rows of a split, as a trainer loads them; of ``train_failures`` too.
 
         Columns: ``input_ids`` and ``labels`` (int32, -100 where there is no loss), ``seq_lengths``
         (int32) and ``sample_ids``.
@@ -189,8 +186,11 @@ class Dataset:
         """
         import datasets
 
+        from schemas import splits as split_names
+
         folder = str(self._place.dataset.root)
-        return datasets.load_dataset(folder, split=split)
+        configuration = split_names.configuration(split)
+        return datasets.load_dataset(folder, configuration, split=split_names.shown_as(split))
 
     def samples(self, split: str = "") -> pl.DataFrame:
         """The samples of one split, or of all: a row each, as `schemas.ledger.LISTING_SCHEMA`.
@@ -231,7 +231,7 @@ class Dataset:
         >>> stepmill.open("out").explain(sample)["id"] == sample
         True
         """
-        from etl.look import explain
+        from etl.look.story import explain
 
         return explain.view(self._place.given, id)
 
@@ -288,6 +288,7 @@ def _tell(tally: Tally, problem: Callable[[Problem], None] | None) -> None:
         RecordError: without ``problem``, for what could not be read.
     """
     from schemas.errors import RecordError
+    from schemas.reasons import OF_FILES
 
     raw_bytes = {each.id: each.raw for each in tally.quarantined}
     for entry in tally.entries:
@@ -296,7 +297,7 @@ def _tell(tally: Tally, problem: Callable[[Problem], None] | None) -> None:
         if problem is not None:
             raw = raw_bytes.get(entry.id, b"")
             problem(Problem(entry.id, entry.reason, entry.detail, raw))
-        elif entry.id in raw_bytes or entry.reason in _NO_RECORDING:
+        elif entry.id in raw_bytes or entry.reason in OF_FILES:
             raise RecordError(entry.reason, f"{entry.id}: {entry.detail}")
     tally.entries.clear()
     tally.quarantined.clear()

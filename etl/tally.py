@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import orjson
 
 from schemas.draft import Draft
+from schemas.findings import Finding, Replacement
 from schemas.ledger import Oddity
 from schemas.reasons import Reason
 from schemas.workflow import Workflow
@@ -42,6 +43,10 @@ class Entry:
     domain: str = ""
     # the id that the recording gives a step
     recorded: str = ""
+    # characters: of a step that was read, of its page; of a sample, of its observation as pruned
+    chars: int = 0
+    # characters of the observation in the sample
+    final_chars: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +90,30 @@ class Tally:
     odd: Counter[Odd] = field(default_factory=Counter)
     # entries of a recipe's lists that named something
     matched: set[str] = field(default_factory=set)
+    # where recordings contradict themselves
+    findings: list[Finding] = field(default_factory=list)
+    # how many private values were replaced, by what `Replacement` has before the number
+    replaced: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    # ids of the workflows in which they were, or in which there were none
+    settled: set[str] = field(default_factory=set)
 
     def at(self, stage: str) -> Tally:
         """The same ledger for another stage."""
-        return Tally(stage, self.entries, self.quarantined, self.odd, self.matched)
+        return Tally(
+            stage,
+            self.entries,
+            self.quarantined,
+            self.odd,
+            self.matched,
+            self.findings,
+            self.replaced,
+            self.settled,
+        )
+
+    @property
+    def replacements(self) -> list[Replacement]:
+        """How often private values were replaced, in the order of what they were replaced in."""
+        return [Replacement(*key, times) for key, times in sorted(self.replaced.items())]
 
     def note(self, odd: Iterable[Odd]) -> None:
         """Count oddities of a record that was read."""
@@ -99,13 +124,31 @@ class Tally:
             self.odd[oddity] += 1
 
     def read(
-        self, unit: Unit, id: str, parent: str = "", domain: str = "", recorded: str = ""
+        self,
+        unit: Unit,
+        id: str,
+        parent: str = "",
+        domain: str = "",
+        recorded: str = "",
+        chars: int = 0,
+        final_chars: int = 0,
     ) -> None:
         """Enter one thing that was read.
 
         parent: uid of the workflow it belongs to, if any. recorded: the recording's id of a step.
+        chars, final_chars: as in the ledger (`schemas.ledger`).
         """
-        self.entries.append(Entry(unit, id, parent, domain=domain, recorded=recorded))
+        self.entries.append(
+            Entry(
+                unit,
+                id,
+                parent,
+                domain=domain,
+                recorded=recorded,
+                chars=chars,
+                final_chars=final_chars,
+            )
+        )
 
     def drop(
         self,

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from schemas.reasons import Reason
-from schemas.utf8 import held_text
-from schemas.workflow import Step, Workflow
+from schemas.utf8 import held, held_text, opened
+from schemas.workflow import ObservationKind, Step, Workflow
 
 OF_ACTION: Final = frozenset({"unknown_action", "unreadable_action", "incomplete_action"})
 """Reasons that lie in the action itself. No later reason about its element replaces them."""
@@ -34,10 +34,16 @@ class StepDraft:
     element: int = -1
     # our id of the target, its index counted from the end; -1 until it is located
     node: int = -1
+    # id of the target in a text observation, as it stands there; empty for a page
+    ref: str = ""
     # of the target, as it stands in the observation
     start_tag: str = ""
-    # the pruned page (`schemas.utf8`)
+    # the pruned page, or the page as text (`schemas.utf8`)
     observation: str = ""
+    # characters of the observation as pruning left it; -1: no later stage may rewrite it
+    pruned: int = -1
+    # the page as the stages before pruning changed it; empty: as it was recorded (`schemas.utf8`)
+    cleaned: str = ""
     # what the step does, in words
     description: str = ""
     # index of the element on which a drag ends, in document order; -1 until it is located
@@ -46,6 +52,17 @@ class StepDraft:
     repeat: int = 0
     # among the recorded steps, from 0
     place: int = 0
+
+    @property
+    def page(self) -> str | bytes:
+        """The page as it is pruned, a text or its UTF-8; made anew if it is compressed."""
+        cleaned = opened(held(self, "cleaned"))
+        return cleaned or self.step.page
+
+    @property
+    def observed(self) -> ObservationKind:
+        """The kind of its observation, once the filter has chosen one."""
+        return "axtree" if self.step.axtree and not self.step.has_page else "html"
 
     def drop(self, stage: str, reason: Reason, detail: str = "", override: bool = False) -> None:
         """Take the step out of training; it stays in the history.
@@ -59,6 +76,7 @@ class StepDraft:
 
 
 held_text(StepDraft, "observation")
+held_text(StepDraft, "cleaned")
 
 
 @dataclass(slots=True)

@@ -11,7 +11,15 @@ from typing import Final, Literal
 
 import pyarrow as pa
 
-Oddity = Literal["unknown_key", "unkept_value", "half_character", "no_number"]
+Oddity = Literal[
+    "unknown_key",
+    "unkept_value",
+    "half_character",
+    "no_number",
+    "unplaced_value",
+    "page_by_like_url",
+    "page_of_several",
+]
 """Something that was read although it does not conform to its format."""
 
 ODDITIES: Final[Mapping[Oddity, str]] = {
@@ -19,6 +27,9 @@ ODDITIES: Final[Mapping[Oddity, str]] = {
     "unkept_value": "a value under such a key, too large or no text or number, left out",
     "half_character": "half a character, now U+FFFD",
     "no_number": "NaN or an infinity, taken as unknown",
+    "unplaced_value": "a recorded value for which the page has no element, left out",
+    "page_by_like_url": "a page joined by an address that is written otherwise",
+    "page_of_several": "a page joined as the first of several, since its step has no time",
 }
 """What each oddity is, and what became of it."""
 
@@ -33,6 +44,8 @@ LEDGER_SCHEMA: Final = pa.schema(
         ("detail", pa.string()),
         ("domain", pa.string()),
         ("recorded", pa.string()),  # the id that the recording gives a step
+        ("chars", pa.int64()),  # of a step read: its page as recorded; a sample: as it was pruned
+        ("final_chars", pa.int64()),  # of a sample read: its observation as it is in the sample
     ]
 )
 """Everything read has one row without a reason. Everything dropped has a second row, with one.
@@ -61,6 +74,7 @@ LIGHT_SCHEMA: Final = pa.schema(
         ("domain", pa.string()),
         ("website", pa.string()),
         ("objective", pa.string()),
+        ("url", pa.string()),
         ("chars", pa.int64()),  # of its texts: observation, history and the rest
         ("whole", pa.bool_()),  # no other file holds steps of its workflow
     ]
@@ -71,6 +85,24 @@ TOKENS: Final = "tokens"
 COUNTS_SCHEMA: Final = pa.schema([(TOKENS, pa.int32())])
 """Tokens of each sample, if it were a training sample, in a file beside its samples file, row by
 row; 0 if it would be dropped. Only for builds with subsets.
+"""
+
+SIGNATURES_SCHEMA: Final = pa.schema(
+    [
+        ("page", pa.list_(pa.uint8(), 128)),  # estimates how much of it another page has
+        (
+            "skeleton",
+            pa.list_(pa.uint8(), 128),
+        ),  # of the tags of the workflow's first page
+        ("shapes", pa.uint64()),  # different ways to its elements; 0: it is a text
+        ("task", pa.uint64()),  # hash of objective, kind of action and typed value
+        ("by_tag", pa.uint64()),  # hash of the target's start tag and place among its like
+        ("by_text", pa.uint64()),  # the same of its text; 0: it has none
+        ("deed", pa.uint64()),  # hash of site, kind of action and element, whatever the values
+    ]
+)
+"""By what near-duplicates and first pages of benchmarks are found (`etl.decisions.near.signature`),
+in a file beside each samples file, row by row. Only for builds whose recipe looks for them.
 """
 
 INDEX_SCHEMA: Final = pa.schema(
@@ -92,6 +124,10 @@ INDEX_SCHEMA: Final = pa.schema(
         ("detail", pa.string()),
     ]
 )
+"""Builds with a section ``near`` also have a column ``cluster``: id of the first sample, or of the
+first workflow, that a row is like; its own if there is none; empty if it was dropped before, and of
+failures that are kept apart.
+"""
 
 FITTED_SCHEMA: Final = pa.schema(
     [
@@ -105,10 +141,14 @@ FITTED_SCHEMA: Final = pa.schema(
         ("kept", pa.int32()),  # how many of these are in the dataset
         ("prompt_tokens", pa.int32()),
         ("completion_tokens", pa.int32()),
+        ("lost_tokens", pa.int32()),  # encoded and not kept: of other chunks, or of all of it
         ("raw_chars", pa.int64()),  # of the page as recorded
         ("pruned_chars", pa.int64()),  # of the observation
         ("reward", pa.float64()),  # of its workflow, as recorded; null if it is not known
         ("repeat", pa.bool_()),  # its answer is that of the step before
+        ("failed_steps", pa.int32()),  # of its workflow, as the recording says
+        ("loops", pa.int32()),  # steps of its workflow that repeat an earlier one in its state
+        ("failed", pa.bool_()),  # its own action failed, as the recording says
         ("row", pa.int64()),  # its row in the packed shard; -1 if it was dropped
         ("reason", pa.string()),  # empty: it is in the dataset; else why it was dropped
         ("detail", pa.string()),
@@ -134,6 +174,9 @@ LISTING_SCHEMA: Final = pa.schema(
         ("pruned_chars", pa.int64()),  # of the whole observation, all its chunks
         ("reward", pa.float64()),  # of its workflow, as recorded; null if it is not known
         ("repeat", pa.bool_()),  # its answer is that of the step before
+        ("failed_steps", pa.int32()),  # of its workflow, as the recording says
+        ("loops", pa.int32()),  # steps of its workflow that repeat an earlier one in its state
+        ("failed", pa.bool_()),  # its own action failed, as the recording says
         ("packed", pa.string()),  # name of the data file, without folder and ending
         ("row", pa.int64()),  # its first row in that file
     ]

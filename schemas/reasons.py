@@ -14,6 +14,9 @@ SharedReason = Literal[
     # an input as a whole, or a record of it
     "not_a_file",
     "unknown_format",
+    "no_pages_in_format",
+    "no_recording",
+    "other_container",
     "broken_compression",
     "truncated_gzip",
     "truncated_zstd",
@@ -21,27 +24,40 @@ SharedReason = Literal[
     "broken_json",
     "broken_parquet",
     "broken_pickle",
+    "broken_zip",
     "truncated_csv",
     "truncated_json",
     "hostile_pickle",
     "pickle_too_large",
+    "zip_too_large",
     "invalid_utf8",
     "missing_field",
     "unknown_locator",
+    "unknown_version",
+    "no_snapshots",
     "wrong_type",
     "after_broken_record",
     "after_broken_row",
     "source_crashed",
     "workflow_dropped",
+    "pages_given_as_input",
+    "tasks_given_as_input",
+    "semantic_workflow",
+    "workflow_mock",
     # a record that is no action
+    "assertion",
     "choice_not_recorded",
+    "control_flow",
+    "done_by_page",
     "end_state",
     "key_outside_field",
     "keyup_alone",
     "modifier_alone",
     "mouseup_alone",
     "no_action",
+    "not_an_action",
     "not_a_step",
+    "press_without_click",
     "scroll_without_effect",
     "step_out_of_order",
     "typing_without_effect",
@@ -53,6 +69,7 @@ SharedReason = Literal[
     "killed_worker",
     "history_incomplete",
     "no_samples",
+    "no_snapshot",
     "over_time",
     "page_too_large",
     "split_over_files",
@@ -71,6 +88,7 @@ SharedReason = Literal[
     "unsupported_locator",
     "missing_dom",
     "no_element",
+    "no_page",
     "target_absent",
     "target_ambiguous",
     "target_pruned",
@@ -117,6 +135,15 @@ class OwnReason(str):
 
 Reason = SharedReason | OwnReason
 
+OF_FILES: Final[tuple[SharedReason, ...]] = (
+    "not_a_file",
+    "unknown_format",
+    "no_pages_in_format",
+    "no_recording",
+    "other_container",
+)
+"""Those for which a whole file is left aside, without a source that reads it."""
+
 TAKEN_DOWN: Final[Reason] = "taken_down"
 SHARED: Final[frozenset[str]] = frozenset(get_args(SharedReason))
 
@@ -128,6 +155,18 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "unknown_format": Meaning(
         "No source recognises the file; a folder's other files are read all the same.",
         "recordings/notes.txt",
+    ),
+    "no_pages_in_format": Meaning(
+        "The file's kind is known, and it holds actions or conversations, but no pages.",
+        "a log of WebVoyager, conversations for fine-tuning",
+    ),
+    "no_recording": Meaning(
+        "The file's kind is known, and it is no recording: tasks, results, splits, settings.",
+        "the result of an agent's run",
+    ),
+    "other_container": Meaning(
+        "The file is an archive, a table or a database of a kind that is not read.",
+        "recordings.tar",
     ),
     "broken_compression": Meaning(
         "The compressed bytes are damaged. What came before the damage is read.",
@@ -157,6 +196,11 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         "A pickle is damaged or stops before its end.",
         "step_3.pkl.gz of 0 bytes inside",
     ),
+    "broken_zip": Meaning(
+        "A zip archive is damaged or cut off, or a file in it is encrypted or compressed in an "
+        "unusual way.",
+        "a trace.zip whose upload broke off",
+    ),
     "truncated_csv": Meaning(
         "A quoted field has no end: the file was cut off, or a quote is missing.",
         '"<html>...',
@@ -174,6 +218,11 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         "A pickle is over 256 MiB after decompression, or has over 5,000,000 opcodes.",
         "a step with a video in it",
     ),
+    "zip_too_large": Meaning(
+        "A file in a zip archive, or the list of its files, is larger after decompression than any "
+        "recording: a few bytes may stand for gigabytes of zeros.",
+        "100 MB of zeros in a zip of 100 kB",
+    ),
     "invalid_utf8": Meaning(
         "A record is not UTF-8.",
         "Latin-1: the byte E9 for e with an acute accent",
@@ -185,6 +234,14 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "unknown_locator": Meaning(
         "A locator's kind is not one of those that there are.",
         '{"kind": "css-path", "value": "#buy"}',
+    ),
+    "unknown_version": Meaning(
+        "A recording's format has a version that is not read.",
+        "a Playwright trace of version 2",
+    ),
+    "no_snapshots": Meaning(
+        "The trace was recorded without snapshots of its pages.",
+        "a call in a trace of `tracing.start(snapshots=False)`",
     ),
     "wrong_type": Meaning(
         "A field holds something else than it should.",
@@ -206,9 +263,40 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         "The record's workflow was dropped, and the record went with it.",
         "the rows of a workflow whose objective is not English",
     ),
+    "pages_given_as_input": Meaning(
+        "The file holds pages and no actions: a web archive, a HAR file or a saved page. It is "
+        "given with --pages, to be joined to recordings that hold none.",
+        "stepmill build recordings/ crawl.warc.gz",
+    ),
+    "tasks_given_as_input": Meaning(
+        "The file lists tasks and no actions. It is given with --objectives, for recordings that "
+        "do not say what is to be done.",
+        "WebArena's test.raw.json",
+    ),
+    "semantic_workflow": Meaning(
+        "The workflow names its elements only by words for a program to interpret, and has no "
+        "selector of any.",
+        '"target_text": "First Name"',
+    ),
+    "workflow_mock": Meaning(
+        "Made up for a user interface: it was never recorded.",
+        "workflow-use's ui/src/data",
+    ),
+    "assertion": Meaning(
+        "It checks or waits for something, or notes it, and does nothing on the page.",
+        "assertText, waitForElement, store",
+    ),
+    "control_flow": Meaning(
+        "It decides which other commands run, so what was done after it is not known.",
+        "if, times, end",
+    ),
     "choice_not_recorded": Meaning(
         "A list was clicked, but which option was chosen is not recorded.",
         "a mouseup on a <select> that kept its value",
+    ),
+    "done_by_page": Meaning(
+        "A click, a scroll or another value of a field that nothing shows to be a person's.",
+        "a field without the focus that a script empties",
     ),
     "end_state": Meaning(
         "The state after an episode's last action: there is no action in it.",
@@ -234,9 +322,18 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         "A recorded state without an event.",
         "the first state of a demonstration",
     ),
+    "not_an_action": Meaning(
+        "A call of a recorded program that does nothing on a page, as a person would: it sets up, "
+        "waits, looks or checks.",
+        "expect(page.locator('#cart')).toBeVisible()",
+    ),
     "not_a_step": Meaning(
         "A file of an episode's folder that is no step.",
         "summary_info.json",
+    ),
+    "press_without_click": Meaning(
+        "The mouse was pressed and released in one place, and no click came of it.",
+        "the middle button, of which rrweb records no click",
     ),
     "scroll_without_effect": Meaning(
         "A scroll that moved nothing.",
@@ -279,6 +376,10 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "no_samples": Meaning(
         "None of its steps became a sample; the reasons of the steps say why.",
         "a workflow of scrolls",
+    ),
+    "no_snapshot": Meaning(
+        "A recording of changes that lacks the page which they change.",
+        "the second part of an rrweb session, whose snapshot is in the first",
     ),
     "over_time": Meaning(
         "It took longer than the limit. It is in quarantine.",
@@ -339,7 +440,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "unsupported_locator": Meaning(
         "The recorded page does not decide what the locator finds: layout, a person's doings or "
         "scripts do.",
-        'internal:role=button[name="Buy"i], a:hover',
+        "button:visible, a:hover",
     ),
     "missing_dom": Meaning(
         "The recording has no page for the step.",
@@ -350,6 +451,12 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         "A page action: it has no target. It stays in the history.",
         "scroll, navigate, new tab",
         ("locate.train_without_element",),
+    ),
+    "no_page": Meaning(
+        "The recording holds no pages, and no archive that was given has one of the step's "
+        "address; or the address is not known.",
+        "a recording of Chrome's Recorder without --pages",
+        ("inputs.pages", "filter.missing_dom"),
     ),
     "target_absent": Meaning(
         "No locator finds an element in the recorded page.",

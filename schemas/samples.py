@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from schemas.tokens import Tokens
 from schemas.utf8 import held_characters, held_text, held_utf8, is_normal
+from schemas.workflow import target_id
 
 Int32 = Annotated[int, pa.int32()]
 LongText = Annotated[str, pa.large_string()]
@@ -59,7 +60,7 @@ class Sample:
     subdomain: str
     # where the domain was read: url, website, none
     domain_from: str
-    # the pruned page
+    # the pruned page, or the page as text
     observation: LongText
     # the previous steps as text, oldest first, each rendered like this one's target text
     history: tuple[str, ...]
@@ -68,7 +69,7 @@ class Sample:
     description: str
     # id of the target in the observation; -1 for an action without element
     node: Int32
-    # start tag of the target; empty for an action without element
+    # start tag of the target, or its line of a text; empty for an action without element
     target_html: str
     # characters of the page as recorded
     raw_chars: int
@@ -83,6 +84,16 @@ class Sample:
     step_meta: str = ""
     # no other file holds steps of its workflow
     whole: bool = True
+    # what the observation is: html or axtree
+    observation_kind: str = "html"
+    # id of the target in a text observation, as it stands there; empty for a page
+    ref: str = ""
+    # of its workflow: steps that are known to have failed, and steps that repeat an earlier one on
+    # the same page, byte for byte
+    failed_steps: Int32 = 0
+    loops: Int32 = 0
+    # its own action failed, as the recording says
+    failed: bool = False
 
     @property
     def utf8(self) -> bytes:
@@ -93,6 +104,11 @@ class Sample:
     def characters(self) -> int:
         """The number of characters of the observation."""
         return held_characters(self, "observation")
+
+    @property
+    def target_id(self) -> str:
+        """The target's id as answers give it; empty for an action without element."""
+        return target_id(self.node, self.ref)
 
     @cached_property
     def is_normal(self) -> bool:
@@ -134,6 +150,8 @@ class Encoded:
     chunk: int
     # number of chunks of the observation; 1 if it fits whole
     chunks: int
+    # tokens of the sample's chunks that are not kept, together
+    cut_tokens: int = 0
 
     @property
     def labels(self) -> Tokens:

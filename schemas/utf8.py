@@ -1,5 +1,7 @@
 """Texts that are held as UTF-8 until somebody asks for them: pages and observations.
 
+Those of long recordings may be given compressed, and stay so.
+
 As a Python text, a page with a character beyond ASCII takes two or four bytes a character, and each
 way between the two forms takes a good part of the time in which the page is read and pruned. All
 that a build does with a page, it does with the UTF-8.
@@ -8,7 +10,7 @@ that a build does with a page, it does with the UTF-8.
 from __future__ import annotations
 
 import unicodedata
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -71,22 +73,38 @@ def is_normal(utf8: bytes) -> bool:
     return unicodedata.is_normalized("NFC", text)
 
 
+class Compressed(Protocol):
+    """A text that is held in less room."""
+
+    def __len__(self) -> int:
+        """Bytes of UTF-8."""
+
+    @property
+    def utf8(self) -> bytes:
+        """The UTF-8, made anew each time."""
+
+
+def opened(text: str | bytes | Compressed) -> str | bytes:
+    """What is held of a text: itself or its UTF-8, without compression."""
+    return text if isinstance(text, str | bytes) else text.utf8
+
+
 def held_characters(instance: object, name: str) -> int:
     """The number of characters of a `HeldText` field; it is counted once."""
     held = instance.__dict__
     key = f"_{name}_characters"
     count = held.get(key)
     if count is None:
-        count = held[key] = characters(held[name])
+        count = held[key] = characters(opened(held[name]))
     return count
 
 
 class HeldText:
     """A field that is given a text or its UTF-8, and gives the text.
 
-    Whichever was given or made last is held, in the instance's ``__dict__``. Each way to the other
-    form takes time, so `held`, `held_utf8` and `held_characters` are there for those who need no
-    text.
+    Whichever was given or made last is held, in the instance's ``__dict__``; a compressed one stays
+    compressed. Each way to another form takes time, so `held`, `held_utf8` and `held_characters`
+    are there for those who need no text.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -96,7 +114,10 @@ class HeldText:
         if instance is None:
             raise AttributeError(self._name)  # a dataclass sees no default
         held = instance.__dict__
-        text = held[self._name] = text_of(held[self._name])
+        own = held[self._name]
+        if not isinstance(own, str | bytes):
+            return text_of(own.utf8)
+        text = held[self._name] = text_of(own)
         return text
 
     def __set__(self, instance: object, text: str | bytes) -> None:
@@ -112,11 +133,14 @@ def held_text(kind: type, name: str) -> None:
 
 
 def held(instance: object, name: str) -> Any:
-    """What is held of a field, the text or its UTF-8: to be given to another one."""
+    """What is held of a field: to be given to another one, or asked whether it is empty."""
     return instance.__dict__[name]
 
 
 def held_utf8(instance: Any, name: str) -> bytes:
-    """The UTF-8 of a field, which is held from now on."""
-    utf8 = instance.__dict__[name] = utf8_of(instance.__dict__[name])
+    """The UTF-8 of a field, which is held from now on unless it is held compressed."""
+    own = instance.__dict__[name]
+    if not isinstance(own, str | bytes):
+        return bytes(own.utf8)
+    utf8 = instance.__dict__[name] = utf8_of(own)
     return utf8

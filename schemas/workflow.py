@@ -13,10 +13,11 @@ Parquet has the same columns::
                 "destination": [], "error": "", "number": 1, "meta": {"seconds": 2.5}}],
      "meta": {"annotator": "r17"}}
 
-Only ``workflow_id``, ``objective``, ``steps`` and each step's ``html`` and ``action.kind`` are
-required. Ids may be numbers.
+Only ``workflow_id``, ``objective``, ``steps`` and each step's ``action.kind`` and ``html``, or
+``axtree`` in its place, are required. Ids may be numbers.
 
 - ``html`` is the page before the action.
+- ``axtree`` is the same page as text, a line an element: an accessibility tree or aria snapshot.
 - ``action.kind`` is a word of `schemas.actions.KINDS`, or another tool's word for it.
 - ``target`` is a list of locators. An empty one means that the action has no element.
 - ``destination`` is a list of locators too, of the element on which a drag ends.
@@ -32,10 +33,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from schemas.utf8 import held, held_characters, held_text, held_utf8
+from schemas.utf8 import held, held_characters, held_text, held_utf8, opened
 
-LocatorKind = Literal["css", "xpath", "attribute", "node", "markup"]
-LOCATOR_KINDS: Final[tuple[LocatorKind, ...]] = ("css", "xpath", "attribute", "node", "markup")
+LocatorKind = Literal["css", "xpath", "attribute", "node", "markup", "ref"]
+LOCATOR_KINDS: Final[tuple[LocatorKind, ...]] = (
+    *("css", "xpath", "attribute", "node", "markup", "ref"),
+)
+
+ObservationKind = Literal["html", "axtree"]
+"""What a model sees of a page: the page itself, pruned, or the page as text."""
+OBSERVATION_KINDS: Final[tuple[ObservationKind, ...]] = ("html", "axtree")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,8 @@ class Locator:
 
     kind: LocatorKind
     # a CSS selector; an XPath; an attribute's exact value; our node id, the element's index counted
-    # from the end of document order; or the start tag, in any order and quoting of its attributes
+    # from the end of document order; the start tag, in any order and quoting of its attributes; or
+    # the id of a line of the page as text
     value: str
     # the attribute's name; empty for other kinds
     name: str = ""
@@ -70,8 +78,8 @@ class Action:
 class Step:
     """One observation (``url``, ``html``) and the action taken on it.
 
-    The page is held as text or as UTF-8, as it was given or asked for last. A build needs the
-    UTF-8 alone.
+    The page is held as text or as UTF-8, as it was given or asked for last, or compressed
+    (`etl.files.compressed`). A build needs the UTF-8 alone.
     """
 
     step_id: str
@@ -91,12 +99,23 @@ class Step:
     gap: str = ""
     # what else was recorded, an object as JSON; empty: nothing. Ignored when steps are compared
     meta: str = field(default="", compare=False)
+    # the page before the action as text, a line an element; empty: not recorded
+    axtree: str = ""
 
     @property
     def page(self) -> str | bytes:
-        """The page as it is held: a text or its UTF-8."""
-        page: str | bytes = held(self, "html")
-        return page
+        """The page as it is held, a text or its UTF-8; made anew each time if it is compressed."""
+        return opened(held(self, "html"))
+
+    @property
+    def has_page(self) -> bool:
+        """Whether the page is known."""
+        return bool(held(self, "html"))
+
+    @property
+    def size(self) -> int:
+        """Characters of the page, or bytes of its UTF-8, whichever is held."""
+        return len(held(self, "html"))
 
     @property
     def utf8(self) -> bytes:
@@ -105,8 +124,8 @@ class Step:
 
     @property
     def characters(self) -> int:
-        """The number of characters of the page."""
-        return held_characters(self, "html")
+        """The number of characters of the page, or of its text if that is all there is."""
+        return held_characters(self, "html") or len(self.axtree)
 
     def with_fields(self, **changes: Any) -> Step:
         """A copy with other values in some fields; the page is not decoded."""
@@ -115,6 +134,14 @@ class Step:
 
 
 held_text(Step, "html")
+
+
+def target_id(node: int, ref: str) -> str:
+    """A target's id as answers give it: our node id, or the id of a line of a text.
+
+    Empty for an action without element, which has node -1.
+    """
+    return ref or (str(node) if node >= 0 else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ FLOORS = (
     {"etl.cli"},
     {"etl.build", "etl.look", "etl.publish"},
     {"etl.sources", "etl.card"},
-    {"etl.inputs", "etl.stages", "etl.decisions", "etl.dataset"},
+    {"etl.inputs", "etl.stages", "etl.decisions", "etl.dataset", "etl.record"},
     {"etl.pages", "etl.files", "etl.tally", "tokenization"},
     {"schemas", "etl.terminal"},
 )
@@ -222,7 +222,7 @@ def sources_in_sources(modules: Modules) -> list[tuple[str, str]]:
 
 def decisions_in_decisions(modules: Modules) -> list[tuple[str, str]]:
     """Decisions that import other decisions; the list of them does, and what proves a takedown
-    imports that.
+    imports that. The modules of one folder are one decision; what knows of benchmarks is none.
     """
     allowed = ("etl.decisions.leftovers", "etl.decisions.takedown")
     return [
@@ -231,6 +231,8 @@ def decisions_in_decisions(modules: Modules) -> list[tuple[str, str]]:
         if room(m) == room(used) == "etl.decisions"
         and m != "etl.decisions.known"
         and used != "etl.decisions.decision"
+        and m.split(".")[2:3] != used.split(".")[2:3]
+        and not used.startswith("etl.decisions.benchmarks")
         and (m, used) != allowed
     ]
 
@@ -303,13 +305,13 @@ def test_the_walk_sees_what_is_imported() -> None:
 
 
 def test_the_house_has_at_most_six_floors_and_rooms_one_can_look_over() -> None:
-    """Six floors, sixteen entries of etl, and no folder of ours with more than `ROOM_FILES`
+    """Six floors, seventeen entries of etl, and no folder of ours with more than `ROOM_FILES`
     modules.
     """
     assert len(FLOORS) <= 6
     rooms = {path.parent for path in (ROOT / "etl").glob("*/*.py")}
     alone = [path for path in (ROOT / "etl").iterdir() if path.suffix in (".py", ".typed")]
-    assert len(rooms) + len(alone) <= 16
+    assert len(rooms) + len(alone) <= 17
     folders = {path.parent for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
     crowded = {str(folder): len([*folder.glob("*.py")]) for folder in folders}
     assert {folder: count for folder, count in crowded.items() if count > ROOM_FILES} == {}

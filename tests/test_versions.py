@@ -9,10 +9,12 @@ of the shared folder. Where one is meant to change, raise its version, and then:
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +26,8 @@ import xxhash
 from etl.build.plan import Plan
 from etl.build.recipes.recipe import load
 from etl.inputs import find
+from etl.look.recordings import schema
+from etl.sources import FORMATS
 from etl.tally import Tally
 from schemas.workflow import Workflow
 from tests.support import builds
@@ -34,8 +38,14 @@ OF_SHARED: Final = {
     "mind2web": "mind2web",
     "browsergym": "browsergym_webarena",
     "miniwob": "miniwob_demos",
+    "adp": "adp",
+    "chrome_recorder": "chrome_recorder",
+    "selenium_ide": "selenium_ide",
+    "workflow_use": "workflow_use",
 }
 """Formats that none of our own recordings has, and folders of real ones."""
+OF_FORMATS: Final = builds.RECORDINGS.parent / "formats"
+"""A folder for each format in which other tools recorded our applications."""
 
 
 def plan() -> Plan:
@@ -50,8 +60,17 @@ def workflows(folder: Path, source: str = "") -> list[Workflow]:
     return [flow for shard in wanted for flow in sources[shard.format].read(shard, Tally())]
 
 
+def example(name: str) -> list[Workflow]:
+    """The workflows of a format's example."""
+    with tempfile.TemporaryDirectory() as folder:
+        schema.write(FORMATS[name], Path(folder))
+        return workflows(Path(folder), name)
+
+
 _NOTHING: Final = re.compile(
-    rb',"(?:number|repeat)":0|,"(?:gap|meta)":""|,"whole":(?:true|false)|,"place":[0-9]+'
+    rb',"(?:number|repeat)":0|,"pruned":-1|,"(?:gap|meta|axtree|ref|cleaned)":""'
+    rb'|,"observation_kind":"html"'
+    rb'|,"whole":(?:true|false)|,"place":[0-9]+'
 )
 
 
@@ -78,15 +97,23 @@ def outputs(shared: Path | None) -> Iterator[tuple[str, int, str]]:
         folder = (
             shared / "data" / OF_SHARED[name] if shared and name in OF_SHARED else builds.RECORDINGS
         )
-        found = workflows(folder, name)
-        assert found, f"no recording in format {name} in {folder}"
+        if (OF_FORMATS / name).is_dir():
+            folder = OF_FORMATS / name
+        found = workflows(folder, name) or example(name)
+        assert found, f"no recording in format {name} in {folder}, nor an example"
         yield f"source {name}", source.version, digest(found)
     rows: list[Any] = []
     for flow in workflows(builds.RECORDINGS):
         row = draft(*flow.steps, objective=flow.objective)
         row.uid = flow.uid
         rows.append(row)
+    redacting = load("publishable").samples.stages
+    assert [stage.name for stage in redacting if stage not in made.stages] == ["redact"]
     for stage in made.stages:
+        if stage.name == "unroll":
+            private = next(each for each in redacting if each.name == "redact")
+            again = list(private(iter(copy.deepcopy(rows)), Tally()))
+            yield f"stage {private.name}", private.version, digest(again)
         rows = list(stage(iter(rows), Tally()))
         assert rows
         yield f"stage {stage.name}", stage.version, digest(rows)

@@ -1,6 +1,7 @@
 """Fitting samples to the context: a page that is too long is cut into chunks.
 
-The rule is the reference's (ScribeAgent, naive.py). A segment reaches from one tag to the next.
+The rule is the reference's (ScribeAgent, naive.py). A segment reaches from one tag to the next, or
+is a line of an observation that is a text.
 Chunks are made from the right end of the observation to the left; each takes as many segments as
 fit the context together with the rest of the prompt. Training keeps the chunk that holds the
 target, testing the first one made. A chunk begins with ``<``; the space before it ends the chunk to
@@ -26,7 +27,7 @@ from schemas.errors import ConfigError
 from schemas.reasons import Reason
 from schemas.samples import Encoded, Sample
 from tokenization.encode import Encoder
-from tokenization.splits import tag_starts
+from tokenization.splits import line_starts, tag_starts
 
 _JOINTS: Final = 16
 """Tokens by which the parts of a text may sum to more than the whole, without exact places."""
@@ -46,6 +47,8 @@ class Drop(NamedTuple):
     reason: Reason
     # what is wrong with this sample
     detail: str
+    # tokens of the whole sample; 0 if it could not be encoded
+    tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,21 +92,29 @@ class Fit:
         whole = page.encode(0, page.segments, 0, 1) if page else encoder(sample)
         if len(whole.input_ids) <= self.context:
             return [whole]
+        tokens = len(whole.input_ids)
         if self.policy == "drop":
-            return Drop("over_context", f"{len(whole.input_ids)} tokens, context {self.context}")
+            return Drop("over_context", f"{tokens} tokens, context {self.context}", tokens)
         page = page or _Page(sample, encoder)
-        chunks = self._spans(page, len(whole.input_ids))
+        chunks = self._spans(page, tokens)
         if isinstance(chunks, Drop):
-            return chunks
+            return chunks._replace(tokens=tokens)
         kept = self._choose(page, chunks)
         if isinstance(kept, Drop):
-            return kept
-        encoded = [page.encode(*chunks[number], number, len(chunks)) for number in kept]
+            return kept._replace(tokens=tokens)
+        cut = sum(chunk.tokens for chunk in chunks) - sum(chunks[each].tokens for each in kept)
+        encoded = [
+            replace(
+                page.encode(chunks[each].start, chunks[each].end, each, len(chunks)),
+                cut_tokens=cut,
+            )
+            for each in kept
+        ]
         assert all(len(chunk.input_ids) <= self.context for chunk in encoded)
         return encoded
 
-    def _spans(self, page: _Page, whole: int) -> list[tuple[int, int]] | Drop:
-        """The chunks from right to left, as ranges of segments; or why there are none.
+    def _spans(self, page: _Page, whole: int) -> list[_Span] | Drop:
+        """The chunks from right to left; or why there are none.
 
         whole: tokens of the whole sample.
         """
@@ -124,7 +135,7 @@ class Fit:
             return Drop(
                 "too_many_chunks", f"{whole} tokens, at most {limit} chunks of {self.context}"
             )
-        spans: list[tuple[int, int]] = []
+        spans: list[_Span] = []
         end = page.segments
         while end > 0:
             if len(spans) == limit:
@@ -138,14 +149,16 @@ class Fit:
                     f"one piece between tags makes {last} tokens, context {self.context}",
                 )
             start = page.reach(end, self.context - last)
-            if not page.exact:
-                while page.size(start, end) > self.context:
+            if page.exact:
+                tokens = last + page.between(start, end - 1)
+            else:
+                while (tokens := page.size(start, end)) > self.context:
                     start += 1
-            spans.append((start, end))
+            spans.append(_Span(start, end, tokens))
             end = start
         return spans
 
-    def _choose(self, page: _Page, spans: list[tuple[int, int]]) -> list[int] | Drop:
+    def _choose(self, page: _Page, spans: list[_Span]) -> list[int] | Drop:
         """The numbers of the chunks to keep, left to right; or why there are none."""
         if self.policy == "all":
             return list(reversed(range(len(spans))))
@@ -157,7 +170,15 @@ class Fit:
                 "target_not_in_observation",
                 f"{page.sample.target_html[:200]} is not in the observation",
             )
-        return [next(number for number, (start, end) in enumerate(spans) if start <= target < end)]
+        return [next(at for at, span in enumerate(spans) if span.start <= target < span.end)]
+
+
+class _Span(NamedTuple):
+    """A chunk: the segments from ``start`` up to ``end``, and its tokens with the whole prompt."""
+
+    start: int
+    end: int
+    tokens: int
 
 
 class Extent(NamedTuple):
@@ -187,25 +208,28 @@ def extent(sample: Sample, encoder: Encoder) -> Extent | None:
 
 
 class _Page:
-    """An observation as segments, from one tag to the next, with running token counts."""
+    """An observation as segments, from tag to tag or line by line, with running token counts."""
 
     def __init__(self, sample: Sample, encoder: Encoder) -> None:
         self.sample, self.encoder = sample, encoder
         # The prompt's text on either side of the observation.
         self.before, self.after = encoder.prompt.frame(sample)
         self.exact = encoder.vocabulary.exact
+        self.lines = sample.observation_kind == "axtree"
         # The observation as it is encoded, in UTF-8.
         self.text = encoder.vocabulary.normalised_utf8(sample.utf8, normal=sample.is_normal)
         # Byte positions in `text` where segments begin, and the end of the last: int64.
         self.cuts = np.zeros(1, np.int64)
         if self.text:
-            self.cuts = np.concatenate([[0], tag_starts(self.text), [len(self.text)]])
+            starts = line_starts if self.lines else tag_starts
+            self.cuts = np.concatenate([[0], starts(self.text), [len(self.text)]])
+        # The space that ends `before` belongs to the first token of the first segment, as the space
+        # before any other tag belongs to that tag. With this space in front, every position moves
+        # by one byte: a cut's number is now the place of the space before its tag, a token's end.
+        # Lines begin where tokens end: nothing is put in front of them.
+        self._front = b"" if self.lines else b" "
         if self.exact:
-            # The space that ends `before` belongs to the first token of the first segment, as the
-            # space before any other tag belongs to that tag. With this space in front, every
-            # position moves by one byte: a cut's number is now the place of the space before its
-            # tag, a token's end.
-            self.ids = encoder.vocabulary.encode_normalised_utf8(b" " + self.text)
+            self.ids = encoder.vocabulary.encode_normalised_utf8(self._front + self.text)
 
     @cached_property
     def counts(self) -> npt.NDArray[np.int64]:
@@ -225,7 +249,7 @@ class _Page:
 
         Most observations fit whole. Then only the last segment's tokens have to be counted.
         """
-        beyond = len(self.text) + 1 - int(self.cuts[cut])
+        beyond = len(self.text) + len(self._front) - int(self.cuts[cut])
         if "counts" in self.__dict__ or 2 * beyond > len(self.text):
             return int(self.counts[cut])
         last = self.ids[: -beyond - 1 : -1]
@@ -248,6 +272,10 @@ class _Page:
     def size(self, start: int, end: int) -> int:
         """The number of tokens of the sample with these segments only."""
         return len(self.encode(start, end, 0, 1).input_ids)
+
+    def between(self, start: int, end: int) -> int:
+        """The number of tokens of the segments from ``start`` up to ``end``, of exact places."""
+        return int(self.counts[end] - (self.counts[start] if start else 0)) if start < end else 0
 
     def reach(self, end: int, budget: int) -> int:
         """The first segment of the longest run up to ``end`` that fits.
@@ -274,7 +302,9 @@ class _Page:
         return self.encoder.head(self.before.removesuffix(" "))
 
     def segment_of_target(self) -> int:
-        """The segment with the target's start tag; -1 if there is none."""
+        """The segment with the target's start tag or line; -1 if there is none."""
+        if self.lines:  # a node id counts lines from the end
+            return self.segments - 1 - self.sample.node
         # Text cannot look like a start tag: its "<" are escaped.
         at = self.text.find(self.encoder.vocabulary.normalise(self.sample.target_html).encode())
         if at < 0:

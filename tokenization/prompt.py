@@ -8,6 +8,9 @@
     Step-by-step guide:                           Node: 832 832 832 832 832
     <steps before, each like the completion>      Target: <start tag of the target>
 
+An observation that is a text, a line an element, begins on a line of its own, and ``Node`` and
+``Target`` are the id and the line of the target.
+
 The completion repeats the node id, so that the loss weighs it more: five times, with spaces, in the
 reference's final dataset. The steps before carry it once, because the reference collects them
 before it repeats the id.
@@ -50,17 +53,17 @@ def action_name(kind: str) -> str:
 
 
 def step_text(
-    number: int, description: str, kind: str, node: int, target_html: str, repeats: int = 1
+    number: int, description: str, kind: str, target_id: str, target_html: str, repeats: int = 1
 ) -> str:
     """One step as text, ending in a line break.
 
-    number: from 1. node: -1 for an action without element, which gets no Node and no Target line.
-    repeats: how often the node id is written, 1 in the history and `REPEATS` in the completion.
+    number: from 1. target_id: empty for an action without element, which gets no Node and no Target
+    line. repeats: how often the id is written, 1 in the history and `REPEATS` in the completion.
     """
     head = f"{number}.\nDescription: {one_line(description)}\nAction: {action_name(kind)}\n"
-    if node < 0:
+    if not target_id:
         return head
-    return f"{head}Node: {' '.join([str(node)] * repeats)}\nTarget: {one_line(target_html)}\n"
+    return f"{head}Node: {' '.join([target_id] * repeats)}\nTarget: {one_line(target_html)}\n"
 
 
 def target_of(completion: str) -> str:
@@ -83,10 +86,13 @@ class Prompt:
     def frame(self, sample: Sample) -> tuple[str, str]:
         """The text before the observation and the text after it.
 
-        The first ends in a space that follows a non-space, so it may be split off (`splits`).
+        The first ends in a space that follows a non-space, or in a line break before a text, so it
+        may be split off (`splits`).
         """
+        end = "\n" if sample.observation_kind == "axtree" else " "
         before = (
-            f"Objective: {one_line(sample.objective)}\nURL: {one_line(sample.url)}\nObservation: "
+            f"Objective: {one_line(sample.objective)}\nURL: {one_line(sample.url)}\n"
+            f"Observation:{end}"
         )
         return before, "\nStep-by-step guide:\n" + "".join(sample.history)
 
@@ -101,7 +107,7 @@ class Prompt:
             sample.step,
             sample.description,
             sample.action_kind,
-            sample.node,
+            sample.target_id,
             sample.target_html,
             self.repeats,
         )

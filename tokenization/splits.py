@@ -3,7 +3,8 @@ r"""Exact places: where text may be cut so that the parts' tokens, joined, are t
 The places are exact for the patterns in `families.SCHEMES`: there no pretoken reaches across such a
 place, no pattern looks back, and the only look-ahead, ``\s+(?!\S)``, sees the same on both sides.
 
-- After ``\n`` before ``<``: a pretoken with a line break in it ends with the last line break.
+- After ``\n`` before anything but another line break: a pretoken with a line break in it ends with
+  the last line break.
 - Between a non-space and `` <``: a pretoken has white space only at its start, or is nothing else.
 - Around the digits of ``node="N"``: digits are pretokens of their own, counted from the first one.
 - Around a run of white space less its last character, which is one pretoken (at the end of the text
@@ -61,7 +62,15 @@ def tag_starts(text: bytes) -> npt.NDArray[np.int64]:
     return np.asarray(starts[tight], np.int64)
 
 
-_CROSSING: Final = re.compile(r'[^ ] |\n<|"[0-9]|[0-9]"')
+def line_starts(text: bytes) -> npt.NDArray[np.int64]:
+    """Byte positions, int64, after every line break that something else follows. text: UTF-8."""
+    raw = np.frombuffer(text, np.uint8)
+    after = raw[1:]
+    starts = np.flatnonzero((raw[:-1] == ord("\n")) & (after != ord("\n")) & (after != ord("\r")))
+    return np.asarray(starts + 1, np.int64)
+
+
+_CROSSING: Final = re.compile(r'[^ ] |\n[^\r\n]|"[0-9]|[0-9]"')
 
 split_at_spaces: Final = re.compile("(?<=[^ ])(?= )").split
 """Cuts before each run of spaces: exact where no token crosses."""

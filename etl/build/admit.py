@@ -75,7 +75,7 @@ class Met:
         self.ids.add(draft.workflow.uid)
         for position, entry in enumerate(tally.entries[start:], start):
             if draft.uid in {entry.parent, entry.id}:
-                tally.entries[position] = replace(entry, domain="", detail="", recorded="")
+                tally.entries[position] = replace(entry, domain="", detail="", recorded="", chars=0)
         draft.domain = ""
         tally.drop_workflow(draft, TAKEN_DOWN, "" if listed else COPY)
         return True
@@ -130,22 +130,24 @@ class Entrance:
             self.tally.quarantine_workflow(draft, "conflicting_id", detail)
         elif (refusal := self.refused.get(known_as(draft.uid))) is not None:
             self.tally.quarantine_workflow(draft, refusal.reason, refusal.detail)
-        elif (large := self._too_large(draft)) is not None:
+        elif (large := too_large(draft, self.page_chars)) is not None:
             self.tally.quarantine_workflow(draft, "page_too_large", large)
         else:
             return draft
         return None
 
-    def _too_large(self, draft: Draft) -> str | None:
-        """A line about the first page over the limit; None if all are within it."""
-        for step_draft in draft.steps:
-            step = step_draft.step
-            if len(step.page) > self.page_chars and (size := step.characters) > self.page_chars:
-                return (
-                    f"step {step_draft.number}: a page of {size:,} characters, at most "
-                    f"{self.page_chars:,}"
-                )
-        return None
+
+def too_large(draft: Draft, page_chars: int) -> str | None:
+    """A line about the first page over the limit; None if all are within it."""
+    for step_draft in draft.steps:
+        step = step_draft.step
+        if max(step.size, len(step.axtree)) <= page_chars:
+            continue
+        if (size := max(step.characters, len(step.axtree))) > page_chars:
+            return (
+                f"step {step_draft.number}: a page of {size:,} characters, at most {page_chars:,}"
+            )
+    return None
 
 
 def _reparent(entries: list[Entry], start: int, old: str, new: str) -> None:

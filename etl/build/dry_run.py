@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,6 +61,8 @@ class Foreseen:
     damaged: dict[str, str]
     # (name, what it looks like) of files in no known format
     left_aside: list[tuple[str, str]]
+    # (name, kind, bytes) of the archives of pages
+    pages: list[tuple[str, str, int]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """The plan for programs."""
@@ -81,6 +83,9 @@ class Foreseen:
             "remove": self.remove,
             "new_generation": self.opens,
             "left_aside": [{"name": name, "says": says} for name, says in self.left_aside],
+            "pages": [
+                {"name": name, "kind": kind, "bytes": size} for name, kind, size in self.pages
+            ],
         }
 
     def as_text(self) -> str:
@@ -102,6 +107,10 @@ class Foreseen:
         if self.left_aside:
             lines.append(f"left aside: {len(self.left_aside):,} of them, in no known format")
             lines += _some([f"  {name}: {says}" for name, says in self.left_aside])
+        if self.pages:
+            total = sum(size for _, _, size in self.pages)
+            lines.append(f"pages: {counted(len(self.pages), 'archive')}, {total / 1e6:,.1f} MB")
+            lines += _some([f"  {name}: {kind}" for name, kind, _ in self.pages])
         lines.append("index: worked out again, over all samples")
         new = f", and those of the new generation {self.opens}" if self.opens else ""
         lines.append(
@@ -144,12 +153,14 @@ def foresee(build: Build) -> Foreseen:
     changed = {name for names in inputs.values() for name in names}
     bundles = bundled(shards, generations.together)
     worker = reading.worker(build, reading.removed(build, bundles), stamps.keys(damaged))
-    counter = reading.counter(build)
+    counter, signer = reading.counter(build), reading.signer(build)
     reasons: dict[str, str] = {}
     for bundle in bundles:
         result = worker.finished(bundle)
         if isinstance(result, BundleReport) and counter and not counter.finished(bundle.key):
             result = "its tokens are counted, for subsets"
+        if isinstance(result, BundleReport) and signer and not signer.finished(bundle.key):
+            result = "its signatures are made, to compare pages"
         if not isinstance(result, BundleReport):
             reasons |= {member.key: _reason(member, result, changed) for member in bundle.members}
     done = [shard for shard in shards if shard.key not in reasons]
@@ -180,6 +191,10 @@ def foresee(build: Build) -> Foreseen:
             (shard.name, strangers.meet(shard.path, FORMATS.values()).text)
             for shard in shards
             if shard.format == find.UNKNOWN
+        ],
+        [
+            (each.name, each.kind, each.size)
+            for each in (build.recipe.pages.found().archives if build.recipe.pages else ())
         ],
     )
 

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.build.recipes.recipe import Recipe
+from etl.build.run import mixing
 from etl.build.run.build import Build
 from etl.build.run.reading import Read
 from etl.card import example, write
 from etl.dataset import account, candidate, oddities, stats
 from etl.dataset.drift import figures
+from etl.dataset.flow import waterfall
 from etl.dataset.generations import Generations
-from etl.dataset.layout import DATA, NAMES, PREFIX, Layout, subset_of
-from etl.dataset.manifest import FORMAT, Input, Manifest, Packing, Split, Subset, as_json
+from etl.dataset.layout import DATA, LINT, NAMES, PREFIX, Layout, subset_of
+from etl.dataset.manifest import FORMAT, Input, Manifest, Packing, Row, Split, Subset, as_json
 from etl.dataset.reports import PackedReport
+from etl.decisions.contamination import per_benchmark
 from etl.files.arrow import atomic, write_json
 from etl.files.storage import AnyPath
 from etl.inputs.records import InputShard
 from etl.sources import KEYS
+from etl.stages.redact import Redact
 from etl.stages.wording import unknown_actions
 from schemas.errors import IntegrityError
 
@@ -39,6 +44,10 @@ class Made:
     generations: Generations
     # the number of tokens of each subset, as they were counted
     filled: Sequence[int]
+    # what the draw of the splits counted
+    drawn: Mapping[str, int]
+    # what overlaps with benchmarks; None for a recipe that does not look for that
+    overlaps: pl.DataFrame | None = None
 
 
 def finish(build: Build, made: Made, packed: Sequence[PackedReport]) -> Manifest:
@@ -61,18 +70,29 @@ def finish(build: Build, made: Made, packed: Sequence[PackedReport]) -> Manifest
         )
     here = Layout(place)
     tables = stats.statistics(place, settled.counts, settled.visits)
+    tables["waterfall"] = waterfall.table(place, settled.flow)
+    waterfall.check(tables["waterfall"], tables["domains"], made.read.page_chars, out)
     if names := recipe.subsets.tokens:
         tables["subsets"] = stats.subsets(place, names)
+    if made.overlaps is not None:
+        tables["contamination"] = made.overlaps
+    if linted := any(stage.name == LINT for stage in recipe.stages):
+        tables[LINT] = stats.lint(place)
+    private = _private(made.read, recipe)
+    if private is not None:
+        tables["privacy"] = stats.privacy(made.read.replaced)
     files = {
         name: digest
         for report in packed
         for name, digest in report.files.items()
         if name.startswith(PREFIX)
     }
+    mixed = mixing.tables(place, recipe.mix)
+    statistics = {name: table.to_dicts() for name, table in tables.items()}
+    tables |= mixed
     for name, table in tables.items():
         path = NAMES.dataset.table(name).as_posix()
         files[path] = _parquet(here.dataset.table(name), table)
-    statistics = {name: table.to_dicts() for name, table in tables.items()}
     path = NAMES.dataset.statistics.as_posix()
     files[path] = write_json(here.dataset.statistics, statistics)
     manifest = Manifest(
@@ -94,12 +114,23 @@ def finish(build: Build, made: Made, packed: Sequence[PackedReport]) -> Manifest
         page_actions=dict(sorted(settled.without_element.items())),
         packing=_packing(packed),
         subsets=_subsets(packed, recipe, made.filled),
+        drawn=dict(made.drawn) or None,
         quarantined=account.in_quarantine(place),
         oddities=tuple(oddities.listed(made.read.odd, KEYS)),
+        lint=stats.lint_summary(tables[LINT]) if linted else None,
         files=files,
+        contamination=_overlaps(build, made.overlaps),
+        privacy=private,
     )
     files |= write.write(place, manifest, tables, packed)
     return replace(manifest, files=dict(sorted(files.items())))
+
+
+def _overlaps(build: Build, found: pl.DataFrame | None) -> tuple[Row, ...] | None:
+    """The figures of each benchmark; None for a recipe that does not look for them."""
+    if found is None:
+        return None
+    return per_benchmark(found, build.settings["index"]["contamination"]["benchmarks"])
 
 
 def _inputs(shards: Sequence[InputShard], rows: Mapping[str, int]) -> tuple[Input, ...]:
@@ -113,6 +144,16 @@ def _inputs(shards: Sequence[InputShard], rows: Mapping[str, int]) -> tuple[Inpu
         entry = inputs.get(shard.name, new)
         inputs[shard.name] = replace(entry, size=entry.size + shard.size)
     return tuple(inputs.values())
+
+
+def _private(read: Read, recipe: Recipe) -> dict[str, Any] | None:
+    """What was replaced by pseudonyms; None without the stage. None is known to be left."""
+    if not any(isinstance(stage, Redact) for stage in recipe.stages):
+        return None
+    kinds: Counter[str] = Counter()
+    for (kind, _), count in read.replaced.items():
+        kinds[kind] += count
+    return {"findings": 0, "replaced": dict(sorted(kinds.items()))}
 
 
 def _example(place: AnyPath, recipe: Recipe, packed: Sequence[PackedReport]) -> dict[str, str]:

@@ -13,7 +13,7 @@ the next one is compared with it, so an accepted change fails no gate again.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Final
 
@@ -22,6 +22,7 @@ from etl.card.reasons import meanings
 from etl.dataset.drift import distances
 from etl.dataset.manifest import Figures
 from schemas.errors import ConfigError
+from schemas.reasons import OwnReason
 
 _SLACK: Final = 1e-9
 """By how much a figure may exceed its limit, so that rounding in a division breaks no gate."""
@@ -43,7 +44,7 @@ class Gates:
     Two are on by default: the dataset may not be empty, and may not lose too much of the last one.
 
     Raises:
-        ConfigError: no figure can have such a limit, or nothing is dropped for such a reason.
+        ConfigError: no figure can have such a limit.
     """
 
     about: ClassVar[str] = "when a build fails itself"
@@ -83,7 +84,14 @@ class Gates:
             limit = getattr(self, name)
             if limit is not None and not limit >= 0:
                 raise ConfigError(f"gates.{name} = {limit}: it is 0 or more")
-        possible = sorted(meanings()) if self.max_drop_rates else []
+
+    def check_reasons(self, own: Iterable[OwnReason] = ()) -> None:
+        """Check the reasons that have limits. own: those that the rules of the recipe give.
+
+        Raises:
+            ConfigError: nothing is dropped for such a reason.
+        """
+        possible = sorted(meanings(own)) if self.max_drop_rates else []
         for reason in self.max_drop_rates:
             if reason not in possible:
                 close = difflib.get_close_matches(reason, possible, 1)

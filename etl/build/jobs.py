@@ -202,6 +202,10 @@ def prepared(
         "overrides": [recipe.placed(each) for each in job.overrides],
         "hook": job.hook,
         "strict": job.strict,
+        "pages": [
+            each if nodes.remote(each) else str(Path(each).absolute())
+            for each in settings.inputs.pages
+        ],
     }
 
 

@@ -158,7 +158,7 @@ class _Output:
         else:
             watch(name)
             result = self._target.plan.fitted(sample, self._fit)
-        dropped, chunks = (result, []) if isinstance(result, Drop) else (("", ""), result)
+        dropped, chunks = (result, []) if isinstance(result, Drop) else (("", "", 0), result)
         prompt_tokens = sum(chunk.prompt_tokens for chunk in chunks)
         self._fitted[sample.sample_id] = {
             "sample_id": sample.sample_id,
@@ -172,11 +172,15 @@ class _Output:
             "pruned_chars": sample.characters,
             "reward": sample.reward,
             "repeat": sample.repeat,
+            "failed_steps": sample.failed_steps,
+            "loops": sample.loops,
+            "failed": sample.failed,
             "chunk": chunks[0].chunk if chunks else 0,
             "chunks": chunks[0].chunks if chunks else 0,
             "kept": len(chunks),
             "prompt_tokens": prompt_tokens,
             "completion_tokens": sum(len(chunk.input_ids) for chunk in chunks) - prompt_tokens,
+            "lost_tokens": chunks[0].cut_tokens if chunks else dropped[2],
             "row": -1,
             "reason": dropped[0],
             "detail": dropped[1],

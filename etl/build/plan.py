@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import itertools
 import traceback
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from etl.build.admit import Entrance, Met
+from etl.build.admit import Entrance, Met, too_large
 from etl.build.pools.failures import Refused, Watch, described, known_as, of_the_machine, unwatched
 from etl.build.samples import Writer
 from etl.dataset.layout import Work
@@ -26,15 +27,21 @@ from etl.dataset.reports import BundleReport
 from etl.decisions.takedown import NOTHING, Takedown
 from etl.files import entries, nodes
 from etl.files.hashes import digest, plain
+from etl.inputs.archives.join import Pages
 from etl.inputs.bundles import Bundle
 from etl.inputs.contents import ahead, changed
 from etl.inputs.records import InputShard
 from etl.inputs.source import Source
-from etl.stages.stage import Stage
+from etl.stages.enter import measure_again
+from etl.stages.stage import Closing, Preparing, Stage
 from etl.tally import Tally
 from schemas.draft import Draft
-from schemas.errors import RecordError
+from schemas.errors import BuildError, ConfigError, RecordError
 from schemas.samples import Sample
+from schemas.utf8 import held_characters
+
+_PRUNES: Final = "prune"
+"""Name of the stage that makes observations of pages."""
 
 PAGE_CHARS: Final = 256 * 2**20
 """The most characters that a page may have, unless the recipe says otherwise."""
@@ -54,6 +61,8 @@ class Plan:
     page_chars: int = PAGE_CHARS
     # orders samples on disk; the dataset does not depend on it, so it is no setting
     seed: int = 0
+    # where recordings without pages get theirs
+    pages: Pages | None = None
 
     def build(
         self,
@@ -85,11 +94,16 @@ class Plan:
                 entrance = Entrance(tally.at("read"), met, takedown, by_name, self.page_chars)
                 with nodes.held(content):
                     for draft in self._drafts(shard, entrance, _prefixed(watch, prefix)):
-                        for sample in self._through(draft, tally):
-                            add(shard, sample)
+                        samples = self._through(draft, tally)
+                        for closing in self.closing:
+                            closing.left(draft, tally)
+                        while samples:  # what is written has its memory back
+                            add(shard, samples.popleft())
                 if not (content and nodes.remote(shard.path)):  # else it was compared with its hash
                     _check_version(shard)
                 met.strip(tally, takedown)
+                for closing in self.closing:
+                    closing.close(tally, met.domains)
                 writer.end(shard, tally, met)
         return writer.report(self.fingerprint(bundle), takedown.state)
 
@@ -118,23 +132,44 @@ class Plan:
                 watch(known_as(draft.uid))
                 yield draft
 
-    def _through(self, draft: Draft, tally: Tally) -> list[Sample]:
+    def _through(self, draft: Draft, tally: Tally) -> deque[Sample]:
         """Run a workflow through all stages; an exception removes the lines they entered for it."""
-        entered = len(tally.entries)
+        entered, found = len(tally.entries), len(tally.findings)
         step_drafts = list(draft.steps)
         rows: Iterator[Any] = iter((draft,))
-        for stage in self.stages:
+        for at, stage in enumerate(self.stages, 1):
             rows = stage(rows, tally.at(stage.name))
+            if stage.name == _PRUNES and self.stages[at:-1]:
+                rows = _measured(rows)
         try:
-            return list(rows)
+            for preparing in self.preparing:
+                preparing.prepare(draft, tally)
+            if self.pages is not None:
+                tally.note(self.pages.join(draft))
+                measure_again(draft, tally, entered)
+                if (large := too_large(draft, self.page_chars)) is not None:
+                    raise RecordError("page_too_large", large)
+            return deque(rows)
+        except (BuildError, ConfigError):
+            raise
         except Exception as error:
             if of_the_machine(error):
                 raise
-            del tally.entries[entered:]
+            del tally.entries[entered:], tally.findings[found:]
             draft.steps = step_drafts
             reason = error.reason if isinstance(error, RecordError) else "stage_crashed"
             tally.at(self._stage_of(error)).quarantine_workflow(draft, reason, described(error))
-            return []
+            return deque()
+
+    @cached_property
+    def preparing(self) -> tuple[Preparing, ...]:
+        """The stages that have a part in a workflow before the first one."""
+        return tuple(stage for stage in self.stages if isinstance(stage, Preparing))
+
+    @cached_property
+    def closing(self) -> tuple[Closing, ...]:
+        """The stages that have the last word on what a shard leaves beside its samples."""
+        return tuple(stage for stage in self.stages if isinstance(stage, Closing))
 
     def _stage_of(self, error: Exception) -> str:
         """The name of the stage whose code raised an error; ``read`` if none did."""
@@ -154,6 +189,8 @@ class Plan:
         settings: dict[str, Any] = {
             name: {"version": part.version} | plain(part) for name, part in parts.items()
         }
+        if self.pages is not None:
+            settings["pages"] = self.pages.settings()
         return settings | {"libraries": dict(self.libraries), "page_chars": self.page_chars}
 
     @cached_property
@@ -171,6 +208,14 @@ class Plan:
         if len(formats) == 1:
             return self.fingerprints[formats[0]]
         return digest([self.fingerprints[name] for name in formats])
+
+
+def _measured(rows: Iterator[Draft]) -> Iterator[Draft]:
+    """Note how long observations are before stages that may rewrite them."""
+    for draft in rows:
+        for step_draft in draft.steps:
+            step_draft.pruned = held_characters(step_draft, "observation")
+        yield draft
 
 
 def _prefixed(watch: Watch, prefix: str) -> Watch:

@@ -2,7 +2,8 @@
 
 ``samples`` holds the samples, and ``light`` the columns of the same rows that the index reads.
 ``ledger`` holds everything that was read and what became of it, ``quarantine`` what could not be
-read.
+read, ``lint`` where recordings contradict themselves, and ``replaced`` how many private values were
+replaced in what, if stages looked for these.
 
 Samples are written in runs of `RUN_CHARS`. Each run is in the order of the hash by which packing
 reads, so what an output shard takes from a run lies together: a row that lies alone costs a memory
@@ -12,7 +13,7 @@ page in each of 22 columns.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter, itemgetter
 from typing import Any, Final
@@ -22,7 +23,16 @@ import pyarrow as pa
 import xxhash
 
 from etl.build.admit import Met
-from etl.dataset.layout import IN_WORK, LEDGER, LIGHT, QUARANTINE, SAMPLES, Work
+from etl.dataset.layout import (
+    IN_WORK,
+    LEDGER,
+    LIGHT,
+    LINT,
+    QUARANTINE,
+    REPLACED,
+    SAMPLES,
+    Work,
+)
 from etl.dataset.reports import BundleReport
 from etl.files import storage
 from etl.files.arrow import ArrowWriter, atomic, write_json, write_table
@@ -30,6 +40,7 @@ from etl.files.hashes import order_hash
 from etl.files.storage import AnyPath
 from etl.inputs.records import InputShard
 from etl.tally import Odd, Tally
+from schemas.findings import FINDING_SCHEMA, REPLACEMENT_SCHEMA
 from schemas.ledger import LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
 from schemas.samples import SAMPLE_SCHEMA, Sample
 
@@ -39,7 +50,12 @@ _OBSERVATION: Final = SAMPLE_SCHEMA.get_field_index("observation")
 _META: Final = SAMPLE_SCHEMA.get_field_index("workflow_meta")
 """The first of the columns that the hash of a sample leaves out."""
 
-_TABLES: Final = {LEDGER: LEDGER_SCHEMA, QUARANTINE: QUARANTINE_SCHEMA}
+_TABLES: Final = {
+    LEDGER: LEDGER_SCHEMA,
+    QUARANTINE: QUARANTINE_SCHEMA,
+    LINT: FINDING_SCHEMA,
+    REPLACED: REPLACEMENT_SCHEMA,
+}
 
 RUN_CHARS: Final = 2**25
 """Characters of the samples that are held and ordered together."""
@@ -59,8 +75,10 @@ class Writer:
         self._met = Met()
         self._odd: Counter[Odd] = Counter()
         self._matched: set[str] = set()
+        self._page_chars = 0
+        self._replaced: Counter[tuple[str, str]] = Counter()
         self._drops: Counter[tuple[str, str, str, str]] = Counter()
-        # columns of the two files, by folder
+        # columns of these files, by folder
         self._columns: dict[str, dict[str, list[Any]]] = {
             folder: {name: [] for name in schema.names} for folder, schema in _TABLES.items()
         }
@@ -90,6 +108,7 @@ class Writer:
                 nonlocal chars
                 waiting.sort(key=itemgetter(0))
                 for _, key, sample in waiting:
+                    sample.__dict__["observation"] = sample.utf8  # it may have been compressed
                     light_writer.add(light_row(key, sample), 256)
                     writer.add(_values(sample.__dict__), _chars(sample) + 1024)
                 waiting.clear()
@@ -108,17 +127,28 @@ class Writer:
         if tally.odd:
             self._odd.update(tally.odd)
         self._matched |= tally.matched
+        replaced = tally.replacements
+        for each in replaced:
+            self._replaced[each.kind, each.domain] += each.times
         for entry in tally.entries:
             if entry.reason:
                 self._drops[entry.unit, entry.stage, entry.reason, entry.domain] += 1
+            elif entry.unit == "step":
+                self._page_chars += entry.chars
         key = shard.key
-        for folder, rows in ((LEDGER, tally.entries), (QUARANTINE, tally.quarantined)):
+        tables: tuple[tuple[str, Sequence[object]], ...] = (
+            (LEDGER, tally.entries),
+            (QUARANTINE, tally.quarantined),
+            (LINT, tally.findings),
+            (REPLACED, replaced),
+        )
+        for folder, rows in tables:
             if rows:
                 for name, column in self._columns[folder].items():
                     column += [key] * len(rows) if name == "shard" else map(attrgetter(name), rows)
 
     def report(self, settings: str, takedown: str) -> BundleReport:
-        """Write ledger and quarantine, then the report.
+        """Write ledger, quarantine and what stages noted, then the report.
 
         settings, takedown: hashes of the settings and the list that the files were made with.
         """
@@ -140,8 +170,10 @@ class Writer:
             tuple((*what, count) for what, count in sorted(self._drops.items())),
             self._files,
             tuple((kind, where, count) for (kind, where), count in sorted(self._odd.items())),
+            self._page_chars,
+            tuple((*what, count) for what, count in sorted(self._replaced.items())),
         )  # fmt: skip
-        write_json(self._work.read_report(self._key), vars(report))
+        write_json(self._work.read_report(self._key), report.as_json())
         return report
 
     def _name(self, folder: str) -> str:
@@ -169,12 +201,11 @@ def light_row(shard: str, sample: Sample) -> tuple[Any, ...]:
         sample.target_html,
         *sample.history,
     )
-    utf8 = sample.utf8  # the sample holds it from here on
     values = _values(sample.__dict__)
     content = xxhash.xxh3_128(
         orjson.dumps((values[:_OBSERVATION], values[_OBSERVATION + 1 : _META]))
     )
-    content.update(utf8)
+    content.update(sample.utf8)
     return (
         shard,
         sample.sample_id,
@@ -185,6 +216,7 @@ def light_row(shard: str, sample: Sample) -> tuple[Any, ...]:
         sample.domain,
         sample.website,
         sample.objective,
+        sample.url,
         sample.characters + sum(map(len, texts)),
         sample.whole,
     )

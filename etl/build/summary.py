@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from etl.build.recipes.recipe import Recipe
+from etl.build.recipes.toml import as_json
 from etl.card.reasons import meanings
 from etl.dataset import oddities
 from etl.dataset.manifest import Manifest, UnitCounts
@@ -44,10 +45,11 @@ def dropped(accounting: Mapping[str, UnitCounts], recipe: Recipe) -> list[dict[s
 def settings(reason: str, recipe: Recipe) -> dict[str, Any]:
     """The settings that decide on drops for a reason, with their values; without empty ones."""
     values: dict[str, Any] = {}
-    for name in meanings()[reason].settings:
+    for name in meanings(recipe.own_reasons)[reason].settings:
         section, _, key = name.partition(".")
         value = getattr(recipe.sections.get(section), key, None)
         value = sorted(value) if isinstance(value, frozenset) else value
+        value = as_json(value) if isinstance(value, tuple) else value
         if value not in ("", [], None):
             values[name] = value
     return values
@@ -63,7 +65,7 @@ def lines(manifest: Manifest, recipe: Recipe, where: object, next_step: str) -> 
     text = [f"read: {read}"]
     rows = dropped(units, recipe)
     text += ["nothing was dropped"] if not rows else ["dropped, and what decides it:"]
-    text += _table(rows[:_SHOWN])
+    text += [*_table(rows[:_SHOWN]), *_without_pages(rows, recipe)]
     if len(rows) > _SHOWN:
         text.append(f"  and {len(rows) - _SHOWN} more reasons: stepmill inspect {where} drops")
     text += [f"not trained on: {printable(line)}" for line in as_lines(manifest.unknown_actions)]
@@ -83,7 +85,17 @@ def sizes(manifest: Manifest) -> str:
 
 def reasons(accounting: Mapping[str, UnitCounts], recipe: Recipe) -> list[str]:
     """The lines of the summary that tell what was dropped."""
-    return _table(dropped(accounting, recipe)[:_SHOWN])
+    rows = dropped(accounting, recipe)
+    return [*_table(rows[:_SHOWN]), *_without_pages(rows, recipe)]
+
+
+def _without_pages(rows: Sequence[Mapping[str, Any]], recipe: Recipe) -> list[str]:
+    """What to do about recordings that hold no pages, if none were given."""
+    steps = sum(row["counts"].get("step", 0) for row in rows if row["reason"] == "no_page")
+    if not steps or recipe.inputs.pages:
+        return []
+    without = f"  {counted(steps, 'step')} of recordings that hold no pages"
+    return [f"{without}: give --pages ARCHIVE (WARC, WACZ, HAR, MHTML, saved HTML)"]
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -72,6 +72,7 @@ class SamplesWorker:
         if not storage.exists(path):
             return NOT_BUILT
         values = read_json(path)
+        values.setdefault("replaced", ())
         if set(values) != {each.name for each in fields(BundleReport)}:
             return "built by another version"
         report = _report(BundleReport, values)
@@ -181,7 +182,7 @@ def _report(kind: type[R], values: dict[str, Any]) -> R:
     made = {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
     }
-    for name in ("drops", "odd"):
+    for name in ("drops", "odd", "replaced"):
         if name in made:
             made[name] = tuple(map(tuple, made[name]))
     return kind(**made)

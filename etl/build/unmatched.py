@@ -1,8 +1,9 @@
 """Entries of a recipe's lists that match nothing: each is shown with its setting and a hint.
 
-The lists: takedown, held-out splits, what is included and excluded, and the ids of mappings. They
-are checked after the index. The result is kept in ``work/unmatched.json`` for runs that find
-nothing to do; the part about the takedown list is kept in that list's own file.
+The lists: takedown, held-out splits, what is included and excluded, marks of recorders, rules of a
+recipe's own, and the ids of mappings. They are checked after the index. The result is kept in
+``work/unmatched.json`` for runs that find nothing to do; the part about the takedown list is kept
+in that list's own file.
 """
 
 from __future__ import annotations
@@ -24,13 +25,20 @@ from etl.files.arrow import open_arrow, read_json, write_json
 from etl.files.storage import AnyPath
 from etl.pages.domain import domain_of
 from etl.stages.augment import Augment
+from etl.stages.leaks import Leaks
+from etl.stages.objectives import SETTING
+from etl.stages.rules import stage as rules_stage
+from etl.stages.rules.stage import Rules
 from etl.stages.select import Select
 from schemas.errors import BuildError
 
 SHOWN: Final = 20
 """The most entries of a setting that are shown."""
-_OF_REPORTS: Final = ("matched", "taken_workflows", "taken_records", "copies")
+_OF_REPORTS: Final = ("matched", "taken_workflows", "taken_records", "copies", "drops")
 """The keys that are held of each report; the others take a line for every workflow."""
+
+
+_NO_DROP: Final = "nothing is dropped for this reason, or not first for it"
 
 
 class Unmatched(NamedTuple):
@@ -133,17 +141,36 @@ def look(places: Shelf, recipe: Recipe, held: Mapping[str, Sequence[str]]) -> As
     """
     keys = state.keys(places.own)
     listed, select = recipe.taken_down, recipe.stage(Select)
-    paths = places.existing(SAMPLES, keys, ".json") if listed or select else []
+    augment = recipe.stage(Augment)
+    leaks = [stage for stage in recipe.stages if isinstance(stage, Leaks)]
+    rules = [stage for stage in recipe.stages if isinstance(stage, Rules)]
+    noted = listed or select or augment.files or leaks or rules
+    paths = places.existing(SAMPLES, keys, ".json") if noted else []
     reports = [
         {name: report[name] for name in _OF_REPORTS}
+        | {"drops": {reason for _, stage, reason, _, _ in report["drops"] if stage == Rules.name}}
         for report in storage.together(read_json, paths)
     ]
     matched = frozenset(name for report in reports for name in report["matched"])
     matches = takedown.matches_of(listed, reports)
     lists = {takedown.SETTING: matches.none, **held, **select.unmatched(matched)}
-    augment = recipe.stage(Augment)
-    ids = {f"augment.{name}": mapping.texts for name, mapping in augment.mappings.items()}
-    asked = Asked(matches, tuple(_unmatched(places.existing(LEDGER, keys), lists, ids)))
+    for stage in leaks:
+        lists |= stage.unmatched(matched)
+    ids: dict[str, Iterable[str]] = {}
+    if augment.mapping is not None:
+        ids["augment.descriptions"] = augment.mapping.texts
+    if augment.own:
+        ids[SETTING] = [id for id in augment.own if f"{SETTING} {id}" not in matched]
+    found = [*_unmatched(places.existing(LEDGER, keys), lists, ids)]
+    found += [Unmatched(SETTING, name, hint) for name, hint in augment.unmatched(matched)]
+    given = {reason for report in reports for reason in report["drops"]}
+    found += [
+        Unmatched(rules_stage.SETTING, own, _NO_DROP)
+        for stage in rules
+        for own in stage.own
+        if own not in given
+    ]
+    asked = Asked(matches, tuple(sorted(found, key=lambda each: each.setting)))
     hints = {each.entry: each.hint for each in asked.unmatched if each.setting == takedown.SETTING}
     takedown.keep_matches(places.common.takedown, listed, replace(matches, hints=hints))
     rows = [each._asdict() for each in asked.unmatched if not _listed(each, listed)]

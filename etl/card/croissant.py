@@ -22,7 +22,9 @@ import pyarrow as pa
 from etl.card import licenses, markdown, provenance, words
 from etl.dataset.layout import CARD, CROISSANT, IN_DATASET, LISTINGS, PREFIX
 from etl.dataset.manifest import Manifest
+from etl.decisions.split import TEST_LIKE
 from etl.decisions.subsets import TRAIN
+from schemas import splits as split_names
 from schemas.ledger import LISTING_SCHEMA
 from schemas.samples import PACKED_SCHEMA
 
@@ -209,6 +211,15 @@ def _file_sets(manifest: Manifest, repository: Repository | None) -> list[dict[s
         )
         for each in markdown.data_files(manifest)
     ]
+    sets += [
+        (
+            f"{split_names.FAILURES}-{each['split']}",
+            _format(manifest),
+            each["path"],
+            f"Failures of the split {each['split']}. Columns: {columns}.",
+        )
+        for each in markdown.data_files(manifest, failed=True)
+    ]
     for number, subset in enumerate(manifest.subsets or (), 1):
         train = [e for e in markdown.data_files(manifest, number) if e["split"] == TRAIN]
         about = f"Rows of the training split in the subset of {subset.asked:,} tokens."
@@ -244,7 +255,9 @@ def _record_sets(
     if splits:
         yield _names_of(splits)
         for split in splits if _format(manifest) == "parquet" else ():
-            fields = _columns(split, PACKED_SCHEMA, {"fileSet": {"@id": f"{split}-files"}})
+            shown = split_names.shown_as(split)
+            name = f"{split_names.FAILURES}-{shown}" if split_names.of_failures(split) else split
+            fields = _columns(split, PACKED_SCHEMA, {"fileSet": {"@id": f"{name}-files"}})
             described = [field | {"description": words.FIELDS[field["name"]]} for field in fields]
             yield _record_set(split, f"Packed rows of the split {split}.", described)
         listed = _columns("samples", LISTING_SCHEMA, {"fileSet": {"@id": "samples-files"}})
@@ -256,15 +269,19 @@ def _record_sets(
 
 
 def _names_of(splits: Iterable[str]) -> dict[str, Any]:
-    names = [
-        {"splits/name": split, "splits/url": _SPLITS.get(split, "cr:Split")} for split in splits
-    ]
+    names = [{"splits/name": split, "splits/url": _kind(split)} for split in splits]
     columns = [
         {"@type": "cr:Field", "@id": "splits/name", "name": "name", "dataType": "sc:Text"},
         {"@type": "cr:Field", "@id": "splits/url", "name": "url", "dataType": "sc:URL"},
     ]
     record_set = _record_set("splits", "The splits, and what each is for.", columns)
     return record_set | {"dataType": "cr:Split", "key": {"@id": "splits/name"}, "data": names}
+
+
+def _kind(split: str) -> str:
+    """What a split is for."""
+    split = split_names.shown_as(split)
+    return _SPLITS["test"] if TEST_LIKE.fullmatch(split) else _SPLITS.get(split, "cr:Split")
 
 
 def _record_set(name: str, description: str, columns: list[dict[str, Any]]) -> dict[str, Any]:

@@ -15,14 +15,16 @@ from typing import Any, Final
 import polars as pl
 import yaml
 
-from etl.card import licenses, words
-from etl.card.reasons import says
+from etl.card import licenses, mixed, split_rule, words
+from etl.card.reasons import of_rules, says
 from etl.card.template import CardTemplate
 from etl.dataset.account import UNITS
+from etl.dataset.flow import levels
 from etl.dataset.hand_written import Notes
 from etl.dataset.layout import split_of, stratum, subset_of
 from etl.dataset.manifest import Manifest
 from etl.decisions.subsets import TRAIN
+from schemas import splits as split_names
 from schemas.samples import PACKED_SCHEMA
 
 PLACE: Final = "path/or/repo"
@@ -51,14 +53,14 @@ def render(manifest: Manifest, tables: dict[str, pl.DataFrame], place: str = PLA
 
     tables: the statistics, by name. place: what `datasets.load_dataset` takes to load the dataset.
     """
-    head = yaml.safe_dump(_yaml(manifest), sort_keys=False, allow_unicode=True, width=120)
+    first = yaml.safe_dump(head(manifest), sort_keys=False, allow_unicode=True, width=120)
     written = manifest.card.template
     template = CardTemplate(written) if written else CardTemplate.shipped()
-    body = template.filled(_values(manifest, tables, place), Notes(manifest.card.notes))
-    return f"---\n{head}---\n\n{body}"
+    body = template.filled(values(manifest, tables, place), Notes(manifest.card.notes))
+    return f"---\n{first}---\n\n{body}"
 
 
-def _values(manifest: Manifest, tables: dict[str, pl.DataFrame], place: str) -> dict[str, str]:
+def values(manifest: Manifest, tables: dict[str, pl.DataFrame], place: str) -> dict[str, str]:
     """The texts of the template's placeholders, by placeholder."""
     totals, card = manifest.totals, manifest.settings["card"]
     return {
@@ -79,13 +81,16 @@ def _values(manifest: Manifest, tables: dict[str, pl.DataFrame], place: str) -> 
         ),
         "domain_table": _domains(tables["domains"]),
         "fields": _fields(),
-        "splits": _splits(manifest).replace("$place", place),
+        "splits": "\n\n".join([_splits(manifest), *_mix(manifest, tables)]).replace(
+            "$place", place
+        ),
         "example": _example(manifest.card.example),
-        "split_rule": words.split_rule(manifest),
+        "split_rule": split_rule.rule(manifest),
         "privacy": " ".join(words.privacy(manifest)),
         "contamination": " ".join(words.contamination(manifest)),
         "limits": "\n".join(f"- {_escaped(text)}" for text in words.limits(manifest)),
         "drops": _drops(manifest),
+        "waterfall": _waterfall(tables.get("waterfall")),
         "license": _license(card),
         "licenses": _licenses(manifest),
         "place": place,
@@ -93,24 +98,28 @@ def _values(manifest: Manifest, tables: dict[str, pl.DataFrame], place: str) -> 
     }
 
 
-def data_files(manifest: Manifest, subset: int = 0) -> list[dict[str, Any]]:
+def data_files(
+    manifest: Manifest, subset: int = 0, *, failed: bool = False
+) -> list[dict[str, Any]]:
     """The files with the rows of each split, as in the Hub's YAML.
 
     A build names them by globs. A published dataset names each file, because older or newer files
     may lie beside them. subset: the number of a subset, of whose training split they are; 0: all.
+    failed: those of the configuration of failures, by the splits that these come from.
     """
+    splits = [name for name in words.splits(manifest) if split_names.of_failures(name) == failed]
     if manifest.published is None:
         return [
-            {"split": name, "path": _globs(manifest, name, subset)}
-            for name in words.splits(manifest)
+            {"split": split_names.shown_as(name), "path": _globs(manifest, name, subset)}
+            for name in splits
         ]
     files = manifest.published.splits
     return [
         {
-            "split": name,
+            "split": split_names.shown_as(name),
             "path": [file.path for file in files[name] if _inside(file.path, subset)],
         }
-        for name in words.splits(manifest)
+        for name in splits
     ]
 
 
@@ -128,22 +137,26 @@ def _inside(name: str, subset: int) -> bool:
 
 
 def configurations(manifest: Manifest) -> dict[str, list[dict[str, Any]]]:
-    """`data_files` of each configuration: of the whole dataset, and of each subset with rows."""
-    configs = {"default": data_files(manifest)}
+    """`data_files` of each configuration: the whole dataset, each subset with rows, failures."""
+    files = data_files(manifest)
+    configs = {"default": files} if files else {}
     for number, subset in enumerate(manifest.subsets or (), 1):
         if subset.rows:
             configs[subset.name] = data_files(manifest, number)
+    if failed := data_files(manifest, failed=True):
+        configs[split_names.FAILURES] = failed
     return configs
 
 
-def download_size(manifest: Manifest, subset: int = 0) -> int:
-    """The size of all files with rows, in bytes. subset: as for `data_files`."""
+def download_size(manifest: Manifest, subset: int = 0, *, failed: bool = False) -> int:
+    """The size of all files with rows, in bytes. subset, failed: as for `data_files`."""
+    splits = [name for name in manifest.splits if split_names.of_failures(name) == failed]
     if manifest.published is None:
-        sizes = {name: split.bytes for name, split in manifest.splits.items()}
+        sizes = {name: manifest.splits[name].bytes for name in splits}
         if subset and manifest.subsets:
             sizes[TRAIN] = manifest.subsets[subset - 1].bytes
         return sum(sizes.values())
-    every = [file for files in manifest.published.splits.values() for file in files]
+    every = [file for name in splits for file in manifest.published.splits[name]]
     return sum(file.bytes for file in every if _inside(file.path, subset))
 
 
@@ -163,7 +176,8 @@ def citation(manifest: Manifest) -> str:
     return "\n".join([f"@misc{{stepmill-{manifest.fingerprint[:8]},", *lines, "}"])
 
 
-def _yaml(manifest: Manifest) -> dict[str, Any]:
+def head(manifest: Manifest) -> dict[str, Any]:
+    """The Hub's YAML, as values."""
     card = manifest.settings["card"]
     rows = _rows(manifest)
     size = next(
@@ -191,19 +205,30 @@ def _yaml(manifest: Manifest) -> dict[str, Any]:
 
 
 def _infos(manifest: Manifest) -> dict[str, Any] | list[dict[str, Any]]:
-    """What ``dataset_info`` says of the dataset; with subsets, of each configuration."""
-    splits = words.splits(manifest)
-    sizes = {name: (split.bytes, split.rows) for name, split in splits.items()}
+    """What ``dataset_info`` says of the dataset; of each configuration if there are several."""
+    sizes, failed = (_sizes(manifest, failed=failed) for failed in (False, True))
     whole = _info(sizes, download_size(manifest))
-    if not manifest.subsets:
+    if not manifest.subsets and not failed:
         return whole
-    infos = [{"config_name": "default", **whole}]
-    for number, subset in enumerate(manifest.subsets, 1):
+    infos = [{"config_name": "default", **whole}] if sizes else []
+    for number, subset in enumerate(manifest.subsets or (), 1):
         if subset.rows:
             download = download_size(manifest, number)
             part = _info(sizes | {TRAIN: (subset.bytes, subset.rows)}, download)
             infos.append({"config_name": subset.name, **part})
+    if failed:
+        part = _info(failed, download_size(manifest, failed=True))
+        infos.append({"config_name": split_names.FAILURES, **part})
     return infos
+
+
+def _sizes(manifest: Manifest, *, failed: bool) -> dict[str, tuple[int, int]]:
+    """Bytes and rows, by split. failed: of the configuration of failures."""
+    return {
+        split_names.shown_as(name): (split.bytes, split.rows)
+        for name, split in words.splits(manifest).items()
+        if split_names.of_failures(name) == failed
+    }
 
 
 def _info(sizes: Mapping[str, tuple[int, int]], download: int) -> dict[str, Any]:
@@ -264,8 +289,20 @@ def _splits(manifest: Manifest) -> str:
         [
             _table(["split", "rows", "samples", "tokens", "with loss", "full"], rows),
             *_subsets(manifest),
+            *_failures(manifest),
         ]
     )
+
+
+def _failures(manifest: Manifest) -> Iterator[str]:
+    """The configuration of failures, if there is one."""
+    if any(map(split_names.of_failures, manifest.splits)):
+        below = manifest.settings["index"]["failures"]["below"]
+        yield (
+            f"Splits whose names end with `{split_names.ENDING}` hold samples of workflows with a "
+            f"reward under {below:g} and of steps that failed. They are in no other configuration "
+            f'than `load_dataset("$place", "{split_names.FAILURES}")`.'
+        )
 
 
 def _subsets(manifest: Manifest) -> Iterator[str]:
@@ -282,6 +319,16 @@ def _subsets(manifest: Manifest) -> Iterator[str]:
         for s in manifest.subsets
     ]
     yield _table(["configuration", "rows", "samples", "tokens", "tokens asked for"], rows)
+
+
+def _mix(manifest: Manifest, tables: Mapping[str, pl.DataFrame]) -> Iterator[str]:
+    """The weights by which a trainer draws, if there are any."""
+    if "mix" in manifest.settings:
+        yield mixed.rule(manifest)
+        head, rows, more = mixed.table(tables["mix"], _TOP)
+        yield _table(head, [[*map(_cell, row)] for row in rows])
+        if more:
+            yield more
 
 
 def _example(sample: Mapping[str, str]) -> str:
@@ -323,12 +370,31 @@ def _domains(domains: pl.DataFrame) -> str:
 
 
 def _drops(manifest: Manifest) -> str:
+    own = of_rules(manifest.settings)
     rows = [
-        [unit, drop.stage, drop.reason, f"{drop.count:,}", _cell(says(drop.reason))]
+        [unit, drop.stage, drop.reason, f"{drop.count:,}", _cell(says(drop.reason, own))]
         for unit in UNITS
         for drop in manifest.accounting[unit].reasons
     ]
     return _table(["unit", "stage", "reason", "count", "what it means"], rows)
+
+
+def _waterfall(made: pl.DataFrame | None) -> str:
+    """From characters read to tokens packed, in total and by domain."""
+    if made is None:
+        return "An earlier version made the statistics, and did not count it."
+    every = levels.flows(made)
+    total = levels.cells(levels.lines(made.to_dicts()))
+    lines = [[row[0].replace("  ", "&emsp;", 1), *row[1:]] for row in total]
+    head, cells = levels.flow_cells(every[:_TOP])
+    more = len(every) - _TOP
+    return "\n\n".join(
+        [
+            _table(levels.HEAD, lines),
+            _table(head, [[_cell(name), *rest] for name, *rest in cells]),
+            *([f"and {more:,} more in `stats/waterfall.parquet`"] if more > 0 else []),
+        ]
+    )
 
 
 def _license(card: Mapping[str, Any]) -> str:

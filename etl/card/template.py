@@ -25,7 +25,7 @@ PLACEHOLDERS: Final = frozenset(
     (
         "pretty_name samples workflows domains tokens loss_tokens rows context recipe fingerprint "
         "vocabulary chat stages domain_table fields splits split_rule privacy contamination limits "
-        "drops license licenses place citation example"
+        "drops waterfall license licenses place citation example"
     ).split()
 )
 

@@ -15,6 +15,7 @@ from etl.card.settings import license_of
 from etl.dataset import outcomes
 from etl.dataset.manifest import Manifest, Split
 from etl.decisions import known as known_decisions
+from etl.decisions.failures import Failures
 from etl.inputs.find import UNKNOWN
 from etl.stages import known as known_stages
 from etl.terminal.words import counted
@@ -39,38 +40,48 @@ STATISTICS: Final = {
     "subdomains": "per host: what is in the dataset, tokens, characters",
     "actions": "samples per domain and kind of action",
     "drops": "what was read and is not in the dataset, per unit, stage, domain and reason",
+    "waterfall": "per domain and fate of a step: pages and observations in characters, tokens "
+    "encoded and packed",
     "subsets": "per subset and domain: samples, tokens, shares of the tokens of the subset and of "
     "the training split",
+    "mix": "per split, source and domain: tokens, the share that is asked for, the weight by which "
+    "a trainer draws a token, and the share that drawing rows by their weights gives",
+    "weights": "per row, in the order in which they are loaded: the weight by which a trainer "
+    "draws it",
+    "contamination": "workflows whose tasks are those of benchmarks: benchmark, task, method, "
+    "similarity from 0 to 1, samples",
     "outcomes": "samples by source and by the reward of their workflows; those that repeat the "
     "step before",
+    "lint": "places where recordings contradict themselves, per source, domain, code, severity, "
+    "and what was done about them",
+    "privacy": "private values that were replaced by pseudonyms, by kind and domain",
 }
 """The tables under ``stats``."""
+OPTIONAL: Final = frozenset(("subsets", "mix", "weights", "contamination", "lint", "privacy"))
+"""Those that are there only if a recipe asks for what they tell."""
 LISTING: Final = "per sample: domain, action, lengths, and where it lies"
 """The tables under ``stats/samples``."""
 
 _PRIVACY: Final = ("redact",)
 """Stages that treat personal data."""
 _OVERLAPS: Final = {
-    "near_duplicates": "near-duplicates",
+    "near": "near-duplicates",
     "contamination": "overlap with benchmarks",
 }
 """Settings of the index on copies that are not exact."""
-_OF_INDEX: Final = ("split", "context", "shard_bytes", "subsets")
+_OF_INDEX: Final = ("split", "context", "shard_bytes", "subsets", "failures")
 """Settings of the index that other sentences describe."""
-_SPLIT_KEYS: Final = {
-    "workflow": "a workflow's steps are in one split",
-    "domain": "a step's split is its domain's: no page of a test domain is trained on",
-    "website": "all workflows of a website are in one split",
-    "objective": "all workflows with the same objective are in one split",
-    "template": "all workflows whose objectives differ only in numbers and quoted values are in "
-    "one split",
-}
 _FITS: Final = {
     "target": "the part with the target is kept",
     "first": "the right-most part is kept",
     "all": "all parts are kept, each a sample of its own",
     "drop": "the sample is left out",
 }
+
+
+_PAGES: Final = (
+    "gives recordings that hold no pages those of web archives and saved pages, by address and time"
+)
 
 
 def splits(manifest: Manifest) -> dict[str, Split]:
@@ -86,7 +97,8 @@ def stages(manifest: Manifest) -> list[tuple[str, str]]:
         if name.startswith("stage "):
             used[name.removeprefix("stage ")] = settings
     known = {stage.name: stage for stage in known_stages.KNOWN}
-    texts = [(name, known[name].in_words(used[name])) for name in known if name in used]
+    texts = [("pages", _PAGES)] if "pages" in samples else []
+    texts += [(name, known[name].in_words(used[name])) for name in known if name in used]
     texts += [(name, _plainly(used[name])) for name in sorted(used.keys() - known.keys())]
     texts.append(("index", "; ".join(["drops what was read twice, and splits", *_decided(index)])))
     return [*((name, text) for name, text in texts if text), *_packing(manifest, packed)]
@@ -101,6 +113,8 @@ def _decided(index: Settings) -> Iterator[str]:
     if "subsets" in index:
         most = ", ".join(f"{tokens:,}" for tokens in index["subsets"]["tokens"])
         yield f"chooses nested subsets of the training split, of {most} tokens"
+    if "failures" in index:
+        yield Failures.in_words(index["failures"])
     silent = {*known, *_OF_INDEX, *_OVERLAPS}
     if more := {name: setting for name, setting in index.items() if name not in silent}:
         yield _plainly(more)
@@ -151,29 +165,6 @@ def vocabulary(manifest: Manifest) -> str:
     return f"`{name}` (sha256 {digest[:16]}…)" if name else f"of sha256 {digest[:16]}…"
 
 
-def split_rule(manifest: Manifest) -> str:
-    """How the splits were made, in one or more sentences."""
-    split = manifest.settings["index"]["split"]
-    lists = {"test": split["held_out"], "validation": split.get("held_out_validation", ())}
-    shares = {"test": split["test"], "validation": split.get("validation", 0.0)}
-    drawn = [
-        f"{share:.1%} of the keys for the {name} split"
-        for name, share in shares.items()
-        if share and not lists[name]
-    ]
-    texts = [
-        f"The {name} split is what a list of {len(held):,} entries holds out."
-        for name, held in lists.items()
-        if held
-    ]
-    if drawn:
-        texts.append(
-            f"Split by `{split['key']}`: {_SPLIT_KEYS[split['key']]}. Drawn by a hash with seed "
-            f"{split['seed']}: {' and '.join(drawn)}, so new recordings never move old ones."
-        )
-    return " ".join(texts) or "Everything is in the training split."
-
-
 def privacy(manifest: Manifest) -> list[str]:
     """What was done about personal data, sentence by sentence."""
     samples = manifest.settings["samples"]
@@ -182,6 +173,10 @@ def privacy(manifest: Manifest) -> list[str]:
         f"The stage `{name}` is for this; its settings: {_plainly(samples[f'stage {name}'])}."
         for name in treated
     ]
+    replaced = (manifest.privacy or {}).get("replaced") or {}
+    if treated and replaced:
+        kinds = ", ".join(f"{kind} {count:,}" for kind, count in sorted(replaced.items()))
+        texts.append(f"Replaced in what was read: {kinds}.")
     if not treated:
         texts.append(
             "Nothing was done about personal data: no stage of this build looks for names, "
@@ -204,8 +199,10 @@ def contamination(manifest: Manifest) -> list[str]:
     texts += [
         f"Looked for: {what} ({_plainly(index[key])})."
         for key, what in _OVERLAPS.items()
-        if key in index
+        if key in index and key != "contamination"
     ]
+    if manifest.contamination is not None:
+        texts += _benchmarks(manifest)
     missing = [what for key, what in _OVERLAPS.items() if key not in index]
     if missing:
         texts.append(
@@ -213,6 +210,29 @@ def contamination(manifest: Manifest) -> list[str]:
             "benchmark."
         )
     return texts
+
+
+def _benchmarks(manifest: Manifest) -> Iterator[str]:
+    """What was found of benchmarks, sentence by sentence."""
+    rows = manifest.contamination or ()
+    tasks = sum(row["tasks"] for row in rows)
+    yield (
+        f"Compared with {counted(tasks, 'task')} of {counted(len(rows), 'benchmark')}, by id, "
+        "text, words, entities, site and start address."
+    )
+    dropped = _dropped(manifest, "sample")["contaminated"]
+    if manifest.settings["index"]["contamination"]["flagged"] == "drop":
+        yield f"What overlaps has left the training split ({counted(dropped, 'sample')})."
+    else:
+        yield "What overlaps is listed and still in the training split."
+    for row in rows:
+        what = f"{row['benchmark']} {row['version']}"
+        if row["date"]:
+            what += f" of {row['date']}"
+        yield (
+            f"{what}: {counted(row['workflows'], 'workflow')} with "
+            f"{counted(row['samples'], 'sample')}, {row['dropped']:,} of them left out."
+        )
 
 
 def limits(manifest: Manifest) -> list[str]:
@@ -241,7 +261,8 @@ def limits(manifest: Manifest) -> list[str]:
             "A target that the pruning rules would have removed is kept, which tells it from its "
             "surroundings."
         )
-    if settings["index"]["split"]["key"] not in ("domain", "website") and "test" in manifest.splits:
+    unseen = settings["index"]["split"]["key"] in ("domain", "website")
+    if not unseen and "test" in manifest.splits:
         texts.append(
             "The test split holds out workflows, not domains: it does not measure unseen websites."
         )

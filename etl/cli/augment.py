@@ -93,7 +93,7 @@ def augment(
 ) -> None:
     """Rewrite objectives and bare descriptions with an LLM.
 
-    The mappings it writes are read by a build with --set augment.objectives=FILE and --set
+    The mappings it writes are read by a build with --objectives FILE and --set
     augment.descriptions=FILE. Answers are kept: the same command again asks only for texts that are
     new or have failed. Entries of other recordings stay, and so do your own edits. Exit code 1 if a
     request failed.
@@ -101,7 +101,7 @@ def augment(
     \b
     stepmill augment recordings/ --out rewritten/ --attempts 1 --base-url http://localhost:8000/v1 --model qwen2.5
     stepmill augment recordings/ --out other/ --attempts 1 --base-url http://localhost:8000 --model o3 --temperature ''
-    stepmill build recordings/ --out dataset/ --set augment.objectives=rewritten/objectives.json
+    stepmill build recordings/ --out dataset/ --objectives rewritten/objectives.json
     """  # noqa: E501 - a command is one line
     from etl.build.augment.rewrite import Endpoint, rewrite
 

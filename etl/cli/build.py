@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,13 @@ from etl.cli.options import (
     directory_argument,
     json_option,
     log_option,
+    objectives_option,
+    pages_option,
     ray_option,
     recipe_option,
     removal_option,
     set_option,
+    setting,
     show,
     show_json,
     slice_option,
@@ -26,6 +30,7 @@ from etl.cli.options import (
 from etl.terminal import log
 from etl.terminal.words import counted
 from schemas.errors import ConfigError
+from schemas.workflow import OBSERVATION_KINDS
 
 if TYPE_CHECKING:
     from etl.build.pools.slices import Slice
@@ -42,6 +47,8 @@ if TYPE_CHECKING:
 )
 @recipe_option
 @set_option
+@pages_option
+@objectives_option
 @workers_option
 @ray_option
 @slice_option
@@ -49,6 +56,13 @@ if TYPE_CHECKING:
     "--redo", is_flag=True, help="Run the phases again whose settings or versions have changed."
 )
 @removal_option
+@click.option(
+    "--observation",
+    type=click.Choice(OBSERVATION_KINDS),
+    multiple=True,
+    help="Take this kind of observation; repeatable, the first that a step has counts. As "
+    "filter.observations.",
+)
 @click.option(
     "--generations",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -76,11 +90,14 @@ def build(
     out: AnyPath | None,
     recipe: str,
     overrides: tuple[str, ...],
+    pages: tuple[str, ...],
+    objectives: tuple[str, ...],
     workers: int | None,
     ray: str | None,
     part: Slice | None,
     redo: bool,
     allow_removal: bool,
+    observation: tuple[str, ...],
     generations: Path | None,
     hook: str,
     strict: bool,
@@ -105,10 +122,15 @@ def build(
     stepmill build nightly.toml --dry-run
     stepmill build nightly.toml --set gates.max_drop_rate=0.9 --hook 'echo $STEPMILL_STATUS'
     stepmill build recordings/ --out sliced/ --shard 1/2
+    stepmill build recordings/ --out dataset/ --pages crawl.warc.gz --pages saved-pages/
+    stepmill build recordings/ --out dataset/ --objectives webarena/test.raw.json
     """
     from etl.build.run.build import Options
 
-    job = job_of(inputs, out, recipe, overrides)
+    if observation:
+        overrides += (f"filter.observations={json.dumps(observation)}",)
+    given_files = (*setting("inputs.pages", pages), *setting("augment.objectives", objectives))
+    job = job_of(inputs, out, recipe, (*overrides, *given_files))
     job = replace(job, hook=hook_of(hook, Path())) if hook else job
     job = replace(job, strict=job.strict or strict)
     given = generations_of(generations) if generations else None

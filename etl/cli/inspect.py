@@ -256,6 +256,26 @@ def actions(directory: AnyPath, form: str | None) -> None:
 
 
 @inspect.command()
+@forms
+def sources(directory: AnyPath, form: str | None) -> None:
+    """Show what each recording format gave.
+
+    Counts files, workflows, steps and samples, drops by reason, and how many targets were found of
+    those that were looked for.
+
+    \b
+    stepmill inspect dataset/ sources
+    stepmill inspect dataset/ sources --csv
+    """
+    from etl.look.recordings import sources as views
+    from etl.terminal.text import as_csv
+
+    with place_at(directory) as place:
+        result = views.view(place)
+    show_view(form, result, lambda: as_csv(views.rows(result)), lambda: views.text(result))
+
+
+@inspect.command()
 @domain_option
 @forms
 def subsets(directory: AnyPath, domain: str, form: str | None) -> None:
@@ -276,6 +296,45 @@ def subsets(directory: AnyPath, domain: str, form: str | None) -> None:
     show_view(form, result, lambda: as_csv(views.rows(result)), lambda: views.text(result))
 
 
+@inspect.command()
+@click.option(
+    "--recorded", is_flag=True, help="Look at the pages as recorded, not at what pruning leaves."
+)
+@click.option(
+    "--recipe",
+    "form",
+    flag_value="recipe",
+    help="Print only the section of a recipe that takes the marks off.",
+)
+@forms
+def leaks(directory: AnyPath, recorded: bool, form: str | None) -> None:
+    """Find marks of recorders that give targets away.
+
+    Attributes, classes, styles and texts that sit almost only on targets or directly around them,
+    by format and domain, with the section of a recipe that takes them off. What real pages have on
+    other elements too, such as type=submit, is none.
+
+    \b
+    stepmill inspect dataset/ leaks
+    stepmill inspect dataset/ leaks --recorded --json
+    stepmill inspect dataset/ leaks --recipe
+    """
+    from etl.look.leaks import view as views
+    from etl.terminal.text import as_csv
+
+    with place_at(directory) as place:
+        result = views.view(place, recorded)
+    if form == "recipe":
+        show(result["recipe"])
+    else:
+        show_view(
+            form,
+            result,
+            lambda: as_csv(views.rows(result), views.CSV),
+            lambda: views.text(result),
+        )
+
+
 def _findings(kind: str, directory: AnyPath, form: str | None) -> None:
     from etl.look import findings as views
     from etl.terminal.text import as_csv
@@ -288,7 +347,10 @@ def _findings(kind: str, directory: AnyPath, form: str | None) -> None:
 @inspect.command()
 @forms
 def lint(directory: AnyPath, form: str | None) -> None:
-    """Show lint findings, if a stage wrote any.
+    """Show where recordings contradict themselves, if the build looked for that.
+
+    Shows counts by source, domain, code and severity, and what was done; of a build also the first
+    findings of each code. A build looks if its recipe has the section lint.
 
     \b
     stepmill inspect dataset/ lint
@@ -299,7 +361,7 @@ def lint(directory: AnyPath, form: str | None) -> None:
 @inspect.command()
 @forms
 def privacy(directory: AnyPath, form: str | None) -> None:
-    """Show findings of personal data, if a stage wrote any.
+    """Count private values that became pseudonyms, by kind and domain.
 
     \b
     stepmill inspect dataset/ privacy

@@ -3,27 +3,55 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
 from etl.cli.options import json_option, recipe_option, set_option, show, show_json
+from schemas.errors import ConfigError
 
 
 @click.command()
+@click.argument("name", required=False)
+@click.option("--sniff", "place", metavar="PATH", help="Say what a file or folder is, and why.")
 @json_option
-def formats(as_json: bool) -> None:
+def formats(name: str | None, place: str | None, as_json: bool) -> None:
     """List the recording formats that stepmill reads.
+
+    With NAME, print the page of one: what is read, what identifies the target, limits. With
+    --sniff, say what a file or folder is, by what it is recognised, and of what is not read what
+    would be needed.
 
     \b
     stepmill formats
+    stepmill formats turkingbench
+    stepmill formats --sniff recordings
     """
+    from etl.look.recordings import schema, sniff
     from etl.sources import FORMATS
+
+    if name is not None and place is not None:
+        raise ConfigError("give the name of a format, or --sniff PATH")
+    if place is not None:
+        rows = sniff.view(place)
+        if as_json:
+            show_json(rows)
+        else:
+            show(sniff.text(rows))
+        return
+    if name is not None:
+        described = schema.described(name)
+        if as_json:
+            show_json(schema.as_json(described))
+        else:
+            show(schema.page(described))
+        return
 
     about = {name: format.about for name, format in FORMATS.items()}
     if as_json:
         show_json(about)
         return
-    show("\n".join(f"{name:<12} {text}" for name, text in about.items()))
+    show("\n".join(f"{name:<13} {text}" for name, text in about.items()))
 
 
 @click.command()
@@ -54,17 +82,30 @@ def schema(format: str, json_schema: bool, as_json: bool) -> None:
 
 @click.command()
 @click.argument("format")
-def example(format: str) -> None:
+@click.option(
+    "--to", "folder", type=click.Path(file_okay=False, path_type=Path), help="Write it here."
+)
+def example(format: str, folder: Path | None) -> None:
     """Print a small recording in a format.
 
-    Written to a file, it can be built.
+    Written to a file, it can be built. A recording of several files needs --to, which writes them
+    into a folder.
 
     \b
     stepmill example workflows
+    stepmill example turkingbench --to recordings
     """
     from etl.look.recordings import schema as views
 
-    sys.stdout.write(views.described(format).example)
+    described = views.described(format)
+    if folder is not None:
+        show("\n".join(map(str, views.write(described, folder))))
+    elif described.beside:
+        raise ConfigError(
+            f"a recording in this format has several files: stepmill example {format} --to FOLDER"
+        )
+    else:
+        sys.stdout.write(described.example)
 
 
 @click.command()
@@ -134,20 +175,24 @@ def explain_setting(key: str, recipe: str, overrides: tuple[str, ...], as_json: 
 
 @click.command()
 @click.argument("name", required=False)
+@recipe_option
+@set_option
 @json_option
-def reasons(name: str | None, as_json: bool) -> None:
+def reasons(name: str | None, recipe: str, overrides: tuple[str, ...], as_json: bool) -> None:
     """Print what the reasons for drops mean.
 
-    NAME is one reason; it is printed with the setting that decides it and an example.
+    NAME is one reason; it is printed with the setting that decides it and an example. With
+    --recipe, the reasons of its rules are among them.
 
     \b
     stepmill reasons
     stepmill reasons target_absent
     """
     from etl.build.recipes import parts
+    from etl.build.recipes import recipe as recipes
     from etl.look import reasons as views
 
-    result = views.view(name)
+    result = views.view(name, recipes.load(recipe, overrides).own_reasons)
     if as_json:
         show_json(result)
     else:

@@ -13,6 +13,7 @@ from etl.cli.options import (
     directory_argument,
     json_option,
     log_option,
+    pages_option,
     show,
     show_json,
 )
@@ -39,9 +40,12 @@ if TYPE_CHECKING:
     metavar="N",
     help="Show at most N problems a format; 0 shows all.",
 )
+@pages_option
 @log_option
 @json_option
-def check(inputs: tuple[str, ...], steps: int, limit: int, as_json: bool) -> None:
+def check(
+    inputs: tuple[str, ...], steps: int, limit: int, pages: tuple[str, ...], as_json: bool
+) -> None:
     """Report what recordings hold, and their problems.
 
     Reads every record and builds nothing. A problem is reported with its line, its key and a
@@ -51,11 +55,12 @@ def check(inputs: tuple[str, ...], steps: int, limit: int, as_json: bool) -> Non
     \b
     stepmill check recordings/
     stepmill check recordings/ --steps 1000 --limit 0 --json
+    stepmill check recordings/ --pages crawl.warc.gz
     """
     from etl.look.recordings import check as views
 
     most = limit or sys.maxsize
-    report = views.view(inputs, steps, most)
+    report = views.view(inputs, steps, most, pages)
     if as_json:
         show_json(report)
     else:
@@ -72,16 +77,21 @@ def check(inputs: tuple[str, ...], steps: int, limit: int, as_json: bool) -> Non
 def explain(directory: AnyPath, id: str, candidate: bool, as_json: bool) -> None:
     """Trace a workflow, step or sample through every stage.
 
-    Where it was dropped, the reason is shown. ID identifies a workflow, a step or a sample
-    (workflow/number), or a record, quarantined or not. The recording's own ids work too: of a
-    workflow or a step, alone or as workflow/step. If several things share the id, they are listed.
+    Shown is where it came from; what each stage and decision said, with evidence; what pruning
+    removed; what it repeats or overlaps with; what was replaced by pseudonyms, by kind; its split
+    and why; its place and weight in the dataset; or why it was dropped.
+
+    ID identifies a workflow, a step or a sample (workflow/number), or a record, quarantined or not.
+    The recording's own ids work too: of a workflow or a step, alone or as workflow/step. If several
+    things share the id, they are listed.
 
     \b
     stepmill explain dataset/ shop-01
     stepmill explain dataset/ shop-01/3
     """
-    from etl.look import explain as views
-    from etl.look.named import Ambiguous
+    from etl.look.story import explain as views
+    from etl.look.story import told
+    from etl.look.story.named import Ambiguous
 
     try:
         result = views.view(at(directory, candidate), id)
@@ -92,7 +102,7 @@ def explain(directory: AnyPath, id: str, candidate: bool, as_json: bool) -> None
     if as_json:
         show_json(result)
     else:
-        show(views.text(result))
+        show(told.text(result))
 
 
 @click.command()
@@ -140,7 +150,7 @@ def diff(old: str, new: str | None, candidate: bool, limit: int, as_json: bool) 
 def verify(directory: AnyPath, candidate: bool, as_json: bool) -> None:
     """Check a build against its manifest.
 
-    Checks hashes, counts, schemas and accounts. Exit code 1 if one is wrong.
+    Checks hashes, counts, schemas, accounts and the waterfall. Exit code 1 if one is wrong.
 
     \b
     stepmill verify dataset/

@@ -13,7 +13,21 @@ from typing import NoReturn
 
 import click
 
-from etl.cli import augment, build, export, inspect_samples, learn, look, publish, report
+from etl.cli import (
+    augment,
+    benchmarks,
+    build,
+    export,
+    inspect_samples,
+    inspect_waterfall,
+    learn,
+    lint,
+    look,
+    publish,
+    rebuild,
+    record,
+    report,
+)
 from etl.cli.inspect import inspect
 from etl.terminal import log
 from schemas.errors import ConfigError, StepmillError
@@ -83,6 +97,8 @@ def _stop(message: str, code: int) -> NoReturn:
 
 for _command in (
     augment.augment,
+    benchmarks.benchmarks,
+    benchmarks.contamination,
     build.build,
     build.clean,
     build.compact,
@@ -96,13 +112,17 @@ for _command in (
     learn.reasons,
     learn.recipes,
     learn.schema,
+    lint.lint,
     look.check,
     look.diff,
     look.explain,
     look.verify,
     publish.publish,
+    rebuild.rebuild,
+    record.record,
     report.report,
 ):
     cli.add_command(_command)
 for _view in (inspect_samples.samples, inspect_samples.sample, inspect_samples.tokens):
     inspect.add_command(_view)
+inspect.add_command(inspect_waterfall.waterfall)

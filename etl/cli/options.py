@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -104,6 +105,13 @@ def at(directory: AnyPath, candidate: bool) -> AnyPath:
     return rejected(directory)
 
 
+def setting(name: str, values: Sequence[str]) -> tuple[str, ...]:
+    """Values of a repeatable option as the setting that they are; nothing without any."""
+    from etl.build.recipes.toml import as_toml
+
+    return (f"{name}={as_toml(list(values))}",) if values else ()
+
+
 recipe_option = click.option(
     "--recipe",
     default=DEFAULT_RECIPE,
@@ -116,6 +124,20 @@ set_option = click.option(
     multiple=True,
     metavar="SECTION.KEY=VALUE",
     help="Change one setting; repeatable.",
+)
+pages_option = click.option(
+    "--pages",
+    multiple=True,
+    metavar="ARCHIVE",
+    help="Give recordings without pages theirs, by address and time, from a WARC, ARC, WACZ, HAR "
+    "or MHTML file or saved HTML, or a folder of these; repeatable.",
+)
+objectives_option = click.option(
+    "--objectives",
+    multiple=True,
+    metavar="FILE",
+    help="Take objectives by workflow id or title from a JSON or CSV file, or by task from a task "
+    "list of WebArena, VisualWebArena or Mind2Web; repeatable.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 domain_option = click.option(

@@ -67,8 +67,9 @@ def publish(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Publish a dataset to the Hub or to a folder.
+    """Publish a dataset, or the keys of one, to the Hub or to a folder.
 
+    DIRECTORY is that of a build, or of an export with --format keys, which holds no page.
     REPO is user/name on the Hugging Face Hub, or a folder: file://folder, s3://bucket/folder, ...
     The Hub's token is taken from HF_TOKEN or from hf auth login. Only files that are new are sent.
     Readers see the old dataset until one last commit, and the new one after it. The same command
@@ -80,6 +81,7 @@ def publish(
     stepmill publish file://published --rollback first
     """
     from etl.publish import publication
+    from etl.publish.keys import send
 
     if rollback is not None and repo is None:
         directory, repo = None, directory
@@ -92,7 +94,10 @@ def publish(
     else:
         out = Folder(exists=True).convert(directory, None, click.get_current_context())
         _apart(out, place)
-        report = publication.publish(at(out, candidate), place, order)
+        if not candidate and send.is_export(out):
+            report = send.publish_keys(out, place, order)
+        else:
+            report = publication.publish(at(out, candidate), place, order)
     for note in report.notes:
         log.warn(note)
     if as_json:

@@ -75,8 +75,9 @@ def report(
 
     It has plots, tables, and steps drawn at random. It is one file, which loads nothing from
     elsewhere. Recorded pages may hold what was removed from the dataset: --no-pages leaves them
-    out. If the steps take more than --max-mb, recorded pages are left out first. A file that is not
-    a report is overwritten only with --replace. --json prints the report's data and writes no file.
+    out, and those of a dataset with pseudonyms are never shown. If the steps take more than
+    --max-mb, recorded pages are left out first. A file that is not a report is overwritten only
+    with --replace. --json prints the report's data and writes no file.
 
     \b
     stepmill report dataset/ --out report.html

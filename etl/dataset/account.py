@@ -20,6 +20,7 @@ import polars as pl
 import pyarrow as pa
 
 from etl.dataset import state
+from etl.dataset.flow import waterfall
 from etl.dataset.layout import INDEX, QUARANTINE, Layout, shelf
 from etl.dataset.ledger import GROUP_ROWS, Fates, fates, noting
 from etl.dataset.manifest import Drop, UnitCounts, Wrong
@@ -65,6 +66,8 @@ class Account:
     unknown: Counter[str]
     # the number of steps dropped because the action has no element, by kind of action
     without_element: Counter[str]
+    # steps and samples with their characters, by domain and fate (`waterfall.fates_of`)
+    flow: pl.DataFrame
 
 
 def settle(
@@ -79,6 +82,7 @@ def settle(
     totals = {unit: _Total() for unit in UNITS}
     counts = Sums(_SAYS, {**dict.fromkeys(_SAYS, pl.String), "count": pl.Int64})
     visits = Sums(("domain",), {"domain": pl.String, "workflows": pl.Int64})
+    flow = waterfall.sums()
     unread = 0
     unknown: Counter[str] = Counter()
     without_element: Counter[str] = Counter()
@@ -86,6 +90,7 @@ def settle(
     for group in noting(groups, fit_ledger) if fit_ledger else groups:
         counts.add(group.rows.group_by(_SAYS).agg(count=pl.len().cast(pl.Int64)))
         visits.add(_visits(group.rows))
+        flow.add(waterfall.fates_of(group.rows))
         if group.quarantined.len():
             records = group.rows.filter((pl.col("unit") == "record") & (pl.col("reason") != ""))
             unread += records.join(group.quarantined.to_frame(), on="id", how="semi").height
@@ -99,7 +104,7 @@ def settle(
     for unit, stage, reason, count in table.select("unit", "stage", "reason", "count").iter_rows():
         totals[unit].reasons[stage, reason] += count if reason else 0
     units = {unit: total.counts() for unit, total in totals.items()}
-    return Account(units, table, visits.table(), unread, unknown, without_element)
+    return Account(units, table, visits.table(), unread, unknown, without_element, flow.table())
 
 
 def _visits(rows: pl.DataFrame) -> pl.DataFrame:

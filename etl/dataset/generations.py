@@ -4,7 +4,8 @@ A dataset is a function of its inputs, its recipe and its list of generations. A
 that grew puts new and changed inputs into one new generation, and leaves every other input where it
 is. An input that is gone leaves its generation. The number of output shards of a generation is
 fixed when it opens, so the rows of older generations never move. The list is kept in the manifest,
-and a build can be given one. It holds no time.
+and a build can be given one. It holds no time of a build. A recipe that cuts recordings in time by
+a share has the cut kept here (`etl.decisions.recorded`), so that later ones do not move it.
 
 Small inputs of a generation are read together, in bundles (`etl.inputs.bundles`). These are fixed
 when it opens, too: inputs that come later join none, and one that goes leaves the others together.
@@ -54,6 +55,8 @@ class Generations:
     every: tuple[Generation, ...] = ()
     # the highest number ever used
     last: int = 0
+    # a share of the recordings, and the time in milliseconds since 1970 after which they began
+    cut: tuple[float, int] | None = None
 
     def advanced(self, inputs: Mapping[str, str]) -> Self:
         """The list for these inputs (sha256 by name).
@@ -76,7 +79,7 @@ class Generations:
         if fresh:
             last += 1
             kept.append(Generation(last, dict(sorted(fresh.items()))))
-        return type(self)(tuple(kept), last)
+        return type(self)(tuple(kept), last, self.cut)
 
     def compacted(self, inputs: Mapping[str, str]) -> Self:
         """One new generation of all inputs (sha256 by name); the same list if it is one already.
@@ -89,7 +92,7 @@ class Generations:
         bundles = tuple(bundle for generation in kept for bundle in generation.bundles)
         number = self.last + 1
         whole = Generation(number, dict(sorted(inputs.items())), bundles=bundles)
-        return type(self)((whole,), number)
+        return type(self)((whole,), number, self.cut)
 
     def bundled(self, together: Callable[[Collection[str]], Sequence[tuple[str, ...]]]) -> Self:
         """The list with the bundles of a generation that opens.
@@ -103,12 +106,14 @@ class Generations:
                 free = [name for name in generation.inputs if name not in taken]
                 bundles = (*generation.bundles, *together(free))
                 every[at] = replace(generation, bundles=bundles)
-        return type(self)(tuple(every), self.last)
+        return type(self)(tuple(every), self.last, self.cut)
 
     def closed(self, shards: Mapping[int, Mapping[str, int]]) -> Self:
         """The list with the number of output shards of each generation and split."""
         return type(self)(
-            tuple(replace(g, shards=dict(shards[g.number])) for g in self.every), self.last
+            tuple(replace(g, shards=dict(shards[g.number])) for g in self.every),
+            self.last,
+            self.cut,
         )
 
     def of_inputs(self) -> dict[str, int]:
@@ -132,7 +137,8 @@ class Generations:
             row = {"number": g.number, "shards": dict(g.shards), "inputs": dict(g.inputs)}
             bundles = {"bundles": [list(bundle) for bundle in g.bundles]} if g.bundles else {}
             every.append(row | bundles)
-        return {"last": self.last, "every": every}
+        cut = {"cut": [*self.cut]} if self.cut else {}
+        return {"last": self.last, "every": every, **cut}
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
@@ -152,7 +158,8 @@ class Generations:
                 for g in value["every"]
             )
             last = int(value["last"])
-        except (KeyError, TypeError, ValueError) as error:
+            cut = (float(value["cut"][0]), int(value["cut"][1])) if "cut" in value else None
+        except (IndexError, KeyError, TypeError, ValueError) as error:
             raise ConfigError(
                 f"this is not the list of generations of a manifest ({error!r})"
             ) from error
@@ -168,7 +175,7 @@ class Generations:
                 raise ConfigError(
                     f"the bundles of {generation.name} are not of its inputs, each once"
                 )
-        return cls(every, last)
+        return cls(every, last, cut)
 
 
 def differing(old: Generations, new: Generations) -> dict[str, Sequence[str]]:

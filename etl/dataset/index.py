@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 import pyarrow as pa
 
-from etl.dataset.layout import COUNTS, LIGHT, Shelf, Work, stratum
+from etl.dataset.layout import COUNTS, LIGHT, SAMPLES, SIGNATURES, Shelf, Work, stratum
 from etl.files import scratch, storage
-from etl.files.arrow import column, open_arrow, read_parquet
-from schemas.ledger import COUNTS_SCHEMA, INDEX_SCHEMA, LIGHT_SCHEMA, TOKENS
+from etl.files.arrow import columns_of, open_arrow, read_parquet
+from schemas.errors import IntegrityError
+from schemas.ledger import COUNTS_SCHEMA, INDEX_SCHEMA, LIGHT_SCHEMA, SIGNATURES_SCHEMA
+from schemas.samples import SAMPLE_SCHEMA
+
+_BESIDE: Final = {COUNTS: COUNTS_SCHEMA, SIGNATURES: SIGNATURES_SCHEMA, SAMPLES: SAMPLE_SCHEMA}
+"""Files with more columns of the same rows, by folder; not every build has all of them."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class OutputShard:
 
 
 def scan(work: Work) -> pl.LazyFrame:
-    """All rows of the index of a build, with `INDEX_SCHEMA`."""
+    """All rows of the index of a build, with `INDEX_SCHEMA`; see there for ``cluster``."""
     paths = storage.files(work.index, ".parquet")
     if paths and storage.here(work.root):
         return pl.scan_parquet([scratch.copy_of(path) for path in paths])
@@ -64,14 +70,23 @@ def scan(work: Work) -> pl.LazyFrame:
 def light_rows(places: Shelf, key: str, columns: Sequence[str]) -> pl.DataFrame:
     """Columns of `LIGHT_SCHEMA`: a row for each sample of a bundle, in order.
 
-    ``tokens`` is among them if they were counted (`COUNTS_SCHEMA`).
+    Those of the files beside it (`_BESIDE`) are among them if these files were made.
     """
-    if TOKENS in columns:
-        light = light_rows(places, key, [name for name in columns if name != TOKENS])
-        counts = column(places.file(COUNTS, key), TOKENS, COUNTS_SCHEMA)
-        tokens = pl.Series(TOKENS, pa.chunked_array(counts, pa.int32()))
-        return light.with_columns(tokens).select(columns)
+    own = LIGHT_SCHEMA.names
+    for folder, schema in _BESIDE.items():
+        beside = [name for name in columns if name in schema.names and name not in own]
+        if beside:
+            light = light_rows(places, key, [name for name in columns if name not in beside])
+            path = places.file(folder, key)
+            frame = pl.from_arrow(columns_of(path, beside, schema))
+            assert isinstance(frame, pl.DataFrame)
+            return pl.concat([light, frame], how="horizontal").select(columns)
     reader = open_arrow(places.file(LIGHT, key))
+    if missing := [name for name in columns if name not in reader.schema.names]:
+        raise IntegrityError(
+            f"{places.file(LIGHT, key)}: an earlier version wrote it, without the column "
+            f"{', '.join(missing)}; remove the folder {places.common.root} and build again"
+        )
     batches = [reader.get_batch(i).select(list(columns)) for i in range(reader.num_record_batches)]
     schema = pa.schema([LIGHT_SCHEMA.field(name) for name in columns])
     frame = pl.from_arrow(pa.Table.from_batches(batches, schema))

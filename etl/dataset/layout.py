@@ -4,11 +4,11 @@
   three may be local or remote.
 - Manifests and reports name files by their path in such a folder. `NAMES`, `IN_DATASET` and
   `IN_WORK` give these paths.
-- `Shelf` finds the files that phase 1 makes of each input shard (`etl.build.samples`): samples,
-  light, ledger, quarantine. Their names are a hash of name and content of the input, so the last
-  complete build and the candidate beside it (`etl.dataset.candidate`) share them. If a candidate
-  must make the files of an input again, because of other settings or another takedown list, they
-  lie in its own work folder. So the files of the last complete build stay as they are.
+- `Shelf` finds the files that phase 1 makes of each input shard (`etl.build.samples`), in
+  `FOLDERS`. Their names are a hash of name and content of the input, so the last complete build and
+  the candidate beside it (`etl.dataset.candidate`) share them. If a candidate must make the files
+  of an input again, because of other settings or another takedown list, they lie in its own work
+  folder. So the files of the last complete build stay as they are.
 - A build of several vocabularies has a folder ``vocabularies/NAME`` for each but the first. It is
   laid out like a build's folder, holds what phase 3 makes of the samples, and shares the rest with
   the build around it (`Layout.main`). `Work` finds either.
@@ -28,13 +28,18 @@ SAMPLES: Final = "samples"
 LIGHT: Final = "light"
 LEDGER: Final = "ledger"
 QUARANTINE: Final = "quarantine"
-FOLDERS: Final = (SAMPLES, LIGHT, LEDGER, QUARANTINE)
+LINT: Final = "lint"
+REPLACED: Final = "replaced"
+FOLDERS: Final = (SAMPLES, LIGHT, LEDGER, QUARANTINE, LINT, REPLACED)
 """Folders under the work folder with files named by the key of an input shard."""
 
 INDEX: Final = "index"
 FIT: Final = "fit"
 COUNTS: Final = "counts"
 """The folder of the numbers of tokens of samples (`etl.build.counts`), named in the same way."""
+SIGNATURES: Final = "signatures"
+"""The folder of the signatures of samples (`etl.build.run.signatures`), named in the same way."""
+PAGES: Final = "pages"
 OF_PHASES: Final = frozenset({INDEX, FIT})
 """The stages of phases 2 and 3: where these have written a file beside those of the input shards,
 their name stands for a key.
@@ -139,6 +144,16 @@ class Work:
     def remembered(self) -> AnyPath:
         """What is known of inputs that need not be read again."""
         return self.shared.root / "remembered.json"
+
+    @property
+    def archives(self) -> AnyPath:
+        """What is known of archives of pages that need not be read again."""
+        return self.shared.root / "archives.json"
+
+    @property
+    def pages(self) -> AnyPath:
+        """The folder of the index of archives of pages (`etl.inputs.archives`)."""
+        return self.shared.root / PAGES
 
     @property
     def listing(self) -> AnyPath:

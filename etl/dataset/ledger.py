@@ -27,6 +27,8 @@ from etl.files.storage import AnyPath
 from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
 from schemas.samples import PACKED_SCHEMA
 
+NO_CHARS: Final = tuple(pl.lit(0, pl.Int64).alias(name) for name in ("chars", "final_chars"))
+"""Columns of ledger lines about anything but a step or a sample that was read."""
 GROUP_ROWS: Final = 32_000
 """Ledger lines of a group, about."""
 _GROUPS: Final = 256
@@ -63,13 +65,17 @@ def fates(out: AnyPath, group_rows: int = GROUP_ROWS) -> Iterator[Fates]:
         present = _ByGroup(samples, _PRESENT, number_of)
         index = work.index_ledger
         for batch in _batches(index) if storage.exists(index) else ():
-            late.add(batch)
+            late.add(_with_chars(batch))
         packed = _Packed(out, present, late)
         for names, kept in _kept(work):
             packed.spread(names, kept)
         packed.spread_rest(work, _frame(_KEPT.empty_table()))
         for number, keys in enumerate([*groups, ()]):
-            early = [batch for path in places.existing(LEDGER, keys) for batch in _batches(path)]
+            early = [
+                _with_chars(batch)
+                for path in places.existing(LEDGER, keys)
+                for batch in _batches(path)
+            ]
             rows, there = pl.concat([*early, late.take(number)]), present.take(number)
             if groups and not keys and not rows.height and not there.height:
                 continue  # as it should be: everything belongs to an input shard
@@ -134,6 +140,12 @@ def _batches(path: AnyPath) -> Iterator[pl.DataFrame]:
     reader = open_arrow(path)
     for number in range(reader.num_record_batches):
         yield _frame(pa.Table.from_batches([reader.get_batch(number)]))
+
+
+def _with_chars(lines: pl.DataFrame) -> pl.DataFrame:
+    """Ledger lines, those of an earlier version too: it counted no characters."""
+    missing = [each for each in NO_CHARS if each.meta.output_name() not in lines.columns]
+    return lines.with_columns(missing) if missing else lines
 
 
 def _frame(table: pa.Table) -> pl.DataFrame:
@@ -290,7 +302,7 @@ def _lines(rows: pl.DataFrame, unit: str, id: pl.Expr, parent: pl.Expr) -> pl.Da
         "stage": pl.lit(FIT),
         "recorded": pl.lit(""),
     }
-    return rows.with_columns(**values).select(LEDGER_SCHEMA.names)
+    return rows.with_columns(*NO_CHARS, **values).select(LEDGER_SCHEMA.names)
 
 
 def _emptied(rows: pl.DataFrame, present: pl.DataFrame) -> pl.DataFrame:

@@ -18,7 +18,7 @@ from etl.files.arrow import read_json, write_json
 from etl.files.storage import AnyPath
 from schemas.errors import ConfigError, IntegrityError
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 """The format of the manifest and of what is published with it.
 
 A folder with an earlier format is brought up to date by building again.
@@ -241,9 +241,14 @@ class Manifest:
     files: Mapping[str, str]
     # from small to large, each inside the next; only with subsets
     subsets: tuple[Subset, ...] | None = None
+    # what the draw of the splits counted, by what it counts (`etl.decisions.unseen`,
+    # `etl.decisions.recorded`); only with one
+    drawn: Mapping[str, int] | None = None
     # only in a published manifest
     published: Published | None = None
-    # findings of the stage that looks for defects, in its own form
+    # a row for each benchmark that the recipe's registries know (`etl.decisions.contamination`)
+    contamination: tuple[Row, ...] | None = None
+    # where recordings contradict themselves (`etl.dataset.stats.lint_summary`)
     lint: Any = None
     # findings of the stage that looks for personal data, in its own form
     privacy: Any = None
@@ -255,7 +260,7 @@ class Manifest:
 
     def as_json(self) -> dict[str, Any]:
         """The content of the file; optional fields that are None have no key."""
-        optional = ("subsets", "published", "lint", "privacy")
+        optional = ("subsets", "drawn", "published", "contamination", "lint", "privacy")
         return {
             name: value
             for name, value in as_json(self).items()

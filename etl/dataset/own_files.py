@@ -8,9 +8,11 @@ from typing import Final
 from etl.files import storage
 from etl.files.storage import AnyPath
 
-_OUTPUT: Final = re.compile(r"g\d{4,}/[a-z]+(?:-s\d+)?-\d{5,}-of-\d{5,}\.(?:arrow|parquet|json)")
+_OUTPUT: Final = re.compile(
+    r"g\d{4,}/[a-z][a-z0-9_]*(?:-s\d+)?-\d{5,}-of-\d{5,}\.(?:arrow|parquet|json)"
+)
 _INPUT: Final = re.compile(r"[0-9a-f]{20}\.(?:arrow|json)")
-_INDEX: Final = re.compile(r"(g\d{4,})-[a-z]+(?:-s\d+)?-\d{5,}\.parquet")
+_INDEX: Final = re.compile(r"(g\d{4,})-[a-z][a-z0-9_]*(?:-s\d+)?-\d{5,}\.parquet")
 
 
 def is_of_output(name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Final
 import polars as pl
 import pyarrow as pa
 
+from etl.dataset.keys import listed
 from etl.dataset.layout import IN_DATASET, LISTINGS, Dataset, Layout, Work, split_of
 from etl.dataset.manifest import Manifest, UnitCounts, read
 from etl.files import scratch, storage
@@ -141,6 +142,8 @@ def manifest_of(path: AnyPath) -> Manifest:
 def _manifest(given: AnyPath, *places: AnyPath) -> tuple[AnyPath, Manifest]:
     """The first manifest that is at one of these places, with that place."""
     path = next((place for place in places if storage.exists(place)), None)
+    if path == Dataset(given).manifest and storage.exists(given / listed.FILE):
+        path = None  # it lists what is published of keys
     if path is None:
         if not storage.exists(given):
             raise ConfigError(
@@ -148,6 +151,11 @@ def _manifest(given: AnyPath, *places: AnyPath) -> tuple[AnyPath, Manifest]:
             )
         from etl.dataset import candidate
 
+        if storage.exists(given / listed.FILE):
+            raise ConfigError(
+                f"{given}: these are the keys of a dataset, without the dataset; make it of the "
+                f"recordings: stepmill rebuild {given} RECORDINGS... --out OUT"
+            )
         names = ", ".join(storage.relative(place, given) or place.name for place in places)
         raise ConfigError(
             f"{given}: no finished build and no published dataset (missing: "

@@ -6,6 +6,7 @@ A report is written last; a shard's files count only if it is there.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from schemas.ledger import Oddity
 
@@ -42,6 +43,14 @@ class BundleReport:
     files: dict[str, str]
     # (kind, where, how often) of what departs from its format (`schemas.ledger.ODDITIES`)
     odd: tuple[tuple[Oddity, str, int], ...]
+    # characters of the pages of all steps that were read, without those taken down
+    page_chars: int
+    # (kind, domain, how often) of the private values that were replaced; no key if there are none
+    replaced: tuple[tuple[str, str, int], ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of its file."""
+        return {name: value for name, value in vars(self).items() if value or name != "replaced"}
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from typing import Any, Final, Protocol
 from etl.dataset import manifest, own_files
 from etl.dataset.drift import without
 from etl.dataset.generations import Generations
-from etl.dataset.layout import COUNTS, FOLDERS, Layout, Work
+from etl.dataset.layout import COUNTS, FOLDERS, SIGNATURES, Layout, Work
 from etl.dataset.manifest import Figures, Input, Totals, UnitCounts
 from etl.files import storage
 from etl.files.arrow import read_json, write_json
@@ -55,6 +55,7 @@ _PHASES: Final = {
     "samples": "all phases are done again for the inputs it is about",
     "index": "index and packing are done again",
     "packed": "packing is done again",
+    "mix": "weights and card are written again",
     "card": "the card is written again",
 }
 
@@ -280,10 +281,13 @@ def stale(out: AnyPath) -> list[AnyPath]:
     if storage.exists(work.reading):
         used.update(read_json(work.reading))
     unused = half_written(out)
-    for folder in (*FOLDERS, COUNTS):
+    for folder in (*FOLDERS, COUNTS, SIGNATURES):
         for path in storage.files(work.of_inputs(folder)):
             if own_files.is_of_input(path.name) and path.stem not in used:
                 unused.append(path)
+    settings = read_json(work.settings) if storage.exists(work.settings) else {}
+    pages = settings.get("samples", {}).get("pages", {}).get("archives", "")
+    unused += [path for path in storage.files(work.pages, ".arrow") if path.stem != pages]
     return sorted(unused, key=str)
 
 

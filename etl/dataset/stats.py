@@ -5,15 +5,16 @@ Columns are read one file after the other and summed: never a page, and never al
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import polars as pl
 
-from etl.dataset import candidate
-from etl.dataset.layout import FITTED, split_of, subset_of
+from etl.dataset import candidate, state
+from etl.dataset.layout import FITTED, LINT, Layout, Work, shelf, split_of, subset_of
 from etl.dataset.manifest import Totals
 from etl.files import scratch, storage
+from etl.files.arrow import batches
 from etl.files.spill import Sums
 from etl.files.storage import AnyPath
 from schemas.reasons import Reason
@@ -48,6 +49,18 @@ _SUMS: Final = (
     "raw_chars",
     "pruned_chars",
 )
+_LABELS: Final = {
+    "rewarded": pl.col("reward").is_not_null(),
+    "succeeded": pl.col("reward") >= 1,
+    "with_failures": pl.col("failed_steps") > 0,
+    "with_loops": pl.col("loops") > 0,
+    "repeats": pl.col("repeat"),
+}
+"""Counts of samples: of workflows with a known reward, with a reward of 1 or more, with steps that
+are known to have failed, with loops (`Sample.loops`); and of samples that repeat the step before.
+"""
+
+_FINDING: Final = ("source", "domain", "code", "severity", "outcome")
 
 
 def statistics(out: AnyPath, counts: pl.DataFrame, visits: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -58,7 +71,7 @@ def statistics(out: AnyPath, counts: pl.DataFrame, visits: pl.DataFrame) -> dict
     The first two have one row for each, the largest first. Workflows and steps count what was read,
     a workflow in each domain in which it has steps. Samples, tokens and characters count what is in
     the dataset. ``share`` is the share of all tokens in the dataset. ``survival`` is the share of
-    element actions whose target was found and survived pruning.
+    element actions whose target was found and survived pruning. `_LABELS` are counts of samples.
     """
     samples = _samples(out)
     actions = (
@@ -79,8 +92,9 @@ def statistics(out: AnyPath, counts: pl.DataFrame, visits: pl.DataFrame) -> dict
 
 
 def _samples(out: AnyPath) -> pl.DataFrame:
-    """`_SUMS` of the samples in the dataset, by `_WHERE`."""
-    sums = Sums(_WHERE, {**dict.fromkeys(_WHERE, pl.String), **dict.fromkeys(_SUMS, pl.Int64)})
+    """`_SUMS` and `_LABELS` of the samples in the dataset, by `_WHERE`."""
+    columns = (*_SUMS, *_LABELS)
+    sums = Sums(_WHERE, {**dict.fromkeys(_WHERE, pl.String), **dict.fromkeys(columns, pl.Int64)})
     paths = [path for _, path in candidate.of_shards(out, FITTED, ".parquet")]
     for part in storage.together(_of_shard, paths):
         sums.add(part)
@@ -96,8 +110,12 @@ def _of_shard(path: AnyPath) -> pl.DataFrame:
     more = {
         "samples": pl.len().cast(pl.Int64),
         "chunked": (pl.col("chunks") > 1).cast(pl.Int64).sum(),
+        **{
+            name: label.fill_null(value=False).cast(pl.Int64).sum()
+            for name, label in _LABELS.items()
+        },
     }
-    return rows.group_by(_WHERE).agg(*added, **more).select(*_WHERE, *_SUMS).collect()
+    return rows.group_by(_WHERE).agg(*added, **more).select(*_WHERE, *_SUMS, *_LABELS).collect()
 
 
 def subsets(out: AnyPath, names: Sequence[str]) -> pl.DataFrame:
@@ -144,6 +162,16 @@ def subsets(out: AnyPath, names: Sequence[str]) -> pl.DataFrame:
     return pl.concat(tables)
 
 
+def privacy(replaced: Mapping[tuple[str, str], int]) -> pl.DataFrame:
+    """The table ``privacy``: how many private values were replaced, by kind and domain.
+
+    A value counts as often as it stood in what was read, also in steps that are not trained on.
+    """
+    rows = [(kind, domain, count) for (kind, domain), count in replaced.items()]
+    schema = {"kind": pl.String, "domain": pl.String, "replaced": pl.Int64}
+    return pl.DataFrame(rows, schema, orient="row").sort("kind", "domain")
+
+
 def _outcomes(out: AnyPath) -> pl.DataFrame:
     """Samples, tokens and repeats (`Sample.repeat`) by source and reward of the workflow."""
     key, counts = ("source", "reward"), ("samples", "tokens", "repeats")
@@ -180,9 +208,9 @@ def _outcomes_of(path: AnyPath) -> pl.DataFrame:
 
 
 def _by(samples: pl.DataFrame, *key: str) -> pl.DataFrame:
-    table = samples.group_by(key).agg(pl.col(_SUMS).sum())
+    table = samples.group_by(key).agg(pl.col(*_SUMS, *_LABELS).sum())
     tokens = (pl.col("prompt_tokens") + pl.col("completion_tokens")).alias("tokens")
-    return table.select(*key, "samples", tokens, *_SUMS[1:])
+    return table.select(*key, "samples", tokens, *_SUMS[1:], *_LABELS)
 
 
 def _shares(table: pl.DataFrame, *key: str) -> pl.DataFrame:
@@ -224,3 +252,38 @@ def totals(tables: Mapping[str, pl.DataFrame], workflows: int) -> Totals:
         workflows=workflows,
         **sums,
     )
+
+
+def findings(work: Work) -> Iterator[pl.DataFrame]:
+    """The findings of a build, `schemas.findings.FINDING_SCHEMA`, a batch at a time, in order."""
+    for path in shelf(work).existing(LINT, state.keys(work)):
+        for batch in batches(path):
+            rows = pl.from_arrow(batch)
+            assert isinstance(rows, pl.DataFrame)
+            yield rows
+
+
+def lint(out: AnyPath) -> pl.DataFrame:
+    """The table ``lint``: the number of findings by `_FINDING`."""
+    sums = Sums(_FINDING, {**dict.fromkeys(_FINDING, pl.String), "findings": pl.Int64})
+    for rows in findings(Layout(out).work):
+        sums.add(rows.group_by(_FINDING).agg(findings=pl.len().cast(pl.Int64)))
+    return sums.table()
+
+
+def lint_summary(table: pl.DataFrame) -> dict[str, Any]:
+    """For the manifest: the number of findings by severity and by code.
+
+    table: of `lint`.
+    """
+
+    def by(name: str) -> dict[str, int]:
+        sums = table.group_by(name).agg(pl.col("findings").sum()).sort(name)
+        return dict(sums.iter_rows())
+
+    return {
+        "findings": int(table["findings"].sum()),
+        "severities": by("severity"),
+        "codes": by("code"),
+        "outcomes": by("outcome"),
+    }

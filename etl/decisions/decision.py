@@ -11,7 +11,7 @@ order (generation, hash of the workflow's id, step). So new data never change an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 import polars as pl
 
@@ -19,6 +19,11 @@ from schemas.reasons import OwnReason
 
 Hashed = Callable[[str], int]
 """A function from a text to a 64-bit hash, by which workflows are ordered."""
+
+
+LEADER: Final = "leader"
+"""A column that a judge may add: the workflow that a row's own is drawn into a split with, or null.
+"""
 
 
 class Judge(Protocol):
@@ -53,8 +58,15 @@ class Decision(Protocol):
     about: ClassVar[str]
     # the reasons that only this decision gives
     reasons: ClassVar[tuple[OwnReason, ...]]
-    # the columns of `schemas.ledger.LIGHT_SCHEMA` that it looks at
-    columns: ClassVar[tuple[str, ...]]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it looks at.
+
+        Those of `schemas.ledger.LIGHT_SCHEMA`; ``split``; of `schemas.samples.SAMPLE_SCHEMA`, but
+        no page and no history; and of `SIGNATURES_SCHEMA`, which only `Judge.learn` sees.
+        """
+        ...
 
     def __bool__(self) -> bool:
         """Whether its settings ask for anything."""
@@ -70,6 +82,52 @@ class Decision(Protocol):
 
     def judge(self, hashed: Hashed) -> Judge:
         """A judge that has seen no sample yet. hashed: orders the workflows."""
+        ...
+
+
+class Drawn(Protocol):
+    """A draw at work on the workflows of one build."""
+
+    def learn(self, generation: int, groups: Iterable[pl.DataFrame]) -> None:
+        """Look at all samples of a generation that are kept and on no list, group by group.
+
+        Called once for each generation, in order. A group has all samples of a workflow, or none.
+        """
+        ...
+
+    def splits(self, generation: int, rows: pl.DataFrame) -> pl.Series:
+        """The split of each light row; empty where the split key decides.
+
+        Called after `learn` has seen all generations.
+        """
+        ...
+
+    def noted(self) -> dict[str, int]:
+        """What the card says of it: numbers by what they count."""
+        ...
+
+
+class Draw(Protocol):
+    """How splits are drawn by more than a hash of one key. Its settings enter the fingerprint."""
+
+    # the columns of the samples that it looks at
+    columns: ClassVar[tuple[str, ...]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The splits that it can fill."""
+        ...
+
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides its output."""
+        ...
+
+    def judge(self, hashed: Hashed) -> Drawn:
+        """One that has seen no sample yet. hashed: orders the workflows, and draws."""
+        ...
+
+    def why(self, name: str) -> str:
+        """Why a split that it fills is empty, and what to do about it."""
         ...
 
 

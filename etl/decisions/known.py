@@ -9,9 +9,19 @@ from __future__ import annotations
 from typing import Final
 
 from etl.decisions.caps import Caps
+from etl.decisions.contamination import Contamination
 from etl.decisions.decision import Decision
+from etl.decisions.minimums import Minimums
+from etl.decisions.near.decision import Near
+from etl.decisions.templates import Templates
 
-KNOWN: Final[tuple[type[Decision], ...]] = (Caps,)
+KNOWN: Final[tuple[type[Decision], ...]] = (
+    Contamination,
+    Near,
+    Templates,
+    Caps,
+    Minimums,
+)
 ALWAYS: Final = frozenset({"caps"})
 """Names of the decisions in every build's settings.
 

@@ -6,9 +6,9 @@ presence means that the shard is complete.
 
 Arrow files are in the IPC file format, without compression unless a recipe asks for it. They are
 mapped into memory, so reading a column or a row costs no more than its own bytes; of compressed
-ones a row costs its batch. Remote ones are fetched whole and then mapped
-(`etl.files.scratch`); only `column` reads part of a remote file. Batches are bounded by bytes, not
-by rows, because one page can have 4 MB.
+ones a row costs its batch. Remote ones are fetched whole and then mapped (`etl.files.scratch`);
+only `columns_of` reads part of a remote file. Batches are bounded by bytes, not by rows, because
+one page can have 4 MB.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final, Literal
@@ -310,9 +310,15 @@ def broken(path: AnyPath, error: Exception) -> IntegrityError:
 
 
 def column(path: AnyPath, name: str, schema: pa.Schema) -> list[pa.Array]:
-    """One column of an Arrow file, as one array per batch.
+    """One column of an Arrow file, as one array per batch; see `columns_of`."""
+    chunks: list[pa.Array] = columns_of(path, [name], schema).column(name).chunks
+    return chunks
 
-    Little more than the column is read of a remote file, unless a copy of it is at hand.
+
+def columns_of(path: AnyPath, names: Sequence[str], schema: pa.Schema) -> pa.Table:
+    """Columns of an Arrow file, one chunk a batch.
+
+    Little more than these columns is read of a remote file, unless a copy of it is at hand.
 
     Raises:
         IntegrityError: it is not a whole Arrow file.
@@ -320,20 +326,23 @@ def column(path: AnyPath, name: str, schema: pa.Schema) -> list[pa.Array]:
     if near := scratch.nearby(path, wanted=False):
         # read, not mapped: the first look at one column of many batches takes a seventh of the time
         with whole(path), pa.OSFile(str(near)) as stream:
-            return _column(stream, name, pa.ipc.open_file(stream).schema)
+            return _columns(stream, names, pa.ipc.open_file(stream).schema)
 
-    def read(stream: IO[bytes]) -> list[pa.Array]:
+    def read(stream: IO[bytes]) -> pa.Table:
         with whole(path):
-            return _column(pa.PythonFile(stream, mode="r"), name, schema)
+            return _columns(pa.PythonFile(stream, mode="r"), names, schema)
 
-    columns: list[pa.Array] = storage.read_places(path, read, _RANGE_BYTES)
-    return columns
+    table: pa.Table = storage.read_places(path, read, _RANGE_BYTES)
+    return table
 
 
-def _column(stream: pa.NativeFile, name: str, schema: pa.Schema) -> list[pa.Array]:
-    only = pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index(name)])
-    reader = pa.ipc.open_file(stream, options=only)
-    return [reader.get_batch(i).column(name) for i in range(reader.num_record_batches)]
+def _columns(stream: pa.NativeFile, names: Sequence[str], schema: pa.Schema) -> pa.Table:
+    fields = [schema.get_field_index(name) for name in names]
+    reader = pa.ipc.open_file(stream, options=pa.ipc.IpcReadOptions(included_fields=fields))
+    batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+    if not batches:
+        return schema.empty_table().select(list(names))
+    return pa.Table.from_batches(batches).select(list(names))
 
 
 def read_parquet(path: AnyPath) -> pl.DataFrame:

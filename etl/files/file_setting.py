@@ -9,3 +9,6 @@ A_FILE: Final = object()
 
 File = Annotated[str, A_FILE]
 """The name of a file; empty for none."""
+
+Files = Annotated[tuple[str, ...], A_FILE]
+"""Names of files or folders, globs, or URLs."""

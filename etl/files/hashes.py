@@ -21,7 +21,7 @@ def plain(value: Any) -> Any:
     """A setting as a JSON value.
 
     An object with a ``sha256`` becomes that hash, one with ``settings()`` becomes these, any other
-    dataclass its fields, and a set a sorted list.
+    dataclass its fields, a set a sorted list, and a tuple a list.
     """
     if hasattr(value, "sha256"):
         return value.sha256
@@ -31,7 +31,7 @@ def plain(value: Any) -> Any:
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, frozenset | set):
         return sorted(value)
-    return value
+    return list(value) if isinstance(value, tuple) else value
 
 
 def order_hash(text: str, seed: int) -> int:

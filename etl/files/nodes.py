@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -94,10 +95,24 @@ def within(node: Node, without: frozenset[Path]) -> frozenset[Path] | None:
     return None if folder in without else without | {folder}
 
 
-def files_at(node: Node) -> list[Node]:
-    """The files directly in a folder; for a file, the file itself."""
-    inside = node.children() if node.kind == "folder" else [node]
-    return [each for each in inside if each.kind == "file"]
+def files_at(node: Node, without: frozenset[Path] = frozenset()) -> list[Node]:
+    """The files in a folder and in its folders, named by their paths in it; of a file, itself.
+
+    without: folders to skip.
+    """
+    if node.kind != "folder":
+        return [node] if node.kind == "file" else []
+    if (walked := within(node, without)) is None:
+        return []
+    found: list[Node] = []
+    for child in node.children():
+        if child.kind == "file":
+            found.append(child)
+        elif child.kind == "folder":
+            found += [
+                replace(file, name=f"{child.name}/{file.name}") for file in files_at(child, walked)
+            ]
+    return found
 
 
 def stamp(place: str | Path) -> Stamp:

@@ -77,8 +77,18 @@ class Format:
     notes: tuple[str, ...] = ()
     # the only form of JSON that is read, `objects` or `list`; empty: both are
     form: str = ""
+    # by what it is recognised: a file or folder that ...
+    sign: str = ""
     # whether it is read as CSV
     csv: bool = False
+    # the other files of the example, (path, content): the first part of all paths, also that of
+    # `example_name`, is the folder that is read
+    beside: tuple[tuple[str, str], ...] = ()
+    # (what is recorded, our kind of action), if these are its own words; empty: any of
+    # `schemas.actions`
+    kinds: tuple[tuple[str, str], ...] = ()
+    # whether its recordings hold pages; if not, `--pages` joins them
+    pages: bool = True
 
     def needed(self, parent: str = "") -> list[Field]:
         """The required keys of a record, or of the object at a path in it."""

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from etl.files import nodes
 from etl.files.entries import Node, readable
+from etl.inputs.archives import zips
 from etl.inputs.streams import BOM, Part, Truncated, chunks, is_compressed
 
 HEAD_BYTES: Final = 64 * 1024
@@ -31,13 +32,20 @@ _JSON_TO_COMMA: Final = re.compile(rb'(?:[^"{}\[\],]++|"' + _JSON_STRING + rb'")
 _JSON_TO_BRACKET: Final = re.compile(rb'(?:[^"{}\[\]]++|"' + _JSON_STRING + rb'")*+', re.DOTALL)
 
 
-class _Elements:
+class Elements:
     """Splits a JSON list, after its opening bracket, into elements.
 
     Looks only at brackets and strings.
+
+    base: the number of bytes before the first that is fed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, base: int = 0) -> None:
+        self._base = base
+        # the byte at which the last element began, with the white space before it
+        self.begin = base
+        # its bytes, with white space around it
+        self.size = 0
         self._buffer = bytearray()
         self._position = 0
         self._in_string = False
@@ -50,11 +58,18 @@ class _Elements:
         while self.depth and (mark := self._next_mark()):
             if (mark == b"," and self.depth == 1) or not self.depth:
                 item = bytes(self._buffer[start : self._position - 1]).strip()
+                self.begin, self.size = self._base + start, self._position - 1 - start
                 if item or self.depth:
                     yield item
                 start = self._position
         del self._buffer[:start]
+        self._base += start
         self._position -= start
+
+    @property
+    def pending(self) -> int:
+        """The number of bytes of the element that is not complete yet."""
+        return len(self._buffer)
 
     def rest(self) -> tuple[bytes, bool]:
         """The bytes after the last element, and whether they are a complete element.
@@ -113,7 +128,7 @@ def json_items(place: str | Path) -> Iterator[tuple[int, bytes]]:
 
 def _list_items(first: bytes, source: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
     """The elements of the list whose opening bracket has been taken off ``first``."""
-    elements = _Elements()
+    elements = Elements()
     numbers = itertools.count()
     try:
         for chunk in itertools.chain((first,), source):
@@ -348,6 +363,14 @@ class InputHead:
             if of_storage(error):
                 raise
             return Keys()  # cut off, or compressed as a whole: reported when the file is read
+
+    @cached_property
+    def zipped(self) -> tuple[str, ...]:
+        """The names of the files in a zip archive; none if it is no archive, or damaged.
+
+        Raises: OSError if it cannot be read.
+        """
+        return zips.names(self.place) if self.start[:4] in zips.ZIP_MAGIC else ()
 
 
 BROKEN_PARQUET: Final = (pa.ArrowException, OSError, ValueError)

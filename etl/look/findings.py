@@ -1,26 +1,34 @@
-"""Findings of stages that drop nothing: lint and privacy.
+"""Findings of lint and privacy.
 
 Such a stage publishes tables, ``dataset/stats/<kind>*.parquet``, and may add a summary to the
-manifest under the name of the kind. All columns of a table are shown. Where no stage has written
-anything, the view says so: that is not the same as no findings.
+manifest under the name of the kind. All columns of a table are shown.
+Lint keeps its findings in the work folder, and the first of each code are shown. Where no stage has
+written anything, the view says so: that is not the same as no findings.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from etl.dataset.layout import NAMES
+from etl.dataset.layout import LINT, NAMES, Work
 from etl.dataset.place import Place
+from etl.dataset.stats import findings
 from etl.terminal.text import cell, flat, head, table
+
+EXAMPLES: Final = 3
+"""At most this many findings of a code are shown."""
+_SHOWN: Final = ("code", "id", "evidence", "mend", "outcome")
 
 
 def view(place: Place, kind: str) -> dict[str, Any]:
     """The findings of a kind, ``lint`` or ``privacy``.
 
     ``recorded``: whether a stage has written any; ``summary``: that of the manifest, or null;
-    ``tables``: a table's name -> its rows.
+    ``tables``: a table's name -> its rows; ``examples``, of a build that looked for lint: the first
+    findings of each code.
     """
     every = [Path(name) for name in place.manifest.files]
     names = [
@@ -30,12 +38,27 @@ def view(place: Place, kind: str) -> dict[str, Any]:
     ]
     tables = {name: place.table(name).to_dicts() for name in sorted(names)}
     summary = getattr(place.manifest, kind)
-    return {
+    result = {
         "kind": kind,
         "recorded": bool(tables) or summary is not None,
         "summary": summary,
         "tables": tables,
     }
+    if kind == LINT and result["recorded"] and place.work is not None:
+        result["examples"] = _examples(place.work)
+    return result
+
+
+def _examples(work: Work) -> list[dict[str, Any]]:
+    """The first findings of lint of each code."""
+    seen: Counter[str] = Counter()
+    examples: list[dict[str, Any]] = []
+    for rows in findings(work):
+        for row in rows.select(_SHOWN).iter_rows(named=True):
+            seen[row["code"]] += 1
+            if seen[row["code"]] <= EXAMPLES:
+                examples.append(row)
+    return sorted(examples, key=lambda row: str(row["code"]))
 
 
 def rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -64,4 +87,9 @@ def text(result: Mapping[str, Any]) -> str:
             names,
             [["" if row[name] is None else str(row[name]) for name in names] for row in shown],
         )
+    lines += [""] if result.get("examples") else []
+    for row in result.get("examples", ()):
+        mend = f"; {row['mend']}" if row["mend"] else ""
+        lines.append(f"{row['code']} ({row['outcome']}): {cell(row['id'])}")
+        lines.append(f"  {cell(row['evidence'])}{cell(mend)}")
     return "\n".join(lines).strip("\n")

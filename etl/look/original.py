@@ -11,7 +11,7 @@ if its size or time differs from when it was hashed last.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -23,6 +23,7 @@ from etl.files.arrow import column, read_json
 from etl.files.entries import Node
 from etl.files.storage import AnyPath
 from etl.inputs import find
+from etl.inputs.archives.join import Pages
 from etl.inputs.find import Found
 from etl.inputs.parts import bytes_of
 from etl.inputs.records import InputShard
@@ -32,7 +33,7 @@ from etl.stages.enter import enter
 from etl.tally import Tally
 from schemas.errors import StepmillError
 from schemas.ledger import LIGHT_SCHEMA
-from schemas.workflow import Step
+from schemas.workflow import Step, Workflow
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class _Input:
     """The name of its recording format."""
     wanted: Mapping[str, str | None]
     """Step id -> its workflow's content hash, or None for a step that became no sample."""
+    splits: Mapping[str, str]
+    """Step id -> its split; empty for a step that became no sample."""
 
 
 def recorded(out: AnyPath, sample_ids: Collection[str]) -> Iterator[tuple[str, Step | str]]:
@@ -64,11 +67,31 @@ def recorded(out: AnyPath, sample_ids: Collection[str]) -> Iterator[tuple[str, S
         yield from ((each, problem) for each in sorted(set(sample_ids)))
         return
     roots, remembered = _Roots(read_json(order)["inputs"]), _remembered(out)
-    pending = set(sample_ids)
-    for one in _inputs(out, pending):
+    pending, pages = set(sample_ids), _pages(out)
+    for one in _inputs(out, pl.col("sample_id").is_in(sorted(pending))):
         pending -= set(one.wanted)
-        yield from _read(out, one, roots, remembered)
+        yield from _read(out, one, roots, remembered, pages)
     yield from ((each, "no such sample in the dataset") for each in sorted(pending))
+
+
+def workflows(out: AnyPath, splits: Collection[str]) -> Iterator[tuple[str, Workflow | str]]:
+    """Each recorded workflow with samples in these splits, or a line why it cannot be read.
+
+    One with samples in two of them comes twice: splits by domain or website look at steps.
+    Each comes with its split, in the order of the inputs and of their records. Each input is read
+    once. One workflow is held in memory at a time, and the ids of all of an input's samples.
+
+    Raises:
+        BuildError: if the build's own files on remote storage cannot be read.
+    """
+    roots, remembered = _Roots(read_json(Layout(out).work.order)["inputs"]), _remembered(out)
+    pages = _pages(out)
+    for one in _inputs(out, pl.col("split").is_in(list(splits))):
+        shard = _shard(out, one, roots, remembered)
+        if isinstance(shard, str):
+            yield from ((split, shard) for split in sorted(set(one.splits.values())))
+        else:
+            yield from _workflows(shard, one, pages)
 
 
 def recorded_step(out: AnyPath, key: str, step_id: str) -> Step | str:
@@ -81,9 +104,9 @@ def recorded_step(out: AnyPath, key: str, step_id: str) -> Step | str:
     """
     work = Layout(out).work
     entry = next(member for member in state.members(work) if member["key"] == key)
-    one = _Input(key, entry["name"], entry["format"], {step_id: None})
+    one = _Input(key, entry["name"], entry["format"], {step_id: None}, {})
     roots = _Roots(read_json(work.order)["inputs"])
-    return dict(_read(out, one, roots, _remembered(out)))[step_id]
+    return dict(_read(out, one, roots, _remembered(out), _pages(out)))[step_id]
 
 
 def _remembered(out: AnyPath) -> Remembered:
@@ -91,24 +114,47 @@ def _remembered(out: AnyPath) -> Remembered:
     return Remembered(shelf(Layout(out).work).common.remembered)
 
 
+def _pages(out: AnyPath) -> Pages | None:
+    """The archives that pages were joined from; None if there are none, or they have changed."""
+    work = Layout(out).work
+    given = read_json(work.order).get("pages")
+    if not given:
+        return None
+    pages = Pages(tuple(given))
+    try:
+        pages.found(Remembered(work.archives))
+        return pages if pages.existing(work.pages) else None
+    except (StepmillError, OSError):
+        return None
+
+
 def _read(
-    out: AnyPath, one: _Input, roots: _Roots, remembered: Remembered
+    out: AnyPath, one: _Input, roots: _Roots, remembered: Remembered, pages: Pages | None
 ) -> Iterator[tuple[str, Step | str]]:
     """The wanted steps of one input, or why each cannot be read."""
-    work = Layout(out).work
-    part_bytes = bytes_of(read_json(work.settings)["samples"]["part_mb"])
-    shard = _located(one, roots, part_bytes, remembered)
+    shard = _shard(out, one, roots, remembered)
     if isinstance(shard, str):
         yield from ((each, shard) for each in one.wanted)
     else:
-        yield from _steps(shard, one.wanted)
+        yield from _steps(shard, one.wanted, pages)
 
 
-def _inputs(out: AnyPath, sample_ids: Collection[str]) -> Iterator[_Input]:
-    """The inputs that samples were made from, in the build's order."""
+def _shard(out: AnyPath, one: _Input, roots: _Roots, remembered: Remembered) -> InputShard | str:
+    """An input of a build as it lies now; or a line why it cannot be read."""
+    part_bytes = bytes_of(read_json(Layout(out).work.settings)["samples"]["part_mb"])
+    return _located(one, roots, part_bytes, remembered)
+
+
+def _inputs(out: AnyPath, wanted_rows: pl.Expr) -> Iterator[_Input]:
+    """The inputs that samples were made from, in the build's order.
+
+    wanted_rows: which samples of the index.
+    """
     work = Layout(out).work
-    kept = scan(work).filter((pl.col("reason") == "") & pl.col("sample_id").is_in(list(sample_ids)))
-    rows = kept.select("bundle", "shard", "row", "sample_id").sort("bundle", "row").collect()
+    kept = scan(work).filter((pl.col("reason") == "") & wanted_rows)
+    rows = (
+        kept.select("bundle", "shard", "row", "sample_id", "split").sort("bundle", "row").collect()
+    )
     of_bundle = rows.partition_by("bundle", as_dict=True)
     lies = shelf(work)
     for bundle in state.bundles(work):
@@ -122,11 +168,15 @@ def _inputs(out: AnyPath, sample_ids: Collection[str]) -> Iterator[_Input]:
             for each in batch.to_pylist()
         ]
         wanted: dict[str, dict[str, str | None]] = {}
-        for shard, row, sample_id in places.select("shard", "row", "sample_id").iter_rows():
+        splits: dict[str, dict[str, str]] = {}
+        chosen = places.select("shard", "row", "sample_id", "split")
+        for shard, row, sample_id, split in chosen.iter_rows():
             wanted.setdefault(shard, {})[sample_id] = hashes[row]
+            splits.setdefault(shard, {})[sample_id] = split
         for member in bundle["members"]:
-            if member["key"] in wanted:
-                yield _Input(member["key"], member["name"], member["format"], wanted[member["key"]])
+            key = member["key"]
+            if key in wanted:
+                yield _Input(key, member["name"], member["format"], wanted[key], splits[key])
 
 
 class _Roots:
@@ -172,12 +222,7 @@ def _located(
     changed = ""
     try:
         for node in (node for name in names for node in roots.named(name)):
-            parts = (
-                (node,)
-                if node.kind == "file"
-                else tuple(c for c in node.children() if c.kind == "file")
-            )
-            there = Found(node.place, one.name, one.format, parts)
+            there = Found(node.place, one.name, one.format, tuple(nodes.files_at(node)))
             for shard in find.shards(
                 [there], sources=SOURCES, part_bytes=part_bytes, remembered=remembered
             ):
@@ -206,13 +251,44 @@ def _unreadable(name: str, error: StepmillError | OSError) -> str:
     return f"the recording {name} cannot be read: {why}"
 
 
-def _steps(shard: InputShard, wanted: Mapping[str, str | None]) -> Iterator[tuple[str, Step | str]]:
+def _workflows(
+    shard: InputShard, one: _Input, pages: Pages | None
+) -> Iterator[tuple[str, Workflow | str]]:
+    """The workflows of an input that the wanted samples are of, with the pages joined to them."""
+    pending = {sample_id.rpartition("/")[0]: hashed for sample_id, hashed in one.wanted.items()}
+    splits: dict[str, set[str]] = {}
+    for sample_id, split in one.splits.items():
+        splits.setdefault(sample_id.rpartition("/")[0], set()).add(split)
+    seen: dict[str, str] = {}
+    try:
+        for workflow in SOURCES[shard.format].read(shard, Tally()):
+            draft = enter(workflow, Tally(), seen)
+            if pages is not None:
+                pages.join(draft)
+            if pending.get(draft.uid) == draft.content_hash:
+                del pending[draft.uid]
+                joined = tuple(step_draft.step for step_draft in draft.steps)
+                whole = replace(workflow, steps=joined)
+                yield from ((split, whole) for split in sorted(splits[draft.uid]))
+            if not pending:
+                return
+        problem = f"this version of stepmill reads other workflows from the recording {shard.name}"
+    except (StepmillError, OSError) as error:
+        problem = _unreadable(shard.name, error)
+    yield from ((split, f"{uid}: {problem}") for uid in pending for split in sorted(splits[uid]))
+
+
+def _steps(
+    shard: InputShard, wanted: Mapping[str, str | None], pages: Pages | None
+) -> Iterator[tuple[str, Step | str]]:
     """The wanted steps of an input, which is read up to the last of them."""
     pending = dict(wanted)
     seen: dict[str, str] = {}
     try:
         for workflow in SOURCES[shard.format].read(shard, Tally()):
             draft = enter(workflow, Tally(), seen)
+            if pages is not None:
+                pages.join(draft)
             for step_draft in draft.steps:
                 sample_id = draft.step_id(step_draft)
                 if pending.get(sample_id, "") in {draft.content_hash, None}:

@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 from etl.dataset.place import Place
+from etl.pages.axtree import Tree
 from etl.pages.page import Page
 from etl.pages.reading import read
 from etl.pages.tokens import END, START, Token
@@ -45,7 +46,8 @@ def view(
 ) -> dict[str, Any]:
     """A step's page before and after pruning.
 
-    ``missing``: why the page cannot be read, empty if it can; ``html``: the page; ``url``,
+    ``missing``: why the page cannot be read, empty if it can; ``html``: the page;
+    ``axtree``: the page as text, where that is what is observed; ``url``,
     ``action`` and ``locators`` as recorded; ``pruned``: whether the page was pruned; ``target``:
     node id of the target, -1 if not known; ``elements``: a `Row` each.
 
@@ -64,16 +66,24 @@ def view(
         step = recorded_step(place.given, shard, sample_id)
     if isinstance(step, str):
         return {"missing": step, "html": None, "elements": []}
+    as_text = step.axtree and (made.observation_kind == "axtree" if made else not step.html)
+    observation = made.observation if made is not None else ""
     return {
         "missing": "",
         "html": step.html,
+        "axtree": step.axtree if as_text else "",
         "url": step.url,
         "action": asdict(step.action),
         "locators": [asdict(each) for each in step.target],
         "pruned": made is not None,
         "target": made.node if made is not None else -1,
         "elements": [
-            row._asdict() for row in beside(step.html, made.observation if made is not None else "")
+            row._asdict()
+            for row in (
+                lines_beside(step.axtree, observation)
+                if as_text
+                else beside(step.html, observation)
+            )
         ],
     }
 
@@ -91,6 +101,16 @@ def beside(html: str, observation: str) -> list[Row]:
         node = page.node(len(rows))
         rows.append(Row(node, depth, f"{_start_tag(token)} {text}".rstrip(), stayed.get(node, "")))
     return rows
+
+
+def lines_beside(text: str, observation: str) -> list[Row]:
+    """Every line of a page that is a text, as recorded and as observed."""
+    tree = Tree(text)
+    observed = observation.split("\n") if observation else [""] * len(tree.lines)
+    return [
+        Row(tree.node(number), len(line) - len(line.lstrip()), line.strip(), after.strip())
+        for number, (line, after) in enumerate(zip(tree.lines, observed, strict=True))
+    ]
 
 
 def _stayed(observation: str) -> dict[int, str]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from etl.card.reasons import meanings
 from schemas.errors import ConfigError
+from schemas.reasons import OwnReason
 
 
-def view(name: str | None = None) -> list[dict[str, Any]]:
-    """One reason, or all of them.
+def view(name: str | None = None, own: Iterable[OwnReason] = ()) -> list[dict[str, Any]]:
+    """One reason, or all of them. own: those that the rules of a recipe give.
 
     Raises:
         ConfigError: if there is no such reason.
     """
-    every = meanings()
+    every = meanings(own)
     if name is not None and name not in every:
         close = difflib.get_close_matches(name, every, 1)
         hint = f"; did you mean {close[0]}?" if close else ""

@@ -1,7 +1,7 @@
 """Check a build against its manifest and reports.
 
-Checked are the hash of every file, every count, the schema, the accounting, that nothing is left of
-what was taken down, and that `datasets` loads the result.
+Checked are the hash of every file, every count, the schema, the accounting, the waterfall, that
+nothing is left of what was taken down, and that `datasets` loads the result.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ from etl.decisions.takedown import Takedown, kept
 from etl.files import scratch, storage
 from etl.files.arrow import batches, column, open_arrow, read_json, sha256_of
 from etl.files.storage import AnyPath
+from etl.look.flow import recount
 from etl.terminal.progress import Progress
+from schemas import splits as split_names
 from schemas.errors import ConfigError, IntegrityError, StepmillError
 from schemas.samples import NO_LOSS, PACKED_SCHEMA
 
@@ -98,7 +100,10 @@ def _verify(out: AnyPath, progress: Callable[..., Progress]) -> list[str]:
         problems += _counts(out, manifest)
     try:
         with progress("phase 4 of 5: accounting", brief=True):
-            problems += _accounts(out, manifest)
+            settled = account.settle(out)
+            problems += _accounts(manifest, settled)
+            if not problems:  # else it is about other things than its figures
+                problems += recount.problems(out, manifest, settled)
     except (IntegrityError, OSError, pa.ArrowException, pl.exceptions.PolarsError) as error:
         problems.append(
             f"accounting: a file under {Layout(out).work.root} cannot be read ({error}); build "
@@ -252,13 +257,17 @@ def _loads(out: AnyPath, manifest: Manifest) -> list[str]:
                 name: next(iter(rows))
                 for name, rows in datasets.load_dataset(path, streaming=True).items()
             }
-            problems = [*_subsets(path, manifest)]
+            problems = [*_subsets(path, manifest), *_failures(path, manifest)]
     except StepmillError:
         raise
     except Exception as error:  # noqa: BLE001 - a user would meet any of its errors
         return [f"datasets.load_dataset cannot read it: {type(error).__name__}: {error}"]
     declared = {name: split.num_examples for name, split in (info.splits or {}).items()}
-    expected = {name: counts.rows for name, counts in manifest.splits.items()}
+    expected = {
+        name: counts.rows
+        for name, counts in manifest.splits.items()
+        if not split_names.of_failures(name)
+    }
     if declared != expected:
         problems.append(f"the card declares {declared}, the manifest says {expected}")
     for name, row in first.items():
@@ -284,6 +293,27 @@ def _subsets(path: str, manifest: Manifest) -> Iterator[str]:
             yield f"{subset.name}: loaded rows have other columns"
 
 
+def _failures(path: str, manifest: Manifest) -> Iterator[str]:
+    """What is wrong with the configuration of failures. path: as for `_subsets`."""
+    counts = {
+        split_names.shown_as(name): split.rows
+        for name, split in manifest.splits.items()
+        if split_names.of_failures(name)
+    }
+    if not counts:
+        return
+    info = datasets.load_dataset_builder(path, split_names.FAILURES).info
+    rows = {name: split.num_examples for name, split in (info.splits or {}).items()}
+    if rows != counts:
+        yield (
+            f"the card declares {rows} rows of {split_names.FAILURES}, the manifest says {counts}"
+        )
+    loaded = datasets.load_dataset(path, split_names.FAILURES, streaming=True)
+    for name, each in loaded.items():
+        if set(next(iter(each))) != set(PACKED_SCHEMA.names):
+            yield f"{split_names.FAILURES}, {name}: loaded rows have other columns"
+
+
 @contextmanager
 def _beginning(dataset: Dataset, manifest: Manifest) -> Iterator[str]:
     """The path of a dataset that `datasets` can load.
@@ -305,9 +335,9 @@ def _beginning(dataset: Dataset, manifest: Manifest) -> Iterator[str]:
         yield str(Layout(here).dataset.root)
 
 
-def _accounts(out: AnyPath, manifest: Manifest) -> list[str]:
+def _accounts(manifest: Manifest, settled: account.Account) -> list[str]:
     problems: list[str] = []
-    for unit, counts in account.account(out).items():
+    for unit, counts in settled.units.items():
         problems += [
             f"accounting: {found.count} {unit}s are {what}, for example {found.first}"
             for what, found in counts.errors.items()

@@ -38,6 +38,17 @@ def _suffixes() -> PublicSuffixList:
     return PublicSuffixList(only_icann=True, accept_unknown=True)
 
 
+@lru_cache(maxsize=1)
+def _listed() -> PublicSuffixList:
+    return PublicSuffixList(only_icann=True, accept_unknown=False)
+
+
+@lru_cache(maxsize=4096)
+def is_listed(label: str) -> bool:
+    """Whether a top-level domain, in lower case, is on the list."""
+    return _listed().publicsuffix(f"a.{label}") is not None
+
+
 @lru_cache(maxsize=65536)
 def _of_host(host: str) -> str:
     try:

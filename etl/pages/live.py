@@ -48,12 +48,10 @@ def in_document(page: Page, elements: Sequence[int]) -> list[int]:
 
 def live(page: Page) -> Live:
     """A page without its inert content. Takes time linear in the page."""
+    if not (gaps := inert(page)):
+        return Live(page, None, [])  # not kept: a page that held itself would be freed late
     if page.live is None:
-        gaps = inert(page)
-        if gaps:
-            page.live = Live(_without(page, gaps), _elements(page, gaps), list(_left_out(gaps)))
-        else:
-            page.live = Live(page, None, [])
+        page.live = Live(_without(page, gaps), _elements(page, gaps), list(_left_out(gaps)))
         page.live.page.mode = page.mode
     return page.live
 

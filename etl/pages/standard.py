@@ -44,7 +44,7 @@ def read_plain(html: str) -> Page:
             tokens.append(Token(OTHER, raw_text=restored("".join(text)), literal=True))
         text.clear()
 
-    for piece in _library_pieces(with_lf(renamed)):
+    for piece in library_pieces(with_lf(renamed)):
         if piece.token is None:
             text.append(piece.text)
             continue
@@ -62,16 +62,18 @@ def read_plain(html: str) -> Page:
     return Page(tokens, bytes([token.element for token in tokens]))
 
 
-class _Piece(NamedTuple):
+class Piece(NamedTuple):
     """A token of the library, or a text."""
 
     token: turbohtml.Token | None
     text: str = ""
     # it is a raw element's start tag, but the content is markup here
     ordinary: bool = False
+    # where it begins in the page
+    at: int = -1
 
 
-def _library_pieces(html: str) -> Iterator[_Piece]:
+def library_pieces(html: str) -> Iterator[Piece]:
     """The tokens of a page with LF line ends.
 
     The library knows no tree, so it is restarted in two places. One is the content of a raw element
@@ -86,25 +88,25 @@ def _library_pieces(html: str) -> Iterator[_Piece]:
         for token, at in _library_tokens(html, begin):
             kind = token.type
             if kind == TokenType.TEXT:
-                yield _Piece(None, token.data or "")
+                yield Piece(None, token.data or "", at=at)
             elif kind == TokenType.COMMENT and opened.is_foreign and html.startswith(CDATA, at):
                 end = html.find(_CDATA_END, at)
                 text = html[at + len(CDATA) : end if end >= 0 else len(html)]
-                yield _Piece(None, text.replace("\0", "\ufffd"))  # the standard's rule
+                yield Piece(None, text.replace("\0", "\ufffd"))  # the standard's rule
                 start = end + len(_CDATA_END) if end >= 0 else len(html)
                 break
             elif kind == TokenType.START_TAG:
                 ordinary = _opens(opened, token) and _holds_markup(
                     html, at + len(token.source or ""), token.tag or ""
                 )
-                yield _Piece(token, ordinary=ordinary)
+                yield Piece(token, ordinary=ordinary, at=at)
                 if token.tag in RAW_TAGS and (token.self_closing or ordinary):
                     start = at + len(token.source or "")
                     break
             else:
                 if kind == TokenType.END_TAG:
                     opened.end(token.tag or "")
-                yield _Piece(token)
+                yield Piece(token, at=at)
 
 
 def _opens(opened: Open, token: turbohtml.Token) -> bool:

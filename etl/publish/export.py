@@ -15,39 +15,39 @@ whether they are complete.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
-import orjson
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.dataset import candidate
-from etl.dataset.layout import IN_DATASET, PREFIX, Dataset, Layout, split_of
+from etl.dataset.layout import IN_DATASET, LISTINGS, PREFIX, Dataset, Layout, split_of
 from etl.dataset.manifest import Manifest, read
+from etl.dataset.place import Place, scanned
 from etl.files import scratch, storage
 from etl.files.arrow import atomic, batches
 from etl.files.storage import AnyPath
-from etl.publish import exported
+from etl.publish import exported, rows
 from etl.publish.messages import Chat
+from etl.publish.rows import FileType
 from schemas.errors import ConfigError, IntegrityError
 from schemas.tokens import Tokens
 
 Kind = Literal["messages", "tokens"]
-FileType = Literal["jsonl", "parquet"]
 
-_ROW_GROUP_BYTES: Final = 32 * 2**20
 _PARQUET_ROWS: Final = 64
 _DATA: Final = f"{IN_DATASET.data.as_posix()}/"
+_LISTED: Final = f"{LISTINGS}/"
+_HASH: Final = re.compile(r"-[0-9a-f]{16}\Z")
+"""What a published file's name has more than that of the build."""
 
-MESSAGES_SCHEMA: Final = pa.schema(
-    [
-        ("sample_id", pa.string()),
-        ("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.large_string())]))),
-    ]
-)
+MESSAGES: Final = pa.list_(pa.struct([("role", pa.string()), ("content", pa.large_string())]))
+MESSAGES_SCHEMA: Final = pa.schema([("sample_id", pa.string()), ("messages", MESSAGES)])
 TOKENS_SCHEMA: Final = pa.schema(
     [
         ("input_ids", pa.list_(pa.int32())),
@@ -55,6 +55,16 @@ TOKENS_SCHEMA: Final = pa.schema(
         ("labels", pa.list_(pa.int32())),
     ]
 )
+
+QUALITY_FIELDS: Final = (
+    pa.field("reward", pa.float64()),
+    pa.field("success", pa.bool_()),
+    pa.field("failed_steps", pa.int32()),
+    pa.field("loops", pa.int32()),
+)
+"""What is known of the workflow of a sample: its reward and whether that is 1 or more, null if it
+is not known; the number of its steps that failed, and of those that repeat an earlier one.
+"""
 
 Unpacked = tuple[str, Tokens, Tokens]
 """A sample's id, its tokens and its labels."""
@@ -78,6 +88,8 @@ class Export:
     """How to decode tokens; for messages only."""
     replace: bool = False
     """Whether to replace an export of another request."""
+    quality: bool = False
+    """Whether rows have the columns of `QUALITY_FIELDS` too."""
 
     def run(self) -> dict[str, Any]:
         """Write the files; returns a summary with files, samples and bytes of each split.
@@ -93,15 +105,13 @@ class Export:
             for name in sources
         }
         splits = {target: sources[name] for target, name in targets.items()}
-        if any(storage.within(self.out, folder) for folder in self._taken()):
-            raise ConfigError(
-                f"{self.out} is within the dataset or its build; choose another folder with --out"
-            )
+        check_outside(self.dataset, self.out)
         noted = exported.begin(self.out, self._request(manifest), splits, replace=self.replace)
         counts: dict[str, dict[str, int]] = {}
         for target, name in targets.items():
             with atomic(self.out / target) as stream:
-                written = self._write(self.dataset.file(name), stream)
+                labels = self._labels(manifest, name) if self.quality else {}
+                written = self._write(self.dataset.file(name), stream, labels)
             noted.written(target, stream.sha256.hexdigest())
             count = counts.setdefault(
                 sources[name], dict.fromkeys(("files", "samples", "bytes"), 0)
@@ -111,12 +121,6 @@ class Export:
         noted.end(counts)
         return {**noted.summary(), "splits": counts}
 
-    def _taken(self) -> list[AnyPath]:
-        """The folders in which an export must not lie."""
-        build = Layout(self.dataset.root.parent)
-        within = [build.good.work.root] if build.dataset == self.dataset else []
-        return [self.dataset.root, *within]
-
     def _request(self, manifest: Manifest) -> dict[str, Any]:
         """Everything that determines the bytes of a file."""
         request = {
@@ -124,6 +128,8 @@ class Export:
             "file_type": self.file_type,
             "fingerprint": manifest.fingerprint,
         }
+        if self.quality:
+            request["quality"] = "yes"
         if self.chat is None:
             return request
         return request | {"special_tokens": "escape" if self.chat.escape else "keep"}
@@ -134,41 +140,42 @@ class Export:
         Raises:
             ConfigError: if there is no such split.
         """
-        unknown = sorted(set(self.splits) - set(manifest.splits))
-        if unknown:
-            there = ", ".join(manifest.splits) or "none"
-            raise ConfigError(
-                f"{self.dataset.root}: there is no split {', '.join(unknown)} (there are: {there})"
-            )
-        if manifest.published is not None:
-            published = manifest.published.splits
-            split_by_name = {
-                file.path: split for split, files in published.items() for file in files
-            }
-        else:
-            names = [
-                name.removeprefix(PREFIX)
-                for name in manifest.files
-                if name.startswith(PREFIX + _DATA)
-            ]
-            split_by_name = {name: split_of(name) for name in names}
+        check_splits(self.dataset, manifest, self.splits)
         return {
             name: split
-            for name, split in sorted(split_by_name.items())
+            for name, split in data_files(manifest).items()
             if not self.splits or split in self.splits
         }
 
-    def _write(self, path: AnyPath, stream: Any) -> dict[str, int]:
+    def _labels(self, manifest: Manifest, name: str) -> dict[str, dict[str, Any]]:
+        """The values of `QUALITY_FIELDS` of each sample in a data file, by its id.
+
+        Raises:
+            ConfigError: the dataset lacks the list of its samples, or an earlier version made it.
+        """
+        of_listing = [field.name for field in QUALITY_FIELDS if field.name != "success"]
+        table = listed(self.dataset, manifest, name, of_listing, "--quality")
+        success = (pl.col("reward") >= 1).alias("success")
+        table = table.with_columns(success).select("sample_id", *(f.name for f in QUALITY_FIELDS))
+        return {row.pop("sample_id"): row for row in table.iter_rows(named=True)}
+
+    def _write(
+        self, path: AnyPath, stream: Any, labels: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, int]:
         """Write one data file as a file of the export; returns its counts.
 
         These are samples, and for messages texts that look like special tokens and samples with
         such texts.
         """
-        writer = _Jsonl(stream) if self.file_type == "jsonl" else _Parquet(stream, self._schema)
+        writer = rows.writer(self.file_type, stream, self._schema)
         samples, like, with_like = 0, 0, 0
-        for sample_id, ids, labels in unpacked(path):
+        for sample_id, ids, loss in unpacked(path):
             try:
-                row, count = self._row(sample_id, ids, labels)
+                row, count = self._row(sample_id, ids, loss)
+                if self.quality:
+                    row |= labels[sample_id]
+            except KeyError as error:
+                raise IntegrityError(f"{path}: the list of samples lacks {sample_id}") from error
             except IntegrityError as error:
                 raise IntegrityError(f"{path}, sample {sample_id}: {error}") from error
             writer.add(row, len(ids) * 12)
@@ -192,7 +199,8 @@ class Export:
 
     @property
     def _schema(self) -> pa.Schema:
-        return TOKENS_SCHEMA if self.kind == "tokens" else MESSAGES_SCHEMA
+        schema = TOKENS_SCHEMA if self.kind == "tokens" else MESSAGES_SCHEMA
+        return pa.schema([*schema, *QUALITY_FIELDS]) if self.quality else schema
 
 
 def manifest_of(dataset: Dataset) -> Manifest:
@@ -207,6 +215,77 @@ def manifest_of(dataset: Dataset) -> Manifest:
         problem = f"{dataset.root}: no finished dataset ({path} is missing){hint}"
         raise ConfigError(f"{problem}; run the build command again")
     return read(path)
+
+
+def check_outside(dataset: Dataset, out: AnyPath) -> None:
+    """Check that an export is not written into the dataset, or into its build.
+
+    Raises:
+        ConfigError: it is.
+    """
+    build = Layout(dataset.root.parent)
+    within = [build.good.work.root] if build.dataset == dataset else []
+    if any(storage.within(out, folder) for folder in (dataset.root, *within)):
+        raise ConfigError(
+            f"{out} is within the dataset or its build; choose another folder with --out"
+        )
+
+
+def check_splits(dataset: Dataset, manifest: Manifest, splits: Sequence[str]) -> None:
+    """Check that a dataset has these splits.
+
+    Raises:
+        ConfigError: if it lacks one.
+    """
+    if unknown := sorted(set(splits) - set(manifest.splits)):
+        there = ", ".join(manifest.splits) or "none"
+        raise ConfigError(
+            f"{dataset.root}: there is no split {', '.join(unknown)} (there are: {there})"
+        )
+
+
+def data_files(manifest: Manifest) -> dict[str, str]:
+    """The split of each data file, by its path within the dataset, in order."""
+    if manifest.published is not None:
+        published = manifest.published.splits
+        files = {file.path: split for split, every in published.items() for file in every}
+        return dict(sorted(files.items()))
+    names = [
+        name.removeprefix(PREFIX) for name in manifest.files if name.startswith(PREFIX + _DATA)
+    ]
+    return {name: split_of(name) for name in sorted(names)}
+
+
+def listed(
+    dataset: Dataset,
+    manifest: Manifest,
+    name: str,
+    columns: Sequence[str],
+    what: str,
+) -> pl.DataFrame:
+    """Columns of the listing, a row for each sample of a data file.
+
+    name: its path within the dataset. what: asks for these columns, for the message.
+
+    Raises:
+        ConfigError: the dataset lacks the list of its samples, or an earlier version made it.
+    """
+    beside = _HASH.sub("", name.removeprefix(_DATA).rpartition(".")[0])
+    lists = (each.removeprefix(_LISTED) for each in manifest.files if each.startswith(_LISTED))
+    found = next((each for each in lists if _HASH.sub("", each.rpartition(".")[0]) == beside), "")
+    place = Place(dataset.root, dataset, None, manifest)
+    if not found:
+        raise place.lacks(f"list of the samples in {name}")
+    try:
+        path = scratch.copy_of(dataset.file(f"{_LISTED}{found}"))
+        return scanned([path]).select("sample_id", *columns).collect()
+    except FileNotFoundError as error:
+        raise place.lacks(f"{_LISTED}{found}") from error
+    except pl.exceptions.ColumnNotFoundError as error:
+        raise ConfigError(
+            f"{dataset.root}: {what}: its list of samples has no such columns; an earlier version "
+            "built it: build it again"
+        ) from error
 
 
 def unpacked(path: AnyPath) -> Iterator[Unpacked]:
@@ -234,44 +313,3 @@ def _batches(path: AnyPath) -> Iterator[pa.RecordBatch]:
             yield from file.iter_batches(_PARQUET_ROWS)
     else:
         yield from batches(path)
-
-
-class _Jsonl:
-    """Writes rows as lines of JSON."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def add(self, row: Mapping[str, Any], size: int) -> None:
-        self._stream.write(
-            orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
-        )
-
-    def close(self) -> None:
-        pass
-
-
-class _Parquet:
-    """Writes rows as Parquet, in row groups of about `_ROW_GROUP_BYTES`."""
-
-    def __init__(self, stream: Any, schema: pa.Schema) -> None:
-        self._schema = schema
-        self._writer = pq.ParquetWriter(pa.PythonFile(stream, mode="w"), schema, compression="zstd")
-        self._rows: list[Mapping[str, Any]] = []
-        self._bytes = 0
-
-    def add(self, row: Mapping[str, Any], size: int) -> None:
-        self._rows.append(row)
-        self._bytes += size
-        if self._bytes >= _ROW_GROUP_BYTES:
-            self._flush()
-
-    def _flush(self) -> None:
-        columns = {name: [row[name] for row in self._rows] for name in self._schema.names}
-        self._writer.write_table(pa.table(columns, schema=self._schema))
-        self._rows, self._bytes = [], 0
-
-    def close(self) -> None:
-        if self._rows:
-            self._flush()
-        self._writer.close()

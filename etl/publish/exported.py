@@ -13,14 +13,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import yaml
+
+from etl.dataset.layout import IN_DATASET
 from etl.dataset.own_files import parts_of
 from etl.files import storage
-from etl.files.arrow import read_json, write_json
+from etl.files.arrow import atomic, read_json, write_json
 from etl.files.storage import AnyPath
+from schemas import splits as split_names
 from schemas.errors import ConfigError
 
 FILE: Final = "export.json"
 """The name of the file."""
+
+CARD: Final = IN_DATASET.card.as_posix()
+"""The name of the card, where `datasets` needs one to tell the splits from each other."""
+
+_KNOWN: Final = frozenset(("train", "test", "validation"))
+"""Splits that it tells by the names of files; any other it would take for one of them. Failures are
+a configuration, which only a card tells.
+"""
 
 LIKE: Final = "texts_like_special_tokens"
 """The count of texts in messages that look like special tokens."""
@@ -32,6 +44,8 @@ _NAMES: Final = {
     "format": "--format",
     "file_type": "--file-type",
     "special_tokens": "--special-tokens",
+    "quality": "--quality",
+    "unknown": "--unknown",
     "fingerprint": "the dataset's fingerprint",
 }
 
@@ -66,7 +80,35 @@ class Noted:
             self.files.pop(name, None)
             self.of_split.pop(name, None)
         self.splits |= counts
+        if self.card:
+            with atomic(self.out / CARD) as stream:
+                stream.write(self._card().encode())
         self.save()
+
+    @property
+    def card(self) -> bool:
+        """Whether `datasets` needs a card to tell the splits; an export of keys has its own."""
+        return _needs_card(self.of_split)
+
+    def _card(self) -> str:
+        """The files of each complete split, training first, as `datasets` reads it."""
+        names = sorted(self.splits, key=lambda name: (split_names.shown_as(name) != "train", name))
+        files: dict[str, list[str]] = {split: [] for split in names}
+        for name in sorted(self.files):
+            if (split := self.of_split[name]) in files:
+                files[split].append(name)
+        configs: dict[str, list[dict[str, Any]]] = {}
+        for split, paths in files.items():
+            config = split_names.configuration(split)
+            each = {"split": split_names.shown_as(split), "path": paths}
+            configs.setdefault(config, []).append(each)
+        head = {
+            "configs": [
+                {"config_name": name, "data_files": every}
+                for name, every in sorted(configs.items())
+            ]
+        }
+        return f"---\n{yaml.safe_dump(head)}---\n"
 
     def save(self) -> None:
         """Write ``export.json``."""
@@ -74,7 +116,9 @@ class Noted:
             name: {"split": self.of_split[name], "sha256": self.files[name]}
             for name in sorted(self.files)
         }
-        write_json(self.out / FILE, {**self.summary(), "splits": self.splits, "files": listed})
+        card = {"card": CARD} if self.card else {}
+        noted = {**self.summary(), "splits": self.splits, "files": listed, **card}
+        write_json(self.out / FILE, noted)
 
     def summary(self) -> dict[str, Any]:
         """The request and whether all files are complete.
@@ -112,7 +156,11 @@ def begin(
             f"{out} holds another export: {'; '.join(other)}. Choose another folder with --out, or "
             f"replace it with all of its splits: --replace"
         )
-    foreign = [name for name in targets if name not in listed and storage.exists(out / name)]
+    ours = {*listed, *([before["card"]] if "card" in before else [])}
+    cards = [CARD] if _needs_card(targets) else []
+    foreign = [
+        name for name in [*targets, *cards] if name not in ours and storage.exists(out / name)
+    ]
     if foreign:
         raise ConfigError(
             f"{out / foreign[0]} is not of an export; move it away, or choose another folder with "
@@ -133,11 +181,21 @@ def begin(
     noted = Noted(
         out, request, counts, files, of_split, sorted(set(listed) - set(stays) - set(targets))
     )
+    if "card" in before:  # it is written again when the files are there
+        storage.remove(out / CARD)
     for name in sorted({*targets, *noted.gone}):
         for path in parts_of(out / name):
             storage.remove(path)
     noted.save()
     return noted
+
+
+def _needs_card(of_split: Mapping[str, str]) -> bool:
+    """Whether `datasets` does not know the names of the splits, and no exported file is a card.
+
+    of_split: file -> its split.
+    """
+    return CARD not in of_split and not _KNOWN.issuperset(of_split.values())
 
 
 def _before(out: AnyPath) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from etl.dataset.manifest import File, Manifest, Published, of_json
 
 Format = Literal["arrow", "parquet"]
 FORMATS: Final[tuple[Format, ...]] = ("arrow", "parquet")
+KEYS: Final = "keys"
+"""What stands in the place of a format where the keys of a dataset are published."""
 CARD: Final = IN_DATASET.card.as_posix()
 MANIFEST: Final = IN_DATASET.manifest.as_posix()
 CROISSANT: Final = IN_DATASET.croissant.as_posix()
@@ -25,7 +27,7 @@ LISTING: Final = IN_DATASET.listings.as_posix()
 """The folders of files that come one a shard: its rows, and a line a sample."""
 
 _SHARD: Final = re.compile(
-    rf"(?:{DATA}|{LISTING})/g\d{{4,}}/[a-z]+(?:-s\d+)?-\d{{5,}}-of-\d{{5,}}-[0-9a-f]{{16}}\.(?:arrow|parquet)"
+    rf"(?:{DATA}|{LISTING})/g\d{{4,}}/[a-z][a-z0-9_]*(?:-s\d+)?-\d{{5,}}-of-\d{{5,}}-[0-9a-f]{{16}}\.(?:arrow|parquet)"
 )
 _SEAL: Final = re.compile(
     rb"\n<!-- stepmill published what is above; its sha256: ([0-9a-f]{64}) -->\n\Z"

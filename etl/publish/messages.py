@@ -38,19 +38,27 @@ class Chat:
         Raises:
             IntegrityError: if its tokens do not follow the template, or are not text.
         """
-        start, end = int(np.argmax(labels != NO_LOSS)), len(ids) - len(self._end)
-        if not np.array_equal(ids[end:], self._end):
-            raise self._other()
-        asked, answered = self._text(ids[:start]), self._text(ids[start:end])
+        asked = self._text(ids[: int(np.argmax(labels != NO_LOSS))])
         messages = {
             "user": self._within(asked, self._frames[0]),
-            "assistant": self._within(answered, self._frames[1]),
+            "assistant": self.answer(ids, labels),
         }
         system = self.encoder.prompt.system
         return [
             *([{"role": "system", "content": system}] if system else []),
             *({"role": role, "content": text} for role, text in messages.items()),
         ]
+
+    def answer(self, ids: Tokens, labels: Tokens) -> str:
+        """The answer of one sample.
+
+        Raises:
+            IntegrityError: as for all of its messages.
+        """
+        start, end = int(np.argmax(labels != NO_LOSS)), len(ids) - len(self._end)
+        if not np.array_equal(ids[end:], self._end):
+            raise self._other()
+        return self._within(self._text(ids[start:end]), self._frames[1])
 
     def guarded(self, messages: list[dict[str, str]]) -> tuple[list[dict[str, str]], int]:
         """Messages, escaped if asked for, and the number of texts that look like special tokens."""

@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from etl.dataset.manifest import Manifest
 from etl.files.storage import AnyPath
 from etl.publish import reasons
-from etl.publish.built import Shard, others, shards
+from etl.publish.built import others, shards
 from etl.publish.files import MANIFEST, Format, Listed, Ready, card_last, listed, named, unnamed
 from etl.publish.place import Before, Place
 from etl.publish.report import Report
@@ -65,7 +64,8 @@ def publish(
     wanted, rest = shards(out, manifest), others(out, manifest)
     with place.opened(writes=not order.dry_run):
         before = Before.of(place)
-        _check(place, before, order, manifest, wanted)
+        check(place, before, order, manifest.fingerprint, order.format)
+        place.check({*before.contents.files, *(each.published(order.format) for each in wanted)})
         report = Report(place, order.dry_run)
         if not before.contents.exists:
             report.create(private=order.private)
@@ -79,7 +79,7 @@ def publish(
         switch(
             report, before, small, Listed.of(new), f"Publish dataset {manifest.fingerprint[:16]}"
         )
-        _tag(report, before, order.tag, small)
+        set_tag(report, before, order.tag, small)
     return report
 
 
@@ -115,7 +115,7 @@ def rollback(place: Place, tag: str, order: Order) -> Report:
             report.commit(back, (), f"Bring back {counted(len(back), 'file')} of shards of {tag}")
         small = [_then(place, path, tag, at) for path in card_last(unnamed(then))]
         switch(report, before, small, then, f"Roll back to {tag}")
-        _tag(report, before, order.tag, small)
+        set_tag(report, before, order.tag, small)
     return report
 
 
@@ -129,16 +129,16 @@ def _then(place: Place, path: str, tag: str, at: str) -> Ready:
     return Ready.of(path, data)
 
 
-def _check(
-    place: Place, before: Before, order: Order, manifest: Manifest, wanted: Sequence[Shard]
-) -> None:
+def check(place: Place, before: Before, order: Order, fingerprint: str, format: str) -> None:
     """Check that the place allows this publication.
+
+    fingerprint: of the dataset. format: of its rows, or `etl.publish.files.KEYS`.
 
     Raises:
         ConfigError: if it does not.
     """
     contents = before.contents
-    reasons.mixed(place.name, contents, order.format)
+    reasons.mixed(place.name, contents, before.manifest, format)
     if MANIFEST in contents.files and not before.manifest:
         do = "publish into another place, or move it away first"
         raise ConfigError(
@@ -156,13 +156,12 @@ def _check(
         )
     if order.tag in contents.tags:
         then = listed(place.read(MANIFEST, contents.tags[order.tag]))
-        same = then is not None and then.fingerprint == manifest.fingerprint
-        if then is None or not same or then.published.format != order.format:
+        same = then is not None and then.fingerprint == fingerprint
+        if then is None or not same or then.published.format != format:
             raise _taken(place, order.tag)
-    place.check({*contents.files, *(shard.published(order.format) for shard in wanted)})
 
 
-def _tag(report: Report, before: Before, tag: str, small: Sequence[Ready]) -> None:
+def set_tag(report: Report, before: Before, tag: str, small: Sequence[Ready]) -> None:
     """Set the tag, unless an interrupted publication has set it already.
 
     Raises:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from etl.dataset import candidate
 from etl.dataset.layout import NAMES, Dataset, Layout
@@ -17,7 +17,7 @@ from etl.files import storage
 from etl.files.arrow import read_parquet
 from etl.files.storage import AnyPath
 from etl.publish import REASONS
-from etl.publish.files import DATA, FORMATS, Contents, Format, Listed, untouched
+from etl.publish.files import DATA, FORMATS, KEYS, Contents, Listed, untouched
 from schemas.errors import ConfigError
 
 GATE, LICENSE, PRIVACY, CARD, TAKEN_DOWN = REASONS
@@ -62,7 +62,7 @@ def publishable(out: AnyPath, allowed: Collection[str]) -> Manifest:
             allowed, if its gates failed, it has no licence, or it has known privacy findings.
     """
     manifest, reasons = _manifest(out)
-    reasons += [*_license(manifest), *_privacy(out, manifest)]
+    reasons += [*of_license(manifest.settings), *_privacy(out, manifest)]
     refuse(f"{out} is not published", reasons, allowed)
     if not manifest.splits:
         raise ConfigError(f"{out}: the dataset has no rows; there is nothing to publish")
@@ -99,9 +99,9 @@ def _manifest(out: AnyPath) -> tuple[Manifest, list[Reason]]:
     )
 
 
-def _license(manifest: Manifest) -> Iterator[Reason]:
-    """A missing licence."""
-    licence = str(manifest.settings["card"].get("license") or "")
+def of_license(settings: Mapping[str, Any]) -> Iterator[Reason]:
+    """A missing licence. settings: as in a manifest."""
+    licence = str(settings["card"].get("license") or "")
     if licence.strip().lower() in _NO_LICENSE:
         why = f"it has no licence (card.license is {licence!r})"
         do = "Name it, by the Hub's identifier: build again with --set card.license=NAME --redo"
@@ -147,12 +147,21 @@ def of_takedown(tag: str, then: Listed, now: Listed | None) -> Iterator[Reason]:
         yield Reason(TAKEN_DOWN, why, "Choose a later tag")
 
 
-def mixed(place: str, contents: Contents, wanted: Format) -> None:
-    """Check that the place has no rows in another format.
+def mixed(place: str, contents: Contents, now: Listed | None, wanted: str) -> None:
+    """Check that the place has no rows in another format, and no keys beside a dataset.
+
+    now: what is published there. wanted: one of `FORMATS`, or `KEYS`.
 
     Raises:
         ConfigError: if it has.
     """
+    there = now.published.format if now else wanted
+    if (there == KEYS) != (wanted == KEYS):
+        what = "the keys of a dataset" if there == KEYS else "a dataset"
+        raise ConfigError(
+            f"{place} holds {what}, and keys and datasets are never mixed. Publish into another "
+            "place, or remove its files and card first"
+        )
     for other in FORMATS:
         files = [
             path

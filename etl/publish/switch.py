@@ -99,12 +99,17 @@ def switch(
 ) -> None:
     """Commit the small files that differ, and remove files that nothing lists or reads any more.
 
+    small: in the order in which they come where they are more than one commit takes.
+
     Raises:
         BuildError: if the place cannot be written.
     """
     place = report.place
     add = [file for file in small if not _same(place, before.contents, file)]
     report.kept += len(small) - len(add)
+    early, add = add[: -place.at_once], add[-place.at_once :]
+    for some in chunks(early, place.at_once):
+        report.commit(some, (), f"Add {counted(len(some), 'file')}")
     stays = {*named(manifest), *unnamed(manifest), *_still_read(place, before, manifest)}
     remove = sorted(before.files - stays)
     room = max(0, place.at_once - len(add))
@@ -118,14 +123,14 @@ def switch(
 
 
 def _same(place: Place, contents: Contents, file: Ready) -> bool:
-    """Whether the place already has a small file with the same content."""
+    """Whether the place already has a file with the same content, which is held in memory."""
     stored = contents.files.get(file.path)
-    assert isinstance(file.content, bytes)
     if stored is None or stored.size != file.size:
         return False
+    content = file.content if isinstance(file.content, bytes) else file.content.read_bytes()
     if stored.sha256 or stored.blob:
-        return stored.holds(file.content)
-    return place.read(file.path) == file.content
+        return stored.holds(content)
+    return place.read(file.path) == content
 
 
 def _still_read(place: Place, before: Before, manifest: Listed) -> set[str]:

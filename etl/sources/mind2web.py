@@ -91,6 +91,8 @@ _EXAMPLE: Final = {
 
 DESCRIBED: Final = Format(
     name="mind2web",
+    sign=("has two keys of Mind2Web in its records, such as `annotation_id` and "
+          "`confirmed_task`"),
     about="Mind2Web's tasks with their actions; Multimodal-Mind2Web's rows too.",
     record="a task with its `actions`, or one action with its task's keys beside it",
     files="a JSON list, one JSON object, JSON lines, or Parquet",

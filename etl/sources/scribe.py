@@ -86,6 +86,7 @@ def _field(key: str, says: str, *, required: bool = False, like: str = "") -> Fi
 
 DESCRIBED: Final = Format(
     name="scribe",
+    sign="has columns for a workflow, a kind of action and a page",
     about="The rows of ScribeAgent's pipeline: each is a step, as CSV, JSON lines, JSON or "
           "Parquet.",
     record="a step; rows with the same workflow id are one workflow",

@@ -11,16 +11,18 @@ from etl.inputs.description import Format
 from etl.inputs.records import InputHead, InputShard
 from etl.sources.known import FORMATS
 from etl.tally import Tally
-from schemas.reasons import Reason
 from schemas.workflow import Workflow
 
 
 @dataclass(frozen=True)
 class Unknown:
-    """Drops a file as one record, ``unknown_format`` or ``not_a_file``, and says what it is."""
+    """Drops a file as one record, and says what it is.
+
+    A file of a kind that is known has a reason of its own, such as ``no_pages_in_format``.
+    """
 
     name: ClassVar[str] = "unknown"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     described: ClassVar[Format | None] = None
 
     def recognise(self, head: InputHead) -> bool:
@@ -31,6 +33,5 @@ class Unknown:
         """No workflows. Enters the file in ``tally`` and drops it."""
         tally.read("record", shard.name)
         stranger = strangers.meet(shard.path, FORMATS.values())
-        reason: Reason = "not_a_file" if stranger.kind == strangers.NO_FILE else "unknown_format"
-        tally.drop("record", shard.name, reason, stranger.text)
+        tally.drop("record", shard.name, stranger.reason, f"{stranger.kind}: {stranger.text}")
         yield from ()

@@ -3,7 +3,7 @@
 An unknown key is kept in ``meta`` and counted by its path, so that a misspelt ``target`` is seen.
 An optional field may be null. A reward that is not a finite number is unknown. Errors carry the
 path of the value: ``steps[3].target[0].kind: "csss" is none of css, xpath, attribute, node,
-markup``.
+markup, ref``.
 
 A kind of action may be any word of `schemas.actions`. A value may be a number, or a list of texts
 for several options or files. ``clicks`` is the number of clicks at once, and ``button`` a name or
@@ -38,7 +38,10 @@ WORKFLOW: Final = frozenset(
     ("workflow_id", "objective", "website", "topic", "reward", "steps", "meta")
 )
 STEP: Final = frozenset(
-    ("step_id", "url", "html", "action", "target", "error", "destination", "number", "meta")
+    (
+        *("step_id", "url", "html", "axtree", "action", "target", "error", "destination"),
+        *("number", "meta"),
+    )
 )
 ACTION: Final = frozenset(("kind", "value", "description", "button", "modifiers", "clicks"))
 LOCATOR: Final = frozenset(("kind", "name", "value"))
@@ -81,6 +84,7 @@ _EXAMPLE: Final = {
 
 DESCRIBED: Final = Format(
     name="workflows",
+    sign="has the keys `workflow_id`, `objective` and `steps` in its records",
     about="stepmill's own format: each record is a workflow. Write this from your recorder.",
     record="a workflow: an objective and its steps",
     files="JSON lines (an object on each line), a JSON list, one JSON object, or Parquet with "
@@ -106,6 +110,9 @@ DESCRIBED: Final = Format(
         Field("steps[].html", "string", "the page before the action, whole", True,
               like="dom page page_html raw_html content snapshot outer_html document source "
               "observation obs"),
+        Field("steps[].axtree", "string",
+              "the page as text, a line an element (an accessibility tree or an aria snapshot); "
+              "instead of `html` or beside it", like="accessibility_tree aria_snapshot"),
         Field("steps[].action", "object", "what was done", True, like="event operation act"),
         Field("steps[].action.kind", "string", "the kind of action, see below", True,
               like="type name op action"),
@@ -120,10 +127,11 @@ DESCRIBED: Final = Format(
               "the element that was acted on: locators, best first; empty if there is none",
               like="selector locator element selectors"),
         Field("steps[].target[].kind", "string",
-              "`css`, `xpath`, `attribute`, `node` or `markup`", True, like="type"),
+              "`css`, `xpath`, `attribute`, `node`, `markup`, or `ref`", True, like="type"),
         Field("steps[].target[].name", "string", "of the attribute; only for kind `attribute`"),
         Field("steps[].target[].value", "string",
-              "the selector, path, attribute's value, node number or start tag", True,
+              "the selector, path, attribute's value, node number, start tag, or the id of a line "
+              "in `axtree`", True,
               like="selector css xpath"),
         Field("steps[].destination", "list",
         "the element that a drag ends on: locators as in `target`"),
@@ -137,8 +145,11 @@ DESCRIBED: Final = Format(
     notes=(
         ("A locator counts if it finds exactly one element in `html`; otherwise the next one is "
         "tried. A step whose locators all fail is not trained on, and stays in the history."),
+        ("`stepmill record URL --out FILE.jsonl` writes this of what you do in your browser."),
         ("Record `steps[].html` before the action: a page recorded after it has often lost the "
         "target."),
+        ("If no step has a page, `--pages` joins pages by `steps[].url`. `steps[].meta.timestamp`, "
+        "in milliseconds since 1970 or as `2026-01-31T12:00:00Z`, chooses among several."),
     ),
 )  # fmt: skip
 
@@ -234,7 +245,10 @@ def _extras(fields: Fields, known: Set[str], odd: list[Odd], path: str) -> Extra
 def _step(fields: Fields, path: str, odd: list[Odd]) -> Step:
     extras = _extras(fields, STEP, odd, path)
     html: Any = fields.get("html")
-    if not isinstance(html, bytes):  # as UTF-8 it is known to be a text
+    axtree = text(fields, "axtree", path)
+    if html is None and axtree:
+        html = ""
+    elif not isinstance(html, bytes):  # as UTF-8 it is known to be a text
         html = _present(fields, "html", path)
     if fields.get("action") is None:
         raise RecordError("missing_field", f"{path}action: missing")
@@ -250,6 +264,7 @@ def _step(fields: Fields, path: str, odd: list[Odd]) -> Step:
         error=text(fields, "error", path),
         destination=_locators(fields, "destination", path, extras),
         meta=extras.text(),
+        axtree=axtree,
     )
 
 

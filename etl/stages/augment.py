@@ -2,28 +2,40 @@
 
 A stage is a pure function of its inputs, so this one only reads the files; ``stepmill augment``
 (`etl.build.augment.rewrite`) fills them with a language model. An objective is looked up by its
-workflow's uid (``source:id``) or the recording's own workflow id, a description by ``<workflow
-uid>/<number>`` or the recording's own step id. A text whose id is in no file stays as it is.
+workflow's uid (``source:id``), the recording's own workflow id or its title, a description by
+``<workflow uid>/<number>`` or the recording's own step id. A text whose id is in no file stays as
+it is.
+
+Objectives may be lists of tasks, too (`etl.stages.objectives`): these stand in where a recording
+says nothing of what is to be done. Such a recording gets its objective before all other stages
+(`Augment.prepare`), so that the filter sees it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from collections.abc import Mapping as Mapped
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final
 
 import orjson
 
-from etl.files.file_setting import File
+from etl.files.file_setting import File, Files
 from etl.files.side_files import decoded
+from etl.stages.objectives import (
+    SETTING,
+    ObjectiveFile,
+    first_of,
+    names_of,
+    says_nothing,
+    tasks_of,
+)
+from etl.stages.text_file import TextFile
 from etl.tally import Tally
 from schemas.draft import Draft, StepDraft
-from schemas.errors import BuildError, ConfigError
+from schemas.errors import ConfigError
 from schemas.reasons import OwnReason
 
 _BARE: Final = re.compile(
@@ -39,49 +51,8 @@ def is_bare(description: str) -> bool:
     return _BARE.fullmatch(description) is not None
 
 
-@dataclass(frozen=True)
-class Mapping:
-    """A JSON file with an object of texts by id.
-
-    It is read at first use in each process. The fingerprint holds the hash of its content.
-    """
-
-    path: str
-
-    @cached_property
-    def sha256(self) -> str:
-        """SHA-256 of the file's bytes, in hex; the content is checked on the way.
-
-        Raises:
-            ConfigError: the file cannot be read, or does not hold an object of texts by id.
-        """
-        raw = self._raw()
-        self._parsed(raw)
-        return hashlib.sha256(raw).hexdigest()
-
-    @cached_property
-    def texts(self) -> dict[str, str]:
-        """The texts by id.
-
-        Raises:
-            ConfigError: the file cannot be read, or does not hold an object of texts by id.
-            BuildError: the file has changed since the build began.
-        """
-        raw = self._raw()
-        if hashlib.sha256(raw).hexdigest() != self.sha256:
-            raise BuildError(
-                f"{self.path} has changed while the build ran; run the same command again"
-            )
-        return self._parsed(raw)
-
-    def __getstate__(self) -> dict[str, str]:
-        return {"path": self.path, "sha256": self.sha256}
-
-    def _raw(self) -> bytes:
-        try:
-            return Path(self.path).read_bytes()
-        except OSError as error:
-            raise ConfigError(f"[augment] cannot read {self.path}: {error.strerror}") from error
+class Mapping(TextFile[dict[str, str]]):
+    """A JSON file with an object of texts by id."""
 
     def _parsed(self, raw: bytes) -> dict[str, str]:
         try:
@@ -107,13 +78,15 @@ class Augment:
     """
 
     name: ClassVar[str] = "augment"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     about: ClassVar[str] = "texts that are put in the place of objectives and descriptions"
     reasons: ClassVar[tuple[OwnReason, ...]] = ()
 
     objectives: Annotated[
-        File, "a JSON file of objectives by workflow id, made by stepmill augment"
-    ] = ""
+        Files,
+        "files of objectives by workflow id, made by stepmill augment or by hand, or task lists of "
+        "WebArena and the like",
+    ] = ()
     descriptions: Annotated[
         File, "a JSON file of descriptions by step id, made by stepmill augment"
     ] = ""
@@ -122,10 +95,24 @@ class Augment:
     ] = False
 
     @cached_property
-    def mappings(self) -> dict[str, Mapping]:
-        """The files that the recipe names, by setting."""
-        given = {"objectives": self.objectives, "descriptions": self.descriptions}
-        return {name: Mapping(path) for name, path in given.items() if path}
+    def files(self) -> tuple[ObjectiveFile, ...]:
+        """The files of objectives that the recipe names."""
+        return tuple(map(ObjectiveFile, self.objectives))
+
+    @cached_property
+    def mapping(self) -> Mapping | None:
+        """The file of descriptions that the recipe names."""
+        return Mapping(self.descriptions) if self.descriptions else None
+
+    @cached_property
+    def own(self) -> dict[str, str]:
+        """Objectives by id or title, of all files; the first file that has one counts."""
+        return dict(pair for file in reversed(self.files) for pair in file.texts.own.items())
+
+    @cached_property
+    def tasks(self) -> dict[str, str]:
+        """Objectives by task, of all files; the first file that has one counts."""
+        return dict(pair for file in reversed(self.files) for pair in file.texts.tasks.items())
 
     def settings(self) -> dict[str, Any]:
         """Its fields, with the hash of each file instead of its path.
@@ -133,9 +120,12 @@ class Augment:
         Raises:
             ConfigError: a file cannot be read, or does not hold an object of texts by id.
         """
-        hashes = {name: mapping.sha256 for name, mapping in self.mappings.items()}
-        names = ("objectives", "descriptions")
-        return {**{name: hashes.get(name) for name in names}, "only_bare": self.only_bare}
+        hashes = [file.sha256 for file in self.files]
+        return {
+            "objectives": hashes if len(hashes) > 1 else hashes[0] if hashes else None,
+            "descriptions": self.mapping.sha256 if self.mapping else None,
+            "only_bare": self.only_bare,
+        }
 
     @staticmethod
     def in_words(settings: Mapped[str, Any]) -> str:
@@ -147,15 +137,39 @@ class Augment:
 
     def __call__(self, rows: Iterator[Draft], tally: Tally) -> Iterator[Draft]:
         """Sets each workflow's ``objective`` and the descriptions of its actions."""
-        objectives, descriptions = map(self.mappings.get, ("objectives", "descriptions"))
         for draft in rows:
-            if objectives is not None:
-                ids = (draft.workflow.uid, draft.workflow.workflow_id)
-                draft.objective = _first_text(objectives, ids) or draft.objective
-            if descriptions is not None:
+            if self.files:
+                self.prepare(draft, tally)
+                name, text = first_of(self.own, names_of(draft))
+                if text:
+                    draft.objective = text
+                    tally.matched.add(f"{SETTING} {name}")
+            if self.mapping is not None:
                 for step_draft in draft.steps:
-                    self._describe(draft, step_draft, descriptions)
+                    self._describe(draft, step_draft, self.mapping)
             yield draft
+
+    def prepare(self, draft: Draft, tally: Tally) -> None:
+        """Give a workflow an objective whose recording says none."""
+        if not self.files or not says_nothing(draft):
+            return
+        name, text = first_of(self.own, names_of(draft))
+        if not text:
+            name, text = first_of(self.tasks, tasks_of(draft))
+        if text:
+            draft.objective = text
+            tally.matched.add(f"{SETTING} {name}")
+
+    def unmatched(self, matched: frozenset[str]) -> Iterator[tuple[str, str]]:
+        """The lists of tasks of which no task was needed, each with a hint.
+
+        matched: the entries that the tallies of all inputs noted.
+        """
+        for file in self.files:
+            tasks = file.texts.tasks
+            if tasks and not any(f"{SETTING} {name}" in matched for name in tasks):
+                few = f"{len(tasks):,} tasks ({next(iter(tasks))}, ...)"
+                yield file.name, f"none of its {few} is of a recording that says no objective"
 
     def _describe(self, draft: Draft, step_draft: StepDraft, descriptions: Mapping) -> None:
         action = step_draft.step.action

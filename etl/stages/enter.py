@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import xxhash
 
 from etl.pages.domain import domain_of
@@ -32,10 +34,25 @@ def enter(workflow: Workflow, tally: Tally, seen: dict[str, str]) -> Draft:
     draft.domain = next((d.domain for d in domains if d.domain_from != "none"), "unknown")
     tally.read("workflow", draft.uid, "", draft.domain)
     for step_draft, domain in zip(step_drafts, domains, strict=True):
+        step = step_draft.step
         tally.read(
-            "step", draft.step_id(step_draft), draft.uid, domain.domain, step_draft.step.step_id
+            *("step", draft.step_id(step_draft), draft.uid, domain.domain, step.step_id),
+            chars=step.characters,
         )
     return draft
+
+
+def measure_again(draft: Draft, tally: Tally, end: int) -> None:
+    """Correct the characters of a workflow's pages in its lines, once pages have been joined.
+
+    end: the position in the ledger after the line of its last step.
+    """
+    first = end - len(draft.steps)
+    for position, step_draft in enumerate(draft.steps, first):
+        entry = tally.entries[position]
+        assert entry.unit == "step"
+        assert entry.id == draft.step_id(step_draft)
+        tally.entries[position] = replace(entry, chars=step_draft.step.characters)
 
 
 def _step_drafts(workflow: Workflow) -> list[StepDraft]:
@@ -63,6 +80,8 @@ def content_hash(workflow: Workflow) -> str:
         texts = (action.kind, action.value, action.description, step.error)
         for data in (utf8_of(step.url), step.utf8, *map(utf8_of, texts)):
             _add(digest, data)
+        if step.axtree and not step.has_page:
+            _add(digest, utf8_of(f"axtree\0{step.axtree}"))
         for locator in step.target:
             _add(digest, utf8_of(f"{locator.kind}\0{locator.name}\0{locator.value}"))
         if action.button or action.modifiers:

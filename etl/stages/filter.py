@@ -8,10 +8,11 @@ Each rule is a switch and has its own reason. A rule has one of three effects:
 - A step is dropped and leaves no trace in the history: ``instruction``, and ``duplicate_step``
   (every field equal, its id included).
 - A step stays in the history and is not trained on: ``missing_description`` (off by default: most
-  formats have no descriptions, and the prune stage writes them), ``missing_dom``,
-  ``failed_action``, ``history_incomplete`` (earlier steps are missing, or their order is unknown),
-  and three for actions that cannot be an answer: ``unknown_action`` (a kind on no list),
-  ``unreadable_action``, ``incomplete_action``.
+  formats have no descriptions, and the prune stage writes them), ``missing_dom`` (``no_page`` if
+  the whole recording holds none), ``observation_not_taken`` (its page was recorded only in a kind
+  that the recipe does not take), ``failed_action``, ``history_incomplete`` (earlier steps are
+  missing, or their order is unknown), and three for actions that cannot be an answer:
+  ``unknown_action`` (a kind on no list), ``unreadable_action``, ``incomplete_action``.
 
 `etl.stages.language` scores English: the stored ``language_score`` is the probability that the
 objective is English rather than the likeliest other language. The limit is low on purpose: an
@@ -30,8 +31,9 @@ from etl.stages.language import english
 from etl.stages.wording import flaw
 from etl.tally import Tally
 from schemas.draft import Draft, StepDraft
+from schemas.errors import ConfigError
 from schemas.reasons import OwnReason, Reason
-from schemas.workflow import Step
+from schemas.workflow import OBSERVATION_KINDS, Step
 
 SECTION_OR_STACK: Final = OwnReason(
     "section_or_stack",
@@ -87,6 +89,12 @@ MISSING_DESCRIPTION: Final = OwnReason(
     '"description": ""',
     ("filter.missing_description",),
 )
+OBSERVATION_NOT_TAKEN: Final = OwnReason(
+    "observation_not_taken",
+    "Its page was recorded only in a kind that the recipe does not take.",
+    "an accessibility tree, where the recipe takes html",
+    ("filter.observations",),
+)
 FAILED_ACTION: Final = OwnReason(
     "failed_action",
     "The recording says that the action failed.",
@@ -105,7 +113,7 @@ class Filter:
     """
 
     name: ClassVar[str] = "filter"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     about: ClassVar[str] = "which workflows and steps are left out before pages are looked at"
     reasons: ClassVar[tuple[OwnReason, ...]] = (
         SECTION_OR_STACK,
@@ -117,6 +125,7 @@ class Filter:
         INSTRUCTION,
         DUPLICATE_STEP,
         MISSING_DESCRIPTION,
+        OBSERVATION_NOT_TAKEN,
         FAILED_ACTION,
     )
 
@@ -126,6 +135,10 @@ class Filter:
     no_objective: Annotated[bool, "drop workflows without an objective"] = True
     missing_description: Annotated[bool, "do not train on steps without a description"] = False
     missing_dom: Annotated[bool, "do not train on steps without a page"] = True
+    observations: Annotated[
+        tuple[str, ...],
+        "the kinds of observation that are taken, the first that a step has: html, axtree",
+    ] = ("html",)
     failed_actions: Annotated[
         bool, "do not train on steps that are known to have failed; they stay in the history"
     ] = True
@@ -141,6 +154,14 @@ class Filter:
     min_reward: Annotated[
         float | None, "drop workflows with a known reward under this; off unless given"
     ] = None
+
+    def __post_init__(self) -> None:
+        kinds = self.observations
+        if not kinds or not set(kinds) <= set(OBSERVATION_KINDS) or len(set(kinds)) < len(kinds):
+            raise ConfigError(
+                f"filter.observations: {list(kinds)} is not a list of some of "
+                f"{', '.join(OBSERVATION_KINDS)}, each once"
+            )
 
     @staticmethod
     def in_words(settings: Mapping[str, Any]) -> str:
@@ -172,8 +193,9 @@ class Filter:
             if not draft.steps:
                 tally.drop_workflow(draft, NO_STEPS_LEFT, "no step is left after filtering")
                 continue
+            bare = not any(step.has_page or step.axtree for step in draft.workflow.steps)
             for step_draft in draft.steps:
-                self._judge(step_draft)
+                self._judge(step_draft, bare)
             yield draft
 
     def _reason(self, draft: Draft) -> tuple[Reason | Literal[""], str]:
@@ -211,18 +233,43 @@ class Filter:
                 kept.append(step_draft)
         draft.steps = kept
 
-    def _judge(self, step_draft: StepDraft) -> None:
+    def _judge(self, step_draft: StepDraft, bare: bool) -> None:
+        """Take a step out of training if a rule says so. bare: the recording holds no page."""
         reason, detail = flaw(step_draft.step)
         if reason:
             step_draft.drop(self.name, reason, detail)
         if self.incomplete_history and step_draft.step.gap:
             step_draft.drop(self.name, "history_incomplete", step_draft.step.gap)
-        if self.missing_dom and not step_draft.step.page:
-            step_draft.drop(self.name, "missing_dom", "the recording has no page for this step")
+        self._observe(step_draft)
+        if self.missing_dom and not (step_draft.step.has_page or step_draft.step.axtree):
+            if bare:
+                step_draft.drop(
+                    self.name, "no_page", step_draft.step.url or "its address is not known"
+                )
+            else:
+                step_draft.drop(self.name, "missing_dom", "the recording has no page for this step")
         if self.missing_description and not step_draft.step.action.description:
             step_draft.drop(self.name, MISSING_DESCRIPTION)
         if self.failed_actions and step_draft.step.error:
             step_draft.drop(self.name, FAILED_ACTION, step_draft.step.error[:500])
+
+    def _observe(self, step_draft: StepDraft) -> None:
+        """Leave the step only the kind of observation that is taken."""
+        step = step_draft.step
+        recorded = [
+            kind for kind, page in (("html", step.has_page), ("axtree", step.axtree)) if page
+        ]
+        taken = next((kind for kind in self.observations if kind in recorded), "")
+        if recorded and not taken:
+            step_draft.drop(
+                self.name,
+                OBSERVATION_NOT_TAKEN,
+                f"the recording has {', '.join(recorded)}, the recipe takes "
+                f"{', '.join(self.observations)}",
+            )
+        for kind in recorded:
+            if kind != taken:
+                step_draft.step = step_draft.step.with_fields(**{kind: ""})
 
 
 def _seen(step: Step, first: dict[object, Step], others: set[Step]) -> bool:

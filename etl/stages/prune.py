@@ -1,11 +1,11 @@
 """Prune: each page becomes the text a model sees, and each target its start tag there.
 
-`etl.pages.prune` does the work, by the rules of `etl.pages.rules`. A target stays even where they
-would remove it (``keep_target``), so that each step whose element was found becomes a sample. But
-an element that stays only because it is the target gives the answer away, and is missing when a
-model is asked. With ``keep_target = false`` such a step is not trained on (``target_pruned``) and
-stays in the history. The element on which a drag ends is never kept in this way; the answer names
-it, so without it the step is not trained on either.
+`etl.pages.prune` does the work, by the rules of `etl.pages.rules`. A step whose target they remove
+is not trained on (``target_pruned``) and stays in the history: an element that stayed only because
+it is the target would give the answer away, and is missing when a model is asked. With
+``keep_target`` it stays all the same, as in the reference pipeline. The element on which a drag
+ends never does; the answer names it, so without it the step is not trained on. A page that is a
+text stays as it is (`etl.pages.axtree`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from etl.files.compressed import Holder
 from etl.files.hashes import plain
+from etl.pages import axtree
 from etl.pages.page import Page
 from etl.pages.prune import Pruner
 from etl.pages.reading import read
@@ -36,7 +38,7 @@ class Prune(PruneRules):
     """Prunes pages by the rules of `PruneRules`, with a choice about the target."""
 
     name: ClassVar[str] = "prune"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     about: ClassVar[str] = "what a model sees of a page"
     reasons: ClassVar[tuple[OwnReason, ...]] = ()
 
@@ -44,8 +46,8 @@ class Prune(PruneRules):
         "qwen2.5"
     )
     keep_target: Annotated[
-        bool, "keep the target even where the rules remove it; false leaves such steps out"
-    ] = True
+        bool, "keep the target even where the rules remove it, which gives the answer away"
+    ] = False
 
     def __post_init__(self) -> None:
         markers = sorted(name for name in self.kept_attributes if RECORDER_MARKERS.search(name))
@@ -95,8 +97,10 @@ class Prune(PruneRules):
         """Sets ``observation``, ``start_tag`` and ``description`` of each step."""
         pruner = self.pruner
         for draft in rows:
+            holder = Holder()
             for step_draft in draft.steps:
                 self._prune(step_draft, pruner)
+                step_draft.observation = holder.hold(held(step_draft, "observation"))
             yield draft
 
     @property
@@ -105,11 +109,13 @@ class Prune(PruneRules):
         return _pruner(self.rules, self.vocabulary)
 
     def _prune(self, step_draft: StepDraft, pruner: Pruner) -> None:
-        step = step_draft.step
         if step_draft.reason and step_draft.element < 0:
             step_draft.description = described(step_draft, None)
             return
-        page = read(step.page)
+        if step_draft.observed == "axtree":
+            _take_text(step_draft)
+            return
+        page = read(step_draft.page)
         step_draft.description = described(step_draft, page, pruner)
         if step_draft.element < 0:
             step_draft.observation = held(pruner.prune(page), "observation")
@@ -137,6 +143,16 @@ class Prune(PruneRules):
             step_draft.drop(
                 self.name, "target_pruned", f"where the drag ends: the rules remove {tag[:200]}"
             )
+
+
+def _take_text(step_draft: StepDraft) -> None:
+    """Set what `Prune` sets, of a step whose page is a text."""
+    tree = axtree.read(step_draft.step.axtree)
+    step_draft.description = described(step_draft, tree)
+    if step_draft.element >= 0:
+        step_draft.start_tag = tree.line(step_draft.element)
+    if not step_draft.reason:
+        step_draft.observation = tree.text
 
 
 @lru_cache(maxsize=2)

@@ -8,9 +8,10 @@ stage's name. A field that is a dataclass is a section of its own, under the fie
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from etl.tally import Tally
+from schemas.draft import Draft
 from schemas.reasons import OwnReason
 
 
@@ -44,4 +45,26 @@ class Stage(Protocol):
 
         Rows are of `schemas.draft.Draft`; the last stage gives `schemas.samples.Sample`.
         """
+        ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A stage that has a part in a workflow before all stages look at it."""
+
+    def prepare(self, draft: Draft, tally: Tally) -> None:
+        """Change a workflow before the first stage."""
+        ...
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A stage that has the last word on what an input shard leaves beside its samples."""
+
+    def left(self, draft: Draft, tally: Tally) -> None:
+        """Change what was noted of a workflow, once it is through all stages, or dropped."""
+        ...
+
+    def close(self, tally: Tally, domains: set[str]) -> None:
+        """Change the ledger and the quarantine of a shard, and the domains that were met in it."""
         ...

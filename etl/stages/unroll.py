@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
+from etl.stages.outcome import failed, loops
 from etl.tally import Tally
 from schemas.draft import Draft, StepDraft
 from schemas.reasons import OwnReason
 from schemas.samples import Sample
 from schemas.utf8 import held
+from schemas.workflow import target_id
 from tokenization.prompt import step_text
 
 
@@ -22,7 +24,7 @@ class Unroll:
     """Turns workflows into samples: the last stage."""
 
     name: ClassVar[str] = "unroll"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 5
     about: ClassVar[str] = "how steps become samples"
     reasons: ClassVar[tuple[OwnReason, ...]] = ()
 
@@ -39,6 +41,7 @@ class Unroll:
         """Gives a sample of each step that is trained on, and drops the others in the tally."""
         for draft in rows:
             uid, samples = draft.uid, 0
+            outcome = failed(draft.workflow), loops(draft.workflow)
             history: list[str] = []
             answer_before: tuple[str, ...] = ()
             for step_draft in draft.steps:
@@ -56,15 +59,19 @@ class Unroll:
                     )
                 else:
                     samples += 1
-                    tally.read("sample", step_id, uid, domain[0])
                     latest = tuple(history[-self.max_history :])
-                    yield _sample(draft, step_draft, latest, domain, answer == answer_before)
+                    repeat = answer == answer_before
+                    sample = _sample(draft, step_draft, latest, domain, repeat, outcome)
+                    chars = sample.characters
+                    pruned = chars if step_draft.pruned < 0 else step_draft.pruned
+                    tally.read("sample", step_id, uid, domain[0], "", pruned, chars)
+                    yield sample
                 history.append(
                     step_text(
                         step_draft.number,
                         step_draft.description,
                         step_draft.step.action.kind,
-                        step_draft.node,
+                        target_id(step_draft.node, step_draft.ref),
                         step_draft.start_tag,
                     )
                 )
@@ -86,6 +93,7 @@ def _sample(
     history: tuple[str, ...],
     domain: tuple[str, ...],
     repeat: bool,
+    outcome: tuple[int, int],
 ) -> Sample:
     workflow, step = draft.workflow, step_draft.step
     return Sample(
@@ -116,4 +124,9 @@ def _sample(
         workflow_meta=workflow.meta,
         step_meta=step.meta,
         whole=workflow.whole,
+        observation_kind=step_draft.observed,
+        ref=step_draft.ref,
+        failed_steps=outcome[0],
+        loops=outcome[1],
+        failed=bool(step.error),
     )

@@ -20,9 +20,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
+from etl.pages import axtree
+from etl.pages.axtree import Tree
 from etl.pages.labels import label_of
 from etl.pages.page import Page
 from etl.pages.prune import Pruner
+from etl.pages.reading import read
 from schemas.actions import BUTTONS, KINDS, MODIFIERS, each, nearest
 from schemas.draft import StepDraft
 from schemas.reasons import Reason
@@ -58,10 +61,21 @@ _WAY: Final = re.compile(
 )
 
 
-def described(step_draft: StepDraft, page: Page | None, pruner: Pruner | None = None) -> str:
+Seen = Page | Tree
+"""What is observed in a step: a page, or one as text."""
+
+
+def seen(step_draft: StepDraft) -> Seen:
+    """What is observed in a step."""
+    if step_draft.observed == "axtree":
+        return axtree.read(step_draft.step.axtree)
+    return read(step_draft.page)
+
+
+def described(step_draft: StepDraft, page: Seen | None, pruner: Pruner | None = None) -> str:
     """One line for an action: the recording's description, or else verb, value, target's label.
 
-    page: the step's; None if no label is to be looked up. pruner: as for `label_of`.
+    page: what the step's is; None if no label is to be looked up. pruner: as for `label_of`.
     """
     action = step_draft.step.action
     value, rest = _value(action), _rest(step_draft, page, pruner)
@@ -189,12 +203,14 @@ def _says(recorded: str, action: Action) -> bool:
     return True
 
 
-def _rest(step_draft: StepDraft, page: Page | None, pruner: Pruner | None) -> list[str]:
+def _rest(step_draft: StepDraft, page: Seen | None, pruner: Pruner | None) -> list[str]:
     """What neither kind nor value says: where a drag ends, the button, the keys that are held."""
     action, words = step_draft.step.action, []
     if step_draft.destination >= 0 and page is not None:
-        label = _quoted_label(page, step_draft.destination, pruner)
-        words.append(f"to node {page.node(step_draft.destination)}{f' {label}' if label else ''}")
+        end = step_draft.destination
+        label = _quoted_label(page, end, pruner)
+        node = page.id(end) if isinstance(page, Tree) else page.node(end)
+        words.append(f"to node {node}{f' {label}' if label else ''}")
     if action.button and action.button != "left":
         words.append(f"with the {action.button} button")
     if action.modifiers:
@@ -202,7 +218,9 @@ def _rest(step_draft: StepDraft, page: Page | None, pruner: Pruner | None) -> li
     return words
 
 
-def _quoted_label(page: Page | None, element: int, pruner: Pruner | None) -> str:
+def _quoted_label(page: Seen | None, element: int, pruner: Pruner | None) -> str:
     """An element's label in quotes; empty without a page, an element or a label."""
-    label = "" if page is None or element < 0 else label_of(page, element, pruner)
+    if page is None or element < 0:
+        return ""
+    label = page.label(element) if isinstance(page, Tree) else label_of(page, element, pruner)
     return _quoted(label) if label else ""

@@ -182,6 +182,50 @@ def chain_rates(name: str, folder: Path, limit: int) -> Rates:
     }
 
 
+TRUST: Final = (
+    *("lint.mend=[]", "near.what=sample", "near.action=mark", "quality.captchas=true"),
+    *('leaks.attributes=["data-recorder-target"]', 'contamination.flagged="list"'),
+)
+"""All that makes a dataset trustworthy, beside the redaction of the recipe `publishable`; with
+settings that leave the samples as they are, as far as there are such.
+"""
+
+
+def trust_rates(name: str, folder: Path, limit: int) -> Rates:
+    """The whole chain with everything on, and with everything off, each in a new process."""
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Path(scratch) / "in" / "workflows.jsonl.zst"
+        mb = apart(_write_workload, name, folder, limit, source)
+        plain, all_on = (on_one_core(_seconds_of_build, source, each) for each in (False, True))
+    return {"mb": mb, "ours": mb / all_on, "plain": mb / plain}
+
+
+def _seconds_of_build(source: Path, everything: bool) -> float:
+    """Processor time of a build; what a process loads once is loaded before."""
+    from etl.build.recipes.recipe import load
+    from etl.build.run.build import Build
+    from etl.build.run.whole import run
+    from etl.decisions.benchmarks import registry
+    from etl.decisions.benchmarks.files import Listed, Task
+    from tests.support.builds import Quiet
+
+    with tempfile.TemporaryDirectory() as scratch:
+        tasks, first = Path(scratch) / "tasks", Path(scratch) / "in" / "first.jsonl.zst"
+        listed = Listed("webarena", "1", (Task("1", "Whistle a tune to the parrot next door"),), ())
+        registry.write(tasks, registry.made([listed]))
+        recipe = load("scribeagent-32k")
+        if everything:
+            recipe = load("publishable", (*TRUST, f'contamination.registries=["{tasks}"]'))
+        page = '<input name="email" value="ann@shop.net"><a class="first" href="tel:+14155552671">'
+        write(page_workflows([f"{page} 415-555-2671 4111111111111111</a>"]), first)
+        run(Build(recipe, (str(first),), Path(scratch) / "warm", progress=Quiet))
+        vocabulary = recipe.packed.encoder.vocabulary
+        vocabulary.check("first", vocabulary.encode("first"))
+        began = time.process_time()
+        run(Build(recipe, (str(source),), Path(scratch) / "out", progress=Quiet))
+        return time.process_time() - began
+
+
 def memory_of_pruning(mb: float, folder: Path) -> Rates:
     """Peak memory of a process that prunes this many MB in which every start tag has a value never
     seen before.

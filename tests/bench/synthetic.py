@@ -7,7 +7,9 @@ before; packing drops one sample in a thousand.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 from unittest import mock
@@ -23,19 +25,28 @@ from etl.build.index_files import PART_ROWS
 from etl.dataset import state
 from etl.dataset.generations import Generations
 from etl.dataset.index import OutputShard
-from etl.dataset.layout import Shelf, Work
+from etl.dataset.layout import SAMPLES, Shelf, Work
+from etl.dataset.ledger import NO_CHARS
 from etl.decisions.split import Split
 from etl.files.arrow import ArrowWriter, atomic, open_arrow, write_table
 from etl.inputs.records import InputShard
 from etl.sources import SOURCES
 from schemas.ledger import FITTED_SCHEMA, LEDGER_SCHEMA, LIGHT_SCHEMA
-from schemas.samples import PACKED_SCHEMA
+from schemas.samples import PACKED_SCHEMA, SAMPLE_SCHEMA
 
 STEPS: Final = 11  # of a workflow, as in ScribeAgent's; each a sample
 SHARD_SAMPLES: Final = 220_000  # of one input
 
 _ROW_SAMPLES: Final = 3
 _BATCH: Final = 2**16
+_PAGES: Final = 200  # samples of a batch with pages
+_TEMPLATES: Final = 10_007
+_WORDS: Final = 8_000
+_NAMES: Final = ("Anna", "Ben", "Carla", "Dmitri", "Elif", "Farid", "Grace", "Hugo")
+_SYLLABLES: Final = (
+    *("ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu"),
+    *("na", "pe", "ri", "so", "tu", "va", "we", "xi", "yo", "zu"),
+)
 
 
 def light(work: Path, samples: int, of_shard: int = SHARD_SAMPLES) -> list[InputShard]:
@@ -53,6 +64,88 @@ def light(work: Path, samples: int, of_shard: int = SHARD_SAMPLES) -> list[Input
                 writer.add_batch(batch)
             writer.close()
     return shards
+
+
+def samples(work: Path, count: int, of_shard: int = SHARD_SAMPLES) -> list[InputShard]:
+    """The same as `light`, with objectives of many templates, and samples files beside them.
+
+    These have what decisions look at, and no pages; their batches are as small as those of pages.
+    """
+    shards = light(work, count, of_shard)
+    typed = pl.col("step") % 3 == 0
+    for shard in shards:
+        path = work / "light" / f"{shard.key}.arrow"
+        rows = pl.from_arrow(open_arrow(path).read_all())
+        assert isinstance(rows, pl.DataFrame)
+        flow = rows["workflow"].str.slice(10).cast(pl.Int64)
+        flows = flow.unique(maintain_order=True)
+        said = pl.DataFrame({"flow": flows, "objective": map(objective, flows)})
+        on = pl.DataFrame({"flow": flows, "domain": map(site, flows), "topic": map(topic, flows)})
+        of_flow = said.join(on, on="flow")
+        rows = rows.drop("objective", "domain").with_columns(flow=flow)
+        rows = rows.join(of_flow, on="flow", how="left", maintain_order="left").with_columns(
+            action_kind=pl.when(typed).then(pl.lit("type")).otherwise(pl.lit("click")),
+            target_html=pl.when(typed)
+            .then(pl.lit('<input name="q">'))
+            .otherwise(pl.format('<button id="{}">', "step")),
+        )
+        write_table(path, rows.select(LIGHT_SCHEMA.names).to_arrow().cast(LIGHT_SCHEMA))
+        with atomic(work / SAMPLES / f"{shard.key}.arrow") as stream:
+            writer = ArrowWriter(stream, SAMPLE_SCHEMA)
+            for batch in _whole(rows).to_batches(_PAGES):
+                writer.add_batch(batch)
+            writer.close()
+    return shards
+
+
+def objective(flow: int, *, other: bool = False) -> str:
+    """A task of one of some thousand templates, with a number and a name.
+
+    other: of a template that no workflow has.
+    """
+    template = _template(flow % _TEMPLATES + other * _TEMPLATES)
+    return f"{template} for {_NAMES[flow % len(_NAMES)]}, number {flow % 89}"
+
+
+@cache
+def _template(number: int) -> str:
+    """Six to fourteen words, as unevenly frequent as those of a language."""
+    chance = random.Random(number)
+    return " ".join(
+        _word(int(_WORDS ** chance.random()) - 1) for _ in range(chance.randrange(6, 15))
+    ).capitalize()
+
+
+def _word(number: int) -> str:
+    """A word of a language of some thousands; the first are the most frequent."""
+    return "".join(_SYLLABLES[number // place % len(_SYLLABLES)] for place in (1, 20, 400))
+
+
+def site(flow: int) -> str:
+    """The domain of a workflow: of 1,000, some with many workflows."""
+    return f"shop{(flow % 97) * (flow % 11)}.example"
+
+
+def topic(flow: int) -> str:
+    """The topic of a workflow, which is that of its site; a third have none."""
+    number = (flow % 97) * (flow % 11)
+    return f"topic {number % 40}" if number % 3 else ""
+
+
+def _whole(rows: pl.DataFrame) -> pa.Table:
+    """Rows of a samples file: what is not among these columns is empty."""
+    size = rows.height
+    given = rows.select(name for name in rows.columns if name in SAMPLE_SCHEMA.names).to_arrow()
+    nothing = {pa.string(): "", pa.large_string(): "", pa.float64(): 0.0, pa.bool_(): False}
+    columns = [
+        given[field.name].cast(field.type)
+        if field.name in given.column_names
+        else pa.repeat(pa.scalar(nothing.get(field.type, 0), field.type), size)
+        if not pa.types.is_list(field.type)
+        else pa.array([[]], field.type).take(pa.repeat(pa.scalar(0), size))
+        for field in SAMPLE_SCHEMA
+    ]
+    return pa.table(columns, schema=SAMPLE_SCHEMA)
 
 
 def _samples(shard: str, number: int, flows: int) -> pl.DataFrame:
@@ -78,6 +171,7 @@ def _samples(shard: str, number: int, flows: int) -> pl.DataFrame:
         domain=pl.format("shop{}.example", pl.col("flow") % 250),
         website=pl.lit(""),
         objective=pl.format("Order item {} in the shop and pay for it", "flow"),
+        url=pl.lit("https://shop.example/"),
         chars="chars",
         whole=pl.lit(True),
     )
@@ -112,6 +206,7 @@ def rest(out: Path, shards: list[InputShard], outputs: list[OutputShard]) -> Non
             pl.lit(shard.key).alias("shard"),
             pl.lit("").alias("detail"),
             pl.lit("").alias("recorded"),
+            *NO_CHARS,
         )
         table = ledger.select(LEDGER_SCHEMA.names).to_arrow().cast(LEDGER_SCHEMA)
         write_table(work / "ledger" / f"{shard.key}.arrow", table)
@@ -162,10 +257,14 @@ def _packed(out: Path, output: OutputShard, rows: pl.DataFrame) -> None:
         kept=pl.lit(1),
         prompt_tokens=pl.col("chars") // 3,
         completion_tokens=pl.lit(60),
+        lost_tokens=pl.lit(0),
         raw_chars=pl.col("chars") * 4,
         pruned_chars="chars",
         reward=pl.lit(None, pl.Float64),
         repeat=pl.lit(False),
+        failed_steps=pl.lit(0),
+        loops=pl.lit(0),
+        failed=pl.lit(False),
         row=pl.int_range(pl.len()) // _ROW_SAMPLES,
         reason=pl.when(dropped).then(pl.lit("over_context")).otherwise(pl.lit("")),
         detail=pl.lit(""),

@@ -17,6 +17,7 @@ from tests.bench.__main__ import (
     memory,
     prune,
     tokenize,
+    trust,
 )
 from tests.bench.workloads import NAMES, SHIPPED
 
@@ -80,6 +81,24 @@ def test_whole_chain(workload: str) -> None:
 def test_whole_chain_on_real_pages(shared: Path, workload: str, recordings: str) -> None:
     """The same on pages of the size that people see, recorded and saved ones."""
     assert_chain_keeps_up(workload, shared / "data" / recordings)
+
+
+@pytest.mark.parametrize(
+    ("workload", "recordings"),
+    [("recorded", "browsergym_workarena"), ("once", "html_pages")],
+)
+def test_a_build_with_everything_on(shared: Path, workload: str, recordings: str) -> None:
+    """Redaction, lint, near duplicates, contamination, quality and leaks leave the claimed share
+    of the rate of a build without them.
+    """
+    tries = []
+    for _ in range(TRIES):
+        (line,) = trust(workload, shared / "data" / recordings, 1, 100_000_000)
+        assert line.claim
+        tries.append(str(line))
+        if line.holds:
+            return
+    pytest.fail("\n".join(tries))
 
 
 def test_memory() -> None:

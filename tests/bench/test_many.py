@@ -21,6 +21,7 @@ GOOD = Cost(
     work_files=100,
     nothing=1.0,
     find=0.1,
+    start=0.4,
     requests=0.0,
     read_again=900,
     bundle=1000,

@@ -86,6 +86,9 @@ def _steps(samples: int) -> pl.DataFrame:
             "pruned_chars": pruned,
             "reward": np.repeat(chance.integers(0, 2, flows).astype(np.float64), STEPS),
             "repeat": chance.random(count) < 0.05,
+            "failed_steps": np.zeros(count, np.int32),
+            "loops": np.zeros(count, np.int32),
+            "failed": np.zeros(count, bool),
             "prompt_tokens": (pruned / 2.7 + 150).astype(np.int32),
             "completion_tokens": chance.integers(40, 90, count, dtype=np.int32),
             "order": chance.integers(0, 2**63, count, dtype=np.uint64),
@@ -120,7 +123,9 @@ def _published(out: Path, kept: pl.DataFrame) -> list[str]:
             )  # fmt: skip
             names.append(f"dataset/stats/samples/{packed}.parquet")
             _parquet(out / names[-1], listed, LISTING_SCHEMA)
-            fitted = listed.with_columns(kept=pl.lit(1), reason=pl.lit(""), detail=pl.lit(""))
+            fitted = listed.with_columns(
+                kept=pl.lit(1), lost_tokens=pl.lit(0), reason=pl.lit(""), detail=pl.lit("")
+            )
             _parquet(out / "work" / "fitted" / f"{packed}.parquet", fitted, FITTED_SCHEMA)
             write_table(out / "dataset" / "data" / f"{packed}.arrow", _data(part["sample_id"]))
     return names
@@ -169,6 +174,7 @@ def _work(out: Path, steps: pl.DataFrame, kept: pl.DataFrame) -> None:
         description=pl.lit("Click Order"), url=pl.format("https://{}/", "subdomain"),
         target_html=pl.lit('<button node="0">'), language_score=pl.lit(0.9),
         workflow_meta=pl.lit(""), step_meta=pl.lit(""), whole=pl.lit(True),
+        observation_kind=pl.lit("html"), ref=pl.lit(""),
     )  # fmt: skip
     write_table(work / "samples" / "input0.arrow", _arrow(first, SAMPLE_SCHEMA))
     inputs = [f"input{number}" for number in range(INPUTS)]
@@ -190,6 +196,8 @@ def _ledger(steps: pl.DataFrame) -> pa.Table:
         "reason": pl.lit(""),
         "detail": pl.lit(""),
         "recorded": pl.lit(""),
+        "chars": pl.lit(0),
+        "final_chars": pl.lit(0),
     }
     flows = steps.unique("workflow", keep="first", maintain_order=True)
     read = [
@@ -209,6 +217,8 @@ def _ledger(steps: pl.DataFrame) -> pa.Table:
         stage=pl.lit("locate"),
         detail=pl.lit("as it happens"),
         recorded=pl.lit(""),
+        chars=pl.lit(0),
+        final_chars=pl.lit(0),
     )
     return _arrow(
         pl.concat([rows.select(LEDGER_SCHEMA.names) for rows in (*read, dropped)]), LEDGER_SCHEMA

@@ -148,12 +148,12 @@ def megabytes(texts: Sequence[str]) -> float:
 
 
 def write(found: Sequence[Workflow], path: Path) -> None:
-    """Workflows as JSONL in zstandard, our interchange format."""
+    """Workflows as JSONL in zstandard, our interchange format: their pages, not these as text."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file, zstandard.ZstdCompressor(level=3).stream_writer(file) as stream:
         for flow in found:
             row = asdict(flow)
             del row["source"], row["origin"], row["whole"]
             for step in row["steps"]:
-                del step["gap"]
+                del step["gap"], step["axtree"]
             stream.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))

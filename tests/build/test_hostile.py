@@ -382,7 +382,7 @@ def test_step_is_dropped_and_stays_in_the_history(
     ("where", "stage"),
     [
         ("etl.stages.filter.non_ascii_share", "filter"),
-        ("etl.stages.locate.find", "locate"),
+        ("etl.stages.targets.find", "locate"),
         ("etl.pages.prune.Pruner.prune", "prune"),
         ("etl.stages.unroll.step_text", "unroll"),
     ],

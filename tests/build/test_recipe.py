@@ -286,6 +286,12 @@ NAMES: Final = [
 ]
 
 
+MARKS: Final = [
+    f'leaks.{what}=["b"]'
+    for what in ("attributes", "classes", "styles", "texts", "beginnings", "endings", "elements")
+]
+
+
 def test_every_setting_is_in_the_fingerprint() -> None:
     """Whatever setting is changed, the settings that a build is compared by change too; only the
     tokenizer's engine, which never changes an id, the size of bundles, which changes no sample,
@@ -298,17 +304,20 @@ def test_every_setting_is_in_the_fingerprint() -> None:
         "filter.no_objective=false", "filter.missing_description=true", "filter.missing_dom=false",
         "filter.failed_actions=false", "filter.incomplete_history=false",
         "filter.min_english=0.5", "filter.max_non_ascii=0.5", "filter.min_reward=0.5",
-        "locate.drop_workflow=true", "locate.train_without_element=true", "prune.keep_target=false",
+        "locate.drop_workflow=true", "locate.train_without_element=true", "prune.keep_target=true",
         "prune.min_chars_per_token=1.5", "prune.style_kept_only_as=x",
         *(f'prune.{name}=["b"]' for name in LISTS),
         "prune.inert_content=false", "prune.pseudo_elements=true", "prune.max_data_uri=9",
-        "prune.javascript_urls=drop",
+        "prune.javascript_urls=drop", *MARKS,
         "unroll.max_history=3", "prompt.system=x", "prompt.node_repeats=1", "prompt.chat=plain",
         "fit.context=5",
         "fit.train=all", "fit.test=all", "fit.max_chunks=3", "pack.packing=false", "pack.window=5",
         "pack.shard_mb=5", "pack.compression=zstd",
-        'subsets.tokens=["1B"]',
+        'subsets.tokens=["1B"]', "failures.apart=true",
         "split.key=domain", "split.test=0.5", "split.seed=1", "split.validation=0.1",
+        "split.test_task=0.1", "split.test_website=0.1", "split.test_domain=0.1",
+        "split.since=2026-01-31", "split.since=g0002", "split.last=0.1",
+        "mix.temperature=2.0", "mix.domains={a=2}", "mix.sources={a=2}", "mix.splits={train=2}",
         "caps.samples_per_domain=5",
             "caps.workflows_per_domain=5", *NAMES, "card.pretty_name=x", "card.license=mit",
         "card.language=de", 'card.licenses={scribe="mit"}', 'card.tags=["x"]',
@@ -316,9 +325,17 @@ def test_every_setting_is_in_the_fingerprint() -> None:
         'card.creators=["x"]', "card.url=https://x.example", "card.published=2026-01-31",
         "card.version=1.0.0",
         "card.citation=x", "limits.page_mb=5", "filter.incomplete_history=false",
+        'filter.observations=["axtree"]',
     ]  # fmt: skip
     for change in changes:
         assert recipe.load("scribeagent-32k", [change]).settings() != plain.settings(), change
+    apart = [
+        recipe.load(
+            "scribeagent-32k", ["failures.apart=true", f"failures.below={below}"]
+        ).settings()
+        for below in (0.5, 1.0)
+    ]
+    assert apart[0] != apart[1]
     other = ["card.license=other", "card.license_name=x", "card.license_link=https://x.example"]
     assert recipe.load("scribeagent-32k", other).settings()["card"].items() >= {
         "license": "other", "license_name": "x", "license_link": "https://x.example",
@@ -327,12 +344,13 @@ def test_every_setting_is_in_the_fingerprint() -> None:
     settings = {
         f"{name}.{key.name}" for name, section in plain.sections.items() for key in fields(section)
     }
-    apart = ("vocabulary.", "prompt.chat_variables", "augment.", "gates.", "takedown.")
-    assert {name for name in settings - covered if not name.startswith(apart)} == {
-        "prune.ratio_vocabulary", "split.held_out", "split.held_out_validation", "include.file",
-        "exclude.file",
+    other_ways = ("vocabulary.", "prompt.chat_variables", "augment.", "gates.", "takedown.")
+    assert {name for name in settings - covered if not name.startswith(other_ways)} == {
+        "prune.ratio_vocabulary", "failures.below",
+        "split.held_out", "split.held_out_validation", "split.lists",
+        "include.file", "exclude.file",
         "limits.page_seconds", "card.license_name", "card.license_link",
-        "card.template", "card.notes", "inputs.bundle_mb", "subsets.vocabulary",
+        "card.template", "card.notes", "inputs.bundle_mb", "inputs.pages", "subsets.vocabulary",
     }  # fmt: skip
     same = [
         "vocabulary.engine=tiktoken",

@@ -15,7 +15,8 @@ from etl.dataset import candidate, state
 from etl.dataset.layout import Layout
 from etl.dataset.place import place_of
 from etl.files import storage
-from etl.look import explain, overview
+from etl.look import overview
+from etl.look.story import explain
 from etl.look.verify import verify
 from schemas.errors import ConfigError, GateError
 from tests.support import builds
@@ -90,8 +91,12 @@ def test_a_vocabulary_comes_later_and_goes(tmp_path: Path) -> None:
     builds.build([inputs], out, *SMALL, BOTH)
     for label in ("", "plain"):
         assert dataset(out, label) == dataset(tmp_path / "expected", label)
-    # the listing is noted once its files are no longer new
-    listings = {"work/listing.json", "vocabularies/plain/work/listing.json"}
+    # listing and hashes are noted once their files are no longer new
+    listings = {
+        f"{folder}work/{name}.json"
+        for folder in ("", "vocabularies/plain/")
+        for name in ("listing", "remembered")
+    }
     notes = {"work/order.json", "work/last_build.json"} | listings
     after = builds.stamps(out)
     assert {name for name in before if after[name] != before[name]} <= notes

@@ -33,7 +33,7 @@ def without_pages(record: dict[str, Any]) -> None:
 
 
 EMPTY: Final[dict[str, tuple[Callable[[Path], object], list[str], str, str]]] = {
-    "no pages": (lambda to: recordings(to, without_pages), [], "missing_dom",
+    "no pages": (lambda to: recordings(to, without_pages), [], "no_page",
     "filter.missing_dom = true"),
     "no English": (
         lambda to: recordings(to,

@@ -165,7 +165,7 @@ def test_every_record_set_loads(out: Path) -> None:
     assert {each.id for each in dataset.metadata.record_sets} == {
         "splits",
         "samples",
-        *(words.STATISTICS.keys() - {"subsets"}),
+        *(words.STATISTICS.keys() - words.OPTIONAL),
     }
     for name, table in tables_of(out).items():
         assert list(rows(dataset, name)) == table.to_dicts()
@@ -335,7 +335,9 @@ def test_a_dataset_without_rows_is_described(tmp_path: Path) -> None:
     builds.build([inputs], tmp_path / "out", "gates.min_samples=0")
     dataset = opened(tmp_path / "out" / "dataset" / "croissant.json")
     assert dataset.metadata.issues.errors == set()
-    assert {each.id for each in dataset.metadata.record_sets} == set(words.STATISTICS) - {"subsets"}
+    assert {each.id for each in dataset.metadata.record_sets} == set(
+        words.STATISTICS
+    ) - words.OPTIONAL
     assert [row["reason"] for row in rows(dataset, "drops")] == ["no_objective"] * len(
         list(rows(dataset, "drops"))
     )

@@ -22,16 +22,19 @@ from etl.card.template import PLACEHOLDERS, CardTemplate
 from etl.dataset.hand_written import Notes
 from etl.dataset.manifest import Manifest
 from etl.decisions import known as decisions
+from etl.decisions.near.decision import Near
 from etl.files.arrow import read_json, read_parquet
+from etl.files.hashes import plain
 from etl.stages import known as stages
+from etl.stages.redact import Redact
 from schemas.errors import ConfigError
 from schemas.samples import PACKED_SCHEMA
 from tests.support import builds
 
 SECTIONS: Final = (
     "How it was built", "Domains", "Fields", "One sample", "Splits", "Privacy",
-    "Copies and contamination", "Known limits", "What was left out", "Licence", "Load", "Train",
-    "Citation",
+    "Copies and contamination", "Known limits", "What was left out", "From pages to tokens",
+    "Licence", "Load", "Train", "Citation",
 )  # fmt: skip
 EVERYTHING: Final = (
     "card.pretty_name=Shops: 'mugs' & more", "card.license=other",
@@ -193,35 +196,44 @@ def test_it_says_what_no_stage_did(own_build: Path) -> None:
     assert "Not looked for: near-duplicates and overlap with benchmarks" in section(
         text, "Copies and contamination"
     )
-    manifest["settings"]["samples"]["stage redact"] = {"version": 1, "emails": "mask"}
-    manifest["settings"]["index"]["near_duplicates"] = {"threshold": 0.8}
+    manifest["settings"]["samples"]["stage redact"] = {"version": 1, **Redact().settings()}
+    manifest["privacy"] = {"findings": 0, "replaced": {"email": 1200, "phone": 3}}
+    manifest["settings"]["index"]["near"] = plain(Near(threshold=0.8))
     text = markdown.render(Manifest.from_json(manifest, "here"), tables)
     assert "Nothing was done" not in section(text, "Privacy")
-    assert "`redact` is for this; its settings: `emails` mask, `version` 1" in section(
-        text, "Privacy"
-    )
-    assert "`redact` `emails` mask" in section(text, "How it was built")
-    assert "Looked for: near-duplicates (`threshold` 0.8)" in section(
-        text, "Copies and contamination"
-    )
+    assert "The stage `redact` is for this; its settings: `allow` ()" in section(text, "Privacy")
+    assert "Replaced in what was read: email 1,200, phone 3." in section(text, "Privacy")
+    assert "by pseudonyms of the same shape" in section(text, "How it was built")
+    looked = section(text, "Copies and contamination")
+    assert "Looked for: near-duplicates (`across` on, `action` drop" in looked
+    assert "`threshold` 0.8" in looked
+    assert "(at least 80% of its nodes), in another workflow" in section(text, "How it was built")
     assert "Not looked for: overlap with benchmarks." in section(text, "Copies and contamination")
 
 
 def test_every_stage_and_setting_of_the_index_has_its_words() -> None:
     """A new stage or setting of the index fails here, so that the card describes each."""
     loaded = recipe.load("scribeagent-32k")
-    silent = {"augment", "select", "caps"}  # which a recipe as shipped does not use
+    silent = {
+        "augment",
+        "select",
+        "caps",
+        "templates",
+        "minimums",
+    }  # which a recipe as shipped does not use
     for name, settings in loaded.samples.settings().items():
         if name.startswith("stage "):
             stage = {each.name: each for each in stages.KNOWN}[name.removeprefix("stage ")]
             assert bool(stage.in_words(settings)) == (stage.name not in silent)
-    for decision in decisions.KNOWN:
+    shipped = [each for each in decisions.KNOWN if each.name in loaded.index.settings()]
+    assert {each.name for each in shipped} == decisions.ALWAYS
+    for decision in shipped:
         settings = loaded.index.settings()[decision.name]
         assert bool(decision.in_words(settings)) == (decision.name not in silent)
     own = loaded.index.settings().keys() - {decision.name for decision in decisions.KNOWN}
-    assert own == set(words._OF_INDEX) - {"subsets"}
-    tables = {"domains", "subdomains", "actions", "drops", "outcomes"}
-    assert set(words.STATISTICS) - {"subsets"} == tables
+    assert own == set(words._OF_INDEX) - {"subsets", "failures"}
+    tables = {"domains", "subdomains", "actions", "drops", "outcomes", "waterfall"}
+    assert set(words.STATISTICS) - words.OPTIONAL == tables
 
 
 def test_what_a_recipe_does_otherwise_is_told(tmp_path: Path) -> None:

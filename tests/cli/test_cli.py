@@ -24,7 +24,7 @@ from etl.cli import main
 from etl.cli.inspect import inspect
 from etl.files.arrow import read_json
 from tests.cli.conftest import Run
-from tests.support import builds
+from tests.support import archives, builds
 
 COMMANDS: Final = sorted(main.cli.commands)
 VIEWS: Final = inspect.commands
@@ -45,10 +45,11 @@ def test_every_command_has_help_with_an_example(run: Run) -> None:
     and end with 0.
     """
     names = (
-        "augment build check clean compact diff example explain explain-setting export finish "
-        "formats inspect"
+        "augment benchmarks build check clean compact contamination diff example explain "
+        "explain-setting export finish formats inspect lint publish reasons rebuild recipes record "
+        "report retry schema verify"
     )
-    assert " ".join(COMMANDS) == f"{names} publish reasons recipes report retry schema verify"
+    assert " ".join(COMMANDS) == names
     for arguments in ([], *([name] for name in COMMANDS), *(["inspect", name] for name in VIEWS)):
         for flag in ("--help", "-h"):
             done = run(*arguments, flag)
@@ -88,14 +89,26 @@ def test_the_examples_in_the_help_texts_run(
         "actions": [action | {"action_uid": f"u{number}"} for number in range(3)],
     }  # fmt: skip
     (tmp_path / "recordings" / "mind2web.json").write_text(json.dumps(task))
-    (tmp_path / "more").mkdir()
+    (tmp_path / "crawl.warc.gz").write_bytes(
+        archives.warc(archives.page("https://a.example", page))
+    )
+    for folder in ("more", "saved-pages", "webarena", "rewritten"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "saved-pages" / "a.html").write_text(page)
+    (tmp_path / "webarena" / "test.raw.json").write_text('[{"task_id": 1, "intent": "Go"}]')
     shutil.copy(builds.RECORDINGS / "ledger.csv.gz", tmp_path / "more" / "ledger.csv")
     shutil.copy(builds.RECORDINGS / "ledger.jsonl.zst", tmp_path / "a.jsonl.zst")
     (tmp_path / "nightly.toml").write_text('[build]\ninputs = ["recordings"]\nout = "nightly"\n')
+    builds.write_tasks(
+        tmp_path / "test.raw.json", "task_id", "intent", sites=["shopping"], start_url=""
+    )
+    builds.write_tasks(tmp_path / "WebVoyager_data.jsonl", "id", "ques", web_name="Shop")
     found = examples()
     assert {line.split()[1] for line in found} == set(COMMANDS)
     run("build", "recordings/", "--out", "kept")
     for line in found:
+        if " record " in line:  # needs a window and a user; tests/record stands in for both
+            continue
         if " build " in line:
             shutil.rmtree("dataset", ignore_errors=True)
         elif (
@@ -109,6 +122,11 @@ def test_the_examples_in_the_help_texts_run(
             " augment " in line
         ):  # nobody listens at the address it shows; tests/stages/test_augment.py has a server
             assert (done.code, "failed: no_answer" in done.err) == (1, True)
+            continue
+        if line.endswith(
+            "--format pairs"
+        ):  # nothing failed in these; tests/publish/test_pairs.py has failures
+            assert (done.code, "nothing in it is known to have failed" in done.err) == (2, True)
             continue
         assert done.code == 0, f"{line}: {done.err}"
         assert "Traceback" not in done.err
@@ -271,10 +289,12 @@ def test_stopped_by_hand(tmp_path: Path) -> None:
     """Ctrl-C, which a terminal sends to all processes: one line on stderr that says how to go on,
     exit code 1, no traceback of any process; going on works.
     """
-    for number in range(4):
+    for number in range(40):
         records = [builds.workflow(1000 * number + i, steps=4) for i in range(40)]
         builds.write_workflows(tmp_path / "in" / f"{number}.jsonl", *records)
-    arguments = ["build", str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--workers", "2"]
+    # not bundled, so that the first files are there long before the last ones
+    arguments = ["build", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
+    arguments += ["--set", "inputs.bundle_mb=0", "--workers", "2"]
     # where the tests run in the background, Ctrl-C is ignored, and so it would be here
     heard = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     process = subprocess.Popen(

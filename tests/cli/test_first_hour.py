@@ -37,7 +37,6 @@ def test_what_the_readme_says_of_installing_is_so() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     (named,) = re.findall(r"^The extras are (.*?)\. ", README, re.MULTILINE | re.DOTALL)
     assert set(re.findall(r"`(\w+)`", named)) == set(project["optional-dependencies"]) - {
-        "record",
         "test",
     }
     commands = "".join(blocks("shell"))

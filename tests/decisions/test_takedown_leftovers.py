@@ -117,7 +117,8 @@ PLANTED: Final[dict[str, tuple[str, Callable[[Path], None], str]]] = {
 def ledger_line(path: Path, id: str, reason: str = "", domain: str = "") -> None:
     """Add a line about a workflow to a ledger."""
     table = open_arrow(path).read_all()
-    line = dict.fromkeys(table.schema.names, "") | {
+    nothing = {each.name: 0 if pa.types.is_integer(each.type) else "" for each in table.schema}
+    line = nothing | {
         "unit": "workflow",
         "id": id,
         "reason": reason,

@@ -33,11 +33,11 @@ WRITTEN: Final[dict[str, tuple[bytes, Callable[[Any], bool]]]] = {
     ),
     "augment.objectives": (
         b'{"w1": "Order"}',
-        lambda made: made.stage(Augment).mappings["objectives"].texts == {"w1": "Order"},
+        lambda made: made.stage(Augment).own == {"w1": "Order"},
     ),
     "augment.descriptions": (
         b'{"w1/1": "Go"}',
-        lambda made: made.stage(Augment).mappings["descriptions"].texts == {"w1/1": "Go"},
+        lambda made: getattr(made.stage(Augment).mapping, "texts", None) == {"w1/1": "Go"},
     ),
     "card.notes": (
         b"<!-- notes: a -->\r\nB\r\n<!-- /notes -->",

@@ -22,6 +22,7 @@ import zstandard
 from etl.inputs import find
 from etl.inputs.strangers import meet
 from etl.sources import FORMATS, SOURCES
+from etl.tally import Tally
 from schemas.errors import ConfigError
 from tests.support import builds
 
@@ -50,15 +51,6 @@ def dumps(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
-EVENT: Final = {"type": 4, "data": {"href": "https://a.example"}, "timestamp": 1}
-SIDE: Final = {
-    "id": "1",
-    "version": "2.0",
-    "name": "x",
-    "url": "https://a.example",
-    "tests": [{"commands": []}],
-}
-STEPS: Final = [{"type": "click", "selectors": [["#a"]]}]
 HEADER: Final = "document_metadata_id;document_metadata_name;action_kind;action_dom"
 LONG: Final = b"x" * 200_000
 
@@ -69,9 +61,11 @@ KNOWN: Final[Mapping[str, tuple[bytes, str, str]]] = {
     "HAR, gzip": (gzip.compress(dumps({"log": {"entries": []}})), "har",
     "compressed with gzip; within, a HAR"),
     "trace": (zipped(trace_trace="{}", trace_network=""), "playwright_trace",
-    "a Playwright trace (a zip)"),
-    "trace.trace": (b'{"type":"context-options","version":8}\n', "playwright_trace",
-    "events of a Playwright"),
+    "that do not begin as those of Playwright"),
+    "trace.trace": (b'{"type":"before","class":"Test","method":"step","params":{}}\n',
+    "playwright_trace", "events of a Playwright trace without its first line"),
+    "trace.network": (b'{"type":"resource-snapshot","snapshot":{"request":{}}}\n',
+    "playwright_trace", "the network events of a Playwright trace"),
     "xlsx": (zipped(xl__workbook_xml="<x/>"), "xlsx", "an Excel workbook"),
     "docx": (zipped(word__document_xml="<x/>"), "docx", "a Word document"),
     "zip of others": (zipped(a_jsonl="{}", b_jsonl="{}"), "zip",
@@ -104,15 +98,32 @@ KNOWN: Final[Mapping[str, tuple[bytes, str, str]]] = {
     "HTML in Latin-1": ("<html><p>caf\xe9</p>".encode("latin-1"), "html", "not UTF-8 (byte 12"),
     "XML": (b'<?xml version="1.0"?><urlset/>', "xml", "XML"),
     "SVG": (b'<svg xmlns="x"/>', "svg", "a drawing"),
-    "Selenium IDE": (dumps(SIDE), "selenium_side", "a project of Selenium IDE"),
-    "Chrome's Recorder": (dumps({"title": "x", "steps": STEPS}), "chrome_recorder",
-    "Chrome's Recorder"),
-    "rrweb": (dumps([EVENT]), "rrweb", "a recording of rrweb"),
-    "rrweb, lines": (dumps(EVENT) + b"\n" + dumps(EVENT), "rrweb", "a recording of rrweb"),
-    "rrweb in an object": (dumps({"events": [EVENT]}), "rrweb", "a recording of rrweb"),
-    "browser-use": (dumps({"history": [{"model_output": {}}]}), "browser_use",
-    "a history of browser-use"),
     "chat": (dumps([{"role": "user", "content": "x"}]), "chat", "a chat of a model"),
+    "conversations for fine-tuning": (
+        dumps([{"conversations": [{"from": "human", "value": "x"}]}]), "chat_sft",
+        "conversations for fine-tuning"),
+    "candidates of WebLINX": (dumps({"query": "x", "doc": "y", "uid": "z"}) + b"\n",
+    "weblinx_candidates", "candidates of WebLINX"),
+    "splits of WebLINX": (dumps({"train": ["a"], "valid": ["b"], "test_iid": []}),
+    "weblinx_splits", "lists of the demonstrations"),
+    "a log of WebVoyager": (
+        dumps([{"role": "system", "content": "Click the Numerical Label"}]), "webvoyager_log",
+        "a log of WebVoyager"),
+    "tasks of WebVoyager": (dumps({"web_name": "a", "ques": "b", "web": "c", "id": "d"}),
+    "webvoyager_tasks", "tasks of WebVoyager"),
+    "tasks of Mind2Web-Live": (
+        dumps([{"task": "a", "evaluation": [{"match_function_name": "b"}]}]),
+        "mind2web_live_tasks", "tasks of Mind2Web-Live"),
+    "action lists of Mind2Web": (dumps([{"task": "a", "website": "b", "actions": [["CLICK"]]}]),
+    "mind2web_actions", "action lists of Mind2Web"),
+    "runs of WebCanvas": (
+        dumps([{"task_id": 1, "task_name": "a", "step_list": [{"trace_description": {}}]}]),
+        "webcanvas_run", "runs of WebCanvas"),
+    "tasks of Bananalyzer": (dumps([{"url": "a", "evals": [], "schema_": {}}]),
+    "bananalyzer_tasks", "tasks of Bananalyzer"),
+    "the result of a run": (dumps({"task_id": "a", "passed": True, "is_done": True}), "run_result",
+    "the result of an agent's run"),
+    "a part of a page": (b"<script src=x></script>\n<div>x</div>", "html", "a part of a page"),
     "cookies": (dumps({"cookies": [], "origins": []}), "storage_state", "cookies and storage"),
     "Arrow": (arrow(a=[1]), "arrow", "an Arrow or Feather file"),
     "Parquet of others": (parquet(width=[1], height=[2]), "unknown_keys",
@@ -128,6 +139,7 @@ KNOWN: Final[Mapping[str, tuple[bytes, str, str]]] = {
     "a table with semicolons"),
     "tabs": (HEADER.replace(";", "\t").encode() + b"\n1\t2\t3\t4\n", "csv_with_tabs",
     "a table with tabs"),
+    "a title": (dumps({"title": "x", "lang": "en"}), "unknown_keys", "the keys lang, title"),
     "another table": (b"width,height\n1,2\n3,4\n", "unknown_keys", "the columns height, width"),
     "broken JSON": (b'{"workflow_id" "a"}\n', "broken_json", "it is not JSON"),
     "Python": (b"{'workflow_id': 'a', 'steps': []}\n", "broken_json", "single quotes"),
@@ -154,6 +166,30 @@ def test_a_stranger_is_told_by_its_content(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError) as stopped:
         find.find([str(path)], SOURCES)
     assert met.text in str(stopped.value)
+
+
+REASONS: Final = {
+    "no_pages_in_format": "chat, conversations for fine-tuning, candidates of WebLINX, a log of "
+    "WebVoyager, runs of WebCanvas, action lists of Mind2Web",
+    "pages_given_as_input": "HTML, MHTML, HAR, WARC, a part of a page",
+    "tasks_given_as_input": "tasks of WebVoyager, tasks of Mind2Web-Live",
+    "no_recording": "cookies, splits of WebLINX, tasks of Bananalyzer, the result of a run",
+    "other_container": "tar, 7z, xz, xlsx, SQLite, pickle",
+    "unknown_format": "notes, bytes, another table, empty, PNG, numbers, broken JSON",
+}
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_stranger_of_a_known_kind_has_a_reason_of_its_own(tmp_path: Path, reason: str) -> None:
+    """The drop is counted by that reason, and its detail begins with the kind."""
+    for name in REASONS[reason].split(", "):
+        path = tmp_path / name.replace(" ", "_")
+        path.write_bytes(KNOWN[name][0])
+        (shard,) = find.shards(find.find([str(path)], SOURCES, lenient=True))
+        tally = Tally()
+        assert list(SOURCES[shard.format].read(shard, tally)) == []
+        assert tally.entries[1].reason == reason, name
+        assert tally.entries[1].detail.startswith(f"{KNOWN[name][1]}: "), name
 
 
 STEP: Final = {"html": "<html></html>", "action": {"kind": "click"}}
@@ -213,11 +249,7 @@ def test_real_strangers_are_all_told(shared: Path) -> None:
     """Every real file in an unread format says what it is; other tools' recordings by name."""
     kinds = {
         "har": {"har"},
-        "selenium_ide": {"selenium_side"},
-        "chrome_recorder": {"chrome_recorder"},
         "playwright_trace": {"playwright_trace", "playwright_report"},
-        "rrweb": {"rrweb"},
-        "workflow_use": {"workflow_use"},
         "bananalyzer": {"mhtml"},
     }
     for folder, expected in kinds.items():
@@ -231,6 +263,28 @@ def test_real_strangers_are_all_told(shared: Path) -> None:
         ]
         assert len(files) > 1
         assert {meet(path, FORMATS.values()).kind for path in files} <= expected, folder
+
+
+def test_every_real_file_of_these_kinds_is_read_or_refused_with_its_own_reason(
+    shared: Path,
+) -> None:
+    """Of the benchmarks and agents none is an unknown format."""
+    folders = (
+        "autowebglm bananalyzer browser_use_history browser_use_runs mind2web_live portia "
+        "turkingbench webarena weblinx webvoyager"
+    ).split()
+    reasons = set()
+    for item in find.find([str(shared / "data")], SOURCES, lenient=True):
+        if item.name.split("/")[0] in folders and item.format == find.UNKNOWN:
+            met = meet(item.place, FORMATS.values())
+            assert met.reason != "unknown_format", (item.name, met.text)
+            reasons.add(met.reason)
+    assert reasons == {
+        "no_pages_in_format",
+        "pages_given_as_input",
+        "tasks_given_as_input",
+        "no_recording",
+    }
 
 
 def test_what_folders_leave_aside_is_listed(tmp_path: Path) -> None:

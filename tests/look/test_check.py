@@ -75,7 +75,7 @@ MISTAKES: Final = (
     "exactly one"),
     Mistake(with_target(14, {"kind": "xpath", "value": "//a["}), "steps[0].target", "invalid_xpath",
     "an XPath"),
-    Mistake(json.dumps(record(15, {"html": ""})), "steps[0].html", "missing_dom",
+    Mistake(json.dumps(record(15, {"html": ""})), "steps[0].html", "no_page",
     "record the page"),
     Mistake(json.dumps(record(16, steps=[])), "steps", "workflow_without_steps", "at least one"),
     Mistake(json.dumps(record(1, objective="Another")), "workflow_id", "conflicting_id",

@@ -23,6 +23,7 @@ from click.testing import CliRunner, Result
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from etl.build.recipes.recipe import load as recipe
 from etl.cli.main import cli
 from etl.dataset.place import Place, manifest_of, place_of
 from etl.files.arrow import read_json, write_json
@@ -221,6 +222,17 @@ def test_steps_are_drawn_by_the_seed(small: Path) -> None:
     assert len(names(1000, 0, pages=True)) == 6
     assert [*steps.drawn(place, 0)] == []
     assert {step["missing"] for step in steps.drawn(place, 2, pages=False)} == {steps.LEFT_OUT}
+
+
+def test_recorded_pages_of_a_dataset_with_pseudonyms_are_never_shown(tmp_path: Path) -> None:
+    """They hold the values; trajectories, which are made of them, are refused."""
+    builds.build([builds.RECORDINGS / "library.jsonl"], tmp_path, recipe=recipe("publishable"))
+    shown = list(steps.drawn(place_of(tmp_path), 2))
+    assert {step["missing"] for step in shown} == {steps.NOT_REDACTED}
+    assert {step["recorded"] for step in shown} == {None}
+    done = builds.command("export", tmp_path, "--out", tmp_path / "adp", "--format", "adp")
+    assert done.returncode
+    assert "[redact]" in done.stderr
 
 
 def test_the_same_build_gives_the_same_bytes(small: Path) -> None:

@@ -25,6 +25,7 @@ from etl.files.arrow import open_arrow, read_json, write_json
 from etl.look import pages, sample
 from etl.pages.reading import read
 from schemas.errors import ConfigError, IntegrityError
+from schemas.workflow import target_id
 from tests.support import builds
 from tests.support.strategies import pages as recorded_pages
 from tests.support.strategies import pruner
@@ -426,6 +427,6 @@ def test_the_target_of_a_completion(number: int, description: str, target: str, 
     """Whatever description and target say, the start tag read back is the one written; none for a
     page action.
     """
-    text = step_text(number, description, "click", node, target, 5)
+    text = step_text(number, description, "click", target_id(node, ""), target, 5)
     expected = text.rpartition("\nTarget: ")[2].removesuffix("\n") if node >= 0 else ""
     assert target_of(text) == expected

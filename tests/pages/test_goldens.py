@@ -26,7 +26,7 @@ import zstandard
 
 from etl.pages import locators
 from etl.pages.reading import read
-from etl.stages.locate import find
+from etl.stages.targets import find
 from schemas.workflow import Locator
 from tests.bench.soup import Soup
 from tests.support.strategies import GOLDENS, pruner, rules, vocabulary

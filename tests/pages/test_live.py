@@ -4,14 +4,17 @@ to locators.
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from hypothesis import given, settings
 
 from etl.pages import reading
 from etl.pages.live import in_document, inert, live
+from etl.pages.page import Page
 from etl.pages.reading import read
 from etl.pages.standard import read_plain
-from etl.stages.locate import find
+from etl.stages.targets import find
 from schemas.workflow import Locator
 from tests.support.strategies import soups
 
@@ -138,3 +141,21 @@ def test_elements_are_those_of_the_whole_page(html: str) -> None:
             at for gap in inert(page) for at in range(gap.first, gap.first + gap.elements)
         ]
         assert in_document(page, range(page.elements)) == found
+
+
+@pytest.mark.parametrize("html", ["<p id=a>x", "<p id=a>x<template><p></template>"])
+def test_a_page_goes_with_the_last_who_holds_it(html: str) -> None:
+    """A page in which an element was looked for is freed at once, and all that it holds with it:
+    nobody waits for the garbage collector.
+    """
+    gc.collect()
+    gc.disable()
+    try:
+        page = reading.read_anew(html)
+        assert find(page, (Locator("css", "#a"),))[2] == 0
+        pages = {id(each) for each in (page, page.flags, live(page).page)}
+        assert {id(each) for each in gc.get_objects()} & pages
+        del page
+        assert not any(type(each) is Page for each in gc.get_objects() if id(each) in pages)
+    finally:
+        gc.enable()

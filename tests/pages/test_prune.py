@@ -278,14 +278,12 @@ def test_stage_sets_observation_and_start_tag() -> None:
 
 
 def test_stage_keeps_target_off_the_lists() -> None:
-    """An element that the rules would remove stays if it is the target, and is a reason to drop
-    under the switch.
-    """
+    """A target that the rules remove is a reason to drop; under the switch it stays."""
     html = "<div><my-toggle></my-toggle>on</div>"
-    kept = after(Prune(**vars(rules())), html, 1)
+    kept = after(Prune(**vars(rules()), keep_target=True), html, 1)
     assert kept.start_tag == '<my-toggle node="0">'
     assert kept.start_tag in kept.observation
-    dropped = after(Prune(**vars(rules()), keep_target=False), html, 1)
+    dropped = after(Prune(**vars(rules())), html, 1)
     assert (dropped.stage, dropped.reason) == ("prune", "target_pruned")
     assert (dropped.observation, dropped.start_tag) == ("", '<my-toggle node="0">')
 
@@ -295,7 +293,8 @@ def test_stage_drops_target_inside_dropped_content() -> None:
     reason.
     """
     lists = replace(rules(), dropped_with_content=rules().dropped_with_content | {"x-hidden"})
-    step_draft = after(Prune(**vars(lists)), "<p>a</p><x-hidden><button>b</button></x-hidden>", 2)
+    keeping = Prune(**vars(lists), keep_target=True)
+    step_draft = after(keeping, "<p>a</p><x-hidden><button>b</button></x-hidden>", 2)
     assert (step_draft.reason, step_draft.observation) == ("target_pruned", "")
 
 

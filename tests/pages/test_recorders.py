@@ -52,6 +52,26 @@ PAGE = read(
         "my-card >> text=in": [14],
         "button >> nth=7": [],
         "h1": [4],
+        "text/Save": [4, 6, 8, 9],
+        "text/save": [],
+        "text/ all": [7, 9],
+        "className=none": [],
+        "tagName=form": [5],
+        "internal:role=button[name='Save all']": [6, 9],
+        'internal:role=button[name="save"i]': [6, 8, 9],
+        'role=button[name="save"i]': [8],
+        "role=button": [6, 8, 9, 14],
+        "form >> role=button >> nth=1": [8],
+        "aria/Save all": [6, 9],
+        'aria/Save[role="heading"]': [4],
+        'button >> internal:has="b"': [6],
+        'button >> internal:has-not="b"': [8, 14],
+        'button >> internal:and="internal:role=button[name=\\"save\\"s]"': [],
+        'button >> internal:and="[data-testid]"': [6],
+        'h1 >> internal:or="form >> b"': [4, 7],
+        'form >> internal:chain="button >> nth=1"': [8],
+        'button >> internal:has-not-text="all"i': [8, 14],
+        'form >> internal:describe="the form" >> b': [7],
     }.items(),
     ids=repr,
 )
@@ -63,16 +83,38 @@ def test_what_a_page_decides_is_resolved(text: str, found: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "found"),
+    {
+        "linkText=More about mugs": [3],
+        "link=More": [4],
+        "linkText=more": [],
+        "partialLinkText=More": [3, 4],
+        "linkText=": [],
+        "linkText=Button": [],
+        "class=plain": [4],
+        "tag=button": [5],
+    }.items(),
+    ids=repr,
+)
+def test_links_are_found_by_their_texts(text: str, found: list[int]) -> None:
+    """Selenium's link texts are those of links alone, whole or in part."""
+    page = read(
+        "<!DOCTYPE html><html><head></head><body><a>More \n about mugs</a>"
+        "<a class=plain> More </a><button>Button</button></body></html>"
+    )
+    assert locators.find_selector(page, text) == found
+
+
+@pytest.mark.parametrize(
     "text",
-    ["internal:role=button[name='Save all']", "role=button", "aria/Save all", "linkText=Save",
-    "link=Save", "text/Save",
+    ["internal:role=button[name=/save/i]", "role=button[description='x']",
      "button:visible", "button:has-text('Save')", "button:contains('Save')", "visible=true",
      "text=/sa.e/i",
-     "internal:label='x'", "form >> body b", "form >> //button", "p:hover", "::-p-text(x)",
+     "internal:label=/x/", "form >> body b", "form >> //button", "p:hover", "::-p-text(x)",
      "my-card >>> p"],
 )  # fmt: skip
 def test_what_a_page_does_not_decide_is_refused(text: str) -> None:
-    """Roles, link texts, layout and scripts are refused by a reason of their own."""
+    """Regular expressions, layout and scripts are refused by a reason of their own."""
     with pytest.raises(PageError) as error:
         locators.find_selector(PAGE, text)
     assert error.value.reason == "unsupported_locator"

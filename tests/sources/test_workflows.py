@@ -183,7 +183,7 @@ def test_only_the_required_fields_are_needed(tmp_path: Path) -> None:
             "steps.0.target.0.kind",
             "csss",
             "unknown_locator",
-            'steps[0].target[0].kind: "csss" is none of css, xpath, attribute, node, markup',
+            'steps[0].target[0].kind: "csss" is none of css, xpath, attribute, node, markup, ref',
         ),
     ],
 )

@@ -47,7 +47,7 @@ def descriptions(rows: Iterator[Draft]) -> list[str]:
 def test_objective_by_id(tmp_path: Path, id: str) -> None:
     """An objective is replaced by the text under its workflow's uid or own id, as one line."""
     stage = Augment(
-        objectives=mapping(tmp_path / "o.json", {id: "Order two\n blue mugs ", "other": "x"})
+        objectives=(mapping(tmp_path / "o.json", {id: "Order two\n blue mugs ", "other": "x"}),)
     )
     (row,) = stage(iter([draft("Click Save")]), Tally())
     assert row.objective == "Order two blue mugs"
@@ -140,7 +140,7 @@ def test_fingerprint_is_the_content(tmp_path: Path) -> None:
 
 def test_mapping_that_changes_meanwhile(tmp_path: Path) -> None:
     """A worker stops the build if the mapping is not the one with which the build began."""
-    stage = Augment(objectives=mapping(tmp_path / "m.json", {"w1": "b"}))
+    stage = Augment(objectives=(mapping(tmp_path / "m.json", {"w1": "b"}),))
     assert stage.settings()["objectives"]
     sent = pickle.dumps(stage)
     (row,) = pickle.loads(sent)(iter([draft()]), Tally())

@@ -135,6 +135,18 @@ def test_rules_for_steps_that_stay_in_the_history(reason: str) -> None:
     assert out.steps[0].reason == ""
 
 
+def test_a_recording_that_holds_no_page_is_told_from_one_that_lacks_some() -> None:
+    """Without any page each step is ``no_page``, with its address as the detail."""
+    known = step("").with_fields(url="https://shop.example/")
+    (out,), _ = run(draft(known, step("", number=1).with_fields(url="")))
+    assert [(each.reason, each.detail) for each in out.steps] == [
+        ("no_page", "https://shop.example/"),
+        ("no_page", "its address is not known"),
+    ]
+    (out,), _ = run(draft(known), Filter(missing_dom=False))
+    assert out.steps[0].reason == ""
+
+
 def test_failure_is_quoted() -> None:
     """The recorder's error is the detail, cut at 500 characters."""
     (out,), _ = run(draft(step(error="x" * 1000)))

@@ -74,9 +74,9 @@ def test_every_kind_of_locator(locator: Locator) -> None:
         (Locator("node", "-1"), "target_absent", "node '-1' matches none of 9 elements"),
         (Locator("css", "a[["), "invalid_css", "'a[['"),
         (
-            Locator("css", "internal:role=link[name='Mugs']"),
+            Locator("css", "internal:role=link[name=/Mugs/]"),
             "unsupported_locator",
-            '"internal:role=link',
+            "'link[name=/Mugs/]': a regular expression",
         ),
         (
             Locator("css", "a:hover"),

@@ -69,9 +69,9 @@ def test_history_holds_every_step_before() -> None:
     samples, _ = run(pruned_trail())
     assert samples[0].history == ()
     assert samples[1].history == (
-        step_text(1, "Do 1", "click", 10, '<a node="10">'),
-        step_text(2, "Do 2", "click", 20, '<a node="20">'),
-        step_text(3, "Do 3", "scroll", -1, ""),
+        step_text(1, "Do 1", "click", "10", '<a node="10">'),
+        step_text(2, "Do 2", "click", "20", '<a node="20">'),
+        step_text(3, "Do 3", "scroll", "", ""),
     )
     assert "Node" not in samples[1].history[2]
 

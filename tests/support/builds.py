@@ -302,6 +302,14 @@ def workflow(number: int, steps: int = 1, **fields: Any) -> dict[str, Any]:
     return {"workflow_id": f"w{number}", "objective": objective, "steps": pages, **fields}
 
 
+def write_tasks(path: Path, id: str, text: str, **fields: Any) -> Path:
+    """A benchmark's list of the tasks of some of our workflows, under its own keys."""
+    every = [workflow(number) for number in range(3)]
+    rows = [{id: str(at), text: each["objective"], **fields} for at, each in enumerate(every)]
+    path.write_text(json.dumps(rows))
+    return path
+
+
 def write_workflows(path: Path, *records: Mapping[str, Any]) -> Path:
     """A JSONL file of workflows."""
     path.parent.mkdir(parents=True, exist_ok=True)

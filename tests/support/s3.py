@@ -96,9 +96,14 @@ class Server:
 
     def contents(self, path: str) -> dict[str, bytes]:
         """Every object under ``bucket/path``, by relative path."""
-        system = self.system()
+        return dict(self.objects(path, self.system()))
+
+    @staticmethod
+    def objects(path: str, system: s3fs.S3FileSystem) -> Iterator[tuple[str, bytes]]:
+        """Relative path and content of every object under ``bucket/path``, one at a time."""
         root = f"{BUCKET}/{path}/"
-        return {name.removeprefix(root): system.cat_file(name) for name in system.find(root)}
+        for name in system.find(root):
+            yield name.removeprefix(root), system.cat_file(name)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from etl.pages.axtree import Tree
 from schemas.errors import ConfigError
 from schemas.samples import Encoded, Sample
 from tests.tokenization.test_prompt import sample
@@ -114,6 +115,61 @@ def test_ids_of_segments_are_those_of_their_text(chat: str, text: str, data: st.
     assert (found.prompt_tokens, found.chunk, found.chunks) == (prompt_tokens, 1, 3)
 
 
+lines = st.sampled_from(
+    [
+        "\n\t[12] button 'Buy'",
+        "\n- link",
+        "\n\t\t",
+        "x",
+        " y",
+        "é",
+        "e\u0301",
+        "\n字",
+        "\n1",
+        "\n  ",
+    ]
+)
+
+
+@pytest.mark.parametrize("chat", ["chatml", "plain"])
+@pytest.mark.parametrize("exact", [True, False])
+@settings(max_examples=100, deadline=None)
+@given(text=st.lists(lines, min_size=1, max_size=60).map("".join), data=st.data())
+def test_ids_of_lines_are_those_of_their_text(
+    chat: str, exact: bool, text: str, data: st.DataObject
+) -> None:
+    """The segments of a page that is a text are its lines, and their ids those of their text."""
+    enc = Encoder(encoder(exact).vocabulary, chat=chat)
+    text = Tree(f"x{text}").text
+    one = sample(observation=text, observation_kind="axtree")
+    page = _Page(one, enc)
+    assert page.segments == len(text.split("\n"))
+    end = data.draw(st.integers(0, page.segments))
+    start = data.draw(st.integers(0, end))
+    user = page.before + page._utf8(start, end).decode() + page.after
+    ids, prompt_tokens = enc.tokens(user, enc.prompt.completion(one))
+    found = page.encode(start, end, 1, 3)
+    assert found.input_ids.tolist() == ids.tolist()
+    assert found.prompt_tokens == prompt_tokens
+
+
+def test_the_chunk_with_the_targets_line_is_kept() -> None:
+    """Of a long text the chunk with the target's line is kept, even if other lines are equal."""
+    text = "\n".join(f"[{number}] button 'Same name'" for number in range(500))
+    one = sample(
+        observation=text,
+        observation_kind="axtree",
+        node=499 - 250,
+        ref="250",
+        target_html="[250] button 'Same name'",
+    )
+    bare = len(encoder()(sample(observation="")).input_ids)
+    (chunk,) = kept(Fit(bare + 400)(one, encoder()))
+    assert chunk.chunks > 5
+    shown = encoder().vocabulary.decode(chunk.input_ids)
+    assert "\n[250] button 'Same name'\n" in shown.split("Step-by-step")[0]
+
+
 def test_a_long_page_that_fits_is_encoded_as_it_is() -> None:
     """A page that only seems too long has the ids of the sample encoded whole."""
     one = sample(observation="<p> " + "internationalisation " * 500 + "</p> <p> x </p> ")
@@ -154,6 +210,28 @@ def test_policies() -> None:
     assert target.input_ids.tolist() == every[-1 - target.chunk].input_ids.tolist()
     assert first.input_ids.tolist() == every[-1].input_ids.tolist()
     assert Fit(900, "drop")(one, enc)[0] == "over_context"
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("policy", ["target", "first", "all"])
+def test_tokens_of_other_chunks_are_counted(policy: Policy, exact: bool) -> None:
+    """Kept and cut tokens together are those of all chunks, whichever are kept.
+
+    A sample that is dropped counts as a whole.
+    """
+    enc, one = encoder(exact), long_sample(node=150)
+    every = kept(Fit(900, "all")(one, enc))
+    chunks = kept(Fit(900, policy)(one, enc))
+    tokens = sum(len(chunk.input_ids) for chunk in every)
+    assert {tokens - sum(len(chunk.input_ids) for chunk in chunks)} == {
+        chunk.cut_tokens for chunk in chunks
+    }
+    (whole,) = kept(Fit(10**6, policy)(one, enc))
+    assert whole.cut_tokens == 0
+    for fit in (Fit(900, "drop"), Fit(50, policy), Fit(500, policy, max_chunks=3)):
+        dropped = fit(one, enc)
+        assert isinstance(dropped, Drop)
+        assert dropped.tokens == len(whole.input_ids)
 
 
 @pytest.mark.parametrize("node", [1, 2, 149, 299, 300])

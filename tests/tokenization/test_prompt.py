@@ -25,7 +25,7 @@ def sample(**changes: Any) -> Sample:
         "domain": "",
         "subdomain": "", "domain_from": "",
         "observation": '<body node="9"> <a node="8"> Add </a> </body>',
-        "history": (step_text(1, "Open the shop", "click", 7, '<a node="7">'),),
+        "history": (step_text(1, "Open the shop", "click", "7", '<a node="7">'),),
         "action_kind": "click",
         "action_value": "", "description": "Click Add", "node": 8, "target_html": '<a node="8">',
         "raw_chars": 100, "language_score": 1.0, "reward": None, "repeat": False,
@@ -54,10 +54,10 @@ def test_prompt_and_completion_are_the_references() -> None:
 def test_a_step_without_element_has_no_node_and_no_target() -> None:
     """Scrolling or navigating is written without Node and Target; node 0 is an element."""
     assert (
-        step_text(3, "Scroll down", "scroll", -1, "", 5)
+        step_text(3, "Scroll down", "scroll", "", "", 5)
         == "3.\nDescription: Scroll down\nAction: mouse_scroll_action\n"
     )
-    assert "Node: 0 0\n" in step_text(1, "", "click", 0, "<html>", 2)
+    assert "Node: 0 0\n" in step_text(1, "", "click", "0", "<html>", 2)
 
 
 def test_the_url_line_stays_without_a_url() -> None:
@@ -85,8 +85,8 @@ def test_action_names() -> None:
 @given(st.text(), st.text(), st.text())
 def test_every_field_is_one_line(description: str, kind: str, target: str) -> None:
     """With any text in its fields, a step has five lines and the part before a page three."""
-    assert step_text(1, description, kind, 3, target).count("\n") == 5
-    assert "\r" not in step_text(1, description, kind, 3, target)
+    assert step_text(1, description, kind, "3", target).count("\n") == 5
+    assert "\r" not in step_text(1, description, kind, "3", target)
     before, after = Prompt().frame(sample(objective=description, url=target))
     assert before.count("\n") == 2
     assert before.endswith("Observation: ")

@@ -35,15 +35,14 @@ from etl.build.augment.answers import NoAnswer, answer_of, thinks, words_of
 from etl.build.recipes.recipe import Recipe
 from etl.files.arrow import write_json
 from etl.inputs import find
-from etl.pages.page import Page
-from etl.pages.reading import read
+from etl.pages.axtree import Tree
 from etl.pages.text import text_of
 from etl.stages.augment import Mapping as Mapped
 from etl.stages.augment import is_bare
 from etl.stages.enter import enter
 from etl.stages.filter import Filter
 from etl.stages.locate import Locate
-from etl.stages.wording import described
+from etl.stages.wording import Seen, described, seen
 from etl.tally import Tally
 from schemas.draft import Draft, StepDraft
 from schemas.errors import ConfigError
@@ -371,10 +370,7 @@ def asks(inputs: Sequence[str], recipe: Recipe) -> Iterator[Ask]:
 
 
 def _of_draft(draft: Draft) -> Iterator[Ask]:
-    pages = [
-        read(step_draft.step.html) if step_draft.element >= 0 else None
-        for step_draft in draft.steps
-    ]
+    pages = [seen(step_draft) if step_draft.element >= 0 else None for step_draft in draft.steps]
     steps = [
         described(step_draft, page) for step_draft, page in zip(draft.steps, pages, strict=True)
     ]
@@ -393,14 +389,20 @@ def _of_draft(draft: Draft) -> Iterator[Ask]:
             )
 
 
-def _context(draft: Draft, step_draft: StepDraft, page: Page) -> str:
+def _context(draft: Draft, step_draft: StepDraft, page: Seen) -> str:
     """The target of a step, its text, and the objective and URL around it."""
-    token = page.tokens[page.position(step_draft.element)]
+    return (
+        f"Objective: {draft.objective}\nURL: {step_draft.step.url[:500]}\nAction: "
+        f"{step_draft.step.action.kind}\n{_element(page, step_draft.element)}"
+    )
+
+
+def _element(page: Seen, element: int) -> str:
+    """An element's start tag and text, or its line."""
+    if isinstance(page, Tree):
+        return f"Element: {page.line(element)[:500]}"
+    token = page.tokens[page.position(element)]
     attributes = "".join(
         f' {name}="{value[:100]}"' for name, value in list(token.attributes().items())[:20]
     )
-    return (
-        f"Objective: {draft.objective}\nURL: {step_draft.step.url[:500]}\nAction: "
-        f"{step_draft.step.action.kind}\n"
-        f"Element: <{token.tag}{attributes}>\nText inside: {text_of(page, step_draft.element, 300)}"
-    )
+    return f"Element: <{token.tag}{attributes}>\nText inside: {text_of(page, element, 300)}"

@@ -14,15 +14,17 @@ from etl.build.recipes.sections import (
     LimitSettings,
     PackSettings,
     PromptSettings,
-    SplitSettings,
     SubsetSettings,
     TakedownSettings,
     VocabularySettings,
 )
+from etl.build.recipes.splits import SplitSettings
 from etl.build.recipes.toml import checked
 from etl.card.settings import CardSettings
 from etl.decisions import known as decisions
 from etl.decisions.decision import Decision
+from etl.decisions.failures import Failures
+from etl.decisions.mix import Mix
 from etl.stages import known as stages
 from etl.stages.stage import Stage
 from schemas.errors import ConfigError
@@ -46,7 +48,9 @@ def known_sections() -> dict[str, type]:
     for decision in decisions.KNOWN:
         sections |= sections_of(decision)
     return sections | {
+        "failures": Failures,
         "subsets": SubsetSettings,
+        "mix": Mix,
         "card": CardSettings,
         "limits": LimitSettings,
         "takedown": TakedownSettings,

@@ -7,6 +7,7 @@ are relative to that file; a path in a single setting (``--set``) is relative to
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -26,25 +27,36 @@ from etl.build.recipes.sections import (
     LimitSettings,
     PackSettings,
     PromptSettings,
-    SplitSettings,
     SubsetSettings,
     TakedownSettings,
     VocabularySettings,
 )
+from etl.build.recipes.splits import SplitSettings
 from etl.build.recipes.tables import shipped
 from etl.build.recipes.toml import as_toml, checked, laid_over, nearest, of_setting
 from etl.build.recipes.vocabularies import KEY, Listed, listed
+from etl.card.reasons import meanings
 from etl.card.settings import CardSettings
 from etl.decisions import known as decisions
+from etl.decisions.caps import Caps
 from etl.decisions.decision import Decision
+from etl.decisions.failures import Failures
+from etl.decisions.minimums import Minimums
+from etl.decisions.mix import Mix
 from etl.decisions.split import HELD
 from etl.decisions.takedown import Takedown, parse
+from etl.files import nodes
 from etl.files.file_setting import A_FILE
 from etl.files.hashes import plain
+from etl.inputs.archives.join import Pages
 from etl.sources import FORMATS, SOURCES
 from etl.stages import known as stages
+from etl.stages.filter import Filter
+from etl.stages.rules.stage import SETTING, Rules
 from etl.stages.stage import Stage
+from schemas import splits
 from schemas.errors import ConfigError
+from schemas.reasons import OwnReason
 from tokenization.chat import USUAL
 from tokenization.encode import Encoder, usual_chat
 from tokenization.fit import Fit
@@ -59,11 +71,13 @@ _SHAPING_PACKED: Final = ("pyarrow",)
 
 @dataclass(frozen=True)
 class Recipe:
-    """All settings of a build. Each field but the first three and the last two is a section.
+    """All settings of a build. Each field but the first three and the last three is a section.
 
     Raises:
-        ConfigError: ``card.licenses`` does not fit the formats, or of several vocabularies none is
-            to count the tokens of subsets.
+        ConfigError: sections do not fit each other. ``card.licenses`` names no known format; a
+            rule's reason is one of stepmill's own; a gate names an unknown reason; subsets do not
+            say which of several vocabularies counts their tokens; or the filter drops the failures
+            that are to be kept apart.
     """
 
     # in the order of `etl.stages.known`
@@ -77,7 +91,9 @@ class Recipe:
     fit: FitSettings = field(default_factory=FitSettings)
     pack: PackSettings = field(default_factory=PackSettings)
     split: SplitSettings = field(default_factory=SplitSettings)
+    failures: Failures = field(default_factory=Failures)
     subsets: SubsetSettings = field(default_factory=SubsetSettings)
+    mix: Mix = field(default_factory=Mix)
     card: CardSettings = field(default_factory=CardSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     takedown: TakedownSettings = field(default_factory=TakedownSettings)
@@ -86,18 +102,52 @@ class Recipe:
     vocabularies: tuple[Listed, ...] = ()
     # the chat template of a listed vocabulary; empty: ``prompt.chat``
     listed_chat: str = ""
+    # those of another recipe, which has looked at them already; None: those of the section
+    shared_pages: Pages | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         self.card.check_sources(FORMATS)
+        for reason in self.own_reasons:
+            if reason in meanings():
+                raise ConfigError(
+                    f"{SETTING}: {reason} is a reason of stepmill's own; give yours another name"
+                )
+        self.gates.check_reasons(self.own_reasons)
         if self.subsets.tokens and len(self.vocabularies) > 1 and not self.subsets.vocabulary:
             raise ConfigError(
                 "subsets.vocabulary: of several vocabularies, say which counts the tokens of "
                 "subsets; all of them have the same samples"
             )
 
+        limits = {
+            f"{each.name}.{key}": getattr(each, key)
+            for each in self.decisions
+            if isinstance(each, Caps | Minimums)
+            for key in ("samples_per_domain", "workflows_per_domain")
+        }
+        for key in ("samples_per_domain", "workflows_per_domain"):
+            most, least = limits.get(f"caps.{key}"), limits.get(f"minimums.{key}", 0)
+            if most is not None and most < least:
+                raise ConfigError(
+                    f"caps.{key} = {most} keeps less of each domain than minimums.{key} = {least} "
+                    "asks for, so nothing would be left; raise the one or lower the other"
+                )
+        filtered = self.stage(Filter)
+        least = -math.inf if filtered.min_reward is None else filtered.min_reward
+        if self.failures and filtered.failed_actions and least >= self.failures.below:
+            raise ConfigError(
+                f"failures.apart keeps workflows with a reward under {self.failures.below:g}, but "
+                f"filter.min_reward = {least:g} drops all of them before; leave that out"
+            )
+
     def stage(self, kind: type[Part]) -> Part:
         """One of its stages, by its class."""
         return next(stage for stage in self.stages if isinstance(stage, kind))
+
+    @property
+    def own_reasons(self) -> tuple[OwnReason, ...]:
+        """The reasons that its rules give."""
+        return next((stage.own for stage in self.stages if isinstance(stage, Rules)), ())
 
     @cached_property
     def sections(self) -> dict[str, Any]:
@@ -114,18 +164,27 @@ class Recipe:
         }
 
     @cached_property
+    def pages(self) -> Pages | None:
+        """The archives that pages are joined from; None without any."""
+        return self.shared_pages or (Pages(self.inputs.pages) if self.inputs.pages else None)
+
+    @cached_property
     def samples(self) -> Plan:
         """The plan of phase 1: recordings to samples."""
         page_chars = self.limits.page_mb * 2**20
         versions = _versions(_SHAPING_SAMPLES)
-        return Plan(dict(SOURCES), self.stages, versions, page_chars, self.split.seed)
+        return Plan(dict(SOURCES), self.stages, versions, page_chars, self.split.seed, self.pages)
 
     @cached_property
     def further(self) -> dict[str, Recipe]:
         """The recipe of each listed vocabulary but the first, by label."""
         return {
             each.label: replace(
-                self, vocabulary=each.settings, listed_chat=each.chat, vocabularies=()
+                self,
+                vocabulary=each.settings,
+                listed_chat=each.chat,
+                vocabularies=(),
+                shared_pages=self.pages,
             )
             for each in self.vocabularies[1:]
         }
@@ -157,6 +216,7 @@ class Recipe:
             self.decisions,
             self.subsets.made(),
             self.counted.fingerprint if self.counted else "",
+            self.failures,
         )
 
     @cached_property
@@ -188,8 +248,10 @@ class Recipe:
         )
         fits = {
             "train": Fit(self.fit.context, self.fit.train, self.fit.max_chunks),
-            **{split: Fit(self.fit.context, self.fit.test, 0) for split in HELD},
+            **{split: Fit(self.fit.context, self.fit.test, 0) for split in self._held_out},
         }
+        if self.failures:
+            fits |= {f"{split}{splits.ENDING}": fit for split, fit in fits.items()}
         settings = {
             "vocabulary": vocabulary.sha256,
             "prompt": plain(encoder.prompt),
@@ -204,14 +266,20 @@ class Recipe:
             settings["compression"] = pack.compression
         return PackPlan(encoder, fits, pack.packing, pack.window, settings, pack.compression)
 
+    @property
+    def _held_out(self) -> tuple[str, ...]:
+        """All splits that are not trained on."""
+        return tuple(dict.fromkeys((*HELD, *self.split.asked)))
+
     def settings(self) -> dict[str, Any]:
         """All that decides the output, by phase, as values for JSON."""
-        return {
+        settings = {
             "samples": {"part_mb": self.inputs.part_mb, **self.samples.settings()},
             "index": self.index.settings(),
             "packed": self.packed.settings,
             "card": self.card.settings(),
         }
+        return settings | {"mix": plain(self.mix)} if self.mix else settings
 
 
 @cache
@@ -240,7 +308,7 @@ def tables_of(path: Path) -> dict[str, Any]:
 
 
 @cache
-def _file_settings() -> frozenset[tuple[str, str]]:
+def file_settings() -> frozenset[tuple[str, str]]:
     """(section, key) of the settings that name files."""
     return frozenset(
         (section, key)
@@ -253,7 +321,7 @@ def _file_settings() -> frozenset[tuple[str, str]]:
 def _placed(tables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The same settings, with each relative path made absolute from a folder."""
     placed = dict(tables)
-    for section, key in _file_settings():
+    for section, key in file_settings():
         if isinstance(settings := placed.get(section), Mapping):
             placed[section] = _with_place(settings, key, folder)
         if section == "vocabulary" and isinstance(every := placed.get(KEY), list):
@@ -265,11 +333,23 @@ def _placed(tables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _with_place(settings: Mapping[str, Any], key: str, folder: Path) -> Mapping[str, Any]:
-    """A table, with the path under a key made absolute if there is one."""
+    """A table, with the path or paths under a key made absolute if there are any."""
     name = settings.get(key)
+    if isinstance(name, Mapping):
+        files = {
+            each: _absolute(file, folder) for each, file in name.items() if isinstance(file, str)
+        }
+        return {**settings, key: {**name, **files}}
+    if isinstance(name, list) and all(isinstance(each, str) for each in name):
+        return {**settings, key: [_absolute(each, folder) for each in name]}
     if not isinstance(name, str) or not name:
         return settings
     return {**settings, key: str(folder.absolute() / name)}
+
+
+def _absolute(given: str, folder: Path) -> str:
+    """A place, which may be a URL, made absolute from a folder."""
+    return given if nodes.remote(given) else str(folder.absolute() / given)
 
 
 def placed(override: str) -> str:

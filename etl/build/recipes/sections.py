@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from etl.build.plan import PAGE_CHARS
-from etl.decisions.split import HELD, Split
 from etl.decisions.subsets import Subsets
 from etl.files.arrow import Compression
-from etl.files.file_setting import File
-from etl.files.side_files import entries, read_text
+from etl.files.file_setting import File, Files
 from etl.inputs.parts import bytes_of
 from schemas.errors import ConfigError
 from tokenization.chat import USUAL
@@ -96,6 +94,10 @@ class InputSettings:
     bundle_mb: Annotated[
         float, "MiB on disk; smaller files that come together are one task, up to this size"
     ] = 32.0
+    pages: Annotated[
+        Files,
+        "web archives, HAR files and saved pages, from which recordings without pages get theirs",
+    ] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.bundle_mb * 2**20 < 2**63:
@@ -165,67 +167,6 @@ class PackSettings:
         "of the output files; without it a row is read where it lies, with it the files take a "
         "tenth of the room",
     ] = "none"
-
-
-@dataclass(frozen=True)
-class SplitSettings:
-    """The section of `etl.decisions.split.Split`.
-
-    Without a share or a list the test split takes 0.05 of the keys. A split with a given share or a
-    list must not come out empty.
-    """
-
-    about: ClassVar[str] = "which samples are held out"
-
-    key: Annotated[
-        Literal["workflow", "domain", "website", "objective", "template"],
-        "what stays together in one split",
-    ] = "workflow"
-    test: Annotated[float | None, "share of the keys in the test split"] = None
-    validation: Annotated[float, "share of the keys in a validation split; 0 for none"] = 0.0
-    held_out: Annotated[
-        File,
-        "a file of what the test split is instead: ids, domains, websites or "
-        "objectives, one a line",
-    ] = ""
-    held_out_validation: Annotated[File, "the same for the validation split"] = ""
-    seed: Annotated[int, "of every hash by which samples are ordered and split"] = 0
-
-    @property
-    def asked(self) -> dict[str, str]:
-        """The splits that must not come out empty, each with the setting that asks for it."""
-        asked = {}
-        for split, setting in HELD.items():
-            share = getattr(self, split)
-            if file := getattr(self, setting.partition(".")[2]):
-                asked[split] = f"{setting} = {file}"
-            elif share:
-                asked[split] = f"split.{split} = {share}"
-        return asked
-
-    def made(self) -> Split:
-        """The decision of these settings, with its lists.
-
-        Raises:
-            ConfigError: a list cannot be read or has no entries, or the settings do not fit
-                together.
-        """
-        held_out = _list(self.held_out, HELD["test"])
-        held_out_validation = _list(self.held_out_validation, HELD["validation"])
-        test = Split.test if self.test is None else self.test
-        return Split(self.key, test, self.validation, held_out, held_out_validation, self.seed)
-
-
-def _list(path: str, setting: str) -> frozenset[str]:
-    """The entries of a list; none without a file."""
-    if not path:
-        return frozenset()
-    names = frozenset(name for _, name in entries(read_text(Path(path), setting)))
-    if not names:
-        raise ConfigError(
-            f"{setting}: {path} has no entries; list ids of workflows or domains, one a line"
-        )
-    return names
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import textwrap
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from etl.build.recipes import recipe
@@ -131,6 +131,10 @@ def _lines(setting: Setting) -> Iterator[str]:
         yield text
         return
     yield f"{key} = ["
+    if isinstance(setting.value, tuple) and any(is_dataclass(item) for item in setting.value):
+        yield from (f"    {as_toml(item)}," for item in as_json(setting.value))
+        yield "]"
+        return
     items = ", ".join(as_toml(item) for item in as_json(setting.value))
     yield from textwrap.wrap(
         f"{items},", _WIDTH, initial_indent="    ", subsequent_indent="    ",

@@ -7,10 +7,11 @@ import json
 import tomllib
 import types
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import date
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from etl.files.file_setting import A_FILE
 from schemas.errors import ConfigError
 
 
@@ -79,6 +80,8 @@ def checked(value: Any, hint: Any, path: str) -> Any:
     if origin in (Union, types.UnionType):
         chosen = next(argument for argument in arguments if argument is not type(None))
         return None if value is None else checked(value, chosen, path)
+    if origin is tuple and hasattr(arguments[0], "__dataclass_fields__"):
+        return _tables(value, arguments[0], path)
     if origin in (frozenset, tuple):
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ConfigError(f"{path}: expected a list of strings, got {value!r}")
@@ -94,6 +97,8 @@ def checked(value: Any, hint: Any, path: str) -> Any:
             raise ConfigError(f"{path} = {value!r}: expected a date as 2026-01-31") from error
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if hint is str and isinstance(value, date):  # TOML has days and times without quotes
+        return value.isoformat()
     if hint is object:
         return value
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
@@ -101,6 +106,21 @@ def checked(value: Any, hint: Any, path: str) -> Any:
             f"{path} = {value!r}: expected {hint.__name__}, got {type(value).__name__}"
         )
     return value
+
+
+def _tables(value: Any, hint: Any, path: str) -> tuple[Any, ...]:
+    """A list of tables as records; the message says which is wrong."""
+    if not isinstance(value, list):
+        raise ConfigError(f"{path}: expected tables [[{path}]], got {value!r}")
+    records = []
+    for at, table in enumerate(value, 1):
+        place = f"{path}[{at}]"
+        try:
+            records.append(checked(table, hint, place))
+        except ConfigError as error:
+            text = str(error).removeprefix(f"[{place}]: ").removeprefix(f"{place}")
+            raise ConfigError(f"{place}{'' if text[:1] in '.:' else ': '}{text}") from error
+    return tuple(records)
 
 
 def _section(value: Any, hint: Any, path: str) -> Any:
@@ -118,7 +138,17 @@ def _section(value: Any, hint: Any, path: str) -> Any:
     ]
     if missing:
         raise ConfigError(f"[{path}]: {', '.join(missing)} must be given")
-    return hint(**{key: checked(item, hints[key], f"{path}.{key}") for key, item in value.items()})
+    several = {
+        key
+        for key, each in get_type_hints(hint, include_extras=True).items()
+        if A_FILE in getattr(each, "__metadata__", ()) and hints[key] is not str
+    }
+    # one file of several that there may be needs no brackets
+    listed = {
+        key: [item] if key in several and isinstance(item, str) else item
+        for key, item in value.items()
+    }
+    return hint(**{key: checked(item, hints[key], f"{path}.{key}") for key, item in listed.items()})
 
 
 def nearest(name: str, known: Mapping[str, Any]) -> str:
@@ -128,12 +158,23 @@ def nearest(name: str, known: Mapping[str, Any]) -> str:
 
 
 def as_json(value: Any) -> Any:
-    """A setting's value for JSON: sets sorted, tuples as lists, dates in ISO 8601."""
+    """A setting's value for JSON: sets sorted, tuples as lists, dates in ISO 8601.
+
+    A record becomes a table of what is not its default.
+    """
+    if isinstance(value, tuple) and any(is_dataclass(item) for item in value):
+        return [_as_table(item) for item in value]
     if isinstance(value, frozenset):
         return sorted(value)
     if isinstance(value, tuple):
         return list(value)
     return value.isoformat() if isinstance(value, date) else value
+
+
+def _as_table(record: Any) -> dict[str, Any]:
+    values = {each.name: getattr(record, each.name) for each in fields(record)}
+    return {each.name: values[each.name] for each in fields(record)
+            if values[each.name] != each.default}  # fmt: skip
 
 
 def as_toml(value: Any) -> str:

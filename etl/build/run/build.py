@@ -19,6 +19,7 @@ from etl.files.hashes import digest
 from etl.files.storage import AnyPath
 from etl.inputs.bundles import together
 from etl.inputs.records import InputShard
+from etl.inputs.remembered import Remembered
 from etl.terminal.progress import Progress
 
 _PHASES: Final = ("inputs", "samples", "index", "packing", "finishing")
@@ -38,6 +39,8 @@ class Options:
     allow_removal: bool = False
     # stop if an entry of a list matches nothing
     strict: bool = False
+    # the inputs must be those of ``given``, unchanged; others are left out
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,14 @@ class Build:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """The settings that decide the output, by phase."""
+        if self.recipe.pages is not None:
+            self.recipe.pages.found(self.known_archives)
         return self.recipe.settings()
+
+    @cached_property
+    def known_archives(self) -> Remembered:
+        """The hashes of archives of pages, so that unchanged ones are not read again."""
+        return Remembered(self.work.archives)
 
     @property
     def notes(self) -> Notes:

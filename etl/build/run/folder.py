@@ -40,6 +40,11 @@ def check(build: Build) -> None:
         log.warn(advice)
     for each in (build, *build.further):
         _ = each.settings, each.recipe.taken_down, each.notes
+    if build.options.compact and build.recipe.split.of_generation:
+        raise ConfigError(
+            f"split.since = {build.recipe.split.since} cuts between generations, and compacting "
+            'makes one of all; cut at a time (split.since = "2026-01-31"), or do not compact'
+        )
     if storage.holds_anything(build.out) and not state.is_build(build.out):
         raise ConfigError(
             f"{build.out} is not empty and holds no build; choose another folder with --out"
@@ -101,6 +106,8 @@ def settled(build: Build, order: Mapping[str, Any] | None = None, *, retry: bool
         )
     if order is not None:
         write_json(build.work.order, {**order, "vocabulary": build.recipe.vocabulary.noted})
+    if build.recipe.pages is not None:
+        build.known_archives.save()
     takedown.keep(build.work.takedown, build.recipe.taken_down)
     vocabularies.settle(build)
 

@@ -19,10 +19,13 @@ from etl.dataset.generations import Generations
 from etl.dataset.index import OutputShard
 from etl.dataset.layout import Layout, Work
 from etl.dataset.reports import PackedReport
+from etl.decisions.recorded import TEST
 from etl.decisions.split import check_filled
 from etl.files import scratch, storage
 from etl.inputs.bundles import bundled
 from etl.inputs.records import InputShard
+from etl.terminal.words import counted
+from schemas import splits
 
 _NEAR: Final = 0.01
 """By what share a subset may be smaller or larger than asked, before it is said."""
@@ -98,6 +101,40 @@ def check_subsets(build: Build, filled: Sequence[int]) -> None:
                 f"subsets.tokens: {name} is so few that samples do not add up to it: the subset "
                 f"has {there:,} tokens"
             )
+
+
+def check_drawn(build: Build, indexed: Indexed) -> None:
+    """Note what the draw of the splits counted, and warn of workflows that it could not place.
+
+    They lack what it looks at. It also warns of a generation that is yet to come, and if nothing
+    failed where failures are kept apart.
+    """
+    drawn, warnings = indexed.drawn, build.record.warnings
+    if drawn:
+        build.record.fields["drawn"] = dict(drawn)
+    if count := drawn.get("without_time", 0):
+        warnings.append(
+            f"split: {count:,} of {counted(drawn['workflows'], 'workflow')} have no recorded time, "
+            "so they count as earlier than the cut; cut between generations to go by the night in "
+            'which they came (split.since = "g0002")'
+        )
+    if count := drawn.get("without_site", 0):
+        warnings.append(
+            f"split: {counted(count, 'workflow')} without topic, website or domain: nothing tells "
+            "whether their sites are held out, so they are in none of the three test splits"
+        )
+    there = {each.split for each in indexed.outputs}
+    if build.recipe.failures and not any(map(splits.of_failures, there)):
+        warnings.append(
+            "failures.apart: no sample is known to have failed: no recording in the dataset has a "
+            f"reward under {build.recipe.failures.below:g}, and no step with an error is kept "
+            "(filter.failed_actions = false keeps them)"
+        )
+    if build.recipe.split.of_generation and TEST not in there:
+        warnings.append(
+            f"split.since = {build.recipe.split.since}: nothing has come with this generation or a "
+            "later one yet, so the test split is empty"
+        )
 
 
 def packing(build: Build, damaged: Collection[str] = ()) -> Packing:

@@ -9,6 +9,7 @@ from typing import Any
 
 from etl.build.counts import CountsWorker
 from etl.build.run.build import Build
+from etl.build.run.signatures import SignaturesWorker
 from etl.build.tasks import SamplesWorker
 from etl.dataset.layout import IN_WORK, QUARANTINE, SAMPLES
 from etl.dataset.reports import BundleReport
@@ -16,11 +17,13 @@ from etl.files import scratch, storage
 from etl.files.arrow import read_json
 from etl.files.hashes import digest
 from etl.inputs import find
+from etl.inputs.archives.words import archives_in_words
 from etl.inputs.bundles import Bundle
 from etl.inputs.listing import Listing
 from etl.inputs.records import InputShard
 from etl.inputs.remembered import Remembered
 from etl.tally import Odd
+from etl.terminal import log
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,10 @@ class Read:
     rows: Mapping[str, int]
     # how often something that departs from its format was read
     odd: Mapping[Odd, int]
+    # characters of the pages of all steps
+    page_chars: int
+    # how many private values were replaced, by kind and domain
+    replaced: Mapping[tuple[str, str], int]
 
 
 def discovered(
@@ -134,6 +141,7 @@ def read(
     copies.
     """
     before = removed(build, every)
+    index_pages(build, bundles)
     try:
         while True:
             result = _read(build, bundles, worker(build, before, again))
@@ -145,25 +153,48 @@ def read(
         scratch.forget_contents()
 
 
+def index_pages(build: Build, bundles: Sequence[Bundle]) -> None:
+    """Make the index of the archives of pages, if something is to be read; says what they hold."""
+    pages = build.recipe.pages
+    if pages is None or complete(build, bundles):
+        return
+    archives = pages.found().archives
+    with build.shown("inputs", sum(archive.size for archive in archives)) as progress:
+        counted = pages.indexed(build.work.pages, progress.advance)
+    for line in archives_in_words(counted):
+        log.say(line)
+
+
 def counter(build: Build) -> CountsWorker | None:
     """The worker that counts tokens; None if the build needs no counts."""
     plan = build.recipe.counted
     return CountsWorker(plan, build.shelf) if plan else None
 
 
-def count(build: Build, bundles: Sequence[Bundle]) -> None:
-    """Count the tokens of samples that have been read, for subsets."""
-    if (chosen := counter(build)) is None:
-        return
-    with build.shown("samples", len(bundles), "counts") as progress:
-        for _ in build.pool(chosen, sorted(bundle.key for bundle in bundles)):
-            progress.advance(1)
+def signer(build: Build) -> SignaturesWorker | None:
+    """The worker that makes signatures; None if the build compares no pages."""
+    return SignaturesWorker(build.shelf) if build.recipe.index.signed else None
+
+
+def look_again(build: Build, bundles: Sequence[Bundle]) -> None:
+    """Make of samples that have been read what the index needs besides light columns.
+
+    The numbers of their tokens, for subsets; their signatures, to compare pages.
+    """
+    keys = sorted(bundle.key for bundle in bundles)
+    for chosen, unit in ((counter(build), "counts"), (signer(build), "signatures")):
+        if chosen is not None:
+            with build.shown("samples", len(keys), unit) as progress:
+                for _ in build.pool(chosen, keys):
+                    progress.advance(1)
 
 
 def _read(build: Build, bundles: Sequence[Bundle], worker: SamplesWorker) -> Read:
     sizes = {bundle.key: bundle.size for bundle in bundles}
     rows: Counter[str] = Counter()  # not the reports, which hold a line for every workflow
     odd: Counter[Odd] = Counter()
+    page_chars = 0
+    replaced: Counter[tuple[str, str]] = Counter()
     largest_first = sorted(bundles, key=lambda bundle: (-bundle.size, bundle.name))
     reports = {f"{bundle.key}.json": len(bundle.members) for bundle in bundles}
     folders = {work.of_inputs(SAMPLES) for work in (worker.shelf.common, worker.shelf.own)}
@@ -173,6 +204,8 @@ def _read(build: Build, bundles: Sequence[Bundle], worker: SamplesWorker) -> Rea
     ):
         for report in build.pool(worker, largest_first):
             rows.update(report.rows)
+            page_chars += report.page_chars
             odd.update({(kind, where): count for kind, where, count in report.odd})
+            replaced.update({(kind, domain): count for kind, domain, count in report.replaced})
             progress.advance(sizes[report.key], sum(report.rows.values()))
-    return Read(rows, odd)
+    return Read(rows, odd, page_chars, replaced)

@@ -31,7 +31,7 @@ def read(build: Build, part: Slice, order: Mapping[str, Any] | None = None) -> i
         folder.begin([build], every)
         mine = part.of_items(every, lambda bundle: bundle.size)
         reading.read(build, mine, every)
-        reading.count(build, mine)
+        reading.look_again(build, mine)
         return sum(len(bundle.members) for bundle in mine)
 
 

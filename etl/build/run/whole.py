@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from etl.build import edited, last_build, summary, unmatched, verdict
 from etl.build.pools.local import calm_collector
-from etl.build.run import folder, packing, reading
+from etl.build.run import exact, folder, mixing, packing, reading
 from etl.build.run.build import Build
 from etl.dataset import candidate, stamps, state
 from etl.dataset.generations import Generations, differing
@@ -93,6 +93,8 @@ def _run(
             build.record.status = state.NOTHING
             return done[""]
         shards = reading.discovered(build, listing)
+        if build.options.exact:
+            shards = exact.chosen(build, shards)
     generations = build.generations(shards)
     _note(build, generations)
     bundles = bundled(shards, generations.together)
@@ -161,21 +163,30 @@ def _made(build: Build, begun: _Begun, check: Callable[[], None]) -> dict[str, M
     folder.begin(todo, begun.bundles)
     with record.phase("samples"):
         read = reading.read(build, begun.bundles, begun.bundles, begun.again)
-        reading.count(build, begun.bundles)
+        reading.look_again(build, begun.bundles)
     check()
     with record.phase("index"), build.shown("index"):
         indexed = packing.indexed(build, begun.shards, begun.generations, again=build in todo)
-        asked = unmatched.look(build.shelf, build.recipe, indexed.unmatched)
+        named = {**indexed.unmatched, **mixing.unmatched(build.recipe.mix, build.shelf.own)}
+        asked = unmatched.look(build.shelf, build.recipe, named)
         samples = ((output.split, output.samples) for output in indexed.outputs)
         packing.check_splits(build, samples, asked)
         packing.check_names(build, asked)
         packing.check_subsets(build, indexed.filled)
+        packing.check_drawn(build, indexed)
     with record.phase("packing"):
         packed = packing.packed(todo, indexed.outputs, begun.damaged)
     folder.sweep(build.out)
     check()
     with record.phase("finishing"):
-        made = Made(begun.shards, read, indexed.generations, indexed.filled)
+        made = Made(
+            begun.shards,
+            read,
+            indexed.generations,
+            indexed.filled,
+            indexed.drawn,
+            indexed.overlaps,
+        )
         manifests: list[Manifest] = []
         for each, reports in zip(todo, packed, strict=True):
             with each.shown("finishing"):

@@ -16,12 +16,11 @@ from etl.inputs.description import Format
 from etl.inputs.records import HEAD_BYTES, InputHead
 from etl.inputs.strangers import containers, records, texts
 from etl.inputs.strangers.distance import measured
-from etl.inputs.strangers.stranger import Stranger
+from etl.inputs.strangers.stranger import NO_FILE, Stranger
 from etl.inputs.streams import BOM, GZIP_MAGIC, Truncated, chunks, is_zstd
 
 __all__ = ["NO_FILE", "Stranger", "meet"]
 
-NO_FILE: Final = "no_file"
 _ENCODINGS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),

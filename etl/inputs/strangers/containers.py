@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from etl.files import nodes
-from etl.inputs.strangers.stranger import WRITE_OURS, Stranger
+from etl.inputs.strangers.stranger import GIVE_PAGES, WRITE_OURS, Stranger
 
 _UNPACK: Final = "unpack it and give the folder"
 _PICTURE: Final = f"stepmill reads pages as HTML, not as pictures: record the DOM and {WRITE_OURS}"
-_WEB_ARCHIVE: Final = (
-    f"it holds no actions, and pages before their scripts ran; record the pages and {WRITE_OURS}"
-)
 _NO_TABLE: Final = "write it as Parquet, CSV or JSON lines"
 
 _MAGIC: Final[tuple[tuple[bytes, int, str, str, str], ...]] = (
@@ -33,8 +30,8 @@ _MAGIC: Final[tuple[tuple[bytes, int, str, str, str], ...]] = (
     (b"\xff\x06\x00\x00sNaPpY", 0, "snappy", "compressed with Snappy",
      "decompress it, or compress it with zstd or gzip"),
     (b"LZIP", 0, "lzip", "compressed with lzip", "decompress it, or compress it with zstd or gzip"),
-    (b"WARC/", 0, "warc", "a WARC file, responses of web servers", _WEB_ARCHIVE),
-    (b"filedesc://", 0, "warc", "an ARC file, responses of web servers", _WEB_ARCHIVE),
+    (b"WARC/", 0, "warc", "a WARC file, responses of web servers", GIVE_PAGES),
+    (b"filedesc://", 0, "warc", "an ARC file, responses of web servers", GIVE_PAGES),
     (b"7z\xbc\xaf\x27\x1c", 0, "7z", "a 7-Zip archive", _UNPACK),
     (b"Rar!\x1a\x07", 0, "rar", "a RAR archive", _UNPACK),
     (b"ustar", 257, "tar", "a tar archive", _UNPACK),
@@ -62,8 +59,9 @@ _MAGIC: Final[tuple[tuple[bytes, int, str, str, str], ...]] = (
 """Bytes, their offset, the kind of file, what it is, and what to do."""
 
 _ZIPS: Final = (
-    (".trace", "playwright_trace", "a Playwright trace (a zip)",
-     f"take the pages from its snapshots and {WRITE_OURS}"),
+    (".trace", "playwright_trace",
+     "a zip with .trace files that do not begin as those of Playwright do",
+     "record it again: they begin with a line of type context-options"),
     (
         "report.jsonl",
         "playwright_report",
@@ -74,13 +72,15 @@ _ZIPS: Final = (
         ".har",
         "har",
         "HAR files, the network traffic of a browser (a zip)",
-        f"they hold no pages as they were seen, and no actions; {WRITE_OURS}",
+        GIVE_PAGES,
     ),
     ("xl/workbook.xml", "xlsx", "an Excel workbook", "save the sheet as CSV in UTF-8"),
     ("word/document.xml", "docx", "a Word document", "it holds no recording"),
     ("content.xml", "ods", "an OpenDocument file", "save the sheet as CSV in UTF-8"),
+    (".warc.gz", "wacz", "web archives (a zip)", GIVE_PAGES),
+    (".warc", "wacz", "web archives (a zip)", GIVE_PAGES),
     ("datapackage.json", "wacz", "web archives (WACZ)",
-    f"they hold responses, and no actions; {WRITE_OURS}"),
+    GIVE_PAGES),
     (".npy", "numpy", "NumPy arrays (npz)", _NO_TABLE),
 )  # fmt: skip
 """End of the name of a file in the archive, the kind of archive, what it is, and what to do."""
@@ -105,7 +105,9 @@ def told(start: bytes, place: str | Path) -> Stranger | None:
 
 
 def _zip(place: str | Path) -> Stranger:
-    """What a zip archive holds."""
+    """What a zip archive holds. place: of the file; empty if it was compressed in another."""
+    if not place:
+        return Stranger("zip", "a zip archive within it", "decompress it first")
     try:
         with nodes.open_binary(place) as stream, zipfile.ZipFile(stream) as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]

@@ -11,6 +11,8 @@ from etl.inputs.strangers.stranger import Stranger
 
 _ENOUGH: Final = 0.4
 """Least share of a format's required keys with which a file is said to be like it."""
+_LEAST: Final = 1.5
+"""Least number of required keys; one alone, such as a title, is in files of all kinds."""
 _SHOWN_KEYS: Final = 12
 
 
@@ -45,7 +47,7 @@ def _share(format: Format, keys: Keys) -> float:
             points += 1.0
         elif _like(each, keys.top):
             points += 0.5
-    return points / len(needed)
+    return points / len(needed) if needed and points >= _LEAST else 0.0
 
 
 def _missing(format: Format, keys: Keys) -> list[tuple[str, str]]:

@@ -9,9 +9,8 @@ from typing import Final
 from etl.inputs.description import Format
 from etl.inputs.records import Keys
 from etl.inputs.strangers.distance import measured
-from etl.inputs.strangers.stranger import WRITE_OURS, Stranger
+from etl.inputs.strangers.stranger import GIVE_PAGES, WRITE_OURS, Stranger
 
-_PAGE_ALONE: Final = f"a page alone is no recording: steps have an action each; {WRITE_OURS}"
 _DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _QUOTED: Final = re.compile(r'"[^"]*(?:""[^"]*)*"')
 _LINES: Final = 10  # lines of a table that are looked at
@@ -19,10 +18,12 @@ _LONGEST_NAME: Final = 60  # characters of a column's name
 
 _BEGINNINGS: Final[tuple[tuple[str, str, str, str], ...]] = (
     (r"(?s)(?:[\w-]+: [^\n]*\n|[ \t][^\n]*\n){0,12}?Content-Type: multipart/related", "mhtml",
-     "a saved page (MHTML)", _PAGE_ALONE),
+     "a saved page (MHTML)", GIVE_PAGES),
     ((r"(?is)(?:<!--.{0,2000}?-->\s*)*(?:<\?xml.{0,400}?<!DOCTYPE html|<!doctype "
      r"html|<(?:html|head|body)\b)"), "html",
-     "an HTML page", _PAGE_ALONE),
+     "an HTML page", GIVE_PAGES),
+    (r"(?i)<(?:script|style|meta|link|title|div|section|article|main|table|form|ul|p|span|h[1-6])\b",
+     "html", "HTML without html, head or body, perhaps a part of a page", GIVE_PAGES),
     (r"(?is)(?:<\?xml.{0,200}?\?>\s*)?<svg", "svg", "a drawing (SVG)", "leave it out"),
     (r"<\?xml|<[A-Za-z][\w:.-]*[\s>]", "xml", "XML", WRITE_OURS),
     (r"#!|import \w|from \w+ import |(?:const|let|var) \w|package \w", "program",

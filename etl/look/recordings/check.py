@@ -14,14 +14,18 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from etl.dataset import oddities
+from etl.files import scratch
 from etl.inputs import strangers
+from etl.inputs.archives.join import Pages
+from etl.inputs.archives.words import archives_in_words
 from etl.inputs.find import UNKNOWN, find, shards
 from etl.inputs.records import InputShard
 from etl.look.recordings import remedies
 from etl.look.recordings.lines import lines_of
+from etl.pages import axtree
 from etl.pages.reading import read
 from etl.sources import FORMATS, KEYS, SOURCES
-from etl.stages import locate
+from etl.stages import targets
 from etl.stages.enter import enter
 from etl.stages.wording import as_lines, flaw, unknown_actions
 from etl.tally import Odd, Quarantined, Tally
@@ -93,11 +97,11 @@ class _Found:
     most_alike: int = _ALIKE
     """At most this many problems that are alike are kept."""
 
-    def read(self, shard: InputShard, steps: int, limit: int) -> None:
+    def read(self, shard: InputShard, steps: int, limit: int, pages: Pages | None) -> None:
         """Read one file.
 
         steps: look for the targets of the first ones, at most this many. limit: keep at most this
-        many problems of the format.
+        many problems of the format. pages: those of recordings that hold none.
         """
         self.files += 1
         self.bytes += shard.size
@@ -109,7 +113,7 @@ class _Found:
             self.steps += len(workflow.steps)
             self.with_target += sum(bool(step.target) for step in workflow.steps)
             self.failed += sum(bool(step.error) for step in workflow.steps)
-            for problem in self._looked_at(workflow, left):
+            for problem in self._looked_at(workflow, left, pages, tally):
                 self.errors[problem.reason] += 1
                 problems.append(problem)
             left = max(0, left - len(workflow.steps))
@@ -131,9 +135,14 @@ class _Found:
         self.alike[said] += 1
         return self.alike[said] <= self.most_alike
 
-    def _looked_at(self, workflow: Workflow, steps: int) -> Iterator[_Problem]:
+    def _looked_at(
+        self, workflow: Workflow, steps: int, pages: Pages | None, tally: Tally
+    ) -> Iterator[_Problem]:
         """The problems of a workflow that was read. steps: look for at most this many targets."""
         draft = enter(workflow, Tally(), {})
+        if pages is not None:
+            tally.note(pages.join(draft))
+        bare = not any(step.has_page or step.axtree for step in workflow.steps)
         here = workflow.origin or workflow.uid
         hashed, before = self.ids.setdefault(workflow.uid, (draft.content_hash, here))
         if before != here:
@@ -154,10 +163,11 @@ class _Found:
                 key = ".kind" * (reason == "unknown_action" and "no kind" in says)
                 yield _Problem(here, reason, says, remedy, f"{where}.action{key}")
             if step.target and step_draft.place < steps:
-                reason, says = _target(step_draft)
+                reason, says = _target(step_draft, bare)
                 self.targets[_OUTCOMES.get(reason, _UNREADABLE)] += 1
                 if reason:
-                    key = "html" if reason in ("missing_dom", "empty_page") else "target"
+                    of_page = reason in ("missing_dom", "empty_page", "no_page")
+                    key = "html" if of_page else "target"
                     yield _Problem(here, reason, says, remedies.of_step(reason), f"{where}.{key}")
 
     def as_json(self) -> dict[str, Any]:
@@ -189,16 +199,26 @@ class _Found:
         }
 
 
-def view(inputs: Sequence[str], steps: int = STEPS, limit: int = PROBLEMS) -> dict[str, Any]:
+def view(
+    inputs: Sequence[str], steps: int = STEPS, limit: int = PROBLEMS, pages: Sequence[str] = ()
+) -> dict[str, Any]:
     """Read recordings without building.
 
     ``formats``: name -> counts and problems; ``left_aside``: files in no known format. steps: look
     for the targets of at most this many steps of each file. limit: keep at most this many problems
-    of each format.
+    of each format. pages: archives from which recordings that hold no pages get theirs.
 
     Raises:
-        ConfigError: if an input does not exist.
+        ConfigError: if an input or archive does not exist.
     """
+    with scratch.folder() as folder:
+        joined = Pages(tuple(pages)) if pages else None
+        counted = joined.indexed(folder) if joined is not None else []
+        return {**_viewed(inputs, steps, limit, joined), "pages": [*archives_in_words(counted)]}
+
+
+def _viewed(inputs: Sequence[str], steps: int, limit: int, pages: Pages | None) -> dict[str, Any]:
+    """`view`, with the archives of pages ready."""
     formats: dict[str, _Found] = {}
     left_aside: list[dict[str, Any]] = []
     for shard in shards(find(inputs, SOURCES, lenient=True)):
@@ -207,7 +227,9 @@ def view(inputs: Sequence[str], steps: int = STEPS, limit: int = PROBLEMS) -> di
             left_aside.append({"file": shard.name, "bytes": shard.size, **met.as_json()})
         else:
             alike = _ALIKE if limit < sys.maxsize else limit
-            formats.setdefault(shard.format, _Found(most_alike=alike)).read(shard, steps, limit)
+            formats.setdefault(shard.format, _Found(most_alike=alike)).read(
+                shard, steps, limit, pages
+            )
     return {
         "formats": {name: formats[name].as_json() for name in sorted(formats)},
         "left_aside": left_aside,
@@ -221,7 +243,7 @@ def unreadable(report: dict[str, Any]) -> bool:
 
 def text(report: dict[str, Any], limit: int = PROBLEMS) -> str:
     """`view` as text."""
-    lines: list[str] = []
+    lines: list[str] = [*report["pages"]]
     for name, counts in report["formats"].items():
         lines.append(
             f"{name}: {_some(counts['files'], 'file')}, {counts['bytes'] / 1e6:,.1f} MB, "
@@ -247,18 +269,19 @@ def text(report: dict[str, Any], limit: int = PROBLEMS) -> str:
     left = report["left_aside"]
     if left:
         lines.append(
-            f"left aside: {_some(len(left), 'file')} in no known format (see: stepmill formats)"
+            f"left aside: {_some(len(left), 'file')} that are not read (see: stepmill formats)"
         )
-        lines += [
-            f"  {cell(each['file'])}: {cell(each['says'])}; {each['advice']}"
-            for each in left[:limit]
-        ]
-        if len(left) > limit:
-            kinds = Counter(each["kind"] for each in left[limit:])
-            lines.append(
-                f"  and {len(left) - limit:,} more: "
-                f"{', '.join(f'{n:,} x {k}' for k, n in kinds.most_common())}"
-            )
+        kinds: dict[str, list[dict[str, Any]]] = {}
+        for each in left:
+            kinds.setdefault(each["kind"], []).append(each)
+        shown = sorted(kinds.values(), key=len, reverse=True)
+        for alike in shown[:limit]:
+            first = alike[0]
+            more = f" and {len(alike) - 1:,} more" if len(alike) > 1 else ""
+            lines.append(f"  {cell(first['file'])}{more}: {cell(first['says'])}; {first['advice']}")
+        if len(shown) > limit:
+            rest = ", ".join(f"{len(alike):,} x {alike[0]['kind']}" for alike in shown[limit:])
+            lines.append(f"  and other kinds: {rest}")
     if unreadable(report):
         lines.append("nothing could be read")
     return "\n".join(lines)
@@ -279,14 +302,25 @@ def _unread(shard: InputShard, bad: Quarantined) -> _Problem:
     )
 
 
-def _target(step_draft: StepDraft) -> tuple[str, str]:
-    """Why the target of a step cannot be found: reason and detail, both empty if it is found."""
-    if not step_draft.step.page:
+def _target(step_draft: StepDraft, bare: bool) -> tuple[str, str]:
+    """Why the target of a step cannot be found: reason and detail, both empty if it is found.
+
+    bare: the recording holds no page.
+    """
+    if step_draft.observed == "axtree":
+        reason, detail, _ = targets.find_line(
+            axtree.read(step_draft.step.axtree), step_draft.step.target
+        )
+        return reason, detail
+    if not step_draft.step.has_page and bare:
+        said = step_draft.step.url or "its address is not known"
+        return "no_page", step_draft.detail or f"there is no page: {said}"
+    if not step_draft.step.has_page:
         return "missing_dom", "empty: there is no page"
     page = read(step_draft.step.page)
     if not page.elements:
         return "empty_page", f"{step_draft.step.characters} characters without an element"
-    reason, detail, _ = locate.find(page, step_draft.step.target)
+    reason, detail, _ = targets.find(page, step_draft.step.target)
     return reason, detail
 
 

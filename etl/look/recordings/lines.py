@@ -16,11 +16,11 @@ _KEPT: Final = 2**20
 
 
 def lines_of(shard: InputShard, ids: Collection[str]) -> dict[str, int]:
-    """Record id -> its line, from 1; nothing for formats without lines, such as Parquet."""
+    """Record id -> its line, from 1; nothing for those without lines: Parquet, folders."""
     numbered = {id: int(hit[1]) for id in ids if (hit := _NUMBER.search(id))}
     wanted = {id for id in ids if re.search(r"#(row|item)=\d+$", id)}
     head = InputHead.of(shard.path) if wanted else None
-    if head is None or head.keys.form == "table":
+    if head is None or head.entries or head.keys.form == "table":
         return numbered
     if head.keys.form or head.start[:1] in b"{[":
         records = columns.records(shard, ())

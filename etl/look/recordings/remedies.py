@@ -19,6 +19,7 @@ _OF_STEPS: Final = {
     "target_absent": "html must be the whole page before the action; see that the element is in it",
     "target_ambiguous": f"{_SELECTOR}, or put a more exact locator before it",
     "missing_dom": "record the page before the action: without it a step is not trained on",
+    "no_page": "record the page before the action, or give --pages: an archive with this address",
     "empty_page": "record the page's HTML: this text has no element",
     "invalid_css": _SELECTOR,
     "invalid_xpath": "write an XPath that finds exactly one element of this page",

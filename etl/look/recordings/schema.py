@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 from etl.inputs.description import TYPES, Field, Format
@@ -20,6 +21,19 @@ _EVENTS: Final = {
     "scroll": "scroll",
 }
 _SHOWN_EXAMPLE: Final = 1_500
+_LANGUAGES: Final = {".csv": "csv", ".html": "html", ".txt": "text"}
+"""The end of a file's name -> what its text is called in Markdown."""
+
+
+def write(format: Format, folder: Path) -> list[Path]:
+    """Write the example into a folder; returns its files."""
+    written = []
+    for name, text in ((format.example_name, format.example), *format.beside):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+        written.append(path)
+    return written
 
 
 def described(name: str) -> Format:
@@ -65,6 +79,8 @@ def kinds(format: Format) -> list[dict[str, str]]:
         ]
     if format.name == "miniwob":
         return [{"recorded": recorded, "kind": kind} for recorded, kind in _EVENTS.items()]
+    if format.kinds:
+        return [{"recorded": recorded, "kind": kind} for recorded, kind in format.kinds]
     return [
         {
             "recorded": ", ".join(kind.words),
@@ -93,7 +109,7 @@ def page(format: Format) -> str:
         "",
         format.about,
         "",
-        f"A record is {format.record}. Read are: {format.files}. Plain, `.gz` or `.zst`.",
+        f"A record is {format.record}. Files: {format.files}; plain, `.gz` or `.zst`.",
         "",
         "| key | type | required | what |",
         "|---|---|---|---|",
@@ -106,13 +122,10 @@ def page(format: Format) -> str:
         "",
         "## Example",
         "",
-        f"`stepmill example {format.name} > {format.example_name}` writes one that is read:",
+        f"`{_writes(format)}` writes one that is read:",
         "",
-        f"```{'csv' if format.csv else 'json'}",
-        format.example[:_SHOWN_EXAMPLE].rstrip("\n")
-        + ("..." if len(format.example) > _SHOWN_EXAMPLE else ""),
-        "```",
-        "",
+        *_shown(format.example_name, format.example, alone=not format.beside),
+        *(line for name, text in format.beside for line in _shown(name, text)),
         (
             f"`stepmill schema {format.name} --json-schema` prints a JSON Schema of one record; "
             "`stepmill check FILE` says"
@@ -120,6 +133,19 @@ def page(format: Format) -> str:
         "of each record that cannot be read where, why, and what to do.",
     ]
     return "\n".join(lines)
+
+
+def _writes(format: Format) -> str:
+    """The command that writes the example."""
+    command = f"stepmill example {format.name}"
+    return f"{command} --to ." if format.beside else f"{command} > {format.example_name}"
+
+
+def _shown(name: str, text: str, *, alone: bool = False) -> list[str]:
+    """The lines of a file of an example. alone: it is the only one."""
+    form = next((form for end, form in _LANGUAGES.items() if name.endswith(end)), "json")
+    cut = text[:_SHOWN_EXAMPLE].rstrip("\n") + ("..." if len(text) > _SHOWN_EXAMPLE else "")
+    return [*(() if alone else (f"`{name}`:", "")), f"```{form}", cut, "```", ""]
 
 
 def _paths(field: Field) -> list[str]:

@@ -13,14 +13,16 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from etl.card.reasons import of_rules, says
 from etl.dataset import state
 from etl.dataset.account import UNITS
-from etl.dataset.layout import LEDGER, Work, shelf
+from etl.dataset.layout import IN_DATASET, LEDGER, PREFIX, Work, shelf
 from etl.dataset.manifest import Manifest, UnitCounts, as_json
 from etl.dataset.place import Place
 from etl.files.arrow import open_arrow
 from etl.look import drops
 from etl.look.diff import compare
+from etl.look.flow.waterfall import view as levels_view
 from etl.look.report import context
 from etl.look.report.verdict import verdict
 from etl.stages import known
@@ -42,6 +44,8 @@ def figures(
         ConfigError: if a published folder lacks a table, or the vocabulary is not known.
     """
     manifest = place.manifest
+    own = of_rules(manifest.settings)
+    dropped = drops.view(place, drops.Wanted(by=drops.BY))["drops"]
     return {
         "title": manifest.settings["card"]["pretty_name"],
         "recipe": manifest.recipe,
@@ -53,12 +57,14 @@ def figures(
         "has_work": place.work is not None,
         "outcomes": manifest.outcomes,
         "waterfall": waterfall(manifest.accounting),
+        "characters": characters(place),
         "tokens": tokens(place),
         "steps": steps(place),
         "pruning": pruning(place),
         "domains": place.table("domains").to_dicts(),
         "actions": actions(place),
-        "drops": drops.view(place, drops.Wanted(by=drops.BY))["drops"],
+        "drops": dropped,
+        "meanings": {name: says(name, own) for name in sorted({row["reason"] for row in dropped})},
         "context": context.curve(place, seed, vocabulary),
         "drift": None if old is None else compare(old, manifest),
     }
@@ -88,6 +94,17 @@ def waterfall(accounting: Mapping[str, UnitCounts]) -> list[dict[str, Any]]:
         }
         for unit, of in ((unit, accounting[unit]) for unit in UNITS)
     ]
+
+
+def characters(place: Place) -> dict[str, Any] | None:
+    """The waterfall from characters read to tokens packed; null if it was not counted."""
+    if IN_DATASET.table("waterfall").as_posix() not in map(_in_dataset, place.manifest.files):
+        return None
+    return levels_view(place)
+
+
+def _in_dataset(name: str) -> str:
+    return name.removeprefix(PREFIX)
 
 
 def tokens(place: Place) -> dict[str, Any]:

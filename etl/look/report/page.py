@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
-from etl.card.reasons import says
 from etl.dataset import outcomes
+from etl.dataset.flow import levels
 from etl.files import storage
 from etl.files.storage import AnyPath
 from etl.look.report import charts
@@ -97,14 +97,11 @@ def render(data: Mapping[str, Any], steps: Packed, *, drawn: int, seed: int) -> 
         splits=_splits(data),
         outcomes=_outcomes(data),
         flow=_flow(data),
+        levels=_levels(data),
         charts=_charts(data),
         domains=data["domains"][:ROWS],
         drops=sorted(data["drops"], key=lambda row: -row["count"])[:ROWS],
-        meanings=[
-            (name, says(name))
-            for name in sorted({row["reason"] for row in data["drops"]})
-            if says(name)
-        ],
+        meanings=[(name, text) for name, text in sorted(data["meanings"].items()) if text],
         drift=data["drift"] and _drift(data["drift"]),
         steps={
             "said": _about_steps(data, steps, drawn, seed),
@@ -194,6 +191,22 @@ def _flow(data: Mapping[str, Any]) -> list[dict[str, Any]]:
         {"name": "samples in the dataset", "number": data["totals"]["samples"], "lost": None},
         {"name": "rows in the dataset", "number": rows, "lost": None},
     ]
+
+
+def _levels(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The waterfall of characters and tokens as two tables: in total, and by domain."""
+    found = data["characters"]
+    if found is None:
+        return None
+    total = levels.cells([levels.Line(**line) for line in found["lines"]])
+    every = [levels.Flow(**each["flow"]) for each in found["domains"]]
+    head, rows = levels.flow_cells(every[:ROWS])
+    return {
+        "head": levels.HEAD,
+        "total": [[row[0].replace("  ", "\u2003", 1), *row[1:]] for row in total],
+        "domains": {"head": head, "rows": [[_clip(row[0]), *row[1:]] for row in rows]},
+        "more": len(every) - len(rows),
+    }
 
 
 def _charts(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,12 +17,14 @@ from etl.dataset.samples import gather
 from etl.look import samples
 from etl.look.encoded import tokens_of, vocabulary_of
 from etl.look.original import recorded
+from etl.stages.redact import Redact
 from schemas.samples import NO_LOSS, Sample
 from schemas.tokens import Tokens
 from schemas.workflow import Step
 from tokenization.vocabulary import Vocabulary
 
 LEFT_OUT = "recorded pages are left out of this report"
+NOT_REDACTED = "recorded pages still hold what is replaced by pseudonyms in this dataset"
 _OF_SAMPLE = (
     "objective",
     "url",
@@ -44,7 +46,7 @@ def drawn(
     Each has its row of the listing; its fields, null without a work folder; ``tokens``: the text
     of each token (a character of several tokens comes with the last of them); ``loss``: the ranges
     of tokens with loss; ``recorded``: the recorded page, or null, and then ``missing`` tells why.
-    pages: whether to read recorded pages.
+    pages: whether to read recorded pages; those of a dataset with pseudonyms are never shown.
 
     Raises:
         ConfigError: if the dataset's vocabulary is not known.
@@ -55,7 +57,11 @@ def drawn(
     rows = _chosen(place, number, seed)
     listed = {row["sample_id"]: row for row in rows.iter_rows(named=True)}
     made = _made(place, listed)
-    recordings = recorded(place.given, listed) if pages else ((each, LEFT_OUT) for each in listed)
+    private = f"stage {Redact.name}" in place.manifest.settings["samples"]
+    if pages and not private:
+        recordings = recorded(place.given, listed)
+    else:
+        recordings = ((each, NOT_REDACTED if private else LEFT_OUT) for each in listed)
     for sample_id, step in recordings:
         sample = made.get(sample_id)
         ids, labels = tokens_of(place, listed[sample_id])
@@ -64,9 +70,17 @@ def drawn(
             **{name: getattr(sample, name) if sample else None for name in _OF_SAMPLE},
             "tokens": pieces(ids, decoder),
             "loss": _loss(labels),
-            "recorded": step.html if isinstance(step, Step) else None,
-            "missing": "" if isinstance(step, Step) else step,
+            **_recorded(step, sample),
         }
+
+
+def _recorded(step: Step | str, sample: Sample | None) -> dict[str, str | None]:
+    """``recorded`` and ``missing`` of a step, or of the reason why it cannot be read."""
+    if not isinstance(step, Step):
+        return {"recorded": None, "missing": step}
+    if sample is not None and sample.observation_kind != "html":
+        return {"recorded": None, "missing": "its observation is a text, and stays as it was"}
+    return {"recorded": step.html, "missing": ""}
 
 
 def _chosen(place: Place, number: int, seed: int) -> pl.DataFrame:

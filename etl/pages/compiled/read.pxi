@@ -188,6 +188,38 @@ cdef struct Around:  # an open element: its index, that of its last child, the n
     Tag *tag
 
 
+cdef struct OpenShown:  # an open element: whether it may be hidden, and whether its text is no prose
+    Tag *tag
+    bint hidden, aside
+
+
+cdef bint looks_hidden(const char *at, size_t size) noexcept:
+    """Whether a start tag holds a word that may hide its element."""
+    return (
+        memmem(at, size, b"hidden", 6) != NULL
+        or memmem(at, size, b"none", 4) != NULL
+        or memmem(at, size, b"HIDDEN", 6) != NULL
+    )
+
+
+cdef size_t at_least_shown(const char *at, size_t size) noexcept:
+    """At least so many characters and words a text has; words with references are left out."""
+    cdef const char *end = at + size
+    cdef size_t count = 0
+    cdef size_t word = 0
+    cdef bint certain = True
+    while at < end:
+        if CLASS[<uint8_t> at[0]] == SPACE:
+            count += word + 1 if word and certain else 0
+            word, certain = 0, True
+        elif CLASS[<uint8_t> at[0]] == PLAIN:
+            word += (at[0] & 0xC0) != 0x80
+        else:
+            certain = False
+        at += 1
+    return count + (word + 1 if word and certain else 0)
+
+
 cdef class Tokens:
     """The tokens of a page: a sequence that makes each token when it is used."""
 
@@ -330,6 +362,61 @@ cdef class Tokens:
                     if tag == self.entries[place].piece.tag:
                         places.append(place)
         return places
+
+    def is_long(self, tuple aside, size_t prose, size_t characters, size_t links):
+        """Whether a page shows more than this for certain (`etl.pages.obstacles.shape`).
+
+        Counted is less than what it shows: no character that may be written otherwise, and nothing
+        in an element whose markup looks as if it were hidden. aside: tags whose text is no prose.
+        """
+        cdef vector[const Tag *] beside
+        cdef vector[OpenShown] opened
+        cdef OpenShown inside = OpenShown(NULL, False, False)
+        cdef size_t place, said = 0, told = 0, linked = 0, size, each
+        cdef const char *at
+        cdef Piece *piece
+        cdef Tag *link = self.reader.tag(view(b"a"))
+        cdef const Tag *tag
+        for text in aside:
+            name = to_utf8(text)
+            beside.push_back(self.reader.tag(view(name)))
+        opened.push_back(inside)
+        try:
+            for place in range(self.entries.size()):
+                piece = self.entries[place].piece
+                at = piece.at.data()
+                if is_element(piece):
+                    inside = opened.back()
+                    inside.tag = piece.tag
+                    inside.hidden |= looks_hidden(at, piece.rest)
+                    for tag in beside:
+                        inside.aside |= tag == piece.tag
+                    linked += piece.tag == link and not inside.hidden
+                    if piece.kind == START:
+                        piece.tag.opened += 1
+                        opened.push_back(inside)
+                elif piece.kind == END and piece.tag.opened:
+                    tag = NULL
+                    while tag != piece.tag:
+                        tag = opened.back().tag
+                        opened.back().tag.opened -= 1
+                        opened.pop_back()
+                if piece.is_raw:
+                    continue
+                size = piece.at.size() - piece.rest
+                if not size and linked > links:
+                    return True
+                if size and not opened.back().hidden:
+                    each = at_least_shown(at + piece.rest, size)
+                    told += each
+                    said += 0 if opened.back().aside else each
+                    if said > prose or told > characters:
+                        return True
+            return False
+        finally:
+            while opened.size() > 1:
+                opened.back().tag.opened = 0
+                opened.pop_back()
 
     def without(self, list gaps not None):
         """The tokens and flags of the page without inert content."""

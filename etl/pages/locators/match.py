@@ -165,10 +165,19 @@ class Elements:
             matched |= self._chain(chain)
         return matched
 
-    def _chain(self, chain: Chain) -> set[int]:
+    def select_in(self, chains: Iterable[Chain], inside: set[int]) -> set[int]:
+        """The elements that any of the selectors matches with all of its parts among ``inside``.
+
+        Raises: as `select` does.
+        """
+        return set().union(*(self._chain(chain, inside) for chain in chains))
+
+    def _chain(self, chain: Chain, inside: set[int] | None = None) -> set[int]:
         matched: set[int] = set()
         for link in chain:
             candidates = self._part(link.part)
+            if inside is not None:
+                candidates = [element for element in candidates if element in inside]
             if not link.combinator:
                 matched = set(candidates)
             else:

@@ -1,4 +1,4 @@
-"""Elements by their text, by Playwright's rules."""
+"""Elements by their text, by the rules of Playwright, Puppeteer and Selenium."""
 
 from __future__ import annotations
 
@@ -121,12 +121,56 @@ def find_text(elements: Elements, wanted: str, *, internal: bool) -> list[int]:
     Raises: `PageError` "costly_css" if the page is too large for that, and as `matcher` does.
     """
     matches = matcher(wanted, internal=internal)
-    sizes = sum(len(text) for _, _, text in elements.texts) / max(elements.page.elements, 1)
-    if sizes * elements.kin.pairs_around > _TEXT_LIMIT or elements.kin.pairs_around > _TEXT_LIMIT:
-        raise PageError("costly_css", f"text {wanted[:200]!r} on {elements.page.elements} elements")
-    texts = Texts(elements)
+    texts = _affordable(elements, wanted)
     matched = [element for element in range(elements.page.elements) if matches(texts.of(element))]
     if not internal and len(wanted) > 1 and wanted[0] == wanted[-1] and wanted[0] in "\"'":
         return matched
+    return _innermost(elements, matched)
+
+
+def find_innermost(elements: Elements, wanted: str) -> list[int]:
+    """The innermost elements that have a text as a part of theirs, as Puppeteer finds them.
+
+    What is entered in a field of text is not in a recorded page, so such a field has no text.
+
+    Raises: `PageError` "costly_css", as `find_text` does.
+    """
+    texts, wanted = _affordable(elements, wanted), normal(wanted)
+    found = ((element, texts.of(element)) for element in range(elements.page.elements))
+    matched = [
+        element for element, text in found if wanted and text is not None and wanted in text.normal
+    ]
+    return _innermost(elements, matched)
+
+
+def find_link(elements: Elements, wanted: str, *, whole: bool) -> list[int]:
+    """The links with a text, as Selenium finds them.
+
+    It takes the text as it is shown. A link whose text is shown otherwise than it is written is
+    not found.
+
+    whole: whether it is all of the link's text, or a part of it.
+
+    Raises: `PageError` "costly_css", as `find_text` does.
+    """
+    texts, wanted = _affordable(elements, wanted), normal(wanted)
+    found: list[int] = []
+    for element, token in enumerate(elements.tokens):
+        text = texts.of(element) if token.tag == "a" and wanted else None
+        if text is not None and (text.normal == wanted if whole else wanted in text.normal):
+            found.append(element)
+    return found
+
+
+def _affordable(elements: Elements, wanted: str) -> Texts:
+    """The texts of a page, unless it is too large for a look at all of them."""
+    sizes = sum(len(text) for _, _, text in elements.texts) / max(elements.page.elements, 1)
+    if sizes * elements.kin.pairs_around > _TEXT_LIMIT or elements.kin.pairs_around > _TEXT_LIMIT:
+        raise PageError("costly_css", f"text {wanted[:200]!r} on {elements.page.elements} elements")
+    return Texts(elements)
+
+
+def _innermost(elements: Elements, matched: list[int]) -> list[int]:
+    """Those elements that are not right around another of them."""
     around = {elements.kin.parents[element] for element in matched}
     return [element for element in matched if element not in around]

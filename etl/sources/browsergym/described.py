@@ -35,6 +35,7 @@ _EXAMPLE: Final = (
 
 DESCRIBED: Final = Format(
     name="browsergym",
+    sign="has the keys `step`, `obs` and `action` in its lines, or files `step_N.pkl.gz`",
     about="BrowserGym and AgentLab episodes: each file or folder is one, each record a step.",
     record="a step: the page before an action, and the action",
     files="JSON lines, each a step, or a folder of `step_N.pkl.gz` (read, never unpickled)",
@@ -45,6 +46,8 @@ DESCRIBED: Final = Format(
               like="observation state"),
         Field("obs.pruned_html", "string", "the page, with `bid` on every element", True,
               like="html dom"),
+        Field("obs.axtree_txt", "string", "the page as text, with the same bids; beside the page, "
+              "or instead of it"),
         Field("obs.chat_messages", "list", "the objective is the user's last message"),
         Field("obs.goal_object", "list", "the objective if there is no message"),
         Field("obs.goal", "string or null", "the objective if there is neither"),

@@ -10,6 +10,7 @@ next record:
   ever not 0. It is None if the records do not reach the end of the episode, where it is given, or
   if one of them is not a number.
 - A record without an action, the end of the episode, is not a step: dropped as ``end_state``.
+- ``axtree_txt``, the page as text with the same bids, is kept beside the page, or instead of it.
 - A record with an action and ``obs`` null is a step with empty html and url. Nobody learns from it,
   but it belongs to the history.
 - The objective is the last user message in the first record that has one, since at the end of an
@@ -25,7 +26,8 @@ records.
 
 Keys that BrowserGym and AgentLab do not write are kept in the step's ``meta``; those of a record
 without an action in the workflow's. Keys that they write and nothing here reads are left out: the
-page in other forms (``axtree_*``, ``dom_*``, ``screenshot*``, ``extra_element_properties``), the
+page in other forms (``axtree_object``, ``dom_*``, ``screenshot*``,
+``extra_element_properties``), the
 agent's own notes (``agent_info``, ``stats``, ``profiling``, ``task_info``), and the rest of
 `RECORD` and `OBSERVATION`.
 """
@@ -85,7 +87,7 @@ class BrowserGym:
     """BrowserGym episodes, pickled or as JSON lines."""
 
     name: ClassVar[str] = "browsergym"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     described: ClassVar[Format | None] = DESCRIBED
 
     def recognise(self, head: InputHead) -> bool:
@@ -145,6 +147,7 @@ class _Record:
     action: str | None
     url: str = ""
     html: str = ""
+    axtree: str = ""
     objective: str = ""
     # of the action before
     error: str = ""
@@ -232,6 +235,7 @@ class _Episode:
                     target,
                     destination=destination,
                     meta=record.meta,
+                    axtree=record.axtree,
                 )
             )
             self.held.clear()
@@ -350,15 +354,24 @@ def _known(fields: dict[str, Any]) -> _Record:
         return _Record(number, action, reward=reward)
     if not isinstance(obs, dict):
         raise RecordError("wrong_type", "obs is no object")
-    if "pruned_html" not in obs:
+    axtree = _text(obs.get("axtree_txt") or "", "obs.axtree_txt")
+    if "pruned_html" not in obs and not axtree:
         raise RecordError("missing_field", "obs.pruned_html")
-    html = _text(obs["pruned_html"], "obs.pruned_html")
+    html = _text(obs.get("pruned_html", ""), "obs.pruned_html")
     error = _text(obs.get("last_action_error") or "", "obs.last_action_error")
-    texts = [whole_text(text) for text in (action or "", _url(obs), html, _objective(obs), error)]
-    act, url, html, objective, error = (text for text, _ in texts)
-    halves = sum(count for _, count in texts)
+    given = (action or "", _url(obs), html, axtree, _objective(obs), error)
+    texts = [whole_text(text) for text in given]
+    act, url, html, axtree, objective, error = (text for text, _ in texts)
     return _Record(
-        number, None if action is None else act, url, html, objective, error, reward, halves
+        number,
+        None if action is None else act,
+        url,
+        html,
+        axtree,
+        objective,
+        error,
+        reward,
+        halves=sum(count for _, count in texts),
     )
 
 

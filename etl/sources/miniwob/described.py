@@ -31,6 +31,7 @@ _STATES: Final = [
 
 DESCRIBED: Final = Format(
     name="miniwob",
+    sign="has two of the keys `utterance`, `states` and `rawReward`",
     about="MiniWoB++ demonstrations: the page as a tree, and raw events of mouse and keys.",
     record="a state: one event and the page at it",
     files="JSON files with one object, a demonstration",

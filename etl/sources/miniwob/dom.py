@@ -31,6 +31,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Final, TypeAlias
 
+from etl.inputs.markup import VOID
 from schemas.errors import RecordError
 from schemas.workflow import Locator
 
@@ -38,7 +39,6 @@ Node: TypeAlias = dict[str, Any]
 Key: TypeAlias = tuple[int, str]
 """(ref, tag) of an element."""
 
-VOID: Final = frozenset("area base br col embed hr img input link meta source track wbr".split())
 NO_TEXT_INPUT: Final = frozenset(
     "button checkbox file hidden image radio range reset submit color".split()
 )

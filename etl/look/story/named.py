@@ -15,7 +15,8 @@ import polars as pl
 
 from etl.dataset import state
 from etl.dataset.layout import LEDGER, Layout, shelf
-from etl.files.arrow import open_arrow
+from etl.files import storage
+from etl.files.arrow import open_arrow, read_json
 from etl.files.storage import AnyPath
 from schemas.errors import ConfigError
 
@@ -60,7 +61,7 @@ def resolved(out: AnyPath, wanted: str) -> str:
         return next(iter(matches))
     if not matches:
         close = difflib.get_close_matches(wanted, sorted(near), 3, _CLOSE)
-        hint = f"; near ones: {', '.join(close)}" if close else ""
+        hint = _listed(out, wanted) + (f"; near ones: {', '.join(close)}" if close else "")
         raise ConfigError(
             f"{wanted}: nothing with that id was read in {out}{hint}. To list ids: stepmill "
             f"inspect {out} samples"
@@ -73,6 +74,14 @@ def resolved(out: AnyPath, wanted: str) -> str:
     raise Ambiguous(
         f"{wanted}: {len(candidates):,} things have that id; {hint}{lines}{more}", candidates
     )
+
+
+def _listed(out: AnyPath, wanted: str) -> str:
+    """Whether a list of the recipe has an id that was not read, in words."""
+    path = Layout(out).work.unmatched
+    rows = read_json(path) if storage.exists(path) else []
+    settings = ", ".join(row["setting"] for row in rows if row["entry"] == wanted)
+    return f"; it is in {settings}, and matches nothing there" if settings else ""
 
 
 def _without_counted(matches: dict[str, dict[str, str]], wanted: str) -> dict[str, dict[str, str]]:

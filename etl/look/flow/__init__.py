@@ -1,0 +1,1 @@
+"""Views of what becomes of characters and tokens on their way into a dataset."""

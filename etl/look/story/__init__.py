@@ -1,0 +1,1 @@
+"""The story of one record, workflow, step or sample: what became of it, and why."""

@@ -1,0 +1,1 @@
+"""Views of what makes a dataset trustworthy, or not."""

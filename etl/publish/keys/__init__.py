@@ -1,0 +1,1 @@
+"""A dataset without its pages: its keys, exported and published."""

@@ -1,0 +1,4 @@
+"""Personal data: what a field says it holds, what a text shows by its pattern, and pseudonyms.
+
+`etl.stages.redact` puts them together.
+"""

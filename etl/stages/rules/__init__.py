@@ -1,0 +1,1 @@
+"""Rules of a team's own: reasons for drops that a recipe gives, with conditions or functions."""

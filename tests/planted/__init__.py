@@ -1,0 +1,1 @@
+"""Planted truth: what is known to be wrong with recordings, because it was planted there."""
