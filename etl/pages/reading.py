@@ -19,10 +19,43 @@ PAGES: Final = 128
 PAGES_CHARACTERS: Final = 16 * 2**20
 """Bound of the latest pages, in characters, or bytes where they are UTF-8."""
 
-_LATEST: Final[dict[int, tuple[str | bytes, Page]]] = {}
-"""The latest pages by the ``id`` of their text, which several stages read. To hash it would take
-half as long as to read it again.
-"""
+class _Latest:
+    """The latest pages by the ``id`` of their text, which several stages read. To hash it would
+    take half as long as to read it again.
+    """
+
+    def __init__(self) -> None:
+        self._pages: dict[int, tuple[str | bytes, Page]] = {}
+        self._size = 0
+
+    def pop(self, html: str | bytes) -> Page | None:
+        """Take the page of this very object out, if it is there."""
+        found = self._pages.pop(id(html), None)
+        if not found:
+            return None
+        self._size -= len(html)
+        return found[1]
+
+    def put(self, html: str | bytes, page: Page) -> None:
+        """Add the latest page, and forget the oldest until the others are within the bounds."""
+        self.pop(html)
+        self._pages[id(html)] = html, page
+        self._size += len(html)
+        while len(self._pages) > PAGES or self._size > PAGES_CHARACTERS:
+            oldest, _ = self._pages.pop(next(iter(self._pages)))
+            self._size -= len(oldest)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._pages.clear()
+        self._size = 0
+
+    def texts(self) -> list[str | bytes]:
+        """What is kept, the latest last."""
+        return [html for html, _ in self._pages.values()]
+
+
+_LATEST: Final = _Latest()
 
 
 def read(html: str | bytes) -> Page:
@@ -31,20 +64,11 @@ def read(html: str | bytes) -> Page:
     html: the page or its UTF-8, as `schemas.utf8.utf8_of` makes it.
     """
     with compiled.LOCK:
-        latest = _LATEST.pop(id(html), None)
-    page = latest[1] if latest else read_anew(html)
+        latest = _LATEST.pop(html)
+    page = latest or read_anew(html)
     with compiled.LOCK:
-        _LATEST[id(html)] = html, page
-        if not latest:
-            _forget_some()
+        _LATEST.put(html, page)
     return page
-
-
-def _forget_some() -> None:
-    """Forget the oldest of the latest pages, until the others are within the bounds."""
-    size = sum([len(html) for html, _ in _LATEST.values()])
-    while len(_LATEST) > PAGES or size > PAGES_CHARACTERS:
-        size -= len(_LATEST.pop(next(iter(_LATEST)))[0])
 
 
 def read_anew(html: str | bytes) -> Page:

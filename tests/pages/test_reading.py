@@ -152,14 +152,14 @@ def test_latest_pages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(500):
         html = f"<p>{number}" + "x" * (number * 37 % 3000)
         assert read(html) is read(html)
-        assert len(reading._LATEST) <= 10
-        size = sum(len(text) for text, _ in reading._LATEST.values())
-        assert size <= 10_000
-        assert [text for text, _ in reading._LATEST.values()][-1] == html
-        most = max(most, len(reading._LATEST))
+        kept = reading._LATEST.texts()
+        assert len(kept) <= 10
+        assert sum(map(len, kept)) == reading._LATEST._size <= 10_000
+        assert kept[-1] == html
+        most = max(most, len(kept))
     assert most == 10
     read("<p>" + "x" * 10_000)
-    assert not reading._LATEST
+    assert not reading._LATEST.texts()
 
 
 def test_threads_share_the_latest_pages(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +176,7 @@ def test_threads_share_the_latest_pages(monkeypatch: pytest.MonkeyPatch) -> None
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(work, range(4)))
-    assert len(reading._LATEST) <= 3
+    assert len(reading._LATEST.texts()) <= 3
 
 
 def test_pages_that_look_alike_are_told_apart() -> None:
