@@ -19,6 +19,7 @@ PAGES: Final = 128
 PAGES_CHARACTERS: Final = 16 * 2**20
 """Bound of the latest pages, in characters, or bytes where they are UTF-8."""
 
+
 class _Latest:
     """The latest pages by the ``id`` of their text, which several stages read. To hash it would
     take half as long as to read it again.
