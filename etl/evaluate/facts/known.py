@@ -29,4 +29,4 @@ HOLDING_STEPS: Final = frozenset({steps.FAMILY, mind2web_direct.FAMILY})
 
 def text(facts: Any) -> str:
     """The facts of any family as JSON."""
-    return orjson.dumps(facts).decode()
+    return orjson.dumps(facts, default=tuple).decode()  # named tuples as lists
