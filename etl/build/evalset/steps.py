@@ -113,8 +113,6 @@ class Chain:
 
     def _targeted(self, rows: Iterator[Draft], shown: Mapping[int, int]) -> Iterator[Draft]:
         """Give steps their gold element, and forget why training leaves them out."""
-        from etl.pages.reading import read
-
         for draft in rows:
             for step_draft in draft.steps:
                 node = shown.get(step_draft.place)
