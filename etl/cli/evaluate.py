@@ -241,3 +241,46 @@ def predict(
             log.say("tokens: " + ", ".join(f"{n:,} {name}" for name, n in tokens.items()))
     if counts["failed"]:
         raise click.exceptions.Exit(1)
+
+
+@click.command()
+@click.argument("directory", type=_in_folder)
+@click.argument(
+    "name", type=click.Choice(["majority", "random", "lexical", "last", "perfect", "shuffled"])
+)
+@click.option("--out", required=True, type=_file, help="File of the predictions.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of chance.")
+@click.option(
+    "--protocol",
+    default="",
+    help="Write right answers in the form of this protocol.  [default: as training does]",
+)
+@json_option
+@log_option
+def baseline(
+    directory: Path, name: str, out: Path, seed: int, protocol: str, as_json: bool
+) -> None:
+    """Answer an evaluation set without a model.
+
+    majority: the commonest action on the commonest tag; random: any element that one can act on;
+    lexical: the element whose text is most like the objective (BM25); last: the step before once
+    more; perfect: the right answers; shuffled: right answers, each given to another step.
+
+    \b
+    stepmill baseline eval/ random --out random.jsonl --seed 1
+    stepmill baseline eval/ perfect --out perfect.jsonl
+    """
+    from etl.evaluate.baselines import Baseline
+    from etl.evaluate.files import opened
+
+    eval_set = opened(directory)
+    repeats = int(eval_set.manifest["node_repeats"])
+    counts = Baseline(eval_set, name, seed, protocol, repeats).write(out)
+    if as_json:
+        show_json(counts)
+        return
+    log.say(
+        f"{name}: {counted(counts['prompts'], 'prediction')} for {counted(counts['steps'], 'step')}"
+    )
+    if counts["without_answer"]:
+        log.say(f"{counted(counts['without_answer'], 'step')} without an answer")

@@ -105,6 +105,7 @@ for _command in (
     build.compact,
     build.finish,
     build.retry,
+    evaluate.baseline,
     evaluate.evalset,
     evaluate.predict,
     export.export,

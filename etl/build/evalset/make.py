@@ -204,6 +204,7 @@ def _about(
         },
         "vocabulary": {**recipe.vocabulary.known_as, "sha256": vocabulary.sha256},
         "chat": recipe.packed.encoder.chat,
+        "node_repeats": recipe.prompt.node_repeats,
         "context": recipe.fit.context,
         "chunks": wanted.chunks,
         "seed": wanted.seed,
