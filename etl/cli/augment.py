@@ -111,7 +111,7 @@ def augment(
         os.environ.get(key_env, ""),
         timeout,
         attempts,
-        parameters=_parameters(f"temperature={temperature}", *parameters),
+        parameters=parameters_of(f"temperature={temperature}", *parameters),
     )
     counts = rewrite(inputs, out, loaded(recipe, overrides), endpoint, what, parallel, told=log.say)
     summary = ", ".join(f"{count:,} {name}" for name, count in counts.items())
@@ -120,7 +120,7 @@ def augment(
         raise click.exceptions.Exit(1)
 
 
-def _parameters(*given: str) -> dict[str, Any]:
+def parameters_of(*given: str) -> dict[str, Any]:
     """Parse ``NAME=JSON`` arguments; the last one of a name counts, and an empty value removes it.
 
     Raises:

@@ -211,7 +211,7 @@ def _readme(manifest: Mapping[str, Any]) -> str:
         f"---\n{head}---\n\n# Evaluation set, family {manifest['family']}\n\n"
         "A row is a prompt. The rows of a step lie together, its chunks from left to right; a "
         "step without a prompt has one row with empty `messages`, and counts in every mean.\n\n"
-        "| split | workflows | steps | prompts | steps that are not asked |\n|---|---|---|---|---|\n"
+        "| split | workflows | steps | prompts | steps not asked |\n|---|---|---|---|---|\n"
         f'{counts}\nAnswers go to a file of JSON lines, `{{"id": ..., "output": ...}}`, and '
         "`stepmill score` reads it.\n"
     )

@@ -4,7 +4,8 @@ A line is one of these; the first key that is there counts, in this order:
 
 - ``{"id", "output"}``, a text, or null for a call that failed;
 - ``{"id", "outputs"}``, a list of these: samples to vote over, or the rounds of a multiple choice;
-- ``{"id", "round", "output"}``: one of such rounds, counted from 0, a line each;
+- ``{"id", "round", "output"}`` or ``{"id", "sample", "output"}``: one of these, counted from 0, a
+  line each;
 - ``{"id", "messages"}``: the last message of the assistant is the answer;
 - a line of OpenAI's batch output: ``{"custom_id", "response": {"body": {"choices"}}}``;
 - ``{"id", "error"}``: a call that failed, as ``stepmill predict`` notes it.
@@ -84,7 +85,7 @@ def read(paths: Sequence[Path], ids: Collection[str]) -> Predictions:
     """
     known = ids if isinstance(ids, (set, frozenset, dict)) else set(ids)
     found = Predictions({})
-    rounds: dict[str, dict[int, str | None]] = {}
+    parts: dict[str, dict[int, str | None]] = {}
     for path in paths:
         if not path.is_file():
             raise ConfigError(f"{path}: there is no such file of predictions")
@@ -100,8 +101,8 @@ def read(paths: Sequence[Path], ids: Collection[str]) -> Predictions:
                 continue
             if id not in known:
                 found.note("unknown", f"{id} ({place})")
-            elif "round" in row:
-                _add_round(rounds.setdefault(id, {}), row["round"], outputs[0], found, id, place)
+            elif (part := _part(row)) is not None:
+                _add_part(parts.setdefault(id, {}), part, outputs[0], found, f"{id} ({place})")
             elif id in found.outputs and any(each is not None for each in found.outputs[id]):
                 found.note("double", f"{id} ({place})")
             else:
@@ -112,11 +113,14 @@ def read(paths: Sequence[Path], ids: Collection[str]) -> Predictions:
                 f'{path}: no line is a prediction; write {{"id": ..., "output": ...}} on each. '
                 f"The first: {found.named['unreadable'][0]}"
             )
-    for id, by_number in rounds.items():
-        if id in found.outputs:
-            found.note("double", f"{id} (with rounds and without)")
-        else:
-            found.outputs[id] = tuple(by_number[number] for number in sorted(by_number))
+    for id, by_number in parts.items():
+        alone = found.outputs.get(id, (None,))
+        if len(alone) == 1 and alone[0] is not None and 0 not in by_number:
+            by_number[0] = alone[0]  # the first sample, asked for alone
+        elif any(each is not None for each in alone):
+            found.note("double", f"{id} (in parts and whole)")
+            continue
+        found.outputs[id] = tuple(by_number[number] for number in sorted(by_number))
     for id, outputs in found.outputs.items():
         if all(each is None for each in outputs):
             found.note("failed", id)
@@ -126,17 +130,18 @@ def read(paths: Sequence[Path], ids: Collection[str]) -> Predictions:
     return found
 
 
-def _add_round(
-    known: dict[int, str | None],
-    number: int,
-    output: str | None,
-    found: Predictions,
-    id: str,
-    place: str,
+def _part(row: dict[str, Any]) -> int | None:
+    """The number of the round or sample that a line has; None: it has the whole answer."""
+    number = row.get("round", row.get("sample")) if "output" in row else None
+    return number if type(number) is int else None
+
+
+def _add_part(
+    known: dict[int, str | None], number: int, output: str | None, found: Predictions, where: str
 ) -> None:
-    """Take one round of an id."""
+    """Take one round or sample of an id."""
     if known.get(number) is not None:
-        found.note("double", f"{id} round {number} ({place})")
+        found.note("double", f"{where}, number {number}")
     else:
         known[number] = output
 
@@ -164,8 +169,9 @@ def prediction(row: Any) -> tuple[str, Outputs]:
     if not isinstance(row, dict):
         raise Unusable("not an object")
     id = row.get("id")
-    if "round" in row and type(row["round"]) is not int:
-        raise Unusable("round is no number")
+    for key in ("round", "sample"):
+        if key in row and type(row[key]) is not int:
+            raise Unusable(f"{key} is no whole number")
     if "custom_id" in row:
         return _id(row["custom_id"], "custom_id"), _batch(row)
     if "output" in row:

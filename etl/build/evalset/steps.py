@@ -24,6 +24,7 @@ from etl.stages.unroll import Unroll
 from etl.tally import Tally
 from schemas.draft import Draft, StepDraft
 from schemas.samples import Sample
+from schemas.utf8 import held
 from schemas.workflow import Workflow
 
 _SHAPING: Final = frozenset(("augment", "locate", "leaks", "prune", "redact"))
@@ -50,6 +51,8 @@ class Chain:
     recipe: Recipe
     # whether steps that need no element, or have no page, are asked too
     without_element: bool = False
+    # whether every step has its page, also where training has none for want of a target
+    with_pages: bool = False
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
@@ -105,6 +108,8 @@ class Chain:
             rows = stage(rows, tally)
             if isinstance(stage, Locate):
                 rows = self._targeted(rows, shown or {})
+            elif isinstance(stage, Prune) and self.with_pages:
+                rows = self._shown(rows, stage)
         return [
             Recorded(step_draft, sample)
             for draft in rows
@@ -113,8 +118,6 @@ class Chain:
 
     def _targeted(self, rows: Iterator[Draft], shown: Mapping[int, int]) -> Iterator[Draft]:
         """Give steps their gold element, and forget why training leaves them out."""
-        from etl.pages.reading import read
-
         for draft in rows:
             for step_draft in draft.steps:
                 node = shown.get(step_draft.place)
@@ -124,4 +127,13 @@ class Chain:
                     step_draft.reason = step_draft.stage = step_draft.detail = ""
                 elif self.without_element and step_draft.element < 0:
                     step_draft.reason = step_draft.stage = step_draft.detail = ""
+            yield draft
+
+    def _shown(self, rows: Iterator[Draft], stage: Prune) -> Iterator[Draft]:
+        """Give each step its page as the rules leave it."""
+        for draft in rows:
+            for step_draft in draft.steps:
+                if step_draft.step.has_page and not held(step_draft, "observation"):
+                    pruned = stage.pruner.prune(read(step_draft.page))
+                    step_draft.observation = held(pruned, "observation")
             yield draft
