@@ -64,7 +64,7 @@ def workflow_sums(values: Scores, groups: Integers, count: int) -> tuple[Scores,
     after the other, in their order.
     """
     there = ~np.isnan(values)
-    sums = np.bincount(groups[there], weights=values[there], minlength=count)
+    sums = np.bincount(groups[there], weights=values[there], minlength=count).astype(np.float64)
     counts = np.bincount(groups[there], minlength=count)
     return sums, counts.astype(np.int64)
 
@@ -105,7 +105,9 @@ def _intervals(
         for total, table, (_, counts) in zip(totals, tables, pairs, strict=True):
             total[0, rows] = table[chosen].sum(axis=1)
             total[1, rows] = counts[chosen].sum(axis=1)
-    return [_interval(*total, scale) for total, scale in zip(totals, scales, strict=True)]
+    return [
+        _interval(total[0], total[1], scale) for total, scale in zip(totals, scales, strict=True)
+    ]
 
 
 def _interval(sums: Integers, counts: Integers, scale: int) -> tuple[float, float] | None:

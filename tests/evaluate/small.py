@@ -44,7 +44,8 @@ class Plain:
 
 
 def page(node: int) -> str:
-    return f'<html node="{node + 9}"> <body> <button node="{node}"> <b>Go</b> </button> </body> '
+    body = f'<body> <button node="{node}"> <b>Go</b> </button> </body>'
+    return f'Go on <html node="{node + 9}"> {body} '
 
 
 def small(out: Path, workflows: int = 12, seed: int = 0, most_chunks: int = 3) -> EvalSet:

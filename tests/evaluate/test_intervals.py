@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.evaluate import chance
-from etl.evaluate.intervals import DRAWS, HIGH, LOW, Mean, means
+from etl.evaluate.chance import Integers
+from etl.evaluate.intervals import DRAWS, HIGH, LOW, Mean, Scores, means
 from etl.evaluate.paired import EXACT, FLIPS, difference, likelihood
 
 values = st.one_of(st.none(), st.sampled_from([0.0, 1.0]), st.floats(0, 1))
@@ -47,7 +48,7 @@ def plainly(found: list[tuple[int, float | None]], seed: int, name: str) -> Mean
     return Mean(mean, len(there), (low, high))
 
 
-def figures(found: list[tuple[int, float | None]]) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def figures(found: list[tuple[int, float | None]]) -> tuple[Scores, Integers]:
     of_steps = [math.nan if value is None else value for _, value in found]
     return np.array(of_steps, float), np.array([flow for flow, _ in found])
 

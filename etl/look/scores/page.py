@@ -19,7 +19,7 @@ def render(result: Mapping[str, Any], drawn: Drawn) -> str:
     result: the JSON of a score.
     """
     template = (resources.files("etl.look.scores") / "assets" / "scores.html").read_text("utf-8")
-    tables = {ALL: "all", **TITLES}
+    tables = {ALL: "", **TITLES}
     return filled(
         template,
         result=result,

@@ -26,13 +26,13 @@ TITLES: Final[Mapping[str, str]] = {
 def text(result: Mapping[str, Any]) -> str:
     """The JSON of a score, as `etl.cli.score` prints it, as tables."""
     lines = [head(_first(result)), "", *_all(result)]
-    lines += [*_aggregates(result["aggregates"])]
+    lines += [*_aggregates(result)]
     for name, rows in result["tables"].items():
-        if name != ALL and (len(rows) > 1 or name == "split"):
+        if len(rows) > 1:
             lines += ["", *_table(TITLES[name], rows)]
     lines += ["", *_outcomes(result)]
     if "against" in result:
-        lines += ["", *_against(result["against"])]
+        lines += ["", *_against(result["against"], several=len(result["aggregates"]) > 2)]
     if result["defects"]:
         lines += ["", f"{result['protocol']} reproduces what its reference does:"]
         lines += [printable(f"  {sentence}") for sentence in result["defects"]]
@@ -54,14 +54,20 @@ def _all(result: Mapping[str, Any]) -> list[str]:
     return table(["metric", "mean", "95% interval", "steps"], cells)
 
 
-def _aggregates(aggregates: Mapping[str, Mapping[str, float | None]]) -> Iterator[str]:
+def _aggregates(result: Mapping[str, Any]) -> Iterator[str]:
     """The protocol's own figures: a column for all steps, and for each split if there are several.
 
-    Those that are none of the means above are what it is about.
+    A figure that is one of the means above, by name and value, is not said again.
     """
-    splits = [*aggregates] if len(aggregates) > 2 else [ALL]
-    names = dict.fromkeys(name for split in splits for name in aggregates[split])
-    cells = [[name, *(_number(aggregates[split].get(name)) for split in splits)] for name in names]
+    found: Mapping[str, Mapping[str, float | None]] = result["aggregates"]
+    splits = [*found] if len(found) > 2 else [ALL]
+    means = {name: of["mean"] for name, of in result["tables"][ALL][0]["metrics"].items()}
+    names = dict.fromkeys(name for split in splits for name in found[split])
+    cells = [
+        [name, *(_number(found[split].get(name)) for split in splits)]
+        for name in names
+        if len(splits) > 1 or name not in means or means[name] != found[ALL][name]
+    ]
     if cells:
         yield ""
         yield from table(["as its reference sums up", *splits], cells)
@@ -105,7 +111,8 @@ def _missing(result: Mapping[str, Any], whose: str) -> Iterator[str]:
         )
 
 
-def _against(against: Mapping[str, Any]) -> Iterator[str]:
+def _against(against: Mapping[str, Any], *, several: bool) -> Iterator[str]:
+    """several: whether there are several splits."""
     cells = [
         [
             row["split"],
@@ -118,6 +125,7 @@ def _against(against: Mapping[str, Any]) -> Iterator[str]:
             f"{row['worse']:,}",
         ]
         for row in against["differences"]
+        if several or row["split"] == ALL
     ]
     names = ["split", "metric", "this", "other", "difference", "95% interval", "p"]
     yield printable(f"against {against['predictions']['files'][0]}, by workflow")

@@ -27,6 +27,9 @@ from tokenization.prompt import observation_of
 LIMIT: Final = 25_000_000
 """At most so many bytes of pages are in a report; further answers are left out."""
 
+_NUMBERED: Final = ' node="'
+"""What the tags of a pruned page have; an observation that is a text has none."""
+
 _COLUMNS: Final = ("step_id", "objective", "url", "messages", "gold")
 _LABEL: Final = 100
 
@@ -100,8 +103,8 @@ def _shown(result: Result, at: int, rows: Sequence[Mapping[str, Any]]) -> dict[s
     facts = {
         "Objective": first["objective"],
         "URL": first["url"],
-        "Right": f"{gold['operation'] or step.kind} {gold['value'] or ''} on "
-        f"{', '.join(map(str, gold['nodes'][:20])) or 'no element'}",
+        "Right": " ".join(filter(None, [gold["operation"] or step.kind, gold["value"]]))
+        + f", element {' or '.join(map(str, gold['nodes'][:20])) or 'none'}",
         "Answered": "nothing that was read" if scored.node is None else f"element {scored.node}",
         "Scores": metrics,
         "Notes": "; ".join(scored.notes),
@@ -132,7 +135,7 @@ def _page_of(messages: Sequence[Mapping[str, str]]) -> str:
 def _outlined(pages: Sequence[str], nodes: Sequence[int], missing: str) -> dict[str, Any]:
     """The first page that holds one of the nodes, with the node outlined; else the first page."""
     for page in pages:
-        if not page.startswith("<"):
+        if _NUMBERED not in page:
             continue
         try:
             for node in nodes:
@@ -144,7 +147,7 @@ def _outlined(pages: Sequence[str], nodes: Sequence[int], missing: str) -> dict[
         return {"missing": missing}
     if not pages[0]:
         return {"missing": "There is no page in this prompt."}
-    text = pages[0] if pages[0].startswith("<") else f"<pre>{html.escape(pages[0])}</pre>"
+    text = pages[0] if _NUMBERED in pages[0] else f"<pre>{html.escape(pages[0])}</pre>"
     return {**framed(text, -1, plain=True), "note": missing}
 
 

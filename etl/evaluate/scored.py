@@ -1,0 +1,71 @@
+"""Score files of predictions for an evaluation set on disk, by the name of a protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from etl.evaluate import predictions
+from etl.evaluate.files import EvalSet, opened
+from etl.evaluate.predictions import Predictions
+from etl.evaluate.protocols import known
+from etl.evaluate.score import Result, score
+from etl.evaluate.steps import steps
+
+
+@dataclass(frozen=True)
+class Found:
+    """A scored set, with what was read for it."""
+
+    given: EvalSet
+    files: Sequence[Path]
+    answers: Predictions
+    # of the predictions that it is compared with
+    other_files: Sequence[Path]
+    others: Predictions | None
+    result: Result
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it but the single steps, as values for JSON."""
+        found = {"evaluation": str(self.given.folder), **self.result.as_json()}
+        found["predictions"] = _noted(self.files, self.answers)
+        if self.others is not None:
+            found["against"]["predictions"] = _noted(self.other_files, self.others)
+        return found
+
+
+def _noted(paths: Sequence[Path], read: Predictions) -> dict[str, Any]:
+    """The files that predictions were read from, and what was wrong with them."""
+    return {
+        "files": [str(path) for path in paths],
+        "ids": len(read.outputs),
+        "problems": dict(read.counts),
+        "named": read.named,
+    }
+
+
+def scored(
+    folder: Path, files: Sequence[Path], protocol: str, against: Sequence[Path] = (), seed: int = 0
+) -> Found:
+    """Score predictions. against: files of other predictions, to compare with.
+
+    Raises:
+        ConfigError: set, protocol or predictions cannot be used.
+        IntegrityError: a file of the set is missing or not whole.
+    """
+    given = opened(folder)
+    chosen = known.protocol(protocol, given.family)
+    ids = given.ids()
+    answers = predictions.read(files, ids)
+    others = predictions.read(against, ids) if against else None
+    result = score(
+        steps(given),
+        chosen,
+        lambda text: known.facts(chosen, given.family, text),
+        answers.outputs,
+        None if others is None else others.outputs,
+        seed,
+    )
+    return Found(given, files, answers, against, others, result)
