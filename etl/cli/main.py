@@ -28,6 +28,8 @@ from etl.cli import (
     rebuild,
     record,
     report,
+    score,
+    study,
 )
 from etl.cli.inspect import inspect
 from etl.terminal import log
@@ -125,6 +127,8 @@ for _command in (
     rebuild.rebuild,
     record.record,
     report.report,
+    score.score,
+    study.study,
 ):
     cli.add_command(_command)
 for _view in (inspect_samples.samples, inspect_samples.sample, inspect_samples.tokens):
