@@ -13,7 +13,7 @@ from etl.terminal import log
 from etl.terminal.words import counted
 
 if TYPE_CHECKING:
-    from etl.evaluate.scored import Found
+    from etl.evaluate.scores.scored import Found
 
 _FILE: Any = click.Path(dir_okay=False, path_type=Path)
 
@@ -87,7 +87,7 @@ def score(
     stepmill score eval/ answers.jsonl --protocol strict --against older.jsonl --json
     stepmill score eval/ answers.jsonl --protocol exact --csv steps.csv --report wrong.html
     """
-    from etl.evaluate.scored import scored
+    from etl.evaluate.scores.scored import scored
     from etl.look.scores import text
 
     if report is not None:

@@ -108,8 +108,8 @@ def _scores(
     protocol: str, evaluation: Path, predictions: Path, result: dict[str, Any]
 ) -> dict[str, Any]:
     """Score the predictions of a cell; notes the protocol's defects in the result."""
-    from etl.evaluate.scored import scored
-    from etl.evaluate.tables import ALL
+    from etl.evaluate.scores.scored import scored
+    from etl.evaluate.scores.tables import ALL
 
     found = scored(evaluation, [predictions], protocol).as_json()
     result["defects"] = found["defects"]

@@ -95,7 +95,7 @@ def _step(chance: random.Random, flow: int, number: int) -> tuple[EvalStep, str]
 
 def scored(folder: str, files: list[str], against: list[str], protocol: str) -> dict[str, float]:
     """Processor seconds of a score as the command prints it, and the peak of memory in MiB."""
-    from etl.evaluate.scored import scored as score
+    from etl.evaluate.scores.scored import scored as score
     from etl.look.scores import text
 
     began = time.process_time()

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.evaluate import chance
-from etl.evaluate.chance import Integers
-from etl.evaluate.intervals import DRAWS, HIGH, LOW, Mean, Scores, means
-from etl.evaluate.paired import EXACT, FLIPS, difference, likelihood
+from etl.evaluate.scores import chance
+from etl.evaluate.scores.chance import Integers
+from etl.evaluate.scores.intervals import DRAWS, HIGH, LOW, Mean, Scores, means
+from etl.evaluate.scores.paired import EXACT, FLIPS, difference, likelihood
 
 values = st.one_of(st.none(), st.sampled_from([0.0, 1.0]), st.floats(0, 1))
 steps = st.lists(st.tuples(st.integers(0, 6), values), min_size=1, max_size=40)

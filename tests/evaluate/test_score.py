@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.evaluate.files import EvalSet
-from etl.evaluate.score import MISSING, Answers, Result, score
-from etl.evaluate.steps import steps
-from etl.evaluate.tables import ALL, TABLES, length_class
+from etl.evaluate.scores.score import MISSING, Answers, Result, score
+from etl.evaluate.scores.steps import steps
+from etl.evaluate.scores.tables import ALL, TABLES, length_class
 from etl.look.scores import page, rows, text, wrong
 from tests.evaluate.small import Plain, right, small
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from etl.evaluate.tables import ALL
+from etl.evaluate.scores.tables import ALL
 from etl.look.report.page import ROWS, filled, for_script
 from etl.look.scores.text import TITLES
 from etl.look.scores.wrong import Drawn

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from typing import Final
 
-from etl.evaluate.score import Result
+from etl.evaluate.scores.score import Result
 
 _BLOCK: Final = 1_000
 """Rows that are written at once."""

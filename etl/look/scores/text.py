@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from etl.evaluate.tables import ALL
+from etl.evaluate.scores.tables import ALL
 from etl.terminal.text import cell, head, printable, table
 from etl.terminal.words import counted
 

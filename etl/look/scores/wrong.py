@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 
 from etl.evaluate.files import EvalSet
 from etl.evaluate.protocols.protocol import Scored
-from etl.evaluate.score import Result
-from etl.evaluate.steps import Step
+from etl.evaluate.scores.score import Result
+from etl.evaluate.scores.steps import Step
 from etl.files.hashes import order_hash
 from etl.look.report import frames
 from etl.look.report.packed import encoded, framed

@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from etl.evaluate.chance import Integers, bits_of, drawn
+from etl.evaluate.scores.chance import Integers, bits_of, drawn
 
 DRAWS: Final = 1_000
 """How often the workflows are drawn again."""

@@ -1,7 +1,7 @@
 """Two sets of predictions compared: are the steps of the same workflows answered better?
 
 The difference is that of the means over the steps that have the figure in both. Its interval comes
-from a bootstrap over workflows, as that of a mean does (`etl.evaluate.intervals`).
+from a bootstrap over workflows, as that of a mean does (`etl.evaluate.scores.intervals`).
 
 The test asks how often a difference as large would come out if it were a toss of a coin, workflow
 by workflow, which of the two gets which answers. The sign of each workflow's difference is flipped
@@ -17,8 +17,8 @@ from typing import Final
 
 import numpy as np
 
-from etl.evaluate.chance import Integers, bits_of, tossed
-from etl.evaluate.intervals import Scores, means, units, whole, workflow_sums
+from etl.evaluate.scores.chance import Integers, bits_of, tossed
+from etl.evaluate.scores.intervals import Scores, means, units, whole, workflow_sums
 
 FLIPS: Final = 9_999
 """How often signs are flipped."""

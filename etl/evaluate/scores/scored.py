@@ -11,8 +11,8 @@ from etl.evaluate import predictions
 from etl.evaluate.files import EvalSet, opened
 from etl.evaluate.predictions import Predictions
 from etl.evaluate.protocols import known
-from etl.evaluate.score import Result, score
-from etl.evaluate.steps import steps
+from etl.evaluate.scores.score import Result, score
+from etl.evaluate.scores.steps import steps
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from etl.evaluate.intervals import Scores
-from etl.evaluate.paired import Difference, difference
 from etl.evaluate.predictions import Outputs
 from etl.evaluate.protocols.protocol import Protocol, Row, Scored
-from etl.evaluate.steps import Step
-from etl.evaluate.tables import ALL, numbered, tables
+from etl.evaluate.scores.intervals import Scores
+from etl.evaluate.scores.paired import Difference, difference
+from etl.evaluate.scores.steps import Step
+from etl.evaluate.scores.tables import ALL, numbered, tables
 
 Answers = Mapping[str, Outputs]
 """Id of a prompt -> its outputs in order; None among them: that call failed."""

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from etl.evaluate.chance import Integers
-from etl.evaluate.intervals import Mean, Scores, means
-from etl.evaluate.steps import Step
+from etl.evaluate.scores.chance import Integers
+from etl.evaluate.scores.intervals import Mean, Scores, means
+from etl.evaluate.scores.steps import Step
 
 ALL: Final = "all"
 """The table with one row, for all steps."""
