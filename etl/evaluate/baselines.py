@@ -19,6 +19,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -93,10 +94,12 @@ class Baseline:
             return lambda step: right(step[0])
         if self.name == "shuffled":
             return self._shuffled(right)
-        choose = right.guesses.get(self.name) if right.guesses else None
-        if choose is not None:
-            generator = random.Random(self.seed)
-            return lambda step: choose(step[0], generator)
+        if self.name in right.guesses:
+            guess, chance = (
+                right.guesses[self.name](map(itemgetter(0), self._steps())),
+                self._chance,
+            )
+            return lambda step: guess(step[0], chance)
         if not right.holds_nodes:
             raise ConfigError(
                 f"{self.name}: no such baseline for {self.eval_set.family}, whose answers name no "
@@ -106,7 +109,7 @@ class Baseline:
             self._count()
         found: Mapping[str, Callable[[Step, list[Element]], str]] = {
             "majority": self._majority,
-            "random": self._random(),
+            "random": self._random,
             "lexical": self._lexical,
             "last": self._last,
         }
@@ -143,15 +146,13 @@ class Baseline:
         chosen = next((each for each in there if each.tag == tag), there[0] if there else None)
         return chosen.answer(number, self._kinds[split], self.repeats) if chosen else ""
 
-    def _random(self) -> Callable[[Step, list[Element]], str]:
-        generator = random.Random(self.seed)
+    def _random(self, step: Step, there: list[Element]) -> str:
+        chosen = self._chance.choice(there) if there else None
+        return chosen.answer(step[0]["step"], "", self.repeats) if chosen else ""
 
-        def answer(step: Step, there: list[Element]) -> str:
-            if not there:
-                return ""
-            return generator.choice(there).answer(step[0]["step"], "", self.repeats)
-
-        return answer
+    @cached_property
+    def _chance(self) -> random.Random:
+        return random.Random(self.seed)
 
     def _lexical(self, step: Step, there: list[Element]) -> str:
         at = best(step[0]["objective"], [each.text for each in there])

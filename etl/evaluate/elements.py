@@ -19,6 +19,9 @@ _STEP: Final = re.compile(r"(?m)^\d+\.\n(?=Description: )")
 _FIELD: Final = re.compile(r"(?m)^(Description|Action|Node|Target): ?(.*)$")
 _NODE: Final = re.compile(r' node="\d+"')
 
+_ROLE: Final = re.compile(r"(?:[-*+|]\s*)*(?:\[[^\]]*\]:?\s*|\d+:\s*)?<?([A-Za-z][\w-]*)")
+"""The role or tag that a line begins with, behind its id."""
+
 _TAGS: Final = frozenset("a button input select textarea option summary label".split())
 _ROLES: Final = frozenset(
     "button checkbox combobox link listbox menuitem menuitemcheckbox menuitemradio option radio "
@@ -110,10 +113,11 @@ def _lines(page: str) -> list[Element]:
     found = []
     for at in range(len(tree.lines)):
         line = tree.line(at)
-        role = re.sub(r"^\W*(\[[^\]]*\]\s*)?", "", line).partition(" ")[0].lower()
+        hit = _ROLE.match(line)
+        role = hit[1].lower() if hit else ""
         id = tree.id(at) or str(tree.node(at))
         kind = "type" if role in _TYPED else "click"
-        found.append((Element(id, role, line, line.strip(), kind), role in _ROLES))
+        found.append((Element(id, role, line, line.strip(), kind), role in _ROLES | _TAGS))
     return [each for each, acts in found if acts] or [each for each, _ in found]
 
 

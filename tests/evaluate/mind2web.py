@@ -66,9 +66,9 @@ def write(path: Path, *tasks: dict[str, Any]) -> Path:
 
 
 def table(*tasks: dict[str, Any]) -> dict[str, Any]:
-    """A table of ranks in which the element with the backend id N has the rank N."""
+    """A table of ranks in which the element with the backend id N has the rank N; leaves first."""
     ranks = {
-        f"{each['annotation_id']}_{step['action_uid']}": {str(n): n for n in range(1, 12)}
+        f"{each['annotation_id']}_{step['action_uid']}": {str(n): n for n in range(11, 0, -1)}
         for each in tasks
         for step in each["actions"]
     }

@@ -25,6 +25,7 @@ from etl.evaluate.facts.outline import Outline, in_order, outline
 from etl.evaluate.facts.recorded import Recorded as RecordedAction
 from etl.evaluate.facts.recorded import recorded
 from etl.evaluate.files import split_name
+from etl.evaluate.protocols.mind2web_multichoice import MINDACT
 from etl.evaluate.ranks import Ranked, Ranks
 from etl.evaluate.schema import Candidate, EvalStep
 from etl.inputs.columns import Fields, records
@@ -169,7 +170,7 @@ class Mind2WebTasks:
             ranks = {id: each.rank for id, each in (table or {}).items() if each.rank is not None}
             shuffle = random.Random(f"{self.seed} {made.step_id}")
             facts = mind2web_multichoice.made(action, ranks, shuffle)
-            if facts.lost:  # nothing to choose from
+            if MINDACT.next_round(facts, ()) is None:  # nothing to choose from
                 made = replace(made, prompts=())
         else:
             held_in = any(prompt.in_chunk for prompt in made.prompts)

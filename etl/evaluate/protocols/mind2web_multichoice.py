@@ -164,6 +164,8 @@ class MultiChoice:
         assert isinstance(facts, Facts)
         if facts.lost:
             return nothing(facts.lost, self.metrics)
+        if len(answers) == 1 and answers[0]:  # the rounds of one prompt, as `predict` keeps them
+            answers = [[each] for each in answers[0]]
         outputs = []
         for outputs_of_round in answers:
             if not outputs_of_round:
@@ -232,18 +234,21 @@ def _why(facts: Facts) -> str:
     return "an empty answer"
 
 
+def answer(protocol: MultiChoice, place: int | None, op: str, value: str) -> str:
+    """The answer of a round, as a protocol reads it: the choice at a place, or none of them."""
+    said = f"Action: {op}" + ("" if op == "CLICK" else f"\nValue: {value}")
+    if protocol.pick is element_id:
+        return "None" if place is None else f"Element: (a id={place})\n{said}"
+    key = "Answer: " if protocol.pick is answer_letter else ""
+    return key + ("A." if place is None else f"{chr(ord('B') + place)}.\n{said}")
+
+
 def right_answers(facts: Facts, protocol: MultiChoice) -> list[str]:
     """The answer to each round that picks a positive wherever one is shown."""
     outputs: list[str] = []
     while (shown := protocol.next_round(facts, outputs)) is not None:
         at = next((at for at, one in enumerate(shown) if one.id in facts.positives), None)
-        said = f"Action: {facts.op}" + ("" if facts.op == "CLICK" else f"\nValue: {facts.value}")
-        if protocol.pick is element_id:
-            outputs.append("None" if at is None else f"Element: (a id={at})\n{said}")
-        else:
-            key = "Answer: " if protocol.pick is answer_letter else ""
-            letter = "A." if at is None else f"{chr(ord('B') + at)}.\n{said}"
-            outputs.append(key + letter)
+        outputs.append(answer(protocol, at, facts.op, facts.value))
     return outputs
 
 
