@@ -209,10 +209,10 @@ def test_wrong_answers_are_shown_with_target_and_answer(made: EvalSet) -> None:
     told = [each for each in shown if "document" in each["before"]]
     assert len(told) == asked
     for each in told:
-        start, end = each["before"]["mark"]
-        assert each["before"]["document"][start:end].startswith("<button")
-        start, end = each["after"]["mark"]
-        assert each["after"]["document"][start:end].startswith("<html")
+        for place, tag in (("before", "<button node="), ("after", "<html node=")):
+            start, end = each[place]["mark"]
+            assert each[place]["source"][start:end].startswith(tag)
+            assert each[place]["document"].count('data-stepmill-target=""') == 1
         assert each["tokens"][1].startswith("1.\nDescription: go")
         assert int(each["tokens"][3]) >= 9
     unasked = next(each for each in shown if "document" not in each["before"])

@@ -140,7 +140,8 @@ def _outlined(pages: Sequence[str], nodes: Sequence[int], missing: str) -> dict[
         try:
             for node in nodes:
                 if (element := frames.numbered(page, node)) >= 0:
-                    return {**framed(page, element, plain=True), "source": page}
+                    shown = framed(page, element, plain=True)
+                    return {**shown, "source": page, "mark": _start_tag(page, node)}
         except PageError as error:
             return {"missing": f"This page cannot be shown: {error.detail}."}
     if not pages:
@@ -149,6 +150,13 @@ def _outlined(pages: Sequence[str], nodes: Sequence[int], missing: str) -> dict[
         return {"missing": "There is no page in this prompt."}
     text = pages[0] if _NUMBERED in pages[0] else f"<pre>{html.escape(pages[0])}</pre>"
     return {**framed(text, -1, plain=True), "note": missing}
+
+
+def _start_tag(page: str, node: int) -> tuple[int, int] | None:
+    """Where an element's start tag stands in a pruned page, to mark it; None if it is not found."""
+    at = page.find(f'{_NUMBERED}{node}"')
+    start, end = page.rfind("<", 0, max(at, 0)), page.find(">", at)
+    return (start, end + 1) if 0 <= start < at < end else None
 
 
 def _answer(result: Result, at: int) -> str:
