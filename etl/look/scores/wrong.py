@@ -164,6 +164,8 @@ def _answer(result: Result, at: int) -> str:
     scored, step = result.scoring.scored[at], result.steps[at]
     given = [result.scoring.answers.get(prompt, ()) for prompt in step.prompts]
     chunk, position = scored.answer or (0, 0)
+    if len(given) == 1 and chunk:  # a choice in rounds: the answers of all rounds have one id
+        chunk, position = 0, chunk
     if scored.answer and chunk < len(given) and position < len(given[chunk]):
         return given[chunk][position] or ""
     return next((text for texts in given for text in texts if text), "")
