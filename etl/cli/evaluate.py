@@ -214,9 +214,9 @@ def predict(
     stepmill predict eval/ --endpoint http://localhost:8000/v1 --model mine --attempts 1 --out answers.jsonl
     stepmill predict eval/ --endpoint http://localhost:8000/v1 --model mine --attempts 1 --out five.jsonl --samples 5
     """  # noqa: E501 - a command is one line
-    from etl.evaluate.endpoint import Endpoint
+    from etl.evaluate.asking.endpoint import Endpoint
+    from etl.evaluate.asking.predict import Asking
     from etl.evaluate.files import opened
-    from etl.evaluate.predict import Asking
 
     given = (f"temperature={temperature}", f"max_tokens={max_tokens}", *parameters)
     client = Endpoint(
@@ -269,7 +269,7 @@ def baseline(
     stepmill baseline eval/ random --out random.jsonl --seed 1
     stepmill baseline eval/ perfect --out perfect.jsonl
     """
-    from etl.evaluate.baselines import Baseline
+    from etl.evaluate.baselines.baseline import Baseline
     from etl.evaluate.files import opened
 
     eval_set = opened(directory)
