@@ -95,8 +95,8 @@ def evalset(
 
     \b
     stepmill evalset dataset/ --out eval/
-    stepmill evalset test_task_*.json test_website_*.json test_domain_*.json --out mind2web/
-    stepmill evalset test.raw.json --out webarena/ --host __GITLAB__=http://localhost:8023
+    stepmill evalset test_task_*.json test_website_*.json test_domain_*.json --out mind2web-eval/
+    stepmill evalset test.raw.json --out webarena-eval/ --host __GITLAB__=http://localhost:8023
     """
     from etl.build.evalset.make import Wanted
 
@@ -212,12 +212,11 @@ def predict(
 
     \b
     stepmill predict eval/ --endpoint http://localhost:8000/v1 --model mine --attempts 1 --out answers.jsonl
-    stepmill predict eval/ --endpoint http://localhost:8000/v1 --model mine --attempts 1 --out five.jsonl \\
-        --samples 5 --temperature 0.6 --parameter top_p=0.95
+    stepmill predict eval/ --endpoint http://localhost:8000/v1 --model mine --attempts 1 --out five.jsonl --samples 5
     """  # noqa: E501 - a command is one line
-    from etl.evaluate.endpoint import Endpoint
+    from etl.evaluate.asking.endpoint import Endpoint
+    from etl.evaluate.asking.predict import Asking
     from etl.evaluate.files import opened
-    from etl.evaluate.predict import Asking
 
     given = (f"temperature={temperature}", f"max_tokens={max_tokens}", *parameters)
     client = Endpoint(
@@ -270,7 +269,7 @@ def baseline(
     stepmill baseline eval/ random --out random.jsonl --seed 1
     stepmill baseline eval/ perfect --out perfect.jsonl
     """
-    from etl.evaluate.baselines import Baseline
+    from etl.evaluate.baselines.baseline import Baseline
     from etl.evaluate.files import opened
 
     eval_set = opened(directory)

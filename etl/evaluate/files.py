@@ -136,6 +136,7 @@ class EvalWriter:
         self._making = out.with_name(f"{out.name}.making")
         self._splits: dict[str, _Split] = {}
         self._ids: set[str] = set()
+        self._unasked: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
         if self._making.exists():
@@ -162,6 +163,8 @@ class EvalWriter:
         if not _SPLIT.fullmatch(step.split):
             raise ConfigError(f"{step.split!r}: a split's name has letters, digits and _ alone")
         self._ids.add(step.step_id)
+        if not step.prompts:
+            self._unasked[step.unasked or "no_prompt"] += 1
         if step.split not in self._splits:
             self._splits[step.split] = _Split(self._making, step.split)
         self._splits[step.split].add(step)
@@ -182,7 +185,8 @@ class EvalWriter:
             name: vars(split.counts) | {"files": split.shards}
             for name, split in sorted(self._splits.items())
         }
-        manifest = {"format": FORMAT, **about, "splits": splits}
+        unasked = dict(sorted(self._unasked.items()))
+        manifest = {"format": FORMAT, **about, "unasked": unasked, "splits": splits}
         (self._making / "README.md").write_text(_readme(manifest), encoding="utf-8")
         write_json(self._making / MANIFEST, manifest)
         if self.out.exists():

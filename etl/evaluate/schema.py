@@ -129,6 +129,8 @@ class EvalStep:
     # the completion that training has; empty: there is none
     text: str = ""
     candidates: Sequence[Candidate] = field(default_factory=tuple)
+    # why nobody is asked, in a word; in no row
+    unasked: str = ""
 
     def rows(self) -> list[dict[str, Any]]:
         """Its rows, of `EVAL_SCHEMA`: one a prompt, or the one of a step that is not asked."""

@@ -18,6 +18,7 @@ from etl.dataset.place import place_of
 from etl.files import storage
 from etl.look.study.cells import figures
 from schemas.errors import ConfigError
+from tests import test_readme
 from tests.support import builds
 
 MATRIX = """
@@ -179,6 +180,18 @@ def test_a_cell_that_fails_stops_no_other(tmp_path: Path) -> None:
     assert (loose["error"], hard["figures"]) == ("", {})
     assert "min_samples" in hard["error"]
     assert str(tmp_path) not in hard["error"]
+
+
+def test_the_study_of_the_readme_can_be_built(tmp_path: Path) -> None:
+    """Its example is a study of six cells, with scores for each."""
+    (shown,) = [block for block in test_readme.blocks("toml") if "[axes]" in block]
+    study = study_of(written(tmp_path, shown))
+    assert [cell.name for cell in study.cells][-1] == "131072-last3"
+    assert len(study.cells) == 6
+    assert study.scores is not None
+    evaluation, predictions = study.scores.files["32768-last3"]
+    assert evaluation == tmp_path / "eval" / "32768-last3"
+    assert predictions == tmp_path / "answers" / "32768-last3.jsonl"
 
 
 @pytest.mark.parametrize(

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from etl.evaluate.baselines import NAMES, Baseline
-from etl.evaluate.elements import elements, parts_of
-from etl.evaluate.endpoint import Endpoint
+from etl.evaluate.asking.endpoint import Endpoint
+from etl.evaluate.asking.predict import Asking
+from etl.evaluate.asking.rounds import rounds_of
+from etl.evaluate.baselines.baseline import NAMES, Baseline
+from etl.evaluate.baselines.elements import elements, parts_of
+from etl.evaluate.baselines.lexical import best, scores
+from etl.evaluate.baselines.right import right_of
 from etl.evaluate.files import EvalSet, opened
-from etl.evaluate.lexical import best, scores
-from etl.evaluate.predict import Asking
 from etl.evaluate.predictions import read
 from etl.evaluate.protocols import known
 from etl.evaluate.protocols.protocol import Scored
-from etl.evaluate.right import right_of
-from etl.evaluate.rounds import rounds_of
 from schemas.errors import ConfigError
 from tests.evaluate.mind2web import action, evaluation_set, ordinary, table, task, write
 from tests.evaluate.server import Server

@@ -13,9 +13,9 @@ from typing import Any, Self
 
 import pytest
 
-from etl.evaluate.endpoint import Endpoint
+from etl.evaluate.asking.endpoint import Endpoint
+from etl.evaluate.asking.predict import GIVE_UP, Asking
 from etl.evaluate.files import EvalSet
-from etl.evaluate.predict import GIVE_UP, Asking
 from etl.evaluate.predictions import read
 from schemas.errors import BuildError, ConfigError
 from tests.evaluate.server import WAYS, Server, hashed
@@ -237,6 +237,13 @@ def test_one_process_writes_at_a_time(steps_set: EvalSet, server: Server, tmp_pa
     assert told
 
 
+def test_only_some_splits(steps_set: EvalSet, server: Server, tmp_path: Path) -> None:
+    """A split that the set does not have is an error that names those that it has."""
+    with pytest.raises(ConfigError, match="no split gone; there are test"):
+        asking(steps_set, server, tmp_path / "x", splits=("gone",)).run()
+    assert asking(steps_set, server, tmp_path / "x", splits=("test",)).run()["answered"]
+
+
 def test_a_key_is_sent_and_never_written(
     steps_set: EvalSet, server: Server, tmp_path: Path
 ) -> None:
@@ -261,8 +268,8 @@ def test_a_wrong_key_stops_at_once(steps_set: EvalSet, server: Server, tmp_path:
 
 def test_an_answer_that_is_cut_off_is_kept_and_counted() -> None:
     """What the model said before its tokens ran out is its answer; reasoning alone is none."""
-    from etl.evaluate.endpoint import NoAnswer
-    from etl.evaluate.predict import reply_of
+    from etl.evaluate.asking.endpoint import NoAnswer
+    from etl.evaluate.asking.predict import reply_of
 
     message = {"role": "assistant", "content": "1.\nDesc"}
     reply = reply_of({"choices": [{"message": message, "finish_reason": "length"}]})

@@ -123,7 +123,7 @@ def test_lost_steps_stay_in_the_set(tmp_path: Path) -> None:
         "gold_pruned", "gold_not_in_page", "gold_not_in_page", "",
     ]  # fmt: skip
     assert manifest["splits"]["tasks"]["unasked"] == 3
-    assert sum(manifest["unasked"].values()) == 3
+    assert manifest["unasked"] == {"target_absent": 1, "target_pruned": 1, "target_unknown": 1}
     assert "\n1.\nDescription: Click the element" in found[-1]["messages"][-1]["content"]
     assert len((tmp_path / "set" / "prompts" / "tasks.jsonl").read_bytes().splitlines()) == 1
     assert opened(tmp_path / "set").ids() == {found[-1]["id"]}

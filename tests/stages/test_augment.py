@@ -18,7 +18,7 @@ from etl.build.augment.answers import answer_of
 from etl.build.augment.rewrite import Endpoint, rewrite
 from etl.build.recipes import recipe
 from etl.cli.main import cli
-from etl.evaluate.endpoint import NoAnswer
+from etl.evaluate.asking.endpoint import NoAnswer
 from etl.stages.augment import Augment, is_bare
 from etl.tally import Tally
 from schemas.draft import Draft

@@ -14,7 +14,7 @@ import pytest
 
 from etl.build.augment.rewrite import Endpoint
 from etl.build.recipes import recipe
-from etl.evaluate.endpoint import CallFailed
+from etl.evaluate.asking.endpoint import CallFailed
 from etl.stages.augment import Augment
 from schemas.errors import ConfigError
 from tests.stages.conftest import Model

@@ -13,7 +13,7 @@ import json
 import re
 from typing import Any, Final
 
-from etl.evaluate.endpoint import NoAnswer, short, words_of
+from etl.evaluate.asking.endpoint import NoAnswer, short, words_of
 
 _LONGEST: Final = 2_000
 """The most characters of an answer; a longer one is no objective."""

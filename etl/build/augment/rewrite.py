@@ -27,8 +27,8 @@ import orjson
 
 from etl.build.augment.answers import answer_of, thinks
 from etl.build.recipes.recipe import Recipe
-from etl.evaluate import endpoint
-from etl.evaluate.endpoint import DEFAULTS, CallFailed
+from etl.evaluate.asking import endpoint
+from etl.evaluate.asking.endpoint import DEFAULTS, CallFailed
 from etl.files.arrow import write_json
 from etl.inputs import find
 from etl.pages.axtree import Tree

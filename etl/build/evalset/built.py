@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
@@ -44,7 +44,6 @@ class Built:
     # names of splits; none: all test splits
     wanted: tuple[str, ...] = ()
     family: str = facts.FAMILY
-    unasked: Counter[str] = field(default_factory=Counter)
 
     @property
     def work(self) -> Work:
@@ -101,10 +100,7 @@ class Built:
         of_workflow = dict(rows["workflow"].value_counts().iter_rows())
         made = {name: prompter(self.recipe.packed, name, self.chunks) for name in self.splits}
         for split, sample in zip(rows["split"], gather(rows, self.work), strict=True):
-            step = step_of(sample, split, of_workflow[sample.workflow], made[split])
-            if not step.prompts:
-                self.unasked["over_context"] += 1
-            yield step
+            yield step_of(sample, split, of_workflow[sample.workflow], made[split])
 
     @property
     def lost(self) -> Counter[str]:
@@ -121,17 +117,16 @@ def step_of(
     steps: int,
     prompt: Prompter,
     nodes: Sequence[int] | None = None,
-    *,
-    asked: bool = True,
+    unasked: str = "",
 ) -> EvalStep:
     """A sample as a step of the family ``steps``.
 
     steps: the number of steps of its workflow. nodes: its gold elements, if there are more than the
-    sample's own. asked: whether it has prompts.
+    sample's own. unasked: why it has no prompt.
     """
     if nodes is None:
         nodes = [sample.node] if sample.node >= 0 else []
-    made = prompt(sample, nodes) if asked else []
+    made = [] if unasked else prompt(sample, nodes)
     prompts = [] if isinstance(made, Drop) else made
     text = prompt.encoder.prompt.completion(sample)
     held = any(each.in_chunk for each in prompts) if nodes else None
@@ -158,4 +153,5 @@ def step_of(
         operation=kind,
         value=value,
         text=text,
+        unasked=made.reason if isinstance(made, Drop) else unasked,
     )

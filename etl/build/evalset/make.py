@@ -44,8 +44,6 @@ class EvalSource(Protocol):
     """What an evaluation set is made of."""
 
     family: str
-    # steps that are not asked, by reason
-    unasked: Counter[str]
 
     @property
     def lost(self) -> Counter[str]:
@@ -209,14 +207,10 @@ def _about(
         "chunks": wanted.chunks,
         "seed": wanted.seed,
     }
-    about |= {"unasked": _sorted(source.unasked), "left_out": _sorted(source.lost)}
+    about["left_out"] = dict(sorted(source.lost.items()))
     if isinstance(source, Mind2WebTasks) and source.ranks is not None:
         table = source.ranks
         about["ranks"] = {
             "name": table.name, "sha256": table.sha256, "steps_without": source.unranked,
         }  # fmt: skip
     return about
-
-
-def _sorted(counts: Mapping[str, int]) -> dict[str, int]:
-    return dict(sorted(counts.items()))

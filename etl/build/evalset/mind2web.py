@@ -66,8 +66,7 @@ class Mind2WebTasks:
     split: str = ""
     # shuffles candidates
     seed: int = 0
-    # steps that are not asked, and tasks and records that are not in the set, by reason
-    unasked: Counter[str] = field(default_factory=Counter)
+    # tasks and records that are not in the set, by reason
     lost: Counter[str] = field(default_factory=Counter)
     # steps without a row in the table of ranks
     unranked: int = 0
@@ -163,22 +162,20 @@ class Mind2WebTasks:
         nodes = in_order(seen, action.positives)
         gold = sorted({node for found in nodes.values() for node in found})
         # a choice may be right whatever the pruned page shows
-        asked = not each.unasked or self.family == mind2web_multichoice.FAMILY
-        made = step_of(each.sample, split, count, self._prompter(split), gold, asked=asked)
+        unasked = "" if self.family == mind2web_multichoice.FAMILY else each.unasked
+        made = step_of(each.sample, split, count, self._prompter(split), gold, unasked)
         facts: Any
         if self.family == mind2web_multichoice.FAMILY:
             ranks = {id: each.rank for id, each in (table or {}).items() if each.rank is not None}
             shuffle = random.Random(f"{self.seed} {made.step_id}")
             facts = mind2web_multichoice.made(action, ranks, shuffle)
             if MINDACT.next_round(facts, ()) is None:  # nothing to choose from
-                made = replace(made, prompts=())
+                made = replace(made, prompts=(), unasked=facts.lost or "not_in_cleaned_page")
         else:
             held_in = any(prompt.in_chunk for prompt in made.prompts)
             common = steps.Facts(made.kind, made.value, tuple(gold), made.text, held_in, ())
             order = None if table is None else list(table)
             facts = mind2web_direct.made(action, line, common, table=order, page=page)
-        if not made.prompts:
-            self.unasked[each.unasked or getattr(facts, "lost", "") or "over_context"] += 1
         return replace(
             made,
             facts=known.text(facts),

@@ -58,7 +58,6 @@ class WebArenaTasks:
     hosts: Mapping[str, str] = field(default_factory=dict)
     split: str = ""
     family: str = webarena.FAMILY
-    unasked: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
 
     def steps(self) -> Iterator[EvalStep]:
@@ -75,8 +74,6 @@ class WebArenaTasks:
                     self.lost[error.reason] += 1
                     continue
                 made = step_of(sample, split, 1, prompt, ())
-                if not made.prompts:
-                    self.unasked["over_context"] += 1
                 facts = known.text(webarena.made(task, self.hosts))
                 yield replace(made, facts=facts, text="", operation="", value="")
 

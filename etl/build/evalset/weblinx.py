@@ -47,7 +47,6 @@ class WebLinxTurns:
     split: str = ""
     chunks: Chunks = "recipe"
     family: str = weblinx.FAMILY
-    unasked: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -105,9 +104,8 @@ class WebLinxTurns:
         if split not in self._prompters:
             self._prompters[split] = prompter(self.recipe.packed, split, self.chunks)
         gold = [nodes[facts.uid]] if facts.uid is not None and facts.uid in nodes else []
-        made = step_of(each.sample, split, count, self._prompters[split], gold)
-        if not made.prompts:
-            self.unasked["over_context"] += 1
+        prompt, why = self._prompters[split], facts.left_out  # the reference scores none of these
+        made = step_of(each.sample, split, count, prompt, gold, why)
         value = next((v for v in facts.arguments.values() if isinstance(v, str)), "")
         candidates = [
             replace(candidate, node=nodes.get(candidate.id, -1))

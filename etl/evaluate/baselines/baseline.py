@@ -27,10 +27,10 @@ from typing import Any, Final
 
 import orjson
 
-from etl.evaluate.elements import Element, again, elements, last_step, parts_of
+from etl.evaluate.baselines.elements import Element, again, elements, last_step, parts_of
+from etl.evaluate.baselines.lexical import best
+from etl.evaluate.baselines.right import Right, right_of
 from etl.evaluate.files import EvalSet
-from etl.evaluate.lexical import best
-from etl.evaluate.right import Right, right_of
 from etl.files.arrow import atomic
 from schemas.errors import ConfigError
 from tokenization.prompt import REPEATS, target_of

@@ -1,7 +1,7 @@
 """Ask a model every prompt of an evaluation set, several at a time, and keep each answer.
 
 The prompts are streamed; at most `_AHEAD` calls a thread are in memory. What was answered before is
-never asked again (`etl.evaluate.answers`). A call that fails after all attempts is a line with an
+never asked again (`etl.evaluate.asking.answers`). A call that fails after all attempts is a line with an
 error; the others go on, unless `GIVE_UP` calls fail in a row.
 """
 
@@ -18,13 +18,13 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from etl.evaluate.answers import Answers, Question, hashed
-from etl.evaluate.endpoint import CallFailed, Endpoint, NoAnswer, words_of
+from etl.evaluate.asking.answers import Answers, Question, hashed
+from etl.evaluate.asking.endpoint import CallFailed, Endpoint, NoAnswer, words_of
+from etl.evaluate.asking.rounds import Rounds, rounds_of
 from etl.evaluate.files import EvalSet
 from etl.evaluate.predictions import Unusable, content_of
-from etl.evaluate.rounds import Rounds, rounds_of
 from etl.terminal.progress import Progress
-from schemas.errors import BuildError
+from schemas.errors import BuildError, ConfigError
 
 GIVE_UP: Final = 50
 """So many failed calls one after the other end the asking: the server is not there."""
@@ -105,9 +105,14 @@ class Asking:
         """Ask all; returns how many were answered, kept from before and failed, and the tokens.
 
         Raises:
-            ConfigError: no call can succeed, or ``out`` has other answers.
+            ConfigError: no call can succeed, ``out`` has other answers, or there is no such split.
             BuildError: the server answers nothing any more, or another process writes ``out``.
         """
+        if unknown := set(self.splits) - set(self.eval_set.splits):
+            raise ConfigError(
+                f"{self.eval_set.folder}: no split {', '.join(sorted(unknown))}; there are "
+                f"{', '.join(self.eval_set.splits)}"
+            )
         parameters = hashed(dict(self.endpoint.parameters))
         total = sum(self.eval_set.manifest["splits"][each]["prompts"] for each in self._splits)
         with (

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from etl.evaluate.baselines.lexical import best
 from etl.evaluate.facts import known, mind2web_direct, mind2web_multichoice, webarena, weblinx
 from etl.evaluate.facts.mind2web_multichoice import Candidate
-from etl.evaluate.lexical import best
 from etl.evaluate.protocols import mind2web_direct as direct
 from etl.evaluate.protocols import mind2web_multichoice as choice
 from etl.evaluate.protocols import webarena as answer_and_address
