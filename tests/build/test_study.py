@@ -116,6 +116,19 @@ def test_the_table_has_what_the_builds_hold(made: tuple[Path, dict[str, Any]]) -
     assert "second" not in (folder / "study" / "study.json").read_text()
 
 
+def test_the_plots_show_what_differs(made: tuple[Path, dict[str, Any]]) -> None:
+    """The page has the table, and a plot of each figure that is not the same in all cells."""
+    pytest.importorskip("vl_convert")
+    html = (made[0] / "study" / "study.html").read_text()
+    assert re.findall(r"<figcaption>(.*?)</figcaption>", html) == [
+        "Tokens",
+        "Test prompts that hold their target",
+    ]
+    for cell in made[1]["cells"]:
+        assert html.count(f'<th scope="row">{cell["cell"]}</th>') == 3
+        assert f"<td>{cell['figures']['tokens']:,}</td>" in html
+
+
 def test_a_longer_context_shows_more_targets(made: tuple[Path, dict[str, Any]]) -> None:
     """At 32,768 tokens every test prompt holds its target; at 1,024, with the right-most chunk
     alone, some do not. The share is that of test samples whose prompt names the node.

@@ -9,6 +9,7 @@ import io
 import json
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -182,7 +183,18 @@ def test_the_csv_has_a_row_a_step(made: EvalSet) -> None:
     assert all(row["node"] and row["strict"] == "1" for row in asked)
 
 
-@given(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1))
+def test_what_is_not_known_has_a_row_of_its_own(made: EvalSet) -> None:
+    """Steps without domain, page or context, as tasks of WebArena are, are counted as unknown."""
+    bare = [replace(step, domain="", page_tokens=0, context=0) for step in steps(made)]
+    some = [*bare[:9], *[*steps(made)][9:]]
+    found = score(some, Plain(), orjson.loads, right(made)).as_json()["tables"]
+    for name in ("domain", "page_length", "context"):
+        unknown = [row["steps"] for row in found[name] if row["value"] == "unknown"]
+        assert unknown[0] >= 9
+    assert [row["value"] for row in found["context"]] == ["unknown", "8,192", "32,768"]
+
+
+@given(st.integers(1, 2**31 - 1), st.integers(1, 2**31 - 1))
 def test_classes_of_page_length_do_not_overlap(one: int, two: int) -> None:
     """Each class is a range; a longer page is in no lower one; the words say which."""
     low, high = sorted((one, two))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from etl.evaluate import predictions
 from etl.evaluate.files import EvalSet, opened
 from etl.evaluate.predictions import Predictions
 from etl.evaluate.protocols import known
 from etl.evaluate.scores.score import Result, score
-from etl.evaluate.scores.steps import steps
+from etl.evaluate.scores.steps import Step, steps
+from etl.terminal.progress import Progress
+
+_BLOCK: Final = 256
+"""Steps after which progress is shown."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +64,21 @@ def scored(
     ids = given.ids()
     answers = predictions.read(files, ids)
     others = predictions.read(against, ids) if against else None
-    result = score(
-        steps(given),
-        chosen,
-        lambda text: known.facts(chosen, given.family, text),
-        answers.outputs,
-        None if others is None else others.outputs,
-        seed,
-    )
+    with Progress("scoring", given.counted()["steps"], "steps", brief=True) as progress:
+        result = score(
+            _told(steps(given), progress),
+            chosen,
+            lambda text: known.facts(chosen, given.family, text),
+            answers.outputs,
+            None if others is None else others.outputs,
+            seed,
+        )
     return Found(given, files, answers, against, others, result)
+
+
+def _told(every: Iterable[Step], progress: Progress) -> Iterator[Step]:
+    """The same steps; how far they are is shown."""
+    for number, step in enumerate(every, 1):
+        yield step
+        if number % _BLOCK == 0:
+            progress.advance(_BLOCK)

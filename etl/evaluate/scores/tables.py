@@ -25,7 +25,9 @@ _MOST: Final = 2**17
 
 
 def length_class(tokens: int) -> str:
-    """The class of page length that a number of tokens is in."""
+    """The class of page length that a number of tokens is in; empty if there is no page."""
+    if not tokens:
+        return ""
     if tokens < _LEAST:
         return f"under {_LEAST:,}"
     if tokens >= _MOST:
@@ -40,7 +42,7 @@ TABLES: Final[Mapping[str, Callable[[Step], str]]] = {
     "domain": lambda step: step.domain,
     "kind": lambda step: step.kind,
     "page_length": lambda step: length_class(step.page_tokens),
-    "context": lambda step: f"{step.context:,}",
+    "context": lambda step: f"{step.context:,}" if step.context else "",
 }
 """Table -> what a step is counted under; empty text is shown as ``unknown``."""
 
@@ -85,8 +87,8 @@ def _steps(row: Mapping[str, Any]) -> tuple[int, str]:
 
 def _size(row: Mapping[str, Any]) -> tuple[int, bool]:
     """By the first number in it; what is under a number comes before what begins with it."""
-    numbers = _NUMBER.findall(row["value"])
-    return int(numbers[0].replace(",", "")), not row["value"].startswith("under")
+    number = _NUMBER.search(row["value"])
+    return int(number[0].replace(",", "")) if number else -1, not row["value"].startswith("under")
 
 
 def _row(
