@@ -28,7 +28,7 @@ def text(result: Mapping[str, Any]) -> str:
     lines = [head(_first(result)), "", *_all(result)]
     lines += [*_aggregates(result)]
     for name, rows in result["tables"].items():
-        if len(rows) > 1:
+        if len(rows) > 1 and not (name == "domain" and _same(rows, result["tables"]["website"])):
             lines += ["", *_table(TITLES[name], rows)]
     lines += ["", *_outcomes(result)]
     if "against" in result:
@@ -64,13 +64,20 @@ def _aggregates(result: Mapping[str, Any]) -> Iterator[str]:
     means = {name: of["mean"] for name, of in result["tables"][ALL][0]["metrics"].items()}
     names = dict.fromkeys(name for split in splits for name in found[split])
     cells = [
-        [name, *(_number(found[split].get(name)) for split in splits)]
+        [name, *(_sum(found[split].get(name)) for split in splits)]
         for name in names
         if len(splits) > 1 or name not in means or means[name] != found[ALL][name]
     ]
     if cells:
         yield ""
         yield from table(["as its reference sums up", *splits], cells)
+
+
+def _same(rows: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether two tables are about the same: domains are websites where nothing else is known."""
+    return [(row["value"], row["steps"]) for row in rows] == [
+        (row["value"], row["steps"]) for row in others
+    ]
 
 
 def _table(title: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -80,7 +87,7 @@ def _table(title: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             cell(row["value"]),
             f"{row['steps']:,}",
             f"{row['workflows']:,}",
-            *(_with_interval(row["metrics"][name]) for name in names),
+            *(_with_interval(row["metrics"][name], row["steps"]) for name in names),
         ]
         for row in rows[:SHOWN]
     ]
@@ -147,6 +154,13 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
 
 
+def _sum(value: float | None) -> str:
+    """A mean, or a count."""
+    if value is not None and value > 1 and float(value).is_integer():
+        return f"{value:,.0f}"
+    return _number(value)
+
+
 def _signed(value: float | None) -> str:
     return "" if value is None else f"{value:+.4f}"
 
@@ -155,6 +169,8 @@ def _interval(of: Mapping[str, Any]) -> str:
     return "" if of["low"] is None else f"{of['low']:.4f} to {of['high']:.4f}"
 
 
-def _with_interval(of: Mapping[str, Any]) -> str:
-    interval = _interval(of)
-    return f"{_number(of['mean'])} ({interval})" if interval else _number(of["mean"])
+def _with_interval(of: Mapping[str, Any], steps: int) -> str:
+    """Mean and interval; where not all steps have the metric, of how many."""
+    interval = f" ({_interval(of)})" if of["low"] is not None else ""
+    some = f" of {of['n']:,}" if 0 < of["n"] < steps else ""
+    return f"{_number(of['mean'])}{interval}{some}"
