@@ -120,7 +120,7 @@ def made(
         value=action.value,
         action_repr=cleaned(action_repr),
         gold=gold,
-        lost=_lost(seen, nodes, seen.kept(options=True)),
+        lost=_lost(seen, nodes, seen.found(seen.kept(options=True))),
         older=_older(seen, action.positives, nodes, table),
     )
 
@@ -140,7 +140,8 @@ def _older(
 ) -> Older:
     kept = seen.kept(options=False)
     gold = tuple(nodes[positive][0] for positive in positives if positive in nodes)
-    left = [seen.node(at) for at, stays in enumerate(kept) if stays]
+    found = seen.found(kept)
+    left = [seen.node(at) for at, stays in enumerate(found) if stays]
     inside = [
         node for top in gold if kept[seen.node(top)] for node in seen.subtree(top)
         if kept[seen.node(node)]
@@ -149,11 +150,11 @@ def _older(
     mcq, stops = (None, False) if table is None else _mapped(seen, kept, gold, table)
     return Older(
         gold=gold,
-        lost=_lost(seen, nodes, kept),
+        lost=_lost(seen, nodes, found),
         kept=runs(left),
         subtree=runs([*inside, *gold]),
         mcq=mcq,
-        intent=runs(_around(seen, kept, backend)) if backend else (),
+        intent=runs(_around(seen, found, backend)) if backend else (),
         backend=backend,
         table_stops=stops,
     )

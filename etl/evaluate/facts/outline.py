@@ -71,6 +71,13 @@ class Outline:
                     kept[at] = False
         return kept
 
+    def found(self, kept: Sequence[bool]) -> list[bool]:
+        """Of the elements left those that the reference finds: its parser knows one body only."""
+        found = list(kept)
+        for body in [at for at, tag in enumerate(self.tags) if tag == "body"][1:]:
+            found[body] = False
+        return found
+
     def _body(self) -> tuple[int, int]:
         """The elements from the first body's on, up to where the first body is closed."""
         bodies = [at for at, tag in enumerate(self.tags) if tag == "body"]

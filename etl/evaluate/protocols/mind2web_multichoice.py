@@ -39,8 +39,11 @@ _LETTER: Final = re.compile(r"Answer: ([A-F])")
 _ELEMENT: Final = re.compile(r"Element: (.*)$", re.MULTILINE)
 _ID: Final = re.compile(r"id=(\d+)")
 
+VOID: Final = -1
+
 Pick = Callable[[str, int], int | None]
-"""What a stripped answer picks of a number of choices: a place, or None for none of them.
+"""What a stripped answer picks of a number of choices: a place; None for none of them; `VOID` for
+none, and the pick before it counts no longer.
 
 Raises IndexError where the reference stops.
 """
@@ -80,10 +83,15 @@ def first_letter(text: str, choices: int) -> int | None:
 
 
 def answer_letter(text: str, choices: int) -> int | None:
-    """The language model's: the letter behind the first ``Answer: ``; none without it."""
+    """The language model's: the letter behind the first ``Answer: ``; none without it.
+
+    A letter past the end takes the pick before it back.
+    """
     found = _LETTER.search(text)
-    place = ord(found[1]) - ord("B") if found else -1
-    return place if 0 <= place < choices else None
+    if found is None or found[1] == "A":
+        return None
+    place = ord(found[1]) - ord("B")
+    return place if place < choices else VOID
 
 
 def element_id(text: str, choices: int) -> int | None:
@@ -109,7 +117,7 @@ class Played(NamedTuple):
 
 def play(facts: Facts, outputs: Sequence[str], pick: Pick) -> Played:
     """Play the rounds that have an output."""
-    if facts.lost:
+    if not facts.candidates:
         return Played(None, None)
     first = next(one for one in facts.candidates if one.id == facts.positives[0])
     if first.place < 0:
@@ -129,7 +137,9 @@ def play(facts: Facts, outputs: Sequence[str], pick: Pick) -> Played:
             place = pick(text, len(shown))
         except IndexError:
             return Played(None, None, "IndexError")
-        if place is not None:
+        if place == VOID:
+            final = None
+        elif place is not None:
             queue.append(shown[place])
             final = shown[place].id, operation(text), number
     raise AssertionError("the last round returns")
@@ -162,8 +172,6 @@ class MultiChoice:
     def score(self, facts: Any, answers: Answers) -> Scored:
         """Score the answers to one step: ``answers[round]``, of which the first output counts."""
         assert isinstance(facts, Facts)
-        if facts.lost:
-            return nothing(facts.lost, self.metrics)
         if len(answers) == 1 and answers[0]:  # the rounds of one prompt, as `predict` keeps them
             answers = [[each] for each in answers[0]]
         outputs = []
@@ -174,6 +182,8 @@ class MultiChoice:
         played = play(facts, outputs, self.pick)
         if played.stops:
             return stop(played.stops, self.metrics, _why(facts))
+        if facts.lost:
+            return nothing(facts.lost, self.metrics)
         if played.shown is not None:
             return nothing(UNANSWERED, self.metrics)
         if played.final is None:
@@ -267,7 +277,10 @@ LLM: Final = MultiChoice(
     "mind2web-multichoice/llm",
     answer_letter,
     punctuation=True,
-    own_defects=("`Answer: Choose` picks C; an answer without `Answer: ` counts as none.",),
+    own_defects=(
+        "`Answer: Choose` picks C; an answer without `Answer: ` counts as none.",
+        "A letter past the last choice takes the pick of an earlier round back.",
+    ),
 )
 GENERATION: Final = MultiChoice(
     "mind2web-generation/mindact",
