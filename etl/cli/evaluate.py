@@ -1,4 +1,4 @@
-"""``stepmill evalset``, ``predict`` and ``baseline``: questions for a model, and its answers."""
+"""``stepmill evalset``, ``predict``, ``rounds``, ``baseline``: questions and answers of models."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _given_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option(
     "--recipe",
     default="",
-    help="Recipe of the prompts: a name, or a TOML file.  [default: the build's own, or "
+    help="Recipe of the prompts: a name, or a TOML file; of a build's pages, which are pruned "
+    "already, only [vocabulary], [prompt] and [fit] count.  [default: the build's own, or "
     "scribeagent-32k]",
 )
 @set_option
@@ -96,8 +97,9 @@ def evalset(
     \b
     stepmill evalset dataset/ --out eval/
     stepmill evalset test_task_*.json test_website_*.json test_domain_*.json --out mind2web-eval/
+    stepmill evalset test_task_*.json --family mind2web-multichoice --ranks scores_all_data.pkl --out choices-eval/
     stepmill evalset test.raw.json --out webarena-eval/ --host __GITLAB__=http://localhost:8023
-    """
+    """  # noqa: E501 - a command is one line
     from etl.build.evalset.make import Wanted
 
     addresses = dict(each.partition("=")[::2] for each in hosts)
@@ -240,6 +242,45 @@ def predict(
             log.say("tokens: " + ", ".join(f"{n:,} {name}" for name, n in tokens.items()))
     if counts["failed"]:
         raise click.exceptions.Exit(1)
+
+
+@click.command()
+@click.argument("directory", type=_in_folder)
+@click.argument("answers", nargs=-1, type=_given_file)
+@click.option("--protocol", required=True, help="The protocol that reads the answers.")
+@click.option("--out", required=True, type=_file, help="File of the prompts.")
+@json_option
+@log_option
+def rounds(
+    directory: Path, answers: tuple[Path, ...], protocol: str, out: Path, as_json: bool
+) -> None:
+    """Write the prompts of the next round of choices, for a harness of your own.
+
+    ANSWERS are files of the rounds before. A line is {"id", "round", "messages"}; answer with
+    {"id", "round", "output"}, and run it again with all answers until no prompt is left.
+
+    \b
+    stepmill rounds choices-eval/ --protocol mind2web-multichoice/llm --out round-0.jsonl
+    """
+    from etl.evaluate.asking.rounds import rounds_of, write_next
+    from etl.evaluate.files import opened
+    from etl.evaluate.predictions import read
+    from schemas.errors import ConfigError
+
+    eval_set = opened(directory)
+    how = rounds_of(eval_set.family, protocol)
+    if how is None:
+        raise ConfigError(
+            f"{protocol}: its prompts stand in {directory / 'prompts'}; only choices come in rounds"
+        )
+    given = read(answers, eval_set.ids())
+    counts = write_next(eval_set, how, given.outputs, out)
+    if as_json:
+        show_json(counts)
+        return
+    for line in given.lines() if answers else ():
+        log.say(line)
+    log.say(f"{counted(counts['prompts'], 'prompt')}; {counts['over']:,} steps are over")
 
 
 @click.command()

@@ -110,6 +110,7 @@ for _command in (
     evaluate.evalset,
     evaluate.baseline,
     evaluate.predict,
+    evaluate.rounds,
     export.export,
     inspect,
     learn.example,

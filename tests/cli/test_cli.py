@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import pty
 import re
 import shlex
@@ -47,7 +48,7 @@ def test_every_command_has_help_with_an_example(run: Run) -> None:
     names = (
         "augment baseline benchmarks build check clean compact contamination diff evalset example "
         "explain explain-setting export finish formats inspect lint predict publish reasons "
-        "rebuild recipes record report retry schema score study verify"
+        "rebuild recipes record report retry rounds schema score study verify"
     )
     assert " ".join(COMMANDS) == names
     for arguments in ([], *([name] for name in COMMANDS), *(["inspect", name] for name in VIEWS)):
@@ -109,6 +110,8 @@ def test_the_examples_in_the_help_texts_run(
     for name in ("task", "website", "domain"):
         (tmp_path / f"test_{name}_0.json").write_text(json.dumps([task | {"annotation_id": name}]))
     builds.write_tasks(tmp_path / "WebVoyager_data.jsonl", "id", "ques", web_name="Shop")
+    ranks = {f"task_u{number}": {"7": 0} for number in range(3)}
+    (tmp_path / "scores_all_data.pkl").write_bytes(pickle.dumps({"ranks": ranks, "scores": {}}))
     found = examples()
     assert {line.split()[1] for line in found} == set(COMMANDS)
     run("build", "recordings/", "--out", "kept", "--set", "split.test=0.5")

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from etl.cli.main import cli
 from etl.evaluate.asking.endpoint import Endpoint
 from etl.evaluate.asking.predict import Asking
 from etl.evaluate.asking.rounds import rounds_of
@@ -167,6 +169,35 @@ def test_choices_are_asked_round_by_round(
     assert sum(server.asked.values()) == asked
     perfect = scored(choices, out, name)
     assert {value for each in perfect for value in each.metrics.values()} == {1.0}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_rounds_for_a_harness(choices: EvalSet, tmp_path: Path, name: str) -> None:
+    """The prompts of each round are written for a harness, until every step is over; its answers,
+    a line a round, are read as those of `predict` are.
+    """
+    right = {row["id"]: right_of(choices.family, name)(row)
+             for row in choices.rows(("id", "facts"))}  # fmt: skip
+    answers: list[Path] = []
+    for number in range(9):
+        out = tmp_path / f"round-{number}.jsonl"
+        arguments = ["rounds", str(choices.folder), *map(str, answers), "--protocol", name]
+        done = CliRunner().invoke(cli, [*arguments, "--out", str(out)], catch_exceptions=False)
+        assert done.exit_code == 0
+        prompts = [json.loads(line) for line in out.read_bytes().splitlines()]
+        if not prompts:
+            break
+        assert {each["round"] for each in prompts} == {number}
+        said = [
+            {"id": each["id"], "round": number, "output": right[each["id"]][number]}
+            for each in prompts
+        ]
+        answers.append(tmp_path / f"answers-{number}.jsonl")
+        answers[-1].write_text("".join(f"{json.dumps(each)}\n" for each in said))
+    assert number > 1
+    found = read(answers, choices.ids())
+    assert not found.counts
+    assert {id: list(outputs) for id, outputs in found.outputs.items()} == right
 
 
 def test_rounds_need_a_protocol(choices: EvalSet, tmp_path: Path, server: Server) -> None:

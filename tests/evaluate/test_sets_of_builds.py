@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from etl.build.evalset.prompts import prompter
 from etl.build.jobs import loaded, ordered
 from etl.build.pack import PackPlan
+from etl.evaluate import files
 from etl.evaluate.facts import steps
 from etl.evaluate.files import EvalSet, opened
 from etl.evaluate.schema import EVAL_SCHEMA
@@ -120,6 +123,57 @@ def test_datasets_load_it(steps_set: EvalSet, tmp_path: Path) -> None:
     assert found["test"].column_names == EVAL_SCHEMA.names
     assert found["test"].num_rows == steps_set.manifest["splits"]["test"]["prompts"]
     assert found["test"][0]["messages"][0]["role"] == "system"
+
+
+def test_large_splits_are_several_files(
+    built: Path, steps_set: EvalSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A split over the size of a file is several files, whose rows together are the same."""
+    monkeypatch.setattr(files, "SHARD_BYTES", 200_000)
+    manifest = evaluation_set(tmp_path / "set", built)
+    count = manifest["splits"]["test"]["files"]
+    assert count > 1
+    names = sorted(path.name for path in (tmp_path / "set" / "data").iterdir())
+    assert names[-1] == f"test-{count - 1:05d}-of-{count:05d}.arrow"
+    assert rows(opened(tmp_path / "set")) == rows(steps_set)
+    loaded_set = datasets.load_dataset(str(tmp_path / "set"), cache_dir=str(tmp_path / "cache"))
+    assert loaded_set["test"]["id"] == [row["id"] for row in rows(steps_set)]
+
+
+def test_a_stopped_command_leaves_what_was_there(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a set cannot be made, the one that was there stays whole, and nothing lies beside it."""
+    evaluation_set(tmp_path / "set", built)
+    before = builds.contents(tmp_path / "set")
+    add, added = files.EvalWriter.add, []
+
+    def stops(self: files.EvalWriter, step: Any) -> None:
+        added.append(step)
+        if len(added) > 3:
+            raise OSError("no room")
+        add(self, step)
+
+    monkeypatch.setattr(files.EvalWriter, "add", stops)
+    with pytest.raises(OSError, match="no room"):
+        evaluation_set(tmp_path / "set", built)
+    assert builds.contents(tmp_path / "set") == before
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+def test_the_command(built: Path, tmp_path: Path) -> None:
+    """`stepmill evalset` says what it made and what to do next, or prints the manifest; what cannot
+    be used is exit code 2.
+    """
+    done = builds.command("evalset", built, "--out", tmp_path / "set")
+    assert done.returncode == 0
+    assert re.search(r"test: \d+ prompts of \d+ steps in \d+ workflows", done.stderr)
+    assert "stepmill predict" in done.stderr
+    done = builds.command("evalset", built, "--out", tmp_path / "set", "--json")
+    assert json.loads(done.stdout) == opened(tmp_path / "set").manifest
+    done = builds.command("evalset", tmp_path / "gone", "--out", tmp_path / "other")
+    assert done.returncode == 2
+    assert "gone" in done.stderr
 
 
 def test_prompts_for_a_harness(steps_set: EvalSet) -> None:

@@ -1,8 +1,8 @@
 """Ask a model every prompt of an evaluation set, several at a time, and keep each answer.
 
 The prompts are streamed; at most `_AHEAD` calls a thread are in memory. What was answered before is
-never asked again (`etl.evaluate.asking.answers`). A call that fails after all attempts is a line with an
-error; the others go on, unless `GIVE_UP` calls fail in a row.
+never asked again (`etl.evaluate.asking.answers`). A call that fails after all attempts is a line
+with an error; the others go on, unless `GIVE_UP` calls fail in a row.
 """
 
 from __future__ import annotations

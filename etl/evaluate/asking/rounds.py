@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from string import ascii_uppercase
 from typing import Final
 
+import orjson
+
 from etl.evaluate.facts import mind2web_multichoice
 from etl.evaluate.facts.mind2web_multichoice import Candidate, Facts, as_choices
+from etl.evaluate.files import EvalSet
+from etl.evaluate.predictions import Outputs
 from etl.evaluate.protocols.known import KNOWN, fits, protocol
 from etl.evaluate.protocols.mind2web_multichoice import GENERATION, LLM, MINDACT, MultiChoice
+from etl.files.arrow import atomic
 from schemas.errors import ConfigError
 
 Messages = Sequence[Mapping[str, str]]
@@ -84,3 +90,25 @@ def rounds_of(family: str, name: str) -> Rounds | None:
         return None
     chosen = protocol(name, family)
     return Rounds(chosen) if isinstance(chosen, MultiChoice) else None
+
+
+def write_next(
+    eval_set: EvalSet, rounds: Rounds, outputs: Mapping[str, Outputs], out: Path
+) -> dict[str, int]:
+    """Write the prompts of the next round of each step, for a harness of one's own.
+
+    Lines are ``{"id", "round", "messages"}``; a harness answers ``{"id", "round", "output"}``.
+    outputs: the answers so far. Returns the numbers of prompts and of steps that are over.
+    """
+    counts = {"prompts": 0, "over": 0}
+    with atomic(out) as stream:
+        for row in eval_set.rows(("id", "chunks", "messages", "facts")):
+            if not row["chunks"]:
+                continue
+            said = [each for each in outputs.get(row["id"], ()) if each is not None]
+            messages = rounds.next(rounds.read(row["facts"]), said, row["messages"])
+            counts["over" if messages is None else "prompts"] += 1
+            if messages is not None:
+                line = {"id": row["id"], "round": len(said), "messages": messages}
+                stream.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+    return counts
