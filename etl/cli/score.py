@@ -24,6 +24,7 @@ _FILE: Any = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--protocol", "name", required=True, metavar="NAME", help="The protocol, such as exact."
 )
+@click.option("--split", "splits", multiple=True, help="Score only this split; repeatable.")
 @click.option(
     "--against",
     type=_FILE,
@@ -62,6 +63,7 @@ def score(
     evaluation: Path,
     predictions: tuple[Path, ...],
     name: str,
+    splits: tuple[str, ...],
     against: tuple[Path, ...],
     allow_missing: bool,
     seed: int,
@@ -95,7 +97,7 @@ def score(
 
         page.require()
         page.may_write(report, replace=replace)
-    found = scored(evaluation, predictions, name, against, seed)
+    found = scored(evaluation, predictions, name, against, seed, splits)
     values = found.as_json()
     show_json(values) if as_json else show(text.text(values))
     _write(found, values, csv, report, samples)

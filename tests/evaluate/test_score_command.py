@@ -79,6 +79,35 @@ def test_missing_predictions_are_an_error_that_one_can_allow(place: Path) -> Non
     assert scored(place, "some.jsonl", "--protocol", "exact", "--allow-missing") == found
 
 
+def test_a_split_is_scored_alone(place: Path) -> None:
+    """Predictions of other splits are not missed; a split that is not there stops."""
+    done = builds.command(
+        "build", builds.RECORDINGS, "--out", "two", "--set", "split.test=0.3", "--set",
+        "split.validation=0.2", "--workers", "0", cwd=place,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for line in (
+        "evalset two --out sets --split test --split validation",
+        "baseline sets perfect --out all.jsonl",
+    ):
+        assert builds.command(*line.split(), cwd=place).returncode == 0
+    prompts = (place / "sets" / "prompts" / "validation.jsonl").read_text().splitlines()
+    ids = {json.loads(line)["id"] for line in prompts}
+    lines = (place / "all.jsonl").read_text().splitlines()
+    chosen = [line for line in lines if json.loads(line)["id"] in ids]
+    (place / "part.jsonl").write_text("\n".join(chosen))
+    asked = ("score", "sets", "part.jsonl", "--protocol", "exact", "--json")
+    done = builds.command(*asked, "--split", "validation", cwd=place)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["steps"], means(found)["exact"]) == (len(ids), 1.0)
+    assert [row["value"] for row in found["tables"]["split"]] == ["validation"]
+    assert builds.command(*asked, cwd=place).returncode == 1
+    none = builds.command(*asked, "--split", "tset", cwd=place)
+    assert none.returncode == 2
+    assert "there are: test, validation" in none.stderr
+
+
 def test_what_cannot_be_scored_stops_with_a_reason(place: Path) -> None:
     """No set, no file, no protocol, one of another family: exit code 2, and what there is."""
     for arguments, said in (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ from etl.evaluate.protocols import known
 from etl.evaluate.scores.score import Result, score
 from etl.evaluate.scores.steps import Step, steps
 from etl.terminal.progress import Progress
+from schemas.errors import ConfigError
 
 _BLOCK: Final = 256
 """Steps after which progress is shown."""
@@ -51,9 +52,16 @@ def _noted(paths: Sequence[Path], read: Predictions) -> dict[str, Any]:
 
 
 def scored(
-    folder: Path, files: Sequence[Path], protocol: str, against: Sequence[Path] = (), seed: int = 0
+    folder: Path,
+    files: Sequence[Path],
+    protocol: str,
+    against: Sequence[Path] = (),
+    seed: int = 0,
+    splits: Sequence[str] = (),
 ) -> Found:
-    """Score predictions. against: files of other predictions, to compare with.
+    """Score predictions.
+
+    against: files of other predictions, to compare with. splits: of the set; empty for all.
 
     Raises:
         ConfigError: set, protocol or predictions cannot be used.
@@ -61,12 +69,16 @@ def scored(
     """
     given = opened(folder)
     chosen = known.protocol(protocol, given.family)
+    for split in splits:
+        if split not in given.splits:
+            raise ConfigError(f"{folder}: no split {split!r}; there are: {', '.join(given.splits)}")
     ids = given.ids()
-    answers = predictions.read(files, ids)
-    others = predictions.read(against, ids) if against else None
-    with Progress("scoring", given.counted()["steps"], "steps", brief=True) as progress:
+    answers = _read(files, given, ids, splits)
+    others = _read(against, given, ids, splits) if against else None
+    total = sum(given.manifest["splits"][split]["steps"] for split in splits or given.splits)
+    with Progress("scoring", total, "steps", brief=True) as progress:
         result = score(
-            _told(steps(given), progress),
+            _told(steps(given, splits), progress),
             chosen,
             lambda text: known.facts(chosen, given.family, text),
             answers.outputs,
@@ -74,6 +86,19 @@ def scored(
             seed,
         )
     return Found(given, files, answers, against, others, result)
+
+
+def _read(
+    paths: Sequence[Path], given: EvalSet, ids: Collection[str], splits: Sequence[str]
+) -> Predictions:
+    """Read predictions; of some splits, no prompt of another one is missing."""
+    found = predictions.read(paths, ids)
+    if splits and found.counts.pop("missing", 0):
+        found.named.pop("missing", None)
+        for row in given.rows(("id", "chunks"), splits):
+            if row["chunks"] and row["id"] not in found.outputs:
+                found.note("missing", row["id"])
+    return found
 
 
 def _told(every: Iterable[Step], progress: Progress) -> Iterator[Step]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
@@ -50,13 +50,13 @@ class Step:
     facts: str = field(default="", repr=False)
 
 
-def steps(given: EvalSet) -> Iterator[Step]:
-    """The steps of an evaluation set, in its order.
+def steps(given: EvalSet, splits: Sequence[str] = ()) -> Iterator[Step]:
+    """The steps of an evaluation set, in its order; of some splits, or of all.
 
     Raises:
         IntegrityError: a file of it is missing or not whole.
     """
-    for _, rows in groupby(given.rows(_COLUMNS), itemgetter("step_id")):
+    for _, rows in groupby(given.rows(_COLUMNS, splits), itemgetter("step_id")):
         yield _step([*rows])
 
 
