@@ -180,6 +180,27 @@ def test_a_cell_that_stopped_is_gone_on_with(tmp_path: Path) -> None:
     assert not any(each.error for each in built)
 
 
+def test_a_changed_cell_is_built_again_only_if_asked(tmp_path: Path) -> None:
+    """A label whose settings have changed says so and stays as it was; with --redo it is what a new
+    study would build.
+    """
+    axis = (
+        MATRIX.partition("[axes]")[0] + '[axes.history]\nlast = {{ "unroll.max_history" = {} }}\n'
+    )
+    path = written(tmp_path, axis.format(3))
+    assert builds.command("study", path, "--workers", "0").returncode == 0
+    before = place_of(tmp_path / "study" / "cells" / "last").manifest.fingerprint
+    path.write_text(axis.format(1))
+    refused = builds.command("study", path, "--workers", "0")
+    assert (refused.returncode, "--redo" in refused.stdout) == (1, True)
+    assert place_of(tmp_path / "study" / "cells" / "last").manifest.fingerprint == before
+    assert builds.command("study", path, "--workers", "0", "--redo").returncode == 0
+    there = place_of(tmp_path / "study" / "cells" / "last").manifest.fingerprint
+    fresh = written(tmp_path / "fresh", axis.format(1))
+    assert builds.command("study", fresh, "--workers", "0").returncode == 0
+    assert there == place_of(tmp_path / "fresh" / "study" / "cells" / "last").manifest.fingerprint
+
+
 def test_a_cell_that_fails_stops_no_other(tmp_path: Path) -> None:
     """A gate rejects the datasets of one label: these cells say why, the others are built, and the
     exit code is 1.
