@@ -177,6 +177,7 @@ def test_the_longest_answer_is_read_and_the_last_of_these() -> None:
 
 def test_calls_that_fail_and_nothing_at_all() -> None:
     """All calls failed, or no prompt was answered."""
+    answers: list[list[str] | None]
     for answers in ([None, None], [], [[]]):
         assert V2.score(direct("40"), answers).outcome == "no_usable_answer"
 

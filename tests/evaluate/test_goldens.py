@@ -16,6 +16,7 @@ from etl.evaluate.protocols import mind2web_multichoice as multichoice
 from etl.evaluate.protocols.known import PROTOCOLS
 from etl.evaluate.protocols.protocol import NO_STEPS, STOPS, Row, Scored, nothing
 from etl.evaluate.protocols.weblinx_calls import read as read_call
+from etl.evaluate.texts import set_f1
 from tests.evaluate import goldens
 
 DIRECT = "mind2web_direct_scribeagent"
@@ -180,7 +181,7 @@ def test_choices(shared: Path) -> None:
             assert final is not None
             assert final[:2] == (expected["final_element"], expected["predicted_operation"])
             for kept in (True, False):
-                f1 = multichoice.set_f1(final[1], expected["gold_operation"], punctuation=kept)
+                f1 = set_f1(final[1], expected["gold_operation"], punctuation=kept)
                 name = f"operation_f1_{'keep' if kept else 'drop'}_punctuation"
                 assert f1 == expected[name], case["id"]
 
