@@ -304,7 +304,8 @@ def baseline(
 
     majority: the commonest action on the commonest tag; random: any element that one can act on;
     lexical: the element whose text is most like the objective (BM25); last: the step before once
-    more; perfect: the right answers; shuffled: right answers, each given to another step.
+    more; perfect: the right answers; shuffled: right answers, each given to a step of another
+    website.
 
     \b
     stepmill baseline eval/ random --out random.jsonl --seed 1

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from etl.cli.main import cli
 from etl.evaluate.asking.endpoint import Endpoint
 from etl.evaluate.asking.predict import Asking
 from etl.evaluate.asking.rounds import rounds_of
-from etl.evaluate.baselines.baseline import NAMES, Baseline
+from etl.evaluate.baselines.baseline import NAMES, Answered, Baseline, moved
 from etl.evaluate.baselines.elements import elements, parts_of
 from etl.evaluate.baselines.lexical import best, scores
 from etl.evaluate.baselines.right import right_of
@@ -220,12 +221,26 @@ def test_chance_is_seeded(steps_set: EvalSet, tmp_path: Path) -> None:
 
 
 def test_shuffled_gives_each_answer_to_another_step(steps_set: EvalSet, tmp_path: Path) -> None:
-    """Every right answer is given once to a step, never to its own."""
+    """Every right answer is given to one step, never to its own, and to one of another website if
+    the largest has at most half of the steps.
+    """
     found = read([baseline(steps_set, "shuffled", tmp_path / "1.jsonl")], steps_set.ids()).outputs
     rows = [row for row in steps_set.rows(("id", "gold", "chunk")) if not row["chunk"]]
     given = [found[row["id"]][0] for row in rows]
-    own = [row["gold"]["text"] for row in rows]
-    assert sorted(map(str, given)) == sorted(own)
+    assert sorted(map(str, given)) == sorted(row["gold"]["text"] for row in rows)
+    for sizes in ((1,), (3, 1), (2, 2), (3, 2, 1), (1, 1, 1, 1)):
+        every = [
+            Answered(f"site{site}", f"flow{site}{n % 2}", f"{site}/{n}", [f"{site}/{n}"])
+            for site, size in enumerate(sizes)
+            for n in range(size)
+        ]
+        for seed in range(20):
+            moves = {step: outputs[0] for step, outputs in moved(every, Random(seed)).items()}
+            assert sorted(moves) == sorted(moves.values())
+            if len(every) > 1:
+                assert all(step != other for step, other in moves.items())
+            if 2 * max(sizes) <= len(every):
+                assert all(step[0] != other[0] for step, other in moves.items())
 
 
 def test_the_last_step_moves_with_its_element(tmp_path: Path) -> None:

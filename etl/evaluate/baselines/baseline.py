@@ -6,7 +6,8 @@
 - ``lexical``: the element whose text matches the objective best (BM25).
 - ``last``: the step before once more, on the element with the same start tag if there is one.
 - ``perfect``: the right answers, which should score 1.
-- ``shuffled``: right answers, each given to another step of its split.
+- ``shuffled``: right answers, each given to another step of its split, of another website where
+  there is one.
 
 A step has one answer, which is given to each of its prompts. Only prompts are looked at, never the
 recorded page, and of the gold only what is said above.
@@ -17,13 +18,13 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -118,14 +119,16 @@ class Baseline:
 
     def _shuffled(self, right: Right) -> Callable[[Step], list[str]]:
         """Right answers, each of another step of its split."""
-        answers: dict[str, list[tuple[str, list[str]]]] = {}
-        for step in self._steps():
-            answers.setdefault(step[0]["split"], []).append((step[0]["step_id"], right(step[0])))
+        answers: dict[str, list[Answered]] = {}
+        for step in self._steps("website", "workflow_id"):
+            first = step[0]
+            answered = Answered(
+                first["website"], first["workflow_id"], first["step_id"], right(first)
+            )
+            answers.setdefault(first["split"], []).append(answered)
         given: dict[str, list[str]] = {}
         for each in answers.values():
-            random.Random(self.seed).shuffle(each)
-            for (step_id, _), (_, other) in zip(each, [*each[1:], each[0]], strict=True):
-                given[step_id] = other
+            given |= moved(each, self._chance)
         return lambda step: given[step[0]["step_id"]]
 
     def _count(self) -> None:
@@ -171,3 +174,32 @@ def _elements(step: Step) -> list[Element]:
 def _commonest(counts: Counter[str]) -> str:
     """The commonest; of several the first by name."""
     return min(counts, key=lambda name: (-counts[name], name), default="")
+
+
+class Answered(NamedTuple):
+    """A step and its right answer."""
+
+    website: str
+    workflow: str
+    step_id: str
+    outputs: list[str]
+
+
+def moved(every: Sequence[Answered], chance: random.Random) -> dict[str, list[str]]:
+    """The answers by step, each that of another step.
+
+    It is one of another website, as far as the largest has not more than half of all steps, since
+    pages of one website are alike; else, as far as can be, of another workflow.
+    """
+    places: dict[tuple[str, ...], float] = {}
+    for each in every:
+        for name in ((each.website,), (each.website, each.workflow)):
+            places.setdefault(name, chance.random())
+
+    def place(each: Answered) -> tuple[float, float]:
+        return places[each.website,], places[each.website, each.workflow]
+
+    mixed = sorted(sorted(every, key=lambda _: chance.random()), key=place)
+    largest = max(Counter(each.website for each in every).values())
+    step = min(largest, max(1, len(mixed) // 2))
+    return {each.step_id: mixed[(at + step) % len(mixed)].outputs for at, each in enumerate(mixed)}

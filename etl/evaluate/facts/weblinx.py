@@ -58,12 +58,23 @@ class Facts:
     own_box: tuple[float, ...] | None
     # why the turn is not counted; "" for one that is
     left_out: str
-    # the boxes of the page as JSON of their own, looked at only if an answer needs them
+    # the boxes of the page as JSON of their own, read only if an answer needs them
     page: str
+
+    def box(self, uid: str) -> Box | None:
+        """The box of an element id; None if there is none. Reads no other box."""
+        key = orjson.dumps(uid).decode() + ":["
+        at = self.page.find(key)
+        while at > 0 and self.page[at - 1] not in "{,":  # it ends another id, which holds a quote
+            at = self.page.find(key, at + 1)
+        if at < 0:
+            return None
+        begin = at + len(key) - 1
+        return Box(*orjson.loads(self.page[begin : self.page.index("]", begin) + 1]))
 
     @property
     def boxes(self) -> dict[str, Box]:
-        """The boxes by element id, in the order of the recording."""
+        """All boxes by element id, in the order of the recording."""
         return _boxes(self.page)
 
 
@@ -81,9 +92,9 @@ def read(text: str | bytes) -> Facts:
     )
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def _boxes(page: str) -> dict[str, Box]:
-    return {uid: Box(*numbers) for uid, *numbers in orjson.loads(page)}
+    return {uid: Box(*numbers) for uid, numbers in orjson.loads(page).items()}
 
 
 def intent_of(word: str) -> str:
@@ -141,7 +152,7 @@ def made(
     element ids of the page.
     """
     intent = intent_of(turn.intent)
-    listed = [[uid, *box[:5], int(box.on_page and uid in on_page)] for uid, box in boxes.items()]
+    listed = {uid: [*box[:5], int(box.on_page and uid in on_page)] for uid, box in boxes.items()}
     found = turn.uid if turn.uid in boxes and turn.uid in on_page else None
     own = turn.box if turn.element and turn.uid is None else None
     return Facts(

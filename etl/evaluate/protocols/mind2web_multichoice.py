@@ -54,7 +54,10 @@ _DEFECTS: Final = (
         "does not depend on the element."
     ),
     "A pick is void if a last round that shows all that is left is answered with none.",
-    "A step whose positive is the only candidate is never asked, and counts 0.",
+    (
+        "A candidate that is left alone is never asked: a step with no other one counts 0, and so "
+        "does one whose rounds before were rightly answered with none."
+    ),
     STOPPED,
 )
 
@@ -254,10 +257,16 @@ def answer(protocol: MultiChoice, place: int | None, op: str, value: str) -> str
 
 
 def right_answers(facts: Facts, protocol: MultiChoice) -> list[str]:
-    """The answer to each round that picks a positive wherever one is shown."""
+    """The answer to each round that picks a positive wherever one is shown.
+
+    A round without one is answered with none, unless the positive would then be left alone.
+    """
     outputs: list[str] = []
     while (shown := protocol.next_round(facts, outputs)) is not None:
         at = next((at for at, one in enumerate(shown) if one.id in facts.positives), None)
+        none = answer(protocol, None, "", "")
+        if at is None and protocol.next_round(facts, [*outputs, none]) is None:
+            at = 0
         outputs.append(answer(protocol, at, facts.op, facts.value))
     return outputs
 

@@ -194,7 +194,7 @@ def element_of(facts: Facts, call: Call) -> str | None:
         return None
     if not uid or not isinstance(uid, str):
         return None
-    box = facts.boxes.get(uid)
+    box = facts.box(uid)
     return uid if box is not None and box.on_page else None
 
 
@@ -213,10 +213,11 @@ def _at(boxes: dict[str, Box], x: Argument, y: Argument) -> str | None:
 
 
 def _iou(facts: Facts, uid: str | None) -> float:
-    recorded = facts.boxes[facts.uid] if facts.uid is not None else facts.own_box
-    if uid is None or recorded is None:
+    recorded = facts.box(facts.uid) if facts.uid is not None else facts.own_box
+    named = None if uid is None else facts.box(uid)
+    if named is None or recorded is None:
         return 0.0
-    left, top, right, bottom = facts.boxes[uid][:4]
+    left, top, right, bottom = named[:4]
     other_left, other_top, other_right, other_bottom = recorded[:4]
     width = max(0, min(right, other_right) - max(left, other_left))
     height = max(0, min(bottom, other_bottom) - max(top, other_top))
