@@ -57,8 +57,8 @@ _DEFECTS: Final[dict[Part, tuple[str, ...]]] = {
     ),
     "offline": (
         (
-            "The ScribeAgent fork's own router returns no evaluators, so as released it cannot score "
-            "at all; its evaluators give these numbers."
+            "The ScribeAgent fork's own router returns no evaluators, so as released it cannot "
+            "score at all; its evaluators give these numbers."
         ),
     ),
 }
