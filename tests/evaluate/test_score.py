@@ -124,6 +124,7 @@ def test_missing_and_failed_answers_count_as_wrong(made: EvalSet) -> None:
     assert (found["missing"], found["failed_calls"]) == (2, 1)
     assert sorted(found["missing_ids"]) == sorted([several.prompts[0], single.prompts[0]])
     assert found["outcomes"][MISSING] == 1
+    assert found["meanings"][MISSING].endswith("it counts as a wrong answer.")
     of_step = {
         step.id: each for step, each in zip(result.steps, result.scoring.scored, strict=True)
     }

@@ -17,7 +17,9 @@ from typing import Any, Final
 import numpy as np
 
 from etl.evaluate.predictions import Outputs
-from etl.evaluate.protocols.protocol import Protocol, Row, Scored
+from etl.evaluate.protocols import outcomes
+from etl.evaluate.protocols.outcomes import OUTCOMES
+from etl.evaluate.protocols.protocol import STOPS, Protocol, Row, Scored
 from etl.evaluate.scores.intervals import Scores
 from etl.evaluate.scores.paired import Difference, difference
 from etl.evaluate.scores.steps import Step
@@ -63,9 +65,14 @@ class Scoring:
         self.outcomes[self.outcome(-1, step)] += 1
 
     def outcome(self, number: int, step: Step) -> str:
-        """What became of a step, by its number in the order of the set."""
+        """What became of a step, by its number in the order of the set.
+
+        One without a prediction that no answer could have decided is what it is.
+        """
+        scored = self.scored[number]
+        decided = any(value is not None for value in scored.metrics.values())
         lost = step.prompts and not any(prompt in self.answers for prompt in step.prompts)
-        return MISSING if lost else self.scored[number].outcome
+        return MISSING if lost and decided else scored.outcome
 
     def figures(self) -> dict[str, Scores]:
         """A value a step of each metric, and of `STRICT` beside a protocol with defects."""
@@ -149,11 +156,23 @@ class Result:
         return {**_counts(other), "differences": found}
 
 
+_MISSING: Final = "None of its prompts has a prediction; it counts as a wrong answer."
+
+
+def meaning(outcome: str) -> str:
+    """The meaning of an outcome, also of one that is ours; empty if it is on no list."""
+    if outcome == MISSING:
+        return _MISSING
+    known = outcome in OUTCOMES or outcome.startswith(STOPS)
+    return outcomes.meaning(outcome) if known else ""
+
+
 def _counts(scoring: Scoring) -> dict[str, Any]:
     """What became of answers."""
     notes = Counter(note for scored in scoring.scored for note in scored.notes)
     return {
         "outcomes": dict(scoring.outcomes.most_common()),
+        "meanings": {outcome: meaning(outcome) for outcome in scoring.outcomes},
         "notes": dict(notes.most_common()),
         "missing": scoring.missing,
         "missing_ids": scoring.missing_ids,

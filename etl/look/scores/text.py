@@ -97,8 +97,9 @@ def _table(title: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _outcomes(result: Mapping[str, Any]) -> Iterator[str]:
-    cells = [[name, f"{count:,}"] for name, count in result["outcomes"].items()]
-    yield from table(["outcome", "steps"], cells)
+    meanings = result["meanings"]
+    cells = [[name, f"{count:,}", meanings[name]] for name, count in result["outcomes"].items()]
+    yield from table(["outcome", "steps", ""], cells)
     for note, count in result["notes"].items():
         yield printable(f"in {counted(count, 'step')}: {note}")
     yield from _missing(result, "")
