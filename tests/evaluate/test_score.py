@@ -130,7 +130,7 @@ def test_missing_and_failed_answers_count_as_wrong(made: EvalSet) -> None:
     }
     assert of_step[several.id].metrics["right"] == 1
     assert of_step[single.id].metrics["right"] == of_step[last.id].metrics["right"] == 0
-    assert "2 prompts without a prediction, which count as wrong answers" in text.text(
+    assert "2 prompts without a prediction, which count as wrong answers where" in text.text(
         printed(result)
     )
 

@@ -110,12 +110,12 @@ def _missing(result: Mapping[str, Any], whose: str) -> Iterator[str]:
         more = ", ..." if result["missing"] > len(result["missing_ids"]) else ""
         yield printable(
             f"{whose}{counted(result['missing'], 'prompt')} without a prediction, which count as "
-            f"wrong answers: {', '.join(result['missing_ids'])}{more}"
+            f"wrong answers where one is decided: {', '.join(result['missing_ids'])}{more}"
         )
     if result["failed_calls"]:
         yield (
             f"{whose}{counted(result['failed_calls'], 'prompt')} whose call failed, which count as "
-            "wrong answers"
+            "wrong answers too"
         )
 
 
