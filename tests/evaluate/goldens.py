@@ -20,6 +20,8 @@ from etl.evaluate.facts import (
     weblinx,
 )
 from etl.evaluate.facts.recorded import recorded
+from etl.evaluate.texts import cleaned
+from etl.pages.reading import read
 
 KINDS = {"CLICK": "click", "TYPE": "type", "SELECT": "select", "HOVER": "hover", "ENTER": "press"}
 
@@ -53,12 +55,16 @@ def altered(shared: Path, name: str, step: int, alter: Mapping[str, Any] | None)
 
 
 def direct(shared: Path, name: str, case: Mapping[str, Any]) -> mind2web_direct.Facts:
-    """The facts of a case on node ids, as they are in a file."""
+    """The facts of a case on node ids, as they are in a file.
+
+    The page is read as the reference reads it, cleaned as a text before.
+    """
     action, line = altered(shared, name, case["step"], case["alter"])
     found = recorded(action)
     step = steps.Facts(KINDS.get(found.op, "click"), found.value)
     table = [node for node, _ in case["rank_table"]] if "rank_table" in case else None
-    made = mind2web_direct.made(found, line, step, table=table)
+    page = read(cleaned(found.raw_html))
+    made = mind2web_direct.made(found, line, step, table=table, page=page)
     return mind2web_direct.read(known.text(made))
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from etl.evaluate.protocols.known import PROTOCOLS
 from etl.evaluate.protocols.mind2web_direct import gold, right_answer, vote
-from etl.evaluate.protocols.protocol import NO_STEPS, Row, nothing
+from etl.evaluate.protocols.protocol import NO_STEPS, Answers, Row, nothing
 from tests.evaluate.made import NODES, PAGE, answer, direct
 
 V2 = PROTOCOLS["mind2web-direct/scribeagent-v2"]
@@ -177,7 +177,7 @@ def test_the_longest_answer_is_read_and_the_last_of_these() -> None:
 
 def test_calls_that_fail_and_nothing_at_all() -> None:
     """All calls failed, or no prompt was answered."""
-    answers: list[list[str] | None]
+    answers: Answers
     for answers in ([None, None], [], [[]]):
         assert V2.score(direct("40"), answers).outcome == "no_usable_answer"
 
@@ -205,6 +205,14 @@ def test_classes() -> None:
         assert V2.score(direct("40"), [[answer(4, action=word)]]).metrics["step_sr"] == right
     hover = direct("40", op="HOVER", line="[button]  Buy -> HOVER")
     assert V2.score(hover, [[answer(4, action="mouse_hover_action")]]).metrics["step_sr"] == 0
+
+
+def test_our_words_for_kinds_are_not_all_of_the_references_classes() -> None:
+    """A `select_action`, as training has it, is right to the strict figure alone: a note."""
+    facts = direct("40", op="SELECT", value="red")
+    scored = V2.score(facts, [[answer(4, 'Select "red"', "select_action")]])
+    assert (scored.metrics["step_sr"], scored.strict) == (0, True)
+    assert "not of the reference's class" in scored.notes[0]
 
 
 def test_f1_lends_the_gold_operation() -> None:

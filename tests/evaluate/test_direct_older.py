@@ -167,6 +167,8 @@ def test_counts_of_tasks() -> None:
     means = MCQ.aggregate(rows)
     assert (means["tasks_successful_mcq"], means["tasks_successful_mcq_without_invalid"]) == (1, 2)
     assert means["mcq"] == 0.6
+    assert means["reference_stops"] == 0
+    assert MCQ.aggregate(rows[2:3])["reference_stops"] == 1  # a first step that is lost
     assert MCQ.aggregate([])["mcq"] is None
 
 

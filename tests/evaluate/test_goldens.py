@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from etl.evaluate.facts import mind2web_multichoice
+from etl.evaluate.facts.mind2web_direct import made
+from etl.evaluate.facts.outline import outline
+from etl.evaluate.facts.recorded import recorded
 from etl.evaluate.protocols import mind2web_direct, webarena, weblinx
 from etl.evaluate.protocols import mind2web_multichoice as multichoice
 from etl.evaluate.protocols.known import PROTOCOLS
@@ -73,6 +76,22 @@ def test_the_present_direct_evaluation(shared: Path) -> None:
             thrown = vote.no_match, vote.bad_id, vote.failed
             keys = ("rejected_no_match", "rejected_bad_id", "failed_calls")
             assert thrown == tuple(expected[key] for key in keys), case["id"]
+
+
+def test_prompts_number_elements_as_the_reference_does(shared: Path) -> None:
+    """Of the recorded pages: read as they were written, or cleaned as texts before, all facts are
+    the same, so an answer to our prompts names the reference's elements.
+    """
+    file = goldens.golden(shared, OLDER)
+    tables = {case["step"]: case["rank_table"] for case in file["cases"]}
+    for step, gold in file["steps"].items():
+        case = {"step": int(step), "alter": None, "rank_table": tables.get(int(step), [])}
+        action, line = goldens.altered(shared, file["data"], int(step), None)
+        facts = goldens.direct(shared, file["data"], case)
+        table = [node for node, _ in case["rank_table"]]
+        assert made(recorded(action), line, facts.step, table=table) == facts
+        assert list(facts.gold) == gold["gold_nodes"]
+        assert len(outline(action["raw_html"]).tags) == gold["document_node"]
 
 
 def test_votes(shared: Path) -> None:

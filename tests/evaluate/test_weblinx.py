@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from etl.evaluate.facts import known, weblinx
 from etl.evaluate.facts.weblinx import Turn
-from etl.evaluate.protocols.protocol import Row
+from etl.evaluate.protocols.protocol import Answers, Row
 from etl.evaluate.protocols.weblinx import TURN, right_answer
 from etl.evaluate.protocols.weblinx_calls import read
 
@@ -130,12 +130,13 @@ def test_turns_of_a_replay() -> None:
         ("click(x=3 y=4)", "click", {"x": 3.0, "y": 4.0}),
         ("click(x=left, y=3)", "click", {"x": None, "y": 3.0}),
         ("click(top=1, left=a)", "click", {"top": 1.0, "left": None}),
+        ('say(utterance="a", utterance="b")', "say", {"utterance": "b"}),
         ("", "<unk>", {}),
     ],
 )
 def test_answers_as_calls(answer: str, intent: str, arguments: dict[str, Any]) -> None:
     """The word before the first bracket, and the arguments up to one outside of quotes."""
-    assert read(answer) == (intent, arguments)
+    assert read(answer)[:2] == (intent, arguments)
 
 
 @pytest.mark.parametrize(
@@ -147,6 +148,7 @@ def test_answers_as_calls(answer: str, intent: str, arguments: dict[str, Any]) -
         (turn("load", url="x"), 'load(url="12345")', "AttributeError"),
         (turn("click", "flat"), 'click(uid="line")', "ZeroDivisionError"),
         (turn("click"), "click(uid=²)", "ValueError"),
+        (turn("click", "a"), "click(uid=², uid=a)", "ValueError"),
     ],
 )
 def test_answers_at_which_the_reference_stops(
@@ -185,7 +187,10 @@ def test_texts() -> None:
     but is not an exact match.
     """
     facts = turn("textInput", "a", text="12")
-    assert metrics(facts, 'textinput(uid="a", text="12")')["chrf"] == 0
+    scored = TURN.score(facts, [['textinput(uid="a", text="12")']])
+    assert (scored.metrics["chrf"], scored.metrics["exact_match"], scored.strict) == (0, 0, True)
+    assert scored.notes == ("the same text scores 0: the reference reads it as a number",)
+    assert TURN.score(facts, [['textinput(uid="a", text="13")']]).strict is False
     facts = turn("textInput", "a", text="climate")
     for said, chrf in (('value="climate"', 1), ('text=""', 0), ("", 0), ('text="cli mate"', 1)):
         found = metrics(facts, f'textinput(uid="a", {said})')
@@ -218,13 +223,15 @@ def test_scrolls_are_scored_by_their_element() -> None:
     """0 without one; the place counts for exact match alone."""
     bare, on = turn("scroll", x=0, y=600), turn("scroll", "a", x=0, y=600)
     assert metrics(bare, "scroll(x=0, y=600)")["iou"] == 0
+    assert TURN.score(bare, [["scroll(x=0, y=600)"]]).strict is True
+    assert TURN.score(on, [["scroll(x=0, y=600)"]]).strict is False
     found = metrics(on, 'scroll(uid="a", x=0, y=1)')
     assert (found["iou"], found["overall"], found["exact_match"]) == (1, 1, 0)
 
 
 def test_a_wrong_intent_and_no_answer() -> None:
     """Nothing but the intent and exact match apply."""
-    answers: list[list[str] | None]
+    answers: Answers
     for answers in ([['submit(uid="a")']], [None], [[]], []):
         scored = TURN.score(turn("click", "a"), answers)
         applying = {name for name, value in scored.metrics.items() if value is not None}

@@ -1,7 +1,8 @@
 """Facts of a Mind2Web step whose element is named by its node id.
 
-Node ids are those of the prompt: of the page as it was recorded. The reference resolves entities
-before it reads a page; where text would become markup by that, its ids are others.
+Node ids are those of the prompt: of the page as it was recorded. The reference cleans a page as a
+text (`etl.evaluate.texts.cleaned`) before it reads it; where text becomes markup by that, its ids
+are others. Give `made` the page that was cleaned so to have them.
 """
 
 from __future__ import annotations

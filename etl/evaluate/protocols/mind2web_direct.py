@@ -35,6 +35,8 @@ from tokenization.prompt import action_name
 METRICS: Final = ("ea", "f1", "step_sr")
 CLICKS: Final = ("CLICK", "SELECT")
 
+OTHER_WORD: Final = "the action is right in our words, but its word is not of the reference's class"
+
 _FORM: Final = re.compile(
     r".\nDescription: [^\n]+\nAction: [^\n]+\nNode: [^\n]+\nTarget: ."
 )  # no text may be empty
@@ -231,12 +233,14 @@ class Direct:
             return stop("AttributeError", self.metrics, "no `]` in the line")
         else:
             f1 = _f1(facts, wanted, said, agrees=agrees)
+        exact = strict(facts, chosen.node, chosen.answer)
         return Scored(
             SCORED,
             {"ea": float(right), "f1": f1, "step_sr": float(agrees and right)},
             node=chosen.node,
             answer=chosen.place,
-            strict=strict(facts, chosen.node, chosen.answer),
+            strict=exact,
+            notes=(OTHER_WORD,) if exact and not agrees else (),
         )
 
     def aggregate(self, rows: Sequence[Row]) -> dict[str, float | None]:

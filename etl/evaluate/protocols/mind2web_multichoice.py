@@ -53,6 +53,10 @@ _DEFECTS: Final = (
         "Operation F1 compares sets of words: neither their order nor repetition counts, and it "
         "does not depend on the element."
     ),
+    (
+        "The reference shuffles the candidates without a seed, so no two of its runs ask the same; "
+        "here their order is part of the set."
+    ),
     "A pick is void if a last round that shows all that is left is answered with none.",
     (
         "A candidate that is left alone is never asked: a step with no other one counts 0, and so "

@@ -55,7 +55,12 @@ _DEFECTS: Final[dict[Part, tuple[str, ...]]] = {
         "The queries of alternative references are pooled, so a key of one is asked of all.",
         "An empty reference address passes every page.",
     ),
-    "offline": (),
+    "offline": (
+        (
+            "The ScribeAgent fork's own router returns no evaluators, so as released it cannot "
+            "score at all; its evaluators give these numbers."
+        ),
+    ),
 }
 
 
@@ -177,8 +182,8 @@ class WebArena:
     @property
     def defects(self) -> tuple[str, ...]:
         """What is reproduced although it is wrong."""
-        own = _DEFECTS[self.part] or (*_DEFECTS["string"], *_DEFECTS["url"])
-        return (*own, STOPPED)
+        both = (*_DEFECTS["string"], *_DEFECTS["url"]) if self.part == "offline" else ()
+        return (*both, *_DEFECTS[self.part], STOPPED)
 
     def score(self, facts: Any, answers: Answers) -> Scored:
         """Score the answer to a task: the first output of the first prompt that has one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlparse
@@ -28,7 +28,11 @@ from etl.evaluate.texts import chrf
 METRICS: Final = ("intent_match", "exact_match", "iou", "chrf", "urlf", "overall")
 LEFT_OUT: Final = "left_out"
 
+COMPARED: Final = {"say": "utterance", "textinput": "text", "change": "value", "load": "url"}
+"""The argument that is compared, by intent."""
+
 NO_RECORD: Final = "the reference's means stop here: KeyError"
+NUMBER: Final = "the same text scores 0: the reference reads it as a number"
 
 ELEMENT: Final = frozenset("click hover textinput submit change scroll copy paste".split())
 TEXT: Final = frozenset("say textinput change load copy paste".split())
@@ -85,17 +89,19 @@ class Turn:
                 return Scored(LEFT_OUT, nothing, strict=None, notes=notes, group=facts.intent)
             if call is None or place is None:
                 return Scored(NO_ANSWER, wrong, group=facts.intent)
-            scored = _scores(facts, call)
+            uid = element_of(facts, call)
+            scored = _scores(facts, call, uid)
         except Stops as stopped:
             if facts.left_out:
                 wrong = nothing
             return Scored(f"{STOPS}{stopped}", wrong, group=facts.intent)
+        strict = _is_strict(facts, call, uid)
         return Scored(
             SCORED,
             scored,
             answer=(place, 0),
-            strict=scored["exact_match"] == 1,
-            notes=() if facts.intent in RECORDS else (NO_RECORD,),
+            strict=strict,
+            notes=tuple(_notes(facts, scored, strict=strict)),
             group=facts.intent,
         )
 
@@ -161,13 +167,12 @@ def _overall(scores: Mapping[str, float | None]) -> float | None:
     return next((score for score in (url, words, iou) if score is not None), None)
 
 
-def _scores(facts: Facts, call: Call) -> Scores:
+def _scores(facts: Facts, call: Call, uid: str | None) -> Scores:
     scores: Scores = dict.fromkeys(METRICS)
     scores["intent_match"] = float(call.intent == facts.intent)
     if call.intent != facts.intent:
         scores["exact_match"] = 0.0
         return scores
-    uid = element_of(facts, call)
     scores["exact_match"] = float(_is_exact(facts, call, uid))
     if call.intent in TEXT:
         scores["chrf"] = _chrf(*_texts(facts, call))
@@ -238,7 +243,7 @@ def _texts(facts: Facts, call: Call) -> tuple[Argument, Argument]:
             given["text"] if "text" in given else given.get("value"),
             recorded["text"] if "text" in recorded else recorded.get("value"),
         )
-    name = {"say": "utterance", "load": "url", "change": "value"}.get(call.intent, "")
+    name = COMPARED.get(call.intent, "")
     return call.arguments.get(name), facts.arguments.get(name)
 
 
@@ -270,18 +275,38 @@ def _url_parts(url: str) -> set[str]:
     return {parts.netloc.lstrip("w."), *(path.split("/") if path else ())}
 
 
+def _is_strict(facts: Facts, call: Call, uid: str | None) -> bool:
+    """Whether intent, element and value are all right, with texts compared as they were written."""
+    if call.intent != facts.intent:
+        return False
+    if call.intent == "scroll":
+        return facts.uid in (None, uid) and _is_place(facts, call)
+    if call.intent in ELEMENT and uid != facts.uid:
+        return False
+    name = COMPARED.get(call.intent)
+    said = call.texts.get(name or "", call.texts.get("value") if name == "text" else None)
+    return name is None or said == facts.arguments.get(name)
+
+
+def _is_place(facts: Facts, call: Call) -> bool:
+    return all(call.arguments.get(name) == facts.arguments.get(name) for name in ("x", "y"))
+
+
+def _notes(facts: Facts, scores: Scores, *, strict: bool) -> Iterator[str]:
+    if facts.intent not in RECORDS:
+        yield NO_RECORD
+    if strict and scores["chrf"] == 0:
+        yield NUMBER
+
+
 def _is_exact(facts: Facts, call: Call, uid: str | None) -> bool:
     """Of equal intents: the same element, and the same text or place."""
     if call.intent in ELEMENT and (uid is None or uid != facts.uid):
         return False
-    compared = {
-        "say": ("utterance",),
-        "textinput": ("text",),
-        "change": ("value",),
-        "load": ("url",),
-        "scroll": ("x", "y"),
-    }.get(call.intent, ())
-    return all(call.arguments.get(name) == facts.arguments.get(name) for name in compared)
+    if call.intent == "scroll":
+        return _is_place(facts, call)
+    name = COMPARED.get(call.intent)
+    return name is None or call.arguments.get(name) == facts.arguments.get(name)
 
 
 def right_answer(facts: Facts) -> str:

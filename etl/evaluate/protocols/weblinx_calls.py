@@ -15,6 +15,8 @@ class Call(NamedTuple):
 
     intent: str
     arguments: dict[str, Argument]
+    # the values as written, without their quotes
+    texts: dict[str, str]
 
 
 def read(answer: str) -> Call:
@@ -26,10 +28,12 @@ def read(answer: str) -> Call:
     """
     word, inside = _parts(answer)
     arguments: dict[str, Argument] = {}
+    texts: dict[str, str] = {}
     for piece in _pieces(inside):
         name, equals, value = piece.strip().partition("=")
         if equals:
-            arguments[name.strip()] = _value(value)
+            text = _unquoted(value.strip())
+            arguments[name.strip()], texts[name.strip()] = _value(text), text
     intent = intent_of(word)
     if intent == "action":
         given = arguments.get("intent", UNKNOWN)
@@ -37,7 +41,7 @@ def read(answer: str) -> Call:
             raise Stops("AttributeError")
         intent = intent_of(given)
     _sanitize(arguments)
-    return Call(intent, arguments)
+    return Call(intent, arguments, texts)
 
 
 def _parts(answer: str) -> tuple[str, str]:
@@ -70,11 +74,12 @@ def _pieces(inside: str) -> list[str]:
     return pieces
 
 
+def _unquoted(text: str) -> str:
+    return text[1:-1] if text.startswith('"') and text.endswith('"') else text
+
+
 def _value(text: str) -> Argument:
-    """A value without its quotes; quoted or not, a number is one."""
-    text = text.strip()
-    if text.startswith('"') and text.endswith('"'):
-        text = text[1:-1]
+    """A value; whether it was quoted or not, a number is one."""
     if "." in text:
         try:
             return float(text)
