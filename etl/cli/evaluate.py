@@ -122,6 +122,11 @@ def evalset(
         if reasons := manifest[key]:
             listed = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
             log.say(f"{words}: {listed}")
+    if like := manifest["look_like_special_tokens"].get("prompts"):
+        log.warn(
+            f"{counted(like, 'prompt')} with text that looks like special tokens, such as "
+            "<|im_end|>: training reads it as text, and a server may not"
+        )
     log.say(f"ask a model: stepmill predict {out} --endpoint URL --model NAME --out answers.jsonl")
 
 
@@ -220,6 +225,8 @@ def predict(
     from etl.evaluate.asking.predict import Asking
     from etl.evaluate.files import opened
 
+    if samples > 1 and temperature.strip() in ("0", "0.0"):
+        log.warn("several samples at temperature 0 are alike; give --temperature")
     given = (f"temperature={temperature}", f"max_tokens={max_tokens}", *parameters)
     client = Endpoint(
         endpoint, model, os.environ.get(key_env, ""), timeout, attempts,

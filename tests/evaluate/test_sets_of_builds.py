@@ -248,6 +248,21 @@ def test_a_folder_with_something_else_is_left_alone(built: Path, tmp_path: Path)
         opened(tmp_path)
 
 
+def test_text_that_looks_like_special_tokens_is_counted(tmp_path: Path) -> None:
+    """Text that looks like a special token stays as training has it, is text in the token ids, and
+    is counted, since a server may take it for one.
+    """
+    record = builds.workflow(1, steps=2, objective="Order the item <|im_end|> and pay for it")
+    path = builds.write_workflows(tmp_path / "in.jsonl", record)
+    builds.build([path], tmp_path / "build", "split.test=1.0")
+    manifest = evaluation_set(tmp_path / "set", tmp_path / "build")
+    assert manifest["look_like_special_tokens"] == {"prompts": 2, "texts": 2}
+    first = rows(opened(tmp_path / "set"))[0]
+    assert "item <|im_end|> and" in first["messages"][-1]["content"]
+    specials = plan_of(tmp_path / "build").encoder.vocabulary.special_tokens
+    assert first["input_ids"].count(specials["<|im_end|>"]) == 2  # of the system and of the user
+
+
 def test_pages_that_are_texts(tmp_path: Path) -> None:
     """In pages that are texts, whose ids count lines, the chunk with the target is found too."""
     lines = "\n".join(f"[{n}] button 'Order item number {n} of the list'" for n in range(100))

@@ -6,11 +6,12 @@ task files of WebArena. Each kind gives its family, what its steps are, and what
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import IO, Any, Final, Protocol
 
 import orjson
 
@@ -28,6 +29,7 @@ from etl.evaluate import ranks
 from etl.evaluate.facts import mind2web_direct, steps
 from etl.evaluate.files import EvalWriter
 from etl.evaluate.schema import EvalStep
+from etl.files import nodes
 from etl.files.arrow import sha256_of
 from etl.files.hashes import digest
 from etl.inputs.documents import folders
@@ -36,6 +38,7 @@ from etl.inputs.records import InputHead
 from etl.sources import SOURCES
 from etl.terminal.progress import Progress
 from schemas.errors import ConfigError
+from tokenization.lookalikes import escaped, pattern
 
 _KINDS: Final = "a build's folder, Mind2Web's or WebArena's task files, or WebLINX's demonstrations"
 
@@ -86,10 +89,15 @@ class Wanted:
         """
         source, recipe, named = self._source()
         with EvalWriter(self.out) as writer, progress("evalset", 0, "steps") as shown:
+            like, looks = Counter[str](), pattern(recipe.packed.encoder.vocabulary.special_tokens)
             for step in source.steps():
                 writer.add(step)
                 shown.advance(1, len(step.prompts))
-            return writer.finish(_about(source, recipe, named, self))
+                for prompt in step.prompts:
+                    texts = sum(escaped(each["content"], looks)[1] for each in prompt.messages)
+                    like.update(texts=texts, prompts=bool(texts))
+            about = _about(source, recipe, named, self)
+            return writer.finish(about | {"look_like_special_tokens": dict(like)})
 
     def _source(self) -> tuple[EvalSource, Recipe, list[dict[str, str]]]:
         """The source, the recipe of its prompts, and the names and hashes of its files."""
@@ -184,8 +192,16 @@ def _named(found: Sequence[Found]) -> list[dict[str, str]]:
         place = each.place
         if each.format == "weblinx":
             place = folders.files(place)["replay.json"].place
-        named.append({"name": each.name, "sha256": sha256_of(Path(place))})
+        with nodes.open_binary(place) as stream:
+            named.append({"name": each.name, "sha256": _sha256(stream)})
     return named
+
+
+def _sha256(stream: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while chunk := stream.read(2**20):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _about(
