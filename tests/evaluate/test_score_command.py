@@ -79,6 +79,24 @@ def test_missing_predictions_are_an_error_that_one_can_allow(place: Path) -> Non
     assert scored(place, "some.jsonl", "--protocol", "exact", "--allow-missing") == found
 
 
+def test_the_output_is_the_same_in_every_process(place: Path) -> None:
+    """Whatever seed Python hashes with, JSON, CSV and report have the same bytes."""
+    pytest.importorskip("jinja2")
+    lines = (place / "random.jsonl").read_text().splitlines()
+    (place / "half.jsonl").write_text("\n".join(lines[::2]))
+    found = []
+    for seed in ("1", "2"):
+        done = builds.command(
+            "score", "eval", "half.jsonl", "--protocol", "exact", "--against", "lexical.jsonl",
+            "--allow-missing", "--csv", "same.csv", "--report", "same.html", "--json",
+            cwd=place, env={"PYTHONHASHSEED": seed},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        files = [(place / name).read_bytes() for name in ("same.csv", "same.html")]
+        found.append((done.stdout, *files))
+    assert found[0] == found[1]
+
+
 def test_a_split_is_scored_alone(place: Path) -> None:
     """Predictions of other splits are not missed; a split that is not there stops."""
     done = builds.command(

@@ -72,7 +72,8 @@ def scored(
     for split in splits:
         if split not in given.splits:
             raise ConfigError(f"{folder}: no split {split!r}; there are: {', '.join(given.splits)}")
-    ids = given.ids()
+    # in the order of the set, so that the same ids are named in every run
+    ids = {row["id"]: None for row in given.rows(("id", "chunks")) if row["chunks"]}
     answers = _read(files, given, ids, splits)
     others = _read(against, given, ids, splits) if against else None
     total = sum(given.manifest["splits"][split]["steps"] for split in splits or given.splits)
