@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.evaluate.files import EvalSet
-from etl.evaluate.scores.score import MISSING, Answers, Result, score
+from etl.evaluate.protocols.outcomes import MISSING
+from etl.evaluate.scores.score import Answers, Result, score
 from etl.evaluate.scores.steps import steps
 from etl.evaluate.scores.tables import ALL, TABLES, length_class
 from etl.look.scores import page, rows, text, wrong

@@ -15,6 +15,9 @@ from etl.evaluate.protocols import (
     weblinx,
 )
 
+MISSING: Final = "no_prediction"
+"""The outcome of a step none of whose prompts has a prediction, whatever the protocol."""
+
 OUTCOMES: Final[Mapping[str, str]] = MappingProxyType(
     {
         protocol.SCORED: "An answer was read and scored.",
@@ -37,6 +40,7 @@ OUTCOMES: Final[Mapping[str, str]] = MappingProxyType(
         webarena.OTHER: "The task has evaluators of another kind; it is undecided.",
         webarena.NOT_APPLICABLE: "The task is not evaluated in this way; it is in no mean.",
         steps.NOT_HELD: "The given text does not hold the target; it is in no calibrated mean.",
+        MISSING: "None of its prompts has a prediction; it counts as a wrong answer.",
         protocol.NO_STEPS: "It stands for a task without steps; it counts in means over tasks.",
         f"{protocol.STOPS}...": (
             "The reference stops with this exception, and gives no number for the whole file; here "

@@ -18,7 +18,7 @@ import numpy as np
 
 from etl.evaluate.predictions import Outputs
 from etl.evaluate.protocols import outcomes
-from etl.evaluate.protocols.outcomes import OUTCOMES
+from etl.evaluate.protocols.outcomes import MISSING, OUTCOMES
 from etl.evaluate.protocols.protocol import STOPS, Protocol, Row, Scored
 from etl.evaluate.scores.intervals import Scores
 from etl.evaluate.scores.paired import Difference, difference
@@ -27,9 +27,6 @@ from etl.evaluate.scores.tables import ALL, numbered, tables
 
 Answers = Mapping[str, Outputs]
 """Id of a prompt -> its outputs in order; None among them: that call failed."""
-
-MISSING: Final = "no_prediction"
-"""The outcome of a step none of whose prompts has a prediction."""
 
 STRICT: Final = "strict"
 """The metric beside those of a protocol with defects: kind, element and value are all equal."""
@@ -156,13 +153,8 @@ class Result:
         return {**_counts(other), "differences": found}
 
 
-_MISSING: Final = "None of its prompts has a prediction; it counts as a wrong answer."
-
-
 def meaning(outcome: str) -> str:
-    """The meaning of an outcome, also of one that is ours; empty if it is on no list."""
-    if outcome == MISSING:
-        return _MISSING
+    """The meaning of an outcome; empty if it is on no list."""
     known = outcome in OUTCOMES or outcome.startswith(STOPS)
     return outcomes.meaning(outcome) if known else ""
 
