@@ -32,6 +32,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from etl.pages import compiled
 from etl.pages.tokens import VOID_TAGS
 
 VERSION: Final = 2
@@ -57,6 +58,7 @@ _TEXT: Final = re.compile(rb">\s*([^<>]*[^<>\s])")
 _WORDS: Final = re.compile(r"\w+")
 _SHAPE: Final = re.compile(rb"<(/?)([A-Za-z][^\s/>]*)([^<>]*)>")
 _SHAPED_BY: Final = re.compile(rb' (?:type|role|name)="[^"]*"')
+_VOID: Final = {tag.encode() for tag in VOID_TAGS}
 _AROUND: Final = 3
 """Elements around one that are on the way to it."""
 _LOOKED_AT: Final = 2000
@@ -135,20 +137,34 @@ def of_page(observation: bytes, lines: bool = False) -> npt.NDArray[np.uint8]:
 
 def skeleton(observation: bytes) -> Skeleton:
     """The signature of the skeleton of a page as it is pruned, and the number of its ways."""
+    found = _ways(observation)
+    if not found:
+        return np.zeros(BINS, np.uint8), 0
+    return _sketch(found), len(found)
+
+
+def _ways(observation: bytes) -> set[bytes]:
+    """The ways to the elements of a page, each as the start tags on it."""
+    if compiled.ENGINE is None:
+        return plain_ways(observation)
+    found: set[bytes] = compiled.ENGINE.ways(observation, _VOID, _AROUND)
+    return found
+
+
+def plain_ways(observation: bytes) -> set[bytes]:
+    """The same in plain Python: the specification of the engine's."""
     ways: set[bytes] = set()
     opened: list[tuple[bytes, bytes]] = []
     for close, tag, rest in _SHAPE.findall(observation):
         if not close:
             own = tag + b"".join(_SHAPED_BY.findall(rest))
             ways.add(b">".join((*(each for _, each in opened[-_AROUND:]), own)))
-            if tag.decode("utf-8", "replace") not in VOID_TAGS and not rest.endswith(b"/"):
+            if tag not in _VOID and not rest.endswith(b"/"):
                 opened.append((tag, own))
         elif any(name == tag for name, _ in opened):
             while opened.pop()[0] != tag:
                 pass
-    if not ways:
-        return np.zeros(BINS, np.uint8), 0
-    return _sketch(ways), len(ways)
+    return ways
 
 
 def _sketch(nodes: Collection[bytes]) -> npt.NDArray[np.uint8]:

@@ -1,7 +1,7 @@
-"""What is seen of a page, in order: elements that count, texts, and where headings and buttons end.
+"""What is seen of a page, in order: elements that count, texts, the ends of headings and buttons.
 
-`plain_outline` is the specification; the engine does the same, and stops where a page has more than is
-looked at. It asks `kind_of` once for each start tag that it remembers.
+`plain_outline` is the specification; the engine does the same, and stops where a page has more than
+is looked at. It asks `kind_of` once for each start tag that it remembers.
 """
 
 from __future__ import annotations
