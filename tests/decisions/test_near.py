@@ -24,6 +24,7 @@ from etl.decisions.near.signature import (
     BINS,
     of_page,
     of_sample,
+    plain_nodes,
     plain_ways,
     skeleton,
     skeleton_of,
@@ -544,13 +545,15 @@ def test_a_policy_that_cannot_be_is_refused(settings: dict[str, Any], says: str)
 TAGS = (
     *("<a", "<div", "<br", "<BR", "</a", "</div", "</", "<", ">", "/>", " ", "\n", "\v", "/", '"'),
     *(' type="x"', ' role="a b"', ' name="', ' name="é"', ' type="<"', "text", "<!--", "\x00", "x"),
+    *(' node="17"', ' node="', "</a>", "</>", "17", ' node=""'),
 )
 
 
 @given(st.lists(st.sampled_from(TAGS), max_size=40).map(lambda each: "".join(each).encode()))
 @example(b"<a<b>")
 @example(b'<a><b><c><d type="x"></b></c><e/></a><f>')
-def test_the_engine_finds_the_ways_of_plain_python(observation: bytes) -> None:
-    """They are those of the specification, whatever the bytes."""
+def test_the_engine_finds_what_plain_python_finds(observation: bytes) -> None:
+    """Its ways and nodes are those of the specification, whatever the bytes."""
     if compiled.ENGINE is not None:
+        assert compiled.ENGINE.nodes(observation) == plain_nodes(observation, lines=False)
         assert compiled.ENGINE.ways(observation, signature._VOID, 3) == plain_ways(observation)

@@ -128,11 +128,19 @@ def of_page(observation: bytes, lines: bool = False) -> npt.NDArray[np.uint8]:
 
     observation: its UTF-8. lines: it is a text, a line an element.
     """
-    rest = (_LINE_ID if lines else _NO_NODE).sub(b"", observation)
-    nodes = set(rest.split(b"\n" if lines else b"<"))
+    if lines or compiled.ENGINE is None:
+        nodes = plain_nodes(observation, lines)
+    else:
+        nodes = compiled.ENGINE.nodes(observation)
     if len(nodes) > 1:
         nodes.discard(b"")
     return _sketch(nodes)
+
+
+def plain_nodes(observation: bytes, lines: bool) -> set[bytes]:
+    """The nodes of a page without ids; of HTML the specification of the engine's."""
+    rest = (_LINE_ID if lines else _NO_NODE).sub(b"", observation)
+    return set(rest.split(b"\n" if lines else b"<"))
 
 
 def skeleton(observation: bytes) -> Skeleton:

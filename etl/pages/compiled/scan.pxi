@@ -4,7 +4,6 @@
 cdef extern from *:
     """
     #include <unordered_map>
-    #include <unordered_set>
     #include <utility>
 
     struct StepmillClasses { /* of bytes, a bit each */
@@ -134,63 +133,6 @@ cdef extern from *:
         }
     }
 
-    static bool stepmill_blank(char at) { return at == ' ' || (at >= '\\t' && at <= '\\r'); }
-
-    static void stepmill_shaped_by(const char *at, const char *end, std::string &own) {
-        while ((at = (const char *) memchr(at, ' ', end - at))) {
-            at++;
-            if (!stepmill_is(at, end, "type=\\"") && !stepmill_is(at, end, "role=\\"")
-                && !stepmill_is(at, end, "name=\\"")) continue;
-            const char *last = (const char *) memchr(at + 6, '"', end - at - 6);
-            if (!last) continue;
-            own.append(at - 1, last + 1 - (at - 1));
-            at = last + 1;
-        }
-    }
-
-    typedef std::unordered_set<std::string> StepmillSet;
-
-    static void stepmill_ways(const char *text, long size, const StepmillSet &voids, long around,
-                              StepmillSet &ways) {
-        const char *end = text + size, *at = text;
-        std::vector<std::pair<std::string, std::string>> opened; /* tag, and what it is */
-        std::unordered_map<std::string, long> open;
-        while ((at = (const char *) memchr(at, '<', end - at))) {
-            const char *name = ++at;
-            bool closes = name < end && *name == '/';
-            name += closes;
-            if (name == end || !(stepmill_classes.of[(uint8_t) *name] & StepmillClasses::LETTER))
-                continue;
-            const char *rest = name;
-            while (rest < end && !stepmill_blank(*rest) && *rest != '/' && *rest != '>') rest++;
-            const char *last = rest;
-            while (last < end && *last != '<' && *last != '>') last++;
-            if (last == end || *last == '<') continue;
-            at = last + 1;
-            std::string tag(name, rest - name);
-            if (closes) {
-                auto found = open.find(tag);
-                if (found == open.end() || !found->second) continue;
-                bool done = false;
-                while (!done) {
-                    done = opened.back().first == tag;
-                    open[opened.back().first]--;
-                    opened.pop_back();
-                }
-                continue;
-            }
-            std::string own = tag, way;
-            stepmill_shaped_by(rest, last, own);
-            size_t from = opened.size() > (size_t) around ? opened.size() - around : 0;
-            for (; from < opened.size(); from++) (way += opened[from].second) += '>';
-            ways.insert(way += own);
-            if (!voids.count(tag) && last[-1] != '/') {
-                open[tag]++;
-                opened.emplace_back(std::move(tag), std::move(own));
-            }
-        }
-    }
-
     struct StepmillNeedles { /* texts of two bytes or more, and what finds them */
         std::vector<std::string> texts;
         std::unordered_map<uint32_t, std::vector<int>> by_begin;
@@ -260,8 +202,6 @@ cdef extern from *:
                          vector[vector[long]] &found)
     void stepmill_tags(const char *text, long size, const vector[string] &names,
                        vector[long] &found)
-    void stepmill_ways(const char *text, long size, const unordered_set[string] &voids, long around,
-                       unordered_set[string] &ways)
 
 
 def runs(bytes text):
@@ -304,13 +244,6 @@ def tags(bytes text, tuple names):
     cdef vector[long] found
     stepmill_tags(text, len(text), sought, found)
     return <list> found
-
-
-def ways(bytes text, set voids, long around):
-    """The ways to the elements of a page (`etl.decisions.near.signature`)."""
-    cdef unordered_set[string] found
-    stepmill_ways(text, len(text), voids, around, found)
-    return <set> found
 
 
 cdef class Needles:
