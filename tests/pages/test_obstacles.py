@@ -100,6 +100,18 @@ PIECES = (
         "<footer style=x>",
     ),
     *("<b style='display&#58;none'>", "</b>", "\u3000 ", "\u00a0", "\x1c", "<svg/>", "</nothing>"),
+    *(
+        "<p HIDDEN>",
+        "<p style=DISPLAY:NONE>",
+        "<p class=ar\u212aose>",
+        "<a style='bac\u212aground'>",
+    ),
+    *(
+        "<p class=ErrorPage>",
+        "<p id=main-frame-erro>",
+        "<p id=MAIN-FRAME-ERROR>",
+        "<p class=hiddex>",
+    ),
     *("</textarea>", "a few words", " ", "&nbsp;", "&amp; more", "é", "語の", "AT&T", "x", "\n"),
 )
 

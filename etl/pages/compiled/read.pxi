@@ -210,6 +210,33 @@ cdef enum:  # what is seen of a page, as in `etl.pages.obstacles.outline`
     ENDED = HEAD | BUTTON
 
 
+cdef extern from *:
+    """
+    /* Whether a start tag has a word by which `etl.pages.obstacles.outline.kind_of` tells more than
+       by the tag's name: in any case, and as if anything could be written with references. */
+    static bool stepmill_tells(const char *at, size_t size) {
+        static const char *const words[] = {
+            "hidden", "none", "background", "border", "captcha", "turnstile", "challenge", "cf_chl",
+            "arkose", "geetest", "errorpage", "main-frame-error", "neterror"};
+        for (const char *end = at + size; at < end; at++) {
+            switch (*at | 32) {
+            case '&': if (*at == '&') return true; break;
+            case 'h': case 'n': case 'b': case 'c': case 't': case 'a': case 'g': case 'e': case 'm':
+                for (const char *word : words) {
+                    const char *letter = at;
+                    if ((*at | 32) != *word) continue;
+                    while (*word && letter < end
+                           && (*letter == *word || (*letter | 32) == *word)) letter++, word++;
+                    if (!*word) return true;
+                }
+            }
+        }
+        return false;
+    }
+    """
+    bint stepmill_tells(const char *at, size_t size)
+
+
 cdef struct OpenSeen:  # an open element: what it and those around it are
     Tag *tag
     uint32_t what
@@ -308,7 +335,7 @@ cdef class Tokens:
         text = text.replace("\0", "\ufffd")  # the standard's rule for raw text
         return Token(START, name, markup, text, name not in REFERENCE_TAGS)
 
-    def having(self, str tag not None, str text not None):
+    def having(self, str tag not None, str text not None, size_t most):
         """`etl.pages.Page.having`."""
         cdef bytes name = to_utf8(tag), wanted = to_utf8(text)
         cdef Piece *piece
@@ -329,6 +356,8 @@ cdef class Tokens:
                 or piece.refers
             ):
                 elements.append((element, self.token(place)))
+                if most and <size_t> len(elements) == most:
+                    break
         return elements
 
     def with_attribute(self, str name not None, str value not None):
@@ -384,6 +413,19 @@ cdef class Tokens:
                         places.append(place)
         return places
 
+    cdef int know(self, Piece *piece, size_t place, kind_of) except -1:
+        """Note what an element is; one without a word that tells is what its tag is."""
+        if stepmill_tells(piece.at.data(), piece.rest):
+            piece.what = kind_of(self.token(place))
+        else:
+            if not piece.tag.is_known:
+                name = to_str(piece.tag.at)
+                piece.tag.what = kind_of(Token(START, name, f"<{name}>"))
+                piece.tag.is_known = True
+            piece.what = piece.tag.what
+        piece.is_known = True
+        return 0
+
     def outline(self, kind_of, size_t prose, size_t characters, size_t links):
         """`etl.pages.obstacles.outline`; None where a page shows more than this for certain.
 
@@ -404,7 +446,7 @@ cdef class Tokens:
                 around = opened.back().what
                 if is_element(piece):
                     if not piece.is_known:
-                        piece.what, piece.is_known = kind_of(self.token(place)), True
+                        self.know(piece, place, kind_of)
                     what = piece.what | (around & GONE)
                     if around & FRAME:
                         what &= ~<uint32_t> BROWSER

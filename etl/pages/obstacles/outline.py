@@ -1,7 +1,8 @@
 """What is seen of a page, in order: elements that count, texts, the ends of headings and buttons.
 
 `plain_outline` is the specification; the engine does the same, and stops where a page has more than
-is looked at. It asks `kind_of` once for each start tag that it remembers.
+is looked at. It asks `kind_of` once for each start tag that it remembers and that has a word which
+may tell.
 """
 
 from __future__ import annotations
@@ -61,12 +62,12 @@ _BY_TAG: Final = {
 }
 _UNDRAWN: Final = LINK | BUTTON | TITLE | HEAD
 _WIDGET: Final = re.compile(
-    r"(?i)captcha|turnstile|cf-challenge|cf_chl|challenge-(?:form|platform|stage|running|error)"
+    r"(?ai)captcha|turnstile|cf-challenge|cf_chl|challenge-(?:form|platform|stage|running|error)"
     r"|arkose|geetest"
 )
 """Words in the markup of elements that ask for a proof of being human."""
 _BROWSER: Final = re.compile(
-    r"""(?i)\bid=["']?(?:main-frame-error|errorPageContainer|netErrorButtonContainer)\b"""
+    r"""(?ai)\bid=["']?(?:main-frame-error|errorPageContainer|netErrorButtonContainer)\b"""
     r"""|\bclass=["']?neterror\b"""
 )
 """Marks of the pages that browsers show in place of one they could not load."""
@@ -75,8 +76,8 @@ _MARKS: Final = (
     *("main-frame-error", "errorpagecontainer", "neterrorbuttoncontainer", "neterror"),
 )
 """Without any of these, in lower case, markup need not be searched for `_WIDGET` and `_BROWSER`."""
-_HIDDEN_STYLE: Final = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
-_DRAWN: Final = re.compile(r"(?i)background|border")
+_HIDDEN_STYLE: Final = re.compile(r"(?ai)display\s*:\s*none|visibility\s*:\s*hidden")
+_DRAWN: Final = re.compile(r"(?ai)background|border")
 """In an element's own style: it is a picture even without content."""
 
 
