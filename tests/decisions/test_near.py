@@ -25,6 +25,7 @@ from etl.decisions.near.signature import (
     of_page,
     of_sample,
     plain_nodes,
+    plain_sketch,
     plain_ways,
     skeleton,
     skeleton_of,
@@ -556,4 +557,13 @@ def test_the_engine_finds_what_plain_python_finds(observation: bytes) -> None:
     """Its ways and nodes are those of the specification, whatever the bytes."""
     if compiled.ENGINE is not None:
         assert compiled.ENGINE.nodes(observation) == plain_nodes(observation, lines=False)
+        assert compiled.ENGINE.bare(observation) == signature._NODE.sub(b"", observation)
         assert compiled.ENGINE.ways(observation, signature._VOID, 3) == plain_ways(observation)
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=400, unique=True))
+def test_the_engine_sketches_as_plain_python_does(hashes: list[int]) -> None:
+    """The signature of a set is that of the specification, also of one with a single member."""
+    if compiled.ENGINE is not None:
+        found = compiled.ENGINE.sketch(hashes, BINS, 57)
+        assert found == plain_sketch(hashes).tobytes()

@@ -25,7 +25,7 @@ bytes that depend on the version of a library, which promises nothing of its has
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -177,7 +177,15 @@ def plain_ways(observation: bytes) -> set[bytes]:
 
 def _sketch(nodes: Collection[bytes]) -> npt.NDArray[np.uint8]:
     """The signature of a set."""
-    hashes = np.fromiter(map(xxhash.xxh3_64_intdigest, nodes), np.uint64, len(nodes))
+    hashes = list(map(xxhash.xxh3_64_intdigest, nodes))
+    if compiled.ENGINE is None:
+        return plain_sketch(hashes)
+    return np.frombuffer(compiled.ENGINE.sketch(hashes, BINS, int(_BIN_BITS)), np.uint8)
+
+
+def plain_sketch(each: Sequence[int]) -> npt.NDArray[np.uint8]:
+    """The signature of a set by the hashes of its members: the specification of the engine's."""
+    hashes = np.array(each, np.uint64)
     minima, empty = np.zeros(BINS, np.uint8), np.ones(BINS, bool)
     done = 0
     while empty.any() and done < BINS:
@@ -221,7 +229,10 @@ def words(text: str) -> str:
 
 def _bare(markup: bytes, lines: bool) -> bytes:
     """Markup, or lines of a text, without ids."""
-    return (_LINE_ID if lines else _NODE).sub(b"", markup)
+    if lines or compiled.ENGINE is None:
+        return (_LINE_ID if lines else _NODE).sub(b"", markup)
+    bare: bytes = compiled.ENGINE.bare(markup)
+    return bare
 
 
 def _target(observation: bytes, tag: bytes, lines: bool) -> tuple[int, int, bytes]:

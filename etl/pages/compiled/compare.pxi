@@ -3,6 +3,7 @@
 
 cdef extern from *:
     """
+    #include <algorithm>
     #include <unordered_set>
 
     static bool stepmill_blank(char at) { return at == ' ' || (at >= '\\t' && at <= '\\r'); }
@@ -146,53 +147,67 @@ cdef extern from *:
         return last == value ? nullptr : last;
     }
 
-    static void stepmill_lasting(const char *text, long size, std::string &page) {
+    /* ``page`` has room for the text; the pieces are made in place, one after the other. */
+    static size_t stepmill_lasting(const char *text, long size, char *page) {
         const char *at = text, *end = text + size, *after;
-        std::string rest;
-        rest.reserve(size);
+        char *out = page;
         bool space = false;
         for (; at < end; at++) {
-            if (*at == '<' && (after = stepmill_passing(at, end))) {
-                at = after - 1;
-            } else if (stepmill_blank(*at)) {
-                space = true;
-            } else {
-                if (space && !rest.empty()) rest += ' ';
-                space = false;
-                rest += *at;
-            }
+            if (stepmill_blank(*at)) { space = true; continue; }
+            if (*at == '<' && (after = stepmill_passing(at, end))) { at = after - 1; continue; }
+            if (space && out > page) *out++ = ' ';
+            space = false;
+            *out++ = *at;
         }
-        page.reserve(rest.size());
-        at = rest.data(), end = at + rest.size();
+        at = page, end = out, out = page;
         for (; at < end; at++) { /* no two spaces follow each other */
-            if (*at != ' ') { page += *at; continue; }
-            if ((after = stepmill_one_time(at, end))) { at = after - 1; continue; }
-            page += ' ';
+            if (*at == ' ' && (after = stepmill_one_time(at, end))) at = after - 1;
+            else *out++ = *at;
         }
-        size_t used = 0;
-        for (size_t place = 0; place < page.size(); place++) {
-            page[used++] = page[place];
-            if (page[place] == '>' && place + 1 < page.size() && page[place + 1] == ' ') place++;
+        at = page, end = out, out = page;
+        for (; at < end; at++) {
+            *out++ = *at;
+            if (*at == '>' && at + 1 < end && at[1] == ' ') at++;
         }
-        page.resize(used);
-        used = 0;
-        for (size_t place = 0; place < page.size(); place++)
-            if (page[place] != ' ' || place + 1 == page.size() || page[place + 1] != '<')
-                page[used++] = page[place];
-        page.resize(used);
+        at = page, end = out, out = page;
+        for (; at < end; at++)
+            if (*at != ' ' || at + 1 == end || at[1] != '<') *out++ = *at;
+        return out - page;
     }
 
-    static void stepmill_nodes(const char *text, long size, StepmillSet &found) {
-        const char *end = text + size, *at = text;
-        std::string node;
+    /* The place after the id of a node, which begins at " "; null if none does. */
+    static const char *stepmill_id(const char *at, const char *end) {
+        if (!stepmill_is(at, end, " node=\\"")) return nullptr;
+        const char *number = at += 7;
+        while (at < end && stepmill_classes.of[(uint8_t) *at] & StepmillClasses::DIGIT) at++;
+        return at > number && at < end && *at == '"' ? at + 1 : nullptr;
+    }
+
+    static size_t stepmill_bare(const char *text, long size, char *bare) {
+        const char *at = text, *end = text + size, *after;
+        char *out = bare;
         while (at < end) {
-            const char *after = at + 1;
-            if (*at == ' ' && stepmill_is(at, end, " node=\\"")) {
-                const char *number = at + 7;
-                while (number < end && stepmill_classes.of[(uint8_t) *number]
-                       & StepmillClasses::DIGIT) number++;
-                if (number > at + 7 && number < end && *number == '"') { at = number + 1; continue; }
-            } else if (*at == '<') {
+            const char *space = (const char *) memchr(at, ' ', end - at);
+            if (!space) space = end;
+            memcpy(out, at, space - at);
+            out += space - at;
+            at = space;
+            if (at == end) break;
+            if ((after = stepmill_id(at, end))) at = after;
+            else *out++ = *at++;
+        }
+        return out - bare;
+    }
+
+    static void stepmill_nodes(const char *text, long size, std::vector<char> &room,
+                               std::unordered_set<std::string_view> &found) {
+        const char *end = text + size, *at = text, *after;
+        room.resize(size + 1);
+        char *out = room.data(), *begin = out;
+        while (at < end) {
+            if (*at == ' ' && (after = stepmill_id(at, end))) { at = after; continue; }
+            if (*at == '<') {
+                after = at + 1;
                 if (after < end && *after == '/') {
                     while (after < end && *after != '<' && *after != '>') after++;
                     if (after < end && *after == '>') {
@@ -201,20 +216,66 @@ cdef extern from *:
                         if (after == end || *after == '<') { at = after; continue; }
                     }
                 }
-                found.insert(node);
-                node.clear();
+                found.emplace(begin, out - begin);
+                begin = out;
                 at++;
                 continue;
             }
-            node += *at++;
+            *out++ = *at++;
         }
-        found.insert(node);
+        found.emplace(begin, out - begin);
+    }
+
+    static uint64_t stepmill_mixed(uint64_t value) {
+        value += 0x9e3779b97f4a7c15ull;
+        value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ull;
+        value = (value ^ (value >> 27)) * 0x94d049bb133111ebull;
+        return value ^ (value >> 31);
+    }
+
+    static void stepmill_sketch(const std::vector<uint64_t> &hashes, long bins, int shift,
+                                uint8_t *minima) {
+        std::vector<uint64_t> least(bins);
+        std::vector<char> full(bins), now(bins);
+        long empty = bins;
+        for (long round = 0; empty && round < bins; round++) {
+            uint64_t seed = stepmill_mixed(round);
+            std::fill(now.begin(), now.end(), 0);
+            for (uint64_t hash : hashes) {
+                uint64_t thrown = stepmill_mixed(hash ^ seed);
+                long bin = thrown >> shift;
+                if (full[bin]) continue;
+                if (!now[bin] || thrown < least[bin]) least[bin] = thrown;
+                now[bin] = 1;
+            }
+            for (long bin = 0; bin < bins; bin++)
+                if (now[bin]) { full[bin] = 1; empty--; }
+        }
+        for (long bin = 0; bin < bins; bin++) {
+            if (!full[bin]) {
+                uint64_t seed = stepmill_mixed(bins + bin);
+                least[bin] = ~0ull;
+                for (uint64_t hash : hashes)
+                    least[bin] = std::min(least[bin], stepmill_mixed(hash ^ seed));
+            }
+            minima[bin] = (uint8_t) least[bin];
+        }
     }
     """
     void stepmill_ways(const char *text, long size, const unordered_set[string] &voids, long around,
                        unordered_set[string] &ways)
-    void stepmill_lasting(const char *text, long size, string &page)
-    void stepmill_nodes(const char *text, long size, unordered_set[string] &found)
+    cdef cppclass StepmillViews "std::unordered_set<std::string_view>":
+        cppclass iterator:
+            View operator*()
+            iterator operator++()
+            bint operator!=(iterator)
+        iterator begin()
+        iterator end()
+
+    size_t stepmill_lasting(const char *text, long size, char *page)
+    size_t stepmill_bare(const char *text, long size, char *bare)
+    void stepmill_nodes(const char *text, long size, vector[char] &room, StepmillViews &found)
+    void stepmill_sketch(const vector[uint64_t] &hashes, long bins, int shift, uint8_t *minima)
 
 
 def ways(bytes text, set voids, long around):
@@ -226,13 +287,33 @@ def ways(bytes text, set voids, long around):
 
 def nodes(bytes text):
     """The nodes of a page without ids (`etl.decisions.near.signature`)."""
-    cdef unordered_set[string] found
-    stepmill_nodes(text, len(text), found)
-    return <set> found
+    cdef vector[char] room
+    cdef StepmillViews found
+    cdef View view
+    cdef set made = set()
+    stepmill_nodes(text, len(text), room, found)
+    for view in found:
+        made.add(view.data()[:view.size()])
+    return made
+
+
+def sketch(list hashes not None, long bins, int shift):
+    """The signature of a set, by the hashes of its members; shift: leaves a bin's number."""
+    cdef vector[uint64_t] thrown = hashes
+    cdef bytes minima = PyBytes_FromStringAndSize(NULL, bins)
+    stepmill_sketch(thrown, bins, shift, <uint8_t *> PyBytes_AS_STRING(minima))
+    return minima
+
+
+def bare(bytes text):
+    """Markup without ids."""
+    cdef vector[char] room
+    room.resize(len(text) + 1)
+    return room.data()[:stepmill_bare(text, len(text), room.data())]
 
 
 def lasting(bytes text):
     """What lasts of a page (`etl.pages.lasting`)."""
-    cdef string page
-    stepmill_lasting(text, len(text), page)
-    return <bytes> page
+    cdef vector[char] room
+    room.resize(len(text) + 1)
+    return room.data()[:stepmill_lasting(text, len(text), room.data())]
