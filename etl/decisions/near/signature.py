@@ -32,6 +32,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from etl.files.hashes import Remembered
 from etl.pages import compiled
 from etl.pages.tokens import VOID_TAGS
 
@@ -40,6 +41,8 @@ VERSION: Final = 2
 BINS: Final = 128
 """Values of a page's signature."""
 
+_PAGES: Final = 64
+"""Pages whose signatures are remembered: recorded pages come again."""
 _BIN_BITS: Final = np.uint64(64 - 7)
 """The first 7 bits of a node's hash choose its bin."""
 _AT_ONCE: Final = 1024
@@ -128,13 +131,21 @@ def of_page(observation: bytes, lines: bool = False) -> npt.NDArray[np.uint8]:
 
     observation: its UTF-8. lines: it is a text, a line an element.
     """
-    if lines or compiled.ENGINE is None:
-        nodes = plain_nodes(observation, lines)
-    else:
-        nodes = compiled.ENGINE.nodes(observation)
+    return _of_nodes(plain_nodes(observation, True)) if lines else _of_html(observation)
+
+
+def _of_nodes(nodes: set[bytes]) -> npt.NDArray[np.uint8]:
     if len(nodes) > 1:
         nodes.discard(b"")
     return _sketch(nodes)
+
+
+def _nodes(observation: bytes) -> set[bytes]:
+    """The nodes of HTML."""
+    if compiled.ENGINE is None:
+        return plain_nodes(observation, False)
+    found: set[bytes] = compiled.ENGINE.nodes(observation)
+    return found
 
 
 def plain_nodes(observation: bytes, lines: bool) -> set[bytes]:
@@ -145,10 +156,11 @@ def plain_nodes(observation: bytes, lines: bool) -> set[bytes]:
 
 def skeleton(observation: bytes) -> Skeleton:
     """The signature of the skeleton of a page as it is pruned, and the number of its ways."""
-    found = _ways(observation)
-    if not found:
-        return np.zeros(BINS, np.uint8), 0
-    return _sketch(found), len(found)
+    return _skeleton(observation)
+
+
+def _skeleton_of_ways(found: set[bytes]) -> Skeleton:
+    return (_sketch(found), len(found)) if found else (np.zeros(BINS, np.uint8), 0)
 
 
 def _ways(observation: bytes) -> set[bytes]:
@@ -216,6 +228,10 @@ def mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))
+
+
+_of_html: Final = Remembered(lambda page: _of_nodes(_nodes(page)), _PAGES)
+_skeleton: Final = Remembered(lambda page: _skeleton_of_ways(_ways(page)), _PAGES)
 
 
 def words(text: str) -> str:

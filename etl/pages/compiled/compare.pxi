@@ -160,18 +160,11 @@ cdef extern from *:
             *out++ = *at;
         }
         at = page, end = out, out = page;
-        for (; at < end; at++) { /* no two spaces follow each other */
-            if (*at == ' ' && (after = stepmill_one_time(at, end))) at = after - 1;
-            else *out++ = *at;
+        for (; at < end; at++) { /* no two spaces follow each other, before or after */
+            if (*at != ' ') *out++ = *at;
+            else if ((after = stepmill_one_time(at, end))) at = after - 1;
+            else if (!(out > page && out[-1] == '>') && !(at + 1 < end && at[1] == '<')) *out++ = ' ';
         }
-        at = page, end = out, out = page;
-        for (; at < end; at++) {
-            *out++ = *at;
-            if (*at == '>' && at + 1 < end && at[1] == ' ') at++;
-        }
-        at = page, end = out, out = page;
-        for (; at < end; at++)
-            if (*at != ' ' || at + 1 == end || at[1] != '<') *out++ = *at;
         return out - page;
     }
 
@@ -226,6 +219,21 @@ cdef extern from *:
         found.emplace(begin, out - begin);
     }
 
+    /* The number of bytes with which both begin; of as many as the shorter has. */
+    static long stepmill_begin(const char *one, const char *other, long size) {
+        long same = 0;
+        for (; same + 32 <= size && !memcmp(one + same, other + same, 32); same += 32);
+        while (same < size && one[same] == other[same]) same++;
+        return same;
+    }
+
+    static long stepmill_end(const char *one, const char *other, long size) { /* of their ends */
+        long same = 0;
+        for (; same + 32 <= size && !memcmp(one - same - 32, other - same - 32, 32); same += 32);
+        while (same < size && one[-same - 1] == other[-same - 1]) same++;
+        return same;
+    }
+
     static uint64_t stepmill_mixed(uint64_t value) {
         value += 0x9e3779b97f4a7c15ull;
         value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ull;
@@ -275,6 +283,8 @@ cdef extern from *:
     size_t stepmill_lasting(const char *text, long size, char *page)
     size_t stepmill_bare(const char *text, long size, char *bare)
     void stepmill_nodes(const char *text, long size, vector[char] &room, StepmillViews &found)
+    long stepmill_begin(const char *one, const char *other, long size)
+    long stepmill_end(const char *one, const char *other, long size)
     void stepmill_sketch(const vector[uint64_t] &hashes, long bins, int shift, uint8_t *minima)
 
 
@@ -295,6 +305,15 @@ def nodes(bytes text):
     for view in found:
         made.add(view.data()[:view.size()])
     return made
+
+
+def in_common(bytes one, bytes other):
+    """The number of bytes with which two texts begin, and with which the rests of them end."""
+    cdef const char *begin = PyBytes_AS_STRING(one)
+    cdef const char *other_begin = PyBytes_AS_STRING(other)
+    cdef long size = min(len(one), len(other))
+    cdef long first = stepmill_begin(begin, other_begin, size)
+    return first, stepmill_end(begin + len(one), other_begin + len(other), size - first)
 
 
 def sketch(list hashes not None, long bins, int shift):
