@@ -42,7 +42,8 @@ class Older:
     # whose first candidate around it, in the order of the score table, is a gold element;
     # None: there is no score table
     mcq: Runs | None
-    # whose markup holds a node number that begins with the last gold element's backend id
+    # whose markup holds a node number that begins with the last gold element's backend id; of the
+    # page as it is written, where the reference's parser mends nesting that HTML does not have
     intent: Runs
     # that backend id
     backend: str
