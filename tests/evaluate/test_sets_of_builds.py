@@ -76,6 +76,64 @@ def test_prompts_are_those_of_the_packed_dataset(built: Path, steps_set: EvalSet
         assert ids[:count].tolist() == row["input_ids"]
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ('prompt.chat="plain"',),
+        ('vocabulary.name="qwen3"',),
+        ('prompt.system=""',),
+        ('vocabulary.name="mistral-v3-tekken"',),
+        ('vocabulary.name="mistral-v3-tekken"', 'prompt.chat="mistral-v1"'),
+        ('vocabulary.name="mistral-v3"',),
+    ],
+)
+def test_prompts_of_any_vocabulary_and_template(tmp_path: Path, settings: tuple[str, ...]) -> None:
+    """Whatever the vocabulary and the chat template, trimming ones too, prompts are the packed
+    ones, and each chunk knows whether it holds the target.
+    """
+    records = [builds.workflow(number, steps=3) for number in range(3)]
+    for record in records:
+        for step in record["steps"]:
+            step["html"] = step["html"].replace("<h1>", "<p>one two three four</p>" * 60 + "<h1>")
+    path = builds.write_workflows(tmp_path / "in.jsonl", *records)
+    short = ("fit.context=500", 'fit.test="all"', "split.test=1.0")
+    builds.build([path], tmp_path / "build", *short, *settings)
+    evaluation_set(tmp_path / "set", tmp_path / "build")
+    found = rows(opened(tmp_path / "set"))
+    assert Counter((name, ids) for name, ids, _ in packed(tmp_path / "build", "test")) == Counter(
+        (row["step_id"], tuple(row["input_ids"])) for row in found
+    )
+    assert min(row["chunks"] for row in found) > 1
+    for row in found:
+        page = row["messages"][-1]["content"].partition("\nStep-by-step guide:")[0]
+        assert row["gold"]["in_chunk"] == (f'node="{row["gold"]["nodes"][0]}"' in page)
+
+
+def test_each_vocabulary_of_a_build(tmp_path: Path) -> None:
+    """The folder of each vocabulary of a build gives the prompts of its own dataset."""
+    path = builds.write_workflows(tmp_path / "in.jsonl", builds.workflow(1, steps=3))
+    (tmp_path / "two.toml").write_text(
+        'extends = "scribeagent-32k"\nvocabularies = ["qwen2.5", "mistral-v3-tekken"]\n'
+        "[split]\ntest = 1.0\n"
+    )
+    build = tmp_path / "build"
+    done = builds.command("build", path, "--recipe", tmp_path / "two.toml", "--out", build)
+    assert done.returncode == 0, done.stderr
+    found = {}
+    for folder in (build, build / "vocabularies" / "mistral-v3-tekken"):
+        evaluation_set(tmp_path / f"{folder.name}-set", folder)
+        found[folder.name] = rows(opened(tmp_path / f"{folder.name}-set"))
+        ids = [
+            tuple(ids[: next(at for at, label in enumerate(labels) if label != NO_LOSS)].tolist())
+            for file in sorted((folder / "dataset" / "data").rglob("test-*.arrow"))
+            for _, ids, labels in unpacked(file)
+        ]
+        assert sorted(ids) == sorted(tuple(row["input_ids"]) for row in found[folder.name])
+    one, other = found.values()
+    assert [row["messages"] for row in one] == [row["messages"] for row in other]
+    assert [row["input_ids"] for row in one] != [row["input_ids"] for row in other]
+
+
 def test_prompt_texts_are_those_of_the_samples(built: Path, steps_set: EvalSet) -> None:
     """A page that fits gives the very text that the prompt makes of the sample; the chunks of one
     that does not, from left to right, join to the page.

@@ -129,6 +129,23 @@ def test_lost_steps_stay_in_the_set(tmp_path: Path) -> None:
     assert opened(tmp_path / "set").ids() == {found[-1]["id"]}
 
 
+def test_a_step_without_a_page_is_not_asked(tmp_path: Path) -> None:
+    """A step whose page was not recorded has a row without a prompt; the others are asked."""
+    given = task("a", action("a0", "CLICK", "", "5", page=""), action("a1", "CLICK", "", "5"))
+    first, second = rows(tmp_path / "set", write(tmp_path / "tasks.json", given))
+    assert (first["chunks"], first["gold"]["nodes"], second["chunks"]) == (0, [], 1)
+
+
+def test_a_page_too_long_for_any_chunk_is_not_asked(tmp_path: Path) -> None:
+    """A page that no chunk can hold has a row without a prompt, and the manifest says why."""
+    page = PAGE.replace("Help", "help " * 2000)
+    given = task("a", action("a0", "CLICK", "", "5", page=page), action("a1", "CLICK", "", "5"))
+    path = write(tmp_path / "tasks.json", given)
+    manifest = evaluation_set(tmp_path / "set", path, overrides=("fit.context=1000",))
+    assert manifest["unasked"] == {"over_context": 1}
+    assert manifest["splits"]["tasks"]["steps"] == 2
+
+
 def test_what_training_leaves_out_is_asked(tmp_path: Path) -> None:
     """Rules that choose what is worth training on choose nothing of a benchmark: an objective in
     another language, repeated steps and a recipe's exclusions are asked.

@@ -138,8 +138,11 @@ class Wanted:
         if self.recipe:
             recipe = loaded(self.recipe, self.overrides)
         else:
-            job = ordered(folder)
+            main = Layout(folder).main  # the folder may be that of one vocabulary of several
+            job = ordered(main.root)
             recipe = loaded(job.recipe, (*job.overrides, *self.overrides))
+            if main.root != folder:
+                recipe = recipe.further[folder.name]
         built = Built(place, recipe, self.chunks, self.splits)
         fingerprint = {"name": folder.name, "sha256": sha256_of(place.dataset.manifest)}
         return built, recipe, [fingerprint]

@@ -144,7 +144,9 @@ class Asking:
                         pending = self._settled(pending, progress)
                 while pending:
                     pending = self._settled(pending, progress)
-            except BaseException:
+            except BaseException as error:
+                if isinstance(error, KeyboardInterrupt) and self.told:
+                    self.told("stopping once the calls under way are answered; Ctrl-C leaves them")
                 self.endpoint.stopped.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
