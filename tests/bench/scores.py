@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import resource
 import sys
 import tempfile
 import time
@@ -102,8 +101,7 @@ def scored(folder: str, files: list[str], against: list[str], protocol: str) -> 
     found = score(Path(folder), [*map(Path, files)], protocol, [*map(Path, against)])
     text.text(found.as_json())
     seconds = time.process_time() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "peak_mib": peak}
+    return {"seconds": seconds, "peak_mib": measure.peak_mib()}
 
 
 def read_once(folder: str, files: list[str]) -> float:
