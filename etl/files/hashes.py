@@ -1,13 +1,17 @@
-"""Hashes of settings, and hashes by which things are ordered and drawn."""
+"""Hashes of settings, of what is ordered and drawn by them, and results by the hash of a text."""
 
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import orjson
 import xxhash
+
+T = TypeVar("T")
 
 
 def digest(value: Any) -> str:
@@ -37,3 +41,20 @@ def plain(value: Any) -> Any:
 def order_hash(text: str, seed: int) -> int:
     """A 64-bit hash, by which things are ordered or a share of them is drawn."""
     return xxhash.xxh3_64_intdigest(text.encode(), seed=seed)
+
+
+class Remembered(Generic[T]):
+    """A function of bytes, with its latest results by a hash of 128 bits."""
+
+    def __init__(self, function: Callable[[bytes], T], most: int) -> None:
+        self._function, self._most = function, most
+        self._latest: OrderedDict[int, T] = OrderedDict()
+
+    def __call__(self, text: bytes) -> T:
+        """The function's result."""
+        key = xxhash.xxh3_128_intdigest(text)
+        found = self._latest.pop(key, None)
+        self._latest[key] = found = self._function(text) if found is None else found
+        if len(self._latest) > self._most:
+            self._latest.popitem(last=False)
+        return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import compress
+from itertools import compress, islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,19 +82,21 @@ class Page:
         each = enumerate(self.tokens)
         return [at for at, token in each if token.tag in tags and token.kind in (START, END)]
 
-    def having(self, tag: str, text: str) -> list[tuple[int, Token]]:
+    def having(self, tag: str, text: str, most: int = 0) -> list[tuple[int, Token]]:
         """The elements of a tag that may have a text in an attribute's value, with their tokens.
 
         Their markup holds the text or a character reference. tag: empty for any tag. text: without
-        U+FFFD, which may have been written as NUL.
+        U+FFFD, which may have been written as NUL. most: the number of the first ones that are
+        given; 0 for all.
         """
         if (tokens := self.compiled) is not None:
-            return list(tokens.having(tag, text))
-        return [
+            return list(tokens.having(tag, text, most))
+        found = (
             (element, token)
             for element, token in enumerate(compress(self.tokens, self.flags))
             if tag in ("", token.tag) and (text in token.markup or "&" in token.markup)
-        ]
+        )
+        return list(islice(found, most or None))
 
     def with_attribute(self, name: str, value: str) -> list[int]:
         """The indices of the elements whose attribute ``name``, in lower case, is ``value``."""

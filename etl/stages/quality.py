@@ -318,7 +318,7 @@ class _Known:
         utf8 = step.utf8
         key = xxhash.xxh3_128_intdigest(utf8), xxhash.xxh3_64_intdigest(step.url.encode())
         if key not in self._latest:
-            self._latest[key] = obstacle(read(step.page), utf8, step.url)
+            self._latest[key] = obstacle(read(step.page), step.url)
             if len(self._latest) > _REMEMBERED:
                 self._latest.popitem(last=False)
         return self._latest[key]

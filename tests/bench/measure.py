@@ -182,6 +182,9 @@ def chain_rates(name: str, folder: Path, limit: int) -> Rates:
     }
 
 
+FILES: Final = "files"
+"""No workload: all recordings of a folder as they are, in whatever format."""
+
 TRUST: Final = (
     *("lint.mend=[]", "near.what=sample", "near.action=mark", "quality.captchas=true"),
     *('leaks.attributes=["data-recorder-target"]', 'contamination.flagged="list"'),
@@ -192,16 +195,24 @@ settings that leave the samples as they are, as far as there are such.
 
 
 def trust_rates(name: str, folder: Path, limit: int) -> Rates:
-    """The whole chain with everything on, and with everything off, each in a new process."""
+    """The whole chain with everything on, and with everything off, each in a new process.
+
+    name: of a workload, or `FILES` for the recordings as they are, all of them.
+    """
     with tempfile.TemporaryDirectory() as scratch:
-        source = Path(scratch) / "in" / "workflows.jsonl.zst"
-        mb = apart(_write_workload, name, folder, limit, source)
-        plain, all_on = (on_one_core(_seconds_of_build, source, each) for each in (False, True))
-    return {"mb": mb, "ours": mb / all_on, "plain": mb / plain}
+        source = folder
+        if name != FILES:
+            source = Path(scratch) / "in" / "workflows.jsonl.zst"
+            apart(_write_workload, name, folder, limit, source)
+        plain, all_on = (on_one_core(_cost_of_build, source, each) for each in (False, True))
+    mb = plain["mb"]  # of the samples' pages; with everything on, some samples are left out
+    return {"mb": mb, "ours": mb / all_on["seconds"], "plain": mb / plain["seconds"]}
 
 
-def _seconds_of_build(source: Path, everything: bool) -> float:
-    """Processor time of a build; what a process loads once is loaded before."""
+def _cost_of_build(source: Path, everything: bool) -> Rates:
+    """Processor time of a build and the MB of its pages; what a process loads once is loaded
+    before.
+    """
     from etl.build.recipes.recipe import load
     from etl.build.run.build import Build
     from etl.build.run.whole import run
@@ -222,8 +233,8 @@ def _seconds_of_build(source: Path, everything: bool) -> float:
         vocabulary = recipe.packed.encoder.vocabulary
         vocabulary.check("first", vocabulary.encode("first"))
         began = time.process_time()
-        run(Build(recipe, (str(source),), Path(scratch) / "out", progress=Quiet))
-        return time.process_time() - began
+        made = run(Build(recipe, (str(source),), Path(scratch) / "out", progress=Quiet))
+        return {"seconds": time.process_time() - began, "mb": made.totals.raw_chars / 1e6}
 
 
 def memory_of_pruning(mb: float, folder: Path) -> Rates:

@@ -11,21 +11,32 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from etl.build.dry_run import foresee
 from etl.dataset.index import scan
 from etl.dataset.layout import Layout
+from etl.decisions.near import signature
 from etl.decisions.near.decision import Near
 from etl.decisions.near.match import Items, Rule, first_alike
-from etl.decisions.near.signature import BINS, of_page, of_sample, skeleton, skeleton_of
+from etl.decisions.near.signature import (
+    BINS,
+    of_page,
+    of_sample,
+    plain_nodes,
+    plain_sketch,
+    plain_ways,
+    skeleton,
+    skeleton_of,
+)
 from etl.decisions.recorded import Recorded
 from etl.decisions.split import Split
 from etl.decisions.unseen import Unseen
 from etl.files.arrow import open_arrow
 from etl.files.hashes import order_hash
 from etl.look.story import explain, told
+from etl.pages import compiled
 from schemas.errors import ConfigError
 from tests.support import builds
 
@@ -530,3 +541,29 @@ def test_a_policy_that_cannot_be_is_refused(settings: dict[str, Any], says: str)
     """Before work starts, with the setting and why."""
     with pytest.raises(ConfigError, match=says):
         Near(**settings)
+
+
+TAGS = (
+    *("<a", "<div", "<br", "<BR", "</a", "</div", "</", "<", ">", "/>", " ", "\n", "\v", "/", '"'),
+    *(' type="x"', ' role="a b"', ' name="', ' name="é"', ' type="<"', "text", "<!--", "\x00", "x"),
+    *(' node="17"', ' node="', "</a>", "</>", "17", ' node=""'),
+)
+
+
+@given(st.lists(st.sampled_from(TAGS), max_size=40).map(lambda each: "".join(each).encode()))
+@example(b"<a<b>")
+@example(b'<a><b><c><d type="x"></b></c><e/></a><f>')
+def test_the_engine_finds_what_plain_python_finds(observation: bytes) -> None:
+    """Its ways and nodes are those of the specification, whatever the bytes."""
+    if compiled.ENGINE is not None:
+        assert compiled.ENGINE.nodes(observation) == plain_nodes(observation, lines=False)
+        assert compiled.ENGINE.bare(observation) == signature._NODE.sub(b"", observation)
+        assert compiled.ENGINE.ways(observation, signature._VOID, 3) == plain_ways(observation)
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=400, unique=True))
+def test_the_engine_sketches_as_plain_python_does(hashes: list[int]) -> None:
+    """The signature of a set is that of the specification, also of one with a single member."""
+    if compiled.ENGINE is not None:
+        found = compiled.ENGINE.sketch(hashes, BINS, 57)
+        assert found == plain_sketch(hashes).tobytes()

@@ -22,20 +22,26 @@ from typing import Any, Final
 
 import click
 import orjson
+import xxhash
 import zstandard
 
+from etl.decisions.near.signature import BINS, plain_nodes, plain_sketch, plain_ways
 from etl.inputs.mended import Mended, parse
 from etl.inputs.pages import is_tree, parse_with_pages, parse_with_trees
 from etl.pages import compiled, reading
+from etl.pages.lasting import plain_lasting
 from etl.pages.live import inert, live
 from etl.pages.locators.kin import kin
+from etl.pages.obstacles.outline import outline, plain_outline
 from etl.pages.page import Page
 from etl.pages.prune import Pruner
 from etl.pages.reading import read
 from etl.pages.rules import PruneRules
 from etl.pages.standard import read_plain
 from etl.pages.text import text_of
+from etl.pages.tokens import VOID_TAGS
 from etl.sources.miniwob.dom import read_page
+from etl.stages.private.scan import Plain
 from schemas.errors import RecordError
 from tests.support.strategies import GOLDENS, rules
 
@@ -46,6 +52,12 @@ _WINDOW_PAGES: Final = (
     12  # pages in a row that are changes of one window: the memos know its pieces
 )
 _MOST_CHANGES: Final = 6
+
+_VOIDS: Final = {tag.encode() for tag in VOID_TAGS}
+_SEARCHES: Final = (
+    *(("runs", ()), ("long_words", (20,)), ("parameters", ())),
+    *(("shapes", ((b"AA00", b"AA 00"),)), ("tags", ((b"input", b"textarea"),))),
+)
 
 _FRAGMENTS: Final[tuple[str, ...]] = (
     *"<>/=\"'&; \n\r\t\0!-?[]é\ud83d\ud800\u00a0\u2028",
@@ -161,8 +173,34 @@ def compare(html: str, pruners: list[Pruner], chance: random.Random) -> bool:
         for name, value in token.attributes().items():
             assert fast.with_attribute(name, value) == plain.with_attribute(name, value)
     read(html)
+    compare_searches(fast, html.encode("utf-8", "surrogatepass"), chance)
     compare_json(html, chance)
     return fast.compiled is not None
+
+
+def compare_searches(page: Page, utf8: bytes, chance: random.Random) -> None:
+    """Look through a page, and the beginning of it, as the stages do that judge and redact.
+
+    Raises:
+        AssertionError: The engine and the specification differ.
+    """
+    seen = outline(live(page).page, 10**6, 10**6, 10**6)
+    assert seen is not None
+    assert list(seen) == list(plain_outline(live(page).page))
+    engine = compiled.ENGINE
+    cut = utf8[: chance.randrange(len(utf8) + 1)]
+    for text in (utf8, cut):
+        assert engine.lasting(text) == plain_lasting(text)
+        assert engine.ways(text, _VOIDS, 3) == plain_ways(text)
+        nodes = plain_nodes(text, lines=False)
+        assert engine.nodes(text) == nodes
+        hashes = [xxhash.xxh3_64_intdigest(node) for node in nodes]
+        assert engine.sketch(hashes, BINS, 57) == plain_sketch(hashes).tobytes()
+        for name, arguments in _SEARCHES:
+            assert getattr(engine, name)(text, *arguments) == getattr(Plain, name)(text, *arguments)
+        sought = [text[at : at + 4] for at in range(0, len(text) - 4, 97)]
+        assert engine.Needles(sought).find(utf8) == Plain.Needles(sought).find(utf8)
+    assert engine.in_common(utf8, cut) == Plain.in_common(utf8, cut)
 
 
 def compare_json(html: str, chance: random.Random) -> None:

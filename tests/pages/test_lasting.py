@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.pages.lasting import lasting, state_of
+from etl.pages import compiled
+from etl.pages.lasting import lasting, plain_lasting, state_of
 
 PAGE = b'<body class="a"><form><input name="q" value="1"><button id="go">Go</button></form></body>'
 
@@ -52,3 +53,26 @@ def test_what_lasts(old: bytes, new: bytes) -> None:
 def test_a_state_is_that_of_its_lasting_part(one: bytes, other: bytes) -> None:
     """Two pages are of one state exactly if what lasts of them is equal; any bytes will do."""
     assert (state_of(one) == state_of(other)) == (lasting(one) == lasting(other))
+
+
+PIECES = (
+    *(b"<!--", b"-->", b"<script", b"</script", b"<style>", b"</style >", b"<noscript", b">", b"<"),
+    *(
+        b"</noscript\n>",
+        b"<meta",
+        b"<link ",
+        b"<base",
+        b"<input",
+        b" type=hidden",
+        b' type="hidden"',
+    ),
+    *(b" bid=1", b" ref='", b" nonce", b"=x", b' data-csrf-a="', b" browsergym_x=1", b" ", b"\n"),
+    *(b"\x0b", b"a", b"-", b"_", b"'", b'"', b"\xc3\xa9", b"\x00", b"type=hiddenx", b"/"),
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40).map(b"".join))
+def test_the_engine_leaves_what_plain_python_leaves(page: bytes) -> None:
+    """What lasts is that of the specification, whatever the bytes."""
+    if compiled.ENGINE is not None:
+        assert compiled.ENGINE.lasting(page) == plain_lasting(page)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from etl.pages.live import live
 from etl.pages.obstacles import shape
 from etl.pages.obstacles.judge import obstacle
+from etl.pages.obstacles.outline import outline, plain_outline
 from etl.pages.reading import read, read_anew
 from tests.planted import quality_pages as pages
 from tests.support import strategies
@@ -26,7 +27,7 @@ URL = "https://www.shop.test/page"
 def judged(html: str, url: str = URL) -> str:
     """The kind of a page; empty for one of content."""
     utf8 = html.encode("utf-8", "surrogatepass")
-    found = obstacle(read_anew(utf8), utf8, url)
+    found = obstacle(read_anew(utf8), url)
     return found.kind if found else ""
 
 
@@ -91,17 +92,52 @@ PIECES = (
         "<script>",
     ),
     *("</script>", "<select><option>", "</select>", "<button>", "</button>", "<textarea>"),
+    *("<p id=neterror>", "<div style='background: red'>", "<img style='border: 0'>", "<iframe>"),
+    *(
+        "</iframe>",
+        "<div class=recaptcha>",
+        "<input type=hidden class=captcha>",
+        "<footer style=x>",
+    ),
+    *("<b style='display&#58;none'>", "</b>", "\u3000 ", "\u00a0", "\x1c", "<svg/>", "</nothing>"),
+    *(
+        "<p HIDDEN>",
+        "<p style=DISPLAY:NONE>",
+        "<p class=ar\u212aose>",
+        "<a style='bac\u212aground'>",
+    ),
+    *(
+        "<p class=ErrorPage>",
+        "<p id=main-frame-erro>",
+        "<p id=MAIN-FRAME-ERROR>",
+        "<p class=hiddex>",
+    ),
     *("</textarea>", "a few words", " ", "&nbsp;", "&amp; more", "é", "語の", "AT&T", "x", "\n"),
 )
 
 
-@given(st.lists(st.sampled_from(PIECES), max_size=40))
-def test_what_the_engine_takes_for_long_is_long(pieces: list[str]) -> None:
-    """It says so only where a walk through the page comes to the same."""
-    page = live(read("".join(pieces))).page
+@given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
+def test_the_engine_sees_what_plain_python_sees(html: str) -> None:
+    """Its outline is that of the specification, whatever the page."""
+    page = live(read(html)).page
+    if page.compiled is not None:
+        assert outline(page, 10**6, 10**6, 10**6) == list(plain_outline(page))
+
+
+@given(strategies.pages)
+def test_the_engine_sees_it_on_any_page(html: str) -> None:
+    """The same on pages of all that pages have."""
+    page = live(read(html)).page
+    if page.compiled is not None:
+        assert outline(page, 10**6, 10**6, 10**6) == list(plain_outline(page))
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
+def test_what_the_engine_takes_for_long_is_long(html: str) -> None:
+    """It stops only where a walk through the page comes to the same."""
+    page = live(read(html)).page
     with pytest.MonkeyPatch.context() as patch:
         for name, most in (("LONG", 20), ("MUCH", 60), ("MANY", 2)):
             patch.setattr(shape, name, most)
-        walked = shape._Walk(False).over(page)
-        if page.compiled is not None and page.compiled.is_long(shape._NO_PROSE, 20, 60, 2):
-            assert walked.long
+        if outline(page, 20, 60, 2) is None:
+            assert shape._Walk(page).over(plain_outline(page)).long

@@ -40,6 +40,17 @@ def test_the_engine_finds_what_the_specification_says(
     )
 
 
+@pytest.mark.skipif(compiled.ENGINE is None, reason="no engine")
+@settings(max_examples=400)
+@given(st.binary(max_size=90), st.binary(max_size=9), st.binary(max_size=9), st.binary(max_size=90))
+def test_what_two_texts_have_in_common(first: bytes, one: bytes, other: bytes, last: bytes) -> None:
+    """Their beginning and, behind it, their end, which never overlap."""
+    texts = first + one + last, first + other + last
+    start, end = compiled.ENGINE.in_common(*texts)
+    assert (start, end) == Plain.in_common(*texts)
+    assert start + end <= min(map(len, texts))
+
+
 @settings(max_examples=400)
 @given(TEXTS, st.lists(st.binary(min_size=2, max_size=6), max_size=5), st.data())
 def test_texts_that_are_sought_together(

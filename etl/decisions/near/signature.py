@@ -25,13 +25,15 @@ bytes that depend on the version of a library, which promises nothing of its has
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from etl.files.hashes import Remembered
+from etl.pages import compiled
 from etl.pages.tokens import VOID_TAGS
 
 VERSION: Final = 2
@@ -39,6 +41,8 @@ VERSION: Final = 2
 BINS: Final = 128
 """Values of a page's signature."""
 
+_PAGES: Final = 64
+"""Pages whose signatures are remembered: recorded pages come again."""
 _BIN_BITS: Final = np.uint64(64 - 7)
 """The first 7 bits of a node's hash choose its bin."""
 _AT_ONCE: Final = 1024
@@ -57,6 +61,7 @@ _TEXT: Final = re.compile(rb">\s*([^<>]*[^<>\s])")
 _WORDS: Final = re.compile(r"\w+")
 _SHAPE: Final = re.compile(rb"<(/?)([A-Za-z][^\s/>]*)([^<>]*)>")
 _SHAPED_BY: Final = re.compile(rb' (?:type|role|name)="[^"]*"')
+_VOID: Final = {tag.encode() for tag in VOID_TAGS}
 _AROUND: Final = 3
 """Elements around one that are on the way to it."""
 _LOOKED_AT: Final = 2000
@@ -126,34 +131,73 @@ def of_page(observation: bytes, lines: bool = False) -> npt.NDArray[np.uint8]:
 
     observation: its UTF-8. lines: it is a text, a line an element.
     """
-    rest = (_LINE_ID if lines else _NO_NODE).sub(b"", observation)
-    nodes = set(rest.split(b"\n" if lines else b"<"))
+    return _of_nodes(plain_nodes(observation, True)) if lines else _of_html(observation)
+
+
+def _of_nodes(nodes: set[bytes]) -> npt.NDArray[np.uint8]:
     if len(nodes) > 1:
         nodes.discard(b"")
     return _sketch(nodes)
 
 
+def _nodes(observation: bytes) -> set[bytes]:
+    """The nodes of HTML."""
+    if compiled.ENGINE is None:
+        return plain_nodes(observation, False)
+    found: set[bytes] = compiled.ENGINE.nodes(observation)
+    return found
+
+
+def plain_nodes(observation: bytes, lines: bool) -> set[bytes]:
+    """The nodes of a page without ids; of HTML the specification of the engine's."""
+    rest = (_LINE_ID if lines else _NO_NODE).sub(b"", observation)
+    return set(rest.split(b"\n" if lines else b"<"))
+
+
 def skeleton(observation: bytes) -> Skeleton:
     """The signature of the skeleton of a page as it is pruned, and the number of its ways."""
+    return _skeleton(observation)
+
+
+def _skeleton_of_ways(found: set[bytes]) -> Skeleton:
+    return (_sketch(found), len(found)) if found else (np.zeros(BINS, np.uint8), 0)
+
+
+def _ways(observation: bytes) -> set[bytes]:
+    """The ways to the elements of a page, each as the start tags on it."""
+    if compiled.ENGINE is None:
+        return plain_ways(observation)
+    found: set[bytes] = compiled.ENGINE.ways(observation, _VOID, _AROUND)
+    return found
+
+
+def plain_ways(observation: bytes) -> set[bytes]:
+    """The same in plain Python: the specification of the engine's."""
     ways: set[bytes] = set()
     opened: list[tuple[bytes, bytes]] = []
     for close, tag, rest in _SHAPE.findall(observation):
         if not close:
             own = tag + b"".join(_SHAPED_BY.findall(rest))
             ways.add(b">".join((*(each for _, each in opened[-_AROUND:]), own)))
-            if tag.decode("utf-8", "replace") not in VOID_TAGS and not rest.endswith(b"/"):
+            if tag not in _VOID and not rest.endswith(b"/"):
                 opened.append((tag, own))
         elif any(name == tag for name, _ in opened):
             while opened.pop()[0] != tag:
                 pass
-    if not ways:
-        return np.zeros(BINS, np.uint8), 0
-    return _sketch(ways), len(ways)
+    return ways
 
 
 def _sketch(nodes: Collection[bytes]) -> npt.NDArray[np.uint8]:
     """The signature of a set."""
-    hashes = np.fromiter(map(xxhash.xxh3_64_intdigest, nodes), np.uint64, len(nodes))
+    hashes = list(map(xxhash.xxh3_64_intdigest, nodes))
+    if compiled.ENGINE is None:
+        return plain_sketch(hashes)
+    return np.frombuffer(compiled.ENGINE.sketch(hashes, BINS, int(_BIN_BITS)), np.uint8)
+
+
+def plain_sketch(each: Sequence[int]) -> npt.NDArray[np.uint8]:
+    """The signature of a set by the hashes of its members: the specification of the engine's."""
+    hashes = np.array(each, np.uint64)
     minima, empty = np.zeros(BINS, np.uint8), np.ones(BINS, bool)
     done = 0
     while empty.any() and done < BINS:
@@ -186,6 +230,10 @@ def mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return values ^ (values >> np.uint64(31))
 
 
+_of_html: Final = Remembered(lambda page: _of_nodes(_nodes(page)), _PAGES)
+_skeleton: Final = Remembered(lambda page: _skeleton_of_ways(_ways(page)), _PAGES)
+
+
 def words(text: str) -> str:
     """A text without case, punctuation and white space: two that differ only in these are equal.
 
@@ -197,7 +245,10 @@ def words(text: str) -> str:
 
 def _bare(markup: bytes, lines: bool) -> bytes:
     """Markup, or lines of a text, without ids."""
-    return (_LINE_ID if lines else _NODE).sub(b"", markup)
+    if lines or compiled.ENGINE is None:
+        return (_LINE_ID if lines else _NODE).sub(b"", markup)
+    bare: bytes = compiled.ENGINE.bare(markup)
+    return bare
 
 
 def _target(observation: bytes, tag: bytes, lines: bool) -> tuple[int, int, bytes]:

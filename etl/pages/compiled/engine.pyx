@@ -15,6 +15,7 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 from libcpp.algorithm cimport stable_sort
 from libcpp.string cimport string
 from libcpp.unordered_map cimport unordered_map
+from libcpp.unordered_set cimport unordered_set
 from libcpp.vector cimport vector
 
 from secrets import randbits
@@ -42,3 +43,4 @@ include "read.pxi"
 include "write.pxi"
 include "trees.pxi"
 include "scan.pxi"
+include "compare.pxi"

@@ -22,6 +22,8 @@ cdef struct Piece:
     bint refers  # there is a "&" in its tag
     uint8_t op  # its operation in `Writer`
     bint removable
+    bint is_known
+    uint32_t what  # its start tag is, as in `etl.pages.obstacles.outline`; if it is known
 
 
 cdef struct Entry:  # a token of a page; end: that of a raw element's content
@@ -188,18 +190,64 @@ cdef struct Around:  # an open element: its index, that of its last child, the n
     Tag *tag
 
 
-cdef struct OpenShown:  # an open element: whether it may be hidden, and whether its text is no prose
+cdef enum:  # what is seen of a page, as in `etl.pages.obstacles.outline`
+    LINK = 1
+    BUTTON = 2
+    TITLE = 4
+    HEAD = 8
+    AWAY = 16
+    GONE = 32
+    FRAME = 64
+    SHOWN_TEXT = 128
+    CONTROL = 256
+    FIELD = 512
+    MEDIA = 1024
+    BROWSER = 2048
+    WIDGET = 4096
+    ASIDE = LINK | BUTTON | AWAY | HEAD
+    CARRIED = LINK | BUTTON | TITLE | HEAD | AWAY | GONE | FRAME
+    COUNTED = LINK | BUTTON | CONTROL | FIELD | MEDIA | WIDGET
+    ENDED = HEAD | BUTTON
+
+
+cdef extern from *:
+    """
+    /* Whether a start tag has a word by which `etl.pages.obstacles.outline.kind_of` tells more than
+       by the tag's name: in any case, and as if anything could be written with references. */
+    static bool stepmill_tells(const char *at, size_t size) {
+        static const char *const words[] = {
+            "hidden", "none", "background", "border", "captcha", "turnstile", "challenge", "cf_chl",
+            "arkose", "geetest", "errorpage", "main-frame-error", "neterror"};
+        for (const char *end = at + size; at < end; at++) {
+            switch (*at | 32) {
+            case '&': if (*at == '&') return true; break;
+            case 'h': case 'n': case 'b': case 'c': case 't': case 'a': case 'g': case 'e': case 'm':
+                for (const char *word : words) {
+                    const char *letter = at;
+                    if ((*at | 32) != *word) continue;
+                    while (*word && letter < end
+                           && (*letter == *word || (*letter | 32) == *word)) letter++, word++;
+                    if (!*word) return true;
+                }
+            }
+        }
+        return false;
+    }
+    """
+    bint stepmill_tells(const char *at, size_t size)
+
+
+cdef struct OpenSeen:  # an open element: what it and those around it are
     Tag *tag
-    bint hidden, aside
+    uint32_t what
 
 
-cdef bint looks_hidden(const char *at, size_t size) noexcept:
-    """Whether a start tag holds a word that may hide its element."""
-    return (
-        memmem(at, size, b"hidden", 6) != NULL
-        or memmem(at, size, b"none", 4) != NULL
-        or memmem(at, size, b"HIDDEN", 6) != NULL
-    )
+cdef inline bint is_space(const char *at, size_t size) except -1:
+    """Whether a text has nothing but white space, as `str.isspace` has it, or is empty."""
+    cdef const char *end = at + size
+    while at < end and (c"\t" <= at[0] <= c"\r" or c"\x1c" <= at[0] <= c" "):
+        at += 1
+    return at == end or (at[0] & 0x80 != 0 and to_str(View(at, end - at)).isspace())
 
 
 cdef size_t at_least_shown(const char *at, size_t size) noexcept:
@@ -287,7 +335,7 @@ cdef class Tokens:
         text = text.replace("\0", "\ufffd")  # the standard's rule for raw text
         return Token(START, name, markup, text, name not in REFERENCE_TAGS)
 
-    def having(self, str tag not None, str text not None):
+    def having(self, str tag not None, str text not None, size_t most):
         """`etl.pages.Page.having`."""
         cdef bytes name = to_utf8(tag), wanted = to_utf8(text)
         cdef Piece *piece
@@ -308,6 +356,8 @@ cdef class Tokens:
                 or piece.refers
             ):
                 elements.append((element, self.token(place)))
+                if most and <size_t> len(elements) == most:
+                    break
         return elements
 
     def with_attribute(self, str name not None, str value not None):
@@ -363,56 +413,80 @@ cdef class Tokens:
                         places.append(place)
         return places
 
-    def is_long(self, tuple aside, size_t prose, size_t characters, size_t links):
-        """Whether a page shows more than this for certain (`etl.pages.obstacles.shape`).
+    cdef int know(self, Piece *piece, size_t place, kind_of) except -1:
+        """Note what an element is; one without a word that tells is what its tag is."""
+        if stepmill_tells(piece.at.data(), piece.rest):
+            piece.what = kind_of(self.token(place))
+        else:
+            if not piece.tag.is_known:
+                name = to_str(piece.tag.at)
+                piece.tag.what = kind_of(Token(START, name, f"<{name}>"))
+                piece.tag.is_known = True
+            piece.what = piece.tag.what
+        piece.is_known = True
+        return 0
 
-        Counted is less than what it shows: no character that may be written otherwise, and nothing
-        in an element whose markup looks as if it were hidden. aside: tags whose text is no prose.
+    def outline(self, kind_of, size_t prose, size_t characters, size_t links):
+        """`etl.pages.obstacles.outline`; None where a page shows more than this for certain.
+
+        Counted is less than what it shows: no word with a character that may be written otherwise,
+        and no field.
         """
-        cdef vector[const Tag *] beside
-        cdef vector[OpenShown] opened
-        cdef OpenShown inside = OpenShown(NULL, False, False)
+        cdef vector[OpenSeen] opened
         cdef size_t place, said = 0, told = 0, linked = 0, size, each
+        cdef uint32_t around, what
         cdef const char *at
         cdef Piece *piece
-        cdef Tag *link = self.reader.tag(view(b"a"))
-        cdef const Tag *tag
-        for text in aside:
-            name = to_utf8(text)
-            beside.push_back(self.reader.tag(view(name)))
-        opened.push_back(inside)
+        cdef Tag *tag
+        cdef list seen = []
+        opened.push_back(OpenSeen(NULL, 0))
         try:
             for place in range(self.entries.size()):
                 piece = self.entries[place].piece
-                at = piece.at.data()
+                around = opened.back().what
                 if is_element(piece):
-                    inside = opened.back()
-                    inside.tag = piece.tag
-                    inside.hidden |= looks_hidden(at, piece.rest)
-                    for tag in beside:
-                        inside.aside |= tag == piece.tag
-                    linked += piece.tag == link and not inside.hidden
+                    if not piece.is_known:
+                        self.know(piece, place, kind_of)
+                    what = piece.what | (around & GONE)
+                    if around & FRAME:
+                        what &= ~<uint32_t> BROWSER
+                    if what & BROWSER or (what & COUNTED and not what & GONE):
+                        seen.append((place, what))
+                        linked += what & (LINK | CONTROL) != 0 and not what & GONE
+                        if linked > links:
+                            return None
                     if piece.kind == START:
                         piece.tag.opened += 1
-                        opened.push_back(inside)
+                        around |= GONE if what & GONE else what & CARRIED
+                        opened.push_back(OpenSeen(piece.tag, around))
                 elif piece.kind == END and piece.tag.opened:
                     tag = NULL
                     while tag != piece.tag:
                         tag = opened.back().tag
-                        opened.back().tag.opened -= 1
+                        tag.opened -= 1
                         opened.pop_back()
-                if piece.is_raw:
-                    continue
+                    what = around & ~opened.back().what & ENDED
+                    if what:
+                        seen.append((-1, what))
+                    around = opened.back().what
+                at = piece.at.data() + piece.rest
                 size = piece.at.size() - piece.rest
-                if not size and linked > links:
-                    return True
-                if size and not opened.back().hidden:
-                    each = at_least_shown(at + piece.rest, size)
+                if piece.is_raw:
+                    at = PyBytes_AS_STRING(self.source) + self.entries[place].start + piece.rest
+                    size = self.entries[place].end - self.entries[place].start - piece.rest
+                if not size or (around & GONE and not around & TITLE) or is_space(at, size):
+                    continue
+                if piece.is_raw:
+                    if self.token(place).hides_text:
+                        continue
+                else:
+                    each = 0 if around & TITLE else at_least_shown(at, size)
                     told += each
-                    said += 0 if opened.back().aside else each
+                    said += 0 if around & ASIDE else each
                     if said > prose or told > characters:
-                        return True
-            return False
+                        return None
+                seen.append((place, around | SHOWN_TEXT))
+            return seen
         finally:
             while opened.size() > 1:
                 opened.back().tag.opened = 0

@@ -123,7 +123,10 @@ cdef extern from *:
     static void stepmill_tags(const char *text, long size, const std::vector<std::string> &names,
                               std::vector<long> &found) {
         const char *end = text + size;
+        bool begins[256] = {};
+        for (const std::string &name : names) begins[(uint8_t) name[0]] = true;
         for (const char *at = text; (at = (const char *) memchr(at, '<', end - at)); at++) {
+            if (at + 1 == end || !begins[(uint8_t) (at[1] | 32)]) continue;
             for (const std::string &name : names) {
                 if ((size_t) (end - at) <= name.size()) continue;
                 size_t same = 0;

@@ -12,6 +12,8 @@ cdef struct Tag:
     uint8_t foreign  # 1: svg; 2: math; 0: neither
     uint32_t opened  # the number of open elements, in the present pass
     uint32_t owner  # the `Writer` whose rules follow
+    bint is_known
+    uint32_t what  # it is without attributes, as in `etl.pages.obstacles.outline`; if it is known
     bint kept, dropped, kept_when_empty, literal, template_  # as in `etl.pages.rules.TagRule`
 
 

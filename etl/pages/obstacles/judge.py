@@ -46,11 +46,11 @@ class Obstacle(NamedTuple):
     evidence: str
 
 
-def obstacle(page: Page, utf8: bytes, url: str) -> Obstacle | None:
-    """What a page is instead of content; None for any other page. utf8: the page as written."""
+def obstacle(page: Page, url: str) -> Obstacle | None:
+    """What a page is instead of content; None for any other page."""
     if _ERROR_URL.match(url.strip()):
         return Obstacle("error", f"the browser's own page: {url.strip()[:_SAID]}")
-    shape = shape_of(page, utf8)
+    shape = shape_of(page)
     if shape.long:
         return None
     return _error(shape) or _captcha(shape) or _login(shape) or _blank(shape)

@@ -47,6 +47,7 @@ _RECORDER: Final = re.compile(
 _PAINT: Final = re.compile(r"(?i)(?:^|;)\s*(outline|box-shadow)(?:-\w+)?\s*:\s*(?!none|0)[^;]+")
 _STEPS: Final = 3  # that prove a marker without a name
 _SHARE: Final = 0.8  # of the steps with a target
+_FEW: Final = 8  # elements that are looked at first: a mark that all have is soon known
 _TRIED: Final = 40  # classes and attributes of an element that are looked at
 
 
@@ -126,9 +127,14 @@ def _marks(sight: Sight) -> list[str]:
 
 def _alone(page: Page, mark: str) -> bool:
     """Whether one element of a page has a mark."""
+    return _having(page, mark, _FEW) < 2 and _having(page, mark, 0) == 1
+
+
+def _having(page: Page, mark: str, most: int) -> int:
+    """The number of elements with a mark, as far as two, among the first ones that may have it."""
     name = mark[1:]
     found = 0
-    for _, token in page.having("", name):
+    for _, token in page.having("", name, most):
         attributes = token.attributes()
         if mark[0] == "@":
             found += name in attributes
@@ -137,8 +143,8 @@ def _alone(page: Page, mark: str) -> bool:
         else:
             found += mark in _paints(attributes)
         if found > 1:
-            return False
-    return found == 1
+            break
+    return found
 
 
 def _paints(attributes: dict[str, str]) -> set[str]:

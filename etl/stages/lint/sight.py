@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 import xxhash
@@ -12,6 +12,7 @@ from etl.pages.labels import label_of
 from etl.pages.locators.kin import kin
 from etl.pages.page import Page
 from etl.pages.reading import read
+from etl.pages.tokens import Token
 from etl.stages import targets
 from schemas.draft import StepDraft
 from schemas.utf8 import utf8_of
@@ -104,9 +105,9 @@ class Sight:
         at = parents[element]
         while at >= 0:
             each = page.tokens[page.position(at)]
-            around.append((each.tag, each.attributes()))
+            around.append((each.tag, _attributes(each)))
             at = parents[at]
-        return Target(token.tag, token.attributes(), label_of(page, element), tuple(around))
+        return Target(token.tag, _attributes(token), label_of(page, element), tuple(around))
 
     @cached_property
     def label(self) -> str:
@@ -114,6 +115,12 @@ class Sight:
         if self.is_text and self.located:
             return axtree.read(self.step.axtree).label(self.draft.element)
         return self.target.label if self.target is not None else ""
+
+
+@lru_cache(2**12)
+def _attributes(token: Token) -> dict[str, str]:
+    """The attributes of a start tag, not to be changed: steps of one page have the same around."""
+    return token.attributes()
 
 
 def bounded(text: str) -> str:

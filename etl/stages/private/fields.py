@@ -299,8 +299,9 @@ def _attributes(written: bytes) -> Mapping[str, str]:
 
 def _labels(page: bytes) -> dict[str, str]:
     """The text of each label by the id of its field."""
-    found = _LABEL.findall(page)
-    return {id.decode("utf-8", "replace"): text.decode("utf-8", "replace") for id, text in found}
+    found = (_LABEL.match(page, at) for at in tags(page, (b"label",)))
+    each = (match.groups() for match in found if match is not None)
+    return {id.decode("utf-8", "replace"): text.decode("utf-8", "replace") for id, text in each}
 
 
 def _is_name(attributes: Mapping[str, str], label: str) -> bool:

@@ -65,6 +65,12 @@ class Plain:
         either = re.compile(b"<(?:%b)" % b"|".join(names), re.IGNORECASE)
         return [match.start() for match in either.finditer(text)]
 
+    @staticmethod
+    def in_common(one: bytes, other: bytes) -> tuple[int, int]:
+        """The number of bytes with which two texts begin, and with which their rests end."""
+        start = _common(one, other)
+        return start, _common(one[start:][::-1], other[start:][::-1])
+
     class Needles:
         """Texts of two bytes or more that are sought together."""
 
@@ -75,6 +81,12 @@ class Plain:
             """(number of the text, place) of each that is found, sorted."""
             each = enumerate(self._texts)
             return [(number, at) for number, sought in each for at in places(text, sought)]
+
+
+def _common(one: bytes, other: bytes) -> int:
+    """The number of bytes with which both begin."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (each, its) in pairs if each != its), min(len(one), len(other)))
 
 
 def places(text: bytes, sought: bytes) -> Iterator[int]:
@@ -91,6 +103,7 @@ runs: Final[Callable[[bytes], list[tuple[int, int]]]] = _BY.runs
 long_words: Final[Callable[[bytes, int], bytes]] = _BY.long_words
 parameters: Final[Callable[[bytes], list[tuple[bytes, bytes]]]] = _BY.parameters
 shapes: Final[Callable[[bytes, tuple[bytes, ...]], list[list[int]]]] = _BY.shapes
+in_common: Final[Callable[[bytes, bytes], tuple[int, int]]] = _BY.in_common
 tags: Final[Callable[[bytes, tuple[bytes, ...]], list[int]]] = _BY.tags
 
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
+from etl.files.hashes import Remembered
+from etl.stages.private import fields
 from etl.stages.private.numbers import Found
 from etl.stages.private.patterns import Patterns, personal
 from etl.stages.private.pseudonyms import Kind, Pseudonyms
@@ -16,7 +18,9 @@ from etl.tally import Entry
 from schemas.utf8 import text_of, utf8_of
 
 _SHORT: Final = 1000
-"""Bytes of a text that may come again, such as an address."""
+"""Bytes of a text that may come again, such as an address, and is remembered itself."""
+_PAGES: Final = 64
+"""Pages whose values are remembered, by their hash: workflows begin on the same pages."""
 
 Finder = Callable[[str], Iterable[tuple[int, int]]]
 """The beginning and end of each name in a text."""
@@ -59,6 +63,8 @@ class Tools:
         self.patterns = Patterns(kinds, regions)
         self.pseudonyms = Pseudonyms(secret)
         self._every_short = lru_cache(2**13)(self._every)
+        self._every_long = Remembered(self._every, _PAGES)
+        self.fields_in = Remembered(lambda page: tuple(fields.in_page(page)), _PAGES)
         self.names_in = lru_cache(2**14)(self._names_in)
 
     def find(self, text: bytes) -> Iterator[Found]:
@@ -67,7 +73,7 @@ class Tools:
 
     def search(self, text: bytes, values: Values) -> None:
         """Enter the values in a text, also those that URLs in it encode."""
-        written, encoded = (self._every if len(text) > _SHORT else self._every_short)(text)
+        written, encoded = (self._every_long if len(text) > _SHORT else self._every_short)(text)
         for value in written:
             values.found(value)
         for value in encoded:

@@ -16,6 +16,7 @@ from etl.pages.labels import label_of
 from etl.pages.reading import read
 from etl.stages.private import fields
 from etl.stages.private.pseudonyms import Kind
+from etl.stages.private.scan import in_common
 from etl.stages.private.tools import Tools
 from etl.stages.private.values import Values
 from etl.tally import Tally
@@ -97,24 +98,10 @@ def changed(before: bytes, now: bytes) -> bytes:
     """
     if before == now:
         return b""
-    start = _common(before, now)
-    end = _common(before[start:][::-1], now[start:][::-1])
+    start, end = in_common(before, now)
     first = now.rfind(b"<", 0, max(0, start - _AROUND)) if start > _AROUND else 0
     last = now.find(b">", len(now) - end + _AROUND) if end > _AROUND else -1
     return now[max(0, first) : last + 1 if last >= 0 else None]
-
-
-def _common(one: bytes, other: bytes) -> int:
-    """The number of bytes with which both begin."""
-    same, most = 0, min(len(one), len(other))
-    while same < most:  # all before ``same`` is equal
-        step = 1
-        while same + step <= most and one[same : same + step] == other[same : same + step]:
-            same += step
-            step *= 2
-        if step == 1:
-            return same
-    return same
 
 
 class _Workflow:
@@ -197,7 +184,7 @@ class _Workflow:
         digest = xxhash.xxh3_128_digest(step_draft.step.utf8)
         if digest not in self._pages:
             self._pages.add(digest)
-            for kind, value in fields.in_page(step_draft.step.utf8):
+            for kind, value in self._tools.fields_in(step_draft.step.utf8):
                 self._learn(kind, value)
 
     def _learn_typed(self, step_draft: StepDraft) -> None:
