@@ -39,9 +39,9 @@ CLAIMS: Final[dict[tuple[str, str, str], float]] = {
 }
 """(measurement, workload, peer): at least this many times the peer's rate, where pages are read by
 compiled code. On quiet machines of different days the same chain was measured at 0.75 to 0.92, 0.42
-to 0.67 and 0.27 to 0.35; other work takes more from us than from a parser. With everything on, a
-build of all shared recordings was measured at 0.65 to 0.72 of one without, `recorded` (WorkArena) at
-0.5 and `once` (saved pages) at 0.56.
+to 0.67 and 0.27 to 0.35; other work takes more from us than from a parser. With everything on, all
+shared recordings were built at 0.65 to 0.72 of the rate without, `recorded` (WorkArena) at 0.5 and
+`once` (saved pages) at 0.56.
 """
 
 SHIPPED_CLAIMS: Final = {
