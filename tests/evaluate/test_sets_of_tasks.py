@@ -245,3 +245,18 @@ def test_sources_are_of_one_kind(tmp_path: Path, built: Path) -> None:
     with pytest.raises(ConfigError, match="of the family steps"):
         evaluation_set(tmp_path / "set", built, family="weblinx")
     assert known.PROTOCOLS
+
+
+@pytest.mark.parametrize(("name", "decided"), [("string", 253), ("url", 205), ("offline", 319)])
+def test_right_answers_of_the_shared_tasks_score_1(
+    shared: Path, tmp_path: Path, name: str, decided: int
+) -> None:
+    """Answers and addresses that WebArena's tasks ask for are right, wherever no language model and
+    no page has to decide.
+    """
+    evaluation_set(tmp_path / "set", shared / "data" / "webarena" / "test.raw.json.zst")
+    eval_set = opened(tmp_path / "set")
+    Baseline(eval_set, "perfect").write(tmp_path / "perfect.jsonl")
+    found = scored(eval_set, tmp_path / "perfect.jsonl", f"webarena/{name}")
+    values = [value for each in found for value in each.metrics.values() if value is not None]
+    assert values == [1.0] * decided

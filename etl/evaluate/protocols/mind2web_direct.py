@@ -256,7 +256,7 @@ class Direct:
             "f1": mean(row.scored.metrics["f1"] for row in found),
             "step_success_rate": mean(row.scored.metrics["step_sr"] for row in found),
             "task_success_rate": mean(products),
-            "steps": float(len(found)),
+            "steps": len(found),
             "reference_stops": stops_in(found),
         }
 

@@ -227,7 +227,7 @@ class OlderDirect:
             ea: mean(row.scored.metrics["ea"] for row in found),
             "f1": mean(row.scored.metrics["f1"] for row in found),
             step: mean(row.scored.metrics["step_sr"] for row in found),
-            successes: float(sum(all(map(_succeeds, task)) for task in tasks.values())),
+            successes: sum(all(map(_succeeds, task)) for task in tasks.values()),
             "reference_stops": stops_in(found)
             + sum(row.scored.outcome == LOST for row in found[:1]),
         }

@@ -236,7 +236,7 @@ class MultiChoice:
             means[f"acc_per_website.{website}"] = mean(
                 mean(scored.metrics["step_acc"] for scored in task) for task in own
             )
-            means[f"acc_per_website_tasks.{website}"] = float(len(own))
+            means[f"acc_per_website_tasks.{website}"] = len(own)
         means["reference_stops"] = stops_in(found)
         return means
 

@@ -124,6 +124,6 @@ def by_task(rows: Iterable[Row]) -> dict[tuple[str, str], list[Scored]]:
     return tasks
 
 
-def stops_in(rows: Iterable[Row]) -> float:
+def stops_in(rows: Iterable[Row]) -> int:
     """The number of rows at which the reference stops."""
-    return float(sum(row.scored.stopped for row in rows))
+    return sum(row.scored.stopped for row in rows)

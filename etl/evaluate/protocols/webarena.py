@@ -227,10 +227,10 @@ class WebArena:
         scores = [scored.metrics[self.metrics[0]] for scored in found]
         decided = [score for score in scores if score is not None]
         return {
-            "tasks": float(len(found)),
-            "decided": float(len(decided)),
+            "tasks": len(found),
+            "decided": len(decided),
             **{
-                reason: float(sum(scored.outcome == reason for scored in found))
+                reason: sum(scored.outcome == reason for scored in found)
                 for reason in (NEEDS_LLM, NEEDS_PAGE, OTHER)
             },
             "sum": float(sum(decided)),

@@ -136,7 +136,7 @@ class Turn:
             )
         put("element-group.iou", *([turn["iou"] for turn in all_] for all_ in (scores, zeroed)))
         put("text-group.chrf-urlf", *(map(_text, all_) for all_ in (scores, zeroed)))
-        means["scored_turns"] = float(len(turns))
+        means["scored_turns"] = len(turns)
         means["reference_stops"] = stops_in(of_steps(rows)) + sum(
             turn.group not in RECORDS for turn in turns
         )

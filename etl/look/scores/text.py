@@ -155,11 +155,9 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
 
 
-def _sum(value: float | None) -> str:
-    """A mean, or a count."""
-    if value is not None and value > 1 and float(value).is_integer():
-        return f"{value:,.0f}"
-    return _number(value)
+def _sum(value: float | int | None) -> str:
+    """A mean, or a count, which is a whole number."""
+    return f"{value:,}" if isinstance(value, int) else _number(value)
 
 
 def _signed(value: float | None) -> str:
