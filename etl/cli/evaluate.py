@@ -9,7 +9,18 @@ from typing import Any
 import click
 
 from etl.cli.augment import parameters_of
-from etl.cli.options import json_option, log_option, set_option, show_json
+from etl.cli.options import (
+    attempts_option,
+    json_option,
+    key_env_option,
+    log_option,
+    parallel_option,
+    parameter_option,
+    set_option,
+    show_json,
+    temperature_option,
+    timeout_option,
+)
 from etl.terminal import log
 from etl.terminal.words import counted
 
@@ -135,12 +146,7 @@ def evalset(
 @click.option("--endpoint", required=True, help="URL of an OpenAI-compatible endpoint.")
 @click.option("--model", required=True, help="Name of the model at that endpoint.")
 @click.option("--out", required=True, type=_file, help="File of the answers; it is the cache too.")
-@click.option(
-    "--key-env",
-    default="OPENAI_API_KEY",
-    show_default=True,
-    help="Environment variable that holds the API key.",
-)
+@key_env_option
 @click.option("--split", "splits", multiple=True, help="Ask only this split; repeatable.")
 @click.option(
     "--samples",
@@ -154,9 +160,7 @@ def evalset(
     default="",
     help="For choices in rounds: the protocol that reads the answers before.",
 )
-@click.option(
-    "--temperature", default="0", show_default=True, help="Sampling temperature; '' sends none."
-)
+@temperature_option
 @click.option(
     "--max-tokens",
     type=click.IntRange(1),
@@ -164,34 +168,10 @@ def evalset(
     show_default=True,
     help="The most tokens of an answer.",
 )
-@click.option(
-    "--parameter",
-    "parameters",
-    multiple=True,
-    metavar="NAME=JSON",
-    help="Add a parameter to every request; repeatable.",
-)
-@click.option(
-    "--parallel",
-    type=click.IntRange(1, 256),
-    default=8,
-    show_default=True,
-    help="Number of concurrent requests.",
-)
-@click.option(
-    "--attempts",
-    type=click.IntRange(1),
-    default=5,
-    show_default=True,
-    help="Number of attempts per request.",
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0.1),
-    default=120,
-    show_default=True,
-    help="Seconds that one attempt may take.",
-)
+@parameter_option
+@parallel_option(8, 256)
+@attempts_option
+@timeout_option(120)
 @json_option
 @log_option
 def predict(

@@ -107,7 +107,10 @@ def filled(template: str, **values: object) -> str:
     from markupsafe import Markup
 
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+        loader=jinja2.FunctionLoader(_read),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
     )
     environment.filters |= {"count": _count, "percent": _percent, "clip": _clip}
     script, style = (Markup(_asset(name)) for name in ("js", "css"))  # noqa: S704 - files of ours
@@ -118,7 +121,11 @@ def filled(template: str, **values: object) -> str:
 
 def _asset(kind: str) -> str:
     """The template, the style or the script of a report."""
-    return (resources.files("etl.look.report") / "assets" / f"report.{kind}").read_text("utf-8")
+    return _read(f"report.{kind}")
+
+
+def _read(name: str) -> str:
+    return (resources.files("etl.look.report") / "assets" / name).read_text("utf-8")
 
 
 def _policy(script: str) -> str:
