@@ -1,0 +1,213 @@
+"""What a start tag alone says of its element: what it is, how it is written, how much it matters.
+
+An element is written as a line: its number, its tag, the attributes that help, and its text::
+
+    832 a: Add to cart
+    831 input type=checkbox "Remember me" checked
+    830 svg class=icon-close
+
+`facts_of` is asked once for each start tag that is remembered: recorded pages repeat.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from etl.pages.compact.rules import CompactRules
+from etl.pages.tokens import UNSEEN_TAGS, Token, is_shadow_root
+
+GONE: Final = 1
+"""The element goes with its content: a script, a style sheet, the head of a page."""
+HIDDEN: Final = 2
+"""Markup hides it: it and its content come last."""
+INLINE: Final = 4
+"""Its text belongs to the text around it."""
+ACTION: Final = 8
+"""It can be acted on, by what its markup says."""
+SAYS: Final = 16
+"""Its line says something even without text: an attribute names it, or it is a control."""
+TYPED: Final = 32
+"""Its text is what was typed into it."""
+LIST: Final = 64
+"""Its content is a list of choices."""
+
+CONTROL, WIDGET, LINK, CHOICE = 90, 80, 70, 50
+HEADING, TEXT, PICTURE, BARE = 60, 40, 30, 10
+"""How much an element matters, before its text and the task are known."""
+
+_GONE: Final = UNSEEN_TAGS | {
+    *("head", "meta", "link", "base", "title", "noscript", "template", "param", "source", "track"),
+    *("br", "wbr", "col", "colgroup", "defs", "symbol", "clippath", "lineargradient", "mask"),
+    *("radialgradient", "stop", "filter", "metadata", "datalist"),
+}
+"""Elements of which nothing is seen, or that are no use to refer to."""
+_INLINE: Final = frozenset(
+    "abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd mark q s samp small span "
+    "strike strong sub sup time tspan tt u var".split()
+)
+_CONTROLS: Final = frozenset(("input", "select", "textarea", "button"))
+_WIDGETS: Final = frozenset(
+    ("summary", "label", "video", "audio", "iframe", "frame", "canvas", "area", "embed", "object")
+)
+_PICTURES: Final = frozenset(
+    "img svg image picture path circle rect polygon polyline ellipse line use g i".split()
+)
+_HEADINGS: Final = frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "legend", "caption", "th", "dt"))
+_ROLES: Final = frozenset(
+    "button link checkbox radio switch tab menuitem menuitemcheckbox menuitemradio option combobox "
+    "textbox searchbox spinbutton slider treeitem gridcell listbox".split()
+)
+_IMPLIED: Final = {
+    "a": "link", "button": "button", "select": "combobox", "option": "option", "li": "listitem",
+    "ul": "list", "ol": "list", "table": "table", "tr": "row", "td": "cell", "img": "img",
+    "nav": "navigation", "main": "main", "header": "banner", "footer": "contentinfo",
+    "form": "form", "svg": "img", "textarea": "textbox", "article": "article",
+}  # fmt: skip
+_NOTHING: Final = frozenset(("presentation", "none", "img", "generic", "group", "region"))
+_STATES: Final = (
+    *("aria-expanded", "aria-checked", "aria-selected", "aria-pressed", "aria-current"),
+    *("aria-disabled", "aria-invalid", "aria-haspopup"),
+)
+_FLAGS: Final = ("checked", "selected", "disabled", "required", "readonly", "open", "multiple")
+_TEXTS: Final = ("aria-label", "aria_label", "title", "alt", "placeholder")
+_HIDDEN_STYLE: Final = re.compile(r"(?ai)display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)")
+_PLAIN: Final = re.compile(r"[\w./:#?&@%+~,;!*()$-]+")
+_HASHED: Final = re.compile(r"[0-9a-f]{8,}|\d{5,}|[A-Za-z]*\d[A-Za-z]+\d\w*")
+"""Names that a program made up."""
+
+
+class Facts(NamedTuple):
+    """What a start tag says."""
+
+    # bits: `GONE`, `HIDDEN`, ...
+    kind: int
+    # how much it matters
+    matters: int
+    # its tag and the attributes that help, after the number
+    head: str
+    # attributes that tell it from others where it has no text of its own
+    more: str
+    # of its tag and class: elements of one shape are alike
+    shape: str
+    # the tag ends an element that holds nothing
+    void: bool = False
+
+
+def facts_of(token: Token, rules: CompactRules) -> Facts:
+    """What a start tag says."""
+    tag = token.tag
+    if tag in _GONE and not (tag == "template" and is_shadow_root(token)):
+        return Facts(GONE, 0, tag, "", tag)
+    attributes = {} if token.is_bare else token.attributes()
+    kind = INLINE if tag in _INLINE else 0
+    kind |= TYPED if tag == "textarea" else LIST if tag == "select" else 0
+    if _is_hidden(tag, attributes):
+        kind |= HIDDEN
+    role = attributes.get("role", "").strip().lower()
+    matters = _matters(tag, role, attributes)
+    if matters >= CHOICE and tag not in _HEADINGS:
+        kind = kind & ~INLINE | ACTION
+    head = [tag]
+    if tag == "input" and (given := attributes.get("type", "").strip().lower()) not in ("", "text"):
+        head.append(f"type={_written(given, 24)}")
+    if role and role != _IMPLIED.get(tag, "") and role not in _NOTHING:
+        head.append(f"role={_written(role, 24)}")
+    texts = dict.fromkeys(
+        shown for name in _TEXTS if (shown := _flat(attributes.get(name, ""), rules.value))
+    )
+    head += [_quoted(text) for text in texts]
+    if tag in ("input", "option", "button", "meter", "progress", "li", "data"):
+        value = _flat(attributes.get("value", ""), rules.value)
+        secret = attributes.get("type", "").lower() in ("password", "hidden")
+        if value and value not in texts and not secret and tag != "option":
+            head.append(f"value={_written(value, rules.value)}")
+    head += [name for name in _FLAGS if name in attributes and attributes[name] != "false"]
+    for name in _STATES:
+        state = attributes.get(name, "").strip().lower()
+        if state and not (state == "false" and name not in ("aria-expanded", "aria-checked")):
+            short = name.removeprefix("aria-")
+            head.append(short if state == "true" else f"{short}={_written(state, 16)}")
+    if len(head) > 1 or kind & ACTION or tag in _PICTURES:
+        kind |= SAYS
+    return Facts(
+        kind, matters, " ".join(head), _more(tag, attributes, bool(texts)), _shape(tag, attributes)
+    )
+
+
+def _matters(tag: str, role: str, attributes: dict[str, str]) -> int:
+    """How much an element matters by its markup."""
+    if tag in _CONTROLS:
+        return CONTROL
+    if role in _ROLES or tag in _WIDGETS:
+        return CHOICE if role == "option" else WIDGET
+    if tag == "a":
+        return LINK
+    if tag == "option":
+        return CHOICE
+    for name, value in attributes.items():
+        if name.startswith("on") or name in ("jsaction", "ng-click", "@click", "data-action"):
+            return WIDGET
+        if name == "contenteditable" and value.lower() != "false":
+            return CONTROL
+        if name == "tabindex" and not value.strip().startswith("-"):
+            return WIDGET
+        if name in ("aria-haspopup", "aria-expanded", "aria-selected", "aria-checked", "for"):
+            return WIDGET
+    if tag in _HEADINGS:
+        return HEADING
+    return PICTURE if tag in _PICTURES else BARE
+
+
+def _is_hidden(tag: str, attributes: dict[str, str]) -> bool:
+    if "hidden" in attributes and attributes["hidden"].lower() != "until-found":
+        return True
+    if tag == "input" and attributes.get("type", "").lower() == "hidden":
+        return True
+    return bool(_HIDDEN_STYLE.search(attributes.get("style", "")))
+
+
+def _more(tag: str, attributes: dict[str, str], named: bool) -> str:
+    """What tells an element from others, where neither a text nor another attribute does."""
+    if tag in ("input", "select", "textarea") and attributes.get("name"):
+        return f" name={_written(attributes['name'], 32)}"
+    if named:
+        return ""
+    for name in ("id", "name", "data-testid", "data-test"):
+        value = attributes.get(name, "")
+        if value and not _HASHED.search(value):
+            return f" {'id' if name == 'id' else name}={_written(value, 32)}"
+    for name in ("href", "src", "data"):
+        value = attributes.get(name, "").split("?")[0].split("#")[0].rstrip("/")
+        last = value.rpartition("/")[2]
+        if last and not value.startswith(("data:", "javascript:")):
+            return f" {name}={_written(last, 32)}"
+    words = [word for word in attributes.get("class", "").split() if not _HASHED.search(word)]
+    return f" class={_written(words[-1], 32)}" if words else ""
+
+
+def _shape(tag: str, attributes: dict[str, str]) -> str:
+    return f"{tag}.{attributes.get('class', '')}" if "class" in attributes else tag
+
+
+def _flat(value: str, most: int) -> str:
+    """A value on one line, shortened in its middle."""
+    return shortened(" ".join(value.replace("\0", "").split()), most)
+
+
+def _written(value: str, most: int) -> str:
+    """A value without quotes where that is unequivocal."""
+    value = _flat(value, most)
+    return value if _PLAIN.fullmatch(value) else _quoted(value)
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace('"', "'") + '"'
+
+
+def shortened(text: str, most: int) -> str:
+    """A text of at most so many characters: of a longer one, two thirds from its begin."""
+    if len(text) <= most:
+        return text
+    end = (most - 1) // 3
+    return f"{text[: most - 1 - end].rstrip()}…{text[len(text) - end :].lstrip()}"
