@@ -19,18 +19,22 @@ MARK: Final = 4
 
 def chosen(
     long: Counts, short: Counts, score: npt.NDArray[np.float64], silent: npt.NDArray[np.bool_],
-    budget: int,
+    budget: int, extras: int,
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Which elements stay, and which of them in their long form.
 
     long, short: tokens of the lines. score: how much each matters. silent: those whose absence need
-    not be marked, since they say nothing.
+    not be marked, since they say nothing. extras: the most tokens of silent ones.
     """
-    everything = np.ones(len(long), np.bool_)
-    if int(long.sum()) <= budget:
-        return everything, everything
     order = np.lexsort((np.arange(len(score)), -score))
-    rank = np.empty(len(order), np.int64)
+    quiet = order[silent[order]]
+    beyond = quiet[np.cumsum(short[quiet]) > extras]
+    stays = np.ones(len(long), np.bool_)
+    stays[beyond] = False
+    if int(long[stays].sum()) <= budget:
+        return stays, stays
+    order = order[stays[order]]
+    rank = np.full(len(long), len(long))
     rank[order] = np.arange(len(order))
     sums = np.cumsum(short[order])
     low, high = 0, int(np.searchsorted(sums, budget, side="right"))

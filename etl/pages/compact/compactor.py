@@ -23,13 +23,14 @@ from etl.pages.compact import choose, relevance
 from etl.pages.compact.facts import (
     ACTION,
     BARE,
+    DRAWN,
     HEADING,
-    LIST,
     SAYS,
     TEXT,
     TYPED,
     Facts,
     facts_of,
+    quoted,
     shortened,
 )
 from etl.pages.compact.rules import CompactRules
@@ -42,6 +43,10 @@ _SHORT: Final = 80
 """Characters of the text of what can be acted on, in its short form."""
 _BRIEF: Final = 48
 """Of any other text."""
+_FORMATS: Final = frozenset("b i em strong u font small code sup sub q s mark".split())
+"""Tags that say how a text looks: what stands in them is not repeated."""
+_EXTRAS: Final = 8
+"""Elements that say nothing, and hidden ones, get at most this part of the budget."""
 _INNER: Final = 32
 """Of the text of an inline element, which stands in its host's line too."""
 
@@ -95,7 +100,9 @@ class Compactor:
         long = self._sizes(page, units, lines.long)
         short = self._sizes(page, units, lines.short)
         score, silent = self._scores(units, objective, history, lines)
-        kept, whole = choose.chosen(long, short, score, silent, self.rules.budget)
+        kept, whole = choose.chosen(
+            long, short, score, silent, self.rules.budget, self.rules.budget // _EXTRAS
+        )
         return self._written(page, lines, kept, whole, silent)
 
     def line(self, page: Page, element: int) -> str:
@@ -120,19 +127,20 @@ class Compactor:
 
     def _long(self, units: list[Unit], unit: Unit) -> str:
         """A line without its number, in its long form."""
-        facts, words = unit.facts, unit.words
+        words = unit.words
         if unit.host >= 0:
-            words = "" if words == units[unit.host].words else shortened(words, _INNER)
+            alone = words == units[unit.host].words or unit.facts.head in _FORMATS
+            words = "" if alone else shortened(words, _INNER)
         else:
             words = shortened(words, self.rules.text)
-        return _line(facts, words)
+        return _line(unit, words)
 
     def _brief(self, unit: Unit) -> str:
         """A line without its number, in its short form."""
         if unit.host >= 0:
-            return f" {unit.facts.head}\n"
+            return _line(unit, "")
         most = _SHORT if unit.facts.kind & ACTION or unit.facts.matters >= HEADING else _BRIEF
-        return _line(unit.facts, shortened(unit.words, most))
+        return _line(unit, shortened(unit.words, most))
 
     def _sizes(self, page: Page, units: list[Unit], lines: list[str]) -> choose.Counts:
         digits = {size: self._tokens("9" * size) for size in range(1, 12)}
@@ -148,19 +156,21 @@ class Compactor:
         score = np.empty(len(units))
         silent = np.zeros(len(units), np.bool_)
         for at, unit in enumerate(units):
-            matters = unit.facts.matters
+            matters, kind = unit.facts.matters, unit.facts.kind
             if unit.text and matters < TEXT:
                 matters = TEXT - (5 if unit.host >= 0 else 0)
-            elif not unit.text and not unit.facts.kind & SAYS:
-                matters = min(matters, BARE)
+            elif not unit.text and not kind & SAYS:
+                matters = min(matters, BARE + 3 * unit.leaf)
                 silent[at] = True
-            if unit.host >= 0 and not unit.facts.kind & SAYS:
+            if kind & DRAWN or (unit.host >= 0 and not kind & SAYS):
                 silent[at] = True
             value = float(matters)
             if unit.hidden:
                 value *= 0.2
+                silent[at] = True
             if self.rules.folding and unit.before > 5:
-                value -= min(45.0, 6 * np.log2(1 + (unit.before - 5) / 5))
+                most = 30.0 if kind & ACTION else 45.0
+                value -= min(most, 6 * np.log2(1 + (unit.before - 5) / 5))
             score[at] = value
         if self.rules.relevance:
             task = relevance.sought(objective, history)
@@ -184,9 +194,13 @@ class Compactor:
         return Compacted(text, self._count(text), ids)
 
 
-def _line(facts: Facts, words: str) -> str:
-    more = "" if words and not facts.kind & TYPED else facts.more
-    return f" {facts.head}{more}: {words}\n" if words else f" {facts.head}{more}\n"
+def _line(unit: Unit, words: str) -> str:
+    facts = unit.facts
+    names = "".join([f" {quoted(name)}" for name in facts.names if name != words])
+    control = facts.kind & (ACTION | TYPED) and unit.leaf
+    more = facts.more if (unit.leaf and not unit.text) or (control and not words) else ""
+    text = f": {words}" if words else ""
+    return f" {facts.head}{names}{facts.state}{more}{text}\n"
 
 
 class _Same:
@@ -202,4 +216,4 @@ class _Same:
         return 0
 
 
-__all__ = ["LIST", "Compacted", "Compactor"]
+__all__ = ["Compacted", "Compactor"]

@@ -29,8 +29,8 @@ SAYS: Final = 16
 """Its line says something even without text: an attribute names it, or it is a control."""
 TYPED: Final = 32
 """Its text is what was typed into it."""
-LIST: Final = 64
-"""Its content is a list of choices."""
+DRAWN: Final = 64
+"""It is a part of a drawing."""
 
 CONTROL, WIDGET, LINK, CHOICE = 90, 80, 70, 50
 HEADING, TEXT, PICTURE, BARE = 60, 40, 30, 10
@@ -50,9 +50,8 @@ _CONTROLS: Final = frozenset(("input", "select", "textarea", "button"))
 _WIDGETS: Final = frozenset(
     ("summary", "label", "video", "audio", "iframe", "frame", "canvas", "area", "embed", "object")
 )
-_PICTURES: Final = frozenset(
-    "img svg image picture path circle rect polygon polyline ellipse line use g i".split()
-)
+_PICTURES: Final = frozenset(("img", "svg", "image", "picture", "i"))
+_DRAWN: Final = frozenset("path circle rect polygon polyline ellipse line use g text".split())
 _HEADINGS: Final = frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "legend", "caption", "th", "dt"))
 _ROLES: Final = frozenset(
     "button link checkbox radio switch tab menuitem menuitemcheckbox menuitemradio option combobox "
@@ -84,24 +83,26 @@ class Facts(NamedTuple):
     kind: int
     # how much it matters
     matters: int
-    # its tag and the attributes that help, after the number
+    # its tag, and the attributes that say what it is
     head: str
+    # what attributes call it
+    names: tuple[str, ...]
+    # the attributes that say in what state it is, each after a space
+    state: str
     # attributes that tell it from others where it has no text of its own
     more: str
     # of its tag and class: elements of one shape are alike
     shape: str
-    # the tag ends an element that holds nothing
-    void: bool = False
 
 
 def facts_of(token: Token, rules: CompactRules) -> Facts:
     """What a start tag says."""
     tag = token.tag
     if tag in _GONE and not (tag == "template" and is_shadow_root(token)):
-        return Facts(GONE, 0, tag, "", tag)
+        return Facts(GONE, 0, tag, (), "", "", tag)
     attributes = {} if token.is_bare else token.attributes()
     kind = INLINE if tag in _INLINE else 0
-    kind |= TYPED if tag == "textarea" else LIST if tag == "select" else 0
+    kind |= TYPED if tag == "textarea" else 0
     if _is_hidden(tag, attributes):
         kind |= HIDDEN
     role = attributes.get("role", "").strip().lower()
@@ -116,22 +117,29 @@ def facts_of(token: Token, rules: CompactRules) -> Facts:
     texts = dict.fromkeys(
         shown for name in _TEXTS if (shown := _flat(attributes.get(name, ""), rules.value))
     )
-    head += [_quoted(text) for text in texts]
+    states: list[str] = []
     if tag in ("input", "option", "button", "meter", "progress", "li", "data"):
         value = _flat(attributes.get("value", ""), rules.value)
-        secret = attributes.get("type", "").lower() in ("password", "hidden")
-        if value and value not in texts and not secret and tag != "option":
-            head.append(f"value={_written(value, rules.value)}")
-    head += [name for name in _FLAGS if name in attributes and attributes[name] != "false"]
+        if value and value not in texts and tag != "option":
+            states.append(f"value={_written(value, rules.value)}")
+    states += [name for name in _FLAGS if name in attributes and attributes[name] != "false"]
     for name in _STATES:
         state = attributes.get(name, "").strip().lower()
         if state and not (state == "false" and name not in ("aria-expanded", "aria-checked")):
             short = name.removeprefix("aria-")
-            head.append(short if state == "true" else f"{short}={_written(state, 16)}")
-    if len(head) > 1 or kind & ACTION or tag in _PICTURES:
+            states.append(short if state == "true" else f"{short}={_written(state, 16)}")
+    if len(head) > 1 or texts or states or kind & ACTION or tag in _PICTURES:
         kind |= SAYS
+    if tag in _DRAWN:
+        kind |= DRAWN
     return Facts(
-        kind, matters, " ".join(head), _more(tag, attributes, bool(texts)), _shape(tag, attributes)
+        kind,
+        matters,
+        " ".join(head),
+        tuple(texts),
+        "".join(f" {state}" for state in states),
+        _more(tag, attributes, bool(texts)),
+        _shape(tag, attributes),
     )
 
 
@@ -198,10 +206,11 @@ def _flat(value: str, most: int) -> str:
 def _written(value: str, most: int) -> str:
     """A value without quotes where that is unequivocal."""
     value = _flat(value, most)
-    return value if _PLAIN.fullmatch(value) else _quoted(value)
+    return value if _PLAIN.fullmatch(value) else quoted(value)
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """A value in quotes."""
     return '"' + value.replace('"', "'") + '"'
 
 

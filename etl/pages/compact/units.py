@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from etl.pages.compact.facts import ACTION, GONE, HIDDEN, INLINE, LIST, Facts
+from etl.pages.compact.facts import ACTION, GONE, HIDDEN, INLINE, Facts
 from etl.pages.page import Page
+from etl.pages.rules import PSEUDO_ELEMENT
 from etl.pages.tokens import END, START, VOID_TAGS, OpenTags, Token
 
 GAP: Final = "_"
@@ -36,6 +37,8 @@ class Unit:
     host: int
     # how many elements of its shape stand before it, in places of one shape
     before: int
+    # it holds no element with a line
+    leaf: bool = True
     # pieces of its text
     text: list[str] = field(default_factory=list)
     # a piece was added, and then another element began
@@ -93,6 +96,8 @@ def units_of(page: Page, facts_of: Callable[[Token], Facts]) -> list[Unit]:
                     host = around.host if inline else len(units)
                     if not inline and holds and around.host >= 0 and units[around.host].text:
                         units[around.host].broken = True
+                    if around.unit >= 0:
+                        units[around.unit].leaf = False
                     units.append(
                         Unit(
                             element,
@@ -108,8 +113,6 @@ def units_of(page: Page, facts_of: Callable[[Token], Facts]) -> list[Unit]:
             if holds:
                 opened.append(inner)
                 tags.open(token.tag)
-            elif token.kind == START and token.tag not in VOID_TAGS:
-                pass
         text = token.raw_text
         if text and not gone and not token.hides_text and not text.isspace():
             _add(units, opened[-1], token.text)
@@ -120,6 +123,8 @@ def _add(units: list[Unit], into: _Open, text: str) -> None:
     """Add a text to the line that it belongs to, and to the inline element it stands in."""
     if into.host < 0:
         return
+    if "::" in text:
+        text = PSEUDO_ELEMENT.sub(" ", text)
     words = " ".join(text.replace("\0", "").split())
     if not words:
         return
@@ -132,4 +137,4 @@ def _add(units: list[Unit], into: _Open, text: str) -> None:
     host.text.append(words)
 
 
-__all__ = ["GAP", "LIST", "Unit", "units_of"]
+__all__ = ["GAP", "Unit", "units_of"]
