@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 Counts = npt.NDArray[np.int64]
+LEAST: Final = 4
+"""Fewer elements that were cut in one place have no mark: the numbers around them tell."""
 MARK: Final = 4
 """At most the tokens of a mark, the digits of its number apart."""
 
@@ -60,7 +62,7 @@ def gaps(kept: npt.NDArray[np.bool_], silent: npt.NDArray[np.bool_]) -> list[tup
     cut = np.concatenate([[0], np.cumsum(~kept & ~silent)])
     places = np.flatnonzero(np.append(kept, True))
     counts = np.diff(np.concatenate([[0], cut[places]]))
-    at = np.flatnonzero(counts)
+    at = np.flatnonzero(counts >= LEAST)
     return list(zip(places[at].tolist(), counts[at].tolist(), strict=True))
 
 

@@ -22,9 +22,10 @@ import numpy as np
 from etl.pages.compact import choose, relevance
 from etl.pages.compact.facts import (
     ACTION,
-    BARE,
+    CONTROL,
     DRAWN,
     HEADING,
+    PICTURE,
     SAYS,
     TEXT,
     TYPED,
@@ -45,8 +46,8 @@ _BRIEF: Final = 48
 """Of any other text."""
 _FORMATS: Final = frozenset("b i em strong u font small code sup sub q s mark".split())
 """Tags that say how a text looks: what stands in them is not repeated."""
-_EXTRAS: Final = 8
-"""Elements that say nothing, and hidden ones, get at most this part of the budget."""
+_EXTRAS: Final = 6
+"""Elements that say nothing, and hidden ones, together get at most this part of the budget."""
 _INNER: Final = 32
 """Of the text of an inline element, which stands in its host's line too."""
 
@@ -133,14 +134,14 @@ class Compactor:
             words = "" if alone else shortened(words, _INNER)
         else:
             words = shortened(words, self.rules.text)
-        return _line(unit, words)
+        return _line(unit, words, self.rules.value)
 
     def _brief(self, unit: Unit) -> str:
         """A line without its number, in its short form."""
         if unit.host >= 0:
-            return _line(unit, "")
+            return _line(unit, "", _BRIEF)
         most = _SHORT if unit.facts.kind & ACTION or unit.facts.matters >= HEADING else _BRIEF
-        return _line(unit, shortened(unit.words, most))
+        return _line(unit, shortened(unit.words, most), _BRIEF)
 
     def _sizes(self, page: Page, units: list[Unit], lines: list[str]) -> choose.Counts:
         digits = {size: self._tokens("9" * size) for size in range(1, 12)}
@@ -158,16 +159,19 @@ class Compactor:
         for at, unit in enumerate(units):
             matters, kind = unit.facts.matters, unit.facts.kind
             if unit.text and matters < TEXT:
-                matters = TEXT - (5 if unit.host >= 0 else 0)
+                matters = TEXT if unit.host < 0 else TEXT - 3 - 17 * (unit.facts.head in _FORMATS)
             elif not unit.text and not kind & SAYS:
-                matters = min(matters, BARE + 3 * unit.leaf)
+                matters = min(matters, PICTURE) + 3 * unit.leaf
                 silent[at] = True
             if kind & DRAWN or (unit.host >= 0 and not kind & SAYS):
                 silent[at] = True
+            if unit.wraps and not unit.text and not unit.facts.names and matters < CONTROL:
+                matters = PICTURE
             value = float(matters)
             if unit.hidden:
-                value *= 0.2
-                silent[at] = True
+                revealed = matters >= CONTROL and unit.facts.head != "input type=hidden"
+                value *= 0.6 if revealed else 0.2
+                silent[at] = not revealed
             if self.rules.folding and unit.before > 5:
                 most = 30.0 if kind & ACTION else 45.0
                 value -= min(most, 6 * np.log2(1 + (unit.before - 5) / 5))
@@ -194,11 +198,13 @@ class Compactor:
         return Compacted(text, self._count(text), ids)
 
 
-def _line(unit: Unit, words: str) -> str:
+def _line(unit: Unit, words: str, most: int) -> str:
     facts = unit.facts
-    names = "".join([f" {quoted(name)}" for name in facts.names if name != words])
+    given = facts.names or ((unit.lent,) if unit.lent and not unit.text else ())
+    names = "".join([f" {quoted(shortened(name, most))}" for name in given if name != words])
     control = facts.kind & (ACTION | TYPED) and unit.leaf
-    more = facts.more if (unit.leaf and not unit.text) or (control and not words) else ""
+    bare = not unit.text and not given and (unit.leaf or facts.kind & ACTION)
+    more = facts.more if bare or (control and not words) else ""
     text = f": {words}" if words else ""
     return f" {facts.head}{names}{facts.state}{more}{text}\n"
 

@@ -52,6 +52,8 @@ _WIDGETS: Final = frozenset(
 )
 _PICTURES: Final = frozenset(("img", "svg", "image", "picture", "i"))
 _DRAWN: Final = frozenset("path circle rect polygon polyline ellipse line use g text".split())
+_PLACES: Final = {"body": 20, "li": 18, "td": 16, "tr": 15, "table": 14, "form": 14, "ul": 12}
+"""Elements that are acted on now and then although their markup does not say so."""
 _HEADINGS: Final = frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "legend", "caption", "th", "dt"))
 _ROLES: Final = frozenset(
     "button link checkbox radio switch tab menuitem menuitemcheckbox menuitemradio option combobox "
@@ -146,7 +148,7 @@ def facts_of(token: Token, rules: CompactRules) -> Facts:
 def _matters(tag: str, role: str, attributes: dict[str, str]) -> int:
     """How much an element matters by its markup."""
     if tag in _CONTROLS:
-        return CONTROL
+        return LINK - 5 if "disabled" in attributes else CONTROL
     if role in _ROLES or tag in _WIDGETS:
         return CHOICE if role == "option" else WIDGET
     if tag == "a":
@@ -164,7 +166,7 @@ def _matters(tag: str, role: str, attributes: dict[str, str]) -> int:
             return WIDGET
     if tag in _HEADINGS:
         return HEADING
-    return PICTURE if tag in _PICTURES else BARE
+    return PICTURE if tag in _PICTURES else _PLACES.get(tag, BARE)
 
 
 def _is_hidden(tag: str, attributes: dict[str, str]) -> bool:

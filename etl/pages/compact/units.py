@@ -31,14 +31,18 @@ class Unit:
     facts: Facts
     # markup hides it or an element around it
     hidden: bool
-    # it is in an element that can be acted on
-    acted: bool
+    # the unit around it that can be acted on; -1: none
+    acted: int
     # its text stands in the line of this unit; -1: in its own
     host: int
     # how many elements of its shape stand before it, in places of one shape
     before: int
     # it holds no element with a line
     leaf: bool = True
+    # it holds another element that can be acted on
+    wraps: bool = False
+    # what the first element in it with a name is called
+    lent: str = ""
     # pieces of its text
     text: list[str] = field(default_factory=list)
     # a piece was added, and then another element began
@@ -59,7 +63,8 @@ class _Open:
     # the unit whose line has its text; -1: none
     host: int
     hidden: bool
-    acted: bool
+    # the innermost unit around that can be acted on; -1: none
+    acted: int
     # number of its shape within the shapes around it
     shape: int
 
@@ -67,7 +72,7 @@ class _Open:
 def units_of(page: Page, facts_of: Callable[[Token], Facts]) -> list[Unit]:
     """The elements of a page that can be shown. Takes time linear in the page."""
     units: list[Unit] = []
-    opened, tags = [_Open(-1, -1, False, False, 0)], OpenTags()
+    opened, tags = [_Open(-1, -1, False, -1, 0)], OpenTags()
     gone = 0  # the depth of the open element that goes with its content; 0: none
     shapes: dict[tuple[int, str], int] = {}
     met: dict[int, int] = {}
@@ -87,7 +92,7 @@ def units_of(page: Page, facts_of: Callable[[Token], Facts]) -> list[Unit]:
                 facts = facts_of(token)
                 if facts.kind & GONE:
                     gone = len(opened) + 1 if holds else 0
-                    inner = around if not holds else _Open(-1, -1, True, False, 0)
+                    inner = around if not holds else _Open(-1, -1, True, -1, 0)
                 else:
                     shape = shapes.setdefault((around.shape, facts.shape), len(shapes) + 1)
                     met[shape] = met.get(shape, 0) + 1
@@ -108,7 +113,11 @@ def units_of(page: Page, facts_of: Callable[[Token], Facts]) -> list[Unit]:
                             met[shape] - 1,
                         )
                     )
-                    acted = around.acted or bool(facts.kind & ACTION)
+                    if around.acted >= 0:
+                        outer = units[around.acted]
+                        outer.wraps = outer.wraps or bool(facts.kind & ACTION)
+                        outer.lent = outer.lent or (facts.names[0] if facts.names else "")
+                    acted = len(units) - 1 if facts.kind & ACTION else around.acted
                     inner = _Open(len(units) - 1, host, hidden, acted, shape)
             if holds:
                 opened.append(inner)

@@ -40,8 +40,11 @@ SIBLINGS: Final = 3
 _ACTED_ON: Final = frozenset(
     "a button input select textarea option label summary li img svg span td div".split()
 )
-_MARKUP: Final = re.compile(r"<[^<>]*>|&[a-z]+;|&#\d+;")
+_MARKUP: Final = re.compile(r"</[^<>]*>|<[^\s<>]*|[\w-]+=(?=[\"'])|&[a-z]+;|&#\d+;")
+"""Of a page: tags, names of attributes, references."""
 _WORD: Final = re.compile(r"\w+")
+_LONGEST: Final = 80
+"""Characters of a label."""
 
 
 class Shown(NamedTuple):
@@ -54,11 +57,13 @@ class Shown(NamedTuple):
 
 
 def holds(text: str, name: str) -> bool:
-    """Whether markup shows a name: as it stands, or without tags and references."""
+    """Whether a text shows each word of a name; the last may be cut off in a long name."""
     if not name or name in text:
         return True
-    wanted = "".join(_WORD.findall(name))
-    return wanted in "".join(_WORD.findall(_MARKUP.sub(" ", text)))
+    words = _WORD.findall(name)
+    if len(name) >= _LONGEST:
+        words.pop()
+    return {*words} <= {*_WORD.findall(_MARKUP.sub(" ", text))}
 
 
 class Pruned:
