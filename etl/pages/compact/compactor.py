@@ -5,51 +5,36 @@ One line an element, in document order::
     832 a: Add to cart
     831 input type=checkbox "Remember me" checked
     …37
+    793 button: Buy
 
-The number is the element's node id. ``…37``: here 37 elements were cut. ``…`` within a text: it was
-shortened. ``_`` within a text: other elements stand there, which have lines of their own.
+The number is the element's node id, as in other observations; ``…37``: here 37 elements were cut.
+Fewer than four are not marked, since the numbers tell: they count down by one. ``…`` in a text: it
+was shortened. ``_`` in a text: other elements stand there, which have lines of their own.
+
+Nothing but the page, the task and the steps before decides what is shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from etl.pages.axtree import Tree
 from etl.pages.compact import choose, relevance
-from etl.pages.compact.facts import (
-    ACTION,
-    CONTROL,
-    DRAWN,
-    HEADING,
-    PICTURE,
-    SAYS,
-    TEXT,
-    TYPED,
-    Facts,
-    facts_of,
-    quoted,
-    shortened,
-)
+from etl.pages.compact.facts import Known
+from etl.pages.compact.forms import Form, Forms
 from etl.pages.compact.rules import CompactRules
 from etl.pages.compact.units import Unit, units_of
 from etl.pages.page import Page
-from etl.pages.tokens import Token
 
-_REMEMBERED: Final = 2**16
-_SHORT: Final = 80
-"""Characters of the text of what can be acted on, in its short form."""
-_BRIEF: Final = 48
-"""Of any other text."""
-_FORMATS: Final = frozenset("b i em strong u font small code sup sub q s mark".split())
-"""Tags that say how a text looks: what stands in them is not repeated."""
-_EXTRAS: Final = 6
-"""Elements that say nothing, and hidden ones, together get at most this part of the budget."""
-_INNER: Final = 32
-"""Of the text of an inline element, which stands in its host's line too."""
+_MOST: Final = 2**17
+"""Start tags that are remembered."""
+_LINES: Final = (30.0, 50.0)
+"""How much a line of a text matters, without and with an id."""
 
 
 @dataclass(frozen=True)
@@ -58,23 +43,32 @@ class Compacted:
 
     observation: str
     tokens: int
-    # element in document order -> the number that the observation shows for it
+    # index of an element, or of a line of a text -> the number that the observation shows for it
     kept: dict[int, int]
-    # rule -> the elements that it took away, or the texts that it shortened
-    removed: dict[str, int] = field(default_factory=dict)
+    # rule -> the characters of lines that it took away: ``cut``, ``silent``, ``shortened``
+    removed: dict[str, int]
+
+    def line(self, node: int) -> str:
+        """The line with this number; empty if there is none."""
+        head = f"{node} "
+        lines = (line for line in self.observation.split("\n") if line.startswith(head))
+        return next(lines, "")
 
 
-@dataclass(frozen=True)
-class _Lines:
-    """The lines of a page, before any is cut; the same for every task and budget."""
+class _Seen(NamedTuple):
+    """A page before anything is cut: the same for every task and budget."""
 
+    page: Page
     units: list[Unit]
-    long: list[str]
-    short: list[str]
+    forms: list[Form]
+    long: choose.Counts
+    short: choose.Counts
+    score: npt.NDArray[np.float64]
+    silent: choose.Flags
 
 
 class Compactor:
-    """Makes observations by fixed rules.
+    """Makes observations by fixed rules; it remembers what start tags and texts say.
 
     count: the number of tokens of a text.
     """
@@ -82,9 +76,13 @@ class Compactor:
     def __init__(self, rules: CompactRules, count: Callable[[str], int]) -> None:
         self.rules = rules
         self._count = count
-        self._facts = lru_cache(_REMEMBERED)(self._facts_of)
-        self._tokens = lru_cache(_REMEMBERED)(self._tokens_of)
-        self._lines = lru_cache(4)(self._lines_of)
+        self._digits = {size: count("9" * size) for size in range(1, 12)}
+        self._last: _Seen | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._known = Known(self.rules)
+        self._forms = Forms(self.rules, self._known, self._count)
 
     def __call__(
         self,
@@ -94,132 +92,109 @@ class Compactor:
         url: str = "",
         before: Page | None = None,
     ) -> Compacted:
-        """The observation of a page for a task."""
+        """The observation of a page for a task.
+
+        history: the previous steps as text. url, before: the page's address, and the page of the
+        step before; neither changes the observation yet.
+        """
         del url, before
-        lines = self._lines(page)
-        units = lines.units
-        long = self._sizes(page, units, lines.long)
-        short = self._sizes(page, units, lines.short)
-        score, silent = self._scores(units, objective, history, lines)
-        kept, whole = choose.chosen(
-            long, short, score, silent, self.rules.budget, self.rules.budget // _EXTRAS
-        )
-        return self._written(page, lines, kept, whole, silent)
+        seen = self._seen(page)
+        score = seen.score
+        if self.rules.relevance and (task := relevance.sought(objective, history)):
+            score = score + relevance.relevance([form.words for form in seen.forms], task)
+        budget = self.rules.budget
+        while True:
+            extras = budget * self.rules.extras // 100
+            kept, whole = choose.chosen(
+                seen.long, seen.short, score, seen.silent, budget, extras
+            )
+            made = self._written(seen, kept, whole)
+            if made.tokens <= self.rules.budget or not budget:
+                return made
+            # Tokens of some vocabularies reach across lines, so that their sums say too little.
+            budget = max(0, budget - 2 * (made.tokens - self.rules.budget))
+
+    def text(self, tree: Tree, objective: str = "", history: Sequence[str] = ()) -> Compacted:
+        """The observation of a page that was recorded as a text: its lines as they are."""
+        sizes = np.array([self._count(f"{line}\n") for line in tree.lines], np.int64)
+        score = np.array([_LINES[bool(tree.id(at))] for at in range(len(sizes))])
+        if self.rules.relevance and (task := relevance.sought(objective, history)):
+            said = [frozenset(relevance.words_of(line)) for line in tree.lines]
+            score = score + relevance.relevance(said, task)
+        silent = np.zeros(len(sizes), np.bool_)
+        kept, _ = choose.chosen(sizes, sizes, score, silent, self.rules.budget, 0)
+        lines = [f"{line}\n" for line in tree.lines]
+        ids = {at: tree.node(at) for at in np.flatnonzero(kept).tolist()}
+        cut = sum(len(line) for at, line in enumerate(lines) if at not in ids)
+        observation = _joined(lines, kept, silent)
+        return Compacted(observation, self._count(observation), ids, {"cut": cut} if cut else {})
 
     def line(self, page: Page, element: int) -> str:
-        """The line of an element in its long form; empty if it has none."""
-        lines = self._lines(page)
-        for unit, line in zip(lines.units, lines.long, strict=True):
-            if unit.element == element:
-                return f"{page.node(element)}{line}"
+        """The line of an element in its long form; empty if it can have none."""
+        seen = self._seen(page)
+        for unit, form in zip(seen.units, seen.forms, strict=True):
+            if unit[0] == element:
+                return f"{page.node(element)}{form.long}".rstrip("\n")
         return ""
 
-    def _facts_of(self, markup: str, tag: str, token: _Same) -> Facts:
-        del markup, tag
-        return facts_of(token.token, self.rules)
-
-    def _tokens_of(self, text: str) -> int:
-        return self._count(text)
-
-    def _lines_of(self, page: Page) -> _Lines:
-        units = units_of(page, lambda token: self._facts(token.markup, token.tag, _Same(token)))
-        return _Lines(units, [self._long(units, each) for each in units],
-                      [self._brief(each) for each in units])
-
-    def _long(self, units: list[Unit], unit: Unit) -> str:
-        """A line without its number, in its long form."""
-        words = unit.words
-        if unit.host >= 0:
-            alone = words == units[unit.host].words or unit.facts.head in _FORMATS
-            words = "" if alone else shortened(words, _INNER)
-        else:
-            words = shortened(words, self.rules.text)
-        return _line(unit, words, self.rules.value)
-
-    def _brief(self, unit: Unit) -> str:
-        """A line without its number, in its short form."""
-        if unit.host >= 0:
-            return _line(unit, "", _BRIEF)
-        most = _SHORT if unit.facts.kind & ACTION or unit.facts.matters >= HEADING else _BRIEF
-        return _line(unit, shortened(unit.words, most), _BRIEF)
-
-    def _sizes(self, page: Page, units: list[Unit], lines: list[str]) -> choose.Counts:
-        digits = {size: self._tokens("9" * size) for size in range(1, 12)}
-        return np.array(
-            [
-                self._tokens(line) + digits[len(str(page.node(unit.element)))]
-                for unit, line in zip(units, lines, strict=True)
-            ],
-            np.int64,
+    def _seen(self, page: Page) -> _Seen:
+        """A page's elements with their forms; the last page is remembered."""
+        if self._last is not None and self._last.page is page:
+            return self._last
+        if len(self._known.facts) > _MOST:
+            self._forget()
+        units = units_of(page, self._known)
+        of = self._forms.of
+        forms = [of(unit[2]) for unit in units]
+        nodes = page.elements - 1 - np.array([unit[0] for unit in units], np.int64)
+        sizes = np.array([self._digits[1 + power] for power in range(10)])
+        digits = sizes[np.searchsorted(_TENS, nodes, side="right")]
+        score = np.array([form.score for form in forms])
+        if self.rules.folding:
+            before = np.array([unit[1] for unit in units], np.int64)
+            folds = np.array([form.folds for form in forms])
+            score = score - np.minimum(folds, 6 * np.log2(np.maximum(1.0, before / 5)))
+        self._last = _Seen(
+            page,
+            units,
+            forms,
+            digits + np.array([form.long_tokens for form in forms], np.int64),
+            digits + np.array([form.short_tokens for form in forms], np.int64),
+            np.round(score, 6),
+            np.array([form.silent for form in forms], np.bool_),
         )
+        return self._last
 
-    def _scores(self, units, objective, history, lines):  # type: ignore[no-untyped-def]
-        score = np.empty(len(units))
-        silent = np.zeros(len(units), np.bool_)
-        for at, unit in enumerate(units):
-            matters, kind = unit.facts.matters, unit.facts.kind
-            if unit.text and matters < TEXT:
-                matters = TEXT if unit.host < 0 else TEXT - 3 - 17 * (unit.facts.head in _FORMATS)
-            elif not unit.text and not kind & SAYS:
-                matters = min(matters, PICTURE) + 3 * unit.leaf
-                silent[at] = True
-            if kind & DRAWN or (unit.host >= 0 and not kind & SAYS):
-                silent[at] = True
-            if unit.wraps and not unit.text and not unit.facts.names and matters < CONTROL:
-                matters = PICTURE
-            value = float(matters)
-            if unit.hidden:
-                revealed = matters >= CONTROL and unit.facts.head != "input type=hidden"
-                value *= 0.6 if revealed else 0.2
-                silent[at] = not revealed
-            if self.rules.folding and unit.before > 5:
-                most = 30.0 if kind & ACTION else 45.0
-                value -= min(most, 6 * np.log2(1 + (unit.before - 5) / 5))
-            score[at] = value
-        if self.rules.relevance:
-            task = relevance.sought(objective, history)
-            score += relevance.relevance(lines.long, task)
-        return score, silent
-
-    def _written(self, page, lines, kept, whole, silent):  # type: ignore[no-untyped-def]
-        out: list[str] = []
-        ids: dict[int, int] = {}
-        marks = dict(choose.gaps(kept, silent))
-        for at, unit in enumerate(lines.units):
-            if at in marks:
-                out.append(f"…{marks[at]}\n")
-            if kept[at]:
-                node = page.node(unit.element)
-                ids[unit.element] = node
-                out.append(f"{node}{(lines.long if whole[at] else lines.short)[at]}")
-        if len(lines.units) in marks:
-            out.append(f"…{marks[len(lines.units)]}\n")
-        text = "".join(out).removesuffix("\n")
-        return Compacted(text, self._count(text), ids)
+    def _written(self, seen: _Seen, kept: choose.Flags, whole: choose.Flags) -> Compacted:
+        page, ids = seen.page, {}
+        lines: list[str] = []
+        removed = {"cut": 0, "silent": 0, "shortened": 0}
+        each = zip(seen.units, seen.forms, kept.tolist(), whole.tolist(), strict=True)
+        for (element, _, _), form, stays, is_whole in each:
+            if stays:
+                ids[element] = node = page.node(element)
+                lines.append(f"{node}{form.long if is_whole else form.short}")
+                if not is_whole:
+                    removed["shortened"] += len(form.long) - len(form.short)
+            else:
+                lines.append("")
+                removed["silent" if form.silent else "cut"] += len(form.long)
+        observation = _joined(lines, kept, seen.silent)
+        removed = {rule: count for rule, count in removed.items() if count}
+        return Compacted(observation, self._count(observation), ids, removed)
 
 
-def _line(unit: Unit, words: str, most: int) -> str:
-    facts = unit.facts
-    given = facts.names or ((unit.lent,) if unit.lent and not unit.text else ())
-    names = "".join([f" {quoted(shortened(name, most))}" for name in given if name != words])
-    control = facts.kind & (ACTION | TYPED) and unit.leaf
-    bare = not unit.text and not given and (unit.leaf or facts.kind & ACTION)
-    more = facts.more if bare or (control and not words) else ""
-    text = f": {words}" if words else ""
-    return f" {facts.head}{names}{facts.state}{more}{text}\n"
+def _joined(lines: list[str], kept: choose.Flags, silent: choose.Flags) -> str:
+    """The lines that stay, with marks where others were cut."""
+    out: list[str] = []
+    done = 0
+    stays = kept.tolist()
+    for place, cut in [*choose.gaps(kept, silent), (len(lines), 0)]:
+        # A mark stands where its run ends; all that stays up to there is before the run.
+        out += [line for line, is_kept in zip(lines[done:place], stays[done:place]) if is_kept]
+        out += [f"…{cut}\n"] if cut else []
+        done = place
+    return "".join(out).removesuffix("\n")
 
 
-class _Same:
-    """A token that is no part of a cache's key, since its markup is."""
-
-    def __init__(self, token: Token) -> None:
-        self.token = token
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-__all__ = ["Compacted", "Compactor"]
+_TENS: Final = np.array([10**power for power in range(1, 10)])

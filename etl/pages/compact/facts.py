@@ -6,7 +6,7 @@ An element is written as a line: its number, its tag, the attributes that help, 
     831 input type=checkbox "Remember me" checked
     830 svg class=icon-close
 
-`facts_of` is asked once for each start tag that is remembered: recorded pages repeat.
+`Known` asks once for each start tag and remembers the answer: recorded pages repeat.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ TYPED: Final = 32
 """Its text is what was typed into it."""
 DRAWN: Final = 64
 """It is a part of a drawing."""
+NAMED: Final = 128
+"""An attribute says what it is called."""
 
 CONTROL, WIDGET, LINK, CHOICE = 90, 80, 70, 50
 HEADING, TEXT, PICTURE, BARE = 60, 40, 30, 10
@@ -97,6 +99,30 @@ class Facts(NamedTuple):
     shape: str
 
 
+class Known:
+    """What is known of start tags, by number. rules: by which they are read."""
+
+    def __init__(self, rules: CompactRules) -> None:
+        self.facts: list[Facts] = []
+        self._rules = rules
+        self._numbers: dict[str, int] = {}
+        self._shapes: dict[str, int] = {}
+
+    def number(self, token: Token) -> int:
+        """The place of a start tag in ``facts``."""
+        number = self._numbers.get(token.markup)
+        if number is None:
+            number = self._numbers[token.markup] = len(self.facts)
+            self.facts.append(facts_of(token, self._rules))
+        return number
+
+    def told(self, token: Token) -> tuple[int, int, int]:
+        """The number of a start tag, its `Facts.kind`, and the number of its shape."""
+        number = self.number(token)
+        facts = self.facts[number]
+        return number, facts.kind, self._shapes.setdefault(facts.shape, len(self._shapes))
+
+
 def facts_of(token: Token, rules: CompactRules) -> Facts:
     """What a start tag says."""
     tag = token.tag
@@ -132,8 +158,7 @@ def facts_of(token: Token, rules: CompactRules) -> Facts:
             states.append(short if state == "true" else f"{short}={_written(state, 16)}")
     if len(head) > 1 or texts or states or kind & ACTION or tag in _PICTURES:
         kind |= SAYS
-    if tag in _DRAWN:
-        kind |= DRAWN
+    kind |= (DRAWN if tag in _DRAWN else 0) | (NAMED if texts else 0)
     return Facts(
         kind,
         matters,

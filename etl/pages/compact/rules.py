@@ -24,12 +24,9 @@ class CompactRules:
         int, "characters of one element's text; a longer one is shortened in its middle"
     ] = 240
     value: Annotated[int, "characters of one attribute's value, likewise"] = 80
-    hidden: Annotated[
-        bool, "whether elements that markup hides stay where there is room for them"
-    ] = True
-    containers: Annotated[
-        bool, "whether elements without a text or an attribute of use stay where there is room"
-    ] = True
+    extras: Annotated[
+        int, "percent of the budget, at most, of elements that say nothing or are hidden"
+    ] = 16
     relevance: Annotated[
         bool, "whether elements with words of the objective and the history come first"
     ] = True
@@ -38,8 +35,11 @@ class CompactRules:
     ] = True
 
     def __post_init__(self) -> None:
-        if self.budget < LEAST or self.text < 16 or self.value < 8:
-            raise ConfigError(
-                f"observe: budget {self.budget} is at least {LEAST} tokens, text {self.text} at "
-                f"least 16 characters and value {self.value} at least 8"
-            )
+        least = {"budget": LEAST, "text": 16, "value": 8, "extras": 0}
+        for name, bound in least.items():
+            if getattr(self, name) < bound:
+                raise ConfigError(
+                    f"observe.{name} = {getattr(self, name)} is too small: at least {bound}"
+                )
+        if self.extras > 100:
+            raise ConfigError(f"observe.extras = {self.extras} is a percentage: at most 100")

@@ -2,148 +2,181 @@
 
 The text of an inline element belongs to the nearest element around it that is not inline, its host:
 a sentence stays on one line, and the inline elements in it have lines of their own after it. What
-can be acted on is never inline.
+can be acted on is never inline. `plain_units` is the specification; the engine does the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from etl.pages.compact.facts import ACTION, GONE, HIDDEN, INLINE, Facts
+from etl.pages import compiled
+from etl.pages.compact.facts import ACTION, GONE, HIDDEN, INLINE, NAMED, Known
 from etl.pages.page import Page
 from etl.pages.rules import PSEUDO_ELEMENT
-from etl.pages.tokens import END, START, VOID_TAGS, OpenTags, Token
+from etl.pages.tokens import END, START, OpenTags
 
 GAP: Final = "_"
 """Stands in a text where another element with a line of its own interrupts it."""
-_MOST: Final = 4096
-"""Characters of one element's text that are looked at."""
+
+INNER: Final = 1
+"""Its text stands in the line of its host."""
+ALONE: Final = 2
+"""Its text is all of its host's."""
+LEAF: Final = 4
+"""It holds no element with a line."""
+WRAPS: Final = 8
+"""It holds another element that can be acted on."""
+COVERED: Final = 16
+"""Markup hides it, or an element around it."""
+
+Saying = tuple[int, str, int, int]
+"""What decides the lines of an element: the number of its start tag, its text, the number of the
+start tag in it that lends it a name (-1: none), and bits: `INNER`, ...
+"""
+Unit = tuple[int, int, Saying]
+"""An element: its index in document order, how many of its shape are before it, and what it says.
+"""
+
+
+def units_of(page: Page, known: Known) -> list[Unit]:
+    """The elements of a page that can be shown. Takes time linear in the page."""
+    if page.compiled is None or not hasattr(page.compiled, "units"):
+        return plain_units(page, known)
+    with compiled.LOCK:
+        found: list[Unit] = page.compiled.units(known)
+    return found
 
 
 @dataclass(slots=True)
-class Unit:
-    """An element that can be shown."""
+class _Unit:
+    """An element while the page is read."""
 
-    # index in document order
     element: int
-    facts: Facts
-    # markup hides it or an element around it
-    hidden: bool
-    # the unit around it that can be acted on; -1: none
-    acted: int
-    # its text stands in the line of this unit; -1: in its own
-    host: int
-    # how many elements of its shape stand before it, in places of one shape
+    number: int
+    kind: int
     before: int
-    # it holds no element with a line
-    leaf: bool = True
-    # it holds another element that can be acted on
-    wraps: bool = False
-    # what the first element in it with a name is called
-    lent: str = ""
-    # pieces of its text
+    hidden: bool
+    # the unit whose line has its text; -1: its own
+    host: int
     text: list[str] = field(default_factory=list)
-    # a piece was added, and then another element began
+    # something with a line of its own began after the last piece of its text
     broken: bool = False
-
-    @property
-    def words(self) -> str:
-        """Its text with single spaces."""
-        return " ".join(self.text)
+    leaf: bool = True
+    wraps: bool = False
+    lent: int = -1
 
 
 @dataclass(slots=True)
 class _Open:
     """An open element."""
 
-    # its unit; -1: it has none, it is gone
+    # its unit; -1: none
     unit: int
     # the unit whose line has its text; -1: none
     host: int
-    hidden: bool
-    # the innermost unit around that can be acted on; -1: none
+    # the innermost unit that can be acted on, it or around it; -1: none
     acted: int
-    # number of its shape within the shapes around it
-    shape: int
+    # the number of the place that its shape and those around it make
+    place: int
+    hidden: bool
 
 
-def units_of(page: Page, facts_of: Callable[[Token], Facts]) -> list[Unit]:
-    """The elements of a page that can be shown. Takes time linear in the page."""
-    units: list[Unit] = []
-    opened, tags = [_Open(-1, -1, False, -1, 0)], OpenTags()
+class _Walk:
+    """A walk through the tokens of a page."""
+
+    def __init__(self, known: Known) -> None:
+        self.units: list[_Unit] = []
+        self.opened = [_Open(-1, -1, -1, 0, False)]
+        self._known = known
+        # (place around, shape) -> place; and how many elements it has had
+        self._places: dict[tuple[int, int], int] = {}
+        self._met: list[int] = [0]
+
+    def element(self, element: int, told: tuple[int, int, int], *, holds: bool) -> _Open:
+        """Note an element; what it is while it is open."""
+        around, units = self.opened[-1], self.units
+        number, kind, shape = told
+        place = self._places.setdefault((around.place, shape), len(self._met))
+        if place == len(self._met):
+            self._met.append(0)
+        at = len(units)
+        hidden = around.hidden or bool(kind & HIDDEN)
+        inline = bool(kind & INLINE) and around.host >= 0
+        if not inline and holds and around.host >= 0 and units[around.host].text:
+            units[around.host].broken = True
+        if around.unit >= 0:
+            units[around.unit].leaf = False
+        if around.acted >= 0:
+            outer = units[around.acted]
+            outer.wraps = outer.wraps or bool(kind & ACTION)
+            if outer.lent < 0 and kind & NAMED:
+                outer.lent = number
+        host = around.host if inline else -1
+        units.append(_Unit(element, number, kind, self._met[place], hidden, host))
+        self._met[place] += 1
+        acted = at if kind & ACTION else around.acted
+        return _Open(at, host if inline else at, acted, place, hidden)
+
+    def text(self, text: str) -> None:
+        """Add a text to the line that it belongs to, and to the inline element around it."""
+        around = self.opened[-1]
+        if around.host < 0:
+            return
+        host = self.units[around.host]
+        if around.unit != around.host:
+            self.units[around.unit].text.append(text)
+        if host.broken:
+            host.text.append(GAP)
+            host.broken = False
+        host.text.append(text)
+
+    def result(self) -> list[Unit]:
+        """The units, as `units_of` gives them."""
+        texts = [" ".join(unit.text) for unit in self.units]
+        made: list[Unit] = []
+        for unit, text in zip(self.units, texts, strict=True):
+            bits = (LEAF if unit.leaf else 0) | (WRAPS if unit.wraps else 0)
+            bits |= COVERED if unit.hidden else 0
+            if unit.host >= 0:
+                bits |= INNER | (ALONE if text == texts[unit.host] else 0)
+            lent = -1 if text or unit.kind & NAMED else unit.lent
+            made.append((unit.element, unit.before, (unit.number, text, lent, bits)))
+        return made
+
+
+def plain_units(page: Page, known: Known) -> list[Unit]:
+    """The same in plain Python: the specification."""
+    walk, tags = _Walk(known), OpenTags()
     gone = 0  # the depth of the open element that goes with its content; 0: none
-    shapes: dict[tuple[int, str], int] = {}
-    met: dict[int, int] = {}
     element = -1
     for token in page.tokens:
         if token.kind == END:
             for _ in range(tags.close(token.tag)):
-                opened.pop()
-            if gone > len(opened):
+                walk.opened.pop()
+            if gone > len(walk.opened):
                 gone = 0
         elif token.element:
             element += 1
-            holds = token.kind == START and token.tag not in VOID_TAGS
-            around = opened[-1]
-            inner = around
+            holds = token.kind == START
+            inner = walk.opened[-1]
             if not gone:
-                facts = facts_of(token)
-                if facts.kind & GONE:
-                    gone = len(opened) + 1 if holds else 0
-                    inner = around if not holds else _Open(-1, -1, True, -1, 0)
-                else:
-                    shape = shapes.setdefault((around.shape, facts.shape), len(shapes) + 1)
-                    met[shape] = met.get(shape, 0) + 1
-                    inline = facts.kind & INLINE and around.host >= 0
-                    hidden = around.hidden or bool(facts.kind & HIDDEN)
-                    host = around.host if inline else len(units)
-                    if not inline and holds and around.host >= 0 and units[around.host].text:
-                        units[around.host].broken = True
-                    if around.unit >= 0:
-                        units[around.unit].leaf = False
-                    units.append(
-                        Unit(
-                            element,
-                            facts,
-                            hidden,
-                            around.acted,
-                            host if inline else -1,
-                            met[shape] - 1,
-                        )
-                    )
-                    if around.acted >= 0:
-                        outer = units[around.acted]
-                        outer.wraps = outer.wraps or bool(facts.kind & ACTION)
-                        outer.lent = outer.lent or (facts.names[0] if facts.names else "")
-                    acted = len(units) - 1 if facts.kind & ACTION else around.acted
-                    inner = _Open(len(units) - 1, host, hidden, acted, shape)
+                told = known.told(token)
+                if not told[1] & GONE:
+                    inner = walk.element(element, told, holds=holds)
+                elif holds:
+                    gone = len(walk.opened) + 1
             if holds:
-                opened.append(inner)
+                walk.opened.append(inner)
                 tags.open(token.tag)
-        text = token.raw_text
-        if text and not gone and not token.hides_text and not text.isspace():
-            _add(units, opened[-1], token.text)
-    return units
+        if token.raw_text and not gone and not token.hides_text:
+            if text := said(token.text):
+                walk.text(text)
+    return walk.result()
 
 
-def _add(units: list[Unit], into: _Open, text: str) -> None:
-    """Add a text to the line that it belongs to, and to the inline element it stands in."""
-    if into.host < 0:
-        return
+def said(text: str) -> str:
+    """A text with single spaces, without what recorders write for pseudo-elements."""
     if "::" in text:
         text = PSEUDO_ELEMENT.sub(" ", text)
-    words = " ".join(text.replace("\0", "").split())
-    if not words:
-        return
-    host = units[into.host]
-    if into.unit != into.host and into.unit >= 0:
-        units[into.unit].text.append(words)
-    if host.broken:
-        host.text.append(GAP)
-        host.broken = False
-    host.text.append(words)
-
-
-__all__ = ["GAP", "Unit", "units_of"]
+    return " ".join(text.replace("\0", "").split())
