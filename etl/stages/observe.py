@@ -125,7 +125,7 @@ def _observe(
         if step_draft.element >= 0:
             step_draft.start_tag = tree.line(step_draft.element)
         if not step_draft.reason:
-            _take(step_draft, compactor.text(tree, objective, history))
+            _take(step_draft, compactor.text(tree, objective, history), compactor.rules.budget)
         return
     page = read(step_draft.page)
     step_draft.lines = True
@@ -134,14 +134,15 @@ def _observe(
         step_draft.start_tag = compactor.line(page, step_draft.element)
     if not step_draft.reason:
         made = compactor(page, objective, history, step_draft.step.url)
-        _take(step_draft, made)
+        _take(step_draft, made, compactor.rules.budget)
         if step_draft.element in made.kept:
             step_draft.start_tag = made.line(step_draft.node)
 
 
-def _take(step_draft: StepDraft, made: Compacted) -> None:
+def _take(step_draft: StepDraft, made: Compacted, budget: int) -> None:
     """Take an observation, or drop the step if that lacks what the answer names."""
-    step_draft.fitted = orjson.dumps({"tokens": made.tokens, "removed": made.removed}).decode()
+    fitted = {"budget": budget, "tokens": made.tokens, "removed": made.removed}
+    step_draft.fitted = orjson.dumps(fitted).decode()
     for element, what in ((step_draft.element, ""), (step_draft.destination, "where the drag ends: ")):
         if element >= 0 and element not in made.kept:
             detail = f"{what}{made.tokens} tokens without {step_draft.start_tag[:200]!r}"

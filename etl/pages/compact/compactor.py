@@ -31,6 +31,9 @@ from etl.pages.compact.rules import CompactRules
 from etl.pages.compact.units import Unit, units_of
 from etl.pages.page import Page
 
+CUT: Final = "…"
+"""A line that begins so says how many elements were cut there."""
+
 _MOST: Final = 2**17
 """Start tags that are remembered."""
 _LINES: Final = (30.0, 50.0)
@@ -192,7 +195,7 @@ def _joined(lines: list[str], kept: choose.Flags, silent: choose.Flags) -> str:
     for place, cut in [*choose.gaps(kept, silent), (len(lines), 0)]:
         # A mark stands where its run ends; all that stays up to there is before the run.
         out += [line for line, is_kept in zip(lines[done:place], stays[done:place]) if is_kept]
-        out += [f"…{cut}\n"] if cut else []
+        out += [f"{CUT}{cut}\n"] if cut else []
         done = place
     return "".join(out).removesuffix("\n")
 
