@@ -11,6 +11,7 @@ An element is written as a line: its number, its tag, the attributes that help, 
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Final, NamedTuple
 
@@ -80,6 +81,9 @@ _HASHED: Final = re.compile(r"[0-9a-f]{8,}|\d{5,}|[A-Za-z]*\d[A-Za-z]+\d\w*")
 """Names that a program made up."""
 
 
+_IDS: Final = itertools.count(1)
+
+
 class Facts(NamedTuple):
     """What a start tag says."""
 
@@ -103,6 +107,8 @@ class Known:
     """What is known of start tags, by number. rules: by which they are read."""
 
     def __init__(self, rules: CompactRules) -> None:
+        # no other has it
+        self.id = next(_IDS)
         self.facts: list[Facts] = []
         self._rules = rules
         self._numbers: dict[str, int] = {}

@@ -41,10 +41,10 @@ Unit = tuple[int, int, Saying]
 
 def units_of(page: Page, known: Known) -> list[Unit]:
     """The elements of a page that can be shown. Takes time linear in the page."""
-    if page.compiled is None or not hasattr(page.compiled, "units"):
+    if page.compiled is None:
         return plain_units(page, known)
     with compiled.LOCK:
-        found: list[Unit] = page.compiled.units(known)
+        found: list[Unit] = compiled.ENGINE.units(page.compiled, known, said)
     return found
 
 
