@@ -94,30 +94,35 @@ class Compactor:
         history: Sequence[str] = (),
         url: str = "",
         before: Page | None = None,
+        *,
+        budget: int = 0,
     ) -> Compacted:
         """The observation of a page for a task.
 
         history: the previous steps as text. url, before: the page's address, and the page of the
-        step before; neither changes the observation yet.
+        step before; neither changes the observation yet. budget: 0 for that of the rules.
         """
         del url, before
+        most = budget or self.rules.budget
         seen = self._seen(page)
         score = seen.score
         if self.rules.relevance and (task := relevance.sought(objective, history)):
             score = score + relevance.relevance([form.words for form in seen.forms], task)
-        budget = self.rules.budget
+        budget = most
         while True:
             extras = budget * self.rules.extras // 100
             kept, whole = choose.chosen(
                 seen.long, seen.short, score, seen.silent, budget, extras
             )
             made = self._written(seen, kept, whole)
-            if made.tokens <= self.rules.budget or not budget:
+            if made.tokens <= most or not budget:
                 return made
             # Tokens of some vocabularies reach across lines, so that their sums say too little.
-            budget = max(0, budget - 2 * (made.tokens - self.rules.budget))
+            budget = max(0, budget - 2 * (made.tokens - most))
 
-    def text(self, tree: Tree, objective: str = "", history: Sequence[str] = ()) -> Compacted:
+    def text(
+        self, tree: Tree, objective: str = "", history: Sequence[str] = (), *, budget: int = 0
+    ) -> Compacted:
         """The observation of a page that was recorded as a text: its lines as they are."""
         sizes = np.array([self._count(f"{line}\n") for line in tree.lines], np.int64)
         score = np.array([_LINES[bool(tree.id(at))] for at in range(len(sizes))])
@@ -125,7 +130,7 @@ class Compactor:
             said = [frozenset(relevance.words_of(line)) for line in tree.lines]
             score = score + relevance.relevance(said, task)
         silent = np.zeros(len(sizes), np.bool_)
-        kept, _ = choose.chosen(sizes, sizes, score, silent, self.rules.budget, 0)
+        kept, _ = choose.chosen(sizes, sizes, score, silent, budget or self.rules.budget, 0)
         lines = [f"{line}\n" for line in tree.lines]
         ids = {at: tree.node(at) for at in np.flatnonzero(kept).tolist()}
         cut = sum(len(line) for at, line in enumerate(lines) if at not in ids)

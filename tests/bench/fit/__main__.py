@@ -32,7 +32,7 @@ from tests.support.strategies import pruner, vocabulary
 
 BUDGETS: Final = (2048, 4096, 8192, 16384, 32768, 65536)
 WAYS: Final = (
-    *("reference", "train", "test", "start", "both ends", "near", "near, label", "tree"),
+    *("reference", "train", "test", "start", "both ends", "near", "near, label", "tree", "ours"),
 )
 ALL: Final = "all"
 MEAN: Final = "mean of sources"
@@ -47,9 +47,11 @@ def measured(
     """Show every target's page in every way."""
     peers = Peers(pruner(), vocabulary())
     for number, target in enumerate(targets):
-        shown = [peers.of(target, budgets)]
+        shown = [peers.of(target, budgets)] if {*ways} - {"ours"} else []
         if any(way.startswith("near") for way in ways):
             shown.append(peers.near(target, budgets))
+        if "ours" in ways:
+            shown.append(peers.ours(target, budgets))
         for way, budget, what in chain(*shown):
             if way in ways:
                 yield target, way, budget, what

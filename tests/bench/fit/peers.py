@@ -4,6 +4,7 @@ reference     the whole pruned page of ScribeAgent's rules
 train         the reference's chunk that holds the target: chosen by looking at the answer
 test          the reference's right-most chunk: what it shows a model that is asked
 start         the pruned page up to the budget
+ours          the compact observation of `etl.pages.compact`
 both ends     half of the budget from its start, half from its end
 near          Mind2Web's family: candidates by the words of the task, with the elements around them
               (ancestors, descendants to depth 5, siblings within 3), as many as fit
@@ -22,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from etl.pages import axtree
+from etl.pages.compact import CompactRules, Compactor
 from etl.pages.locators.kin import kin
 from etl.pages.page import Page
 from etl.pages.prune import Pruner
@@ -29,7 +31,7 @@ from etl.pages.rules import NODE
 from etl.pages.tokens import END, START, OpenTags
 from schemas.utf8 import text_of, utf8_of
 from tests.bench.fit.steps import Target
-from tokenization.splits import tag_starts
+from tokenization.splits import line_starts, tag_starts
 from tokenization.vocabulary import Vocabulary
 
 CANDIDATES: Final = 50
@@ -69,10 +71,11 @@ def holds(text: str, name: str) -> bool:
 class Pruned:
     """A pruned page with the number of tokens before each tag."""
 
-    def __init__(self, text: bytes, vocabulary: Vocabulary) -> None:
+    def __init__(self, text: bytes, vocabulary: Vocabulary, *, lines: bool = False) -> None:
         self.text = vocabulary.normalised_utf8(text)
-        self.cuts = np.concatenate([[0], tag_starts(self.text), [len(self.text)]])
-        ids = vocabulary.encode_normalised_utf8(b" " + self.text)
+        starts = line_starts if lines else tag_starts
+        self.cuts = np.concatenate([[0], starts(self.text), [len(self.text)]])
+        ids = vocabulary.encode_normalised_utf8((b"" if lines else b" ") + self.text)
         self.tokens = len(ids)
         ends = np.cumsum(vocabulary.lengths.take(ids), dtype=np.int64)
         self.counts: npt.NDArray[np.int64] = np.searchsorted(ends, self.cuts, side="right")
@@ -102,18 +105,23 @@ class Peers:
 
     def __init__(self, pruner: Pruner, vocabulary: Vocabulary) -> None:
         self._pruner, self._vocabulary = pruner, vocabulary
+        self._compactor = Compactor(CompactRules(), vocabulary.count)
         self._pruned = lru_cache(64)(self._prune)
         self._near = lru_cache(16)(lambda html, target: _Near(target.page, pruner))
 
-    def _prune(self, html: bytes, page_of: _Held) -> Pruned:
-        del html
+    def _prune(self, html: bytes, tree: str, page_of: _Held) -> Pruned:
+        if not html:
+            text = axtree.read(tree).text.encode("utf-8", "surrogatepass")
+            return Pruned(text, self._vocabulary, lines=True)
         page = page_of.target.page
         return Pruned(utf8_of(self._pruner.prune(page).observation), self._vocabulary)
 
     def of(self, target: Target, budgets: tuple[int, ...]) -> Iterator[tuple[str, int, Shown]]:
         """(way, budget, what is shown) of a target."""
-        pruned = self._pruned(target.html, _Held(target))
-        at = pruned.segment(f' {NODE}="{target.page.node(target.element)}"'.encode())
+        pruned = self._pruned(target.html, "" if target.html else target.tree, _Held(target))
+        at = target.line
+        if target.html:
+            at = pruned.segment(f' {NODE}="{target.page.node(target.element)}"'.encode())
         last = len(pruned.cuts) - 1
         whole = Shown(at >= 0, holds(pruned.span(0, last), target.name), pruned.tokens)
         for budget in budgets:
@@ -144,6 +152,8 @@ class Peers:
 
     def near(self, target: Target, budgets: tuple[int, ...]) -> Iterator[tuple[str, int, Shown]]:
         """(way, budget, what is shown) of a target, by the neighbourhood of candidates."""
+        if not target.html:
+            return
         near = self._near(target.html, _Held(target).target)
         for way, label in (("near", -1), ("near, label", target.element)):
             ranked = near.ranked(target.objective, label)
@@ -160,8 +170,20 @@ class Peers:
                 kept = fits and target.element in shown
                 yield way, budget, Shown(kept, fits and holds(text, target.name), min(tokens, budget))
 
+    def ours(self, target: Target, budgets: tuple[int, ...]) -> Iterator[tuple[str, int, Shown]]:
+        """(way, budget, what is shown) of a target, by the compact observation."""
+        history = target.history
+        for budget in budgets:
+            if target.html:
+                made = self._compactor(target.page, target.objective, history, budget=budget)
+            else:
+                tree = axtree.read(target.tree)
+                made = self._compactor.text(tree, target.objective, history, budget=budget)
+            named = holds(made.observation, target.name)
+            yield "ours", budget, Shown(target.element in made.kept, named, made.tokens)
+
     def _tree(self, target: Target, budgets: tuple[int, ...]) -> Iterator[tuple[str, int, Shown]]:
-        if not target.tree:
+        if not (target.tree and target.html):
             return
         tree = axtree.read(target.tree)
         sizes = np.cumsum([self._vocabulary.count(f"{line}\n") for line in tree.lines])

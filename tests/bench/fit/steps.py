@@ -23,11 +23,11 @@ from etl.sources import SOURCES
 from etl.stages.locate import Locate
 from etl.stages.targets import find as find_target
 from etl.stages.targets import find_line
-from etl.stages.wording import described
+from etl.stages.wording import described, seen
 from etl.tally import Tally
 from schemas.draft import Draft, StepDraft
 from schemas.utf8 import utf8_of
-from schemas.workflow import Locator
+from schemas.workflow import Locator, target_id
 from tokenization.prompt import step_text
 
 PAGE_CHARS: Final = 256 * 2**20
@@ -47,7 +47,7 @@ class Target:
     url: str
     # the previous steps as text
     history: tuple[str, ...]
-    # in UTF-8
+    # in UTF-8; empty: the page was recorded as a text alone
     html: bytes
     # the page of the step before; empty for the first
     before: bytes
@@ -94,11 +94,11 @@ def _of_draft(draft: Draft) -> Iterator[Target]:
     before = b""
     for step_draft in draft.steps:
         html = utf8_of(step_draft.page) if step_draft.observed == "html" else b""
-        words = described(step_draft, read(html) if html else None)
-        if html and step_draft.element >= 0:
+        words = described(step_draft, read(html) if html else seen(step_draft))
+        if step_draft.element >= 0:
             yield _target(draft, step_draft, html, before, tuple(history))
-        kind, node = step_draft.step.action.kind, step_draft.node
-        history.append(step_text(step_draft.number, words, kind, str(node) if node >= 0 else "", ""))
+        kind, target = step_draft.step.action.kind, target_id(step_draft.node, step_draft.ref)
+        history.append(step_text(step_draft.number, words, kind, target, ""))
         before = html
 
 
@@ -119,7 +119,7 @@ def _target(
         html,
         before,
         step_draft.element,
-        label_of(read(html), step_draft.element),
+        label_of(read(html), step_draft.element) if html else axtree.read(tree).label(line),
         tree,
         line,
     )
