@@ -153,4 +153,4 @@ def _take(step_draft: StepDraft, made: Compacted, budget: int) -> None:
 
 @lru_cache(maxsize=2)
 def _compactor(rules: CompactRules, vocabulary: Vocabulary) -> Compactor:
-    return Compactor(rules, vocabulary.count)
+    return Compactor(rules, vocabulary.count, vocabulary.count_lines)

@@ -15,6 +15,7 @@ import itertools
 import re
 from typing import Final, NamedTuple
 
+from etl.pages import compiled
 from etl.pages.compact.rules import CompactRules
 from etl.pages.tokens import UNSEEN_TAGS, Token, is_shadow_root
 
@@ -75,6 +76,18 @@ _STATES: Final = (
 )
 _FLAGS: Final = ("checked", "selected", "disabled", "required", "readonly", "open", "multiple")
 _TEXTS: Final = ("aria-label", "aria_label", "title", "alt", "placeholder")
+_HANDLERS: Final = frozenset(("jsaction", "ng-click", "@click", "data-action"))
+_IDS_BY: Final = ("id", "name", "data-testid", "data-test")
+_ADDRESSES: Final = ("href", "src", "data")
+_MARKS: Final = frozenset(
+    ("aria-haspopup", "aria-expanded", "aria-selected", "aria-checked", "for")
+)
+_LOOKED_AT: Final = (
+    *_STATES, *_FLAGS, *_TEXTS, *_HANDLERS, *_IDS_BY, *_ADDRESSES, *_MARKS,
+    "hidden", "style", "role", "type", "value", "class", "tabindex", "contenteditable",
+    "shadowrootmode", "shadowroot",
+)  # fmt: skip
+"""The attributes that `facts_of` looks at, beside those that begin with ``on``: no other counts."""
 _HIDDEN_STYLE: Final = re.compile(r"(?ai)display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)")
 _PLAIN: Final = re.compile(r"[\w./:#?&@%+~,;!*()$-]+")
 _HASHED: Final = re.compile(r"[0-9a-f]{8,}|\d{5,}|[A-Za-z]*\d[A-Za-z]+\d\w*")
@@ -109,17 +122,23 @@ class Known:
     def __init__(self, rules: CompactRules) -> None:
         # no other has it
         self.id = next(_IDS)
+        self.told_of = compiled.ENGINE and compiled.ENGINE.ToldOf(_LOOKED_AT)
         self.facts: list[Facts] = []
         self._rules = rules
+        # of start tags, and of what they say
         self._numbers: dict[str, int] = {}
+        self._of_facts: dict[Facts, int] = {}
         self._shapes: dict[str, int] = {}
 
     def number(self, token: Token) -> int:
         """The place of a start tag in ``facts``."""
         number = self._numbers.get(token.markup)
         if number is None:
-            number = self._numbers[token.markup] = len(self.facts)
-            self.facts.append(facts_of(token, self._rules))
+            facts = facts_of(token, self._rules)
+            number = self._of_facts.setdefault(facts, len(self.facts))
+            if number == len(self.facts):
+                self.facts.append(facts)
+            self._numbers[token.markup] = number
         return number
 
     def told(self, token: Token) -> tuple[int, int, int]:
@@ -149,7 +168,9 @@ def facts_of(token: Token, rules: CompactRules) -> Facts:
     if role and role != _IMPLIED.get(tag, "") and role not in _NOTHING:
         head.append(f"role={_written(role, 24)}")
     texts = dict.fromkeys(
-        shown for name in _TEXTS if (shown := _flat(attributes.get(name, ""), rules.value))
+        shown
+        for name in _TEXTS
+        if name in attributes and (shown := _flat(attributes[name], rules.value))
     )
     states: list[str] = []
     if tag in ("input", "option", "button", "meter", "progress", "li", "data"):
@@ -158,7 +179,9 @@ def facts_of(token: Token, rules: CompactRules) -> Facts:
             states.append(f"value={_written(value, rules.value)}")
     states += [name for name in _FLAGS if name in attributes and attributes[name] != "false"]
     for name in _STATES:
-        state = attributes.get(name, "").strip().lower()
+        if name not in attributes:
+            continue
+        state = attributes[name].strip().lower()
         if state and not (state == "false" and name not in ("aria-expanded", "aria-checked")):
             short = name.removeprefix("aria-")
             states.append(short if state == "true" else f"{short}={_written(state, 16)}")
@@ -187,13 +210,13 @@ def _matters(tag: str, role: str, attributes: dict[str, str]) -> int:
     if tag == "option":
         return CHOICE
     for name, value in attributes.items():
-        if name.startswith("on") or name in ("jsaction", "ng-click", "@click", "data-action"):
+        if name.startswith("on") or name in _HANDLERS:
             return WIDGET
         if name == "contenteditable" and value.lower() != "false":
             return CONTROL
         if name == "tabindex" and not value.strip().startswith("-"):
             return WIDGET
-        if name in ("aria-haspopup", "aria-expanded", "aria-selected", "aria-checked", "for"):
+        if name in _MARKS:
             return WIDGET
     if tag in _HEADINGS:
         return HEADING
@@ -205,7 +228,7 @@ def _is_hidden(tag: str, attributes: dict[str, str]) -> bool:
         return True
     if tag == "input" and attributes.get("type", "").lower() == "hidden":
         return True
-    return bool(_HIDDEN_STYLE.search(attributes.get("style", "")))
+    return "style" in attributes and bool(_HIDDEN_STYLE.search(attributes["style"]))
 
 
 def _more(tag: str, attributes: dict[str, str], named: bool) -> str:
@@ -214,11 +237,11 @@ def _more(tag: str, attributes: dict[str, str], named: bool) -> str:
         return f" name={_written(attributes['name'], 32)}"
     if named:
         return ""
-    for name in ("id", "name", "data-testid", "data-test"):
+    for name in _IDS_BY:
         value = attributes.get(name, "")
         if value and not _HASHED.search(value):
             return f" {'id' if name == 'id' else name}={_written(value, 32)}"
-    for name in ("href", "src", "data"):
+    for name in _ADDRESSES:
         value = attributes.get(name, "").split("?")[0].split("#")[0].rstrip("/")
         last = value.rpartition("/")[2]
         if last and not value.startswith(("data:", "javascript:")):

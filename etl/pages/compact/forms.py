@@ -5,7 +5,7 @@ What an element says decides them, so they are made once for all elements that s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from etl.pages.compact.facts import (
@@ -26,6 +26,9 @@ from etl.pages.compact.facts import (
 from etl.pages.compact.relevance import words_of
 from etl.pages.compact.rules import CompactRules
 from etl.pages.compact.units import ALONE, COVERED, INNER, LEAF, WRAPS, Saying
+
+Counts = Callable[[Sequence[str]], Sequence[int]]
+"""The number of tokens of each of some texts; each ends with its only line break."""
 
 _SHORT: Final = 80
 """Characters of the text of what can be acted on, and of headings, in the short form."""
@@ -61,23 +64,30 @@ class Form(NamedTuple):
 class Forms:
     """Makes the forms of elements, and remembers them.
 
-    count: the number of tokens of a text.
+    counts: the number of tokens of each of some lines.
     """
 
-    def __init__(self, rules: CompactRules, known: Known, count: Callable[[str], int]) -> None:
-        self._rules, self._known, self._count = rules, known, count
+    def __init__(self, rules: CompactRules, known: Known, counts: Counts) -> None:
+        self._rules, self._known, self._counts = rules, known, counts
         self._made: dict[Saying, Form] = {}
 
-    def of(self, saying: Saying) -> Form:
-        """The form of what an element says."""
-        form = self._made.get(saying)
-        if form is None:
-            if len(self._made) >= _MOST:
-                self._made.clear()
-            form = self._made[saying] = self._form(*saying)
-        return form
+    def of(self, sayings: Sequence[Saying]) -> list[Form]:
+        """The form of each element, by what it says."""
+        if len(self._made) >= _MOST:
+            self._made.clear()
+        made = self._made
+        missing = [each for each in dict.fromkeys(sayings) if each not in made]
+        forms = [self._form(*each) for each in missing]
+        lines = list(dict.fromkeys(line for form in forms for line in (form.long, form.short)))
+        tokens = dict(zip(lines, self._counts(lines), strict=True))
+        for saying, form in zip(missing, forms, strict=True):
+            made[saying] = form._replace(
+                long_tokens=tokens[form.long], short_tokens=tokens[form.short]
+            )
+        return [made[each] for each in sayings]
 
     def _form(self, number: int, text: str, lent: int, bits: int) -> Form:
+        """A form whose tokens are not counted yet."""
         facts, rules = self._known.facts[number], self._rules
         names = facts.names or (self._known.facts[lent].names[:1] if lent >= 0 else ())
         if not bits & INNER:
@@ -90,12 +100,11 @@ class Forms:
         long = _line(facts, names, bits, text, words, rules.value)
         short = _line(facts, names, bits, text, brief, min(_BRIEF, rules.value))
         matters, silent = _matters(facts, text, bits)
-        tokens = self._count(long)
         return Form(
             long,
             short,
-            tokens,
-            tokens if long == short else self._count(short),
+            0,
+            0,
             matters,
             30.0 if facts.kind & ACTION else 45.0,
             silent,

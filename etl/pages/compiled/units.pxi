@@ -28,6 +28,64 @@ cdef struct OpenUnit:  # an open element, as in `etl.pages.compact.units`
     bint hidden
 
 
+cdef struct Told:  # as `etl.pages.compact.facts.Known.told` gives it
+    uint32_t number, kind, shape
+
+
+cdef class ToldOf:
+    """What is told of start tags, by the attributes that count; of most pages few differ in these.
+
+    names: of these attributes, beside those that begin with "on".
+    """
+
+    cdef unordered_map[string, Told] known
+    cdef unordered_set[string] names
+    cdef vector[Attribute] attributes
+    cdef string key, small
+
+    def __cinit__(self, tuple names not None):
+        self.names = {to_utf8(name) for name in names}
+
+    cdef Told of(self, Tokens tokens, size_t place, known) except *:
+        """What is told of the start tag at a place."""
+        cdef Piece *piece = tokens.entries[place].piece
+        cdef const char *at = piece.at.data()
+        cdef bint closed
+        cdef Attribute attribute
+        cdef View name
+        cdef Told told
+        read_tag(at + 1, at + piece.rest, self.attributes, &closed)
+        self.key.assign(piece.tag.at.data(), piece.tag.at.size())
+        for attribute in self.attributes:
+            name = lowered(attribute.name, self.small)
+            at = name.data()
+            if name.size() > 2 and at[0] == c"o" and at[1] == c"n":
+                self.key.append(2, c"\0")  # whatever it does
+                continue
+            if not self.names.count(string(at, name.size())) or not counts(name, attribute.value):
+                continue
+            self.key.append(1, c"\0")
+            self.key.append(at, name.size())
+            self.key.append(1, c"=")
+            self.key.append(attribute.value.data(), attribute.value.size())
+        if not self.known.count(self.key):
+            told.number, told.kind, told.shape = known.told(tokens.token(place))
+            self.known[self.key] = told
+        return self.known[self.key]
+
+
+cdef bint counts(View name, View value) noexcept:
+    """Whether the value of an attribute may say something: a style that may hide does."""
+    cdef const char *at = value.data()
+    cdef size_t place
+    if name.size() != 5 or memcmp(name.data(), b"style", 5) != 0:
+        return True
+    for place in range(value.size()):
+        if at[place] == c"&" or (at[place] | 32) == c"y" and place >= 5:
+            return True  # displaY, visibilitY
+    return False
+
+
 cdef int say(Tokens tokens, Piece *piece, said) except -1:
     """Note the text of a piece that is not raw. said: makes one of a text, in plain Python."""
     cdef const char *at = piece.at.data() + piece.rest
@@ -69,6 +127,8 @@ def units(Tokens tokens not None, known, said):
     cdef Py_ssize_t element = -1
     cdef uint64_t key
     cdef uint32_t owner = known.id, where, bits
+    cdef ToldOf told_of = known.told_of
+    cdef Told told
     cdef const char *at
     cdef bint inline
     cdef bytes own
@@ -92,7 +152,8 @@ def units(Tokens tokens not None, known, said):
                 inner = around = opened.back()
                 if not gone:
                     if piece.told_by != owner:
-                        piece.number, piece.told, piece.shape = known.told(tokens.token(place))
+                        told = told_of.of(tokens, place, known)
+                        piece.number, piece.told, piece.shape = told.number, told.kind, told.shape
                         piece.told_by = owner
                     if not piece.told & GOES:
                         key = <uint64_t> around.place << 32 | piece.shape
