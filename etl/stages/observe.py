@@ -143,7 +143,10 @@ def _take(step_draft: StepDraft, made: Compacted, budget: int) -> None:
     """Take an observation, or drop the step if that lacks what the answer names."""
     fitted = {"budget": budget, "tokens": made.tokens, "removed": made.removed}
     step_draft.fitted = orjson.dumps(fitted).decode()
-    for element, what in ((step_draft.element, ""), (step_draft.destination, "where the drag ends: ")):
+    for element, what in (
+        (step_draft.element, ""),
+        (step_draft.destination, "where the drag ends: "),
+    ):
         if element >= 0 and element not in made.kept:
             detail = f"{what}{made.tokens} tokens without {step_draft.start_tag[:200]!r}"
             step_draft.drop(Observe.name, TARGET_CUT, detail)

@@ -23,7 +23,12 @@ MARK: Final = 3
 
 
 def chosen(
-    long: Counts, short: Counts, score: npt.NDArray[np.float64], silent: Flags, budget: int, extras: int
+    long: Counts,
+    short: Counts,
+    score: npt.NDArray[np.float64],
+    silent: Flags,
+    budget: int,
+    extras: int,
 ) -> tuple[Flags, Flags]:
     """Which elements stay, and which of them in their long form.
 

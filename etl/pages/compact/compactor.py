@@ -114,9 +114,7 @@ class Compactor:
         budget = most
         while True:
             extras = budget * self.rules.extras // 100
-            kept, whole = choose.chosen(
-                seen.long, seen.short, score, seen.silent, budget, extras
-            )
+            kept, whole = choose.chosen(seen.long, seen.short, score, seen.silent, budget, extras)
             made = self._written(seen, kept, whole)
             if made.tokens <= most or not budget:
                 return made

@@ -112,9 +112,7 @@ class Forms:
         )
 
 
-def _line(
-    facts: Facts, names: tuple[str, ...], bits: int, text: str, words: str, most: int
-) -> str:
+def _line(facts: Facts, names: tuple[str, ...], bits: int, text: str, words: str, most: int) -> str:
     """A line without its number."""
     shown = "".join([f" {quoted(shortened(name, most))}" for name in names if name != words])
     bare = not text and not names and (bits & LEAF or facts.kind & ACTION)

@@ -48,9 +48,7 @@ def sought(objective: str, history: Sequence[str]) -> dict[str, float]:
     return found
 
 
-def relevance(
-    said: Sequence[frozenset[str]], task: Mapping[str, float]
-) -> npt.NDArray[np.float64]:
+def relevance(said: Sequence[frozenset[str]], task: Mapping[str, float]) -> npt.NDArray[np.float64]:
     """What relevance adds to each element, 0 to `MOST`: float64, shape (elements,).
 
     said: the words of each element, in document order.
@@ -58,7 +56,9 @@ def relevance(
     scores = np.zeros(len(said))
     words = task.keys()
     hits = [
-        (at, hit) for at, own in enumerate(said) if not own.isdisjoint(words) and (hit := own & words)
+        (at, hit)
+        for at, own in enumerate(said)
+        if not own.isdisjoint(words) and (hit := own & words)
     ]
     having = Counter(word for _, hit in hits for word in hit)
     weight = {

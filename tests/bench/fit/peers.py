@@ -141,7 +141,11 @@ class Peers:
         for way, (start, end) in (("train", chosen), ("test", chunks[0])):
             tokens = int(pruned.counts[end] - pruned.counts[start])
             kept = start <= at < end and tokens <= budget
-            yield way, budget, Shown(kept, holds(pruned.span(start, end), name), min(tokens, budget))
+            yield (
+                way,
+                budget,
+                Shown(kept, holds(pruned.span(start, end), name), min(tokens, budget)),
+            )
         first = int(np.searchsorted(pruned.counts, budget, side="right")) - 1
         half = int(np.searchsorted(pruned.counts, budget // 2, side="right")) - 1
         rest = int(np.searchsorted(pruned.counts, pruned.tokens - budget // 2, side="left"))
@@ -168,7 +172,11 @@ class Peers:
                     most //= 2
                 fits = tokens <= budget
                 kept = fits and target.element in shown
-                yield way, budget, Shown(kept, fits and holds(text, target.name), min(tokens, budget))
+                yield (
+                    way,
+                    budget,
+                    Shown(kept, fits and holds(text, target.name), min(tokens, budget)),
+                )
 
     def ours(self, target: Target, budgets: tuple[int, ...]) -> Iterator[tuple[str, int, Shown]]:
         """(way, budget, what is shown) of a target, by the compact observation."""
