@@ -109,8 +109,8 @@ def text(result: dict[str, Any]) -> str:
     if budget := result["budget"]:
         removed = ", ".join(f"{count:,} {rule}" for rule, count in budget["removed"].items())
         lines += [
-            f"within {budget['tokens']:,} tokens, chosen without the target: "
-            f"{percent(budget['kept'])} of {budget['steps']:,} targets kept, {budget['cut']:,} cut",
+            f"within {budget['tokens']:,} tokens {percent(budget['kept'])} of targets are kept",
+            f"of {budget['steps']:,} targets {budget['cut']:,} were cut",
             f"observation: {budget['p50']:,} tokens at the median, {budget['p90']:,} at p90",
             f"characters taken from lines of the samples measured: {removed or 'none'}",
             "",

@@ -25,7 +25,6 @@ import numpy.typing as npt
 from etl.pages import axtree
 from etl.pages.compact import Compactor, CompactRules
 from etl.pages.locators.kin import kin
-from etl.pages.page import Page
 from etl.pages.prune import Pruner
 from etl.pages.rules import NODE
 from etl.pages.tokens import END, START, OpenTags
@@ -36,6 +35,8 @@ from tokenization.vocabulary import Vocabulary
 
 CANDIDATES: Final = 50
 """At most; MindAct ranks as many."""
+_AS_MANY: Final = (25, 12, 6, 3, 1)
+"""Candidates that are tried where more of them do not fit."""
 DEPTH: Final = 5
 SIBLINGS: Final = 3
 
@@ -161,22 +162,21 @@ class Peers:
         near = self._near(target.html, _Held(target))
         for way, label in (("near", -1), ("near, label", target.element)):
             ranked = near.ranked(target.objective, label)
+            sizes = [most for most in _AS_MANY if most < len(ranked)] or [1]
+            made: dict[int, tuple[set[int], str, int]] = {}
             for budget in budgets:
-                most = CANDIDATES
-                while True:
-                    shown = near.around(tuple(ranked[:most]))
-                    text = near.text(shown)
-                    tokens = self._vocabulary.count(text)
-                    if tokens <= budget or most == 1:
+                for most in (len(ranked), *sizes):
+                    if most not in made:
+                        shown = near.around(tuple(ranked[:most]))
+                        text = near.text(shown)
+                        made[most] = shown, text, self._vocabulary.count(text)
+                    shown, text, tokens = made[most]
+                    if tokens <= budget:
                         break
-                    most //= 2
                 fits = tokens <= budget
+                named = fits and holds(text, target.name)
                 kept = fits and target.element in shown
-                yield (
-                    way,
-                    budget,
-                    Shown(kept, fits and holds(text, target.name), min(tokens, budget)),
-                )
+                yield way, budget, Shown(kept, named, min(tokens, budget))
 
     def ours(self, target: Target, budgets: tuple[int, ...]) -> Iterator[tuple[str, int, Shown]]:
         """(way, budget, what is shown) of a target, by the compact observation."""
