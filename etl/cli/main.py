@@ -19,6 +19,7 @@ from etl.cli import (
     build,
     evaluate,
     export,
+    inspect_fit,
     inspect_samples,
     inspect_waterfall,
     learn,
@@ -135,3 +136,4 @@ for _command in (
 for _view in (inspect_samples.samples, inspect_samples.sample, inspect_samples.tokens):
     inspect.add_command(_view)
 inspect.add_command(inspect_waterfall.waterfall)
+inspect.add_command(inspect_fit.fit)

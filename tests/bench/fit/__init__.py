@@ -1,0 +1,1 @@
+"""How often an observation within a budget still holds the target: `__main__` says how."""
