@@ -20,16 +20,14 @@ from etl.build.index import Index
 from etl.build.pack import PackPlan
 from etl.build.plan import Plan
 from etl.build.recipes import tables as recipe_tables
+from etl.build.recipes.encoding import FitSettings, PromptSettings, VocabularySettings
 from etl.build.recipes.parts import Part, known_sections, made, sections_of
 from etl.build.recipes.sections import (
-    FitSettings,
     InputSettings,
     LimitSettings,
     PackSettings,
-    PromptSettings,
     SubsetSettings,
     TakedownSettings,
-    VocabularySettings,
 )
 from etl.build.recipes.splits import SplitSettings
 from etl.build.recipes.tables import shipped
@@ -58,9 +56,7 @@ from schemas import splits
 from schemas.errors import ConfigError
 from schemas.reasons import OwnReason
 from tokenization.chat import USUAL
-from tokenization.encode import Encoder, usual_chat
 from tokenization.fit import Fit
-from tokenization.prompt import Prompt
 
 __all__ = ["Recipe", "from_tables", "load", "placed", "shipped", "tables_of"]
 
@@ -239,13 +235,8 @@ class Recipe:
             ConfigError: the vocabulary is not known, its file cannot be used, or the chat template
                 does not fit it.
         """
-        vocabulary, chat = self.vocabulary.loaded(), self.listed_chat or self.prompt.chat
-        encoder = Encoder(
-            vocabulary,
-            Prompt(self.prompt.system, self.prompt.node_repeats),
-            usual_chat(vocabulary) if chat == USUAL else chat,
-            self.prompt.chat_variables,
-        )
+        vocabulary = self.vocabulary.loaded()
+        encoder = self.prompt.encoder(vocabulary, self.listed_chat)
         fits = {
             "train": Fit(self.fit.context, self.fit.train, self.fit.max_chunks),
             **{split: Fit(self.fit.context, self.fit.test, 0) for split in self._held_out},

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
-from etl.build.recipes.sections import VocabularySettings
+from etl.build.recipes.encoding import VocabularySettings
 from etl.build.recipes.toml import checked
 from schemas.errors import ConfigError
 
