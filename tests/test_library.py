@@ -28,10 +28,15 @@ def in_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_examples_run(in_project: Path) -> None:
     """Every public function has an example, and they run one after the other in one folder."""
     found = {test.name: test for test in doctest.DocTestFinder().find(stepmill) if test.examples}
-    functions = [f"stepmill.{name}" for name in ("read", "prune", "build", "open")]
+    functions = [
+        f"stepmill.{name}" for name in ("read", "prune", "observe", "Prompt", "build", "open")
+    ]
     methods = [
-        f"stepmill.Dataset.{name}"
-        for name in ("rows", "samples", "statistics", "explain", "verify")
+        *(f"stepmill.Prompt.{name}" for name in ("build", "ids", "read", "write", "step")),
+        *(
+            f"stepmill.Dataset.{name}"
+            for name in ("rows", "samples", "statistics", "explain", "verify")
+        ),
     ]
     assert set(found) == {*functions, *methods}
     runner = doctest.DocTestRunner()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, Final
 
 from etl.build.gates import Gates
 from etl.build.index import Index
@@ -22,6 +22,7 @@ from etl.build.plan import Plan
 from etl.build.recipes import tables as recipe_tables
 from etl.build.recipes.encoding import FitSettings, PromptSettings, VocabularySettings
 from etl.build.recipes.parts import Part, known_sections, made, sections_of
+from etl.build.recipes.places import absolute, naming_files
 from etl.build.recipes.sections import (
     InputSettings,
     LimitSettings,
@@ -43,8 +44,6 @@ from etl.decisions.minimums import Minimums
 from etl.decisions.mix import Mix
 from etl.decisions.split import HELD
 from etl.decisions.takedown import Takedown, parse
-from etl.files import nodes
-from etl.files.file_setting import A_FILE
 from etl.files.hashes import plain
 from etl.inputs.archives.join import Pages
 from etl.sources import FORMATS, SOURCES
@@ -301,46 +300,12 @@ def tables_of(path: Path) -> dict[str, Any]:
 @cache
 def file_settings() -> frozenset[tuple[str, str]]:
     """(section, key) of the settings that name files."""
-    return frozenset(
-        (section, key)
-        for section, settings in known_sections().items()
-        for key, hint in get_type_hints(settings, include_extras=True).items()
-        if A_FILE in getattr(hint, "__metadata__", ())
-    )
+    return naming_files(known_sections())
 
 
 def _placed(tables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The same settings, with each relative path made absolute from a folder."""
-    placed = dict(tables)
-    for section, key in file_settings():
-        if isinstance(settings := placed.get(section), Mapping):
-            placed[section] = _with_place(settings, key, folder)
-        if section == "vocabulary" and isinstance(every := placed.get(KEY), list):
-            placed[KEY] = [
-                _with_place(each, key, folder) if isinstance(each, Mapping) else each
-                for each in every
-            ]
-    return placed
-
-
-def _with_place(settings: Mapping[str, Any], key: str, folder: Path) -> Mapping[str, Any]:
-    """A table, with the path or paths under a key made absolute if there are any."""
-    name = settings.get(key)
-    if isinstance(name, Mapping):
-        files = {
-            each: _absolute(file, folder) for each, file in name.items() if isinstance(file, str)
-        }
-        return {**settings, key: {**name, **files}}
-    if isinstance(name, list) and all(isinstance(each, str) for each in name):
-        return {**settings, key: [_absolute(each, folder) for each in name]}
-    if not isinstance(name, str) or not name:
-        return settings
-    return {**settings, key: str(folder.absolute() / name)}
-
-
-def _absolute(given: str, folder: Path) -> str:
-    """A place, which may be a URL, made absolute from a folder."""
-    return given if nodes.remote(given) else str(folder.absolute() / given)
+    return absolute(tables, folder, file_settings())
 
 
 def placed(override: str) -> str:
@@ -350,10 +315,10 @@ def placed(override: str) -> str:
         ConfigError: it is not of this form.
     """
     tables = of_setting(override)
-    absolute = _placed(tables, Path())
-    if absolute == tables:
+    made = _placed(tables, Path())
+    if made == tables:
         return override
-    name, value = override.partition("=")[0].strip(), absolute
+    name, value = override.partition("=")[0].strip(), made
     for key in name.split("."):
         value = value[key]
     return f"{name}={as_toml(value)}"
