@@ -37,6 +37,7 @@ __all__ = [
     "build",
     "observe",
     "open",
+    "page_script",
     "prune",
     "read",
 ]
@@ -117,7 +118,7 @@ def prune(html: str, recipe: str = DEFAULT_RECIPE) -> str:
 
 
 def observe(
-    html: str | bytes,
+    html: str | bytes | Mapping[str, Any],
     objective: str,
     history: Sequence[str] = (),
     url: str = "",
@@ -132,9 +133,10 @@ def observe(
     has ``css`` and ``xpath``, which find its element and no other in the page that was observed,
     with ``js``, ``doors``, ``tag``, ``name`` and ``bid``. It imports neither Polars nor Arrow.
 
-    html: the serialised DOM, or its UTF-8, or a BrowserGym observation's by
-    `etl.serve.browsergym.page_of`. history: the texts of the steps before, as `Prompt.step` gives
-    them. recipe: the name of a shipped one, or a recipe file.
+    html: the serialised DOM, or its UTF-8 (`page_script` gets it from a browser), or a BrowserGym
+    observation, of which ``pruned_html``, ``dom_txt`` or ``dom_object`` is taken. history: the
+    texts of the steps before, as `Prompt.step` gives them. recipe: the name of a shipped one, or a
+    recipe file.
 
     The text is what training saw of a page that fits the context. One that does not is cut into
     ``chunks``, as training and testing cut it; training keeps the chunk with the target, which
@@ -154,10 +156,29 @@ def observe(
     ('#more', '//*[@id="more"]', 'More')
     """
     _check_packages()
+    from etl.serve.browsergym import page_of
     from etl.serve.observe import observed
     from etl.serve.recipe import serving
 
-    return observed(html, objective, history, url, serving(fspath(recipe)), chunk, answer)
+    page = html if isinstance(html, str | bytes) else page_of(html)
+    return observed(page, objective, history, url, serving(fspath(recipe)), chunk, answer)
+
+
+def page_script() -> str:
+    """A JavaScript expression that is a browser's page as text, for `observe`.
+
+    It is written as `stepmill record` writes it: frames of the same site and open shadow roots
+    inside their elements, the state of forms in attributes, and no password. Playwright's
+    ``page.evaluate(script)`` and Selenium's ``execute_script("return " + script)`` give the page.
+
+    >>> import stepmill
+    >>> "return new Taken().html" in stepmill.page_script()
+    True
+    """
+    _check_packages()
+    from etl.serve.page import page_script
+
+    return page_script()
 
 
 class Prompt:

@@ -29,7 +29,8 @@ def test_the_examples_run(in_project: Path) -> None:
     """Every public function has an example, and they run one after the other in one folder."""
     found = {test.name: test for test in doctest.DocTestFinder().find(stepmill) if test.examples}
     functions = [
-        f"stepmill.{name}" for name in ("read", "prune", "observe", "Prompt", "build", "open")
+        f"stepmill.{name}"
+        for name in ("read", "prune", "observe", "page_script", "Prompt", "build", "open")
     ]
     methods = [
         *(f"stepmill.Prompt.{name}" for name in ("build", "ids", "read", "write", "step")),
