@@ -1,5 +1,5 @@
-"""An agent in a real Chromium: it observes our demo applications, answers, and acts by the selectors
-that it gets. The answers are those of the scenarios by which the shipped recordings were made.
+"""An agent in a real Chromium: it observes our demo applications, answers, and acts by the
+selectors that it gets. Its answers are those of the scenarios of the shipped recordings.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ class Agent(Recorder):
         seen = stepmill.observe(shot["html"], self.objective, self.history, shot["url"])
         asked = self.prompt.build(self.objective, shot["url"], seen, self.history)
         answer = self.prompt.read(self._policy(do, shot, seen), seen)
-        assert asked[-1]["content"].count(f'node="{answer.node}"') == 1
+        assert seen.text in asked[-1]["content"]
+        assert seen.text.count(f' node="{answer.node}"') == 1
         node = seen.nodes[answer.node]
         self._check(node, frame, css)
         self.counts["targets"] += 1
