@@ -278,8 +278,10 @@ class Prompt:
 
         return write(answer, observation, self._prompts.serving.encoder.prompt.repeats)
 
-    def step(self, answer: Answer, observation: Observation | None = None) -> str:
+    def step(self, answer: Answer, observation: Observation | None = None, number: int = 0) -> str:
         r"""An answer as the history of later prompts has it; ``history.append(prompt.step(...))``.
+
+        observation: as for `write`. number: of the step, from 1; 0: the one that the answer says.
 
         >>> import stepmill
         >>> prompt = stepmill.Prompt()
@@ -287,9 +289,9 @@ class Prompt:
         >>> prompt.step(answer)
         '1.\nDescription: Click More\nAction: mouse_click_action\nNode: 0\nTarget: \n'
         """
-        from etl.serve.answers import write
+        from etl.serve.answers import numbered, write
 
-        return write(answer, observation, 1)
+        return write(numbered(answer, number) if number else answer, observation, 1)
 
 
 def build(

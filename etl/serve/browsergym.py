@@ -20,6 +20,11 @@ TEXTS: Final = ("pruned_html", "dom_txt")
 """Keys of the page as text, the best first."""
 _OWN: Final = re.compile(r"browsergym_.*")
 """Attributes that BrowserGym puts on elements beside their ids."""
+_RAW: Final = (RAW_TAGS - REFERENCE_TAGS) | {"noscript"}
+"""Elements whose text a browser with scripts writes as it is."""
+_FRAMES: Final = frozenset(("iframe", "frame"))
+_NOT_TYPED: Final = frozenset(("checkbox", "radio", "file", "password"))
+"""Types of fields whose value is not what a person sees in them."""
 _ELEMENT: Final = 1
 _TEXT: Final = 3
 _FRAGMENT: Final = 11
@@ -91,8 +96,9 @@ class _Snapshot:
                 if tag == "textarea" and value >= 0:
                     yield self._text(value, tag)
                     continue
-                if node in frames:
-                    yield from self.document(frames[node])
+                if tag in _FRAMES:  # what else is in it is shown by browsers without frames
+                    yield from self.document(frames[node]) if node in frames else ()
+                    continue
             waiting += reversed(inside.get(node, []))
 
     def _start(
@@ -107,7 +113,8 @@ class _Snapshot:
             given.pop(name, None)
             if state[name]:
                 given[name] = ""
-        if tag == "input" and value >= 0 and (self._strings[value] or "value" in given):
+        typed = tag == "input" and given.get("type", "").lower() not in _NOT_TYPED
+        if typed and value >= 0 and (self._strings[value] or "value" in given):
             given["value"] = self._strings[value]
         yield f"<{tag}"
         for name, text in given.items():
@@ -118,7 +125,7 @@ class _Snapshot:
     def _text(self, text: int, tag: str) -> str:
         """A text as markup holds it within an element."""
         value = self._strings[text] if text >= 0 else ""
-        return value if tag in RAW_TAGS - REFERENCE_TAGS else _escaped(value)
+        return value if tag in _RAW else _escaped(value)
 
 
 def _escaped(text: str) -> str:
