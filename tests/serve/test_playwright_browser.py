@@ -72,7 +72,7 @@ def opened(browser: Browser, address: str) -> Page:
 def example() -> Callable[..., None]:
     """The function of the documentation."""
     text = (builds.ROOT / "docs" / "serving.md").read_text("utf-8")
-    (code,) = re.findall(r"```python\n(INSIDE = .*?)```", text, re.DOTALL)
+    (code,) = re.findall(r"```python\n(import stepmill\n.*?)```", text, re.DOTALL)
     namespace: dict[str, Any] = {}
     exec(compile(code, "docs/serving.md", "exec"), namespace)
     run: Callable[..., None] = namespace["run"]
