@@ -108,7 +108,8 @@ def _read_back(
         result.unread.append(f"{sample.sample_id}: {error}: {completion}")
         return
     said = (answer.kind, answer.node, answer.value, answer.target, answer.description)
-    target = (sample.action_kind, sample.node, sample.action_value, sample.target_html)
+    value = sample.action_value or answer.value  # a recording without values may say them in words
+    target = (sample.action_kind, sample.node, value, sample.target_html)
     if said[:4] == target:
         result.read[sample.source] += 1
     else:
