@@ -47,7 +47,7 @@ def test_the_shipped_recordings(own_build: Path) -> None:
         "[fit]\ncontext = 2048\n",
         '[fit]\ncontext = 3000\n[unroll]\nmax_history = 2\n[vocabulary]\nname = "mistral-v1"\n',
         'extends = "page-32k"\nvocabularies = [{ name = "mistral-v3-tekken", chat = "plain" }]\n',
-        '[prompt]\nsystem = ""\nnode_repeats = 1\nchat = "qwen3"\n',
+        '[prompt]\nsystem = ""\nnode_repeats = 1\nchat = "qwen3"\n[vocabulary]\nname = "qwen3"\n',
     ],
     ids=["chunks", "mistral", "listed", "qwen3"],
 )
