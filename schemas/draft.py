@@ -40,6 +40,10 @@ class StepDraft:
     start_tag: str = ""
     # the pruned page, or the page as text (`schemas.utf8`)
     observation: str = ""
+    # the observation is a text made of the page, a line an element
+    lines: bool = False
+    # tokens of that text and what was taken from it, as JSON; empty: nothing was measured
+    fitted: str = ""
     # characters of the observation as pruning left it; -1: no later stage may rewrite it
     pruned: int = -1
     # the page as the stages before pruning changed it; empty: as it was recorded (`schemas.utf8`)
@@ -63,6 +67,11 @@ class StepDraft:
     def observed(self) -> ObservationKind:
         """The kind of its observation, once the filter has chosen one."""
         return "axtree" if self.step.axtree and not self.step.has_page else "html"
+
+    @property
+    def shown(self) -> ObservationKind:
+        """The kind of its observation as a model sees it."""
+        return "lines" if self.lines else self.observed
 
     def drop(self, stage: str, reason: Reason, detail: str = "", override: bool = False) -> None:
         """Take the step out of training; it stays in the history.

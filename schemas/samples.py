@@ -73,7 +73,7 @@ class Sample:
     step_meta: str = ""
     # no other file holds steps of its workflow
     whole: bool = True
-    # what the observation is: html or axtree
+    # what the observation is: html, axtree or lines
     observation_kind: str = "html"
     # id of the target in a text observation, as it stands there; empty for a page
     ref: str = ""
@@ -83,6 +83,9 @@ class Sample:
     loops: Int32 = 0
     # its own action failed, as the recording says
     failed: bool = False
+    # of an observation that was made to fit a budget: its tokens and what was taken from it, as
+    # JSON; never in a prompt, and in no hash
+    fitted: str = ""
 
     @property
     def utf8(self) -> bytes:

@@ -40,9 +40,12 @@ LOCATOR_KINDS: Final[tuple[LocatorKind, ...]] = (
     *("css", "xpath", "attribute", "node", "markup", "ref"),
 )
 
-ObservationKind = Literal["html", "axtree"]
-"""What a model sees of a page: the page itself, pruned, or the page as text."""
+ObservationKind = Literal["html", "axtree", "lines"]
+"""What a model sees of a page: the page itself, pruned; the page as it was recorded as a text; or a
+text made of the page, a line an element.
+"""
 OBSERVATION_KINDS: Final[tuple[ObservationKind, ...]] = ("html", "axtree")
+"""Those that are recorded."""
 
 
 @dataclass(frozen=True, slots=True)

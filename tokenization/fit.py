@@ -241,7 +241,7 @@ class _Page:
         # The prompt's text on either side of the observation.
         self.before, self.after = encoder.prompt.frame(sample)
         self.exact = encoder.vocabulary.exact
-        self.lines = sample.observation_kind == "axtree"
+        self.lines = sample.observation_kind != "html"
         # The observation as it is encoded, in UTF-8.
         self.text = encoder.vocabulary.normalised_utf8(sample.utf8, normal=sample.is_normal)
         # Byte positions in `text` where segments begin, and the end of the last: int64.

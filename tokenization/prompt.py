@@ -89,7 +89,7 @@ class Prompt:
         The first ends in a space that follows a non-space, or in a line break before a text, so it
         may be split off (`splits`).
         """
-        end = "\n" if sample.observation_kind == "axtree" else " "
+        end = " " if sample.observation_kind == "html" else "\n"
         before = (
             f"Objective: {one_line(sample.objective)}\nURL: {one_line(sample.url)}\n"
             f"Observation:{end}"

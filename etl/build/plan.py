@@ -40,8 +40,8 @@ from schemas.errors import BuildError, ConfigError, RecordError
 from schemas.samples import Sample
 from schemas.utf8 import held_characters
 
-_PRUNES: Final = "prune"
-"""Name of the stage that makes observations of pages."""
+_PRUNES: Final = frozenset(("prune", "observe"))
+"""Names of the stages that make observations of pages."""
 
 PAGE_CHARS: Final = 256 * 2**20
 """The most characters that a page may have, unless the recipe says otherwise."""
@@ -139,7 +139,7 @@ class Plan:
         rows: Iterator[Any] = iter((draft,))
         for at, stage in enumerate(self.stages, 1):
             rows = stage(rows, tally.at(stage.name))
-            if stage.name == _PRUNES and self.stages[at:-1]:
+            if stage.name in _PRUNES and self.stages[at:-1]:
                 rows = _measured(rows)
         try:
             for preparing in self.preparing:

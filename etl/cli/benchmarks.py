@@ -125,8 +125,12 @@ def _recorded(asked: Sequence[Asked], recipe: str) -> list[Recorded]:
     from etl.stages.prune import Prune
     from schemas.utf8 import held, utf8_of
 
-    prunes = (each for each in load(recipe).samples.stages if isinstance(each, Prune))
-    pruner = next(prunes).pruner
+    prunes = [each for each in load(recipe).samples.stages if isinstance(each, Prune)]
+    if not prunes:
+        raise ConfigError(
+            f"{recipe} prunes no pages: what it shows depends on the task; take scribeagent-32k"
+        )
+    pruner = prunes[0].pruner
     found = taken(asked, lambda page: utf8_of(held(pruner.prune(page), "observation")))
     for why, count in found.left_out.items():
         log.warn(f"{count:,} recordings give no first page: {why}")

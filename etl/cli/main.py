@@ -18,6 +18,7 @@ from etl.cli import (
     benchmarks,
     build,
     export,
+    inspect_fit,
     inspect_samples,
     inspect_waterfall,
     learn,
@@ -126,3 +127,4 @@ for _command in (
 for _view in (inspect_samples.samples, inspect_samples.sample, inspect_samples.tokens):
     inspect.add_command(_view)
 inspect.add_command(inspect_waterfall.waterfall)
+inspect.add_command(inspect_fit.fit)

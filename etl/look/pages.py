@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from etl.dataset.place import Place
 from etl.pages.axtree import Tree
+from etl.pages.compact import CUT
 from etl.pages.page import Page
 from etl.pages.reading import read
 from etl.pages.tokens import END, START, Token
@@ -82,20 +83,22 @@ def view(
             for row in (
                 lines_beside(step.axtree, observation)
                 if as_text
-                else beside(step.html, observation)
+                else beside(step.html, observation, made is not None and made.observation_kind)
             )
         ],
     }
 
 
-def beside(html: str, observation: str) -> list[Row]:
+def beside(html: str, observation: str, kind: str | bool = "html") -> list[Row]:
     """Every element of a page in document order, before and after pruning.
+
+    kind: of the observation.
 
     Raises:
         PageError: if the page cannot be read.
     """
     page = read(html)
-    stayed = _stayed(observation)
+    stayed = _stayed_lines(observation) if kind == "lines" else _stayed(observation)
     rows: list[Row] = []
     for depth, token, text in _elements(page):
         node = page.node(len(rows))
@@ -106,11 +109,22 @@ def beside(html: str, observation: str) -> list[Row]:
 def lines_beside(text: str, observation: str) -> list[Row]:
     """Every line of a page that is a text, as recorded and as observed."""
     tree = Tree(text)
-    observed = observation.split("\n") if observation else [""] * len(tree.lines)
-    return [
-        Row(tree.node(number), len(line) - len(line.lstrip()), line.strip(), after.strip())
-        for number, (line, after) in enumerate(zip(tree.lines, observed, strict=True))
-    ]
+    observed = observation.split("\n") if observation else []
+    cut = len(observed) < len(tree.lines)  # to fit a budget; lines that stay are as they were
+    rows: list[Row] = []
+    for number, line in enumerate(tree.lines):
+        while cut and observed and observed[0].startswith(CUT) and observed[0] != line:
+            observed.pop(0)
+        stays = bool(observed) and (not cut or observed[0] == line)
+        after = observed.pop(0).strip() if stays else ""
+        rows.append(Row(tree.node(number), len(line) - len(line.lstrip()), line.strip(), after))
+    return rows
+
+
+def _stayed_lines(observation: str) -> dict[int, str]:
+    """Node id -> its line in an observation of lines."""
+    lines = (line.partition(" ") for line in observation.split("\n"))
+    return {int(node): f"{node} {line}" for node, _, line in lines if node.isdecimal()}
 
 
 def _stayed(observation: str) -> dict[int, str]:

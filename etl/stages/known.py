@@ -9,6 +9,7 @@ from etl.stages.filter import Filter
 from etl.stages.leaks import Leaks
 from etl.stages.lint.stage import Lint
 from etl.stages.locate import Locate
+from etl.stages.observe import Observe
 from etl.stages.prune import Prune
 from etl.stages.quality import Quality
 from etl.stages.redact import Redact
@@ -26,6 +27,7 @@ KNOWN: Final[tuple[type[Stage], ...]] = (
     Quality,
     Leaks,
     Prune,
+    Observe,
     Rules,
     Redact,
     Unroll,
@@ -34,5 +36,5 @@ ALWAYS: Final = frozenset({"select", "filter", "augment", "locate", "prune", "un
 """Names of the stages of every build.
 
 Any other stage runs only where a recipe has its section, so it changes no other build's
-fingerprint.
+fingerprint. `Observe` takes the place of `Prune`.
 """

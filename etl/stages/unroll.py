@@ -124,9 +124,10 @@ def _sample(
         workflow_meta=workflow.meta,
         step_meta=step.meta,
         whole=workflow.whole,
-        observation_kind=step_draft.observed,
+        observation_kind=step_draft.shown,
         ref=step_draft.ref,
         failed_steps=outcome[0],
         loops=outcome[1],
         failed=bool(step.error),
+        fitted=step_draft.fitted,
     )

@@ -39,7 +39,7 @@ from tests.support.s3 import BUCKET, Server, s3
 __all__ = ["s3"]
 
 EVERY: Final = sorted(inspect.commands)
-OF_PAGES: Final = {"leaks"}
+OF_PAGES: Final = {"leaks", "fit"}
 """Views that read pages, which only a build has."""
 
 

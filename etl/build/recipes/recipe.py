@@ -49,6 +49,8 @@ from etl.inputs.archives.join import Pages
 from etl.sources import FORMATS, SOURCES
 from etl.stages import known as stages
 from etl.stages.filter import Filter
+from etl.stages.observe import Observe
+from etl.stages.prune import Prune
 from etl.stages.rules.stage import SETTING, Rules
 from etl.stages.stage import Stage
 from schemas import splits
@@ -343,8 +345,18 @@ def from_tables(tables: Mapping[str, Any], overrides: Sequence[str] = ()) -> Rec
                 f"recipe: there is no section [{name}]"
                 f"{nearest(name, {**sections, 'name': str, KEY: list})}"
             )
+    always = stages.ALWAYS
+    if Observe.name in tables:  # it takes the place of pruning, whose section a recipe may inherit
+        for override in overrides:
+            if Prune.name in of_setting(override):
+                raise ConfigError(
+                    f"{override}: this recipe has [observe] and prunes no page; change [observe], "
+                    "or take a recipe without it"
+                )
+        tables = {name: table for name, table in tables.items() if name != Prune.name}
+        always -= {Prune.name}
     values: dict[str, Any] = {
-        "stages": made(stages.KNOWN, stages.ALWAYS, tables),
+        "stages": made(stages.KNOWN, always, tables),
         "decisions": made(decisions.KNOWN, decisions.ALWAYS, tables),
     }
     if "name" in about:

@@ -20,6 +20,7 @@ from etl.pages.marks.lines import as_markup
 from etl.pages.marks.names import Mark
 from etl.pages.reading import read
 from etl.terminal.text import cell, percent, table
+from schemas.samples import Sample
 
 _SETTINGS: Final = {
     names.ATTRIBUTE: "attributes",
@@ -73,6 +74,15 @@ class _Leak(NamedTuple):
         )
 
 
+def _line_of(tree: Tree, sample: Sample) -> int:
+    """The number of the target's line in an observation that is a text."""
+    if sample.observation_kind == "lines":
+        head = f"{sample.node} "
+        return next(at for at, line in enumerate(tree.lines) if line.startswith(head))
+    found = tree.find(sample.ref)  # lines may have been cut, so the node does not tell its place
+    return found[0] if len(found) == 1 else len(tree.lines) - 1 - sample.node
+
+
 class _Pages:
     """The pages of a dataset with their targets, one at a time; what is left out is counted."""
 
@@ -99,7 +109,7 @@ class _Pages:
                 continue
             if sample.observation_kind != "html":
                 tree = Tree(sample.observation)
-                page, line = read(as_markup(tree)), len(tree.lines) - 1 - sample.node
+                page, line = read(as_markup(tree)), _line_of(tree, sample)
                 yield Seen(sample.sample_id, sample.source, sample.domain, page, line, False)
                 continue
             page = read(sample.utf8)
@@ -113,7 +123,7 @@ class _Pages:
             if (why := _without(sample.node)) is not None:
                 self._leave(why)
             else:
-                line = "" if sample.observation_kind == "html" else sample.target_html
+                line = sample.target_html if sample.observation_kind == "axtree" else ""
                 known[sample.sample_id] = sample.source, sample.domain, sample.node, line
         for sample_id, step in recorded(self.place.given, known):
             if isinstance(step, str):

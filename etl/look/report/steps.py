@@ -78,7 +78,7 @@ def _recorded(step: Step | str, sample: Sample | None) -> dict[str, str | None]:
     """``recorded`` and ``missing`` of a step, or of the reason why it cannot be read."""
     if not isinstance(step, Step):
         return {"recorded": None, "missing": step}
-    if sample is not None and sample.observation_kind != "html":
+    if sample is not None and sample.observation_kind == "axtree":
         return {"recorded": None, "missing": "its observation is a text, and stays as it was"}
     return {"recorded": step.html, "missing": ""}
 

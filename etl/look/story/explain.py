@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any, Final
@@ -230,7 +231,9 @@ class _Shard:
             "chars": made.characters,
             "history": len(made.history),
         }
-        if pruning and made.observation_kind == "html":
+        if made.fitted:
+            told["fitted"] = json.loads(made.fitted)
+        elif pruning and made.observation_kind == "html":
             told["removed"] = removals.view(self._place, row["shard"], made, pruned)
         return told
 

@@ -118,7 +118,10 @@ def _of_step(
     if "quality" in ran:
         failed, loops = made["failed_steps"], made["loops"]
         yield f"quality  kept; in its workflow {counted(failed, 'failed step')}, {loops:,} repeated"
-    yield f"prune    {made['raw_chars']:,} -> {made['pruned_chars']:,} characters"
+    stage = "observe" if "fitted" in made else "prune  "
+    yield f"{stage}  {made['raw_chars']:,} -> {made['pruned_chars']:,} characters"
+    if "fitted" in made:
+        yield f"         {_fitted(made['fitted'])}"
     if "removed" in made:
         yield from (f"         {line}" for line in removals.text(made["removed"]))
     if "rules" in ran:
@@ -140,6 +143,15 @@ def _of_step(
     yield from (f"overlap  {_pair(pair)}" for pair in made["overlaps"] or ())
     if made["overlaps"] == []:
         yield "overlap  with no task of a benchmark"
+
+
+def _fitted(fitted: Mapping[str, Any]) -> str:
+    """What an observation that was made to fit a budget is."""
+    taken = ", ".join(f"{count:,} {rule}" for rule, count in fitted["removed"].items())
+    return (
+        f"{fitted['tokens']:,} of {fitted['budget']:,} tokens, with the target; characters taken "
+        f"from its lines: {taken or 'none'}"
+    )
 
 
 def _target(made: Mapping[str, Any]) -> str:

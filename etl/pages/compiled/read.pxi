@@ -4,7 +4,7 @@ cdef enum:  # kinds, as in `etl.pages.tokens`
     OTHER, START, EMPTY, END
 
 cdef enum:
-    PIECE_BYTES = 160  # of a piece and its place in the table, without its bytes and its note
+    PIECE_BYTES = 200  # of a piece and its place in the table, without its bytes and its note
     TOKEN_BYTES = 600  # of a `Token` and its texts, without their characters
     LOOKED_AT = 8  # tokens of the page before among which a token is sought
     WHOLE_PAGE = 64  # tokens of a page that the next one may resemble; less are a start tag
@@ -24,6 +24,10 @@ cdef struct Piece:
     bint removable
     bint is_known
     uint32_t what  # its start tag is, as in `etl.pages.obstacles.outline`; if it is known
+    uint32_t told_by  # the `etl.pages.compact.facts.Known` of the next three
+    uint32_t number, told, shape
+    const char *said  # its text as in `etl.pages.compact.units.said`; NULL: not made yet
+    uint32_t said_size
 
 
 cdef struct Entry:  # a token of a page; end: that of a raw element's content

@@ -270,7 +270,7 @@ class _Workflow:
         url, meta = self._replaced(step.url, domain), self._replaced(step.meta, domain)
         if (action, url, meta) != (step.action, step.url, step.meta):
             step_draft.step = step.with_fields(action=action, url=url, meta=meta)
-        markup = step_draft.observed == "html"
+        markup = step_draft.shown == "html"
         step_draft.description = self._replaced(step_draft.description, domain)
         step_draft.start_tag = self._replaced(step_draft.start_tag, domain, markup=markup)
         step_draft.detail = self._replaced(step_draft.detail, domain)

@@ -121,7 +121,7 @@ COLUMNS: Final[Mapping[str, Described]] = MappingProxyType({
     "page_chars": Described("step", "number", "characters of the page as recorded", None,
                             lambda row: row.step.step.characters),
     "observation": Described("step", "text", "kind of the observation: html or axtree", None,
-                             lambda row: row.step.observed),
+                             lambda row: row.step.shown),
     "target": Described("step", "text", "the target's start tag after pruning; empty without one",
                         None, lambda row: row.step.start_tag),
     "target_tag": Described("step", "text", "the target's tag; empty without one", None, _tag),

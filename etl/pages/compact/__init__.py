@@ -1,0 +1,6 @@
+"""The compact observation: within a budget of tokens, chosen without knowing the target."""
+
+from etl.pages.compact.compactor import CUT, Compacted, Compactor
+from etl.pages.compact.rules import CompactRules
+
+__all__ = ["CUT", "CompactRules", "Compacted", "Compactor"]

@@ -1,0 +1,208 @@
+"""`Compactor`: the observation of a page within a budget, chosen without knowing the target.
+
+One line an element, in document order::
+
+    832 a: Add to cart
+    831 input type=checkbox "Remember me" checked
+    …37
+    793 button: Buy
+
+The number is the element's node id, as in other observations; ``…37``: here 37 elements were cut.
+Fewer than four are not marked, since the numbers tell: they count down by one. ``…`` in a text: it
+was shortened. ``_`` in a text: other elements stand there, which have lines of their own.
+
+Nothing but the page, the task and the steps before decides what is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from etl.pages.axtree import Tree
+from etl.pages.compact import choose, relevance
+from etl.pages.compact.facts import Known
+from etl.pages.compact.forms import Counts, Form, Forms
+from etl.pages.compact.rules import CompactRules
+from etl.pages.compact.units import Unit, units_of
+from etl.pages.page import Page
+
+CUT: Final = "…"
+"""A line that begins so says how many elements were cut there."""
+
+_MOST: Final = 2**17
+"""Start tags that are remembered."""
+_LINES: Final = (30.0, 50.0)
+"""How much a line of a text matters, without and with an id."""
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """An observation."""
+
+    observation: str
+    tokens: int
+    # index of an element, or of a line of a text -> the number that the observation shows for it
+    kept: dict[int, int]
+    # rule -> the characters of lines that it took away: ``cut``, ``silent``, ``shortened``
+    removed: dict[str, int]
+
+    def line(self, node: int) -> str:
+        """The line with this number; empty if there is none."""
+        head = f"{node} "
+        lines = (line for line in self.observation.split("\n") if line.startswith(head))
+        return next(lines, "")
+
+
+class _Seen(NamedTuple):
+    """A page before anything is cut: the same for every task and budget."""
+
+    page: Page
+    units: list[Unit]
+    forms: list[Form]
+    long: choose.Counts
+    short: choose.Counts
+    score: npt.NDArray[np.float64]
+    silent: choose.Flags
+
+
+class Compactor:
+    """Makes observations by fixed rules; it remembers what start tags and texts say.
+
+    count: the number of tokens of a text. counts: that of each of some lines, which may be quicker.
+    """
+
+    def __init__(
+        self, rules: CompactRules, count: Callable[[str], int], counts: Counts | None = None
+    ) -> None:
+        self.rules = rules
+        self._count = count
+        self._counts: Counts = counts or (lambda lines: [count(line) for line in lines])
+        self._digits = {size: count("9" * size) for size in range(1, 12)}
+        self._last: _Seen | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._known = Known(self.rules)
+        self._forms = Forms(self.rules, self._known, self._counts)
+
+    def __call__(
+        self,
+        page: Page,
+        objective: str = "",
+        history: Sequence[str] = (),
+        url: str = "",
+        before: Page | None = None,
+        *,
+        budget: int = 0,
+    ) -> Compacted:
+        """The observation of a page for a task.
+
+        history: the previous steps as text. url, before: the page's address, and the page of the
+        step before; neither changes the observation yet. budget: 0 for that of the rules.
+        """
+        del url, before
+        most = budget or self.rules.budget
+        seen = self._seen(page)
+        score = seen.score
+        if self.rules.relevance and (task := relevance.sought(objective, history)):
+            score = score + relevance.relevance([form.words for form in seen.forms], task)
+        budget = most
+        while True:
+            extras = budget * self.rules.extras // 100
+            kept, whole = choose.chosen(seen.long, seen.short, score, seen.silent, budget, extras)
+            made = self._written(seen, kept, whole)
+            if made.tokens <= most or not budget:
+                return made
+            # Tokens of some vocabularies reach across lines, so that their sums say too little.
+            budget = max(0, budget - 2 * (made.tokens - most))
+
+    def text(
+        self, tree: Tree, objective: str = "", history: Sequence[str] = (), *, budget: int = 0
+    ) -> Compacted:
+        """The observation of a page that was recorded as a text: its lines as they are."""
+        sizes = np.array(self._counts([f"{line}\n" for line in tree.lines]), np.int64)
+        score = np.array([_LINES[bool(tree.id(at))] for at in range(len(sizes))])
+        if self.rules.relevance and (task := relevance.sought(objective, history)):
+            said = [frozenset(relevance.words_of(line)) for line in tree.lines]
+            score = score + relevance.relevance(said, task)
+        silent = np.zeros(len(sizes), np.bool_)
+        kept, _ = choose.chosen(sizes, sizes, score, silent, budget or self.rules.budget, 0)
+        lines = [f"{line}\n" for line in tree.lines]
+        ids = {at: tree.node(at) for at in np.flatnonzero(kept).tolist()}
+        cut = sum(len(line) for at, line in enumerate(lines) if at not in ids)
+        observation = _joined(lines, kept, silent)
+        return Compacted(observation, self._count(observation), ids, {"cut": cut} if cut else {})
+
+    def line(self, page: Page, element: int) -> str:
+        """The line of an element in its long form; empty if it can have none."""
+        seen = self._seen(page)
+        for unit, form in zip(seen.units, seen.forms, strict=True):
+            if unit[0] == element:
+                return f"{page.node(element)}{form.long}".rstrip("\n")
+        return ""
+
+    def _seen(self, page: Page) -> _Seen:
+        """A page's elements with their forms; the last page is remembered."""
+        if self._last is not None and self._last.page is page:
+            return self._last
+        if len(self._known.facts) > _MOST:
+            self._forget()
+        units = units_of(page, self._known)
+        forms = self._forms.of([unit[2] for unit in units])
+        nodes = page.elements - 1 - np.array([unit[0] for unit in units], np.int64)
+        sizes = np.array([self._digits[1 + power] for power in range(10)])
+        digits = sizes[np.searchsorted(_TENS, nodes, side="right")]
+        score = np.array([form.score for form in forms])
+        if self.rules.folding:
+            before = np.array([unit[1] for unit in units], np.int64)
+            folds = np.array([form.folds for form in forms])
+            score = score - np.minimum(folds, 6 * np.log2(np.maximum(1.0, before / 5)))
+        self._last = _Seen(
+            page,
+            units,
+            forms,
+            digits + np.array([form.long_tokens for form in forms], np.int64),
+            digits + np.array([form.short_tokens for form in forms], np.int64),
+            np.round(score, 6),
+            np.array([form.silent for form in forms], np.bool_),
+        )
+        return self._last
+
+    def _written(self, seen: _Seen, kept: choose.Flags, whole: choose.Flags) -> Compacted:
+        page, ids = seen.page, {}
+        lines: list[str] = []
+        removed = {"cut": 0, "silent": 0, "shortened": 0}
+        each = zip(seen.units, seen.forms, kept.tolist(), whole.tolist(), strict=True)
+        for (element, _, _), form, stays, is_whole in each:
+            if stays:
+                ids[element] = node = page.node(element)
+                lines.append(f"{node}{form.long if is_whole else form.short}")
+                if not is_whole:
+                    removed["shortened"] += len(form.long) - len(form.short)
+            else:
+                lines.append("")
+                removed["silent" if form.silent else "cut"] += len(form.long)
+        observation = _joined(lines, kept, seen.silent)
+        removed = {rule: count for rule, count in removed.items() if count}
+        return Compacted(observation, self._count(observation), ids, removed)
+
+
+def _joined(lines: list[str], kept: choose.Flags, silent: choose.Flags) -> str:
+    """The lines that stay, with marks where others were cut."""
+    out: list[str] = []
+    done = 0
+    stays = kept.tolist()
+    for place, cut in [*choose.gaps(kept, silent), (len(lines), 0)]:
+        # A mark stands where its run ends; all that stays up to there is before the run.
+        out += [line for line, is_kept in zip(lines[done:place], stays[done:place]) if is_kept]
+        out += [f"{CUT}{cut}\n"] if cut else []
+        done = place
+    return "".join(out).removesuffix("\n")
+
+
+_TENS: Final = np.array([10**power for power in range(1, 10)])

@@ -1,0 +1,159 @@
+"""Observe: each page becomes a text within a budget of tokens, in the place of `prune`.
+
+`etl.pages.compact` does the work. It looks at the page, the objective and the steps before alone:
+what a model has when it is asked. So the target may be cut; a step without its target is not
+trained on (``target_cut``) and stays in the history. The same holds for the element on which a drag
+ends, since the answer names it.
+
+An observation is a line an element, and so is a page that was recorded as a text. The answer's
+``Target`` is the target's line as it stands there; in the history, where there is no observation,
+its line before anything is shortened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
+
+import orjson
+
+from etl.files.hashes import plain
+from etl.pages import axtree
+from etl.pages.compact import Compacted, CompactRules, Compactor
+from etl.pages.reading import read
+from etl.stages.wording import described
+from schemas.draft import Draft, StepDraft
+from schemas.reasons import OwnReason
+from schemas.workflow import target_id
+from tokenization.prompt import step_text
+from tokenization.vocabulary import Vocabulary, shared
+
+if TYPE_CHECKING:  # an agent observes pages without Arrow
+    from etl.tally import Tally
+
+TARGET_CUT: Final = OwnReason(
+    "target_cut",
+    "Its target is not among the elements that the budget has room for, chosen without knowing it.",
+    "a link far down in a long list, with observe.budget = 4096",
+    ("observe.budget",),
+)
+
+
+@dataclass(frozen=True)
+class Observe(CompactRules):
+    """Makes observations by the rules of `CompactRules`."""
+
+    name: ClassVar[str] = "observe"
+    version: ClassVar[int] = 1
+    about: ClassVar[str] = "what a model sees of a page, within a budget"
+    reasons: ClassVar[tuple[OwnReason, ...]] = (TARGET_CUT,)
+
+    budget_vocabulary: Annotated[str, "the vocabulary that counts the tokens of the budget"] = (
+        "qwen2.5"
+    )
+
+    @cached_property
+    def rules(self) -> CompactRules:
+        """The rules alone."""
+        return CompactRules(
+            **{rule.name: getattr(self, rule.name) for rule in fields(CompactRules)}
+        )
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The vocabulary that counts tokens.
+
+        Raises:
+            ConfigError: there is no such vocabulary.
+        """
+        return shared(self.budget_vocabulary)
+
+    @property
+    def compactor(self) -> Compactor:
+        """The compactor of these rules. A process shares one, which remembers what it has seen."""
+        return _compactor(self.rules, self.vocabulary)
+
+    def settings(self) -> dict[str, Any]:
+        """Its fields, with the vocabulary's hash instead of its name.
+
+        Raises:
+            ConfigError: there is no such vocabulary.
+        """
+        return {"rules": plain(self.rules), "vocabulary": self.vocabulary.sha256}
+
+    @staticmethod
+    def in_words(settings: Mapping[str, Any]) -> str:
+        """Says how much of a page stays, for the data card."""
+        budget = settings["rules"]["budget"]
+        return (
+            f"reduces each page to a text of at most {budget:,} tokens, a line an element, chosen "
+            "by the page, the objective and the steps before, never by the target; a step whose "
+            "target is cut is not trained on"
+        )
+
+    def __call__(self, rows: Iterator[Draft], tally: Tally) -> Iterator[Draft]:
+        """Sets ``observation``, ``start_tag`` and ``description`` of each step."""
+        del tally
+        compactor = self.compactor
+        for draft in rows:
+            history: list[str] = []
+            for step_draft in draft.steps:
+                _observe(step_draft, draft.objective, history, compactor)
+                history.append(
+                    step_text(
+                        step_draft.number,
+                        step_draft.description,
+                        step_draft.step.action.kind,
+                        target_id(step_draft.node, step_draft.ref),
+                        step_draft.start_tag,
+                    )
+                )
+            yield draft
+
+
+def _observe(
+    step_draft: StepDraft, objective: str, history: list[str], compactor: Compactor
+) -> None:
+    if step_draft.reason and step_draft.element < 0:
+        step_draft.description = described(step_draft, None)
+        return
+    if step_draft.observed == "axtree":
+        tree = axtree.read(step_draft.step.axtree)
+        step_draft.description = described(step_draft, tree)
+        if step_draft.element >= 0:
+            step_draft.start_tag = tree.line(step_draft.element)
+        if not step_draft.reason:
+            _take(step_draft, compactor.text(tree, objective, history), compactor.rules.budget)
+        return
+    page = read(step_draft.page)
+    step_draft.lines = True
+    step_draft.description = described(step_draft, page)
+    if step_draft.element >= 0:
+        step_draft.start_tag = compactor.line(page, step_draft.element)
+    if not step_draft.reason:
+        made = compactor(page, objective, history, step_draft.step.url)
+        _take(step_draft, made, compactor.rules.budget)
+        if step_draft.element in made.kept:
+            step_draft.start_tag = made.line(step_draft.node)
+
+
+def _take(step_draft: StepDraft, made: Compacted, budget: int) -> None:
+    """Take an observation, or drop the step if that lacks what the answer names."""
+    fitted = {"budget": budget, "tokens": made.tokens, "removed": made.removed}
+    step_draft.fitted = orjson.dumps(fitted).decode()
+    for element, what in (
+        (step_draft.element, ""),
+        (step_draft.destination, "where the drag ends: "),
+    ):
+        if element >= 0 and element not in made.kept:
+            detail = f"{what}{made.tokens} tokens without {step_draft.start_tag[:200]!r}"
+            step_draft.drop(Observe.name, TARGET_CUT, detail)
+            return
+    step_draft.observation = made.observation
+
+
+@lru_cache(maxsize=2)
+def _compactor(rules: CompactRules, vocabulary: Vocabulary) -> Compactor:
+    return Compactor(rules, vocabulary.count, vocabulary.count_lines)

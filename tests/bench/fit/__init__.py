@@ -1,0 +1,1 @@
+"""How often an observation within a budget of tokens still holds the target: `__main__` says how."""
