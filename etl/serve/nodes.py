@@ -15,6 +15,8 @@ from etl.pages.prune import Pruner
 if TYPE_CHECKING:
     from etl.pages.locators import Door, Found, Unique
 
+_LINE: Final = re.compile(r"^([0-9]+) .*", re.MULTILINE)
+"""A line of a compact observation, and its node id."""
 _VALUE: Final = r"""(?:"[^"]*"|'[^']*')"""
 _START_TAG: Final = re.compile(
     rf"""<[^\s<>/"'=]+(?: [^\s<>"'=]+={_VALUE})*? node="([0-9]+)"(?:{_VALUE}|[^<>"'])*>"""
@@ -45,7 +47,7 @@ class Node:
     doors: tuple[Door, ...]
     # a JavaScript expression that is the element; frames of other sites do not let it through
     js: str
-    # its start tag in the observation
+    # its start tag, or its line, in the observation
     start_tag: str
     # BrowserGym's id of it; empty: it has none
     bid: str
@@ -57,15 +59,16 @@ class Nodes(Mapping[int, Node]):
     What a browser does not have in its document, such as the content of ``noscript``, is left out.
     """
 
-    def __init__(self, page: Page, text: str, pruner: Pruner) -> None:
-        """text: the observation."""
+    def __init__(self, page: Page, text: str, pruner: Pruner | None) -> None:
+        """text: the observation. pruner: what made it; None if it is a line an element."""
         self._page, self._text, self._pruner = page, text, pruner
         self._made: dict[int, Node] = {}
 
     @cached_property
     def _tags(self) -> dict[int, str]:
-        """The start tag of each element that the text shows."""
-        return {int(found[1]): found[0] for found in _START_TAG.finditer(self._text)}
+        """The start tag or line of each element that the text shows."""
+        form = _START_TAG if self._pruner else _LINE
+        return {int(found[1]): found[0] for found in form.finditer(self._text)}
 
     @cached_property
     def _unique(self) -> Unique:

@@ -14,7 +14,6 @@ from etl.serve.nodes import Nodes
 from etl.serve.recipe import Serving
 from schemas.errors import PageError
 from schemas.samples import Sample
-from schemas.utf8 import held
 from tokenization.fit import Drop, Seen
 from tokenization.vocabulary import Vocabulary
 
@@ -33,7 +32,7 @@ class Observation:
     # chunks of the page; 1: it fits whole
     chunks: int
     _page: Page = field(repr=False, compare=False)
-    _pruner: Pruner = field(repr=False, compare=False)
+    _pruner: Pruner | None = field(repr=False, compare=False)
     _vocabulary: Vocabulary = field(repr=False, compare=False)
 
     @cached_property
@@ -67,8 +66,8 @@ def observed(
             (``fit.test = "drop"``), or cannot be cut so that it fits.
     """
     page = read(html)
-    pruned = held(serving.pruner.prune(page), "observation")
-    sample = asked(serving, objective, url, pruned, history)
+    whole = serving.text(page, _one_space(objective), history, url)
+    sample = asked(serving, objective, url, whole, history)
     seen = serving.fitting(answer).seen(sample, serving.encoder, chunk)
     if isinstance(seen, Seen) and seen.chunks > 1 and serving.fit.test == "drop":
         seen = Drop("over_context", f'{seen.chunks} chunks, and fit.test is "drop"')
@@ -80,7 +79,11 @@ def observed(
 
 
 def asked(
-    serving: Serving, objective: str, url: str, observation: str, history: Sequence[str]
+    serving: Serving,
+    objective: str,
+    url: str,
+    observation: str | bytes,
+    history: Sequence[str],
 ) -> Sample:
     """A sample without an answer. observation: or its UTF-8."""
     return Sample(
@@ -90,14 +93,15 @@ def asked(
         source="",
         origin="",
         workflow_hash="",
-        objective=" ".join(objective.split()),  # as workflows are entered
+        objective=_one_space(objective),
         website="",
         topic="",
         url=url,
         domain="",
         subdomain="",
         domain_from="",
-        observation=observation,
+        observation=observation,  # type: ignore[arg-type] # it holds either
+        observation_kind=serving.kind,
         history=serving.latest(tuple(history)),
         action_kind="",
         action_value="",
@@ -109,3 +113,8 @@ def asked(
         reward=None,
         repeat=False,
     )
+
+
+def _one_space(objective: str) -> str:
+    """An objective as workflows are entered with it."""
+    return " ".join(objective.split())

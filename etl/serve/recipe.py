@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -13,10 +13,14 @@ from etl.build.recipes.encoding import FitSettings, PromptSettings, VocabularySe
 from etl.build.recipes.places import absolute, naming_files
 from etl.build.recipes.toml import checked
 from etl.build.recipes.vocabularies import KEY, listed
+from etl.pages.page import Page
 from etl.pages.prune import Pruner
+from etl.stages.observe import Observe
 from etl.stages.prune import Prune
 from schemas.errors import ConfigError
 from schemas.samples import Sample
+from schemas.utf8 import held
+from schemas.workflow import ObservationKind
 from tokenization.encode import Encoder
 from tokenization.fit import Fit
 from tokenization.lookalikes import pattern
@@ -39,8 +43,8 @@ class Unanswered(Prompt):
 class Serving:
     """The settings of a recipe that decide what a model reads."""
 
-    # its stage, with the rules by which pages are pruned
-    prune: Prune
+    # its stage that makes observations
+    stage: Prune | Observe
     # turns prompts into tokens
     encoder: Encoder
     fit: FitSettings
@@ -48,9 +52,21 @@ class Serving:
     max_history: int
 
     @property
-    def pruner(self) -> Pruner:
-        """Prunes pages; a process shares it."""
-        return self.prune.pruner
+    def pruner(self) -> Pruner | None:
+        """Prunes pages; a process shares it. None where observations are a line an element."""
+        return self.stage.pruner if isinstance(self.stage, Prune) else None
+
+    @property
+    def kind(self) -> ObservationKind:
+        """What its observations are."""
+        return "html" if isinstance(self.stage, Prune) else "lines"
+
+    def text(self, page: Page, objective: str, history: Sequence[str], url: str) -> str | bytes:
+        """The observation of a whole page, or its UTF-8."""
+        if isinstance(self.stage, Prune):
+            observation: str | bytes = held(self.stage.pruner.prune(page), "observation")
+            return observation
+        return self.stage.compactor(page, objective, history, url).observation
 
     def latest(self, history: tuple[str, ...]) -> tuple[str, ...]:
         """The part of a history that a prompt has."""
@@ -113,8 +129,9 @@ def _serving(recipe: str, stamp: int) -> Serving:  # noqa: ARG001 - part of the 
     prompt: PromptSettings = _section(whole, "prompt", PromptSettings)
     made = prompt.encoder(vocabulary.loaded(), chat)
     asking = Unanswered(made.prompt.system, made.prompt.repeats)
+    stage = Observe if Observe.name in whole else Prune  # as in a build, it takes the other's place
     return Serving(
-        _section(whole, "prune", Prune),
+        _section(whole, stage.name, stage),
         Encoder(made.vocabulary, asking, made.chat, made.variables),
         _section(whole, "fit", FitSettings),
         checked(whole.get("unroll", {}).get("max_history", 0), int, "unroll.max_history"),
