@@ -12,6 +12,7 @@ from etl.build.recipes.recipe import load
 from tests.serve.same import Compared, compared, recorded
 from tests.support import builds
 
+COMPACT: Final = ("compact-4k", "compact-8k", "compact-16k", "compact-32k")
 OTHERS: Final = ("turkingbench", "portia", "playwright_trace", "browser_use_runs")
 """The shared folders with pages that are not in the shared build."""
 
@@ -62,6 +63,26 @@ def test_other_recipes(tmp_path: Path, settings: str) -> None:
     if "context" in settings:
         assert result.same["workflows", "the right-most chunk"] > 50
         assert result.same["workflows", "another chunk"] > 20
+
+
+@pytest.mark.parametrize("recipe", COMPACT)
+def test_compact_recipes(tmp_path: Path, recipe: str) -> None:
+    """Of compact observations every one is the dataset's: nothing in them depends on the answer."""
+    result = built(tmp_path, [builds.RECORDINGS], recipe)
+    assert result.different == []
+    assert {kind for _, kind in result.same} == {"whole"}
+    assert result.same.total() > 350
+    assert result.unread == []
+
+
+def test_compact_observations_of_shared_recordings(shared: Path, tmp_path: Path) -> None:
+    """The same for 1,000 steps of each source with pages."""
+    names = ("mind2web", "browsergym_workarena", "browsergym_webarena", *OTHERS)
+    result = built(tmp_path, [shared / "data" / name for name in names], "compact-8k")
+    assert result.different == []
+    assert {kind for _, kind in result.same} == {"whole"}
+    assert {source for source, _ in result.same} > {"mind2web", "browsergym", "turkingbench"}
+    assert result.unread == []
 
 
 def test_the_shared_build(shared: Path, shared_build: Path) -> None:
