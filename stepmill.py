@@ -1,4 +1,5 @@
-"""The Python interface: read recordings, prune pages, build datasets and look at them.
+"""The Python interface: read recordings, build datasets and look at them; see pages and ask a model
+as training did.
 
 These functions do what the command line does; ``python -m stepmill`` is the command line itself.
 Each has an example, which a test runs in the folder of the project. Heavy packages are imported
@@ -7,7 +8,7 @@ only when a function needs them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -22,10 +23,24 @@ if TYPE_CHECKING:
     from etl.dataset.manifest import Manifest
     from etl.dataset.place import Place
     from etl.pages.prune import Pruner
+    from etl.serve.answers import Answer
+    from etl.serve.observe import Observation
+    from etl.serve.prompt import Prompts
     from etl.tally import Tally
     from schemas.workflow import Workflow
 
-__all__ = ["DEFAULT_RECIPE", "Dataset", "Problem", "build", "open", "prune", "read"]
+__all__ = [
+    "DEFAULT_RECIPE",
+    "Dataset",
+    "Problem",
+    "Prompt",
+    "build",
+    "observe",
+    "open",
+    "page_script",
+    "prune",
+    "read",
+]
 
 DEFAULT_RECIPE: Final = "scribeagent-32k"
 """The recipe used if none is named; ``stepmill recipes`` lists the shipped ones."""
@@ -100,6 +115,183 @@ def prune(html: str, recipe: str = DEFAULT_RECIPE) -> str:
     from etl.pages.reading import read
 
     return _pruner(recipe).prune(read(html)).observation
+
+
+def observe(
+    html: str | bytes | Mapping[str, Any],
+    objective: str,
+    history: Sequence[str] = (),
+    url: str = "",
+    recipe: AnyFolder = DEFAULT_RECIPE,
+    *,
+    chunk: int = 0,
+    answer: int = 512,
+) -> Observation:
+    """See a page as a model saw it in training, where the model serves.
+
+    The result has the ``text`` for the prompt and ``nodes``, a mapping of the node ids in it: each
+    has ``css`` and ``xpath``, which find its element and no other in the page that was observed,
+    with ``js``, ``doors``, ``tag``, ``name`` and ``bid``. It imports neither Polars nor Arrow.
+
+    html: the serialised DOM, or its UTF-8 (`page_script` gets it from a browser), or a BrowserGym
+    observation, of which ``pruned_html``, ``dom_txt`` or ``dom_object`` is taken. history: the
+    texts of the steps before, as `Prompt.step` gives them. recipe: the name of a shipped one, or a
+    recipe file.
+
+    The text is what training saw of a page that fits the context. One that does not is cut into
+    ``chunks``, as training and testing cut it; training keeps the chunk with the target, which
+    nobody knows here, and testing the right-most one: ``chunk`` 0, others by their number from the
+    right. ``answer`` tokens of the context are left free for the answer. Where a recipe changes
+    pages before they are pruned (``redact``, ``leaks``), training saw the changed page.
+
+    Raises:
+        ConfigError: if the recipe cannot be used.
+        PageError: if the page cannot be read, or cut so that it fits.
+
+    >>> import stepmill
+    >>> seen = stepmill.observe("<main><a id='more' href='/x'>More</a></main>", "Read more")
+    >>> seen.text
+    '<main node="1"> <a href="/x" id="more" node="0"> More </a> </main> '
+    >>> seen.nodes[0].css, seen.nodes[0].xpath, seen.nodes[0].name
+    ('#more', '//*[@id="more"]', 'More')
+    """
+    _check_packages()
+    from etl.serve.browsergym import page_of
+    from etl.serve.observe import observed
+    from etl.serve.recipe import serving
+
+    page = html if isinstance(html, str | bytes) else page_of(html)
+    return observed(page, objective, history, url, serving(fspath(recipe)), chunk, answer)
+
+
+def page_script() -> str:
+    """A JavaScript expression that is a browser's page as text, for `observe`.
+
+    It is written as `stepmill record` writes it: frames of the same site and open shadow roots
+    inside their elements, the state of forms in attributes, and no password. Playwright's
+    ``page.evaluate(script)`` and Selenium's ``execute_script("return " + script)`` give the page.
+
+    >>> import stepmill
+    >>> "return new Taken().html" in stepmill.page_script()
+    True
+    """
+    _check_packages()
+    from etl.serve.page import page_script
+
+    return page_script()
+
+
+class Prompt:
+    """Build the prompts of a recipe as training has them, and read answers as actions.
+
+    recipe: the name of a shipped one, or a recipe file. escape: whether text that looks like a
+    special token is escaped, as in exported messages; the tokens of `ids` need no escapes.
+
+    Raises:
+        ConfigError: if the recipe cannot be used.
+
+    >>> import stepmill
+    >>> prompt = stepmill.Prompt("scribeagent-32k")
+    >>> seen = stepmill.observe("<main><a href='/x'>More</a></main>", "Read more")
+    >>> messages = prompt.build("Read more", "http://shop.example/", seen)
+    >>> messages[1]["content"].splitlines()[:2]
+    ['Objective: Read more', 'URL: http://shop.example/']
+    """
+
+    def __init__(self, recipe: AnyFolder = DEFAULT_RECIPE, *, escape: bool = False) -> None:
+        _check_packages()
+        from etl.serve.prompt import Prompts
+        from etl.serve.recipe import serving
+
+        self._prompts: Prompts = Prompts(serving(fspath(recipe)), escape)
+
+    def build(
+        self,
+        objective: str,
+        url: str,
+        observation: Observation | str,
+        history: Sequence[str] = (),
+    ) -> list[dict[str, str]]:
+        """The messages: the system's, if the recipe has one, and the user's.
+
+        observation: as `observe` gives it, or its text. history: the texts of the steps before.
+
+        >>> import stepmill
+        >>> prompt = stepmill.Prompt()
+        >>> [each["role"] for each in prompt.build("Read more", "", "<p> </p> ")]
+        ['system', 'user']
+        """
+        return self._prompts.messages(objective, url, observation, history)
+
+    def ids(
+        self,
+        objective: str,
+        url: str,
+        observation: Observation | str,
+        history: Sequence[str] = (),
+    ) -> list[int]:
+        """The tokens of the prompt, chat template included: those that have no loss in training.
+
+        Text that looks like a special token is text in them.
+
+        >>> import stepmill
+        >>> stepmill.Prompt().ids("Read more", "", "<p> </p> ")[:2]
+        [151644, 8948]
+        """
+        return self._prompts.ids(objective, url, observation, history)
+
+    def read(self, answer: str, observation: Observation | None = None) -> Answer:
+        r"""The action that an answer says: kind, node, value and more.
+
+        observation: what the model saw; a node that it does not show is an error.
+
+        Raises:
+            AnswerError: a ValueError; its ``reason`` is a word for what is wrong, its text says it.
+
+        >>> import stepmill
+        >>> lines = ['Description: Type "tea" in "Search"', "Action: keyboard_sequence_action"]
+        >>> answer = stepmill.Prompt().read("\n".join([*lines, "Node: 7 7 7 7 7"]))
+        >>> answer.kind, answer.node, answer.value
+        ('type', 7, 'tea')
+        """
+        from etl.serve.answers import read
+
+        return read(self._prompts.shown(answer), observation)
+
+    def write(self, answer: Answer, observation: Observation | None = None) -> str:
+        r"""An answer as a model learns to write it; `read` gives the answer back.
+
+        observation: from which labels and start tags are taken that the answer lacks.
+
+        >>> import stepmill
+        >>> seen = stepmill.observe("<main><a href='/x'>More</a></main>", "Read more")
+        >>> prompt = stepmill.Prompt()
+        >>> answer = prompt.read("Action: mouse_click_action\nNode: 0", seen)
+        >>> print(prompt.write(answer, seen).rstrip())
+        1.
+        Description: Click "More"
+        Action: mouse_click_action
+        Node: 0 0 0 0 0
+        Target: <a href="/x" node="0">
+        """
+        from etl.serve.answers import write
+
+        return write(answer, observation, self._prompts.serving.encoder.prompt.repeats)
+
+    def step(self, answer: Answer, observation: Observation | None = None, number: int = 0) -> str:
+        r"""An answer as the history of later prompts has it; ``history.append(prompt.step(...))``.
+
+        observation: as for `write`. number: of the step, from 1; 0: the one that the answer says.
+
+        >>> import stepmill
+        >>> prompt = stepmill.Prompt()
+        >>> answer = prompt.read("Description: Click More\nAction: mouse_click_action\nNode: 0 0")
+        >>> prompt.step(answer)
+        '1.\nDescription: Click More\nAction: mouse_click_action\nNode: 0\nTarget: \n'
+        """
+        from etl.serve.answers import numbered, write
+
+        return write(numbered(answer, number) if number else answer, observation, 1)
 
 
 def build(

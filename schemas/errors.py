@@ -6,6 +6,7 @@
     ├── BuildError          the build cannot go on (disk, lock, changed inputs): exit 1
     ├── GateError           a gate fails; complete files stay: exit 1
     ├── IntegrityError      a file on disk differs from its report: exit 1
+    ├── AnswerError         a model's answer is no action: what to do about it is up to the agent
     └── RecordError         one record cannot be read: it is quarantined, and the build goes on
         └── PageError       one page cannot be read: its step is dropped
 
@@ -16,6 +17,7 @@ is wrong in this one case.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from schemas.reasons import Reason
 
@@ -65,6 +67,32 @@ class MissingExtra(ConfigError):
 
     def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str, str]]:
         return type(self), self._arguments
+
+
+WrongAnswer = Literal[
+    "no_action",
+    "unknown_action",
+    "no_node",
+    "several_nodes",
+    "node_not_in_observation",
+    "several_steps",
+    "no_value",
+    "ambiguous_value",
+]
+"""What may be wrong with an answer."""
+
+
+class AnswerError(StepmillError, ValueError):
+    """A model's answer is no action."""
+
+    def __init__(self, reason: WrongAnswer, detail: str) -> None:
+        """reason: the word to count it under. detail: what is wrong in this one case."""
+        super().__init__(f"{reason}: {detail}")
+        self.reason: WrongAnswer = reason
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type[AnswerError], tuple[WrongAnswer, str]]:
+        return type(self), (self.reason, self.detail)
 
 
 class RecordError(StepmillError):

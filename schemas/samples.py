@@ -1,32 +1,21 @@
-"""From step to tokens: `Sample`, `Encoded`, `Packed` and their Arrow schemas."""
+"""From step to tokens: `Sample`, `Encoded`, `Packed`. Their Arrow schemas are in `sample_table`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Final, get_origin, get_type_hints
+from typing import Annotated, Final
 
 import numpy as np
-import pyarrow as pa
 
 from schemas.tokens import Tokens
 from schemas.utf8 import held_characters, held_text, held_utf8, is_normal
 from schemas.workflow import target_id
 
-Int32 = Annotated[int, pa.int32()]
-LongText = Annotated[str, pa.large_string()]
+Int32 = Annotated[int, "int32"]
+LongText = Annotated[str, "large_string"]
 """Text of a column that may hold more than 2 GiB."""
-_ARROW: Final[Mapping[Any, pa.DataType]] = {
-    str: pa.string(),
-    int: pa.int64(),
-    float: pa.float64(),
-    float | None: pa.float64(),
-    bool: pa.bool_(),
-    tuple[str, ...]: pa.list_(pa.string()),
-}
-"""Type of a sample's field -> type of its column in the samples files."""
-
 
 NO_LOSS: Final = -100
 """Label of a token that carries no loss, as in PyTorch's and Hugging Face's cross entropy."""
@@ -122,24 +111,6 @@ class Sample:
 held_text(Sample, "observation")
 
 
-def _schema_of(kind: type) -> pa.Schema:
-    """The Arrow schema of a dataclass: a column for each field, in their order."""
-    hints = get_type_hints(kind, include_extras=True)
-    return pa.schema([(field.name, _arrow_type(hints[field.name])) for field in fields(kind)])
-
-
-def _arrow_type(hint: Any) -> pa.DataType:
-    """The Arrow type that a field is annotated with, or the usual one of its Python type."""
-    if get_origin(hint) is Annotated:
-        annotated: pa.DataType = hint.__metadata__[0]
-        return annotated
-    return _ARROW[hint]
-
-
-SAMPLE_SCHEMA: Final = _schema_of(Sample)
-"""The samples files: each row is a `Sample`."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
     """A sample as tokens, with one of the chunks into which its observation was cut."""
@@ -200,13 +171,3 @@ class Packed:
     def sample_ids(self) -> list[str]:
         """The id of each sample."""
         return [sample.sample_id for sample in self.samples]
-
-
-PACKED_SCHEMA: Final = pa.schema(
-    [
-        ("input_ids", pa.list_(pa.int32())),
-        ("labels", pa.list_(pa.int32())),
-        ("seq_lengths", pa.list_(pa.int32())),
-        ("sample_ids", pa.list_(pa.string())),
-    ]
-)

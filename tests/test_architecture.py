@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("schemas", "tokenization", "etl")
 
 FLOORS = (
-    {"etl.cli"},
+    {"etl.cli", "etl.serve"},
     {"etl.build", "etl.look", "etl.publish"},
     {"etl.sources", "etl.card", "etl.evaluate"},
     {"etl.inputs", "etl.stages", "etl.decisions", "etl.dataset", "etl.record"},
@@ -168,12 +168,12 @@ def html_elsewhere(modules: Modules) -> list[tuple[str, str]]:
     ]
 
 
-def tables_in_pages(modules: Modules) -> list[tuple[str, str]]:
-    """Polars or Arrow imported by pages: agents import those where they serve."""
+def tables_where_agents_serve(modules: Modules) -> list[tuple[str, str]]:
+    """Polars or Arrow imported by pages or serving: agents import those where they serve."""
     return [
         (m, used)
         for m, used in imports(modules)
-        if used.partition(".")[0] in TABLES and room(m) == "etl.pages"
+        if used.partition(".")[0] in TABLES and room(m) in ("etl.pages", "etl.serve")
     ]
 
 
@@ -246,6 +246,7 @@ RULES: dict[Rule, Modules] = {
         "etl.stages.prune": "import etl.build.run",
         "etl.stages.filter": "from etl.inputs import find",
         "etl.look.recordings.check": "from etl.build import recipe",
+        "etl.build.tasks": "from etl.serve import recipe",
         "etl.dataset.stats": "from etl import cli",
     },
     circles: {
@@ -261,8 +262,9 @@ RULES: dict[Rule, Modules] = {
         "etl.build.plan": "from lxml import etree",
         "etl.stages.locate": "import turbohtml",
     },
-    tables_in_pages: {
+    tables_where_agents_serve: {
         "etl.pages.prune": "import polars as pl",
+        "etl.serve.recipe": "import pyarrow as pa",
         "etl.pages.page": "def f():\n from pyarrow import x",
     },
     stages_in_stages: {

@@ -28,10 +28,16 @@ def in_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_examples_run(in_project: Path) -> None:
     """Every public function has an example, and they run one after the other in one folder."""
     found = {test.name: test for test in doctest.DocTestFinder().find(stepmill) if test.examples}
-    functions = [f"stepmill.{name}" for name in ("read", "prune", "build", "open")]
+    functions = [
+        f"stepmill.{name}"
+        for name in ("read", "prune", "observe", "page_script", "Prompt", "build", "open")
+    ]
     methods = [
-        f"stepmill.Dataset.{name}"
-        for name in ("rows", "samples", "statistics", "explain", "verify")
+        *(f"stepmill.Prompt.{name}" for name in ("build", "ids", "read", "write", "step")),
+        *(
+            f"stepmill.Dataset.{name}"
+            for name in ("rows", "samples", "statistics", "explain", "verify")
+        ),
     ]
     assert set(found) == {*functions, *methods}
     runner = doctest.DocTestRunner()
@@ -110,9 +116,9 @@ def test_packages_of_others_are_named(tmp_path: Path) -> None:
     assert str(tmp_path / "schemas" / "__init__.py") in done.stderr
 
 
-def test_import_and_pruning_are_light(tmp_path: Path) -> None:
+def test_import_and_serving_are_light(tmp_path: Path) -> None:
     """`import stepmill` brings in none of the libraries that read and write; pruning, by a recipe
-    file too, neither Polars nor Arrow.
+    file too, observing and asking neither Polars nor Arrow, nor what needs a network.
     """
     own = tmp_path / "own.toml"
     own.write_text('extends = "scribeagent-32k"\n[prune]\nkept_tags = ["b"]\n')
@@ -121,7 +127,15 @@ def test_import_and_pruning_are_light(tmp_path: Path) -> None:
         "print([name for name in ('polars', 'pyarrow', 'lxml') if name in sys.modules])\n"
         "print(stepmill.prune('<p>a <b>c</b></p>'))\n"
         f"print(stepmill.prune('<p>a <b>c</b></p>', {str(own)!r}))\n"
-        "print([name for name in ('polars', 'pyarrow', 'datasets') if name in sys.modules])\n"
+        "heavy = ('polars', 'pyarrow', 'datasets', 'fsspec', 'selenium', 'playwright')\n"
+        "print([name for name in heavy if name in sys.modules])\n"
+        f"for recipe in ('scribeagent-32k', 'compact-8k', {str(own)!r}):\n"
+        "    seen = stepmill.observe('<p>a <b>c</b></p>', 'Find', (), '', recipe)\n"
+        "    prompt = stepmill.Prompt(recipe)\n"
+        "    prompt.build('Find', '', seen), prompt.ids('Find', '', seen)\n"
+        "    answer = prompt.read('Action: mouse_click_action\\nNode: 0', seen)\n"
+        "    print(seen.nodes[answer.node].css, bool(prompt.step(answer, seen)))\n"
+        "print([name for name in heavy if name in sys.modules])\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=builds.ROOT, capture_output=True, text=True, check=True
@@ -130,6 +144,8 @@ def test_import_and_pruning_are_light(tmp_path: Path) -> None:
         "[]",
         '<p node="1"> a <b node="0"> c </b> </p> ',
         'a <b node="0"> c </b> ',
+        "[]",
+        *(":root > body > p > b True" for _ in range(3)),
         "[]",
     ]
 

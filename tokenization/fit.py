@@ -51,6 +51,17 @@ class Drop(NamedTuple):
     tokens: int = 0
 
 
+class Seen(NamedTuple):
+    """The part of an observation that a model is shown which nobody has told the target."""
+
+    # the observation, or a chunk of it as it is encoded
+    text: str
+    # number of the chunk, from 0 at the right end
+    chunk: int
+    # number of chunks; 1 if it fits whole
+    chunks: int
+
+
 @dataclass(frozen=True)
 class Fit:
     """Turns samples into chunks that fit the context.
@@ -112,6 +123,21 @@ class Fit:
         ]
         assert all(len(chunk.input_ids) <= self.context for chunk in encoded)
         return encoded
+
+    def seen(self, sample: Sample, encoder: Encoder, chunk: int = 0) -> Seen | Drop:
+        """What a model is shown of a sample; or why there is nothing.
+
+        chunk: its number. 0 is what policy ``first`` keeps; the policy itself does not matter here.
+        """
+        tokens = len(encoder(sample).input_ids)
+        if tokens <= self.context:
+            return Seen(sample.observation, 0, 1)
+        page = _Page(sample, encoder)
+        spans = self._spans(page, tokens)
+        if isinstance(spans, Drop):
+            return spans._replace(tokens=tokens)
+        at = min(chunk, len(spans) - 1)
+        return Seen(page.part(spans[at].start, spans[at].end).decode(), at, len(spans))
 
     def _spans(self, page: _Page, whole: int) -> list[_Span] | Drop:
         """The chunks from right to left; or why there are none.
@@ -237,8 +263,7 @@ class _Page:
         vocabulary = self.encoder.vocabulary
         if not self.exact:
             sizes = [
-                vocabulary.count(self._utf8(i, i + 1).decode(), "text")
-                for i in range(self.segments)
+                vocabulary.count(self.part(i, i + 1).decode(), "text") for i in range(self.segments)
             ]
             return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
         ends = np.cumsum(vocabulary.lengths.take(self.ids), dtype=np.int64)
@@ -265,8 +290,8 @@ class _Page:
         """The number of tokens of the largest segment."""
         return int(np.diff(self.counts).max(initial=0))
 
-    def _utf8(self, start: int, end: int) -> bytes:
-        """The text of the segments from ``start`` up to ``end``."""
+    def part(self, start: int, end: int) -> bytes:
+        """The text of the segments from ``start`` up to ``end``, as UTF-8."""
         return self.text[self.cuts[start] : self.cuts[end]]
 
     def _segment_of_line(self) -> int:
@@ -294,7 +319,7 @@ class _Page:
     def encode(self, start: int, end: int, number: int, chunks: int) -> Encoded:
         """The sample with these segments only."""
         if not self.exact or end - start < 2:
-            return self.encoder.chunk(self.sample, self._utf8(start, end), number, chunks)
+            return self.encoder.chunk(self.sample, self.part(start, end), number, chunks)
         # The text after the observation may share a token with its last segment, never with an
         # earlier one.
         last = self.encode(end - 1, end, number, chunks)

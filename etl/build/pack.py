@@ -28,7 +28,8 @@ from etl.files.hashes import digest
 from etl.files.storage import AnyPath
 from schemas.errors import RecordError, StepmillError
 from schemas.ledger import FITTED_SCHEMA, LISTING_SCHEMA
-from schemas.samples import PACKED_SCHEMA, Encoded, Packed, Sample, labels_of
+from schemas.sample_table import PACKED_SCHEMA
+from schemas.samples import Encoded, Packed, Sample, labels_of
 from schemas.tokens import Tokens
 from tokenization.encode import Encoder
 from tokenization.fit import Drop, Fit

@@ -42,7 +42,8 @@ from etl.inputs.records import InputShard
 from etl.tally import Odd, Tally
 from schemas.findings import FINDING_SCHEMA, REPLACEMENT_SCHEMA
 from schemas.ledger import LEDGER_SCHEMA, LIGHT_SCHEMA, QUARANTINE_SCHEMA
-from schemas.samples import SAMPLE_SCHEMA, Sample
+from schemas.sample_table import SAMPLE_SCHEMA
+from schemas.samples import Sample
 
 _values: Final = itemgetter(*SAMPLE_SCHEMA.names)
 """The values of a sample's ``__dict__`` in the order of the columns."""

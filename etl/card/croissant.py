@@ -26,7 +26,7 @@ from etl.decisions.split import TEST_LIKE
 from etl.decisions.subsets import TRAIN
 from schemas import splits as split_names
 from schemas.ledger import LISTING_SCHEMA
-from schemas.samples import PACKED_SCHEMA
+from schemas.sample_table import PACKED_SCHEMA
 
 SPECIFICATIONS: Final = (
     "http://mlcommons.org/croissant/1.1",

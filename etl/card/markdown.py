@@ -25,7 +25,7 @@ from etl.dataset.layout import split_of, stratum, subset_of
 from etl.dataset.manifest import Manifest
 from etl.decisions.subsets import TRAIN
 from schemas import splits as split_names
-from schemas.samples import PACKED_SCHEMA
+from schemas.sample_table import PACKED_SCHEMA
 
 PLACE: Final = "path/or/repo"
 """What the card's examples load before it is known where the dataset will be."""

@@ -19,7 +19,7 @@ from etl.decisions.failures import Failures
 from etl.inputs.find import UNKNOWN
 from etl.stages import known as known_stages
 from etl.terminal.words import counted
-from schemas.samples import PACKED_SCHEMA
+from schemas.sample_table import PACKED_SCHEMA
 
 Settings = Mapping[str, Any]
 

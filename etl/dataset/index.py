@@ -14,7 +14,7 @@ from etl.files import scratch, storage
 from etl.files.arrow import columns_of, open_arrow, read_parquet
 from schemas.errors import IntegrityError
 from schemas.ledger import COUNTS_SCHEMA, INDEX_SCHEMA, LIGHT_SCHEMA, SIGNATURES_SCHEMA
-from schemas.samples import SAMPLE_SCHEMA
+from schemas.sample_table import SAMPLE_SCHEMA
 
 _BESIDE: Final = {COUNTS: COUNTS_SCHEMA, SIGNATURES: SIGNATURES_SCHEMA, SAMPLES: SAMPLE_SCHEMA}
 """Files with more columns of the same rows, by folder; not every build has all of them."""

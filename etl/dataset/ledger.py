@@ -25,7 +25,7 @@ from etl.files.arrow import ArrowWriter, atomic, column, open_arrow
 from etl.files.spill import Spread
 from etl.files.storage import AnyPath
 from schemas.ledger import LEDGER_SCHEMA, QUARANTINE_SCHEMA
-from schemas.samples import PACKED_SCHEMA
+from schemas.sample_table import PACKED_SCHEMA
 
 NO_CHARS: Final = tuple(pl.lit(0, pl.Int64).alias(name) for name in ("chars", "final_chars"))
 """Columns of ledger lines about anything but a step or a sample that was read."""

@@ -26,7 +26,8 @@ from etl.dataset.layout import SAMPLES, Shelf, Work, shelf
 from etl.files import scratch, storage
 from etl.files.arrow import broken, open_arrow
 from etl.files.storage import AnyPath
-from schemas.samples import SAMPLE_SCHEMA, Sample
+from schemas.sample_table import SAMPLE_SCHEMA
+from schemas.samples import Sample
 
 _WINDOW_CHARS: Final = 2**25
 """Characters of a window: small enough to hold, large enough to open files seldom."""

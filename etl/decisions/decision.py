@@ -63,8 +63,9 @@ class Decision(Protocol):
     def columns(self) -> tuple[str, ...]:
         """The columns that it looks at.
 
-        Those of `schemas.ledger.LIGHT_SCHEMA`; ``split``; of `schemas.samples.SAMPLE_SCHEMA`, but
-        no page and no history; and of `SIGNATURES_SCHEMA`, which only `Judge.learn` sees.
+        Those of `schemas.ledger.LIGHT_SCHEMA`; ``split``; of
+        `schemas.sample_table.SAMPLE_SCHEMA`, but no page and no history; and of
+        `SIGNATURES_SCHEMA`, which only `Judge.learn` sees.
         """
         ...
 

@@ -24,7 +24,8 @@ from etl.files import storage
 from etl.files.arrow import broken, whole
 from etl.files.storage import AnyPath
 from schemas.errors import ConfigError, IntegrityError
-from schemas.samples import NO_LOSS, PACKED_SCHEMA
+from schemas.sample_table import PACKED_SCHEMA
+from schemas.samples import NO_LOSS
 from schemas.tokens import Tokens
 from tokenization import encode
 from tokenization import vocabulary as vocabularies

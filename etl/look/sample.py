@@ -20,7 +20,8 @@ from etl.pages.tokens import VOID_TAGS
 from etl.terminal.text import cell, count, dim, loss, percent, printable, target
 from schemas.errors import ConfigError, IntegrityError
 from schemas.ledger import LISTING_SCHEMA
-from schemas.samples import SAMPLE_SCHEMA, Sample
+from schemas.sample_table import SAMPLE_SCHEMA
+from schemas.samples import Sample
 from tokenization.prompt import Prompt, target_of
 
 CONTEXT: Final = 12

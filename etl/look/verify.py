@@ -41,7 +41,8 @@ from etl.look.flow import recount
 from etl.terminal.progress import Progress
 from schemas import splits as split_names
 from schemas.errors import ConfigError, IntegrityError, StepmillError
-from schemas.samples import NO_LOSS, PACKED_SCHEMA
+from schemas.sample_table import PACKED_SCHEMA
+from schemas.samples import NO_LOSS
 
 _HOLD_THE_LIST: Final = frozenset(
     path.as_posix() for path in (NAMES.work.takedown, NAMES.work.order, NAMES.work.remembered)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from etl.pages import locators
 from etl.pages.live import in_document
 from etl.pages.page import Page
 from etl.pages.prune import Pruner
@@ -62,7 +61,7 @@ def _label_for(page: Page, id: str, pruner: Pruner | None) -> str:
     """The text of the one ``label`` for an id; empty if there are several, or it is not shown."""
     if not id:
         return ""
-    elements = in_document(page, locators.find_attribute(page, "for", id))
+    elements = in_document(page, page.with_attribute("for", id))
     labels = [at for at in elements if page.tokens[page.position(at)].tag == "label"]
     if len(labels) != 1:
         return ""

@@ -32,7 +32,7 @@ from schemas.reasons import Reason
 from schemas.workflow import Action, Step
 from tokenization.prompt import one_line
 
-_BEFORE_LABEL: Final = {
+BEFORE_LABEL: Final = {
     "type": "in",
     "select": "in",
     "deselect": "in",
@@ -45,11 +45,11 @@ _BEFORE_LABEL: Final = {
 }
 """Kinds whose value stands before the label, and the word between the two."""
 
-_KEYS: Final = ("press", "key_down", "key_up", "scroll")
+KEYS: Final = ("press", "key_down", "key_up", "scroll")
 """Kinds whose value a recording's description may hold as a word without quotes."""
-_SEVERAL: Final = ("select", "deselect", "upload")
+SEVERAL: Final = ("select", "deselect", "upload")
 """Kinds whose value may be several values."""
-_IN_NUMBERS: Final = (
+IN_NUMBERS: Final = (
     *("wait", "resize", "close_tab", "focus_tab", "focus_frame", "mouse_move", "mouse_down"),
     *("mouse_up", "mouse_click", "mouse_double_click", "mouse_drag"),
 )
@@ -77,21 +77,35 @@ def described(step_draft: StepDraft, page: Seen | None, pruner: Pruner | None = 
 
     page: what the step's is; None if no label is to be looked up. pruner: as for `label_of`.
     """
+    end = ""
+    if step_draft.destination >= 0 and page is not None:
+        at = step_draft.destination
+        label = _quoted_label(page, at, pruner)
+        node = page.id(at) if isinstance(page, Tree) else page.node(at)
+        end = f"to node {node}{f' {label}' if label else ''}"
     action = step_draft.step.action
-    value, rest = _value(action), _rest(step_draft, page, pruner)
+    label = "" if action.description else _quoted_label(page, step_draft.element, pruner)
+    return phrased(action, label, end)
+
+
+def phrased(action: Action, label: str = "", end: str = "") -> str:
+    """An action in words.
+
+    label: of its element, in quotes; empty: it has none. end: where a drag ends, in words.
+    """
+    value, rest = _value(action), _rest(action, end)
     if action.description:
         recorded = one_line(action.description).strip()
         if value and not _says(recorded, action):
             rest = [value, *rest]
         return f"{recorded}: {' '.join(rest)}" if rest else recorded
-    label = _quoted_label(page, step_draft.element, pruner)
     verb = (
         KINDS[action.kind].verb
         if action.kind in KINDS
         else action.kind.replace("_", " ").capitalize()
     )
-    if action.kind in _BEFORE_LABEL:
-        between = _BEFORE_LABEL[action.kind] if value and label else ""
+    if action.kind in BEFORE_LABEL:
+        between = BEFORE_LABEL[action.kind] if value and label else ""
         words = [verb, value, between, label, *rest]
     elif action.kind in ("scroll", "drag") or not label:
         words = [verb, label, value, *rest]
@@ -110,18 +124,18 @@ def flaw(step: Step) -> tuple[Reason | Literal[""], str]:
     if kind is None:
         near = nearest(action.kind)
         hint = f"the nearest is {near}" if near else "none is near"
-        return "unknown_action", f"{_quoted(action.kind[:100])} is no kind of action; {hint}"
+        return "unknown_action", f"{quoted(action.kind[:100])} is no kind of action; {hint}"
     if not kind.action:
         return "unreadable_action", kind.meaning
     if action.button and action.button not in BUTTONS:
         return (
             "unknown_action",
-            f"{_quoted(action.button[:100])} is none of the buttons {', '.join(BUTTONS)}",
+            f"{quoted(action.button[:100])} is none of the buttons {', '.join(BUTTONS)}",
         )
     held = [key for key in action.modifiers if key not in MODIFIERS.values()]
     if held:
         names = ", ".join(dict.fromkeys(MODIFIERS.values()))
-        return "unknown_action", f"{_quoted(held[0][:100])} is none of the held keys {names}"
+        return "unknown_action", f"{quoted(held[0][:100])} is none of the held keys {names}"
     words = action.value or action.description
     if kind.value == "needed" and not words:
         return "incomplete_action", f"a {kind.name} without a value: {kind.says}"
@@ -151,7 +165,8 @@ def as_lines(unknown: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"{row['steps']:,} x {row['detail']}" for row in unknown]
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text in quotes, as a JSON string."""
     return json.dumps(text, ensure_ascii=False)
 
 
@@ -163,11 +178,11 @@ def _value(action: Action) -> str:
         return way
     if action.kind == "drag" and (moved := _PAIR.fullmatch(action.value)):
         return f"by {moved[1]},{moved[2]}"
-    if action.kind in _SEVERAL:
-        return ", ".join(map(_quoted, each(action.value)))
-    if action.kind in _IN_NUMBERS and _NUMBERS.fullmatch(action.value):
+    if action.kind in SEVERAL:
+        return ", ".join(map(quoted, each(action.value)))
+    if action.kind in IN_NUMBERS and _NUMBERS.fullmatch(action.value):
         return action.value
-    return _quoted(action.value)
+    return quoted(action.value)
 
 
 def _way(value: str) -> str:
@@ -190,27 +205,22 @@ def _says(recorded: str, action: Action) -> bool:
         return False
     if action.kind == "scroll":
         value = _way(value) or value
-    if action.kind in _KEYS and len(value) > 1:
+    if action.kind in KEYS and len(value) > 1:
         word = re.escape(value.casefold())
         if re.search(rf"(?<![\w+]){word}(?![\w+])", recorded.casefold()):
             return True
     if recorded.endswith((f" {value}", f" {value}.")):
         return True
     for text in each(value):
-        forms = (_quoted(text), f"“{text}”", f"'{text}'", f"`{text}`")
+        forms = (quoted(text), f"“{text}”", f"'{text}'", f"`{text}`")
         if not any(form in recorded for form in forms):
             return False
     return True
 
 
-def _rest(step_draft: StepDraft, page: Seen | None, pruner: Pruner | None) -> list[str]:
+def _rest(action: Action, end: str) -> list[str]:
     """What neither kind nor value says: where a drag ends, the button, the keys that are held."""
-    action, words = step_draft.step.action, []
-    if step_draft.destination >= 0 and page is not None:
-        end = step_draft.destination
-        label = _quoted_label(page, end, pruner)
-        node = page.id(end) if isinstance(page, Tree) else page.node(end)
-        words.append(f"to node {node}{f' {label}' if label else ''}")
+    words = [end] if end else []
     if action.button and action.button != "left":
         words.append(f"with the {action.button} button")
     if action.modifiers:
@@ -223,4 +233,4 @@ def _quoted_label(page: Seen | None, element: int, pruner: Pruner | None) -> str
     if page is None or element < 0:
         return ""
     label = page.label(element) if isinstance(page, Tree) else label_of(page, element, pruner)
-    return _quoted(label) if label else ""
+    return quoted(label) if label else ""

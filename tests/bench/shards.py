@@ -34,7 +34,7 @@ import pyarrow.parquet as pq
 
 from etl.files.arrow import ArrowWriter, Compression, atomic, open_arrow
 from etl.publish.parquet import convert
-from schemas.samples import PACKED_SCHEMA
+from schemas.sample_table import PACKED_SCHEMA
 from tests.bench import workloads
 from tests.bench.measure import on_one_core
 from tests.bench.workloads import SHIPPED

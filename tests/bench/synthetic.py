@@ -32,7 +32,7 @@ from etl.files.arrow import ArrowWriter, atomic, open_arrow, write_table
 from etl.inputs.records import InputShard
 from etl.sources import SOURCES
 from schemas.ledger import FITTED_SCHEMA, LEDGER_SCHEMA, LIGHT_SCHEMA
-from schemas.samples import PACKED_SCHEMA, SAMPLE_SCHEMA
+from schemas.sample_table import PACKED_SCHEMA, SAMPLE_SCHEMA
 
 STEPS: Final = 11  # of a workflow, as in ScribeAgent's; each a sample
 SHARD_SAMPLES: Final = 220_000  # of one input

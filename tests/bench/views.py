@@ -36,7 +36,8 @@ from etl.dataset.layout import Layout
 from etl.dataset.manifest import FORMAT, Card, Drop, Manifest, Split, Totals, UnitCounts
 from etl.files.arrow import write_json, write_table
 from schemas.ledger import FITTED_SCHEMA, INDEX_SCHEMA, LEDGER_SCHEMA, LISTING_SCHEMA
-from schemas.samples import NO_LOSS, PACKED_SCHEMA, SAMPLE_SCHEMA
+from schemas.sample_table import PACKED_SCHEMA, SAMPLE_SCHEMA
+from schemas.samples import NO_LOSS
 from tokenization import vocabulary
 from tokenization.prompt import Prompt
 

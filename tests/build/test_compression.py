@@ -15,7 +15,7 @@ from etl.files.arrow import column, open_arrow, put, read_json
 from etl.files.storage import location
 from etl.look import compaction
 from schemas.errors import ConfigError, IntegrityError
-from schemas.samples import PACKED_SCHEMA
+from schemas.sample_table import PACKED_SCHEMA
 from tests.support import builds
 
 KINDS = ("none", "lz4", "zstd")

@@ -28,7 +28,7 @@ from etl.files.hashes import plain
 from etl.stages import known as stages
 from etl.stages.redact import Redact
 from schemas.errors import ConfigError
-from schemas.samples import PACKED_SCHEMA
+from schemas.sample_table import PACKED_SCHEMA
 from tests.support import builds
 
 SECTIONS: Final = (

@@ -15,7 +15,8 @@ from etl.dataset.samples import gather
 from etl.files import arrow
 from etl.files.arrow import ArrowWriter, atomic
 from etl.files.hashes import order_hash
-from schemas.samples import SAMPLE_SCHEMA, Sample
+from schemas.sample_table import SAMPLE_SCHEMA
+from schemas.samples import Sample
 from tests.support import builds
 from tests.support.strategies import BLANK
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from schemas.samples import SAMPLE_SCHEMA
+from schemas.sample_table import SAMPLE_SCHEMA
 
 
 def test_columns_have_the_types_that_are_said_of_the_fields() -> None:

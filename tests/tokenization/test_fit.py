@@ -108,7 +108,7 @@ def test_ids_of_segments_are_those_of_their_text(chat: str, text: str, data: st.
     segments = _Page(one, enc)
     end = data.draw(st.integers(0, segments.segments))
     start = data.draw(st.integers(0, end))
-    part, found = segments._utf8(start, end).decode(), segments.encode(start, end, 1, 3)
+    part, found = segments.part(start, end).decode(), segments.encode(start, end, 1, 3)
     user = segments.before + part + segments.after
     ids, prompt_tokens = enc.tokens(user, enc.prompt.completion(one))
     assert found.input_ids.tolist() == ids.tolist()
@@ -146,7 +146,7 @@ def test_ids_of_lines_are_those_of_their_text(
     assert page.segments == len(text.split("\n"))
     end = data.draw(st.integers(0, page.segments))
     start = data.draw(st.integers(0, end))
-    user = page.before + page._utf8(start, end).decode() + page.after
+    user = page.before + page.part(start, end).decode() + page.after
     ids, prompt_tokens = enc.tokens(user, enc.prompt.completion(one))
     found = page.encode(start, end, 1, 3)
     assert found.input_ids.tolist() == ids.tolist()

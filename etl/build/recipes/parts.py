@@ -8,15 +8,13 @@ from functools import cache
 from typing import Any, Final, TypeVar, get_type_hints
 
 from etl.build.gates import Gates
+from etl.build.recipes.encoding import FitSettings, PromptSettings, VocabularySettings
 from etl.build.recipes.sections import (
-    FitSettings,
     InputSettings,
     LimitSettings,
     PackSettings,
-    PromptSettings,
     SubsetSettings,
     TakedownSettings,
-    VocabularySettings,
 )
 from etl.build.recipes.splits import SplitSettings
 from etl.build.recipes.toml import checked

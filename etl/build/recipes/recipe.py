@@ -13,23 +13,22 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, Final
 
 from etl.build.gates import Gates
 from etl.build.index import Index
 from etl.build.pack import PackPlan
 from etl.build.plan import Plan
 from etl.build.recipes import tables as recipe_tables
+from etl.build.recipes.encoding import FitSettings, PromptSettings, VocabularySettings
 from etl.build.recipes.parts import Part, known_sections, made, sections_of
+from etl.build.recipes.places import absolute, naming_files
 from etl.build.recipes.sections import (
-    FitSettings,
     InputSettings,
     LimitSettings,
     PackSettings,
-    PromptSettings,
     SubsetSettings,
     TakedownSettings,
-    VocabularySettings,
 )
 from etl.build.recipes.splits import SplitSettings
 from etl.build.recipes.tables import shipped
@@ -45,8 +44,6 @@ from etl.decisions.minimums import Minimums
 from etl.decisions.mix import Mix
 from etl.decisions.split import HELD
 from etl.decisions.takedown import Takedown, parse
-from etl.files import nodes
-from etl.files.file_setting import A_FILE
 from etl.files.hashes import plain
 from etl.inputs.archives.join import Pages
 from etl.sources import FORMATS, SOURCES
@@ -60,9 +57,7 @@ from schemas import splits
 from schemas.errors import ConfigError
 from schemas.reasons import OwnReason
 from tokenization.chat import USUAL
-from tokenization.encode import Encoder, usual_chat
 from tokenization.fit import Fit
-from tokenization.prompt import Prompt
 
 __all__ = ["Recipe", "from_tables", "load", "placed", "shipped", "tables_of"]
 
@@ -241,13 +236,8 @@ class Recipe:
             ConfigError: the vocabulary is not known, its file cannot be used, or the chat template
                 does not fit it.
         """
-        vocabulary, chat = self.vocabulary.loaded(), self.listed_chat or self.prompt.chat
-        encoder = Encoder(
-            vocabulary,
-            Prompt(self.prompt.system, self.prompt.node_repeats),
-            usual_chat(vocabulary) if chat == USUAL else chat,
-            self.prompt.chat_variables,
-        )
+        vocabulary = self.vocabulary.loaded()
+        encoder = self.prompt.encoder(vocabulary, self.listed_chat)
         fits = {
             "train": Fit(self.fit.context, self.fit.train, self.fit.max_chunks),
             **{split: Fit(self.fit.context, self.fit.test, 0) for split in self._held_out},
@@ -312,46 +302,12 @@ def tables_of(path: Path) -> dict[str, Any]:
 @cache
 def file_settings() -> frozenset[tuple[str, str]]:
     """(section, key) of the settings that name files."""
-    return frozenset(
-        (section, key)
-        for section, settings in known_sections().items()
-        for key, hint in get_type_hints(settings, include_extras=True).items()
-        if A_FILE in getattr(hint, "__metadata__", ())
-    )
+    return naming_files(known_sections())
 
 
 def placed_in(tables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The same settings, with each relative path made absolute from a folder."""
-    placed = dict(tables)
-    for section, key in file_settings():
-        if isinstance(settings := placed.get(section), Mapping):
-            placed[section] = _with_place(settings, key, folder)
-        if section == "vocabulary" and isinstance(every := placed.get(KEY), list):
-            placed[KEY] = [
-                _with_place(each, key, folder) if isinstance(each, Mapping) else each
-                for each in every
-            ]
-    return placed
-
-
-def _with_place(settings: Mapping[str, Any], key: str, folder: Path) -> Mapping[str, Any]:
-    """A table, with the path or paths under a key made absolute if there are any."""
-    name = settings.get(key)
-    if isinstance(name, Mapping):
-        files = {
-            each: _absolute(file, folder) for each, file in name.items() if isinstance(file, str)
-        }
-        return {**settings, key: {**name, **files}}
-    if isinstance(name, list) and all(isinstance(each, str) for each in name):
-        return {**settings, key: [_absolute(each, folder) for each in name]}
-    if not isinstance(name, str) or not name:
-        return settings
-    return {**settings, key: str(folder.absolute() / name)}
-
-
-def _absolute(given: str, folder: Path) -> str:
-    """A place, which may be a URL, made absolute from a folder."""
-    return given if nodes.remote(given) else str(folder.absolute() / given)
+    return absolute(tables, folder, file_settings())
 
 
 def placed(override: str) -> str:
@@ -361,10 +317,10 @@ def placed(override: str) -> str:
         ConfigError: it is not of this form.
     """
     tables = of_setting(override)
-    absolute = placed_in(tables, Path())
-    if absolute == tables:
+    made = placed_in(tables, Path())
+    if made == tables:
         return override
-    name, value = override.partition("=")[0].strip(), absolute
+    name, value = override.partition("=")[0].strip(), made
     for key in name.split("."):
         value = value[key]
     return f"{name}={as_toml(value)}"

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
-from etl.build.recipes.sections import VocabularySettings
+from etl.build.recipes.encoding import VocabularySettings
+from etl.build.recipes.places import VOCABULARIES
 from etl.build.recipes.toml import checked
 from schemas.errors import ConfigError
 
-KEY: Final = "vocabularies"
+KEY: Final = VOCABULARIES
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _FORM: Final = (
     'list names, or tables as in [vocabulary] with label and chat: vocabularies = ["qwen2.5", '

@@ -24,7 +24,7 @@ from etl.dataset.layout import DATA, FITTED, Work, split_of
 from etl.decisions.mix import Cell, Mix, Weight
 from etl.files.arrow import column, read_parquet
 from etl.files.storage import AnyPath
-from schemas.samples import PACKED_SCHEMA
+from schemas.sample_table import PACKED_SCHEMA
 
 _CELL: Final = ("source", "domain")
 _MIX: Final = {

@@ -93,8 +93,8 @@ class Signature(NamedTuple):
 def of_sample(sample: dict[str, Any]) -> Signature:
     """The signature of a sample.
 
-    sample: columns of `schemas.samples.SAMPLE_SCHEMA`, with ``observation`` and ``target_html`` as
-    UTF-8.
+    sample: columns of `schemas.sample_table.SAMPLE_SCHEMA`, with ``observation`` and
+    ``target_html`` as UTF-8.
     """
     observation, tag = sample["observation"], sample["target_html"]
     lines = is_text(sample)

@@ -22,7 +22,7 @@ from etl.dataset.manifest import Manifest
 from etl.files.arrow import column, read_json, read_parquet
 from etl.files.spill import Sums
 from etl.files.storage import AnyPath
-from schemas.samples import PACKED_SCHEMA
+from schemas.sample_table import PACKED_SCHEMA
 
 _TABLE: Final = "waterfall"
 _FEW: Final = 3

@@ -12,13 +12,17 @@ from etl.pages.locators.css import LOCATOR_LIMIT
 from etl.pages.locators.find import find_attribute, find_css, find_markup, find_xpath
 from etl.pages.locators.match import CSS_LIMIT, Elements
 from etl.pages.locators.recorders import find_path, find_selector
+from etl.pages.locators.unique import Door, Found, Unique
 from etl.pages.locators.xpath import XPATH_LIMIT
 
 __all__ = [
     "CSS_LIMIT",
     "LOCATOR_LIMIT",
     "XPATH_LIMIT",
+    "Door",
     "Elements",
+    "Found",
+    "Unique",
     "find_attribute",
     "find_css",
     "find_markup",
