@@ -282,6 +282,15 @@ def test_elements_that_one_can_act_on() -> None:
     ]  # fmt: skip
     lines = elements("[1] heading 'Shop'\n[2] button 'Buy'\n[3] textbox 'Name'")
     assert [(each.id, each.kind) for each in lines] == [("2", "click"), ("3", "type")]
+    compact = elements(
+        "12 h1: Shop\n11 a: Buy\n(3 left out)\n7 input name=city\n6 input type=radio"
+    )
+    assert [(each.id, each.kind) for each in compact] == [
+        ("11", "click"),
+        ("7", "type"),
+        ("6", "click"),
+    ]
+    assert compact[0].html == "11 a: Buy"
     assert elements(" ") == []
 
 

@@ -16,6 +16,7 @@ from etl.build.evalset.prompts import prompter
 from etl.build.jobs import loaded, ordered
 from etl.build.pack import PackPlan
 from etl.evaluate import files
+from etl.evaluate.baselines.elements import elements, parts_of
 from etl.evaluate.facts import steps
 from etl.evaluate.files import EvalSet, opened
 from etl.evaluate.schema import EVAL_SCHEMA
@@ -352,3 +353,27 @@ def test_an_unknown_split_has_the_policy_of_tests() -> None:
     """Files bring splits that no recipe knows: they are fitted as the test split is."""
     plan = loaded("scribeagent-32k", ()).packed
     assert prompter(plan, "anything", "recipe").fit == plan.fits["test"]
+
+
+def test_prompts_of_a_compact_recipe(tmp_path: Path) -> None:
+    """Prompts of observations that are a line an element are the packed ones, and each holds its
+    target; a baseline sees the elements that one can act on.
+    """
+    path = builds.write_workflows(
+        tmp_path / "in.jsonl", *(builds.workflow(number, steps=3) for number in range(3))
+    )
+    settings = ("--recipe", "compact-4k", "--set", "split.test=1.0", "--workers", "1")
+    done = builds.command("build", str(path), "--out", str(tmp_path / "build"), *settings)
+    assert done.returncode == 0, done.stderr
+    evaluation_set(tmp_path / "set", tmp_path / "build")
+    found = rows(opened(tmp_path / "set"))
+    assert Counter((name, ids) for name, ids, _ in packed(tmp_path / "build", "test")) == Counter(
+        (row["step_id"], tuple(row["input_ids"])) for row in found
+    )
+    assert len(found) == 9
+    for row in found:
+        page, _ = parts_of(row["messages"])
+        (node,) = row["gold"]["nodes"]
+        assert f"\n{node} " in f"\n{page}"
+        assert row["gold"]["in_chunk"]
+        assert str(node) in {each.id for each in elements(page)}

@@ -25,6 +25,8 @@ CHUNKS: Final = ("recipe", "all", "first", "target")
 """Which chunks of a page that does not fit are asked: policies of `Fit`, or the recipe's own."""
 
 _NODE: Final = re.compile(r' node="(\d+)"')
+_LINE: Final = re.compile(r"(?m)^(\d+) ")
+"""The id of an element in a compact observation."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,9 @@ class Prompter:
         if sample.observation_kind == "axtree":
             inside = self._lines_inside(fitted, pages, nodes)
         else:
+            ids = _LINE if sample.observation_kind == "lines" else _NODE
             wanted = {str(node) for node in nodes}
-            inside = [not wanted.isdisjoint(_NODE.findall(page)) for page in pages]
+            inside = [not wanted.isdisjoint(ids.findall(page)) for page in pages]
         return [
             Prompted(messages, each.input_ids[: each.prompt_tokens], holds)
             for messages, each, holds in zip(asked, fitted, inside, strict=True)

@@ -17,11 +17,14 @@ _START: Final = re.compile(r"\nObservation:[ \n]")
 _GUIDE: Final = "\nStep-by-step guide:\n"
 _STEP: Final = re.compile(r"(?m)^\d+\.\n(?=Description: )")
 _FIELD: Final = re.compile(r"(?m)^(Description|Action|Node|Target): ?(.*)$")
-_NODE: Final = re.compile(r' node="\d+"')
+_NODE: Final = re.compile(r' node="\d+"|(?m:^)\d+ (?=[A-Za-z])')
+"""An id, in a start tag or before a line of a compact observation."""
+_LINE: Final = re.compile(r"(?m)^(\d+) (([A-Za-z][\w-]*)(?: type=(\w+))?[^\n]*)")
 
 _ROLE: Final = re.compile(r"(?:[-*+|]\s*)*(?:\[[^\]]*\]:?\s*|\d+:\s*)?<?([A-Za-z][\w-]*)")
 """The role or tag that a line begins with, behind its id."""
 
+_ROLE_OF: Final = re.compile(r" role=(\w+)")
 _TAGS: Final = frozenset("a button input select textarea option summary label".split())
 _ROLES: Final = frozenset(
     "button checkbox combobox link listbox menuitem menuitemcheckbox menuitemradio option radio "
@@ -73,8 +76,8 @@ def elements(page: str) -> list[Element]:
     """The elements that one can act on, in document order; all of them if there is none."""
     if not page.strip():
         return []
-    if not _NODE.search(page):
-        return _lines(page)
+    if ' node="' not in page:
+        return _compact(page) or _lines(page)
     seen = read(page)
     every = [_element(seen, at) for at in range(seen.elements)]
     found = [each for each in every if each is not None]
@@ -106,6 +109,19 @@ def _element(page: Page, at: int) -> tuple[Element, bool] | None:
         said = [attributes[name] for name in _SAYING if attributes.get(name)]
         text = " ".join(dict.fromkeys([text_of(page, at, _LONGEST), *said])).strip()
     return Element(node, token.tag, token.markup, text, kind), acts
+
+
+def _compact(page: str) -> list[Element]:
+    """The elements of a compact observation; none if it is another text."""
+    found = []
+    for hit in _LINE.finditer(page):
+        id, line, tag, kind_of_input = hit.groups()
+        kind = "select" if tag == "select" else "click"
+        if tag in _TYPED or (tag == "input" and kind_of_input not in _CLICKED):
+            kind = "type"
+        acts = tag in _TAGS or not _ROLES.isdisjoint(_ROLE_OF.findall(line))
+        found.append((Element(id, tag, hit[0], line, kind), acts))
+    return [each for each, acts in found if acts] or [each for each, _ in found]
 
 
 def _lines(page: str) -> list[Element]:
