@@ -81,7 +81,7 @@ def model(vocabulary: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         num_hidden_layers=2,
         num_attention_heads=2,
         num_key_value_heads=1,
-        max_position_embeddings=4096,
+        max_position_embeddings=8192,
         tie_word_embeddings=True,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
@@ -93,20 +93,25 @@ def model(vocabulary: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trainer(dataset: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """TRL's trainer after its training on the dataset."""
+    return trained_on(dataset, model, tmp_path_factory.mktemp("trl"))
+
+
+def trained_on(dataset: Path, model: Path, folder: Path) -> Any:
     """TRL's trainer as the README makes it, after its training: for 50 steps on the CPU, and at a
-    rate for a model that knows nothing.
+    rate for a model that knows nothing. folder: for what it writes.
     """
     torch.set_num_threads(1)
     config = trl.SFTConfig
     changes = {
-        "output_dir": str(tmp_path_factory.mktemp("trl")), "max_steps": STEPS,
+        "output_dir": str(folder), "max_steps": STEPS,
         "learning_rate": 1e-2, "use_cpu": True,
         "bf16": False, "report_to": [], "save_strategy": "no", "logging_steps": 1, "seed": 0,
         "disable_tqdm": True,
     }  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trl, "SFTConfig", lambda **given: config(**given | changes))
-        patch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
+        patch.setattr(datasets.config, "HF_DATASETS_CACHE", folder / "cache")
         names = run(
             snippet("SFTTrainer"),
             {"demo-out/dataset": str(dataset), "Qwen/Qwen2.5-0.5B": str(model)},
