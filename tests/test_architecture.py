@@ -17,7 +17,7 @@ PACKAGES = ("schemas", "tokenization", "etl")
 FLOORS = (
     {"etl.cli"},
     {"etl.build", "etl.look", "etl.publish"},
-    {"etl.sources", "etl.card"},
+    {"etl.sources", "etl.card", "etl.evaluate"},
     {"etl.inputs", "etl.stages", "etl.decisions", "etl.dataset", "etl.record"},
     {"etl.pages", "etl.files", "etl.tally", "tokenization"},
     {"schemas", "etl.terminal"},
@@ -305,13 +305,13 @@ def test_the_walk_sees_what_is_imported() -> None:
 
 
 def test_the_house_has_at_most_six_floors_and_rooms_one_can_look_over() -> None:
-    """Six floors, seventeen entries of etl, and no folder of ours with more than `ROOM_FILES`
+    """Six floors, eighteen entries of etl, and no folder of ours with more than `ROOM_FILES`
     modules.
     """
     assert len(FLOORS) <= 6
     rooms = {path.parent for path in (ROOT / "etl").glob("*/*.py")}
     alone = [path for path in (ROOT / "etl").iterdir() if path.suffix in (".py", ".typed")]
-    assert len(rooms) + len(alone) <= 17
+    assert len(rooms) + len(alone) <= 18
     folders = {path.parent for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
     crowded = {str(folder): len([*folder.glob("*.py")]) for folder in folders}
     assert {folder: count for folder, count in crowded.items() if count > ROOM_FILES} == {}

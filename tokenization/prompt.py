@@ -66,6 +66,15 @@ def step_text(
     return f"{head}Node: {' '.join([target_id] * repeats)}\nTarget: {one_line(target_html)}\n"
 
 
+def observation_of(user: str) -> str:
+    """The observation in a whole prompt (`Prompt.user`); empty if it has none.
+
+    The history is on lines that begin otherwise, so its heading is the last one like it.
+    """
+    before, _, rest = user.partition("\nObservation:")
+    return rest[1:].rpartition("\nStep-by-step guide:\n")[0] if before else ""
+
+
 def target_of(completion: str) -> str:
     """The target's start tag in a completion; empty if it has none.
 

@@ -10,7 +10,17 @@ from typing import Any, Final
 import click
 
 from etl.build.jobs import loaded
-from etl.cli.options import log_option, recipe_option, set_option
+from etl.cli.options import (
+    attempts_option,
+    key_env_option,
+    log_option,
+    parallel_option,
+    parameter_option,
+    recipe_option,
+    set_option,
+    temperature_option,
+    timeout_option,
+)
 from etl.terminal import log
 
 _KINDS: Final = ("objectives", "descriptions")  # of `etl.build.augment.rewrite`
@@ -26,12 +36,7 @@ _KINDS: Final = ("objectives", "descriptions")  # of `etl.build.augment.rewrite`
 )
 @click.option("--base-url", required=True, help="URL of an OpenAI-compatible endpoint.")
 @click.option("--model", required=True, help="Name of the model at that endpoint.")
-@click.option(
-    "--key-env",
-    default="OPENAI_API_KEY",
-    show_default=True,
-    help="Environment variable that holds the API key.",
-)
+@key_env_option
 @click.option(
     "--what",
     type=click.Choice(["all", *_KINDS]),
@@ -39,40 +44,11 @@ _KINDS: Final = ("objectives", "descriptions")  # of `etl.build.augment.rewrite`
     show_default=True,
     help="Which texts to rewrite.",
 )
-@click.option(
-    "--parallel",
-    type=click.IntRange(1, 64),
-    default=4,
-    show_default=True,
-    help="Number of concurrent requests.",
-)
-@click.option(
-    "--attempts",
-    type=click.IntRange(1),
-    default=5,
-    show_default=True,
-    help="Number of attempts per request.",
-)
-@click.option(
-    "--temperature",
-    default="0",
-    show_default=True,
-    help="Sampling temperature; '' sends none.",
-)
-@click.option(
-    "--parameter",
-    "parameters",
-    multiple=True,
-    metavar="NAME=JSON",
-    help="Add a parameter to every request; repeatable.",
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0.1),
-    default=60,
-    show_default=True,
-    help="Seconds that one attempt may take.",
-)
+@parallel_option(4, 64)
+@attempts_option
+@temperature_option
+@parameter_option
+@timeout_option(60)
 @recipe_option
 @set_option
 @log_option
@@ -111,7 +87,7 @@ def augment(
         os.environ.get(key_env, ""),
         timeout,
         attempts,
-        parameters=_parameters(f"temperature={temperature}", *parameters),
+        parameters=parameters_of(f"temperature={temperature}", *parameters),
     )
     counts = rewrite(inputs, out, loaded(recipe, overrides), endpoint, what, parallel, told=log.say)
     summary = ", ".join(f"{count:,} {name}" for name, count in counts.items())
@@ -120,7 +96,7 @@ def augment(
         raise click.exceptions.Exit(1)
 
 
-def _parameters(*given: str) -> dict[str, Any]:
+def parameters_of(*given: str) -> dict[str, Any]:
     """Parse ``NAME=JSON`` arguments; the last one of a name counts, and an empty value removes it.
 
     Raises:

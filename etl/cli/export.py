@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from etl.dataset.manifest import Manifest
     from etl.files.storage import AnyPath
     from etl.publish.export import Kind
-    from etl.publish.messages import Chat
     from etl.publish.rows import FileType
     from etl.publish.trajectories import TrajectoryKind
+    from tokenization.messages import Chat
 
 
 @click.command()
@@ -302,9 +302,9 @@ def _chat(manifest: Manifest, directory: AnyPath, given: str | None) -> Chat:
     """
     from etl.dataset import state
     from etl.dataset.layout import Layout
-    from etl.publish.messages import Chat
     from tokenization import encode
     from tokenization import vocabulary as vocabularies
+    from tokenization.messages import Chat
 
     packed, noted = manifest.settings["packed"], manifest.vocabulary
     if given and Path(given).is_dir():

@@ -17,6 +17,7 @@ from etl.cli import (
     augment,
     benchmarks,
     build,
+    evaluate,
     export,
     inspect_fit,
     inspect_samples,
@@ -28,6 +29,8 @@ from etl.cli import (
     rebuild,
     record,
     report,
+    score,
+    study,
 )
 from etl.cli.inspect import inspect
 from etl.terminal import log
@@ -105,6 +108,10 @@ for _command in (
     build.compact,
     build.finish,
     build.retry,
+    evaluate.evalset,
+    evaluate.baseline,
+    evaluate.predict,
+    evaluate.rounds,
     export.export,
     inspect,
     learn.example,
@@ -122,6 +129,8 @@ for _command in (
     rebuild.rebuild,
     record.record,
     report.report,
+    score.score,
+    study.study,
 ):
     cli.add_command(_command)
 for _view in (inspect_samples.samples, inspect_samples.sample, inspect_samples.tokens):

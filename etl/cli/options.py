@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -175,3 +175,50 @@ removal_option = click.option(
 )
 candidate_option = click.option("--candidate", is_flag=True, help=CANDIDATE)
 directory_argument = click.argument("directory", type=Folder(exists=True))
+
+
+key_env_option = click.option(
+    "--key-env",
+    default="OPENAI_API_KEY",
+    show_default=True,
+    help="Environment variable that holds the API key.",
+)
+temperature_option = click.option(
+    "--temperature", default="0", show_default=True, help="Sampling temperature; '' sends none."
+)
+parameter_option = click.option(
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=JSON",
+    help="Add a parameter to every request; repeatable.",
+)
+attempts_option = click.option(
+    "--attempts",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="Number of attempts per request.",
+)
+
+
+def parallel_option(default: int, most: int) -> Callable[[Any], Any]:
+    """The option for how many requests run at the same time."""
+    return click.option(
+        "--parallel",
+        type=click.IntRange(1, most),
+        default=default,
+        show_default=True,
+        help="Number of concurrent requests.",
+    )
+
+
+def timeout_option(default: int) -> Callable[[Any], Any]:
+    """The option for the seconds of an attempt."""
+    return click.option(
+        "--timeout",
+        type=click.FloatRange(0.1),
+        default=default,
+        show_default=True,
+        help="Seconds that one attempt may take.",
+    )

@@ -33,10 +33,10 @@ from etl.files import scratch, storage
 from etl.files.arrow import atomic, batches
 from etl.files.storage import AnyPath
 from etl.publish import exported, rows
-from etl.publish.messages import Chat
 from etl.publish.rows import FileType
 from schemas.errors import ConfigError, IntegrityError
 from schemas.tokens import Tokens
+from tokenization.messages import Chat
 
 Kind = Literal["messages", "tokens"]
 

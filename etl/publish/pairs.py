@@ -46,11 +46,11 @@ from etl.publish.export import (
     manifest_of,
     unpacked,
 )
-from etl.publish.messages import Chat
 from schemas import splits as split_names
 from schemas.actions import KINDS
 from schemas.errors import ConfigError, IntegrityError
 from schemas.samples import NO_LOSS
+from tokenization.messages import Chat
 
 PAIRS_SCHEMA: Final = pa.schema(
     [

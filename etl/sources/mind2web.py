@@ -159,7 +159,7 @@ class Mind2Web:
         for record in records(shard, COLUMNS, UNREAD):
             odd: list[Odd] = []
             try:
-                workflow = _workflow(record.checked(), record.id, odd)
+                workflow = workflow_of(record.checked(), record.id, odd)
             except RecordError as error:
                 record.quarantine(tally, error)
                 continue
@@ -183,7 +183,11 @@ def _workflow_id(row: Fields) -> str:
         return ""
 
 
-def _workflow(task: Fields, origin: str, odd: list[Odd]) -> Workflow:
+def workflow_of(task: Fields, origin: str, odd: list[Odd]) -> Workflow:
+    """A task with its actions as a workflow; a step an action, in their order.
+
+    Raises: `RecordError`.
+    """
     actions = task.get("actions")
     if actions is not None and not isinstance(actions, list):
         raise RecordError("wrong_type", f"actions: {type_name(actions)}, expected a list")
@@ -198,7 +202,7 @@ def _workflow(task: Fields, origin: str, odd: list[Odd]) -> Workflow:
         gap = f"actions are missing: {len(reprs)} lines describe {len(actions)}"
     steps: list[Step] = []
     for i, (action, line) in enumerate(zip(actions, lines, strict=True)):
-        fields = _object(action, f"actions[{i}]")
+        fields = opened(action, f"actions[{i}]")
         step = _step(fields, str(i), line, f"actions[{i}].", odd, ACTION_FIELDS)
         steps.append(replace(step, gap=gap))
     extras = Extras(odd)
@@ -244,7 +248,7 @@ def _step(
 ) -> Step:
     extras = Extras(odd, path)
     extras.unknown(action, known)
-    operation = _object(action.get("operation"), f"{path}operation")
+    operation = opened(action.get("operation"), f"{path}operation")
     recorded = text(operation, "original_op", f"{path}operation.") or text(
         operation, "op", f"{path}operation.", required=True
     )
@@ -270,10 +274,10 @@ def _target(action: Fields, path: str) -> tuple[Locator, ...]:
     ranked: list[tuple[bool, bool, str]] = []
     for i, item in enumerate(candidates):
         where = f"{path}pos_candidates[{i}]"
-        candidate = _object(item, where)
+        candidate = opened(item, where)
         node = ident(candidate, "backend_node_id", f"{where}.")
         if not node and candidate.get("attributes") is not None:
-            attributes = _object(candidate["attributes"], f"{where}.attributes")
+            attributes = opened(candidate["attributes"], f"{where}.attributes")
             node = ident(attributes, "backend_node_id", f"{where}.attributes.")
         if not node:
             raise RecordError("missing_field", f"{where}.backend_node_id: missing")
@@ -286,8 +290,11 @@ def _target(action: Fields, path: str) -> tuple[Locator, ...]:
     )
 
 
-def _object(value: Any, path: str) -> Fields:
-    """An object, or a string of JSON that is one."""
+def opened(value: Any, path: str) -> Fields:
+    """An object, or a string of JSON that is one.
+
+    Raises: `RecordError`.
+    """
     if isinstance(value, str):
         try:
             value, _ = parse(value)

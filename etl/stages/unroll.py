@@ -41,41 +41,19 @@ class Unroll:
         """Gives a sample of each step that is trained on, and drops the others in the tally."""
         for draft in rows:
             uid, samples = draft.uid, 0
-            outcome = failed(draft.workflow), loops(draft.workflow)
-            history: list[str] = []
-            answer_before: tuple[str, ...] = ()
-            for step_draft in draft.steps:
+            for step_draft, sample in self.steps(draft):
                 step_id = draft.step_id(step_draft)
                 domain = draft.domains[step_draft.place]
-                answer = (
-                    step_draft.description,
-                    step_draft.step.action.kind,
-                    step_draft.start_tag,
-                    step_draft.step.url,
-                )
                 if step_draft.reason:
                     tally.at(step_draft.stage).drop(
                         "step", step_id, step_draft.reason, step_draft.detail, uid, domain[0]
                     )
-                else:
-                    samples += 1
-                    latest = tuple(history[-self.max_history :])
-                    repeat = answer == answer_before
-                    sample = _sample(draft, step_draft, latest, domain, repeat, outcome)
-                    chars = sample.characters
-                    pruned = chars if step_draft.pruned < 0 else step_draft.pruned
-                    tally.read("sample", step_id, uid, domain[0], "", pruned, chars)
-                    yield sample
-                history.append(
-                    step_text(
-                        step_draft.number,
-                        step_draft.description,
-                        step_draft.step.action.kind,
-                        target_id(step_draft.node, step_draft.ref),
-                        step_draft.start_tag,
-                    )
-                )
-                answer_before = answer
+                    continue
+                samples += 1
+                chars = sample.characters
+                pruned = chars if step_draft.pruned < 0 else step_draft.pruned
+                tally.read("sample", step_id, uid, domain[0], "", pruned, chars)
+                yield sample
             if not samples:
                 tally.drop(
                     "workflow",
@@ -85,6 +63,33 @@ class Unroll:
                     "",
                     draft.domain,
                 )
+
+    def steps(self, draft: Draft) -> Iterator[tuple[StepDraft, Sample]]:
+        """Each step, trained on or not, with the sample that it is; evaluation asks others too."""
+        outcome = failed(draft.workflow), loops(draft.workflow)
+        history: list[str] = []
+        answer_before: tuple[str, ...] = ()
+        for step_draft in draft.steps:
+            domain = draft.domains[step_draft.place]
+            answer = (
+                step_draft.description,
+                step_draft.step.action.kind,
+                step_draft.start_tag,
+                step_draft.step.url,
+            )
+            latest = tuple(history[-self.max_history :])
+            repeat = answer == answer_before
+            yield step_draft, _sample(draft, step_draft, latest, domain, repeat, outcome)
+            history.append(
+                step_text(
+                    step_draft.number,
+                    step_draft.description,
+                    step_draft.step.action.kind,
+                    target_id(step_draft.node, step_draft.ref),
+                    step_draft.start_tag,
+                )
+            )
+            answer_before = answer
 
 
 def _sample(

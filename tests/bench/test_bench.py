@@ -19,6 +19,7 @@ from tests.bench.__main__ import (
     tokenize,
     trust,
 )
+from tests.bench.measure import FILES
 from tests.bench.workloads import NAMES, SHIPPED
 
 LIMIT = 20_000_000
@@ -85,7 +86,7 @@ def test_whole_chain_on_real_pages(shared: Path, workload: str, recordings: str)
 
 @pytest.mark.parametrize(
     ("workload", "recordings"),
-    [("recorded", "browsergym_workarena"), ("once", "html_pages")],
+    [(FILES, ""), ("recorded", "browsergym_workarena"), ("once", "html_pages")],
 )
 def test_a_build_with_everything_on(shared: Path, workload: str, recordings: str) -> None:
     """Redaction, lint, near duplicates, contamination, quality and leaks leave the claimed share

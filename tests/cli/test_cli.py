@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import pty
 import re
 import shlex
@@ -45,9 +46,9 @@ def test_every_command_has_help_with_an_example(run: Run) -> None:
     and end with 0.
     """
     names = (
-        "augment benchmarks build check clean compact contamination diff example explain "
-        "explain-setting export finish formats inspect lint publish reasons rebuild recipes record "
-        "report retry schema verify"
+        "augment baseline benchmarks build check clean compact contamination diff evalset example "
+        "explain explain-setting export finish formats inspect lint predict publish reasons "
+        "rebuild recipes record report retry rounds schema score study verify"
     )
     assert " ".join(COMMANDS) == names
     for arguments in ([], *([name] for name in COMMANDS), *(["inspect", name] for name in VIEWS)):
@@ -99,29 +100,41 @@ def test_the_examples_in_the_help_texts_run(
     shutil.copy(builds.RECORDINGS / "ledger.csv.gz", tmp_path / "more" / "ledger.csv")
     shutil.copy(builds.RECORDINGS / "ledger.jsonl.zst", tmp_path / "a.jsonl.zst")
     (tmp_path / "nightly.toml").write_text('[build]\ninputs = ["recordings"]\nout = "nightly"\n')
-    builds.write_tasks(
-        tmp_path / "test.raw.json", "task_id", "intent", sites=["shopping"], start_url=""
+    (tmp_path / "study.toml").write_text(
+        'inputs = ["more"]\nout = "study"\n[axes]\n"fit.context" = [2048, 32768]\n'
     )
+    builds.write_tasks(
+        tmp_path / "test.raw.json", "task_id", "intent", sites=["shopping"], start_url="",
+        eval={"eval_types": ["string_match"], "reference_answers": {"exact_match": "2"}},
+    )  # fmt: skip
+    for name in ("task", "website", "domain"):
+        (tmp_path / f"test_{name}_0.json").write_text(json.dumps([task | {"annotation_id": name}]))
     builds.write_tasks(tmp_path / "WebVoyager_data.jsonl", "id", "ques", web_name="Shop")
+    ranks = {f"task_u{number}": {"7": 0} for number in range(3)}
+    (tmp_path / "scores_all_data.pkl").write_bytes(pickle.dumps({"ranks": ranks, "scores": {}}))
     found = examples()
     assert {line.split()[1] for line in found} == set(COMMANDS)
-    run("build", "recordings/", "--out", "kept")
+    run("build", "recordings/", "--out", "kept", "--set", "split.test=0.5")
     for line in found:
         if " record " in line:  # needs a window and a user; tests/record stands in for both
             continue
         if " build " in line:
             shutil.rmtree("dataset", ignore_errors=True)
         elif (
-            not Path("dataset").exists()
+            " evalset " in line
+            or not Path("dataset").exists()
             or read_json(Path("dataset/dataset/manifest.json"))["totals"]["samples"] != 6
         ):
             shutil.rmtree("dataset", ignore_errors=True)
             shutil.copytree("kept", "dataset")
+        if " score " in line:
+            for name in ("answers", "older"):
+                shutil.copy("random.jsonl", f"{name}.jsonl")
         done = run(*shlex.split(line)[1:])
-        if (
-            " augment " in line
-        ):  # nobody listens at the address it shows; tests/stages/test_augment.py has a server
-            assert (done.code, "failed: no_answer" in done.err) == (1, True)
+        # nobody listens at these addresses; tests/stages and tests/evaluate have servers
+        if " augment " in line or " predict " in line:
+            assert done.code == 1, line
+            assert "no_answer" in done.err
             continue
         if line.endswith(
             "--format pairs"

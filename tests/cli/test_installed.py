@@ -21,8 +21,8 @@ from tests.support.installed import Installed
 from tokenization.vocabulary import load
 
 ROOT: Final = Path(__file__).parents[2]
-OTHERS: Final = frozenset({"test", "train"})
-"""Extras that no command uses: of tests, and of the README's training examples."""
+OTHERS: Final = frozenset({"evaluate", "test", "train"})
+"""Extras that no command uses: of protocols, of tests, and of the README's training examples."""
 
 WITHOUT: Final[Sequence[tuple[str, str, str]]] = (
     ("archives", "fastwarc", "build in --out other --pages crawl.warc"),

@@ -25,10 +25,10 @@ from etl.files.arrow import open_arrow, read_json
 from etl.files.storage import AnyPath, location
 from etl.publish.export import Export
 from etl.publish.exported import FILE
-from etl.publish.messages import Chat
 from schemas.errors import ConfigError, IntegrityError
 from tests.support import builds
 from tests.support.s3 import BUCKET, Server, s3
+from tokenization.messages import Chat
 
 __all__ = ["s3"]
 

@@ -14,11 +14,11 @@ import pytest
 
 from etl.build.recipes import recipe
 from etl.dataset.layout import Dataset
-from etl.publish.messages import Chat
 from etl.publish.pairs import OF_FAILURES, PAIRS_SCHEMA, Pairs
 from etl.publish.rows import FileType
 from schemas.errors import ConfigError
 from tests.support import builds
+from tokenization.messages import Chat
 
 BUTTONS = ("more", "less", "buy", "sell")
 PAGE = "<h1>Mugs of {}</h1>" + "".join(f"<button id={each}>{each}</button>" for each in BUTTONS)

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from etl.build.augment.answers import NoAnswer, answer_of
+from etl.build.augment.answers import answer_of
 from etl.build.augment.rewrite import Endpoint, rewrite
 from etl.build.recipes import recipe
 from etl.cli.main import cli
+from etl.evaluate.asking.endpoint import NoAnswer
 from etl.stages.augment import Augment, is_bare
 from etl.tally import Tally
 from schemas.draft import Draft

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from etl.build.augment.rewrite import CallFailed, Endpoint
+from etl.build.augment.rewrite import Endpoint
 from etl.build.recipes import recipe
+from etl.evaluate.asking.endpoint import CallFailed
 from etl.stages.augment import Augment
 from schemas.errors import ConfigError
 from tests.stages.conftest import Model

@@ -8,7 +8,6 @@ take ten seconds a step.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,122 +16,16 @@ import numpy as np
 import pytest
 import torch
 import transformers
-import trl
 
 from etl.files.arrow import read_json
-from tests.support import builds
-from tests.support.vocabularies import trained
+from tests.train import conftest
+from tests.train.readme import run, snippet
 
-# TRL sets what transformers will rename.
-pytestmark = pytest.mark.filterwarnings("ignore:`gradient_checkpointing:FutureWarning")
+pytestmark = conftest.RENAMED
 
-README: Final = (builds.ROOT / "README.md").read_text("utf-8")
-STEPS: Final = 50
-END, START, STOP = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 NO_LOSS: Final = -100
 
 Row = dict[str, Any]
-
-
-@pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is downloaded, what is converted goes to the test's own folder, and one core is
-    enough.
-    """
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    datasets.disable_progress_bars()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-
-
-@pytest.fixture(scope="module")
-def vocabulary(own_build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tokenizer.json trained on the pages of the shipped recordings."""
-    pages = (sample.observation for sample in builds.samples(own_build).values())
-    tokenizer = trained(pages, 4096, [END, START, STOP])
-    path = tmp_path_factory.mktemp("vocabulary") / "tokenizer.json"
-    tokenizer.save(str(path))
-    return path
-
-
-@pytest.fixture(scope="module")
-def dataset(vocabulary: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The dataset of the demo's recordings with that vocabulary and a context that two samples
-    often share.
-    """
-    out = tmp_path_factory.mktemp("trained") / "out"
-    settings = (f"vocabulary.file={vocabulary}", "fit.context=4096", "unroll.max_history=1")
-    builds.build([builds.RECORDINGS], out, *settings)
-    return out / "dataset"
-
-
-@pytest.fixture(scope="module")
-def model(vocabulary: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Qwen2 of two layers with random weights, and its tokenizer."""
-    folder = tmp_path_factory.mktemp("model")
-    tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_file=str(vocabulary), eos_token=STOP, pad_token=END
-    )
-    torch.manual_seed(0)
-    config = transformers.Qwen2Config(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        max_position_embeddings=4096,
-        tie_word_embeddings=True,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    transformers.Qwen2ForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
-def snippet(word: str) -> str:
-    """The Python block of the README that has a word."""
-    (found,) = (
-        code
-        for code in re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-        if word in code
-    )
-    return str(found)
-
-
-def run(code: str, changes: dict[str, str]) -> dict[str, Any]:
-    """Run a snippet with some of its texts changed; returns its names."""
-    for old, new in changes.items():
-        assert code.count(old) == 1, old
-        code = code.replace(old, new)
-    names: dict[str, Any] = {}
-    exec(compile(code, "README.md", "exec"), names)
-    return names
-
-
-@pytest.fixture(scope="module")
-def trainer(dataset: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """TRL's trainer as the README makes it, after its training: for 50 steps on the CPU, and at a
-    rate for a model that knows nothing.
-    """
-    torch.set_num_threads(1)
-    config = trl.SFTConfig
-    changes = {
-        "output_dir": str(tmp_path_factory.mktemp("trl")), "max_steps": STEPS,
-        "learning_rate": 1e-2, "use_cpu": True,
-        "bf16": False, "report_to": [], "save_strategy": "no", "logging_steps": 1, "seed": 0,
-        "disable_tqdm": True,
-    }  # fmt: skip
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trl, "SFTConfig", lambda **given: config(**given | changes))
-        patch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
-        names = run(
-            snippet("SFTTrainer"),
-            {"demo-out/dataset": str(dataset), "Qwen/Qwen2.5-0.5B": str(model)},
-        )
-    return names["trainer"]
 
 
 @pytest.fixture
@@ -145,7 +38,7 @@ def completions(row: Row, tokenizer: Any) -> list[int]:
     """The labels of a row made by hand, from its tokens alone: of each sample, what follows the
     head of the assistant's message has loss, to the token that ends it.
     """
-    head = tokenizer.encode(f"{START}assistant\n")
+    head = tokenizer.encode(f"{conftest.START}assistant\n")
     labels: list[int] = []
     ids = row["input_ids"]
     for start, end in zip(
@@ -172,7 +65,7 @@ def test_the_loss_falls(trainer: Any) -> None:
     size) by far.
     """
     losses = [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
-    assert len(losses) == STEPS
+    assert len(losses) == conftest.STEPS
     guessing = float(np.log(trainer.model.config.vocab_size))
     assert abs(losses[0] - guessing) < 0.5
     assert np.mean(losses[-10:]) < 0.6 * guessing

@@ -13,10 +13,10 @@ import json
 import re
 from typing import Any, Final
 
+from etl.evaluate.asking.endpoint import NoAnswer, short, words_of
+
 _LONGEST: Final = 2_000
 """The most characters of an answer; a longer one is no objective."""
-_LONGEST_WORDS: Final = 300
-"""The most characters of a server's message that are shown."""
 _TAGS: Final = (
     "seed:think|think|thinking|thoughts?|reasoning|reflection|analysis|scratchpad|antthinking"
 )
@@ -79,20 +79,6 @@ _ALSO: Final = {"max_tokens": "length", "model_length": "length", "safety": "con
 _NO_TEXT: Final = ("tool_calls", "function_call", "error", "abort", "cancelled")
 
 
-class NoAnswer(ValueError):
-    """A response without a usable text.
-
-    reason: a word, by which failures are counted. words: more on this one. final: asking again is
-    of no use.
-    """
-
-    def __init__(self, reason: str, words: str = "", *, final: bool = False) -> None:
-        super().__init__(f"{reason}: {words}" if words else reason)
-        self.reason = reason
-        self.words = words
-        self.final = final
-
-
 def answer_of(response: Any) -> str:
     """The answer in a response of an OpenAI-compatible endpoint, as one line.
 
@@ -112,7 +98,7 @@ def answer_of(response: Any) -> str:
     if ended in _ENDED:
         raise NoAnswer(*_ENDED[ended], final=True)
     if refusal := message.get("refusal"):
-        raise NoAnswer("refused", _short(str(refusal)), final=True)
+        raise NoAnswer("refused", short(str(refusal)), final=True)
     if ended in _NO_TEXT:
         raise NoAnswer("bad_answer", f"finish_reason {ended}")
     if isinstance(content, list):  # parts, some of them reasoning
@@ -128,20 +114,6 @@ def answer_of(response: Any) -> str:
     if not isinstance(content, str):
         raise NoAnswer("bad_answer", "choices[0].message.content is no text")
     return cleaned(content)
-
-
-def words_of(response: Any) -> str:
-    """A server's words on an error, as one short line; empty if there are none."""
-    if not isinstance(response, dict):
-        return ""
-    error = response.get("error") or None
-    if error is None and "choices" not in response:
-        error = response.get("detail", response.get("message"))
-    if isinstance(error, dict):
-        error = error.get("message") or error.get("detail") or json.dumps(error, ensure_ascii=False)
-    elif error is not None and not isinstance(error, str):
-        error = json.dumps(error, ensure_ascii=False)
-    return _short(error or "")
 
 
 def thinks(text: str) -> bool:
@@ -162,7 +134,7 @@ def cleaned(content: str) -> str:
         quoted = _unquoted(text)
     text = " ".join(quoted.split())
     if _REFUSAL.match(text):
-        raise NoAnswer("refused", _short(text), final=True)
+        raise NoAnswer("refused", short(text), final=True)
     if not text:
         raise NoAnswer("bad_answer", "the answer is empty")
     if len(text) > _LONGEST:
@@ -240,8 +212,3 @@ def _unquoted(text: str) -> str:
     if end and len(text) > 2 and text.endswith(end) and text[0] not in inner and end not in inner:
         return inner.strip()
     return text
-
-
-def _short(text: str) -> str:
-    text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return text if len(text) <= _LONGEST_WORDS else f"{text[: _LONGEST_WORDS - 1]}…"

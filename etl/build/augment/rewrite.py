@@ -14,25 +14,21 @@ from the target and its text.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import time
-import urllib.error
-import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
-from email.message import Message
-from http.client import HTTPException
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import orjson
 
-from etl.build.augment.answers import NoAnswer, answer_of, thinks, words_of
+from etl.build.augment.answers import answer_of, thinks
 from etl.build.recipes.recipe import Recipe
+from etl.evaluate.asking import endpoint
+from etl.evaluate.asking.endpoint import DEFAULTS, CallFailed
 from etl.files.arrow import write_json
 from etl.inputs import find
 from etl.pages.axtree import Tree
@@ -49,18 +45,11 @@ from schemas.errors import ConfigError
 
 What = Literal["all", "objectives", "descriptions"]
 KINDS: Final = ("objectives", "descriptions")
-DEFAULTS: Final[Mapping[str, Any]] = {"temperature": 0}
-"""Parameters of a request unless others are given."""
-
 _BY_HAND: Final = "edited by hand, left as they are"
 _LINE: Final = b'{"kind":'
 """How a line of the cache begins."""
 _BATCH: Final = 64
 """The number of asks that are answered before the next are read."""
-_MAX_BYTES: Final = 16 * 2**20
-"""The most bytes of a response that are read; reasoning is long."""
-_LONGEST_PAUSE: Final = 60.0
-"""The longest pause before another attempt, in seconds."""
 _OBJECTIVE: Final = (
     "You are given the objective of a recorded web workflow and its steps. Rewrite the objective "
     "as one sentence that says what the user wants done, with every value that the steps need. "
@@ -86,61 +75,9 @@ class Ask(NamedTuple):
     user: str
 
 
-class CallFailed(Exception):
-    """No answer after all attempts.
-
-    reason: a word, by which failures are counted. words: more on this one, from the server if it
-    gave a message.
-    """
-
-    def __init__(self, reason: str, words: str = "") -> None:
-        super().__init__(f"{reason}: {words}" if words else reason)
-        self.reason = reason
-        self.words = words
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect, which would take the key to another host."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: Message,
-        newurl: str,
-    ) -> None:
-        return None
-
-
 @dataclass(frozen=True)
-class Endpoint:
-    """A model at an OpenAI-compatible endpoint.
-
-    Raises:
-        ConfigError: the address is not an http address.
-    """
-
-    # say https://host/v1
-    base_url: str
-    model: str
-    # sent as a bearer token; empty: none is sent
-    key: str = field(default="", repr=False)
-    # seconds for one attempt
-    timeout: float = 60.0
-    # the most attempts of one call
-    attempts: int = 5
-    # seconds before the second attempt; doubled before each later one
-    pause: float = 1.0
-    # the request's other parameters; the server chooses those that are not given
-    parameters: Mapping[str, Any] = field(default_factory=lambda: dict(DEFAULTS))
-
-    def __post_init__(self) -> None:
-        if not self.base_url.startswith(("http://", "https://")):
-            raise ConfigError(
-                f"{self.base_url}: not an http address; for example --base-url https://host/v1"
-            )
+class Endpoint(endpoint.Endpoint):
+    """A model that rewrites texts."""
 
     def __call__(self, system: str, user: str) -> str:
         """The answer as one line.
@@ -149,61 +86,8 @@ class Endpoint:
             CallFailed: there is no usable answer after all attempts.
             ConfigError: no call can succeed, for the address, the model or the key.
         """
-        reason, words = "", ""
-        for attempt in range(self.attempts):
-            try:
-                return self._once(system, user)
-            except NoAnswer as error:
-                reason, words = error.reason, error.words
-                if error.final:
-                    break
-                self._wait(attempt, 0.0)
-            except urllib.error.HTTPError as error:
-                reason, words = f"http_{error.code}", _words_in(error)
-                if error.code in (401, 403, 404):
-                    server_words = f": {words}" if words else ""
-                    raise ConfigError(
-                        f"{self.base_url}: {error.code} {error.reason}{server_words}; check "
-                        "address, model and key"
-                    ) from error
-                if error.code < 500 and error.code not in (408, 409, 425, 429):
-                    break
-                after = error.headers.get("Retry-After", "")
-                self._wait(attempt, float(after) if after.isdecimal() else 0.0)
-            except (OSError, ValueError, HTTPException) as error:
-                # no connection, a timeout, half an answer
-                cause = error.reason if isinstance(error, urllib.error.URLError) else error
-                reason, words = "timeout" if isinstance(cause, TimeoutError) else "no_answer", ""
-                if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
-                    reason = "bad_answer"
-                self._wait(attempt, 0.0)
-        raise CallFailed(reason, words)
-
-    def _wait(self, attempt: int, at_least: float) -> None:
-        if attempt + 1 < self.attempts:
-            time.sleep(min(max(self.pause * 2**attempt, at_least), _LONGEST_PAUSE))
-
-    def _once(self, system: str, user: str) -> str:
         messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
-        body = json.dumps({"model": self.model, "messages": messages, **self.parameters}).encode()
-        headers = {"Content-Type": "application/json"} | (
-            {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        )
-        url = f"{self.base_url.rstrip('/')}/chat/completions"
-        request = urllib.request.Request(url, body, headers)  # noqa: S310 - http or https, see __post_init__
-        with urllib.request.build_opener(_NoRedirect).open(
-            request, timeout=self.timeout
-        ) as response:
-            return answer_of(json.loads(response.read(_MAX_BYTES)))
-
-
-def _words_in(error: urllib.error.HTTPError) -> str:
-    """The server's words on an error; empty if they cannot be read."""
-    with error:
-        try:
-            return words_of(json.loads(error.read(_MAX_BYTES)))
-        except (OSError, ValueError, HTTPException):
-            return ""
+        return self.call(messages, answer_of)
 
 
 class Cache:
@@ -262,7 +146,7 @@ def rewrite(
     inputs: Sequence[str],
     out: Path,
     recipe: Recipe,
-    endpoint: Endpoint,
+    model: Endpoint,
     what: What = "all",
     parallel: int = 4,
     told: Callable[[str], None] | None = None,
@@ -309,7 +193,7 @@ def rewrite(
     try:
         with ThreadPoolExecutor(parallel) as pool:
             while batch := list(islice(asked, _BATCH)):
-                _answer(batch, endpoint, cache, pool, counts, texts, failed)
+                _answer(batch, model, cache, pool, counts, texts, failed)
     finally:
         cache.close()
     for kind, by_id in texts.items():
@@ -324,7 +208,7 @@ def _mapping(path: Path) -> dict[str, str]:
 
 def _answer(
     batch: list[Ask],
-    endpoint: Endpoint,
+    model: Endpoint,
     cache: Cache,
     pool: Executor,
     counts: Counter[str],
@@ -332,11 +216,11 @@ def _answer(
     failed: Callable[[Ask, CallFailed], None],
 ) -> None:
     """Take answers from the cache, ask for the others, and keep each as soon as it comes."""
-    other = () if endpoint.parameters == DEFAULTS else (sorted(endpoint.parameters.items()),)
-    asked_of = [orjson.dumps((endpoint.model, *ask[2:], *other)) for ask in batch]
+    other = () if model.parameters == DEFAULTS else (sorted(model.parameters.items()),)
+    asked_of = [orjson.dumps((model.model, *ask[2:], *other)) for ask in batch]
     hashes = [hashlib.blake2b(asked, digest_size=16).hexdigest() for asked in asked_of]
     calls = {
-        pool.submit(endpoint, ask.system, ask.user): (ask, asked)
+        pool.submit(model, ask.system, ask.user): (ask, asked)
         for ask, asked in zip(batch, hashes, strict=True)
         if (ask.kind, ask.id, asked) not in cache.texts
     }

@@ -297,7 +297,7 @@ def load(name_or_file: str, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         ConfigError: there is no such recipe, or a section, key or value cannot be used.
     """
-    return from_tables(recipe_tables.named(name_or_file, _placed), overrides)
+    return from_tables(recipe_tables.named(name_or_file, placed_in), overrides)
 
 
 def tables_of(path: Path) -> dict[str, Any]:
@@ -306,7 +306,7 @@ def tables_of(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: the file cannot be read.
     """
-    return recipe_tables.of_file(path, _placed)
+    return recipe_tables.of_file(path, placed_in)
 
 
 @cache
@@ -320,7 +320,7 @@ def file_settings() -> frozenset[tuple[str, str]]:
     )
 
 
-def _placed(tables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def placed_in(tables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The same settings, with each relative path made absolute from a folder."""
     placed = dict(tables)
     for section, key in file_settings():
@@ -361,7 +361,7 @@ def placed(override: str) -> str:
         ConfigError: it is not of this form.
     """
     tables = of_setting(override)
-    absolute = _placed(tables, Path())
+    absolute = placed_in(tables, Path())
     if absolute == tables:
         return override
     name, value = override.partition("=")[0].strip(), absolute
@@ -378,7 +378,7 @@ def from_tables(tables: Mapping[str, Any], overrides: Sequence[str] = ()) -> Rec
     Raises:
         ConfigError: a section, key or value cannot be used.
     """
-    tables = recipe_tables.extended(tables, _placed)
+    tables = recipe_tables.extended(tables, placed_in)
     for override in overrides:
         tables = laid_over(tables, of_setting(override))
     about = {name: tables.pop(name) for name in ("about", "name", KEY) if name in tables}

@@ -248,6 +248,28 @@ def _range(each: Mapping[str, Any]) -> str:
     )
 
 
+def bars(
+    title: str, what: str, values: Sequence[tuple[str, float]], *, share: bool = False
+) -> Chart:
+    """A bar for each label, in the order given.
+
+    what: the head of their figures. share: the values are shares, 0 to 1.
+    """
+    form = "{:.1%}" if share else "{:,}"
+    drawn = [
+        {"label": label, "from": 0, "to": value, "said": f"{label}: {form.format(value)}"}
+        for label, value in values
+    ]
+    spec = _horizontal(
+        drawn, "from", "to", "", {"value": "var(--first)"}, ".0%" if share else ",~s"
+    )
+    table = [[label, form.format(value)] for label, value in values]
+    least = min(values, key=lambda pair: pair[1])
+    most = max(values, key=lambda pair: pair[1])
+    said = f"From {form.format(least[1])} ({least[0]}) to {form.format(most[1])} ({most[0]})."
+    return chart(title, said, ["", what], table, spec)
+
+
 def actions(title: str, summary: str, mix: Sequence[Mapping[str, Any]]) -> Chart:
     """Samples by kind of action."""
     counts = _largest([(row["action"], row["samples"]) for row in mix])

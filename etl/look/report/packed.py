@@ -65,8 +65,12 @@ def packed(steps: Iterable[Mapping[str, Any]], limit: int) -> Packed:
 
 
 def _packed(step: Mapping[str, Any], pages: Mapping[str, Any]) -> str:
-    """Encode a step: JSON in ASCII, which carries lone surrogates too, then gzip, then base64."""
-    value = {"facts": _facts(step), "tokens": step["tokens"], "loss": step["loss"], **pages}
+    """Encode a step."""
+    return encoded({"facts": _facts(step), "tokens": step["tokens"], "loss": step["loss"], **pages})
+
+
+def encoded(value: object) -> str:
+    """A value as JSON in ASCII, which carries lone surrogates too, then gzip, then base64."""
     whole = gzip.compress(json.dumps(value).encode(), compresslevel=9, mtime=0)
     return base64.b64encode(whole).decode()
 
@@ -102,14 +106,14 @@ def _pages(step: Mapping[str, Any]) -> dict[str, Any]:
             f"{PAGE_CHARS:,} are shown."
         }
     else:
-        before = _page(html, frames.element_of(html, node))
+        before = framed(html, frames.element_of(html, node))
         before["note"] = _AS_IT_WAS
     if observation is None:
         return {
             "before": before,
             "after": {"missing": "A published dataset has only tokens: see the prompt."},
         }
-    after = _page(observation, frames.numbered(observation, node), plain=True)
+    after = framed(observation, frames.numbered(observation, node), plain=True)
     at = observation.find(step["target_html"]) if step["target_html"] else -1
     after |= {
         "source": observation,
@@ -118,6 +122,13 @@ def _pages(step: Mapping[str, Any]) -> dict[str, Any]:
     return {"before": before, "after": after}
 
 
-def _page(markup: str, element: int, *, plain: bool = False) -> dict[str, Any]:
+def framed(markup: str, element: int, *, plain: bool = False) -> dict[str, Any]:
+    """A page as a ``document`` for a frame, and in it the ``mark`` of an element's start tag.
+
+    element, plain: as for `frames.document`.
+
+    Raises:
+        PageError: if the page cannot be read.
+    """
     document = frames.document(markup, element, plain=plain)
     return {"document": document, "mark": frames.marked(document)}

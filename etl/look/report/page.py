@@ -37,7 +37,6 @@ _MARK: Final = b'<meta name="generator" content="stepmill report">'
 _HEAD: Final = 2**16
 _NAMES: Final = 20
 _CLIPPED: Final = 200
-_ASSETS: Final = ("html", "css", "js")
 _PACKAGES: Final = {"jinja2": "jinja2", "vl_convert": "vl-convert-python"}
 """Module that rendering needs -> the package that provides it."""
 
@@ -76,23 +75,9 @@ def render(data: Mapping[str, Any], steps: Packed, *, drawn: int, seed: int) -> 
     data: from `etl.look.report.figures`. drawn: the number of steps asked for. seed: of all random
     choices.
     """
-    import jinja2
-    from markupsafe import Markup
-
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
-    )
-    environment.filters |= {"count": _count, "percent": _percent, "clip": _clip}
-    assets = {
-        name: (resources.files("etl.look.report") / "assets" / f"report.{name}").read_text("utf-8")
-        for name in _ASSETS
-    }
-    script, style = (Markup(assets[name]) for name in ("js", "css"))  # noqa: S704 - files of ours
-    return environment.from_string(assets["html"]).render(
+    return filled(
+        _asset("html"),
         data=data,
-        policy=_policy(assets["js"]),
-        script=script,
-        style=style,
         cards=_cards(data),
         splits=_splits(data),
         outcomes=_outcomes(data),
@@ -106,11 +91,41 @@ def render(data: Mapping[str, Any], steps: Packed, *, drawn: int, seed: int) -> 
         steps={
             "said": _about_steps(data, steps, drawn, seed),
             "list": steps.steps,
-            "json": _json(steps.steps),
+            "json": for_script(steps.steps),
         },
         footer="Made by stepmill report. Recorded pages are shown in sandboxed frames, and nothing "
         "is fetched.",
     )
+
+
+def filled(template: str, **values: object) -> str:
+    """Fill in a page's template, with the style, the script and the policy of reports.
+
+    template: of jinja2; it escapes what it is given. Call `require` first.
+    """
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_read),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    )
+    environment.filters |= {"count": _count, "percent": _percent, "clip": _clip}
+    script, style = (Markup(_asset(name)) for name in ("js", "css"))  # noqa: S704 - files of ours
+    return environment.from_string(template).render(
+        **values, policy=_policy(str(script)), script=script, style=style
+    )
+
+
+def _asset(kind: str) -> str:
+    """The template, the style or the script of a report."""
+    return _read(f"report.{kind}")
+
+
+def _read(name: str) -> str:
+    return (resources.files("etl.look.report") / "assets" / name).read_text("utf-8")
 
 
 def _policy(script: str) -> str:
@@ -126,7 +141,7 @@ def _policy(script: str) -> str:
     )
 
 
-def _json(value: object) -> Markup:
+def for_script(value: object) -> Markup:
     """JSON for a script element: ``<``, ``>`` and ``&`` are escaped."""
     from markupsafe import Markup
 

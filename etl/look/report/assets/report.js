@@ -141,8 +141,8 @@
     if (mine !== asked) return; // another one was asked for in the meantime
     $("step-h").textContent = steps[number].label;
     $("facts").replaceChildren(...step.facts.flatMap(([name, value]) => [element("dt", name), element("dd", value)]));
-    show($("before"), "Page as recorded", step.before);
-    show($("after"), "Page after pruning", step.after);
+    show($("before"), $("before-h").textContent, step.before);
+    show($("after"), $("after-h").textContent, step.after);
     showTokens(step);
     $("step").dataset.shown = String(number);
   };
@@ -189,7 +189,9 @@
     event.preventDefault();
     go(by);
   });
-  $("boundaries").addEventListener("change", (event) => $("tokens").classList.toggle("cut", event.target.checked));
-  $("tokens").classList.add("cut");
+  if ($("boundaries")) { // a report of answers has texts in place of tokens
+    $("boundaries").addEventListener("change", (event) => $("tokens").classList.toggle("cut", event.target.checked));
+    $("tokens").classList.add("cut");
+  }
   fill();
 })();

@@ -1,0 +1,1 @@
+"""``stepmill study``: what its cells hold, as a table and as plots."""
