@@ -69,7 +69,7 @@ def example(name: str) -> list[Workflow]:
 
 _NOTHING: Final = re.compile(
     rb',"(?:number|repeat)":0|,"pruned":-1|,"(?:gap|meta|axtree|ref|cleaned)":""'
-    rb'|,"observation_kind":"html"'
+    rb'|,"observation_kind":"html"|,"lines":false|,"fitted":""'
     rb'|,"whole":(?:true|false)|,"place":[0-9]+'
 )
 
@@ -109,7 +109,13 @@ def outputs(shared: Path | None) -> Iterator[tuple[str, int, str]]:
         rows.append(row)
     redacting = load("publishable").samples.stages
     assert [stage.name for stage in redacting if stage not in made.stages] == ["redact"]
+    observing = load("compact-8k").samples.stages
+    assert [stage.name for stage in observing if stage not in made.stages] == ["observe"]
     for stage in made.stages:
+        if stage.name == "prune":
+            observes = next(each for each in observing if each.name == "observe")
+            again = list(observes(iter(copy.deepcopy(rows)), Tally()))
+            yield f"stage {observes.name}", observes.version, digest(again)
         if stage.name == "unroll":
             private = next(each for each in redacting if each.name == "redact")
             again = list(private(iter(copy.deepcopy(rows)), Tally()))

@@ -294,6 +294,13 @@ class _Page:
         """The text of the segments from ``start`` up to ``end``, as UTF-8."""
         return self.text[self.cuts[start] : self.cuts[end]]
 
+    def _segment_of_line(self) -> int:
+        """The segment of the target's line in a text that lacks lines; -1 if there is none."""
+        wanted = self.encoder.vocabulary.normalise(self.sample.target_html).encode()
+        lines = self.text.split(b"\n")
+        at = next((at for at, line in enumerate(lines) if line.strip() == wanted), -1)
+        return at if at < self.segments else -1
+
     def size(self, start: int, end: int) -> int:
         """The number of tokens of the sample with these segments only."""
         return len(self.encode(start, end, 0, 1).input_ids)
@@ -328,8 +335,11 @@ class _Page:
 
     def segment_of_target(self) -> int:
         """The segment with the target's start tag or line; -1 if there is none."""
-        if self.lines:  # a node id counts lines from the end
-            return self.segments - 1 - self.sample.node
+        sample = self.sample
+        if self.lines and not sample.fitted:  # a node id counts lines from the end
+            return self.segments - 1 - sample.node
+        if self.lines:  # some lines were cut; those of elements begin with their numbers
+            return self._segment_of_line()
         # Text cannot look like a start tag: its "<" are escaped.
         at = self.text.find(self.encoder.vocabulary.normalise(self.sample.target_html).encode())
         if at < 0:

@@ -123,6 +123,7 @@ def _recorded(asked: Sequence[Asked], recipe: str) -> list[Recorded]:
     from etl.build.recipes.recipe import load
     from etl.look.recordings.first_pages import taken
     from etl.stages.prune import Prune
+    from schemas.errors import ConfigError
     from schemas.utf8 import held, utf8_of
 
     prunes = [each for each in load(recipe).samples.stages if isinstance(each, Prune)]

@@ -20,7 +20,7 @@ def fit(directory: AnyPath, seed: int, form: str | None) -> None:
 
     By domain and context: the share of samples that fit whole, the share whose target is in what a
     model sees that is asked, and tokens. For a recipe with [observe] also the share of targets
-    within its budget, which was chosen without knowing them. Encodes 1,000 samples, drawn by a seed.
+    within its budget, chosen without knowing them. Encodes 1,000 samples, drawn by a seed.
 
     \b
     stepmill inspect dataset/ fit

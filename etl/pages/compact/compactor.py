@@ -16,6 +16,7 @@ Nothing but the page, the task and the steps before decides what is shown.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -199,7 +200,7 @@ def _joined(lines: list[str], kept: choose.Flags, silent: choose.Flags) -> str:
     stays = kept.tolist()
     for place, cut in [*choose.gaps(kept, silent), (len(lines), 0)]:
         # A mark stands where its run ends; all that stays up to there is before the run.
-        out += [line for line, is_kept in zip(lines[done:place], stays[done:place]) if is_kept]
+        out += itertools.compress(lines[done:place], stays[done:place])
         out += [f"{CUT}{cut}\n"] if cut else []
         done = place
     return "".join(out).removesuffix("\n")

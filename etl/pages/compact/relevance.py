@@ -26,9 +26,9 @@ _HALF: Final = 6.0  # the score of words that gives half of `MOST`
 _HISTORY: Final = 1 / 3
 _NEAR: Final = 4  # elements to either side that an element lends its score to
 _COMMON: Final = frozenset(
-    "a an and are as at be by can do for from has have i if in is it its my no not of on or so that "
-    "the their then there this to was we with you your all any into out up page click find select "
-    "description action node target mouse keyboard sequence type _".split()
+    "a an and are as at be by can do for from has have i if in is it its my no not of on or so "
+    "that the their then there this to was we with you your all any into out up page click find "
+    "select description action node target mouse keyboard sequence type _".split()
 )
 
 

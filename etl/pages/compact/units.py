@@ -169,9 +169,9 @@ def plain_units(page: Page, known: Known) -> list[Unit]:
             if holds:
                 walk.opened.append(inner)
                 tags.open(token.tag)
-        if token.raw_text and not gone and not token.hides_text:
-            if text := said(token.text):
-                walk.text(text)
+        shown = token.raw_text and not gone and not token.hides_text
+        if shown and (text := said(token.text)):
+            walk.text(text)
     return walk.result()
 
 

@@ -1,1 +1,1 @@
-"""How often an observation within a budget of tokens still holds the target: `__main__` says how."""
+"""How often an observation within a budget still holds the target: `__main__` says how."""

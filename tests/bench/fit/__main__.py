@@ -2,8 +2,8 @@
 
 ::
 
-    python -m tests.bench.fit DIR...            recordings, all steps with a target
-    python -m tests.bench.fit DIR --golden      the reference's own pages in $STEPMILL_SHARED as well
+    python -m tests.bench.fit DIR...            all steps with a target
+    python -m tests.bench.fit DIR --golden      golden pages in $STEPMILL_SHARED as well
     python -m tests.bench.fit DIR --most 20     at most 20 steps of each file
     python -m tests.bench.fit DIR --worst 10    the pages that need most, too
     python -m tests.bench.fit DIR --json OUT    a row a source, way and budget
@@ -102,7 +102,8 @@ def text(made: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
         lines.append(f"  {'':12}" + "   kept   named    p50    p90" * len(budgets))
         for way in dict.fromkeys(row["way"] for row in of):
             cells = [
-                f"{100 * row['kept']:7.2f}{100 * row['named']:8.2f}{row['p50']:7.0f}{row['p90']:7.0f}"
+                f"{100 * row['kept']:7.2f}{100 * row['named']:8.2f}"
+                f"{row['p50']:7.0f}{row['p90']:7.0f}"
                 for row in sorted(of, key=lambda row: row["budget"])
                 if row["way"] == way
             ]

@@ -23,9 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from etl.pages import axtree
-from etl.pages.compact import CompactRules, Compactor
+from etl.pages.compact import Compactor, CompactRules
 from etl.pages.locators.kin import kin
-from etl.pages.page import Page
 from etl.pages.prune import Pruner
 from etl.pages.rules import NODE
 from etl.pages.tokens import END, START, OpenTags
@@ -36,6 +35,8 @@ from tokenization.vocabulary import Vocabulary
 
 CANDIDATES: Final = 50
 """At most; MindAct ranks as many."""
+_AS_MANY: Final = (25, 12, 6, 3, 1)
+"""Candidates that are tried where more of them do not fit."""
 DEPTH: Final = 5
 SIBLINGS: Final = 3
 
@@ -107,7 +108,7 @@ class Peers:
         self._pruner, self._vocabulary = pruner, vocabulary
         self._compactor = Compactor(CompactRules(), vocabulary.count, vocabulary.count_lines)
         self._pruned = lru_cache(64)(self._prune)
-        self._near = lru_cache(16)(lambda html, target: _Near(target.page, pruner))
+        self._near = lru_cache(16)(lambda html, held: _Near(html, held, pruner))
 
     def _prune(self, html: bytes, tree: str, page_of: _Held) -> Pruned:
         if not html:
@@ -158,25 +159,24 @@ class Peers:
         """(way, budget, what is shown) of a target, by the neighbourhood of candidates."""
         if not target.html:
             return
-        near = self._near(target.html, _Held(target).target)
+        near = self._near(target.html, _Held(target))
         for way, label in (("near", -1), ("near, label", target.element)):
             ranked = near.ranked(target.objective, label)
+            sizes = [most for most in _AS_MANY if most < len(ranked)] or [1]
+            made: dict[int, tuple[set[int], str, int]] = {}
             for budget in budgets:
-                most = CANDIDATES
-                while True:
-                    shown = near.around(tuple(ranked[:most]))
-                    text = near.text(shown)
-                    tokens = self._vocabulary.count(text)
-                    if tokens <= budget or most == 1:
+                for most in (len(ranked), *sizes):
+                    if most not in made:
+                        shown = near.around(tuple(ranked[:most]))
+                        text = near.text(shown)
+                        made[most] = shown, text, self._vocabulary.count(text)
+                    shown, text, tokens = made[most]
+                    if tokens <= budget:
                         break
-                    most //= 2
                 fits = tokens <= budget
+                named = fits and holds(text, target.name)
                 kept = fits and target.element in shown
-                yield (
-                    way,
-                    budget,
-                    Shown(kept, fits and holds(text, target.name), min(tokens, budget)),
-                )
+                yield way, budget, Shown(kept, named, min(tokens, budget))
 
     def ours(self, target: Target, budgets: tuple[int, ...]) -> Iterator[tuple[str, int, Shown]]:
         """(way, budget, what is shown) of a target, by the compact observation."""
@@ -218,8 +218,10 @@ class _Held:
 class _Near:
     """A page as elements with the words and relations by which candidates are chosen."""
 
-    def __init__(self, page: Page, pruner: Pruner) -> None:
-        self._page, self._pruner = page, pruner
+    def __init__(self, html: bytes, held: _Held, pruner: Pruner) -> None:
+        del html  # the key by which it is remembered
+        self._page, self._pruner = held.target.page, pruner
+        page = self._page
         self._parents = kin(page).parents
         self._children: list[list[int]] = [[] for _ in range(page.elements)]
         for element, parent in enumerate(self._parents):
@@ -269,9 +271,8 @@ class _Near:
         opened, element = OpenTags(), -1
         for token in page.tokens:
             if token.kind == END:
-                for _ in range(opened.close(token.tag)):
-                    if stays.pop():
-                        out.append(f"</{token.tag}>")
+                ended = [stays.pop() for _ in range(opened.close(token.tag))]
+                out += [f"</{token.tag}>" for stayed in ended if stayed]
             elif token.element:
                 element += 1
                 if element in kept:

@@ -21,7 +21,7 @@ import orjson
 
 from etl.files.hashes import plain
 from etl.pages import axtree
-from etl.pages.compact import Compacted, CompactRules, Compactor
+from etl.pages.compact import Compacted, Compactor, CompactRules
 from etl.pages.reading import read
 from etl.stages.wording import described
 from schemas.draft import Draft, StepDraft
