@@ -15,7 +15,7 @@ from etl.build.recipes.toml import checked
 from etl.build.recipes.vocabularies import KEY, listed
 from etl.pages.page import Page
 from etl.pages.prune import Pruner
-from etl.stages.observe import Observe
+from etl.stages.observe.stage import Observe
 from etl.stages.prune import Prune
 from schemas.errors import ConfigError
 from schemas.samples import Sample
