@@ -126,6 +126,7 @@ def observe(
     *,
     chunk: int = 0,
     answer: int = 512,
+    budget: int = 0,
 ) -> Observation:
     """See a page as a model saw it in training, where the model serves.
 
@@ -144,6 +145,10 @@ def observe(
     right. ``answer`` tokens of the context are left free for the answer. Where a recipe changes
     pages before they are pruned (``redact``, ``leaks``), training saw the changed page.
 
+    With a compact recipe the text is chosen, and never cut again. ``…37`` in it says that 37
+    elements were left out there: a larger ``budget`` of tokens shows more of them, with the same
+    ids.
+
     Raises:
         ConfigError: if the recipe cannot be used.
         PageError: if the page cannot be read, or cut so that it fits.
@@ -161,7 +166,7 @@ def observe(
     from etl.serve.recipe import serving
 
     page = html if isinstance(html, str | bytes) else page_of(html)
-    return observed(page, objective, history, url, serving(fspath(recipe)), chunk, answer)
+    return observed(page, objective, history, url, serving(fspath(recipe)), chunk, answer, budget)
 
 
 def page_script() -> str:

@@ -307,13 +307,13 @@ def test_the_walk_sees_what_is_imported() -> None:
 
 
 def test_the_house_has_at_most_six_floors_and_rooms_one_can_look_over() -> None:
-    """Six floors, eighteen entries of etl, and no folder of ours with more than `ROOM_FILES`
+    """Six floors, nineteen entries of etl, and no folder of ours with more than `ROOM_FILES`
     modules.
     """
     assert len(FLOORS) <= 6
     rooms = {path.parent for path in (ROOT / "etl").glob("*/*.py")}
     alone = [path for path in (ROOT / "etl").iterdir() if path.suffix in (".py", ".typed")]
-    assert len(rooms) + len(alone) <= 18
+    assert len(rooms) + len(alone) <= 19
     folders = {path.parent for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
     crowded = {str(folder): len([*folder.glob("*.py")]) for folder in folders}
     assert {folder: count for folder, count in crowded.items() if count > ROOM_FILES} == {}

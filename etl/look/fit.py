@@ -4,7 +4,7 @@ At most `MEASURED` samples are encoded, drawn by a seed. ``whole``: the share th
 ``kept``: the share whose target a model would see that is asked: it gets the right-most chunk of a
 page that is too long (`etl.look.report.context`). ``tokens``: of the sample, cut to the context.
 
-Observations that were made to fit a budget (`etl.stages.observe`) hold their targets in every
+Observations that were made to fit a budget (`etl.stages.observe.stage`) hold their targets in every
 sample: a step whose target was cut is not trained on. So what they keep is counted over all steps
 that had come so far: samples, and drops for ``target_cut``. ``observation``: tokens of theirs.
 """
@@ -25,7 +25,7 @@ from etl.dataset.place import Place
 from etl.dataset.samples import gather
 from etl.look import drops
 from etl.look.encoded import encoder_of
-from etl.stages.observe import TARGET_CUT
+from etl.stages.observe.stage import TARGET_CUT
 from etl.terminal.text import percent, table
 from schemas.samples import Sample
 from tokenization.fit import Extent, extent

@@ -54,19 +54,21 @@ def observed(
     serving: Serving,
     chunk: int = 0,
     answer: int = ANSWER,
+    budget: int = 0,
 ) -> Observation:
     """What a model sees of a page in a prompt.
 
     html: the serialised DOM, or its UTF-8. history: the steps before, as texts. chunk: which one of
     a page that is too long. answer: tokens of the context that are left free for the answer.
+    budget: tokens of the observation; 0: those of the recipe, as in training.
 
     Raises:
-        ConfigError: ``answer`` leaves no room for a prompt.
+        ConfigError: ``answer`` leaves no room for a prompt, or the recipe has no budget.
         PageError: ``over_context``, if the page does not fit and the recipe does not cut it
             (``fit.test = "drop"``), or cannot be cut so that it fits.
     """
     page = read(html)
-    whole = serving.text(page, _one_space(objective), history, url)
+    whole = serving.text(page, _one_space(objective), history, url, budget)
     sample = asked(serving, objective, url, whole, history)
     seen = serving.fitting(answer).seen(sample, serving.encoder, chunk)
     if isinstance(seen, Seen) and seen.chunks > 1 and serving.fit.test == "drop":

@@ -15,7 +15,7 @@ from etl.build.recipes.toml import checked
 from etl.build.recipes.vocabularies import KEY, listed
 from etl.pages.page import Page
 from etl.pages.prune import Pruner
-from etl.stages.observe import Observe
+from etl.stages.observe.stage import Observe
 from etl.stages.prune import Prune
 from schemas.errors import ConfigError
 from schemas.samples import Sample
@@ -61,12 +61,24 @@ class Serving:
         """What its observations are."""
         return "html" if isinstance(self.stage, Prune) else "lines"
 
-    def text(self, page: Page, objective: str, history: Sequence[str], url: str) -> str | bytes:
-        """The observation of a whole page, or its UTF-8."""
+    def text(
+        self, page: Page, objective: str, history: Sequence[str], url: str, budget: int
+    ) -> str | bytes:
+        """The observation of a whole page, or its UTF-8. budget: tokens; 0: those of the recipe.
+
+        Raises:
+            ConfigError: a budget is given, and the recipe has none.
+        """
         if isinstance(self.stage, Prune):
+            if budget:
+                raise ConfigError(
+                    f"budget = {budget}: the recipe has no section [observe], which holds a page "
+                    "to a budget; take a compact recipe, or ask for another chunk"
+                )
             observation: str | bytes = held(self.stage.pruner.prune(page), "observation")
             return observation
-        return self.stage.compactor(page, objective, history, url).observation
+        made = self.stage.compactor(page, objective, history, url, budget=budget)
+        return made.observation
 
     def latest(self, history: tuple[str, ...]) -> tuple[str, ...]:
         """The part of a history that a prompt has."""

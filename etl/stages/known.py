@@ -9,7 +9,7 @@ from etl.stages.filter import Filter
 from etl.stages.leaks import Leaks
 from etl.stages.lint.stage import Lint
 from etl.stages.locate import Locate
-from etl.stages.observe import Observe
+from etl.stages.observe.stage import Observe
 from etl.stages.prune import Prune
 from etl.stages.quality import Quality
 from etl.stages.redact import Redact

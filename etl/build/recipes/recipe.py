@@ -49,7 +49,7 @@ from etl.inputs.archives.join import Pages
 from etl.sources import FORMATS, SOURCES
 from etl.stages import known as stages
 from etl.stages.filter import Filter
-from etl.stages.observe import Observe
+from etl.stages.observe.stage import Observe
 from etl.stages.prune import Prune
 from etl.stages.rules.stage import SETTING, Rules
 from etl.stages.stage import Stage

@@ -116,7 +116,7 @@ def _line(facts: Facts, names: tuple[str, ...], bits: int, text: str, words: str
     """A line without its number."""
     shown = "".join([f" {quoted(shortened(name, most))}" for name in names if name != words])
     bare = not text and not names and (bits & LEAF or facts.kind & ACTION)
-    control = facts.kind & (ACTION | TYPED) and bits & LEAF and not words
+    control = bits & LEAF and (facts.kind & TYPED or (facts.kind & ACTION and not words))
     more = facts.more if bare or control else ""
     said = f": {words}" if words else ""
     return f" {facts.head}{shown}{facts.state}{more}{said}\n"

@@ -1,0 +1,198 @@
+"""The compact observation: what it shows, and that it keeps its promises on any page."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etl.pages.axtree import Tree
+from etl.pages.compact import Compacted, Compactor, CompactRules
+from etl.pages.compact.facts import Known, facts_of
+from etl.pages.compact.units import plain_units, units_of
+from etl.pages.reading import read_anew
+from etl.pages.standard import read_plain
+from schemas.errors import ConfigError
+from tests.support import strategies
+
+
+def compactor(**rules: int | bool) -> Compactor:
+    vocabulary = strategies.vocabulary()
+    return Compactor(CompactRules(**rules), vocabulary.count, vocabulary.count_lines)  # type: ignore[arg-type]
+
+
+def made(html: str, objective: str = "", budget: int = 8192, **rules: int | bool) -> Compacted:
+    return compactor(budget=budget, **rules)(read_anew(html), objective)
+
+
+def lines(html: str, **rules: int | bool) -> list[str]:
+    return compactor(**rules)(read_anew(html)).observation.split("\n")
+
+
+@pytest.mark.parametrize(
+    ("html", "wanted"),
+    [
+        ("<a href=/cart>Add to cart</a>", "0 a: Add to cart"),
+        ("<a href='/shop/cart?x=1'></a>", "0 a href=cart"),
+        ("<a href=/x><img alt=Logo></a>", '1 a "Logo"'),
+        ("<button aria-label=Close>×</button>", '0 button "Close": ×'),
+        ("<button title=Buy>Buy</button>", "0 button: Buy"),
+        ("<input type=checkbox name=news checked>", "0 input type=checkbox checked name=news"),
+        ("<input placeholder='Your name' value=Ada>", '0 input "Your name" value=Ada'),
+        ("<div role=tab aria-selected=true>One</div>", "0 div role=tab selected: One"),
+        ("<textarea name=note>Hi\nthere</textarea>", "0 textarea name=note: Hi there"),
+        ("<p>Mugs &amp; <b>cups</b>, all blue</p>", "1 p: Mugs & cups , all blue"),
+        ("<p>Read <a href=/t>terms</a> first</p>", "1 p: Read _ first"),
+        ("<span bid=7 data-x=1 onclick='go()'>Go</span>", "0 span: Go"),
+    ],
+)
+def test_an_element_is_a_line(html: str, wanted: str) -> None:
+    """Number, tag, the attributes that help, and text; a name is not said twice."""
+    assert lines(html)[0] == wanted
+
+
+def test_what_is_never_seen_has_no_line() -> None:
+    """Scripts, styles, the head, comments and what a browser keeps inert are left out."""
+    html = (
+        "<head><title>T</title></head><script>x</script><style>y</style><!-- c -->"
+        "<noscript><a>n</a></noscript><template><a>t</a></template><p>Mug</p>"
+    )
+    assert lines(html) == ["0 p: Mug"]
+
+
+def test_recorder_markers_are_never_shown() -> None:
+    """An attribute by which a recorder marks the target would give the answer away."""
+    html = '<a bid="1" data-stepmill-target="1" backend_node_id="2" class=x>Mug</a>'
+    assert lines(html) == ["0 a: Mug"]
+
+
+def test_a_long_text_is_shortened_in_its_middle() -> None:
+    """Its begin and end stay, with a mark between them."""
+    (line,) = lines("<p>" + "mug " * 100 + "end</p>", text=40)
+    assert line.startswith("0 p: mug mug")
+    assert line.endswith("mug end")
+    assert "…" in line
+    assert len(line) <= len("0 p: ") + 40
+
+
+def test_what_was_cut_is_marked() -> None:
+    """A mark says how many elements were cut in one place; all of them are accounted for."""
+    html = "".join(f"<p>Paragraph {n} says that mugs are made of clay</p>" for n in range(400))
+    found = made(html, budget=512)
+    marks = [int(line[1:]) for line in found.observation.split("\n") if line.startswith("…")]
+    assert marks
+    assert sum(marks) == 400 - len(found.kept)
+    assert found.removed["cut"] > 0
+
+
+def test_what_can_be_acted_on_comes_first() -> None:
+    """A button after a long text is kept where the text is cut."""
+    html = "".join(f"<p>Paragraph {n} says that mugs are clay</p>" for n in range(400))
+    found = made(f"{html}<button>Buy</button>", budget=256)
+    assert "0 button: Buy" in found.observation
+
+
+def test_words_of_the_task_decide() -> None:
+    """Of many links of one kind, the one that the task names is kept."""
+    html = "".join(f"<li><a href=/{n}>Mug number {n} in blue</a></li>" for n in range(500))
+    assert "number 437 " in made(html, "Open mug number 437", budget=512).observation
+    assert "number 437 " not in made(html, "Look around", budget=512).observation
+    plain = made(html, "Open mug number 437", budget=512, relevance=False)
+    assert plain.observation == made(html, "", budget=512).observation
+
+
+def test_hidden_elements_come_last() -> None:
+    """They are shown where there is room, and go first."""
+    html = "".join(f"<a hidden href=/{n}>Hidden {n}</a><a href=/{n}>Mug {n}</a>" for n in range(30))
+    assert "Hidden 3" in made(html).observation
+    small = made(html, budget=256).observation
+    assert "Mug 29" in small or "Mug 3" in small
+    assert "Hidden 29" not in small
+    assert "Hidden" not in made(html, extras=0).observation
+
+
+def test_an_unchanged_page_keeps_its_numbers_and_a_change_moves_none_after_it() -> None:
+    """Numbers count from the end: what is put before an element does not move it."""
+    rows = "".join(f"<li><a>Mug {n}</a></li>" for n in range(30))
+    before, after = made(f"<ul>{rows}</ul>"), made(f"<p>New!</p><ul><li>0</li>{rows}</ul>")
+    numbers = {line for line in before.observation.split("\n") if " a" in line}
+    assert numbers <= {*after.observation.split("\n")}
+    assert made(f"<ul>{rows}</ul>") == before
+
+
+def test_lines_of_a_text_are_cut_whole() -> None:
+    """A page that was recorded as a text keeps its lines as they are, those with ids first."""
+    tree = Tree("\n".join(f"[{n}] link 'Mug {n}'\n  StaticText 'about it'" for n in range(300)))
+    found = compactor(budget=512).text(tree, "Open mug 250")
+    kept = [line for line in found.observation.split("\n") if not line.startswith("…")]
+    assert {*kept} <= {*tree.lines}
+    assert "[250] link 'Mug 250'" in kept
+    assert found.tokens <= 512
+    assert compactor(budget=65536).text(tree).observation == tree.text
+
+
+@pytest.mark.parametrize(
+    "rules", [{"budget": 3}, {"text": 1}, {"value": 0}, {"extras": -1}, {"extras": 101}]
+)
+def test_numbers_out_of_range_are_refused(rules: dict[str, int]) -> None:
+    """The error names the setting and its bound."""
+    with pytest.raises(ConfigError, match=rf"observe\.{next(iter(rules))} .*at (least|most)"):
+        CompactRules(**rules)  # type: ignore[arg-type]
+
+
+@given(
+    st.one_of(strategies.pages, st.text(max_size=300)),
+    st.text(max_size=40),
+    st.sampled_from([256, 300, 1000]),
+)
+def test_any_page_fits(html: str, objective: str, budget: int) -> None:
+    """No page stops it; it is within the budget; no number and no line comes twice; again the same
+    page gives the same.
+    """
+    found = made(html * 3, objective, budget)
+    shown = [line for line in found.observation.split("\n") if line and line[0] != "…"]
+    numbers = [int(line.split(" ")[0]) for line in shown]
+    assert found.tokens == strategies.vocabulary().count(found.observation) <= budget
+    assert numbers == list(found.kept.values())
+    assert numbers == sorted({*numbers}, reverse=True)
+    assert len({*shown}) == len(shown)
+    page = read_anew(html * 3)
+    assert all(page.node(element) == node for element, node in found.kept.items())
+    assert made(html * 3, objective, budget) == found
+
+
+@given(st.one_of(strategies.pages, st.text(max_size=300)))
+def test_the_engine_finds_what_plain_python_finds(html: str) -> None:
+    """The same elements with the same texts, and the same observation."""
+    known = Known(CompactRules())
+    page = read_anew(html)
+    assert units_of(page, known) == plain_units(page, known)
+    plain = compactor()(read_plain(html), "Buy a mug")
+    assert plain == compactor()(page, "Buy a mug")
+
+
+_ATTRIBUTES = st.dictionaries(
+    st.sampled_from(
+        ["id", "class", "style", "hidden", "role", "onclick", "Title", "data-x", "bid", "href",
+         "aria-label", "aria-expanded", "tabindex", "type", "name", "value", "ng-click", "lang"]
+    ),
+    st.sampled_from(
+        ["", "true", "false", "0", "-1", "display:none", "DISPLAY : NONE", "visibility:hidden",
+         "color:red", "dis&#112;lay:none", "button", "a b", "x/y?z", "none", "hidden"]
+    ),
+)  # fmt: skip
+
+
+@given(st.sampled_from(["div", "a", "input", "li", "svg"]), st.lists(_ATTRIBUTES, max_size=6))
+def test_what_the_engine_leaves_out_of_a_start_tag_says_nothing(
+    tag: str, several: list[dict[str, str]]
+) -> None:
+    """Start tags that the engine takes for one have the same facts."""
+    html = ""
+    for each in several:
+        written = [f' {name}="{value}"' for name, value in each.items()]
+        html += f"<{tag}{''.join(written)}>x</{tag}>"
+    page, known = read_anew(html), Known(CompactRules())
+    for element, _, (number, *_) in units_of(page, known):
+        token = page.tokens[page.position(element)]
+        assert known.facts[number] == facts_of(token, CompactRules())
