@@ -25,6 +25,7 @@ CHUNKS: Final = ("recipe", "all", "first", "target")
 """Which chunks of a page that does not fit are asked: policies of `Fit`, or the recipe's own."""
 
 _NODE: Final = re.compile(r' node="(\d+)"')
+_LINE: Final = re.compile(r"(?m)^(\d+) ")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ class Prompter:
             return fitted
         asked = [self._chat(each.input_ids, each.labels)[:-1] for each in fitted]
         pages = [self._page(sample, messages[-1]["content"]) for messages in asked]
-        if sample.observation_kind == "axtree":
+        if sample.fitted:  # lines were cut: only those of elements that stay have their numbers
+            inside = [self._numbered(sample, page, nodes) for page in pages]
+        elif sample.observation_kind == "axtree":
             inside = self._lines_inside(fitted, pages, nodes)
         else:
             wanted = {str(node) for node in nodes}
@@ -82,6 +85,13 @@ class Prompter:
             inside.append(any(after <= node < after + lines for node in nodes))
             after += lines
         return inside[::-1]
+
+    @staticmethod
+    def _numbered(sample: Sample, page: str, nodes: Collection[int]) -> bool:
+        """Whether a page of lines, of which some were cut, holds one of the elements."""
+        if sample.observation_kind == "lines":
+            return not {str(node) for node in nodes}.isdisjoint(_LINE.findall(page))
+        return sample.target_html in map(str.strip, page.split("\n"))
 
     def _page(self, sample: Sample, user: str) -> str:
         """The part of the page in a prompt: between the texts around it."""
