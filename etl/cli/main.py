@@ -19,7 +19,6 @@ from etl.cli import (
     build,
     evaluate,
     export,
-    inspect_fit,
     inspect_samples,
     inspect_waterfall,
     learn,
@@ -136,4 +135,4 @@ for _command in (
 for _view in (inspect_samples.samples, inspect_samples.sample, inspect_samples.tokens):
     inspect.add_command(_view)
 inspect.add_command(inspect_waterfall.waterfall)
-inspect.add_command(inspect_fit.fit)
+inspect.add_command(inspect_waterfall.fit)

@@ -26,7 +26,6 @@ CHUNKS: Final = ("recipe", "all", "first", "target")
 
 _NODE: Final = re.compile(r' node="(\d+)"')
 _LINE: Final = re.compile(r"(?m)^(\d+) ")
-"""The id of an element in a compact observation."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,13 @@ class Prompter:
             return fitted
         asked = [self._chat(each.input_ids, each.labels)[:-1] for each in fitted]
         pages = [self._page(sample, messages[-1]["content"]) for messages in asked]
-        if sample.observation_kind == "axtree":
+        if sample.fitted:  # lines were cut: only those of elements that stay have their numbers
+            inside = [self._numbered(sample, page, nodes) for page in pages]
+        elif sample.observation_kind == "axtree":
             inside = self._lines_inside(fitted, pages, nodes)
         else:
-            ids = _LINE if sample.observation_kind == "lines" else _NODE
             wanted = {str(node) for node in nodes}
-            inside = [not wanted.isdisjoint(ids.findall(page)) for page in pages]
+            inside = [not wanted.isdisjoint(_NODE.findall(page)) for page in pages]
         return [
             Prompted(messages, each.input_ids[: each.prompt_tokens], holds)
             for messages, each, holds in zip(asked, fitted, inside, strict=True)
@@ -85,6 +85,13 @@ class Prompter:
             inside.append(any(after <= node < after + lines for node in nodes))
             after += lines
         return inside[::-1]
+
+    @staticmethod
+    def _numbered(sample: Sample, page: str, nodes: Collection[int]) -> bool:
+        """Whether a page of lines, of which some were cut, holds one of the elements."""
+        if sample.observation_kind == "lines":
+            return not {str(node) for node in nodes}.isdisjoint(_LINE.findall(page))
+        return sample.target_html in map(str.strip, page.split("\n"))
 
     def _page(self, sample: Sample, user: str) -> str:
         """The part of the page in a prompt: between the texts around it."""

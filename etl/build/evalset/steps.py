@@ -23,6 +23,7 @@ from etl.stages.stage import Preparing, Stage
 from etl.stages.unroll import Unroll
 from etl.tally import Tally
 from schemas.draft import Draft, StepDraft
+from schemas.errors import ConfigError
 from schemas.samples import Sample
 from schemas.utf8 import held
 from schemas.workflow import Workflow
@@ -84,8 +85,18 @@ class Chain:
 
     @cached_property
     def prune(self) -> Prune:
-        """The stage that prunes, whose rules tell what a page shows."""
-        return self.recipe.stage(Prune)
+        """The stage that prunes, whose rules tell what a page shows.
+
+        Raises:
+            ConfigError: the recipe prunes no pages.
+        """
+        for stage in self.recipe.stages:
+            if isinstance(stage, Prune):
+                return stage
+        raise ConfigError(
+            f"recipe {self.recipe.name}: what its pages show depends on the task, so it cannot say "
+            "beforehand which elements they show; take a recipe without [observe]"
+        )
 
     def __call__(
         self, workflow: Workflow, shown: Mapping[int, int] | None = None

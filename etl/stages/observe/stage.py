@@ -141,6 +141,7 @@ def _observe(
 
 def _take(step_draft: StepDraft, made: Compacted, budget: int) -> None:
     """Take an observation, or drop the step if that lacks what the answer names."""
+    step_draft.observation = made.observation  # of a dropped step too: models are evaluated on it
     fitted = {"budget": budget, "tokens": made.tokens, "removed": made.removed}
     step_draft.fitted = orjson.dumps(fitted).decode()
     for element, what in (
@@ -151,7 +152,6 @@ def _take(step_draft: StepDraft, made: Compacted, budget: int) -> None:
             detail = f"{what}{made.tokens} tokens without {step_draft.start_tag[:200]!r}"
             step_draft.drop(Observe.name, TARGET_CUT, detail)
             return
-    step_draft.observation = made.observation
 
 
 @lru_cache(maxsize=2)
