@@ -130,13 +130,15 @@ def _observe(
     page = read(step_draft.page)
     step_draft.lines = True
     step_draft.description = described(step_draft, page)
-    if step_draft.element >= 0:
-        step_draft.start_tag = compactor.line(page, step_draft.element)
+    made = None
     if not step_draft.reason:
         made = compactor(page, objective, history, step_draft.step.url)
+    if made is not None and step_draft.element in made.kept:
+        step_draft.start_tag = made.line(step_draft.node)
+    elif step_draft.element >= 0:
+        step_draft.start_tag = compactor.line(page, step_draft.element)
+    if made is not None:
         _take(step_draft, made, compactor.rules.budget)
-        if step_draft.element in made.kept:
-            step_draft.start_tag = made.line(step_draft.node)
 
 
 def _take(step_draft: StepDraft, made: Compacted, budget: int) -> None:
