@@ -36,6 +36,8 @@ CUT: Final = "…"
 
 _MOST: Final = 2**17
 """Start tags that are remembered."""
+_PAGES: Final = 16
+"""Pages that are remembered."""
 _LINES: Final = (30.0, 50.0)
 """How much a line of a text matters, without and with an id."""
 
@@ -85,7 +87,7 @@ class Compactor:
         self._count = count
         self._counts: Counts = counts or (lambda lines: [count(line) for line in lines])
         self._digits = {size: count("9" * size) for size in range(1, 12)}
-        self._last: _Seen | None = None
+        self._latest: dict[int, _Seen] = {}
         self._forget()
 
     def _forget(self) -> None:
@@ -149,9 +151,10 @@ class Compactor:
         return ""
 
     def _seen(self, page: Page) -> _Seen:
-        """A page's elements with their forms; the last page is remembered."""
-        if self._last is not None and self._last.page is page:
-            return self._last
+        """A page's elements with their forms; the latest pages are remembered."""
+        known = self._latest.get(id(page))
+        if known is not None:  # it holds its page, so no other has that id
+            return known
         if len(self._known.facts) > _MOST:
             self._forget()
         units = units_of(page, self._known)
@@ -164,7 +167,9 @@ class Compactor:
             before = np.array([unit[1] for unit in units], np.int64)
             folds = np.array([form.folds for form in forms])
             score = score - np.minimum(folds, 6 * np.log2(np.maximum(1.0, before / 5)))
-        self._last = _Seen(
+        if len(self._latest) >= _PAGES:
+            self._latest.pop(next(iter(self._latest)), None)
+        seen = self._latest[id(page)] = _Seen(
             page,
             units,
             forms,
@@ -174,7 +179,7 @@ class Compactor:
             np.array([form.silent for form in forms], np.bool_),
             np.array([len(form.long) for form in forms], np.int64),
         )
-        return self._last
+        return seen
 
     def _written(self, seen: _Seen, kept: choose.Flags, whole: choose.Flags) -> Compacted:
         stay = np.flatnonzero(kept).tolist()
