@@ -16,7 +16,6 @@ Nothing but the page, the task and the steps before decides what is shown.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -37,6 +36,8 @@ CUT: Final = "…"
 
 _MOST: Final = 2**17
 """Start tags that are remembered."""
+_PAGES: Final = 16
+"""Pages that are remembered."""
 _LINES: Final = (30.0, 50.0)
 """How much a line of a text matters, without and with an id."""
 
@@ -69,6 +70,8 @@ class _Seen(NamedTuple):
     short: choose.Counts
     score: npt.NDArray[np.float64]
     silent: choose.Flags
+    # characters of the long lines
+    chars: choose.Counts
 
 
 class Compactor:
@@ -84,7 +87,7 @@ class Compactor:
         self._count = count
         self._counts: Counts = counts or (lambda lines: [count(line) for line in lines])
         self._digits = {size: count("9" * size) for size in range(1, 12)}
-        self._last: _Seen | None = None
+        self._latest: dict[int, _Seen] = {}
         self._forget()
 
     def _forget(self) -> None:
@@ -133,9 +136,9 @@ class Compactor:
             score = score + relevance.relevance(said, task)
         silent = np.zeros(len(sizes), np.bool_)
         kept, _ = choose.chosen(sizes, sizes, score, silent, budget or self.rules.budget, 0)
-        lines = [f"{line}\n" for line in tree.lines]
         ids = {at: tree.node(at) for at in np.flatnonzero(kept).tolist()}
-        cut = sum(len(line) for at, line in enumerate(lines) if at not in ids)
+        lines = [f"{tree.lines[at]}\n" for at in ids]
+        cut = len(tree.text) + 1 - sum(map(len, lines)) if tree.lines else 0
         observation = _joined(lines, kept, silent)
         return Compacted(observation, self._count(observation), ids, {"cut": cut} if cut else {})
 
@@ -148,9 +151,10 @@ class Compactor:
         return ""
 
     def _seen(self, page: Page) -> _Seen:
-        """A page's elements with their forms; the last page is remembered."""
-        if self._last is not None and self._last.page is page:
-            return self._last
+        """A page's elements with their forms; the latest pages are remembered."""
+        known = self._latest.get(id(page))
+        if known is not None:  # it holds its page, so no other has that id
+            return known
         if len(self._known.facts) > _MOST:
             self._forget()
         units = units_of(page, self._known)
@@ -163,7 +167,9 @@ class Compactor:
             before = np.array([unit[1] for unit in units], np.int64)
             folds = np.array([form.folds for form in forms])
             score = score - np.minimum(folds, 6 * np.log2(np.maximum(1.0, before / 5)))
-        self._last = _Seen(
+        if len(self._latest) >= _PAGES:
+            self._latest.pop(next(iter(self._latest)), None)
+        seen = self._latest[id(page)] = _Seen(
             page,
             units,
             forms,
@@ -171,23 +177,27 @@ class Compactor:
             digits + np.array([form.short_tokens for form in forms], np.int64),
             np.round(score, 6),
             np.array([form.silent for form in forms], np.bool_),
+            np.array([len(form.long) for form in forms], np.int64),
         )
-        return self._last
+        return seen
 
     def _written(self, seen: _Seen, kept: choose.Flags, whole: choose.Flags) -> Compacted:
-        page, ids = seen.page, {}
-        lines: list[str] = []
-        removed = {"cut": 0, "silent": 0, "shortened": 0}
-        each = zip(seen.units, seen.forms, kept.tolist(), whole.tolist(), strict=True)
-        for (element, _, _), form, stays, is_whole in each:
-            if stays:
-                ids[element] = node = page.node(element)
-                lines.append(f"{node}{form.long if is_whole else form.short}")
-                if not is_whole:
-                    removed["shortened"] += len(form.long) - len(form.short)
-            else:
-                lines.append("")
-                removed["silent" if form.silent else "cut"] += len(form.long)
+        stay = np.flatnonzero(kept).tolist()
+        elements = [seen.units[at][0] for at in stay]
+        ids = {element: seen.page.node(element) for element in elements}
+        forms = [seen.forms[at] for at in stay]
+        lines = [
+            f"{node}{form.long if is_whole else form.short}"
+            for node, form, is_whole in zip(ids.values(), forms, whole[stay].tolist(), strict=True)
+        ]
+        removed = {
+            "cut": int(seen.chars[~kept & ~seen.silent].sum()),
+            "silent": int(seen.chars[~kept & seen.silent].sum()),
+            "shortened": sum(
+                len(seen.forms[at].long) - len(seen.forms[at].short)
+                for at in np.flatnonzero(kept & ~whole).tolist()
+            ),
+        }
         observation = _joined(lines, kept, seen.silent)
         removed = {rule: count for rule, count in removed.items() if count}
         return Compacted(observation, self._count(observation), ids, removed)
@@ -196,14 +206,12 @@ class Compactor:
 def _joined(lines: list[str], kept: choose.Flags, silent: choose.Flags) -> str:
     """The lines that stay, with marks where others were cut."""
     out: list[str] = []
-    done = 0
-    stays = kept.tolist()
-    for place, cut in [*choose.gaps(kept, silent), (len(lines), 0)]:
-        # A mark stands where its run ends; all that stays up to there is before the run.
-        out += itertools.compress(lines[done:place], stays[done:place])
-        out += [f"{CUT}{cut}\n"] if cut else []
-        done = place
-    return "".join(out).removesuffix("\n")
+    done, before = 0, np.concatenate([[0], np.cumsum(kept)])
+    for place, cut in choose.gaps(kept, silent):
+        at = int(before[place])  # lines that stay before the run, which ends at this place
+        out += [*lines[done:at], f"{CUT}{cut}\n"]
+        done = at
+    return "".join([*out, *lines[done:]]).removesuffix("\n")
 
 
 _TENS: Final = np.array([10**power for power in range(1, 10)])

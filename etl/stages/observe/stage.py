@@ -18,20 +18,27 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
 import orjson
+import xxhash
 
 from etl.files.hashes import plain
 from etl.pages import axtree
 from etl.pages.compact import Compacted, Compactor, CompactRules
+from etl.pages.page import Page
 from etl.pages.reading import read
 from etl.stages.wording import described
 from schemas.draft import Draft, StepDraft
 from schemas.reasons import OwnReason
+from schemas.utf8 import utf8_of
 from schemas.workflow import target_id
 from tokenization.prompt import step_text
 from tokenization.vocabulary import Vocabulary, shared
 
 if TYPE_CHECKING:  # an agent observes pages without Arrow
     from etl.tally import Tally
+
+_PAGES: Final = 16
+_LATEST: Final[dict[bytes, Page]] = {}
+"""The latest pages by the hash of their text."""
 
 TARGET_CUT: Final = OwnReason(
     "target_cut",
@@ -127,16 +134,18 @@ def _observe(
         if not step_draft.reason:
             _take(step_draft, compactor.text(tree, objective, history), compactor.rules.budget)
         return
-    page = read(step_draft.page)
+    page = _read(step_draft.page)
     step_draft.lines = True
     step_draft.description = described(step_draft, page)
-    if step_draft.element >= 0:
-        step_draft.start_tag = compactor.line(page, step_draft.element)
+    made = None
     if not step_draft.reason:
         made = compactor(page, objective, history, step_draft.step.url)
+    if made is not None and step_draft.element in made.kept:
+        step_draft.start_tag = made.line(step_draft.node)
+    elif step_draft.element >= 0:
+        step_draft.start_tag = compactor.line(page, step_draft.element)
+    if made is not None:
         _take(step_draft, made, compactor.rules.budget)
-        if step_draft.element in made.kept:
-            step_draft.start_tag = made.line(step_draft.node)
 
 
 def _take(step_draft: StepDraft, made: Compacted, budget: int) -> None:
@@ -152,6 +161,16 @@ def _take(step_draft: StepDraft, made: Compacted, budget: int) -> None:
             detail = f"{what}{made.tokens} tokens without {step_draft.start_tag[:200]!r}"
             step_draft.drop(Observe.name, TARGET_CUT, detail)
             return
+
+
+def _read(html: str | bytes) -> Page:
+    """A page; the same object for the same text, since recorded pages repeat."""
+    key = xxhash.xxh3_128_digest(utf8_of(html))
+    page = _LATEST.pop(key, None) or read(html)
+    _LATEST[key] = page
+    if len(_LATEST) > _PAGES:
+        _LATEST.pop(next(iter(_LATEST)), None)
+    return page
 
 
 @lru_cache(maxsize=2)

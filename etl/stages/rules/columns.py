@@ -120,7 +120,7 @@ COLUMNS: Final[Mapping[str, Described]] = MappingProxyType({
                        lambda row: row.step.step.error),
     "page_chars": Described("step", "number", "characters of the page as recorded", None,
                             lambda row: row.step.step.characters),
-    "observation": Described("step", "text", "kind of the observation: html or axtree", None,
+    "observation": Described("step", "text", "kind of the observation: html, axtree or lines", None,
                              lambda row: row.step.shown),
     "target": Described("step", "text", "the target's start tag after pruning; empty without one",
                         None, lambda row: row.step.start_tag),
