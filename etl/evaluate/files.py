@@ -21,6 +21,7 @@ import orjson
 import pyarrow as pa
 import yaml
 
+from etl.dataset.layout import Dataset
 from etl.evaluate.schema import EVAL_SCHEMA, FORMAT, EvalStep
 from etl.files.arrow import ArrowWriter, atomic, open_arrow, read_json, whole, write_json
 from schemas.errors import ConfigError, IntegrityError
@@ -28,7 +29,6 @@ from schemas.errors import ConfigError, IntegrityError
 SHARD_BYTES: Final = 512 * 2**20
 """Bytes of rows after which another file is begun."""
 
-MANIFEST: Final = "manifest.json"
 _DATA: Final = "data"
 _PROMPTS: Final = "prompts"
 _SPLIT: Final = re.compile(r"\w+(\.\w+)*")
@@ -128,7 +128,7 @@ class EvalWriter:
     """
 
     def __init__(self, out: Path) -> None:
-        if out.exists() and not (out / MANIFEST).exists() and any(out.iterdir()):
+        if out.exists() and not Dataset(out).manifest.exists() and any(out.iterdir()):
             raise ConfigError(
                 f"{out}: the folder holds something that is no evaluation set; give another --out"
             )
@@ -187,8 +187,8 @@ class EvalWriter:
         }
         unasked = dict(sorted(self._unasked.items()))
         manifest = {"format": FORMAT, **about, "unasked": unasked, "splits": splits}
-        (self._making / "README.md").write_text(_readme(manifest), encoding="utf-8")
-        write_json(self._making / MANIFEST, manifest)
+        Dataset(self._making).card.write_text(_readme(manifest), encoding="utf-8")
+        write_json(Dataset(self._making).manifest, manifest)
         if self.out.exists():
             before = self.out.with_name(f"{self.out.name}.before")
             shutil.rmtree(before, ignore_errors=True)
@@ -291,15 +291,17 @@ def opened(folder: Path) -> EvalSet:
     Raises:
         ConfigError: there is none, or another version wrote it.
     """
-    path = folder / MANIFEST
+    path = Dataset(folder).manifest
     if not path.exists():
         raise ConfigError(
-            f"{folder}: no evaluation set (missing: {MANIFEST}); make one: stepmill evalset "
+            f"{folder}: no evaluation set (missing: {path.name}); make one: stepmill evalset "
             f"SOURCE... --out {folder}"
         )
     manifest = read_json(path)
     if not isinstance(manifest, dict) or "family" not in manifest:
-        raise ConfigError(f"{folder}: {MANIFEST} is that of no evaluation set; give another folder")
+        raise ConfigError(
+            f"{folder}: {path.name} is that of no evaluation set; give another folder"
+        )
     if manifest["format"] != FORMAT:
         raise ConfigError(
             f"{folder}: an evaluation set of format {manifest['format']}, this version reads "

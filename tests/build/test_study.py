@@ -161,7 +161,7 @@ def test_the_same_command_again_builds_nothing(made: tuple[Path, dict[str, Any]]
     assert [path.stat().st_mtime_ns for path in data] == before
     text = builds.command("study", folder / "study.toml", "--workers", "0").stdout
     assert text.splitlines()[0].split()[:3] == ["fit.context", "history", "samples"]
-    assert len(text.splitlines()) == 5
+    assert len(text.partition("\n\n")[0].splitlines()) == 5  # a narrow terminal gets two tables
 
 
 def test_a_cell_that_stopped_is_gone_on_with(tmp_path: Path) -> None:

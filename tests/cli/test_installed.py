@@ -16,17 +16,19 @@ from typing import Final
 import pytest
 
 from etl.cli import main
+from tests.evaluate import mind2web
 from tests.support import builds
 from tests.support.installed import Installed
 from tokenization.vocabulary import load
 
 ROOT: Final = Path(__file__).parents[2]
-OTHERS: Final = frozenset({"evaluate", "test", "train"})
-"""Extras that no command uses: of protocols, of tests, and of the README's training examples."""
+OTHERS: Final = frozenset({"test", "train"})
+"""Extras that no command uses: of tests, and of the README's training examples."""
 
 WITHOUT: Final[Sequence[tuple[str, str, str]]] = (
     ("archives", "fastwarc", "build in --out other --pages crawl.warc"),
     ("archives", "fastwarc", "check in --pages crawl.warc"),
+    ("evaluate", "nltk", "score arena arena.jsonl --protocol webarena/string"),
     ("fast", "gigatoken", "build in --out other --set vocabulary.engine=gigatoken"),
     ("gcs", "gcsfs", "build gs://bucket/folder --out other"),
     ("gcs", "gcsfs", "verify gs://bucket/folder"),
@@ -70,6 +72,15 @@ WITH_ALL: Final[Sequence[str]] = (
     "rebuild keys in --out rebuilt --workers 0 --set contamination.registries=own.registry",
     "contamination out",
     "publish out file://published --allow unlicensed",
+    "evalset out --split train --out set",
+    "baseline set perfect --out answers.jsonl",
+    "score set answers.jsonl --protocol exact",
+    "predict set --endpoint http://127.0.0.1:9 --model m --attempts 1 --out asked.jsonl",
+    "evalset tasks2.json --family mind2web-multichoice --ranks ranks.json --out choices",
+    "rounds choices --protocol mind2web-multichoice/llm --out next.jsonl",
+    "evalset arena.json --out arena",
+    "baseline arena perfect --out arena.jsonl",
+    "study study.toml --workers 0",
     "augment in --out rewritten --base-url http://127.0.0.1:9 --model m --attempts 1",
     "formats",
     "schema scribe",
@@ -89,8 +100,16 @@ def folder(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Pa
         folder / "in" / "a.jsonl", *(builds.workflow(number) for number in range(20))
     )
     (folder / "tasks.jsonl").write_text('{"task_id": 1, "task": "Order a red kettle"}\n')
+    mind2web.write(folder / "tasks2.json", tasks := mind2web.ordinary("a"))
+    (folder / "ranks.json").write_text(json.dumps(mind2web.table(tasks)))
+    (folder / "study.toml").write_text(
+        'inputs = ["in"]\nout = "study"\n[axes]\n"fit.context" = [16384, 32768]\n'
+    )
+    asked = {"eval_types": ["string_match"], "reference_answers": {"must_include": ["6"]}}
+    arena = {"task_id": 1, "sites": ["map"], "start_url": "http://map.example", "intent": "Count"}
+    (folder / "arena.json").write_text(json.dumps([{**arena, "eval": asked}]))
     for line, done in zip(WITH_ALL, installed.in_one_process(WITH_ALL, folder), strict=True):
-        asks = line.startswith("augment")  # a model that is not there
+        asks = line.startswith(("augment", "predict"))  # a model that is not there
         assert done.code == asks, f"{line}: {done.err}"
         assert "Traceback" not in done.err
     return folder

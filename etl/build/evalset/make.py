@@ -23,7 +23,7 @@ from etl.build.evalset.webarena import WebArenaTasks
 from etl.build.evalset.weblinx import WebLinxTurns
 from etl.build.jobs import DEFAULT_RECIPE, loaded, ordered
 from etl.build.recipes.recipe import Recipe
-from etl.dataset.layout import Layout
+from etl.dataset.layout import Dataset, Layout
 from etl.dataset.place import place_of
 from etl.evaluate import ranks
 from etl.evaluate.facts import mind2web_direct, steps
@@ -184,8 +184,8 @@ def _kind(found: Found) -> str:
 
 
 def _is_build(path: Path) -> bool:
-    layout = Layout(path)
-    return path.is_dir() and (layout.dataset.manifest.exists() or (path / "manifest.json").exists())
+    each = (Layout(path).dataset, Dataset(path))
+    return path.is_dir() and any(dataset.manifest.exists() for dataset in each)
 
 
 def _named(found: Sequence[Found]) -> list[dict[str, str]]:
