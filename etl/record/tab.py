@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 EFFECT: Final = 1.5
 """Seconds in which what happens to a tab is the effect of the action before."""
 
+_ASKED: Final = 20
+"""How often the browser is asked at most where its history ends, until that is the page shown."""
+
 Event = dict[str, Any]
 """The parameters of an event of the debugging protocol."""
 
@@ -116,19 +119,17 @@ class Tab:
         self.main = frame["id"]
         page, way, shown = self.last_page, self.way, self.index
         address = self.address or frame["url"]
-        explained = bool(self.asked) or self.opening
+        explained, acted = bool(self.asked) or self.opening, self.just_acted
         self.way = self.address = self.asked = ""
         self.opening, self.leaving, self.world = False, None, None
+        slot, at = self.steps.place(self.number), time.time() * 1000
+        self._read_index(frame["url"])  # before the step is told: the next one starts from here
         if not way.startswith(("reload", "restore", "history")):
             if not explained:
-                self._tell("navigate", address, page)
-            self._read_index()
+                self.steps.fill(slot, "navigate", address, page, at)
             return
-        explained = explained or self.just_acted
-        slot, at = self.steps.place(self.number), time.time() * 1000
-        self._read_index()
         kind = "go_back" if self.index <= shown else "go_forward"
-        if not explained:
+        if not (explained or acted):
             self.steps.fill(slot, kind if way.startswith("history") else "reload", "", page, at)
 
     def _moved(self, event: Event) -> None:
@@ -137,9 +138,17 @@ class Tab:
             self.asked = self.way = ""
             self._read_index()
 
-    def _read_index(self) -> None:
-        history = self.send(self.session, "Page.getNavigationHistory")
-        self.index = history.get("currentIndex", self.index)
+    def _read_index(self, url: str = "") -> None:
+        """Ask which entry of the history is shown.
+
+        url: of the page that is shown; the browser may tell of it before it counts it.
+        """
+        for _ in range(_ASKED):
+            history = self.send(self.session, "Page.getNavigationHistory")
+            self.index = history.get("currentIndex", self.index)
+            shown = history.get("entries", ())[self.index : self.index + 1]
+            if not (url and shown) or shown[0]["url"].partition("#")[0] == url.partition("#")[0]:
+                break
 
     def _opened_dialog(self, _: Event) -> None:
         self.waits = True
