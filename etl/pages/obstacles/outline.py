@@ -53,8 +53,9 @@ _BY_TAG: Final = {
     "title": TITLE,
     **dict.fromkeys(("h1", "h2", "h3"), HEAD),
     **dict.fromkeys(("nav", "footer"), AWAY),
-    **dict.fromkeys(("img", "svg", "video", "canvas", "object", "embed", "picture"), MEDIA),
-    **dict.fromkeys(("audio",), MEDIA),
+    **dict.fromkeys(
+        ("img", "svg", "picture", "canvas", "object", "embed", "video", "audio"), MEDIA
+    ),
     **dict.fromkeys(("iframe", "frame"), MEDIA | FRAME),
     "input": FIELD,
     "select": CONTROL | AWAY,
