@@ -13,6 +13,7 @@ from etl.cli.options import (
     candidate_option,
     directory_argument,
     json_option,
+    limit_option,
     recipe_option,
     show,
     show_json,
@@ -197,14 +198,7 @@ def _text(made: dict[str, Any]) -> str:
     metavar="[NAME=]FILE",
     help="Show the texts of tasks from a benchmark's own file; repeatable.",
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(0),
-    default=20,
-    show_default=True,
-    metavar="N",
-    help="Show at most N pairs; 0 shows all.",
-)
+@limit_option("pairs")
 @candidate_option
 @json_option
 def contamination(

@@ -12,6 +12,7 @@ from etl.cli.options import (
     candidate_option,
     directory_argument,
     json_option,
+    limit_option,
     log_option,
     pages_option,
     show,
@@ -32,14 +33,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Look for the targets of the first N steps of each file.",
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(0),
-    default=20,
-    show_default=True,
-    metavar="N",
-    help="Show at most N problems a format; 0 shows all.",
-)
+@limit_option("problems a format")
 @pages_option
 @log_option
 @json_option

@@ -222,3 +222,15 @@ def timeout_option(default: int) -> Callable[[Any], Any]:
         show_default=True,
         help="Seconds that one attempt may take.",
     )
+
+
+def limit_option(shown: str) -> Callable[[Any], Any]:
+    """The option for how many of these are shown."""
+    return click.option(
+        "--limit",
+        type=click.IntRange(0),
+        default=20,
+        show_default=True,
+        metavar="N",
+        help=f"Show at most N {shown}; 0 shows all.",
+    )
