@@ -175,7 +175,7 @@ def _work(out: Path, steps: pl.DataFrame, kept: pl.DataFrame) -> None:
         description=pl.lit("Click Order"), url=pl.format("https://{}/", "subdomain"),
         target_html=pl.lit('<button node="0">'), language_score=pl.lit(0.9),
         workflow_meta=pl.lit(""), step_meta=pl.lit(""), whole=pl.lit(True),
-        observation_kind=pl.lit("html"), ref=pl.lit(""),
+        observation_kind=pl.lit("html"), ref=pl.lit(""), fitted=pl.lit(""),
     )  # fmt: skip
     write_table(work / "samples" / "input0.arrow", _arrow(first, SAMPLE_SCHEMA))
     inputs = [f"input{number}" for number in range(INPUTS)]
