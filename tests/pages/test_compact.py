@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from etl.pages.axtree import Tree
 from etl.pages.compact import Compacted, Compactor, CompactRules
-from etl.pages.compact.facts import Known, facts_of
-from etl.pages.compact.units import plain_units, units_of
+from etl.pages.compact.facts import Known, facts_of, more_of
+from etl.pages.compact.units import arrays, plain_units, units_of
 from etl.pages.reading import read_anew
 from etl.pages.standard import read_plain
 from schemas.errors import ConfigError
@@ -166,7 +166,8 @@ def test_the_engine_finds_what_plain_python_finds(html: str) -> None:
     """The same elements with the same texts, and the same observation."""
     known = Known(CompactRules())
     page = read_anew(html)
-    assert units_of(page, known) == plain_units(page, known)
+    found, wanted = arrays(units_of(page, known)), plain_units(page, known)
+    assert [each.tolist() for each in found] == [each.tolist() for each in wanted]
     plain = compactor()(read_plain(html), "Buy a mug")
     assert plain == compactor()(page, "Buy a mug")
 
@@ -193,6 +194,9 @@ def test_what_the_engine_leaves_out_of_a_start_tag_says_nothing(
         written = [f' {name}="{value}"' for name, value in each.items()]
         html += f"<{tag}{''.join(written)}>x</{tag}>"
     page, known = read_anew(html), Known(CompactRules())
-    for element, _, (number, *_) in units_of(page, known):
+    elements, _, sayings = arrays(units_of(page, known))
+    for element, saying in zip(elements.tolist(), sayings.tolist(), strict=True):
         token = page.tokens[page.position(element)]
+        number, *_, more = known.sayings[saying]
         assert known.facts[number] == facts_of(token, CompactRules())
+        assert more < 0 or known.mores[more] == more_of(token)

@@ -1,6 +1,7 @@
 """The compact observation: within a budget of tokens, chosen without knowing the target."""
 
-from etl.pages.compact.compactor import CUT, Compacted, Compactor
+from etl.pages.compact.choose import CUT
+from etl.pages.compact.compactor import Compacted, Compactor
 from etl.pages.compact.rules import CompactRules
 
 __all__ = ["CUT", "CompactRules", "Compacted", "Compactor"]

@@ -1,83 +1,196 @@
 """Which lines stay within a budget, and in which form.
 
 Each element has a long and a short form of its line. Silent elements, which say nothing or are
-hidden, get a part of the budget at most. If all other long forms fit, they stay. Else the elements
-that matter most get their short forms, as many as fit together with the marks of what was cut; then
-the rest of the budget buys long forms, again for those that matter most.
+hidden, get a part of the budget at most. If all other long forms fit, they stay, whatever the task
+is. Else the elements that matter most get their short forms, as many as fit together with the marks
+of what was cut; then the rest of the budget buys long forms, again for those that matter most.
+
+`Choice` is the specification; the engine does the same for the pages that it reads.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import math
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from etl.pages.compact.forms import (
+    FOLDS,
+    LONG,
+    LONG_CHARS,
+    SCORE,
+    SHORT,
+    SHORT_CHARS,
+    SILENT,
+    Forms,
+)
+from etl.pages.compact.relevance import PARTS
+from etl.pages.compact.units import Numbers, Units
+
 Counts = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
+CUT: Final = "…"
+"""A line that begins so says how many elements were cut there."""
 LEAST: Final = 4
 """Fewer elements that were cut in one place have no mark: the numbers around them tell."""
 MARK: Final = 3
 """At most the tokens of a mark, the digits of its number apart."""
+LESS: Final = [round(PARTS * 6 * math.log2(max(1.0, before / 5))) for before in range(1000)]
+"""How much less an element matters by the number of its shape before it, up to `forms.FOLDS`."""
+
+_TENS: Final = np.array([10**power for power in range(1, 10)])
 
 
-def chosen(
-    long: Counts,
-    short: Counts,
-    score: npt.NDArray[np.float64],
-    silent: Flags,
-    budget: int,
-    extras: int,
-) -> tuple[Flags, Flags]:
-    """Which elements stay, and which of them in their long form.
+class Shown(NamedTuple):
+    """What is shown of a page."""
 
-    long, short: tokens of the lines. score: how much each element matters.
-    extras: the most tokens of silent elements.
+    text: str
+    # indices of the elements, in document order
+    elements: Sequence[int]
+    # characters of lines that were cut, of silent ones that were, and that shorter forms saved
+    cut: int
+    silent: int
+    shortened: int
+
+    def removed(self) -> dict[str, int]:
+        """Rule -> the characters that it took away, if it did."""
+        rules = {"cut": self.cut, "silent": self.silent, "shortened": self.shortened}
+        return {rule: count for rule, count in rules.items() if count}
+
+
+class Lines(Protocol):
+    """The lines of a page, of which some are shown."""
+
+    def plain(self, budget: int, extras: int) -> Shown | None:
+        """All but silent elements that find no room; None if these do not fit.
+
+        extras: the most tokens of silent elements.
+        """
+
+    def chosen(self, added: bytes, budget: int, extras: int) -> Shown:
+        """What fits, where what is plain does not.
+
+        added: what the task adds to how much each element matters, in `PARTS`: int64.
+        """
+
+
+class Choice:
+    """Chooses among lines.
+
+    elements: the index of each one's element. long, short: their tokens. score: how much each
+    matters. silent: their absence need not be marked. chars, saved: characters of the long form,
+    and how many the short one saves. line: the line at a place, in its long form or the short one.
     """
-    order = np.lexsort((np.arange(len(score)), -score))
-    quiet = order[silent[order]]
-    stays = np.ones(len(long), np.bool_)
-    stays[quiet[np.cumsum(short[quiet]) > extras]] = False
-    if int(long[stays].sum()) <= budget:
-        return stays, stays
-    order = order[stays[order]]
-    rank = np.full(len(long), len(long))
-    rank[order] = np.arange(len(order))
-    sums = np.concatenate([[0], np.cumsum(short[order])])
-    low, high = 0, int(np.searchsorted(sums, budget, side="right")) - 1
-    while low < high:  # the most that fit with their marks
-        middle = (low + high + 1) // 2
-        if int(sums[middle]) + marks(rank < middle, silent) <= budget:
-            low = middle
-        else:
-            high = middle - 1
-    kept = rank < low
-    left = budget - int(sums[low]) - marks(kept, silent)
-    whole = np.zeros(len(long), np.bool_)
-    more = (long - short)[order[:low]]
-    whole[order[:low][np.cumsum(more) <= left]] = True
-    return kept, whole
+
+    def __init__(
+        self,
+        elements: Numbers,
+        long: Counts,
+        short: Counts,
+        score: Counts,
+        silent: Flags,
+        chars: Counts,
+        saved: Counts,
+        line: Callable[[int, bool], str],
+    ) -> None:
+        self._elements, self._long, self._short = elements, long, short
+        self._score, self._silent = score, silent
+        self._chars, self._saved, self._line = chars, saved, line
+
+    def plain(self, budget: int, extras: int) -> Shown | None:
+        """See `Lines`."""
+        stays = self._staying(extras)
+        return None if int(self._long[stays].sum()) > budget else self._shown(stays, stays)
+
+    def chosen(self, added: bytes, budget: int, extras: int) -> Shown:
+        """See `Lines`."""
+        stays = self._staying(extras)
+        score = self._score + np.frombuffer(added, np.int64)
+        order = np.argsort(-score, kind="stable")
+        order = order[stays[order]]
+        rank = np.full(len(stays), len(stays))
+        rank[order] = np.arange(len(order))
+        sums = np.concatenate([[0], np.cumsum(self._short[order])])
+        low, high = 0, int(np.searchsorted(sums, budget, side="right")) - 1
+        while low < high:  # the most that fit with their marks
+            middle = (low + high + 1) // 2
+            if int(sums[middle]) + self._marks(rank < middle) <= budget:
+                low = middle
+            else:
+                high = middle - 1
+        kept = rank < low
+        left = budget - int(sums[low]) - self._marks(kept)
+        whole = np.zeros(len(stays), np.bool_)
+        more = (self._long - self._short)[order[:low]]
+        whole[order[:low][np.cumsum(more) <= left]] = True
+        return self._shown(kept, whole)
+
+    def _staying(self, extras: int) -> Flags:
+        """All but the silent elements for which there is no room, whatever the task is."""
+        quiet = np.flatnonzero(self._silent)
+        quiet = quiet[np.argsort(-self._score[quiet], kind="stable")]
+        stays = np.ones(len(self._silent), np.bool_)
+        stays[quiet[np.cumsum(self._short[quiet]) > extras]] = False
+        return stays
+
+    def _gaps(self, kept: Flags) -> tuple[Counts, Counts]:
+        """Of each run of cut elements that is marked: the place after it, and how many they are."""
+        cut = np.concatenate([[0], np.cumsum(~kept & ~self._silent)])
+        places = np.flatnonzero(np.append(kept, True))
+        counts = np.diff(np.concatenate([[0], cut[places]]))
+        at = np.flatnonzero(counts >= LEAST)
+        return places[at], counts[at]
+
+    def _marks(self, kept: Flags) -> int:
+        """At most the tokens of the marks of what was cut."""
+        _, counts = self._gaps(kept)
+        return int(len(counts) * (MARK + 1) + sum((counts >= size).sum() for size in _TENS))
+
+    def _shown(self, kept: Flags, whole: Flags) -> Shown:
+        lines: list[str] = []
+        stay, done = np.flatnonzero(kept), 0
+        shown = list(map(self._line, stay.tolist(), whole[stay].tolist()))
+        places, counts = self._gaps(kept)
+        ends = np.searchsorted(stay, places).tolist()  # of the lines before each run
+        for end, count in zip(ends, counts.tolist(), strict=True):
+            lines += [*shown[done:end], f"{CUT}{count}\n"]
+            done = end
+        return Shown(
+            "".join([*lines, *shown[done:]]).removesuffix("\n"),
+            self._elements[stay].tolist(),
+            int(self._chars[~kept & ~self._silent].sum()),
+            int(self._chars[~kept & self._silent].sum()),
+            int(self._saved[kept & ~whole].sum()),
+        )
 
 
-def gaps(kept: Flags, silent: Flags) -> list[tuple[int, int]]:
-    """(place, elements) of each run of cut elements: the place after it, and how many they are."""
-    places, counts = _gaps(kept, silent)
-    return list(zip(places.tolist(), counts.tolist(), strict=True))
+def choice(
+    units: Units, forms: Forms, digits: Sequence[int], last: int, *, folding: bool
+) -> Choice:
+    """Chooses among the lines of a page.
 
+    digits: the tokens of a number by how many digits it has, from 1. last: the number of the page's
+    first element. folding: whether of many elements of one shape the first ones matter more.
+    """
+    elements, before, sayings = units
+    rows, nodes = forms.of(sayings), last - elements.astype(np.int64)
+    tokens = np.array(digits)[np.searchsorted(_TENS, nodes, side="right")]
+    less = np.array(LESS)[np.minimum(before, len(LESS) - 1)] * folding
 
-def _gaps(kept: Flags, silent: Flags) -> tuple[Counts, Counts]:
-    cut = np.concatenate([[0], np.cumsum(~kept & ~silent)])
-    places = np.flatnonzero(np.append(kept, True))
-    counts = np.diff(np.concatenate([[0], cut[places]]))
-    at = np.flatnonzero(counts >= LEAST)
-    return places[at], counts[at]
+    def line(at: int, whole: bool) -> str:
+        return f"{nodes[at]}{(forms.long if whole else forms.short)[sayings[at]]}"
 
-
-def marks(kept: Flags, silent: Flags) -> int:
-    """At most the tokens of the marks of what was cut."""
-    _, counts = _gaps(kept, silent)
-    return int(len(counts) * (MARK + 1) + sum((counts >= size).sum() for size in _TENS))
-
-
-_TENS: Final = tuple(10**power for power in range(1, 9))
+    return Choice(
+        elements,
+        tokens + rows[:, LONG],
+        tokens + rows[:, SHORT],
+        rows[:, SCORE] - np.minimum(rows[:, FOLDS], less),
+        rows[:, SILENT] == 1,
+        rows[:, LONG_CHARS],
+        rows[:, LONG_CHARS] - rows[:, SHORT_CHARS],
+        line,
+    )

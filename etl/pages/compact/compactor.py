@@ -17,28 +17,26 @@ Nothing but the page, the task and the steps before decides what is shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from etl.pages.axtree import Tree
-from etl.pages.compact import choose, relevance
+from etl.pages.compact import relevance
+from etl.pages.compact.choose import LESS, Choice, Lines, Shown, choice
 from etl.pages.compact.facts import Known
-from etl.pages.compact.forms import Counts, Form, Forms
+from etl.pages.compact.forms import Counts, Forms
+from etl.pages.compact.relevance import PARTS
 from etl.pages.compact.rules import CompactRules
-from etl.pages.compact.units import Unit, units_of
+from etl.pages.compact.units import Units, arrays, units_of
 from etl.pages.page import Page
 
-CUT: Final = "…"
-"""A line that begins so says how many elements were cut there."""
-
 _MOST: Final = 2**17
-"""Start tags that are remembered."""
+"""Sayings that are remembered."""
 _PAGES: Final = 16
 """Pages that are remembered."""
-_LINES: Final = (30.0, 50.0)
+_LINES: Final = (30 * PARTS, 50 * PARTS)
 """How much a line of a text matters, without and with an id."""
 
 
@@ -55,23 +53,22 @@ class Compacted:
 
     def line(self, node: int) -> str:
         """The line with this number; empty if there is none."""
-        head = f"{node} "
-        lines = (line for line in self.observation.split("\n") if line.startswith(head))
-        return next(lines, "")
+        text = f"\n{self.observation}\n"
+        at = text.find(f"\n{node} ") + 1
+        return text[at : text.index("\n", at)] if at else ""
 
 
-class _Seen(NamedTuple):
-    """A page before anything is cut: the same for every task and budget."""
+@dataclass(eq=False)
+class _Seen:
+    """A page that was looked at."""
 
     page: Page
-    units: list[Unit]
-    forms: list[Form]
-    long: choose.Counts
-    short: choose.Counts
-    score: npt.NDArray[np.float64]
-    silent: choose.Flags
-    # characters of the long lines
-    chars: choose.Counts
+    # arrays, or the engine's
+    units: Any
+    # None: nobody asked for more than one line
+    lines: Lines | None = None
+    # budget -> the observation, if it is the same for every task
+    plain: dict[int, Compacted | None] = field(default_factory=dict)
 
 
 class Compactor:
@@ -86,13 +83,15 @@ class Compactor:
         self.rules = rules
         self._count = count
         self._counts: Counts = counts or (lambda lines: [count(line) for line in lines])
-        self._digits = {size: count("9" * size) for size in range(1, 12)}
+        self._digits = [count("9" * size) for size in range(1, 11)]
         self._latest: dict[int, _Seen] = {}
         self._forget()
 
     def _forget(self) -> None:
         self._known = Known(self.rules)
         self._forms = Forms(self.rules, self._known, self._counts)
+        self._words = relevance.Words(self._forms.words)
+        self._latest.clear()
 
     def __call__(
         self,
@@ -111,15 +110,17 @@ class Compactor:
         """
         del url, before
         most = budget or self.rules.budget
-        seen = self._seen(page)
-        score = seen.score
-        if self.rules.relevance and (task := relevance.sought(objective, history)):
-            score = score + relevance.relevance([form.words for form in seen.forms], task)
+        seen, added = self._seen(page), b""
         budget = most
         while True:
-            extras = budget * self.rules.extras // 100
-            kept, whole = choose.chosen(seen.long, seen.short, score, seen.silent, budget, extras)
-            made = self._written(seen, kept, whole)
+            if budget not in seen.plain:
+                shown = self._lines(seen).plain(budget, self._extras(budget))
+                seen.plain[budget] = shown and self._compacted(page, shown)
+            made = seen.plain[budget]
+            if made is None:
+                added = added or self._added(seen, objective, history)
+                shown = self._lines(seen).chosen(added, budget, self._extras(budget))
+                made = self._compacted(page, shown)
             if made.tokens <= most or not budget:
                 return made
             # Tokens of some vocabularies reach across lines, so that their sums say too little.
@@ -130,88 +131,71 @@ class Compactor:
     ) -> Compacted:
         """The observation of a page that was recorded as a text: its lines as they are."""
         sizes = np.array(self._counts([f"{line}\n" for line in tree.lines]), np.int64)
-        score = np.array([_LINES[bool(tree.id(at))] for at in range(len(sizes))])
+        score = np.array([_LINES[bool(tree.id(at))] for at in range(len(sizes))], np.int64)
+        added = np.zeros(len(sizes), np.int64)
         if self.rules.relevance and (task := relevance.sought(objective, history)):
-            said = [frozenset(relevance.words_of(line)) for line in tree.lines]
-            score = score + relevance.relevance(said, task)
-        silent = np.zeros(len(sizes), np.bool_)
-        kept, _ = choose.chosen(sizes, sizes, score, silent, budget or self.rules.budget, 0)
-        ids = {at: tree.node(at) for at in np.flatnonzero(kept).tolist()}
-        lines = [f"{tree.lines[at]}\n" for at in ids]
-        cut = len(tree.text) + 1 - sum(map(len, lines)) if tree.lines else 0
-        observation = _joined(lines, kept, silent)
-        return Compacted(observation, self._count(observation), ids, {"cut": cut} if cut else {})
+            said = [relevance.words_of(line) for line in tree.lines]
+            having = {word: np.array([word in own for own in said], np.bool_) for word in task}
+            added = relevance.relevance(having, len(said), task)
+        lines = Choice(
+            np.arange(len(sizes), dtype=np.int32),
+            sizes,
+            sizes,
+            score,
+            np.zeros(len(sizes), np.bool_),
+            np.array([len(line) + 1 for line in tree.lines], np.int64),
+            np.zeros(len(sizes), np.int64),
+            lambda at, _: f"{tree.lines[at]}\n",
+        )
+        most = budget or self.rules.budget
+        shown = lines.plain(most, 0) or lines.chosen(added.tobytes(), most, 0)
+        ids = {at: tree.node(at) for at in shown.elements}
+        return Compacted(shown.text, self._count(shown.text), ids, shown.removed())
 
     def line(self, page: Page, element: int) -> str:
         """The line of an element in its long form; empty if it can have none."""
-        seen = self._seen(page)
-        for unit, form in zip(seen.units, seen.forms, strict=True):
-            if unit[0] == element:
-                return f"{page.node(element)}{form.long}".rstrip("\n")
-        return ""
+        elements, _, sayings = arrays(self._seen(page).units)
+        at = int(np.searchsorted(elements, element))
+        if at == len(elements) or int(elements[at]) != element:
+            return ""
+        return f"{page.node(element)}{self._forms.line(int(sayings[at]))}".rstrip("\n")
 
     def _seen(self, page: Page) -> _Seen:
-        """A page's elements with their forms; the latest pages are remembered."""
+        """A page's elements; the latest pages are remembered."""
         known = self._latest.get(id(page))
         if known is not None:  # it holds its page, so no other has that id
             return known
-        if len(self._known.facts) > _MOST:
+        if len(self._known.sayings) > _MOST:
             self._forget()
-        units = units_of(page, self._known)
-        forms = self._forms.of([unit[2] for unit in units])
-        nodes = page.elements - 1 - np.array([unit[0] for unit in units], np.int64)
-        sizes = np.array([self._digits[1 + power] for power in range(10)])
-        digits = sizes[np.searchsorted(_TENS, nodes, side="right")]
-        score = np.array([form.score for form in forms])
-        if self.rules.folding:
-            before = np.array([unit[1] for unit in units], np.int64)
-            folds = np.array([form.folds for form in forms])
-            score = score - np.minimum(folds, 6 * np.log2(np.maximum(1.0, before / 5)))
         if len(self._latest) >= _PAGES:
             self._latest.pop(next(iter(self._latest)), None)
-        seen = self._latest[id(page)] = _Seen(
-            page,
-            units,
-            forms,
-            digits + np.array([form.long_tokens for form in forms], np.int64),
-            digits + np.array([form.short_tokens for form in forms], np.int64),
-            np.round(score, 6),
-            np.array([form.silent for form in forms], np.bool_),
-            np.array([len(form.long) for form in forms], np.int64),
-        )
+        seen = self._latest[id(page)] = _Seen(page, units_of(page, self._known))
         return seen
 
-    def _written(self, seen: _Seen, kept: choose.Flags, whole: choose.Flags) -> Compacted:
-        stay = np.flatnonzero(kept).tolist()
-        elements = [seen.units[at][0] for at in stay]
-        ids = {element: seen.page.node(element) for element in elements}
-        forms = [seen.forms[at] for at in stay]
-        lines = [
-            f"{node}{form.long if is_whole else form.short}"
-            for node, form, is_whole in zip(ids.values(), forms, whole[stay].tolist(), strict=True)
-        ]
-        removed = {
-            "cut": int(seen.chars[~kept & ~seen.silent].sum()),
-            "silent": int(seen.chars[~kept & seen.silent].sum()),
-            "shortened": sum(
-                len(seen.forms[at].long) - len(seen.forms[at].short)
-                for at in np.flatnonzero(kept & ~whole).tolist()
-            ),
-        }
-        observation = _joined(lines, kept, seen.silent)
-        removed = {rule: count for rule, count in removed.items() if count}
-        return Compacted(observation, self._count(observation), ids, removed)
+    def _lines(self, seen: _Seen) -> Lines:
+        if seen.lines is None:
+            last, folding = seen.page.elements - 1, self.rules.folding
+            if isinstance(seen.units, Units):
+                seen.lines = choice(seen.units, self._forms, self._digits, last, folding=folding)
+            else:
+                self._forms.make()
+                seen.units.measure(self._digits, LESS if folding else [0], last)
+                seen.lines = seen.units
+        return seen.lines
 
+    def _extras(self, budget: int) -> int:
+        return budget * self.rules.extras // 100
 
-def _joined(lines: list[str], kept: choose.Flags, silent: choose.Flags) -> str:
-    """The lines that stay, with marks where others were cut."""
-    out: list[str] = []
-    done, before = 0, np.concatenate([[0], np.cumsum(kept)])
-    for place, cut in choose.gaps(kept, silent):
-        at = int(before[place])  # lines that stay before the run, which ends at this place
-        out += [*lines[done:at], f"{CUT}{cut}\n"]
-        done = at
-    return "".join([*out, *lines[done:]]).removesuffix("\n")
+    def _added(self, seen: _Seen, objective: str, history: Sequence[str]) -> bytes:
+        """What the task adds to how much each element matters."""
+        sayings = arrays(seen.units).sayings
+        added = np.zeros(len(sayings), np.int64)
+        if self.rules.relevance and (task := relevance.sought(objective, history)):
+            having = self._words.having(sayings, task)
+            added = relevance.relevance(having, len(sayings), task)
+        return added.tobytes()
 
-
-_TENS: Final = np.array([10**power for power in range(1, 10)])
+    def _compacted(self, page: Page, shown: Shown) -> Compacted:
+        shown = Shown(*shown)
+        ids = {element: page.elements - 1 - element for element in shown.elements}
+        return Compacted(shown.text, self._count(shown.text), ids, shown.removed())

@@ -6,14 +6,15 @@ An element is written as a line: its number, its tag, the attributes that help, 
     831 input type=checkbox "Remember me" checked
     830 svg class=icon-close
 
-`Known` asks once for each start tag and remembers the answer: recorded pages repeat.
+`Known` asks once for each start tag and remembers the answer: recorded pages repeat. What tells
+elements apart that say nothing else is asked for those alone.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from etl.pages import compiled
 from etl.pages.compact.rules import CompactRules
@@ -83,11 +84,13 @@ _MARKS: Final = frozenset(
     ("aria-haspopup", "aria-expanded", "aria-selected", "aria-checked", "for")
 )
 _LOOKED_AT: Final = (
-    *_STATES, *_FLAGS, *_TEXTS, *_HANDLERS, *_IDS_BY, *_ADDRESSES, *_MARKS,
-    "hidden", "style", "role", "type", "value", "class", "tabindex", "contenteditable",
+    *_STATES, *_FLAGS, *_TEXTS, *_HANDLERS, *_MARKS,
+    "hidden", "style", "role", "type", "value", "tabindex", "contenteditable",
     "shadowrootmode", "shadowroot",
 )  # fmt: skip
 """The attributes that `facts_of` looks at, beside those that begin with ``on``: no other counts."""
+_TOLD_APART_BY: Final = (*_IDS_BY, *_ADDRESSES, "class", *_TEXTS)
+"""The attributes that `more_of` looks at."""
 _HIDDEN_STYLE: Final = re.compile(r"(?ai)display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)")
 _PLAIN: Final = re.compile(r"[\w./:#?&@%+~,;!*()$-]+")
 _HASHED: Final = re.compile(r"[0-9a-f]{8,}|\d{5,}|[A-Za-z]*\d[A-Za-z]+\d\w*")
@@ -95,6 +98,7 @@ _HASHED: Final = re.compile(r"[0-9a-f]{8,}|\d{5,}|[A-Za-z]*\d[A-Za-z]+\d\w*")
 
 
 _IDS: Final = itertools.count(1)
+_Each = TypeVar("_Each")
 
 
 class Facts(NamedTuple):
@@ -110,49 +114,75 @@ class Facts(NamedTuple):
     names: tuple[str, ...]
     # the attributes that say in what state it is, each after a space
     state: str
-    # attributes that tell it from others where it has no text of its own
-    more: str
-    # of its tag and class: elements of one shape are alike
-    shape: str
+
+
+Saying = tuple[int, str, int, int, int]
+"""What decides the lines of an element: the place of what its start tag says in `Known.facts`; its
+text; the place of the start tag in it that lends it a name (-1: none); bits, as in
+`etl.pages.compact.units`; and the place in `Known.mores` of what tells it from others (-1: nothing
+has to).
+"""
 
 
 class Known:
-    """What is known of start tags, by number. rules: by which they are read."""
+    """What is known of start tags and of what elements say, by number.
+
+    rules: by which start tags are read.
+    """
 
     def __init__(self, rules: CompactRules) -> None:
         # no other has it
         self.id = next(_IDS)
-        self.told_of = compiled.ENGINE and compiled.ENGINE.ToldOf(_LOOKED_AT)
+        self.compiled = compiled.ENGINE and compiled.ENGINE.Known(
+            _LOOKED_AT, _TOLD_APART_BY, shape_of
+        )
         self.facts: list[Facts] = []
+        self.mores: list[str] = []
+        self.sayings: list[Saying] = []
         self._rules = rules
-        # of start tags, and of what they say
-        self._numbers: dict[str, int] = {}
-        self._of_facts: dict[Facts, int] = {}
+        # of start tags, of what they say, ...
+        self._told: dict[str, tuple[int, int]] = {}
+        self._facts: dict[Facts, int] = {}
         self._shapes: dict[str, int] = {}
+        self._mores: dict[str, int] = {}
+        self._sayings: dict[Saying, int] = {}
 
-    def number(self, token: Token) -> int:
-        """The place of a start tag in ``facts``."""
-        number = self._numbers.get(token.markup)
-        if number is None:
-            facts = facts_of(token, self._rules)
-            number = self._of_facts.setdefault(facts, len(self.facts))
-            if number == len(self.facts):
-                self.facts.append(facts)
-            self._numbers[token.markup] = number
-        return number
+    def told(self, token: Token) -> tuple[int, int]:
+        """The place of a start tag in `facts`, and the number of its shape."""
+        told = self._told.get(token.markup)
+        if told is None:
+            number = _place(facts_of(token, self._rules), self._facts, self.facts)
+            shape = self._shapes.setdefault(shape_of(token), len(self._shapes))
+            told = self._told[token.markup] = number, shape
+        return told
 
-    def told(self, token: Token) -> tuple[int, int, int]:
-        """The number of a start tag, its `Facts.kind`, and the number of its shape."""
-        number = self.number(token)
-        facts = self.facts[number]
-        return number, facts.kind, self._shapes.setdefault(facts.shape, len(self._shapes))
+    def number(self, token: Token) -> tuple[int, int]:
+        """The place of a start tag in `facts`, and its `Facts.kind`."""
+        number = _place(facts_of(token, self._rules), self._facts, self.facts)
+        return number, self.facts[number].kind
+
+    def more(self, token: Token) -> int:
+        """The place in `mores` of what tells an element from others."""
+        return _place(more_of(token), self._mores, self.mores)
+
+    def saying(self, facts: int, text: str, lent: int, bits: int, more: int) -> int:
+        """The place in `sayings` of what an element says."""
+        return _place((facts, text, lent, bits, more), self._sayings, self.sayings)
+
+
+def _place(what: _Each, places: dict[_Each, int], each: list[_Each]) -> int:
+    """The place of something in a list that has it once."""
+    place = places.setdefault(what, len(each))
+    if place == len(each):
+        each.append(what)
+    return place
 
 
 def facts_of(token: Token, rules: CompactRules) -> Facts:
     """What a start tag says."""
     tag = token.tag
     if tag in _GONE and not (tag == "template" and is_shadow_root(token)):
-        return Facts(GONE, 0, tag, (), "", "", tag)
+        return Facts(GONE, 0, tag, (), "")
     attributes = {} if token.is_bare else token.attributes()
     kind = INLINE if tag in _INLINE else 0
     kind |= TYPED if tag == "textarea" else 0
@@ -194,8 +224,6 @@ def facts_of(token: Token, rules: CompactRules) -> Facts:
         " ".join(head),
         tuple(texts),
         "".join(f" {state}" for state in states),
-        _more(tag, attributes, bool(texts)),
-        _shape(tag, attributes),
     )
 
 
@@ -231,11 +259,14 @@ def _is_hidden(tag: str, attributes: dict[str, str]) -> bool:
     return "style" in attributes and bool(_HIDDEN_STYLE.search(attributes["style"]))
 
 
-def _more(tag: str, attributes: dict[str, str], named: bool) -> str:
-    """What tells an element from others, where neither a text nor another attribute does."""
+def more_of(token: Token) -> str:
+    """What tells an element from others, where neither a text nor another attribute does; after a
+    space.
+    """
+    tag, attributes = token.tag, token.attributes()
     if tag in ("input", "select", "textarea") and attributes.get("name"):
         return f" name={_written(attributes['name'], 32)}"
-    if named:
+    if any(attributes.get(name, "").replace("\0", "").strip() for name in _TEXTS):
         return ""
     for name in _IDS_BY:
         value = attributes.get(name, "")
@@ -250,8 +281,10 @@ def _more(tag: str, attributes: dict[str, str], named: bool) -> str:
     return f" class={_written(words[-1], 32)}" if words else ""
 
 
-def _shape(tag: str, attributes: dict[str, str]) -> str:
-    return f"{tag}.{attributes.get('class', '')}" if "class" in attributes else tag
+def shape_of(token: Token) -> str:
+    """Its tag and class: elements of one shape are alike."""
+    name = None if token.is_bare else token.attributes().get("class")
+    return token.tag if name is None else f"{token.tag}.{name}"
 
 
 def _flat(value: str, most: int) -> str:

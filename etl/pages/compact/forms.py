@@ -6,7 +6,10 @@ What an element says decides them, so they are made once for all elements that s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
 
 from etl.pages.compact.facts import (
     ACTION,
@@ -17,15 +20,15 @@ from etl.pages.compact.facts import (
     PICTURE,
     SAYS,
     TEXT,
-    TYPED,
     Facts,
     Known,
+    Saying,
     quoted,
     shortened,
 )
-from etl.pages.compact.relevance import words_of
+from etl.pages.compact.relevance import PARTS, words_of
 from etl.pages.compact.rules import CompactRules
-from etl.pages.compact.units import ALONE, COVERED, INNER, LEAF, WRAPS, Saying
+from etl.pages.compact.units import ALONE, COVERED, INNER, LEAF, WRAPS
 
 Counts = Callable[[Sequence[str]], Sequence[int]]
 """The number of tokens of each of some texts; each ends with its only line break."""
@@ -38,58 +41,87 @@ _INNER: Final = 32
 """Of the text of an inline element, which stands in its host's line too."""
 _FORMATS: Final = frozenset("b i em strong u font small code sup sub q s mark".split())
 """Tags that say how a text looks: what stands in them is not repeated."""
-_MOST: Final = 2**17
-"""Forms that are remembered."""
+_ACTION_FOLDS, _FOLDS = 30, 45
 
-
-class Form(NamedTuple):
-    """What an element's line can be."""
-
-    # without the number, with a line break
-    long: str
-    short: str
-    # tokens of both
-    long_tokens: int
-    short_tokens: int
-    # how much it matters
-    score: float
-    # the most that it matters less where many of its shape stand before it
-    folds: float
-    # its absence need not be marked: it says nothing, or is hidden
-    silent: bool
-    # in lower case
-    words: frozenset[str]
+Rows = npt.NDArray[np.int64]
+LONG, SHORT, LONG_CHARS, SHORT_CHARS, SCORE, FOLDS, SILENT = range(7)
+"""Columns of a row: tokens and characters of the lines, their numbers apart; how much the element
+matters, and the most that it matters less where many of its shape stand before it, both in `PARTS`;
+and 1 if its absence need not be marked, since it says nothing or is hidden.
+"""
 
 
 class Forms:
-    """Makes the forms of elements, and remembers them.
+    """The lines of what elements say, by its place in `Known.sayings`; each is made once.
 
     counts: the number of tokens of each of some lines.
     """
 
     def __init__(self, rules: CompactRules, known: Known, counts: Counts) -> None:
         self._rules, self._known, self._counts = rules, known, counts
-        self._made: dict[Saying, Form] = {}
+        # without the number of the element, with a line break
+        self.long: list[str] = []
+        self.short: list[str] = []
+        self._table: Rows = np.zeros((1024, SILENT + 1), np.int64)
+        self._words: list[frozenset[str] | None] = []
 
-    def of(self, sayings: Sequence[Saying]) -> list[Form]:
-        """The form of each element, by what it says."""
-        if len(self._made) >= _MOST:
-            self._made.clear()
-        made = self._made
-        missing = [each for each in dict.fromkeys(sayings) if each not in made]
-        forms = [self._form(*each) for each in missing]
-        lines = list(dict.fromkeys(line for form in forms for line in (form.long, form.short)))
-        tokens = dict(zip(lines, self._counts(lines), strict=True))
-        for saying, form in zip(missing, forms, strict=True):
-            made[saying] = form._replace(
-                long_tokens=tokens[form.long], short_tokens=tokens[form.short]
+    def of(self, sayings: npt.NDArray[np.int32]) -> Rows:
+        """A row for each of some sayings: int64, shape (sayings, 7)."""
+        self.make()
+        return self._table[sayings]
+
+    def line(self, saying: int) -> str:
+        """The long form, which may not be made yet."""
+        if saying < len(self.long):
+            return self.long[saying]
+        return self._lines(self._known.sayings[saying])[0]
+
+    def words(self, saying: int) -> frozenset[str]:
+        """The words of what an element says, in lower case."""
+        words = self._words[saying]
+        if words is None:
+            facts, text, lent, _, more = self._known.sayings[saying]
+            names = " ".join(self._names(facts, lent))
+            shown = self._known.mores[more] if more >= 0 else ""
+            said = f"{names} {self._known.facts[facts].state} {shown} {text}"
+            words = self._words[saying] = frozenset(words_of(said))
+        return words
+
+    def make(self) -> None:
+        """Make the lines of what was said for the first time."""
+        done, end = len(self.long), len(self._known.sayings)
+        if done == end:
+            return
+        sayings = self._known.sayings[done:]
+        made = [self._lines(saying) for saying in sayings]
+        different = list(dict.fromkeys(line for lines in made for line in lines))
+        tokens = dict(zip(different, self._counts(different), strict=True))
+        if end > len(self._table):
+            more = np.zeros((2 * end - len(self._table), SILENT + 1), np.int64)
+            self._table = np.concatenate([self._table, more])
+        self._table[done:end] = [
+            (
+                *(tokens[long], tokens[short], len(long), len(short)),
+                *_matters(self._known.facts[number], text, bits),
             )
-        return [made[each] for each in sayings]
+            for (number, text, _, bits, _), (long, short) in zip(sayings, made, strict=True)
+        ]
+        self.long += [long for long, _ in made]
+        self.short += [short for _, short in made]
+        self._words += [None] * len(made)
+        if self._known.compiled is not None:
+            self._known.compiled.add(self._table[done:end].tobytes(), made)
 
-    def _form(self, number: int, text: str, lent: int, bits: int) -> Form:
-        """A form whose tokens are not counted yet."""
+    def _names(self, number: int, lent: int) -> tuple[str, ...]:
+        """What an element is called: by attributes, or by those of an element in it."""
+        facts = self._known.facts
+        return facts[number].names or (facts[lent].names[:1] if lent >= 0 else ())
+
+    def _lines(self, saying: Saying) -> tuple[str, str]:
+        """The lines of an element, long and short."""
+        number, text, lent, bits, told_apart = saying
         facts, rules = self._known.facts[number], self._rules
-        names = facts.names or (self._known.facts[lent].names[:1] if lent >= 0 else ())
+        names = self._names(number, lent)
         if not bits & INNER:
             most = _SHORT if facts.kind & ACTION or facts.matters >= HEADING else _BRIEF
             words, brief = shortened(text, rules.text), shortened(text, most)
@@ -97,33 +129,25 @@ class Forms:
             words = brief = ""
         else:
             words, brief = shortened(text, _INNER), ""
-        long = _line(facts, names, bits, text, words, rules.value)
-        short = _line(facts, names, bits, text, brief, min(_BRIEF, rules.value))
-        matters, silent = _matters(facts, text, bits)
-        return Form(
-            long,
-            short,
-            0,
-            0,
-            matters,
-            30.0 if facts.kind & ACTION else 45.0,
-            silent,
-            frozenset(words_of(f"{' '.join(names)} {facts.state} {facts.more} {text}")),
-        )
+        more = self._known.mores[told_apart] if told_apart >= 0 else ""
+        long = _line(facts, names, more, words, rules.value)
+        if brief == words and (not names or max(map(len, names)) <= _BRIEF):
+            return long, long
+        return long, _line(facts, names, more, brief, min(_BRIEF, rules.value))
 
 
-def _line(facts: Facts, names: tuple[str, ...], bits: int, text: str, words: str, most: int) -> str:
+def _line(facts: Facts, names: tuple[str, ...], more: str, words: str, most: int) -> str:
     """A line without its number."""
     shown = "".join([f" {quoted(shortened(name, most))}" for name in names if name != words])
-    bare = not text and not names and (bits & LEAF or facts.kind & ACTION)
-    control = bits & LEAF and (facts.kind & TYPED or (facts.kind & ACTION and not words))
-    more = facts.more if bare or control else ""
     said = f": {words}" if words else ""
     return f" {facts.head}{shown}{facts.state}{more}{said}\n"
 
 
-def _matters(facts: Facts, text: str, bits: int) -> tuple[float, bool]:
-    """How much an element matters, and whether its absence need not be marked."""
+def _matters(facts: Facts, text: str, bits: int) -> tuple[int, int, bool]:
+    """How much an element matters, how much less at most, and whether its absence need not be
+    marked.
+    """
+    folds = PARTS * (_ACTION_FOLDS if facts.kind & ACTION else _FOLDS)
     matters, kind = facts.matters, facts.kind
     silent = bool(kind & DRAWN or (bits & INNER and not kind & SAYS))
     if text and matters < TEXT:
@@ -133,7 +157,7 @@ def _matters(facts: Facts, text: str, bits: int) -> tuple[float, bool]:
     if bits & WRAPS and not text and not kind & NAMED and matters < CONTROL:
         matters = PICTURE
     if not bits & COVERED:
-        return float(matters), silent
+        return matters * PARTS, folds, silent
     if matters >= CONTROL and facts.head != "input type=hidden":
-        return matters * 0.6, silent  # a script may show it
-    return matters * 0.2, True
+        return matters * PARTS * 6 // 10, folds, silent  # a script may show it
+    return matters * PARTS // 5, folds, True

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+PARTS: Final = 1_000_000
+"""Parts of one, in which what an element matters is counted, so that sums are exact."""
 MOST: Final = 40.0
 """The most that relevance adds to what an element matters."""
 LATEST: Final = 4
@@ -48,28 +49,64 @@ def sought(objective: str, history: Sequence[str]) -> dict[str, float]:
     return found
 
 
-def relevance(said: Sequence[frozenset[str]], task: Mapping[str, float]) -> npt.NDArray[np.float64]:
-    """What relevance adds to each element, 0 to `MOST`: float64, shape (elements,).
+class Words:
+    """Which sayings have a word.
 
-    said: the words of each element, in document order.
+    said: the words of a saying, by its number.
     """
-    scores = np.zeros(len(said))
-    words = task.keys()
-    hits = [
-        (at, hit)
-        for at, own in enumerate(said)
-        if not own.isdisjoint(words) and (hit := own & words)
-    ]
-    having = Counter(word for _, hit in hits for word in hit)
-    weight = {
-        word: task[word] * math.log(1 + (len(said) - count + 0.5) / (count + 0.5))
-        for word, count in having.items()
-    }
-    for at, hit in hits:
-        scores[at] = sum(sorted(map(weight.__getitem__, hit)))
+
+    def __init__(self, said: Callable[[int], frozenset[str]]) -> None:
+        self._said = said
+        self._of: dict[str, list[int]] = {}
+        self._arrays: dict[str, npt.NDArray[np.int64]] = {}
+        self._known = np.zeros(0, np.bool_)
+
+    def having(
+        self, sayings: npt.NDArray[np.int32], words: Iterable[str]
+    ) -> dict[str, npt.NDArray[np.bool_]]:
+        """Each of the words that some of the sayings have: which of them, as flags."""
+        most = int(sayings.max(initial=-1)) + 1
+        if most > len(self._known):
+            self._known = np.concatenate([self._known, np.zeros(2 * most, np.bool_)])
+        for saying in np.unique(sayings[~self._known[sayings]]).tolist():
+            for word in self._said(saying):
+                self._of.setdefault(word, []).append(saying)
+            self._known[saying] = True
+        found: dict[str, npt.NDArray[np.bool_]] = {}
+        for word in words:
+            if word in self._of:
+                flags = np.zeros(len(self._known), np.bool_)
+                flags[self._array(word)] = True
+                if (among := flags[sayings]).any():
+                    found[word] = among
+        return found
+
+    def _array(self, word: str) -> npt.NDArray[np.int64]:
+        """The sayings that have a word; their array is made anew when there are more."""
+        array = self._arrays.get(word)
+        if array is None or len(array) < len(self._of[word]):
+            array = self._arrays[word] = np.array(self._of[word], np.int64)
+        return array
+
+
+def relevance(
+    having: Mapping[str, npt.NDArray[np.bool_]], size: int, task: Mapping[str, float]
+) -> npt.NDArray[np.int64]:
+    """What relevance adds to each element, 0 to `MOST`, in `PARTS`: int64, shape (size,).
+
+    having: word of the task -> which elements have it, in document order.
+    """
+    weights = sorted(
+        (task[word] * math.log(1 + (size - count + 0.5) / (count + 0.5)), word)
+        for word, flags in having.items()
+        if (count := int(np.count_nonzero(flags)))
+    )
+    scores = np.zeros(size)
+    for weight, word in weights:  # the least first, so that sums do not depend on an order
+        scores[having[word]] += weight
     scores = MOST * scores / (scores + _HALF)
     lent = scores.copy()
     for by in range(1, _NEAR + 1):
         lent[by:] = np.maximum(lent[by:], scores[:-by] / 2)
         lent[:-by] = np.maximum(lent[:-by], scores[by:] / 2)
-    return np.round(lent, 6)
+    return np.rint(lent * PARTS).astype(np.int64)

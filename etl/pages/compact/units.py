@@ -8,13 +8,16 @@ can be acted on is never inline. `plain_units` is the specification; the engine 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from etl.pages import compiled
-from etl.pages.compact.facts import ACTION, GONE, HIDDEN, INLINE, NAMED, Known
+from etl.pages.compact.facts import ACTION, GONE, HIDDEN, INLINE, NAMED, TYPED, Known
 from etl.pages.page import Page
 from etl.pages.rules import PSEUDO_ELEMENT
-from etl.pages.tokens import END, START, OpenTags
+from etl.pages.tokens import END, START, OpenTags, Token
 
 GAP: Final = "_"
 """Stands in a text where another element with a line of its own interrupts it."""
@@ -30,22 +33,36 @@ WRAPS: Final = 8
 COVERED: Final = 16
 """Markup hides it, or an element around it."""
 
-Saying = tuple[int, str, int, int]
-"""What decides the lines of an element: the number of its start tag, its text, the number of the
-start tag in it that lends it a name (-1: none), and bits: `INNER`, ...
-"""
-Unit = tuple[int, int, Saying]
-"""An element: its index in document order, how many of its shape are before it, and what it says.
-"""
+Numbers = npt.NDArray[np.int32]
 
 
-def units_of(page: Page, known: Known) -> list[Unit]:
-    """The elements of a page that can be shown. Takes time linear in the page."""
+class Units(NamedTuple):
+    """The elements of a page that can be shown, in document order: int32, shape (units,)."""
+
+    # the index of each among all elements
+    elements: Numbers
+    # how many of its shape stand before it in places like its own
+    before: Numbers
+    # its place in `Known.sayings`
+    sayings: Numbers
+
+
+def units_of(page: Page, known: Known) -> Any:
+    """The elements of a page that can be shown: `Units`, or what `arrays` makes these of.
+
+    Takes time linear in the page.
+    """
     if page.compiled is None:
         return plain_units(page, known)
     with compiled.LOCK:
-        found: list[Unit] = compiled.ENGINE.units(page.compiled, known, said)
-    return found
+        return known.compiled.units(page.compiled, known, said)
+
+
+def arrays(found: Any) -> Units:
+    """The elements that `units_of` found, as arrays."""
+    if isinstance(found, Units):
+        return found
+    return Units(*(np.frombuffer(each, np.int32) for each in found.arrays()))
 
 
 @dataclass(slots=True)
@@ -53,6 +70,7 @@ class _Unit:
     """An element while the page is read."""
 
     element: int
+    token: Token
     number: int
     kind: int
     before: int
@@ -93,17 +111,18 @@ class _Walk:
         self._places: dict[tuple[int, int], int] = {}
         self._met: list[int] = [0]
 
-    def element(self, element: int, told: tuple[int, int, int], *, holds: bool) -> _Open:
+    def element(self, element: int, token: Token, told: tuple[int, int]) -> _Open:
         """Note an element; what it is while it is open."""
         around, units = self.opened[-1], self.units
-        number, kind, shape = told
+        number, shape = told
+        kind = self._known.facts[number].kind
         place = self._places.setdefault((around.place, shape), len(self._met))
         if place == len(self._met):
             self._met.append(0)
         at = len(units)
         hidden = around.hidden or bool(kind & HIDDEN)
         inline = bool(kind & INLINE) and around.host >= 0
-        if not inline and holds and around.host >= 0 and units[around.host].text:
+        if not inline and token.kind == START and around.host >= 0 and units[around.host].text:
             units[around.host].broken = True
         if around.unit >= 0:
             units[around.unit].leaf = False
@@ -113,7 +132,7 @@ class _Walk:
             if outer.lent < 0 and kind & NAMED:
                 outer.lent = number
         host = around.host if inline else -1
-        units.append(_Unit(element, number, kind, self._met[place], hidden, host))
+        units.append(_Unit(element, token, number, kind, self._met[place], hidden, host))
         self._met[place] += 1
         acted = at if kind & ACTION else around.acted
         return _Open(at, host if inline else at, acted, place, hidden)
@@ -131,21 +150,26 @@ class _Walk:
             host.broken = False
         host.text.append(text)
 
-    def result(self) -> list[Unit]:
+    def result(self) -> Units:
         """The units, as `units_of` gives them."""
-        texts = [" ".join(unit.text) for unit in self.units]
-        made: list[Unit] = []
+        known, texts = self._known, [" ".join(unit.text) for unit in self.units]
+        sayings: list[int] = []
         for unit, text in zip(self.units, texts, strict=True):
+            kind, acts = unit.kind, bool(unit.kind & ACTION)
             bits = (LEAF if unit.leaf else 0) | (WRAPS if unit.wraps else 0)
             bits |= COVERED if unit.hidden else 0
             if unit.host >= 0:
                 bits |= INNER | (ALONE if text == texts[unit.host] else 0)
-            lent = -1 if text or unit.kind & NAMED else unit.lent
-            made.append((unit.element, unit.before, (unit.number, text, lent, bits)))
-        return made
+            lent = -1 if text or kind & NAMED else unit.lent
+            bare = not (text or kind & NAMED or lent >= 0) and (unit.leaf or acts)
+            control = unit.leaf and (kind & TYPED or (acts and not text))
+            more = known.more(unit.token) if bare or control else -1
+            sayings.append(known.saying(unit.number, text, lent, bits, more))
+        each = (unit.element for unit in self.units), (unit.before for unit in self.units), sayings
+        return Units(*(np.fromiter(numbers, np.int32) for numbers in each))
 
 
-def plain_units(page: Page, known: Known) -> list[Unit]:
+def plain_units(page: Page, known: Known) -> Units:
     """The same in plain Python: the specification."""
     walk, tags = _Walk(known), OpenTags()
     gone = 0  # the depth of the open element that goes with its content; 0: none
@@ -162,8 +186,8 @@ def plain_units(page: Page, known: Known) -> list[Unit]:
             inner = walk.opened[-1]
             if not gone:
                 told = known.told(token)
-                if not told[1] & GONE:
-                    inner = walk.element(element, told, holds=holds)
+                if not known.facts[told[0]].kind & GONE:
+                    inner = walk.element(element, token, told)
                 elif holds:
                     gone = len(walk.opened) + 1
             if holds:

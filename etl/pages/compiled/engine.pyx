@@ -10,7 +10,8 @@ engine is not made for to the specification.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from cython.operator cimport dereference
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 from libcpp.algorithm cimport stable_sort
 from libcpp.string cimport string
@@ -44,4 +45,5 @@ include "write.pxi"
 include "trees.pxi"
 include "scan.pxi"
 include "compare.pxi"
+include "choose.pxi"
 include "units.pxi"

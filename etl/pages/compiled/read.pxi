@@ -24,8 +24,9 @@ cdef struct Piece:
     bint removable
     bint is_known
     uint32_t what  # its start tag is, as in `etl.pages.obstacles.outline`; if it is known
-    uint32_t told_by  # the `etl.pages.compact.facts.Known` of the next three
+    uint32_t told_by  # the `etl.pages.compact.facts.Known` of the next four
     uint32_t number, told, shape
+    int32_t more  # negative: not known yet
     const char *said  # its text as in `etl.pages.compact.units.said`; NULL: not made yet
     uint32_t said_size
 

@@ -1,0 +1,200 @@
+# Which lines of a page stay within a budget: `etl.pages.compact.choose` says how, in plain Python.
+
+cdef enum:  # as in `etl.pages.compact.choose`
+    LEAST = 4
+    MARK = 3
+
+cdef enum:  # forms of a line
+    NONE, BRIEF, WHOLE
+
+
+cdef extern from *:
+    """
+    #include <algorithm>
+    #include <numeric>
+    static void stepmill_order(
+        const std::vector<int64_t> &score, std::vector<int32_t> &order
+    ) {
+        std::stable_sort(order.begin(), order.end(), [&](int32_t one, int32_t other) {
+            return score[one] > score[other];
+        });
+    }
+    """
+    void stepmill_order(const vector[int64_t] &score, vector[int32_t] &order)
+
+
+cdef class Units:
+    """The elements of a page that can be shown; `etl.pages.compact.choose.Lines`."""
+
+    cdef Known known
+    cdef vector[int32_t] elements, before, sayings
+    cdef vector[int64_t] long_tokens, short_tokens, score
+    cdef int64_t last  # number of the page's first element
+
+    def arrays(self):
+        """`etl.pages.compact.units.Units`: the bytes of three arrays of int32."""
+        return bytes_of(self.elements), bytes_of(self.before), bytes_of(self.sayings)
+
+    def measure(self, list digits not None, list less not None, int64_t last):
+        """Ask for the tokens and scores of the lines, as `etl.pages.compact.choose.choice` does."""
+        cdef vector[int64_t] sizes = digits, folds = less
+        cdef size_t place, size
+        cdef int64_t number, most
+        cdef Form *form
+        self.last = last
+        self.long_tokens.reserve(self.elements.size())
+        self.short_tokens.reserve(self.elements.size())
+        self.score.reserve(self.elements.size())
+        for place in range(self.elements.size()):
+            form = &self.known.forms[self.sayings[place]]
+            number, size = last - self.elements[place], 0
+            while number >= 10:
+                number //= 10
+                size += 1
+            self.long_tokens.push_back(sizes[size] + form.long_tokens)
+            self.short_tokens.push_back(sizes[size] + form.short_tokens)
+            most = folds[min(<size_t> self.before[place], folds.size() - 1)]
+            self.score.push_back(form.score - min(form.folds, most))
+
+    cdef int staying(self, int64_t extras, vector[uint8_t] &forms) except -1:
+        """All but the silent elements for which there is no room, in their long forms."""
+        cdef vector[int32_t] quiet
+        cdef int64_t sum = 0
+        cdef size_t place
+        forms.assign(self.elements.size(), WHOLE)
+        for place in range(self.elements.size()):
+            if self.known.forms[self.sayings[place]].silent:
+                quiet.push_back(<int32_t> place)
+                sum += self.short_tokens[place]
+        if sum <= extras:
+            return 0
+        stepmill_order(self.score, quiet)
+        sum = 0
+        for place in range(quiet.size()):
+            sum += self.short_tokens[quiet[place]]
+            if sum > extras:
+                forms[quiet[place]] = NONE
+        return 0
+
+    def plain(self, int64_t budget, int64_t extras):
+        """See `etl.pages.compact.choose.Lines`."""
+        cdef vector[uint8_t] forms
+        cdef int64_t sum = 0
+        cdef size_t place
+        self.staying(extras, forms)
+        for place in range(forms.size()):
+            if forms[place]:
+                sum += self.long_tokens[place]
+        return None if sum > budget else self.shown(forms)
+
+    def chosen(self, bytes added not None, int64_t budget, int64_t extras):
+        """See `etl.pages.compact.choose.Lines`."""
+        cdef const int64_t *more = <const int64_t *> PyBytes_AS_STRING(added)
+        cdef vector[int64_t] score = self.score, sums
+        cdef vector[int32_t] order, rank
+        cdef vector[uint8_t] forms
+        cdef size_t place
+        cdef int64_t sum = 0, left
+        cdef int32_t low = 0, high = 0, middle
+        self.staying(extras, forms)
+        for place in range(score.size()):
+            score[place] += more[place]
+            if forms[place]:
+                order.push_back(<int32_t> place)
+        stepmill_order(score, order)
+        rank.assign(score.size(), <int32_t> score.size())
+        sums.push_back(0)
+        for place in range(order.size()):
+            rank[order[place]] = <int32_t> place
+            sum += self.short_tokens[order[place]]
+            sums.push_back(sum)
+            if sum <= budget:
+                high = <int32_t> place + 1
+        while low < high:  # the most that fit with their marks
+            middle = (low + high + 1) // 2
+            if sums[middle] + self.marks(rank, middle) <= budget:
+                low = middle
+            else:
+                high = middle - 1
+        left = budget - sums[low] - self.marks(rank, low)
+        forms.assign(score.size(), NONE)
+        sum = 0
+        for place in range(low):
+            sum += self.long_tokens[order[place]] - self.short_tokens[order[place]]
+            forms[order[place]] = WHOLE if sum <= left else BRIEF
+        return self.shown(forms)
+
+    cdef int64_t marks(self, vector[int32_t] &rank, int32_t most) noexcept:
+        """At most the tokens of the marks, if those of a lower rank than ``most`` stay."""
+        cdef int64_t tokens = 0, cut = 0
+        cdef size_t place
+        for place in range(rank.size()):
+            if rank[place] < most:
+                tokens += mark_tokens(cut)
+                cut = 0
+            elif not self.known.forms[self.sayings[place]].silent:
+                cut += 1
+        return tokens + mark_tokens(cut)
+
+    cdef object shown(self, vector[uint8_t] &forms):
+        """`etl.pages.compact.choose.Shown` as a tuple."""
+        cdef string text
+        cdef list elements = []
+        cdef int64_t cut = 0, cut_chars = 0, silent_chars = 0, saved = 0
+        cdef size_t place
+        cdef Form *form
+        for place in range(forms.size()):
+            form = &self.known.forms[self.sayings[place]]
+            if forms[place] == NONE:
+                if form.silent:
+                    silent_chars += form.long_chars
+                else:
+                    cut_chars += form.long_chars
+                    cut += 1
+                continue
+            add_mark(text, cut)
+            cut = 0
+            elements.append(self.elements[place])
+            add_number(text, self.last - self.elements[place])
+            if forms[place] == WHOLE or form.is_one:
+                text.append(form.long_line)
+            else:
+                text.append(form.short_line)
+            if forms[place] == BRIEF:
+                saved += form.long_chars - form.short_chars
+        add_mark(text, cut)
+        if text.size():
+            text.resize(text.size() - 1)
+        return (
+            to_str(View(text.data(), text.size())), elements, cut_chars, silent_chars, saved
+        )
+
+
+cdef inline int64_t mark_tokens(int64_t cut) noexcept:
+    """At most the tokens of the mark of so many elements that were cut in one place."""
+    cdef int64_t tokens = MARK + 1
+    if cut < LEAST:
+        return 0
+    while cut >= 10:
+        cut //= 10
+        tokens += 1
+    return tokens
+
+
+cdef void add_mark(string &text, int64_t cut) noexcept:
+    if cut >= LEAST:
+        text.append(b"\xe2\x80\xa6", 3)
+        add_number(text, cut)
+        text.append(1, c"\n")
+
+
+cdef void add_number(string &text, int64_t number) noexcept:
+    cdef char digits[20]
+    cdef int size = 20
+    while True:
+        size -= 1
+        digits[size] = <char> (c"0" + number % 10)
+        number //= 10
+        if number == 0:
+            break
+    text.append(digits + size, 20 - size)
