@@ -146,8 +146,8 @@ def observe(
     pages before they are pruned (``redact``, ``leaks``), training saw the changed page.
 
     With a compact recipe the text is chosen, and never cut again. ``…37`` in it says that 37
-    elements were left out there: a larger ``budget`` of tokens shows more of them, with the same
-    ids.
+    elements were left out there: ``expand(node)`` of the result shows them within the same budget,
+    a larger ``budget`` of tokens more of all, with the same ids.
 
     Raises:
         ConfigError: if the recipe cannot be used.
@@ -248,7 +248,8 @@ class Prompt:
     def read(self, answer: str, observation: Observation | None = None) -> Answer:
         r"""The action that an answer says: kind, node, value and more.
 
-        observation: what the model saw; a node that it does not show is an error.
+        observation: what the model saw; a node that it does not show is an error. The kind
+        ``expand`` is no action: ``observation.expand(answer.node)`` shows what was cut there.
 
         Raises:
             AnswerError: a ValueError; its ``reason`` is a word for what is wrong, its text says it.

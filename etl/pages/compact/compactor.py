@@ -16,7 +16,7 @@ Nothing but the page, the task and the steps before decides what is shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -40,6 +40,8 @@ _PAGES: Final = 16
 """Pages that are remembered."""
 _LINES: Final = (30.0, 50.0)
 """How much a line of a text matters, without and with an id."""
+_WANTED: Final = 10_000.0
+"""How much more an element matters that somebody has asked for: more than all else together."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +105,13 @@ class Compactor:
         before: Page | None = None,
         *,
         budget: int = 0,
+        wanted: Mapping[int, int] | None = None,
     ) -> Compacted:
         """The observation of a page for a task.
 
         history: the previous steps as text. url, before: the page's address, and the page of the
-        step before; neither changes the observation yet. budget: 0 for that of the rules.
+        step before; neither changes the observation yet. budget: 0 for that of the rules. wanted:
+        elements that come first, in their long forms, and how much each is wanted, from 1.
         """
         del url, before
         most = budget or self.rules.budget
@@ -115,11 +119,18 @@ class Compactor:
         score = seen.score
         if self.rules.relevance and (task := relevance.sought(objective, history)):
             score = score + relevance.relevance([form.words for form in seen.forms], task)
+        asked = np.zeros(len(seen.units), np.int64)
+        if wanted:
+            asked[:] = [wanted.get(unit[0], 0) for unit in seen.units]
+            score = score + _WANTED * asked
+        # a form of more than half of the budget might leave no room for anything else
+        opened = (asked > 0) & (2 * seen.long <= most)
+        short = np.where(opened, seen.long, seen.short)
         budget = most
         while True:
             extras = budget * self.rules.extras // 100
-            kept, whole = choose.chosen(seen.long, seen.short, score, seen.silent, budget, extras)
-            made = self._written(seen, kept, whole)
+            kept, whole = choose.chosen(seen.long, short, score, seen.silent, budget, extras)
+            made = self._written(seen, kept, whole | opened)
             if made.tokens <= most or not budget:
                 return made
             # Tokens of some vocabularies reach across lines, so that their sums say too little.
@@ -141,6 +152,13 @@ class Compactor:
         cut = len(tree.text) + 1 - sum(map(len, lines)) if tree.lines else 0
         observation = _joined(lines, kept, silent)
         return Compacted(observation, self._count(observation), ids, {"cut": cut} if cut else {})
+
+    def elements(self, page: Page) -> list[tuple[int, bool]]:
+        """The elements of a page that can be shown, in document order; of each whether its absence
+        goes unmarked.
+        """
+        seen = self._seen(page)
+        return [(unit[0], quiet) for unit, quiet in zip(seen.units, seen.silent, strict=True)]
 
     def line(self, page: Page, element: int) -> str:
         """The line of an element in its long form; empty if it can have none."""
