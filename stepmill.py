@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from etl.dataset.manifest import Manifest
     from etl.dataset.place import Place
-    from etl.pages.prune import Pruner
     from etl.serve.answers import Answer
     from etl.serve.observe import Observation
     from etl.serve.prompt import Prompts
@@ -113,8 +112,9 @@ def prune(html: str, recipe: str = DEFAULT_RECIPE) -> str:
     """
     _check_packages()
     from etl.pages.reading import read
+    from etl.serve.pruner import pruner
 
-    return _pruner(recipe).prune(read(html)).observation
+    return pruner(recipe).prune(read(html)).observation
 
 
 def observe(
@@ -146,8 +146,8 @@ def observe(
     pages before they are pruned (``redact``, ``leaks``), training saw the changed page.
 
     With a compact recipe the text is chosen, and never cut again. ``…37`` in it says that 37
-    elements were left out there: a larger ``budget`` of tokens shows more of them, with the same
-    ids.
+    elements were left out there: ``expand(node)`` of the result shows them within the same budget,
+    a larger ``budget`` of tokens more of all, with the same ids.
 
     Raises:
         ConfigError: if the recipe cannot be used.
@@ -248,7 +248,8 @@ class Prompt:
     def read(self, answer: str, observation: Observation | None = None) -> Answer:
         r"""The action that an answer says: kind, node, value and more.
 
-        observation: what the model saw; a node that it does not show is an error.
+        observation: what the model saw; a node that it does not show is an error. The kind
+        ``expand`` is no action: ``observation.expand(answer.node)`` shows what was cut there.
 
         Raises:
             AnswerError: a ValueError; its ``reason`` is a word for what is wrong, its text says it.
@@ -464,18 +465,6 @@ def _check_packages() -> None:
                 f"{place or 'none'}: put that out of the way, or install stepmill in an "
                 "environment of its own"
             )
-
-
-@cache
-def _pruner(recipe: str) -> Pruner:
-    """The pruner of a recipe, kept because rules and vocabulary take a moment to load."""
-    from etl.build.recipes import tables
-    from etl.build.recipes.toml import checked
-    from etl.stages.prune import Prune
-
-    whole = tables.extended(tables.named(recipe, tables.as_written), tables.as_written)
-    stage: Prune = checked(whole.get("prune", {}), Prune, "prune")
-    return stage.pruner
 
 
 def _tell(tally: Tally, problem: Callable[[Problem], None] | None) -> None:

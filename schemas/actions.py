@@ -13,7 +13,6 @@ models and the DOM's own events. Case, spaces, hyphens, dots and underscores do 
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -419,6 +418,8 @@ def _keys(word: str) -> tuple[str, ...]:
 
 def nearest(word: str) -> str:
     """The kind with the name or alias most like an unknown word; empty if none is like it."""
+    import difflib  # for what is wrong alone
+
     matches = difflib.get_close_matches(_key(word), [*_BY_KEY, *_IMPLIED_BY_KEY], 1, _NEAR)
     if not matches:
         return ""

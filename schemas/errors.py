@@ -78,6 +78,7 @@ WrongAnswer = Literal[
     "several_steps",
     "no_value",
     "ambiguous_value",
+    "nothing_cut",
 ]
 """What may be wrong with an answer."""
 

@@ -13,6 +13,7 @@ import pytest
 import stepmill
 from etl.files.arrow import read_json
 from schemas.errors import ConfigError, RecordError
+from tests.bench.serving import OURS
 from tests.support import builds
 
 
@@ -148,6 +149,21 @@ def test_import_and_serving_are_light(tmp_path: Path) -> None:
         *(":root > body > p > b True" for _ in range(3)),
         "[]",
     ]
+
+
+def test_serving_loads_what_it_uses() -> None:
+    """The import of all that serves loads no program that few processes ask: the oracle of the
+    tokens, readers of other vocabularies, the HTML library, what compresses.
+    """
+    rare = (
+        *("tiktoken", "turbohtml", "zstandard", "tempfile", "difflib", "schemas.draft"),
+        *("tokenization.document", "tokenization.sentencepiece_model", "tokenization.own_chat"),
+    )
+    code = f"import sys, {OURS}\nprint([name for name in {rare} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=builds.ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
 
 
 def test_a_recipe_without_rules_prunes_nothing(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 
 from schemas.tokens import Tokens
-from tokenization.sentencepiece_model import SPACE
+from tokenization.families import SPACE
 from tokenization.splits import no_token_crosses
 
 NOT_IN_TIKTOKEN: Final = (

@@ -13,14 +13,12 @@ from __future__ import annotations
 
 import base64
 import os
-import tempfile
 from array import array
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
-import tiktoken
 
 from schemas.errors import RecordError
 from schemas.tokens import Tokens
@@ -78,6 +76,8 @@ class Oracle:
         self, ranks: dict[bytes, int], special_tokens: Mapping[str, int], pattern: str
     ) -> None:
         """ranks: token bytes -> id, in merge order."""
+        import tiktoken  # where gigatoken encodes, few processes ask the oracle
+
         self._encoding = tiktoken.Encoding(
             "stepmill", pat_str=pattern, mergeable_ranks=ranks, special_tokens=dict(special_tokens)
         )
@@ -232,6 +232,8 @@ class Gigatoken:
         lines = (
             b"%s %d\n" % (base64.b64encode(token), i - self._first) for token, i in ranks.items()
         )
+        import tempfile  # it loads what compresses
+
         handle, path = tempfile.mkstemp(suffix=".tiktoken")
         try:
             with os.fdopen(handle, "wb") as file:

@@ -13,16 +13,16 @@ import hashlib
 import importlib.util
 import json
 import os
-import tempfile
 from binascii import a2b_base64
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import numpy as np
+
 from schemas.errors import ConfigError, MissingExtra
-from tokenization import sentencepiece_model
+from schemas.tokens import Tokens
 from tokenization.families import FAMILIES, Family
-from tokenization.huggingface import exact_ranks, family_of
 
 Ranks = dict[bytes, int]
 
@@ -65,6 +65,8 @@ class RankFile:
                 return read_tiktoken(self.content())
             if self.format == "tekken":
                 return read_tekken(json.loads(self.content()))
+            from tokenization.huggingface import exact_ranks  # few vocabularies are such files
+
             return exact_ranks(json.loads(self.content()))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(
@@ -80,6 +82,8 @@ def at(path: str) -> RankFile:
     name = Path(path).name
     if name.endswith(".json"):
         return RankFile(path, "tekken" if "tekken" in name else "huggingface")
+    from tokenization import sentencepiece_model
+
     content = RankFile(path, "tiktoken").content()
     return RankFile(path, "sentencepiece" if sentencepiece_model.is_model(content) else "tiktoken")
 
@@ -100,6 +104,8 @@ def given(name: str, path: str) -> tuple[RankFile, Family]:
 
 def _document_family(file: RankFile) -> Family:
     """The family of a ``tokenizer.json``. Raises `ConfigError` for any other file."""
+    from tokenization.huggingface import family_of
+
     try:
         return family_of(json.loads(file.content()))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -110,6 +116,8 @@ def _document_family(file: RankFile) -> Family:
 
 def pieces_family(file: RankFile) -> Family:
     """The family of a SentencePiece model. Raises: `ConfigError` if the file is damaged."""
+    from tokenization import sentencepiece_model
+
     try:
         return sentencepiece_model.read(file.content()).family
     except (ValueError, KeyError) as error:
@@ -125,6 +133,19 @@ def read_tiktoken(content: bytes) -> Ranks:
     """
     lines = (line.split() for line in content.splitlines() if line)
     return {a2b_base64(token, strict_mode=True): int(rank) for token, rank in lines}
+
+
+def sizes_in_order(content: bytes) -> Tokens:
+    """The length in bytes of each token of a ``.tiktoken`` file whose ids begin at 0 in order.
+
+    int32, by id. It takes a twentieth of the time of `read_tiktoken`.
+    """
+    written = np.frombuffer(content, np.uint8)
+    ends = np.flatnonzero(written == ord(" "))
+    starts = np.concatenate([[0], np.flatnonzero(written == ord("\n")) + 1])[: len(ends)]
+    padding = (written[ends - 1] == ord("=")).astype(np.int32) + (written[ends - 2] == ord("="))
+    sizes: Tokens = ((ends - starts) // 4 * 3 - padding).astype(np.int32)
+    return sizes
 
 
 def read_tekken(document: dict[str, Any]) -> Ranks:
@@ -193,6 +214,8 @@ def cached_file(name: str, family: Family, download: bool) -> RankFile:
 
     Raises: `ConfigError` if it is not there.
     """
+    import tempfile  # it loads what compresses
+
     folder = os.environ.get("TIKTOKEN_CACHE_DIR") or os.environ.get("DATA_GYM_CACHE_DIR")
     path = Path(folder or Path(tempfile.gettempdir(), "data-gym-cache"), family.cached_as)
     if not path.is_file() and download:

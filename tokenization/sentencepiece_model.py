@@ -22,11 +22,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from schemas.tokens import Tokens
-from tokenization.families import Family
+from tokenization.families import SPACE, Family
 from tokenization.splits import no_token_crosses
-
-SPACE: Final = "\u2581"
-"""Stands for a space in the pieces, and in text cannot be told from one."""
 
 _NORMAL, _UNKNOWN, _CONTROL, _BY_HAND, _BYTE = 1, 2, 3, 4, 6
 _NO_TEXT: Final = (_UNKNOWN, _CONTROL, _BYTE)

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import xxhash
@@ -25,15 +25,16 @@ from schemas.errors import BuildError, ConfigError, MissingExtra
 from schemas.tokens import Tokens
 from schemas.utf8 import has_surrogates, is_normal, text_of
 from tokenization import ranks
-from tokenization.document import TokenizersOracle
 from tokenization.engines import CachedTiktoken, CachedWords, Engine, Gigatoken, Oracle
-from tokenization.families import FAMILIES, SCHEMES, Family
-from tokenization.model_folder import ModelFolder
-from tokenization.own_chat import OwnChat
+from tokenization.families import FAMILIES, SCHEMES, SPACE, Family
 from tokenization.ranks import RankFile
-from tokenization.sentencepiece_model import SPACE, PiecesOracle
 from tokenization.splits import has_long_run, split_long_runs, tag_starts
 from tokenization.utf8 import has_utf8
+
+if TYPE_CHECKING:  # what a vocabulary of another form needs is loaded with it
+    from tokenization.document import TokenizersOracle
+    from tokenization.own_chat import OwnChat
+    from tokenization.sentencepiece_model import PiecesOracle
 
 EngineName = Literal["auto", "tiktoken", "gigatoken"]
 
@@ -283,6 +284,8 @@ class Vocabulary:
 
         Raises: `ConfigError` if ranks cannot express the file.
         """
+        if self._pinned:
+            return ranks.sizes_in_order(self.file.content())
         if self.pattern:
             ids = np.fromiter(self._ranks.values(), np.int64, len(self._ranks))
             sizes = np.fromiter(map(len, self._ranks), np.int32, len(self._ranks))
@@ -312,12 +315,16 @@ class Vocabulary:
     @cached_property
     def _oracle(self) -> Oracle | TokenizersOracle | PiecesOracle:
         if self.file.format == "sentencepiece":
+            from tokenization.sentencepiece_model import PiecesOracle
+
             return PiecesOracle(self.file.content(), self.special_tokens)
         if not self.pattern:
+            from tokenization.document import TokenizersOracle
+
             return TokenizersOracle(self.file.content(), self.special_tokens)
         return Oracle(self._ranks, self.special_tokens, self.pattern)
 
-    @property
+    @cached_property
     def _pinned(self) -> bool:
         """Whether the file is the family's pinned one, whose lines gigatoken can read.
 
@@ -425,6 +432,8 @@ def load(
                 f"vocabulary.model = {model}: its files say all; leave out vocabulary.file, "
                 "pattern, special_tokens and nfc"
             )
+        from tokenization.model_folder import ModelFolder
+
         folder = ModelFolder(model)
         name, rank_file, known_family = Path(model).absolute().name, folder.file, folder.family
         chat = folder.chat

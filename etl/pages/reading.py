@@ -7,7 +7,6 @@ from typing import Any, Final
 from etl.pages import compiled
 from etl.pages.doctype import mode
 from etl.pages.page import Page
-from etl.pages.standard import read_plain
 from schemas.utf8 import text_of, utf8_of
 
 MEMO_BYTES: Final = 128 * 2**20
@@ -74,9 +73,15 @@ def read(html: str | bytes) -> Page:
 
 def read_anew(html: str | bytes) -> Page:
     """`read` without the latest pages."""
-    page = (_READER and _read_compiled(utf8_of(html))) or read_plain(text_of(html))
+    page = (_READER and _read_compiled(utf8_of(html))) or _read_plain(text_of(html))
     page.mode = mode(html)
     return page
+
+
+def _read_plain(html: str) -> Page:
+    from etl.pages.standard import read_plain  # few pages need the library
+
+    return read_plain(html)
 
 
 def _read_compiled(utf8: bytes) -> Page | None:

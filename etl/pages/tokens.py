@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from html.entities import html5
-from typing import Final
-
-import turbohtml
+from functools import cache
+from typing import Any, Final
 
 OTHER: Final = 0  # a comment, a doctype, or nothing before the first text
 START: Final = 1
@@ -39,6 +37,16 @@ AFTER_NAME: Final = frozenset(" \t\n\f\r/>")
 
 _NAMED: Final = re.compile(r"&([a-zA-Z][a-zA-Z0-9]*+;?)")
 _ASCII_UPPER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+@cache
+def _library() -> Any:
+    """turbohtml, loaded when it is asked: the engine reads most pages, and leaves attributes and
+    references to it. That takes longer than all of ours that reads pages.
+    """
+    import turbohtml
+
+    return turbohtml
 
 
 class Token:
@@ -89,7 +97,7 @@ class Token:
         """
         attributes: dict[str, str] = {}
         if not self.is_bare:
-            for name, value in next(iter(turbohtml.tokenize(self.markup))).attrs or ():
+            for name, value in next(iter(_library().tokenize(self.markup))).attrs or ():
                 attributes.setdefault(name, value)
         return attributes
 
@@ -132,8 +140,8 @@ def lower(name: str) -> str:
 def resolve(text: str) -> str:
     """Resolve references as in text."""
     if "&#" not in text:
-        return turbohtml.unescape(text) if "&" in text else text
-    tokens = turbohtml.tokenize(text.replace("<", "&lt;"))  # ``unescape`` drops some numbers
+        return str(_library().unescape(text)) if "&" in text else text
+    tokens = _library().tokenize(text.replace("<", "&lt;"))  # ``unescape`` drops some numbers
     return "".join([token.data or "" for token in tokens])
 
 
@@ -144,8 +152,10 @@ def resolve_in_attribute(value: str) -> str:
     """
     if "&" not in value and "\0" not in value:
         return value
+    from html.entities import html5
+
     whole = all(name in html5 and name[-1] == ";" for name in _NAMED.findall(value))
     if whole and "\0" not in value:
         return resolve(value)
-    token = next(iter(turbohtml.tokenize('<a b="' + value.replace('"', "&quot;") + '">')))
-    return (token.attrs or [("b", value)])[0][1]
+    token = next(iter(_library().tokenize('<a b="' + value.replace('"', "&quot;") + '">')))
+    return str((token.attrs or [("b", value)])[0][1])

@@ -4,6 +4,9 @@ An answer names the kind and the element on lines of their own. What was typed, 
 the button, the keys that are held and where a drag ends stand in its description, as
 `etl.stages.wording` writes it. A description in a recorder's own words has the value in quotes, or
 after a colon.
+
+Beside the kinds of actions an answer may be of the kind `EXPAND`: a model wants to see what the
+observation cut at a node. No recording has it, and no browser does it.
 """
 
 from __future__ import annotations
@@ -19,7 +22,10 @@ from etl.stages.wording import phrased, quoted
 from schemas.actions import KINDS, nearest
 from schemas.errors import AnswerError
 from schemas.workflow import Action
-from tokenization.prompt import ACTIONS, step_text
+from tokenization.prompt import ACTIONS, action_name, step_text
+
+EXPAND: Final = "expand"
+"""The kind of an answer that `Observation.expand` carries out."""
 
 _LINE: Final = re.compile(r"(Description|Action|Node|Target): ?(.*)")
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
@@ -35,9 +41,9 @@ _ON_ELEMENT: Final = {
 class Answer:
     """What a model wants done."""
 
-    # one of `schemas.actions.KINDS`
+    # one of `schemas.actions.KINDS`, or `EXPAND`
     kind: str
-    # id of the element in the observation; -1: none
+    # id of the element in the observation, or of the place to expand; -1: none
     node: int = -1
     # what is typed, chosen or pressed, exactly; several options or files as a JSON list
     value: str = ""
@@ -84,13 +90,19 @@ def read(text: str, observation: Observation | None) -> Answer:
     word = lines.get("Action", "").strip()
     if not word:
         raise AnswerError("no_action", f"no line begins with Action: {text[:200]!r}")
-    node, target = _node(lines, observation), lines.get("Target", "").strip()
+    node, target = _node(lines), lines.get("Target", "").strip()
     kind = _kind(word, on_element=node >= 0)
-    if node < 0 and KINDS[kind].element == "needed":
+    if node < 0 and (kind == EXPAND or KINDS[kind].element == "needed"):
         raise AnswerError("no_node", f"a {kind} needs an element, and no line begins with Node")
     description = lines.get("Description", "").strip()
-    found = said(kind, description, node >= 0, _label(node, observation))
-    _check_destination(found, observation)
+    if kind == EXPAND:
+        found = Said("")
+        if observation is not None:
+            observation.cut_at(node)  # it says what is wrong
+    else:
+        _check(node, observation)
+        found = said(kind, description, node >= 0, _label(node, observation))
+        _check(found.destination, observation)
     number = _NUMBER.match(text)
     return Answer(
         kind,
@@ -123,6 +135,8 @@ def _lines(text: str) -> dict[str, str]:
 
 
 def _kind(word: str, *, on_element: bool) -> str:
+    if word == action_name(EXPAND):
+        return EXPAND
     kinds = _ON_ELEMENT.get(word, ())
     if not kinds:
         near = nearest(word.removesuffix("_action"))
@@ -132,7 +146,7 @@ def _kind(word: str, *, on_element: bool) -> str:
     return (taken or kinds)[0]
 
 
-def _node(lines: dict[str, str], observation: Observation | None) -> int:
+def _node(lines: dict[str, str]) -> int:
     """The node that an answer names; -1: none."""
     ids = lines.get("Node", "").split()
     if not ids:
@@ -141,20 +155,14 @@ def _node(lines: dict[str, str], observation: Observation | None) -> int:
         raise AnswerError("several_nodes", f"it names different nodes: {' '.join(ids)[:200]}")
     if not (ids[0].isascii() and ids[0].isdigit() and len(ids[0]) < 10):
         raise AnswerError("no_node", f"{ids[0][:100]!r} is no node id; an id is a number")
-    _check(int(ids[0]), observation)
     return int(ids[0])
 
 
 def _check(node: int, observation: Observation | None) -> None:
-    if observation is not None and node not in observation.nodes:
+    if node >= 0 and observation is not None and node not in observation.nodes:
         raise AnswerError(
             "node_not_in_observation", f"the observation shows no node {node} that can be acted on"
         )
-
-
-def _check_destination(found: Said, observation: Observation | None) -> None:
-    if found.destination >= 0:
-        _check(found.destination, observation)
 
 
 def _label(node: int, observation: Observation | None) -> str | None:

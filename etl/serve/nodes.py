@@ -65,8 +65,8 @@ class Nodes(Mapping[int, Node]):
         self._made: dict[int, Node] = {}
 
     @cached_property
-    def _tags(self) -> dict[int, str]:
-        """The start tag or line of each element that the text shows."""
+    def tags(self) -> dict[int, str]:
+        """The start tag or line of each element that the text shows, in a browser or not."""
         form = _START_TAG if self._pruner else _LINE
         return {int(found[1]): found[0] for found in form.finditer(self._text)}
 
@@ -86,7 +86,7 @@ class Nodes(Mapping[int, Node]):
         return self._made[id]
 
     def __iter__(self) -> Iterator[int]:
-        return (id for id in self._tags if self._found(id) is not None)
+        return (id for id in self.tags if self._found(id) is not None)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -95,7 +95,7 @@ class Nodes(Mapping[int, Node]):
         return isinstance(id, int) and self._found(id) is not None
 
     def _found(self, id: int) -> Found | None:
-        if id not in self._tags:
+        if id not in self.tags:
             return None
         return self._unique.of(self._page.elements - 1 - id)
 
@@ -104,5 +104,5 @@ class Nodes(Mapping[int, Node]):
         token = self._page.tokens[self._page.position(element)]
         name = label_of(self._page, element, self._pruner)
         bid = token.attributes().get("bid", "")
-        tag = self._tags[id]
+        tag = self.tags[id]
         return Node(id, token.tag, name, found.css, found.xpath, found.doors, found.js, tag, bid)

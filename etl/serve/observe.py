@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
 from etl.pages.page import Page
-from etl.pages.prune import Pruner
 from etl.pages.reading import read
+from etl.serve.expand import cut_at
 from etl.serve.nodes import Nodes
 from etl.serve.recipe import Serving
-from schemas.errors import PageError
+from schemas.errors import AnswerError, PageError
 from schemas.samples import Sample
 from tokenization.fit import Drop, Seen
-from tokenization.vocabulary import Vocabulary
 
 ANSWER: Final = 512
 """Tokens of the context that are left free for the answer; few answers take a quarter of that."""
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What an observation was asked for, as `observed` has it."""
+
+    page: Page
+    objective: str
+    history: tuple[str, ...]
+    url: str
+    serving: Serving
+    chunk: int
+    answer: int
+    budget: int
+    # element -> the number of the expansion, from 1, in which it was asked for last
+    wanted: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -31,19 +46,53 @@ class Observation:
     chunk: int
     # chunks of the page; 1: it fits whole
     chunks: int
-    _page: Page = field(repr=False, compare=False)
-    _pruner: Pruner | None = field(repr=False, compare=False)
-    _vocabulary: Vocabulary = field(repr=False, compare=False)
+    _call: _Call = field(repr=False, compare=False)
 
     @cached_property
     def tokens(self) -> int:
         """The number of tokens of `text` alone, in the recipe's vocabulary."""
-        return len(self._vocabulary.encode(self.text))
+        return len(self._call.serving.encoder.vocabulary.encode(self.text))
 
     @cached_property
     def nodes(self) -> Nodes:
         """The elements that the text shows, by node id."""
-        return Nodes(self._page, self.text, self._pruner)
+        return Nodes(self._call.page, self.text, self._call.serving.pruner)
+
+    def cut_at(self, node: int) -> tuple[int, ...]:
+        """The ids of the elements that `expand` would show first, in document order.
+
+        Raises:
+            AnswerError: as `expand` does.
+        """
+        page, compactor = self._call.page, self._call.serving.compactor
+        if self.chunks > 1:
+            raise AnswerError(
+                "nothing_cut",
+                f"this is chunk {self.chunk} of {self.chunks}, whole from its start to its end; "
+                "observe another chunk of the page",
+            )
+        if compactor is None:
+            raise AnswerError("nothing_cut", "the page is shown whole: it is its only chunk")
+        return tuple(map(page.node, cut_at(page, compactor, self.nodes.tags.keys(), node)))
+
+    def expand(self, node: int) -> Observation:
+        """The same page within the same budget, with the elements that were cut at a node.
+
+        They come first, in their long forms. Those of earlier expansions come next, the latest
+        first; the others share what is left. The history needs no step for it.
+
+        node: with a line: the elements that the mark right after the line stands for, or, if no
+        mark is there, the mark right before it. Any other number of the page: what was cut where
+        its line would stand, marked or not; a number above that of the first line is before it.
+
+        Raises:
+            AnswerError: ``nothing_cut``: nothing was cut there, or the observation is a chunk.
+            PageError: as `stepmill.observe` does.
+        """
+        call = self._call
+        latest = max(call.wanted.values(), default=0) + 1
+        cut = {call.page.elements - 1 - id: latest for id in self.cut_at(node)}
+        return _observed(replace(call, wanted={**call.wanted, **cut}))
 
 
 def observed(
@@ -67,17 +116,20 @@ def observed(
         PageError: ``over_context``, if the page does not fit and the recipe does not cut it
             (``fit.test = "drop"``), or cannot be cut so that it fits.
     """
-    page = read(html)
-    whole = serving.text(page, _one_space(objective), history, url, budget)
-    sample = asked(serving, objective, url, whole, history)
-    seen = serving.fitting(answer).seen(sample, serving.encoder, chunk)
+    given = tuple(history)
+    return _observed(_Call(read(html), objective, given, url, serving, chunk, answer, budget))
+
+
+def _observed(call: _Call) -> Observation:
+    serving, objective = call.serving, _one_space(call.objective)
+    whole = serving.text(call.page, objective, call.history, call.url, call.budget, call.wanted)
+    sample = asked(serving, objective, call.url, whole, call.history)
+    seen = serving.fitting(call.answer).seen(sample, serving.encoder, call.chunk)
     if isinstance(seen, Seen) and seen.chunks > 1 and serving.fit.test == "drop":
         seen = Drop("over_context", f'{seen.chunks} chunks, and fit.test is "drop"')
     if isinstance(seen, Drop):
         raise PageError(seen.reason, seen.detail)
-    return Observation(
-        seen.text, seen.chunk, seen.chunks, page, serving.pruner, serving.encoder.vocabulary
-    )
+    return Observation(seen.text, seen.chunk, seen.chunks, call)
 
 
 def asked(

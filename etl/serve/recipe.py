@@ -13,6 +13,7 @@ from etl.build.recipes.encoding import FitSettings, PromptSettings, VocabularySe
 from etl.build.recipes.places import absolute, naming_files
 from etl.build.recipes.toml import checked
 from etl.build.recipes.vocabularies import KEY, listed
+from etl.pages.compact import Compactor
 from etl.pages.page import Page
 from etl.pages.prune import Pruner
 from etl.stages.observe.stage import Observe
@@ -61,10 +62,23 @@ class Serving:
         """What its observations are."""
         return "html" if isinstance(self.stage, Prune) else "lines"
 
+    @property
+    def compactor(self) -> Compactor | None:
+        """Makes observations of a line an element; None where pages are pruned."""
+        return self.stage.compactor if isinstance(self.stage, Observe) else None
+
     def text(
-        self, page: Page, objective: str, history: Sequence[str], url: str, budget: int
+        self,
+        page: Page,
+        objective: str,
+        history: Sequence[str],
+        url: str,
+        budget: int,
+        wanted: Mapping[int, int],
     ) -> str | bytes:
-        """The observation of a whole page, or its UTF-8. budget: tokens; 0: those of the recipe.
+        """The observation of a whole page, or its UTF-8.
+
+        budget: tokens; 0: those of the recipe. wanted: elements that were asked for, and how much.
 
         Raises:
             ConfigError: a budget is given, and the recipe has none.
@@ -77,7 +91,7 @@ class Serving:
                 )
             observation: str | bytes = held(self.stage.pruner.prune(page), "observation")
             return observation
-        made = self.stage.compactor(page, objective, history, url, budget=budget)
+        made = self.stage.compactor(page, objective, history, url, budget=budget, wanted=wanted)
         return made.observation
 
     def latest(self, history: tuple[str, ...]) -> tuple[str, ...]:

@@ -77,6 +77,9 @@ def _value(kind: str, body: str, on_element: bool, label: str | None) -> str | N
         hit = re.fullmatch(rf"{verb} {form}(?: {BEFORE_LABEL[kind]} {_TEXT})?", body)
     elif kind in ("scroll", "drag"):
         hit = re.fullmatch(rf"{verb}(?: {_TEXT})? {form}|{verb}(?: {_TEXT})?", body)
+        only = re.fullmatch(rf"{verb} ({_TEXT})", body)
+        if only and on_element and label in (None, only[1]):
+            return None  # it is the label
     else:
         hit = re.fullmatch(rf"{verb} {_TEXT}: {form}|{verb}(?: {_TEXT}:?)?", body)
         alone = re.fullmatch(rf"{verb} {form}", body)

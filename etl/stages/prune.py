@@ -15,7 +15,6 @@ from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from etl.files.compressed import Holder
 from etl.files.hashes import plain
 from etl.pages import axtree
 from etl.pages.page import Page
@@ -23,14 +22,14 @@ from etl.pages.prune import Pruner
 from etl.pages.reading import read
 from etl.pages.rules import RECORDER_MARKERS, PruneRules
 from etl.stages.wording import described
-from schemas.draft import Draft, StepDraft
 from schemas.errors import ConfigError
 from schemas.reasons import OwnReason
 from schemas.utf8 import held, utf8_of
 from tokenization.vocabulary import Vocabulary, shared
 
-if TYPE_CHECKING:  # an agent prunes pages without Arrow
+if TYPE_CHECKING:  # an agent prunes pages without Arrow, and has no drafts
     from etl.tally import Tally
+    from schemas.draft import Draft, StepDraft
 
 
 @dataclass(frozen=True)
@@ -95,6 +94,8 @@ class Prune(PruneRules):
 
     def __call__(self, rows: Iterator[Draft], tally: Tally) -> Iterator[Draft]:
         """Sets ``observation``, ``start_tag`` and ``description`` of each step."""
+        from etl.files.compressed import Holder  # an agent needs no compression
+
         pruner = self.pruner
         for draft in rows:
             holder = Holder()

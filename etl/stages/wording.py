@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from etl.pages import axtree
 from etl.pages.axtree import Tree
@@ -27,10 +27,12 @@ from etl.pages.page import Page
 from etl.pages.prune import Pruner
 from etl.pages.reading import read
 from schemas.actions import BUTTONS, KINDS, MODIFIERS, each, nearest
-from schemas.draft import StepDraft
 from schemas.reasons import Reason
 from schemas.workflow import Action, Step
 from tokenization.prompt import one_line
+
+if TYPE_CHECKING:  # an agent has none
+    from schemas.draft import StepDraft
 
 BEFORE_LABEL: Final = {
     "type": "in",

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import stepmill
@@ -76,6 +76,7 @@ def answers(draw: st.DrawFn) -> Answer:
 
 
 @given(answers())
+@example(Answer("drag", NODES[0]))
 def test_what_is_written_is_read(answer: Answer) -> None:
     """Every action comes back as it was: kind, element, value to the character, button, keys and
     the end of a drag. What was found for it on the way, description and start tag, stays.

@@ -20,6 +20,7 @@ from etl.serve.answers import Answer
 from schemas.errors import PageError
 from tests.conftest import NO_BROWSER
 from tests.support import builds
+from tokenization.prompt import observation_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -81,26 +82,34 @@ def example() -> Callable[..., None]:
 
 class Policy:
     """Answers as the scenario says. It marks the element on the page, to find it in what was
-    observed: a mark that no observation shows.
+    observed: a mark that no observation shows. Where a compact observation lacks the element, it
+    asks for what was cut there first.
     """
 
     def __init__(self, page: Page, steps: tuple[Do, ...]) -> None:
         self.page, self.steps = page, iter(steps)
         self.prompt = stepmill.Prompt()
         self.asked: list[str] = []
+        self.expanded = 0
+        self.waiting: Do | None = None
 
     def __call__(self, messages: list[dict[str, str]]) -> str:
         """The answer to a prompt."""
         self.asked.append(messages[-1]["content"])
-        do = next(self.steps, None)
+        do, self.waiting = self.waiting or next(self.steps, None), None
         if do is None:
             return self.prompt.write(Answer("stop"))
         html = self._marked(do)
         page = read(html)
         (element,) = page.with_attribute(MARK, "")
+        node, text = page.node(element), observation_of(self.asked[-1])
+        if "\n…" in text and not re.search(rf"^{node} ", text, re.MULTILINE):
+            self.waiting = do
+            self.expanded += 1
+            return self.prompt.write(Answer("expand", node))
         seen = stepmill.observe(html, "")
         assert MARK not in seen.text
-        return self.prompt.write(Answer(do.kind, page.node(element), do.value), seen)
+        return self.prompt.write(Answer(do.kind, node, do.value), seen)
 
     def _marked(self, do: Do) -> str:
         """The page as text, with a mark on the element."""
@@ -126,6 +135,25 @@ def test_the_documented_agent_does_a_task(browser: Browser, name: str) -> None:
     assert len(policy.asked) == len(steps) + 1
     guide = policy.asked[-1].partition("\nStep-by-step guide:\n")[2]
     assert guide.count("\nAction: ") == len(steps)
+    page.context.close()
+
+
+def test_the_documented_agent_shows_what_was_cut(browser: Browser, tmp_path: Path) -> None:
+    """With a budget that is too small for the pages, it shows what the answers ask for: the same
+    scenario is done, and the expansions are in no history.
+    """
+    recipe = tmp_path / "small.toml"
+    recipe.write_text('extends = "compact-4k"\n[observe]\nbudget = 256\n')
+    scenario = played("shop-01")
+    steps = tuple(do for do in scenario.steps if do.at)
+    page = opened(browser, f"http://{scenario.host}{scenario.path}")
+    policy = Policy(page, steps)
+    example()(page, scenario.objective, policy, str(recipe))
+    assert policy.expanded > 0
+    assert len(policy.asked) == len(steps) + 1 + policy.expanded
+    guide = policy.asked[-1].partition("\nStep-by-step guide:\n")[2]
+    assert guide.count("\nAction: ") == len(steps)
+    assert "expand_action" not in guide
     page.context.close()
 
 

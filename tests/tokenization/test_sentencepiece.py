@@ -17,10 +17,11 @@ from tests.tokenization.test_vocabulary import page, texts
 from tokenization import engines, sentencepiece_model
 from tokenization.encode import Encoder, usual_chat
 from tokenization.engines import CachedWords
+from tokenization.families import SPACE
 from tokenization.fit import Drop, Fit
 from tokenization.prompt import Prompt
 from tokenization.ranks import PIECE_FILES, RankFile
-from tokenization.sentencepiece_model import SPACE, PieceModel, read
+from tokenization.sentencepiece_model import PieceModel, read
 from tokenization.vocabulary import Vocabulary, load
 
 sentencepiece: Any = pytest.importorskip("sentencepiece")

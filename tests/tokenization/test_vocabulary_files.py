@@ -9,8 +9,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from schemas.errors import ConfigError, MissingExtra
 from tests.tokenization.test_vocabulary import HAS_GIGATOKEN, page, qwen, texts
@@ -18,6 +20,7 @@ from tokenization.document import TokenizersOracle
 from tokenization.engines import CachedTiktoken
 from tokenization.families import FAMILIES, Family
 from tokenization.huggingface import exact_ranks
+from tokenization.ranks import sizes_in_order
 from tokenization.vocabulary import load
 
 
@@ -166,3 +169,20 @@ def test_a_known_file_is_read_as_the_ranks_would_be_written() -> None:
     lines = (b"%s %d\n" % (base64.b64encode(token), rank) for token, rank in known._ranks.items())
     assert known._pinned
     assert Path(known.file.path).read_bytes() == b"".join(lines)
+
+
+@given(st.lists(st.binary(min_size=1), min_size=1), st.sampled_from(["", "\n"]))
+def test_the_sizes_of_tokens_are_read_without_the_tokens(tokens: list[bytes], end: str) -> None:
+    """Of a file whose ids are in order, the lengths of all tokens by id."""
+    lines = (f"{base64.b64encode(token).decode()} {i}" for i, token in enumerate(tokens))
+    found = sizes_in_order(("\n".join(lines) + end).encode())
+    assert found.dtype == np.int32
+    assert found.tolist() == list(map(len, tokens))
+
+
+def test_the_sizes_of_a_known_file_are_those_of_its_ranks() -> None:
+    """Those of the shipped vocabulary are what its ranks say, token by token."""
+    ranks = qwen("auto").file.ranks()
+    assert ranks is not None
+    by_id = sorted((i, len(token)) for token, i in ranks.items())
+    assert list(enumerate(load().lengths.tolist())) == by_id

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from etl.build.recipes.toml import laid_over, nearest, parsed
 from etl.files.side_files import read_text
 from schemas.errors import ConfigError
+
+_SHIPPED: Final = Path(__file__).parent
+"""The folder of the shipped recipes."""
 
 Tables = dict[str, Any]
 Placed = Callable[[Mapping[str, Any], Path], Tables]
@@ -24,10 +26,9 @@ def as_written(tables: Mapping[str, Any], _: Path) -> Tables:
 def shipped() -> dict[str, str]:
     """The description of each shipped recipe, by name."""
     descriptions: dict[str, str] = {}
-    for file in sorted(resources.files("etl.build.recipes").iterdir(), key=lambda file: file.name):
-        if file.name.endswith(".toml"):
-            tables = parsed(file.read_text("utf-8"), file.name)
-            descriptions[file.name.removesuffix(".toml")] = str(tables.get("about", ""))
+    for file in sorted(_SHIPPED.glob("*.toml")):
+        tables = parsed(file.read_text("utf-8"), file.name)
+        descriptions[file.stem] = str(tables.get("about", ""))
     return descriptions
 
 
@@ -58,8 +59,8 @@ def named(name_or_file: str, placed: Placed) -> Tables:
             f"there is no recipe {name_or_file!r}{nearest(name_or_file, known)} See: stepmill "
             "recipes"
         )
-    file = resources.files("etl.build.recipes").joinpath(f"{name_or_file}.toml")
-    return parsed(file.read_text("utf-8"), f"{name_or_file}.toml")
+    file = _SHIPPED / f"{name_or_file}.toml"
+    return parsed(file.read_text("utf-8"), file.name)
 
 
 def extended(tables: Mapping[str, Any], placed: Placed, seen: tuple[str, ...] = ()) -> Tables:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import tomllib
 import types
@@ -153,6 +152,8 @@ def _section(value: Any, hint: Any, path: str) -> Any:
 
 def nearest(name: str, known: Mapping[str, Any]) -> str:
     """The known name nearest to a misspelt one, for an error; all known names if none is near."""
+    import difflib  # for what is wrong alone
+
     close = difflib.get_close_matches(name, list(known), 1)
     return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(known)}."
 

@@ -39,6 +39,8 @@ LEAST: Final = 4
 """Fewer elements that were cut in one place have no mark: the numbers around them tell."""
 MARK: Final = 3
 """At most the tokens of a mark, the digits of its number apart."""
+WANTED: Final = 10_000 * PARTS
+"""How much more an element matters that somebody has asked for: more than all else together."""
 LESS: Final = [round(PARTS * 6 * math.log2(max(1.0, before / 5))) for before in range(1000)]
 """How much less an element matters by the number of its shape before it, up to `forms.FOLDS`."""
 
@@ -100,6 +102,28 @@ class Choice:
         self._elements, self._long, self._short = elements, long, short
         self._score, self._silent = score, silent
         self._chars, self._saved, self._line = chars, saved, line
+        # those that have only their long form
+        self._opened: Flags = np.zeros(len(long), np.bool_)
+
+    def wanting(self, asked: Counts, most: int) -> Choice:
+        """The same where somebody wants to see some elements, in their long forms.
+
+        asked: how much each is wanted, from 1; 0: it is not. most: tokens of the whole budget.
+        """
+        # a form of more than half of the budget might leave no room for anything else
+        opened = (asked > 0) & (2 * self._long <= most)
+        wanting = Choice(
+            self._elements,
+            self._long,
+            np.where(opened, self._long, self._short),
+            self._score + WANTED * asked,
+            self._silent,
+            self._chars,
+            self._saved,
+            self._line,
+        )
+        wanting._opened = opened
+        return wanting
 
     def plain(self, budget: int, extras: int) -> Shown | None:
         """See `Lines`."""
@@ -127,7 +151,7 @@ class Choice:
         whole = np.zeros(len(stays), np.bool_)
         more = (self._long - self._short)[order[:low]]
         whole[order[:low][np.cumsum(more) <= left]] = True
-        return self._shown(kept, whole)
+        return self._shown(kept, whole | self._opened)
 
     def _staying(self, extras: int) -> Flags:
         """All but the silent elements for which there is no room, whatever the task is."""

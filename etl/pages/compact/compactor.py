@@ -16,7 +16,7 @@ Nothing but the page, the task and the steps before decides what is shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ from etl.pages.axtree import Tree
 from etl.pages.compact import relevance
 from etl.pages.compact.choose import LESS, Choice, Lines, Shown, choice
 from etl.pages.compact.facts import Known
-from etl.pages.compact.forms import Counts, Forms
+from etl.pages.compact.forms import SILENT, Counts, Forms
 from etl.pages.compact.relevance import PARTS
 from etl.pages.compact.rules import CompactRules
 from etl.pages.compact.units import Units, arrays, units_of
@@ -102,15 +102,19 @@ class Compactor:
         before: Page | None = None,
         *,
         budget: int = 0,
+        wanted: Mapping[int, int] | None = None,
     ) -> Compacted:
         """The observation of a page for a task.
 
         history: the previous steps as text. url, before: the page's address, and the page of the
-        step before; neither changes the observation yet. budget: 0 for that of the rules.
+        step before; neither changes the observation yet. budget: 0 for that of the rules. wanted:
+        elements that come first, in their long forms, and how much each is wanted, from 1.
         """
         del url, before
         most = budget or self.rules.budget
         seen, added = self._seen(page), b""
+        if wanted:
+            seen = self._wanting(seen, wanted, most)
         budget = most
         while True:
             if budget not in seen.plain:
@@ -152,6 +156,14 @@ class Compactor:
         ids = {at: tree.node(at) for at in shown.elements}
         return Compacted(shown.text, self._count(shown.text), ids, shown.removed())
 
+    def elements(self, page: Page) -> list[tuple[int, bool]]:
+        """The elements of a page that can be shown, in document order; of each whether its absence
+        goes unmarked.
+        """
+        elements, _, sayings = arrays(self._seen(page).units)
+        silent = self._forms.of(sayings)[:, SILENT] == 1
+        return list(zip(elements.tolist(), silent.tolist(), strict=True))
+
     def line(self, page: Page, element: int) -> str:
         """The line of an element in its long form; empty if it can have none."""
         elements, _, sayings = arrays(self._seen(page).units)
@@ -174,14 +186,29 @@ class Compactor:
 
     def _lines(self, seen: _Seen) -> Lines:
         if seen.lines is None:
-            last, folding = seen.page.elements - 1, self.rules.folding
             if isinstance(seen.units, Units):
-                seen.lines = choice(seen.units, self._forms, self._digits, last, folding=folding)
+                seen.lines = self._choice(seen)
             else:
                 self._forms.make()
-                seen.units.measure(self._digits, LESS if folding else [0], last)
+                less = LESS if self.rules.folding else [0]
+                seen.units.measure(self._digits, less, seen.page.elements - 1)
                 seen.lines = seen.units
         return seen.lines
+
+    def _choice(self, seen: _Seen) -> Choice:
+        return choice(
+            arrays(seen.units),
+            self._forms,
+            self._digits,
+            seen.page.elements - 1,
+            folding=self.rules.folding,
+        )
+
+    def _wanting(self, seen: _Seen, wanted: Mapping[int, int], most: int) -> _Seen:
+        """The page when elements are wanted; not remembered."""
+        asked = [wanted.get(element, 0) for element in arrays(seen.units).elements.tolist()]
+        lines = self._choice(seen).wanting(np.array(asked, np.int64), most)
+        return _Seen(seen.page, seen.units, lines)
 
     def _extras(self, budget: int) -> int:
         return budget * self.rules.extras // 100

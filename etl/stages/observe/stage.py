@@ -26,15 +26,15 @@ from etl.pages.compact import Compacted, Compactor, CompactRules
 from etl.pages.page import Page
 from etl.pages.reading import read
 from etl.stages.wording import described
-from schemas.draft import Draft, StepDraft
 from schemas.reasons import OwnReason
 from schemas.utf8 import utf8_of
 from schemas.workflow import target_id
 from tokenization.prompt import step_text
 from tokenization.vocabulary import Vocabulary, shared
 
-if TYPE_CHECKING:  # an agent observes pages without Arrow
+if TYPE_CHECKING:  # an agent observes pages without Arrow, and has no drafts
     from etl.tally import Tally
+    from schemas.draft import Draft, StepDraft
 
 _PAGES: Final = 16
 _LATEST: Final[dict[bytes, Page]] = {}
