@@ -60,6 +60,16 @@ def chosen(
     return kept, whole
 
 
+def before(keys: Counts) -> Counts:
+    """How many elements with the same key stand before each element."""
+    order = np.argsort(keys, kind="stable")
+    firsts = np.flatnonzero(np.diff(keys[order], prepend=keys.min(initial=0) - 1))
+    sizes = np.diff(np.append(firsts, len(keys)))
+    found = np.empty(len(keys), np.int64)
+    found[order] = np.arange(len(keys)) - np.repeat(firsts, sizes)
+    return found
+
+
 def gaps(kept: Flags, silent: Flags) -> list[tuple[int, int]]:
     """(place, elements) of each run of cut elements: the place after it, and how many they are."""
     places, counts = _gaps(kept, silent)

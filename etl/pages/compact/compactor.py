@@ -38,6 +38,14 @@ _MOST: Final = 2**17
 """Start tags that are remembered."""
 _PAGES: Final = 16
 """Pages that are remembered."""
+_FOLD: Final = 6
+"""How much less an element matters at each doubling of those of its shape before it."""
+_PLACED: Final = 5
+"""As many in one place, with the same elements around them, are not folded yet."""
+_ALIKE: Final = 10
+"""As many on the page: lists of one kind may stand in several places. Fields are not counted so."""
+_SAME: Final = 2
+"""How much less an element matters at each doubling of those before it that say the same."""
 _LINES: Final = (30.0, 50.0)
 """How much a line of a text matters, without and with an id."""
 
@@ -115,6 +123,9 @@ class Compactor:
         score = seen.score
         if self.rules.relevance and (task := relevance.sought(objective, history)):
             score = score + relevance.relevance([form.words for form in seen.forms], task)
+        if self.rules.relevance and (named := relevance.called(history)):
+            same = [not named.isdisjoint(form.called) for form in seen.forms]
+            score = relevance.again(same, seen.silent, score)
         budget = most
         while True:
             extras = budget * self.rules.extras // 100
@@ -134,6 +145,12 @@ class Compactor:
         if self.rules.relevance and (task := relevance.sought(objective, history)):
             said = [frozenset(relevance.words_of(line)) for line in tree.lines]
             score = score + relevance.relevance(said, task)
+        if self.rules.folding:
+            numbers: dict[str, int] = {}
+            said_so = [
+                line.replace(tree.id(at), "", 1).strip() for at, line in enumerate(tree.lines)
+            ]
+            score = score - _again([numbers.setdefault(line, len(numbers)) for line in said_so])
         silent = np.zeros(len(sizes), np.bool_)
         kept, _ = choose.chosen(sizes, sizes, score, silent, budget or self.rules.budget, 0)
         ids = {at: tree.node(at) for at in np.flatnonzero(kept).tolist()}
@@ -166,7 +183,11 @@ class Compactor:
         if self.rules.folding:
             before = np.array([unit[1] for unit in units], np.int64)
             folds = np.array([form.folds for form in forms])
-            score = score - np.minimum(folds, 6 * np.log2(np.maximum(1.0, before / 5)))
+            shapes = np.array([form.shape for form in forms], np.int64)
+            alike = np.where(shapes < 0, 0, choose.before(shapes))
+            many = np.maximum(1.0, np.maximum(before / _PLACED, alike / _ALIKE))
+            score = score - np.minimum(folds, _FOLD * np.log2(many))
+            score = score - _again([form.number for form in forms])
         if len(self._latest) >= _PAGES:
             self._latest.pop(next(iter(self._latest)), None)
         seen = self._latest[id(page)] = _Seen(
@@ -201,6 +222,13 @@ class Compactor:
         observation = _joined(lines, kept, seen.silent)
         removed = {rule: count for rule, count in removed.items() if count}
         return Compacted(observation, self._count(observation), ids, removed)
+
+
+def _again(numbers: list[int]) -> npt.NDArray[np.float64]:
+    """How much less each matters since others with its number stand before it."""
+    before = choose.before(np.array(numbers, np.int64)).astype(np.float64)
+    less: npt.NDArray[np.float64] = _SAME * np.log2(1 + before)
+    return less
 
 
 def _joined(lines: list[str], kept: choose.Flags, silent: choose.Flags) -> str:

@@ -39,6 +39,8 @@ NAMED: Final = 128
 CONTROL, WIDGET, LINK, CHOICE = 90, 80, 70, 50
 HEADING, TEXT, PICTURE, BARE = 60, 40, 30, 10
 """How much an element matters, before its text and the task are known."""
+NEVER: Final = -500
+"""Nobody can act on it, since it is never drawn: a field of ``type=hidden``."""
 
 _GONE: Final = UNSEEN_TAGS | {
     *("head", "meta", "link", "base", "title", "noscript", "template", "param", "source", "track"),
@@ -128,7 +130,7 @@ class Known:
         # of start tags, and of what they say
         self._numbers: dict[str, int] = {}
         self._of_facts: dict[Facts, int] = {}
-        self._shapes: dict[str, int] = {}
+        self.shapes: dict[str, int] = {}
 
     def number(self, token: Token) -> int:
         """The place of a start tag in ``facts``."""
@@ -145,7 +147,7 @@ class Known:
         """The number of a start tag, its `Facts.kind`, and the number of its shape."""
         number = self.number(token)
         facts = self.facts[number]
-        return number, facts.kind, self._shapes.setdefault(facts.shape, len(self._shapes))
+        return number, facts.kind, self.shapes.setdefault(facts.shape, len(self.shapes))
 
 
 def facts_of(token: Token, rules: CompactRules) -> Facts:
@@ -173,7 +175,7 @@ def facts_of(token: Token, rules: CompactRules) -> Facts:
         if name in attributes and (shown := _flat(attributes[name], rules.value))
     )
     states: list[str] = []
-    if tag in ("input", "option", "button", "meter", "progress", "li", "data"):
+    if tag in ("input", "option", "button", "meter", "progress", "data"):
         value = _flat(attributes.get("value", ""), rules.value)
         if value and value not in texts and tag != "option":
             states.append(f"value={_written(value, rules.value)}")
@@ -201,6 +203,8 @@ def facts_of(token: Token, rules: CompactRules) -> Facts:
 
 def _matters(tag: str, role: str, attributes: dict[str, str]) -> int:
     """How much an element matters by its markup."""
+    if tag == "input" and attributes.get("type", "").strip().lower() == "hidden":
+        return NEVER
     if tag in _CONTROLS:
         return LINK - 5 if "disabled" in attributes else CONTROL
     if role in _ROLES or tag in _WIDGETS:

@@ -5,6 +5,8 @@ What an element says decides them, so they are made once for all elements that s
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
@@ -23,7 +25,7 @@ from etl.pages.compact.facts import (
     quoted,
     shortened,
 )
-from etl.pages.compact.relevance import words_of
+from etl.pages.compact.relevance import plain, words_of
 from etl.pages.compact.rules import CompactRules
 from etl.pages.compact.units import ALONE, COVERED, INNER, LEAF, WRAPS, Saying
 
@@ -38,6 +40,18 @@ _INNER: Final = 32
 """Of the text of an inline element, which stands in its host's line too."""
 _FORMATS: Final = frozenset("b i em strong u font small code sup sub q s mark".split())
 """Tags that say how a text looks: what stands in them is not repeated."""
+_FIELDS: Final = frozenset(("input", "select", "textarea"))
+_PRESSED: Final = frozenset(
+    "button link checkbox radio switch tab menuitem menuitemcheckbox menuitemradio option "
+    "treeitem".split()
+)
+"""Roles of what is acted on as a whole, whatever it holds."""
+_WHOLE: Final = 65
+"""How much such an element matters where what it holds can be acted on too."""
+_DOUBLED: Final = 10.0
+"""How much less a line of twice the tokens matters."""
+_NUMBER, _USUAL = 3, 10
+"""Tokens of most numbers of elements, and of most lines."""
 _MOST: Final = 2**17
 """Forms that are remembered."""
 
@@ -59,6 +73,12 @@ class Form(NamedTuple):
     silent: bool
     # in lower case
     words: frozenset[str]
+    # its text and its names, as `relevance.plain` writes them
+    called: frozenset[str]
+    # the number of its shape; -1: it is a field, of which each is one of its own
+    shape: int
+    # no other form has it
+    number: int
 
 
 class Forms:
@@ -70,6 +90,7 @@ class Forms:
     def __init__(self, rules: CompactRules, known: Known, counts: Counts) -> None:
         self._rules, self._known, self._counts = rules, known, counts
         self._made: dict[Saying, Form] = {}
+        self._numbers = itertools.count()
 
     def of(self, sayings: Sequence[Saying]) -> list[Form]:
         """The form of each element, by what it says."""
@@ -81,8 +102,11 @@ class Forms:
         lines = list(dict.fromkeys(line for form in forms for line in (form.long, form.short)))
         tokens = dict(zip(lines, self._counts(lines), strict=True))
         for saying, form in zip(missing, forms, strict=True):
+            size = tokens[form.short]
             made[saying] = form._replace(
-                long_tokens=tokens[form.long], short_tokens=tokens[form.short]
+                long_tokens=tokens[form.long],
+                short_tokens=size,
+                score=form.score if form.silent else form.score - _cost(size),
             )
         return [made[each] for each in sayings]
 
@@ -109,7 +133,15 @@ class Forms:
             30.0 if facts.kind & ACTION else 45.0,
             silent,
             frozenset(words_of(f"{' '.join(names)} {facts.state} {facts.more} {text}")),
+            frozenset(map(plain, (text, *names))) - {""},
+            -1 if facts.head.split(" ")[0] in _FIELDS else self._known.shapes[facts.shape],
+            next(self._numbers),
         )
+
+
+def _cost(tokens: int) -> float:
+    """How much less a line matters by its length: in its place, several shorter ones may stay."""
+    return _DOUBLED * math.log2((tokens + _NUMBER) / _USUAL)
 
 
 def _line(facts: Facts, names: tuple[str, ...], bits: int, text: str, words: str, most: int) -> str:
@@ -131,9 +163,10 @@ def _matters(facts: Facts, text: str, bits: int) -> tuple[float, bool]:
     elif not text and not kind & SAYS:
         matters, silent = min(matters, PICTURE) + (3 if bits & LEAF else 0), True
     if bits & WRAPS and not text and not kind & NAMED and matters < CONTROL:
-        matters = PICTURE
+        role = facts.head.rpartition("role=")[2]  # the tag where it has none
+        matters = min(matters, _WHOLE if role in _PRESSED or role == "a" else PICTURE)
     if not bits & COVERED:
         return float(matters), silent
-    if matters >= CONTROL and facts.head != "input type=hidden":
+    if matters >= CONTROL:
         return matters * 0.6, silent  # a script may show it
     return matters * 0.2, True
