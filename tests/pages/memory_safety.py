@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +30,7 @@ from etl.decisions.near.signature import BINS, plain_nodes, plain_sketch, plain_
 from etl.inputs.mended import Mended, parse
 from etl.inputs.pages import is_tree, parse_with_pages, parse_with_trees
 from etl.pages import compiled, reading
+from etl.pages.compact import Compactor, CompactRules
 from etl.pages.lasting import plain_lasting
 from etl.pages.live import inert, live
 from etl.pages.locators.kin import kin
@@ -172,10 +174,23 @@ def compare(html: str, pruners: list[Pruner], chance: random.Random) -> bool:
             assert element in dict(fast.having("", value))
         for name, value in token.attributes().items():
             assert fast.with_attribute(name, value) == plain.with_attribute(name, value)
+    compare_compact(fast, plain, chance)
     read(html)
     compare_searches(fast, html.encode("utf-8", "surrogatepass"), chance)
     compare_json(html, chance)
     return fast.compiled is not None
+
+
+def compare_compact(fast: Page, plain: Page, chance: random.Random) -> None:
+    """The engine's compact observation is that of the specification."""
+    compactor, budget = _compactor(), chance.choice((256, 1000, 8192))
+    task = "Buy the blue mug", ('Click "Mug"', 'Click "Add to cart"')
+    assert compactor(fast, *task, budget=budget) == compactor(plain, *task, budget=budget)
+
+
+@cache
+def _compactor() -> Compactor:
+    return Compactor(CompactRules(), lambda text: len(text) // 3 + 1)
 
 
 def compare_searches(page: Page, utf8: bytes, chance: random.Random) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.pages.axtree import Tree
 from etl.pages.compact import Compacted, Compactor, CompactRules
+from etl.pages.compact.choose import before_of
 from etl.pages.compact.facts import Known, facts_of, more_of
 from etl.pages.compact.units import arrays, plain_units, units_of
 from etl.pages.reading import read_anew
@@ -43,6 +45,7 @@ def lines(html: str, **rules: int | bool) -> list[str]:
         ("<textarea name=note>Hi\nthere</textarea>", "0 textarea name=note: Hi there"),
         ("<p>Mugs &amp; <b>cups</b>, all blue</p>", "1 p: Mugs & cups , all blue"),
         ("<p>Read <a href=/t>terms</a> first</p>", "1 p: Read _ first"),
+        ("<li value=3>Mug", "0 li: Mug"),
         ("<span bid=7 data-x=1 onclick='go()'>Go</span>", "0 span: Go"),
     ],
 )
@@ -111,6 +114,80 @@ def test_hidden_elements_come_last() -> None:
     assert "Hidden" not in made(html, extras=0).observation
 
 
+def test_what_is_never_drawn_comes_last() -> None:
+    """Nobody can act on a field of type hidden: elements that say nothing come before it."""
+    fields = "".join(f"<input type=hidden name=mug{n} value={n}>" for n in range(30))
+    found = made(f"{fields}<main><div><a>Buy</a></div></main>", "Buy mug1", budget=256)
+    assert " main\n" in found.observation
+    assert " div\n" in found.observation
+    assert found.observation.count("hidden") < 3
+    assert "hidden" in made(f"{fields}<a>Buy</a>").observation
+
+
+def test_what_says_the_same_comes_after_what_is_said_once() -> None:
+    """Of two buttons beside every item, those that tell the items apart are kept first."""
+    item = "<div><button>Mug {}</button></div><div><button>Compare it</button></div>"
+    found = made("".join(item.format(n) for n in range(99)), budget=512).observation
+    assert found.count(" button: Mug") > 1.5 * found.count(" button: Compare")
+
+
+def test_lists_in_several_places_are_folded_together() -> None:
+    """What has a shape of its own is kept, though it stands after lists of another shape."""
+    lists = "".join(
+        f"<section class=s{at}>" + "".join(f"<a class=x>Mug {at}-{n}</a>" for n in range(5))
+        for at in range(40)
+    )
+    found = made(f"{lists}<a>Checkout</a>", budget=512).observation
+    assert "Mug 0-0" in found
+    assert "Mug 39-0" not in found
+    assert "Checkout" in found
+
+
+def test_of_what_matters_alike_the_shorter_comes_first() -> None:
+    """A long line takes the place of several short ones."""
+    long = "".join(f"<a class=y{n}>Mug {n} {'in blue clay ' * 6}</a>" for n in range(40))
+    short = "".join(f"<a class=z{n}>Cup {n}</a>" for n in range(30))
+    found = made(long + short, budget=512).observation
+    assert "Cup 29" in found
+    assert "Mug 39" not in found
+
+
+def test_what_a_step_before_was_about_comes_first() -> None:
+    """Steps are repeated: what they call by its text is kept, with what is right around it."""
+    html = "".join(f"<div><a href=/{n}>Mug number {n} in blue</a></div>" for n in range(300))
+    page = read_anew(html.replace("Mug number 250 in blue", "Back to all"))
+    node = page.node(501)
+    history = ['3.\nDescription: Click "Back to all"\nAction: mouse_click_action\n']
+    found = compactor(budget=512)(page, "Buy a cup", history)
+    assert found.line(node) == f"{node} a: Back to all"
+    assert found.line(node + 1) == f"{node + 1} div"
+    assert not compactor(budget=512)(page, "Buy a cup").line(node)
+    assert not compactor(budget=512, relevance=False)(page, "Buy a cup", history).line(node)
+
+
+def test_a_button_that_holds_another_is_kept_as_one() -> None:
+    """A role says that it is acted on as a whole; a place with a handler around others does not."""
+    links = "".join(f"<a href=/{n}>Mug number {n} in blue</a>" for n in range(400))
+    inner = "<span><input type=submit value=Go></span></div>"
+    assert " div role=button\n" in made(f"<div role=button>{inner}{links}", budget=512).observation
+    assert " div\n" not in made(f"<div onclick=go()>{inner}{links}", budget=512).observation
+
+
+@given(st.lists(st.integers(-1, 4)))
+def test_before_counts_the_same_keys(keys: list[int]) -> None:
+    """Of each key, those that stand before it."""
+    found = before_of(np.array(keys, np.int32)).tolist()
+    assert found == [keys[:at].count(key) for at, key in enumerate(keys)]
+
+
+def test_lines_that_say_the_same_come_after_others() -> None:
+    """In a text too, where they differ by their ids alone."""
+    lines = [f"[{n}] button 'Buy'" for n in range(300)] + ["[300] button 'Checkout'"]
+    kept = compactor(budget=512).text(Tree("\n".join(lines))).observation.split("\n")
+    assert kept[0] == lines[0]
+    assert kept[-1] == lines[-1]
+
+
 def test_an_unchanged_page_keeps_its_numbers_and_a_change_moves_none_after_it() -> None:
     """Numbers count from the end: what is put before an element does not move it."""
     rows = "".join(f"<li><a>Mug {n}</a></li>" for n in range(30))
@@ -161,15 +238,20 @@ def test_any_page_fits(html: str, objective: str, budget: int) -> None:
     assert made(html * 3, objective, budget) == found
 
 
-@given(st.one_of(strategies.pages, st.text(max_size=300)))
-def test_the_engine_finds_what_plain_python_finds(html: str) -> None:
-    """The same elements with the same texts, and the same observation."""
+@given(
+    st.one_of(strategies.pages, st.text(max_size=300)),
+    st.text(max_size=10),
+    st.sampled_from([256, 300, 1000, 8192]),
+)
+def test_the_engine_finds_what_plain_python_finds(html: str, said: str, budget: int) -> None:
+    """The same elements with the same texts, and the same observation, whatever was done before."""
     known = Known(CompactRules())
-    page = read_anew(html)
+    page = read_anew(html * 3)
     found, wanted = arrays(units_of(page, known)), plain_units(page, known)
     assert [each.tolist() for each in found] == [each.tolist() for each in wanted]
-    plain = compactor()(read_plain(html), "Buy a mug")
-    assert plain == compactor()(page, "Buy a mug")
+    task = "Buy a mug", ("Click", f'Click "{said}"')
+    plain = compactor(budget=budget)(read_plain(html * 3), *task)
+    assert plain == compactor(budget=budget)(page, *task)
 
 
 _ATTRIBUTES = st.dictionaries(

@@ -41,8 +41,10 @@ MARK: Final = 3
 """At most the tokens of a mark, the digits of its number apart."""
 WANTED: Final = 10_000 * PARTS
 """How much more an element matters that somebody has asked for: more than all else together."""
-LESS: Final = [round(PARTS * 6 * math.log2(max(1.0, before / 5))) for before in range(1000)]
-"""How much less an element matters by the number of its shape before it, up to `forms.FOLDS`."""
+LESS: Final = [round(PARTS * 6 * math.log2(max(1.0, before / 10))) for before in range(2000)]
+"""How much less an element matters by `Units.before`, up to `forms.FOLDS`."""
+AGAIN: Final = [round(PARTS * 2 * math.log2(1 + before)) for before in range(5000)]
+"""How much less an element matters by how many before it say the same."""
 
 _TENS: Final = np.array([10**power for power in range(1, 10)])
 
@@ -67,17 +69,17 @@ class Shown(NamedTuple):
 class Lines(Protocol):
     """The lines of a page, of which some are shown."""
 
-    def plain(self, budget: int, extras: int) -> Shown | None:
+    def plain(self, again: bytes, budget: int, extras: int) -> Shown | None:
         """All but silent elements that find no room; None if these do not fit.
 
-        extras: the most tokens of silent elements.
+        again: `relevance.again`, or empty. extras: the most tokens of silent elements.
         """
 
-    def chosen(self, added: bytes, budget: int, extras: int) -> Shown:
-        """What fits, where what is plain does not.
+    def chosen(self, again: bytes, relevance: bytes, budget: int, extras: int) -> Shown:
+        """What fits, where what is plain does not. relevance: `relevance.relevance`, or empty."""
 
-        added: what the task adds to how much each element matters, in `PARTS`: int64.
-        """
+    def scores(self) -> tuple[bytes, bytes]:
+        """How much each matters by itself, in `PARTS`: int64; and which are silent: bool."""
 
 
 class Choice:
@@ -125,15 +127,20 @@ class Choice:
         wanting._opened = opened
         return wanting
 
-    def plain(self, budget: int, extras: int) -> Shown | None:
+    def scores(self) -> tuple[bytes, bytes]:
         """See `Lines`."""
-        stays = self._staying(extras)
+        return self._score.tobytes(), self._silent.tobytes()
+
+    def plain(self, again: bytes, budget: int, extras: int) -> Shown | None:
+        """See `Lines`."""
+        stays = self._staying(self._more(again), extras)
         return None if int(self._long[stays].sum()) > budget else self._shown(stays, stays)
 
-    def chosen(self, added: bytes, budget: int, extras: int) -> Shown:
+    def chosen(self, again: bytes, relevance: bytes, budget: int, extras: int) -> Shown:
         """See `Lines`."""
-        stays = self._staying(extras)
-        score = self._score + np.frombuffer(added, np.int64)
+        score = self._more(again)
+        stays = self._staying(score, extras)
+        score = score + np.frombuffer(relevance, np.int64) if relevance else score
         order = np.argsort(-score, kind="stable")
         order = order[stays[order]]
         rank = np.full(len(stays), len(stays))
@@ -153,10 +160,13 @@ class Choice:
         whole[order[:low][np.cumsum(more) <= left]] = True
         return self._shown(kept, whole | self._opened)
 
-    def _staying(self, extras: int) -> Flags:
-        """All but the silent elements for which there is no room, whatever the task is."""
+    def _more(self, again: bytes) -> Counts:
+        return self._score + np.frombuffer(again, np.int64) if again else self._score
+
+    def _staying(self, score: Counts, extras: int) -> Flags:
+        """All but the silent elements for which there is no room."""
         quiet = np.flatnonzero(self._silent)
-        quiet = quiet[np.argsort(-self._score[quiet], kind="stable")]
+        quiet = quiet[np.argsort(-score[quiet], kind="stable")]
         stays = np.ones(len(self._silent), np.bool_)
         stays[quiet[np.cumsum(self._short[quiet]) > extras]] = False
         return stays
@@ -192,6 +202,16 @@ class Choice:
         )
 
 
+def before_of(keys: Numbers) -> Counts:
+    """How many with the same key stand before each."""
+    order = np.argsort(keys, kind="stable")
+    firsts = np.flatnonzero(np.diff(keys[order], prepend=keys.min(initial=0) - 1))
+    sizes = np.diff(np.append(firsts, len(keys)))
+    found = np.empty(len(keys), np.int64)
+    found[order] = np.arange(len(keys)) - np.repeat(firsts, sizes)
+    return found
+
+
 def choice(
     units: Units, forms: Forms, digits: Sequence[int], last: int, *, folding: bool
 ) -> Choice:
@@ -203,7 +223,8 @@ def choice(
     elements, before, sayings = units
     rows, nodes = forms.of(sayings), last - elements.astype(np.int64)
     tokens = np.array(digits)[np.searchsorted(_TENS, nodes, side="right")]
-    less = np.array(LESS)[np.minimum(before, len(LESS) - 1)] * folding
+    less = np.minimum(rows[:, FOLDS], np.array(LESS)[np.minimum(before, len(LESS) - 1)])
+    less += np.array(AGAIN)[np.minimum(before_of(sayings), len(AGAIN) - 1)]
 
     def line(at: int, whole: bool) -> str:
         return f"{nodes[at]}{(forms.long if whole else forms.short)[sayings[at]]}"
@@ -212,7 +233,7 @@ def choice(
         elements,
         tokens + rows[:, LONG],
         tokens + rows[:, SHORT],
-        rows[:, SCORE] - np.minimum(rows[:, FOLDS], less),
+        rows[:, SCORE] - less * folding,
         rows[:, SILENT] == 1,
         rows[:, LONG_CHARS],
         rows[:, LONG_CHARS] - rows[:, SHORT_CHARS],

@@ -24,7 +24,7 @@ import numpy as np
 
 from etl.pages.axtree import Tree
 from etl.pages.compact import relevance
-from etl.pages.compact.choose import LESS, Choice, Lines, Shown, choice
+from etl.pages.compact.choose import AGAIN, LESS, Choice, Lines, Shown, before_of, choice
 from etl.pages.compact.facts import Known
 from etl.pages.compact.forms import SILENT, Counts, Forms
 from etl.pages.compact.relevance import PARTS
@@ -91,6 +91,7 @@ class Compactor:
         self._known = Known(self.rules)
         self._forms = Forms(self.rules, self._known, self._counts)
         self._words = relevance.Words(self._forms.words)
+        self._called = relevance.Words(self._forms.called)
         self._latest.clear()
 
     def __call__(
@@ -112,18 +113,18 @@ class Compactor:
         """
         del url, before
         most = budget or self.rules.budget
-        seen, added = self._seen(page), b""
+        seen = self._seen(page)
         if wanted:
             seen = self._wanting(seen, wanted, most)
-        budget = most
+        again, budget = self._again(seen, history), most
+        added: bytes | None = None
         while True:
-            if budget not in seen.plain:
-                shown = self._lines(seen).plain(budget, self._extras(budget))
-                seen.plain[budget] = shown and self._compacted(page, shown)
-            made = seen.plain[budget]
+            made = self._plain(seen, again, budget)
             if made is None:
-                added = added or self._added(seen, objective, history)
-                shown = self._lines(seen).chosen(added, budget, self._extras(budget))
+                if added is None:
+                    added = self._relevance(seen, objective, history)
+                extras = self._extras(budget)
+                shown = self._lines(seen).chosen(again, added, budget, extras)
                 made = self._compacted(page, shown)
             if made.tokens <= most or not budget:
                 return made
@@ -141,6 +142,11 @@ class Compactor:
             said = [relevance.words_of(line) for line in tree.lines]
             having = {word: np.array([word in own for own in said], np.bool_) for word in task}
             added = relevance.relevance(having, len(said), task)
+        if self.rules.folding:
+            numbers: dict[str, int] = {}
+            same = [line.replace(tree.id(at), "", 1).strip() for at, line in enumerate(tree.lines)]
+            keys = np.array([numbers.setdefault(line, len(numbers)) for line in same], np.int32)
+            score = score - np.array(AGAIN)[np.minimum(before_of(keys), len(AGAIN) - 1)]
         lines = Choice(
             np.arange(len(sizes), dtype=np.int32),
             sizes,
@@ -152,7 +158,7 @@ class Compactor:
             lambda at, _: f"{tree.lines[at]}\n",
         )
         most = budget or self.rules.budget
-        shown = lines.plain(most, 0) or lines.chosen(added.tobytes(), most, 0)
+        shown = lines.plain(b"", most, 0) or lines.chosen(b"", added.tobytes(), most, 0)
         ids = {at: tree.node(at) for at in shown.elements}
         return Compacted(shown.text, self._count(shown.text), ids, shown.removed())
 
@@ -190,8 +196,8 @@ class Compactor:
                 seen.lines = self._choice(seen)
             else:
                 self._forms.make()
-                less = LESS if self.rules.folding else [0]
-                seen.units.measure(self._digits, less, seen.page.elements - 1)
+                less = (LESS, AGAIN) if self.rules.folding else ([0], [0])
+                seen.units.measure(self._digits, *less, seen.page.elements - 1)
                 seen.lines = seen.units
         return seen.lines
 
@@ -213,14 +219,37 @@ class Compactor:
     def _extras(self, budget: int) -> int:
         return budget * self.rules.extras // 100
 
-    def _added(self, seen: _Seen, objective: str, history: Sequence[str]) -> bytes:
-        """What the task adds to how much each element matters."""
+    def _plain(self, seen: _Seen, again: bytes, budget: int) -> Compacted | None:
+        """The observation, if it depends on nothing but the page and what ``again`` says."""
+        if again:
+            shown = self._lines(seen).plain(again, budget, self._extras(budget))
+            return None if shown is None else self._compacted(seen.page, shown)
+        if budget not in seen.plain:
+            shown = self._lines(seen).plain(b"", budget, self._extras(budget))
+            seen.plain[budget] = None if shown is None else self._compacted(seen.page, shown)
+        return seen.plain[budget]
+
+    def _again(self, seen: _Seen, history: Sequence[str]) -> bytes:
+        """What the latest steps add to what they were about; empty if nothing."""
+        called = relevance.called(history) if self.rules.relevance else set()
+        if not called:
+            return b""
+        having = self._called.having(arrays(seen.units).sayings, called)
+        if not having:
+            return b""
+        hits = np.logical_or.reduce(list(having.values()))
+        score, silent = self._lines(seen).scores()
+        flags = np.frombuffer(silent, np.bool_)
+        return relevance.again(hits, flags, np.frombuffer(score, np.int64)).tobytes()
+
+    def _relevance(self, seen: _Seen, objective: str, history: Sequence[str]) -> bytes:
+        """What the words of the task add; empty if nothing."""
+        task = relevance.sought(objective, history) if self.rules.relevance else {}
+        if not task:
+            return b""
         sayings = arrays(seen.units).sayings
-        added = np.zeros(len(sayings), np.int64)
-        if self.rules.relevance and (task := relevance.sought(objective, history)):
-            having = self._words.having(sayings, task)
-            added = relevance.relevance(having, len(sayings), task)
-        return added.tobytes()
+        having = self._words.having(sayings, task)
+        return relevance.relevance(having, len(sayings), task).tobytes()
 
     def _compacted(self, page: Page, shown: Shown) -> Compacted:
         shown = Shown(*shown)

@@ -37,9 +37,14 @@ DRAWN: Final = 64
 NAMED: Final = 128
 """An attribute says what it is called."""
 
+FIELD: Final = 256
+"""It is a field of a form, each of which is one of its own."""
+
 CONTROL, WIDGET, LINK, CHOICE = 90, 80, 70, 50
 HEADING, TEXT, PICTURE, BARE = 60, 40, 30, 10
 """How much an element matters, before its text and the task are known."""
+NEVER: Final = -500
+"""Nobody can act on it, since it is never drawn: a field of ``type=hidden``."""
 
 _GONE: Final = UNSEEN_TAGS | {
     *("head", "meta", "link", "base", "title", "noscript", "template", "param", "source", "track"),
@@ -52,6 +57,7 @@ _INLINE: Final = frozenset(
     "strike strong sub sup time tspan tt u var".split()
 )
 _CONTROLS: Final = frozenset(("input", "select", "textarea", "button"))
+_FIELDS: Final = frozenset(("input", "select", "textarea"))
 _WIDGETS: Final = frozenset(
     ("summary", "label", "video", "audio", "iframe", "frame", "canvas", "area", "embed", "object")
 )
@@ -203,7 +209,7 @@ def facts_of(token: Token, rules: CompactRules) -> Facts:
         if name in attributes and (shown := _flat(attributes[name], rules.value))
     )
     states: list[str] = []
-    if tag in ("input", "option", "button", "meter", "progress", "li", "data"):
+    if tag in ("input", "option", "button", "meter", "progress", "data"):
         value = _flat(attributes.get("value", ""), rules.value)
         if value and value not in texts and tag != "option":
             states.append(f"value={_written(value, rules.value)}")
@@ -217,6 +223,7 @@ def facts_of(token: Token, rules: CompactRules) -> Facts:
             states.append(short if state == "true" else f"{short}={_written(state, 16)}")
     if len(head) > 1 or texts or states or kind & ACTION or tag in _PICTURES:
         kind |= SAYS
+    kind |= FIELD if tag in _FIELDS else 0
     kind |= (DRAWN if tag in _DRAWN else 0) | (NAMED if texts else 0)
     return Facts(
         kind,
@@ -229,6 +236,8 @@ def facts_of(token: Token, rules: CompactRules) -> Facts:
 
 def _matters(tag: str, role: str, attributes: dict[str, str]) -> int:
     """How much an element matters by its markup."""
+    if tag == "input" and attributes.get("type", "").strip().lower() == "hidden":
+        return NEVER
     if tag in _CONTROLS:
         return LINK - 5 if "disabled" in attributes else CONTROL
     if role in _ROLES or tag in _WIDGETS:
@@ -264,7 +273,7 @@ def more_of(token: Token) -> str:
     space.
     """
     tag, attributes = token.tag, token.attributes()
-    if tag in ("input", "select", "textarea") and attributes.get("name"):
+    if tag in _FIELDS and attributes.get("name"):
         return f" name={_written(attributes['name'], 32)}"
     if any(attributes.get(name, "").replace("\0", "").strip() for name in _TEXTS):
         return ""

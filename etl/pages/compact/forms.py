@@ -5,6 +5,7 @@ What an element says decides them, so they are made once for all elements that s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -26,7 +27,7 @@ from etl.pages.compact.facts import (
     quoted,
     shortened,
 )
-from etl.pages.compact.relevance import PARTS, words_of
+from etl.pages.compact.relevance import PARTS, plain, words_of
 from etl.pages.compact.rules import CompactRules
 from etl.pages.compact.units import ALONE, COVERED, INNER, LEAF, WRAPS
 
@@ -41,6 +42,17 @@ _INNER: Final = 32
 """Of the text of an inline element, which stands in its host's line too."""
 _FORMATS: Final = frozenset("b i em strong u font small code sup sub q s mark".split())
 """Tags that say how a text looks: what stands in them is not repeated."""
+_PRESSED: Final = frozenset(
+    "button link checkbox radio switch tab menuitem menuitemcheckbox menuitemradio option "
+    "treeitem".split()
+)
+"""Roles of what is acted on as a whole, whatever it holds."""
+_WHOLE: Final = 65
+"""How much such an element matters where what it holds can be acted on too."""
+_DOUBLED: Final = 10
+"""How much less a line of twice the tokens matters."""
+_NUMBER, _USUAL = 3, 10
+"""Tokens of most numbers of elements, and of most lines."""
 _ACTION_FOLDS, _FOLDS = 30, 45
 
 Rows = npt.NDArray[np.int64]
@@ -63,7 +75,6 @@ class Forms:
         self.long: list[str] = []
         self.short: list[str] = []
         self._table: Rows = np.zeros((1024, SILENT + 1), np.int64)
-        self._words: list[frozenset[str] | None] = []
 
     def of(self, sayings: npt.NDArray[np.int32]) -> Rows:
         """A row for each of some sayings: int64, shape (sayings, 7)."""
@@ -76,16 +87,17 @@ class Forms:
             return self.long[saying]
         return self._lines(self._known.sayings[saying])[0]
 
-    def words(self, saying: int) -> frozenset[str]:
+    def words(self, saying: int) -> set[str]:
         """The words of what an element says, in lower case."""
-        words = self._words[saying]
-        if words is None:
-            facts, text, lent, _, more = self._known.sayings[saying]
-            names = " ".join(self._names(facts, lent))
-            shown = self._known.mores[more] if more >= 0 else ""
-            said = f"{names} {self._known.facts[facts].state} {shown} {text}"
-            words = self._words[saying] = frozenset(words_of(said))
-        return words
+        facts, text, lent, _, more = self._known.sayings[saying]
+        names = " ".join(self._names(facts, lent))
+        shown = self._known.mores[more] if more >= 0 else ""
+        return words_of(f"{names} {self._known.facts[facts].state} {shown} {text}")
+
+    def called(self, saying: int) -> set[str]:
+        """Its text and its names, as `relevance.plain` writes them."""
+        facts, text, lent, _, _ = self._known.sayings[saying]
+        return {*map(plain, (text, *self._names(facts, lent)))} - {""}
 
     def make(self) -> None:
         """Make the lines of what was said for the first time."""
@@ -102,13 +114,12 @@ class Forms:
         self._table[done:end] = [
             (
                 *(tokens[long], tokens[short], len(long), len(short)),
-                *_matters(self._known.facts[number], text, bits),
+                *_matters(self._known.facts[number], text, bits, tokens[short]),
             )
             for (number, text, _, bits, _), (long, short) in zip(sayings, made, strict=True)
         ]
         self.long += [long for long, _ in made]
         self.short += [short for _, short in made]
-        self._words += [None] * len(made)
         if self._known.compiled is not None:
             self._known.compiled.add(self._table[done:end].tobytes(), made)
 
@@ -143,11 +154,18 @@ def _line(facts: Facts, names: tuple[str, ...], more: str, words: str, most: int
     return f" {facts.head}{shown}{facts.state}{more}{said}\n"
 
 
-def _matters(facts: Facts, text: str, bits: int) -> tuple[int, int, bool]:
+def _matters(facts: Facts, text: str, bits: int, tokens: int) -> tuple[int, int, bool]:
     """How much an element matters, how much less at most, and whether its absence need not be
-    marked.
+    marked. tokens: those of its short line.
     """
-    folds = PARTS * (_ACTION_FOLDS if facts.kind & ACTION else _FOLDS)
+    matters, silent = _itself(facts, text, bits)
+    if not silent:  # in the place of a long line, several shorter ones may stay
+        matters -= round(PARTS * _DOUBLED * math.log2((tokens + _NUMBER) / _USUAL))
+    return matters, PARTS * (_ACTION_FOLDS if facts.kind & ACTION else _FOLDS), silent
+
+
+def _itself(facts: Facts, text: str, bits: int) -> tuple[int, bool]:
+    """How much an element matters whatever its line costs, and whether it is silent."""
     matters, kind = facts.matters, facts.kind
     silent = bool(kind & DRAWN or (bits & INNER and not kind & SAYS))
     if text and matters < TEXT:
@@ -155,9 +173,10 @@ def _matters(facts: Facts, text: str, bits: int) -> tuple[int, int, bool]:
     elif not text and not kind & SAYS:
         matters, silent = min(matters, PICTURE) + (3 if bits & LEAF else 0), True
     if bits & WRAPS and not text and not kind & NAMED and matters < CONTROL:
-        matters = PICTURE
+        role = facts.head.rpartition("role=")[2]  # the tag where it has none
+        matters = min(matters, _WHOLE if role in _PRESSED or role == "a" else PICTURE)
     if not bits & COVERED:
-        return matters * PARTS, folds, silent
-    if matters >= CONTROL and facts.head != "input type=hidden":
-        return matters * PARTS * 6 // 10, folds, silent  # a script may show it
-    return matters * PARTS // 5, folds, True
+        return matters * PARTS, silent
+    if matters >= CONTROL:
+        return matters * PARTS * 6 // 10, silent  # a script may show it
+    return matters * PARTS // 5, True

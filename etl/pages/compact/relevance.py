@@ -2,7 +2,8 @@
 
 The score of a word is BM25's: rare words of the page count more. Words of the objective count
 whole, those of the latest steps a third. An element lends half of its score to those near it: what
-is acted on often stands beside what the task names.
+is acted on often stands beside what the task names. What the latest steps call by its whole text or
+name comes first, since steps are repeated, corrected and undone.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -19,10 +21,17 @@ PARTS: Final = 1_000_000
 """Parts of one, in which what an element matters is counted, so that sums are exact."""
 MOST: Final = 40.0
 """The most that relevance adds to what an element matters."""
+AGAIN: Final = 15 * PARTS
+"""What is added to an element that the latest steps call by its text or name, in `PARTS`."""
+AROUND: Final = 2
+"""Elements right before it that come next to it where they are silent."""
 LATEST: Final = 4
 """Steps of the history that are looked at."""
 
 _WORD: Final = re.compile(r"[^\W_]+")
+_QUOTED: Final = re.compile(r'"([^"\n]{2,100})"')
+_LONGEST: Final = 100  # characters of what an element is called
+_LESS: Final = 10 * PARTS  # by this, what is around an element matters less than it
 _HALF: Final = 6.0  # the score of words that gives half of `MOST`
 _HISTORY: Final = 1 / 3
 _NEAR: Final = 4  # elements to either side that an element lends its score to
@@ -38,6 +47,17 @@ def words_of(text: str) -> set[str]:
     return set(_WORD.findall(text.lower()))
 
 
+def plain(text: str) -> str:
+    """The words of a short text in their order, in lower case; empty for a longer one."""
+    return " ".join(_WORD.findall(text.lower())) if len(text) <= _LONGEST else ""
+
+
+def called(history: Sequence[str]) -> set[str]:
+    """What the latest steps have in quotes, as `plain` writes it: mostly what they acted on."""
+    quoted = chain.from_iterable(_QUOTED.findall(text) for text in history[-LATEST:])
+    return {*map(plain, quoted)} - {""}
+
+
 def sought(objective: str, history: Sequence[str]) -> dict[str, float]:
     """The words of a task and what each counts."""
     found: dict[str, float] = {}
@@ -50,12 +70,12 @@ def sought(objective: str, history: Sequence[str]) -> dict[str, float]:
 
 
 class Words:
-    """Which sayings have a word.
+    """Which sayings have a word, or a name.
 
-    said: the words of a saying, by its number.
+    said: the words of a saying, or what it is called, by its number.
     """
 
-    def __init__(self, said: Callable[[int], frozenset[str]]) -> None:
+    def __init__(self, said: Callable[[int], set[str]]) -> None:
         self._said = said
         self._of: dict[str, list[int]] = {}
         self._arrays: dict[str, npt.NDArray[np.int64]] = {}
@@ -110,3 +130,20 @@ def relevance(
         lent[by:] = np.maximum(lent[by:], scores[:-by] / 2)
         lent[:-by] = np.maximum(lent[:-by], scores[by:] / 2)
     return np.rint(lent * PARTS).astype(np.int64)
+
+
+def again(
+    hits: npt.NDArray[np.bool_], silent: npt.NDArray[np.bool_], score: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """What is added since the steps before were about an element, in `PARTS`: int64.
+
+    hits: whether it is called so. score: how much each matters by itself. A silent element right
+    before a hit is mostly around it, and so may be what was acted on: it comes next to it.
+    """
+    added = AGAIN * hits.astype(np.int64)
+    at = np.flatnonzero(hits & ~silent)
+    for by in range(1, AROUND + 1):
+        near = at[at >= by]
+        near = near[silent[near - by]]
+        np.maximum.at(added, near - by, score[near] + AGAIN - _LESS - score[near - by])
+    return added

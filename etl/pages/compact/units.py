@@ -7,6 +7,7 @@ can be acted on is never inline. `plain_units` is the specification; the engine 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from etl.pages import compiled
-from etl.pages.compact.facts import ACTION, GONE, HIDDEN, INLINE, NAMED, TYPED, Known
+from etl.pages.compact.facts import ACTION, FIELD, GONE, HIDDEN, INLINE, NAMED, TYPED, Known
 from etl.pages.page import Page
 from etl.pages.rules import PSEUDO_ELEMENT
 from etl.pages.tokens import END, START, OpenTags, Token
@@ -41,7 +42,7 @@ class Units(NamedTuple):
 
     # the index of each among all elements
     elements: Numbers
-    # how many of its shape stand before it in places like its own
+    # how many of its shape stand before it, or twice those in places like its own, if that is more
     before: Numbers
     # its place in `Known.sayings`
     sayings: Numbers
@@ -110,6 +111,8 @@ class _Walk:
         # (place around, shape) -> place; and how many elements it has had
         self._places: dict[tuple[int, int], int] = {}
         self._met: list[int] = [0]
+        # shape -> how many elements it has had; fields are not counted
+        self._alike: Counter[int] = Counter()
 
     def element(self, element: int, token: Token, told: tuple[int, int]) -> _Open:
         """Note an element; what it is while it is open."""
@@ -132,8 +135,10 @@ class _Walk:
             if outer.lent < 0 and kind & NAMED:
                 outer.lent = number
         host = around.host if inline else -1
-        units.append(_Unit(element, token, number, kind, self._met[place], hidden, host))
+        before = max(2 * self._met[place], self._alike[shape])
+        units.append(_Unit(element, token, number, kind, before, hidden, host))
         self._met[place] += 1
+        self._alike[shape] += 0 if kind & FIELD else 1
         acted = at if kind & ACTION else around.acted
         return _Open(at, host if inline else at, acted, place, hidden)
 

@@ -35,18 +35,23 @@ cdef class Units:
         """`etl.pages.compact.units.Units`: the bytes of three arrays of int32."""
         return bytes_of(self.elements), bytes_of(self.before), bytes_of(self.sayings)
 
-    def measure(self, list digits not None, list less not None, int64_t last):
+    def measure(
+        self, list digits not None, list less not None, list again not None, int64_t last
+    ):
         """Ask for the tokens and scores of the lines, as `etl.pages.compact.choose.choice` does."""
-        cdef vector[int64_t] sizes = digits, folds = less
+        cdef vector[int64_t] sizes = digits, folds = less, repeats = again
         cdef size_t place, size
         cdef int64_t number, most
+        cdef int32_t saying
         cdef Form *form
         self.last = last
         self.long_tokens.reserve(self.elements.size())
         self.short_tokens.reserve(self.elements.size())
         self.score.reserve(self.elements.size())
+        self.known.met.resize(self.known.forms.size())
         for place in range(self.elements.size()):
-            form = &self.known.forms[self.sayings[place]]
+            saying = self.sayings[place]
+            form = &self.known.forms[saying]
             number, size = last - self.elements[place], 0
             while number >= 10:
                 number //= 10
@@ -54,9 +59,38 @@ cdef class Units:
             self.long_tokens.push_back(sizes[size] + form.long_tokens)
             self.short_tokens.push_back(sizes[size] + form.short_tokens)
             most = folds[min(<size_t> self.before[place], folds.size() - 1)]
-            self.score.push_back(form.score - min(form.folds, most))
+            most = min(form.folds, most)
+            most += repeats[min(<size_t> self.known.met[saying], repeats.size() - 1)]
+            self.known.met[saying] += 1
+            self.score.push_back(form.score - most)
+        for place in range(self.elements.size()):
+            self.known.met[self.sayings[place]] = 0
 
-    cdef int staying(self, int64_t extras, vector[uint8_t] &forms) except -1:
+    def scores(self):
+        """See `etl.pages.compact.choose.Lines`."""
+        cdef vector[uint8_t] silent
+        cdef size_t place
+        for place in range(self.elements.size()):
+            silent.push_back(self.known.forms[self.sayings[place]].silent)
+        return (
+            PyBytes_FromStringAndSize(
+                <char *> self.score.data(), self.score.size() * sizeof(int64_t)
+            ),
+            PyBytes_FromStringAndSize(<char *> silent.data(), silent.size()),
+        )
+
+    cdef vector[int64_t] more(self, vector[int64_t] score, bytes added) except *:
+        """Scores with what is added to them, if anything is."""
+        cdef const int64_t *more = <const int64_t *> PyBytes_AS_STRING(added)
+        cdef size_t place
+        if PyBytes_GET_SIZE(added):
+            for place in range(score.size()):
+                score[place] += more[place]
+        return score
+
+    cdef int staying(
+        self, vector[int64_t] &score, int64_t extras, vector[uint8_t] &forms
+    ) except -1:
         """All but the silent elements for which there is no room, in their long forms."""
         cdef vector[int32_t] quiet
         cdef int64_t sum = 0
@@ -68,7 +102,7 @@ cdef class Units:
                 sum += self.short_tokens[place]
         if sum <= extras:
             return 0
-        stepmill_order(self.score, quiet)
+        stepmill_order(score, quiet)
         sum = 0
         for place in range(quiet.size()):
             sum += self.short_tokens[quiet[place]]
@@ -76,29 +110,31 @@ cdef class Units:
                 forms[quiet[place]] = NONE
         return 0
 
-    def plain(self, int64_t budget, int64_t extras):
+    def plain(self, bytes again not None, int64_t budget, int64_t extras):
         """See `etl.pages.compact.choose.Lines`."""
         cdef vector[uint8_t] forms
         cdef int64_t sum = 0
         cdef size_t place
-        self.staying(extras, forms)
+        cdef vector[int64_t] score = self.more(self.score, again)
+        self.staying(score, extras, forms)
         for place in range(forms.size()):
             if forms[place]:
                 sum += self.long_tokens[place]
         return None if sum > budget else self.shown(forms)
 
-    def chosen(self, bytes added not None, int64_t budget, int64_t extras):
+    def chosen(
+        self, bytes again not None, bytes relevance not None, int64_t budget, int64_t extras
+    ):
         """See `etl.pages.compact.choose.Lines`."""
-        cdef const int64_t *more = <const int64_t *> PyBytes_AS_STRING(added)
-        cdef vector[int64_t] score = self.score, sums
+        cdef vector[int64_t] score = self.more(self.score, again), sums
         cdef vector[int32_t] order, rank
         cdef vector[uint8_t] forms
         cdef size_t place
         cdef int64_t sum = 0, left
         cdef int32_t low = 0, high = 0, middle
-        self.staying(extras, forms)
+        self.staying(score, extras, forms)
+        score = self.more(score, relevance)
         for place in range(score.size()):
-            score[place] += more[place]
             if forms[place]:
                 order.push_back(<int32_t> place)
         stepmill_order(score, order)

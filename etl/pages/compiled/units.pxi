@@ -1,12 +1,13 @@
 # The elements of a page that can be shown: `etl.pages.compact.units` says which, in plain Python.
 
-cdef enum:  # as in `etl.pages.compact.facts`
+cdef enum:  # as in `etl.pages.compact.facts`; FILLED: `FIELD`
     GOES = 1
     HIDES = 2
     INLINE = 4
     ACTS = 8
     TYPED = 32
     CALLED = 128
+    FILLED = 256
 
 cdef enum:  # as in `etl.pages.compact.units`
     INNER = 1
@@ -62,6 +63,7 @@ cdef class Known:
     cdef vector[Attribute] attributes
     cdef string key, shape, small
     cdef vector[Form] forms  # by saying
+    cdef vector[uint32_t] met  # by saying: how often, in the page that is measured
     cdef object shape_of  # of a token, in plain Python
     cdef bint plain  # whether ``shape`` is as that gives it
 
@@ -176,7 +178,7 @@ cdef class Known:
         cdef vector[OpenUnit] opened
         cdef unordered_map[uint64_t, uint32_t] places
         cdef unordered_map[uint64_t, uint32_t].iterator at_place
-        cdef vector[uint32_t] met
+        cdef vector[uint32_t] met, alike
         cdef OpenUnit around, inner
         cdef Unit *unit
         cdef Piece *piece
@@ -234,12 +236,15 @@ cdef class Known:
                             inner.acted = inner.unit if piece.told & ACTS else around.acted
                             inner.place = where
                             inner.hidden = around.hidden or piece.told & HIDES != 0
+                            if piece.shape >= alike.size():
+                                alike.resize(piece.shape + 1)
                             found.push_back(Unit(
                                 element, around.host if inline else -1, -1, place, piece.number,
-                                piece.told, met[where], inner.hidden, False, True, False
+                                piece.told, max(2 * met[where], alike[piece.shape]), inner.hidden, False, True, False
                             ))
                             texts.emplace_back()
                             met[where] += 1
+                            alike[piece.shape] += piece.told & FILLED == 0
                         elif piece.kind == START:
                             gone = opened.size() + 1
                     if piece.kind == START:
