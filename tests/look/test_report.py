@@ -416,7 +416,7 @@ def test_a_budget_has_its_figures_and_domains(
     monkeypatch.setattr(page, "ROWS", 1)
     text = page.render(found, packed.packed([], 1), drawn=0, seed=0)
     assert "1 of 2 are in this file; all of them: stats/budget.parquet." in text
-    pruned = figures.figures(place_of(small))
+    pruned = figures.figures(place_of(small / "out"))
     assert pruned["budget"] is None
     assert "budget" not in page.render(pruned, packed.packed([], 1), drawn=0, seed=0)
 
