@@ -16,9 +16,9 @@ from etl.build.run import mixing
 from etl.build.run.build import Build
 from etl.build.run.reading import Read
 from etl.card import example, write
-from etl.dataset import account, budget, candidate, oddities, stats
+from etl.dataset import account, candidate, oddities, stats
 from etl.dataset.drift import figures
-from etl.dataset.flow import waterfall
+from etl.dataset.flow import budget, waterfall
 from etl.dataset.generations import Generations
 from etl.dataset.layout import DATA, LINT, NAMES, PREFIX, Layout, subset_of
 from etl.dataset.manifest import FORMAT, Input, Manifest, Packing, Row, Split, Subset, as_json

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from etl.card.settings import license_of
 from etl.dataset import outcomes
-from etl.dataset.budget import shares
+from etl.dataset.flow.budget import shares
 from etl.dataset.manifest import Manifest, Split
 from etl.decisions import known as known_decisions
 from etl.decisions.failures import Failures

@@ -252,7 +252,7 @@ class Manifest:
     lint: Any = None
     # findings of the stage that looks for personal data, in its own form
     privacy: Any = None
-    # what observations hold within a budget of tokens (`etl.dataset.budget`); only with one
+    # what observations hold within a budget of tokens (`etl.dataset.flow.budget`); only with one
     budget: Mapping[str, Any] | None = None
 
     @property

@@ -6,7 +6,7 @@ page that is too long (`etl.look.report.context`). ``tokens``: of the sample, cu
 
 Observations that were made to fit a budget (`etl.stages.observe.stage`) hold their targets in every
 sample: a step whose target was cut is not trained on. So what they keep is counted of all targets
-that had come so far (`etl.dataset.budget`), and is published with the dataset.
+that had come so far (`etl.dataset.flow.budget`), and is published with the dataset.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from etl.dataset.budget import TABLE, shares
+from etl.dataset.flow.budget import TABLE, shares
 from etl.dataset.index import scan
 from etl.dataset.place import Place
 from etl.dataset.samples import gather
@@ -85,7 +85,7 @@ def _row(domain: str, context: int, extents: Sequence[Extent]) -> dict[str, Any]
 def budget(place: Place) -> dict[str, Any] | None:
     """What observations hold within their budget: ``tokens``, shares, and ``domains``; else null.
 
-    Shares are those of `etl.dataset.budget.shares`, of all targets and of each domain's, most
+    Shares are those of `etl.dataset.flow.budget.shares`, of all targets and of each domain's, most
     targets first.
 
     Raises:

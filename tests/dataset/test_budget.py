@@ -13,7 +13,7 @@ import pytest
 
 from etl.build.recipes.recipe import load
 from etl.dataset import account
-from etl.dataset.budget import COUNTS, shares
+from etl.dataset.flow.budget import COUNTS, shares
 from etl.dataset.layout import Layout, shelf
 from etl.dataset.place import place_of
 from etl.dataset.samples import every
