@@ -18,7 +18,7 @@ from etl.build.run.reading import Read
 from etl.card import example, write
 from etl.dataset import account, candidate, oddities, stats
 from etl.dataset.drift import figures
-from etl.dataset.flow import waterfall
+from etl.dataset.flow import budget, waterfall
 from etl.dataset.generations import Generations
 from etl.dataset.layout import DATA, LINT, NAMES, PREFIX, Layout, subset_of
 from etl.dataset.manifest import FORMAT, Input, Manifest, Packing, Row, Split, Subset, as_json
@@ -28,6 +28,7 @@ from etl.files.arrow import atomic, write_json
 from etl.files.storage import AnyPath
 from etl.inputs.records import InputShard
 from etl.sources import KEYS
+from etl.stages.observe.stage import TARGET_CUT, Observe
 from etl.stages.redact import Redact
 from etl.stages.wording import unknown_actions
 from schemas.errors import IntegrityError
@@ -69,7 +70,7 @@ def finish(build: Build, made: Made, packed: Sequence[PackedReport]) -> Manifest
             "again"
         )
     here = Layout(place)
-    tables = stats.statistics(place, settled.counts, settled.visits)
+    tables = stats.statistics(place, settled.counts, settled.visits, (TARGET_CUT,))
     tables["waterfall"] = waterfall.table(place, settled.flow)
     waterfall.check(tables["waterfall"], tables["domains"], made.read.page_chars, out)
     if names := recipe.subsets.tokens:
@@ -81,6 +82,10 @@ def finish(build: Build, made: Made, packed: Sequence[PackedReport]) -> Manifest
     private = _private(made.read, recipe)
     if private is not None:
         tables["privacy"] = stats.privacy(made.read.replaced)
+    observes = next((stage for stage in recipe.stages if isinstance(stage, Observe)), None)
+    within = budget.within(place, settled.counts, TARGET_CUT) if observes else None
+    if within is not None:
+        tables[budget.TABLE] = within.domains
     files = {
         name: digest
         for report in packed
@@ -121,6 +126,7 @@ def finish(build: Build, made: Made, packed: Sequence[PackedReport]) -> Manifest
         files=files,
         contamination=_overlaps(build, made.overlaps),
         privacy=private,
+        budget=within.summary(observes.budget) if observes and within else None,
     )
     files |= write.write(place, manifest, tables, packed)
     return replace(manifest, files=dict(sorted(files.items())))

@@ -90,7 +90,7 @@ def values(manifest: Manifest, tables: dict[str, pl.DataFrame], place: str) -> d
         "contamination": " ".join(words.contamination(manifest)),
         "limits": "\n".join(f"- {_escaped(text)}" for text in words.limits(manifest)),
         "drops": _drops(manifest),
-        "waterfall": _waterfall(tables.get("waterfall")),
+        "waterfall": "\n\n".join([_waterfall(tables.get("waterfall")), *_budget(manifest)]),
         "license": _license(card),
         "licenses": _licenses(manifest),
         "place": place,
@@ -395,6 +395,12 @@ def _waterfall(made: pl.DataFrame | None) -> str:
             *([f"and {more:,} more in `stats/waterfall.parquet`"] if more > 0 else []),
         ]
     )
+
+
+def _budget(manifest: Manifest) -> Iterator[str]:
+    """What observations hold within a budget, if there is one."""
+    if texts := words.within_budget(manifest):
+        yield " ".join([*texts, "By domain: `stats/budget.parquet`."])
 
 
 def _license(card: Mapping[str, Any]) -> str:

@@ -13,11 +13,13 @@ from typing import Any, Final
 
 from etl.card.settings import license_of
 from etl.dataset import outcomes
+from etl.dataset.flow.budget import shares
 from etl.dataset.manifest import Manifest, Split
 from etl.decisions import known as known_decisions
 from etl.decisions.failures import Failures
 from etl.inputs.find import UNKNOWN
 from etl.stages import known as known_stages
+from etl.terminal.text import percent
 from etl.terminal.words import counted
 from schemas.sample_table import PACKED_SCHEMA
 
@@ -55,9 +57,14 @@ STATISTICS: Final = {
     "lint": "places where recordings contradict themselves, per source, domain, code, severity, "
     "and what was done about them",
     "privacy": "private values that were replaced by pseudonyms, by kind and domain",
+    "budget": "per domain, of observations within a budget of tokens: targets, those kept and "
+    "those cut, those kept that have a name, those whose name is shown; samples, with those that "
+    "have no target; tokens of an observation at the median and at the 90th percentile",
 }
 """The tables under ``stats``."""
-OPTIONAL: Final = frozenset(("subsets", "mix", "weights", "contamination", "lint", "privacy"))
+OPTIONAL: Final = frozenset(
+    ("subsets", "mix", "weights", "contamination", "lint", "privacy", "budget")
+)
 """Those that are there only if a recipe asks for what they tell."""
 LISTING: Final = "per sample: domain, action, lengths, and where it lies"
 """The tables under ``stats/samples``."""
@@ -254,7 +261,7 @@ def limits(manifest: Manifest) -> list[str]:
     if figures.survival < 1:
         texts.append(
             f"{1 - figures.survival:.1%} of the actions on an element are left out: it was not "
-            "found."
+            "found, or not kept."
         )
     if settings["samples"].get("stage prune", {}).get("keep_target"):
         texts.append(
@@ -272,6 +279,32 @@ def limits(manifest: Manifest) -> list[str]:
             f"{counted(manifest.quarantined, 'record')} could not be read: not in the dataset."
         )
     texts.append("What happened between recorded steps is not in the dataset, nor are screenshots.")
+    return texts
+
+
+def within_budget(manifest: Manifest) -> list[str]:
+    """What observations hold within a budget of tokens, sentence by sentence; empty without one."""
+    if manifest.budget is None:
+        return []
+    found = shares(manifest.budget)
+    texts = [f"Observations are made for a budget of {found['tokens']:,} tokens."]
+    if found["targets"]:
+        texts.append(
+            f"Of {counted(found['targets'], 'target')} {percent(found['kept'], 2)} are kept; "
+            f"{found['cut']:,} were cut, and their steps are not trained on (`target_cut`)."
+        )
+    if found["with_name"]:
+        texts.append(
+            f"Of {found['with_name']:,} of those kept that have a name "
+            f"{percent(found['named'], 2)} have it in the observation."
+        )
+    if found["samples"]:
+        texts.append(
+            f"An observation has {found['p50']:,} tokens at the median and {found['p90']:,} at the "
+            "90th percentile."
+        )
+        taken = ", ".join(f"{rule} {count:,}" for rule, count in found["removed"].items())
+        texts.append(f"Characters that rules took from the lines of elements: {taken or 'none'}.")
     return texts
 
 

@@ -44,8 +44,9 @@ def fit(directory: AnyPath, seed: int, form: str | None) -> None:
     """Measure how often a context still holds the target.
 
     By domain and context: the share of samples that fit whole, the share whose target is in what a
-    model sees that is asked, and tokens. For a recipe with [observe] also the share of targets
-    within its budget, chosen without knowing them. Encodes 1,000 samples, drawn by a seed.
+    model sees that is asked, and tokens. Encodes 1,000 samples, drawn by a seed. For a recipe with
+    [observe] also what its budget kept, chosen without knowing targets, in all and by domain:
+    targets, names of targets, tokens. The published dataset alone knows that too.
 
     \b
     stepmill inspect dataset/ fit
@@ -57,5 +58,5 @@ def fit(directory: AnyPath, seed: int, form: str | None) -> None:
     with place_at(directory) as place:
         result = views.view(place, seed)
     show_view(
-        form, result, lambda: as_csv(result["contexts"], views.CSV), lambda: views.text(result)
+        form, result, lambda: as_csv(views.rows(result), views.CSV), lambda: views.text(result)
     )

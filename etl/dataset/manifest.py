@@ -252,6 +252,8 @@ class Manifest:
     lint: Any = None
     # findings of the stage that looks for personal data, in its own form
     privacy: Any = None
+    # what observations hold within a budget of tokens (`etl.dataset.flow.budget`); only with one
+    budget: Mapping[str, Any] | None = None
 
     @property
     def context(self) -> int:
@@ -260,7 +262,7 @@ class Manifest:
 
     def as_json(self) -> dict[str, Any]:
         """The content of the file; optional fields that are None have no key."""
-        optional = ("subsets", "drawn", "published", "contamination", "lint", "privacy")
+        optional = {each.name for each in fields(self) if each.default is None}
         return {
             name: value
             for name, value in as_json(self).items()

@@ -5,7 +5,7 @@ Columns are read one file after the other and summed: never a page, and never al
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -63,10 +63,13 @@ are known to have failed, with loops (`Sample.loops`); and of samples that repea
 _FINDING: Final = ("source", "domain", "code", "severity", "outcome")
 
 
-def statistics(out: AnyPath, counts: pl.DataFrame, visits: pl.DataFrame) -> dict[str, pl.DataFrame]:
+def statistics(
+    out: AnyPath, counts: pl.DataFrame, visits: pl.DataFrame, no_target: Collection[Reason] = ()
+) -> dict[str, pl.DataFrame]:
     """The tables ``domains``, ``subdomains``, ``actions``, ``drops`` and ``outcomes``.
 
-    counts, visits: from `etl.dataset.account.settle`.
+    counts, visits: from `etl.dataset.account.settle`. no_target: reasons of stages for which an
+    element action has no target in the observation, besides those shared.
 
     The first two have one row for each, the largest first. Workflows and steps count what was read,
     a workflow in each domain in which it has steps. Samples, tokens and characters count what is in
@@ -74,6 +77,7 @@ def statistics(out: AnyPath, counts: pl.DataFrame, visits: pl.DataFrame) -> dict
     element actions whose target was found and survived pruning. `_LABELS` are counts of samples.
     """
     samples = _samples(out)
+    lost = [*_NO_TARGET, *no_target]
     actions = (
         samples.group_by("domain", "action_kind")
         .agg(pl.col("samples").sum())
@@ -83,7 +87,7 @@ def statistics(out: AnyPath, counts: pl.DataFrame, visits: pl.DataFrame) -> dict
         "unit", "stage", "domain", "reason", "count"
     )
     return {
-        "domains": _shares(_with_read(_by(samples, "domain"), counts, visits), "domain"),
+        "domains": _shares(_with_read(_by(samples, "domain"), counts, visits, lost), "domain"),
         "subdomains": _shares(_by(samples, "domain", "subdomain"), "domain", "subdomain"),
         "actions": actions,
         "drops": drops.sort("unit", "stage", "domain", "reason"),
@@ -219,7 +223,9 @@ def _shares(table: pl.DataFrame, *key: str) -> pl.DataFrame:
     return table.sort("tokens", *key, descending=[True, *(False for _ in key)])
 
 
-def _with_read(table: pl.DataFrame, counts: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
+def _with_read(
+    table: pl.DataFrame, counts: pl.DataFrame, visits: pl.DataFrame, no_target: Sequence[str]
+) -> pl.DataFrame:
     """Add what was read of each domain; what was taken down belongs to no domain."""
     count, unit, reason = pl.col("count"), pl.col("unit"), pl.col("reason")
     read = counts.filter(
@@ -230,7 +236,7 @@ def _with_read(table: pl.DataFrame, counts: pl.DataFrame, visits: pl.DataFrame) 
     by_domain = by_domain.select("domain", "workflows", "steps")
     dropped = counts.filter((unit == "step") & (reason != ""))
     lost = dropped.group_by("domain").agg(
-        dropped_steps=count.sum(), lost_targets=count.filter(reason.is_in(list(_NO_TARGET))).sum()
+        dropped_steps=count.sum(), lost_targets=count.filter(reason.is_in(no_target)).sum()
     )
     joined = by_domain.join(lost, on="domain", how="left").join(table, on="domain", how="left")
     joined = joined.with_columns(pl.col(pl.Int64).fill_null(0))

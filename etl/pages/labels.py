@@ -15,7 +15,8 @@ from etl.pages.prune import Pruner
 from etl.pages.rules import PSEUDO_ELEMENT
 from etl.pages.text import text_of
 
-_LONGEST: Final = 80  # characters
+LONGEST: Final = 80
+"""The most characters of a label; a longer one is cut off."""
 _NAMES: Final = ("aria-label", "aria_label")  # attributes that name an element before its text does
 _MORE_NAMES: Final = ("title", "placeholder", "alt")
 _VALUES: Final = ("value", "name")
@@ -48,12 +49,12 @@ def label_of(page: Page, element: int, pruner: Pruner | None = None) -> str:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.replace("\0", "").split())[:_LONGEST]
+    return " ".join(text.replace("\0", "").split())[:LONGEST]
 
 
 def _text(page: Page, element: int, pruner: Pruner | None) -> str:
     hidden = frozenset[str]() if pruner is None else pruner.policy.dropped
-    text = text_of(page, element, _LONGEST * 4, hidden)
+    text = text_of(page, element, LONGEST * 4, hidden)
     return PSEUDO_ELEMENT.sub(" ", text) if "::" in text else text
 
 

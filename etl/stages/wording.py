@@ -74,20 +74,29 @@ def seen(step_draft: StepDraft) -> Seen:
     return read(step_draft.page)
 
 
-def described(step_draft: StepDraft, page: Seen | None, pruner: Pruner | None = None) -> str:
+def described(
+    step_draft: StepDraft,
+    page: Seen | None,
+    pruner: Pruner | None = None,
+    label: str | None = None,
+) -> str:
     """One line for an action: the recording's description, or else verb, value, target's label.
 
     page: what the step's is; None if no label is to be looked up. pruner: as for `label_of`.
+    label: the target's, where it is known.
     """
     end = ""
     if step_draft.destination >= 0 and page is not None:
         at = step_draft.destination
-        label = _quoted_label(page, at, pruner)
+        there = _in_quotes(name_of(page, at, pruner))
         node = page.id(at) if isinstance(page, Tree) else page.node(at)
-        end = f"to node {node}{f' {label}' if label else ''}"
+        end = f"to node {node}{f' {there}' if there else ''}"
     action = step_draft.step.action
-    label = "" if action.description else _quoted_label(page, step_draft.element, pruner)
-    return phrased(action, label, end)
+    if action.description:
+        label = ""
+    elif label is None:
+        label = name_of(page, step_draft.element, pruner)
+    return phrased(action, _in_quotes(label), end)
 
 
 def phrased(action: Action, label: str = "", end: str = "") -> str:
@@ -230,9 +239,15 @@ def _rest(action: Action, end: str) -> list[str]:
     return words
 
 
-def _quoted_label(page: Seen | None, element: int, pruner: Pruner | None) -> str:
-    """An element's label in quotes; empty without a page, an element or a label."""
+def name_of(page: Seen | None, element: int, pruner: Pruner | None = None) -> str:
+    """An element's label; empty without a page, an element or a label.
+
+    pruner: as for `label_of`.
+    """
     if page is None or element < 0:
         return ""
-    label = page.label(element) if isinstance(page, Tree) else label_of(page, element, pruner)
+    return page.label(element) if isinstance(page, Tree) else label_of(page, element, pruner)
+
+
+def _in_quotes(label: str) -> str:
     return quoted(label) if label else ""

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import rdflib
 
+from etl.build.recipes.recipe import load
 from etl.card import croissant, words
 from etl.card.croissant import Repository
 from etl.dataset.manifest import Manifest
@@ -177,6 +178,15 @@ def test_every_record_set_loads(out: Path) -> None:
     assert len({path.parent for path in listings}) == 2
     assert None in tables_of(out)["domains"]["survival"]
     assert [record["name"] for record in rows(dataset, "splits")] == ["train", "test"]
+
+
+def test_the_table_of_a_budget_loads(tmp_path: Path) -> None:
+    """A dataset whose observations have a budget declares what that kept, value by value."""
+    chosen = load("compact-4k", ["observe.budget=512"])
+    builds.build([builds.RECORDINGS / "shop.jsonl.zst"], tmp_path, recipe=chosen)
+    dataset = opened(tmp_path / "dataset" / "croissant.json")
+    assert dataset.metadata.issues.errors == set()
+    assert list(rows(dataset, "budget")) == tables_of(tmp_path)["budget"].to_dicts()
 
 
 @pytest.mark.parametrize("repository", [None, Repository("shop/web")])

@@ -278,6 +278,27 @@ def test_what_a_recipe_does_otherwise_is_told(tmp_path: Path) -> None:
     assert "pruning rules" not in limits
 
 
+def test_a_budget_is_told_with_what_it_kept(tmp_path: Path, own_build: Path) -> None:
+    """Budget, targets kept and cut, names, tokens and what rules took are those of the manifest;
+    the published files alone give the same card, and a dataset without a budget says nothing of
+    one.
+    """
+    chosen = recipe.load("compact-4k", ["observe.budget=512"])
+    builds.build([builds.RECORDINGS / "shop.jsonl.zst"], tmp_path, recipe=chosen)
+    text, manifest = text_of(tmp_path), manifest_of(tmp_path)
+    said, found = section(text, "From pages to tokens"), manifest["budget"]
+    assert "Observations are made for a budget of 512 tokens." in said
+    share = found["kept"] / found["targets"]
+    assert 0.5 < share < 1
+    assert f"Of {found['targets']} targets {share:.2%} are kept; {found['cut']} were cut" in said
+    assert f"Of {found['with_name']} of those kept that have a name 100.00% have it" in said
+    assert f"{found['p50']} tokens at the median and {found['p90']} at the 90th" in said
+    assert f"lines of elements: cut {found['removed']['cut']:,}, " in said
+    made = markdown.render(Manifest.from_json(manifest, "here"), tables_of(tmp_path))
+    assert made == text
+    assert "budget" not in section(text_of(own_build), "From pages to tokens")
+
+
 def test_each_source_has_its_licence(described: Path, own_build: Path) -> None:
     """A licence is found by the longest pattern of an input's name, else by format.
 

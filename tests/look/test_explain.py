@@ -116,6 +116,24 @@ def test_a_step_tells_what_pruning_took(tmp_path: Path) -> None:
     assert "what it took is not known: " in run(tmp_path / "other", "w1/1").stdout
 
 
+def test_a_step_tells_what_its_budget_kept(tmp_path: Path) -> None:
+    """Budget, tokens, whether target and name are in the observation, and what was taken."""
+    record = builds.workflow(1, steps=3)
+    record["steps"][1]["html"] = "<p>Filling</p>" * 2000 + '<input id="b1">'
+    record["steps"][2] |= {"action": {"kind": "scroll", "value": "down"}, "target": []}
+    inputs = builds.write_workflows(tmp_path / "in" / "a.jsonl", record)
+    settings = ["observe.budget=256", "locate.train_without_element=true"]
+    builds.build([inputs], tmp_path / "out", recipe=load("compact-4k", settings))
+    told = [run(tmp_path / "out", f"w1/{number}").stdout for number in (1, 2, 3)]
+    assert "of 256 tokens, with the target and its name; characters taken" in told[0]
+    assert "of 256 tokens, with the target, which has no name; characters taken" in told[1]
+    assert "of 256 tokens, without a target; characters taken" in told[2]
+    (found,) = json.loads(run(tmp_path / "out", "w1/2", "--json").stdout)["occurrences"]
+    note = found["sample"]["fitted"]
+    assert (note["target_kept"], note["named"]) == (True, None)
+    assert note["removed"]["cut"] > 0
+
+
 def test_an_id_that_a_list_names_in_vain_is_said_to_be_listed(tmp_path: Path) -> None:
     """Nothing of it was read, and the setting that names it is named."""
     path = builds.write_workflows(tmp_path / "a.jsonl", builds.workflow(1), builds.workflow(2))

@@ -28,6 +28,7 @@ from etl.cli.main import cli
 from etl.dataset.place import Place, manifest_of, place_of
 from etl.files.arrow import read_json, write_json
 from etl.files.storage import location
+from etl.look import fit
 from etl.look.diff import compare
 from etl.look.report import charts, context, figures, packed, page, steps
 from etl.look.report.verdict import verdict
@@ -391,6 +392,33 @@ def test_a_dataset_of_nothing_is_reported_too(tmp_path: Path) -> None:
     assert "There are no samples." in text
     assert "NaN" not in text
     assert steps_of(tmp_path / "r.html") == []
+
+
+def test_a_budget_has_its_figures_and_domains(
+    tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What observations hold within their budget, from the published dataset alone too, a row a
+    domain; a report of a recipe without a budget has none of it.
+    """
+    names = ("shop.jsonl.zst", "library.jsonl")
+    chosen = recipe("compact-4k", ["observe.budget=512"])
+    builds.build([builds.RECORDINGS / name for name in names], tmp_path / "within", recipe=chosen)
+    found = figures.figures(place_of(tmp_path / "within"))
+    published = figures.figures(place_of(tmp_path / "within" / "dataset"))
+    assert found["budget"] == published["budget"] == fit.budget(place_of(tmp_path / "within"))
+    text = page.render(found, packed.packed([], 1), drawn=0, seed=0)
+    kept = found["budget"]["kept"]
+    assert f"<dt>targets kept</dt><dd>{kept:.2%}</dd>" in text
+    assert f"<dt>characters cut</dt><dd>{found['budget']['removed']['cut']:,}</dd>" in text
+    rows = text[text.index('<table id="within"') :].partition("</table>")[0]
+    domains = [row["domain"] for row in found["budget"]["domains"]]
+    assert re.findall(r'<tr><th scope="row">([^<]*)</th>', rows) == domains
+    monkeypatch.setattr(page, "ROWS", 1)
+    text = page.render(found, packed.packed([], 1), drawn=0, seed=0)
+    assert "1 of 2 are in this file; all of them: stats/budget.parquet." in text
+    pruned = figures.figures(place_of(small / "out"))
+    assert pruned["budget"] is None
+    assert "budget" not in page.render(pruned, packed.packed([], 1), drawn=0, seed=0)
 
 
 def test_long_tables_are_cut_and_say_so(

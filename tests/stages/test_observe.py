@@ -9,6 +9,7 @@ import pytest
 
 from etl.build.recipes.recipe import load
 from etl.stages.locate import Locate
+from etl.stages.observe.names import shows
 from etl.stages.observe.stage import Observe
 from etl.stages.unroll import Unroll
 from etl.tally import Tally
@@ -46,7 +47,8 @@ def test_a_sample_is_a_line_an_element() -> None:
     assert made.observation == "1 p: Hello\n0 button: Buy"
     assert (made.target_html, made.node, made.ref) == ("0 button: Buy", 0, "")
     assert made.observation_kind == "lines"
-    assert orjson.loads(made.fitted) == {"budget": 8192, "tokens": 9, "removed": {}}
+    note = {"budget": 8192, "tokens": 9, "removed": {}, "target_kept": True, "named": True}
+    assert orjson.loads(made.fitted) == note
     assert made.description == 'Click "Buy"'
 
 
@@ -67,6 +69,42 @@ def test_a_step_whose_target_is_cut_is_history() -> None:
     (kept,) = Unroll()(iter([made]), tally)
     assert "Target: 2 section" in kept.history[0]
     assert [entry.reason for entry in tally.entries if entry.unit == "step"] == ["target_cut"]
+
+
+def test_what_is_kept_is_noted_of_every_step() -> None:
+    """Of one that is dropped too, whose name another element may show; of a target without name
+    nothing is said of its name, and of an action without target nothing of either.
+    """
+    long = page(500, "<section id=end><div><div>Hi</div></div></section>")
+    made = observed(
+        step(long, Locator("css", "section"), number=1),
+        step("<p>Hello</p><input id=a>", Locator("css", "#a"), number=2),
+        step("<p>Hello</p>", kind="scroll", number=3),
+        budget=256,
+    )
+    noted = [orjson.loads(each.fitted) for each in made.steps]
+    kept = [(note["target_kept"], note["named"]) for note in noted]
+    assert kept == [(False, True), (True, None), (None, None)]
+    assert noted[0]["removed"]["cut"] > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("", True),
+        ("Add to cart", True),
+        ("Add mug", True),
+        ("to car", True),
+        ("mug car", False),
+        ("→", True),
+        ("←", False),
+        ("cart" + " mug" * 18 + " cut", True),
+        ("w" * 80, False),
+    ],
+)
+def test_a_name_is_shown_as_it_stands_or_word_by_word(name: str, shown: bool) -> None:
+    """Words within others do not count, and the last word of a label that was cut off need not."""
+    assert shows("2 a: Add to cart _\n1 span: mug\n0 i: →", name) == shown
 
 
 def test_where_a_drag_ends_must_be_shown_too() -> None:

@@ -22,6 +22,7 @@ from etl.dataset.place import Place
 from etl.files.arrow import open_arrow
 from etl.look import drops
 from etl.look.diff import compare
+from etl.look.fit import budget
 from etl.look.flow.waterfall import view as levels_view
 from etl.look.report import context
 from etl.look.report.verdict import verdict
@@ -66,6 +67,7 @@ def figures(
         "drops": dropped,
         "meanings": {name: says(name, own) for name in sorted({row["reason"] for row in dropped})},
         "context": context.curve(place, seed, vocabulary),
+        "budget": budget(place),
         "drift": None if old is None else compare(old, manifest),
     }
 

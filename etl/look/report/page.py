@@ -20,7 +20,7 @@ from etl.dataset import outcomes
 from etl.dataset.flow import levels
 from etl.files import storage
 from etl.files.storage import AnyPath
-from etl.look.report import charts
+from etl.look.report import charts, within
 from etl.look.report.charts import Chart
 from etl.look.report.packed import Packed
 from etl.terminal.words import counted
@@ -84,6 +84,8 @@ def render(data: Mapping[str, Any], steps: Packed, *, drawn: int, seed: int) -> 
         flow=_flow(data),
         levels=_levels(data),
         charts=_charts(data),
+        within=within.facts(data["budget"]) if data["budget"] else [],
+        rows=ROWS,
         domains=data["domains"][:ROWS],
         drops=sorted(data["drops"], key=lambda row: -row["count"])[:ROWS],
         meanings=[(name, text) for name, text in sorted(data["meanings"].items()) if text],

@@ -149,9 +149,17 @@ def _fitted(fitted: Mapping[str, Any]) -> str:
     """What an observation that was made to fit a budget is."""
     taken = ", ".join(f"{count:,} {rule}" for rule, count in fitted["removed"].items())
     return (
-        f"{fitted['tokens']:,} of {fitted['budget']:,} tokens, with the target; characters taken "
+        f"{fitted['tokens']:,} of {fitted['budget']:,} tokens, {_shown(fitted)}; characters taken "
         f"from its lines: {taken or 'none'}"
     )
+
+
+def _shown(fitted: Mapping[str, Any]) -> str:
+    """What the observation of a sample shows of its target."""
+    if fitted["target_kept"] is None:
+        return "without a target"
+    name = {True: " and its name", False: ", not its name", None: ", which has no name"}
+    return f"with the target{name[fitted['named']]}"
 
 
 def _target(made: Mapping[str, Any]) -> str:

@@ -5,6 +5,10 @@ what a model has when it is asked. So the target may be cut; a step without its 
 trained on (``target_cut``) and stays in the history. The same holds for the element on which a drag
 ends, since the answer names it.
 
+Of each observation ``fitted`` notes ``budget`` and ``tokens``, the characters that each rule
+``removed``, ``target_kept`` (all that the answer names is in it), and ``named`` (the target's
+accessible name is). The last two are null where there is no target, or no name.
+
 An observation is a line an element, and so is a page that was recorded as a text. The answer's
 ``Target`` is the target's line as it stands there; in the history, where there is no observation,
 its line before anything is shortened.
@@ -25,7 +29,8 @@ from etl.pages import axtree
 from etl.pages.compact import Compacted, Compactor, CompactRules
 from etl.pages.page import Page
 from etl.pages.reading import read
-from etl.stages.wording import described
+from etl.stages.observe.names import shows
+from etl.stages.wording import described, name_of
 from schemas.reasons import OwnReason
 from schemas.utf8 import utf8_of
 from schemas.workflow import target_id
@@ -53,7 +58,7 @@ class Observe(CompactRules):
     """Makes observations by the rules of `CompactRules`."""
 
     name: ClassVar[str] = "observe"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     about: ClassVar[str] = "what a model sees of a page, within a budget"
     reasons: ClassVar[tuple[OwnReason, ...]] = (TARGET_CUT,)
 
@@ -128,15 +133,18 @@ def _observe(
         return
     if step_draft.observed == "axtree":
         tree = axtree.read(step_draft.step.axtree)
-        step_draft.description = described(step_draft, tree)
+        name = name_of(tree, step_draft.element)
+        step_draft.description = described(step_draft, tree, label=name)
         if step_draft.element >= 0:
             step_draft.start_tag = tree.line(step_draft.element)
         if not step_draft.reason:
-            _take(step_draft, compactor.text(tree, objective, history), compactor.rules.budget)
+            text = compactor.text(tree, objective, history)
+            _take(step_draft, text, compactor.rules.budget, name)
         return
     page = _read(step_draft.page)
     step_draft.lines = True
-    step_draft.description = described(step_draft, page)
+    name = name_of(page, step_draft.element)
+    step_draft.description = described(step_draft, page, label=name)
     made = None
     if not step_draft.reason:
         made = compactor(page, objective, history, step_draft.step.url)
@@ -145,22 +153,28 @@ def _observe(
     elif step_draft.element >= 0:
         step_draft.start_tag = compactor.line(page, step_draft.element)
     if made is not None:
-        _take(step_draft, made, compactor.rules.budget)
+        _take(step_draft, made, compactor.rules.budget, name)
 
 
-def _take(step_draft: StepDraft, made: Compacted, budget: int) -> None:
-    """Take an observation, or drop the step if that lacks what the answer names."""
+def _take(step_draft: StepDraft, made: Compacted, budget: int, name: str) -> None:
+    """Take an observation, or drop the step if that lacks what the answer names.
+
+    name: the target's accessible name; empty if it has none.
+    """
     step_draft.observation = made.observation  # of a dropped step too: models are evaluated on it
-    fitted = {"budget": budget, "tokens": made.tokens, "removed": made.removed}
+    answer = ((step_draft.element, ""), (step_draft.destination, "where the drag ends: "))
+    lacking = [what for element, what in answer if element >= 0 and element not in made.kept]
+    fitted = {
+        "budget": budget,
+        "tokens": made.tokens,
+        "removed": made.removed,
+        "target_kept": not lacking if step_draft.element >= 0 else None,
+        "named": shows(made.observation, name) if name else None,
+    }
     step_draft.fitted = orjson.dumps(fitted).decode()
-    for element, what in (
-        (step_draft.element, ""),
-        (step_draft.destination, "where the drag ends: "),
-    ):
-        if element >= 0 and element not in made.kept:
-            detail = f"{what}{made.tokens} tokens without {step_draft.start_tag[:200]!r}"
-            step_draft.drop(Observe.name, TARGET_CUT, detail)
-            return
+    if lacking:
+        detail = f"{lacking[0]}{made.tokens} tokens without {step_draft.start_tag[:200]!r}"
+        step_draft.drop(Observe.name, TARGET_CUT, detail)
 
 
 def _read(html: str | bytes) -> Page:

@@ -6,11 +6,14 @@
     python -m tests.bench.fit DIR --golden      golden pages in $STEPMILL_SHARED as well
     python -m tests.bench.fit DIR --most 20     at most 20 steps of each file
     python -m tests.bench.fit DIR --worst 10    the pages that need most, too
-    python -m tests.bench.fit DIR --json OUT    a row a source, way and budget
+    python -m tests.bench.fit DIR --domains 40  the 40 domains with most steps, too
+    python -m tests.bench.fit DIR --json OUT    a row a source, way and budget; with --domains also
+                                                one a domain of a source
 
 Tokens are Qwen2.5's. ``kept``: the share of targets in the observation; ``named``: the share whose
 accessible name is in it, of those that have one; ``p50`` and ``p90``: its tokens. The ways are
-those of `peers`, and ours. The last block is the mean over sources, each counting alike.
+those of `peers`, and ours. The last block of sources is their mean, each counting alike; that of
+domains has ours beside ``test``, what the reference shows a model that is asked.
 """
 
 from __future__ import annotations
@@ -18,14 +21,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from etl.terminal.text import table
 from tests.bench.fit import steps
 from tests.bench.fit.peers import Peers, Shown
 from tests.support.strategies import pruner, vocabulary
@@ -37,8 +43,42 @@ WAYS: Final = (
 ALL: Final = "all"
 MEAN: Final = "mean of sources"
 
-Found = dict[tuple[str, str, int], list[tuple[Shown, bool]]]
-"""(source, way, budget) -> what was shown, and whether the target has a name."""
+DOMAINS: Final = {"ours": "ours", "test": "reference"}
+"""The ways of the table of domains, with their names there."""
+_OF_DOMAINS: Final = (4096, 8192, 32768)
+"""The budgets of the table of domains, if they are measured."""
+
+
+@dataclass
+class Cell:
+    """What a way showed of some targets within a budget; a number a target is held."""
+
+    kept: int = 0
+    named: int = 0
+    with_name: int = 0
+    tokens: array[int] = field(default_factory=lambda: array("q"))
+
+    def add(self, shown: Shown, *, has_name: bool) -> None:
+        """Count a target."""
+        self.kept += shown.kept
+        self.named += has_name and shown.named
+        self.with_name += has_name
+        self.tokens.append(shown.tokens)
+
+
+Found = defaultdict[tuple[str, str, str, int], Cell]
+"""(source, domain, way, budget) -> what was shown; an empty domain: of the whole source."""
+
+
+def add(
+    found: Found, target: steps.Target, way: str, budget: int, shown: Shown, *, domains: bool
+) -> None:
+    """Count what a way showed: of the target's source, of all, and of its domain if asked for."""
+    places = [(target.source, ""), (ALL, "")]
+    if domains:
+        places.append((target.source, target.domain))
+    for source, domain in places:
+        found[source, domain, way, budget].add(shown, has_name=bool(target.name))
 
 
 def measured(
@@ -60,24 +100,27 @@ def measured(
 
 
 def rows(found: Found) -> list[dict[str, Any]]:
-    """The figures, a row a source, way and budget."""
+    """The figures, a row a source, domain, way and budget; domains with most steps first."""
     made: list[dict[str, Any]] = []
-    for (source, way, budget), each in found.items():
-        tokens = np.array([shown.tokens for shown, _ in each])
-        with_name = [shown.named for shown, has_name in each if has_name]
+    for (source, domain, way, budget), cell in found.items():
+        tokens = np.frombuffer(cell.tokens, np.int64)
         made.append(
             {
                 "source": source,
+                "domain": domain,
                 "way": way,
                 "budget": budget,
-                "steps": len(each),
-                "kept": float(np.mean([shown.kept for shown, _ in each])),
-                "named": float(np.mean(with_name)) if with_name else 1.0,
+                "steps": len(tokens),
+                "kept": cell.kept / len(tokens),
+                "named": cell.named / cell.with_name if cell.with_name else 1.0,
                 "p50": float(np.median(tokens)),
                 "p90": float(np.quantile(tokens, 0.9)),
             }
         )
-    return made + list(_means(made))
+    sources = [row for row in made if not row["domain"]]
+    domains = [row for row in made if row["domain"]]
+    domains.sort(key=lambda row: (-row["steps"], row["source"], row["domain"]))
+    return [*sources, *_means(sources), *domains]
 
 
 def _means(made: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -88,12 +131,14 @@ def _means(made: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for (way, budget), each in by.items():
         means = {key: float(np.mean([row[key] for row in each])) for key in ("kept", "named")}
         sizes = {key: float(np.mean([row[key] for row in each])) for key in ("p50", "p90")}
-        yield {"source": MEAN, "way": way, "budget": budget, "steps": len(each), **means, **sizes}
+        about = {"source": MEAN, "domain": "", "way": way, "budget": budget, "steps": len(each)}
+        yield {**about, **means, **sizes}
 
 
 def text(made: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
     """The figures as tables, a block a source."""
     lines: list[str] = []
+    made = [row for row in made if not row["domain"]]
     sources = list(dict.fromkeys(row["source"] for row in made))
     for source in sorted(sources, key=lambda name: (name == MEAN, name == ALL, name)):
         of = [row for row in made if row["source"] == source]
@@ -111,12 +156,33 @@ def text(made: list[dict[str, Any]], budgets: tuple[int, ...]) -> str:
     return "\n".join(lines[1:])
 
 
+def domain_text(made: list[dict[str, Any]], most: int) -> str:
+    """The domains with most steps as a table: share kept and median tokens, a column a budget."""
+    by: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in made:
+        if row["domain"] and row["way"] in DOMAINS:
+            by[row["source"], row["domain"]].append(row)
+    measured = {row["budget"] for each in by.values() for row in each}
+    budgets = sorted(measured & {*_OF_DOMAINS}) or sorted(measured)
+    ways = [way for way in DOMAINS if any(row["way"] == way for row in chain(*by.values()))]
+    head = [f"{DOMAINS[way]} {budget // 1024}k" for budget in budgets for way in ways]
+    lines = [["source", "domain", "steps", *(cell for name in head for cell in (name, "p50"))]]
+    for (source, domain), each in list(by.items())[:most]:
+        at = {(row["way"], row["budget"]): row for row in each}
+        shown = [at.get((way, budget)) for budget in budgets for way in ways]
+        cells = [(f"{row['kept']:.2%}", f"{row['p50']:,.0f}") if row else ("", "") for row in shown]
+        lines.append([source, domain, f"{each[0]['steps']:,}", *chain(*cells)])
+    more = [f"{len(by) - most:,} more domains: --json lists all"] if len(by) > most else []
+    return "\n".join([*table(lines[0], lines[1:]), *more])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, add_help=True)
     parser.add_argument("inputs", nargs="*")
     parser.add_argument("--golden", action="store_true")
     parser.add_argument("--most", type=int, default=0)
     parser.add_argument("--worst", type=int, default=0)
+    parser.add_argument("--domains", type=int, default=0)
     parser.add_argument("--ways", default=",".join(WAYS).replace(", ", "+"))
     parser.add_argument("--budgets", default=",".join(map(str, BUDGETS)))
     parser.add_argument("--json", type=Path)
@@ -127,15 +193,16 @@ def main() -> None:
         steps.targets(given.inputs, given.most) if given.inputs else (),
         steps.golden() if given.golden else (),
     )
-    found: Found = defaultdict(list)
+    found: Found = defaultdict(Cell)
     lost: list[tuple[int, str, steps.Target]] = []
     for target, way, budget, shown in measured(targets, ways, budgets):
-        for source in (target.source, ALL):
-            found[source, way, budget].append((shown, bool(target.name)))
+        add(found, target, way, budget, shown, domains=given.domains > 0)
         if way == ways[-1] and not shown.kept:
             lost.append((budget, way, target))
     made = rows(found)
     print(text(made, budgets))
+    if given.domains:
+        print(f"\n{domain_text(made, given.domains)}")
     for budget, way, target in sorted(lost, key=lambda each: -each[0])[: given.worst]:
         print(
             f"lost at {budget // 1024}k by {way}: {target.uid}/{target.number} {target.domain} "

@@ -28,6 +28,7 @@ from etl.pages.locators.kin import kin
 from etl.pages.prune import Pruner
 from etl.pages.rules import NODE
 from etl.pages.tokens import END, START, OpenTags
+from etl.stages.observe.names import shows
 from schemas.utf8 import text_of, utf8_of
 from tests.bench.fit.steps import Target
 from tokenization.splits import line_starts, tag_starts
@@ -46,8 +47,6 @@ _ACTED_ON: Final = frozenset(
 _MARKUP: Final = re.compile(r"</[^<>]*>|<[^\s<>]*|[\w-]+=(?=[\"'])|&[a-z]+;|&#\d+;")
 """Of a page: tags, names of attributes, references."""
 _WORD: Final = re.compile(r"\w+")
-_LONGEST: Final = 80
-"""Characters of a label."""
 
 
 class Shown(NamedTuple):
@@ -60,13 +59,8 @@ class Shown(NamedTuple):
 
 
 def holds(text: str, name: str) -> bool:
-    """Whether a text shows each word of a name; the last may be cut off in a long name."""
-    if not name or name in text:
-        return True
-    words = _WORD.findall(name)
-    if len(name) >= _LONGEST:
-        words.pop()
-    return {*words} <= {*_WORD.findall(_MARKUP.sub(" ", text))}
+    """Whether a text or its markup shows a name."""
+    return not name or name in text or shows(_MARKUP.sub(" ", text), name)
 
 
 class Pruned:
