@@ -61,6 +61,7 @@ cdef class Known:
     cdef unordered_map[string, int32_t] mores
     cdef Names looked_at, apart_by
     cdef vector[Attribute] attributes
+    cdef vector[string] texts  # of the elements of the page that is read; they keep their room
     cdef string key, shape, small
     cdef vector[Form] forms  # by saying
     cdef vector[uint32_t] met  # by saying: how often, in the page that is measured
@@ -174,7 +175,6 @@ cdef class Known:
     def units(self, Tokens tokens not None, known, said):
         """`etl.pages.compact.units.units_of`. said: as for `say`."""
         cdef vector[Unit] found
-        cdef vector[string] texts
         cdef vector[OpenUnit] opened
         cdef unordered_map[uint64_t, uint32_t] places
         cdef unordered_map[uint64_t, uint32_t].iterator at_place
@@ -221,7 +221,7 @@ cdef class Known:
                             inline = piece.told & INLINE and around.host >= 0
                             if (
                                 not inline and piece.kind == START and around.host >= 0
-                                and texts[around.host].size()
+                                and self.texts[around.host].size()
                             ):
                                 found[around.host].broken = True
                             if around.unit >= 0:
@@ -242,7 +242,9 @@ cdef class Known:
                                 element, around.host if inline else -1, -1, place, piece.number,
                                 piece.told, max(2 * met[where], alike[piece.shape]), inner.hidden, False, True, False
                             ))
-                            texts.emplace_back()
+                            if self.texts.size() < found.size():
+                                self.texts.emplace_back()
+                            self.texts[found.size() - 1].clear()
                             met[where] += 1
                             alike[piece.shape] += piece.told & FILLED == 0
                         elif piece.kind == START:
@@ -264,11 +266,11 @@ cdef class Known:
                     continue
                 around = opened.back()
                 if around.unit != around.host:
-                    add_words(&texts[around.unit], at, size)
+                    add_words(&self.texts[around.unit], at, size)
                 if found[around.host].broken:
-                    add_words(&texts[around.host], b"_", 1)
+                    add_words(&self.texts[around.host], b"_", 1)
                     found[around.host].broken = False
-                add_words(&texts[around.host], at, size)
+                add_words(&self.texts[around.host], at, size)
         finally:
             while opened.size() > 1:
                 opened.back().tag.opened = 0
@@ -282,8 +284,8 @@ cdef class Known:
             bits = (LEAF if unit.leaf else 0) | (WRAPS if unit.wraps else 0)
             bits |= COVERED if unit.hidden else 0
             if unit.host >= 0:
-                bits |= INNER | (ALONE if texts[place] == texts[unit.host] else 0)
-            size = texts[place].size()
+                bits |= INNER | (ALONE if self.texts[place] == self.texts[unit.host] else 0)
+            size = self.texts[place].size()
             if size or unit.kind & CALLED:
                 unit.lent = -1
             acts = unit.kind & ACTS != 0
@@ -296,7 +298,7 @@ cdef class Known:
             result.elements.push_back(<int32_t> unit.element)
             result.before.push_back(<int32_t> unit.before)
             result.sayings.push_back(
-                <int32_t> self.saying(unit, texts[place], bits, more, known)
+                <int32_t> self.saying(unit, self.texts[place], bits, more, known)
             )
         return result
 
