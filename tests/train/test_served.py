@@ -21,7 +21,7 @@ from typing import Any
 import datasets
 import pytest
 
-from tests.train.conftest import RENAMED, STEPS
+from tests.train.conftest import RENAMED, STEPS, stepmill
 
 pytestmark = RENAMED
 
@@ -34,12 +34,6 @@ def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
-
-
-def stepmill(*arguments: str) -> str:
-    """What a command prints; it has to succeed."""
-    command = [sys.executable, "-m", "stepmill", *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 @pytest.fixture(scope="module")
