@@ -58,6 +58,7 @@ processor at 0.21 to 0.25. `once` is 4 MB, of which the beginning and the end of
 part of the time.
 """
 
+MEASURED: Final = ("prune", "tokenize", "chain", "trust", "observe", "compact", "memory")
 MEMORY_LIMIT_MIB: Final = 1024
 MEMORY_GROWTH: Final = 1.15
 
@@ -101,7 +102,7 @@ def claims(folder: Path) -> dict[tuple[str, str, str], float]:
 def compare(what: str, workload: str, rounds: list[measure.Rates], folder: Path) -> Iterator[Line]:
     """A line for each peer that was measured beside us."""
     rates = measure.middle(rounds)
-    for peer in ("soup", "lexbor", "tiktoken", "plain"):
+    for peer in ("soup", "lexbor", "tiktoken", "plain", "pruned"):
         if peer in rates:
             times = measure.ratio(rounds, "ours", peer)
             claim = claims(folder).get((what, workload, peer), 0.0)
@@ -133,6 +134,19 @@ def trust(workload: str, folder: Path, rounds: int, limit: int) -> Iterator[Line
     yield from compare("trust", workload, found, folder)
 
 
+def compact(workload: str, folder: Path, rounds: int, limit: int) -> Iterator[Line]:
+    """A build with ``compact-8k`` beside one with ``scribeagent-32k``."""
+    found = [measure.compact_rates(workload, folder, limit) for _ in range(rounds)]
+    yield from compare("compact", workload, found, folder)
+
+
+def observe(workload: str, folder: Path, rounds: int, limit: int) -> Iterator[Line]:
+    """Compact observations alone, beside pruning the same pages."""
+    flows = measure.apart(make, workload, folder, limit)
+    found = [measure.on_one_core(measure.observe_rates, flows) for _ in range(rounds)]
+    yield from compare("observe", workload, found, folder)
+
+
 def memory(folder: Path, mb: float) -> tuple[float, float]:
     """Peak MiB of pruning this many MB of never-seen values, and twice as many."""
     once, twice = (
@@ -146,9 +160,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench", description=__doc__.split("\n")[0]
     )
-    parser.add_argument(
-        "what", nargs="*", choices=[[], "prune", "tokenize", "chain", "trust", "memory"], default=[]
-    )
+    parser.add_argument("what", nargs="*", choices=[[], *MEASURED], default=[])
     parser.add_argument("--workload", action="append", choices=(*NAMES, FILES))
     parser.add_argument(
         "--input", type=Path, default=SHIPPED, help="folder of recordings, or of saved pages"
@@ -157,7 +169,7 @@ def main() -> int:
     parser.add_argument("--limit-mb", type=int, default=400, help="MB of a workload at most, about")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    asked = options.what or ["prune", "tokenize", "chain", "trust", "memory"]
+    asked = options.what or MEASURED
     lines: list[Line] = []
     if not options.json:
         print(f"pages are read by {compiled.PATH}")
@@ -166,6 +178,8 @@ def main() -> int:
         ("tokenize", tokenize, ("changing",)),
         ("chain", chain, NAMES),
         ("trust", trust, (FILES, "recorded", "once")),
+        ("observe", observe, NAMES),
+        ("compact", compact, (FILES, "recorded", "once")),
     ):
         for workload in (options.workload or usual) if what in asked else ():
             for line in run(workload, options.input, options.rounds, options.limit_mb * 1_000_000):

@@ -19,7 +19,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final, TypeVar
 
+from schemas.utf8 import utf8_of
+from schemas.workflow import Workflow
 from tests.bench.workloads import changed, make, megabytes, page_workflows, pages_of, write
+from tests.support import strategies
 
 T = TypeVar("T")
 Rates = dict[str, float]
@@ -204,14 +207,60 @@ def trust_rates(name: str, folder: Path, limit: int) -> Rates:
         if name != FILES:
             source = Path(scratch) / "in" / "workflows.jsonl.zst"
             apart(_write_workload, name, folder, limit, source)
-        plain, all_on = (on_one_core(_cost_of_build, source, each) for each in (False, True))
+        plain, all_on = (
+            on_one_core(_cost_of_build, source, each) for each in (REFERENCE, "publishable")
+        )
     mb = plain["mb"]  # of the samples' pages; with everything on, some samples are left out
     return {"mb": mb, "ours": mb / all_on["seconds"], "plain": mb / plain["seconds"]}
 
 
-def _cost_of_build(source: Path, everything: bool) -> Rates:
-    """Processor time of a build and the MB of its pages; what a process loads once is loaded
-    before.
+def compact_rates(name: str, folder: Path, limit: int) -> Rates:
+    """The whole chain with ``compact-8k``, and with ``scribeagent-32k``, each in a new process.
+
+    name: of a workload, or `FILES` for the recordings as they are, all of them.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        source = folder
+        if name != FILES:
+            source = Path(scratch) / "in" / "workflows.jsonl.zst"
+            apart(_write_workload, name, folder, limit, source)
+        pruned, compact = (
+            on_one_core(_cost_of_build, source, each) for each in (REFERENCE, "compact-8k")
+        )
+    mb = pruned["mb"]  # of the samples' pages; where targets are cut, samples are left out
+    return {"mb": mb, "ours": mb / compact["seconds"], "pruned": mb / pruned["seconds"]}
+
+
+def observe_rates(flows: list[Workflow]) -> Rates:
+    """The compact observation of pages that are read already, within 8,192 tokens, and what pruning
+    the same pages takes, in turns.
+    """
+    from etl.pages.compact import Compactor, CompactRules
+    from etl.pages.reading import read
+
+    vocabulary, pruner = strategies.vocabulary(), strategies.pruner()
+    compactor = Compactor(CompactRules(), vocabulary.count, vocabulary.count_lines)
+    compactor(read("<p>first</p>"))
+    ours, theirs, mb = 0.0, 0.0, 0.0
+    for flow in flows:
+        for step in flow.steps:
+            page = read(step.html)
+            began = time.process_time()
+            pruner.prune(page)
+            between = time.process_time()
+            compactor(page, flow.objective)
+            ours += time.process_time() - between
+            theirs += between - began
+            mb += len(utf8_of(step.html)) / 1e6
+    return {"mb": mb, "ours": mb / ours, "pruned": mb / theirs}
+
+
+REFERENCE: Final = "scribeagent-32k"
+
+
+def _cost_of_build(source: Path, name: str) -> Rates:
+    """Processor time of a build by a recipe and the MB of its pages; what a process loads once is
+    loaded before. ``publishable`` has everything on.
     """
     from etl.build.recipes.recipe import load
     from etl.build.run.build import Build
@@ -224,9 +273,8 @@ def _cost_of_build(source: Path, everything: bool) -> Rates:
         tasks, first = Path(scratch) / "tasks", Path(scratch) / "in" / "first.jsonl.zst"
         listed = Listed("webarena", "1", (Task("1", "Whistle a tune to the parrot next door"),), ())
         registry.write(tasks, registry.made([listed]))
-        recipe = load("scribeagent-32k")
-        if everything:
-            recipe = load("publishable", (*TRUST, f'contamination.registries=["{tasks}"]'))
+        everything = (*TRUST, f'contamination.registries=["{tasks}"]')
+        recipe = load(name, everything if name == "publishable" else ())
         page = '<input name="email" value="ann@shop.net"><a class="first" href="tel:+14155552671">'
         write(page_workflows([f"{page} 415-555-2671 4111111111111111</a>"]), first)
         run(Build(recipe, (str(first),), Path(scratch) / "warm", progress=Quiet))
