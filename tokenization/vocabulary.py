@@ -208,22 +208,6 @@ class Vocabulary:
             return self._engine.count(self.prefix(text, after) + text)
         return len(self.encode(text, after))
 
-    def count_lines(self, lines: Sequence[str]) -> list[int]:
-        """The number of tokens of each text; each ends with its only line break.
-
-        Where the vocabulary is `exact`, all are encoded together, since a line break is an exact
-        place (`splits`).
-        """
-        if not self.exact or len(lines) < 2:
-            return [self.count(line) for line in lines]
-        utf8 = [self.normalise(line).encode() for line in lines]
-        ids = self.encode_normalised_utf8(b"".join(utf8))
-        ends = np.cumsum(self.lengths.take(ids), dtype=np.int64)
-        sizes = np.cumsum([len(line) for line in utf8], dtype=np.int64)
-        counts = np.searchsorted(ends, sizes, side="right")
-        found: list[int] = np.diff(counts, prepend=0).tolist()
-        return found
-
     def check(self, text: str, ids: Tokens) -> None:
         """Compare ``ids`` with the oracle's ids for a normalised text.
 

@@ -239,7 +239,7 @@ def observe_rates(flows: list[Workflow]) -> Rates:
     from etl.pages.reading import read
 
     vocabulary, pruner = strategies.vocabulary(), strategies.pruner()
-    compactor = Compactor(CompactRules(), vocabulary.count, vocabulary.count_lines)
+    compactor = Compactor(CompactRules(), vocabulary.count)
     compactor(read("<p>first</p>"))
     ours, theirs, mb = 0.0, 0.0, 0.0
     for flow in flows:

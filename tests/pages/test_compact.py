@@ -20,7 +20,7 @@ from tests.support import strategies
 
 def compactor(**rules: int | bool) -> Compactor:
     vocabulary = strategies.vocabulary()
-    return Compactor(CompactRules(**rules), vocabulary.count, vocabulary.count_lines)  # type: ignore[arg-type]
+    return Compactor(CompactRules(**rules), vocabulary.count)  # type: ignore[arg-type]
 
 
 def made(html: str, objective: str = "", budget: int = 8192, **rules: int | bool) -> Compacted:

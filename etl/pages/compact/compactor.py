@@ -26,7 +26,7 @@ from etl.pages.axtree import Tree
 from etl.pages.compact import relevance
 from etl.pages.compact.choose import AGAIN, LESS, Choice, Lines, Shown, before_of, choice
 from etl.pages.compact.facts import Known
-from etl.pages.compact.forms import SILENT, Counts, Forms
+from etl.pages.compact.forms import SILENT, Forms
 from etl.pages.compact.relevance import PARTS
 from etl.pages.compact.rules import CompactRules
 from etl.pages.compact.units import Units, arrays, units_of
@@ -74,22 +74,22 @@ class _Seen:
 class Compactor:
     """Makes observations by fixed rules; it remembers what start tags and texts say.
 
-    count: the number of tokens of a text. counts: that of each of some lines, which may be quicker.
+    count: the number of tokens of a text.
     """
 
-    def __init__(
-        self, rules: CompactRules, count: Callable[[str], int], counts: Counts | None = None
-    ) -> None:
+    def __init__(self, rules: CompactRules, count: Callable[[str], int]) -> None:
         self.rules = rules
         self._count = count
-        self._counts: Counts = counts or (lambda lines: [count(line) for line in lines])
         self._digits = [count("9" * size) for size in range(1, 11)]
         self._latest: dict[int, _Seen] = {}
         self._forget()
 
     def _forget(self) -> None:
         self._known = Known(self.rules)
-        self._forms = Forms(self.rules, self._known, self._counts)
+        if self._known.compiled is not None:
+            less = (LESS, AGAIN) if self.rules.folding else ([0], [0])
+            self._known.compiled.weigh(self._digits, *less)
+        self._forms = Forms(self.rules, self._known, self._count)
         self._words = relevance.Words(self._forms.words)
         self._called = relevance.Words(self._forms.called)
         self._latest.clear()
@@ -135,7 +135,7 @@ class Compactor:
         self, tree: Tree, objective: str = "", history: Sequence[str] = (), *, budget: int = 0
     ) -> Compacted:
         """The observation of a page that was recorded as a text: its lines as they are."""
-        sizes = np.array(self._counts([f"{line}\n" for line in tree.lines]), np.int64)
+        sizes = np.array([self._count(f"{line}\n") for line in tree.lines], np.int64)
         score = np.array([_LINES[bool(tree.id(at))] for at in range(len(sizes))], np.int64)
         added = np.zeros(len(sizes), np.int64)
         if self.rules.relevance and (task := relevance.sought(objective, history)):
@@ -196,8 +196,7 @@ class Compactor:
                 seen.lines = self._choice(seen)
             else:
                 self._forms.make()
-                less = (LESS, AGAIN) if self.rules.folding else ([0], [0])
-                seen.units.measure(self._digits, *less, seen.page.elements - 1)
+                seen.units.measure(seen.page.elements - 1)
                 seen.lines = seen.units
         return seen.lines
 

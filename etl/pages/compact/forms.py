@@ -6,7 +6,8 @@ What an element says decides them, so they are made once for all elements that s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -30,9 +31,6 @@ from etl.pages.compact.facts import (
 from etl.pages.compact.relevance import PARTS, plain, words_of
 from etl.pages.compact.rules import CompactRules
 from etl.pages.compact.units import ALONE, COVERED, INNER, LEAF, WRAPS
-
-Counts = Callable[[Sequence[str]], Sequence[int]]
-"""The number of tokens of each of some texts; each ends with its only line break."""
 
 _SHORT: Final = 80
 """Characters of the text of what can be acted on, and of headings, in the short form."""
@@ -66,11 +64,11 @@ and 1 if its absence need not be marked, since it says nothing or is hidden.
 class Forms:
     """The lines of what elements say, by its place in `Known.sayings`; each is made once.
 
-    counts: the number of tokens of each of some lines.
+    count: the number of tokens of a line.
     """
 
-    def __init__(self, rules: CompactRules, known: Known, counts: Counts) -> None:
-        self._rules, self._known, self._counts = rules, known, counts
+    def __init__(self, rules: CompactRules, known: Known, count: Callable[[str], int]) -> None:
+        self._rules, self._known, self._count = rules, known, count
         # without the number of the element, with a line break
         self.long: list[str] = []
         self.short: list[str] = []
@@ -106,8 +104,7 @@ class Forms:
             return
         sayings = self._known.sayings[done:]
         made = [self._lines(saying) for saying in sayings]
-        different = list(dict.fromkeys(line for lines in made for line in lines))
-        tokens = dict(zip(different, self._counts(different), strict=True))
+        tokens = {line: self._count(line) for line in {*chain.from_iterable(made)}}
         if end > len(self._table):
             more = np.zeros((2 * end - len(self._table), SILENT + 1), np.int64)
             self._table = np.concatenate([self._table, more])

@@ -35,11 +35,11 @@ cdef class Units:
         """`etl.pages.compact.units.Units`: the bytes of three arrays of int32."""
         return bytes_of(self.elements), bytes_of(self.before), bytes_of(self.sayings)
 
-    def measure(
-        self, list digits not None, list less not None, list again not None, int64_t last
-    ):
-        """Ask for the tokens and scores of the lines, as `etl.pages.compact.choose.choice` does."""
-        cdef vector[int64_t] sizes = digits, folds = less, repeats = again
+    def measure(self, int64_t last):
+        """Find the tokens and scores of the lines, as `etl.pages.compact.choose.choice` does."""
+        cdef vector[int64_t] *sizes = &self.known.sizes
+        cdef vector[int64_t] *folds = &self.known.folds
+        cdef vector[int64_t] *repeats = &self.known.repeats
         cdef size_t place, size
         cdef int64_t number, most
         cdef int32_t saying
@@ -56,11 +56,11 @@ cdef class Units:
             while number >= 10:
                 number //= 10
                 size += 1
-            self.long_tokens.push_back(sizes[size] + form.long_tokens)
-            self.short_tokens.push_back(sizes[size] + form.short_tokens)
-            most = folds[min(<size_t> self.before[place], folds.size() - 1)]
+            self.long_tokens.push_back(sizes[0][size] + form.long_tokens)
+            self.short_tokens.push_back(sizes[0][size] + form.short_tokens)
+            most = folds[0][min(<size_t> self.before[place], folds.size() - 1)]
             most = min(form.folds, most)
-            most += repeats[min(<size_t> self.known.met[saying], repeats.size() - 1)]
+            most += repeats[0][min(<size_t> self.known.met[saying], repeats.size() - 1)]
             self.known.met[saying] += 1
             self.score.push_back(form.score - most)
         for place in range(self.elements.size()):

@@ -64,6 +64,7 @@ cdef class Known:
     cdef vector[string] texts  # of the elements of the page that is read; they keep their room
     cdef string key, shape, small
     cdef vector[Form] forms  # by saying
+    cdef vector[int64_t] sizes, folds, repeats  # as `weigh` has them
     cdef vector[uint32_t] met  # by saying: how often, in the page that is measured
     cdef object shape_of  # of a token, in plain Python
     cdef bint plain  # whether ``shape`` is as that gives it
@@ -74,6 +75,12 @@ cdef class Known:
             add_name(self.looked_at, to_utf8(name))
         for name in apart_by:
             add_name(self.apart_by, to_utf8(name))
+
+    def weigh(self, list digits not None, list less not None, list again not None):
+        """Note how lines are weighed: the arguments and constants of
+        `etl.pages.compact.choose.choice`.
+        """
+        self.sizes, self.folds, self.repeats = digits, less, again
 
     def add(self, bytes rows not None, list lines not None):
         """Note the lines of the sayings after those known. rows: as in `etl.pages.compact.forms`.
