@@ -187,7 +187,13 @@ class EvalWriter:
         }
         unasked = dict(sorted(self._unasked.items()))
         manifest = {"format": FORMAT, **about, "unasked": unasked, "splits": splits}
-        Dataset(self._making).card.write_text(_readme(manifest), encoding="utf-8")
+        sizes = {
+            name: sum(
+                path.stat().st_size for path in (self._making / _DATA).glob(f"{name}-*.arrow")
+            )
+            for name in splits
+        }
+        Dataset(self._making).card.write_text(_readme(manifest, sizes), encoding="utf-8")
         write_json(Dataset(self._making).manifest, manifest)
         if self.out.exists():
             before = self.out.with_name(f"{self.out.name}.before")
@@ -200,11 +206,27 @@ class EvalWriter:
         return manifest
 
 
-def _readme(manifest: Mapping[str, Any]) -> str:
-    """The text by which ``datasets.load_dataset`` finds the splits."""
+def _readme(manifest: Mapping[str, Any], sizes: Mapping[str, int]) -> str:
+    """The text by which ``datasets.load_dataset`` finds the splits. sizes: bytes of each.
+
+    `datasets` remembers what it loaded by this text alone: without sizes, it would take another set
+    in the same place for this one.
+    """
     files = [{"split": name, "path": f"{_DATA}/{name}-*.arrow"} for name in manifest["splits"]]
+    rows = {name: each["prompts"] + each["unasked"] for name, each in manifest["splits"].items()}
+    info = {
+        "config_name": "default",
+        "splits": [
+            {"name": name, "num_bytes": sizes[name], "num_examples": rows[name]} for name in rows
+        ],
+        "dataset_size": sum(sizes.values()),
+    }
     head = yaml.safe_dump(
-        {"configs": [{"config_name": "default", "data_files": files}]}, sort_keys=False
+        {
+            "configs": [{"config_name": "default", "data_files": files}],
+            "dataset_info": info,
+        },
+        sort_keys=False,
     )
     counts = "".join(
         f"| {name} | {each['workflows']:,} | {each['steps']:,} | {each['prompts']:,} | "

@@ -184,6 +184,15 @@ def test_datasets_load_it(steps_set: EvalSet, tmp_path: Path) -> None:
     assert found["test"][0]["messages"][0]["role"] == "system"
 
 
+def test_datasets_load_another_set_in_its_place(built: Path, tmp_path: Path) -> None:
+    """`datasets` remembers what it loaded of a place, but not for another set that is there now."""
+    place, cache = tmp_path / "set", str(tmp_path / "cache")
+    for chunks in ("all", "first"):
+        evaluation_set(place, built, chunks=chunks)
+        found = datasets.load_dataset(str(place), cache_dir=cache)["test"]
+        assert found["input_ids"] == [row["input_ids"] for row in rows(opened(place))]
+
+
 def test_large_splits_are_several_files(
     built: Path, steps_set: EvalSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
