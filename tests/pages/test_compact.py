@@ -254,6 +254,18 @@ def test_the_engine_finds_what_plain_python_finds(html: str, said: str, budget: 
     assert plain == compactor(budget=budget)(page, *task)
 
 
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Classes that never come again are forgotten too, and that changes no observation."""
+    monkeypatch.setattr("etl.pages.compact.compactor._MOST", 50)
+    one, page = compactor(), read_anew("<a class=x>Buy</a><a href=/y></a>")
+    first = one(page)
+    for number in range(40):
+        links = "".join(f"<a class=c{number}-{at}>Mug</a>" for at in range(5))
+        one(read_anew(links))
+        assert len(one._known) <= 60
+    assert one(page) == first
+
+
 _ATTRIBUTES = st.dictionaries(
     st.sampled_from(
         ["id", "class", "style", "hidden", "role", "onclick", "Title", "data-x", "bid", "href",

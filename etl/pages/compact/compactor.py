@@ -33,7 +33,7 @@ from etl.pages.compact.units import Units, arrays, units_of
 from etl.pages.page import Page
 
 _MOST: Final = 2**17
-"""Sayings that are remembered."""
+"""Start tags, sayings and the like that are remembered, of each kind."""
 _PAGES: Final = 16
 """Pages that are remembered."""
 _LINES: Final = (30 * PARTS, 50 * PARTS)
@@ -183,7 +183,7 @@ class Compactor:
         known = self._latest.get(id(page))
         if known is not None:  # it holds its page, so no other has that id
             return known
-        if len(self._known.sayings) > _MOST:
+        if len(self._known) > _MOST:
             self._forget()
         if len(self._latest) >= _PAGES:
             self._latest.pop(next(iter(self._latest)), None)
@@ -251,6 +251,6 @@ class Compactor:
         return relevance.relevance(having, len(sayings), task).tobytes()
 
     def _compacted(self, page: Page, shown: Shown) -> Compacted:
-        shown = Shown(*shown)
+        shown = Shown(*shown)  # the engine's is a tuple
         ids = {element: page.elements - 1 - element for element in shown.elements}
         return Compacted(shown.text, self._count(shown.text), ids, shown.removed())

@@ -153,6 +153,14 @@ class Known:
         self._mores: dict[str, int] = {}
         self._sayings: dict[Saying, int] = {}
 
+    def __len__(self) -> int:
+        """How many things of one kind are remembered, of that of which there are most."""
+        return max(
+            *(len(self.sayings), len(self.facts), len(self.mores)),
+            *(len(self._told), len(self._shapes)),
+            0 if self.compiled is None else len(self.compiled),
+        )
+
     def told(self, token: Token) -> tuple[int, int]:
         """The place of a start tag in `facts`, and the number of its shape."""
         told = self._told.get(token.markup)

@@ -76,6 +76,10 @@ cdef class Known:
         for name in apart_by:
             add_name(self.apart_by, to_utf8(name))
 
+    def __len__(self):
+        """How many things of one kind are remembered, of that of which there are most."""
+        return max(self.told.size(), self.shapes.size(), self.mores.size(), self.sayings.size())
+
     def weigh(self, list digits not None, list less not None, list again not None):
         """Note how lines are weighed: the arguments and constants of
         `etl.pages.compact.choose.choice`.
