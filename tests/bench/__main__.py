@@ -42,7 +42,7 @@ CLAIMS: Final[dict[tuple[str, str, str], float]] = {
 compiled code. On quiet machines of different days the same chain was measured at 0.75 to 0.92, 0.42
 to 0.67 and 0.27 to 0.35; other work takes more from us than from a parser. With everything on, all
 shared recordings were built at 0.65 to 0.72 of the rate without, `recorded` (WorkArena) at 0.5 and
-`once` (saved pages) at 0.56. With ``compact-8k``, WorkArena was built at 0.77 to 1.09 of the rate
+`once` (saved pages) at 0.56. With ``compact-8k``, WorkArena was built at 0.68 to 1.09 of the rate
 with ``scribeagent-32k``.
 """
 

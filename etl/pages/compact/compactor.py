@@ -91,7 +91,6 @@ class Compactor:
             self._known.compiled.weigh(self._digits, *less)
         self._forms = Forms(self.rules, self._known, self._count)
         self._words = relevance.Words(self._forms.words)
-        self._called = relevance.Words(self._forms.called)
         self._latest.clear()
 
     def __call__(
@@ -233,11 +232,11 @@ class Compactor:
         called = relevance.called(history) if self.rules.relevance else set()
         if not called:
             return b""
-        having = self._called.having(arrays(seen.units).sayings, called)
-        if not having:
+        lines, sayings = self._lines(seen), arrays(seen.units).sayings
+        found = self._forms.called(np.unique(sayings).tolist(), called)
+        if not found:
             return b""
-        hits = np.logical_or.reduce(list(having.values()))
-        score, silent = self._lines(seen).scores()
+        hits, (score, silent) = np.isin(sayings, found), lines.scores()
         flags = np.frombuffer(silent, np.bool_)
         return relevance.again(hits, flags, np.frombuffer(score, np.int64)).tobytes()
 

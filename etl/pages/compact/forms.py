@@ -6,7 +6,7 @@ What an element says decides them, so they are made once for all elements that s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from itertools import chain
 from typing import Final
 
@@ -28,7 +28,7 @@ from etl.pages.compact.facts import (
     quoted,
     shortened,
 )
-from etl.pages.compact.relevance import PARTS, plain, words_of
+from etl.pages.compact.relevance import LONGEST, PARTS, plain, words_of
 from etl.pages.compact.rules import CompactRules
 from etl.pages.compact.units import ALONE, COVERED, INNER, LEAF, WRAPS
 
@@ -72,6 +72,8 @@ class Forms:
         # without the number of the element, with a line break
         self.long: list[str] = []
         self.short: list[str] = []
+        # begin of the text, and names, in lower case
+        self._lower: list[str] = []
         self._table: Rows = np.zeros((1024, SILENT + 1), np.int64)
 
     def of(self, sayings: npt.NDArray[np.int32]) -> Rows:
@@ -92,10 +94,21 @@ class Forms:
         shown = self._known.mores[more] if more >= 0 else ""
         return words_of(f"{names} {self._known.facts[facts].state} {shown} {text}")
 
-    def called(self, saying: int) -> set[str]:
-        """Its text and its names, as `relevance.plain` writes them."""
+    def called(self, sayings: Sequence[int], names: Collection[str]) -> list[int]:
+        """Those of some sayings that one of the names calls: by their text or a name of theirs, as
+        `relevance.plain` writes it.
+        """
+        found: set[int] = set()
+        for name in names:
+            word = max(name.split(" "), key=len)  # few have it, so few are looked at closely
+            for saying in sayings:
+                if word in self._lower[saying] and name in self._called(saying):
+                    found.add(saying)
+        return sorted(found)
+
+    def _called(self, saying: int) -> set[str]:
         facts, text, lent, _, _ = self._known.sayings[saying]
-        return {*map(plain, (text, *self._names(facts, lent)))} - {""}
+        return {*map(plain, (text, *self._names(facts, lent)))}
 
     def make(self) -> None:
         """Make the lines of what was said for the first time."""
@@ -117,6 +130,10 @@ class Forms:
         ]
         self.long += [long for long, _ in made]
         self.short += [short for _, short in made]
+        self._lower += [
+            "\n".join((text[:LONGEST], *self._names(number, lent))).lower()
+            for number, text, lent, _, _ in sayings
+        ]
         if self._known.compiled is not None:
             self._known.compiled.add(self._table[done:end].tobytes(), made)
 

@@ -25,12 +25,13 @@ AGAIN: Final = 15 * PARTS
 """What is added to an element that the latest steps call by its text or name, in `PARTS`."""
 AROUND: Final = 2
 """Elements right before it that come next to it where they are silent."""
+LONGEST: Final = 100
+"""Characters of what an element is called."""
 LATEST: Final = 4
 """Steps of the history that are looked at."""
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _QUOTED: Final = re.compile(r'"([^"\n]{2,100})"')
-_LONGEST: Final = 100  # characters of what an element is called
 _LESS: Final = 10 * PARTS  # by this, what is around an element matters less than it
 _HALF: Final = 6.0  # the score of words that gives half of `MOST`
 _HISTORY: Final = 1 / 3
@@ -49,7 +50,7 @@ def words_of(text: str) -> set[str]:
 
 def plain(text: str) -> str:
     """The words of a short text in their order, in lower case; empty for a longer one."""
-    return " ".join(_WORD.findall(text.lower())) if len(text) <= _LONGEST else ""
+    return " ".join(_WORD.findall(text.lower())) if len(text) <= LONGEST else ""
 
 
 def called(history: Sequence[str]) -> set[str]:
@@ -70,9 +71,9 @@ def sought(objective: str, history: Sequence[str]) -> dict[str, float]:
 
 
 class Words:
-    """Which sayings have a word, or a name.
+    """Which sayings have a word.
 
-    said: the words of a saying, or what it is called, by its number.
+    said: the words of a saying, by its number.
     """
 
     def __init__(self, said: Callable[[int], set[str]]) -> None:
