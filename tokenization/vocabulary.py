@@ -204,7 +204,8 @@ class Vocabulary:
 
         Quick for short texts, since pruning counts the tokens of every class that it meets.
         """
-        if len(text) < 1024 and text.isascii():  # nothing to normalise, no run to split
+        if len(text) < 1024:  # no run to split
+            text = self.normalise(text)
             return self._engine.count(self.prefix(text, after) + text)
         return len(self.encode(text, after))
 
